@@ -1,0 +1,27 @@
+/** A mistake of the person using Graft. The command line shows its message alone and exits with status 1. */
+export class UserError extends Error {
+  override readonly name: string = 'UserError';
+}
+
+/** A command line that does not make sense. Exits with status 2. */
+export class UsageError extends UserError {
+  override readonly name = 'UsageError';
+}
+
+/** Two shapes (or dtypes) that do not fit together. `expected` and `received` are what the message says, as data. */
+export class ShapeError extends Error {
+  override readonly name = 'ShapeError';
+  readonly op: string;
+  readonly expected: string;
+  readonly received: string;
+  readonly path: string | undefined;
+
+  constructor(fields: { op: string; expected: string; received: string; path?: string | undefined; message?: string }) {
+    const { op, expected, received, path } = fields;
+    super(`${op}: ${fields.message ?? `expected ${expected}, received ${received}`}${path ? ` at ${path}` : ''}.`);
+    this.op = op;
+    this.expected = expected;
+    this.received = received;
+    this.path = path;
+  }
+}

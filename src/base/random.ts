@@ -1,0 +1,70 @@
+/**
+ * A stream of random numbers that is addressed by a path, not by how many numbers were drawn before it:
+ * `randomStream(seed, 'augment', epoch, picture)` is the same stream in every worker and after every resume.
+ * The path is hashed (64-bit FNV-1a, then splitmix finalisation) into the state of sfc32 (Doty-Humphrey, PractRand).
+ */
+export interface RandomStream {
+  /** Uniform in [0, 1), with 32 random bits. */
+  uniform(): number;
+  /** A whole number in [0, bound). */
+  integer(bound: number): number;
+  /** Standard normal (Box and Muller 1958). */
+  normal(): number;
+  /** A new array in random order (Fisher and Yates). */
+  shuffle<T>(items: readonly T[]): T[];
+}
+
+/** The stream at `path` under `seed`. Equal arguments give equal streams on every machine. */
+export function randomStream(seed: number, ...path: readonly (string | number)[]): RandomStream {
+  const next = sfc32(hashPath([seed, ...path]));
+  const uniform = () => next() / 2 ** 32;
+  const integer = (bound: number) => Math.floor(uniform() * bound);
+  return {
+    uniform,
+    integer,
+    // 1 - u is in (0, 1], so the logarithm is finite.
+    normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
+    shuffle(items) {
+      const shuffled = [...items];
+      for (let i = shuffled.length - 1; i > 0; i--) {
+        const j = integer(i + 1);
+        [shuffled[i], shuffled[j]] = [shuffled[j]!, shuffled[i]!];
+      }
+      return shuffled;
+    },
+  };
+}
+
+function hashPath(path: readonly (string | number)[]): bigint {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(JSON.stringify(path))) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  }
+  return hash;
+}
+
+function sfc32(hash: bigint): () => number {
+  let z = hash;
+  const word = () => {
+    z = BigInt.asUintN(64, z + 0x9e3779b97f4a7c15n);
+    let mixed = z;
+    mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 30n)) * 0xbf58476d1ce4e5b9n);
+    mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 27n)) * 0x94d049bb133111ebn);
+    return Number((mixed ^ (mixed >> 31n)) & 0xffffffffn) | 0;
+  };
+  let a = word();
+  let b = word();
+  let c = word();
+  let counter = 1;
+  const next = () => {
+    const sum = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = ((c << 21) | (c >>> 11)) + sum;
+    c |= 0;
+    return sum >>> 0;
+  };
+  for (let i = 0; i < 12; i++) next(); // the mixing rounds that sfc32's author prescribes after seeding
+  return next;
+}

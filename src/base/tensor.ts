@@ -1,0 +1,68 @@
+/** The element types Graft computes with. `bool` is stored as one byte per element, `i64` as `BigInt64Array`. */
+export interface DTypeArrays {
+  f32: Float32Array;
+  f64: Float64Array;
+  i32: Int32Array;
+  i64: BigInt64Array;
+  u8: Uint8Array;
+  bool: Uint8Array;
+}
+
+export type DType = keyof DTypeArrays;
+export type Shape = readonly number[];
+
+/** Numbers in row-major order. The symbolic counterpart is `Value` in `graph/`. */
+export type Tensor = {
+  [D in DType]: { readonly dtype: D; readonly shape: Shape; readonly data: DTypeArrays[D] };
+}[DType];
+
+export type TensorOf<D extends DType> = Extract<Tensor, { dtype: D }>;
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+export const bytesPerElement: { readonly [D in DType]: number } = { f32: 4, f64: 8, i32: 4, i64: 8, u8: 1, bool: 1 };
+
+/** The number of elements of a shape; 1 for a scalar. */
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, dimension) => product * dimension, 1);
+}
+
+const allocate: { readonly [D in DType]: (length: number) => DTypeArrays[D] } = {
+  f32: (n) => new Float32Array(n),
+  f64: (n) => new Float64Array(n),
+  i32: (n) => new Int32Array(n),
+  i64: (n) => new BigInt64Array(n),
+  u8: (n) => new Uint8Array(n),
+  bool: (n) => new Uint8Array(n),
+};
+
+/** A tensor over `data`. @throws RangeError where the data's length is not the shape's size. */
+export function tensor<D extends DType>(dtype: D, shape: Shape, data: DTypeArrays[D]): TensorOf<D> {
+  if (data.length !== sizeOf(shape)) {
+    throw new RangeError(`tensor: ${data.length} elements do not fill ${formatType({ dtype, shape })}`);
+  }
+  return { dtype, shape, data } as unknown as TensorOf<D>;
+}
+
+/** A tensor of zeros. */
+export function zeros<D extends DType>(dtype: D, shape: Shape): TensorOf<D> {
+  return tensor(dtype, shape, allocate[dtype](sizeOf(shape)));
+}
+
+/** An f32 tensor from plain numbers. */
+export function f32(shape: Shape, values: ArrayLike<number>): TensorOf<'f32'> {
+  return tensor('f32', shape, Float32Array.from(values));
+}
+
+/** An i64 tensor from plain integers. */
+export function i64(shape: Shape, values: ArrayLike<number>): TensorOf<'i64'> {
+  return tensor(
+    'i64',
+    shape,
+    BigInt64Array.from({ length: values.length }, (_, i) => BigInt(values[i]!)),
+  );
+}
+
+/** `f32[8,64,56,56]`, as every message and every printed graph writes a type. */
+export function formatType(type: { dtype: DType; shape: Shape }): string {
+  return `${type.dtype}[${type.shape.join(',')}]`;
+}
