@@ -11,9 +11,12 @@ import torch
 NAMES = {"float32": "F32", "float64": "F64", "int64": "I64", "uint8": "U8", "bool": "BOOL"}
 
 
-def write(path, tensors, metadata):
-    """Writes `tensors` (name -> torch tensor; float64 is stored as float32) and `metadata` (values that are not text become JSON)."""
-    arrays = {name: to_array(value) for name, value in tensors.items()}
+def write(path, tensors, metadata, keep_double=False):
+    """Writes `tensors` (name -> torch tensor) and `metadata` (values that are not text become JSON).
+
+    Goldens are computed in float64, and stored as float32 unless `keep_double`.
+    """
+    arrays = {name: to_array(value, keep_double) for name, value in tensors.items()}
     header = {"__metadata__": {key: v if isinstance(v, str) else compact(v) for key, v in sorted(metadata.items())}}
     offset = 0
     order = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
@@ -32,9 +35,9 @@ def write(path, tensors, metadata):
     print(f"{path}: {len(arrays)} tensors, {8 + len(text) + offset} bytes")
 
 
-def to_array(value):
+def to_array(value, keep_double):
     value = value.detach()
-    if value.dtype == torch.float64:
+    if value.dtype == torch.float64 and not keep_double:
         value = value.float()
     if value.is_floating_point() and not bool(torch.isfinite(value).all()):
         raise ValueError("a golden tensor is not finite")
