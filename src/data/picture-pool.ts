@@ -1,0 +1,58 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Tinypool } from 'tinypool';
+import type { PictureFacts, Reply, ViewRequest, ViewTask } from './picture-worker.ts';
+import { PictureError } from './problem.ts';
+
+/** Threads that read, decode and crop pictures. Requests are served in order, and none needs the event loop to begin. */
+export interface PicturePool {
+  /** Reads, hashes and fully decodes a picture. @throws PictureError (by rejection) where it cannot be used */
+  check(path: string): Promise<PictureFacts>;
+  /** One view of a picture as planar u8 (3, size, size). @throws PictureError (by rejection) where it cannot be used */
+  view(path: string, request: ViewRequest, size: number): Promise<Uint8Array>;
+  /** Ends the threads; whatever is still waiting rejects. May be called at any time, and again. */
+  close(): Promise<void>;
+}
+
+/** Starts a pool. Default: a thread per core, at most 8; each holds one decoded picture at a time. Close it when done. */
+export function createPicturePool(options: { threads?: number } = {}): PicturePool {
+  const threads = options.threads ?? Math.min(availableParallelism(), 8);
+  const pool = new Tinypool({
+    filename: workerFile(),
+    minThreads: threads,
+    maxThreads: threads,
+    // A request goes to its thread at once, not when an earlier one returns: training blocks the event loop meanwhile.
+    concurrentTasksPerWorker: Number.MAX_SAFE_INTEGER,
+  });
+  let closed = false;
+
+  async function ask<T>(name: 'check' | 'view', task: string | ViewTask, path: string): Promise<T> {
+    const gone = (cause?: unknown) =>
+      new Error(`The picture pool was closed before it was done with ${path}.`, { cause });
+    if (closed) throw gone();
+    const reply: Reply<T & object> = await pool.run(task, { name }).catch((error: unknown) => {
+      throw closed ? gone(error) : error;
+    });
+    if ('problem' in reply) throw new PictureError(reply.problem);
+    return reply;
+  }
+
+  return {
+    check: (path) => ask('check', path, path),
+    view: (path, request, size) => ask('view', { path, request, size }, path),
+    close: () => {
+      closed = true;
+      return pool.destroy();
+    },
+  };
+}
+
+/** The built worker: Node 20 runs no TypeScript in threads, so that even the tests, which run the sources, need it. */
+function workerFile(): string {
+  const root = dirname(createRequire(import.meta.url).resolve('graft-ml/package.json'));
+  const file = join(root, 'dist', 'src', 'data', 'picture-worker.js');
+  if (!existsSync(file)) throw new Error(`The picture pool needs ${file}, which is missing. Build it: npm run build`);
+  return file;
+}

@@ -1,0 +1,58 @@
+import { UserError } from '../base/errors.ts';
+
+/** Why one file is not a picture to learn from. */
+export type PictureProblemKind =
+  | 'unreadable'
+  | 'empty-file'
+  | 'not-a-picture'
+  | 'truncated'
+  | 'too-small'
+  | 'too-large';
+
+/** What can be wrong with a folder beyond its single pictures. */
+export type FolderProblemKind = 'empty-class' | 'no-class' | 'class-only-in-one-split' | 'link-not-followed';
+
+export type ProblemKind = PictureProblemKind | FolderProblemKind;
+
+/** One thing that was left out, where, and why. */
+export interface Problem<Kind extends ProblemKind = ProblemKind> {
+  readonly path: string;
+  readonly kind: Kind;
+  /** What is wrong, without the path. */
+  readonly message: string;
+}
+
+export type PictureProblem = Problem<PictureProblemKind>;
+
+/** A picture that cannot be used. */
+export class PictureError extends UserError {
+  override readonly name = 'PictureError';
+  readonly problem: PictureProblem;
+
+  constructor(problem: PictureProblem) {
+    super(`${problem.path}: ${problem.message} (${problem.kind}).`);
+    this.problem = problem;
+  }
+}
+
+/** The most problems that a summary writes out. */
+const listed = 20;
+
+/**
+ * The one summary of everything that was left out: how many of each kind, then the first 20 by path.
+ *
+ * ```
+ * 3 problems: 2 truncated, 1 empty-class.
+ *   photos/cat/7.jpg: the file ends before the picture does (truncated)
+ * ```
+ */
+export function formatProblems(problems: readonly Problem[]): string {
+  if (problems.length === 0) return 'No problems.';
+  const counts = new Map<ProblemKind, number>();
+  for (const { kind } of problems) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const byCount = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+  const lines = problems.slice(0, listed).map(({ path, kind, message }) => `  ${path}: ${message} (${kind})`);
+  if (problems.length > listed) lines.push(`  and ${problems.length - listed} more`);
+  const total = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+  return `${total}: ${byCount.map(([kind, n]) => `${n} ${kind}`).join(', ')}.\n${lines.join('\n')}`;
+}

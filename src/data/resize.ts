@@ -1,0 +1,154 @@
+/** A decoded picture: 8-bit RGB, interleaved, `data[(y · width + x) · 3 + channel]`. */
+export interface RgbImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** A rectangle in source pixels. May be fractional, and may reach beyond the picture. */
+export interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What a resize writes: `width` x `height` pixels, read from right to left if `mirror`. */
+export interface ResizeTarget {
+  readonly width: number;
+  readonly height: number;
+  readonly mirror?: boolean;
+}
+
+/** Pillow's fixed point: 8 bits of pixel and 2 bits of headroom leave 22 bits for a coefficient. */
+const precisionBits = 32 - 8 - 2;
+const half = 1 << (precisionBits - 1);
+
+/**
+ * Antialiased bilinear resize of `box` into planar `out` (3, height, width); equal to Pillow's
+ * `Image.resize((width, height), BILINEAR, box)` to within one grey level, in training and evaluation alike.
+ *
+ * As in Pillow the triangle filter is as wide as the downscale factor, it may read pixels next to the box, and the horizontal
+ * pass is rounded to 8 bits before the vertical one (Resample.c). Beyond Pillow, the box may leave the picture: an output pixel
+ * whose centre lies outside is black, which is what padding before a centre crop gives.
+ *
+ * @throws RangeError where `out` has not 3 · height · width elements
+ */
+export function resize(source: RgbImage, box: Box, target: ResizeTarget, out: Uint8Array): void {
+  const { width, height, mirror = false } = target;
+  if (out.length !== 3 * height * width) {
+    throw new RangeError(`resize: out has ${out.length} elements, 3 x ${height} x ${width} has ${3 * height * width}`);
+  }
+  const columns = filterTaps(source.width, box.left, box.width, width);
+  const rows = filterTaps(source.height, box.top, box.height, height);
+  const firstRow = rows.starts[0]!;
+  const lastRow = rows.starts.reduce((last, start, i) => Math.max(last, start + rows.counts[i]!), firstRow);
+  const narrow = resizeRows(source, columns, firstRow, lastRow, mirror);
+  resizeColumns(narrow, width, lastRow - firstRow, rows, firstRow, out);
+}
+
+/**
+ * Output pixel i is the sum over k < counts[i] of weights[i · stride + k] · source[starts[i] + k], in units of 2^-22.
+ * Weights are not negative and sum to 1, so that no sum needs clipping and all stay below 2^31.
+ */
+interface FilterTaps {
+  readonly starts: Int32Array;
+  readonly counts: Int32Array;
+  readonly weights: Int32Array;
+  readonly stride: number;
+}
+
+/** The taps along one axis that map `length` source pixels from `offset` on to `outputs` pixels (`precompute_coeffs` in Resample.c). */
+function filterTaps(sourceLength: number, offset: number, length: number, outputs: number): FilterTaps {
+  const scale = length / outputs;
+  const support = Math.max(scale, 1);
+  const stride = Math.ceil(support) * 2 + 1;
+  const starts = new Int32Array(outputs);
+  const counts = new Int32Array(outputs);
+  const weights = new Int32Array(outputs * stride);
+  const triangle = new Float64Array(stride);
+  for (let i = 0; i < outputs; i++) {
+    const centre = offset + (i + 0.5) * scale;
+    const start = Math.max(Math.trunc(centre - support + 0.5), 0);
+    const end = Math.min(Math.trunc(centre + support + 0.5), sourceLength);
+    starts[i] = Math.min(start, sourceLength);
+    if (centre < 0 || centre > sourceLength) continue;
+    counts[i] = end - start;
+    let sum = 0;
+    for (let k = 0; k < end - start; k++) {
+      triangle[k] = Math.max(0, 1 - Math.abs(start + k + 0.5 - centre) / support);
+      sum += triangle[k]!;
+    }
+    for (let k = 0; k < end - start; k++) {
+      weights[i * stride + k] = Math.round((triangle[k]! / sum) * (1 << precisionBits));
+    }
+  }
+  return { starts, counts, weights, stride };
+}
+
+/** The horizontal pass over source rows [firstRow, lastRow): interleaved in, planar out (3, lastRow - firstRow, width). */
+function resizeRows(
+  source: RgbImage,
+  taps: FilterTaps,
+  firstRow: number,
+  lastRow: number,
+  mirror: boolean,
+): Uint8Array {
+  const { starts, counts, weights, stride } = taps;
+  const { data } = source;
+  const width = starts.length;
+  const plane = (lastRow - firstRow) * width;
+  const narrow = new Uint8Array(3 * plane);
+  for (let y = firstRow; y < lastRow; y++) {
+    const line = (y - firstRow) * width;
+    for (let x = 0; x < width; x++) {
+      const end = x * stride + counts[x]!;
+      let from = (y * source.width + starts[x]!) * 3;
+      let red = half;
+      let green = half;
+      let blue = half;
+      for (let k = x * stride; k < end; k++) {
+        const weight = weights[k]!;
+        red += Math.imul(data[from]!, weight);
+        green += Math.imul(data[from + 1]!, weight);
+        blue += Math.imul(data[from + 2]!, weight);
+        from += 3;
+      }
+      const to = line + (mirror ? width - 1 - x : x);
+      narrow[to] = red >> precisionBits;
+      narrow[to + plane] = green >> precisionBits;
+      narrow[to + 2 * plane] = blue >> precisionBits;
+    }
+  }
+  return narrow;
+}
+
+/** The vertical pass: planar (3, lines, width), whose line 0 is source row `firstRow`, to planar `out` (3, height, width). */
+function resizeColumns(
+  narrow: Uint8Array,
+  width: number,
+  lines: number,
+  taps: FilterTaps,
+  firstRow: number,
+  out: Uint8Array,
+): void {
+  const { starts, counts, weights, stride } = taps;
+  const height = starts.length;
+  let to = 0;
+  for (let channel = 0; channel < 3; channel++) {
+    for (let y = 0; y < height; y++) {
+      const top = (channel * lines + starts[y]! - firstRow) * width;
+      const begin = y * stride;
+      const end = begin + counts[y]!;
+      for (let x = 0; x < width; x++) {
+        let sum = half;
+        let from = top + x;
+        for (let k = begin; k < end; k++) {
+          sum += Math.imul(narrow[from]!, weights[k]!);
+          from += width;
+        }
+        out[to++] = sum >> precisionBits;
+      }
+    }
+  }
+}

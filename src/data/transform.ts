@@ -1,0 +1,109 @@
+import type { RandomStream } from '../base/random.ts';
+import type { Box } from './resize.ts';
+
+/** How a model wants to see a picture; part of the model and saved with it. */
+export interface Preprocessing {
+  /** The length of the shorter side after the resize, in pixels. */
+  readonly resize: number;
+  /** The side of the square that is cut from the centre, in pixels. */
+  readonly crop: number;
+  /** Subtracted from a channel that was scaled to [0, 1]: red, green, blue. Applied inside the graph. */
+  readonly mean: readonly [number, number, number];
+  /** The divisor after that. */
+  readonly std: readonly [number, number, number];
+}
+
+/** How the crops of training are drawn; the defaults are those of torchvision's RandomResizedCrop and RandomHorizontalFlip. */
+export interface TrainingCrop {
+  /** The range of the crop's area, as a part of the picture's. Default [0.08, 1]. */
+  readonly cropScale?: readonly [number, number];
+  /** The range of the crop's width / height, drawn log-uniformly. Default [3/4, 4/3]. */
+  readonly cropRatio?: readonly [number, number];
+  /** The probability that left and right are exchanged. Default 0.5. */
+  readonly flip?: number;
+}
+
+/** The part of a picture that a model sees: resize `box`, in source pixels, to the model's square. */
+export interface View {
+  readonly box: Box;
+  readonly mirror: boolean;
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * The view that equals torchvision's `Resize(resize)` followed by `CenterCrop(crop)`, as one box in source pixels.
+ *
+ * Where the resized picture is smaller than the crop, the box reaches beyond the picture and `resize` makes that part black,
+ * as `CenterCrop` pads.
+ */
+export function evaluationView(source: Size, preprocessing: Pick<Preprocessing, 'resize' | 'crop'>): View {
+  const { resize, crop } = preprocessing;
+  const shorter = Math.min(source.width, source.height);
+  // The longer side is cut to a whole pixel, so that the two axes differ slightly in scale.
+  const resized = (side: number) => Math.trunc((resize * side) / shorter);
+  const along = (side: number) => {
+    const scale = side / resized(side);
+    return { start: centreOffset(resized(side), crop) * scale, length: crop * scale };
+  };
+  const x = along(source.width);
+  const y = along(source.height);
+  return { box: { left: x.start, top: y.start, width: x.length, height: y.length }, mirror: false };
+}
+
+/** Where torchvision's `center_crop` starts in `side` pixels; negative where it pads, with the odd pixel at the end. */
+function centreOffset(side: number, crop: number): number {
+  return crop > side ? -Math.floor((crop - side) / 2) : roundHalfEven((side - crop) / 2);
+}
+
+/** A random crop as in torchvision's `RandomResizedCrop.get_params`, and a random horizontal flip; six draws or more from `stream`. */
+export function trainingView(stream: RandomStream, source: Size, options: TrainingCrop = {}): View {
+  const { cropScale = [0.08, 1], cropRatio = [3 / 4, 4 / 3], flip = 0.5 } = options;
+  const box = randomBox(stream, source, cropScale, cropRatio) ?? centreBox(source, cropRatio);
+  return { box, mirror: stream.uniform() < flip };
+}
+
+/** A crop of random area and shape at a random place, or nothing where ten shapes in a row did not fit. */
+function randomBox(
+  stream: RandomStream,
+  source: Size,
+  scale: readonly [number, number],
+  ratio: readonly [number, number],
+): Box | undefined {
+  const between = (low: number, high: number) => low + (high - low) * stream.uniform();
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const area = source.width * source.height * between(...scale);
+    const aspect = Math.exp(between(Math.log(ratio[0]), Math.log(ratio[1])));
+    const width = roundHalfEven(Math.sqrt(area * aspect));
+    const height = roundHalfEven(Math.sqrt(area / aspect));
+    if (width > 0 && width <= source.width && height > 0 && height <= source.height) {
+      const top = stream.integer(source.height - height + 1);
+      const left = stream.integer(source.width - width + 1);
+      return { left, top, width, height };
+    }
+  }
+  return undefined;
+}
+
+/** The largest centred crop whose shape lies in `ratio`. */
+function centreBox(source: Size, ratio: readonly [number, number]): Box {
+  const aspect = source.width / source.height;
+  const height = aspect < ratio[0] ? roundHalfEven(source.width / ratio[0]) : source.height;
+  const width = aspect > ratio[1] ? roundHalfEven(source.height * ratio[1]) : source.width;
+  return {
+    left: Math.floor((source.width - width) / 2),
+    top: Math.floor((source.height - height) / 2),
+    width,
+    height,
+  };
+}
+
+/** Python's `round`: a half goes to the even neighbour. For x >= 0. */
+function roundHalfEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+}
