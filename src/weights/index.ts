@@ -1,0 +1,3 @@
+export { readSafetensorsFile, writeSafetensorsFile } from './files.ts';
+export { type ExpectedTensor, type MatchOptions, matchWeights } from './match.ts';
+export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';

@@ -1,0 +1,93 @@
+import { UserError } from '../base/errors.ts';
+import { type DType, formatType, type Shape, type Tensor, type Tensors } from '../base/tensor.ts';
+
+/** A parameter or buffer that a model has. */
+export interface ExpectedTensor {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+export interface MatchOptions {
+  /** Names that are not loaded and not compared: the model keeps its own, the file's are left alone. */
+  readonly skip?: RegExp | undefined;
+  /** Where the tensors come from, for the message: a path or an address. */
+  readonly source: string;
+}
+
+interface Mismatch {
+  readonly name: string;
+  readonly model: ExpectedTensor | undefined;
+  readonly file: Tensor | undefined;
+}
+
+const SHOWN = 12;
+/** PyTorch counts batches in every batch norm, and files from before 0.4.1 or from other tools lack the counters. */
+const COUNTER = /(^|\.)num_batches_tracked$/;
+
+/**
+ * The tensors of a file for the names that a model expects, without those that `skip` matches.
+ *
+ * Both sides must have the same names, shapes and dtypes. One thing is tolerated: the counters `num_batches_tracked` of batch
+ * norms, which nothing computes with, may be missing in the file (then they are missing in the result) or be there in addition.
+ *
+ * @throws UserError that lists the names on which the two sides disagree, both sides of each, and the `skip` that would pass them.
+ */
+export function matchWeights(expected: readonly ExpectedTensor[], tensors: Tensors, options: MatchOptions): Tensors {
+  const { skip, source } = options;
+  const compared = (name: string) => !skip || name.search(skip) < 0;
+  const model = new Map(expected.filter(({ name }) => compared(name)).map((entry) => [entry.name, entry]));
+  const file = new Map(Object.entries(tensors).filter(([name]) => compared(name)));
+  const names = [...new Set([...model.keys(), ...file.keys()])];
+
+  const matched: Record<string, Tensor> = Object.create(null);
+  const mismatches: Mismatch[] = [];
+  for (const name of names) {
+    const mismatch = { name, model: model.get(name), file: file.get(name) };
+    if (mismatch.model && mismatch.file && formatType(mismatch.model) === formatType(mismatch.file)) {
+      matched[name] = mismatch.file;
+    } else if (!COUNTER.test(name) || (mismatch.model && mismatch.file)) {
+      mismatches.push(mismatch);
+    }
+  }
+  if (mismatches.length > 0) throw new UserError(describe(mismatches, names, source));
+  return matched;
+}
+
+function describe(mismatches: readonly Mismatch[], names: readonly string[], source: string): string {
+  const verb = mismatches.length === 1 ? 'does' : 'do';
+  const lines = [`loadWeights: ${mismatches.length} of ${names.length} parameters ${verb} not match ${source}.`];
+  for (const { name, model, file } of mismatches.slice(0, SHOWN)) {
+    if (model) lines.push(`  - ${name} ${formatType(model)} (model)${file ? '' : ', not in the file'}`);
+    if (file) lines.push(`  + ${name} ${formatType(file)} (file)${model ? '' : ', not in the model'}`);
+  }
+  if (mismatches.length > SHOWN) lines.push(`  and ${mismatches.length - SHOWN} more`);
+  lines.push(wayOut(mismatches, names));
+  return lines.join('\n');
+}
+
+function wayOut(mismatches: readonly Mismatch[], names: readonly string[]): string {
+  const skip = skipFor(mismatches.map(({ name }) => name));
+  if (!skip || names.every((name) => skip.test(name))) return 'The file seems to belong to another model.';
+  if (mismatches.every(({ model }) => !model)) return `To leave these out, pass skip: ${skip}.`;
+  return `To keep the model's own, pass skip: ${skip}.`;
+}
+
+/** The longest dotted prefix that all names share, as a pattern; undefined where they share none. */
+function skipFor(names: readonly string[]): RegExp | undefined {
+  const [first, ...rest] = names.map((name) => name.split('.'));
+  let shared = 0;
+  while (
+    shared < first!.length - 1 &&
+    rest.every((parts) => parts.length > shared + 1 && parts[shared] === first![shared])
+  ) {
+    shared++;
+  }
+  if (shared > 0) return new RegExp(`^${literal(first!.slice(0, shared).join('.'))}\\.`);
+  return names.length === 1 ? new RegExp(`^${literal(names[0]!)}$`) : undefined;
+}
+
+/** A pattern that matches `text` and nothing else. */
+function literal(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+}

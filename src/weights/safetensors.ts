@@ -1,0 +1,290 @@
+import { z } from 'zod';
+import { UserError } from '../base/errors.ts';
+import { bytesPerElement, type DType, type Shape, sizeOf, type Tensor, type Tensors, tensor } from '../base/tensor.ts';
+
+/** What a safetensors file holds. Both records have no prototype, so that any name is an ordinary name. */
+export interface Safetensors {
+  tensors: Record<string, Tensor>;
+  metadata: Record<string, string>;
+}
+
+type Bytes = Uint8Array<ArrayBufferLike>;
+
+interface Entry {
+  name: string;
+  dtype: string;
+  shape: Shape;
+  begin: number;
+  end: number;
+}
+
+/** How one dtype of the format becomes a tensor. `bytes` holds exactly the shape's elements and is aligned to them. */
+interface Codec {
+  width: number;
+  decode: (shape: Shape, bytes: Bytes) => Tensor;
+}
+
+const METADATA = '__metadata__';
+const LENGTH_BYTES = 8;
+/** The longest header that the reference implementation accepts. */
+const LONGEST_HEADER = 100_000_000;
+
+const entrySchema = z.strictObject({
+  dtype: z.string(),
+  shape: z.array(z.int().nonnegative()),
+  data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
+});
+
+const codecs: ReadonlyMap<string, Codec> = new Map<string, Codec>([
+  [
+    'F64',
+    { width: 8, decode: (shape, b) => tensor('f64', shape, new Float64Array(b.buffer, b.byteOffset, sizeOf(shape))) },
+  ],
+  [
+    'F32',
+    { width: 4, decode: (shape, b) => tensor('f32', shape, new Float32Array(b.buffer, b.byteOffset, sizeOf(shape))) },
+  ],
+  ['F16', { width: 2, decode: (shape, b) => tensor('f32', shape, fromHalf(words(b))) }],
+  ['BF16', { width: 2, decode: (shape, b) => tensor('f32', shape, fromBrainFloat(words(b))) }],
+  [
+    'I64',
+    { width: 8, decode: (shape, b) => tensor('i64', shape, new BigInt64Array(b.buffer, b.byteOffset, sizeOf(shape))) },
+  ],
+  [
+    'I32',
+    { width: 4, decode: (shape, b) => tensor('i32', shape, new Int32Array(b.buffer, b.byteOffset, sizeOf(shape))) },
+  ],
+  ['U8', { width: 1, decode: (shape, b) => tensor('u8', shape, b) }],
+  ['BOOL', { width: 1, decode: (shape, b) => tensor('bool', shape, b) }],
+]);
+
+const formatNames: { readonly [D in DType]: string } = {
+  f32: 'F32',
+  f64: 'F64',
+  i32: 'I32',
+  i64: 'I64',
+  u8: 'U8',
+  bool: 'BOOL',
+};
+
+/**
+ * The tensors and the text metadata of a safetensors file (https://github.com/huggingface/safetensors#format).
+ *
+ * A tensor is a view of `bytes` where its data lies aligned to its elements, else a copy. F16 and BF16 become f32.
+ * Nothing in the file is trusted: its header is at most 100 MB, no name occurs twice, every length agrees with its shape and
+ * dtype, and the tensors fill the data without overlaps or holes. Assumes a little-endian machine, as every browser's is.
+ *
+ * @throws UserError that says which of these does not hold, and for which tensor.
+ */
+export function readSafetensors(bytes: Uint8Array): Safetensors {
+  const { header, data } = split(bytes);
+  const metadata: Record<string, string> = Object.create(null);
+  const entries: Entry[] = [];
+  for (const [name, value] of Object.entries(parseHeader(header))) {
+    if (name === METADATA) Object.assign(metadata, parseMetadata(value));
+    else entries.push(parseEntry(name, value, data.length));
+  }
+  checkCoverage(entries, data.length);
+  const tensors: Record<string, Tensor> = Object.create(null);
+  for (const entry of entries) tensors[entry.name] = decode(entry, data);
+  return { tensors, metadata };
+}
+
+/**
+ * A safetensors file of `tensors` and `metadata`. Equal arguments give equal bytes, whatever their order: wide elements come
+ * first and names are sorted among equals, so that every tensor can be read back as a view.
+ */
+export function writeSafetensors(tensors: Tensors, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  const ordered = Object.entries(tensors).sort(
+    ([a, x], [b, y]) => bytesPerElement[y.dtype] - bytesPerElement[x.dtype] || compareText(a, b),
+  );
+  const fields: [string, unknown][] = [];
+  const described = Object.entries(metadata).sort(([a], [b]) => compareText(a, b));
+  if (described.length > 0) fields.push([METADATA, Object.fromEntries(described)]);
+  let length = 0;
+  for (const [name, { dtype, shape, data }] of ordered) {
+    if (name === METADATA) throw new UserError(`safetensors: no tensor can have the name ${METADATA}.`);
+    if (data.length !== sizeOf(shape)) throw new RangeError(`${name}: ${data.length} elements do not fill [${shape}]`);
+    const end = length + data.byteLength;
+    fields.push([name, { dtype: formatNames[dtype], shape, data_offsets: [length, end] }]);
+    length = end;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(fields)));
+  const start = LENGTH_BYTES + Math.ceil(json.length / 8) * 8;
+  const file = new Uint8Array(start + length).fill(0x20, 0, start);
+  new DataView(file.buffer).setBigUint64(0, BigInt(start - LENGTH_BYTES), true);
+  file.set(json, LENGTH_BYTES);
+  let offset = start;
+  for (const [, { data }] of ordered) {
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
+    offset += data.byteLength;
+  }
+  return file;
+}
+
+function split(bytes: Bytes): { header: Bytes; data: Bytes } {
+  if (bytes.length < LENGTH_BYTES) {
+    throw new UserError(`safetensors: ${bytes.length} bytes are too few for a header. The file may be cut short.`);
+  }
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  const available = Math.min(LONGEST_HEADER, bytes.length - LENGTH_BYTES);
+  if (length > available) {
+    throw new UserError(
+      `safetensors: the header is said to have ${length} bytes, at most ${available} are possible. ` +
+        'The file may be cut short, or not be a safetensors file.',
+    );
+  }
+  const start = LENGTH_BYTES + Number(length);
+  return { header: bytes.subarray(LENGTH_BYTES, start), data: bytes.subarray(start) };
+}
+
+function parseHeader(header: Bytes): object {
+  let text: string;
+  let value: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header);
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new UserError('safetensors: the header is not JSON. The file is damaged, or not a safetensors file.', {
+      cause,
+    });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new UserError('safetensors: the header is JSON, but not an object.');
+  }
+  const twice = repeatedKey(text);
+  if (twice !== undefined) throw new UserError(`safetensors: the header has ${quote(twice)} twice.`);
+  return value;
+}
+
+/** The first key that occurs twice in one object of `json`, which `JSON.parse` would pass over. `json` must be valid. */
+function repeatedKey(json: string): string | undefined {
+  const scopes: Set<string>[] = [];
+  let text = '';
+  for (let i = 0; i < json.length; i++) {
+    const character = json[i];
+    if (character === '"') {
+      const start = i++;
+      while (json[i] !== '"') i += json[i] === '\\' ? 2 : 1;
+      text = json.slice(start, i + 1);
+    } else if (character === '{' || character === '[') {
+      scopes.push(new Set());
+    } else if (character === '}' || character === ']') {
+      scopes.pop();
+    } else if (character === ':') {
+      const key: string = JSON.parse(text);
+      if (scopes.at(-1)!.has(key)) return key;
+      scopes.at(-1)!.add(key);
+    }
+  }
+  return undefined;
+}
+
+function parseMetadata(value: unknown): Record<string, string> {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isObject || !Object.values(value).every((text) => typeof text === 'string')) {
+    throw new UserError(`safetensors: ${METADATA} must be an object of texts.`);
+  }
+  return value as Record<string, string>;
+}
+
+function parseEntry(name: string, value: unknown, available: number): Entry {
+  const parsed = entrySchema.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new UserError(`safetensors: ${quote(name)}: ${[...issue.path, issue.message].join(': ')}.`);
+  }
+  const { dtype, shape, data_offsets: offsets } = parsed.data;
+  const [begin, end] = offsets;
+  const codec = codecs.get(dtype);
+  if (!codec) {
+    throw new UserError(
+      `safetensors: ${quote(name)} has dtype ${quote(dtype)}. Expected one of: ${[...codecs.keys()].join(', ')}.`,
+    );
+  }
+  if (begin > end || end > available) {
+    throw new UserError(
+      `safetensors: ${quote(name)} lies at bytes ${begin} to ${end} of ${available} bytes of data. The file may be cut short.`,
+    );
+  }
+  const needed = byteLength(shape, codec.width);
+  if (needed !== end - begin) {
+    throw new UserError(
+      `safetensors: ${quote(name)}, ${dtype}[${shape}], needs ${needed} bytes and has ${end - begin}.`,
+    );
+  }
+  return { name, dtype, shape, begin, end };
+}
+
+/** Infinity where the length is beyond the whole numbers that JavaScript holds exactly; no file is that long. */
+function byteLength(shape: Shape, width: number): number {
+  let length = width;
+  for (const dimension of shape) {
+    length *= dimension;
+    if (!Number.isSafeInteger(length)) return Number.POSITIVE_INFINITY;
+  }
+  return length;
+}
+
+/** The tensors, in the order of their data, must begin where the one before ends and end with the file. */
+function checkCoverage(entries: readonly Entry[], available: number): void {
+  let covered = 0;
+  for (const { name, begin, end } of entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== covered) {
+      const fault = begin < covered ? 'overlaps the tensor before it' : 'leaves a hole before it';
+      throw new UserError(
+        `safetensors: ${quote(name)} ${fault}: it begins at byte ${begin} of the data, expected ${covered}.`,
+      );
+    }
+    covered = end;
+  }
+  if (covered !== available) {
+    throw new UserError(`safetensors: the tensors have ${covered} bytes, the file has ${available} bytes of data.`);
+  }
+}
+
+function decode({ name, dtype, shape, begin, end }: Entry, data: Bytes): Tensor {
+  const { width, decode } = codecs.get(dtype)!;
+  const view = data.subarray(begin, end);
+  const decoded = decode(shape, view.byteOffset % width === 0 ? view : view.slice());
+  if (decoded.dtype === 'bool' && decoded.data.some((byte) => byte > 1)) {
+    throw new UserError(`safetensors: ${quote(name)} is BOOL, but has a byte that is neither 0 nor 1.`);
+  }
+  return decoded;
+}
+
+function words(bytes: Bytes): Uint16Array {
+  return new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+}
+
+/** bfloat16 is the upper half of a float32. */
+function fromBrainFloat(values: Uint16Array): Float32Array {
+  const bits = new Uint32Array(values.length);
+  for (let i = 0; i < bits.length; i++) bits[i] = values[i]! << 16;
+  return new Float32Array(bits.buffer);
+}
+
+/** IEEE 754 binary16: 1 bit sign, 5 bits exponent (bias 15), 10 bits fraction. */
+function fromHalf(values: Uint16Array): Float32Array {
+  const floats = new Float32Array(values.length);
+  for (let i = 0; i < floats.length; i++) floats[i] = halfToNumber(values[i]!);
+  return floats;
+}
+
+function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+/** A name out of a file, safe and short enough to print. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
