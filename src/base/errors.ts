@@ -14,14 +14,24 @@ export class ShapeError extends Error {
   readonly op: string;
   readonly expected: string;
   readonly received: string;
+  /** Where in the model, as a parameter's path. */
   readonly path: string | undefined;
+  readonly #text: string;
 
-  constructor(fields: { op: string; expected: string; received: string; path?: string | undefined; message?: string }) {
+  constructor(fields: { op: string; expected: string; received: string; path?: string; message?: string }) {
     const { op, expected, received, path } = fields;
-    super(`${op}: ${fields.message ?? `expected ${expected}, received ${received}`}${path ? ` at ${path}` : ''}.`);
+    const text = fields.message ?? `expected ${expected}, received ${received}`;
+    super(`${op}: ${text}${path ? ` at ${path}` : ''}.`);
     this.op = op;
     this.expected = expected;
     this.received = received;
     this.path = path;
+    this.#text = text;
+  }
+
+  /** The same error, of a layer that stands at `path`. */
+  at(path: string): ShapeError {
+    const { op, expected, received } = this;
+    return new ShapeError({ op, expected, received, path, message: this.#text });
   }
 }

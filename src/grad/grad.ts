@@ -1,0 +1,60 @@
+import { f32, type Shape } from '../base/tensor.ts';
+import { constant, reachable, typeOf, type Value } from '../graph/index.ts';
+import { add, broadcastTo, reduceSum, reshape } from '../ops/index.ts';
+
+/**
+ * The gradient of a scalar with respect to some values, as new values of the same graph: it can be differentiated again.
+ * A value that the scalar does not depend on has the gradient zero.
+ *
+ * @throws Error where `output` is not a scalar; use `vjp` with a cotangent for anything else.
+ */
+export function grad(output: Value, wrt: readonly Value[]): Value[] {
+  if (output.shape.length !== 0) throw new Error(`grad: the output must be a scalar, not ${typeOf(output)}`);
+  return vjp([output], [constant(f32([], [1]))], wrt);
+}
+
+/**
+ * Pulls cotangents of the outputs back to the values in `wrt` (reverse mode; Griewank & Walther 2008, ch. 3).
+ * Every value is visited once, after everything that uses it.
+ */
+export function vjp(outputs: readonly Value[], cotangents: readonly Value[], wrt: readonly Value[]): Value[] {
+  const order = reachable(outputs);
+  const needed = dependents(order, new Set(wrt));
+  const collected = new Map<Value, Value>();
+  const collect = (value: Value, cotangent: Value) => {
+    const summed = sumTo(cotangent, value.shape);
+    const before = collected.get(value);
+    collected.set(value, before ? add(before, summed) : summed);
+  };
+  outputs.forEach((output, i) => {
+    collect(output, cotangents[i]!);
+  });
+  for (const value of order.reverse()) {
+    const dy = collected.get(value);
+    if (!dy || !value.inputs.some((operand) => needed.has(operand))) continue;
+    const pulled = value.op.vjp(dy, value.inputs, value);
+    value.inputs.forEach((operand, i) => {
+      const cotangent = pulled[i];
+      if (cotangent && needed.has(operand)) collect(operand, cotangent);
+    });
+  }
+  return wrt.map((value) => collected.get(value) ?? broadcastTo(constant(f32([], [0])), value.shape));
+}
+
+/** The values that depend on one of `sources`: the only ones through which a gradient must flow. */
+function dependents(order: readonly Value[], sources: ReadonlySet<Value>): Set<Value> {
+  const found = new Set<Value>();
+  for (const value of order) {
+    if (sources.has(value) || value.inputs.some((operand) => found.has(operand))) found.add(value);
+  }
+  return found;
+}
+
+/** Sums a cotangent down to the shape its value had before it was broadcast. The one place where this is done. */
+function sumTo(cotangent: Value, shape: Shape): Value {
+  const extra = cotangent.shape.length - shape.length;
+  const axes = cotangent.shape.flatMap((d, i) => (i < extra || (shape[i - extra] === 1 && d !== 1) ? [i] : []));
+  const summed = axes.length > 0 ? reshape(reduceSum(cotangent, axes), shape) : cotangent;
+  // A rule may give a cotangent that is smaller than the value (a constant 0.5, say): stretch it.
+  return broadcastTo(summed, shape);
+}

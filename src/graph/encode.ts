@@ -1,0 +1,59 @@
+import { type Lowering, OnnxBuilder } from './onnx.ts';
+import { constantTensor, inputName, reachable, type TensorType, type Value } from './value.ts';
+
+/** A graph as ONNX bytes, with what must be fed and what comes out. */
+export interface EncodedGraph {
+  readonly model: Uint8Array;
+  readonly inputs: ReadonlyMap<string, TensorType>;
+  readonly outputs: ReadonlyMap<string, TensorType>;
+}
+
+/** Says which of a value's lowerings to use; undefined leaves it to the first that applies. */
+export type ChooseLowering = (value: Value) => string | undefined;
+
+/** The names of the lowerings that can express a value, the default first. */
+export function applicableLowerings(value: Value): string[] {
+  return Object.entries(value.op.lowerings)
+    .filter(([, lowering]) => lowering.applies?.(value) ?? true)
+    .map(([name]) => name);
+}
+
+/** Writes what the outputs depend on as one ONNX model. @throws Error where two inputs share a name. */
+export function encode(
+  outputs: Readonly<Record<string, Value>>,
+  choose: ChooseLowering = () => undefined,
+): EncodedGraph {
+  const builder = new OnnxBuilder();
+  const names = new Map<Value, string>();
+  const inputs = new Map<string, TensorType>();
+  for (const value of reachable(Object.values(outputs))) {
+    const name = inputName(value);
+    const tensor = constantTensor(value);
+    if (name !== undefined) {
+      if (inputs.has(name)) throw new Error(`encode: two different inputs are called "${name}"`);
+      inputs.set(name, value);
+      names.set(value, name);
+    } else if (tensor) {
+      names.set(value, builder.constant(tensor));
+    } else {
+      const operands = value.inputs.map((operand) => names.get(operand)!);
+      names.set(value, lowering(value, choose(value)).lower(builder, operands, value));
+    }
+  }
+  const results = Object.entries(outputs).map(([name, value]) => ({ name, type: value, from: names.get(value)! }));
+  return {
+    model: builder.finish(
+      [...inputs].map(([name, type]) => ({ name, type })),
+      results,
+    ),
+    inputs,
+    outputs: new Map(results.map(({ name, type }) => [name, type])),
+  };
+}
+
+function lowering(value: Value, chosen: string | undefined): Lowering {
+  const name = chosen ?? applicableLowerings(value)[0];
+  const found = name === undefined ? undefined : value.op.lowerings[name];
+  if (!found) throw new Error(`encode: ${value.op.name} has no lowering ${name ?? 'that applies here'}`);
+  return found;
+}

@@ -1,0 +1,18 @@
+export { applicableLowerings, type ChooseLowering, type EncodedGraph, encode } from './encode.ts';
+export type { Lowering, OnnxAttribute, OnnxBuilder, OnnxNode } from './onnx.ts';
+export { print } from './print.ts';
+export { typecheck } from './typecheck.ts';
+export {
+  type Attribute,
+  type Attributes,
+  constant,
+  constantTensor,
+  input,
+  inputName,
+  makeValue,
+  type Primitive,
+  reachable,
+  type TensorType,
+  typeOf,
+  type Value,
+} from './value.ts';

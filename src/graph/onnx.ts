@@ -1,0 +1,177 @@
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { type DType, type Tensor, tensor } from '../base/tensor.ts';
+import type { TensorType, Value } from './value.ts';
+
+/** One way to write a primitive as ONNX nodes. */
+export interface Lowering {
+  /** Whether this form can express the value. Absent: always. */
+  applies?(value: Value): boolean;
+  /** Adds the nodes and returns the name of the output. `inputs` are the names of the value's inputs. */
+  lower(builder: OnnxBuilder, inputs: readonly string[], value: Value): string;
+}
+
+/** An integer, a list of integers, a string, or a float (wrapped, because 1 and 1.0 are the same number here). */
+export type OnnxAttribute = number | readonly number[] | string | { readonly float: number };
+
+/** A node that was added: ask for the outputs that are wanted, by position. */
+export interface OnnxNode {
+  output(index: number): string;
+}
+
+const opset = 18;
+const irVersion = 8;
+/** ORT's own operators (FusedMatMul and the blocked convolutions): the two domains every CPU build of it knows. */
+const domains: Readonly<Record<string, number>> = { '': opset, 'com.microsoft': 1, 'com.microsoft.nchwc': 1 };
+
+/** `TensorProto.DataType` of onnx.proto. */
+const dataType: { readonly [D in DType]: number } = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9, f64: 11 };
+/** `AttributeProto.AttributeType` of onnx.proto. */
+const attributeType = { float: 1, int: 2, string: 3, ints: 7 };
+
+/**
+ * Collects the nodes of one ONNX model. Equal nodes (same operator, inputs and attributes) are added once, so that
+ * `MaxPool` and its indices, or a factor two gradients share, cost one kernel.
+ */
+export class OnnxBuilder {
+  readonly #graph = new BinaryWriter();
+  readonly #nodes = new Map<string, { outputs: string[]; write: () => void }>();
+  readonly #constants = new Map<string, string>();
+  #names = 0;
+
+  /** Adds a node, or finds the one that is there. */
+  node(
+    operator: string,
+    inputs: readonly string[],
+    attributes: Record<string, OnnxAttribute> = {},
+    domain = '',
+  ): OnnxNode {
+    const key = JSON.stringify([operator, domain, inputs, attributes]);
+    let entry = this.#nodes.get(key);
+    if (!entry) {
+      const outputs: string[] = [];
+      entry = { outputs, write: () => writeNode(this.#graph, operator, domain, inputs, outputs, attributes) };
+      this.#nodes.set(key, entry);
+    }
+    const { outputs } = entry;
+    return {
+      output: (index) => {
+        while (outputs.length < index) outputs.push(''); // an empty name is an output that nobody wants
+        outputs[index] ||= this.#fresh();
+        return outputs[index];
+      },
+    };
+  }
+
+  /** The single output of a node. */
+  emit(
+    operator: string,
+    inputs: readonly string[],
+    attributes: Record<string, OnnxAttribute> = {},
+    domain = '',
+  ): string {
+    return this.node(operator, inputs, attributes, domain).output(0);
+  }
+
+  /** An initializer with these numbers. */
+  constant(value: Tensor): string {
+    const { dtype, shape, data } = value;
+    // Small ones (axes, shapes, scalars) are shared by content; comparing large ones would cost more than it saves.
+    const key = data.length <= 16 ? `${dtype}[${shape}]${[...data].map((x) => (Object.is(x, -0) ? '-0' : x))}` : '';
+    const known = key && this.#constants.get(key);
+    if (known) return known;
+    const name = this.#fresh();
+    this.#graph.tag(5, WireType.LengthDelimited).fork();
+    for (const dimension of shape) this.#graph.tag(1, WireType.Varint).int64(dimension);
+    this.#graph.tag(2, WireType.Varint).int32(dataType[dtype]);
+    this.#graph.tag(8, WireType.LengthDelimited).string(name);
+    this.#graph.tag(9, WireType.LengthDelimited).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    this.#graph.join();
+    if (key) this.#constants.set(key, name);
+    return name;
+  }
+
+  /** A list of integers as an i64 initializer: the axes, shapes and pads that ONNX takes as inputs. */
+  integers(values: readonly number[]): string {
+    return this.constant(tensor('i64', [values.length], BigInt64Array.from(values, BigInt)));
+  }
+
+  /** The finished model. `outputs` maps the public names to the names inside. */
+  finish(
+    inputs: readonly { name: string; type: TensorType }[],
+    outputs: readonly { name: string; type: TensorType; from: string }[],
+  ): Uint8Array {
+    const graph = this.#graph;
+    for (const { write } of this.#nodes.values()) write();
+    // An Identity gives each output its public name; ORT removes it.
+    for (const { name, from } of outputs) writeNode(graph, 'Identity', '', [from], [name], {});
+    graph.tag(2, WireType.LengthDelimited).string('graft');
+    for (const { name, type } of inputs) writeValueInfo(graph, 11, name, type);
+    for (const { name, type } of outputs) writeValueInfo(graph, 12, name, type);
+
+    const model = new BinaryWriter();
+    model.tag(1, WireType.Varint).int64(irVersion);
+    model.tag(2, WireType.LengthDelimited).string('graft');
+    model.tag(7, WireType.LengthDelimited).bytes(graph.finish());
+    for (const [domain, version] of Object.entries(domains)) {
+      model.tag(8, WireType.LengthDelimited).fork();
+      model.tag(1, WireType.LengthDelimited).string(domain);
+      model.tag(2, WireType.Varint).int64(version).join();
+    }
+    return model.finish();
+  }
+
+  #fresh(): string {
+    return `_${this.#names++}`;
+  }
+}
+
+function writeNode(
+  w: BinaryWriter,
+  operator: string,
+  domain: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attributes: Record<string, OnnxAttribute>,
+): void {
+  w.tag(1, WireType.LengthDelimited).fork();
+  for (const name of inputs) w.tag(1, WireType.LengthDelimited).string(name);
+  for (const name of outputs) w.tag(2, WireType.LengthDelimited).string(name);
+  w.tag(4, WireType.LengthDelimited).string(operator);
+  for (const [name, attribute] of Object.entries(attributes)) writeAttribute(w, name, attribute);
+  if (domain) w.tag(7, WireType.LengthDelimited).string(domain);
+  w.join();
+}
+
+function writeAttribute(w: BinaryWriter, name: string, attribute: OnnxAttribute): void {
+  w.tag(5, WireType.LengthDelimited).fork();
+  w.tag(1, WireType.LengthDelimited).string(name);
+  const type = (value: number) => w.tag(20, WireType.Varint).int32(value);
+  if (typeof attribute === 'number') {
+    w.tag(3, WireType.Varint).int64(attribute);
+    type(attributeType.int);
+  } else if (typeof attribute === 'string') {
+    w.tag(4, WireType.LengthDelimited).string(attribute);
+    type(attributeType.string);
+  } else if ('float' in attribute) {
+    w.tag(2, WireType.Bit32).float(attribute.float);
+    type(attributeType.float);
+  } else {
+    for (const integer of attribute) w.tag(8, WireType.Varint).int64(integer);
+    type(attributeType.ints);
+  }
+  w.join();
+}
+
+function writeValueInfo(w: BinaryWriter, field: number, name: string, { dtype, shape }: TensorType): void {
+  w.tag(field, WireType.LengthDelimited).fork();
+  w.tag(1, WireType.LengthDelimited).string(name);
+  w.tag(2, WireType.LengthDelimited).fork(); // TypeProto
+  w.tag(1, WireType.LengthDelimited).fork(); // TypeProto.Tensor
+  w.tag(1, WireType.Varint).int32(dataType[dtype]);
+  w.tag(2, WireType.LengthDelimited).fork(); // TensorShapeProto
+  for (const dimension of shape) {
+    w.tag(1, WireType.LengthDelimited).fork();
+    w.tag(1, WireType.Varint).int64(dimension).join();
+  }
+  w.join().join().join().join();
+}

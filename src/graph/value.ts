@@ -1,0 +1,107 @@
+import { type DType, formatType, type Shape, type Tensor } from '../base/tensor.ts';
+import type { Lowering } from './onnx.ts';
+
+/** The static type of a value: element type and shape, both known when the graph is built. */
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+export type Attribute = number | string | boolean | null | readonly number[] | Tensor;
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+/**
+ * An immutable node of a computation. It knows what it is computed from, never who uses it, so a graph is what can be
+ * reached from the outputs one asks for, and a gradient nobody asks for does not exist.
+ */
+export interface Value extends TensorType {
+  readonly op: Primitive;
+  readonly inputs: readonly Value[];
+  readonly attributes: Attributes;
+}
+
+/** One kind of node. `ops/` defines them; `graph/` only calls what is written here. */
+export interface Primitive {
+  readonly name: string;
+  /** The output's type. @throws ShapeError where the inputs do not fit together. */
+  infer(inputs: readonly Value[], attributes: Attributes): TensorType;
+  /**
+   * The vector-Jacobian product: the cotangent of each input, given the output's. `null` stands for zero.
+   * A cotangent may have the broadcast shape of the output; `grad` sums it down.
+   */
+  vjp(dy: Value, inputs: readonly Value[], y: Value): readonly (Value | null)[];
+  /** The ways to write this as ONNX nodes, by name. The first that applies is the default. */
+  readonly lowerings: Readonly<Record<string, Lowering>>;
+}
+
+/** A new node; its type is inferred, so an ill-typed graph cannot be built. */
+export function makeValue(op: Primitive, inputs: readonly Value[], attributes: Attributes): Value {
+  const { dtype, shape } = op.infer(inputs, attributes);
+  return Object.freeze({ op, inputs, attributes, dtype, shape });
+}
+
+function leaf(name: string, infer: (attributes: Attributes) => TensorType): Primitive {
+  return {
+    name,
+    infer: (_inputs, attributes) => infer(attributes),
+    vjp: () => [],
+    lowerings: {},
+  };
+}
+
+const inputPrimitive = leaf('Input', (attributes) => ({
+  dtype: attributes.dtype as DType,
+  shape: attributes.shape as Shape,
+}));
+
+const constantPrimitive = leaf('Constant', (attributes) => {
+  const { dtype, shape } = attributes.tensor as Tensor;
+  return { dtype, shape };
+});
+
+/** A named value that is fed when the graph runs. */
+export function input(name: string, dtype: DType, shape: Shape): Value {
+  return makeValue(inputPrimitive, [], { name, dtype, shape });
+}
+
+/** A value that is known when the graph is built. */
+export function constant(tensor: Tensor): Value {
+  return makeValue(constantPrimitive, [], { tensor });
+}
+
+/** The name of an input, or undefined for any other value. */
+export function inputName(value: Value): string | undefined {
+  return value.op === inputPrimitive ? (value.attributes.name as string) : undefined;
+}
+
+/** The tensor of a constant, or undefined for any other value. */
+export function constantTensor(value: Value): Tensor | undefined {
+  return value.op === constantPrimitive ? (value.attributes.tensor as Tensor) : undefined;
+}
+
+/** Everything the outputs depend on, themselves included, each after its inputs. */
+export function reachable(outputs: Iterable<Value>): Value[] {
+  const order: Value[] = [];
+  const seen = new Set<Value>();
+  // An explicit stack: an unrolled inner loop is deeper than the call stack. `next` is the input to visit next.
+  const stack: { value: Value; next: number }[] = [];
+  const visit = (value: Value) => {
+    if (seen.has(value)) return;
+    seen.add(value);
+    stack.push({ value, next: 0 });
+  };
+  for (const output of outputs) {
+    visit(output);
+    for (let top = stack.at(-1); top; top = stack.at(-1)) {
+      const child = top.value.inputs[top.next++];
+      if (child) visit(child);
+      else order.push(stack.pop()!.value);
+    }
+  }
+  return order;
+}
+
+/** `f32[8,64,56,56]`, from a value's type. */
+export function typeOf(value: TensorType): string {
+  return formatType(value);
+}

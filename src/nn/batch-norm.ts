@@ -1,0 +1,67 @@
+import { i64, sizeOf } from '../base/tensor.ts';
+import { constant, type Value } from '../graph/index.ts';
+import { add, mul, reduceMean, reshape, rsqrt, square, sub } from '../ops/index.ts';
+import { filled } from './initialisers.ts';
+import type { Scope } from './scope.ts';
+
+export interface BatchNormOptions {
+  /** Added to the variance. */
+  readonly epsilon?: number;
+  /** The share of a new batch in the running statistics. */
+  readonly momentum?: number;
+}
+
+/**
+ * Batch normalisation over every axis but the channels (Ioffe & Szegedy 2015), with torchvision's parameter names.
+ * Which statistics it uses is the scope's policy, see `BatchNormPolicy`. (n, c, …) → the same shape.
+ */
+export function batchNorm(s: Scope, x: Value, options: BatchNormOptions = {}): Value {
+  const { epsilon = 1e-5, momentum = 0.1 } = options;
+  const channels = x.shape[1]!;
+  const weight = s.param('weight', [channels], filled(1));
+  const bias = s.param('bias', [channels], filled(0));
+  const runningMean = s.buffer('running_mean', 'f32', [channels], filled(0));
+  const runningVariance = s.buffer('running_var', 'f32', [channels], filled(1));
+  const batchesTracked = s.buffer('num_batches_tracked', 'i64', [], filled(0));
+  const policy = s.batchNorm;
+
+  if (policy === 'frozen' || (policy === 'running' && !s.training)) {
+    const scale = mul(weight, rsqrt(add(runningVariance, epsilon)));
+    const shift = sub(bias, mul(runningMean, scale));
+    return add(mul(x, channelwise(scale, x)), channelwise(shift, x));
+  }
+  const { y, mean, variance } = normalise(x, weight, bias, epsilon);
+  if (policy === 'running') {
+    const count = sizeOf(x.shape) / channels;
+    // The running variance is the unbiased estimate; the batch is normalised with the biased one. So does PyTorch.
+    const unbiased = mul(variance, count / Math.max(1, count - 1));
+    s.update('running_mean', add(mul(runningMean, 1 - momentum), mul(mean, momentum)));
+    s.update('running_var', add(mul(runningVariance, 1 - momentum), mul(unbiased, momentum)));
+    s.update('num_batches_tracked', add(batchesTracked, constant(i64([], [1]))));
+  }
+  return y;
+}
+
+/** y = (x - mean) / √(variance + ε) · weight + bias with the batch's own mean and biased variance, each (c). */
+export function normalise(
+  x: Value,
+  weight: Value,
+  bias: Value,
+  epsilon: number,
+): { y: Value; mean: Value; variance: Value } {
+  const axes = x.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
+  const mean = reduceMean(x, axes, true);
+  const centred = sub(x, mean);
+  const variance = reduceMean(square(centred), axes, true);
+  const scale = mul(channelwise(weight, x), rsqrt(add(variance, epsilon)));
+  const y = add(mul(centred, scale), channelwise(bias, x));
+  return { y, mean: reshape(mean, [-1]), variance: reshape(variance, [-1]) };
+}
+
+/** (c) → (1, c, 1, …), to broadcast against x. */
+function channelwise(values: Value, x: Value): Value {
+  return reshape(
+    values,
+    x.shape.map((d, axis) => (axis === 1 ? d : 1)),
+  );
+}

@@ -1,0 +1,14 @@
+export { type BatchNormOptions, batchNorm, normalise } from './batch-norm.ts';
+export * from './initialisers.ts';
+export * from './layers.ts';
+export { type CrossEntropyOptions, crossEntropy, meanSquaredError, oneHot } from './losses.ts';
+export {
+  type BatchNormPolicy,
+  drawNoise,
+  initialise,
+  type Noise,
+  Scope,
+  type Trace,
+  type TraceOptions,
+  type Variable,
+} from './scope.ts';

@@ -1,0 +1,44 @@
+import type { RandomStream } from '../base/random.ts';
+import { type Shape, sizeOf } from '../base/tensor.ts';
+
+/** Makes the first values of a parameter. */
+export type Initialiser = (shape: Shape, stream: RandomStream) => Float32Array;
+
+const fill = (shape: Shape, next: () => number) => Float32Array.from({ length: sizeOf(shape) }, next);
+
+/** Every element the same. */
+export function filled(value: number): Initialiser {
+  return (shape) => fill(shape, () => value);
+}
+
+/** Uniform in [-bound, bound). */
+export function uniform(bound: number): Initialiser {
+  return (shape, stream) => fill(shape, () => (2 * stream.uniform() - 1) * bound);
+}
+
+/** Normal with mean 0. */
+export function normal(standardDeviation: number): Initialiser {
+  return (shape, stream) => fill(shape, () => stream.normal() * standardDeviation);
+}
+
+/** The number of inputs that feed one output of a weight (outputs, inputs, …kernel). */
+export function fanIn(shape: Shape): number {
+  return sizeOf(shape.slice(1));
+}
+
+/** The number of outputs that one input feeds. */
+export function fanOut(shape: Shape): number {
+  return shape[0]! * sizeOf(shape.slice(2));
+}
+
+/**
+ * PyTorch's default for the weights of convolutions and linear layers, and with the weight's fan-in for their biases:
+ * uniform in ±1/√fanIn (`kaiming_uniform_(a=√5)`; He et al. 2015).
+ */
+export const pytorchDefault: Initialiser = (shape, stream) => uniform(1 / Math.sqrt(fanIn(shape)))(shape, stream);
+
+/** Uniform in ±√(6/fanIn), for layers before a ReLU (He et al. 2015). */
+export const kaimingUniform: Initialiser = (shape, stream) => uniform(Math.sqrt(6 / fanIn(shape)))(shape, stream);
+
+/** Normal with variance 2/fanOut, for layers before a ReLU (He et al. 2015, the backward form). */
+export const kaimingNormalFanOut: Initialiser = (shape, stream) => normal(Math.sqrt(2 / fanOut(shape)))(shape, stream);

@@ -1,0 +1,94 @@
+import { f32 } from '../base/tensor.ts';
+import { constant, type Value } from '../graph/index.ts';
+import {
+  adaptiveAveragePool as adaptive,
+  add,
+  cast,
+  conv2d as convolve,
+  matmul,
+  mul,
+  reduceMean,
+  reshape,
+  swapLast,
+} from '../ops/index.ts';
+import { fanIn, type Initialiser, pytorchDefault, uniform } from './initialisers.ts';
+import type { Scope } from './scope.ts';
+
+export interface Conv2dOptions {
+  /** Output channels. */
+  readonly channels: number;
+  /** Side of the square kernel. */
+  readonly kernel: number;
+  readonly stride?: number;
+  readonly padding?: number;
+  readonly dilation?: number;
+  readonly groups?: number;
+  readonly bias?: boolean;
+  readonly initialiser?: Initialiser;
+  /** Default: PyTorch's, uniform in ±1/√fanIn. */
+  readonly biasInitialiser?: Initialiser;
+}
+
+/** A convolution with `weight` (channels, c/groups, k, k) and `bias`. (n, c, h, w) → (n, channels, oh, ow). */
+export function conv2d(s: Scope, x: Value, options: Conv2dOptions): Value {
+  const { channels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
+  return s.locate(() => {
+    const shape = [channels, x.shape[1]! / groups, kernel, kernel];
+    const y = convolve(x, s.param('weight', shape, options.initialiser ?? pytorchDefault), {
+      strides: [stride, stride],
+      pads: [padding, padding, padding, padding],
+      dilations: [dilation, dilation],
+      groups,
+    });
+    if (!bias) return y;
+    const initialiser = options.biasInitialiser ?? uniform(1 / Math.sqrt(fanIn(shape)));
+    return add(y, reshape(s.param('bias', [channels], initialiser), [1, channels, 1, 1]));
+  });
+}
+
+export interface LinearOptions {
+  /** Output features. */
+  readonly features: number;
+  readonly bias?: boolean;
+  readonly initialiser?: Initialiser;
+  readonly biasInitialiser?: Initialiser;
+}
+
+/** y = x · Wᵀ + b with `weight` (features, inputs) and `bias`. (…, inputs) → (…, features). */
+export function linear(s: Scope, x: Value, options: LinearOptions): Value {
+  const { features, bias = true } = options;
+  return s.locate(() => {
+    const shape = [features, x.shape.at(-1)!];
+    const y = matmul(x, swapLast(s.param('weight', shape, options.initialiser ?? pytorchDefault)));
+    const initialiser = options.biasInitialiser ?? uniform(1 / Math.sqrt(fanIn(shape)));
+    return bias ? add(y, s.param('bias', [features], initialiser)) : y;
+  });
+}
+
+/** In training sets each element to zero with probability p and scales the others by 1/(1-p) (Hinton et al. 2012). */
+export function dropout(s: Scope, x: Value, p: number): Value {
+  if (!s.training || p === 0) return x;
+  return mul(x, mul(cast(s.mask('mask', x.shape, 1 - p), 'f32'), 1 / (1 - p)));
+}
+
+/** The mean over the picture. (n, c, h, w) → (n, c). */
+export function globalAveragePool(x: Value): Value {
+  return reduceMean(x, [2, 3]);
+}
+
+/** Adaptive average pooling to any size, as PyTorch's. (n, c, h, w) → (n, c, …size). */
+export function adaptiveAveragePool(x: Value, size: readonly [number, number]): Value {
+  return size[0] === 1 && size[1] === 1 ? reduceMean(x, [2, 3], true) : adaptive(x, size);
+}
+
+/** Bytes to what the network was trained on: (x/255 - mean) / std per channel. u8 (n, 3, h, w) → f32 of the same shape. */
+export function normalisePixels(
+  pixels: Value,
+  { mean, std }: { readonly mean: readonly number[]; readonly std: readonly number[] },
+): Value {
+  const perChannel = (values: readonly number[]) => constant(f32([1, values.length, 1, 1], values));
+  return add(
+    mul(cast(pixels, 'f32'), perChannel(std.map((s) => 1 / (255 * s)))),
+    perChannel(mean.map((m, i) => -m / std[i]!)),
+  );
+}

@@ -1,0 +1,73 @@
+import { ShapeError } from '../base/errors.ts';
+import { f32, i64 } from '../base/tensor.ts';
+import { constant, typeOf, type Value } from '../graph/index.ts';
+import {
+  add,
+  cast,
+  div,
+  equal,
+  logSoftmax,
+  mul,
+  neg,
+  reduceMean,
+  reduceSum,
+  reshape,
+  square,
+  sub,
+} from '../ops/index.ts';
+
+export interface CrossEntropyOptions {
+  /** ε of Szegedy et al. 2015, section 7: the target is (1-ε)·one-hot + ε/classes. Default 0. */
+  readonly labelSmoothing?: number;
+  /** One factor per class, as PyTorch's `weight`. */
+  readonly classWeights?: readonly number[];
+  /** (n) f32: how much each picture counts; 0 for padding. Default: all alike. */
+  readonly pictureWeights?: Value;
+}
+
+/** (n) i64 → (n, classes) f32: 1 at each label. */
+export function oneHot(labels: Value, classes: number): Value {
+  const columns = constant(
+    i64(
+      [1, classes],
+      Array.from({ length: classes }, (_, i) => i),
+    ),
+  );
+  return cast(equal(reshape(labels, [-1, 1]), columns), 'f32');
+}
+
+/**
+ * The mean cross entropy of logits (n, classes) against labels (n, i64), as `torch.nn.functional.cross_entropy`:
+ * -Σ w[label] · target · log softmax / Σ w[label]; with label smoothing every class's term carries its own weight.
+ */
+export function crossEntropy(logits: Value, labels: Value, options: CrossEntropyOptions = {}): Value {
+  const [n, classes] = logits.shape;
+  if (logits.shape.length !== 2 || labels.shape.length !== 1 || labels.shape[0] !== n) {
+    throw new ShapeError({
+      op: 'crossEntropy',
+      expected: 'logits (n, classes) and labels (n)',
+      received: `${typeOf(logits)} and ${typeOf(labels)}`,
+    });
+  }
+  const { labelSmoothing = 0, classWeights, pictureWeights } = options;
+  if (classWeights && classWeights.length !== classes) {
+    throw new ShapeError({
+      op: 'crossEntropy',
+      expected: `${classes} class weights`,
+      received: String(classWeights.length),
+    });
+  }
+  const perClass = constant(f32([1, classes!], classWeights ?? new Array<number>(classes!).fill(1)));
+  const hot = mul(oneHot(labels, classes!), perClass);
+  const smooth = mul(perClass, labelSmoothing / classes!);
+  const target = labelSmoothing > 0 ? add(mul(hot, 1 - labelSmoothing), smooth) : hot;
+  const losses = neg(reduceSum(mul(target, logSoftmax(logits)), [1]));
+  const labelWeights = reduceSum(hot, [1]);
+  if (!pictureWeights) return div(reduceSum(losses), reduceSum(labelWeights));
+  return div(reduceSum(mul(losses, pictureWeights)), reduceSum(mul(labelWeights, pictureWeights)));
+}
+
+/** The mean squared difference, over all elements. */
+export function meanSquaredError(prediction: Value, target: Value): Value {
+  return reduceMean(square(sub(prediction, target)));
+}

@@ -1,0 +1,157 @@
+import { ShapeError } from '../base/errors.ts';
+import { randomStream } from '../base/random.ts';
+import { type DType, type Shape, sizeOf, type Tensor, tensor } from '../base/tensor.ts';
+import { input, type Value } from '../graph/index.ts';
+import type { Initialiser } from './initialisers.ts';
+
+/** Something a model keeps between steps: a parameter, which is learned, or a buffer, which is only updated. */
+export interface Variable {
+  readonly name: string;
+  readonly kind: 'parameter' | 'buffer';
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly initialise: Initialiser;
+}
+
+/** Random numbers that the host feeds at every step: 1 with probability `keep`, else 0 (u8). */
+export interface Noise {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly keep: number;
+}
+
+/**
+ * What batch norm does. `running`: the batch's statistics in training, folded into the running ones, and the running ones
+ * in evaluation. `batch`: the batch's own, always. `frozen`: the running ones, always, and they stay as they are.
+ */
+export type BatchNormPolicy = 'frozen' | 'batch' | 'running';
+
+export interface TraceOptions {
+  readonly training: boolean;
+  /** By layer path (`layer1.0.bn1`), or one for all. Default `running`. */
+  readonly batchNorm?: BatchNormPolicy | ((path: string) => BatchNormPolicy);
+  /** What stands for a variable. Default: a graph input of its name. */
+  readonly variable?: (variable: Variable) => Value;
+}
+
+/** What a model's function left behind while it ran. */
+export interface Trace {
+  readonly options: TraceOptions;
+  /** In the order in which the model asked for them, as in torchvision's `state_dict`. */
+  readonly variables: Map<string, Variable>;
+  /** New values of buffers. */
+  readonly updates: Map<string, Value>;
+  readonly noise: Noise[];
+  readonly endpoints: Map<string, Value>;
+}
+
+/**
+ * Where a layer stands in a model. Layers are plain functions of `(scope, x, options)`; the scope gives them their
+ * parameters under the right name, whether these are to be initialised, loaded, or replaced by adapted values.
+ */
+export class Scope {
+  readonly path: string;
+  readonly #trace: Trace;
+  readonly #values: Map<string, Value>;
+
+  constructor(trace: Trace, path = '', values = new Map<string, Value>()) {
+    this.#trace = trace;
+    this.path = path;
+    this.#values = values;
+  }
+
+  /** A scope that notes everything in a new trace. */
+  static root(options: TraceOptions): { scope: Scope; trace: Trace } {
+    const trace: Trace = { options, variables: new Map(), updates: new Map(), noise: [], endpoints: new Map() };
+    return { scope: new Scope(trace), trace };
+  }
+
+  get training(): boolean {
+    return this.#trace.options.training;
+  }
+
+  get batchNorm(): BatchNormPolicy {
+    const { batchNorm = 'running' } = this.#trace.options;
+    return typeof batchNorm === 'function' ? batchNorm(this.path) : batchNorm;
+  }
+
+  /** The scope of a part. */
+  at(name: string | number): Scope {
+    return new Scope(this.#trace, this.#join(String(name)), this.#values);
+  }
+
+  /** A learned f32 parameter. The same name gives the same value. */
+  param(name: string, shape: Shape, initialise: Initialiser): Value {
+    return this.#variable({ name: this.#join(name), kind: 'parameter', dtype: 'f32', shape, initialise });
+  }
+
+  /** A value that is kept but not learned. */
+  buffer(name: string, dtype: 'f32' | 'i64', shape: Shape, initialise: Initialiser): Value {
+    return this.#variable({ name: this.#join(name), kind: 'buffer', dtype, shape, initialise });
+  }
+
+  /** Gives a buffer its value for the next step. */
+  update(name: string, value: Value): void {
+    this.#trace.updates.set(this.#join(name), value);
+  }
+
+  /** A fresh random mask (u8) at every step. */
+  mask(name: string, shape: Shape, keep: number): Value {
+    const noise = { name: this.#join(name), shape, keep };
+    this.#trace.noise.push(noise);
+    return input(noise.name, 'u8', shape);
+  }
+
+  /** Notes a value under a public name (of the whole model, not of this scope), and returns it. */
+  endpoint(name: string, value: Value): Value {
+    this.#trace.endpoints.set(name, value);
+    return value;
+  }
+
+  /** Runs a layer so that a shape error says where in the model it happened. */
+  locate<T>(layer: () => T): T {
+    try {
+      return layer();
+    } catch (error) {
+      if (!(error instanceof ShapeError) || error.path !== undefined) throw error;
+      throw error.at(this.path);
+    }
+  }
+
+  #join(name: string): string {
+    return this.path === '' ? name : `${this.path}.${name}`;
+  }
+
+  #variable(variable: Variable): Value {
+    const { name, dtype, shape } = variable;
+    const known = this.#values.get(name);
+    if (known) return known;
+    const substitute = this.#trace.options.variable;
+    const value = substitute ? substitute(variable) : input(name, dtype, shape);
+    this.#trace.variables.set(name, variable);
+    this.#values.set(name, value);
+    return value;
+  }
+}
+
+/** First values for variables. Each has a stream of its own, so that a new head does not change the body. */
+export function initialise(variables: Iterable<Variable>, seed: number): Record<string, Tensor> {
+  const initial: Record<string, Tensor> = {};
+  for (const { name, dtype, shape, initialise: init } of variables) {
+    const values = init(shape, randomStream(seed, 'initialise', name));
+    initial[name] =
+      dtype === 'i64' ? tensor('i64', shape, BigInt64Array.from(values, BigInt)) : tensor('f32', shape, values);
+  }
+  return initial;
+}
+
+/** This step's masks. */
+export function drawNoise(noise: Iterable<Noise>, seed: number, step: number): Record<string, Tensor> {
+  const drawn: Record<string, Tensor> = {};
+  for (const { name, shape, keep } of noise) {
+    const stream = randomStream(seed, 'noise', step, name);
+    const mask = Uint8Array.from({ length: sizeOf(shape) }, () => (stream.uniform() < keep ? 1 : 0));
+    drawn[name] = tensor('u8', shape, mask);
+  }
+  return drawn;
+}

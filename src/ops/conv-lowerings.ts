@@ -1,0 +1,224 @@
+import type { OnnxBuilder, Value } from '../graph/index.ts';
+import type { InputGradAttributes, WeightGradAttributes } from './conv.ts';
+import type { LoweringRule } from './define.ts';
+
+/*
+ * The backward passes of a convolution as ONNX nodes. No form is the best at every shape (docs/architecture.md has the
+ * timings), so each gives several and the runtime chooses by timing them at the shape in question.
+ */
+
+/** kernel reach minus 1: how far a dilated kernel extends beyond its first tap. */
+const reach = (kernel: number, dilation: number) => dilation * (kernel - 1);
+
+const flippedPads = (value: Value, { pads, dilations }: InputGradAttributes) => {
+  const kernel = value.inputs[1]!.shape.slice(2);
+  return pads.map((p, i) => reach(kernel[i % 2]!, dilations[i % 2]!) - p);
+};
+
+export const inputGradLowerings: Readonly<Record<string, LoweringRule<InputGradAttributes>>> = {
+  /** ONNX ConvTranspose is by definition the input gradient; rows that a stride left over are `output_padding`. */
+  transposed: {
+    lower: (b, [dy, w], value, { strides, pads, dilations, groups, size }) => {
+      const [gradient, weight] = value.inputs;
+      const remainder = size.map(
+        (extent, i) =>
+          extent +
+          pads[i]! +
+          pads[i + 2]! -
+          reach(weight!.shape[i + 2]!, dilations[i]!) -
+          1 -
+          strides[i]! * (gradient!.shape[i + 2]! - 1),
+      );
+      return b.emit('ConvTranspose', [dy!, w!], {
+        strides,
+        pads,
+        dilations,
+        group: groups,
+        output_padding: remainder,
+      });
+    },
+  },
+  /** With stride 1 it is a convolution with the kernel flipped and its channels exchanged. */
+  flipped: {
+    applies: (value, attributes) =>
+      attributes.strides.every((stride) => stride === 1) && flippedPads(value, attributes).every((p) => p >= 0),
+    lower: (b, [dy, w], value, attributes) => {
+      const { dilations, groups } = attributes;
+      const [outputs, inputs, kh, kw] = value.inputs[1]!.shape as [number, number, number, number];
+      const grouped = reshape(b, w!, [groups, outputs / groups, inputs, kh, kw]);
+      const exchanged = reshape(b, transpose(b, grouped, [0, 2, 1, 3, 4]), [groups * inputs, outputs / groups, kh, kw]);
+      const turned =
+        kh * kw === 1 ? exchanged : sliceAxes(b, exchanged, [2, 3], [-1, -1], [-kh - 1, -kw - 1], [-1, -1]);
+      return b.emit('Conv', [dy!, turned], {
+        strides: [1, 1],
+        pads: flippedPads(value, attributes),
+        dilations,
+        group: groups,
+      });
+    },
+  },
+};
+
+interface WeightGradShapes {
+  n: number;
+  perGroup: number;
+  outputs: number;
+  size: readonly number[];
+  output: readonly number[];
+}
+
+function shapesOf(value: Value, groups: number): WeightGradShapes {
+  const [x, dy] = value.inputs;
+  return {
+    n: x!.shape[0]!,
+    perGroup: x!.shape[1]! / groups,
+    outputs: dy!.shape[1]! / groups,
+    size: x!.shape.slice(2),
+    output: dy!.shape.slice(2),
+  };
+}
+
+const isPlain1x1 = ({ kernel, pads, strides }: WeightGradAttributes) =>
+  [...kernel, ...strides].every((k) => k === 1) && pads.every((p) => p === 0);
+
+/** The most that a lowering may copy its input into, in bytes: above it the others are faster anyway. */
+const patchesLimit = 512 * 2 ** 20;
+
+export const weightGradLowerings: Readonly<Record<string, LoweringRule<WeightGradAttributes>>> = {
+  /**
+   * A 1x1 kernel: dW = Σ_n dY_n · X_nᵀ over the pixels, one batched product.
+   */
+  matmul1x1: {
+    applies: (_value, attributes) => isPlain1x1(attributes),
+    lower: (b, [x, dy], value, { groups }) => {
+      const { n, perGroup, outputs } = shapesOf(value, groups);
+      const product = matmulTransposed(
+        b,
+        reshape(b, dy!, [n, groups, outputs, -1]),
+        reshape(b, x!, [n, groups, perGroup, -1]),
+      );
+      return reshape(b, sumBatch(b, product), value.shape);
+    },
+  },
+  /**
+   * One product per kernel tap: dW[:, :, i, j] = Σ_n dY_n · (X_n shifted to the tap)ᵀ.
+   */
+  shiftedMatMul: {
+    applies: (_value, attributes) => !isPlain1x1(attributes),
+    lower: (b, [x, dy], value, attributes) => {
+      const { groups, kernel } = attributes;
+      const { n, perGroup, outputs } = shapesOf(value, groups);
+      const gradient = reshape(b, dy!, [n, groups, outputs, -1]);
+      const taps = shifted(b, x!, value, attributes).map((tap) => {
+        const product = matmulTransposed(b, gradient, reshape(b, tap, [n, groups, perGroup, -1]));
+        return reshape(b, sumBatch(b, product), [groups * outputs, perGroup, 1]);
+      });
+      return reshape(b, b.emit('Concat', taps, { axis: 2 }), [groups * outputs, perGroup, ...kernel]);
+    },
+  },
+  /**
+   * The same with the batch laid along the pixels, so that each tap is one long product and nothing is left to sum.
+   */
+  mergedMatMul: {
+    applies: (_value, { groups }) => groups === 1,
+    lower: (b, [x, dy], value, attributes) => {
+      const { perGroup, outputs } = shapesOf(value, 1);
+      const gradient = reshape(b, transpose(b, dy!, [1, 0, 2, 3]), [outputs, -1]);
+      const taps = shifted(b, transpose(b, x!, [1, 0, 2, 3]), value, attributes).map((tap) =>
+        reshape(b, matmulTransposed(b, gradient, reshape(b, tap, [perGroup, -1])), [outputs, perGroup, 1]),
+      );
+      return reshape(b, b.emit('Concat', taps, { axis: 2 }), value.shape);
+    },
+  },
+  /**
+   * All taps side by side (im2col) and one product: for few input channels, where a product per tap is too thin.
+   */
+  patches: {
+    applies: (value, attributes) => {
+      const [, dy] = value.inputs;
+      const [, perGroup, kh, kw] = value.shape as [number, number, number, number];
+      const bytes = 4 * dy!.shape[0]! * perGroup * kh * kw * dy!.shape[2]! * dy!.shape[3]!;
+      return attributes.groups === 1 && !isPlain1x1(attributes) && bytes <= patchesLimit;
+    },
+    lower: (b, [x, dy], value, attributes) => {
+      const { n, perGroup, outputs } = shapesOf(value, 1);
+      const taps = shifted(b, x!, value, attributes).map((tap) => reshape(b, tap, [n, perGroup, 1, -1]));
+      const columns = reshape(b, b.emit('Concat', taps, { axis: 2 }), [n, perGroup * taps.length, -1]);
+      const product = matmulTransposed(b, reshape(b, dy!, [n, outputs, -1]), columns);
+      return reshape(b, sumBatch(b, product), value.shape);
+    },
+  },
+  /**
+   * A convolution of x with dy as the kernel, batch and channels exchanged: stride and dilation change places.
+   */
+  bigKernel: {
+    lower: (b, [x, dy], value, { strides, pads, dilations, groups, kernel }) => {
+      const { n, perGroup, outputs, size, output } = shapesOf(value, groups);
+      // Rows and columns that a stride left over would make the result larger than the kernel: crop them away.
+      const excess = size.map(
+        (extent, i) =>
+          extent + pads[i]! + pads[i + 2]! - strides[i]! * (output[i]! - 1) - reach(kernel[i]!, dilations[i]!) - 1,
+      );
+      const after = excess.map((extra, i) => pads[i + 2]! - extra);
+      const kept = size.map((extent, i) => extent + Math.min(0, after[i]!));
+      const cropped = after.some((p) => p < 0) ? sliceAxes(b, x!, [2, 3], [0, 0], kept, [1, 1]) : x!;
+      const pictures = reshape(b, transpose(b, reshape(b, cropped, [n, groups, perGroup, ...kept]), [2, 1, 0, 3, 4]), [
+        perGroup,
+        groups * n,
+        ...kept,
+      ]);
+      const result = b.emit('Conv', [pictures, transpose(b, dy!, [1, 0, 2, 3])], {
+        strides: dilations,
+        dilations: strides,
+        pads: [...pads.slice(0, 2), ...after.map((p) => Math.max(0, p))],
+        group: groups,
+      });
+      return reshape(b, transpose(b, result, [1, 0, 2, 3]), [groups * outputs, perGroup, ...kernel]);
+    },
+  },
+};
+
+/** The padded pictures as each kernel tap sees them, row by row: kh·kw values of the size of dy's pictures. */
+function shifted(b: OnnxBuilder, x: string, value: Value, attributes: WeightGradAttributes): string[] {
+  const { strides, pads, dilations, groups, kernel } = attributes;
+  const { output } = shapesOf(value, groups);
+  const [top, left, bottom, right] = pads;
+  const padded = pads.some((p) => p > 0) ? b.emit('Pad', [x, b.integers([0, 0, top, left, 0, 0, bottom, right])]) : x;
+  const taps: string[] = [];
+  for (let i = 0; i < kernel[0]; i++) {
+    for (let j = 0; j < kernel[1]; j++) {
+      const start = [i * dilations[0], j * dilations[1]];
+      const end = start.map((at, axis) => at + strides[axis]! * (output[axis]! - 1) + 1);
+      taps.push(sliceAxes(b, padded, [2, 3], start, end, strides));
+    }
+  }
+  return taps;
+}
+
+function reshape(b: OnnxBuilder, x: string, shape: readonly number[]): string {
+  return b.emit('Reshape', [x, b.integers(shape)]);
+}
+
+function transpose(b: OnnxBuilder, x: string, perm: readonly number[]): string {
+  return b.emit('Transpose', [x], { perm });
+}
+
+function sliceAxes(
+  b: OnnxBuilder,
+  x: string,
+  axes: readonly number[],
+  starts: readonly number[],
+  ends: readonly number[],
+  steps: readonly number[],
+): string {
+  return b.emit('Slice', [x, b.integers(starts), b.integers(ends), b.integers(axes), b.integers(steps)]);
+}
+
+/** A · Bᵀ in one kernel, without writing Bᵀ. */
+function matmulTransposed(b: OnnxBuilder, left: string, right: string): string {
+  return b.emit('FusedMatMul', [left, right], { transB: 1 }, 'com.microsoft');
+}
+
+function sumBatch(b: OnnxBuilder, x: string): string {
+  return b.emit('ReduceSum', [x, b.integers([0])], { keepdims: 0 });
+}

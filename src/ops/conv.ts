@@ -1,0 +1,123 @@
+import { ShapeError } from '../base/errors.ts';
+import { typeOf, type Value } from '../graph/index.ts';
+import { inputGradLowerings, weightGradLowerings } from './conv-lowerings.ts';
+import { defineOp, expectDType, expectRank, onnx } from './define.ts';
+
+/** How a kernel moves over the picture. Pads are [top, left, bottom, right] and need not be symmetric. */
+export type ConvGeometry = {
+  readonly strides: readonly [number, number];
+  readonly pads: readonly [number, number, number, number];
+  readonly dilations: readonly [number, number];
+  readonly groups: number;
+};
+
+/**
+ * The extent of a convolution's output along the two picture axes:
+ * floor((size + pads - dilation · (kernel - 1) - 1) / stride) + 1.
+ */
+export function convOutputSize(
+  size: readonly number[],
+  kernel: readonly number[],
+  { strides, pads, dilations }: Pick<ConvGeometry, 'strides' | 'pads' | 'dilations'>,
+): [number, number] {
+  const along = (axis: 0 | 1) => {
+    const reach = dilations[axis] * (kernel[axis]! - 1) + 1;
+    return Math.floor((size[axis]! + pads[axis]! + pads[axis + 2]! - reach) / strides[axis]) + 1;
+  };
+  return [along(0), along(1)];
+}
+
+function expectPictures(op: string, ...values: readonly Value[]): void {
+  for (const value of values) {
+    expectDType(op, value, 'f32', 'f64');
+    expectRank(op, value, 4, '(n, c, h, w)');
+  }
+}
+
+/*
+ * Convolution, its input gradient and its weight gradient are the three partial derivatives of one trilinear form
+ * T(x, w, dy) = ⟨conv(x, w), dy⟩. Each is bilinear in the two operands it keeps, and the VJPs of each are the other two.
+ */
+
+/** y = x ∗ w. x (n, groups·i, h, w), w (groups·o, i, kh, kw), y (n, groups·o, oh, ow). */
+const conv2dOp = defineOp<ConvGeometry>('Conv2d', {
+  infer: ([x, w], geometry) => {
+    expectPictures('conv2d', x!, w!);
+    const [n, channels, ...size] = x!.shape as [number, number, number, number];
+    const [outputs, perGroup, ...kernel] = w!.shape as [number, number, number, number];
+    const { groups } = geometry;
+    const received = `x ${typeOf(x!)}, weight ${typeOf(w!)}, groups ${groups}`;
+    if (channels !== perGroup * groups || outputs % groups !== 0) {
+      const message =
+        channels !== perGroup * groups
+          ? `input has ${channels} channels, weight expects ${perGroup * groups} (${received})`
+          : `${outputs} output channels do not divide into ${groups} groups (${received})`;
+      throw new ShapeError({ op: 'conv2d', expected: `${perGroup * groups} channels`, received, message });
+    }
+    const output = convOutputSize(size, kernel, geometry);
+    if (output.some((extent) => extent < 1)) {
+      const message = `a ${kernel.join('x')} kernel does not fit into ${size.join('x')} with pads [${geometry.pads}] (${received})`;
+      throw new ShapeError({ op: 'conv2d', expected: 'an output of at least 1x1', received, message });
+    }
+    return { dtype: x!.dtype, shape: [n, outputs, ...output] };
+  },
+  vjp: (dy, [x, w], _y, geometry) => [
+    conv2dInputGrad(dy, w!, geometry, [x!.shape[2]!, x!.shape[3]!]),
+    conv2dWeightGrad(x!, dy, geometry, [w!.shape[2]!, w!.shape[3]!]),
+  ],
+  lowerings: {
+    onnx: onnx('Conv', ({ strides, pads, dilations, groups }) => ({ strides, pads, dilations, group: groups })),
+  },
+});
+
+/** What the input gradient of a convolution must know besides the geometry: the input's height and width. */
+export type InputGradAttributes = ConvGeometry & { readonly size: readonly [number, number] };
+
+/** dx of y = x ∗ w from dy and w. */
+const inputGradOp = defineOp<InputGradAttributes>('Conv2dInputGrad', {
+  infer: ([dy, w], { groups, size }) => {
+    expectPictures('conv2dInputGrad', dy!, w!);
+    return { dtype: dy!.dtype, shape: [dy!.shape[0]!, w!.shape[1]! * groups, ...size] };
+  },
+  vjp: (ddx, [dy, w], _y, { size: _, ...geometry }) => [
+    conv2d(ddx, w!, geometry),
+    conv2dWeightGrad(ddx, dy!, geometry, [w!.shape[2]!, w!.shape[3]!]),
+  ],
+  lowerings: inputGradLowerings,
+});
+
+/** What the weight gradient of a convolution must know besides the geometry: the kernel's height and width. */
+export type WeightGradAttributes = ConvGeometry & { readonly kernel: readonly [number, number] };
+
+/** dw of y = x ∗ w from x and dy. */
+const weightGradOp = defineOp<WeightGradAttributes>('Conv2dWeightGrad', {
+  infer: ([x, dy], { groups, kernel }) => {
+    expectPictures('conv2dWeightGrad', x!, dy!);
+    return { dtype: x!.dtype, shape: [dy!.shape[1]!, x!.shape[1]! / groups, ...kernel] };
+  },
+  vjp: (ddw, [x, dy], _y, { kernel: _, ...geometry }) => [
+    conv2dInputGrad(dy!, ddw, geometry, [x!.shape[2]!, x!.shape[3]!]),
+    conv2d(x!, ddw, geometry),
+  ],
+  lowerings: weightGradLowerings,
+});
+
+/** y = x ∗ w (cross-correlation, as in every framework). (n, groups·i, h, w) → (n, groups·o, oh, ow). */
+export function conv2d(x: Value, w: Value, geometry: ConvGeometry): Value {
+  return conv2dOp([x, w], geometry);
+}
+
+/** The gradient of `conv2d` with respect to its input, which had height and width `size`. */
+export function conv2dInputGrad(dy: Value, w: Value, geometry: ConvGeometry, size: readonly [number, number]): Value {
+  return inputGradOp([dy, w], { ...geometry, size });
+}
+
+/** The gradient of `conv2d` with respect to its weight, which had height and width `kernel`. */
+export function conv2dWeightGrad(
+  x: Value,
+  dy: Value,
+  geometry: ConvGeometry,
+  kernel: readonly [number, number],
+): Value {
+  return weightGradOp([x, dy], { ...geometry, kernel });
+}

@@ -1,0 +1,130 @@
+import { ShapeError } from '../base/errors.ts';
+import { type DType, f32, type Shape, type TensorOf, tensor } from '../base/tensor.ts';
+import {
+  type Attributes,
+  constant,
+  type Lowering,
+  makeValue,
+  type OnnxAttribute,
+  type OnnxBuilder,
+  type Primitive,
+  type TensorType,
+  typeOf,
+  type Value,
+} from '../graph/index.ts';
+
+/** What an op's file says about it. `A` is the type of its attributes. */
+export interface Rule<A extends Attributes> {
+  infer(inputs: readonly Value[], attributes: A): TensorType;
+  /** Absent: not differentiable, the cotangents are zero. */
+  vjp?(dy: Value, inputs: readonly Value[], y: Value, attributes: A): readonly (Value | null)[];
+  /** Absent: the ONNX operator of the same name, without attributes. */
+  lowerings?: Readonly<Record<string, LoweringRule<A>>>;
+}
+
+export interface LoweringRule<A extends Attributes> {
+  applies?(value: Value, attributes: A): boolean;
+  lower(builder: OnnxBuilder, inputs: readonly string[], value: Value, attributes: A): string;
+}
+
+export type Op<A extends Attributes> = ((inputs: readonly Value[], attributes: A) => Value) & {
+  readonly primitive: Primitive;
+};
+
+const registry = new Map<string, Primitive>();
+
+/** Every primitive, for the test that proves the set closed under `grad`. */
+export function primitives(): ReadonlyMap<string, Primitive> {
+  return registry;
+}
+
+/** Defines a primitive: its shape rule, its VJP and its ways into ONNX in one block. */
+export function defineOp<A extends Attributes = Record<never, never>>(name: string, rule: Rule<A>): Op<A> {
+  const { vjp } = rule;
+  const lowerings: Readonly<Record<string, LoweringRule<A>>> = rule.lowerings ?? { onnx: onnx(name) };
+  // The casts to A are sound: only the function returned below makes values of this primitive, and it takes an A.
+  const primitive: Primitive = {
+    name,
+    infer: (inputs, attributes) => rule.infer(inputs, attributes as A),
+    vjp: (dy, inputs, y) => vjp?.(dy, inputs, y, y.attributes as A) ?? inputs.map(() => null),
+    lowerings: Object.fromEntries(
+      Object.entries(lowerings).map(([key, { applies, lower }]): [string, Lowering] => [
+        key,
+        {
+          ...(applies && { applies: (value) => applies(value, value.attributes as A) }),
+          lower: (builder, inputs, value) => lower(builder, inputs, value, value.attributes as A),
+        },
+      ]),
+    ),
+  };
+  if (registry.has(name)) throw new Error(`defineOp: ${name} is defined twice`);
+  registry.set(name, primitive);
+  return Object.assign((inputs: readonly Value[], attributes: A) => makeValue(primitive, inputs, attributes), {
+    primitive,
+  });
+}
+
+/** The lowering to one ONNX operator. */
+export function onnx<A extends Attributes>(
+  operator: string,
+  attributes: (a: A) => Record<string, OnnxAttribute> = () => ({}),
+): LoweringRule<A> {
+  return { lower: (builder, inputs, _value, a) => builder.emit(operator, inputs, attributes(a)) };
+}
+
+/** A value, or a plain number that stands for an f32 scalar. */
+export type Operand = Value | number;
+
+export function toValue(operand: Operand): Value {
+  return typeof operand === 'number' ? constant(f32([], [operand])) : operand;
+}
+
+/** The shape two operands broadcast to, as in NumPy. @throws ShapeError where they do not. */
+export function broadcastShapes(op: string, a: TensorType, b: TensorType): Shape {
+  const rank = Math.max(a.shape.length, b.shape.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const p = a.shape[i - rank + a.shape.length] ?? 1;
+    const q = b.shape[i - rank + b.shape.length] ?? 1;
+    if (p !== q && p !== 1 && q !== 1) {
+      throw new ShapeError({
+        op,
+        expected: typeOf(a),
+        received: typeOf(b),
+        message: `${typeOf(a)} and ${typeOf(b)} do not broadcast: axis ${i} is ${p} and ${q}`,
+      });
+    }
+    return p === 1 ? q : p;
+  });
+}
+
+export function expectDType(op: string, value: Value, ...allowed: readonly DType[]): void {
+  if (allowed.includes(value.dtype)) return;
+  const expected = allowed.join(' or ');
+  throw new ShapeError({ op, expected, received: typeOf(value) });
+}
+
+export function expectRank(op: string, value: Value, rank: number, layout: string): void {
+  if (value.shape.length === rank) return;
+  throw new ShapeError({ op, expected: `rank ${rank} ${layout}`, received: typeOf(value) });
+}
+
+/** An axis counted from the front. @throws ShapeError where the value has no such axis. */
+export function normaliseAxis(op: string, axis: number, rank: number): number {
+  if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
+    throw new ShapeError({ op, expected: `an axis in [${-rank}, ${rank})`, received: String(axis) });
+  }
+  return axis < 0 ? axis + rank : axis;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((dimension, i) => dimension === b[i]);
+}
+
+/** 0, 1, …, length-1 as i64. */
+export function iota(length: number): TensorOf<'i64'> {
+  return tensor(
+    'i64',
+    [length],
+    BigInt64Array.from({ length }, (_, i) => BigInt(i)),
+  );
+}

@@ -1,0 +1,165 @@
+import { ShapeError } from '../base/errors.ts';
+import type { DType } from '../base/tensor.ts';
+import { type TensorType, typeOf, type Value } from '../graph/index.ts';
+import { broadcastShapes, defineOp, expectDType, type LoweringRule, type Operand, onnx, toValue } from './define.ts';
+import { beforeBroadcast, broadcastTo } from './shape.ts';
+
+type NoAttributes = Record<never, never>;
+type UnaryVjp = (dy: Value, x: Value, y: Value) => Value | null;
+type BinaryVjp = (dy: Value, a: Value, b: Value, y: Value) => readonly [Value | null, Value | null];
+
+const floats: readonly DType[] = ['f32', 'f64'];
+
+function unary(name: string, vjp: UnaryVjp, lowering?: LoweringRule<NoAttributes>): (x: Operand) => Value {
+  const op = defineOp(name, {
+    infer: ([x]) => {
+      expectDType(name, x!, ...floats);
+      return { dtype: x!.dtype, shape: x!.shape };
+    },
+    vjp: (dy, [x], y) => [vjp(dy, x!, y)],
+    ...(lowering && { lowerings: { onnx: lowering } }),
+  });
+  return (operand) => {
+    const x = toValue(operand);
+    return broadcastTo(op([beforeBroadcast(x)], {}), x.shape);
+  };
+}
+
+function inferBinary(name: string, a: Value, b: Value): TensorType {
+  if (a.dtype !== b.dtype) {
+    const message = `operands have different types: ${typeOf(a)} and ${typeOf(b)}`;
+    throw new ShapeError({ op: name, expected: a.dtype, received: b.dtype, message });
+  }
+  return { dtype: a.dtype, shape: broadcastShapes(name, a, b) };
+}
+
+/**
+ * f(broadcast(a), b) = broadcast(f(a, b)): an explicit broadcast is moved behind the operator, which broadcasts by
+ * itself. The cotangent of a mean, say, then stays one number per channel for as long as it can.
+ */
+function behindBroadcast(op: string, left: Operand, right: Operand, apply: (a: Value, b: Value) => Value): Value {
+  const [a, b] = [toValue(left), toValue(right)];
+  return broadcastTo(apply(beforeBroadcast(a), beforeBroadcast(b)), broadcastShapes(op, a, b));
+}
+
+function binary(name: string, vjp: BinaryVjp, operator = name): (a: Operand, b: Operand) => Value {
+  const op = defineOp(name, {
+    infer: ([a, b]) => inferBinary(name, a!, b!),
+    vjp: (dy, [a, b], y) => vjp(dy, a!, b!, y),
+    lowerings: { onnx: onnx(operator) },
+  });
+  return (left, right) => behindBroadcast(name, left, right, (a, b) => op([a, b], {}));
+}
+
+function comparison(name: string): (a: Operand, b: Operand) => Value {
+  const op = defineOp(name, {
+    infer: ([a, b]) => ({ ...inferBinary(name, a!, b!), dtype: 'bool' }),
+  });
+  return (left, right) => behindBroadcast(name, left, right, (a, b) => op([a, b], {}));
+}
+
+/** y = a + b. da = dy, db = dy. */
+export const add = binary('Add', (dy) => [dy, dy]);
+
+/** y = a - b. da = dy, db = -dy. */
+export const sub = binary('Sub', (dy) => [dy, neg(dy)]);
+
+/** y = a · b. da = dy · b, db = dy · a. */
+export const mul = binary('Mul', (dy, a, b) => [mul(dy, b), mul(dy, a)]);
+
+/** y = a / b. da = dy / b, db = -dy · y / b. */
+export const div = binary('Div', (dy, _a, b, y) => [div(dy, b), neg(div(mul(dy, y), b))]);
+
+/** y = a ^ b, a > 0 where b needs a gradient. da = dy · b · a^(b-1), db = dy · y · log a. */
+export const pow = binary('Pow', (dy, a, b, y) => [mul(dy, mul(b, pow(a, sub(b, 1)))), mul(dy, mul(y, log(a)))]);
+
+/** The smaller of two; at a tie the gradient goes to a. */
+export const minimum = binary('Minimum', (dy, a, b) => route(dy, lessOrEqual(a, b)), 'Min');
+
+/** The larger of two; at a tie the gradient goes to a. */
+export const maximum = binary('Maximum', (dy, a, b) => route(dy, greaterOrEqual(a, b)), 'Max');
+
+function route(dy: Value, toFirst: Value): [Value, Value] {
+  return [where(toFirst, dy, 0), where(toFirst, 0, dy)];
+}
+
+/** y = -x. dx = -dy. */
+export const neg = unary('Neg', (dy) => neg(dy));
+
+/** y = exp(x). dx = dy · y. */
+export const exp = unary('Exp', (dy, _x, y) => mul(dy, y));
+
+/** y = log(x), natural. dx = dy / x. */
+export const log = unary('Log', (dy, x) => div(dy, x));
+
+/** y = √x. dx = dy / (2y). */
+export const sqrt = unary('Sqrt', (dy, _x, y) => div(mul(dy, 0.5), y));
+
+/** y = erf(x). dx = dy · 2/√π · exp(-x²). */
+export const erf = unary('Erf', (dy, x) => mul(dy, mul(2 / Math.sqrt(Math.PI), exp(neg(square(x))))));
+
+/** y = tanh(x). dx = dy · (1 - y²). */
+export const tanh = unary('Tanh', (dy, _x, y) => mul(dy, sub(1, square(y))));
+
+/** y = 1 / (1 + exp(-x)). dx = dy · y · (1 - y). */
+export const sigmoid = unary('Sigmoid', (dy, _x, y) => mul(dy, mul(y, sub(1, y))));
+
+/** y = |x|. dx = dy · sign(x). */
+export const abs = unary('Abs', (dy, x) => mul(dy, sign(x)));
+
+/** -1, 0 or 1. Its derivative is zero. */
+export const sign = unary('Sign', () => null);
+
+/** y = max(x, 0). dx = dy · sign(y), because y is never negative. */
+export const relu = unary('Relu', (dy, _x, y) => mul(dy, sign(y)));
+
+/** x, with nothing flowing back. */
+export const stopGradient = unary('StopGradient', () => null, onnx('Identity'));
+
+/** y = x². dx = dy · 2x. */
+export const square = unary('Square', (dy, x) => mul(mul(dy, 2), x), {
+  lower: (b, [x]) => b.emit('Mul', [x!, x!]),
+});
+
+/** y = 1/√x. */
+export function rsqrt(x: Value): Value {
+  return div(1, sqrt(x));
+}
+
+/** y = min(max(x, low), high). At a bound the gradient passes, as in PyTorch. */
+export function clip(x: Value, low: number, high: number): Value {
+  return minimum(maximum(x, low), high);
+}
+
+export const greater = comparison('Greater');
+export const greaterOrEqual = comparison('GreaterOrEqual');
+export const less = comparison('Less');
+export const lessOrEqual = comparison('LessOrEqual');
+export const equal = comparison('Equal');
+
+const whereOp = defineOp('Where', {
+  infer: ([condition, a, b]) => {
+    expectDType('where', condition!, 'bool');
+    const { dtype, shape } = inferBinary('where', a!, b!);
+    return { dtype, shape: broadcastShapes('where', condition!, { dtype, shape }) };
+  },
+  vjp: (dy, [condition]) => [null, where(condition!, dy, 0), where(condition!, 0, dy)],
+});
+
+/** a where the condition (bool) holds, else b; all three broadcast. */
+export function where(condition: Value, a: Operand, b: Operand): Value {
+  return whereOp([condition, toValue(a), toValue(b)], {});
+}
+
+const onnxType: { readonly [D in DType]: number } = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9, f64: 11 };
+
+const castOp = defineOp<{ to: DType }>('Cast', {
+  infer: ([x], { to }) => ({ dtype: to, shape: x!.shape }),
+  vjp: (dy, [x]) => [floats.includes(x!.dtype) ? cast(dy, x!.dtype) : null],
+  lowerings: { onnx: onnx('Cast', ({ to }) => ({ to: onnxType[to] })) },
+});
+
+/** The same numbers as another type; differentiable between float types. */
+export function cast(x: Value, to: DType): Value {
+  return x.dtype === to ? x : castOp([x], { to });
+}

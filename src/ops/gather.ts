@@ -1,0 +1,55 @@
+import { ShapeError } from '../base/errors.ts';
+import { tensor, zeros } from '../base/tensor.ts';
+import { typeOf, type Value } from '../graph/index.ts';
+import { defineOp, expectDType, expectRank, normaliseAxis } from './define.ts';
+import { reshape } from './shape.ts';
+
+const gatherOp = defineOp<{ axis: number }>('Gather', {
+  infer: ([x, indices], { axis }) => {
+    expectDType('gather', indices!, 'i64');
+    expectRank('gather', indices!, 1, '(indices)');
+    return { dtype: x!.dtype, shape: x!.shape.with(axis, indices!.shape[0]!) };
+  },
+  vjp: (dy, [x, indices], _y, { axis }) => [scatterAdd(dy, indices!, axis, x!.shape[axis]!), null],
+  lowerings: { onnx: { lower: (b, inputs, _value, { axis }) => b.emit('Gather', inputs, { axis }) } },
+});
+
+/** y[…, i, …] = x[…, indices[i], …] along an axis. Indices (i64) may have any rank; their axes replace the axis. */
+export function gather(x: Value, indices: Value, axis = 0): Value {
+  const at = normaliseAxis('gather', axis, x.shape.length);
+  const rows = gatherOp([x, reshape(indices, [-1])], { axis: at });
+  return reshape(rows, [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)]);
+}
+
+const scatterAddOp = defineOp<{ axis: number; size: number }>('ScatterAdd', {
+  infer: ([values, indices], { axis, size }) => {
+    expectDType('scatterAdd', indices!, 'i64');
+    if (indices!.shape.length !== 1 || indices!.shape[0] !== values!.shape[axis]) {
+      const expected = `i64[${values!.shape[axis]}] for axis ${axis} of ${typeOf(values!)}`;
+      throw new ShapeError({ op: 'scatterAdd', expected, received: typeOf(indices!) });
+    }
+    return { dtype: values!.dtype, shape: values!.shape.with(axis, size) };
+  },
+  vjp: (dy, [, indices], _y, { axis }) => [gather(dy, indices!, axis), null],
+  lowerings: {
+    onnx: {
+      // ScatterElements wants an index for every element: the list is stretched over the other axes.
+      lower: (b, [values, indices], value, { axis }) => {
+        const { shape } = value.inputs[0]!;
+        const column = shape.map((d, i) => (i === axis ? d : 1));
+        const stretched =
+          shape.length === 1
+            ? indices!
+            : b.emit('Expand', [b.emit('Reshape', [indices!, b.integers(column)]), b.integers(shape)]);
+        const fill = value.dtype === 'i64' ? tensor('i64', [1], new BigInt64Array(1)) : zeros(value.dtype, [1]);
+        const blank = b.emit('Expand', [b.constant(fill), b.integers(value.shape)]);
+        return b.emit('ScatterElements', [blank, stretched, values!], { axis, reduction: 'add' });
+      },
+    },
+  },
+});
+
+/** Zeros of length `size` along an axis, to which values[…, i, …] is added at indices[i] (i64, 1-d; may repeat). */
+export function scatterAdd(values: Value, indices: Value, axis: number, size: number): Value {
+  return scatterAddOp([values, indices], { axis: normaliseAxis('scatterAdd', axis, values.shape.length), size });
+}

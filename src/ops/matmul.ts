@@ -1,0 +1,30 @@
+import { ShapeError } from '../base/errors.ts';
+import { typeOf, type Value } from '../graph/index.ts';
+import { broadcastShapes, defineOp } from './define.ts';
+import { swapLast } from './shape.ts';
+
+const matmulOp = defineOp('MatMul', {
+  infer: ([a, b]) => {
+    const [m, k] = a!.shape.slice(-2);
+    const [rows, n] = b!.shape.slice(-2);
+    if (a!.shape.length < 2 || b!.shape.length < 2 || k !== rows || a!.dtype !== b!.dtype) {
+      throw new ShapeError({
+        op: 'matmul',
+        expected: `(…, m, k) and (…, k, n) of one type`,
+        received: `${typeOf(a!)} and ${typeOf(b!)}`,
+      });
+    }
+    const batch = broadcastShapes(
+      'matmul',
+      { dtype: a!.dtype, shape: a!.shape.slice(0, -2) },
+      { dtype: b!.dtype, shape: b!.shape.slice(0, -2) },
+    );
+    return { dtype: a!.dtype, shape: [...batch, m!, n!] };
+  },
+  vjp: (dy, [a, b]) => [matmul(dy, swapLast(b!)), matmul(swapLast(a!), dy)],
+});
+
+/** y = A · B, A (…, m, k), B (…, k, n), y (…, m, n). dA = dy · Bᵀ, dB = Aᵀ · dy. Batch axes broadcast as in NumPy. */
+export function matmul(a: Value, b: Value): Value {
+  return matmulOp([a, b], {});
+}

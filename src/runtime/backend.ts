@@ -1,0 +1,41 @@
+import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from 'onnxruntime-common';
+import type { Tensor } from '../base/tensor.ts';
+
+/** Where graphs can run. `cpu` is what this build drives; the others name the seam for ORT's other providers. */
+export type Device = 'cpu';
+
+/**
+ * One ORT build on one device: the only thing that differs between Node and the browser, between CPU and GPU.
+ * A new device is one file that makes a `Backend`.
+ */
+export interface Backend {
+  readonly device: Device;
+  /** What timings depend on (device, processor, threads, ORT's version): timings are never carried to another. */
+  readonly identity: string;
+  /** A session for a model. The caller releases it. */
+  load(model: Uint8Array): Promise<InferenceSession>;
+  readonly wrap: WrapTensor;
+}
+
+/** The tensor as ORT takes it, over the same memory. */
+export type WrapTensor = (tensor: Tensor) => OrtTensor;
+
+/** ORT's names of our element types. */
+const ortType = { f32: 'float32', f64: 'float64', i32: 'int32', i64: 'int64', u8: 'uint8', bool: 'bool' } as const;
+
+/**
+ * Wraps by the constructor of the ORT build in question: a tensor of another build is not recognised. There is one
+ * wrapper per buffer, because a step feeds hundreds of tensors and they are the same ones every second step.
+ */
+export function wrapWith(OrtTensorOfBuild: TensorConstructor): WrapTensor {
+  const wrappers = new WeakMap<Tensor, OrtTensor>();
+  return (tensor) => {
+    let wrapper = wrappers.get(tensor);
+    if (!wrapper) {
+      const data = tensor.data as OrtTensor.DataTypeMap[OrtTensor.Type];
+      wrapper = new OrtTensorOfBuild(ortType[tensor.dtype], data, tensor.shape);
+      wrappers.set(tensor, wrapper);
+    }
+    return wrapper;
+  };
+}

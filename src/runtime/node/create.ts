@@ -1,0 +1,39 @@
+import { availableParallelism, cpus } from 'node:os';
+import { env, InferenceSession, Tensor } from 'onnxruntime-node';
+import { UserError } from '../../base/errors.ts';
+import { type Backend, wrapWith } from '../backend.ts';
+import { Runtime, type RuntimeOptions } from '../runtime.ts';
+import { cacheFolder, choiceStore } from './cache.ts';
+
+export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store'> {
+  /** Only `cpu` as yet. */
+  readonly device?: string;
+  /** Threads inside one operator. Default: the processor's cores. */
+  readonly threads?: number;
+  /** The folder that remembers timings; null for none. Default: `cacheFolder()`. */
+  readonly cache?: string | null;
+}
+
+/** ORT in this process. @throws UserError for a device that there is not. */
+export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
+  const { device = 'cpu', threads = availableParallelism(), cache = cacheFolder(), ...rest } = options;
+  if (device !== 'cpu') throw new UserError(`--device "${device}" is not known. Expected one of: cpu.`);
+  const backend = cpuBackend(threads);
+  return new Runtime(backend, cache === null ? rest : { ...rest, store: choiceStore(cache, backend.identity) });
+}
+
+function cpuBackend(threads: number): Backend {
+  return {
+    device: 'cpu',
+    identity: `cpu · ${cpus()[0]?.model ?? process.arch} · ${threads} threads · onnxruntime ${env.versions.node ?? 'unknown'}`,
+    wrap: wrapWith(Tensor),
+    load: (model) =>
+      InferenceSession.create(model, {
+        executionProviders: ['cpu'],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 3,
+      }),
+  };
+}

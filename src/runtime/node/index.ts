@@ -1,0 +1,2 @@
+export { cacheFolder } from './cache.ts';
+export { createRuntime, type NodeRuntimeOptions } from './create.ts';

@@ -1,0 +1,63 @@
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-common';
+import { formatType, type Tensor, type Tensors, tensor, zeros } from '../base/tensor.ts';
+import { type EncodedGraph, type TensorType, typeOf } from '../graph/index.ts';
+import type { WrapTensor } from './backend.ts';
+
+/** In ONNX an output may not be called like an input; here the new value of a parameter is called like the old one. */
+export const outputPrefix = 'out/';
+
+/** A compiled graph. It owns an ORT session until it is released. */
+export class Program {
+  readonly inputs: ReadonlyMap<string, TensorType>;
+  readonly outputs: ReadonlyMap<string, TensorType>;
+  readonly #session: InferenceSession;
+  readonly #wrap: WrapTensor;
+  #released = false;
+
+  constructor(session: InferenceSession, graph: EncodedGraph, wrap: WrapTensor) {
+    this.#session = session;
+    this.#wrap = wrap;
+    this.inputs = graph.inputs;
+    this.outputs = new Map([...graph.outputs].map(([name, type]) => [name.slice(outputPrefix.length), type]));
+  }
+
+  /**
+   * Runs the graph. Inputs are read where they lie. An output that stands in `into` is written there, without a copy;
+   * the others are new tensors. Feeds that the graph does not use are passed over.
+   *
+   * @throws Error where an input is missing or has another type than the graph was compiled for.
+   */
+  async run(feeds: Tensors, into: Tensors = {}): Promise<Record<string, Tensor>> {
+    if (this.#released) throw new Error('run: the program was released');
+    const ortFeeds: Record<string, OrtTensor> = {};
+    for (const [name, type] of this.inputs) ortFeeds[name] = this.#wrap(checked('feed', name, type, feeds[name]));
+    const results: Record<string, Tensor> = {};
+    const fetches: Record<string, OrtTensor> = {};
+    for (const [name, type] of this.outputs) {
+      results[name] = into[name] ? checked('output', name, type, into[name]) : zeros(type.dtype, type.shape);
+      fetches[outputPrefix + name] = this.#wrap(results[name]);
+    }
+    await this.#session.run(ortFeeds, fetches);
+    return results;
+  }
+
+  /** Frees the session and its memory. Idempotent. */
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    await this.#session.release();
+  }
+}
+
+function checked(role: string, name: string, type: TensorType, value: Tensor | undefined): Tensor {
+  if (!value) throw new Error(`run: the ${role} "${name}" (${typeOf(type)}) is missing`);
+  if (formatType(value) !== typeOf(type)) {
+    throw new Error(`run: the ${role} "${name}" is ${formatType(value)}, the graph was compiled for ${typeOf(type)}`);
+  }
+  return value;
+}
+
+/** A scalar to feed. */
+export function scalar(value: number): Tensor {
+  return tensor('f32', [], Float32Array.of(value));
+}

@@ -1,0 +1,66 @@
+import { encode, type Value } from '../graph/index.ts';
+import type { Backend, Device } from './backend.ts';
+import { outputPrefix, Program } from './program.ts';
+import { type ChoiceStore, type Choices, choiceKey, fastestLowering, type TuningEvent, undecided } from './tuning.ts';
+
+export interface RuntimeOptions {
+  /** Choices that stand, from a run that is to be repeated exactly. They come before the store's. */
+  readonly choices?: Choices;
+  readonly store?: ChoiceStore;
+  readonly onTuning?: (event: TuningEvent) => void;
+}
+
+/** Compiles graphs for one backend, and remembers which lowerings it chose. */
+export class Runtime {
+  readonly #backend: Backend;
+  readonly #options: RuntimeOptions;
+  readonly #used: Record<string, string> = {};
+  #known: Record<string, string> | undefined;
+
+  constructor(backend: Backend, options: RuntimeOptions = {}) {
+    this.#backend = backend;
+    this.#options = options;
+  }
+
+  get device(): Device {
+    return this.#backend.device;
+  }
+
+  /** The lowerings in use so far, to be recorded with a run. */
+  get choices(): Choices {
+    return { ...this.#used };
+  }
+
+  /**
+   * Compiles what the outputs depend on. Where a primitive can be written in several ways, the fastest is found by
+   * timing, once per shape; later graphs, and later processes through the store, use what was found.
+   */
+  async compile(outputs: Readonly<Record<string, Value>>): Promise<Program> {
+    const known = await this.#tune(Object.values(outputs));
+    const renamed = Object.fromEntries(Object.entries(outputs).map(([name, value]) => [outputPrefix + name, value]));
+    const graph = encode(renamed, (value) => {
+      const key = Object.keys(value.op.lowerings).length > 1 ? choiceKey(value) : '';
+      const chosen = known[key];
+      if (chosen !== undefined) this.#used[key] = chosen;
+      return chosen;
+    });
+    return new Program(await this.#backend.load(graph.model), graph, this.#backend.wrap);
+  }
+
+  async #tune(outputs: readonly Value[]): Promise<Choices> {
+    const { store, choices, onTuning } = this.#options;
+    this.#known ??= { ...(await store?.load()), ...choices };
+    const open = undecided(outputs, this.#known);
+    let done = 0;
+    for (const [key, value] of open) {
+      onTuning?.({ done, total: open.size });
+      this.#known[key] = await fastestLowering(value, this.#backend);
+      done++;
+    }
+    if (done > 0) {
+      onTuning?.({ done, total: open.size });
+      await store?.save(this.#known);
+    }
+    return this.#known;
+  }
+}

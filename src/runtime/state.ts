@@ -1,0 +1,51 @@
+import { sizeOf, type Tensor, type Tensors, tensor, zeros } from '../base/tensor.ts';
+import type { Program } from './program.ts';
+
+/**
+ * What a training step reads and replaces: parameters, optimizer slots, running statistics. There are two sets of
+ * buffers; a step reads one and writes the other, and then they change places. Nothing is copied or allocated.
+ */
+export class State {
+  #current: Record<string, Tensor>;
+  #next: Record<string, Tensor>;
+
+  /** Takes a copy of the initial values. */
+  constructor(initial: Tensors) {
+    this.#current = Object.fromEntries(Object.entries(initial).map(([name, value]) => [name, copy(value)]));
+    this.#next = Object.fromEntries(Object.entries(initial).map(([name, t]) => [name, zeros(t.dtype, t.shape)]));
+  }
+
+  /** The values as they are now. They change with the step after the next: copy what is to be kept. */
+  get current(): Tensors {
+    return this.#current;
+  }
+
+  /**
+   * One step: runs the program on the state and `feeds`; the outputs named like a part of the state become the new
+   * state, the others are returned. A part that the program does not write stays as it is.
+   */
+  async step(program: Program, feeds: Tensors): Promise<Record<string, Tensor>> {
+    const results = await program.run({ ...this.#current, ...feeds }, this.#next);
+    const others: Record<string, Tensor> = {};
+    for (const [name, value] of Object.entries(results)) {
+      const before = this.#current[name];
+      if (before) {
+        this.#current[name] = value;
+        this.#next[name] = before;
+      } else {
+        others[name] = value;
+      }
+    }
+    return others;
+  }
+}
+
+/** The same numbers in memory of their own. */
+export function copy(value: Tensor): Tensor {
+  return tensor(value.dtype, value.shape, value.data.slice());
+}
+
+/** Bytes of a set of tensors. */
+export function byteLength(tensors: Tensors): number {
+  return Object.values(tensors).reduce((sum, t) => sum + sizeOf(t.shape) * t.data.BYTES_PER_ELEMENT, 0);
+}

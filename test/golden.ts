@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { formatType, type Tensor, type Tensors } from '../src/base/tensor.ts';
+import { readSafetensors } from '../src/weights/index.ts';
+
+/** A file of reference numbers from `golden/`, made by the Python script of the same name beside it. */
+export function golden(name: string): ReturnType<typeof readSafetensors> {
+  return readSafetensors(readFileSync(fileURLToPath(new URL(`../golden/${name}.safetensors`, import.meta.url))));
+}
+
+/** The tensors whose names start with a prefix, without it. */
+export function withPrefix(tensors: Tensors, prefix: string): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(tensors).flatMap(([name, value]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [],
+    ),
+  );
+}
+
+/** The largest error relative to the largest reference number: max |a - b| / max(|b|, floor). */
+export function relativeError(actual: Tensor, expected: Tensor, floor = 1e-3): number {
+  if (formatType(actual) !== formatType(expected)) {
+    throw new Error(`expected ${formatType(expected)}, received ${formatType(actual)}`);
+  }
+  let error = 0;
+  let scale = floor;
+  for (let i = 0; i < expected.data.length; i++) {
+    const [a, b] = [Number(actual.data[i]), Number(expected.data[i])];
+    error = Math.max(error, Number.isNaN(a) ? Number.POSITIVE_INFINITY : Math.abs(a - b));
+    scale = Math.max(scale, Math.abs(b));
+  }
+  return error / scale;
+}
+
+/** The most that a CPU result in f32 may differ from the reference, relative to its largest element. */
+export const tolerance = { value: 2e-6, gradient: 5e-6, second: 2e-5, model: 1e-4 } as const;
