@@ -10,7 +10,7 @@ export type PictureProblemKind =
   | 'too-large';
 
 /** What can be wrong with a folder beyond its single pictures. */
-export type FolderProblemKind = 'empty-class' | 'no-class' | 'class-only-in-one-split' | 'link-not-followed';
+export type FolderProblemKind = 'empty-class' | 'no-class' | 'class-missing-in-split' | 'link-not-followed';
 
 export type ProblemKind = PictureProblemKind | FolderProblemKind;
 

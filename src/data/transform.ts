@@ -59,7 +59,7 @@ function centreOffset(side: number, crop: number): number {
   return crop > side ? -Math.floor((crop - side) / 2) : roundHalfEven((side - crop) / 2);
 }
 
-/** A random crop as in torchvision's `RandomResizedCrop.get_params`, and a random horizontal flip; six draws or more from `stream`. */
+/** A random crop as in torchvision's `RandomResizedCrop.get_params` and a random horizontal flip, drawn from `stream`. */
 export function trainingView(stream: RandomStream, source: Size, options: TrainingCrop = {}): View {
   const { cropScale = [0.08, 1], cropRatio = [3 / 4, 4 / 3], flip = 0.5 } = options;
   const box = randomBox(stream, source, cropScale, cropRatio) ?? centreBox(source, cropRatio);

@@ -1,0 +1,311 @@
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, describe, expect, it } from 'vitest';
+import { UserError } from '../base/errors.ts';
+import {
+  fingerprint,
+  type ImageFolder,
+  type ImageFolderOptions,
+  openImageFolder,
+  type Picture,
+} from './image-folder.ts';
+import { createPicturePool } from './picture-pool.ts';
+import { formatProblems } from './problem.ts';
+
+const home = mkdtempSync(join(tmpdir(), 'graft-folder-'));
+const pool = createPicturePool({ threads: 2 });
+afterAll(async () => {
+  await pool.close();
+  rmSync(home, { recursive: true });
+});
+const open = (root: string, options: ImageFolderOptions = {}) => openImageFolder(root, { pool, ...options });
+
+let colour = 0;
+
+/** A PNG unlike all others. */
+async function picture(): Promise<Buffer> {
+  const background = { r: colour >> 8, g: colour & 255, b: 90 };
+  colour++;
+  return sharp({ create: { width: 12, height: 10, channels: 3, background } })
+    .png()
+    .toBuffer();
+}
+
+/** A folder of these files; a file without content given is a picture, `x/` an empty folder. */
+async function folderOf(name: string, files: readonly string[], contents: Record<string, string | Buffer> = {}) {
+  const root = join(home, name);
+  mkdirSync(root);
+  for (const file of [...files, ...Object.keys(contents)]) {
+    mkdirSync(file.endsWith('/') ? join(root, file) : dirname(join(root, file)), { recursive: true });
+    if (!file.endsWith('/')) writeFileSync(join(root, file), contents[file] ?? (await picture()));
+  }
+  return root;
+}
+
+const numbered = (count: number, pattern: string) =>
+  Array.from({ length: count }, (_, i) => pattern.replace('#', `${i}`));
+const names = ({ root }: ImageFolder, pictures: readonly Picture[]) => pictures.map(({ path }) => relative(root, path));
+const counts = ({ train, validation, test }: ImageFolder) => [train.length, validation.length, test.length];
+const problemsOf = ({ root, problems }: ImageFolder) =>
+  problems.map(({ path, kind, message }) => `${relative(root, path)} ${kind}: ${message}`);
+
+describe('root/class', () => {
+  it('labels by sorted class, and counts what it ignores', async () => {
+    const files = [
+      'b/1.JPG',
+      'b/deep/er/2.png',
+      'a/1.Png',
+      'a/2.webp',
+      'B/1.gif',
+      'B/2.avif',
+      '.cache/x.png',
+      'a/.hidden.png',
+    ];
+    const root = await folderOf('plain', files, { 'a/notes.txt': 'x', 'a/.DS_Store': 'x', 'labels.json': '{}' });
+    const folder = await open(root);
+    expect(folder.classes).toEqual(['B', 'a', 'b']);
+    expect(folder.problems).toEqual([]);
+    expect(folder.ignored).toBe(5);
+    const all = [...folder.train, ...folder.validation].sort((x, y) => (x.path < y.path ? -1 : 1));
+    expect(names(folder, all)).toEqual(['B/1.gif', 'B/2.avif', 'a/1.Png', 'a/2.webp', 'b/1.JPG', 'b/deep/er/2.png']);
+    expect(all.map(({ label }) => label)).toEqual([0, 0, 1, 1, 2, 2]);
+    expect(all[0]).toMatchObject({ width: 12, height: 10, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  });
+
+  it.each([
+    [1, 0.2, [1, 0]],
+    [2, 0.2, [1, 1]],
+    [10, 0.2, [8, 2]],
+    [3, 0.9, [1, 2]],
+    [10, 0.01, [9, 1]],
+    [5, 0, [5, 0]],
+    [5, 1, [0, 5]],
+  ])('of %i pictures with fraction %d: %j', async (count, validationFraction, expected) => {
+    const root = await folderOf(`split-${count}-${validationFraction}`, [
+      ...numbered(count, 'a/#.png'),
+      ...numbered(count, 'b/#.png'),
+    ]);
+    const { train, validation } = await open(root, { validationFraction });
+    for (const label of [0, 1]) {
+      expect([train, validation].map((some) => some.filter((p) => p.label === label).length)).toEqual(expected);
+    }
+  });
+
+  it('splits by seed and content, not by names', async () => {
+    const root = await folderOf('seeded', [...numbered(20, 'a/#.png'), ...numbered(20, 'b/#.png')]);
+    const hashes = async (seed: number) => (await open(root, { seed })).validation.map(({ sha256 }) => sha256).sort();
+    const first = await hashes(1);
+    expect(await hashes(1)).toEqual(first);
+    expect(await hashes(2)).not.toEqual(first);
+    for (let i = 0; i < 20; i++) renameSync(join(root, `a/${i}.png`), join(root, `a/z${(i * 7) % 20}.png`));
+    expect(await hashes(1)).toEqual(first);
+  });
+
+  it('takes classes of two levels', async () => {
+    const files = [
+      'Latin/character01/a.png',
+      'Latin/character02/a.png',
+      'Greek/character01/a.png',
+      'Greek/character01/b.png',
+    ];
+    const folder = await open(await folderOf('omniglot', [...files, 'Latin/stray.png']), { classDepth: 2 });
+    expect(folder.classes).toEqual(['Greek/character01', 'Latin/character01', 'Latin/character02']);
+    expect(problemsOf(folder)).toEqual(['Latin/stray.png no-class: the picture lies in no class folder']);
+  });
+
+  it('keeps a seeded choice of maxPerClass', async () => {
+    const root = await folderOf('limited', [...numbered(9, 'a/#.png'), ...numbered(3, 'b/#.png')]);
+    expect(counts(await open(root, { maxPerClass: 5 }))).toEqual([6, 2, 0]);
+    const kept = await open(root, { maxPerClass: 5, seed: 1, validationFraction: 0 });
+    expect(names(kept, kept.train)).not.toEqual([...numbered(5, 'a/#.png'), ...numbered(3, 'b/#.png')]);
+  });
+});
+
+describe('root/{train,val,test}/class', () => {
+  const train = [...numbered(5, 'train/a/#.png'), ...numbered(5, 'train/b/#.png')];
+
+  it.each([
+    ['val', ['val/a/1.png', 'val/b/1.png'], [10, 2, 0]],
+    ['Validation', ['Validation/a/1.png', 'Validation/b/1.png'], [10, 2, 0]],
+    ['valid and test', ['valid/a/1.png', 'valid/b/1.png', 'test/a/1.png', 'test/b/1.png'], [10, 2, 2]],
+    ['test', ['test/a/1.png', 'test/b/1.png'], [8, 2, 2]],
+    ['nothing else', [], [8, 2, 0]],
+  ])('with %s', async (name, more, expected) => {
+    const folder = await open(await folderOf(`parts ${name}`, [...train, ...more]));
+    expect(folder.classes).toEqual(['a', 'b']);
+    expect(counts(folder)).toEqual(expected);
+    expect(folder.problems).toEqual([]);
+  });
+
+  it('reports classes that stand in one split only', async () => {
+    const folder = await open(
+      await folderOf('uneven', [...train, 'train/c/1.png', 'val/a/1.png', 'val/b/1.png', 'val/d/1.png']),
+    );
+    expect(folder.classes).toEqual(['a', 'b', 'c']);
+    expect(counts(folder)).toEqual([11, 2, 0]);
+    expect(problemsOf(folder)).toEqual([
+      'train/c class-missing-in-split: the class has no pictures in val',
+      'val/d class-missing-in-split: the class has no pictures in train; its 1 pictures are left out',
+    ]);
+  });
+
+  it('a class may be called train, where the other folders are classes too', async () => {
+    const folder = await open(await folderOf('vehicles', ['train/1.png', 'car/1.png', 'bus/1.png']));
+    expect(folder.classes).toEqual(['bus', 'car', 'train']);
+  });
+});
+
+describe('problems', () => {
+  const broken = async () =>
+    folderOf('broken', [...numbered(4, 'a/#.png'), ...numbered(4, 'b/#.png'), 'c/', 'stray.png'], {
+      'a/text.jpg': 'a text file',
+      'a/empty.jpg': '',
+      'b/cut.png': (await picture()).subarray(0, 60),
+      'd/1.jpg': 'text',
+      'd/2.jpg': 'text',
+      'b/dot.png': await sharp({ create: { width: 1, height: 1, channels: 3, background: 'red' } })
+        .png()
+        .toBuffer(),
+    });
+
+  it('are left out, listed by path, counted, and an error with strict', async () => {
+    const root = await broken();
+    const outside = await folderOf('elsewhere', ['1.png']);
+    symlinkSync(join(outside, '1.png'), join(root, 'a', 'out.png'));
+    symlinkSync(join(root, 'nowhere.png'), join(root, 'a', 'dangling.png'));
+    symlinkSync(join(root, 'b'), join(root, 'a', 'loop'));
+    symlinkSync(join(root, 'a', '0.png'), join(root, 'b', 'fine.png'));
+    const folder = await open(root);
+    expect(folder.classes).toEqual(['a', 'b']);
+    expect(counts(folder)).toEqual([7, 2, 0]);
+    expect(problemsOf(folder)).toEqual([
+      'a/dangling.png link-not-followed: the link leads nowhere',
+      'a/empty.jpg empty-file: the file has 0 bytes',
+      'a/loop link-not-followed: links to folders are not followed',
+      `a/out.png link-not-followed: the link leads out of the folder, to ${join(outside, '1.png')}`,
+      'a/text.jpg not-a-picture: the content is neither JPEG, PNG, WebP, GIF nor AVIF',
+      expect.stringMatching(/^b\/cut.png truncated: /),
+      'b/dot.png too-small: 1 x 1 pixels, at least 4 on each side are needed',
+      'c empty-class: the class folder holds no pictures',
+      'd empty-class: none of its 2 pictures can be used',
+      expect.stringMatching(/^d\/1.jpg not-a-picture/),
+      expect.stringMatching(/^d\/2.jpg not-a-picture/),
+      'stray.png no-class: the picture lies in no class folder',
+    ]);
+    const summary = formatProblems(folder.problems).split('\n');
+    expect(summary[0]).toBe(
+      '12 problems: 3 link-not-followed, 3 not-a-picture, 2 empty-class, 1 empty-file, 1 no-class, 1 too-small, 1 truncated.',
+    );
+    expect(summary).toHaveLength(13);
+    await expect(open(root, { strict: true })).rejects.toThrow(/as strict demands: 12 problems: /);
+  });
+
+  it('a summary names twenty and counts the rest', () => {
+    const many = numbered(25, 'p#.jpg').map((path) => ({ path, kind: 'truncated', message: 'cut' }) as const);
+    expect(formatProblems(many).split('\n').slice(-2)).toEqual(['  p19.jpg: cut (truncated)', '  and 5 more']);
+    expect(formatProblems([])).toBe('No problems.');
+  });
+});
+
+describe('errors', () => {
+  const cases: readonly [string, readonly string[], Record<string, string>, ImageFolderOptions, RegExp][] = [
+    ['nothing', [], {}, {}, /nothing holds no usable pictures\. Expected <folder>/],
+    [
+      'documents',
+      [],
+      { 'a/1.txt': 'x', 'a/2.TXT': 'x', 'b/1.bmp': 'x' },
+      {},
+      /Other entries there: 2 \.txt, 1 \.bmp\./,
+    ],
+    [
+      'all broken',
+      [],
+      { 'a/1.jpg': 'x', 'b/1.jpg': 'x' },
+      {},
+      /no usable pictures.*\n4 problems: 2 empty-class, 2 not-a-picture/,
+    ],
+    [
+      'one class',
+      ['a/1.png', 'b/'],
+      {},
+      {},
+      /one class \(a\) with usable training pictures, at least 2.*\n1 problem: 1 empty-class/,
+    ],
+    ['loose', ['1.png'], {}, {}, /holds no usable pictures.*\n1 problem: 1 no-class/],
+    [
+      'half',
+      ['train/a/1.png', 'val/a/1.png', 'cat/1.png'],
+      {},
+      {},
+      /some folders are splits \(train, val\) and some are not \(cat\)/,
+    ],
+    ['twice', ['train/a/1.png', 'val/a/1.png', 'valid/a/1.png'], {}, {}, /the same split \(train, val, valid\)/],
+    ['no train', ['val/a/1.png', 'test/b/1.png'], {}, {}, /there is test, val, but no train/],
+    [
+      'new class',
+      ['a/1.png', 'b/1.png', 'x/1.png'],
+      {},
+      { classes: ['a', 'b', 'c'] },
+      /^openImageFolder: 1 class folders .*\+ x \(folder\), the run has a, b, c\./,
+    ],
+  ];
+  it.each(cases)('%s', async (name, files, contents, options, message) => {
+    const error = await open(await folderOf(name, files, contents), options).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as Error).message.replaceAll(/ Expected .*?(?=\n|$)/g, (s) => (name === 'nothing' ? s : ''))).toMatch(
+      message,
+    );
+  });
+
+  it('no such folder, and a file', async () => {
+    await expect(open(join(home, 'missing'))).rejects.toThrow(/missing does not exist\. Expected <folder>/);
+    writeFileSync(join(home, 'file'), '');
+    await expect(open(join(home, 'file'))).rejects.toThrow(/file is not a folder\. Expected/);
+  });
+});
+
+describe('the classes of an existing run', () => {
+  it('keep their labels; missing folders are fine, and so is a test split alone', async () => {
+    const root = await folderOf('evaluated', ['test/b/1.png', 'test/d/1.png']);
+    const folder = await open(root, { classes: ['d', 'c', 'b', 'a'] });
+    expect(counts(folder)).toEqual([0, 0, 2]);
+    expect(folder.classes).toEqual(['d', 'c', 'b', 'a']);
+    expect(folder.test.map(({ label }) => label)).toEqual([2, 0]);
+    expect(folder.problems).toEqual([]);
+  });
+});
+
+describe('fingerprint', () => {
+  it('is of names, labels and contents, not of the split', async () => {
+    const root = await folderOf('printed', [...numbered(6, 'a/#.png'), ...numbered(6, 'b/#.png')]);
+    const print = async (options: ImageFolderOptions = {}) => fingerprint(await open(root, options));
+    const first = await print();
+    expect(first).toMatch(/^[0-9a-f]{64}$/);
+    expect(await print({ seed: 9, validationFraction: 0.5 })).toBe(first);
+    expect(await print({ classes: ['b', 'a'] })).not.toBe(first);
+    writeFileSync(join(root, 'a/0.png'), await picture());
+    expect(await print()).not.toBe(first);
+  });
+});
+
+describe.each([
+  ['trashnet_600', 6, [480, 120, 0]],
+  ['caltech101_10x60', 10, [480, 120, 0]],
+] as const)('../shared/data/%s', (name, classes, expected) => {
+  const root = `../shared/data/${name}`;
+  const missing = !existsSync(root);
+  it.skipIf(missing)(missing ? `skipped: ${root} is not there` : 'is checked without problems', async () => {
+    const progress: number[] = [];
+    const folder = await openImageFolder(root, { onProgress: (done, total) => progress.push(done / total) });
+    expect(folder.classes).toHaveLength(classes);
+    expect(folder.problems).toEqual([]);
+    expect(counts(folder)).toEqual(expected);
+    for (let label = 0; label < classes; label++) {
+      expect(folder.validation.filter((p) => p.label === label)).toHaveLength(120 / classes);
+    }
+    expect(progress).toHaveLength(600);
+    expect(progress.at(-1)).toBe(1);
+  });
+});

@@ -1,0 +1,27 @@
+import { randomStream } from '../base/random.ts';
+
+/**
+ * The pictures of one class that are for validation: `fraction` of them, rounded, but at least one on each side where there
+ * are two or more. A single picture is for training. A fraction of 0 or 1 puts all on one side.
+ *
+ * They are ranked by their content, so that neither names nor the order on disk matter, a picture that is added moves few
+ * others, and copies of one picture stay together (unless the cut falls between them).
+ */
+export function chooseValidation<P extends { readonly sha256: string }>(
+  pictures: readonly P[],
+  fraction: number,
+  seed: number,
+): P[] {
+  const rounded = Math.round(pictures.length * fraction);
+  const oneSided = fraction === 0 || fraction === 1;
+  const count = oneSided ? rounded : Math.min(Math.max(rounded, 1), pictures.length - 1);
+  return rankBySeed(pictures, seed, 'split', ({ sha256 }) => sha256).slice(0, count);
+}
+
+/** `items` in the order of random numbers under (seed, purpose, key of the item); equal keys keep their order. */
+export function rankBySeed<T>(items: readonly T[], seed: number, purpose: string, key: (item: T) => string): T[] {
+  return items
+    .map((item) => ({ item, rank: randomStream(seed, purpose, key(item)).uniform() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ item }) => item);
+}

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { type RandomStream, randomStream } from '../base/random.ts';
+import { evaluationView, trainingView } from './transform.ts';
+
+describe('evaluationView', () => {
+  // By hand: 256x192 to shorter side 224 is 298x224 (298.67 cut), its centre crop starts at round(37) = 37.
+  it.each([
+    [256, 192, 224, 224, { left: (37 * 256) / 298, top: 0, width: (224 * 256) / 298, height: 192 }],
+    [192, 256, 224, 224, { left: 0, top: (37 * 256) / 298, width: 192, height: (224 * 256) / 298 }],
+    [500, 500, 256, 224, { left: 31.25, top: 31.25, width: 437.5, height: 437.5 }],
+    // (83 - 40) / 2 = 21.5 and (41 - 40) / 2 = 0.5 go to the even neighbours 22 and 0.
+    [83, 41, 41, 40, { left: 22, top: 0, width: 40, height: 40 }],
+    // 20x16 padded to 21: one pixel on the right; two above, three below.
+    [20, 16, 16, 21, { left: -0, top: -2, width: 21, height: 21 }],
+  ])('%i x %i, resize %i, crop %i', (width, height, resize, crop, expected) => {
+    const { box, mirror } = evaluationView({ width, height }, { resize, crop });
+    for (const side of ['left', 'top', 'width', 'height'] as const) {
+      expect(box[side]).toBeCloseTo(expected[side], 10);
+    }
+    expect(mirror).toBe(false);
+  });
+});
+
+/** A stream that gives these numbers in turn. */
+function scripted(...numbers: number[]): RandomStream {
+  const uniform = () => numbers.shift()!;
+  return { ...randomStream(0), uniform, integer: (bound) => Math.floor(uniform() * bound) };
+}
+
+describe('trainingView', () => {
+  it('stays inside the picture and covers the ranges', () => {
+    const source = { width: 256, height: 192 };
+    const areas: number[] = [];
+    const aspects: number[] = [];
+    let mirrored = 0;
+    for (let i = 0; i < 4000; i++) {
+      const { box, mirror } = trainingView(randomStream(3, 'augment', 1, i), source, { cropScale: [0.3, 1] });
+      expect(box.left).toBeGreaterThanOrEqual(0);
+      expect(box.top).toBeGreaterThanOrEqual(0);
+      expect(box.left + box.width).toBeLessThanOrEqual(source.width);
+      expect(box.top + box.height).toBeLessThanOrEqual(source.height);
+      areas.push((box.width * box.height) / (source.width * source.height));
+      aspects.push(box.width / box.height);
+      mirrored += mirror ? 1 : 0;
+    }
+    expect(Math.min(...areas)).toBeGreaterThan(0.295);
+    expect(Math.min(...areas)).toBeLessThan(0.31);
+    expect(Math.max(...areas)).toBeGreaterThan(0.95);
+    expect(Math.min(...aspects)).toBeGreaterThan(0.74);
+    expect(Math.min(...aspects)).toBeLessThan(0.76);
+    expect(Math.max(...aspects)).toBeGreaterThan(1.3);
+    expect(Math.max(...aspects)).toBeLessThan(1.35);
+    expect(mirrored / 4000).toBeCloseTo(0.5, 1);
+  });
+
+  // Draws: area, log aspect, top, left, flip. Half the area of 100x80 at aspect 1 is 63.2 square.
+  it('is the crop that torchvision computes from these draws', () => {
+    const even = { cropScale: [0.5, 0.5], cropRatio: [1, 1] } as const;
+    const source = { width: 100, height: 80 };
+    expect(trainingView(scripted(0.3, 0.6, 0.5, 0.999, 0.4), source, even)).toEqual({
+      box: { left: 37, top: 9, width: 63, height: 63 },
+      mirror: true,
+    });
+    expect(trainingView(scripted(0.3, 0.6, 0, 0, 0.5), source, even)).toEqual({
+      box: { left: 0, top: 0, width: 63, height: 63 },
+      mirror: false,
+    });
+  });
+
+  it.each([
+    [
+      { width: 1000, height: 30 },
+      { left: 480, top: 0, width: 40, height: 30 },
+    ],
+    [
+      { width: 30, height: 1000 },
+      { left: 0, top: 480, width: 30, height: 40 },
+    ],
+    [
+      { width: 10, height: 9 },
+      { left: 0, top: 0, width: 10, height: 9 },
+    ],
+  ])('falls back to the centre where ten shapes do not fit: %j', (source, box) => {
+    expect(trainingView(randomStream(1), source, { cropScale: [2, 2], flip: 0 })).toEqual({ box, mirror: false });
+  });
+});
