@@ -3,6 +3,22 @@ import { expectedLayouts } from './folder-layout.ts';
 import type { FolderScan } from './folder-scan.ts';
 import { formatProblems, type Problem } from './problem.ts';
 
+/** @throws UserError where a number is out of its range */
+export function refuseImpossible(options: {
+  validationFraction: number;
+  classDepth: number;
+  maxPerClass: number;
+}): void {
+  const { validationFraction, classDepth, maxPerClass } = options;
+  const refuse = (name: string, value: number, range: string) => {
+    throw new UserError(`openImageFolder: ${name} is ${value}, expected ${range}.`);
+  };
+  if (!(validationFraction >= 0 && validationFraction <= 1)) refuse('validationFraction', validationFraction, '0 to 1');
+  if (!(Number.isInteger(classDepth) && classDepth >= 1))
+    refuse('classDepth', classDepth, 'a whole number of at least 1');
+  if (!(maxPerClass >= 1)) refuse('maxPerClass', maxPerClass, 'at least 1');
+}
+
 /** Nothing in the folder can be used: what is there instead. */
 export function noPictures(root: string, scans: readonly FolderScan[], problems: readonly Problem[]): UserError {
   const ignored = new Map<string, number>();

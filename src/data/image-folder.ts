@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join, relative, sep } from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { noPictures, refuseUnknownClasses, tooFewClasses } from './folder-errors.ts';
+import { noPictures, refuseImpossible, refuseUnknownClasses, tooFewClasses } from './folder-errors.ts';
 import { findParts, type Part, type Split } from './folder-layout.ts';
 import { type FolderScan, scanFolder } from './folder-scan.ts';
 import { createPicturePool, type PicturePool } from './picture-pool.ts';
@@ -16,7 +16,7 @@ export interface Picture extends PictureFacts {
   readonly label: number;
 }
 
-/** A folder of pictures, checked and divided. Every list of pictures is in code unit order of the paths. */
+/** A folder of pictures, checked and divided. The order of the pictures depends on their paths alone. */
 export interface ImageFolder {
   readonly root: string;
   readonly classes: readonly string[];
@@ -67,8 +67,10 @@ type Checked = Candidate & PictureFacts;
  * @example const { classes, train } = await openImageFolder('photos', { seed: 1 });
  */
 export async function openImageFolder(root: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
+  const { validationFraction = 0.2, classDepth = 1, maxPerClass = Number.POSITIVE_INFINITY } = options;
+  refuseImpossible({ validationFraction, classDepth, maxPerClass });
   const parts = await findParts(root, options.classes === undefined);
-  const scans = await Promise.all(parts.map(({ folder }) => scanFolder(folder, options.classDepth ?? 1)));
+  const scans = await Promise.all(parts.map(({ folder }) => scanFolder(folder, classDepth)));
   if (options.classes) refuseUnknownClasses(root, scans, options.classes);
 
   const candidates = parts.flatMap((part, i) => candidatesOf(part, scans[i]!, options));

@@ -19,6 +19,9 @@ export interface PicturePool {
 /** Starts a pool. Default: a thread per core, at most 8; each holds one decoded picture at a time. Close it when done. */
 export function createPicturePool(options: { threads?: number } = {}): PicturePool {
   const threads = options.threads ?? Math.min(availableParallelism(), 8);
+  if (!(Number.isInteger(threads) && threads >= 1)) {
+    throw new RangeError(`createPicturePool: threads is ${threads}, expected a whole number of at least 1`);
+  }
   const pool = new Tinypool({
     filename: workerFile(),
     minThreads: threads,
