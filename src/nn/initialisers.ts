@@ -4,7 +4,11 @@ import { type Shape, sizeOf } from '../base/tensor.ts';
 /** Makes the first values of a parameter. */
 export type Initialiser = (shape: Shape, stream: RandomStream) => Float32Array;
 
-const fill = (shape: Shape, next: () => number) => Float32Array.from({ length: sizeOf(shape) }, next);
+function fill(shape: Shape, next: () => number): Float32Array {
+  const values = new Float32Array(sizeOf(shape));
+  for (let i = 0; i < values.length; i++) values[i] = next();
+  return values;
+}
 
 /** Every element the same. */
 export function filled(value: number): Initialiser {

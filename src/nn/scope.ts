@@ -39,6 +39,8 @@ export interface Trace {
   readonly options: TraceOptions;
   /** In the order in which the model asked for them, as in torchvision's `state_dict`. */
   readonly variables: Map<string, Variable>;
+  /** What stands for each variable in the graph. */
+  readonly values: Map<string, Value>;
   /** New values of buffers. */
   readonly updates: Map<string, Value>;
   readonly noise: Noise[];
@@ -52,17 +54,22 @@ export interface Trace {
 export class Scope {
   readonly path: string;
   readonly #trace: Trace;
-  readonly #values: Map<string, Value>;
 
-  constructor(trace: Trace, path = '', values = new Map<string, Value>()) {
+  constructor(trace: Trace, path = '') {
     this.#trace = trace;
     this.path = path;
-    this.#values = values;
   }
 
   /** A scope that notes everything in a new trace. */
   static root(options: TraceOptions): { scope: Scope; trace: Trace } {
-    const trace: Trace = { options, variables: new Map(), updates: new Map(), noise: [], endpoints: new Map() };
+    const trace: Trace = {
+      options,
+      variables: new Map(),
+      values: new Map(),
+      updates: new Map(),
+      noise: [],
+      endpoints: new Map(),
+    };
     return { scope: new Scope(trace), trace };
   }
 
@@ -77,7 +84,7 @@ export class Scope {
 
   /** The scope of a part. */
   at(name: string | number): Scope {
-    return new Scope(this.#trace, this.#join(String(name)), this.#values);
+    return new Scope(this.#trace, this.#join(String(name)));
   }
 
   /** A learned f32 parameter. The same name gives the same value. */
@@ -124,12 +131,12 @@ export class Scope {
 
   #variable(variable: Variable): Value {
     const { name, dtype, shape } = variable;
-    const known = this.#values.get(name);
+    const known = this.#trace.values.get(name);
     if (known) return known;
     const substitute = this.#trace.options.variable;
     const value = substitute ? substitute(variable) : input(name, dtype, shape);
     this.#trace.variables.set(name, variable);
-    this.#values.set(name, value);
+    this.#trace.values.set(name, value);
     return value;
   }
 }
@@ -145,12 +152,18 @@ export function initialise(variables: Iterable<Variable>, seed: number): Record<
   return initial;
 }
 
-/** This step's masks. */
+/** This step's masks. Two are made of each random number: 16 bits are enough to compare a probability with. */
 export function drawNoise(noise: Iterable<Noise>, seed: number, step: number): Record<string, Tensor> {
   const drawn: Record<string, Tensor> = {};
   for (const { name, shape, keep } of noise) {
     const stream = randomStream(seed, 'noise', step, name);
-    const mask = Uint8Array.from({ length: sizeOf(shape) }, () => (stream.uniform() < keep ? 1 : 0));
+    const threshold = keep * 2 ** 16;
+    const mask = new Uint8Array(sizeOf(shape));
+    for (let i = 0; i < mask.length; i += 2) {
+      const bits = stream.integer(2 ** 32);
+      mask[i] = Number(bits >>> 16 < threshold);
+      if (i + 1 < mask.length) mask[i + 1] = Number((bits & 0xffff) < threshold);
+    }
     drawn[name] = tensor('u8', shape, mask);
   }
   return drawn;

@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest';
+import { golden, relativeError, tolerance, withPrefix } from '../../test/golden.ts';
+import { sizeOf, type Tensor, zeros } from '../base/tensor.ts';
+import { grad } from '../grad/index.ts';
+import { input, typecheck } from '../graph/index.ts';
+import { type BatchNormPolicy, crossEntropy, Scope } from '../nn/index.ts';
+import { optimizers } from '../optim/index.ts';
+import { scalar, State } from '../runtime/index.ts';
+import { createRuntime } from '../runtime/node/index.ts';
+import { feedNames, resultNames, scalarName, slotName, trainingStep } from '../train/step.ts';
+import { applyModel, type Architecture } from './model.ts';
+import { resnet } from './resnet.ts';
+import { squeezenet, squeezenets } from './squeezenet.ts';
+
+const architectures: Record<string, Architecture> = {
+  squeezenet1_0: squeezenet({ ...squeezenets.squeezenet1_0, widthDivisor: 8, dropout: 0 }),
+  squeezenet1_1: squeezenet({ ...squeezenets.squeezenet1_1, widthDivisor: 8, dropout: 0 }),
+  resnet_basic: resnet({ block: 'basic', layers: [1, 1, 1, 1], width: 8 }),
+  resnet_bottleneck: resnet({ block: 'bottleneck', layers: [1, 1, 1, 1], width: 4 }),
+};
+const runtime = createRuntime({ cache: null, threads: 2 });
+
+/** The reference leaves out the batch counter; a step needs it. */
+function withCounters(initial: Record<string, Tensor>): Record<string, Tensor> {
+  const norms = Object.keys(initial).filter((name) => name.endsWith('running_mean'));
+  const counters = norms.map((name) => [name.replace('running_mean', 'num_batches_tracked'), zeros('i64', [])]);
+  return { ...initial, ...Object.fromEntries(counters) };
+}
+
+function expectClose(actual: Record<string, Tensor>, expected: Record<string, Tensor>, what: string) {
+  expect(Object.keys(expected).length, what).toBeGreaterThan(0);
+  for (const [name, reference] of Object.entries(expected)) {
+    expect(actual[name], `${what} ${name}`).toBeDefined();
+    expect(relativeError(actual[name]!, reference), `${what} ${name}`).toBeLessThan(tolerance.model);
+  }
+}
+
+describe.each(Object.keys(architectures))('%s equals torchvision', (name) => {
+  const { tensors, metadata } = golden(`model-${name}`);
+  const config = JSON.parse(metadata.config!);
+  const initial = withCounters(withPrefix(tensors, 'init/'));
+  const pictures = tensors.input!;
+  const [batchSize, ...shape] = pictures.shape as [number, ...number[]];
+  const network = {
+    input: { dtype: 'f32' as const, shape },
+    forward: (s: Scope, x: Parameters<Architecture['trunk']>[1]) =>
+      applyModel(architectures[name]!, s, x, { numClasses: config.numClasses }),
+  };
+  const labels: Tensor = tensors.labels!;
+
+  test.each([
+    ['train', true, 'running'],
+    ['eval', false, 'running'],
+    ['eval', true, 'frozen'],
+  ] as const)('endpoints, loss, gradients, statistics: %s (training %s, batch norm %s)', async (mode, training, policy) => {
+    const { scope, trace } = Scope.root({ training, batchNorm: policy as BatchNormPolicy });
+    const logits = network.forward(scope, input('x', 'f32', pictures.shape));
+    const loss = crossEntropy(logits, input('labels', 'i64', [batchSize]));
+    const outputs = { loss, ...Object.fromEntries(trace.endpoints), ...Object.fromEntries(trace.updates) };
+    const parameters = [...trace.variables.values()].filter(({ kind }) => kind === 'parameter');
+    const gradients = mode === 'train' ? grad(loss, parameters.map((p) => trace.values.get(p.name)!)) : [];
+    const gradientOutputs = Object.fromEntries(gradients.map((g, i) => [`grad/${parameters[i]!.name}`, g]));
+    typecheck(Object.values({ ...outputs, ...gradientOutputs }));
+    const program = await runtime.compile({ ...outputs, ...gradientOutputs });
+    const results = await program.run({ ...initial, x: pictures, labels });
+    await program.release();
+
+    expectClose(results, withPrefix(tensors, `${mode}/endpoint/`), 'endpoint');
+    if (mode === 'eval') return;
+    expect(relativeError(results.loss!, tensors['train/loss']!)).toBeLessThan(tolerance.model);
+    expectClose(withPrefix(results, 'grad/'), withPrefix(tensors, 'grad/'), 'gradient');
+    expect(gradients.length).toBe(Object.keys(withPrefix(tensors, 'grad/')).length);
+    if (name.startsWith('resnet')) expectClose(results, withPrefix(tensors, 'stats/'), 'statistics');
+  });
+
+  test.each(Object.entries(config.optimizers as Record<string, { kind: 'sgd' | 'adamw'; learningRate: number }>))(
+    'three steps: %s',
+    async (key, { kind, learningRate, ...options }) => {
+      const optimizer = optimizers[kind](options);
+      const parameters = Object.keys(withPrefix(tensors, 'grad/'));
+      const step = trainingStep(network, {
+        batchSize,
+        optimizer,
+        settings: new Map(parameters.map((parameter) => [parameter, { rate: 1 }])),
+        batchNorm: 'running',
+        loss: {},
+      });
+      const slots = optimizer.slots.flatMap((slot) =>
+        parameters.map((p) => [slotName(slot, p), zeros('f32', initial[p]!.shape)] as const),
+      );
+      const state = new State({ ...initial, ...Object.fromEntries(slots) });
+      const program = await runtime.compile(step.outputs);
+      for (let i = 1; i <= 3; i++) {
+        const scalars = Object.entries({ learningRate, ...optimizer.scalars(i) });
+        const results = await state.step(program, {
+          [feedNames.input]: pictures,
+          [feedNames.labels]: labels,
+          ...Object.fromEntries(scalars.map(([scalarKey, value]) => [scalarName(scalarKey), scalar(value)])),
+        });
+        if (i === 1) expect(relativeError(results[resultNames.loss]!, tensors['train/loss']!)).toBeLessThan(1e-4);
+      }
+      await program.release();
+      expectClose(state.current as Record<string, Tensor>, withPrefix(tensors, `${key}/`), key);
+      const moved = parameters.filter((p) => sizeOf(initial[p]!.shape) > 0 && state.current[p] !== initial[p]);
+      expect(moved.length).toBe(parameters.length);
+    },
+  );
+});

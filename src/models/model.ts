@@ -1,0 +1,55 @@
+import type { Value } from '../graph/index.ts';
+import { globalAveragePool, type Scope } from '../nn/index.ts';
+
+/** What was done to the pictures a network was trained on, and must be done to all others. Part of the model. */
+export interface Preprocessing {
+  /** The shorter side after resizing, in pixels. */
+  readonly resize: number;
+  /** The side of the centre square that is looked at, in pixels. */
+  readonly crop: number;
+  /** Of pixels in [0, 1], red, green, blue. */
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+}
+
+/** Every torchvision classifier's, and nearly every other's, that was trained on ImageNet-1k. */
+export const imageNetPreprocessing: Preprocessing = {
+  resize: 256,
+  crop: 224,
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+};
+
+/** A network in two parts: the trunk, which transfers, and the head, which is grafted on anew for other classes. */
+export interface Architecture {
+  /** Pictures f32 (n, 3, h, w), normalised, to what the head takes: (n, f) or (n, c, h', w'). */
+  trunk(s: Scope, x: Value): Value;
+  /** The trunk's output to logits (n, numClasses). */
+  head(s: Scope, features: Value, numClasses: number): Value;
+  /** The path under which all of the head's parameters, and no others, stand. */
+  readonly headPath: string;
+}
+
+/** An architecture under its name. */
+export interface Model extends Architecture {
+  readonly name: string;
+  /** What its published weights expect; a checkpoint that says otherwise is believed. */
+  readonly preprocessing: Preprocessing;
+  /** The paper. */
+  readonly source: string;
+}
+
+/**
+ * The whole network: pictures f32 (n, 3, h, w) to logits (n, numClasses), or with `numClasses: 0` to the trunk's
+ * features, averaged over the picture (n, f).
+ */
+export function applyModel(model: Architecture, s: Scope, x: Value, { numClasses }: { numClasses: number }): Value {
+  const features = model.trunk(s, x);
+  if (numClasses === 0) return features.shape.length === 4 ? globalAveragePool(features) : features;
+  return s.endpoint('logits', model.head(s, features, numClasses));
+}
+
+/** Whether a parameter belongs to the head. */
+export function isHead(model: Architecture, parameter: string): boolean {
+  return parameter.startsWith(`${model.headPath}.`);
+}
