@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest';
+import { randomStream } from './random.ts';
+
+const words = (seed: number, ...path: (string | number)[]) => {
+  const stream = randomStream(seed, ...path);
+  return Array.from({ length: 4 }, () => stream.uniform() * 2 ** 32);
+};
+
+describe('the streams are these, for ever: a change of them would change every seeded run', () => {
+  test.each([
+    [0, [], []],
+    [1, [], []],
+    [0, ['augment', 3, 17], []],
+    [0, ['initialise', 'layer4.0.conv1.weight'], []],
+  ] as const)('words of seed %i, path %j', (seed, path, expected) => {
+    expect(words(seed, ...path)).toEqual(expected);
+  });
+
+  test('what is made of the words', () => {
+    const stream = randomStream(42, 'pinned');
+    expect([stream.integer(10), stream.integer(2 ** 32)]).toEqual([]);
+    expect(stream.normal()).toBeCloseTo(0, 12);
+    expect(stream.shuffle(['a', 'b', 'c', 'd', 'e', 'f', 'g'])).toEqual([]);
+  });
+});
+
+test('a path is its parts, not their concatenation, and no part is the seed', () => {
+  const paths: [number, ...(string | number)[]][] = [
+    [0],
+    [1],
+    [0, 0],
+    [0, 1, 23],
+    [0, 12, 3],
+    [0, '12', 3],
+    [0, 123],
+    [0, 'a', 'b'],
+    [0, 'ab'],
+    [0, 'a,b'],
+    [-1],
+    [0.5],
+  ];
+  expect(new Set(paths.map((path) => words(...path).join())).size).toBe(paths.length);
+  expect(words(7, 'a', 1)).toEqual(words(7, 'a', 1));
+});
+
+const draws = 40_000;
+
+/** 40,000 numbers as a run draws them: from one long stream, or the first of each of many streams. */
+const sources = {
+  'one stream': () => {
+    const stream = randomStream(5, 'long');
+    return () => stream;
+  },
+  'the first of each of many streams': () => (i: number) => randomStream(5, 'picture', i),
+} as const;
+
+describe.each(Object.entries(sources))('%s', (_name, source) => {
+  test('uniform: mean 1/2, variance 1/12, equal shares of 64 bins, no step predicts the next', () => {
+    const streamAt = source();
+    const values = Array.from({ length: draws }, (_, i) => streamAt(i).uniform());
+    const mean = values.reduce((sum, x) => sum + x, 0) / draws;
+    const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / draws;
+    expect(Math.abs(mean - 1 / 2)).toBeLessThan(4 * Math.sqrt(1 / 12 / draws)); // 4 standard errors
+    expect(Math.abs(variance - 1 / 12)).toBeLessThan(4 * Math.sqrt(1 / 180 / draws));
+    const bins = new Array<number>(64).fill(0);
+    for (const x of values) bins[Math.floor(x * 64)]!++;
+    const chiSquare = bins.reduce((sum, count) => sum + (count - draws / 64) ** 2 / (draws / 64), 0);
+    expect(chiSquare).toBeGreaterThan(30); // 63 degrees of freedom: 63 ± 11
+    expect(chiSquare).toBeLessThan(110);
+    const lagged = values.slice(1).reduce((sum, x, i) => sum + (x - mean) * (values[i]! - mean), 0) / draws / variance;
+    expect(Math.abs(lagged)).toBeLessThan(4 / Math.sqrt(draws));
+  });
+
+  test('normal: mean 0, variance 1, kurtosis 3', () => {
+    const streamAt = source();
+    const values = Array.from({ length: draws }, (_, i) => streamAt(i).normal());
+    const moment = (power: number) => values.reduce((sum, x) => sum + x ** power, 0) / draws;
+    expect(Math.abs(moment(1))).toBeLessThan(4 / Math.sqrt(draws));
+    expect(Math.abs(moment(2) - 1)).toBeLessThan(4 * Math.sqrt(2 / draws));
+    expect(Math.abs(moment(4) - 3)).toBeLessThan(4 * Math.sqrt(96 / draws));
+  });
+});
+
+test('integer covers [0, bound) evenly and nothing else', () => {
+  const stream = randomStream(0, 'integers');
+  const counts = new Array<number>(7).fill(0);
+  for (let i = 0; i < 70_000; i++) counts[stream.integer(7)]!++;
+  expect(counts.length).toBe(7);
+  for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(400); // 4 standard deviations of 93
+});
+
+test('shuffle leaves its argument alone, and each item comes to each place equally often', () => {
+  const items = Object.freeze([0, 1, 2, 3, 4]);
+  const stream = randomStream(0, 'shuffles');
+  const counts = items.map(() => items.map(() => 0));
+  for (let i = 0; i < 20_000; i++) {
+    const shuffled = stream.shuffle(items);
+    shuffled.forEach((item, place) => {
+      counts[item]![place]!++;
+    });
+  }
+  for (const count of counts.flat()) expect(Math.abs(count - 4000)).toBeLessThan(240); // 4 standard deviations of 57
+  expect(stream.shuffle([])).toEqual([]);
+});

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { expectChoice } from '../base/choice.ts';
+import { listModels } from '../models/index.ts';
+import {
+  constant,
+  type Optimizer,
+  type OptimizerName,
+  oneCycle,
+  optimizers,
+  type Schedule,
+  stepDecay,
+} from '../optim/index.ts';
+import { type StrategyName, strategies } from './strategy.ts';
+
+/** A name from a table, with a message that says what is in it. */
+function choice<T extends string>(flag: string, names: readonly T[]) {
+  return z.string().transform((value, context) => {
+    try {
+      return expectChoice(flag, value, names);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+      return z.NEVER;
+    }
+  });
+}
+
+const scheduleNames = ['constant', 'step', 'one-cycle'] as const;
+const strategyNames = Object.keys(strategies) as StrategyName[];
+const optimizerNames = Object.keys(optimizers) as OptimizerName[];
+const orDefault = <S extends z.ZodType>(schema: S) => schema.nullable().default(null);
+
+/**
+ * Everything that decides a training run, and nothing else. The command line's flags, their help and `docs/cli.md` are
+ * made from this table; `run.json` holds it resolved.
+ */
+export const trainConfigSchema = z.strictObject({
+  model: choice('--model', listModels()).default('squeezenet1_1').describe('architecture; `graft models` lists them'),
+  weights: orDefault(z.string()).describe(
+    'safetensors file with pretrained weights; without it training starts from scratch',
+  ),
+  strategy: orDefault(choice('--strategy', strategyNames)).describe(
+    `${strategyNames.join(' | ')}; default: feature-extraction with --weights, else full`,
+  ),
+  epochs: orDefault(z.int().min(1)).describe(
+    'passes over the training pictures; default: 30 for feature-extraction, 12 for full',
+  ),
+  batchSize: z.int().min(1).default(16).describe('pictures per step'),
+  optimizer: choice('--optimizer', optimizerNames).default('adamw').describe(optimizerNames.join(' | ')),
+  learningRate: orDefault(z.number().positive()).describe('of the head, at its peak; default: 0.001, or 0.01 for sgd'),
+  momentum: z.number().min(0).lt(1).default(0.9).describe('of sgd'),
+  nesterov: z.boolean().default(false).describe('Nesterov momentum, for sgd'),
+  weightDecay: orDefault(z.number().min(0)).describe('default: 0.01 for adamw (decoupled), else 0 (L2)'),
+  schedule: choice('--schedule', scheduleNames).default('one-cycle').describe(scheduleNames.join(' | ')),
+  stepEpochs: z.int().min(1).default(10).describe('epochs between two drops to a tenth, for the step schedule'),
+  labelSmoothing: z.number().min(0).lt(1).default(0).describe('share of the target spread over all classes'),
+  imageSize: orDefault(z.int().min(8).max(4096)).describe(
+    'side of the square the model sees, in pixels; default: what the weights were trained on',
+  ),
+  augment: z.boolean().default(true).describe('random resized crop and flip in training (not with feature-extraction)'),
+  minCropScale: z.number().gt(0).max(1).default(0.35).describe('smallest share of a picture that a random crop shows'),
+  flip: z.number().min(0).max(1).default(0.5).describe('probability that a picture is mirrored'),
+  validationFraction: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(0.2)
+    .describe('share of each class held out, where the folder has no val/'),
+  classDepth: z.int().min(1).max(8).default(1).describe('folder levels that make a class name'),
+  maxPerClass: orDefault(z.int().min(2)).describe('use at most so many pictures of each class'),
+  seed: z.int().min(0).default(0).describe('decides initialisation, split, order, augmentation and dropout'),
+  device: choice('--device', ['cpu']).default('cpu').describe('cpu'),
+  threads: orDefault(z.int().min(1).max(256)).describe('threads of one operator; default: all cores'),
+  featureMemory: z
+    .number()
+    .positive()
+    .default(2048)
+    .describe('MiB of features to hold in memory; beyond it the trunk runs every epoch'),
+  strict: z.boolean().default(false).describe('a picture that cannot be used is an error'),
+});
+
+export type TrainConfig = z.output<typeof trainConfigSchema>;
+export type TrainConfigInput = z.input<typeof trainConfigSchema>;
+
+/** The configuration with every default that depends on others filled in. */
+export function resolveConfig(config: TrainConfig) {
+  const strategy = config.strategy ?? (config.weights === null ? 'full' : 'feature-extraction');
+  return {
+    ...config,
+    strategy,
+    epochs: config.epochs ?? (strategy === 'feature-extraction' ? 30 : 12),
+    learningRate: config.learningRate ?? (config.optimizer === 'sgd' ? 0.01 : 0.001),
+    weightDecay: config.weightDecay ?? (config.optimizer === 'adamw' ? 0.01 : 0),
+  };
+}
+
+export type ResolvedConfig = ReturnType<typeof resolveConfig>;
+
+export function optimizerOf({ optimizer, momentum, nesterov, weightDecay }: ResolvedConfig): Optimizer {
+  return optimizer === 'sgd'
+    ? optimizers.sgd({ momentum, nesterov, weightDecay })
+    : optimizers[optimizer]({ weightDecay });
+}
+
+export function scheduleOf({
+  schedule,
+  learningRate,
+  epochs,
+  stepEpochs,
+}: ResolvedConfig): (steps: number) => Schedule {
+  switch (schedule) {
+    case 'constant':
+      return () => constant(learningRate);
+    case 'step':
+      return (steps) => stepDecay({ learningRate, every: Math.max(1, Math.round((steps / epochs) * stepEpochs)) });
+    case 'one-cycle':
+      return (steps) => oneCycle({ maximum: learningRate, steps });
+  }
+}

@@ -1,0 +1,13 @@
+export type { CheckpointStore, Phase } from './checkpoint.ts';
+export {
+  type ResolvedConfig,
+  resolveConfig,
+  type TrainConfig,
+  type TrainConfigInput,
+  trainConfigSchema,
+} from './config.ts';
+export type { Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
+export { held, type LabelledBatch, type Source, throughTrunk } from './source.ts';
+export { evaluationStep, type Network, trainingStep, variablesOf } from './step.ts';
+export { headNetwork, pictureNetwork, type Strategy, type StrategyName, strategies, trunkGraph } from './strategy.ts';
+export { evaluate, LossError, type TrainingTask, train } from './trainer.ts';

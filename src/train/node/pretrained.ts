@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { UserError } from '../../base/errors.ts';
+import type { Tensors } from '../../base/tensor.ts';
+import type { Model, Preprocessing } from '../../models/index.ts';
+import type { Variable } from '../../nn/index.ts';
+import { under } from '../../optim/index.ts';
+import { matchWeights, readSafetensorsFile } from '../../weights/index.ts';
+
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+
+export const preprocessingSchema = z.object({
+  resize: z.int().min(1),
+  crop: z.int().min(1),
+  mean: triple,
+  std: triple,
+});
+
+/** What a checkpoint of ours says about itself, beside its tensors. Other people's files say nothing of the kind. */
+const metadataSchema = z.object({
+  model: z.string(),
+  classes: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
+  preprocessing: z.string().transform((text) => preprocessingSchema.parse(JSON.parse(text))),
+});
+
+export interface Checkpoint {
+  readonly path: string;
+  readonly tensors: Tensors;
+  /** Absent in a file that Graft did not write. */
+  readonly preprocessing: Preprocessing | undefined;
+  readonly classes: readonly string[] | undefined;
+}
+
+export function describeCheckpoint(model: string, classes: readonly string[], preprocessing: Preprocessing) {
+  return { format: 'graft', model, classes: JSON.stringify(classes), preprocessing: JSON.stringify(preprocessing) };
+}
+
+/** Reads a checkpoint for a model. @throws UserError where the file is damaged or of another architecture. */
+export async function readCheckpoint(path: string, model: Model): Promise<Checkpoint> {
+  const { tensors, metadata } = await readSafetensorsFile(path);
+  if (metadata.format !== 'graft') return { path, tensors, preprocessing: undefined, classes: undefined };
+  const described = metadataSchema.safeParse(metadata);
+  if (!described.success)
+    throw new UserError(`${path}: its description is damaged: ${z.prettifyError(described.error)}`);
+  const { model: name, classes, preprocessing } = described.data;
+  if (name !== model.name)
+    throw new UserError(`${path} holds weights of ${name}, not of ${model.name}. Pass --model ${name}.`);
+  return { path, tensors, preprocessing, classes };
+}
+
+/** The checkpoint's tensors for these variables; with `newHead` the head's are left out. */
+export function weightsFor(
+  checkpoint: Checkpoint,
+  model: Model,
+  variables: ReadonlyMap<string, Variable>,
+  { newHead }: { newHead: boolean },
+): Tensors {
+  return matchWeights([...variables.values()], checkpoint.tensors, {
+    source: checkpoint.path,
+    skip: newHead ? under(model.headPath) : undefined,
+  });
+}

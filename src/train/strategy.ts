@@ -1,0 +1,72 @@
+import type { Value } from '../graph/index.ts';
+import { input } from '../graph/index.ts';
+import { type Architecture, applyModel, type Preprocessing } from '../models/index.ts';
+import { type BatchNormPolicy, normalisePixels, Scope, type TraceOptions } from '../nn/index.ts';
+import { type Rules, under } from '../optim/index.ts';
+import { feedNames, type Network } from './step.ts';
+
+/** How much of a pretrained network is trained, and how. */
+export interface Strategy {
+  readonly description: string;
+  rules(model: Architecture): Rules;
+  /** In training. In evaluation the running statistics are used by all of them. */
+  readonly batchNorm: BatchNormPolicy;
+  /** The trunk is frozen throughout: it runs once per picture, and what it made of it is kept. */
+  readonly frozenTrunk: boolean;
+  /** The learning rate of the head where none is asked for, with an adaptive optimizer. */
+  readonly learningRate: number;
+}
+
+export const strategies = {
+  'feature-extraction': {
+    description: 'the trunk is frozen and runs once per picture; only the new head is trained',
+    rules: (model) => [
+      [under(model.headPath), { rate: 1 }],
+      [/.*/, null],
+    ],
+    batchNorm: 'frozen',
+    frozenTrunk: true,
+    learningRate: 1e-3,
+  },
+  full: {
+    description: 'everything is trained, the trunk at a tenth of the head’s learning rate',
+    rules: (model) => [
+      [under(model.headPath), { rate: 1 }],
+      [/.*/, { rate: 0.1 }],
+    ],
+    batchNorm: 'running',
+    frozenTrunk: false,
+    learningRate: 1e-3,
+  },
+} as const satisfies Record<string, Strategy>;
+
+export type StrategyName = keyof typeof strategies;
+
+/** The whole network, from bytes (3, crop, crop) to logits. Normalisation is part of it. */
+export function pictureNetwork(model: Architecture, preprocessing: Preprocessing, numClasses: number): Network {
+  const { crop } = preprocessing;
+  return {
+    input: { dtype: 'u8', shape: [3, crop, crop] },
+    forward: (s, pixels) => applyModel(model, s, normalisePixels(pixels, preprocessing), { numClasses }),
+  };
+}
+
+/** The trunk alone, from bytes (n, 3, crop, crop) to what the head takes. */
+export function trunkGraph(
+  model: Architecture,
+  preprocessing: Preprocessing,
+  batchSize: number,
+  variable: NonNullable<TraceOptions['variable']>,
+): Value {
+  const { scope } = Scope.root({ training: false, variable });
+  const pixels = input(feedNames.input, 'u8', [batchSize, 3, preprocessing.crop, preprocessing.crop]);
+  return model.trunk(scope, normalisePixels(pixels, preprocessing));
+}
+
+/** The head alone, from the trunk's features to logits. */
+export function headNetwork(model: Architecture, features: Value, numClasses: number): Network {
+  return {
+    input: { dtype: 'f32', shape: features.shape.slice(1) },
+    forward: (s, x) => model.head(s, x, numClasses),
+  };
+}
