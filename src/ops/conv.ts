@@ -47,11 +47,11 @@ const conv2dOp = defineOp<ConvGeometry>('Conv2d', {
     const [outputs, perGroup, ...kernel] = w!.shape as [number, number, number, number];
     const { groups } = geometry;
     const received = `x ${typeOf(x!)}, weight ${typeOf(w!)}, groups ${groups}`;
-    if (channels !== perGroup * groups || outputs % groups !== 0) {
+    if (channels !== perGroup * groups || channels % groups !== 0 || outputs % groups !== 0) {
       const message =
         channels !== perGroup * groups
           ? `input has ${channels} channels, weight expects ${perGroup * groups} (${received})`
-          : `${outputs} output channels do not divide into ${groups} groups (${received})`;
+          : `${channels} input and ${outputs} output channels do not divide into ${groups} groups (${received})`;
       throw new ShapeError({ op: 'conv2d', expected: `${perGroup * groups} channels`, received, message });
     }
     const output = convOutputSize(size, kernel, geometry);

@@ -5,7 +5,7 @@ import { broadcastShapes, defineOp, normaliseAxis, sameShape } from './define.ts
 
 const reshapeOp = defineOp<{ shape: Shape }>('Reshape', {
   infer: ([x], { shape }) => {
-    if (sizeOf(shape) !== sizeOf(x!.shape)) {
+    if (sizeOf(shape) !== sizeOf(x!.shape) || !shape.every(Number.isInteger)) {
       throw new ShapeError({ op: 'reshape', expected: `${sizeOf(x!.shape)} elements`, received: `[${shape}]` });
     }
     return { dtype: x!.dtype, shape };
@@ -49,7 +49,12 @@ const transposeOp = defineOp<{ axes: readonly number[] }>('Transpose', {
 
 /** Output axis i is input axis axes[i]. */
 export function transpose(x: Value, axes: readonly number[]): Value {
-  return axes.every((axis, i) => axis === i) ? x : transposeOp([x], { axes });
+  return sameShape(
+    axes,
+    x.shape.map((_, i) => i),
+  )
+    ? x
+    : transposeOp([x], { axes });
 }
 
 /** (…, m, n) → (…, n, m). */
@@ -115,7 +120,7 @@ export function concat(values: readonly Value[], axis: number): Value {
 
 type SliceAttributes = { starts: readonly number[]; ends: readonly number[]; steps: readonly number[] };
 
-// starts are in [0, d), ends in [-1, d]; -1 is the end of a slice that runs backwards to the front.
+// Starts and ends are in [0, d], or where the step is negative in [-1, d-1]: -1 is then the end behind the front.
 const sliceOp = defineOp<SliceAttributes>('Slice', {
   infer: ([x], { starts, ends, steps }) => {
     const rank = x!.shape.length;
@@ -125,6 +130,14 @@ const sliceOp = defineOp<SliceAttributes>('Slice', {
         expected: `${rank} starts, ends and steps other than 0`,
         received: `[${starts}], [${ends}], [${steps}]`,
       });
+    }
+    const inside = (place: number, i: number) => {
+      const first = steps[i]! > 0 ? 0 : -1;
+      return place >= first && place <= first + x!.shape[i]!;
+    };
+    if (!starts.every(inside) || !ends.every(inside)) {
+      const received = `[${starts}] to [${ends}] in steps of [${steps}]`;
+      throw new ShapeError({ op: 'slice', expected: `places within ${typeOf(x!)}`, received });
     }
     return {
       dtype: x!.dtype,
