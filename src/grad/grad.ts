@@ -54,7 +54,8 @@ function dependents(order: readonly Value[], sources: ReadonlySet<Value>): Set<V
 function sumTo(cotangent: Value, shape: Shape): Value {
   const extra = cotangent.shape.length - shape.length;
   const axes = cotangent.shape.flatMap((d, i) => (i < extra || (shape[i - extra] === 1 && d !== 1) ? [i] : []));
-  const summed = axes.length > 0 ? reshape(reduceSum(cotangent, axes), shape) : cotangent;
+  const kept = cotangent.shape.map((d, i) => (axes.includes(i) ? 1 : d)).slice(Math.max(0, extra));
+  const summed = axes.length > 0 ? reshape(reduceSum(cotangent, axes), kept) : cotangent;
   // A rule may give a cotangent that is smaller than the value (a constant 0.5, say): stretch it.
   return broadcastTo(summed, shape);
 }
