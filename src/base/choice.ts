@@ -1,11 +1,16 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { UserError } from './errors.ts';
 
-/** `value`, if it is one of the choices. @throws UserError that names the choices, and the one that was probably meant. */
-export function expectChoice<T extends string>(what: string, value: string, choices: readonly T[]): T {
-  const found = choices.find((choice) => choice === value);
-  if (found !== undefined) return found;
+/** What to say to a value that is not one of the choices: which ones there are, and which one was probably meant. */
+export function unknownChoice(what: string, value: string, choices: readonly string[]): string {
   const near = closest(value, [...choices]);
   const hint = distance(value, near) <= Math.max(2, value.length / 3) ? ` Did you mean "${near}"?` : '';
-  throw new UserError(`${what} "${value}" is not known.${hint} Expected one of: ${choices.join(', ')}.`);
+  return `${what} "${value}" is not known.${hint} Expected one of: ${choices.join(', ')}.`;
+}
+
+/** `value`, if it is one of the choices. @throws UserError with the text of `unknownChoice`. */
+export function expectChoice<T extends string>(what: string, value: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === value);
+  if (found === undefined) throw new UserError(unknownChoice(what, value, choices));
+  return found;
 }

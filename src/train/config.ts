@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { expectChoice } from '../base/choice.ts';
+import { unknownChoice } from '../base/choice.ts';
 import { listModels } from '../models/index.ts';
 import {
   constant,
@@ -14,13 +14,8 @@ import { type StrategyName, strategies } from './strategy.ts';
 
 /** A name from a table, with a message that says what is in it. */
 function choice<T extends string>(flag: string, names: readonly T[]) {
-  return z.string().transform((value, context) => {
-    try {
-      return expectChoice(flag, value, names);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message });
-      return z.NEVER;
-    }
+  return z.enum(names as readonly [T, ...T[]], {
+    error: ({ input }) => unknownChoice(flag, String(input), names),
   });
 }
 

@@ -1,0 +1,21 @@
+import type { z } from 'zod';
+import type { Terminal } from './terminal.ts';
+
+/** A command as data: the parser, `--help` and `docs/cli.md` are all made from this. */
+export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> {
+  readonly name: string;
+  readonly summary: string;
+  /** Positional arguments as commander writes them: `<folder>`, `[run]`, `<pictures...>`. */
+  readonly arguments: readonly { readonly syntax: string; readonly description: string }[];
+  /** The flags: `learningRate` is `--learning-rate`. */
+  readonly options: S;
+  readonly examples: readonly string[];
+  /** Values for flags that were not given, from elsewhere than the table: an earlier run's, say. */
+  defaults?(given: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>>;
+  run(call: { positionals: readonly string[]; options: z.output<S>; terminal: Terminal }): Promise<void>;
+}
+
+/** Keeps the type of the options between the table and `run`. */
+export function defineCommand<S extends z.ZodObject>(definition: CommandDefinition<S>): CommandDefinition<S> {
+  return definition;
+}

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { formatProblems } from '../../data/index.ts';
+import { evaluateFolder, type FolderEvaluation, type Part } from '../../evaluate/node/index.ts';
+import { defineCommand } from '../command.ts';
+import { percent, type Terminal, table } from '../terminal.ts';
+
+const parts = ['train', 'validation', 'test', 'all'] as const satisfies readonly Part[];
+
+export const evaluateCommand = defineCommand({
+  name: 'evaluate',
+  summary: 'Measures a run on a folder of labelled pictures.',
+  arguments: [
+    { syntax: '<run>', description: 'a run folder' },
+    { syntax: '<folder>', description: 'pictures, one folder a class' },
+  ],
+  options: z.strictObject({
+    part: z
+      .enum(parts)
+      .nullable()
+      .default(null)
+      .describe(
+        `${parts.join(' | ')}; default: test/ where there is one, validation for the run’s own folder, else all`,
+      ),
+    device: z.string().default('cpu').describe('cpu'),
+  }),
+  examples: ['graft evaluate runs/x photos/', 'graft evaluate runs/x new-photos/ --json'],
+  async run({ positionals, options, terminal }) {
+    const { part, device } = options;
+    const result = await evaluateFolder(positionals[0]!, positionals[1]!, {
+      device,
+      ...(part && { part }),
+      onProgress: (done, total) => terminal.progress('evaluating', done, total),
+    });
+    if (result.problems.length > 0) terminal.note(formatProblems(result.problems));
+    show(result, terminal);
+    terminal.printJson(result);
+  },
+});
+
+function show(result: FolderEvaluation, terminal: Terminal): void {
+  const { pictures, correct, accuracy, interval, top5, loss, classes, confusion, part, sameDataset } = result;
+  const which =
+    part === 'all'
+      ? ''
+      : ` (${part}${sameDataset && part === 'validation' ? ': the run has not trained on these' : ''})`;
+  terminal.print(`${pictures} pictures${which}`);
+  terminal.print(
+    `accuracy ${percent(accuracy)}  (${correct} correct; 95 % interval ${percent(interval[0])} to ${percent(interval[1])})`,
+  );
+  if (top5 !== null) terminal.print(`top 5    ${percent(top5)}`);
+  terminal.print(`loss     ${loss.toFixed(4)}\n`);
+  terminal.print(
+    table(
+      ['class', 'pictures', 'precision', 'recall'],
+      classes.map(({ name, support, precision, recall }) => [name, support, percent(precision), percent(recall)]),
+    ),
+  );
+  const confused = confusion
+    .flatMap((row, label) => row.map((count, taken) => ({ label, taken, count })))
+    .filter(({ label, taken, count }) => label !== taken && count > 0)
+    .sort((a, b) => b.count - a.count)
+    .slice(0, 8)
+    .map(({ label, taken, count }) => [count, classes[label]!.name, classes[taken]!.name]);
+  if (confused.length > 0) terminal.print(`\nMost confused\n${table(['pictures', 'of', 'taken for'], confused)}`);
+}

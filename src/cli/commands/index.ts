@@ -1,0 +1,15 @@
+import type { CommandDefinition } from '../command.ts';
+import { evaluateCommand } from './evaluate.ts';
+import { inspectCommand } from './inspect.ts';
+import { modelsCommand } from './models.ts';
+import { predictCommand } from './predict.ts';
+import { trainCommand } from './train.ts';
+
+/** Every command, in the order of the help. */
+export const commands = [
+  trainCommand,
+  evaluateCommand,
+  predictCommand,
+  inspectCommand,
+  modelsCommand,
+] as unknown as readonly CommandDefinition[];

@@ -1,0 +1,101 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { UsageError, UserError } from '../../base/errors.ts';
+import { ranked } from '../../evaluate/index.ts';
+import { type Classifier, openModel, openRun, type Prediction } from '../../evaluate/node/index.ts';
+import { defineCommand } from '../command.ts';
+import { percent, type Terminal, table } from '../terminal.ts';
+
+const options = z.strictObject({
+  top: z.int().min(1).default(5).describe('how many classes to show for each picture'),
+  model: z.string().nullable().default(null).describe('instead of a run: an architecture, with --weights'),
+  weights: z.string().nullable().default(null).describe('safetensors file for --model'),
+  classes: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('for --model: file with one class name a line (for 1000 outputs ImageNet’s are known)'),
+  device: z.string().default('cpu').describe('cpu'),
+});
+
+async function open(
+  positionals: readonly string[],
+  { model, weights, classes, device }: z.output<typeof options>,
+): Promise<{ classifier: Classifier; paths: readonly string[] }> {
+  if (model === null) {
+    const [run, ...paths] = positionals;
+    if (paths.length === 0)
+      throw new UsageError('predict: give a run and at least one picture, or --model with --weights.');
+    return { classifier: await openRun(run!, { device }), paths };
+  }
+  if (weights === null) throw new UsageError('predict: --model needs --weights FILE.');
+  const names = classes === null ? undefined : await readLines(classes);
+  return {
+    classifier: await openModel({ name: model, weights, ...(names && { classes: names }) }, { device }),
+    paths: positionals,
+  };
+}
+
+export const predictCommand = defineCommand({
+  name: 'predict',
+  summary: 'Says what is on pictures, by a run or by a pretrained model with its own classes.',
+  arguments: [
+    { syntax: '<run-and-pictures...>', description: 'a run folder and pictures; with --model only pictures' },
+  ],
+  options,
+  examples: [
+    'graft predict runs/x photo.jpg --top 3',
+    'graft predict --model squeezenet1_1 --weights squeezenet1_1.safetensors photo.jpg',
+  ],
+  async run({ positionals, options, terminal }) {
+    const { classifier, paths } = await open(positionals, options);
+    try {
+      const results = [];
+      for await (const prediction of classifier.predict(paths)) {
+        results.push(describe(prediction, classifier, options.top));
+        show(results.at(-1)!, terminal);
+        if (paths.length > 16) terminal.progress('predicting', results.length, paths.length);
+      }
+      terminal.printJson(results);
+      if (results.some(({ problem }) => problem)) process.exitCode = 1;
+    } finally {
+      await classifier.close();
+    }
+  },
+});
+
+interface Described {
+  readonly path: string;
+  readonly problem?: string;
+  readonly classes: readonly { readonly name: string; readonly probability: number }[];
+}
+
+function describe(prediction: Prediction, classifier: Classifier, top: number): Described {
+  const { path } = prediction;
+  if (prediction.problem) return { path, problem: prediction.problem.message, classes: [] };
+  const { probabilities } = prediction;
+  const best = ranked(probabilities, top);
+  return { path, classes: best.map((i) => ({ name: classifier.classes[i]!, probability: probabilities[i]! })) };
+}
+
+function show({ path, problem, classes }: Described, terminal: Terminal): void {
+  if (problem) {
+    terminal.note(`${path}: ${problem}`);
+    return;
+  }
+  terminal.print(path);
+  const lines = table(
+    ['', ''],
+    classes.map(({ name, probability }) => [percent(probability), name]),
+  )
+    .split('\n')
+    .slice(2);
+  for (const line of lines) terminal.print(`  ${line}`);
+}
+
+async function readLines(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new UserError(`--classes: ${path} cannot be read (${error.message}).`);
+  });
+  return text.split(/\r?\n/).filter((line) => line !== '');
+}

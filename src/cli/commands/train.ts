@@ -1,0 +1,120 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { UsageError, UserError } from '../../base/errors.ts';
+import { formatProblems } from '../../data/index.ts';
+import { trainConfigSchema } from '../../train/index.ts';
+import {
+  type FolderEvent,
+  type Preparation,
+  type ReadyEvent,
+  resumeTraining,
+  trainFolder,
+} from '../../train/node/index.ts';
+import { defineCommand } from '../command.ts';
+import { onInterrupt } from '../interrupt.ts';
+import { formatSeconds, percent, type Terminal } from '../terminal.ts';
+
+const trainOptions = z.strictObject({
+  out: z.string().nullable().default(null).describe('the run folder to write; default: runs/<model>-<time>'),
+  overwrite: z.boolean().default(false).describe('replace the run that stands there'),
+  resume: z.string().nullable().default(null).describe('go on with this run, with its own options'),
+  config: z.string().nullable().default(null).describe('take the options from a run.json; flags come before it'),
+  ...trainConfigSchema.shape,
+});
+
+export const trainCommand = defineCommand({
+  name: 'train',
+  summary: 'Trains a classifier on a folder of labelled pictures, one folder a class.',
+  arguments: [{ syntax: '[folder]', description: 'root/class/*.jpg, or root/{train,val,test}/class/*.jpg' }],
+  options: trainOptions,
+  examples: [
+    'graft train photos/ --model squeezenet1_1 --weights squeezenet1_1.safetensors',
+    'graft train photos/ --model resnet18 --weights resnet18.safetensors --strategy full --epochs 12 --out runs/x',
+    'graft train --resume runs/x',
+  ],
+  defaults: ({ config }) => (typeof config === 'string' ? readConfig(config) : Promise.resolve({})),
+  async run({ positionals, options, terminal }) {
+    const { events, out } = start(positionals[0], options, terminal);
+    let epochs = 0;
+    for await (const event of events) {
+      if (event.kind === 'start') epochs = event.epochs;
+      show(event, { out, epochs }, terminal);
+    }
+  },
+});
+
+/** Begins a run, or goes on with one. */
+function start(folder: string | undefined, options: z.output<typeof trainOptions>, terminal: Terminal) {
+  const { out, overwrite, resume, config: _, ...config } = options;
+  const onPreparation = ({ stage, done, total }: Preparation) => terminal.progress(stage, done, total);
+  if (resume !== null) {
+    if (folder !== undefined) throw new UsageError('train: --resume knows its folder; leave it out.');
+    return { out: resume, events: resumeTraining(resume, { signal: onInterrupt(terminal), onPreparation }) };
+  }
+  if (folder === undefined) throw new UsageError('train: which folder? `graft train <folder>`, or --resume <run>.');
+  const path = out ?? `runs/${config.model}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
+  const runOptions = { out: path, overwrite, signal: onInterrupt(terminal), onPreparation };
+  return { out: path, events: trainFolder(folder, config, runOptions) };
+}
+
+/** The options of an earlier run, from its run.json. */
+async function readConfig(path: string): Promise<Record<string, unknown>> {
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new UserError(`--config: ${path} cannot be read (${error.message}).`);
+  });
+  try {
+    return z.object({ config: z.record(z.string(), z.unknown()) }).parse(JSON.parse(text)).config;
+  } catch {
+    throw new UserError(`--config: ${path} is not the run.json of a run.`);
+  }
+}
+
+function show(event: FolderEvent, { out, epochs }: { out: string; epochs: number }, terminal: Terminal): void {
+  switch (event.kind) {
+    case 'ready':
+      header(event, terminal);
+      break;
+    case 'step': {
+      const { epoch, step, steps, loss } = event;
+      const detail = `epoch ${epoch} of ${epochs} · loss ${loss.toFixed(3)}`;
+      terminal.progress('training', (epoch - 1) * steps + step, epochs * steps, detail);
+      break;
+    }
+    case 'evaluation': {
+      const { epoch, loss, accuracy, training, isBest, seconds } = event;
+      const validation = `validation loss ${loss.toFixed(4)}, accuracy ${percent(accuracy)}${isBest ? ' (best)' : ''}`;
+      terminal.note(
+        `epoch ${epoch} of ${epochs}: loss ${training.loss.toFixed(4)}, ${validation} · ${formatSeconds(seconds)}`,
+      );
+      break;
+    }
+    case 'interrupted': {
+      const { epoch, step } = event;
+      process.exitCode = 130;
+      terminal.print(`Interrupted in epoch ${epoch} after step ${step}. Go on with: graft train --resume ${out}`);
+      terminal.printJson({ out, status: 'interrupted', epoch, step });
+      break;
+    }
+    case 'end': {
+      const { accuracy, loss, epoch } = event.best;
+      const best = `Best validation accuracy ${percent(accuracy)}, loss ${loss.toFixed(4)}, in epoch ${epoch}.`;
+      terminal.print(`${best} The run is in ${out}`);
+      terminal.printJson({ out, status: 'done', best: event.best });
+    }
+  }
+}
+
+/** What was resolved, before anything is trained. */
+function header({ out, run, folder }: ReadyEvent, terminal: Terminal): void {
+  const { config, dataset, parameters, preprocessing, batchNorm } = run;
+  const number = (n: number) => n.toLocaleString('en');
+  if (folder.problems.length > 0) terminal.note(formatProblems(folder.problems));
+  const lines = [
+    `run        ${out}`,
+    `model      ${config.model}, ${number(parameters.trained)} of ${number(parameters.total)} parameters trained, batch norm ${batchNorm}`,
+    `weights    ${config.weights ?? 'none: from scratch'}`,
+    `pictures   ${dataset.train} to train, ${dataset.validation} to validate, ${run.classes.length} classes, ${preprocessing.crop} px${dataset.leftOut.length > 0 ? `, ${dataset.leftOut.length} problems` : ''}`,
+    `training   ${config.strategy}, ${config.epochs} epochs of batches of ${config.batchSize}, ${config.optimizer} at ${config.learningRate} (${config.schedule}), seed ${config.seed}`,
+  ];
+  for (const line of lines) terminal.note(line);
+}

@@ -1,0 +1,9 @@
+export {
+  type ClassMetrics,
+  type ConfusionMatrix,
+  type Judged,
+  type Metrics,
+  measure,
+  ranked,
+  wilsonInterval,
+} from './metrics.ts';

@@ -1,0 +1,156 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { UserError } from '../../base/errors.ts';
+import { type Tensors, tensor } from '../../base/tensor.ts';
+import { createPicturePool, PictureError, type PicturePool, type PictureProblem } from '../../data/index.ts';
+import { constant, input } from '../../graph/index.ts';
+import { getModel, isHead, type Model, type Preprocessing } from '../../models/index.ts';
+import { initialise, Scope } from '../../nn/index.ts';
+import { softmax } from '../../ops/index.ts';
+import type { Program, Runtime } from '../../runtime/index.ts';
+import { createRuntime } from '../../runtime/node/index.ts';
+import { pictureNetwork, variablesOf } from '../../train/index.ts';
+import { type Checkpoint, readCheckpoint, readRun, weightsFor } from '../../train/node/index.ts';
+
+/** What a classifier says of one picture: probabilities, or why it could not look at it. */
+export type Prediction =
+  | { readonly path: string; readonly probabilities: Float32Array; readonly problem?: undefined }
+  | { readonly path: string; readonly problem: PictureProblem };
+
+export interface ClassifierOptions {
+  readonly device?: string;
+  readonly threads?: number;
+}
+
+const batchSize = 16;
+
+/** A trained network with everything it needs to look at pictures: preprocessing and class names. */
+export class Classifier {
+  readonly classes: readonly string[];
+  readonly preprocessing: Preprocessing;
+  readonly #model: Model;
+  readonly #weights: Tensors;
+  readonly #runtime: Runtime;
+  readonly #pool: PicturePool;
+  readonly #programs = new Map<number, Promise<Program>>();
+
+  constructor(
+    parts: { model: Model; weights: Tensors; classes: readonly string[]; preprocessing: Preprocessing },
+    options: ClassifierOptions = {},
+  ) {
+    this.classes = parts.classes;
+    this.preprocessing = parts.preprocessing;
+    this.#model = parts.model;
+    this.#weights = parts.weights;
+    this.#runtime = createRuntime(options);
+    this.#pool = createPicturePool();
+  }
+
+  /** The threads that decode, to share with whoever checks the same pictures. */
+  get pool(): PicturePool {
+    return this.#pool;
+  }
+
+  /** Looks at pictures one batch after the other, decoding the next batch meanwhile. */
+  async *predict(paths: readonly string[]): AsyncGenerator<Prediction, void, undefined> {
+    const size = Math.min(batchSize, paths.length);
+    let ahead = this.#decode(paths.slice(0, size));
+    for (let start = 0; start < paths.length; start += size) {
+      const pictures = await ahead;
+      ahead = this.#decode(paths.slice(start + size, start + 2 * size));
+      const probabilities = await this.#run(pictures, size);
+      for (const [i, picture] of pictures.entries()) {
+        const path = paths[start + i]!;
+        if (picture instanceof PictureError) yield { path, problem: picture.problem };
+        else yield { path, probabilities: probabilities.slice(i * this.classes.length, (i + 1) * this.classes.length) };
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    const programs = await Promise.all(this.#programs.values());
+    await Promise.all([this.#pool.close(), ...programs.map((program) => program.release())]);
+  }
+
+  #decode(paths: readonly string[]): Promise<(Uint8Array | PictureError)[]> {
+    const request = { kind: 'evaluation', preprocessing: this.preprocessing } as const;
+    const views = paths.map((path) =>
+      this.#pool.view(path, request, this.preprocessing.crop).catch((error: unknown) => {
+        if (error instanceof PictureError) return error;
+        throw error;
+      }),
+    );
+    return Promise.all(views);
+  }
+
+  async #run(pictures: readonly (Uint8Array | PictureError)[], size: number): Promise<Float32Array> {
+    const { crop } = this.preprocessing;
+    const pixels = new Uint8Array(size * 3 * crop * crop);
+    pictures.forEach((picture, i) => {
+      if (!(picture instanceof PictureError)) pixels.set(picture, i * picture.length);
+    });
+    const program = await this.#program(size);
+    const { probabilities } = await program.run({ pixels: tensor('u8', [size, 3, crop, crop], pixels) });
+    return probabilities!.data as Float32Array;
+  }
+
+  /** With the weights as constants, so that ORT folds and lays them out once. */
+  #program(size: number): Promise<Program> {
+    let program = this.#programs.get(size);
+    if (!program) {
+      const network = pictureNetwork(this.#model, this.preprocessing, this.classes.length);
+      const { scope } = Scope.root({ training: false, variable: ({ name }) => constant(this.#weights[name]!) });
+      const logits = network.forward(scope, input('pixels', 'u8', [size, ...network.input.shape]));
+      program = this.#runtime.compile({ probabilities: softmax(logits) });
+      this.#programs.set(size, program);
+    }
+    return program;
+  }
+}
+
+/** The best checkpoint of a run. @throws UserError where the folder is no run, or has no checkpoint yet. */
+export async function openRun(path: string, options: ClassifierOptions = {}): Promise<Classifier> {
+  const run = await readRun(path);
+  const model = getModel(run.config.model);
+  const checkpoint = await readCheckpoint(join(path, 'best.safetensors'), model);
+  const { classes, preprocessing } = run;
+  return new Classifier(
+    { model, weights: allVariables(checkpoint, model, classes.length, preprocessing), classes, preprocessing },
+    options,
+  );
+}
+
+/** Published weights with their own head. `classes` names the outputs; for 1000 outputs ImageNet's names are known. */
+export async function openModel(
+  { name, weights, classes }: { name: string; weights: string; classes?: readonly string[] },
+  options: ClassifierOptions = {},
+): Promise<Classifier> {
+  const model = getModel(name);
+  const checkpoint = await readCheckpoint(weights, model);
+  const head = Object.entries(checkpoint.tensors).filter(([tensorName]) => isHead(model, tensorName));
+  const outputs = head.at(-1)?.[1].shape[0];
+  if (outputs === undefined) throw new UserError(`${weights} has no head: it gives features, not classes.`);
+  const names = classes ?? checkpoint.classes ?? (await defaultNames(outputs));
+  if (names.length !== outputs) {
+    throw new UserError(`${weights} tells ${outputs} classes apart, but ${names.length} names were given.`);
+  }
+  const preprocessing = checkpoint.preprocessing ?? model.preprocessing;
+  const variables = allVariables(checkpoint, model, outputs, preprocessing);
+  return new Classifier({ model, weights: variables, classes: names, preprocessing }, options);
+}
+
+/** The checkpoint's tensors, and zeros for the batch counters that some files lack. */
+function allVariables(checkpoint: Checkpoint, model: Model, outputs: number, preprocessing: Preprocessing): Tensors {
+  const variables = variablesOf(pictureNetwork(model, preprocessing, outputs));
+  const loaded = weightsFor(checkpoint, model, variables, { newHead: false });
+  const missing = [...variables.values()].filter(({ name }) => !(name in loaded));
+  return { ...initialise(missing, 0), ...loaded };
+}
+
+async function defaultNames(outputs: number): Promise<string[]> {
+  if (outputs !== 1000) return Array.from({ length: outputs }, (_, i) => `class ${i}`);
+  const root = dirname(createRequire(import.meta.url).resolve('graft-ml/package.json'));
+  const text = await readFile(join(root, 'assets', 'imagenet1k_classes.txt'), 'utf8');
+  return text.trimEnd().split('\n');
+}

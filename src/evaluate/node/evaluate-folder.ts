@@ -1,0 +1,62 @@
+import { UserError } from '../../base/errors.ts';
+import { fingerprint, type ImageFolder, openImageFolder, type Problem } from '../../data/index.ts';
+import { resolveConfig } from '../../train/index.ts';
+import { imageFolderOptions, readRun } from '../../train/node/index.ts';
+import { type Judged, type Metrics, measure } from '../metrics.ts';
+import { type ClassifierOptions, openRun } from './classifier.ts';
+
+export type Part = 'train' | 'validation' | 'test' | 'all';
+
+export interface EvaluateOptions extends ClassifierOptions {
+  /**
+   * Which pictures. Default: `test` where the folder has such a part; `validation` where it is the folder the run was
+   * trained on, since the run has seen the others; else all.
+   */
+  readonly part?: Part;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface FolderEvaluation extends Metrics {
+  readonly part: Part;
+  /** Whether these are the very pictures that the run's dataset has. */
+  readonly sameDataset: boolean;
+  readonly problems: readonly Problem[];
+}
+
+/** How good a run is on a folder of labelled pictures, whose classes must be among the run's. */
+export async function evaluateFolder(
+  run: string,
+  folder: string,
+  options: EvaluateOptions = {},
+): Promise<FolderEvaluation> {
+  const { part: chosen, onProgress, ...classifierOptions } = options;
+  const { config, classes, dataset } = await readRun(run);
+  const classifier = await openRun(run, classifierOptions);
+  try {
+    const pictures = await openImageFolder(folder, {
+      ...imageFolderOptions(resolveConfig(config)),
+      classes,
+      pool: classifier.pool,
+    });
+    const sameDataset = fingerprint(pictures) === dataset.fingerprint;
+    const part = chosen ?? defaultPart(pictures, sameDataset);
+    const selected = part === 'all' ? [...pictures.train, ...pictures.validation, ...pictures.test] : pictures[part];
+    if (selected.length === 0) throw new UserError(`${folder} has no pictures to evaluate in its part "${part}".`);
+    const labels = new Map(selected.map(({ path, label }) => [path, label]));
+    const judged: Judged[] = [];
+    for await (const prediction of classifier.predict([...labels.keys()])) {
+      const { path, problem } = prediction;
+      if (problem) throw new Error(`${path} could be read a moment ago: ${problem.message}`);
+      judged.push({ label: labels.get(path)!, probabilities: prediction.probabilities });
+      onProgress?.(judged.length, labels.size);
+    }
+    return { ...measure(judged, classes), part, sameDataset, problems: pictures.problems };
+  } finally {
+    await classifier.close();
+  }
+}
+
+function defaultPart(folder: ImageFolder, sameDataset: boolean): Part {
+  if (folder.test.length > 0) return 'test';
+  return sameDataset ? 'validation' : 'all';
+}

@@ -1,0 +1,2 @@
+export { Classifier, type ClassifierOptions, openModel, openRun, type Prediction } from './classifier.ts';
+export { type EvaluateOptions, evaluateFolder, type FolderEvaluation, type Part } from './evaluate-folder.ts';
