@@ -34,10 +34,10 @@ export const trainConfigSchema = z.strictObject({
     'safetensors file with pretrained weights; without it training starts from scratch',
   ),
   strategy: orDefault(choice('--strategy', strategyNames)).describe(
-    `${strategyNames.join(' | ')}; default: feature-extraction with --weights, else full`,
+    `${strategyNames.join(' | ')}; default: feature-extraction with --weights, else scratch`,
   ),
   epochs: orDefault(z.int().min(1)).describe(
-    'passes over the training pictures; default: 30 for feature-extraction, 12 for full',
+    'passes over the training pictures; default: 30 for feature-extraction, else 12',
   ),
   batchSize: z.int().min(1).default(16).describe('pictures per step'),
   optimizer: choice('--optimizer', optimizerNames).default('adamw').describe(optimizerNames.join(' | ')),
@@ -78,7 +78,7 @@ export type TrainConfigInput = z.input<typeof trainConfigSchema>;
 
 /** The configuration with every default that depends on others filled in. */
 export function resolveConfig(config: TrainConfig) {
-  const strategy = config.strategy ?? (config.weights === null ? 'full' : 'feature-extraction');
+  const strategy = config.strategy ?? (config.weights === null ? 'scratch' : 'feature-extraction');
   return {
     ...config,
     strategy,

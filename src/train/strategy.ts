@@ -11,10 +11,10 @@ export interface Strategy {
   rules(model: Architecture): Rules;
   /** In training. In evaluation the running statistics are used by all of them. */
   readonly batchNorm: BatchNormPolicy;
+  /** Starts from pretrained weights; without, from random ones. */
+  readonly pretrained: boolean;
   /** The trunk is frozen throughout: it runs once per picture, and what it made of it is kept. */
   readonly frozenTrunk: boolean;
-  /** The learning rate of the head where none is asked for, with an adaptive optimizer. */
-  readonly learningRate: number;
 }
 
 export const strategies = {
@@ -25,8 +25,8 @@ export const strategies = {
       [/.*/, null],
     ],
     batchNorm: 'frozen',
+    pretrained: true,
     frozenTrunk: true,
-    learningRate: 1e-3,
   },
   full: {
     description: 'everything is trained, the trunk at a tenth of the head’s learning rate',
@@ -35,8 +35,15 @@ export const strategies = {
       [/.*/, { rate: 0.1 }],
     ],
     batchNorm: 'running',
+    pretrained: true,
     frozenTrunk: false,
-    learningRate: 1e-3,
+  },
+  scratch: {
+    description: 'everything is trained at one learning rate, from random weights',
+    rules: () => [[/.*/, { rate: 1 }]],
+    batchNorm: 'running',
+    pretrained: false,
+    frozenTrunk: false,
   },
 } as const satisfies Record<string, Strategy>;
 

@@ -88,10 +88,13 @@ async function* runTraining(
   const model = getModel(config.model);
   const strategy: Strategy = strategies[config.strategy];
   const checkpoint = config.weights === null ? null : await readCheckpoint(config.weights, model);
-  if (!checkpoint && strategy.frozenTrunk) {
+  if (strategy.pretrained && !checkpoint) {
     throw new UserError(
-      `--strategy ${config.strategy} trains nothing but the head: it needs --weights FILE to start from.`,
+      `--strategy ${config.strategy} starts from pretrained weights: pass --weights FILE, or --strategy scratch.`,
     );
+  }
+  if (checkpoint && !strategy.pretrained) {
+    throw new UserError(`--strategy ${config.strategy} starts from random weights: leave out --weights.`);
   }
   const preprocessing = resolvePreprocessing(model, config.imageSize, checkpoint);
   const threads = resumed?.run.threads ?? config.threads ?? availableParallelism();
