@@ -1,5 +1,5 @@
 import { type Lowering, OnnxBuilder } from './onnx.ts';
-import { constantTensor, inputName, reachable, type TensorType, type Value } from './value.ts';
+import { constantTensor, inputName, reachable, type TensorType, typeOf, type Value } from './value.ts';
 
 /** A graph as ONNX bytes, with what must be fed and what comes out. */
 export interface EncodedGraph {
@@ -54,6 +54,9 @@ export function encode(
 function lowering(value: Value, chosen: string | undefined): Lowering {
   const name = chosen ?? applicableLowerings(value)[0];
   const found = name === undefined ? undefined : value.op.lowerings[name];
-  if (!found) throw new Error(`encode: ${value.op.name} has no lowering ${name ?? 'that applies here'}`);
+  if (!found || found.applies?.(value) === false) {
+    const wanted = name === undefined ? '' : ` ${name}`;
+    throw new Error(`encode: ${value.op.name} has no lowering${wanted} that applies here (${typeOf(value)})`);
+  }
   return found;
 }

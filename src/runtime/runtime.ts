@@ -50,7 +50,7 @@ export class Runtime {
   async #tune(outputs: readonly Value[]): Promise<Choices> {
     const { store, choices, onTuning } = this.#options;
     this.#known ??= { ...(await store?.load()), ...choices };
-    const open = undecided(outputs, this.#known);
+    const open = undecided(outputs, this.#known, choices);
     let done = 0;
     for (const [key, value] of open) {
       onTuning?.({ done, total: open.size });

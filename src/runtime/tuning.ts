@@ -23,13 +23,18 @@ export function choiceKey(value: Value): string {
   return `${value.op.name}(${value.inputs.map(typeOf).join(', ')}) ${JSON.stringify(value.attributes)}`;
 }
 
-/** The values of a graph for which there is something to choose, one for each key that `known` lacks. */
-export function undecided(outputs: Iterable<Value>, known: Choices): Map<string, Value> {
+/**
+ * The values of a graph for which there is something to choose, one for each key that `known` lacks, or for which it has a
+ * lowering of another version of Graft. What was `given` is left as it is: where it is wrong, encoding says so.
+ */
+export function undecided(outputs: Iterable<Value>, known: Choices, given: Choices = {}): Map<string, Value> {
   const found = new Map<string, Value>();
   for (const value of reachable(outputs)) {
     if (Object.keys(value.op.lowerings).length < 2) continue;
     const key = choiceKey(value);
-    if (!(key in known) && applicableLowerings(value).length > 1) found.set(key, value);
+    const names = applicableLowerings(value);
+    if (key in given || names.includes(known[key] ?? '')) continue;
+    if (names.length > 1 || key in known) found.set(key, value);
   }
   return found;
 }
