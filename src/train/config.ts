@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { unknownChoice } from '../base/choice.ts';
+import { UserError } from '../base/errors.ts';
 import { listModels } from '../models/index.ts';
 import {
   constant,
@@ -75,6 +76,13 @@ export const trainConfigSchema = z.strictObject({
 
 export type TrainConfig = z.output<typeof trainConfigSchema>;
 export type TrainConfigInput = z.input<typeof trainConfigSchema>;
+
+/** The configuration with its defaults. @throws UserError that lists what is wrong with it. */
+export function parseConfig(config: TrainConfigInput): TrainConfig {
+  const parsed = trainConfigSchema.safeParse(config);
+  if (!parsed.success) throw new UserError(`train: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
 
 /** The configuration with every default that depends on others filled in. */
 export function resolveConfig(config: TrainConfig) {

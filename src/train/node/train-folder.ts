@@ -17,7 +17,14 @@ import { initialise, type Variable } from '../../nn/index.ts';
 import { applyRules } from '../../optim/index.ts';
 import type { Program, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
-import { optimizerOf, type ResolvedConfig, resolveConfig, scheduleOf, type TrainConfig } from '../config.ts';
+import {
+  optimizerOf,
+  parseConfig,
+  type ResolvedConfig,
+  resolveConfig,
+  scheduleOf,
+  type TrainConfigInput,
+} from '../config.ts';
 import type { TrainEvent } from '../events.ts';
 import { held, type Source, throughTrunk } from '../source.ts';
 import { variablesOf } from '../step.ts';
@@ -55,14 +62,16 @@ export interface TrainFolderOptions {
 /**
  * A folder of labelled pictures in, a run folder with a trained classifier out.
  * @throws UserError for anything wrong with the folder, the weights or the options, before training starts.
+ * @example for await (const event of trainFolder('photos', { weights: 'resnet18.safetensors' }, { out: 'runs/x' })) …
  */
 export async function* trainFolder(
   folder: string,
-  config: TrainConfig,
+  config: TrainConfigInput,
   options: TrainFolderOptions,
 ): AsyncGenerator<FolderEvent, void, undefined> {
-  const weights = config.weights === null ? null : resolve(config.weights);
-  yield* runTraining(resolve(folder), resolveConfig({ ...config, weights }), options, null);
+  const parsed = parseConfig(config);
+  const weights = parsed.weights === null ? null : resolve(parsed.weights);
+  yield* runTraining(resolve(folder), resolveConfig({ ...parsed, weights }), options, null);
 }
 
 /** Goes on with a run where it stopped. It ends bit for bit as if it had not stopped. */

@@ -1,0 +1,40 @@
+/*
+ * Writes docs/cli.md from the commands' option tables. `--check` only says whether it is up to date.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { CommandDefinition } from '../src/cli/command.ts';
+import { commands } from '../src/cli/commands/index.ts';
+import { flagsOf } from '../src/cli/flags.ts';
+
+const path = 'docs/cli.md';
+
+function section({ name, summary, arguments: positionals, options, examples }: CommandDefinition): string {
+  const usage = ['graft', name, '[options]', ...positionals.map(({ syntax }) => syntax)].join(' ');
+  const rows = [
+    ...positionals.map(({ syntax, description }) => [syntax, description, '']),
+    ...flagsOf(options).map(({ syntax, description, defaultText }) => [syntax, description, defaultText]),
+    ['--json', 'the result as JSON on stdout', ''],
+  ].map((cells) => `| \`${cells[0]}\` | ${cells[1]!.replaceAll('|', '\\|')} | ${cells[2]} |`);
+  return [
+    `## graft ${name}`,
+    summary,
+    `\`\`\`\n${usage}\n\`\`\``,
+    ['| | | default |', '|---|---|---|', ...rows].join('\n'),
+    `\`\`\`sh\n${examples.join('\n')}\n\`\`\``,
+  ].join('\n\n');
+}
+
+const text = [
+  '# The command line',
+  'Made from the option tables by `npm run docs`. Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted. Results go to stdout, progress to stderr.',
+  ...commands.map(section),
+].join('\n\n');
+
+if (process.argv.includes('--check')) {
+  if (readFileSync(path, 'utf8') !== `${text}\n`) {
+    console.error(`${path} is out of date: npm run docs`);
+    process.exitCode = 1;
+  }
+} else {
+  writeFileSync(path, `${text}\n`);
+}

@@ -1,0 +1,14 @@
+/*
+ * The way from a folder to a classifier. Each layer has an entry of its own beside this one: `graft-ml/ops`,
+ * `graft-ml/grad`, `graft-ml/nn`, `graft-ml/runtime/node`, and so on.
+ */
+export { ShapeError, UserError } from './base/errors.ts';
+export { version } from './base/version.ts';
+export { formatProblems, type ImageFolder, openImageFolder } from './data/index.ts';
+export { type Metrics, measure, wilsonInterval } from './evaluate/index.ts';
+export { Classifier, evaluateFolder, openModel, openRun, type Prediction } from './evaluate/node/index.ts';
+export { applyModel, getModel, listModels, type Model, type Preprocessing } from './models/index.ts';
+export { createRuntime } from './runtime/node/index.ts';
+export { type TrainConfigInput, type TrainEvent, trainConfigSchema } from './train/index.ts';
+export { type FolderEvent, readRun, resumeTraining, trainFolder } from './train/node/index.ts';
+export { readSafetensorsFile, writeSafetensorsFile } from './weights/index.ts';
