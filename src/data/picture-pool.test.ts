@@ -23,8 +23,8 @@ it('checks: size, hash, and problems as typed errors with the path', async () =>
   const pool = createPicturePool({ threads: 2 });
   const sha256 = createHash('sha256').update(readFileSync(good)).digest('hex');
   expect(await pool.check(good)).toEqual({ width: 300, height: 200, sha256 });
-  for (const asked of [pool.check(text), pool.view(text, request, 32)]) {
-    const error = await asked.catch((e: unknown) => e);
+  for (const ask of [() => pool.check(text), () => pool.view(text, request, 32)]) {
+    const error = await ask().catch((e: unknown) => e);
     expect(error).toBeInstanceOf(PictureError);
     expect((error as PictureError).problem).toMatchObject({ path: text, kind: 'not-a-picture' });
     expect((error as PictureError).message).toContain(`${text}: the content is neither JPEG`);

@@ -1,0 +1,5 @@
+export { expectChoice, unknownChoice } from './choice.ts';
+export { ShapeError, UsageError, UserError } from './errors.ts';
+export { type RandomStream, randomStream } from './random.ts';
+export * from './tensor.ts';
+export { version } from './version.ts';

@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { version } from '../src/base/version.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const project = mkdtempSync(join(tmpdir(), 'graft-readme-'));
+
+/** A project that has Graft installed, and a few photos. */
+beforeAll(async () => {
+  mkdirSync(join(project, 'node_modules'));
+  symlinkSync(root, join(project, 'node_modules', 'graft-ml'));
+  const shapes = {
+    circle: '<circle cx="16" cy="16" r="10" fill="#c33"/>',
+    square: '<rect x="6" y="6" width="20" height="20" fill="#33c"/>',
+  };
+  for (const [name, shape] of Object.entries(shapes)) {
+    mkdirSync(join(project, 'photos', name), { recursive: true });
+    for (let i = 0; i < 12; i++) {
+      const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${32 + i}" height="36">${shape}</svg>`;
+      const file = join(project, 'photos', name, `${String(i).padStart(2, '0')}.png`);
+      await sharp(Buffer.from(svg)).flatten({ background: '#fff' }).png().toFile(file);
+    }
+  }
+});
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+const blocks = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```ts\n(.*?)```/gs)].map(
+  ([, code]) => code!,
+);
+
+/** What each block prints, in the README's order. */
+const printed = [
+  /^1 [\d.]+\n2 [\d.]+\naccuracy .*\nphotos\/circle\/00\.png Float32Array\(2\)/,
+  /graph\(x : f32\[3\]\) \{[\s\S]*second/,
+];
+
+test.each(blocks.map((code, i) => [i, code] as const))('block %i of the README runs', (i, code) => {
+  const file = join(project, `block-${i}.mjs`);
+  writeFileSync(file, code);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file], { cwd: project, encoding: 'utf8' });
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  expect(stdout).toMatch(printed[i]!);
+});
+
+test('the version in the code is the package’s', () => {
+  expect(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version).toBe(version);
+});
