@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { compile, gaussian, numbers } from '../../test/run.ts';
+import { i64, type Shape, sizeOf, zeros } from '../base/tensor.ts';
+import { input, typecheck, type Value } from '../graph/index.ts';
+import { drawNoise, initialise, Scope } from '../nn/index.ts';
+import { sgd } from '../optim/index.ts';
+import { State, scalar } from '../runtime/index.ts';
+import {
+  feedNames,
+  type Network,
+  resultNames,
+  scalarName,
+  slotName,
+  trainingStep,
+  variablesOf,
+} from '../train/step.ts';
+import { applyModel, getModel, isHead, listModels, type Model } from './index.ts';
+
+/** What torchvision's `state_dict` says: names and shapes, in order. */
+const torchvision: Record<string, [name: string, shape: number[]][]> = JSON.parse(
+  readFileSync(new URL('../../golden/model-names.json', import.meta.url), 'utf8'),
+);
+
+function trace(name: string, { numClasses = 1000, size = [224, 224], training = false } = {}) {
+  const model = getModel(name);
+  const { scope, trace: noted } = Scope.root({ training });
+  const y = applyModel(model, scope, input('x', 'f32', [2, 3, ...size]), { numClasses });
+  const shapes = [...noted.variables.values()].map(({ name: key, shape }): [string, Shape] => [key, shape]);
+  return { model, y, shapes, endpoints: noted.endpoints };
+}
+
+describe('names, order and shapes of the variables are torchvision’s', () => {
+  test.each(Object.keys(torchvision))('%s', (name) => {
+    expect(trace(name).shapes).toEqual(torchvision[name]);
+  });
+  test('of every SqueezeNet and ResNet of the zoo', () => {
+    const families = listModels().filter((name) => /^(squeezenet|resnet)/.test(name));
+    expect(families.sort()).toEqual(Object.keys(torchvision).sort());
+  });
+});
+
+/** Small pictures, but none smaller than the model's published size allows. */
+const smallSize = (model: Model) => Math.min(64, model.preprocessing.crop);
+
+describe.each(listModels())('%s', (name) => {
+  const side = smallSize(getModel(name));
+
+  test('another number of classes changes the head’s shapes and nothing else', () => {
+    const [many, seven] = [trace(name, { size: [side, side] }), trace(name, { size: [side, side], numClasses: 7 })];
+    expect(seven.y.shape).toEqual([2, 7]);
+    expect(seven.shapes.map(([key]) => key)).toEqual(many.shapes.map(([key]) => key));
+    const changed = seven.shapes.filter(([, shape], i) => String(shape) !== String(many.shapes[i]![1]));
+    expect(changed.length).toBe(2); // weight and bias
+    for (const [key, shape] of changed) expect([isHead(many.model, key), shape[0]]).toEqual([true, 7]);
+    expect(seven.shapes.filter(([key]) => isHead(many.model, key)).length).toBe(2);
+  });
+
+  test('numClasses 0 gives features (n, f), and no head', () => {
+    const { y, shapes, model } = trace(name, { size: [side, side], numClasses: 0 });
+    expect(y.shape).toEqual([2, expect.any(Number)]);
+    const whole = trace(name, { size: [side, side] });
+    expect(shapes).toEqual(whole.shapes.filter(([key]) => !isHead(model, key)));
+    const [, inputs] = whole.shapes.find(([key]) => isHead(model, key) && key.endsWith('weight'))![1];
+    expect(y.shape[1]).toBe(inputs);
+  });
+
+  test('pictures of other sizes, in training too', () => {
+    for (const size of [
+      [160, 192],
+      [97, 64],
+      [224, 224],
+    ]) {
+      for (const training of [false, true]) {
+        const { y, endpoints } = trace(name, { size, training, numClasses: 5 });
+        expect(y.shape).toEqual([2, 5]);
+        expect(endpoints.get('logits')).toBe(y);
+        typecheck([y]);
+      }
+    }
+  });
+});
+
+/** The smallest variant of each paper's family. */
+function smallestOfEachFamily(): Model[] {
+  const weights = (model: Model) =>
+    trace(model.name, { size: [64, 64] }).shapes.reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
+  const smallest = new Map<string, Model>();
+  for (const model of listModels().map(getModel)) {
+    const known = smallest.get(model.source);
+    if (!known || weights(model) < weights(known)) smallest.set(model.source, model);
+  }
+  return [...smallest.values()];
+}
+
+describe('three training steps lower the loss of their batch', () => {
+  test.each(smallestOfEachFamily().map((model) => [model.name, model] as const))('%s', async (_name, model) => {
+    const batchSize = 4;
+    const side = smallSize(model);
+    const network: Network = {
+      input: { dtype: 'f32', shape: [3, side, side] },
+      forward: (s, x: Value) => applyModel(model, s, x, { numClasses: 4 }),
+    };
+    const variables = [...variablesOf(network).values()];
+    const parameters = variables.filter(({ kind }) => kind === 'parameter');
+    const step = trainingStep(network, {
+      batchSize,
+      optimizer: sgd(),
+      settings: new Map(parameters.map(({ name }) => [name, { rate: 1 }])),
+      batchNorm: 'running',
+      loss: {},
+    });
+    const slots = parameters.map(({ name, shape }) => [slotName('momentum', name), zeros('f32', shape)] as const);
+    const state = new State({ ...initialise(variables, 0), ...Object.fromEntries(slots) });
+    const feeds = {
+      [feedNames.input]: gaussian([batchSize, 3, side, side], 'pictures'),
+      [feedNames.labels]: i64([batchSize], [0, 1, 2, 3]),
+      [scalarName('learningRate')]: scalar(0.01),
+      ...drawNoise(step.noise, 0, 0), // the same masks at every step, so that the losses compare
+    };
+    const program = await compile(step.outputs);
+    const losses: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      const results = await state.step(program, feeds);
+      losses.push(numbers(results[resultNames.loss])[0]!);
+    }
+    await program.release();
+    expect(losses[1]!).toBeLessThan(losses[0]!);
+    expect(losses[3]!).toBeLessThan(0.98 * losses[0]!);
+  });
+});
