@@ -5,10 +5,10 @@ import { grad } from '../grad/index.ts';
 import { input, typecheck } from '../graph/index.ts';
 import { type BatchNormPolicy, crossEntropy, Scope } from '../nn/index.ts';
 import { optimizers } from '../optim/index.ts';
-import { scalar, State } from '../runtime/index.ts';
+import { State, scalar } from '../runtime/index.ts';
 import { createRuntime } from '../runtime/node/index.ts';
 import { feedNames, resultNames, scalarName, slotName, trainingStep } from '../train/step.ts';
-import { applyModel, type Architecture } from './model.ts';
+import { type Architecture, applyModel } from './model.ts';
 import { resnet } from './resnet.ts';
 import { squeezenet, squeezenets } from './squeezenet.ts';
 
@@ -52,26 +52,35 @@ describe.each(Object.keys(architectures))('%s equals torchvision', (name) => {
     ['train', true, 'running'],
     ['eval', false, 'running'],
     ['eval', true, 'frozen'],
-  ] as const)('endpoints, loss, gradients, statistics: %s (training %s, batch norm %s)', async (mode, training, policy) => {
-    const { scope, trace } = Scope.root({ training, batchNorm: policy as BatchNormPolicy });
-    const logits = network.forward(scope, input('x', 'f32', pictures.shape));
-    const loss = crossEntropy(logits, input('labels', 'i64', [batchSize]));
-    const outputs = { loss, ...Object.fromEntries(trace.endpoints), ...Object.fromEntries(trace.updates) };
-    const parameters = [...trace.variables.values()].filter(({ kind }) => kind === 'parameter');
-    const gradients = mode === 'train' ? grad(loss, parameters.map((p) => trace.values.get(p.name)!)) : [];
-    const gradientOutputs = Object.fromEntries(gradients.map((g, i) => [`grad/${parameters[i]!.name}`, g]));
-    typecheck(Object.values({ ...outputs, ...gradientOutputs }));
-    const program = await runtime.compile({ ...outputs, ...gradientOutputs });
-    const results = await program.run({ ...initial, x: pictures, labels });
-    await program.release();
+  ] as const)(
+    'endpoints, loss, gradients, statistics: %s (training %s, batch norm %s)',
+    async (mode, training, policy) => {
+      const { scope, trace } = Scope.root({ training, batchNorm: policy as BatchNormPolicy });
+      const logits = network.forward(scope, input('x', 'f32', pictures.shape));
+      const loss = crossEntropy(logits, input('labels', 'i64', [batchSize]));
+      const outputs = { loss, ...Object.fromEntries(trace.endpoints), ...Object.fromEntries(trace.updates) };
+      const parameters = [...trace.variables.values()].filter(({ kind }) => kind === 'parameter');
+      const gradients =
+        mode === 'train'
+          ? grad(
+              loss,
+              parameters.map((p) => trace.values.get(p.name)!),
+            )
+          : [];
+      const gradientOutputs = Object.fromEntries(gradients.map((g, i) => [`grad/${parameters[i]!.name}`, g]));
+      typecheck(Object.values({ ...outputs, ...gradientOutputs }));
+      const program = await runtime.compile({ ...outputs, ...gradientOutputs });
+      const results = await program.run({ ...initial, x: pictures, labels });
+      await program.release();
 
-    expectClose(results, withPrefix(tensors, `${mode}/endpoint/`), 'endpoint');
-    if (mode === 'eval') return;
-    expect(relativeError(results.loss!, tensors['train/loss']!)).toBeLessThan(tolerance.model);
-    expectClose(withPrefix(results, 'grad/'), withPrefix(tensors, 'grad/'), 'gradient');
-    expect(gradients.length).toBe(Object.keys(withPrefix(tensors, 'grad/')).length);
-    if (name.startsWith('resnet')) expectClose(results, withPrefix(tensors, 'stats/'), 'statistics');
-  });
+      expectClose(results, withPrefix(tensors, `${mode}/endpoint/`), 'endpoint');
+      if (mode === 'eval') return;
+      expect(relativeError(results.loss!, tensors['train/loss']!)).toBeLessThan(tolerance.model);
+      expectClose(withPrefix(results, 'grad/'), withPrefix(tensors, 'grad/'), 'gradient');
+      expect(gradients.length).toBe(Object.keys(withPrefix(tensors, 'grad/')).length);
+      if (name.startsWith('resnet')) expectClose(results, withPrefix(tensors, 'stats/'), 'statistics');
+    },
+  );
 
   test.each(Object.entries(config.optimizers as Record<string, { kind: 'sgd' | 'adamw'; learningRate: number }>))(
     'three steps: %s',
