@@ -1,6 +1,6 @@
 import type { Tensor, Tensors } from '../base/tensor.ts';
 import { copy, type State } from '../runtime/index.ts';
-import type { Evaluation } from './events.ts';
+import type { Evaluation, EvaluationEvent } from './events.ts';
 
 /** How far a run has come: with the tensors, all that is needed to go on as if nothing had happened. */
 export interface Phase {
@@ -16,6 +16,11 @@ export interface Phase {
 
 /** Where a run leaves its state. The tensors given to it are only valid until it resolves. */
 export interface CheckpointStore {
+  /**
+   * An epoch ended. Comes before the checkpoint that counts the epoch as complete, so that no line of the log is lost;
+   * after a resume the same epoch can come again.
+   */
+  record(event: EvaluationEvent): Promise<void>;
   /** Parameters, slots and buffers, and the phase. Replaces the one before, wholly or not at all. */
   saveLast(tensors: Tensors, phase: Phase): Promise<void>;
   /** Parameters and buffers of the best epoch so far. */
@@ -31,13 +36,16 @@ export class Saver {
   readonly #state: State;
   readonly #variables: readonly string[];
   #best: { tensors: Record<string, Tensor>; evaluation: Evaluation & { readonly epoch: number } } | null = null;
+  #saved: Phase;
   #savedAt = performance.now();
   #cost = 0;
 
-  constructor(store: CheckpointStore | undefined, state: State, variables: readonly string[]) {
+  /** `phase` is where the run begins or goes on: that much is saved already. */
+  constructor(store: CheckpointStore | undefined, state: State, variables: readonly string[], phase: Phase) {
     this.#store = store;
     this.#state = state;
     this.#variables = variables;
+    this.#saved = phase;
   }
 
   /** Notes the state as the best so far; it is written with the next checkpoint. */
@@ -54,10 +62,21 @@ export class Saver {
   /** The best goes first: if the process dies between the two, resuming repeats the epoch that made it. */
   async save(phase: Phase): Promise<void> {
     const start = performance.now();
-    if (this.#best) await this.#store?.saveBest(this.#best.tensors, this.#best.evaluation);
-    this.#best = null;
-    await this.#store?.saveLast(this.#state.current, phase);
+    await this.#saveBest();
+    if (phase !== this.#saved) await this.#store?.saveLast(this.#state.current, phase);
+    this.#saved = phase;
     this.#savedAt = performance.now();
     this.#cost = this.#savedAt - start;
+  }
+
+  /** However the run ends, what it has is kept; `phase` is null where the state is spoiled, and then only the best is. */
+  async finish(phase: Phase | null): Promise<void> {
+    if (phase) await this.save(phase);
+    else await this.#saveBest();
+  }
+
+  async #saveBest(): Promise<void> {
+    if (this.#best) await this.#store?.saveBest(this.#best.tensors, this.#best.evaluation);
+    this.#best = null;
   }
 }

@@ -11,17 +11,16 @@ import {
   type Schedule,
   stepDecay,
 } from '../optim/index.ts';
-import { type StrategyName, strategies } from './strategy.ts';
+import { strategyNames } from './strategy.ts';
 
-/** A name from a table, with a message that says what is in it. */
-function choice<T extends string>(flag: string, names: readonly T[]) {
+/** A name from a table, with a message that says what is in it, and which one was probably meant. */
+export function choice<T extends string>(flag: string, names: readonly T[]) {
   return z.enum(names as readonly [T, ...T[]], {
     error: ({ input }) => unknownChoice(flag, String(input), names),
   });
 }
 
 const scheduleNames = ['constant', 'step', 'one-cycle'] as const;
-const strategyNames = Object.keys(strategies) as StrategyName[];
 const optimizerNames = Object.keys(optimizers) as OptimizerName[];
 const orDefault = <S extends z.ZodType>(schema: S) => schema.nullable().default(null);
 

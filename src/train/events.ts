@@ -34,6 +34,8 @@ export interface EvaluationEvent extends Evaluation {
   readonly step: number;
   readonly training: Evaluation;
   readonly isBest: boolean;
+  /** Of the epoch's last step. */
+  readonly learningRate: number;
   /** Of the epoch, its evaluation included. */
   readonly seconds: number;
 }

@@ -1,5 +1,6 @@
 export type { CheckpointStore, Phase } from './checkpoint.ts';
 export {
+  choice,
   type ResolvedConfig,
   resolveConfig,
   type TrainConfig,
@@ -9,5 +10,13 @@ export {
 export type { Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
 export { held, type LabelledBatch, type Source, throughTrunk } from './source.ts';
 export { evaluationStep, type Network, trainingStep, variablesOf } from './step.ts';
-export { headNetwork, pictureNetwork, type Strategy, type StrategyName, strategies, trunkGraph } from './strategy.ts';
+export {
+  headNetwork,
+  pictureNetwork,
+  type Strategy,
+  type StrategyName,
+  strategies,
+  strategyNames,
+  trunkGraph,
+} from './strategy.ts';
 export { evaluate, LossError, type TrainingTask, train } from './trainer.ts';

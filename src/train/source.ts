@@ -1,5 +1,5 @@
 import type { Shape, Tensor, TensorOf } from '../base/tensor.ts';
-import { f32, sizeOf, tensor, zeros } from '../base/tensor.ts';
+import { sizeOf, tensor, zeros } from '../base/tensor.ts';
 import type { Program } from '../runtime/index.ts';
 import { feedNames } from './step.ts';
 
@@ -34,17 +34,55 @@ export function inOrder(size: number): number[] {
   return Array.from({ length: size }, (_, i) => i);
 }
 
-/** What a frozen trunk makes of a source, computed anew whenever a batch is asked for. */
-export function throughTrunk(source: Source, trunk: Program): Source {
+/**
+ * What a frozen trunk makes of a source, computed anew whenever a batch is asked for. The trunk is compiled for
+ * `batchSize` and runs at that size whatever the request's is, so that a row does not depend on who asks for it.
+ */
+export function throughTrunk(source: Source, trunk: Program, batchSize: number): Source {
   return {
     size: source.size,
-    async *batches(request) {
-      for await (const { inputs, labels, weights } of source.batches(request)) {
-        const { features } = await trunk.run({ [feedNames.input]: inputs });
-        yield { inputs: features!, labels, weights };
+    async *batches({ batchSize: wanted, order, lastBatch, epoch }) {
+      const kept = lastBatch === 'drop' ? order.slice(0, order.length - (order.length % wanted)) : order;
+      const rows: Row[] = [];
+      let taken = 0;
+      for await (const batch of source.batches({ batchSize, order: kept, lastBatch: 'pad', epoch })) {
+        const { features } = await trunk.run({ [feedNames.input]: batch.inputs });
+        const count = Math.min(batchSize, kept.length - taken);
+        rows.push(...rowsOf(features!, batch.labels, count));
+        taken += count;
+        while (rows.length >= wanted) yield assembled(rows.splice(0, wanted), wanted, features!.shape.slice(1));
+        if (taken === kept.length && rows.length > 0) yield assembled(rows, wanted, features!.shape.slice(1));
       }
     },
   };
+}
+
+/** One example of a batch. */
+interface Row {
+  readonly features: Float32Array;
+  readonly label: bigint;
+}
+
+function rowsOf({ data, shape }: Tensor, labels: TensorOf<'i64'>, count: number): Row[] {
+  const width = sizeOf(shape.slice(1));
+  return Array.from({ length: count }, (_, i) => ({
+    features: (data as Float32Array).subarray(i * width, (i + 1) * width),
+    label: labels.data[i]!,
+  }));
+}
+
+/** A batch of rows, filled up with the first of them at weight 0. */
+function assembled(rows: readonly Row[], batchSize: number, shape: Shape): LabelledBatch {
+  const inputs = zeros('f32', [batchSize, ...shape]);
+  const labels = zeros('i64', [batchSize]);
+  const weights = zeros('f32', [batchSize]);
+  for (let i = 0; i < batchSize; i++) {
+    const { features, label } = rows[i] ?? rows[0]!;
+    inputs.data.set(features, i * features.length);
+    labels.data[i] = label;
+    weights.data[i] = i < rows.length ? 1 : 0;
+  }
+  return { inputs, labels, weights };
 }
 
 /**
@@ -57,40 +95,27 @@ export async function held(
   { batchSize, onProgress }: { batchSize: number; onProgress?: (done: number, total: number) => void },
 ): Promise<Source> {
   const width = sizeOf(shape);
-  const rows = new Float32Array(source.size * width);
-  const labels = new BigInt64Array(source.size);
+  const table = tensor('f32', [source.size, ...shape], new Float32Array(source.size * width));
+  const labels = zeros('i64', [source.size]);
   let filled = 0;
   for await (const batch of source.batches({ batchSize, order: inOrder(source.size), lastBatch: 'pad', epoch: 0 })) {
     const count = Math.min(batchSize, source.size - filled);
-    rows.set((batch.inputs.data as Float32Array).subarray(0, count * width), filled * width);
-    labels.set(batch.labels.data.subarray(0, count), filled);
+    table.data.set((batch.inputs.data as Float32Array).subarray(0, count * width), filled * width);
+    labels.data.set(batch.labels.data.subarray(0, count), filled);
     filled += count;
     onProgress?.(filled, source.size);
   }
-  return { size: source.size, batches: (request) => rowsInBatches(rows, labels, shape, request) };
-}
-
-async function* rowsInBatches(
-  rows: Float32Array,
-  allLabels: BigInt64Array,
-  shape: Shape,
-  { batchSize, order, lastBatch }: BatchRequest,
-): AsyncGenerator<LabelledBatch> {
-  const width = sizeOf(shape);
-  const count = (lastBatch === 'drop' ? Math.floor : Math.ceil)(order.length / batchSize);
-  for (let b = 0; b < count; b++) {
-    const inputs = zeros('f32', [batchSize, ...shape]);
-    const labels = zeros('i64', [batchSize]);
-    const weights = new Array<number>(batchSize).fill(0);
-    for (let i = 0; i < batchSize; i++) {
-      const index = order[b * batchSize + i];
-      const row = index ?? order[b * batchSize]!;
-      inputs.data.set(rows.subarray(row * width, (row + 1) * width), i * width);
-      labels.data[i] = allLabels[row]!;
-      weights[i] = index === undefined ? 0 : 1;
-    }
-    yield { inputs, labels, weights: f32([batchSize], weights) };
-  }
+  const rows = rowsOf(table, labels, source.size);
+  return {
+    size: source.size,
+    async *batches({ batchSize: wanted, order, lastBatch }) {
+      const count = (lastBatch === 'drop' ? Math.floor : Math.ceil)(order.length / wanted);
+      for (let b = 0; b < count; b++) {
+        const chosen = order.slice(b * wanted, (b + 1) * wanted).map((index) => rows[index]!);
+        yield assembled(chosen, wanted, shape);
+      }
+    },
+  };
 }
 
 /** Labels as the graph takes them. */

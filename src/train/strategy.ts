@@ -48,6 +48,7 @@ export const strategies = {
 } as const satisfies Record<string, Strategy>;
 
 export type StrategyName = keyof typeof strategies;
+export const strategyNames = Object.keys(strategies) as StrategyName[];
 
 /** The whole network, from bytes (3, crop, crop) to logits. Normalisation is part of it. */
 export function pictureNetwork(model: Architecture, preprocessing: Preprocessing, numClasses: number): Network {

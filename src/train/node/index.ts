@@ -1,10 +1,10 @@
 export { type Augmentation, pictureSource } from './picture-source.ts';
+export { imageFolderOptions, type Preparation } from './prepare.ts';
 export { type Checkpoint, describeCheckpoint, readCheckpoint, weightsFor } from './pretrained.ts';
-export { type Run, RunFolder, readLast, readRun } from './run-folder.ts';
+export { type Run, RunFolder, readLast, readRun, readRunFile } from './run-folder.ts';
 export {
+  type CancelledEvent,
   type FolderEvent,
-  imageFolderOptions,
-  type Preparation,
   type ReadyEvent,
   resumeTraining,
   type TrainFolderOptions,

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
-import type { Tensors } from '../../base/tensor.ts';
+import { formatType, type Tensors } from '../../base/tensor.ts';
 import type { Model, Preprocessing } from '../../models/index.ts';
 import type { Variable } from '../../nn/index.ts';
 import { under } from '../../optim/index.ts';
@@ -25,6 +26,8 @@ const metadataSchema = z.object({
 export interface Checkpoint {
   readonly path: string;
   readonly tensors: Tensors;
+  /** Of the tensors, whatever order the file has them in. */
+  readonly sha256: string;
   /** Absent in a file that Graft did not write. */
   readonly preprocessing: Preprocessing | undefined;
   readonly classes: readonly string[] | undefined;
@@ -37,14 +40,28 @@ export function describeCheckpoint(model: string, classes: readonly string[], pr
 /** Reads a checkpoint for a model. @throws UserError where the file is damaged or of another architecture. */
 export async function readCheckpoint(path: string, model: Model): Promise<Checkpoint> {
   const { tensors, metadata } = await readSafetensorsFile(path);
-  if (metadata.format !== 'graft') return { path, tensors, preprocessing: undefined, classes: undefined };
+  if (metadata.phase !== undefined) {
+    throw new UserError(`${path} is a run's state to go on from. Its weights are in best.safetensors beside it.`);
+  }
+  const sha256 = hashOf(tensors);
+  if (metadata.format !== 'graft') return { path, tensors, sha256, preprocessing: undefined, classes: undefined };
   const described = metadataSchema.safeParse(metadata);
   if (!described.success)
     throw new UserError(`${path}: its description is damaged: ${z.prettifyError(described.error)}`);
   const { model: name, classes, preprocessing } = described.data;
   if (name !== model.name)
     throw new UserError(`${path} holds weights of ${name}, not of ${model.name}. Pass --model ${name}.`);
-  return { path, tensors, preprocessing, classes };
+  return { path, tensors, sha256, preprocessing, classes };
+}
+
+function hashOf(tensors: Tensors): string {
+  const hash = createHash('sha256');
+  for (const name of Object.keys(tensors).sort()) {
+    const value = tensors[name]!;
+    hash.update(`${name} ${formatType(value)}\n`);
+    hash.update(new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength));
+  }
+  return hash.digest('hex');
 }
 
 /** The checkpoint's tensors for these variables; with `newHead` the head's are left out. */

@@ -1,5 +1,5 @@
-import { appendFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, appendFile, constants, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
@@ -17,6 +17,8 @@ export const runSchema = z.object({
   graft: z.string(),
   status: z.enum(['running', 'interrupted', 'done']),
   config: trainConfigSchema,
+  /** Of the pretrained tensors; null without. */
+  weightsSha256: z.string().nullable(),
   folder: z.string(),
   classes: z.array(z.string()),
   preprocessing: preprocessingSchema,
@@ -47,56 +49,58 @@ const phaseSchema = z.object({
   best: evaluationSchema.nullable(),
 });
 
-/** A run on disk: `run.json`, `metrics.jsonl`, `best.safetensors`, `last.safetensors`. Every file is replaced whole. */
+/**
+ * A run on disk: `run.json`, `metrics.jsonl`, `best.safetensors`, `last.safetensors`. Every file is replaced whole. Nothing
+ * is written before `create` or `reopen`.
+ */
 export class RunFolder implements CheckpointStore {
   readonly path: string;
   readonly #frozen: Tensors;
   #run: Run;
+  #isOpen = false;
 
-  private constructor(path: string, run: Run, frozen: Tensors) {
+  /** `frozen` are tensors of the model that training does not see: they complete `best.safetensors`. */
+  constructor(path: string, run: Run, frozen: Tensors) {
     this.path = path;
     this.#run = run;
     this.#frozen = frozen;
   }
 
-  /**
-   * A new run. `frozen` are tensors of the model that training does not see: they complete `best.safetensors`.
-   * @throws UserError where a run stands there already.
-   */
-  static async create(
-    path: string,
-    run: Run,
-    frozen: Tensors,
-    { overwrite }: { overwrite: boolean },
-  ): Promise<RunFolder> {
-    if (!overwrite && (await exists(join(path, 'run.json')))) {
-      throw new UserError(
-        `${path} already holds a run. Pass --resume to go on with it, --overwrite to replace it, or another --out.`,
-      );
-    }
-    await mkdir(path, { recursive: true });
-    for (const name of ['metrics.jsonl', 'best.safetensors', 'last.safetensors'])
-      await rm(join(path, name), { force: true });
-    const folder = new RunFolder(path, run, frozen);
-    await folder.update({});
-    return folder;
+  /** Begins a new run, in place of whatever run stands there. `choices` are the lowerings in use. */
+  async create(choices: Run['choices']): Promise<void> {
+    await writing(this.path, async () => {
+      await mkdir(this.path, { recursive: true });
+      const old = (await readdir(this.path)).filter((name) => runFiles.has(name) || leftover.test(name));
+      for (const name of old) await rm(join(this.path, name));
+    });
+    this.#isOpen = true;
+    await this.#update({ choices });
   }
 
-  /** A run that is to go on. Lines of the log that are ahead of the checkpoint are dropped: those epochs come again. */
-  static async reopen(path: string, run: Run, frozen: Tensors, completedEpochs: number): Promise<RunFolder> {
-    await dropMetricsAfter(join(path, 'metrics.jsonl'), completedEpochs);
-    const folder = new RunFolder(path, run, frozen);
-    await folder.update({ status: 'running' });
-    return folder;
+  /** Goes on. Lines of the log that are ahead of the checkpoint are dropped: those epochs come again. */
+  async reopen({ epoch, best }: Phase): Promise<void> {
+    const log = join(this.path, 'metrics.jsonl');
+    await writing(log, async () => {
+      const names = await readdir(this.path);
+      for (const name of names.filter((entry) => leftover.test(entry))) await rm(join(this.path, name));
+      if (names.includes('metrics.jsonl')) await dropMetricsAfter(log, epoch);
+    });
+    this.#isOpen = true;
+    await this.#update({ status: 'running', best });
   }
 
-  get run(): Run {
-    return this.#run;
+  /** Says how the run ended; the first time counts. */
+  async close(status: Exclude<Run['status'], 'running'>): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await this.#update({ status });
   }
 
-  async update(change: Partial<Run>): Promise<void> {
-    this.#run = { ...this.#run, ...change };
-    await writeFileAtomic(join(this.path, 'run.json'), `${JSON.stringify(this.#run, null, 2)}\n`);
+  async record({ kind: _, ...metrics }: EvaluationEvent): Promise<void> {
+    const { epoch, loss, accuracy, isBest } = metrics;
+    const log = join(this.path, 'metrics.jsonl');
+    await writing(log, () => appendFile(log, `${JSON.stringify(metrics)}\n`));
+    if (isBest) this.#run = { ...this.#run, best: { loss, accuracy, epoch } };
   }
 
   async saveLast(tensors: Tensors, phase: Phase): Promise<void> {
@@ -112,32 +116,69 @@ export class RunFolder implements CheckpointStore {
     );
   }
 
-  async log(event: EvaluationEvent, learningRate: number): Promise<void> {
-    const { kind: _, ...metrics } = event;
-    await appendFile(join(this.path, 'metrics.jsonl'), `${JSON.stringify({ ...metrics, learningRate })}\n`);
+  async #update(change: Partial<Run>): Promise<void> {
+    this.#run = { ...this.#run, ...change };
+    const file = join(this.path, 'run.json');
+    await writing(file, () => writeFileAtomic(file, `${JSON.stringify(this.#run, null, 2)}\n`));
   }
 }
 
-/** Reads `run.json`. @throws UserError where there is none, or it is not one of ours. */
-export async function readRun(path: string): Promise<Run> {
-  const file = join(path, 'run.json');
-  let text: string;
+const runFiles: ReadonlySet<string> = new Set(['run.json', 'metrics.jsonl', 'best.safetensors', 'last.safetensors']);
+
+/** What an atomic write leaves when the process is killed in it. */
+const leftover = /^(run\.json|metrics\.jsonl|(best|last)\.safetensors)\.\d+$/;
+
+/** Does `work`. @throws UserError with the path where the system refuses: no space, no permission, a file in the way */
+async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
-    text = await readFile(file, 'utf8');
-  } catch {
-    throw new UserError(`${path} is not a run: it has no run.json. \`graft train <folder> --out ${path}\` makes one.`);
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    throw new UserError(`Cannot write ${path}: ${error.message}.`, { cause: error });
   }
+}
+
+/** @throws UserError where no new run can stand at `path`: said before time is spent on preparing it */
+export async function refuseOut(path: string, { overwrite }: { overwrite: boolean }): Promise<void> {
+  let folder = resolve(path);
+  while (!(await exists(folder)) && folder !== dirname(folder)) folder = dirname(folder);
+  if (!(await stat(folder)).isDirectory()) {
+    throw new UserError(`A run is a folder, and ${folder} is a file. Choose another --out than ${path}.`);
+  }
+  if (!overwrite && (await exists(join(path, 'run.json')))) {
+    throw new UserError(
+      `${path} already holds a run. Pass --resume ${path} to go on with it, --overwrite to replace it, or another --out.`,
+    );
+  }
+  await writing(path, () => access(folder, constants.W_OK));
+}
+
+/** The run in a folder. @throws UserError where there is none, or it is not one of ours. */
+export async function readRun(path: string): Promise<Run> {
+  return readRunFile(join(path, 'run.json')).catch((error: Error) => {
+    const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+    throw new UserError(`${path} is not a run: it has no run.json. \`graft train <folder> --out ${path}\` makes one.`);
+  });
+}
+
+/** Reads a `run.json`. @throws UserError where it cannot be read or is not one of ours. */
+export async function readRunFile(file: string): Promise<Run> {
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new UserError(`Cannot read ${file}: ${error.message}.`, { cause: error });
+  });
   const run = runSchema.safeParse(parseJson(text));
   if (!run.success) throw new UserError(`${file} is damaged: ${z.prettifyError(run.error)}`);
   return run.data;
 }
 
-/** The state to go on from. @throws UserError where there is none yet. */
+/** The state to go on from. @throws UserError where there is none, or it is damaged. */
 export async function readLast(path: string): Promise<{ tensors: Tensors; phase: Phase }> {
   const file = join(path, 'last.safetensors');
   if (!(await exists(file))) {
     throw new UserError(
-      `${path} has no checkpoint yet: the run ended before its first one. Start it anew with --overwrite.`,
+      `${path} has no last.safetensors to go on from: the run ended before its first checkpoint, or the file was removed. ` +
+        `\`graft train --config ${join(path, 'run.json')} --out ${path} --overwrite\` starts it anew.`,
     );
   }
   const { tensors, metadata } = await readSafetensorsFile(file);
@@ -147,7 +188,7 @@ export async function readLast(path: string): Promise<{ tensors: Tensors; phase:
 }
 
 async function dropMetricsAfter(path: string, epoch: number): Promise<void> {
-  const text = await readFile(path, 'utf8').catch(() => '');
+  const text = await readFile(path, 'utf8');
   const kept = text
     .split('\n')
     .filter(

@@ -1,0 +1,76 @@
+import { sizeOf, type Tensors } from '../../base/tensor.ts';
+import type { Picture } from '../../data/index.ts';
+import { constant } from '../../graph/index.ts';
+import { isHead } from '../../models/index.ts';
+import { optimizerOf, type ResolvedConfig, scheduleOf } from '../config.ts';
+import { held, type Source, throughTrunk } from '../source.ts';
+import { headNetwork, pictureNetwork, trunkGraph } from '../strategy.ts';
+import type { TrainingTask } from '../trainer.ts';
+import { pictureSource } from './picture-source.ts';
+import type { Prepared } from './prepare.ts';
+
+/** What is to be trained, as the trainer takes it: the whole network, or a head on features. */
+export function trainingTask(prepared: Prepared): Promise<TrainingTask> {
+  return prepared.strategy.frozenTrunk ? headTask(prepared) : Promise.resolve(pictureTask(prepared));
+}
+
+/** Everything is trained, on pictures that are augmented anew in every epoch. */
+function pictureTask({ config, model, strategy, preprocessing, folder, pool, initial }: Prepared): TrainingTask {
+  const augmentation = config.augment ? config : null;
+  return {
+    ...taskOptions(config),
+    network: pictureNetwork(model, preprocessing, folder.classes.length),
+    training: pictureSource(pool, folder.train, preprocessing, augmentation),
+    validation: pictureSource(pool, folder.validation, preprocessing, null),
+    pretrained: initial,
+    rules: strategy.rules(model),
+    batchNorm: strategy.batchNorm,
+  };
+}
+
+/** Only the head is trained, on what the frozen trunk makes of each picture: computed once, where memory allows. */
+async function headTask(prepared: Prepared): Promise<TrainingTask> {
+  const { config, model, preprocessing, folder, pool, runtime, initial, onPreparation, cleanups } = prepared;
+  const total = folder.train.length + folder.validation.length;
+  const batchSize = Math.min(16, total);
+  const features = trunkGraph(model, preprocessing, batchSize, ({ name }) => constant(initial[name]!));
+  const program = await runtime.compile({ features });
+  cleanups.push(() => program.release());
+  const shape = features.shape.slice(1);
+  const fits = total * sizeOf(shape) * 4 <= config.featureMemory * 2 ** 20;
+  let before = 0;
+  const source = async (pictures: readonly Picture[]): Promise<Source> => {
+    const computed = throughTrunk(pictureSource(pool, pictures, preprocessing, null), program, batchSize);
+    if (!fits) return computed;
+    const onProgress = (done: number) => onPreparation({ stage: 'extracting features', done: before + done, total });
+    const cached = await held(computed, shape, { batchSize, onProgress });
+    before += pictures.length;
+    return cached;
+  };
+  return {
+    ...taskOptions(config),
+    network: headNetwork(model, features, folder.classes.length),
+    training: await source(folder.train),
+    validation: await source(folder.validation),
+    pretrained: without(initial, (name) => !isHead(model, name)),
+    rules: [[/.*/, { rate: 1 }]],
+    batchNorm: 'frozen',
+  };
+}
+
+function taskOptions(config: ResolvedConfig) {
+  const { epochs, batchSize, seed, labelSmoothing } = config;
+  return {
+    epochs,
+    batchSize,
+    seed,
+    loss: { labelSmoothing },
+    optimizer: optimizerOf(config),
+    schedule: scheduleOf(config),
+  };
+}
+
+/** The tensors whose names are not to be dropped. */
+export function without(tensors: Tensors, drop: (name: string) => boolean): Tensors {
+  return Object.fromEntries(Object.entries(tensors).filter(([name]) => !drop(name)));
+}

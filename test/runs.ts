@@ -1,0 +1,46 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import type { TrainConfigInput } from '../src/train/index.ts';
+import { type FolderEvent, resumeTraining, trainFolder } from '../src/train/node/index.ts';
+
+/** What a small network on small pictures needs, on one thread, so that two test files can run side by side. */
+export const smallRun = { model: 'conv4', epochs: 3, batchSize: 8, learningRate: 0.003, threads: 1 } as const;
+
+/** Trains, or resumes the run that stands in `out`, until the end or until so many steps were taken. */
+export async function runFolder(
+  folder: string,
+  out: string,
+  { stopAfter = Number.POSITIVE_INFINITY, ...config }: TrainConfigInput & { stopAfter?: number } = {},
+): Promise<FolderEvent[]> {
+  const controller = new AbortController();
+  const options = { signal: controller.signal };
+  const events = existsSync(out)
+    ? resumeTraining(out, options)
+    : trainFolder(folder, { ...smallRun, ...config }, { ...options, out });
+  const seen: FolderEvent[] = [];
+  let steps = 0;
+  for await (const event of events) {
+    seen.push(event);
+    if (event.kind === 'step' && ++steps >= stopAfter) controller.abort();
+  }
+  return seen;
+}
+
+/** `metrics.jsonl`, without the times. */
+export function metricsOf(out: string): Record<string, unknown>[] {
+  const lines = readFileSync(join(out, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
+  return lines.map((line) => {
+    const { seconds: _, ...event } = JSON.parse(line) as Record<string, unknown>;
+    return event;
+  });
+}
+
+/** Both runs wrote the same checkpoints, byte for byte, and the same log. */
+export function expectSameRun(a: string, b: string): void {
+  for (const name of ['best.safetensors', 'last.safetensors']) {
+    const [left, right] = [a, b].map((out) => readFileSync(join(out, name)));
+    expect(left!.equals(right!), `${name} of ${a} and ${b}`).toBe(true);
+  }
+  expect(metricsOf(a)).toEqual(metricsOf(b));
+}
