@@ -12,7 +12,13 @@ export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> {
   readonly examples: readonly string[];
   /** Values for flags that were not given, from elsewhere than the table: an earlier run's, say. */
   defaults?(given: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>>;
-  run(call: { positionals: readonly string[]; options: z.output<S>; terminal: Terminal }): Promise<void>;
+  run(call: {
+    positionals: readonly string[];
+    options: z.output<S>;
+    /** The keys of the options that stood on the command line. */
+    given: readonly string[];
+    terminal: Terminal;
+  }): Promise<void>;
 }
 
 /** Keeps the type of the options between the table and `run`. */

@@ -58,19 +58,21 @@ export function parseFlags<S extends z.ZodObject>(
   const types = new Map(flagsOf(schema).map(({ key, type }) => [key, type]));
   const values = Object.entries(given).map(([key, value]) => {
     if (types.get(key) !== 'number') return [key, value] as const;
-    const number = value === '' ? Number.NaN : Number(value);
+    const number = String(value).trim() === '' ? Number.NaN : Number(value);
     if (Number.isNaN(number)) throw new UsageError(`--${kebabCase(key)}: "${String(value)}" is not a number.`);
     return [key, number] as const;
   });
   const parsed = schema.safeParse({ ...defaults, ...Object.fromEntries(values) });
   if (parsed.success) return parsed.data;
-  throw new UsageError(
-    parsed.error.issues
-      .map(({ path, message }) => (message.startsWith('--') ? message : `--${kebabCase(String(path[0]))}: ${message}.`))
-      .join('\n'),
-  );
+  throw new UsageError(parsed.error.issues.map(describeIssue).join('\n'));
 }
 
-function kebabCase(key: string): string {
+function describeIssue({ path, message }: z.core.$ZodIssue): string {
+  if (message.startsWith('--') || path.length === 0) return message;
+  return `--${kebabCase(String(path[0]))}: ${message}.`;
+}
+
+/** `learningRate` → `learning-rate` */
+export function kebabCase(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -1,17 +1,27 @@
 import type { Terminal } from './terminal.ts';
 
 /**
- * The first Ctrl-C asks the run to finish its step and save; the second ends the process at once. Before training has
- * begun there is nothing to save, so a run that is still being prepared ends a moment after it notices the first.
+ * The first Ctrl-C asks the run to finish its step and save, or to give up where it is still being prepared; the second
+ * ends the process at once, and leaves the last checkpoint.
  */
 export function onInterrupt(terminal: Terminal): AbortSignal {
   const controller = new AbortController();
   const handle = () => {
     if (controller.signal.aborted) process.exit(130);
-    terminal.note('Finishing the step and saving. Ctrl-C again to stop at once.');
+    terminal.note('Stopping at the next safe point. Ctrl-C again to stop at once.');
     controller.abort();
   };
   process.on('SIGINT', handle);
   process.on('SIGTERM', handle);
   return controller.signal;
+}
+
+/** A reader of our output that goes away, as `head` does, is no error: what is left to say is for nobody. */
+export function ignoreClosedOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit(Number(process.exitCode ?? 0));
+    });
+  }
 }

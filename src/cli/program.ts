@@ -47,7 +47,7 @@ function addCommand(program: Command, definition: CommandDefinition): void {
     const options = parseFlags(definition.options, flags, await definition.defaults?.(flags));
     const terminal = createTerminal({ json });
     try {
-      await definition.run({ positionals, options, terminal });
+      await definition.run({ positionals, options, given: Object.keys(flags), terminal });
     } finally {
       terminal.endProgress();
     }

@@ -21,6 +21,7 @@ const bar = '{stage} {bar} {percentage}% · {value}/{total} · {rate}/s · {left
 
 export function createTerminal({ json }: { json: boolean }): Terminal {
   let current: { stage: string; bar: SingleBar | null; start: number; first: number } | null = null;
+  let announced = '';
   const endProgress = () => {
     current?.bar?.stop();
     current = null;
@@ -30,7 +31,8 @@ export function createTerminal({ json }: { json: boolean }): Terminal {
       endProgress();
       const visible = process.stderr.isTTY ? new SingleBar({ format: bar, hideCursor: true }, Presets.rect) : null;
       visible?.start(total, done, { stage, rate: '–', left: '–', detail: '' });
-      if (!visible) process.stderr.write(`${stage} (${total})\n`);
+      if (!visible && announced !== stage) process.stderr.write(`${stage} (${total})\n`);
+      announced = stage;
       current = { stage, bar: visible, start: performance.now(), first: done };
     }
     const seconds = (performance.now() - current.start) / 1000;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { formatProblems } from '../../data/index.ts';
 import { evaluateFolder, type FolderEvaluation, type Part } from '../../evaluate/node/index.ts';
+import { choice } from '../../train/index.ts';
 import { defineCommand } from '../command.ts';
 import { percent, type Terminal, table } from '../terminal.ts';
 
@@ -14,8 +15,7 @@ export const evaluateCommand = defineCommand({
     { syntax: '<folder>', description: 'pictures, one folder a class' },
   ],
   options: z.strictObject({
-    part: z
-      .enum(parts)
+    part: choice('--part', parts)
       .nullable()
       .default(null)
       .describe(

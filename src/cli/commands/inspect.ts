@@ -1,21 +1,37 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { unknownChoice } from '../../base/choice.ts';
+import { UserError } from '../../base/errors.ts';
 import { sizeOf } from '../../base/tensor.ts';
-import { getModel } from '../../models/index.ts';
+import { getModel, listModels } from '../../models/index.ts';
 import { applyRules } from '../../optim/index.ts';
-import { pictureNetwork, strategies, variablesOf } from '../../train/index.ts';
+import { choice, pictureNetwork, strategies, strategyNames, variablesOf } from '../../train/index.ts';
 import { readRun } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
 import { table } from '../terminal.ts';
 
+const options = z.strictObject({
+  numClasses: z.int().min(0).default(1000).describe('outputs of the head, for a model; 0: features'),
+  strategy: choice('--strategy', strategyNames)
+    .nullable()
+    .default(null)
+    .describe(`for a model, show what it would train: ${strategyNames.join(' | ')}`),
+});
+
 /** A model as published, or as a run trains it. */
-async function subject(name: string, numClasses: number) {
+async function subject(name: string, { numClasses, strategy }: z.output<typeof options>) {
   const isRun = await stat(join(name, 'run.json')).then(
     () => true,
     () => false,
   );
-  if (!isRun) return { model: getModel(name), preprocessing: getModel(name).preprocessing, numClasses, strategy: null };
+  if (!isRun) {
+    if (!listModels().includes(name))
+      throw new UserError(
+        `${name} is no run (it has no run.json), and ${unknownChoice('the model', name, listModels())}`,
+      );
+    return { model: getModel(name), preprocessing: getModel(name).preprocessing, numClasses, strategy };
+  }
   const { config, preprocessing, classes } = await readRun(name);
   return { model: getModel(config.model), preprocessing, numClasses: classes.length, strategy: config.strategy };
 }
@@ -24,12 +40,14 @@ export const inspectCommand = defineCommand({
   name: 'inspect',
   summary: 'Shows every parameter of a model or a run: name, shape, size, and whether it is trained.',
   arguments: [{ syntax: '<model|run>', description: 'the name of a model, or a run folder' }],
-  options: z.strictObject({
-    numClasses: z.int().min(0).default(1000).describe('outputs of the head, for a model; 0: features'),
-  }),
-  examples: ['graft inspect resnet18', 'graft inspect squeezenet1_1 --num-classes 6', 'graft inspect runs/x'],
+  options,
+  examples: [
+    'graft inspect resnet18 --strategy full',
+    'graft inspect squeezenet1_1 --num-classes 6',
+    'graft inspect runs/x',
+  ],
   async run({ positionals, options, terminal }) {
-    const { model, preprocessing, numClasses, strategy } = await subject(positionals[0]!, options.numClasses);
+    const { model, preprocessing, numClasses, strategy } = await subject(positionals[0]!, options);
     const variables = [...variablesOf(pictureNetwork(model, preprocessing, numClasses)).values()];
     const names = variables.filter(({ kind }) => kind === 'parameter').map(({ name }) => name);
     const settings = strategy ? applyRules(names, strategies[strategy].rules(model)) : null;

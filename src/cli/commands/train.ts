@@ -1,16 +1,19 @@
-import { readFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
-import { UsageError, UserError } from '../../base/errors.ts';
+import { UsageError } from '../../base/errors.ts';
 import { formatProblems } from '../../data/index.ts';
-import { trainConfigSchema } from '../../train/index.ts';
+import { LossError, trainConfigSchema } from '../../train/index.ts';
 import {
   type FolderEvent,
   type Preparation,
   type ReadyEvent,
+  readRunFile,
   resumeTraining,
   trainFolder,
 } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
+import { kebabCase } from '../flags.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { formatSeconds, percent, type Terminal } from '../terminal.ts';
 
@@ -18,7 +21,11 @@ const trainOptions = z.strictObject({
   out: z.string().nullable().default(null).describe('the run folder to write; default: runs/<model>-<time>'),
   overwrite: z.boolean().default(false).describe('replace the run that stands there'),
   resume: z.string().nullable().default(null).describe('go on with this run, with its own options'),
-  config: z.string().nullable().default(null).describe('take the options from a run.json; flags come before it'),
+  config: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('repeat a run: folder and options from its run.json; what is given besides comes first'),
   ...trainConfigSchema.shape,
 });
 
@@ -31,42 +38,65 @@ export const trainCommand = defineCommand({
     'graft train photos/ --model squeezenet1_1 --weights squeezenet1_1.safetensors',
     'graft train photos/ --model resnet18 --weights resnet18.safetensors --strategy full --epochs 12 --out runs/x',
     'graft train --resume runs/x',
+    'graft train --config runs/x/run.json --out runs/y',
   ],
-  defaults: ({ config }) => (typeof config === 'string' ? readConfig(config) : Promise.resolve({})),
-  async run({ positionals, options, terminal }) {
-    const { events, out } = start(positionals[0], options, terminal);
+  defaults: ({ config }) => (typeof config === 'string' ? repeatedConfig(config) : Promise.resolve({})),
+  async run({ positionals, options, given, terminal }) {
+    const { events, out } = await start(positionals[0], options, given, terminal);
     let epochs = 0;
-    for await (const event of events) {
-      if (event.kind === 'start') epochs = event.epochs;
-      show(event, { out, epochs }, terminal);
+    try {
+      for await (const event of events) {
+        if (event.kind === 'start') epochs = event.epochs;
+        show(event, { out, epochs }, terminal);
+      }
+    } catch (error) {
+      if (epochs > 0) terminal.note(await whatIsLeft(out, error));
+      throw error;
     }
   },
 });
 
 /** Begins a run, or goes on with one. */
-function start(folder: string | undefined, options: z.output<typeof trainOptions>, terminal: Terminal) {
-  const { out, overwrite, resume, config: _, ...config } = options;
+async function start(
+  folder: string | undefined,
+  options: z.output<typeof trainOptions>,
+  given: readonly string[],
+  terminal: Terminal,
+) {
+  const { out, overwrite, resume, config: repeated, ...config } = options;
   const onPreparation = ({ stage, done, total }: Preparation) => terminal.progress(stage, done, total);
   if (resume !== null) {
     if (folder !== undefined) throw new UsageError('train: --resume knows its folder; leave it out.');
+    const others = given.filter((key) => key !== 'resume').map((key) => `--${kebabCase(key)}`);
+    if (others.length > 0) throw new UsageError(`train: --resume keeps the run's own options; leave out ${others}.`);
     return { out: resume, events: resumeTraining(resume, { signal: onInterrupt(terminal), onPreparation }) };
   }
-  if (folder === undefined) throw new UsageError('train: which folder? `graft train <folder>`, or --resume <run>.');
+  const earlier = repeated === null ? null : await readRunFile(repeated);
+  const pictures = folder ?? earlier?.folder;
+  if (pictures === undefined) throw new UsageError('train: which folder? `graft train <folder>`, or --resume <run>.');
   const path = out ?? `runs/${config.model}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
-  const runOptions = { out: path, overwrite, signal: onInterrupt(terminal), onPreparation };
-  return { out: path, events: trainFolder(folder, config, runOptions) };
+  const choices = earlier ? { choices: earlier.choices } : {};
+  const runOptions = { out: path, overwrite, ...choices, signal: onInterrupt(terminal), onPreparation };
+  return { out: path, events: trainFolder(pictures, config, runOptions) };
 }
 
-/** The options of an earlier run, from its run.json. */
-async function readConfig(path: string): Promise<Record<string, unknown>> {
-  const text = await readFile(path, 'utf8').catch((error: Error) => {
-    throw new UserError(`--config: ${path} cannot be read (${error.message}).`);
-  });
-  try {
-    return z.object({ config: z.record(z.string(), z.unknown()) }).parse(JSON.parse(text)).config;
-  } catch {
-    throw new UserError(`--config: ${path} is not the run.json of a run.`);
-  }
+/** The options of an earlier run, with the number of threads it had, on which the last bits depend. */
+async function repeatedConfig(path: string): Promise<Record<string, unknown>> {
+  const { config, threads } = await readRunFile(path);
+  return { ...config, threads };
+}
+
+/** After an error in training: what there is of the run. */
+async function whatIsLeft(out: string, error: unknown): Promise<string> {
+  const holds = (file: string) =>
+    stat(join(out, file)).then(
+      () => true,
+      () => false,
+    );
+  if (!(await holds('last.safetensors'))) return `The run in ${out} has no checkpoint yet.`;
+  if (!(error instanceof LossError)) return `The last checkpoint stands. Go on with: graft train --resume ${out}`;
+  const best = (await holds('best.safetensors')) ? ', and best.safetensors the best epoch until then' : '';
+  return `${out} holds the last checkpoint before it${best}.`;
 }
 
 function show(event: FolderEvent, { out, epochs }: { out: string; epochs: number }, terminal: Terminal): void {
@@ -88,6 +118,11 @@ function show(event: FolderEvent, { out, epochs }: { out: string; epochs: number
       );
       break;
     }
+    case 'cancelled':
+      process.exitCode = 130;
+      terminal.print('Stopped before the first step. Nothing was written.');
+      terminal.printJson({ out, status: 'cancelled' });
+      break;
     case 'interrupted': {
       const { epoch, step } = event;
       process.exitCode = 130;

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -113,7 +114,9 @@ export class Classifier {
 export async function openRun(path: string, options: ClassifierOptions = {}): Promise<Classifier> {
   const run = await readRun(path);
   const model = getModel(run.config.model);
-  const checkpoint = await readCheckpoint(join(path, 'best.safetensors'), model);
+  const file = join(path, 'best.safetensors');
+  if (!existsSync(file)) throw new UserError(`${path} has no best.safetensors: no epoch of it is complete yet.`);
+  const checkpoint = await readCheckpoint(file, model);
   const { classes, preprocessing } = run;
   return new Classifier(
     { model, weights: allVariables(checkpoint, model, classes.length, preprocessing), classes, preprocessing },

@@ -33,12 +33,13 @@ export async function evaluateFolder(
   const { config, classes, dataset } = await readRun(run);
   const classifier = await openRun(run, classifierOptions);
   try {
-    const pictures = await openImageFolder(folder, {
-      ...imageFolderOptions(resolveConfig(config)),
-      classes,
-      pool: classifier.pool,
-    });
+    const { maxPerClass, ...others } = imageFolderOptions(resolveConfig(config));
+    const open = (limit: { maxPerClass?: number }) =>
+      openImageFolder(folder, { ...others, ...limit, classes, pool: classifier.pool });
+    let pictures = await open(maxPerClass === undefined ? {} : { maxPerClass });
     const sameDataset = fingerprint(pictures) === dataset.fingerprint;
+    // The run's limit says which pictures of its own folder it knows; of another folder all are wanted.
+    if (!sameDataset && maxPerClass !== undefined) pictures = await open({});
     const part = chosen ?? defaultPart(pictures, sameDataset);
     const selected = part === 'all' ? [...pictures.train, ...pictures.validation, ...pictures.test] : pictures[part];
     if (selected.length === 0) throw new UserError(`${folder} has no pictures to evaluate in its part "${part}".`);
