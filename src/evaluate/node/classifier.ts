@@ -17,7 +17,7 @@ import { type Checkpoint, readCheckpoint, readRun, weightsFor } from '../../trai
 /** What a classifier says of one picture: probabilities, or why it could not look at it. */
 export type Prediction =
   | { readonly path: string; readonly probabilities: Float32Array; readonly problem?: undefined }
-  | { readonly path: string; readonly problem: PictureProblem };
+  | { readonly path: string; readonly probabilities?: undefined; readonly problem: PictureProblem };
 
 export interface ClassifierOptions {
   readonly device?: string;

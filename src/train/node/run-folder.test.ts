@@ -1,0 +1,113 @@
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
+import { runFolder, smallRun } from '../../../test/runs.ts';
+import { collect } from '../../../test/training.ts';
+import { UserError } from '../../base/errors.ts';
+import { readRun, resumeTraining, trainFolder } from './index.ts';
+
+ownCache();
+const root = temporaryFolder();
+const shapes = join(root, 'shapes');
+const interrupted = join(root, 'interrupted');
+let count = 0;
+
+beforeAll(async () => {
+  await drawPictures(shapes, { perClass: 6 });
+  await runFolder(shapes, interrupted, { stopAfter: 1 });
+});
+
+/** A copy of the interrupted run, in which some files are replaced, or removed where they are null. */
+function damaged(files: Readonly<Record<string, string | Buffer | null>>): string {
+  const out = join(root, `damaged${count++}`);
+  mkdirSync(out);
+  for (const name of readdirSync(interrupted)) {
+    const content = name in files ? files[name] : readFileSync(join(interrupted, name));
+    if (content != null) writeFileSync(join(out, name), content);
+  }
+  return out;
+}
+
+/** What is said to the person who resumes. */
+async function refusal(out: string): Promise<string> {
+  const error = await collect(resumeTraining(out)).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(UserError);
+  return (error as UserError).message;
+}
+
+describe('resuming refuses', () => {
+  test('a folder that is no run, or not there', async () => {
+    expect(await refusal(shapes)).toContain(`${shapes} is not a run: it has no run.json.`);
+    expect(await refusal(join(root, 'nowhere'))).toContain('is not a run: it has no run.json.');
+    expect(await refusal(join(interrupted, 'run.json'))).toContain('is not a run');
+  });
+
+  test('a run.json that is damaged, by the field', async () => {
+    const text = readFileSync(join(interrupted, 'run.json'), 'utf8');
+    const cut = damaged({ 'run.json': text.slice(0, 200) });
+    expect(await refusal(cut)).toContain(`${join(cut, 'run.json')} is damaged`);
+    expect(await refusal(damaged({ 'run.json': text.replace('"conv4"', '"conv44"') }))).toContain(
+      'Did you mean "conv4"?',
+    );
+    expect(await refusal(damaged({ 'run.json': text.replace(/"epochs": \d+/, '"epochs": "many"') }))).toMatch(
+      /is damaged: .*epochs/s,
+    );
+  });
+
+  test('a checkpoint that is missing, cut, or not one of a run', async () => {
+    const missing = damaged({ 'last.safetensors': null });
+    expect(await refusal(missing)).toContain(
+      `\`graft train --config ${join(missing, 'run.json')} --out ${missing} --overwrite\` starts it anew.`,
+    );
+    const bytes = readFileSync(join(interrupted, 'last.safetensors'));
+    const cut = damaged({ 'last.safetensors': bytes.subarray(0, bytes.length - 1000) });
+    expect(await refusal(cut)).toContain(join(cut, 'last.safetensors'));
+    expect(await refusal(damaged({ 'last.safetensors': '' }))).toContain('last.safetensors');
+    const header = bytes.indexOf('"phase"');
+    const other = Buffer.from(bytes);
+    other.write('"phasf"', header, 'latin1');
+    expect(await refusal(damaged({ 'last.safetensors': other }))).toContain('does not say how far the run came');
+  });
+
+  test('a folder of pictures that has changed', async () => {
+    const own = await drawPictures(join(root, 'own'), { perClass: 6 });
+    const out = join(root, 'changed');
+    await runFolder(own, out, { stopAfter: 1 });
+    await drawPictures(own, { perClass: 1, first: 90, classes: ['disc'] });
+    const before = readFileSync(join(out, 'run.json'), 'utf8');
+    expect(await refusal(out)).toBe(
+      `${own} has changed since ${out} was started; the run cannot go on. Start a new one.`,
+    );
+    expect(readFileSync(join(out, 'run.json'), 'utf8')).toBe(before);
+  });
+});
+
+describe('a new run refuses', () => {
+  const start = (out: string, overwrite = false) => collect(trainFolder(shapes, smallRun, { out, overwrite }));
+
+  test('a folder with a run, unless it is to be replaced; then nothing of the old one is left', async () => {
+    await expect(start(interrupted)).rejects.toThrow(
+      `${interrupted} already holds a run. Pass --resume ${interrupted} to go on with it, --overwrite to replace it`,
+    );
+    const old = damaged({});
+    writeFileSync(join(old, 'metrics.jsonl'), '{"epoch":77}\n');
+    writeFileSync(join(old, 'notes.txt'), 'not ours');
+    await start(old, true);
+    expect(readFileSync(join(old, 'metrics.jsonl'), 'utf8')).not.toContain('"epoch":77');
+    expect(readFileSync(join(old, 'notes.txt'), 'utf8')).toBe('not ours');
+    expect((await readRun(old)).status).toBe('done');
+  });
+
+  test('a file, a path below a file, and a folder without permission, before it looks at any picture', async () => {
+    const file = join(root, 'file');
+    writeFileSync(file, '');
+    await expect(start(file)).rejects.toThrow(`A run is a folder, and ${file} is a file.`);
+    await expect(start(join(file, 'below', 'it'))).rejects.toThrow(`${file} is a file.`);
+    if (process.getuid?.() === 0) return; // to whom nothing is forbidden
+    const locked = join(root, 'locked');
+    mkdirSync(locked, { mode: 0o555 });
+    await expect(start(join(locked, 'run'))).rejects.toThrow(`Cannot write ${join(locked, 'run')}: EACCES`);
+    chmodSync(locked, 0o755);
+  });
+});
