@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest';
+import { graft } from '../../test/graft.ts';
+import { version } from '../base/version.ts';
+import { commands } from './commands/index.ts';
+
+describe('help', () => {
+  test('of every command shows its examples and every option', async () => {
+    const outcomes = await Promise.all(commands.map(({ name }) => graft([name, '--help'])));
+    for (const [i, { status, stdout, stderr }] of outcomes.entries()) {
+      expect([status, stderr]).toEqual([0, '']);
+      for (const example of commands[i]!.examples) expect(stdout).toContain(`$ ${example}`);
+      expect(stdout).toContain('--json');
+    }
+    expect(outcomes[0]!.stdout).toContain('--learning-rate <number>');
+  });
+
+  test('of graft lists the commands; --version is the package’s', async () => {
+    const [help, number] = await Promise.all([graft(['--help']), graft(['--version'])]);
+    for (const { name } of commands) expect(help.stdout).toContain(`  ${name} `);
+    expect(number.stdout).toBe(`${version}\n`);
+  });
+});
+
+describe('used wrongly', () => {
+  test.each([
+    [['trian', 'x'], 'Did you mean train?'],
+    [['train', 'x', '--epoch', '3'], 'Did you mean --epochs?'],
+    [['train', 'x', '--model', 'resnet81'], 'Did you mean "resnet18"?'],
+    [['train', 'x', '--optimizer', 'adma'], '--optimizer "adma" is not known. Did you mean "adam"?'],
+    [['train', 'x', '--strategy', 'ful'], 'Did you mean "full"?'],
+    [['train', 'x', '--learning-rate', 'fast'], '--learning-rate: "fast" is not a number.'],
+    [['train'], 'which folder?'],
+    [['train', 'x', '--resume', 'r'], 'leave it out'],
+    [['train', '--resume', 'r', '--epochs', '9', '--no-flip'], 'unknown option'],
+    [['train', '--resume', 'r', '--epochs', '9'], "--resume keeps the run's own options; leave out --epochs."],
+    [['evaluate', 'r'], "missing required argument 'folder'"],
+    [['evaluate', 'r', 'x', 'more'], 'too many arguments'],
+    [['evaluate', 'r', 'x', '--part', 'validaton'], 'Did you mean "validation"?'],
+    [['predict', 'r'], 'at least one picture'],
+    [['predict', '--model', 'conv4', 'x.png'], '--model needs --weights'],
+    [['inspect', 'conv4', '--strategy', 'all'], '--strategy "all" is not known.'],
+  ])('%j: exit 2, a hint on stderr, nothing on stdout', async (args, hint) => {
+    const { status, stdout, stderr } = await graft(args);
+    expect(stderr).toContain(hint);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).not.toContain('    at ');
+  });
+});
