@@ -12,17 +12,19 @@ export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store'> {
   readonly threads?: number;
   /** The folder that remembers timings; null for none. Default: `cacheFolder()`. */
   readonly cache?: string | null;
+  /** Further options of ORT's sessions, for its profiler and for experiments. */
+  readonly session?: InferenceSession.SessionOptions;
 }
 
 /** ORT in this process. @throws UserError for a device that there is not. */
 export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
-  const { device = 'cpu', threads = availableParallelism(), cache = cacheFolder(), ...rest } = options;
+  const { device = 'cpu', threads = availableParallelism(), cache = cacheFolder(), session, ...rest } = options;
   if (device !== 'cpu') throw new UserError(`--device "${device}" is not known. Expected one of: cpu.`);
-  const backend = cpuBackend(threads);
+  const backend = cpuBackend(threads, session);
   return new Runtime(backend, cache === null ? rest : { ...rest, store: choiceStore(cache, backend.identity) });
 }
 
-function cpuBackend(threads: number): Backend {
+function cpuBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
   return {
     device: 'cpu',
     identity: `cpu · ${cpus()[0]?.model ?? process.arch} · ${threads} threads · onnxruntime ${env.versions.node ?? 'unknown'}`,
@@ -34,6 +36,7 @@ function cpuBackend(threads: number): Backend {
         interOpNumThreads: 1,
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
+        ...session,
       }),
   };
 }

@@ -1,0 +1,131 @@
+import { randomStream } from '../src/base/random.ts';
+import { f32, i64, type Shape, sizeOf, type Tensor, zeros } from '../src/base/tensor.ts';
+import { constant, input, type Value } from '../src/graph/index.ts';
+import { applyModel, getModel } from '../src/models/index.ts';
+import { drawNoise, initialise, Scope, type Variable } from '../src/nn/index.ts';
+import { type OptimizerName, optimizers } from '../src/optim/index.ts';
+import { type Runtime, State, scalar } from '../src/runtime/index.ts';
+import { createRuntime } from '../src/runtime/node/index.ts';
+import { feedNames, type StepGraph, scalarName, slotName, trainingStep, variablesOf } from '../src/train/step.ts';
+import type { Comparison, Contender } from './harness.ts';
+
+interface Work {
+  readonly model: string;
+  readonly optimizer: OptimizerName;
+  readonly batchSize: number;
+  readonly size: number;
+}
+
+const numClasses = 1000;
+const versions = { node: process.version };
+
+const networkOf = ({ model, size }: Work) => ({
+  input: { dtype: 'f32' as const, shape: [3, size, size] },
+  forward: (s: Scope, x: Value) => applyModel(getModel(model), s, x, { numClasses }),
+});
+
+/** Forward, cross entropy, backward and update of everything. Shared with the profiler. */
+export function stepGraph(work: Work): StepGraph {
+  const parameters = [...variablesOf(networkOf(work)).values()].filter(({ kind }) => kind === 'parameter');
+  return trainingStep(networkOf(work), {
+    batchSize: work.batchSize,
+    optimizer: optimizers[work.optimizer](),
+    settings: new Map(parameters.map(({ name }) => [name, { rate: 1 }])),
+    batchNorm: 'running',
+    loss: {},
+  });
+}
+
+/** Runs the training step on random pictures. */
+export async function stepContender(work: Work, runtime: Runtime): Promise<Contender> {
+  const optimizer = optimizers[work.optimizer]();
+  const { outputs, variables, noise } = stepGraph(work);
+  const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter');
+  const slots = parameters.flatMap(({ name, shape }) =>
+    optimizer.slots.map((slot): [string, Tensor] => [slotName(slot, name), zeros('f32', shape)]),
+  );
+  const state = new State({ ...initialise(variables.values(), 0), ...Object.fromEntries(slots) });
+  const program = await runtime.compile(outputs);
+  const batch = { [feedNames.input]: pictures(work), [feedNames.labels]: labels(work) };
+  let step = 0;
+  const run = async () => {
+    step++;
+    const scalars = Object.entries({ learningRate: 1e-4, ...optimizer.scalars(step) });
+    await state.step(program, {
+      ...batch,
+      ...drawNoise(noise, 0, step),
+      ...Object.fromEntries(scalars.map(([name, value]) => [scalarName(name), scalar(value)])),
+    });
+  };
+  return contender(run, () => program.release());
+}
+
+/** Runs the model with its weights as constants of the graph, as a frozen trunk runs. */
+async function forwardContender(work: Work, runtime: Runtime): Promise<Contender> {
+  const weight = (variable: Variable) => constant(initialise([variable], 0)[variable.name]!);
+  const { scope } = Scope.root({ training: false, variable: weight });
+  const x = input('x', 'f32', [work.batchSize, 3, work.size, work.size]);
+  const program = await runtime.compile({ logits: networkOf(work).forward(scope, x) });
+  const into = { logits: zeros('f32', [work.batchSize, numClasses]) };
+  const feeds = { x: pictures(work) };
+  return contender(
+    () => program.run(feeds, into),
+    () => program.release(),
+  );
+}
+
+function contender(run: () => Promise<unknown>, close: () => Promise<void>): Contender {
+  return {
+    versions,
+    close,
+    async time(count) {
+      const times: number[] = [];
+      for (let i = 0; i < count; i++) {
+        const start = performance.now();
+        await run();
+        times.push(performance.now() - start);
+      }
+      return times;
+    },
+  };
+}
+
+function pictures({ batchSize, size }: Work): Tensor {
+  const shape: Shape = [batchSize, 3, size, size];
+  const stream = randomStream(0, 'bench');
+  return f32(
+    shape,
+    Array.from({ length: sizeOf(shape) }, () => stream.normal()),
+  );
+}
+
+const labels = ({ batchSize }: Work) =>
+  i64(
+    [batchSize],
+    Array.from({ length: batchSize }, (_, i) => i),
+  );
+
+/** A model's training step, or its frozen forward pass, beside PyTorch's. */
+export function classifierComparison(
+  kind: 'step' | 'forward',
+  model: string,
+  repetitions: number,
+  optimizer: OptimizerName = 'sgd',
+): Comparison {
+  const work: Work = { model, optimizer, batchSize: 16, size: 224 };
+  const what =
+    kind === 'step' ? `training step, ${optimizer}, everything trained` : 'frozen forward pass, weights constant';
+  return {
+    name: `${model.replace('1_1', '')}-${kind}`,
+    work: `${model}, batch ${work.batchSize} at ${work.size} px, ${what}`,
+    repetitions,
+    ours: (threads) => (kind === 'step' ? stepContender : forwardContender)(work, createRuntime({ threads })),
+    peer: {
+      script: 'classifier.py',
+      options: [
+        ...['--model', model, '--work', kind, '--optimizer', optimizer],
+        ...['--batch-size', String(work.batchSize), '--size', String(work.size)],
+      ],
+    },
+  };
+}

@@ -1,0 +1,67 @@
+/** One side of a comparison: something that can be timed, again and again, without being set up anew. */
+export interface Contender {
+  readonly versions: Readonly<Record<string, unknown>>;
+  /** Runs the work `count` times. Milliseconds of each. */
+  time(count: number): Promise<number[]>;
+  close(): Promise<void>;
+}
+
+export interface Comparison {
+  readonly name: string;
+  /** What one repetition is, in words. */
+  readonly work: string;
+  /** Repetitions in a block: enough that a block takes about two seconds. */
+  readonly repetitions: number;
+  ours(threads: number): Promise<Contender>;
+  /** The script in bench/peer and its arguments. */
+  readonly peer: { readonly script: string; readonly options: readonly string[] };
+}
+
+export interface Timings {
+  /** Milliseconds: blocks of repetitions, in the order in which they ran. */
+  readonly ours: readonly (readonly number[])[];
+  readonly peer: readonly (readonly number[])[];
+}
+
+/**
+ * Times both sides in turn, so that whatever else the machine does falls on both: a block of ours, a block of the
+ * peer's, and again. A first block of each is not counted.
+ */
+export async function interleave(
+  ours: Contender,
+  peer: Contender | undefined,
+  { repetitions, blocks }: { repetitions: number; blocks: number },
+): Promise<Timings> {
+  const times: { ours: number[][]; peer: number[][] } = { ours: [], peer: [] };
+  await ours.time(2);
+  await peer?.time(2);
+  for (let block = 0; block < blocks; block++) {
+    times.ours.push(await ours.time(repetitions));
+    if (peer) times.peer.push(await peer.time(repetitions));
+  }
+  return times;
+}
+
+export interface Summary {
+  /** Milliseconds of one repetition: median over all. */
+  readonly ours: number;
+  readonly peer?: number;
+  /** Ours / peer, of each pair of neighbouring blocks; below 1, ours is faster. */
+  readonly ratios: readonly number[];
+  readonly ratio?: number;
+}
+
+export function summarise({ ours, peer }: Timings): Summary {
+  const ratios = peer.map((block, i) => median(ours[i]!) / median(block));
+  return {
+    ours: median(ours.flat()),
+    ratios,
+    ...(peer.length > 0 && { peer: median(peer.flat()), ratio: median(ratios) }),
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,21 @@
+"""The peer's half of a benchmark: waits for a number on stdin, runs the work that often, and answers with the times."""
+
+import json
+import sys
+import time
+
+import torch
+
+
+def serve(threads, work):
+    """`work()` is one repetition. Each line in is a count; each line out a JSON list of milliseconds."""
+    torch.set_num_threads(threads)
+    features = ["oneDNN"] if torch.backends.mkldnn.is_available() else []
+    print(json.dumps({"pytorch": torch.__version__, "features": features, "threads": threads}), flush=True)
+    for line in sys.stdin:
+        times = []
+        for _ in range(int(line)):
+            start = time.perf_counter()
+            work()
+            times.append((time.perf_counter() - start) * 1000)
+        print(json.dumps(times), flush=True)
