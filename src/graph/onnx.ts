@@ -2,8 +2,17 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { type DType, type Tensor, tensor } from '../base/tensor.ts';
 import type { TensorType, Value } from './value.ts';
 
+/**
+ * Kernels that only some builds of ORT have, or have in one form: blocked convolutions (`com.microsoft.nchwc`) with 8 or
+ * with 16 channels in a block, and a convolution that adds a tensor to its result.
+ */
+export type Feature = 'nchwc8' | 'nchwc16' | 'fusedConvSum';
+export type Features = ReadonlySet<Feature>;
+
 /** One way to write a primitive as ONNX nodes. */
 export interface Lowering {
+  /** What the device must have, beyond what every build of ORT has. Absent: nothing. */
+  readonly requires?: Feature;
   /** Whether this form can express the value. Absent: always. */
   applies?(value: Value): boolean;
   /** Adds the nodes and returns the name of the output. `inputs` are the names of the value's inputs. */
@@ -34,7 +43,7 @@ const attributeType = { float: 1, int: 2, string: 3, ints: 7 };
  */
 export class OnnxBuilder {
   readonly #graph = new BinaryWriter();
-  readonly #nodes = new Map<string, { outputs: string[]; write: () => void }>();
+  readonly #nodes = new Map<string, NodeRecord>();
   readonly #constants = new Map<string, string>();
   #names = 0;
 
@@ -48,8 +57,7 @@ export class OnnxBuilder {
     const key = JSON.stringify([operator, domain, inputs, attributes]);
     let entry = this.#nodes.get(key);
     if (!entry) {
-      const outputs: string[] = [];
-      entry = { outputs, write: () => writeNode(this.#graph, operator, domain, inputs, outputs, attributes) };
+      entry = { operator, domain, inputs, outputs: [], attributes };
       this.#nodes.set(key, entry);
     }
     const { outputs } = entry;
@@ -101,9 +109,28 @@ export class OnnxBuilder {
     outputs: readonly { name: string; type: TensorType; from: string }[],
   ): Uint8Array {
     const graph = this.#graph;
-    for (const { write } of this.#nodes.values()) write();
-    // An Identity gives each output its public name; ORT removes it.
-    for (const { name, from } of outputs) writeNode(graph, 'Identity', '', [from], [name], {});
+    // A node that computes an output takes its public name. What is no node's, or has two names, goes through an Identity:
+    // ORT keeps that where others use the value too, and copies.
+    const computed = new Set([...this.#nodes.values()].flatMap((node) => node.outputs));
+    const renamed = new Map<string, string>();
+    const copied = outputs.filter(({ name, from }) => {
+      if (!computed.has(from) || renamed.has(from)) return true;
+      renamed.set(from, name);
+      return false;
+    });
+    const publicName = (name: string) => renamed.get(name) ?? name;
+    for (const node of this.#nodes.values()) {
+      writeNode(graph, { ...node, inputs: node.inputs.map(publicName), outputs: node.outputs.map(publicName) });
+    }
+    for (const { name, from } of copied) {
+      writeNode(graph, {
+        operator: 'Identity',
+        domain: '',
+        inputs: [publicName(from)],
+        outputs: [name],
+        attributes: {},
+      });
+    }
     graph.tag(2, WireType.LengthDelimited).string('graft');
     for (const { name, type } of inputs) writeValueInfo(graph, 11, name, type);
     for (const { name, type } of outputs) writeValueInfo(graph, 12, name, type);
@@ -125,14 +152,15 @@ export class OnnxBuilder {
   }
 }
 
-function writeNode(
-  w: BinaryWriter,
-  operator: string,
-  domain: string,
-  inputs: readonly string[],
-  outputs: readonly string[],
-  attributes: Record<string, OnnxAttribute>,
-): void {
+interface NodeRecord {
+  readonly operator: string;
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  readonly outputs: string[];
+  readonly attributes: Record<string, OnnxAttribute>;
+}
+
+function writeNode(w: BinaryWriter, { operator, domain, inputs, outputs, attributes }: NodeRecord): void {
   w.tag(1, WireType.LengthDelimited).fork();
   for (const name of inputs) w.tag(1, WireType.LengthDelimited).string(name);
   for (const name of outputs) w.tag(2, WireType.LengthDelimited).string(name);
