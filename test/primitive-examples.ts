@@ -159,6 +159,14 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
       'linear',
     ),
   ],
+  BatchNorm: [
+    example([[3, 2, 2, 3], [2], [2]], 'normal', { epsilon: 0.1 }),
+    example([[5, 3], [3], [3]], 'normal', { epsilon: 0.1 }),
+  ],
+  ChannelCombine: [
+    example([[2, 3, 2, 2], [2, 3, 2, 2], [3], [3], [3]], 'linear'),
+    example([[4, 3], [4, 3], [3], [3], [3]], 'linear'),
+  ],
   Conv2d: convolutions.map(({ x, w, geometry }) => example([x, w], 'linear', geometry)),
   Conv2dInputGrad: convolutions.map(({ x, w, y, geometry }) =>
     example([y, w], 'linear', { ...geometry, size: x.slice(2) }),

@@ -1,4 +1,4 @@
-import { type Lowering, OnnxBuilder } from './onnx.ts';
+import { type Features, type Lowering, OnnxBuilder } from './onnx.ts';
 import { constantTensor, inputName, reachable, type TensorType, typeOf, type Value } from './value.ts';
 
 /** A graph as ONNX bytes, with what must be fed and what comes out. */
@@ -11,17 +11,22 @@ export interface EncodedGraph {
 /** Says which of a value's lowerings to use; undefined leaves it to the first that applies. */
 export type ChooseLowering = (value: Value) => string | undefined;
 
-/** The names of the lowerings that can express a value, the default first. */
-export function applicableLowerings(value: Value): string[] {
+/** The names of the lowerings that can express a value on a device that has `features`, the default first. */
+export function applicableLowerings(value: Value, features: Features = new Set()): string[] {
   return Object.entries(value.op.lowerings)
-    .filter(([, lowering]) => lowering.applies?.(value) ?? true)
+    .filter(([, lowering]) => isApplicable(lowering, value, features))
     .map(([name]) => name);
+}
+
+function isApplicable({ requires, applies }: Lowering, value: Value, features: Features): boolean {
+  return (requires === undefined || features.has(requires)) && (applies?.(value) ?? true);
 }
 
 /** Writes what the outputs depend on as one ONNX model. @throws Error where two inputs share a name. */
 export function encode(
   outputs: Readonly<Record<string, Value>>,
   choose: ChooseLowering = () => undefined,
+  features: Features = new Set(),
 ): EncodedGraph {
   const builder = new OnnxBuilder();
   const names = new Map<Value, string>();
@@ -37,7 +42,7 @@ export function encode(
       names.set(value, builder.constant(tensor));
     } else {
       const operands = value.inputs.map((operand) => names.get(operand)!);
-      names.set(value, lowering(value, choose(value)).lower(builder, operands, value));
+      names.set(value, lowering(value, choose(value), features).lower(builder, operands, value));
     }
   }
   const results = Object.entries(outputs).map(([name, value]) => ({ name, type: value, from: names.get(value)! }));
@@ -51,10 +56,10 @@ export function encode(
   };
 }
 
-function lowering(value: Value, chosen: string | undefined): Lowering {
+function lowering(value: Value, chosen: string | undefined, features: Features): Lowering {
   const name = chosen ?? applicableLowerings(value)[0];
   const found = name === undefined ? undefined : value.op.lowerings[name];
-  if (!found || found.applies?.(value) === false) {
+  if (!found || !isApplicable(found, value, features)) {
     const wanted = name === undefined ? '' : ` ${name}`;
     throw new Error(`encode: ${value.op.name} has no lowering${wanted} that applies here (${typeOf(value)})`);
   }

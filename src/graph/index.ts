@@ -1,5 +1,12 @@
 export { applicableLowerings, type ChooseLowering, type EncodedGraph, encode } from './encode.ts';
-export type { Lowering, OnnxAttribute, OnnxBuilder, OnnxNode } from './onnx.ts';
+export type {
+  Feature,
+  Features,
+  Lowering,
+  OnnxAttribute,
+  OnnxBuilder,
+  OnnxNode,
+} from './onnx.ts';
 export { print } from './print.ts';
 export { typecheck } from './typecheck.ts';
 export {

@@ -1,6 +1,6 @@
 import { i64, sizeOf } from '../base/tensor.ts';
 import { constant, type Value } from '../graph/index.ts';
-import { add, mul, reduceMean, reshape, rsqrt, square, sub } from '../ops/index.ts';
+import { add, batchNormalise, channelMoments, channelwise, mul, rsqrt, sub } from '../ops/index.ts';
 import { filled } from './initialisers.ts';
 import type { Scope } from './scope.ts';
 
@@ -49,19 +49,6 @@ export function normalise(
   bias: Value,
   epsilon: number,
 ): { y: Value; mean: Value; variance: Value } {
-  const axes = x.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
-  const mean = reduceMean(x, axes, true);
-  const centred = sub(x, mean);
-  const variance = reduceMean(square(centred), axes, true);
-  const scale = mul(channelwise(weight, x), rsqrt(add(variance, epsilon)));
-  const y = add(mul(centred, scale), channelwise(bias, x));
-  return { y, mean: reshape(mean, [-1]), variance: reshape(variance, [-1]) };
-}
-
-/** (c) → (1, c, 1, …), to broadcast against x. */
-function channelwise(values: Value, x: Value): Value {
-  return reshape(
-    values,
-    x.shape.map((d, axis) => (axis === 1 ? d : 1)),
-  );
+  const { mean, variance } = channelMoments(x);
+  return { y: batchNormalise(x, weight, bias, epsilon), mean, variance };
 }

@@ -2,12 +2,17 @@ import { ShapeError } from '../base/errors.ts';
 import { type DType, f32, type Shape, type TensorOf, tensor } from '../base/tensor.ts';
 import {
   type Attributes,
+  applicableLowerings,
   constant,
+  constantTensor,
+  type Feature,
+  input,
   type Lowering,
   makeValue,
   type OnnxAttribute,
   type OnnxBuilder,
   type Primitive,
+  reachable,
   type TensorType,
   typeOf,
   type Value,
@@ -23,6 +28,7 @@ export interface Rule<A extends Attributes> {
 }
 
 export interface LoweringRule<A extends Attributes> {
+  readonly requires?: Feature;
   applies?(value: Value, attributes: A): boolean;
   lower(builder: OnnxBuilder, inputs: readonly string[], value: Value, attributes: A): string;
 }
@@ -48,9 +54,10 @@ export function defineOp<A extends Attributes = Record<never, never>>(name: stri
     infer: (inputs, attributes) => rule.infer(inputs, attributes as A),
     vjp: (dy, inputs, y) => vjp?.(dy, inputs, y, y.attributes as A) ?? inputs.map(() => null),
     lowerings: Object.fromEntries(
-      Object.entries(lowerings).map(([key, { applies, lower }]): [string, Lowering] => [
+      Object.entries(lowerings).map(([key, { requires, applies, lower }]): [string, Lowering] => [
         key,
         {
+          ...(requires && { requires }),
           ...(applies && { applies: (value) => applies(value, value.attributes as A) }),
           lower: (builder, inputs, value) => lower(builder, inputs, value, value.attributes as A),
         },
@@ -70,6 +77,30 @@ export function onnx<A extends Attributes>(
   attributes: (a: A) => Record<string, OnnxAttribute> = () => ({}),
 ): LoweringRule<A> {
   return { lower: (builder, inputs, _value, a) => builder.emit(operator, inputs, attributes(a)) };
+}
+
+/**
+ * Adds the nodes of values that are built from other primitives, each in its default lowering, and returns their names.
+ * `build` gets stand-ins for the inputs. Nodes that the graph has anyway are shared, so a lowering may repeat in this way
+ * what stands elsewhere as a composition.
+ */
+export function lowerComposition(
+  builder: OnnxBuilder,
+  names: readonly string[],
+  inputs: readonly Value[],
+  build: (...inputs: Value[]) => readonly Value[],
+): string[] {
+  const leaves = inputs.map(({ dtype, shape }, i) => input(names[i]!, dtype, shape));
+  const outputs = build(...leaves);
+  const lowered = new Map(leaves.map((leaf, i) => [leaf, names[i]!]));
+  for (const value of reachable(outputs)) {
+    if (lowered.has(value)) continue;
+    const tensor = constantTensor(value);
+    const operands = value.inputs.map((operand) => lowered.get(operand)!);
+    const lowering = () => value.op.lowerings[applicableLowerings(value)[0]!]!;
+    lowered.set(value, tensor ? builder.constant(tensor) : lowering().lower(builder, operands, value));
+  }
+  return outputs.map((output) => lowered.get(output)!);
 }
 
 /** A value, or a plain number that stands for an f32 scalar. */

@@ -1,3 +1,4 @@
+export { batchNormalise, channelCombine, channelMoments, channelSum, channelwise } from './channels.ts';
 export * from './conv.ts';
 export { type Operand, primitives } from './define.ts';
 export * from './elementwise.ts';

@@ -1,5 +1,6 @@
 import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from 'onnxruntime-common';
 import type { Tensor } from '../base/tensor.ts';
+import type { Features } from '../graph/index.ts';
 
 /** Where graphs can run. `cpu` is what this build drives; the others name the seam for ORT's other providers. */
 export type Device = 'cpu';
@@ -15,6 +16,8 @@ export interface Backend {
   /** A session for a model. The caller releases it. */
   load(model: Uint8Array): Promise<InferenceSession>;
   readonly wrap: WrapTensor;
+  /** The kernels that this build has beyond the common ones; found out once. */
+  features(): Promise<Features>;
 }
 
 /** The tensor as ORT takes it, over the same memory. */

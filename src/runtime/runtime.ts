@@ -1,4 +1,4 @@
-import { encode, type Value } from '../graph/index.ts';
+import { encode, type Features, type Value } from '../graph/index.ts';
 import type { Backend, Device } from './backend.ts';
 import { outputPrefix, Program } from './program.ts';
 import { type ChoiceStore, type Choices, choiceKey, fastestLowering, type TuningEvent, undecided } from './tuning.ts';
@@ -36,21 +36,23 @@ export class Runtime {
    * timing, once per shape; later graphs, and later processes through the store, use what was found.
    */
   async compile(outputs: Readonly<Record<string, Value>>): Promise<Program> {
-    const known = await this.#tune(Object.values(outputs));
+    const features = await this.#backend.features();
+    const known = await this.#tune(Object.values(outputs), features);
     const renamed = Object.fromEntries(Object.entries(outputs).map(([name, value]) => [outputPrefix + name, value]));
-    const graph = encode(renamed, (value) => {
+    const choose = (value: Value) => {
       const key = Object.keys(value.op.lowerings).length > 1 ? choiceKey(value) : '';
       const chosen = known[key];
       if (chosen !== undefined) this.#used[key] = chosen;
       return chosen;
-    });
+    };
+    const graph = encode(renamed, choose, features);
     return new Program(await this.#backend.load(graph.model), graph, this.#backend.wrap);
   }
 
-  async #tune(outputs: readonly Value[]): Promise<Choices> {
+  async #tune(outputs: readonly Value[], features: Features): Promise<Choices> {
     const { store, choices, onTuning } = this.#options;
     this.#known ??= { ...(await store?.load()), ...choices };
-    const open = undecided(outputs, this.#known, choices);
+    const open = undecided(outputs, features, this.#known, choices);
     let done = 0;
     for (const [key, value] of open) {
       onTuning?.({ done, total: open.size });

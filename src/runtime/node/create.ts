@@ -1,7 +1,9 @@
 import { availableParallelism, cpus } from 'node:os';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { UserError } from '../../base/errors.ts';
+import type { Features } from '../../graph/index.ts';
 import { type Backend, wrapWith } from '../backend.ts';
+import { probeFeatures } from '../features.ts';
 import { Runtime, type RuntimeOptions } from '../runtime.ts';
 import { cacheFolder, choiceStore } from './cache.ts';
 
@@ -24,19 +26,28 @@ export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
   return new Runtime(backend, cache === null ? rest : { ...rest, store: choiceStore(cache, backend.identity) });
 }
 
+/** Of this processor, whatever the number of threads. */
+let cpuFeatures: Promise<Features> | undefined;
+
 function cpuBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
+  const load = (model: Uint8Array) =>
+    InferenceSession.create(model, {
+      executionProviders: ['cpu'],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+      ...session,
+    });
+  const wrap = wrapWith(Tensor);
   return {
     device: 'cpu',
     identity: `cpu · ${cpus()[0]?.model ?? process.arch} · ${threads} threads · onnxruntime ${env.versions.node ?? 'unknown'}`,
-    wrap: wrapWith(Tensor),
-    load: (model) =>
-      InferenceSession.create(model, {
-        executionProviders: ['cpu'],
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        graphOptimizationLevel: 'all',
-        logSeverityLevel: 3,
-        ...session,
-      }),
+    wrap,
+    load,
+    features: () => {
+      cpuFeatures ??= probeFeatures({ load, wrap });
+      return cpuFeatures;
+    },
   };
 }

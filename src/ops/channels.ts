@@ -1,0 +1,154 @@
+import { ShapeError } from '../base/errors.ts';
+import { type Shape, sizeOf } from '../base/tensor.ts';
+import { type OnnxBuilder, typeOf, type Value } from '../graph/index.ts';
+import { defineOp, expectDType, lowerComposition, sameShape } from './define.ts';
+import { add, mul, rsqrt, square, sub } from './elementwise.ts';
+import { reduceMean, reduceSum } from './reduce.ts';
+import { reshape } from './shape.ts';
+
+/*
+ * What batch normalisation is made of: sums over, and factors for, each channel of (n, c, …). A batch norm as a plain
+ * composition reads or writes its activations about 25 times in a step, most of them for the derivative of the mean.
+ * These two primitives say what remains after that has been worked out on paper: 14 times.
+ */
+
+const channelsOf = (x: Value) => x.shape[1]!;
+
+/** (c) → (1, c, 1, …), to broadcast against x. */
+export function channelwise(values: Value, x: Value): Value {
+  return reshape(
+    values,
+    x.shape.map((d, axis) => (axis === 1 ? d : 1)),
+  );
+}
+
+/** Every axis but the channels. */
+const others = (x: Value) => x.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
+
+/** Σ of each channel. (n, c, …) → (c). */
+export function channelSum(x: Value): Value {
+  return reduceSum(x, others(x));
+}
+
+/** The mean and the biased variance of each channel (c), and x less its mean. */
+export function channelMoments(x: Value): { mean: Value; variance: Value; centred: Value } {
+  const mean = reduceMean(x, others(x));
+  const centred = sub(x, channelwise(mean, x));
+  // From the centred numbers: E[x²] - E[x]² would be one pass less, and all rounding error where the mean is large.
+  return { mean, variance: reduceMean(square(centred), others(x)), centred };
+}
+
+function expectPerChannel(op: string, x: Value, ...perChannel: readonly Value[]): void {
+  expectDType(op, x, 'f32');
+  for (const value of perChannel) {
+    if (x.shape.length >= 2 && sameShape(value.shape, [channelsOf(x)]) && value.dtype === x.dtype) continue;
+    throw new ShapeError({ op, expected: `${typeOf(x)} with one number per channel`, received: typeOf(value) });
+  }
+}
+
+/** The shape as that of pictures, for kernels that want four axes. */
+const asPictures = ({ shape }: Value) =>
+  shape.length === 4 ? shape : [shape[0]!, shape[1]!, sizeOf(shape.slice(2)), 1];
+const hasPixels = (x: Value) => x.shape.length > 2;
+
+/** A 1x1 convolution of each channel by itself, in ORT's names: kernel · x + bias. */
+const depthwise = (x: Value) => ({ group: channelsOf(x), kernel_shape: [1, 1] });
+
+/** To another shape, without a node where it is the same: ORT fuses only what follows directly. */
+function lowerReshape(builder: OnnxBuilder, name: string, from: Shape, to: Shape): string {
+  return sameShape(from, to) ? name : builder.emit('Reshape', [name, builder.integers(to)]);
+}
+
+const combineOp = defineOp('ChannelCombine', {
+  infer: ([x, y, ...perChannel]) => {
+    expectPerChannel('channelCombine', x!, ...perChannel);
+    if (typeOf(x!) === typeOf(y!)) return { dtype: x!.dtype, shape: x!.shape };
+    throw new ShapeError({ op: 'channelCombine', expected: typeOf(x!), received: typeOf(y!) });
+  },
+  vjp: (dz, [x, y, a, b]) => [
+    mul(dz, channelwise(a!, dz)),
+    mul(dz, channelwise(b!, dz)),
+    channelSum(mul(dz, x!)),
+    channelSum(mul(dz, y!)),
+    channelSum(dz),
+  ],
+  lowerings: {
+    plain: {
+      lower: (builder, names, { inputs }) =>
+        lowerComposition(builder, names, inputs, (x, y, a, b, c) => [
+          add(mul(x!, channelwise(a!, x!)), add(mul(y!, channelwise(b!, y!)), channelwise(c!, y!))),
+        ])[0]!,
+    },
+    /** A convolution of each channel by itself, 1x1, with bias and with b·y added to it: two kernels for four. */
+    depthwise: {
+      requires: 'fusedConvSum',
+      applies: ({ inputs: [x] }) => hasPixels(x!),
+      lower: (builder, names, value) => {
+        const pictures = asPictures(value);
+        const [x, kernel, bias, scaled] = lowerComposition(builder, names, value.inputs, (u, v, a, b, c) => [
+          reshape(u!, pictures),
+          reshape(a!, [channelsOf(u!), 1, 1, 1]),
+          c!,
+          reshape(mul(v!, channelwise(b!, v!)), pictures),
+        ]);
+        const sum = builder.emit('FusedConv', [x!, kernel!, bias!, scaled!], depthwise(value), 'com.microsoft');
+        return lowerReshape(builder, sum, pictures, value.shape);
+      },
+    },
+  },
+});
+
+/** a·x + b·y + c with a, b, c one number per channel. x, y (n, c, …); a, b, c (c). */
+export function channelCombine(x: Value, y: Value, a: Value, b: Value, c: Value): Value {
+  return combineOp([x, y, a, b, c], {});
+}
+
+const scaleOf = (weight: Value, variance: Value, epsilon: number) => mul(weight, rsqrt(add(variance, epsilon)));
+
+/*
+ * With µ, σ² the moments of x over its N numbers per channel, r = 1/√(σ² + ε), x̂ = (x - µ)·r and y = w·x̂ + b:
+ * db = Σ dy, dw = Σ dy·x̂, dx = w·r · (dy - db/N - x̂ · dw/N)   (Ioffe & Szegedy 2015, section 3, put together).
+ */
+const batchNormOp = defineOp<{ epsilon: number }>('BatchNorm', {
+  infer: ([x, ...perChannel]) => {
+    expectPerChannel('batchNorm', x!, ...perChannel);
+    return { dtype: x!.dtype, shape: x!.shape };
+  },
+  vjp: (dy, [x, weight], _y, { epsilon }) => {
+    const { variance, centred } = channelMoments(x!);
+    const r = rsqrt(add(variance, epsilon));
+    const scale = mul(weight!, r);
+    const db = channelSum(dy);
+    const dw = mul(channelSum(mul(dy, centred)), r);
+    const perNumber = mul(scale, -channelsOf(x!) / sizeOf(x!.shape));
+    return [channelCombine(dy, centred, scale, mul(perNumber, mul(dw, r)), mul(perNumber, db)), dw, db];
+  },
+  lowerings: {
+    plain: {
+      lower: (builder, names, { inputs }, { epsilon }) =>
+        lowerComposition(builder, names, inputs, (x, weight, bias) => {
+          const { variance, centred } = channelMoments(x!);
+          return [add(mul(centred, channelwise(scaleOf(weight!, variance, epsilon), x!)), channelwise(bias!, x!))];
+        })[0]!,
+    },
+    /** Scale and shift as a 1x1 convolution of each channel by itself: one pass, and ORT puts a relu behind it into it. */
+    depthwise: {
+      applies: ({ inputs: [x] }) => hasPixels(x!),
+      lower: (builder, names, value, { epsilon }) => {
+        const pictures = asPictures(value);
+        const [x, kernel, bias] = lowerComposition(builder, names, value.inputs, (u, weight, shift) => {
+          const { variance, centred } = channelMoments(u!);
+          const scale = scaleOf(weight!, variance, epsilon);
+          return [reshape(centred, pictures), reshape(scale, [channelsOf(u!), 1, 1, 1]), shift!];
+        });
+        const y = builder.emit('Conv', [x!, kernel!, bias!], depthwise(value));
+        return lowerReshape(builder, y, pictures, value.shape);
+      },
+    },
+  },
+});
+
+/** (x - mean) / √(variance + ε) · weight + bias with each channel's own moments. x (n, c, …), weight and bias (c). */
+export function batchNormalise(x: Value, weight: Value, bias: Value, epsilon: number): Value {
+  return batchNormOp([x, weight, bias], { epsilon });
+}
