@@ -1,7 +1,7 @@
 import { ShapeError } from '../base/errors.ts';
 import { typeOf, type Value } from '../graph/index.ts';
-import { inputGradLowerings, weightGradLowerings } from './conv-lowerings.ts';
-import { defineOp, expectDType, expectRank, onnx } from './define.ts';
+import { convLowerings, inputGradLowerings, weightGradLowerings } from './conv-lowerings/index.ts';
+import { defineOp, expectDType, expectRank } from './define.ts';
 
 /** How a kernel moves over the picture. Pads are [top, left, bottom, right] and need not be symmetric. */
 export type ConvGeometry = {
@@ -65,9 +65,7 @@ const conv2dOp = defineOp<ConvGeometry>('Conv2d', {
     conv2dInputGrad(dy, w!, geometry, [x!.shape[2]!, x!.shape[3]!]),
     conv2dWeightGrad(x!, dy, geometry, [w!.shape[2]!, w!.shape[3]!]),
   ],
-  lowerings: {
-    onnx: onnx('Conv', ({ strides, pads, dilations, groups }) => ({ strides, pads, dilations, group: groups })),
-  },
+  lowerings: convLowerings,
 });
 
 /** What the input gradient of a convolution must know besides the geometry: the input's height and width. */

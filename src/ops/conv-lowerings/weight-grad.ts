@@ -1,63 +1,7 @@
-import type { OnnxBuilder, Value } from '../graph/index.ts';
-import type { InputGradAttributes, WeightGradAttributes } from './conv.ts';
-import type { LoweringRule } from './define.ts';
-
-/*
- * The backward passes of a convolution as ONNX nodes. No form is the best at every shape (docs/architecture.md has the
- * timings), so each gives several and the runtime chooses by timing them at the shape in question.
- */
-
-/** kernel reach minus 1: how far a dilated kernel extends beyond its first tap. */
-const reach = (kernel: number, dilation: number) => dilation * (kernel - 1);
-
-const flippedPads = (value: Value, { pads, dilations }: InputGradAttributes) => {
-  const kernel = value.inputs[1]!.shape.slice(2);
-  return pads.map((p, i) => reach(kernel[i % 2]!, dilations[i % 2]!) - p);
-};
-
-export const inputGradLowerings: Readonly<Record<string, LoweringRule<InputGradAttributes>>> = {
-  /** ONNX ConvTranspose is by definition the input gradient; rows that a stride left over are `output_padding`. */
-  transposed: {
-    lower: (b, [dy, w], value, { strides, pads, dilations, groups, size }) => {
-      const [gradient, weight] = value.inputs;
-      const remainder = size.map(
-        (extent, i) =>
-          extent +
-          pads[i]! +
-          pads[i + 2]! -
-          reach(weight!.shape[i + 2]!, dilations[i]!) -
-          1 -
-          strides[i]! * (gradient!.shape[i + 2]! - 1),
-      );
-      return b.emit('ConvTranspose', [dy!, w!], {
-        strides,
-        pads,
-        dilations,
-        group: groups,
-        output_padding: remainder,
-      });
-    },
-  },
-  /** With stride 1 it is a convolution with the kernel flipped and its channels exchanged. */
-  flipped: {
-    applies: (value, attributes) =>
-      attributes.strides.every((stride) => stride === 1) && flippedPads(value, attributes).every((p) => p >= 0),
-    lower: (b, [dy, w], value, attributes) => {
-      const { dilations, groups } = attributes;
-      const [outputs, inputs, kh, kw] = value.inputs[1]!.shape as [number, number, number, number];
-      const grouped = reshape(b, w!, [groups, outputs / groups, inputs, kh, kw]);
-      const exchanged = reshape(b, transpose(b, grouped, [0, 2, 1, 3, 4]), [groups * inputs, outputs / groups, kh, kw]);
-      const turned =
-        kh * kw === 1 ? exchanged : sliceAxes(b, exchanged, [2, 3], [-1, -1], [-kh - 1, -kw - 1], [-1, -1]);
-      return b.emit('Conv', [dy!, turned], {
-        strides: [1, 1],
-        pads: flippedPads(value, attributes),
-        dilations,
-        group: groups,
-      });
-    },
-  },
-};
+import type { OnnxBuilder, Value } from '../../graph/index.ts';
+import type { WeightGradAttributes } from '../conv.ts';
+import type { LoweringRule } from '../define.ts';
+import { reach, reshape, sliceAxes, transpose } from './nodes.ts';
 
 interface WeightGradShapes {
   n: number;
@@ -193,25 +137,6 @@ function shifted(b: OnnxBuilder, x: string, value: Value, attributes: WeightGrad
     }
   }
   return taps;
-}
-
-function reshape(b: OnnxBuilder, x: string, shape: readonly number[]): string {
-  return b.emit('Reshape', [x, b.integers(shape)]);
-}
-
-function transpose(b: OnnxBuilder, x: string, perm: readonly number[]): string {
-  return b.emit('Transpose', [x], { perm });
-}
-
-function sliceAxes(
-  b: OnnxBuilder,
-  x: string,
-  axes: readonly number[],
-  starts: readonly number[],
-  ends: readonly number[],
-  steps: readonly number[],
-): string {
-  return b.emit('Slice', [x, b.integers(starts), b.integers(ends), b.integers(axes), b.integers(steps)]);
 }
 
 /** A · Bᵀ in one kernel, without writing Bᵀ. */
