@@ -9,6 +9,7 @@ import { adamw, constant, oneCycle, type Rules, sgd } from '../optim/index.ts';
 import { createRuntime } from '../runtime/node/index.ts';
 import {
   type CheckpointStore,
+  evaluationStep,
   LossError,
   type Network,
   type Source,
@@ -16,6 +17,7 @@ import {
   type TrainingTask,
   train,
   trainingStep,
+  variablesOf,
 } from './index.ts';
 
 const width = 6;
@@ -55,7 +57,18 @@ function taskOf(changes: Partial<TrainingTask> = {}): TrainingTask {
   };
 }
 
-const runtime = () => createRuntime({ cache: null, threads: 1 });
+/** Nothing is timed: two runs of one test must not choose differently. */
+function runtime() {
+  const settings = new Map([...variablesOf(network).keys()].map((name) => [name, { rate: 1 }]));
+  const steps = [8, 44].flatMap((batchSize) => [
+    ...(['frozen', 'running'] as const).map((batchNorm) =>
+      trainingStep(network, { ...taskOf({ batchSize, batchNorm }), settings }),
+    ),
+    evaluationStep(network, batchSize, 'running'),
+  ]);
+  const choices = Object.assign({}, ...steps.map(({ outputs }) => defaultChoices(outputs)));
+  return createRuntime({ cache: null, threads: 1, choices });
+}
 
 /** A run until the end or until `stopAfter` steps of its own, with what it left. */
 async function run(task: TrainingTask, options: { resume?: CheckpointOf; stopAfter?: number } = {}) {
@@ -168,6 +181,23 @@ describe('what is trained', () => {
 });
 
 describe('chance', () => {
+  test('each epoch takes the examples in an order of its own, each of them once, and the seed decides it', async () => {
+    const orders: (readonly number[])[] = [];
+    const noted: Source = {
+      size: training.size,
+      batches: (request) => {
+        orders.push(request.order);
+        return training.batches(request);
+      },
+    };
+    for (const seed of [3, 3, 4]) await run(taskOf({ training: noted, epochs: 2, seed }));
+    const [a1, a2, b1, b2, c1] = orders;
+    expect([b1, b2]).toEqual([a1, a2]);
+    expect(a2).not.toEqual(a1);
+    expect(c1).not.toEqual(a1);
+    for (const order of orders) expect(order.toSorted((a, b) => a - b)).toEqual([...order.keys()]);
+  });
+
   test('one seed, one result, to the bit; another seed, another', async () => {
     const [first, second, other] = [await run(taskOf()), await run(taskOf()), await run(taskOf({ seed: 4 }))];
     expect(differing(first.store.last!.tensors, second.store.last!.tensors)).toEqual([]);
@@ -290,10 +320,4 @@ describe('errors', () => {
     );
     await expect(run(taskOf({ optimizer: sgd() }), { resume: store.last! })).rejects.toThrow('optimizer/');
   });
-});
-
-test('a step of the network has no lowering to choose, so that these tests time nothing', () => {
-  const settings = new Map([['head.weight', { rate: 1 }]]);
-  const { outputs } = trainingStep(network, { ...taskOf(), settings });
-  expect(defaultChoices(outputs)).toEqual({});
 });

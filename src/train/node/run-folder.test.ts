@@ -5,7 +5,7 @@ import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.
 import { runFolder, smallRun } from '../../../test/runs.ts';
 import { collect } from '../../../test/training.ts';
 import { UserError } from '../../base/errors.ts';
-import { readRun, resumeTraining, trainFolder } from './index.ts';
+import { RunFolder, readRun, resumeTraining, trainFolder } from './index.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -81,6 +81,14 @@ describe('resuming refuses', () => {
     );
     expect(readFileSync(join(out, 'run.json'), 'utf8')).toBe(before);
   });
+});
+
+test('a run that was killed knows its best epoch again from the checkpoint', async () => {
+  const out = damaged({});
+  const best = { loss: 0.5, accuracy: 0.75, epoch: 1 };
+  const folder = new RunFolder(out, { ...(await readRun(out)), best: null, status: 'running' }, {});
+  await folder.reopen({ epoch: 2, step: 0, lossSum: 0, correctSum: 0, best });
+  expect(await readRun(out)).toMatchObject({ best, status: 'running' });
 });
 
 describe('a new run refuses', () => {

@@ -2,11 +2,11 @@ import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
-import { expectSameRun, runFolder } from '../../../test/runs.ts';
+import { expectSameRun, runFolder, smallRun } from '../../../test/runs.ts';
 import { collect, differing } from '../../../test/training.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
 import type { TrainConfigInput } from '../config.ts';
-import { readRun, resumeTraining } from './index.ts';
+import { readRun, resumeTraining, trainFolder } from './index.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -47,6 +47,15 @@ test('feature extraction replaces the head, keeps the trunk and its batch norm, 
 
 test('features that do not fit into memory give the same run to the bit, in batches of another size than the trunk’s', async () => {
   expectSameRun(await transfer({ batchSize: 5 }), await transfer({ batchSize: 5, featureMemory: 1e-6 }));
+});
+
+test('what is frozen runs once: the pictures are not read again when training begins', async () => {
+  const own = await drawPictures(join(root, 'gone'), { classes: ['bar', 'ring'], perClass: 20 });
+  const out = fresh();
+  for await (const event of trainFolder(own, { ...smallRun, weights, epochs: 6 }, { out })) {
+    if (event.kind === 'start') rmSync(own, { recursive: true });
+  }
+  expectSameRun(whole, out);
 });
 
 test('interrupted and resumed, feature extraction ends like a run that was not', async () => {
