@@ -36,7 +36,7 @@ export function clusters(size: number, classes: number, width: number, part: str
       }
     },
   };
-  return held(source, [width], { batchSize: 8 });
+  return held(source, { dtype: 'f32', shape: [width] }, { batchSize: 8 });
 }
 
 export interface MemoryStore extends CheckpointStore {

@@ -65,11 +65,13 @@ export const trainConfigSchema = z.strictObject({
   seed: z.int().min(0).default(0).describe('decides initialisation, split, order, augmentation and dropout'),
   device: choice('--device', ['cpu']).default('cpu').describe('cpu'),
   threads: orDefault(z.int().min(1).max(256)).describe('threads of one operator; default: all cores'),
-  featureMemory: z
+  memory: z
     .number()
     .positive()
     .default(2048)
-    .describe('MiB of features to hold in memory; beyond it the trunk runs every epoch'),
+    .describe(
+      'MiB for what every epoch sees alike: features of a frozen trunk, validation pictures; the rest is made anew',
+    ),
   strict: z.boolean().default(false).describe('a picture that cannot be used is an error'),
 });
 

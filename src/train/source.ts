@@ -1,7 +1,7 @@
-import type { Shape, Tensor, TensorOf } from '../base/tensor.ts';
+import type { Tensor, TensorOf } from '../base/tensor.ts';
 import { sizeOf, tensor, zeros } from '../base/tensor.ts';
 import type { Program } from '../runtime/index.ts';
-import { feedNames } from './step.ts';
+import { feedNames, type Network } from './step.ts';
 
 /** What a step is fed: always a full batch. */
 export interface LabelledBatch {
@@ -48,10 +48,11 @@ export function throughTrunk(source: Source, trunk: Program, batchSize: number):
       for await (const batch of source.batches({ batchSize, order: kept, lastBatch: 'pad', epoch })) {
         const { features } = await trunk.run({ [feedNames.input]: batch.inputs });
         const count = Math.min(batchSize, kept.length - taken);
+        const type = { dtype: features!.dtype, shape: features!.shape.slice(1) };
         rows.push(...rowsOf(features!, batch.labels, count));
         taken += count;
-        while (rows.length >= wanted) yield assembled(rows.splice(0, wanted), wanted, features!.shape.slice(1));
-        if (taken === kept.length && rows.length > 0) yield assembled(rows, wanted, features!.shape.slice(1));
+        while (rows.length >= wanted) yield assembled(rows.splice(0, wanted), wanted, type);
+        if (taken === kept.length && rows.length > 0) yield assembled(rows, wanted, type);
       }
     },
   };
@@ -59,26 +60,29 @@ export function throughTrunk(source: Source, trunk: Program, batchSize: number):
 
 /** One example of a batch. */
 interface Row {
-  readonly features: Float32Array;
+  readonly elements: Elements;
   readonly label: bigint;
 }
+
+/** What inputs are made of: features, or the bytes of pictures. */
+type Elements = Float32Array | Uint8Array;
 
 function rowsOf({ data, shape }: Tensor, labels: TensorOf<'i64'>, count: number): Row[] {
   const width = sizeOf(shape.slice(1));
   return Array.from({ length: count }, (_, i) => ({
-    features: (data as Float32Array).subarray(i * width, (i + 1) * width),
+    elements: (data as Elements).subarray(i * width, (i + 1) * width),
     label: labels.data[i]!,
   }));
 }
 
 /** A batch of rows, filled up with the first of them at weight 0. */
-function assembled(rows: readonly Row[], batchSize: number, shape: Shape): LabelledBatch {
-  const inputs = zeros('f32', [batchSize, ...shape]);
+function assembled(rows: readonly Row[], batchSize: number, { dtype, shape }: Network['input']): LabelledBatch {
+  const inputs = zeros(dtype, [batchSize, ...shape]);
   const labels = zeros('i64', [batchSize]);
   const weights = zeros('f32', [batchSize]);
   for (let i = 0; i < batchSize; i++) {
-    const { features, label } = rows[i] ?? rows[0]!;
-    inputs.data.set(features, i * features.length);
+    const { elements, label } = rows[i] ?? rows[0]!;
+    (inputs.data as Elements).set(elements, i * elements.length);
     labels.data[i] = label;
     weights.data[i] = i < rows.length ? 1 : 0;
   }
@@ -91,16 +95,16 @@ function assembled(rows: readonly Row[], batchSize: number, shape: Shape): Label
  */
 export async function held(
   source: Source,
-  shape: Shape,
+  input: Network['input'],
   { batchSize, onProgress }: { batchSize: number; onProgress?: (done: number, total: number) => void },
 ): Promise<Source> {
-  const width = sizeOf(shape);
-  const table = tensor('f32', [source.size, ...shape], new Float32Array(source.size * width));
+  const width = sizeOf(input.shape);
+  const table = zeros(input.dtype, [source.size, ...input.shape]);
   const labels = zeros('i64', [source.size]);
   let filled = 0;
   for await (const batch of source.batches({ batchSize, order: inOrder(source.size), lastBatch: 'pad', epoch: 0 })) {
     const count = Math.min(batchSize, source.size - filled);
-    table.data.set((batch.inputs.data as Float32Array).subarray(0, count * width), filled * width);
+    (table.data as Elements).set((batch.inputs.data as Elements).subarray(0, count * width), filled * width);
     labels.data.set(batch.labels.data.subarray(0, count), filled);
     filled += count;
     onProgress?.(filled, source.size);
@@ -112,7 +116,7 @@ export async function held(
       const count = (lastBatch === 'drop' ? Math.floor : Math.ceil)(order.length / wanted);
       for (let b = 0; b < count; b++) {
         const chosen = order.slice(b * wanted, (b + 1) * wanted).map((index) => rows[index]!);
-        yield assembled(chosen, wanted, shape);
+        yield assembled(chosen, wanted, input);
       }
     },
   };

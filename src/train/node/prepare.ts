@@ -23,7 +23,7 @@ import type { Run } from './run-folder.ts';
 
 /** What is done before the first step, with how far it is. */
 export interface Preparation {
-  readonly stage: 'checking pictures' | 'timing kernels' | 'extracting features';
+  readonly stage: 'checking pictures' | 'timing kernels' | 'extracting features' | 'decoding validation pictures';
   readonly done: number;
   readonly total: number;
 }

@@ -46,7 +46,7 @@ test('feature extraction replaces the head, keeps the trunk and its batch norm, 
 });
 
 test('features that do not fit into memory give the same run to the bit, in batches of another size than the trunk’s', async () => {
-  expectSameRun(await transfer({ batchSize: 5 }), await transfer({ batchSize: 5, featureMemory: 1e-6 }));
+  expectSameRun(await transfer({ batchSize: 5 }), await transfer({ batchSize: 5, memory: 1e-6 }));
 });
 
 test('what is frozen runs once: the pictures are not read again when training begins', async () => {
