@@ -1,95 +1,10 @@
-import { beforeAll, describe, expect, test } from 'vitest';
-import { defaultChoices, gaussian, numbers } from '../../test/run.ts';
-import { clusters, collect, differing, memoryStore } from '../../test/training.ts';
-import { randomStream } from '../base/random.ts';
+import { describe, expect, test } from 'vitest';
+import { gaussian, numbers } from '../../test/run.ts';
+import { classes, run, taskOf, training, width } from '../../test/toy-run.ts';
+import { clusters, differing } from '../../test/training.ts';
 import { f32, type Tensors } from '../base/tensor.ts';
-import { batchNorm, dropout, linear } from '../nn/index.ts';
-import { relu } from '../ops/index.ts';
 import { adamw, constant, oneCycle, type Rules, sgd } from '../optim/index.ts';
-import { createRuntime } from '../runtime/node/index.ts';
-import {
-  type CheckpointStore,
-  evaluationStep,
-  LossError,
-  type Network,
-  type Source,
-  type TrainEvent,
-  type TrainingTask,
-  train,
-  trainingStep,
-  variablesOf,
-} from './index.ts';
-
-const width = 6;
-const classes = 3;
-
-/** Two layers with all that has state or chance in training: batch norm and dropout. */
-const network: Network = {
-  input: { dtype: 'f32', shape: [width] },
-  forward(s, x) {
-    const hidden = relu(batchNorm(s.at('bn'), linear(s.at('body'), x, { features: 8 })));
-    return linear(s.at('head'), dropout(s.at('drop'), hidden, 0.4), { features: classes });
-  },
-};
-
-let training: Source;
-let validation: Source;
-beforeAll(async () => {
-  training = await clusters(44, classes, width, 'training');
-  validation = await clusters(21, classes, width, 'validation');
-});
-
-function taskOf(changes: Partial<TrainingTask> = {}): TrainingTask {
-  return {
-    network,
-    training,
-    validation,
-    pretrained: {},
-    rules: [[/.*/, { rate: 1 }]],
-    optimizer: adamw(),
-    schedule: (steps) => oneCycle({ maximum: 0.05, steps }),
-    loss: { labelSmoothing: 0.1 },
-    batchNorm: 'running',
-    epochs: 6,
-    batchSize: 8,
-    seed: 3,
-    ...changes,
-  };
-}
-
-/** Nothing is timed: two runs of one test must not choose differently. */
-function runtime() {
-  const settings = new Map([...variablesOf(network).keys()].map((name) => [name, { rate: 1 }]));
-  const steps = [8, 44].flatMap((batchSize) => [
-    ...(['frozen', 'running'] as const).map((batchNorm) =>
-      trainingStep(network, { ...taskOf({ batchSize, batchNorm }), settings }),
-    ),
-    evaluationStep(network, batchSize, 'running'),
-  ]);
-  const choices = Object.assign({}, ...steps.map(({ outputs }) => defaultChoices(outputs)));
-  return createRuntime({ cache: null, threads: 1, choices });
-}
-
-/** A run until the end or until `stopAfter` steps of its own, with what it left. */
-async function run(task: TrainingTask, options: { resume?: CheckpointOf; stopAfter?: number } = {}) {
-  const store = memoryStore();
-  const controller = new AbortController();
-  const { resume, stopAfter = Number.POSITIVE_INFINITY } = options;
-  const events: TrainEvent[] = [];
-  let steps = 0;
-  for await (const event of train(task, {
-    runtime: runtime(),
-    store,
-    signal: controller.signal,
-    ...(resume && { resume }),
-  })) {
-    events.push(event);
-    if (event.kind === 'step' && ++steps >= stopAfter) controller.abort();
-  }
-  return { store, events };
-}
-
-type CheckpointOf = NonNullable<ReturnType<typeof memoryStore>['last']>;
+import type { EvaluationEvent, Source } from './index.ts';
 
 describe('events', () => {
   test('come in order: a start, for each epoch its steps and its evaluation, an end with the best epoch', async () => {
@@ -128,6 +43,37 @@ describe('events', () => {
     expect(evaluations.filter(({ isBest }) => isBest).at(-1)!.epoch).toBe(end.best.epoch);
     expect(store.best!.epoch).toBe(end.best.epoch);
   });
+});
+
+test('the optimizer’s steps are counted through all epochs, and on after a resume', async () => {
+  const steps: number[] = [];
+  const optimizer = {
+    ...adamw(),
+    scalars: (step: number) => {
+      steps.push(step);
+      return adamw().scalars(step);
+    },
+  };
+  const { store } = await run(taskOf({ optimizer, epochs: 3 }), { stopAfter: 7 });
+  expect(steps.slice(-7)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  await run(taskOf({ optimizer, epochs: 3 }), { resume: store.last! });
+  expect(steps.slice(-8)).toEqual([8, 9, 10, 11, 12, 13, 14, 15]);
+});
+
+test('at a tie in accuracy the epoch with the lower loss is the best', async () => {
+  const { events, store } = await run(taskOf({ epochs: 16, schedule: () => constant(0.1) }));
+  let best: EvaluationEvent | undefined;
+  let worseTies = 0;
+  for (const event of events) {
+    if (event.kind !== 'evaluation') continue;
+    const tie = best && event.accuracy === best.accuracy;
+    const better = !best || event.accuracy > best.accuracy || (tie && event.loss < best.loss);
+    expect(event.isBest, `epoch ${event.epoch}`).toBe(better);
+    if (tie && !better) worseTies++;
+    if (better) best = event;
+  }
+  expect(worseTies).toBeGreaterThan(0);
+  expect(store.best!.epoch).toBe(best!.epoch);
 });
 
 describe('what is trained', () => {
@@ -215,109 +161,5 @@ describe('chance', () => {
     const { events } = await run(taskOf({ ...constantTask, training: repeated }));
     const losses = events.flatMap((event) => (event.kind === 'step' ? [event.loss] : []));
     expect(new Set(losses).size).toBe(6);
-  });
-});
-
-describe('interruption', () => {
-  const stream = randomStream(7, 'interruptions');
-
-  test.each([1, 5, 10, ...Array.from({ length: 4 }, () => 1 + stream.integer(28))])(
-    'after step %i and resumed, a run ends bit for bit like one that was not interrupted',
-    async (stopAfter) => {
-      const whole = await run(taskOf());
-      const cut = await run(taskOf(), { stopAfter });
-      expect(cut.events.at(-1)).toMatchObject({ kind: 'interrupted' });
-      const rest = await run(taskOf(), { resume: cut.store.last! });
-      expect(rest.events[0]).toMatchObject({ kind: 'start', resumedAt: stopAfter });
-      expect(differing(whole.store.last!.tensors, rest.store.last!.tensors)).toEqual([]);
-      expect(rest.store.last!.phase).toEqual(whole.store.last!.phase);
-      const best = rest.store.best ?? cut.store.best;
-      expect(differing(whole.store.best!.tensors, best!.tensors)).toEqual([]);
-      const logged = [...cut.store.log, ...rest.store.log].map(({ seconds: _, ...event }) => event);
-      expect(logged).toEqual(whole.store.log.map(({ seconds: _, ...event }) => event));
-    },
-  );
-
-  test('two interruptions, one of them at the end of an epoch', async () => {
-    const whole = await run(taskOf());
-    const first = await run(taskOf(), { stopAfter: 5 });
-    expect(first.events.at(-1)).toEqual({ kind: 'interrupted', epoch: 1, step: 5 });
-    const second = await run(taskOf(), { resume: first.store.last!, stopAfter: 8 });
-    expect(second.events.at(-1)).toEqual({ kind: 'interrupted', epoch: 3, step: 3 });
-    const third = await run(taskOf(), { resume: second.store.last! });
-    expect(differing(whole.store.last!.tensors, third.store.last!.tensors)).toEqual([]);
-    expect(differing(whole.store.best!.tensors, (third.store.best ?? second.store.best)!.tensors)).toEqual([]);
-  });
-
-  test('in the middle of an evaluation, too', async () => {
-    const controller = new AbortController();
-    let looks = 0;
-    const nosy: Source = {
-      size: validation.size,
-      async *batches(request) {
-        for await (const batch of validation.batches(request)) {
-          if (++looks === 5) controller.abort(); // 3 batches an evaluation
-          yield batch;
-        }
-      },
-    };
-    const store = memoryStore();
-    const events = await collect(
-      train(taskOf({ validation: nosy }), { runtime: runtime(), store, signal: controller.signal }),
-    );
-    expect(events.at(-1)).toEqual({ kind: 'interrupted', epoch: 2, step: 5 });
-    const [whole, rest] = [await run(taskOf()), await run(taskOf(), { resume: store.last! })];
-    expect(differing(whole.store.last!.tensors, rest.store.last!.tensors)).toEqual([]);
-  });
-
-  test('a reader that stops reading leaves the best and the last checkpoint, however seldom they are written', async () => {
-    // A slow store: after the first checkpoint none is due for a long time.
-    const memory = memoryStore();
-    let saves = 0;
-    const store: CheckpointStore = {
-      ...memory,
-      saveLast: async (tensors, phase) => {
-        await memory.saveLast(tensors, phase);
-        if (++saves === 1) await new Promise((resolve) => setTimeout(resolve, 300));
-      },
-    };
-    for await (const event of train(taskOf(), { runtime: runtime(), store })) {
-      if (event.kind === 'evaluation' && event.epoch === 3) break;
-    }
-    expect(memory.last!.phase).toMatchObject({ epoch: 3, step: 0 });
-    expect(memory.best!.epoch).toBe(memory.last!.phase.best!.epoch);
-    const [whole, rest] = [await run(taskOf()), await run(taskOf(), { resume: memory.last! })];
-    expect(differing(whole.store.last!.tensors, rest.store.last!.tensors)).toEqual([]);
-  });
-});
-
-describe('errors', () => {
-  test('a loss that is no number ends the run; the checkpoint before it stands', async () => {
-    const store = memoryStore();
-    const task = taskOf({ optimizer: sgd(), schedule: () => (step) => (step < 7 ? 0.01 : 1e30) });
-    const failure = await collect(train(task, { runtime: runtime(), store })).catch((error: Error) => error);
-    expect(failure).toBeInstanceOf(LossError);
-    expect((failure as Error).message).toMatch(
-      /^train: the loss became (NaN|-?Infinity) in step \d of epoch [23], at learning rate 1\.00e\+30\. Try a tenth/,
-    );
-    expect(store.last!.phase.epoch * 5 + store.last!.phase.step).toBeGreaterThanOrEqual(1);
-    expect(numbers(store.best!.tensors['head.weight']).every(Number.isFinite)).toBe(true);
-    expect(store.best!.epoch).toBe(1);
-  });
-
-  test('a loss that is no number in the evaluation is the same error', async () => {
-    const all = taskOf({ batchSize: 64, epochs: 1, optimizer: sgd(), schedule: () => constant(1e38) });
-    await expect(run(all)).rejects.toThrow(/the loss became (NaN|Infinity) in the validation after epoch 1/);
-  });
-
-  test('a checkpoint of another network is refused by name and shape', async () => {
-    const { store } = await run(taskOf({ epochs: 1 }));
-    const { 'head.bias': _, ...without } = store.last!.tensors;
-    const resume = (tensors: Tensors) => run(taskOf(), { resume: { tensors, phase: store.last!.phase } });
-    await expect(resume(without)).rejects.toThrow('head.bias is absent in it, f32[3] in the run');
-    await expect(resume({ ...without, 'head.bias': f32([2], [0, 0]) })).rejects.toThrow(
-      'head.bias is f32[2] in it, f32[3] in the run',
-    );
-    await expect(run(taskOf({ optimizer: sgd() }), { resume: store.last! })).rejects.toThrow('optimizer/');
   });
 });
