@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { env } from 'onnxruntime-node';
 import { classifierComparison } from './classifier.ts';
@@ -20,14 +20,17 @@ const { values: options, positionals } = parseArgs({
   options: {
     python: { type: 'string', default: 'python3' },
     blocks: { type: 'string', default: '7' },
+    repetitions: { type: 'string' },
     threads: { type: 'string', default: String(availableParallelism()) },
   },
 });
 
 async function compare(comparison: Comparison): Promise<void> {
   const threads = Number(options.threads);
+  const load = loadavg()[0]!;
   const { script, options: peerOptions } = comparison.peer;
   console.log(`\n${comparison.name}: ${comparison.work}, ${threads} threads`);
+  if (load > 1) console.log(`  The machine is busy (load ${load.toFixed(1)}): repeat this when it is not.`);
   const ours = await comparison.ours(threads);
   let peer: Contender | undefined;
   try {
@@ -36,7 +39,7 @@ async function compare(comparison: Comparison): Promise<void> {
     console.log(`  ${howToGetThePeer} (${(error as Error).message})`);
   }
   const times = await interleave(ours, peer, {
-    repetitions: comparison.repetitions,
+    repetitions: Number(options.repetitions ?? comparison.repetitions),
     blocks: Number(options.blocks),
   });
   await ours.close();
@@ -52,7 +55,7 @@ async function compare(comparison: Comparison): Promise<void> {
     const range = `${Math.min(...summary.ratios).toFixed(2)} to ${Math.max(...summary.ratios).toFixed(2)}`;
     console.log(`  Graft / PyTorch ${summary.ratio.toFixed(2)} (pairs of blocks: ${range})`);
   }
-  save(comparison, { threads, versions: { ...ours.versions, ...peer?.versions }, summary, milliseconds: times });
+  save(comparison, { threads, load, versions: { ...ours.versions, ...peer?.versions }, summary, milliseconds: times });
 }
 
 function save(comparison: Comparison, result: object): void {
@@ -73,7 +76,7 @@ const wanted = positionals.includes('all')
     });
 
 if (wanted.length === 0) {
-  console.log('npm run bench -- NAME… [--python PATH] [--blocks 7] [--threads N]\n');
+  console.log('npm run bench -- NAME… [--python PATH] [--blocks 7] [--repetitions N] [--threads N]\n');
   for (const { name, work } of [...comparisons, { name: 'all', work: 'every one of these' }]) {
     console.log(`  ${name.padEnd(18)} ${work}`);
   }
