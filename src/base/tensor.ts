@@ -11,6 +11,12 @@ export interface DTypeArrays {
 export type DType = keyof DTypeArrays;
 export type Shape = readonly number[];
 
+/** The type of a value or a tensor: element type and shape. */
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
 /** Numbers in row-major order. The symbolic counterpart is `Value` in `graph/`. */
 export type Tensor = {
   [D in DType]: { readonly dtype: D; readonly shape: Shape; readonly data: DTypeArrays[D] };
@@ -63,6 +69,6 @@ export function i64(shape: Shape, values: ArrayLike<number>): TensorOf<'i64'> {
 }
 
 /** `f32[8,64,56,56]`, as every message and every printed graph writes a type. */
-export function formatType(type: { dtype: DType; shape: Shape }): string {
+export function formatType(type: TensorType): string {
   return `${type.dtype}[${type.shape.join(',')}]`;
 }

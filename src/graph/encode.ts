@@ -1,5 +1,5 @@
-import { type Features, type Lowering, OnnxBuilder } from './onnx.ts';
-import { constantTensor, inputName, reachable, type TensorType, typeOf, type Value } from './value.ts';
+import { type Features, OnnxBuilder } from './onnx.ts';
+import { constantTensor, inputName, type Lowering, reachable, type TensorType, typeOf, type Value } from './value.ts';
 
 /** A graph as ONNX bytes, with what must be fed and what comes out. */
 export interface EncodedGraph {

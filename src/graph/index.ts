@@ -2,7 +2,6 @@ export { applicableLowerings, type ChooseLowering, type EncodedGraph, encode } f
 export type {
   Feature,
   Features,
-  Lowering,
   OnnxAttribute,
   OnnxBuilder,
   OnnxNode,
@@ -16,6 +15,7 @@ export {
   constantTensor,
   input,
   inputName,
+  type Lowering,
   makeValue,
   type Primitive,
   reachable,

@@ -1,6 +1,5 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { type DType, type Tensor, tensor } from '../base/tensor.ts';
-import type { TensorType, Value } from './value.ts';
+import { type DType, type Tensor, type TensorType, tensor } from '../base/tensor.ts';
 
 /**
  * Kernels that only some builds of ORT have, or have in one form: blocked convolutions (`com.microsoft.nchwc`) with 8 or
@@ -8,16 +7,6 @@ import type { TensorType, Value } from './value.ts';
  */
 export type Feature = 'nchwc8' | 'nchwc16' | 'fusedConvSum';
 export type Features = ReadonlySet<Feature>;
-
-/** One way to write a primitive as ONNX nodes. */
-export interface Lowering {
-  /** What the device must have, beyond what every build of ORT has. Absent: nothing. */
-  readonly requires?: Feature;
-  /** Whether this form can express the value. Absent: always. */
-  applies?(value: Value): boolean;
-  /** Adds the nodes and returns the name of the output. `inputs` are the names of the value's inputs. */
-  lower(builder: OnnxBuilder, inputs: readonly string[], value: Value): string;
-}
 
 /** An integer, a list of integers, a string, or a float (wrapped, because 1 and 1.0 are the same number here). */
 export type OnnxAttribute = number | readonly number[] | string | { readonly float: number };

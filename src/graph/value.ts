@@ -1,11 +1,7 @@
-import { type DType, formatType, type Shape, type Tensor } from '../base/tensor.ts';
-import type { Lowering } from './onnx.ts';
+import { type DType, formatType, type Shape, type Tensor, type TensorType } from '../base/tensor.ts';
+import type { Feature, OnnxBuilder } from './onnx.ts';
 
-/** The static type of a value: element type and shape, both known when the graph is built. */
-export interface TensorType {
-  readonly dtype: DType;
-  readonly shape: Shape;
-}
+export type { TensorType };
 
 export type Attribute = number | string | boolean | null | readonly number[] | Tensor;
 export type Attributes = Readonly<Record<string, Attribute>>;
@@ -32,6 +28,16 @@ export interface Primitive {
   vjp(dy: Value, inputs: readonly Value[], y: Value): readonly (Value | null)[];
   /** The ways to write this as ONNX nodes, by name. The first that applies is the default. */
   readonly lowerings: Readonly<Record<string, Lowering>>;
+}
+
+/** One way to write a primitive as ONNX nodes. */
+export interface Lowering {
+  /** What the device must have, beyond what every build of ORT has. Absent: nothing. */
+  readonly requires?: Feature;
+  /** Whether this form can express the value. Absent: always. */
+  applies?(value: Value): boolean;
+  /** Adds the nodes and returns the name of the output. `inputs` are the names of the value's inputs. */
+  lower(builder: OnnxBuilder, inputs: readonly string[], value: Value): string;
 }
 
 /** A new node; its type is inferred, so an ill-typed graph cannot be built. */

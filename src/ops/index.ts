@@ -1,5 +1,6 @@
 export { batchNormalise, channelCombine, channelMoments, channelSum, channelwise } from './channels.ts';
 export * from './conv.ts';
+export { type ConvGeometry, convOutputSize } from './conv-geometry.ts';
 export { type Operand, primitives } from './define.ts';
 export * from './elementwise.ts';
 export { gather, scatterAdd } from './gather.ts';

@@ -1,7 +1,7 @@
 import { ShapeError } from '../base/errors.ts';
 import { f32, sizeOf } from '../base/tensor.ts';
 import { constant, typeOf, type Value } from '../graph/index.ts';
-import { convOutputSize } from './conv.ts';
+import { convOutputSize } from './conv-geometry.ts';
 import { defineOp, expectRank } from './define.ts';
 import { mul } from './elementwise.ts';
 import { scatterAdd } from './gather.ts';

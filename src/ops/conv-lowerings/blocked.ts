@@ -1,5 +1,5 @@
 import { constantTensor, type OnnxBuilder, type Value } from '../../graph/index.ts';
-import type { ConvGeometry, InputGradAttributes } from '../conv.ts';
+import type { ConvGeometry, InputGradAttributes } from '../conv-geometry.ts';
 import type { LoweringRule } from '../define.ts';
 import { flippedPads, reshape, transpose } from './nodes.ts';
 

@@ -1,4 +1,4 @@
-import type { ConvGeometry } from '../conv.ts';
+import type { ConvGeometry } from '../conv-geometry.ts';
 import { type LoweringRule, onnx } from '../define.ts';
 import { blockedForward } from './blocked.ts';
 

@@ -1,4 +1,4 @@
-import type { InputGradAttributes } from '../conv.ts';
+import type { InputGradAttributes } from '../conv-geometry.ts';
 import type { LoweringRule } from '../define.ts';
 import { blockedInputGrad } from './blocked.ts';
 import { flippedPads, reach, reshape, sliceAxes, transpose } from './nodes.ts';

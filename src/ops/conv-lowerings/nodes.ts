@@ -1,5 +1,5 @@
 import type { OnnxBuilder, Value } from '../../graph/index.ts';
-import type { InputGradAttributes } from '../conv.ts';
+import type { InputGradAttributes } from '../conv-geometry.ts';
 
 /** kernel reach minus 1: how far a dilated kernel extends beyond its first tap. */
 export const reach = (kernel: number, dilation: number) => dilation * (kernel - 1);

@@ -1,5 +1,5 @@
 import type { OnnxBuilder, Value } from '../../graph/index.ts';
-import type { WeightGradAttributes } from '../conv.ts';
+import type { WeightGradAttributes } from '../conv-geometry.ts';
 import type { LoweringRule } from '../define.ts';
 import { reach, reshape, sliceAxes, transpose } from './nodes.ts';
 
