@@ -86,3 +86,8 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
     .map((row) => line(row).trimEnd())
     .join('\n');
 }
+
+/** `1 epoch`, `2 epochs`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

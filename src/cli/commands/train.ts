@@ -15,7 +15,7 @@ import {
 import { defineCommand } from '../command.ts';
 import { kebabCase } from '../flags.ts';
 import { onInterrupt } from '../interrupt.ts';
-import { formatSeconds, percent, type Terminal } from '../terminal.ts';
+import { formatSeconds, percent, plural, type Terminal } from '../terminal.ts';
 
 const trainOptions = z.strictObject({
   out: z.string().nullable().default(null).describe('the run folder to write; default: runs/<model>-<time>'),
@@ -148,8 +148,8 @@ function header({ out, run, folder }: ReadyEvent, terminal: Terminal): void {
     `run        ${out}`,
     `model      ${config.model}, ${number(parameters.trained)} of ${number(parameters.total)} parameters trained, batch norm ${batchNorm}`,
     `weights    ${config.weights ?? 'none: from scratch'}`,
-    `pictures   ${dataset.train} to train, ${dataset.validation} to validate, ${run.classes.length} classes, ${preprocessing.crop} px${dataset.leftOut.length > 0 ? `, ${dataset.leftOut.length} problems` : ''}`,
-    `training   ${config.strategy}, ${config.epochs} epochs of batches of ${config.batchSize}, ${config.optimizer} at ${config.learningRate} (${config.schedule}), seed ${config.seed}`,
+    `pictures   ${dataset.train} to train, ${dataset.validation} to validate, ${run.classes.length} classes, ${preprocessing.crop} px${dataset.leftOut.length > 0 ? `, ${plural(dataset.leftOut.length, 'problem')}` : ''}`,
+    `training   ${config.strategy}, epochs: ${config.epochs}, batches of ${config.batchSize}, ${config.optimizer} at ${config.learningRate} (${config.schedule}), seed ${config.seed}`,
   ];
   for (const line of lines) terminal.note(line);
 }
