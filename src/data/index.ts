@@ -12,4 +12,4 @@ export { createPicturePool, type PicturePool } from './picture-pool.ts';
 export type { PictureFacts, ViewRequest } from './picture-worker.ts';
 export { formatProblems, PictureError, type PictureProblem, type Problem, type ProblemKind } from './problem.ts';
 export { type Box, type ResizeTarget, type RgbImage, resize } from './resize.ts';
-export { evaluationView, type Preprocessing, type TrainingCrop, trainingView, type View } from './transform.ts';
+export { evaluationView, type Framing, type TrainingCrop, trainingView, type View } from './transform.ts';

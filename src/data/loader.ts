@@ -1,6 +1,6 @@
 import type { PicturePool } from './picture-pool.ts';
 import type { ViewRequest } from './picture-worker.ts';
-import type { Preprocessing, TrainingCrop } from './transform.ts';
+import type { Framing, TrainingCrop } from './transform.ts';
 
 /** Pictures as a model takes them in; n is always the batch size. */
 export interface Batch {
@@ -19,7 +19,7 @@ export interface BatchOptions {
   /** The side of the square pictures, in pixels. */
   readonly size: number;
   readonly view:
-    | { readonly kind: 'evaluation'; readonly preprocessing: Pick<Preprocessing, 'resize' | 'crop'> }
+    | { readonly kind: 'evaluation'; readonly preprocessing: Framing }
     | { readonly kind: 'training'; readonly seed: number; readonly epoch: number; readonly crop?: TrainingCrop };
   /** Which pictures, in which order: positions in `pictures`. */
   readonly order: readonly number[];

@@ -6,7 +6,7 @@ import { randomStream } from '../base/random.ts';
 import { decodePicture, readPictureFile } from './decode.ts';
 import { PictureError, type PictureProblem } from './problem.ts';
 import { type RgbImage, resize } from './resize.ts';
-import { evaluationView, type Preprocessing, type TrainingCrop, trainingView, type View } from './transform.ts';
+import { evaluationView, type Framing, type TrainingCrop, trainingView, type View } from './transform.ts';
 
 /** What is known of a picture that was read and decoded once. */
 export interface PictureFacts {
@@ -19,7 +19,7 @@ export interface PictureFacts {
 
 /** Which part of a picture is wanted. The training crop is a function of (seed, epoch, index) alone. */
 export type ViewRequest =
-  | { readonly kind: 'evaluation'; readonly preprocessing: Pick<Preprocessing, 'resize' | 'crop'> }
+  | { readonly kind: 'evaluation'; readonly preprocessing: Framing }
   | {
       readonly kind: 'training';
       readonly seed: number;

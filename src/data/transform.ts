@@ -1,16 +1,12 @@
 import type { RandomStream } from '../base/random.ts';
 import type { Box } from './resize.ts';
 
-/** How a model wants to see a picture; part of the model and saved with it. */
-export interface Preprocessing {
+/** How a model wants to see a picture, as far as geometry goes: the rest of its preprocessing happens in the graph. */
+export interface Framing {
   /** The length of the shorter side after the resize, in pixels. */
   readonly resize: number;
   /** The side of the square that is cut from the centre, in pixels. */
   readonly crop: number;
-  /** Subtracted from a channel that was scaled to [0, 1]: red, green, blue. Applied inside the graph. */
-  readonly mean: readonly [number, number, number];
-  /** The divisor after that. */
-  readonly std: readonly [number, number, number];
 }
 
 /** How the crops of training are drawn; the defaults are those of torchvision's RandomResizedCrop and RandomHorizontalFlip. */
@@ -40,8 +36,8 @@ interface Size {
  * Where the resized picture is smaller than the crop, the box reaches beyond the picture and `resize` makes that part black,
  * as `CenterCrop` pads.
  */
-export function evaluationView(source: Size, preprocessing: Pick<Preprocessing, 'resize' | 'crop'>): View {
-  const { resize, crop } = preprocessing;
+export function evaluationView(source: Size, framing: Framing): View {
+  const { resize, crop } = framing;
   const shorter = Math.min(source.width, source.height);
   // The longer side is cut to a whole pixel, so that the two axes differ slightly in scale.
   const resized = (side: number) => Math.trunc((resize * side) / shorter);
