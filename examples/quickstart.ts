@@ -54,7 +54,19 @@ console.log(`Writing 20 + 100 pictures of each digit to ${digits}`);
 await writeDigits();
 const budget = ['--model', 'conv4', '--epochs', '12', '--flip', '0', '--min-crop-scale', '0.7'];
 const [grafted, scratch] = [join(folder, 'grafted'), join(folder, 'scratch')];
-run('train', digits, ...budget, '--weights', backbone, '--strategy', 'full', '--learning-rate', '0.05', '--out', grafted);
+run(
+  'train',
+  digits,
+  ...budget,
+  '--weights',
+  backbone,
+  '--strategy',
+  'full',
+  '--learning-rate',
+  '0.05',
+  '--out',
+  grafted,
+);
 run('train', digits, ...budget, '--strategy', 'scratch', '--learning-rate', '0.003', '--out', scratch);
 run('predict', grafted, ...[3, 5, 8].map((digit) => join(digits, 'val', `${digit}`, '0042.png')), '--top', '2');
 
