@@ -63,7 +63,7 @@ run(
   '--strategy',
   'full',
   '--learning-rate',
-  '0.05',
+  '0.02',
   '--out',
   grafted,
 );
