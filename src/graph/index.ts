@@ -6,6 +6,7 @@ export type {
   OnnxBuilder,
   OnnxNode,
 } from './onnx.ts';
+export { dataType } from './onnx.ts';
 export { print } from './print.ts';
 export { typecheck } from './typecheck.ts';
 export {

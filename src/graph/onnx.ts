@@ -22,7 +22,7 @@ const irVersion = 8;
 const domains: Readonly<Record<string, number>> = { '': opset, 'com.microsoft': 1, 'com.microsoft.nchwc': 1 };
 
 /** `TensorProto.DataType` of onnx.proto. */
-const dataType: { readonly [D in DType]: number } = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9, f64: 11 };
+export const dataType: { readonly [D in DType]: number } = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9, f64: 11 };
 /** `AttributeProto.AttributeType` of onnx.proto. */
 const attributeType = { float: 1, int: 2, string: 3, ints: 7 };
 

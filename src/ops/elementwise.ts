@@ -1,6 +1,6 @@
 import { ShapeError } from '../base/errors.ts';
 import { type DType, zeros } from '../base/tensor.ts';
-import { constant, type TensorType, typeOf, type Value } from '../graph/index.ts';
+import { constant, dataType, type TensorType, typeOf, type Value } from '../graph/index.ts';
 import { broadcastShapes, defineOp, expectDType, type LoweringRule, type Operand, onnx, toValue } from './define.ts';
 import { beforeBroadcast, broadcastTo } from './shape.ts';
 
@@ -151,12 +151,10 @@ export function where(condition: Value, a: Operand, b: Operand): Value {
   return whereOp([condition, toValue(a), toValue(b)], {});
 }
 
-const onnxType: { readonly [D in DType]: number } = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9, f64: 11 };
-
 const castOp = defineOp<{ to: DType }>('Cast', {
   infer: ([x], { to }) => ({ dtype: to, shape: x!.shape }),
   vjp: (dy, [x]) => [floats.includes(x!.dtype) ? cast(dy, x!.dtype) : null],
-  lowerings: { onnx: onnx('Cast', ({ to }) => ({ to: onnxType[to] })) },
+  lowerings: { onnx: onnx('Cast', ({ to }) => ({ to: dataType[to] })) },
 });
 
 /** The same numbers as another type; differentiable between float types. */

@@ -1,4 +1,4 @@
-import { sizeOf, type Tensor, type Tensors, tensor, zeros } from '../base/tensor.ts';
+import { type Tensor, type Tensors, tensor, zeros } from '../base/tensor.ts';
 import type { Program } from './program.ts';
 
 /**
@@ -43,9 +43,4 @@ export class State {
 /** The same numbers in memory of their own. */
 export function copy(value: Tensor): Tensor {
   return tensor(value.dtype, value.shape, value.data.slice());
-}
-
-/** Bytes of a set of tensors. */
-export function byteLength(tensors: Tensors): number {
-  return Object.values(tensors).reduce((sum, t) => sum + sizeOf(t.shape) * t.data.BYTES_PER_ELEMENT, 0);
 }

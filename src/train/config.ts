@@ -11,7 +11,7 @@ import {
   type Schedule,
   stepDecay,
 } from '../optim/index.ts';
-import { strategyNames } from './strategy.ts';
+import { strategies, strategyNames } from './strategy.ts';
 
 /** A name from a table, with a message that says what is in it, and which one was probably meant. */
 export function choice<T extends string>(flag: string, names: readonly T[]) {
@@ -21,6 +21,7 @@ export function choice<T extends string>(flag: string, names: readonly T[]) {
 }
 
 const scheduleNames = ['constant', 'step', 'one-cycle'] as const;
+const strategyTexts = Object.entries(strategies).map(([name, { description }]) => `${name}: ${description}`);
 const optimizerNames = Object.keys(optimizers) as OptimizerName[];
 const orDefault = <S extends z.ZodType>(schema: S) => schema.nullable().default(null);
 
@@ -34,7 +35,7 @@ export const trainConfigSchema = z.strictObject({
     'safetensors file with pretrained weights; without it training starts from scratch',
   ),
   strategy: orDefault(choice('--strategy', strategyNames)).describe(
-    `${strategyNames.join(' | ')}; default: feature-extraction with --weights, else scratch`,
+    `${strategyTexts.join('; ')}. Default: feature-extraction with --weights, else scratch`,
   ),
   epochs: orDefault(z.int().min(1)).describe(
     'passes over the training pictures; default: 30 for feature-extraction, else 12',

@@ -19,7 +19,7 @@ export interface Strategy {
 
 export const strategies = {
   'feature-extraction': {
-    description: 'the trunk is frozen and runs once per picture; only the new head is trained',
+    description: 'the trunk is frozen and runs once per picture, and only the new head is trained',
     rules: (model) => [
       [under(model.headPath), { rate: 1 }],
       [/.*/, null],
