@@ -1,5 +1,6 @@
 export { expectChoice, unknownChoice } from './choice.ts';
 export { ShapeError, UsageError, UserError } from './errors.ts';
+export { fromBrainFloat, fromHalf } from './half.ts';
 export { type RandomStream, randomStream } from './random.ts';
 export * from './tensor.ts';
 export { version } from './version.ts';

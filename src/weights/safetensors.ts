@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
+import { fromBrainFloat, fromHalf } from '../base/half.ts';
 import { bytesPerElement, type DType, type Shape, sizeOf, type Tensor, type Tensors, tensor } from '../base/tensor.ts';
 
 /** What a safetensors file holds. Both records have no prototype, so that any name is an ordinary name. */
@@ -255,29 +256,6 @@ function decode({ name, dtype, shape, begin, end }: Entry, data: Bytes): Tensor 
 
 function words(bytes: Bytes): Uint16Array {
   return new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
-}
-
-/** bfloat16 is the upper half of a float32. */
-function fromBrainFloat(values: Uint16Array): Float32Array {
-  const bits = new Uint32Array(values.length);
-  for (let i = 0; i < bits.length; i++) bits[i] = values[i]! << 16;
-  return new Float32Array(bits.buffer);
-}
-
-/** IEEE 754 binary16: 1 bit sign, 5 bits exponent (bias 15), 10 bits fraction. */
-function fromHalf(values: Uint16Array): Float32Array {
-  const floats = new Float32Array(values.length);
-  for (let i = 0; i < floats.length; i++) floats[i] = halfToNumber(values[i]!);
-  return floats;
-}
-
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
 /** A name out of a file, safe and short enough to print. */
