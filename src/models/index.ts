@@ -1,9 +1,12 @@
 export { conv4 } from './conv4.ts';
+export { parseHead, withHead } from './head.ts';
 export {
   type Architecture,
+  type AuxiliaryHead,
   applyModel,
+  auxiliaryLogits,
+  headPattern,
   imageNetPreprocessing,
-  isHead,
   type Model,
   type Preprocessing,
 } from './model.ts';

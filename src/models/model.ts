@@ -1,5 +1,5 @@
 import type { Value } from '../graph/index.ts';
-import { globalAveragePool, type Scope } from '../nn/index.ts';
+import { globalAveragePool, type Scope, under } from '../nn/index.ts';
 
 /** What was done to the pictures a network was trained on, and must be done to all others. Part of the model. */
 export interface Preprocessing {
@@ -7,6 +7,7 @@ export interface Preprocessing {
   readonly resize: number;
   /** The side of the centre square that is looked at, in pixels. */
   readonly crop: number;
+  readonly interpolation: 'bilinear' | 'bicubic';
   /** Of pixels in [0, 1], red, green, blue. */
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
@@ -16,6 +17,7 @@ export interface Preprocessing {
 export const imageNetPreprocessing: Preprocessing = {
   resize: 256,
   crop: 224,
+  interpolation: 'bilinear',
   mean: [0.485, 0.456, 0.406],
   std: [0.229, 0.224, 0.225],
 };
@@ -28,6 +30,20 @@ export interface Architecture {
   head(s: Scope, features: Value, numClasses: number): Value;
   /** The path under which all of the head's parameters, and no others, stand. */
   readonly headPath: string;
+  /** The sides that a picture may have, in pixels. Absent: any that the strides leave something of. */
+  readonly sides?: { readonly minimum?: number; readonly multipleOf?: number };
+  /** A second head, for training only. */
+  readonly auxiliary?: AuxiliaryHead;
+}
+
+/** A head on an earlier part of the trunk, whose loss helps the layers before it to learn (Szegedy et al. 2014, section 5). */
+export interface AuxiliaryHead {
+  /** What it takes: an endpoint of the trunk. Absent where the pictures are too small for it. */
+  readonly endpoint: string;
+  readonly headPath: string;
+  /** Of its loss, beside 1 for the head's. */
+  readonly weight: number;
+  head(s: Scope, features: Value, numClasses: number): Value;
 }
 
 /** An architecture under its name. */
@@ -46,10 +62,16 @@ export interface Model extends Architecture {
 export function applyModel(model: Architecture, s: Scope, x: Value, { numClasses }: { numClasses: number }): Value {
   const features = model.trunk(s, x);
   if (numClasses === 0) return features.shape.length === 4 ? globalAveragePool(features) : features;
-  return s.endpoint('logits', model.head(s, features, numClasses));
+  const { auxiliary } = model;
+  const early = auxiliary && s.endpointOf(auxiliary.endpoint);
+  if (auxiliary && early) s.endpoint(auxiliaryLogits, auxiliary.head(s, early, numClasses), auxiliary.headPath);
+  return s.endpoint('logits', model.head(s, features, numClasses), 'head');
 }
 
-/** Whether a parameter belongs to the head. */
-export function isHead(model: Architecture, parameter: string): boolean {
-  return parameter.startsWith(`${model.headPath}.`);
+/** The endpoint of an auxiliary head. */
+export const auxiliaryLogits = 'auxiliary_logits';
+
+/** The parameters of the heads: what is made anew for other classes. */
+export function headPattern({ headPath, auxiliary }: Architecture): RegExp {
+  return auxiliary ? under(headPath, auxiliary.headPath) : under(headPath);
 }

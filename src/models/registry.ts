@@ -14,7 +14,13 @@ function family<C>(
 }
 
 /** Characters and other small pictures, seen whole. */
-const smallPreprocessing: Preprocessing = { resize: 28, crop: 28, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+const smallPreprocessing: Preprocessing = {
+  resize: 28,
+  crop: 28,
+  interpolation: 'bilinear',
+  mean: [0.5, 0.5, 0.5],
+  std: [0.5, 0.5, 0.5],
+};
 
 const zoo: ReadonlyMap<string, Model> = new Map(
   [

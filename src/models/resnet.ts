@@ -51,17 +51,20 @@ export interface ResNetConfig {
   readonly width?: number;
 }
 
-/** ResNet (He et al. 2015, arXiv 1512.03385, table 1). Endpoints: relu, maxpool, layer1 to layer4, avgpool. */
+/** ResNet (He et al. 2015, arXiv 1512.03385, table 1). Endpoints: stem, maxpool, each block, layer1 to layer4, avgpool. */
 export function resnet({ block: kind, layers, width = 64 }: ResNetConfig): Architecture {
   const block = blocks[kind];
   return {
     headPath: 'fc',
     trunk(s, pictures) {
-      let x = s.endpoint('relu', relu(batchNorm(s.at('bn1'), conv(s.at('conv1'), pictures, width, 7, 2))));
+      let x = s.endpoint('stem', relu(batchNorm(s.at('bn1'), conv(s.at('conv1'), pictures, width, 7, 2))));
       x = s.endpoint('maxpool', maxPool(x, { kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }));
       layers.forEach((depth, i) => {
         const stage = s.at(`layer${i + 1}`);
-        for (let k = 0; k < depth; k++) x = block(stage.at(k), x, width * 2 ** i, i > 0 && k === 0 ? 2 : 1);
+        for (let k = 0; k < depth; k++) {
+          const unit = stage.at(k);
+          x = s.endpoint(unit.path, block(unit, x, width * 2 ** i, i > 0 && k === 0 ? 2 : 1));
+        }
         s.endpoint(stage.path, x);
       });
       return s.endpoint('avgpool', globalAveragePool(x));

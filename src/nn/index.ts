@@ -1,7 +1,9 @@
+export * from './activations.ts';
 export { type BatchNormOptions, batchNorm, normalise } from './batch-norm.ts';
 export * from './initialisers.ts';
 export * from './layers.ts';
 export { type CrossEntropyOptions, crossEntropy, meanSquaredError, oneHot } from './losses.ts';
+export { under } from './parameter-path.ts';
 export {
   type BatchNormPolicy,
   drawNoise,

@@ -9,9 +9,12 @@ import {
   mul,
   reduceMean,
   reshape,
+  rsqrt,
+  square,
+  sub,
   swapLast,
 } from '../ops/index.ts';
-import { fanIn, type Initialiser, pytorchDefault, uniform } from './initialisers.ts';
+import { fanIn, filled, type Initialiser, pytorchDefault, uniform } from './initialisers.ts';
 import type { Scope } from './scope.ts';
 
 export interface Conv2dOptions {
@@ -69,6 +72,25 @@ export function linear(s: Scope, x: Value, options: LinearOptions): Value {
 export function dropout(s: Scope, x: Value, p: number): Value {
   if (!s.training || p === 0) return x;
   return mul(x, mul(cast(s.mask('mask', x.shape, 1 - p), 'f32'), 1 / (1 - p)));
+}
+
+/**
+ * Stochastic depth (Huang et al. 2016): in training sets all of a picture to zero with probability p and scales the others by
+ * 1/(1-p); for the residual branch of a block. torchvision's mode `row`. (n, …) → the same shape.
+ */
+export function stochasticDepth(s: Scope, x: Value, p: number): Value {
+  if (!s.training || p === 0) return x;
+  const shape = x.shape.map((d, axis) => (axis === 0 ? d : 1));
+  return mul(x, mul(cast(s.mask('mask', shape, 1 - p), 'f32'), 1 / (1 - p)));
+}
+
+/** Layer normalisation over the last axis (Ba et al. 2016), with `weight` and `bias` (c). (…, c) → the same shape. */
+export function layerNorm(s: Scope, x: Value, { epsilon = 1e-5 }: { readonly epsilon?: number } = {}): Value {
+  const channels = [x.shape.at(-1)!];
+  const centred = sub(x, reduceMean(x, [-1], true));
+  const variance = reduceMean(square(centred), [-1], true);
+  const normalised = mul(centred, rsqrt(add(variance, epsilon)));
+  return add(mul(normalised, s.param('weight', channels, filled(1))), s.param('bias', channels, filled(0)));
 }
 
 /** The mean over the picture. (n, c, h, w) → (n, c). */

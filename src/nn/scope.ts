@@ -45,6 +45,8 @@ export interface Trace {
   readonly updates: Map<string, Value>;
   readonly noise: Noise[];
   readonly endpoints: Map<string, Value>;
+  /** The variables of each block, in order from input to head. A block is what lies between two endpoints. */
+  readonly blocks: Map<string, readonly string[]>;
 }
 
 /**
@@ -69,6 +71,7 @@ export class Scope {
       updates: new Map(),
       noise: [],
       endpoints: new Map(),
+      blocks: new Map(),
     };
     return { scope: new Scope(trace), trace };
   }
@@ -109,10 +112,21 @@ export class Scope {
     return input(noise.name, 'u8', shape);
   }
 
-  /** Notes a value under a public name (of the whole model, not of this scope), and returns it. */
-  endpoint(name: string, value: Value): Value {
+  /**
+   * Notes a value under a public name (of the whole model, not of this scope), and returns it. The variables that were asked
+   * for since the last endpoint make the block of that name; where there are none, there is no such block.
+   */
+  endpoint(name: string, value: Value, block = name): Value {
     this.#trace.endpoints.set(name, value);
+    const before = [...this.#trace.blocks.values()].reduce((count, names) => count + names.length, 0);
+    const names = [...this.#trace.variables.keys()].slice(before);
+    if (names.length > 0) this.#trace.blocks.set(block, names);
     return value;
+  }
+
+  /** What was noted under that name. */
+  endpointOf(name: string): Value | undefined {
+    return this.#trace.endpoints.get(name);
   }
 
   /** Runs a layer so that a shape error says where in the model it happened. */

@@ -9,5 +9,5 @@ export {
   type StepScalars,
   sgd,
 } from './optimizer.ts';
-export { applyRules, type ParameterSetting, type Rules, under } from './rules.ts';
+export { applyRules, type ParameterSetting, type Rules } from './rules.ts';
 export { constant, type OneCycleOptions, oneCycle, type Schedule, type StepOptions, stepDecay } from './schedule.ts';

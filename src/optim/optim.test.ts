@@ -4,11 +4,11 @@ import { randomStream } from '../base/random.ts';
 import type { Tensor } from '../base/tensor.ts';
 import { grad } from '../grad/index.ts';
 import { input, type Value } from '../graph/index.ts';
-import { meanSquaredError } from '../nn/index.ts';
+import { meanSquaredError, under } from '../nn/index.ts';
 import { mul } from '../ops/index.ts';
 import { scalar } from '../runtime/index.ts';
 import { createRuntime } from '../runtime/node/index.ts';
-import { applyRules, constant, type Optimizer, oneCycle, optimizers, stepDecay, under } from './index.ts';
+import { applyRules, constant, type Optimizer, oneCycle, optimizers, stepDecay } from './index.ts';
 
 const { tensors, metadata } = golden('optim');
 

@@ -26,8 +26,3 @@ export function applyRules(names: Iterable<string>, rules: Rules): Map<string, P
   if (idle) throw new UserError(`rules: ${idle[0]} decides about no parameter. Is a rule before it too wide?`);
   return settings;
 }
-
-/** A pattern for everything under a dotted path: `fc` matches `fc.weight`, never `fc1.weight`. */
-export function under(path: string): RegExp {
-  return new RegExp(`^${path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\.`);
-}

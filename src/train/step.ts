@@ -9,7 +9,7 @@ import {
   Scope,
   type Variable,
 } from '../nn/index.ts';
-import { argMax, cast, equal, mul, reduceSum } from '../ops/index.ts';
+import { add, argMax, cast, equal, mul, reduceSum } from '../ops/index.ts';
 import type { Optimizer, ParameterSetting } from '../optim/index.ts';
 
 /** A network as training sees it: from one batch of inputs to logits, whatever the inputs are. */
@@ -17,6 +17,8 @@ export interface Network {
   /** Of one input, without the batch axis: u8 (3, h, w) pictures, or f32 features at a freeze boundary. */
   readonly input: { readonly dtype: DType; readonly shape: Shape };
   forward(s: Scope, x: Value): Value;
+  /** Further logits that `forward` notes, and the weight of their loss in training. */
+  readonly auxiliary?: { readonly endpoint: string; readonly weight: number };
 }
 
 /** A graph to compile, with what must be known to feed it. */
@@ -58,7 +60,9 @@ export function trainingStep(network: Network, options: TrainingStepOptions): St
   const x = input(feedNames.input, network.input.dtype, [batchSize, ...network.input.shape]);
   const labels = input(feedNames.labels, 'i64', [batchSize]);
   const logits = network.forward(scope, x);
-  const loss = crossEntropy(logits, labels, options.loss);
+  const main = crossEntropy(logits, labels, options.loss);
+  const early = network.auxiliary && trace.endpoints.get(network.auxiliary.endpoint);
+  const loss = early ? add(main, mul(crossEntropy(early, labels, options.loss), network.auxiliary.weight)) : main;
 
   const parameters = [...trace.variables.values()].filter(
     ({ kind, name }) => kind === 'parameter' && settings.get(name),

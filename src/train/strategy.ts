@@ -1,8 +1,8 @@
 import type { Value } from '../graph/index.ts';
 import { input } from '../graph/index.ts';
-import { type Architecture, applyModel, type Preprocessing } from '../models/index.ts';
-import { type BatchNormPolicy, normalisePixels, Scope, type TraceOptions } from '../nn/index.ts';
-import { type Rules, under } from '../optim/index.ts';
+import { type Architecture, applyModel, auxiliaryLogits, headPattern, type Preprocessing } from '../models/index.ts';
+import { type BatchNormPolicy, normalisePixels, Scope, type TraceOptions, under } from '../nn/index.ts';
+import type { Rules } from '../optim/index.ts';
 import { feedNames, type Network } from './step.ts';
 
 /** How much of a pretrained network is trained, and how. */
@@ -31,7 +31,7 @@ export const strategies = {
   full: {
     description: 'everything is trained, the trunk at a tenth of the head’s learning rate',
     rules: (model) => [
-      [under(model.headPath), { rate: 1 }],
+      [headPattern(model), { rate: 1 }],
       [/.*/, { rate: 0.1 }],
     ],
     batchNorm: 'running',
@@ -56,6 +56,7 @@ export function pictureNetwork(model: Architecture, preprocessing: Preprocessing
   return {
     input: { dtype: 'u8', shape: [3, crop, crop] },
     forward: (s, pixels) => applyModel(model, s, normalisePixels(pixels, preprocessing), { numClasses }),
+    ...(model.auxiliary && { auxiliary: { endpoint: auxiliaryLogits, weight: model.auxiliary.weight } }),
   };
 }
 

@@ -6,8 +6,8 @@ import { UserError } from '../../base/errors.ts';
 import { type Tensors, tensor } from '../../base/tensor.ts';
 import { createPicturePool, PictureError, type PicturePool, type PictureProblem } from '../../data/index.ts';
 import { constant, input } from '../../graph/index.ts';
-import { getModel, isHead, type Model, type Preprocessing } from '../../models/index.ts';
-import { initialise, Scope } from '../../nn/index.ts';
+import { getModel, type Model, type Preprocessing } from '../../models/index.ts';
+import { initialise, Scope, under } from '../../nn/index.ts';
 import { softmax } from '../../ops/index.ts';
 import type { Program, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
@@ -131,7 +131,7 @@ export async function openModel(
 ): Promise<Classifier> {
   const model = getModel(name);
   const checkpoint = await readCheckpoint(weights, model);
-  const head = Object.entries(checkpoint.tensors).filter(([tensorName]) => isHead(model, tensorName));
+  const head = Object.entries(checkpoint.tensors).filter(([tensorName]) => under(model.headPath).test(tensorName));
   const outputs = head.at(-1)?.[1].shape[0];
   if (outputs === undefined) throw new UserError(`${weights} has no head: it gives features, not classes.`);
   const names = classes ?? checkpoint.classes ?? (await defaultNames(outputs));

@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { formatType, type Tensors } from '../../base/tensor.ts';
-import type { Model, Preprocessing } from '../../models/index.ts';
+import { headPattern, type Model, type Preprocessing } from '../../models/index.ts';
 import type { Variable } from '../../nn/index.ts';
-import { under } from '../../optim/index.ts';
 import { matchWeights, readSafetensorsFile } from '../../weights/index.ts';
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
@@ -12,6 +11,7 @@ const triple = z.tuple([z.number(), z.number(), z.number()]);
 export const preprocessingSchema = z.object({
   resize: z.int().min(1),
   crop: z.int().min(1),
+  interpolation: z.enum(['bilinear', 'bicubic']).default('bilinear'),
   mean: triple,
   std: triple,
 });
@@ -73,6 +73,6 @@ export function weightsFor(
 ): Tensors {
   return matchWeights([...variables.values()], checkpoint.tensors, {
     source: checkpoint.path,
-    skip: newHead ? under(model.headPath) : undefined,
+    skip: newHead ? headPattern(model) : undefined,
   });
 }

@@ -1,7 +1,7 @@
 import { bytesPerElement, sizeOf, type Tensors } from '../../base/tensor.ts';
 import type { Picture } from '../../data/index.ts';
 import { constant } from '../../graph/index.ts';
-import { isHead } from '../../models/index.ts';
+import { under } from '../../nn/index.ts';
 import { optimizerOf, type ResolvedConfig, scheduleOf } from '../config.ts';
 import { held, type Source, throughTrunk } from '../source.ts';
 import type { Network } from '../step.ts';
@@ -67,7 +67,7 @@ async function headTask(prepared: Prepared): Promise<TrainingTask> {
     network,
     training: await source(folder.train),
     validation: await source(folder.validation),
-    pretrained: without(initial, (name) => !isHead(model, name)),
+    pretrained: without(initial, (name) => !under(model.headPath).test(name)),
     rules: [[/.*/, { rate: 1 }]],
     batchNorm: 'frozen',
   };

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { fingerprint, type ImageFolder } from '../../data/index.ts';
-import { isHead } from '../../models/index.ts';
+import { under } from '../../nn/index.ts';
 import type { Choices } from '../../runtime/index.ts';
 import { parseConfig, type ResolvedConfig, resolveConfig, type TrainConfigInput } from '../config.ts';
 import type { TrainEvent } from '../events.ts';
@@ -104,7 +104,7 @@ async function* recorded(
   resumed: Resumed | null,
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const { model, strategy, initial, runtime } = prepared;
-  const frozen = strategy.frozenTrunk ? without(initial, (name) => isHead(model, name)) : {};
+  const frozen = strategy.frozenTrunk ? without(initial, (name) => under(model.headPath).test(name)) : {};
   const store = new RunFolder(out, run, frozen);
   const task = await trainingTask(prepared);
   try {

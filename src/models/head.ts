@@ -1,0 +1,55 @@
+import { UserError } from '../base/errors.ts';
+import type { Value } from '../graph/index.ts';
+import { batchNorm, dropout, gelu, globalAveragePool, hardSwish, linear, type Scope, silu } from '../nn/index.ts';
+import { relu, tanh } from '../ops/index.ts';
+import type { Architecture } from './model.ts';
+
+type Layer = (s: Scope, x: Value) => Value;
+
+/** The layers a head may be made of, beside a number, which is a linear layer with so many features. */
+const layers: Readonly<Record<string, Layer>> = {
+  relu: (_s, x) => relu(x),
+  gelu: (_s, x) => gelu(x),
+  silu: (_s, x) => silu(x),
+  hardswish: (_s, x) => hardSwish(x),
+  tanh: (_s, x) => tanh(x),
+  batchnorm: (s, x) => batchNorm(s, x),
+};
+
+/**
+ * The layers of a text such as `512,relu,dropout=0.3`.
+ * @throws UserError that says which part is not understood, and what may stand there.
+ */
+export function parseHead(text: string): Layer[] {
+  return text.split(',').map((part) => {
+    const name = part.trim();
+    const [, rate] = /^dropout=(\d*\.?\d+)$/.exec(name) ?? [];
+    if (rate !== undefined && Number(rate) < 1) return (s, x) => dropout(s, x, Number(rate));
+    if (/^[1-9]\d{0,5}$/.test(name)) return (s, x) => linear(s, x, { features: Number(name) });
+    const layer = Object.hasOwn(layers, name) ? layers[name] : undefined;
+    if (layer) return layer;
+    throw new UserError(
+      `--head "${text}": "${name}" is not understood. Expected a number of features (512), dropout=P with 0 <= P < 1, ` +
+        `or one of: ${Object.keys(layers).join(', ')}.`,
+    );
+  });
+}
+
+/**
+ * The model with a deeper head: the given layers and then the linear one, on features that are averaged over the picture.
+ * Parameters are named as in PyTorch's `Sequential`: for `512,relu` these are `fc.0.weight`, …, `fc.2.weight`, ….
+ */
+export function withHead<M extends Architecture>(model: M, text: string): M {
+  const deeper = parseHead(text);
+  const head: Architecture['head'] = (s, features, numClasses) => {
+    const at = (index: number) =>
+      model.headPath
+        .split('.')
+        .reduce((scope, name) => scope.at(name), s)
+        .at(index);
+    const flat = features.shape.length === 4 ? globalAveragePool(features) : features;
+    const x = deeper.reduce((value, layer, i) => layer(at(i), value), flat);
+    return linear(at(deeper.length), x, { features: numClasses });
+  };
+  return { ...model, head };
+}
