@@ -1,0 +1,83 @@
+"""Writes src/weights/registry/torchvision.ts: what torchvision says of its ImageNet-1k weights. Needs torchvision 0.29."""
+
+import re
+from pathlib import Path
+
+from torchvision.models import get_model_weights
+
+ARCHITECTURES = """
+    alexnet vgg11 vgg13 vgg16 vgg19 vgg11_bn vgg13_bn vgg16_bn vgg19_bn
+    squeezenet1_0 squeezenet1_1
+    resnet18 resnet34 resnet50 resnet101 resnet152 resnext50_32x4d wide_resnet50_2
+    inception_v3 densenet121 densenet161 densenet169 densenet201
+    mobilenet_v2 mobilenet_v3_small mobilenet_v3_large
+    efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3
+    efficientnet_b4 efficientnet_b5 efficientnet_b6 efficientnet_b7 efficientnet_v2_s
+    convnext_tiny convnext_small convnext_base convnext_large
+    vit_b_16 vit_b_32 vit_l_16 swin_t regnet_y_400mf regnet_y_800mf
+""".split()
+
+# A detector's backbone: its classifier is filled with NaN.
+LEFT_OUT = {"VGG16_Weights.IMAGENET1K_FEATURES"}
+
+# The one licence that torchvision states for weights rather than for the package (its README, "Pre-trained Model License").
+LICENCES = {None: "BSD-3-Clause", "https://github.com/facebookresearch/SWAG/blob/main/LICENSE": "CC-BY-NC-4.0"}
+
+path = Path(__file__).parent.parent / "src" / "weights" / "registry" / "torchvision.ts"
+
+
+IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+
+def preprocessing(architecture, transforms):
+    (resize,), (crop,) = transforms.resize_size, transforms.crop_size
+    assert (transforms.mean, transforms.std) == IMAGENET
+    # The published weights of inception_v3 come with transform_input, by which the model turns this normalisation into
+    # (x - 0.5) / 0.5 itself. Graft's has no such step, so the preprocessing says it directly.
+    normalisation = "half" if architecture == "inception_v3" else "imageNet"
+    interpolation = transforms.interpolation.value
+    return f"{{ resize: {resize}, crop: {crop}, interpolation: '{interpolation}', ...{normalisation} }}"
+
+
+def entry(architecture, weights):
+    meta, url = weights.meta, weights.url
+    accuracy = meta["_metrics"]["ImageNet-1K"]
+    return f"""  {{
+    name: 'torchvision/{architecture}.{weights.name.lower()}',
+    architecture: '{architecture}',
+    url: '{url}',
+    sha256: '{re.search(r"-([0-9a-f]{8})[.]pth$", url)[1]}',
+    sizeMiB: {meta["_file_size"]},
+    licence: '{LICENCES[meta.get("license")]}',
+    source: '{meta["recipe"]}',
+    parameters: {meta["num_params"]:_},
+    top1: {accuracy["acc@1"]},
+    top5: {accuracy["acc@5"]},
+    preprocessing: {preprocessing(architecture, weights.transforms())},
+    classes: 'imagenet1k',
+  }},
+"""
+
+
+def entries(architecture):
+    enum = get_model_weights(architecture)
+    chosen = [weights for weights in enum if str(weights) not in LEFT_OUT]
+    chosen.sort(key=lambda weights: weights is not enum.DEFAULT)  # the default first
+    return "".join(entry(architecture, weights) for weights in chosen)
+
+
+HEAD = """import type { WeightsEntry } from './entry.ts';
+
+const imageNet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
+
+/**
+ * Of inception_v3. torchvision normalises its pictures as for the others, and by `transform_input` the model makes
+ * (x - 0.5) / 0.5 of that: the same numbers in one step.
+ */
+const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
+
+/** torchvision's weights for ImageNet-1k. Written by golden/weights.py. */
+export const torchvisionWeights: readonly WeightsEntry[] = [
+"""
+
+path.write_text(HEAD + "".join(map(entries, ARCHITECTURES)) + "];\n")

@@ -1,0 +1,9 @@
+import { describe, expect, test } from 'vitest';
+import { weightsEntrySchema } from './entry.ts';
+import { torchvisionWeights } from './torchvision.ts';
+
+describe('the registry', () => {
+  test('holds what its schema says', () => {
+    for (const entry of torchvisionWeights) expect(weightsEntrySchema.parse(entry)).toEqual(entry);
+  });
+});
