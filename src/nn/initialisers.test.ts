@@ -8,10 +8,12 @@ import {
   fanIn,
   fanOut,
   filled,
+  glorotUniform,
   kaimingNormalFanOut,
   kaimingUniform,
   normal,
   pytorchDefault,
+  truncatedNormal,
   uniform,
 } from './initialisers.ts';
 import { conv2d, linear } from './layers.ts';
@@ -75,6 +77,26 @@ describe('the distributions are PyTorch’s', () => {
   test.each([conv, dense])('ResNet, kaiming_normal(fan_out): %j', (...shape) =>
     expectNormal(kaimingNormalFanOut(shape, stream()), Math.SQRT2 / Math.sqrt(fanOut(shape))),
   );
+  // torch.nn.init.xavier_uniform_(w): bound = √(6 / (fanIn + fanOut)).
+  test.each([conv, dense])('attention, xavier_uniform: %j', (...shape) =>
+    expectUniform(glorotUniform(shape, stream()), Math.sqrt(6 / (fanIn(shape) + fanOut(shape)))),
+  );
+  test('truncatedNormal far inside its bound is normal', () =>
+    expectNormal(truncatedNormal(0.02)(dense, stream()), 0.02));
+  test.each([
+    [0.5, 0.3829249],
+    [1, 0.6826895],
+    [2, 0.9544997],
+  ])('truncatedNormal(1, %d), which keeps %d of a normal distribution', (bound, kept) => {
+    const values = truncatedNormal(1, bound)(dense, stream());
+    const { mean, deviation, largest } = momentsOf(values);
+    const density = Math.exp((-bound * bound) / 2) / Math.sqrt(2 * Math.PI);
+    const expected = Math.sqrt(1 - (2 * bound * density) / kept);
+    expect(Math.abs(mean)).toBeLessThan((4 * expected) / Math.sqrt(values.length));
+    expect(Math.abs(deviation / expected - 1)).toBeLessThan(4 * Math.sqrt(0.5 / values.length));
+    expect(largest).toBeLessThanOrEqual(bound);
+    expect(largest).toBeGreaterThan(0.99 * bound);
+  });
 });
 
 /** First values of what a model asks for, or of a part of it. */

@@ -25,6 +25,17 @@ export function normal(standardDeviation: number): Initialiser {
   return (shape, stream) => fill(shape, () => stream.normal() * standardDeviation);
 }
 
+/** Normal with mean 0, drawn again beyond ±bound, which is absolute as in PyTorch's `trunc_normal_` (default 2). */
+export function truncatedNormal(standardDeviation: number, bound = 2): Initialiser {
+  return (shape, stream) =>
+    fill(shape, () => {
+      for (;;) {
+        const value = stream.normal() * standardDeviation;
+        if (Math.abs(value) <= bound) return value;
+      }
+    });
+}
+
 /** The number of inputs that feed one output of a weight (outputs, inputs, …kernel). */
 export function fanIn(shape: Shape): number {
   return sizeOf(shape.slice(1));
@@ -46,3 +57,7 @@ export const kaimingUniform: Initialiser = (shape, stream) => uniform(Math.sqrt(
 
 /** Normal with variance 2/fanOut, for layers before a ReLU (He et al. 2015, the backward form). */
 export const kaimingNormalFanOut: Initialiser = (shape, stream) => normal(Math.sqrt(2 / fanOut(shape)))(shape, stream);
+
+/** Uniform in ±√(6/(fanIn + fanOut)), which keeps the variance forwards and backwards (Glorot & Bengio 2010, "xavier"). */
+export const glorotUniform: Initialiser = (shape, stream) =>
+  uniform(Math.sqrt(6 / (fanIn(shape) + fanOut(shape))))(shape, stream);
