@@ -1,3 +1,11 @@
+export { decode } from './decode.ts';
+export {
+  type DecodedAttribute,
+  type DecodedModel,
+  type DecodedNode,
+  type DecodedSlot,
+  describeNode,
+} from './decoded.ts';
 export { applicableLowerings, type ChooseLowering, type EncodedGraph, encode } from './encode.ts';
 export type {
   Feature,
