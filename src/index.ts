@@ -6,7 +6,14 @@ export { ShapeError, UserError } from './base/errors.ts';
 export { version } from './base/version.ts';
 export { formatProblems, type ImageFolder, openImageFolder } from './data/index.ts';
 export { type Metrics, measure, wilsonInterval } from './evaluate/index.ts';
-export { Classifier, evaluateFolder, openModel, openRun, type Prediction } from './evaluate/node/index.ts';
+export {
+  Classifier,
+  evaluateFolder,
+  exportClassifier,
+  openModel,
+  openRun,
+  type Prediction,
+} from './evaluate/node/index.ts';
 export { applyModel, getModel, listModels, type Model, type Preprocessing } from './models/index.ts';
 export { createRuntime } from './runtime/node/index.ts';
 export { type TrainConfigInput, type TrainEvent, trainConfigSchema } from './train/index.ts';

@@ -72,7 +72,7 @@ test('two different inputs of one name are an error, one input used twice is non
 
 test('a lowering that there is not is an error', () => {
   const x = input('x', 'f32', [2]);
-  expect(() => encode({ y: exp(x) }, () => 'fast')).toThrow('Exp has no lowering fast');
+  expect(() => encode({ y: exp(x) }, { choose: () => 'fast' })).toThrow('Exp has no lowering fast');
 });
 
 test('an output may be an input, a constant, or the same value as another', async () => {
@@ -133,4 +133,15 @@ describe('constants arrive in ORT as they were', () => {
     expect(y!.data).toEqual(value.data);
     expect(y!.shape).toEqual(value.shape);
   });
+});
+
+test('texts travel with the model, constants keep the names they were given, and only domains in use are imported', () => {
+  const x = input('x', 'f32', [2, 2]);
+  const w = constant(f32([2, 2], [1, 2, 3, 4]), 'fc.weight');
+  const { model } = encode({ y: matmul(x, w) }, { metadata: { classes: '["a","b"]' } });
+  const entries = fields(model, 14).map((entry) => [text(fields(entry, 1)[0]!), text(fields(entry, 2)[0]!)]);
+  expect(entries).toEqual([['classes', '["a","b"]']]);
+  const initializers = fields(fields(model, 7)[0]!, 5).map((initializer) => text(fields(initializer, 8)[0]!));
+  expect(initializers).toEqual(['fc.weight']);
+  expect(fields(model, 8).map((opset) => text(fields(opset, 1)[0]!))).toEqual(['']);
 });

@@ -1,5 +1,14 @@
 import { type Features, OnnxBuilder } from './onnx.ts';
-import { constantTensor, inputName, type Lowering, reachable, type TensorType, typeOf, type Value } from './value.ts';
+import {
+  constantName,
+  constantTensor,
+  inputName,
+  type Lowering,
+  reachable,
+  type TensorType,
+  typeOf,
+  type Value,
+} from './value.ts';
 
 /** A graph as ONNX bytes, with what must be fed and what comes out. */
 export interface EncodedGraph {
@@ -22,12 +31,17 @@ function isApplicable({ requires, applies }: Lowering, value: Value, features: F
   return (requires === undefined || features.has(requires)) && (applies?.(value) ?? true);
 }
 
+export interface EncodeOptions {
+  readonly choose?: ChooseLowering;
+  /** What the device has. Default: what every build of ORT has, and no more than standard operators are used. */
+  readonly features?: Features;
+  /** Texts that travel with the model. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 /** Writes what the outputs depend on as one ONNX model. @throws Error where two inputs share a name. */
-export function encode(
-  outputs: Readonly<Record<string, Value>>,
-  choose: ChooseLowering = () => undefined,
-  features: Features = new Set(),
-): EncodedGraph {
+export function encode(outputs: Readonly<Record<string, Value>>, options: EncodeOptions = {}): EncodedGraph {
+  const { choose = () => undefined, features = new Set(), metadata = {} } = options;
   const builder = new OnnxBuilder();
   const names = new Map<Value, string>();
   const inputs = new Map<string, TensorType>();
@@ -39,7 +53,7 @@ export function encode(
       inputs.set(name, value);
       names.set(value, name);
     } else if (tensor) {
-      names.set(value, builder.constant(tensor));
+      names.set(value, builder.constant(tensor, constantName(value)));
     } else {
       const operands = value.inputs.map((operand) => names.get(operand)!);
       names.set(value, lowering(value, choose(value), features).lower(builder, operands, value));
@@ -50,6 +64,7 @@ export function encode(
     model: builder.finish(
       [...inputs].map(([name, type]) => ({ name, type })),
       results,
+      metadata,
     ),
     inputs,
     outputs: new Map(results.map(({ name, type }) => [name, type])),

@@ -69,14 +69,15 @@ export class OnnxBuilder {
     return this.node(operator, inputs, attributes, domain).output(0);
   }
 
-  /** An initializer with these numbers. */
-  constant(value: Tensor): string {
+  /** An initializer with these numbers, under a name of its own or a made-up one. */
+  constant(value: Tensor, ownName?: string): string {
     const { dtype, shape, data } = value;
     // Small ones (axes, shapes, scalars) are shared by content; comparing large ones would cost more than it saves.
-    const key = data.length <= 16 ? `${dtype}[${shape}]${[...data].map((x) => (Object.is(x, -0) ? '-0' : x))}` : '';
+    const isShared = data.length <= 16 && ownName === undefined;
+    const key = isShared ? `${dtype}[${shape}]${[...data].map((x) => (Object.is(x, -0) ? '-0' : x))}` : '';
     const known = key && this.#constants.get(key);
     if (known) return known;
-    const name = this.#fresh();
+    const name = ownName ?? this.#fresh();
     this.#graph.tag(5, WireType.LengthDelimited).fork();
     for (const dimension of shape) this.#graph.tag(1, WireType.Varint).int64(dimension);
     this.#graph.tag(2, WireType.Varint).int32(dataType[dtype]);
@@ -96,6 +97,7 @@ export class OnnxBuilder {
   finish(
     inputs: readonly { name: string; type: TensorType }[],
     outputs: readonly { name: string; type: TensorType; from: string }[],
+    metadata: Readonly<Record<string, string>> = {},
   ): Uint8Array {
     const graph = this.#graph;
     // A node that computes an output takes its public name. What is no node's, or has two names, goes through an Identity:
@@ -128,10 +130,16 @@ export class OnnxBuilder {
     model.tag(1, WireType.Varint).int64(irVersion);
     model.tag(2, WireType.LengthDelimited).string('graft');
     model.tag(7, WireType.LengthDelimited).bytes(graph.finish());
-    for (const [domain, version] of Object.entries(domains)) {
+    const used = new Set(['', ...[...this.#nodes.values()].map(({ domain }) => domain)]);
+    for (const [domain, version] of Object.entries(domains).filter(([domain]) => used.has(domain))) {
       model.tag(8, WireType.LengthDelimited).fork();
       model.tag(1, WireType.LengthDelimited).string(domain);
       model.tag(2, WireType.Varint).int64(version).join();
+    }
+    for (const [key, text] of Object.entries(metadata)) {
+      model.tag(14, WireType.LengthDelimited).fork();
+      model.tag(1, WireType.LengthDelimited).string(key);
+      model.tag(2, WireType.LengthDelimited).string(text).join();
     }
     return model.finish();
   }

@@ -70,9 +70,14 @@ export function input(name: string, dtype: DType, shape: Shape): Value {
   return makeValue(inputPrimitive, [], { name, dtype, shape });
 }
 
-/** A value that is known when the graph is built. */
-export function constant(tensor: Tensor): Value {
-  return makeValue(constantPrimitive, [], { tensor });
+/** A value that is known when the graph is built; a parameter may keep its name in what is written. */
+export function constant(tensor: Tensor, name?: string): Value {
+  return makeValue(constantPrimitive, [], name === undefined ? { tensor } : { tensor, name });
+}
+
+/** The name a constant was given. */
+export function constantName(value: Value): string | undefined {
+  return value.op === constantPrimitive ? (value.attributes.name as string | undefined) : undefined;
 }
 
 /** The name of an input, or undefined for any other value. */

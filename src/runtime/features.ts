@@ -41,7 +41,7 @@ async function agrees(
 ): Promise<boolean> {
   const twin = makeValue(value.op, value.inputs, value.attributes);
   const choose = (each: Value) => (each === twin ? lowering : undefined);
-  const graph = encode({ 'out/plain': value, 'out/special': twin }, choose, new Set([feature]));
+  const graph = encode({ 'out/plain': value, 'out/special': twin }, { choose, features: new Set([feature]) });
   try {
     const program = new Program(await backend.load(graph.model), graph, backend.wrap);
     const feeds = Object.fromEntries([...graph.inputs].map(([name, { shape }], k) => [name, ramp(shape, k)]));

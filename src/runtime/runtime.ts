@@ -45,7 +45,7 @@ export class Runtime {
       if (chosen !== undefined) this.#used[key] = chosen;
       return chosen;
     };
-    const graph = encode(renamed, choose, features);
+    const graph = encode(renamed, { choose, features });
     return new Program(await this.#backend.load(graph.model), graph, this.#backend.wrap);
   }
 

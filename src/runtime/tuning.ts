@@ -89,7 +89,7 @@ export async function fastestLowering(value: Value, backend: Backend): Promise<s
   const features = await backend.features();
   const all: Candidate[] = [];
   for (const name of applicableLowerings(value, features)) {
-    const graph = encode({ [`${outputPrefix}y`]: stand.value }, () => name, features);
+    const graph = encode({ [`${outputPrefix}y`]: stand.value }, { choose: () => name, features });
     const program = new Program(await backend.load(graph.model), graph, backend.wrap);
     all.push({ name, program, milliseconds: Number.POSITIVE_INFINITY });
   }

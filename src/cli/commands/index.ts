@@ -1,5 +1,6 @@
 import type { CommandDefinition } from '../command.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { inspectCommand } from './inspect.ts';
 import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
@@ -10,6 +11,7 @@ export const commands = [
   trainCommand,
   evaluateCommand,
   predictCommand,
+  exportCommand,
   inspectCommand,
   modelsCommand,
 ] as unknown as readonly CommandDefinition[];

@@ -5,14 +5,14 @@ import { dirname, join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { type Tensors, tensor } from '../../base/tensor.ts';
 import { createPicturePool, PictureError, type PicturePool, type PictureProblem } from '../../data/index.ts';
-import { constant, input } from '../../graph/index.ts';
+import { constant, input, type Value } from '../../graph/index.ts';
 import { getModel, type Model, type Preprocessing } from '../../models/index.ts';
-import { initialise, Scope, under } from '../../nn/index.ts';
+import { initialise, Scope, under, type Variable } from '../../nn/index.ts';
 import { softmax } from '../../ops/index.ts';
 import type { Program, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import { pictureNetwork, variablesOf } from '../../train/index.ts';
-import { type Checkpoint, readCheckpoint, readRun, weightsFor } from '../../train/node/index.ts';
+import { type Checkpoint, describeCheckpoint, readCheckpoint, readRun, weightsFor } from '../../train/node/index.ts';
 
 /** What a classifier says of one picture: probabilities, or why it could not look at it. */
 export type Prediction =
@@ -69,6 +69,28 @@ export class Classifier {
     }
   }
 
+  /** What it says of pictures that are resized and cropped: bytes (batchSize, 3, crop, crop) → (batchSize, classes). */
+  async probabilities(pixels: Uint8Array, batchSize: number): Promise<Float32Array> {
+    const { crop } = this.preprocessing;
+    const program = await this.#program(batchSize);
+    const results = await program.run({ pixels: tensor('u8', [batchSize, 3, crop, crop], pixels) });
+    return results.probabilities!.data as Float32Array;
+  }
+
+  /** From `pixels` u8 (batchSize, 3, crop, crop) to logits and probabilities, the weights as constants under their names. */
+  graph(batchSize: number): { logits: Value; probabilities: Value } {
+    const network = pictureNetwork(this.#model, this.preprocessing, this.classes.length);
+    const variable = ({ name }: Variable) => constant(this.#weights[name]!, name);
+    const { scope } = Scope.root({ training: false, variable });
+    const logits = network.forward(scope, input('pixels', 'u8', [batchSize, ...network.input.shape]));
+    return { logits, probabilities: softmax(logits) };
+  }
+
+  /** Model, classes and preprocessing, as they stand in the header of a file. */
+  get description(): Readonly<Record<string, string>> {
+    return describeCheckpoint(this.#model.name, this.classes, this.preprocessing);
+  }
+
   async close(): Promise<void> {
     const programs = await Promise.all(this.#programs.values());
     await Promise.all([this.#pool.close(), ...programs.map((program) => program.release())]);
@@ -91,19 +113,14 @@ export class Classifier {
     pictures.forEach((picture, i) => {
       if (!(picture instanceof PictureError)) pixels.set(picture, i * picture.length);
     });
-    const program = await this.#program(size);
-    const { probabilities } = await program.run({ pixels: tensor('u8', [size, 3, crop, crop], pixels) });
-    return probabilities!.data as Float32Array;
+    return this.probabilities(pixels, size);
   }
 
-  /** With the weights as constants, so that ORT folds and lays them out once. */
   #program(size: number): Promise<Program> {
     let program = this.#programs.get(size);
     if (!program) {
-      const network = pictureNetwork(this.#model, this.preprocessing, this.classes.length);
-      const { scope } = Scope.root({ training: false, variable: ({ name }) => constant(this.#weights[name]!) });
-      const logits = network.forward(scope, input('pixels', 'u8', [size, ...network.input.shape]));
-      program = this.#runtime.compile({ probabilities: softmax(logits) });
+      // Constants let ORT fold and lay out the weights once.
+      program = this.#runtime.compile({ probabilities: this.graph(size).probabilities });
       this.#programs.set(size, program);
     }
     return program;
