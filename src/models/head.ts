@@ -51,5 +51,5 @@ export function withHead<M extends Architecture>(model: M, text: string): M {
     const x = deeper.reduce((value, layer, i) => layer(at(i), value), flat);
     return linear(at(deeper.length), x, { features: numClasses });
   };
-  return { ...model, head };
+  return { ...model, head, headLayers: text };
 }

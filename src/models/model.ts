@@ -30,6 +30,8 @@ export interface Architecture {
   head(s: Scope, features: Value, numClasses: number): Value;
   /** The path under which all of the head's parameters, and no others, stand. */
   readonly headPath: string;
+  /** What stands before the head's last layer, as `withHead` was given it. */
+  readonly headLayers?: string;
   /** The sides that a picture may have, in pixels. Absent: any that the strides leave something of. */
   readonly sides?: { readonly minimum?: number; readonly multipleOf?: number };
   /** A second head, for training only. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { unknownChoice } from '../base/choice.ts';
 import { UserError } from '../base/errors.ts';
-import { listModels } from '../models/index.ts';
+import { listModels, parseHead } from '../models/index.ts';
 import {
   constant,
   type Optimizer,
@@ -25,12 +25,30 @@ const strategyTexts = Object.entries(strategies).map(([name, { description }]) =
 const optimizerNames = Object.keys(optimizers) as OptimizerName[];
 const orDefault = <S extends z.ZodType>(schema: S) => schema.nullable().default(null);
 
+/** The layers of a deeper head. */
+const headLayers = z.string().superRefine((text, context) => {
+  try {
+    parseHead(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+  }
+});
+
+/** Three numbers with commas between them. */
+const perChannel = (name: string) =>
+  z.string().refine((text) => /^(\d*\.?\d+)(\s*,\s*\d*\.?\d+){2}$/.test(text), {
+    error: `--${name} takes three numbers, for red, green and blue: 0.485,0.456,0.406.`,
+  });
+
 /**
  * Everything that decides a training run, and nothing else. The command line's flags, their help and `docs/cli.md` are
  * made from this table; `run.json` holds it resolved.
  */
 export const trainConfigSchema = z.strictObject({
   model: choice('--model', listModels()).default('squeezenet1_1').describe('architecture; `graft models` lists them'),
+  head: orDefault(headLayers).describe(
+    'layers before the last one of the new head: features, dropout=P, relu, gelu, silu, hardswish, tanh, batchnorm, as in 512,relu,dropout=0.3',
+  ),
   weights: orDefault(z.string()).describe(
     'safetensors file with pretrained weights; without it training starts from scratch',
   ),
@@ -52,6 +70,10 @@ export const trainConfigSchema = z.strictObject({
   imageSize: orDefault(z.int().min(8).max(4096)).describe(
     'side of the square the model sees, in pixels; default: what the weights were trained on',
   ),
+  mean: orDefault(perChannel('mean')).describe(
+    'of red, green and blue in [0, 1], as in 0.485,0.456,0.406; default: what the weights were trained with',
+  ),
+  std: orDefault(perChannel('std')).describe('as --mean; default: what the weights were trained with'),
   augment: z.boolean().default(true).describe('random resized crop and flip in training (not with feature-extraction)'),
   minCropScale: z.number().gt(0).max(1).default(0.35).describe('smallest share of a picture that a random crop shows'),
   flip: z.number().min(0).max(1).default(0.5).describe('probability that a picture is mirrored'),

@@ -7,7 +7,7 @@ import { sizeOf } from '../../base/tensor.ts';
 import { getModel, listModels } from '../../models/index.ts';
 import { applyRules } from '../../optim/index.ts';
 import { choice, pictureNetwork, strategies, strategyNames, variablesOf } from '../../train/index.ts';
-import { readRun } from '../../train/node/index.ts';
+import { modelOf, readRun } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
 import { table } from '../terminal.ts';
 
@@ -33,7 +33,7 @@ async function subject(name: string, { numClasses, strategy }: z.output<typeof o
     return { model: getModel(name), preprocessing: getModel(name).preprocessing, numClasses, strategy };
   }
   const { config, preprocessing, classes } = await readRun(name);
-  return { model: getModel(config.model), preprocessing, numClasses: classes.length, strategy: config.strategy };
+  return { model: modelOf(config), preprocessing, numClasses: classes.length, strategy: config.strategy };
 }
 
 export const inspectCommand = defineCommand({

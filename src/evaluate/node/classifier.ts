@@ -12,7 +12,15 @@ import { softmax } from '../../ops/index.ts';
 import type { Program, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import { pictureNetwork, variablesOf } from '../../train/index.ts';
-import { type Checkpoint, describeCheckpoint, readCheckpoint, readRun, weightsFor } from '../../train/node/index.ts';
+import {
+  type Checkpoint,
+  describeCheckpoint,
+  modelOf,
+  readCheckpoint,
+  readRun,
+  weightsFor,
+  withLayers,
+} from '../../train/node/index.ts';
 
 /** What a classifier says of one picture: probabilities, or why it could not look at it. */
 export type Prediction =
@@ -88,7 +96,7 @@ export class Classifier {
 
   /** Model, classes and preprocessing, as they stand in the header of a file. */
   get description(): Readonly<Record<string, string>> {
-    return describeCheckpoint(this.#model.name, this.classes, this.preprocessing);
+    return describeCheckpoint(this.#model, this.classes, this.preprocessing);
   }
 
   async close(): Promise<void> {
@@ -130,7 +138,7 @@ export class Classifier {
 /** The best checkpoint of a run. @throws UserError where the folder is no run, or has no checkpoint yet. */
 export async function openRun(path: string, options: ClassifierOptions = {}): Promise<Classifier> {
   const run = await readRun(path);
-  const model = getModel(run.config.model);
+  const model = modelOf(run.config);
   const file = join(path, 'best.safetensors');
   if (!existsSync(file)) throw new UserError(`${path} has no best.safetensors: no epoch of it is complete yet.`);
   const checkpoint = await readCheckpoint(file, model);
@@ -146,8 +154,8 @@ export async function openModel(
   { name, weights, classes }: { name: string; weights: string; classes?: readonly string[] },
   options: ClassifierOptions = {},
 ): Promise<Classifier> {
-  const model = getModel(name);
-  const checkpoint = await readCheckpoint(weights, model);
+  const checkpoint = await readCheckpoint(weights, getModel(name));
+  const model = withLayers(getModel(name), checkpoint.head);
   const head = Object.entries(checkpoint.tensors).filter(([tensorName]) => under(model.headPath).test(tensorName));
   const outputs = head.at(-1)?.[1].shape[0];
   if (outputs === undefined) throw new UserError(`${weights} has no head: it gives features, not classes.`);

@@ -1,3 +1,4 @@
+export { modelOf, withLayers } from './backbone.ts';
 export { type Augmentation, pictureSource } from './picture-source.ts';
 export { imageFolderOptions, type Preparation } from './prepare.ts';
 export { type Checkpoint, describeCheckpoint, readCheckpoint, weightsFor } from './pretrained.ts';

@@ -10,7 +10,7 @@ import {
   openImageFolder,
   type PicturePool,
 } from '../../data/index.ts';
-import { getModel, type Model, type Preprocessing } from '../../models/index.ts';
+import type { Model, Preprocessing } from '../../models/index.ts';
 import { initialise, type Variable } from '../../nn/index.ts';
 import { applyRules } from '../../optim/index.ts';
 import type { Choices, Runtime } from '../../runtime/index.ts';
@@ -18,6 +18,7 @@ import { createRuntime } from '../../runtime/node/index.ts';
 import type { ResolvedConfig } from '../config.ts';
 import { variablesOf } from '../step.ts';
 import { pictureNetwork, type Strategy, strategies } from '../strategy.ts';
+import { modelOf } from './backbone.ts';
 import { type Checkpoint, readCheckpoint, weightsFor } from './pretrained.ts';
 import type { Run } from './run-folder.ts';
 
@@ -63,10 +64,10 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
     signal?.throwIfAborted();
     options.onPreparation?.(progress);
   };
-  const model = getModel(config.model);
+  const model = modelOf(config);
   const strategy: Strategy = strategies[config.strategy];
   const checkpoint = await pretrainedFor(config, model, strategy);
-  const preprocessing = resolvePreprocessing(model, config.imageSize, checkpoint);
+  const preprocessing = resolvePreprocessing(model, config, checkpoint);
   const threads = options.threads ?? config.threads ?? availableParallelism();
   const runtime = createRuntime({
     device: config.device,
@@ -128,10 +129,27 @@ export function imageFolderOptions(config: ResolvedConfig) {
 }
 
 /** What the weights were trained with; where another picture size is asked for, resize and crop keep their proportion. */
-function resolvePreprocessing(model: Model, imageSize: number | null, checkpoint: Checkpoint | null): Preprocessing {
+function resolvePreprocessing(model: Model, config: ResolvedConfig, checkpoint: Checkpoint | null): Preprocessing {
   const trained = checkpoint?.preprocessing ?? model.preprocessing;
-  if (imageSize === null) return trained;
-  return { ...trained, crop: imageSize, resize: Math.round((imageSize * trained.resize) / trained.crop) };
+  const crop = config.imageSize ?? trained.crop;
+  refuseSide(model, crop);
+  const triple = (text: string) => text.split(',').map(Number) as [number, number, number];
+  return {
+    ...trained,
+    crop,
+    resize: Math.round((crop * trained.resize) / trained.crop),
+    ...(config.mean !== null && { mean: triple(config.mean) }),
+    ...(config.std !== null && { std: triple(config.std) }),
+  };
+}
+
+/** @throws UserError where the model cannot take pictures of that size, with the nearest that it can */
+export function refuseSide({ name, sides = {} }: Model, side: number): void {
+  const { multipleOf = 1, minimum = multipleOf } = sides;
+  if (side >= minimum && side % multipleOf === 0) return;
+  const nearest = Math.ceil(Math.max(minimum, Math.round(side / multipleOf) * multipleOf) / multipleOf) * multipleOf;
+  const rule = multipleOf > 1 ? `multiples of ${multipleOf} from ${minimum} on` : `${minimum} pixels or more`;
+  throw new UserError(`--image-size ${side}: ${name} takes ${rule}. The nearest is ${nearest}.`);
 }
 
 /** `run.json` of a run that begins. */

@@ -19,6 +19,7 @@ export const preprocessingSchema = z.object({
 /** What a checkpoint of ours says about itself, beside its tensors. Other people's files say nothing of the kind. */
 const metadataSchema = z.object({
   model: z.string(),
+  head: z.string().optional(),
   classes: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
   preprocessing: z.string().transform((text) => preprocessingSchema.parse(JSON.parse(text))),
 });
@@ -31,10 +32,22 @@ export interface Checkpoint {
   /** Absent in a file that Graft did not write. */
   readonly preprocessing: Preprocessing | undefined;
   readonly classes: readonly string[] | undefined;
+  /** The layers of its head, where that is a deeper one. */
+  readonly head: string | undefined;
 }
 
-export function describeCheckpoint(model: string, classes: readonly string[], preprocessing: Preprocessing) {
-  return { format: 'graft', model, classes: JSON.stringify(classes), preprocessing: JSON.stringify(preprocessing) };
+export function describeCheckpoint(
+  { name, headLayers }: Model,
+  classes: readonly string[],
+  preprocessing: Preprocessing,
+): Readonly<Record<string, string>> {
+  return {
+    format: 'graft',
+    model: name,
+    ...(headLayers !== undefined && { head: headLayers }),
+    classes: JSON.stringify(classes),
+    preprocessing: JSON.stringify(preprocessing),
+  };
 }
 
 /** Reads a checkpoint for a model. @throws UserError where the file is damaged or of another architecture. */
@@ -44,14 +57,15 @@ export async function readCheckpoint(path: string, model: Model): Promise<Checkp
     throw new UserError(`${path} is a run's state to go on from. Its weights are in best.safetensors beside it.`);
   }
   const sha256 = hashOf(tensors);
-  if (metadata.format !== 'graft') return { path, tensors, sha256, preprocessing: undefined, classes: undefined };
+  if (metadata.format !== 'graft')
+    return { path, tensors, sha256, preprocessing: undefined, classes: undefined, head: undefined };
   const described = metadataSchema.safeParse(metadata);
   if (!described.success)
     throw new UserError(`${path}: its description is damaged: ${z.prettifyError(described.error)}`);
-  const { model: name, classes, preprocessing } = described.data;
+  const { model: name, head, classes, preprocessing } = described.data;
   if (name !== model.name)
     throw new UserError(`${path} holds weights of ${name}, not of ${model.name}. Pass --model ${name}.`);
-  return { path, tensors, sha256, preprocessing, classes };
+  return { path, tensors, sha256, preprocessing, classes, head };
 }
 
 function hashOf(tensors: Tensors): string {

@@ -4,6 +4,7 @@ import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import type { Tensors } from '../../base/tensor.ts';
+import type { Model } from '../../models/index.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../../weights/index.ts';
 import type { CheckpointStore, Phase } from '../checkpoint.ts';
 import { trainConfigSchema } from '../config.ts';
@@ -49,21 +50,27 @@ const phaseSchema = z.object({
   best: evaluationSchema.nullable(),
 });
 
+/** What a run writes besides what training gives it. */
+export interface RunParts {
+  readonly model: Model;
+  /** Tensors of the model that training does not see: they complete `best.safetensors`. */
+  readonly frozen: Tensors;
+}
+
 /**
  * A run on disk: `run.json`, `metrics.jsonl`, `best.safetensors`, `last.safetensors`. Every file is replaced whole. Nothing
  * is written before `create` or `reopen`.
  */
 export class RunFolder implements CheckpointStore {
   readonly path: string;
-  readonly #frozen: Tensors;
+  readonly #parts: RunParts;
   #run: Run;
   #isOpen = false;
 
-  /** `frozen` are tensors of the model that training does not see: they complete `best.safetensors`. */
-  constructor(path: string, run: Run, frozen: Tensors) {
+  constructor(path: string, run: Run, parts: RunParts) {
     this.path = path;
     this.#run = run;
-    this.#frozen = frozen;
+    this.#parts = parts;
   }
 
   /** Begins a new run, in place of whatever run stands there. `choices` are the lowerings in use. */
@@ -108,11 +115,12 @@ export class RunFolder implements CheckpointStore {
   }
 
   async saveBest(tensors: Tensors, best: z.output<typeof evaluationSchema>): Promise<void> {
-    const { config, classes, preprocessing } = this.#run;
+    const { frozen, model } = this.#parts;
+    const { classes, preprocessing } = this.#run;
     await writeSafetensorsFile(
       join(this.path, 'best.safetensors'),
-      { ...this.#frozen, ...tensors },
-      { ...describeCheckpoint(config.model, classes, preprocessing), best: JSON.stringify(best) },
+      { ...frozen, ...tensors },
+      { ...describeCheckpoint(model, classes, preprocessing), best: JSON.stringify(best) },
     );
   }
 

@@ -105,7 +105,7 @@ async function* recorded(
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const { model, strategy, initial, runtime } = prepared;
   const frozen = strategy.frozenTrunk ? without(initial, (name) => under(model.headPath).test(name)) : {};
-  const store = new RunFolder(out, run, frozen);
+  const store = new RunFolder(out, run, { model, frozen });
   const task = await trainingTask(prepared);
   try {
     for await (const event of train(task, {

@@ -4,9 +4,12 @@ import { beforeAll, expect, test } from 'vitest';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
 import { expectSameRun, runFolder, smallRun } from '../../../test/runs.ts';
 import { collect, differing } from '../../../test/training.ts';
+import { evaluateFolder } from '../../evaluate/node/index.ts';
+import { getModel } from '../../models/index.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
 import type { TrainConfigInput } from '../config.ts';
 import { readRun, resumeTraining, trainFolder } from './index.ts';
+import { refuseSide } from './prepare.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -91,4 +94,36 @@ test('weights that are no longer those of the start stop a resumed run', async (
   await expect(collect(resumeTraining(out))).rejects.toThrow(`${copy} has changed since ${out} was started`);
   rmSync(copy);
   await expect(collect(resumeTraining(out))).rejects.toThrow(`Cannot read ${copy}: there is no such file.`);
+});
+
+test('a deeper head is trained, saved and known again, by features and by everything', async () => {
+  const head = '16,relu,dropout=0.2';
+  const runs = [await transfer({ head }), await transfer({ head, strategy: 'full', epochs: 2 })];
+  for (const out of runs) {
+    const { tensors, metadata } = await readSafetensorsFile(join(out, 'best.safetensors'));
+    expect(metadata.head).toBe(head);
+    expect(tensors['fc.0.weight']!.shape).toEqual([16, 64]);
+    expect(tensors['fc.3.weight']!.shape).toEqual([2, 16]);
+    const { accuracy } = await evaluateFolder(out, folder, { threads: 1 });
+    expect(accuracy).toBe((await readRun(out)).best!.accuracy);
+  }
+  expect((await readRun(runs[0]!)).parameters.trained).toBe(16 * 64 + 16 + 2 * 16 + 2);
+  expect((await readRun(runs[0]!)).best!.accuracy).toBeGreaterThan(0.7);
+});
+
+test('a run with a deeper head, interrupted and resumed, ends bit for bit like one that was not', async () => {
+  const head = '16,relu,dropout=0.2';
+  const stopped = await transfer({ head, stopAfter: 5 });
+  await collect(resumeTraining(stopped));
+  expectSameRun(await transfer({ head }), stopped);
+});
+
+test('mean and std can be given; a size that the model does not take cannot', async () => {
+  const { preprocessing } = await readRun(await transfer({ mean: '0.1, 0.2,0.3', std: '1,1,.5', epochs: 1 }));
+  expect(preprocessing).toMatchObject({ mean: [0.1, 0.2, 0.3], std: [1, 1, 0.5] });
+  expect(() => refuseSide({ ...getModel('conv4'), sides: { minimum: 32, multipleOf: 16 } }, 41)).toThrow(
+    '--image-size 41: conv4 takes multiples of 16 from 32 on. The nearest is 48.',
+  );
+  expect(() => refuseSide({ ...getModel('conv4'), sides: { minimum: 75 } }, 41)).toThrow('75 pixels or more');
+  refuseSide({ ...getModel('conv4'), sides: { minimum: 32, multipleOf: 16 } }, 48);
 });
