@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
+import torch
 import torchvision
 from torch import nn
 from torchvision.ops import StochasticDepth
@@ -33,22 +34,30 @@ NAMES = """
 """.split()
 
 
-def describe(model):
-    random = {
-        key: [module.p for module in model.modules() if isinstance(module, kind) and module.p > 0]
-        for key, kind in (("dropout", nn.Dropout), ("stochasticDepth", StochasticDepth))
-    }
+def random_layers(model, size):
+    """The probabilities of the layers that a forward pass in training mode comes by, in its order: a block without a shortcut
+    has a StochasticDepth in torchvision, but does not use it; one with two branches uses its own twice."""
+    probabilities = {nn.Dropout: [], StochasticDepth: []}
+    for module in model.modules():
+        if type(module) in probabilities and module.p > 0:
+            module.register_forward_hook(lambda module, _inputs, _output: probabilities[type(module)].append(module.p))
+    with torch.no_grad():
+        model.train()(torch.zeros(2, 3, size, size))
+    return {"dropout": probabilities[nn.Dropout], "stochasticDepth": probabilities[StochasticDepth]}
+
+
+def describe(model, size):
     return {
         "variables": [[name, list(value.shape)] for name, value in model.state_dict().items()],
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        **random,
+        **random_layers(model, size),
     }
 
 
 written = {}
 for name in NAMES:
-    options = {"init_weights": False} if name == "inception_v3" else {}
-    written[name] = describe(getattr(torchvision.models, name)(weights=None, **options))
+    options, size = ({"init_weights": False}, 299) if name == "inception_v3" else ({}, 224)
+    written[name] = describe(getattr(torchvision.models, name)(weights=None, **options), size)
 data = gzip.compress((safetensors_writer.compact(written) + "\n").encode(), 9, mtime=0)
 (Path(__file__).parent / "model-names.json.gz").write_bytes(data)
 print(f"model-names.json.gz: {len(written)} models, {len(data)} bytes")
