@@ -1,15 +1,24 @@
 import { randomStream } from '../src/base/random.ts';
 import { f32, i64, type Shape, sizeOf, type Tensor, zeros } from '../src/base/tensor.ts';
 import { constant, input, type Value } from '../src/graph/index.ts';
-import { applyModel, getModel } from '../src/models/index.ts';
+import { applyModel, auxiliaryLogits, getModel } from '../src/models/index.ts';
 import { drawNoise, initialise, Scope, type Variable } from '../src/nn/index.ts';
 import { type OptimizerName, optimizers } from '../src/optim/index.ts';
 import { type Runtime, State, scalar } from '../src/runtime/index.ts';
 import { createRuntime } from '../src/runtime/node/index.ts';
-import { feedNames, type StepGraph, scalarName, slotName, trainingStep, variablesOf } from '../src/train/step.ts';
+import {
+  feedNames,
+  type Network,
+  resultNames,
+  type StepGraph,
+  scalarName,
+  slotName,
+  trainingStep,
+  variablesOf,
+} from '../src/train/step.ts';
 import type { Comparison, Contender } from './harness.ts';
 
-interface Work {
+export interface Work {
   readonly model: string;
   readonly optimizer: OptimizerName;
   readonly batchSize: number;
@@ -19,10 +28,14 @@ interface Work {
 const numClasses = 1000;
 const versions = { node: process.version };
 
-const networkOf = ({ model, size }: Work) => ({
-  input: { dtype: 'f32' as const, shape: [3, size, size] },
-  forward: (s: Scope, x: Value) => applyModel(getModel(model), s, x, { numClasses }),
-});
+function networkOf({ model: name, size }: Work): Network {
+  const model = getModel(name);
+  return {
+    input: { dtype: 'f32', shape: [3, size, size] },
+    forward: (s: Scope, x: Value) => applyModel(model, s, x, { numClasses }),
+    ...(model.auxiliary && { auxiliary: { endpoint: auxiliaryLogits, weight: model.auxiliary.weight } }),
+  };
+}
 
 /** Forward, cross entropy, backward and update of everything. Shared with the profiler. */
 export function stepGraph(work: Work): StepGraph {
@@ -37,7 +50,11 @@ export function stepGraph(work: Work): StepGraph {
 }
 
 /** Runs the training step on random pictures. */
-export async function stepContender(work: Work, runtime: Runtime): Promise<Contender> {
+export async function stepContender(
+  work: Work,
+  runtime: Runtime,
+  { learningRate = 1e-4, onLoss = () => {} }: { learningRate?: number; onLoss?: (loss: number) => void } = {},
+): Promise<Contender> {
   const optimizer = optimizers[work.optimizer]();
   const { outputs, variables, noise } = stepGraph(work);
   const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter');
@@ -50,12 +67,13 @@ export async function stepContender(work: Work, runtime: Runtime): Promise<Conte
   let step = 0;
   const run = async () => {
     step++;
-    const scalars = Object.entries({ learningRate: 1e-4, ...optimizer.scalars(step) });
-    await state.step(program, {
+    const scalars = Object.entries({ learningRate, ...optimizer.scalars(step) });
+    const results = await state.step(program, {
       ...batch,
       ...drawNoise(noise, 0, step),
       ...Object.fromEntries(scalars.map(([name, value]) => [scalarName(name), scalar(value)])),
     });
+    onLoss(numberOf(results[resultNames.loss]!));
   };
   return contender(run, () => program.release());
 }
@@ -63,16 +81,28 @@ export async function stepContender(work: Work, runtime: Runtime): Promise<Conte
 /** Runs the model with its weights as constants of the graph, as a frozen trunk runs. */
 async function forwardContender(work: Work, runtime: Runtime): Promise<Contender> {
   const weight = (variable: Variable) => constant(initialise([variable], 0)[variable.name]!);
+  return (await forwardProgram(work, runtime, weight, pictures(work))).contender;
+}
+
+/** The forward pass with these weights on these pictures: to be timed, and what it computes. */
+export async function forwardProgram(
+  work: Work,
+  runtime: Runtime,
+  weight: (variable: Variable) => Value,
+  batch: Tensor,
+): Promise<{ contender: Contender; logits(): Promise<Tensor> }> {
   const { scope } = Scope.root({ training: false, variable: weight });
   const x = input('x', 'f32', [work.batchSize, 3, work.size, work.size]);
   const program = await runtime.compile({ logits: networkOf(work).forward(scope, x) });
   const into = { logits: zeros('f32', [work.batchSize, numClasses]) };
-  const feeds = { x: pictures(work) };
-  return contender(
-    () => program.run(feeds, into),
-    () => program.release(),
-  );
+  const run = () => program.run({ x: batch }, into);
+  return {
+    contender: contender(run, () => program.release()),
+    logits: async () => (await run()).logits!,
+  };
 }
+
+const numberOf = ({ data }: Tensor) => Number(data[0]);
 
 function contender(run: () => Promise<unknown>, close: () => Promise<void>): Contender {
   return {

@@ -8,17 +8,27 @@ const scripts = fileURLToPath(
   new URL(import.meta.url.includes('/dist/') ? '../../bench/peer/' : './peer/', import.meta.url),
 );
 
+/** A peer, and where its script does several things, each of them by name. */
+export interface Peer extends Contender {
+  named(name: string): Contender;
+}
+
 /**
  * Starts a Python script of bench/peer, which stays alive and waits between blocks.
  * @throws Error where it ends before it says what it is: Python or PyTorch is missing.
  */
-export async function startPeer(python: string, script: string, options: readonly string[]): Promise<Contender> {
+export async function startPeer(python: string, script: string, options: readonly string[]): Promise<Peer> {
   const child = spawn(python, [script, ...options], { cwd: scripts, stdio: ['pipe', 'pipe', 'pipe'] });
   const ask = conversation(child);
   const versions = (await ask()) as Record<string, unknown>;
   return {
     versions,
     time: async (count) => (await ask(`${count}\n`)) as number[],
+    named: (name) => ({
+      versions,
+      time: async (count) => (await ask(`${name} ${count}\n`)) as number[],
+      close: async () => {},
+    }),
     close: async () => {
       child.stdin.end();
     },

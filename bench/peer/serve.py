@@ -8,14 +8,19 @@ import torch
 
 
 def serve(threads, work):
-    """`work()` is one repetition. Each line in is a count; each line out a JSON list of milliseconds."""
+    """`work()` is one repetition, or a table of such by name.
+
+    Each line in is a count, after a name where there are names; each line out a JSON list of milliseconds.
+    """
     torch.set_num_threads(threads)
     features = ["oneDNN"] if torch.backends.mkldnn.is_available() else []
     print(json.dumps({"pytorch": torch.__version__, "features": features, "threads": threads}), flush=True)
     for line in sys.stdin:
+        *name, count = line.split()
+        repeat = work[name[0]] if name else work
         times = []
-        for _ in range(int(line)):
+        for _ in range(int(count)):
             start = time.perf_counter()
-            work()
+            repeat()
             times.append((time.perf_counter() - start) * 1000)
         print(json.dumps(times), flush=True)

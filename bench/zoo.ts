@@ -1,0 +1,161 @@
+/*
+ * Every model of the zoo beside torchvision's, with random weights that torchvision drew: the largest difference of the
+ * logits, whether training steps lower the loss, and the time of a frozen forward pass and of a training step:
+ *   npm run build && node dist/bench/zoo.js [pattern…] --python PATH [--blocks 3] [--again]
+ * Results go to bench/results/zoo.json as they come; `node dist/scripts/zoo-table.js` makes docs/zoo.md of them.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { env } from 'onnxruntime-node';
+import picomatch from 'picomatch';
+import { sizeOf, type Tensor, zeros } from '../src/base/tensor.ts';
+import { constant } from '../src/graph/index.ts';
+import { getModel, listModels } from '../src/models/index.ts';
+import { createRuntime } from '../src/runtime/node/index.ts';
+import { pictureNetwork, variablesOf } from '../src/train/index.ts';
+import { readSafetensorsFile } from '../src/weights/index.ts';
+import { forwardProgram, stepContender, type Work } from './classifier.ts';
+import { interleave, type Summary, summarise } from './harness.ts';
+import { startPeer } from './peer.ts';
+
+export interface ZooResult {
+  readonly model: string;
+  readonly parameters: number;
+  readonly batchSize: number;
+  readonly size: number;
+  /** The largest difference of a logit from PyTorch's, over the largest logit. */
+  readonly error: number;
+  /** Of the batch, before the first step and before the last. */
+  readonly losses: readonly [first: number, last: number];
+  readonly forward: Summary;
+  readonly step: Summary;
+  readonly load: number;
+  readonly date: string;
+  readonly versions: Readonly<Record<string, unknown>>;
+}
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    python: { type: 'string', default: 'python3' },
+    blocks: { type: 'string', default: '3' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    again: { type: 'boolean', default: false },
+    /** One model in this process, its result on stdout. */
+    one: { type: 'boolean', default: false },
+  },
+});
+const threads = Number(options.threads);
+const blocks = Number(options.blocks);
+
+/** At the size the weights are published for; large pictures one by one. */
+function workOf(model: string): Work {
+  const { crop } = getModel(model).preprocessing;
+  return { model, optimizer: 'sgd', batchSize: crop > 300 ? 1 : 4, size: crop };
+}
+
+async function measure(model: string): Promise<ZooResult> {
+  const work = workOf(model);
+  const folder = mkdtempSync(join(tmpdir(), 'graft-zoo-'));
+  const load = loadavg()[0]!;
+  try {
+    const peer = await startPeer(options.python, 'zoo.py', [
+      ...['--model', model, '--batch-size', String(work.batchSize), '--size', String(work.size)],
+      ...['--threads', String(threads), '--folder', folder],
+    ]);
+    const runtime = createRuntime({ threads });
+    const { error, forward } = await compareForward(work, folder, (ours) =>
+      interleave(ours, peer.named('forward'), { repetitions: 1, blocks }),
+    );
+    const losses: number[] = [];
+    const ours = await stepContender(work, runtime, { learningRate: 1e-3, onLoss: (loss) => losses.push(loss) });
+    const step = summarise(await interleave(ours, peer.named('step'), { repetitions: 1, blocks }));
+    await ours.close();
+    await peer.close();
+    const versions = { ...ours.versions, onnxruntime: env.versions.node, ...peer.versions };
+    const { batchSize, size } = work;
+    const date = new Date().toISOString();
+    return {
+      ...{ model, parameters: parametersOf(model), batchSize, size, error },
+      losses: [losses[0]!, losses.at(-1)!],
+      ...{ forward, step, load, date, versions },
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+type Interleave = (ours: Awaited<ReturnType<typeof forwardProgram>>['contender']) => ReturnType<typeof interleave>;
+
+/** Loads what torchvision drew, compares the logits, and times the two. */
+async function compareForward(work: Work, folder: string, time: Interleave) {
+  const { tensors: weights } = await readSafetensorsFile(join(folder, 'weights.safetensors'));
+  const { tensors: reference } = await readSafetensorsFile(join(folder, 'run.safetensors'));
+  const { contender, logits } = await forwardProgram(
+    work,
+    createRuntime({ threads }),
+    ({ name, dtype, shape }) => constant(weights[name] ?? zeros(dtype, shape)),
+    reference.pictures!,
+  );
+  const error = difference(await logits(), reference.logits!);
+  const forward = summarise(await time(contender));
+  await contender.close();
+  return { error, forward };
+}
+
+function difference(actual: Tensor, expected: Tensor): number {
+  const [a, b] = [actual.data as Float32Array, expected.data as Float32Array];
+  const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0) / largest;
+}
+
+function parametersOf(name: string): number {
+  const model = getModel(name);
+  const variables = [...variablesOf(pictureNetwork(model, model.preprocessing, 1000)).values()];
+  return variables.filter(({ kind }) => kind === 'parameter').reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}
+
+const file = 'bench/results/zoo.json';
+
+function readResults(): { machine: string; results: Record<string, ZooResult> } {
+  const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${process.platform} ${process.arch}`;
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { machine, results: {} };
+}
+
+/** Each model in a process of its own, so that none finds the memory of another, or its end. */
+function measureAll(models: readonly string[]): void {
+  mkdirSync('bench/results', { recursive: true });
+  for (const [i, model] of models.entries()) {
+    if (readResults().results[model] && !options.again) continue;
+    const script = fileURLToPath(import.meta.url);
+    const flags = ['--one', '--python', options.python, '--blocks', options.blocks, '--threads', options.threads];
+    const { stdout, status, signal } = spawnSync(process.execPath, [script, model, ...flags], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    if (status !== 0) {
+      console.log(`${model}: failed (${signal ?? `exit ${status}`})`);
+      continue;
+    }
+    const result = JSON.parse(stdout) as ZooResult;
+    const { machine, results } = readResults();
+    writeFileSync(file, `${JSON.stringify({ machine, results: { ...results, [model]: result } }, null, 1)}\n`);
+    const { error, forward, step, losses } = result;
+    console.log(
+      `${i + 1}/${models.length} ${model}: error ${error.toExponential(1)}, forward ${forward.ours.toFixed(0)} ms ` +
+        `(${forward.ratio?.toFixed(2)}), step ${step.ours.toFixed(0)} ms (${step.ratio?.toFixed(2)}), ` +
+        `loss ${losses.map((loss) => loss.toFixed(2)).join(' → ')}`,
+    );
+  }
+}
+
+if (options.one) {
+  console.log(JSON.stringify(await measure(positionals[0]!)));
+} else {
+  const wanted = picomatch(positionals.length > 0 ? positionals : ['*']);
+  measureAll(listModels().filter((name) => name !== 'conv4' && wanted(name)));
+}
