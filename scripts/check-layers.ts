@@ -10,7 +10,8 @@ const order: readonly string[] = [
   ...['base', 'graph', 'ops', 'grad', 'runtime', 'nn', 'models', 'weights', 'optim'],
   ...['data', 'train', 'meta', 'evaluate', 'experiment', 'cli'],
 ];
-const nodePackages = /^(node:.*|(sharp|tinypool|onnxruntime-node|write-file-atomic|commander|cli-progress)(\/.*)?)$/;
+const nodePackages =
+  /^(node:.*|(sharp|tinypool|onnxruntime-node|write-file-atomic|proper-lockfile|commander|cli-progress)(\/.*)?)$/;
 const nodeFolders = /^src\/(data|weights|cli|(.+\/)?node)\//;
 const specifiers = /\b(?:from|import|import\()\s*'([^']+)'/g;
 

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import writeFileAtomic from 'write-file-atomic';
+import { z } from 'zod';
+import type { WeightsEntry } from '../registry/entry.ts';
+
+/**
+ * Beside every file whose bytes were counted and hashed stands `<file>.json`, which says so: a file that has not been
+ * touched since need not be hashed again.
+ */
+const recordSchema = z.object({ sha256: z.string(), bytes: z.number(), modified: z.number() });
+
+/** `<cache>/weights/torchvision/resnet50.imagenet1k_v2/resnet50-11ad3fa6.pth`: under the entry's name, as published. */
+export function cachePath({ name, url }: WeightsEntry, cache: string): string {
+  const file = new URL(url).pathname.split('/').at(-1)!;
+  return join(cache, 'weights', ...name.split('/'), file);
+}
+
+/** The checksum of a file in the cache, whoever put it there; undefined where there is none. */
+export async function cachedSha256(path: string): Promise<string | undefined> {
+  const facts = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (!facts?.isFile()) return undefined;
+  const record = await readRecord(path);
+  if (record?.bytes === facts.size && record.modified === facts.mtimeMs) return record.sha256;
+  return recordSha256(path);
+}
+
+/** Hashes a file and writes the record of it. */
+export async function recordSha256(path: string): Promise<string> {
+  const sha256 = await sha256Of(path);
+  const { size: bytes, mtimeMs: modified } = await stat(path);
+  // A cache that others filled and we may only read costs the time to hash again, nothing more.
+  await writeFileAtomic(`${path}.json`, `${JSON.stringify({ sha256, bytes, modified })}\n`).catch(() => {});
+  return sha256;
+}
+
+async function readRecord(path: string): Promise<z.output<typeof recordSchema> | undefined> {
+  try {
+    return recordSchema.parse(JSON.parse(await readFile(`${path}.json`, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+export async function sha256Of(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 2 ** 20 }), hash);
+  return hash.digest('hex');
+}

@@ -1,0 +1,3 @@
+export { cachePath } from './cache.ts';
+export type { Patience } from './download.ts';
+export { type DownloadProgress, type FetchedWeights, type FetchOptions, fetchWeights } from './fetch-weights.ts';

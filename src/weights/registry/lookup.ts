@@ -1,0 +1,53 @@
+import { didYouMean } from '../../base/choice.ts';
+import { UserError } from '../../base/errors.ts';
+import type { WeightsEntry } from './entry.ts';
+import { torchvisionWeights } from './torchvision.ts';
+
+/** All weights that Graft knows of. Of one architecture the preferred ones stand first. */
+export const weightsEntries: readonly WeightsEntry[] = [...torchvisionWeights];
+
+/** `torchvision/resnet50.imagenet1k_v2` → `resnet50.imagenet1k_v2` */
+export const withoutOrigin = (name: string): string => name.slice(name.indexOf('/') + 1);
+
+/** `torchvision/resnet50.imagenet1k_v2` → `imagenet1k_v2` */
+export const tagOf = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
+
+/** The entries of an architecture, its default first; none where nobody has published any. */
+export function entriesOf(architecture: string): readonly WeightsEntry[] {
+  return weightsEntries.filter((entry) => entry.architecture === architecture);
+}
+
+/**
+ * The entry that `name` means: by its full name, `torchvision/resnet50.imagenet1k_v2`; without the origin where only one
+ * fits, `resnet50.imagenet1k_v2`; or by an architecture, `resnet50`, for its default.
+ *
+ * @throws UserError where there is none, with the nearest name, or where several fit
+ */
+export function pretrainedConfig(name: string): WeightsEntry {
+  const entry = entryNamed(name) ?? entriesOf(name)[0];
+  if (entry) return entry;
+  const names = weightsEntries.flatMap((known) => [known.name, withoutOrigin(known.name), known.architecture]);
+  throw new UserError(
+    `The weights "${name}" are not known.${didYouMean(name, names)} \`graft models --pretrained\` lists all.`,
+  );
+}
+
+/** The entry with that name, the origin left out or not. @throws UserError where several fit */
+export function entryNamed(name: string): WeightsEntry | undefined {
+  const exact = weightsEntries.find((entry) => entry.name === name);
+  return exact ?? only(name, (entry) => withoutOrigin(entry.name) === name);
+}
+
+/** The entry of an architecture with that tag, `imagenet1k_v2`; `default` for its first. @throws UserError where several fit */
+export function entryTagged(architecture: string, tag: string): WeightsEntry | undefined {
+  if (tag === 'default') return entriesOf(architecture)[0];
+  return only(tag, (entry) => entry.architecture === architecture && tagOf(entry.name) === tag);
+}
+
+function only(name: string, fits: (entry: WeightsEntry) => boolean): WeightsEntry | undefined {
+  const fitting = weightsEntries.filter(fits);
+  if (fitting.length > 1) {
+    throw new UserError(`The weights "${name}" can be ${fitting.map((entry) => entry.name).join(' or ')}: which?`);
+  }
+  return fitting[0];
+}
