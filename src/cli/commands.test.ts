@@ -142,6 +142,14 @@ describe('inspect and models', () => {
     ]);
   });
 
+  test('blocks from input to head: what each gives, and how much of it is trained', async () => {
+    const { blocks, totals } = await inspect('resnet18', '--blocks', '--strategy', 'feature-extraction');
+    const stages = [1, 2, 3, 4].flatMap((stage) => [`layer${stage}.0`, `layer${stage}.1`]);
+    expect(blocks.map(({ block }: { block: string }) => block)).toEqual(['stem', ...stages, 'head']);
+    expect(blocks[2]).toEqual({ block: 'layer1.1', output: [1, 64, 56, 56], trained: 0, frozen: 73_984 });
+    expect(blocks.at(-1)).toEqual({ block: 'head', output: [1, 1000], trained: totals.trained, frozen: 0 });
+  });
+
   test('a run’s head has the run’s classes', async () => {
     const { model, parameters, totals } = await inspect(run);
     expect(model).toBe('conv4');

@@ -9,7 +9,7 @@ export {
 } from './config.ts';
 export type { Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
 export { held, type LabelledBatch, type Source, throughTrunk } from './source.ts';
-export { evaluationStep, type Network, trainingStep, variablesOf } from './step.ts';
+export { evaluationStep, type Network, traceOf, trainingStep, variablesOf } from './step.ts';
 export {
   headNetwork,
   pictureNetwork,

@@ -7,6 +7,7 @@ import {
   crossEntropy,
   type Noise,
   Scope,
+  type Trace,
   type Variable,
 } from '../nn/index.ts';
 import { add, argMax, cast, equal, mul, reduceSum } from '../ops/index.ts';
@@ -34,11 +35,16 @@ export const resultNames = { loss: 'result/loss', correct: 'result/correct', log
 export const scalarName = (name: string) => `step/${name}`;
 export const slotName = (slot: string, parameter: string) => `optimizer/${slot}/${parameter}`;
 
-/** The variables of a network, from a dry run at batch size 1. */
-export function variablesOf(network: Network): ReadonlyMap<string, Variable> {
+/** What a network leaves behind in a dry run at batch size 1. */
+export function traceOf(network: Network): Trace {
   const { scope, trace } = Scope.root({ training: false });
   network.forward(scope, input(feedNames.input, network.input.dtype, [1, ...network.input.shape]));
-  return trace.variables;
+  return trace;
+}
+
+/** The variables of a network. */
+export function variablesOf(network: Network): ReadonlyMap<string, Variable> {
+  return traceOf(network).variables;
 }
 
 export interface TrainingStepOptions {
