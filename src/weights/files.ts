@@ -1,18 +1,13 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import writeFileAtomic from 'write-file-atomic';
 import { UserError } from '../base/errors.ts';
 import type { Tensors } from '../base/tensor.ts';
+import { inFile, withFile } from './random-access.ts';
 import { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
 
 /** The safetensors file at `path`. @throws UserError with the path, where it cannot be read or is not a sound file. */
 export async function readSafetensorsFile(path: string): Promise<Safetensors> {
-  const bytes = await readFile(path).catch((error) => fail('read', path, error));
-  try {
-    return readSafetensors(bytes);
-  } catch (error) {
-    if (error instanceof UserError) throw new UserError(`${path}: ${error.message}`, { cause: error });
-    throw error;
-  }
+  return withFile(path, (file) => inFile(path, async () => readSafetensors(await file.read(0, file.size))));
 }
 
 /**
@@ -28,13 +23,9 @@ export async function writeSafetensorsFile(
   // write-file-atomic makes one write call and doesn't look at how much it wrote, so that a disk that fills up would leave a cut
   // file under the final name. Writing at this point loops until all is written, and throws before the rename.
   const tmpfileCreated = (temporary: string) => writeFile(temporary, bytes);
-  await writeFileAtomic(path, '', { tmpfileCreated, fsync: true }).catch((error) => fail('write', path, error));
+  await writeFileAtomic(path, '', { tmpfileCreated, fsync: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === undefined) throw error;
+    const reason = error.code === 'ENOENT' ? 'its folder does not exist' : error.message;
+    throw new UserError(`Cannot write ${path}: ${reason}.`, { cause: error });
+  });
 }
-
-function fail(action: 'read' | 'write', path: string, error: NodeJS.ErrnoException): never {
-  if (error.code === undefined) throw error;
-  const reason = error.code === 'ENOENT' ? missing[action] : error.message;
-  throw new UserError(`Cannot ${action} ${path}: ${reason}.`, { cause: error });
-}
-
-const missing = { read: 'there is no such file', write: 'its folder does not exist' };

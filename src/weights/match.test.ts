@@ -56,8 +56,17 @@ describe('matchWeights', () => {
   });
 
   it('compares dtypes', () => {
-    const doubles = { ...file, 'fc.bias': tensor('f64', [3], new Float64Array(3)) };
-    expect(messageOf(model, doubles)).toContain('- fc.bias f32[3] (model)\n  + fc.bias f64[3] (file)');
+    const integers = { ...file, 'fc.bias': i64([3], [1, 2, 3]) };
+    expect(messageOf(model, integers)).toContain('- fc.bias f32[3] (model)\n  + fc.bias i64[3] (file)');
+  });
+
+  it('rounds f64 where the model computes in f32, and nothing else', () => {
+    const doubles = { ...file, 'fc.bias': tensor('f64', [3], Float64Array.of(1, Math.PI, 1e300)) };
+    expect(matchWeights(model, doubles, { source: 'x' })['fc.bias']).toEqual(f32([3], [1, Math.PI, Infinity]));
+    const wanted = model.map((entry) => (entry.name === 'fc.bias' ? { ...entry, dtype: 'f64' as const } : entry));
+    expect(matchWeights(wanted, doubles, { source: 'x' })['fc.bias']).toBe(doubles['fc.bias']);
+    expect(messageOf(wanted, file)).toContain('- fc.bias f64[3] (model)\n  + fc.bias f32[3] (file)');
+    expect(messageOf(withShape('fc.bias', [2]), doubles)).toContain('+ fc.bias f64[3] (file)');
   });
 
   it('does what its own advice says', () => {

@@ -1,5 +1,5 @@
 import { UserError } from '../base/errors.ts';
-import { type DType, formatType, type Shape, type Tensor, type Tensors } from '../base/tensor.ts';
+import { type DType, formatType, type Shape, type Tensor, type Tensors, tensor } from '../base/tensor.ts';
 
 /** A parameter or buffer that a model has. */
 export interface ExpectedTensor {
@@ -28,8 +28,9 @@ const COUNTER = /(^|\.)num_batches_tracked$/;
 /**
  * The tensors of a file for the names that a model expects, without those that `skip` matches.
  *
- * Both sides must have the same names, shapes and dtypes. One thing is tolerated: the counters `num_batches_tracked` of batch
- * norms, which nothing computes with, may be missing in the file (then they are missing in the result) or be there in addition.
+ * Both sides must have the same names, shapes and dtypes. Two things are tolerated: f64 where the model computes in f32, which
+ * is rounded, and the counters `num_batches_tracked` of batch norms, which nothing computes with: they may be missing in the
+ * file (then they are missing in the result) or be there in addition.
  *
  * @throws UserError that lists the names on which the two sides disagree, both sides of each, and the `skip` that would pass them.
  */
@@ -44,14 +45,23 @@ export function matchWeights(expected: readonly ExpectedTensor[], tensors: Tenso
   const mismatches: Mismatch[] = [];
   for (const name of names) {
     const mismatch = { name, model: model.get(name), file: file.get(name) };
-    if (mismatch.model && mismatch.file && formatType(mismatch.model) === formatType(mismatch.file)) {
-      matched[name] = mismatch.file;
+    const value = fitting(mismatch);
+    if (value) {
+      matched[name] = value;
     } else if (!COUNTER.test(name) || (mismatch.model && mismatch.file)) {
       mismatches.push(mismatch);
     }
   }
   if (mismatches.length > 0) throw new UserError(describe(mismatches, names, source));
   return matched;
+}
+
+/** The file's tensor as the model wants it, or nothing where it cannot be that. */
+function fitting({ model, file }: Mismatch): Tensor | undefined {
+  if (!model || !file) return undefined;
+  const rounded =
+    model.dtype === 'f32' && file.dtype === 'f64' ? tensor('f32', file.shape, Float32Array.from(file.data)) : file;
+  return formatType(model) === formatType(rounded) ? rounded : undefined;
 }
 
 function describe(mismatches: readonly Mismatch[], names: readonly string[], source: string): string {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
-import { fromBrainFloat, fromHalf } from '../base/half.ts';
-import { bytesPerElement, type DType, type Shape, sizeOf, type Tensor, type Tensors, tensor } from '../base/tensor.ts';
+import { bytesPerElement, type DType, type Shape, sizeOf, type Tensor, type Tensors } from '../base/tensor.ts';
+import { byteLength, codecs } from './codecs.ts';
+import { quote } from './quote.ts';
 
 /** What a safetensors file holds. Both records have no prototype, so that any name is an ordinary name. */
 export interface Safetensors {
@@ -19,12 +20,6 @@ interface Entry {
   end: number;
 }
 
-/** How one dtype of the format becomes a tensor. `bytes` holds exactly the shape's elements and is aligned to them. */
-interface Codec {
-  width: number;
-  decode: (shape: Shape, bytes: Bytes) => Tensor;
-}
-
 const METADATA = '__metadata__';
 const LENGTH_BYTES = 8;
 /** The longest header that the reference implementation accepts. */
@@ -35,29 +30,6 @@ const entrySchema = z.strictObject({
   shape: z.array(z.int().nonnegative()),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
-
-const codecs: ReadonlyMap<string, Codec> = new Map<string, Codec>([
-  [
-    'F64',
-    { width: 8, decode: (shape, b) => tensor('f64', shape, new Float64Array(b.buffer, b.byteOffset, sizeOf(shape))) },
-  ],
-  [
-    'F32',
-    { width: 4, decode: (shape, b) => tensor('f32', shape, new Float32Array(b.buffer, b.byteOffset, sizeOf(shape))) },
-  ],
-  ['F16', { width: 2, decode: (shape, b) => tensor('f32', shape, fromHalf(words(b))) }],
-  ['BF16', { width: 2, decode: (shape, b) => tensor('f32', shape, fromBrainFloat(words(b))) }],
-  [
-    'I64',
-    { width: 8, decode: (shape, b) => tensor('i64', shape, new BigInt64Array(b.buffer, b.byteOffset, sizeOf(shape))) },
-  ],
-  [
-    'I32',
-    { width: 4, decode: (shape, b) => tensor('i32', shape, new Int32Array(b.buffer, b.byteOffset, sizeOf(shape))) },
-  ],
-  ['U8', { width: 1, decode: (shape, b) => tensor('u8', shape, b) }],
-  ['BOOL', { width: 1, decode: (shape, b) => tensor('bool', shape, b) }],
-]);
 
 const formatNames: { readonly [D in DType]: string } = {
   f32: 'F32',
@@ -71,7 +43,7 @@ const formatNames: { readonly [D in DType]: string } = {
 /**
  * The tensors and the text metadata of a safetensors file (https://github.com/huggingface/safetensors#format).
  *
- * A tensor is a view of `bytes` where its data lies aligned to its elements, else a copy. F16 and BF16 become f32.
+ * A tensor is a view of `bytes` where its data lies aligned to its elements, else a copy. F16 and BF16 become f32, I8 and I16 become i32.
  * Nothing in the file is trusted: its header is at most 100 MB, no name occurs twice, every length agrees with its shape and
  * dtype, and the tensors fill the data without overlaps or holes. Assumes a little-endian machine, as every browser's is.
  *
@@ -217,16 +189,6 @@ function parseEntry(name: string, value: unknown, available: number): Entry {
   return { name, dtype, shape, begin, end };
 }
 
-/** Infinity where the length is beyond the whole numbers that JavaScript holds exactly; no file is that long. */
-function byteLength(shape: Shape, width: number): number {
-  let length = width;
-  for (const dimension of shape) {
-    length *= dimension;
-    if (!Number.isSafeInteger(length)) return Number.POSITIVE_INFINITY;
-  }
-  return length;
-}
-
 /** The tensors, in the order of their data, must begin where the one before ends and end with the file. */
 function checkCoverage(entries: readonly Entry[], available: number): void {
   let covered = 0;
@@ -247,20 +209,12 @@ function checkCoverage(entries: readonly Entry[], available: number): void {
 function decode({ name, dtype, shape, begin, end }: Entry, data: Bytes): Tensor {
   const { width, decode } = codecs.get(dtype)!;
   const view = data.subarray(begin, end);
-  const decoded = decode(shape, view.byteOffset % width === 0 ? view : view.slice());
-  if (decoded.dtype === 'bool' && decoded.data.some((byte) => byte > 1)) {
-    throw new UserError(`safetensors: ${quote(name)} is BOOL, but has a byte that is neither 0 nor 1.`);
+  try {
+    return decode(shape, view.byteOffset % width === 0 ? view : view.slice());
+  } catch (cause) {
+    if (!(cause instanceof UserError)) throw cause;
+    throw new UserError(`safetensors: ${quote(name)}: ${cause.message}.`, { cause });
   }
-  return decoded;
-}
-
-function words(bytes: Bytes): Uint16Array {
-  return new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
-}
-
-/** A name out of a file, safe and short enough to print. */
-function quote(text: string): string {
-  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
 }
 
 function compareText(a: string, b: string): number {
