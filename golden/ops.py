@@ -297,6 +297,16 @@ def resizes():
             case(label, "resize", lambda x: F.interpolate(x, size, mode=mode, **options), [normal(*x)], attributes)
 
 
+def aligned_and_cubic_resizes():
+    shapes = [((1, 2, 3, 4), [6, 8]), ((1, 1, 4, 3), [7, 5]), ((1, 1, 7, 8), [3, 5]), ((1, 1, 5, 3), [1, 4])]
+    for x, size in shapes:
+        for mode, aligned in (("bilinear", True), ("bicubic", False), ("bicubic", True)):
+            attributes = {"size": size, "mode": mode, "alignCorners": aligned, "antialias": False}
+            label = f"{mode}{' aligned' if aligned else ''} {x[2]}x{x[3]} to {size[0]}x{size[1]}"
+            resize = lambda x: F.interpolate(x, size, mode=mode, align_corners=aligned)
+            case(label, "resize", resize, [normal(*x)], attributes)
+
+
 def losses_and_norms():
     labels = torch.tensor([2, 0, 4, 2])
     weights = [0.5, 1.0, 2.0, 0.25, 1.5]
@@ -316,7 +326,11 @@ def losses_and_norms():
 
 
 def main():
-    for group in (elementwise, reductions, matmuls, convolutions, pools, movement, indexing, resizes, losses_and_norms):
+    groups = (
+        elementwise, reductions, matmuls, convolutions, pools, movement, indexing, resizes, losses_and_norms,
+        aligned_and_cubic_resizes,
+    )
+    for group in groups:
         group()
     safetensors_writer.write(Path(__file__).with_suffix(".safetensors"), tensors, {"cases": cases})
     print(f"{len(cases)} cases")

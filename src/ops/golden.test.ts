@@ -40,7 +40,7 @@ const special: Record<string, Build> = {
   pad: ([x], { before, after }) => ops.pad(x!, before, after),
   gather: ([x, indices], { axis }) => ops.gather(x!, indices!, axis),
   scatterAdd: ([values, indices], { axis, size }) => ops.scatterAdd(values!, indices!, axis, size),
-  resize: ([x], { size, mode }) => ops.resize(x!, size, mode),
+  resize: ([x], { size, mode, alignCorners }) => ops.resize(x!, size, mode, { alignCorners }),
   crossEntropy: ([logits, labels], { labelSmoothing, classWeights }) =>
     crossEntropy(logits!, labels!, { labelSmoothing, ...(classWeights && { classWeights }) }),
   mse: ([prediction, target]) => meanSquaredError(prediction!, target!),

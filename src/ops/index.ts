@@ -7,5 +7,5 @@ export { gather, scatterAdd } from './gather.ts';
 export { matmul } from './matmul.ts';
 export { averagePool, maxPool, type PoolOptions } from './pool.ts';
 export { argMax, logSoftmax, reduceMax, reduceMean, reduceSum, softmax } from './reduce.ts';
-export { adaptiveAveragePool, resize } from './resize.ts';
+export { adaptiveAveragePool, type ResizeOptions, resize } from './resize.ts';
 export * from './shape.ts';

@@ -39,29 +39,50 @@ function row(length: number, entries: readonly (readonly [index: number, weight:
   return result;
 }
 
-type Interpolation = 'nearest' | 'bilinear';
+type Interpolation = 'nearest' | 'bilinear' | 'bicubic';
 
-const interpolations: { readonly [mode in Interpolation]: (from: number, to: number) => Weights } = {
-  nearest: (from, to) =>
-    Array.from({ length: to }, (_, i) => row(from, [[Math.min(from - 1, Math.floor((i * from) / to)), 1]])),
-  bilinear: (from, to) =>
-    Array.from({ length: to }, (_, i) => {
-      const centre = Math.max(0, ((i + 0.5) * from) / to - 0.5);
-      const low = Math.min(from - 1, Math.floor(centre));
-      const fraction = centre - low;
-      return row(from, [
-        [low, 1 - fraction],
-        [Math.min(from - 1, low + 1), fraction],
-      ]);
-    }),
-};
+export interface ResizeOptions {
+  /** Whether the centres of the corner pixels stay where they are, instead of the picture's edges. Not for `nearest`. */
+  readonly alignCorners?: boolean;
+}
 
-/**
- * (n, c, h, w) → (n, c, height, width), as `torch.nn.functional.interpolate` with `align_corners=False` and no
- * antialiasing.
- */
-export function resize(x: Value, size: readonly [number, number], mode: Interpolation): Value {
-  return separable('resize', x, size, interpolations[mode]);
+/** Keys' cubic convolution kernel at distance |d| < 2, with PyTorch's a = -3/4 (Keys 1981, eq. 4). */
+function cubic(distance: number): number {
+  const [a, d] = [-0.75, Math.abs(distance)];
+  return d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : a * (((d - 5) * d + 8) * d - 4);
+}
+
+/** The source pixels around a place, counted from the one before it, and their weights where the place is `t` behind that. */
+const taps = {
+  bilinear: (t: number) => [
+    [0, 1 - t],
+    [1, t],
+  ],
+  bicubic: (t: number) => [-1, 0, 1, 2].map((k) => [k, cubic(k - t)]),
+} as const satisfies Record<string, (t: number) => readonly (readonly number[])[]>;
+
+function interpolationWeights(from: number, to: number, mode: Interpolation, alignCorners: boolean): Weights {
+  return Array.from({ length: to }, (_, i) => {
+    if (mode === 'nearest') return row(from, [[Math.min(from - 1, Math.floor((i * from) / to)), 1]]);
+    const centre = alignCorners ? (i * (from - 1)) / Math.max(1, to - 1) : ((i + 0.5) * from) / to - 0.5;
+    const before = Math.floor(centre);
+    // Beyond the edge the outermost pixel is repeated.
+    const inside = (index: number) => Math.min(from - 1, Math.max(0, index));
+    return row(
+      from,
+      taps[mode](centre - before).map(([k, weight]) => [inside(before + k!), weight!] as const),
+    );
+  });
+}
+
+/** (n, c, h, w) → (n, c, height, width), as `torch.nn.functional.interpolate` without antialiasing. */
+export function resize(
+  x: Value,
+  size: readonly [number, number],
+  mode: Interpolation,
+  { alignCorners = false }: ResizeOptions = {},
+): Value {
+  return separable('resize', x, size, (from, to) => interpolationWeights(from, to, mode, alignCorners));
 }
 
 /** The mean over windows of nearly equal size, as PyTorch's adaptive average pooling: window i is [⌊i·h/oh⌋, ⌈(i+1)·h/oh⌉). */
