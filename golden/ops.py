@@ -307,6 +307,11 @@ def aligned_and_cubic_resizes():
             case(label, "resize", resize, [normal(*x)], attributes)
 
 
+def rolls():
+    for x, axis, by in (((2, 5, 3), 1, 2), ((2, 5, 3), 1, -2), ((4, 3), 0, 7), ((3, 4), 1, 4)):
+        case(f"{by} on axis {axis} of {list(x)}", "roll", lambda x: x.roll(by, axis), [normal(*x)], {"axis": axis, "by": by})
+
+
 def losses_and_norms():
     labels = torch.tensor([2, 0, 4, 2])
     weights = [0.5, 1.0, 2.0, 0.25, 1.5]
@@ -328,7 +333,7 @@ def losses_and_norms():
 def main():
     groups = (
         elementwise, reductions, matmuls, convolutions, pools, movement, indexing, resizes, losses_and_norms,
-        aligned_and_cubic_resizes,
+        aligned_and_cubic_resizes, rolls,
     )
     for group in groups:
         group()

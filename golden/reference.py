@@ -9,6 +9,7 @@ Computed in float64 from parameters and pictures that float32 can hold, stored a
     train/endpoint/E, eval/endpoint/E activations with batch statistics, with running statistics (dropout is off in both)
     train/loss, grad/NAME             cross entropy and its gradient, in training mode
     stats/NAME                        running statistics after one forward pass in training mode, where there are any
+    noise/NAME                        masks used in training mode, where the run has any
     sgd3/NAME, nesterov3/NAME, adamw3/NAME   parameters and running statistics after three steps on this one batch
 
 `num_batches_tracked` is left out everywhere. The metadata key `config` holds widths and options as JSON.
@@ -43,10 +44,10 @@ def randomise(model):
     """Gives biases, norms and running statistics values that a mistake cannot hide behind, all of them representable in float32."""
     with torch.no_grad():
         for name, value in model.state_dict().items():
-            if name.endswith("num_batches_tracked"):
+            if not value.is_floating_point():
                 continue
-            norm = value.ndim == 1 and f"{name.rpartition('.')[0]}.running_mean" in model.state_dict()
-            if name.endswith("running_var") or (norm and name.endswith("weight")):
+            norm = value.ndim == 1 and name.endswith("weight")
+            if name.endswith("running_var") or norm:
                 value.uniform_(0.7, 1.3)
             elif name.endswith(("bias", "running_mean")):
                 value.normal_(0, 0.1)
@@ -85,7 +86,7 @@ def run(initial, x, labels, optimizers, endpoints):
     loss.backward()
     result["train/loss"] = loss.detach()
     result.update({f"grad/{name}": parameter.grad.clone() for name, parameter in model.named_parameters()})
-    result.update({f"stats/{name}": value for name, value in kept(model.named_buffers()).items()})
+    result.update({f"stats/{name}": value for name, value in kept(model.named_buffers()).items() if "running_" in name})
 
     for key in optimizers:
         model = copy.deepcopy(initial).train()
@@ -102,15 +103,17 @@ def distance(a, b):
     return float((a.double() - b.double()).abs().max() / b.double().abs().max().clamp_min(1e-30))
 
 
-def golden(name, build, endpoints, size, pictures, optimizers, config):
-    """`endpoints(model)` gives the modules whose outputs are kept, by our names for them.
+def golden(name, build, endpoints, size, pictures, optimizers, config, noise=None):
+    """`endpoints(model)` gives the modules whose outputs are kept, by our names for them. `size` is a side, or (height, width).
+    `noise` are the masks (name -> uint8 tensor) that the model uses in training mode in place of random ones.
 
     Writes the golden of the first seed whose run is well conditioned: nothing moves by more than 2e-5, no gradient is all zeros."""
     for seed in range(200):
         torch.manual_seed(seed)
         model = build().double()
         randomise(model)
-        x = torch.randn(pictures, 3, size, size).double()
+        height, width = size if isinstance(size, tuple) else (size, size)
+        x = torch.randn(pictures, 3, height, width).double()
         labels = torch.randint(0, CLASSES, (pictures,))
         result = run(model, x, labels, optimizers, endpoints)
         perturbed = (x + 1e-6 * torch.randn_like(x)).float()
@@ -125,7 +128,8 @@ def golden(name, build, endpoints, size, pictures, optimizers, config):
         **config, "seed": seed, "numClasses": CLASSES, "optimizers": {key: DESCRIPTIONS[key] for key in optimizers},
     }
     path = HERE / f"model-{name}.safetensors"
-    safetensors_writer.write(path, {"input": x, "labels": labels, **result}, {"config": config})
+    masks = {f"noise/{key}": value for key, value in (noise or {}).items()}
+    safetensors_writer.write(path, {"input": x, "labels": labels, **masks, **result}, {"config": config})
 
 
 DESCRIPTIONS = {

@@ -1,4 +1,5 @@
 export { conv4 } from './conv4.ts';
+export { convnext } from './convnext.ts';
 export { parseHead, withHead } from './head.ts';
 export {
   type Architecture,
@@ -13,3 +14,5 @@ export {
 export { getModel, listModels } from './registry.ts';
 export { resnet } from './resnet.ts';
 export { squeezenet } from './squeezenet.ts';
+export { swin } from './swin.ts';
+export { vit } from './vit.ts';

@@ -32,7 +32,7 @@ const torchvision: Record<string, Reference> = JSON.parse(
 );
 
 /** Architectures that are still to come. */
-const pending = /^(alexnet|vgg|resnext|wide|inception|densenet|mobilenet|efficientnet|convnext|vit|swin|regnet)/;
+const pending = /^(alexnet|vgg|resnext|wide|inception|densenet|mobilenet|efficientnet|regnet)/;
 
 function trace(name: string, { numClasses = 1000, size = [224, 224], training = false } = {}) {
   const model = getModel(name);

@@ -1,23 +1,29 @@
 import { expectChoice } from '../base/choice.ts';
 import { conv4, conv4s } from './conv4.ts';
+import { convnext, convnexts } from './convnext.ts';
 import { type Architecture, imageNetPreprocessing, type Model, type Preprocessing } from './model.ts';
 import { resnet, resnets } from './resnet.ts';
 import { squeezenet, squeezenets } from './squeezenet.ts';
+import { swin, swins } from './swin.ts';
+import { vit, vits } from './vit.ts';
 
-function family<C>(
-  variants: Readonly<Record<string, C>>,
+/** All variants of one paper. What differs from the usual preprocessing is given by variant. */
+function family<Name extends string, C>(
+  variants: Readonly<Record<Name, C>>,
   build: (config: C) => Architecture,
   source: string,
-  preprocessing: Preprocessing = imageNetPreprocessing,
+  preprocessing: { readonly [N in Name]?: Partial<Preprocessing> } = {},
 ): Model[] {
-  return Object.entries(variants).map(([name, config]) => ({ name, source, preprocessing, ...build(config) }));
+  return Object.entries<C>(variants).map(([name, config]) => {
+    const own = preprocessing[name as Name];
+    return { name, source, preprocessing: { ...imageNetPreprocessing, ...own }, ...build(config) };
+  });
 }
 
 /** Characters and other small pictures, seen whole. */
-const smallPreprocessing: Preprocessing = {
+const smallPreprocessing: Partial<Preprocessing> = {
   resize: 28,
   crop: 28,
-  interpolation: 'bilinear',
   mean: [0.5, 0.5, 0.5],
   std: [0.5, 0.5, 0.5],
 };
@@ -26,7 +32,15 @@ const zoo: ReadonlyMap<string, Model> = new Map(
   [
     ...family(squeezenets, squeezenet, 'Iandola et al. 2016, arXiv 1602.07360'),
     ...family(resnets, resnet, 'He et al. 2015, arXiv 1512.03385'),
-    ...family(conv4s, conv4, 'Vinyals et al. 2016, arXiv 1606.04080', smallPreprocessing),
+    ...family(convnexts, convnext, 'Liu et al. 2022, arXiv 2201.03545', {
+      convnext_tiny: { resize: 236 },
+      convnext_small: { resize: 230 },
+      convnext_base: { resize: 232 },
+      convnext_large: { resize: 232 },
+    }),
+    ...family(vits, vit, 'Dosovitskiy et al. 2020, arXiv 2010.11929', { vit_l_16: { resize: 242 } }),
+    ...family(swins, swin, 'Liu et al. 2021, arXiv 2103.14030', { swin_t: { resize: 232, interpolation: 'bicubic' } }),
+    ...family(conv4s, conv4, 'Vinyals et al. 2016, arXiv 1606.04080', { conv4: smallPreprocessing }),
   ].map((model) => [model.name, model]),
 );
 

@@ -1,4 +1,5 @@
 export * from './activations.ts';
+export * from './attention.ts';
 export { type BatchNormOptions, batchNorm, normalise } from './batch-norm.ts';
 export * from './initialisers.ts';
 export * from './layers.ts';
@@ -14,3 +15,4 @@ export {
   type TraceOptions,
   type Variable,
 } from './scope.ts';
+export { type WindowAttentionOptions, windowAttention } from './window-attention.ts';

@@ -13,6 +13,7 @@ import {
   square,
   sub,
   swapLast,
+  transpose,
 } from '../ops/index.ts';
 import { fanIn, filled, type Initialiser, pytorchDefault, uniform } from './initialisers.ts';
 import type { Scope } from './scope.ts';
@@ -91,6 +92,21 @@ export function layerNorm(s: Scope, x: Value, { epsilon = 1e-5 }: { readonly eps
   const variance = reduceMean(square(centred), [-1], true);
   const normalised = mul(centred, rsqrt(add(variance, epsilon)));
   return add(mul(normalised, s.param('weight', channels, filled(1))), s.param('bias', channels, filled(0)));
+}
+
+/** Layer normalisation over the channels of each pixel. (n, c, h, w) → the same shape. */
+export function layerNorm2d(s: Scope, x: Value, options: { readonly epsilon?: number } = {}): Value {
+  return channelsFirst(layerNorm(s, channelsLast(x), options));
+}
+
+/** (n, c, h, w) → (n, h, w, c). */
+export function channelsLast(x: Value): Value {
+  return transpose(x, [0, 2, 3, 1]);
+}
+
+/** (n, h, w, c) → (n, c, h, w). */
+export function channelsFirst(x: Value): Value {
+  return transpose(x, [0, 3, 1, 2]);
 }
 
 /** The mean over the picture. (n, c, h, w) → (n, c). */

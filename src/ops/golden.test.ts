@@ -40,6 +40,7 @@ const special: Record<string, Build> = {
   pad: ([x], { before, after }) => ops.pad(x!, before, after),
   gather: ([x, indices], { axis }) => ops.gather(x!, indices!, axis),
   scatterAdd: ([values, indices], { axis, size }) => ops.scatterAdd(values!, indices!, axis, size),
+  roll: ([x], { axis, by }) => ops.roll(x!, axis, by),
   resize: ([x], { size, mode, alignCorners }) => ops.resize(x!, size, mode, { alignCorners }),
   crossEntropy: ([logits, labels], { labelSmoothing, classWeights }) =>
     crossEntropy(logits!, labels!, { labelSmoothing, ...(classWeights && { classWeights }) }),

@@ -191,6 +191,14 @@ export function flip(x: Value, axes: readonly number[]): Value {
   );
 }
 
+/** Moves everything `by` places forward along an axis, and what leaves at the end to the front. Negative: backward. */
+export function roll(x: Value, axis: number, by: number): Value {
+  const length = x.shape[axis]!;
+  const front = ((by % length) + length) % length;
+  if (front === 0) return x;
+  return concat([sliceAxis(x, axis, length - front, length), sliceAxis(x, axis, 0, length - front)], axis);
+}
+
 /** The transpose of `slice`: dy laid into zeros of `shape` at the places the slice took. */
 function unslice(dy: Value, shape: Shape, starts: readonly number[], steps: readonly number[]): Value {
   if (sizeOf(dy.shape) === 0) return constant(zeros('f32', shape));
