@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { golden } from '../../test/golden.ts';
+import { narrowModels } from '../../test/narrow-models.ts';
 import { randomStream } from '../base/random.ts';
 import type { Shape } from '../base/tensor.ts';
 import { input } from '../graph/index.ts';
-import { type Architecture, applyModel, conv4, getModel } from '../models/index.ts';
+import { type Architecture, applyModel, conv4, convnext, getModel, swin, vit } from '../models/index.ts';
 import { batchNorm } from './batch-norm.ts';
 import {
   fanIn,
@@ -144,6 +146,59 @@ test('resnet18: convolutions by kaiming_normal(fan_out), the head by PyTorch’s
   expectNormal(numbersOf(first['conv1.weight']), Math.sqrt(2 / (64 * 49)));
   expectUniform(numbersOf(first['fc.weight']), 1 / Math.sqrt(512));
   expectUniform(numbersOf(first['fc.bias']), 1 / Math.sqrt(512));
+});
+
+test('convnext: weights by trunc_normal(0.02), biases 0, layer scale 1e-6', () => {
+  const narrow = convnext({
+    stages: [
+      [8, 1],
+      [64, 2],
+    ],
+    stochasticDepth: 0,
+  });
+  const first = start(narrow, { numClasses: 100 });
+  expectNormal(numbersOf(first['features.3.1.block.0.weight']), 0.02);
+  expectNormal(numbersOf(first['features.3.1.block.3.weight']), 0.02);
+  expectNormal(numbersOf(first['classifier.2.weight']), 0.02);
+  expect(momentsOf(numbersOf(first['features.3.1.block.3.bias'])).largest).toBe(0);
+  expect([...numbersOf(first['features.1.0.layer_scale'])]).toEqual(new Array(8).fill(Math.fround(1e-6)));
+});
+
+test('vit: attention and feed-forward parts by xavier_uniform, the head and the class token 0', () => {
+  const narrow = vit({ patch: 16, layers: 1, heads: 2, width: 64, hidden: 1024 });
+  const first = start(narrow, { numClasses: 100 });
+  const layer = 'encoder.layers.encoder_layer_0';
+  expectNormal(numbersOf(first['conv_proj.weight']), 1 / Math.sqrt(3 * 16 * 16));
+  expectNormal(numbersOf(first['encoder.pos_embedding']), 0.02);
+  expectUniform(numbersOf(first[`${layer}.self_attention.in_proj_weight`]), Math.sqrt(6 / (64 + 192)));
+  expectUniform(numbersOf(first[`${layer}.self_attention.out_proj.weight`]), 1 / Math.sqrt(64));
+  expectUniform(numbersOf(first[`${layer}.mlp.0.weight`]), Math.sqrt(6 / (64 + 1024)));
+  expectNormal(numbersOf(first[`${layer}.mlp.0.bias`]), 1e-6);
+  const zero = ['class_token', 'conv_proj.bias', `${layer}.self_attention.in_proj_bias`, 'heads.head.weight'];
+  for (const name of zero) expect(momentsOf(numbersOf(first[name])).largest, name).toBe(0);
+});
+
+test('swin: linear layers by trunc_normal(0.02), relative positions as torchvision counts them', () => {
+  const first = start(narrowModels.swin!);
+  const wide = start(
+    swin({
+      width: 32,
+      stages: [
+        [1, 2],
+        [1, 4],
+      ],
+      window: 7,
+      stochasticDepth: 0,
+    }),
+  );
+  expectUniform(numbersOf(wide['features.0.0.weight']), 1 / Math.sqrt(48));
+  for (const part of ['attn.qkv', 'attn.proj', 'mlp.0', 'mlp.3']) {
+    expectNormal(numbersOf(wide[`features.3.0.${part}.weight`]), 0.02);
+    expect(momentsOf(numbersOf(wide[`features.3.0.${part}.bias`])).largest, part).toBe(0);
+  }
+  expectNormal(numbersOf(wide['features.3.0.attn.relative_position_bias_table']), 0.02);
+  const index = 'features.1.0.attn.relative_position_index';
+  expect(first[index]).toEqual(golden('model-swin').tensors[`init/${index}`]);
 });
 
 describe('each variable has a stream of its own', () => {
