@@ -23,6 +23,10 @@ LEFT_OUT = {"VGG16_Weights.IMAGENET1K_FEATURES"}
 # The one licence that torchvision states for weights rather than for the package (its README, "Pre-trained Model License").
 LICENCES = {None: "BSD-3-Clause", "https://github.com/facebookresearch/SWAG/blob/main/LICENSE": "CC-BY-NC-4.0"}
 
+# Vision transformers that were fine-tuned on larger pictures have more position embeddings: torchvision's
+# vit_b_16(image_size=384) is a model of its own in the zoo.
+ENLARGED = {(384, 384), (512, 512)}
+
 path = Path(__file__).parent.parent / "src" / "weights" / "registry" / "torchvision.ts"
 
 
@@ -41,9 +45,12 @@ def preprocessing(architecture, transforms):
 
 def entry(architecture, weights):
     meta, url = weights.meta, weights.url
+    name = f"torchvision/{architecture}.{weights.name.lower()}"
+    if meta["min_size"] in ENLARGED:
+        architecture += f"_{meta['min_size'][0]}"
     accuracy = meta["_metrics"]["ImageNet-1K"]
     return f"""  {{
-    name: 'torchvision/{architecture}.{weights.name.lower()}',
+    name: '{name}',
     architecture: '{architecture}',
     url: '{url}',
     sha256: '{re.search(r"-([0-9a-f]{8})[.]pth$", url)[1]}',

@@ -14,8 +14,16 @@ export {
   openRun,
   type Prediction,
 } from './evaluate/node/index.ts';
-export { applyModel, getModel, listModels, type Model, type Preprocessing } from './models/index.ts';
+export { applyModel, getModel, type Model, type Preprocessing } from './models/index.ts';
 export { createRuntime } from './runtime/node/index.ts';
 export { type TrainConfigInput, type TrainEvent, trainConfigSchema } from './train/index.ts';
 export { type FolderEvent, readRun, resumeTraining, trainFolder } from './train/node/index.ts';
-export { readSafetensorsFile, writeSafetensorsFile } from './weights/index.ts';
+export {
+  fetchWeights,
+  listModels,
+  pretrainedConfig,
+  readSafetensorsFile,
+  resolveWeights,
+  type WeightsEntry,
+  writeSafetensorsFile,
+} from './weights/index.ts';

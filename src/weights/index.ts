@@ -1,3 +1,4 @@
+export { classNames } from './class-names.ts';
 export {
   cachePath,
   type DownloadProgress,
@@ -8,5 +9,9 @@ export {
 } from './download/index.ts';
 export { readSafetensorsFile, writeSafetensorsFile } from './files.ts';
 export { type ExpectedTensor, type MatchOptions, matchWeights } from './match.ts';
+export { type WeightsEntry, weightsEntrySchema } from './registry/entry.ts';
+export { listModels } from './registry/list.ts';
+export { entriesOf, pretrainedConfig, weightsEntries } from './registry/lookup.ts';
+export { type ResolvedWeights, type ResolveOptions, resolveWeights } from './resolve.ts';
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
 export { readWeightsFile, type WeightsFile } from './weights-file.ts';

@@ -12,9 +12,16 @@ export const withoutOrigin = (name: string): string => name.slice(name.indexOf('
 /** `torchvision/resnet50.imagenet1k_v2` → `imagenet1k_v2` */
 export const tagOf = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
 
-/** The entries of an architecture, its default first; none where nobody has published any. */
+const permissive: readonly WeightsEntry['licence'][] = ['Apache-2.0', 'BSD-3-Clause', 'MIT'];
+
+/**
+ * The entries of an architecture, its default first; none where nobody has published any. Those whose licence restricts
+ * what the weights may be used for come last, so that nobody gets them without having asked for them.
+ */
 export function entriesOf(architecture: string): readonly WeightsEntry[] {
-  return weightsEntries.filter((entry) => entry.architecture === architecture);
+  const entries = weightsEntries.filter((entry) => entry.architecture === architecture);
+  const isFree = ({ licence }: WeightsEntry) => permissive.includes(licence);
+  return [...entries.filter(isFree), ...entries.filter((entry) => !isFree(entry))];
 }
 
 /**

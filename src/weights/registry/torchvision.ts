@@ -684,7 +684,7 @@ export const torchvisionWeights: readonly WeightsEntry[] = [
   },
   {
     name: 'torchvision/vit_b_16.imagenet1k_swag_e2e_v1',
-    architecture: 'vit_b_16',
+    architecture: 'vit_b_16_384',
     url: 'https://download.pytorch.org/models/vit_b_16_swag-9ac1b537.pth',
     sha256: '9ac1b537',
     sizeMiB: 331.398,
@@ -740,7 +740,7 @@ export const torchvisionWeights: readonly WeightsEntry[] = [
   },
   {
     name: 'torchvision/vit_l_16.imagenet1k_swag_e2e_v1',
-    architecture: 'vit_l_16',
+    architecture: 'vit_l_16_512',
     url: 'https://download.pytorch.org/models/vit_l_16_swag-4f3808c9.pth',
     sha256: '4f3808c9',
     sizeMiB: 1164.258,

@@ -1,0 +1,59 @@
+import { stat } from 'node:fs/promises';
+import { didYouMean } from '../base/choice.ts';
+import { UserError } from '../base/errors.ts';
+import { type FetchOptions, fetchWeights } from './download/index.ts';
+import type { WeightsEntry } from './registry/entry.ts';
+import { entriesOf, entryNamed, entryTagged, tagOf, weightsEntries } from './registry/lookup.ts';
+
+export interface ResolveOptions extends FetchOptions {
+  /** The architecture that the weights are for. With it a tag (`imagenet1k_v2`) or `default` says enough. */
+  readonly model?: string;
+}
+
+export interface ResolvedWeights {
+  /** A file that is there. */
+  readonly path: string;
+  /** What is known of it; null for a file of the user's own. */
+  readonly entry: WeightsEntry | null;
+}
+
+/**
+ * What stands behind `--weights`: published weights under their name (`torchvision/resnet50.imagenet1k_v2`, see
+ * `pretrainedConfig`), which are downloaded where they are not in the cache, or else a file. Names come first; `./default`
+ * is a file whatever it is called.
+ *
+ * @throws UserError where it is neither, where the weights belong to another model, or where they cannot be had
+ */
+export async function resolveWeights(
+  weights: string,
+  { model, ...options }: ResolveOptions = {},
+): Promise<ResolvedWeights> {
+  const entry = meantEntry(weights, model);
+  if (entry) {
+    if (model !== undefined && entry.architecture !== model) {
+      const { name, architecture } = entry;
+      throw new UserError(`${name} are weights of ${architecture}, not of ${model}. Pass --model ${architecture}.`);
+    }
+    return { path: (await fetchWeights(entry, options)).path, entry };
+  }
+  const facts = await stat(weights).catch(() => undefined);
+  if (facts) return { path: weights, entry: null };
+  throw new UserError(
+    `--weights "${weights}" is neither a file nor the name of published weights.${whatElse(weights, model)}`,
+  );
+}
+
+function meantEntry(weights: string, model: string | undefined): WeightsEntry | undefined {
+  const tagged = model === undefined ? undefined : entryTagged(model, weights);
+  return tagged ?? entryNamed(weights) ?? entriesOf(weights)[0];
+}
+
+function whatElse(weights: string, model: string | undefined): string {
+  if (model === undefined) {
+    const names = weightsEntries.map(({ name }) => name);
+    return `${didYouMean(weights, names)} \`graft models --pretrained\` lists all.`;
+  }
+  const tags = entriesOf(model).map(({ name }) => tagOf(name));
+  if (tags.length === 0) return ` Nobody has published any for ${model}, as far as Graft knows.`;
+  return `${didYouMean(weights, tags)} Of ${model} there are: ${tags.join(', ')}.`;
+}
