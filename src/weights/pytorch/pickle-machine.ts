@@ -10,11 +10,12 @@ export interface PickleRules {
 }
 
 /**
- * The most work that one pickle may ask for: an opcode is one unit, a container four, since they take up to 200 bytes. A checkpoint
- * with 3,000 parameters and the state of Adam has about 300,000 opcodes.
+ * The most work that one pickle may ask for, in units: an opcode is one, and what takes longer to make or up to 200 bytes to hold
+ * is several. A checkpoint with 3,000 parameters and the state of Adam takes about 500,000.
  */
 const MOST_UNITS = 4_000_000;
-const CONTAINER_UNITS = 4;
+const CONTAINER_UNITS = 8;
+const TEXT_UNITS = 4;
 const LONGEST_NAME = 500;
 
 const NEWLINE = 0x0a;
@@ -72,6 +73,7 @@ export class PickleMachine {
   }
 
   text(length: number): string {
+    this.spend(TEXT_UNITS);
     return decodeText(this.take(length)) ?? fail('a text is not UTF-8');
   }
 
