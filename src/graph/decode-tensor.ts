@@ -121,7 +121,7 @@ export function decodeTensor(bytes: Uint8Array, budget: PartBudget): { name: str
     if (raw.length !== size * found.width) {
       fail(name, `(${found.name}, ${wanted}) needs ${size * found.width} bytes and has ${raw.length}`);
     }
-    data = found.fromRaw(raw.byteOffset % found.width === 0 ? raw : raw.slice());
+    data = found.fromRaw(raw.byteOffset % found.width === 0 ? raw : new Uint8Array(raw));
   } else {
     const chunks = typed[found.typed];
     const given = chunks.reduce((sum, chunk) => sum + chunk.length, 0);

@@ -1,4 +1,5 @@
 export { decode } from './decode.ts';
+export { elementType } from './decode-tensor.ts';
 export {
   type DecodedAttribute,
   type DecodedModel,

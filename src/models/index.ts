@@ -11,6 +11,8 @@ export {
   type Model,
   type Preprocessing,
 } from './model.ts';
+export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './onnx/index.ts';
+export { preprocessingSchema } from './preprocessing.ts';
 export { getModel, listModels } from './registry.ts';
 export { resnet } from './resnet.ts';
 export { squeezenet } from './squeezenet.ts';

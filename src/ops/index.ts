@@ -1,11 +1,18 @@
 export { batchNormalise, channelCombine, channelMoments, channelSum, channelwise } from './channels.ts';
 export * from './conv.ts';
 export { type ConvGeometry, convOutputSize } from './conv-geometry.ts';
-export { type Operand, primitives } from './define.ts';
+export { type Operand, primitives, sameShape } from './define.ts';
 export * from './elementwise.ts';
 export { gather, scatterAdd } from './gather.ts';
 export { matmul } from './matmul.ts';
 export { averagePool, maxPool, type PoolOptions } from './pool.ts';
 export { argMax, logSoftmax, reduceMax, reduceMean, reduceSum, softmax } from './reduce.ts';
-export { adaptiveAveragePool, type ResizeOptions, resize } from './resize.ts';
+export {
+  adaptiveAveragePool,
+  type ResizeOptions,
+  resize,
+  row,
+  separable,
+  type Weights,
+} from './resize.ts';
 export * from './shape.ts';

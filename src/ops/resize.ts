@@ -9,7 +9,8 @@ import { swapLast } from './shape.ts';
  * constant matrices, y = R · x · Cᵀ. So neither needs a derivative of its own.
  */
 
-type Weights = readonly (readonly number[])[];
+/** One row for each place of the result. */
+export type Weights = readonly (readonly number[])[];
 
 function applyAlongBoth(x: Value, rows: Weights | null, columns: Weights | null): Value {
   const matrix = (weights: Weights) => constant(f32([weights.length, weights[0]!.length], weights.flat()));
@@ -17,23 +18,25 @@ function applyAlongBoth(x: Value, rows: Weights | null, columns: Weights | null)
   return columns ? matmul(tall, swapLast(matrix(columns))) : tall;
 }
 
-function separable(
+/** R · x · Cᵀ with the matrices that `weights` makes of the lengths along one axis (0: rows). (n, c, h, w) → (n, c, …size). */
+export function separable(
   op: string,
   x: Value,
   size: readonly [number, number],
-  weights: (from: number, to: number) => Weights,
-) {
+  weights: (from: number, to: number, axis: 0 | 1) => Weights,
+): Value {
   expectRank(op, x, 4, '(n, c, h, w)');
   const [height, width] = x.shape.slice(2) as [number, number];
   if (sameShape([height, width], size)) return x;
   return applyAlongBoth(
     x,
-    height === size[0] ? null : weights(height, size[0]),
-    width === size[1] ? null : weights(width, size[1]),
+    height === size[0] ? null : weights(height, size[0], 0),
+    width === size[1] ? null : weights(width, size[1], 1),
   );
 }
 
-function row(length: number, entries: readonly (readonly [index: number, weight: number])[]): number[] {
+/** A row of a matrix, from its entries that are not 0; those of one place add up. */
+export function row(length: number, entries: readonly (readonly [index: number, weight: number])[]): number[] {
   const result = new Array<number>(length).fill(0);
   for (const [index, weight] of entries) result[index]! += weight;
   return result;

@@ -90,6 +90,8 @@ describe('reading', () => {
       const shifted = new Uint8Array(bytes.length + shift);
       shifted.set(bytes, shift);
       expect(readSafetensors(shifted.subarray(shift)).tensors.x).toEqual(f32([1], [2.5]));
+      // `slice` of a Buffer does not copy.
+      expect(readSafetensors(Buffer.from(shifted.buffer, shift)).tensors.x).toEqual(f32([1], [2.5]));
     }
   });
 

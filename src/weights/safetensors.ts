@@ -210,7 +210,7 @@ function decode({ name, dtype, shape, begin, end }: Entry, data: Bytes): Tensor 
   const { width, decode } = codecs.get(dtype)!;
   const view = data.subarray(begin, end);
   try {
-    return decode(shape, view.byteOffset % width === 0 ? view : view.slice());
+    return decode(shape, view.byteOffset % width === 0 ? view : new Uint8Array(view));
   } catch (cause) {
     if (!(cause instanceof UserError)) throw cause;
     throw new UserError(`safetensors: ${quote(name)}: ${cause.message}.`, { cause });

@@ -2,19 +2,9 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { formatType, type Tensors } from '../../base/tensor.ts';
-import { headPattern, type Model, type Preprocessing } from '../../models/index.ts';
+import { headPattern, type Model, type Preprocessing, preprocessingSchema } from '../../models/index.ts';
 import type { Variable } from '../../nn/index.ts';
 import { matchWeights, readSafetensorsFile } from '../../weights/index.ts';
-
-const triple = z.tuple([z.number(), z.number(), z.number()]);
-
-export const preprocessingSchema = z.object({
-  resize: z.int().min(1),
-  crop: z.int().min(1),
-  interpolation: z.enum(['bilinear', 'bicubic']).default('bilinear'),
-  mean: triple,
-  std: triple,
-});
 
 /** What a checkpoint of ours says about itself, beside its tensors. Other people's files say nothing of the kind. */
 const metadataSchema = z.object({

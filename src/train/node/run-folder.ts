@@ -4,12 +4,12 @@ import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import type { Tensors } from '../../base/tensor.ts';
-import type { Model } from '../../models/index.ts';
+import { type Model, preprocessingSchema } from '../../models/index.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../../weights/index.ts';
 import type { CheckpointStore, Phase } from '../checkpoint.ts';
 import { trainConfigSchema } from '../config.ts';
 import type { EvaluationEvent } from '../events.ts';
-import { describeCheckpoint, preprocessingSchema } from './pretrained.ts';
+import { describeCheckpoint } from './pretrained.ts';
 
 const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
 

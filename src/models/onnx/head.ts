@@ -1,0 +1,163 @@
+import { UserError } from '../../base/errors.ts';
+import { f32, type Tensor, tensor } from '../../base/tensor.ts';
+import { type DecodedNode, describeNode } from '../../graph/index.ts';
+import type { FileGraph } from './file-graph.ts';
+import { numbersOf } from './fold.ts';
+
+/** A file's classifier: its last learned layer that is linear, with what stands around it. */
+export interface FileHead {
+  readonly node: DecodedNode;
+  /** What the layer makes, its bias included. */
+  readonly output: string;
+  /** What the trunk gives. */
+  readonly input: string;
+  /** Dropout between the trunk and the layer. */
+  readonly before: readonly DecodedNode[];
+  /** From the layer to the logits: pooling, say, where the layer is a 1x1 convolution. */
+  readonly after: readonly DecodedNode[];
+  /** In PyTorch's layout: (classes, inputs) or (classes, inputs, kh, kw), and (classes). */
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly weightName: string;
+  readonly biasName: string;
+  /** What made probabilities of the logits, and is left out. */
+  readonly dropped: readonly string[];
+}
+
+/** What makes probabilities of logits. */
+const probabilities = new Set(['Softmax', 'LogSoftmax', 'Sigmoid']);
+/** What may stand between the classifying layer and the logits, beside those. Each has one input that counts. */
+const passing = new Set([
+  ...['Identity', 'Cast', 'Dropout', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Relu', 'Clip'],
+  ...['GlobalAveragePool', 'GlobalMaxPool', 'AveragePool', 'MaxPool', 'ReduceMean', 'ReduceMax'],
+]);
+/** What only arranges numbers in another way. */
+export const arranging: ReadonlySet<string> = new Set([
+  'Identity',
+  'Cast',
+  'Reshape',
+  'Flatten',
+  'Squeeze',
+  'Unsqueeze',
+]);
+
+/** Walks back from the logits to the layer that makes them. @throws UserError that names the node where that ends */
+export function findHead(graph: FileGraph): FileHead {
+  const after: DecodedNode[] = [];
+  const dropped: string[] = [];
+  let name = graph.output;
+  for (;;) {
+    const node = graph.makers.get(name);
+    if (!node) return fail(graph, `the input "${name}"`);
+    const found = layerAt(graph, node, name);
+    if (found) return { ...found, ...withDropout(graph, found.input), after: after.reverse(), dropped };
+    const [input = ''] = node.inputs;
+    if (!graph.activations.has(input)) return fail(graph, `the ${describeNode(node)}`);
+    if (probabilities.has(node.operator) && after.every(({ operator }) => arranging.has(operator))) {
+      dropped.push(node.operator);
+    } else if (passing.has(node.operator)) {
+      after.push(node);
+    } else {
+      return fail(graph, `the ${describeNode(node)}`);
+    }
+    name = input;
+  }
+}
+
+function fail({ output }: FileGraph, where: string): never {
+  throw new UserError(
+    `ONNX: no classifier found: the way back from the output "${output}" to a linear layer or convolution ends at ${where}.`,
+  );
+}
+
+type Layer = Pick<FileHead, 'node' | 'output' | 'input' | 'weight' | 'bias' | 'weightName' | 'biasName'>;
+
+function layerAt(graph: FileGraph, node: DecodedNode, output: string): Layer | undefined {
+  if (node.operator === 'Gemm') return gemm(graph, node, output);
+  if (node.operator === 'MatMul') return product(graph, node, output, undefined);
+  if (node.operator === 'Conv') return convolution(graph, node, output);
+  if (node.operator !== 'Add') return undefined;
+  const [a = '', b = ''] = node.inputs;
+  const [inner, shift] = graph.constant(b) ? [a, b] : [b, a];
+  const maker = graph.makers.get(inner);
+  return maker?.operator === 'MatMul' ? product(graph, maker, output, shift) : undefined;
+}
+
+function gemm(graph: FileGraph, node: DecodedNode, output: string): Layer | undefined {
+  const [input = '', weightName = '', biasName = ''] = node.inputs;
+  const number = (name: string, otherwise: number) => {
+    const attribute = node.attributes.get(name);
+    return attribute?.kind === 'float' || attribute?.kind === 'int' ? attribute.value : otherwise;
+  };
+  const matrix = matrixOf(graph, weightName);
+  if (!matrix || number('transA', 0) !== 0) return undefined;
+  const weight = scaled(number('transB', 0) === 0 ? transposed(matrix) : matrix, number('alpha', 1));
+  const bias = biasOf(graph, biasName, weight.shape[0]!);
+  return bias && { node, output, input, weight, bias: scaled(bias, number('beta', 1)), weightName, biasName };
+}
+
+function product(graph: FileGraph, node: DecodedNode, output: string, shift: string | undefined): Layer | undefined {
+  const [input = '', weightName = ''] = node.inputs;
+  const matrix = matrixOf(graph, weightName);
+  if (!matrix) return undefined;
+  const weight = transposed(matrix);
+  const bias = biasOf(graph, shift ?? '', weight.shape[0]!);
+  return bias && { node, output, input, weight, bias, weightName, biasName: shift ?? '' };
+}
+
+function convolution(graph: FileGraph, node: DecodedNode, output: string): Layer | undefined {
+  const [input = '', weightName = '', biasName = ''] = node.inputs;
+  const weight = graph.constant(weightName);
+  const bias = weight && biasOf(graph, biasName, weight.shape[0]!);
+  const group = node.attributes.get('group');
+  const grouped = group?.kind === 'int' && group.value !== 1;
+  return !bias || weight.shape.length !== 4 || grouped
+    ? undefined
+    : { node, output, input, weight, bias, weightName, biasName };
+}
+
+/** A constant matrix, also one that is transposed on its way. */
+function matrixOf(graph: FileGraph, name: string): Tensor | undefined {
+  const found = graph.constant(name);
+  if (found) return found.shape.length === 2 && found.dtype === 'f32' ? found : undefined;
+  const maker = graph.makers.get(name);
+  const source = maker?.operator === 'Transpose' ? graph.constant(maker.inputs[0] ?? '') : undefined;
+  return source?.shape.length === 2 && source.dtype === 'f32' ? transposed(source) : undefined;
+}
+
+function transposed({ shape, data }: Tensor): Tensor {
+  const [rows, columns] = shape as [number, number];
+  const turned = new Float32Array(data.length);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) turned[j * rows + i] = Number(data[i * columns + j]);
+  return tensor('f32', [columns, rows], turned);
+}
+
+function scaled(value: Tensor, factor: number): Tensor {
+  return factor === 1
+    ? value
+    : f32(
+        value.shape,
+        Float32Array.from(numbersOf(value), (x) => x * factor),
+      );
+}
+
+/** One number per class; zeros where there is no bias. Undefined where it is none that all pictures share. */
+function biasOf(graph: FileGraph, name: string, classes: number): Tensor | undefined {
+  if (name === '') return f32([classes], new Float32Array(classes));
+  const values = graph.constant(name);
+  if (values?.data.length === classes) return f32([classes], Float32Array.from(numbersOf(values)));
+  if (values?.data.length === 1) return f32([classes], new Float32Array(classes).fill(Number(values.data[0])));
+  return undefined;
+}
+
+/** Dropout right before the layer belongs to the head: the trunk then gives the same features at every look. */
+function withDropout(graph: FileGraph, layerInput: string): Pick<FileHead, 'input' | 'before'> {
+  const before: DecodedNode[] = [];
+  let input = layerInput;
+  for (let node = graph.makers.get(input); node && /^(Dropout|Identity)$/.test(node.operator); ) {
+    before.unshift(node);
+    input = node.inputs[0] ?? '';
+    node = graph.makers.get(input);
+  }
+  return { input, before };
+}

@@ -1,0 +1,1 @@
+export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './open.ts';

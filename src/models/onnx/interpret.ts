@@ -1,0 +1,109 @@
+import { ShapeError, UserError } from '../../base/errors.ts';
+import { sizeOf } from '../../base/tensor.ts';
+import { constant, constantTensor, type DecodedNode, describeNode, type Value } from '../../graph/index.ts';
+import type { Scope } from '../../nn/index.ts';
+import type { FileGraph } from './file-graph.ts';
+import { Folder, numbersOf } from './fold.ts';
+import { NodeCall, type ReshapeInFile } from './node-call.ts';
+import { operators } from './operators/index.ts';
+import type { ParameterPlan } from './parameters.ts';
+
+/** What all runs of a file's nodes have in common. */
+export interface Program {
+  readonly graph: FileGraph;
+  readonly plan: ParameterPlan;
+}
+
+export interface InterpretOptions {
+  /** What each Reshape did in the file's own batch. */
+  readonly inFile?: ReadonlyMap<DecodedNode, ReshapeInFile>;
+  /** Called after each node. */
+  readonly onNode?: (call: NodeCall, outputs: readonly Value[]) => void;
+}
+
+/** More numbers than any activation has. */
+const mostNumbers = 2 ** 32;
+
+/** @throws UserError that lists every node whose operator there is not */
+export function expectSupported(nodes: readonly DecodedNode[], opset: number): void {
+  const missing = new Map<string, string[]>();
+  for (const { operator, domain, name, outputs } of nodes) {
+    if (domain === '' && Object.hasOwn(operators, operator)) continue;
+    const operation = domain === '' ? operator : `${domain}.${operator}`;
+    missing.set(operation, [...(missing.get(operation) ?? []).slice(0, 20), name || outputs[0] || '?']);
+  }
+  if (missing.size === 0) return;
+  const lines = [...missing].slice(0, 50).map(([operation, names]) => `  ${operation}: ${listed(names)}`);
+  throw new UserError(
+    `ONNX: ${missing.size === 1 ? 'one operator' : `${missing.size} operators`} of this file (opset ${opset}) ` +
+      `${missing.size === 1 ? 'is' : 'are'} not supported. By operator, the nodes:\n${lines.join('\n')}`,
+  );
+}
+
+function listed(names: readonly string[]): string {
+  return `${names.slice(0, 8).join(', ')}${names.length > 8 ? ', …' : ''}`;
+}
+
+/**
+ * Turns nodes into values, one after the other. `given` are the values that there are already; the result holds all.
+ * @throws UserError with the node that does not take what it gets
+ */
+export function interpret(
+  { graph, plan }: Program,
+  nodes: readonly DecodedNode[],
+  given: ReadonlyMap<string, Value>,
+  s: Scope,
+  { inFile, onNode }: InterpretOptions = {},
+): Map<string, Value> {
+  const folder = new Folder();
+  const values = new Map([...given].map(([name, value]) => [name, folder.keep(value)]));
+  const lookUp = (name: string) => {
+    const known = values.get(name);
+    if (known) return known;
+    const tensor = graph.constant(name);
+    if (tensor) values.set(name, constant(tensor));
+    return values.get(name);
+  };
+  for (const node of nodes) {
+    const parameters = plan.parameters.get(node);
+    const inputs = node.inputs.map((name, i) => {
+      const learned = parameters?.get(i);
+      return learned ? folder.keep(s.param(learned.name, learned.tensor.shape, learned.initialise)) : lookUp(name);
+    });
+    const path = plan.layers.get(node);
+    const layer = path === undefined ? undefined : s.at(path);
+    const call = new NodeCall({ node, opset: graph.opset, inputs, layer, reshapeInFile: inFile?.get(node) });
+    const outputs = apply(call).map((value) => folder.fold(value));
+    node.outputs.forEach((name, i) => {
+      if (outputs[i]) values.set(name, outputs[i]);
+    });
+    onNode?.(call, outputs);
+  }
+  return values;
+}
+
+function apply(call: NodeCall): readonly Value[] {
+  try {
+    const result = operators[call.node.operator]!(call);
+    const outputs: readonly Value[] = 'op' in result ? [result] : result;
+    for (const { shape } of outputs) {
+      if (sizeOf(shape) > mostNumbers) call.fail(`makes [${shape}], which is more than fits in memory`);
+    }
+    return outputs;
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    const received = call.inputs.map((value) => (value ? `[${value.shape}]` : 'nothing')).join(', ');
+    throw new UserError(`ONNX: the ${describeNode(call.node)} does not take ${received}. ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Notes what each Reshape does, for runs with another batch. */
+export function noteReshapes(notes: Map<DecodedNode, ReshapeInFile>): InterpretOptions['onNode'] {
+  return ({ node, inputs }, [output]) => {
+    const target = inputs[1] && constantTensor(inputs[1]);
+    if (node.operator !== 'Reshape' || !target || !output || !inputs[0]) return;
+    notes.set(node, { from: inputs[0].shape, target: numbersOf(target), to: output.shape });
+  };
+}

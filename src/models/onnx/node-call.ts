@@ -1,0 +1,103 @@
+import { UserError } from '../../base/errors.ts';
+import type { Shape, Tensor } from '../../base/tensor.ts';
+import { constantTensor, type DecodedNode, describeNode, typeOf, type Value } from '../../graph/index.ts';
+import type { Scope } from '../../nn/index.ts';
+import { numbersOf } from './fold.ts';
+
+/** What a Reshape did in the file's own batch size. */
+export interface ReshapeInFile {
+  readonly from: Shape;
+  readonly target: readonly number[];
+  readonly to: Shape;
+}
+
+/** One node that is being turned into values: its inputs, its attributes, and where its parameters stand. */
+export class NodeCall {
+  readonly node: DecodedNode;
+  readonly opset: number;
+  readonly inputs: readonly (Value | undefined)[];
+  /** Of a layer that is more than arithmetic (batch norm, dropout): where it stands. */
+  readonly layer: Scope | undefined;
+  readonly reshapeInFile: ReshapeInFile | undefined;
+
+  constructor(parts: Pick<NodeCall, 'node' | 'opset' | 'inputs' | 'layer' | 'reshapeInFile'>) {
+    this.node = parts.node;
+    this.opset = parts.opset;
+    this.inputs = parts.inputs;
+    this.layer = parts.layer;
+    this.reshapeInFile = parts.reshapeInFile;
+  }
+
+  has(index: number): boolean {
+    return this.inputs[index] !== undefined;
+  }
+
+  /** An input that must be there. */
+  value(index: number): Value {
+    return this.inputs[index] ?? this.fail(`has no input ${index}`);
+  }
+
+  /** An input whose numbers must be known while the graph is built. */
+  tensor(index: number): Tensor {
+    const value = this.value(index);
+    return constantTensor(value) ?? this.fail(`depends on the picture in its input ${index} (${typeOf(value)})`);
+  }
+
+  integers(index: number): number[] {
+    return numbersOf(this.tensor(index));
+  }
+
+  /** An input of one number. */
+  number(index: number): number {
+    const numbers = numbersOf(this.tensor(index));
+    return numbers.length === 1 ? numbers[0]! : this.fail(`has ${numbers.length} numbers in its input ${index}`);
+  }
+
+  int<D>(name: string, otherwise: D): number | D {
+    const attribute = this.node.attributes.get(name);
+    if (!attribute) return otherwise;
+    return attribute.kind === 'int' ? attribute.value : this.fail(`has an attribute ${name} that is no integer`);
+  }
+
+  float<D>(name: string, otherwise: D): number | D {
+    const attribute = this.node.attributes.get(name);
+    if (!attribute) return otherwise;
+    return attribute.kind === 'float' ? attribute.value : this.fail(`has an attribute ${name} that is no float`);
+  }
+
+  text(name: string, otherwise: string): string {
+    const attribute = this.node.attributes.get(name);
+    if (!attribute) return otherwise;
+    return attribute.kind === 'string' ? attribute.value : this.fail(`has an attribute ${name} that is no text`);
+  }
+
+  ints<D>(name: string, otherwise: D): readonly number[] | D {
+    const attribute = this.node.attributes.get(name);
+    if (!attribute) return otherwise;
+    return attribute.kind === 'ints' ? attribute.value : this.fail(`has an attribute ${name} that is no list`);
+  }
+
+  /** A list that was an attribute in early opsets and is an input in later ones. */
+  list(name: string, index: number): readonly number[] | undefined {
+    return this.ints(name, undefined) ?? (this.has(index) ? this.integers(index) : undefined);
+  }
+
+  /** An axis counted from the front. */
+  axis(axis: number, rank: number): number {
+    if (!Number.isInteger(axis) || axis < -rank || axis >= rank) this.fail(`has axis ${axis} of ${rank}`);
+    return axis < 0 ? axis + rank : axis;
+  }
+
+  /** The axes of `list('axes', …)`, counted from the front. */
+  axes(index: number, rank: number): number[] | undefined {
+    return this.list('axes', index)?.map((axis) => this.axis(axis, rank));
+  }
+
+  fail(what: string): never {
+    throw new UserError(`ONNX: the ${describeNode(this.node)} ${what}.`);
+  }
+}
+
+/** Turns a node into values, one for each output in order; those nobody wants may be missing. */
+export type Handler = (call: NodeCall) => Value | readonly Value[];
+export type Handlers = Readonly<Record<string, Handler>>;

@@ -1,0 +1,19 @@
+import type { Handlers } from '../node-call.ts';
+import { activation } from './activation.ts';
+import { arithmetic } from './arithmetic.ts';
+import { convolutions } from './convolution.ts';
+import { normalisation } from './normalisation.ts';
+import { reduction } from './reduction.ts';
+import { resizing } from './resize.ts';
+import { shapes } from './shape.ts';
+
+/** What there is of ONNX's own operators, by name; each knows its versions from opset 7 on. */
+export const operators: Handlers = {
+  ...arithmetic,
+  ...activation,
+  ...convolutions,
+  ...normalisation,
+  ...reduction,
+  ...resizing,
+  ...shapes,
+};

@@ -1,0 +1,12 @@
+import { z } from 'zod';
+
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+
+/** `Preprocessing` as files have it: checkpoints' headers, `run.json`, the metadata of ONNX models. */
+export const preprocessingSchema = z.object({
+  resize: z.int().min(1),
+  crop: z.int().min(1),
+  interpolation: z.enum(['bilinear', 'bicubic']).default('bilinear'),
+  mean: triple,
+  std: triple,
+});
