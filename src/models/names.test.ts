@@ -59,9 +59,12 @@ describe.each(Object.keys(torchvision).filter((name) => !pending.test(name)))('%
   });
 });
 
-test('the zoo has every one of torchvision’s models that are listed, and conv4', () => {
+/** For weights with more positions, or of other publishers. */
+const variants = ['vit_b_16_384', 'vit_b_32_384', 'vit_l_16_384', 'vit_l_16_512'];
+
+test('the zoo has every one of torchvision’s models that are listed, conv4, and variants of them', () => {
   const listed = Object.keys(torchvision).filter((name) => !pending.test(name));
-  expect(listModels().sort()).toEqual([...listed, 'conv4'].sort());
+  expect(listModels().sort()).toEqual([...listed, ...variants, 'conv4'].sort());
 });
 
 /** Small pictures, but none smaller than the model's published size allows. */

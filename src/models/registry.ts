@@ -28,6 +28,8 @@ const smallPreprocessing: Partial<Preprocessing> = {
   std: [0.5, 0.5, 0.5],
 };
 
+const seenWhole = (side: number): Partial<Preprocessing> => ({ resize: side, crop: side, interpolation: 'bicubic' });
+
 const zoo: ReadonlyMap<string, Model> = new Map(
   [
     ...family(squeezenets, squeezenet, 'Iandola et al. 2016, arXiv 1602.07360'),
@@ -38,7 +40,13 @@ const zoo: ReadonlyMap<string, Model> = new Map(
       convnext_base: { resize: 232 },
       convnext_large: { resize: 232 },
     }),
-    ...family(vits, vit, 'Dosovitskiy et al. 2020, arXiv 2010.11929', { vit_l_16: { resize: 242 } }),
+    ...family(vits, vit, 'Dosovitskiy et al. 2020, arXiv 2010.11929', {
+      vit_b_16_384: seenWhole(384),
+      vit_b_32_384: seenWhole(384),
+      vit_l_16: { resize: 242 },
+      vit_l_16_384: seenWhole(384),
+      vit_l_16_512: seenWhole(512),
+    }),
     ...family(swins, swin, 'Liu et al. 2021, arXiv 2103.14030', { swin_t: { resize: 232, interpolation: 'bicubic' } }),
     ...family(conv4s, conv4, 'Vinyals et al. 2016, arXiv 1606.04080', { conv4: smallPreprocessing }),
   ].map((model) => [model.name, model]),

@@ -94,9 +94,15 @@ export function vit(config: ViTConfig): Architecture {
 }
 
 const base = { layers: 12, heads: 12, width: 768, hidden: 3072 };
+const large = { layers: 24, heads: 16, width: 1024, hidden: 4096 };
 
+/** With a number at the end: fine-tuned on pictures of that side, so that there are weights with more positions. */
 export const vits = {
   vit_b_16: { patch: 16, ...base },
+  vit_b_16_384: { patch: 16, ...base, size: 384 },
   vit_b_32: { patch: 32, ...base },
-  vit_l_16: { patch: 16, layers: 24, heads: 16, width: 1024, hidden: 4096 },
+  vit_b_32_384: { patch: 32, ...base, size: 384 },
+  vit_l_16: { patch: 16, ...large },
+  vit_l_16_384: { patch: 16, ...large, size: 384 },
+  vit_l_16_512: { patch: 16, ...large, size: 512 },
 } as const satisfies Record<string, ViTConfig>;

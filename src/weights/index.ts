@@ -14,4 +14,5 @@ export { listModels } from './registry/list.ts';
 export { entriesOf, pretrainedConfig, weightsEntries } from './registry/lookup.ts';
 export { type ResolvedWeights, type ResolveOptions, resolveWeights } from './resolve.ts';
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
+export { mapNames } from './timm-names.ts';
 export { readWeightsFile, type WeightsFile } from './weights-file.ts';

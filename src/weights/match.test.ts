@@ -89,6 +89,11 @@ describe('matchWeights', () => {
     expect(messageOf(withShape('bn1.num_batches_tracked', [2]), file)).toContain('i64[2] (model)');
   });
 
+  it('does without the buffers of Swin that follow from its window', () => {
+    const index: ExpectedTensor = { name: 'attn.relative_position_index', shape: [16], dtype: 'i64' };
+    expect(Object.keys(matchWeights([...model, index], file, { source: 'x' }))).not.toContain(index.name);
+  });
+
   it('shows twelve names and counts the rest', () => {
     const layers = Array.from({ length: 20 }, (_, i) => ({ name: `body.${i}.w`, shape: [1], dtype: 'f32' as const }));
     const lines = messageOf([...model, ...layers], file).split('\n');

@@ -22,15 +22,18 @@ interface Mismatch {
 }
 
 const SHOWN = 12;
-/** PyTorch counts batches in every batch norm, and files from before 0.4.1 or from other tools lack the counters. */
-const COUNTER = /(^|\.)num_batches_tracked$/;
+/**
+ * Buffers that a file may lack or have besides, because no training makes them. PyTorch counts batches in every batch norm, but
+ * not before 0.4.1; torchvision stores where in Swin's table each pair of pixels looks, which follows from the window; timm does not.
+ */
+const DISPENSABLE = /(^|\.)(num_batches_tracked|relative_position_index)$/;
 
 /**
  * The tensors of a file for the names that a model expects, without those that `skip` matches.
  *
  * Both sides must have the same names, shapes and dtypes. Two things are tolerated: f64 where the model computes in f32, which
- * is rounded, and the counters `num_batches_tracked` of batch norms, which nothing computes with: they may be missing in the
- * file (then they are missing in the result) or be there in addition.
+ * is rounded, and `num_batches_tracked` and `relative_position_index`, which say nothing that was learned: they may be missing in
+ * the file (then they are missing in the result, and the model's own first value is right) or be there in addition.
  *
  * @throws UserError that lists the names on which the two sides disagree, both sides of each, and the `skip` that would pass them.
  */
@@ -48,7 +51,7 @@ export function matchWeights(expected: readonly ExpectedTensor[], tensors: Tenso
     const value = fitting(mismatch);
     if (value) {
       matched[name] = value;
-    } else if (!COUNTER.test(name) || (mismatch.model && mismatch.file)) {
+    } else if (!DISPENSABLE.test(name) || (mismatch.model && mismatch.file)) {
       mismatches.push(mismatch);
     }
   }

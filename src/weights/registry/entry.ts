@@ -16,11 +16,23 @@ export const weightsEntrySchema = z.strictObject({
     .nullable(),
   /** The file's size as published: 2^20 bytes, rounded to three decimals. */
   sizeMiB: z.number().positive().nullable(),
-  /** Of the weights where they have one of their own, else of the package that publishes them. An SPDX identifier. */
-  licence: z.enum(['Apache-2.0', 'BSD-3-Clause', 'CC-BY-NC-4.0', 'MIT']),
+  /**
+   * Of the weights where they have one of their own, else of the package that publishes them. An SPDX identifier, or a
+   * reference in SPDX's form to one that SPDX does not list; null where nobody says.
+   */
+  licence: z
+    .enum([
+      'Apache-2.0',
+      'BSD-3-Clause',
+      'CC-BY-NC-4.0',
+      'MIT',
+      'LicenseRef-DINOv3',
+      'LicenseRef-FAIR-Noncommercial-Research',
+    ])
+    .nullable(),
   /** How it was trained, or who published it: a link. */
   source: z.url(),
-  /** How many numbers are learned, with the head for `classes`. */
+  /** How many numbers are learned, with the file's head where it has one. */
   parameters: z.int().positive(),
   /** Percent of ImageNet-1k's validation pictures. */
   top1: z.number().min(0).max(100).nullable(),
@@ -33,10 +45,10 @@ export const weightsEntrySchema = z.strictObject({
     mean: triple,
     std: triple,
   }),
-  /** What the outputs are, in which order: a list in `assets/`. */
-  classes: z.enum(['imagenet1k']),
-  /** How the file names its parameters, where that is not as the zoo does: a table in `weights/`. */
-  parameterNames: z.string().optional(),
+  /** What the outputs are, in which order: a list in `assets/`. Null where only the trunk is of use, for other classes. */
+  classes: z.enum(['imagenet1k']).nullable(),
+  /** Where `classes` is null: how many outputs the file's head has; 0: it has none. */
+  outputs: z.int().nonnegative().optional(),
 });
 
 /** See `weightsEntrySchema`. Entries of one architecture stand in order of preference: the first is its default. */

@@ -1,10 +1,11 @@
 import { didYouMean } from '../../base/choice.ts';
 import { UserError } from '../../base/errors.ts';
 import type { WeightsEntry } from './entry.ts';
+import { timmWeights } from './timm.ts';
 import { torchvisionWeights } from './torchvision.ts';
 
 /** All weights that Graft knows of. Of one architecture the preferred ones stand first. */
-export const weightsEntries: readonly WeightsEntry[] = [...torchvisionWeights];
+export const weightsEntries: readonly WeightsEntry[] = [...torchvisionWeights, ...timmWeights];
 
 /** `torchvision/resnet50.imagenet1k_v2` → `resnet50.imagenet1k_v2` */
 export const withoutOrigin = (name: string): string => name.slice(name.indexOf('/') + 1);

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import type { Shape } from '../base/tensor.ts';
+import { input } from '../graph/index.ts';
+import { applyModel, getModel, listModels } from '../models/index.ts';
+import { Scope } from '../nn/index.ts';
+import { renamed } from './name-rules.ts';
+import type { WeightsEntry } from './registry/entry.ts';
+import { timmWeights } from './registry/timm.ts';
+import { timmRules } from './timm-names.ts';
+
+type Named = [name: string, shape: Shape];
+
+/** What timm's `state_dict` says, without the counters of batch norm. */
+const timm: Record<string, Named[]> = JSON.parse(
+  gunzipSync(readFileSync(new URL('../../golden/timm-names.json.gz', import.meta.url))).toString(),
+);
+
+/** `timm/resnet18.a1_in1k` → `resnet18` */
+const modelOf = ({ name }: WeightsEntry): string => name.slice('timm/'.length, name.indexOf('.'));
+
+/** What the zoo's model keeps, as far as timm does: not what no training makes, and not the heads that only training needs. */
+function variablesOf({ architecture, preprocessing: { crop } }: WeightsEntry): Named[] {
+  const model = getModel(architecture);
+  const { scope, trace } = Scope.root({ training: false });
+  applyModel(model, scope, input('x', 'f32', [1, 3, crop, crop]), { numClasses: 1000 });
+  return [...trace.variables.values()]
+    .filter(({ name }) => !/\.(num_batches_tracked|relative_position_index)$/.test(name))
+    .filter(({ name }) => !name.startsWith(`${model.auxiliary?.headPath}.`))
+    .map(({ name, shape }) => [name, shape]);
+}
+
+const byName = (variables: Named[]) => Object.fromEntries(variables.map(([name, shape]) => [name, shape.join()]));
+
+describe('timm’s names become the zoo’s', () => {
+  const firstOfEach = new Map(timmWeights.toReversed().map((entry) => [modelOf(entry), entry]));
+  test('the names of every model are known', () => {
+    expect([...firstOfEach.keys()].sort()).toEqual(Object.keys(timm).sort());
+  });
+  const landed = [...firstOfEach].filter(([, { architecture }]) => listModels().includes(architecture));
+  test.each(landed)('%s', (model, entry) => {
+    const rules = timmRules(entry.architecture);
+    const mapped = timm[model]!.map(([name, shape]): Named => {
+      const target = renamed(rules, { name, shape })!;
+      return [target.name, target.shape];
+    });
+    expect(byName(mapped)).toEqual(byName(variablesOf(entry)));
+    expect(mapped.length).toBe(Object.keys(byName(mapped)).length);
+    // A file that has the zoo's names already comes through unchanged.
+    for (const [name, shape] of mapped) expect(renamed(rules, { name, shape })).toEqual({ name, shape });
+  });
+});
