@@ -17,7 +17,14 @@ export {
 export { applyModel, getModel, type Model, type Preprocessing } from './models/index.ts';
 export { createRuntime } from './runtime/node/index.ts';
 export { type TrainConfigInput, type TrainEvent, trainConfigSchema } from './train/index.ts';
-export { type FolderEvent, readRun, resumeTraining, trainFolder } from './train/node/index.ts';
+export {
+  createModel,
+  type FolderEvent,
+  type ReadyModel,
+  readRun,
+  resumeTraining,
+  trainFolder,
+} from './train/node/index.ts';
 export {
   fetchWeights,
   listModels,

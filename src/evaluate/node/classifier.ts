@@ -1,24 +1,24 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { type Tensors, tensor } from '../../base/tensor.ts';
 import { createPicturePool, PictureError, type PicturePool, type PictureProblem } from '../../data/index.ts';
 import { constant, input, type Value } from '../../graph/index.ts';
 import { getModel, type Model, type Preprocessing } from '../../models/index.ts';
-import { initialise, Scope, under, type Variable } from '../../nn/index.ts';
+import { Scope, type Variable } from '../../nn/index.ts';
 import { softmax } from '../../ops/index.ts';
 import type { Program, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import { pictureNetwork, variablesOf } from '../../train/index.ts';
 import {
+  allVariables,
   type Checkpoint,
   describeCheckpoint,
   modelOf,
+  namesFor,
+  outputsOf,
   readCheckpoint,
   readRun,
-  weightsFor,
   withLayers,
 } from '../../train/node/index.ts';
 
@@ -144,7 +144,7 @@ export async function openRun(path: string, options: ClassifierOptions = {}): Pr
   const checkpoint = await readCheckpoint(file, model);
   const { classes, preprocessing } = run;
   return new Classifier(
-    { model, weights: allVariables(checkpoint, model, classes.length, preprocessing), classes, preprocessing },
+    { model, weights: weightsOf(checkpoint, model, classes.length, preprocessing), classes, preprocessing },
     options,
   );
 }
@@ -156,29 +156,19 @@ export async function openModel(
 ): Promise<Classifier> {
   const checkpoint = await readCheckpoint(weights, getModel(name));
   const model = withLayers(getModel(name), checkpoint.head);
-  const head = Object.entries(checkpoint.tensors).filter(([tensorName]) => under(model.headPath).test(tensorName));
-  const outputs = head.at(-1)?.[1].shape[0];
+  const outputs = outputsOf(checkpoint, model);
   if (outputs === undefined) throw new UserError(`${weights} has no head: it gives features, not classes.`);
-  const names = classes ?? checkpoint.classes ?? (await defaultNames(outputs));
+  const names = classes ?? checkpoint.classes ?? (await namesFor(outputs));
   if (names.length !== outputs) {
     throw new UserError(`${weights} tells ${outputs} classes apart, but ${names.length} names were given.`);
   }
   const preprocessing = checkpoint.preprocessing ?? model.preprocessing;
-  const variables = allVariables(checkpoint, model, outputs, preprocessing);
+  const variables = weightsOf(checkpoint, model, outputs, preprocessing);
   return new Classifier({ model, weights: variables, classes: names, preprocessing }, options);
 }
 
 /** The checkpoint's tensors, and zeros for the batch counters that some files lack. */
-function allVariables(checkpoint: Checkpoint, model: Model, outputs: number, preprocessing: Preprocessing): Tensors {
+function weightsOf(checkpoint: Checkpoint, model: Model, outputs: number, preprocessing: Preprocessing): Tensors {
   const variables = variablesOf(pictureNetwork(model, preprocessing, outputs));
-  const loaded = weightsFor(checkpoint, model, variables, { newHead: false });
-  const missing = [...variables.values()].filter(({ name }) => !(name in loaded));
-  return { ...initialise(missing, 0), ...loaded };
-}
-
-async function defaultNames(outputs: number): Promise<string[]> {
-  if (outputs !== 1000) return Array.from({ length: outputs }, (_, i) => `class ${i}`);
-  const root = dirname(createRequire(import.meta.url).resolve('graft-ml/package.json'));
-  const text = await readFile(join(root, 'assets', 'imagenet1k_classes.txt'), 'utf8');
-  return text.trimEnd().split('\n');
+  return allVariables(checkpoint, model, variables, { newHead: false, seed: 0 });
 }

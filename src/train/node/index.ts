@@ -1,7 +1,15 @@
 export { modelOf, withLayers } from './backbone.ts';
+export { type CreateModelOptions, createModel, namesFor, type ReadyModel } from './create-model.ts';
 export { type Augmentation, pictureSource } from './picture-source.ts';
 export { imageFolderOptions, type Preparation } from './prepare.ts';
-export { type Checkpoint, describeCheckpoint, readCheckpoint, weightsFor } from './pretrained.ts';
+export {
+  allVariables,
+  type Checkpoint,
+  describeCheckpoint,
+  outputsOf,
+  readCheckpoint,
+  weightsFor,
+} from './pretrained.ts';
 export { type Run, RunFolder, readLast, readRun, readRunFile } from './run-folder.ts';
 export {
   type CancelledEvent,

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { formatType, type Tensors } from '../../base/tensor.ts';
 import { headPattern, type Model, type Preprocessing, preprocessingSchema } from '../../models/index.ts';
-import type { Variable } from '../../nn/index.ts';
-import { matchWeights, readSafetensorsFile } from '../../weights/index.ts';
+import { initialise, under, type Variable } from '../../nn/index.ts';
+import { classNames, matchWeights, readWeightsFile, type WeightsEntry } from '../../weights/index.ts';
 
 /** What a checkpoint of ours says about itself, beside its tensors. Other people's files say nothing of the kind. */
 const metadataSchema = z.object({
@@ -19,7 +19,7 @@ export interface Checkpoint {
   readonly tensors: Tensors;
   /** Of the tensors, whatever order the file has them in. */
   readonly sha256: string;
-  /** Absent in a file that Graft did not write. */
+  /** Absent in a file that neither Graft wrote nor the registry knows. */
   readonly preprocessing: Preprocessing | undefined;
   readonly classes: readonly string[] | undefined;
   /** The layers of its head, where that is a deeper one. */
@@ -40,15 +40,24 @@ export function describeCheckpoint(
   };
 }
 
-/** Reads a checkpoint for a model. @throws UserError where the file is damaged or of another architecture. */
-export async function readCheckpoint(path: string, model: Model): Promise<Checkpoint> {
-  const { tensors, metadata } = await readSafetensorsFile(path);
+/**
+ * Reads a checkpoint for a model; `entry` is what the registry knows of it, where it comes from there.
+ * @throws UserError where the file is damaged or of another architecture.
+ */
+export async function readCheckpoint(
+  path: string,
+  model: Model,
+  entry: WeightsEntry | null = null,
+): Promise<Checkpoint> {
+  const { tensors, metadata } = await readWeightsFile(path);
   if (metadata.phase !== undefined) {
     throw new UserError(`${path} is a run's state to go on from. Its weights are in best.safetensors beside it.`);
   }
   const sha256 = hashOf(tensors);
-  if (metadata.format !== 'graft')
-    return { path, tensors, sha256, preprocessing: undefined, classes: undefined, head: undefined };
+  if (metadata.format !== 'graft') {
+    const classes = entry?.classes ? await classNames(entry.classes) : undefined;
+    return { path, tensors, sha256, preprocessing: entry?.preprocessing, classes, head: undefined };
+  }
   const described = metadataSchema.safeParse(metadata);
   if (!described.success)
     throw new UserError(`${path}: its description is damaged: ${z.prettifyError(described.error)}`);
@@ -68,6 +77,12 @@ function hashOf(tensors: Tensors): string {
   return hash.digest('hex');
 }
 
+/** How many classes the checkpoint's head tells apart; undefined where it has none. */
+export function outputsOf({ tensors }: Checkpoint, { headPath }: Model): number | undefined {
+  const head = Object.keys(tensors).filter((name) => under(headPath).test(name));
+  return tensors[head.at(-1) ?? '']?.shape[0];
+}
+
 /** The checkpoint's tensors for these variables; with `newHead` the head's are left out. */
 export function weightsFor(
   checkpoint: Checkpoint,
@@ -79,4 +94,16 @@ export function weightsFor(
     source: checkpoint.path,
     skip: newHead ? headPattern(model) : undefined,
   });
+}
+
+/** Numbers for all these variables: the checkpoint's, and first ones for what is new or what the file lacks. */
+export function allVariables(
+  checkpoint: Checkpoint | null,
+  model: Model,
+  variables: ReadonlyMap<string, Variable>,
+  { newHead, seed }: { newHead: boolean; seed: number },
+): Tensors {
+  const loaded = checkpoint ? weightsFor(checkpoint, model, variables, { newHead }) : {};
+  const missing = [...variables.values()].filter(({ name }) => !(name in loaded));
+  return { ...initialise(missing, seed), ...loaded };
 }
