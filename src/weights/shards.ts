@@ -6,9 +6,13 @@ import type { Tensor } from '../base/tensor.ts';
 import { quote } from './quote.ts';
 import { inFile, type RandomAccessFile, withFile } from './random-access.ts';
 import { readSafetensors } from './safetensors.ts';
+import { parseShallowJson } from './shallow-json.ts';
 import type { WeightsFile } from './weights-file.ts';
 
-const LONGEST_INDEX = 16 * 2 ** 20;
+/** In bytes. That of a model with ten thousand tensors has less than one million. */
+const LONGEST_INDEX = 4_000_000;
+/** The map in the index; a list in its metadata would be as deep. */
+const INDEX_DEPTH = 3;
 const MOST_SHARDS = 1000;
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
@@ -40,8 +44,8 @@ export async function readShards(index: RandomAccessFile): Promise<WeightsFile> 
 async function parseIndex(index: RandomAccessFile): Promise<Map<string, Set<string>>> {
   if (index.size > LONGEST_INDEX)
     throw new UserError(`The index has ${index.size} bytes, at most ${LONGEST_INDEX} are read.`);
-  const text = new TextDecoder().decode(await index.read(0, index.size));
-  const parsed = indexSchema.safeParse(parseJson(text));
+  const json = parseShallowJson(await index.read(0, index.size), INDEX_DEPTH, 'The index');
+  const parsed = indexSchema.safeParse(json);
   if (!parsed.success)
     throw new UserError('It is JSON without a "weight_map" of names, so not the index of a safetensors file.');
   const shards = new Map<string, Set<string>>();
@@ -52,14 +56,6 @@ async function parseIndex(index: RandomAccessFile): Promise<Map<string, Set<stri
   }
   if (shards.size === 0 || shards.size > MOST_SHARDS) throw new UserError(`The index names ${shards.size} files.`);
   return shards;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new UserError('It begins as JSON and is not. The file is damaged or cut short.', { cause });
-  }
 }
 
 async function readShard(indexPath: string, folder: string, name: string): Promise<Record<string, Tensor>> {

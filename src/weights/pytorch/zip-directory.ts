@@ -15,7 +15,7 @@ export interface ZipEntry {
 }
 
 /** More than any checkpoint has storages. */
-const MOST_ENTRIES = 100_000;
+const MOST_ENTRIES = 50_000;
 const LOCAL_HEADER_BYTES = 30;
 const LOCAL_HEADER = 0x04034b50;
 
