@@ -5,11 +5,13 @@ import type { Handlers, NodeCall } from '../node-call.ts';
 /** Where place `i` of the result lies among the pixels of the input (`scale` = result / input). */
 type Place = (i: number, from: number, to: number, scale: number) => number;
 
+// In single precision, as runtimes do it: where a place lies right between two pixels, the last digit decides.
+const f = Math.fround;
 const places: Readonly<Record<string, Place>> = {
-  half_pixel: (i, _from, _to, scale) => (i + 0.5) / scale - 0.5,
-  pytorch_half_pixel: (i, _from, to, scale) => (to > 1 ? (i + 0.5) / scale - 0.5 : 0),
-  align_corners: (i, from, to) => (to === 1 ? 0 : (i * (from - 1)) / (to - 1)),
-  asymmetric: (i, _from, _to, scale) => i / scale,
+  half_pixel: (i, _from, _to, scale) => f(f((i + 0.5) / scale) - 0.5),
+  pytorch_half_pixel: (i, _from, to, scale) => (to > 1 ? f(f((i + 0.5) / scale) - 0.5) : 0),
+  align_corners: (i, from, to) => (to === 1 ? 0 : f((i * (from - 1)) / (to - 1))),
+  asymmetric: (i, _from, _to, scale) => f(i / scale),
 };
 
 const roundings: Readonly<Record<string, (place: number) => number>> = {
@@ -74,7 +76,7 @@ function resized(call: NodeCall): Value {
     const d = x.shape[axis]!;
     if (at < 0) return { to: d, scale: 1 };
     if (scales) return { to: Math.floor(d * scales[at]!), scale: scales[at]! };
-    return { to: sizes![at]!, scale: sizes![at]! / d };
+    return { to: sizes![at]!, scale: f(sizes![at]! / d) };
   };
   // Of the batch and the channels only the scales mean anything: the batch here may be another than the file's.
   if (scales && (side(0).scale !== 1 || side(1).scale !== 1)) call.fail('resizes batch or channels');
