@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { golden, relativeError, tolerance } from '../../test/golden.ts';
+import { madeTensor } from '../../test/made-tensors.ts';
+import { evaluate } from '../../test/run.ts';
+import type { Shape } from '../base/tensor.ts';
+import { input } from '../graph/index.ts';
+import { convnext } from '../models/convnext.ts';
+import { type Architecture, applyModel, getModel, listModels } from '../models/index.ts';
+import { swin } from '../models/swin.ts';
+import { vit } from '../models/vit.ts';
+import { initialise, Scope } from '../nn/index.ts';
+import { matchWeights } from './match.ts';
+import { timmWeights } from './registry/timm.ts';
+import { mapNames } from './timm-names.ts';
+
+interface Case {
+  /** Of the square picture, in pixels. */
+  readonly size: number;
+  /** timm's `state_dict`, for a network that is narrower than any that timm has. */
+  readonly variables?: readonly (readonly [name: string, shape: Shape])[];
+}
+
+const { tensors, metadata } = golden('timm-logits');
+const cases: Record<string, Case> = JSON.parse(metadata.cases!);
+const stateDicts: Record<string, NonNullable<Case['variables']>> = JSON.parse(
+  gunzipSync(readFileSync(new URL('../../golden/timm-names.json.gz', import.meta.url))).toString(),
+);
+
+const narrow: Readonly<Record<string, Architecture>> = {
+  convnext: convnext({
+    stages: [
+      [8, 1],
+      [16, 1],
+      [24, 2],
+      [32, 1],
+    ],
+    stochasticDepth: 0,
+  }),
+  vit: vit({ patch: 8, layers: 2, heads: 4, width: 32, hidden: 128, size: 32 }),
+  swin: swin({
+    width: 8,
+    stages: [
+      [2, 2],
+      [2, 4],
+      [2, 8],
+    ],
+    window: 4,
+    stochasticDepth: 0,
+  }),
+};
+
+/** The zoo's architecture that the registry pairs with timm's model. */
+const pairedWith = (model: string) =>
+  timmWeights.find(({ name }) => name.startsWith(`timm/${model}.`))?.architecture ?? '';
+
+// Some families are still to come.
+const landed = Object.entries(cases).filter(([name]) => name in narrow || listModels().includes(pairedWith(name)));
+
+describe('a checkpoint under timm’s names gives timm’s logits', () => {
+  test.each(landed)('%s', async (name, { size, variables = stateDicts[name]! }) => {
+    const architecture = name in narrow ? name : pairedWith(name);
+    const network = narrow[name] ?? getModel(architecture);
+    const file = Object.fromEntries(variables.map(([key, shape]) => [key, madeTensor(key, shape)]));
+    const reference = tensors[`logits/${name}`]!;
+
+    const { scope, trace } = Scope.root({ training: false });
+    const picture = input('x', 'f32', [1, 3, size, size]);
+    const logits = applyModel(network, scope, picture, { numClasses: reference.shape[1]! });
+    const expected = [...trace.variables.values()];
+    const loaded = matchWeights(expected, mapNames(architecture, file), { source: name });
+    const missing = initialise(
+      expected.filter((variable) => !(variable.name in loaded)),
+      0,
+    );
+
+    const x = madeTensor('picture', picture.shape);
+    const results = await evaluate({ logits }, { ...missing, ...loaded, x });
+    expect(relativeError(results.logits!, reference)).toBeLessThan(tolerance.model);
+  });
+});
