@@ -1,10 +1,12 @@
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
 import { differing } from '../../../test/training.ts';
 import { UserError } from '../../base/errors.ts';
 import { Classifier } from '../../evaluate/node/index.ts';
-import { pretrainedConfig, writeSafetensorsFile } from '../../weights/index.ts';
+import { cacheFolder } from '../../runtime/node/index.ts';
+import { cachePath, pretrainedConfig, writeSafetensorsFile } from '../../weights/index.ts';
 import { createModel, describeCheckpoint, type ReadyModel } from './index.ts';
 
 ownCache();
@@ -63,6 +65,18 @@ describe('createModel', () => {
     expect(differing(trained.weights, model.weights)).toEqual([]);
     expect(model.classes).toEqual(['a', 'b', 'c']);
     expect([model.preprocessing.crop, model.model.preprocessing.crop]).toEqual([30, 30]);
+  });
+
+  test('published weights: their preprocessing, their classes, and what is known of them', async () => {
+    const entry = pretrainedConfig('timm/resnet18.a1_in1k');
+    const path = cachePath(entry, cacheFolder());
+    const drawn = await createModel('resnet18');
+    await mkdir(dirname(path), { recursive: true });
+    await writeSafetensorsFile(path, drawn.weights);
+    const model = await createModel(entry.name, { offline: true });
+    expect(differing(drawn.weights, model.weights)).toEqual([]);
+    expect([model.entry, model.classes[999], model.model.name]).toEqual([entry, 'toilet tissue', 'resnet18']);
+    expect(model.preprocessing).toMatchObject({ crop: 288, interpolation: 'bicubic' });
   });
 
   test('is what a classifier takes', async () => {

@@ -4,7 +4,7 @@ import { UserError } from '../../base/errors.ts';
 import { formatType, type Tensors } from '../../base/tensor.ts';
 import { headPattern, type Model, type Preprocessing, preprocessingSchema } from '../../models/index.ts';
 import { initialise, under, type Variable } from '../../nn/index.ts';
-import { classNames, matchWeights, readWeightsFile, type WeightsEntry } from '../../weights/index.ts';
+import { classNames, mapNames, matchWeights, readWeightsFile, type WeightsEntry } from '../../weights/index.ts';
 
 /** What a checkpoint of ours says about itself, beside its tensors. Other people's files say nothing of the kind. */
 const metadataSchema = z.object({
@@ -49,7 +49,8 @@ export async function readCheckpoint(
   model: Model,
   entry: WeightsEntry | null = null,
 ): Promise<Checkpoint> {
-  const { tensors, metadata } = await readWeightsFile(path);
+  const { tensors: read, metadata } = await readWeightsFile(path);
+  const tensors = metadata.format === 'graft' ? read : mapNames(model.name, read);
   if (metadata.phase !== undefined) {
     throw new UserError(`${path} is a run's state to go on from. Its weights are in best.safetensors beside it.`);
   }

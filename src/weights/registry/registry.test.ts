@@ -1,10 +1,49 @@
 import { describe, expect, test } from 'vitest';
+import { sizeOf } from '../../base/tensor.ts';
+import { input } from '../../graph/index.ts';
+import { applyModel, getModel, listModels } from '../../models/index.ts';
+import { Scope } from '../../nn/index.ts';
 import { weightsEntrySchema } from './entry.ts';
-import { timmWeights } from './timm.ts';
-import { torchvisionWeights } from './torchvision.ts';
+import { weightsEntries } from './lookup.ts';
+
+const architectures = [...new Set(weightsEntries.map(({ architecture }) => architecture))];
+const zoo = new Set(listModels());
+
+/** The numbers that a model of the zoo learns. */
+function countParameters(architecture: string, numClasses: number): number {
+  const model = getModel(architecture);
+  const { crop } = model.preprocessing;
+  const { scope, trace } = Scope.root({ training: false });
+  applyModel(model, scope, input('x', 'f32', [1, 3, crop, crop]), { numClasses });
+  const parameters = [...trace.variables.values()].filter(({ kind }) => kind === 'parameter');
+  return parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}
 
 describe('the registry', () => {
-  test('holds what its schema says', () => {
-    for (const entry of [...torchvisionWeights, ...timmWeights]) expect(weightsEntrySchema.parse(entry)).toEqual(entry);
+  test('holds what its schema says, each name once', () => {
+    for (const entry of weightsEntries) expect(weightsEntrySchema.parse(entry)).toEqual(entry);
+    expect(new Set(weightsEntries.map(({ name }) => name)).size).toBe(weightsEntries.length);
   });
+
+  test('knows outputs by their names or by their number', () => {
+    for (const { name, classes, outputs } of weightsEntries)
+      expect([name, outputs !== undefined]).toEqual([name, !classes]);
+  });
+
+  // Some families are still to come.
+  test.todo(`in the zoo: ${architectures.filter((name) => !zoo.has(name)).join(', ')}`);
+
+  test.each(architectures.filter((name) => zoo.has(name)))(
+    'counts the parameters of %s as the zoo does',
+    (architecture) => {
+      const entries = weightsEntries.filter((entry) => entry.architecture === architecture);
+      for (const outputs of new Set(entries.map((entry) => entry.outputs ?? 1000))) {
+        const counts = entries
+          .filter((entry) => (entry.outputs ?? 1000) === outputs)
+          .map(({ name, parameters }) => [name, parameters]);
+        const expected = countParameters(architecture, outputs);
+        expect(counts).toEqual(counts.map(([name]) => [name, expected]));
+      }
+    },
+  );
 });
