@@ -1,8 +1,9 @@
-"""Writes resize.safetensors: what Pillow's and torchvision's bilinear resize make of small pictures.
+"""Writes resize.safetensors: what Pillow's and torchvision's bilinear and bicubic resize make of small pictures.
 
 Run with Pillow >= 9 and torchvision >= 0.14: /usr/bin/python3 golden/resize.py
 Tensors per case: <case>.input u8 (h, w, 3) and <case>.output u8 (h, w, 3). The metadata holds, as JSON, `boxes` (case -> left, top,
 right, bottom in source pixels) for the resizes and `views` (case -> resize, crop) for the evaluation views.
+Each is there twice, as <case> and <case>, bicubic; the inputs of the latter are those of the former.
 """
 
 from pathlib import Path
@@ -47,22 +48,30 @@ def picture(width, height, seed, hard):
     return np.clip(waves + random.normal(0, 25, waves.shape), 0, 255).astype(np.uint8)
 
 
+MODES = {
+    "": (Image.Resampling.BILINEAR, transforms.InterpolationMode.BILINEAR),
+    ", bicubic": (Image.Resampling.BICUBIC, transforms.InterpolationMode.BICUBIC),
+}
+
 tensors, boxes, views = {}, {}, {}
 
 
 def add(name, source, output):
-    tensors[f"{name}.input"] = torch.from_numpy(np.array(source))
+    if not name.endswith("bicubic"):
+        tensors[f"{name}.input"] = torch.from_numpy(np.array(source))
     tensors[f"{name}.output"] = torch.from_numpy(np.array(output))
 
 
-for seed, (name, (source, target, box)) in enumerate(RESIZES.items()):
-    image = Image.fromarray(picture(*source, seed, hard=name == "edges"))
-    add(name, image, image.resize(target, Image.Resampling.BILINEAR, box=box))
-    boxes[name] = box or (0, 0, *source)
+for suffix, (resampling, interpolation) in MODES.items():
+    for seed, (name, (source, target, box)) in enumerate(RESIZES.items()):
+        image = Image.fromarray(picture(*source, seed, hard=name == "edges"))
+        add(name + suffix, image, image.resize(target, resampling, box=box))
+        boxes[name + suffix] = box or (0, 0, *source)
 
-for seed, (name, (source, resize, crop)) in enumerate(VIEWS.items()):
-    image = Image.fromarray(picture(*source, 100 + seed, hard=False))
-    add(name, image, transforms.Compose([transforms.Resize(resize), transforms.CenterCrop(crop)])(image))
-    views[name] = (resize, crop)
+    for seed, (name, (source, resize, crop)) in enumerate(VIEWS.items()):
+        image = Image.fromarray(picture(*source, 100 + seed, hard=False))
+        view = transforms.Compose([transforms.Resize(resize, interpolation), transforms.CenterCrop(crop)])
+        add(name + suffix, image, view(image))
+        views[name + suffix] = (resize, crop)
 
 write(Path(__file__).with_suffix(".safetensors"), tensors, {"boxes": boxes, "views": views})

@@ -1,5 +1,6 @@
 import type { PicturePool } from './picture-pool.ts';
 import type { ViewRequest } from './picture-worker.ts';
+import type { Interpolation } from './resize.ts';
 import type { Framing, TrainingCrop } from './transform.ts';
 
 /** Pictures as a model takes them in; n is always the batch size. */
@@ -20,7 +21,14 @@ export interface BatchOptions {
   readonly size: number;
   readonly view:
     | { readonly kind: 'evaluation'; readonly preprocessing: Framing }
-    | { readonly kind: 'training'; readonly seed: number; readonly epoch: number; readonly crop?: TrainingCrop };
+    | {
+        readonly kind: 'training';
+        readonly seed: number;
+        readonly epoch: number;
+        readonly crop?: TrainingCrop;
+        /** Default bilinear. */
+        readonly interpolation?: Interpolation;
+      };
   /** Which pictures, in which order: positions in `pictures`. */
   readonly order: readonly number[];
   /** What becomes of a last batch that is not full: left out, or filled up with its first picture at weight 0. */

@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { randomStream } from '../base/random.ts';
 import { createPicturePool } from './picture-pool.ts';
 import { PictureError } from './problem.ts';
+import { type Interpolation, resize } from './resize.ts';
+import { evaluationView, trainingView, type View } from './transform.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'graft-pool-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -39,6 +42,26 @@ it('a view is planar and owns its memory', async () => {
   expect(pixels.buffer.byteLength).toBe(pixels.length);
   const channels = [0, 1, 2].map((c) => pixels[c * 32 * 32 + 500]!);
   expect(Math.max(...channels.map((level, c) => Math.abs(level - [128, 64, 32][c]!)))).toBeLessThanOrEqual(2);
+  await pool.close();
+});
+
+it('resizes with the filter that the request names, in evaluation and in training', async () => {
+  const noise = { width: 90, height: 70, data: new Uint8Array(90 * 70 * 3).map((_, i) => (i * 7919) % 251) };
+  const path = join(folder, 'noise.png');
+  await sharp(noise.data, { raw: { width: 90, height: 70, channels: 3 } }).toFile(path);
+  const expected = (interpolation: Interpolation, { box, mirror }: View) => {
+    const pixels = new Uint8Array(3 * 32 * 32);
+    resize(noise, box, { width: 32, height: 32, mirror, interpolation }, pixels);
+    return pixels;
+  };
+  const pool = createPicturePool({ threads: 1 });
+  for (const interpolation of ['bilinear', 'bicubic'] as const) {
+    const framing = { resize: 36, crop: 32, interpolation };
+    const seen = await pool.view(path, { kind: 'evaluation', preprocessing: framing }, 32);
+    expect(seen).toEqual(expected(interpolation, evaluationView(noise, framing)));
+    const drawn = await pool.view(path, { kind: 'training', seed: 1, epoch: 2, index: 3, interpolation }, 32);
+    expect(drawn).toEqual(expected(interpolation, trainingView(randomStream(1, 'augment', 2, 3), noise)));
+  }
   await pool.close();
 });
 

@@ -5,7 +5,7 @@ import { Tinypool } from 'tinypool';
 import { randomStream } from '../base/random.ts';
 import { decodePicture, readPictureFile } from './decode.ts';
 import { PictureError, type PictureProblem } from './problem.ts';
-import { type RgbImage, resize } from './resize.ts';
+import { type Interpolation, type RgbImage, resize } from './resize.ts';
 import { evaluationView, type Framing, type TrainingCrop, trainingView, type View } from './transform.ts';
 
 /** What is known of a picture that was read and decoded once. */
@@ -26,6 +26,8 @@ export type ViewRequest =
       readonly epoch: number;
       readonly index: number;
       readonly crop?: TrainingCrop;
+      /** Default bilinear. */
+      readonly interpolation?: Interpolation;
     };
 
 export interface ViewTask {
@@ -55,7 +57,8 @@ export async function view({ path, request, size }: ViewTask): Promise<unknown> 
     const picture = await decodePicture(await readPictureFile(path), path);
     const { box, mirror } = viewOf(picture, request);
     const pixels = new Uint8Array(3 * size * size);
-    resize(picture, box, { width: size, height: size, mirror }, pixels);
+    const { interpolation = 'bilinear' } = request.kind === 'evaluation' ? request.preprocessing : request;
+    resize(picture, box, { width: size, height: size, mirror, interpolation }, pixels);
     return pixels;
   });
   return reply instanceof Uint8Array ? Tinypool.move(reply) : reply;

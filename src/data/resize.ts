@@ -13,34 +13,54 @@ export interface Box {
   readonly height: number;
 }
 
+export type Interpolation = 'bilinear' | 'bicubic';
+
 /** What a resize writes: `width` x `height` pixels, read from right to left if `mirror`. */
 export interface ResizeTarget {
   readonly width: number;
   readonly height: number;
   readonly mirror?: boolean;
+  /** Default bilinear. */
+  readonly interpolation?: Interpolation;
 }
 
 /** Pillow's fixed point: 8 bits of pixel and 2 bits of headroom leave 22 bits for a coefficient. */
 const precisionBits = 32 - 8 - 2;
 const half = 1 << (precisionBits - 1);
 
+/** A filter as a function of the distance from the output pixel's centre, and the distance from which on it is 0. */
+interface Filter {
+  readonly support: number;
+  readonly weight: (distance: number) => number;
+}
+
+const filters: { readonly [I in Interpolation]: Filter } = {
+  bilinear: { support: 1, weight: (x) => Math.max(0, 1 - x) },
+  // Keys 1981, equation 4, with a = -1/2.
+  bicubic: {
+    support: 2,
+    weight: (x) => (x < 1 ? (1.5 * x - 2.5) * x * x + 1 : x < 2 ? ((2.5 - 0.5 * x) * x - 4) * x + 2 : 0),
+  },
+};
+
 /**
- * Antialiased bilinear resize of `box` into planar `out` (3, height, width); equal to Pillow's
- * `Image.resize((width, height), BILINEAR, box)` to within one grey level, in training and evaluation alike.
+ * Antialiased resize of `box` into planar `out` (3, height, width); equal to Pillow's
+ * `Image.resize((width, height), BILINEAR or BICUBIC, box)` to within one grey level, in training and evaluation alike.
  *
- * As in Pillow the triangle filter is as wide as the downscale factor, it may read pixels next to the box, and the horizontal
- * pass is rounded to 8 bits before the vertical one (Resample.c). Beyond Pillow, the box may leave the picture: an output pixel
+ * As in Pillow the filter is stretched by the downscale factor, it may read pixels next to the box, and the horizontal pass is
+ * rounded to 8 bits before the vertical one (Resample.c). Beyond Pillow, the box may leave the picture: an output pixel
  * whose centre lies outside is black, which is what padding before a centre crop gives.
  *
  * @throws RangeError where `out` has not 3 · height · width elements
  */
 export function resize(source: RgbImage, box: Box, target: ResizeTarget, out: Uint8Array): void {
-  const { width, height, mirror = false } = target;
+  const { width, height, mirror = false, interpolation = 'bilinear' } = target;
   if (out.length !== 3 * height * width) {
     throw new RangeError(`resize: out has ${out.length} elements, 3 x ${height} x ${width} has ${3 * height * width}`);
   }
-  const columns = filterTaps(source.width, box.left, box.width, width);
-  const rows = filterTaps(source.height, box.top, box.height, height);
+  const filter = filters[interpolation];
+  const columns = filterTaps(filter, source.width, box.left, box.width, width);
+  const rows = filterTaps(filter, source.height, box.top, box.height, height);
   const firstRow = rows.starts[0]!;
   const lastRow = rows.starts.reduce((last, start, i) => Math.max(last, start + rows.counts[i]!), firstRow);
   const narrow = resizeRows(source, columns, firstRow, lastRow, mirror);
@@ -49,7 +69,8 @@ export function resize(source: RgbImage, box: Box, target: ResizeTarget, out: Ui
 
 /**
  * Output pixel i is the sum over k < counts[i] of weights[i · stride + k] · source[starts[i] + k], in units of 2^-22.
- * Weights are not negative and sum to 1, so that no sum needs clipping and all stay below 2^31.
+ * Weights sum to 1, and their absolute values to less than 1.5, so that no sum leaves 32 bits. Sums may leave [0, 255] where
+ * weights are negative.
  */
 interface FilterTaps {
   readonly starts: Int32Array;
@@ -59,14 +80,15 @@ interface FilterTaps {
 }
 
 /** The taps along one axis that map `length` source pixels from `offset` on to `outputs` pixels (`precompute_coeffs` in Resample.c). */
-function filterTaps(sourceLength: number, offset: number, length: number, outputs: number): FilterTaps {
+function filterTaps(filter: Filter, sourceLength: number, offset: number, length: number, outputs: number): FilterTaps {
   const scale = length / outputs;
-  const support = Math.max(scale, 1);
+  const stretch = Math.max(scale, 1);
+  const support = filter.support * stretch;
   const stride = Math.ceil(support) * 2 + 1;
   const starts = new Int32Array(outputs);
   const counts = new Int32Array(outputs);
   const weights = new Int32Array(outputs * stride);
-  const triangle = new Float64Array(stride);
+  const exact = new Float64Array(stride);
   for (let i = 0; i < outputs; i++) {
     const centre = offset + (i + 0.5) * scale;
     const start = Math.max(Math.trunc(centre - support + 0.5), 0);
@@ -76,11 +98,11 @@ function filterTaps(sourceLength: number, offset: number, length: number, output
     counts[i] = end - start;
     let sum = 0;
     for (let k = 0; k < end - start; k++) {
-      triangle[k] = Math.max(0, 1 - Math.abs(start + k + 0.5 - centre) / support);
-      sum += triangle[k]!;
+      exact[k] = filter.weight(Math.abs(start + k + 0.5 - centre) / stretch);
+      sum += exact[k]!;
     }
     for (let k = 0; k < end - start; k++) {
-      weights[i * stride + k] = Math.round((triangle[k]! / sum) * (1 << precisionBits));
+      weights[i * stride + k] = Math.round((exact[k]! / sum) * (1 << precisionBits));
     }
   }
   return { starts, counts, weights, stride };
@@ -93,12 +115,12 @@ function resizeRows(
   firstRow: number,
   lastRow: number,
   mirror: boolean,
-): Uint8Array {
+): Uint8ClampedArray {
   const { starts, counts, weights, stride } = taps;
   const { data } = source;
   const width = starts.length;
   const plane = (lastRow - firstRow) * width;
-  const narrow = new Uint8Array(3 * plane);
+  const narrow = new Uint8ClampedArray(3 * plane);
   for (let y = firstRow; y < lastRow; y++) {
     const line = (y - firstRow) * width;
     for (let x = 0; x < width; x++) {
@@ -125,7 +147,7 @@ function resizeRows(
 
 /** The vertical pass: planar (3, lines, width), whose line 0 is source row `firstRow`, to planar `out` (3, height, width). */
 function resizeColumns(
-  narrow: Uint8Array,
+  narrow: Uint8ClampedArray,
   width: number,
   lines: number,
   taps: FilterTaps,
@@ -134,6 +156,7 @@ function resizeColumns(
 ): void {
   const { starts, counts, weights, stride } = taps;
   const height = starts.length;
+  const clamped = new Uint8ClampedArray(out.buffer, out.byteOffset, out.length);
   let to = 0;
   for (let channel = 0; channel < 3; channel++) {
     for (let y = 0; y < height; y++) {
@@ -147,7 +170,7 @@ function resizeColumns(
           sum += Math.imul(narrow[from]!, weights[k]!);
           from += width;
         }
-        out[to++] = sum >> precisionBits;
+        clamped[to++] = sum >> precisionBits;
       }
     }
   }

@@ -1,5 +1,5 @@
 import type { RandomStream } from '../base/random.ts';
-import type { Box } from './resize.ts';
+import type { Box, Interpolation } from './resize.ts';
 
 /** How a model wants to see a picture, as far as geometry goes: the rest of its preprocessing happens in the graph. */
 export interface Framing {
@@ -7,6 +7,8 @@ export interface Framing {
   readonly resize: number;
   /** The side of the square that is cut from the centre, in pixels. */
   readonly crop: number;
+  /** Default bilinear. */
+  readonly interpolation?: Interpolation;
 }
 
 /** How the crops of training are drawn; the defaults are those of torchvision's RandomResizedCrop and RandomHorizontalFlip. */

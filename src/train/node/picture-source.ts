@@ -16,11 +16,11 @@ export function pictureSource(
   preprocessing: Preprocessing,
   augmentation: Augmentation | null,
 ): Source {
-  const size = preprocessing.crop;
+  const { crop: size, interpolation } = preprocessing;
   const view = (epoch: number): BatchOptions['view'] => {
     if (!augmentation) return { kind: 'evaluation', preprocessing };
     const { seed, minCropScale, flip } = augmentation;
-    return { kind: 'training', seed, epoch, crop: { cropScale: [minCropScale, 1], flip } };
+    return { kind: 'training', seed, epoch, crop: { cropScale: [minCropScale, 1], flip }, interpolation };
   };
   return {
     size: pictures.length,
