@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import type { Shape } from '../base/tensor.ts';
+import { type Shape, sizeOf } from '../base/tensor.ts';
 import { input } from '../graph/index.ts';
 import { applyModel, getModel, listModels } from '../models/index.ts';
-import { Scope } from '../nn/index.ts';
+import { Scope, type Variable } from '../nn/index.ts';
 import { renamed } from './name-rules.ts';
 import type { WeightsEntry } from './registry/entry.ts';
 import { timmWeights } from './registry/timm.ts';
@@ -20,15 +20,12 @@ const timm: Record<string, Named[]> = JSON.parse(
 /** `timm/resnet18.a1_in1k` → `resnet18` */
 const modelOf = ({ name }: WeightsEntry): string => name.slice('timm/'.length, name.indexOf('.'));
 
-/** What the zoo's model keeps, as far as timm does: not what no training makes, and not the heads that only training needs. */
-function variablesOf({ architecture, preprocessing: { crop } }: WeightsEntry): Named[] {
-  const model = getModel(architecture);
+/** What the zoo's model keeps, without the heads that only training needs. */
+function variablesOf({ architecture, preprocessing: { crop } }: WeightsEntry, numClasses: number): Variable[] {
+  const { auxiliary, ...model } = getModel(architecture);
   const { scope, trace } = Scope.root({ training: false });
-  applyModel(model, scope, input('x', 'f32', [1, 3, crop, crop]), { numClasses: 1000 });
-  return [...trace.variables.values()]
-    .filter(({ name }) => !/\.(num_batches_tracked|relative_position_index)$/.test(name))
-    .filter(({ name }) => !name.startsWith(`${model.auxiliary?.headPath}.`))
-    .map(({ name, shape }) => [name, shape]);
+  applyModel(model, scope, input('x', 'f32', [1, 3, crop, crop]), { numClasses });
+  return [...trace.variables.values()];
 }
 
 const byName = (variables: Named[]) => Object.fromEntries(variables.map(([name, shape]) => [name, shape.join()]));
@@ -45,9 +42,29 @@ describe('timm’s names become the zoo’s', () => {
       const target = renamed(rules, { name, shape })!;
       return [target.name, target.shape];
     });
-    expect(byName(mapped)).toEqual(byName(variablesOf(entry)));
+    // timm keeps nothing that no training makes.
+    const learned = variablesOf(entry, 1000).filter(({ name }) => !/(num_batches_tracked|position_index)$/.test(name));
+    expect(byName(mapped)).toEqual(byName(learned.map(({ name, shape }) => [name, shape])));
     expect(mapped.length).toBe(Object.keys(byName(mapped)).length);
     // A file that has the zoo's names already comes through unchanged.
     for (const [name, shape] of mapped) expect(renamed(rules, { name, shape })).toEqual({ name, shape });
+  });
+
+  test('each checkpoint has as many parameters as its architecture with that head', () => {
+    const counts = new Map<string, number>();
+    for (const entry of timmWeights.filter(({ architecture }) => listModels().includes(architecture))) {
+      const outputs = entry.classes ? 1000 : entry.outputs!;
+      const key = `${entry.architecture} ${outputs}`;
+      if (!counts.has(key)) {
+        const parameters = variablesOf(entry, outputs).filter(({ kind }) => kind === 'parameter');
+        counts.set(
+          key,
+          parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+        );
+      }
+      // The only file with an auxiliary head.
+      if (entry.name !== 'timm/inception_v3.tv_in1k')
+        expect([entry.name, entry.parameters]).toEqual([entry.name, counts.get(key)]);
+    }
   });
 });
