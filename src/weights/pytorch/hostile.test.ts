@@ -181,6 +181,13 @@ describe('a hostile pickle', () => {
     expect(await messageOf(bare(ordered, 'h\0h\x01\x85R'.repeat(10_000)))).toMatch(/more than 4000000 steps/);
   });
 
+  it('with one long dict in very many places is looked through once', async () => {
+    const numbers = Array.from({ length: 20_000 }, (_, i) => [`k${i}`, 'N']);
+    const places = Array.from({ length: 50_000 }, (_, i) => [`p${i}`, 'h\x01']);
+    const pickle = `${dict(Object.fromEntries(numbers))}q\x01${dict(Object.fromEntries(places))}`;
+    expect(await messageOf(bare(pickle))).toMatch(/holds no tensors: "p0", /);
+  });
+
   it('of many tensors over one storage is refused before they take memory', async () => {
     const tensors = Array.from({ length: 20 }, (_, i) => [
       `t${i}`,

@@ -35,9 +35,10 @@ export interface StateDict {
  */
 export function findStateDict(root: PickleValue): StateDict {
   const notes: string[] = [];
+  const holders: Holders = new Map();
   let dict = expectDict(root);
   for (let depth = 0; depth < DEEPEST; depth++) {
-    const key = nestedKey(dict);
+    const key = nestedKey(dict, holders);
     if (key === undefined) break;
     notes.push(`Took the state dict under ${quote(key)}${besides(dict, key)}.`);
     dict = dict.get(key) as Dict;
@@ -53,8 +54,8 @@ function expectDict(root: PickleValue): Dict {
 }
 
 /** The key under which to look further, or nothing where the dict is the state dict itself. */
-function nestedKey(dict: Dict): string | undefined {
-  const nested = [...dict].filter(([key, value]) => typeof key === 'string' && holdsTensors(value, DEEPEST));
+function nestedKey(dict: Dict, holders: Holders): string | undefined {
+  const nested = [...dict].filter(([key, value]) => typeof key === 'string' && holdsTensors(value, DEEPEST, holders));
   const keys = nested.map(([key]) => key as string);
   const usual = usualKeys.find((key) => keys.includes(key));
   if (usual !== undefined || hasTensors(dict)) return usual;
@@ -67,10 +68,17 @@ function nestedKey(dict: Dict): string | undefined {
   return keys[0];
 }
 
+/** What is known of dicts that were looked at. A pickle can have the same one in a hundred thousand places. */
+type Holders = Map<Dict, boolean>;
+
 /** Whether a value is a state dict, or has one under a usual key. */
-function holdsTensors(value: PickleValue | undefined, depth: number): boolean {
+function holdsTensors(value: PickleValue | undefined, depth: number, holders: Holders): boolean {
   if (!isDict(value) || depth === 0) return false;
-  return hasTensors(value) || usualKeys.some((key) => holdsTensors(value.get(key), depth - 1));
+  const known = holders.get(value);
+  if (known !== undefined) return known;
+  const holds = hasTensors(value) || usualKeys.some((key) => holdsTensors(value.get(key), depth - 1, holders));
+  holders.set(value, holds);
+  return holds;
 }
 
 function hasTensors(dict: Dict): boolean {
@@ -83,7 +91,9 @@ function isTensor(value: PickleValue | undefined): boolean {
 }
 
 function besides(dict: Dict, taken: string): string {
-  const others = [...dict.keys()].filter((key) => key !== taken).map(String);
+  const others = [...dict.keys()]
+    .filter((key) => key !== taken)
+    .map((key) => (typeof key === 'string' ? key : kindOf(key)));
   return others.length > 0 ? ` and left out what is beside it: ${list(others)}` : '';
 }
 
