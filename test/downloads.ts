@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect } from 'vitest';
+import { UserError } from '../src/base/errors.ts';
+import { randomStream } from '../src/base/random.ts';
+import { cachePath, type FetchOptions, fetchWeights, type WeightsEntry } from '../src/weights/index.ts';
+import type { FileServer } from './file-server.ts';
+import { temporaryFolder } from './pictures.ts';
+
+export const sha256 = (content: Uint8Array) => createHash('sha256').update(content).digest('hex');
+
+function bytes(name: string, length: number): Uint8Array {
+  const stream = randomStream(0, 'file', name);
+  return Uint8Array.from({ length }, () => stream.integer(256));
+}
+
+/** What is published, and another file of the same size. */
+export const file = bytes('published', 150_000);
+export const other = bytes('another', 150_000);
+
+/** As torchvision publishes: a rounded size and eight digits of the checksum. */
+export const entry: WeightsEntry = {
+  name: 'torchvision/toy.imagenet1k_v1',
+  architecture: 'toy',
+  url: 'https://download.pytorch.org/models/toy-0123abcd.pth',
+  sha256: sha256(file).slice(0, 8),
+  sizeMiB: Number((file.length / 2 ** 20).toFixed(3)),
+  licence: 'BSD-3-Clause',
+  source: 'https://example.org',
+  parameters: 37_000,
+  top1: 70,
+  top5: 90,
+  preprocessing: { resize: 256, crop: 224, interpolation: 'bilinear', mean: [0, 0, 0], std: [1, 1, 1] },
+  classes: 'imagenet1k',
+};
+
+/** As timm publishes: neither size nor checksum, but the hub tells them. */
+export const hubEntry: WeightsEntry = {
+  ...entry,
+  name: 'timm/toy.a1_in1k',
+  url: 'https://huggingface.co/timm/toy.a1_in1k/resolve/main/model.safetensors',
+  sha256: null,
+  sizeMiB: null,
+};
+
+/** Makes options for downloads into a cache of their own each, with `server` as the mirror. */
+export function downloadsFrom(server: FileServer): (options?: FetchOptions) => FetchOptions & { cache: string } {
+  const root = temporaryFolder();
+  const patience = { attempts: 3, pause: 1, stall: 10_000 };
+  let count = 0;
+  return (options = {}) => ({ cache: join(root, `cache-${++count}`), mirror: server.address, patience, ...options });
+}
+
+export const expectFile = (path: string, content: Uint8Array) => expect(readFileSync(path).equals(content)).toBe(true);
+
+/** Names in the folder of an entry. */
+export const left = (cache: string, of = entry) => readdirSync(dirname(cachePath(of, cache))).sort();
+
+/** What a user is told. */
+export async function failure(options: FetchOptions, of = entry): Promise<string> {
+  const error = await fetchWeights(of, options).then(
+    () => new Error('nothing was thrown'),
+    (reason: Error) => reason,
+  );
+  expect(error).toBeInstanceOf(UserError);
+  return error.message;
+}
