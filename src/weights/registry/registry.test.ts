@@ -3,6 +3,7 @@ import { sizeOf } from '../../base/tensor.ts';
 import { input } from '../../graph/index.ts';
 import { applyModel, getModel, listModels } from '../../models/index.ts';
 import { Scope } from '../../nn/index.ts';
+import { cachePath } from '../download/index.ts';
 import { weightsEntrySchema } from './entry.ts';
 import { weightsEntries } from './lookup.ts';
 
@@ -28,6 +29,17 @@ describe('the registry', () => {
   test('knows outputs by their names or by their number', () => {
     for (const { name, classes, outputs } of weightsEntries)
       expect([name, outputs !== undefined]).toEqual([name, !classes]);
+  });
+
+  test('has a place in the cache for each file, and none outside it', () => {
+    const paths = weightsEntries.map((entry) => cachePath(entry, '/cache'));
+    expect(new Set(paths).size).toBe(paths.length);
+    for (const path of paths)
+      expect(path).toMatch(/^\/cache\/weights\/(torchvision|timm)\/[^/]+\/[\w.-]+\.(pth|safetensors)$/);
+  });
+
+  test.each(['torchvision/../x.y', 'torchvision/..', '/etc/x.y', 'timm/a/b.c', 'timm/.x'])('has no %s', (name) => {
+    expect(weightsEntrySchema.safeParse({ ...weightsEntries[0], name }).success).toBe(false);
   });
 
   // Some families are still to come.
