@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { unknownChoice } from '../base/choice.ts';
+import { didYouMean, unknownChoice } from '../base/choice.ts';
 import { UserError } from '../base/errors.ts';
 import { listModels, parseHead } from '../models/index.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type Schedule,
   stepDecay,
 } from '../optim/index.ts';
+import { entriesOf, entryNamed, publishedAs, weightsEntries } from '../weights/registry/lookup.ts';
 import { strategies, strategyNames } from './strategy.ts';
 
 /** A name from a table, with a message that says what is in it, and which one was probably meant. */
@@ -25,6 +26,23 @@ const strategyTexts = Object.entries(strategies).map(([name, { description }]) =
 const optimizerNames = Object.keys(optimizers) as OptimizerName[];
 const orDefault = <S extends z.ZodType>(schema: S) => schema.nullable().default(null);
 
+/** A foreign model, which has its weights with it. */
+export function isOnnx(model: string): boolean {
+  return model.toLowerCase().endsWith('.onnx');
+}
+
+/** An architecture, published weights of one, or an ONNX file. */
+const modelName = z.string().superRefine((name, context) => {
+  if (isOnnx(name) || listModels().includes(name) || entryNamed(name)) return;
+  const known = [...listModels(), ...weightsEntries.map((entry) => entry.name)];
+  context.addIssue({
+    code: 'custom',
+    message:
+      `--model "${name}" is not known.${didYouMean(name, known)} \`graft models\` lists the architectures, ` +
+      '`graft models --pretrained` published weights; a file must end in .onnx.',
+  });
+});
+
 /** The layers of a deeper head. */
 const headLayers = z.string().superRefine((text, context) => {
   try {
@@ -35,7 +53,7 @@ const headLayers = z.string().superRefine((text, context) => {
 });
 
 /** Three numbers with commas between them. */
-const perChannel = (name: string) =>
+export const perChannel = (name: string) =>
   z.string().refine((text) => /^(\d*\.?\d+)(\s*,\s*\d*\.?\d+){2}$/.test(text), {
     error: `--${name} takes three numbers, for red, green and blue: 0.485,0.456,0.406.`,
   });
@@ -45,15 +63,17 @@ const perChannel = (name: string) =>
  * made from this table; `run.json` holds it resolved.
  */
 export const trainConfigSchema = z.strictObject({
-  model: choice('--model', listModels()).default('squeezenet1_1').describe('architecture; `graft models` lists them'),
+  model: modelName
+    .default('squeezenet1_1')
+    .describe('architecture, published weights (timm/resnet18.a1_in1k) or an .onnx file; `graft models` lists them'),
   head: orDefault(headLayers).describe(
     'layers before the last one of the new head: features, dropout=P, relu, gelu, silu, hardswish, tanh, batchnorm, as in 512,relu,dropout=0.3',
   ),
   weights: orDefault(z.string()).describe(
-    'safetensors file with pretrained weights; without it training starts from scratch',
+    'pretrained weights: a file (safetensors, .pth), or published ones by name, by tag (imagenet1k_v2) or as default; default: the model’s published ones',
   ),
   strategy: orDefault(choice('--strategy', strategyNames)).describe(
-    `${strategyTexts.join('; ')}. Default: feature-extraction with --weights, else scratch`,
+    `${strategyTexts.join('; ')}. Default: feature-extraction, or scratch for a model without published weights`,
   ),
   epochs: orDefault(z.int().min(1)).describe(
     'passes over the training pictures; default: 30 for feature-extraction, else 12',
@@ -110,9 +130,17 @@ export function parseConfig(config: TrainConfigInput): TrainConfig {
 
 /** The configuration with every default that depends on others filled in. */
 export function resolveConfig(config: TrainConfig) {
-  const strategy = config.strategy ?? (config.weights === null ? 'scratch' : 'feature-extraction');
+  const entry = isOnnx(config.model) ? undefined : entryNamed(config.model);
+  const model = entry?.architecture ?? config.model;
+  const published = entry ?? entriesOf(model)[0];
+  const isPretrained = config.weights !== null || published !== undefined || isOnnx(model);
+  const strategy = config.strategy ?? (isPretrained ? 'feature-extraction' : 'scratch');
+  const weights = config.weights ?? (strategies[strategy].pretrained ? (published?.name ?? null) : null);
+  const named = weights === null ? undefined : publishedAs(weights, model);
   return {
     ...config,
+    model,
+    weights: named?.name ?? weights,
     strategy,
     epochs: config.epochs ?? (strategy === 'feature-extraction' ? 30 : 12),
     learningRate: config.learningRate ?? (config.optimizer === 'sgd' ? 0.01 : 0.001),

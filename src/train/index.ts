@@ -1,6 +1,8 @@
 export type { CheckpointStore, Phase } from './checkpoint.ts';
 export {
   choice,
+  isOnnx,
+  perChannel,
   type ResolvedConfig,
   resolveConfig,
   type TrainConfig,
@@ -8,6 +10,7 @@ export {
   trainConfigSchema,
 } from './config.ts';
 export type { Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
+export { changedPreprocessing, type PreprocessingChanges } from './preprocessing.ts';
 export { held, type LabelledBatch, type Source, throughTrunk } from './source.ts';
 export { evaluationStep, type Network, traceOf, trainingStep, variablesOf } from './step.ts';
 export {

@@ -11,7 +11,7 @@ export { readSafetensorsFile, writeSafetensorsFile } from './files.ts';
 export { type ExpectedTensor, type MatchOptions, matchWeights } from './match.ts';
 export { type WeightsEntry, weightsEntrySchema } from './registry/entry.ts';
 export { listModels } from './registry/list.ts';
-export { entriesOf, pretrainedConfig, weightsEntries } from './registry/lookup.ts';
+export { entriesOf, entryNamed, pretrainedConfig, publishedAs, weightsEntries } from './registry/lookup.ts';
 export { type ResolvedWeights, type ResolveOptions, resolveWeights } from './resolve.ts';
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
 export { mapNames } from './timm-names.ts';

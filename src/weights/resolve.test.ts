@@ -56,7 +56,8 @@ describe('--weights', () => {
     expect(await refusal('torchvision/resnet50.imagenet1k_v5')).toContain(
       'Did you mean "torchvision/resnet50.imagenet1k_v',
     );
-    expect(await refusal(join(root, 'none.pth'))).toContain('is neither a file nor');
+    expect(await refusal(join(root, 'none.pth'))).toBe(`Cannot read ${join(root, 'none.pth')}: there is no such file.`);
+    expect(await refusal('none.pth')).toBe('Cannot read none.pth: there is no such file.');
   });
 
   test('a file in the cache whose content is another is not taken', async () => {

@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
 import { didYouMean } from '../base/choice.ts';
 import { UserError } from '../base/errors.ts';
 import { type FetchOptions, fetchWeights } from './download/index.ts';
 import type { WeightsEntry } from './registry/entry.ts';
-import { entriesOf, entryNamed, entryTagged, tagOf, weightsEntries } from './registry/lookup.ts';
+import { entriesOf, publishedAs, tagOf, weightsEntries } from './registry/lookup.ts';
 
 export interface ResolveOptions extends FetchOptions {
   /** The architecture that the weights are for. With it a tag (`imagenet1k_v2`) or `default` says enough. */
@@ -28,7 +29,7 @@ export async function resolveWeights(
   weights: string,
   { model, ...options }: ResolveOptions = {},
 ): Promise<ResolvedWeights> {
-  const entry = meantEntry(weights, model);
+  const entry = publishedAs(weights, model);
   if (entry) {
     if (model !== undefined && entry.architecture !== model) {
       const { name, architecture } = entry;
@@ -38,14 +39,15 @@ export async function resolveWeights(
   }
   const facts = await stat(weights).catch(() => undefined);
   if (facts) return { path: weights, entry: null };
+  if (isPath(weights)) throw new UserError(`Cannot read ${weights}: there is no such file.`);
   throw new UserError(
     `--weights "${weights}" is neither a file nor the name of published weights.${whatElse(weights, model)}`,
   );
 }
 
-function meantEntry(weights: string, model: string | undefined): WeightsEntry | undefined {
-  const tagged = model === undefined ? undefined : entryTagged(model, weights);
-  return tagged ?? entryNamed(weights) ?? entriesOf(weights)[0];
+/** Whether somebody who wrote this must have meant a file. */
+function isPath(weights: string): boolean {
+  return isAbsolute(weights) || /^\.\.?[\\/]|\.(safetensors|pth|pt|th|bin|json)$/i.test(weights);
 }
 
 function whatElse(weights: string, model: string | undefined): string {

@@ -4,11 +4,11 @@ import { z } from 'zod';
 import { unknownChoice } from '../../base/choice.ts';
 import { UserError } from '../../base/errors.ts';
 import { type Shape, sizeOf } from '../../base/tensor.ts';
-import { getModel, listModels } from '../../models/index.ts';
+import { listModels } from '../../models/index.ts';
 import type { Trace } from '../../nn/index.ts';
 import { applyRules } from '../../optim/index.ts';
-import { choice, pictureNetwork, strategies, strategyNames, traceOf } from '../../train/index.ts';
-import { modelOf, readRun } from '../../train/node/index.ts';
+import { choice, isOnnx, pictureNetwork, strategies, strategyNames, traceOf } from '../../train/index.ts';
+import { onnxFile, openBackbone, readRun } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
 import { table } from '../terminal.ts';
 
@@ -18,30 +18,33 @@ const options = z.strictObject({
     .nullable()
     .default(null)
     .describe(`for a model, show what it would train: ${strategyNames.join(' | ')}`),
+  head: z.string().nullable().default(null).describe('for a model: layers before the last one, as in `graft train`'),
   blocks: z.boolean().default(false).describe('by block, from input to head, in place of by parameter'),
 });
 
-/** A model as published, or as a run trains it. */
-async function subject(name: string, { numClasses, strategy }: z.output<typeof options>) {
+/** A model as published, a file, or as a run trains it. */
+async function subject(name: string, { numClasses, strategy, head }: z.output<typeof options>) {
   const isRun = await stat(join(name, 'run.json')).then(
     () => true,
     () => false,
   );
-  if (!isRun) {
-    if (!listModels().includes(name))
-      throw new UserError(
-        `${name} is no run (it has no run.json), and ${unknownChoice('the model', name, listModels())}`,
-      );
-    return { model: getModel(name), preprocessing: getModel(name).preprocessing, numClasses, strategy };
+  if (isRun) {
+    const { config, preprocessing, classes } = await readRun(name);
+    const { model } = await openBackbone({ ...config, weights: null }, { onnxFile: join(name, onnxFile) });
+    return { model, preprocessing, numClasses: classes.length, strategy: config.strategy };
   }
-  const { config, preprocessing, classes } = await readRun(name);
-  return { model: modelOf(config), preprocessing, numClasses: classes.length, strategy: config.strategy };
+  if (!isOnnx(name) && !listModels().includes(name)) {
+    const what = `${name} is no run (it has no run.json), no .onnx file, and`;
+    throw new UserError(`${what} ${unknownChoice('the model', name, listModels())}`);
+  }
+  const { model } = await openBackbone({ model: name, weights: null, head });
+  return { model, preprocessing: model.preprocessing, numClasses, strategy };
 }
 
 export const inspectCommand = defineCommand({
   name: 'inspect',
   summary: 'Shows every parameter or block of a model or a run: name, shape, size, and whether it is trained.',
-  arguments: [{ syntax: '<model|run>', description: 'the name of a model, or a run folder' }],
+  arguments: [{ syntax: '<model|run>', description: 'the name of a model, an .onnx file, or a run folder' }],
   options,
   examples: [
     'graft inspect resnet18 --strategy full',

@@ -3,37 +3,50 @@ import { z } from 'zod';
 import { UsageError, UserError } from '../../base/errors.ts';
 import { ranked } from '../../evaluate/index.ts';
 import { type Classifier, openModel, openRun, type Prediction } from '../../evaluate/node/index.ts';
+import { trainConfigSchema } from '../../train/index.ts';
 import { defineCommand } from '../command.ts';
+import { downloadFlags, downloadOptions } from '../download.ts';
 import { percent, type Terminal, table } from '../terminal.ts';
 
 const options = z.strictObject({
   top: z.int().min(1).default(5).describe('how many classes to show for each picture'),
-  model: z.string().nullable().default(null).describe('instead of a run: an architecture, with --weights'),
-  weights: z.string().nullable().default(null).describe('safetensors file for --model'),
+  model: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('instead of a run: an architecture, published weights, or an .onnx file'),
+  weights: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('for --model: a file, or published weights; default: the model’s published ones'),
   classes: z
     .string()
     .nullable()
     .default(null)
     .describe('for --model: file with one class name a line (for 1000 outputs ImageNet’s are known)'),
+  ...trainConfigSchema.pick({ imageSize: true, mean: true, std: true }).shape,
+  ...downloadFlags,
   device: z.string().default('cpu').describe('cpu'),
 });
 
 async function open(
   positionals: readonly string[],
-  { model, weights, classes, device }: z.output<typeof options>,
+  { model, weights, classes, device, imageSize, mean, std, ...download }: z.output<typeof options>,
+  terminal: Terminal,
 ): Promise<{ classifier: Classifier; paths: readonly string[] }> {
   if (model === null) {
     const [run, ...paths] = positionals;
-    if (paths.length === 0)
-      throw new UsageError('predict: give a run and at least one picture, or --model with --weights.');
+    if (paths.length === 0) throw new UsageError('predict: give a run and at least one picture, or --model.');
     return { classifier: await openRun(run!, { device }), paths };
   }
-  if (weights === null) throw new UsageError('predict: --model needs --weights FILE.');
   const names = classes === null ? undefined : await readLines(classes);
-  return {
-    classifier: await openModel({ name: model, weights, ...(names && { classes: names }) }, { device }),
-    paths: positionals,
-  };
+  const classifier = await openModel(
+    { name: model, weights: weights ?? undefined, classes: names, imageSize, mean, std },
+    { device, download: downloadOptions(download, terminal) },
+  );
+  for (const note of classifier.notes) terminal.note(note);
+  return { classifier, paths: positionals };
 }
 
 export const predictCommand = defineCommand({
@@ -45,10 +58,12 @@ export const predictCommand = defineCommand({
   options,
   examples: [
     'graft predict runs/x photo.jpg --top 3',
+    'graft predict --model resnet50 photo.jpg',
     'graft predict --model squeezenet1_1 --weights squeezenet1_1.safetensors photo.jpg',
+    'graft predict --model classifier.onnx --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 photo.jpg',
   ],
   async run({ positionals, options, terminal }) {
-    const { classifier, paths } = await open(positionals, options);
+    const { classifier, paths } = await open(positionals, options, terminal);
     try {
       const results = [];
       for await (const prediction of classifier.predict(paths)) {

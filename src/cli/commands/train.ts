@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
 import { formatProblems } from '../../data/index.ts';
@@ -13,6 +13,7 @@ import {
   trainFolder,
 } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
+import { downloadFlags, downloadOptions } from '../download.ts';
 import { kebabCase } from '../flags.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { formatSeconds, percent, plural, type Terminal } from '../terminal.ts';
@@ -26,6 +27,7 @@ const trainOptions = z.strictObject({
     .nullable()
     .default(null)
     .describe('repeat a run: folder and options from its run.json; what is given besides comes first'),
+  ...downloadFlags,
   ...trainConfigSchema.shape,
 });
 
@@ -35,8 +37,11 @@ export const trainCommand = defineCommand({
   arguments: [{ syntax: '[folder]', description: 'root/class/*.jpg, or root/{train,val,test}/class/*.jpg' }],
   options: trainOptions,
   examples: [
-    'graft train photos/ --model squeezenet1_1 --weights squeezenet1_1.safetensors',
-    'graft train photos/ --model resnet18 --weights resnet18.safetensors --strategy full --epochs 12 --out runs/x',
+    'graft train photos/ --model resnet50',
+    'graft train photos/ --model timm/resnet18.a1_in1k --strategy full --epochs 12 --out runs/x',
+    'graft train photos/ --model resnet18 --weights resnet18.pth --head 512,relu,dropout=0.3',
+    'graft train photos/ --model classifier.onnx --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5',
+    'graft train photos/ --model convnext_tiny --strategy scratch',
     'graft train --resume runs/x',
     'graft train --config runs/x/run.json --out runs/y',
   ],
@@ -63,20 +68,23 @@ async function start(
   given: readonly string[],
   terminal: Terminal,
 ) {
-  const { out, overwrite, resume, config: repeated, ...config } = options;
+  const { out, overwrite, resume, config: repeated, offline, mirror, ...config } = options;
+  const download = downloadOptions({ offline, mirror }, terminal);
   const onPreparation = ({ stage, done, total }: Preparation) => terminal.progress(stage, done, total);
   if (resume !== null) {
     if (folder !== undefined) throw new UsageError('train: --resume knows its folder; leave it out.');
-    const others = given.filter((key) => key !== 'resume').map((key) => `--${kebabCase(key)}`);
+    const others = given
+      .filter((key) => !['resume', 'offline', 'mirror'].includes(key))
+      .map((key) => `--${kebabCase(key)}`);
     if (others.length > 0) throw new UsageError(`train: --resume keeps the run's own options; leave out ${others}.`);
-    return { out: resume, events: resumeTraining(resume, { signal: onInterrupt(terminal), onPreparation }) };
+    return { out: resume, events: resumeTraining(resume, { signal: onInterrupt(terminal), onPreparation, download }) };
   }
   const earlier = repeated === null ? null : await readRunFile(repeated);
   const pictures = folder ?? earlier?.folder;
   if (pictures === undefined) throw new UsageError('train: which folder? `graft train <folder>`, or --resume <run>.');
-  const path = out ?? `runs/${config.model}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
+  const path = out ?? `runs/${basename(config.model)}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
   const choices = earlier ? { choices: earlier.choices } : {};
-  const runOptions = { out: path, overwrite, ...choices, signal: onInterrupt(terminal), onPreparation };
+  const runOptions = { out: path, overwrite, ...choices, signal: onInterrupt(terminal), onPreparation, download };
   return { out: path, events: trainFolder(pictures, config, runOptions) };
 }
 
@@ -140,14 +148,15 @@ function show(event: FolderEvent, { out, epochs }: { out: string; epochs: number
 }
 
 /** What was resolved, before anything is trained. */
-function header({ out, run, folder }: ReadyEvent, terminal: Terminal): void {
+function header({ out, run, folder, notes }: ReadyEvent, terminal: Terminal): void {
   const { config, dataset, parameters, preprocessing, batchNorm } = run;
   const number = (n: number) => n.toLocaleString('en');
+  for (const line of notes) terminal.note(line);
   if (folder.problems.length > 0) terminal.note(formatProblems(folder.problems));
   const lines = [
     `run        ${out}`,
-    `model      ${config.model}, ${number(parameters.trained)} of ${number(parameters.total)} parameters trained, batch norm ${batchNorm}`,
-    `weights    ${config.weights ?? 'none: from scratch'}`,
+    `model      ${config.model}${config.head === null ? '' : ` with ${config.head} before the last layer`}, ${number(parameters.trained)} of ${number(parameters.total)} parameters trained, batch norm ${batchNorm}`,
+    `weights    ${config.weights ?? (run.weightsSha256 === null ? 'none: from scratch' : 'its own')}`,
     `pictures   ${dataset.train} to train, ${dataset.validation} to validate, ${run.classes.length} classes, ${preprocessing.crop} px${dataset.leftOut.length > 0 ? `, ${plural(dataset.leftOut.length, 'problem')}` : ''}`,
     `training   ${config.strategy}, epochs: ${config.epochs}, batches of ${config.batchSize}, ${config.optimizer} at ${config.learningRate} (${config.schedule}), seed ${config.seed}`,
   ];

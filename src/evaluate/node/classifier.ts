@@ -1,26 +1,35 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from '../../base/errors.ts';
+import { UsageError, UserError } from '../../base/errors.ts';
 import { type Tensors, tensor } from '../../base/tensor.ts';
 import { createPicturePool, PictureError, type PicturePool, type PictureProblem } from '../../data/index.ts';
 import { constant, input, type Value } from '../../graph/index.ts';
-import { getModel, type Model, type Preprocessing } from '../../models/index.ts';
+import type { Model, Preprocessing } from '../../models/index.ts';
 import { Scope, type Variable } from '../../nn/index.ts';
 import { softmax } from '../../ops/index.ts';
 import type { Program, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
-import { pictureNetwork, variablesOf } from '../../train/index.ts';
+import {
+  changedPreprocessing,
+  isOnnx,
+  type PreprocessingChanges,
+  pictureNetwork,
+  variablesOf,
+} from '../../train/index.ts';
 import {
   allVariables,
+  type BackboneOptions,
   type Checkpoint,
   describeCheckpoint,
-  modelOf,
   namesFor,
+  onnxFile,
+  openBackbone,
   outputsOf,
   readCheckpoint,
   readRun,
   withLayers,
 } from '../../train/node/index.ts';
+import { entriesOf, entryNamed } from '../../weights/index.ts';
 
 /** What a classifier says of one picture: probabilities, or why it could not look at it. */
 export type Prediction =
@@ -38,6 +47,8 @@ const batchSize = 16;
 export class Classifier {
   readonly classes: readonly string[];
   readonly preprocessing: Preprocessing;
+  /** What reading the weights made necessary, a sentence each. */
+  readonly notes: readonly string[];
   readonly #model: Model;
   readonly #weights: Tensors;
   readonly #runtime: Runtime;
@@ -45,11 +56,18 @@ export class Classifier {
   readonly #programs = new Map<number, Promise<Program>>();
 
   constructor(
-    parts: { model: Model; weights: Tensors; classes: readonly string[]; preprocessing: Preprocessing },
+    parts: {
+      model: Model;
+      weights: Tensors;
+      classes: readonly string[];
+      preprocessing: Preprocessing;
+      notes?: readonly string[];
+    },
     options: ClassifierOptions = {},
   ) {
     this.classes = parts.classes;
     this.preprocessing = parts.preprocessing;
+    this.notes = parts.notes ?? [];
     this.#model = parts.model;
     this.#weights = parts.weights;
     this.#runtime = createRuntime(options);
@@ -138,7 +156,7 @@ export class Classifier {
 /** The best checkpoint of a run. @throws UserError where the folder is no run, or has no checkpoint yet. */
 export async function openRun(path: string, options: ClassifierOptions = {}): Promise<Classifier> {
   const run = await readRun(path);
-  const model = modelOf(run.config);
+  const { model } = await openBackbone({ ...run.config, weights: null }, { onnxFile: join(path, onnxFile) });
   const file = join(path, 'best.safetensors');
   if (!existsSync(file)) throw new UserError(`${path} has no best.safetensors: no epoch of it is complete yet.`);
   const checkpoint = await readCheckpoint(file, model);
@@ -149,22 +167,40 @@ export async function openRun(path: string, options: ClassifierOptions = {}): Pr
   );
 }
 
-/** Published weights with their own head. `classes` names the outputs; for 1000 outputs ImageNet's names are known. */
+/** A pretrained model with its own head. */
+export interface PretrainedModel extends PreprocessingChanges {
+  /** An architecture, published weights, or an ONNX file. */
+  readonly name: string;
+  /** A file, or published weights by name or tag. Default: those that `name` has. */
+  readonly weights?: string | undefined;
+  /** The names of the outputs. Default: what the file or its publisher says, and of 1000 outputs ImageNet's. */
+  readonly classes?: readonly string[] | undefined;
+}
+
+/** Opens published weights, a file of weights, or an ONNX file, to see what they say of pictures. */
 export async function openModel(
-  { name, weights, classes }: { name: string; weights: string; classes?: readonly string[] },
-  options: ClassifierOptions = {},
+  { name, weights, classes, ...changes }: PretrainedModel,
+  { download, ...options }: ClassifierOptions & Pick<BackboneOptions, 'download'> = {},
 ): Promise<Classifier> {
-  const checkpoint = await readCheckpoint(weights, getModel(name));
-  const model = withLayers(getModel(name), checkpoint.head);
+  const entry = isOnnx(name) ? undefined : entryNamed(name);
+  const architecture = entry?.architecture ?? name;
+  if (weights === undefined && !isOnnx(name) && entriesOf(architecture).length === 0) {
+    throw new UsageError(`No weights are published for ${name}: --model needs --weights FILE.`);
+  }
+  const chosen = weights ?? entry?.name ?? (isOnnx(name) ? null : 'default');
+  const backbone = await openBackbone({ model: architecture, weights: chosen, head: null, ...changes }, { download });
+  const checkpoint = backbone.checkpoint!;
+  const model = withLayers(backbone.model, checkpoint.head);
   const outputs = outputsOf(checkpoint, model);
-  if (outputs === undefined) throw new UserError(`${weights} has no head: it gives features, not classes.`);
+  if (outputs === undefined) throw new UserError(`${checkpoint.path} has no head: it gives features, not classes.`);
   const names = classes ?? checkpoint.classes ?? (await namesFor(outputs));
   if (names.length !== outputs) {
-    throw new UserError(`${weights} tells ${outputs} classes apart, but ${names.length} names were given.`);
+    throw new UserError(`${checkpoint.path} tells ${outputs} classes apart, but ${names.length} names were given.`);
   }
-  const preprocessing = checkpoint.preprocessing ?? model.preprocessing;
+  const preprocessing = changedPreprocessing(checkpoint.preprocessing ?? model.preprocessing, model, changes);
   const variables = weightsOf(checkpoint, model, outputs, preprocessing);
-  return new Classifier({ model, weights: variables, classes: names, preprocessing }, options);
+  const { notes } = checkpoint;
+  return new Classifier({ model, weights: variables, classes: names, preprocessing, notes }, options);
 }
 
 /** The checkpoint's tensors, and zeros for the batch counters that some files lack. */

@@ -1,12 +1,63 @@
-import { getModel, type Model, withHead } from '../../models/index.ts';
-import type { ResolvedConfig } from '../config.ts';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { UserError } from '../../base/errors.ts';
+import { getModel, type Model, openOnnxModel, withHead } from '../../models/index.ts';
+import { type FetchOptions, resolveWeights } from '../../weights/index.ts';
+import { isOnnx, type ResolvedConfig } from '../config.ts';
+import { type PreprocessingChanges, perChannelOf } from '../preprocessing.ts';
+import { type Checkpoint, checkpointOf, readCheckpoint } from './pretrained.ts';
+
+/** What training starts from, and prediction uses: a model, and the weights that it has, if any. */
+export interface Backbone {
+  readonly model: Model;
+  readonly checkpoint: Checkpoint | null;
+  /** The file that is the model, where it is not one of the zoo's: a run keeps it. */
+  readonly onnx: Uint8Array | null;
+}
+
+export interface BackboneOptions {
+  readonly download?: FetchOptions | undefined;
+  /** Where the run that the model belongs to keeps the ONNX file. */
+  readonly onnxFile?: string | undefined;
+}
+
+/** What a configuration says of its model. */
+export type BackboneConfig = Pick<ResolvedConfig, 'model' | 'head' | 'weights'> &
+  Pick<PreprocessingChanges, 'mean' | 'std'>;
+
+/**
+ * The model of a configuration with its weights: from the zoo, where they are downloaded once or come from a file, or an
+ * ONNX file, which has its own.
+ *
+ * @throws UserError where a file cannot be read or does not fit, or published weights cannot be had
+ */
+export async function openBackbone(config: BackboneConfig, options: BackboneOptions = {}): Promise<Backbone> {
+  if (isOnnx(config.model)) return openOnnxBackbone(config, options);
+  const model = getModel(config.model);
+  if (config.weights === null) return { model: withLayers(model, config.head), checkpoint: null, onnx: null };
+  const resolved = await resolveWeights(config.weights, { ...options.download, model: config.model });
+  const checkpoint = await readCheckpoint(resolved.path, model, resolved.entry);
+  return { model: withLayers(model, config.head), checkpoint, onnx: null };
+}
+
+async function openOnnxBackbone(
+  { model: path, head, weights, mean, std }: BackboneConfig,
+  { onnxFile }: BackboneOptions,
+): Promise<Backbone> {
+  if (weights !== null) throw new UserError(`${path} has its own weights: leave out --weights.`);
+  const bytes = await readFile(onnxFile ?? path).catch((error: Error) => {
+    throw new UserError(`--model: ${onnxFile ?? path} cannot be read (${error.message}).`, { cause: error });
+  });
+  const { model, tensors, classes, notes } = openOnnxModel(bytes, {
+    name: basename(path),
+    ...(mean && { mean: perChannelOf(mean) }),
+    ...(std && { std: perChannelOf(std) }),
+  });
+  const checkpoint = checkpointOf(path, tensors, { preprocessing: model.preprocessing, classes, notes });
+  return { model: withLayers(model, head), checkpoint, onnx: bytes };
+}
 
 /** The model with a deeper head, where there is one. */
 export function withLayers<M extends Model>(model: M, layers: string | null | undefined): M {
   return layers ? withHead(model, layers) : model;
-}
-
-/** The model that a configuration trains. */
-export function modelOf({ model, head }: Pick<ResolvedConfig, 'model' | 'head'>): Model {
-  return withLayers(getModel(model), head);
 }

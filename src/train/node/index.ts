@@ -1,4 +1,4 @@
-export { modelOf, withLayers } from './backbone.ts';
+export { type Backbone, type BackboneOptions, openBackbone, withLayers } from './backbone.ts';
 export { type CreateModelOptions, createModel, namesFor, type ReadyModel } from './create-model.ts';
 export { type Augmentation, pictureSource } from './picture-source.ts';
 export { imageFolderOptions, type Preparation } from './prepare.ts';
@@ -10,7 +10,7 @@ export {
   readCheckpoint,
   weightsFor,
 } from './pretrained.ts';
-export { type Run, RunFolder, readLast, readRun, readRunFile } from './run-folder.ts';
+export { onnxFile, type Run, RunFolder, readLast, readRun, readRunFile } from './run-folder.ts';
 export {
   type CancelledEvent,
   type FolderEvent,

@@ -15,16 +15,24 @@ import { initialise, type Variable } from '../../nn/index.ts';
 import { applyRules } from '../../optim/index.ts';
 import type { Choices, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
-import type { ResolvedConfig } from '../config.ts';
+import type { FetchOptions } from '../../weights/index.ts';
+import { isOnnx, type ResolvedConfig } from '../config.ts';
+import { changedPreprocessing } from '../preprocessing.ts';
 import { variablesOf } from '../step.ts';
 import { pictureNetwork, type Strategy, strategies } from '../strategy.ts';
-import { modelOf } from './backbone.ts';
-import { type Checkpoint, readCheckpoint, weightsFor } from './pretrained.ts';
+import { openBackbone } from './backbone.ts';
+import { weightsFor } from './pretrained.ts';
 import type { Run } from './run-folder.ts';
 
 /** What is done before the first step, with how far it is. */
 export interface Preparation {
-  readonly stage: 'checking pictures' | 'timing kernels' | 'extracting features' | 'decoding validation pictures';
+  readonly stage:
+    | 'downloading weights (KiB)'
+    | 'waiting for another download'
+    | 'checking pictures'
+    | 'timing kernels'
+    | 'extracting features'
+    | 'decoding validation pictures';
   readonly done: number;
   readonly total: number;
 }
@@ -42,6 +50,10 @@ export interface Prepared {
   /** First values of all variables, pretrained or drawn. */
   readonly initial: Tensors;
   readonly weightsSha256: string | null;
+  /** The file that is the model, where it is not one of the zoo's. */
+  readonly onnx: Uint8Array | null;
+  /** What reading the weights made necessary, a sentence each. */
+  readonly notes: readonly string[];
   readonly threads: number;
   readonly onPreparation: (progress: Preparation) => void;
   /** What to do when the run ends, however it ends. */
@@ -54,6 +66,9 @@ export interface PrepareOptions {
   readonly threads: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onPreparation: ((progress: Preparation) => void) | undefined;
+  readonly download: FetchOptions | undefined;
+  /** The run's own copy of an ONNX model. */
+  readonly onnxFile: string | undefined;
   readonly cleanups: (() => Promise<void>)[];
 }
 
@@ -64,10 +79,13 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
     signal?.throwIfAborted();
     options.onPreparation?.(progress);
   };
-  const model = modelOf(config);
   const strategy: Strategy = strategies[config.strategy];
-  const checkpoint = await pretrainedFor(config, model, strategy);
-  const preprocessing = resolvePreprocessing(model, config, checkpoint);
+  refuseWeights(config, strategy);
+  const { model, onnx, checkpoint } = await openBackbone(config, {
+    onnxFile: options.onnxFile,
+    download: { ...options.download, ...(signal && { signal }) },
+  });
+  const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, config);
   const threads = options.threads ?? config.threads ?? availableParallelism();
   const runtime = createRuntime({
     device: config.device,
@@ -85,25 +103,26 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const folder = await unlessAborted(opened, signal);
   if (folder.validation.length === 0) throw new UserError(`${path}: no picture is left to validate with.`);
   const variables = variablesOf(pictureNetwork(model, preprocessing, folder.classes.length));
-  const weights = checkpoint ? weightsFor(checkpoint, model, variables, { newHead: true }) : {};
+  const start = strategy.pretrained ? checkpoint : null;
+  const weights = start ? weightsFor(start, model, variables, { newHead: true }) : {};
   const initial = { ...initialise(variables.values(), config.seed), ...weights };
-  const weightsSha256 = checkpoint?.sha256 ?? null;
-  const parts = { config, model, strategy, preprocessing, folder, pool, runtime };
+  const weightsSha256 = start?.sha256 ?? null;
+  const notes = checkpoint?.notes ?? [];
+  const parts = { config, model, onnx, notes, strategy, preprocessing, folder, pool, runtime };
   return { ...parts, variables, initial, weightsSha256, threads, onPreparation, cleanups };
 }
 
-/** The weights to start from. @throws UserError where the strategy wants some and there are none, or the reverse */
-async function pretrainedFor(config: ResolvedConfig, model: Model, strategy: Strategy): Promise<Checkpoint | null> {
-  const { weights, strategy: name } = config;
-  if (strategy.pretrained && weights === null) {
+/** @throws UserError where the strategy wants pretrained weights and there are none, or the reverse */
+function refuseWeights({ model, weights, strategy: name }: ResolvedConfig, strategy: Strategy): void {
+  if (strategy.pretrained && weights === null && !isOnnx(model)) {
     throw new UserError(
-      `--strategy ${name} starts from pretrained weights: pass --weights FILE, or --strategy scratch.`,
+      `--strategy ${name} starts from pretrained weights, and none are published for ${model}: ` +
+        'pass --weights FILE, or --strategy scratch.',
     );
   }
   if (!strategy.pretrained && weights !== null) {
     throw new UserError(`--strategy ${name} starts from random weights: leave out --weights.`);
   }
-  return weights === null ? null : readCheckpoint(weights, model);
 }
 
 /** `work`, or the signal's reason as soon as it is aborted; what the work still does then is nobody's concern. */
@@ -126,30 +145,6 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
 export function imageFolderOptions(config: ResolvedConfig) {
   const { seed, validationFraction, classDepth, maxPerClass, strict } = config;
   return { seed, validationFraction, classDepth, strict, ...(maxPerClass !== null && { maxPerClass }) };
-}
-
-/** What the weights were trained with; where another picture size is asked for, resize and crop keep their proportion. */
-function resolvePreprocessing(model: Model, config: ResolvedConfig, checkpoint: Checkpoint | null): Preprocessing {
-  const trained = checkpoint?.preprocessing ?? model.preprocessing;
-  const crop = config.imageSize ?? trained.crop;
-  refuseSide(model, crop);
-  const triple = (text: string) => text.split(',').map(Number) as [number, number, number];
-  return {
-    ...trained,
-    crop,
-    resize: Math.round((crop * trained.resize) / trained.crop),
-    ...(config.mean !== null && { mean: triple(config.mean) }),
-    ...(config.std !== null && { std: triple(config.std) }),
-  };
-}
-
-/** @throws UserError where the model cannot take pictures of that size, with the nearest that it can */
-export function refuseSide({ name, sides = {} }: Model, side: number): void {
-  const { multipleOf = 1, minimum = multipleOf } = sides;
-  if (side >= minimum && side % multipleOf === 0) return;
-  const nearest = Math.ceil(Math.max(minimum, Math.round(side / multipleOf) * multipleOf) / multipleOf) * multipleOf;
-  const rule = multipleOf > 1 ? `multiples of ${multipleOf} from ${minimum} on` : `${minimum} pixels or more`;
-  throw new UserError(`--image-size ${side}: ${name} takes ${rule}. The nearest is ${nearest}.`);
 }
 
 /** `run.json` of a run that begins. */

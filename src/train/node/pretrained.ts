@@ -24,6 +24,8 @@ export interface Checkpoint {
   readonly classes: readonly string[] | undefined;
   /** The layers of its head, where that is a deeper one. */
   readonly head: string | undefined;
+  /** What reading it made necessary, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 export function describeCheckpoint(
@@ -41,7 +43,7 @@ export function describeCheckpoint(
 }
 
 /**
- * Reads a checkpoint for a model; `entry` is what the registry knows of it, where it comes from there.
+ * Reads a checkpoint for a model: a file of ours, or with its `entry` a published one, or any other with the model's names.
  * @throws UserError where the file is damaged or of another architecture.
  */
 export async function readCheckpoint(
@@ -49,23 +51,33 @@ export async function readCheckpoint(
   model: Model,
   entry: WeightsEntry | null = null,
 ): Promise<Checkpoint> {
-  const { tensors: read, metadata } = await readWeightsFile(path);
-  const tensors = metadata.format === 'graft' ? read : mapNames(model.name, read);
+  const { tensors: read, metadata, notes } = await readWeightsFile(path);
   if (metadata.phase !== undefined) {
     throw new UserError(`${path} is a run's state to go on from. Its weights are in best.safetensors beside it.`);
   }
-  const sha256 = hashOf(tensors);
   if (metadata.format !== 'graft') {
-    const classes = entry?.classes ? await classNames(entry.classes) : undefined;
-    return { path, tensors, sha256, preprocessing: entry?.preprocessing, classes, head: undefined };
+    return checkpointOf(path, mapNames(model.name, read), { notes, ...(await published(entry)) });
   }
   const described = metadataSchema.safeParse(metadata);
   if (!described.success)
     throw new UserError(`${path}: its description is damaged: ${z.prettifyError(described.error)}`);
-  const { model: name, head, classes, preprocessing } = described.data;
+  const { model: name, ...description } = described.data;
   if (name !== model.name)
     throw new UserError(`${path} holds weights of ${name}, not of ${model.name}. Pass --model ${name}.`);
-  return { path, tensors, sha256, preprocessing, classes, head };
+  return checkpointOf(path, read, { notes, ...description });
+}
+
+async function published(entry: WeightsEntry | null): Promise<Description> {
+  if (entry === null) return {};
+  return { preprocessing: entry.preprocessing, classes: entry.classes ? await classNames(entry.classes) : undefined };
+}
+
+type Description = { [K in 'preprocessing' | 'classes' | 'head' | 'notes']?: Checkpoint[K] | undefined };
+
+/** Tensors from `path`, with what is known about them. */
+export function checkpointOf(path: string, tensors: Tensors, description: Description): Checkpoint {
+  const { preprocessing, classes, head, notes = [] } = description;
+  return { path, tensors, sha256: hashOf(tensors), preprocessing, classes, head, notes };
 }
 
 function hashOf(tensors: Tensors): string {

@@ -55,7 +55,12 @@ export interface RunParts {
   readonly model: Model;
   /** Tensors of the model that training does not see: they complete `best.safetensors`. */
   readonly frozen: Tensors;
+  /** The ONNX file that is the model, where it is not one of the zoo's. */
+  readonly onnx: Uint8Array | null;
 }
+
+/** Where a run keeps it. */
+export const onnxFile = 'architecture.onnx';
 
 /**
  * A run on disk: `run.json`, `metrics.jsonl`, `best.safetensors`, `last.safetensors`. Every file is replaced whole. Nothing
@@ -80,6 +85,7 @@ export class RunFolder implements CheckpointStore {
       const old = (await readdir(this.path)).filter((name) => runFiles.has(name) || leftover.test(name));
       for (const name of old) await rm(join(this.path, name));
     });
+    await this.#keepOnnx();
     this.#isOpen = true;
     await this.#update({ choices });
   }
@@ -124,6 +130,12 @@ export class RunFolder implements CheckpointStore {
     );
   }
 
+  async #keepOnnx(): Promise<void> {
+    const { onnx } = this.#parts;
+    const file = join(this.path, onnxFile);
+    if (onnx) await writing(file, () => writeFileAtomic(file, Buffer.from(onnx)));
+  }
+
   async #update(change: Partial<Run>): Promise<void> {
     this.#run = { ...this.#run, ...change };
     const file = join(this.path, 'run.json');
@@ -131,10 +143,16 @@ export class RunFolder implements CheckpointStore {
   }
 }
 
-const runFiles: ReadonlySet<string> = new Set(['run.json', 'metrics.jsonl', 'best.safetensors', 'last.safetensors']);
+const runFiles: ReadonlySet<string> = new Set([
+  'run.json',
+  'metrics.jsonl',
+  'best.safetensors',
+  'last.safetensors',
+  onnxFile,
+]);
 
 /** What an atomic write leaves when the process is killed in it. */
-const leftover = /^(run\.json|metrics\.jsonl|(best|last)\.safetensors)\.\d+$/;
+const leftover = /^(run\.json|metrics\.jsonl|(best|last)\.safetensors|architecture\.onnx)\.\d+$/;
 
 /** Does `work`. @throws UserError with the path where the system refuses: no space, no permission, a file in the way */
 async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {

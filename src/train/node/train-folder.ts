@@ -1,13 +1,14 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { fingerprint, type ImageFolder } from '../../data/index.ts';
 import { under } from '../../nn/index.ts';
 import type { Choices } from '../../runtime/index.ts';
-import { parseConfig, type ResolvedConfig, resolveConfig, type TrainConfigInput } from '../config.ts';
+import { type FetchOptions, publishedAs } from '../../weights/index.ts';
+import { isOnnx, parseConfig, type ResolvedConfig, resolveConfig, type TrainConfigInput } from '../config.ts';
 import type { TrainEvent } from '../events.ts';
 import { train } from '../trainer.ts';
 import { describeRun, type Preparation, type Prepared, prepare } from './prepare.ts';
-import { type Run, RunFolder, readLast, readRun, refuseOut } from './run-folder.ts';
+import { onnxFile, type Run, RunFolder, readLast, readRun, refuseOut } from './run-folder.ts';
 import { trainingTask, without } from './tasks.ts';
 
 /** A run is about to begin: what was resolved, before anything is trained. */
@@ -16,6 +17,8 @@ export interface ReadyEvent {
   readonly out: string;
   readonly run: Run;
   readonly folder: ImageFolder;
+  /** What reading the weights made necessary, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** The signal came before the first step: the run folder is as it was before. */
@@ -35,6 +38,8 @@ export interface TrainFolderOptions {
   /** In training the step under way is finished and the state saved; before it the run is given up. */
   readonly signal?: AbortSignal;
   readonly onPreparation?: (progress: Preparation) => void;
+  /** Where published weights come from, and how far a download is. */
+  readonly download?: FetchOptions;
 }
 
 /**
@@ -47,10 +52,20 @@ export async function* trainFolder(
   config: TrainConfigInput,
   options: TrainFolderOptions,
 ): AsyncGenerator<FolderEvent, void, undefined> {
-  const parsed = parseConfig(config);
-  const weights = parsed.weights === null ? null : resolve(parsed.weights);
+  const resolved = withAbsolutePaths(resolveConfig(parseConfig(config)));
   await refuseOut(options.out, { overwrite: options.overwrite ?? false });
-  yield* runTraining(resolve(folder), resolveConfig({ ...parsed, weights }), options, null);
+  yield* runTraining(resolve(folder), resolved, options, null);
+}
+
+/** A run is gone on with from anywhere. */
+function withAbsolutePaths(config: ResolvedConfig): ResolvedConfig {
+  const { model, weights } = config;
+  const isFile = weights !== null && !publishedAs(weights, model);
+  return {
+    ...config,
+    model: isOnnx(model) ? resolve(model) : model,
+    weights: isFile ? resolve(weights) : weights,
+  };
 }
 
 /** Goes on with a run where it stopped. It ends bit for bit as if it had not stopped. */
@@ -72,7 +87,7 @@ async function* runTraining(
   options: TrainFolderOptions,
   resumed: Resumed | null,
 ): AsyncGenerator<FolderEvent, void, undefined> {
-  const { out, signal, onPreparation } = options;
+  const { out, signal, onPreparation, download } = options;
   const cleanups: (() => Promise<void>)[] = [];
   try {
     const choices = resumed?.run.choices ?? options.choices;
@@ -81,11 +96,13 @@ async function* runTraining(
       threads: resumed?.run.threads,
       signal,
       onPreparation,
+      download,
+      onnxFile: resumed ? join(out, onnxFile) : undefined,
       cleanups,
     });
     if (resumed) refuseChanged(resumed.run, prepared, out);
     const run = resumed?.run ?? describeRun(path, prepared);
-    yield { kind: 'ready', out, run, folder: prepared.folder };
+    yield { kind: 'ready', out, run, folder: prepared.folder, notes: prepared.notes };
     yield* recorded(out, run, prepared, signal, resumed);
   } catch (error) {
     if (!signal?.aborted || error !== signal.reason) throw error;
@@ -105,7 +122,7 @@ async function* recorded(
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const { model, strategy, initial, runtime } = prepared;
   const frozen = strategy.frozenTrunk ? without(initial, (name) => under(model.headPath).test(name)) : {};
-  const store = new RunFolder(out, run, { model, frozen });
+  const store = new RunFolder(out, run, { model, frozen, onnx: prepared.onnx });
   const task = await trainingTask(prepared);
   try {
     for await (const event of train(task, {

@@ -8,8 +8,8 @@ import { evaluateFolder } from '../../evaluate/node/index.ts';
 import { getModel } from '../../models/index.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
 import type { TrainConfigInput } from '../config.ts';
+import { refuseSide } from '../preprocessing.ts';
 import { readRun, resumeTraining, trainFolder } from './index.ts';
-import { refuseSide } from './prepare.ts';
 
 ownCache();
 const root = temporaryFolder();

@@ -52,6 +52,12 @@ export function entryTagged(architecture: string, tag: string): WeightsEntry | u
   return only(tag, (entry) => entry.architecture === architecture && tagOf(entry.name) === tag);
 }
 
+/** The published weights that `--weights` means for a model, if it means any: by name, tag, `default` or architecture. */
+export function publishedAs(weights: string, model?: string): WeightsEntry | undefined {
+  const tagged = model === undefined ? undefined : entryTagged(model, weights);
+  return tagged ?? entryNamed(weights) ?? entriesOf(weights)[0];
+}
+
 function only(name: string, fits: (entry: WeightsEntry) => boolean): WeightsEntry | undefined {
   const fitting = weightsEntries.filter(fits);
   if (fitting.length > 1) {

@@ -1,0 +1,46 @@
+import { UserError } from '../base/errors.ts';
+import type { Model, Preprocessing } from '../models/index.ts';
+
+/** What may be asked for instead of what the weights were trained with. */
+export interface PreprocessingChanges {
+  /** The side of the square the model sees, in pixels. */
+  readonly imageSize?: number | null;
+  /** Three numbers with commas between them. */
+  readonly mean?: string | null;
+  readonly std?: string | null;
+}
+
+/**
+ * Preprocessing with changes; where another picture size is asked for, resize and crop keep their proportion.
+ * @throws UserError where the model cannot take pictures of that size
+ */
+export function changedPreprocessing(
+  trained: Preprocessing,
+  model: Model,
+  { imageSize, mean, std }: PreprocessingChanges,
+): Preprocessing {
+  const crop = imageSize ?? trained.crop;
+  refuseSide(model, crop);
+  return {
+    ...trained,
+    crop,
+    resize: Math.round((crop * trained.resize) / trained.crop),
+    ...(mean && { mean: perChannelOf(mean) }),
+    ...(std && { std: perChannelOf(std) }),
+  };
+}
+
+/** `0.5,0.5,0.5`, which the schema of the options has seen, as numbers. */
+export function perChannelOf(text: string): [number, number, number] {
+  const [red, green, blue] = text.split(',').map(Number);
+  return [red!, green!, blue!];
+}
+
+/** @throws UserError where the model cannot take pictures of that size, with the nearest that it can */
+export function refuseSide({ name, sides = {} }: Model, side: number): void {
+  const { multipleOf = 1, minimum = multipleOf } = sides;
+  if (side >= minimum && side % multipleOf === 0) return;
+  const nearest = Math.ceil(Math.max(minimum, Math.round(side / multipleOf) * multipleOf) / multipleOf) * multipleOf;
+  const rule = multipleOf > 1 ? `multiples of ${multipleOf} from ${minimum} on` : `${minimum} pixels or more`;
+  throw new UserError(`--image-size ${side}: ${name} takes ${rule}. The nearest is ${nearest}.`);
+}
