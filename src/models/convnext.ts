@@ -50,6 +50,7 @@ export function convnext({ stages, stochasticDepth: last }: ConvNeXtConfig): Arc
   const depth = stages.reduce((sum, [, blocks]) => sum + blocks, 0);
   return {
     headPath: 'classifier.2',
+    sides: { minimum: 4 * 2 ** (stages.length - 1) },
     trunk(s, pictures) {
       let x = pictures;
       let index = 0;

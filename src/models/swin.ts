@@ -69,6 +69,7 @@ export function swin({ width, stages, window, stochasticDepth: last }: SwinConfi
   const depth = stages.reduce((sum, [blocks]) => sum + blocks, 0);
   return {
     headPath: 'head',
+    sides: { minimum: 4 },
     trunk(s, pictures) {
       let x = pictures;
       let index = 0;

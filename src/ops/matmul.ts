@@ -1,7 +1,10 @@
 import { ShapeError } from '../base/errors.ts';
 import { typeOf, type Value } from '../graph/index.ts';
 import { broadcastShapes, defineOp } from './define.ts';
-import { swapLast } from './shape.ts';
+import { reshape, swapLast } from './shape.ts';
+
+/** (…, m, k) → (… · m, k). */
+const rows = (x: Value) => reshape(x, [-1, x.shape.at(-1)!]);
 
 const matmulOp = defineOp('MatMul', {
   infer: ([a, b]) => {
@@ -21,7 +24,11 @@ const matmulOp = defineOp('MatMul', {
     );
     return { dtype: a!.dtype, shape: [...batch, m!, n!] };
   },
-  vjp: (dy, [a, b]) => [matmul(dy, swapLast(b!)), matmul(swapLast(a!), dy)],
+  vjp: (dy, [a, b]) => {
+    // A B that all of the batch shares meets all of its rows as one long matrix: no product for each, nothing to sum.
+    const [left, above] = b!.shape.length === 2 ? [rows(a!), rows(dy)] : [a!, dy];
+    return [matmul(dy, swapLast(b!)), matmul(swapLast(left), above)];
+  },
 });
 
 /** y = A · B, A (…, m, k), B (…, k, n), y (…, m, n). dA = dy · Bᵀ, dB = Aᵀ · dy. Batch axes broadcast as in NumPy. */
