@@ -81,16 +81,13 @@ def views(config):
 def row(name, config, parameters, measured):
     known = [(measured[key], view) for view in views(config) if (key := (name, *view, config.interpolation)) in measured]
     # The view with the better accuracy; in all but one case it is that of the test.
-    accuracy, (size, crop) = max(known) if known else ((None, None), views(config)[0])
+    (top1, top5), (size, crop) = max(known) if known else ((None, None), views(config)[0])
     assert known or config.num_classes != 1000, name
-    # With crop_mode "squash" timm measured whole pictures, pressed into the square. Here they are cropped, so that the
-    # published accuracy is not this one.
-    top1, top5 = accuracy if config.crop_mode == "center" else (None, None)
     normalisation = NORMALISATIONS[(tuple(config.mean), tuple(config.std))]
     assert config.hf_hub_id == f"timm/{name}" and config.hf_hub_filename is None, name
     architecture = ARCHITECTURES[name.split(".")[0]]
     return [
-        name, architecture, config.num_classes, parameters, top1, top5, math.floor(size / crop), size, config.interpolation,
+        name, architecture, config.num_classes, parameters, top1, top5, math.floor(size / crop), config.crop_mode, size, config.interpolation,
         normalisation, LICENCES[config.license], SOURCES.get(config.paper_ids or config.origin_url, "hub"),
     ]
 

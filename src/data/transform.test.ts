@@ -21,6 +21,22 @@ describe('evaluationView', () => {
   });
 });
 
+it('squashed, the whole picture is seen, or the centre of both sides', () => {
+  const source = { width: 300, height: 200 };
+  expect(evaluationView(source, { resize: 384, crop: 384, squash: true }).box).toEqual({
+    left: 0,
+    top: 0,
+    width: 300,
+    height: 200,
+  });
+  expect(evaluationView(source, { resize: 400, crop: 200, squash: true }).box).toEqual({
+    left: 75,
+    top: 50,
+    width: 150,
+    height: 100,
+  });
+});
+
 /** A stream that gives these numbers in turn. */
 function scripted(...numbers: number[]): RandomStream {
   const uniform = () => numbers.shift()!;

@@ -5,6 +5,8 @@ import type { Box, Interpolation } from './resize.ts';
 export interface Framing {
   /** The length of the shorter side after the resize, in pixels. */
   readonly resize: number;
+  /** Both sides become `resize`, whatever the picture's shape. Default: it keeps its shape. */
+  readonly squash?: boolean | undefined;
   /** The side of the square that is cut from the centre, in pixels. */
   readonly crop: number;
   /** Default bilinear. */
@@ -39,10 +41,10 @@ interface Size {
  * as `CenterCrop` pads.
  */
 export function evaluationView(source: Size, framing: Framing): View {
-  const { resize, crop } = framing;
+  const { resize, crop, squash = false } = framing;
   const shorter = Math.min(source.width, source.height);
   // The longer side is cut to a whole pixel, so that the two axes differ slightly in scale.
-  const resized = (side: number) => Math.trunc((resize * side) / shorter);
+  const resized = (side: number) => (squash ? resize : Math.trunc((resize * side) / shorter));
   const along = (side: number) => {
     const scale = side / resized(side);
     return { start: centreOffset(resized(side), crop) * scale, length: crop * scale };

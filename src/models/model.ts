@@ -5,6 +5,8 @@ import { globalAveragePool, type Scope, under } from '../nn/index.ts';
 export interface Preprocessing {
   /** The shorter side after resizing, in pixels. */
   readonly resize: number;
+  /** Both sides become `resize`, whatever the picture's shape. Default: it keeps its shape. */
+  readonly squash?: boolean | undefined;
   /** The side of the centre square that is looked at, in pixels. */
   readonly crop: number;
   readonly interpolation: 'bilinear' | 'bicubic';

@@ -109,12 +109,12 @@ function show(name: string, terminal: Terminal): void {
 
 function showEntry(entry: WeightsEntry, terminal: Terminal): void {
   const { preprocessing, sha256, sizeMiB, licence, top1, top5 } = entry;
-  const { resize, crop, interpolation, mean, std } = preprocessing;
+  const { resize, squash, crop, interpolation, mean, std } = preprocessing;
   const facts = {
     architecture: entry.architecture,
     parameters: number(entry.parameters),
     accuracy: `top-1 ${percent(top1)}, top-5 ${percent(top5)}`,
-    pictures: `resize ${resize}, crop ${crop}, ${interpolation}, mean ${mean.join(' ')}, std ${std.join(' ')}`,
+    pictures: `resize ${resize}${squash ? ' both sides' : ''}, crop ${crop}, ${interpolation}, mean ${mean.join(' ')}, std ${std.join(' ')}`,
     classes: entry.classes ?? (entry.outputs ? `${number(entry.outputs)}, without names` : 'none: it has no head'),
     licence: licence ?? 'not stated',
     source: entry.source,

@@ -40,6 +40,7 @@ export const weightsEntrySchema = z.strictObject({
   /** What the network was measured with; `crop` is the input size. */
   preprocessing: z.strictObject({
     resize: z.int().min(1),
+    squash: z.boolean().optional(),
     crop: z.int().min(1),
     interpolation: z.enum(['bilinear', 'bicubic']),
     mean: triple,
