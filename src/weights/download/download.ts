@@ -1,5 +1,4 @@
-import { copyFile, mkdir, rename, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { copyFile, rename, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '../../base/errors.ts';
 import { sha256Of } from './cache.ts';
@@ -35,13 +34,12 @@ const longestPause = 60_000;
 
 /**
  * Brings a file to `path`, which holds the old file or the whole new one at any time: it grows in `path.part`, is checked
- * there and then renamed.
+ * there and then renamed. The folder has to exist, and nobody else may do the same (`withLock`).
  *
  * @throws UserError with the reason alone, without address and path
  */
 export async function download(place: Place, path: string, options: DownloadOptions): Promise<void> {
   const part = `${path}.part`;
-  await mkdir(dirname(path), { recursive: true });
   if (place.kind === 'file') await copy(place.path, part, options);
   else await transferPatiently(place, part, options);
   await rename(part, path);
@@ -56,6 +54,7 @@ async function copy(from: string, part: string, { bounds, sha256, onProgress }: 
   if (size < bounds.least || size > bounds.most) {
     throw new UserError(`${from} has ${size} bytes, expected ${bounds.least} to ${bounds.most}`);
   }
+  await discardPart(part); // its note is not of these bytes
   await copyFile(from, part);
   onProgress?.(size, size);
   await check(part, { sha256, resumed: false });
@@ -68,7 +67,7 @@ async function transferPatiently(
   { bounds, sha256, signal, onProgress, patience = {} }: DownloadOptions,
 ): Promise<void> {
   const { attempts = 5, pause = 500, stall = 30_000 } = patience;
-  let furthest = 0;
+  let furthest = 0; // bytes
   for (let failures = 0; ; ) {
     signal?.throwIfAborted();
     let reached = 0;

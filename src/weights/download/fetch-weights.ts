@@ -14,7 +14,7 @@ export interface FetchOptions {
   readonly cache?: string;
   /** Only what is in the cache. Default: false, and for the Hugging Face hub `HF_HUB_OFFLINE`. */
   readonly offline?: boolean;
-  /** An address or a folder instead of the publishers' hosts, see `placeOf`. Default: `GRAFT_MIRROR`. */
+  /** An address or a folder instead of the publishers' hosts, see `placeOf`; null: none. Default: `GRAFT_MIRROR`. */
   readonly mirror?: string | null;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: DownloadProgress) => void;
@@ -42,16 +42,17 @@ export interface FetchedWeights {
  * @throws UserError that says what failed, where the file is published, where to put it by hand, and the flag that takes it
  */
 export async function fetchWeights(entry: WeightsEntry, options: FetchOptions = {}): Promise<FetchedWeights> {
-  const { cache = cacheFolder(), mirror = process.env.GRAFT_MIRROR || null, signal, onProgress } = options;
+  const { cache = cacheFolder(), mirror = process.env.GRAFT_MIRROR, signal, onProgress } = options;
   const path = cachePath(entry, cache);
-  const hub = hubFromEnvironment(process.env);
-  const place = placeOf(entry.url, { mirror, hub });
-  const offline = options.offline || (hub.offline && isOnHub(entry.url));
+  const hub = isOnHub(entry.url) ? hubFromEnvironment(process.env) : null;
+  const place = placeOf(entry.url, { mirror: mirror || null, hub });
+  const offline = options.offline || hub?.offline;
   try {
     const found = await fromCache(entry, path);
     if (found) return found;
-    if (offline && place.kind === 'address')
+    if (offline && place.kind === 'address') {
       throw new UserError('it is not in the cache, and the network is not to be used');
+    }
     await mkdir(dirname(path), { recursive: true });
     const onWait = () => onProgress?.({ stage: 'waiting', done: 0, total: null });
     return await withLock(path, (lost) => downloadUnlessThere(entry, place, path, { ...options, lost }), {

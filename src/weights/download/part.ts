@@ -30,7 +30,10 @@ export async function readPart(part: string, url: URL): Promise<Part | null> {
 }
 
 /** Says what the part is of; without a validator nobody could go on with it, so then there is no note. */
-export async function writeNote(part: string, note: { [K in keyof PartNote]: PartNote[K] | null }): Promise<void> {
+export async function writeNote(
+  part: string,
+  note: Omit<PartNote, 'validator'> & { readonly validator: string | null },
+): Promise<void> {
   if (note.validator === null) await rm(noteOf(part), { force: true });
   else await writeFile(noteOf(part), JSON.stringify(note));
 }

@@ -40,16 +40,16 @@ export function isOnHub(url: string): boolean {
 }
 
 /**
- * Where `url` is to be fetched. A mirror, an address or a folder, holds every file under the path of its address:
+ * Where `url` is to be fetched; `hub` is null for files that are not on it. A mirror, an address or a folder, holds every file under the path of its address:
  * `https://download.pytorch.org/models/x.pth` as `<mirror>/models/x.pth`, and
  * `https://huggingface.co/timm/x/resolve/main/model.safetensors` as `<mirror>/timm/x/resolve/main/model.safetensors`.
  */
-export function placeOf(url: string, { mirror, hub }: { mirror: string | null; hub: Hub }): Place {
+export function placeOf(url: string, { mirror, hub }: { mirror: string | null; hub: Hub | null }): Place {
   const { pathname } = new URL(url);
   if (mirror !== null && !/^[a-z][a-z0-9+.-]+:\/\//i.test(mirror)) return fileUnder(mirror, pathname);
   if (mirror?.startsWith('file:')) return fileUnder(fileURLToPath(mirror), pathname);
   if (mirror !== null) return { kind: 'address', url: below(mirror, pathname, '--mirror'), credentials: null };
-  if (!isOnHub(url)) return { kind: 'address', url: new URL(url), credentials: null };
+  if (hub === null) return { kind: 'address', url: new URL(url), credentials: null };
   const address = below(hub.endpoint, pathname, 'HF_ENDPOINT');
   const credentials = hub.token === null ? null : { origin: address.origin, token: hub.token };
   return { kind: 'address', url: address, credentials };
@@ -57,12 +57,13 @@ export function placeOf(url: string, { mirror, hub }: { mirror: string | null; h
 
 /** `pathname` below a base address. */
 function below(base: string, pathname: string, setting: string): URL {
-  const url = URL.parse(`${base.replace(/\/+$/, '')}${pathname}`);
-  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+  const text = `${base.replace(/\/+$/, '')}${pathname}`;
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) {
     throw new UserError(
       `${setting} "${base}" is neither a folder nor an address that begins with http:// or https://.`,
     );
   }
+  const url = new URL(text);
   if (url.username || url.password) throw new UserError(`${setting}: name and password cannot stand in the address.`);
   return url;
 }

@@ -82,7 +82,7 @@ function integer(text: string | null): number | null {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-/** `Content-Range: bytes 100-199/200`, and `bytes *&#47;200` of an answer that holds none of it. */
+/** `Content-Range: bytes 100-199/200`. An answer that holds none of the file has `*` in place of the two positions. */
 function rangeOf(response: Response): { start: string; total: string } | undefined {
   const match = /^bytes (\*|(\d+)-\d+)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
   return match ? { start: match[2] ?? '*', total: match[3]! } : undefined;
