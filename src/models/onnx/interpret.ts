@@ -1,10 +1,11 @@
 import { ShapeError, UserError } from '../../base/errors.ts';
 import { sizeOf } from '../../base/tensor.ts';
-import { constant, constantTensor, type DecodedNode, describeNode, type Value } from '../../graph/index.ts';
+import { constant, type DecodedNode, describeNode, type Value } from '../../graph/index.ts';
 import type { Scope } from '../../nn/index.ts';
+import { BatchTracker, type ReshapeInFile } from './batch.ts';
 import type { FileGraph } from './file-graph.ts';
-import { Folder, numbersOf } from './fold.ts';
-import { NodeCall, type ReshapeInFile } from './node-call.ts';
+import { Folder } from './fold.ts';
+import { NodeCall } from './node-call.ts';
 import { operators } from './operators/index.ts';
 import type { ParameterPlan } from './parameters.ts';
 
@@ -15,7 +16,7 @@ export interface Program {
 }
 
 export interface InterpretOptions {
-  /** What each Reshape did in the file's own batch. */
+  /** What each Reshape did in the file's own batch, for a run in another. */
   readonly inFile?: ReadonlyMap<DecodedNode, ReshapeInFile>;
   /** Called after each node. */
   readonly onNode?: (call: NodeCall, outputs: readonly Value[]) => void;
@@ -53,8 +54,9 @@ export function interpret(
   nodes: readonly DecodedNode[],
   given: ReadonlyMap<string, Value>,
   s: Scope,
-  { inFile, onNode }: InterpretOptions = {},
+  { inFile = new Map(), onNode }: InterpretOptions = {},
 ): Map<string, Value> {
+  const tracker = new BatchTracker(inFile);
   const folder = new Folder();
   const values = new Map([...given].map(([name, value]) => [name, folder.keep(value)]));
   const lookUp = (name: string) => {
@@ -72,8 +74,10 @@ export function interpret(
     });
     const path = plan.layers.get(node);
     const layer = path === undefined ? undefined : s.at(path);
-    const call = new NodeCall({ node, opset: graph.opset, inputs, layer, reshapeInFile: inFile?.get(node) });
+    const adapted = tracker.shapeOf(node, inputs);
+    const call = new NodeCall({ node, opset: graph.opset, inputs, layer, adaptedShape: adapted?.shape });
     const outputs = apply(call).map((value) => folder.fold(value));
+    for (const output of outputs) tracker.follow(inputs, output, adapted?.rows);
     node.outputs.forEach((name, i) => {
       if (outputs[i]) values.set(name, outputs[i]);
     });
@@ -97,13 +101,4 @@ function apply(call: NodeCall): readonly Value[] {
       cause: error,
     });
   }
-}
-
-/** Notes what each Reshape does, for runs with another batch. */
-export function noteReshapes(notes: Map<DecodedNode, ReshapeInFile>): InterpretOptions['onNode'] {
-  return ({ node, inputs }, [output]) => {
-    const target = inputs[1] && constantTensor(inputs[1]);
-    if (node.operator !== 'Reshape' || !target || !output || !inputs[0]) return;
-    notes.set(node, { from: inputs[0].shape, target: numbersOf(target), to: output.shape });
-  };
 }

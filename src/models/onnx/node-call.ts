@@ -4,13 +4,6 @@ import { constantTensor, type DecodedNode, describeNode, typeOf, type Value } fr
 import type { Scope } from '../../nn/index.ts';
 import { numbersOf } from './fold.ts';
 
-/** What a Reshape did in the file's own batch size. */
-export interface ReshapeInFile {
-  readonly from: Shape;
-  readonly target: readonly number[];
-  readonly to: Shape;
-}
-
 /** One node that is being turned into values: its inputs, its attributes, and where its parameters stand. */
 export class NodeCall {
   readonly node: DecodedNode;
@@ -18,14 +11,15 @@ export class NodeCall {
   readonly inputs: readonly (Value | undefined)[];
   /** Of a layer that is more than arithmetic (batch norm, dropout): where it stands. */
   readonly layer: Scope | undefined;
-  readonly reshapeInFile: ReshapeInFile | undefined;
+  /** Of a Reshape in another batch than the file's: what it comes to there. */
+  readonly adaptedShape: Shape | undefined;
 
-  constructor(parts: Pick<NodeCall, 'node' | 'opset' | 'inputs' | 'layer' | 'reshapeInFile'>) {
+  constructor(parts: Pick<NodeCall, 'node' | 'opset' | 'inputs' | 'layer' | 'adaptedShape'>) {
     this.node = parts.node;
     this.opset = parts.opset;
     this.inputs = parts.inputs;
     this.layer = parts.layer;
-    this.reshapeInFile = parts.reshapeInFile;
+    this.adaptedShape = parts.adaptedShape;
   }
 
   has(index: number): boolean {

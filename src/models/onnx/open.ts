@@ -4,11 +4,11 @@ import { type DecodedModel, type DecodedNode, decode, input, type Value } from '
 import { type Conv2dOptions, conv2d, linear, Scope } from '../../nn/index.ts';
 import { reshape } from '../../ops/index.ts';
 import { type Architecture, applyModel, type Model } from '../model.ts';
+import { noteReshape, type ReshapeInFile } from './batch.ts';
 import { type BlockEnd, findBlocks } from './blocks.ts';
 import { type FileGraph, fileGraph, opsets } from './file-graph.ts';
 import { arranging, type FileHead, findHead } from './head.ts';
-import { expectSupported, interpret, noteReshapes, type Program } from './interpret.ts';
-import type { ReshapeInFile } from './node-call.ts';
+import { expectSupported, interpret, type Program } from './interpret.ts';
 import { planParameters } from './parameters.ts';
 import {
   type PictureFormat,
@@ -158,7 +158,7 @@ function reshapesInFile(
     if (n === batch || bySize.has(size.join())) return notes;
     const { scope } = Scope.root({ training: false });
     interpret(program, trunk, given(input('pictures', 'f32', [batch, ...size])), scope, {
-      onNode: noteReshapes(notes),
+      onNode: ({ node, inputs }, [output]) => noteReshape(notes, node, inputs, output),
     });
     bySize.set(size.join(), notes);
     return notes;
