@@ -1,0 +1,79 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
+import { collect } from '../../../test/training.ts';
+import { openModel } from '../../evaluate/node/index.ts';
+import { getModel } from '../../models/index.ts';
+import { initialise } from '../../nn/index.ts';
+import { pretrainedConfig, writeSafetensorsFile } from '../../weights/index.ts';
+import { parseConfig, resolveConfig } from '../config.ts';
+import { variablesOf } from '../step.ts';
+import { pictureNetwork } from '../strategy.ts';
+import { readRun, trainFolder } from './index.ts';
+
+ownCache();
+const root = temporaryFolder();
+const shapes = join(root, 'shapes');
+const mirror = join(root, 'mirror');
+const name = 'timm/resnet18.a1_in1k';
+const small = { imageSize: 32, epochs: 1, batchSize: 8, threads: 1 } as const;
+
+/** A mirror that has these weights, or what has their names and shapes. No checksum of them is published. */
+beforeAll(async () => {
+  await drawPictures(shapes, { perClass: 6 });
+  const { url } = pretrainedConfig(name);
+  const model = getModel('resnet18');
+  const variables = variablesOf(pictureNetwork(model, model.preprocessing, 1000));
+  const file = join(mirror, new URL(url).pathname);
+  mkdirSync(dirname(file), { recursive: true });
+  await writeSafetensorsFile(file, initialise(variables.values(), 7));
+});
+
+test('without the weights the error says where they are published, where they belong, and which flag takes a file', async () => {
+  const started = collect(
+    trainFolder(shapes, { ...small, model: name }, { out: join(root, 'none'), download: { offline: true } }),
+  );
+  await expect(started).rejects.toThrow(/huggingface\.co[\s\S]*weights\/timm\/resnet18\.a1_in1k[\s\S]*--weights FILE/);
+});
+
+test('a model by the name of its weights: they are fetched once, and their preprocessing is taken over', async () => {
+  const out = join(root, 'run');
+  await collect(trainFolder(shapes, { ...small, model: name }, { out, download: { mirror } }));
+  const { config, preprocessing } = await readRun(out);
+  expect(config).toMatchObject({ model: 'resnet18', weights: name, strategy: 'feature-extraction' });
+  const { preprocessing: published } = pretrainedConfig(name);
+  expect(preprocessing).toMatchObject({ crop: 32, interpolation: published.interpolation, mean: published.mean });
+  expect(preprocessing.resize).toBe(Math.round((32 * published.resize) / published.crop));
+  // From the cache now: the mirror is not asked again.
+  const again = join(root, 'again');
+  await collect(
+    trainFolder(
+      shapes,
+      { ...small, model: 'resnet18', weights: 'a1_in1k' },
+      { out: again, download: { offline: true } },
+    ),
+  );
+  expect((await readRun(again)).weightsSha256).toBe((await readRun(out)).weightsSha256);
+});
+
+test('the same weights with their own head and ImageNet’s classes', async () => {
+  const classifier = await openModel({ name, imageSize: 32 }, { threads: 1, download: { mirror } });
+  expect(classifier.classes.length).toBe(1000);
+  expect(classifier.classes[0]).toBe('tench');
+  const pixels = new Uint8Array(3 * 32 * 32).fill(90);
+  const probabilities = await classifier.probabilities(pixels, 1);
+  await classifier.close();
+  expect(probabilities.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 4);
+});
+
+test('an architecture alone means its default weights; scratch means none', async () => {
+  const model = 'resnet18';
+  const wanted = collect(
+    trainFolder(shapes, { ...small, model }, { out: join(root, 'a'), download: { offline: true } }),
+  );
+  await expect(wanted).rejects.toThrow(pretrainedConfig(model).url);
+  expect(resolveConfig(parseConfig({ model })).weights).toBe(pretrainedConfig(model).name);
+  expect(resolveConfig(parseConfig({ model, strategy: 'scratch' })).weights).toBeNull();
+  expect(resolveConfig(parseConfig({ model: 'conv4' }))).toMatchObject({ weights: null, strategy: 'scratch' });
+});
