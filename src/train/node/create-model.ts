@@ -1,22 +1,23 @@
 import { UserError } from '../../base/errors.ts';
 import type { Tensors } from '../../base/tensor.ts';
-import { getModel, listModels, type Model, type Preprocessing, withHead } from '../../models/index.ts';
+import { listModels, type Model, type Preprocessing } from '../../models/index.ts';
 import {
   classNames,
   type FetchOptions,
   pretrainedConfig,
-  resolveWeights,
+  publishedAs,
   type WeightsEntry,
 } from '../../weights/index.ts';
+import { isOnnx } from '../config.ts';
 import { variablesOf } from '../step.ts';
 import { pictureNetwork } from '../strategy.ts';
-import { withLayers } from './backbone.ts';
-import { allVariables, type Checkpoint, outputsOf, readCheckpoint } from './pretrained.ts';
+import { openBackbone, withLayers } from './backbone.ts';
+import { allVariables, outputsOf } from './pretrained.ts';
 
 export interface CreateModelOptions extends FetchOptions {
   /**
    * False: random numbers. True: the architecture's default weights. A text: a tag, a name or a file, as `--weights` takes it.
-   * Default: false for an architecture, true where `name` is that of published weights.
+   * Default: false for an architecture, true where `name` is that of published weights. An ONNX file has its own.
    */
   readonly pretrained?: boolean | string;
   /** Outputs; 0: features, and no head. Another number than the weights have makes a new head. Default: the weights', or 1000. */
@@ -40,11 +41,13 @@ export interface ReadyModel {
   readonly classes: readonly string[];
   /** What is known of the weights; null where they are random or from a file of the user's own. */
   readonly entry: WeightsEntry | null;
+  /** What reading them made necessary, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /**
- * A model of the zoo, ready to be used: `name` is an architecture (`resnet50`) or published weights
- * (`torchvision/resnet50.imagenet1k_v2`), which are downloaded where they are not in the cache.
+ * A model ready to be used: `name` is an architecture (`resnet50`), published weights, which are downloaded where they are
+ * not in the cache (`torchvision/resnet50.imagenet1k_v2`), or an ONNX file.
  *
  * @example
  * const { model, weights, preprocessing } = await createModel('resnet18', { pretrained: true, numClasses: 6 });
@@ -54,10 +57,12 @@ export interface ReadyModel {
  */
 export async function createModel(name: string, options: CreateModelOptions = {}): Promise<ReadyModel> {
   const { numClasses, classes, head, seed = 0 } = options;
-  const { architecture, weights: wanted } = meaning(name, options.pretrained);
-  const { entry, checkpoint } = wanted === null ? nothing : await open(wanted, getModel(architecture), options);
-  const base = getModel(architecture);
-  const model = head === undefined ? withLayers(base, checkpoint?.head) : withHead(base, head);
+  const { architecture, weights } = meaning(name, options.pretrained);
+  const { model: base, checkpoint } = await openBackbone(
+    { model: architecture, weights, head: null },
+    { download: options },
+  );
+  const model = withLayers(base, head ?? checkpoint?.head);
   const outputs = checkpoint && outputsOf(checkpoint, model);
   const count = classes?.length ?? numClasses ?? (checkpoint ? (outputs ?? 0) : 1000);
   if (numClasses !== undefined && numClasses !== count) {
@@ -71,17 +76,17 @@ export async function createModel(name: string, options: CreateModelOptions = {}
     weights: allVariables(checkpoint, model, variables, { newHead, seed }),
     preprocessing,
     classes: classes ?? (newHead ? numbered(count) : (checkpoint?.classes ?? (await namesFor(count)))),
-    entry,
+    entry: (weights !== null && publishedAs(weights, architecture)) || null,
+    notes: checkpoint?.notes ?? [],
   };
 }
-
-const nothing = { entry: null, checkpoint: null };
 
 /** Which architecture, and which weights for it: null for random ones. */
 function meaning(
   name: string,
   pretrained: boolean | string | undefined,
 ): { architecture: string; weights: string | null } {
+  if (isOnnx(name)) return { architecture: name, weights: null };
   if (listModels().includes(name) || !name.includes('.')) {
     const weights = pretrained === true ? 'default' : pretrained || null;
     return { architecture: name, weights };
@@ -91,15 +96,6 @@ function meaning(
     throw new UserError(`createModel: ${name} are weights already; leave out pretrained: "${pretrained}".`);
   }
   return { architecture: entry.architecture, weights: pretrained === false ? null : entry.name };
-}
-
-async function open(
-  weights: string,
-  model: Model,
-  options: FetchOptions,
-): Promise<{ entry: WeightsEntry | null; checkpoint: Checkpoint }> {
-  const { path, entry } = await resolveWeights(weights, { ...options, model: model.name });
-  return { entry, checkpoint: await readCheckpoint(path, model, entry) };
 }
 
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => `class ${i}`);
