@@ -22,8 +22,7 @@ function convolution(from: number, to: number, kernel: number, options: Partial<
   const x = input('x', 'f32', [2, from, 9, 7]);
   const w = input('w', 'f32', [to, from / (options.groups ?? 1), kernel, kernel]);
   const y = conv2d(x, w, geometry(kernel, options));
-  const dx = vjp([y], [input('dy', 'f32', y.shape)], [x])[0]!;
-  return [y, dx];
+  return [y, ...vjp([y], [input('dy', 'f32', y.shape)], [x, w])];
 }
 
 const perChannel = (name: string) => input(name, 'f32', [3]);
@@ -40,6 +39,8 @@ const cases: Record<string, Value[]> = {
   'of three channels': convolution(3, 16, 3, { strides: [2, 2] }),
   'depthwise 5x5': convolution(16, 16, 5, { groups: 16 }),
   'depthwise 3x3, stride 2': convolution(32, 32, 3, { groups: 32, strides: [2, 2] }),
+  'depthwise 3x3, stride 2, a row left over': convolution(8, 8, 3, { groups: 8, strides: [2, 2], pads: [0, 1, 1, 0] }),
+  'depthwise 3x3, asymmetric pads, dilation': convolution(16, 16, 3, { groups: 16, pads: [1, 2, 0, 1], dilations: [1, 2] }),
   'combination of pictures': combine([2, 3, 4, 5]),
   'combination of sequences': combine([2, 3, 4]),
 };

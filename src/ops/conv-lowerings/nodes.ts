@@ -1,5 +1,5 @@
 import type { OnnxBuilder, Value } from '../../graph/index.ts';
-import type { InputGradAttributes } from '../conv-geometry.ts';
+import type { InputGradAttributes, WeightGradAttributes } from '../conv-geometry.ts';
 
 /** kernel reach minus 1: how far a dilated kernel extends beyond its first tap. */
 export const reach = (kernel: number, dilation: number) => dilation * (kernel - 1);
@@ -28,4 +28,29 @@ export function sliceAxes(
   steps: readonly number[],
 ): string {
   return b.emit('Slice', [x, b.integers(starts), b.integers(ends), b.integers(axes), b.integers(steps)]);
+}
+
+/** Sums over the first axis. */
+export function sumBatch(b: OnnxBuilder, x: string): string {
+  return b.emit('ReduceSum', [x, b.integers([0])], { keepdims: 0 });
+}
+
+/**
+ * The input and the pads of the convolution with dy as the kernel that is the weight gradient. Rows and columns that a stride
+ * left over would make its result larger than the kernel: they are taken from the pads, or cropped away.
+ */
+export function croppedInput(
+  b: OnnxBuilder,
+  x: string,
+  { inputs }: Value,
+  { strides, pads, dilations, kernel }: WeightGradAttributes,
+): { input: string; size: readonly number[]; pads: readonly number[] } {
+  const [size, output] = inputs.map(({ shape }) => shape.slice(2)) as [number[], number[]];
+  const after = size.map((extent, i) => {
+    const used = strides[i]! * (output[i]! - 1) + reach(kernel[i]!, dilations[i]!) + 1;
+    return used - extent - pads[i]!;
+  });
+  const kept = size.map((extent, i) => extent + Math.min(0, after[i]!));
+  const input = after.some((p) => p < 0) ? sliceAxes(b, x, [2, 3], [0, 0], kept, [1, 1]) : x;
+  return { input, size: kept, pads: [...pads.slice(0, 2), ...after.map((p) => Math.max(0, p))] };
 }

@@ -1,13 +1,13 @@
 import type { OnnxBuilder, Value } from '../../graph/index.ts';
 import type { WeightGradAttributes } from '../conv-geometry.ts';
 import type { LoweringRule } from '../define.ts';
-import { reach, reshape, sliceAxes, transpose } from './nodes.ts';
+import { blockedWeightGrad } from './blocked.ts';
+import { croppedInput, reshape, sliceAxes, sumBatch, transpose } from './nodes.ts';
 
 interface WeightGradShapes {
   n: number;
   perGroup: number;
   outputs: number;
-  size: readonly number[];
   output: readonly number[];
 }
 
@@ -17,7 +17,6 @@ function shapesOf(value: Value, groups: number): WeightGradShapes {
     n: x!.shape[0]!,
     perGroup: x!.shape[1]! / groups,
     outputs: dy!.shape[1]! / groups,
-    size: x!.shape.slice(2),
     output: dy!.shape.slice(2),
   };
 }
@@ -96,30 +95,25 @@ export const weightGradLowerings: Readonly<Record<string, LoweringRule<WeightGra
    * A convolution of x with dy as the kernel, batch and channels exchanged: stride and dilation change places.
    */
   bigKernel: {
-    lower: (b, [x, dy], value, { strides, pads, dilations, groups, kernel }) => {
-      const { n, perGroup, outputs, size, output } = shapesOf(value, groups);
-      // Rows and columns that a stride left over would make the result larger than the kernel: crop them away.
-      const excess = size.map(
-        (extent, i) =>
-          extent + pads[i]! + pads[i + 2]! - strides[i]! * (output[i]! - 1) - reach(kernel[i]!, dilations[i]!) - 1,
-      );
-      const after = excess.map((extra, i) => pads[i + 2]! - extra);
-      const kept = size.map((extent, i) => extent + Math.min(0, after[i]!));
-      const cropped = after.some((p) => p < 0) ? sliceAxes(b, x!, [2, 3], [0, 0], kept, [1, 1]) : x!;
-      const pictures = reshape(b, transpose(b, reshape(b, cropped, [n, groups, perGroup, ...kept]), [2, 1, 0, 3, 4]), [
+    lower: (b, [x, dy], value, attributes) => {
+      const { strides, dilations, groups, kernel } = attributes;
+      const { n, perGroup, outputs } = shapesOf(value, groups);
+      const { input, size, pads } = croppedInput(b, x!, value, attributes);
+      const pictures = reshape(b, transpose(b, reshape(b, input, [n, groups, perGroup, ...size]), [2, 1, 0, 3, 4]), [
         perGroup,
         groups * n,
-        ...kept,
+        ...size,
       ]);
       const result = b.emit('Conv', [pictures, transpose(b, dy!, [1, 0, 2, 3])], {
         strides: dilations,
         dilations: strides,
-        pads: [...pads.slice(0, 2), ...after.map((p) => Math.max(0, p))],
+        pads,
         group: groups,
       });
       return reshape(b, transpose(b, result, [1, 0, 2, 3]), [groups * outputs, perGroup, ...kernel]);
     },
   },
+  ...blockedWeightGrad,
 };
 
 /** The padded pictures as each kernel tap sees them, row by row: kh·kw values of the size of dy's pictures. */
@@ -142,8 +136,4 @@ function shifted(b: OnnxBuilder, x: string, value: Value, attributes: WeightGrad
 /** A · Bᵀ in one kernel, without writing Bᵀ. */
 function matmulTransposed(b: OnnxBuilder, left: string, right: string): string {
   return b.emit('FusedMatMul', [left, right], { transB: 1 }, 'com.microsoft');
-}
-
-function sumBatch(b: OnnxBuilder, x: string): string {
-  return b.emit('ReduceSum', [x, b.integers([0])], { keepdims: 0 });
 }
