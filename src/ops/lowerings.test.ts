@@ -40,7 +40,11 @@ const cases: Record<string, Value[]> = {
   'depthwise 5x5': convolution(16, 16, 5, { groups: 16 }),
   'depthwise 3x3, stride 2': convolution(32, 32, 3, { groups: 32, strides: [2, 2] }),
   'depthwise 3x3, stride 2, a row left over': convolution(8, 8, 3, { groups: 8, strides: [2, 2], pads: [0, 1, 1, 0] }),
-  'depthwise 3x3, asymmetric pads, dilation': convolution(16, 16, 3, { groups: 16, pads: [1, 2, 0, 1], dilations: [1, 2] }),
+  'depthwise 3x3, asymmetric pads, dilation': convolution(16, 16, 3, {
+    groups: 16,
+    pads: [1, 2, 0, 1],
+    dilations: [1, 2],
+  }),
   'combination of pictures': combine([2, 3, 4, 5]),
   'combination of sequences': combine([2, 3, 4]),
 };
