@@ -1,5 +1,9 @@
 import { convnext } from '../src/models/convnext.ts';
+import { type EfficientNetConfig, efficientnet } from '../src/models/efficientnet.ts';
 import type { Architecture } from '../src/models/index.ts';
+import { mobilenetV2 } from '../src/models/mobilenet-v2.ts';
+import { mobilenetV3 } from '../src/models/mobilenet-v3.ts';
+import { regnet } from '../src/models/regnet.ts';
 import { resnet } from '../src/models/resnet.ts';
 import { squeezenet, squeezenets } from '../src/models/squeezenet.ts';
 import { swin } from '../src/models/swin.ts';
@@ -8,12 +12,60 @@ import { vit } from '../src/models/vit.ts';
 const narrowViT = vit({ size: 32, patch: 8, layers: 2, heads: 2, width: 16, hidden: 32 });
 const narrowSwin = { width: 4, window: 3, stochasticDepth: 0 };
 
+const narrowEfficientNet: EfficientNetConfig = {
+  stem: 8,
+  stages: [
+    ['inverted', 1, 3, 1, 8, 1],
+    ['inverted', 6, 3, 2, 8, 1],
+    ['inverted', 4, 5, 2, 16, 2],
+  ],
+  last: 24,
+  dropout: 0,
+  stochasticDepth: 0,
+};
+const narrowEfficientNetV2: EfficientNetConfig = {
+  ...narrowEfficientNet,
+  stages: [
+    ['fused', 1, 3, 1, 8, 1],
+    ['fused', 4, 3, 2, 8, 2],
+    ['inverted', 4, 3, 2, 8, 2],
+  ],
+};
+
 /** What the runs of `golden/model-NAME.safetensors` were made with: each family narrow enough for a small file. */
 export const narrowModels: Readonly<Record<string, Architecture>> = {
   squeezenet1_0: squeezenet({ ...squeezenets.squeezenet1_0, widthDivisor: 8, dropout: 0 }),
   squeezenet1_1: squeezenet({ ...squeezenets.squeezenet1_1, widthDivisor: 8, dropout: 0 }),
   resnet_basic: resnet({ block: 'basic', layers: [1, 1, 1, 1], width: 8 }),
   resnet_bottleneck: resnet({ block: 'bottleneck', layers: [1, 1, 1, 1], width: 4 }),
+  mobilenet_v2: mobilenetV2({
+    stem: 8,
+    stages: [
+      [1, 8, 1, 1],
+      [6, 8, 2, 2],
+      [6, 16, 1, 2],
+      [6, 8, 1, 1],
+    ],
+    last: 24,
+    dropout: 0,
+  }),
+  mobilenet_v3: mobilenetV3({
+    stem: 8,
+    rows: [
+      [3, 8, 8, 'SE', 'RE', 1],
+      [3, 24, 8, '', 'RE', 2],
+      [3, 16, 8, '', 'RE', 1],
+      [5, 24, 16, 'SE', 'HS', 2],
+      [5, 40, 16, 'SE', 'HS', 1],
+      [3, 24, 8, '', 'HS', 2],
+    ],
+    features: 24,
+    dropout: 0,
+  }),
+  efficientnet: efficientnet(narrowEfficientNet),
+  efficientnet_v2: efficientnet({ ...narrowEfficientNetV2, norm: { epsilon: 1e-3, momentum: 0.01 } }),
+  efficientnet_stochastic: efficientnet({ ...narrowEfficientNetV2, dropout: 0.4, stochasticDepth: 0.8 }),
+  regnet_y: regnet({ stem: 8, depths: [1, 2], widths: [16, 24], groupWidth: 8 }),
   convnext: convnext({
     stages: [
       [4, 1],

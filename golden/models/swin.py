@@ -6,10 +6,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import torch
-from torch import nn
 from torchvision.models.swin_transformer import SwinTransformer
 
-from reference import CLASSES, golden
+from reference import CLASSES, Masked, golden
 
 
 def build(**widths):
@@ -34,22 +33,6 @@ def endpoints(model):
 # No AdamW: the gradient of the keys' biases is zero but for rounding, and AdamW makes whole steps of that.
 three = {"embed_dim": 4, "depths": [2, 2, 2], "num_heads": [1, 2, 4]}
 golden("swin", lambda: build(**three), endpoints, (28, 20), 2, ["sgd3"], three)
-
-
-class Masked(nn.Module):
-    """Stochastic depth with the masks of this run, of which it uses one for each of the block's two branches in turn."""
-
-    def __init__(self, masks, probability):
-        super().__init__()
-        self.masks, self.probability, self.calls = masks, probability, 0
-
-    def forward(self, x):
-        if not self.training:
-            return x
-        mask = self.masks[self.calls % len(self.masks)]
-        self.calls += 1
-        return x * mask.to(x.dtype) / (1 - self.probability)
-
 
 two = {"embed_dim": 4, "depths": [2, 2], "num_heads": [1, 2]}
 LAST = 0.6  # the last block's probability; those before have 0, 1/3 and 2/3 of it

@@ -1,6 +1,9 @@
 export { conv4 } from './conv4.ts';
 export { convnext } from './convnext.ts';
+export { efficientnet } from './efficientnet.ts';
 export { parseHead, withHead } from './head.ts';
+export { mobilenetV2 } from './mobilenet-v2.ts';
+export { mobilenetV3 } from './mobilenet-v3.ts';
 export {
   type Architecture,
   type AuxiliaryHead,
@@ -14,6 +17,7 @@ export {
 export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './onnx/index.ts';
 export { preprocessingSchema } from './preprocessing.ts';
 export { getModel, listModels } from './registry.ts';
+export { regnet } from './regnet.ts';
 export { resnet } from './resnet.ts';
 export { squeezenet } from './squeezenet.ts';
 export { swin } from './swin.ts';

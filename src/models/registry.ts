@@ -1,7 +1,11 @@
 import { expectChoice } from '../base/choice.ts';
 import { conv4, conv4s } from './conv4.ts';
 import { convnext, convnexts } from './convnext.ts';
+import { efficientnet, efficientnets, efficientnetV2s } from './efficientnet.ts';
+import { mobilenetV2, mobilenetV2s } from './mobilenet-v2.ts';
+import { mobilenetV3, mobilenetV3s } from './mobilenet-v3.ts';
 import { type Architecture, imageNetPreprocessing, type Model, type Preprocessing } from './model.ts';
+import { regnet, regnets } from './regnet.ts';
 import { resnet, resnets } from './resnet.ts';
 import { squeezenet, squeezenets } from './squeezenet.ts';
 import { swin, swins } from './swin.ts';
@@ -34,6 +38,27 @@ const zoo: ReadonlyMap<string, Model> = new Map(
   [
     ...family(squeezenets, squeezenet, 'Iandola et al. 2016, arXiv 1602.07360'),
     ...family(resnets, resnet, 'He et al. 2015, arXiv 1512.03385'),
+    ...family(mobilenetV2s, mobilenetV2, 'Sandler et al. 2018, arXiv 1801.04381', { mobilenet_v2: { resize: 232 } }),
+    ...family(mobilenetV3s, mobilenetV3, 'Howard et al. 2019, arXiv 1905.02244', {
+      mobilenet_v3_large: { resize: 232 },
+    }),
+    ...family(efficientnets, efficientnet, 'Tan & Le 2019, arXiv 1905.11946', {
+      efficientnet_b0: { interpolation: 'bicubic' },
+      efficientnet_b1: { resize: 255, crop: 240 },
+      efficientnet_b2: seenWhole(288),
+      efficientnet_b3: { resize: 320, crop: 300, interpolation: 'bicubic' },
+      efficientnet_b4: { resize: 384, crop: 380, interpolation: 'bicubic' },
+      efficientnet_b5: seenWhole(456),
+      efficientnet_b6: seenWhole(528),
+      efficientnet_b7: seenWhole(600),
+    }),
+    ...family(efficientnetV2s, efficientnet, 'Tan & Le 2021, arXiv 2104.00298', {
+      efficientnet_v2_s: { resize: 384, crop: 384 },
+    }),
+    ...family(regnets, regnet, 'Radosavovic et al. 2020, arXiv 2003.13678', {
+      regnet_y_400mf: { resize: 232 },
+      regnet_y_800mf: { resize: 232 },
+    }),
     ...family(convnexts, convnext, 'Liu et al. 2022, arXiv 2201.03545', {
       convnext_tiny: { resize: 236 },
       convnext_small: { resize: 230 },

@@ -1,6 +1,7 @@
 export * from './activations.ts';
 export * from './attention.ts';
 export { type BatchNormOptions, batchNorm, normalise } from './batch-norm.ts';
+export { type ConvNormOptions, convNorm } from './conv-norm.ts';
 export * from './initialisers.ts';
 export * from './layers.ts';
 export { type CrossEntropyOptions, crossEntropy, meanSquaredError, oneHot } from './losses.ts';
@@ -15,4 +16,5 @@ export {
   type TraceOptions,
   type Variable,
 } from './scope.ts';
+export { type SqueezeExcitationOptions, squeezeExcitation } from './squeeze-excitation.ts';
 export { type WindowAttentionOptions, windowAttention } from './window-attention.ts';

@@ -148,6 +148,23 @@ test('resnet18: convolutions by kaiming_normal(fan_out), the head by PyTorch’s
   expectUniform(numbersOf(first['fc.bias']), 1 / Math.sqrt(512));
 });
 
+test.each([
+  ['mobilenet_v2', 'features.18.0.weight', 1280, 'classifier.1'],
+  ['mobilenet_v3_small', 'features.12.0.weight', 576, 'classifier.3'],
+  ['efficientnet_b0', 'features.8.0.weight', 1280, 'classifier.1'],
+  ['regnet_y_400mf', 'trunk_output.block4.block4-0.f.c.0.weight', 440, 'fc'],
+])('%s: convolutions by kaiming_normal(fan_out), the head as torchvision’s, biases 0', (name, last, channels, head) => {
+  const first = start(getModel(name), { numClasses: 400 });
+  expectNormal(numbersOf(first[last]), Math.sqrt(2 / channels));
+  const weights = numbersOf(first[`${head}.weight`]);
+  if (name.startsWith('efficientnet')) expectUniform(weights, 1 / Math.sqrt(400));
+  else expectNormal(weights, 0.01);
+  // torchvision leaves the biases of RegNet's squeeze-and-excitation as PyTorch makes them.
+  const random = (key: string) => name.startsWith('regnet') && key.includes('.se.');
+  const biases = Object.keys(first).filter((key) => key.endsWith('.bias'));
+  for (const key of biases) expect(momentsOf(numbersOf(first[key])).largest > 0, key).toBe(random(key));
+});
+
 test('convnext: weights by trunc_normal(0.02), biases 0, layer scale 1e-6', () => {
   const narrow = convnext({
     stages: [

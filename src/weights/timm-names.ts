@@ -43,7 +43,7 @@ const mobilenetV2: NameRule[] = [
   { from: /^(features\.\d+)\.bn2\./, to: '$1.conv.1.1.' },
   { from: /^(features\.\d+)\.conv_pwl\./, to: '$1.conv.2.' },
   { from: /^(features\.\d+)\.bn3\./, to: '$1.conv.3.' },
-  { from: /^classifier\./, to: 'classifier.1.' },
+  { from: /^classifier\.(weight|bias)$/, to: 'classifier.1.$1' },
 ];
 
 /** A block of layers that torchvision numbers: where the expansion, if any, the depthwise convolution and so on stand. */
@@ -125,7 +125,7 @@ const regnet: NameRule[] = [
   { from: /\.downsample\.bn\./, to: '.proj.1.' },
   { from: /\.conv([123])\.conv\./, to: (_, place) => `.f.${'_abc'[Number(place)]}.0.` },
   { from: /\.conv([123])\.bn\./, to: (_, place) => `.f.${'_abc'[Number(place)]}.1.` },
-  { from: /\.se\.fc/, to: '.f.se.fc' },
+  { from: /(block\d-\d+)\.se\./, to: '$1.f.se.' },
   { from: /^head\.fc\./, to: 'fc.' },
 ];
 
