@@ -13,7 +13,7 @@ sys.dont_write_bytecode = True
 import numpy as np
 import timm
 import torch
-from timm.models import convnext, swin_transformer, vgg, vision_transformer
+from timm.models import convnext, densenet, swin_transformer, vgg, vision_transformer
 
 import safetensors_writer
 
@@ -58,11 +58,15 @@ def narrow_vgg():
 
 # The smallest variants stand for their family; where those are large, narrow ones do.
 FULL = {
-    "resnet18": 64, "densenet121": 64, "mobilenetv2_100": 64, "mobilenetv3_small_100": 64, "mobilenetv3_large_100": 64,
+    "resnet18": 64, "mobilenetv2_100": 64, "mobilenetv3_small_100": 64, "mobilenetv3_large_100": 64,
     "efficientnet_b0": 64, "regnety_004": 64,
 }
 NARROW = {
     "vgg": (narrow_vgg, 64),
+    "densenet": (
+        lambda: densenet.DenseNet(growth_rate=4, block_config=(2, 2, 3, 2), num_classes=10),
+        64,
+    ),
     "convnext": (lambda: convnext.ConvNeXt(depths=(1, 1, 2, 1), dims=(8, 16, 24, 32), num_classes=10), 64),
     "vit": (
         lambda: vision_transformer.VisionTransformer(

@@ -20,7 +20,7 @@ ARCHITECTURES = {
     "vgg16": "vgg16", "vgg16_bn": "vgg16_bn", "vgg19": "vgg19", "vgg19_bn": "vgg19_bn",
     "resnet18": "resnet18", "resnet34": "resnet34", "resnet50": "resnet50", "resnet101": "resnet101",
     "resnet152": "resnet152", "resnext50_32x4d": "resnext50_32x4d", "wide_resnet50_2": "wide_resnet50_2",
-    "inception_v3": "inception_v3",
+    "inception_v3": "inception_v3_no_aux",
     "densenet121": "densenet121", "densenet161": "densenet161", "densenet169": "densenet169", "densenet201": "densenet201",
     "mobilenetv2_100": "mobilenet_v2",
     "mobilenetv3_small_100": "mobilenet_v3_small_timm", "mobilenetv3_large_100": "mobilenet_v3_large_timm",
@@ -35,6 +35,9 @@ ARCHITECTURES = {
     "vit_large_patch16_224": "vit_l_16", "vit_large_patch16_384": "vit_l_16_384",
     "swin_tiny_patch4_window7_224": "swin_t",
 }
+
+# Of inception_v3's files only this one holds the auxiliary head.
+AUXILIARY = "inception_v3.tv_in1k"
 
 # Towers of CLIP: their head is a projection and no classifier.
 PROJECTION = 640
@@ -85,7 +88,7 @@ def row(name, config, parameters, measured):
     assert known or config.num_classes != 1000, name
     normalisation = NORMALISATIONS[(tuple(config.mean), tuple(config.std))]
     assert config.hf_hub_id == f"timm/{name}" and config.hf_hub_filename is None, name
-    architecture = ARCHITECTURES[name.split(".")[0]]
+    architecture = "inception_v3" if name == AUXILIARY else ARCHITECTURES[name.split(".")[0]]
     return [
         name, architecture, config.num_classes, parameters, top1, top5, math.floor(size / crop), config.crop_mode, size, config.interpolation,
         normalisation, LICENCES[config.license], SOURCES.get(config.paper_ids or config.origin_url, "hub"),
@@ -96,8 +99,7 @@ def count(model, config):
     import timm
     import torch
 
-    # Only the file of tv_in1k holds the auxiliary head.
-    options = {"aux_logits": True} if f"{model}.{config.tag}" == "inception_v3.tv_in1k" else {}
+    options = {"aux_logits": True} if f"{model}.{config.tag}" == AUXILIARY else {}
     with torch.device("meta"):
         network = timm.create_model(model, num_classes=config.num_classes, **options)
     return sum(parameter.numel() for parameter in network.parameters())

@@ -91,43 +91,52 @@ export function mobilenetV3(config: MobileNetV3Config): Architecture {
   };
 }
 
+const small = {
+  stem: 16,
+  rows: [
+    [3, 16, 16, 'SE', 'RE', 2],
+    [3, 72, 24, '', 'RE', 2],
+    [3, 88, 24, '', 'RE', 1],
+    [5, 96, 40, 'SE', 'HS', 2],
+    [5, 240, 40, 'SE', 'HS', 1],
+    [5, 240, 40, 'SE', 'HS', 1],
+    [5, 120, 48, 'SE', 'HS', 1],
+    [5, 144, 48, 'SE', 'HS', 1],
+    [5, 288, 96, 'SE', 'HS', 2],
+    [5, 576, 96, 'SE', 'HS', 1],
+    [5, 576, 96, 'SE', 'HS', 1],
+  ],
+  features: 1024,
+} as const;
+
+const large = {
+  stem: 16,
+  rows: [
+    [3, 16, 16, '', 'RE', 1],
+    [3, 64, 24, '', 'RE', 2],
+    [3, 72, 24, '', 'RE', 1],
+    [5, 72, 40, 'SE', 'RE', 2],
+    [5, 120, 40, 'SE', 'RE', 1],
+    [5, 120, 40, 'SE', 'RE', 1],
+    [3, 240, 80, '', 'HS', 2],
+    [3, 200, 80, '', 'HS', 1],
+    [3, 184, 80, '', 'HS', 1],
+    [3, 184, 80, '', 'HS', 1],
+    [3, 480, 112, 'SE', 'HS', 1],
+    [3, 672, 112, 'SE', 'HS', 1],
+    [5, 672, 160, 'SE', 'HS', 2],
+    [5, 960, 160, 'SE', 'HS', 1],
+    [5, 960, 160, 'SE', 'HS', 1],
+  ],
+  features: 1280,
+} as const;
+
+/** For timm's weights, which were trained with PyTorch's ε of 1e-5: it belongs to them. */
+const timmNorm = { norm: {} };
+
 export const mobilenetV3s = {
-  mobilenet_v3_small: {
-    stem: 16,
-    rows: [
-      [3, 16, 16, 'SE', 'RE', 2],
-      [3, 72, 24, '', 'RE', 2],
-      [3, 88, 24, '', 'RE', 1],
-      [5, 96, 40, 'SE', 'HS', 2],
-      [5, 240, 40, 'SE', 'HS', 1],
-      [5, 240, 40, 'SE', 'HS', 1],
-      [5, 120, 48, 'SE', 'HS', 1],
-      [5, 144, 48, 'SE', 'HS', 1],
-      [5, 288, 96, 'SE', 'HS', 2],
-      [5, 576, 96, 'SE', 'HS', 1],
-      [5, 576, 96, 'SE', 'HS', 1],
-    ],
-    features: 1024,
-  },
-  mobilenet_v3_large: {
-    stem: 16,
-    rows: [
-      [3, 16, 16, '', 'RE', 1],
-      [3, 64, 24, '', 'RE', 2],
-      [3, 72, 24, '', 'RE', 1],
-      [5, 72, 40, 'SE', 'RE', 2],
-      [5, 120, 40, 'SE', 'RE', 1],
-      [5, 120, 40, 'SE', 'RE', 1],
-      [3, 240, 80, '', 'HS', 2],
-      [3, 200, 80, '', 'HS', 1],
-      [3, 184, 80, '', 'HS', 1],
-      [3, 184, 80, '', 'HS', 1],
-      [3, 480, 112, 'SE', 'HS', 1],
-      [3, 672, 112, 'SE', 'HS', 1],
-      [5, 672, 160, 'SE', 'HS', 2],
-      [5, 960, 160, 'SE', 'HS', 1],
-      [5, 960, 160, 'SE', 'HS', 1],
-    ],
-    features: 1280,
-  },
+  mobilenet_v3_small: small,
+  mobilenet_v3_small_timm: { ...small, ...timmNorm },
+  mobilenet_v3_large: large,
+  mobilenet_v3_large_timm: { ...large, ...timmNorm },
 } as const satisfies Record<string, MobileNetV3Config>;

@@ -61,7 +61,10 @@ describe.each(Object.keys(torchvision).filter((name) => !pending.test(name)))('%
 });
 
 /** For weights with more positions, or of other publishers. */
-const variants = ['vit_b_16_384', 'vit_b_32_384', 'vit_l_16_384', 'vit_l_16_512'];
+const variants = [
+  ...['mobilenet_v3_small_timm', 'mobilenet_v3_large_timm', 'efficientnet_b5_timm'],
+  ...['vit_b_16_384', 'vit_b_32_384', 'vit_l_16_384', 'vit_l_16_512'],
+];
 
 test('the zoo has every one of torchvision’s models that are listed, conv4, and variants of them', () => {
   const listed = Object.keys(torchvision).filter((name) => !pending.test(name));

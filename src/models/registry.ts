@@ -40,7 +40,9 @@ const zoo: ReadonlyMap<string, Model> = new Map(
     ...family(resnets, resnet, 'He et al. 2015, arXiv 1512.03385'),
     ...family(mobilenetV2s, mobilenetV2, 'Sandler et al. 2018, arXiv 1801.04381', { mobilenet_v2: { resize: 232 } }),
     ...family(mobilenetV3s, mobilenetV3, 'Howard et al. 2019, arXiv 1905.02244', {
+      mobilenet_v3_small_timm: { interpolation: 'bicubic' },
       mobilenet_v3_large: { resize: 232 },
+      mobilenet_v3_large_timm: { interpolation: 'bicubic' },
     }),
     ...family(efficientnets, efficientnet, 'Tan & Le 2019, arXiv 1905.11946', {
       efficientnet_b0: { interpolation: 'bicubic' },
@@ -49,6 +51,7 @@ const zoo: ReadonlyMap<string, Model> = new Map(
       efficientnet_b3: { resize: 320, crop: 300, interpolation: 'bicubic' },
       efficientnet_b4: { resize: 384, crop: 380, interpolation: 'bicubic' },
       efficientnet_b5: seenWhole(456),
+      efficientnet_b5_timm: seenWhole(448),
       efficientnet_b6: seenWhole(528),
       efficientnet_b7: seenWhole(600),
     }),
