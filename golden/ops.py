@@ -312,6 +312,11 @@ def rolls():
         case(f"{by} on axis {axis} of {list(x)}", "roll", lambda x: x.roll(by, axis), [normal(*x)], {"axis": axis, "by": by})
 
 
+def normal_distribution():
+    case("", "normalCdf", torch.special.ndtr, [2 * normal(3, 4)])
+    case("", "gelu", F.gelu, [2 * normal(3, 4)])
+
+
 def losses_and_norms():
     labels = torch.tensor([2, 0, 4, 2])
     weights = [0.5, 1.0, 2.0, 0.25, 1.5]
@@ -333,7 +338,7 @@ def losses_and_norms():
 def main():
     groups = (
         elementwise, reductions, matmuls, convolutions, pools, movement, indexing, resizes, losses_and_norms,
-        aligned_and_cubic_resizes, rolls,
+        aligned_and_cubic_resizes, rolls, normal_distribution,
     )
     for group in groups:
         group()

@@ -98,6 +98,8 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   Log: one('positive'),
   Sqrt: one('positive'),
   Erf: one('normal'),
+  NormalCdf: one('normal'),
+  Gelu: one('normal'),
   Tanh: one('normal'),
   Sigmoid: one('normal'),
   Abs: one('separated'),

@@ -4,7 +4,6 @@ import {
   channelsLast,
   conv2d,
   filled,
-  gelu,
   globalAveragePool,
   layerNorm,
   layerNorm2d,
@@ -13,7 +12,7 @@ import {
   stochasticDepth,
   truncatedNormal,
 } from '../nn/index.ts';
-import { add, mul } from '../ops/index.ts';
+import { add, gelu, mul } from '../ops/index.ts';
 import type { Architecture } from './model.ts';
 
 export interface ConvNeXtConfig {

@@ -1,7 +1,7 @@
 import { UserError } from '../base/errors.ts';
 import type { Value } from '../graph/index.ts';
-import { batchNorm, dropout, gelu, globalAveragePool, hardSwish, linear, type Scope, silu } from '../nn/index.ts';
-import { relu, tanh } from '../ops/index.ts';
+import { batchNorm, dropout, globalAveragePool, hardSwish, linear, type Scope, silu } from '../nn/index.ts';
+import { gelu, relu, tanh } from '../ops/index.ts';
 import type { Architecture } from './model.ts';
 
 type Layer = (s: Scope, x: Value) => Value;

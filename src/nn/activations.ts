@@ -1,5 +1,5 @@
 import type { Value } from '../graph/index.ts';
-import { add, clip, erf, mul, sigmoid } from '../ops/index.ts';
+import { add, clip, mul, sigmoid } from '../ops/index.ts';
 
 /** y = min(max(x, 0), 6). */
 export function relu6(x: Value): Value {
@@ -19,9 +19,4 @@ export function hardSwish(x: Value): Value {
 /** y = x · sigmoid(x), also called swish (Ramachandran et al. 2017). */
 export function silu(x: Value): Value {
   return mul(x, sigmoid(x));
-}
-
-/** y = x · Φ(x) = x/2 · (1 + erf(x/√2)), exact (Hendrycks & Gimpel 2016). */
-export function gelu(x: Value): Value {
-  return mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
 }

@@ -1,6 +1,5 @@
 import type { Value } from '../graph/index.ts';
-import { add, matmul, mul, reshape, sliceAxis, softmax, swapLast, transpose } from '../ops/index.ts';
-import { gelu } from './activations.ts';
+import { add, gelu, matmul, mul, reshape, sliceAxis, softmax, swapLast, transpose } from '../ops/index.ts';
 import { filled, glorotUniform } from './initialisers.ts';
 import { type LinearOptions, linear } from './layers.ts';
 import type { Scope } from './scope.ts';

@@ -4,6 +4,7 @@ export { type ConvGeometry, convOutputSize } from './conv-geometry.ts';
 export { type Operand, primitives, sameShape } from './define.ts';
 export * from './elementwise.ts';
 export { gather, scatterAdd } from './gather.ts';
+export { gelu, normalCdf } from './gelu.ts';
 export { matmul } from './matmul.ts';
 export { averagePool, maxPool, type PoolOptions } from './pool.ts';
 export { argMax, logSoftmax, reduceMax, reduceMean, reduceSum, softmax } from './reduce.ts';

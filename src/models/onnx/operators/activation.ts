@@ -1,11 +1,12 @@
 import type { Value } from '../../../graph/index.ts';
-import { gelu, hardSwish } from '../../../nn/index.ts';
+import { hardSwish } from '../../../nn/index.ts';
 import {
   abs,
   add,
   clip,
   div,
   exp,
+  gelu,
   greater,
   log,
   logSoftmax,
