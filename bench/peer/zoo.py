@@ -23,11 +23,15 @@ options = parser.parse_args()
 
 torch.manual_seed(0)
 torch.set_num_threads(options.threads)
-inception = options.model.startswith("inception")
-arguments = {"init_weights": True} if inception else {}
-if options.model == "inception_v3_no_aux":
-    arguments["aux_logits"] = False
-model = getattr(torchvision.models, options.model.removesuffix("_no_aux"))(weights=None, **arguments)
+# What the zoo has under names of their own, torchvision has as arguments.
+name, arguments = options.model, {}
+if name.startswith("inception_v3"):
+    arguments = {"init_weights": True, "aux_logits": name == "inception_v3"}
+    name = "inception_v3"
+if name.startswith("vit") and name.count("_") == 3:
+    name, _, side = name.rpartition("_")
+    arguments = {"image_size": int(side)}
+model = getattr(torchvision.models, name)(weights=None, **arguments)
 pictures = torch.randn(options.batch_size, 3, options.size, options.size)
 labels = torch.arange(options.batch_size)
 
