@@ -8,8 +8,9 @@ import { weightsEntrySchema } from './entry.ts';
 import { weightsEntries } from './lookup.ts';
 import { torchvisionWeights } from './torchvision.ts';
 
-const architectures = [...new Set(weightsEntries.map(({ architecture }) => architecture))];
 const zoo = new Set(listModels());
+/** Architectures that are still to come. */
+const pending = /^(alexnet|vgg|resnext|wide_resnet|inception|densenet)/;
 
 /** The numbers that a model of the zoo learns, with a head for ImageNet-1k. */
 function countParameters(architecture: string): number {
@@ -43,8 +44,10 @@ describe('the registry', () => {
     expect(weightsEntrySchema.safeParse({ ...weightsEntries[0], name }).success).toBe(false);
   });
 
-  // Some families are still to come.
-  test.todo(`in the zoo: ${architectures.filter((name) => !zoo.has(name)).join(', ')}`);
+  test('is of models that the zoo has', () => {
+    const architectures = new Set(weightsEntries.map(({ architecture }) => architecture));
+    expect([...architectures].filter((name) => !zoo.has(name) && !pending.test(name))).toEqual([]);
+  });
 
   test.each(
     torchvisionWeights.filter(({ architecture }) => zoo.has(architecture)).map((entry) => [entry.name, entry] as const),
