@@ -3,7 +3,7 @@ import { f32, type Tensor, type Tensors } from '../src/base/tensor.ts';
 
 /** The f32 outputs of an ONNX file in plain ORT: the reference for what an imported graph computes. */
 export async function runFile(bytes: Uint8Array, feeds: Tensors): Promise<Record<string, Tensor>> {
-  const session = await InferenceSession.create(bytes, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+  const session = await InferenceSession.create(bytes, { intraOpNumThreads: 1, logSeverityLevel: 4 });
   try {
     const types = { f32: 'float32', f64: 'float64', i32: 'int32', i64: 'int64', u8: 'uint8', bool: 'bool' } as const;
     const wrapped = Object.entries(feeds).map(([name, { dtype, data, shape }]) => [

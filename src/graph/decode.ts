@@ -14,7 +14,8 @@ import { type Field, PartBudget, readMessage } from './protobuf.ts';
  */
 export function decode(bytes: Uint8Array): DecodedModel {
   try {
-    return decodeModel(bytes);
+    // A Buffer's slices are no copies; a plain array's are.
+    return decodeModel(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (error) {
     // A TypeError would be our own mistake; everything else is protobuf's way of saying that this is no message.
     if (error instanceof UserError || error instanceof TypeError || !(error instanceof Error)) throw error;

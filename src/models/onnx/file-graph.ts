@@ -60,10 +60,12 @@ export function fileGraph(model: DecodedModel, output?: string): FileGraph {
   return { opset, picture, output: chosen, nodes, makers, takers, activations, constant };
 }
 
-/** The value that has other names by Identity nodes. */
+/** The value that has other names by Identity nodes; no exporter makes a long chain of them. */
 function withoutAliases(name: string, makers: ReadonlyMap<string, DecodedNode>): string {
   let source = name;
-  for (let node = makers.get(source); node?.operator === 'Identity'; node = makers.get(source)) {
+  for (let steps = 0; steps < 10; steps++) {
+    const node = makers.get(source);
+    if (node?.operator !== 'Identity') return source;
     source = node.inputs[0] ?? '';
   }
   return source;

@@ -87,18 +87,29 @@ export function interpret(
 }
 
 function apply(call: NodeCall): readonly Value[] {
-  try {
+  return atNode(call.node, call.inputs, () => {
     const result = operators[call.node.operator]!(call);
     const outputs: readonly Value[] = 'op' in result ? [result] : result;
-    for (const { shape } of outputs) {
-      if (sizeOf(shape) > mostNumbers) call.fail(`makes [${shape}], which is more than fits in memory`);
+    for (const { shape, dtype } of outputs) {
+      const fits = shape.every((d) => Number.isSafeInteger(d) && d >= 0) && sizeOf(shape) <= mostNumbers;
+      const lost = dtype === 'f32' && call.inputs.length > 0 && sizeOf(shape) === 0;
+      if (!fits || lost) call.fail(`makes [${shape}], which is ${lost ? 'nothing' : 'more than fits in memory'}`);
     }
     return outputs;
+  });
+}
+
+/**
+ * Does what a node says. @throws UserError with the node, whatever is wrong: a damaged file can ask an operator for
+ * anything
+ */
+export function atNode<T>(node: DecodedNode, inputs: readonly (Value | undefined)[], work: () => T): T {
+  try {
+    return work();
   } catch (error) {
-    if (!(error instanceof ShapeError)) throw error;
-    const received = call.inputs.map((value) => (value ? `[${value.shape}]` : 'nothing')).join(', ');
-    throw new UserError(`ONNX: the ${describeNode(call.node)} does not take ${received}. ${error.message}`, {
-      cause: error,
-    });
+    if (error instanceof UserError || !(error instanceof Error)) throw error;
+    const received = inputs.map((value) => (value ? `[${value.shape}]` : 'nothing')).join(', ');
+    const reason = error instanceof ShapeError ? error.message : `${error.message}.`;
+    throw new UserError(`ONNX: the ${describeNode(node)} does not take ${received}. ${reason}`, { cause: error });
   }
 }

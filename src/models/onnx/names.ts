@@ -5,9 +5,13 @@ import type { DecodedNode } from '../../graph/index.ts';
  * weight calls it onnx::Conv_493. Then the layer's node tells its place, or at last its operator and a number.
  */
 
-/** A name without characters that mean something elsewhere (a slash separates our own names), and never empty. */
+/** A name in a file can be as long as the file. */
+const longestName = 200;
+
+/** A name without characters that mean something elsewhere (a slash separates our own names), not long and never empty. */
 export function safeName(name: string): string {
   const safe = name
+    .slice(0, longestName)
     .replace(/:\d+$/, '')
     .replace(/[^A-Za-z0-9_.-]+/g, '.')
     .replace(/\.{2,}/g, '.')
@@ -48,7 +52,10 @@ function withoutSuffix(name: string, suffix: RegExp): string {
  * part under the one that it repeats. Undefined where the name says nothing (`Conv_12`).
  */
 export function layerOfNode({ name, operator }: DecodedNode): string | undefined {
-  const parts = name.split('/').filter((part) => part !== '');
+  const parts = name
+    .slice(0, longestName)
+    .split('/')
+    .filter((part) => part !== '');
   const own = new RegExp(`^(node_)?${operator.replace(/\W/g, '')}(_?\\d+)?$`, 'i');
   if (own.test(parts.at(-1) ?? '')) parts.pop();
   const nested = parts.filter((part, i) => !parts[i + 1]?.startsWith(`${part}.`));
@@ -58,6 +65,8 @@ export function layerOfNode({ name, operator }: DecodedNode): string | undefined
 /** Names that are given out once. */
 export class NameRegister {
   readonly #taken = new Set<string>();
+  /** The last number that was put behind each name. */
+  readonly #numbers = new Map<string, number>();
 
   has(name: string): boolean {
     return this.#taken.has(name);
@@ -66,7 +75,9 @@ export class NameRegister {
   /** The name, or the name with the first number that makes it new. */
   fresh(name: string): string {
     let candidate = name;
-    for (let i = 2; this.#taken.has(candidate); i++) candidate = `${name}_${i}`;
+    let number = this.#numbers.get(name) ?? 1;
+    while (this.#taken.has(candidate)) candidate = `${name}_${++number}`;
+    this.#numbers.set(name, number);
     this.#taken.add(candidate);
     return candidate;
   }

@@ -1,14 +1,14 @@
 import { UserError } from '../../base/errors.ts';
-import { type Shape, sizeOf, type Tensors } from '../../base/tensor.ts';
+import { formatType, type Shape, sizeOf, type Tensors } from '../../base/tensor.ts';
 import { type DecodedModel, type DecodedNode, decode, input, type Value } from '../../graph/index.ts';
 import { type Conv2dOptions, conv2d, linear, Scope } from '../../nn/index.ts';
-import { reshape } from '../../ops/index.ts';
+import { reshape, sameShape } from '../../ops/index.ts';
 import { type Architecture, applyModel, type Model } from '../model.ts';
 import { noteReshape, type ReshapeInFile } from './batch.ts';
 import { type BlockEnd, findBlocks } from './blocks.ts';
 import { type FileGraph, fileGraph, opsets } from './file-graph.ts';
 import { arranging, type FileHead, findHead } from './head.ts';
-import { expectSupported, interpret, type Program } from './interpret.ts';
+import { atNode, expectSupported, interpret, type Program } from './interpret.ts';
 import { planParameters } from './parameters.ts';
 import {
   type PictureFormat,
@@ -61,7 +61,7 @@ export function openOnnxModel(bytes: Uint8Array, options: OnnxModelOptions = {})
     preprocessing,
     source: describeSource(decoded, graph.opset),
   };
-  checkShapes(model, numClasses, format.batch);
+  checkShapes(model, architecture.tensors, numClasses, format.batch);
   return {
     model,
     tensors: architecture.tensors,
@@ -83,13 +83,18 @@ function notesOn({ opset }: FileGraph, { dropped }: FileHead, { channels }: Pict
   ];
 }
 
-/** A run for shapes alone: in the batch of the file, and in another. */
-function checkShapes(model: Model, numClasses: number, batch: number): void {
+/** Runs for shapes alone, in the batch of the file and in another. @throws UserError where the file contradicts itself */
+function checkShapes(model: Model, tensors: Tensors, numClasses: number, batch: number): void {
   const { crop } = model.preprocessing;
   for (const n of [batch, batch + 1]) {
-    applyModel(model, Scope.root({ training: false }).scope, input('pictures', 'f32', [n, 3, crop, crop]), {
-      numClasses,
-    });
+    const { scope, trace } = Scope.root({ training: false });
+    applyModel(model, scope, input('pictures', 'f32', [n, 3, crop, crop]), { numClasses });
+    for (const variable of trace.variables.values()) {
+      const found = tensors[variable.name];
+      if (found && sameShape(found.shape, variable.shape)) continue;
+      const received = found ? formatType(found) : 'nothing';
+      throw new UserError(`ONNX: ${variable.name} should be ${formatType(variable)}, but the file has ${received}.`);
+    }
   }
 }
 
@@ -120,9 +125,11 @@ function importArchitecture(
         const before = interpret(program, head.before, new Map([[head.input, features]]), s);
         const x = before.get(head.node.inputs[0]!)!;
         const layer = s.at(plan.headPath);
-        const y = convolution
-          ? conv2d(layer, x, { channels: numClasses, ...convolution })
-          : linear(layer, x, { features: numClasses });
+        const y = atNode(head.node, [x], () =>
+          convolution
+            ? conv2d(layer, x, { channels: numClasses, ...convolution })
+            : linear(layer, x, { features: numClasses }),
+        );
         return toLogits(program, head, s, y, numClasses);
       },
     },

@@ -78,6 +78,7 @@ export function preprocessingFor(
   const preprocessing = {
     resize: options.resize ?? Math.round(crop * proportion),
     crop,
+    ...(written?.squash !== undefined && { squash: written.squash }),
     interpolation: options.interpolation ?? written?.interpolation ?? imageNetPreprocessing.interpolation,
     mean: options.mean ?? scale.mean,
     std: options.std ?? scale.std,

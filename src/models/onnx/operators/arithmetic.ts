@@ -20,6 +20,7 @@ import {
   neg,
   pow,
   reshape,
+  sameShape,
   sign,
   sqrt,
   square,
@@ -86,7 +87,9 @@ function gemm(call: NodeCall): Value {
   const a = call.int('transA', 0) ? swapLast(call.value(0)) : call.value(0);
   const b = call.int('transB', 0) ? swapLast(call.value(1)) : call.value(1);
   const y = scaled(matmul(a, b), alpha);
-  return call.has(2) ? add(y, scaled(call.value(2), beta)) : y;
+  if (!call.has(2)) return y;
+  const sum = add(y, scaled(call.value(2), beta));
+  return sameShape(sum.shape, y.shape) ? sum : call.fail(`adds [${call.value(2).shape}] to [${y.shape}]`);
 }
 
 /** From start to limit (exclusive) in steps of delta. */

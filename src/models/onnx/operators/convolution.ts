@@ -9,6 +9,7 @@ import {
   reduceMax,
   reduceMean,
   reshape,
+  sameShape,
 } from '../../../ops/index.ts';
 import type { Handlers, NodeCall } from '../node-call.ts';
 
@@ -66,17 +67,29 @@ function convolution(call: NodeCall): Value {
   const { kernel, ...window } = geometry(call, x, [weight.shape[2]!, weight.shape[3]!]);
   if (kernel[0] !== weight.shape[2] || kernel[1] !== weight.shape[3]) call.fail('has a weight of another kernel');
   const y = conv2d(x, weight, { ...window, groups: call.int('group', 1) });
-  return call.has(2) ? add(y, reshape(call.value(2), [1, -1, 1, 1])) : y;
+  if (!call.has(2)) return y;
+  const bias = call.value(2);
+  if (!sameShape(bias.shape, [y.shape[1]!])) call.fail(`has a bias of [${bias.shape}] for ${y.shape[1]} channels`);
+  return add(y, reshape(bias, [1, -1, 1, 1]));
+}
+
+/** Of pooling: a window may not lie in the padding alone. */
+function poolGeometry(call: NodeCall, x: Value): Geometry {
+  const found = geometry(call, x);
+  const { pads, kernel } = found;
+  if (pads.some((p, i) => p >= kernel[(i % 2) as 0 | 1]))
+    call.fail(`has pads [${pads}] around a window of [${kernel}]`);
+  return found;
 }
 
 function maximum(call: NodeCall): Value {
   const x = call.value(0);
-  return maxPool(x, { ...geometry(call, x), ceilMode: call.int('ceil_mode', 0) === 1 });
+  return maxPool(x, { ...poolGeometry(call, x), ceilMode: call.int('ceil_mode', 0) === 1 });
 }
 
 function average(call: NodeCall): Value {
   const x = call.value(0);
-  const { dilations, ...window } = geometry(call, x);
+  const { dilations, ...window } = poolGeometry(call, x);
   if (dilations.some((d) => d !== 1)) call.fail('has dilations, which average pooling does not support');
   const countIncludePad = call.int('count_include_pad', 0) === 1;
   return averagePool(x, { ...window, ceilMode: call.int('ceil_mode', 0) === 1, countIncludePad });

@@ -137,15 +137,16 @@ function sliced(call: NodeCall): Value {
   const ends = call.list('ends', 2) ?? call.fail('has no ends');
   const axes = call.axes(3, rank) ?? starts.map((_, i) => call.axis(i, rank));
   const steps = call.has(4) ? call.integers(4) : starts.map(() => 1);
+  const counts = [starts, ends, axes, steps].map((list) => list.length);
+  if (counts.some((count) => count !== starts.length)) call.fail(`has lists of ${counts.join(', ')} numbers`);
   const whole = { starts: x.shape.map(() => 0), ends: [...x.shape], steps: x.shape.map(() => 1) };
   axes.forEach((axis, i) => {
-    const [d, step] = [x.shape[axis]!, steps[i]!];
-    if (!step || starts[i] === undefined || ends[i] === undefined)
-      call.fail('has starts, ends and steps that do not fit');
+    const [d, start, end, step] = [x.shape[axis]!, starts[i]!, ends[i]!, steps[i]!];
+    if (step === 0) call.fail('has a step of 0');
     const [low, high] = step > 0 ? [0, d] : [-1, d - 1];
     const place = (at: number) => Math.max(low, Math.min(high, at < 0 ? at + d : at));
-    whole.starts[axis] = step > 0 ? place(starts[i]) : Math.max(0, place(starts[i]));
-    whole.ends[axis] = place(ends[i]);
+    whole.starts[axis] = step > 0 ? place(start) : Math.max(0, place(start));
+    whole.ends[axis] = place(end);
     whole.steps[axis] = step;
   });
   return slice(x, whole.starts, whole.ends, whole.steps);
