@@ -74,12 +74,12 @@ const fused: Branch = (s, x, { expansion, kernel, stride, channels, norm }) => {
 
 const blocks = { inverted, fused };
 
-/** The blocks of every stage, each with its probability of being left out. */
-function stageLayers({ stages, stochasticDepth: most = 0.2, norm = {} }: EfficientNetConfig): Layer[][] {
+/** The stages, every block of which has its own probability of being left out. */
+function stageLayers({ stages, stochasticDepth: most = 0.2, norm = {} }: EfficientNetConfig): Layer[] {
   const total = stages.reduce((sum, [, , , , , count]) => sum + count, 0);
   let index = 0;
-  return stages.map(([kind, expansion, kernel, stride, channels, count]) =>
-    Array.from({ length: count }, (_, k): Layer => {
+  return stages.map(([kind, expansion, kernel, stride, channels, count]) => {
+    const layers = Array.from({ length: count }, (_, k): Layer => {
       const block = { expansion, kernel, stride: k === 0 ? stride : 1, channels, norm };
       const p = (most * index++) / total;
       return (s, x) => {
@@ -87,8 +87,9 @@ function stageLayers({ stages, stochasticDepth: most = 0.2, norm = {} }: Efficie
         const shortcut = block.stride === 1 && channels === x.shape[1];
         return shortcut ? add(x, stochasticDepth(s.at('stochastic_depth'), y, p)) : y;
       };
-    }),
-  );
+    });
+    return (s, x) => sequence(s, x, layers);
+  });
 }
 
 /**
@@ -103,11 +104,7 @@ export function efficientnet(config: EfficientNetConfig): Architecture {
     trunk(s, pictures) {
       const x = sequence(s.at('features'), pictures, [
         (at, y) => convNorm(at, y, { channels: stem, kernel: 3, stride: 2, activation: silu, ...norm }),
-        ...stages.map(
-          (layers): Layer =>
-            (at, y) =>
-              sequence(at, y, layers),
-        ),
+        ...stages,
         (at, y) => convNorm(at, y, { channels: last, activation: silu, ...norm }),
       ]);
       return s.endpoint('avgpool', globalAveragePool(x));
