@@ -86,6 +86,18 @@ export function interpret(
   return values;
 }
 
+/** The nodes that depend on constants alone: on no picture, nor its shape, nor on what is learned. */
+export function fixedNodes({ graph, plan }: Program, nodes: readonly DecodedNode[]): Set<DecodedNode> {
+  const varying = new Set([graph.picture.name]);
+  const fixed = new Set<DecodedNode>();
+  for (const node of nodes) {
+    const varies = plan.parameters.has(node) || plan.layers.has(node) || node.inputs.some((name) => varying.has(name));
+    if (!varies) fixed.add(node);
+    else for (const name of node.outputs) varying.add(name);
+  }
+  return fixed;
+}
+
 function apply(call: NodeCall): readonly Value[] {
   return atNode(call.node, call.inputs, () => {
     const result = operators[call.node.operator]!(call);

@@ -8,7 +8,7 @@ import { noteReshape, type ReshapeInFile } from './batch.ts';
 import { type BlockEnd, findBlocks } from './blocks.ts';
 import { type FileGraph, fileGraph, opsets } from './file-graph.ts';
 import { arranging, type FileHead, findHead } from './head.ts';
-import { atNode, expectSupported, interpret, type Program } from './interpret.ts';
+import { atNode, expectSupported, fixedNodes, interpret, type Program } from './interpret.ts';
 import { planParameters } from './parameters.ts';
 import {
   type PictureFormat,
@@ -107,15 +107,18 @@ function importArchitecture(
   const plan = planParameters(graph, [...trunk, ...head.before, ...head.after], head);
   const program: Program = { graph, plan };
   const ends = findBlocks(graph, trunk, head.input, plan);
-  const given = (pictures: Value) => new Map([[graph.picture.name, toFormat(pictures, format)]]);
-  const inFile = reshapesInFile(program, trunk, format.batch, given);
+  const fixed = fixedNodes(program, trunk);
+  const constants = interpret(program, [...fixed], new Map(), Scope.root({ training: false }).scope);
+  const nodes = trunk.filter((node) => !fixed.has(node));
+  const given = (pictures: Value) => new Map([...constants, [graph.picture.name, toFormat(pictures, format)]]);
+  const inFile = reshapesInFile(program, nodes, format.batch, given);
   const convolution = head.weight.shape.length === 4 ? convolutionOf(head) : undefined;
   return {
     tensors: plan.tensors,
     model: {
       headPath: plan.headPath,
       trunk(s, pictures) {
-        const values = interpret(program, trunk, given(pictures), s, {
+        const values = interpret(program, nodes, given(pictures), s, {
           inFile: inFile(pictures.shape),
           onNode: ({ node }, outputs) => noteEndpoint(s, ends.get(node), node, outputs),
         });
@@ -155,7 +158,7 @@ function noteEndpoint(s: Scope, end: BlockEnd | undefined, node: DecodedNode, ou
 /** What the Reshapes do in the file's own batch, for pictures of a size; only asked for in another batch. */
 function reshapesInFile(
   program: Program,
-  trunk: readonly DecodedNode[],
+  nodes: readonly DecodedNode[],
   batch: number,
   given: (pictures: Value) => Map<string, Value>,
 ): (shape: Shape) => ReadonlyMap<DecodedNode, ReshapeInFile> {
@@ -164,7 +167,7 @@ function reshapesInFile(
     const notes = bySize.get(size.join()) ?? new Map<DecodedNode, ReshapeInFile>();
     if (n === batch || bySize.has(size.join())) return notes;
     const { scope } = Scope.root({ training: false });
-    interpret(program, trunk, given(input('pictures', 'f32', [batch, ...size])), scope, {
+    interpret(program, nodes, given(input('pictures', 'f32', [batch, ...size])), scope, {
       onNode: ({ node, inputs }, [output]) => noteReshape(notes, node, inputs, output),
     });
     bySize.set(size.join(), notes);

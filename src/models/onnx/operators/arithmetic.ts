@@ -1,4 +1,4 @@
-import { i64, tensor } from '../../../base/tensor.ts';
+import { i64 } from '../../../base/tensor.ts';
 import { constant, constantTensor, type Value } from '../../../graph/index.ts';
 import {
   abs,
@@ -48,7 +48,7 @@ const variadic =
 
 /** What only shapes are computed with: the operands must be known, and nothing is differentiated. */
 const known =
-  (f: (...operands: number[]) => number, dtype?: 'bool'): Handler =>
+  (f: (...operands: number[]) => number): Handler =>
   (call) => {
     const operands = call.inputs.map((_, i) => numbersOf(call.tensor(i)));
     const longest = call.inputs.map((x) => x!).reduce((a, b) => (b.shape.length > a.shape.length ? b : a));
@@ -56,7 +56,7 @@ const known =
     if (!operands.every((list) => list.length === length || list.length === 1)) call.fail('broadcasts constants');
     const numbers = Array.from({ length }, (_, i) => f(...operands.map((list) => list[list.length === 1 ? 0 : i]!)));
     const shape = longest.shape.reduce((size, d) => size * d, 1) === length ? longest.shape : [length];
-    return constant(tensorOf(dtype ?? call.value(0).dtype, shape, numbers));
+    return constant(tensorOf(call.value(0).dtype, shape, numbers));
   };
 
 /** x^b; the square and the root have simpler derivatives. */
@@ -101,6 +101,7 @@ function range(call: NodeCall): Value {
   return constant(tensorOf(call.value(0).dtype, [length], numbers));
 }
 
+const none = constant(i64([], [0]));
 const roundHalfToEven = (x: number) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
 
 export const arithmetic: Handlers = {
@@ -109,8 +110,8 @@ export const arithmetic: Handlers = {
   Mul: binary(mul),
   Div: binary(div),
   Pow: binary(power),
-  Neg: unary((x) => (x.dtype === 'i64' ? sub(constant(i64([], [0])), x) : neg(x))),
-  Abs: unary((x) => (x.dtype === 'i64' ? maximum(x, sub(constant(i64([], [0])), x)) : abs(x))),
+  Neg: unary((x) => (x.dtype === 'i64' ? sub(none, x) : neg(x))),
+  Abs: unary((x) => (x.dtype === 'i64' ? maximum(x, sub(none, x)) : abs(x))),
   Sqrt: unary(sqrt),
   Reciprocal: unary((x) => div(1, x)),
   Exp: unary(exp),
@@ -130,9 +131,9 @@ export const arithmetic: Handlers = {
   Less: binary(less),
   LessOrEqual: binary(lessOrEqual),
   Where: (call) => where(call.value(0), call.value(1), call.value(2)),
-  Not: known((x) => Number(x === 0), 'bool'),
-  And: known((a, b) => Number(a !== 0 && b !== 0), 'bool'),
-  Or: known((a, b) => Number(a !== 0 || b !== 0), 'bool'),
+  Not: unary((x) => equal(cast(x, 'i64'), none)),
+  And: binary((a, b) => greater(mul(cast(a, 'i64'), cast(b, 'i64')), none)),
+  Or: binary((a, b) => greater(add(cast(a, 'i64'), cast(b, 'i64')), none)),
   Floor: known(Math.floor),
   Ceil: known(Math.ceil),
   Round: known(roundHalfToEven),
@@ -143,7 +144,5 @@ export const arithmetic: Handlers = {
 
 /** Truth values compare as integers. */
 function comparable(x: Value): Value {
-  if (x.dtype !== 'bool') return x;
-  const numbers = constantTensor(x);
-  return numbers ? constant(tensor('i64', x.shape, BigInt64Array.from(numbersOf(numbers), BigInt))) : cast(x, 'i64');
+  return x.dtype === 'bool' ? cast(x, 'i64') : x;
 }

@@ -342,6 +342,19 @@ const folded: Readonly<Record<string, { nodes: FileNode[]; initializers?: Tensor
     ],
     initializers: { mask: bools(1, 0, 0, 1, 0, 0, 0, 1, 1), low: scalar(-100) },
   },
+  'numbers put into a constant': {
+    nodes: [node('ScatterND', ['grid', 'places', 'rows'], 'filled'), node('Add', ['x', 'filled'], 'y0')],
+    initializers: {
+      grid: f32([7, 9], new Array(63).fill(0)),
+      places: i64([2, 1], [3, -1]),
+      rows: gaussian([2, 9], 'rows'),
+    },
+  },
+  'a number put into a constant': {
+    nodes: [node('ScatterND', ['grid', 'places', 'numbers'], 'filled'), node('Add', ['x', 'filled'], 'y0')],
+    initializers: { grid: f32([3, 2], new Array(6).fill(0)), places: i64([1, 2], [2, 1]), numbers: f32([1], [5]) },
+    x: [4, 3, 2],
+  },
   'constants of every kind': {
     nodes: [
       node('Constant', [], 'a', { value_float: float(1.5) }),
@@ -362,9 +375,9 @@ const folded: Readonly<Record<string, { nodes: FileNode[]; initializers?: Tensor
 };
 
 describe('what depends on constants only is computed at once', () => {
-  test.each(Object.entries(folded))('%s', async (_title, { nodes, initializers, opset = 13 }) => {
+  test.each(Object.entries(folded))('%s', async (_title, { nodes, initializers, opset = 13, x = photo }) => {
     const file = { opset, nodes, initializers: initializers ?? {}, inputs: [{ name: 'x' }], outputs: [{ name: 'y0' }] };
-    await expectEqual(file, gaussian(photo, 'folded'));
+    await expectEqual(file, gaussian(x, 'folded'));
   });
 });
 

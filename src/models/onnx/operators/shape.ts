@@ -214,6 +214,23 @@ function picked(call: NodeCall): Value {
   return reshape(part, [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]);
 }
 
+/** Numbers put into a constant at places; it is how masks of attention are written that are the same for all pictures. */
+function scattered(call: NodeCall): Value {
+  const [data, indices, updates] = [call.tensor(0), call.tensor(1), call.tensor(2)];
+  if (call.text('reduction', 'none') !== 'none') call.fail('adds up, which is not supported');
+  const depth = indices.shape.at(-1) ?? 0;
+  const size = sizeOf(data.shape.slice(depth));
+  const [numbers, places, values] = [numbersOf(data), numbersOf(indices), numbersOf(updates)];
+  for (let i = 0; i * depth < places.length; i++) {
+    const place = places.slice(i * depth, (i + 1) * depth);
+    const offset = place.reduce((sum, at, axis) => sum * data.shape[axis]! + (at < 0 ? at + data.shape[axis]! : at), 0);
+    if (!(offset >= 0 && (offset + 1) * size <= numbers.length))
+      call.fail(`has the place [${place}] in [${data.shape}]`);
+    for (let k = 0; k < size; k++) numbers[offset * size + k] = values[i * size + k]!;
+  }
+  return constant(tensorOf(data.dtype, data.shape, numbers));
+}
+
 function squeeze(call: NodeCall): Value {
   const x = call.value(0);
   const axes = call.axes(1, x.shape.length) ?? x.shape.flatMap((d, axis) => (d === 1 ? [axis] : []));
@@ -292,6 +309,7 @@ export const shapes: Handlers = {
   Slice: sliced,
   Pad: padded,
   Gather: picked,
+  ScatterND: scattered,
   SpaceToDepth: spaceToDepth,
   DepthToSpace: depthToSpace,
 };
