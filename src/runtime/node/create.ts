@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { availableParallelism, cpus } from 'node:os';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { UserError } from '../../base/errors.ts';
 import type { Features } from '../../graph/index.ts';
+import { primitives } from '../../ops/index.ts';
 import { type Backend, wrapWith } from '../backend.ts';
 import { probeFeatures } from '../features.ts';
 import { Runtime, type RuntimeOptions } from '../runtime.ts';
@@ -23,7 +25,17 @@ export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const { device = 'cpu', threads = availableParallelism(), cache = cacheFolder(), session, ...rest } = options;
   if (device !== 'cpu') throw new UserError(`--device "${device}" is not known. Expected one of: cpu.`);
   const backend = cpuBackend(threads, session);
-  return new Runtime(backend, cache === null ? rest : { ...rest, store: choiceStore(cache, backend.identity) });
+  if (cache === null) return new Runtime(backend, rest);
+  return new Runtime(backend, {
+    ...rest,
+    store: choiceStore(cache, `${backend.identity} · lowerings ${loweringsDigest()}`),
+  });
+}
+
+/** Changes with what there is to choose from: a choice among fewer is not remembered. */
+function loweringsDigest(): string {
+  const names = [...primitives()].map(([name, { lowerings }]) => `${name}: ${Object.keys(lowerings)}`);
+  return createHash('sha256').update(names.sort().join('\n')).digest('hex').slice(0, 8);
 }
 
 /** Of this processor, whatever the number of threads. */
