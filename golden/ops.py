@@ -317,6 +317,13 @@ def normal_distribution():
     case("", "gelu", F.gelu, [2 * normal(3, 4)])
 
 
+def layer_norms():
+    for label, shape, eps in (("3d", (2, 3, 5), 1e-5), ("4d large eps", (2, 2, 3, 4), 1e-1)):
+        norm = lambda x, w, b: F.layer_norm(x, w.shape, w, b, eps=eps)
+        inputs = [normal(*shape) + 0.5, uniform(0.5, 1.5, shape[-1]), normal(shape[-1])]
+        case(label, "layerNorm", norm, [representable(x) for x in inputs], {"eps": eps})
+
+
 def losses_and_norms():
     labels = torch.tensor([2, 0, 4, 2])
     weights = [0.5, 1.0, 2.0, 0.25, 1.5]
@@ -338,7 +345,7 @@ def losses_and_norms():
 def main():
     groups = (
         elementwise, reductions, matmuls, convolutions, pools, movement, indexing, resizes, losses_and_norms,
-        aligned_and_cubic_resizes, rolls, normal_distribution,
+        aligned_and_cubic_resizes, rolls, normal_distribution, layer_norms,
     )
     for group in groups:
         group()

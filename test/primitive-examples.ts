@@ -165,6 +165,8 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     example([[3, 2, 2, 3], [2], [2]], 'normal', { epsilon: 0.1 }),
     example([[5, 3], [3], [3]], 'normal', { epsilon: 0.1 }),
   ],
+  LayerNorm: [example([[2, 3, 4], [4], [4]], 'normal', { epsilon: 0.1 })],
+  LayerNormInverseDeviation: [example([[2, 3, 4], [4], [4]], 'normal', { epsilon: 0.1 })],
   ChannelCombine: [
     example([[2, 3, 2, 2], [2, 3, 2, 2], [3], [3], [3]], 'linear'),
     example([[4, 3], [4, 3], [3], [3], [3]], 'linear'),

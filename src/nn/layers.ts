@@ -5,13 +5,11 @@ import {
   add,
   cast,
   conv2d as convolve,
+  layerNormalise,
   matmul,
   mul,
   reduceMean,
   reshape,
-  rsqrt,
-  square,
-  sub,
   swapLast,
   transpose,
 } from '../ops/index.ts';
@@ -88,10 +86,8 @@ export function stochasticDepth(s: Scope, x: Value, p: number): Value {
 /** Layer normalisation over the last axis (Ba et al. 2016), with `weight` and `bias` (c). (…, c) → the same shape. */
 export function layerNorm(s: Scope, x: Value, { epsilon = 1e-5 }: { readonly epsilon?: number } = {}): Value {
   const channels = [x.shape.at(-1)!];
-  const centred = sub(x, reduceMean(x, [-1], true));
-  const variance = reduceMean(square(centred), [-1], true);
-  const normalised = mul(centred, rsqrt(add(variance, epsilon)));
-  return add(mul(normalised, s.param('weight', channels, filled(1))), s.param('bias', channels, filled(0)));
+  const weight = s.param('weight', channels, filled(1));
+  return s.locate(() => layerNormalise(x, weight, s.param('bias', channels, filled(0)), epsilon));
 }
 
 /** Layer normalisation over the channels of each pixel. (n, c, h, w) → the same shape. */

@@ -45,6 +45,7 @@ const special: Record<string, Build> = {
   crossEntropy: ([logits, labels], { labelSmoothing, classWeights }) =>
     crossEntropy(logits!, labels!, { labelSmoothing, ...(classWeights && { classWeights }) }),
   mse: ([prediction, target]) => meanSquaredError(prediction!, target!),
+  layerNorm: ([x, w, b], { eps }) => ops.layerNormalise(x!, w!, b!, eps),
   batchNorm: ([x, weight, bias], { eps }) => normalise(x!, weight!, bias!, eps).y,
 };
 
