@@ -144,6 +144,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     example([[3, 4, 2]], 'separated', { axes: [1], keepDims: false }),
     example([[3, 4]], 'separated', { axes: [0, 1], keepDims: true }),
   ],
+  Softmax: [example([[2, 3, 4]], 'normal', { axis: 2 }), example([[2, 3, 4]], 'normal', { axis: 1 })],
   ArgMax: [example([[3, 4]], 'separated', { axis: 1 })],
   MatMul: [
     example(

@@ -1,6 +1,6 @@
 import { sizeOf } from '../base/tensor.ts';
 import type { Value } from '../graph/index.ts';
-import { defineOp, expectDType, normaliseAxis } from './define.ts';
+import { defineOp, expectDType, normaliseAxis, onnx } from './define.ts';
 import { cast, div, equal, exp, log, mul, stopGradient, sub } from './elementwise.ts';
 import { broadcastTo, reshape } from './shape.ts';
 
@@ -82,8 +82,19 @@ export function logSoftmax(x: Value, axis = -1): Value {
   return sub(shifted, log(reduceSum(exp(shifted), [axis], true)));
 }
 
-/** exp(x) / Σ exp(x) along an axis. */
+const softmaxOp = defineOp<{ axis: number }>('Softmax', {
+  infer: ([x]) => {
+    expectDType('softmax', x!, 'f32', 'f64');
+    return { dtype: x!.dtype, shape: x!.shape };
+  },
+  vjp: (dy, _inputs, y, { axis }) => {
+    const product = mul(dy, y);
+    return [sub(product, mul(y, reduceSum(product, [axis], true)))];
+  },
+  lowerings: { onnx: onnx('Softmax', ({ axis }) => ({ axis })) },
+});
+
+/** y = exp(x) / Σ exp(x) along an axis. dx = y · (dy - Σ dy·y). A composition takes twice as many passes in a step. */
 export function softmax(x: Value, axis = -1): Value {
-  const e = exp(sub(x, stopGradient(reduceMax(x, [axis], true))));
-  return div(e, reduceSum(e, [axis], true));
+  return softmaxOp([x], { axis: normaliseAxis('softmax', axis, x.shape.length) });
 }
