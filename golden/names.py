@@ -21,7 +21,7 @@ NAMES = """
     alexnet
     vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn
     resnet18 resnet34 resnet50 resnet101 resnet152 resnext50_32x4d wide_resnet50_2
-    inception_v3
+    inception_v3 inception_v3_no_aux
     densenet121 densenet161 densenet169 densenet201
     mobilenet_v2 mobilenet_v3_small mobilenet_v3_large
     efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3
@@ -54,10 +54,15 @@ def describe(model, size):
     }
 
 
+# What is not a name of torchvision's stands for one of its options.
+VARIANTS = {
+    "inception_v3": ("inception_v3", {"init_weights": False}, 299),
+    "inception_v3_no_aux": ("inception_v3", {"init_weights": False, "aux_logits": False}, 299),
+}
 written = {}
 for name in NAMES:
-    options, size = ({"init_weights": False}, 299) if name == "inception_v3" else ({}, 224)
-    written[name] = describe(getattr(torchvision.models, name)(weights=None, **options), size)
+    builder, options, size = VARIANTS.get(name, (name, {}, 224))
+    written[name] = describe(getattr(torchvision.models, builder)(weights=None, **options), size)
 data = gzip.compress((safetensors_writer.compact(written) + "\n").encode(), 9, mtime=0)
 (Path(__file__).parent / "model-names.json.gz").write_bytes(data)
 print(f"model-names.json.gz: {len(written)} models, {len(data)} bytes")

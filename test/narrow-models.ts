@@ -1,5 +1,8 @@
+import { alexnet } from '../src/models/alexnet.ts';
 import { convnext } from '../src/models/convnext.ts';
+import { densenet } from '../src/models/densenet.ts';
 import { type EfficientNetConfig, efficientnet } from '../src/models/efficientnet.ts';
+import { inception } from '../src/models/inception.ts';
 import type { Architecture } from '../src/models/index.ts';
 import { mobilenetV2 } from '../src/models/mobilenet-v2.ts';
 import { mobilenetV3 } from '../src/models/mobilenet-v3.ts';
@@ -7,6 +10,7 @@ import { regnet } from '../src/models/regnet.ts';
 import { resnet } from '../src/models/resnet.ts';
 import { squeezenet, squeezenets } from '../src/models/squeezenet.ts';
 import { swin } from '../src/models/swin.ts';
+import { vgg, vggs } from '../src/models/vgg.ts';
 import { vit } from '../src/models/vit.ts';
 
 const narrowViT = vit({ size: 32, patch: 8, layers: 2, heads: 2, width: 16, hidden: 32 });
@@ -32,12 +36,28 @@ const narrowEfficientNetV2: EfficientNetConfig = {
   ],
 };
 
+/** Each kind of block once. */
+const narrowInception = {
+  pooled: [32],
+  between: [128],
+  expanded: 1,
+  narrow: (channels: number) => Math.max(4, Math.ceil(channels / 32)),
+  dropout: 0,
+};
+
 /** What the runs of `golden/model-NAME.safetensors` were made with: each family narrow enough for a small file. */
 export const narrowModels: Readonly<Record<string, Architecture>> = {
   squeezenet1_0: squeezenet({ ...squeezenets.squeezenet1_0, widthDivisor: 8, dropout: 0 }),
   squeezenet1_1: squeezenet({ ...squeezenets.squeezenet1_1, widthDivisor: 8, dropout: 0 }),
   resnet_basic: resnet({ block: 'basic', layers: [1, 1, 1, 1], width: 8 }),
   resnet_bottleneck: resnet({ block: 'bottleneck', layers: [1, 1, 1, 1], width: 4 }),
+  resnet_grouped: resnet({ block: 'bottleneck', layers: [1, 1, 1, 1], width: 2, groups: 2, widthPerGroup: 96 }),
+  alexnet: alexnet({ channels: [4, 6, 8, 6, 6], hidden: 16, dropout: 0 }),
+  vgg: vgg({ ...vggs.vgg11, width: 2, hidden: 8, dropout: 0 }),
+  vgg_bn: vgg({ ...vggs.vgg13_bn, width: 2, hidden: 8, dropout: 0 }),
+  inception: inception({ ...narrowInception, auxiliary: false, transformInput: true }),
+  inception_auxiliary: inception({ ...narrowInception, auxiliary: true }),
+  densenet: densenet({ layers: [2, 2, 3, 2], growth: 4, stem: 8 }),
   mobilenet_v2: mobilenetV2({
     stem: 8,
     stages: [

@@ -1,10 +1,7 @@
 import { UserError } from '../base/errors.ts';
-import type { Value } from '../graph/index.ts';
-import { batchNorm, dropout, globalAveragePool, hardSwish, linear, type Scope, silu } from '../nn/index.ts';
+import { batchNorm, dropout, globalAveragePool, hardSwish, type Layer, linear, silu } from '../nn/index.ts';
 import { gelu, relu, tanh } from '../ops/index.ts';
 import type { Architecture } from './model.ts';
-
-type Layer = (s: Scope, x: Value) => Value;
 
 /** The layers a head may be made of, beside a number, which is a linear layer with so many features. */
 const layers: Readonly<Record<string, Layer>> = {

@@ -1,7 +1,10 @@
+export { alexnet } from './alexnet.ts';
 export { conv4 } from './conv4.ts';
 export { convnext } from './convnext.ts';
+export { densenet } from './densenet.ts';
 export { efficientnet } from './efficientnet.ts';
 export { parseHead, withHead } from './head.ts';
+export { inception } from './inception.ts';
 export { mobilenetV2 } from './mobilenet-v2.ts';
 export { mobilenetV3 } from './mobilenet-v3.ts';
 export {
@@ -21,4 +24,5 @@ export { regnet } from './regnet.ts';
 export { resnet } from './resnet.ts';
 export { squeezenet } from './squeezenet.ts';
 export { swin } from './swin.ts';
+export { vgg } from './vgg.ts';
 export { vit } from './vit.ts';

@@ -26,8 +26,11 @@ export const imageNetPreprocessing: Preprocessing = {
 
 /** A network in two parts: the trunk, which transfers, and the head, which is grafted on anew for other classes. */
 export interface Architecture {
-  /** Pictures f32 (n, 3, h, w), normalised, to what the head takes: (n, f) or (n, c, h', w'). */
-  trunk(s: Scope, x: Value): Value;
+  /**
+   * Pictures f32 (n, 3, h, w), normalised, to what the head takes: (n, f) or (n, c, h', w'). A trunk with an auxiliary head
+   * tells `onAuxiliary` what that head takes, at the point where its parameters stand among the others.
+   */
+  trunk(s: Scope, x: Value, onAuxiliary?: (features: Value) => void): Value;
   /** The trunk's output to logits (n, numClasses). */
   head(s: Scope, features: Value, numClasses: number): Value;
   /** The path under which all of the head's parameters, and no others, stand. */
@@ -42,11 +45,11 @@ export interface Architecture {
 
 /** A head on an earlier part of the trunk, whose loss helps the layers before it to learn (Szegedy et al. 2014, section 5). */
 export interface AuxiliaryHead {
-  /** What it takes: an endpoint of the trunk. Absent where the pictures are too small for it. */
-  readonly endpoint: string;
   readonly headPath: string;
   /** Of its loss, beside 1 for the head's. */
   readonly weight: number;
+  /** The shortest side of a picture that it can learn from, in pixels. */
+  readonly minimum: number;
   head(s: Scope, features: Value, numClasses: number): Value;
 }
 
@@ -64,11 +67,12 @@ export interface Model extends Architecture {
  * features, averaged over the picture (n, f).
  */
 export function applyModel(model: Architecture, s: Scope, x: Value, { numClasses }: { numClasses: number }): Value {
-  const features = model.trunk(s, x);
-  if (numClasses === 0) return features.shape.length === 4 ? globalAveragePool(features) : features;
   const { auxiliary } = model;
-  const early = auxiliary && s.endpointOf(auxiliary.endpoint);
-  if (auxiliary && early) s.endpoint(auxiliaryLogits, auxiliary.head(s, early, numClasses), auxiliary.headPath);
+  const features = model.trunk(s, x, (early) => {
+    if (!auxiliary || numClasses === 0) return;
+    s.endpoint(auxiliaryLogits, auxiliary.head(s, early, numClasses), auxiliary.headPath);
+  });
+  if (numClasses === 0) return features.shape.length === 4 ? globalAveragePool(features) : features;
   return s.endpoint('logits', model.head(s, features, numClasses), 'head');
 }
 

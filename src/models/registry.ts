@@ -1,14 +1,18 @@
 import { expectChoice } from '../base/choice.ts';
+import { alexnet, alexnets } from './alexnet.ts';
 import { conv4, conv4s } from './conv4.ts';
 import { convnext, convnexts } from './convnext.ts';
+import { densenet, densenets } from './densenet.ts';
 import { efficientnet, efficientnets, efficientnetV2s } from './efficientnet.ts';
+import { inception, inceptions } from './inception.ts';
 import { mobilenetV2, mobilenetV2s } from './mobilenet-v2.ts';
 import { mobilenetV3, mobilenetV3s } from './mobilenet-v3.ts';
 import { type Architecture, imageNetPreprocessing, type Model, type Preprocessing } from './model.ts';
 import { regnet, regnets } from './regnet.ts';
-import { resnet, resnets } from './resnet.ts';
+import { resnet, resnets, resnexts, wideResnets } from './resnet.ts';
 import { squeezenet, squeezenets } from './squeezenet.ts';
 import { swin, swins } from './swin.ts';
+import { vgg, vggs } from './vgg.ts';
 import { vit, vits } from './vit.ts';
 
 /** All variants of one paper. What differs from the usual preprocessing is given by variant. */
@@ -24,6 +28,14 @@ function family<Name extends string, C>(
   });
 }
 
+/** Larger pictures, pixels in ±1. */
+const inceptionPreprocessing: Partial<Preprocessing> = {
+  resize: 342,
+  crop: 299,
+  mean: [0.5, 0.5, 0.5],
+  std: [0.5, 0.5, 0.5],
+};
+
 /** Characters and other small pictures, seen whole. */
 const smallPreprocessing: Partial<Preprocessing> = {
   resize: 28,
@@ -38,6 +50,15 @@ const zoo: ReadonlyMap<string, Model> = new Map(
   [
     ...family(squeezenets, squeezenet, 'Iandola et al. 2016, arXiv 1602.07360'),
     ...family(resnets, resnet, 'He et al. 2015, arXiv 1512.03385'),
+    ...family(resnexts, resnet, 'Xie et al. 2016, arXiv 1611.05431'),
+    ...family(wideResnets, resnet, 'Zagoruyko & Komodakis 2016, arXiv 1605.07146'),
+    ...family(alexnets, alexnet, 'Krizhevsky 2014, arXiv 1404.5997'),
+    ...family(vggs, vgg, 'Simonyan & Zisserman 2014, arXiv 1409.1556'),
+    ...family(inceptions, inception, 'Szegedy et al. 2015, arXiv 1512.00567', {
+      inception_v3: inceptionPreprocessing,
+      inception_v3_no_aux: inceptionPreprocessing,
+    }),
+    ...family(densenets, densenet, 'Huang et al. 2016, arXiv 1608.06993'),
     ...family(mobilenetV2s, mobilenetV2, 'Sandler et al. 2018, arXiv 1801.04381', { mobilenet_v2: { resize: 232 } }),
     ...family(mobilenetV3s, mobilenetV3, 'Howard et al. 2019, arXiv 1905.02244', {
       mobilenet_v3_small_timm: { interpolation: 'bicubic' },

@@ -3,15 +3,19 @@ import { batchNorm, conv2d, globalAveragePool, kaimingNormalFanOut, linear, type
 import { add, maxPool, relu } from '../ops/index.ts';
 import type { Architecture } from './model.ts';
 
-/** One residual block. (n, c, h, w) → (n, channels · expansion, h/stride, w/stride). */
-interface Block {
-  (s: Scope, x: Value, channels: number, stride: number): Value;
-  readonly expansion: number;
+/** How wide the 3x3 convolution of a bottleneck is, and in how many groups. */
+interface Cardinality {
+  readonly groups?: number;
+  /** Channels of each group where `channels` is 64, and in proportion elsewhere. */
+  readonly widthPerGroup?: number;
 }
 
-function conv(s: Scope, x: Value, channels: number, kernel: number, stride = 1): Value {
+/** One residual block. (n, c, h, w) → (n, channels · expansion, h/stride, w/stride). */
+type Block = (s: Scope, x: Value, channels: number, stride: number, cardinality: Cardinality) => Value;
+
+function conv(s: Scope, x: Value, channels: number, kernel: number, stride = 1, groups = 1): Value {
   const padding = (kernel - 1) / 2;
-  return conv2d(s, x, { channels, kernel, stride, padding, bias: false, initialiser: kaimingNormalFanOut });
+  return conv2d(s, x, { channels, kernel, stride, padding, groups, bias: false, initialiser: kaimingNormalFanOut });
 }
 
 /** The identity, or where the shape changes a 1x1 convolution (He et al. 2015, option B). */
@@ -21,29 +25,27 @@ function shortcut(s: Scope, x: Value, channels: number, stride: number): Value {
 }
 
 /** Two 3x3 convolutions (He et al. 2015, fig. 5 left). */
-const basic: Block = Object.assign(
-  (s: Scope, x: Value, channels: number, stride: number) => {
-    let y = relu(batchNorm(s.at('bn1'), conv(s.at('conv1'), x, channels, 3, stride)));
-    y = batchNorm(s.at('bn2'), conv(s.at('conv2'), y, channels, 3));
-    return relu(add(y, shortcut(s.at('downsample'), x, channels, stride)));
-  },
-  { expansion: 1 },
-);
+const basic: Block = (s, x, channels, stride) => {
+  let y = relu(batchNorm(s.at('bn1'), conv(s.at('conv1'), x, channels, 3, stride)));
+  y = batchNorm(s.at('bn2'), conv(s.at('conv2'), y, channels, 3));
+  return relu(add(y, shortcut(s.at('downsample'), x, channels, stride)));
+};
 
-/** 1x1, 3x3, 1x1 (fig. 5 right), with the stride on the 3x3 as in torchvision ("ResNet v1.5"). */
-const bottleneck: Block = Object.assign(
-  (s: Scope, x: Value, channels: number, stride: number) => {
-    let y = relu(batchNorm(s.at('bn1'), conv(s.at('conv1'), x, channels, 1)));
-    y = relu(batchNorm(s.at('bn2'), conv(s.at('conv2'), y, channels, 3, stride)));
-    y = batchNorm(s.at('bn3'), conv(s.at('conv3'), y, channels * 4, 1));
-    return relu(add(y, shortcut(s.at('downsample'), x, channels * 4, stride)));
-  },
-  { expansion: 4 },
-);
+/**
+ * 1x1, 3x3, 1x1 (fig. 5 right), with the stride on the 3x3 as in torchvision ("ResNet v1.5"). The 3x3 may stand in groups
+ * (Xie et al. 2016, fig. 3c) or be wider (Zagoruyko & Komodakis 2016).
+ */
+const bottleneck: Block = (s, x, channels, stride, { groups = 1, widthPerGroup = 64 }) => {
+  const inner = Math.floor((channels * widthPerGroup) / 64) * groups;
+  let y = relu(batchNorm(s.at('bn1'), conv(s.at('conv1'), x, inner, 1)));
+  y = relu(batchNorm(s.at('bn2'), conv(s.at('conv2'), y, inner, 3, stride, groups)));
+  y = batchNorm(s.at('bn3'), conv(s.at('conv3'), y, channels * 4, 1));
+  return relu(add(y, shortcut(s.at('downsample'), x, channels * 4, stride)));
+};
 
 const blocks = { basic, bottleneck };
 
-export interface ResNetConfig {
+export interface ResNetConfig extends Cardinality {
   readonly block: keyof typeof blocks;
   /** Blocks in each of the four stages. */
   readonly layers: readonly [number, number, number, number];
@@ -52,7 +54,7 @@ export interface ResNetConfig {
 }
 
 /** ResNet (He et al. 2015, arXiv 1512.03385, table 1). Endpoints: stem, maxpool, each block, layer1 to layer4, avgpool. */
-export function resnet({ block: kind, layers, width = 64 }: ResNetConfig): Architecture {
+export function resnet({ block: kind, layers, width = 64, ...cardinality }: ResNetConfig): Architecture {
   const block = blocks[kind];
   return {
     headPath: 'fc',
@@ -63,7 +65,7 @@ export function resnet({ block: kind, layers, width = 64 }: ResNetConfig): Archi
         const stage = s.at(`layer${i + 1}`);
         for (let k = 0; k < depth; k++) {
           const unit = stage.at(k);
-          x = s.endpoint(unit.path, block(unit, x, width * 2 ** i, i > 0 && k === 0 ? 2 : 1));
+          x = s.endpoint(unit.path, block(unit, x, width * 2 ** i, i > 0 && k === 0 ? 2 : 1, cardinality));
         }
         s.endpoint(stage.path, x);
       });
@@ -79,4 +81,12 @@ export const resnets = {
   resnet50: { block: 'bottleneck', layers: [3, 4, 6, 3] },
   resnet101: { block: 'bottleneck', layers: [3, 4, 23, 3] },
   resnet152: { block: 'bottleneck', layers: [3, 8, 36, 3] },
+} as const satisfies Record<string, ResNetConfig>;
+
+export const resnexts = {
+  resnext50_32x4d: { block: 'bottleneck', layers: [3, 4, 6, 3], groups: 32, widthPerGroup: 4 },
+} as const satisfies Record<string, ResNetConfig>;
+
+export const wideResnets = {
+  wide_resnet50_2: { block: 'bottleneck', layers: [3, 4, 6, 3], widthPerGroup: 128 },
 } as const satisfies Record<string, ResNetConfig>;

@@ -16,5 +16,6 @@ export {
   type TraceOptions,
   type Variable,
 } from './scope.ts';
+export { type Layer, sequential } from './sequential.ts';
 export { type SqueezeExcitationOptions, squeezeExcitation } from './squeeze-excitation.ts';
 export { type WindowAttentionOptions, windowAttention } from './window-attention.ts';

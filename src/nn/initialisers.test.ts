@@ -4,13 +4,25 @@ import { narrowModels } from '../../test/narrow-models.ts';
 import { randomStream } from '../base/random.ts';
 import type { Shape } from '../base/tensor.ts';
 import { input } from '../graph/index.ts';
-import { type Architecture, applyModel, conv4, convnext, getModel, swin, vit } from '../models/index.ts';
+import {
+  type Architecture,
+  applyModel,
+  conv4,
+  convnext,
+  densenet,
+  getModel,
+  inception,
+  swin,
+  vgg,
+  vit,
+} from '../models/index.ts';
 import { batchNorm } from './batch-norm.ts';
 import {
   fanIn,
   fanOut,
   filled,
   glorotUniform,
+  kaimingNormal,
   kaimingNormalFanOut,
   kaimingUniform,
   normal,
@@ -74,6 +86,10 @@ describe('the distributions are PyTorch’s', () => {
   );
   test.each([conv, dense])('SqueezeNet, kaiming_uniform(a=0): %j', (...shape) =>
     expectUniform(kaimingUniform(shape, stream()), Math.sqrt(6 / fanIn(shape))),
+  );
+  // torch.nn.init.kaiming_normal_(w): std = √2 / √fanIn.
+  test.each([conv, dense])('DenseNet, kaiming_normal(fan_in): %j', (...shape) =>
+    expectNormal(kaimingNormal(shape, stream()), Math.SQRT2 / Math.sqrt(fanIn(shape))),
   );
   // torch.nn.init.kaiming_normal_(w, mode='fan_out', nonlinearity='relu'): std = √2 / √fanOut.
   test.each([conv, dense])('ResNet, kaiming_normal(fan_out): %j', (...shape) =>
@@ -163,6 +179,37 @@ test.each([
   const random = (key: string) => name.startsWith('regnet') && key.includes('.se.');
   const biases = Object.keys(first).filter((key) => key.endsWith('.bias'));
   for (const key of biases) expect(momentsOf(numbersOf(first[key])).largest > 0, key).toBe(random(key));
+});
+
+test('vgg: convolutions by kaiming_normal(fan_out), linear layers normal(0.01), biases 0', () => {
+  const first = start(vgg({ depths: [1, 1, 1, 1, 1], width: 16, hidden: 64 }), { numClasses: 100 });
+  expectNormal(numbersOf(first['features.6.weight']), Math.sqrt(2 / (64 * 9)));
+  expectNormal(numbersOf(first['classifier.0.weight']), 0.01);
+  expectNormal(numbersOf(first['classifier.6.weight']), 0.01);
+  for (const name of Object.keys(first).filter((key) => key.endsWith('.bias'))) {
+    expect(momentsOf(numbersOf(first[name])).largest, name).toBe(0);
+  }
+});
+
+test('densenet: convolutions by kaiming_normal(fan_in), the head’s bias 0', () => {
+  const first = start(densenet({ layers: [1, 1, 1, 1], growth: 32, stem: 64 }), { numClasses: 100 });
+  expectNormal(numbersOf(first['features.conv0.weight']), Math.sqrt(2 / (3 * 49)));
+  expectNormal(numbersOf(first['features.denseblock1.denselayer1.conv2.weight']), Math.sqrt(2 / (128 * 9)));
+  expectUniform(numbersOf(first['classifier.weight']), 1 / Math.sqrt(68));
+  expect(momentsOf(numbersOf(first['classifier.bias'])).largest).toBe(0);
+});
+
+test('inception: convolutions and the head by trunc_normal(0.1), the auxiliary head by trunc_normal(0.001)', () => {
+  const only = /^Mixed_5b\.branch5x5_2|AuxLogits\.(conv1|fc)|^fc/;
+  const model = inception({ auxiliary: true, narrow: (channels) => channels / 4 });
+  const first = initialised((s) => applyModel(model, s, input('x', 'f32', [1, 3, 299, 299]), { numClasses: 100 }), {
+    only,
+  });
+  expectNormal(numbersOf(first['Mixed_5b.branch5x5_2.conv.weight']), 0.1);
+  expectNormal(numbersOf(first['AuxLogits.conv1.conv.weight']), 0.1);
+  expectNormal(numbersOf(first['AuxLogits.fc.weight']), 0.001);
+  expectNormal(numbersOf(first['fc.weight']), 0.1);
+  expectUniform(numbersOf(first['fc.bias']), 1 / Math.sqrt(512));
 });
 
 test('convnext: weights by trunc_normal(0.02), biases 0, layer scale 1e-6', () => {

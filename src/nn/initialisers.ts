@@ -55,6 +55,9 @@ export const pytorchDefault: Initialiser = (shape, stream) => uniform(1 / Math.s
 /** Uniform in ±√(6/fanIn), for layers before a ReLU (He et al. 2015). */
 export const kaimingUniform: Initialiser = (shape, stream) => uniform(Math.sqrt(6 / fanIn(shape)))(shape, stream);
 
+/** Normal with variance 2/fanIn, for layers before a ReLU (He et al. 2015, the forward form). */
+export const kaimingNormal: Initialiser = (shape, stream) => normal(Math.sqrt(2 / fanIn(shape)))(shape, stream);
+
 /** Normal with variance 2/fanOut, for layers before a ReLU (He et al. 2015, the backward form). */
 export const kaimingNormalFanOut: Initialiser = (shape, stream) => normal(Math.sqrt(2 / fanOut(shape)))(shape, stream);
 

@@ -16,13 +16,18 @@ import {
 import { fanIn, filled, type Initialiser, pytorchDefault, uniform } from './initialisers.ts';
 import type { Scope } from './scope.ts';
 
+/** Along height and width; one number for both. */
+export type Extent = number | readonly [height: number, width: number];
+
+const alongBoth = (extent: Extent) => (typeof extent === 'number' ? ([extent, extent] as const) : extent);
+
 export interface Conv2dOptions {
   /** Output channels. */
   readonly channels: number;
-  /** Side of the square kernel. */
-  readonly kernel: number;
+  readonly kernel: Extent;
   readonly stride?: number;
-  readonly padding?: number;
+  /** On each side of the picture. */
+  readonly padding?: Extent;
   readonly dilation?: number;
   readonly groups?: number;
   readonly bias?: boolean;
@@ -31,14 +36,14 @@ export interface Conv2dOptions {
   readonly biasInitialiser?: Initialiser;
 }
 
-/** A convolution with `weight` (channels, c/groups, k, k) and `bias`. (n, c, h, w) → (n, channels, oh, ow). */
+/** A convolution with `weight` (channels, c/groups, kh, kw) and `bias`. (n, c, h, w) → (n, channels, oh, ow). */
 export function conv2d(s: Scope, x: Value, options: Conv2dOptions): Value {
   const { channels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
   return s.locate(() => {
-    const shape = [channels, x.shape[1]! / groups, kernel, kernel];
+    const shape = [channels, x.shape[1]! / groups, ...alongBoth(kernel)];
     const y = convolve(x, s.param('weight', shape, options.initialiser ?? pytorchDefault), {
       strides: [stride, stride],
-      pads: [padding, padding, padding, padding],
+      pads: [...alongBoth(padding), ...alongBoth(padding)],
       dilations: [dilation, dilation],
       groups,
     });

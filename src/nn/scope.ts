@@ -124,11 +124,6 @@ export class Scope {
     return value;
   }
 
-  /** What was noted under that name. */
-  endpointOf(name: string): Value | undefined {
-    return this.#trace.endpoints.get(name);
-  }
-
   /** Runs a layer so that a shape error says where in the model it happened. */
   locate<T>(layer: () => T): T {
     try {
