@@ -203,6 +203,30 @@ test('what pictures are divided by before the first layer is not learned; a scal
   expect(Object.keys(tensors)).toEqual(['conv.weight', 'gain', 'fc.weight', 'fc.bias']);
 });
 
+test('a weight that is computed from others stays as it is, and a note says so', () => {
+  const nodes = [
+    node('Div', ['conv.weight', 'spread'], 'standardised'),
+    node('Conv', ['x', 'standardised'], 'conv'),
+    ...plain.nodes.slice(1),
+  ];
+  const { tensors, notes } = openOnnxModel(changed(nodes, { initializers: { spread: weight(4, 1, 1, 1) } }));
+  expect(Object.keys(tensors)).toEqual(['fc.weight', 'fc.bias']);
+  expect(notes.at(-1)).toBe('The file computes the weights of 1 layers from others; these are not trained.');
+});
+
+describe('a file that loses pictures in any batch but its own is refused', () => {
+  test('by places that are written into it', () => {
+    const nodes = [
+      ...plain.nodes.slice(0, 3),
+      node('Reshape', ['pool', 'row'], 'numbers'),
+      node('Gather', ['numbers', 'places'], 'flat', { name: 'strided' }),
+      plain.nodes[4]!,
+    ];
+    const bytes = changed(nodes, { initializers: { row: i64([1], [-1]), places: i64([1, 4], [0, 1, 2, 3]) } });
+    expect(() => openOnnxModel(bytes)).toThrow('the Gather node "strided" makes [1,4] of 1 and [1,4] of 2 pictures');
+  });
+});
+
 test('a weight that two layers use is one parameter; equal scales of two norms are two', () => {
   const norm = (x: string, y: string) =>
     node('BatchNormalization', [x, 'ones', 'zeros', 'zeros', 'ones'], y, { name: y });

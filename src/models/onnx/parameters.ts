@@ -20,6 +20,8 @@ export interface ParameterPlan {
   /** Where batch norms and dropouts stand: layers that keep more than the numbers of their inputs. */
   readonly layers: ReadonlyMap<DecodedNode, string>;
   readonly headPath: string;
+  /** How many layers have weights that the file computes from others (weight standardisation): they are not learned. */
+  readonly computedWeights: number;
   /** The file's numbers for all of them, batch norms' statistics and the head included. */
   readonly tensors: Tensors;
 }
@@ -38,7 +40,7 @@ const layerInputs: Readonly<Record<string, { readonly weights: readonly number[]
 const normalisations = /Normalization$/;
 /** What only moves numbers of its first input: a weight may come through it. */
 const moving =
-  /^(Identity|Cast|Transpose|Reshape|Flatten|Squeeze|Unsqueeze|Expand|Slice|Split|Gather|Resize|Upsample)$/;
+  /^(Identity|Cast|Transpose|Reshape|Flatten|Squeeze|Unsqueeze|Expand|Slice|Split|Gather|GatherND|Resize|Upsample)$/;
 
 type Role = 'weight' | 'bias';
 
@@ -60,6 +62,7 @@ class Planner {
   /** Values behind the first learned layer: what is added to pictures before that is their normalisation. */
   readonly #learned = new Set<string>();
   readonly #counts = new Map<string, number>();
+  #computedWeights = 0;
 
   constructor(graph: FileGraph) {
     this.#graph = graph;
@@ -88,7 +91,13 @@ class Planner {
     const headPath = found ?? this.#register.fresh('classifier_head');
     this.#tensors[`${headPath}.weight`] = head.weight;
     this.#tensors[`${headPath}.bias`] = head.bias;
-    return { parameters: this.#parameters, layers: this.#layers, headPath, tensors: this.#tensors };
+    return {
+      parameters: this.#parameters,
+      layers: this.#layers,
+      headPath,
+      computedWeights: this.#computedWeights,
+      tensors: this.#tensors,
+    };
   }
 
   /** A batch norm whose numbers are all in the file. */
@@ -107,7 +116,11 @@ class Planner {
   #layer(node: DecodedNode): void {
     const { weights, bias } = layerInputs[node.operator]!;
     const index = weights.find((i) => this.#source(node, i));
-    if (index === undefined) return;
+    if (index === undefined) {
+      const computed = /^(Conv|Gemm|MatMul)$/.test(node.operator) && !this.#graph.activations.has(node.inputs[1] ?? '');
+      if (computed) this.#computedWeights++;
+      return;
+    }
     const weightName = this.#source(node, index)!.name;
     const shiftAt = bias === undefined ? undefined : node.inputs[bias];
     const shared = normalisations.test(node.operator) ? undefined : this.#shared.get(weightName);

@@ -2,7 +2,9 @@ import type { Handlers } from '../node-call.ts';
 import { activation } from './activation.ts';
 import { arithmetic } from './arithmetic.ts';
 import { convolutions } from './convolution.ts';
+import { indexing } from './indexing.ts';
 import { normalisation } from './normalisation.ts';
+import { padding } from './padding.ts';
 import { reduction } from './reduction.ts';
 import { resizing } from './resize.ts';
 import { shapes } from './shape.ts';
@@ -16,4 +18,6 @@ export const operators: Handlers = {
   ...reduction,
   ...resizing,
   ...shapes,
+  ...indexing,
+  ...padding,
 };

@@ -168,6 +168,8 @@ const shapes: Case[] = [
   c('Gather', 7, photo, [ints(2, 0, 0)], { axis: 1 }),
   c('Gather', 13, photo, [i64([2, 2], [-1, 3, 4, -2])], { axis: 3 }),
   c('Gather', 13, photo, [i64([], [1])], { axis: 2 }),
+  c('GatherND', 12, photo, [i64([3, 2], [0, 2, 1, -1, 0, 0])]),
+  c('GatherND', 13, photo, [i64([2, 1, 1], [1, 0])]),
   c('Expand', 8, [3, 1], [ints(2, 1, 4)]),
   c('Expand', 13, [3, 4], [ints(1)]),
   c('Tile', 7, [2, 3], [ints(2, 3)]),
@@ -231,7 +233,7 @@ function fileOf({ operator, opset, others = [], attributes, outputs = 1 }: Case)
 async function imported(file: OnnxFile, feeds: Tensors): Promise<Record<string, Tensor>> {
   const decoded = decode(onnxFile(file));
   const [name, x] = Object.entries(feeds)[0]!;
-  const plan = { parameters: new Map(), layers: new Map(), headPath: 'fc', tensors: {} };
+  const plan = { parameters: new Map(), layers: new Map(), headPath: 'fc', computedWeights: 0, tensors: {} };
   const given = new Map([[name, input(name, x.dtype, x.shape)]]);
   const graph = { ...fileGraph(decoded), nodes: decoded.nodes };
   const values = interpret({ graph, plan }, graph.nodes, given, Scope.root({ training: false }).scope);

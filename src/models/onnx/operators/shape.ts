@@ -1,19 +1,8 @@
 import { type DType, i64, type Shape, sizeOf, tensor } from '../../../base/tensor.ts';
-import { constant, constantTensor, type DecodedAttribute, elementType, type Value } from '../../../graph/index.ts';
-import {
-  broadcastTo,
-  cast,
-  concat,
-  flip,
-  gather,
-  pad,
-  reshape,
-  slice,
-  sliceAxis,
-  transpose,
-} from '../../../ops/index.ts';
+import { constant, type DecodedAttribute, elementType, type Value } from '../../../graph/index.ts';
+import { broadcastTo, cast, reshape, transpose } from '../../../ops/index.ts';
 import { asOwn } from '../constants.ts';
-import { numbersOf, tensorOf } from '../fold.ts';
+import { tensorOf } from '../fold.ts';
 import type { Handlers, NodeCall } from '../node-call.ts';
 import { reshapeFrom } from './reshape.ts';
 
@@ -97,140 +86,6 @@ function permute(call: NodeCall): Value {
     : transpose(x, axes);
 }
 
-/** Where a file was exported with a batch of one, what is the same for all pictures lacks the others' batch: it is repeated. */
-function joined(call: NodeCall): Value {
-  const values = call.inputs
-    .map((_, i) => call.value(i))
-    .filter(({ shape }) => !(shape.length === 1 && shape[0] === 0));
-  const [first] = values;
-  if (!first) return call.value(0);
-  const axis = call.axis(call.int('axis', 1), first.shape.length);
-  const batch = Math.max(...values.map(({ shape }) => shape[0] ?? 1));
-  const stretch = (x: Value) =>
-    axis !== 0 && x.shape[0] === 1 && batch > 1 ? broadcastTo(x, x.shape.with(0, batch)) : x;
-  return concat(values.map(stretch), axis);
-}
-
-function split(call: NodeCall): Value[] {
-  const x = call.value(0);
-  const axis = call.axis(call.int('axis', 0), x.shape.length);
-  const length = x.shape[axis]!;
-  const count = call.int('num_outputs', call.node.outputs.length);
-  const part = Math.ceil(length / count);
-  const even = Array.from({ length: count }, (_, i) => Math.max(0, Math.min(part, length - i * part)));
-  const lengths = call.list('split', 1) ?? even;
-  if (lengths.some((n) => n < 0) || lengths.reduce((a, b) => a + b, 0) !== length) {
-    call.fail(`splits ${length} into [${lengths}]`);
-  }
-  let start = 0;
-  return lengths.map((n) => {
-    start += n;
-    return sliceAxis(x, axis, start - n, start);
-  });
-}
-
-/** Starts and ends count from the back where negative, and are cut to what there is. */
-function sliced(call: NodeCall): Value {
-  const x = call.value(0);
-  const rank = x.shape.length;
-  const starts = call.list('starts', 1) ?? call.fail('has no starts');
-  const ends = call.list('ends', 2) ?? call.fail('has no ends');
-  const axes = call.axes(3, rank) ?? starts.map((_, i) => call.axis(i, rank));
-  const steps = call.has(4) ? call.integers(4) : starts.map(() => 1);
-  const counts = [starts, ends, axes, steps].map((list) => list.length);
-  if (counts.some((count) => count !== starts.length)) call.fail(`has lists of ${counts.join(', ')} numbers`);
-  const whole = { starts: x.shape.map(() => 0), ends: [...x.shape], steps: x.shape.map(() => 1) };
-  axes.forEach((axis, i) => {
-    const [d, start, end, step] = [x.shape[axis]!, starts[i]!, ends[i]!, steps[i]!];
-    if (step === 0) call.fail('has a step of 0');
-    const [low, high] = step > 0 ? [0, d] : [-1, d - 1];
-    const place = (at: number) => Math.max(low, Math.min(high, at < 0 ? at + d : at));
-    whole.starts[axis] = step > 0 ? place(start) : Math.max(0, place(start));
-    whole.ends[axis] = place(end);
-    whole.steps[axis] = step;
-  });
-  return slice(x, whole.starts, whole.ends, whole.steps);
-}
-
-/** Zeros, another number, the reflection or the edge around x; negative widths cut off. */
-function padded(call: NodeCall): Value {
-  const x = call.value(0);
-  const rank = x.shape.length;
-  const widths = call.list('pads', 1) ?? call.fail('has no pads');
-  const axes = call.has(3) ? call.integers(3).map((axis) => call.axis(axis, rank)) : x.shape.map((_, i) => i);
-  if (widths.length !== 2 * axes.length) call.fail(`has ${widths.length} widths for ${axes.length} axes`);
-  const before = x.shape.map((_, axis) => (axes.includes(axis) ? widths[axes.indexOf(axis)]! : 0));
-  const after = x.shape.map((_, axis) => (axes.includes(axis) ? widths[axes.indexOf(axis) + axes.length]! : 0));
-  if ([...before, ...after].some((n) => Math.abs(n) > 4096)) call.fail(`has pads [${widths}]`);
-  const cut = slice(
-    x,
-    before.map((n) => Math.max(0, -n)),
-    x.shape.map((d, i) => Math.max(0, d - Math.max(0, -after[i]!))),
-  );
-  const [front, back] = [before, after].map((list) => list.map((n) => Math.max(0, n))) as [number[], number[]];
-  const mode = call.text('mode', 'constant');
-  if (mode === 'reflect') return mirrored(cut, front, back, 1);
-  if (mode === 'edge') return mirrored(cut, front, back, 0);
-  if (mode !== 'constant') call.fail(`has mode ${mode}`);
-  const fill = call.has(2) ? call.number(2) : call.float('value', 0);
-  return padWith(cut, front, back, fill);
-}
-
-/** x between numbers of one value. */
-function padWith(x: Value, before: readonly number[], after: readonly number[], fill: number): Value {
-  if (fill === 0) return pad(x, before, after);
-  return x.shape.reduce((value, _, axis) => {
-    const side = (width: number) =>
-      width > 0 ? [broadcastTo(scalarOf(x.dtype, fill), value.shape.with(axis, width))] : [];
-    return concat([...side(before[axis]!), value, ...side(after[axis]!)], axis);
-  }, x);
-}
-
-/** The nearest rows, turned round and without the edge itself (from 1), or the edge over and over (from 0). */
-function mirrored(x: Value, before: readonly number[], after: readonly number[], from: 0 | 1): Value {
-  return x.shape.reduce((value, d, axis) => {
-    const rows = (start: number, end: number) => flip(sliceAxis(value, axis, start, end), [axis]);
-    const edge = (at: number, width: number) =>
-      broadcastTo(sliceAxis(value, axis, at, at + 1), value.shape.with(axis, width));
-    const [head, tail] = [before[axis]!, after[axis]!];
-    const front = from === 1 ? () => rows(1, 1 + head) : () => edge(0, head);
-    const back = from === 1 ? () => rows(d - 1 - tail, d - 1) : () => edge(d - 1, tail);
-    return concat([...(head > 0 ? [front()] : []), value, ...(tail > 0 ? [back()] : [])], axis);
-  }, x);
-}
-
-function picked(call: NodeCall): Value {
-  const [x, indices] = [call.value(0), call.value(1)];
-  const axis = call.axis(call.int('axis', 0), x.shape.length);
-  const d = x.shape[axis]!;
-  const known = constantTensor(indices);
-  if (!known) return gather(x, cast(indices, 'i64'), axis);
-  const places = numbersOf(known).map((i) => (i < 0 ? i + d : i));
-  if (places.some((i) => !(i >= 0 && i < d))) call.fail(`takes places outside of ${d}`);
-  if (places.length > 1) return gather(x, constant(i64(indices.shape, places)), axis);
-  // One place is a slice, whose derivative is cheaper.
-  const [place = 0] = places;
-  const part = sliceAxis(x, axis, place, place + places.length);
-  return reshape(part, [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]);
-}
-
-/** Numbers put into a constant at places; it is how masks of attention are written that are the same for all pictures. */
-function scattered(call: NodeCall): Value {
-  const [data, indices, updates] = [call.tensor(0), call.tensor(1), call.tensor(2)];
-  if (call.text('reduction', 'none') !== 'none') call.fail('adds up, which is not supported');
-  const depth = indices.shape.at(-1) ?? 0;
-  const size = sizeOf(data.shape.slice(depth));
-  const [numbers, places, values] = [numbersOf(data), numbersOf(indices), numbersOf(updates)];
-  for (let i = 0; i * depth < places.length; i++) {
-    const place = places.slice(i * depth, (i + 1) * depth);
-    const offset = place.reduce((sum, at, axis) => sum * data.shape[axis]! + (at < 0 ? at + data.shape[axis]! : at), 0);
-    if (!(offset >= 0 && (offset + 1) * size <= numbers.length))
-      call.fail(`has the place [${place}] in [${data.shape}]`);
-    for (let k = 0; k < size; k++) numbers[offset * size + k] = values[i * size + k]!;
-  }
-  return constant(tensorOf(data.dtype, data.shape, numbers));
-}
-
 function squeeze(call: NodeCall): Value {
   const x = call.value(0);
   const axes = call.axes(1, x.shape.length) ?? x.shape.flatMap((d, axis) => (d === 1 ? [axis] : []));
@@ -304,12 +159,6 @@ export const shapes: Handlers = {
   Transpose: permute,
   Expand: expand,
   Tile: tile,
-  Concat: joined,
-  Split: split,
-  Slice: sliced,
-  Pad: padded,
-  Gather: picked,
-  ScatterND: scattered,
   SpaceToDepth: spaceToDepth,
   DepthToSpace: depthToSpace,
 };
