@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type { ZooResult } from '../bench/zoo.ts';
 import { sizeOf } from '../src/base/tensor.ts';
-import { getModel, listModels, type Model } from '../src/models/index.ts';
+import { getModel, listArchitectures, type Model } from '../src/models/index.ts';
 import { pictureNetwork, variablesOf } from '../src/train/index.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url));
@@ -29,7 +29,7 @@ const milliseconds = (value: number | undefined) => (value === undefined ? '' : 
 function row(name: string): string {
   const parameters = parametersOf(getModel(name));
   const reference = torchvision[name]?.parameters;
-  const equal = reference === undefined ? 'not in torchvision' : reference === parameters ? 'equal' : `${reference}!`;
+  const equal = reference === undefined ? '–' : reference === parameters ? 'equal' : `${reference}!`;
   const result = results[name];
   const measured = result
     ? [
@@ -51,6 +51,8 @@ const text = `# The zoo
 Made by \`node dist/scripts/zoo-table.js\` from the models themselves, torchvision's parameter counts
 (\`golden/model-names.json.gz\`) and \`bench/results/zoo.json\`, which \`node dist/bench/zoo.js --python PATH\` writes.
 
+- **torchvision's**: whether its parameter count is the same (–: conv-4, variants for other publishers' weights, and ViTs for larger
+  pictures, which torchvision has as arguments).
 - **error**: the full-size model with random weights that torchvision drew, on random pictures in evaluation mode: the largest
   difference of a logit over the largest logit. (Gradients, statistics and optimizer steps of narrow variants are compared in
   the tests.)
@@ -61,7 +63,7 @@ Made by \`node dist/scripts/zoo-table.js\` from the models themselves, torchvisi
 
 | model | parameters | torchvision's | work | error | forward, ms | ratio | step, ms | ratio | loss |
 |---|---|---|---|---|---|---|---|---|---|
-${listModels().map(row).join('\n')}
+${listArchitectures().map(row).join('\n')}
 `;
 writeFileSync(new URL('../../docs/zoo.md', import.meta.url), text);
-console.log(`docs/zoo.md: ${listModels().length} models, ${Object.keys(results).length} measured`);
+console.log(`docs/zoo.md: ${listArchitectures().length} models, ${Object.keys(results).length} measured`);

@@ -19,7 +19,7 @@ export {
 } from './model.ts';
 export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './onnx/index.ts';
 export { preprocessingSchema } from './preprocessing.ts';
-export { getModel, listModels } from './registry.ts';
+export { getModel, listArchitectures } from './registry.ts';
 export { regnet } from './regnet.ts';
 export { resnet } from './resnet.ts';
 export { squeezenet } from './squeezenet.ts';

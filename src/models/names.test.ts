@@ -22,7 +22,7 @@ import { convnext } from './convnext.ts';
 import { densenet } from './densenet.ts';
 import { efficientnet, efficientnetV2s } from './efficientnet.ts';
 import { inception } from './inception.ts';
-import { type Architecture, applyModel, getModel, headPattern, listModels, type Model } from './index.ts';
+import { type Architecture, applyModel, getModel, headPattern, listArchitectures, type Model } from './index.ts';
 import { resnet } from './resnet.ts';
 import { swin, swins } from './swin.ts';
 import { vgg, vggs } from './vgg.ts';
@@ -71,14 +71,14 @@ const variants = [
 ];
 
 test('the zoo has every one of torchvision’s models that are listed, conv4, and variants of them', () => {
-  expect(listModels().sort()).toEqual([...Object.keys(torchvision), ...variants, 'conv4'].sort());
+  expect(listArchitectures().sort()).toEqual([...Object.keys(torchvision), ...variants, 'conv4'].sort());
 });
 
 /** Small pictures, but none smaller than the model's published size allows. */
 const smallSize = ({ preprocessing, sides = {} }: Model) =>
   Math.max(Math.min(64, preprocessing.crop), sides.minimum ?? 0);
 
-describe.each(listModels())('%s', (name) => {
+describe.each(listArchitectures())('%s', (name) => {
   const side = smallSize(getModel(name));
   const heads = getModel(name).auxiliary ? 2 : 1;
 
@@ -130,7 +130,7 @@ describe.each(listModels())('%s', (name) => {
 });
 
 test.each(
-  listModels()
+  listArchitectures()
     .map(getModel)
     .flatMap(({ name, sides }) => (sides?.minimum && !sides.multipleOf ? [[name, sides.minimum] as const] : [])),
 )('%s takes pictures of %i pixels, and none smaller', (name, minimum) => {
@@ -183,7 +183,7 @@ const learningRates: Readonly<Record<string, number>> = { alexnet: 0.1, vgg11: 0
 function smallestOfEachFamily(): Model[] {
   const weights = (model: Model) => trace(model.name).shapes.reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
   const smallest = new Map<string, Model>();
-  for (const model of listModels().map(getModel)) {
+  for (const model of listArchitectures().map(getModel)) {
     const known = smallest.get(model.source);
     if (!known || weights(model) < weights(known)) smallest.set(model.source, model);
   }

@@ -102,11 +102,11 @@ const zoo: ReadonlyMap<string, Model> = new Map(
 );
 
 /** The names of all architectures, in the order of the zoo. */
-export function listModels(): string[] {
+export function listArchitectures(): string[] {
   return [...zoo.keys()];
 }
 
 /** The architecture of that name. @throws UserError with the nearest name where there is none. */
 export function getModel(name: string): Model {
-  return zoo.get(expectChoice('--model', name, listModels()))!;
+  return zoo.get(expectChoice('--model', name, listArchitectures()))!;
 }

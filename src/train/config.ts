@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { didYouMean, unknownChoice } from '../base/choice.ts';
 import { UserError } from '../base/errors.ts';
-import { listModels, parseHead } from '../models/index.ts';
+import { listArchitectures, parseHead } from '../models/index.ts';
 import {
   constant,
   type Optimizer,
@@ -33,8 +33,8 @@ export function isOnnx(model: string): boolean {
 
 /** An architecture, published weights of one, or an ONNX file. */
 const modelName = z.string().superRefine((name, context) => {
-  if (isOnnx(name) || listModels().includes(name) || entryNamed(name)) return;
-  const known = [...listModels(), ...weightsEntries.map((entry) => entry.name)];
+  if (isOnnx(name) || listArchitectures().includes(name) || entryNamed(name)) return;
+  const known = [...listArchitectures(), ...weightsEntries.map((entry) => entry.name)];
   context.addIssue({
     code: 'custom',
     message:

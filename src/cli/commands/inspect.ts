@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { unknownChoice } from '../../base/choice.ts';
 import { UserError } from '../../base/errors.ts';
 import { type Shape, sizeOf } from '../../base/tensor.ts';
-import { listModels } from '../../models/index.ts';
+import { listArchitectures } from '../../models/index.ts';
 import type { Trace } from '../../nn/index.ts';
 import { applyRules } from '../../optim/index.ts';
 import { choice, isOnnx, pictureNetwork, strategies, strategyNames, traceOf } from '../../train/index.ts';
@@ -33,9 +33,9 @@ async function subject(name: string, { numClasses, strategy, head }: z.output<ty
     const { model } = await openBackbone({ ...config, weights: null }, { onnxFile: join(name, onnxFile) });
     return { model, preprocessing, numClasses: classes.length, strategy: config.strategy };
   }
-  if (!isOnnx(name) && !listModels().includes(name)) {
+  if (!isOnnx(name) && !listArchitectures().includes(name)) {
     const what = `${name} is no run (it has no run.json), no .onnx file, and`;
-    throw new UserError(`${what} ${unknownChoice('the model', name, listModels())}`);
+    throw new UserError(`${what} ${unknownChoice('the model', name, listArchitectures())}`);
   }
   const { model } = await openBackbone({ model: name, weights: null, head });
   return { model, preprocessing: model.preprocessing, numClasses, strategy };

@@ -3,7 +3,7 @@ import picomatch from 'picomatch';
 import { z } from 'zod';
 import { UsageError, UserError } from '../../base/errors.ts';
 import { sizeOf } from '../../base/tensor.ts';
-import { getModel, listModels as listArchitectures } from '../../models/index.ts';
+import { getModel, listArchitectures } from '../../models/index.ts';
 import { cacheFolder } from '../../runtime/node/index.ts';
 import { pictureNetwork, variablesOf } from '../../train/index.ts';
 import {

@@ -1,6 +1,6 @@
 import { UserError } from '../../base/errors.ts';
 import type { Tensors } from '../../base/tensor.ts';
-import { listModels, type Model, type Preprocessing } from '../../models/index.ts';
+import { listArchitectures, type Model, type Preprocessing } from '../../models/index.ts';
 import {
   classNames,
   type FetchOptions,
@@ -87,7 +87,7 @@ function meaning(
   pretrained: boolean | string | undefined,
 ): { architecture: string; weights: string | null } {
   if (isOnnx(name)) return { architecture: name, weights: null };
-  if (listModels().includes(name) || !name.includes('.')) {
+  if (listArchitectures().includes(name) || !name.includes('.')) {
     const weights = pretrained === true ? 'default' : pretrained || null;
     return { architecture: name, weights };
   }

@@ -1,5 +1,5 @@
 import picomatch from 'picomatch';
-import { listModels as listArchitectures } from '../../models/index.ts';
+import { listArchitectures } from '../../models/index.ts';
 import { entriesOf, withoutOrigin } from './lookup.ts';
 
 /**
