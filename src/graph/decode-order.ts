@@ -1,5 +1,6 @@
 import { UserError } from '../base/errors.ts';
-import { type DecodedNode, type DecodedSlot, describeNode, quote } from './decoded.ts';
+import { quote } from '../base/quote.ts';
+import { type DecodedNode, type DecodedSlot, describeNode } from './decoded.ts';
 
 /**
  * The nodes, each after those it depends on, else in the file's order (ONNX demands that; not every writer keeps it).

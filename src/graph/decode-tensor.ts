@@ -1,7 +1,7 @@
 import { UserError } from '../base/errors.ts';
 import { fromBrainFloat, fromHalf } from '../base/half.ts';
+import { quote } from '../base/quote.ts';
 import { type DType, type DTypeArrays, formatType, type Shape, type Tensor, tensor } from '../base/tensor.ts';
-import { quote } from './decoded.ts';
 import { type Field, type PartBudget, readMessage } from './protobuf.ts';
 
 /** The typed fields of a TensorProto, which stand in for raw bytes; each element type has one of them. */

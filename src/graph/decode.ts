@@ -1,8 +1,9 @@
 import { UserError } from '../base/errors.ts';
+import { quote } from '../base/quote.ts';
 import type { Tensor } from '../base/tensor.ts';
 import { inOrder } from './decode-order.ts';
 import { decodeTensor, elementType } from './decode-tensor.ts';
-import { type DecodedAttribute, type DecodedModel, type DecodedNode, type DecodedSlot, quote } from './decoded.ts';
+import type { DecodedAttribute, DecodedModel, DecodedNode, DecodedSlot } from './decoded.ts';
 import { type Field, PartBudget, readMessage } from './protobuf.ts';
 
 /**

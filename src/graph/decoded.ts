@@ -1,3 +1,4 @@
+import { quote } from '../base/quote.ts';
 import type { DType, Tensor } from '../base/tensor.ts';
 
 /** A node's attribute. What holds graphs, or lists of tensors, is noted but not read. */
@@ -50,9 +51,4 @@ export function describeNode({ operator, domain, name, outputs }: DecodedNode): 
   const operation = domain === '' ? operator : `${domain}.${operator}`;
   const label = name === '' ? `that makes ${quote(outputs[0] ?? '')}` : quote(name);
   return `${operation.slice(0, 100)} node ${label}`;
-}
-
-/** A name out of a file, safe and short enough to print. */
-export function quote(name: string): string {
-  return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name);
 }

@@ -1,6 +1,6 @@
 import { UserError } from '../base/errors.ts';
+import { quote } from '../base/quote.ts';
 import { legacyMagic } from './pytorch/legacy-format.ts';
-import { quote } from './quote.ts';
 
 export type FileKind = 'safetensors' | 'index' | 'pytorch-zip' | 'pytorch-legacy';
 

@@ -1,6 +1,6 @@
 import { UserError } from '../base/errors.ts';
+import { quote } from '../base/quote.ts';
 import type { Tensor } from '../base/tensor.ts';
-import { quote } from './quote.ts';
 
 /** Put before names by DataParallel, DistributedDataParallel and torch.compile; no network's own. */
 const wrapper = /^(module|_orig_mod)\./;

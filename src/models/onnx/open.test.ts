@@ -211,7 +211,7 @@ test('a weight that is computed from others stays as it is, and a note says so',
   ];
   const { tensors, notes } = openOnnxModel(changed(nodes, { initializers: { spread: weight(4, 1, 1, 1) } }));
   expect(Object.keys(tensors)).toEqual(['fc.weight', 'fc.bias']);
-  expect(notes.at(-1)).toBe('The file computes the weights of 1 layers from others; these are not trained.');
+  expect(notes.at(-1)).toBe('The file computes the weights of one layer from others; these are not trained.');
 });
 
 describe('a file that loses pictures in any batch but its own is refused', () => {

@@ -71,7 +71,8 @@ function describeSource({ producer }: DecodedModel, opset: number): string {
 }
 
 function noteOnWeights(count: number): string[] {
-  return count === 0 ? [] : [`The file computes the weights of ${count} layers from others; these are not trained.`];
+  const layers = count === 1 ? 'one layer' : `${count} layers`;
+  return count === 0 ? [] : [`The file computes the weights of ${layers} from others; these are not trained.`];
 }
 
 function notesOn({ opset }: FileGraph, { dropped }: FileHead, { channels }: PictureFormat): string[] {

@@ -1,5 +1,5 @@
 import { UserError } from '../../base/errors.ts';
-import { quote } from '../quote.ts';
+import { quote } from '../../base/quote.ts';
 import type { RandomAccessFile } from '../random-access.ts';
 import { unpickle } from './pickle.ts';
 import type { TorchArchive } from './read-tensors.ts';

@@ -1,7 +1,7 @@
 import { UserError } from '../../base/errors.ts';
+import { quote } from '../../base/quote.ts';
 import { type Shape, sizeOf, type Tensor } from '../../base/tensor.ts';
 import { byteLength } from '../codecs.ts';
-import { quote } from '../quote.ts';
 import type { PickleValue, StorageRef, TensorRef } from './values.ts';
 
 /** A checkpoint whose pickle is read and whose storages are not yet. */

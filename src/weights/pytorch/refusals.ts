@@ -1,5 +1,5 @@
 import { UserError } from '../../base/errors.ts';
-import { quote } from '../quote.ts';
+import { quote } from '../../base/quote.ts';
 
 const saveWeights = "In Python, save the weights alone: torch.save(model.state_dict(), 'weights.pth').";
 

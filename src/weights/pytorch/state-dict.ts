@@ -1,5 +1,5 @@
 import { UserError } from '../../base/errors.ts';
-import { quote } from '../quote.ts';
+import { quote } from '../../base/quote.ts';
 import { type Dict, isDict, isKind, kindOf, type PickleValue, type TensorRef } from './values.ts';
 
 /** Where training scripts keep the state dict in what they save; of several, the first. */

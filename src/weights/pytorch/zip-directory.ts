@@ -1,6 +1,6 @@
 import { type Entry, fromRandomAccessReader, RandomAccessReader, type ZipFile } from 'yauzl';
 import { UserError } from '../../base/errors.ts';
-import { quote } from '../quote.ts';
+import { quote } from '../../base/quote.ts';
 import type { RandomAccessFile } from '../random-access.ts';
 
 /** An entry of a ZIP archive. */

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { UserError } from '../../base/errors.ts';
-import { quote } from '../quote.ts';
+import { quote } from '../../base/quote.ts';
 import type { RandomAccessFile } from '../random-access.ts';
 import { LONGEST_PICKLE } from './legacy-format.ts';
 import { unpickle } from './pickle.ts';
