@@ -112,6 +112,7 @@ def elementwise():
         case("", op, function, [uniform(0.3, 3, 3, 4)])
     for op, function in {"abs": torch.abs, "sign": torch.sign, "relu": torch.relu}.items():
         case("", op, function, [spread(3, 4)])
+    case("", "hardSigmoid", lambda x: (x + 3).clamp(0, 6) / 6, [3 * spread(4, 5)])
     case("", "clip", lambda x: x.clamp(-0.625, 0.75), [spread(4, 5)], {"min": -0.625, "max": 0.75})
 
     case("same", "where", torch.where, [torch.rand(3, 4) > 0.5, normal(3, 4), normal(3, 4)])

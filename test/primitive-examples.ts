@@ -102,6 +102,8 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   Gelu: one('normal'),
   Tanh: one('normal'),
   Sigmoid: one('normal'),
+  Clip: [example([[3, 5]], 'separated', { low: -0.75, high: 0.75 })],
+  HardSigmoid: one('separated'),
   Abs: one('separated'),
   Sign: one('separated'),
   Relu: one('separated'),

@@ -5,14 +5,13 @@ import {
   dropout,
   filled,
   globalAveragePool,
-  hardSigmoid,
   hardSwish,
   linear,
   normal,
   type Scope,
   squeezeExcitation,
 } from '../nn/index.ts';
-import { add, relu } from '../ops/index.ts';
+import { add, hardSigmoid, relu } from '../ops/index.ts';
 import { roundChannels } from './channels.ts';
 import type { Architecture } from './model.ts';
 import { type Layer, sequence } from './sequence.ts';
