@@ -12,6 +12,7 @@ export {
   type AuxiliaryHead,
   applyModel,
   auxiliaryLogits,
+  fittedTo,
   headPattern,
   imageNetPreprocessing,
   type Model,

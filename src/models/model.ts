@@ -1,3 +1,4 @@
+import type { Tensors } from '../base/tensor.ts';
 import type { Value } from '../graph/index.ts';
 import { globalAveragePool, type Scope, under } from '../nn/index.ts';
 
@@ -31,6 +32,8 @@ export interface Architecture {
    * tells `onAuxiliary` what that head takes, at the point where its parameters stand among the others.
    */
   trunk(s: Scope, x: Value, onAuxiliary?: (features: Value) => void): Value;
+  /** The trunk in the form that weights were made for, where one name stands for several: position embeddings have sizes. */
+  trunkFor?(weights: Tensors): Architecture['trunk'];
   /** The trunk's output to logits (n, numClasses). */
   head(s: Scope, features: Value, numClasses: number): Value;
   /** The path under which all of the head's parameters, and no others, stand. */
@@ -60,6 +63,11 @@ export interface Model extends Architecture {
   readonly preprocessing: Preprocessing;
   /** The paper. */
   readonly source: string;
+}
+
+/** The model in the form that these weights were made for. */
+export function fittedTo<M extends Architecture>(model: M, weights: Tensors): M {
+  return model.trunkFor ? { ...model, trunk: model.trunkFor(weights) } : model;
 }
 
 /**

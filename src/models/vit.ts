@@ -1,3 +1,4 @@
+import type { Tensors } from '../base/tensor.ts';
 import type { Value } from '../graph/index.ts';
 import {
   conv2d,
@@ -69,6 +70,13 @@ function encoderLayer(s: Scope, x: Value, { heads, hidden }: ViTConfig): Value {
   return add(attended, feedForward(s.at('mlp'), layerNorm(s.at('ln_2'), attended, norm), options));
 }
 
+/** The side of the pictures that a file's position embedding is made for, in pixels; undefined where it has none. */
+function nativeSize(weights: Tensors, patch: number): number | undefined {
+  const tokens = weights['encoder.pos_embedding']?.shape[1] ?? 0;
+  const side = Math.sqrt(tokens - 1);
+  return Number.isInteger(side) && side > 0 ? side * patch : undefined;
+}
+
 /** Vision Transformer (Dosovitskiy et al. 2020, arXiv 2010.11929). Endpoints: embedding, each encoder layer, encoder.ln. */
 export function vit(config: ViTConfig): Architecture {
   const { patch, layers, width } = config;
@@ -83,6 +91,10 @@ export function vit(config: ViTConfig): Architecture {
       }
       x = s.endpoint('encoder.ln', layerNorm(s.at('encoder').at('ln'), x, norm));
       return reshape(sliceAxis(x, 1, 0, 1), [-1, width]);
+    },
+    trunkFor(weights) {
+      const size = nativeSize(weights, patch);
+      return vit(size === undefined ? config : { ...config, size }).trunk;
     },
     head: (s, features, numClasses) =>
       linear(s.at('heads').at('head'), features, {

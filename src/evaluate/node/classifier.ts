@@ -4,7 +4,7 @@ import { UsageError, UserError } from '../../base/errors.ts';
 import { type Tensors, tensor } from '../../base/tensor.ts';
 import { createPicturePool, PictureError, type PicturePool, type PictureProblem } from '../../data/index.ts';
 import { constant, input, type Value } from '../../graph/index.ts';
-import type { Model, Preprocessing } from '../../models/index.ts';
+import { fittedTo, type Model, type Preprocessing } from '../../models/index.ts';
 import { Scope, type Variable } from '../../nn/index.ts';
 import { softmax } from '../../ops/index.ts';
 import type { Program, Runtime } from '../../runtime/index.ts';
@@ -156,10 +156,11 @@ export class Classifier {
 /** The best checkpoint of a run. @throws UserError where the folder is no run, or has no checkpoint yet. */
 export async function openRun(path: string, options: ClassifierOptions = {}): Promise<Classifier> {
   const run = await readRun(path);
-  const { model } = await openBackbone({ ...run.config, weights: null }, { onnxFile: join(path, onnxFile) });
+  const { model: named } = await openBackbone({ ...run.config, weights: null }, { onnxFile: join(path, onnxFile) });
   const file = join(path, 'best.safetensors');
   if (!existsSync(file)) throw new UserError(`${path} has no best.safetensors: no epoch of it is complete yet.`);
-  const checkpoint = await readCheckpoint(file, model);
+  const checkpoint = await readCheckpoint(file, named);
+  const model = fittedTo(named, checkpoint.tensors);
   const { classes, preprocessing } = run;
   return new Classifier(
     { model, weights: weightsOf(checkpoint, model, classes.length, preprocessing), classes, preprocessing },

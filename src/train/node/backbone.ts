@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { getModel, type Model, openOnnxModel, withHead } from '../../models/index.ts';
+import { fittedTo, getModel, type Model, openOnnxModel, withHead } from '../../models/index.ts';
 import { type FetchOptions, resolveWeights } from '../../weights/index.ts';
 import { isOnnx, type ResolvedConfig } from '../config.ts';
 import { type PreprocessingChanges, perChannelOf } from '../preprocessing.ts';
@@ -37,7 +37,7 @@ export async function openBackbone(config: BackboneConfig, options: BackboneOpti
   if (config.weights === null) return { model: withLayers(model, config.head), checkpoint: null, onnx: null };
   const resolved = await resolveWeights(config.weights, { ...options.download, model: config.model });
   const checkpoint = await readCheckpoint(resolved.path, model, resolved.entry);
-  return { model: withLayers(model, config.head), checkpoint, onnx: null };
+  return { model: withLayers(fittedTo(model, checkpoint.tensors), config.head), checkpoint, onnx: null };
 }
 
 async function openOnnxBackbone(

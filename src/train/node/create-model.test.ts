@@ -4,10 +4,12 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
 import { differing } from '../../../test/training.ts';
 import { UserError } from '../../base/errors.ts';
+import { zeros } from '../../base/tensor.ts';
 import { Classifier } from '../../evaluate/node/index.ts';
 import { cacheFolder } from '../../runtime/node/index.ts';
 import { cachePath, pretrainedConfig, writeSafetensorsFile } from '../../weights/index.ts';
-import { createModel, describeCheckpoint, type ReadyModel } from './index.ts';
+import { pictureNetwork, variablesOf } from '../index.ts';
+import { createModel, describeCheckpoint, openBackbone, type ReadyModel } from './index.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -32,6 +34,17 @@ describe('createModel', () => {
     const model = await createModel('squeezenet1_1', { pretrained: file });
     expect(differing(published.weights, model.weights)).toEqual([]);
     expect([model.classes.length, model.classes[0], model.entry]).toEqual([1000, 'tench', null]);
+  });
+
+  test('a vision transformer gets the position embedding that its weights have', async () => {
+    const larger = join(root, 'vit_b_32_384.safetensors');
+    await writeSafetensorsFile(larger, {
+      class_token: zeros('f32', [1, 1, 768]),
+      'encoder.pos_embedding': zeros('f32', [1, 1 + 12 * 12, 768]),
+    });
+    const { model } = await openBackbone({ model: 'vit_b_32', weights: larger, head: null });
+    const variables = variablesOf(pictureNetwork(model, model.preprocessing, 3));
+    expect(variables.get('encoder.pos_embedding')!.shape).toEqual([1, 145, 768]);
   });
 
   test('for other classes: the trunk stays, the head is new', async () => {
