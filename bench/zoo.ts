@@ -27,8 +27,10 @@ export interface ZooResult {
   readonly parameters: number;
   readonly batchSize: number;
   readonly size: number;
-  /** The largest difference of a logit from PyTorch's, over the largest logit. */
+  /** The largest difference of a logit from PyTorch's in double precision, over the largest logit. */
   readonly error: number;
+  /** The same of PyTorch's in single precision. */
+  readonly peerError: number;
   /** Of the batch, before the first step and before the last. */
   readonly losses: readonly [first: number, last: number];
   readonly forward: Summary;
@@ -68,7 +70,7 @@ async function measure(model: string): Promise<ZooResult> {
       ...['--threads', String(threads), '--folder', folder],
     ]);
     const runtime = createRuntime({ threads });
-    const { error, forward } = await compareForward(work, folder, (ours) =>
+    const { error, peerError, forward } = await compareForward(work, folder, (ours) =>
       interleave(ours, peer.named('forward'), { repetitions: 1, blocks }),
     );
     const losses: number[] = [];
@@ -80,7 +82,7 @@ async function measure(model: string): Promise<ZooResult> {
     const { batchSize, size } = work;
     const date = new Date().toISOString();
     return {
-      ...{ model, parameters: parametersOf(model), batchSize, size, error },
+      ...{ model, parameters: parametersOf(model), batchSize, size, error, peerError },
       losses: [losses[0]!, losses.at(-1)!],
       ...{ forward, step, load, date, versions },
     };
@@ -101,10 +103,11 @@ async function compareForward(work: Work, folder: string, time: Interleave) {
     ({ name, dtype, shape }) => constant(weights[name] ?? zeros(dtype, shape)),
     reference.pictures!,
   );
-  const error = difference(await logits(), reference.logits!);
+  const error = difference(await logits(), reference.exact!);
+  const peerError = difference(reference.logits!, reference.exact!);
   const forward = summarise(await time(contender));
   await contender.close();
-  return { error, forward };
+  return { error, peerError, forward };
 }
 
 function difference(actual: Tensor, expected: Tensor): number {
@@ -147,9 +150,9 @@ function measureAll(models: readonly string[]): void {
     const result = JSON.parse(stdout) as ZooResult;
     const { machine, results } = readResults();
     writeFileSync(file, `${JSON.stringify({ machine, results: { ...results, [model]: result } }, null, 1)}\n`);
-    const { error, forward, step, losses } = result;
+    const { error, peerError, forward, step, losses } = result;
     console.log(
-      `${i + 1}/${models.length} ${model}: error ${error.toExponential(1)}, forward ${forward.ours.toFixed(0)} ms ` +
+      `${i + 1}/${models.length} ${model}: error ${error.toExponential(1)} (${peerError.toExponential(1)}), forward ${forward.ours.toFixed(0)} ms ` +
         `(${forward.ratio?.toFixed(2)}), step ${step.ours.toFixed(0)} ms (${step.ratio?.toFixed(2)}), ` +
         `loss ${losses.map((loss) => loss.toFixed(2)).join(' → ')}`,
     );

@@ -34,7 +34,7 @@ function row(name: string): string {
   const measured = result
     ? [
         `${result.batchSize} × ${result.size} px`,
-        result.error.toExponential(1),
+        `${result.error.toExponential(1)} / ${result.peerError.toExponential(1)}`,
         ...[result.forward, result.step].flatMap((t) => [
           `${milliseconds(t.ours)} / ${milliseconds(t.peer)}`,
           ratio(t.ratio),
@@ -54,7 +54,8 @@ Made by \`node dist/scripts/zoo-table.js\` from the models themselves, torchvisi
 - **torchvision's**: whether its parameter count is the same (–: conv-4, variants for other publishers' weights, and ViTs for larger
   pictures, which torchvision has as arguments).
 - **error**: the full-size model with random weights that torchvision drew, on random pictures in evaluation mode: the largest
-  difference of a logit over the largest logit. (Gradients, statistics and optimizer steps of narrow variants are compared in
+  difference of a logit from PyTorch's in double precision, over the largest logit; Graft / PyTorch in single precision (deep
+  networks of random weights multiply rounding errors). (Gradients, statistics and optimizer steps of narrow variants are compared in
   the tests.)
 - **forward**, **step**: milliseconds of Graft / PyTorch ${String(versions.pytorch ?? '')}, and the ratio, median over pairs of runs that
   take turns; below 1 Graft is faster. A frozen forward pass with constant weights, and a training step of everything with SGD
