@@ -7,8 +7,9 @@ import { dict, legacyCheckpoint, program, tensorProgram, zipCheckpoint } from '.
 import { UserError } from '../base/errors.ts';
 import { type RandomStream, randomStream } from '../base/random.ts';
 import { f32, sizeOf } from '../base/tensor.ts';
+import type { WeightsFile } from './found-weights.ts';
 import { writeSafetensors } from './safetensors.ts';
-import { readWeightsFile, type WeightsFile } from './weights-file.ts';
+import { readWeightsFile } from './weights-file.ts';
 
 const golden = (name: string) => readFile(fileURLToPath(new URL(`../../golden/checkpoints/${name}`, import.meta.url)));
 

@@ -8,6 +8,7 @@ export {
   type Patience,
 } from './download/index.ts';
 export { readSafetensorsFile, writeSafetensorsFile } from './files.ts';
+export type { WeightsFile } from './found-weights.ts';
 export { type ExpectedTensor, type MatchOptions, matchWeights } from './match.ts';
 export { type WeightsEntry, weightsEntrySchema } from './registry/entry.ts';
 export { listModels } from './registry/list.ts';
@@ -15,4 +16,4 @@ export { entriesOf, entryNamed, pretrainedConfig, publishedAs, weightsEntries } 
 export { type ResolvedWeights, type ResolveOptions, resolveWeights } from './resolve.ts';
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
 export { mapNames } from './timm-names.ts';
-export { readWeightsFile, type WeightsFile } from './weights-file.ts';
+export { readWeightsFile } from './weights-file.ts';

@@ -4,10 +4,10 @@ import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import { quote } from '../base/quote.ts';
 import type { Tensor } from '../base/tensor.ts';
+import type { WeightsFile } from './found-weights.ts';
 import { inFile, type RandomAccessFile, withFile } from './random-access.ts';
 import { readSafetensors } from './safetensors.ts';
 import { parseShallowJson } from './shallow-json.ts';
-import type { WeightsFile } from './weights-file.ts';
 
 /** In bytes. That of a model with ten thousand tensors has less than one million. */
 const LONGEST_INDEX = 4_000_000;

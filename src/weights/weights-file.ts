@@ -1,21 +1,10 @@
-import type { Tensor } from '../base/tensor.ts';
+import type { WeightsFile } from './found-weights.ts';
 import { IDENTIFYING_BYTES, identify } from './identify.ts';
 import { readPyTorch } from './pytorch/read.ts';
 import { inFile, type RandomAccessFile, withFile } from './random-access.ts';
 import { withCurrentNames } from './rename.ts';
 import { readSafetensors } from './safetensors.ts';
 import { readShards } from './shards.ts';
-
-/** Weights as they were found, under the names that models of today have. */
-export interface WeightsFile {
-  /** Without a prototype, so that any name is an ordinary name. */
-  readonly tensors: Record<string, Tensor>;
-  /** Texts that the file has beside its tensors. */
-  readonly metadata: Record<string, string>;
-  readonly format: 'safetensors' | 'sharded' | 'pytorch-zip' | 'pytorch-legacy';
-  /** What was chosen, left out or renamed, a sentence each. */
-  readonly notes: readonly string[];
-}
 
 /**
  * The weights in the file at `path`: safetensors, the index of a sharded safetensors file, or what torch.save wrote. Which of
