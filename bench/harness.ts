@@ -25,16 +25,16 @@ export interface Timings {
 
 /**
  * Times both sides in turn, so that whatever else the machine does falls on both: a block of ours, a block of the
- * peer's, and again. A first block of each is not counted.
+ * peer's, and again. `warmUp` repetitions of each are not counted.
  */
 export async function interleave(
   ours: Contender,
   peer: Contender | undefined,
-  { repetitions, blocks }: { repetitions: number; blocks: number },
+  { repetitions, blocks, warmUp = 2 }: { repetitions: number; blocks: number; warmUp?: number },
 ): Promise<Timings> {
   const times: { ours: number[][]; peer: number[][] } = { ours: [], peer: [] };
-  await ours.time(2);
-  await peer?.time(2);
+  await ours.time(warmUp);
+  await peer?.time(warmUp);
   for (let block = 0; block < blocks; block++) {
     times.ours.push(await ours.time(repetitions));
     if (peer) times.peer.push(await peer.time(repetitions));

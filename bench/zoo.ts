@@ -1,7 +1,7 @@
 /*
  * Every model of the zoo beside torchvision's, with random weights that torchvision drew: the largest difference of the
  * logits, whether training steps lower the loss, and the time of a frozen forward pass and of a training step:
- *   npm run build && node dist/bench/zoo.js [pattern…] --python PATH [--blocks 3] [--again]
+ *   npm run build && node dist/bench/zoo.js [pattern…] --python PATH [--blocks 2] [--again]
  * Results go to bench/results/zoo.json as they come; `node dist/scripts/zoo-table.js` makes docs/zoo.md of them.
  */
 import { spawnSync } from 'node:child_process';
@@ -44,7 +44,7 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     python: { type: 'string', default: 'python3' },
-    blocks: { type: 'string', default: '3' },
+    blocks: { type: 'string', default: '2' },
     threads: { type: 'string', default: String(availableParallelism()) },
     again: { type: 'boolean', default: false },
     /** One model in this process, its result on stdout. */
@@ -71,11 +71,11 @@ async function measure(model: string): Promise<ZooResult> {
     ]);
     const runtime = createRuntime({ threads });
     const { error, peerError, forward } = await compareForward(work, folder, (ours) =>
-      interleave(ours, peer.named('forward'), { repetitions: 1, blocks }),
+      interleave(ours, peer.named('forward'), { repetitions: 1, blocks, warmUp: 1 }),
     );
     const losses: number[] = [];
     const ours = await stepContender(work, runtime, { learningRate: 1e-3, onLoss: (loss) => losses.push(loss) });
-    const step = summarise(await interleave(ours, peer.named('step'), { repetitions: 1, blocks }));
+    const step = summarise(await interleave(ours, peer.named('step'), { repetitions: 1, blocks, warmUp: 1 }));
     await ours.close();
     await peer.close();
     const versions = { ...ours.versions, onnxruntime: env.versions.node, ...peer.versions };

@@ -39,7 +39,7 @@ function row(name: string): string {
           `${milliseconds(t.ours)} / ${milliseconds(t.peer)}`,
           ratio(t.ratio),
         ]),
-        result.losses.map((loss) => loss.toFixed(2)).join(' → '),
+        result.losses.map((loss) => loss.toFixed(3)).join(' → '),
       ]
     : ['', '', '', '', '', '', ''];
   return `| ${[`\`${name}\``, parameters.toLocaleString('en'), equal, ...measured].join(' | ')} |`;

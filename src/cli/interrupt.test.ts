@@ -64,7 +64,17 @@ test('Ctrl-C in training: exit 130, a checkpoint, the line that resumes, and res
 test('Ctrl-C in the preparation: exit 130, a sentence, and no run folder', async () => {
   mkdirSync(join(root, 'runs'));
   const out = join(root, 'runs', 'given-up');
-  const { child, done } = startGraft(['train', shapes, '--model', 'resnet18', '--strategy', 'scratch', '--out', out, '--json']);
+  const { child, done } = startGraft([
+    'train',
+    shapes,
+    '--model',
+    'resnet18',
+    '--strategy',
+    'scratch',
+    '--out',
+    out,
+    '--json',
+  ]);
   await written(child, 'checking pictures');
   child.kill('SIGINT');
   const { status, stdout, stderr } = await done;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { golden, pattern, relativeError, tolerance, withPrefix } from '../../test/golden.ts';
 import { narrowModels } from '../../test/narrow-models.ts';
+import { compile } from '../../test/run.ts';
 import { sizeOf, type Tensor, zeros } from '../base/tensor.ts';
 import { grad } from '../grad/index.ts';
 import { input, typecheck, type Value } from '../graph/index.ts';
@@ -8,11 +9,8 @@ import { type BatchNormPolicy, crossEntropy, Scope } from '../nn/index.ts';
 import { add, mul } from '../ops/index.ts';
 import { optimizers } from '../optim/index.ts';
 import { State, scalar } from '../runtime/index.ts';
-import { createRuntime } from '../runtime/node/index.ts';
 import { feedNames, type Network, resultNames, scalarName, slotName, trainingStep } from '../train/step.ts';
 import { applyModel, auxiliaryLogits } from './model.ts';
-
-const runtime = createRuntime({ cache: null, threads: 2 });
 
 /** The reference leaves out the batch counter; a step needs it. */
 function withCounters(initial: Record<string, Tensor>): Record<string, Tensor> {
@@ -72,7 +70,7 @@ describe.each(Object.keys(narrowModels))('%s equals torchvision', (name) => {
           : [];
       const gradientOutputs = Object.fromEntries(gradients.map((g, i) => [`grad/${parameters[i]!.name}`, g]));
       typecheck(Object.values({ ...outputs, ...gradientOutputs }));
-      const program = await runtime.compile({ ...outputs, ...gradientOutputs });
+      const program = await compile({ ...outputs, ...gradientOutputs });
       const results = await program.run({ ...initial, ...noise, x: pictures, labels });
       await program.release();
 
@@ -102,7 +100,7 @@ describe.each(Object.keys(narrowModels))('%s equals torchvision', (name) => {
         parameters.map((p) => [slotName(slot, p), zeros('f32', initial[p]!.shape)] as const),
       );
       const state = new State({ ...initial, ...Object.fromEntries(slots) });
-      const program = await runtime.compile(step.outputs);
+      const program = await compile(step.outputs);
       for (let i = 1; i <= 3; i++) {
         const scalars = Object.entries({ learningRate, ...optimizer.scalars(i) });
         const results = await state.step(program, {
