@@ -62,6 +62,8 @@ Made by \`node dist/scripts/zoo-table.js\` from the models themselves, torchvisi
   and momentum. Few repetitions, on ${machine}, which others use too: a ratio is good to a tenth or two.
 - **loss** of the batch in the first and the last of those steps (learning rate 0.001; dropout makes it noisy).
 
+A row without measurements has not been measured yet; the benchmark goes on with what is missing.
+
 | model | parameters | torchvision's | work | error | forward, ms | ratio | step, ms | ratio | loss |
 |---|---|---|---|---|---|---|---|---|---|
 ${listArchitectures().map(row).join('\n')}
