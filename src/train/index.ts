@@ -8,7 +8,7 @@ export {
   type TrainConfig,
   type TrainConfigInput,
   trainConfigSchema,
-} from './config.ts';
+} from './config/index.ts';
 export type { Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
 export { changedPreprocessing, type PreprocessingChanges } from './preprocessing.ts';
 export { held, type LabelledBatch, type Source, throughTrunk } from './source.ts';

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { fittedTo, getModel, type Model, openOnnxModel, withHead } from '../../models/index.ts';
 import { type FetchOptions, resolveWeights } from '../../weights/index.ts';
-import { isOnnx, type ResolvedConfig } from '../config.ts';
+import { isOnnx, type ResolvedConfig } from '../config/index.ts';
 import { type PreprocessingChanges, perChannelOf } from '../preprocessing.ts';
 import { type Checkpoint, checkpointOf, readCheckpoint } from './pretrained.ts';
 

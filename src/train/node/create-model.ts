@@ -8,7 +8,7 @@ import {
   publishedAs,
   type WeightsEntry,
 } from '../../weights/index.ts';
-import { isOnnx } from '../config.ts';
+import { isOnnx } from '../config/index.ts';
 import { variablesOf } from '../step.ts';
 import { pictureNetwork } from '../strategy.ts';
 import { openBackbone, withLayers } from './backbone.ts';

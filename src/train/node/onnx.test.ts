@@ -7,7 +7,7 @@ import { expectSameRun, runFolder } from '../../../test/runs.ts';
 import { collect, differing } from '../../../test/training.ts';
 import { evaluateFolder, exportClassifier, openModel, openRun } from '../../evaluate/node/index.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
-import type { TrainConfigInput } from '../config.ts';
+import type { TrainConfigInput } from '../config/index.ts';
 import { readRun, resumeTraining } from './index.ts';
 
 ownCache();

@@ -16,7 +16,7 @@ import { applyRules } from '../../optim/index.ts';
 import type { Choices, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { FetchOptions } from '../../weights/index.ts';
-import { isOnnx, type ResolvedConfig } from '../config.ts';
+import { isOnnx, type ResolvedConfig } from '../config/index.ts';
 import { changedPreprocessing } from '../preprocessing.ts';
 import { variablesOf } from '../step.ts';
 import { pictureNetwork, type Strategy, strategies } from '../strategy.ts';

@@ -7,7 +7,7 @@ import { openModel } from '../../evaluate/node/index.ts';
 import { getModel } from '../../models/index.ts';
 import { initialise } from '../../nn/index.ts';
 import { pretrainedConfig, writeSafetensorsFile } from '../../weights/index.ts';
-import { parseConfig, resolveConfig } from '../config.ts';
+import { parseConfig, resolveConfig } from '../config/index.ts';
 import { variablesOf } from '../step.ts';
 import { pictureNetwork } from '../strategy.ts';
 import { readRun, trainFolder } from './index.ts';

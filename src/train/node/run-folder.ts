@@ -7,7 +7,7 @@ import type { Tensors } from '../../base/tensor.ts';
 import { type Model, preprocessingSchema } from '../../models/index.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../../weights/index.ts';
 import type { CheckpointStore, Phase } from '../checkpoint.ts';
-import { trainConfigSchema } from '../config.ts';
+import { trainConfigSchema } from '../config/index.ts';
 import type { EvaluationEvent } from '../events.ts';
 import { describeCheckpoint } from './pretrained.ts';
 

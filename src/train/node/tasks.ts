@@ -2,7 +2,7 @@ import { bytesPerElement, sizeOf, type Tensors } from '../../base/tensor.ts';
 import type { Picture } from '../../data/index.ts';
 import { constant } from '../../graph/index.ts';
 import { under } from '../../nn/index.ts';
-import { optimizerOf, type ResolvedConfig, scheduleOf } from '../config.ts';
+import { optimizerOf, type ResolvedConfig, scheduleOf } from '../config/index.ts';
 import { held, type Source, throughTrunk } from '../source.ts';
 import type { Network } from '../step.ts';
 import { headNetwork, pictureNetwork, trunkGraph } from '../strategy.ts';

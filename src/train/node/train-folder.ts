@@ -4,7 +4,7 @@ import { fingerprint, type ImageFolder } from '../../data/index.ts';
 import { under } from '../../nn/index.ts';
 import type { Choices } from '../../runtime/index.ts';
 import { type FetchOptions, publishedAs } from '../../weights/index.ts';
-import { isOnnx, parseConfig, type ResolvedConfig, resolveConfig, type TrainConfigInput } from '../config.ts';
+import { isOnnx, parseConfig, type ResolvedConfig, resolveConfig, type TrainConfigInput } from '../config/index.ts';
 import type { TrainEvent } from '../events.ts';
 import { train } from '../trainer.ts';
 import { describeRun, type Preparation, type Prepared, prepare } from './prepare.ts';

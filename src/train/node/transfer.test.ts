@@ -7,7 +7,7 @@ import { collect, differing } from '../../../test/training.ts';
 import { evaluateFolder } from '../../evaluate/node/index.ts';
 import { getModel } from '../../models/index.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
-import type { TrainConfigInput } from '../config.ts';
+import type { TrainConfigInput } from '../config/index.ts';
 import { refuseSide } from '../preprocessing.ts';
 import { readRun, resumeTraining, trainFolder } from './index.ts';
 

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { UserError } from '../../base/errors.ts';
+import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
+import { strategies } from '../strategy.ts';
+import { augmentationOptions } from './augmentation.ts';
+import { dataOptions } from './data.ts';
+import { machineOptions } from './machine.ts';
+import { isOnnx, modelOptions } from './model.ts';
+import { optimisationOptions } from './optimisation.ts';
+import { strategyOptions } from './strategy.ts';
+
+export { choice } from './choice.ts';
+export { isOnnx, perChannel } from './model.ts';
+export { optimizerOf, scheduleOf } from './optimisation.ts';
+
+/** The options by what they are about: `graft config` prints them under these headings. */
+export const configGroups = {
+  model: modelOptions,
+  strategy: strategyOptions,
+  optimisation: optimisationOptions,
+  augmentation: augmentationOptions,
+  data: dataOptions,
+  machine: machineOptions,
+} as const;
+
+/**
+ * Everything that decides a training run, and nothing else. The command line's flags, their help and `docs/cli.md` are
+ * made from this table; `run.json` holds it resolved.
+ */
+export const trainConfigSchema = z.strictObject({
+  ...modelOptions,
+  ...strategyOptions,
+  ...optimisationOptions,
+  ...augmentationOptions,
+  ...dataOptions,
+  ...machineOptions,
+});
+
+export type TrainConfig = z.output<typeof trainConfigSchema>;
+export type TrainConfigInput = z.input<typeof trainConfigSchema>;
+
+/** The configuration with its defaults. @throws UserError that lists what is wrong with it. */
+export function parseConfig(config: TrainConfigInput): TrainConfig {
+  const parsed = trainConfigSchema.safeParse(config);
+  if (!parsed.success) throw new UserError(`train: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+/** The configuration with every default that depends on others filled in. */
+export function resolveConfig(config: TrainConfig) {
+  const entry = isOnnx(config.model) ? undefined : entryNamed(config.model);
+  const model = entry?.architecture ?? config.model;
+  const published = entry ?? entriesOf(model)[0];
+  const isPretrained = config.weights !== null || published !== undefined || isOnnx(model);
+  const strategy = config.strategy ?? (isPretrained ? 'feature-extraction' : 'scratch');
+  const weights = config.weights ?? (strategies[strategy].pretrained ? (published?.name ?? null) : null);
+  const named = weights === null ? undefined : publishedAs(weights, model);
+  return {
+    ...config,
+    model,
+    weights: named?.name ?? weights,
+    strategy,
+    epochs: config.epochs ?? (strategy === 'feature-extraction' ? 30 : 12),
+    learningRate: config.learningRate ?? (config.optimizer === 'sgd' ? 0.01 : 0.001),
+    weightDecay: config.weightDecay ?? (config.optimizer === 'adamw' ? 0.01 : 0),
+  };
+}
+
+export type ResolvedConfig = ReturnType<typeof resolveConfig>;

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { didYouMean } from '../../base/choice.ts';
+import { listArchitectures, parseHead } from '../../models/index.ts';
+import { entryNamed, weightsEntries } from '../../weights/registry/lookup.ts';
+import { orDefault } from './choice.ts';
+
+/** A foreign model, which has its weights with it. */
+export function isOnnx(model: string): boolean {
+  return model.toLowerCase().endsWith('.onnx');
+}
+
+/** An architecture, published weights of one, or an ONNX file. */
+const modelName = z.string().superRefine((name, context) => {
+  if (isOnnx(name) || listArchitectures().includes(name) || entryNamed(name)) return;
+  const known = [...listArchitectures(), ...weightsEntries.map((entry) => entry.name)];
+  context.addIssue({
+    code: 'custom',
+    message:
+      `--model "${name}" is not known.${didYouMean(name, known)} \`graft models\` lists the architectures, ` +
+      '`graft models --pretrained` published weights; a file must end in .onnx.',
+  });
+});
+
+/** The layers of a deeper head. */
+const headLayers = z.string().superRefine((text, context) => {
+  try {
+    parseHead(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+  }
+});
+
+/** Three numbers with commas between them. */
+export const perChannel = (name: string) =>
+  z.string().refine((text) => /^(\d*\.?\d+)(\s*,\s*\d*\.?\d+){2}$/.test(text), {
+    error: `--${name} takes three numbers, for red, green and blue: 0.485,0.456,0.406.`,
+  });
+
+/** Which network, and how pictures come into it. */
+export const modelOptions = {
+  model: modelName
+    .default('squeezenet1_1')
+    .describe('architecture, published weights (timm/resnet18.a1_in1k) or an .onnx file; `graft models` lists them'),
+  head: orDefault(headLayers).describe(
+    'layers before the last one of the new head: features, dropout=P, relu, gelu, silu, hardswish, tanh, batchnorm, as in 512,relu,dropout=0.3',
+  ),
+  weights: orDefault(z.string()).describe(
+    'pretrained weights: a file (safetensors, .pth), or published ones by name, by tag (imagenet1k_v2) or as default; default: the model’s published ones',
+  ),
+  imageSize: orDefault(z.int().min(8).max(4096)).describe(
+    'side of the square the model sees, in pixels; default: what the weights were trained on',
+  ),
+  mean: orDefault(perChannel('mean')).describe(
+    'of red, green and blue in [0, 1], as in 0.485,0.456,0.406; default: what the weights were trained with',
+  ),
+  std: orDefault(perChannel('std')).describe('as --mean; default: what the weights were trained with'),
+};
