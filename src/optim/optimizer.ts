@@ -1,5 +1,6 @@
 import type { Value } from '../graph/index.ts';
 import { add, div, mul, sqrt, square, sub } from '../ops/index.ts';
+import type { ParameterSetting } from './rules.ts';
 
 /** The scalar graph inputs that a step feeds, so that a schedule recompiles nothing. */
 export interface StepScalars {
@@ -23,13 +24,13 @@ export interface Optimizer {
   readonly slots: readonly string[];
   /** Numbers that depend on the step (from 1), computed on the host in double precision. */
   scalars(step: number): Readonly<Record<string, number>>;
-  /** `rate` is this parameter's factor on the learning rate. */
+  /** The setting has this parameter's factors on the learning rate and on the weight decay. */
   update(
     parameter: Value,
     gradient: Value,
     slots: Readonly<Record<string, Value>>,
     scalars: StepScalars,
-    rate: number,
+    setting: ParameterSetting,
   ): Updated;
 }
 
@@ -49,9 +50,9 @@ export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOp
     name: 'sgd',
     slots: momentum > 0 ? ['momentum'] : [],
     scalars: () => ({}),
-    update(parameter, gradient, slots, { learningRate }, rate): Updated {
-      const g = decayed(gradient, parameter, weightDecay);
-      const eta = mul(learningRate, rate);
+    update(parameter, gradient, slots, { learningRate }, setting): Updated {
+      const g = decayed(gradient, parameter, weightDecay * (setting.weightDecay ?? 1));
+      const eta = mul(learningRate, setting.rate);
       if (momentum === 0) return { parameter: sub(parameter, mul(g, eta)), slots: {} };
       const velocity = add(mul(slots.momentum!, momentum), g);
       const direction = nesterov ? add(g, mul(velocity, momentum)) : velocity;
@@ -97,9 +98,10 @@ function adamWith(name: string, options: AdamOptions, decay: Decay): Optimizer {
     slots: ['mean', 'square'],
     // Host numbers: 1 - β₂^t loses all but three digits in single precision at the first steps.
     scalars: (step) => ({ correction1: 1 / (1 - beta1 ** step), correction2: 1 / Math.sqrt(1 - beta2 ** step) }),
-    update(before, rawGradient, slots, { learningRate, ...scalars }, rate) {
-      const eta = mul(learningRate, rate);
-      const { gradient, parameter } = decay(rawGradient, before, weightDecay, eta);
+    update(before, rawGradient, slots, { learningRate, ...scalars }, setting) {
+      const eta = mul(learningRate, setting.rate);
+      const lambda = weightDecay * (setting.weightDecay ?? 1);
+      const { gradient, parameter } = decay(rawGradient, before, lambda, eta);
       const mean = add(mul(slots.mean!, beta1), mul(gradient, 1 - beta1));
       const squares = add(mul(slots.square!, beta2), mul(square(gradient), 1 - beta2));
       const denominator = add(mul(sqrt(squares), scalars.correction2!), epsilon);

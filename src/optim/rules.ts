@@ -4,6 +4,8 @@ import { UserError } from '../base/errors.ts';
 export interface ParameterSetting {
   /** Factor on the learning rate. */
   readonly rate: number;
+  /** Factor on the optimizer's weight decay. Default 1. */
+  readonly weightDecay?: number;
 }
 
 /** Ordered rules over parameter names: the first that matches decides. */

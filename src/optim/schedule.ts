@@ -1,5 +1,8 @@
-/** The learning rate at each step, counted from 0. A function of the host: nothing is compiled again when it changes. */
-export type Schedule = (step: number) => number;
+/**
+ * The learning rate at each step, counted from 0. A function of the host: nothing is compiled again when it changes.
+ * `losses` are the validation losses of the epochs that are complete.
+ */
+export type Schedule = (step: number, losses: readonly number[]) => number;
 
 /** Always the same. */
 export function constant(learningRate: number): Schedule {

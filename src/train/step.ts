@@ -83,8 +83,7 @@ export function trainingStep(network: Network, options: TrainingStepOptions): St
   };
   parameters.forEach(({ name, shape }, i) => {
     const slots = Object.fromEntries(optimizer.slots.map((slot) => [slot, input(slotName(slot, name), 'f32', shape)]));
-    const { rate } = settings.get(name)!;
-    const updated = optimizer.update(values[i]!, gradients[i]!, slots, scalars, rate);
+    const updated = optimizer.update(values[i]!, gradients[i]!, slots, scalars, settings.get(name)!);
     outputs[name] = updated.parameter;
     for (const [slot, value] of Object.entries(updated.slots)) outputs[slotName(slot, name)] = value;
   });

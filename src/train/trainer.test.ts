@@ -22,10 +22,10 @@ describe('events', () => {
       Array.from({ length: epochs * steps }, (_, i) => [Math.floor(i / steps) + 1, (i % steps) + 1]),
     );
     const schedule = oneCycle({ maximum: 0.05, steps: epochs * steps });
-    expect(stepEvents.map(({ learningRate }) => learningRate)).toEqual(stepEvents.map((_, i) => schedule(i)));
+    expect(stepEvents.map(({ learningRate }) => learningRate)).toEqual(stepEvents.map((_, i) => schedule(i, [])));
     const evaluations = events.filter((event) => event.kind === 'evaluation');
     expect(evaluations.map(({ step }) => step)).toEqual([5, 10, 15, 20, 25, 30]);
-    expect(evaluations.map(({ learningRate }) => learningRate)).toEqual([4, 9, 14, 19, 24, 29].map(schedule));
+    expect(evaluations.map(({ learningRate }) => learningRate)).toEqual([4, 9, 14, 19, 24, 29].map((step) => schedule(step, [])));
     expect(store.log).toEqual(evaluations);
   });
 

@@ -131,7 +131,7 @@ async function* takeSteps(run: Run, signal: AbortSignal | undefined): AsyncGener
   const remaining = order.slice(run.phase.step * batchSize);
   for await (const { inputs, labels } of training.batches({ batchSize, order: remaining, lastBatch: 'drop', epoch })) {
     const stepInAll = run.phase.epoch * stepsPerEpoch + run.phase.step;
-    const learningRate = run.schedule(stepInAll);
+    const learningRate = run.schedule(stepInAll, []);
     run.isSound = false;
     const results = await state.step(programs.training, {
       [feedNames.input]: inputs,
@@ -161,7 +161,7 @@ function describeEpoch(run: Run, result: Evaluation, start: number): EvaluationE
   const { stepsPerEpoch, batchSize, phase } = run;
   const epoch = phase.epoch + 1;
   const step = epoch * stepsPerEpoch;
-  const learningRate = run.schedule(step - 1);
+  const learningRate = run.schedule(step - 1, []);
   if (!Number.isFinite(result.loss)) {
     run.isSound = false;
     throw new LossError(`in the validation after epoch ${epoch}`, result.loss, learningRate);
