@@ -25,7 +25,9 @@ describe('events', () => {
     expect(stepEvents.map(({ learningRate }) => learningRate)).toEqual(stepEvents.map((_, i) => schedule(i, [])));
     const evaluations = events.filter((event) => event.kind === 'evaluation');
     expect(evaluations.map(({ step }) => step)).toEqual([5, 10, 15, 20, 25, 30]);
-    expect(evaluations.map(({ learningRate }) => learningRate)).toEqual([4, 9, 14, 19, 24, 29].map((step) => schedule(step, [])));
+    expect(evaluations.map(({ learningRate }) => learningRate)).toEqual(
+      [4, 9, 14, 19, 24, 29].map((step) => schedule(step, [])),
+    );
     expect(store.log).toEqual(evaluations);
   });
 
