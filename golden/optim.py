@@ -1,4 +1,4 @@
-"""Reference steps of optimizers and schedules.
+"""Reference steps of optimizers and schedules; those of NAdam, LAMB and Lion are in later_optim.py.
 
     /usr/bin/python3 golden/optim.py        writes golden/optim.safetensors
 
@@ -15,7 +15,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 import torch
-from torch.optim import SGD, Adam, AdamW
+from torch.optim import SGD, Adagrad, Adam, AdamW, RAdam, RMSprop
 from torch.optim.lr_scheduler import OneCycleLR, StepLR
 
 import safetensors_writer
@@ -23,6 +23,9 @@ import safetensors_writer
 STEPS, SCHEDULE_STEPS = 10, 50
 SGD_OPTIONS = {"kind": "sgd", "learningRate": 0.1, "momentum": 0, "nesterov": False, "weightDecay": 0}
 ADAM_OPTIONS = {"kind": "adam", "learningRate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weightDecay": 0}
+RMSPROP_OPTIONS = {
+    "kind": "rmsprop", "learningRate": 0.01, "alpha": 0.99, "epsilon": 1e-8, "momentum": 0, "centered": False, "weightDecay": 0,
+}
 OPTIMIZERS = {
     "sgd": SGD_OPTIONS,
     "sgd-momentum": {**SGD_OPTIONS, "momentum": 0.9},
@@ -31,6 +34,13 @@ OPTIMIZERS = {
     "adam-l2": {**ADAM_OPTIONS, "weightDecay": 0.1},
     "adamw": {**ADAM_OPTIONS, "kind": "adamw", "weightDecay": 0.1},
     "adamw-betas": {**ADAM_OPTIONS, "kind": "adamw", "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-3, "weightDecay": 0.01},
+    "radam": {**ADAM_OPTIONS, "kind": "radam"},
+    "radam-l2": {**ADAM_OPTIONS, "kind": "radam", "beta2": 0.9, "epsilon": 1e-3, "weightDecay": 0.1},
+    "rmsprop": RMSPROP_OPTIONS,
+    "rmsprop-momentum": {**RMSPROP_OPTIONS, "alpha": 0.9, "epsilon": 1e-3, "momentum": 0.8, "weightDecay": 0.1},
+    "rmsprop-centered": {**RMSPROP_OPTIONS, "centered": True, "momentum": 0.9},
+    "adagrad": {"kind": "adagrad", "learningRate": 0.1, "epsilon": 1e-10, "weightDecay": 0},
+    "adagrad-l2": {"kind": "adagrad", "learningRate": 0.1, "epsilon": 1e-3, "weightDecay": 0.1},
 }
 SCHEDULES = {
     "step": {"kind": "step", "learningRate": 0.1, "every": 15, "factor": 0.1},
@@ -44,8 +54,13 @@ def optimizer_of(options, parameters):
     shared = {"lr": options["learningRate"], "weight_decay": options["weightDecay"]}
     if options["kind"] == "sgd":
         return SGD(parameters, momentum=options["momentum"], nesterov=options["nesterov"], **shared)
-    kind = {"adam": Adam, "adamw": AdamW}[options["kind"]]
-    return kind(parameters, betas=(options["beta1"], options["beta2"]), eps=options["epsilon"], **shared)
+    shared["eps"] = options["epsilon"]
+    if options["kind"] == "adagrad":
+        return Adagrad(parameters, **shared)
+    if options["kind"] == "rmsprop":
+        return RMSprop(parameters, alpha=options["alpha"], momentum=options["momentum"], centered=options["centered"], **shared)
+    shared["betas"] = (options["beta1"], options["beta2"])
+    return {"adam": Adam, "adamw": AdamW, "radam": RAdam}[options["kind"]](parameters, **shared)
 
 
 def schedule_of(options, optimizer):

@@ -6,7 +6,7 @@ import { augmentationOptions } from './augmentation.ts';
 import { dataOptions } from './data.ts';
 import { machineOptions } from './machine.ts';
 import { isOnnx, modelOptions } from './model.ts';
-import { optimisationOptions } from './optimisation.ts';
+import { optimisationOptions, optimizerDefaults } from './optimisation.ts';
 import { strategyOptions } from './strategy.ts';
 
 export { choice } from './choice.ts';
@@ -61,8 +61,8 @@ export function resolveConfig(config: TrainConfig) {
     weights: named?.name ?? weights,
     strategy,
     epochs: config.epochs ?? (strategy === 'feature-extraction' ? 30 : 12),
-    learningRate: config.learningRate ?? (config.optimizer === 'sgd' ? 0.01 : 0.001),
-    weightDecay: config.weightDecay ?? (config.optimizer === 'adamw' ? 0.01 : 0),
+    learningRate: config.learningRate ?? optimizerDefaults[config.optimizer].learningRate,
+    weightDecay: config.weightDecay ?? optimizerDefaults[config.optimizer].weightDecay,
   };
 }
 
