@@ -9,7 +9,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { openImageFolder } from '../src/data/index.ts';
+import { openDataset } from '../src/data/index.ts';
 import { trainFolder } from '../src/train/node/index.ts';
 
 const { values, positionals } = parseArgs({
@@ -46,7 +46,7 @@ async function graft(strategy: 'feature-extraction' | 'full', seed: number): Pro
 /** The same split, written down for PyTorch. */
 async function pytorch(strategy: string, seed: number, epochs: number): Promise<Outcome | null> {
   const split = join(scratch, `split-${seed}.json`);
-  const { classes, train, validation } = await openImageFolder(folder!, { seed });
+  const { classes, train, validation } = await openDataset(folder!, { seed });
   const entries = (pictures: typeof train) => pictures.map(({ path, label }) => [path, label]);
   writeFileSync(split, JSON.stringify({ classes, train: entries(train), validation: entries(validation) }));
   const args = [

@@ -4,7 +4,7 @@
  */
 export { ShapeError, UserError } from './base/errors.ts';
 export { version } from './base/version.ts';
-export { formatProblems, type ImageFolder, openImageFolder } from './data/index.ts';
+export { type Dataset, formatProblems, openDataset } from './data/index.ts';
 export { type Metrics, measure, wilsonInterval } from './evaluate/index.ts';
 export {
   Classifier,

@@ -253,7 +253,7 @@ describe('readPictureFile', () => {
   ] as const)('%s: %s', async (name, kind, make) => {
     const path = join(folder, name);
     make(path);
-    const error = await readPictureFile(path).catch((e: unknown) => e);
+    const error = await readPictureFile({ path }).catch((e: unknown) => e);
     expect((error as PictureError).problem).toMatchObject({ path, kind });
   });
 });

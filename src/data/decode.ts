@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import sharp from 'sharp';
 import { PictureError, type PictureProblemKind } from './problem.ts';
 import type { RgbImage } from './resize.ts';
+import { readWithin, type Within } from './within.ts';
 
 /** What a file may be at most, and a picture at least. Files are hostile: a kilobyte of PNG can unpack to gigabytes. */
 export const pictureBounds = {
@@ -17,17 +18,25 @@ export const pictureBounds = {
 
 type Format = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif';
 
+/** A picture on disk: a file of its own, or, with `within`, a part of one. Then `path` is what people read. */
+export interface PictureFile {
+  readonly path: string;
+  readonly within?: Within;
+}
+
 /** The bytes of a picture file. @throws PictureError where it is missing, not a plain file, empty or too large */
-export async function readPictureFile(path: string): Promise<Buffer> {
+export async function readPictureFile({ path, within }: PictureFile): Promise<Buffer> {
   const fail = problemAt(path);
   const unreadable = (error: Error) => fail('unreadable', `the file cannot be read: ${error.message}`);
-  const status = await stat(path).catch(unreadable);
+  const status = await stat(within?.file ?? path).catch(unreadable);
   if (!status.isFile()) return fail('unreadable', 'this is not a plain file');
-  if (status.size === 0) return fail('empty-file', 'the file has 0 bytes');
-  if (status.size > pictureBounds.fileBytes) {
-    return fail('too-large', `the file has ${status.size} bytes, more than ${pictureBounds.fileBytes}`);
+  const size = within ? (within.zip?.size ?? within.length) : status.size;
+  const largest = Math.max(size, within?.length ?? 0);
+  if (size === 0) return fail('empty-file', 'the file has 0 bytes');
+  if (largest > pictureBounds.fileBytes) {
+    return fail('too-large', `the file has ${largest} bytes, more than ${pictureBounds.fileBytes}`);
   }
-  return readFile(path).catch(unreadable);
+  return (within ? readWithin(within) : readFile(path)).catch(unreadable);
 }
 
 /**

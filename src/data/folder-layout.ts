@@ -1,11 +1,10 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.ts';
 
 /** What the pictures of a folder's part are for. */
 export type Split = 'train' | 'validation' | 'test';
 
-/** A folder of class folders: the root itself, or its part for one split. */
+/** The root of a data set, or its part for one split. */
 export interface Part {
   /** The name below the root; '' for the root itself. */
   readonly name: string;
@@ -25,23 +24,25 @@ const splitNames: ReadonlyMap<string, Split> = new Map([
   ['test', 'test'],
 ]);
 
+/** The split that goes by this name, in any case. */
+export function splitNamed(name: string): Split | undefined {
+  return splitNames.get(name.toLowerCase());
+}
+
 /**
- * The parts of a folder: itself, unless all its folders are called like splits, in any case. One folder called `train` or
+ * The parts of a root with these folders: itself, unless all its folders are called like splits, in any case. One folder called `train` or
  * `test` among others is a class. Without `needsTrain`, when an existing run is evaluated, there may be `test` or `val` alone.
  *
- * @throws UserError where the folder cannot be opened or its layout can be read in two ways
+ * @throws UserError where its layout can be read in two ways
  */
-export async function findParts(root: string, needsTrain: boolean): Promise<Part[]> {
-  const parts = (await folderNames(root)).map((name) => {
-    return { name, folder: join(root, name), split: splitNames.get(name.toLowerCase()) };
-  });
+export function findParts(root: string, folders: readonly string[], needsTrain: boolean): Part[] {
+  const parts = folders.map((name) => ({ name, folder: join(root, name), split: splitNamed(name) }));
   const named = parts.filter(({ split }) => split !== undefined);
   if (named.length === 0 || (named.length === 1 && parts.length > 1))
     return [{ name: '', folder: root, split: undefined }];
 
   const list = (some: readonly Part[]) => some.map(({ name }) => name).join(', ');
-  const refuse = (problem: string) =>
-    new UserError(`openImageFolder: in ${root} ${problem} Expected ${expectedLayouts}.`);
+  const refuse = (problem: string) => new UserError(`openDataset: in ${root} ${problem} Expected ${expectedLayouts}.`);
   if (named.length < parts.length) {
     const others = parts.filter(({ split }) => split === undefined);
     throw refuse(
@@ -55,17 +56,4 @@ export async function findParts(root: string, needsTrain: boolean): Promise<Part
     throw refuse(`there is ${list(named)}, but no train. Add <folder>/train.`);
   }
   return named;
-}
-
-/** The visible folders in `root`, in code unit order. */
-async function folderNames(root: string): Promise<string[]> {
-  const entries = await readdir(root, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    const reasons: Record<string, string> = { ENOENT: 'does not exist', ENOTDIR: 'is not a folder' };
-    const reason = reasons[error.code ?? ''] ?? `cannot be opened (${error.message})`;
-    throw new UserError(`openImageFolder: ${root} ${reason}. Expected ${expectedLayouts}.`);
-  });
-  return entries
-    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
-    .map(({ name }) => name)
-    .sort();
 }

@@ -1,13 +1,15 @@
-export { decodePicture, pictureBounds, readPictureFile } from './decode.ts';
-export { pictureExtensions } from './folder-scan.ts';
 export {
+  type Dataset,
+  type Dataset as ImageFolder,
+  type DatasetOptions,
   fingerprint,
-  type ImageFolder,
-  type ImageFolderOptions,
-  openImageFolder,
+  openDataset,
+  openDataset as openImageFolder,
   type Picture,
-} from './image-folder.ts';
-export { type Batch, type BatchOptions, batches } from './loader.ts';
+} from './dataset.ts';
+export { decodePicture, type PictureFile, pictureBounds, readPictureFile } from './decode.ts';
+export { pictureExtensions } from './files/listing.ts';
+export { type Batch, type BatchOptions, batches, type LabelledPicture } from './loader.ts';
 export { createPicturePool, type PicturePool } from './picture-pool.ts';
 export type { PictureFacts, ViewRequest } from './picture-worker.ts';
 export { formatProblems, PictureError, type PictureProblem, type Problem, type ProblemKind } from './problem.ts';

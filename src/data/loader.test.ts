@@ -101,7 +101,7 @@ describe('batches', () => {
     expect(await crops([4, 2, 0, 3, 1], 1, 2)).toEqual(once);
     expect(new Set([...once, ...(await crops([0, 1, 2, 3, 4], 2, 1))]).size).toBe(10);
 
-    const picture = await decodePicture(await readPictureFile(path), path);
+    const picture = await decodePicture(await readPictureFile({ path }), path);
     const { box, mirror } = trainingView(randomStream(7, 'augment', 1, 3), picture);
     const expected = new Uint8Array(3 * size * size);
     resize(picture, box, { width: size, height: size, mirror }, expected);

@@ -1,3 +1,4 @@
+import type { PictureFile } from './decode.ts';
 import type { PicturePool } from './picture-pool.ts';
 import type { ViewRequest } from './picture-worker.ts';
 import type { Interpolation } from './resize.ts';
@@ -13,6 +14,10 @@ export interface Batch {
   readonly weights: Float32Array;
   /** (n): positions in `pictures`. */
   readonly indices: Int32Array;
+}
+
+export interface LabelledPicture extends PictureFile {
+  readonly label: number;
 }
 
 export interface BatchOptions {
@@ -47,7 +52,7 @@ export interface BatchOptions {
  */
 export async function* batches(
   pool: PicturePool,
-  pictures: readonly { readonly path: string; readonly label: number }[],
+  pictures: readonly LabelledPicture[],
   options: BatchOptions,
 ): AsyncGenerator<Batch, void, undefined> {
   const { batchSize, order, prefetch = 2 } = options;
@@ -67,13 +72,13 @@ export async function* batches(
 /** One batch of the pictures at `indices`. Everything is asked of the pool before this returns. */
 async function loadBatch(
   pool: PicturePool,
-  pictures: readonly { readonly path: string; readonly label: number }[],
+  pictures: readonly LabelledPicture[],
   indices: readonly number[],
   { batchSize, size, view }: BatchOptions,
 ): Promise<Batch> {
   const views = indices.map((index) => {
     const request: ViewRequest = view.kind === 'training' ? { ...view, index } : view;
-    return pool.view(pictures[index]!.path, request, size);
+    return pool.view(pictures[index]!, request, size);
   });
   const filled = Array.from({ length: batchSize }, (_, i) => indices[i] ?? indices[0]!);
   const pixels = new Uint8Array(batchSize * 3 * size * size);

@@ -3,15 +3,19 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Tinypool } from 'tinypool';
+import type { PictureFile } from './decode.ts';
 import type { PictureFacts, Reply, ViewRequest, ViewTask } from './picture-worker.ts';
 import { PictureError } from './problem.ts';
 
-/** Threads that read, decode and crop pictures. Requests are served in order, and none needs the event loop to begin. */
+/**
+ * Threads that read, decode and crop pictures, which are files of their own (a path) or parts of one. Requests are served in
+ * order, and none needs the event loop to begin.
+ */
 export interface PicturePool {
   /** Reads, hashes and fully decodes a picture. @throws PictureError (by rejection) where it cannot be used */
-  check(path: string): Promise<PictureFacts>;
+  check(picture: string | PictureFile): Promise<PictureFacts>;
   /** One view of a picture as planar u8 (3, size, size). @throws PictureError (by rejection) where it cannot be used */
-  view(path: string, request: ViewRequest, size: number): Promise<Uint8Array>;
+  view(picture: string | PictureFile, request: ViewRequest, size: number): Promise<Uint8Array>;
   /** Ends the threads; whatever is still waiting rejects. May be called at any time, and again. */
   close(): Promise<void>;
 }
@@ -31,7 +35,7 @@ export function createPicturePool(options: { threads?: number } = {}): PicturePo
   });
   let closed = false;
 
-  async function ask<T>(name: 'check' | 'view', task: string | ViewTask, path: string): Promise<T> {
+  async function ask<T>(name: 'check' | 'view', task: PictureFile | ViewTask, path: string): Promise<T> {
     const gone = (cause?: unknown) =>
       new Error(`The picture pool was closed before it was done with ${path}.`, { cause });
     if (closed) throw gone();
@@ -43,13 +47,20 @@ export function createPicturePool(options: { threads?: number } = {}): PicturePo
   }
 
   return {
-    check: (path) => ask('check', path, path),
-    view: (path, request, size) => ask('view', { path, request, size }, path),
+    check: (picture) => ask('check', fileOf(picture), fileOf(picture).path),
+    view: (picture, request, size) => ask('view', { ...fileOf(picture), request, size }, fileOf(picture).path),
     close: () => {
       closed = true;
       return pool.destroy();
     },
   };
+}
+
+/** What of a picture a thread needs to read it. */
+function fileOf(picture: string | PictureFile): PictureFile {
+  if (typeof picture === 'string') return { path: picture };
+  const { path, within } = picture;
+  return within ? { path, within } : { path };
 }
 
 /** The built worker: Node 20 runs no TypeScript in threads, so that even the tests, which run the sources, need it. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { Tinypool } from 'tinypool';
 import { randomStream } from '../base/random.ts';
-import { decodePicture, readPictureFile } from './decode.ts';
+import { decodePicture, type PictureFile, readPictureFile } from './decode.ts';
 import { PictureError, type PictureProblem } from './problem.ts';
 import { type Interpolation, type RgbImage, resize } from './resize.ts';
 import { evaluationView, type Framing, type TrainingCrop, trainingView, type View } from './transform.ts';
@@ -30,8 +30,7 @@ export type ViewRequest =
       readonly interpolation?: Interpolation;
     };
 
-export interface ViewTask {
-  readonly path: string;
+export interface ViewTask extends PictureFile {
   readonly request: ViewRequest;
   readonly size: number;
 }
@@ -43,18 +42,18 @@ export type Reply<T> = T | { readonly problem: PictureProblem };
 sharp.concurrency(1);
 sharp.cache(false);
 
-export function check(path: string): Promise<Reply<PictureFacts>> {
+export function check(picture: PictureFile): Promise<Reply<PictureFacts>> {
   return oneAtATime(async () => {
-    const bytes = await readPictureFile(path);
-    const { width, height } = await decodePicture(bytes, path);
+    const bytes = await readPictureFile(picture);
+    const { width, height } = await decodePicture(bytes, picture.path);
     return { width, height, sha256: createHash('sha256').update(bytes).digest('hex') };
   });
 }
 
 /** The view as planar u8 (3, size, size); its memory moves to the asking thread. */
-export async function view({ path, request, size }: ViewTask): Promise<unknown> {
+export async function view({ request, size, ...file }: ViewTask): Promise<unknown> {
   const reply = await oneAtATime(async () => {
-    const picture = await decodePicture(await readPictureFile(path), path);
+    const picture = await decodePicture(await readPictureFile(file), file.path);
     const { box, mirror } = viewOf(picture, request);
     const pixels = new Uint8Array(3 * size * size);
     const { interpolation = 'bilinear' } = request.kind === 'evaluation' ? request.preprocessing : request;

@@ -9,8 +9,14 @@ export type PictureProblemKind =
   | 'too-small'
   | 'too-large';
 
-/** What can be wrong with a folder beyond its single pictures. */
-export type FolderProblemKind = 'empty-class' | 'no-class' | 'class-missing-in-split' | 'link-not-followed';
+/** What can be wrong with a data set beyond its single pictures. */
+export type FolderProblemKind =
+  | 'empty-class'
+  | 'no-class'
+  | 'class-missing-in-split'
+  | 'link-not-followed'
+  | 'missing-file'
+  | 'outside';
 
 export type ProblemKind = PictureProblemKind | FolderProblemKind;
 

@@ -2,7 +2,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError, UserError } from '../../base/errors.ts';
 import { type Tensors, tensor } from '../../base/tensor.ts';
-import { createPicturePool, PictureError, type PicturePool, type PictureProblem } from '../../data/index.ts';
+import {
+  createPicturePool,
+  PictureError,
+  type PictureFile,
+  type PicturePool,
+  type PictureProblem,
+} from '../../data/index.ts';
 import { constant, input, type Value } from '../../graph/index.ts';
 import { fittedTo, type Model, type Preprocessing } from '../../models/index.ts';
 import { Scope, type Variable } from '../../nn/index.ts';
@@ -80,15 +86,16 @@ export class Classifier {
   }
 
   /** Looks at pictures one batch after the other, decoding the next batch meanwhile. */
-  async *predict(paths: readonly string[]): AsyncGenerator<Prediction, void, undefined> {
-    const size = Math.min(batchSize, paths.length);
-    let ahead = this.#decode(paths.slice(0, size));
-    for (let start = 0; start < paths.length; start += size) {
+  async *predict(files: readonly (string | PictureFile)[]): AsyncGenerator<Prediction, void, undefined> {
+    const size = Math.min(batchSize, files.length);
+    let ahead = this.#decode(files.slice(0, size));
+    for (let start = 0; start < files.length; start += size) {
       const pictures = await ahead;
-      ahead = this.#decode(paths.slice(start + size, start + 2 * size));
+      ahead = this.#decode(files.slice(start + size, start + 2 * size));
       const probabilities = await this.#run(pictures, size);
       for (const [i, picture] of pictures.entries()) {
-        const path = paths[start + i]!;
+        const file = files[start + i]!;
+        const path = typeof file === 'string' ? file : file.path;
         if (picture instanceof PictureError) yield { path, problem: picture.problem };
         else yield { path, probabilities: probabilities.slice(i * this.classes.length, (i + 1) * this.classes.length) };
       }
@@ -122,10 +129,10 @@ export class Classifier {
     await Promise.all([this.#pool.close(), ...programs.map((program) => program.release())]);
   }
 
-  #decode(paths: readonly string[]): Promise<(Uint8Array | PictureError)[]> {
+  #decode(files: readonly (string | PictureFile)[]): Promise<(Uint8Array | PictureError)[]> {
     const request = { kind: 'evaluation', preprocessing: this.preprocessing } as const;
-    const views = paths.map((path) =>
-      this.#pool.view(path, request, this.preprocessing.crop).catch((error: unknown) => {
+    const views = files.map((file) =>
+      this.#pool.view(file, request, this.preprocessing.crop).catch((error: unknown) => {
         if (error instanceof PictureError) return error;
         throw error;
       }),

@@ -1,5 +1,5 @@
 import { UserError } from '../../base/errors.ts';
-import { fingerprint, type ImageFolder, openImageFolder, type Problem } from '../../data/index.ts';
+import { type Dataset, fingerprint, openDataset, type Problem } from '../../data/index.ts';
 import { resolveConfig } from '../../train/index.ts';
 import { imageFolderOptions, readRun } from '../../train/node/index.ts';
 import { type Judged, type Metrics, measure } from '../metrics.ts';
@@ -35,7 +35,7 @@ export async function evaluateFolder(
   try {
     const { maxPerClass, ...others } = imageFolderOptions(resolveConfig(config));
     const open = (limit: { maxPerClass?: number }) =>
-      openImageFolder(folder, { ...others, ...limit, classes, pool: classifier.pool });
+      openDataset(folder, { ...others, ...limit, classes, pool: classifier.pool });
     let pictures = await open(maxPerClass === undefined ? {} : { maxPerClass });
     const sameDataset = fingerprint(pictures) === dataset.fingerprint;
     // The run's limit says which pictures of its own folder it knows; of another folder all are wanted.
@@ -43,13 +43,12 @@ export async function evaluateFolder(
     const part = chosen ?? defaultPart(pictures, sameDataset);
     const selected = part === 'all' ? [...pictures.train, ...pictures.validation, ...pictures.test] : pictures[part];
     if (selected.length === 0) throw new UserError(`${folder} has no pictures to evaluate in its part "${part}".`);
-    const labels = new Map(selected.map(({ path, label }) => [path, label]));
     const judged: Judged[] = [];
-    for await (const prediction of classifier.predict([...labels.keys()])) {
+    for await (const prediction of classifier.predict(selected)) {
       const { path, problem } = prediction;
       if (problem) throw new Error(`${path} could be read a moment ago: ${problem.message}`);
-      judged.push({ label: labels.get(path)!, probabilities: prediction.probabilities });
-      onProgress?.(judged.length, labels.size);
+      judged.push({ label: selected[judged.length]!.label, probabilities: prediction.probabilities });
+      onProgress?.(judged.length, selected.length);
     }
     return { ...measure(judged, classes), part, sameDataset, problems: pictures.problems };
   } finally {
@@ -57,7 +56,7 @@ export async function evaluateFolder(
   }
 }
 
-function defaultPart(folder: ImageFolder, sameDataset: boolean): Part {
+function defaultPart(folder: Dataset, sameDataset: boolean): Part {
   if (folder.test.length > 0) return 'test';
   return sameDataset ? 'validation' : 'all';
 }

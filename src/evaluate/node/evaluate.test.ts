@@ -5,7 +5,7 @@ import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.
 import { compile } from '../../../test/run.ts';
 import { runFolder } from '../../../test/runs.ts';
 import { type Tensors, tensor } from '../../base/tensor.ts';
-import { openImageFolder, type Picture } from '../../data/index.ts';
+import { openDataset, type Picture } from '../../data/index.ts';
 import { getModel } from '../../models/index.ts';
 import { evaluationStep, pictureNetwork } from '../../train/index.ts';
 import { readRun } from '../../train/node/index.ts';
@@ -77,14 +77,14 @@ describe('which pictures', () => {
   test('a class that the run does not know is an error with both lists', async () => {
     const rings = await drawPictures(join(root, 'rings'), { classes: ['disc', 'ring'], perClass: 2 });
     await expect(evaluateFolder(run, rings, { threads })).rejects.toThrow(
-      /1 class folders of .* are no classes of the run. \+ ring \(folder\), the run has cross, disc, square/,
+      /1 classes of .* are no classes of the run. \+ ring \(data set\), the run has cross, disc, square/,
     );
   });
 });
 
 describe('the classifier', () => {
   test('probabilities sum to 1 and are those of the graph that training evaluates with', async () => {
-    const { validation } = await openImageFolder(shapes, { validationFraction: 0.4 });
+    const { validation } = await openDataset(shapes, { validationFraction: 0.4 });
     const paths = validation.map(({ path }) => path);
     const seen = await predictions(await openRun(run, { threads }), paths);
     expect(seen.map(({ path }) => path)).toEqual(paths);

@@ -1,24 +1,28 @@
 import { createHash } from 'node:crypto';
 import { join, relative, sep } from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { noPictures, refuseImpossible, refuseUnknownClasses, tooFewClasses } from './folder-errors.ts';
-import { findParts, type Part, type Split } from './folder-layout.ts';
-import { type FolderScan, scanFolder } from './folder-scan.ts';
+import { noPictures, refuseImpossible, refuseUnknownClasses, tooFewClasses } from './dataset-errors.ts';
+import type { PictureFile } from './decode.ts';
+import type { Part, Split } from './folder-layout.ts';
 import { createPicturePool, type PicturePool } from './picture-pool.ts';
 import type { PictureFacts } from './picture-worker.ts';
 import { formatProblems, PictureError, type PictureProblem, type Problem } from './problem.ts';
+import { findPictures } from './readers/find-pictures.ts';
+import type { Candidate, ReaderOptions } from './readers/found.ts';
 import { chooseValidation, rankBySeed } from './split.ts';
 
 /** A picture that was read and fully decoded once, and is good to learn from. */
-export interface Picture extends PictureFacts {
-  readonly path: string;
+export interface Picture extends PictureFacts, PictureFile {
   /** The position of its class in `classes`. */
   readonly label: number;
 }
 
-/** A folder of pictures, checked and divided. The order of the pictures depends on their paths alone. */
-export interface ImageFolder {
+/** Labelled pictures, checked and divided. The order of the pictures depends on their names alone. */
+export interface Dataset {
+  /** As it was named. */
   readonly root: string;
+  /** What the paths of the pictures are relative to. */
+  readonly base: string;
   readonly classes: readonly string[];
   readonly train: readonly Picture[];
   readonly validation: readonly Picture[];
@@ -27,18 +31,18 @@ export interface ImageFolder {
   readonly problems: readonly Problem[];
   /** How many hidden entries and files of other kinds were passed over. */
   readonly ignored: number;
+  /** What was chosen or done to read it, a sentence each. */
+  readonly notes: readonly string[];
 }
 
-export interface ImageFolderOptions {
+export interface DatasetOptions extends ReaderOptions {
   /** Decides the split, and which pictures `maxPerClass` keeps. Default 0. */
   readonly seed?: number;
-  /** The part of each class that validates where the folder has no validation part of its own. Default 0.2; 0 and 1 put all on one side. */
+  /** The part of each class that validates where the data set has no validation part of its own. Default 0.2; 0 and 1 put all on one side. */
   readonly validationFraction?: number;
-  /** How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. */
-  readonly classDepth?: number;
-  /** The classes of an existing run, in its order. Folders beyond them are an error, missing ones are not. */
+  /** The classes of an existing run, in its order. Classes beyond them are an error, missing ones are not. */
   readonly classes?: readonly string[];
-  /** Use at most so many pictures of a class in each part of the folder. */
+  /** Use at most so many pictures of a class in each part of the data set. */
   readonly maxPerClass?: number;
   /** Any problem is an error. */
   readonly strict?: boolean;
@@ -48,13 +52,6 @@ export interface ImageFolderOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** A file that is to be checked, and what the folder says about it. */
-interface Candidate {
-  readonly path: string;
-  readonly className: string;
-  readonly part: Part;
-}
-
 type Checked = Candidate & PictureFacts;
 
 /**
@@ -62,59 +59,69 @@ type Checked = Candidate & PictureFacts;
  *
  * Every picture is read, hashed and decoded once; what cannot be used is left out and listed in `problems`.
  *
- * @throws UserError where there is no such folder, no usable picture, fewer than two classes, a class that the run does not know,
+ * @throws UserError where there is no such data set, no usable picture, fewer than two classes, a class that the run does not know,
  * or, with `strict`, any problem
- * @example const { classes, train } = await openImageFolder('photos', { seed: 1 });
+ * @example const { classes, train } = await openDataset('photos', { seed: 1 });
  */
-export async function openImageFolder(root: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
+export async function openDataset(root: string, options: DatasetOptions = {}): Promise<Dataset> {
   const { validationFraction = 0.2, classDepth = 1, maxPerClass = Number.POSITIVE_INFINITY } = options;
   refuseImpossible({ validationFraction, classDepth, maxPerClass });
-  const parts = await findParts(root, options.classes === undefined);
-  const scans = await Promise.all(parts.map(({ folder }) => scanFolder(folder, classDepth)));
-  if (options.classes) refuseUnknownClasses(root, scans, options.classes);
+  const found = await findPictures(root, options);
+  if (options.classes) refuseUnknownClasses(root, found, options.classes);
 
-  const candidates = parts.flatMap((part, i) => candidatesOf(part, scans[i]!, options));
+  const candidates = chosen(found.candidates, options);
   const { good, broken } = await checkAll(candidates, options);
   const classes = options.classes ?? trainableClasses(good);
   const problems = [
-    ...scans.flatMap((scan) => scan.problems),
+    ...found.problems,
     ...broken,
     ...spoiledClasses(candidates, good),
-    ...(options.classes ? [] : unevenClasses(parts, good)),
+    ...(options.classes ? [] : unevenClasses(found.parts, good)),
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
 
   if (options.strict && problems.length > 0) {
-    throw new UserError(`openImageFolder: ${root} is not flawless, as strict demands: ${formatProblems(problems)}`);
+    throw new UserError(`openDataset: ${root} is not flawless, as strict demands: ${formatProblems(problems)}`);
   }
-  if (good.length === 0) throw noPictures(root, scans, problems);
+  if (good.length === 0) throw noPictures(root, found, problems);
   if (classes.length < 2) throw tooFewClasses(root, classes, problems);
-  const ignored = scans.flatMap((scan) => [...scan.ignored.values()]).reduce((sum, count) => sum + count, 0);
-  return { root, classes, ...divide(parts, good, classes, options), problems, ignored };
+  const ignored = [...found.ignored.values()].reduce((sum, count) => sum + count, 0);
+  const { base, parts, notes } = found;
+  return { root, base, classes, ...divide(parts, good, classes, options), problems, ignored, notes };
 }
 
-/** The identity of a folder's content: SHA-256 over the relative path, label and hash of every picture, whatever the split. */
-export function fingerprint({ root, train, validation, test }: ImageFolder): string {
+/** The identity of a data set's content: SHA-256 over the relative path, label and hash of every picture, whatever the split. */
+export function fingerprint({ base, train, validation, test }: Dataset): string {
   const lines = [...train, ...validation, ...test].map(({ path, label, sha256 }) =>
-    JSON.stringify([relative(root, path).replaceAll(sep, '/'), label, sha256]),
+    JSON.stringify([relative(base, path).replaceAll(sep, '/'), label, sha256]),
   );
   return createHash('sha256').update(lines.sort().join('\n')).digest('hex');
 }
 
-/** The files to check; with `maxPerClass` a seeded choice in each class. */
-function candidatesOf(part: Part, scan: FolderScan, { maxPerClass, seed = 0 }: ImageFolderOptions): Candidate[] {
-  return [...scan.classes].flatMap(([className, all]) => {
-    const kept = maxPerClass === undefined ? all : rankBySeed(all, seed, 'limit', (path) => path).slice(0, maxPerClass);
-    return kept.toSorted().map((path) => ({ path: join(part.folder, path), className, part }));
-  });
+/** The files to check, in their order; with `maxPerClass` a seeded choice in each class. */
+function chosen(candidates: readonly Candidate[], { maxPerClass, seed = 0 }: DatasetOptions): Candidate[] {
+  return [...groupBy(candidates, placeOf).values()]
+    .flatMap((all) =>
+      maxPerClass === undefined ? all : rankBySeed(all, seed, 'limit', ({ name }) => name).slice(0, maxPerClass),
+    )
+    .sort((a, b) => compare(a.part.name, b.part.name) || compare(a.className, b.className) || compare(a.name, b.name));
+}
+
+/** Where a class is in its part. */
+function placeOf({ part, className }: Candidate): string {
+  return join(part.folder, className);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Reads and decodes every candidate in the pool. Both lists keep the candidates' order. */
-async function checkAll(candidates: readonly Candidate[], options: ImageFolderOptions) {
+async function checkAll(candidates: readonly Candidate[], options: DatasetOptions) {
   const pool = options.pool ?? createPicturePool();
   let done = 0;
   const check = async (candidate: Candidate): Promise<Checked | PictureProblem> => {
     try {
-      return { ...candidate, ...(await pool.check(candidate.path)) };
+      return { ...candidate, ...(await pool.check(candidate)) };
     } catch (error) {
       if (error instanceof PictureError) return error.problem;
       throw error;
@@ -139,11 +146,10 @@ function trainableClasses(good: readonly Checked[]): string[] {
   return [...groupBy(training, ({ className }) => className).keys()].sort();
 }
 
-/** The class folders of which no picture is good. */
+/** The classes of which no picture is good. */
 function spoiledClasses(candidates: readonly Candidate[], good: readonly Checked[]): Problem[] {
-  const folderOf = ({ part, className }: Candidate) => join(part.folder, className);
-  const fine = new Set(good.map(folderOf));
-  return [...groupBy(candidates, folderOf)]
+  const fine = new Set(good.map(placeOf));
+  return [...groupBy(candidates, placeOf)]
     .filter(([folder]) => !fine.has(folder))
     .map(([path, { length }]) => ({
       path,
@@ -152,9 +158,9 @@ function spoiledClasses(candidates: readonly Candidate[], good: readonly Checked
     }));
 }
 
-/** The classes that stand in some splits of the folder and not in others. Without a place in train a class is left out. */
+/** The classes that stand in some splits of the data set and not in others. Without a place in train a class is left out. */
 function unevenClasses(parts: readonly Part[], good: readonly Checked[]): Problem[] {
-  return [...groupBy(good, ({ className }) => className)].flatMap(([className, pictures]) => {
+  return [...groupBy(good, ({ className }) => className)].flatMap(([, pictures]) => {
     const present = new Set(pictures.map(({ part }) => part));
     const absent = parts.filter((part) => !present.has(part));
     if (absent.length === 0) return [];
@@ -162,17 +168,12 @@ function unevenClasses(parts: readonly Part[], good: readonly Checked[]): Proble
       ? `; its ${pictures.length} pictures are left out`
       : '';
     const message = `the class has no pictures in ${absent.map(({ name }) => name).join(', ')}${leftOut}`;
-    return [{ path: join(pictures[0]!.part.folder, className), kind: 'class-missing-in-split', message }];
+    return [{ path: placeOf(pictures[0]!), kind: 'class-missing-in-split', message }];
   });
 }
 
-/** Puts labels on the pictures of known classes, and validation pictures aside where the folder has none of its own. */
-function divide(
-  parts: readonly Part[],
-  good: readonly Checked[],
-  classes: readonly string[],
-  options: ImageFolderOptions,
-) {
+/** Puts labels on the pictures of known classes, and validation pictures aside where the data set has none of its own. */
+function divide(parts: readonly Part[], good: readonly Checked[], classes: readonly string[], options: DatasetOptions) {
   const { validationFraction = 0.2, seed = 0 } = options;
   const labels = new Map(classes.map((name, label) => [name, label]));
   const known = good.filter(({ className }) => labels.has(className));
@@ -187,8 +188,9 @@ function divide(
   const picturesOf = (split: Split): Picture[] =>
     known
       .filter((picture) => (heldOut.has(picture) ? 'validation' : splitOf(picture)) === split)
-      .map(({ path, className, width, height, sha256 }) => ({
+      .map(({ path, within, className, width, height, sha256 }) => ({
         path,
+        ...(within && { within }),
         label: labels.get(className)!,
         width,
         height,

@@ -4,13 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
-import {
-  fingerprint,
-  type ImageFolder,
-  type ImageFolderOptions,
-  openImageFolder,
-  type Picture,
-} from './image-folder.ts';
+import { type Dataset, type DatasetOptions, fingerprint, openDataset, type Picture } from './dataset.ts';
 import { createPicturePool } from './picture-pool.ts';
 import { formatProblems } from './problem.ts';
 
@@ -20,7 +14,7 @@ afterAll(async () => {
   await pool.close();
   rmSync(home, { recursive: true });
 });
-const open = (root: string, options: ImageFolderOptions = {}) => openImageFolder(root, { pool, ...options });
+const open = (root: string, options: DatasetOptions = {}) => openDataset(root, { pool, ...options });
 
 let colour = 0;
 
@@ -46,9 +40,9 @@ async function folderOf(name: string, files: readonly string[], contents: Record
 
 const numbered = (count: number, pattern: string) =>
   Array.from({ length: count }, (_, i) => pattern.replace('#', `${i}`));
-const names = ({ root }: ImageFolder, pictures: readonly Picture[]) => pictures.map(({ path }) => relative(root, path));
-const counts = ({ train, validation, test }: ImageFolder) => [train.length, validation.length, test.length];
-const problemsOf = ({ root, problems }: ImageFolder) =>
+const names = ({ root }: Dataset, pictures: readonly Picture[]) => pictures.map(({ path }) => relative(root, path));
+const counts = ({ train, validation, test }: Dataset) => [train.length, validation.length, test.length];
+const problemsOf = ({ root, problems }: Dataset) =>
   problems.map(({ path, kind, message }) => `${relative(root, path)} ${kind}: ${message}`);
 
 describe('root/class', () => {
@@ -210,7 +204,7 @@ describe('problems', () => {
 });
 
 describe('errors', () => {
-  const cases: readonly [string, readonly string[], Record<string, string>, ImageFolderOptions, RegExp][] = [
+  const cases: readonly [string, readonly string[], Record<string, string>, DatasetOptions, RegExp][] = [
     ['nothing', [], {}, {}, /nothing holds no usable pictures\. Expected <folder>/],
     [
       'documents',
@@ -248,7 +242,7 @@ describe('errors', () => {
       ['a/1.png', 'b/1.png', 'x/1.png'],
       {},
       { classes: ['a', 'b', 'c'] },
-      /^openImageFolder: 1 class folders .*\+ x \(folder\), the run has a, b, c\./,
+      /^openDataset: 1 classes .*\+ x \(.*new class\), the run has a, b, c\./,
     ],
   ];
   it.each(cases)('%s', async (name, files, contents, options, message) => {
@@ -286,7 +280,7 @@ describe('the classes of an existing run', () => {
 describe('fingerprint', () => {
   it('is of names, labels and contents, not of the split', async () => {
     const root = await folderOf('printed', [...numbered(6, 'a/#.png'), ...numbered(6, 'b/#.png')]);
-    const print = async (options: ImageFolderOptions = {}) => fingerprint(await open(root, options));
+    const print = async (options: DatasetOptions = {}) => fingerprint(await open(root, options));
     const first = await print();
     expect(first).toMatch(/^[0-9a-f]{64}$/);
     expect(await print({ seed: 9, validationFraction: 0.5 })).toBe(first);
@@ -304,7 +298,7 @@ describe.each([
   const missing = !existsSync(root);
   it.skipIf(missing)(missing ? `skipped: ${root} is not there` : 'is checked without problems', async () => {
     const progress: number[] = [];
-    const folder = await openImageFolder(root, { onProgress: (done, total) => progress.push(done / total) });
+    const folder = await openDataset(root, { onProgress: (done, total) => progress.push(done / total) });
     expect(folder.classes).toHaveLength(classes);
     expect(folder.problems).toEqual([]);
     expect(counts(folder)).toEqual(expected);

@@ -1,0 +1,91 @@
+import type { Dirent } from 'node:fs';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { UserError } from '../../base/errors.ts';
+import type { FolderProblemKind, Problem } from '../problem.ts';
+import type { FileTree, ListedFile, Listing, Refusal } from './listing.ts';
+
+/**
+ * The files below a folder. A link to a file is followed where its target stays inside the folder; one that leads out, nowhere,
+ * or to a folder is a problem, so that a listing ends and no picture comes from elsewhere.
+ */
+export function folderTree(root: string): FileTree {
+  return {
+    root,
+    folders: () => folderNames(root),
+    list: (folder) => listFolder(join(root, folder)),
+    find: (name) => findFile(root, name),
+    async read({ name }, bytes) {
+      const path = join(root, name);
+      const { size } = await stat(path);
+      if (size > bytes) throw new UserError(`${path} has ${size} bytes, at most ${bytes} are read.`);
+      return readFile(path);
+    },
+  };
+}
+
+/** The visible folders in `root`, in code unit order. */
+export async function folderNames(root: string): Promise<string[]> {
+  const entries = await readdir(root, { withFileTypes: true }).catch((error: Error) => {
+    throw new UserError(`openDataset: ${root} cannot be opened (${error.message}).`);
+  });
+  return entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(({ name }) => name)
+    .sort();
+}
+
+/** Everything visible below a folder on disk. */
+export async function listFolder(root: string): Promise<Listing> {
+  const files: ListedFile[] = [];
+  const folders: string[] = [];
+  const problems: Problem<FolderProblemKind>[] = [];
+  let hidden = 0;
+  const home = await realpath(root);
+
+  async function visitFolder(levels: readonly string[]): Promise<void> {
+    const entries = await readdir(join(root, ...levels), { withFileTypes: true });
+    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const entry of entries) await visit(entry, [...levels, entry.name]);
+  }
+
+  async function visit(entry: Dirent, levels: readonly string[]): Promise<void> {
+    const name = levels.join('/');
+    if (entry.name.startsWith('.')) hidden++;
+    else if (entry.isDirectory()) {
+      folders.push(name);
+      await visitFolder(levels);
+    } else {
+      const path = join(root, ...levels);
+      const message = entry.isSymbolicLink() ? await refuseLink(path, home) : undefined;
+      if (message === undefined) files.push({ name });
+      else problems.push({ path, kind: 'link-not-followed', message });
+    }
+  }
+
+  await visitFolder([]);
+  return { root, files, folders, problems, hidden };
+}
+
+/** Why a link is not followed, or nothing where it leads to a file inside `home`. */
+async function refuseLink(path: string, home: string): Promise<string | undefined> {
+  const target = await realpath(path).catch(() => undefined);
+  if (target === undefined) return 'the link leads nowhere';
+  if (!target.startsWith(home + sep)) return `the link leads out of the folder, to ${target}`;
+  return (await stat(target)).isDirectory() ? 'links to folders are not followed' : undefined;
+}
+
+/** A file that someone wrote down: its path may be absolute, but must stay in the folder. */
+async function findFile(root: string, name: string): Promise<ListedFile | Refusal> {
+  const inside = relative(root, resolve(root, name));
+  if (inside === '' || inside.startsWith(`..${sep}`) || inside === '..' || isAbsolute(inside)) {
+    return { kind: 'outside', message: `it is not below ${root}` };
+  }
+  const path = join(root, inside);
+  const target = name.includes('\0') ? undefined : await realpath(path).catch(() => undefined);
+  if (target === undefined) return { kind: 'missing-file', message: 'there is no such file' };
+  if (!target.startsWith((await realpath(root)) + sep)) {
+    return { kind: 'link-not-followed', message: `the link leads out of the folder, to ${target}` };
+  }
+  return { name: inside.replaceAll(sep, '/') };
+}

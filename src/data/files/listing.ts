@@ -1,0 +1,59 @@
+import { extname } from 'node:path';
+import type { FolderProblemKind, Problem } from '../problem.ts';
+import type { Within } from '../within.ts';
+
+/** The extensions that are taken for pictures, in any case; what a file really is, its content says later. */
+export const pictureExtensions: readonly string[] = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.avif'];
+
+/** Whether a name ends as those of pictures do. */
+export function isPictureName(name: string): boolean {
+  return pictureExtensions.includes(extname(name).toLowerCase());
+}
+
+/** A file below a root. */
+export interface ListedFile {
+  /** Relative to the root, with '/' everywhere. */
+  readonly name: string;
+  /** Where it lies, if it is no file of its own. */
+  readonly within?: Within;
+}
+
+/** What can be seen below a folder, or below the root of an archive. */
+export interface Listing {
+  readonly root: string;
+  /** All plain files that are not hidden, in code unit order of their levels. */
+  readonly files: readonly ListedFile[];
+  /** The names of all folders, without the root's. */
+  readonly folders: readonly string[];
+  readonly problems: readonly Problem<FolderProblemKind>[];
+  /** How many entries begin with a dot. */
+  readonly hidden: number;
+}
+
+/** Files below one place: a folder on disk, or an archive. */
+export interface FileTree {
+  /** What stands before the names in every path and message. */
+  readonly root: string;
+  /** The names of the folders directly below the root, in code unit order. */
+  folders(): Promise<readonly string[]>;
+  /** Everything below one of its folders, with names relative to that; '' is the root. */
+  list(folder: string): Promise<Listing>;
+  /** The file of this name, or why there is none that can be used. */
+  find(name: string): Promise<ListedFile | Refusal>;
+  /** The content of a file that may have so many bytes at most. @throws UserError where it is longer, or cannot be read */
+  read(file: ListedFile, bytes: number): Promise<Uint8Array>;
+}
+
+export interface Refusal {
+  readonly kind: FolderProblemKind;
+  readonly message: string;
+}
+
+/** Code unit order of paths, level by level: what lies in a folder stays together. */
+export function compareNames(a: string, b: string): number {
+  const [left, right] = [a.split('/'), b.split('/')];
+  for (let i = 0; i < Math.min(left.length, right.length); i++) {
+    if (left[i] !== right[i]) return left[i]! < right[i]! ? -1 : 1;
+  }
+  return left.length - right.length;
+}

@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import type { FileTree } from '../files/listing.ts';
+import { findParts } from '../folder-layout.ts';
+import { scanClasses } from '../folder-scan.ts';
+import type { Candidate, Found, ReaderOptions } from './found.ts';
+
+/** Reads `<class>/**` or `{train,val,test}/<class>/**`: the folders name the classes. */
+export async function readClassFolders(tree: FileTree, { classDepth = 1, classes }: ReaderOptions): Promise<Found> {
+  const parts = findParts(tree.root, await tree.folders(), classes === undefined);
+  const scans = await Promise.all(parts.map(async ({ name }) => scanClasses(await tree.list(name), classDepth)));
+  return {
+    base: tree.root,
+    parts,
+    candidates: parts.flatMap((part, i) =>
+      [...scans[i]!.classes].flatMap(([className, files]) =>
+        files.map((file): Candidate => ({ ...file, path: join(part.folder, file.name), className, part })),
+      ),
+    ),
+    classNames: new Set(scans.flatMap((scan) => [...scan.classes.keys()])),
+    problems: scans.flatMap((scan) => scan.problems),
+    ignored: sumOf(scans.map((scan) => scan.ignored)),
+    notes: [],
+  };
+}
+
+/** The counts of several parts together. */
+export function sumOf(counts: readonly ReadonlyMap<string, number>[]): Map<string, number> {
+  const sum = new Map<string, number>();
+  for (const [reason, count] of counts.flatMap((some) => [...some])) sum.set(reason, (sum.get(reason) ?? 0) + count);
+  return sum;
+}

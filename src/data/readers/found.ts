@@ -1,0 +1,34 @@
+import type { PictureFile } from '../decode.ts';
+import type { Part } from '../folder-layout.ts';
+import type { Problem } from '../problem.ts';
+
+/** A file that may be a picture, and what its data set says about it. Nothing of it is read yet. */
+export interface Candidate extends PictureFile {
+  /** Relative to its part, with '/' everywhere: the same for the same pictures in any shape. */
+  readonly name: string;
+  readonly className: string;
+  readonly part: Part;
+}
+
+/** What a reader makes of a data set. */
+export interface Found {
+  /** What the paths of the pictures are relative to. */
+  readonly base: string;
+  readonly parts: readonly Part[];
+  readonly candidates: readonly Candidate[];
+  /** The classes that are named, also those without a picture. */
+  readonly classNames: ReadonlySet<string>;
+  readonly problems: readonly Problem[];
+  /** How many entries were passed over, by extension or reason. */
+  readonly ignored: ReadonlyMap<string, number>;
+  /** What was chosen or done to read it, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** What readers need to know. */
+export interface ReaderOptions {
+  /** How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. */
+  readonly classDepth?: number;
+  /** The classes of an existing run, which needs nothing to train on. */
+  readonly classes?: readonly string[];
+}
