@@ -26,7 +26,7 @@ function section({ name, summary, arguments: positionals, options, examples }: C
 
 const text = [
   '# The command line',
-  'Made from the option tables by `npm run docs`. Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted. Results go to stdout, progress to stderr.',
+  'Made from the option tables by `npm run docs`. Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted (143 by SIGTERM). Results go to stdout, progress to stderr.',
   ...commands.map(section),
 ].join('\n\n');
 

@@ -9,7 +9,8 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-const program = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+/** The built command. */
+export const program = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
 
 /** Starts the built command. `done` resolves when it has ended. */
 export function startGraft(
@@ -17,14 +18,18 @@ export function startGraft(
   cwd?: string,
 ): { child: ChildProcessWithoutNullStreams; done: Promise<Outcome> } {
   const child = spawn(process.execPath, [program, ...args], { cwd });
+  return { child, done: outcomeOf(child) };
+}
+
+/** What a process came to when it has ended. */
+export function outcomeOf(child: ChildProcessWithoutNullStreams): Promise<Outcome> {
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => (stdout += chunk));
   child.stderr.on('data', (chunk) => (stderr += chunk));
-  const done = new Promise<Outcome>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status) => resolve({ status, stdout, stderr }));
   });
-  return { child, done };
 }
 
 /** Runs the built command to its end. */

@@ -44,22 +44,26 @@ test('killed at random moments and resumed until it is complete, a run is what i
   expect(metricsOf(out).map(({ epoch }) => epoch)).toEqual(Array.from({ length: epochs }, (_, i) => i + 1));
 });
 
-test('Ctrl-C in training: exit 130, a checkpoint, the line that resumes, and resuming ends the same', async () => {
-  const out = join(root, 'interrupted');
-  const { child, done } = startGraft(['train', shapes, ...flags, '--out', out]);
-  await written(child, 'training (');
-  child.kill('SIGINT');
-  const { status, stdout, stderr } = await done;
-  expect(status).toBe(130);
-  expect(stdout).toMatch(
-    /^Interrupted in epoch \d+ after step \d+\. Go on with: graft train --resume .*interrupted\n$/,
-  );
-  expect(stderr).toContain('Stopping at the next safe point. Ctrl-C again to stop at once.');
-  expect(JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')).status).toBe('interrupted');
-  const command = stdout.trimEnd().split('graft ')[1]!.split(' ');
-  expect((await graft(command)).status).toBe(0);
-  expectSameRun(whole, out);
-});
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)(
+  '%s in training: exit %i, a checkpoint, the line that resumes, and resuming ends the same',
+  async (signal, code) => {
+    const out = join(root, signal);
+    const { child, done } = startGraft(['train', shapes, ...flags, '--out', out]);
+    await written(child, 'training (');
+    child.kill(signal);
+    const { status, stdout, stderr } = await done;
+    expect(status).toBe(code);
+    expect(stdout).toMatch(/^Interrupted in epoch \d+ after step \d+\. Go on with: graft train --resume .*SIG\w+\n$/);
+    expect(stderr).toContain('Stopping at the next safe point. Ctrl-C again to stop at once.');
+    expect(JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')).status).toBe('interrupted');
+    const command = stdout.trimEnd().split('graft ')[1]!.split(' ');
+    expect((await graft(command)).status).toBe(0);
+    expectSameRun(whole, out);
+  },
+);
 
 test('Ctrl-C in the preparation: exit 130, a sentence, and no run folder', async () => {
   mkdirSync(join(root, 'runs'));

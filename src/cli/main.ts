@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-import { ignoreClosedOutput } from './interrupt.ts';
+import { ignoreClosedOutput, ignoreFileSizeSignal } from './interrupt.ts';
 import { main } from './program.ts';
 
 ignoreClosedOutput();
+ignoreFileSizeSignal();
 process.exitCode = await main(process.argv.slice(2));

@@ -11,21 +11,27 @@ export async function readSafetensorsFile(path: string): Promise<Safetensors> {
 }
 
 /**
- * Writes `tensors` to `path` so that a reader finds the old file or the whole new one, never a part: temporary file beside it,
- * fsync, rename. @throws UserError with the path.
+ * Writes `tensors` to `path`, wholly or not at all. @throws UserError with the path.
  */
 export async function writeSafetensorsFile(
   path: string,
   tensors: Tensors,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const bytes = writeSafetensors(tensors, metadata);
-  // write-file-atomic makes one write call and doesn't look at how much it wrote, so that a disk that fills up would leave a cut
-  // file under the final name. Writing at this point loops until all is written, and throws before the rename.
-  const tmpfileCreated = (temporary: string) => writeFile(temporary, bytes);
-  await writeFileAtomic(path, '', { tmpfileCreated, fsync: true }).catch((error: NodeJS.ErrnoException) => {
+  await replaceFile(path, writeSafetensors(tensors, metadata)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === undefined) throw error;
     const reason = error.code === 'ENOENT' ? 'its folder does not exist' : error.message;
     throw new UserError(`Cannot write ${path}: ${reason}.`, { cause: error });
   });
+}
+
+/**
+ * Writes a file so that a reader finds the old one or the whole new one, never a part, also after a crash or on a full disk:
+ * temporary file beside it, fsync, rename.
+ */
+export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
+  // write-file-atomic makes one write call and doesn't look at how much it wrote, so that a disk that fills up would leave a cut
+  // file under the final name. Writing at this point loops until all is written, and throws before the rename.
+  const tmpfileCreated = (temporary: string) => writeFile(temporary, content);
+  await writeFileAtomic(path, '', { tmpfileCreated, fsync: true });
 }

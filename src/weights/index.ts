@@ -7,7 +7,7 @@ export {
   fetchWeights,
   type Patience,
 } from './download/index.ts';
-export { readSafetensorsFile, writeSafetensorsFile } from './files.ts';
+export { readSafetensorsFile, replaceFile, writeSafetensorsFile } from './files.ts';
 export type { WeightsFile } from './found-weights.ts';
 export { type ExpectedTensor, type MatchOptions, matchWeights } from './match.ts';
 export { type WeightsEntry, weightsEntrySchema } from './registry/entry.ts';

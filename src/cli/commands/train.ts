@@ -127,18 +127,17 @@ function show(event: FolderEvent, { out, epochs }: { out: string; epochs: number
       break;
     }
     case 'cancelled':
-      process.exitCode = 130;
       terminal.print('Stopped before the first step. Nothing was written.');
       terminal.printJson({ out, status: 'cancelled' });
       break;
     case 'interrupted': {
       const { epoch, step } = event;
-      process.exitCode = 130;
       terminal.print(`Interrupted in epoch ${epoch} after step ${step}. Go on with: graft train --resume ${out}`);
       terminal.printJson({ out, status: 'interrupted', epoch, step });
       break;
     }
     case 'end': {
+      process.exitCode = 0; // also where a signal came after the last step
       const { accuracy, loss, epoch } = event.best;
       const best = `Best validation accuracy ${percent(accuracy)}, loss ${loss.toFixed(4)}, in epoch ${epoch}.`;
       terminal.print(`${best} The run is in ${out}`);

@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import writeFileAtomic from 'write-file-atomic';
 import { UserError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
 import { sizeOf } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
 import { encode } from '../../graph/index.ts';
+import { replaceFile } from '../../weights/index.ts';
 import type { Classifier } from './classifier.ts';
 
 export interface ExportOptions {
@@ -47,7 +47,7 @@ export async function exportClassifier(
   const difference = written.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
   try {
     await mkdir(dirname(path), { recursive: true });
-    await writeFileAtomic(path, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    await replaceFile(path, bytes);
   } catch (error) {
     throw new UserError(`Cannot write ${path}: ${(error as Error).message}.`, { cause: error });
   }

@@ -1,15 +1,16 @@
 import { access, appendFile, constants, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import type { Tensors } from '../../base/tensor.ts';
 import { type Model, preprocessingSchema } from '../../models/index.ts';
-import { readSafetensorsFile, writeSafetensorsFile } from '../../weights/index.ts';
+import { readSafetensorsFile, replaceFile, writeSafetensorsFile } from '../../weights/index.ts';
 import type { CheckpointStore, Phase } from '../checkpoint.ts';
 import { trainConfigSchema } from '../config/index.ts';
 import type { EvaluationEvent } from '../events.ts';
 import { describeCheckpoint } from './pretrained.ts';
+import { lockRun, type RunLock, refuseHeld } from './run-lock.ts';
+import { writing } from './writing.ts';
 
 const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
 
@@ -64,24 +65,30 @@ export const onnxFile = 'architecture.onnx';
 
 /**
  * A run on disk: `run.json`, `metrics.jsonl`, `best.safetensors`, `last.safetensors`. Every file is replaced whole. Nothing
- * is written before `create` or `reopen`.
+ * is written before `create` or `reopen`, and nothing once the folder is gone or another process's.
  */
 export class RunFolder implements CheckpointStore {
   readonly path: string;
   readonly #parts: RunParts;
   #run: Run;
+  #lock: RunLock | null;
   #isOpen = false;
 
-  constructor(path: string, run: Run, parts: RunParts) {
+  /** `lock` is of a run that is gone on with; a new one locks its folder when it makes it. */
+  constructor(path: string, run: Run, parts: RunParts, lock: RunLock | null = null) {
     this.path = path;
     this.#run = run;
     this.#parts = parts;
+    this.#lock = lock;
   }
 
-  /** Begins a new run, in place of whatever run stands there. `choices` are the lowerings in use. */
-  async create(choices: Run['choices']): Promise<void> {
+  /** Begins a new run, with `overwrite` in place of whatever run stands there. `choices` are the lowerings in use. */
+  async create(choices: Run['choices'], { overwrite }: { readonly overwrite: boolean }): Promise<void> {
+    await writing(this.path, () => mkdir(this.path, { recursive: true }));
+    this.#lock = await lockRun(this.path);
+    // Another process may have been faster.
+    if (!overwrite) await refuseRun(this.path);
     await writing(this.path, async () => {
-      await mkdir(this.path, { recursive: true });
       const old = (await readdir(this.path)).filter((name) => runFiles.has(name) || leftover.test(name));
       for (const name of old) await rm(join(this.path, name));
     });
@@ -92,8 +99,7 @@ export class RunFolder implements CheckpointStore {
 
   /** Goes on. Lines of the log that are ahead of the checkpoint are dropped: those epochs come again. */
   async reopen({ epoch, best }: Phase): Promise<void> {
-    const log = join(this.path, 'metrics.jsonl');
-    await writing(log, async () => {
+    await this.#write('metrics.jsonl', async (log) => {
       const names = await readdir(this.path);
       for (const name of names.filter((entry) => leftover.test(entry))) await rm(join(this.path, name));
       if (names.includes('metrics.jsonl')) await dropMetricsAfter(log, epoch);
@@ -109,37 +115,45 @@ export class RunFolder implements CheckpointStore {
     await this.#update({ status });
   }
 
+  /** Lets others at the folder. */
+  async release(): Promise<void> {
+    await this.#lock?.release();
+    this.#lock = null;
+  }
+
   async record({ kind: _, ...metrics }: EvaluationEvent): Promise<void> {
     const { epoch, loss, accuracy, isBest } = metrics;
-    const log = join(this.path, 'metrics.jsonl');
-    await writing(log, () => appendFile(log, `${JSON.stringify(metrics)}\n`));
+    await this.#write('metrics.jsonl', (log) => appendFile(log, `${JSON.stringify(metrics)}\n`));
     if (isBest) this.#run = { ...this.#run, best: { loss, accuracy, epoch } };
   }
 
   async saveLast(tensors: Tensors, phase: Phase): Promise<void> {
-    await writeSafetensorsFile(join(this.path, 'last.safetensors'), tensors, { phase: JSON.stringify(phase) });
+    await this.#write('last.safetensors', (file) =>
+      writeSafetensorsFile(file, tensors, { phase: JSON.stringify(phase) }),
+    );
   }
 
   async saveBest(tensors: Tensors, best: z.output<typeof evaluationSchema>): Promise<void> {
     const { frozen, model } = this.#parts;
     const { classes, preprocessing } = this.#run;
-    await writeSafetensorsFile(
-      join(this.path, 'best.safetensors'),
-      { ...frozen, ...tensors },
-      { ...describeCheckpoint(model, classes, preprocessing), best: JSON.stringify(best) },
-    );
+    const metadata = { ...describeCheckpoint(model, classes, preprocessing), best: JSON.stringify(best) };
+    await this.#write('best.safetensors', (file) => writeSafetensorsFile(file, { ...frozen, ...tensors }, metadata));
   }
 
   async #keepOnnx(): Promise<void> {
     const { onnx } = this.#parts;
-    const file = join(this.path, onnxFile);
-    if (onnx) await writing(file, () => writeFileAtomic(file, Buffer.from(onnx)));
+    if (onnx) await this.#write(onnxFile, (file) => replaceFile(file, onnx));
   }
 
   async #update(change: Partial<Run>): Promise<void> {
     this.#run = { ...this.#run, ...change };
-    const file = join(this.path, 'run.json');
-    await writing(file, () => writeFileAtomic(file, `${JSON.stringify(this.#run, null, 2)}\n`));
+    await this.#write('run.json', (file) => replaceFile(file, `${JSON.stringify(this.#run, null, 2)}\n`));
+  }
+
+  async #write(name: string, write: (file: string) => Promise<void>): Promise<void> {
+    await this.#lock?.check();
+    const file = join(this.path, name);
+    await writing(file, () => write(file));
   }
 }
 
@@ -154,16 +168,6 @@ const runFiles: ReadonlySet<string> = new Set([
 /** What an atomic write leaves when the process is killed in it. */
 const leftover = /^(run\.json|metrics\.jsonl|(best|last)\.safetensors|architecture\.onnx)\.\d+$/;
 
-/** Does `work`. @throws UserError with the path where the system refuses: no space, no permission, a file in the way */
-async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error)) throw error;
-    throw new UserError(`Cannot write ${path}: ${error.message}.`, { cause: error });
-  }
-}
-
 /** @throws UserError where no new run can stand at `path`: said before time is spent on preparing it */
 export async function refuseOut(path: string, { overwrite }: { overwrite: boolean }): Promise<void> {
   let folder = resolve(path);
@@ -171,12 +175,16 @@ export async function refuseOut(path: string, { overwrite }: { overwrite: boolea
   if (!(await stat(folder)).isDirectory()) {
     throw new UserError(`A run is a folder, and ${folder} is a file. Choose another --out than ${path}.`);
   }
-  if (!overwrite && (await exists(join(path, 'run.json')))) {
-    throw new UserError(
-      `${path} already holds a run. Pass --resume ${path} to go on with it, --overwrite to replace it, or another --out.`,
-    );
-  }
+  if (!overwrite) await refuseRun(path);
+  await refuseHeld(path);
   await writing(path, () => access(folder, constants.W_OK));
+}
+
+async function refuseRun(path: string): Promise<void> {
+  if (!(await exists(join(path, 'run.json')))) return;
+  throw new UserError(
+    `${path} already holds a run. Pass --resume ${path} to go on with it, --overwrite to replace it, or another --out.`,
+  );
 }
 
 /** The run in a folder. @throws UserError where there is none, or it is not one of ours. */
@@ -221,7 +229,7 @@ async function dropMetricsAfter(path: string, epoch: number): Promise<void> {
       (line) =>
         (z.object({ epoch: z.int() }).safeParse(parseJson(line)).data?.epoch ?? Number.POSITIVE_INFINITY) <= epoch,
     );
-  await writeFileAtomic(path, kept.map((line) => `${line}\n`).join(''));
+  await replaceFile(path, kept.map((line) => `${line}\n`).join(''));
 }
 
 function parseJson(text: string): unknown {

@@ -9,6 +9,7 @@ import type { TrainEvent } from '../events.ts';
 import { train } from '../trainer.ts';
 import { describeRun, type Preparation, type Prepared, prepare } from './prepare.ts';
 import { onnxFile, type Run, RunFolder, readLast, readRun, refuseOut } from './run-folder.ts';
+import { lockRun, type RunLock } from './run-lock.ts';
 import { trainingTask, without } from './tasks.ts';
 
 /** A run is about to begin: what was resolved, before anything is trained. */
@@ -73,13 +74,19 @@ export async function* resumeTraining(
   out: string,
   options: Omit<TrainFolderOptions, 'out' | 'overwrite' | 'choices'> = {},
 ): AsyncGenerator<FolderEvent, void, undefined> {
-  const run = await readRun(out);
-  if (run.status === 'done') throw new UserError(`${out} is complete: it has its ${run.config.epochs} epochs.`);
-  const last = await readLast(out);
-  yield* runTraining(run.folder, resolveConfig(run.config), { ...options, out }, { run, ...last });
+  await readRun(out); // so that nothing is written where there is none
+  const lock = await lockRun(out);
+  try {
+    const run = await readRun(out);
+    if (run.status === 'done') throw new UserError(`${out} is complete: it has its ${run.config.epochs} epochs.`);
+    const last = await readLast(out);
+    yield* runTraining(run.folder, resolveConfig(run.config), { ...options, out }, { run, lock, ...last });
+  } finally {
+    await lock.release();
+  }
 }
 
-type Resumed = { run: Run } & Awaited<ReturnType<typeof readLast>>;
+type Resumed = { run: Run; lock: RunLock } & Awaited<ReturnType<typeof readLast>>;
 
 async function* runTraining(
   path: string,
@@ -103,7 +110,7 @@ async function* runTraining(
     if (resumed) refuseChanged(resumed.run, prepared, out);
     const run = resumed?.run ?? describeRun(path, prepared);
     yield { kind: 'ready', out, run, folder: prepared.folder, notes: prepared.notes };
-    yield* recorded(out, run, prepared, signal, resumed);
+    yield* recorded(options, run, prepared, resumed);
   } catch (error) {
     if (!signal?.aborted || error !== signal.reason) throw error;
     yield { kind: 'cancelled', out };
@@ -114,15 +121,14 @@ async function* runTraining(
 
 /** Trains, and writes the run folder from the moment on when the first step is about to be taken. */
 async function* recorded(
-  out: string,
+  { out, overwrite = false, signal }: TrainFolderOptions,
   run: Run,
   prepared: Prepared,
-  signal: AbortSignal | undefined,
   resumed: Resumed | null,
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const { model, strategy, initial, runtime } = prepared;
   const frozen = strategy.frozenTrunk ? without(initial, (name) => under(model.headPath).test(name)) : {};
-  const store = new RunFolder(out, run, { model, frozen, onnx: prepared.onnx });
+  const store = new RunFolder(out, run, { model, frozen, onnx: prepared.onnx }, resumed?.lock);
   const task = await trainingTask(prepared);
   try {
     for await (const event of train(task, {
@@ -133,15 +139,18 @@ async function* recorded(
     })) {
       if (event.kind === 'start') {
         signal?.throwIfAborted();
-        await (resumed ? store.reopen(resumed.phase) : store.create(runtime.choices));
+        await (resumed ? store.reopen(resumed.phase) : store.create(runtime.choices, { overwrite }));
       }
       if (event.kind === 'interrupted') await store.close('interrupted');
       if (event.kind === 'end') await store.close('done');
       yield event;
     }
+  } catch (error) {
+    await store.close('interrupted').catch(() => {}); // what went wrong first is what to say
+    throw error;
   } finally {
-    // Left in another way: an error, or a reader that has seen enough.
-    await store.close('interrupted');
+    // A reader that has seen enough leaves here, too.
+    await store.close('interrupted').finally(() => store.release());
   }
 }
 
