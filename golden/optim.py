@@ -5,9 +5,13 @@
     init/a, init/b                parameters a (3, 4), b (5)
     gradient/STEP/a, …/b          the gradient given at step 0 … 9, the same for every optimizer
     OPTIMIZER/STEP/a, …/b         the parameters after that step
+    clipped/norm/MAXIMUM/a, …/b   the gradients of step 0 after clip_grad_norm_, and clipped/value/… after clip_grad_value_
+    clipped/norm                  their norm before
     schedule/NAME                 f64[50], the learning rate of step 0 … 49
+    losses                        f64[10], the losses that the plateau schedule sees, one after every five steps
 
-The parameters are computed in float64 and stored as float32. Metadata: `optimizers` and `schedules`, JSON of name -> options.
+The parameters are computed in float64 and stored as float32. Metadata: `optimizers`,
+`schedules` and `warmups`, JSON of name -> options, and `clips`, the maxima.
 """
 import sys
 from pathlib import Path
@@ -15,8 +19,21 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 import torch
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import SGD, Adagrad, Adam, AdamW, RAdam, RMSprop
-from torch.optim.lr_scheduler import OneCycleLR, StepLR
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiStepLR,
+    OneCycleLR,
+    PolynomialLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+    StepLR,
+)
 
 import safetensors_writer
 
@@ -42,11 +59,35 @@ OPTIMIZERS = {
     "adagrad": {"kind": "adagrad", "learningRate": 0.1, "epsilon": 1e-10, "weightDecay": 0},
     "adagrad-l2": {"kind": "adagrad", "learningRate": 0.1, "epsilon": 1e-3, "weightDecay": 0.1},
 }
+CLIPS = [0.5, 100.0]
+STEPS_PER_EPOCH = 5
+LOSSES = [2.0, 1.5, 1.4999, 1.6, 1.0, 1.1, 1.2, 1.05, 1.3, 0.9]
+COSINE = {"kind": "cosine", "learningRate": 0.1, "steps": 40, "minimum": 0.001}
 SCHEDULES = {
+    "constant": {"kind": "constant", "learningRate": 0.3},
+    "linear": {"kind": "linear", "learningRate": 0.1, "steps": 40, "from": 1, "to": 0},
+    "linear-up": {"kind": "linear", "learningRate": 0.1, "steps": 7, "from": 0.25, "to": 0.75},
     "step": {"kind": "step", "learningRate": 0.1, "every": 15, "factor": 0.1},
+    "multi-step": {"kind": "multiStep", "learningRate": 0.1, "milestones": [5, 20, 21], "factor": 0.5},
+    "exponential": {"kind": "exponential", "learningRate": 0.1, "factor": 0.9},
+    "polynomial": {"kind": "polynomial", "learningRate": 0.1, "steps": 40, "power": 0.9},
+    "cosine": {**COSINE, "steps": 50},
+    "restarts": {"kind": "cosineRestarts", "learningRate": 0.1, "period": 5, "growth": 2, "minimum": 0.001},
+    "even-restarts": {"kind": "cosineRestarts", "learningRate": 0.1, "period": 8, "growth": 1, "minimum": 0},
     "one-cycle": {
         "kind": "oneCycle", "maximum": 0.1, "steps": SCHEDULE_STEPS, "warmup": 0.3, "initialDivisor": 25, "finalDivisor": 1e4,
     },
+    "plateau": {
+        "kind": "plateau", "learningRate": 0.1, "factor": 0.5, "patience": 0, "threshold": 1e-3, "cooldown": 0, "minimum": 0.01,
+    },
+    "patient-plateau": {
+        "kind": "plateau", "learningRate": 0.1, "factor": 0.1, "patience": 1, "threshold": 1e-4, "cooldown": 2, "minimum": 0,
+    },
+}
+# Warm-ups: the first factor, the steps, and the schedule that follows.
+WARMUPS = {
+    "warm-cosine": {"from": 0.1, "steps": 10, "then": COSINE},
+    "warm-from-zero": {"from": 0, "steps": 8, "then": SCHEDULES["exponential"]},
 }
 
 
@@ -64,8 +105,34 @@ def optimizer_of(options, parameters):
 
 
 def schedule_of(options, optimizer):
-    if options["kind"] == "step":
+    kind = options["kind"]
+    if kind == "constant":
+        return LambdaLR(optimizer, lambda step: 1)
+    if kind == "linear":
+        return LinearLR(optimizer, start_factor=options["from"], end_factor=options["to"], total_iters=options["steps"])
+    if kind == "step":
         return StepLR(optimizer, step_size=options["every"], gamma=options["factor"])
+    if kind == "multiStep":
+        return MultiStepLR(optimizer, milestones=options["milestones"], gamma=options["factor"])
+    if kind == "exponential":
+        return ExponentialLR(optimizer, gamma=options["factor"])
+    if kind == "polynomial":
+        return PolynomialLR(optimizer, total_iters=options["steps"], power=options["power"])
+    if kind == "cosine":
+        return CosineAnnealingLR(optimizer, T_max=options["steps"], eta_min=options["minimum"])
+    if kind == "cosineRestarts":
+        return CosineAnnealingWarmRestarts(
+            optimizer, T_0=options["period"], T_mult=options["growth"], eta_min=options["minimum"]
+        )
+    if kind == "plateau":
+        return ReduceLROnPlateau(
+            optimizer,
+            factor=options["factor"],
+            patience=options["patience"],
+            threshold=options["threshold"],
+            cooldown=options["cooldown"],
+            min_lr=options["minimum"],
+        )
     return OneCycleLR(
         optimizer,
         max_lr=options["maximum"],
@@ -76,16 +143,40 @@ def schedule_of(options, optimizer):
     )
 
 
-def learning_rates(options):
-    optimizer = SGD([torch.zeros(1, requires_grad=True)], lr=options.get("learningRate", 1.0))
-    schedule = schedule_of(options, optimizer)
+def warm_schedule_of(options, optimizer):
+    """LinearLR cannot start from 0: each factor is made from the one before."""
+    first, steps = options["from"], options["steps"]
+    if first == 0:
+        up = LambdaLR(optimizer, lambda step: min(1, step / steps))
+    else:
+        up = LinearLR(optimizer, start_factor=first, total_iters=steps)
+    return SequentialLR(optimizer, [up, schedule_of(options["then"], optimizer)], milestones=[steps])
+
+
+def learning_rates(options, make=schedule_of):
+    optimizer = SGD([torch.zeros(1, requires_grad=True)], lr=options.get("then", options).get("learningRate", 1.0))
+    schedule = make(options, optimizer)
     rates = []
     for step in range(SCHEDULE_STEPS):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-        if step + 1 < SCHEDULE_STEPS:
+        if step + 1 == SCHEDULE_STEPS:
+            break
+        if isinstance(schedule, ReduceLROnPlateau):
+            if (step + 1) % STEPS_PER_EPOCH == 0:
+                schedule.step(LOSSES[step // STEPS_PER_EPOCH])
+        else:
             schedule.step()
     return torch.tensor(rates, dtype=torch.float64)
+
+
+def clipped(clip, maximum, gradient):
+    """The gradients after `clip`, and what it returned."""
+    parameters = {name: torch.zeros_like(value, dtype=torch.float64).requires_grad_() for name, value in gradient.items()}
+    for name, parameter in parameters.items():
+        parameter.grad = gradient[name].double()
+    returned = clip(parameters.values(), maximum)
+    return {name: parameter.grad.float() for name, parameter in parameters.items()}, returned
 
 
 def main():
@@ -103,10 +194,20 @@ def main():
                 parameter.grad = gradient[name].double()
             optimizer.step()
             tensors.update({f"{key}/{step}/{name}": value.detach().float() for name, value in parameters.items()})
+    for maximum in CLIPS:
+        for kind, clip in ("norm", clip_grad_norm_), ("value", clip_grad_value_):
+            result, norm = clipped(clip, maximum, gradients[0])
+            tensors.update({f"clipped/{kind}/{maximum:g}/{name}": value for name, value in result.items()})
+            if kind == "norm":
+                tensors["clipped/norm"] = norm.float()
     for key, options in SCHEDULES.items():
         tensors[f"schedule/{key}"] = learning_rates(options)
+    for key, options in WARMUPS.items():
+        tensors[f"schedule/{key}"] = learning_rates(options, warm_schedule_of)
+    tensors["losses"] = torch.tensor(LOSSES, dtype=torch.float64)
     path = Path(__file__).with_suffix(".safetensors")
-    safetensors_writer.write(path, tensors, {"optimizers": OPTIMIZERS, "schedules": SCHEDULES}, keep_double=True)
+    metadata = {"optimizers": OPTIMIZERS, "schedules": SCHEDULES, "warmups": WARMUPS, "clips": CLIPS}
+    safetensors_writer.write(path, tensors, metadata, keep_double=True)
 
 
 main()

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
+import { kebabCase } from '../base/kebab-case.ts';
 
 /** One flag, read off the schema of a command's options. */
 export interface Flag {
@@ -70,9 +71,4 @@ export function parseFlags<S extends z.ZodObject>(
 function describeIssue({ path, message }: z.core.$ZodIssue): string {
   if (message.startsWith('--') || path.length === 0) return message;
   return `--${kebabCase(String(path[0]))}: ${message}.`;
-}
-
-/** `learningRate` → `learning-rate` */
-export function kebabCase(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

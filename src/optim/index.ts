@@ -1,10 +1,11 @@
 export { type AdagradOptions, adagrad } from './adagrad.ts';
 export { type AdamOptions, adam, adamw, type NadamOptions, nadam, radam } from './adam.ts';
+export { clipByNorm, clipByValue, globalNorm } from './clipping.ts';
 export { lamb } from './lamb.ts';
 export { type LionOptions, lion } from './lion.ts';
 export type { Optimizer, Slots, StepScalars, Updated } from './optimizer.ts';
 export { type OptimizerName, optimizers } from './optimizers.ts';
 export { type RmspropOptions, rmsprop } from './rmsprop.ts';
 export { applyRules, type ParameterSetting, type Rules } from './rules.ts';
-export { constant, type OneCycleOptions, oneCycle, type Schedule, type StepOptions, stepDecay } from './schedule.ts';
+export * from './schedule.ts';
 export { type SgdOptions, sgd } from './sgd.ts';

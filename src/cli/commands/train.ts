@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
+import { kebabCase } from '../../base/kebab-case.ts';
 import { formatProblems } from '../../data/index.ts';
 import { LossError, trainConfigSchema } from '../../train/index.ts';
 import {
@@ -14,7 +15,6 @@ import {
 } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
 import { downloadFlags, downloadOptions } from '../download.ts';
-import { kebabCase } from '../flags.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { formatSeconds, percent, plural, type Terminal } from '../terminal.ts';
 

@@ -4,6 +4,7 @@ import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/looku
 import { strategies } from '../strategy.ts';
 import { augmentationOptions } from './augmentation.ts';
 import { dataOptions } from './data.ts';
+import { refuseIgnored } from './ignored.ts';
 import { machineOptions } from './machine.ts';
 import { isOnnx, modelOptions } from './model.ts';
 import { optimisationOptions, optimizerDefaults } from './optimisation.ts';
@@ -11,7 +12,8 @@ import { strategyOptions } from './strategy.ts';
 
 export { choice } from './choice.ts';
 export { isOnnx, perChannel } from './model.ts';
-export { optimizerOf, scheduleOf } from './optimisation.ts';
+export { optimizerOf } from './optimisation.ts';
+export { scheduleOf } from './schedule.ts';
 
 /** The options by what they are about: `graft config` prints them under these headings. */
 export const configGroups = {
@@ -39,10 +41,11 @@ export const trainConfigSchema = z.strictObject({
 export type TrainConfig = z.output<typeof trainConfigSchema>;
 export type TrainConfigInput = z.input<typeof trainConfigSchema>;
 
-/** The configuration with its defaults. @throws UserError that lists what is wrong with it. */
+/** The configuration with its defaults. @throws UserError that lists what is wrong with it, or says which option nothing would look at. */
 export function parseConfig(config: TrainConfigInput): TrainConfig {
   const parsed = trainConfigSchema.safeParse(config);
   if (!parsed.success) throw new UserError(`train: ${z.prettifyError(parsed.error)}`);
+  refuseIgnored(parsed.data);
   return parsed.data;
 }
 

@@ -1,17 +1,9 @@
 import { z } from 'zod';
-import {
-  constant,
-  type Optimizer,
-  type OptimizerName,
-  oneCycle,
-  optimizers,
-  type Schedule,
-  stepDecay,
-} from '../../optim/index.ts';
+import { type Optimizer, type OptimizerName, optimizers } from '../../optim/index.ts';
 import { choice, orDefault } from './choice.ts';
 import type { ResolvedConfig } from './index.ts';
+import { scheduleOptions } from './schedule.ts';
 
-const scheduleNames = ['constant', 'step', 'one-cycle'] as const;
 const optimizerNames = Object.keys(optimizers) as OptimizerName[];
 
 /** What fits the head of a pretrained network, as far as the optimizers' authors say: of LAMB and Lion their papers. */
@@ -36,34 +28,35 @@ export const optimisationOptions = {
   learningRate: orDefault(z.number().positive()).describe(
     'of the head, at its peak; default: 0.001, for sgd and adagrad 0.01, for lamb 0.003, for lion 0.0001',
   ),
-  momentum: z.number().min(0).lt(1).default(0.9).describe('of sgd'),
+  momentum: orDefault(z.number().min(0).lt(1)).describe('of sgd, default: 0.9; of rmsprop, default: 0'),
   nesterov: z.boolean().default(false).describe('Nesterov momentum, for sgd'),
+  centered: z.boolean().default(false).describe('divide by the standard deviation of the gradient, for rmsprop'),
+  beta1: orDefault(z.number().min(0).lt(1)).describe('of the Adam family, lamb and lion; default: 0.9'),
+  beta2: orDefault(z.number().min(0).lt(1)).describe(
+    'of the Adam family and lamb, default: 0.999; of lion, default: 0.99',
+  ),
+  epsilon: orDefault(z.number().positive()).describe(
+    'of the Adam family and rmsprop, default: 1e-8; of lamb 1e-6, of adagrad 1e-10',
+  ),
   weightDecay: orDefault(z.number().min(0)).describe(
     'decoupled for adamw and lion, in the update for lamb, else L2; default: 0.01 for adamw and lamb, 0.1 for lion, else 0',
   ),
-  schedule: choice('--schedule', scheduleNames).default('one-cycle').describe(scheduleNames.join(' | ')),
-  stepEpochs: z.int().min(1).default(10).describe('epochs between two drops to a tenth, for the step schedule'),
+  clipNorm: orDefault(z.number().positive()).describe('largest norm of the gradient of all parameters together'),
+  clipValue: orDefault(z.number().positive()).describe('largest element of a gradient'),
+  ...scheduleOptions,
   labelSmoothing: z.number().min(0).lt(1).default(0).describe('share of the target spread over all classes'),
 };
 
-export function optimizerOf({ optimizer, momentum, nesterov, weightDecay }: ResolvedConfig): Optimizer {
-  return optimizer === 'sgd'
-    ? optimizers.sgd({ momentum, nesterov, weightDecay })
-    : optimizers[optimizer]({ weightDecay });
-}
-
-export function scheduleOf({
-  schedule,
-  learningRate,
-  epochs,
-  stepEpochs,
-}: ResolvedConfig): (steps: number) => Schedule {
-  switch (schedule) {
-    case 'constant':
-      return () => constant(learningRate);
-    case 'step':
-      return (steps) => stepDecay({ learningRate, every: Math.max(1, Math.round((steps / epochs) * stepEpochs)) });
-    case 'one-cycle':
-      return (steps) => oneCycle({ maximum: learningRate, steps });
-  }
+/** The optimizer with the options that were given; it has its own defaults for the others. */
+export function optimizerOf(config: ResolvedConfig): Optimizer {
+  const { optimizer, weightDecay, nesterov, centered, momentum, beta1, beta2, epsilon } = config;
+  return optimizers[optimizer]({
+    weightDecay,
+    nesterov,
+    centered,
+    momentum: momentum ?? undefined,
+    beta1: beta1 ?? undefined,
+    beta2: beta2 ?? undefined,
+    epsilon: epsilon ?? undefined,
+  });
 }
