@@ -52,7 +52,7 @@ function bestAccuracy(out: string): string {
 
 console.log(`Writing 20 + 100 pictures of each digit to ${digits}`);
 await writeDigits();
-const budget = ['--model', 'conv4', '--epochs', '12', '--flip', '0', '--min-crop-scale', '0.7'];
+const budget = ['--model', 'conv4', '--epochs', '12', '--augment', 'crop=0.7'];
 const [grafted, scratch] = [join(folder, 'grafted'), join(folder, 'scratch')];
 run(
   'train',

@@ -29,6 +29,10 @@ describe('used wrongly', () => {
     [['train', 'x', '--optimizer', 'adma'], '--optimizer "adma" is not known. Did you mean "adam"?'],
     [['train', 'x', '--strategy', 'ful'], 'Did you mean "full"?'],
     [['train', 'x', '--learning-rate', 'fast'], '--learning-rate: "fast" is not a number.'],
+    [
+      ['train', 'x', '--augment', 'light,rotat=5'],
+      '--augment "light,rotat=5": "rotat=5" is not known. Did you mean "rotate"?',
+    ],
     [['train'], 'which folder?'],
     [['train', 'x', '--resume', 'r'], 'leave it out'],
     [['train', '--resume', 'r', '--epochs', '9', '--no-flip'], 'unknown option'],

@@ -1,3 +1,4 @@
+export * from './augment/index.ts';
 export {
   type Dataset,
   type Dataset as ImageFolder,
@@ -11,7 +12,7 @@ export { decodePicture, type PictureFile, pictureBounds, readPictureFile } from 
 export { pictureExtensions } from './files/listing.ts';
 export { type Batch, type BatchOptions, batches, type LabelledPicture } from './loader.ts';
 export { createPicturePool, type PicturePool } from './picture-pool.ts';
-export type { PictureFacts, ViewRequest } from './picture-worker.ts';
+export type { EvaluationRequest, PictureFacts, TrainingRequest, ViewRequest } from './picture-worker.ts';
 export { formatProblems, PictureError, type PictureProblem, type Problem, type ProblemKind } from './problem.ts';
 export { type Box, type Interpolation, type ResizeTarget, type RgbImage, resize } from './resize.ts';
-export { evaluationView, type Framing, type TrainingCrop, trainingView, type View } from './transform.ts';
+export { evaluationView, type Framing, type RandomCrop, randomResizedCrop, type View } from './transform.ts';

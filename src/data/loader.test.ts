@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomStream } from '../base/random.ts';
+import { augmentedPixels, augmentedView, parseAugmentation } from './augment/index.ts';
 import { decodePicture, readPictureFile } from './decode.ts';
 import { type Batch, type BatchOptions, batches } from './loader.ts';
 import { createPicturePool } from './picture-pool.ts';
 import { PictureError } from './problem.ts';
 import { resize } from './resize.ts';
-import { trainingView } from './transform.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'graft-loader-'));
 const pool = createPicturePool({ threads: 2 });
@@ -82,14 +82,17 @@ describe('batches', () => {
     }
   });
 
-  it("a training view depends on (seed, epoch, index) only, and is the view that 'transform' draws", async () => {
+  it('a training view depends on (seed, epoch, index, view) only, and is what the augmentation draws', async () => {
     const path = join(folder, 'noise.png');
     const noise = Uint8Array.from({ length: 60 * 50 * 3 }, (_, i) => (i * 7919) >> 3);
+    const augmentation = parseAugmentation('light,rotate,jitter=0.4:0.4:0.4:0.1,blur,randaugment,erase=0.5');
+    const { preprocessing } = evaluation.view;
+    const fill = [124, 116, 104] as const;
     await sharp(noise, { raw: { width: 60, height: 50, channels: 3 } }).toFile(path);
     const noisy = Array.from({ length: 5 }, () => ({ path, label: 0 }));
-    const crops = async (order: number[], epoch: number, threads: number) => {
+    const crops = async (order: number[], epoch: number, threads: number, nth = {}) => {
       const own = createPicturePool({ threads });
-      const view = { kind: 'training', seed: 7, epoch } as const;
+      const view = { kind: 'training', preprocessing, augmentation, fill, seed: 7, epoch, ...nth } as const;
       const seen = new Map<number, string>();
       for await (const batch of batches(own, noisy, { ...evaluation, batchSize: 1, view, order })) {
         seen.set(batch.indices[0]!, Buffer.from(batch.pixels).toString('hex'));
@@ -98,14 +101,17 @@ describe('batches', () => {
       return [...seen].sort(([a], [b]) => a - b).map(([, pixels]) => pixels);
     };
     const once = await crops([0, 1, 2, 3, 4], 1, 1);
-    expect(await crops([4, 2, 0, 3, 1], 1, 2)).toEqual(once);
-    expect(new Set([...once, ...(await crops([0, 1, 2, 3, 4], 2, 1))]).size).toBe(10);
+    expect(await crops([4, 2, 0, 3, 1], 1, 3)).toEqual(once);
+    const others = [...(await crops([0, 1, 2, 3, 4], 2, 1)), ...(await crops([0, 1, 2, 3, 4], 1, 1, { view: 0 }))];
+    expect(new Set([...once, ...others]).size).toBe(15);
 
     const picture = await decodePicture(await readPictureFile({ path }), path);
-    const { box, mirror } = trainingView(randomStream(7, 'augment', 1, 3), picture);
-    const expected = new Uint8Array(3 * size * size);
-    resize(picture, box, { width: size, height: size, mirror }, expected);
-    expect(once[3]).toBe(Buffer.from(expected).toString('hex'));
+    const stream = randomStream(7, 'augment', 1, 3);
+    const { box, mirror } = augmentedView(stream, picture, preprocessing, augmentation);
+    const data = new Uint8Array(3 * size * size);
+    resize(picture, box, { width: size, height: size, mirror }, data);
+    const expected = augmentedPixels(stream, { width: size, height: size, data }, augmentation, fill);
+    expect(once[3]).toBe(Buffer.from(expected.data).toString('hex'));
   });
 
   it('works on while the consumer blocks the event loop', async () => {

@@ -1,8 +1,6 @@
 import type { PictureFile } from './decode.ts';
 import type { PicturePool } from './picture-pool.ts';
-import type { ViewRequest } from './picture-worker.ts';
-import type { Interpolation } from './resize.ts';
-import type { Framing, TrainingCrop } from './transform.ts';
+import type { EvaluationRequest, TrainingRequest, ViewRequest } from './picture-worker.ts';
 
 /** Pictures as a model takes them in; n is always the batch size. */
 export interface Batch {
@@ -24,16 +22,8 @@ export interface BatchOptions {
   readonly batchSize: number;
   /** The side of the square pictures, in pixels. */
   readonly size: number;
-  readonly view:
-    | { readonly kind: 'evaluation'; readonly preprocessing: Framing }
-    | {
-        readonly kind: 'training';
-        readonly seed: number;
-        readonly epoch: number;
-        readonly crop?: TrainingCrop;
-        /** Default bilinear. */
-        readonly interpolation?: Interpolation;
-      };
+  /** What is wanted of every picture. */
+  readonly view: EvaluationRequest | Omit<TrainingRequest, 'index'>;
   /** Which pictures, in which order: positions in `pictures`. */
   readonly order: readonly number[];
   /** What becomes of a last batch that is not full: left out, or filled up with its first picture at weight 0. */
@@ -99,7 +89,7 @@ function verify({ batchSize, size, view, order, prefetch = 2 }: BatchOptions, pi
     throw new RangeError(`batches: batchSize is ${batchSize}, not 1 or more`);
   if (!Number.isInteger(prefetch) || prefetch < 0)
     throw new RangeError(`batches: prefetch is ${prefetch}, not 0 or more`);
-  if (view.kind === 'evaluation' && view.preprocessing.crop !== size) {
+  if (view.preprocessing.crop !== size) {
     throw new RangeError(`batches: size is ${size}, the preprocessing crops to ${view.preprocessing.crop}`);
   }
   const stray = order.find((index) => !(Number.isInteger(index) && index >= 0 && index < pictures));

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { randomStream } from '../base/random.ts';
+import { augmentedView, parseAugmentation } from './augment/index.ts';
 import { createPicturePool } from './picture-pool.ts';
 import { PictureError } from './problem.ts';
 import { type Interpolation, resize } from './resize.ts';
-import { evaluationView, trainingView, type View } from './transform.ts';
+import { evaluationView, type View } from './transform.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'graft-pool-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -59,8 +60,11 @@ it('resizes with the filter that the request names, in evaluation and in trainin
     const framing = { resize: 36, crop: 32, interpolation };
     const seen = await pool.view(path, { kind: 'evaluation', preprocessing: framing }, 32);
     expect(seen).toEqual(expected(interpolation, evaluationView(noise, framing)));
-    const drawn = await pool.view(path, { kind: 'training', seed: 1, epoch: 2, index: 3, interpolation }, 32);
-    expect(drawn).toEqual(expected(interpolation, trainingView(randomStream(1, 'augment', 2, 3), noise)));
+    const augmentation = parseAugmentation('light');
+    const address = { fill: [0, 0, 0], seed: 1, epoch: 2, index: 3 } as const;
+    const drawn = await pool.view(path, { kind: 'training', preprocessing: framing, augmentation, ...address }, 32);
+    const view = augmentedView(randomStream(1, 'augment', 2, 3), noise, framing, augmentation);
+    expect(drawn).toEqual(expected(interpolation, view));
   }
   await pool.close();
 });

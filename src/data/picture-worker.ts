@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { Tinypool } from 'tinypool';
 import { randomStream } from '../base/random.ts';
+import { type Augmentation, augmentedPixels, augmentedView, type Colour } from './augment/index.ts';
 import { decodePicture, type PictureFile, readPictureFile } from './decode.ts';
 import { PictureError, type PictureProblem } from './problem.ts';
-import { type Interpolation, type RgbImage, resize } from './resize.ts';
-import { evaluationView, type Framing, type TrainingCrop, trainingView, type View } from './transform.ts';
+import { type RgbImage, resize } from './resize.ts';
+import { evaluationView, type Framing, type View } from './transform.ts';
 
 /** What is known of a picture that was read and decoded once. */
 export interface PictureFacts {
@@ -17,18 +18,27 @@ export interface PictureFacts {
   readonly sha256: string;
 }
 
-/** Which part of a picture is wanted. The training crop is a function of (seed, epoch, index) alone. */
-export type ViewRequest =
-  | { readonly kind: 'evaluation'; readonly preprocessing: Framing }
-  | {
-      readonly kind: 'training';
-      readonly seed: number;
-      readonly epoch: number;
-      readonly index: number;
-      readonly crop?: TrainingCrop;
-      /** Default bilinear. */
-      readonly interpolation?: Interpolation;
-    };
+/** What is wanted of a picture. */
+export type ViewRequest = EvaluationRequest | TrainingRequest;
+
+export interface EvaluationRequest {
+  readonly kind: 'evaluation';
+  readonly preprocessing: Framing;
+}
+
+/** The picture as it is augmented: a function of (seed, epoch, index, view) alone. */
+export interface TrainingRequest {
+  readonly kind: 'training';
+  readonly preprocessing: Framing;
+  readonly augmentation: Augmentation;
+  /** What is left empty or erased: the mean colour of the preprocessing. */
+  readonly fill: Colour;
+  readonly seed: number;
+  readonly epoch: number;
+  readonly index: number;
+  /** Which of several views of the picture in this epoch. Default: there is one. */
+  readonly view?: number;
+}
 
 export interface ViewTask extends PictureFile {
   readonly request: ViewRequest;
@@ -54,19 +64,29 @@ export function check(picture: PictureFile): Promise<Reply<PictureFacts>> {
 export async function view({ request, size, ...file }: ViewTask): Promise<unknown> {
   const reply = await oneAtATime(async () => {
     const picture = await decodePicture(await readPictureFile(file), file.path);
-    const { box, mirror } = viewOf(picture, request);
-    const pixels = new Uint8Array(3 * size * size);
-    const { interpolation = 'bilinear' } = request.kind === 'evaluation' ? request.preprocessing : request;
-    resize(picture, box, { width: size, height: size, mirror, interpolation }, pixels);
-    return pixels;
+    return request.kind === 'evaluation'
+      ? evaluationPixels(picture, request, size)
+      : trainingPixels(picture, request, size);
   });
   return reply instanceof Uint8Array ? Tinypool.move(reply) : reply;
 }
 
-function viewOf(picture: RgbImage, request: ViewRequest): View {
-  if (request.kind === 'evaluation') return evaluationView(picture, request.preprocessing);
-  const { seed, epoch, index, crop } = request;
-  return trainingView(randomStream(seed, 'augment', epoch, index), picture, crop);
+function evaluationPixels(picture: RgbImage, { preprocessing }: EvaluationRequest, size: number): Uint8Array {
+  return pixelsOf(picture, evaluationView(picture, preprocessing), preprocessing, size);
+}
+
+function trainingPixels(picture: RgbImage, request: TrainingRequest, size: number): Uint8Array {
+  const { preprocessing, augmentation, fill, seed, epoch, index, view } = request;
+  const stream = randomStream(seed, 'augment', epoch, index, ...(view === undefined ? [] : [view]));
+  const seen = augmentedView(stream, picture, preprocessing, augmentation);
+  const data = pixelsOf(picture, seen, preprocessing, size);
+  return augmentedPixels(stream, { width: size, height: size, data }, augmentation, fill).data;
+}
+
+function pixelsOf(picture: RgbImage, { box, mirror }: View, { interpolation }: Framing, size: number): Uint8Array {
+  const pixels = new Uint8Array(3 * size * size);
+  resize(picture, box, { width: size, height: size, mirror, ...(interpolation && { interpolation }) }, pixels);
+  return pixels;
 }
 
 let previous: Promise<unknown> = Promise.resolve();

@@ -1,4 +1,5 @@
 import type { RandomStream } from '../base/random.ts';
+import { roundHalfEven } from '../base/rounding.ts';
 import type { Box, Interpolation } from './resize.ts';
 
 /** How a model wants to see a picture, as far as geometry goes: the rest of its preprocessing happens in the graph. */
@@ -13,14 +14,12 @@ export interface Framing {
   readonly interpolation?: Interpolation;
 }
 
-/** How the crops of training are drawn; the defaults are those of torchvision's RandomResizedCrop and RandomHorizontalFlip. */
-export interface TrainingCrop {
-  /** The range of the crop's area, as a part of the picture's. Default [0.08, 1]. */
-  readonly cropScale?: readonly [number, number];
-  /** The range of the crop's width / height, drawn log-uniformly. Default [3/4, 4/3]. */
-  readonly cropRatio?: readonly [number, number];
-  /** The probability that left and right are exchanged. Default 0.5. */
-  readonly flip?: number;
+/** How random crops are drawn. */
+export interface RandomCrop {
+  /** The range of the crop's area, as a part of the picture's. */
+  readonly scale: readonly [number, number];
+  /** The range of the crop's width / height, drawn log-uniformly. Default [3/4, 4/3], as in torchvision. */
+  readonly ratio?: readonly [number, number];
 }
 
 /** The part of a picture that a model sees: resize `box`, in source pixels, to the model's square. */
@@ -29,7 +28,7 @@ export interface View {
   readonly mirror: boolean;
 }
 
-interface Size {
+export interface Size {
   readonly width: number;
   readonly height: number;
 }
@@ -59,11 +58,13 @@ function centreOffset(side: number, crop: number): number {
   return crop > side ? -Math.floor((crop - side) / 2) : roundHalfEven((side - crop) / 2);
 }
 
-/** A random crop as in torchvision's `RandomResizedCrop.get_params` and a random horizontal flip, drawn from `stream`. */
-export function trainingView(stream: RandomStream, source: Size, options: TrainingCrop = {}): View {
-  const { cropScale = [0.08, 1], cropRatio = [3 / 4, 4 / 3], flip = 0.5 } = options;
-  const box = randomBox(stream, source, cropScale, cropRatio) ?? centreBox(source, cropRatio);
-  return { box, mirror: stream.uniform() < flip };
+/** A random crop as in torchvision's `RandomResizedCrop.get_params`, drawn from `stream`. */
+export function randomResizedCrop(
+  stream: RandomStream,
+  source: Size,
+  { scale, ratio = [3 / 4, 4 / 3] }: RandomCrop,
+): Box {
+  return randomBox(stream, source, scale, ratio) ?? centreBox(source, ratio);
 }
 
 /** A crop of random area and shape at a random place, or nothing where ten shapes in a row did not fit. */
@@ -99,11 +100,4 @@ function centreBox(source: Size, ratio: readonly [number, number]): Box {
     width,
     height,
   };
-}
-
-/** Python's `round`: a half goes to the even neighbour. For x >= 0. */
-function roundHalfEven(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }

@@ -1,3 +1,4 @@
+import { roundHalfEven } from '../../base/rounding.ts';
 import { blank, type Colour, channelsOf, type Planes, rounding } from './planes.ts';
 
 /** How a picture is read between its pixels, and what stands where it has none. */
@@ -114,9 +115,4 @@ function forEachPixel(
       visit(to, a * x + b * y + c + centreX, d * x + e * y + f + centreY);
     }
   }
-}
-
-function roundHalfEven(x: number): number {
-  const rounded = Math.round(x);
-  return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }

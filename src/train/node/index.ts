@@ -1,6 +1,6 @@
 export { type Backbone, type BackboneOptions, openBackbone, withLayers } from './backbone.ts';
 export { type CreateModelOptions, createModel, namesFor, type ReadyModel } from './create-model.ts';
-export { type Augmentation, pictureSource } from './picture-source.ts';
+export { meanColour, pictureSource, type SeededAugmentation } from './picture-source.ts';
 export { imageFolderOptions, type Preparation } from './prepare.ts';
 export {
   allVariables,

@@ -1,27 +1,35 @@
 import { tensor } from '../../base/tensor.ts';
-import { type BatchOptions, batches, type Picture, type PicturePool } from '../../data/index.ts';
+import {
+  type Augmentation,
+  type BatchOptions,
+  batches,
+  type Colour,
+  type Picture,
+  type PicturePool,
+} from '../../data/index.ts';
 import type { Preprocessing } from '../../models/index.ts';
 import { labelTensor, type Source } from '../source.ts';
 
-export interface Augmentation {
+/** How the pictures of a run are augmented. */
+export interface SeededAugmentation {
   readonly seed: number;
-  readonly minCropScale: number;
-  readonly flip: number;
+  readonly augmentation: Augmentation;
+  /** Which of several views of each picture in an epoch. Default: there is one. */
+  readonly view?: number;
 }
 
-/** Pictures from files, decoded ahead by the pool: as evaluation sees them, or with an augmentation. */
+/** Pictures from files, decoded ahead by the pool: as evaluation sees them, or augmented anew in each epoch. */
 export function pictureSource(
   pool: PicturePool,
   pictures: readonly Picture[],
   preprocessing: Preprocessing,
-  augmentation: Augmentation | null,
+  augmented: SeededAugmentation | null,
 ): Source {
-  const { crop: size, interpolation } = preprocessing;
-  const view = (epoch: number): BatchOptions['view'] => {
-    if (!augmentation) return { kind: 'evaluation', preprocessing };
-    const { seed, minCropScale, flip } = augmentation;
-    return { kind: 'training', seed, epoch, crop: { cropScale: [minCropScale, 1], flip }, interpolation };
-  };
+  const size = preprocessing.crop;
+  const view = (epoch: number): BatchOptions['view'] =>
+    augmented
+      ? { kind: 'training', preprocessing, fill: meanColour(preprocessing), epoch, ...augmented }
+      : { kind: 'evaluation', preprocessing };
   return {
     size: pictures.length,
     async *batches({ batchSize, order, lastBatch, epoch }) {
@@ -35,4 +43,9 @@ export function pictureSource(
       }
     },
   };
+}
+
+/** The colour that is 0 after the normalisation, to the nearest grey level. */
+export function meanColour({ mean: [red, green, blue] }: Preprocessing): Colour {
+  return [Math.round(255 * red), Math.round(255 * green), Math.round(255 * blue)];
 }

@@ -1,5 +1,5 @@
 import { bytesPerElement, sizeOf, type Tensors } from '../../base/tensor.ts';
-import type { Picture } from '../../data/index.ts';
+import { type Picture, parseAugmentation } from '../../data/index.ts';
 import { constant } from '../../graph/index.ts';
 import { under } from '../../nn/index.ts';
 import { optimizerOf, type ResolvedConfig, scheduleOf } from '../config/index.ts';
@@ -18,13 +18,13 @@ export function trainingTask(prepared: Prepared): Promise<TrainingTask> {
 /** Everything is trained, on pictures that are augmented anew in every epoch. */
 async function pictureTask(prepared: Prepared): Promise<TrainingTask> {
   const { config, model, strategy, preprocessing, folder, pool, initial, onPreparation } = prepared;
-  const augmentation = config.augment ? config : null;
+  const augmented = { seed: config.seed, augmentation: parseAugmentation(config.augment) };
   const network = pictureNetwork(model, preprocessing, folder.classes.length);
   const validation = pictureSource(pool, folder.validation, preprocessing, null);
   return {
     ...taskOptions(config),
     network,
-    training: pictureSource(pool, folder.train, preprocessing, augmentation),
+    training: pictureSource(pool, folder.train, preprocessing, augmented),
     // Evaluation sees the same in every epoch, so its pictures are decoded once.
     validation: fitsMemory(config, validation.size, network.input)
       ? await held(validation, network.input, {
