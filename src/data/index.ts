@@ -1,4 +1,5 @@
 export * from './augment/index.ts';
+export { writeContactSheet } from './contact-sheet.ts';
 export {
   type Dataset,
   type Dataset as ImageFolder,
@@ -13,6 +14,7 @@ export { pictureExtensions } from './files/listing.ts';
 export { type Batch, type BatchOptions, batches, type LabelledPicture } from './loader.ts';
 export { createPicturePool, type PicturePool } from './picture-pool.ts';
 export type { EvaluationRequest, PictureFacts, TrainingRequest, ViewRequest } from './picture-worker.ts';
+export { type PreviewOptions, type PreviewRow, previewAugmentation } from './preview.ts';
 export { formatProblems, PictureError, type PictureProblem, type Problem, type ProblemKind } from './problem.ts';
 export { type Box, type Interpolation, type ResizeTarget, type RgbImage, resize } from './resize.ts';
 export { evaluationView, type Framing, type RandomCrop, randomResizedCrop, type View } from './transform.ts';

@@ -4,6 +4,7 @@ import { exportCommand } from './export.ts';
 import { inspectCommand } from './inspect.ts';
 import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
+import { previewCommand } from './preview.ts';
 import { trainCommand } from './train.ts';
 
 /** Every command, in the order of the help. */
@@ -11,6 +12,7 @@ export const commands = [
   trainCommand,
   evaluateCommand,
   predictCommand,
+  previewCommand,
   exportCommand,
   inspectCommand,
   modelsCommand,
