@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import type { EvaluationEvent, TrainEvent } from '../events.ts';
+import type { LogFormat } from './logger.ts';
+
+/** `metrics.jsonl`: an object a line for each epoch. */
+export const jsonLines: LogFormat = lineLog({
+  name: 'metrics.jsonl',
+  head: null,
+  line: ({ kind: _, ...metrics }) => JSON.stringify(metrics),
+  epochOf: (line) => epochSchema.safeParse(parseJson(line)).data?.epoch,
+});
+
+const epochSchema = z.object({ epoch: z.int() });
+
+const columns: Readonly<Record<string, (event: EvaluationEvent) => string | number | boolean>> = {
+  epoch: ({ epoch }) => epoch,
+  step: ({ step }) => step,
+  learningRate: ({ learningRate }) => learningRate,
+  trainingLoss: ({ training }) => training.loss,
+  trainingAccuracy: ({ training }) => training.accuracy,
+  validationLoss: ({ loss }) => loss,
+  validationAccuracy: ({ accuracy }) => accuracy,
+  isBest: ({ isBest }) => isBest,
+  seconds: ({ seconds }) => seconds,
+};
+
+/** `metrics.csv`: a row for each epoch, under a row of names. No cell needs quotes. */
+export const csv: LogFormat = lineLog({
+  name: 'metrics.csv',
+  head: Object.keys(columns).join(','),
+  line: (event) =>
+    Object.values(columns)
+      .map((cell) => String(cell(event)))
+      .join(','),
+  epochOf: (line) => (/^\d+,/.test(line) ? Number.parseInt(line, 10) : undefined),
+});
+
+/** A log with a line for each epoch. `epochOf` is undefined for what is no such line. */
+function lineLog(log: {
+  readonly name: string;
+  readonly head: string | null;
+  line(event: EvaluationEvent): string;
+  epochOf(line: string): number | undefined;
+}): LogFormat {
+  const encoder = new TextEncoder();
+  const head = log.head === null ? '' : `${log.head}\n`;
+  return {
+    name: log.name,
+    isLog: (name) => name === log.name,
+    header: encoder.encode(head),
+    encode: (event: TrainEvent) => (event.kind === 'evaluation' ? encoder.encode(`${log.line(event)}\n`) : null),
+    lengthUntil: (content, phase) => {
+      const text = new TextDecoder().decode(content);
+      if (!text.startsWith(head)) return 0;
+      let length = head.length;
+      // What follows the last line break is a line that was cut.
+      for (const line of text.slice(head.length).split('\n').slice(0, -1)) {
+        if (!((log.epochOf(line) ?? Number.POSITIVE_INFINITY) <= phase.epoch)) break;
+        length += line.length + 1;
+      }
+      return encoder.encode(text.slice(0, length)).length;
+    },
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

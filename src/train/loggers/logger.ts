@@ -1,0 +1,43 @@
+import type { Phase } from '../checkpoint.ts';
+import type { TrainEvent } from '../events.ts';
+
+/**
+ * Hears what happens in a run, in order, and waited for: a run goes on when `log` has resolved. What a logger throws ends
+ * the run, so one that may fail (a network) catches that itself.
+ *
+ * @example
+ * const chart: Logger = {
+ *   async log(event) {
+ *     if (event.kind === 'evaluation') await draw(event.epoch, event.loss);
+ *   },
+ *   async close() {},
+ * };
+ * trainFolder('photos', {}, { out: 'runs/x', loggers: [chart] });
+ */
+export interface Logger {
+  /**
+   * Before the first event of a run that is gone on with. What was logged beyond `phase` comes again: a log that outlives
+   * the process drops it now.
+   */
+  resume?(phase: LoggedPhase): Promise<void>;
+  /** An evaluation comes before the checkpoint that counts its epoch, so that a log which is written at once misses none. */
+  log(event: TrainEvent): Promise<void>;
+  /** However the run ends, short of a kill. */
+  close(): Promise<void>;
+}
+
+export type LoggedPhase = Pick<Phase, 'epoch' | 'step'>;
+
+/** A log in a file that only grows: what stands in it, not how it is written. */
+export interface LogFormat {
+  /** Of a new file. */
+  readonly name: string;
+  /** Whether a file of the run folder is this log, whoever began it. */
+  isLog(name: string): boolean;
+  /** What the file begins with. */
+  readonly header: Uint8Array;
+  /** What is added for an event; null where the log doesn't tell of it. */
+  encode(event: TrainEvent): Uint8Array | null;
+  /** How many bytes of the file are whole entries until `phase`. */
+  lengthUntil(content: Uint8Array, phase: LoggedPhase): number;
+}
