@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 
 import torch
 import torch.nn.functional as F
+from torchvision.ops import sigmoid_focal_loss
 
 import safetensors_writer
 
@@ -343,10 +344,38 @@ def losses_and_norms():
         case(label, "batchNorm", norm, [representable(x) for x in inputs], {"eps": eps})
 
 
+def focal(logits, labels, gamma, weights, smoothing):
+    """The focal loss of a softmax; as in F.cross_entropy the weights of the labels divide it."""
+    classes = logits.shape[1]
+    weights = torch.ones(classes, dtype=torch.float64) if weights is None else weights
+    target = (1 - smoothing) * F.one_hot(labels, classes) + smoothing / classes
+    logarithms = logits.log_softmax(1)
+    terms = target * weights * (1 - logarithms.exp()) ** gamma * logarithms
+    return -terms.sum() / weights[labels].sum()
+
+
+def focal_losses():
+    labels = torch.tensor([2, 0, 4, 2])
+    weights = torch.tensor([0.5, 1.0, 2.0, 0.25, 1.5], dtype=torch.float64)
+    for gamma, class_weights, smoothing in ((2, None, 0), (2, weights, 0), (0.5, None, 0), (1, weights, 0.1)):
+        label = f"gamma {gamma}{' weighted' if class_weights is not None else ''} smoothing {smoothing}"
+        loss = lambda x, y: focal(x, y, gamma, class_weights, smoothing)
+        attributes = {
+            "labelSmoothing": smoothing,
+            "classWeights": None if class_weights is None else class_weights.tolist(),
+            "focalGamma": gamma,
+        }
+        case(label, "crossEntropy", loss, [2 * normal(4, 5), labels], attributes)
+    # Of two classes it is torchvision's, which is binary: the logits are then 0 and x.
+    x, y = torch.randn(6, dtype=torch.float64), torch.tensor([0, 1, 1, 0, 1, 0])
+    binary = sigmoid_focal_loss(x, y.double(), alpha=-1, gamma=2, reduction="mean")
+    torch.testing.assert_close(focal(torch.stack((0 * x, x), 1), y, 2, None, 0), binary)
+
+
 def main():
     groups = (
         elementwise, reductions, matmuls, convolutions, pools, movement, indexing, resizes, losses_and_norms,
-        aligned_and_cubic_resizes, rolls, normal_distribution, layer_norms,
+        aligned_and_cubic_resizes, rolls, normal_distribution, layer_norms, focal_losses,
     )
     for group in groups:
         group()

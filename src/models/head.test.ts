@@ -1,9 +1,9 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { compile, gaussian, numbers } from '../../test/run.ts';
 import { sizeOf, tensor } from '../base/tensor.ts';
 import { input } from '../graph/index.ts';
 import { drawNoise, initialise, Scope } from '../nn/index.ts';
-import { applyModel, getModel, parseHead, withHead } from './index.ts';
+import { type Architecture, applyModel, getModel, parseHead, withDropout, withHead } from './index.ts';
 
 function trace(name: string, head: string, training = false) {
   const { scope, trace: noted } = Scope.root({ training });
@@ -56,4 +56,27 @@ test.each([
   ['constructor', '"constructor" is not understood'],
 ])('--head %j: %s', (text, message) => {
   expect(() => parseHead(text)).toThrow(message);
+});
+
+describe('dropout before the last layer', () => {
+  const noiseOf = (model: Architecture, training: boolean) => {
+    const { scope, trace: noted } = Scope.root({ training });
+    applyModel(model, scope, input('x', 'f32', [2, 3, 64, 64]), { numClasses: 7 });
+    return noted.noise;
+  };
+  test.each([
+    ['resnet18', 'fc.dropout.mask', [2, 512], 0],
+    ['mobilenet_v2', 'classifier.1.dropout.mask', [2, 1280], 0],
+    ['squeezenet1_1', 'classifier.dropout.mask', [2, 512, 3, 3], 0],
+    // The first of VGG's two dropouts is in its trunk.
+    ['vgg11', 'classifier.6.dropout.mask', [2, 4096], 1],
+  ] as const)('of %s: in place of its own', (name, mask, shape, others) => {
+    const model = withDropout(getModel(name), 0.25);
+    expect(noiseOf(model, true).slice(others)).toEqual([{ name: mask, shape, keep: 0.75 }]);
+    expect(noiseOf(model, false)).toEqual([]);
+    expect(noiseOf(withDropout(model, 0), true)).toHaveLength(others);
+  });
+  test('a head of several layers has its own', () => {
+    expect(() => withDropout(withHead(getModel('resnet18'), '32,relu'), 0.5)).toThrow('--head 32,relu,dropout=0.5.');
+  });
 });

@@ -1,5 +1,5 @@
 import { UserError } from '../base/errors.ts';
-import { batchNorm, dropout, globalAveragePool, hardSwish, type Layer, linear, silu } from '../nn/index.ts';
+import { batchNorm, dropout, globalAveragePool, hardSwish, type Layer, linear, type Scope, silu } from '../nn/index.ts';
 import { gelu, relu, tanh } from '../ops/index.ts';
 import type { Architecture } from './model.ts';
 
@@ -39,14 +39,31 @@ export function parseHead(text: string): Layer[] {
 export function withHead<M extends Architecture>(model: M, text: string): M {
   const deeper = parseHead(text);
   const head: Architecture['head'] = (s, features, numClasses) => {
-    const at = (index: number) =>
-      model.headPath
-        .split('.')
-        .reduce((scope, name) => scope.at(name), s)
-        .at(index);
+    const at = (index: number) => atPath(s, model.headPath).at(index);
     const flat = features.shape.length === 4 ? globalAveragePool(features) : features;
     const x = deeper.reduce((value, layer, i) => layer(at(i), value), flat);
     return linear(at(deeper.length), x, { features: numClasses });
   };
   return { ...model, head, headLayers: text };
+}
+
+/**
+ * The model with dropout before the last layer of its head, in place of the head's own, if any; the trunk keeps its. A head is one
+ * layer on the features, so this is dropout of the features.
+ * @throws UserError where the head has been made deeper: its dropout is one of its layers.
+ */
+export function withDropout<M extends Architecture>(model: M, probability: number): M {
+  if (model.headLayers !== undefined) {
+    throw new UserError(
+      `--dropout ${probability} and --head "${model.headLayers}" do not go together: ` +
+        `write it into the head, as in --head ${model.headLayers},dropout=${probability}.`,
+    );
+  }
+  const head: Architecture['head'] = (s, features, numClasses) =>
+    model.head(s.evaluating(), dropout(atPath(s, model.headPath).at('dropout'), features, probability), numClasses);
+  return { ...model, head };
+}
+
+function atPath(s: Scope, path: string): Scope {
+  return path.split('.').reduce((scope, name) => scope.at(name), s);
 }

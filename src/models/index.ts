@@ -3,7 +3,7 @@ export { conv4 } from './conv4.ts';
 export { convnext } from './convnext.ts';
 export { densenet } from './densenet.ts';
 export { efficientnet } from './efficientnet.ts';
-export { parseHead, withHead } from './head.ts';
+export { parseHead, withDropout, withHead } from './head.ts';
 export { inception } from './inception.ts';
 export { mobilenetV2 } from './mobilenet-v2.ts';
 export { mobilenetV3 } from './mobilenet-v3.ts';

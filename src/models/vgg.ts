@@ -55,10 +55,13 @@ export function vgg(config: VGGConfig): Architecture {
       const pooled = s.endpoint('avgpool', adaptiveAveragePool(maps, [7, 7]));
       return sequential(s.at('classifier'), flatten(pooled), [
         [dense(hidden), relu, drop],
-        [dense(hidden), relu, drop],
+        [dense(hidden), relu],
       ]);
     },
-    head: (s, features, numClasses) => dense(numClasses)(s.at('classifier').at(6), features),
+    head(s, features, numClasses) {
+      const [dropped, layer] = [s.at('classifier').at(5), s.at('classifier').at(6)];
+      return dense(numClasses)(layer, s.endpoint(dropped.path, drop(dropped, features)));
+    },
   };
 }
 

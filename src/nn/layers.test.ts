@@ -206,6 +206,17 @@ describe('losses', () => {
     const loss = crossEntropy(constant(f32([1, 3], [1e4, -1e4, 0])), constant(i64([1], [1])));
     expect(numbers((await evaluate({ loss })).loss)).toEqual([20_000]);
   });
+  test('the focal loss and its gradient are numbers where the answer is certain', async () => {
+    const logits = input('logits', 'f32', [2, 3]);
+    const labels = constant(i64([2], [0, 1]));
+    const certain = { logits: f32([2, 3], [200, 0, 0, 200, 0, 0]) };
+    for (const focalGamma of [0.5, 1, 2]) {
+      const loss = crossEntropy(logits, labels, { focalGamma });
+      const results = await evaluate({ loss, slope: grad(loss, [logits])[0]! }, certain);
+      expect(numbers(results.loss)).toEqual([100]);
+      expectClose(results.slope, [0, 0, 0, 0.5, -0.5, 0]);
+    }
+  });
   test('class weights of another number', () => {
     const [logits, labels] = [input('logits', 'f32', [2, 3]), input('labels', 'i64', [2])];
     expect(() => crossEntropy(logits, labels, { classWeights: [1, 2] })).toThrow(

@@ -4,11 +4,14 @@ import { constant, typeOf, type Value } from '../graph/index.ts';
 import {
   add,
   cast,
+  clip,
   div,
   equal,
+  exp,
   logSoftmax,
   mul,
   neg,
+  pow,
   reduceMean,
   reduceSum,
   reshape,
@@ -21,6 +24,8 @@ export interface CrossEntropyOptions {
   readonly labelSmoothing?: number;
   /** One factor per class, as PyTorch's `weight`. */
   readonly classWeights?: readonly number[];
+  /** γ of the focal loss: each class's term times (1 - p)^γ, p its probability. Default 0. */
+  readonly focalGamma?: number;
   /** (n) f32: how much each picture counts; 0 for padding. Default: all alike. */
   readonly pictureWeights?: Value;
 }
@@ -39,6 +44,7 @@ export function oneHot(labels: Value, classes: number): Value {
 /**
  * The mean cross entropy of logits (n, classes) against labels (n, i64), as `torch.nn.functional.cross_entropy`:
  * -Σ w[label] · target · log softmax / Σ w[label]; with label smoothing every class's term carries its own weight.
+ * With `focalGamma` it is the focal loss for a softmax (Lin et al. 2017, eq. 5): what is already known well counts less.
  */
 export function crossEntropy(logits: Value, labels: Value, options: CrossEntropyOptions = {}): Value {
   const [n, classes] = logits.shape;
@@ -49,7 +55,7 @@ export function crossEntropy(logits: Value, labels: Value, options: CrossEntropy
       received: `${typeOf(logits)} and ${typeOf(labels)}`,
     });
   }
-  const { labelSmoothing = 0, classWeights, pictureWeights } = options;
+  const { labelSmoothing = 0, classWeights, focalGamma = 0, pictureWeights } = options;
   if (classWeights && classWeights.length !== classes) {
     throw new ShapeError({
       op: 'crossEntropy',
@@ -61,10 +67,17 @@ export function crossEntropy(logits: Value, labels: Value, options: CrossEntropy
   const hot = mul(oneHot(labels, classes!), perClass);
   const smooth = mul(perClass, labelSmoothing / classes!);
   const target = labelSmoothing > 0 ? add(mul(hot, 1 - labelSmoothing), smooth) : hot;
-  const losses = neg(reduceSum(mul(target, logSoftmax(logits)), [1]));
+  const logarithms = logSoftmax(logits);
+  const terms = focalGamma > 0 ? mul(logarithms, doubt(logarithms, focalGamma)) : logarithms;
+  const losses = neg(reduceSum(mul(target, terms), [1]));
   const labelWeights = reduceSum(hot, [1]);
   if (!pictureWeights) return div(reduceSum(losses), reduceSum(labelWeights));
   return div(reduceSum(mul(losses, pictureWeights)), reduceSum(mul(labelWeights, pictureWeights)));
+}
+
+/** (1 - p)^γ of log p. Where p is 1 the slope of a γ below 1 would be infinite, so 1 - p ends at what f32 can tell from 0. */
+function doubt(logarithms: Value, gamma: number): Value {
+  return pow(clip(sub(1, exp(logarithms)), 1e-7, 1), gamma);
 }
 
 /** The mean squared difference, over all elements. */

@@ -90,6 +90,11 @@ export class Scope {
     return new Scope(this.#trace, this.#join(String(name)));
   }
 
+  /** The same place, where what is done in training only (dropout, say) is not done. */
+  evaluating(): Scope {
+    return new Scope({ ...this.#trace, options: { ...this.#trace.options, training: false } }, this.path);
+  }
+
   /** A learned f32 parameter. The same name gives the same value. */
   param(name: string, shape: Shape, initialise: Initialiser): Value {
     return this.#variable({ name: this.#join(name), kind: 'parameter', dtype: 'f32', shape, initialise });

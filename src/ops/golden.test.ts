@@ -42,8 +42,8 @@ const special: Record<string, Build> = {
   scatterAdd: ([values, indices], { axis, size }) => ops.scatterAdd(values!, indices!, axis, size),
   roll: ([x], { axis, by }) => ops.roll(x!, axis, by),
   resize: ([x], { size, mode, alignCorners }) => ops.resize(x!, size, mode, { alignCorners }),
-  crossEntropy: ([logits, labels], { labelSmoothing, classWeights }) =>
-    crossEntropy(logits!, labels!, { labelSmoothing, ...(classWeights && { classWeights }) }),
+  crossEntropy: ([logits, labels], { labelSmoothing, classWeights, focalGamma }) =>
+    crossEntropy(logits!, labels!, { labelSmoothing, focalGamma, ...(classWeights && { classWeights }) }),
   mse: ([prediction, target]) => meanSquaredError(prediction!, target!),
   layerNorm: ([x, w, b], { eps }) => ops.layerNormalise(x!, w!, b!, eps),
   batchNorm: ([x, weight, bias], { eps }) => normalise(x!, weight!, bias!, eps).y,

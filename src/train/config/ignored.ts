@@ -21,6 +21,7 @@ const belongs = {
     power: ['polynomial'],
     plateauPatience: ['plateau'],
   },
+  loss: { focalGamma: ['focal'] },
 } as const satisfies {
   readonly [By in keyof TrainConfig]?: { readonly [Option in keyof TrainConfig]?: readonly TrainConfig[By][] };
 };

@@ -11,8 +11,9 @@ import { optimisationOptions, optimizerDefaults } from './optimisation.ts';
 import { strategyOptions } from './strategy.ts';
 
 export { choice } from './choice.ts';
+export { lossOf } from './loss.ts';
 export { isOnnx, perChannel } from './model.ts';
-export { optimizerOf } from './optimisation.ts';
+export { clipOf, optimizerOf } from './optimisation.ts';
 export { scheduleOf } from './schedule.ts';
 
 /** The options by what they are about: `graft config` prints them under these headings. */

@@ -44,6 +44,9 @@ export const modelOptions = {
   head: orDefault(headLayers).describe(
     'layers before the last one of the new head: features, dropout=P, relu, gelu, silu, hardswish, tanh, batchnorm, as in 512,relu,dropout=0.3',
   ),
+  dropout: orDefault(z.number().min(0).lt(1)).describe(
+    'probability of dropout before the last layer of the head; default: the model’s own',
+  ),
   weights: orDefault(z.string()).describe(
     'pretrained weights: a file (safetensors, .pth), or published ones by name, by tag (imagenet1k_v2) or as default; default: the model’s published ones',
   ),

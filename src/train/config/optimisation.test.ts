@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { input, print } from '../../graph/index.ts';
 import { optimizers } from '../../optim/index.ts';
-import { optimizerOf, parseConfig, resolveConfig, scheduleOf, type TrainConfigInput } from './index.ts';
+import { clipOf, lossOf, optimizerOf, parseConfig, resolveConfig, scheduleOf, type TrainConfigInput } from './index.ts';
 
 const resolved = (config: TrainConfigInput) => resolveConfig(parseConfig({ model: 'resnet18', ...config }));
 
@@ -54,6 +55,7 @@ describe('an option that nothing would look at is refused', () => {
     [{ optimizer: 'lion', epsilon: 1e-8 }, '--epsilon means nothing to --optimizer lion'],
     [{ optimizer: 'rmsprop', nesterov: true }, '--nesterov means nothing to --optimizer rmsprop, only to sgd.'],
     [{ schedule: 'cosine', milestones: '2,4' }, '--milestones means nothing to --schedule cosine'],
+    [{ focalGamma: 1 }, '--focal-gamma means nothing to --loss cross-entropy, only to focal'],
     [{ plateauPatience: 2 }, '--plateau-patience means nothing to --schedule one-cycle, only to plateau'],
   ])('%o', (config, message) => {
     expect(() => parseConfig(config)).toThrow(message);
@@ -76,4 +78,18 @@ test('every optimizer is made with its own defaults, and with the options that w
     'mean',
     'momentum',
   ]);
+});
+
+test('the loss has the options that were given, and weights from the labels', () => {
+  const labels = [0, 0, 0, 0, 2, 2];
+  expect(lossOf(resolved({}), labels, 3)).toEqual({ labelSmoothing: 0 });
+  expect(lossOf(resolved({ loss: 'focal' }), labels, 3)).toEqual({ labelSmoothing: 0, focalGamma: 2 });
+  const balanced = resolved({ loss: 'focal', focalGamma: 1, classWeights: 'balanced', labelSmoothing: 0.1 });
+  expect(lossOf(balanced, labels, 3)).toEqual({ labelSmoothing: 0.1, focalGamma: 1, classWeights: [0.5, 0, 1] });
+});
+
+test('gradients are clipped where that is asked for', () => {
+  expect(clipOf(resolved({}))).toBeUndefined();
+  const [gradient] = clipOf(resolved({ clipNorm: 1, clipValue: 0.5 }))!([input('g', 'f32', [3])]);
+  expect(print({ gradient: gradient! })).toMatch(/Clip.*ReduceSum.*Sqrt/s);
 });

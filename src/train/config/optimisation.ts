@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { type Optimizer, type OptimizerName, optimizers } from '../../optim/index.ts';
+import type { Value } from '../../graph/index.ts';
+import { clipByNorm, clipByValue, type Optimizer, type OptimizerName, optimizers } from '../../optim/index.ts';
 import { choice, orDefault } from './choice.ts';
 import type { ResolvedConfig } from './index.ts';
+import { lossOptions } from './loss.ts';
 import { scheduleOptions } from './schedule.ts';
 
 const optimizerNames = Object.keys(optimizers) as OptimizerName[];
@@ -44,7 +46,7 @@ export const optimisationOptions = {
   clipNorm: orDefault(z.number().positive()).describe('largest norm of the gradient of all parameters together'),
   clipValue: orDefault(z.number().positive()).describe('largest element of a gradient'),
   ...scheduleOptions,
-  labelSmoothing: z.number().min(0).lt(1).default(0).describe('share of the target spread over all classes'),
+  ...lossOptions,
 };
 
 /** The optimizer with the options that were given; it has its own defaults for the others. */
@@ -59,4 +61,16 @@ export function optimizerOf(config: ResolvedConfig): Optimizer {
     beta2: beta2 ?? undefined,
     epsilon: epsilon ?? undefined,
   });
+}
+
+/** What is done to all gradients of a step before the optimizer sees them: elements are cut first, then the norm. */
+export function clipOf({
+  clipNorm,
+  clipValue,
+}: ResolvedConfig): ((gradients: readonly Value[]) => readonly Value[]) | undefined {
+  if (clipNorm === null && clipValue === null) return undefined;
+  return (gradients) => {
+    const cut = clipValue === null ? gradients : clipByValue(gradients, clipValue);
+    return clipNorm === null ? cut : clipByNorm(cut, clipNorm).gradients;
+  };
 }

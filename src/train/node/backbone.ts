@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { fittedTo, getModel, type Model, openOnnxModel, withHead } from '../../models/index.ts';
+import { fittedTo, getModel, type Model, openOnnxModel, withDropout, withHead } from '../../models/index.ts';
 import { type FetchOptions, resolveWeights } from '../../weights/index.ts';
 import { isOnnx, type ResolvedConfig } from '../config/index.ts';
 import { type PreprocessingChanges, perChannelOf } from '../preprocessing.ts';
@@ -23,7 +23,8 @@ export interface BackboneOptions {
 
 /** What a configuration says of its model. */
 export type BackboneConfig = Pick<ResolvedConfig, 'model' | 'head' | 'weights'> &
-  Pick<PreprocessingChanges, 'mean' | 'std'>;
+  Pick<PreprocessingChanges, 'mean' | 'std'> &
+  Partial<Pick<ResolvedConfig, 'dropout'>>;
 
 /**
  * The model of a configuration with its weights: from the zoo, where they are downloaded once or come from a file, or an
@@ -34,14 +35,16 @@ export type BackboneConfig = Pick<ResolvedConfig, 'model' | 'head' | 'weights'> 
 export async function openBackbone(config: BackboneConfig, options: BackboneOptions = {}): Promise<Backbone> {
   if (isOnnx(config.model)) return openOnnxBackbone(config, options);
   const model = getModel(config.model);
-  if (config.weights === null) return { model: withLayers(model, config.head), checkpoint: null, onnx: null };
+  if (config.weights === null)
+    return { model: withLayers(model, config.head, config.dropout), checkpoint: null, onnx: null };
   const resolved = await resolveWeights(config.weights, { ...options.download, model: config.model });
   const checkpoint = await readCheckpoint(resolved.path, model, resolved.entry);
-  return { model: withLayers(fittedTo(model, checkpoint.tensors), config.head), checkpoint, onnx: null };
+  const fitted = fittedTo(model, checkpoint.tensors);
+  return { model: withLayers(fitted, config.head, config.dropout), checkpoint, onnx: null };
 }
 
 async function openOnnxBackbone(
-  { model: path, head, weights, mean, std }: BackboneConfig,
+  { model: path, head, dropout, weights, mean, std }: BackboneConfig,
   { onnxFile }: BackboneOptions,
 ): Promise<Backbone> {
   if (weights !== null) throw new UserError(`${path} has its own weights: leave out --weights.`);
@@ -54,10 +57,11 @@ async function openOnnxBackbone(
     ...(std && { std: perChannelOf(std) }),
   });
   const checkpoint = checkpointOf(path, tensors, { preprocessing: model.preprocessing, classes, notes });
-  return { model: withLayers(model, head), checkpoint, onnx: bytes };
+  return { model: withLayers(model, head, dropout), checkpoint, onnx: bytes };
 }
 
-/** The model with a deeper head, where there is one. */
-export function withLayers<M extends Model>(model: M, layers: string | null | undefined): M {
-  return layers ? withHead(model, layers) : model;
+/** The model with a deeper head, or with dropout of its own, where that is asked for. */
+export function withLayers<M extends Model>(model: M, layers: string | null | undefined, dropout?: number | null): M {
+  const deeper = layers ? withHead(model, layers) : model;
+  return dropout === null || dropout === undefined ? deeper : withDropout(deeper, dropout);
 }

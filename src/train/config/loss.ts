@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import type { CrossEntropyOptions } from '../../nn/index.ts';
+import { choice, orDefault } from './choice.ts';
+import type { ResolvedConfig } from './index.ts';
+
+const losses = ['cross-entropy', 'focal'] as const;
+const classWeights = ['none', 'balanced'] as const;
+
+/** What is minimised in training. A validation's loss is always the plain cross entropy, so that runs can be compared. */
+export const lossOptions = {
+  loss: choice('--loss', losses)
+    .default('cross-entropy')
+    .describe('cross-entropy | focal: what is known well already counts less'),
+  focalGamma: orDefault(z.number().positive()).describe('how much less, for the focal loss; default: 2'),
+  classWeights: choice('--class-weights', classWeights)
+    .default('none')
+    .describe('none | balanced: every class counts alike in the loss, however few pictures it has'),
+  labelSmoothing: z.number().min(0).lt(1).default(0).describe('share of the target spread over all classes'),
+};
+
+/** The loss of a run whose training pictures have these labels. */
+export function lossOf(
+  config: ResolvedConfig,
+  labels: readonly number[],
+  classes: number,
+): Omit<CrossEntropyOptions, 'pictureWeights'> {
+  const { labelSmoothing, loss, focalGamma } = config;
+  return {
+    labelSmoothing,
+    ...(loss === 'focal' && { focalGamma: focalGamma ?? 2 }),
+    ...(config.classWeights === 'balanced' && { classWeights: balancedWeights(labels, classes) }),
+  };
+}
+
+/** n / (classes · n_c): each class together weighs the same, and all of them as much as they would without. 0 for an empty class. */
+export function balancedWeights(labels: readonly number[], classes: number): number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (const label of labels) counts[label]!++;
+  return counts.map((count) => (count === 0 ? 0 : labels.length / (classes * count)));
+}
