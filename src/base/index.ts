@@ -2,6 +2,6 @@ export { didYouMean, expectChoice, unknownChoice } from './choice.ts';
 export { ShapeError, UsageError, UserError } from './errors.ts';
 export { fromBrainFloat, fromHalf } from './half.ts';
 export { quote } from './quote.ts';
-export { type RandomStream, randomStream } from './random.ts';
+export { beta, type RandomStream, randomStream } from './random.ts';
 export * from './tensor.ts';
 export { version } from './version.ts';

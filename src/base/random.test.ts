@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { randomStream } from './random.ts';
+import { beta, randomStream } from './random.ts';
 
 const words = (seed: number, ...path: (string | number)[]) => {
   const stream = randomStream(seed, ...path);
@@ -102,4 +102,36 @@ test('shuffle leaves its argument alone, and each item comes to each place equal
   }
   for (const count of counts.flat()) expect(Math.abs(count - 4000)).toBeLessThan(240); // 4 standard deviations of 57
   expect(stream.shuffle([])).toEqual([]);
+});
+
+// Mean a / (a + b), variance ab / (a + b)² (a + b + 1); for a = b the third central moment is 0.
+test.each([
+  [0.001, 0.001],
+  [0.2, 0.2],
+  [1, 1],
+  [4, 4],
+  [0.5, 3],
+  [30, 10],
+])('beta(%d, %d): mean, variance, and always in [0, 1]', (a, b) => {
+  const stream = randomStream(0, 'beta', a, b);
+  const values = Array.from({ length: draws }, () => beta(stream, a, b));
+  const mean = a / (a + b);
+  const variance = (a * b) / ((a + b) ** 2 * (a + b + 1));
+  const average = values.reduce((sum, x) => sum + x, 0) / draws;
+  const spread = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / draws;
+  expect(values.every((x) => x >= 0 && x <= 1)).toBe(true);
+  expect(Math.abs(average - mean)).toBeLessThan(4 * Math.sqrt(variance / draws));
+  // The fourth central moment is below the variance's half, since all lies within 1.
+  expect(Math.abs(spread - variance)).toBeLessThan(4 * Math.sqrt(variance / 2 / draws));
+});
+
+test('beta(1, 1) is even, beta(0.5, 0.5) the arcsine distribution', () => {
+  const below = (a: number, x: number) => {
+    const stream = randomStream(0, 'cumulative', a);
+    return Array.from({ length: draws }, () => beta(stream, a, a)).filter((value) => value < x).length / draws;
+  };
+  for (const x of [0.1, 0.35, 0.8]) {
+    expect(Math.abs(below(1, x) - x)).toBeLessThan(2 / Math.sqrt(draws));
+    expect(Math.abs(below(0.5, x) - (2 / Math.PI) * Math.asin(Math.sqrt(x)))).toBeLessThan(2 / Math.sqrt(draws));
+  }
 });

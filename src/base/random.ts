@@ -68,3 +68,25 @@ function sfc32(hash: bigint): () => number {
   for (let i = 0; i < 12; i++) next(); // the mixing rounds that sfc32's author prescribes after seeding
   return next;
 }
+
+/** A number of the Beta distribution with shapes a and b, both positive: mean a / (a + b). */
+export function beta(stream: RandomStream, a: number, b: number): number {
+  return 1 / (1 + Math.exp(logGamma(stream, b) - logGamma(stream, a)));
+}
+
+/**
+ * The logarithm of a number of the Gamma distribution with scale 1 (Marsaglia and Tsang 2000). Of a shape below 1 the number itself
+ * may be too small to be written: γ(a) is distributed as γ(a + 1) · u^(1/a).
+ */
+function logGamma(stream: RandomStream, shape: number): number {
+  if (shape < 1) return logGamma(stream, shape + 1) + Math.log(1 - stream.uniform()) / shape;
+  const d = shape - 1 / 3;
+  const c = 1 / Math.sqrt(9 * d);
+  for (;;) {
+    const x = stream.normal();
+    const cube = (1 + c * x) ** 3;
+    if (cube > 0 && Math.log(1 - stream.uniform()) < 0.5 * x * x + d - d * cube + d * Math.log(cube)) {
+      return Math.log(d * cube);
+    }
+  }
+}

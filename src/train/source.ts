@@ -11,6 +11,8 @@ export interface LabelledBatch {
   readonly labels: TensorOf<'i64'>;
   /** (n) f32: 1, or 0 where the batch was filled up. */
   readonly weights: TensorOf<'f32'>;
+  /** Where pictures are mixed: the labels (n) of the others in them, and the share that is of `labels`. */
+  readonly mix?: { readonly partners: TensorOf<'i64'>; readonly share: number };
 }
 
 export interface BatchRequest {
