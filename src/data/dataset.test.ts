@@ -242,7 +242,7 @@ describe('errors', () => {
       ['a/1.png', 'b/1.png', 'x/1.png'],
       {},
       { classes: ['a', 'b', 'c'] },
-      /^openDataset: 1 classes .*\+ x \(.*new class\), the run has a, b, c\./,
+      /^openDataset: 1 classes .*\+ x \(data set\), the run has a, b, c\./,
     ],
   ];
   it.each(cases)('%s', async (name, files, contents, options, message) => {
@@ -262,7 +262,7 @@ describe('errors', () => {
   it('no such folder, and a file', async () => {
     await expect(open(join(home, 'missing'))).rejects.toThrow(/missing does not exist\. Expected <folder>/);
     writeFileSync(join(home, 'file'), '');
-    await expect(open(join(home, 'file'))).rejects.toThrow(/file is not a folder\. Expected/);
+    await expect(open(join(home, 'file'))).rejects.toThrow(/file is empty\. Expected/);
   });
 });
 

@@ -82,7 +82,7 @@ function problemAt(path: string): (kind: PictureProblemKind, message: string) =>
 }
 
 /** The format that the first bytes announce. */
-function sniffFormat(bytes: Uint8Array): Format | undefined {
+export function sniffFormat(bytes: Uint8Array): Format | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString('latin1');
   if (text.startsWith('\xff\xd8\xff')) return 'jpeg';
   if (text.startsWith('\x89PNG\r\n\x1a\n')) return 'png';

@@ -6,7 +6,7 @@ import type { FolderProblemKind, Problem } from './problem.ts';
 export interface FolderScan {
   /** The pictures of each class, and an empty list for a class folder without any. Both in code unit order. */
   readonly classes: ReadonlyMap<string, readonly ListedFile[]>;
-  readonly problems: readonly Problem<FolderProblemKind>[];
+  readonly problems: readonly Problem[];
   /** Visible files of other extensions in class folders, which are passed over. In code unit order. */
   readonly others: readonly ListedFile[];
   /** How many entries were passed over, by extension; `hidden` for names that begin with a dot. */

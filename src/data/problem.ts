@@ -16,7 +16,11 @@ export type FolderProblemKind =
   | 'class-missing-in-split'
   | 'link-not-followed'
   | 'missing-file'
-  | 'outside';
+  | 'outside'
+  | 'no-label'
+  | 'listed-twice'
+  | 'unsafe-name'
+  | 'encrypted';
 
 export type ProblemKind = PictureProblemKind | FolderProblemKind;
 

@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import type { FolderProblemKind, Problem } from '../problem.ts';
+import type { Problem } from '../problem.ts';
 import type { FileTree, ListedFile, Listing, Refusal } from './listing.ts';
 
 /**
@@ -12,6 +12,7 @@ import type { FileTree, ListedFile, Listing, Refusal } from './listing.ts';
 export function folderTree(root: string): FileTree {
   return {
     root,
+    problems: [],
     folders: () => folderNames(root),
     list: (folder) => listFolder(join(root, folder)),
     find: (name) => findFile(root, name),
@@ -39,7 +40,7 @@ export async function folderNames(root: string): Promise<string[]> {
 export async function listFolder(root: string): Promise<Listing> {
   const files: ListedFile[] = [];
   const folders: string[] = [];
-  const problems: Problem<FolderProblemKind>[] = [];
+  const problems: Problem[] = [];
   let hidden = 0;
   const home = await realpath(root);
 

@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import type { FolderProblemKind, Problem } from '../problem.ts';
+import type { Problem, ProblemKind } from '../problem.ts';
 import type { Within } from '../within.ts';
 
 /** The extensions that are taken for pictures, in any case; what a file really is, its content says later. */
@@ -25,7 +25,7 @@ export interface Listing {
   readonly files: readonly ListedFile[];
   /** The names of all folders, without the root's. */
   readonly folders: readonly string[];
-  readonly problems: readonly Problem<FolderProblemKind>[];
+  readonly problems: readonly Problem[];
   /** How many entries begin with a dot. */
   readonly hidden: number;
 }
@@ -34,18 +34,20 @@ export interface Listing {
 export interface FileTree {
   /** What stands before the names in every path and message. */
   readonly root: string;
+  /** What was wrong before anything was listed. */
+  readonly problems: readonly Problem[];
   /** The names of the folders directly below the root, in code unit order. */
   folders(): Promise<readonly string[]>;
   /** Everything below one of its folders, with names relative to that; '' is the root. */
   list(folder: string): Promise<Listing>;
   /** The file of this name, or why there is none that can be used. */
   find(name: string): Promise<ListedFile | Refusal>;
-  /** The content of a file that may have so many bytes at most. @throws UserError where it is longer, or cannot be read */
+  /** The content of a file, which may have so many bytes. @throws UserError where it is longer, or cannot be read */
   read(file: ListedFile, bytes: number): Promise<Uint8Array>;
 }
 
 export interface Refusal {
-  readonly kind: FolderProblemKind;
+  readonly kind: ProblemKind;
   readonly message: string;
 }
 

@@ -17,7 +17,7 @@ export async function readClassFolders(tree: FileTree, { classDepth = 1, classes
       ),
     ),
     classNames: new Set(scans.flatMap((scan) => [...scan.classes.keys()])),
-    problems: scans.flatMap((scan) => scan.problems),
+    problems: [...tree.problems, ...scans.flatMap((scan) => scan.problems)],
     ignored: sumOf(scans.map((scan) => scan.ignored)),
     notes: [],
   };

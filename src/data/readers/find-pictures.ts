@@ -1,16 +1,97 @@
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { UserError } from '../../base/errors.ts';
+import { archiveTree } from '../archives/archive-tree.ts';
+import type { Member } from '../archives/member.ts';
+import { isTar, tarMembers } from '../archives/tar.ts';
+import { gunzipped } from '../archives/unpack.ts';
+import { zipMembers } from '../archives/zip.ts';
+import { sniffFormat } from '../decode.ts';
 import { folderTree } from '../files/folder-tree.ts';
 import { expectedLayouts } from '../folder-layout.ts';
-import { readClassFolders } from './class-folders.ts';
 import type { Found, ReaderOptions } from './found.ts';
+import { readTables } from './table.ts';
+import { isMetadata, readTree } from './tree.ts';
 
-/** What the data set at `path` has, whichever shape it is in. @throws UserError where it is in none that is understood */
+/** What may be given for a data set, for messages. */
+export const acceptedShapes = `${expectedLayouts}, a CSV or JSON Lines file with a path and a class in each row, or any of these folders in a .zip, .tar or .tar.gz`;
+
+/** Formats that people pack or list pictures in and that are not read: their first bytes, in latin1. */
+const foreign: readonly (readonly [start: string, what: string])[] = [
+  ['7z\xbc\xaf\x27\x1c', 'a 7-Zip archive'],
+  ['Rar!', 'a RAR archive'],
+  ['BZh', 'compressed with bzip2'],
+  ['\xfd7zXZ', 'compressed with xz'],
+  ['\x28\xb5\x2f\xfd', 'compressed with Zstandard'],
+  ['%PDF', 'a PDF'],
+  ['ARROW1', 'an Arrow file'],
+  ['\x89HDF', 'an HDF5 file'],
+];
+
+/** What the data set at `path` has, whichever shape it is in: its content says which. @throws UserError where it is none */
 export async function findPictures(path: string, options: ReaderOptions): Promise<Found> {
   const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${error.message})`;
-    throw new UserError(`openDataset: ${path} ${reason}. Expected ${expectedLayouts}.`);
+    throw new UserError(`openDataset: ${path} ${reason}. Expected ${acceptedShapes}.`);
   });
-  if (!status.isDirectory()) throw new UserError(`openDataset: ${path} is not a folder. Expected ${expectedLayouts}.`);
-  return readClassFolders(folderTree(path), options);
+  if (status.isDirectory()) return readTree(folderTree(path), options);
+  if (!status.isFile()) throw new UserError(`openDataset: ${path} is neither a folder nor a plain file.`);
+
+  const start = await firstBytes(path);
+  const text = start.toString('latin1');
+  if (text.startsWith('PK\x03\x04') || text.startsWith('PK\x05\x06')) {
+    return readArchive(path, await zipMembers(path), options);
+  }
+  if (text.startsWith('\x1f\x8b')) return readGzipped(path, options);
+  if (isTar(start)) return readArchive(path, await tarMembers(path), options);
+  refuseForeign(path, start);
+  if (options.labelRegex !== undefined) {
+    throw new UserError(
+      `openDataset: labelRegex is for folders and archives; ${path} is a table with a column for the class.`,
+    );
+  }
+  return readTables(folderTree(dirname(path)), [{ name: basename(path) }], options);
+}
+
+async function firstBytes(path: string): Promise<Buffer> {
+  const handle = await open(path, 'r').catch((error: Error) => {
+    throw new UserError(`openDataset: ${path} cannot be opened (${error.message}).`);
+  });
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4096), 0, 4096, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+function readArchive(path: string, members: readonly Member[], options: ReaderOptions): Promise<Found> {
+  const { classDepth = 1 } = options;
+  return readTree(archiveTree(path, members, { classDepth, isTable: isMetadata }), options);
+}
+
+/** A gzipped archive has no way to one of its pictures but through all before it: it is unpacked once. */
+async function readGzipped(path: string, options: ReaderOptions): Promise<Found> {
+  const unpacked = await gunzipped(path);
+  if (!isTar(await firstBytes(unpacked))) {
+    throw new UserError(
+      `openDataset: ${path} is gzipped, and not a tar archive. Unpack it. Expected ${acceptedShapes}.`,
+    );
+  }
+  const found = await readArchive(path, await tarMembers(unpacked), options);
+  return {
+    ...found,
+    notes: [`${path} was unpacked into ${unpacked}: a gzipped archive cannot be read in place.`, ...found.notes],
+  };
+}
+
+/** @throws UserError where the file is no text, with what it is instead if that is known */
+function refuseForeign(path: string, start: Buffer): void {
+  const text = start.toString('latin1');
+  const refuse = (what: string) => new UserError(`openDataset: ${path} is ${what}. Expected ${acceptedShapes}.`);
+  if (start.length === 0) throw refuse('empty');
+  if (sniffFormat(start)) throw refuse('a single picture');
+  const known = foreign.find(([bytes]) => text.startsWith(bytes));
+  if (known) throw refuse(known[1]);
+  if (start.includes(0)) throw refuse('neither an archive nor text');
 }

@@ -1,6 +1,7 @@
 import type { PictureFile } from '../decode.ts';
 import type { Part } from '../folder-layout.ts';
 import type { Problem } from '../problem.ts';
+import type { ColumnOptions } from './columns.ts';
 
 /** A file that may be a picture, and what its data set says about it. Nothing of it is read yet. */
 export interface Candidate extends PictureFile {
@@ -26,9 +27,11 @@ export interface Found {
 }
 
 /** What readers need to know. */
-export interface ReaderOptions {
+export interface ReaderOptions extends ColumnOptions {
   /** How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. */
   readonly classDepth?: number;
+  /** An expression that finds the class in a file's name: the group `label`, or the first one. */
+  readonly labelRegex?: string;
   /** The classes of an existing run, which needs nothing to train on. */
   readonly classes?: readonly string[];
 }

@@ -1,7 +1,7 @@
-import { type Entry, fromRandomAccessReader, RandomAccessReader, type ZipFile } from 'yauzl';
 import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';
 import type { RandomAccessFile } from '../random-access.ts';
+import { LOCAL_HEADER_BYTES, listZipEntries, refuseOverlap } from '../zip-entries.ts';
 
 /** An entry of a ZIP archive. */
 export interface ZipEntry {
@@ -16,7 +16,6 @@ export interface ZipEntry {
 
 /** More than any checkpoint has storages. */
 const MOST_ENTRIES = 50_000;
-const LOCAL_HEADER_BYTES = 30;
 const LOCAL_HEADER = 0x04034b50;
 
 /**
@@ -27,27 +26,15 @@ const LOCAL_HEADER = 0x04034b50;
  */
 export async function readZipDirectory(file: RandomAccessFile): Promise<Map<string, ZipEntry>> {
   const entries = new Map<string, ZipEntry>();
-  for (const entry of await listEntries(file)) {
+  for (const entry of await listZipEntries(file, MOST_ENTRIES, (each) => each)) {
     const { fileName: name, compressedSize: size, crc32, relativeOffsetOfLocalHeader: header } = entry;
     const refuse = (problem: string) => new UserError(`${quote(name)} in the archive ${problem}.`);
     if (entry.generalPurposeBitFlag & 1) throw refuse('is encrypted');
     if (entries.has(name)) throw refuse('is there twice');
     entries.set(name, { name, size, crc32, header, isCompressed: entry.compressionMethod !== 0 });
   }
-  checkOverlap([...entries.values()], file.size);
+  refuseOverlap([...entries.values()], file.size);
   return entries;
-}
-
-function checkOverlap(entries: readonly ZipEntry[], fileSize: number): void {
-  const ordered = entries.toSorted((a, b) => a.header - b.header);
-  ordered.forEach(({ name, header, size }, i) => {
-    const next = ordered[i + 1]?.header ?? fileSize;
-    if (header + LOCAL_HEADER_BYTES + size > next) {
-      throw new UserError(
-        `${quote(name)} in the archive, ${size} bytes from ${header} on, reaches beyond byte ${next}, where it must end.`,
-      );
-    }
-  });
 }
 
 /**
@@ -72,63 +59,4 @@ export async function locateEntry(file: RandomAccessFile, entry: ZipEntry): Prom
   const found = new TextDecoder().decode(await file.read(header + LOCAL_HEADER_BYTES, nameLength));
   if (found !== name) throw damaged();
   return start;
-}
-
-/** @throws UserError where the central directory is not sound */
-function listEntries(file: RandomAccessFile): Promise<Entry[]> {
-  return new Promise<Entry[]>((resolve, reject) => {
-    const reader = new FileReader(file);
-    reader.on('error', reject);
-    fromRandomAccessReader(reader, file.size, { lazyEntries: true, autoClose: false }, (error, zip) => {
-      if (error) reject(error);
-      else collect(zip, resolve, reject);
-    });
-  }).catch((cause: Error) => {
-    throw new UserError(`Its ZIP directory is damaged, or the file is cut short: ${cause.message}.`, { cause });
-  });
-}
-
-function collect(zip: ZipFile, resolve: (entries: Entry[]) => void, reject: (error: Error) => void): void {
-  const entries: Entry[] = [];
-  zip.on('error', reject);
-  zip.on('end', () => resolve(entries));
-  zip.on('entry', (entry: Entry) => {
-    if (entries.push(entry) > MOST_ENTRIES) reject(new Error(`it has more than ${MOST_ENTRIES} entries`));
-    else zip.readEntry();
-  });
-  zip.readEntry();
-}
-
-/** Gives yauzl the headers it asks for. */
-class FileReader extends RandomAccessReader {
-  readonly #file: RandomAccessFile;
-
-  constructor(file: RandomAccessFile) {
-    super();
-    this.#file = file;
-  }
-
-  override _readStreamForRange(): never {
-    throw new Error('only headers are read through yauzl');
-  }
-
-  override read(
-    buffer: Buffer,
-    offset: number,
-    length: number,
-    position: number,
-    callback: (error: Error | null, bytesRead?: number) => void,
-  ): void {
-    this.#file
-      .read(position, length)
-      .then(
-        (bytes) => {
-          buffer.set(bytes, offset);
-          callback(null, length);
-        },
-        (error) => callback(error),
-      )
-      // What yauzl throws in its callback would otherwise be nobody's.
-      .catch((error) => this.emit('error', error));
-  }
 }
