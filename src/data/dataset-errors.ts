@@ -2,21 +2,26 @@ import { UserError } from '../base/errors.ts';
 import { expectedLayouts } from './folder-layout.ts';
 import { formatProblems, type Problem } from './problem.ts';
 import type { Found } from './readers/found.ts';
+import type { Fold } from './split.ts';
 
 /** @throws UserError where a number is out of its range */
 export function refuseImpossible(options: {
   validationFraction: number;
   classDepth: number;
   maxPerClass: number;
+  fold: Fold | undefined;
 }): void {
-  const { validationFraction, classDepth, maxPerClass } = options;
-  const refuse = (name: string, value: number, range: string) => {
+  const { validationFraction, classDepth, maxPerClass, fold } = options;
+  const refuse = (name: string, value: number | string, range: string) => {
     throw new UserError(`openDataset: ${name} is ${value}, expected ${range}.`);
   };
   if (!(validationFraction >= 0 && validationFraction <= 1)) refuse('validationFraction', validationFraction, '0 to 1');
   if (!(Number.isInteger(classDepth) && classDepth >= 1))
     refuse('classDepth', classDepth, 'a whole number of at least 1');
   if (!(maxPerClass >= 1)) refuse('maxPerClass', maxPerClass, 'at least 1');
+  if (fold && !(fold.of >= 2 && fold.index >= 1 && fold.index <= fold.of)) {
+    refuse('fold', `${fold.index}/${fold.of}`, 'one of at least 2 folds, as in 1/5');
+  }
 }
 
 /** Nothing in the data set can be used: what is there instead. */

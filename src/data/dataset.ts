@@ -9,7 +9,7 @@ import type { PictureFacts } from './picture-worker.ts';
 import { formatProblems, PictureError, type PictureProblem, type Problem } from './problem.ts';
 import { findPictures } from './readers/find-pictures.ts';
 import type { Candidate, ReaderOptions } from './readers/found.ts';
-import { chooseValidation, rankBySeed } from './split.ts';
+import { chooseFold, chooseValidation, type Fold, rankBySeed } from './split.ts';
 
 /** A picture that was read and fully decoded once, and is good to learn from. */
 export interface Picture extends PictureFacts, PictureFile {
@@ -40,6 +40,8 @@ export interface DatasetOptions extends ReaderOptions {
   readonly seed?: number;
   /** The part of each class that validates where the data set has no validation part of its own. Default 0.2; 0 and 1 put all on one side. */
   readonly validationFraction?: number;
+  /** Divides by cross-validation instead, whatever the data set's own validation part: each picture but those for testing validates in one fold. */
+  readonly fold?: Fold;
   /** The classes of an existing run, in its order. Classes beyond them are an error, missing ones are not. */
   readonly classes?: readonly string[];
   /** Use at most so many pictures of a class in each part of the data set. */
@@ -65,7 +67,7 @@ type Checked = Candidate & PictureFacts;
  */
 export async function openDataset(root: string, options: DatasetOptions = {}): Promise<Dataset> {
   const { validationFraction = 0.2, classDepth = 1, maxPerClass = Number.POSITIVE_INFINITY } = options;
-  refuseImpossible({ validationFraction, classDepth, maxPerClass });
+  refuseImpossible({ validationFraction, classDepth, maxPerClass, fold: options.fold });
   const found = await findPictures(root, options);
   if (options.classes) refuseUnknownClasses(root, found, options.classes);
 
@@ -174,20 +176,17 @@ function unevenClasses(parts: readonly Part[], good: readonly Checked[]): Proble
 
 /** Puts labels on the pictures of known classes, and validation pictures aside where the data set has none of its own. */
 function divide(parts: readonly Part[], good: readonly Checked[], classes: readonly string[], options: DatasetOptions) {
-  const { validationFraction = 0.2, seed = 0 } = options;
   const labels = new Map(classes.map((name, label) => [name, label]));
   const known = good.filter(({ className }) => labels.has(className));
-  const isDivided = parts.some(({ split }) => split === 'validation');
-  const splitOf = ({ part }: Candidate): Split => part.split ?? 'train';
-  const divisible = isDivided ? [] : known.filter((picture) => splitOf(picture) === 'train');
-  const heldOut = new Set(
-    [...groupBy(divisible, ({ className }) => className).values()].flatMap((pictures) =>
-      chooseValidation(pictures, validationFraction, seed),
-    ),
-  );
+  const heldOut = new Set(chooseHeldOut(parts, known, options));
+  const splitOf = (picture: Checked): Split => {
+    if (heldOut.has(picture)) return 'validation';
+    const own = picture.part.split ?? 'train';
+    return options.fold && own === 'validation' ? 'train' : own;
+  };
   const picturesOf = (split: Split): Picture[] =>
     known
-      .filter((picture) => (heldOut.has(picture) ? 'validation' : splitOf(picture)) === split)
+      .filter((picture) => splitOf(picture) === split)
       .map(({ path, within, className, width, height, sha256 }) => ({
         path,
         ...(within && { within }),
@@ -197,6 +196,16 @@ function divide(parts: readonly Part[], good: readonly Checked[], classes: reado
         sha256,
       }));
   return { train: picturesOf('train'), validation: picturesOf('validation'), test: picturesOf('test') };
+}
+
+/** The pictures that validate, beyond those that the data set itself puts aside for that. */
+function chooseHeldOut(parts: readonly Part[], known: readonly Checked[], options: DatasetOptions): Checked[] {
+  const { validationFraction = 0.2, seed = 0, fold } = options;
+  if (!fold && parts.some(({ split }) => split === 'validation')) return [];
+  const divisible = known.filter(({ part }) => part.split !== 'test');
+  const classes = [...groupBy(divisible, ({ className }) => className).values()];
+  if (fold) return chooseFold(classes, fold, seed);
+  return classes.flatMap((pictures) => chooseValidation(pictures, validationFraction, seed));
 }
 
 function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {

@@ -18,6 +18,33 @@ export function chooseValidation<P extends { readonly sha256: string }>(
   return rankBySeed(pictures, seed, 'split', ({ sha256 }) => sha256).slice(0, count);
 }
 
+/** One of several ways to divide the same pictures. */
+export interface Fold {
+  /** From 1 on. */
+  readonly index: number;
+  /** How many there are. */
+  readonly of: number;
+}
+
+/**
+ * The pictures of each class that validate in one fold of a cross-validation: about `1 / of` of them, and over all folds each
+ * picture once. Copies of one picture are in one fold. Which fold gets the odd picture differs from class to class.
+ */
+export function chooseFold<P extends { readonly sha256: string }>(
+  classes: readonly (readonly P[])[],
+  { index, of }: Fold,
+  seed: number,
+): P[] {
+  return classes.flatMap((pictures, shift) => {
+    const ranked = rankBySeed(pictures, seed, 'fold', ({ sha256 }) => sha256);
+    let first = 0;
+    return ranked.filter(({ sha256 }, i) => {
+      if (sha256 !== ranked[first]!.sha256) first = i;
+      return (Math.floor((first * of) / ranked.length) + shift) % of === index - 1;
+    });
+  });
+}
+
 /** `items` in the order of random numbers under (seed, purpose, key of the item); equal keys keep their order. */
 export function rankBySeed<T>(items: readonly T[], seed: number, purpose: string, key: (item: T) => string): T[] {
   return items

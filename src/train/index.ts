@@ -5,6 +5,7 @@ export {
   perChannel,
   type ResolvedConfig,
   resolveConfig,
+  shapeOptionsOf,
   type TrainConfig,
   type TrainConfigInput,
   trainConfigSchema,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { formatProblems } from '../../data/index.ts';
 import { evaluateFolder, type FolderEvaluation, type Part } from '../../evaluate/node/index.ts';
-import { choice } from '../../train/index.ts';
+import { choice, shapeOptionsOf, trainConfigSchema } from '../../train/index.ts';
 import { defineCommand } from '../command.ts';
 import { percent, type Terminal, table } from '../terminal.ts';
 
@@ -9,10 +9,10 @@ const parts = ['train', 'validation', 'test', 'all'] as const satisfies readonly
 
 export const evaluateCommand = defineCommand({
   name: 'evaluate',
-  summary: 'Measures a run on a folder of labelled pictures.',
+  summary: 'Measures a run on labelled pictures.',
   arguments: [
     { syntax: '<run>', description: 'a run folder' },
-    { syntax: '<folder>', description: 'pictures, one folder a class' },
+    { syntax: '<folder>', description: 'labelled pictures, in any shape that `graft train` takes' },
   ],
   options: z.strictObject({
     part: choice('--part', parts)
@@ -21,13 +21,15 @@ export const evaluateCommand = defineCommand({
       .describe(
         `${parts.join(' | ')}; default: test/ where there is one, validation for the run’s own folder, else all`,
       ),
+    ...trainConfigSchema.pick({ labelRegex: true, pathColumn: true, labelColumn: true, splitColumn: true }).shape,
     device: z.string().default('cpu').describe('cpu'),
   }),
   examples: ['graft evaluate runs/x photos/', 'graft evaluate runs/x new-photos/ --json'],
   async run({ positionals, options, terminal }) {
-    const { part, device } = options;
+    const { part, device, ...shape } = options;
     const result = await evaluateFolder(positionals[0]!, positionals[1]!, {
       device,
+      shape: shapeOptionsOf(shape),
       ...(part && { part }),
       onProgress: (done, total) => terminal.progress('evaluating', done, total),
     });

@@ -26,12 +26,16 @@ export interface Found {
   readonly notes: readonly string[];
 }
 
-/** What readers need to know. */
-export interface ReaderOptions extends ColumnOptions {
-  /** How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. */
-  readonly classDepth?: number;
+/** What a data set does not say about its own shape. */
+export interface ShapeOptions extends ColumnOptions {
   /** An expression that finds the class in a file's name: the group `label`, or the first one. */
   readonly labelRegex?: string;
+}
+
+/** What readers need to know. */
+export interface ReaderOptions extends ShapeOptions {
+  /** How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. */
+  readonly classDepth?: number;
   /** The classes of an existing run, which needs nothing to train on. */
   readonly classes?: readonly string[];
 }

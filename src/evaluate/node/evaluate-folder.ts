@@ -1,6 +1,7 @@
+import { resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { type Dataset, fingerprint, openDataset, type Problem } from '../../data/index.ts';
-import { resolveConfig } from '../../train/index.ts';
+import { type Dataset, fingerprint, openDataset, type Problem, type ShapeOptions } from '../../data/index.ts';
+import { resolveConfig, shapeOptionsOf } from '../../train/index.ts';
 import { imageFolderOptions, readRun } from '../../train/node/index.ts';
 import { type Judged, type Metrics, measure } from '../metrics.ts';
 import { type ClassifierOptions, openRun } from './classifier.ts';
@@ -13,6 +14,8 @@ export interface EvaluateOptions extends ClassifierOptions {
    * trained on, since the run has seen the others; else all.
    */
   readonly part?: Part;
+  /** How to read the data set, where that is not the run's own; its own is read as it was for training. */
+  readonly shape?: ShapeOptions;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -29,13 +32,17 @@ export async function evaluateFolder(
   folder: string,
   options: EvaluateOptions = {},
 ): Promise<FolderEvaluation> {
-  const { part: chosen, onProgress, ...classifierOptions } = options;
-  const { config, classes, dataset } = await readRun(run);
+  const { part: chosen, shape, onProgress, ...classifierOptions } = options;
+  const { config, classes, dataset, folder: ownFolder } = await readRun(run);
   const classifier = await openRun(run, classifierOptions);
   try {
-    const { maxPerClass, ...others } = imageFolderOptions(resolveConfig(config));
+    const { seed, validationFraction, classDepth, strict, maxPerClass, fold } = imageFolderOptions(
+      resolveConfig(config),
+    );
+    const kept = { seed, validationFraction, classDepth, strict, ...(fold && { fold }) };
+    const ownShape = resolve(folder) === ownFolder ? shapeOptionsOf(config) : {};
     const open = (limit: { maxPerClass?: number }) =>
-      openDataset(folder, { ...others, ...limit, classes, pool: classifier.pool });
+      openDataset(folder, { ...kept, ...ownShape, ...shape, ...limit, classes, pool: classifier.pool });
     let pictures = await open(maxPerClass === undefined ? {} : { maxPerClass });
     const sameDataset = fingerprint(pictures) === dataset.fingerprint;
     // The run's limit says which pictures of its own folder it knows; of another folder all are wanted.

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import type { DatasetOptions, Fold, ShapeOptions } from '../../data/index.ts';
 import { orDefault } from './choice.ts';
+import type { TrainConfig } from './index.ts';
 
 /** Which pictures, and how they are divided. */
 export const dataOptions = {
@@ -9,7 +11,49 @@ export const dataOptions = {
     .lt(1)
     .default(0.2)
     .describe('share of each class held out, where the folder has no val/'),
+  fold: orDefault(
+    z.string().refine((text) => parseFold(text) !== undefined, {
+      error: ({ input }) => `--fold ${String(input)} is none: 2/5 is the second of five folds.`,
+    }),
+  ).describe('hold out one fold of a cross-validation instead: 2/5 is the second of five'),
+  labelRegex: orDefault(z.string()).describe(
+    'the class is in the file’s name: what the group of this expression matches, as in ^(.+)_\\d+\\.jpg$',
+  ),
+  pathColumn: orDefault(z.string()).describe(
+    'column of a table with the pictures’ files, or of a Parquet file with the pictures; default: by its name',
+  ),
+  labelColumn: orDefault(z.string()).describe('column of a table with the class; default: by its name'),
+  splitColumn: orDefault(z.string()).describe('column of a table with train, val or test; default: by its name'),
   classDepth: z.int().min(1).max(8).default(1).describe('folder levels that make a class name'),
   maxPerClass: orDefault(z.int().min(2)).describe('use at most so many pictures of each class'),
   strict: z.boolean().default(false).describe('a picture that cannot be used is an error'),
 };
+
+/** `2/5` as numbers; undefined where it is none. */
+export function parseFold(text: string): Fold | undefined {
+  const [, index, of] = (/^(\d{1,4})\/(\d{1,4})$/.exec(text) ?? []).map(Number);
+  if (index === undefined || of === undefined) return undefined;
+  return of >= 2 && index >= 1 && index <= of ? { index, of } : undefined;
+}
+
+/** How a configuration opens its data set; the same for every later look at it. */
+export function datasetOptionsOf(config: TrainConfig): DatasetOptions {
+  const { seed, validationFraction, classDepth, strict, maxPerClass, fold } = config;
+  const parsedFold = fold === null ? undefined : parseFold(fold);
+  return {
+    seed,
+    validationFraction,
+    classDepth,
+    strict,
+    ...(maxPerClass !== null && { maxPerClass }),
+    ...(parsedFold && { fold: parsedFold }),
+    ...shapeOptionsOf(config),
+  };
+}
+
+/** What was said about the shape of a data set. */
+export function shapeOptionsOf(config: Pick<TrainConfig, (typeof shapeKeys)[number]>): ShapeOptions {
+  return Object.fromEntries(shapeKeys.flatMap((key) => (config[key] === null ? [] : [[key, config[key]]])));
+}
+
+const shapeKeys = ['labelRegex', 'pathColumn', 'labelColumn', 'splitColumn'] as const;

@@ -11,6 +11,7 @@ import { optimisationOptions, optimizerDefaults } from './optimisation.ts';
 import { strategyOptions } from './strategy.ts';
 
 export { choice } from './choice.ts';
+export { datasetOptionsOf, parseFold, shapeOptionsOf } from './data.ts';
 export { lossOf } from './loss.ts';
 export { isOnnx, perChannel } from './model.ts';
 export { clipOf, optimizerOf } from './optimisation.ts';

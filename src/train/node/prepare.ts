@@ -16,7 +16,7 @@ import { applyRules } from '../../optim/index.ts';
 import type { Choices, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { FetchOptions } from '../../weights/index.ts';
-import { isOnnx, type ResolvedConfig } from '../config/index.ts';
+import { datasetOptionsOf, isOnnx, type ResolvedConfig } from '../config/index.ts';
 import { changedPreprocessing } from '../preprocessing.ts';
 import { variablesOf } from '../step.ts';
 import { pictureNetwork, type Strategy, strategies } from '../strategy.ts';
@@ -107,7 +107,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const weights = start ? weightsFor(start, model, variables, { newHead: true }) : {};
   const initial = { ...initialise(variables.values(), config.seed), ...weights };
   const weightsSha256 = start?.sha256 ?? null;
-  const notes = checkpoint?.notes ?? [];
+  const notes = [...(checkpoint?.notes ?? []), ...folder.notes];
   const parts = { config, model, onnx, notes, strategy, preprocessing, folder, pool, runtime };
   return { ...parts, variables, initial, weightsSha256, threads, onPreparation, cleanups };
 }
@@ -143,8 +143,7 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
 
 /** How a run's configuration reads its folder; the same for every later look at it. */
 export function imageFolderOptions(config: ResolvedConfig) {
-  const { seed, validationFraction, classDepth, maxPerClass, strict } = config;
-  return { seed, validationFraction, classDepth, strict, ...(maxPerClass !== null && { maxPerClass }) };
+  return datasetOptionsOf(config);
 }
 
 /** `run.json` of a run that begins. */
