@@ -2,13 +2,14 @@
  * Writes docs/cli.md from the commands' option tables. `--check` only says whether it is up to date.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { CommandDefinition } from '../src/cli/command.ts';
+import { type CommandDefinition, settingsArgument } from '../src/cli/command.ts';
 import { commands } from '../src/cli/commands/index.ts';
 import { flagsOf } from '../src/cli/flags.ts';
 
 const path = 'docs/cli.md';
 
-function section({ name, summary, arguments: positionals, options, examples }: CommandDefinition): string {
+function section({ name, summary, options, examples, ...command }: CommandDefinition): string {
+  const positionals = [...command.arguments, ...(command.takesSettings ? [settingsArgument] : [])];
   const usage = ['graft', name, '[options]', ...positionals.map(({ syntax }) => syntax)].join(' ');
   const rows = [
     ...positionals.map(({ syntax, description }) => [syntax, description, '']),

@@ -9,13 +9,15 @@ export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> {
   readonly arguments: readonly { readonly syntax: string; readonly description: string }[];
   /** The flags: `learningRate` is `--learning-rate`. */
   readonly options: S;
+  /** Whether options may also be written without dashes, among the arguments: `epochs=3`. */
+  readonly takesSettings?: true;
   readonly examples: readonly string[];
   /** Values for flags that were not given, from elsewhere than the table: an earlier run's, say. */
   defaults?(given: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>>;
   run(call: {
     positionals: readonly string[];
     options: z.output<S>;
-    /** The keys of the options that stood on the command line. */
+    /** The keys of the options that stood on the command line, with dashes or without. */
     given: readonly string[];
     terminal: Terminal;
   }): Promise<void>;
@@ -25,3 +27,9 @@ export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> {
 export function defineCommand<S extends z.ZodObject>(definition: CommandDefinition<S>): CommandDefinition<S> {
   return definition;
 }
+
+/** How commander and the documentation have it that a command takes settings. */
+export const settingsArgument = {
+  syntax: '[option=value...]',
+  description: 'options without dashes, as in epochs=3 lr=0.01; a folder of such a name is written ./a=b',
+};

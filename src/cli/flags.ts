@@ -1,7 +1,8 @@
 import { Option } from 'commander';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { kebabCase } from '../base/kebab-case.ts';
+import { optionKey, optionsOf, unknownOption } from '../train/index.ts';
 
 /** One flag, read off the schema of a command's options. */
 export interface Flag {
@@ -13,31 +14,18 @@ export interface Flag {
   readonly defaultText: string;
 }
 
-interface Property {
-  readonly type?: string;
-  readonly anyOf?: readonly { readonly type?: string }[];
-  readonly description?: string;
-  readonly default?: unknown;
-}
-
 /** The flags of a command, in the order of its table. */
 export function flagsOf(schema: z.ZodObject): Flag[] {
-  const { properties = {} } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as {
-    properties?: Record<string, Property>;
-  };
-  return Object.entries(properties).map(([key, property]) => {
-    const name = property.anyOf?.find((option) => option.type !== 'null')?.type ?? property.type;
-    const type = name === 'boolean' ? 'boolean' : name === 'number' || name === 'integer' ? 'number' : 'string';
+  return optionsOf(schema).map(({ key, type, description, default: usual }) => {
     const kebab = kebabCase(key);
     const value = type === 'number' ? ' <number>' : ' <value>';
-    const syntax =
-      type === 'boolean' ? (property.default === true ? `--no-${kebab}` : `--${kebab}`) : `--${kebab}${value}`;
-    const shown = property.default === null || type === 'boolean' ? undefined : property.default;
+    const syntax = type === 'boolean' ? (usual === true ? `--no-${kebab}` : `--${kebab}`) : `--${kebab}${value}`;
+    const shown = usual === null || type === 'boolean' ? undefined : usual;
     return {
       key,
       syntax,
       type,
-      description: `${property.default === true ? 'do not: ' : ''}${property.description ?? ''}`,
+      description: `${usual === true ? 'do not: ' : ''}${description}`,
       defaultText: shown === undefined ? '' : String(shown),
     };
   });
@@ -45,6 +33,35 @@ export function flagsOf(schema: z.ZodObject): Flag[] {
 
 export function commanderOption({ syntax, description, defaultText }: Flag): Option {
   return new Option(syntax, defaultText ? `${description} (default: ${defaultText})` : description);
+}
+
+/**
+ * Divides what stands on the command line besides flags: `epochs=3` sets an option, all else is an argument. A folder with
+ * such a name is written `./epochs=3`.
+ *
+ * @throws UsageError where no option has that name, or it is given twice
+ */
+export function splitSettings(
+  schema: z.ZodObject,
+  words: readonly string[],
+  flags: Readonly<Record<string, unknown>>,
+): { positionals: string[]; settings: Record<string, unknown> } {
+  const options = new Map(optionsOf(schema).map((option) => [option.key, option]));
+  const [positionals, settings]: [string[], Record<string, unknown>] = [[], {}];
+  for (const word of words) {
+    const [, name, value] = /^([A-Za-z][\w-]*)=(.*)$/s.exec(word) ?? [];
+    if (name === undefined || value === undefined) {
+      positionals.push(word);
+      continue;
+    }
+    const option = options.get(optionKey(name));
+    if (!option) {
+      throw new UsageError(`${unknownOption(name, [...options.keys()])} A file or folder is meant? Write ./${word}`);
+    }
+    if (option.key in settings || option.key in flags) throw new UsageError(`${option.key} is given twice.`);
+    settings[option.key] = value === 'null' && option.allowed.endsWith('null') ? null : value;
+  }
+  return { positionals, settings };
 }
 
 /**
@@ -58,7 +75,9 @@ export function parseFlags<S extends z.ZodObject>(
 ): z.output<S> {
   const types = new Map(flagsOf(schema).map(({ key, type }) => [key, type]));
   const values = Object.entries(given).map(([key, value]) => {
-    if (types.get(key) !== 'number') return [key, value] as const;
+    if (types.get(key) === 'boolean' && (value === 'true' || value === 'false'))
+      return [key, value === 'true'] as const;
+    if (types.get(key) !== 'number' || value === null) return [key, value] as const;
     const number = String(value).trim() === '' ? Number.NaN : Number(value);
     if (Number.isNaN(number)) throw new UsageError(`--${kebabCase(key)}: "${String(value)}" is not a number.`);
     return [key, number] as const;

@@ -1,9 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { UsageError, UserError } from '../base/errors.ts';
 import { version } from '../base/version.ts';
-import type { CommandDefinition } from './command.ts';
+import { type CommandDefinition, settingsArgument } from './command.ts';
 import { commands } from './commands/index.ts';
-import { commanderOption, flagsOf, parseFlags } from './flags.ts';
+import { commanderOption, flagsOf, parseFlags, splitSettings } from './flags.ts';
 import { createTerminal } from './terminal.ts';
 
 /** Runs a command line and returns the exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted. */
@@ -32,6 +32,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 function addCommand(program: Command, definition: CommandDefinition): void {
   const command = program.command(definition.name).description(definition.summary).exitOverride();
   for (const { syntax, description } of definition.arguments) command.argument(syntax, description);
+  if (definition.takesSettings) command.argument(settingsArgument.syntax, settingsArgument.description);
   for (const flag of flagsOf(definition.options)) command.addOption(commanderOption(flag));
   command.option('--json', 'the result as JSON on stdout');
   command.addHelpText('after', `\nExamples:\n${definition.examples.map((line) => `  $ ${line}`).join('\n')}`);
@@ -40,16 +41,30 @@ function addCommand(program: Command, definition: CommandDefinition): void {
     const flags = Object.fromEntries(
       Object.entries(given).filter(([key]) => command.getOptionValueSource(key) === 'cli'),
     );
-    const positionals = received
+    const words = received
       .slice(0, -2)
       .flat()
       .filter((value): value is string => typeof value === 'string');
-    const options = parseFlags(definition.options, flags, await definition.defaults?.(flags));
+    const { positionals, settings } = definition.takesSettings
+      ? splitSettings(definition.options, words, flags)
+      : { positionals: words, settings: {} };
+    if (definition.takesSettings) checkCount(definition, positionals);
+    const set = { ...flags, ...settings };
+    const options = parseFlags(definition.options, set, await definition.defaults?.(set));
     const terminal = createTerminal({ json });
     try {
-      await definition.run({ positionals, options, given: Object.keys(flags), terminal });
+      await definition.run({ positionals, options, given: Object.keys(set), terminal });
     } finally {
       terminal.endProgress();
     }
   });
+}
+
+/** What commander cannot check, since it takes settings for arguments. */
+function checkCount({ name, arguments: expected }: CommandDefinition, positionals: readonly string[]): void {
+  if (positionals.length > expected.length) {
+    throw new UsageError(`${name}: too many arguments: ${positionals.slice(expected.length).join(' ')}`);
+  }
+  const missing = expected.slice(positionals.length).find(({ syntax }) => syntax.startsWith('<'));
+  if (missing) throw new UsageError(`${name}: missing required argument ${missing.syntax}`);
 }

@@ -1,6 +1,7 @@
 export type { CheckpointStore, Phase } from './checkpoint.ts';
 export {
   choice,
+  configGroups,
   isOnnx,
   perChannel,
   type ResolvedConfig,
@@ -10,6 +11,8 @@ export {
   type TrainConfigInput,
   trainConfigSchema,
 } from './config/index.ts';
+export { type OptionInfo, optionsOf } from './config/options.ts';
+export { formatConfig, optionKey, parseConfigText, unknownOption } from './config/text.ts';
 export type { Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
 export { changedPreprocessing, type PreprocessingChanges } from './preprocessing.ts';
 export { held, type LabelledBatch, type Source, throughTrunk } from './source.ts';

@@ -1,4 +1,5 @@
 import type { CommandDefinition } from '../command.ts';
+import { configCommand } from './config.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { inspectCommand } from './inspect.ts';
@@ -16,4 +17,5 @@ export const commands = [
   exportCommand,
   inspectCommand,
   modelsCommand,
+  configCommand,
 ] as unknown as readonly CommandDefinition[];

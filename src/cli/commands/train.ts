@@ -6,10 +6,11 @@ import { kebabCase } from '../../base/kebab-case.ts';
 import { formatProblems } from '../../data/index.ts';
 import { LossError, trainConfigSchema } from '../../train/index.ts';
 import {
+  type ConfigFile,
   type FolderEvent,
   type Preparation,
   type ReadyEvent,
-  readRunFile,
+  readConfigFile,
   resumeTraining,
   trainFolder,
 } from '../../train/node/index.ts';
@@ -26,26 +27,38 @@ const trainOptions = z.strictObject({
     .string()
     .nullable()
     .default(null)
-    .describe('repeat a run: folder and options from its run.json; what is given besides comes first'),
+    .describe(
+      'options from a YAML or JSON file, as `graft config` prints one, or with the folder from the run.json of a run that is to be repeated; what is given besides comes first',
+    ),
   ...downloadFlags,
   ...trainConfigSchema.shape,
 });
+
+/** What may stand in a file: the folder too. */
+const fileSchema = trainOptions.omit({ config: true, resume: true }).extend({ folder: z.string() });
 
 export const trainCommand = defineCommand({
   name: 'train',
   summary: 'Trains a classifier on a folder of labelled pictures, one folder a class.',
   arguments: [{ syntax: '[folder]', description: 'root/class/*.jpg, or root/{train,val,test}/class/*.jpg' }],
   options: trainOptions,
+  takesSettings: true,
   examples: [
     'graft train photos/ --model resnet50',
     'graft train photos/ --model timm/resnet18.a1_in1k --strategy full --epochs 12 --out runs/x',
     'graft train photos/ --model resnet18 --weights resnet18.pth --head 512,relu,dropout=0.3',
     'graft train photos/ --model classifier.onnx --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5',
     'graft train photos/ --model convnext_tiny --strategy scratch',
+    'graft train photos/ epochs=3 optimizer=sgd lr=0.01',
+    'graft train photos/ --config options.yaml',
     'graft train --resume runs/x',
     'graft train --config runs/x/run.json --out runs/y',
   ],
-  defaults: ({ config }) => (typeof config === 'string' ? repeatedConfig(config) : Promise.resolve({})),
+  async defaults({ config }) {
+    if (typeof config !== 'string') return {};
+    const { folder: _, ...values } = (await readConfigFile(config, fileSchema)).values;
+    return values;
+  },
   async run({ positionals, options, given, terminal }) {
     const { events, out } = await start(positionals[0], options, given, terminal);
     let epochs = 0;
@@ -79,8 +92,8 @@ async function start(
     if (others.length > 0) throw new UsageError(`train: --resume keeps the run's own options; leave out ${others}.`);
     return { out: resume, events: resumeTraining(resume, { signal: onInterrupt(terminal), onPreparation, download }) };
   }
-  const earlier = repeated === null ? null : await readRunFile(repeated);
-  const pictures = folder ?? earlier?.folder;
+  const { values, run: earlier } = repeated === null ? noFile : await readConfigFile(repeated, fileSchema);
+  const pictures = folder ?? earlier?.folder ?? (values.folder as string | undefined);
   if (pictures === undefined) throw new UsageError('train: which folder? `graft train <folder>`, or --resume <run>.');
   const path = out ?? `runs/${basename(config.model)}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
   const choices = earlier ? { choices: earlier.choices } : {};
@@ -88,11 +101,7 @@ async function start(
   return { out: path, events: trainFolder(pictures, config, runOptions) };
 }
 
-/** The options of an earlier run, with the number of threads it had, on which the last bits depend. */
-async function repeatedConfig(path: string): Promise<Record<string, unknown>> {
-  const { config, threads } = await readRunFile(path);
-  return { ...config, threads };
-}
+const noFile: ConfigFile = { values: {}, run: null };
 
 /** After an error in training: what there is of the run. */
 async function whatIsLeft(out: string, error: unknown): Promise<string> {

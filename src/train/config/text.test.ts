@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import { UserError } from '../../base/errors.ts';
+import { configGroups, parseConfig, trainConfigSchema } from './index.ts';
+import { optionsOf } from './options.ts';
+import { formatConfig, parseConfigText } from './text.ts';
+
+const parse = (text: string) => parseConfigText(text, 'x.yaml');
+
+describe('options in a file', () => {
+  test.each([
+    ['camel case, at the top', 'learningRate: 1e-3\nbatchSize: 8'],
+    ['as the flags are written', 'learning-rate: 0.001\nbatch-size: 8'],
+    ['in groups', 'optimisation:\n  learningRate: .001\n  batch-size: 8'],
+    ['under the short name', 'lr: 0.001\noptimisation: {batchSize: 8}'],
+    ['JSON', '{"learningRate": 0.001, "optimisation": {"batchSize": 8}}'],
+    ['JSON with tabs', '{\n\t"learningRate": 1e-3,\n\t"batchSize": 8\n}\n'],
+  ])('%s', (_, text) => {
+    expect(parse(text)).toEqual({ learningRate: 0.001, batchSize: 8 });
+  });
+
+  test('nothing is nothing; comments are comments', () => {
+    expect(parse('')).toEqual({});
+    expect(parse('# nothing\n')).toEqual({});
+  });
+
+  test('a group may have the name of an option in it, and of one outside', () => {
+    expect(parse('model: resnet18')).toEqual({ model: 'resnet18' });
+    expect(parse('model:\n  model: resnet18\n  imageSize: null')).toEqual({ model: 'resnet18', imageSize: null });
+  });
+
+  test('a text is a text, also where it looks like a number or is a list', () => {
+    expect(parse('head: 512\nmean: [0.5, 0.50, .25]\nweights: 1e3')).toEqual({
+      head: '512',
+      mean: '0.5,0.50,.25',
+      weights: '1e3',
+    });
+  });
+
+  test.each([
+    ['seed: 1\nlearningRat: 1', 'x.yaml, line 2: "learningRat" is no option. Did you mean "learningRate"?'],
+    ['optimisation:\n  batch: 1', 'x.yaml, line 2: "batch" is no option.'],
+    ['optimisation:\n  seed: 1', 'x.yaml, line 2: seed does not belong under optimisation. Put it at the top.'],
+    ['optimizer: adma', 'x.yaml, line 1: --optimizer "adma" is not known. Did you mean "adam"?'],
+    ['\n\nepochs: many', 'x.yaml, line 3: epochs should be integer ≥ 1 | null, and is "many".'],
+    ['epochs: 1.5', 'epochs should be integer ≥ 1 | null, and is "1.5".'],
+    ['learningRate: -1', 'learningRate should be number > 0 | null, and is "-1".'],
+    ['learningRate: .inf', 'learningRate should be number > 0 | null, and is "Infinity".'],
+    ['batchSize:', 'batchSize should be integer ≥ 1, and is "null".'],
+    ['strict: yes', 'strict should be true | false, and is "yes".'],
+    ['epochs: [1, 2]', 'epochs should be integer ≥ 1 | null.'],
+    ['head: {a: 1}', 'head should be text | null.'],
+    ['seed: 1\nseed: 2', 'x.yaml, line 2: Map keys must be unique.'],
+    ['seed: 1\nmachine: {seed: 2}', 'x.yaml, line 2: seed stands here twice.'],
+    ['lr: 1\nlearning-rate: 2', 'x.yaml, line 2: learningRate stands here twice.'],
+    ['- seed', 'x.yaml holds no options.'],
+    ['"seed"', 'x.yaml holds no options.'],
+    ['seed: 1\n---\nseed: 2', 'x.yaml, line 2: Source contains multiple documents'],
+    ['seed: "1', 'x.yaml, line 1: Missing closing "quote.'],
+    ['{"seed": 1', 'x.yaml, line 1: '],
+    ['? [a]\n: 1', '"" is no option.'],
+  ])('%j is refused', (text, message) => {
+    expect(() => parse(text)).toThrow(UserError);
+    expect(() => parse(text)).toThrow(message);
+  });
+});
+
+describe('a hostile file', () => {
+  const bomb = [
+    'a: &a [x, x, x, x, x, x, x, x, x]',
+    ...[...'bcdefghi'].map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[i]}`)}]`),
+  ];
+
+  test.each([
+    ['references to references', bomb.join('\n')],
+    ['a reference', 'seed: &s 1\nepochs: *s'],
+    ['a merge', 'model: &m {seed: 1}\n<<: *m'],
+    ['a tag', 'seed: !!int 1'],
+    ['a tag of code', 'model: !!js/function "function () { process.exit() }"'],
+    ['an unfinished nest', '['.repeat(60_000)],
+    ['nested maps', '{a: '.repeat(30_000)],
+    ['anchors', '&a '.repeat(60_000)],
+    ['quotes', '"'.repeat(199_999)],
+    ['too much', `# ${'x'.repeat(200_000)}`],
+    ['another prototype', '__proto__: {seed: 1}'],
+    ['what every object has', 'constructor: 1'],
+    ['a file of bytes', String.fromCharCode(...Array.from({ length: 256 }, (_, i) => i))],
+  ])('%s', (_, text) => {
+    expect(() => parse(text)).toThrow(UserError);
+  });
+});
+
+describe('printed', () => {
+  test('and read again it is the same: the defaults, and others', () => {
+    const defaults = trainConfigSchema.parse({});
+    expect(parse(formatConfig(defaults))).toEqual(defaults);
+    const other = parseConfig({
+      model: 'conv4',
+      head: '512,relu,dropout=0.3',
+      weights: 'a: #b "c" \\ é',
+      mean: '0.5,0.5,0.5',
+      learningRate: 3e-7,
+      optimizer: 'sgd',
+      nesterov: true,
+      seed: 2 ** 40,
+    });
+    expect(parse(formatConfig(other))).toEqual(other);
+    expect(parse(JSON.stringify(other))).toEqual(other);
+  });
+
+  test('has every option once, under its group, with what it means and what it may be', () => {
+    const text = formatConfig(trainConfigSchema.parse({}));
+    for (const { key, allowed, description } of optionsOf(trainConfigSchema)) {
+      expect(text.match(new RegExp(`^  ${key}: `, 'gm')), key).toHaveLength(1);
+      const words = text.replaceAll(/\s+# /g, ' ').replaceAll(/\s+/g, ' ');
+      expect(words, key).toContain(`${description} [${allowed}]`.replaceAll(/\s+/g, ' '));
+    }
+    expect(text.match(/^\w+:$/gm)).toEqual(Object.keys(configGroups).map((name) => `${name}:`));
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+  });
+});

@@ -1,0 +1,132 @@
+import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, stringify } from 'yaml';
+import { z } from 'zod';
+import { didYouMean } from '../../base/choice.ts';
+import { UserError } from '../../base/errors.ts';
+import { quote } from '../../base/quote.ts';
+import { configGroups, type TrainConfig, trainConfigSchema } from './index.ts';
+import { type OptionInfo, optionsOf } from './options.ts';
+
+/** In characters. With every option and its comment there are some twenty thousand. */
+const longest = 200_000;
+
+/** Short names that everyone knows. */
+const aliases: Readonly<Record<string, string>> = { lr: 'learningRate' };
+
+/**
+ * Options from YAML, or from JSON, which is YAML too: under their names (`learningRate` or `learning-rate`), at the top or in
+ * the groups of `configGroups`. Nothing is executed, and nothing stands for more than it is: YAML's references and tags are
+ * refused, and so is a key that no option has.
+ *
+ * @param source the file's name, for messages
+ * @param schema the options that there are
+ * @throws UserError with the file and the line
+ */
+export function parseConfigText(
+  text: string,
+  source: string,
+  schema: z.ZodObject = trainConfigSchema,
+): Record<string, unknown> {
+  if (text.length > longest)
+    throw new UserError(`${source} is too long for a list of options: over ${longest} characters.`);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: false });
+  const at = (offset: number | undefined) => `${source}, line ${lines.linePos(offset ?? 0).line}`;
+  const [error] = [...document.errors, ...document.warnings];
+  if (error) throw new UserError(`${at(error.pos[0])}: ${error.message}.`);
+  const root = document.contents;
+  if (root === null) return {};
+  if (!isMap(root)) throw new UserError(`${source} holds no options. It should look like this: learningRate: 0.001`);
+  const options = new Map(optionsOf(schema).map((option) => [option.key, option]));
+  const values: Record<string, unknown> = {};
+  const read = (pair: Pair, group: keyof typeof configGroups | null) => {
+    const where = at((pair.key as Node | null)?.range?.[0]);
+    const written = isScalar(pair.key) ? String(pair.key.value) : '';
+    if (group === null && Object.hasOwn(configGroups, written) && isMap(pair.value)) {
+      for (const inner of pair.value.items) read(inner, written as keyof typeof configGroups);
+      return;
+    }
+    const option = options.get(optionKey(written));
+    if (!option) throw new UserError(`${where}: ${unknownOption(written, [...options.keys()])}`);
+    if (group !== null && !(option.key in configGroups[group])) {
+      throw new UserError(`${where}: ${option.key} does not belong under ${group}. Put it at the top.`);
+    }
+    if (option.key in values) throw new UserError(`${where}: ${option.key} stands here twice.`);
+    values[option.key] = checked(readValue(pair.value, option, where), option, schema, where);
+  };
+  for (const pair of root.items) read(pair, null);
+  return values;
+}
+
+/** The key of an option as people may write it: `learning-rate` and `lr` are `learningRate`. */
+export function optionKey(written: string): string {
+  const camel = written.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  return Object.hasOwn(aliases, camel) ? aliases[camel]! : camel;
+}
+
+export function unknownOption(written: string, keys: readonly string[]): string {
+  return `${quote(written)} is no option.${didYouMean(optionKey(written), keys)} \`graft config\` shows them all.`;
+}
+
+/** What a value of the file is, where it is one that an option can have. */
+function readValue(node: unknown, option: OptionInfo, where: string): unknown {
+  if (node === null) return null;
+  // What is listed by commas elsewhere may be a list here.
+  if (isSeq(node) && option.type === 'string') return node.items.map((item) => plain(item, option, where)).join(',');
+  return plain(node, option, where);
+}
+
+function plain(node: unknown, { key, type, allowed }: OptionInfo, where: string): unknown {
+  const isPlain = isScalar(node) && !node.anchor && !node.tag;
+  if (!isPlain) throw new UserError(`${where}: ${key} should be ${allowed}.`);
+  const { value, source } = node;
+  // A text that looks like a number, such as the seed 1e3 of a name.
+  return type === 'string' && value !== null ? (typeof value === 'string' ? value : source) : value;
+}
+
+/** @throws UserError where the option's schema refuses the value */
+function checked(value: unknown, { key, allowed }: OptionInfo, schema: z.ZodObject, where: string): unknown {
+  const parsed = z.safeParse(schema.shape[key]!, value);
+  if (parsed.success) return parsed.data;
+  const { code, message } = parsed.error.issues[0]!;
+  throw new UserError(
+    code === 'custom' || message.startsWith('--')
+      ? `${where}: ${message}`
+      : `${where}: ${key} should be ${allowed}, and is ${quote(String(value))}.`,
+  );
+}
+
+/**
+ * A configuration as YAML that `parseConfigText` reads back: every option, under its group, with what it means, what it may
+ * be and what it is by default.
+ */
+export function formatConfig(config: TrainConfig): string {
+  const options = new Map(optionsOf(trainConfigSchema).map((option) => [option.key, option]));
+  const group = ([name, schemas]: [string, object]) => {
+    const entries = Object.keys(schemas).map((key) =>
+      formatOption(options.get(key)!, config[key as keyof TrainConfig]),
+    );
+    return `${name}:\n${entries.join('\n\n')}`;
+  };
+  const head = wrap(
+    'Options of a training run: graft train <folder> --config <this file>. Where null stands, the run chooses.',
+    '',
+  );
+  return `${[head, ...Object.entries(configGroups).map(group)].join('\n\n')}\n`;
+}
+
+function formatOption({ key, description, allowed, default: usual }: OptionInfo, value: unknown): string {
+  const scalar = (of: unknown) => stringify(of, { lineWidth: 0 }).trimEnd();
+  const comment = [description, `[${allowed}]${usual === null ? '' : ` default: ${scalar(usual)}`}`];
+  return [...comment.map((text) => wrap(text, '  ')), `  ${key}: ${scalar(value)}`].join('\n');
+}
+
+/** A comment of lines that are not too long. */
+function wrap(text: string, indent: string): string {
+  const lines = [''];
+  for (const word of text.split(/\s+/)) {
+    const last = lines.at(-1)!;
+    if (last !== '' && indent.length + last.length + word.length > 96) lines.push(word);
+    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
+  }
+  return lines.map((line) => `${indent}# ${line}`).join('\n');
+}
