@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const order: readonly string[] = [
   ...['base', 'graph', 'ops', 'grad', 'runtime', 'nn', 'models', 'weights', 'optim'],
-  ...['data', 'train', 'meta', 'evaluate', 'experiment', 'cli'],
+  ...['data', 'chart', 'train', 'meta', 'evaluate', 'experiment', 'cli'],
 ];
 const nodePackages =
   /^(node:.*|(sharp|tinypool|onnxruntime-node|write-file-atomic|proper-lockfile|commander|cli-progress)(\/.*)?)$/;

@@ -1,0 +1,30 @@
+/** A curve, or several in one picture: data, which `lineChartSvg` and `lineChartText` draw. */
+export interface LineChart {
+  readonly title: string;
+  readonly x: Axis;
+  readonly y: Axis;
+  readonly series: readonly Series[];
+  /** Vertical lines. */
+  readonly marks?: readonly { readonly at: number; readonly label: string }[];
+}
+
+export interface Axis {
+  readonly label: string;
+  /** Default linear. */
+  readonly scale?: 'linear' | 'log';
+}
+
+export interface Series {
+  readonly name: string;
+  /** By ascending x. */
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+/** A number of a label: 0.00031 as 3.1e-4, 0.25 as 0.25. */
+export function formatNumber(value: number): string {
+  const magnitude = Math.abs(value);
+  if (value !== 0 && (magnitude < 0.01 || magnitude >= 1e5)) {
+    return Number(value.toPrecision(2)).toExponential().replace('e+', 'e');
+  }
+  return String(magnitude >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
+}
