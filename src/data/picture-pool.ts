@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
 import { Tinypool } from 'tinypool';
+import { builtWorker } from './built-worker.ts';
 import type { PictureFile } from './decode.ts';
 import type { PictureFacts, Reply, ViewRequest, ViewTask } from './picture-worker.ts';
 import { PictureError } from './problem.ts';
@@ -27,7 +25,7 @@ export function createPicturePool(options: { threads?: number } = {}): PicturePo
     throw new RangeError(`createPicturePool: threads is ${threads}, expected a whole number of at least 1`);
   }
   const pool = new Tinypool({
-    filename: workerFile(),
+    filename: builtWorker('picture-worker.js'),
     minThreads: threads,
     maxThreads: threads,
     // A request goes to its thread at once, not when an earlier one returns: training blocks the event loop meanwhile.
@@ -61,12 +59,4 @@ function fileOf(picture: string | PictureFile): PictureFile {
   if (typeof picture === 'string') return { path: picture };
   const { path, within } = picture;
   return within ? { path, within } : { path };
-}
-
-/** The built worker: Node 20 runs no TypeScript in threads, so that even the tests, which run the sources, need it. */
-function workerFile(): string {
-  const root = dirname(createRequire(import.meta.url).resolve('graft-ml/package.json'));
-  const file = join(root, 'dist', 'src', 'data', 'picture-worker.js');
-  if (!existsSync(file)) throw new Error(`The picture pool needs ${file}, which is missing. Build it: npm run build`);
-  return file;
 }

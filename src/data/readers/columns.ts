@@ -38,26 +38,40 @@ const usualNames = {
   split: ['split', 'subset', 'partition'],
 } as const;
 
+type Use = keyof typeof usualNames;
+
 /** The columns that are needed. @throws UserError with the table's columns where one cannot be found */
 export function findColumns(columns: readonly string[], options: ColumnOptions, table: string): Columns {
+  const { pathColumn, labelColumn, splitColumn } = options;
   return {
-    path: needed('path', options.pathColumn),
-    label: needed('label', options.labelColumn),
-    split: options.splitColumn === undefined ? usual(columns, 'split') : needed('split', options.splitColumn),
+    path: findColumn(columns, 'path', pathColumn, table),
+    label: findColumn(columns, 'label', labelColumn, table),
+    split: findColumn(columns, 'split', splitColumn, splitColumn === undefined ? null : table),
   };
+}
 
-  function needed(use: keyof typeof usualNames, given: string | undefined): string {
-    const has = `${table} has the columns ${columns.slice(0, 50).map(quote).join(', ')}`;
-    if (given !== undefined) {
-      if (columns.includes(given)) return given;
-      throw new UserError(`openDataset: ${has}, and no ${quote(given)}.${didYouMean(given, columns)}`);
-    }
-    const found = usual(columns, use);
-    if (found !== undefined) return found;
-    throw new UserError(
-      `openDataset: ${has}. Which is the ${use}? Its first line must name the columns; --${use}-column names the one.`,
-    );
-  }
+/** The column that is given, or has a usual name. @throws UserError where there is none and `table` is named, which needs one */
+export function findColumn(columns: readonly string[], use: Use, given: string | undefined, table: string): string;
+export function findColumn(
+  columns: readonly string[],
+  use: Use,
+  given: string | undefined,
+  table: string | null,
+): string | undefined;
+export function findColumn(
+  columns: readonly string[],
+  use: Use,
+  given: string | undefined,
+  table: string | null,
+): string | undefined {
+  const found = given === undefined ? usual(columns, use) : columns.find((column) => column === given);
+  if (found !== undefined || table === null) return found;
+  const has = `${table} has the columns ${columns.slice(0, 50).map(quote).join(', ')}`;
+  throw new UserError(
+    given === undefined
+      ? `openDataset: ${has}. Which is the ${use}? The columns must have names; --${use}-column says which one it is.`
+      : `openDataset: ${has}, and no ${quote(given)}.${didYouMean(given, columns)}`,
+  );
 }
 
 /** Whether a table says of itself what the pictures' classes are. */
@@ -65,7 +79,7 @@ export function hasLabelColumn(columns: readonly string[], { labelColumn }: Colu
   return labelColumn !== undefined || usual(columns, 'label') !== undefined;
 }
 
-function usual(columns: readonly string[], use: keyof typeof usualNames): string | undefined {
+function usual(columns: readonly string[], use: Use): string | undefined {
   const plain = columns.map((column) => column.toLowerCase().replace(/[\s_-]/g, ''));
   const name = usualNames[use].find((candidate) => plain.includes(candidate));
   return name === undefined ? undefined : columns[plain.indexOf(name)];

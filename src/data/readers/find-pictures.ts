@@ -10,11 +10,12 @@ import { sniffFormat } from '../decode.ts';
 import { folderTree } from '../files/folder-tree.ts';
 import { expectedLayouts } from '../folder-layout.ts';
 import type { Found, ReaderOptions } from './found.ts';
+import { findParquetFiles, readParquet } from './parquet.ts';
 import { readTables } from './table.ts';
 import { isMetadata, readTree } from './tree.ts';
 
 /** What may be given for a data set, for messages. */
-export const acceptedShapes = `${expectedLayouts}, a CSV or JSON Lines file with a path and a class in each row, or any of these folders in a .zip, .tar or .tar.gz`;
+export const acceptedShapes = `${expectedLayouts}, a CSV or JSON Lines file with a path and a class in each row, Parquet files with pictures in them, or such a folder in a .zip, .tar or .tar.gz`;
 
 /** Formats that people pack or list pictures in and that are not read: their first bytes, in latin1. */
 const foreign: readonly (readonly [start: string, what: string])[] = [
@@ -34,7 +35,7 @@ export async function findPictures(path: string, options: ReaderOptions): Promis
     const reason = error.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${error.message})`;
     throw new UserError(`openDataset: ${path} ${reason}. Expected ${acceptedShapes}.`);
   });
-  if (status.isDirectory()) return readTree(folderTree(path), options);
+  if (status.isDirectory()) return readFolder(path, options);
   if (!status.isFile()) throw new UserError(`openDataset: ${path} is neither a folder nor a plain file.`);
 
   const start = await firstBytes(path);
@@ -43,6 +44,7 @@ export async function findPictures(path: string, options: ReaderOptions): Promis
     return readArchive(path, await zipMembers(path), options);
   }
   if (text.startsWith('\x1f\x8b')) return readGzipped(path, options);
+  if (text.startsWith('PAR1')) return readParquet(path, [{ path, split: undefined }], options);
   if (isTar(start)) return readArchive(path, await tarMembers(path), options);
   refuseForeign(path, start);
   if (options.labelRegex !== undefined) {
@@ -51,6 +53,12 @@ export async function findPictures(path: string, options: ReaderOptions): Promis
     );
   }
   return readTables(folderTree(dirname(path)), [{ name: basename(path) }], options);
+}
+
+async function readFolder(path: string, options: ReaderOptions): Promise<Found> {
+  const tree = folderTree(path);
+  const tables = await findParquetFiles(path, await tree.folders());
+  return tables.length > 0 ? readParquet(path, tables, options) : readTree(tree, options);
 }
 
 async function firstBytes(path: string): Promise<Buffer> {
