@@ -19,4 +19,12 @@ export { formatProblems, PictureError, type PictureProblem, type Problem, type P
 export type { ShapeOptions } from './readers/found.ts';
 export { type Box, type Interpolation, type ResizeTarget, type RgbImage, resize } from './resize.ts';
 export type { Fold } from './split.ts';
-export { evaluationView, type Framing, type RandomCrop, randomResizedCrop, type View } from './transform.ts';
+export { type TestTimeAugmentation, testTimeNames, testTimeViews } from './test-time.ts';
+export {
+  type CropPlace,
+  evaluationView,
+  type Framing,
+  type RandomCrop,
+  randomResizedCrop,
+  type View,
+} from './transform.ts';

@@ -12,7 +12,7 @@ import { PictureError } from './problem.ts';
 export interface PicturePool {
   /** Reads, hashes and fully decodes a picture. @throws PictureError (by rejection) where it cannot be used */
   check(picture: string | PictureFile): Promise<PictureFacts>;
-  /** One view of a picture as planar u8 (3, size, size). @throws PictureError (by rejection) where it cannot be used */
+  /** One view of a picture as planar u8 (3, size, size), or as many as `places` asks for. @throws PictureError (by rejection) where it cannot be used */
   view(picture: string | PictureFile, request: ViewRequest, size: number): Promise<Uint8Array>;
   /** Ends the threads; whatever is still waiting rejects. May be called at any time, and again. */
   close(): Promise<void>;

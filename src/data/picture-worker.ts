@@ -7,7 +7,7 @@ import { type Augmentation, augmentedPixels, augmentedView, type Colour } from '
 import { decodePicture, type PictureFile, readPictureFile } from './decode.ts';
 import { PictureError, type PictureProblem } from './problem.ts';
 import { type RgbImage, resize } from './resize.ts';
-import { evaluationView, type Framing, type View } from './transform.ts';
+import { type CropPlace, centreCrop, evaluationView, type Framing, type View } from './transform.ts';
 
 /** What is known of a picture that was read and decoded once. */
 export interface PictureFacts {
@@ -24,6 +24,8 @@ export type ViewRequest = EvaluationRequest | TrainingRequest;
 export interface EvaluationRequest {
   readonly kind: 'evaluation';
   readonly preprocessing: Framing;
+  /** Several crops, one after the other in the reply. Default: the centre. */
+  readonly places?: readonly CropPlace[];
 }
 
 /** The picture as it is augmented: a function of (seed, epoch, index, view) alone. */
@@ -60,7 +62,7 @@ export function check(picture: PictureFile): Promise<Reply<PictureFacts>> {
   });
 }
 
-/** The view as planar u8 (3, size, size); its memory moves to the asking thread. */
+/** The view as planar u8 (3, size, size), or several of them; its memory moves to the asking thread. */
 export async function view({ request, size, ...file }: ViewTask): Promise<unknown> {
   const reply = await oneAtATime(async () => {
     const picture = await decodePicture(await readPictureFile(file), file.path);
@@ -71,8 +73,14 @@ export async function view({ request, size, ...file }: ViewTask): Promise<unknow
   return reply instanceof Uint8Array ? Tinypool.move(reply) : reply;
 }
 
-function evaluationPixels(picture: RgbImage, { preprocessing }: EvaluationRequest, size: number): Uint8Array {
-  return pixelsOf(picture, evaluationView(picture, preprocessing), preprocessing, size);
+function evaluationPixels(picture: RgbImage, request: EvaluationRequest, size: number): Uint8Array {
+  const { preprocessing, places = [centreCrop] } = request;
+  const pixels = new Uint8Array(places.length * 3 * size * size);
+  places.forEach((place, i) => {
+    const seen = evaluationView(picture, preprocessing, place);
+    pixels.set(pixelsOf(picture, seen, preprocessing, size), i * 3 * size * size);
+  });
+  return pixels;
 }
 
 function trainingPixels(picture: RgbImage, request: TrainingRequest, size: number): Uint8Array {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type RandomStream, randomStream } from '../base/random.ts';
-import { evaluationView, randomResizedCrop } from './transform.ts';
+import { testTimeViews } from './test-time.ts';
+import { evaluationView, type Framing, randomResizedCrop, type Size } from './transform.ts';
 
 describe('evaluationView', () => {
   // By hand: 256x192 to shorter side 224 is 298x224 (298.67 cut), its centre crop starts at round(37) = 37.
@@ -35,6 +36,31 @@ it('squashed, the whole picture is seen, or the centre of both sides', () => {
     width: 150,
     height: 100,
   });
+});
+
+// 80x60 is resized to 64x48, at 1.25 pixels a pixel: crops of 40 begin at 0 and 24, and at 0 and 8.
+it("the places are torchvision's five and ten crops", () => {
+  const boxes = (source: Size, framing: Framing) =>
+    testTimeViews['five-crop'].map((place) => {
+      const { left, top, width, height } = evaluationView(source, framing, place).box;
+      return [left, top, width, height];
+    });
+  expect(boxes({ width: 80, height: 60 }, { resize: 48, crop: 40 })).toEqual([
+    [0, 0, 50, 50],
+    [30, 0, 50, 50],
+    [0, 10, 50, 50],
+    [30, 10, 50, 50],
+    [15, 5, 50, 50],
+  ]);
+  // No room along the shorter side; none at all; less than none, where the crop is padded.
+  const tops = (source: Size, framing: Framing) => new Set(boxes(source, framing).map(([, top]) => top));
+  expect(tops({ width: 80, height: 60 }, { resize: 48, crop: 48 })).toEqual(new Set([0]));
+  expect(new Set(boxes({ width: 60, height: 60 }, { resize: 48, crop: 48 }).map(String)).size).toBe(1);
+  expect(tops({ width: 20, height: 16 }, { resize: 16, crop: 21 })).toEqual(new Set([-2]));
+  expect(testTimeViews['ten-crop'].map(({ mirror }) => mirror)).toEqual([
+    ...Array(5).fill(false),
+    ...Array(5).fill(true),
+  ]);
 });
 
 /** A stream that gives these numbers in turn. */

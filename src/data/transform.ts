@@ -28,29 +28,46 @@ export interface View {
   readonly mirror: boolean;
 }
 
+/** Which crop of the resized picture: where it lies along each axis, and whether left and right are exchanged. */
+export interface CropPlace {
+  readonly x: 'start' | 'centre' | 'end';
+  readonly y: 'start' | 'centre' | 'end';
+  readonly mirror: boolean;
+}
+
+/** What evaluation looks at. */
+export const centreCrop: CropPlace = { x: 'centre', y: 'centre', mirror: false };
+
 export interface Size {
   readonly width: number;
   readonly height: number;
 }
 
 /**
- * The view that equals torchvision's `Resize(resize)` followed by `CenterCrop(crop)`, as one box in source pixels.
+ * The view that equals torchvision's `Resize(resize)` followed by `CenterCrop(crop)`, as one box in source pixels; or by one of
+ * the crops of `FiveCrop` and `TenCrop`.
  *
- * Where the resized picture is smaller than the crop, the box reaches beyond the picture and `resize` makes that part black,
- * as `CenterCrop` pads.
+ * Where the resized picture is smaller than the crop, the box is the centred one, reaches beyond the picture, and `resize` makes
+ * that part black, as `CenterCrop` pads.
  */
-export function evaluationView(source: Size, framing: Framing): View {
+export function evaluationView(source: Size, framing: Framing, place: CropPlace = centreCrop): View {
   const { resize, crop, squash = false } = framing;
   const shorter = Math.min(source.width, source.height);
   // The longer side is cut to a whole pixel, so that the two axes differ slightly in scale.
   const resized = (side: number) => (squash ? resize : Math.trunc((resize * side) / shorter));
-  const along = (side: number) => {
+  const along = (side: number, at: CropPlace['x']) => {
     const scale = side / resized(side);
-    return { start: centreOffset(resized(side), crop) * scale, length: crop * scale };
+    return { start: offset(at, resized(side), crop) * scale, length: crop * scale };
   };
-  const x = along(source.width);
-  const y = along(source.height);
-  return { box: { left: x.start, top: y.start, width: x.length, height: y.length }, mirror: false };
+  const x = along(source.width, place.x);
+  const y = along(source.height, place.y);
+  return { box: { left: x.start, top: y.start, width: x.length, height: y.length }, mirror: place.mirror };
+}
+
+/** Where a crop starts in `side` pixels. */
+function offset(at: CropPlace['x'], side: number, crop: number): number {
+  if (at === 'centre' || crop > side) return centreOffset(side, crop);
+  return at === 'start' ? 0 : side - crop;
 }
 
 /** Where torchvision's `center_crop` starts in `side` pixels; negative where it pads, with the odd pixel at the end. */

@@ -4,6 +4,7 @@ import { evaluateFolder, type FolderEvaluation, type Part } from '../../evaluate
 import { choice, shapeOptionsOf, trainConfigSchema } from '../../train/index.ts';
 import { defineCommand } from '../command.ts';
 import { percent, type Terminal, table } from '../terminal.ts';
+import { testTimeFlag } from '../test-time.ts';
 
 const parts = ['train', 'validation', 'test', 'all'] as const satisfies readonly Part[];
 
@@ -22,13 +23,15 @@ export const evaluateCommand = defineCommand({
         `${parts.join(' | ')}; default: test/ where there is one, validation for the run’s own folder, else all`,
       ),
     ...trainConfigSchema.pick({ labelRegex: true, pathColumn: true, labelColumn: true, splitColumn: true }).shape,
+    ...testTimeFlag,
     device: z.string().default('cpu').describe('cpu'),
   }),
   examples: ['graft evaluate runs/x photos/', 'graft evaluate runs/x new-photos/ --json'],
   async run({ positionals, options, terminal }) {
-    const { part, device, ...shape } = options;
+    const { part, tta, device, ...shape } = options;
     const result = await evaluateFolder(positionals[0]!, positionals[1]!, {
       device,
+      tta,
       shape: shapeOptionsOf(shape),
       ...(part && { part }),
       onProgress: (done, total) => terminal.progress('evaluating', done, total),

@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { UsageError, UserError } from '../../base/errors.ts';
+import type { TestTimeAugmentation } from '../../data/index.ts';
 import { ranked } from '../../evaluate/index.ts';
 import { type Classifier, openModel, openRun, type Prediction } from '../../evaluate/node/index.ts';
 import { trainConfigSchema } from '../../train/index.ts';
 import { defineCommand } from '../command.ts';
 import { downloadFlags, downloadOptions } from '../download.ts';
 import { percent, type Terminal, table } from '../terminal.ts';
+import { testTimeFlag } from '../test-time.ts';
 
 const options = z.strictObject({
   top: z.int().min(1).default(5).describe('how many classes to show for each picture'),
@@ -27,23 +29,24 @@ const options = z.strictObject({
     .describe('for --model: file with one class name a line (for 1000 outputs ImageNet’s are known)'),
   ...trainConfigSchema.pick({ imageSize: true, mean: true, std: true }).shape,
   ...downloadFlags,
+  ...testTimeFlag,
   device: z.string().default('cpu').describe('cpu'),
 });
 
 async function open(
   positionals: readonly string[],
-  { model, weights, classes, device, imageSize, mean, std, ...download }: z.output<typeof options>,
+  { model, weights, classes, tta, device, imageSize, mean, std, ...download }: z.output<typeof options>,
   terminal: Terminal,
 ): Promise<{ classifier: Classifier; paths: readonly string[] }> {
   if (model === null) {
     const [run, ...paths] = positionals;
     if (paths.length === 0) throw new UsageError('predict: give a run and at least one picture, or --model.');
-    return { classifier: await openRun(run!, { device }), paths };
+    return { classifier: await openRun(run!, { device, tta }), paths };
   }
   const names = classes === null ? undefined : await readLines(classes);
   const classifier = await openModel(
     { name: model, weights: weights ?? undefined, classes: names, imageSize, mean, std },
-    { device, download: downloadOptions(download, terminal) },
+    { device, tta, download: downloadOptions(download, terminal) },
   );
   for (const note of classifier.notes) terminal.note(note);
   return { classifier, paths: positionals };
@@ -81,6 +84,8 @@ export const predictCommand = defineCommand({
 
 interface Described {
   readonly path: string;
+  /** Where it is the mean of several views. */
+  readonly tta?: TestTimeAugmentation;
   readonly problem?: string;
   readonly classes: readonly { readonly name: string; readonly probability: number }[];
 }
@@ -90,7 +95,12 @@ function describe(prediction: Prediction, classifier: Classifier, top: number): 
   if (prediction.problem) return { path, problem: prediction.problem.message, classes: [] };
   const { probabilities } = prediction;
   const best = ranked(probabilities, top);
-  return { path, classes: best.map((i) => ({ name: classifier.classes[i]!, probability: probabilities[i]! })) };
+  const { tta } = classifier;
+  return {
+    path,
+    ...(tta !== 'none' && { tta }),
+    classes: best.map((i) => ({ name: classifier.classes[i]!, probability: probabilities[i]! })),
+  };
 }
 
 function show({ path, problem, classes }: Described, terminal: Terminal): void {

@@ -8,6 +8,8 @@ import {
   type PictureFile,
   type PicturePool,
   type PictureProblem,
+  type TestTimeAugmentation,
+  testTimeViews,
 } from '../../data/index.ts';
 import { constant, input, type Value } from '../../graph/index.ts';
 import { fittedTo, type Model, type Preprocessing } from '../../models/index.ts';
@@ -45,6 +47,8 @@ export type Prediction =
 export interface ClassifierOptions {
   readonly device?: string;
   readonly threads?: number;
+  /** The views of each picture whose probabilities are averaged. Default `none`: the centre alone. */
+  readonly tta?: TestTimeAugmentation;
 }
 
 const batchSize = 16;
@@ -55,6 +59,8 @@ export class Classifier {
   readonly preprocessing: Preprocessing;
   /** What reading the weights made necessary, a sentence each. */
   readonly notes: readonly string[];
+  /** Which views of each picture it looks at. */
+  readonly tta: TestTimeAugmentation;
   readonly #model: Model;
   readonly #weights: Tensors;
   readonly #runtime: Runtime;
@@ -74,6 +80,8 @@ export class Classifier {
     this.classes = parts.classes;
     this.preprocessing = parts.preprocessing;
     this.notes = parts.notes ?? [];
+    this.tta = options.tta ?? 'none';
+    refuseSameCrops(this.tta, parts.preprocessing);
     this.#model = parts.model;
     this.#weights = parts.weights;
     this.#runtime = createRuntime(options);
@@ -130,7 +138,8 @@ export class Classifier {
   }
 
   #decode(files: readonly (string | PictureFile)[]): Promise<(Uint8Array | PictureError)[]> {
-    const request = { kind: 'evaluation', preprocessing: this.preprocessing } as const;
+    const { preprocessing, tta } = this;
+    const request = { kind: 'evaluation', preprocessing, places: testTimeViews[tta] } as const;
     const views = files.map((file) =>
       this.#pool.view(file, request, this.preprocessing.crop).catch((error: unknown) => {
         if (error instanceof PictureError) return error;
@@ -140,13 +149,21 @@ export class Classifier {
     return Promise.all(views);
   }
 
+  /** The mean of what it says of the views of each picture. */
   async #run(pictures: readonly (Uint8Array | PictureError)[], size: number): Promise<Float32Array> {
-    const { crop } = this.preprocessing;
-    const pixels = new Uint8Array(size * 3 * crop * crop);
-    pictures.forEach((picture, i) => {
-      if (!(picture instanceof PictureError)) pixels.set(picture, i * picture.length);
-    });
-    return this.probabilities(pixels, size);
+    const length = 3 * this.preprocessing.crop ** 2;
+    const views = testTimeViews[this.tta].length;
+    const mean = new Float32Array(size * this.classes.length);
+    for (let view = 0; view < views; view++) {
+      const pixels = new Uint8Array(size * length);
+      pictures.forEach((picture, i) => {
+        if (picture instanceof PictureError) return;
+        pixels.set(picture.subarray(view * length, (view + 1) * length), i * length);
+      });
+      const probabilities = await this.probabilities(pixels, size);
+      for (const [i, probability] of probabilities.entries()) mean[i]! += probability / views;
+    }
+    return mean;
   }
 
   #program(size: number): Promise<Program> {
@@ -158,6 +175,15 @@ export class Classifier {
     }
     return program;
   }
+}
+
+/** @throws UserError where a model sees all of a picture, and all crops would be the same */
+function refuseSameCrops(tta: TestTimeAugmentation, { resize, crop, squash = false }: Preprocessing): void {
+  if (resize > crop || !squash || tta === 'none' || tta === 'flip') return;
+  throw new UserError(
+    `--tta ${tta}: this model sees the whole picture, squashed to ${crop} x ${crop} pixels, so all crops are the same. ` +
+      'Use --tta flip.',
+  );
 }
 
 /** The best checkpoint of a run. @throws UserError where the folder is no run, or has no checkpoint yet. */

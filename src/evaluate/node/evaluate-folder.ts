@@ -1,6 +1,13 @@
 import { resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { type Dataset, fingerprint, openDataset, type Problem, type ShapeOptions } from '../../data/index.ts';
+import {
+  type Dataset,
+  fingerprint,
+  openDataset,
+  type Problem,
+  type ShapeOptions,
+  type TestTimeAugmentation,
+} from '../../data/index.ts';
 import { resolveConfig, shapeOptionsOf } from '../../train/index.ts';
 import { imageFolderOptions, readRun } from '../../train/node/index.ts';
 import { type Judged, type Metrics, measure } from '../metrics.ts';
@@ -21,6 +28,7 @@ export interface EvaluateOptions extends ClassifierOptions {
 
 export interface FolderEvaluation extends Metrics {
   readonly part: Part;
+  readonly tta: TestTimeAugmentation;
   /** Whether these are the very pictures that the run's dataset has. */
   readonly sameDataset: boolean;
   readonly problems: readonly Problem[];
@@ -57,7 +65,7 @@ export async function evaluateFolder(
       judged.push({ label: selected[judged.length]!.label, probabilities: prediction.probabilities });
       onProgress?.(judged.length, selected.length);
     }
-    return { ...measure(judged, classes), part, sameDataset, problems: pictures.problems };
+    return { ...measure(judged, classes), part, tta: classifier.tta, sameDataset, problems: pictures.problems };
   } finally {
     await classifier.close();
   }

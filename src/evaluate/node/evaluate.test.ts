@@ -5,12 +5,12 @@ import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.
 import { compile } from '../../../test/run.ts';
 import { runFolder } from '../../../test/runs.ts';
 import { type Tensors, tensor } from '../../base/tensor.ts';
-import { openDataset, type Picture } from '../../data/index.ts';
+import { openDataset, type Picture, testTimeViews } from '../../data/index.ts';
 import { getModel } from '../../models/index.ts';
 import { evaluationStep, pictureNetwork } from '../../train/index.ts';
 import { readRun } from '../../train/node/index.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
-import { evaluateFolder, openModel, openRun, type Prediction } from './index.ts';
+import { Classifier, evaluateFolder, openModel, openRun, type Prediction } from './index.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -160,3 +160,45 @@ async function trainingLogits(pictures: readonly Picture[]): Promise<number[]> {
   await program.release();
   return Array.from(results['result/logits']!.data as Float32Array);
 }
+
+describe('test-time augmentation', () => {
+  test.each(['flip', 'five-crop', 'ten-crop'] as const)('%s: the mean of what is said of each view', async (tta) => {
+    const paths = [3, 7].map((i) => join(shapes, 'disc', `00${i}.png`));
+    const classifier = await openRun(run, { threads, tta });
+    const { preprocessing, pool } = classifier;
+    const { crop } = preprocessing;
+    const views = testTimeViews[tta];
+    const expected: number[][] = [];
+    for (const path of paths) {
+      const said: Float32Array[] = [];
+      for (const place of views) {
+        const pixels = await pool.view(path, { kind: 'evaluation', preprocessing, places: [place] }, crop);
+        said.push(await classifier.probabilities(pixels, 1));
+      }
+      expected.push(classifier.classes.map((_, c) => said.reduce((sum, p) => sum + p[c]!, 0) / views.length));
+    }
+    for (const [i, { probabilities }] of (await predictions(classifier, paths)).entries()) {
+      probabilities!.forEach((probability, c) => {
+        expect(probability).toBeCloseTo(expected[i]![c]!, 5);
+      });
+    }
+  });
+
+  test('an evaluation says which it was, and differs', async () => {
+    const plain = await evaluateFolder(run, shapes, { threads });
+    const flipped = await evaluateFolder(run, shapes, { threads, tta: 'flip' });
+    expect([plain.tta, flipped.tta]).toEqual(['none', 'flip']);
+    expect(flipped.loss).not.toBe(plain.loss);
+    expect(Math.abs(flipped.loss - plain.loss)).toBeLessThan(0.5);
+  });
+
+  test('crops of a picture that is seen whole are refused', async () => {
+    const model = getModel('conv4');
+    const preprocessing = { ...model.preprocessing, resize: 28, crop: 28, squash: true };
+    const parts = { model, classes: ['a', 'b'], preprocessing, weights: {} };
+    expect(() => new Classifier(parts, { tta: 'ten-crop' })).toThrow(
+      '--tta ten-crop: this model sees the whole picture, squashed to 28 x 28 pixels',
+    );
+    await new Classifier(parts, { tta: 'flip' }).close();
+  });
+});

@@ -1,0 +1,24 @@
+import { type CropPlace, centreCrop } from './transform.ts';
+
+const mirrored = (places: readonly CropPlace[]) => [...places, ...places.map((place) => ({ ...place, mirror: true }))];
+
+/** torchvision's FiveCrop: the corners and the centre. */
+const fiveCrops: readonly CropPlace[] = [
+  { x: 'start', y: 'start', mirror: false },
+  { x: 'end', y: 'start', mirror: false },
+  { x: 'start', y: 'end', mirror: false },
+  { x: 'end', y: 'end', mirror: false },
+  centreCrop,
+];
+
+/** The views of a picture whose probabilities are averaged in evaluation, by what that is called. */
+export const testTimeViews = {
+  none: [centreCrop],
+  flip: mirrored([centreCrop]),
+  'five-crop': fiveCrops,
+  'ten-crop': mirrored(fiveCrops),
+} as const satisfies Record<string, readonly CropPlace[]>;
+
+export type TestTimeAugmentation = keyof typeof testTimeViews;
+
+export const testTimeNames = Object.keys(testTimeViews) as TestTimeAugmentation[];
