@@ -4,7 +4,14 @@ export { type BatchNormOptions, batchNorm, normalise } from './batch-norm.ts';
 export { type ConvNormOptions, convNorm } from './conv-norm.ts';
 export * from './initialisers.ts';
 export * from './layers.ts';
-export { type CrossEntropyOptions, crossEntropy, meanSquaredError, oneHot } from './losses.ts';
+export {
+  type CrossEntropyOptions,
+  crossEntropy,
+  type MixedLabels,
+  meanSquaredError,
+  mixedCrossEntropy,
+  oneHot,
+} from './losses.ts';
 export { under } from './parameter-path.ts';
 export {
   type BatchNormPolicy,

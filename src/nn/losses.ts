@@ -75,6 +75,25 @@ export function crossEntropy(logits: Value, labels: Value, options: CrossEntropy
   return div(reduceSum(mul(losses, pictureWeights)), reduceSum(mul(labelWeights, pictureWeights)));
 }
 
+/** What mixed examples are: `share` ([] f32) of one class, the rest of another. */
+export interface MixedLabels {
+  /** (n) i64 */
+  readonly labels: Value;
+  /** (n) i64 */
+  readonly partners: Value;
+  readonly share: Value;
+}
+
+/** The cross entropy of mixed examples: share · CE(labels) + (1 - share) · CE(partners), which is that against the mixed targets. */
+export function mixedCrossEntropy(
+  logits: Value,
+  { labels, partners, share }: MixedLabels,
+  options: CrossEntropyOptions = {},
+): Value {
+  const own = mul(share, crossEntropy(logits, labels, options));
+  return add(own, mul(sub(1, share), crossEntropy(logits, partners, options)));
+}
+
 /** (1 - p)^γ of log p. Where p is 1 the slope of a γ below 1 would be infinite, so 1 - p ends at what f32 can tell from 0. */
 function doubt(logarithms: Value, gamma: number): Value {
   return pow(clip(sub(1, exp(logarithms)), 1e-7, 1), gamma);

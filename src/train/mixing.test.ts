@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { golden, withPrefix } from '../../test/golden.ts';
+import { golden, relativeError, tolerance, withPrefix } from '../../test/golden.ts';
+import { evaluate } from '../../test/run.ts';
 import { randomStream } from '../base/random.ts';
-import { type TensorOf, tensor } from '../base/tensor.ts';
+import { f32, type TensorOf, tensor } from '../base/tensor.ts';
+import { grad } from '../grad/index.ts';
+import { constant, input as inputValue } from '../graph/index.ts';
+import { mixedCrossEntropy } from '../nn/index.ts';
 import { cutmixBox, drawMix, mixed, mixPictures } from './mixing.ts';
 import { inOrder, labelTensor, type Source } from './source.ts';
 
@@ -27,6 +31,24 @@ describe('as torchvision mixes', () => {
     const { data } = mixPictures(input, { kind: 'cutmix', share, box });
     expect([...data]).toEqual([...expected.data]);
   });
+});
+
+it.each(['0.31', '0.875'])('the loss of share %s and its gradient are those against mixed targets', async (share) => {
+  const logits = inputValue('logits', 'f32', tensors.logits!.shape);
+  const ids = tensors.labels!.data as BigInt64Array;
+  const labels = constant(tensor('i64', [4], ids));
+  const partners = constant(
+    tensor(
+      'i64',
+      [4],
+      BigInt64Array.from(ids, (_, i) => ids.at(i - 1)!),
+    ),
+  );
+  const mix = { labels, partners, share: constant(f32([], [Number(share)])) };
+  const loss = mixedCrossEntropy(logits, mix, { labelSmoothing: 0.1 });
+  const results = await evaluate({ loss, gradient: grad(loss, [logits])[0]! }, { logits: tensors.logits! });
+  expect(relativeError(results.loss!, tensors[`loss/${share}`]!)).toBeLessThan(tolerance.value);
+  expect(relativeError(results.gradient!, tensors[`gradient/${share}`]!)).toBeLessThan(tolerance.gradient);
 });
 
 describe('what is drawn', () => {
