@@ -1,6 +1,7 @@
-import { batchNorm, dropout, linear } from '../src/nn/index.ts';
+import { randomStream } from '../src/base/random.ts';
+import { batchNorm, dropout, initialise, linear } from '../src/nn/index.ts';
 import { relu } from '../src/ops/index.ts';
-import { adamw, oneCycle } from '../src/optim/index.ts';
+import { adamw, applyRules, oneCycle, type Rules, type Schedule } from '../src/optim/index.ts';
 import type { Choices } from '../src/runtime/index.ts';
 import { createRuntime } from '../src/runtime/node/index.ts';
 import {
@@ -8,12 +9,15 @@ import {
   evaluationStep,
   type Network,
   type Source,
+  type Stage,
   type TrainEvent,
   type TrainingTask,
   train,
   trainingStep,
   variablesOf,
 } from '../src/train/index.ts';
+import { inOrder } from '../src/train/source.ts';
+import { stepsPerEpoch } from '../src/train/timetable.ts';
 import { defaultChoices } from './run.ts';
 import { clusters, memoryStore } from './training.ts';
 
@@ -32,30 +36,67 @@ export const network: Network = {
 export const training: Source = await clusters(44, classes, width, 'training');
 export const validation: Source = await clusters(21, classes, width, 'validation');
 
+/** What a task of one stage may differ in. */
+export interface Toy extends Partial<Omit<TrainingTask, 'stages'>> {
+  readonly network?: Network;
+  readonly training?: Source;
+  readonly validation?: Source;
+  readonly rules?: Rules;
+  readonly schedule?: (steps: number) => Schedule;
+  readonly epochs?: number;
+}
+
 /** 6 epochs of 5 steps: 44 points in batches of 8, so that the last 4 are left out. */
-export function taskOf(changes: Partial<TrainingTask> = {}): TrainingTask {
+export function taskOf(changes: Toy = {}): TrainingTask {
+  const {
+    network: own = network,
+    training: examples = training,
+    validation: others = validation,
+    rules = [[/.*/, { rate: 1 }]],
+    schedule = (steps: number) => oneCycle({ maximum: 0.05, steps }),
+    epochs = 6,
+    seed = 3,
+    initial = {},
+    ...task
+  } = changes;
+  const batchSize = Math.min(changes.batchSize ?? 8, examples.size);
+  const accumulate = changes.accumulate ?? 1;
+  const steps = stepsPerEpoch(examples.size, batchSize, accumulate);
+  const variables = variablesOf(own);
+  const parameters = [...variables.values()].flatMap(({ kind, name }) => (kind === 'parameter' ? [name] : []));
+  const stage: Stage = {
+    name: 'all',
+    epochs,
+    network: own,
+    settings: applyRules(parameters, rules),
+    schedule: schedule(epochs * steps),
+    isFresh: true,
+    open: async () => ({ training: examples, validation: others, close: async () => {} }),
+  };
   return {
-    network,
-    training,
-    validation,
-    pretrained: {},
-    rules: [[/.*/, { rate: 1 }]],
+    stages: [stage],
+    initial: { ...initialise(variables.values(), seed), ...initial },
+    stepsPerEpoch: steps,
+    warmup: 0,
     optimizer: adamw(),
-    schedule: (steps) => oneCycle({ maximum: 0.05, steps }),
     loss: { labelSmoothing: 0.1 },
     batchNorm: 'running',
-    epochs: 6,
-    batchSize: 8,
-    seed: 3,
-    ...changes,
+    order: (epoch) => randomStream(seed, 'order', epoch).shuffle(inOrder(examples.size)),
+    average: null,
+    patience: null,
+    seed,
+    ...task,
+    accumulate,
+    batchSize,
   };
 }
 
 /** The lowerings of every step that these tests take, so that nothing is timed and no two runs choose differently. */
 const settings = new Map([...variablesOf(network).keys()].map((name) => [name, { rate: 1 }]));
 const graphs = [8, 44].flatMap((batchSize) => [
-  trainingStep(network, { ...taskOf({ batchSize, batchNorm: 'frozen' }), settings }),
-  trainingStep(network, { ...taskOf({ batchSize }), settings }),
+  ...(['frozen', 'running'] as const).map((batchNorm) =>
+    trainingStep(network, { batchSize, batchNorm, settings, optimizer: adamw(), loss: {} }),
+  ),
   evaluationStep(network, batchSize, 'running'),
 ]);
 const choices: Choices = Object.assign({}, ...graphs.map(({ outputs }) => defaultChoices(outputs)));

@@ -137,8 +137,8 @@ describe('inspect and models', () => {
     const extraction = await inspect('resnet18', '--strategy', 'feature-extraction');
     expect(extraction.totals).toMatchObject({ trained: head, frozen: total - head });
     expect(extraction.parameters.filter(({ state }: { state: string }) => state === 'trained')).toEqual([
-      { name: 'fc.weight', shape: [1000, 512], size: 512_000, state: 'trained', rate: 1 },
-      { name: 'fc.bias', shape: [1000], size: 1000, state: 'trained', rate: 1 },
+      { name: 'fc.weight', shape: [1000, 512], size: 512_000, state: 'trained', rate: 0.001, rates: null },
+      { name: 'fc.bias', shape: [1000], size: 1000, state: 'trained', rate: 0.001, rates: null },
     ]);
   });
 
@@ -156,7 +156,7 @@ describe('inspect and models', () => {
     expect(parameters.find(({ name }: { name: string }) => name === 'fc.weight').shape).toEqual([3, 64]);
     const { parameters: counts } = JSON.parse(readFileSync(join(run, 'run.json'), 'utf8'));
     expect(totals.trained).toBe(counts.trained);
-    expect((await graft(['inspect', run])).stdout).toMatch(/^fc\.weight +\[3, 64\] +192 {2}trained × 1$/m);
+    expect((await graft(['inspect', run])).stdout).toMatch(/^fc\.weight +\[3, 64\] +192 +trained +0\.01 +\S+ → \S+$/m);
   });
 
   test('a reader that goes away early is no error', async () => {

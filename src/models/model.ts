@@ -76,13 +76,17 @@ export function fittedTo<M extends Architecture>(model: M, weights: Tensors): M 
  */
 export function applyModel(model: Architecture, s: Scope, x: Value, { numClasses }: { numClasses: number }): Value {
   const { auxiliary } = model;
-  const features = model.trunk(s, x, (early) => {
+  const trunk = model.trunk(s, x, (early) => {
     if (!auxiliary || numClasses === 0) return;
     s.endpoint(auxiliaryLogits, auxiliary.head(s, early, numClasses), auxiliary.headPath);
   });
+  const features = s.endpoint(trunkEndpoint, trunk);
   if (numClasses === 0) return features.shape.length === 4 ? globalAveragePool(features) : features;
   return s.endpoint('logits', model.head(s, features, numClasses), 'head');
 }
+
+/** The endpoint where the head begins. */
+export const trunkEndpoint = 'trunk';
 
 /** The endpoint of an auxiliary head. */
 export const auxiliaryLogits = 'auxiliary_logits';

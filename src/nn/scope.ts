@@ -47,6 +47,14 @@ export interface Trace {
   readonly endpoints: Map<string, Value>;
   /** The variables of each block, in order from input to head. A block is what lies between two endpoints. */
   readonly blocks: Map<string, readonly string[]>;
+  /** How many variables had been asked for when each endpoint was reached. */
+  readonly variablesBefore: Map<string, number>;
+}
+
+/** An endpoint that is given from outside: what the layers before it make is not looked at. */
+interface Cut {
+  readonly endpoint: string;
+  readonly value: Value;
 }
 
 /**
@@ -56,10 +64,12 @@ export interface Trace {
 export class Scope {
   readonly path: string;
   readonly #trace: Trace;
+  readonly #cut: Cut | undefined;
 
-  constructor(trace: Trace, path = '') {
+  constructor(trace: Trace, path = '', cut?: Cut) {
     this.#trace = trace;
     this.path = path;
+    this.#cut = cut;
   }
 
   /** A scope that notes everything in a new trace. */
@@ -72,6 +82,7 @@ export class Scope {
       noise: [],
       endpoints: new Map(),
       blocks: new Map(),
+      variablesBefore: new Map(),
     };
     return { scope: new Scope(trace), trace };
   }
@@ -87,7 +98,12 @@ export class Scope {
 
   /** The scope of a part. */
   at(name: string | number): Scope {
-    return new Scope(this.#trace, this.#join(String(name)));
+    return new Scope(this.#trace, this.#join(String(name)), this.#cut);
+  }
+
+  /** This scope, with `value` in place of what the layers before an endpoint make; they leave nothing in the trace. */
+  cutAt(endpoint: string, value: Value): Scope {
+    return new Scope(this.#trace, this.path, { endpoint, value });
   }
 
   /** The same place, where what is done in training only (dropout, say) is not done. */
@@ -122,11 +138,24 @@ export class Scope {
    * for since the last endpoint make the block of that name; where there are none, there is no such block.
    */
   endpoint(name: string, value: Value, block = name): Value {
-    this.#trace.endpoints.set(name, value);
-    const before = [...this.#trace.blocks.values()].reduce((count, names) => count + names.length, 0);
-    const names = [...this.#trace.variables.keys()].slice(before);
-    if (names.length > 0) this.#trace.blocks.set(block, names);
+    const { endpoints, variables, blocks, variablesBefore } = this.#trace;
+    if (this.#cut?.endpoint === name) {
+      this.#forget();
+      endpoints.set(name, this.#cut.value);
+      return this.#cut.value;
+    }
+    endpoints.set(name, value);
+    const before = [...variablesBefore.values()].at(-1) ?? 0;
+    variablesBefore.set(name, variables.size);
+    if (variables.size > before) blocks.set(block, [...variables.keys()].slice(before));
     return value;
+  }
+
+  /** Empties the trace: what was noted belongs to layers before a cut. */
+  #forget(): void {
+    const { variables, values, updates, noise, endpoints, blocks, variablesBefore } = this.#trace;
+    for (const notes of [variables, values, updates, endpoints, blocks, variablesBefore]) notes.clear();
+    noise.length = 0;
   }
 
   /** Runs a layer so that a shape error says where in the model it happened. */

@@ -1,6 +1,6 @@
 import type { Tensor, Tensors } from '../base/tensor.ts';
-import { copy, type State } from '../runtime/index.ts';
-import type { Evaluation, EvaluationEvent } from './events.ts';
+import { copy } from '../runtime/index.ts';
+import type { Best, EvaluationEvent } from './events.ts';
 
 /** How far a run has come: with the tensors, all that is needed to go on as if nothing had happened. */
 export interface Phase {
@@ -11,7 +11,9 @@ export interface Phase {
   /** Sums over those steps. */
   readonly lossSum: number;
   readonly correctSum: number;
-  readonly best: (Evaluation & { readonly epoch: number }) | null;
+  /** Validation losses of the complete epochs. */
+  readonly losses: readonly number[];
+  readonly best: Best | null;
 }
 
 /** Where a run leaves its state. The tensors given to it are only valid until it resolves. */
@@ -24,7 +26,7 @@ export interface CheckpointStore {
   /** Parameters, slots and buffers, and the phase. Replaces the one before, wholly or not at all. */
   saveLast(tensors: Tensors, phase: Phase): Promise<void>;
   /** Parameters and buffers of the best epoch so far. */
-  saveBest(tensors: Tensors, evaluation: Evaluation & { readonly epoch: number }): Promise<void>;
+  saveBest(tensors: Tensors, evaluation: Best): Promise<void>;
 }
 
 /** Saving takes at most one part in so many of a run's time. */
@@ -33,25 +35,22 @@ const savingShare = 20;
 /** Writes checkpoints, often enough that little is lost and seldom enough that little is spent on it. */
 export class Saver {
   readonly #store: CheckpointStore | undefined;
-  readonly #state: State;
-  readonly #variables: readonly string[];
-  #best: { tensors: Record<string, Tensor>; evaluation: Evaluation & { readonly epoch: number } } | null = null;
+  readonly #state: () => Tensors;
+  #best: { tensors: Record<string, Tensor>; evaluation: Best } | null = null;
   #saved: Phase;
   #savedAt = performance.now();
   #cost = 0;
 
-  /** `phase` is where the run begins or goes on: that much is saved already. */
-  constructor(store: CheckpointStore | undefined, state: State, variables: readonly string[], phase: Phase) {
+  /** `state` gives what a checkpoint holds; `phase` is where the run begins or goes on: that much is saved already. */
+  constructor(store: CheckpointStore | undefined, state: () => Tensors, phase: Phase) {
     this.#store = store;
     this.#state = state;
-    this.#variables = variables;
     this.#saved = phase;
   }
 
-  /** Notes the state as the best so far; it is written with the next checkpoint. */
-  markBest(evaluation: Evaluation & { readonly epoch: number }): void {
-    const { current } = this.#state;
-    const tensors = Object.fromEntries(this.#variables.map((name) => [name, copy(current[name]!)]));
+  /** Notes these tensors as the best so far; they are written with the next checkpoint. */
+  markBest(best: Tensors, evaluation: Best): void {
+    const tensors = Object.fromEntries(Object.entries(best).map(([name, value]) => [name, copy(value)]));
     this.#best = { tensors, evaluation };
   }
 
@@ -63,7 +62,7 @@ export class Saver {
   async save(phase: Phase): Promise<void> {
     const start = performance.now();
     await this.#saveBest();
-    if (phase !== this.#saved) await this.#store?.saveLast(this.#state.current, phase);
+    if (phase !== this.#saved) await this.#store?.saveLast(this.#state(), phase);
     this.#saved = phase;
     this.#savedAt = performance.now();
     this.#cost = this.#savedAt - start;

@@ -1,10 +1,27 @@
 /** What a training run tells while it goes on. The progress bar, the log and early stopping are all readers of these. */
 export type TrainEvent =
   | { readonly kind: 'start'; readonly epochs: number; readonly stepsPerEpoch: number; readonly resumedAt: number }
+  | StageEvent
   | StepEvent
   | EvaluationEvent
   | { readonly kind: 'interrupted'; readonly epoch: number; readonly step: number }
-  | { readonly kind: 'end'; readonly best: Evaluation & { readonly epoch: number } };
+  | EndEvent;
+
+/** From here on other parameters are trained. */
+export interface StageEvent {
+  readonly kind: 'stage';
+  readonly name: string;
+  /** Its first, from 1. */
+  readonly epoch: number;
+  readonly epochs: number;
+}
+
+export interface EndEvent {
+  readonly kind: 'end';
+  readonly best: Best;
+  /** The patience was over before the epochs were. */
+  readonly isEarly: boolean;
+}
 
 /** One step was taken. */
 export interface StepEvent {
@@ -26,9 +43,14 @@ export interface Evaluation {
   readonly accuracy: number;
 }
 
+/** The best epoch so far, from 1. */
+export type Best = Evaluation & { readonly epoch: number };
+
 /** An epoch ended. */
 export interface EvaluationEvent extends Evaluation {
   readonly kind: 'evaluation';
+  /** The name of the stage. */
+  readonly stage: string;
   readonly epoch: number;
   /** Steps since the start of the run. */
   readonly step: number;

@@ -1,8 +1,10 @@
+export { continuationOf, type Decision, decide, type Evidence } from './auto.ts';
 export type { CheckpointStore, Phase } from './checkpoint.ts';
 export {
   choice,
   configGroups,
   isOnnx,
+  parseConfig,
   perChannel,
   type ResolvedConfig,
   resolveConfig,
@@ -13,17 +15,23 @@ export {
 } from './config/index.ts';
 export { type OptionInfo, optionsOf } from './config/options.ts';
 export { formatConfig, optionKey, parseConfigText, unknownOption } from './config/text.ts';
-export type { Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
+export { type Cut, cutBefore, prefixGraph } from './cut.ts';
+export { evaluate } from './evaluation.ts';
+export type { Best, EndEvent, Evaluation, EvaluationEvent, StageEvent, StepEvent, TrainEvent } from './events.ts';
+export { parameterTable, pictureNetwork } from './network.ts';
+export { type PlannedStage, planOf, type Settings } from './plan.ts';
 export { changedPreprocessing, type PreprocessingChanges } from './preprocessing.ts';
-export { held, type LabelledBatch, type Source, throughTrunk } from './source.ts';
-export { evaluationStep, type Network, traceOf, trainingStep, variablesOf } from './step.ts';
+export { held, type LabelledBatch, type Source, throughPrefix } from './source.ts';
 export {
-  headNetwork,
-  pictureNetwork,
-  type Strategy,
-  type StrategyName,
-  strategies,
-  strategyNames,
-  trunkGraph,
-} from './strategy.ts';
-export { evaluate, LossError, type TrainingTask, train } from './trainer.ts';
+  epochsBefore,
+  learningRateAt,
+  type Stage,
+  type StageSources,
+  stageAt,
+  type Timetable,
+  trainedSince,
+} from './stage.ts';
+export { evaluationStep, type Network, traceOf, trainingStep, variablesOf } from './step.ts';
+export { type Strategy, type StrategyName, strategies, strategyNames } from './strategy.ts';
+export { timetableOf } from './timetable.ts';
+export { LossError, type TrainingTask, train } from './trainer.ts';

@@ -37,10 +37,10 @@ export function inOrder(size: number): number[] {
 }
 
 /**
- * What a frozen trunk makes of a source, computed anew whenever a batch is asked for. The trunk is compiled for
+ * What a frozen prefix makes of a source, computed anew whenever a batch is asked for. The prefix is compiled for
  * `batchSize` and runs at that size whatever the request's is, so that a row does not depend on who asks for it.
  */
-export function throughTrunk(source: Source, trunk: Program, batchSize: number): Source {
+export function throughPrefix(source: Source, prefix: Program, batchSize: number): Source {
   return {
     size: source.size,
     async *batches({ batchSize: wanted, order, lastBatch, epoch }) {
@@ -48,7 +48,7 @@ export function throughTrunk(source: Source, trunk: Program, batchSize: number):
       const rows: Row[] = [];
       let taken = 0;
       for await (const batch of source.batches({ batchSize, order: kept, lastBatch: 'pad', epoch })) {
-        const { features } = await trunk.run({ [feedNames.input]: batch.inputs });
+        const { features } = await prefix.run({ [feedNames.input]: batch.inputs });
         const count = Math.min(batchSize, kept.length - taken);
         const type = { dtype: features!.dtype, shape: features!.shape.slice(1) };
         rows.push(...rowsOf(features!, batch.labels, count));
@@ -61,7 +61,7 @@ export function throughTrunk(source: Source, trunk: Program, batchSize: number):
 }
 
 /** One example of a batch. */
-interface Row {
+export interface Row {
   readonly elements: Elements;
   readonly label: bigint;
 }
@@ -78,7 +78,7 @@ function rowsOf({ data, shape }: Tensor, labels: TensorOf<'i64'>, count: number)
 }
 
 /** A batch of rows, filled up with the first of them at weight 0. */
-function assembled(rows: readonly Row[], batchSize: number, { dtype, shape }: Network['input']): LabelledBatch {
+export function assembled(rows: readonly Row[], batchSize: number, { dtype, shape }: Network['input']): LabelledBatch {
   const inputs = zeros(dtype, [batchSize, ...shape]);
   const labels = zeros('i64', [batchSize]);
   const weights = zeros('f32', [batchSize]);

@@ -1,6 +1,6 @@
-import type { DType, Shape } from '../base/tensor.ts';
+import { type DType, type Shape, zeros } from '../base/tensor.ts';
 import { grad } from '../grad/index.ts';
-import { input, type Value } from '../graph/index.ts';
+import { constant, input, type Value } from '../graph/index.ts';
 import {
   type BatchNormPolicy,
   type CrossEntropyOptions,
@@ -10,8 +10,8 @@ import {
   type Trace,
   type Variable,
 } from '../nn/index.ts';
-import { add, argMax, cast, equal, mul, reduceSum } from '../ops/index.ts';
-import type { Optimizer, ParameterSetting } from '../optim/index.ts';
+import { add, argMax, cast, equal, mul, reduceSum, sub } from '../ops/index.ts';
+import type { Optimizer, ParameterSetting, StepScalars } from '../optim/index.ts';
 
 /** A network as training sees it: from one batch of inputs to logits, whatever the inputs are. */
 export interface Network {
@@ -32,8 +32,14 @@ export interface StepGraph {
 /** The names of a step's inputs and outputs that are not parameters. No parameter path contains a slash. */
 export const feedNames = { input: 'batch/input', labels: 'batch/labels', weights: 'batch/weights' } as const;
 export const resultNames = { loss: 'result/loss', correct: 'result/correct', logits: 'result/logits' } as const;
-export const scalarName = (name: string) => `step/${name}`;
+export const scalarName = (name: string, group = '') => `step/${group === '' ? '' : `${group}/`}${name}`;
 export const slotName = (slot: string, parameter: string) => `optimizer/${slot}/${parameter}`;
+/** The sum of the gradients of the batches that make one step. */
+export const sumName = (parameter: string) => `sum/${parameter}`;
+/** The moving average of a variable. */
+export const averageName = (variable: string) => `average/${variable}`;
+/** Of the moving averages, which begins fast. */
+export const averageDecay = 'step/average-decay';
 
 /** What a network leaves behind in a dry run at batch size 1. */
 export function traceOf(network: Network): Trace {
@@ -47,13 +53,25 @@ export function variablesOf(network: Network): ReadonlyMap<string, Variable> {
   return traceOf(network).variables;
 }
 
+/** How one parameter is trained; those of a group share their learning rate and their count of steps. */
+export interface StepSetting extends ParameterSetting {
+  /** Default: the group without a name. */
+  readonly group?: string;
+}
+
 export interface TrainingStepOptions {
   readonly batchSize: number;
   readonly optimizer: Optimizer;
   /** By parameter name; null or absent: frozen. */
-  readonly settings: ReadonlyMap<string, ParameterSetting | null>;
-  readonly batchNorm: BatchNormPolicy;
+  readonly settings: ReadonlyMap<string, StepSetting | null>;
+  readonly batchNorm: BatchNormPolicy | ((path: string) => BatchNormPolicy);
   readonly loss: Omit<CrossEntropyOptions, 'pictureWeights'>;
+  /** What is done to all gradients together before the optimizer sees them. */
+  readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
+  /** Batches whose mean gradient makes one step. With more than one, the others go through `gatheringStep`. Default 1. */
+  readonly accumulate?: number;
+  /** Keeps moving averages of all that a step changes. Default false. */
+  readonly average?: boolean;
 }
 
 /**
@@ -61,7 +79,44 @@ export interface TrainingStepOptions {
  * the name of the old one, the batch's mean loss and its number of correct answers.
  */
 export function trainingStep(network: Network, options: TrainingStepOptions): StepGraph {
-  const { batchSize, optimizer, settings, batchNorm } = options;
+  const { optimizer, settings, clip, accumulate = 1, average = false } = options;
+  const { trace, outputs, parameters, gradients: own } = forwardAndBackward(network, options);
+  const sums = accumulate === 1 ? own : parameters.map((name, i) => add(sumOf(name, own[i]!), own[i]!));
+  if (accumulate > 1)
+    parameters.forEach((name, i) => {
+      outputs[sumName(name)] = constant(zeros('f32', own[i]!.shape));
+    });
+  const gradients = clip ? clip(sums) : sums;
+  const groups = new Map<string, StepScalars>();
+  parameters.forEach((name, i) => {
+    const { shape } = gradients[i]!;
+    const slots = Object.fromEntries(optimizer.slots.map((slot) => [slot, input(slotName(slot, name), 'f32', shape)]));
+    const setting = settings.get(name)!;
+    const { group = '' } = setting;
+    const scalars = groups.get(group) ?? stepScalars(optimizer, group);
+    groups.set(group, scalars);
+    const updated = optimizer.update(trace.values.get(name)!, gradients[i]!, slots, scalars, setting);
+    outputs[name] = updated.parameter;
+    for (const [slot, value] of Object.entries(updated.slots)) outputs[slotName(slot, name)] = value;
+  });
+  if (average) Object.assign(outputs, averages(trace, outputs));
+  return { outputs, variables: trace.variables, noise: trace.noise };
+}
+
+/** A batch whose gradients are only added up, for the training step after it. */
+export function gatheringStep(network: Network, options: TrainingStepOptions): StepGraph {
+  const { trace, outputs, parameters, gradients } = forwardAndBackward(network, options);
+  parameters.forEach((name, i) => {
+    outputs[sumName(name)] = add(sumOf(name, gradients[i]!), gradients[i]!);
+  });
+  return { outputs, variables: trace.variables, noise: trace.noise };
+}
+
+const sumOf = (parameter: string, { shape }: Value) => input(sumName(parameter), 'f32', shape);
+
+/** What every step begins with. The gradients are this batch's part of the step's mean. */
+function forwardAndBackward(network: Network, options: TrainingStepOptions) {
+  const { batchSize, settings, batchNorm, accumulate = 1 } = options;
   const { scope, trace } = Scope.root({ training: true, batchNorm });
   const x = input(feedNames.input, network.input.dtype, [batchSize, ...network.input.shape]);
   const labels = input(feedNames.labels, 'i64', [batchSize]);
@@ -69,29 +124,35 @@ export function trainingStep(network: Network, options: TrainingStepOptions): St
   const main = crossEntropy(logits, labels, options.loss);
   const early = network.auxiliary && trace.endpoints.get(network.auxiliary.endpoint);
   const loss = early ? add(main, mul(crossEntropy(early, labels, options.loss), network.auxiliary.weight)) : main;
-
-  const parameters = [...trace.variables.values()].filter(
-    ({ kind, name }) => kind === 'parameter' && settings.get(name),
+  const parameters = [...trace.variables.values()].flatMap(({ kind, name }) =>
+    kind === 'parameter' && settings.get(name) ? [name] : [],
   );
-  const values = parameters.map(({ name }) => trace.values.get(name)!);
-  const gradients = grad(loss, values);
-  const scalars = stepScalars(optimizer);
+  const gradients = grad(
+    accumulate === 1 ? loss : mul(loss, 1 / accumulate),
+    parameters.map((name) => trace.values.get(name)!),
+  );
   const outputs: Record<string, Value> = {
     [resultNames.loss]: loss,
     [resultNames.correct]: countCorrect(logits, labels),
     ...Object.fromEntries(trace.updates),
   };
-  parameters.forEach(({ name, shape }, i) => {
-    const slots = Object.fromEntries(optimizer.slots.map((slot) => [slot, input(slotName(slot, name), 'f32', shape)]));
-    const updated = optimizer.update(values[i]!, gradients[i]!, slots, scalars, settings.get(name)!);
-    outputs[name] = updated.parameter;
-    for (const [slot, value] of Object.entries(updated.slots)) outputs[slotName(slot, name)] = value;
-  });
-  return { outputs, variables: trace.variables, noise: trace.noise };
+  return { trace, outputs, parameters, gradients };
 }
 
-function stepScalars(optimizer: Optimizer): { learningRate: Value } & Record<string, Value> {
-  const scalar = (name: string) => input(scalarName(name), 'f32', []);
+/** a ← d·a + (1-d)·v for every f32 variable that the step changes. */
+function averages({ variables }: Trace, outputs: Readonly<Record<string, Value>>): Record<string, Value> {
+  const decay = input(averageDecay, 'f32', []);
+  const changed = Object.entries(outputs).filter(([name, { dtype }]) => variables.has(name) && dtype === 'f32');
+  return Object.fromEntries(
+    changed.map(([name, value]) => {
+      const before = input(averageName(name), 'f32', value.shape);
+      return [averageName(name), add(mul(before, decay), mul(value, sub(1, decay)))];
+    }),
+  );
+}
+
+function stepScalars(optimizer: Optimizer, group: string): StepScalars {
+  const scalar = (name: string) => input(scalarName(name, group), 'f32', []);
   const others = Object.keys(optimizer.scalars(1)).map((name) => [name, scalar(name)] as const);
   return { learningRate: scalar('learningRate'), ...Object.fromEntries(others) };
 }

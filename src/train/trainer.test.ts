@@ -13,6 +13,7 @@ describe('events', () => {
     const epoch = [...new Array<string>(steps).fill('step'), 'evaluation'];
     expect(events.map(({ kind }) => kind)).toEqual([
       'start',
+      'stage',
       ...Array.from({ length: epochs }, () => epoch).flat(),
       'end',
     ]);
@@ -95,12 +96,12 @@ describe('what is trained', () => {
           epochs: 1,
           rules: [[/.*/, { rate: 0 }]],
           optimizer: sgd({ momentum: 0 }),
-          pretrained,
+          initial: pretrained,
           batchNorm: 'frozen',
         }),
       )
     ).store.last!;
-    const { store } = await run(taskOf({ rules, pretrained, batchNorm: 'frozen' }));
+    const { store } = await run(taskOf({ rules, initial: pretrained, batchNorm: 'frozen' }));
     const names = ['head.weight', 'head.bias'];
     const variables = (tensors: Tensors) =>
       Object.fromEntries(Object.entries(tensors).filter(([name]) => !name.startsWith('optimizer/')));
@@ -120,11 +121,13 @@ describe('what is trained', () => {
     ]);
   });
 
-  test('the policy, not the rules, decides about batch statistics: running moves them with everything frozen but the head', async () => {
-    const { store } = await run(taskOf({ rules, pretrained, batchNorm: 'running' }));
-    const tensors = store.last!.tensors;
-    expect(differing(pretrained, tensors)).toEqual(expect.arrayContaining(['bn.running_mean', 'bn.running_var']));
-    expect(numbers(tensors['bn.num_batches_tracked'])).toEqual([30]);
+  test('running statistics move where the layer is trained, and stay where it is frozen, under every policy', async () => {
+    const statistics = ['bn.running_mean', 'bn.running_var'];
+    const { store } = await run(taskOf({ rules, initial: pretrained, batchNorm: 'running' }));
+    expect(differing(pretrained, store.last!.tensors).filter((name) => statistics.includes(name))).toEqual([]);
+    const trained = (await run(taskOf({ initial: pretrained, batchNorm: 'running' }))).store.last!.tensors;
+    expect(differing(pretrained, trained)).toEqual(expect.arrayContaining(statistics));
+    expect(numbers(trained['bn.num_batches_tracked'])).toEqual([30]);
   });
 });
 
@@ -143,7 +146,8 @@ describe('chance', () => {
     expect([b1, b2]).toEqual([a1, a2]);
     expect(a2).not.toEqual(a1);
     expect(c1).not.toEqual(a1);
-    for (const order of orders) expect(order.toSorted((a, b) => a - b)).toEqual([...order.keys()]);
+    // 5 steps of 8: the last four of an order are not taken.
+    for (const order of orders) expect([order.length, new Set(order).size]).toEqual([40, 40]);
   });
 
   test('one seed, one result, to the bit; another seed, another', async () => {

@@ -1,37 +1,48 @@
 import { UserError } from '../base/errors.ts';
-import { randomStream } from '../base/random.ts';
-import { formatType, type Tensor, type Tensors, zeros } from '../base/tensor.ts';
-import { type BatchNormPolicy, type CrossEntropyOptions, drawNoise, initialise, type Noise } from '../nn/index.ts';
-import { applyRules, type Optimizer, type ParameterSetting, type Rules, type Schedule } from '../optim/index.ts';
-import { type Program, type Runtime, State, scalar } from '../runtime/index.ts';
+import { formatType, type Tensor, type Tensors } from '../base/tensor.ts';
+import type { Value } from '../graph/index.ts';
+import { type BatchNormPolicy, type CrossEntropyOptions, drawNoise } from '../nn/index.ts';
+import type { Optimizer } from '../optim/index.ts';
+import { type Runtime, State, scalar } from '../runtime/index.ts';
 import { type CheckpointStore, type Phase, Saver } from './checkpoint.ts';
+import { evaluate, isBetter, number } from './evaluation.ts';
 import type { Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
-import { inOrder, type Source } from './source.ts';
+import type { LabelledBatch } from './source.ts';
 import {
-  evaluationStep,
-  feedNames,
-  type Network,
-  resultNames,
-  scalarName,
-  slotName,
-  trainingStep,
-  variablesOf,
-} from './step.ts';
+  epochsBefore,
+  freshStage,
+  groupName,
+  groupsOf,
+  learningRateAt,
+  type OpenStage,
+  openStage,
+  type Stage,
+  stageAt,
+  stageState,
+  type Timetable,
+} from './stage.ts';
+import { averageDecay, averageName, feedNames, resultNames, scalarName } from './step.ts';
 
 /** All that a run needs, resolved: nothing is looked up or guessed from here on. */
-export interface TrainingTask {
-  readonly network: Network;
-  readonly training: Source;
-  readonly validation: Source;
-  /** Values of the network's variables that do not start at random. */
-  readonly pretrained: Tensors;
-  readonly rules: Rules;
+export interface TrainingTask extends Timetable {
+  readonly stages: readonly Stage[];
+  /** First values of all the network's variables. */
+  readonly initial: Tensors;
   readonly optimizer: Optimizer;
-  readonly schedule: (stepsInAll: number) => Schedule;
   readonly loss: Omit<CrossEntropyOptions, 'pictureWeights'>;
+  /** What is done to all gradients together before the optimizer sees them. */
+  readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
+  /** Of the layers that are trained. */
   readonly batchNorm: BatchNormPolicy;
-  readonly epochs: number;
   readonly batchSize: number;
+  /** Batches that make one step. */
+  readonly accumulate: number;
+  /** Positions in the training source, in the order of an epoch (from 1). */
+  order(epoch: number): readonly number[];
+  /** The decay of moving averages, which are then what is evaluated and kept. */
+  readonly average: number | null;
+  /** Epochs without a better one after which the last stage ends. */
+  readonly patience: number | null;
   readonly seed: number;
 }
 
@@ -47,161 +58,213 @@ export interface TrainOptions {
 /** A run while it goes on. */
 interface Run {
   readonly task: TrainingTask;
-  readonly batchSize: number;
-  readonly stepsPerEpoch: number;
-  readonly schedule: Schedule;
-  readonly noise: readonly Noise[];
-  readonly programs: { readonly training: Program; readonly evaluation: Program };
-  readonly state: State;
   readonly saver: Saver;
+  /** The stage that the state is of. */
+  stage: number;
+  state: State;
   phase: Phase;
   /** Whether the state belongs to the phase: not so between a step and the look at its loss. */
   isSound: boolean;
 }
 
-const startPhase: Phase = { epoch: 0, step: 0, lossSum: 0, correctSum: 0, best: null };
+const startPhase: Phase = { epoch: 0, step: 0, lossSum: 0, correctSum: 0, losses: [], best: null };
 
 /**
- * Trains a network, epoch by epoch: steps over the training source in a new order each time, an evaluation, a checkpoint.
- * Order, augmentation and masks are addressed by (seed, epoch, step), so a resumed run ends bit for bit like one that
- * was never interrupted. A reader that stops reading leaves a checkpoint too.
+ * Trains a network, stage by stage and epoch by epoch: steps over the training source in a new order each time, an
+ * evaluation, a checkpoint. Order, augmentation and masks are addressed by (seed, epoch, step), so a resumed run ends bit
+ * for bit like one that was never interrupted. A reader that stops reading leaves a checkpoint too.
  *
  * @throws LossError where the loss is no longer a number
  */
 export async function* train(task: TrainingTask, options: TrainOptions): AsyncGenerator<TrainEvent, void, undefined> {
-  const run = await begin(task, options);
-  const { programs, state, saver, stepsPerEpoch } = run;
-  const { epochs, validation } = task;
+  const { stages } = task;
+  const run = begin(task, options);
+  const epochs = epochsBefore(stages, stages.length);
   try {
-    const resumedAt = run.phase.epoch * stepsPerEpoch + run.phase.step;
-    yield { kind: 'start', epochs, stepsPerEpoch, resumedAt };
-    while (run.phase.epoch < epochs) {
+    const resumedAt = run.phase.epoch * task.stepsPerEpoch + run.phase.step;
+    yield { kind: 'start', epochs, stepsPerEpoch: task.stepsPerEpoch, resumedAt };
+    while (run.phase.epoch < epochs && !isExhausted(run)) {
+      if (!(yield* runStage(run, stageAt(stages, run.phase.epoch), options))) return;
+    }
+    await run.saver.save(run.phase);
+    yield { kind: 'end', best: run.phase.best!, isEarly: run.phase.epoch < epochs };
+  } finally {
+    await run.saver.finish(run.isSound ? run.phase : null);
+  }
+}
+
+/** Sets up the state, of the stage that a checkpoint was written in. */
+function begin(task: TrainingTask, { store, resume }: TrainOptions): Run {
+  const phase = resume?.phase ?? startPhase;
+  // A checkpoint between two epochs was written at the end of the first.
+  const stage = stageAt(task.stages, phase.step === 0 ? Math.max(0, phase.epoch - 1) : phase.epoch);
+  const initial = stageState(task, stage, {});
+  const state = new State(resume ? restored(initial, resume.tensors) : initial);
+  const run = { task, stage, state, phase, isSound: true };
+  return Object.assign(run, { saver: new Saver(store, () => run.state.current, phase) });
+}
+
+/** The epochs that are left of a stage. False where the signal came first. */
+async function* runStage(
+  run: Run,
+  index: number,
+  options: TrainOptions,
+): AsyncGenerator<TrainEvent, boolean, undefined> {
+  const { task, saver } = run;
+  const { stages } = task;
+  if (index !== run.stage) {
+    // What the last stage reached is on disk before its optimizer is forgotten.
+    await saver.save(run.phase);
+    run.state = new State(stageState(task, index, run.state.current));
+    run.stage = index;
+  }
+  const { name, epochs } = stages[index]!;
+  const end = epochsBefore(stages, index + 1);
+  const open = await openStage(task, index, variablesOf(run), options.runtime).catch((error: unknown) => {
+    const isBegun = run.phase !== startPhase;
+    if (isBegun && options.signal?.aborted && error === options.signal.reason) return null;
+    throw error;
+  });
+  if (open === null) {
+    yield { kind: 'interrupted', epoch: run.phase.epoch + 1, step: run.phase.step };
+    return false;
+  }
+  try {
+    yield { kind: 'stage', name, epoch: end - epochs + 1, epochs };
+    while (run.phase.epoch < end && !isExhausted(run)) {
       const start = performance.now();
-      yield* takeSteps(run, options.signal);
-      const result = await evaluate(programs.evaluation, state.current, validation, run.batchSize, options.signal);
+      yield* takeSteps(run, open, options.signal);
+      const { evaluation } = open.programs;
+      const result = await evaluate(
+        evaluation,
+        variablesOf(run),
+        open.sources.validation,
+        task.batchSize,
+        options.signal,
+      );
       if (result === null) {
         await saver.save(run.phase);
         yield { kind: 'interrupted', epoch: run.phase.epoch + 1, step: run.phase.step };
-        return;
+        return false;
       }
       const event = describeEpoch(run, result, start);
       await options.store?.record(event);
       completeEpoch(run, event);
-      await (event.epoch === epochs ? saver.save(run.phase) : saver.saveIfDue(run.phase));
+      await saver.saveIfDue(run.phase);
       yield event;
     }
-    yield { kind: 'end', best: run.phase.best! };
+    return true;
   } finally {
-    await saver
-      .finish(run.isSound ? run.phase : null)
-      .finally(() => Promise.all([programs.training.release(), programs.evaluation.release()]));
+    await open.close();
   }
 }
 
-/** Compiles the graphs and sets up the state. */
-async function begin(task: TrainingTask, { runtime, store, resume }: TrainOptions): Promise<Run> {
-  const { network, training, optimizer, epochs, seed } = task;
-  const batchSize = Math.min(task.batchSize, training.size);
-  const stepsPerEpoch = Math.floor(training.size / batchSize);
-  const variables = variablesOf(network);
-  const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter').map(({ name }) => name);
-  const settings = applyRules(parameters, task.rules);
-  const fresh = initialise(variables.values(), seed);
-  const initial = { ...fresh, ...emptySlots(optimizer, settings, fresh), ...task.pretrained };
-  const state = new State(resume ? restored(initial, resume.tensors) : initial);
-  const phase = resume?.phase ?? startPhase;
-  const step = trainingStep(network, { ...task, batchSize, settings });
-  const evaluation = evaluationStep(network, batchSize, 'running');
-  const programs = {
-    training: await runtime.compile(step.outputs),
-    evaluation: await runtime.compile(evaluation.outputs),
+/** Whether the patience with the last stage is over. */
+function isExhausted({ task: { stages, patience }, phase }: Run): boolean {
+  const begin = epochsBefore(stages, stages.length - 1);
+  if (patience === null || phase.epoch <= begin || phase.step > 0) return false;
+  return phase.epoch - Math.max(begin, phase.best?.epoch ?? 0) >= patience;
+}
+
+/** The whole network's variables as they are evaluated and kept: moving averages in place of those that have one. */
+function variablesOf({ task, state: { current } }: Run): Tensors {
+  const own = Object.entries(current).filter(([name]) => name in task.initial);
+  return {
+    ...task.initial,
+    ...Object.fromEntries(own.map(([name, value]) => [name, current[averageName(name)] ?? value])),
   };
-  const saver = new Saver(store, state, [...variables.keys()], phase);
-  const schedule = task.schedule(epochs * stepsPerEpoch);
-  const { noise } = step;
-  return { task, batchSize, stepsPerEpoch, schedule, noise, programs, state, saver, phase, isSound: true };
 }
 
 /** The steps that are left of the epoch, or as many as there are until the signal. */
-async function* takeSteps(run: Run, signal: AbortSignal | undefined): AsyncGenerator<StepEvent, void, undefined> {
-  const { task, batchSize, stepsPerEpoch, programs, state } = run;
-  const { training, optimizer, seed } = task;
+async function* takeSteps(
+  run: Run,
+  { sources, programs, noise }: OpenStage,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StepEvent, void, undefined> {
+  const { task, state } = run;
+  const { batchSize, accumulate, stepsPerEpoch: steps, seed } = task;
   const epoch = run.phase.epoch + 1;
-  const order = randomStream(seed, 'order', epoch).shuffle(inOrder(training.size));
-  const remaining = order.slice(run.phase.step * batchSize);
-  for await (const { inputs, labels } of training.batches({ batchSize, order: remaining, lastBatch: 'drop', epoch })) {
-    const stepInAll = run.phase.epoch * stepsPerEpoch + run.phase.step;
-    const learningRate = run.schedule(stepInAll, []);
+  const order = task.order(epoch).slice(run.phase.step * batchSize * accumulate, steps * batchSize * accumulate);
+  let gathered: { loss: number; correct: number; batches: number } = { loss: 0, correct: 0, batches: 0 };
+  for await (const batch of sources.training.batches({ batchSize, order, lastBatch: 'drop', epoch })) {
+    const stepInAll = run.phase.epoch * steps + run.phase.step;
+    const isLast = gathered.batches + 1 === accumulate;
+    const learningRate = peakRateAt(run, stepInAll);
     run.isSound = false;
-    const results = await state.step(programs.training, {
-      [feedNames.input]: inputs,
-      [feedNames.labels]: labels,
-      ...feedScalars({ learningRate, ...optimizer.scalars(stepInAll + 1) }),
-      ...drawNoise(run.noise, seed, stepInAll),
+    const masks = drawNoise(noise, seed, stepInAll * accumulate + gathered.batches);
+    const results = await state.step(isLast ? programs.training : programs.gathering!, {
+      ...feedsOf(batch),
+      ...masks,
+      ...(isLast && scalarsAt(run, stepInAll)),
     });
     const loss = number(results[resultNames.loss]);
     const step = run.phase.step + 1;
     if (!Number.isFinite(loss)) throw new LossError(`in step ${step} of epoch ${epoch}`, loss, learningRate);
-    const { lossSum, correctSum } = run.phase;
-    run.phase = {
-      ...run.phase,
-      step,
-      lossSum: lossSum + loss,
-      correctSum: correctSum + number(results[resultNames.correct]),
+    gathered = {
+      loss: gathered.loss + loss / accumulate,
+      correct: gathered.correct + number(results[resultNames.correct]),
+      batches: gathered.batches + 1,
     };
+    if (!isLast) continue;
+    const { lossSum, correctSum } = run.phase;
+    run.phase = { ...run.phase, step, lossSum: lossSum + gathered.loss, correctSum: correctSum + gathered.correct };
     run.isSound = true;
-    yield { kind: 'step', epoch, step, steps: stepsPerEpoch, loss, learningRate };
+    yield { kind: 'step', epoch, step, steps, loss: gathered.loss, learningRate };
+    gathered = { loss: 0, correct: 0, batches: 0 };
     if (signal?.aborted) return;
     await run.saver.saveIfDue(run.phase);
   }
 }
 
+function feedsOf({ inputs, labels }: LabelledBatch): Tensors {
+  return { [feedNames.input]: inputs, [feedNames.labels]: labels };
+}
+
+/** What a step is fed besides its batch: for each group of parameters its learning rate and what its optimizer counts. */
+function scalarsAt({ task, stage, phase }: Run, step: number): Tensors {
+  const { stages, optimizer, average, stepsPerEpoch: steps } = task;
+  const feeds: Record<string, Tensor> = {};
+  for (const group of groupsOf(stages, stage)) {
+    const learningRate = learningRateAt(task, group, step, phase.losses);
+    const scalars = { learningRate, ...optimizer.scalars(step - epochsBefore(stages, group) * steps + 1) };
+    for (const [name, value] of Object.entries(scalars)) feeds[scalarName(name, groupName(group))] = scalar(value);
+  }
+  if (average !== null) feeds[averageDecay] = scalar(Math.min(average, (1 + step) / (10 + step)));
+  return feeds;
+}
+
+/** The learning rate that the schedule gives, before any factors. */
+function peakRateAt({ task, stage, phase }: Run, step: number): number {
+  return learningRateAt(task, freshStage(task.stages, stage), step, phase.losses);
+}
+
 /** What an epoch came to. `start` is when it began, in milliseconds. @throws LossError */
 function describeEpoch(run: Run, result: Evaluation, start: number): EvaluationEvent {
-  const { stepsPerEpoch, batchSize, phase } = run;
+  const { task, phase, stage } = run;
   const epoch = phase.epoch + 1;
-  const step = epoch * stepsPerEpoch;
-  const learningRate = run.schedule(step - 1, []);
+  const step = epoch * task.stepsPerEpoch;
+  const learningRate = peakRateAt(run, step - 1);
   if (!Number.isFinite(result.loss)) {
     run.isSound = false;
     throw new LossError(`in the validation after epoch ${epoch}`, result.loss, learningRate);
   }
-  const training = { loss: phase.lossSum / stepsPerEpoch, accuracy: phase.correctSum / (stepsPerEpoch * batchSize) };
+  const pictures = task.stepsPerEpoch * task.batchSize * task.accumulate;
+  const training = { loss: phase.lossSum / task.stepsPerEpoch, accuracy: phase.correctSum / pictures };
   const isBest = phase.best === null || isBetter(result, phase.best);
   const seconds = (performance.now() - start) / 1000;
-  return { kind: 'evaluation', epoch, step, ...result, training, isBest, learningRate, seconds };
+  const { name } = task.stages[stage]!;
+  return { kind: 'evaluation', stage: name, epoch, step, ...result, training, isBest, learningRate, seconds };
 }
 
 function completeEpoch(run: Run, { epoch, loss, accuracy, isBest }: EvaluationEvent): void {
   const evaluation = { loss, accuracy, epoch };
-  if (isBest) run.saver.markBest(evaluation);
-  run.phase = { ...startPhase, epoch, best: isBest ? evaluation : run.phase.best };
-}
-
-/** Higher accuracy; at a tie, lower loss. */
-function isBetter(a: Evaluation, b: Evaluation): boolean {
-  return a.accuracy > b.accuracy || (a.accuracy === b.accuracy && a.loss < b.loss);
-}
-
-/** Mean loss and accuracy of a network over a source; null where the signal came first. */
-export async function evaluate(
-  program: Program,
-  variables: Tensors,
-  source: Source,
-  batchSize: number,
-  signal?: AbortSignal,
-): Promise<Evaluation | null> {
-  let [loss, correct] = [0, 0];
-  if (signal?.aborted) return null;
-  const request = { batchSize, order: inOrder(source.size), lastBatch: 'pad', epoch: 0 } as const;
-  for await (const { inputs, labels, weights } of source.batches(request)) {
-    const feeds = { [feedNames.input]: inputs, [feedNames.labels]: labels, [feedNames.weights]: weights };
-    const results = await program.run({ ...variables, ...feeds });
-    loss += number(results[resultNames.loss]);
-    correct += number(results[resultNames.correct]);
-    if (signal?.aborted) return null;
+  if (isBest) {
+    const names = Object.keys(run.state.current).filter((name) => name in run.task.initial);
+    const variables = variablesOf(run);
+    run.saver.markBest(Object.fromEntries(names.map((name) => [name, variables[name]!])), evaluation);
   }
-  return { loss: loss / source.size, accuracy: correct / source.size };
+  const { best, losses } = run.phase;
+  run.phase = { ...startPhase, epoch, losses: [...losses, loss], best: isBest ? evaluation : best };
 }
 
 /** Training has left the ground. */
@@ -225,25 +288,4 @@ function restored(initial: Tensors, saved: Tensors): Tensors {
     `train: the checkpoint is not of this run: ${different} is ${type(saved[different])} in it, ` +
       `${type(initial[different])} in the run. Start the run anew.`,
   );
-}
-
-function emptySlots(
-  optimizer: Optimizer,
-  settings: ReadonlyMap<string, ParameterSetting | null>,
-  parameters: Tensors,
-): Record<string, Tensor> {
-  const trained = [...settings].flatMap(([name, setting]) => (setting ? [name] : []));
-  return Object.fromEntries(
-    optimizer.slots.flatMap((slot) =>
-      trained.map((name) => [slotName(slot, name), zeros('f32', parameters[name]!.shape)] as const),
-    ),
-  );
-}
-
-function feedScalars(values: Readonly<Record<string, number>>): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [scalarName(name), scalar(value)]));
-}
-
-function number(tensor: Tensor | undefined): number {
-  return Number(tensor!.data[0]);
 }

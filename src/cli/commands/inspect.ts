@@ -6,39 +6,69 @@ import { UserError } from '../../base/errors.ts';
 import { type Shape, sizeOf } from '../../base/tensor.ts';
 import { listArchitectures } from '../../models/index.ts';
 import type { Trace } from '../../nn/index.ts';
-import { applyRules } from '../../optim/index.ts';
-import { choice, isOnnx, pictureNetwork, strategies, strategyNames, traceOf } from '../../train/index.ts';
+import {
+  continuationOf,
+  epochsBefore,
+  isOnnx,
+  learningRateAt,
+  type PlannedStage,
+  parameterTable,
+  parseConfig,
+  pictureNetwork,
+  planOf,
+  type ResolvedConfig,
+  resolveConfig,
+  stageAt,
+  type Timetable,
+  timetableOf,
+  traceOf,
+  trainConfigSchema,
+  trainedSince,
+} from '../../train/index.ts';
 import { onnxFile, openBackbone, readRun } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
 import { table } from '../terminal.ts';
 
+const { strategy, epochs, freezeTo, unfreeze, freeze, train, rates, trunkRate, layerDecay, learningRate, head } =
+  trainConfigSchema.shape;
+
 const options = z.strictObject({
   numClasses: z.int().min(0).default(1000).describe('outputs of the head, for a model; 0: features'),
-  strategy: choice('--strategy', strategyNames)
-    .nullable()
-    .default(null)
-    .describe(`for a model, show what it would train: ${strategyNames.join(' | ')}`),
-  head: z.string().nullable().default(null).describe('for a model: layers before the last one, as in `graft train`'),
   blocks: z.boolean().default(false).describe('by block, from input to head, in place of by parameter'),
+  epoch: z.int().min(1).nullable().default(null).describe('who is trained in this epoch; default: the last'),
+  strategy,
+  epochs,
+  freezeTo,
+  unfreeze,
+  freeze,
+  train,
+  rates,
+  trunkRate,
+  layerDecay,
+  learningRate,
+  head,
 });
 
-/** A model as published, a file, or as a run trains it. */
-async function subject(name: string, { numClasses, strategy, head }: z.output<typeof options>) {
+/** A model with a configuration, or a run. */
+async function subject(name: string, given: z.output<typeof options>) {
   const isRun = await stat(join(name, 'run.json')).then(
     () => true,
     () => false,
   );
   if (isRun) {
-    const { config, preprocessing, classes } = await readRun(name);
+    const { config: saved, preprocessing, classes, decision, dataset } = await readRun(name);
+    const config = resolveConfig(saved);
     const { model } = await openBackbone({ ...config, weights: null }, { onnxFile: join(name, onnxFile) });
-    return { model, preprocessing, numClasses: classes.length, strategy: config.strategy };
+    return { model, preprocessing, numClasses: classes.length, config, decision, pictures: dataset.train };
   }
   if (!isOnnx(name) && !listArchitectures().includes(name)) {
     const what = `${name} is no run (it has no run.json), no .onnx file, and`;
     throw new UserError(`${what} ${unknownChoice('the model', name, listArchitectures())}`);
   }
-  const { model } = await openBackbone({ model: name, weights: null, head });
-  return { model, preprocessing: model.preprocessing, numClasses, strategy };
+  const { numClasses, blocks: _, epoch: __, ...changes } = given;
+  const { model } = await openBackbone({ model: name, weights: null, head: given.head });
+  const config = given.strategy === null ? null : resolveConfig(parseConfig({ ...changes, model: name }));
+  return { model, preprocessing: model.preprocessing, numClasses, config, decision: null, pictures: null };
 }
 
 export const inspectCommand = defineCommand({
@@ -50,19 +80,20 @@ export const inspectCommand = defineCommand({
     'graft inspect resnet18 --strategy full',
     'graft inspect squeezenet1_1 --num-classes 6',
     'graft inspect resnet50 --blocks',
-    'graft inspect runs/x',
+    'graft inspect resnet50 --strategy gradual --epochs 12 --epoch 7 --blocks',
+    "graft inspect resnet18 --strategy full --rates 'head=1e-3,layer4=1e-4,*=1e-5'",
+    'graft inspect runs/x --epoch 5',
   ],
   async run({ positionals, options, terminal }) {
-    const { model, preprocessing, numClasses, strategy } = await subject(positionals[0]!, options);
-    const trace = traceOf(pictureNetwork(model, preprocessing, numClasses));
-    const variables = [...trace.variables.values()];
-    const names = variables.filter(({ kind }) => kind === 'parameter').map(({ name }) => name);
-    const settings = strategy ? applyRules(names, strategies[strategy].rules(model)) : null;
-    const rows = variables.map(({ name, kind, shape }) => {
-      const setting = settings?.get(name);
-      const rate = setting?.rate ?? 0;
-      const state = kind === 'buffer' ? 'buffer' : settings && !setting ? 'frozen' : 'trained';
-      return { name, shape, size: sizeOf(shape), state, rate: settings && kind === 'parameter' ? rate : null };
+    const { model, preprocessing, numClasses, config, decision, pictures } = await subject(positionals[0]!, options);
+    const network = pictureNetwork(model, preprocessing, numClasses);
+    const trace = traceOf(network);
+    const plan = config && planOf(config, parameterTable(network, model), decision ? continuationOf(decision) : null);
+    const shown = plan && ratesIn(plan, config, options.epoch, pictures);
+    const rows = [...trace.variables.values()].map(({ name, kind, shape }): Row => {
+      const rate = shown?.rates.get(name) ?? null;
+      const state = kind === 'buffer' ? 'buffer' : shown && !rate ? 'frozen' : 'trained';
+      return { name, shape, size: sizeOf(shape), state, rate: rate?.peak ?? null, rates: rate?.within ?? null };
     });
     const blocks = blockRows(trace, rows);
     const totals = {
@@ -70,20 +101,65 @@ export const inspectCommand = defineCommand({
       frozen: sizeIn(rows, 'frozen'),
       buffers: sizeIn(rows, 'buffer'),
     };
-    terminal.print(options.blocks ? blockTable(blocks) : parameterTable(rows));
+    if (shown) terminal.print(`${shown.title}\n`);
+    terminal.print(options.blocks ? blockTable(blocks) : parameterRows(rows));
     terminal.print(
       `\n${number(totals.trained + totals.frozen)} parameters: ${number(totals.trained)} trained, ${number(totals.frozen)} frozen; ${number(totals.buffers)} in buffers.`,
     );
-    terminal.printJson({ model: model.name, ...(options.blocks ? { blocks } : { parameters: rows }), totals });
+    const stage = shown && { epoch: shown.epoch, stage: shown.stage };
+    terminal.printJson({
+      model: model.name,
+      ...stage,
+      ...(options.blocks ? { blocks } : { parameters: rows }),
+      totals,
+    });
   },
 });
+
+/** A learning rate in an epoch. */
+interface Rate {
+  /** Without the schedule. */
+  readonly peak: number;
+  /** In the epoch's first and last step; null where the number of steps is not known. */
+  readonly within: readonly [number, number] | null;
+}
+
+/** Who is trained at which rate in an epoch. @throws UserError where the plan does not have it */
+function ratesIn(plan: readonly PlannedStage[], config: ResolvedConfig, epoch: number | null, pictures: number | null) {
+  const last = epochsBefore(plan, plan.length);
+  const shown = epoch ?? last;
+  if (shown > last) throw new UserError(`--epoch ${shown}: there are ${last} epochs.`);
+  const index = stageAt(plan, shown - 1);
+  const { name, from, epochs: own, settings } = plan[index]!;
+  const timetable = pictures === null ? null : timetableOf(config, plan, pictures);
+  const rates = new Map<string, Rate>();
+  for (const [parameter, setting] of settings) {
+    if (!setting) continue;
+    const within = timetable && ratesWithin(timetable, index, parameter, shown, setting.rate);
+    rates.set(parameter, { peak: setting.rate * config.learningRate, within });
+  }
+  const title = `epoch ${shown} of ${last}: ${config.strategy}, stage ${name} (epochs ${from + 1} to ${from + own})`;
+  return { title, epoch: shown, stage: name, rates };
+}
+
+/** Where a schedule goes by validation losses, these are taken to go on falling. */
+function ratesWithin(timetable: Timetable, stage: number, parameter: string, epoch: number, factor: number) {
+  const { stepsPerEpoch } = timetable;
+  const group = trainedSince(timetable.stages, stage, parameter);
+  const losses = Array.from({ length: epoch - 1 }, (_, i) => 1 / (i + 1));
+  const at = (step: number) => factor * learningRateAt(timetable, group, step, losses);
+  return [at((epoch - 1) * stepsPerEpoch), at(epoch * stepsPerEpoch - 1)] as const;
+}
 
 interface Row {
   readonly name: string;
   readonly shape: Shape;
   readonly size: number;
   readonly state: string;
+  /** The learning rate without the schedule; null where it is frozen, or no configuration is known. */
   readonly rate: number | null;
+  /** In the epoch's first and last step. */
+  readonly rates: readonly [number, number] | null;
 }
 
 const number = (n: number) => n.toLocaleString('en');
@@ -112,12 +188,16 @@ function blockTable(blocks: ReturnType<typeof blockRows>): string {
   return table(['block', 'gives', 'trained', 'frozen'], cells);
 }
 
-function parameterTable(rows: readonly Row[]): string {
-  const cells = rows.map(({ name, shape, size, state, rate }) => [
+function parameterRows(rows: readonly Row[]): string {
+  const cells = rows.map(({ name, shape, size, state, rate, rates }) => [
     name,
     `[${shape.join(', ')}]`,
     number(size),
-    rate ? `${state} × ${rate}` : state,
+    state,
+    rate === null ? '' : significant(rate),
+    rates === null ? '' : rates.map(significant).join(' → '),
   ]);
-  return table(['name', 'shape', 'size', 'state'], cells);
+  return table(['name', 'shape', 'size', 'state', 'rate', 'in the epoch'], cells);
 }
+
+const significant = (rate: number) => String(Number(rate.toPrecision(3)));

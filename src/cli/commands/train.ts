@@ -127,6 +127,19 @@ function show(event: FolderEvent, { out, epochs }: { out: string; epochs: number
       terminal.progress('training', (epoch - 1) * steps + step, epochs * steps, detail);
       break;
     }
+    case 'stage': {
+      const { name, epoch, epochs: own } = event;
+      terminal.note(`stage ${name}: epochs ${epoch} to ${epoch + own - 1}`);
+      break;
+    }
+    case 'decision': {
+      const { strategy, reasons } = event.decision;
+      terminal.note(`auto       ${reasons.join('\n           ')}\n           → ${strategy}`);
+      break;
+    }
+    case 'scratch':
+      terminal.note(`from random weights, to compare with ${percent(event.best.accuracy)}: ${event.out}`);
+      break;
     case 'evaluation': {
       const { epoch, loss, accuracy, training, isBest, seconds } = event;
       const validation = `validation loss ${loss.toFixed(4)}, accuracy ${percent(accuracy)}${isBest ? ' (best)' : ''}`;

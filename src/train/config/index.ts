@@ -57,7 +57,7 @@ export function resolveConfig(config: TrainConfig) {
   const model = entry?.architecture ?? config.model;
   const published = entry ?? entriesOf(model)[0];
   const isPretrained = config.weights !== null || published !== undefined || isOnnx(model);
-  const strategy = config.strategy ?? (isPretrained ? 'feature-extraction' : 'scratch');
+  const strategy = config.strategy ?? (isPretrained ? 'auto' : 'scratch');
   const weights = config.weights ?? (strategies[strategy].pretrained ? (published?.name ?? null) : null);
   const named = weights === null ? undefined : publishedAs(weights, model);
   return {
@@ -65,6 +65,8 @@ export function resolveConfig(config: TrainConfig) {
     model,
     weights: named?.name ?? weights,
     strategy,
+    probe: config.probe ?? (strategy === 'auto' ? 30 : 0),
+    trunkRate: config.trunkRate ?? (strategy === 'scratch' || config.layerDecay < 1 ? 1 : 0.1),
     epochs: config.epochs ?? (strategy === 'feature-extraction' ? 30 : 12),
     learningRate: config.learningRate ?? optimizerDefaults[config.optimizer].learningRate,
     weightDecay: config.weightDecay ?? optimizerDefaults[config.optimizer].weightDecay,

@@ -10,7 +10,10 @@ export const machineOptions = {
     .number()
     .positive()
     .default(2048)
-    .describe(
-      'MiB for what every epoch sees alike: features of a frozen trunk, validation pictures; the rest is made anew',
-    ),
+    .describe('MiB for what every epoch sees alike: features of what is frozen, validation pictures'),
+  disk: z
+    .number()
+    .min(0)
+    .default(4096)
+    .describe('MiB of the cache folder for features of what is frozen, which later runs use again; 0: none are kept'),
 };

@@ -3,13 +3,67 @@ import { strategies, strategyNames } from '../strategy.ts';
 import { choice, orDefault } from './choice.ts';
 
 const strategyTexts = Object.entries(strategies).map(([name, { description }]) => `${name}: ${description}`);
+export const domains = ['similar', 'different', 'very-different'] as const;
+export type Domain = (typeof domains)[number];
+const batchNorms = ['running', 'batch', 'frozen'] as const;
+export const samplings = ['shuffle', 'balanced'] as const;
 
 /** How much of the network is trained, and how long. */
 export const strategyOptions = {
   strategy: orDefault(choice('--strategy', strategyNames)).describe(
-    `${strategyTexts.join('; ')}. Default: feature-extraction, or scratch for a model without published weights`,
+    `${strategyTexts.join('; ')}. Default: auto, or scratch for a model without published weights`,
   ),
   epochs: orDefault(z.int().min(1)).describe(
-    'passes over the training pictures; default: 30 for feature-extraction, else 12',
+    'passes over the training pictures, after those of --probe; default: 30 for feature-extraction, else 12',
   ),
+  probe: orDefault(z.int().min(0)).describe(
+    'epochs in which only the head is trained, on features that are computed once, before everything else (LP-FT); default: 30 for auto, else 0',
+  ),
+  domain: choice('--domain', domains)
+    .default('similar')
+    .describe(`for auto, the pictures beside those of the pretraining: ${domains.join(' | ')}`),
+  freezeTo: orDefault(z.string()).describe(
+    'for partial: the last frozen block, as `graft inspect <model> --blocks` calls it; default: the last third of the parameters’ blocks is trained',
+  ),
+  unfreeze: orDefault(z.string()).describe(
+    'for gradual: what is trained from which epoch on, as in 0:head,3:layer4,6:layer3+layer2,9:all; default: four steps from the head down',
+  ),
+  freeze: orDefault(z.string()).describe(
+    'parameters that stay as they are whatever the strategy says: blocks, dotted beginnings or globs, with commas between them',
+  ),
+  train: orDefault(z.string()).describe('parameters that are trained whatever the strategy says; as --freeze'),
+  rates: orDefault(z.string()).describe(
+    'peak learning rates by parameter, the first that matches: head=1e-3,layer4=1e-4,*=1e-5; 0 freezes',
+  ),
+  trunkRate: orDefault(z.number().gt(0).max(1)).describe(
+    'the trunk’s learning rate as a part of the head’s; default: 0.1, or 1 with --layer-decay or scratch',
+  ),
+  layerDecay: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(1)
+    .describe('factor on the learning rate from each block to the one before it, beginning at the head'),
+  normDecay: z
+    .boolean()
+    .default(false)
+    .describe('weight decay also for biases and norms (everything of one dimension)'),
+  batchNorm: choice('--batch-norm', batchNorms)
+    .default('running')
+    .describe(
+      'of layers that are trained: running (the batch’s statistics, kept for evaluation) | batch | frozen. Frozen layers keep theirs',
+    ),
+  views: orDefault(z.int().min(1).max(1000)).describe(
+    'augmented views per picture, computed once through what is frozen and taken in turn; default: anew in every epoch, none with feature-extraction',
+  ),
+  patience: orDefault(z.int().min(1)).describe(
+    'stop after so many epochs without a better validation; the best epoch is what counts in any case',
+  ),
+  ema: orDefault(z.number().gt(0).lt(1)).describe(
+    'evaluate and keep a moving average of the weights with this decay, such as 0.999',
+  ),
+  accumulate: z.int().min(1).default(1).describe('batches whose gradients make one step'),
+  sampling: choice('--sampling', samplings)
+    .default('shuffle')
+    .describe('shuffle: every picture once an epoch; balanced: every class equally often'),
 };

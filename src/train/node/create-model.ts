@@ -9,8 +9,8 @@ import {
   type WeightsEntry,
 } from '../../weights/index.ts';
 import { isOnnx } from '../config/index.ts';
+import { pictureNetwork } from '../network.ts';
 import { variablesOf } from '../step.ts';
-import { pictureNetwork } from '../strategy.ts';
 import { openBackbone, withLayers } from './backbone.ts';
 import { allVariables, outputsOf } from './pretrained.ts';
 

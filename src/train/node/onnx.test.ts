@@ -20,7 +20,7 @@ let count = 0;
 
 async function transfer(config: TrainConfigInput & { stopAfter?: number } = {}): Promise<string> {
   const out = join(root, `run${count++}`);
-  await runFolder(shapes, out, { model, ...half, ...config });
+  await runFolder(shapes, out, { model, strategy: 'feature-extraction', ...half, ...config });
   return out;
 }
 

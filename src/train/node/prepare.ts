@@ -12,14 +12,16 @@ import {
 } from '../../data/index.ts';
 import type { Model, Preprocessing } from '../../models/index.ts';
 import { initialise, type Variable } from '../../nn/index.ts';
-import { applyRules } from '../../optim/index.ts';
 import type { Choices, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { FetchOptions } from '../../weights/index.ts';
 import { datasetOptionsOf, isOnnx, type ResolvedConfig } from '../config/index.ts';
+import { parameterTable, pictureNetwork } from '../network.ts';
+import type { PlannedStage } from '../plan.ts';
 import { changedPreprocessing } from '../preprocessing.ts';
+import type { ParameterTable } from '../selection.ts';
 import { variablesOf } from '../step.ts';
-import { pictureNetwork, type Strategy, strategies } from '../strategy.ts';
+import { type Strategy, strategies } from '../strategy.ts';
 import { openBackbone } from './backbone.ts';
 import { weightsFor } from './pretrained.ts';
 import type { Run } from './run-folder.ts';
@@ -41,12 +43,12 @@ export interface Preparation {
 export interface Prepared {
   readonly config: ResolvedConfig;
   readonly model: Model;
-  readonly strategy: Strategy;
   readonly preprocessing: Preprocessing;
   readonly folder: ImageFolder;
   readonly pool: PicturePool;
   readonly runtime: Runtime;
   readonly variables: ReadonlyMap<string, Variable>;
+  readonly table: ParameterTable;
   /** First values of all variables, pretrained or drawn. */
   readonly initial: Tensors;
   readonly weightsSha256: string | null;
@@ -102,13 +104,15 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   });
   const folder = await unlessAborted(opened, signal);
   if (folder.validation.length === 0) throw new UserError(`${path}: no picture is left to validate with.`);
-  const variables = variablesOf(pictureNetwork(model, preprocessing, folder.classes.length));
+  const network = pictureNetwork(model, preprocessing, folder.classes.length);
+  const variables = variablesOf(network);
+  const table = parameterTable(network, model);
   const start = strategy.pretrained ? checkpoint : null;
   const weights = start ? weightsFor(start, model, variables, { newHead: true }) : {};
   const initial = { ...initialise(variables.values(), config.seed), ...weights };
   const weightsSha256 = start?.sha256 ?? null;
   const notes = [...(checkpoint?.notes ?? []), ...folder.notes];
-  const parts = { config, model, onnx, notes, strategy, preprocessing, folder, pool, runtime };
+  const parts = { config, model, onnx, notes, preprocessing, folder, pool, runtime, table };
   return { ...parts, variables, initial, weightsSha256, threads, onPreparation, cleanups };
 }
 
@@ -147,14 +151,8 @@ export function imageFolderOptions(config: ResolvedConfig) {
 }
 
 /** `run.json` of a run that begins. */
-export function describeRun(path: string, prepared: Prepared): Run {
-  const { config, folder, model, preprocessing, strategy, runtime, threads, variables, weightsSha256 } = prepared;
-  const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter');
-  const settings = applyRules(
-    parameters.map(({ name }) => name),
-    strategy.rules(model),
-  );
-  const count = (chosen: readonly Variable[]) => chosen.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+export function describeRun(path: string, prepared: Prepared, plan: readonly PlannedStage[]): Run {
+  const { config, folder, preprocessing, runtime, threads, weightsSha256 } = prepared;
   return {
     graft: version,
     status: 'running',
@@ -163,7 +161,6 @@ export function describeRun(path: string, prepared: Prepared): Run {
     folder: path,
     classes: [...folder.classes],
     preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
-    batchNorm: strategy.batchNorm,
     dataset: {
       fingerprint: fingerprint(folder),
       train: folder.train.length,
@@ -171,14 +168,22 @@ export function describeRun(path: string, prepared: Prepared): Run {
       test: folder.test.length,
       leftOut: folder.problems.map(({ path: at, kind }) => ({ path: at, kind })),
     },
-    parameters: {
-      total: count(parameters),
-      trained: count(parameters.filter(({ name }) => settings.get(name))),
-    },
+    ...describePlan(prepared, plan),
+    decision: null,
     versions: { node: process.versions.node, onnxruntime: env.versions.node ?? 'unknown' },
     device: runtime.device,
     threads,
     choices: {},
     best: null,
+  };
+}
+
+/** What a plan comes to: parameters in all and trained by any stage, and what batch norm does in training. */
+export function describePlan({ config, table: { parameters, head } }: Prepared, plan: readonly PlannedStage[]) {
+  const trained = [...parameters.keys()].filter((name) => plan.some(({ settings }) => settings.get(name)));
+  const count = (names: Iterable<string>) => [...names].reduce((sum, name) => sum + sizeOf(parameters.get(name)!), 0);
+  return {
+    parameters: { total: count(parameters.keys()), trained: count(trained) },
+    batchNorm: trained.every((name) => head.has(name)) ? 'frozen' : config.batchNorm,
   };
 }

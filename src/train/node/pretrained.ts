@@ -80,7 +80,8 @@ export function checkpointOf(path: string, tensors: Tensors, description: Descri
   return { path, tensors, sha256: hashOf(tensors), preprocessing, classes, head, notes };
 }
 
-function hashOf(tensors: Tensors): string {
+/** SHA-256 over names, types and numbers, whatever their order. */
+export function hashOf(tensors: Tensors): string {
   const hash = createHash('sha256');
   for (const name of Object.keys(tensors).sort()) {
     const value = tensors[name]!;

@@ -8,8 +8,8 @@ import { getModel } from '../../models/index.ts';
 import { initialise } from '../../nn/index.ts';
 import { pretrainedConfig, writeSafetensorsFile } from '../../weights/index.ts';
 import { parseConfig, resolveConfig } from '../config/index.ts';
+import { pictureNetwork } from '../network.ts';
 import { variablesOf } from '../step.ts';
-import { pictureNetwork } from '../strategy.ts';
 import { readRun, trainFolder } from './index.ts';
 
 ownCache();
@@ -41,7 +41,7 @@ test('a model by the name of its weights: they are fetched once, and their prepr
   const out = join(root, 'run');
   await collect(trainFolder(shapes, { ...small, model: name }, { out, download: { mirror } }));
   const { config, preprocessing } = await readRun(out);
-  expect(config).toMatchObject({ model: 'resnet18', weights: name, strategy: 'feature-extraction' });
+  expect(config).toMatchObject({ model: 'resnet18', weights: name, strategy: 'auto' });
   const { preprocessing: published } = pretrainedConfig(name);
   expect(preprocessing).toMatchObject({ crop: 32, interpolation: published.interpolation, mean: published.mean });
   expect(preprocessing.resize).toBe(Math.round((32 * published.resize) / published.crop));

@@ -87,9 +87,9 @@ describe('resuming refuses', () => {
 test('a run that was killed knows its best epoch again from the checkpoint', async () => {
   const out = damaged({});
   const best = { loss: 0.5, accuracy: 0.75, epoch: 1 };
-  const parts = { model: getModel('conv4'), frozen: {}, onnx: null };
+  const parts = { model: getModel('conv4'), initial: {}, onnx: null };
   const folder = new RunFolder(out, { ...(await readRun(out)), best: null, status: 'running' }, parts);
-  await folder.reopen({ epoch: 2, step: 0, lossSum: 0, correctSum: 0, best });
+  await folder.reopen({ epoch: 2, step: 0, lossSum: 0, losses: [], correctSum: 0, best });
   expect(await readRun(out)).toMatchObject({ best, status: 'running' });
 });
 

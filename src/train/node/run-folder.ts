@@ -7,12 +7,26 @@ import { type Model, preprocessingSchema } from '../../models/index.ts';
 import { readSafetensorsFile, replaceFile, writeSafetensorsFile } from '../../weights/index.ts';
 import type { CheckpointStore, Phase } from '../checkpoint.ts';
 import { trainConfigSchema } from '../config/index.ts';
+import { domains } from '../config/strategy.ts';
 import type { EvaluationEvent } from '../events.ts';
 import { describeCheckpoint } from './pretrained.ts';
 import { lockRun, type RunLock, refuseHeld } from './run-lock.ts';
 import { writing } from './writing.ts';
 
 const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
+
+const decisionSchema = z.object({
+  evidence: z.object({
+    pictures: z.int(),
+    classes: z.int(),
+    validation: z.int(),
+    probe: z.number(),
+    domain: z.enum(domains),
+  }),
+  strategy: z.enum(['feature-extraction', 'partial', 'full']),
+  reasons: z.array(z.string()).readonly(),
+  alsoScratch: z.boolean(),
+});
 
 /** `run.json`: what the run is. Enough to repeat it. */
 export const runSchema = z.object({
@@ -33,6 +47,8 @@ export const runSchema = z.object({
     leftOut: z.array(z.object({ path: z.string(), kind: z.string() })),
   }),
   parameters: z.object({ total: z.int(), trained: z.int() }),
+  /** What the strategy `auto` came to; null before it, and for other strategies. */
+  decision: decisionSchema.nullable(),
   versions: z.object({ node: z.string(), onnxruntime: z.string() }),
   device: z.string(),
   threads: z.int(),
@@ -48,14 +64,15 @@ const phaseSchema = z.object({
   step: z.int().min(0),
   lossSum: z.number(),
   correctSum: z.number(),
+  losses: z.array(z.number()),
   best: evaluationSchema.nullable(),
 });
 
 /** What a run writes besides what training gives it. */
 export interface RunParts {
   readonly model: Model;
-  /** Tensors of the model that training does not see: they complete `best.safetensors`. */
-  readonly frozen: Tensors;
+  /** First values of all its variables: those that training does not see complete `best.safetensors`. */
+  readonly initial: Tensors;
   /** The ONNX file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
 }
@@ -82,8 +99,18 @@ export class RunFolder implements CheckpointStore {
     this.#lock = lock;
   }
 
-  /** Begins a new run, with `overwrite` in place of whatever run stands there. `choices` are the lowerings in use. */
-  async create(choices: Run['choices'], { overwrite }: { readonly overwrite: boolean }): Promise<void> {
+  /** As it stands in `run.json`. */
+  get run(): Run {
+    return this.#run;
+  }
+
+  /** Between `create` or `reopen` and `close`. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Begins a new run, with `overwrite` in place of whatever run stands there. */
+  async create({ overwrite }: { readonly overwrite: boolean }): Promise<void> {
     await writing(this.path, () => mkdir(this.path, { recursive: true }));
     this.#lock = await lockRun(this.path);
     // Another process may have been faster.
@@ -94,7 +121,7 @@ export class RunFolder implements CheckpointStore {
     });
     await this.#keepOnnx();
     this.#isOpen = true;
-    await this.#update({ choices });
+    await this.#update({});
   }
 
   /** Goes on. Lines of the log that are ahead of the checkpoint are dropped: those epochs come again. */
@@ -106,6 +133,11 @@ export class RunFolder implements CheckpointStore {
     });
     this.#isOpen = true;
     await this.#update({ status: 'running', best });
+  }
+
+  /** Notes what has become known of the run since it began. */
+  async note(change: Partial<Pick<Run, 'choices' | 'decision' | 'parameters' | 'batchNorm'>>): Promise<void> {
+    await this.#update(change);
   }
 
   /** Says how the run ended; the first time counts. */
@@ -134,10 +166,10 @@ export class RunFolder implements CheckpointStore {
   }
 
   async saveBest(tensors: Tensors, best: z.output<typeof evaluationSchema>): Promise<void> {
-    const { frozen, model } = this.#parts;
+    const { initial, model } = this.#parts;
     const { classes, preprocessing } = this.#run;
     const metadata = { ...describeCheckpoint(model, classes, preprocessing), best: JSON.stringify(best) };
-    await this.#write('best.safetensors', (file) => writeSafetensorsFile(file, { ...frozen, ...tensors }, metadata));
+    await this.#write('best.safetensors', (file) => writeSafetensorsFile(file, { ...initial, ...tensors }, metadata));
   }
 
   async #keepOnnx(): Promise<void> {

@@ -26,7 +26,7 @@ test('a small network learns three shapes', async () => {
   const more = await drawPictures(join(root, 'more'), { perClass: 24 });
   const events = await runFolder(more, out, { epochs: 4 });
   expect(events.map(({ kind }) => kind).filter((kind) => kind !== 'step')).toEqual([
-    ...['ready', 'start', 'evaluation', 'evaluation', 'evaluation', 'evaluation', 'end'],
+    ...['ready', 'start', 'stage', 'evaluation', 'evaluation', 'evaluation', 'evaluation', 'end'],
   ]);
   const { status, best, classes, dataset, parameters, batchNorm, weightsSha256, choices } = await readRun(out);
   expect(best!.accuracy).toBeGreaterThan(0.9);
@@ -107,7 +107,7 @@ describe('stopped before the first step', () => {
       }),
     );
     expect(events.at(-1)).toEqual({ kind: 'cancelled', out });
-    expect(events.some(({ kind }) => kind === 'start')).toBe(false);
+    expect(events.some(({ kind }) => kind === 'stage')).toBe(false);
     expect(existsSync(out)).toBe(false);
   });
 
@@ -133,7 +133,7 @@ describe('an error while training', () => {
     const log = join(out, 'metrics.jsonl');
     const training = (async () => {
       for await (const event of trainFolder(shapes, smallRun, { out })) {
-        if (event.kind === 'start') symlinkSync('/dev/full', log);
+        if (event.kind === 'stage') symlinkSync('/dev/full', log);
       }
     })();
     await expect(training).rejects.toThrow(`Cannot write ${log}: ENOSPC: no space left on device`);

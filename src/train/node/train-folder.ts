@@ -1,16 +1,17 @@
 import { join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { fingerprint, type ImageFolder } from '../../data/index.ts';
-import { under } from '../../nn/index.ts';
 import type { Choices } from '../../runtime/index.ts';
 import { type FetchOptions, publishedAs } from '../../weights/index.ts';
+import { continuationOf, type Decision, decide, type Evidence } from '../auto.ts';
 import { isOnnx, parseConfig, type ResolvedConfig, resolveConfig, type TrainConfigInput } from '../config/index.ts';
-import type { TrainEvent } from '../events.ts';
+import type { Best, EndEvent, TrainEvent } from '../events.ts';
+import { type PlannedStage, planOf } from '../plan.ts';
 import { train } from '../trainer.ts';
-import { describeRun, type Preparation, type Prepared, prepare } from './prepare.ts';
+import { describePlan, describeRun, type Preparation, type Prepared, prepare } from './prepare.ts';
 import { onnxFile, type Run, RunFolder, readLast, readRun, refuseOut } from './run-folder.ts';
 import { lockRun, type RunLock } from './run-lock.ts';
-import { trainingTask, without } from './tasks.ts';
+import { trainingTask } from './tasks.ts';
 
 /** A run is about to begin: what was resolved, before anything is trained. */
 export interface ReadyEvent {
@@ -28,7 +29,21 @@ export interface CancelledEvent {
   readonly out: string;
 }
 
-export type FolderEvent = ReadyEvent | CancelledEvent | TrainEvent;
+/** `auto` has seen its probe, and goes on with what it chose. */
+export interface DecisionEvent {
+  readonly kind: 'decision';
+  readonly decision: Decision;
+}
+
+/** `auto` was asked to try random weights too: a run of its own, in a folder inside this one's. Its events follow. */
+export interface ScratchEvent {
+  readonly kind: 'scratch';
+  readonly out: string;
+  /** Of the run that is compared with. */
+  readonly best: Best;
+}
+
+export type FolderEvent = ReadyEvent | CancelledEvent | DecisionEvent | ScratchEvent | TrainEvent;
 
 export interface TrainFolderOptions {
   /** The run folder to make. */
@@ -78,15 +93,21 @@ export async function* resumeTraining(
   const lock = await lockRun(out);
   try {
     const run = await readRun(out);
-    if (run.status === 'done') throw new UserError(`${out} is complete: it has its ${run.config.epochs} epochs.`);
-    const last = await readLast(out);
-    yield* runTraining(run.folder, resolveConfig(run.config), { ...options, out }, { run, lock, ...last });
+    const config = resolveConfig(run.config);
+    if (run.status !== 'done') {
+      yield* runTraining(run.folder, config, { ...options, out }, { run, lock, ...(await readLast(out)) });
+    } else if (run.decision?.alsoScratch && !(await isDone(join(out, 'scratch')))) {
+      yield* scratchBeside(run, config, { ...options, out });
+    } else {
+      throw new UserError(`${out} is complete.`);
+    }
   } finally {
     await lock.release();
   }
 }
 
-type Resumed = { run: Run; lock: RunLock } & Awaited<ReturnType<typeof readLast>>;
+type Last = Awaited<ReturnType<typeof readLast>>;
+type Resumed = { run: Run; lock: RunLock } & Last;
 
 async function* runTraining(
   path: string,
@@ -96,6 +117,7 @@ async function* runTraining(
 ): AsyncGenerator<FolderEvent, void, undefined> {
   const { out, signal, onPreparation, download } = options;
   const cleanups: (() => Promise<void>)[] = [];
+  let run: Run | null = null;
   try {
     const choices = resumed?.run.choices ?? options.choices;
     const prepared = await prepare(path, config, {
@@ -108,43 +130,44 @@ async function* runTraining(
       cleanups,
     });
     if (resumed) refuseChanged(resumed.run, prepared, out);
-    const run = resumed?.run ?? describeRun(path, prepared);
+    run = resumed?.run ?? describeRun(path, prepared, planOf(config, prepared.table));
     yield { kind: 'ready', out, run, folder: prepared.folder, notes: prepared.notes };
-    yield* recorded(options, run, prepared, resumed);
+    run = yield* recorded(run, prepared, options, resumed);
   } catch (error) {
     if (!signal?.aborted || error !== signal.reason) throw error;
     yield { kind: 'cancelled', out };
   } finally {
     await Promise.all(cleanups.map((clean) => clean()));
   }
+  if (run?.status === 'done' && run.decision?.alsoScratch) yield* scratchBeside(run, config, options);
 }
 
-/** Trains, and writes the run folder from the moment on when the first step is about to be taken. */
+/** Trains, and writes the run folder from the moment on when the first step is about to be taken. Returns the run as it ended. */
 async function* recorded(
-  { out, overwrite = false, signal }: TrainFolderOptions,
   run: Run,
   prepared: Prepared,
+  { out, overwrite = false, signal }: TrainFolderOptions,
   resumed: Resumed | null,
-): AsyncGenerator<TrainEvent, void, undefined> {
-  const { model, strategy, initial, runtime } = prepared;
-  const frozen = strategy.frozenTrunk ? without(initial, (name) => under(model.headPath).test(name)) : {};
-  const store = new RunFolder(out, run, { model, frozen, onnx: prepared.onnx }, resumed?.lock);
-  const task = await trainingTask(prepared);
+): AsyncGenerator<FolderEvent, Run, undefined> {
+  const { config, table, model, initial, onnx } = prepared;
+  const store = new RunFolder(out, run, { model, initial, onnx }, resumed?.lock);
+  const follow = (plan: readonly PlannedStage[], last: Last | null) =>
+    followPlan(plan, last, store, prepared, { overwrite, ...(signal && { signal }) });
   try {
-    for await (const event of train(task, {
-      runtime,
-      store,
-      ...(signal && { signal }),
-      ...(resumed && { resume: resumed }),
-    })) {
-      if (event.kind === 'start') {
-        signal?.throwIfAborted();
-        await (resumed ? store.reopen(resumed.phase) : store.create(runtime.choices, { overwrite }));
-      }
-      if (event.kind === 'interrupted') await store.close('interrupted');
-      if (event.kind === 'end') await store.close('done');
-      yield event;
+    let [last, decision]: [Last | null, Decision | null] = [resumed, run.decision];
+    if (config.strategy === 'auto' && !decision) {
+      const probe = yield* follow(planOf(config, table), last);
+      if (!probe) return store.run;
+      decision = decide({ ...evidenceOf(prepared), probe: probe.best.accuracy });
+      await store.note({ decision, ...describePlan(prepared, planOf(config, table, continuationOf(decision))) });
+      yield { kind: 'decision', decision };
+      last = await readLast(out);
     }
+    const plan = planOf(config, table, decision ? continuationOf(decision) : null);
+    const end = yield* follow(plan, last);
+    if (!end) return store.run;
+    await store.close('done');
+    yield end;
   } catch (error) {
     await store.close('interrupted').catch(() => {}); // what went wrong first is what to say
     throw error;
@@ -152,6 +175,72 @@ async function* recorded(
     // A reader that has seen enough leaves here, too.
     await store.close('interrupted').finally(() => store.release());
   }
+  return store.run;
+}
+
+/** Trains by a plan, from `last` on. Returns how it ended; null where the signal came first. */
+async function* followPlan(
+  plan: readonly PlannedStage[],
+  last: Last | null,
+  store: RunFolder,
+  prepared: Prepared,
+  { overwrite, signal }: { readonly overwrite: boolean; readonly signal?: AbortSignal },
+): AsyncGenerator<TrainEvent, EndEvent | null, undefined> {
+  const { runtime } = prepared;
+  const options = { runtime, store, ...(signal && { signal }), ...(last && { resume: last }) };
+  for await (const event of train(trainingTask(prepared, plan), options)) {
+    if (event.kind === 'start' && last && !store.isOpen) await store.reopen(last.phase);
+    if (event.kind === 'stage') {
+      signal?.throwIfAborted();
+      if (!store.isOpen) await store.create({ overwrite });
+      await store.note({ choices: runtime.choices });
+    }
+    if (event.kind === 'interrupted') await store.close('interrupted');
+    if (event.kind === 'end') return event;
+    yield event;
+  }
+  return null;
+}
+
+function evidenceOf({ config, folder }: Prepared): Omit<Evidence, 'probe'> {
+  const { train: pictures, validation, classes } = folder;
+  return {
+    pictures: pictures.length,
+    classes: classes.length,
+    validation: validation.length,
+    domain: config.domain,
+  };
+}
+
+/** The same from random weights, in a folder inside the run's, to be compared. */
+async function* scratchBeside(
+  run: Run,
+  config: ResolvedConfig,
+  options: TrainFolderOptions,
+): AsyncGenerator<FolderEvent, void, undefined> {
+  const out = join(options.out, 'scratch');
+  yield { kind: 'scratch', out, best: run.best! };
+  if (await readLast(out).catch(() => null)) {
+    yield* resumeTraining(out, options);
+    return;
+  }
+  const scratch = {
+    strategy: 'scratch',
+    weights: null,
+    probe: 0,
+    trunkRate: 1,
+    rates: null,
+    freeze: null,
+    train: null,
+  } as const;
+  yield* runTraining(run.folder, resolveConfig({ ...config, ...scratch }), { ...options, out }, null);
+}
+
+async function isDone(out: string): Promise<boolean> {
+  return readRun(out).then(
+    ({ status }) => status === 'done',
+    () => false,
+  );
 }
 
 /** @throws UserError where the pictures or the weights are no longer those that the run began with */

@@ -21,7 +21,7 @@ const fresh = () => join(root, `run${count++}`);
 
 /** Trains on classes that the pretrained network does not know. */
 async function transfer(config: TrainConfigInput & { stopAfter?: number } = {}, out = fresh()): Promise<string> {
-  await runFolder(folder, out, { weights, epochs: 6, ...config });
+  await runFolder(folder, out, { weights, strategy: 'feature-extraction', epochs: 6, ...config });
   return out;
 }
 
@@ -55,8 +55,12 @@ test('features that do not fit into memory give the same run to the bit, in batc
 test('what is frozen runs once: the pictures are not read again when training begins', async () => {
   const own = await drawPictures(join(root, 'gone'), { classes: ['bar', 'ring'], perClass: 20 });
   const out = fresh();
-  for await (const event of trainFolder(own, { ...smallRun, weights, epochs: 6 }, { out })) {
-    if (event.kind === 'start') rmSync(own, { recursive: true });
+  for await (const event of trainFolder(
+    own,
+    { ...smallRun, weights, strategy: 'feature-extraction', epochs: 6 },
+    { out },
+  )) {
+    if (event.kind === 'stage') rmSync(own, { recursive: true });
   }
   expectSameRun(whole, out);
 });

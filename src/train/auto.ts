@@ -1,0 +1,65 @@
+import type { Domain } from './config/strategy.ts';
+import type { Continuation } from './plan.ts';
+
+/** What `auto` looks at. */
+export interface Evidence {
+  /** To train on. */
+  readonly pictures: number;
+  readonly classes: number;
+  /** To validate with. */
+  readonly validation: number;
+  /** The best validation accuracy of a head on frozen features. */
+  readonly probe: number;
+  readonly domain: Domain;
+}
+
+/** What `auto` chose, and why. */
+export interface Decision {
+  readonly evidence: Evidence;
+  /** `feature-extraction`: the probe is all there is. */
+  readonly strategy: 'feature-extraction' | 'partial' | 'full';
+  /** One sentence a reason. */
+  readonly reasons: readonly string[];
+  /** Whether a run from random weights is made as well, to be compared. */
+  readonly alsoScratch: boolean;
+}
+
+/** From the least that is trained to the most. */
+const depths = ['feature-extraction', 'partial', 'full'] as const;
+
+/** Fewer pictures than these: the head alone, then the late blocks; from there on everything. */
+export const pictureLimits = [1_000, 10_000] as const;
+
+const shifts: Readonly<Record<Domain, number>> = { similar: 0, different: 1, 'very-different': 2 };
+
+/**
+ * How much of a network to train, from the number of pictures, what they are like, and what a probe reached. The more
+ * pictures there are, and the less they resemble those of the pretraining, the more layers (Yosinski et al. 2014). A probe that
+ * makes hardly a mistake leaves nothing to gain; one that makes many says that the features do not fit, and goes one step
+ * deeper than the number of pictures alone would (its head is the start: Kumar et al. 2022).
+ */
+export function decide(evidence: Evidence): Decision {
+  const { pictures, validation, probe, domain } = evidence;
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const byCount = pictures < pictureLimits[0] ? 0 : pictures < pictureLimits[1] ? 1 : 2;
+  const start = { 0: 'the head', 1: 'the late blocks', 2: 'everything' }[byCount];
+  const reasons = [`${pictures} pictures to train on: ${start} to begin with.`];
+  if (shifts[domain] > 0)
+    reasons.push(`The pictures are ${domain} from those of the pretraining: ${shifts[domain]} deeper.`);
+  const error = Math.sqrt((probe * (1 - probe)) / validation);
+  const isSolved = 1 - probe <= Math.max(2 * error, 1 / validation);
+  const reached = `The probe is right for ${percent(probe)} of ${validation} pictures, ± ${percent(error)}`;
+  const fits = isSolved && domain !== 'very-different';
+  reasons.push(
+    fits
+      ? `${reached}: what is left to gain is within its error, so nothing more is trained.`
+      : `${reached}: the features alone leave mistakes, so one step deeper, from the probe’s head.`,
+  );
+  const depth = fits ? 0 : Math.min(2, byCount + shifts[domain] + 1);
+  return { evidence, strategy: depths[depth]!, reasons, alsoScratch: domain === 'very-different' };
+}
+
+/** The stages that come after the probe. */
+export function continuationOf({ strategy }: Pick<Decision, 'strategy'>): Continuation {
+  return strategy === 'feature-extraction' ? null : { strategy, freezeTo: null };
+}

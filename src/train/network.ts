@@ -1,0 +1,24 @@
+import { type Architecture, applyModel, auxiliaryLogits, headPattern, type Preprocessing } from '../models/index.ts';
+import { normalisePixels } from '../nn/index.ts';
+import type { ParameterTable } from './selection.ts';
+import { type Network, traceOf } from './step.ts';
+
+/** The whole network, from bytes (3, crop, crop) to logits. Normalisation is part of it. */
+export function pictureNetwork(model: Architecture, preprocessing: Preprocessing, numClasses: number): Network {
+  const { crop } = preprocessing;
+  return {
+    input: { dtype: 'u8', shape: [3, crop, crop] },
+    forward: (s, pixels) => applyModel(model, s, normalisePixels(pixels, preprocessing), { numClasses }),
+    ...(model.auxiliary && { auxiliary: { endpoint: auxiliaryLogits, weight: model.auxiliary.weight } }),
+  };
+}
+
+/** What patterns over the parameters of a model's network are about. */
+export function parameterTable(network: Network, model: Architecture): ParameterTable {
+  const { variables, blocks } = traceOf(network);
+  const parameters = new Map(
+    [...variables].flatMap(([name, { kind, shape }]) => (kind === 'parameter' ? [[name, shape] as const] : [])),
+  );
+  const head = headPattern(model);
+  return { parameters, blocks, head: new Set([...parameters.keys()].filter((name) => head.test(name))) };
+}

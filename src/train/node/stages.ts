@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { env } from 'onnxruntime-node';
+import { bytesPerElement, sizeOf, type Tensors } from '../../base/tensor.ts';
+import { type Picture, parseAugmentation } from '../../data/index.ts';
+import { constant, print } from '../../graph/index.ts';
+import { cacheFolder } from '../../runtime/node/index.ts';
+import { type Cut, cutBefore, prefixGraph } from '../cut.ts';
+import type { PlannedStage } from '../plan.ts';
+import { held, type Source, throughPrefix } from '../source.ts';
+import type { Stage, StageRates, StageSources } from '../stage.ts';
+import type { Network } from '../step.ts';
+import { openFeatures } from './feature-cache.ts';
+import { featureSource } from './feature-source.ts';
+import { pictureSource, type SeededAugmentation } from './picture-source.ts';
+import type { Prepared } from './prepare.ts';
+import { hashOf } from './pretrained.ts';
+
+/** A planned stage with all it needs: its network begins where something is trained. */
+export function stageOf(planned: PlannedStage & StageRates, network: Network, prepared: Prepared): Stage {
+  const { name, epochs, settings, schedule, isFresh, isProbe } = planned;
+  const { config } = prepared;
+  const cut = cutBefore(network, (parameter) => Boolean(settings.get(parameter)));
+  const augmentation = parseAugmentation(config.augment);
+  const isAugmented = augmentation.length > 0 && (!isProbe || config.views !== null);
+  const augmented = isAugmented ? { seed: config.seed, augmentation } : null;
+  const open = cut
+    ? (variables: Tensors) => openBehind(cut, network, augmented, variables, prepared)
+    : () => openPictures(network, augmented, prepared);
+  return { name, epochs, network: cut?.network ?? network, settings, schedule, isFresh, open };
+}
+
+/** Nothing is frozen: pictures, augmented anew in every epoch. */
+async function openPictures(
+  network: Network,
+  augmented: SeededAugmentation | null,
+  prepared: Prepared,
+): Promise<StageSources> {
+  const { config, preprocessing, folder, pool, onPreparation } = prepared;
+  const validation = pictureSource(pool, folder.validation, preprocessing, null);
+  return {
+    training: pictureSource(pool, folder.train, preprocessing, augmented),
+    // Evaluation sees the same in every epoch, so its pictures are decoded once.
+    validation: fits(config.memory, validation.size, network.input)
+      ? await held(validation, network.input, {
+          batchSize: Math.min(config.batchSize, validation.size),
+          onProgress: (done, total) => onPreparation({ stage: 'decoding validation pictures', done, total }),
+        })
+      : validation,
+    close: async () => {},
+  };
+}
+
+/** What is frozen runs as a graph of its own, and what it makes of pictures that do not change is kept. */
+async function openBehind(
+  { endpoint, shape }: Cut,
+  network: Network,
+  augmented: SeededAugmentation | null,
+  variables: Tensors,
+  prepared: Prepared,
+): Promise<StageSources> {
+  const { config, preprocessing, folder, pool, runtime, onPreparation } = prepared;
+  const { train, validation } = folder;
+  const batchSize = Math.min(16, train.length + validation.length);
+  const features = prefixGraph(network, endpoint, batchSize, ({ name }) => constant(variables[name]!));
+  const prefix = await runtime.compile({ features });
+  const isAnew = augmented !== null && config.views === null;
+  const views = augmented === null ? 1 : (config.views ?? 1);
+  const kept = validation.length + (isAnew ? 0 : views * train.length);
+  const input = { dtype: 'f32', shape } as const;
+  const inMemory = fits(config.memory, kept, input);
+  const isKept = inMemory || fits(config.disk, kept, input);
+  const trunk = trunkKey(prepared, network, endpoint, batchSize, variables);
+  const table = await openFeatures(join(cacheFolder(), 'features'), trunk, shape, config.disk * 2 ** 20);
+  const total = isKept ? kept : 0;
+  let before = 0;
+  const source = async (pictures: readonly Picture[], how: SeededAugmentation | null): Promise<Source> => {
+    const computed = throughPrefix(pictureSource(pool, pictures, preprocessing, how), prefix, batchSize);
+    if (!isKept || (how !== null && isAnew)) return computed;
+    const cached = await featureSource(computed, {
+      shape,
+      views: how === null ? 1 : views,
+      key: (picture, view) => viewKey(pictures[picture]!, how && { ...how, picture, view }),
+      labels: pictures.map(({ label }) => label),
+      table,
+      inMemory,
+      batchSize,
+      onProgress: (done) => onPreparation({ stage: 'extracting features', done: before + done, total }),
+    });
+    before += pictures.length * (how === null ? 1 : views);
+    return cached;
+  };
+  return {
+    training: await source(train, augmented),
+    validation: await source(validation, null),
+    close: async () => {
+      await table.close();
+      await prefix.release();
+    },
+  };
+}
+
+/** Whether so many inputs fit into `mebibytes`. */
+function fits(mebibytes: number, count: number, { dtype, shape }: Network['input']): boolean {
+  return count * sizeOf(shape) * bytesPerElement[dtype] <= mebibytes * 2 ** 20;
+}
+
+/** A name for all that features depend on besides the picture: what is computed, with which numbers, by what. */
+function trunkKey(
+  { preprocessing, runtime, threads }: Prepared,
+  network: Network,
+  endpoint: string,
+  batchSize: number,
+  variables: Tensors,
+): string {
+  const used: Record<string, Tensors[string]> = {};
+  const features = prefixGraph(network, endpoint, batchSize, (variable) => {
+    used[variable.name] = variables[variable.name]!;
+    return constant(variables[variable.name]!, variable.name);
+  });
+  const { device, choices } = runtime;
+  const versions = [env.versions.node ?? '', device, threads];
+  const parts = [print({ features }), hashOf(used), preprocessing, versions, Object.entries(choices).sort()];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+}
+
+/** A view of a picture, by the picture's content and all that the view depends on. */
+function viewKey(
+  { sha256 }: Picture,
+  how: (SeededAugmentation & { readonly picture: number; readonly view: number }) | null,
+): string {
+  return how === null ? sha256 : JSON.stringify([sha256, how.seed, how.augmentation, how.picture, how.view]);
+}

@@ -1,0 +1,55 @@
+import picomatch from 'picomatch';
+import { didYouMean } from '../base/choice.ts';
+import { UserError } from '../base/errors.ts';
+import type { Shape } from '../base/tensor.ts';
+import { under } from '../nn/index.ts';
+
+/** What patterns over parameters are about. */
+export interface ParameterTable {
+  /** The shape of every parameter by its name, from input to head. */
+  readonly parameters: ReadonlyMap<string, Shape>;
+  /** The variables of each block, from input to head. */
+  readonly blocks: ReadonlyMap<string, readonly string[]>;
+  /** The parameters that are made anew for other classes. */
+  readonly head: ReadonlySet<string>;
+}
+
+/**
+ * The parameters that a pattern means: `all` (or `*`), `head`, a block (`layer4`), the dotted beginning of names (`layer4.0`; never
+ * a part of a word: `fc` is not `fc1`), or a glob over whole names (`*.bn?.weight`).
+ *
+ * @throws UserError, naming the option, where it means none
+ */
+export function selected(option: string, pattern: string, table: ParameterTable): ReadonlySet<string> {
+  const { blocks, head } = table;
+  const parameters = [...table.parameters.keys()];
+  if (pattern === 'all' || pattern === '*') return new Set(parameters);
+  if (pattern === 'head') return head;
+  const block = blocks.get(pattern);
+  if (block) return new Set(block.filter((name) => table.parameters.has(name)));
+  const isGlob = /[*?[\]{}!()]/.test(pattern);
+  // Dots are ordinary characters in a glob: `layer4.*` is everything below layer4.
+  const glob = isGlob ? picomatch(pattern, { dot: true, noextglob: true }) : null;
+  const names = parameters.filter((name) => (glob ? glob(name) : name === pattern || under(pattern).test(name)));
+  if (names.length > 0) return new Set(names);
+  const known = [...new Set(['all', 'head', ...blocks.keys(), ...parameters.flatMap(beginnings)])];
+  throw new UserError(
+    `${option}: no parameter is called "${pattern}".${didYouMean(pattern, known)} ` +
+      'Expected all, head, a block, the dotted beginning of names or a glob; `graft inspect <model>` lists the names, ' +
+      '`--blocks` the blocks.',
+  );
+}
+
+/** `a.b.c` → `a`, `a.b`, `a.b.c` */
+function beginnings(name: string): string[] {
+  const parts = name.split('.');
+  return parts.map((_, i) => parts.slice(0, i + 1).join('.'));
+}
+
+/** The parts of a list with commas between them. */
+export function listOf(text: string | null): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
