@@ -19,7 +19,7 @@ export function runEvents(epochs: number, from: LoggedPhase = { epoch: 0, step: 
     const training = { loss: loss / 2, accuracy: 1 - loss / 4 };
     const validation = { loss, accuracy: 1 - loss / 2 };
     const rest = { training, isBest: true, learningRate, seconds: 2.5 };
-    events.push({ kind: 'evaluation', epoch, step: epoch * steps, ...validation, ...rest });
+    events.push({ kind: 'evaluation', stage: 'all', epoch, step: epoch * steps, ...validation, ...rest });
   }
   return events;
 }
