@@ -14,6 +14,7 @@ const epochSchema = z.object({ epoch: z.int() });
 
 const columns: Readonly<Record<string, (event: EvaluationEvent) => string | number | boolean>> = {
   epoch: ({ epoch }) => epoch,
+  stage: ({ stage }) => stage,
   step: ({ step }) => step,
   learningRate: ({ learningRate }) => learningRate,
   trainingLoss: ({ training }) => training.loss,
@@ -24,16 +25,21 @@ const columns: Readonly<Record<string, (event: EvaluationEvent) => string | numb
   seconds: ({ seconds }) => seconds,
 };
 
-/** `metrics.csv`: a row for each epoch, under a row of names. No cell needs quotes. */
+/** `metrics.csv`: a row for each epoch, under a row of names (RFC 4180). */
 export const csv: LogFormat = lineLog({
   name: 'metrics.csv',
   head: Object.keys(columns).join(','),
   line: (event) =>
     Object.values(columns)
-      .map((cell) => String(cell(event)))
+      .map((cell) => quoted(String(cell(event))))
       .join(','),
   epochOf: (line) => (/^\d+,/.test(line) ? Number.parseInt(line, 10) : undefined),
 });
+
+/** The name of a stage may have been written by a person. */
+function quoted(cell: string): string {
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""').replaceAll(/[\r\n]+/g, ' ')}"` : cell;
+}
 
 /** A log with a line for each epoch. `epochOf` is undefined for what is no such line. */
 function lineLog(log: {

@@ -62,10 +62,16 @@ test('metrics.jsonl has an object for each epoch', () => {
 
 test('metrics.csv has a row of names, and a row for each epoch', () => {
   expect(text(logOf(csv, runEvents(2)))).toBe(
-    'epoch,step,learningRate,trainingLoss,trainingAccuracy,validationLoss,validationAccuracy,isBest,seconds\n' +
-      '1,5,0.001,0.5,0.75,1,0.5,true,2.5\n' +
-      '2,10,0.001,0.25,0.875,0.5,0.75,true,2.5\n',
+    'epoch,stage,step,learningRate,trainingLoss,trainingAccuracy,validationLoss,validationAccuracy,isBest,seconds\n' +
+      '1,all,5,0.001,0.5,0.75,1,0.5,true,2.5\n' +
+      '2,all,10,0.001,0.25,0.875,0.5,0.75,true,2.5\n',
   );
+});
+
+test('a cell that is more than a word is quoted', () => {
+  const evaluation = runEvents(1).at(-1)!;
+  if (evaluation.kind !== 'evaluation') throw new Error();
+  expect(text(csv.encode({ ...evaluation, stage: 'a "b", c\n' })!)).toMatch(/^1,"a ""b"", c ",5,/);
 });
 
 describe('a TensorBoard file', () => {

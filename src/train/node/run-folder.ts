@@ -1,4 +1,4 @@
-import { access, appendFile, constants, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
@@ -8,7 +8,10 @@ import { readSafetensorsFile, replaceFile, writeSafetensorsFile } from '../../we
 import type { CheckpointStore, Phase } from '../checkpoint.ts';
 import { trainConfigSchema } from '../config/index.ts';
 import { domains } from '../config/strategy.ts';
-import type { EvaluationEvent } from '../events.ts';
+import type { EvaluationEvent, TrainEvent } from '../events.ts';
+import type { Logger } from '../loggers/index.ts';
+import { fileLogger, type Write } from '../loggers/node/file-logger.ts';
+import { isRunLog, runLogs } from '../loggers/node/run-logs.ts';
 import { describeCheckpoint } from './pretrained.ts';
 import { lockRun, type RunLock, refuseHeld } from './run-lock.ts';
 import { writing } from './writing.ts';
@@ -75,18 +78,21 @@ export interface RunParts {
   readonly initial: Tensors;
   /** The ONNX file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
+  /** Who else hears of it, besides the logs that its configuration names. */
+  readonly loggers?: readonly Logger[] | undefined;
 }
 
 /** Where a run keeps it. */
 export const onnxFile = 'architecture.onnx';
 
 /**
- * A run on disk: `run.json`, `metrics.jsonl`, `best.safetensors`, `last.safetensors`. Every file is replaced whole. Nothing
- * is written before `create` or `reopen`, and nothing once the folder is gone or another process's.
+ * A run on disk: `run.json`, `best.safetensors`, `last.safetensors`, which are replaced whole, and logs, which grow. Nothing is
+ * written before `create` or `reopen`, and nothing once the folder is gone or another process's.
  */
 export class RunFolder implements CheckpointStore {
   readonly path: string;
   readonly #parts: RunParts;
+  readonly #loggers: readonly Logger[];
   #run: Run;
   #lock: RunLock | null;
   #isOpen = false;
@@ -97,6 +103,9 @@ export class RunFolder implements CheckpointStore {
     this.#run = run;
     this.#parts = parts;
     this.#lock = lock;
+    const write: Write = (name, work) => this.#write(name, work);
+    const logs = runLogs(run.config.log).map((format) => fileLogger(path, format, write));
+    this.#loggers = [...logs, ...(parts.loggers ?? [])];
   }
 
   /** As it stands in `run.json`. */
@@ -116,7 +125,7 @@ export class RunFolder implements CheckpointStore {
     // Another process may have been faster.
     if (!overwrite) await refuseRun(this.path);
     await writing(this.path, async () => {
-      const old = (await readdir(this.path)).filter((name) => runFiles.has(name) || leftover.test(name));
+      const old = (await readdir(this.path)).filter(isOurs);
       for (const name of old) await rm(join(this.path, name));
     });
     await this.#keepOnnx();
@@ -124,15 +133,15 @@ export class RunFolder implements CheckpointStore {
     await this.#update({});
   }
 
-  /** Goes on. Lines of the log that are ahead of the checkpoint are dropped: those epochs come again. */
-  async reopen({ epoch, best }: Phase): Promise<void> {
-    await this.#write('metrics.jsonl', async (log) => {
-      const names = await readdir(this.path);
-      for (const name of names.filter((entry) => leftover.test(entry))) await rm(join(this.path, name));
-      if (names.includes('metrics.jsonl')) await dropMetricsAfter(log, epoch);
+  /** Goes on. What is in the logs beyond the checkpoint is dropped: it comes again. */
+  async reopen(phase: Phase): Promise<void> {
+    await writing(this.path, async () => {
+      const old = (await readdir(this.path)).filter((name) => leftover.test(name));
+      for (const name of old) await rm(join(this.path, name));
     });
+    for (const logger of this.#loggers) await logger.resume?.(phase);
     this.#isOpen = true;
-    await this.#update({ status: 'running', best });
+    await this.#update({ status: 'running', best: phase.best });
   }
 
   /** Notes what has become known of the run since it began. */
@@ -147,15 +156,24 @@ export class RunFolder implements CheckpointStore {
     await this.#update({ status });
   }
 
-  /** Lets others at the folder. */
+  /** Closes the logs, and lets others at the folder. */
   async release(): Promise<void> {
-    await this.#lock?.release();
-    this.#lock = null;
+    try {
+      for (const logger of this.#loggers) await logger.close();
+    } finally {
+      await this.#lock?.release();
+      this.#lock = null;
+    }
   }
 
-  async record({ kind: _, ...metrics }: EvaluationEvent): Promise<void> {
-    const { epoch, loss, accuracy, isBest } = metrics;
-    await this.#write('metrics.jsonl', (log) => appendFile(log, `${JSON.stringify(metrics)}\n`));
+  /** Tells the loggers of everything but evaluations, which come by `record`. */
+  async log(event: Exclude<TrainEvent, EvaluationEvent>): Promise<void> {
+    for (const logger of this.#loggers) await logger.log(event);
+  }
+
+  async record(event: EvaluationEvent): Promise<void> {
+    for (const logger of this.#loggers) await logger.log(event);
+    const { epoch, loss, accuracy, isBest } = event;
     if (isBest) this.#run = { ...this.#run, best: { loss, accuracy, epoch } };
   }
 
@@ -189,16 +207,14 @@ export class RunFolder implements CheckpointStore {
   }
 }
 
-const runFiles: ReadonlySet<string> = new Set([
-  'run.json',
-  'metrics.jsonl',
-  'best.safetensors',
-  'last.safetensors',
-  onnxFile,
-]);
+const runFiles: ReadonlySet<string> = new Set(['run.json', 'best.safetensors', 'last.safetensors', onnxFile]);
 
 /** What an atomic write leaves when the process is killed in it. */
-const leftover = /^(run\.json|metrics\.jsonl|(best|last)\.safetensors|architecture\.onnx)\.\d+$/;
+const leftover = /^(run\.json|(best|last)\.safetensors|architecture\.onnx)\.\d+$/;
+
+function isOurs(name: string): boolean {
+  return runFiles.has(name) || isRunLog(name) || leftover.test(name);
+}
 
 /** @throws UserError where no new run can stand at `path`: said before time is spent on preparing it */
 export async function refuseOut(path: string, { overwrite }: { overwrite: boolean }): Promise<void> {
@@ -251,17 +267,6 @@ export async function readLast(path: string): Promise<{ tensors: Tensors; phase:
   const phase = phaseSchema.safeParse(parseJson(metadata.phase ?? ''));
   if (!phase.success) throw new UserError(`${file} does not say how far the run came: ${z.prettifyError(phase.error)}`);
   return { tensors, phase: phase.data };
-}
-
-async function dropMetricsAfter(path: string, epoch: number): Promise<void> {
-  const text = await readFile(path, 'utf8');
-  const kept = text
-    .split('\n')
-    .filter(
-      (line) =>
-        (z.object({ epoch: z.int() }).safeParse(parseJson(line)).data?.epoch ?? Number.POSITIVE_INFINITY) <= epoch,
-    );
-  await replaceFile(path, kept.map((line) => `${line}\n`).join(''));
 }
 
 function parseJson(text: string): unknown {

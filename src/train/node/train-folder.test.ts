@@ -1,12 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { scalarsIn } from '../../../test/logs.ts';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
 import { expectSameRun, metricsOf, runFolder, smallRun } from '../../../test/runs.ts';
 import { collect, differing } from '../../../test/training.ts';
 import { randomStream } from '../../base/random.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
-import { readRun, trainFolder } from './index.ts';
+import type { Logger } from '../loggers/index.ts';
+import { readRun, resumeTraining, trainFolder } from './index.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -91,6 +93,83 @@ describe('resumed', () => {
 
   test('a complete run is not', async () => {
     await expect(runFolder(shapes, whole)).rejects.toThrow(/is complete/);
+  });
+});
+
+describe('logs', () => {
+  const names = ['events.out.tfevents', 'metrics.csv', 'metrics.jsonl'];
+  const files = (out: string) => readdirSync(out).filter((name) => names.some((log) => name.startsWith(log)));
+  const log = 'csv,tensorboard';
+  /** Steps and values, without the times. */
+  const points = (out: string) =>
+    scalarsIn(readFileSync(join(out, files(out)[0]!))).map(({ tag, step, value }) => [tag, step, value]);
+  const rows = (out: string) => readFileSync(join(out, 'metrics.csv'), 'utf8').replaceAll(/,[\d.]+$/gm, '');
+
+  test('that are asked for stand in the run folder; interrupted and resumed they have every step once', async () => {
+    const [out, cut] = [fresh(), fresh()];
+    await runFolder(shapes, out, { log });
+    expect(files(out).map((name) => name.replace(/tfevents.*/, 'tfevents'))).toEqual(names);
+    expect(rows(out).trimEnd().split('\n')).toHaveLength(4);
+    expect(
+      points(out)
+        .filter(([tag]) => tag === 'loss/step')
+        .map(([, step]) => step),
+    ).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    const best = metricsOf(out).map(({ loss }) => Math.fround(Number(loss)));
+    expect(
+      points(out)
+        .filter(([tag]) => tag === 'loss/validation')
+        .map(([, , value]) => value),
+    ).toEqual(best);
+    await runFolder(shapes, cut, { log, stopAfter: 5 });
+    const ahead = readFileSync(join(cut, files(cut)[0]!));
+    writeFileSync(join(cut, files(cut)[0]!), Buffer.concat([ahead, ahead.subarray(40, 150)])); // an entry and a piece
+    await runFolder(shapes, cut);
+    expectSameRun(whole, cut);
+    expect(files(cut)).toHaveLength(3);
+    expect(points(cut)).toEqual(points(out));
+    expect(rows(cut)).toEqual(rows(out));
+  });
+
+  test('a run that replaces another leaves none of its logs', async () => {
+    const out = fresh();
+    await runFolder(shapes, out, { log, epochs: 1 });
+    await collect(trainFolder(shapes, { ...smallRun, epochs: 1 }, { out, overwrite: true }));
+    expect(files(out)).toEqual(['metrics.jsonl']);
+  });
+
+  test('one’s own logger hears every event of training once, before its epoch is saved, and where to go on', async () => {
+    const out = fresh();
+    const heard: string[] = [];
+    const logger: Logger = {
+      resume: async ({ epoch, step }) => void heard.push(`resume ${epoch} ${step}`),
+      log: async (event) => {
+        heard.push('epoch' in event ? `${event.kind} ${event.epoch}` : event.kind);
+      },
+      close: async () => void heard.push('close'),
+    };
+    const controller = new AbortController();
+    for await (const event of trainFolder(shapes, smallRun, { out, loggers: [logger], signal: controller.signal })) {
+      if (event.kind === 'step' && event.epoch === 2) controller.abort();
+    }
+    const steps = (epoch: number, count: number) => Array(count).fill(`step ${epoch}`);
+    expect(heard.splice(0)).toEqual([
+      ...['start', 'stage 1', ...steps(1, 3), 'evaluation 1', 'step 2', 'interrupted 2', 'close'],
+    ]);
+    await collect(resumeTraining(out, { loggers: [logger] }));
+    expect(heard).toEqual([
+      ...[
+        'resume 1 1',
+        'start',
+        'stage 1',
+        ...steps(2, 2),
+        'evaluation 2',
+        ...steps(3, 3),
+        'evaluation 3',
+        'end',
+        'close',
+      ],
+    ]);
   });
 });
 

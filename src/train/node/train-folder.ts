@@ -6,6 +6,7 @@ import { type FetchOptions, publishedAs } from '../../weights/index.ts';
 import { continuationOf, type Decision, decide, type Evidence } from '../auto.ts';
 import { isOnnx, parseConfig, type ResolvedConfig, resolveConfig, type TrainConfigInput } from '../config/index.ts';
 import type { Best, EndEvent, TrainEvent } from '../events.ts';
+import type { Logger } from '../loggers/index.ts';
 import { type PlannedStage, planOf } from '../plan.ts';
 import { train } from '../trainer.ts';
 import { describePlan, describeRun, type Preparation, type Prepared, prepare } from './prepare.ts';
@@ -56,6 +57,8 @@ export interface TrainFolderOptions {
   readonly onPreparation?: (progress: Preparation) => void;
   /** Where published weights come from, and how far a download is. */
   readonly download?: FetchOptions;
+  /** Hear what happens in training, as the logs in the run folder do. Of `auto`'s run from random weights they don't. */
+  readonly loggers?: readonly Logger[];
 }
 
 /**
@@ -146,11 +149,11 @@ async function* runTraining(
 async function* recorded(
   run: Run,
   prepared: Prepared,
-  { out, overwrite = false, signal }: TrainFolderOptions,
+  { out, overwrite = false, signal, loggers }: TrainFolderOptions,
   resumed: Resumed | null,
 ): AsyncGenerator<FolderEvent, Run, undefined> {
   const { config, table, model, initial, onnx } = prepared;
-  const store = new RunFolder(out, run, { model, initial, onnx }, resumed?.lock);
+  const store = new RunFolder(out, run, { model, initial, onnx, loggers }, resumed?.lock);
   const follow = (plan: readonly PlannedStage[], last: Last | null) =>
     followPlan(plan, last, store, prepared, { overwrite, ...(signal && { signal }) });
   try {
@@ -166,6 +169,7 @@ async function* recorded(
     const plan = planOf(config, table, decision ? continuationOf(decision) : null);
     const end = yield* follow(plan, last);
     if (!end) return store.run;
+    await store.log(end);
     await store.close('done');
     yield end;
   } catch (error) {
@@ -197,6 +201,7 @@ async function* followPlan(
     }
     if (event.kind === 'interrupted') await store.close('interrupted');
     if (event.kind === 'end') return event;
+    if (event.kind !== 'evaluation') await store.log(event);
     yield event;
   }
   return null;
@@ -218,10 +223,11 @@ async function* scratchBeside(
   config: ResolvedConfig,
   options: TrainFolderOptions,
 ): AsyncGenerator<FolderEvent, void, undefined> {
+  const { loggers: _, ...others } = options;
   const out = join(options.out, 'scratch');
   yield { kind: 'scratch', out, best: run.best! };
   if (await readLast(out).catch(() => null)) {
-    yield* resumeTraining(out, options);
+    yield* resumeTraining(out, others);
     return;
   }
   const scratch = {
@@ -233,7 +239,7 @@ async function* scratchBeside(
     freeze: null,
     train: null,
   } as const;
-  yield* runTraining(run.folder, resolveConfig({ ...config, ...scratch }), { ...options, out }, null);
+  yield* runTraining(run.folder, resolveConfig({ ...config, ...scratch }), { ...others, out }, null);
 }
 
 async function isDone(out: string): Promise<boolean> {

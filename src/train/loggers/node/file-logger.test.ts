@@ -1,0 +1,71 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { logOf, runEvents } from '../../../../test/logs.ts';
+import { temporaryFolder } from '../../../../test/pictures.ts';
+import { csv, jsonLines, type LogFormat, type LoggedPhase, tensorBoard } from '../index.ts';
+import { fileLogger } from './file-logger.ts';
+
+const root = temporaryFolder();
+let count = 0;
+
+function newFolder(): string {
+  const folder = join(root, String(count++));
+  mkdirSync(folder);
+  return folder;
+}
+
+/** Logs what is left of a run of three epochs after `from`, or its first events. */
+async function log(folder: string, format: LogFormat, from: LoggedPhase | null, events = Number.POSITIVE_INFINITY) {
+  const logger = fileLogger(folder, format, (name, write) => write(join(folder, name)));
+  if (from) await logger.resume!(from);
+  for (const event of runEvents(3, from ?? undefined).slice(0, events)) await logger.log(event);
+  await logger.close();
+}
+
+const formats = { csv, jsonLines, tensorBoard: tensorBoard('host', () => 5000) };
+
+test.each(Object.entries(formats))(
+  '%s: a log that was ahead of its checkpoint ends without a gap or a doubled entry',
+  async (_, format) => {
+    const folder = newFolder();
+    const whole = logOf(format, runEvents(3));
+    await log(folder, format, null, 15); // into the third epoch
+    await log(folder, format, { epoch: 1, step: 3 }, 6);
+    await log(folder, format, { epoch: 1, step: 4 });
+    expect(readdirSync(folder)).toEqual([format.name]);
+    expect(readFileSync(join(folder, format.name)).equals(whole)).toBe(true);
+  },
+);
+
+test('a log that is not there when the run is gone on with begins then', async () => {
+  const folder = newFolder();
+  await log(folder, csv, { epoch: 2, step: 0 });
+  expect(readFileSync(join(folder, csv.name), 'utf8')).toMatch(/^epoch,.*\n3,all,15,.*\n$/);
+});
+
+test('a file of another name that is this log is gone on with', async () => {
+  const folder = newFolder();
+  await log(
+    folder,
+    tensorBoard('host', () => 5000),
+    null,
+    7,
+  );
+  await log(
+    folder,
+    tensorBoard('elsewhere', () => 9000),
+    { epoch: 1, step: 0 },
+  );
+  expect(readdirSync(folder)).toEqual(['events.out.tfevents.5.host']);
+});
+
+test('of a file that is something else nothing is kept, and of a full disk the error comes through', async () => {
+  const folder = newFolder();
+  writeFileSync(join(folder, csv.name), 'not a log\n');
+  await log(folder, csv, { epoch: 0, step: 0 });
+  expect(readFileSync(join(folder, csv.name)).equals(logOf(csv, runEvents(3)))).toBe(true);
+  if (!existsSync('/dev/full')) return;
+  symlinkSync('/dev/full', join(folder, jsonLines.name));
+  await expect(log(folder, jsonLines, null)).rejects.toThrow('ENOSPC');
+});
