@@ -4,6 +4,7 @@ import { UserError } from '../base/errors.ts';
 import { noPictures, refuseImpossible, refuseUnknownClasses, tooFewClasses } from './dataset-errors.ts';
 import type { PictureFile } from './decode.ts';
 import type { Part, Split } from './folder-layout.ts';
+import { groupBy } from './group-by.ts';
 import { createPicturePool, type PicturePool } from './picture-pool.ts';
 import type { PictureFacts } from './picture-worker.ts';
 import { formatProblems, PictureError, type PictureProblem, type Problem } from './problem.ts';
@@ -206,14 +207,4 @@ function chooseHeldOut(parts: readonly Part[], known: readonly Checked[], option
   const classes = [...groupBy(divisible, ({ className }) => className).values()];
   if (fold) return chooseFold(classes, fold, seed);
   return classes.flatMap((pictures) => chooseValidation(pictures, validationFraction, seed));
-}
-
-function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group) group.push(item);
-    else groups.set(key(item), [item]);
-  }
-  return groups;
 }

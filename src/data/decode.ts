@@ -16,7 +16,7 @@ export const pictureBounds = {
   seconds: 60,
 } as const;
 
-type Format = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif';
+export type PictureFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif';
 
 /** A picture on disk: a file of its own, or, with `within`, a part of one. Then `path` is what people read. */
 export interface PictureFile {
@@ -82,7 +82,7 @@ function problemAt(path: string): (kind: PictureProblemKind, message: string) =>
 }
 
 /** The format that the first bytes announce. */
-export function sniffFormat(bytes: Uint8Array): Format | undefined {
+export function sniffFormat(bytes: Uint8Array): PictureFormat | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString('latin1');
   if (text.startsWith('\xff\xd8\xff')) return 'jpeg';
   if (text.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
@@ -94,7 +94,11 @@ export function sniffFormat(bytes: Uint8Array): Format | undefined {
 }
 
 /** Which problem libvips' message about `bytes` stands for. */
-async function diagnose(bytes: Uint8Array, format: Format, message: string): Promise<[PictureProblemKind, string]> {
+async function diagnose(
+  bytes: Uint8Array,
+  format: PictureFormat,
+  message: string,
+): Promise<[PictureProblemKind, string]> {
   if (message.includes('exceeds pixel limit')) {
     const { width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
     return ['too-large', `${width} x ${height} pixels, more than ${pictureBounds.pixels / 1e6} million`];
@@ -103,7 +107,7 @@ async function diagnose(bytes: Uint8Array, format: Format, message: string): Pro
   return ['unreadable', `damaged ${format}: ${message.split('\n').at(-1)?.trim()}`];
 }
 
-function isCutShort(bytes: Uint8Array, format: Format, message: string): boolean {
+function isCutShort(bytes: Uint8Array, format: PictureFormat, message: string): boolean {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (format === 'png') return !view.includes('IEND');
   if (format === 'webp') return view.length < 12 || view.readUInt32LE(4) + 8 > view.length;

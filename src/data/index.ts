@@ -1,4 +1,5 @@
 export * from './augment/index.ts';
+export { type ClassCount, fewestToTrain, imbalanceOf, mostImbalance } from './class-balance.ts';
 export { writeContactSheet } from './contact-sheet.ts';
 export {
   type Dataset,

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Tinypool } from 'tinypool';
 import { builtWorker } from './built-worker.ts';
 import type { PictureFile } from './decode.ts';
+import type { Examination } from './doctor/examine.ts';
 import type { PictureFacts, Reply, ViewRequest, ViewTask } from './picture-worker.ts';
 import { PictureError } from './problem.ts';
 
@@ -12,6 +13,8 @@ import { PictureError } from './problem.ts';
 export interface PicturePool {
   /** Reads, hashes and fully decodes a picture. @throws PictureError (by rejection) where it cannot be used */
   check(picture: string | PictureFile): Promise<PictureFacts>;
+  /** As `check`, with what the doctor wants to know. */
+  examine(picture: string | PictureFile): Promise<Examination>;
   /** One view of a picture as planar u8 (3, size, size), or as many as `places` asks for. @throws PictureError (by rejection) where it cannot be used */
   view(picture: string | PictureFile, request: ViewRequest, size: number): Promise<Uint8Array>;
   /** Ends the threads; whatever is still waiting rejects. May be called at any time, and again. */
@@ -33,7 +36,7 @@ export function createPicturePool(options: { threads?: number } = {}): PicturePo
   });
   let closed = false;
 
-  async function ask<T>(name: 'check' | 'view', task: PictureFile | ViewTask, path: string): Promise<T> {
+  async function ask<T>(name: 'check' | 'examine' | 'view', task: PictureFile | ViewTask, path: string): Promise<T> {
     const gone = (cause?: unknown) =>
       new Error(`The picture pool was closed before it was done with ${path}.`, { cause });
     if (closed) throw gone();
@@ -46,6 +49,7 @@ export function createPicturePool(options: { threads?: number } = {}): PicturePo
 
   return {
     check: (picture) => ask('check', fileOf(picture), fileOf(picture).path),
+    examine: (picture) => ask('examine', fileOf(picture), fileOf(picture).path),
     view: (picture, request, size) => ask('view', { ...fileOf(picture), request, size }, fileOf(picture).path),
     close: () => {
       closed = true;

@@ -5,6 +5,7 @@ import { Tinypool } from 'tinypool';
 import { randomStream } from '../base/random.ts';
 import { type Augmentation, augmentedPixels, augmentedView, type Colour } from './augment/index.ts';
 import { decodePicture, type PictureFile, readPictureFile } from './decode.ts';
+import { type Examination, examinePicture } from './doctor/examine.ts';
 import { PictureError, type PictureProblem } from './problem.ts';
 import { type RgbImage, resize } from './resize.ts';
 import { type CropPlace, centreCrop, evaluationView, type Framing, type View } from './transform.ts';
@@ -60,6 +61,11 @@ export function check(picture: PictureFile): Promise<Reply<PictureFacts>> {
     const { width, height } = await decodePicture(bytes, picture.path);
     return { width, height, sha256: createHash('sha256').update(bytes).digest('hex') };
   });
+}
+
+/** As `check`, with what the doctor wants to know. */
+export function examine(picture: PictureFile): Promise<Reply<Examination>> {
+  return oneAtATime(() => examinePicture(picture));
 }
 
 /** The view as planar u8 (3, size, size), or several of them; its memory moves to the asking thread. */

@@ -1,5 +1,6 @@
 import type { CommandDefinition } from '../command.ts';
 import { configCommand } from './config.ts';
+import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { inspectCommand } from './inspect.ts';
@@ -16,6 +17,7 @@ export const commands = [
   previewCommand,
   exportCommand,
   inspectCommand,
+  doctorCommand,
   modelsCommand,
   configCommand,
 ] as unknown as readonly CommandDefinition[];

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { FileTree } from '../files/listing.ts';
-import { findParts } from '../folder-layout.ts';
+import type { FileTree, ListedFile } from '../files/listing.ts';
+import { findParts, type Part } from '../folder-layout.ts';
 import { scanClasses } from '../folder-scan.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 
@@ -8,14 +8,16 @@ import type { Candidate, Found, ReaderOptions } from './found.ts';
 export async function readClassFolders(tree: FileTree, { classDepth = 1, classes }: ReaderOptions): Promise<Found> {
   const parts = findParts(tree.root, await tree.folders(), classes === undefined);
   const scans = await Promise.all(parts.map(async ({ name }) => scanClasses(await tree.list(name), classDepth)));
+  const candidatesIn = (part: Part, className: string, files: readonly ListedFile[]) =>
+    files.map((file): Candidate => ({ ...file, path: join(part.folder, file.name), className, part }));
+  const classOf = ({ name }: ListedFile) => name.split('/').slice(0, classDepth).join('/');
   return {
     base: tree.root,
     parts,
     candidates: parts.flatMap((part, i) =>
-      [...scans[i]!.classes].flatMap(([className, files]) =>
-        files.map((file): Candidate => ({ ...file, path: join(part.folder, file.name), className, part })),
-      ),
+      [...scans[i]!.classes].flatMap(([className, files]) => candidatesIn(part, className, files)),
     ),
+    others: parts.flatMap((part, i) => scans[i]!.others.flatMap((file) => candidatesIn(part, classOf(file), [file]))),
     classNames: new Set(scans.flatMap((scan) => [...scan.classes.keys()])),
     problems: [...tree.problems, ...scans.flatMap((scan) => scan.problems)],
     ignored: sumOf(scans.map((scan) => scan.ignored)),

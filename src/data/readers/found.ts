@@ -17,6 +17,8 @@ export interface Found {
   readonly base: string;
   readonly parts: readonly Part[];
   readonly candidates: readonly Candidate[];
+  /** Files in class folders that have not the extension of a picture, and are passed over. */
+  readonly others?: readonly Candidate[];
   /** The classes that are named, also those without a picture. */
   readonly classNames: ReadonlySet<string>;
   readonly problems: readonly Problem[];

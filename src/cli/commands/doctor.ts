@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { UsageError } from '../../base/errors.ts';
+import {
+  type CleanPlan,
+  type Diagnosis,
+  diagnose,
+  findingKinds,
+  formatCleanCopy,
+  formatDiagnosis,
+  refuseTarget,
+  writeCleanCopy,
+} from '../../data/doctor/index.ts';
+import { shapeOptionsOf, trainConfigSchema } from '../../train/index.ts';
+import { defineCommand } from '../command.ts';
+
+export const doctorCommand = defineCommand({
+  name: 'doctor',
+  summary:
+    'Looks for what is wrong with a data set, and writes a clean copy of it. The data set itself is never touched.',
+  arguments: [{ syntax: '<folder>', description: 'labelled pictures, in any shape that train takes' }],
+  options: z.strictObject({
+    fixTo: z.string().nullable().default(null).describe('write a clean copy to this new folder'),
+    near: z.boolean().default(false).describe('treat pictures that look the same as copies, in the clean copy'),
+    strict: z.boolean().default(false).describe('exit status 1 where anything is found'),
+    examples: z.int().min(1).default(5).describe('findings of each kind that are written out; --json has all'),
+    ...trainConfigSchema.pick({
+      classDepth: true,
+      labelRegex: true,
+      pathColumn: true,
+      labelColumn: true,
+      splitColumn: true,
+    }).shape,
+  }),
+  examples: [
+    'graft doctor photos/',
+    'graft doctor photos/ --json --strict',
+    'graft doctor photos/ --fix-to photos-clean --near',
+  ],
+  async run({ positionals: [folder], options, terminal }) {
+    const { fixTo, near, strict, examples, classDepth, ...shape } = options;
+    if (near && fixTo === null) throw new UsageError('doctor: --near is about the clean copy of --fix-to.');
+    if (fixTo !== null) await refuseTarget(folder!, fixTo);
+    const onProgress = (stage: string) => (done: number, total: number) => terminal.progress(stage, done, total);
+    const diagnosis = await diagnose(folder!, {
+      classDepth,
+      ...shapeOptionsOf(shape),
+      onProgress: onProgress('examining pictures'),
+    });
+    terminal.print(formatDiagnosis(diagnosis, { examples }));
+    const copying = { near, onProgress: onProgress('copying pictures') };
+    const plan = fixTo === null ? undefined : await writeCleanCopy(diagnosis, fixTo, copying);
+    if (fixTo !== null && plan) terminal.print(formatCleanCopy(plan, fixTo));
+    terminal.printJson({ ...asJson(diagnosis), ...(plan && { copy: { folder: fixTo, ...copyAsJson(plan) } }) });
+    if (strict && diagnosis.findings.length > 0) process.exitCode = 1;
+  },
+});
+
+function asJson({ root, splits, classes, findings, specimens }: Diagnosis) {
+  const graded = findings.map((finding) => ({ severity: findingKinds[finding.kind].severity, ...finding }));
+  return { folder: root, pictures: specimens.length, splits, classes, findings: graded };
+}
+
+function copyAsJson({ kept, leftOut }: CleanPlan) {
+  const renamed = kept.flatMap(({ specimen, to }) => (specimen.place === to ? [] : [{ from: specimen.place, to }]));
+  return { pictures: kept.length, renamed, leftOut };
+}

@@ -1,0 +1,5 @@
+export { type CleanCopyOptions, refuseTarget, writeCleanCopy } from './clean-copy.ts';
+export type { CleanPlan } from './clean-plan.ts';
+export { type Diagnosis, type DoctorOptions, diagnose } from './diagnose.ts';
+export { type Finding, type FindingKind, findingKinds, type Severity } from './finding.ts';
+export { formatCleanCopy, formatDiagnosis } from './report.ts';
