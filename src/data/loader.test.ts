@@ -82,7 +82,7 @@ describe('batches', () => {
     }
   });
 
-  it('a training view depends on (seed, epoch, index, view) only, and is what the augmentation draws', async () => {
+  it('a training view depends on (seed, epoch, index) only, and is what the augmentation draws', async () => {
     const path = join(folder, 'noise.png');
     const noise = Uint8Array.from({ length: 60 * 50 * 3 }, (_, i) => (i * 7919) >> 3);
     const augmentation = parseAugmentation('light,rotate,jitter=0.4:0.4:0.4:0.1,blur,randaugment,erase=0.5');
@@ -90,9 +90,9 @@ describe('batches', () => {
     const fill = [124, 116, 104] as const;
     await sharp(noise, { raw: { width: 60, height: 50, channels: 3 } }).toFile(path);
     const noisy = Array.from({ length: 5 }, () => ({ path, label: 0 }));
-    const crops = async (order: number[], epoch: number, threads: number, nth = {}) => {
+    const crops = async (order: number[], epoch: number, threads: number) => {
       const own = createPicturePool({ threads });
-      const view = { kind: 'training', preprocessing, augmentation, fill, seed: 7, epoch, ...nth } as const;
+      const view = { kind: 'training', preprocessing, augmentation, fill, seed: 7, epoch } as const;
       const seen = new Map<number, string>();
       for await (const batch of batches(own, noisy, { ...evaluation, batchSize: 1, view, order })) {
         seen.set(batch.indices[0]!, Buffer.from(batch.pixels).toString('hex'));
@@ -102,8 +102,7 @@ describe('batches', () => {
     };
     const once = await crops([0, 1, 2, 3, 4], 1, 1);
     expect(await crops([4, 2, 0, 3, 1], 1, 3)).toEqual(once);
-    const others = [...(await crops([0, 1, 2, 3, 4], 2, 1)), ...(await crops([0, 1, 2, 3, 4], 1, 1, { view: 0 }))];
-    expect(new Set([...once, ...others]).size).toBe(15);
+    expect(new Set([...once, ...(await crops([0, 1, 2, 3, 4], 2, 1))]).size).toBe(10);
 
     const picture = await decodePicture(await readPictureFile({ path }), path);
     const stream = randomStream(7, 'augment', 1, 3);

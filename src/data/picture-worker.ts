@@ -29,7 +29,7 @@ export interface EvaluationRequest {
   readonly places?: readonly CropPlace[];
 }
 
-/** The picture as it is augmented: a function of (seed, epoch, index, view) alone. */
+/** The picture as it is augmented: a function of (seed, epoch, index) alone. */
 export interface TrainingRequest {
   readonly kind: 'training';
   readonly preprocessing: Framing;
@@ -39,8 +39,6 @@ export interface TrainingRequest {
   readonly seed: number;
   readonly epoch: number;
   readonly index: number;
-  /** Which of several views of the picture in this epoch. Default: there is one. */
-  readonly view?: number;
 }
 
 export interface ViewTask extends PictureFile {
@@ -90,8 +88,8 @@ function evaluationPixels(picture: RgbImage, request: EvaluationRequest, size: n
 }
 
 function trainingPixels(picture: RgbImage, request: TrainingRequest, size: number): Uint8Array {
-  const { preprocessing, augmentation, fill, seed, epoch, index, view } = request;
-  const stream = randomStream(seed, 'augment', epoch, index, ...(view === undefined ? [] : [view]));
+  const { preprocessing, augmentation, fill, seed, epoch, index } = request;
+  const stream = randomStream(seed, 'augment', epoch, index);
   const seen = augmentedView(stream, picture, preprocessing, augmentation);
   const data = pixelsOf(picture, seen, preprocessing, size);
   return augmentedPixels(stream, { width: size, height: size, data }, augmentation, fill).data;

@@ -33,6 +33,8 @@ export interface Stage extends StageRates {
   readonly name: string;
   /** The whole network, or what lies behind the freeze boundary. */
   readonly network: Network;
+  /** Trains on mixed pictures. Default false. */
+  readonly mixes?: boolean;
   /** What its network is fed. `variables` is what the whole network has when the stage begins. */
   open(variables: Tensors): Promise<StageSources>;
 }
@@ -162,11 +164,12 @@ export async function openStage(
   runtime: Runtime,
 ): Promise<OpenStage> {
   const { stages, batchSize, accumulate } = task;
-  const { network, settings } = stages[index]!;
+  const { network, settings, mixes } = stages[index]!;
   const options: TrainingStepOptions = {
     ...task,
     batchSize,
     settings: stepSettings(stages, index),
+    mixes,
     batchNorm: batchNormOf(settings, task.batchNorm),
     average: task.average !== null,
   };

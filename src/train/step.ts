@@ -5,6 +5,8 @@ import {
   type BatchNormPolicy,
   type CrossEntropyOptions,
   crossEntropy,
+  type MixedLabels,
+  mixedCrossEntropy,
   type Noise,
   Scope,
   type Trace,
@@ -30,7 +32,13 @@ export interface StepGraph {
 }
 
 /** The names of a step's inputs and outputs that are not parameters. No parameter path contains a slash. */
-export const feedNames = { input: 'batch/input', labels: 'batch/labels', weights: 'batch/weights' } as const;
+export const feedNames = {
+  input: 'batch/input',
+  labels: 'batch/labels',
+  weights: 'batch/weights',
+  partners: 'batch/partners',
+  share: 'batch/share',
+} as const;
 export const resultNames = { loss: 'result/loss', correct: 'result/correct', logits: 'result/logits' } as const;
 export const scalarName = (name: string, group = '') => `step/${group === '' ? '' : `${group}/`}${name}`;
 export const slotName = (slot: string, parameter: string) => `optimizer/${slot}/${parameter}`;
@@ -70,6 +78,8 @@ export interface TrainingStepOptions {
   readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
   /** Batches whose mean gradient makes one step. With more than one, the others go through `gatheringStep`. Default 1. */
   readonly accumulate?: number;
+  /** Is fed batches of mixed pictures, with the labels of both. Default false. */
+  readonly mixes?: boolean | undefined;
   /** Keeps moving averages of all that a step changes. Default false. */
   readonly average?: boolean;
 }
@@ -116,14 +126,16 @@ const sumOf = (parameter: string, { shape }: Value) => input(sumName(parameter),
 
 /** What every step begins with. The gradients are this batch's part of the step's mean. */
 function forwardAndBackward(network: Network, options: TrainingStepOptions) {
-  const { batchSize, settings, batchNorm, accumulate = 1 } = options;
+  const { batchSize, settings, batchNorm, mixes = false, accumulate = 1 } = options;
   const { scope, trace } = Scope.root({ training: true, batchNorm });
   const x = input(feedNames.input, network.input.dtype, [batchSize, ...network.input.shape]);
   const labels = input(feedNames.labels, 'i64', [batchSize]);
   const logits = network.forward(scope, x);
-  const main = crossEntropy(logits, labels, options.loss);
+  const lossOf = (of: Value) =>
+    mixes ? mixedCrossEntropy(of, mixedLabels(labels), options.loss) : crossEntropy(of, labels, options.loss);
+  const main = lossOf(logits);
   const early = network.auxiliary && trace.endpoints.get(network.auxiliary.endpoint);
-  const loss = early ? add(main, mul(crossEntropy(early, labels, options.loss), network.auxiliary.weight)) : main;
+  const loss = early ? add(main, mul(lossOf(early), network.auxiliary.weight)) : main;
   const parameters = [...trace.variables.values()].flatMap(({ kind, name }) =>
     kind === 'parameter' && settings.get(name) ? [name] : [],
   );
@@ -137,6 +149,10 @@ function forwardAndBackward(network: Network, options: TrainingStepOptions) {
     ...Object.fromEntries(trace.updates),
   };
   return { trace, outputs, parameters, gradients };
+}
+
+function mixedLabels(labels: Value): MixedLabels {
+  return { labels, partners: input(feedNames.partners, 'i64', labels.shape), share: input(feedNames.share, 'f32', []) };
 }
 
 /** a ← d·a + (1-d)·v for every f32 variable that the step changes. */

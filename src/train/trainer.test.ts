@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { gaussian, numbers } from '../../test/run.ts';
 import { classes, run, taskOf, training, width } from '../../test/toy-run.ts';
 import { clusters, differing } from '../../test/training.ts';
-import { f32, type Tensors } from '../base/tensor.ts';
+import { f32, type Tensors, tensor } from '../base/tensor.ts';
 import { adamw, constant, oneCycle, type Rules, sgd } from '../optim/index.ts';
-import type { EvaluationEvent, Source } from './index.ts';
+import type { EvaluationEvent, LabelledBatch, Source } from './index.ts';
 
 describe('events', () => {
   test('come in order: a start, for each epoch its steps and its evaluation, an end with the best epoch', async () => {
@@ -168,4 +168,35 @@ describe('chance', () => {
     const losses = events.flatMap((event) => (event.kind === 'step' ? [event.loss] : []));
     expect(new Set(losses).size).toBe(6);
   });
+});
+
+test('a stage of mixed pictures learns from the labels of both, by their shares', async () => {
+  const of = (change: (batch: LabelledBatch) => LabelledBatch): Source => ({
+    size: training.size,
+    async *batches(request) {
+      for await (const batch of training.batches(request)) yield change(batch);
+    },
+  });
+  const partnersOf = ({ labels }: LabelledBatch) =>
+    tensor(
+      'i64',
+      labels.shape,
+      BigInt64Array.from(labels.data, (_, i) => labels.data.at(i - 1)!),
+    );
+  const firstLoss = async (source: Source, mixes: boolean) => {
+    const task = taskOf({ training: source, epochs: 1 });
+    const { events } = await run({ ...task, stages: task.stages.map((stage) => ({ ...stage, mixes })) });
+    return events.find((event) => event.kind === 'step')!.loss;
+  };
+  const own = await firstLoss(training, false);
+  const partners = await firstLoss(
+    of((batch) => ({ ...batch, labels: partnersOf(batch) })),
+    false,
+  );
+  const mixed = await firstLoss(
+    of((batch) => ({ ...batch, mix: { partners: partnersOf(batch), share: 0.7 } })),
+    true,
+  );
+  expect(Math.abs(own - partners)).toBeGreaterThan(1e-3);
+  expect(mixed).toBeCloseTo(0.7 * own + 0.3 * partners, 5);
 });

@@ -216,8 +216,12 @@ async function* takeSteps(
   }
 }
 
-function feedsOf({ inputs, labels }: LabelledBatch): Tensors {
-  return { [feedNames.input]: inputs, [feedNames.labels]: labels };
+function feedsOf({ inputs, labels, mix }: LabelledBatch): Tensors {
+  return {
+    [feedNames.input]: inputs,
+    [feedNames.labels]: labels,
+    ...(mix && { [feedNames.partners]: mix.partners, [feedNames.share]: scalar(mix.share) }),
+  };
 }
 
 /** What a step is fed besides its batch: for each group of parameters its learning rate and what its optimizer counts. */

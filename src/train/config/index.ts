@@ -10,6 +10,7 @@ import { isOnnx, modelOptions } from './model.ts';
 import { optimisationOptions, optimizerDefaults } from './optimisation.ts';
 import { strategyOptions } from './strategy.ts';
 
+export { mixingOf } from './augmentation.ts';
 export { choice } from './choice.ts';
 export { datasetOptionsOf, parseFold, shapeOptionsOf } from './data.ts';
 export { lossOf } from './loss.ts';

@@ -14,8 +14,6 @@ import { labelTensor, type Source } from '../source.ts';
 export interface SeededAugmentation {
   readonly seed: number;
   readonly augmentation: Augmentation;
-  /** Which of several views of each picture in an epoch. Default: there is one. */
-  readonly view?: number;
 }
 
 /** Pictures from files, decoded ahead by the pool: as evaluation sees them, or augmented anew in each epoch. */

@@ -5,7 +5,9 @@ import { bytesPerElement, sizeOf, type Tensors } from '../../base/tensor.ts';
 import { type Picture, parseAugmentation } from '../../data/index.ts';
 import { constant, print } from '../../graph/index.ts';
 import { cacheFolder } from '../../runtime/node/index.ts';
+import { mixingOf } from '../config/index.ts';
 import { type Cut, cutBefore, prefixGraph } from '../cut.ts';
+import { type Mixing, mixed } from '../mixing.ts';
 import type { PlannedStage } from '../plan.ts';
 import { held, type Source, throughPrefix } from '../source.ts';
 import type { Stage, StageRates, StageSources } from '../stage.ts';
@@ -24,22 +26,26 @@ export function stageOf(planned: PlannedStage & StageRates, network: Network, pr
   const augmentation = parseAugmentation(config.augment);
   const isAugmented = augmentation.length > 0 && (!isProbe || config.views !== null);
   const augmented = isAugmented ? { seed: config.seed, augmentation } : null;
+  const mixing = cut ? null : mixingOf(config);
   const open = cut
     ? (variables: Tensors) => openBehind(cut, network, augmented, variables, prepared)
-    : () => openPictures(network, augmented, prepared);
-  return { name, epochs, network: cut?.network ?? network, settings, schedule, isFresh, open };
+    : () => openPictures(network, augmented, mixing, prepared);
+  const mixes = mixing !== null;
+  return { name, epochs, network: cut?.network ?? network, settings, schedule, isFresh, mixes, open };
 }
 
-/** Nothing is frozen: pictures, augmented anew in every epoch. */
+/** Nothing is frozen: pictures, augmented anew in every epoch, and mixed. */
 async function openPictures(
   network: Network,
   augmented: SeededAugmentation | null,
+  mixing: Mixing | null,
   prepared: Prepared,
 ): Promise<StageSources> {
   const { config, preprocessing, folder, pool, onPreparation } = prepared;
+  const training = pictureSource(pool, folder.train, preprocessing, augmented);
   const validation = pictureSource(pool, folder.validation, preprocessing, null);
   return {
-    training: pictureSource(pool, folder.train, preprocessing, augmented),
+    training: mixing ? mixed(training, mixing, config.seed) : training,
     // Evaluation sees the same in every epoch, so its pictures are decoded once.
     validation: fits(config.memory, validation.size, network.input)
       ? await held(validation, network.input, {

@@ -1,7 +1,9 @@
-import { clipOf, lossOf, optimizerOf } from '../config/index.ts';
+import { UserError } from '../../base/errors.ts';
+import { clipOf, lossOf, mixingOf, optimizerOf, type ResolvedConfig } from '../config/index.ts';
 import { pictureNetwork } from '../network.ts';
 import type { PlannedStage } from '../plan.ts';
 import { epochOrder } from '../sampling.ts';
+import type { Stage } from '../stage.ts';
 import { batching, timetableOf } from '../timetable.ts';
 import type { TrainingTask } from '../trainer.ts';
 import type { Prepared } from './prepare.ts';
@@ -15,8 +17,10 @@ export function trainingTask(prepared: Prepared, plan: readonly PlannedStage[]):
   const labels = folder.train.map(({ label }) => label);
   const { stages, stepsPerEpoch, warmup } = timetableOf(config, plan, labels.length);
   const { batchSize, accumulate } = batching(config, labels.length);
+  const ready = stages.map((stage) => stageOf(stage, network, prepared));
+  refuseMixing(config, ready);
   return {
-    stages: stages.map((stage) => stageOf(stage, network, prepared)),
+    stages: ready,
     stepsPerEpoch,
     warmup,
     initial,
@@ -31,4 +35,14 @@ export function trainingTask(prepared: Prepared, plan: readonly PlannedStage[]):
     patience,
     seed,
   };
+}
+
+/** @throws UserError where pictures are to be mixed, and in no stage whole pictures are what is trained on. (What auto comes to is its own choice.) */
+function refuseMixing(config: ResolvedConfig, stages: readonly Stage[]): void {
+  const { strategy, mixup } = config;
+  if (mixingOf(config) === null || strategy === 'auto' || stages.some(({ mixes }) => mixes)) return;
+  throw new UserError(
+    `--${mixup === null ? 'cutmix' : 'mixup'} mixes pictures, but --strategy ${strategy} trains on features of them ` +
+      'here, since what comes first in the network is frozen. Leave it out, or train everything (full, scratch, or gradual in its last stage).',
+  );
 }

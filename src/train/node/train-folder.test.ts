@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { scalarsIn } from '../../../test/logs.ts';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
@@ -245,5 +246,28 @@ describe('an error while training', () => {
     await expect(collect(trainFolder(shapes, smallRun, { out: join(root, 'blocked') }))).rejects.toThrow(
       /^Cannot write .*blocked: /,
     );
+  });
+});
+
+describe('mixed pictures', () => {
+  test('a run that was stopped in the midst of an epoch mixes on as one that was not', async () => {
+    const [whole, resumed] = [fresh(), fresh()];
+    const mixing = { mixup: 0.4, cutmix: 1, augment: 'strong', epochs: 2 } as const;
+    await runFolder(shapes, whole, mixing);
+    await runFolder(shapes, resumed, { ...mixing, stopAfter: 4 });
+    await runFolder(shapes, resumed);
+    expectSameRun(whole, resumed);
+    const plain = fresh();
+    await runFolder(shapes, plain, { augment: 'strong', epochs: 2 });
+    expect(metricsOf(plain)[0]!.training).not.toEqual(metricsOf(whole)[0]!.training);
+  });
+
+  test('are refused where features are trained on', async () => {
+    const weights = fileURLToPath(new URL('../../../assets/conv4-omniglot.safetensors', import.meta.url));
+    const out = fresh();
+    await expect(runFolder(shapes, out, { weights, strategy: 'feature-extraction', cutmix: 1 })).rejects.toThrow(
+      '--cutmix mixes pictures, but --strategy feature-extraction trains on features of them',
+    );
+    expect(existsSync(out)).toBe(false);
   });
 });
