@@ -1,0 +1,158 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
+import { expectSameRun, metricsOf, runFolder, smallRun } from '../../../test/runs.ts';
+import { differing } from '../../../test/training.ts';
+import { readSafetensorsFile } from '../../weights/index.ts';
+import { decide, type Evidence } from '../auto.ts';
+import type { TrainConfigInput } from '../config/index.ts';
+import { readRun, trainFolder } from './index.ts';
+
+ownCache();
+const root = temporaryFolder();
+const folder = join(root, 'pairs');
+const weights = join(root, 'pretrained', 'best.safetensors');
+let count = 0;
+const fresh = () => join(root, `run${count++}`);
+
+async function transfer(config: TrainConfigInput & { stopAfter?: number }, out = fresh()): Promise<string> {
+  await runFolder(folder, out, { weights, ...config });
+  return out;
+}
+
+const paths = (names: readonly string[]) => [...new Set(names.map((name) => name.split('.')[0]!))].sort();
+
+beforeAll(async () => {
+  const shapes = await drawPictures(join(root, 'shapes'));
+  await runFolder(shapes, join(root, 'pretrained'), { imageSize: 30, epochs: 2 });
+  await drawPictures(folder, { classes: ['bar', 'ring'], perClass: 20 });
+});
+
+describe('what is trained', () => {
+  const changed = async (out: string) => {
+    const [before, after] = await Promise.all([weights, join(out, 'best.safetensors')].map(readSafetensorsFile));
+    return paths(differing(before!.tensors, after!.tensors));
+  };
+
+  test('partial leaves every bit up to its block, statistics included', async () => {
+    const out = await transfer({ strategy: 'partial', freezeTo: 'layer2', epochs: 2 });
+    expect(await changed(out)).toEqual(['fc', 'layer3', 'layer4']);
+    expect((await readRun(out)).batchNorm).toBe('running');
+  });
+
+  test('a probe, then everything: the best of both is kept', async () => {
+    const out = await transfer({ strategy: 'full', probe: 4, epochs: 2 });
+    expect(metricsOf(out).map(({ stage }) => stage)).toEqual([...new Array<string>(4).fill('probe'), 'all', 'all']);
+    const { best } = await readRun(out);
+    expect(best!.accuracy).toBe(Math.max(...metricsOf(out).map(({ accuracy }) => Number(accuracy))));
+  });
+});
+
+describe('interrupted across an unfreeze', () => {
+  const gradual = { strategy: 'gradual', epochs: 4, unfreeze: '0:head,1:layer4,2:layer3,3:all' } as const;
+  const whole = join(root, 'gradual');
+  beforeAll(() => transfer(gradual, whole));
+
+  test.each([1, 3, 4, 5, 8, 9, 12, 13])('after step %i, and resumed, it ends bit for bit the same', async (step) => {
+    const stopped = await transfer({ ...gradual, stopAfter: step });
+    expect((await readRun(stopped)).status).toBe('interrupted');
+    await transfer(gradual, stopped);
+    expectSameRun(whole, stopped);
+  });
+});
+
+describe('auto', () => {
+  const evidence: Evidence = { pictures: 480, classes: 6, validation: 120, probe: 0.7, domain: 'similar' };
+
+  test('decides by the number of pictures, the domain, and what the probe left', () => {
+    const chosen = (change: Partial<Evidence>) => decide({ ...evidence, ...change }).strategy;
+    expect(chosen({ probe: 0.99 })).toBe('feature-extraction');
+    expect(chosen({})).toBe('partial');
+    expect(chosen({ pictures: 5_000 })).toBe('full');
+    expect(chosen({ pictures: 50_000, probe: 0.6 })).toBe('full');
+    expect(chosen({ domain: 'different' })).toBe('full');
+    expect(chosen({ probe: 1, domain: 'very-different' })).toBe('full');
+    expect(decide({ ...evidence, domain: 'very-different' }).alsoScratch).toBe(true);
+    expect(decide(evidence).reasons.join(' ')).toMatch(/480 pictures.*70\.0 % of 120 pictures, ± 4\.2 %/);
+  });
+
+  test('a probe, a decision that is written down with its reasons, and what it chose', async () => {
+    const out = await transfer({ probe: 3, epochs: 2, domain: 'different' });
+    const { config, decision, best, parameters } = await readRun(out);
+    expect(config.strategy).toBe('auto');
+    expect(decision!.evidence).toMatchObject({ classes: 2, domain: 'different' });
+    const after = { 'feature-extraction': [], partial: ['behind layer3', 'behind layer3'], full: ['all', 'all'] };
+    expect(metricsOf(out).map(({ stage }) => stage)).toEqual([
+      ...new Array<string>(3).fill('probe'),
+      ...after[decision!.strategy],
+    ]);
+    expect(best!.accuracy).toBeGreaterThanOrEqual(decision!.evidence.probe);
+    expect(parameters.trained === parameters.total).toBe(decision!.strategy === 'full');
+  });
+
+  test('interrupted before and after the decision, it ends bit for bit the same', async () => {
+    const auto = { probe: 2, epochs: 2, domain: 'different' } as const;
+    const whole = await transfer(auto);
+    for (const stopAfter of [2, 8, 9]) {
+      const stopped = await transfer({ ...auto, stopAfter });
+      await transfer(auto, stopped);
+      expectSameRun(whole, stopped);
+      expect((await readRun(stopped)).decision).toEqual((await readRun(whole)).decision);
+    }
+  });
+
+  test('very different pictures: a run from random weights is made beside it', async () => {
+    const out = await transfer({ probe: 2, epochs: 1, domain: 'very-different' });
+    const scratch = await readRun(join(out, 'scratch'));
+    expect(scratch).toMatchObject({ status: 'done', weightsSha256: null, config: { strategy: 'scratch' } });
+    expect((await readRun(out)).decision!.strategy).toBe('full');
+  });
+});
+
+describe('features at the freeze boundary', () => {
+  test('are kept for the next run: it reads no picture again', async () => {
+    vi.stubEnv('GRAFT_CACHE', join(root, 'features'));
+    const own = await drawPictures(join(root, 'gone'), { classes: ['bar', 'ring'], perClass: 20 });
+    const partial = { ...smallRun, weights, strategy: 'partial', freezeTo: 'layer3', augment: 'none' } as const;
+    const [first, second] = [fresh(), fresh()];
+    const extracted: number[] = [];
+    for (const out of [first, second]) {
+      let isReady = false;
+      let all = 0;
+      const events = trainFolder(own, partial, {
+        out,
+        onPreparation: ({ stage, done }) => {
+          if (stage === 'extracting features' && isReady) all = Math.max(all, done);
+        },
+      });
+      for await (const event of events) {
+        if (event.kind === 'ready') {
+          isReady = true;
+          if (out === second) rmSync(own, { recursive: true });
+        }
+      }
+      extracted.push(all);
+    }
+    expect(extracted).toEqual([40, 40]);
+    expectSameRun(first, second);
+    vi.unstubAllEnvs();
+  });
+
+  test('in memory, on disk or computed again: the same run to the bit', async () => {
+    const partial = { strategy: 'partial', freezeTo: 'layer3', augment: 'none' } as const;
+    const whole = await transfer(partial);
+    expectSameRun(whole, await transfer({ ...partial, memory: 1e-6 }));
+    expectSameRun(whole, await transfer({ ...partial, disk: 0 }));
+    expectSameRun(whole, await transfer({ ...partial, memory: 1e-6, disk: 0 }));
+  });
+
+  test('several augmented views are taken in turn', async () => {
+    const views = { strategy: 'feature-extraction', epochs: 4, augment: 'light' } as const;
+    const [two, none] = [await transfer({ ...views, views: 2 }), await transfer(views)];
+    const losses = (out: string) => metricsOf(out).map(({ training }) => training);
+    expect(losses(two)).not.toEqual(losses(none));
+    expectSameRun(two, await transfer({ ...views, views: 2 }));
+    expectSameRun(two, await transfer({ ...views, views: 2, memory: 1e-6 }));
+  });
+});
