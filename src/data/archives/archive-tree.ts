@@ -66,7 +66,7 @@ function sortMembers(path: string, members: readonly Member[]): Content & { read
     const levels = name.split('/').filter((level) => level !== '' && level !== '.');
     const clean = levels.join('/');
     const report = ({ kind, message }: Refusal) =>
-      problems.push({ path: join(path, quote(clean).slice(1, -1)), kind, message });
+      problems.push({ path: `${path}/${quote(name).slice(1, -1)}`, kind, message });
     const unsafe = unsafeName(name, levels);
     if (unsafe !== undefined) report({ kind: 'unsafe-name', message: unsafe });
     else if (levels.length === 0) continue;
