@@ -14,7 +14,7 @@ import { findParquetColumns, type ParquetColumns } from './columns.ts';
 import { PackWriter } from './pack.ts';
 
 /** What a file may ask for: it is read one row group at a time, and each of those as a whole. */
-const bounds = { groupBytes: 2 ** 30, pageBytes: 2 ** 30, rows: 5_000_000, groupRows: 1_000_000 } as const;
+const bounds = { groupBytes: 2 ** 30, pageBytes: 2 ** 30, rows: 5_000_000, groupRows: 200_000 } as const;
 
 /**
  * Unpacks the pictures of a Parquet file into a pack at `out`, row group by row group.

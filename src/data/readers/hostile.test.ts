@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
@@ -305,6 +305,19 @@ describe('expressions on names', () => {
     ['(', /is no regular expression/],
   ])('%s is an error', async (labelRegex, message) => {
     expect(await refusal(folder(), { labelRegex })).toMatch(message);
+  });
+});
+
+describe('Parquet files', () => {
+  it('a run of two billion values in six bytes is an error', async () => {
+    const bytes = new Uint8Array(readFileSync('golden/shapes/none.parquet'));
+    const [run, lie] = [
+      [0x0c, 1],
+      [0xfe, 0xff, 0xff, 0xff, 0x0f, 1],
+    ];
+    // The first six definition levels, which are 1: the number comes as a varint, times two.
+    bytes.set(lie!, Buffer.from(bytes).indexOf(Buffer.from(run!)));
+    expect(await refusal(write(bytes))).toMatch(/is no sound Parquet file: its rows cannot be held in memory/);
   });
 });
 

@@ -5,7 +5,7 @@ import { UserError } from '../../base/errors.ts';
 import { keptInCache } from '../archives/unpack.ts';
 import { type Part, type Split, splitNamed } from '../folder-layout.ts';
 import { readPackList } from '../parquet/pack.ts';
-import { unpackInThread } from '../parquet/unpack-in-thread.ts';
+import { unpackApart } from '../parquet/unpack-apart.ts';
 import type { Problem } from '../problem.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 
@@ -39,7 +39,7 @@ export async function readParquet(base: string, files: readonly ParquetFile[], o
       .update(JSON.stringify([VERSION, columns]))
       .digest('hex')
       .slice(0, 8);
-    const unpacked = await keptInCache(path, `.${key}.pictures`, (part) => unpackInThread(path, part, columns));
+    const unpacked = await keptInCache(path, `.${key}.pictures`, (part) => unpackApart(path, part, columns));
     const { note, entries } = await readPackList(unpacked);
     notes.push(`${path}: ${note}, unpacked into ${unpacked}.`);
     const name = split ?? '';
