@@ -60,7 +60,7 @@ describe('train', () => {
     const { status, stdout } = await graft(['train', '--config', join(run, 'run.json'), '--out', copy, '--json']);
     expect(status).toBe(0);
     const { best } = JSON.parse(readFileSync(join(run, 'run.json'), 'utf8'));
-    expect(JSON.parse(stdout)).toEqual({ out: copy, status: 'done', best });
+    expect(JSON.parse(stdout)).toEqual({ out: copy, status: 'done', best, warnings: [] });
     for (const name of ['best.safetensors', 'last.safetensors']) {
       expect(readFileSync(join(copy, name)).equals(readFileSync(join(run, name)))).toBe(true);
     }
@@ -75,10 +75,37 @@ describe('train', () => {
     const wild = ['--optimizer', 'sgd', '--schedule', 'constant', '--learning-rate', '1e30', '--epochs', '9'];
     const { status, stderr } = await graft(['train', shapes, ...small, ...wild, '--out', join(root, 'wild')]);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/graft: train: the loss became .* Try a tenth of the learning rate\.\n$/);
+    expect(stderr).toMatch(
+      /graft: train: the loss became .* Try a tenth of the learning rate, or --clip-norm 1\..* look at the pictures of that step: \S+\.png, .* and 4 more\.\n$/,
+    );
     expect(stderr).toMatch(/wild (holds the last checkpoint before it|has no checkpoint yet)/);
     expect(stderr).not.toContain('    at ');
   });
+});
+
+test('warnings stand before training, in run.json and in the JSON; about the pictures they are errors with --strict', async () => {
+  const folder = join(root, 'leaking');
+  await drawPictures(join(folder, 'train'), { classes: ['disc', 'ring'], perClass: 8 });
+  await drawPictures(join(folder, 'val'), { classes: ['disc', 'ring'], perClass: 2, first: 7 });
+  const out = join(root, 'warned');
+  const { status, stdout, stderr } = await graft(['train', folder, ...small, '--out', out, '--json']);
+  expect(status).toBe(0);
+  const { warnings } = JSON.parse(stdout);
+  expect(warnings).toEqual([
+    {
+      kind: 'validation-in-training',
+      message: expect.stringMatching(
+        /^2 of 4 validation pictures also stand in the training set \(.*val\/disc\/007\.png = /,
+      ),
+    },
+  ]);
+  expect(JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')).warnings).toEqual(warnings);
+  expect(stderr).toContain(`warning    ${warnings[0].message}\n`);
+  const strict = await graft(['train', folder, ...small, '--strict', '--out', join(root, 'strict')]);
+  expect([strict.status, strict.stderr]).toEqual([
+    1,
+    expect.stringContaining(`graft: train: --strict: ${warnings[0].message}`),
+  ]);
 });
 
 describe('evaluate and predict', () => {

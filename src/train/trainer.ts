@@ -186,6 +186,7 @@ async function* takeSteps(
   const epoch = run.phase.epoch + 1;
   const order = task.order(epoch).slice(run.phase.step * batchSize * accumulate, steps * batchSize * accumulate);
   let gathered: { loss: number; correct: number; batches: number } = { loss: 0, correct: 0, batches: 0 };
+  let taken = 0; // of the order, by batches before this one
   for await (const batch of sources.training.batches({ batchSize, order, lastBatch: 'drop', epoch })) {
     const stepInAll = run.phase.epoch * steps + run.phase.step;
     const isLast = gathered.batches + 1 === accumulate;
@@ -199,7 +200,11 @@ async function* takeSteps(
     });
     const loss = number(results[resultNames.loss]);
     const step = run.phase.step + 1;
-    if (!Number.isFinite(loss)) throw new LossError(`in step ${step} of epoch ${epoch}`, loss, learningRate);
+    const pictures = order.slice(taken, taken + batchSize);
+    taken += batchSize;
+    if (!Number.isFinite(loss)) {
+      throw new LossError({ where: `in step ${step} of epoch ${epoch}`, loss, learningRate, pictures });
+    }
     gathered = {
       loss: gathered.loss + loss / accumulate,
       correct: gathered.correct + number(results[resultNames.correct]),
@@ -250,7 +255,7 @@ function describeEpoch(run: Run, result: Evaluation, start: number): EvaluationE
   const learningRate = peakRateAt(run, step - 1);
   if (!Number.isFinite(result.loss)) {
     run.isSound = false;
-    throw new LossError(`in the validation after epoch ${epoch}`, result.loss, learningRate);
+    throw new LossError({ where: `in the validation after epoch ${epoch}`, loss: result.loss, learningRate });
   }
   const pictures = task.stepsPerEpoch * task.batchSize * task.accumulate;
   const training = { loss: phase.lossSum / task.stepsPerEpoch, accuracy: phase.correctSum / pictures };
@@ -271,13 +276,38 @@ function completeEpoch(run: Run, { epoch, loss, accuracy, isBest }: EvaluationEv
   run.phase = { ...startPhase, epoch, losses: [...losses, loss], best: isBest ? evaluation : best };
 }
 
-/** Training has left the ground. */
+/** Where training left the ground. */
+interface LossFacts {
+  readonly where: string;
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Positions in the training source of the pictures of the batch. */
+  readonly pictures?: readonly number[];
+}
+
+/** Training has left the ground. The last checkpoint was written before that. */
 export class LossError extends UserError {
   override readonly name = 'LossError';
-  constructor(where: string, loss: number, learningRate: number) {
+  readonly facts: LossFacts;
+
+  /** `paths`: of the pictures of the batch. */
+  constructor(facts: LossFacts, paths: readonly string[] = []) {
+    const { where, loss, learningRate } = facts;
+    const shown = paths.slice(0, 4).join(', ') + (paths.length > 4 ? ` and ${paths.length - 4} more` : '');
     super(
       `train: the loss became ${loss} ${where}, at learning rate ${learningRate.toPrecision(3)}. ` +
-        'Try a tenth of the learning rate.',
+        'Try a tenth of the learning rate, or --clip-norm 1.' +
+        (paths.length > 0 ? ` If that does not help, look at the pictures of that step: ${shown}.` : ''),
+    );
+    this.facts = facts;
+  }
+
+  /** The same with the names of the pictures, by their positions. */
+  naming(paths: readonly string[]): LossError {
+    const { pictures = [] } = this.facts;
+    return new LossError(
+      this.facts,
+      pictures.map((at) => paths[at]!),
     );
   }
 }

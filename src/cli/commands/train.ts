@@ -62,10 +62,12 @@ export const trainCommand = defineCommand({
   async run({ positionals, options, given, terminal }) {
     const { events, out } = await start(positionals[0], options, given, terminal);
     let epochs = 0;
+    let warnings: Shown['warnings'] = [];
     try {
       for await (const event of events) {
         if (event.kind === 'start') epochs = event.epochs;
-        show(event, { out, epochs }, terminal);
+        if (event.kind === 'ready') warnings = event.run.warnings;
+        show(event, { out, epochs, warnings }, terminal);
       }
     } catch (error) {
       if (epochs > 0) terminal.note(await whatIsLeft(out, error));
@@ -116,7 +118,14 @@ async function whatIsLeft(out: string, error: unknown): Promise<string> {
   return `${out} holds the last checkpoint before it${best}.`;
 }
 
-function show(event: FolderEvent, { out, epochs }: { out: string; epochs: number }, terminal: Terminal): void {
+/** What is known of a run besides its events. */
+interface Shown {
+  readonly out: string;
+  readonly epochs: number;
+  readonly warnings: ReadyEvent['run']['warnings'];
+}
+
+function show(event: FolderEvent, { out, epochs, warnings }: Shown, terminal: Terminal): void {
   switch (event.kind) {
     case 'ready':
       header(event, terminal);
@@ -163,7 +172,7 @@ function show(event: FolderEvent, { out, epochs }: { out: string; epochs: number
       const { accuracy, loss, epoch } = event.best;
       const best = `Best validation accuracy ${percent(accuracy)}, loss ${loss.toFixed(4)}, in epoch ${epoch}.`;
       terminal.print(`${best} The run is in ${out}`);
-      terminal.printJson({ out, status: 'done', best: event.best });
+      terminal.printJson({ out, status: 'done', best: event.best, warnings });
     }
   }
 }
@@ -182,4 +191,5 @@ function header({ out, run, folder, notes }: ReadyEvent, terminal: Terminal): vo
     `training   ${config.strategy}, epochs: ${config.epochs}, batches of ${config.batchSize}, ${config.optimizer} at ${config.learningRate} (${config.schedule}), seed ${config.seed}`,
   ];
   for (const line of lines) terminal.note(line);
+  for (const { message } of run.warnings) terminal.note(`warning    ${message}`);
 }

@@ -26,7 +26,10 @@ export const dataOptions = {
   splitColumn: orDefault(z.string()).describe('column of a table with train, val or test; default: by its name'),
   classDepth: z.int().min(1).max(8).default(1).describe('folder levels that make a class name'),
   maxPerClass: orDefault(z.int().min(2)).describe('use at most so many pictures of each class'),
-  strict: z.boolean().default(false).describe('a picture that cannot be used is an error'),
+  strict: z
+    .boolean()
+    .default(false)
+    .describe('a picture that cannot be used is an error, and so is a warning about the pictures'),
 };
 
 /** `2/5` as numbers; undefined where it is none. */

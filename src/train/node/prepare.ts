@@ -16,6 +16,7 @@ import type { Choices, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { FetchOptions } from '../../weights/index.ts';
 import { datasetOptionsOf, isOnnx, type ResolvedConfig } from '../config/index.ts';
+import type { Warning } from '../guard-rails.ts';
 import { parameterTable, pictureNetwork } from '../network.ts';
 import type { PlannedStage } from '../plan.ts';
 import { changedPreprocessing } from '../preprocessing.ts';
@@ -52,6 +53,8 @@ export interface Prepared {
   /** First values of all variables, pretrained or drawn. */
   readonly initial: Tensors;
   readonly weightsSha256: string | null;
+  /** The preprocessing that the pretrained weights were trained with; null without any. */
+  readonly pretraining: Preprocessing | null;
   /** The file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
   /** What reading the weights made necessary, a sentence each. */
@@ -111,9 +114,10 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const weights = start ? weightsFor(start, model, variables, { newHead: true }) : {};
   const initial = { ...initialise(variables.values(), config.seed), ...weights };
   const weightsSha256 = start?.sha256 ?? null;
+  const pretraining = start ? (start.preprocessing ?? model.preprocessing) : null;
   const notes = [...(checkpoint?.notes ?? []), ...folder.notes];
   const parts = { config, model, onnx, notes, preprocessing, folder, pool, runtime, table };
-  return { ...parts, variables, initial, weightsSha256, threads, onPreparation, cleanups };
+  return { ...parts, variables, initial, weightsSha256, pretraining, threads, onPreparation, cleanups };
 }
 
 /** @throws UserError where the strategy wants pretrained weights and there are none, or the reverse */
@@ -151,7 +155,12 @@ export function imageFolderOptions(config: ResolvedConfig) {
 }
 
 /** `run.json` of a run that begins. */
-export function describeRun(path: string, prepared: Prepared, plan: readonly PlannedStage[]): Run {
+export function describeRun(
+  path: string,
+  prepared: Prepared,
+  plan: readonly PlannedStage[],
+  warnings: readonly Warning[],
+): Run {
   const { config, folder, preprocessing, runtime, threads, weightsSha256 } = prepared;
   return {
     graft: version,
@@ -169,6 +178,7 @@ export function describeRun(path: string, prepared: Prepared, plan: readonly Pla
       leftOut: folder.problems.map(({ path: at, kind }) => ({ path: at, kind })),
     },
     ...describePlan(prepared, plan),
+    warnings: [...warnings],
     decision: null,
     versions: { node: process.versions.node, onnxruntime: env.versions.node ?? 'unknown' },
     device: runtime.device,

@@ -50,6 +50,8 @@ export const runSchema = z.object({
     leftOut: z.array(z.object({ path: z.string(), kind: z.string() })),
   }),
   parameters: z.object({ total: z.int(), trained: z.int() }),
+  /** What it was warned of before it began. */
+  warnings: z.array(z.object({ kind: z.string(), message: z.string() })).default([]),
   /** What the strategy `auto` came to; null before it, and for other strategies. */
   decision: decisionSchema.nullable(),
   versions: z.object({ node: z.string(), onnxruntime: z.string() }),

@@ -8,11 +8,12 @@ import { isOnnx, parseConfig, type ResolvedConfig, resolveConfig, type TrainConf
 import type { Best, EndEvent, TrainEvent } from '../events.ts';
 import type { Logger } from '../loggers/index.ts';
 import { type PlannedStage, planOf } from '../plan.ts';
-import { train } from '../trainer.ts';
+import { LossError, train } from '../trainer.ts';
 import { describePlan, describeRun, type Preparation, type Prepared, prepare } from './prepare.ts';
 import { onnxFile, type Run, RunFolder, readLast, readRun, refuseOut } from './run-folder.ts';
 import { lockRun, type RunLock } from './run-lock.ts';
 import { trainingTask } from './tasks.ts';
+import { warningsOf } from './warn.ts';
 
 /** A run is about to begin: what was resolved, before anything is trained. */
 export interface ReadyEvent {
@@ -133,7 +134,7 @@ async function* runTraining(
       cleanups,
     });
     if (resumed) refuseChanged(resumed.run, prepared, out);
-    run = resumed?.run ?? describeRun(path, prepared, planOf(config, prepared.table));
+    run = resumed?.run ?? describeRun(path, prepared, planOf(config, prepared.table), warningsOf(prepared));
     yield { kind: 'ready', out, run, folder: prepared.folder, notes: prepared.notes };
     run = yield* recorded(run, prepared, options, resumed);
   } catch (error) {
@@ -174,7 +175,7 @@ async function* recorded(
     yield end;
   } catch (error) {
     await store.close('interrupted').catch(() => {}); // what went wrong first is what to say
-    throw error;
+    throw error instanceof LossError ? error.naming(prepared.folder.train.map(({ path }) => path)) : error;
   } finally {
     // A reader that has seen enough leaves here, too.
     await store.close('interrupted').finally(() => store.release());
