@@ -1,7 +1,8 @@
 /*
  * Transfer from ImageNet to 480 photos of rubbish, with Graft and with PyTorch, on the same splits: accuracy and time.
- * node dist/bench/trashnet.js <folder> <weights> [--seeds 3] [--python python3]; the results in bench/results/ come from
- * ../shared/data/trashnet_600 and ../shared/weights/squeezenet1_1_imagenet1k.safetensors.
+ * node dist/bench/trashnet.js <folder> <weights> [--seeds 3] [--python python3] [--ten-epochs]; the results in bench/results/ come
+ * from ../shared/data/trashnet_600 and ../shared/weights/squeezenet1_1_imagenet1k.safetensors. With --ten-epochs only ten epochs
+ * of feature extraction are timed, beside a plain loop in which PyTorch runs the frozen trunk in every epoch.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
@@ -14,7 +15,11 @@ import { trainFolder } from '../src/train/node/index.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seeds: { type: 'string', default: '3' }, python: { type: 'string', default: 'python3' } },
+  options: {
+    seeds: { type: 'string', default: '3' },
+    python: { type: 'string', default: 'python3' },
+    'ten-epochs': { type: 'boolean', default: false },
+  },
 });
 const [folder, weights] = positionals;
 if (!folder || !weights)
@@ -30,12 +35,16 @@ interface Outcome {
   readonly epochSeconds: number;
 }
 
-async function graft(strategy: 'feature-extraction' | 'full', seed: number): Promise<Outcome> {
+async function graft(strategy: 'feature-extraction' | 'full', seed: number, rounds: number): Promise<Outcome> {
   const start = performance.now();
   const out = join(scratch, `${strategy}-${seed}`);
   let accuracy = 0;
   const epochs: number[] = [];
-  for await (const event of trainFolder(folder!, { weights: weights!, strategy, seed }, { out })) {
+  for await (const event of trainFolder(
+    folder!,
+    { weights: weights!, strategy, seed, epochs: rounds, disk: 0 },
+    { out, overwrite: true },
+  )) {
     if (event.kind === 'evaluation') epochs.push(event.seconds);
     if (event.kind === 'end') accuracy = event.best.accuracy;
   }
@@ -69,21 +78,32 @@ async function pytorch(strategy: string, seed: number, epochs: number): Promise<
 
 const mean = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 const results = [];
-for (const [strategy, epochs] of [
-  ['feature-extraction', 30],
-  ['full', 12],
-] as const) {
+const cases = values['ten-epochs']
+  ? ([['feature-extraction', 10, 'frozen-loop']] as const)
+  : ([
+      ['feature-extraction', 30, 'feature-extraction'],
+      ['full', 12, 'full'],
+    ] as const);
+for (const [strategy, epochs, peerStrategy] of cases) {
   const ours: Outcome[] = [];
   const theirs: Outcome[] = [];
   for (let seed = 0; seed < Number(values.seeds); seed++) {
-    ours.push(await graft(strategy, seed));
-    const other = await pytorch(strategy, seed, epochs);
+    ours.push(await graft(strategy, seed, epochs));
+    const other = await pytorch(peerStrategy, seed, epochs);
     if (other) theirs.push(other);
     console.log(strategy, seed, ours.at(-1), other);
   }
   const ratio = (key: 'seconds' | 'epochSeconds') =>
     mean(ours.map((o, i) => o[key] / (theirs[i]?.[key] ?? Number.NaN)));
-  results.push({ strategy, epochs, ours, theirs, secondsRatio: ratio('seconds'), epochRatio: ratio('epochSeconds') });
+  results.push({
+    strategy,
+    peer: peerStrategy,
+    epochs,
+    ours,
+    theirs,
+    secondsRatio: ratio('seconds'),
+    epochRatio: ratio('epochSeconds'),
+  });
 }
 console.table(
   results.map(({ strategy, ours, theirs, secondsRatio, epochRatio }) => ({
@@ -97,5 +117,7 @@ console.table(
   })),
 );
 const machine = { processor: cpus()[0]?.model, cores: cpus().length, node: process.versions.node };
-const file = fileURLToPath(new URL('../../bench/results/trashnet.json', import.meta.url));
+const file = fileURLToPath(
+  new URL(`../../bench/results/${values['ten-epochs'] ? 'ten-epochs' : 'trashnet'}.json`, import.meta.url),
+);
 writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), machine, results }, null, 2)}\n`);

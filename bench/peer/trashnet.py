@@ -103,6 +103,13 @@ def main():
         training = DataLoader(Pictures(split["train"], augmented), shuffle=True, drop_last=True, **options)
         validation = DataLoader(Pictures(split["validation"], plain), **options)
         accuracy, epoch_seconds = train(model, [body, head], training, validation, args.epochs)
+    elif args.strategy == "frozen-loop":
+        # As most tutorials do it: the trunk has no gradients, and runs in every epoch.
+        model.features.requires_grad_(False)
+        training = DataLoader(Pictures(split["train"], plain), shuffle=True, drop_last=True, **options)
+        validation = DataLoader(Pictures(split["validation"], plain), **options)
+        parameters = [{"params": model.classifier.parameters(), "lr": 1e-3}]
+        accuracy, epoch_seconds = train(model, parameters, training, validation, args.epochs)
     else:
         model.eval()
         held = []

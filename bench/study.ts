@@ -1,0 +1,88 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { TrainConfigInput } from '../src/train/index.ts';
+import { trainFolder } from '../src/train/node/index.ts';
+
+/** What one training came to. */
+export interface Outcome {
+  /** On the validation pictures, of the best epoch. */
+  readonly accuracy: number;
+  /** Of the best epoch, from 1. */
+  readonly epoch: number;
+  readonly validation: number;
+  readonly training: number;
+  /** From the folder to the last epoch, checking every picture included. */
+  readonly seconds: number;
+  readonly trained: number;
+  readonly parameters: number;
+  /** What `auto` chose. */
+  readonly chosen: string | null;
+  /** The machine's load when it began. */
+  readonly load: number;
+}
+
+/** One run from folder to best epoch. No features are taken from other runs, so that times can be compared. */
+export async function outcomeOf(folder: string, config: TrainConfigInput): Promise<Outcome> {
+  const scratch = mkdtempSync(join(tmpdir(), 'graft-study-'));
+  const load = loadavg()[0]!;
+  const start = performance.now();
+  try {
+    let outcome: Omit<Outcome, 'seconds' | 'load'> | null = null;
+    let run: { trained: number; total: number } = { trained: 0, total: 0 };
+    let [training, validation, chosen]: [number, number, string | null] = [0, 0, null];
+    for await (const event of trainFolder(folder, { disk: 0, ...config }, { out: join(scratch, 'run') })) {
+      if (event.kind === 'ready') {
+        run = event.run.parameters;
+        [training, validation] = [event.run.dataset.train, event.run.dataset.validation];
+      }
+      if (event.kind === 'decision') chosen = event.decision.strategy;
+      if (event.kind === 'end') {
+        const saved = JSON.parse(readFileSync(join(scratch, 'run', 'run.json'), 'utf8')) as {
+          parameters: { trained: number; total: number };
+        };
+        run = saved.parameters;
+        const { accuracy, epoch } = event.best;
+        outcome = { accuracy, epoch, training, validation, trained: run.trained, parameters: run.total, chosen };
+      }
+    }
+    return { ...outcome!, seconds: (performance.now() - start) / 1000, load };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Results by key in a file, which grows with each that is asked for and not there yet: a study can be gone on with. */
+export class Study {
+  readonly #file: string;
+  readonly results: Record<string, Outcome>;
+
+  constructor(name: string) {
+    this.#file = fileURLToPath(new URL(`../../bench/results/${name}.json`, import.meta.url));
+    this.results = existsSync(this.#file)
+      ? (JSON.parse(readFileSync(this.#file, 'utf8')) as { results: Record<string, Outcome> }).results
+      : {};
+  }
+
+  async run(key: string, folder: string, config: TrainConfigInput): Promise<void> {
+    if (this.results[key]) return;
+    const outcome = await outcomeOf(folder, config);
+    this.results[key] = outcome;
+    const { accuracy, seconds, chosen } = outcome;
+    console.log(`${key}: ${(100 * accuracy).toFixed(1)} %, ${seconds.toFixed(1)} s${chosen ? `, ${chosen}` : ''}`);
+    const machine = { processor: cpus()[0]?.model, cores: cpus().length, node: process.versions.node };
+    const date = new Date().toISOString().slice(0, 10);
+    mkdirSync(join(this.#file, '..'), { recursive: true });
+    writeFileSync(this.#file, `${JSON.stringify({ date, machine, results: this.results }, null, 1)}\n`);
+  }
+}
+
+export const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
+
+/** Of a share over pictures that were drawn independently. */
+export function standardError(share: number, count: number): number {
+  return Math.sqrt((share * (1 - share)) / count);
+}
+
+export const nameOf = (folder: string) => basename(folder);
