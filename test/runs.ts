@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { TrainConfigInput } from '../src/train/index.ts';
 import { type FolderEvent, resumeTraining, trainFolder } from '../src/train/node/index.ts';
+import { scalarsIn } from './logs.ts';
 
 /** What a small network on small pictures needs, on one thread, so that two test files can run side by side. */
 export const smallRun = { model: 'conv4', epochs: 3, batchSize: 8, learningRate: 0.003, threads: 1 } as const;
@@ -43,4 +44,23 @@ export function expectSameRun(a: string, b: string): void {
     expect(left!.equals(right!), `${name} of ${a} and ${b}`).toBe(true);
   }
   expect(metricsOf(a)).toEqual(metricsOf(b));
+}
+
+/** The same rows in `metrics.csv` and the same scalars for TensorBoard, without the times. */
+export function expectSameLogs(a: string, b: string): void {
+  expect(rowsOf(b)).toEqual(rowsOf(a));
+  expect(pointsOf(b)).toEqual(pointsOf(a));
+}
+
+/** `metrics.csv`, without the times. */
+export function rowsOf(out: string): string[] {
+  const lines = readFileSync(join(out, 'metrics.csv'), 'utf8').trimEnd().split('\n');
+  return lines.map((line) => line.slice(0, line.lastIndexOf(',')));
+}
+
+/** The scalars of the one file for TensorBoard, without the times. */
+export function pointsOf(out: string): { tag: string; step: number; value: number }[] {
+  const files = readdirSync(out).filter((name) => name.includes('tfevents'));
+  expect(files).toHaveLength(1);
+  return scalarsIn(readFileSync(join(out, files[0]!))).map(({ seconds: _, ...point }) => point);
 }

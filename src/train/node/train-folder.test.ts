@@ -2,9 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { scalarsIn } from '../../../test/logs.ts';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
-import { expectSameRun, metricsOf, runFolder, smallRun } from '../../../test/runs.ts';
+import { expectSameLogs, expectSameRun, metricsOf, pointsOf, rowsOf, runFolder, smallRun } from '../../../test/runs.ts';
 import { collect, differing } from '../../../test/training.ts';
 import { randomStream } from '../../base/random.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
@@ -101,35 +100,23 @@ describe('logs', () => {
   const names = ['events.out.tfevents', 'metrics.csv', 'metrics.jsonl'];
   const files = (out: string) => readdirSync(out).filter((name) => names.some((log) => name.startsWith(log)));
   const log = 'csv,tensorboard';
-  /** Steps and values, without the times. */
-  const points = (out: string) =>
-    scalarsIn(readFileSync(join(out, files(out)[0]!))).map(({ tag, step, value }) => [tag, step, value]);
-  const rows = (out: string) => readFileSync(join(out, 'metrics.csv'), 'utf8').replaceAll(/,[\d.]+$/gm, '');
+  const pointsOfTag = (out: string, wanted: string) => pointsOf(out).filter(({ tag }) => tag === wanted);
 
   test('that are asked for stand in the run folder; interrupted and resumed they have every step once', async () => {
     const [out, cut] = [fresh(), fresh()];
     await runFolder(shapes, out, { log });
     expect(files(out).map((name) => name.replace(/tfevents.*/, 'tfevents'))).toEqual(names);
-    expect(rows(out).trimEnd().split('\n')).toHaveLength(4);
-    expect(
-      points(out)
-        .filter(([tag]) => tag === 'loss/step')
-        .map(([, step]) => step),
-    ).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    const best = metricsOf(out).map(({ loss }) => Math.fround(Number(loss)));
-    expect(
-      points(out)
-        .filter(([tag]) => tag === 'loss/validation')
-        .map(([, , value]) => value),
-    ).toEqual(best);
+    expect(rowsOf(out)).toHaveLength(4);
+    expect(pointsOfTag(out, 'loss/step').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    const losses = metricsOf(out).map(({ loss }) => Math.fround(Number(loss)));
+    expect(pointsOfTag(out, 'loss/validation').map(({ value }) => value)).toEqual(losses);
     await runFolder(shapes, cut, { log, stopAfter: 5 });
     const ahead = readFileSync(join(cut, files(cut)[0]!));
     writeFileSync(join(cut, files(cut)[0]!), Buffer.concat([ahead, ahead.subarray(40, 150)])); // an entry and a piece
     await runFolder(shapes, cut);
     expectSameRun(whole, cut);
     expect(files(cut)).toHaveLength(3);
-    expect(points(cut)).toEqual(points(out));
-    expect(rows(cut)).toEqual(rows(out));
+    expectSameLogs(out, cut);
   });
 
   test('a run that replaces another leaves none of its logs', async () => {
