@@ -18,7 +18,16 @@ export { formatConfig, optionKey, parseConfigText, unknownOption } from './confi
 export { type Cut, cutBefore, prefixGraph } from './cut.ts';
 export { evaluate } from './evaluation.ts';
 export type { Best, EndEvent, Evaluation, EvaluationEvent, StageEvent, StepEvent, TrainEvent } from './events.ts';
+export { findLearningRate, type RangeStep, type RangeTestOptions } from './find-learning-rate.ts';
 export { isAboutData, type Situation, type Warning, type WarningKind, warnings } from './guard-rails.ts';
+export {
+  beforeExplosion,
+  type LearningRateCurve,
+  type RangeOptions,
+  type Suggestions,
+  suggestLearningRates,
+  usefulPart,
+} from './learning-rate-curve.ts';
 export type { LogFormat, LoggedPhase, Logger } from './loggers/index.ts';
 export { parameterTable, pictureNetwork } from './network.ts';
 export { type PlannedStage, planOf, type Settings } from './plan.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { rangeRate, recordCurve, suggestLearningRates, usefulPart } from './learning-rate-curve.ts';
+import { beforeExplosion, rangeRate, recordCurve, suggestLearningRates, usefulPart } from './learning-rate-curve.ts';
 
 type Reference = Readonly<Record<'raw' | 'smooth', number[]>> &
   Readonly<Record<'useful' | 'valley' | 'steepest' | 'minimum', number>>;
@@ -40,6 +40,12 @@ test('the rates grow by one factor, from 1e-7 up to 10', () => {
 test('a loss that is no number ends the test, and is not noted', () => {
   expect(curveOf([1, 1, Number.NaN, 1]).losses).toHaveLength(2);
   expect(curveOf([1, Number.POSITIVE_INFINITY]).losses).toHaveLength(1);
+});
+
+test('a picture ends before the explosion', () => {
+  const rates = [1, 2, 3, 4, 5, 6];
+  expect(beforeExplosion({ rates, losses: [4, 5, 1, 3, 6, 9] }).losses).toEqual([4, 5, 1, 3]);
+  expect(beforeExplosion({ rates, losses: [4, 5, 3, 2, 1, 3] }).losses).toHaveLength(6);
 });
 
 test('losses that only rise suggest the lowest rate, and too few nothing', () => {

@@ -61,6 +61,14 @@ export function usefulPart(
   return { rates: rates.slice(start, -5), losses: losses.slice(start, -5) };
 }
 
+/** The curve up to where the loss is as high again as before its lowest: what comes then would flatten the rest of a picture. */
+export function beforeExplosion({ rates, losses }: LearningRateCurve): LearningRateCurve {
+  const lowest = indexOfLeast(losses);
+  const highest = Math.max(...losses.slice(0, lowest + 1));
+  const end = losses.findIndex((loss, i) => i > lowest && loss > highest);
+  return end === -1 ? { rates, losses } : { rates: rates.slice(0, end), losses: losses.slice(0, end) };
+}
+
 /**
  * @param curve the useful part of one
  * @throws UserError where it is too short to say anything

@@ -3,6 +3,7 @@ import { configCommand } from './config.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
+import { findLrCommand } from './find-lr.ts';
 import { inspectCommand } from './inspect.ts';
 import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
@@ -15,6 +16,7 @@ export const commands = [
   evaluateCommand,
   predictCommand,
   previewCommand,
+  findLrCommand,
   exportCommand,
   inspectCommand,
   doctorCommand,

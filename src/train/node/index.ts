@@ -1,6 +1,7 @@
 export { type Backbone, type BackboneOptions, openBackbone, withLayers } from './backbone.ts';
 export { type ConfigFile, readConfigFile } from './config-file.ts';
 export { type CreateModelOptions, createModel, namesFor, type ReadyModel } from './create-model.ts';
+export { type FindRateOptions, type FoundRates, findFolderRate } from './find-rate.ts';
 export { meanColour, pictureSource, type SeededAugmentation } from './picture-source.ts';
 export { imageFolderOptions, type Preparation } from './prepare.ts';
 export {
