@@ -1,6 +1,6 @@
-import type { Tensor, TensorOf } from '../base/tensor.ts';
+import type { Tensor, TensorOf, Tensors } from '../base/tensor.ts';
 import { sizeOf, tensor, zeros } from '../base/tensor.ts';
-import type { Program } from '../runtime/index.ts';
+import { type Program, scalar } from '../runtime/index.ts';
 import { feedNames, type Network } from './step.ts';
 
 /** What a step is fed: always a full batch. */
@@ -13,6 +13,15 @@ export interface LabelledBatch {
   readonly weights: TensorOf<'f32'>;
   /** Where pictures are mixed: the labels (n) of the others in them, and the share that is of `labels`. */
   readonly mix?: { readonly partners: TensorOf<'i64'>; readonly share: number };
+}
+
+/** A batch under the names that a training step knows it by. */
+export function feedsOf({ inputs, labels, mix }: LabelledBatch): Tensors {
+  return {
+    [feedNames.input]: inputs,
+    [feedNames.labels]: labels,
+    ...(mix && { [feedNames.partners]: mix.partners, [feedNames.share]: scalar(mix.share) }),
+  };
 }
 
 export interface BatchRequest {

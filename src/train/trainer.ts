@@ -7,7 +7,7 @@ import { type Runtime, State, scalar } from '../runtime/index.ts';
 import { type CheckpointStore, type Phase, Saver } from './checkpoint.ts';
 import { evaluate, isBetter, number } from './evaluation.ts';
 import type { Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
-import type { LabelledBatch } from './source.ts';
+import { feedsOf } from './source.ts';
 import {
   epochsBefore,
   freshStage,
@@ -21,7 +21,7 @@ import {
   stageState,
   type Timetable,
 } from './stage.ts';
-import { averageDecay, averageName, feedNames, resultNames, scalarName } from './step.ts';
+import { averageDecay, averageName, resultNames, scalarName } from './step.ts';
 
 /** All that a run needs, resolved: nothing is looked up or guessed from here on. */
 export interface TrainingTask extends Timetable {
@@ -219,14 +219,6 @@ async function* takeSteps(
     if (signal?.aborted) return;
     await run.saver.saveIfDue(run.phase);
   }
-}
-
-function feedsOf({ inputs, labels, mix }: LabelledBatch): Tensors {
-  return {
-    [feedNames.input]: inputs,
-    [feedNames.labels]: labels,
-    ...(mix && { [feedNames.partners]: mix.partners, [feedNames.share]: scalar(mix.share) }),
-  };
 }
 
 /** What a step is fed besides its batch: for each group of parameters its learning rate and what its optimizer counts. */
