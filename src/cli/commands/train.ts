@@ -61,18 +61,18 @@ export const trainCommand = defineCommand({
   },
   async run({ positionals, options, given, terminal }) {
     const { events, out } = await start(positionals[0], options, given, terminal);
-    let epochs = 0;
-    let warnings: Shown['warnings'] = [];
+    const shown: Shown = { out, epochs: 0, results: [] };
     try {
       for await (const event of events) {
-        if (event.kind === 'start') epochs = event.epochs;
-        if (event.kind === 'ready') warnings = event.run.warnings;
-        show(event, { out, epochs, warnings }, terminal);
+        follow(event, shown);
+        show(event, shown, terminal);
       }
     } catch (error) {
-      if (epochs > 0) terminal.note(await whatIsLeft(out, error));
+      if (shown.epochs > 0) terminal.note(await whatIsLeft(shown.out, error));
       throw error;
     }
+    const [main, scratch] = shown.results;
+    terminal.printJson({ ...main, ...(scratch && { scratch }) });
   },
 });
 
@@ -118,14 +118,27 @@ async function whatIsLeft(out: string, error: unknown): Promise<string> {
   return `${out} holds the last checkpoint before it${best}.`;
 }
 
-/** What is known of a run besides its events. */
+/** What has become known of a run, and of the one from random weights that may come after it. */
 interface Shown {
-  readonly out: string;
-  readonly epochs: number;
-  readonly warnings: ReadyEvent['run']['warnings'];
+  out: string;
+  epochs: number;
+  warnings?: ReadyEvent['run']['warnings'];
+  readonly results: Record<string, unknown>[];
 }
 
-function show(event: FolderEvent, { out, epochs, warnings }: Shown, terminal: Terminal): void {
+/** Takes note of what later events are shown with, and of how a run ended. */
+function follow(event: FolderEvent, shown: Shown): void {
+  const { out, warnings } = shown;
+  if (event.kind === 'ready') Object.assign(shown, { out: event.out, warnings: event.run.warnings });
+  if (event.kind === 'start') shown.epochs = event.epochs;
+  if (event.kind === 'cancelled') shown.results.push({ out, status: 'cancelled' });
+  if (event.kind === 'interrupted') {
+    shown.results.push({ out, status: 'interrupted', epoch: event.epoch, step: event.step });
+  }
+  if (event.kind === 'end') shown.results.push({ out, status: 'done', best: event.best, warnings });
+}
+
+function show(event: FolderEvent, { out, epochs }: Shown, terminal: Terminal): void {
   switch (event.kind) {
     case 'ready':
       header(event, terminal);
@@ -159,12 +172,10 @@ function show(event: FolderEvent, { out, epochs, warnings }: Shown, terminal: Te
     }
     case 'cancelled':
       terminal.print('Stopped before the first step. Nothing was written.');
-      terminal.printJson({ out, status: 'cancelled' });
       break;
     case 'interrupted': {
       const { epoch, step } = event;
       terminal.print(`Interrupted in epoch ${epoch} after step ${step}. Go on with: graft train --resume ${out}`);
-      terminal.printJson({ out, status: 'interrupted', epoch, step });
       break;
     }
     case 'end': {
@@ -172,7 +183,6 @@ function show(event: FolderEvent, { out, epochs, warnings }: Shown, terminal: Te
       const { accuracy, loss, epoch } = event.best;
       const best = `Best validation accuracy ${percent(accuracy)}, loss ${loss.toFixed(4)}, in epoch ${epoch}.`;
       terminal.print(`${best} The run is in ${out}`);
-      terminal.printJson({ out, status: 'done', best: event.best, warnings });
     }
   }
 }
