@@ -173,8 +173,14 @@ describe('inspect and models', () => {
     const { blocks, totals } = await inspect('resnet18', '--blocks', '--strategy', 'feature-extraction');
     const stages = [1, 2, 3, 4].flatMap((stage) => [`layer${stage}.0`, `layer${stage}.1`]);
     expect(blocks.map(({ block }: { block: string }) => block)).toEqual(['stem', ...stages, 'head']);
-    expect(blocks[2]).toEqual({ block: 'layer1.1', output: [1, 64, 56, 56], trained: 0, frozen: 73_984 });
-    expect(blocks.at(-1)).toEqual({ block: 'head', output: [1, 1000], trained: totals.trained, frozen: 0 });
+    expect(blocks[2]).toEqual({ block: 'layer1.1', output: [1, 64, 56, 56], trained: 0, frozen: 73_984, rates: [] });
+    expect(blocks.at(-1)).toEqual({
+      block: 'head',
+      output: [1, 1000],
+      trained: totals.trained,
+      frozen: 0,
+      rates: [0.001],
+    });
   });
 
   test('a run’s head has the run’s classes', async () => {

@@ -168,24 +168,26 @@ function sizeIn(rows: readonly Row[], state: string): number {
   return rows.filter((row) => row.state === state).reduce((sum, { size }) => sum + size, 0);
 }
 
-/** The blocks from input to head, what each gives for one picture, and how much of it is trained. */
+/** The blocks from input to head, what each gives for one picture, how much of it is trained, and at which rates. */
 function blockRows({ blocks, endpoints }: Trace, rows: readonly Row[]) {
   const byName = new Map(rows.map((row) => [row.name, row]));
   return [...blocks].map(([block, names]) => {
     const own = names.map((name) => byName.get(name)!);
     const output = endpoints.get(block) ?? endpoints.get('logits');
-    return { block, output: output?.shape, trained: sizeIn(own, 'trained'), frozen: sizeIn(own, 'frozen') };
+    const rates = [...new Set(own.flatMap(({ rate }) => rate ?? []))].sort((a, b) => b - a);
+    return { block, output: output?.shape, trained: sizeIn(own, 'trained'), frozen: sizeIn(own, 'frozen'), rates };
   });
 }
 
 function blockTable(blocks: ReturnType<typeof blockRows>): string {
-  const cells = blocks.map(({ block, output, trained, frozen }) => [
+  const cells = blocks.map(({ block, output, trained, frozen, rates }) => [
     block,
     output ? `[${output.join(', ')}]` : '',
     number(trained),
     number(frozen),
+    rates.map(significant).join(', '),
   ]);
-  return table(['block', 'gives', 'trained', 'frozen'], cells);
+  return table(['block', 'gives', 'trained', 'frozen', 'rate'], cells);
 }
 
 function parameterRows(rows: readonly Row[]): string {
