@@ -7,7 +7,7 @@ import type { ResolvedConfig } from './index.ts';
 const levels = Object.entries(augmentationLevels).map(([name, list]) => (list ? `${name} (${list})` : name));
 
 /** A level of augmentation, or a list of its parts. */
-export const augmentationText = z.string().superRefine((text, context) => {
+const augmentationText = z.string().superRefine((text, context) => {
   try {
     parseAugmentation(text);
   } catch (error) {
