@@ -3,9 +3,9 @@ import { drawNoise } from '../nn/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { State, scalar } from '../runtime/index.ts';
 import { type LearningRateCurve, type RangeOptions, rangeRate, recordCurve } from './learning-rate-curve.ts';
-import type { LabelledBatch, Source } from './source.ts';
+import { feedsOf, type LabelledBatch, type Source } from './source.ts';
 import { groupName, groupsOf, openStage, stageState } from './stage.ts';
-import { feedNames, resultNames, scalarName } from './step.ts';
+import { resultNames, scalarName } from './step.ts';
 import type { TrainingTask } from './trainer.ts';
 
 /** One step of a range test. */
@@ -42,12 +42,11 @@ export async function findLearningRate(task: TrainingTask, options: RangeTestOpt
   const state = new State(stageState(plain, stage, {}));
   const { curve, add } = recordCurve();
   try {
-    for await (const { step, inputs, labels } of batchesForEver(plain, open.sources.training)) {
+    for await (const { step, ...batch } of batchesForEver(plain, open.sources.training)) {
       signal?.throwIfAborted();
       const learningRate = rangeRate(step, options);
       const results = await state.step(open.programs.training, {
-        [feedNames.input]: inputs,
-        [feedNames.labels]: labels,
+        ...feedsOf(batch),
         ...drawNoise(open.noise, task.seed, step),
         ...scalarsOf(plain, stage, { learningRate, ...task.optimizer.scalars(step + 1) }),
       });
