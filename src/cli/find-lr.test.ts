@@ -41,7 +41,7 @@ test('--json has the curve; the same test gives the same numbers', async () => {
 
 test.each([
   [['--from', '1', '--to', '0.1'], 2, '--from 1 is not below --to 0.1'],
-  [['--momentum', '0.5'], 2, '--momentum means nothing to --optimizer adamw'],
+  [['--momentum', '0.5'], 2, '--momentum means something only with --optimizer sgd'],
   [['--epochs', '3'], 2, "unknown option '--epochs'"],
 ] as const)('find-lr %j: exit %d, %s', async (args, expected, message) => {
   const { status, stdout, stderr } = await graft(['find-lr', shapes, ...small, ...args], root);

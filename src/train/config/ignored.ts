@@ -4,6 +4,7 @@ import type { TrainConfig } from './index.ts';
 
 /** Options that only some choices look at: by the option that makes the choice, what each of them belongs to. */
 const belongs = {
+  strategy: { freezeTo: ['partial'], unfreeze: ['gradual'] },
   optimizer: {
     momentum: ['sgd', 'rmsprop'],
     nesterov: ['sgd'],
@@ -31,13 +32,14 @@ const flag = (key: string) => `--${kebabCase(key)}`;
 /** @throws UsageError where an option was given that nothing would look at */
 export function refuseIgnored(config: TrainConfig): void {
   for (const [by, options] of Object.entries(belongs)) {
-    const chosen = String(config[by as keyof TrainConfig]);
+    const chosen = config[by as keyof TrainConfig];
     for (const [option, choices] of Object.entries(options)) {
       const value = config[option as keyof TrainConfig];
       const isGiven = value !== null && value !== false;
-      if (!isGiven || choices.includes(chosen)) continue;
+      if (!isGiven || choices.includes(String(chosen))) continue;
+      const other = chosen === null ? '' : `, not with ${chosen}`;
       throw new UsageError(
-        `train: ${flag(option)} means nothing to ${flag(by)} ${chosen}, only to ${choices.join(', ')}. Leave it out.`,
+        `train: ${flag(option)} means something only with ${flag(by)} ${choices.join(', ')}${other}. Leave it out.`,
       );
     }
   }

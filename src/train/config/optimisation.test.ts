@@ -51,12 +51,19 @@ test('a run that is all warm-up is refused', () => {
 
 describe('an option that nothing would look at is refused', () => {
   test.each<[TrainConfigInput, string]>([
-    [{ momentum: 0.8 }, '--momentum means nothing to --optimizer adamw, only to sgd, rmsprop. Leave it out.'],
-    [{ optimizer: 'lion', epsilon: 1e-8 }, '--epsilon means nothing to --optimizer lion'],
-    [{ optimizer: 'rmsprop', nesterov: true }, '--nesterov means nothing to --optimizer rmsprop, only to sgd.'],
-    [{ schedule: 'cosine', milestones: '2,4' }, '--milestones means nothing to --schedule cosine'],
-    [{ focalGamma: 1 }, '--focal-gamma means nothing to --loss cross-entropy, only to focal'],
-    [{ plateauPatience: 2 }, '--plateau-patience means nothing to --schedule one-cycle, only to plateau'],
+    [{ momentum: 0.8 }, '--momentum means something only with --optimizer sgd, rmsprop, not with adamw. Leave it out.'],
+    [{ optimizer: 'lion', epsilon: 1e-8 }, '--epsilon means something only with --optimizer adam, adamw,'],
+    [
+      { optimizer: 'rmsprop', nesterov: true },
+      '--nesterov means something only with --optimizer sgd, not with rmsprop.',
+    ],
+    [
+      { schedule: 'cosine', milestones: '2,4' },
+      '--milestones means something only with --schedule multi-step, not with cosine',
+    ],
+    [{ unfreeze: '0:head,2:all' }, '--unfreeze means something only with --strategy gradual. Leave it out.'],
+    [{ focalGamma: 1 }, '--focal-gamma means something only with --loss focal'],
+    [{ plateauPatience: 2 }, '--plateau-patience means something only with --schedule plateau, not with one-cycle'],
   ])('%o', (config, message) => {
     expect(() => parseConfig(config)).toThrow(message);
   });
