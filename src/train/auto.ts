@@ -32,11 +32,14 @@ export const pictureLimits = [1_000, 10_000] as const;
 
 const shifts: Readonly<Record<Domain, number>> = { similar: 0, different: 1, 'very-different': 2 };
 
+/** A probe with a larger share of mistakes says that the features do not fit. */
+const manyMistakes = 0.1;
+
 /**
  * How much of a network to train, from the number of pictures, what they are like, and what a probe reached. The more
  * pictures there are, and the less they resemble those of the pretraining, the more layers (Yosinski et al. 2014). A probe that
- * makes hardly a mistake leaves nothing to gain; one that makes many says that the features do not fit, and goes one step
- * deeper than the number of pictures alone would (its head is the start: Kumar et al. 2022).
+ * makes hardly a mistake leaves nothing to gain; one that makes some or many leads deeper than the number of pictures alone
+ * would, and its head is where that starts (Kumar et al. 2022).
  */
 export function decide(evidence: Evidence): Decision {
   const { pictures, validation, probe, domain } = evidence;
@@ -47,15 +50,19 @@ export function decide(evidence: Evidence): Decision {
   if (shifts[domain] > 0)
     reasons.push(`The pictures are ${domain} from those of the pretraining: ${shifts[domain]} deeper.`);
   const error = Math.sqrt((probe * (1 - probe)) / validation);
-  const isSolved = 1 - probe <= Math.max(2 * error, 1 / validation);
+  const isSolved = 1 - probe <= Math.max(2 * error, 1 / validation) && domain !== 'very-different';
   const reached = `The probe is right for ${percent(probe)} of ${validation} pictures, ± ${percent(error)}`;
-  const fits = isSolved && domain !== 'very-different';
+  if (isSolved) {
+    reasons.push(`${reached}: what is left to gain is within its error, so nothing more is trained.`);
+    return { evidence, strategy: 'feature-extraction', reasons, alsoScratch: false };
+  }
+  const deeper = 1 - probe > manyMistakes ? 2 : 1;
   reasons.push(
-    fits
-      ? `${reached}: what is left to gain is within its error, so nothing more is trained.`
-      : `${reached}: the features alone leave mistakes, so one step deeper, from the probe’s head.`,
+    deeper === 2
+      ? `${reached}: the features do not tell these classes apart, so two steps deeper, from the probe’s head.`
+      : `${reached}: the features leave some mistakes, so one step deeper, from the probe’s head.`,
   );
-  const depth = fits ? 0 : Math.min(2, byCount + shifts[domain] + 1);
+  const depth = Math.min(2, byCount + shifts[domain] + deeper);
   return { evidence, strategy: depths[depth]!, reasons, alsoScratch: domain === 'very-different' };
 }
 

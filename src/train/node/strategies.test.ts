@@ -68,10 +68,11 @@ describe('auto', () => {
   test('decides by the number of pictures, the domain, and what the probe left', () => {
     const chosen = (change: Partial<Evidence>) => decide({ ...evidence, ...change }).strategy;
     expect(chosen({ probe: 0.99 })).toBe('feature-extraction');
-    expect(chosen({})).toBe('partial');
-    expect(chosen({ pictures: 5_000 })).toBe('full');
+    expect(chosen({})).toBe('full');
+    expect(chosen({ probe: 0.92, validation: 600 })).toBe('partial');
+    expect(chosen({ probe: 0.92, validation: 600, pictures: 5_000 })).toBe('full');
     expect(chosen({ pictures: 50_000, probe: 0.6 })).toBe('full');
-    expect(chosen({ domain: 'different' })).toBe('full');
+    expect(chosen({ probe: 0.92, validation: 600, domain: 'different' })).toBe('full');
     expect(chosen({ probe: 1, domain: 'very-different' })).toBe('full');
     expect(decide({ ...evidence, domain: 'very-different' }).alsoScratch).toBe(true);
     expect(decide(evidence).reasons.join(' ')).toMatch(/480 pictures.*70\.0 % of 120 pictures, ± 4\.2 %/);
