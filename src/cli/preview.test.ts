@@ -22,6 +22,13 @@ test('preview writes a contact sheet, says where and of what, and reports what i
   expect(stderr).not.toContain('    at ');
 });
 
+test('preview says where it cannot write', async () => {
+  const { status, stderr } = await graft(['preview', shapes, '--out', join(root, 'nowhere', 'x.png')]);
+  expect(status).toBe(1);
+  expect(stderr).toContain('x.png cannot be written');
+  expect(stderr).not.toContain('    at ');
+});
+
 test('preview refuses a sheet that no one could look at', async () => {
   const out = join(root, 'large.png');
   const flags = ['--pictures', '100', '--views', '100', '--image-size', '1024', '--out', out];

@@ -1,10 +1,11 @@
 import sharp from 'sharp';
+import { UserError } from '../base/errors.ts';
 import type { Planes } from './augment/index.ts';
 
 /** White pixels between two pictures, and around all. */
 const gap = 4;
 
-/** Writes pictures of one size as a PNG, rows below each other. */
+/** Writes pictures of one size as a PNG, rows below each other. @throws UserError where it cannot be written */
 export async function writeContactSheet(path: string, rows: readonly (readonly Planes[])[]): Promise<void> {
   const { width: cellWidth, height: cellHeight } = rows[0]![0]!;
   const columns = Math.max(...rows.map((row) => row.length));
@@ -18,7 +19,10 @@ export async function writeContactSheet(path: string, rows: readonly (readonly P
   });
   await sharp(data, { raw: { width, height, channels: 3 } })
     .png()
-    .toFile(path);
+    .toFile(path)
+    .catch((error: Error) => {
+      throw new UserError(`${path} cannot be written: ${error.message}`);
+    });
 }
 
 /** Writes a planar picture into interleaved rows of `stride` pixels. */

@@ -2,6 +2,7 @@ import type { Augmentation, Colour, Planes } from './augment/index.ts';
 import { openDataset, type Picture } from './dataset.ts';
 import { createPicturePool, type PicturePool } from './picture-pool.ts';
 import type { Problem } from './problem.ts';
+import type { ReaderOptions } from './readers/found.ts';
 import type { Framing } from './transform.ts';
 
 export interface PreviewOptions {
@@ -13,6 +14,8 @@ export interface PreviewOptions {
   readonly pictures: number;
   readonly views: number;
   readonly seed: number;
+  /** How the data set is read. */
+  readonly reading?: ReaderOptions;
 }
 
 /** A picture as evaluation sees it, and then as training would see it in one epoch after the other. */
@@ -31,8 +34,9 @@ export async function previewAugmentation(
   try {
     // With at least two classes, half of the rows from each are enough.
     const maxPerClass = Math.max(2, Math.ceil(options.pictures / 2));
-    const { seed } = options;
-    const { classes, train, problems } = await openDataset(root, { pool, seed, maxPerClass, validationFraction: 0 });
+    const { seed, reading } = options;
+    const division = { seed, maxPerClass, validationFraction: 0 };
+    const { classes, train, problems } = await openDataset(root, { ...reading, ...division, pool });
     const chosen = inTurn(train, classes.length).slice(0, options.pictures);
     const rows = chosen.map(async (picture, index) => ({
       path: picture.path,

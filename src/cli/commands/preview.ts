@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
 import { formatProblems, parseAugmentation, previewAugmentation, writeContactSheet } from '../../data/index.ts';
 import { imageNetPreprocessing } from '../../models/index.ts';
-import { trainConfigSchema } from '../../train/index.ts';
+import { shapeOptionsOf, trainConfigSchema } from '../../train/index.ts';
 import { meanColour } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
 
@@ -12,21 +12,28 @@ const largestSheet = 64;
 export const previewCommand = defineCommand({
   name: 'preview',
   summary: 'Writes a contact sheet of augmented pictures, to look at before training.',
-  arguments: [{ syntax: '<folder>', description: 'pictures, one folder a class' }],
+  arguments: [{ syntax: '<folder>', description: 'labelled pictures, in any shape that train takes' }],
   options: z.strictObject({
     ...trainConfigSchema.pick({ augment: true }).shape,
     out: z.string().default('preview.png').describe('the PNG file to write'),
     pictures: z.int().min(1).max(100).default(6).describe('rows: one picture of each class in turn'),
     views: z.int().min(1).max(100).default(8).describe('augmented views of each, behind the one that evaluation sees'),
     imageSize: z.int().min(8).max(1024).default(224).describe('side of the square the model sees, in pixels'),
-    ...trainConfigSchema.pick({ seed: true }).shape,
+    ...trainConfigSchema.pick({
+      seed: true,
+      classDepth: true,
+      labelRegex: true,
+      pathColumn: true,
+      labelColumn: true,
+      splitColumn: true,
+    }).shape,
   }),
   examples: [
     'graft preview photos/ --augment strong',
     'graft preview photos/ --augment light,rotate=30 --out sheet.png',
   ],
   async run({ positionals, options, terminal }) {
-    const { augment, out, imageSize, pictures, views, seed } = options;
+    const { augment, out, imageSize, pictures, views, seed, classDepth, ...shape } = options;
     const megapixels = (pictures * (views + 1) * imageSize ** 2) / 1e6;
     if (megapixels > largestSheet) {
       throw new UsageError(
@@ -42,6 +49,7 @@ export const previewCommand = defineCommand({
       pictures,
       views,
       seed,
+      reading: { classDepth, ...shapeOptionsOf(shape) },
     });
     if (problems.length > 0) terminal.note(formatProblems(problems));
     await writeContactSheet(
