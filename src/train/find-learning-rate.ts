@@ -3,10 +3,11 @@ import { drawNoise } from '../nn/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { State, scalar } from '../runtime/index.ts';
 import { type LearningRateCurve, type RangeOptions, rangeRate, recordCurve } from './learning-rate-curve.ts';
+import { openStage, stageState } from './open-stage.ts';
 import { feedsOf, type LabelledBatch, type Source } from './source.ts';
-import { groupName, groupsOf, openStage, stageState } from './stage.ts';
+import { groupName, groupsOf } from './stage.ts';
 import { resultNames, scalarName } from './step.ts';
-import type { TrainingTask } from './trainer.ts';
+import type { TrainingTask } from './task.ts';
 
 /** One step of a range test. */
 export interface RangeStep {

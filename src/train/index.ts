@@ -29,6 +29,7 @@ export {
   usefulPart,
 } from './learning-rate-curve.ts';
 export type { LogFormat, LoggedPhase, Logger } from './loggers/index.ts';
+export { LossError } from './loss-error.ts';
 export { parameterTable, pictureNetwork } from './network.ts';
 export { type PlannedStage, planOf, type Settings } from './plan.ts';
 export { changedPreprocessing, type PreprocessingChanges } from './preprocessing.ts';
@@ -44,5 +45,6 @@ export {
 } from './stage.ts';
 export { evaluationStep, type Network, traceOf, trainingStep, variablesOf } from './step.ts';
 export { type Strategy, type StrategyName, strategies, strategyNames } from './strategy.ts';
+export type { TrainingTask } from './task.ts';
 export { timetableOf } from './timetable.ts';
-export { LossError, type TrainingTask, train } from './trainer.ts';
+export { type TrainOptions, train } from './trainer.ts';

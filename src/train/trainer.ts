@@ -1,50 +1,16 @@
 import { UserError } from '../base/errors.ts';
 import { formatType, type Tensor, type Tensors } from '../base/tensor.ts';
-import type { Value } from '../graph/index.ts';
-import { type BatchNormPolicy, type CrossEntropyOptions, drawNoise } from '../nn/index.ts';
-import type { Optimizer } from '../optim/index.ts';
+import { drawNoise } from '../nn/index.ts';
 import { type Runtime, State, scalar } from '../runtime/index.ts';
 import { type CheckpointStore, type Phase, Saver } from './checkpoint.ts';
 import { evaluate, isBetter, number } from './evaluation.ts';
 import type { Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
+import { LossError } from './loss-error.ts';
+import { type OpenStage, openStage, stageState } from './open-stage.ts';
 import { feedsOf } from './source.ts';
-import {
-  epochsBefore,
-  freshStage,
-  groupName,
-  groupsOf,
-  learningRateAt,
-  type OpenStage,
-  openStage,
-  type Stage,
-  stageAt,
-  stageState,
-  type Timetable,
-} from './stage.ts';
+import { epochsBefore, freshStage, groupName, groupsOf, learningRateAt, stageAt } from './stage.ts';
 import { averageDecay, averageName, resultNames, scalarName } from './step.ts';
-
-/** All that a run needs, resolved: nothing is looked up or guessed from here on. */
-export interface TrainingTask extends Timetable {
-  readonly stages: readonly Stage[];
-  /** First values of all the network's variables. */
-  readonly initial: Tensors;
-  readonly optimizer: Optimizer;
-  readonly loss: Omit<CrossEntropyOptions, 'pictureWeights'>;
-  /** What is done to all gradients together before the optimizer sees them. */
-  readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
-  /** Of the layers that are trained. */
-  readonly batchNorm: BatchNormPolicy;
-  readonly batchSize: number;
-  /** Batches that make one step. */
-  readonly accumulate: number;
-  /** Positions in the training source, in the order of an epoch (from 1). */
-  order(epoch: number): readonly number[];
-  /** The decay of moving averages, which are then what is evaluated and kept. */
-  readonly average: number | null;
-  /** Epochs without a better one after which the last stage ends. */
-  readonly patience: number | null;
-  readonly seed: number;
-}
+import type { TrainingTask } from './task.ts';
 
 export interface TrainOptions {
   readonly runtime: Runtime;
@@ -266,42 +232,6 @@ function completeEpoch(run: Run, { epoch, loss, accuracy, isBest }: EvaluationEv
   }
   const { best, losses } = run.phase;
   run.phase = { ...startPhase, epoch, losses: [...losses, loss], best: isBest ? evaluation : best };
-}
-
-/** Where training left the ground. */
-interface LossFacts {
-  readonly where: string;
-  readonly loss: number;
-  readonly learningRate: number;
-  /** Positions in the training source of the pictures of the batch. */
-  readonly pictures?: readonly number[];
-}
-
-/** Training has left the ground. The last checkpoint was written before that. */
-export class LossError extends UserError {
-  override readonly name = 'LossError';
-  readonly facts: LossFacts;
-
-  /** `paths`: of the pictures of the batch. */
-  constructor(facts: LossFacts, paths: readonly string[] = []) {
-    const { where, loss, learningRate } = facts;
-    const shown = paths.slice(0, 4).join(', ') + (paths.length > 4 ? ` and ${paths.length - 4} more` : '');
-    super(
-      `train: the loss became ${loss} ${where}, at learning rate ${learningRate.toPrecision(3)}. ` +
-        'Try a tenth of the learning rate, or --clip-norm 1.' +
-        (paths.length > 0 ? ` If that does not help, look at the pictures of that step: ${shown}.` : ''),
-    );
-    this.facts = facts;
-  }
-
-  /** The same with the names of the pictures, by their positions. */
-  naming(paths: readonly string[]): LossError {
-    const { pictures = [] } = this.facts;
-    return new LossError(
-      this.facts,
-      pictures.map((at) => paths[at]!),
-    );
-  }
 }
 
 /** The checkpoint's tensors, which must be those that the run has. */

@@ -4,8 +4,8 @@ import { pictureNetwork } from '../network.ts';
 import type { PlannedStage } from '../plan.ts';
 import { epochOrder } from '../sampling.ts';
 import type { Stage } from '../stage.ts';
+import type { TrainingTask } from '../task.ts';
 import { batching, timetableOf } from '../timetable.ts';
-import type { TrainingTask } from '../trainer.ts';
 import type { Prepared } from './prepare.ts';
 import { stageOf } from './stages.ts';
 

@@ -7,8 +7,9 @@ import { continuationOf, type Decision, decide, type Evidence } from '../auto.ts
 import { isOnnx, parseConfig, type ResolvedConfig, resolveConfig, type TrainConfigInput } from '../config/index.ts';
 import type { Best, EndEvent, TrainEvent } from '../events.ts';
 import type { Logger } from '../loggers/index.ts';
+import { LossError } from '../loss-error.ts';
 import { type PlannedStage, planOf } from '../plan.ts';
-import { LossError, train } from '../trainer.ts';
+import { train } from '../trainer.ts';
 import { describePlan, describeRun, type Preparation, type Prepared, prepare } from './prepare.ts';
 import { onnxFile, type Run, RunFolder, readLast, readRun, refuseOut } from './run-folder.ts';
 import { lockRun, type RunLock } from './run-lock.ts';

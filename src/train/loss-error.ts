@@ -1,0 +1,37 @@
+import { UserError } from '../base/errors.ts';
+
+/** Where training left the ground. */
+interface LossFacts {
+  readonly where: string;
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Positions in the training source of the pictures of the batch. */
+  readonly pictures?: readonly number[];
+}
+
+/** Training has left the ground. The last checkpoint was written before that. */
+export class LossError extends UserError {
+  override readonly name = 'LossError';
+  readonly facts: LossFacts;
+
+  /** `paths`: of the pictures of the batch. */
+  constructor(facts: LossFacts, paths: readonly string[] = []) {
+    const { where, loss, learningRate } = facts;
+    const shown = paths.slice(0, 4).join(', ') + (paths.length > 4 ? ` and ${paths.length - 4} more` : '');
+    super(
+      `train: the loss became ${loss} ${where}, at learning rate ${learningRate.toPrecision(3)}. ` +
+        'Try a tenth of the learning rate, or --clip-norm 1.' +
+        (paths.length > 0 ? ` If that does not help, look at the pictures of that step: ${shown}.` : ''),
+    );
+    this.facts = facts;
+  }
+
+  /** The same with the names of the pictures, by their positions. */
+  naming(paths: readonly string[]): LossError {
+    const { pictures = [] } = this.facts;
+    return new LossError(
+      this.facts,
+      pictures.map((at) => paths[at]!),
+    );
+  }
+}
