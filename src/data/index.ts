@@ -17,6 +17,7 @@ export { createPicturePool, type PicturePool } from './picture-pool.ts';
 export type { EvaluationRequest, PictureFacts, TrainingRequest, ViewRequest } from './picture-worker.ts';
 export { type PreviewOptions, type PreviewRow, previewAugmentation } from './preview.ts';
 export { formatProblems, PictureError, type PictureProblem, type Problem, type ProblemKind } from './problem.ts';
+export { statDataset } from './readers/find-pictures.ts';
 export type { ShapeOptions } from './readers/found.ts';
 export { type Box, type Interpolation, type ResizeTarget, type RgbImage, resize } from './resize.ts';
 export type { Fold } from './split.ts';

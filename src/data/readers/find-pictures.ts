@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { UserError } from '../../base/errors.ts';
@@ -29,12 +30,17 @@ const foreign: readonly (readonly [start: string, what: string])[] = [
   ['\x89HDF', 'an HDF5 file'],
 ];
 
-/** What the data set at `path` has, whichever shape it is in: its content says which. @throws UserError where it is none */
-export async function findPictures(path: string, options: ReaderOptions): Promise<Found> {
-  const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
+/** Whether there is something at `path`, before more is done for it. @throws UserError where there is nothing */
+export async function statDataset(path: string): Promise<Stats> {
+  return stat(path).catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${error.message})`;
     throw new UserError(`openDataset: ${path} ${reason}. Expected ${acceptedShapes}.`);
   });
+}
+
+/** What the data set at `path` has, whichever shape it is in: its content says which. @throws UserError where it is none */
+export async function findPictures(path: string, options: ReaderOptions): Promise<Found> {
+  const status = await statDataset(path);
   if (status.isDirectory()) return readFolder(path, options);
   if (!status.isFile()) throw new UserError(`openDataset: ${path} is neither a folder nor a plain file.`);
 

@@ -9,6 +9,7 @@ import {
   type ImageFolder,
   openImageFolder,
   type PicturePool,
+  statDataset,
 } from '../../data/index.ts';
 import type { Model, Preprocessing } from '../../models/index.ts';
 import { initialise, type Variable } from '../../nn/index.ts';
@@ -86,6 +87,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   };
   const strategy: Strategy = strategies[config.strategy];
   refuseWeights(config, strategy);
+  await statDataset(path); // before weights are downloaded
   const { model, onnx, checkpoint } = await openBackbone(config, {
     onnxFile: options.onnxFile,
     download: { ...options.download, ...(signal && { signal }) },
