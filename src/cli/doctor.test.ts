@@ -45,9 +45,6 @@ test('doctor: a report, JSON, a clean copy; findings are a failure with --strict
   });
   expect(existsSync(join(clean, 'disc/002.png'))).toBe(true);
   const again = await graft(['doctor', folder, '--fix-to', clean]);
-  expect([again.status, again.stderr]).toEqual([
-    1,
-    `graft: doctor: --fix-to ${clean} is not empty. Name a new folder.\n`,
-  ]);
+  expect([again.status, again.stderr]).toEqual([1, `graft: ${clean} is not empty. Name a new folder.\n`]);
   expect((await graft(['doctor', folder, '--near'])).status).toBe(2);
 });

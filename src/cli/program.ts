@@ -30,7 +30,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 function addCommand(program: Command, definition: CommandDefinition): void {
-  const command = program.command(definition.name).description(definition.summary).exitOverride();
+  const words = definition.name.split(' ');
+  const parent = words.slice(0, -1).reduce(subcommand, program);
+  const command = parent.command(words.at(-1)!).description(definition.summary).exitOverride();
   for (const { syntax, description } of definition.arguments) command.argument(syntax, description);
   if (definition.takesSettings) command.argument(settingsArgument.syntax, settingsArgument.description);
   for (const flag of flagsOf(definition.options)) command.addOption(commanderOption(flag));
@@ -41,13 +43,13 @@ function addCommand(program: Command, definition: CommandDefinition): void {
     const flags = Object.fromEntries(
       Object.entries(given).filter(([key]) => command.getOptionValueSource(key) === 'cli'),
     );
-    const words = received
+    const values = received
       .slice(0, -2)
       .flat()
       .filter((value): value is string => typeof value === 'string');
     const { positionals, settings } = definition.takesSettings
-      ? splitSettings(definition.options, words, flags)
-      : { positionals: words, settings: {} };
+      ? splitSettings(definition.options, values, flags)
+      : { positionals: values, settings: {} };
     if (definition.takesSettings) checkCount(definition, positionals);
     const set = { ...flags, ...settings };
     const options = parseFlags(definition.options, set, await definition.defaults?.(set));
@@ -58,6 +60,12 @@ function addCommand(program: Command, definition: CommandDefinition): void {
       terminal.endProgress();
     }
   });
+}
+
+/** The command of this name under another, for those below it: `data` for `data get`. */
+function subcommand(parent: Command, name: string): Command {
+  const known = parent.commands.find((command) => command.name() === name);
+  return known ?? parent.command(name).description(`graft ${name} --help lists what it does`).exitOverride();
 }
 
 /** What commander cannot check, since it takes settings for arguments. */

@@ -1,11 +1,15 @@
 export { classNames } from './class-names.ts';
 export {
+  type Checksum,
   cachePath,
   type DownloadProgress,
+  digestOf,
   type FetchedWeights,
   type FetchOptions,
+  fetchFile,
   fetchWeights,
   type Patience,
+  type PublishedFile,
 } from './download/index.ts';
 export { readSafetensorsFile, replaceFile, writeSafetensorsFile } from './files.ts';
 export type { WeightsFile } from './found-weights.ts';

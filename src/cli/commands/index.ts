@@ -1,5 +1,6 @@
 import type { CommandDefinition } from '../command.ts';
 import { configCommand } from './config.ts';
+import { dataGetCommand, dataListCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
@@ -20,6 +21,8 @@ export const commands = [
   exportCommand,
   inspectCommand,
   doctorCommand,
+  dataGetCommand,
+  dataListCommand,
   modelsCommand,
   configCommand,
 ] as unknown as readonly CommandDefinition[];

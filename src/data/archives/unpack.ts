@@ -54,17 +54,20 @@ export async function keptInCache(
 
 /** The content of a gzipped file, unpacked once. @throws UserError where it is damaged, or unpacks to more than pictures do */
 export function gunzipped(path: string): Promise<string> {
-  return keptInCache(path, '.tar', async (part) => {
-    const { size } = await stat(path);
-    try {
-      const most = Math.max(bomb.bytes, bomb.ratio * size);
-      await pipeline(createReadStream(path), createGunzip(), atMost(most, path), createWriteStream(part));
-    } catch (error) {
-      const { code = '' } = error as NodeJS.ErrnoException;
-      if (!code.startsWith('Z_')) throw error;
-      throw new UserError(`${path} is damaged: ${(error as Error).message}.`, { cause: error });
-    }
-  });
+  return keptInCache(path, '.tar', (part) => gunzip(path, part));
+}
+
+/** Unpacks a gzipped file. @throws UserError where it is damaged, or unpacks to more than pictures do */
+export async function gunzip(path: string, target: string): Promise<void> {
+  const { size } = await stat(path);
+  try {
+    const most = Math.max(bomb.bytes, bomb.ratio * size);
+    await pipeline(createReadStream(path), createGunzip(), atMost(most, path), createWriteStream(target));
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!code.startsWith('Z_')) throw error;
+    throw new UserError(`${path} is damaged: ${(error as Error).message}.`, { cause: error });
+  }
 }
 
 /** Passes on so many bytes. */

@@ -1,8 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readdir, realpath, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, realpath, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { readPictureFile } from '../decode.ts';
+import { makeFolder, refuseTaken } from '../new-folder.ts';
 import { type CleanPlan, planCleanCopy } from './clean-plan.ts';
 import type { Diagnosis } from './diagnose.ts';
 
@@ -27,28 +28,13 @@ export async function writeCleanCopy(
   await refuseTarget(diagnosis.root, target);
   const plan = planCleanCopy(diagnosis, { near: options.near ?? false });
   if (plan.kept.length === 0) throw new UserError(`doctor: nothing of ${diagnosis.root} is left to copy.`);
-  const place = resolve(target);
-  const growing = join(dirname(place), `.${basename(place)}-${randomUUID()}`);
-  try {
-    await mkdir(growing, { recursive: true });
-    await copyAll(plan, growing, options);
-    await rmdir(place).catch(() => {}); // an empty folder, if there is one
-    await rename(growing, place);
-  } catch (error) {
-    await rm(growing, { recursive: true, force: true });
-    const { syscall, message } = error as NodeJS.ErrnoException;
-    throw syscall ? new UserError(`doctor: the copy cannot be written: ${message}.`, { cause: error }) : error;
-  }
+  await makeFolder(target, (growing) => copyAll(plan, growing, options));
   return plan;
 }
 
 /** @throws UserError where a clean copy of `root` cannot stand at `target` */
 export async function refuseTarget(root: string, target: string): Promise<void> {
-  const entries = await readdir(target).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw new UserError(`doctor: --fix-to ${target} is not a folder that can be written: ${error.message}.`);
-  });
-  if (entries.length > 0) throw new UserError(`doctor: --fix-to ${target} is not empty. Name a new folder.`);
+  await refuseTaken(target);
   const [source, place] = [await realpath(root), await futureRealpath(resolve(target))];
   if (`${place}${sep}`.startsWith(`${source}${sep}`)) {
     throw new UserError(`doctor: --fix-to ${target} lies in ${root}, which is not to be touched. Name another place.`);

@@ -48,8 +48,18 @@ async function readRecord(path: string): Promise<z.output<typeof recordSchema> |
   }
 }
 
-export async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
+/** What a publisher says of a file, in hexadecimal; of `sha256` perhaps only how it begins. */
+export interface Checksum {
+  readonly algorithm: 'sha256' | 'md5';
+  readonly digest: string;
+}
+
+export function sha256Of(path: string): Promise<string> {
+  return digestOf(path, 'sha256');
+}
+
+export async function digestOf(path: string, algorithm: Checksum['algorithm']): Promise<string> {
+  const hash = createHash(algorithm);
   await pipeline(createReadStream(path, { highWaterMark: 2 ** 20 }), hash);
   return hash.digest('hex');
 }

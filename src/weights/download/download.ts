@@ -1,7 +1,7 @@
 import { copyFile, rename, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '../../base/errors.ts';
-import { sha256Of } from './cache.ts';
+import { type Checksum, digestOf } from './cache.ts';
 import { TransientError } from './errors.ts';
 import { discardPart } from './part.ts';
 import type { Place } from './place.ts';
@@ -11,8 +11,8 @@ import { type Bounds, transfer } from './transfer.ts';
 /** What a download may expect and how patient it is. */
 export interface DownloadOptions {
   readonly bounds: Bounds;
-  /** Of the file, or how it begins; null: whatever the server tells, if it does. */
-  readonly sha256: string | null;
+  /** Null: whatever the server tells, if it does. */
+  readonly checksum: Checksum | null;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number | null) => void) | undefined;
   readonly patience?: Patience | undefined;
@@ -47,7 +47,7 @@ export async function download(place: Place, path: string, options: DownloadOpti
 }
 
 /** From a mirror that is a folder. */
-async function copy(from: string, part: string, { bounds, sha256, onProgress }: DownloadOptions): Promise<void> {
+async function copy(from: string, part: string, { bounds, checksum, onProgress }: DownloadOptions): Promise<void> {
   const facts = await stat(from).catch(() => undefined);
   if (!facts?.isFile()) throw new UserError(`the mirror has no file ${from}`);
   const { size } = facts;
@@ -57,14 +57,14 @@ async function copy(from: string, part: string, { bounds, sha256, onProgress }: 
   await discardPart(part); // its note is not of these bytes
   await copyFile(from, part);
   onProgress?.(size, size);
-  await check(part, { sha256, resumed: false });
+  await check(part, { checksum, resumed: false });
 }
 
 /** Attempts until one succeeds, as long as they get somewhere. */
 async function transferPatiently(
   { url, credentials }: Extract<Place, { kind: 'address' }>,
   part: string,
-  { bounds, sha256, signal, onProgress, patience = {} }: DownloadOptions,
+  { bounds, checksum, signal, onProgress, patience = {} }: DownloadOptions,
 ): Promise<void> {
   const { attempts = 5, pause = 500, stall = 30_000 } = patience;
   let furthest = 0; // bytes
@@ -78,7 +78,8 @@ async function transferPatiently(
     try {
       const guard = new StallGuard(stall, signal);
       const told = await transfer(url, part, { credentials, bounds, guard, onProgress: progress });
-      return await check(part, { sha256: sha256 ?? told.sha256, resumed: told.resumed });
+      const tellsToo = told.sha256 === null ? null : ({ algorithm: 'sha256', digest: told.sha256 } as const);
+      return await check(part, { checksum: checksum ?? tellsToo, resumed: told.resumed });
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
       failures = reached >= furthest + worthwhile ? 1 : failures + 1;
@@ -92,11 +93,15 @@ async function transferPatiently(
 }
 
 /** @throws TransientError where the part was pieced together, so that another attempt gets it in one */
-async function check(part: string, { sha256, resumed }: { sha256: string | null; resumed: boolean }): Promise<void> {
-  if (sha256 === null) return;
-  const actual = await sha256Of(part);
-  if (actual.startsWith(sha256)) return;
+async function check(
+  part: string,
+  { checksum, resumed }: { checksum: Checksum | null; resumed: boolean },
+): Promise<void> {
+  if (checksum === null) return;
+  const { algorithm, digest } = checksum;
+  const actual = await digestOf(part, algorithm);
+  if (actual.startsWith(digest)) return;
   await discardPart(part);
-  const text = `what arrived has the sha256 ${actual.slice(0, sha256.length)}, expected ${sha256}`;
+  const text = `what arrived has the ${algorithm} ${actual.slice(0, digest.length)}, expected ${digest}`;
   throw resumed ? new TransientError(text) : new UserError(text);
 }

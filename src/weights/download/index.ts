@@ -1,3 +1,4 @@
-export { cachePath } from './cache.ts';
+export { type Checksum, cachePath, digestOf } from './cache.ts';
 export type { Patience } from './download.ts';
-export { type DownloadProgress, type FetchedWeights, type FetchOptions, fetchWeights } from './fetch-weights.ts';
+export { type DownloadProgress, type FetchOptions, fetchFile, type PublishedFile } from './fetch-file.ts';
+export { type FetchedWeights, fetchWeights } from './fetch-weights.ts';
