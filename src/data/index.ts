@@ -3,11 +3,9 @@ export { type ClassCount, fewestToTrain, imbalanceOf, mostImbalance } from './cl
 export { writeContactSheet } from './contact-sheet.ts';
 export {
   type Dataset,
-  type Dataset as ImageFolder,
   type DatasetOptions,
   fingerprint,
   openDataset,
-  openDataset as openImageFolder,
   type Picture,
 } from './dataset.ts';
 export { decodePicture, type PictureFile, pictureBounds, readPictureFile } from './decode.ts';

@@ -3,6 +3,7 @@ export type { CheckpointStore, Phase } from './checkpoint.ts';
 export {
   choice,
   configGroups,
+  datasetOptionsOf,
   isOnnx,
   parseConfig,
   perChannel,
@@ -19,6 +20,7 @@ export { type Cut, cutBefore, prefixGraph } from './cut.ts';
 export { evaluate } from './evaluation.ts';
 export type { Best, EndEvent, Evaluation, EvaluationEvent, StageEvent, StepEvent, TrainEvent } from './events.ts';
 export { findLearningRate, type RangeStep, type RangeTestOptions } from './find-learning-rate.ts';
+export { type FoldResult, type FoldSummary, type MeanInterval, meanInterval, summariseFolds } from './fold-summary.ts';
 export { isAboutData, type Situation, type Warning, type WarningKind, warnings } from './guard-rails.ts';
 export {
   beforeExplosion,

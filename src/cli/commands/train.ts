@@ -7,15 +7,22 @@ import { formatProblems } from '../../data/index.ts';
 import { LossError, trainConfigSchema } from '../../train/index.ts';
 import {
   type ConfigFile,
+  type CrossValidationEvent,
+  type FoldEvent,
   type FolderEvent,
+  type FoldsEvent,
+  holdsFolds,
   type Preparation,
   type ReadyEvent,
   readConfigFile,
+  resumeFolds,
   resumeTraining,
   trainFolder,
+  trainFolds,
 } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
 import { downloadFlags, downloadOptions } from '../download.ts';
+import { foldsResult, showFolds } from '../folds.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { formatSeconds, percent, plural, type Terminal } from '../terminal.ts';
 
@@ -23,6 +30,13 @@ const trainOptions = z.strictObject({
   out: z.string().nullable().default(null).describe('the run folder to write; default: runs/<model>-<time>'),
   overwrite: z.boolean().default(false).describe('replace the run that stands there'),
   resume: z.string().nullable().default(null).describe('go on with this run, with its own options'),
+  folds: z
+    .int()
+    .min(2)
+    .max(1000)
+    .nullable()
+    .default(null)
+    .describe('cross-validation: train so many runs, in which each picture validates once'),
   config: z
     .string()
     .nullable()
@@ -39,8 +53,15 @@ const fileSchema = trainOptions.omit({ config: true, resume: true }).extend({ fo
 
 export const trainCommand = defineCommand({
   name: 'train',
-  summary: 'Trains a classifier on a folder of labelled pictures, one folder a class.',
-  arguments: [{ syntax: '[folder]', description: 'root/class/*.jpg, or root/{train,val,test}/class/*.jpg' }],
+  summary:
+    'Trains a classifier on labelled pictures: in a folder for each class, in a table, an archive or Parquet files.',
+  arguments: [
+    {
+      syntax: '[folder]',
+      description:
+        'root/class/*.jpg or root/{train,val,test}/class/*.jpg, also in a .zip, .tar or .tar.gz; a .csv or .jsonl; .parquet files, or a folder of them',
+    },
+  ],
   options: trainOptions,
   takesSettings: true,
   examples: [
@@ -51,6 +72,9 @@ export const trainCommand = defineCommand({
     'graft train photos/ --model convnext_tiny --strategy scratch',
     'graft train photos/ epochs=3 optimizer=sgd lr=0.01',
     'graft train photos/ --config options.yaml',
+    'graft train labels.csv --label-column species',
+    "graft train photos.zip --label-regex '^(.+)_\\d+\\.jpg$'",
+    'graft train photos/ --folds 5 --out runs/five',
     'graft train --resume runs/x',
     'graft train --config runs/x/run.json --out runs/y',
   ],
@@ -61,18 +85,20 @@ export const trainCommand = defineCommand({
   },
   async run({ positionals, options, given, terminal }) {
     const { events, out } = await start(positionals[0], options, given, terminal);
-    const shown: Shown = { out, epochs: 0, results: [] };
+    const shown: Shown = { whole: out, out, epochs: 0, folds: null, results: [] };
+    // Of a cross-validation the table at the end is the result; how single folds end is on the way there.
+    const onTheWay = { ...terminal, print: terminal.note };
     try {
       for await (const event of events) {
         follow(event, shown);
-        show(event, shown, terminal);
+        if (event.kind === 'fold' || event.kind === 'folds') showFolds(event, terminal);
+        else show(event, shown, shown.folds ? onTheWay : terminal);
       }
     } catch (error) {
-      if (shown.epochs > 0) terminal.note(await whatIsLeft(shown.out, error));
+      if (shown.epochs > 0) terminal.note(await whatIsLeft(shown, error));
       throw error;
     }
-    const [main, scratch] = shown.results;
-    terminal.printJson({ ...main, ...(scratch && { scratch }) });
+    terminal.printJson(resultOf(shown));
   },
 });
 
@@ -83,7 +109,7 @@ async function start(
   given: readonly string[],
   terminal: Terminal,
 ) {
-  const { out, overwrite, resume, config: repeated, offline, mirror, ...config } = options;
+  const { out, overwrite, resume, folds, config: repeated, offline, mirror, ...config } = options;
   const download = downloadOptions({ offline, mirror }, terminal);
   const onPreparation = ({ stage, done, total }: Preparation) => terminal.progress(stage, done, total);
   if (resume !== null) {
@@ -92,7 +118,9 @@ async function start(
       .filter((key) => !['resume', 'offline', 'mirror'].includes(key))
       .map((key) => `--${kebabCase(key)}`);
     if (others.length > 0) throw new UsageError(`train: --resume keeps the run's own options; leave out ${others}.`);
-    return { out: resume, events: resumeTraining(resume, { signal: onInterrupt(terminal), onPreparation, download }) };
+    const resumed = { signal: onInterrupt(terminal), onPreparation, download };
+    const isWhole = await holdsFolds(resume);
+    return { out: resume, events: isWhole ? resumeFolds(resume, resumed) : resumeTraining(resume, resumed) };
   }
   const { values, run: earlier } = repeated === null ? noFile : await readConfigFile(repeated, fileSchema);
   const pictures = folder ?? earlier?.folder ?? (values.folder as string | undefined);
@@ -100,34 +128,49 @@ async function start(
   const path = out ?? `runs/${basename(config.model)}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
   const choices = earlier ? { choices: earlier.choices } : {};
   const runOptions = { out: path, overwrite, ...choices, signal: onInterrupt(terminal), onPreparation, download };
-  return { out: path, events: trainFolder(pictures, config, runOptions) };
+  const events =
+    folds === null ? trainFolder(pictures, config, runOptions) : trainFolds(pictures, config, folds, runOptions);
+  return { out: path, events };
 }
 
 const noFile: ConfigFile = { values: {}, run: null };
 
+/** The run folder, and that of the cross-validation which it is part of, or once more itself. */
+interface Place {
+  readonly out: string;
+  readonly whole: string;
+}
+
 /** After an error in training: what there is of the run. */
-async function whatIsLeft(out: string, error: unknown): Promise<string> {
+async function whatIsLeft({ out, whole }: Place, error: unknown): Promise<string> {
   const holds = (file: string) =>
     stat(join(out, file)).then(
       () => true,
       () => false,
     );
   if (!(await holds('last.safetensors'))) return `The run in ${out} has no checkpoint yet.`;
-  if (!(error instanceof LossError)) return `The last checkpoint stands. Go on with: graft train --resume ${out}`;
+  if (!(error instanceof LossError)) return `The last checkpoint stands. Go on with: graft train --resume ${whole}`;
   const best = (await holds('best.safetensors')) ? ', and best.safetensors the best epoch until then' : '';
   return `${out} holds the last checkpoint before it${best}.`;
 }
 
 /** What has become known of a run, and of the one from random weights that may come after it. */
-interface Shown {
+interface Shown extends Place {
   out: string;
   epochs: number;
+  /** Of a cross-validation: the fold under way, or what all came to. */
+  folds: FoldEvent | FoldsEvent | null;
   warnings?: ReadyEvent['run']['warnings'];
   readonly results: Record<string, unknown>[];
 }
 
 /** Takes note of what later events are shown with, and of how a run ended. */
-function follow(event: FolderEvent, shown: Shown): void {
+function follow(event: CrossValidationEvent, shown: Shown): void {
+  if (event.kind === 'fold' || event.kind === 'folds') {
+    shown.folds = event;
+    shown.results.length = 0;
+    return;
+  }
   const { out, warnings } = shown;
   if (event.kind === 'ready') Object.assign(shown, { out: event.out, warnings: event.run.warnings });
   if (event.kind === 'start') shown.epochs = event.epochs;
@@ -138,7 +181,14 @@ function follow(event: FolderEvent, shown: Shown): void {
   if (event.kind === 'end') shown.results.push({ out, status: 'done', best: event.best, warnings });
 }
 
-function show(event: FolderEvent, { out, epochs }: Shown, terminal: Terminal): void {
+/** The result for machines. */
+function resultOf({ whole, folds, results }: Shown): unknown {
+  if (folds?.kind === 'folds') return { ...foldsResult(folds), status: 'done' };
+  const [main, scratch] = results;
+  return { ...main, out: folds ? whole : main?.out, ...(scratch && { scratch }) };
+}
+
+function show(event: FolderEvent, { out, whole, epochs }: Shown, terminal: Terminal): void {
   switch (event.kind) {
     case 'ready':
       header(event, terminal);
@@ -175,7 +225,7 @@ function show(event: FolderEvent, { out, epochs }: Shown, terminal: Terminal): v
       break;
     case 'interrupted': {
       const { epoch, step } = event;
-      terminal.print(`Interrupted in epoch ${epoch} after step ${step}. Go on with: graft train --resume ${out}`);
+      terminal.print(`Interrupted in epoch ${epoch} after step ${step}. Go on with: graft train --resume ${whole}`);
       break;
     }
     case 'end': {

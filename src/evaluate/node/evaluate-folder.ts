@@ -8,8 +8,8 @@ import {
   type ShapeOptions,
   type TestTimeAugmentation,
 } from '../../data/index.ts';
-import { resolveConfig, shapeOptionsOf } from '../../train/index.ts';
-import { imageFolderOptions, readRun } from '../../train/node/index.ts';
+import { datasetOptionsOf, resolveConfig, shapeOptionsOf } from '../../train/index.ts';
+import { readRun } from '../../train/node/index.ts';
 import { type Judged, type Metrics, measure } from '../metrics.ts';
 import { type ClassifierOptions, openRun } from './classifier.ts';
 
@@ -44,9 +44,7 @@ export async function evaluateFolder(
   const { config, classes, dataset, folder: ownFolder } = await readRun(run);
   const classifier = await openRun(run, classifierOptions);
   try {
-    const { seed, validationFraction, classDepth, strict, maxPerClass, fold } = imageFolderOptions(
-      resolveConfig(config),
-    );
+    const { seed, validationFraction, classDepth, strict, maxPerClass, fold } = datasetOptionsOf(resolveConfig(config));
     const kept = { seed, validationFraction, classDepth, strict, ...(fold && { fold }) };
     const ownShape = resolve(folder) === ownFolder ? shapeOptionsOf(config) : {};
     const open = (limit: { maxPerClass?: number }) =>

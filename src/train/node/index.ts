@@ -1,9 +1,17 @@
 export { type Backbone, type BackboneOptions, openBackbone, withLayers } from './backbone.ts';
 export { type ConfigFile, readConfigFile } from './config-file.ts';
 export { type CreateModelOptions, createModel, namesFor, type ReadyModel } from './create-model.ts';
+export {
+  type CrossValidationEvent,
+  type FoldEvent,
+  type FoldsEvent,
+  holdsFolds,
+  resumeFolds,
+  trainFolds,
+} from './cross-validation.ts';
 export { type FindRateOptions, type FoundRates, findFolderRate } from './find-rate.ts';
 export { meanColour, pictureSource, type SeededAugmentation } from './picture-source.ts';
-export { imageFolderOptions, type Preparation } from './prepare.ts';
+export type { Preparation } from './prepare.ts';
 export {
   allVariables,
   type Checkpoint,

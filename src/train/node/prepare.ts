@@ -5,9 +5,9 @@ import { sizeOf, type Tensors } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
 import {
   createPicturePool,
+  type Dataset,
   fingerprint,
-  type ImageFolder,
-  openImageFolder,
+  openDataset,
   type PicturePool,
   statDataset,
 } from '../../data/index.ts';
@@ -46,7 +46,7 @@ export interface Prepared {
   readonly config: ResolvedConfig;
   readonly model: Model;
   readonly preprocessing: Preprocessing;
-  readonly folder: ImageFolder;
+  readonly folder: Dataset;
   readonly pool: PicturePool;
   readonly runtime: Runtime;
   readonly variables: ReadonlyMap<string, Variable>;
@@ -102,8 +102,8 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   });
   const pool = createPicturePool();
   cleanups.push(() => pool.close());
-  const opened = openImageFolder(path, {
-    ...imageFolderOptions(config),
+  const opened = openDataset(path, {
+    ...datasetOptionsOf(config),
     pool,
     onProgress: (done, total) => options.onPreparation?.({ stage: 'checking pictures', done, total }),
   });
@@ -149,11 +149,6 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
-}
-
-/** How a run's configuration reads its folder; the same for every later look at it. */
-export function imageFolderOptions(config: ResolvedConfig) {
-  return datasetOptionsOf(config);
 }
 
 /** `run.json` of a run that begins. */

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { fingerprint, type ImageFolder } from '../../data/index.ts';
+import { type Dataset, fingerprint } from '../../data/index.ts';
 import type { Choices } from '../../runtime/index.ts';
 import { type FetchOptions, publishedAs } from '../../weights/index.ts';
 import { continuationOf, type Decision, decide, type Evidence } from '../auto.ts';
@@ -21,7 +21,7 @@ export interface ReadyEvent {
   readonly kind: 'ready';
   readonly out: string;
   readonly run: Run;
-  readonly folder: ImageFolder;
+  readonly folder: Dataset;
   /** What reading the weights made necessary, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -79,7 +79,7 @@ export async function* trainFolder(
 }
 
 /** A run is gone on with from anywhere. */
-function withAbsolutePaths(config: ResolvedConfig): ResolvedConfig {
+export function withAbsolutePaths(config: ResolvedConfig): ResolvedConfig {
   const { model, weights } = config;
   const isFile = weights !== null && !publishedAs(weights, model);
   return {

@@ -1,0 +1,184 @@
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../../base/errors.ts';
+import { replaceFile } from '../../weights/index.ts';
+import {
+  isOnnx,
+  parseConfig,
+  resolveConfig,
+  type TrainConfig,
+  type TrainConfigInput,
+  trainConfigSchema,
+} from '../config/index.ts';
+import { type FoldResult, type FoldSummary, summariseFolds } from '../fold-summary.ts';
+import { readRun } from './run-folder.ts';
+import {
+  type FolderEvent,
+  resumeTraining,
+  type TrainFolderOptions,
+  trainFolder,
+  withAbsolutePaths,
+} from './train-folder.ts';
+import { writing } from './writing.ts';
+
+/** One of the runs of a cross-validation begins, or is gone on with. Its events follow. */
+export interface FoldEvent {
+  readonly kind: 'fold';
+  readonly fold: number;
+  readonly of: number;
+  readonly out: string;
+}
+
+/** All folds are done. */
+export interface FoldsEvent extends FoldSummary {
+  readonly kind: 'folds';
+  readonly out: string;
+}
+
+export type CrossValidationEvent = FoldEvent | FoldsEvent | FolderEvent;
+
+/** `folds.json`: what the runs beside it are, and what they came to. */
+const foldsSchema = z.object({
+  of: z.int().min(2),
+  folder: z.string(),
+  config: trainConfigSchema,
+  folds: z.array(
+    z.object({
+      fold: z.int(),
+      out: z.string(),
+      validation: z.int(),
+      accuracy: z.number(),
+      loss: z.number(),
+      epoch: z.int(),
+    }),
+  ),
+});
+
+const foldsFile = 'folds.json';
+
+/**
+ * Cross-validation: trains one ordinary run a fold, `out/fold-1` and so on, in which each picture validates once. What they
+ * come to is in `out/folds.json`.
+ *
+ * @throws UserError for anything wrong with the data set or the options
+ */
+export async function* trainFolds(
+  folder: string,
+  config: TrainConfigInput,
+  folds: number,
+  options: TrainFolderOptions,
+): AsyncGenerator<CrossValidationEvent, void, undefined> {
+  const { out, overwrite = false } = options;
+  const parsed = parseConfig(config);
+  if (parsed.fold !== null)
+    throw new UserError(`train: fold ${parsed.fold} is one of the folds, and all are to be trained.`);
+  for (const file of [foldsFile, 'run.json']) {
+    if (overwrite || !(await exists(join(out, file)))) continue;
+    throw new UserError(
+      `${out} already holds a run. Pass --resume ${out} to go on with it, --overwrite to replace it, or another --out.`,
+    );
+  }
+  yield* remainingFolds({ of: folds, folder: resolve(folder), config: absolute(parsed), folds: [] }, options);
+}
+
+/** The same configuration for another working directory. */
+function absolute(config: TrainConfig): TrainConfig {
+  const { model, weights } = withAbsolutePaths(resolveConfig(config));
+  return {
+    ...config,
+    model: isOnnx(config.model) ? model : config.model,
+    weights: config.weights === null ? null : weights,
+  };
+}
+
+/** Whether a folder is of a cross-validation. */
+export function holdsFolds(out: string): Promise<boolean> {
+  return exists(join(out, foldsFile));
+}
+
+/** Goes on with a cross-validation: with the fold under way, then with those that are still to come. */
+export async function* resumeFolds(
+  out: string,
+  options: Omit<TrainFolderOptions, 'out' | 'overwrite' | 'choices'> = {},
+): AsyncGenerator<CrossValidationEvent, void, undefined> {
+  const file = join(out, foldsFile);
+  const parsed = foldsSchema.safeParse(parseJson(await readFile(file, 'utf8')));
+  if (!parsed.success) throw new UserError(`${file} is damaged: ${z.prettifyError(parsed.error)}`);
+  if (parsed.data.folds.length === parsed.data.of)
+    throw new UserError(`${out} is complete: it has its ${parsed.data.of} folds.`);
+  yield* remainingFolds(parsed.data, { ...options, out });
+}
+
+/** Trains the folds that have no result yet, one after the other. Ends early where one was interrupted. */
+async function* remainingFolds(
+  plan: { of: number; folder: string; config: TrainConfig; folds: readonly FoldResult[] },
+  options: TrainFolderOptions,
+): AsyncGenerator<CrossValidationEvent, void, undefined> {
+  const { of, folder, config } = plan;
+  const file = join(options.out, foldsFile);
+  const done: FoldResult[] = [...plan.folds];
+  const write = (more: object = {}) =>
+    writing(file, () =>
+      replaceFile(file, `${JSON.stringify({ of, folder, config, folds: done, ...more }, null, 2)}\n`),
+    );
+  for (let fold = done.length + 1; fold <= of; fold++) {
+    const out = join(options.out, `fold-${fold}`);
+    yield { kind: 'fold', fold, of, out };
+    for await (const event of oneFold(folder, { ...config, fold: `${fold}/${of}` }, { ...options, out })) {
+      // Now everything is known to be sound, and something is there to go on with.
+      if (event.kind === 'start' && fold === plan.folds.length + 1) {
+        await writing(options.out, () => mkdir(options.out, { recursive: true }));
+        if (options.overwrite) await removeFolds(options.out, fold);
+        await write();
+      }
+      yield event;
+      if (event.kind === 'interrupted' || event.kind === 'cancelled') return;
+    }
+    const { best, dataset } = await readRun(out);
+    done.push({ fold, out: `fold-${fold}`, validation: dataset.validation, ...best! });
+    await write();
+  }
+  const summary = summariseFolds(done);
+  await write({ accuracy: summary.accuracy, loss: summary.loss });
+  yield { kind: 'folds', out: options.out, ...summary };
+}
+
+/** Removes the runs of an earlier cross-validation, except those up to a fold. */
+async function removeFolds(out: string, kept: number): Promise<void> {
+  for (const name of await readdir(out)) {
+    const fold = Number(/^fold-(\d+)$/.exec(name)?.[1] ?? 0);
+    if (fold <= kept || !(await exists(join(out, name, 'run.json')))) continue;
+    await writing(join(out, name), () => rm(join(out, name), { recursive: true }));
+  }
+}
+
+/** Trains a fold, goes on with it where it has a checkpoint, or passes over it where it is done. */
+async function* oneFold(
+  folder: string,
+  config: TrainConfig,
+  options: TrainFolderOptions,
+): AsyncGenerator<FolderEvent, void, undefined> {
+  const { out, overwrite, choices: _, ...others } = options;
+  const run = overwrite ? null : await readRun(out).catch(() => null);
+  const isDone =
+    run?.status === 'done' && (!run.decision?.alsoScratch || (await exists(join(out, 'scratch', 'run.json'))));
+  if (isDone) return;
+  if (run && (await exists(join(out, 'last.safetensors')))) yield* resumeTraining(out, others);
+  else yield* trainFolder(folder, config, { ...options, overwrite: true });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
