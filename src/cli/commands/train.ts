@@ -148,6 +148,7 @@ async function whatIsLeft({ out, whole }: Place, error: unknown): Promise<string
       () => true,
       () => false,
     );
+  if (!(await holds('run.json'))) return `There is no run in ${out}.`;
   if (!(await holds('last.safetensors'))) return `The run in ${out} has no checkpoint yet.`;
   if (!(error instanceof LossError)) return `The last checkpoint stands. Go on with: graft train --resume ${whole}`;
   const best = (await holds('best.safetensors')) ? ', and best.safetensors the best epoch until then' : '';
