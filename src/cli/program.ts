@@ -65,7 +65,7 @@ function addCommand(program: Command, definition: CommandDefinition): void {
 /** The command of this name under another, for those below it: `data` for `data get`. */
 function subcommand(parent: Command, name: string): Command {
   const known = parent.commands.find((command) => command.name() === name);
-  return known ?? parent.command(name).description(`graft ${name} --help lists what it does`).exitOverride();
+  return known ?? parent.command(name).description(`several commands: graft ${name} --help`).exitOverride();
 }
 
 /** What commander cannot check, since it takes settings for arguments. */
