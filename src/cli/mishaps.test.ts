@@ -12,11 +12,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { graft, outcomeOf, program, startGraft, written } from '../../test/graft.ts';
 import { drawPictures, ownCache, temporaryFolder } from '../../test/pictures.ts';
 import { expectSameRun, metricsOf } from '../../test/runs.ts';
 
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 }); // up to four processes a test, on a busy machine
 ownCache();
 const root = temporaryFolder();
 const shapes = join(root, 'shapes');
