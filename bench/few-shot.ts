@@ -28,8 +28,8 @@ const counts = [5, 10, 20, 40];
 const validation = 20;
 const imageSize = Number(values['image-size']);
 const ways = {
-  'from pretrained weights': { weights, strategy: 'auto', epochs: 8 },
-  'from random weights': { strategy: 'scratch', epochs: 30 },
+  'from pretrained weights': { weights, strategy: 'auto', epochs: 6 },
+  'from random weights': { strategy: 'scratch', epochs: 20 },
 } as const;
 
 /** A folder with `train/` and `val/`: so many pictures of each class, of a seeded choice. */

@@ -1,6 +1,6 @@
 /*
  * Every strategy on folders of pictures, three seeds each: accuracy, time and trained parameters.
- *   npm run build && node dist/bench/strategies.js FOLDER… --weights FILE [--seeds 3] [--image-size 128] [--epochs 10]
+ *   npm run build && node dist/bench/strategies.js FOLDER… --weights FILE [--seeds 3] [--image-size 128] [--epochs 8]
  * The results in bench/results/strategies.json come from ../shared/data/trashnet_600 and caltech101_10x60 with
  * ../shared/weights/squeezenet1_1_imagenet1k.safetensors. What is there already is not run again.
  */
@@ -14,7 +14,7 @@ const { values, positionals } = parseArgs({
     weights: { type: 'string' },
     seeds: { type: 'string', default: '3' },
     'image-size': { type: 'string', default: '128' },
-    epochs: { type: 'string', default: '10' },
+    epochs: { type: 'string', default: '8' },
     only: { type: 'string', default: strategyNames.join(',') },
   },
 });
