@@ -133,8 +133,11 @@ describe('rules', () => {
 describe('errors say which option, and what it may be', () => {
   test.each<[TrainConfigInput, string]>([
     [{ strategy: 'partial', freezeTo: 'layer5' }, '--freeze-to: no parameter is called "layer5". Did you mean "layer'],
-    [{ strategy: 'full', freezeTo: 'layer3' }, '--freeze-to belongs to --strategy partial, not to full.'],
-    [{ strategy: 'full', unfreeze: '0:head' }, '--unfreeze belongs to --strategy gradual'],
+    [
+      { strategy: 'full', freezeTo: 'layer3' },
+      '--freeze-to means something only with --strategy partial, not with full.',
+    ],
+    [{ strategy: 'full', unfreeze: '0:head' }, '--unfreeze means something only with --strategy gradual'],
     [{ strategy: 'gradual', unfreeze: '1:head' }, 'it must begin with epoch 0'],
     [{ strategy: 'gradual', unfreeze: '0:head,5:all,3:layer4' }, 'the epochs must rise'],
     [{ strategy: 'gradual', epochs: 6, unfreeze: '0:head,6:all' }, 'epoch 6 is never reached in 6'],

@@ -46,7 +46,7 @@ export type Continuation = { readonly strategy: 'partial' | 'full'; readonly fre
  * @throws UserError where an option means nothing, contradicts another, or leaves nothing to train
  */
 export function planOf(config: PlanConfig, table: ParameterTable, continuation?: Continuation): PlannedStage[] {
-  refuseIdle(config);
+  refuseProbe(config);
   const probe = config.probe > 0 ? [{ name: 'probe', epochs: config.probe, trained: table.head, isProbe: true }] : [];
   const main = config.strategy === 'auto' ? continued(config, table, continuation ?? null) : mainStages(config, table);
   let from = 0;
@@ -216,12 +216,8 @@ function refuseIdleRates(config: PlanConfig, table: ParameterTable, stages: read
   }
 }
 
-/** @throws UserError for options that the strategy does not look at */
-function refuseIdle({ strategy, freezeTo, unfreeze, probe }: PlanConfig): void {
-  const only = (option: string, owner: string) =>
-    new UserError(`--${option} belongs to --strategy ${owner}, not to ${strategy}.`);
-  if (freezeTo !== null && strategy !== 'partial') throw only('freeze-to', 'partial');
-  if (unfreeze !== null && strategy !== 'gradual') throw only('unfreeze', 'gradual');
+/** @throws UserError for a probe where it says nothing. Options that a strategy does not look at, `parseConfig` refuses. */
+function refuseProbe({ strategy, probe }: PlanConfig): void {
   if (probe > 0 && strategy === 'feature-extraction')
     throw new UserError('--probe: feature-extraction is one already.');
   if (probe > 0 && strategy === 'scratch') throw new UserError('--probe: the features of random weights say nothing.');
