@@ -17,6 +17,7 @@ export {
   imageNetPreprocessing,
   type Model,
   type Preprocessing,
+  trunkEndpoint,
 } from './model.ts';
 export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './onnx/index.ts';
 export { preprocessingSchema } from './preprocessing.ts';

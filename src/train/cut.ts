@@ -1,5 +1,6 @@
 import type { Shape } from '../base/tensor.ts';
 import { input, inputName, reachable, type Value } from '../graph/index.ts';
+import { trunkEndpoint } from '../models/index.ts';
 import { Scope, type TraceOptions } from '../nn/index.ts';
 import { feedNames, type Network } from './step.ts';
 
@@ -13,7 +14,7 @@ export interface Cut {
 }
 
 /**
- * The latest endpoint with nothing trained before it, through which everything behind it goes: a layer that is also fed
+ * The latest endpoint of the trunk with nothing trained before it, through which everything behind it goes: a layer that is also fed
  * from further up (DenseNet's, an auxiliary head) cannot be cut off. Null where there is none: the first layer is trained.
  */
 export function cutBefore(network: Network, isTrained: (variable: string) => boolean): Cut | null {
@@ -21,7 +22,12 @@ export function cutBefore(network: Network, isTrained: (variable: string) => boo
   network.forward(scope, input(feedNames.input, network.input.dtype, [1, ...network.input.shape]));
   const firstTrained = [...trace.variables.keys()].findIndex(isTrained);
   const frozen = firstTrained === -1 ? trace.variables.size : firstTrained;
-  const candidates = [...trace.variablesBefore].flatMap(([endpoint, count]) => (count <= frozen ? [endpoint] : []));
+  // A head is never cut in two: what is random in it, its dropout, belongs to training.
+  const endpoints = [...trace.variablesBefore];
+  const ofTrunk = endpoints.slice(0, endpoints.findIndex(([endpoint]) => endpoint === trunkEndpoint) + 1);
+  const candidates = (ofTrunk.length > 0 ? ofTrunk : endpoints).flatMap(([endpoint, count]) =>
+    count <= frozen ? [endpoint] : [],
+  );
   for (const endpoint of candidates.reverse()) {
     const cut = cutAt(network, endpoint, trace.endpoints.get(endpoint)!.shape.slice(1));
     if (trace.endpoints.get(endpoint)!.dtype === 'f32' && separates(cut)) return cut;
