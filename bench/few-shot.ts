@@ -1,11 +1,11 @@
 /*
  * Few pictures of each class: from pretrained weights against from random ones, over seeds.
- *   npm run build && node dist/bench/few-shot.js FOLDER… --weights FILE [--seeds 3] [--image-size 128]
+ *   npm run build && node dist/bench/few-shot.js FOLDER… --weights FILE [--seeds 3] [--image-size 128] [--threads 1]
  * Each seed puts 20 pictures of each class aside to validate with, and takes the first 5, 10, 20 and 40 of the others. The
  * results in bench/results/few-shot.json and the curves beside it come from the folders that strategies.ts names.
  */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -19,6 +19,7 @@ const { values, positionals } = parseArgs({
     weights: { type: 'string' },
     seeds: { type: 'string', default: '3' },
     'image-size': { type: 'string', default: '128' },
+    threads: { type: 'string', default: String(availableParallelism()) },
   },
 });
 const { weights } = values;
@@ -29,7 +30,7 @@ const validation = 20;
 const imageSize = Number(values['image-size']);
 const ways = {
   'from pretrained weights': { weights, strategy: 'auto', epochs: 6 },
-  'from random weights': { strategy: 'scratch', epochs: 20 },
+  'from random weights': { strategy: 'scratch', epochs: 12 },
 } as const;
 
 /** A folder with `train/` and `val/`: so many pictures of each class, of a seeded choice. */
@@ -56,7 +57,13 @@ for (const seed of seeds) {
     for (const count of counts) {
       const root = divided(folder, count, seed);
       for (const [way, config] of Object.entries(ways)) {
-        await study.run(keyOf(folder, way, count, seed), root, { model: 'squeezenet1_1', imageSize, seed, ...config });
+        await study.run(keyOf(folder, way, count, seed), root, {
+          model: 'squeezenet1_1',
+          imageSize,
+          seed,
+          threads: Number(values.threads),
+          ...config,
+        });
       }
       rmSync(root, { recursive: true });
     }
