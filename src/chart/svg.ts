@@ -46,9 +46,9 @@ function optionsOf({ title, x, y, series, marks = [] }: LineChart) {
   return {
     animation: false,
     backgroundColor: '#fff',
-    title: { text: title, left: 'center' },
-    ...(series.length > 1 && { legend: { top: 28 } }),
-    grid: { left: 72, right: 24, top: series.length > 1 ? 76 : 60, bottom: 56 },
+    title: { text: title, left: 'center', top: 8 },
+    ...(series.length > 1 && { legend: { top: 44 } }),
+    grid: { left: 72, right: 24, top: series.length > 1 ? 84 : 60, bottom: 56 },
     xAxis: axis(x),
     yAxis: axis(y),
     series: series.map(({ name, points }, i) => ({
