@@ -47,7 +47,7 @@ function optionsOf({ title, x, y, series, marks = [] }: LineChart) {
     animation: false,
     backgroundColor: '#fff',
     title: { text: title, left: 'center', top: 8 },
-    ...(series.length > 1 && { legend: { top: 44 } }),
+    ...(series.length > 1 && { legend: { top: 44, itemGap: 36 } }),
     grid: { left: 72, right: 24, top: series.length > 1 ? 84 : 60, bottom: 56 },
     xAxis: axis(x),
     yAxis: axis(y),
