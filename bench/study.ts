@@ -3,7 +3,7 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TrainConfigInput } from '../src/train/index.ts';
-import { trainFolder } from '../src/train/node/index.ts';
+import { readRun, trainFolder } from '../src/train/node/index.ts';
 
 /** What one training came to. */
 export interface Outcome {
@@ -29,25 +29,21 @@ export async function outcomeOf(folder: string, config: TrainConfigInput): Promi
   const load = loadavg()[0]!;
   const start = performance.now();
   try {
-    let outcome: Omit<Outcome, 'seconds' | 'load'> | null = null;
-    let run: { trained: number; total: number } = { trained: 0, total: 0 };
-    let [training, validation, chosen]: [number, number, string | null] = [0, 0, null];
-    for await (const event of trainFolder(folder, { disk: 0, ...config }, { out: join(scratch, 'run') })) {
-      if (event.kind === 'ready') {
-        run = event.run.parameters;
-        [training, validation] = [event.run.dataset.train, event.run.dataset.validation];
-      }
-      if (event.kind === 'decision') chosen = event.decision.strategy;
-      if (event.kind === 'end') {
-        const saved = JSON.parse(readFileSync(join(scratch, 'run', 'run.json'), 'utf8')) as {
-          parameters: { trained: number; total: number };
-        };
-        run = saved.parameters;
-        const { accuracy, epoch } = event.best;
-        outcome = { accuracy, epoch, training, validation, trained: run.trained, parameters: run.total, chosen };
-      }
-    }
-    return { ...outcome!, seconds: (performance.now() - start) / 1000, load };
+    const out = join(scratch, 'run');
+    for await (const _ of trainFolder(folder, { disk: 0, ...config }, { out }));
+    const seconds = (performance.now() - start) / 1000;
+    const { best, dataset, parameters, decision } = await readRun(out);
+    return {
+      accuracy: best!.accuracy,
+      epoch: best!.epoch,
+      training: dataset.train,
+      validation: dataset.validation,
+      trained: parameters.trained,
+      parameters: parameters.total,
+      chosen: decision?.strategy ?? null,
+      seconds,
+      load,
+    };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

@@ -5,8 +5,8 @@ import { noPictures, refuseImpossible, refuseUnknownClasses, tooFewClasses } fro
 import type { PictureFile } from './decode.ts';
 import type { Part, Split } from './folder-layout.ts';
 import { groupBy } from './group-by.ts';
+import type { PictureFacts } from './picture-facts.ts';
 import { createPicturePool, type PicturePool } from './picture-pool.ts';
-import type { PictureFacts } from './picture-worker.ts';
 import { formatProblems, PictureError, type PictureProblem, type Problem } from './problem.ts';
 import { findPictures } from './readers/find-pictures.ts';
 import type { Candidate, ReaderOptions } from './readers/found.ts';

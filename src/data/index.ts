@@ -11,8 +11,9 @@ export {
 export { decodePicture, type PictureFile, pictureBounds, readPictureFile } from './decode.ts';
 export { pictureExtensions } from './files/listing.ts';
 export { type Batch, type BatchOptions, batches, type LabelledPicture } from './loader.ts';
+export type { PictureFacts } from './picture-facts.ts';
 export { createPicturePool, type PicturePool } from './picture-pool.ts';
-export type { EvaluationRequest, PictureFacts, TrainingRequest, ViewRequest } from './picture-worker.ts';
+export type { EvaluationRequest, TrainingRequest, ViewRequest } from './picture-worker.ts';
 export { type PreviewOptions, type PreviewRow, previewAugmentation } from './preview.ts';
 export { formatProblems, PictureError, type PictureProblem, type Problem, type ProblemKind } from './problem.ts';
 export { statDataset } from './readers/find-pictures.ts';

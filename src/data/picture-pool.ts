@@ -3,7 +3,8 @@ import { Tinypool } from 'tinypool';
 import { builtWorker } from './built-worker.ts';
 import type { PictureFile } from './decode.ts';
 import type { Examination } from './doctor/examine.ts';
-import type { PictureFacts, Reply, ViewRequest, ViewTask } from './picture-worker.ts';
+import type { PictureFacts } from './picture-facts.ts';
+import type { Reply, ViewRequest, ViewTask } from './picture-worker.ts';
 import { PictureError } from './problem.ts';
 
 /**

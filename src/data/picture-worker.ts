@@ -1,23 +1,14 @@
 /** What a thread of the picture pool does. Loaded by `picture-pool.ts`, always as the built file. */
-import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { Tinypool } from 'tinypool';
 import { randomStream } from '../base/random.ts';
 import { type Augmentation, augmentedPixels, augmentedView, type Colour } from './augment/index.ts';
 import { decodePicture, type PictureFile, readPictureFile } from './decode.ts';
 import { type Examination, examinePicture } from './doctor/examine.ts';
+import { type PictureFacts, readPicture } from './picture-facts.ts';
 import { PictureError, type PictureProblem } from './problem.ts';
 import { type RgbImage, resize } from './resize.ts';
 import { type CropPlace, centreCrop, evaluationView, type Framing, type View } from './transform.ts';
-
-/** What is known of a picture that was read and decoded once. */
-export interface PictureFacts {
-  /** Pixels, after the EXIF orientation. */
-  readonly width: number;
-  readonly height: number;
-  /** Of the file, in hexadecimal. */
-  readonly sha256: string;
-}
 
 /** What is wanted of a picture. */
 export type ViewRequest = EvaluationRequest | TrainingRequest;
@@ -54,11 +45,7 @@ sharp.concurrency(1);
 sharp.cache(false);
 
 export function check(picture: PictureFile): Promise<Reply<PictureFacts>> {
-  return oneAtATime(async () => {
-    const bytes = await readPictureFile(picture);
-    const { width, height } = await decodePicture(bytes, picture.path);
-    return { width, height, sha256: createHash('sha256').update(bytes).digest('hex') };
-  });
+  return oneAtATime(async () => (await readPicture(picture)).facts);
 }
 
 /** As `check`, with what the doctor wants to know. */

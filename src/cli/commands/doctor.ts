@@ -12,6 +12,7 @@ import {
 } from '../../data/doctor/index.ts';
 import { shapeOptionsOf, trainConfigSchema } from '../../train/index.ts';
 import { defineCommand } from '../command.ts';
+import { shapeFlags } from '../shape-flags.ts';
 
 export const doctorCommand = defineCommand({
   name: 'doctor',
@@ -23,13 +24,8 @@ export const doctorCommand = defineCommand({
     near: z.boolean().default(false).describe('treat pictures that look the same as copies, in the clean copy'),
     strict: z.boolean().default(false).describe('exit status 1 where anything is found'),
     examples: z.int().min(1).default(5).describe('findings of each kind that are written out; --json has all'),
-    ...trainConfigSchema.pick({
-      classDepth: true,
-      labelRegex: true,
-      pathColumn: true,
-      labelColumn: true,
-      splitColumn: true,
-    }).shape,
+    classDepth: trainConfigSchema.shape.classDepth,
+    ...shapeFlags,
   }),
   examples: [
     'graft doctor photos/',

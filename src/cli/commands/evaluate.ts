@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { formatProblems } from '../../data/index.ts';
 import { evaluateFolder, type FolderEvaluation, type Part } from '../../evaluate/node/index.ts';
-import { choice, shapeOptionsOf, trainConfigSchema } from '../../train/index.ts';
+import { choice, shapeOptionsOf } from '../../train/index.ts';
 import { defineCommand } from '../command.ts';
+import { shapeFlags } from '../shape-flags.ts';
 import { percent, type Terminal, table } from '../terminal.ts';
 import { testTimeFlag } from '../test-time.ts';
 
@@ -22,7 +23,7 @@ export const evaluateCommand = defineCommand({
       .describe(
         `${parts.join(' | ')}; default: test/ where there is one, validation for the run’s own folder, else all`,
       ),
-    ...trainConfigSchema.pick({ labelRegex: true, pathColumn: true, labelColumn: true, splitColumn: true }).shape,
+    ...shapeFlags,
     ...testTimeFlag,
     device: z.string().default('cpu').describe('cpu'),
   }),

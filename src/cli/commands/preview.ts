@@ -5,6 +5,7 @@ import { imageNetPreprocessing } from '../../models/index.ts';
 import { shapeOptionsOf, trainConfigSchema } from '../../train/index.ts';
 import { meanColour } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
+import { shapeFlags } from '../shape-flags.ts';
 
 /** In megapixels. */
 const largestSheet = 64;
@@ -19,14 +20,8 @@ export const previewCommand = defineCommand({
     pictures: z.int().min(1).max(100).default(6).describe('rows: one picture of each class in turn'),
     views: z.int().min(1).max(100).default(8).describe('augmented views of each, behind the one that evaluation sees'),
     imageSize: z.int().min(8).max(1024).default(224).describe('side of the square the model sees, in pixels'),
-    ...trainConfigSchema.pick({
-      seed: true,
-      classDepth: true,
-      labelRegex: true,
-      pathColumn: true,
-      labelColumn: true,
-      splitColumn: true,
-    }).shape,
+    ...trainConfigSchema.pick({ seed: true, classDepth: true }).shape,
+    ...shapeFlags,
   }),
   examples: [
     'graft preview photos/ --augment strong',

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
-import { decodePicture, type PictureFile, type PictureFormat, readPictureFile, sniffFormat } from '../decode.ts';
-import type { PictureFacts } from '../picture-worker.ts';
+import { type PictureFile, type PictureFormat, sniffFormat } from '../decode.ts';
+import { type PictureFacts, readPicture } from '../picture-facts.ts';
 import { type Likeness, likenessOf } from './likeness.ts';
 
 /** What the doctor knows of a picture that could be read and decoded. */
@@ -12,9 +11,6 @@ export interface Examination extends PictureFacts {
 
 /** Reads and decodes a picture. @throws PictureError where it cannot be used */
 export async function examinePicture(file: PictureFile): Promise<Examination> {
-  const bytes = await readPictureFile(file);
-  const picture = await decodePicture(bytes, file.path);
-  const { width, height } = picture;
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return { width, height, sha256, format: sniffFormat(bytes)!, likeness: likenessOf(picture) };
+  const { bytes, picture, facts } = await readPicture(file);
+  return { ...facts, format: sniffFormat(bytes)!, likeness: likenessOf(picture) };
 }

@@ -1,0 +1,9 @@
+import { trainConfigSchema } from '../train/index.ts';
+
+/** How a command finds the pictures and their classes, in the words of `graft train`. */
+export const shapeFlags = trainConfigSchema.pick({
+  labelRegex: true,
+  pathColumn: true,
+  labelColumn: true,
+  splitColumn: true,
+}).shape;
