@@ -1,4 +1,5 @@
 import { alexnet } from '../src/models/alexnet.ts';
+import { conv4 } from '../src/models/conv4.ts';
 import { convnext } from '../src/models/convnext.ts';
 import { densenet } from '../src/models/densenet.ts';
 import { type EfficientNetConfig, efficientnet } from '../src/models/efficientnet.ts';
@@ -97,6 +98,8 @@ export const narrowModels: Readonly<Record<string, Architecture>> = {
   }),
   vit: narrowViT,
   vit_larger: narrowViT,
+  conv4: conv4({ filters: 6 }),
+  conv4_stride: conv4({ filters: 6, halving: 'stride' }),
   swin: swin({
     ...narrowSwin,
     stages: [

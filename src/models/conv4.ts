@@ -1,27 +1,42 @@
-import { batchNorm, conv2d, linear } from '../nn/index.ts';
+import type { Value } from '../graph/index.ts';
+import { batchNorm, conv2d, globalAveragePool, linear, type Scope } from '../nn/index.ts';
 import { flatten, maxPool, relu } from '../ops/index.ts';
 import type { Architecture } from './model.ts';
 
 export interface Conv4Config {
   /** Filters of every layer. */
   readonly filters: number;
+  /** What halves the picture: a 2x2 max-pool behind each layer, or the stride of its convolution. Default `max-pool`. */
+  readonly halving?: 'max-pool' | 'stride';
 }
 
 /**
- * The four-layer network of the few-shot literature (Vinyals et al. 2016, section 4.1): 3x3 convolution, batch norm,
- * ReLU, 2x2 max-pool, four times. For small pictures; 28x28 gives one position. Endpoints: layer1 to layer4.
+ * 3x3 convolution, batch norm, ReLU and, unless the convolution has a stride of 2, a 2x2 max-pool.
+ * (n, c, h, w) → (n, filters, h/2, w/2), which a max-pool rounds down and a stride up.
  */
-export function conv4({ filters }: Conv4Config): Architecture {
+function layer(s: Scope, x: Value, { filters, halving }: Required<Conv4Config>): Value {
+  const stride = halving === 'stride' ? 2 : 1;
+  const y = conv2d(s.at('conv'), x, { channels: filters, kernel: 3, stride, padding: 1 });
+  const activation = relu(batchNorm(s.at('bn'), y));
+  return halving === 'stride' ? activation : maxPool(activation, { kernel: [2, 2] });
+}
+
+/**
+ * The four-layer network of the few-shot literature (Vinyals et al. 2016, section 4.1), for small pictures. With max-pools all
+ * positions go into the head: one at 28x28, 5x5 at the 84x84 of mini-ImageNet, where 32 filters are usual (Ravi & Larochelle
+ * 2017). MAML's network for Omniglot has strides in their place and averages the 2x2 positions that are left of 28x28
+ * (Finn et al. 2017, section 5.2, and its code). Endpoints: layer1 to layer4.
+ */
+export function conv4({ filters, halving = 'max-pool' }: Conv4Config): Architecture {
   return {
     headPath: 'fc',
     trunk(s, pictures) {
       let x = pictures;
       for (let i = 1; i <= 4; i++) {
-        const layer = s.at(`layer${i}`);
-        x = conv2d(layer.at('conv'), x, { channels: filters, kernel: 3, padding: 1 });
-        x = s.endpoint(layer.path, maxPool(relu(batchNorm(layer.at('bn'), x)), { kernel: [2, 2] }));
+        const unit = s.at(`layer${i}`);
+        x = s.endpoint(unit.path, layer(unit, x, { filters, halving }));
       }
-      return flatten(x);
+      return halving === 'stride' ? globalAveragePool(x) : flatten(x);
     },
     head: (s, features, numClasses) => linear(s.at('fc'), features, { features: numClasses }),
   };
@@ -29,4 +44,7 @@ export function conv4({ filters }: Conv4Config): Architecture {
 
 export const conv4s = {
   conv4: { filters: 64 },
+  conv4_32: { filters: 32 },
+  conv4_stride: { filters: 64, halving: 'stride' },
+  conv4_32_stride: { filters: 32, halving: 'stride' },
 } as const satisfies Record<string, Conv4Config>;

@@ -29,7 +29,7 @@ function expectClose(actual: Record<string, Tensor>, expected: Record<string, Te
   }
 }
 
-describe.each(Object.keys(narrowModels))('%s equals torchvision', (name) => {
+describe.each(Object.keys(narrowModels))('%s equals PyTorch', (name) => {
   const { tensors, metadata } = golden(`model-${name}`);
   const config = JSON.parse(metadata.config!);
   const initial = withCounters(withPrefix(tensors, 'init/'));

@@ -70,8 +70,11 @@ const variants = [
   ...['vit_b_16_384', 'vit_b_32_384', 'vit_l_16_384', 'vit_l_16_512'],
 ];
 
-test('the zoo has every one of torchvision’s models that are listed, conv4, and variants of them', () => {
-  expect(listArchitectures().sort()).toEqual([...Object.keys(torchvision), ...variants, 'conv4'].sort());
+/** Of the few-shot literature. */
+const fewShot = ['conv4', 'conv4_32', 'conv4_stride', 'conv4_32_stride'];
+
+test('the zoo has every one of torchvision’s models that are listed, variants of them, and few-shot backbones', () => {
+  expect(listArchitectures().sort()).toEqual([...Object.keys(torchvision), ...variants, ...fewShot].sort());
 });
 
 /** Small pictures, but none smaller than the model's published size allows. */

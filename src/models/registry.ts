@@ -36,13 +36,11 @@ const inceptionPreprocessing: Partial<Preprocessing> = {
   std: [0.5, 0.5, 0.5],
 };
 
-/** Characters and other small pictures, seen whole. */
-const smallPreprocessing: Partial<Preprocessing> = {
-  resize: 28,
-  crop: 28,
-  mean: [0.5, 0.5, 0.5],
-  std: [0.5, 0.5, 0.5],
-};
+/** For characters and other small pictures, seen whole. */
+function small(model: Model): Model {
+  const half = [0.5, 0.5, 0.5] as const;
+  return { ...model, preprocessing: { ...model.preprocessing, resize: 28, crop: 28, mean: half, std: half } };
+}
 
 const seenWhole = (side: number): Partial<Preprocessing> => ({ resize: side, crop: side, interpolation: 'bicubic' });
 
@@ -97,7 +95,7 @@ const zoo: ReadonlyMap<string, Model> = new Map(
       vit_l_16_512: seenWhole(512),
     }),
     ...family(swins, swin, 'Liu et al. 2021, arXiv 2103.14030', { swin_t: { resize: 232, interpolation: 'bicubic' } }),
-    ...family(conv4s, conv4, 'Vinyals et al. 2016, arXiv 1606.04080', { conv4: smallPreprocessing }),
+    ...family(conv4s, conv4, 'Vinyals et al. 2016, arXiv 1606.04080').map(small),
   ].map((model) => [model.name, model]),
 );
 
