@@ -9,6 +9,7 @@ export {
   type Picture,
 } from './dataset.ts';
 export { decodePicture, type PictureFile, pictureBounds, readPictureFile } from './decode.ts';
+export * from './episodes/index.ts';
 export { pictureExtensions } from './files/listing.ts';
 export { type Batch, type BatchOptions, batches, type LabelledPicture } from './loader.ts';
 export type { PictureFacts } from './picture-facts.ts';

@@ -1,0 +1,115 @@
+import type { TensorOf } from '../../base/tensor.ts';
+import type { PicturePool } from '../picture-pool.ts';
+import type { Problem } from '../problem.ts';
+import type { Framing } from '../transform.ts';
+
+/** How large an episode is: n-way, k-shot, q queries of each class. */
+export interface EpisodeShape {
+  /** Classes. */
+  readonly way: number;
+  /** Pictures of each class to learn from. */
+  readonly shots: number;
+  /** Other pictures of each class, to be told apart after that. */
+  readonly queries: number;
+  /** Label i is class i of the source, in every episode; `way` must be the number of its classes. Default: labels are drawn. */
+  readonly fixedLabels?: boolean;
+}
+
+/** A task: tell these classes apart. Pictures in class order: the first `shots` (or `queries`) rows are of label 0, and so on. */
+export interface Episode {
+  /** (way · shots, 3, side, side) */
+  readonly support: TensorOf<'u8'>;
+  /** (way · shots), 0 to way - 1 */
+  readonly supportLabels: TensorOf<'i64'>;
+  /** (way · queries, 3, side, side); none of them is in the support set. */
+  readonly query: TensorOf<'u8'>;
+  /** (way · queries), 0 to way - 1 */
+  readonly queryLabels: TensorOf<'i64'>;
+  /** Names by label. */
+  readonly classes: readonly string[];
+}
+
+/** The classes of one side of a split, of which episodes are drawn. */
+export interface EpisodeSource {
+  /** Rotation classes are classes. */
+  readonly classes: readonly string[];
+  /**
+   * The episode at `address`: other classes and other pictures under every other address, and the same address gives the same
+   * episode, in any process.
+   *
+   * @throws UserError where classes or pictures are too few
+   * @example const task = sets.train.draw({ way: 5, shots: 1, queries: 15 }, ['train', step, i]);
+   */
+  draw(shape: EpisodeShape, address: readonly (string | number)[]): Episode;
+}
+
+/** How many classes (rotation classes among them) and how many pictures on disk one side of a split has. */
+export interface SideCounts {
+  readonly classes: number;
+  readonly pictures: number;
+}
+
+/** What a run says of its episodes, and what a resumed one compares. */
+export interface EpisodeHeader {
+  /** As it was named. */
+  readonly root: string;
+  /** Pixels. */
+  readonly side: number;
+  /** The split as it was resolved, in the grammar of `EpisodeOptions.split`. */
+  readonly split: string;
+  readonly seed: number;
+  readonly rotations: boolean | 'train';
+  readonly train: SideCounts;
+  readonly validation: SideCounts;
+  readonly test: SideCounts;
+  /** What all pictures together take in memory. */
+  readonly bytes: number;
+  /** SHA-256 over the names and the pixels of all pictures, whatever the split. */
+  readonly fingerprint: string;
+  /** The same for people, a line each. */
+  readonly lines: readonly string[];
+}
+
+/** A data set whose classes are divided: no class, and no rotation of it, is on two sides. */
+export interface EpisodeSets {
+  readonly train: EpisodeSource;
+  readonly validation: EpisodeSource;
+  readonly test: EpisodeSource;
+  readonly header: EpisodeHeader;
+  /** What was left out and why, by path. */
+  readonly problems: readonly Problem[];
+}
+
+/** The view is that of evaluation: the shorter side becomes `resize` pixels (default: `side`), the centre is kept. */
+export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>> {
+  /** The side of the square pictures, in pixels. */
+  readonly side: number;
+  /**
+   * Which classes train, validate and test. Default `auto`.
+   *
+   * | text | divides |
+   * |---|---|
+   * | `auto` | by the folders train, val and test where there are such; Omniglot as `1200/423`; else `60/20/20%` |
+   * | `60/20/20%` | that part of the classes, seeded |
+   * | `1100/100/423` | that many classes, seeded; what is left over is not used |
+   * | `1200/423`, `80/20%` | as above, where a twelfth of the first is for validation |
+   * | `background/evaluation` | Omniglot's two sets; a twelfth of the first is for validation |
+   * | `Futurama`, `Futurama:16/5/5` | the classes in this folder alone, by `60/20/20%` or as it says |
+   */
+  readonly split?: string;
+  /** Every class is also there turned by 90, 180 and 270 degrees, as classes of their own; `train`: on that side alone. Default false. */
+  readonly rotations?: boolean | 'train';
+  /** Decides the split and the episodes. Default 0. */
+  readonly seed?: number;
+  /** Classes with fewer pictures are left out and reported: `shots + queries` of the episodes to come. Default 1. */
+  readonly perClass?: number;
+  /** The most that the pictures may take in memory, in MiB. Default 2048. */
+  readonly memory?: number;
+  /** The folder that keeps decoded pictures for the next run; null for none. Default: `episodes` in `cacheFolder()`. */
+  readonly cache?: string | null;
+  /** The threads to decode with; without it a pool is opened and closed. */
+  readonly pool?: PicturePool;
+  /** Called as pictures are decoded. */
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,9 @@
+export type {
+  Episode,
+  EpisodeHeader,
+  EpisodeOptions,
+  EpisodeSets,
+  EpisodeShape,
+  EpisodeSource,
+  SideCounts,
+} from './episode.ts';
