@@ -8,18 +8,28 @@ import { add, broadcastTo, reduceSum, reshape } from '../ops/index.ts';
  *
  * @throws Error where `output` is not a scalar; use `vjp` with a cotangent for anything else.
  */
-export function grad(output: Value, wrt: readonly Value[]): Value[] {
+export function grad(output: Value, wrt: readonly Value[], options: GradOptions = {}): Value[] {
   if (output.shape.length !== 0) throw new Error(`grad: the output must be a scalar, not ${typeOf(output)}`);
-  return vjp([output], [constant(f32([], [1]))], wrt);
+  return vjp([output], [constant(f32([], [1]))], wrt, options);
+}
+
+export interface GradOptions {
+  /** Values that are taken for constants: nothing flows through them (`detach`, `stop_gradient`). Default: none. */
+  readonly held?: Iterable<Value>;
 }
 
 /**
  * Pulls cotangents of the outputs back to the values in `wrt` (reverse mode; Griewank & Walther 2008, ch. 3).
  * Every value is visited once, after everything that uses it.
  */
-export function vjp(outputs: readonly Value[], cotangents: readonly Value[], wrt: readonly Value[]): Value[] {
+export function vjp(
+  outputs: readonly Value[],
+  cotangents: readonly Value[],
+  wrt: readonly Value[],
+  { held = [] }: GradOptions = {},
+): Value[] {
   const order = reachable(outputs);
-  const needed = dependents(order, new Set(wrt));
+  const needed = dependents(order, new Set(wrt), new Set(held));
   const collected = new Map<Value, Value>();
   const collect = (value: Value, cotangent: Value) => {
     const summed = sumTo(cotangent, value.shape);
@@ -41,10 +51,11 @@ export function vjp(outputs: readonly Value[], cotangents: readonly Value[], wrt
   return wrt.map((value) => collected.get(value) ?? broadcastTo(constant(f32([], [0])), value.shape));
 }
 
-/** The values that depend on one of `sources`: the only ones through which a gradient must flow. */
-function dependents(order: readonly Value[], sources: ReadonlySet<Value>): Set<Value> {
+/** The values that depend on one of `sources`, not through those that are held: the only ones through which a gradient must flow. */
+function dependents(order: readonly Value[], sources: ReadonlySet<Value>, held: ReadonlySet<Value>): Set<Value> {
   const found = new Set<Value>();
   for (const value of order) {
+    if (held.has(value)) continue;
     if (sources.has(value) || value.inputs.some((operand) => found.has(operand))) found.add(value);
   }
   return found;

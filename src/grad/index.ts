@@ -1,1 +1,1 @@
-export { grad, vjp } from './grad.ts';
+export { type GradOptions, grad, vjp } from './grad.ts';

@@ -31,14 +31,15 @@ export function batchNorm(s: Scope, x: Value, options: BatchNormOptions = {}): V
     return add(mul(x, channelwise(scale, x)), channelwise(shift, x));
   }
   const { y, mean, variance } = normalise(x, weight, bias, epsilon);
-  if (policy === 'running') {
-    const count = sizeOf(x.shape) / channels;
-    // The running variance is the unbiased estimate; the batch is normalised with the biased one. So does PyTorch.
-    const unbiased = mul(variance, count / Math.max(1, count - 1));
-    s.update('running_mean', add(mul(runningMean, 1 - momentum), mul(mean, momentum)));
-    s.update('running_var', add(mul(runningVariance, 1 - momentum), mul(unbiased, momentum)));
-    s.update('num_batches_tracked', add(batchesTracked, constant(i64([], [1]))));
-  }
+  if (policy === 'batch') return y;
+  const count = sizeOf(x.shape) / channels;
+  // The running variance is the unbiased estimate; the batch is normalised with the biased one. So does PyTorch.
+  const unbiased = mul(variance, count / Math.max(1, count - 1));
+  const share = policy === 'renewed' ? 1 : momentum;
+  const blend = (before: Value, now: Value) => (share === 1 ? now : add(mul(before, 1 - share), mul(now, share)));
+  s.update('running_mean', blend(runningMean, mean));
+  s.update('running_var', blend(runningVariance, unbiased));
+  s.update('num_batches_tracked', add(batchesTracked, constant(i64([], [1]))));
   return y;
 }
 

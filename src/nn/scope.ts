@@ -22,9 +22,10 @@ export interface Noise {
 
 /**
  * What batch norm does. `running`: the batch's statistics in training, folded into the running ones, and the running ones
- * in evaluation. `batch`: the batch's own, always. `frozen`: the running ones, always, and they stay as they are.
+ * in evaluation. `batch`: the batch's own, always. `renewed`: the batch's own, which take the place of the running ones.
+ * `frozen`: the running ones, always, and they stay as they are.
  */
-export type BatchNormPolicy = 'frozen' | 'batch' | 'running';
+export type BatchNormPolicy = 'frozen' | 'batch' | 'renewed' | 'running';
 
 export interface TraceOptions {
   readonly training: boolean;

@@ -45,7 +45,7 @@ export {
   type Timetable,
   trainedSince,
 } from './stage.ts';
-export { evaluationStep, type Network, traceOf, trainingStep, variablesOf } from './step.ts';
+export { evaluationStep, feedNames, type Network, resultNames, traceOf, trainingStep, variablesOf } from './step.ts';
 export { type Strategy, type StrategyName, strategies, strategyNames } from './strategy.ts';
 export type { TrainingTask } from './task.ts';
 export { timetableOf } from './timetable.ts';
