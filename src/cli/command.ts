@@ -9,8 +9,8 @@ export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> {
   readonly arguments: readonly { readonly syntax: string; readonly description: string }[];
   /** The flags: `learningRate` is `--learning-rate`. */
   readonly options: S;
-  /** Whether options may also be written without dashes, among the arguments: `epochs=3`. */
-  readonly takesSettings?: true;
+  /** Where options may also be written without dashes, among the arguments (`epochs=3`): the command that shows them all. */
+  readonly takesSettings?: string;
   readonly examples: readonly string[];
   /** Values for flags that were not given, from elsewhere than the table: an earlier run's, say. */
   defaults?(given: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>>;

@@ -45,6 +45,7 @@ export function splitSettings(
   schema: z.ZodObject,
   words: readonly string[],
   flags: Readonly<Record<string, unknown>>,
+  shownBy: string,
 ): { positionals: string[]; settings: Record<string, unknown> } {
   const options = new Map(optionsOf(schema).map((option) => [option.key, option]));
   const [positionals, settings]: [string[], Record<string, unknown>] = [[], {}];
@@ -56,7 +57,9 @@ export function splitSettings(
     }
     const option = options.get(optionKey(name));
     if (!option) {
-      throw new UsageError(`${unknownOption(name, [...options.keys()])} A file or folder is meant? Write ./${word}`);
+      throw new UsageError(
+        `${unknownOption(name, [...options.keys()], shownBy)} A file or folder is meant? Write ./${word}`,
+      );
     }
     if (option.key in settings || option.key in flags) throw new UsageError(`${option.key} is given twice.`);
     settings[option.key] = value === 'null' && option.allowed.endsWith('null') ? null : value;

@@ -48,7 +48,7 @@ function addCommand(program: Command, definition: CommandDefinition): void {
       .flat()
       .filter((value): value is string => typeof value === 'string');
     const { positionals, settings } = definition.takesSettings
-      ? splitSettings(definition.options, values, flags)
+      ? splitSettings(definition.options, values, flags, definition.takesSettings)
       : { positionals: values, settings: {} };
     if (definition.takesSettings) checkCount(definition, positionals);
     const set = { ...flags, ...settings };

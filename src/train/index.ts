@@ -15,7 +15,14 @@ export {
   trainConfigSchema,
 } from './config/index.ts';
 export { type OptionInfo, optionsOf } from './config/options.ts';
-export { formatConfig, optionKey, parseConfigText, unknownOption } from './config/text.ts';
+export {
+  type ConfigTable,
+  formatConfig,
+  optionKey,
+  parseConfigText,
+  trainTable,
+  unknownOption,
+} from './config/text.ts';
 export { type Cut, cutBefore, prefixGraph } from './cut.ts';
 export { evaluate } from './evaluation.ts';
 export type { Best, EndEvent, Evaluation, EvaluationEvent, StageEvent, StepEvent, TrainEvent } from './events.ts';

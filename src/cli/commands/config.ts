@@ -15,7 +15,7 @@ export const configCommand = defineCommand({
       .describe('begin with the options of this file: YAML, JSON or a run’s run.json'),
     ...trainConfigSchema.shape,
   }),
-  takesSettings: true,
+  takesSettings: 'graft config',
   examples: [
     'graft config > options.yaml',
     'graft config --config options.yaml lr=0.01 epochs=3',

@@ -42,7 +42,7 @@ export const findLrCommand = defineCommand({
     ...downloadFlags,
     ...stepOptions.shape,
   }),
-  takesSettings: true,
+  takesSettings: 'graft config',
   examples: [
     'graft find-lr photos/ --model resnet18 --strategy full',
     'graft find-lr photos/ --optimizer sgd --out curve.svg',

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
 import { kebabCase } from '../../base/kebab-case.ts';
 import { formatProblems } from '../../data/index.ts';
-import { LossError, trainConfigSchema } from '../../train/index.ts';
+import { type ConfigTable, LossError, trainConfigSchema, trainTable } from '../../train/index.ts';
 import {
   type ConfigFile,
   type CrossValidationEvent,
@@ -49,7 +49,10 @@ const trainOptions = z.strictObject({
 });
 
 /** What may stand in a file: the folder too. */
-const fileSchema = trainOptions.omit({ config: true, resume: true }).extend({ folder: z.string() });
+const fileTable: ConfigTable = {
+  ...trainTable,
+  schema: trainOptions.omit({ config: true, resume: true }).extend({ folder: z.string() }),
+};
 
 export const trainCommand = defineCommand({
   name: 'train',
@@ -63,7 +66,7 @@ export const trainCommand = defineCommand({
     },
   ],
   options: trainOptions,
-  takesSettings: true,
+  takesSettings: 'graft config',
   examples: [
     'graft train photos/ --model resnet50',
     'graft train photos/ --model timm/resnet18.a1_in1k --strategy full --epochs 12 --out runs/x',
@@ -83,7 +86,7 @@ export const trainCommand = defineCommand({
   ],
   async defaults({ config }) {
     if (typeof config !== 'string') return {};
-    const { folder: _, ...values } = (await readConfigFile(config, fileSchema)).values;
+    const { folder: _, ...values } = (await readConfigFile(config, fileTable)).values;
     return values;
   },
   async run({ positionals, options, given, terminal }) {
@@ -125,7 +128,7 @@ async function start(
     const isWhole = await holdsFolds(resume);
     return { out: resume, events: isWhole ? resumeFolds(resume, resumed) : resumeTraining(resume, resumed) };
   }
-  const { values, run: earlier } = repeated === null ? noFile : await readConfigFile(repeated, fileSchema);
+  const { values, run: earlier } = repeated === null ? noFile : await readConfigFile(repeated, fileTable);
   const pictures = folder ?? earlier?.folder ?? (values.folder as string | undefined);
   if (pictures === undefined) throw new UsageError('train: which folder? `graft train <folder>`, or --resume <run>.');
   const path = out ?? `runs/${basename(config.model)}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;

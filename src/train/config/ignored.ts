@@ -3,8 +3,10 @@ import { kebabCase } from '../../base/kebab-case.ts';
 import type { TrainConfig } from './index.ts';
 
 /** Options that only some choices look at: by the option that makes the choice, what each of them belongs to. */
-const belongs = {
-  strategy: { freezeTo: ['partial'], unfreeze: ['gradual'] },
+export type Belongings = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+
+/** Of optimizers and schedules. */
+export const outerBelongings = {
   optimizer: {
     momentum: ['sgd', 'rmsprop'],
     nesterov: ['sgd'],
@@ -22,24 +24,37 @@ const belongs = {
     power: ['polynomial'],
     plateauPatience: ['plateau'],
   },
+} as const satisfies Checked<TrainConfig>;
+
+const belongs = {
+  strategy: { freezeTo: ['partial'], unfreeze: ['gradual'] },
+  ...outerBelongings,
   loss: { focalGamma: ['focal'] },
-} as const satisfies {
-  readonly [By in keyof TrainConfig]?: { readonly [Option in keyof TrainConfig]?: readonly TrainConfig[By][] };
+} as const satisfies Checked<TrainConfig>;
+
+type Checked<Config> = {
+  readonly [By in keyof Config]?: { readonly [Option in keyof Config]?: readonly Config[By][] };
 };
 
 const flag = (key: string) => `--${kebabCase(key)}`;
 
-/** @throws UsageError where an option was given that nothing would look at */
+/** @throws UsageError where an option was given to `graft train` that nothing would look at */
 export function refuseIgnored(config: TrainConfig): void {
-  for (const [by, options] of Object.entries(belongs)) {
-    const chosen = config[by as keyof TrainConfig];
+  refuseIgnoredBy(config, belongs, 'train');
+}
+
+/** The same for any table of options. `command` says it. */
+export function refuseIgnoredBy(config: object, belongings: Belongings, command: string): void {
+  const values = new Map<string, unknown>(Object.entries(config));
+  for (const [by, options] of Object.entries(belongings)) {
+    const chosen = values.get(by);
     for (const [option, choices] of Object.entries(options)) {
-      const value = config[option as keyof TrainConfig];
-      const isGiven = value !== null && value !== false;
+      const value = values.get(option);
+      const isGiven = value !== null && value !== false && value !== undefined;
       if (!isGiven || choices.includes(String(chosen))) continue;
       const other = chosen === null ? '' : `, not with ${chosen}`;
       throw new UsageError(
-        `train: ${flag(option)} means something only with ${flag(by)} ${choices.join(', ')}${other}. Leave it out.`,
+        `${command}: ${flag(option)} means something only with ${flag(by)} ${choices.join(', ')}${other}. Leave it out.`,
       );
     }
   }

@@ -23,13 +23,11 @@ export const optimizerDefaults: Readonly<
   lion: { learningRate: 0.0001, weightDecay: 0.1 },
 };
 
-/** How the parameters that are trained are moved. */
-export const optimisationOptions = {
-  batchSize: z.int().min(1).default(16).describe('pictures per step'),
-  optimizer: choice('--optimizer', optimizerNames).default('adamw').describe(optimizerNames.join(' | ')),
-  learningRate: orDefault(z.number().positive()).describe(
-    'of the head, at its peak; default: 0.001, for sgd and adagrad 0.01, for lamb 0.003, for lion 0.0001',
-  ),
+export const optimizerChoice = choice('--optimizer', optimizerNames);
+export const optimizerText = optimizerNames.join(' | ');
+
+/** What an optimizer may be told. */
+export const optimizerOptions = {
   momentum: orDefault(z.number().min(0).lt(1)).describe('of sgd, default: 0.9; of rmsprop, default: 0'),
   nesterov: z.boolean().default(false).describe('Nesterov momentum, for sgd'),
   centered: z.boolean().default(false).describe('divide by the standard deviation of the gradient, for rmsprop'),
@@ -45,12 +43,24 @@ export const optimisationOptions = {
   ),
   clipNorm: orDefault(z.number().positive()).describe('largest norm of the gradient of all parameters together'),
   clipValue: orDefault(z.number().positive()).describe('largest element of a gradient'),
+};
+
+/** How the parameters that are trained are moved. */
+export const optimisationOptions = {
+  batchSize: z.int().min(1).default(16).describe('pictures per step'),
+  optimizer: optimizerChoice.default('adamw').describe(optimizerText),
+  learningRate: orDefault(z.number().positive()).describe(
+    'of the head, at its peak; default: 0.001, for sgd and adagrad 0.01, for lamb 0.003, for lion 0.0001',
+  ),
+  ...optimizerOptions,
   ...scheduleOptions,
   ...lossOptions,
 };
 
+type OptimizerConfig = Pick<ResolvedConfig, 'optimizer' | keyof typeof optimizerOptions>;
+
 /** The optimizer with the options that were given; it has its own defaults for the others. */
-export function optimizerOf(config: ResolvedConfig): Optimizer {
+export function optimizerOf(config: OptimizerConfig): Optimizer {
   const { optimizer, weightDecay, nesterov, centered, momentum, beta1, beta2, epsilon } = config;
   return optimizers[optimizer]({
     weightDecay,
@@ -67,7 +77,7 @@ export function optimizerOf(config: ResolvedConfig): Optimizer {
 export function clipOf({
   clipNorm,
   clipValue,
-}: ResolvedConfig): ((gradients: readonly Value[]) => readonly Value[]) | undefined {
+}: Pick<ResolvedConfig, 'clipNorm' | 'clipValue'>): ((gradients: readonly Value[]) => readonly Value[]) | undefined {
   if (clipNorm === null && clipValue === null) return undefined;
   return (gradients) => {
     const cut = clipValue === null ? gradients : clipByValue(gradients, clipValue);

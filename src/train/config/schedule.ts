@@ -24,9 +24,12 @@ const scheduleNames = [
 
 type ScheduleName = (typeof scheduleNames)[number];
 
+export const scheduleChoice = choice('--schedule', scheduleNames);
+export const scheduleText = scheduleNames.join(' | ');
+
 /** How the learning rate goes over the run. */
 export const scheduleOptions = {
-  schedule: choice('--schedule', scheduleNames).default('one-cycle').describe(scheduleNames.join(' | ')),
+  schedule: scheduleChoice.default('one-cycle').describe(scheduleText),
   warmup: orDefault(z.number().min(0)).describe(
     'epochs in which the learning rate rises from 0 before the schedule begins; default: 0; of one-cycle: the way up, 0.3 of the run',
   ),
@@ -63,7 +66,10 @@ interface Run {
   readonly during: (epochs: number) => number;
 }
 
-type Maker = (run: Run, options: ResolvedConfig) => Schedule;
+/** What a schedule goes by. */
+type ScheduleConfig = Pick<ResolvedConfig, keyof typeof scheduleOptions | 'epochs' | 'learningRate'>;
+
+type Maker = (run: Run, options: ScheduleConfig) => Schedule;
 
 const makers: Readonly<Record<ScheduleName, Maker>> = {
   constant: ({ learningRate }) => constant(learningRate),
@@ -89,7 +95,7 @@ const makers: Readonly<Record<ScheduleName, Maker>> = {
 };
 
 /** The schedule of a run, once it is known how many steps it has. @throws UsageError where the run is all warm-up */
-export function scheduleOf(config: ResolvedConfig): (steps: number) => Schedule {
+export function scheduleOf(config: ScheduleConfig): (steps: number) => Schedule {
   const { learningRate, epochs, schedule } = config;
   const longest = config.warmup ?? 0;
   if (longest >= epochs) {

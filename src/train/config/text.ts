@@ -3,28 +3,47 @@ import { z } from 'zod';
 import { didYouMean } from '../../base/choice.ts';
 import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';
-import { configGroups, type TrainConfig, trainConfigSchema } from './index.ts';
+import { configGroups, trainConfigSchema } from './index.ts';
 import { type OptionInfo, optionsOf } from './options.ts';
 
 /** In characters. With every option and its comment there are some twenty thousand. */
 const longest = 200_000;
+
+/** Options that a file can hold. */
+export interface ConfigTable {
+  readonly schema: z.ZodObject;
+  /** The options by what they are about: a file may put them under these names. */
+  readonly groups: Readonly<Record<string, z.ZodRawShape>>;
+  /** The command that shows them all. */
+  readonly shownBy: string;
+  /** The first sentence of a file. */
+  readonly heading: string;
+}
+
+/** Of `graft train`. */
+export const trainTable: ConfigTable = {
+  schema: trainConfigSchema,
+  groups: configGroups,
+  shownBy: 'graft config',
+  heading: 'Options of a training run: graft train <folder> --config <this file>. Where null stands, the run chooses.',
+};
 
 /** Short names that everyone knows. */
 const aliases: Readonly<Record<string, string>> = { lr: 'learningRate' };
 
 /**
  * Options from YAML, or from JSON, which is YAML too: under their names (`learningRate` or `learning-rate`), at the top or in
- * the groups of `configGroups`. Nothing is executed, and nothing stands for more than it is: YAML's references and tags are
+ * the groups of the table. Nothing is executed, and nothing stands for more than it is: YAML's references and tags are
  * refused, and so is a key that no option has.
  *
  * @param source the file's name, for messages
- * @param schema the options that there are
+ * @param table the options that there are
  * @throws UserError with the file and the line
  */
 export function parseConfigText(
   text: string,
   source: string,
-  schema: z.ZodObject = trainConfigSchema,
+  { schema, groups, shownBy }: ConfigTable = trainTable,
 ): Record<string, unknown> {
   if (text.length > longest)
     throw new UserError(`${source} is too long for a list of options: over ${longest} characters.`);
@@ -38,16 +57,16 @@ export function parseConfigText(
   if (!isMap(root)) throw new UserError(`${source} holds no options. It should look like this: learningRate: 0.001`);
   const options = new Map(optionsOf(schema).map((option) => [option.key, option]));
   const values: Record<string, unknown> = {};
-  const read = (pair: Pair, group: keyof typeof configGroups | null) => {
+  const read = (pair: Pair, group: string | null) => {
     const where = at((pair.key as Node | null)?.range?.[0]);
     const written = isScalar(pair.key) ? String(pair.key.value) : '';
-    if (group === null && Object.hasOwn(configGroups, written) && isMap(pair.value)) {
-      for (const inner of pair.value.items) read(inner, written as keyof typeof configGroups);
+    if (group === null && Object.hasOwn(groups, written) && isMap(pair.value)) {
+      for (const inner of pair.value.items) read(inner, written);
       return;
     }
     const option = options.get(optionKey(written));
-    if (!option) throw new UserError(`${where}: ${unknownOption(written, [...options.keys()])}`);
-    if (group !== null && !(option.key in configGroups[group])) {
+    if (!option) throw new UserError(`${where}: ${unknownOption(written, [...options.keys()], shownBy)}`);
+    if (group !== null && !(option.key in groups[group]!)) {
       throw new UserError(`${where}: ${option.key} does not belong under ${group}. Put it at the top.`);
     }
     if (option.key in values) throw new UserError(`${where}: ${option.key} stands here twice.`);
@@ -63,8 +82,8 @@ export function optionKey(written: string): string {
   return Object.hasOwn(aliases, camel) ? aliases[camel]! : camel;
 }
 
-export function unknownOption(written: string, keys: readonly string[]): string {
-  return `${quote(written)} is no option.${didYouMean(optionKey(written), keys)} \`graft config\` shows them all.`;
+export function unknownOption(written: string, keys: readonly string[], shownBy: string): string {
+  return `${quote(written)} is no option.${didYouMean(optionKey(written), keys)} \`${shownBy}\` shows them all.`;
 }
 
 /** What a value of the file is, where it is one that an option can have. */
@@ -99,19 +118,16 @@ function checked(value: unknown, { key, allowed }: OptionInfo, schema: z.ZodObje
  * A configuration as YAML that `parseConfigText` reads back: every option, under its group, with what it means, what it may
  * be and what it is by default.
  */
-export function formatConfig(config: TrainConfig): string {
-  const options = new Map(optionsOf(trainConfigSchema).map((option) => [option.key, option]));
+export function formatConfig(
+  config: Readonly<Record<string, unknown>>,
+  { schema, groups, heading }: ConfigTable = trainTable,
+): string {
+  const options = new Map(optionsOf(schema).map((option) => [option.key, option]));
   const group = ([name, schemas]: [string, object]) => {
-    const entries = Object.keys(schemas).map((key) =>
-      formatOption(options.get(key)!, config[key as keyof TrainConfig]),
-    );
+    const entries = Object.keys(schemas).map((key) => formatOption(options.get(key)!, config[key]));
     return `${name}:\n${entries.join('\n\n')}`;
   };
-  const head = wrap(
-    'Options of a training run: graft train <folder> --config <this file>. Where null stands, the run chooses.',
-    '',
-  );
-  return `${[head, ...Object.entries(configGroups).map(group)].join('\n\n')}\n`;
+  return `${[wrap(heading, ''), ...Object.entries(groups).map(group)].join('\n\n')}\n`;
 }
 
 function formatOption({ key, description, allowed, default: usual }: OptionInfo, value: unknown): string {

@@ -1,16 +1,15 @@
 import { readFile, stat } from 'node:fs/promises';
-import type { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
-import { parseConfigText } from '../config/text.ts';
-import { type Run, readRunFile } from './run-folder.ts';
+import { type ConfigTable, parseConfigText, trainTable } from '../config/text.ts';
+import { type Run, type RunKind, type RunRecord, readRunFileOf, trainingRuns } from './run-file.ts';
 
 /** In bytes. What is left out of a large folder makes a `run.json` long. */
 const longest = 50_000_000;
 
-export interface ConfigFile {
+export interface ConfigFile<R extends RunRecord = Run> {
   readonly values: Readonly<Record<string, unknown>>;
   /** Where the file is a run's `run.json`. */
-  readonly run: Run | null;
+  readonly run: R | null;
 }
 
 /**
@@ -19,10 +18,19 @@ export interface ConfigFile {
  *
  * @throws UserError with the file and, for a configuration, the line
  */
-export async function readConfigFile(path: string, schema?: z.ZodObject): Promise<ConfigFile> {
+export function readConfigFile(path: string, table: ConfigTable = trainTable): Promise<ConfigFile> {
+  return readConfigFileOf(path, table, trainingRuns);
+}
+
+/** The same for runs of any kind. */
+export async function readConfigFileOf<R extends RunRecord>(
+  path: string,
+  table: ConfigTable,
+  kind: RunKind<R>,
+): Promise<ConfigFile<R>> {
   const text = await readText(path);
-  if (!isRun(text)) return { values: parseConfigText(text, path, schema), run: null };
-  const run = await readRunFile(path);
+  if (!isRun(text)) return { values: parseConfigText(text, path, table), run: null };
+  const run = await readRunFileOf(path, kind);
   return { values: { ...run.config, threads: run.threads }, run };
 }
 

@@ -12,7 +12,7 @@ import {
   trainConfigSchema,
 } from '../config/index.ts';
 import { type FoldResult, type FoldSummary, summariseFolds } from '../fold-summary.ts';
-import { readRun } from './run-folder.ts';
+import { readRun } from './run-file.ts';
 import {
   type FolderEvent,
   resumeTraining,

@@ -1,5 +1,5 @@
 export { type Backbone, type BackboneOptions, openBackbone, withLayers } from './backbone.ts';
-export { type ConfigFile, readConfigFile } from './config-file.ts';
+export { type ConfigFile, readConfigFile, readConfigFileOf } from './config-file.ts';
 export { type CreateModelOptions, createModel, namesFor, type ReadyModel } from './create-model.ts';
 export {
   type CrossValidationEvent,
@@ -20,7 +20,17 @@ export {
   readCheckpoint,
   weightsFor,
 } from './pretrained.ts';
-export { onnxFile, type Run, RunFolder, readLast, readRun, readRunFile } from './run-folder.ts';
+export {
+  type Run,
+  type RunKind,
+  type RunRecord,
+  readLast,
+  readRun,
+  readRunOf,
+  runRecordSchema,
+  trainingRuns,
+} from './run-file.ts';
+export { onnxFile, RunFolder, type RunParts, refuseOut } from './run-folder.ts';
 export {
   type CancelledEvent,
   type FolderEvent,

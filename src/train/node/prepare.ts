@@ -26,7 +26,7 @@ import { variablesOf } from '../step.ts';
 import { type Strategy, strategies } from '../strategy.ts';
 import { openBackbone } from './backbone.ts';
 import { weightsFor } from './pretrained.ts';
-import type { Run } from './run-folder.ts';
+import type { Run } from './run-file.ts';
 
 /** What is done before the first step, with how far it is. */
 export interface Preparation {
@@ -161,6 +161,7 @@ export function describeRun(
   const { config, folder, preprocessing, runtime, threads, weightsSha256 } = prepared;
   return {
     graft: version,
+    kind: 'train',
     status: 'running',
     config,
     weightsSha256,
@@ -177,6 +178,7 @@ export function describeRun(
     ...describePlan(prepared, plan),
     warnings: [...warnings],
     decision: null,
+    adaptedFrom: null,
     versions: { node: process.versions.node, onnxruntime: env.versions.node ?? 'unknown' },
     device: runtime.device,
     threads,

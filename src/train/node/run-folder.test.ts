@@ -5,7 +5,6 @@ import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.
 import { runFolder, smallRun } from '../../../test/runs.ts';
 import { collect } from '../../../test/training.ts';
 import { UserError } from '../../base/errors.ts';
-import { getModel } from '../../models/index.ts';
 import { RunFolder, readRun, resumeTraining, trainFolder } from './index.ts';
 
 ownCache();
@@ -87,7 +86,7 @@ describe('resuming refuses', () => {
 test('a run that was killed knows its best epoch again from the checkpoint', async () => {
   const out = damaged({});
   const best = { loss: 0.5, accuracy: 0.75, epoch: 1 };
-  const parts = { model: getModel('conv4'), initial: {}, onnx: null };
+  const parts = { description: {}, initial: {}, onnx: null };
   const folder = new RunFolder(out, { ...(await readRun(out)), best: null, status: 'running' }, parts);
   await folder.reopen({ epoch: 2, step: 0, lossSum: 0, losses: [], correctSum: 0, best });
   expect(await readRun(out)).toMatchObject({ best, status: 'running' });

@@ -1,81 +1,22 @@
-import { access, constants, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import type { Tensors } from '../../base/tensor.ts';
-import { type Model, preprocessingSchema } from '../../models/index.ts';
-import { readSafetensorsFile, replaceFile, writeSafetensorsFile } from '../../weights/index.ts';
+import { replaceFile, writeSafetensorsFile } from '../../weights/index.ts';
 import type { CheckpointStore, Phase } from '../checkpoint.ts';
-import { trainConfigSchema } from '../config/index.ts';
-import { domains } from '../config/strategy.ts';
 import type { EvaluationEvent, TrainEvent } from '../events.ts';
 import type { Logger } from '../loggers/index.ts';
 import { fileLogger, type Write } from '../loggers/node/file-logger.ts';
 import { isRunLog, runLogs } from '../loggers/node/run-logs.ts';
-import { describeCheckpoint } from './pretrained.ts';
+import type { evaluationSchema, Run, RunRecord } from './run-file.ts';
 import { lockRun, type RunLock, refuseHeld } from './run-lock.ts';
 import { writing } from './writing.ts';
 
-const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
-
-const decisionSchema = z.object({
-  evidence: z.object({
-    pictures: z.int(),
-    classes: z.int(),
-    validation: z.int(),
-    probe: z.number(),
-    domain: z.enum(domains),
-  }),
-  strategy: z.enum(['feature-extraction', 'partial', 'full']),
-  reasons: z.array(z.string()).readonly(),
-  alsoScratch: z.boolean(),
-});
-
-/** `run.json`: what the run is. Enough to repeat it. */
-export const runSchema = z.object({
-  graft: z.string(),
-  status: z.enum(['running', 'interrupted', 'done']),
-  config: trainConfigSchema,
-  /** Of the pretrained tensors; null without. */
-  weightsSha256: z.string().nullable(),
-  folder: z.string(),
-  classes: z.array(z.string()),
-  preprocessing: preprocessingSchema,
-  batchNorm: z.string(),
-  dataset: z.object({
-    fingerprint: z.string(),
-    train: z.int(),
-    validation: z.int(),
-    test: z.int(),
-    leftOut: z.array(z.object({ path: z.string(), kind: z.string() })),
-  }),
-  parameters: z.object({ total: z.int(), trained: z.int() }),
-  /** What it was warned of before it began. */
-  warnings: z.array(z.object({ kind: z.string(), message: z.string() })).default([]),
-  /** What the strategy `auto` came to; null before it, and for other strategies. */
-  decision: decisionSchema.nullable(),
-  versions: z.object({ node: z.string(), onnxruntime: z.string() }),
-  device: z.string(),
-  threads: z.int(),
-  /** The lowerings that were chosen by timing. With them a run is repeated to the bit. */
-  choices: z.record(z.string(), z.string()),
-  best: evaluationSchema.nullable(),
-});
-
-export type Run = z.output<typeof runSchema>;
-
-const phaseSchema = z.object({
-  epoch: z.int().min(0),
-  step: z.int().min(0),
-  lossSum: z.number(),
-  correctSum: z.number(),
-  losses: z.array(z.number()),
-  best: evaluationSchema.nullable(),
-});
-
 /** What a run writes besides what training gives it. */
 export interface RunParts {
-  readonly model: Model;
+  /** What `best.safetensors` says of itself. */
+  readonly description: Readonly<Record<string, string>>;
   /** First values of all its variables: those that training does not see complete `best.safetensors`. */
   readonly initial: Tensors;
   /** The ONNX file that is the model, where it is not one of the zoo's. */
@@ -91,16 +32,16 @@ export const onnxFile = 'architecture.onnx';
  * A run on disk: `run.json`, `best.safetensors`, `last.safetensors`, which are replaced whole, and logs, which grow. Nothing is
  * written before `create` or `reopen`, and nothing once the folder is gone or another process's.
  */
-export class RunFolder implements CheckpointStore {
+export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
   readonly path: string;
   readonly #parts: RunParts;
   readonly #loggers: readonly Logger[];
-  #run: Run;
+  #run: R;
   #lock: RunLock | null;
   #isOpen = false;
 
   /** `lock` is of a run that is gone on with; a new one locks its folder when it makes it. */
-  constructor(path: string, run: Run, parts: RunParts, lock: RunLock | null = null) {
+  constructor(path: string, run: R, parts: RunParts, lock: RunLock | null = null) {
     this.path = path;
     this.#run = run;
     this.#parts = parts;
@@ -111,7 +52,7 @@ export class RunFolder implements CheckpointStore {
   }
 
   /** As it stands in `run.json`. */
-  get run(): Run {
+  get run(): R {
     return this.#run;
   }
 
@@ -147,12 +88,12 @@ export class RunFolder implements CheckpointStore {
   }
 
   /** Notes what has become known of the run since it began. */
-  async note(change: Partial<Pick<Run, 'choices' | 'decision' | 'parameters' | 'batchNorm'>>): Promise<void> {
-    await this.#update(change);
+  async note(change: Partial<Omit<R, 'status' | 'best'>>): Promise<void> {
+    await this.#update(change as Partial<R>);
   }
 
   /** Says how the run ended; the first time counts. */
-  async close(status: Exclude<Run['status'], 'running'>): Promise<void> {
+  async close(status: Exclude<RunRecord['status'], 'running'>): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     await this.#update({ status });
@@ -186,9 +127,8 @@ export class RunFolder implements CheckpointStore {
   }
 
   async saveBest(tensors: Tensors, best: z.output<typeof evaluationSchema>): Promise<void> {
-    const { initial, model } = this.#parts;
-    const { classes, preprocessing } = this.#run;
-    const metadata = { ...describeCheckpoint(model, classes, preprocessing), best: JSON.stringify(best) };
+    const { initial, description } = this.#parts;
+    const metadata = { ...description, best: JSON.stringify(best) };
     await this.#write('best.safetensors', (file) => writeSafetensorsFile(file, { ...initial, ...tensors }, metadata));
   }
 
@@ -197,7 +137,7 @@ export class RunFolder implements CheckpointStore {
     if (onnx) await this.#write(onnxFile, (file) => replaceFile(file, onnx));
   }
 
-  async #update(change: Partial<Run>): Promise<void> {
+  async #update(change: Partial<R> | Partial<Pick<RunRecord, 'status' | 'best'>>): Promise<void> {
     this.#run = { ...this.#run, ...change };
     await this.#write('run.json', (file) => replaceFile(file, `${JSON.stringify(this.#run, null, 2)}\n`));
   }
@@ -235,48 +175,6 @@ async function refuseRun(path: string): Promise<void> {
   throw new UserError(
     `${path} already holds a run. Pass --resume ${path} to go on with it, --overwrite to replace it, or another --out.`,
   );
-}
-
-/** The run in a folder. @throws UserError where there is none, or it is not one of ours. */
-export async function readRun(path: string): Promise<Run> {
-  return readRunFile(join(path, 'run.json')).catch((error: Error) => {
-    const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
-    throw new UserError(`${path} is not a run: it has no run.json. \`graft train <folder> --out ${path}\` makes one.`);
-  });
-}
-
-/** Reads a `run.json`. @throws UserError where it cannot be read or is not one of ours. */
-export async function readRunFile(file: string): Promise<Run> {
-  const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new UserError(`Cannot read ${file}: ${error.message}.`, { cause: error });
-  });
-  const run = runSchema.safeParse(parseJson(text));
-  if (!run.success) throw new UserError(`${file} is damaged: ${z.prettifyError(run.error)}`);
-  return run.data;
-}
-
-/** The state to go on from. @throws UserError where there is none, or it is damaged. */
-export async function readLast(path: string): Promise<{ tensors: Tensors; phase: Phase }> {
-  const file = join(path, 'last.safetensors');
-  if (!(await exists(file))) {
-    throw new UserError(
-      `${path} has no last.safetensors to go on from: the run ended before its first checkpoint, or the file was removed. ` +
-        `\`graft train --config ${join(path, 'run.json')} --out ${path} --overwrite\` starts it anew.`,
-    );
-  }
-  const { tensors, metadata } = await readSafetensorsFile(file);
-  const phase = phaseSchema.safeParse(parseJson(metadata.phase ?? ''));
-  if (!phase.success) throw new UserError(`${file} does not say how far the run came: ${z.prettifyError(phase.error)}`);
-  return { tensors, phase: phase.data };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -11,7 +11,9 @@ import { LossError } from '../loss-error.ts';
 import { type PlannedStage, planOf } from '../plan.ts';
 import { train } from '../trainer.ts';
 import { describePlan, describeRun, type Preparation, type Prepared, prepare } from './prepare.ts';
-import { onnxFile, type Run, RunFolder, readLast, readRun, refuseOut } from './run-folder.ts';
+import { describeCheckpoint } from './pretrained.ts';
+import { type Run, readLast, readRun } from './run-file.ts';
+import { onnxFile, RunFolder, refuseOut } from './run-folder.ts';
 import { lockRun, type RunLock } from './run-lock.ts';
 import { trainingTask } from './tasks.ts';
 import { warningsOf } from './warn.ts';
@@ -155,7 +157,8 @@ async function* recorded(
   resumed: Resumed | null,
 ): AsyncGenerator<FolderEvent, Run, undefined> {
   const { config, table, model, initial, onnx } = prepared;
-  const store = new RunFolder(out, run, { model, initial, onnx, loggers }, resumed?.lock);
+  const description = describeCheckpoint(model, run.classes, run.preprocessing);
+  const store = new RunFolder(out, run, { description, initial, onnx, loggers }, resumed?.lock);
   const follow = (plan: readonly PlannedStage[], last: Last | null) =>
     followPlan(plan, last, store, prepared, { overwrite, ...(signal && { signal }) });
   try {

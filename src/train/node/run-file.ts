@@ -1,0 +1,167 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../../base/errors.ts';
+import type { Tensors } from '../../base/tensor.ts';
+import { preprocessingSchema } from '../../models/index.ts';
+import { readSafetensorsFile } from '../../weights/index.ts';
+import type { Phase } from '../checkpoint.ts';
+import { trainConfigSchema } from '../config/index.ts';
+import { domains } from '../config/strategy.ts';
+
+export const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
+
+const decisionSchema = z.object({
+  evidence: z.object({
+    pictures: z.int(),
+    classes: z.int(),
+    validation: z.int(),
+    probe: z.number(),
+    domain: z.enum(domains),
+  }),
+  strategy: z.enum(['feature-extraction', 'partial', 'full']),
+  reasons: z.array(z.string()).readonly(),
+  alsoScratch: z.boolean(),
+});
+
+/** What `run.json` says of a run of any kind; how it was configured and what it saw, each kind adds. */
+export const runRecordSchema = z.object({
+  graft: z.string(),
+  status: z.enum(['running', 'interrupted', 'done']),
+  /** Of the pretrained tensors; null without. */
+  weightsSha256: z.string().nullable(),
+  folder: z.string(),
+  preprocessing: preprocessingSchema,
+  parameters: z.object({ total: z.int(), trained: z.int() }),
+  versions: z.object({ node: z.string(), onnxruntime: z.string() }),
+  device: z.string(),
+  threads: z.int(),
+  /** The lowerings that were chosen by timing. With them a run is repeated to the bit. */
+  choices: z.record(z.string(), z.string()),
+  best: evaluationSchema.nullable(),
+});
+
+export type RunRecord = z.output<typeof runRecordSchema> & { readonly config: { readonly log: string | null } };
+
+/** `run.json` of an ordinary training run: what the run is. Enough to repeat it. */
+export const runSchema = runRecordSchema.extend({
+  kind: z.literal('train').default('train'),
+  config: trainConfigSchema,
+  classes: z.array(z.string()),
+  batchNorm: z.string(),
+  dataset: z.object({
+    fingerprint: z.string(),
+    train: z.int(),
+    validation: z.int(),
+    test: z.int(),
+    leftOut: z.array(z.object({ path: z.string(), kind: z.string() })),
+  }),
+  /** What it was warned of before it began. */
+  warnings: z.array(z.object({ kind: z.string(), message: z.string() })).default([]),
+  /** What the strategy `auto` came to; null before it, and for other strategies. */
+  decision: decisionSchema.nullable(),
+  /** The meta-learned run that this one was adapted from; null for one that was trained. */
+  adaptedFrom: z.string().nullable().default(null),
+});
+
+export type Run = z.output<typeof runSchema>;
+
+/** A kind of run, by what its `run.json` holds and which command makes one. */
+export interface RunKind<R extends RunRecord> {
+  readonly name: 'train' | 'meta';
+  readonly schema: z.ZodType<R, unknown>;
+  readonly command: string;
+  /** What to say of a run of another kind. */
+  readonly refusal: (path: string) => string;
+}
+
+/** Runs of `graft train`. */
+export const trainingRuns: RunKind<Run> = {
+  name: 'train',
+  schema: runSchema,
+  command: 'graft train',
+  refusal: (path) =>
+    `${path} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few pictures of each class: ` +
+    `\`graft meta adapt ${path} <folder>\`.`,
+};
+
+const phaseSchema = z.object({
+  epoch: z.int().min(0),
+  step: z.int().min(0),
+  lossSum: z.number(),
+  correctSum: z.number(),
+  losses: z.array(z.number()),
+  best: evaluationSchema.nullable(),
+});
+
+/** The run in a folder. @throws UserError where there is none, or it is not one of ours, or of another kind. */
+export async function readRunOf<R extends RunRecord>(path: string, kind: RunKind<R>): Promise<R> {
+  return readRunFileOf(join(path, 'run.json'), kind, path).catch((error: Error) => {
+    const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+    throw new UserError(
+      `${path} is not a run: it has no run.json. \`${kind.command} <folder> --out ${path}\` makes one.`,
+    );
+  });
+}
+
+/** The training run in a folder. @throws UserError as `readRunOf` */
+export function readRun(path: string): Promise<Run> {
+  return readRunOf(path, trainingRuns);
+}
+
+/**
+ * Reads a `run.json`. @throws UserError where it cannot be read, is not one of ours, or of another kind.
+ * @param run what to call the run that it is of
+ */
+export async function readRunFileOf<R extends RunRecord>(
+  file: string,
+  kind: RunKind<R>,
+  run: string = file,
+): Promise<R> {
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new UserError(`Cannot read ${file}: ${error.message}.`, { cause: error });
+  });
+  const value = parseJson(text);
+  const { kind: name } = kindSchema.safeParse(value).data ?? { kind: kind.name };
+  if (name !== kind.name) throw new UserError(kind.refusal(run));
+  const parsed = kind.schema.safeParse(value);
+  if (!parsed.success) throw new UserError(`${file} is damaged: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+/** Older files are of the only kind there was. */
+const kindSchema = z.object({ kind: z.enum(['train', 'meta']).default('train') });
+
+/** The state to go on from. @throws UserError where there is none, or it is damaged. */
+export async function readLast(
+  path: string,
+  { command }: Pick<RunKind<RunRecord>, 'command'> = trainingRuns,
+): Promise<{ tensors: Tensors; phase: Phase }> {
+  const file = join(path, 'last.safetensors');
+  if (!(await exists(file))) {
+    throw new UserError(
+      `${path} has no last.safetensors to go on from: the run ended before its first checkpoint, or the file was removed. ` +
+        `\`${command} --config ${join(path, 'run.json')} --out ${path} --overwrite\` starts it anew.`,
+    );
+  }
+  const { tensors, metadata } = await readSafetensorsFile(file);
+  const phase = phaseSchema.safeParse(parseJson(metadata.phase ?? ''));
+  if (!phase.success) throw new UserError(`${file} does not say how far the run came: ${z.prettifyError(phase.error)}`);
+  return { tensors, phase: phase.data };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
