@@ -37,6 +37,8 @@ export interface Dataset {
 }
 
 export interface DatasetOptions extends ReaderOptions {
+  /** How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. */
+  readonly classDepth?: number;
   /** Decides the split, and which pictures `maxPerClass` keeps. Default 0. */
   readonly seed?: number;
   /** The part of each class that validates where the data set has no validation part of its own. Default 0.2; 0 and 1 put all on one side. */

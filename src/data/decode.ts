@@ -1,5 +1,6 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
 import sharp from 'sharp';
+import { decodePlainPng } from './plain-png.ts';
 import { PictureError, type PictureProblemKind } from './problem.ts';
 import type { RgbImage } from './resize.ts';
 import { readWithin, type Within } from './within.ts';
@@ -24,11 +25,22 @@ export interface PictureFile {
   readonly within?: Within;
 }
 
-/** The bytes of a picture file. @throws PictureError where it is missing, not a plain file, empty or too large */
+/**
+ * The bytes of a picture file. The calls are synchronous, because who reads pictures is a thread that waits for them: each way through
+ * the event loop would cost more than a small file.
+ *
+ * @throws PictureError where it is missing, not a plain file, empty or too large
+ */
 export async function readPictureFile({ path, within }: PictureFile): Promise<Buffer> {
   const fail = problemAt(path);
-  const unreadable = (error: Error) => fail('unreadable', `the file cannot be read: ${error.message}`);
-  const status = await stat(within?.file ?? path).catch(unreadable);
+  const reading = <T>(read: () => T): T => {
+    try {
+      return read();
+    } catch (error) {
+      return fail('unreadable', `the file cannot be read: ${(error as Error).message}`);
+    }
+  };
+  const status = reading(() => statSync(within?.file ?? path));
   if (!status.isFile()) return fail('unreadable', 'this is not a plain file');
   const size = within ? (within.zip?.size ?? within.length) : status.size;
   const largest = Math.max(size, within?.length ?? 0);
@@ -36,7 +48,7 @@ export async function readPictureFile({ path, within }: PictureFile): Promise<Bu
   if (largest > pictureBounds.fileBytes) {
     return fail('too-large', `the file has ${largest} bytes, more than ${pictureBounds.fileBytes}`);
   }
-  return (within ? readWithin(within) : readFile(path)).catch(unreadable);
+  return reading(() => (within ? readWithin(within) : readFileSync(path)));
 }
 
 /**
@@ -52,6 +64,18 @@ export async function decodePicture(bytes: Uint8Array, path: string): Promise<Rg
   const format = sniffFormat(bytes);
   if (format === undefined) return fail('not-a-picture', 'the content is neither JPEG, PNG, WebP, GIF nor AVIF');
 
+  const { width, height, data } = decodePlainPng(bytes) ?? (await decodeWithSharp(bytes, path, format));
+  if (Math.min(width, height) < pictureBounds.minimumSide) {
+    return fail(
+      'too-small',
+      `${width} x ${height} pixels, at least ${pictureBounds.minimumSide} on each side are needed`,
+    );
+  }
+  return { width, height, data };
+}
+
+async function decodeWithSharp(bytes: Uint8Array, path: string, format: PictureFormat): Promise<RgbImage> {
+  const fail = problemAt(path);
   const { data, info } = await sharp(bytes, {
     autoOrient: true,
     failOn: 'error',
@@ -65,12 +89,6 @@ export async function decodePicture(bytes: Uint8Array, path: string): Promise<Rg
     .catch(async (error: Error) => fail(...(await diagnose(bytes, format, error.message))));
 
   const { width, height, channels } = info;
-  if (Math.min(width, height) < pictureBounds.minimumSide) {
-    return fail(
-      'too-small',
-      `${width} x ${height} pixels, at least ${pictureBounds.minimumSide} on each side are needed`,
-    );
-  }
   if (channels !== 3) throw new Error(`decodePicture: expected 3 channels, sharp gave ${channels} for ${path}`);
   return { width, height, data };
 }

@@ -13,17 +13,25 @@ export interface FolderScan {
   readonly ignored: ReadonlyMap<string, number>;
 }
 
+/** The folder levels that name the class of a file: the first `classDepth` ones, or all. None where it lies in no class. */
+export function classLevels(name: string, classDepth: number | 'deepest'): string[] {
+  const levels = name.split('/').slice(0, -1);
+  if (classDepth === 'deepest') return levels;
+  return levels.length < classDepth ? [] : levels.slice(0, classDepth);
+}
+
 /**
- * Reads a listing as `<class>/**` where a class is `classDepth` folder levels, named `level/level`.
+ * Reads a listing as `<class>/**` where a class is `classDepth` folder levels, named `level/level`; or each folder that holds pictures
+ * is one.
  *
  * Hidden entries and files of other extensions are ignored and counted. Pictures above the class level are problems.
  */
-export function scanClasses(listing: Listing, classDepth: number): FolderScan {
+export function scanClasses(listing: Listing, classDepth: number | 'deepest'): FolderScan {
   const { root, files, folders, hidden } = listing;
   const depthOf = (name: string) => name.split('/').length;
-  const classes = new Map<string, ListedFile[]>(
-    folders.filter((name) => depthOf(name) === classDepth).map((name) => [name, []]),
-  );
+  const holders = new Set(files.filter(({ name }) => isPictureName(name)).map(({ name }) => dirnameOf(name)));
+  const isClass = (name: string) => (classDepth === 'deepest' ? holders.has(name) : depthOf(name) === classDepth);
+  const classes = new Map<string, ListedFile[]>(folders.filter(isClass).map((name) => [name, []]));
   const problems = [...listing.problems];
   const others: ListedFile[] = [];
   const ignored = new Map<string, number>(hidden > 0 ? [['hidden', hidden]] : []);
@@ -31,18 +39,18 @@ export function scanClasses(listing: Listing, classDepth: number): FolderScan {
     problems.push({ path: join(root, name), kind, message });
 
   for (const file of files) {
-    const levels = file.name.split('/');
-    const isInClass = levels.length > classDepth;
+    const className = classLevels(file.name, classDepth).join('/');
+    const isInClass = classes.has(className);
     if (!isPictureName(file.name)) {
       const extension = extname(file.name).toLowerCase() || 'no extension';
       ignored.set(extension, (ignored.get(extension) ?? 0) + 1);
       if (isInClass) others.push(file);
-    } else if (isInClass) classes.get(levels.slice(0, classDepth).join('/'))!.push(file);
+    } else if (isInClass) classes.get(className)!.push(file);
     else report(file.name, 'no-class', 'the picture lies in no class folder');
   }
   const parents = new Set([...files.map(({ name }) => name), ...folders].map((name) => dirnameOf(name)));
   for (const name of ['', ...folders]) {
-    if (!parents.has(name) && (name === '' ? 0 : depthOf(name)) < classDepth)
+    if (!parents.has(name) && (classDepth === 'deepest' || (name === '' ? 0 : depthOf(name)) < classDepth))
       report(name, 'empty-class', 'the folder is empty');
   }
   for (const [name, pictures] of classes) {

@@ -4,7 +4,7 @@ import { builtWorker } from './built-worker.ts';
 import type { PictureFile } from './decode.ts';
 import type { Examination } from './doctor/examine.ts';
 import type { PictureFacts } from './picture-facts.ts';
-import type { Reply, ViewRequest, ViewTask } from './picture-worker.ts';
+import type { EvaluationRequest, Reply, Squares, SquaresTask, ViewRequest, ViewTask } from './picture-worker.ts';
 import { PictureError } from './problem.ts';
 
 /**
@@ -18,9 +18,14 @@ export interface PicturePool {
   examine(picture: string | PictureFile): Promise<Examination>;
   /** One view of a picture as planar u8 (3, size, size), or as many as `places` asks for. @throws PictureError (by rejection) where it cannot be used */
   view(picture: string | PictureFile, request: ViewRequest, size: number): Promise<Uint8Array>;
+  /** One view of each of these pictures, in one message to one thread. Those that cannot be used are among its `problems`. */
+  squares(pictures: readonly PictureFile[], request: EvaluationRequest, size: number): Promise<Squares>;
   /** Ends the threads; whatever is still waiting rejects. May be called at any time, and again. */
   close(): Promise<void>;
 }
+
+/** What a thread can be asked for, by the names in `picture-worker.ts`. */
+type Task = 'check' | 'examine' | 'view' | 'squares';
 
 /** Starts a pool. Default: a thread per core, at most 8; each holds one decoded picture at a time. Close it when done. */
 export function createPicturePool(options: { threads?: number } = {}): PicturePool {
@@ -37,7 +42,7 @@ export function createPicturePool(options: { threads?: number } = {}): PicturePo
   });
   let closed = false;
 
-  async function ask<T>(name: 'check' | 'examine' | 'view', task: PictureFile | ViewTask, path: string): Promise<T> {
+  async function ask<T>(name: Task, task: PictureFile | ViewTask | SquaresTask, path: string): Promise<T> {
     const gone = (cause?: unknown) =>
       new Error(`The picture pool was closed before it was done with ${path}.`, { cause });
     if (closed) throw gone();
@@ -52,6 +57,8 @@ export function createPicturePool(options: { threads?: number } = {}): PicturePo
     check: (picture) => ask('check', fileOf(picture), fileOf(picture).path),
     examine: (picture) => ask('examine', fileOf(picture), fileOf(picture).path),
     view: (picture, request, size) => ask('view', { ...fileOf(picture), request, size }, fileOf(picture).path),
+    squares: (pictures, request, size) =>
+      ask('squares', { pictures: pictures.map(fileOf), request, size }, pictures[0]?.path ?? 'nothing'),
     close: () => {
       closed = true;
       return pool.destroy();

@@ -37,6 +37,23 @@ export interface ViewTask extends PictureFile {
   readonly size: number;
 }
 
+/** Many small views at once, so that what a message costs does not count. */
+export interface SquaresTask {
+  readonly pictures: readonly PictureFile[];
+  readonly request: EvaluationRequest;
+  readonly size: number;
+}
+
+/** Views as compact as they can be: of a grey picture one plane is kept, because its three are equal. */
+export interface Squares {
+  /** For each picture: 1, 3, or 0 where it cannot be used. */
+  readonly planes: Uint8Array;
+  /** (sum of `planes`, size, size) */
+  readonly pixels: Uint8Array;
+  /** What is wrong with the pictures without planes, in their order. */
+  readonly problems: readonly PictureProblem[];
+}
+
 /** A problem travels as data: an Error that crosses threads loses its class and its fields. */
 export type Reply<T> = T | { readonly problem: PictureProblem };
 
@@ -62,6 +79,36 @@ export async function view({ request, size, ...file }: ViewTask): Promise<unknow
       : trainingPixels(picture, request, size);
   });
   return reply instanceof Uint8Array ? Tinypool.move(reply) : reply;
+}
+
+/** The views of several pictures, one after the other. */
+export async function squares({ pictures, request, size }: SquaresTask): Promise<Squares> {
+  const area = size * size;
+  const pixels = new Uint8Array(3 * area * pictures.length);
+  const planes = new Uint8Array(pictures.length);
+  const problems: PictureProblem[] = [];
+  let used = 0;
+  for (const [i, file] of pictures.entries()) {
+    const reply = await oneAtATime(async () => {
+      const picture = await decodePicture(await readPictureFile(file), file.path);
+      return evaluationPixels(picture, request, size);
+    });
+    if ('problem' in reply) {
+      problems.push(reply.problem);
+      continue;
+    }
+    planes[i] = isGrey(reply) ? 1 : 3;
+    pixels.set(reply.subarray(0, planes[i]! * area), used);
+    used += planes[i]! * area;
+  }
+  return { planes, pixels: pixels.slice(0, used), problems };
+}
+
+/** Whether the three planes of a picture are equal. */
+function isGrey(pixels: Uint8Array): boolean {
+  const area = pixels.length / 3;
+  const [red, green, blue] = [0, 1, 2].map((c) => Buffer.from(pixels.buffer, pixels.byteOffset + c * area, area));
+  return red!.equals(green!) && red!.equals(blue!);
 }
 
 function evaluationPixels(picture: RgbImage, request: EvaluationRequest, size: number): Uint8Array {

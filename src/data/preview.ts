@@ -1,5 +1,5 @@
 import type { Augmentation, Colour, Planes } from './augment/index.ts';
-import { openDataset, type Picture } from './dataset.ts';
+import { type DatasetOptions, openDataset, type Picture } from './dataset.ts';
 import { createPicturePool, type PicturePool } from './picture-pool.ts';
 import type { Problem } from './problem.ts';
 import type { ReaderOptions } from './readers/found.ts';
@@ -15,7 +15,7 @@ export interface PreviewOptions {
   readonly views: number;
   readonly seed: number;
   /** How the data set is read. */
-  readonly reading?: ReaderOptions;
+  readonly reading?: Pick<DatasetOptions, keyof ReaderOptions>;
 }
 
 /** A picture as evaluation sees it, and then as training would see it in one epoch after the other. */

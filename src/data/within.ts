@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { crc32, inflateRawSync } from 'node:zlib';
 
 /** Where the bytes of a picture lie in a larger file: an archive, or what was unpacked from one. */
@@ -22,16 +22,16 @@ export interface ZipMember {
 const localHeader = { signature: 0x04034b50, bytes: 30, nameLength: 26, extraLength: 28 } as const;
 
 /** The bytes of a member, inflated to the size that the directory promised. @throws Error with what is wrong */
-export async function readWithin({ file, start, length, zip }: Within): Promise<Buffer> {
-  const handle = await open(file, 'r');
+export function readWithin({ file, start, length, zip }: Within): Buffer {
+  const descriptor = openSync(file, 'r');
   try {
-    if (!zip) return await read(handle, start, length);
-    const header = await read(handle, start, localHeader.bytes);
+    if (!zip) return read(descriptor, start, length);
+    const header = read(descriptor, start, localHeader.bytes);
     if (header.readUInt32LE(0) !== localHeader.signature) throw new Error('it is not where the archive says');
     const behind = header.readUInt16LE(localHeader.nameLength) + header.readUInt16LE(localHeader.extraLength);
-    return inflated(await read(handle, start + localHeader.bytes + behind, length), zip);
+    return inflated(read(descriptor, start + localHeader.bytes + behind, length), zip);
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }
 
@@ -42,10 +42,10 @@ function inflated(bytes: Buffer, { isDeflated, size, crc32: expected }: ZipMembe
   return result;
 }
 
-async function read(handle: FileHandle, start: number, length: number): Promise<Buffer> {
+function read(descriptor: number, start: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   for (let done = 0; done < length; ) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, start + done);
+    const bytesRead = readSync(descriptor, bytes, done, length - done, start + done);
     if (bytesRead === 0) throw new Error('the archive ends before it does');
     done += bytesRead;
   }

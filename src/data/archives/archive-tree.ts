@@ -49,9 +49,11 @@ export function archiveTree(
       const fail = (problem: string) => new UserError(`${join(root, name)} ${problem}.`);
       const size = Math.max(within?.length ?? 0, within?.zip?.size ?? 0);
       if (!within || size > bytes) throw fail(`has ${size} bytes, at most ${bytes} are read`);
-      return readWithin(within).catch((error: Error) => {
-        throw fail(`cannot be read: ${error.message}`);
-      });
+      try {
+        return readWithin(within);
+      } catch (error) {
+        throw fail(`cannot be read: ${(error as Error).message}`);
+      }
     },
   };
 }

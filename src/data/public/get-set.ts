@@ -132,9 +132,11 @@ function bytesOf(content: PlacedPicture['content']): Promise<Uint8Array> | Uint8
 async function contentOf({ name, within, refusal }: Member): Promise<Buffer> {
   if (refusal || !within)
     throw new UserError(`${name} cannot be unpacked: ${refusal?.message ?? 'it has no content'}.`);
-  return readWithin(within).catch((error: Error) => {
-    throw new UserError(`${name} cannot be unpacked: ${error.message}.`, { cause: error });
-  });
+  try {
+    return readWithin(within);
+  } catch (error) {
+    throw new UserError(`${name} cannot be unpacked: ${(error as Error).message}.`, { cause: error });
+  }
 }
 
 /** Names come out of archives. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { FileTree, ListedFile } from '../files/listing.ts';
 import { findParts, type Part } from '../folder-layout.ts';
-import { scanClasses } from '../folder-scan.ts';
+import { classLevels, scanClasses } from '../folder-scan.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 
 /** Reads `<class>/**` or `{train,val,test}/<class>/**`: the folders name the classes. */
@@ -10,7 +10,7 @@ export async function readClassFolders(tree: FileTree, { classDepth = 1, classes
   const scans = await Promise.all(parts.map(async ({ name }) => scanClasses(await tree.list(name), classDepth)));
   const candidatesIn = (part: Part, className: string, files: readonly ListedFile[]) =>
     files.map((file): Candidate => ({ ...file, path: join(part.folder, file.name), className, part }));
-  const classOf = ({ name }: ListedFile) => name.split('/').slice(0, classDepth).join('/');
+  const classOf = ({ name }: ListedFile) => classLevels(name, classDepth).join('/');
   return {
     base: tree.root,
     parts,

@@ -80,7 +80,7 @@ async function firstBytes(path: string): Promise<Buffer> {
 }
 
 function readArchive(path: string, members: readonly Member[], options: ReaderOptions): Promise<Found> {
-  const { classDepth = 1 } = options;
+  const classDepth = options.classDepth === 'deepest' ? 1 : (options.classDepth ?? 1);
   return readTree(archiveTree(path, members, { classDepth, isTable: isMetadata }), options);
 }
 

@@ -36,8 +36,11 @@ export interface ShapeOptions extends ColumnOptions {
 
 /** What readers need to know. */
 export interface ReaderOptions extends ShapeOptions {
-  /** How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. */
-  readonly classDepth?: number;
+  /**
+   * How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. With `deepest` each folder that
+   * holds pictures is a class, whatever its depth.
+   */
+  readonly classDepth?: number | 'deepest';
   /** The classes of an existing run, which needs nothing to train on. */
   readonly classes?: readonly string[];
 }
