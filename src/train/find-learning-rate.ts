@@ -3,9 +3,10 @@ import { drawNoise } from '../nn/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { State, scalar } from '../runtime/index.ts';
 import { type LearningRateCurve, type RangeOptions, rangeRate, recordCurve } from './learning-rate-curve.ts';
-import { openStage, stageState } from './open-stage.ts';
+import { compileStage, courseOf } from './picture-stage.ts';
 import { feedsOf, type LabelledBatch, type Source } from './source.ts';
 import { groupName, groupsOf } from './stage.ts';
+import { stageState } from './stage-state.ts';
 import { resultNames, scalarName } from './step.ts';
 import type { TrainingTask } from './task.ts';
 
@@ -39,8 +40,8 @@ export async function findLearningRate(task: TrainingTask, options: RangeTestOpt
   const { runtime, stage = 0, signal, onStep } = options;
   const { steps = 100 } = options;
   const plain = { ...task, accumulate: 1, average: null };
-  const open = await openStage(plain, stage, task.initial, runtime);
-  const state = new State(stageState(plain, stage, {}));
+  const open = await compileStage(plain, stage, task.initial, runtime);
+  const state = new State(stageState(courseOf(plain), stage, {}));
   const { curve, add } = recordCurve();
   try {
     for await (const { step, ...batch } of batchesForEver(plain, open.sources.training)) {

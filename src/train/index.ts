@@ -56,4 +56,4 @@ export { evaluationStep, feedNames, type Network, resultNames, traceOf, training
 export { type Strategy, type StrategyName, strategies, strategyNames } from './strategy.ts';
 export type { TrainingTask } from './task.ts';
 export { timetableOf } from './timetable.ts';
-export { type TrainOptions, train } from './trainer.ts';
+export { follow, type TrainOptions, train } from './trainer.ts';

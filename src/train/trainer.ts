@@ -1,15 +1,15 @@
 import { UserError } from '../base/errors.ts';
 import { formatType, type Tensor, type Tensors } from '../base/tensor.ts';
-import { drawNoise } from '../nn/index.ts';
 import { type Runtime, State, scalar } from '../runtime/index.ts';
 import { type CheckpointStore, type Phase, Saver } from './checkpoint.ts';
-import { evaluate, isBetter, number } from './evaluation.ts';
+import type { Course, OpenStage } from './course.ts';
+import { isBetter } from './evaluation.ts';
 import type { Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
 import { LossError } from './loss-error.ts';
-import { type OpenStage, openStage, stageState } from './open-stage.ts';
-import { feedsOf } from './source.ts';
+import { courseOf } from './picture-stage.ts';
 import { epochsBefore, freshStage, groupName, groupsOf, learningRateAt, stageAt } from './stage.ts';
-import { averageDecay, averageName, resultNames, scalarName } from './step.ts';
+import { stageState } from './stage-state.ts';
+import { averageDecay, averageName, scalarName } from './step.ts';
 import type { TrainingTask } from './task.ts';
 
 export interface TrainOptions {
@@ -23,7 +23,7 @@ export interface TrainOptions {
 
 /** A run while it goes on. */
 interface Run {
-  readonly task: TrainingTask;
+  readonly course: Course;
   readonly saver: Saver;
   /** The stage that the state is of. */
   stage: number;
@@ -42,13 +42,18 @@ const startPhase: Phase = { epoch: 0, step: 0, lossSum: 0, correctSum: 0, losses
  *
  * @throws LossError where the loss is no longer a number
  */
-export async function* train(task: TrainingTask, options: TrainOptions): AsyncGenerator<TrainEvent, void, undefined> {
-  const { stages } = task;
-  const run = begin(task, options);
+export function train(task: TrainingTask, options: TrainOptions): AsyncGenerator<TrainEvent, void, undefined> {
+  return follow(courseOf(task), options);
+}
+
+/** As `train`, whatever the steps are. @throws LossError where the loss is no longer a number */
+export async function* follow(course: Course, options: TrainOptions): AsyncGenerator<TrainEvent, void, undefined> {
+  const { stages } = course;
+  const run = begin(course, options);
   const epochs = epochsBefore(stages, stages.length);
   try {
-    const resumedAt = run.phase.epoch * task.stepsPerEpoch + run.phase.step;
-    yield { kind: 'start', epochs, stepsPerEpoch: task.stepsPerEpoch, resumedAt };
+    const resumedAt = run.phase.epoch * course.stepsPerEpoch + run.phase.step;
+    yield { kind: 'start', epochs, stepsPerEpoch: course.stepsPerEpoch, resumedAt };
     while (run.phase.epoch < epochs && !isExhausted(run)) {
       if (!(yield* runStage(run, stageAt(stages, run.phase.epoch), options))) return;
     }
@@ -60,13 +65,13 @@ export async function* train(task: TrainingTask, options: TrainOptions): AsyncGe
 }
 
 /** Sets up the state, of the stage that a checkpoint was written in. */
-function begin(task: TrainingTask, { store, resume }: TrainOptions): Run {
+function begin(course: Course, { store, resume }: TrainOptions): Run {
   const phase = resume?.phase ?? startPhase;
   // A checkpoint between two epochs was written at the end of the first.
-  const stage = stageAt(task.stages, phase.step === 0 ? Math.max(0, phase.epoch - 1) : phase.epoch);
-  const initial = stageState(task, stage, {});
+  const stage = stageAt(course.stages, phase.step === 0 ? Math.max(0, phase.epoch - 1) : phase.epoch);
+  const initial = stageState(course, stage, {});
   const state = new State(resume ? restored(initial, resume.tensors) : initial);
-  const run = { task, stage, state, phase, isSound: true };
+  const run = { course, stage, state, phase, isSound: true };
   return Object.assign(run, { saver: new Saver(store, () => run.state.current, phase) });
 }
 
@@ -76,17 +81,17 @@ async function* runStage(
   index: number,
   options: TrainOptions,
 ): AsyncGenerator<TrainEvent, boolean, undefined> {
-  const { task, saver } = run;
-  const { stages } = task;
+  const { course, saver } = run;
+  const { stages } = course;
   if (index !== run.stage) {
     // What the last stage reached is on disk before its optimizer is forgotten.
     await saver.save(run.phase);
-    run.state = new State(stageState(task, index, run.state.current));
+    run.state = new State(stageState(course, index, run.state.current));
     run.stage = index;
   }
   const { name, epochs } = stages[index]!;
   const end = epochsBefore(stages, index + 1);
-  const open = await openStage(task, index, variablesOf(run), options.runtime).catch((error: unknown) => {
+  const open = await stages[index]!.open(variablesOf(run), options.runtime).catch((error: unknown) => {
     const isBegun = run.phase !== startPhase;
     if (isBegun && options.signal?.aborted && error === options.signal.reason) return null;
     throw error;
@@ -100,14 +105,7 @@ async function* runStage(
     while (run.phase.epoch < end && !isExhausted(run)) {
       const start = performance.now();
       yield* takeSteps(run, open, options.signal);
-      const { evaluation } = open.programs;
-      const result = await evaluate(
-        evaluation,
-        variablesOf(run),
-        open.sources.validation,
-        task.batchSize,
-        options.signal,
-      );
+      const result = await open.evaluate(variablesOf(run), options.signal);
       if (result === null) {
         await saver.save(run.phase);
         yield { kind: 'interrupted', epoch: run.phase.epoch + 1, step: run.phase.step };
@@ -126,17 +124,17 @@ async function* runStage(
 }
 
 /** Whether the patience with the last stage is over. */
-function isExhausted({ task: { stages, patience }, phase }: Run): boolean {
+function isExhausted({ course: { stages, patience }, phase }: Run): boolean {
   const begin = epochsBefore(stages, stages.length - 1);
   if (patience === null || phase.epoch <= begin || phase.step > 0) return false;
   return phase.epoch - Math.max(begin, phase.best?.epoch ?? 0) >= patience;
 }
 
 /** The whole network's variables as they are evaluated and kept: moving averages in place of those that have one. */
-function variablesOf({ task, state: { current } }: Run): Tensors {
-  const own = Object.entries(current).filter(([name]) => name in task.initial);
+function variablesOf({ course, state: { current } }: Run): Tensors {
+  const own = Object.entries(current).filter(([name]) => name in course.initial);
   return {
-    ...task.initial,
+    ...course.initial,
     ...Object.fromEntries(own.map(([name, value]) => [name, current[averageName(name)] ?? value])),
   };
 }
@@ -144,55 +142,40 @@ function variablesOf({ task, state: { current } }: Run): Tensors {
 /** The steps that are left of the epoch, or as many as there are until the signal. */
 async function* takeSteps(
   run: Run,
-  { sources, programs, noise }: OpenStage,
+  open: OpenStage,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StepEvent, void, undefined> {
-  const { task, state } = run;
-  const { batchSize, accumulate, stepsPerEpoch: steps, seed } = task;
+  const { stepsPerEpoch: steps } = run.course;
   const epoch = run.phase.epoch + 1;
-  const order = task.order(epoch).slice(run.phase.step * batchSize * accumulate, steps * batchSize * accumulate);
-  let gathered: { loss: number; correct: number; batches: number } = { loss: 0, correct: 0, batches: 0 };
-  let taken = 0; // of the order, by batches before this one
-  for await (const batch of sources.training.batches({ batchSize, order, lastBatch: 'drop', epoch })) {
+  for await (const take of open.steps(epoch, run.phase.step)) {
     const stepInAll = run.phase.epoch * steps + run.phase.step;
-    const isLast = gathered.batches + 1 === accumulate;
     const learningRate = peakRateAt(run, stepInAll);
     run.isSound = false;
-    const masks = drawNoise(noise, seed, stepInAll * accumulate + gathered.batches);
-    const results = await state.step(isLast ? programs.training : programs.gathering!, {
-      ...feedsOf(batch),
-      ...masks,
-      ...(isLast && scalarsAt(run, stepInAll)),
-    });
-    const loss = number(results[resultNames.loss]);
+    const { loss, correct, pictures } = await take(run.state, scalarsAt(run, stepInAll));
     const step = run.phase.step + 1;
-    const pictures = order.slice(taken, taken + batchSize);
-    taken += batchSize;
     if (!Number.isFinite(loss)) {
-      throw new LossError({ where: `in step ${step} of epoch ${epoch}`, loss, learningRate, pictures });
+      throw new LossError({
+        where: `in step ${step} of epoch ${epoch}`,
+        loss,
+        learningRate,
+        ...(pictures && { pictures }),
+      });
     }
-    gathered = {
-      loss: gathered.loss + loss / accumulate,
-      correct: gathered.correct + number(results[resultNames.correct]),
-      batches: gathered.batches + 1,
-    };
-    if (!isLast) continue;
     const { lossSum, correctSum } = run.phase;
-    run.phase = { ...run.phase, step, lossSum: lossSum + gathered.loss, correctSum: correctSum + gathered.correct };
+    run.phase = { ...run.phase, step, lossSum: lossSum + loss, correctSum: correctSum + correct };
     run.isSound = true;
-    yield { kind: 'step', epoch, step, steps, loss: gathered.loss, learningRate };
-    gathered = { loss: 0, correct: 0, batches: 0 };
+    yield { kind: 'step', epoch, step, steps, loss, learningRate };
     if (signal?.aborted) return;
     await run.saver.saveIfDue(run.phase);
   }
 }
 
 /** What a step is fed besides its batch: for each group of parameters its learning rate and what its optimizer counts. */
-function scalarsAt({ task, stage, phase }: Run, step: number): Tensors {
-  const { stages, optimizer, average, stepsPerEpoch: steps } = task;
+function scalarsAt({ course, stage, phase }: Run, step: number): Tensors {
+  const { stages, optimizer, average, stepsPerEpoch: steps } = course;
   const feeds: Record<string, Tensor> = {};
   for (const group of groupsOf(stages, stage)) {
-    const learningRate = learningRateAt(task, group, step, phase.losses);
+    const learningRate = learningRateAt(course, group, step, phase.losses);
     const scalars = { learningRate, ...optimizer.scalars(step - epochsBefore(stages, group) * steps + 1) };
     for (const [name, value] of Object.entries(scalars)) feeds[scalarName(name, groupName(group))] = scalar(value);
   }
@@ -201,32 +184,32 @@ function scalarsAt({ task, stage, phase }: Run, step: number): Tensors {
 }
 
 /** The learning rate that the schedule gives, before any factors. */
-function peakRateAt({ task, stage, phase }: Run, step: number): number {
-  return learningRateAt(task, freshStage(task.stages, stage), step, phase.losses);
+function peakRateAt({ course, stage, phase }: Run, step: number): number {
+  return learningRateAt(course, freshStage(course.stages, stage), step, phase.losses);
 }
 
 /** What an epoch came to. `start` is when it began, in milliseconds. @throws LossError */
 function describeEpoch(run: Run, result: Evaluation, start: number): EvaluationEvent {
-  const { task, phase, stage } = run;
+  const { course, phase, stage } = run;
   const epoch = phase.epoch + 1;
-  const step = epoch * task.stepsPerEpoch;
+  const step = epoch * course.stepsPerEpoch;
   const learningRate = peakRateAt(run, step - 1);
   if (!Number.isFinite(result.loss)) {
     run.isSound = false;
     throw new LossError({ where: `in the validation after epoch ${epoch}`, loss: result.loss, learningRate });
   }
-  const pictures = task.stepsPerEpoch * task.batchSize * task.accumulate;
-  const training = { loss: phase.lossSum / task.stepsPerEpoch, accuracy: phase.correctSum / pictures };
+  const examples = course.stepsPerEpoch * course.examplesPerStep;
+  const training = { loss: phase.lossSum / course.stepsPerEpoch, accuracy: phase.correctSum / examples };
   const isBest = phase.best === null || isBetter(result, phase.best);
   const seconds = (performance.now() - start) / 1000;
-  const { name } = task.stages[stage]!;
+  const { name } = course.stages[stage]!;
   return { kind: 'evaluation', stage: name, epoch, step, ...result, training, isBest, learningRate, seconds };
 }
 
 function completeEpoch(run: Run, { epoch, loss, accuracy, isBest }: EvaluationEvent): void {
   const evaluation = { loss, accuracy, epoch };
   if (isBest) {
-    const names = Object.keys(run.state.current).filter((name) => name in run.task.initial);
+    const names = Object.keys(run.state.current).filter((name) => name in run.course.initial);
     const variables = variablesOf(run);
     run.saver.markBest(Object.fromEntries(names.map((name) => [name, variables[name]!])), evaluation);
   }

@@ -1,0 +1,131 @@
+import type { Tensors } from '../base/tensor.ts';
+import type { BatchNormPolicy, Noise } from '../nn/index.ts';
+import { drawNoise } from '../nn/index.ts';
+import type { Program, Runtime, State } from '../runtime/index.ts';
+import type { Course, CourseStage, OpenStage, StepOutcome } from './course.ts';
+import { evaluate, number } from './evaluation.ts';
+import { feedsOf, type LabelledBatch } from './source.ts';
+import { type Stage, type StageSources, stepSettings } from './stage.ts';
+import {
+  evaluationStep,
+  gatheringStep,
+  resultNames,
+  type TrainingStepOptions,
+  trainingStep,
+  variablesOf,
+} from './step.ts';
+import type { TrainingTask } from './task.ts';
+
+/** Ordinary training as the trainer takes it. */
+export function courseOf(task: TrainingTask): Course {
+  const { batchSize, accumulate } = task;
+  const stages = task.stages.map(
+    (stage, index): CourseStage => ({
+      ...stage,
+      variables: variablesOf(stage.network),
+      open: async (variables, runtime) => pictureStage(task, await compileStage(task, index, variables, runtime)),
+    }),
+  );
+  return { ...task, stages, examplesPerStep: batchSize * accumulate };
+}
+
+/** The programs of a stage, and what they are fed. */
+export interface CompiledStage {
+  readonly sources: StageSources;
+  readonly programs: { readonly training: Program; readonly gathering: Program | null; readonly evaluation: Program };
+  readonly noise: readonly Noise[];
+  close(): Promise<void>;
+}
+
+/** Compiles a stage's graphs and opens its sources. */
+export async function compileStage(
+  task: TrainingTask,
+  index: number,
+  variables: Tensors,
+  runtime: Runtime,
+): Promise<CompiledStage> {
+  const { stages, batchSize, accumulate } = task;
+  const { network, settings, mixes } = stages[index]!;
+  const options: TrainingStepOptions = {
+    ...task,
+    batchSize,
+    settings: stepSettings(stages, index),
+    mixes,
+    batchNorm: batchNormOf(settings, task.batchNorm),
+    average: task.average !== null,
+  };
+  const sources = await stages[index]!.open(variables);
+  const step = trainingStep(network, options);
+  const gathering = accumulate > 1 ? gatheringStep(network, options) : null;
+  const programs = {
+    training: await runtime.compile(step.outputs),
+    gathering: gathering && (await runtime.compile(gathering.outputs)),
+    evaluation: await runtime.compile(evaluationStep(network, batchSize, 'running').outputs),
+  };
+  const close = async () => {
+    for (const program of Object.values(programs)) await program?.release();
+    await sources.close();
+  };
+  return { sources, programs, noise: step.noise, close };
+}
+
+/** Steps over batches of pictures, or of features of them. */
+function pictureStage(task: TrainingTask, stage: CompiledStage): OpenStage {
+  const { batchSize, accumulate, stepsPerEpoch } = task;
+  const { sources, programs } = stage;
+  return {
+    async *steps(epoch, first) {
+      const order = task.order(epoch).slice(first * batchSize * accumulate, stepsPerEpoch * batchSize * accumulate);
+      const batches = sources.training.batches({ batchSize, order, lastBatch: 'drop', epoch })[Symbol.asyncIterator]();
+      try {
+        for (let step = first; step < stepsPerEpoch; step++) {
+          const pictures = order.slice((step - first) * batchSize * accumulate);
+          const stepInAll = (epoch - 1) * stepsPerEpoch + step;
+          yield (state, scalars) => takeStep(task, stage, batches, { state, scalars, stepInAll, pictures });
+        }
+      } finally {
+        await batches.return?.();
+      }
+    },
+    evaluate: (variables, signal) => evaluate(programs.evaluation, variables, sources.validation, batchSize, signal),
+    close: stage.close,
+  };
+}
+
+/** One step of as many batches as are gathered for it. It ends at a loss that is not a number. */
+async function takeStep(
+  { batchSize, accumulate, seed }: TrainingTask,
+  { programs, noise }: CompiledStage,
+  batches: AsyncIterator<LabelledBatch>,
+  at: {
+    readonly state: State;
+    readonly scalars: Tensors;
+    readonly stepInAll: number;
+    readonly pictures: readonly number[];
+  },
+): Promise<StepOutcome> {
+  let [meanLoss, correct] = [0, 0];
+  for (let i = 0; i < accumulate; i++) {
+    const { value: batch, done } = await batches.next();
+    if (done) throw new Error('train: the source ended before the epoch did');
+    const isLast = i + 1 === accumulate;
+    const results = await at.state.step(isLast ? programs.training : programs.gathering!, {
+      ...feedsOf(batch),
+      ...drawNoise(noise, seed, at.stepInAll * accumulate + i),
+      ...(isLast && at.scalars),
+    });
+    const loss = number(results[resultNames.loss]);
+    if (!Number.isFinite(loss)) {
+      return { loss, correct, pictures: at.pictures.slice(i * batchSize, (i + 1) * batchSize) };
+    }
+    meanLoss += loss / accumulate;
+    correct += number(results[resultNames.correct]);
+  }
+  return { loss: meanLoss, correct };
+}
+
+/** Batch norm as asked for in layers that are trained; the others keep their statistics. */
+function batchNormOf(settings: Stage['settings'], policy: BatchNormPolicy): (path: string) => BatchNormPolicy {
+  const trained = new Set([...settings].flatMap(([name, setting]) => (setting ? [name.replace(/\.[^.]+$/, '')] : [])));
+  return (path) => (trained.has(path) ? policy : 'frozen');
+}

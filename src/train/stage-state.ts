@@ -1,0 +1,32 @@
+import { type Tensor, type Tensors, zeros } from '../base/tensor.ts';
+import type { Course } from './course.ts';
+import { trainedSince } from './stage.ts';
+import { averageName, slotName, sumName } from './step.ts';
+
+/**
+ * What the state holds in a stage: its variables and those of the stages before it, and what the optimizer keeps for the
+ * parameters that are trained. Values come from `now`, where they stand there and are not to begin anew.
+ */
+export function stageState(
+  { stages, optimizer, initial, average, accumulate }: Omit<Course, 'examplesPerStep'>,
+  index: number,
+  now: Tensors,
+): Record<string, Tensor> {
+  const variables = new Map(stages.slice(0, index + 1).flatMap((stage) => [...stage.variables]));
+  const state: Record<string, Tensor> = {};
+  for (const name of variables.keys()) state[name] = now[name] ?? initial[name]!;
+  for (const [name, setting] of stages[index]!.settings) {
+    if (!setting || !variables.has(name)) continue;
+    const empty = () => zeros('f32', variables.get(name)!.shape);
+    const goesOn = trainedSince(stages, index, name) < index;
+    for (const slot of optimizer.slots.map((key) => slotName(key, name))) {
+      state[slot] = (goesOn ? now[slot] : undefined) ?? empty();
+    }
+    if (accumulate > 1) state[sumName(name)] = empty();
+  }
+  if (average === null) return state;
+  for (const { name, dtype } of variables.values()) {
+    if (dtype === 'f32') state[averageName(name)] = now[averageName(name)] ?? state[name]!;
+  }
+  return state;
+}
