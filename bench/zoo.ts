@@ -122,8 +122,8 @@ function parametersOf(name: string): number {
   return variables.filter(({ kind }) => kind === 'parameter').reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
-/** torchvision has none of these: conv-4, and variants for timm's weights, which differ in an epsilon. */
-const withoutPeer = /conv4|_timm$/;
+/** torchvision has none of these: few-shot backbones, and variants for timm's weights, which differ in an epsilon. */
+const withoutPeer = /conv4|^futurama|^resnet12|_timm$/;
 
 const file = 'bench/results/zoo.json';
 

@@ -51,8 +51,8 @@ const text = `# The zoo
 Made by \`node dist/scripts/zoo-table.js\` from the models themselves, torchvision's parameter counts
 (\`golden/model-names.json.gz\`) and \`bench/results/zoo.json\`, which \`node dist/bench/zoo.js --python PATH\` writes.
 
-- **torchvision's**: whether its parameter count is the same (–: conv-4, variants for other publishers' weights, and ViTs for larger
-  pictures, which torchvision has as arguments).
+- **torchvision's**: whether its parameter count is the same (–: few-shot backbones, variants for other publishers' weights, and
+  ViTs for larger pictures, which torchvision has as arguments).
 - **error**: the full-size model with random weights that torchvision drew, on random pictures in evaluation mode: the largest
   difference of a logit from PyTorch's in double precision, over the largest logit; Graft / PyTorch in single precision (deep
   networks of random weights multiply rounding errors). (Gradients, statistics and optimizer steps of narrow variants are compared in

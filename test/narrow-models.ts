@@ -3,12 +3,15 @@ import { conv4 } from '../src/models/conv4.ts';
 import { convnext } from '../src/models/convnext.ts';
 import { densenet } from '../src/models/densenet.ts';
 import { type EfficientNetConfig, efficientnet } from '../src/models/efficientnet.ts';
+import { futurama } from '../src/models/futurama.ts';
 import { inception } from '../src/models/inception.ts';
 import type { Architecture } from '../src/models/index.ts';
 import { mobilenetV2 } from '../src/models/mobilenet-v2.ts';
 import { mobilenetV3 } from '../src/models/mobilenet-v3.ts';
 import { regnet } from '../src/models/regnet.ts';
+import { residualConv4 } from '../src/models/residual-conv4.ts';
 import { resnet } from '../src/models/resnet.ts';
+import { resnet12 } from '../src/models/resnet12.ts';
 import { squeezenet, squeezenets } from '../src/models/squeezenet.ts';
 import { swin } from '../src/models/swin.ts';
 import { vgg, vggs } from '../src/models/vgg.ts';
@@ -100,6 +103,10 @@ export const narrowModels: Readonly<Record<string, Architecture>> = {
   vit_larger: narrowViT,
   conv4: conv4({ filters: 6 }),
   conv4_stride: conv4({ filters: 6, halving: 'stride' }),
+  residual_conv4: residualConv4({ filters: 6 }),
+  futurama_cnn: futurama({ filters: 4, residual: false }),
+  futurama_resnet: futurama({ filters: 4, residual: true }),
+  resnet12: resnet12({ channels: [4, 6, 8, 10] }),
   swin: swin({
     ...narrowSwin,
     stages: [

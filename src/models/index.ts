@@ -3,6 +3,7 @@ export { conv4 } from './conv4.ts';
 export { convnext } from './convnext.ts';
 export { densenet } from './densenet.ts';
 export { efficientnet } from './efficientnet.ts';
+export { futurama } from './futurama.ts';
 export { parseHead, withDropout, withHead } from './head.ts';
 export { inception } from './inception.ts';
 export { mobilenetV2 } from './mobilenet-v2.ts';
@@ -23,7 +24,9 @@ export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './onnx/ind
 export { preprocessingSchema } from './preprocessing.ts';
 export { getModel, listArchitectures } from './registry.ts';
 export { regnet } from './regnet.ts';
+export { residualConv4 } from './residual-conv4.ts';
 export { resnet } from './resnet.ts';
+export { resnet12 } from './resnet12.ts';
 export { squeezenet } from './squeezenet.ts';
 export { swin } from './swin.ts';
 export { vgg } from './vgg.ts';

@@ -24,6 +24,7 @@ import { efficientnet, efficientnetV2s } from './efficientnet.ts';
 import { inception } from './inception.ts';
 import { type Architecture, applyModel, getModel, headPattern, listArchitectures, type Model } from './index.ts';
 import { resnet } from './resnet.ts';
+import { resnet12 } from './resnet12.ts';
 import { swin, swins } from './swin.ts';
 import { vgg, vggs } from './vgg.ts';
 import { vit } from './vit.ts';
@@ -71,7 +72,10 @@ const variants = [
 ];
 
 /** Of the few-shot literature. */
-const fewShot = ['conv4', 'conv4_32', 'conv4_stride', 'conv4_32_stride'];
+const fewShot = [
+  ...['conv4', 'conv4_32', 'conv4_stride', 'conv4_32_stride', 'residual_conv4', 'residual_conv4_32'],
+  ...['futurama_cnn', 'futurama_resnet', 'resnet12', 'resnet12_wide'],
+];
 
 test('the zoo has every one of torchvision’s models that are listed, variants of them, and few-shot backbones', () => {
   expect(listArchitectures().sort()).toEqual([...Object.keys(torchvision), ...variants, ...fewShot].sort());
@@ -167,6 +171,7 @@ const narrow: Readonly<Record<string, Architecture>> = {
     stochasticDepth: 0.1,
   }),
   vit_b_16: vit({ patch: 16, layers: 2, heads: 2, width: 64, hidden: 128 }),
+  resnet12: resnet12({ channels: [8, 16, 24, 32] }),
   swin_t: swin({
     ...swins.swin_t,
     width: 12,

@@ -4,12 +4,15 @@ import { conv4, conv4s } from './conv4.ts';
 import { convnext, convnexts } from './convnext.ts';
 import { densenet, densenets } from './densenet.ts';
 import { efficientnet, efficientnets, efficientnetV2s } from './efficientnet.ts';
+import { futurama, futuramas } from './futurama.ts';
 import { inception, inceptions } from './inception.ts';
 import { mobilenetV2, mobilenetV2s } from './mobilenet-v2.ts';
 import { mobilenetV3, mobilenetV3s } from './mobilenet-v3.ts';
 import { type Architecture, imageNetPreprocessing, type Model, type Preprocessing } from './model.ts';
 import { regnet, regnets } from './regnet.ts';
+import { residualConv4, residualConv4s } from './residual-conv4.ts';
 import { resnet, resnets, resnexts, wideResnets } from './resnet.ts';
+import { resnet12, resnet12s } from './resnet12.ts';
 import { squeezenet, squeezenets } from './squeezenet.ts';
 import { swin, swins } from './swin.ts';
 import { vgg, vggs } from './vgg.ts';
@@ -96,6 +99,12 @@ const zoo: ReadonlyMap<string, Model> = new Map(
     }),
     ...family(swins, swin, 'Liu et al. 2021, arXiv 2103.14030', { swin_t: { resize: 232, interpolation: 'bicubic' } }),
     ...family(conv4s, conv4, 'Vinyals et al. 2016, arXiv 1606.04080').map(small),
+    ...family(residualConv4s, residualConv4, 'He et al. 2015, arXiv 1512.03385, on conv-4').map(small),
+    ...family(futuramas, futurama, 'github.com/lif31up/model-agnostic-meta-learning').map(small),
+    ...family(resnet12s, resnet12, 'Lee et al. 2019, arXiv 1904.03758', {
+      resnet12: { resize: 84, crop: 84 },
+      resnet12_wide: { resize: 84, crop: 84 },
+    }),
   ].map((model) => [model.name, model]),
 );
 
