@@ -12,6 +12,7 @@ export type PictureProblemKind =
 /** What can be wrong with a data set beyond its single pictures. */
 export type FolderProblemKind =
   | 'empty-class'
+  | 'few-pictures'
   | 'no-class'
   | 'class-missing-in-split'
   | 'link-not-followed'

@@ -7,3 +7,5 @@ export type {
   EpisodeSource,
   SideCounts,
 } from './episode.ts';
+export { oneShotTrials } from './one-shot-trials.ts';
+export { openEpisodes } from './open-episodes.ts';
