@@ -3,6 +3,7 @@ export * from './conv.ts';
 export { type ConvGeometry, convOutputSize } from './conv-geometry.ts';
 export { type Operand, primitives, sameShape } from './define.ts';
 export * from './elementwise.ts';
+export { countFlops, type Flops } from './flops.ts';
 export { gather, scatterAdd } from './gather.ts';
 export { gelu, normalCdf } from './gelu.ts';
 export { layerNormalise } from './layer-norm.ts';
