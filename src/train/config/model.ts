@@ -10,7 +10,7 @@ export function isOnnx(model: string): boolean {
 }
 
 /** An architecture, published weights of one, or an ONNX file. */
-const modelName = z.string().superRefine((name, context) => {
+export const modelName = z.string().superRefine((name, context) => {
   if (isOnnx(name) || listArchitectures().includes(name) || entryNamed(name)) return;
   const known = [...listArchitectures(), ...weightsEntries.map((entry) => entry.name)];
   context.addIssue({
