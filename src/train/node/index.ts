@@ -11,7 +11,7 @@ export {
 } from './cross-validation.ts';
 export { type FindRateOptions, type FoundRates, findFolderRate } from './find-rate.ts';
 export { meanColour, pictureSource, type SeededAugmentation } from './picture-source.ts';
-export type { Preparation } from './prepare.ts';
+export { type Preparation, unlessAborted } from './prepare.ts';
 export {
   allVariables,
   type Checkpoint,
@@ -20,6 +20,7 @@ export {
   readCheckpoint,
   weightsFor,
 } from './pretrained.ts';
+export { closing, type Last, recorded } from './recording.ts';
 export {
   type Run,
   type RunKind,
@@ -31,6 +32,7 @@ export {
   trainingRuns,
 } from './run-file.ts';
 export { onnxFile, RunFolder, type RunParts, refuseOut } from './run-folder.ts';
+export { lockRun, type RunLock } from './run-lock.ts';
 export {
   type CancelledEvent,
   type FolderEvent,

@@ -136,7 +136,7 @@ function refuseWeights({ model, weights, strategy: name }: ResolvedConfig, strat
 }
 
 /** `work`, or the signal's reason as soon as it is aborted; what the work still does then is nobody's concern. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work;
   let onAbort = () => {};
   const aborted = new Promise<never>((_, reject) => {

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import type { Tensors } from '../../base/tensor.ts';
+import type { Choices } from '../../runtime/index.ts';
 import { replaceFile, writeSafetensorsFile } from '../../weights/index.ts';
 import type { CheckpointStore, Phase } from '../checkpoint.ts';
 import type { EvaluationEvent, TrainEvent } from '../events.ts';
@@ -87,6 +88,11 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     await this.#update({ status: 'running', best: phase.best });
   }
 
+  /** Notes the lowerings in use so far. */
+  async noteChoices(choices: Choices): Promise<void> {
+    await this.#update({ choices: { ...choices } });
+  }
+
   /** Notes what has become known of the run since it began. */
   async note(change: Partial<Omit<R, 'status' | 'best'>>): Promise<void> {
     await this.#update(change as Partial<R>);
@@ -137,7 +143,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     if (onnx) await this.#write(onnxFile, (file) => replaceFile(file, onnx));
   }
 
-  async #update(change: Partial<R> | Partial<Pick<RunRecord, 'status' | 'best'>>): Promise<void> {
+  async #update(change: Partial<R> | Partial<Pick<RunRecord, 'status' | 'best' | 'choices'>>): Promise<void> {
     this.#run = { ...this.#run, ...change };
     await this.#write('run.json', (file) => replaceFile(file, `${JSON.stringify(this.#run, null, 2)}\n`));
   }

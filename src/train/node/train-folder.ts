@@ -5,13 +5,14 @@ import type { Choices } from '../../runtime/index.ts';
 import { type FetchOptions, publishedAs } from '../../weights/index.ts';
 import { continuationOf, type Decision, decide, type Evidence } from '../auto.ts';
 import { isOnnx, parseConfig, type ResolvedConfig, resolveConfig, type TrainConfigInput } from '../config/index.ts';
-import type { Best, EndEvent, TrainEvent } from '../events.ts';
+import type { Best, TrainEvent } from '../events.ts';
 import type { Logger } from '../loggers/index.ts';
 import { LossError } from '../loss-error.ts';
 import { type PlannedStage, planOf } from '../plan.ts';
 import { train } from '../trainer.ts';
 import { describePlan, describeRun, type Preparation, type Prepared, prepare } from './prepare.ts';
 import { describeCheckpoint } from './pretrained.ts';
+import { closing, type Last, recorded } from './recording.ts';
 import { type Run, readLast, readRun } from './run-file.ts';
 import { onnxFile, RunFolder, refuseOut } from './run-folder.ts';
 import { lockRun, type RunLock } from './run-lock.ts';
@@ -113,7 +114,6 @@ export async function* resumeTraining(
   }
 }
 
-type Last = Awaited<ReturnType<typeof readLast>>;
 type Resumed = { run: Run; lock: RunLock } & Last;
 
 async function* runTraining(
@@ -139,7 +139,7 @@ async function* runTraining(
     if (resumed) refuseChanged(resumed.run, prepared, out);
     run = resumed?.run ?? describeRun(path, prepared, planOf(config, prepared.table), warningsOf(prepared));
     yield { kind: 'ready', out, run, folder: prepared.folder, notes: prepared.notes };
-    run = yield* recorded(run, prepared, options, resumed);
+    run = yield* planned(run, prepared, options, resumed);
   } catch (error) {
     if (!signal?.aborted || error !== signal.reason) throw error;
     yield { kind: 'cancelled', out };
@@ -149,23 +149,25 @@ async function* runTraining(
   if (run?.status === 'done' && run.decision?.alsoScratch) yield* scratchBeside(run, config, options);
 }
 
-/** Trains, and writes the run folder from the moment on when the first step is about to be taken. Returns the run as it ended. */
-async function* recorded(
+/** Trains by one plan, or as `auto` by two, the second of what the first reached. Returns the run as it ended. */
+async function* planned(
   run: Run,
   prepared: Prepared,
   { out, overwrite = false, signal, loggers }: TrainFolderOptions,
   resumed: Resumed | null,
 ): AsyncGenerator<FolderEvent, Run, undefined> {
-  const { config, table, model, initial, onnx } = prepared;
+  const { config, table, model, initial, onnx, runtime } = prepared;
   const description = describeCheckpoint(model, run.classes, run.preprocessing);
   const store = new RunFolder(out, run, { description, initial, onnx, loggers }, resumed?.lock);
-  const follow = (plan: readonly PlannedStage[], last: Last | null) =>
-    followPlan(plan, last, store, prepared, { overwrite, ...(signal && { signal }) });
-  try {
+  const follow = (plan: readonly PlannedStage[], last: Last | null) => {
+    const options = { runtime, store, ...(signal && { signal }), ...(last && { resume: last }) };
+    return recorded(train(trainingTask(prepared, plan), options), store, { runtime, last, overwrite, signal });
+  };
+  const work = async function* (): AsyncGenerator<FolderEvent, void, undefined> {
     let [last, decision]: [Last | null, Decision | null] = [resumed, run.decision];
     if (config.strategy === 'auto' && !decision) {
       const probe = yield* follow(planOf(config, table), last);
-      if (!probe) return store.run;
+      if (!probe) return;
       decision = decide({ ...evidenceOf(prepared), probe: probe.best.accuracy });
       await store.note({ decision, ...describePlan(prepared, planOf(config, table, continuationOf(decision))) });
       yield { kind: 'decision', decision };
@@ -173,43 +175,17 @@ async function* recorded(
     }
     const plan = planOf(config, table, decision ? continuationOf(decision) : null);
     const end = yield* follow(plan, last);
-    if (!end) return store.run;
+    if (!end) return;
     await store.log(end);
     await store.close('done');
     yield end;
+  };
+  try {
+    yield* closing(store, work());
   } catch (error) {
-    await store.close('interrupted').catch(() => {}); // what went wrong first is what to say
     throw error instanceof LossError ? error.naming(prepared.folder.train.map(({ path }) => path)) : error;
-  } finally {
-    // A reader that has seen enough leaves here, too.
-    await store.close('interrupted').finally(() => store.release());
   }
   return store.run;
-}
-
-/** Trains by a plan, from `last` on. Returns how it ended; null where the signal came first. */
-async function* followPlan(
-  plan: readonly PlannedStage[],
-  last: Last | null,
-  store: RunFolder,
-  prepared: Prepared,
-  { overwrite, signal }: { readonly overwrite: boolean; readonly signal?: AbortSignal },
-): AsyncGenerator<TrainEvent, EndEvent | null, undefined> {
-  const { runtime } = prepared;
-  const options = { runtime, store, ...(signal && { signal }), ...(last && { resume: last }) };
-  for await (const event of train(trainingTask(prepared, plan), options)) {
-    if (event.kind === 'start' && last && !store.isOpen) await store.reopen(last.phase);
-    if (event.kind === 'stage') {
-      signal?.throwIfAborted();
-      if (!store.isOpen) await store.create({ overwrite });
-      await store.note({ choices: runtime.choices });
-    }
-    if (event.kind === 'interrupted') await store.close('interrupted');
-    if (event.kind === 'end') return event;
-    if (event.kind !== 'evaluation') await store.log(event);
-    yield event;
-  }
-  return null;
 }
 
 function evidenceOf({ config, folder }: Prepared): Omit<Evidence, 'probe'> {
