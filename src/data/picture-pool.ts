@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Tinypool } from 'tinypool';
-import { builtWorker } from './built-worker.ts';
+import { builtWorker } from '../runtime/node/index.ts';
 import type { PictureFile } from './decode.ts';
 import type { Examination } from './doctor/examine.ts';
 import type { PictureFacts } from './picture-facts.ts';
@@ -34,7 +34,7 @@ export function createPicturePool(options: { threads?: number } = {}): PicturePo
     throw new RangeError(`createPicturePool: threads is ${threads}, expected a whole number of at least 1`);
   }
   const pool = new Tinypool({
-    filename: builtWorker('picture-worker.js'),
+    filename: builtWorker('data/picture-worker.js'),
     minThreads: threads,
     maxThreads: threads,
     // A request goes to its thread at once, not when an earlier one returns: training blocks the event loop meanwhile.

@@ -8,6 +8,8 @@ export {
   type ReptileLearner,
   type Statistics,
 } from './learner.ts';
+export { type LearnerName, learnerNames, makeLearner, type OuterPhase, outerPhases } from './learners.ts';
+export { feedsOfEpisode, type MetaTask, metaCourse, taskShape } from './meta-course.ts';
 export {
   adaptationGraph,
   gradientName,

@@ -1,4 +1,5 @@
 export type { Backend, Device } from './backend.ts';
+export { inSequence, type ParallelProgram } from './parallel.ts';
 export { Program, scalar } from './program.ts';
 export { Runtime, type RuntimeOptions } from './runtime.ts';
 export { copy, State } from './state.ts';

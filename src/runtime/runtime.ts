@@ -1,4 +1,4 @@
-import { encode, type Features, type Value } from '../graph/index.ts';
+import { type EncodedGraph, encode, type Features, type Value } from '../graph/index.ts';
 import type { Backend, Device } from './backend.ts';
 import { outputPrefix, Program } from './program.ts';
 import { type ChoiceStore, type Choices, choiceKey, fastestLowering, type TuningEvent, undecided } from './tuning.ts';
@@ -36,6 +36,12 @@ export class Runtime {
    * timing, once per shape; later graphs, and later processes through the store, use what was found.
    */
   async compile(outputs: Readonly<Record<string, Value>>): Promise<Program> {
+    const graph = await this.encode(outputs);
+    return new Program(await this.#backend.load(graph.model), graph, this.#backend.wrap);
+  }
+
+  /** The ONNX graph that `compile` makes a session of, for sessions elsewhere: in other threads. */
+  async encode(outputs: Readonly<Record<string, Value>>): Promise<EncodedGraph> {
     const features = await this.#backend.features();
     const known = await this.#tune(Object.values(outputs), features);
     const renamed = Object.fromEntries(Object.entries(outputs).map(([name, value]) => [outputPrefix + name, value]));
@@ -45,8 +51,7 @@ export class Runtime {
       if (chosen !== undefined) this.#used[key] = chosen;
       return chosen;
     };
-    const graph = encode(renamed, { choose, features });
-    return new Program(await this.#backend.load(graph.model), graph, this.#backend.wrap);
+    return encode(renamed, { choose, features });
   }
 
   async #tune(outputs: readonly Value[], features: Features): Promise<Choices> {

@@ -23,6 +23,7 @@ export {
   trainTable,
   unknownOption,
 } from './config/text.ts';
+export type { Course, CourseStage, OpenStage, Step, StepOutcome } from './course.ts';
 export { type Cut, cutBefore, prefixGraph } from './cut.ts';
 export { evaluate } from './evaluation.ts';
 export type { Best, EndEvent, Evaluation, EvaluationEvent, StageEvent, StepEvent, TrainEvent } from './events.ts';
@@ -49,10 +50,20 @@ export {
   type Stage,
   type StageSources,
   stageAt,
+  stepSettings,
   type Timetable,
   trainedSince,
 } from './stage.ts';
-export { evaluationStep, feedNames, type Network, resultNames, traceOf, trainingStep, variablesOf } from './step.ts';
+export {
+  evaluationStep,
+  feedNames,
+  type Network,
+  resultNames,
+  traceOf,
+  trainingStep,
+  updateStep,
+  variablesOf,
+} from './step.ts';
 export { type Strategy, type StrategyName, strategies, strategyNames } from './strategy.ts';
 export type { TrainingTask } from './task.ts';
 export { timetableOf } from './timetable.ts';

@@ -96,21 +96,50 @@ export function trainingStep(network: Network, options: TrainingStepOptions): St
     parameters.forEach((name, i) => {
       outputs[sumName(name)] = constant(zeros('f32', own[i]!.shape));
     });
-  const gradients = clip ? clip(sums) : sums;
+  const gradients = new Map(
+    parameters.map((name, i) => [name, { value: trace.values.get(name)!, gradient: sums[i]! }] as const),
+  );
+  Object.assign(outputs, updateStep(gradients, { optimizer, settings, clip, average: false }));
+  if (average)
+    Object.assign(
+      outputs,
+      averages(outputs, (name) => trace.variables.has(name)),
+    );
+  return { outputs, variables: trace.variables, noise: trace.noise };
+}
+
+/** A parameter as it is, and its gradient. */
+export interface Slope {
+  readonly value: Value;
+  readonly gradient: Value;
+}
+
+/** One step of the optimizer on parameters whose gradients are there. Outputs: new values under the old names. */
+export function updateStep(
+  slopes: ReadonlyMap<string, Slope>,
+  { optimizer, settings, clip, average }: Pick<TrainingStepOptions, 'optimizer' | 'settings' | 'clip' | 'average'>,
+): Record<string, Value> {
+  const outputs: Record<string, Value> = {};
+  const own = [...slopes.values()].map(({ gradient }) => gradient);
+  const gradients = clip ? clip(own) : own;
   const groups = new Map<string, StepScalars>();
-  parameters.forEach((name, i) => {
-    const { shape } = gradients[i]!;
+  [...slopes].forEach(([name, { value }], i) => {
+    const { shape } = value;
     const slots = Object.fromEntries(optimizer.slots.map((slot) => [slot, input(slotName(slot, name), 'f32', shape)]));
     const setting = settings.get(name)!;
     const { group = '' } = setting;
     const scalars = groups.get(group) ?? stepScalars(optimizer, group);
     groups.set(group, scalars);
-    const updated = optimizer.update(trace.values.get(name)!, gradients[i]!, slots, scalars, setting);
+    const updated = optimizer.update(value, gradients[i]!, slots, scalars, setting);
     outputs[name] = updated.parameter;
-    for (const [slot, value] of Object.entries(updated.slots)) outputs[slotName(slot, name)] = value;
+    for (const [slot, kept] of Object.entries(updated.slots)) outputs[slotName(slot, name)] = kept;
   });
-  if (average) Object.assign(outputs, averages(trace, outputs));
-  return { outputs, variables: trace.variables, noise: trace.noise };
+  if (average)
+    Object.assign(
+      outputs,
+      averages(outputs, (name) => slopes.has(name)),
+    );
+  return outputs;
 }
 
 /** A batch whose gradients are only added up, for the training step after it. */
@@ -156,9 +185,12 @@ function mixedLabels(labels: Value): MixedLabels {
 }
 
 /** a ← d·a + (1-d)·v for every f32 variable that the step changes. */
-function averages({ variables }: Trace, outputs: Readonly<Record<string, Value>>): Record<string, Value> {
+function averages(
+  outputs: Readonly<Record<string, Value>>,
+  isVariable: (name: string) => boolean,
+): Record<string, Value> {
   const decay = input(averageDecay, 'f32', []);
-  const changed = Object.entries(outputs).filter(([name, { dtype }]) => variables.has(name) && dtype === 'f32');
+  const changed = Object.entries(outputs).filter(([name, { dtype }]) => isVariable(name) && dtype === 'f32');
   return Object.fromEntries(
     changed.map(([name, value]) => {
       const before = input(averageName(name), 'f32', value.shape);

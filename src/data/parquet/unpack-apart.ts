@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { UserError } from '../../base/errors.ts';
-import { builtWorker } from '../built-worker.ts';
+import { builtWorker } from '../../runtime/node/index.ts';
 import type { ColumnOptions } from '../readers/columns.ts';
 import type { UnpackMessage, UnpackTask } from './unpack-process.ts';
 
@@ -16,7 +16,7 @@ const watchMilliseconds = 100;
  * @throws UserError with what is wrong with the file
  */
 export function unpackApart(path: string, out: string, options: ColumnOptions): Promise<void> {
-  const child = fork(builtWorker('parquet/unpack-process.js'), {
+  const child = fork(builtWorker('data/parquet/unpack-process.js'), {
     execArgv: [`--max-old-space-size=${limits.heapMegabytes}`],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism, cpus } from 'node:os';
-import { env, InferenceSession, Tensor } from 'onnxruntime-node';
+import { env, type InferenceSession, Tensor } from 'onnxruntime-node';
 import { UserError } from '../../base/errors.ts';
 import type { Features } from '../../graph/index.ts';
 import { primitives } from '../../ops/index.ts';
@@ -8,6 +8,7 @@ import { type Backend, wrapWith } from '../backend.ts';
 import { probeFeatures } from '../features.ts';
 import { Runtime, type RuntimeOptions } from '../runtime.ts';
 import { cacheFolder, choiceStore } from './cache.ts';
+import { loadSession } from './session.ts';
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store'> {
   /** Only `cpu` as yet. */
@@ -42,15 +43,7 @@ function loweringsDigest(): string {
 let cpuFeatures: Promise<Features> | undefined;
 
 function cpuBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
-  const load = (model: Uint8Array) =>
-    InferenceSession.create(model, {
-      executionProviders: ['cpu'],
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
-      ...session,
-    });
+  const load = (model: Uint8Array) => loadSession(model, threads, session);
   const wrap = wrapWith(Tensor);
   return {
     device: 'cpu',

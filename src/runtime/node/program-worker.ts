@@ -1,0 +1,30 @@
+/*
+ * A thread with a session of its own, of one ORT thread. What is shared lies in memory that all threads see; the main thread
+ * writes it while nothing is computed.
+ */
+import { Tensor as OrtTensor } from 'onnxruntime-node';
+import Tinypool from 'tinypool';
+import { type Tensor, zeros } from '../../base/tensor.ts';
+import { wrapWith } from '../backend.ts';
+import { Program } from '../program.ts';
+import { loadSession } from './session.ts';
+import { bytesOf, type ProgramCall, type ProgramThreadData } from './shared-tensor.ts';
+
+const { graph, shared } = Tinypool.workerData as ProgramThreadData;
+const program = loadSession(graph.model, 1).then((session) => new Program(session, graph, wrapWith(OrtTensor)));
+// ORT reads no shared memory, so each thread has a copy.
+const own = Object.fromEntries(Object.entries(shared).map(([name, { type }]) => [name, zeros(type.dtype, type.shape)]));
+let ownVersion = -1;
+
+export async function run({ version, feeds }: ProgramCall): Promise<Record<string, Tensor>> {
+  if (version !== ownVersion) {
+    for (const [name, { bytes }] of Object.entries(shared)) bytesOf(own[name]!).set(bytes);
+    ownVersion = version;
+  }
+  return (await program).run({ ...own, ...feeds });
+}
+
+/** Resolves when the session is there. */
+export async function ready(): Promise<void> {
+  await program;
+}
