@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { evaluate, gaussian, numbers } from '../../test/run.ts';
 import { f32, i64, type Shape, sizeOf } from '../base/tensor.ts';
 import { constant, input, makeValue, reachable, typecheck, type Value } from '../graph/index.ts';
-import { add, broadcastTo, cast, mul, reduceSum, reshape, square, stopGradient, sub } from '../ops/index.ts';
+import { add, broadcastTo, cast, mul, reduceSum, reshape, sqrt, square, stopGradient, sub } from '../ops/index.ts';
 import { grad, vjp } from './index.ts';
 
 const x = input('x', 'f32', [2, 3]);
@@ -180,6 +180,13 @@ test('a gradient that is differentiated 6 times: d⁶/dx⁶ x⁶ = 720', async (
   let y = mul(square(mul(s, s)), square(s));
   for (let i = 0; i < 6; i++) y = grad(y, [s])[0]!;
   expect(numbers((await evaluate({ y }, { s: f32([], [1.7]) })).y)[0]).toBeCloseTo(720, 2);
+});
+
+test('√(x²) has the slope 0 at 0, in every order, and nothing else becomes NaN by it', async () => {
+  const zero = { x: f32([2, 3], [0, 1, 2, 0, 4, 5]) };
+  const [slope] = grad(reduceSum(sqrt(square(x))), [x]);
+  expect(numbers((await evaluate({ slope: slope! }, zero)).slope)).toEqual([0, 1, 1, 0, 1, 1]);
+  for (const curvature of await gradient(reduceSum(slope!), x, zero)) expect(curvature).toBeCloseTo(0, 6);
 });
 
 test('integers have no gradient, and do not disturb that of the floats beside them', async () => {

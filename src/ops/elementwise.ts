@@ -92,8 +92,14 @@ export const exp = unary('Exp', (dy, _x, y) => mul(dy, y));
 /** y = log(x), natural. dx = dy / x. */
 export const log = unary('Log', (dy, x) => div(dy, x));
 
-/** y = √x. dx = dy / (2y). */
-export const sqrt = unary('Sqrt', (dy, _x, y) => div(mul(dy, 0.5), y));
+/**
+ * y = √x. dx = dy / (2y), and 0 where y is 0. The slope is infinite there, and of √(g²) that would make 0 · ∞ of a g that is
+ * 0: in a meta-gradient through Adam's steps, all of it is NaN as soon as one channel is dead.
+ */
+export const sqrt = unary('Sqrt', (dy, _x, y) => {
+  const isPositive = greater(y, constant(zeros(y.dtype, [])));
+  return where(isPositive, div(mul(dy, 0.5), where(isPositive, y, 1)), 0);
+});
 
 /** y = erf(x). dx = dy · 2/√π · exp(-x²). */
 export const erf = unary('Erf', (dy, x) => mul(dy, mul(2 / Math.sqrt(Math.PI), exp(neg(square(x))))));
