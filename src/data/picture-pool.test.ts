@@ -46,6 +46,21 @@ it('a view is planar and owns its memory', async () => {
   await pool.close();
 });
 
+it('gives many views at once: one plane of a grey picture, three of another, none of what is none', async () => {
+  const grey = join(folder, 'grey.png');
+  await sharp({ create: { width: 40, height: 50, channels: 3, background: '#505050' } }).toFile(grey);
+  const pool = createPicturePool({ threads: 1 });
+  const files = [grey, text, good, grey].map((path) => ({ path }));
+  const { planes, pixels, problems } = await pool.squares(files, request, 32);
+  expect([...planes]).toEqual([1, 0, 3, 1]);
+  const expected = await Promise.all([grey, good].map((path) => pool.view(path, request, 32)));
+  const plane = expected[0]!.subarray(0, 32 * 32);
+  expect(Buffer.concat([plane, expected[1]!, plane]).equals(pixels)).toBe(true);
+  expect(problems).toMatchObject([{ path: text, kind: 'not-a-picture' }]);
+  expect(await pool.squares([], request, 32)).toMatchObject({ problems: [] });
+  await pool.close();
+});
+
 it('resizes with the filter that the request names, in evaluation and in training', async () => {
   const noise = { width: 90, height: 70, data: new Uint8Array(90 * 70 * 3).map((_, i) => (i * 7919) % 251) };
   const path = join(folder, 'noise.png');

@@ -1,6 +1,7 @@
 import type { TensorOf } from '../../base/tensor.ts';
 import type { PicturePool } from '../picture-pool.ts';
 import type { Problem } from '../problem.ts';
+import type { ShapeOptions } from '../readers/found.ts';
 import type { Framing } from '../transform.ts';
 
 /** How large an episode is: n-way, k-shot, q queries of each class. */
@@ -81,7 +82,7 @@ export interface EpisodeSets {
 }
 
 /** The view is that of evaluation: the shorter side becomes `resize` pixels (default: `side`), the centre is kept. */
-export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>> {
+export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>>, ShapeOptions {
   /** The side of the square pictures, in pixels. */
   readonly side: number;
   /**

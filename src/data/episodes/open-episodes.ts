@@ -7,7 +7,7 @@ import { createPicturePool } from '../picture-pool.ts';
 import type { EvaluationRequest } from '../picture-worker.ts';
 import type { Problem } from '../problem.ts';
 import { findPictures, statDataset } from '../readers/find-pictures.ts';
-import type { Candidate, Found } from '../readers/found.ts';
+import type { Candidate, Found, ShapeOptions } from '../readers/found.ts';
 import {
   type DividedClasses,
   divideClasses,
@@ -43,7 +43,7 @@ export async function openEpisodes(path: string, options: EpisodeOptions): Promi
   const { seed = 0, perClass = 1 } = options;
   refuseImpossible(options);
   const wanted = parseSplit(options.split ?? 'auto');
-  const { found, isOmniglot } = await find(path);
+  const { found, isOmniglot } = await find(path, options);
   const candidates = chosen(found, wanted.folder);
   const decoded = await decodeOnce(candidates, options);
   const all = classesOf(candidates, decoded);
@@ -72,10 +72,10 @@ export async function openEpisodes(path: string, options: EpisodeOptions): Promi
   };
 }
 
-async function find(path: string): Promise<{ found: Found; isOmniglot: boolean }> {
+async function find(path: string, shape: ShapeOptions): Promise<{ found: Found; isOmniglot: boolean }> {
   const status = await statDataset(path);
   const omniglot = status.isDirectory() ? await findOmniglot(path) : undefined;
-  const found = omniglot ?? (await findPictures(path, { classDepth: 'deepest' }));
+  const found = omniglot ?? (await findPictures(path, { ...shape, classDepth: 'deepest' }));
   return { found, isOmniglot: omniglot !== undefined };
 }
 
@@ -181,7 +181,7 @@ function headerOf(
     lines: [
       `classes: ${sides.map(count).join(', ')}`,
       `split ${split}, seed ${seed}; rotation classes: ${turns}`,
-      `pictures of ${side} x ${side} pixels, ${Math.ceil(counted.bytes / 2 ** 20)} MiB, ${counted.fingerprint.slice(0, 12)}`,
+      `pictures of ${side} x ${side} pixels, ${Math.ceil(counted.bytes / 2 ** 20)} MiB; fingerprint ${counted.fingerprint.slice(0, 12)}`,
     ],
   };
 }
