@@ -11,7 +11,10 @@ import { loadSession } from './session.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData } from './shared-tensor.ts';
 
 const { graph, shared } = Tinypool.workerData as ProgramThreadData;
-const program = loadSession(graph.model, 1).then((session) => new Program(session, graph, wrapWith(OrtTensor)));
+// ORT's optimizers find nothing in an unrolled inner loop that makes it faster, and take five times as long to look for it as
+// all else (docs/performance.md).
+const session = loadSession(graph.model, 1, { graphOptimizationLevel: 'disabled' });
+const program = session.then((opened) => new Program(opened, graph, wrapWith(OrtTensor)));
 // ORT reads no shared memory, so each thread has a copy.
 const own = Object.fromEntries(Object.entries(shared).map(([name, { type }]) => [name, zeros(type.dtype, type.shape)]));
 let ownVersion = -1;
