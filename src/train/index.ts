@@ -41,6 +41,13 @@ export {
 export type { LogFormat, LoggedPhase, Logger } from './loggers/index.ts';
 export { LossError } from './loss-error.ts';
 export { parameterTable, pictureNetwork } from './network.ts';
+export {
+  parameterBlocks,
+  partialTransfer,
+  type TransferCut,
+  type TransferSide,
+  transferCut,
+} from './partial-transfer.ts';
 export { type PlannedStage, planOf, type Settings } from './plan.ts';
 export { changedPreprocessing, type PreprocessingChanges } from './preprocessing.ts';
 export { held, type LabelledBatch, type Source, throughPrefix } from './source.ts';

@@ -1,6 +1,7 @@
 import { UserError } from '../base/errors.ts';
 import type { ParameterSetting } from '../optim/index.ts';
 import type { ResolvedConfig } from './config/index.ts';
+import { partialTransfer } from './partial-transfer.ts';
 import { listOf, type ParameterTable, selected } from './selection.ts';
 
 /** By parameter; null: it is frozen. */
@@ -28,6 +29,9 @@ export type PlanConfig = Pick<
   | 'probe'
   | 'freezeTo'
   | 'unfreeze'
+  | 'transferRatio'
+  | 'transferFrozen'
+  | 'transferHead'
   | 'freeze'
   | 'train'
   | 'rates'
@@ -76,6 +80,7 @@ function mainStages(config: PlanConfig, table: ParameterTable): Stretch[] {
   const { strategy, epochs } = config;
   if (strategy === 'feature-extraction') return [{ name: 'head', epochs, trained: table.head, isProbe: true }];
   if (strategy === 'partial') return [partialStage(config, table)];
+  if (strategy === 'partial-transfer') return [transferStage(config, table)];
   if (strategy === 'gradual') return gradualStages(config, table);
   return [{ name: 'all', epochs, trained: selected('--strategy', 'all', table) }];
 }
@@ -88,6 +93,17 @@ function partialStage({ freezeTo, epochs }: PlanConfig, table: ParameterTable): 
   const boundary = names.findLastIndex((name) => frozen.has(name));
   const trained = new Set([...names.slice(boundary + 1), ...table.head]);
   return { name: `behind ${last}`, epochs, trained };
+}
+
+/** A share of the blocks, from one end. @throws UserError where nothing is left to train */
+function transferStage(config: PlanConfig, table: ParameterTable): Stretch {
+  const { description, trained, parameters } = partialTransfer(config, table);
+  if (parameters.size === 0 && config.train === null) {
+    throw new UserError(`${description} Nothing is left to train: \`graft evaluate\` measures weights as they are.`);
+  }
+  const name =
+    trained.length === 0 ? 'head' : trained.length === 1 ? trained[0]! : `${trained[0]} to ${trained.at(-1)}`;
+  return { name, epochs: config.epochs, trained: parameters };
 }
 
 /** The blocks of the trunk that have parameters, from input to head. */
@@ -220,6 +236,8 @@ function refuseIdleRates(config: PlanConfig, table: ParameterTable, stages: read
 function refuseProbe({ strategy, probe }: PlanConfig): void {
   if (probe > 0 && strategy === 'feature-extraction')
     throw new UserError('--probe: feature-extraction is one already.');
+  if (probe > 0 && strategy === 'partial-transfer')
+    throw new UserError('--probe: partial-transfer goes on from a whole network, whose head may be frozen.');
   if (probe > 0 && strategy === 'scratch') throw new UserError('--probe: the features of random weights say nothing.');
   if (probe === 0 && strategy === 'auto') throw new UserError('--probe 0: auto decides by its probe.');
 }

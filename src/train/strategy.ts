@@ -3,6 +3,8 @@ export interface Strategy {
   readonly description: string;
   /** Starts from pretrained weights; without, from random ones. */
   readonly pretrained: boolean;
+  /** Takes over the head too, where it tells the same classes apart. Default: a new one. */
+  readonly keepsHead?: boolean;
 }
 
 export const strategies = {
@@ -25,6 +27,12 @@ export const strategies = {
   gradual: {
     description: 'the head first, then block after block from the top (--unfreeze)',
     pretrained: true,
+  },
+  'partial-transfer': {
+    description:
+      'the head is taken over too; a share of the blocks is trained (--transfer-ratio), the others are frozen',
+    pretrained: true,
+    keepsHead: true,
   },
   scratch: {
     description: 'everything is trained at one learning rate, from random weights',

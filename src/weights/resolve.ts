@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { isAbsolute } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { didYouMean } from '../base/choice.ts';
 import { UserError } from '../base/errors.ts';
 import { type FetchOptions, fetchWeights } from './download/index.ts';
@@ -20,7 +20,7 @@ export interface ResolvedWeights {
 
 /**
  * What stands behind `--weights`: published weights under their name (`torchvision/resnet50.imagenet1k_v2`, see
- * `pretrainedConfig`), which are downloaded where they are not in the cache, or else a file. Names come first; `./default`
+ * `pretrainedConfig`), which are downloaded where they are not in the cache, or else a file or the folder of a run. Names come first; `./default`
  * is a file whatever it is called.
  *
  * @throws UserError where it is neither, where the weights belong to another model, or where they cannot be had
@@ -38,11 +38,20 @@ export async function resolveWeights(
     return { path: (await fetchWeights(entry, options)).path, entry };
   }
   const facts = await stat(weights).catch(() => undefined);
+  if (facts?.isDirectory()) return { path: await bestIn(weights), entry: null };
   if (facts) return { path: weights, entry: null };
   if (isPath(weights)) throw new UserError(`Cannot read ${weights}: there is no such file.`);
   throw new UserError(
     `--weights "${weights}" is neither a file nor the name of published weights.${whatElse(weights, model)}`,
   );
+}
+
+/** The weights of a run. */
+async function bestIn(run: string): Promise<string> {
+  const path = join(run, 'best.safetensors');
+  const facts = await stat(path).catch(() => undefined);
+  if (facts) return path;
+  throw new UserError(`--weights ${run} is a folder without best.safetensors, so no run of Graft's. Name a file.`);
 }
 
 /** Whether somebody who wrote this must have meant a file. */

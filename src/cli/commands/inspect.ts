@@ -29,8 +29,21 @@ import { onnxFile, openBackbone, readRun } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
 import { table } from '../terminal.ts';
 
-const { strategy, epochs, freezeTo, unfreeze, freeze, train, rates, trunkRate, layerDecay, learningRate, head } =
-  trainConfigSchema.shape;
+const {
+  strategy,
+  epochs,
+  freezeTo,
+  unfreeze,
+  transferRatio,
+  transferFrozen,
+  freeze,
+  train,
+  rates,
+  trunkRate,
+  layerDecay,
+  learningRate,
+  head,
+} = trainConfigSchema.shape;
 
 const options = z.strictObject({
   numClasses: z.int().min(0).default(1000).describe('outputs of the head, for a model; 0: features'),
@@ -40,6 +53,8 @@ const options = z.strictObject({
   epochs,
   freezeTo,
   unfreeze,
+  transferRatio,
+  transferFrozen,
   freeze,
   train,
   rates,
@@ -67,7 +82,8 @@ async function subject(name: string, given: z.output<typeof options>) {
   }
   const { numClasses, blocks: _, epoch: __, ...changes } = given;
   const { model } = await openBackbone({ model: name, weights: null, head: given.head });
-  const config = given.strategy === null ? null : resolveConfig(parseConfig({ ...changes, model: name }));
+  const isPlanned = given.strategy !== null || given.transferRatio !== null;
+  const config = isPlanned ? resolveConfig(parseConfig({ ...changes, model: name })) : null;
   return { model, preprocessing: model.preprocessing, numClasses, config, decision: null, pictures: null };
 }
 
@@ -81,6 +97,7 @@ export const inspectCommand = defineCommand({
     'graft inspect squeezenet1_1 --num-classes 6',
     'graft inspect resnet50 --blocks',
     'graft inspect resnet50 --strategy gradual --epochs 12 --epoch 7 --blocks',
+    'graft inspect resnet18 --transfer-ratio 0.5 --transfer-frozen lower --blocks',
     "graft inspect resnet18 --strategy full --rates 'head=1e-3,layer4=1e-4,*=1e-5'",
     'graft inspect runs/x --epoch 5',
   ],

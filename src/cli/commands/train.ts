@@ -76,6 +76,7 @@ export const trainCommand = defineCommand({
     'graft train photos/ --strategy partial --freeze-to layer3 --views 8 --model resnet18',
     'graft train photos/ --strategy full --probe 10 --layer-decay 0.9 --augment strong --ema 0.999 --patience 5',
     'graft train photos/ --model convnext_tiny --strategy scratch',
+    'graft train photos/ --model conv4 --weights runs/meta --transfer-ratio 0.5',
     'graft train photos/ epochs=3 optimizer=sgd lr=0.01',
     'graft train photos/ --config options.yaml',
     'graft train labels.csv --label-column species',

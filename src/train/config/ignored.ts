@@ -27,7 +27,13 @@ export const outerBelongings = {
 } as const satisfies Checked<TrainConfig>;
 
 const belongs = {
-  strategy: { freezeTo: ['partial'], unfreeze: ['gradual'] },
+  strategy: {
+    freezeTo: ['partial'],
+    unfreeze: ['gradual'],
+    transferRatio: ['partial-transfer'],
+    transferFrozen: ['partial-transfer'],
+    transferHead: ['partial-transfer'],
+  },
   ...outerBelongings,
   loss: { focalGamma: ['focal'] },
 } as const satisfies Checked<TrainConfig>;

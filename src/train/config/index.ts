@@ -48,8 +48,13 @@ export type TrainConfigInput = z.input<typeof trainConfigSchema>;
 export function parseConfig(config: TrainConfigInput): TrainConfig {
   const parsed = trainConfigSchema.safeParse(config);
   if (!parsed.success) throw new UserError(`train: ${z.prettifyError(parsed.error)}`);
-  refuseIgnored(parsed.data);
-  return parsed.data;
+  const { strategy, transferRatio } = parsed.data;
+  const chosen = {
+    ...parsed.data,
+    strategy: strategy ?? (transferRatio === null ? null : 'partial-transfer'),
+  } as const;
+  refuseIgnored(chosen);
+  return chosen;
 }
 
 /** The configuration with every default that depends on others filled in. */
@@ -60,6 +65,8 @@ export function resolveConfig(config: TrainConfig) {
   const isPretrained = config.weights !== null || published !== undefined || isOnnx(model);
   const strategy = config.strategy ?? (isPretrained ? 'auto' : 'scratch');
   const weights = config.weights ?? (strategies[strategy].pretrained ? (published?.name ?? null) : null);
+  // With a head from elsewhere and a trunk from there too, neither is newer than the other.
+  const hasOneRate = strategy === 'scratch' || strategy === 'partial-transfer';
   const named = weights === null ? undefined : publishedAs(weights, model);
   return {
     ...config,
@@ -67,7 +74,7 @@ export function resolveConfig(config: TrainConfig) {
     weights: named?.name ?? weights,
     strategy,
     probe: config.probe ?? (strategy === 'auto' ? 30 : 0),
-    trunkRate: config.trunkRate ?? (strategy === 'scratch' || config.layerDecay < 1 ? 1 : 0.1),
+    trunkRate: config.trunkRate ?? (hasOneRate || config.layerDecay < 1 ? 1 : 0.1),
     epochs: config.epochs ?? (strategy === 'feature-extraction' ? 30 : 12),
     learningRate: config.learningRate ?? optimizerDefaults[config.optimizer].learningRate,
     weightDecay: config.weightDecay ?? optimizerDefaults[config.optimizer].weightDecay,

@@ -48,7 +48,7 @@ export const modelOptions = {
     'probability of dropout before the last layer of the head; default: the model’s own',
   ),
   weights: orDefault(z.string()).describe(
-    'pretrained weights: a file (safetensors, .pth), or published ones by name, by tag (imagenet1k_v2) or as default; default: the model’s published ones',
+    'pretrained weights: a file (safetensors, .pth), the folder of a run, or published ones by name, by tag (imagenet1k_v2) or as default; default: the model’s published ones',
   ),
   imageSize: orDefault(z.int().min(8).max(4096)).describe(
     'side of the square the model sees, in pixels; default: what the weights were trained on',

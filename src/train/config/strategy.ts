@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultRatio, transferHeads, transferSides } from '../partial-transfer.ts';
 import { strategies, strategyNames } from '../strategy.ts';
 import { choice, orDefault } from './choice.ts';
 
@@ -28,6 +29,15 @@ export const strategyOptions = {
   unfreeze: orDefault(z.string()).describe(
     'for gradual: what is trained from which epoch on, as in 0:head,3:layer4,6:layer3+layer2,9:all; default: four steps from the head down',
   ),
+  transferRatio: orDefault(z.number().min(0).max(1)).describe(
+    `for partial-transfer, which it chooses: the share of the blocks that is trained, as \`graft inspect <model> --blocks\` counts them, the head included; default: ${defaultRatio}`,
+  ),
+  transferFrozen: orDefault(choice('--transfer-frozen', transferSides)).describe(
+    'for partial-transfer, the side that stays as it came: upper (the first blocks are trained) | lower (the last ones); default: upper',
+  ),
+  transferHead: orDefault(choice('--transfer-head', transferHeads)).describe(
+    'for partial-transfer: kept | new, which is always trained; default: kept where the weights have the classes of the pictures',
+  ),
   freeze: orDefault(z.string()).describe(
     'parameters that stay as they are whatever the strategy says: blocks, dotted beginnings or globs, with commas between them',
   ),
@@ -36,7 +46,7 @@ export const strategyOptions = {
     'peak learning rates by parameter, the first that matches: head=1e-3,layer4=1e-4,*=1e-5; 0 freezes',
   ),
   trunkRate: orDefault(z.number().gt(0).max(1)).describe(
-    'the trunk’s learning rate as a part of the head’s; default: 0.1, or 1 with --layer-decay or scratch',
+    'the trunk’s learning rate as a part of the head’s; default: 0.1, or 1 with --layer-decay, scratch or partial-transfer',
   ),
   layerDecay: z
     .number()

@@ -52,7 +52,7 @@ export async function findFolderRate(
       onnxFile: undefined,
       cleanups,
     });
-    const task = trainingTask(prepared, planOf(resolved, prepared.table));
+    const task = trainingTask(prepared, planOf(prepared.config, prepared.table));
     const curve = await findLearningRate(task, { ...options, runtime: prepared.runtime });
     const suggestions = suggestLearningRates(usefulPart(curve, options));
     return { config: resolved, stage: task.stages[0]!.name, curve, suggestions };

@@ -19,13 +19,14 @@ import type { FetchOptions } from '../../weights/index.ts';
 import { datasetOptionsOf, isOnnx, type ResolvedConfig } from '../config/index.ts';
 import type { Warning } from '../guard-rails.ts';
 import { parameterTable, pictureNetwork } from '../network.ts';
+import { partialTransfer, type TransferHead } from '../partial-transfer.ts';
 import type { PlannedStage } from '../plan.ts';
 import { changedPreprocessing } from '../preprocessing.ts';
 import type { ParameterTable } from '../selection.ts';
 import { variablesOf } from '../step.ts';
 import { type Strategy, strategies } from '../strategy.ts';
 import { openBackbone } from './backbone.ts';
-import { weightsFor } from './pretrained.ts';
+import { type Checkpoint, weightsFor } from './pretrained.ts';
 import type { Run } from './run-file.ts';
 
 /** What is done before the first step, with how far it is. */
@@ -113,13 +114,30 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const variables = variablesOf(network);
   const table = parameterTable(network, model);
   const start = strategy.pretrained ? checkpoint : null;
-  const weights = start ? weightsFor(start, model, variables, { newHead: true }) : {};
+  const transferHead = strategy.keepsHead ? headOf(config, start!, folder.classes) : null;
+  const weights = start ? weightsFor(start, model, variables, { newHead: transferHead !== 'kept' }) : {};
   const initial = { ...initialise(variables.values(), config.seed), ...weights };
   const weightsSha256 = start?.sha256 ?? null;
   const pretraining = start ? (start.preprocessing ?? model.preprocessing) : null;
-  const notes = [...(checkpoint?.notes ?? []), ...folder.notes];
-  const parts = { config, model, onnx, notes, preprocessing, folder, pool, runtime, table };
+  const decided = { ...config, transferHead };
+  const cut = strategy.keepsHead ? [partialTransfer(decided, table).description] : [];
+  const notes = [...(checkpoint?.notes ?? []), ...folder.notes, ...cut];
+  const parts = { config: decided, model, onnx, notes, preprocessing, folder, pool, runtime, table };
   return { ...parts, variables, initial, weightsSha256, pretraining, threads, onPreparation, cleanups };
+}
+
+/**
+ * Whether the weights' head is taken over: where it tells the classes of the pictures apart, in their order.
+ * @throws UserError where that is asked for, and it does not
+ */
+function headOf({ head, transferHead }: ResolvedConfig, start: Checkpoint, classes: readonly string[]): TransferHead {
+  if (transferHead === 'new') return 'new';
+  const fits = JSON.stringify(start.classes) === JSON.stringify(classes) && (start.head ?? null) === head;
+  if (fits || transferHead === null) return fits ? 'kept' : 'new';
+  throw new UserError(
+    `--transfer-head kept: the head of ${start.path} is for ${start.classes?.join(', ') ?? 'classes that it does not name'}` +
+      `${start.head ? ` (--head ${start.head})` : ''}, the pictures are of ${classes.join(', ')}. Leave it out for a new one.`,
+  );
 }
 
 /** @throws UserError where the strategy wants pretrained weights and there are none, or the reverse */

@@ -137,7 +137,7 @@ async function* runTraining(
       cleanups,
     });
     if (resumed) refuseChanged(resumed.run, prepared, out);
-    run = resumed?.run ?? describeRun(path, prepared, planOf(config, prepared.table), warningsOf(prepared));
+    run = resumed?.run ?? describeRun(path, prepared, planOf(prepared.config, prepared.table), warningsOf(prepared));
     yield { kind: 'ready', out, run, folder: prepared.folder, notes: prepared.notes };
     run = yield* planned(run, prepared, options, resumed);
   } catch (error) {
