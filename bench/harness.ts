@@ -32,12 +32,22 @@ export async function interleave(
   peer: Contender | undefined,
   { repetitions, blocks, warmUp = 2 }: { repetitions: number; blocks: number; warmUp?: number },
 ): Promise<Timings> {
-  const times: { ours: number[][]; peer: number[][] } = { ours: [], peer: [] };
-  await ours.time(warmUp);
-  await peer?.time(warmUp);
+  const times = await takeTurns({ ours, ...(peer && { peer }) }, { repetitions, blocks, warmUp });
+  return { ours: times.ours!, peer: times.peer ?? [] };
+}
+
+/** The same with any number of sides: milliseconds by name, in blocks in the order in which they ran. */
+export async function takeTurns(
+  contenders: Readonly<Record<string, Contender>>,
+  { repetitions, blocks, warmUp = 2 }: { repetitions: number; blocks: number; warmUp?: number },
+): Promise<Record<string, number[][]>> {
+  const times: Record<string, number[][]> = {};
+  for (const [name, contender] of Object.entries(contenders)) {
+    times[name] = [];
+    await contender.time(warmUp);
+  }
   for (let block = 0; block < blocks; block++) {
-    times.ours.push(await ours.time(repetitions));
-    if (peer) times.peer.push(await peer.time(repetitions));
+    for (const [name, contender] of Object.entries(contenders)) times[name]!.push(await contender.time(repetitions));
   }
   return times;
 }

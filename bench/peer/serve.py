@@ -14,7 +14,8 @@ def serve(threads, work):
     """
     torch.set_num_threads(threads)
     features = ["oneDNN"] if torch.backends.mkldnn.is_available() else []
-    print(json.dumps({"pytorch": torch.__version__, "features": features, "threads": threads}), flush=True)
+    named = {"named": list(work)} if isinstance(work, dict) else {}
+    print(json.dumps({"pytorch": torch.__version__, "features": features, "threads": threads, **named}), flush=True)
     for line in sys.stdin:
         *name, count = line.split()
         repeat = work[name[0]] if name else work
