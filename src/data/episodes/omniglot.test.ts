@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type PackedFile, zipOf } from '../../../test/archives.ts';
@@ -29,7 +29,7 @@ async function flat(level: number): Promise<Buffer> {
 }
 
 /** A set of Omniglot with these alphabets of so many characters by two drawers. */
-async function setOf(part: string, alphabets: Readonly<Record<string, number>>): Promise<Buffer> {
+async function filesOf(part: string, alphabets: Readonly<Record<string, number>>): Promise<PackedFile[]> {
   const files: PackedFile[] = [];
   for (const [alphabet, characters] of Object.entries(alphabets)) {
     for (let c = 1; c <= characters; c++) {
@@ -39,7 +39,12 @@ async function setOf(part: string, alphabets: Readonly<Record<string, number>>):
       }
     }
   }
-  return zipOf(files);
+  return files;
+}
+
+function mkdir(path: string): string {
+  mkdirSync(path, { recursive: true });
+  return path;
 }
 
 /** The order in which the queries of a trial come: query i is of class order[i]. */
@@ -62,8 +67,8 @@ async function trialsOf(change: (lines: string[], run: number) => string[] = (li
 }
 
 beforeAll(async () => {
-  writeFileSync(join(folder, 'images_background.zip'), await setOf('background', { Futurama: 26, Greek: 22 }));
-  writeFileSync(join(folder, 'images_evaluation.zip'), await setOf('evaluation', { Angelic: 12, Oriya: 8 }));
+  writeFileSync(join(folder, 'images_background.zip'), zipOf(await filesOf('background', { Futurama: 26, Greek: 22 })));
+  writeFileSync(join(folder, 'images_evaluation.zip'), zipOf(await filesOf('evaluation', { Angelic: 12, Oriya: 8 })));
   writeFileSync(join(folder, 'all_runs.zip'), await trialsOf());
 });
 
@@ -84,6 +89,26 @@ describe('the two archives in their folder', () => {
     expect([...alphabets].sort()).toEqual(used);
     if (split === 'background/evaluation')
       expect(test.classes.every((name) => /^(Angelic|Oriya)\//.test(name))).toBe(true);
+  });
+
+  it('unpacked, are the same', async () => {
+    const unpacked = join(folder, 'unpacked');
+    for (const [part, alphabets] of [
+      ['background', { Futurama: 3, Greek: 2 }],
+      ['evaluation', { Angelic: 2, Oriya: 2 }],
+    ] as const) {
+      const packed = await filesOf(part, alphabets);
+      writeFileSync(join(mkdir(join(folder, 'packed')), `images_${part}.zip`), zipOf(packed));
+      for (const { name, bytes } of packed)
+        writeFileSync(join(mkdir(join(unpacked, dirname(name))), basename(name)), bytes);
+    }
+    const [inside, outside] = await Promise.all(
+      ['packed', 'unpacked'].map((name) =>
+        openEpisodes(join(folder, name), { side: 7, split: 'background/evaluation' }),
+      ),
+    );
+    expect(inside!.header.train.classes).toBe(4);
+    expect({ ...inside!.header, root: '' }).toEqual({ ...outside!.header, root: '' });
   });
 
   it('are 1200/423 without a word, which this small one has not', async () => {
@@ -138,8 +163,7 @@ describe('the one-shot trials', () => {
   });
 
   it('are not there', async () => {
-    const empty = join(folder, 'empty');
-    mkdirSync(empty);
+    const empty = mkdir(join(folder, 'empty'));
     await expect(oneShotTrials(empty, 7)).rejects.toThrow(
       "run01 has no class_labels.txt. Expected Omniglot's all_runs.zip",
     );

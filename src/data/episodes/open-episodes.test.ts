@@ -198,6 +198,29 @@ describe('the folder’s own parts', () => {
   });
 });
 
+describe('the pictures of each class', () => {
+  it('can be divided instead: all classes are on all sides, under the same labels, and no picture is on two', async () => {
+    const { train, validation, test, header } = await open(folder, { split: 'pictures:50/25/25%' });
+    expect(train.classes).toEqual([...names].sort());
+    expect([validation.classes, test.classes]).toEqual([train.classes, train.classes]);
+    expect(header).toMatchObject({
+      split: 'pictures:50/25/25%',
+      train: { classes: 10, pictures: 20 },
+      test: { pictures: 10 },
+    });
+    const all = { way: 10, queries: 1, fixedLabels: true };
+    const { support, query, classes } = train.draw({ ...all, shots: 1 }, [0]);
+    expect(classes).toEqual(train.classes);
+    const size = 3 * side * side;
+    const pictures = [support, query].flatMap(({ data }) =>
+      Array.from({ length: 10 }, (_, i) => data.subarray(i * size, (i + 1) * size).join()),
+    );
+    expect(new Set(pictures).size).toBe(20);
+    expect(() => test.draw({ ...all, shots: 1 }, [0])).toThrow('the test side has 0, and 10 classes in all');
+    await expect(open(folder, { split: 'pictures:2/1/1' })).rejects.toThrow('is not understood');
+  });
+});
+
 describe('the cache', () => {
   const kept = () => join(process.env.GRAFT_CACHE!, 'episodes');
   /** Opens, and says how many pictures were decoded for it. */

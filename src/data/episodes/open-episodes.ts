@@ -9,24 +9,28 @@ import type { Problem } from '../problem.ts';
 import { findPictures, statDataset } from '../readers/find-pictures.ts';
 import type { Candidate, Found, ShapeOptions } from '../readers/found.ts';
 import {
-  type DividedClasses,
   divideClasses,
+  dividePictures,
   isBelow,
   type PlacedClass,
   parseSplit,
+  type SplitRequest,
   unknownFolder,
 } from './class-split.ts';
 import type { EpisodeHeader, EpisodeOptions, EpisodeSets, SideCounts } from './episode.ts';
 import { findOmniglot } from './omniglot.ts';
 import { type Decoded, decodeTable } from './picture-table.ts';
 import { episodeSource, type HeldClass, type QuarterTurns } from './source.ts';
-import { digestOf, keep, readKept, tableKey } from './table-cache.ts';
+import { keep, readKept, tableKey } from './table-cache.ts';
 
 const sides = ['train', 'validation', 'test'] as const;
 type Side = (typeof sides)[number];
 
 /** A class of the data set whose pictures are rows of the table. */
-type TableClass = PlacedClass & { readonly pictures: readonly number[] };
+type TableClass = PlacedClass & SideClass;
+
+/** A class as it is on one side. */
+type SideClass = Pick<HeldClass, 'name' | 'pictures'>;
 
 /**
  * Opens a data set for episodes: every picture is decoded once and held in memory, and the classes are divided into sides.
@@ -48,20 +52,19 @@ export async function openEpisodes(path: string, options: EpisodeOptions): Promi
   const decoded = await decodeOnce(candidates, options);
   const all = classesOf(candidates, decoded);
   const large = all.filter(({ pictures }) => pictures.length >= perClass);
-  const divided = divideClasses(large, wanted, { seed, isOmniglot });
-
-  const byName = new Map(large.map((one) => [one.name, one]));
-  const source = (side: Side) =>
-    episodeSource(decoded.table, turned(divided[side], byName, side, options), { side, seed });
-  const sets = { train: source('train'), validation: source('validation'), test: source('test') };
+  const { split, ...divided } = divide(large, wanted, { seed, isOmniglot });
+  const held = (side: Side) => turned(divided[side], side, options);
+  const source = (side: Side) => episodeSource(decoded.table, held(side), { side, seed });
   const counts = (side: Side): SideCounts => ({
-    classes: sets[side].classes.length,
-    pictures: divided[side].reduce((sum, name) => sum + byName.get(name)!.pictures.length, 0),
+    classes: held(side).length,
+    pictures: divided[side].reduce((sum, { pictures }) => sum + pictures.length, 0),
   });
   const problems = [...found.problems, ...decoded.problems, ...smallClasses(found, all, perClass)];
   return {
-    ...sets,
-    header: headerOf(path, options, divided, {
+    train: source('train'),
+    validation: source('validation'),
+    test: source('test'),
+    header: headerOf(path, options, split, {
       train: counts('train'),
       validation: counts('validation'),
       test: counts('test'),
@@ -137,26 +140,39 @@ function smallClasses({ base }: Found, classes: readonly TableClass[], perClass:
     }));
 }
 
+/** The classes on each side, with their pictures there. */
+function divide(
+  classes: readonly TableClass[],
+  wanted: SplitRequest,
+  options: { seed: number; isOmniglot: boolean },
+): Record<Side, SideClass[]> & { split: string } {
+  const { split, ...names } = divideClasses(classes, wanted, options);
+  const byName = new Map(classes.map((one) => [one.name, one]));
+  const { division } = wanted;
+  const on = (side: Side) =>
+    names[side].map((name) => {
+      const { pictures } = byName.get(name)!;
+      if (division.kind !== 'pictures') return { name, pictures };
+      return { name, pictures: dividePictures({ name, pictures }, division.shares, options.seed)[side] };
+    });
+  return { split, train: on('train'), validation: on('validation'), test: on('test') };
+}
+
 /** The classes of a side, and behind each its rotations where there are some. */
-function turned(
-  names: readonly string[],
-  classes: ReadonlyMap<string, TableClass>,
-  side: Side,
-  { rotations = false }: EpisodeOptions,
-): HeldClass[] {
+function turned(classes: readonly SideClass[], side: Side, { rotations = false }: EpisodeOptions): HeldClass[] {
   const turns: readonly QuarterTurns[] = rotations === true || rotations === side ? [0, 1, 2, 3] : [0];
-  return names.flatMap((name) =>
+  return classes.flatMap(({ name, pictures }) =>
     turns.map((quarter) => ({
       name: quarter === 0 ? name : `${name}@${90 * quarter}`,
-      pictures: classes.get(name)!.pictures,
+      pictures,
       turns: quarter,
     })),
   );
 }
 
 /** SHA-256 over the classes, names, planes and pixels of the pictures. */
-function fingerprintOf(candidates: readonly Candidate[], { table }: Decoded): string {
-  const hash = createHash('sha256').update(`${table.side} ${digestOf(table)}\n`);
+function fingerprintOf(candidates: readonly Candidate[], { table, sha256 }: Decoded): string {
+  const hash = createHash('sha256').update(`${table.side} ${sha256}\n`);
   candidates.forEach(({ part, className, name }, i) => {
     hash.update(`${JSON.stringify([part.name, className, name, table.starts[i + 1]! - table.starts[i]!])}\n`);
   });
@@ -166,7 +182,7 @@ function fingerprintOf(candidates: readonly Candidate[], { table }: Decoded): st
 function headerOf(
   root: string,
   { side, seed = 0, rotations = false }: EpisodeOptions,
-  { split }: DividedClasses,
+  split: string,
   counted: Record<Side, SideCounts> & Pick<EpisodeHeader, 'bytes' | 'fingerprint'>,
 ): EpisodeHeader {
   const count = (name: Side) => `${name} ${counted[name].classes} (${counted[name].pictures} pictures)`;

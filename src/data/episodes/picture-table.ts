@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { UserError } from '../../base/errors.ts';
 import type { PictureFile } from '../decode.ts';
 import type { PicturePool } from '../picture-pool.ts';
@@ -18,6 +19,8 @@ export interface PictureTable {
 export interface Decoded {
   readonly table: PictureTable;
   readonly problems: readonly PictureProblem[];
+  /** Of the pixels, in hexadecimal. */
+  readonly sha256: string;
 }
 
 export interface DecodeOptions {
@@ -49,6 +52,7 @@ export async function decodeTable(pictures: readonly PictureFile[], options: Dec
   const bytes = reserve(Math.min(3 * area * pictures.length, options.limit));
   const planes = new Uint8Array(pictures.length);
   const problems: PictureProblem[] = [];
+  const hash = createHash('sha256');
   let used = 0;
   let done = 0;
   for await (const squares of decoded(pictures, options)) {
@@ -59,11 +63,13 @@ export async function decodeTable(pictures: readonly PictureFile[], options: Dec
     const least = used + squares.pixels.length + (pictures.length - done) * area;
     refuseTooMany(pictures.length, side, least, options.limit);
     bytes.set(squares.pixels, used);
+    hash.update(squares.pixels);
     used += squares.pixels.length;
     problems.push(...squares.problems);
     options.onProgress?.(done, pictures.length);
   }
-  return { table: { side, bytes: bytes.subarray(0, used), starts: startsOf(planes) }, problems };
+  const table = { side, bytes: bytes.subarray(0, used), starts: startsOf(planes) };
+  return { table, problems, sha256: hash.digest('hex') };
 }
 
 /** The answers of the pool in the order of the pictures. */

@@ -9,7 +9,7 @@ import { withFile } from '../../weights/random-access.ts';
 import type { EvaluationRequest } from '../picture-worker.ts';
 import type { PictureProblemKind } from '../problem.ts';
 import type { Candidate } from '../readers/found.ts';
-import { type Decoded, type PictureTable, startsOf } from './picture-table.ts';
+import { type Decoded, startsOf } from './picture-table.ts';
 
 /** What all tables in the folder may take, in bytes; the longest unused give way. */
 const mostOnDisk = 4 * 2 ** 30;
@@ -60,11 +60,6 @@ function timeOfChange(file: string): readonly number[] {
   return status ? [status.size, status.mtimeMs] : [];
 }
 
-/** SHA-256 of a table's pixels. */
-export function digestOf({ bytes }: PictureTable): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
 /** What an earlier run kept under this key, if it is there, whole and of at most `limit` bytes. */
 export async function readKept(
   folder: string,
@@ -83,11 +78,11 @@ export async function readKept(
       file.size === length ? file.read(0, length) : undefined,
     );
     if (!bytes) return undefined;
-    const table = { side, bytes, starts };
-    if (digestOf(table) !== sha256) return undefined;
+    if (createHash('sha256').update(bytes).digest('hex') !== sha256) return undefined;
     await touch(path);
     return {
-      table,
+      table: { side, bytes, starts },
+      sha256,
       problems: problems.map(({ index, kind, message }) => ({ path: candidates[index]!.path, kind, message })),
     };
   } catch {
@@ -100,7 +95,7 @@ export async function keep(
   folder: string,
   key: string,
   candidates: readonly Candidate[],
-  { table, problems }: Decoded,
+  { table, problems, sha256 }: Decoded,
 ): Promise<void> {
   if (table.bytes.length > mostOnDisk) return;
   const positions = new Map(candidates.map(({ path }, index) => [path, index]));
@@ -108,7 +103,7 @@ export async function keep(
   const note: z.infer<typeof noteSchema> = {
     side: table.side,
     planes,
-    sha256: digestOf(table),
+    sha256,
     problems: problems.map(({ path, kind, message }) => ({ index: positions.get(path)!, kind, message })),
   };
   const path = join(folder, key);
