@@ -141,6 +141,12 @@ describe('a nested folder', () => {
   });
 });
 
+it('Parquet files have classes, too', async () => {
+  const { train, header } = await open('golden/shapes/snappy.parquet', { split: 'pictures:50/25/25%' });
+  expect(train.classes).toEqual(['birch', 'groß', '猫']);
+  expect([header.train.pictures, header.validation.pictures, header.test.pictures]).toEqual([9, 3, 3]);
+});
+
 describe('rotation classes', () => {
   it('stay on the side of their class and are its pictures, turned', async () => {
     const upright = await open(folder);
