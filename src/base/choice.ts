@@ -3,6 +3,7 @@ import { UserError } from './errors.ts';
 
 /** ` Did you mean "resnet18"?`, or nothing where no choice is near. */
 export function didYouMean(value: string, choices: readonly string[]): string {
+  if (choices.length === 0) return '';
   const near = closest(value, [...choices]);
   return distance(value, near) <= Math.max(2, value.length / 3) ? ` Did you mean "${near}"?` : '';
 }
