@@ -50,27 +50,41 @@ export async function outcomeOf(folder: string, config: TrainConfigInput): Promi
 }
 
 /** Results by key in a file, which grows with each that is asked for and not there yet: a study can be gone on with. */
-export class Study {
+export class Results<Result> {
   readonly #file: string;
-  readonly results: Record<string, Outcome>;
+  readonly results: Record<string, Result>;
 
   constructor(name: string) {
     this.#file = fileURLToPath(new URL(`../../bench/results/${name}.json`, import.meta.url));
     this.results = existsSync(this.#file)
-      ? (JSON.parse(readFileSync(this.#file, 'utf8')) as { results: Record<string, Outcome> }).results
+      ? (JSON.parse(readFileSync(this.#file, 'utf8')) as { results: Record<string, Result> }).results
       : {};
   }
 
-  async run(key: string, folder: string, config: TrainConfigInput): Promise<void> {
-    if (this.results[key]) return;
-    const outcome = await outcomeOf(folder, config);
-    this.results[key] = outcome;
-    const { accuracy, seconds, chosen } = outcome;
-    console.log(`${key}: ${(100 * accuracy).toFixed(1)} %, ${seconds.toFixed(1)} s${chosen ? `, ${chosen}` : ''}`);
+  get(key: string): Result | undefined {
+    return this.results[key];
+  }
+
+  /** What is there under the key, or else what is measured now. */
+  async keep(key: string, measure: () => Promise<Result>): Promise<Result> {
+    const known = this.results[key];
+    if (known) return known;
+    const result = await measure();
+    this.results[key] = result;
     const machine = { processor: cpus()[0]?.model, cores: cpus().length, node: process.versions.node };
     const date = new Date().toISOString().slice(0, 10);
     mkdirSync(join(this.#file, '..'), { recursive: true });
     writeFileSync(this.#file, `${JSON.stringify({ date, machine, results: this.results }, null, 1)}\n`);
+    return result;
+  }
+}
+
+/** Whole trainings. */
+export class Study extends Results<Outcome> {
+  async run(key: string, folder: string, config: TrainConfigInput): Promise<void> {
+    if (this.get(key)) return;
+    const { accuracy, seconds, chosen } = await this.keep(key, () => outcomeOf(folder, config));
+    console.log(`${key}: ${(100 * accuracy).toFixed(1)} %, ${seconds.toFixed(1)} s${chosen ? `, ${chosen}` : ''}`);
   }
 }
 

@@ -1,0 +1,209 @@
+/*
+ * Partial transfer: meta-learning on subsets of a data set, then ordinary training on all of it with a part of the blocks frozen,
+ * beside full training from random weights. Accuracy and time per epoch and counted operations, both sides frozen, over seeds.
+ *   npm run build && node dist/bench/partial-transfer.js FOLDER [--seeds 3] [--epochs 12] [--side 42] [--model conv4_32]
+ *     [--meta-steps 150] [--threads N]
+ * Each seed puts a fifth of each class aside to validate with. Pictures are made small once, so that times are those of
+ * training and not of decoding. The results in bench/results/partial-transfer.json come from ../shared/data/caltech101_10x60; what
+ * is there already is not run again.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import sharp from 'sharp';
+import { randomStream } from '../src/base/random.ts';
+import { lineChartSvg } from '../src/chart/index.ts';
+import { getModel } from '../src/models/index.ts';
+import { countFlops } from '../src/ops/index.ts';
+import { adamw } from '../src/optim/index.ts';
+import { cutBefore } from '../src/train/cut.ts';
+import {
+  parameterTable,
+  parseConfig,
+  partialTransfer,
+  pictureNetwork,
+  planOf,
+  resolveConfig,
+  type TrainConfigInput,
+  type TransferSide,
+  trainingStep,
+} from '../src/train/index.ts';
+import { trainFolder } from '../src/train/node/index.ts';
+import { median } from './harness.ts';
+import { type PhaseOne, phaseOne } from './phase-one.ts';
+import { mean, nameOf, Results } from './study.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seeds: { type: 'string', default: '3' },
+    epochs: { type: 'string', default: '12' },
+    side: { type: 'string', default: '42' },
+    model: { type: 'string', default: 'conv4_32' },
+    'meta-steps': { type: 'string', default: '150' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+  },
+});
+const folder = positionals[0];
+if (!folder) throw new Error('usage: node dist/bench/partial-transfer.js FOLDER');
+const { model } = values;
+const [side, epochs, threads] = [Number(values.side), Number(values.epochs), Number(values.threads)];
+const batchSize = 16;
+
+/** What is known of one training. */
+interface Training {
+  /** On the validation pictures, after each epoch. */
+  readonly accuracies: readonly number[];
+  /** Of an epoch, the median without the first. */
+  readonly seconds: number;
+}
+
+/** A row of the table: how phase two goes. */
+interface Way {
+  readonly name: string;
+  readonly config: TrainConfigInput;
+}
+
+const ratio = (transferRatio: number, transferFrozen: TransferSide): Way => ({
+  name: transferRatio === 1 ? 'r = 1' : `r = ${transferRatio}, ${transferFrozen} frozen`,
+  config: { transferRatio, transferFrozen },
+});
+const inParts = [0.75, 0.5, 0.25];
+const everything = ratio(1, 'upper');
+const scratch: Way = { name: 'from scratch', config: { strategy: 'scratch' } };
+const ofSide = (frozen: TransferSide) => inParts.map((share) => ratio(share, frozen));
+const ways = [scratch, everything, ...ofSide('upper'), ...ofSide('lower')];
+
+/** Makes `train/` and `val/`, of small pictures. */
+async function divide(root: string, seed: number): Promise<void> {
+  for (const { name } of readdirSync(folder!, { withFileTypes: true }).filter((entry) => entry.isDirectory())) {
+    const files = randomStream(seed, 'partial-transfer', name).shuffle(readdirSync(join(folder!, name)).sort());
+    for (const part of ['train', 'val']) mkdirSync(join(root, part, name), { recursive: true });
+    await Promise.all(
+      files.map((file, i) => {
+        const part = i < files.length / 5 ? 'val' : 'train';
+        const small = sharp(join(folder!, name, file))
+          .resize(side, side, { fit: 'cover' })
+          .toColourspace('srgb');
+        return small
+          .removeAlpha()
+          .png()
+          .toFile(join(root, part, name, `${file}.png`));
+      }),
+    );
+  }
+}
+
+const configOf = ({ config }: Way, seed: number): TrainConfigInput => ({
+  ...{ model, seed, threads, epochs, batchSize, imageSize: side, augment: 'none', disk: 0 },
+  ...config,
+});
+
+async function trained(pictures: string, out: string, start: string, way: Way, seed: number): Promise<Training> {
+  const weights = way === scratch ? {} : { weights: start };
+  const [accuracies, seconds]: [number[], number[]] = [[], []];
+  for await (const event of trainFolder(pictures, { ...configOf(way, seed), ...weights }, { out, overwrite: true })) {
+    if (event.kind !== 'evaluation') continue;
+    accuracies.push(event.accuracy);
+    seconds.push(event.seconds);
+  }
+  return { accuracies, seconds: median(seconds.length > 1 ? seconds.slice(1) : seconds) };
+}
+
+/** What a training step computes, in operations, and what is on which side of the cut. */
+function workOf(way: Way, classes: number): { flops: number; cut: string } {
+  const own = getModel(model);
+  const network = pictureNetwork(own, { ...own.preprocessing, resize: side, crop: side }, classes);
+  const table = parameterTable(network, own);
+  const config = resolveConfig(
+    parseConfig({ ...configOf(way, 0), ...(way !== scratch && { weights: 'x.safetensors' }) }),
+  );
+  const { settings } = planOf(config, table)[0]!;
+  const layers = new Set([...settings].flatMap(([name, setting]) => (setting ? [name.replace(/\.[^.]+$/, '')] : [])));
+  const { outputs } = trainingStep(cutBefore(network, (name) => Boolean(settings.get(name)))?.network ?? network, {
+    ...{ batchSize, settings, loss: {}, optimizer: adamw() },
+    batchNorm: (path) => (layers.has(path) ? 'running' : 'frozen'),
+  });
+  const cut = way === scratch ? 'all blocks' : partialTransfer(config, table).trained.join(', ');
+  return { flops: countFlops(Object.values(outputs)).total, cut };
+}
+
+const results = new Results<Training | PhaseOne>('partial-transfer');
+const keyOf = (way: string, seed: number) => `${nameOf(folder)}, ${model} ${side} px, ${way}, ${seed}`;
+const trainingOf = (way: Way, seed: number) => results.get(keyOf(way.name, seed)) as Training;
+const startOf = (seed: number) => results.get(keyOf('phase one', seed)) as PhaseOne;
+const seeds = Array.from({ length: Number(values.seeds) }, (_, seed) => seed);
+let classes = 0;
+for (const seed of seeds) {
+  const root = mkdtempSync(join(tmpdir(), 'graft-transfer-'));
+  const [pictures, start] = [join(root, 'pictures'), join(root, 'phase-one.safetensors')];
+  await divide(pictures, seed);
+  classes = readdirSync(join(pictures, 'train')).length;
+  const first = () =>
+    phaseOne(pictures, {
+      ...{ model, side, threads, seed, learner: 'maml', out: start, metaSteps: Number(values['meta-steps']) },
+      ...{ shots: 5, queries: 5, innerSteps: 2, innerRate: 0.05, tasksPerStep: 2 },
+    });
+  const missing = ways.filter((way) => trainingOf(way, seed) === undefined);
+  if (missing.length > 0) {
+    const one = await first();
+    await results.keep(keyOf('phase one', seed), async () => one);
+    console.log(`seed ${seed}, phase one: ${(100 * one.accuracy).toFixed(1)} %, ${one.seconds.toFixed(0)} s`);
+  }
+  for (const way of missing) {
+    const { accuracies, seconds } = (await results.keep(keyOf(way.name, seed), () =>
+      trained(pictures, join(root, 'run'), start, way, seed),
+    )) as Training;
+    const best = (100 * Math.max(...accuracies)).toFixed(1);
+    console.log(`seed ${seed}, ${way.name}: best ${best} %, ${seconds.toFixed(2)} s an epoch`);
+  }
+  rmSync(root, { recursive: true, force: true });
+}
+
+const percent = (shares: readonly number[]) => (100 * mean(shares)).toFixed(1);
+const marks = [1, 2, 4, 8, epochs].filter((epoch, i, all) => epoch <= epochs && all.indexOf(epoch) === i);
+const one = seeds.map(startOf);
+console.log(
+  `\n${nameOf(folder)}, ${model}, ${side} px, ${seeds.length} seeds; accuracy in per cent, mean over seeds\n`,
+);
+console.log(
+  `| phase two | trained | ${marks.map((epoch) => `epoch ${epoch}`).join(' | ')} | best (seeds) | seconds an epoch | MFLOP a step |`,
+);
+console.log(`|---|---|${marks.map(() => '---|').join('')}---|---|---|`);
+const before = one.map(({ accuracy }) => percent([accuracy]));
+console.log(
+  `| r = 0: phase one as it is | nothing | ${marks.map(() => percent(one.map(({ accuracy }) => accuracy))).join(' | ')} | ${percent(one.map(({ accuracy }) => accuracy))} (${before.join(', ')}) | 0 | 0 |`,
+);
+for (const way of ways) {
+  const runs = seeds.map((seed) => trainingOf(way, seed));
+  const bests = runs.map(({ accuracies }) => Math.max(...accuracies));
+  const { flops, cut } = workOf(way, classes);
+  const at = marks.map((epoch) => percent(runs.map(({ accuracies }) => accuracies[epoch - 1]!)));
+  const each = bests.map((best) => percent([best])).join(', ');
+  const seconds = mean(runs.map((run) => run.seconds)).toFixed(2);
+  console.log(
+    `| ${way.name} | ${cut} | ${at.join(' | ')} | ${percent(bests)} (${each}) | ${seconds} | ${Number((flops / 1e6).toPrecision(3))} |`,
+  );
+}
+const metaSeconds = mean(one.map(({ seconds }) => seconds)).toFixed(0);
+console.log(
+  `\nPhase one: ${values['meta-steps']} meta-steps of ${(one[0]!.flopsPerStep / 1e6).toFixed(0)} MFLOP, ${metaSeconds} s.`,
+);
+
+for (const frozen of ['upper', 'lower'] as const) {
+  const start = mean(one.map(({ accuracy }) => accuracy));
+  const series = [scratch, everything, ...ofSide(frozen)].map((way) => {
+    const runs = seeds.map((seed) => trainingOf(way, seed).accuracies);
+    const points = runs[0]!.map((_, i) => [i + 1, mean(runs.map((run) => run[i]!))] as const);
+    return { name: way.name, points: way === scratch ? points : [[0, start] as const, ...points] };
+  });
+  const svg = await lineChartSvg({
+    title: `${nameOf(folder)}: partial transfer, ${frozen} blocks frozen`,
+    x: { label: 'epoch of phase two' },
+    y: { label: 'validation accuracy' },
+    series: [...series, { name: 'r = 0', points: [[0, start] as const, [epochs, start] as const] }],
+  });
+  writeFileSync(fileURLToPath(new URL(`../../bench/results/partial-transfer-${frozen}.svg`, import.meta.url)), svg);
+}
