@@ -50,7 +50,7 @@ export {
 } from './partial-transfer.ts';
 export { type PlannedStage, planOf, type Settings } from './plan.ts';
 export { changedPreprocessing, type PreprocessingChanges } from './preprocessing.ts';
-export { held, type LabelledBatch, type Source, throughPrefix } from './source.ts';
+export { held, type LabelledBatch, labelTensor, type Source, throughPrefix } from './source.ts';
 export {
   epochsBefore,
   learningRateAt,

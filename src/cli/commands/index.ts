@@ -6,6 +6,10 @@ import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { findLrCommand } from './find-lr.ts';
 import { inspectCommand } from './inspect.ts';
+import { metaAdaptCommand } from './meta-adapt.ts';
+import { metaConfigCommand } from './meta-config.ts';
+import { metaTestCommand } from './meta-test.ts';
+import { metaTrainCommand } from './meta-train.ts';
 import { modelsCommand } from './models.ts';
 import { predictCommand } from './predict.ts';
 import { previewCommand } from './preview.ts';
@@ -19,6 +23,10 @@ export const commands = [
   previewCommand,
   findLrCommand,
   exportCommand,
+  metaTrainCommand,
+  metaTestCommand,
+  metaAdaptCommand,
+  metaConfigCommand,
   inspectCommand,
   doctorCommand,
   dataGetCommand,

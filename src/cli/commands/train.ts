@@ -1,10 +1,9 @@
-import { stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
 import { kebabCase } from '../../base/kebab-case.ts';
 import { formatProblems } from '../../data/index.ts';
-import { type ConfigTable, LossError, trainConfigSchema, trainTable } from '../../train/index.ts';
+import { type ConfigTable, trainConfigSchema, trainTable } from '../../train/index.ts';
 import {
   type ConfigFile,
   type CrossValidationEvent,
@@ -24,6 +23,7 @@ import { defineCommand } from '../command.ts';
 import { downloadFlags, downloadOptions } from '../download.ts';
 import { foldsResult, showFolds } from '../folds.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { whatIsLeft } from '../run-files.ts';
 import { formatSeconds, percent, plural, type Terminal } from '../terminal.ts';
 
 const trainOptions = z.strictObject({
@@ -102,7 +102,7 @@ export const trainCommand = defineCommand({
         else show(event, shown, shown.folds ? onTheWay : terminal);
       }
     } catch (error) {
-      if (shown.epochs > 0) terminal.note(await whatIsLeft(shown, error));
+      if (shown.epochs > 0) terminal.note(await whatIsLeft(shown.out, `graft train --resume ${shown.whole}`, error));
       throw error;
     }
     terminal.printJson(resultOf(shown));
@@ -146,20 +146,6 @@ const noFile: ConfigFile = { values: {}, run: null };
 interface Place {
   readonly out: string;
   readonly whole: string;
-}
-
-/** After an error in training: what there is of the run. */
-async function whatIsLeft({ out, whole }: Place, error: unknown): Promise<string> {
-  const holds = (file: string) =>
-    stat(join(out, file)).then(
-      () => true,
-      () => false,
-    );
-  if (!(await holds('run.json'))) return `There is no run in ${out}.`;
-  if (!(await holds('last.safetensors'))) return `The run in ${out} has no checkpoint yet.`;
-  if (!(error instanceof LossError)) return `The last checkpoint stands. Go on with: graft train --resume ${whole}`;
-  const best = (await holds('best.safetensors')) ? ', and best.safetensors the best epoch until then' : '';
-  return `${out} holds the last checkpoint before it${best}.`;
 }
 
 /** What has become known of a run, and of the one from random weights that may come after it. */

@@ -118,12 +118,15 @@ function chosenNames(config: MetaConfig) {
   const published = entry ?? entriesOf(model)[0];
   const weights = config.weights ?? published?.name ?? noWeights;
   const isReptile = learner === 'reptile';
+  const optimizer = config.optimizer ?? (isReptile ? ('sgd' as const) : ('adam' as const));
   return {
     learner,
     model,
     weights: publishedAs(weights, model)?.name ?? weights,
     innerOptimizer: config.innerOptimizer ?? (isAdapting(learner) ? ('sgd' as const) : null),
-    optimizer: config.optimizer ?? (isReptile ? ('sgd' as const) : ('adam' as const)),
+    optimizer,
+    // Reptile's way is the mean of many steps already.
+    momentum: config.momentum ?? (isReptile && optimizer === 'sgd' ? 0 : null),
     schedule: config.schedule ?? (isReptile ? ('linear' as const) : ('cosine' as const)),
   };
 }

@@ -2,53 +2,57 @@ import { applyModel, headPattern, type Model, type Preprocessing } from '../../m
 import { crossEntropy, normalisePixels } from '../../nn/index.ts';
 import { optimizers } from '../../optim/index.ts';
 import { type Network, pictureNetwork, variablesOf } from '../../train/index.ts';
-import type { LearnedRates, Learner, OuterLoss } from '../learner.ts';
-import { type LearnerName, learners, type ResolvedMetaConfig } from './index.ts';
+import type { Learner } from '../learner.ts';
+import { makeLearner, type OuterPhase, outerPhases } from '../learners.ts';
+import { epochsOf, type LearnerName, learners, type ResolvedMetaConfig } from './index.ts';
 
-/** A learner with the network it is made for: to logits of `way` classes, or to features where the class means decide. */
+/** A learner with the network it is made for: to logits of `way` classes, or to features where class means decide. */
 export interface LearnerParts {
   readonly network: Network;
   readonly learner: Learner;
 }
 
-/** The learner of a configuration. A baseline is told apart like a prototypical network: nothing of it is adapted. */
+/** Whether queries go to the nearest class mean, so that any number of classes can be told apart. */
+export function isByMeans(name: LearnerName): boolean {
+  const { kind } = learners[name];
+  return kind === 'prototypes' || kind === 'baseline';
+}
+
+/** The learner of a configuration. A baseline is a prototypical network that is not trained. */
 export function learnerOf(
   config: ResolvedMetaConfig,
   model: Model,
   preprocessing: Preprocessing,
   way: number,
 ): LearnerParts {
-  const { learner: name, innerSteps, innerMomentum, labelSmoothing, loss: lossName, focalGamma } = config;
-  const { kind } = learners[name];
-  const options = { labelSmoothing, ...(lossName === 'focal' && { focalGamma: focalGamma ?? 2 }) };
-  const loss: Learner['loss'] = (logits, labels) => crossEntropy(logits, labels, options);
-  const statistics = config.statistics ?? 'running';
-  if (kind === 'prototypes' || kind === 'baseline') {
-    return {
-      network: featureNetwork(model, preprocessing),
-      learner: { kind: 'prototypes', name, statistics, loss },
-    };
-  }
-  const network = pictureNetwork(model, preprocessing, way);
-  const innerOptimizer = optimizers[config.innerOptimizer!]({ momentum: innerMomentum ?? 0, weightDecay: 0 });
-  const rates = innerRates(config, network, model);
-  const adapting = { name, statistics, loss, innerSteps: innerSteps!, rates, innerOptimizer };
-  return {
-    network,
-    learner:
-      kind === 'reptile' ? { kind, ...adapting } : { kind, ...adapting, learnedRates: learnedRates[name] ?? 'none' },
-  };
+  const { learner: name, innerSteps, innerRate, innerMomentum, labelSmoothing, loss, focalGamma } = config;
+  const trained = name === 'nearest-centroid' || name === 'linear-probe' ? 'protonet' : name;
+  const network = isByMeans(name) ? featureNetwork(model, preprocessing) : pictureNetwork(model, preprocessing, way);
+  const parameters = [...variablesOf(network).values()].filter(({ kind }) => kind === 'parameter');
+  const head = headPattern(model);
+  const options = { labelSmoothing, ...(loss === 'focal' && { focalGamma: focalGamma ?? 2 }) };
+  const learner = makeLearner(trained, {
+    parameters: parameters.map((parameter) => parameter.name),
+    isHead: (parameter) => head.test(parameter),
+    innerSteps: innerSteps ?? 0,
+    innerRate: innerRate ?? 0,
+    innerOptimizer: optimizers[config.innerOptimizer ?? 'sgd']({ momentum: innerMomentum ?? 0, weightDecay: 0 }),
+    statistics: config.statistics ?? 'running',
+    loss: (logits, labels) => crossEntropy(logits, labels, options),
+  });
+  return { network, learner: { ...learner, name } };
 }
 
-const learnedRates: Readonly<Partial<Record<LearnerName, LearnedRates>>> = {
-  'meta-sgd': 'per-element',
-  'maml++': 'per-step',
-};
-
-/** How the outer gradient is taken in an epoch, from 0. */
-export function outerLossOf({ order, multiStepEpochs, orderEpochs }: ResolvedMetaConfig, epoch: number): OuterLoss {
-  const isFirstOrder = order === 1 || epoch < (orderEpochs ?? 0);
-  return { order: isFirstOrder ? 1 : 2, everyStep: epoch < (multiStepEpochs ?? 0) };
+/** How the outer gradient is taken in the course of a run. */
+export function phasesOf(config: ResolvedMetaConfig): OuterPhase[] {
+  const { learner, order, innerSteps, multiStepEpochs, orderEpochs } = config;
+  const phases = outerPhases(learner as Exclude<LearnerName, 'nearest-centroid' | 'linear-probe'>, {
+    epochs: epochsOf(config),
+    innerSteps: innerSteps ?? 0,
+    firstOrderEpochs: orderEpochs ?? 0,
+    multiStepEpochs: multiStepEpochs ?? 0,
+  });
+  return phases.map((phase) => (order === 1 ? { ...phase, outer: { ...phase.outer, order } } : phase));
 }
 
 /** From bytes to features (n, f), averaged over the picture. */
@@ -58,15 +62,4 @@ function featureNetwork(model: Model, preprocessing: Preprocessing): Network {
     input: { dtype: 'u8', shape: [3, crop, crop] },
     forward: (s, pixels) => applyModel(model, s, normalisePixels(pixels, preprocessing), { numClasses: 0 }),
   };
-}
-
-/** The vector that makes the family: the inner rate of each parameter, which is 0 for ANIL's body and BOIL's head. */
-function innerRates({ learner, innerRate }: ResolvedMetaConfig, network: Network, model: Model): Map<string, number> {
-  const head = headPattern(model);
-  const isAdapted = (name: string) => {
-    if (learner === 'anil') return head.test(name);
-    return learner === 'boil' ? !head.test(name) : true;
-  };
-  const parameters = [...variablesOf(network).values()].filter(({ kind }) => kind === 'parameter');
-  return new Map(parameters.map(({ name }) => [name, isAdapted(name) ? innerRate! : 0]));
 }

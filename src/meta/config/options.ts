@@ -97,12 +97,6 @@ export const episodeOptions = {
     .describe(
       'none | train | all: classes turned by 90, 180 and 270 degrees are classes too, of the training side or of all',
     ),
-  fixedLabels: z
-    .boolean()
-    .default(false)
-    .describe(
-      'every episode is of all the classes of its side, each under its own label: meta-learning on subsets of the pictures',
-    ),
   patience: orDefault(z.int().min(1)).describe(
     'stop after so many validations without a better one; the best is what counts in any case',
   ),

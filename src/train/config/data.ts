@@ -7,7 +7,7 @@ import type { TrainConfig } from './index.ts';
 export const dataOptions = {
   validationFraction: z
     .number()
-    .gt(0)
+    .min(0)
     .lt(1)
     .default(0.2)
     .describe('share of each class held out, where the folder has no val/'),
@@ -25,7 +25,7 @@ export const dataOptions = {
   labelColumn: orDefault(z.string()).describe('column of a table with the class; default: by its name'),
   splitColumn: orDefault(z.string()).describe('column of a table with train, val or test; default: by its name'),
   classDepth: z.int().min(1).max(8).default(1).describe('folder levels that make a class name'),
-  maxPerClass: orDefault(z.int().min(2)).describe('use at most so many pictures of each class'),
+  maxPerClass: orDefault(z.int().min(1)).describe('use at most so many pictures of each class'),
   strict: z
     .boolean()
     .default(false)

@@ -11,7 +11,7 @@ export {
 } from './cross-validation.ts';
 export { type FindRateOptions, type FoundRates, findFolderRate } from './find-rate.ts';
 export { meanColour, pictureSource, type SeededAugmentation } from './picture-source.ts';
-export { type Preparation, unlessAborted } from './prepare.ts';
+export { type Preparation, type PrepareOptions, unlessAborted } from './prepare.ts';
 export {
   allVariables,
   type Checkpoint,
@@ -40,4 +40,5 @@ export {
   resumeTraining,
   type TrainFolderOptions,
   trainFolder,
+  withAbsolutePaths,
 } from './train-folder.ts';

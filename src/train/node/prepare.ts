@@ -35,6 +35,7 @@ export interface Preparation {
     | 'downloading weights (KiB)'
     | 'waiting for another download'
     | 'checking pictures'
+    | 'decoding pictures'
     | 'timing kernels'
     | 'extracting features'
     | 'decoding validation pictures';

@@ -132,9 +132,10 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     );
   }
 
-  async saveBest(tensors: Tensors, best: z.output<typeof evaluationSchema>): Promise<void> {
+  /** `best` is null where nothing was validated. */
+  async saveBest(tensors: Tensors, best: z.output<typeof evaluationSchema> | null): Promise<void> {
     const { initial, description } = this.#parts;
-    const metadata = { ...description, best: JSON.stringify(best) };
+    const metadata = { ...description, ...(best && { best: JSON.stringify(best) }) };
     await this.#write('best.safetensors', (file) => writeSafetensorsFile(file, { ...initial, ...tensors }, metadata));
   }
 

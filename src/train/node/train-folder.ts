@@ -82,9 +82,9 @@ export async function* trainFolder(
 }
 
 /** A run is gone on with from anywhere. */
-export function withAbsolutePaths(config: ResolvedConfig): ResolvedConfig {
+export function withAbsolutePaths<C extends Pick<ResolvedConfig, 'model' | 'weights'>>(config: C): C {
   const { model, weights } = config;
-  const isFile = weights !== null && !publishedAs(weights, model);
+  const isFile = weights !== null && weights !== 'none' && !publishedAs(weights, model);
   return {
     ...config,
     model: isOnnx(model) ? resolve(model) : model,

@@ -1,0 +1,256 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { env } from 'onnxruntime-node';
+import { sizeOf, type TensorOf, type Tensors, zeros } from '../../base/tensor.ts';
+import { version } from '../../base/version.ts';
+import {
+  createPicturePool,
+  type Dataset,
+  fingerprint,
+  openDataset,
+  type Picture,
+  type PicturePool,
+  type ShapeOptions,
+} from '../../data/index.ts';
+import type { Model, Preprocessing } from '../../models/index.ts';
+import { initialise } from '../../nn/index.ts';
+import type { Runtime } from '../../runtime/index.ts';
+import { labelTensor, pictureNetwork, resolveConfig, trainConfigSchema, variablesOf } from '../../train/index.ts';
+import {
+  describeCheckpoint,
+  type Preparation,
+  type Run,
+  RunFolder,
+  refuseOut,
+  withLayers,
+} from '../../train/node/index.ts';
+import { isByMeans } from '../config/make-learner.ts';
+import { linearOf } from '../prototypes.ts';
+import { adaptationGraph, prototypeGraph, type TaskShape, taskNames } from '../task-graph.ts';
+import { baselineHead, isBaseline, openFeatures } from './baseline.ts';
+import { readMetaRun } from './meta-run.ts';
+import { type OpenLearner, openLearner } from './open-learner.ts';
+import { taskRuntime } from './prepare-meta.ts';
+
+export interface AdaptMetaOptions extends ShapeOptions {
+  /** Folder levels that make a class name. Default 1. */
+  readonly classDepth?: number | undefined;
+  /** The run folder to write: an ordinary one. */
+  readonly out: string;
+  readonly overwrite?: boolean;
+  /** Pictures of each class to learn from. Default: all there are, but those in val/ and test/. */
+  readonly shots?: number | undefined;
+  /** Inner steps; default: the run's `testSteps`. */
+  readonly steps?: number | undefined;
+  readonly onPreparation?: ((progress: Preparation) => void) | undefined;
+}
+
+/** What was adapted to what. */
+export interface Adapted {
+  readonly out: string;
+  readonly run: Run;
+  readonly learner: string;
+  /** Inner steps that were taken; null for a learner that takes none. */
+  readonly steps: number | null;
+  readonly folder: Dataset;
+  /** What had to be done to the head, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Fits a run of meta-learning to the classes of a folder, by a few pictures of each, and writes an ordinary run, which can be looked at,
+ * evaluated and exported like one that was trained. Single pictures can be classified: the running statistics of batch norms are those
+ * of the support under the adapted parameters. A learner that goes by class means becomes a linear layer.
+ *
+ * @throws UserError where the run, the pictures or the place for the new run cannot be had, or the head cannot be made to fit
+ */
+export async function adaptMeta(path: string, folder: string, options: AdaptMetaOptions): Promise<Adapted> {
+  const { out, overwrite = false, shots, steps, onPreparation, ...shape } = options;
+  const { seed } = (await readMetaRun(path)).config;
+  await refuseOut(out, { overwrite });
+  const pool = createPicturePool();
+  try {
+    const dataset = await openDataset(folder, {
+      ...shape,
+      ...(shots !== undefined && { maxPerClass: shots }),
+      ...{ validationFraction: 0, seed, pool },
+      onProgress: (done, total) => onPreparation?.({ stage: 'checking pictures', done, total }),
+    });
+    const opened = await openLearner(path, dataset.classes.length);
+    const { config, preprocessing } = opened;
+    const runtime = taskRuntime(config.device, opened.run.choices, onPreparation);
+    const support = await readSupport(dataset.train, preprocessing, pool);
+    const taken = steps ?? config.testSteps;
+    const { model, head, tensors } = isByMeans(config.learner)
+      ? await withMeans(opened, support, dataset, runtime)
+      : { model: opened.model, head: null, tensors: await adapted(opened, support, dataset, runtime, taken!) };
+    const own = {
+      ...{ validationFraction: 0, maxPerClass: shots ?? null, head },
+      ...Object.fromEntries(Object.entries(shape).filter(([, value]) => value !== undefined)),
+    };
+    const run = await describeAdapted(path, dataset, opened, runtime, { own, model });
+    const parts = {
+      description: describeCheckpoint(model, dataset.classes, preprocessing),
+      initial: complete(model, preprocessing, dataset, tensors),
+      onnx: config.model.endsWith('.onnx') ? await readFile(opened.onnxFile) : null,
+    };
+    await writeRun(new RunFolder(out, run, parts), overwrite);
+    return {
+      out,
+      run,
+      learner: config.learner,
+      steps: taken,
+      folder: dataset,
+      notes: [...dataset.notes, ...opened.notes],
+    };
+  } finally {
+    await pool.close();
+  }
+}
+
+/** (n, 3, crop, crop) as evaluation sees them. */
+async function readSupport(
+  pictures: readonly Picture[],
+  preprocessing: Preprocessing,
+  pool: PicturePool,
+): Promise<TensorOf<'u8'>> {
+  const { crop } = preprocessing;
+  const views = await Promise.all(
+    pictures.map((picture) => pool.view(picture, { kind: 'evaluation', preprocessing }, crop)),
+  );
+  const support = zeros('u8', [pictures.length, 3, crop, crop]);
+  views.forEach((view, i) => {
+    support.data.set(view, i * view.length);
+  });
+  return support;
+}
+
+function supportFeeds(support: TensorOf<'u8'>, { train }: Dataset): Tensors {
+  return { [taskNames.support]: support, [taskNames.supportLabels]: labelTensor(train.map(({ label }) => label)) };
+}
+
+/** Labels are not drawn here, so there are no queries. */
+function shapeOf({ classes, train }: Dataset): TaskShape {
+  return { way: classes.length, support: train.length, queries: 1 };
+}
+
+/** The network after the inner loop. */
+async function adapted(
+  { network, learner, values }: OpenLearner,
+  support: TensorOf<'u8'>,
+  dataset: Dataset,
+  runtime: Runtime,
+  steps: number,
+): Promise<Tensors> {
+  if (learner.kind === 'prototypes') throw new Error(`adapted: ${learner.name} has no inner loop`);
+  const program = await runtime.compile(adaptationGraph(network, learner, shapeOf(dataset), steps));
+  try {
+    return await program.run({ ...values, ...supportFeeds(support, dataset) });
+  } finally {
+    await program.release();
+  }
+}
+
+/** One linear layer on the averaged features, whatever the model's own head is. */
+const linearHead = 'dropout=0';
+
+/** The network as it is, with what the support says of each class as its head. */
+async function withMeans(
+  opened: OpenLearner,
+  support: TensorOf<'u8'>,
+  dataset: Dataset,
+  runtime: Runtime,
+): Promise<{ model: Model; head: string; tensors: Tensors }> {
+  const { network, learner, values, config } = opened;
+  const model = withLayers(opened.model, linearHead);
+  const at = `${model.headPath}.1`;
+  if (isBaseline(config.learner)) {
+    const features = await openFeatures(network, values, { runtime, threads: 1 });
+    const labels = dataset.train.map(({ label }) => label);
+    const { weight, bias } = baselineHead(config.learner, { features: await features.of(support), labels });
+    await features.close();
+    return { model, head: linearHead, tensors: { ...values, [`${at}.weight`]: weight, [`${at}.bias`]: bias } };
+  }
+  if (learner.kind !== 'prototypes') throw new Error(`withMeans: ${learner.name} has an inner loop`);
+  const { prototypes, ...renewed } = prototypeGraph(network, learner, shapeOf(dataset));
+  const { weight, bias } = linearOf(prototypes!);
+  const program = await runtime.compile({ ...renewed, [`${at}.weight`]: weight, [`${at}.bias`]: bias });
+  try {
+    const results = await program.run({ ...values, ...supportFeeds(support, dataset) });
+    return { model, head: linearHead, tensors: { ...values, ...results } };
+  } finally {
+    await program.release();
+  }
+}
+
+/** The variables of the network that is written, and no others; what training alone needs (an auxiliary head) begins anew. */
+function complete(model: Model, preprocessing: Preprocessing, { classes }: Dataset, tensors: Tensors): Tensors {
+  const variables = [...variablesOf(pictureNetwork(model, preprocessing, classes.length)).values()];
+  const missing = variables.filter(({ name }) => !(name in tensors));
+  const known = variables.flatMap(({ name }) => (tensors[name] ? [[name, tensors[name]] as const] : []));
+  return { ...initialise(missing, 0), ...Object.fromEntries(known) };
+}
+
+async function writeRun(store: RunFolder, overwrite: boolean): Promise<void> {
+  try {
+    await store.create({ overwrite });
+    await store.saveBest({}, null);
+    await store.close('done');
+  } finally {
+    await store.release();
+  }
+}
+
+/** `run.json` of an ordinary run, with what it was adapted from. */
+async function describeAdapted(
+  path: string,
+  dataset: Dataset,
+  { config, preprocessing, learner, network }: OpenLearner,
+  runtime: Runtime,
+  { own, model }: { readonly own: object; readonly model: Model },
+): Promise<Run> {
+  const { imageSize, mean, std, seed, device } = config;
+  const parameters = [...variablesOf(pictureNetwork(model, preprocessing, dataset.classes.length)).values()];
+  const count = (kept: (name: string) => boolean) =>
+    parameters.reduce(
+      (sum, { name, kind, shape }) => sum + (kind === 'parameter' && kept(name) ? sizeOf(shape) : 0),
+      0,
+    );
+  const isAdapted = (name: string) =>
+    learner.kind === 'prototypes' ? !variablesOf(network).has(name) : (learner.rates.get(name) ?? 0) > 0;
+  return {
+    graft: version,
+    kind: 'train',
+    status: 'running',
+    config: resolveConfig(
+      trainConfigSchema.parse({
+        ...{ model: config.model, strategy: 'scratch', imageSize, mean, std, seed, device },
+        ...own,
+      }),
+    ),
+    weightsSha256: createHash('sha256')
+      .update(await readFile(join(path, 'best.safetensors')))
+      .digest('hex'),
+    folder: resolve(dataset.root),
+    classes: [...dataset.classes],
+    preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
+    batchNorm: learner.statistics === 'running' ? 'frozen' : 'running',
+    dataset: {
+      fingerprint: fingerprint(dataset),
+      train: dataset.train.length,
+      validation: dataset.validation.length,
+      test: dataset.test.length,
+      leftOut: dataset.problems.map(({ path: at, kind }) => ({ path: at, kind })),
+    },
+    parameters: { total: count(() => true), trained: count(isAdapted) },
+    warnings: [],
+    decision: null,
+    adaptedFrom: resolve(path),
+    versions: { node: process.versions.node, onnxruntime: env.versions.node ?? 'unknown' },
+    device: runtime.device,
+    threads: 1,
+    choices: { ...runtime.choices },
+    best: null,
+  };
+}

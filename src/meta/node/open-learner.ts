@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '../../base/errors.ts';
+import { type Tensor, type TensorOf, type Tensors, zeros } from '../../base/tensor.ts';
+import { headPattern, type Model, type Preprocessing } from '../../models/index.ts';
+import { onnxFile, openBackbone } from '../../train/node/index.ts';
+import { readSafetensorsFile } from '../../weights/index.ts';
+import { type ResolvedMetaConfig, resolveMetaConfig } from '../config/index.ts';
+import { isByMeans, type LearnerParts, learnerOf } from '../config/make-learner.ts';
+import { innerRateName } from '../learner.ts';
+import { learnerVariables } from '../task-graph.ts';
+import { type MetaRun, readMetaRun } from './meta-run.ts';
+
+/** What a run of meta-learning came to, ready for tasks of so many classes. */
+export interface OpenLearner extends LearnerParts {
+  readonly run: MetaRun;
+  readonly config: ResolvedMetaConfig;
+  readonly model: Model;
+  readonly preprocessing: Preprocessing;
+  /** Of the learner's variables. */
+  readonly values: Tensors;
+  /** What had to be done to the head, a sentence each. */
+  readonly notes: readonly string[];
+  /** Its own copy of an ONNX model. */
+  readonly onnxFile: string;
+}
+
+/**
+ * The best checkpoint of a run of meta-learning. `way` is the number of classes of the tasks to come; default: the run's own.
+ * @throws UserError where the folder is no such run, has no checkpoint yet, or its head cannot be made to fit
+ */
+export async function openLearner(path: string, way?: number): Promise<OpenLearner> {
+  const run = await readMetaRun(path);
+  const config = resolveMetaConfig(run.config);
+  const file = join(path, 'best.safetensors');
+  if (!existsSync(file)) throw new UserError(`${path} has no best.safetensors: no validation of it is complete yet.`);
+  const onnx = join(path, onnxFile);
+  const { model } = await openBackbone({ ...config, weights: null, head: null }, { onnxFile: onnx });
+  const { preprocessing } = run;
+  const { tensors } = await readSafetensorsFile(file);
+  const count = way ?? config.way;
+  const parts = learnerOf(config, model, preprocessing, count);
+  const fitted = fitHead(tensors, { path, config, model, way: count });
+  for (const { name } of learnerVariables(parts.network, parts.learner).values()) {
+    if (!fitted.values[name]) throw new UserError(`${file} is damaged: it lacks ${name}.`);
+  }
+  return { ...parts, ...fitted, run, config, model, preprocessing, onnxFile: onnx };
+}
+
+interface HeadChange {
+  readonly path: string;
+  readonly config: ResolvedMetaConfig;
+  readonly model: Model;
+  readonly way: number;
+}
+
+/**
+ * A head for another number of classes. Classes get their labels by chance in meta-learning, so its rows differ only by chance too:
+ * for fewer classes the first ones do; for more, every class begins with the mean of the rows (Ye and Chao 2021: a MAML with one row
+ * for all classes is as good). The inner loop then tells them apart, except BOIL's, which leaves the head as it is.
+ */
+function fitHead(tensors: Tensors, { path, config, model, way }: HeadChange): Pick<OpenLearner, 'values' | 'notes'> {
+  if (isByMeans(config.learner) || way === config.way) return { values: tensors, notes: [] };
+  if (way > config.way && config.learner === 'boil') {
+    throw new UserError(
+      `${path}: boil does not adapt its head, which tells ${config.way} classes apart; ${way} are too many. ` +
+        `Meta-train with --way ${way}, or with another learner, such as protonet, which takes any number.`,
+    );
+  }
+  const head = headPattern(model);
+  const isOfHead = (name: string) => head.test(name) || head.test(name.slice(innerRateName('').length));
+  const values = Object.entries(tensors).map(([name, value]): [string, Tensor] => {
+    const isByClass = isOfHead(name) && value.dtype === 'f32' && value.shape[0] === config.way;
+    // A learned rate per step is no row of the head, even where there are as many steps as classes.
+    const isPerStep = name.startsWith(innerRateName('')) && config.learner === 'maml++';
+    return [name, isByClass && !isPerStep ? rows(value, way) : value];
+  });
+  const how =
+    way < config.way ? 'the first rows of its head are taken' : 'each class begins with the mean of its head’s rows';
+  return {
+    values: Object.fromEntries(values),
+    notes: [`The run was trained on ${config.way} classes at a time, and there are ${way}: ${how}.`],
+  };
+}
+
+/** The first `count` rows, or that many times the mean row where there are not so many. */
+function rows(value: TensorOf<'f32'>, count: number): TensorOf<'f32'> {
+  const [have, width] = [value.shape[0]!, value.data.length / value.shape[0]!];
+  const made = zeros('f32', [count, ...value.shape.slice(1)]);
+  if (count <= have) {
+    made.data.set(value.data.subarray(0, count * width));
+    return made;
+  }
+  for (let i = 0; i < width; i++) {
+    let sum = 0;
+    for (let row = 0; row < have; row++) sum += value.data[row * width + i]!;
+    for (let row = 0; row < count; row++) made.data[row * width + i] = sum / have;
+  }
+  return made;
+}

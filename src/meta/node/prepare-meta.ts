@@ -1,0 +1,160 @@
+import { availableParallelism } from 'node:os';
+import { env } from 'onnxruntime-node';
+import { sizeOf, type Tensors } from '../../base/tensor.ts';
+import { version } from '../../base/version.ts';
+import { createPicturePool, type EpisodeSets, openEpisodes } from '../../data/index.ts';
+import type { Value } from '../../graph/index.ts';
+import type { Model, Preprocessing } from '../../models/index.ts';
+import { initialise, type Variable } from '../../nn/index.ts';
+import { inSequence, type ParallelProgram, type Runtime } from '../../runtime/index.ts';
+import { createRuntime, openProgramPool } from '../../runtime/node/index.ts';
+import { changedPreprocessing, variablesOf } from '../../train/index.ts';
+import {
+  openBackbone,
+  type Preparation,
+  type PrepareOptions,
+  unlessAborted,
+  weightsFor,
+} from '../../train/node/index.ts';
+import { noWeights, type ResolvedMetaConfig } from '../config/index.ts';
+import { type LearnerParts, learnerOf } from '../config/make-learner.ts';
+import { learnerVariables } from '../task-graph.ts';
+import type { MetaRun } from './meta-run.ts';
+
+/** All that a run of meta-learning is made of, before anything is trained. */
+export interface PreparedMeta extends LearnerParts {
+  readonly config: ResolvedMetaConfig;
+  readonly model: Model;
+  readonly preprocessing: Preprocessing;
+  readonly sets: EpisodeSets;
+  readonly runtime: Runtime;
+  /** What the learner keeps: the network's variables, and the inner rates it learns. */
+  readonly variables: ReadonlyMap<string, Variable>;
+  /** Their first values, pretrained or drawn. */
+  readonly initial: Tensors;
+  readonly weightsSha256: string | null;
+  /** The file that is the model, where it is not one of the zoo's. */
+  readonly onnx: Uint8Array | null;
+  /** What reading the weights made necessary, a sentence each. */
+  readonly notes: readonly string[];
+  /** Episodes side by side. */
+  readonly threads: number;
+}
+
+/** Reads the weights, decodes the pictures, sets up the runtime. @throws the signal's reason soon after it is aborted */
+export async function prepareMeta(
+  path: string,
+  config: ResolvedMetaConfig,
+  options: PrepareOptions,
+): Promise<PreparedMeta> {
+  const { signal } = options;
+  const onPreparation = (progress: Preparation) => {
+    signal?.throwIfAborted();
+    options.onPreparation?.(progress);
+  };
+  const weights = config.weights === noWeights ? null : config.weights;
+  const { model, onnx, checkpoint } = await openBackbone(
+    { ...config, weights, head: null },
+    { onnxFile: options.onnxFile, download: { ...options.download, ...(signal && { signal }) } },
+  );
+  const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, config);
+  const sets = await unlessAborted(openSets(path, config, preprocessing, options), signal);
+  const threads = options.threads ?? config.threads ?? availableParallelism();
+  const runtime = taskRuntime(config.device, options.choices, onPreparation);
+  const parts = learnerOf(config, model, preprocessing, config.way);
+  const variables = learnerVariables(parts.network, parts.learner);
+  const own = variablesOf(parts.network);
+  const loaded = checkpoint ? weightsFor(checkpoint, model, own, { newHead: true }) : {};
+  const initial = { ...initialise(variables.values(), config.seed), ...loaded };
+  const weightsSha256 = checkpoint?.sha256 ?? null;
+  const notes = checkpoint?.notes ?? [];
+  return {
+    ...parts,
+    config,
+    model,
+    preprocessing,
+    sets,
+    runtime,
+    variables,
+    initial,
+    weightsSha256,
+    onnx,
+    notes,
+    threads,
+  };
+}
+
+/** The runtime of tasks: every session has one thread, as many stand side by side. */
+export function taskRuntime(
+  device: string,
+  choices: PrepareOptions['choices'],
+  onPreparation: (progress: Preparation) => void = () => {},
+): Runtime {
+  return createRuntime({
+    device,
+    threads: 1,
+    ...(choices && { choices }),
+    onTuning: ({ done, total }) => onPreparation({ stage: 'timing kernels', done, total }),
+  });
+}
+
+/** Compiles the graph of a task for as many sessions as there are threads. */
+export function sideBySide(threads: number) {
+  return async (
+    outputs: Readonly<Record<string, Value>>,
+    shared: Iterable<string>,
+    runtime: Runtime,
+  ): Promise<ParallelProgram> =>
+    threads === 1
+      ? inSequence(await runtime.compile(outputs))
+      : openProgramPool(await runtime.encode(outputs), { threads, shared });
+}
+
+/** The data set as a configuration opens it; the same for every later look at it. */
+export async function openSets(
+  path: string,
+  config: Pick<ResolvedMetaConfig, 'split' | 'rotations' | 'seed' | 'memory' | 'shots' | 'queries'>,
+  { crop, resize, squash, interpolation }: Preprocessing,
+  { signal, onPreparation }: Pick<PrepareOptions, 'signal' | 'onPreparation'>,
+): Promise<EpisodeSets> {
+  const { split, rotations, seed, memory, shots, queries } = config;
+  const pool = createPicturePool();
+  try {
+    return await openEpisodes(path, {
+      ...{ side: crop, resize, interpolation, squash, split, seed, memory, pool },
+      rotations: { none: false, train: 'train', all: true }[rotations] as boolean | 'train',
+      perClass: shots + queries,
+      onProgress: (done, total) => onPreparation?.({ stage: 'decoding pictures', done, total }),
+      ...(signal && { signal }),
+    });
+  } finally {
+    await pool.close();
+  }
+}
+
+/** `run.json` of a run that begins. */
+export function describeMetaRun(path: string, prepared: PreparedMeta): MetaRun {
+  const { config, preprocessing, sets, runtime, threads, variables, weightsSha256 } = prepared;
+  const { fingerprint, split, train, validation, test } = sets.header;
+  const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter');
+  const total = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return {
+    graft: version,
+    kind: 'meta',
+    status: 'running',
+    config,
+    weightsSha256,
+    folder: path,
+    preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
+    dataset: {
+      ...{ fingerprint, split, train, validation, test },
+      leftOut: sets.problems.map(({ path: at, kind }) => ({ path: at, kind })),
+    },
+    parameters: { total, trained: total },
+    versions: { node: process.versions.node, onnxruntime: env.versions.node ?? 'unknown' },
+    device: runtime.device,
+    threads,
+    choices: {},
+    best: null,
+  };
+}

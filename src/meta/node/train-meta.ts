@@ -1,0 +1,180 @@
+import { join, resolve } from 'node:path';
+import { UserError } from '../../base/errors.ts';
+import type { EpisodeSets } from '../../data/index.ts';
+import type { ParameterSetting } from '../../optim/index.ts';
+import type { Choices } from '../../runtime/index.ts';
+import { clipOf, optimizerOf } from '../../train/config/optimisation.ts';
+import { scheduleOf } from '../../train/config/schedule.ts';
+import { follow, type TrainEvent } from '../../train/index.ts';
+import {
+  type CancelledEvent,
+  closing,
+  describeCheckpoint,
+  type Last,
+  lockRun,
+  onnxFile,
+  RunFolder,
+  type RunLock,
+  readLast,
+  recorded,
+  refuseOut,
+  type TrainFolderOptions,
+  withAbsolutePaths,
+} from '../../train/node/index.ts';
+import {
+  epochsOf,
+  learners,
+  type MetaConfigInput,
+  parseMetaConfig,
+  type ResolvedMetaConfig,
+  resolveMetaConfig,
+} from '../config/index.ts';
+import { phasesOf } from '../config/make-learner.ts';
+import { type MetaTask, metaCourse } from '../meta-course.ts';
+import { measureBaseline } from './baseline.ts';
+import { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
+import { describeMetaRun, type PreparedMeta, prepareMeta, sideBySide } from './prepare-meta.ts';
+
+/** A run of meta-learning is about to begin: what was resolved, before anything is trained. */
+export interface MetaReadyEvent {
+  readonly kind: 'ready';
+  readonly out: string;
+  readonly run: MetaRun;
+  readonly config: ResolvedMetaConfig;
+  readonly sets: EpisodeSets;
+  readonly prepared: PreparedMeta;
+  /** What reading the weights made necessary, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+export type MetaEvent = MetaReadyEvent | CancelledEvent | TrainEvent;
+
+export type TrainMetaOptions = TrainFolderOptions;
+
+/**
+ * Class folders in, a run folder with what was learned across tasks out.
+ * @throws UserError for anything wrong with the folder, the weights or the options, before training starts.
+ * @example for await (const event of trainMeta('omniglot', { learner: 'anil', way: 20 }, { out: 'runs/anil' })) …
+ */
+export async function* trainMeta(
+  folder: string,
+  config: MetaConfigInput,
+  options: TrainMetaOptions,
+): AsyncGenerator<MetaEvent, void, undefined> {
+  const resolved = withAbsolutePaths(resolveMetaConfig(parseMetaConfig(config)));
+  await refuseOut(options.out, { overwrite: options.overwrite ?? false });
+  yield* runMeta(resolve(folder), resolved, options, null);
+}
+
+/** Goes on with a run of meta-learning where it stopped. It ends bit for bit as if it had not stopped. */
+export async function* resumeMeta(
+  out: string,
+  options: Omit<TrainMetaOptions, 'out' | 'overwrite' | 'choices'> = {},
+): AsyncGenerator<MetaEvent, void, undefined> {
+  await readMetaRun(out); // so that nothing is written where there is none
+  const lock = await lockRun(out);
+  try {
+    const run = await readMetaRun(out);
+    if (run.status === 'done') throw new UserError(`${out} is complete.`);
+    const last = await readLast(out, metaRuns);
+    yield* runMeta(run.folder, resolveMetaConfig(run.config), { ...options, out }, { run, lock, ...last });
+  } finally {
+    await lock.release();
+  }
+}
+
+type Resumed = { run: MetaRun; lock: RunLock } & Last;
+
+async function* runMeta(
+  path: string,
+  config: ResolvedMetaConfig,
+  options: TrainMetaOptions,
+  resumed: Resumed | null,
+): AsyncGenerator<MetaEvent, void, undefined> {
+  const { out, signal, onPreparation, download } = options;
+  const choices: Choices | undefined = resumed?.run.choices ?? options.choices;
+  try {
+    const prepared = await prepareMeta(path, config, {
+      choices,
+      threads: resumed?.run.threads,
+      signal,
+      onPreparation,
+      download,
+      onnxFile: resumed ? join(out, onnxFile) : undefined,
+      cleanups: [],
+    });
+    if (resumed) refuseChanged(resumed.run, prepared, out);
+    const run = resumed?.run ?? describeMetaRun(path, prepared);
+    const { sets, notes } = prepared;
+    yield { kind: 'ready', out, run, config, sets, prepared, notes };
+    yield* trained(run, prepared, options, resumed);
+  } catch (error) {
+    if (!signal?.aborted || error !== signal.reason) throw error;
+    yield { kind: 'cancelled', out };
+  }
+}
+
+/** Trains, and writes the run folder from the moment on when the first step is about to be taken. */
+async function* trained(
+  run: MetaRun,
+  prepared: PreparedMeta,
+  { out, overwrite = false, signal, loggers }: TrainMetaOptions,
+  resumed: Resumed | null,
+): AsyncGenerator<TrainEvent, void, undefined> {
+  const { config, model, preprocessing, initial, onnx, runtime } = prepared;
+  const description = { ...describeCheckpoint(model, [], preprocessing), learner: config.learner };
+  const store = new RunFolder(out, run, { description, initial, onnx, loggers }, resumed?.lock);
+  const work = async function* (): AsyncGenerator<TrainEvent, void, undefined> {
+    const options = { runtime, store, ...(signal && { signal }), ...(resumed && { resume: resumed }) };
+    const events =
+      learners[config.learner].kind === 'baseline'
+        ? measureBaseline(prepared, store, signal)
+        : follow(metaCourse(metaTask(prepared)), options);
+    const end = yield* recorded(events, store, { runtime, last: resumed, overwrite, signal });
+    if (!end) return;
+    await store.log(end);
+    await store.close('done');
+    yield end;
+  };
+  yield* closing(store, work());
+}
+
+/** What is to be trained, as the engine takes it. */
+export function metaTask(prepared: PreparedMeta): MetaTask {
+  const { config, network, learner, sets, variables, initial, threads } = prepared;
+  const { way, shots, queries, metaBatch, metaSteps, validateEvery, episodes, testSteps, patience, seed } = config;
+  const epochs = epochsOf(config);
+  const settings = [...variables.values()].map(({ name, kind, shape }): [string, ParameterSetting | null] => {
+    const isDecayed = shape.length > 1 && !name.startsWith('inner-rate/');
+    return [name, kind === 'parameter' ? { rate: 1, weightDecay: isDecayed ? 1 : 0 } : null];
+  });
+  return {
+    ...{ network, learner, initial, patience, seed },
+    phases: phasesOf(config),
+    episodes: { train: sets.train, validation: sets.validation },
+    shape: { way, shots, queries },
+    tasksPerStep: metaBatch,
+    stepsPerEpoch: validateEvery,
+    validationEpisodes: episodes,
+    testSteps: testSteps ?? 0,
+    optimizer: optimizerOf(config),
+    schedule: scheduleOf({ ...config, epochs })(metaSteps),
+    settings: new Map(settings),
+    clip: clipOf(config),
+    average: null,
+    parallel: sideBySide(threads),
+  };
+}
+
+/** @throws UserError where the pictures or the weights are no longer those that the run began with */
+function refuseChanged(run: MetaRun, { sets, weightsSha256 }: PreparedMeta, out: string): void {
+  const changed = [
+    ...(sets.header.fingerprint === run.dataset.fingerprint ? [] : [run.folder]),
+    ...(weightsSha256 === run.weightsSha256 ? [] : [run.config.weights]),
+  ];
+  if (changed.length === 0) return;
+  const verb = changed.length === 1 ? 'has' : 'have';
+  throw new UserError(
+    `${changed.join(' and ')} ${verb} changed since ${out} was started; the run cannot go on. Start a new one.`,
+  );
+}
