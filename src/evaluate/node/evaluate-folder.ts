@@ -18,7 +18,7 @@ export type Part = 'train' | 'validation' | 'test' | 'all';
 export interface EvaluateOptions extends ClassifierOptions {
   /**
    * Which pictures. Default: `test` where the folder has such a part; `validation` where it is the folder the run was
-   * trained on, since the run has seen the others; else all.
+   * trained on and some were put aside, since the run has seen the others; else all.
    */
   readonly part?: Part;
   /** How to read the data set, where that is not the run's own; its own is read as it was for training. */
@@ -71,5 +71,6 @@ export async function evaluateFolder(
 
 function defaultPart(folder: Dataset, sameDataset: boolean): Part {
   if (folder.test.length > 0) return 'test';
-  return sameDataset ? 'validation' : 'all';
+  // A run that was adapted to a few pictures has put none aside.
+  return sameDataset && folder.validation.length > 0 ? 'validation' : 'all';
 }

@@ -59,6 +59,9 @@ export async function prepareMeta(
   );
   const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, config);
   const sets = await unlessAborted(openSets(path, config, preprocessing, options), signal);
+  const { way, shots, queries } = config;
+  // Said before anything is compiled.
+  for (const side of ['train', 'validation'] as const) sets[side].draw({ way, shots, queries }, [config.seed, side, 0]);
   const threads = options.threads ?? config.threads ?? availableParallelism();
   const runtime = taskRuntime(config.device, options.choices, onPreparation);
   const parts = learnerOf(config, model, preprocessing, config.way);
