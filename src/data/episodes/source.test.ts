@@ -137,3 +137,23 @@ describe('refuses', () => {
     expect(() => source.draw(shape, [0])).toThrow(message);
   });
 });
+
+describe('a character and its rotations', () => {
+  const turned = classesOf(4, 6).flatMap((one) =>
+    ([0, 1, 2, 3] as const).map((turns) => ({ ...one, name: `${one.name}@${90 * turns}`, turns })),
+  );
+  const source = sourceOf(turned, 24);
+  const characters = (classes: readonly string[]) => new Set(classes.map((name) => name.split('@')[0]));
+  const draws = Array.from({ length: 200 }, (_, i) => source.draw({ way: 4, shots: 1, queries: 1 }, [i]).classes);
+
+  it('do not meet in an episode', () => {
+    for (const classes of draws) expect(characters(classes).size).toBe(4);
+    expect(new Set(draws.flat()).size).toBe(16);
+  });
+
+  it('count as characters where there are too few of those', () => {
+    const { classes } = source.draw({ way: 5, shots: 1, queries: 1 }, [0]);
+    expect(new Set(classes).size).toBe(5);
+    expect(characters(classes).size).toBeLessThan(5);
+  });
+});

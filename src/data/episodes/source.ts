@@ -1,6 +1,7 @@
 import { UserError } from '../../base/errors.ts';
 import { type RandomStream, randomStream } from '../../base/random.ts';
 import { tensor } from '../../base/tensor.ts';
+import { groupBy } from '../group-by.ts';
 import type { Episode, EpisodeShape, EpisodeSource } from './episode.ts';
 import type { PictureTable } from './picture-table.ts';
 
@@ -21,9 +22,9 @@ export function episodeSource(
   classes: readonly HeldClass[],
   { side, seed }: { side: string; seed: number },
 ): EpisodeSource {
-  const largeEnough = new Map<number, readonly HeldClass[]>();
+  const largeEnough = new Map<number, Usable>();
   const withPictures = (count: number) => {
-    const known = largeEnough.get(count) ?? classes.filter(({ pictures }) => pictures.length >= count);
+    const known = largeEnough.get(count) ?? usableClasses(classes, count);
     largeEnough.set(count, known);
     return known;
   };
@@ -32,14 +33,37 @@ export function episodeSource(
     draw(shape, address) {
       refuseImpossible(shape);
       const { way, shots, queries, fixedLabels = false } = shape;
-      const usable = withPictures(shots + queries);
+      const { usable, characters } = withPictures(shots + queries);
       if (usable.length < way) throw tooFew(side, shape, usable.length, classes.length);
       if (fixedLabels && classes.length !== way) throw notAll(side, way, classes.length);
       const stream = randomStream(seed, 'episode', ...address);
-      const chosen = fixedLabels ? usable : sample(stream, usable.length, way).map((i) => usable[i]!);
+      const chosen = fixedLabels ? usable : drawClasses(stream, usable, characters, way);
       return episodeOf(table, chosen, shape, stream);
     },
   };
+}
+
+/** Classes with enough pictures, and the same by what is turned in them: the rotations of one character stand together. */
+interface Usable {
+  readonly usable: readonly HeldClass[];
+  readonly characters: readonly (readonly HeldClass[])[];
+}
+
+function usableClasses(classes: readonly HeldClass[], count: number): Usable {
+  const usable = classes.filter(({ pictures }) => pictures.length >= count);
+  return { usable, characters: [...groupBy(usable, ({ pictures }) => pictures).values()] };
+}
+
+/**
+ * Different characters, each turned in one way: a character and its rotation in one episode may look the same. Where there
+ * are fewer characters than classes are wanted, rotations count as characters.
+ */
+function drawClasses(stream: RandomStream, usable: Usable['usable'], characters: Usable['characters'], way: number) {
+  if (characters.length < way) return sample(stream, usable.length, way).map((i) => usable[i]!);
+  return sample(stream, characters.length, way).map((i) => {
+    const turned = characters[i]!;
+    return turned[turned.length === 1 ? 0 : stream.integer(turned.length)]!;
+  });
 }
 
 function episodeOf(
