@@ -47,10 +47,10 @@ describe('defaults', () => {
   test('the presets are a backbone and a learner', () => {
     const pairs = presetNames.map((learner) => resolved({ learner })).map(({ model, learner }) => [model, learner]);
     expect(pairs).toEqual([
-      ['conv4', 'maml'],
-      ['conv4', 'boil'],
-      ['residual_conv4', 'maml'],
-      ['residual_conv4', 'boil'],
+      ['conv4_32', 'maml'],
+      ['conv4_32', 'boil'],
+      ['residual_conv4_32', 'maml'],
+      ['residual_conv4_32', 'boil'],
     ]);
   });
 });
@@ -65,7 +65,7 @@ describe('refuses', () => {
     [{ learner: 'fomaml', order: 2 }, 'meta train: --order 2: fomaml is maml of first order. Pass --learner maml.'],
     [
       { learner: 'cnn-boil', model: 'resnet18' },
-      'meta train: --learner cnn-boil is boil on conv4. For resnet18, write --learner boil.',
+      'meta train: --learner cnn-boil is boil on conv4_32. For resnet18, write --learner boil.',
     ],
     [
       { metaSteps: 250 },

@@ -112,7 +112,7 @@ function chosenNames(config: MetaConfig) {
     );
   }
   const learner = preset ? preset.learner : (config.learner as LearnerName);
-  const named = config.model ?? preset?.model ?? 'conv4';
+  const named = config.model ?? preset?.model ?? 'conv4_32';
   const entry = isOnnx(named) ? undefined : entryNamed(named);
   const model = entry?.architecture ?? named;
   const published = entry ?? entriesOf(model)[0];

@@ -55,12 +55,12 @@ export function learnersOf(...kinds: readonly LearnerKind[]): LearnerName[] {
   return learnerNames.filter((name) => kinds.includes(learners[name].kind));
 }
 
-/** A backbone and a learner under one name: the four of the Futurama study. */
+/** A backbone and a learner under one name: the four of the Futurama study, with its 32 filters. */
 export const presets = {
-  'cnn-maml': { model: 'conv4', learner: 'maml' },
-  'cnn-boil': { model: 'conv4', learner: 'boil' },
-  'resnet-maml': { model: 'residual_conv4', learner: 'maml' },
-  'resnet-boil': { model: 'residual_conv4', learner: 'boil' },
+  'cnn-maml': { model: 'conv4_32', learner: 'maml' },
+  'cnn-boil': { model: 'conv4_32', learner: 'boil' },
+  'resnet-maml': { model: 'residual_conv4_32', learner: 'maml' },
+  'resnet-boil': { model: 'residual_conv4_32', learner: 'boil' },
 } as const satisfies Record<string, { readonly model: string; readonly learner: LearnerName }>;
 
 export type PresetName = keyof typeof presets;

@@ -35,7 +35,7 @@ export const learnerOptions = {
 
 /** Which network, and how pictures come into it. */
 export const metaModelOptions = {
-  model: orDefault(modelName).describe('as in `graft train`; default: conv4, or what --learner names'),
+  model: orDefault(modelName).describe('as in `graft train`; default: conv4_32, or what --learner names'),
   weights: orDefault(z.string()).describe(
     'what meta-learning starts from: a file, published weights by name or tag, or none; default: the model’s published ones',
   ),

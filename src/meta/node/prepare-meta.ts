@@ -6,7 +6,7 @@ import { createPicturePool, type EpisodeSets, openEpisodes } from '../../data/in
 import type { Value } from '../../graph/index.ts';
 import type { Model, Preprocessing } from '../../models/index.ts';
 import { initialise, type Variable } from '../../nn/index.ts';
-import { inSequence, type ParallelProgram, type Runtime } from '../../runtime/index.ts';
+import type { ParallelProgram, Runtime } from '../../runtime/index.ts';
 import { createRuntime, openProgramPool } from '../../runtime/node/index.ts';
 import { changedPreprocessing, variablesOf } from '../../train/index.ts';
 import {
@@ -101,16 +101,13 @@ export function taskRuntime(
   });
 }
 
-/** Compiles the graph of a task for as many sessions as there are threads. */
+/** Compiles the graph of a task for as many sessions as there are threads; one also gets a thread, so that the number changes no bit. */
 export function sideBySide(threads: number) {
   return async (
     outputs: Readonly<Record<string, Value>>,
     shared: Iterable<string>,
     runtime: Runtime,
-  ): Promise<ParallelProgram> =>
-    threads === 1
-      ? inSequence(await runtime.compile(outputs))
-      : openProgramPool(await runtime.encode(outputs), { threads, shared });
+  ): Promise<ParallelProgram> => openProgramPool(await runtime.encode(outputs), { threads, shared });
 }
 
 /** The data set as a configuration opens it; the same for every later look at it. */
