@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
 import { expectSameRun, runFolder } from '../../../test/runs.ts';
 import { differing } from '../../../test/training.ts';
-import { readSafetensorsFile } from '../../weights/index.ts';
+import { f32 } from '../../base/tensor.ts';
+import { readSafetensorsFile, writeSafetensorsFile } from '../../weights/index.ts';
 import type { TrainConfigInput } from '../config/index.ts';
 import { readRun } from './index.ts';
 
@@ -84,4 +85,19 @@ test('weights are a run’s folder, or no run is refused', async () => {
   await expect(transfer(shapes, { transferRatio: 1, weights: root })).rejects.toThrow(
     `--weights ${root} is a folder without best.safetensors`,
   );
+});
+
+test('what was meta-learned and not adapted can be trained whole, but not frozen: its batch norms know no statistics', async () => {
+  const { tensors, metadata } = await readSafetensorsFile(join(start, 'best.safetensors'));
+  const rates = { 'inner-rate/fc.bias': f32([3], [0.1, 0.2, 0.3]) };
+  const unknown = Object.entries(tensors).map(([name, value]) => [
+    name,
+    name.endsWith('running_var') ? f32(value.shape, new Array(value.data.length).fill(1)) : value,
+  ]);
+  const weights = join(root, 'meta.safetensors');
+  const learned = { ...Object.fromEntries(unknown), ...rates };
+  await writeSafetensorsFile(weights, learned, { ...metadata, learner: 'maml', classes: '[]' });
+  const { path } = await transfer(shapes, { weights, strategy: 'full', epochs: 1 });
+  expect((await readRun(path)).best!.accuracy).toBeGreaterThan(0);
+  await expect(transfer(shapes, { weights, transferRatio: 0.5 })).rejects.toThrow('`graft meta adapt` makes a run');
 });

@@ -94,6 +94,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
     onnxFile: options.onnxFile,
     download: { ...options.download, ...(signal && { signal }) },
   });
+  if (checkpoint?.learner) refuseWithoutStatistics(config, checkpoint);
   const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, config);
   const threads = options.threads ?? config.threads ?? availableParallelism();
   const runtime = createRuntime({
@@ -152,6 +153,18 @@ function refuseWeights({ model, weights, strategy: name }: ResolvedConfig, strat
   if (!strategy.pretrained && weights !== null) {
     throw new UserError(`--strategy ${name} starts from random weights: leave out --weights.`);
   }
+}
+
+/** @throws UserError where layers would be frozen that have no running statistics, since meta-learning goes by those of a batch */
+function refuseWithoutStatistics({ strategy }: ResolvedConfig, { path, learner, tensors }: Checkpoint): void {
+  const hasNone = Object.entries(tensors).some(
+    ([name, { data }]) => name.endsWith('running_var') && data.every((value: number | bigint) => value === 1),
+  );
+  if (strategy === 'full' || !hasNone) return;
+  throw new UserError(
+    `${path} is what ${learner} learned to start from: its batch norms have no running statistics, which frozen layers need. ` +
+      '`graft meta adapt` makes a run that has them and is taken here, with the head; or train everything, --strategy full.',
+  );
 }
 
 /** `work`, or the signal's reason as soon as it is aborted; what the work still does then is nobody's concern. */

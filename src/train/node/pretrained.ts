@@ -10,6 +10,8 @@ import { classNames, mapNames, matchWeights, readWeightsFile, type WeightsEntry 
 const metadataSchema = z.object({
   model: z.string(),
   head: z.string().optional(),
+  /** Of what was meta-learned, the learner. */
+  learner: z.string().optional(),
   classes: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
   preprocessing: z.string().transform((text) => preprocessingSchema.parse(JSON.parse(text))),
 });
@@ -24,6 +26,8 @@ export interface Checkpoint {
   readonly classes: readonly string[] | undefined;
   /** The layers of its head, where that is a deeper one. */
   readonly head: string | undefined;
+  /** Of what was meta-learned and not yet adapted to anything: by which learner. */
+  readonly learner: string | undefined;
   /** What reading it made necessary, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -64,7 +68,9 @@ export async function readCheckpoint(
   const { model: name, ...description } = described.data;
   if (name !== model.name)
     throw new UserError(`${path} holds weights of ${name}, not of ${model.name}. Pass --model ${name}.`);
-  return checkpointOf(path, read, { notes, ...description });
+  // The inner rates that a learner may have learned are none of the network's.
+  const own = Object.fromEntries(Object.entries(read).filter(([tensor]) => !tensor.startsWith('inner-rate/')));
+  return checkpointOf(path, own, { notes, ...description });
 }
 
 async function published(entry: WeightsEntry | null): Promise<Description> {
@@ -72,12 +78,12 @@ async function published(entry: WeightsEntry | null): Promise<Description> {
   return { preprocessing: entry.preprocessing, classes: entry.classes ? await classNames(entry.classes) : undefined };
 }
 
-type Description = { [K in 'preprocessing' | 'classes' | 'head' | 'notes']?: Checkpoint[K] | undefined };
+type Description = { [K in 'preprocessing' | 'classes' | 'head' | 'learner' | 'notes']?: Checkpoint[K] | undefined };
 
 /** Tensors from `path`, with what is known about them. */
 export function checkpointOf(path: string, tensors: Tensors, description: Description): Checkpoint {
-  const { preprocessing, classes, head, notes = [] } = description;
-  return { path, tensors, sha256: hashOf(tensors), preprocessing, classes, head, notes };
+  const { preprocessing, classes, head, learner, notes = [] } = description;
+  return { path, tensors, sha256: hashOf(tensors), preprocessing, classes, head, learner, notes };
 }
 
 /** SHA-256 over names, types and numbers, whatever their order. */
