@@ -32,6 +32,7 @@ import { baselineHead, isBaseline, openFeatures } from './baseline.ts';
 import { readMetaRun } from './meta-run.ts';
 import { type OpenLearner, openLearner } from './open-learner.ts';
 import { taskRuntime } from './prepare-meta.ts';
+import { startFolder } from './starts.ts';
 
 export interface AdaptMetaOptions extends ShapeOptions {
   /** Folder levels that make a class name. Default 1. */
@@ -59,13 +60,14 @@ export interface Adapted {
 }
 
 /**
- * Fits a run of meta-learning to the classes of a folder, by a few pictures of each, and writes an ordinary run, which can be looked at,
+ * Fits a run of meta-learning, or a start that comes with Graft, to the classes of a folder, by a few pictures of each, and writes an ordinary run, which can be looked at,
  * evaluated and exported like one that was trained. Single pictures can be classified: the running statistics of batch norms are those
  * of the support under the adapted parameters. A learner that goes by class means becomes a linear layer.
  *
  * @throws UserError where the run, the pictures or the place for the new run cannot be had, or the head cannot be made to fit
  */
-export async function adaptMeta(path: string, folder: string, options: AdaptMetaOptions): Promise<Adapted> {
+export async function adaptMeta(start: string, folder: string, options: AdaptMetaOptions): Promise<Adapted> {
+  const path = startFolder(start);
   const { out, overwrite = false, shots, steps, onPreparation, ...shape } = options;
   const { seed } = (await readMetaRun(path)).config;
   await refuseOut(out, { overwrite });

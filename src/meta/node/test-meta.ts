@@ -7,6 +7,7 @@ import { type EpisodeInterval, episodeInterval } from '../statistics.ts';
 import { type EpisodeResult, openTester } from './episode-tester.ts';
 import { openLearner } from './open-learner.ts';
 import { openSets, taskRuntime } from './prepare-meta.ts';
+import { startFolder } from './starts.ts';
 
 export const testSides = ['test', 'validation', 'train'] as const;
 
@@ -64,7 +65,8 @@ const chunk = 32;
  * How well a run of meta-learning does on tasks it has not seen: the mean over episodes with its 95 % interval, after each inner step.
  * @throws UserError where the run, the data set, or the shape of the episodes cannot be had
  */
-export async function testMeta(path: string, options: TestMetaOptions = {}): Promise<MetaTest> {
+export async function testMeta(start: string, options: TestMetaOptions = {}): Promise<MetaTest> {
+  const path = startFolder(start);
   const { trials = false, side = 'test', signal, onPreparation, onProgress } = options;
   if (trials) refuseShape(options);
   const opened = await openLearner(path, trials ? 20 : options.way);

@@ -1,11 +1,9 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { packageFile } from './package-file.ts';
 
 /** The built file of a worker, by its path from `src/`: Node 20 runs no TypeScript in threads, so that even the tests, which run the sources, need it. */
 export function builtWorker(name: string): string {
-  const root = dirname(createRequire(import.meta.url).resolve('graft-ml/package.json'));
-  const file = join(root, 'dist', 'src', name);
+  const file = packageFile('dist', 'src', name);
   if (!existsSync(file)) throw new Error(`A thread needs ${file}, which is missing. Build it: npm run build`);
   return file;
 }
