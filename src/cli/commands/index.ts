@@ -7,6 +7,7 @@ import { exportCommand } from './export.ts';
 import { findLrCommand } from './find-lr.ts';
 import { inspectCommand } from './inspect.ts';
 import { metaAdaptCommand } from './meta-adapt.ts';
+import { metaCompareCommand } from './meta-compare.ts';
 import { metaConfigCommand } from './meta-config.ts';
 import { metaTestCommand } from './meta-test.ts';
 import { metaTrainCommand } from './meta-train.ts';
@@ -26,6 +27,7 @@ export const commands = [
   metaTrainCommand,
   metaTestCommand,
   metaAdaptCommand,
+  metaCompareCommand,
   metaConfigCommand,
   inspectCommand,
   doctorCommand,

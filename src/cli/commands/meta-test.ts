@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { formatInterval } from '../../meta/comparison.ts';
 import { type MetaTest, testMeta, testSides } from '../../meta/node/index.ts';
 import { choice } from '../../train/index.ts';
 import { defineCommand } from '../command.ts';
@@ -54,11 +55,6 @@ export const metaTestCommand = defineCommand({
   },
 });
 
-/** `95.3 ± 0.4 %` */
-export function interval({ mean, margin }: MetaTest['accuracy']): string {
-  return `${(100 * mean).toFixed(2)} ± ${(100 * margin).toFixed(2)} %`;
-}
-
 function showTest(result: MetaTest, terminal: Terminal): void {
   const { learner, model, shape, episodes, of, accuracy, perStep, statistics } = result;
   const which = of === 'one-shot trials' ? 'one-shot trials' : `episodes of the ${of} classes`;
@@ -70,9 +66,11 @@ function showTest(result: MetaTest, terminal: Terminal): void {
     support: 'each query for itself',
     running: 'each query for itself',
   };
-  terminal.print(`accuracy ${interval(accuracy)}  (95 % interval of the mean; ${norms[statistics ?? 'running']})`);
+  terminal.print(
+    `accuracy ${formatInterval(accuracy)}  (95 % interval of the mean; ${norms[statistics ?? 'running']})`,
+  );
   if (of === 'one-shot trials') terminal.print(`error    ${percent(1 - accuracy.mean)}  (people: 4.5 %)`);
   if (perStep.length === 1) return;
-  const rows = perStep.map(({ steps, accuracy: after, loss }) => [steps, interval(after), loss.mean.toFixed(4)]);
+  const rows = perStep.map(({ steps, accuracy: after, loss }) => [steps, formatInterval(after), loss.mean.toFixed(4)]);
   terminal.print(`\n${table(['inner steps', 'accuracy', 'loss'], rows)}`);
 }

@@ -10,7 +10,7 @@ import { defineCommand } from '../command.ts';
 import { downloadFlags, downloadOptions } from '../download.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { whatIsLeft } from '../run-files.ts';
-import { formatSeconds, percent, type Terminal } from '../terminal.ts';
+import { formatSeconds, percent, plural, type Terminal } from '../terminal.ts';
 
 const metaTrainOptions = z.strictObject({
   out: z.string().nullable().default(null).describe('the run folder to write; default: runs/<learner>-<time>'),
@@ -113,7 +113,12 @@ export interface ShownMeta {
 }
 
 /** Tells of what happens in meta-training, and takes note of how it ended. */
-export function showMeta(event: MetaEvent, shown: ShownMeta, terminal: Terminal): void {
+export function showMeta(
+  event: MetaEvent,
+  shown: ShownMeta,
+  terminal: Terminal,
+  resume = `graft meta train --resume ${shown.out}`,
+): void {
   const { out } = shown;
   switch (event.kind) {
     case 'ready':
@@ -146,7 +151,7 @@ export function showMeta(event: MetaEvent, shown: ShownMeta, terminal: Terminal)
       break;
     case 'interrupted': {
       const { epoch, step } = event;
-      terminal.print(`Interrupted in epoch ${epoch} after step ${step}. Go on with: graft meta train --resume ${out}`);
+      terminal.print(`Interrupted in epoch ${epoch} after step ${step}. Go on with: ${resume}`);
       shown.result = { out, status: 'interrupted', epoch, step };
       break;
     }
@@ -188,7 +193,7 @@ function header({ out, run, config, sets, notes, prepared }: MetaReadyEvent, ter
     ...(isBaseline
       ? ['training   none']
       : [
-          `training   ${metaSteps} meta-steps of ${metaBatch} episodes, validated ${epochsOf(config)} times, ${optimizer} at ${learningRate} (${schedule}), seed ${config.seed}`,
+          `training   ${metaSteps} meta-steps of ${metaBatch} episodes, ${plural(epochsOf(config), 'validation')}, ${optimizer} at ${learningRate} (${schedule}), seed ${config.seed}`,
         ]),
     `threads    ${prepared.threads}, an episode each`,
   ];

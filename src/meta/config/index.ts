@@ -153,6 +153,13 @@ function learningRateOf({ learner, optimizer }: ReturnType<typeof chosenNames>):
   return learner === 'reptile' && optimizer === 'sgd' ? 1 : optimizerDefaults[optimizer].learningRate;
 }
 
+/** The configuration without what its learner would not look at, for options that are meant for several learners. */
+export function withoutIgnored(config: MetaConfig): MetaConfig {
+  const { learner } = chosenNames(config);
+  const ignored = Object.entries(belongings.learner).filter(([, those]) => !those.includes(learner));
+  return { ...config, ...Object.fromEntries(ignored.map(([key]) => [key, null])) };
+}
+
 /** @throws UsageError where validations do not divide the meta-steps */
 function validateEveryOf({ metaSteps, validateEvery }: MetaConfig): number {
   const every = validateEvery ?? Math.min(100, metaSteps);

@@ -1,4 +1,13 @@
 export { type Adapted, type AdaptMetaOptions, adaptMeta } from './adapt-meta.ts';
+export {
+  type CompareEvent,
+  type CompareOptions,
+  type ComparisonEvent,
+  type Contestant,
+  type ContestantEvent,
+  compareLearners,
+  resumeComparison,
+} from './compare.ts';
 export { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
 export { type OpenLearner, openLearner } from './open-learner.ts';
 export { startNames } from './starts.ts';

@@ -1,0 +1,200 @@
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../../base/errors.ts';
+import { lineChartSvg } from '../../chart/index.ts';
+import { writing } from '../../train/node/writing.ts';
+import { replaceFile } from '../../weights/index.ts';
+import { type Comparison, type ComparisonRow, comparisonChart, comparisonMarkdown } from '../comparison.ts';
+import {
+  type MetaConfig,
+  type MetaConfigInput,
+  metaConfigSchema,
+  parseMetaConfig,
+  resolveMetaConfig,
+} from '../config/index.ts';
+import { readMetaRun } from './meta-run.ts';
+import { type MetaTest, testMeta } from './test-meta.ts';
+import { type MetaEvent, resumeMeta, type TrainMetaOptions, trainMeta } from './train-meta.ts';
+
+/** One of those that are compared. */
+export interface Contestant {
+  /** Names its run folder, and its row of the table. */
+  readonly name: string;
+  readonly config: MetaConfigInput;
+}
+
+/** A contestant's run begins, is gone on with, or is there already. Its events follow. */
+export interface ContestantEvent {
+  readonly kind: 'contestant';
+  readonly name: string;
+  /** From 1. */
+  readonly index: number;
+  readonly of: number;
+  readonly out: string;
+}
+
+/** All are trained and tested. */
+export interface ComparisonEvent extends Comparison {
+  readonly kind: 'comparison';
+  readonly out: string;
+}
+
+export type CompareEvent = ContestantEvent | ComparisonEvent | MetaEvent;
+
+export interface CompareOptions extends Omit<TrainMetaOptions, 'choices' | 'loggers'> {
+  /** Test episodes. Default 600. */
+  readonly episodes?: number | undefined;
+  readonly onTest?: ((done: number, total: number) => void) | undefined;
+}
+
+const planFile = 'compare.json';
+
+const planSchema = z.object({
+  folder: z.string(),
+  episodes: z.int().nullable(),
+  contestants: z.array(z.object({ name: z.string(), config: metaConfigSchema })),
+});
+
+interface Plan {
+  readonly folder: string;
+  readonly episodes: number | null;
+  readonly contestants: readonly { readonly name: string; readonly config: MetaConfig }[];
+}
+
+/**
+ * Trains several learners on the same episodes, tests them on the same others, and makes one table: `compare.json`, `compare.md` and
+ * `compare.svg` (validation accuracy against meta-steps) beside a run folder for each.
+ *
+ * @throws UserError where their episodes would differ, or anything is wrong with one of them
+ */
+export async function* compareLearners(
+  folder: string,
+  contestants: readonly Contestant[],
+  options: CompareOptions,
+): AsyncGenerator<CompareEvent, void, undefined> {
+  const { out, overwrite = false, episodes } = options;
+  const parsed = contestants.map(({ name, config }) => ({ name, config: parseMetaConfig(config) }));
+  for (const { config } of parsed) resolveMetaConfig(config); // what is wrong with one is said before any is trained
+  refuseUnlike(parsed);
+  if (!overwrite && (await exists(join(out, planFile)))) {
+    throw new UserError(
+      `${out} already holds a comparison. Pass --resume ${out} to go on with it, --overwrite to replace it, or another --out.`,
+    );
+  }
+  yield* remaining({ folder: resolve(folder), episodes: episodes ?? null, contestants: parsed }, options, {
+    isNew: true,
+  });
+}
+
+/** Goes on with a comparison: with the run under way, then with those that are still to come. */
+export async function* resumeComparison(
+  out: string,
+  options: Omit<CompareOptions, 'out' | 'overwrite' | 'episodes'> = {},
+): AsyncGenerator<CompareEvent, void, undefined> {
+  const file = join(out, planFile);
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new UserError(`${out} is no comparison: ${error.message}.`, { cause: error });
+  });
+  const plan = planSchema.safeParse(parseJson(text));
+  if (!plan.success) throw new UserError(`${file} is damaged: ${z.prettifyError(plan.error)}`);
+  yield* remaining(plan.data, { ...options, out }, { isNew: false });
+}
+
+async function* remaining(
+  { folder, episodes, contestants }: Plan,
+  options: CompareOptions,
+  { isNew }: { readonly isNew: boolean },
+): AsyncGenerator<CompareEvent, void, undefined> {
+  const { out, signal, onPreparation, onTest } = options;
+  const write = (name: string, content: string) =>
+    writing(join(out, name), () => replaceFile(join(out, name), content));
+  const record = (more: object) =>
+    write(planFile, `${JSON.stringify({ folder, episodes, contestants, ...more }, null, 2)}\n`);
+  const rows: ComparisonRow[] = [];
+  for (const [i, { name, config }] of contestants.entries()) {
+    const own = join(out, name);
+    yield { kind: 'contestant', name, index: i + 1, of: contestants.length, out: own };
+    for await (const event of oneRun(folder, config, { ...options, out: own }, isNew)) {
+      // Now everything is known to be sound, and something is there to go on with.
+      if (event.kind === 'start' && i === 0 && isNew) {
+        await writing(out, () => mkdir(out, { recursive: true }));
+        await record({});
+      }
+      yield event;
+      if (event.kind === 'interrupted' || event.kind === 'cancelled') return;
+    }
+    const test = await testMeta(own, { episodes: episodes ?? undefined, signal, onPreparation, onProgress: onTest });
+    rows.push(await rowOf(name, own, test));
+  }
+  const comparison: Comparison = { rows, shape: { ...pick(contestants[0]!.config) }, episodes: rows[0]!.episodes };
+  await record(comparison);
+  await write('compare.md', comparisonMarkdown(comparison));
+  await write('compare.svg', await lineChartSvg(comparisonChart(comparison)));
+  yield { kind: 'comparison', out, ...comparison };
+}
+
+/** Trains, goes on where there is a checkpoint, or passes over what is done. */
+async function* oneRun(
+  folder: string,
+  config: MetaConfig,
+  options: TrainMetaOptions,
+  isNew: boolean,
+): AsyncGenerator<MetaEvent, void, undefined> {
+  const { out, overwrite: _, ...others } = options;
+  const run = isNew ? null : await readMetaRun(out).catch(() => null);
+  if (run?.status === 'done') return;
+  if (run && (await exists(join(out, 'last.safetensors')))) yield* resumeMeta(out, others);
+  else yield* trainMeta(folder, config, { ...options, overwrite: true });
+}
+
+async function rowOf(name: string, out: string, test: MetaTest): Promise<ComparisonRow> {
+  const { best, parameters } = await readMetaRun(out);
+  const lines = (await readFile(join(out, 'metrics.jsonl'), 'utf8')).split('\n').filter((line) => line !== '');
+  const epochs = lines.map((line) => epochSchema.parse(parseJson(line)));
+  return {
+    ...{ name, learner: test.learner, model: test.model, episodes: test.episodes },
+    ...{ accuracy: test.accuracy, perStep: test.perStep, parameters: parameters.total },
+    validation: best!.accuracy,
+    seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),
+    curve: epochs.map(({ step, accuracy }) => [step, accuracy] as const),
+  };
+}
+
+const epochSchema = z.object({ step: z.int(), accuracy: z.number(), seconds: z.number() });
+
+/** What decides the episodes: the same for all. */
+const shared = ['way', 'shots', 'queries', 'split', 'rotations', 'seed', 'imageSize'] as const;
+
+const pick = ({ way, shots, queries }: MetaConfig) => ({ way, shots, queries });
+
+/** @throws UserError where two contestants have one name, or would be given different episodes */
+function refuseUnlike(contestants: Plan['contestants']): void {
+  if (contestants.length < 2)
+    throw new UserError('meta compare: there is nothing to compare: name two learners or more.');
+  const [first, ...others] = contestants;
+  for (const { name, config } of others) {
+    const key = shared.find((one) => config[one] !== first!.config[one]);
+    if (key === undefined) continue;
+    throw new UserError(
+      `meta compare: ${first!.name} and ${name} would see different episodes: ${key} is ${first!.config[key]} and ${config[key]}.`,
+    );
+  }
+  const twice = contestants.find(({ name }, i) => contestants.findIndex((other) => other.name === name) !== i);
+  if (twice) throw new UserError(`meta compare: ${twice.name} is named twice.`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
