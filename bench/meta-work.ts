@@ -1,0 +1,240 @@
+import { randomStream } from '../src/base/random.ts';
+import { i64, sizeOf, type TensorOf, type Tensors, tensor, zeros } from '../src/base/tensor.ts';
+import type { Episode, EpisodeShape, EpisodeSource } from '../src/data/index.ts';
+import { input, type Value } from '../src/graph/index.ts';
+import {
+  feedsOfEpisode,
+  gradientName,
+  learnerVariables,
+  type MetaTask,
+  makeLearner,
+  metaCourse,
+  taskNames,
+  taskShape,
+  trainingGraph,
+} from '../src/meta/index.ts';
+import { conv4 } from '../src/models/conv4.ts';
+import { crossEntropy, initialise } from '../src/nn/index.ts';
+import { adam, sgd } from '../src/optim/index.ts';
+import { inSequence, type ParallelProgram, type Runtime, State, scalar } from '../src/runtime/index.ts';
+import { createRuntime, openProgramPool } from '../src/runtime/node/index.ts';
+import { pictureNetwork, variablesOf } from '../src/train/index.ts';
+import { scalarName, slotName } from '../src/train/step.ts';
+import type { Contender } from './harness.ts';
+import { stackedFeeds, taskAxisGraph } from './task-axis.ts';
+
+/** What a meta-step is of: MAML on conv-4, pictures of 28 pixels. */
+export interface MetaStepOptions {
+  readonly threads: number;
+  readonly tasks: number;
+  readonly shape: EpisodeShape;
+  readonly innerSteps: number;
+  readonly order: 1 | 2;
+  readonly filters: number;
+  readonly halving: 'max-pool' | 'stride';
+}
+
+export const side = 28;
+const innerRate = 0.01;
+const preprocessing = {
+  resize: side,
+  crop: side,
+  interpolation: 'bilinear',
+  mean: [0.5, 0.5, 0.5],
+  std: [0.5, 0.5, 0.5],
+} as const;
+const optimizer = adam();
+
+/** The same with the network, the learner and the first values of all that it keeps. */
+export type MetaStepWork = ReturnType<typeof metaStepWork>;
+
+export function metaStepWork(options: MetaStepOptions) {
+  const { filters, halving, shape, innerSteps } = options;
+  const network = pictureNetwork(conv4({ filters, halving }), preprocessing, shape.way);
+  const parameters = [...variablesOf(network).values()].filter(({ kind }) => kind === 'parameter');
+  const learner = makeLearner('maml', {
+    parameters: parameters.map(({ name }) => name),
+    isHead: (name) => name.startsWith('fc.'),
+    innerSteps,
+    innerRate,
+    innerOptimizer: sgd({ momentum: 0 }),
+    statistics: 'batch',
+    loss: crossEntropy,
+  });
+  const variables = learnerVariables(network, learner);
+  return { ...options, network, parameters, learner, variables, initial: initialise(variables.values(), 0) };
+}
+
+/** A form of the tasks' gradients, and how many seconds it took to be there. */
+export interface Form {
+  readonly program: ParallelProgram;
+  readonly seconds: { readonly graph: number; readonly encode: number; readonly sessions: number };
+}
+
+/** `graph` is built and encoded twice, because lowerings are timed once in a machine's life and not counted here. */
+async function open(
+  graph: () => Record<string, Value>,
+  runtime: Runtime,
+  sessions: (outputs: Record<string, Value>) => Promise<ParallelProgram>,
+): Promise<Form> {
+  await runtime.encode(graph());
+  const times = [performance.now()];
+  const outputs = graph();
+  times.push(performance.now());
+  await runtime.encode(outputs);
+  times.push(performance.now());
+  const program = await sessions(outputs);
+  times.push(performance.now());
+  const [built, encoded, opened] = times.slice(1).map((time, i) => (time - times[i]!) / 1000);
+  // `sessions` encodes once more.
+  return { program, seconds: { graph: built!, encode: encoded!, sessions: Math.max(0, opened! - encoded!) } };
+}
+
+/** The gradient of one task, which is run for each. */
+function ofOneTask({ network, learner, shape, parameters, order }: MetaStepWork): Record<string, Value> {
+  const trained = parameters.map(({ name }) => name);
+  return trainingGraph(network, learner, taskShape(shape), { trained, outer: { order, everyStep: false } });
+}
+
+/** The mean gradient of all tasks. */
+function ofAllTasks({ parameters, shape, ...work }: MetaStepWork): Record<string, Value> {
+  return taskAxisGraph(new Map(parameters.map(({ name, shape: of }) => [name, input(name, 'f32', of)])), {
+    ...work,
+    ...taskShape(shape),
+    ...{ side, innerRate, normalisation: preprocessing },
+  });
+}
+
+/** The forms by name; each takes memory from when it is opened. */
+export function formsOf(work: MetaStepWork): Readonly<Record<string, () => Promise<Form>>> {
+  const { threads, variables } = work;
+  return {
+    'sessions of one thread in workers': () => {
+      const runtime = createRuntime({ threads: 1 });
+      return open(
+        () => ofOneTask(work),
+        runtime,
+        async (outputs) => openProgramPool(await runtime.encode(outputs), { threads, shared: variables.keys() }),
+      );
+    },
+    'one session with all threads': () => {
+      const runtime = createRuntime({ threads });
+      return open(
+        () => ofOneTask(work),
+        runtime,
+        async (outputs) => inSequence(await runtime.compile(outputs)),
+      );
+    },
+    'a task axis in the graph': () => {
+      const runtime = createRuntime({ threads });
+      return open(
+        () => ofAllTasks(work),
+        runtime,
+        async (outputs) => {
+          const program = await runtime.compile(outputs);
+          return {
+            runAll: async (shared, feeds) => [await program.run({ ...shared, ...stackedFeeds(feeds) })],
+            release: () => program.release(),
+          };
+        },
+      );
+    },
+  };
+}
+
+/** Random pictures in place of drawn ones: what is timed does not depend on them. */
+function episodes({ tasks, shape }: MetaStepWork): EpisodeSource {
+  const known = Array.from({ length: tasks }, (_, task) => episodeOf(shape, task));
+  return { classes: [], draw: (_shape, address) => known[Number(address.at(-1))]! };
+}
+
+function episodeOf(shape: EpisodeShape, task: number): Episode {
+  const stream = randomStream(0, 'bench', task);
+  const pictures = (count: number): TensorOf<'u8'> => {
+    const of = [count, 3, side, side];
+    return tensor(
+      'u8',
+      of,
+      Uint8Array.from({ length: sizeOf(of) }, () => stream.integer(256)),
+    );
+  };
+  const labels = (each: number) =>
+    i64(
+      [shape.way * each],
+      Array.from({ length: shape.way * each }, (_, i) => Math.floor(i / each)),
+    );
+  return {
+    support: pictures(shape.way * shape.shots),
+    supportLabels: labels(shape.shots),
+    query: pictures(shape.way * shape.queries),
+    queryLabels: labels(shape.queries),
+    classes: [],
+  };
+}
+
+/** Steps as `graft meta train` takes them: the course of meta-training with this form for its tasks. */
+export async function contenderOf(work: MetaStepWork, { program }: Form): Promise<Contender> {
+  const { network, learner, shape, initial, parameters, order, tasks } = work;
+  const drawn = episodes(work);
+  const unused: ParallelProgram = {
+    runAll: () => Promise.reject(new Error('nothing is tested')),
+    release: async () => {},
+  };
+  const course = metaCourse({
+    ...{ network, learner, shape, initial, optimizer },
+    phases: [{ name: 'maml', epochs: 1, outer: { order, everyStep: false } }],
+    episodes: { train: drawn, validation: drawn },
+    tasksPerStep: tasks,
+    stepsPerEpoch: Number.MAX_SAFE_INTEGER,
+    validationEpisodes: 0,
+    testSteps: 0,
+    schedule: () => 1e-3,
+    settings: new Map(parameters.map(({ name }) => [name, { rate: 1 }])),
+    ...{ average: null, patience: null, seed: 0 },
+    parallel: async (outputs) => (taskNames.losses in outputs ? unused : program),
+  } satisfies MetaTask);
+  const slots = parameters.flatMap(({ name, shape: of }) =>
+    optimizer.slots.map((slot) => [slotName(slot, name), zeros('f32', of)] as const),
+  );
+  const state = new State({ ...initial, ...Object.fromEntries(slots) });
+  const stage = await course.stages[0]!.open(initial, createRuntime({ threads: 1 }));
+  const steps = stage.steps(1, 0)[Symbol.asyncIterator]();
+  let taken = 0;
+  const scalars = (): Tensors =>
+    Object.fromEntries(
+      Object.entries({ learningRate: 1e-3, ...optimizer.scalars(++taken) }).map(([name, value]) => [
+        scalarName(name),
+        scalar(value),
+      ]),
+    );
+  return {
+    versions: { node: process.version },
+    close: () => stage.close(),
+    async time(count) {
+      const times: number[] = [];
+      for (let i = 0; i < count; i++) {
+        const begin = performance.now();
+        const { value: step } = await steps.next();
+        await step!(state, scalars());
+        times.push(performance.now() - begin);
+      }
+      return times;
+    },
+  };
+}
+
+/** The mean gradient of the meta-batch from the first values, all parameters in one row. */
+export async function gradientsOf(work: MetaStepWork, { program }: Form): Promise<Float64Array> {
+  const { initial, parameters, shape, tasks } = work;
+  const source = episodes(work);
+  const results = await program.runAll(
+    initial,
+    Array.from({ length: tasks }, (_, task) => feedsOfEpisode(source.draw(shape, [task]))),
+  );
+  const all = parameters.flatMap(({ name, shape: of }) =>
+    Array.from({ length: sizeOf(of) }, (_, i) =>
+      results.reduce((sum, result) => sum + Number(result[gradientName(name)]!.data[i]) / results.length, 0),
+    ),
+  );
+  return Float64Array.from(all);
+}
