@@ -131,7 +131,8 @@ function workOf(way: Way, classes: number): { flops: number; cut: string } {
 }
 
 const results = new Results<Training | PhaseOne>('partial-transfer');
-const keyOf = (way: string, seed: number) => `${nameOf(folder)}, ${model} ${side} px, ${way}, ${seed}`;
+const setting = `${nameOf(folder)}, ${model} ${side} px, ${values['meta-steps']} meta-steps, ${epochs} epochs`;
+const keyOf = (way: string, seed: number) => `${setting}, ${way}, ${seed}`;
 const trainingOf = (way: Way, seed: number) => results.get(keyOf(way.name, seed)) as Training;
 const startOf = (seed: number) => results.get(keyOf('phase one', seed)) as PhaseOne;
 const seeds = Array.from({ length: Number(values.seeds) }, (_, seed) => seed);
