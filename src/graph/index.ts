@@ -16,6 +16,7 @@ export type {
   OnnxNode,
 } from './onnx.ts';
 export { dataType } from './onnx.ts';
+export { originals } from './originals.ts';
 export { print } from './print.ts';
 export { typecheck } from './typecheck.ts';
 export {

@@ -9,6 +9,7 @@ export {
   type Statistics,
 } from './learner.ts';
 export { type LearnerName, learnerNames, makeLearner, type OuterPhase, outerPhases } from './learners.ts';
+export { peakBytes, sessionBytes, taskMemory } from './memory.ts';
 export { feedsOfEpisode, type MetaTask, metaCourse, taskShape } from './meta-course.ts';
 export {
   adaptationGraph,

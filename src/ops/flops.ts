@@ -1,5 +1,5 @@
-import { sizeOf, type Tensor } from '../base/tensor.ts';
-import { constantTensor, reachable, type Value } from '../graph/index.ts';
+import { sizeOf } from '../base/tensor.ts';
+import { originals, reachable, type Value } from '../graph/index.ts';
 
 /** Floating-point operations of a graph: a multiply-add is two, any other arithmetic on an element one. */
 export interface Flops {
@@ -83,7 +83,7 @@ const rules: Readonly<Record<string, (y: Value) => number>> = {
 export function countFlops(outputs: Iterable<Value>): Flops {
   const byOp: Record<string, number> = {};
   const nodes: Record<string, number> = {};
-  for (const value of distinct(reachable(outputs))) {
+  for (const value of new Set(originals(reachable(outputs)).values())) {
     const { name } = value.op;
     const rule = rules[name];
     if (!rule) throw new Error(`countFlops: no rule for ${name}`);
@@ -92,25 +92,4 @@ export function countFlops(outputs: Iterable<Value>): Flops {
     if (operations > 0) byOp[name] = (byOp[name] ?? 0) + operations;
   }
   return { total: Object.values(byOp).reduce((sum, operations) => sum + operations, 0), byOp, nodes };
-}
-
-/** The first of the values that compute the same from the same. Each stands behind its inputs. */
-function distinct(values: readonly Value[]): Value[] {
-  const numbers = new Map<Value | object, number>();
-  const known = new Map<string, number>();
-  const numberOf = (thing: object) => numbers.get(thing) ?? numbers.set(thing, numbers.size).get(thing)!;
-  return values.filter((value) => {
-    const tensor = constantTensor(value);
-    const attributes = tensor ? [tensor.dtype, tensor.shape, contentOf(tensor, numberOf)] : value.attributes;
-    const key = JSON.stringify([value.op.name, attributes, value.inputs.map(numberOf)]);
-    const twin = known.get(key);
-    if (twin === undefined) known.set(key, numberOf(value));
-    else numbers.set(value, twin);
-    return twin === undefined;
-  });
-}
-
-/** Small constants are told apart by their numbers, large ones by who they are. */
-function contentOf({ data }: Tensor, numberOf: (thing: object) => number): string | number {
-  return data.length <= 16 ? data.join() : numberOf(data);
 }

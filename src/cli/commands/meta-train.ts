@@ -3,7 +3,14 @@ import { UsageError } from '../../base/errors.ts';
 import { kebabCase } from '../../base/kebab-case.ts';
 import { formatProblems } from '../../data/index.ts';
 import { epochsOf, learners, metaConfigSchema, metaTable } from '../../meta/config/index.ts';
-import { type MetaEvent, type MetaReadyEvent, metaRuns, resumeMeta, trainMeta } from '../../meta/node/index.ts';
+import {
+  formatBytes,
+  type MetaEvent,
+  type MetaReadyEvent,
+  metaRuns,
+  resumeMeta,
+  trainMeta,
+} from '../../meta/node/index.ts';
 import type { ConfigTable } from '../../train/index.ts';
 import { type Preparation, readConfigFileOf } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
@@ -174,7 +181,7 @@ const statisticsTexts = {
 } as const;
 
 /** What was resolved, before anything is trained. */
-function header({ out, run, config, sets, notes, prepared }: MetaReadyEvent, terminal: Terminal): void {
+function header({ out, run, config, sets, notes, prepared, memory }: MetaReadyEvent, terminal: Terminal): void {
   for (const line of notes) terminal.note(line);
   if (sets.problems.length > 0) terminal.note(formatProblems(sets.problems));
   const { learner, way, shots, queries, metaBatch, metaSteps, optimizer, learningRate, schedule } = config;
@@ -195,7 +202,7 @@ function header({ out, run, config, sets, notes, prepared }: MetaReadyEvent, ter
       : [
           `training   ${metaSteps} meta-steps of ${metaBatch} episodes, ${plural(epochsOf(config), 'validation')}, ${optimizer} at ${learningRate} (${schedule}), seed ${config.seed}`,
         ]),
-    `threads    ${prepared.threads}, an episode each`,
+    `threads    ${prepared.threads}, an episode each${memory === null ? '' : `, about ${formatBytes(memory)} of memory each`}`,
   ];
   for (const line of lines) terminal.note(line);
 }

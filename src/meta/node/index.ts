@@ -1,4 +1,5 @@
 export { type Adapted, type AdaptMetaOptions, adaptMeta } from './adapt-meta.ts';
+export { availableMemory, checkMemory, formatBytes } from './check-memory.ts';
 export {
   type CompareEvent,
   type CompareOptions,

@@ -30,8 +30,10 @@ import {
   resolveMetaConfig,
 } from '../config/index.ts';
 import { phasesOf } from '../config/make-learner.ts';
+import { taskMemory } from '../memory.ts';
 import { type MetaTask, metaCourse } from '../meta-course.ts';
 import { measureBaseline } from './baseline.ts';
+import { checkMemory } from './check-memory.ts';
 import { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
 import { describeMetaRun, type PreparedMeta, prepareMeta, sideBySide } from './prepare-meta.ts';
 
@@ -43,6 +45,8 @@ export interface MetaReadyEvent {
   readonly config: ResolvedMetaConfig;
   readonly sets: EpisodeSets;
   readonly prepared: PreparedMeta;
+  /** Bytes that each thread will take, about; null for what is not trained. */
+  readonly memory: number | null;
   /** What reading the weights made necessary, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -105,8 +109,10 @@ async function* runMeta(
     });
     if (resumed) refuseChanged(resumed.run, prepared, out);
     const run = resumed?.run ?? describeMetaRun(path, prepared);
-    const { sets, notes } = prepared;
-    yield { kind: 'ready', out, run, config, sets, prepared, notes };
+    const { sets, notes, threads } = prepared;
+    const memory = learners[config.learner].kind === 'baseline' ? null : taskMemory(metaTask(prepared));
+    if (memory !== null) checkMemory(memory, threads, config);
+    yield { kind: 'ready', out, run, config, sets, prepared, memory, notes };
     yield* trained(run, prepared, options, resumed);
   } catch (error) {
     if (!signal?.aborted || error !== signal.reason) throw error;

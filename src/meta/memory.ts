@@ -1,0 +1,110 @@
+import { bytesPerElement, sizeOf } from '../base/tensor.ts';
+import { inputName, originals, reachable, type TensorType, type Value } from '../graph/index.ts';
+import { channelMoments } from '../ops/index.ts';
+import type { OuterPhase } from './learners.ts';
+import { type MetaTask, taskShape } from './meta-course.ts';
+import { testGraph, trainingGraph } from './task-graph.ts';
+
+/*
+ * What an unrolled graph will take is known before it is compiled: shapes are static, and a buffer is freed after its last use.
+ */
+
+/**
+ * ORT's arena grows by powers of two in the first run, and from the second on a plan of the whole run stands beside it. Measured on
+ * conv-4 with 32 and 64 filters, 5-way and 20-way, 1 to 5 inner steps of both orders: 3.2 to 3.8 times what is alive at once.
+ */
+const perByteAlive = 3.6;
+/** The session's own notes of a node, in bytes: measured likewise, on graphs of 600 to 4,500 values. */
+const perNode = 5000;
+
+/** What the process grows by, in bytes, with a session of one thread for these outputs; within a quarter on conv-4. */
+export function sessionBytes(outputs: Readonly<Record<string, Value>>): number {
+  const values = Object.values(outputs);
+  return Math.round(perByteAlive * peakBytes(values) + perNode * reachable(values).length);
+}
+
+/** Bytes of one thread in meta-training: its sessions of the largest phase and of validation, which stand side by side. */
+export function taskMemory(
+  task: Pick<MetaTask, 'network' | 'learner' | 'phases' | 'shape' | 'testSteps' | 'settings'>,
+): number {
+  const { network, learner, phases, testSteps, settings } = task;
+  const shape = taskShape(task.shape);
+  const trained = [...settings].flatMap(([name, setting]) => (setting ? [name] : []));
+  const training = (outer: OuterPhase['outer']) =>
+    sessionBytes(trainingGraph(network, learner, shape, { trained, outer }));
+  const largest = Math.max(...phases.map(({ outer }) => training(outer)));
+  return largest + sessionBytes(testGraph(network, learner, shape, testSteps));
+}
+
+const bytesOf = ({ dtype, shape }: TensorType) => sizeOf(shape) * bytesPerElement[dtype];
+
+/** The result of these lies where the operand lies. */
+const views = new Set(['Reshape', 'StopGradient']);
+
+/** These may write into an operand of the same size that nobody else wants any more. */
+const overwriting = new Set(
+  'Add Sub Mul Div Neg Exp Log Sqrt Erf Tanh Sigmoid Abs Sign Relu Square Clip Where Minimum Maximum'.split(' '),
+);
+
+/** The most bytes that are alive at once, where values are computed in the order of the graph and freed after their last use. */
+export function peakBytes(outputs: readonly Value[]): number {
+  const nodes = nodesOf(outputs);
+  const lastUse = new Map<Value, number>();
+  nodes.forEach(({ operands }, at) => {
+    for (const operand of operands) lastUse.set(operand, at);
+  });
+  // What is fed or fetched lies outside, and stays.
+  const kept = new Set([...outputs, ...nodes.flatMap(({ place }) => (inputName(place) === undefined ? [] : [place]))]);
+  let [alive, peak] = [0, 0];
+  nodes.forEach(({ value, place, operands }, at) => {
+    const ending = [...new Set(operands)].filter((operand) => lastUse.get(operand) === at && !kept.has(operand));
+    if (place === value) {
+      alive += bytesOf(value);
+      const overwrites = overwriting.has(value.op.name) && ending.some((place) => bytesOf(place) === bytesOf(value));
+      peak = Math.max(peak, alive - (overwrites ? bytesOf(value) : 0) + workspace(value));
+    }
+    alive -= ending.reduce((sum, operand) => sum + bytesOf(operand), 0);
+  });
+  return peak;
+}
+
+interface Node {
+  readonly value: Value;
+  /** The value whose buffer the result lies in. */
+  readonly place: Value;
+  /** The buffers that are read. */
+  readonly operands: readonly Value[];
+}
+
+/** What is written of a graph, in order: equal nodes once, a batch norm as its moments and what is made of them. */
+function nodesOf(outputs: readonly Value[]): Node[] {
+  const read = new Map<Value, readonly Value[]>();
+  const order: Value[] = [];
+  for (const value of reachable(outputs)) {
+    read.set(value, value.inputs);
+    if (value.op.name === 'BatchNorm') {
+      const { centred, variance } = channelMoments(value.inputs[0]!);
+      read.set(value, [centred, variance, ...value.inputs.slice(1)]);
+      order.push(...reachable([centred, variance]));
+    }
+    order.push(value);
+  }
+  const original = originals(order);
+  const places = new Map<Value, Value>();
+  const placeOf = (value: Value) => places.get(original.get(value)!)!;
+  return [...new Set(original.values())].map((value) => {
+    const operands = (read.get(value) ?? value.inputs).map(placeOf);
+    const place = views.has(value.op.name) ? operands[0]! : value;
+    places.set(value, place);
+    return { value, place, operands };
+  });
+}
+
+/** What a node takes beside operands and result: a weight gradient copies its pictures once for each tap of the kernel. */
+function workspace({ op, shape, inputs }: Value): number {
+  if (op.name !== 'Conv2dWeightGrad') return 0;
+  const [pictures, gradient] = inputs as readonly [Value, Value];
+  const taps = sizeOf(shape.slice(2));
+  const tap = bytesOf({ dtype: 'f32', shape: [...pictures.shape.slice(0, 2), ...gradient.shape.slice(2)] });
+  return taps > 1 ? taps * tap + bytesOf(pictures) : 0;
+}
