@@ -16,7 +16,7 @@ import {
   unlessAborted,
   weightsFor,
 } from '../../train/node/index.ts';
-import { noWeights, type ResolvedMetaConfig } from '../config/index.ts';
+import { learners, noWeights, type ResolvedMetaConfig } from '../config/index.ts';
 import { type LearnerParts, learnerOf } from '../config/make-learner.ts';
 import { learnerVariables } from '../task-graph.ts';
 import type { MetaRun } from './meta-run.ts';
@@ -61,7 +61,9 @@ export async function prepareMeta(
   const sets = await unlessAborted(openSets(path, config, preprocessing, options), signal);
   const { way, shots, queries } = config;
   // Said before anything is compiled.
-  for (const side of ['train', 'validation'] as const) sets[side].draw({ way, shots, queries }, [config.seed, side, 0]);
+  const needed =
+    learners[config.learner].kind === 'baseline' ? ['validation' as const] : ['train' as const, 'validation' as const];
+  for (const side of needed) sets[side].draw({ way, shots, queries }, [config.seed, side, 0]);
   const threads = options.threads ?? config.threads ?? availableParallelism();
   const runtime = taskRuntime(config.device, options.choices, onPreparation);
   const parts = learnerOf(config, model, preprocessing, config.way);
