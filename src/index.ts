@@ -14,6 +14,7 @@ export {
   openRun,
   type Prediction,
 } from './evaluate/node/index.ts';
+export { adaptMeta, compareLearners, readMetaRun, resumeMeta, testMeta, trainMeta } from './meta/node/index.ts';
 export { applyModel, getModel, type Model, type Preprocessing } from './models/index.ts';
 export { createRuntime } from './runtime/node/index.ts';
 export { type TrainConfigInput, type TrainEvent, trainConfigSchema } from './train/index.ts';

@@ -7,6 +7,8 @@ interface LossFacts {
   readonly learningRate: number;
   /** Positions in the training source of the pictures of the batch. */
   readonly pictures?: readonly number[];
+  /** What to try. */
+  readonly advice?: string;
 }
 
 /** Training has left the ground. The last checkpoint was written before that. */
@@ -16,14 +18,18 @@ export class LossError extends UserError {
 
   /** `paths`: of the pictures of the batch. */
   constructor(facts: LossFacts, paths: readonly string[] = []) {
-    const { where, loss, learningRate } = facts;
+    const { where, loss, learningRate, advice = 'Try a tenth of the learning rate, or --clip-norm 1.' } = facts;
     const shown = paths.slice(0, 4).join(', ') + (paths.length > 4 ? ` and ${paths.length - 4} more` : '');
     super(
-      `train: the loss became ${loss} ${where}, at learning rate ${learningRate.toPrecision(3)}. ` +
-        'Try a tenth of the learning rate, or --clip-norm 1.' +
+      `train: the loss became ${loss} ${where}, at learning rate ${learningRate.toPrecision(3)}. ${advice}` +
         (paths.length > 0 ? ` If that does not help, look at the pictures of that step: ${shown}.` : ''),
     );
     this.facts = facts;
+  }
+
+  /** The same with other advice. */
+  advising(advice: string): LossError {
+    return new LossError({ ...this.facts, advice });
   }
 
   /** The same with the names of the pictures, by their positions. */

@@ -68,6 +68,10 @@ describe('refuses', () => {
       'meta train: --learner cnn-boil is boil on conv4_32. For resnet18, write --learner boil.',
     ],
     [
+      { fixedLabels: true, rotations: 'all' },
+      'meta train: --fixed-labels has all classes in every episode, and divides their pictures: leave out --rotations.',
+    ],
+    [
       { metaSteps: 250 },
       'meta train: 250 meta-steps are no multiple of the 100 between two validations. Pass --meta-steps 300, or another --validate-every.',
     ],

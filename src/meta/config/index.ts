@@ -64,6 +64,7 @@ export function parseMetaConfig(config: MetaConfigInput): MetaConfig {
 export function resolveMetaConfig(config: MetaConfig) {
   const chosen = { ...config, ...chosenNames(config) };
   refuseIgnoredBy(chosen, belongings, 'meta train');
+  refuseSplit(config);
   const { learner, model, optimizer } = chosen;
   const { kind } = learners[learner];
   const isAdapted = isAdapting(learner);
@@ -146,6 +147,15 @@ function orderOf({ learner, order }: { readonly learner: LearnerName; readonly o
 
 function isPreset(name: string): name is PresetName {
   return Object.hasOwn(presets, name);
+}
+
+/** @throws UsageError where classes are to be divided, and every episode has all of them */
+function refuseSplit({ fixedLabels, split, rotations }: MetaConfig): void {
+  if (!fixedLabels || (split === 'auto' && rotations === 'none')) return;
+  const given = split === 'auto' ? '--rotations' : '--split';
+  throw new UsageError(
+    `meta train: --fixed-labels has all classes in every episode, and divides their pictures: leave out ${given}.`,
+  );
 }
 
 /** Reptile's way is not a gradient: a rate of 1 goes all of it (Nichol et al. 2018, table 3). */

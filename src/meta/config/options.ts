@@ -5,6 +5,7 @@ import { machineOptions } from '../../train/config/machine.ts';
 import { modelName, modelOptions } from '../../train/config/model.ts';
 import { optimizerChoice, optimizerOptions, optimizerText } from '../../train/config/optimisation.ts';
 import { scheduleChoice, scheduleOptions, scheduleText } from '../../train/config/schedule.ts';
+import { strategyOptions } from '../../train/config/strategy.ts';
 import { learnerNames, learners, presetNames, presets } from './learners.ts';
 
 const statistics = ['batch', 'support', 'running'] as const;
@@ -72,6 +73,7 @@ export const outerOptions = {
   schedule: orDefault(scheduleChoice).describe(`${scheduleText}; default: cosine, for reptile linear`),
   ...schedules,
   ...losses,
+  ema: strategyOptions.ema,
 };
 
 /** What the tasks are made of, and how many there are. */
@@ -96,6 +98,12 @@ export const episodeOptions = {
     .default('none')
     .describe(
       'none | train | all: classes turned by 90, 180 and 270 degrees are classes too, of the training side or of all',
+    ),
+  fixedLabels: z
+    .boolean()
+    .default(false)
+    .describe(
+      'every episode has all classes, each under its own label, and only the pictures are drawn: phase one of a partial transfer, which goes on with graft meta adapt and graft train --transfer-ratio',
     ),
   patience: orDefault(z.int().min(1)).describe(
     'stop after so many validations without a better one; the best is what counts in any case',

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { lineChartSvg } from '../../chart/index.ts';
+import type { EpisodeShape } from '../../data/index.ts';
 import { writing } from '../../train/node/writing.ts';
 import { replaceFile } from '../../weights/index.ts';
 import { type Comparison, type ComparisonRow, comparisonChart, comparisonMarkdown } from '../comparison.ts';
@@ -112,6 +113,7 @@ async function* remaining(
   const record = (more: object) =>
     write(planFile, `${JSON.stringify({ folder, episodes, contestants, ...more }, null, 2)}\n`);
   const rows: ComparisonRow[] = [];
+  let shape: EpisodeShape | null = null;
   for (const [i, { name, config }] of contestants.entries()) {
     const own = join(out, name);
     yield { kind: 'contestant', name, index: i + 1, of: contestants.length, out: own };
@@ -125,9 +127,10 @@ async function* remaining(
       if (event.kind === 'interrupted' || event.kind === 'cancelled') return;
     }
     const test = await testMeta(own, { episodes: episodes ?? undefined, signal, onPreparation, onProgress: onTest });
+    shape ??= test.shape;
     rows.push(await rowOf(name, own, test));
   }
-  const comparison: Comparison = { rows, shape: { ...pick(contestants[0]!.config) }, episodes: rows[0]!.episodes };
+  const comparison: Comparison = { rows, shape: shape!, episodes: rows[0]!.episodes };
   await record(comparison);
   await write('compare.md', comparisonMarkdown(comparison));
   await write('compare.svg', await lineChartSvg(comparisonChart(comparison)));
@@ -164,9 +167,7 @@ async function rowOf(name: string, out: string, test: MetaTest): Promise<Compari
 const epochSchema = z.object({ step: z.int(), accuracy: z.number(), seconds: z.number() });
 
 /** What decides the episodes: the same for all. */
-const shared = ['way', 'shots', 'queries', 'split', 'rotations', 'seed', 'imageSize'] as const;
-
-const pick = ({ way, shots, queries }: MetaConfig) => ({ way, shots, queries });
+const shared = ['way', 'shots', 'queries', 'split', 'rotations', 'fixedLabels', 'seed', 'imageSize'] as const;
 
 /** @throws UserError where two contestants have one name, or would be given different episodes */
 function refuseUnlike(contestants: Plan['contestants']): void {

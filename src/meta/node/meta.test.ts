@@ -5,7 +5,7 @@ import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.
 import { expectSameRun } from '../../../test/runs.ts';
 import { collect } from '../../../test/training.ts';
 import { evaluateFolder, exportClassifier, openRun } from '../../evaluate/node/index.ts';
-import { readRun } from '../../train/node/index.ts';
+import { readRun, trainFolder } from '../../train/node/index.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
 import type { MetaConfigInput } from '../config/index.ts';
 import { adaptMeta, type MetaEvent, readMetaRun, resumeMeta, testMeta, trainMeta } from './index.ts';
@@ -20,7 +20,7 @@ const tiny = {
 } as const satisfies MetaConfigInput;
 
 beforeAll(async () => {
-  await drawPictures(folder, { classes: ['disc', 'square', 'cross', 'ring', 'bar'], perClass: 6, side: 16 });
+  await drawPictures(folder, { classes: ['disc', 'square', 'cross', 'ring', 'bar'], perClass: 8, side: 16 });
   await drawPictures(few, { classes: ['cross', 'disc', 'square'], perClass: 5, side: 16, first: 50 });
 });
 
@@ -55,7 +55,7 @@ describe('a run of maml', () => {
     expect([status, own]).toEqual(['done', folder]);
     expect(config).toMatchObject({ learner: 'maml', order: 2, innerSteps: 1, testSteps: 3, statistics: 'batch' });
     // Three classes in four turns.
-    expect(dataset.train).toEqual({ classes: 12, pictures: 18 });
+    expect(dataset.train).toEqual({ classes: 12, pictures: 24 });
     expect(parameters).toEqual({ total: 28_896 + 2 * 32 + 2, trained: 28_896 + 2 * 32 + 2 });
     const lines = readFileSync(join(out, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line).epoch)).toEqual([1, 2]);
@@ -116,6 +116,25 @@ test.each(['boil', 'maml++', 'meta-sgd', 'reptile'] as const)('%s: a run, tested
   const result = await testMeta(out, { episodes: 3, threads: 1 });
   expect(result.accuracy.mean).toBeGreaterThanOrEqual(0);
   expect(result.learner).toBe(learner);
+});
+
+test('fixed labels: subsets of all classes, then a transfer of the blocks that they taught', async () => {
+  const { out } = await run('phase-one', {
+    ...{ fixedLabels: true, split: 'auto', rotations: 'none', shots: 1, queries: 1 },
+    ...{ learner: 'fomaml', metaSteps: 3, ema: 0.9, episodes: 2 },
+  });
+  const { config, dataset } = await readMetaRun(out);
+  expect([config.way, dataset.split]).toEqual([5, 'pictures']);
+  await expect(testMeta(out, { way: 3 })).rejects.toThrow(
+    `meta test: ${out} has fixed labels for its 5 classes: leave out --way.`,
+  );
+  const start = join(root, 'phase-one-adapted');
+  await adaptMeta(out, folder, { out: start });
+  const second = join(root, 'phase-two');
+  const transfer = { weights: start, transferRatio: 0.5, epochs: 1, batchSize: 8, threads: 1, model: 'conv4_32' };
+  await collect(trainFolder(folder, transfer, { out: second }));
+  const { classes, config: transferred } = await readRun(second);
+  expect([classes.length, transferred.strategy, transferred.transferHead]).toEqual([5, 'partial-transfer', 'kept']);
 });
 
 describe('learners that go by class means', () => {

@@ -20,6 +20,7 @@ import { learners, noWeights, type ResolvedMetaConfig } from '../config/index.ts
 import { type LearnerParts, learnerOf } from '../config/make-learner.ts';
 import { learnerVariables } from '../task-graph.ts';
 import type { MetaRun } from './meta-run.ts';
+import { openSubsets } from './subsets.ts';
 
 /** All that a run of meta-learning is made of, before anything is trained. */
 export interface PreparedMeta extends LearnerParts {
@@ -44,7 +45,7 @@ export interface PreparedMeta extends LearnerParts {
 /** Reads the weights, decodes the pictures, sets up the runtime. @throws the signal's reason soon after it is aborted */
 export async function prepareMeta(
   path: string,
-  config: ResolvedMetaConfig,
+  given: ResolvedMetaConfig,
   options: PrepareOptions,
 ): Promise<PreparedMeta> {
   const { signal } = options;
@@ -52,13 +53,14 @@ export async function prepareMeta(
     signal?.throwIfAborted();
     options.onPreparation?.(progress);
   };
-  const weights = config.weights === noWeights ? null : config.weights;
+  const weights = given.weights === noWeights ? null : given.weights;
   const { model, onnx, checkpoint } = await openBackbone(
-    { ...config, weights, head: null },
+    { ...given, weights, head: null },
     { onnxFile: options.onnxFile, download: { ...options.download, ...(signal && { signal }) } },
   );
-  const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, config);
-  const sets = await unlessAborted(openSets(path, config, preprocessing, options), signal);
+  const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, given);
+  const sets = await unlessAborted(openSets(path, given, preprocessing, options), signal);
+  const config = given.fixedLabels ? { ...given, way: sets.train.classes.length } : given;
   const { way, shots, queries } = config;
   // Said before anything is compiled.
   const needed =
@@ -115,18 +117,21 @@ export function sideBySide(threads: number) {
 /** The data set as a configuration opens it; the same for every later look at it. */
 export async function openSets(
   path: string,
-  config: Pick<ResolvedMetaConfig, 'split' | 'rotations' | 'seed' | 'memory' | 'shots' | 'queries'>,
-  { crop, resize, squash, interpolation }: Preprocessing,
+  config: Pick<ResolvedMetaConfig, 'split' | 'rotations' | 'seed' | 'memory' | 'shots' | 'queries' | 'fixedLabels'>,
+  preprocessing: Preprocessing,
   { signal, onPreparation }: Pick<PrepareOptions, 'signal' | 'onPreparation'>,
 ): Promise<EpisodeSets> {
-  const { split, rotations, seed, memory, shots, queries } = config;
+  const { split, rotations, seed, memory, shots, queries, fixedLabels } = config;
+  const { crop, resize, squash, interpolation } = preprocessing;
+  const onProgress = (done: number, total: number) => onPreparation?.({ stage: 'decoding pictures', done, total });
   const pool = createPicturePool();
   try {
+    if (fixedLabels) return await openSubsets(path, { seed, preprocessing, memory, pool, onProgress });
     return await openEpisodes(path, {
       ...{ side: crop, resize, interpolation, squash, split, seed, memory, pool },
       rotations: { none: false, train: 'train', all: true }[rotations] as boolean | 'train',
       perClass: shots + queries,
-      onProgress: (done, total) => onPreparation?.({ stage: 'decoding pictures', done, total }),
+      onProgress,
       ...(signal && { signal }),
     });
   } finally {

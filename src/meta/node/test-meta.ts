@@ -78,6 +78,8 @@ export async function testMeta(start: string, options: TestMetaOptions = {}): Pr
         shots: options.shots ?? config.shots,
         queries: options.queries ?? config.queries,
       };
+  if (config.fixedLabels && shape.way !== config.way)
+    throw new UserError(`meta test: ${path} has fixed labels for its ${config.way} classes: leave out --way.`);
   const folder = options.folder ?? run.folder;
   const split = options.split ?? (options.folder === undefined ? config.split : 'auto');
   const look = { ...config, ...shape, split, seed: config.seed };

@@ -5,7 +5,7 @@ import type { ParameterSetting } from '../../optim/index.ts';
 import type { Choices } from '../../runtime/index.ts';
 import { clipOf, optimizerOf } from '../../train/config/optimisation.ts';
 import { scheduleOf } from '../../train/config/schedule.ts';
-import { follow, type TrainEvent } from '../../train/index.ts';
+import { follow, LossError, type TrainEvent } from '../../train/index.ts';
 import {
   type CancelledEvent,
   closing,
@@ -111,10 +111,12 @@ async function* runMeta(
     const run = resumed?.run ?? describeMetaRun(path, prepared);
     const { sets, notes, threads } = prepared;
     const memory = learners[config.learner].kind === 'baseline' ? null : taskMemory(metaTask(prepared));
-    if (memory !== null) checkMemory(memory, threads, config);
-    yield { kind: 'ready', out, run, config, sets, prepared, memory, notes };
+    if (memory !== null) checkMemory(memory, threads, prepared.config);
+    yield { kind: 'ready', out, run, config: prepared.config, sets, prepared, memory, notes };
     yield* trained(run, prepared, options, resumed);
   } catch (error) {
+    if (error instanceof LossError)
+      throw error.advising('Try a smaller --inner-rate, a tenth of the learning rate, or --clip-norm 10.');
     if (!signal?.aborted || error !== signal.reason) throw error;
     yield { kind: 'cancelled', out };
   }
@@ -167,7 +169,7 @@ export function metaTask(prepared: PreparedMeta): MetaTask {
     schedule: scheduleOf({ ...config, epochs })(metaSteps),
     settings: new Map(settings),
     clip: clipOf(config),
-    average: null,
+    average: config.ema,
     parallel: sideBySide(threads),
   };
 }
