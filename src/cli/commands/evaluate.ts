@@ -44,12 +44,17 @@ export const evaluateCommand = defineCommand({
 });
 
 function show(result: FolderEvaluation, terminal: Terminal): void {
-  const { pictures, correct, accuracy, interval, top5, loss, classes, confusion, part, sameDataset } = result;
+  const { pictures, correct, accuracy, interval, top5, loss, classes, confusion, part, sameDataset, support } = result;
   const which =
     part === 'all'
       ? ''
       : ` (${part}${sameDataset && part === 'validation' ? ': the run has not trained on these' : ''})`;
-  terminal.print(`${pictures} pictures${which}`);
+  const beside = !support
+    ? ''
+    : support.isLeftOut
+      ? `, without the ${support.pictures} that the run was adapted to`
+      : ', among them those that the run was adapted to';
+  terminal.print(`${pictures} pictures${which}${beside}`);
   terminal.print(
     `accuracy ${percent(accuracy)}  (${correct} correct; 95 % interval ${percent(interval[0])} to ${percent(interval[1])})`,
   );

@@ -4,6 +4,7 @@ import {
   type Dataset,
   fingerprint,
   openDataset,
+  type Picture,
   type Problem,
   type ShapeOptions,
   type TestTimeAugmentation,
@@ -31,6 +32,8 @@ export interface FolderEvaluation extends Metrics {
   readonly tta: TestTimeAugmentation;
   /** Whether these are the very pictures that the run's dataset has. */
   readonly sameDataset: boolean;
+  /** Of a run that was adapted to pictures of this folder: how many those are, and whether the others alone were looked at. */
+  readonly support: { readonly pictures: number; readonly isLeftOut: boolean } | null;
   readonly problems: readonly Problem[];
 }
 
@@ -41,7 +44,7 @@ export async function evaluateFolder(
   options: EvaluateOptions = {},
 ): Promise<FolderEvaluation> {
   const { part: chosen, shape, onProgress, ...classifierOptions } = options;
-  const { config, classes, dataset, folder: ownFolder } = await readRun(run);
+  const { config, classes, dataset, folder: ownFolder, adaptedFrom } = await readRun(run);
   const classifier = await openRun(run, classifierOptions);
   try {
     const { seed, validationFraction, classDepth, strict, maxPerClass, fold } = datasetOptionsOf(resolveConfig(config));
@@ -53,6 +56,10 @@ export async function evaluateFolder(
     const sameDataset = fingerprint(pictures) === dataset.fingerprint;
     // The run's limit says which pictures of its own folder it knows; of another folder all are wanted.
     if (!sameDataset && maxPerClass !== undefined) pictures = await open({});
+    const learned = sameDataset && adaptedFrom !== null ? pictures.train : [];
+    const others = learned.length > 0 && maxPerClass !== undefined ? without(await open({}), learned) : null;
+    if (others && others.train.length > 0) pictures = others;
+    const support = learned.length > 0 ? { pictures: learned.length, isLeftOut: pictures === others } : null;
     const part = chosen ?? defaultPart(pictures, sameDataset);
     const selected = part === 'all' ? [...pictures.train, ...pictures.validation, ...pictures.test] : pictures[part];
     if (selected.length === 0) throw new UserError(`${folder} has no pictures to evaluate in its part "${part}".`);
@@ -63,10 +70,24 @@ export async function evaluateFolder(
       judged.push({ label: selected[judged.length]!.label, probabilities: prediction.probabilities });
       onProgress?.(judged.length, selected.length);
     }
-    return { ...measure(judged, classes), part, tta: classifier.tta, sameDataset, problems: pictures.problems };
+    return {
+      ...measure(judged, classes),
+      part,
+      tta: classifier.tta,
+      sameDataset,
+      support,
+      problems: pictures.problems,
+    };
   } finally {
     await classifier.close();
   }
+}
+
+/** The same data set but for these pictures. */
+function without(folder: Dataset, pictures: readonly Picture[]): Dataset {
+  const keyOf = ({ path, within }: Picture) => JSON.stringify([path, within ?? null]);
+  const left = new Set(pictures.map(keyOf));
+  return { ...folder, train: folder.train.filter((picture) => !left.has(keyOf(picture))) };
 }
 
 function defaultPart(folder: Dataset, sameDataset: boolean): Part {

@@ -82,8 +82,9 @@ describe('a run of maml', () => {
     expect([status, classes, adaptedFrom, best]).toEqual(['done', ['cross', 'disc', 'square'], out, null]);
     expect(dataset).toMatchObject({ train: 15, validation: 0 });
     expect(config.model).toBe('conv4_32');
-    const { pictures, part, sameDataset } = await evaluateFolder(adapted, few);
+    const { pictures, part, sameDataset, support } = await evaluateFolder(adapted, few);
     expect([pictures, part, sameDataset]).toEqual([15, 'all', true]);
+    expect(support).toEqual({ pictures: 15, isLeftOut: false });
     const classifier = await openRun(adapted);
     const exported = await exportClassifier(classifier, join(root, 'adapted.onnx'));
     await classifier.close();
@@ -96,6 +97,11 @@ describe('a run of maml', () => {
     );
     const ordinary = join(root, 'ordinary');
     await adaptMeta(out, few, { out: ordinary, shots: 2 });
+    // The other three of each class are what it is measured by.
+    expect(await evaluateFolder(ordinary, few)).toMatchObject({
+      pictures: 9,
+      support: { pictures: 6, isLeftOut: true },
+    });
     await expect(testMeta(ordinary)).rejects.toThrow(`${ordinary} is a run of graft train, whose classes are decided.`);
   });
 
