@@ -1,10 +1,13 @@
 import { randomStream } from '../src/base/random.ts';
 import { i64, type Tensor, type Tensors, tensor, zeros } from '../src/base/tensor.ts';
+import type { Value } from '../src/graph/index.ts';
 import { type GradientLearner, type TaskShape, taskNames } from '../src/meta/index.ts';
 import { conv4 } from '../src/models/conv4.ts';
 import { crossEntropy, initialise } from '../src/nn/index.ts';
 import { sgd } from '../src/optim/index.ts';
+import { createRuntime } from '../src/runtime/node/index.ts';
 import { type Network, pictureNetwork, variablesOf } from '../src/train/index.ts';
+import { defaultChoices } from './run.ts';
 
 const half = [0.5, 0.5, 0.5] as const;
 const preprocessing = { resize: 28, crop: 28, interpolation: 'bilinear', mean: half, std: half } as const;
@@ -71,6 +74,23 @@ export function madeTask({ way, support, queries }: TaskShape, seed: number): Te
     [taskNames.query]: pictures('query', queries),
     [taskNames.queryLabels]: labels(queries),
   };
+}
+
+/** A program of the outputs in the default lowerings, in a session like those of tasks: as the graph is written. */
+export function compileTask(outputs: Readonly<Record<string, Value>>) {
+  const session = { graphOptimizationLevel: 'disabled' } as const;
+  return createRuntime({ cache: null, threads: 1, choices: defaultChoices(outputs), session }).compile(outputs);
+}
+
+/** The numbers of the outputs, as a task computes them. */
+export async function evaluateTask(
+  outputs: Readonly<Record<string, Value>>,
+  feeds: Tensors,
+): Promise<Record<string, Tensor>> {
+  const program = await compileTask(outputs);
+  const results = await program.run(feeds);
+  await program.release();
+  return results;
 }
 
 /** The bytes of a tensor's numbers, to compare to the bit. */

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { golden, relativeError, tolerance, withPrefix } from '../../test/golden.ts';
-import { conv4Network, innerRates, parametersOf } from '../../test/meta.ts';
-import { evaluate } from '../../test/run.ts';
+import { conv4Network, evaluateTask, innerRates, parametersOf } from '../../test/meta.ts';
 import { type Tensor, type Tensors, tensor } from '../base/tensor.ts';
 import { crossEntropy } from '../nn/index.ts';
 import { adam, type Optimizer, sgd } from '../optim/index.ts';
@@ -100,7 +99,7 @@ describe.each(Object.keys(learners))('%s equals PyTorch', (name) => {
     const trained = [...parameters, ...Object.keys(rates)];
     const outputs = trainingGraph(network, learner, shape, { trained, outer });
     const stepWeights = { [taskNames.stepWeights]: tensors[`step-weights/${steps}`]! };
-    const results = await evaluate(outputs, { ...task, ...rates, ...stepWeights });
+    const results = await evaluateTask(outputs, { ...task, ...rates, ...stepWeights });
     expect(relativeError(results[resultNames.loss]!, tensors[`${name}/${steps}/loss`]!)).toBeLessThan(tolerance.model);
     const expected = withPrefix(tensors, `${name}/${steps}/gradient/`);
     expect(Object.keys(expected).length).toBe(trained.length);
@@ -110,7 +109,7 @@ describe.each(Object.keys(learners))('%s equals PyTorch', (name) => {
   test(`losses and logits after 0 to ${most} inner steps`, async () => {
     const learner = learnerOf(name, most);
     const feeds = { ...task, ...ratesOf(learners[name]!, most) };
-    const results = await evaluate(testGraph(network, learner, shape, most), feeds);
+    const results = await evaluateTask(testGraph(network, learner, shape, most), feeds);
     expect(relativeError(results[taskNames.losses]!, tensors[`${name}/losses`]!)).toBeLessThan(tolerance.model);
     const logits = tensors[`${name}/logits`]!.data as Float32Array;
     const last = tensor('f32', [shape.queries, way], logits.slice(-shape.queries * way));
@@ -139,10 +138,10 @@ test.each(Object.entries(config.prototypes as Record<string, Statistics>))(
     const learner: Learner = { kind: 'prototypes', name, statistics, loss: crossEntropy };
     const trained = parametersOf(features);
     const outputs = trainingGraph(features, learner, shape, { trained, outer: { order: 1, everyStep: false } });
-    const results = await evaluate(outputs, task);
+    const results = await evaluateTask(outputs, task);
     expect(relativeError(results[resultNames.loss]!, tensors[`${name}/loss`]!)).toBeLessThan(tolerance.model);
     expectClose(withPrefix(results, 'gradient/'), withPrefix(tensors, `${name}/gradient/`));
-    const { [resultNames.logits]: logits } = await evaluate(testGraph(features, learner, shape, 0), task);
+    const { [resultNames.logits]: logits } = await evaluateTask(testGraph(features, learner, shape, 0), task);
     expect(relativeError(logits!, tensors[`${name}/logits`]!)).toBeLessThan(tolerance.model);
   },
 );

@@ -1,7 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { relativeError } from '../../test/golden.ts';
-import { bitsOf, conv4Network, innerRates, madeTask, maml, parametersOf, start } from '../../test/meta.ts';
-import { evaluate, gaussian, numbers } from '../../test/run.ts';
+import {
+  bitsOf,
+  conv4Network,
+  evaluateTask,
+  innerRates,
+  madeTask,
+  maml,
+  parametersOf,
+  start,
+} from '../../test/meta.ts';
+import { gaussian, numbers } from '../../test/run.ts';
 import { f32, i64, type Tensor, type Tensors } from '../base/tensor.ts';
 import { linear } from '../nn/index.ts';
 import { countFlops, tanh } from '../ops/index.ts';
@@ -31,7 +40,7 @@ const feeds: Tensors = { ...start(network), ...madeTask(shape, 0) };
 
 /** Which parameters three inner steps leave as they are, to the bit. */
 async function untouched(learner: GradientLearner): Promise<string[]> {
-  const after = await evaluate(adaptationGraph(network, learner, shape, 3), feeds);
+  const after = await evaluateTask(adaptationGraph(network, learner, shape, 3), feeds);
   return parameters.filter((name) => Buffer.compare(bitsOf(after[name]!), bitsOf(feeds[name]!)) === 0);
 }
 
@@ -77,7 +86,7 @@ describe('the order of the gradient', () => {
   test('both give the same loss, and gradients that differ', async () => {
     const [one, two] = await Promise.all(
       [first, second].map((outer) =>
-        evaluate(trainingGraph(network, maml(network), shape, { trained: parameters, outer }), feeds),
+        evaluateTask(trainingGraph(network, maml(network), shape, { trained: parameters, outer }), feeds),
       ),
     );
     expect(relativeError(one![resultNames.loss]!, two![resultNames.loss]!)).toBeLessThan(1e-5);
@@ -126,13 +135,13 @@ describe('the meta-gradient is the derivative of the queries’ loss', () => {
       const directions = Object.fromEntries(
         [...variables].map(([name, { shape: of }]) => [name, gaussian(of, 'direction', name)]),
       );
-      const gradients = await evaluate(graph, { ...point, ...examples });
+      const gradients = await evaluateTask(graph, { ...point, ...examples });
       const slope = [...variables.keys()].reduce(
         (sum, name) => sum + dot(gradients[gradientName(name)]!, directions[name]!),
         0,
       );
       const lossAt = async (t: number) => {
-        const { [resultNames.loss]: loss } = await evaluate(
+        const { [resultNames.loss]: loss } = await evaluateTask(
           { [resultNames.loss]: graph[resultNames.loss]! },
           {
             ...examples,
@@ -183,7 +192,7 @@ describe('an adaptive optimizer in the inner loop', () => {
     const names = parametersOf(smooth);
     const graph = trainingGraph(smooth, learner, small, { trained: names, outer: second });
     const dead = { ...start(smooth), 'fc.weight': f32([3, 5], new Array(15).fill(0)) }; // nothing reaches the body
-    const results = await evaluate(graph, { ...dead, ...examples });
+    const results = await evaluateTask(graph, { ...dead, ...examples });
     for (const name of names) {
       for (const x of numbers(results[gradientName(name)])) expect(Number.isFinite(x), name).toBe(true);
     }
@@ -198,7 +207,7 @@ describe('more steps in a test than in training', () => {
       Object.fromEntries(names.map((name) => [innerRateName(name), f32([values.length], values)]));
     const lossesOf = async (of: GradientLearner, steps: number, values: readonly number[]) =>
       numbers(
-        (await evaluate(testGraph(smooth, of, small, steps), { ...start(smooth), ...rates(values), ...examples }))[
+        (await evaluateTask(testGraph(smooth, of, small, steps), { ...start(smooth), ...rates(values), ...examples }))[
           taskNames.losses
         ],
       );
@@ -209,7 +218,7 @@ describe('more steps in a test than in training', () => {
   });
   test('no step at all is the start itself', async () => {
     const learner = maml(smooth);
-    const [losses] = [await evaluate(testGraph(smooth, learner, small, 0), { ...start(smooth), ...examples })];
+    const [losses] = [await evaluateTask(testGraph(smooth, learner, small, 0), { ...start(smooth), ...examples })];
     expect(losses[taskNames.losses]!.shape).toEqual([1]);
   });
 });

@@ -1,8 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { conv4Network, innerRates, madeTask, maml, parametersOf, start } from '../../test/meta.ts';
-import { compile } from '../../test/run.ts';
+import { compileTask, conv4Network, innerRates, madeTask, maml, parametersOf, start } from '../../test/meta.ts';
 import { input, type Value } from '../graph/index.ts';
 import { add, exp, matmul, mul, reshape, transpose } from '../ops/index.ts';
 import { type OuterLoss, peakBytes, sessionBytes, trainingGraph } from './index.ts';
@@ -81,7 +80,7 @@ test.each([
     const outputs = graph(steps, order);
     const feeds = { ...start(network), ...madeTask(shape, 0) };
     const before = residentSize();
-    const program = await compile(outputs);
+    const program = await compileTask(outputs);
     const sizes: number[] = [];
     for (let run = 0; run < 5; run++) {
       await program.run(feeds);
