@@ -56,9 +56,12 @@ export class Results<Result> {
 
   constructor(name: string) {
     this.#file = fileURLToPath(new URL(`../../bench/results/${name}.json`, import.meta.url));
-    this.results = existsSync(this.#file)
-      ? (JSON.parse(readFileSync(this.#file, 'utf8')) as { results: Record<string, Result> }).results
-      : {};
+    this.results = this.#read();
+  }
+
+  #read(): Record<string, Result> {
+    if (!existsSync(this.#file)) return {};
+    return (JSON.parse(readFileSync(this.#file, 'utf8')) as { results: Record<string, Result> }).results;
   }
 
   get(key: string): Result | undefined {
@@ -70,7 +73,8 @@ export class Results<Result> {
     const known = this.results[key];
     if (known) return known;
     const result = await measure();
-    this.results[key] = result;
+    // Another process may have written meanwhile: what it found is kept.
+    Object.assign(this.results, this.#read(), { [key]: result });
     const machine = { processor: cpus()[0]?.model, cores: cpus().length, node: process.versions.node };
     const date = new Date().toISOString().slice(0, 10);
     mkdirSync(join(this.#file, '..'), { recursive: true });
