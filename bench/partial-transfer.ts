@@ -139,13 +139,21 @@ const seeds = Array.from({ length: Number(values.seeds) }, (_, seed) => seed);
 let classes = 0;
 for (const seed of seeds) {
   const root = mkdtempSync(join(tmpdir(), 'graft-transfer-'));
-  const [pictures, start] = [join(root, 'pictures'), join(root, 'phase-one.safetensors')];
+  const [pictures, start] = [join(root, 'pictures'), join(root, 'phase-one')];
   await divide(pictures, seed);
   classes = readdirSync(join(pictures, 'train')).length;
   const first = () =>
     phaseOne(pictures, {
-      ...{ model, side, threads, seed, learner: 'maml', out: start, metaSteps: Number(values['meta-steps']) },
-      ...{ shots: 5, queries: 5, innerSteps: 2, innerRate: 0.05, tasksPerStep: 2 },
+      ...{ model, side, threads, seed, metaSteps: Number(values['meta-steps']) },
+      ...{
+        shots: 5,
+        queries: 5,
+        innerSteps: 2,
+        innerRate: 0.1,
+        metaBatch: 2,
+        meta: join(root, 'meta'),
+        adapted: start,
+      },
     });
   const missing = ways.filter((way) => trainingOf(way, seed) === undefined);
   if (missing.length > 0) {

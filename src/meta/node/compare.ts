@@ -1,9 +1,10 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { lineChartSvg } from '../../chart/index.ts';
 import type { EpisodeShape } from '../../data/index.ts';
+import { exists, parseJson } from '../../train/node/look.ts';
 import { writing } from '../../train/node/writing.ts';
 import { replaceFile } from '../../weights/index.ts';
 import { type Comparison, type ComparisonRow, comparisonChart, comparisonMarkdown } from '../comparison.ts';
@@ -183,19 +184,4 @@ function refuseUnlike(contestants: Plan['contestants']): void {
   }
   const twice = contestants.find(({ name }, i) => contestants.findIndex((other) => other.name === name) !== i);
   if (twice) throw new UserError(`meta compare: ${twice.name} is named twice.`);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

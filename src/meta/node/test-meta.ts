@@ -4,8 +4,9 @@ import { type Episode, type EpisodeShape, oneShotTrials } from '../../data/index
 import type { Preparation } from '../../train/node/index.ts';
 import type { LearnerName, ResolvedMetaConfig } from '../config/index.ts';
 import { type EpisodeInterval, episodeInterval } from '../statistics.ts';
-import { type EpisodeResult, openTester } from './episode-tester.ts';
+import type { EpisodeResult } from './episode-tester.ts';
 import { openLearner } from './open-learner.ts';
+import { openTester } from './open-tester.ts';
 import { openSets, taskRuntime } from './prepare-meta.ts';
 import { startFolder } from './starts.ts';
 

@@ -32,8 +32,8 @@ import {
 import { phasesOf } from '../config/make-learner.ts';
 import { taskMemory } from '../memory.ts';
 import { type MetaTask, metaCourse } from '../meta-course.ts';
-import { measureBaseline } from './baseline.ts';
 import { checkMemory } from './check-memory.ts';
+import { measureBaseline } from './measure-baseline.ts';
 import { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
 import { describeMetaRun, type PreparedMeta, prepareMeta, sideBySide } from './prepare-meta.ts';
 

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
@@ -12,6 +12,7 @@ import {
   trainConfigSchema,
 } from '../config/index.ts';
 import { type FoldResult, type FoldSummary, summariseFolds } from '../fold-summary.ts';
+import { exists, parseJson } from './look.ts';
 import { readRun } from './run-file.ts';
 import {
   type FolderEvent,
@@ -166,19 +167,4 @@ async function* oneFold(
   if (isDone) return;
   if (run && (await exists(join(out, 'last.safetensors')))) yield* resumeTraining(out, others);
   else yield* trainFolder(folder, config, { ...options, overwrite: true });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
