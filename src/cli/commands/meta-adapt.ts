@@ -10,7 +10,7 @@ export const metaAdaptCommand = defineCommand({
   name: 'meta adapt',
   summary: 'Fits a run of meta-learning to new classes by a few pictures of each, and writes a run that predicts.',
   arguments: [
-    { syntax: '<run>', description: 'a run folder of graft meta train' },
+    { syntax: '<run>', description: 'a run folder of graft meta train, or a start that comes with Graft: omniglot' },
     { syntax: '<folder>', description: 'a few pictures of each class, in any shape that `graft train` takes' },
   ],
   options: z.strictObject({
@@ -22,11 +22,18 @@ export const metaAdaptCommand = defineCommand({
       .nullable()
       .default(null)
       .describe('learn from at most so many pictures of each class; default: all but those in val/ and test/'),
-    steps: z.int().min(1).max(50).nullable().default(null).describe('inner steps; default: the run’s --test-steps'),
+    steps: z
+      .int()
+      .min(1)
+      .max(50)
+      .nullable()
+      .default(null)
+      .describe('inner steps; default: the run’s --test-steps, at least 10 for more classes than its --way'),
     classDepth: z.int().min(1).max(8).default(1).describe('folder levels that make a class name'),
     ...shapeFlags,
   }),
   examples: [
+    'graft meta adapt omniglot drawings/ --shots 5 --out runs/drawings',
     'graft meta adapt runs/boil digits/ --out runs/digits',
     'graft meta adapt runs/protonet photos/ --shots 5',
     'graft predict runs/digits photo.png',

@@ -13,7 +13,7 @@ export const metaTestCommand = defineCommand({
   summary:
     'Measures a run of meta-learning on tasks of classes it has not seen: the mean over episodes and its 95 % interval.',
   arguments: [
-    { syntax: '<run>', description: 'a run folder of graft meta train' },
+    { syntax: '<run>', description: 'a run folder of graft meta train, or a start that comes with Graft: omniglot' },
     { syntax: '[folder]', description: 'other class folders than the run’s own' },
   ],
   options: z.strictObject({

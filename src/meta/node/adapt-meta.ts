@@ -42,7 +42,7 @@ export interface AdaptMetaOptions extends ShapeOptions {
   readonly overwrite?: boolean;
   /** Pictures of each class to learn from. Default: all there are, but those in val/ and test/. */
   readonly shots?: number | undefined;
-  /** Inner steps; default: the run's `testSteps`. */
+  /** Inner steps; default: the run's `testSteps`, and at least 10 where there are more classes than it was trained on. */
   readonly steps?: number | undefined;
   readonly onPreparation?: ((progress: Preparation) => void) | undefined;
 }
@@ -83,7 +83,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
     const { config, preprocessing } = opened;
     const runtime = taskRuntime(config.device, opened.run.choices, onPreparation);
     const support = await readSupport(dataset.train, preprocessing, pool);
-    const taken = steps ?? config.testSteps;
+    const taken = steps ?? stepsFor(config, dataset.classes.length);
     const { model, head, tensors } = isByMeans(config.learner)
       ? await withMeans(opened, support, dataset, runtime)
       : { model: opened.model, head: null, tensors: await adapted(opened, support, dataset, runtime, taken!) };
@@ -109,6 +109,11 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
   } finally {
     await pool.close();
   }
+}
+
+/** With more classes than in training they all begin alike, and the run's own number of steps is too few to tell them apart. */
+function stepsFor({ testSteps, way }: OpenLearner['config'], classes: number): number | null {
+  return testSteps !== null && classes > way ? Math.max(10, testSteps) : testSteps;
 }
 
 /** (n, 3, crop, crop) as evaluation sees them. */
