@@ -184,7 +184,8 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   Gather: [example([[2, 5, 3], i64([4], [4, 0, 4, 2])], 'linear', { axis: 1 })],
   ScatterAdd: [
     example([[4, 3], i64([4], [4, 0, 4, 2])], 'linear', { axis: 0, size: 6 }),
-    example([[5], i64([5], [1, 1, 0, 3, 1])], 'linear', { axis: 0, size: 4 }),
+    example([[5], i64([5], [1, 1, 0, 3, 1])], 'linear', { axis: 0, size: 4, isDistinct: false }),
+    example([[3], i64([3], [4, 0, 2])], 'linear', { axis: 0, size: 6, isDistinct: true }),
   ],
   MaxPool: pooled('separated', overlapping, tiling, dilated),
   MaxPoolIndices: pooled('separated', overlapping),

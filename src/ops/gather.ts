@@ -4,24 +4,35 @@ import { typeOf, type Value } from '../graph/index.ts';
 import { defineOp, expectDType, expectRank, normaliseAxis } from './define.ts';
 import { reshape } from './shape.ts';
 
-const gatherOp = defineOp<{ axis: number }>('Gather', {
+const gatherOp = defineOp<{ axis: number; isDistinct: boolean }>('Gather', {
   infer: ([x, indices], { axis }) => {
     expectDType('gather', indices!, 'i64');
     expectRank('gather', indices!, 1, '(indices)');
     return { dtype: x!.dtype, shape: x!.shape.with(axis, indices!.shape[0]!) };
   },
-  vjp: (dy, [x, indices], _y, { axis }) => [scatterAdd(dy, indices!, axis, x!.shape[axis]!), null],
-  lowerings: { onnx: { lower: (b, inputs, _value, { axis }) => b.emit('Gather', inputs, { axis }) } },
+  vjp: (dy, [x, indices], _y, { axis, isDistinct }) => [
+    scatterAdd(dy, indices!, axis, x!.shape[axis]!, { isDistinct }),
+    null,
+  ],
+  lowerings: {
+    onnx: {
+      // Of single numbers GatherElements takes a seventh of Gather's time, which copies each as if it were a row.
+      lower: (b, inputs, value, { axis }) =>
+        b.emit(value.inputs[0]!.shape.length === 1 ? 'GatherElements' : 'Gather', inputs, { axis }),
+    },
+  },
 });
 
 /** y[…, i, …] = x[…, indices[i], …] along an axis. Indices (i64) may have any rank; their axes replace the axis. */
 export function gather(x: Value, indices: Value, axis = 0): Value {
   const at = normaliseAxis('gather', axis, x.shape.length);
-  const rows = gatherOp([x, reshape(indices, [-1])], { axis: at });
+  const rows = gatherOp([x, reshape(indices, [-1])], { axis: at, isDistinct: false });
   return reshape(rows, [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)]);
 }
 
-const scatterAddOp = defineOp<{ axis: number; size: number }>('ScatterAdd', {
+type ScatterAttributes = { axis: number; size: number; isDistinct: boolean };
+
+const scatterAddOp = defineOp<ScatterAttributes>('ScatterAdd', {
   infer: ([values, indices], { axis, size }) => {
     expectDType('scatterAdd', indices!, 'i64');
     if (indices!.shape.length !== 1 || indices!.shape[0] !== values!.shape[axis]) {
@@ -30,9 +41,20 @@ const scatterAddOp = defineOp<{ axis: number; size: number }>('ScatterAdd', {
     }
     return { dtype: values!.dtype, shape: values!.shape.with(axis, size) };
   },
-  vjp: (dy, [, indices], _y, { axis }) => [gather(dy, indices!, axis), null],
+  vjp: (dy, [, indices], _y, { axis, isDistinct }) => [gatherOp([dy, indices!], { axis, isDistinct }), null],
   lowerings: {
-    onnx: {
+    /** Numbers that each have a place of their own: what a max-pool of one element with these indices undoes. */
+    unpool: {
+      applies: (value, { isDistinct }) => isDistinct === true && value.dtype === 'f32' && value.shape.length === 1,
+      lower: (b, [values, indices], value) => {
+        const [count, size] = [value.inputs[0]!.shape[0]!, value.shape[0]!];
+        const row = (name: string) => b.emit('Reshape', [name, b.integers([1, 1, count])]);
+        const inputs = [row(values!), row(indices!), b.integers([1, 1, size])];
+        const whole = b.emit('MaxUnpool', inputs, { kernel_shape: [1], strides: [1] });
+        return b.emit('Reshape', [whole, b.integers(value.shape)]);
+      },
+    },
+    elements: {
       // ScatterElements wants an index for every element: the list is stretched over the other axes.
       lower: (b, [values, indices], value, { axis }) => {
         const { shape } = value.inputs[0]!;
@@ -49,7 +71,17 @@ const scatterAddOp = defineOp<{ axis: number; size: number }>('ScatterAdd', {
   },
 });
 
-/** Zeros of length `size` along an axis, to which values[…, i, …] is added at indices[i] (i64, 1-d; may repeat). */
-export function scatterAdd(values: Value, indices: Value, axis: number, size: number): Value {
-  return scatterAddOp([values, indices], { axis: normaliseAxis('scatterAdd', axis, values.shape.length), size });
+/**
+ * Zeros of length `size` along an axis, to which values[…, i, …] is added at indices[i] (i64, 1-d). They may repeat, unless the caller
+ * knows that they do not (`isDistinct`), which is faster.
+ */
+export function scatterAdd(
+  values: Value,
+  indices: Value,
+  axis: number,
+  size: number,
+  { isDistinct = false }: { readonly isDistinct?: boolean } = {},
+): Value {
+  const at = normaliseAxis('scatterAdd', axis, values.shape.length);
+  return scatterAddOp([values, indices], { axis: at, size, isDistinct });
 }

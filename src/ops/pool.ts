@@ -61,7 +61,9 @@ const maxPoolOp = defineOp<PoolGeometry>('MaxPool', {
   infer: ([x], geometry) => inferPool('maxPool', x!, geometry),
   vjp: (dy, [x], _y, geometry) => {
     const indices = reshape(maxPoolIndicesOp([x!], geometry), [-1]);
-    const flat = scatterAdd(reshape(dy, [-1]), indices, 0, sizeOf(x!.shape));
+    // No element is in two windows: none is picked twice.
+    const isDistinct = geometry.kernel.every((k, i) => geometry.dilations[i]! * (k - 1) < geometry.strides[i]!);
+    const flat = scatterAdd(reshape(dy, [-1]), indices, 0, sizeOf(x!.shape), { isDistinct });
     return [reshape(flat, x!.shape)];
   },
   lowerings: {
