@@ -74,7 +74,7 @@ describe('a run of maml', () => {
   test('adapted, is an ordinary run: it predicts, is evaluated and exported', async () => {
     const adapted = join(root, 'maml-adapted');
     const { steps, notes } = await adaptMeta(out, few, { out: adapted });
-    expect(steps).toBe(3);
+    expect(steps).toBe(10);
     expect(notes).toEqual([
       'The run was trained on 2 classes at a time, and there are 3: each class begins with the mean of its head’s rows.',
     ]);
