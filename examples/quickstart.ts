@@ -64,19 +64,8 @@ console.log(`Writing 20 + 100 pictures of each digit to ${digits}`);
 await writeDigits();
 const budget = ['--model', 'conv4', '--epochs', '12', '--augment', 'crop=0.7'];
 const [grafted, scratch, adapted] = [join(folder, 'grafted'), join(folder, 'scratch'), join(folder, 'adapted')];
-run(
-  'train',
-  digits,
-  ...budget,
-  '--weights',
-  backbone,
-  '--strategy',
-  'full',
-  '--learning-rate',
-  '0.02',
-  '--out',
-  grafted,
-);
+const gentle = '--strategy full --learning-rate 0.02'.split(' ');
+run('train', digits, ...budget, '--weights', backbone, ...gentle, '--out', grafted);
 run('train', digits, ...budget, '--strategy', 'scratch', '--learning-rate', '0.003', '--out', scratch);
 run('predict', grafted, ...[3, 5, 8].map((digit) => join(digits, 'val', `${digit}`, '0042.png')), '--top', '2');
 run('meta', 'adapt', 'omniglot', digits, '--shots', '5', '--out', adapted);

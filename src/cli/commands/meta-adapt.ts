@@ -36,7 +36,6 @@ export const metaAdaptCommand = defineCommand({
     'graft meta adapt omniglot drawings/ --shots 5 --out runs/drawings',
     'graft meta adapt runs/boil digits/ --out runs/digits',
     'graft meta adapt runs/protonet photos/ --shots 5',
-    'graft predict runs/digits photo.png',
   ],
   async run({ positionals: [run, folder], options, terminal }) {
     const { out, overwrite, shots, steps, classDepth, ...shape } = options;
