@@ -345,7 +345,8 @@ describe('says what is wrong', () => {
     [{ memory: 0 }, 'memory is 0'],
     [{ resize: 1e6 }, 'resize is 1000000'],
     [{ split: '9/1/1' }, 'split 9/1/1 (train/validation/test) cannot be had of 10 classes'],
-    [{ perClass: 5 }, 'cannot be had of 0 classes with enough pictures'],
+    [{ perClass: 5 }, 'has no class with 5 usable pictures, which an episode takes of each'],
+    [{ perClass: 5 }, 'usable pictures, episodes need 5; it is left out (few-pictures)'],
   ])('%j', async (options, message) => {
     await expect(open(folder, options)).rejects.toThrow(message);
   });

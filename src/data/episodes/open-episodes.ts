@@ -5,7 +5,7 @@ import { cacheFolder } from '../../runtime/node/index.ts';
 import { groupBy } from '../group-by.ts';
 import { createPicturePool } from '../picture-pool.ts';
 import type { EvaluationRequest } from '../picture-worker.ts';
-import type { Problem } from '../problem.ts';
+import { formatProblems, type Problem } from '../problem.ts';
 import { findPictures, statDataset } from '../readers/find-pictures.ts';
 import type { Candidate, Found, ShapeOptions } from '../readers/found.ts';
 import {
@@ -52,6 +52,10 @@ export async function openEpisodes(path: string, options: EpisodeOptions): Promi
   const decoded = await decodeOnce(candidates, options);
   const all = classesOf(candidates, decoded);
   const large = all.filter(({ pictures }) => pictures.length >= perClass);
+  const problems = [...found.problems, ...decoded.problems, ...smallClasses(found, all, perClass)].sort((a, b) =>
+    a.path < b.path ? -1 : 1,
+  );
+  if (large.length === 0) throw noClasses(path, perClass, problems);
   const { split, ...divided } = divide(large, wanted, { seed, isOmniglot });
   const held = (side: Side) => turned(divided[side], side, options);
   const source = (side: Side) => episodeSource(decoded.table, held(side), { side, seed });
@@ -59,7 +63,6 @@ export async function openEpisodes(path: string, options: EpisodeOptions): Promi
     classes: held(side).length,
     pictures: divided[side].reduce((sum, { pictures }) => sum + pictures.length, 0),
   });
-  const problems = [...found.problems, ...decoded.problems, ...smallClasses(found, all, perClass)];
   return {
     train: source('train'),
     validation: source('validation'),
@@ -71,7 +74,7 @@ export async function openEpisodes(path: string, options: EpisodeOptions): Promi
       bytes: decoded.table.bytes.length,
       fingerprint: fingerprintOf(candidates, decoded),
     }),
-    problems: problems.sort((a, b) => (a.path < b.path ? -1 : 1)),
+    problems,
   };
 }
 
@@ -128,6 +131,14 @@ function classesOf(candidates: readonly Candidate[], { table: { starts } }: Deco
       parts: new Map(pictures.map(({ candidate: { part } }) => [part.name, part.split])),
     }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** No class is left: what is wrong with the pictures is why. */
+function noClasses(path: string, perClass: number, problems: readonly Problem[]): UserError {
+  return new UserError(
+    `openEpisodes: ${path} has no class with ${perClass} usable ${perClass === 1 ? 'picture' : 'pictures'}, which an episode takes of each. ` +
+      `Lower shots or queries, or mend what is listed.\n${formatProblems(problems)}`,
+  );
 }
 
 function smallClasses({ base }: Found, classes: readonly TableClass[], perClass: number): Problem[] {
