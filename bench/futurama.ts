@@ -19,6 +19,9 @@ const { values, positionals } = parseArgs({
     seeds: { type: 'string', default: '1' },
     learners: { type: 'string', default: presetNames.join(',') },
     'meta-batch': { type: 'string', default: '4' },
+    queries: { type: 'string', default: '15' },
+    rotations: { type: 'string', default: 'none' },
+    augment: { type: 'string', default: 'none' },
     episodes: { type: 'string', default: '600' },
     threads: { type: 'string', default: String(availableParallelism()) },
     runs: { type: 'string', default: 'runs/futurama' },
@@ -33,12 +36,13 @@ const seeds = Array.from({ length: Number(values.seeds) }, (_, seed) => String(s
 const common = {
   way: 5,
   shots: 5,
-  queries: 15,
+  queries: Number(values.queries),
   metaSteps,
   metaBatch: Number(values['meta-batch']),
   validateEvery: metaSteps % 10 === 0 ? metaSteps / 10 : null,
   split: 'Futurama:16/5/5',
-  rotations: 'train',
+  rotations: expectChoice('--rotations', values.rotations, ['none', 'train', 'all']),
+  augment: values.augment,
   threads: Number(values.threads),
 } as const;
 

@@ -200,6 +200,7 @@ function header({ out, run, config, sets, notes, prepared, memory }: MetaReadyEv
     ...(isBaseline
       ? ['training   none']
       : [
+          ...(config.augment === null ? [] : [`           pictures of training episodes augmented: ${config.augment}`]),
           `training   ${metaSteps} meta-steps of ${metaBatch} episodes, ${plural(epochsOf(config), 'validation')}, ${optimizer} at ${learningRate} (${schedule}), seed ${config.seed}`,
         ]),
     `threads    ${prepared.threads}, an episode each${memory === null ? '' : `, about ${formatBytes(memory)} of memory each`}`,

@@ -1,3 +1,4 @@
+export { augmentedSource } from './augmented.ts';
 export type {
   Episode,
   EpisodeHeader,

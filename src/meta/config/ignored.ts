@@ -17,6 +17,7 @@ export const belongings = {
     innerMomentum: adapting,
     testSteps: adapting,
     patience: trained,
+    augment: trained,
   },
   innerOptimizer: { innerMomentum: ['sgd', 'rmsprop'] },
   ...outerBelongings,

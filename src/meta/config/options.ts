@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { augmentationChoices, augmentationText } from '../../train/config/augmentation.ts';
 import { choice, orDefault } from '../../train/config/choice.ts';
 import { lossOptions } from '../../train/config/loss.ts';
 import { machineOptions } from '../../train/config/machine.ts';
@@ -99,6 +100,9 @@ export const episodeOptions = {
     .describe(
       'none | train | all: classes turned by 90, 180 and 270 degrees are classes too, of the training side or of all',
     ),
+  augment: orDefault(augmentationText).describe(
+    `what happens to the pictures of training episodes, support and queries alike: ${augmentationChoices}; default: none, for drawings crop=0.7,rotate=10 is a beginning`,
+  ),
   fixedLabels: z
     .boolean()
     .default(false)

@@ -115,6 +115,16 @@ describe('a run of maml', () => {
     }
     expectSameRun(out, (await run('threads', { threads: 2 })).out);
   });
+
+  test('augmented, learns something else from the same episodes, and ends the same where it was interrupted', async () => {
+    const augment = { augment: 'crop=0.5,rotate=20' };
+    const whole = (await run('augmented', augment)).out;
+    const weights = (of: string) => readFileSync(join(of, 'best.safetensors'));
+    expect(weights(whole).equals(weights(out))).toBe(false);
+    await run('augmented-stopped', { ...augment, stopAfter: 2 });
+    await run('augmented-stopped');
+    expectSameRun(whole, join(root, 'augmented-stopped'));
+  });
 });
 
 test.each(['boil', 'maml++', 'meta-sgd', 'reptile'] as const)('%s: a run, tested', async (learner) => {

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import type { EpisodeSets } from '../../data/index.ts';
+import { augmentedSource, type EpisodeSets, parseAugmentation } from '../../data/index.ts';
 import type { ParameterSetting } from '../../optim/index.ts';
 import type { Choices } from '../../runtime/index.ts';
 import { clipOf, optimizerOf } from '../../train/config/optimisation.ts';
@@ -159,7 +159,10 @@ export function metaTask(prepared: PreparedMeta): MetaTask {
   return {
     ...{ network, learner, initial, patience, seed },
     phases: phasesOf(config),
-    episodes: { train: sets.train, validation: sets.validation },
+    episodes: {
+      train: augmentedSource(sets.train, parseAugmentation(config.augment ?? 'none'), seed),
+      validation: sets.validation,
+    },
     shape: { way, shots, queries },
     tasksPerStep: metaBatch,
     stepsPerEpoch: validateEvery,

@@ -6,8 +6,11 @@ import type { ResolvedConfig } from './index.ts';
 
 const levels = Object.entries(augmentationLevels).map(([name, list]) => (list ? `${name} (${list})` : name));
 
+/** What may be given, in words. */
+export const augmentationChoices = `${levels.join(', ')}; or a list of ${augmentationParts.join(', ')}`;
+
 /** A level of augmentation, or a list of its parts. */
-const augmentationText = z.string().superRefine((text, context) => {
+export const augmentationText = z.string().superRefine((text, context) => {
   try {
     parseAugmentation(text);
   } catch (error) {
@@ -22,9 +25,7 @@ const concentration = orDefault(z.number().positive().max(100));
 export const augmentationOptions = {
   augment: augmentationText
     .default('light')
-    .describe(
-      `what happens to pictures in training (with feature-extraction only by --views): ${levels.join(', ')}; or a list of ${augmentationParts.join(', ')}`,
-    ),
+    .describe(`what happens to pictures in training (with feature-extraction only by --views): ${augmentationChoices}`),
   mixup: concentration.describe(
     'mixes each picture with another of its batch, in a share from Beta(α, α); a number such as 0.2. Where nothing is frozen',
   ),
