@@ -17,6 +17,7 @@ import {
   type RunLock,
   readLast,
   recorded,
+  refuseChanged,
   refuseOut,
   type TrainFolderOptions,
   withAbsolutePaths,
@@ -107,9 +108,9 @@ async function* runMeta(
       onnxFile: resumed ? join(out, onnxFile) : undefined,
       cleanups: [],
     });
-    if (resumed) refuseChanged(resumed.run, prepared, out);
+    const { sets, notes, threads, weightsSha256 } = prepared;
+    if (resumed) refuseChanged(out, resumed.run, { fingerprint: sets.header.fingerprint, weightsSha256 });
     const run = resumed?.run ?? describeMetaRun(path, prepared);
-    const { sets, notes, threads } = prepared;
     const memory = learners[config.learner].kind === 'baseline' ? null : taskMemory(metaTask(prepared));
     if (memory !== null) checkMemory(memory, threads, prepared.config);
     yield { kind: 'ready', out, run, config: prepared.config, sets, prepared, memory, notes };
@@ -175,17 +176,4 @@ export function metaTask(prepared: PreparedMeta): MetaTask {
     average: config.ema,
     parallel: sideBySide(threads),
   };
-}
-
-/** @throws UserError where the pictures or the weights are no longer those that the run began with */
-function refuseChanged(run: MetaRun, { sets, weightsSha256 }: PreparedMeta, out: string): void {
-  const changed = [
-    ...(sets.header.fingerprint === run.dataset.fingerprint ? [] : [run.folder]),
-    ...(weightsSha256 === run.weightsSha256 ? [] : [run.config.weights]),
-  ];
-  if (changed.length === 0) return;
-  const verb = changed.length === 1 ? 'has' : 'have';
-  throw new UserError(
-    `${changed.join(' and ')} ${verb} changed since ${out} was started; the run cannot go on. Start a new one.`,
-  );
 }

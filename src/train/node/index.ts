@@ -28,6 +28,7 @@ export {
   readLast,
   readRun,
   readRunOf,
+  refuseChanged,
   runRecordSchema,
   trainingRuns,
 } from './run-file.ts';

@@ -151,3 +151,23 @@ export async function readLast(
   if (!phase.success) throw new UserError(`${file} does not say how far the run came: ${z.prettifyError(phase.error)}`);
   return { tensors, phase: phase.data };
 }
+
+/** @throws UserError where the pictures or the weights, by their hashes as they are now, are not those that the run began with */
+export function refuseChanged(
+  out: string,
+  run: Pick<Run, 'folder' | 'weightsSha256'> & {
+    config: Pick<Run['config'], 'weights'>;
+    dataset: Pick<Run['dataset'], 'fingerprint'>;
+  },
+  now: { readonly fingerprint: string; readonly weightsSha256: string | null },
+): void {
+  const changed = [
+    ...(now.fingerprint === run.dataset.fingerprint ? [] : [run.folder]),
+    ...(now.weightsSha256 === run.weightsSha256 ? [] : [run.config.weights]),
+  ];
+  if (changed.length === 0) return;
+  const verb = changed.length === 1 ? 'has' : 'have';
+  throw new UserError(
+    `${changed.join(' and ')} ${verb} changed since ${out} was started; the run cannot go on. Start a new one.`,
+  );
+}

@@ -13,7 +13,7 @@ import { train } from '../trainer.ts';
 import { describePlan, describeRun, type Preparation, type Prepared, prepare } from './prepare.ts';
 import { describeCheckpoint } from './pretrained.ts';
 import { closing, type Last, recorded } from './recording.ts';
-import { type Run, readLast, readRun } from './run-file.ts';
+import { type Run, readLast, readRun, refuseChanged } from './run-file.ts';
 import { onnxFile, RunFolder, refuseOut } from './run-folder.ts';
 import { lockRun, type RunLock } from './run-lock.ts';
 import { trainingTask } from './tasks.ts';
@@ -136,7 +136,10 @@ async function* runTraining(
       onnxFile: resumed ? join(out, onnxFile) : undefined,
       cleanups,
     });
-    if (resumed) refuseChanged(resumed.run, prepared, out);
+    if (resumed) {
+      const { folder, weightsSha256 } = prepared;
+      refuseChanged(out, resumed.run, { fingerprint: fingerprint(folder), weightsSha256 });
+    }
     run = resumed?.run ?? describeRun(path, prepared, planOf(prepared.config, prepared.table), warningsOf(prepared));
     yield { kind: 'ready', out, run, folder: prepared.folder, notes: prepared.notes };
     run = yield* planned(run, prepared, options, resumed);
@@ -227,18 +230,5 @@ async function isDone(out: string): Promise<boolean> {
   return readRun(out).then(
     ({ status }) => status === 'done',
     () => false,
-  );
-}
-
-/** @throws UserError where the pictures or the weights are no longer those that the run began with */
-function refuseChanged(run: Run, { folder, weightsSha256 }: Prepared, out: string): void {
-  const changed = [
-    ...(fingerprint(folder) === run.dataset.fingerprint ? [] : [folder.root]),
-    ...(weightsSha256 === run.weightsSha256 ? [] : [run.config.weights]),
-  ];
-  if (changed.length === 0) return;
-  const verb = changed.length === 1 ? 'has' : 'have';
-  throw new UserError(
-    `${changed.join(' and ')} ${verb} changed since ${out} was started; the run cannot go on. Start a new one.`,
   );
 }
