@@ -1,16 +1,11 @@
 import { didYouMean } from '../../base/choice.ts';
 import { UserError } from '../../base/errors.ts';
-import { randomStream } from '../../base/random.ts';
 import type { Split } from '../folder-layout.ts';
 import { rankBySeed } from '../split.ts';
 import { omniglotParts } from './omniglot.ts';
 
-/** How the classes are divided: by the parts that the data set has, or by numbers, seeded; or their pictures, and not they. */
-export type Division =
-  | { readonly kind: 'auto' }
-  | { readonly kind: 'background' }
-  | { readonly kind: 'pictures'; readonly shares: Numbers }
-  | Numbers;
+/** How the classes are divided: by the parts that the data set has, or by numbers, seeded. */
+export type Division = { readonly kind: 'auto' } | { readonly kind: 'background' } | Numbers;
 
 /** Of the classes that train, validate and test. */
 interface Numbers {
@@ -54,15 +49,12 @@ export function parseSplit(text: string): SplitRequest {
   const numbers = parseNumbers(text);
   if (numbers) return { division: numbers };
   const colon = text.lastIndexOf(':');
-  const shares =
-    text === 'pictures' ? usual : text.startsWith('pictures:') ? parseNumbers(text.slice(colon + 1)) : undefined;
-  if (shares?.kind === 'percent') return { division: { kind: 'pictures', shares } };
   const folder = colon < 0 ? text : text.slice(0, colon);
   const division = colon < 0 ? usual : parseNumbers(text.slice(colon + 1));
-  if (!division || folder === '' || folder === 'pictures') {
+  if (!division || folder === '') {
     throw new UserError(
       `openEpisodes: split "${text}" is not understood. Expected auto, numbers of classes as in 1100/100/423 or 1200/423, ` +
-        `per cent as in 60/20/20%, ${background}, a folder, alone or with such numbers as in Futurama:16/5/5, or pictures:60/20/20%.`,
+        `per cent as in 60/20/20%, ${background}, or a folder, alone or with such numbers as in Futurama:16/5/5.`,
     );
   }
   return { folder, division };
@@ -113,30 +105,10 @@ export function divideClasses(
 ): DividedClasses {
   const prefix = folder === undefined ? '' : `${folder}:`;
   if (division.kind === 'background') return divideByBackground(classes, seed, isOmniglot);
-  if (division.kind === 'pictures') {
-    const names = classes.map(({ name }) => name).sort();
-    const { train, validation, test } = countsOf(division.shares, 100);
-    return { split: `pictures:${train}/${validation}/${test}%`, train: names, validation: names, test: names };
-  }
   if (division.kind !== 'auto') return divideByNumbers(classes, division, seed, prefix);
   const hasParts = classes.some(({ parts }) => [...parts.values()].some((split) => split !== undefined));
   if (hasParts) return divideByParts(classes, seed);
   return divideByNumbers(classes, isOmniglot ? usualOmniglot : usual, seed, prefix);
-}
-
-/** The pictures of a class that are on each side, where all classes are on all sides. */
-export function dividePictures(
-  { name, pictures }: { readonly name: string; readonly pictures: readonly number[] },
-  shares: Numbers,
-  seed: number,
-): Record<Split, readonly number[]> {
-  const { train, validation, test } = countsOf(shares, pictures.length);
-  const drawn = randomStream(seed, 'pictures', name).shuffle(pictures);
-  return {
-    test: drawn.slice(0, test),
-    validation: drawn.slice(test, test + validation),
-    train: drawn.slice(test + validation, test + validation + train),
-  };
 }
 
 function divideByNumbers(

@@ -12,8 +12,6 @@ export interface EpisodeShape {
   readonly shots: number;
   /** Other pictures of each class, to be told apart after that. */
   readonly queries: number;
-  /** Label i is class i of the source, in every episode; `way` must be the number of its classes. Default: labels are drawn. */
-  readonly fixedLabels?: boolean;
 }
 
 /** A task: tell these classes apart. Pictures in class order: the first `shots` (or `queries`) rows are of label 0, and so on. */
@@ -71,7 +69,7 @@ export interface EpisodeHeader {
   readonly lines: readonly string[];
 }
 
-/** A data set whose classes are divided: no class, and no rotation of it, is on two sides. (With the split `pictures`, no picture is.) */
+/** A data set whose classes are divided: no class, and no rotation of it, is on two sides. */
 export interface EpisodeSets {
   readonly train: EpisodeSource;
   readonly validation: EpisodeSource;
@@ -96,7 +94,6 @@ export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>>, ShapeOpt
    * | `1200/423`, `80/20%` | as above, where a twelfth of the first is for validation |
    * | `background/evaluation` | Omniglot's two sets; a twelfth of the first is for validation |
    * | `Futurama`, `Futurama:16/5/5` | the classes in this folder alone, by `60/20/20%` or as it says |
-   * | `pictures`, `pictures:80/10/10%` | the pictures of each class, so that all classes are on all sides: for `fixedLabels` |
    */
   readonly split?: string;
   /** Every class is also there turned by 90, 180 and 270 degrees, as classes of their own; `train`: on that side alone. Default false. */

@@ -10,7 +10,6 @@ import { findPictures, statDataset } from '../readers/find-pictures.ts';
 import type { Candidate, Found, ShapeOptions } from '../readers/found.ts';
 import {
   divideClasses,
-  dividePictures,
   isBelow,
   type PlacedClass,
   parseSplit,
@@ -159,13 +158,7 @@ function divide(
 ): Record<Side, SideClass[]> & { split: string } {
   const { split, ...names } = divideClasses(classes, wanted, options);
   const byName = new Map(classes.map((one) => [one.name, one]));
-  const { division } = wanted;
-  const on = (side: Side) =>
-    names[side].map((name) => {
-      const { pictures } = byName.get(name)!;
-      if (division.kind !== 'pictures') return { name, pictures };
-      return { name, pictures: dividePictures({ name, pictures }, division.shares, options.seed)[side] };
-    });
+  const on = (side: Side) => names[side].map((name) => byName.get(name)!);
   return { split, train: on('train'), validation: on('validation'), test: on('test') };
 }
 

@@ -112,15 +112,6 @@ describe('an episode', () => {
     for (const count of labels.flat()) expect(Math.abs(count - 1000)).toBeLessThan(4 * 29);
     for (const count of [...first, ...asked]) expect(Math.abs(count - 500)).toBeLessThan(4 * 22);
   });
-
-  it('has fixed labels where it has all classes', () => {
-    const { classes } = source.draw({ way: 9, shots: 1, queries: 1, fixedLabels: true }, [0]);
-    expect(classes).toEqual(source.classes);
-    expect(source.draw({ way: 9, shots: 1, queries: 1 }, [0]).classes).not.toEqual(source.classes);
-    expect(() => source.draw({ way: 5, shots: 1, queries: 1, fixedLabels: true }, [0])).toThrow(
-      'way is 5, the train side has 9',
-    );
-  });
 });
 
 describe('refuses', () => {

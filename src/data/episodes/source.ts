@@ -32,13 +32,11 @@ export function episodeSource(
     classes: classes.map(({ name }) => name),
     draw(shape, address) {
       refuseImpossible(shape);
-      const { way, shots, queries, fixedLabels = false } = shape;
+      const { way, shots, queries } = shape;
       const { usable, characters } = withPictures(shots + queries);
       if (usable.length < way) throw tooFew(side, shape, usable.length, classes.length);
-      if (fixedLabels && classes.length !== way) throw notAll(side, way, classes.length);
       const stream = randomStream(seed, 'episode', ...address);
-      const chosen = fixedLabels ? usable : drawClasses(stream, usable, characters, way);
-      return episodeOf(table, chosen, shape, stream);
+      return episodeOf(table, drawClasses(stream, usable, characters, way), shape, stream);
     },
   };
 }
@@ -157,11 +155,5 @@ function tooFew(side: string, { way, shots, queries }: EpisodeShape, usable: num
   return new UserError(
     `Episodes: ${way}-way episodes with ${shots} + ${queries} pictures of each class need ${way} classes of ${shots + queries} ` +
       `pictures; the ${side} side has ${usable}, and ${all} classes in all. Lower way, shots or queries, or give that side more classes (split).`,
-  );
-}
-
-function notAll(side: string, way: number, all: number): UserError {
-  return new UserError(
-    `Episodes: labels are fixed only where each episode has all classes: way is ${way}, the ${side} side has ${all}.`,
   );
 }
