@@ -2,14 +2,14 @@
  * The study that this project began with: conv-4 and residual conv-4, MAML and BOIL, on the Futurama alphabet of Omniglot. 5-way
  * 5-shot, 600 episodes of characters that training never saw, over splits.
  *   npm run build && node dist/bench/futurama.js FOLDER [--meta-steps 800] [--seeds 1] [--learners cnn-maml,resnet-boil]
- *     [--meta-batch 4] [--queries 10] [--augment crop=0.7,rotate=10] [--test-steps 10] [--episodes 600] [--threads N] [--runs runs/futurama]
+ *     [--meta-batch 4] [--queries 10] [--augment crop=0.7,rotate=10] [--episodes 600] [--threads N] [--runs runs/futurama]
  * FOLDER is ../shared/data/omniglot. Each seed puts other characters aside: 16 train, 5 validate, 5 test. The results in
  * bench/results/futurama.json grow run by run; what is there is not run again, and a run that was interrupted goes on.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { expectChoice } from '../src/base/choice.ts';
-import { presetNames, presets } from '../src/meta/config/index.ts';
+import { presetNames } from '../src/meta/config/index.ts';
 import { MetaStudy } from './meta-study.ts';
 
 const { values, positionals } = parseArgs({
@@ -21,7 +21,6 @@ const { values, positionals } = parseArgs({
     'meta-batch': { type: 'string', default: '4' },
     queries: { type: 'string', default: '10' },
     augment: { type: 'string', default: 'crop=0.7,rotate=10' },
-    'test-steps': { type: 'string', default: '10' },
     episodes: { type: 'string', default: '600' },
     threads: { type: 'string', default: String(availableParallelism()) },
     runs: { type: 'string', default: 'runs/futurama' },
@@ -50,9 +49,7 @@ const keyOf = (learner: string, seed: string) =>
   `${learner}, ${metaSteps} steps of ${values['meta-batch']}, seed ${seed}`;
 for (const seed of seeds) {
   for (const learner of learners) {
-    // BOIL takes as many steps in tests as it was trained with: its authors' one.
-    const testSteps = presets[learner].learner === 'maml' ? Number(values['test-steps']) : null;
-    const config = { ...common, learner, testSteps, seed: Number(seed) };
+    const config = { ...common, learner, seed: Number(seed) };
     await study.run(keyOf(learner, seed), folder, config, { episodes: Number(values.episodes), queries: 15 });
   }
   await study.draw(

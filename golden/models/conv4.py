@@ -18,11 +18,14 @@ class Layer(nn.Module):
         self.conv = nn.Conv2d(inputs, filters, 3, stride=2 if halving == "stride" else 1, padding=1)
         self.bn = nn.BatchNorm2d(filters)
         self.pool = nn.MaxPool2d(2) if halving == "max-pool" else nn.Identity()
+        # Whether what goes in is added; None: of a network without adds.
         self.residual = residual
 
     def forward(self, x):
-        y = self.bn(self.conv(x)).relu()
-        return self.pool(y + x if self.residual else y)
+        if self.residual is None:
+            return self.pool(self.bn(self.conv(x)).relu())
+        y = self.conv(x).relu()
+        return self.pool(self.bn(y + x if self.residual else y))
 
 
 class Conv4(nn.Module):
@@ -30,7 +33,7 @@ class Conv4(nn.Module):
         super().__init__()
         self.halving = halving
         for i in range(1, 5):
-            setattr(self, f"layer{i}", Layer(3 if i == 1 else FILTERS, FILTERS, halving, residual and i > 1))
+            setattr(self, f"layer{i}", Layer(3 if i == 1 else FILTERS, FILTERS, halving, (i > 1) if residual else None))
         self.fc = nn.Linear(FILTERS * positions, CLASSES)
 
     def forward(self, x):
@@ -49,7 +52,7 @@ def conv4(name, halving, positions, residual=False, stored=True):
         "batchNorm": {"momentum": 0.1, "epsilon": 1e-5},
     }
     # Nothing but rounding moves a bias that a batch norm follows.
-    zero = [f"layer{i}.conv.bias" for i in range(1, 5)]
+    zero = [] if residual else [f"layer{i}.conv.bias" for i in range(1, 5)]
     golden(name, lambda: Conv4(halving, positions, residual), endpoints, 37, 4, ["sgd3"], config, stored=stored, zero=zero)
 
 

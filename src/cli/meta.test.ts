@@ -23,7 +23,7 @@ test('train, test, adapt, predict', async () => {
   expect(JSON.parse(trained.stdout)).toMatchObject({ out: 'run', status: 'done', best: { epoch: 1 } });
   for (const line of [
     'learner    maml, second order: second-order MAML (Finn et al. 2017)',
-    'inner loop 1 step (3 in tests) of 0.4 by sgd, adapts everything: layer1, layer2, layer3, layer4, fc',
+    'inner loop 1 step (10 in tests) of 0.4 by sgd, adapts everything: layer1, layer2, layer3, layer4, fc',
     'batch norm the batch’s own statistics (transductive: queries help each other)',
     'episodes   2-way, 2-shot, 2 queries of each class; 2 to validate',
     'training   2 meta-steps of 2 episodes, 1 validation, adam at 0.001 (cosine), seed 0',
@@ -62,7 +62,7 @@ test('several learners on the same episodes make one table; what is done is not 
     ...['anil', 'compare.json', 'compare.md', 'compare.svg', 'nearest-centroid', 'protonet'],
   ]);
   const { rows } = JSON.parse(readFileSync(join(root, 'cmp', 'compare.json'), 'utf8'));
-  expect(rows.map(({ perStep }: { perStep: unknown[] }) => perStep.length)).toEqual([4, 1, 1]);
+  expect(rows.map(({ perStep }: { perStep: unknown[] }) => perStep.length)).toEqual([11, 1, 1]);
   const again = await graft(['meta', 'compare', '--resume', 'cmp', '--json'], root);
   expect(again.stderr).not.toContain('meta-training');
   expect(JSON.parse(again.stdout).rows).toEqual(rows);

@@ -4,9 +4,10 @@ import type { Conv4Config } from './conv4.ts';
 import type { Architecture } from './model.ts';
 
 /**
- * Conv-4 with the residual adds of the Futurama study (`futurama.ts`): what goes into a layer is added behind its ReLU, before
- * the max-pool, y = pool(relu(bn(conv(x))) + x). All but the first layer have as many channels on both sides, and the first has
- * no add, so that there are no projections and the parameters are those of conv-4. Endpoints: layer1 to layer4.
+ * Conv-4 with the residual adds of the Futurama study, x + relu(conv(x)) (`futurama.ts`), and batch norm and max-pool behind the add:
+ * y = pool(bn(relu(conv(x)) + x)). With the norm before the add, what is never below 0 grows from layer to layer, and a head behind
+ * it bears no inner rate by which it would learn (`docs/architecture.md`). The first layer has no add, so that there are no
+ * projections, and the parameters are those of conv-4. Endpoints: layer1 to layer4.
  */
 export function residualConv4({ filters }: Pick<Conv4Config, 'filters'>): Architecture {
   return {
@@ -16,9 +17,9 @@ export function residualConv4({ filters }: Pick<Conv4Config, 'filters'>): Archit
       for (let i = 1; i <= 4; i++) {
         const layer = s.at(`layer${i}`);
         const y = conv2d(layer.at('conv'), x, { channels: filters, kernel: 3, padding: 1 });
-        const activation = relu(batchNorm(layer.at('bn'), y));
+        const activation = relu(y);
         const sum = i === 1 ? activation : add(activation, x);
-        x = s.endpoint(layer.path, maxPool(sum, { kernel: [2, 2] }));
+        x = s.endpoint(layer.path, maxPool(batchNorm(layer.at('bn'), sum), { kernel: [2, 2] }));
       }
       return flatten(x);
     },

@@ -17,7 +17,7 @@ const resolved = (config: MetaConfigInput = {}) => resolveMetaConfig(parseMetaCo
 describe('defaults', () => {
   test.each([
     // The published settings of Omniglot (28 pixels) and mini-ImageNet (84).
-    [{}, { innerSteps: 1, innerRate: 0.4, testSteps: 3, order: 2, statistics: 'batch' }],
+    [{}, { innerSteps: 1, innerRate: 0.4, testSteps: 10, order: 2, statistics: 'batch' }],
     [{ innerSteps: 5 }, { innerSteps: 5, innerRate: 0.1, testSteps: 10 }],
     [{ imageSize: 84 }, { innerSteps: 5, innerRate: 0.01, testSteps: 10 }],
     [{ learner: 'fomaml' }, { innerRate: 0.4, order: 1 }],

@@ -57,7 +57,7 @@ export const innerOptions = {
   innerOptimizer: orDefault(optimizerChoice).describe(`${optimizerText}; default: sgd`),
   innerMomentum: orDefault(z.number().min(0).lt(1)).describe('of sgd or rmsprop in the inner loop; default: 0'),
   testSteps: orDefault(z.int().min(1).max(50)).describe(
-    'steps on the support in validation and test; default: 3 for one in training, else twice as many; for boil and maml++ as many',
+    'steps on the support in validation and test; default: twice as many as in training, at least 10; for boil, maml++ and meta-sgd as many',
   ),
 };
 

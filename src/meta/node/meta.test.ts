@@ -53,7 +53,7 @@ describe('a run of maml', () => {
   test('says what it was, and what it came to', async () => {
     const { status, config, dataset, best, folder: own, parameters } = await readMetaRun(out);
     expect([status, own]).toEqual(['done', folder]);
-    expect(config).toMatchObject({ learner: 'maml', order: 2, innerSteps: 1, testSteps: 3, statistics: 'batch' });
+    expect(config).toMatchObject({ learner: 'maml', order: 2, innerSteps: 1, testSteps: 10, statistics: 'batch' });
     // Three classes in four turns.
     expect(dataset.train).toEqual({ classes: 12, pictures: 24 });
     expect(parameters).toEqual({ total: 28_896 + 2 * 32 + 2, trained: 28_896 + 2 * 32 + 2 });
@@ -64,9 +64,9 @@ describe('a run of maml', () => {
 
   test('is measured after each inner step, on the same episodes every time', async () => {
     const result = await testMeta(out, { episodes: 6, threads: 1 });
-    expect(result.perStep.map(({ steps }) => steps)).toEqual([0, 1, 2, 3]);
+    expect(result.perStep.map(({ steps }) => steps)).toEqual(Array.from({ length: 11 }, (_, steps) => steps));
     expect(result).toMatchObject({ of: 'test', episodes: 6, shape: { way: 2, shots: 2, queries: 2 } });
-    expect(result.accuracy).toEqual(result.perStep[3]!.accuracy);
+    expect(result.accuracy).toEqual(result.perStep[10]!.accuracy);
     expect(await testMeta(out, { episodes: 6, threads: 2 })).toEqual(result);
     expect((await testMeta(out, { episodes: 6, seed: 1, steps: 1 })).perStep).toHaveLength(2);
   });
