@@ -58,7 +58,7 @@ for (const count of shots) {
     await study.run(keyOf(learner, count), folder, config, { episodes: Number(values.episodes) });
   }
   await study.draw(
-    `${count}-shot`,
+    `${count}-shot-${metaSteps}-steps`,
     `Omniglot, 5-way ${count}-shot`,
     Object.fromEntries(learners.map((learner) => [learner, keyOf(learner, count)])),
   );
