@@ -10,8 +10,8 @@ export {
   fetchWeights,
   type Patience,
   type PublishedFile,
-} from './download/index.ts';
-export { readSafetensorsFile, replaceFile, writeSafetensorsFile } from './files.ts';
+} from '../files/download/index.ts';
+export { readSafetensorsFile, replaceFile, writeSafetensorsFile } from './safetensors-file.ts';
 export type { WeightsFile } from './found-weights.ts';
 export { type ExpectedTensor, type MatchOptions, matchWeights } from './match.ts';
 export { type WeightsEntry, weightsEntrySchema } from './registry/entry.ts';

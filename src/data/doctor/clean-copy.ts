@@ -3,7 +3,7 @@ import { mkdir, realpath, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { readPictureFile } from '../decode.ts';
-import { makeFolder, refuseTaken } from '../new-folder.ts';
+import { makeFolder, refuseTaken } from '../../files/new-folder.ts';
 import { type CleanPlan, planCleanCopy } from './clean-plan.ts';
 import type { Diagnosis } from './diagnose.ts';
 

@@ -1,6 +1,6 @@
 import { basename, extname } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { isPictureName } from '../files/listing.ts';
+import { isPictureName } from '../tree/listing.ts';
 import { classFolder } from './classes.ts';
 import { copyKinds, keeperOf, sameContent, sameLooks, type Verdict, verdictOn } from './copies.ts';
 import type { Diagnosis } from './diagnose.ts';

@@ -1,6 +1,6 @@
 import { extname, relative, sep } from 'node:path';
 import { readPictureFile, sniffFormat } from '../decode.ts';
-import { isPictureName } from '../files/listing.ts';
+import { isPictureName } from '../tree/listing.ts';
 import type { PicturePool } from '../picture-pool.ts';
 import { PictureError } from '../problem.ts';
 import type { Candidate, Found } from '../readers/found.ts';

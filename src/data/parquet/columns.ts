@@ -2,7 +2,7 @@ import { type FileMetaData, parquetSchema, type SchemaTree } from 'hyparquet';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';
-import { parseShallowJson } from '../../weights/shallow-json.ts';
+import { parseShallowJson } from '../../base/shallow-json.ts';
 import { type ColumnOptions, findColumn } from '../readers/columns.ts';
 
 /** Where the pictures, their names and their classes are. */

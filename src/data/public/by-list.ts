@@ -1,6 +1,6 @@
 import { UserError } from '../../base/errors.ts';
-import type { Member } from '../archives/member.ts';
-import { readWithin } from '../within.ts';
+import type { Member } from '../../files/archives/member.ts';
+import { readWithin } from '../../files/within.ts';
 import { cifarPng, cifarRecords } from './cifar.ts';
 import { flowerNames } from './flower-names.ts';
 import { readMatlabArrays } from './matlab.ts';

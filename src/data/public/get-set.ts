@@ -3,12 +3,12 @@ import { dirname, join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { cacheFolder } from '../../runtime/node/index.ts';
 import { digestOf, type FetchOptions, fetchFile } from '../../weights/index.ts';
-import type { Member } from '../archives/member.ts';
-import { tarMembers } from '../archives/tar.ts';
-import { gunzip } from '../archives/unpack.ts';
-import { zipMembers } from '../archives/zip.ts';
-import { makeFolder, refuseTaken } from '../new-folder.ts';
-import { readWithin } from '../within.ts';
+import type { Member } from '../../files/archives/member.ts';
+import { tarMembers } from '../../files/archives/tar.ts';
+import { gunzip } from '../../files/archives/unpack.ts';
+import { zipMembers } from '../../files/archives/zip.ts';
+import { makeFolder, refuseTaken } from '../../files/new-folder.ts';
+import { readWithin } from '../../files/within.ts';
 import type { OpenFile, PlacedPicture, PublicFile, PublicSet } from './public-set.ts';
 
 export interface GetOptions extends FetchOptions {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { FileTree, ListedFile } from '../files/listing.ts';
+import type { FileTree, ListedFile } from '../tree/listing.ts';
 import { findParts, type Part } from '../folder-layout.ts';
 import { classLevels, scanClasses } from '../folder-scan.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';

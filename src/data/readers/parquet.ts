@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { keptInCache } from '../archives/unpack.ts';
+import { keptInCache } from '../../files/archives/unpack.ts';
 import { type Part, type Split, splitNamed } from '../folder-layout.ts';
 import { readPackList } from '../parquet/pack.ts';
 import { unpackApart } from '../parquet/unpack-apart.ts';

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { createContext, Script } from 'node:vm';
 import { UserError } from '../../base/errors.ts';
-import { type FileTree, isPictureName } from '../files/listing.ts';
+import { type FileTree, isPictureName } from '../tree/listing.ts';
 import { findParts } from '../folder-layout.ts';
 import type { Problem } from '../problem.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { UserError } from '../../base/errors.ts';
-import { parseShallowJson } from '../../weights/shallow-json.ts';
+import { parseShallowJson } from '../../base/shallow-json.ts';
 
 /** What a table may be at most. */
 export const tableBounds = { bytes: 2 ** 28, recordBytes: 2 ** 20, rows: 5_000_000 } as const;

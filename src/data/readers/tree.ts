@@ -1,5 +1,5 @@
 import { UserError } from '../../base/errors.ts';
-import type { FileTree } from '../files/listing.ts';
+import type { FileTree } from '../tree/listing.ts';
 import { findParts } from '../folder-layout.ts';
 import { readClassFolders } from './class-folders.ts';
 import { hasLabelColumn } from './columns.ts';

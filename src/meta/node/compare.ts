@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { lineChartSvg } from '../../chart/index.ts';
 import type { EpisodeShape } from '../../data/index.ts';
-import { exists, parseJson } from '../../train/node/look.ts';
-import { writing } from '../../train/node/writing.ts';
+import { exists, parseJson } from '../../files/read.ts';
+import { writing } from '../../files/write.ts';
 import { replaceFile } from '../../weights/index.ts';
 import { type Comparison, type ComparisonRow, comparisonChart, comparisonMarkdown } from '../comparison.ts';
 import {

@@ -7,7 +7,7 @@ import { primitives } from '../../ops/index.ts';
 import { type Backend, wrapWith } from '../backend.ts';
 import { probeFeatures } from '../features.ts';
 import { Runtime, type RuntimeOptions } from '../runtime.ts';
-import { cacheFolder, choiceStore } from './cache.ts';
+import { cacheFolder, choiceStore } from './choice-store.ts';
 import { loadSession } from './session.ts';
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store'> {

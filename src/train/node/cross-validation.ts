@@ -12,7 +12,7 @@ import {
   trainConfigSchema,
 } from '../config/index.ts';
 import { type FoldResult, type FoldSummary, summariseFolds } from '../fold-summary.ts';
-import { exists, parseJson } from './look.ts';
+import { exists, parseJson } from '../../files/read.ts';
 import { readRun } from './run-file.ts';
 import {
   type FolderEvent,
@@ -21,7 +21,7 @@ import {
   trainFolder,
   withAbsolutePaths,
 } from './train-folder.ts';
-import { writing } from './writing.ts';
+import { writing } from '../../files/write.ts';
 
 /** One of the runs of a cross-validation begins, or is gone on with. Its events follow. */
 export interface FoldEvent {

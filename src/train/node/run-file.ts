@@ -8,7 +8,7 @@ import { readSafetensorsFile } from '../../weights/index.ts';
 import type { Phase } from '../checkpoint.ts';
 import { trainConfigSchema } from '../config/index.ts';
 import { domains } from '../config/strategy.ts';
-import { exists, parseJson } from './look.ts';
+import { exists, parseJson } from '../../files/read.ts';
 
 export const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
 

@@ -12,7 +12,7 @@ import { fileLogger, type Write } from '../loggers/node/file-logger.ts';
 import { isRunLog, runLogs } from '../loggers/node/run-logs.ts';
 import type { evaluationSchema, Run, RunRecord } from './run-file.ts';
 import { lockRun, type RunLock, refuseHeld } from './run-lock.ts';
-import { writing } from './writing.ts';
+import { writing } from '../../files/write.ts';
 
 /** What a run writes besides what training gives it. */
 export interface RunParts {

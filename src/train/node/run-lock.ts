@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
-import { writing } from './writing.ts';
+import { writing } from '../../files/write.ts';
 
 const lockName = 'run.lock';
 /** In milliseconds. A holder touches its note so often, */

@@ -1,6 +1,6 @@
 import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';
-import type { RandomAccessFile } from '../random-access.ts';
+import type { RandomAccessFile } from '../../files/random-access.ts';
 import { unpickle } from './pickle.ts';
 import type { TorchArchive } from './read-tensors.ts';
 import { loadStorage } from './tensor-refs.ts';

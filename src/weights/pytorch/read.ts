@@ -1,5 +1,5 @@
 import type { Tensor } from '../../base/tensor.ts';
-import type { RandomAccessFile } from '../random-access.ts';
+import type { RandomAccessFile } from '../../files/random-access.ts';
 import { openLegacyFormat } from './legacy-format.ts';
 import { readTensors, type TorchArchive } from './read-tensors.ts';
 import { findStateDict } from './state-dict.ts';

@@ -1,7 +1,7 @@
 import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';
-import type { RandomAccessFile } from '../random-access.ts';
-import { LOCAL_HEADER_BYTES, listZipEntries, refuseOverlap } from '../zip-entries.ts';
+import type { RandomAccessFile } from '../../files/random-access.ts';
+import { LOCAL_HEADER_BYTES, listZipEntries, refuseOverlap } from '../../files/zip-entries.ts';
 
 /** An entry of a ZIP archive. */
 export interface ZipEntry {

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';
-import type { RandomAccessFile } from '../random-access.ts';
+import type { RandomAccessFile } from '../../files/random-access.ts';
 import { LONGEST_PICKLE } from './legacy-format.ts';
 import { unpickle } from './pickle.ts';
 import type { TorchArchive } from './read-tensors.ts';

@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import type { Checksum } from './cache.ts';
+import type { Checksum } from '../checksum.ts';
 import { download, type Patience } from './download.ts';
-import { withLock } from './lock.ts';
+import { withLock } from '../lock.ts';
 import { hubFromEnvironment, isOnHub, type Place, placeOf } from './place.ts';
 import type { Bounds } from './transfer.ts';
 

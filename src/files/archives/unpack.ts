@@ -5,9 +5,9 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { UserError } from '../../base/errors.ts';
-import { cacheFolder } from '../../runtime/node/cache.ts';
-import { sha256Of } from '../../weights/download/cache.ts';
-import { withLock } from '../../weights/download/lock.ts';
+import { cacheFolder } from '../../runtime/node/choice-store.ts';
+import { sha256Of } from '../checksum.ts';
+import { withLock } from '../lock.ts';
 
 /** The most that a gzipped archive may grow: pictures hardly do, the padding between small ones does. */
 const bomb = { ratio: 200, bytes: 2 ** 26 } as const;

@@ -1,4 +1,4 @@
-import type { Refusal } from '../files/listing.ts';
+import type { Refusal } from '../../data/tree/listing.ts';
 import type { Within } from '../within.ts';
 
 /** An entry of an archive, as its directory or header describes it. */

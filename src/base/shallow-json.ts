@@ -1,5 +1,5 @@
-import { UserError } from '../base/errors.ts';
-import { quote } from '../base/quote.ts';
+import { UserError } from './errors.ts';
+import { quote } from './quote.ts';
 
 const [QUOTE, BACKSLASH] = [0x22, 0x5c];
 const OPENING = new Set([0x5b, 0x7b]);

@@ -1,7 +1,7 @@
 import type { Entry } from 'yauzl';
-import { inFile, withFile } from '../../weights/random-access.ts';
-import { listZipEntries, refuseOverlap } from '../../weights/zip-entries.ts';
-import type { Refusal } from '../files/listing.ts';
+import { inFile, withFile } from '../random-access.ts';
+import { listZipEntries, refuseOverlap } from '../zip-entries.ts';
+import type { Refusal } from '../../data/tree/listing.ts';
 import { type Member, MOST_MEMBERS } from './member.ts';
 
 const [STORED, DEFLATED] = [0, 8];

@@ -13,10 +13,10 @@ import {
   left,
   other,
   sha256,
-} from '../../../test/downloads.ts';
-import { type SendOptions, sendFile, startFileServer } from '../../../test/file-server.ts';
-import { temporaryFolder } from '../../../test/pictures.ts';
-import { cachePath, type DownloadProgress, fetchWeights } from './index.ts';
+} from '../../test/downloads.ts';
+import { type SendOptions, sendFile, startFileServer } from '../../test/file-server.ts';
+import { temporaryFolder } from '../../test/pictures.ts';
+import { cachePath, type DownloadProgress, fetchWeights } from '../files/download/index.ts';
 
 const execute = promisify(execFile);
 const root = temporaryFolder();

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';
-import { compareNames, type FileTree, isPictureName, type ListedFile, type Refusal } from '../files/listing.ts';
+import { compareNames, type FileTree, isPictureName, type ListedFile, type Refusal } from './listing.ts';
 import { splitNamed } from '../folder-layout.ts';
 import type { Problem } from '../problem.ts';
-import { readWithin } from '../within.ts';
-import type { Member } from './member.ts';
+import { readWithin } from '../../files/within.ts';
+import type { Member } from '../../files/archives/member.ts';
 
 interface Named {
   readonly name: string;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
-import type { WeightsEntry } from '../registry/entry.ts';
+import type { WeightsEntry } from '../weights/registry/entry.ts';
 
 /**
  * Beside every file whose bytes were counted and hashed stands `<file>.json`, which says so: a file that has not been

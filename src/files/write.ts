@@ -1,4 +1,4 @@
-import { UserError } from '../../base/errors.ts';
+import { UserError } from '../base/errors.ts';
 
 /** Does `work`. @throws UserError with the path where the system refuses: no space, no permission, a file in the way */
 export async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { Header, type HeaderData, Pax } from 'tar';
 import { UserError } from '../../base/errors.ts';
-import { inFile, type RandomAccessFile, withFile } from '../../weights/random-access.ts';
+import { inFile, type RandomAccessFile, withFile } from '../random-access.ts';
 import { type Member, MOST_MEMBERS } from './member.ts';
 
 const BLOCK = 512;

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import writeFileAtomic from 'write-file-atomic';
 import { UserError } from '../base/errors.ts';
 import type { Tensors } from '../base/tensor.ts';
-import { inFile, withFile } from './random-access.ts';
+import { inFile, withFile } from '../files/random-access.ts';
 import { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
 
 /** The safetensors file at `path`. @throws UserError with the path, where it cannot be read or is not a sound file. */

@@ -1,8 +1,8 @@
-import { cacheFolder } from '../../runtime/node/index.ts';
-import type { WeightsEntry } from '../registry/entry.ts';
-import { cachedSha256, cachePath } from './cache.ts';
-import { type FetchOptions, fetchFile } from './fetch-file.ts';
-import type { Bounds } from './transfer.ts';
+import { cacheFolder } from '../runtime/node/index.ts';
+import type { WeightsEntry } from './registry/entry.ts';
+import { cachedSha256, cachePath } from '../files/checksum.ts';
+import { type FetchOptions, fetchFile } from '../files/download/fetch-file.ts';
+import type { Bounds } from '../files/download/transfer.ts';
 
 /** A file in the cache. */
 export interface FetchedWeights {

@@ -1,7 +1,7 @@
 import { copyFile, rename, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '../../base/errors.ts';
-import { type Checksum, digestOf } from './cache.ts';
+import { type Checksum, digestOf } from '../checksum.ts';
 import { TransientError } from './errors.ts';
 import { discardPart } from './part.ts';
 import type { Place } from './place.ts';

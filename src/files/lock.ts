@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
-import { UserError } from '../../base/errors.ts';
+import { UserError } from '../base/errors.ts';
 
 /** A lock whose process gave no sign of life for so long (milliseconds) counts as abandoned. */
 const stale = 20_000;
