@@ -7,12 +7,12 @@ import { dirname, join, posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const order: readonly string[] = [
-  ...['base', 'graph', 'ops', 'grad', 'runtime', 'nn', 'models', 'weights', 'optim'],
+  ...['base', 'files', 'graph', 'ops', 'grad', 'runtime', 'nn', 'models', 'weights', 'optim'],
   ...['data', 'chart', 'train', 'meta', 'evaluate', 'experiment', 'cli'],
 ];
 const nodePackages =
-  /^(node:.*|(sharp|tinypool|onnxruntime-node|write-file-atomic|proper-lockfile|commander|cli-progress)(\/.*)?)$/;
-const nodeFolders = /^src\/(data|weights|cli|(.+\/)?node)\//;
+  /^(node:.*|(sharp|tinypool|onnxruntime-node|write-file-atomic|proper-lockfile|yauzl|tar|commander|cli-progress)(\/.*)?)$/;
+const nodeFolders = /^src\/(files|data|weights|cli|(.+\/)?node)\//;
 const specifiers = /\b(?:from|import|import\()\s*'([^']+)'/g;
 
 /** The folder above this script, compiled or not, that has a package.json. */
@@ -43,9 +43,12 @@ function objection(file: string, specifier: string): string | undefined {
   const [from, target] = [folderOf(file), posix.join(posix.dirname(file), specifier)];
   if (!specifier.startsWith('.')) {
     const allowed = !nodePackages.test(specifier) || nodeFolders.test(file);
-    return allowed ? undefined : `${file} imports ${specifier}: only data/, weights/, cli/ and node/ folders may`;
+    return allowed
+      ? undefined
+      : `${file} imports ${specifier}: only files/, data/, weights/, cli/ and node/ folders may`;
   }
   const to = folderOf(target);
+  if (to === 'files' && !nodeFolders.test(file)) return `${file} imports ${target}, which needs Node`;
   const isIndex = file === 'src/index.ts' && to !== 'cli';
   const inOrder = from !== undefined && to !== undefined && order.indexOf(to) <= order.indexOf(from);
   if (to !== undefined && order.includes(to) && (isIndex || inOrder)) return undefined;

@@ -4,7 +4,9 @@ import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { UserError } from '../src/base/errors.ts';
 import { randomStream } from '../src/base/random.ts';
-import { cachePath, type FetchOptions, fetchWeights, type WeightsEntry } from '../src/weights/index.ts';
+import type { FetchOptions } from '../src/files/download/fetch-file.ts';
+import { cachePath, fetchWeights } from '../src/weights/fetch-weights.ts';
+import type { WeightsEntry } from '../src/weights/index.ts';
 import type { FileServer } from './file-server.ts';
 import { temporaryFolder } from './pictures.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DownloadProgress, FetchOptions } from '../weights/index.ts';
+import type { DownloadProgress, FetchOptions } from '../files/download/fetch-file.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The flags of every command that may have to download weights. */

@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { graft } from '../../test/graft.ts';
 import { ownCache, temporaryFolder } from '../../test/pictures.ts';
-import { cacheFolder } from '../runtime/node/index.ts';
-import { cachePath, pretrainedConfig, type WeightsEntry } from '../weights/index.ts';
+import { cacheFolder } from '../files/cache-folder.ts';
+import { cachePath } from '../weights/fetch-weights.ts';
+import { pretrainedConfig, type WeightsEntry } from '../weights/index.ts';
 
 ownCache();
 

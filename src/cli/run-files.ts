@@ -1,14 +1,10 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exists } from '../files/read.ts';
 import { LossError } from '../train/index.ts';
 
 /** After an error in training: what there is of the run in `out`, and the command that goes on with it. */
 export async function whatIsLeft(out: string, resume: string, error: unknown): Promise<string> {
-  const holds = (file: string) =>
-    stat(join(out, file)).then(
-      () => true,
-      () => false,
-    );
+  const holds = (file: string) => exists(join(out, file));
   if (!(await holds('run.json'))) return `There is no run in ${out}.`;
   if (!(await holds('last.safetensors'))) return `The run in ${out} has no checkpoint yet.`;
   if (!(error instanceof LossError)) return `The last checkpoint stands. Go on with: ${resume}`;

@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import sharp from 'sharp';
+import { readWithin, type Within } from '../files/within.ts';
 import { decodePlainPng } from './plain-png.ts';
 import { PictureError, type PictureProblemKind } from './problem.ts';
 import type { RgbImage } from './resize.ts';
-import { readWithin, type Within } from '../files/within.ts';
 
 /** What a file may be at most, and a picture at least. Files are hostile: a kilobyte of PNG can unpack to gigabytes. */
 export const pictureBounds = {

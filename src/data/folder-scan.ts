@@ -1,6 +1,6 @@
 import { extname, join } from 'node:path';
-import { isPictureName, type ListedFile, type Listing } from './tree/listing.ts';
 import type { FolderProblemKind, Problem } from './problem.ts';
+import { isPictureName, type ListedFile, type Listing } from './tree/listing.ts';
 
 /** What lies in a folder of class folders. Names are relative to the scanned folder and written with '/' everywhere. */
 export interface FolderScan {

@@ -10,7 +10,6 @@ export {
 } from './dataset.ts';
 export { decodePicture, type PictureFile, pictureBounds, readPictureFile } from './decode.ts';
 export * from './episodes/index.ts';
-export { pictureExtensions } from './tree/listing.ts';
 export { type Batch, type BatchOptions, batches, type LabelledPicture } from './loader.ts';
 export type { PictureFacts } from './picture-facts.ts';
 export { createPicturePool, type PicturePool } from './picture-pool.ts';
@@ -30,3 +29,4 @@ export {
   randomResizedCrop,
   type View,
 } from './transform.ts';
+export { pictureExtensions } from './tree/listing.ts';

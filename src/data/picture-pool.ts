@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Tinypool } from 'tinypool';
-import { builtWorker } from '../runtime/node/index.ts';
+import { builtWorker } from '../files/package-file.ts';
 import type { PictureFile } from './decode.ts';
 import type { Examination } from './doctor/examine.ts';
 import type { PictureFacts } from './picture-facts.ts';

@@ -1,23 +1,15 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
-import type { WeightsEntry } from '../weights/registry/entry.ts';
 
 /**
  * Beside every file whose bytes were counted and hashed stands `<file>.json`, which says so: a file that has not been
  * touched since need not be hashed again.
  */
 const recordSchema = z.object({ sha256: z.string(), bytes: z.number(), modified: z.number() });
-
-/** `<cache>/weights/torchvision/resnet50.imagenet1k_v2/resnet50-11ad3fa6.pth`: under the entry's name, as published. */
-export function cachePath({ name, url }: WeightsEntry, cache: string): string {
-  const file = new URL(url).pathname.split('/').at(-1)!;
-  return join(cache, 'weights', ...name.split('/'), file);
-}
 
 /** The checksum of a file in the cache, whoever put it there; undefined where there is none. */
 export async function cachedSha256(path: string): Promise<string | undefined> {

@@ -1,5 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { UserError } from '../base/errors.ts';
+import { type OpenOptions, openPlainFile } from './read.ts';
 
 /** A file that is read piece by piece. */
 export interface RandomAccessFile {
@@ -17,13 +18,14 @@ const SMALL_BYTES = 2 ** 12;
 const LONGEST_READ = 2 ** 30;
 
 /** Opens the file at `path` for as long as `use` takes. @throws UserError with the path where that fails */
-export async function withFile<T>(path: string, use: (file: RandomAccessFile) => Promise<T>): Promise<T> {
-  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => failToRead(path, error));
+export async function withFile<T>(
+  path: string,
+  use: (file: RandomAccessFile) => Promise<T>,
+  options: OpenOptions = {},
+): Promise<T> {
+  const handle = await openPlainFile(path, options);
   try {
-    const stat = await handle.stat();
-    if (stat.isDirectory()) throw new UserError(`Cannot read ${path}: it is a folder. Name the file in it.`);
-    if (!stat.isFile()) throw new UserError(`Cannot read ${path}: it is not an ordinary file.`);
-    return await use(randomAccess(path, handle, stat.size));
+    return await use(randomAccess(path, handle, (await handle.stat()).size));
   } finally {
     await handle.close();
   }
@@ -69,12 +71,6 @@ function randomAccess(path: string, handle: FileHandle, size: number): RandomAcc
       return window.bytes.slice(from, from + length);
     },
   };
-}
-
-function failToRead(path: string, error: NodeJS.ErrnoException): never {
-  if (error.code === undefined) throw error;
-  const reason = error.code === 'ENOENT' ? 'there is no such file' : error.message;
-  throw new UserError(`Cannot read ${path}: ${reason}.`, { cause: error });
 }
 
 function allocate(length: number): Uint8Array<ArrayBuffer> {

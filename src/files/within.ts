@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { crc32, inflateRawSync } from 'node:zlib';
+import { localHeader } from './zip-entries.ts';
 
 /** Where the bytes of a picture lie in a larger file: an archive, or what was unpacked from one. */
 export interface Within {
@@ -18,8 +19,6 @@ export interface ZipMember {
   readonly size: number;
   readonly crc32: number;
 }
-
-const localHeader = { signature: 0x04034b50, bytes: 30, nameLength: 26, extraLength: 28 } as const;
 
 /** The bytes of a member, inflated to the size that the directory promised. @throws Error with what is wrong */
 export function readWithin({ file, start, length, zip }: Within): Buffer {

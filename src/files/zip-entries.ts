@@ -3,8 +3,8 @@ import { UserError } from '../base/errors.ts';
 import { quote } from '../base/quote.ts';
 import type { RandomAccessFile } from './random-access.ts';
 
-/** Of a local header, without the name and what else follows it. */
-export const LOCAL_HEADER_BYTES = 30;
+/** The header before an entry's data: its length without the name and the extra field, and where its fields stand. */
+export const localHeader = { signature: 0x04034b50, bytes: 30, nameLength: 26, extraLength: 28 } as const;
 
 /** @throws UserError where entries lie over each other, as in a bomb, or reach beyond the file */
 export function refuseOverlap(
@@ -14,7 +14,7 @@ export function refuseOverlap(
   const ordered = entries.toSorted((a, b) => a.header - b.header);
   ordered.forEach(({ name, header, size }, i) => {
     const next = ordered[i + 1]?.header ?? fileSize;
-    if (header + LOCAL_HEADER_BYTES + size > next) {
+    if (header + localHeader.bytes + size > next) {
       throw new UserError(
         `${quote(name)} in the archive, ${size} bytes from ${header} on, reaches beyond byte ${next}, where it must end.`,
       );

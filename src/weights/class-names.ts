@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { packageFile } from '../runtime/node/index.ts';
+import { packageFile } from '../files/package-file.ts';
 import type { WeightsEntry } from './registry/entry.ts';
 
 /** What the outputs of published weights are called, in their order. */

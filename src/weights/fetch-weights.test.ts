@@ -16,7 +16,8 @@ import {
 } from '../../test/downloads.ts';
 import { type SendOptions, sendFile, startFileServer } from '../../test/file-server.ts';
 import { temporaryFolder } from '../../test/pictures.ts';
-import { cachePath, type DownloadProgress, fetchWeights } from '../files/download/index.ts';
+import type { DownloadProgress } from '../files/download/fetch-file.ts';
+import { cachePath, fetchWeights } from './fetch-weights.ts';
 
 const execute = promisify(execFile);
 const root = temporaryFolder();
@@ -174,7 +175,7 @@ describe('several processes', () => {
   test('at once: one downloads, the other waits and has it too', async () => {
     const { cache, mirror } = fresh();
     const script = `
-      import { fetchWeights } from ${JSON.stringify(new URL('../../../dist/src/weights/index.js', import.meta.url).href)};
+      import { fetchWeights } from ${JSON.stringify(new URL('../../dist/src/weights/index.js', import.meta.url).href)};
       const onProgress = ({ stage }) => console.error(stage);
       console.log((await fetchWeights(${JSON.stringify(entry)}, { ...${JSON.stringify({ cache, mirror })}, onProgress })).sha256);
     `;

@@ -1,8 +1,15 @@
-import { cacheFolder } from '../runtime/node/index.ts';
-import type { WeightsEntry } from './registry/entry.ts';
-import { cachedSha256, cachePath } from '../files/checksum.ts';
+import { join } from 'node:path';
+import { cacheFolder } from '../files/cache-folder.ts';
+import { cachedSha256 } from '../files/checksum.ts';
 import { type FetchOptions, fetchFile } from '../files/download/fetch-file.ts';
 import type { Bounds } from '../files/download/transfer.ts';
+import type { WeightsEntry } from './registry/entry.ts';
+
+/** `<cache>/weights/torchvision/resnet50.imagenet1k_v2/resnet50-11ad3fa6.pth`: under the entry's name, as published. */
+export function cachePath({ name, url }: WeightsEntry, cache: string): string {
+  const file = new URL(url).pathname.split('/').at(-1)!;
+  return join(cache, 'weights', ...name.split('/'), file);
+}
 
 /** A file in the cache. */
 export interface FetchedWeights {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../test/pictures.ts';
 import { UserError } from '../base/errors.ts';
-import { cachePath } from '../files/download/index.ts';
+import { cachePath } from './fetch-weights.ts';
 import { pretrainedConfig } from './registry/lookup.ts';
 import { resolveWeights } from './resolve.ts';
 

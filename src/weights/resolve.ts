@@ -2,7 +2,8 @@ import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { didYouMean } from '../base/choice.ts';
 import { UserError } from '../base/errors.ts';
-import { type FetchOptions, fetchWeights } from '../files/download/index.ts';
+import type { FetchOptions } from '../files/download/fetch-file.ts';
+import { fetchWeights } from './fetch-weights.ts';
 import type { WeightsEntry } from './registry/entry.ts';
 import { entriesOf, publishedAs, tagOf, weightsEntries } from './registry/lookup.ts';
 

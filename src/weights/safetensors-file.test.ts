@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
 import { f32 } from '../base/tensor.ts';
-import { readSafetensorsFile, writeSafetensorsFile } from './safetensors-file.ts';
 import { writeSafetensors } from './safetensors.ts';
+import { readSafetensorsFile, writeSafetensorsFile } from './safetensors-file.ts';
 
 let folder: string;
 beforeEach(async () => {

@@ -1,8 +1,7 @@
-import { writeFile } from 'node:fs/promises';
-import writeFileAtomic from 'write-file-atomic';
 import { UserError } from '../base/errors.ts';
 import type { Tensors } from '../base/tensor.ts';
 import { inFile, withFile } from '../files/random-access.ts';
+import { replaceFile } from '../files/write.ts';
 import { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
 
 /** The safetensors file at `path`. @throws UserError with the path, where it cannot be read or is not a sound file. */
@@ -23,15 +22,4 @@ export async function writeSafetensorsFile(
     const reason = error.code === 'ENOENT' ? 'its folder does not exist' : error.message;
     throw new UserError(`Cannot write ${path}: ${reason}.`, { cause: error });
   });
-}
-
-/**
- * Writes a file so that a reader finds the old one or the whole new one, never a part, also after a crash or on a full disk:
- * temporary file beside it, fsync, rename.
- */
-export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
-  // write-file-atomic makes one write call and doesn't look at how much it wrote, so that a disk that fills up would leave a cut
-  // file under the final name. Writing at this point loops until all is written, and throws before the rename.
-  const tmpfileCreated = (temporary: string) => writeFile(temporary, content);
-  await writeFileAtomic(path, '', { tmpfileCreated, fsync: true });
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import { quote } from '../base/quote.ts';
+import { parseShallowJson } from '../base/shallow-json.ts';
 import { bytesPerElement, type DType, type Shape, sizeOf, type Tensor, type Tensors } from '../base/tensor.ts';
 import { byteLength, codecs } from './codecs.ts';
-import { parseShallowJson } from '../base/shallow-json.ts';
 
 /** What a safetensors file holds. Both records have no prototype, so that any name is an ordinary name. */
 export interface Safetensors {

@@ -3,11 +3,11 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import { quote } from '../base/quote.ts';
-import type { Tensor } from '../base/tensor.ts';
-import type { WeightsFile } from './found-weights.ts';
-import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
-import { readSafetensors } from './safetensors.ts';
 import { parseShallowJson } from '../base/shallow-json.ts';
+import type { Tensor } from '../base/tensor.ts';
+import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
+import type { WeightsFile } from './found-weights.ts';
+import { readSafetensors } from './safetensors.ts';
 
 /** In bytes. That of a model with ten thousand tensors has less than one million. */
 const LONGEST_INDEX = 4_000_000;

@@ -6,8 +6,8 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../base/errors.ts';
 import { f32, type Tensor, type Tensors, tensor } from '../base/tensor.ts';
-import { readSafetensorsFile } from './safetensors-file.ts';
 import { writeSafetensors } from './safetensors.ts';
+import { readSafetensorsFile } from './safetensors-file.ts';
 import { readWeightsFile } from './weights-file.ts';
 
 const golden = fileURLToPath(new URL('../../golden/checkpoints/', import.meta.url));

@@ -1,7 +1,7 @@
+import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
 import type { WeightsFile } from './found-weights.ts';
 import { IDENTIFYING_BYTES, identify } from './identify.ts';
 import { readPyTorch } from './pytorch/read.ts';
-import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
 import { withCurrentNames } from './rename.ts';
 import { readSafetensors } from './safetensors.ts';
 import { readShards } from './shards.ts';

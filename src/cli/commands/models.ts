@@ -3,17 +3,11 @@ import picomatch from 'picomatch';
 import { z } from 'zod';
 import { UsageError, UserError } from '../../base/errors.ts';
 import { sizeOf } from '../../base/tensor.ts';
+import { cacheFolder } from '../../files/cache-folder.ts';
 import { getModel, listArchitectures } from '../../models/index.ts';
-import { cacheFolder } from '../../runtime/node/index.ts';
 import { pictureNetwork, variablesOf } from '../../train/index.ts';
-import {
-  cachePath,
-  entriesOf,
-  fetchWeights,
-  listModels,
-  pretrainedConfig,
-  type WeightsEntry,
-} from '../../weights/index.ts';
+import { cachePath, fetchWeights } from '../../weights/fetch-weights.ts';
+import { entriesOf, listModels, pretrainedConfig, type WeightsEntry } from '../../weights/index.ts';
 import { defineCommand } from '../command.ts';
 import { downloadFlags, downloadOptions } from '../download.ts';
 import { type Terminal, table } from '../terminal.ts';

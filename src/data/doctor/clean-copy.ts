@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, realpath, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { UserError } from '../../base/errors.ts';
+import { assertFree, makeFolder } from '../../files/write.ts';
 import { readPictureFile } from '../decode.ts';
-import { makeFolder, refuseTaken } from '../../files/new-folder.ts';
 import { type CleanPlan, planCleanCopy } from './clean-plan.ts';
 import type { Diagnosis } from './diagnose.ts';
 
@@ -34,7 +34,7 @@ export async function writeCleanCopy(
 
 /** @throws UserError where a clean copy of `root` cannot stand at `target` */
 export async function refuseTarget(root: string, target: string): Promise<void> {
-  await refuseTaken(target);
+  await assertFree(target);
   const [source, place] = [await realpath(root), await futureRealpath(resolve(target))];
   if (`${place}${sep}`.startsWith(`${source}${sep}`)) {
     throw new UserError(`doctor: --fix-to ${target} lies in ${root}, which is not to be touched. Name another place.`);

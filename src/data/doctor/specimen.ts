@@ -1,9 +1,9 @@
 import { extname, relative, sep } from 'node:path';
 import { readPictureFile, sniffFormat } from '../decode.ts';
-import { isPictureName } from '../tree/listing.ts';
 import type { PicturePool } from '../picture-pool.ts';
 import { PictureError } from '../problem.ts';
 import type { Candidate, Found } from '../readers/found.ts';
+import { isPictureName } from '../tree/listing.ts';
 import type { Examination } from './examine.ts';
 import type { Finding } from './finding.ts';
 import { foreignFormat } from './foreign-formats.ts';

@@ -1,14 +1,14 @@
 import { basename, join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { tensor } from '../../base/tensor.ts';
-import { archiveTree } from '../tree/archive-tree.ts';
 import { zipMembers } from '../../files/archives/zip.ts';
 import type { PictureFile } from '../decode.ts';
-import { folderTree } from '../tree/folder-tree.ts';
-import type { FileTree } from '../tree/listing.ts';
 import { createPicturePool } from '../picture-pool.ts';
 import { PictureError } from '../problem.ts';
 import { statDataset } from '../readers/find-pictures.ts';
+import { archiveTree } from '../tree/archive-tree.ts';
+import { folderTree } from '../tree/folder-tree.ts';
+import type { FileTree } from '../tree/listing.ts';
 import type { Episode } from './episode.ts';
 import { decodeTable, type PictureTable } from './picture-table.ts';
 import { labelsOf, writePicture } from './source.ts';

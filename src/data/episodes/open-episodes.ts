@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { cacheFolder } from '../../runtime/node/index.ts';
+import { cacheFolder } from '../../files/cache-folder.ts';
 import { groupBy } from '../group-by.ts';
 import { createPicturePool } from '../picture-pool.ts';
 import type { EvaluationRequest } from '../picture-worker.ts';

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { UserError } from '../../base/errors.ts';
-import { builtWorker } from '../../runtime/node/index.ts';
+import { builtWorker } from '../../files/package-file.ts';
 import type { ColumnOptions } from '../readers/columns.ts';
 import type { UnpackMessage, UnpackTask } from './unpack-process.ts';
 

@@ -1,14 +1,15 @@
 import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { cacheFolder } from '../../runtime/node/index.ts';
-import { digestOf, type FetchOptions, fetchFile } from '../../weights/index.ts';
 import type { Member } from '../../files/archives/member.ts';
 import { tarMembers } from '../../files/archives/tar.ts';
 import { gunzip } from '../../files/archives/unpack.ts';
 import { zipMembers } from '../../files/archives/zip.ts';
-import { makeFolder, refuseTaken } from '../../files/new-folder.ts';
+import { cacheFolder } from '../../files/cache-folder.ts';
+import { digestOf } from '../../files/checksum.ts';
+import { type FetchOptions, fetchFile } from '../../files/download/fetch-file.ts';
 import { readWithin } from '../../files/within.ts';
+import { assertFree, makeFolder } from '../../files/write.ts';
 import type { OpenFile, PlacedPicture, PublicFile, PublicSet } from './public-set.ts';
 
 export interface GetOptions extends FetchOptions {
@@ -30,7 +31,7 @@ export interface GottenSet {
  * @throws UserError where a file cannot be had or is not what it should be, or `folder` is in the way
  */
 export async function getPublicSet(set: PublicSet, folder: string, options: GetOptions = {}): Promise<GottenSet> {
-  await refuseTaken(folder);
+  await assertFree(folder);
   const files: string[] = [];
   for (const file of set.files) files.push(await fetchPublic(set, file, options));
   return makeFolder(folder, async (growing) => {

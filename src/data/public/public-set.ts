@@ -1,5 +1,5 @@
-import type { Checksum } from '../../weights/index.ts';
 import type { Member } from '../../files/archives/member.ts';
+import type { Checksum } from '../../files/checksum.ts';
 
 /** A public data set: what its publisher says of it, and how it becomes folders of classes. */
 export interface PublicSet {

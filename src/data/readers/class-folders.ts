@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { FileTree, ListedFile } from '../tree/listing.ts';
 import { findParts, type Part } from '../folder-layout.ts';
 import { classLevels, scanClasses } from '../folder-scan.ts';
+import type { FileTree, ListedFile } from '../tree/listing.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 
 /** Reads `<class>/**` or `{train,val,test}/<class>/**`: the folders name the classes. */

@@ -1,9 +1,9 @@
 import { basename, join } from 'node:path';
 import { createContext, Script } from 'node:vm';
 import { UserError } from '../../base/errors.ts';
-import { type FileTree, isPictureName } from '../tree/listing.ts';
 import { findParts } from '../folder-layout.ts';
 import type { Problem } from '../problem.ts';
+import { type FileTree, isPictureName } from '../tree/listing.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 
 /** The time that an expression may take for a thousand names (milliseconds): some go on for years on one. */

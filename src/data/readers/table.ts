@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';
-import type { FileTree } from '../tree/listing.ts';
 import { type Part, splitNamed } from '../folder-layout.ts';
 import type { Problem } from '../problem.ts';
+import type { FileTree } from '../tree/listing.ts';
 import { type Columns, findColumns } from './columns.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 import { openTable, type Row, tableBounds } from './rows.ts';

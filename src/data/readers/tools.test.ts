@@ -2,9 +2,9 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ownCache, temporaryFolder } from '../../../test/pictures.ts';
+import { readWithin } from '../../files/within.ts';
 import { type Dataset, type DatasetOptions, fingerprint, openDataset } from '../dataset.ts';
 import { createPicturePool } from '../picture-pool.ts';
-import { readWithin } from '../../files/within.ts';
 
 /* What Python's zipfile and tarfile, PyArrow and Hugging Face's datasets write: golden/shapes.py. */
 

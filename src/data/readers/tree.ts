@@ -1,6 +1,6 @@
 import { UserError } from '../../base/errors.ts';
-import type { FileTree } from '../tree/listing.ts';
 import { findParts } from '../folder-layout.ts';
+import type { FileTree } from '../tree/listing.ts';
 import { readClassFolders } from './class-folders.ts';
 import { hasLabelColumn } from './columns.ts';
 import type { Found, ReaderOptions } from './found.ts';

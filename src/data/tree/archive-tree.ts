@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';
-import { compareNames, type FileTree, isPictureName, type ListedFile, type Refusal } from './listing.ts';
+import type { Member } from '../../files/archives/member.ts';
+import { readWithin } from '../../files/within.ts';
 import { splitNamed } from '../folder-layout.ts';
 import type { Problem } from '../problem.ts';
-import { readWithin } from '../../files/within.ts';
-import type { Member } from '../../files/archives/member.ts';
+import { compareNames, type FileTree, isPictureName, type ListedFile, type Refusal } from './listing.ts';
 
 interface Named {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
-import type { Problem, ProblemKind } from '../problem.ts';
 import type { Within } from '../../files/within.ts';
+import type { Problem, ProblemKind } from '../problem.ts';
 
 /** The extensions that are taken for pictures, in any case; what a file really is, its content says later. */
 export const pictureExtensions: readonly string[] = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.avif'];

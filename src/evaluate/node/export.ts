@@ -5,8 +5,8 @@ import { UserError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
 import { sizeOf } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
+import { replaceFile } from '../../files/write.ts';
 import { encode } from '../../graph/index.ts';
-import { replaceFile } from '../../weights/index.ts';
 import type { Classifier } from './classifier.ts';
 
 export interface ExportOptions {

@@ -1,5 +1,10 @@
-import type { Refusal } from '../../data/tree/listing.ts';
 import type { Within } from '../within.ts';
+
+/** Why an entry cannot be used, whatever it is called. */
+export interface MemberRefusal {
+  readonly kind: 'encrypted' | 'link-not-followed' | 'too-large' | 'truncated' | 'unreadable';
+  readonly message: string;
+}
 
 /** An entry of an archive, as its directory or header describes it. */
 export interface Member {
@@ -7,8 +12,7 @@ export interface Member {
   readonly isFolder: boolean;
   /** Where its bytes lie; absent where it has none that could be read. */
   readonly within?: Within;
-  /** Why it cannot be used, whatever it is called. */
-  readonly refusal?: Refusal;
+  readonly refusal?: MemberRefusal;
 }
 
 /** More than any data set of pictures that is worth one file. */

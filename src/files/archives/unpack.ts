@@ -5,9 +5,10 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { UserError } from '../../base/errors.ts';
-import { cacheFolder } from '../../runtime/node/choice-store.ts';
+import { cacheFolder } from '../cache-folder.ts';
 import { sha256Of } from '../checksum.ts';
 import { withLock } from '../lock.ts';
+import { exists } from '../read.ts';
 
 /** The most that a gzipped archive may grow: pictures hardly do, the padding between small ones does. */
 const bomb = { ratio: 200, bytes: 2 ** 26 } as const;
@@ -80,11 +81,4 @@ function atMost(most: number, path: string): Transform {
       else done(null, chunk);
     },
   });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

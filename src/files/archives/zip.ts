@@ -1,8 +1,7 @@
 import type { Entry } from 'yauzl';
 import { inFile, withFile } from '../random-access.ts';
 import { listZipEntries, refuseOverlap } from '../zip-entries.ts';
-import type { Refusal } from '../../data/tree/listing.ts';
-import { type Member, MOST_MEMBERS } from './member.ts';
+import { type Member, type MemberRefusal, MOST_MEMBERS } from './member.ts';
 
 const [STORED, DEFLATED] = [0, 8];
 /** Pictures are compressed already. What inflates more than this, and to more than a megabyte, is a bomb. */
@@ -32,7 +31,7 @@ function memberOf(path: string, entry: Entry): Member {
   return { name, isFolder: name.endsWith('/'), within, ...(refusal && { refusal }) };
 }
 
-function refusalOf(entry: Entry): Refusal | undefined {
+function refusalOf(entry: Entry): MemberRefusal | undefined {
   const { compressedSize, uncompressedSize: size, compressionMethod } = entry;
   if (entry.isEncrypted()) return { kind: 'encrypted', message: 'it is encrypted' };
   if (((entry.externalFileAttributes >>> 16) & FILE_TYPE) === SYMBOLIC_LINK) {

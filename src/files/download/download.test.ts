@@ -13,7 +13,8 @@ import {
   sha256,
 } from '../../../test/downloads.ts';
 import { type SendOptions, sendFile, startFileServer } from '../../../test/file-server.ts';
-import { cachePath, type DownloadProgress, type FetchOptions, fetchWeights } from './index.ts';
+import { cachePath, fetchWeights } from '../../weights/fetch-weights.ts';
+import type { DownloadProgress, FetchOptions } from './fetch-file.ts';
 
 const server = await startFileServer();
 const fresh = downloadsFrom(server);

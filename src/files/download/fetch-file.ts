@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import type { Checksum } from '../checksum.ts';
-import { download, type Patience } from './download.ts';
 import { withLock } from '../lock.ts';
+import { download, type Patience } from './download.ts';
 import { hubFromEnvironment, isOnHub, type Place, placeOf } from './place.ts';
 import type { Bounds } from './transfer.ts';
 

@@ -5,8 +5,7 @@ import { UserError } from '../../base/errors.ts';
 import { lineChartSvg } from '../../chart/index.ts';
 import type { EpisodeShape } from '../../data/index.ts';
 import { exists, parseJson } from '../../files/read.ts';
-import { writing } from '../../files/write.ts';
-import { replaceFile } from '../../weights/index.ts';
+import { replaceFile, wrapWriteErrors } from '../../files/write.ts';
 import { type Comparison, type ComparisonRow, comparisonChart, comparisonMarkdown } from '../comparison.ts';
 import {
   type MetaConfig,
@@ -110,7 +109,7 @@ async function* remaining(
 ): AsyncGenerator<CompareEvent, void, undefined> {
   const { out, signal, onPreparation, onTest } = options;
   const write = (name: string, content: string) =>
-    writing(join(out, name), () => replaceFile(join(out, name), content));
+    wrapWriteErrors(join(out, name), () => replaceFile(join(out, name), content));
   const record = (more: object) =>
     write(planFile, `${JSON.stringify({ folder, episodes, contestants, ...more }, null, 2)}\n`);
   const rows: ComparisonRow[] = [];
@@ -121,7 +120,7 @@ async function* remaining(
     for await (const event of oneRun(folder, config, { ...options, out: own }, isNew)) {
       // Now everything is known to be sound, and something is there to go on with.
       if (event.kind === 'start' && i === 0 && isNew) {
-        await writing(out, () => mkdir(out, { recursive: true }));
+        await wrapWriteErrors(out, () => mkdir(out, { recursive: true }));
         await record({});
       }
       yield event;

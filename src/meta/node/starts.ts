@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { packageFile } from '../../runtime/node/index.ts';
+import { packageFile } from '../../files/package-file.ts';
 
 /** Where the meta-learned starts are that come with Graft, each a run folder (assets/README.md says how it was made). */
 const folder = () => packageFile('assets', 'starts');

@@ -1,14 +1,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
 import type { ChoiceStore } from '../tuning.ts';
-
-/** Where Graft keeps what can be made again: `GRAFT_CACHE`, or `graft` in the user's cache folder. */
-export function cacheFolder(): string {
-  return process.env.GRAFT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'graft');
-}
 
 const fileSchema = z.record(z.string(), z.record(z.string(), z.string()));
 

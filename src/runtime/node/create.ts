@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { availableParallelism, cpus } from 'node:os';
 import { env, type InferenceSession, Tensor } from 'onnxruntime-node';
 import { UserError } from '../../base/errors.ts';
+import { cacheFolder } from '../../files/cache-folder.ts';
 import type { Features } from '../../graph/index.ts';
 import { primitives } from '../../ops/index.ts';
 import { type Backend, wrapWith } from '../backend.ts';
 import { probeFeatures } from '../features.ts';
 import { Runtime, type RuntimeOptions } from '../runtime.ts';
-import { cacheFolder, choiceStore } from './choice-store.ts';
+import { choiceStore } from './choice-store.ts';
 import { loadSession } from './session.ts';
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store'> {

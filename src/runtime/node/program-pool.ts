@@ -1,8 +1,8 @@
 import Tinypool from 'tinypool';
 import { bytesPerElement, sizeOf, type Tensor, type TensorType } from '../../base/tensor.ts';
+import { builtWorker } from '../../files/package-file.ts';
 import type { EncodedGraph } from '../../graph/index.ts';
 import type { ParallelProgram } from '../parallel.ts';
-import { builtWorker } from '../../files/built-worker.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData, type SharedTensor } from './shared-tensor.ts';
 
 export interface ProgramPoolOptions {

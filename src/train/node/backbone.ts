@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { UserError } from '../../base/errors.ts';
+import type { FetchOptions } from '../../files/download/fetch-file.ts';
 import { fittedTo, getModel, type Model, openOnnxModel, withDropout, withHead } from '../../models/index.ts';
-import { type FetchOptions, resolveWeights } from '../../weights/index.ts';
+import { resolveWeights } from '../../weights/index.ts';
 import { isOnnx, type ResolvedConfig } from '../config/index.ts';
 import { type PreprocessingChanges, perChannelOf } from '../preprocessing.ts';
 import { type Checkpoint, checkpointOf, readCheckpoint } from './pretrained.ts';

@@ -6,8 +6,9 @@ import { differing } from '../../../test/training.ts';
 import { UserError } from '../../base/errors.ts';
 import { zeros } from '../../base/tensor.ts';
 import { Classifier } from '../../evaluate/node/index.ts';
-import { cacheFolder } from '../../runtime/node/index.ts';
-import { cachePath, pretrainedConfig, writeSafetensorsFile } from '../../weights/index.ts';
+import { cacheFolder } from '../../files/cache-folder.ts';
+import { cachePath } from '../../weights/fetch-weights.ts';
+import { pretrainedConfig, writeSafetensorsFile } from '../../weights/index.ts';
 import { pictureNetwork, variablesOf } from '../index.ts';
 import { createModel, describeCheckpoint, openBackbone, type ReadyModel } from './index.ts';
 

@@ -1,13 +1,8 @@
 import { UserError } from '../../base/errors.ts';
 import type { Tensors } from '../../base/tensor.ts';
+import type { FetchOptions } from '../../files/download/fetch-file.ts';
 import { listArchitectures, type Model, type Preprocessing } from '../../models/index.ts';
-import {
-  classNames,
-  type FetchOptions,
-  pretrainedConfig,
-  publishedAs,
-  type WeightsEntry,
-} from '../../weights/index.ts';
+import { classNames, pretrainedConfig, publishedAs, type WeightsEntry } from '../../weights/index.ts';
 import { isOnnx } from '../config/index.ts';
 import { pictureNetwork } from '../network.ts';
 import { variablesOf } from '../step.ts';

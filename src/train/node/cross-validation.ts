@@ -2,7 +2,8 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
-import { replaceFile } from '../../weights/index.ts';
+import { exists, parseJson } from '../../files/read.ts';
+import { replaceFile, wrapWriteErrors } from '../../files/write.ts';
 import {
   isOnnx,
   parseConfig,
@@ -12,7 +13,6 @@ import {
   trainConfigSchema,
 } from '../config/index.ts';
 import { type FoldResult, type FoldSummary, summariseFolds } from '../fold-summary.ts';
-import { exists, parseJson } from '../../files/read.ts';
 import { readRun } from './run-file.ts';
 import {
   type FolderEvent,
@@ -21,7 +21,6 @@ import {
   trainFolder,
   withAbsolutePaths,
 } from './train-folder.ts';
-import { writing } from '../../files/write.ts';
 
 /** One of the runs of a cross-validation begins, or is gone on with. Its events follow. */
 export interface FoldEvent {
@@ -120,7 +119,7 @@ async function* remainingFolds(
   const file = join(options.out, foldsFile);
   const done: FoldResult[] = [...plan.folds];
   const write = (more: object = {}) =>
-    writing(file, () =>
+    wrapWriteErrors(file, () =>
       replaceFile(file, `${JSON.stringify({ of, folder, config, folds: done, ...more }, null, 2)}\n`),
     );
   for (let fold = done.length + 1; fold <= of; fold++) {
@@ -129,7 +128,7 @@ async function* remainingFolds(
     for await (const event of oneFold(folder, { ...config, fold: `${fold}/${of}` }, { ...options, out })) {
       // Now everything is known to be sound, and something is there to go on with.
       if (event.kind === 'start' && fold === plan.folds.length + 1) {
-        await writing(options.out, () => mkdir(options.out, { recursive: true }));
+        await wrapWriteErrors(options.out, () => mkdir(options.out, { recursive: true }));
         if (options.overwrite) await removeFolds(options.out, fold);
         await write();
       }
@@ -150,7 +149,7 @@ async function removeFolds(out: string, kept: number): Promise<void> {
   for (const name of await readdir(out)) {
     const fold = Number(/^fold-(\d+)$/.exec(name)?.[1] ?? 0);
     if (fold <= kept || !(await exists(join(out, name, 'run.json')))) continue;
-    await writing(join(out, name), () => rm(join(out, name), { recursive: true }));
+    await wrapWriteErrors(join(out, name), () => rm(join(out, name), { recursive: true }));
   }
 }
 

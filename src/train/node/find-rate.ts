@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { FetchOptions } from '../../weights/index.ts';
+import type { FetchOptions } from '../../files/download/fetch-file.ts';
 import { parseConfig, type ResolvedConfig, resolveConfig, type TrainConfigInput } from '../config/index.ts';
 import { findLearningRate, type RangeStep } from '../find-learning-rate.ts';
 import {

@@ -11,11 +11,11 @@ import {
   type PicturePool,
   statDataset,
 } from '../../data/index.ts';
+import type { FetchOptions } from '../../files/download/fetch-file.ts';
 import type { Model, Preprocessing } from '../../models/index.ts';
 import { initialise, type Variable } from '../../nn/index.ts';
 import type { Choices, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
-import type { FetchOptions } from '../../weights/index.ts';
 import { datasetOptionsOf, isOnnx, type ResolvedConfig } from '../config/index.ts';
 import type { Warning } from '../guard-rails.ts';
 import { parameterTable, pictureNetwork } from '../network.ts';

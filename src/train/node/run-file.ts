@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import type { Tensors } from '../../base/tensor.ts';
+import { exists, parseJson } from '../../files/read.ts';
 import { preprocessingSchema } from '../../models/index.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
 import type { Phase } from '../checkpoint.ts';
 import { trainConfigSchema } from '../config/index.ts';
 import { domains } from '../config/strategy.ts';
-import { exists, parseJson } from '../../files/read.ts';
 
 export const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
 

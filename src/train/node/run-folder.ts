@@ -3,8 +3,10 @@ import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import type { Tensors } from '../../base/tensor.ts';
+import { exists } from '../../files/read.ts';
+import { replaceFile, wrapWriteErrors } from '../../files/write.ts';
 import type { Choices } from '../../runtime/index.ts';
-import { replaceFile, writeSafetensorsFile } from '../../weights/index.ts';
+import { writeSafetensorsFile } from '../../weights/index.ts';
 import type { CheckpointStore, Phase } from '../checkpoint.ts';
 import type { EvaluationEvent, TrainEvent } from '../events.ts';
 import type { Logger } from '../loggers/index.ts';
@@ -12,7 +14,6 @@ import { fileLogger, type Write } from '../loggers/node/file-logger.ts';
 import { isRunLog, runLogs } from '../loggers/node/run-logs.ts';
 import type { evaluationSchema, Run, RunRecord } from './run-file.ts';
 import { lockRun, type RunLock, refuseHeld } from './run-lock.ts';
-import { writing } from '../../files/write.ts';
 
 /** What a run writes besides what training gives it. */
 export interface RunParts {
@@ -64,11 +65,11 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
 
   /** Begins a new run, with `overwrite` in place of whatever run stands there. */
   async create({ overwrite }: { readonly overwrite: boolean }): Promise<void> {
-    await writing(this.path, () => mkdir(this.path, { recursive: true }));
+    await wrapWriteErrors(this.path, () => mkdir(this.path, { recursive: true }));
     this.#lock = await lockRun(this.path);
     // Another process may have been faster.
     if (!overwrite) await refuseRun(this.path);
-    await writing(this.path, async () => {
+    await wrapWriteErrors(this.path, async () => {
       const old = (await readdir(this.path)).filter(isOurs);
       for (const name of old) await rm(join(this.path, name));
     });
@@ -79,7 +80,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
 
   /** Goes on. What is in the logs beyond the checkpoint is dropped: it comes again. */
   async reopen(phase: Phase): Promise<void> {
-    await writing(this.path, async () => {
+    await wrapWriteErrors(this.path, async () => {
       const old = (await readdir(this.path)).filter((name) => leftover.test(name));
       for (const name of old) await rm(join(this.path, name));
     });
@@ -152,7 +153,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
   async #write(name: string, write: (file: string) => Promise<void>): Promise<void> {
     await this.#lock?.check();
     const file = join(this.path, name);
-    await writing(file, () => write(file));
+    await wrapWriteErrors(file, () => write(file));
   }
 }
 
@@ -174,19 +175,12 @@ export async function refuseOut(path: string, { overwrite }: { overwrite: boolea
   }
   if (!overwrite) await refuseRun(path);
   await refuseHeld(path);
-  await writing(path, () => access(folder, constants.W_OK));
+  await wrapWriteErrors(path, () => access(folder, constants.W_OK));
 }
 
 async function refuseRun(path: string): Promise<void> {
   if (!(await exists(join(path, 'run.json')))) return;
   throw new UserError(
     `${path} already holds a run. Pass --resume ${path} to go on with it, --overwrite to replace it, or another --out.`,
-  );
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
   );
 }

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
-import { writing } from '../../files/write.ts';
+import { wrapWriteErrors } from '../../files/write.ts';
 
 const lockName = 'run.lock';
 /** In milliseconds. A holder touches its note so often, */
@@ -59,7 +59,7 @@ export async function lockRun(path: string, watch = patience): Promise<RunLock> 
   const id = randomUUID();
   const draft = join(path, `${lockName}.${id}`);
   const note = join(path, lockName, `${id}.json`);
-  await writing(path, async () => {
+  await wrapWriteErrors(path, async () => {
     try {
       await mkdir(draft);
       await writeFile(join(draft, `${id}.json`), JSON.stringify(await ownNote()));

@@ -1,8 +1,9 @@
 import { join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { type Dataset, fingerprint } from '../../data/index.ts';
+import type { FetchOptions } from '../../files/download/fetch-file.ts';
 import type { Choices } from '../../runtime/index.ts';
-import { type FetchOptions, publishedAs } from '../../weights/index.ts';
+import { publishedAs } from '../../weights/index.ts';
 import { continuationOf, type Decision, decide, type Evidence } from '../auto.ts';
 import { isOnnx, parseConfig, type ResolvedConfig, resolveConfig, type TrainConfigInput } from '../config/index.ts';
 import type { Best, TrainEvent } from '../events.ts';

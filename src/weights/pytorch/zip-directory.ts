@@ -1,7 +1,7 @@
 import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';
 import type { RandomAccessFile } from '../../files/random-access.ts';
-import { LOCAL_HEADER_BYTES, listZipEntries, refuseOverlap } from '../../files/zip-entries.ts';
+import { listZipEntries, localHeader, refuseOverlap } from '../../files/zip-entries.ts';
 
 /** An entry of a ZIP archive. */
 export interface ZipEntry {
@@ -16,7 +16,6 @@ export interface ZipEntry {
 
 /** More than any checkpoint has storages. */
 const MOST_ENTRIES = 50_000;
-const LOCAL_HEADER = 0x04034b50;
 
 /**
  * The entries of a ZIP archive by name, from its central directory.
@@ -50,13 +49,13 @@ export async function locateEntry(file: RandomAccessFile, entry: ZipEntry): Prom
     );
   }
   const damaged = () => new UserError(`${quote(name)} is not where the archive says. The file is damaged.`);
-  if (header + LOCAL_HEADER_BYTES > file.size) throw damaged();
-  const fields = await file.read(header, LOCAL_HEADER_BYTES);
+  if (header + localHeader.bytes > file.size) throw damaged();
+  const fields = await file.read(header, localHeader.bytes);
   const view = new DataView(fields.buffer);
-  const nameLength = view.getUint16(26, true);
-  const start = header + LOCAL_HEADER_BYTES + nameLength + view.getUint16(28, true);
-  if (view.getUint32(0, true) !== LOCAL_HEADER || start + size > file.size) throw damaged();
-  const found = new TextDecoder().decode(await file.read(header + LOCAL_HEADER_BYTES, nameLength));
+  const nameLength = view.getUint16(localHeader.nameLength, true);
+  const start = header + localHeader.bytes + nameLength + view.getUint16(localHeader.extraLength, true);
+  if (view.getUint32(0, true) !== localHeader.signature || start + size > file.size) throw damaged();
+  const found = new TextDecoder().decode(await file.read(header + localHeader.bytes, nameLength));
   if (found !== name) throw damaged();
   return start;
 }

@@ -3,7 +3,7 @@ import { sizeOf } from '../../base/tensor.ts';
 import { input } from '../../graph/index.ts';
 import { applyModel, getModel, listArchitectures } from '../../models/index.ts';
 import { Scope } from '../../nn/index.ts';
-import { cachePath } from '../../files/download/index.ts';
+import { cachePath } from '../fetch-weights.ts';
 import { weightsEntrySchema } from './entry.ts';
 import { weightsEntries } from './lookup.ts';
 import { torchvisionWeights } from './torchvision.ts';

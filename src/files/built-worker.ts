@@ -1,9 +1,0 @@
-import { existsSync } from 'node:fs';
-import { packageFile } from './package-file.ts';
-
-/** The built file of a worker, by its path from `src/`: Node 20 runs no TypeScript in threads, so that even the tests, which run the sources, need it. */
-export function builtWorker(name: string): string {
-  const file = packageFile('dist', 'src', name);
-  if (!existsSync(file)) throw new Error(`A thread needs ${file}, which is missing. Build it: npm run build`);
-  return file;
-}
