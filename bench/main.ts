@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { env } from 'onnxruntime-node';
+import { ortVersion } from '../src/runtime/node/index.ts';
 import { classifierComparison } from './classifier.ts';
 import { type Comparison, type Contender, interleave, median, summarise } from './harness.ts';
 import { startPeer } from './peer.ts';
@@ -60,7 +60,7 @@ async function compare(comparison: Comparison): Promise<void> {
 
 function save(comparison: Comparison, result: object): void {
   const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${process.platform} ${process.arch}`;
-  const onnxruntime = env.versions.node;
+  const onnxruntime = ortVersion;
   const { name, work } = comparison;
   const record = { name, work, date: new Date().toISOString(), machine, onnxruntime, ...result };
   mkdirSync('bench/results', { recursive: true });

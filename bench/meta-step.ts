@@ -4,10 +4,11 @@
  *     [--filters 32] [--shots 5] [--queries 15] [--steps 5] [--tasks 4] [--stride] [--first-order] [--name meta-step]
  * PATH has PyTorch and, to be compared with, learn2learn (see peer/maml.py). Results go to bench/results/NAME.json.
  */
+
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { env } from 'onnxruntime-node';
+import { ortVersion } from '../src/runtime/node/index.ts';
 import { type Contender, median, takeTurns } from './harness.ts';
 import { contenderOf, type Form, formsOf, gradientsOf, metaStepWork, side } from './meta-work.ts';
 import { type Peer, startPeer } from './peer.ts';
@@ -111,7 +112,7 @@ for (const [name, { median: middle, fastest, ratios, ...made }] of Object.entrie
 }
 
 const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${process.platform} ${process.arch}`;
-const versions = { node: process.version, onnxruntime: env.versions.node, ...peer?.versions };
+const versions = { node: process.version, onnxruntime: ortVersion, ...peer?.versions };
 const record = {
   name: options.name,
   work: words,

@@ -5,14 +5,16 @@
  * The results in bench/results/onnx.json come from ../shared/weights/mobilenet_v1_025_224_imagenet1k.onnx,
  * ../shared/data/caltech101_10x60 and ../shared/data/trashnet_600.
  */
+
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ranked, wilsonInterval } from '../src/evaluate/index.ts';
 import { evaluateFolder, exportClassifier, openModel, openRun } from '../src/evaluate/node/index.ts';
+import { createSession, OrtTensor } from '../src/runtime/node/index.ts';
 import { trainFolder } from '../src/train/node/index.ts';
 
 const { values, positionals } = parseArgs({
@@ -63,8 +65,8 @@ async function differenceFromFile(classifier: Awaited<ReturnType<typeof openMode
   const side = classifier.preprocessing.crop;
   const pixels = Uint8Array.from({ length: 3 * side * side }, (_, i) => (i * 7919) % 256);
   const ours = await classifier.probabilities(pixels, 1);
-  const session = await InferenceSession.create(model!);
-  const x = new Tensor(
+  const session = await createSession(await readFile(model!));
+  const x = new OrtTensor(
     'float32',
     Float32Array.from(pixels, (byte) => byte / 127.5 - 1),
     [1, 3, side, side],

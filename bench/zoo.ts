@@ -4,18 +4,18 @@
  *   npm run build && node dist/bench/zoo.js [pattern…] --python PATH [--blocks 2] [--again]
  * Results go to bench/results/zoo.json as they come; `node dist/scripts/zoo-table.js` makes docs/zoo.md of them.
  */
+
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { env } from 'onnxruntime-node';
 import picomatch from 'picomatch';
 import { sizeOf, type Tensor, zeros } from '../src/base/tensor.ts';
 import { constant } from '../src/graph/index.ts';
 import { getModel, listArchitectures } from '../src/models/index.ts';
-import { createRuntime } from '../src/runtime/node/index.ts';
+import { createRuntime, ortVersion } from '../src/runtime/node/index.ts';
 import { pictureNetwork, variablesOf } from '../src/train/index.ts';
 import { readSafetensorsFile } from '../src/weights/index.ts';
 import { forwardProgram, stepContender, type Work } from './classifier.ts';
@@ -78,7 +78,7 @@ async function measure(model: string): Promise<ZooResult> {
     const step = summarise(await interleave(ours, peer.named('step'), { repetitions: 1, blocks, warmUp: 1 }));
     await ours.close();
     await peer.close();
-    const versions = { ...ours.versions, onnxruntime: env.versions.node, ...peer.versions };
+    const versions = { ...ours.versions, onnxruntime: ortVersion, ...peer.versions };
     const { batchSize, size } = work;
     const date = new Date().toISOString();
     return {

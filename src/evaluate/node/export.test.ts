@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { beforeAll, expect, test } from 'vitest';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
 import { runFolder } from '../../../test/runs.ts';
+import { createSession, OrtTensor } from '../../runtime/node/index.ts';
 import { exportClassifier, openRun } from './index.ts';
 
 ownCache();
@@ -25,8 +26,8 @@ test.each([1, 3])('plain ONNX Runtime says of %i pictures what the classifier sa
   const pixels = Uint8Array.from({ length: batchSize * 3 * 28 * 28 }, (_, i) => (i * 37) % 256);
   const expected = await classifier.probabilities(pixels, batchSize);
   await classifier.close();
-  const session = await InferenceSession.create(path);
-  const results = await session.run({ pixels: new Tensor('uint8', pixels, [batchSize, 3, 28, 28]) });
+  const session = await createSession(await readFile(path));
+  const results = await session.run({ pixels: new OrtTensor('uint8', pixels, [batchSize, 3, 28, 28]) });
   expect(session.outputNames).toEqual(['logits', 'probabilities']);
   await session.release();
   const written = results.probabilities!.data as Float32Array;

@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { UserError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
 import { sizeOf } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
 import { replaceFile } from '../../files/write.ts';
 import { encode } from '../../graph/index.ts';
+import { createSession, OrtTensor } from '../../runtime/node/index.ts';
 import type { Classifier } from './classifier.ts';
 
 export interface ExportOptions {
@@ -39,7 +39,7 @@ export async function exportClassifier(
   const input = [batchSize, 3, crop, crop];
   const stream = randomStream(0, 'export');
   const pixels = Uint8Array.from({ length: sizeOf(input) }, () => stream.integer(256));
-  const session = await InferenceSession.create(bytes);
+  const session = await createSession(bytes);
   const results = await session.run({ pixels: new OrtTensor('uint8', pixels, input) });
   await session.release();
   const written = results.probabilities!.data as Float32Array;

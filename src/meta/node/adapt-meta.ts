@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { env } from 'onnxruntime-node';
 import { sizeOf, type TensorOf, type Tensors, zeros } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
 import {
@@ -16,6 +15,7 @@ import {
 import type { Model, Preprocessing } from '../../models/index.ts';
 import { initialise } from '../../nn/index.ts';
 import type { Runtime } from '../../runtime/index.ts';
+import { ortVersion } from '../../runtime/node/index.ts';
 import { labelTensor, pictureNetwork, resolveConfig, trainConfigSchema, variablesOf } from '../../train/index.ts';
 import {
   describeCheckpoint,
@@ -254,7 +254,7 @@ async function describeAdapted(
     warnings: [],
     decision: null,
     adaptedFrom: resolve(path),
-    versions: { node: process.versions.node, onnxruntime: env.versions.node ?? 'unknown' },
+    versions: { node: process.versions.node, onnxruntime: ortVersion },
     device: runtime.device,
     threads: 1,
     choices: { ...runtime.choices },

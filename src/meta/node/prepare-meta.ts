@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { env } from 'onnxruntime-node';
 import { sizeOf, type Tensors } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
 import { createPicturePool, type EpisodeSets, openEpisodes } from '../../data/index.ts';
@@ -7,7 +6,7 @@ import type { Value } from '../../graph/index.ts';
 import type { Model, Preprocessing } from '../../models/index.ts';
 import { initialise, type Variable } from '../../nn/index.ts';
 import type { ParallelProgram, Runtime } from '../../runtime/index.ts';
-import { createRuntime, openProgramPool } from '../../runtime/node/index.ts';
+import { createRuntime, openProgramPool, ortVersion } from '../../runtime/node/index.ts';
 import { changedPreprocessing, variablesOf } from '../../train/index.ts';
 import {
   openBackbone,
@@ -158,7 +157,7 @@ export function describeMetaRun(path: string, prepared: PreparedMeta): MetaRun {
       leftOut: sets.problems.map(({ path: at, kind }) => ({ path: at, kind })),
     },
     parameters: { total, trained: total },
-    versions: { node: process.versions.node, onnxruntime: env.versions.node ?? 'unknown' },
+    versions: { node: process.versions.node, onnxruntime: ortVersion },
     device: runtime.device,
     threads,
     choices: {},

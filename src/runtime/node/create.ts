@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism, cpus } from 'node:os';
-import { env, type InferenceSession, Tensor } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-common';
 import { UserError } from '../../base/errors.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
 import type { Features } from '../../graph/index.ts';
@@ -9,6 +9,7 @@ import { type Backend, wrapWith } from '../backend.ts';
 import { probeFeatures } from '../features.ts';
 import { Runtime, type RuntimeOptions } from '../runtime.ts';
 import { choiceStore } from './choice-store.ts';
+import { OrtTensor, ortVersion } from './ort.ts';
 import { loadSession } from './session.ts';
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store'> {
@@ -45,10 +46,10 @@ let cpuFeatures: Promise<Features> | undefined;
 
 function cpuBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
   const load = (model: Uint8Array) => loadSession(model, threads, session);
-  const wrap = wrapWith(Tensor);
+  const wrap = wrapWith(OrtTensor);
   return {
     device: 'cpu',
-    identity: `cpu · ${cpus()[0]?.model ?? process.arch} · ${threads} threads · onnxruntime ${env.versions.node ?? 'unknown'}`,
+    identity: `cpu · ${cpus()[0]?.model ?? process.arch} · ${threads} threads · onnxruntime ${ortVersion}`,
     wrap,
     load,
     features: () => {

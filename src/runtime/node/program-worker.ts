@@ -2,11 +2,11 @@
  * A thread with a session of its own, of one ORT thread. What is shared lies in memory that all threads see; the main thread
  * writes it while nothing is computed.
  */
-import { Tensor as OrtTensor } from 'onnxruntime-node';
 import Tinypool from 'tinypool';
 import { type Tensor, zeros } from '../../base/tensor.ts';
 import { wrapWith } from '../backend.ts';
 import { Program } from '../program.ts';
+import { OrtTensor } from './ort.ts';
 import { loadSession } from './session.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData } from './shared-tensor.ts';
 

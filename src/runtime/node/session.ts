@@ -1,4 +1,5 @@
-import { InferenceSession } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-common';
+import { createSession } from './ort.ts';
 
 /** A session on the processor. */
 export function loadSession(
@@ -6,7 +7,7 @@ export function loadSession(
   threads: number,
   options: InferenceSession.SessionOptions = {},
 ): Promise<InferenceSession> {
-  return InferenceSession.create(model, {
+  return createSession(model, {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,

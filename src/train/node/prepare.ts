@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { env } from 'onnxruntime-node';
 import { UserError } from '../../base/errors.ts';
 import { sizeOf, type Tensors } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
@@ -15,7 +14,7 @@ import type { FetchOptions } from '../../files/download/fetch-file.ts';
 import type { Model, Preprocessing } from '../../models/index.ts';
 import { initialise, type Variable } from '../../nn/index.ts';
 import type { Choices, Runtime } from '../../runtime/index.ts';
-import { createRuntime } from '../../runtime/node/index.ts';
+import { createRuntime, ortVersion } from '../../runtime/node/index.ts';
 import { datasetOptionsOf, isOnnx, type ResolvedConfig } from '../config/index.ts';
 import type { Warning } from '../guard-rails.ts';
 import { parameterTable, pictureNetwork } from '../network.ts';
@@ -211,7 +210,7 @@ export function describeRun(
     warnings: [...warnings],
     decision: null,
     adaptedFrom: null,
-    versions: { node: process.versions.node, onnxruntime: env.versions.node ?? 'unknown' },
+    versions: { node: process.versions.node, onnxruntime: ortVersion },
     device: runtime.device,
     threads,
     choices: {},

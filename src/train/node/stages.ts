@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { env } from 'onnxruntime-node';
 import { bytesPerElement, sizeOf, type Tensors } from '../../base/tensor.ts';
 import { type Picture, parseAugmentation } from '../../data/index.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
 import { constant, print } from '../../graph/index.ts';
+import { ortVersion } from '../../runtime/node/index.ts';
 import { mixingOf } from '../config/index.ts';
 import { type Cut, cutBefore, prefixGraph } from '../cut.ts';
 import { type Mixing, mixed } from '../mixing.ts';
@@ -125,7 +125,7 @@ function trunkKey(
     return constant(variables[variable.name]!, variable.name);
   });
   const { device, choices } = runtime;
-  const versions = [env.versions.node ?? '', device, threads];
+  const versions = [ortVersion, device, threads];
   const parts = [print({ features }), hashOf(used), preprocessing, versions, Object.entries(choices).sort()];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }
