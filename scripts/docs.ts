@@ -27,7 +27,14 @@ function section({ name, summary, options, examples, ...command }: CommandDefini
 
 const text = [
   '# The command line',
-  'Made from the option tables by `npm run docs`. Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted (143 by SIGTERM). Results go to stdout, progress to stderr.',
+  'Made from the option tables by `npm run docs`. Results go to stdout, progress to stderr.',
+  [
+    'Exit status: 0 done, 1 failed, 2 used wrongly; 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP, each after a ' +
+      'checkpoint (Node does not know that `nohup` was there; what is to outlive a terminal starts with `setsid`).',
+    'Where the reader of stdout goes away (`| head`), a command that writes a run, a model or other files goes on to its end ' +
+      'without a word, and any other ends at once; the status is 141 either way, as after SIGPIPE. A stream that cannot be ' +
+      'written to for another reason (a full disk) makes it 1. Progress that nobody reads changes nothing.',
+  ].join(' '),
   ...commands.map(section),
 ].join('\n\n');
 

@@ -12,6 +12,8 @@ export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> {
   /** Where options may also be written without dashes, among the arguments (`epochs=3`): the command that shows them all. */
   readonly takesSettings?: string;
   readonly examples: readonly string[];
+  /** Whether its work is what it leaves on the disk, and not what it prints: then it goes on to its end where nobody reads. */
+  goesOnUnread?(options: z.output<S>): boolean;
   /** Values for flags that were not given, from elsewhere than the table: an earlier run's, say. */
   defaults?(given: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>>;
   run(call: {

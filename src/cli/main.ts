@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-import { ignoreClosedOutput, ignoreFileSizeSignal } from './interrupt.ts';
+import { ignoreFileSizeSignal } from './interrupt.ts';
+import { watchOutput } from './output.ts';
 import { main } from './program.ts';
 
-ignoreClosedOutput();
+watchOutput();
 ignoreFileSizeSignal();
 process.exitCode = await main(process.argv.slice(2));

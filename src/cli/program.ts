@@ -4,6 +4,7 @@ import { version } from '../base/version.ts';
 import { type CommandDefinition, settingsArgument } from './command.ts';
 import { commands } from './commands/index.ts';
 import { commanderOption, flagsOf, parseFlags, splitSettings } from './flags.ts';
+import { goOnUnread, write } from './output.ts';
 import { createTerminal } from './terminal.ts';
 
 /** Runs a command line and returns the exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted. */
@@ -21,10 +22,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof UserError) {
-      process.stderr.write(`graft: ${error.message}\n`);
+      write('stderr', `graft: ${error.message}\n`);
       return error instanceof UsageError ? 2 : 1;
     }
-    process.stderr.write(`graft: this is a bug. ${error instanceof Error ? error.stack : String(error)}\n`);
+    write('stderr', `graft: this is a bug. ${error instanceof Error ? error.stack : String(error)}\n`);
     return 1;
   }
 }
@@ -53,6 +54,7 @@ function addCommand(program: Command, definition: CommandDefinition): void {
     if (definition.takesSettings) checkCount(definition, positionals);
     const set = { ...flags, ...settings };
     const options = parseFlags(definition.options, set, await definition.defaults?.(set));
+    if (definition.goesOnUnread?.(options)) goOnUnread();
     const terminal = createTerminal({ json });
     try {
       await definition.run({ positionals, options, given: Object.keys(set), terminal });

@@ -1,5 +1,5 @@
-import { format } from 'node:util';
 import { Presets, SingleBar } from 'cli-progress';
+import { write } from './output.ts';
 
 /** Results go to stdout, everything about the way there to stderr. */
 export interface Terminal {
@@ -31,7 +31,7 @@ export function createTerminal({ json }: { json: boolean }): Terminal {
       endProgress();
       const visible = process.stderr.isTTY ? new SingleBar({ format: bar, hideCursor: true }, Presets.rect) : null;
       visible?.start(total, done, { stage, rate: '–', left: '–', detail: '' });
-      if (!visible && announced !== stage) process.stderr.write(`${stage} (${total})\n`);
+      if (!visible && announced !== stage) write('stderr', `${stage} (${total})\n`);
       announced = stage;
       current = { stage, bar: visible, start: performance.now(), first: done };
     }
@@ -44,14 +44,14 @@ export function createTerminal({ json }: { json: boolean }): Terminal {
   return {
     json,
     print: (text = '') => {
-      if (!json) process.stdout.write(`${text}\n`);
+      if (!json) write('stdout', `${text}\n`);
     },
     printJson: (value) => {
-      if (json) process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+      if (json) write('stdout', `${JSON.stringify(value, null, 2)}\n`);
     },
     note: (text) => {
       endProgress();
-      process.stderr.write(format('%s\n', text));
+      write('stderr', `${text}\n`);
     },
     progress,
     endProgress,

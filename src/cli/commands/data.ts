@@ -13,6 +13,7 @@ export const dataGetCommand = defineCommand({
     { syntax: '[folder]', description: 'the new folder; default: the name' },
   ],
   options: z.strictObject(downloadFlags),
+  goesOnUnread: () => true,
   examples: ['graft data get flowers102', 'graft data get pets data/pets --mirror /mnt/archives'],
   async run({ positionals: [name, folder], options, terminal }) {
     const names = publicSets.map((one) => one.name);

@@ -27,6 +27,7 @@ export const doctorCommand = defineCommand({
     classDepth: trainConfigSchema.shape.classDepth,
     ...shapeFlags,
   }),
+  goesOnUnread: ({ fixTo }) => fixTo !== null,
   examples: [
     'graft doctor photos/',
     'graft doctor photos/ --json --strict',

@@ -11,6 +11,7 @@ export const exportCommand = defineCommand({
     out: z.string().nullable().default(null).describe('the file to write; default: model.onnx in the run folder'),
     batchSize: z.int().min(1).max(4096).default(1).describe('pictures that the file takes at once'),
   }),
+  goesOnUnread: () => true,
   examples: ['graft export runs/x', 'graft export runs/x --out flowers.onnx --batch-size 8'],
   async run({ positionals, options, terminal }) {
     const run = positionals[0]!;

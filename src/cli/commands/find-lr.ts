@@ -43,6 +43,7 @@ export const findLrCommand = defineCommand({
     ...stepOptions.shape,
   }),
   takesSettings: 'graft config',
+  goesOnUnread: () => true,
   examples: [
     'graft find-lr photos/ --model resnet18 --strategy full',
     'graft find-lr photos/ --optimizer sgd --out curve.svg',

@@ -3,6 +3,7 @@ import { formatProblems } from '../../data/index.ts';
 import { adaptMeta } from '../../meta/node/index.ts';
 import { shapeOptionsOf } from '../../train/index.ts';
 import { defineCommand } from '../command.ts';
+import { onInterrupt } from '../interrupt.ts';
 import { shapeFlags } from '../shape-flags.ts';
 import { plural } from '../terminal.ts';
 
@@ -32,6 +33,7 @@ export const metaAdaptCommand = defineCommand({
     classDepth: z.int().min(1).max(8).default(1).describe('folder levels that make a class name'),
     ...shapeFlags,
   }),
+  goesOnUnread: () => true,
   examples: [
     'graft meta adapt omniglot drawings/ --shots 5 --out runs/drawings',
     'graft meta adapt runs/boil digits/ --out runs/digits',
@@ -40,12 +42,19 @@ export const metaAdaptCommand = defineCommand({
   async run({ positionals: [run, folder], options, terminal }) {
     const { out, overwrite, shots, steps, classDepth, ...shape } = options;
     const path = out ?? `${run!.replace(/\/+$/, '')}-adapted`;
+    const signal = onInterrupt(terminal);
     const adapted = await adaptMeta(run!, folder!, {
+      signal,
       ...{ out: path, overwrite, classDepth, ...shapeOptionsOf(shape) },
       ...(shots !== null && { shots }),
       ...(steps !== null && { steps }),
       onPreparation: ({ stage, done, total }) => terminal.progress(stage, done, total),
+    }).catch((error: unknown) => {
+      if (signal.aborted && error === signal.reason) return null;
+      throw error;
     });
+    if (adapted === null) return terminal.print('Stopped. Nothing was written.');
+    process.exitCode = 0; // also where a signal came when the run was being written
     const { folder: dataset, notes, learner } = adapted;
     if (dataset.problems.length > 0) terminal.note(formatProblems(dataset.problems));
     for (const note of notes) terminal.note(note);

@@ -40,6 +40,7 @@ export const metaCompareCommand = defineCommand({
   arguments: [{ syntax: '[folder]', description: 'class folders, as for graft meta train' }],
   options: compareOptions,
   takesSettings: 'graft meta config',
+  goesOnUnread: () => true,
   examples: [
     'graft meta compare omniglot/ --learners maml,boil,protonet --meta-steps 1000 --out runs/compare',
     'graft meta compare omniglot/ --learners cnn-maml,cnn-boil,resnet-maml,resnet-boil --split Futurama:16/5/5',

@@ -51,6 +51,7 @@ export const metaTrainCommand = defineCommand({
   ],
   options: metaTrainOptions,
   takesSettings: 'graft meta config',
+  goesOnUnread: () => true,
   examples: [
     'graft meta train omniglot/ --way 5 --shots 1 --rotations train',
     'graft meta train omniglot/ --learner boil --inner-rate 0.5 --meta-steps 3000 --out runs/boil',

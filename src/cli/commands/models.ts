@@ -25,6 +25,7 @@ export const modelsCommand = defineCommand({
     { syntax: '[name]', description: 'an architecture, published weights, or a pattern: * stands for any characters' },
   ],
   options,
+  goesOnUnread: (given) => given.download,
   examples: [
     'graft models',
     "graft models '*efficientnet*' --pretrained",

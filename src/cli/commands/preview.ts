@@ -23,6 +23,7 @@ export const previewCommand = defineCommand({
     ...trainConfigSchema.pick({ seed: true, classDepth: true }).shape,
     ...shapeFlags,
   }),
+  goesOnUnread: () => true,
   examples: [
     'graft preview photos/ --augment strong',
     'graft preview photos/ --augment light,rotate=30 --out sheet.png',

@@ -67,6 +67,7 @@ export const trainCommand = defineCommand({
   ],
   options: trainOptions,
   takesSettings: 'graft config',
+  goesOnUnread: () => true,
   examples: [
     'graft train photos/ --model resnet50',
     'graft train photos/ --model timm/resnet18.a1_in1k --strategy full --epochs 12 --out runs/x',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { sizeOf, type TensorOf, type Tensors, zeros } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
 import {
@@ -45,6 +46,8 @@ export interface AdaptMetaOptions extends ShapeOptions {
   /** Inner steps; default: the run's `testSteps`, and at least 10 where there are more classes than it was trained on. */
   readonly steps?: number | undefined;
   readonly onPreparation?: ((progress: Preparation) => void) | undefined;
+  /** Gives up, with the signal's reason, as long as nothing is written. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What was adapted to what. */
@@ -68,7 +71,7 @@ export interface Adapted {
  */
 export async function adaptMeta(start: string, folder: string, options: AdaptMetaOptions): Promise<Adapted> {
   const path = startFolder(start);
-  const { out, overwrite = false, shots, steps, onPreparation, ...shape } = options;
+  const { out, overwrite = false, shots, steps, onPreparation, signal, ...shape } = options;
   const { seed } = (await readMetaRun(path)).config;
   await refuseOut(out, { overwrite });
   const pool = createPicturePool();
@@ -79,10 +82,12 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
       ...{ validationFraction: 0, seed, pool },
       onProgress: (done, total) => onPreparation?.({ stage: 'checking pictures', done, total }),
     });
+    signal?.throwIfAborted();
     const opened = await openLearner(path, dataset.classes.length);
     const { config, preprocessing } = opened;
     const runtime = taskRuntime(config.device, opened.run.choices, onPreparation);
     const support = await readSupport(dataset.train, preprocessing, pool);
+    signal?.throwIfAborted();
     const taken = steps ?? stepsFor(config, dataset.classes.length);
     const { model, head, tensors } = isByMeans(config.learner)
       ? await withMeans(opened, support, dataset, runtime)
@@ -97,6 +102,8 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
       initial: complete(model, preprocessing, dataset, tensors),
       onnx: config.model.endsWith('.onnx') ? await readFile(opened.onnxFile) : null,
     };
+    await setImmediate(); // ORT blocks this thread: what came meanwhile is heard now
+    signal?.throwIfAborted();
     await writeRun(new RunFolder(out, run, parts), overwrite);
     return {
       out,

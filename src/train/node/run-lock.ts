@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { rmdirSync, rmSync } from 'node:fs';
 import {
   access,
   mkdir,
@@ -71,14 +72,27 @@ export async function lockRun(path: string, watch = patience): Promise<RunLock> 
   });
   const touch = () => utimes(note, new Date(), new Date()).catch(() => {}); // `check` says what is wrong
   const timer = setInterval(touch, heartbeat).unref();
+  const leave = () => removeNow(note, join(path, lockName));
+  process.on('exit', leave);
   return {
     check: () => access(note).catch(() => refuseToWrite(path)),
     release: async () => {
       clearInterval(timer);
+      process.off('exit', leave);
       await rm(note, { force: true });
       await removeEmpty(join(path, lockName));
     },
   };
+}
+
+/** Of a process that is about to end, and cannot wait. */
+function removeNow(note: string, lock: string): void {
+  try {
+    rmSync(note, { force: true });
+    rmdirSync(lock);
+  } catch {
+    // Gone, or another process's. A note that could not be removed is that of a process that has ended.
+  }
 }
 
 /** @throws UserError where a process of this machine holds the folder: said before time is spent on preparing a run */
