@@ -10,6 +10,7 @@ import { createPicturePool, type PicturePool } from './picture-pool.ts';
 import { formatProblems, PictureError, type PictureProblem, type Problem } from './problem.ts';
 import { findPictures } from './readers/find-pictures.ts';
 import type { Candidate, ReaderOptions } from './readers/found.ts';
+import { contentKey, type Seen } from './seen.ts';
 import { chooseFold, chooseValidation, type Fold, rankBySeed } from './split.ts';
 
 /** A picture that was read and fully decoded once, and is good to learn from. */
@@ -28,6 +29,8 @@ export interface Dataset {
   readonly train: readonly Picture[];
   readonly validation: readonly Picture[];
   readonly test: readonly Picture[];
+  /** Of the dataset's own validation and test parts, the images that `seen` knows: they are in no part, since they would flatter. */
+  readonly keptOut: readonly Picture[];
   /** What was left out and why, by path. */
   readonly problems: readonly Problem[];
   /** How many hidden entries and files of other kinds were passed over. */
@@ -49,6 +52,8 @@ export interface DatasetOptions extends ReaderOptions {
   readonly classes?: readonly string[];
   /** Use at most so many pictures of a class in each part of the data set. */
   readonly maxPerClass?: number;
+  /** What the weights know that will be trained from here or evaluated: none of it validates or tests. */
+  readonly seen?: Seen | null;
   /** Any problem is an error. */
   readonly strict?: boolean;
   /** The threads to check with; without it a pool is opened and closed. */
@@ -95,11 +100,17 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
 }
 
 /** The identity of a data set's content: SHA-256 over the relative path, label and hash of every picture, whatever the split. */
-export function fingerprint({ base, train, validation, test }: Dataset): string {
-  const lines = [...train, ...validation, ...test].map(({ path, label, sha256 }) =>
+export function fingerprint(dataset: Dataset): string {
+  const { base } = dataset;
+  const lines = imagesOf(dataset).map(({ path, label, sha256 }) =>
     JSON.stringify([relative(base, path).replaceAll(sep, '/'), label, sha256]),
   );
   return createHash('sha256').update(lines.sort().join('\n')).digest('hex');
+}
+
+/** Every image that a dataset has, in whatever part. */
+export function imagesOf({ train, validation, test, keptOut }: Dataset): Picture[] {
+  return [...train, ...validation, ...test, ...keptOut];
 }
 
 /** The files to check, in their order; with `maxPerClass` a seeded choice in each class. */
@@ -182,12 +193,13 @@ function divide(parts: readonly Part[], good: readonly Checked[], classes: reado
   const labels = new Map(classes.map((name, label) => [name, label]));
   const known = good.filter(({ className }) => labels.has(className));
   const heldOut = new Set(chooseHeldOut(parts, known, options));
-  const splitOf = (picture: Checked): Split => {
+  const splitOf = (picture: Checked): Split | 'keptOut' => {
     if (heldOut.has(picture)) return 'validation';
     const own = picture.part.split ?? 'train';
-    return options.fold && own === 'validation' ? 'train' : own;
+    if (options.fold && own === 'validation') return 'train';
+    return mayCount(own, picture, options.seen) ? own : 'keptOut';
   };
-  const picturesOf = (split: Split): Picture[] =>
+  const picturesOf = (split: Split | 'keptOut'): Picture[] =>
     known
       .filter((picture) => splitOf(picture) === split)
       .map(({ path, within, className, width, height, sha256 }) => ({
@@ -198,7 +210,19 @@ function divide(parts: readonly Part[], good: readonly Checked[], classes: reado
         height,
         sha256,
       }));
-  return { train: picturesOf('train'), validation: picturesOf('validation'), test: picturesOf('test') };
+  return {
+    train: picturesOf('train'),
+    validation: picturesOf('validation'),
+    test: picturesOf('test'),
+    keptOut: picturesOf('keptOut'),
+  };
+}
+
+/** Whether an image may stand in a part, for all that the weights know. One that they were chosen by may be chosen by again, not tested on. */
+function mayCount(split: Split, picture: Checked, seen: Seen | null | undefined): boolean {
+  const key = contentKey(picture);
+  if (!seen || split === 'train') return true;
+  return !seen.fitted.has(key) && (split === 'validation' || !seen.chosen.has(key));
 }
 
 /** The pictures that validate, beyond those that the data set itself puts aside for that. */
@@ -207,6 +231,7 @@ function chooseHeldOut(parts: readonly Part[], known: readonly Checked[], option
   if (!fold && parts.some(({ split }) => split === 'validation')) return [];
   const divisible = known.filter(({ part }) => part.split !== 'test');
   const classes = [...groupBy(divisible, ({ className }) => className).values()];
-  if (fold) return chooseFold(classes, fold, seed);
-  return classes.flatMap((pictures) => chooseValidation(pictures, validationFraction, seed));
+  const mayValidate = (picture: Checked) => mayCount('validation', picture, options.seen);
+  if (fold) return chooseFold(classes, fold, seed).filter(mayValidate);
+  return classes.flatMap((pictures) => chooseValidation(pictures, validationFraction, seed, mayValidate));
 }

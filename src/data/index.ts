@@ -5,6 +5,7 @@ export {
   type Dataset,
   type DatasetOptions,
   fingerprint,
+  imagesOf,
   openDataset,
   type Picture,
 } from './dataset.ts';
@@ -19,6 +20,18 @@ export { formatProblems, PictureError, type PictureProblem, type Problem, type P
 export { statDataset } from './readers/find-pictures.ts';
 export type { ShapeOptions } from './readers/found.ts';
 export { type Box, type Interpolation, type ResizeTarget, type RgbImage, resize } from './resize.ts';
+export {
+  type ContentKey,
+  contentKey,
+  decodeSeen,
+  encodeSeen,
+  nothingSeen,
+  type Seen,
+  seenAfter,
+  seenOf,
+  seenSchema,
+  unrecorded,
+} from './seen.ts';
 export type { Fold } from './split.ts';
 export { type TestTimeAugmentation, testTimeNames, testTimeViews } from './test-time.ts';
 export {

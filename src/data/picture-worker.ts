@@ -1,4 +1,5 @@
 /** What a thread of the picture pool does. Loaded by `picture-pool.ts`, always as the built file. */
+import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { Tinypool } from 'tinypool';
 import { randomStream } from '../base/random.ts';
@@ -8,6 +9,7 @@ import { type Examination, examinePicture } from './doctor/examine.ts';
 import { type PictureFacts, readPicture } from './picture-facts.ts';
 import { PictureError, type PictureProblem } from './problem.ts';
 import { type RgbImage, resize } from './resize.ts';
+import { type ContentKey, contentKey } from './seen.ts';
 import { type CropPlace, centreCrop, evaluationView, type Framing, type View } from './transform.ts';
 
 /** What is wanted of a picture. */
@@ -50,6 +52,8 @@ export interface Squares {
   readonly planes: Uint8Array;
   /** (sum of `planes`, size, size) */
   readonly pixels: Uint8Array;
+  /** The `ContentKey` of each picture's file; '' where it could not be read. */
+  readonly contents: readonly ContentKey[];
   /** What is wrong with the pictures without planes, in their order. */
   readonly problems: readonly PictureProblem[];
 }
@@ -87,11 +91,13 @@ export async function squares({ pictures, request, size }: SquaresTask): Promise
   const pixels = new Uint8Array(3 * area * pictures.length);
   const planes = new Uint8Array(pictures.length);
   const problems: PictureProblem[] = [];
+  const contents = new Array<ContentKey>(pictures.length).fill('');
   let used = 0;
   for (const [i, file] of pictures.entries()) {
     const reply = await oneAtATime(async () => {
-      const picture = await decodePicture(await readPictureFile(file), file.path);
-      return evaluationPixels(picture, request, size);
+      const bytes = await readPictureFile(file);
+      contents[i] = contentKey({ sha256: createHash('sha256').update(bytes).digest('hex') });
+      return evaluationPixels(await decodePicture(bytes, file.path), request, size);
     });
     if ('problem' in reply) {
       problems.push(reply.problem);
@@ -101,7 +107,7 @@ export async function squares({ pictures, request, size }: SquaresTask): Promise
     pixels.set(reply.subarray(0, planes[i]! * area), used);
     used += planes[i]! * area;
   }
-  return { planes, pixels: pixels.slice(0, used), problems };
+  return { planes, pixels: pixels.slice(0, used), contents, problems };
 }
 
 /** Whether the three planes of a picture are equal. */

@@ -5,17 +5,21 @@ import { randomStream } from '../base/random.ts';
  * are two or more. A single picture is for training. A fraction of 0 or 1 puts all on one side.
  *
  * They are ranked by their content, so that neither names nor the order on disk matter, a picture that is added moves few
- * others, and copies of one picture stay together (unless the cut falls between them).
+ * others, and copies of one picture stay together (unless the cut falls between them). Those that may not validate stay for
+ * training, and others take their place as long as there are some.
  */
 export function chooseValidation<P extends { readonly sha256: string }>(
   pictures: readonly P[],
   fraction: number,
   seed: number,
+  mayValidate: (picture: P) => boolean = () => true,
 ): P[] {
   const rounded = Math.round(pictures.length * fraction);
   const oneSided = fraction === 0 || fraction === 1;
   const count = oneSided ? rounded : Math.min(Math.max(rounded, 1), pictures.length - 1);
-  return rankBySeed(pictures, seed, 'split', ({ sha256 }) => sha256).slice(0, count);
+  return rankBySeed(pictures, seed, 'split', ({ sha256 }) => sha256)
+    .filter(mayValidate)
+    .slice(0, count);
 }
 
 /** One of several ways to divide the same pictures. */

@@ -44,17 +44,14 @@ export const evaluateCommand = defineCommand({
 });
 
 function show(result: FolderEvaluation, terminal: Terminal): void {
-  const { pictures, correct, accuracy, interval, top5, loss, classes, confusion, part, sameDataset, support } = result;
-  const which =
-    part === 'all'
-      ? ''
-      : ` (${part}${sameDataset && part === 'validation' ? ': the run has not trained on these' : ''})`;
-  const beside = !support
-    ? ''
-    : support.isLeftOut
-      ? `, without the ${support.pictures} that the run was adapted to`
-      : ', among them those that the run was adapted to';
-  terminal.print(`${pictures} pictures${which}${beside}`);
+  const { pictures, correct, accuracy, interval, top5, loss, classes, confusion, part, sameDataset, seen } = result;
+  const isOwn = sameDataset && part === 'validation';
+  const isUnseen = isOwn && seen.isComplete && seen.leftOut >= seen.fitted;
+  const which = part === 'all' ? '' : ` (${part}${isUnseen ? ': the run has not trained on these' : ''})`;
+  terminal.print(`${pictures} pictures${which}${besideSeen(seen)}`);
+  if (!seen.isComplete) {
+    terminal.note('The run does not record all that it was made of: it may know some of these images.');
+  }
   terminal.print(
     `accuracy ${percent(accuracy)}  (${correct} correct; 95 % interval ${percent(interval[0])} to ${percent(interval[1])})`,
   );
@@ -73,4 +70,17 @@ function show(result: FolderEvaluation, terminal: Terminal): void {
     .slice(0, 8)
     .map(({ label, taken, count }) => [count, classes[label]!.name, classes[taken]!.name]);
   if (confused.length > 0) terminal.print(`\nMost confused\n${table(['pictures', 'of', 'taken for'], confused)}`);
+}
+
+/** Which images the run knows, and whether they count. */
+function besideSeen({ fitted, chosen, leftOut }: FolderEvaluation['seen']): string {
+  const known = [
+    { text: `${fitted} that the run was fitted to`, count: fitted, isOut: leftOut >= fitted },
+    { text: `${chosen} that it was chosen by`, count: chosen, isOut: leftOut === fitted + chosen },
+  ].filter(({ count }) => count > 0);
+  const list = (word: string, isOut: boolean) => {
+    const some = known.filter((one) => one.isOut === isOut).map(({ text }) => text);
+    return some.length > 0 ? `, ${word} ${some.join(' and ')}` : '';
+  };
+  return `${list('without', true)}${list('among them', false)}`;
 }

@@ -2,6 +2,7 @@ import type { TensorOf } from '../../base/tensor.ts';
 import type { PicturePool } from '../picture-pool.ts';
 import type { Problem } from '../problem.ts';
 import type { ShapeOptions } from '../readers/found.ts';
+import type { ContentKey } from '../seen.ts';
 import type { Framing } from '../transform.ts';
 
 /** How large an episode is: n-way, k-shot, q queries of each class. */
@@ -75,6 +76,8 @@ export interface EpisodeSets {
   readonly validation: EpisodeSource;
   readonly test: EpisodeSource;
   readonly header: EpisodeHeader;
+  /** The content of the image files on each side. */
+  readonly contents: Readonly<Record<'train' | 'validation' | 'test', readonly ContentKey[]>>;
   /** What was left out and why, by path. */
   readonly problems: readonly Problem[];
 }

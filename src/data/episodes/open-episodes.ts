@@ -62,7 +62,10 @@ export async function openEpisodes(path: string, options: EpisodeOptions): Promi
     classes: held(side).length,
     pictures: divided[side].reduce((sum, { pictures }) => sum + pictures.length, 0),
   });
+  const contents = (side: Side) =>
+    divided[side].flatMap(({ pictures }) => pictures.map((row) => decoded.contents[row]!));
   return {
+    contents: { train: contents('train'), validation: contents('validation'), test: contents('test') },
     train: source('train'),
     validation: source('validation'),
     test: source('test'),

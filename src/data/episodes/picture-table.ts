@@ -4,6 +4,7 @@ import type { PictureFile } from '../decode.ts';
 import type { PicturePool } from '../picture-pool.ts';
 import type { EvaluationRequest, Squares } from '../picture-worker.ts';
 import type { PictureProblem } from '../problem.ts';
+import type { ContentKey } from '../seen.ts';
 
 /** Square pictures of one size, decoded and side by side in memory. */
 export interface PictureTable {
@@ -19,6 +20,8 @@ export interface PictureTable {
 export interface Decoded {
   readonly table: PictureTable;
   readonly problems: readonly PictureProblem[];
+  /** The content of each picture's file. */
+  readonly contents: readonly ContentKey[];
   /** Of the pixels, in hexadecimal. */
   readonly sha256: string;
 }
@@ -52,6 +55,7 @@ export async function decodeTable(pictures: readonly PictureFile[], options: Dec
   const bytes = reserve(Math.min(3 * area * pictures.length, options.limit));
   const planes = new Uint8Array(pictures.length);
   const problems: PictureProblem[] = [];
+  const contents: ContentKey[] = [];
   const hash = createHash('sha256');
   let used = 0;
   let done = 0;
@@ -66,10 +70,11 @@ export async function decodeTable(pictures: readonly PictureFile[], options: Dec
     hash.update(squares.pixels);
     used += squares.pixels.length;
     problems.push(...squares.problems);
+    contents.push(...squares.contents);
     options.onProgress?.(done, pictures.length);
   }
   const table = { side, bytes: bytes.subarray(0, used), starts: startsOf(planes) };
-  return { table, problems, sha256: hash.digest('hex') };
+  return { table, problems, contents, sha256: hash.digest('hex') };
 }
 
 /** The answers of the pool in the order of the pictures. */

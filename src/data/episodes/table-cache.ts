@@ -9,11 +9,12 @@ import { replaceFile } from '../../files/write.ts';
 import type { EvaluationRequest } from '../picture-worker.ts';
 import type { PictureProblemKind } from '../problem.ts';
 import type { Candidate } from '../readers/found.ts';
+import { joinKeys, splitKeys } from '../seen.ts';
 import { type Decoded, startsOf } from './picture-table.ts';
 
 /** What all tables in the folder may take, in bytes; the longest unused give way. */
 const mostOnDisk = 4 * 2 ** 30;
-/** In bytes: a character for each picture, and a line for each problem. */
+/** In bytes: thirteen characters for each picture, and a line for each problem. */
 const longestNote = 2 ** 26;
 
 const problemKinds = [
@@ -30,6 +31,8 @@ const noteSchema = z.strictObject({
   side: z.int().min(1),
   /** A digit for each picture. */
   planes: z.string().regex(/^[013]*$/),
+  /** The content of each picture's file, a `ContentKey` after the other; blanks where it could not be read. */
+  contents: z.string(),
   /** Of the pixels. */
   sha256: z.string(),
   problems: z.array(z.strictObject({ index: z.int().min(0), kind: z.enum(problemKinds), message: z.string() })),
@@ -70,10 +73,13 @@ export async function readKept(
   try {
     const path = join(folder, key);
     if ((await stat(`${path}.json`)).size > longestNote) return undefined;
-    const { side, planes, sha256, problems } = noteSchema.parse(JSON.parse(await readFile(`${path}.json`, 'utf8')));
+    const { side, planes, contents, sha256, problems } = noteSchema.parse(
+      JSON.parse(await readFile(`${path}.json`, 'utf8')),
+    );
     const starts = startsOf(Array.from(planes, Number));
     const length = starts.at(-1)! * side * side;
-    if (planes.length !== candidates.length || length > limit) return undefined;
+    const keys = splitKeys(contents);
+    if (planes.length !== candidates.length || keys.length !== candidates.length || length > limit) return undefined;
     const bytes = await withFile(`${path}.u8`, async (file) =>
       file.size === length ? file.read(0, length) : undefined,
     );
@@ -82,6 +88,7 @@ export async function readKept(
     await touch(path);
     return {
       table: { side, bytes, starts },
+      contents: keys,
       sha256,
       problems: problems.map(({ index, kind, message }) => ({ path: candidates[index]!.path, kind, message })),
     };
@@ -95,7 +102,7 @@ export async function keep(
   folder: string,
   key: string,
   candidates: readonly Candidate[],
-  { table, problems, sha256 }: Decoded,
+  { table, problems, contents, sha256 }: Decoded,
 ): Promise<void> {
   if (table.bytes.length > mostOnDisk) return;
   const positions = new Map(candidates.map(({ path }, index) => [path, index]));
@@ -103,6 +110,7 @@ export async function keep(
   const note: z.infer<typeof noteSchema> = {
     side: table.side,
     planes,
+    contents: joinKeys(contents),
     sha256,
     problems: problems.map(({ path, kind, message }) => ({ index: positions.get(path)!, kind, message })),
   };

@@ -8,6 +8,7 @@ import {
   type PictureFile,
   type PicturePool,
   type PictureProblem,
+  type Seen,
   type TestTimeAugmentation,
   testTimeViews,
 } from '../../data/index.ts';
@@ -61,6 +62,8 @@ export class Classifier {
   readonly notes: readonly string[];
   /** Which views of each picture it looks at. */
   readonly tta: TestTimeAugmentation;
+  /** The images that it was made of; null where nobody says. */
+  readonly seen: Seen | null;
   readonly #model: Model;
   readonly #weights: Tensors;
   readonly #runtime: Runtime;
@@ -74,12 +77,14 @@ export class Classifier {
       classes: readonly string[];
       preprocessing: Preprocessing;
       notes?: readonly string[];
+      seen?: Seen | null;
     },
     options: ClassifierOptions = {},
   ) {
     this.classes = parts.classes;
     this.preprocessing = parts.preprocessing;
     this.notes = parts.notes ?? [];
+    this.seen = parts.seen ?? null;
     this.tta = options.tta ?? 'none';
     refuseSameCrops(this.tta, parts.preprocessing);
     this.#model = parts.model;
@@ -129,7 +134,7 @@ export class Classifier {
 
   /** Model, classes and preprocessing, as they stand in the header of a file. */
   get description(): Readonly<Record<string, string>> {
-    return describeCheckpoint(this.#model, this.classes, this.preprocessing);
+    return describeCheckpoint(this.#model, this.classes, this.preprocessing, this.seen);
   }
 
   async close(): Promise<void> {
@@ -195,10 +200,8 @@ export async function openRun(path: string, options: ClassifierOptions = {}): Pr
   const checkpoint = await readCheckpoint(file, named);
   const model = fittedTo(named, checkpoint.tensors);
   const { classes, preprocessing } = run;
-  return new Classifier(
-    { model, weights: weightsOf(checkpoint, model, classes.length, preprocessing), classes, preprocessing },
-    options,
-  );
+  const weights = weightsOf(checkpoint, model, classes.length, preprocessing);
+  return new Classifier({ model, weights, classes, preprocessing, seen: checkpoint.seen }, options);
 }
 
 /** A pretrained model with its own head. */
@@ -233,8 +236,8 @@ export async function openModel(
   }
   const preprocessing = changedPreprocessing(checkpoint.preprocessing ?? model.preprocessing, model, changes);
   const variables = weightsOf(checkpoint, model, outputs, preprocessing);
-  const { notes } = checkpoint;
-  return new Classifier({ model, weights: variables, classes: names, preprocessing, notes }, options);
+  const { notes, seen } = checkpoint;
+  return new Classifier({ model, weights: variables, classes: names, preprocessing, notes, seen }, options);
 }
 
 /** The checkpoint's tensors, and zeros for the batch counters that some files lack. */

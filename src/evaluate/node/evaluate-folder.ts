@@ -1,25 +1,30 @@
 import { resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import {
+  contentKey,
   type Dataset,
+  decodeSeen,
   fingerprint,
   openDataset,
   type Picture,
   type Problem,
+  type Seen,
   type ShapeOptions,
   type TestTimeAugmentation,
+  unrecorded,
 } from '../../data/index.ts';
 import { datasetOptionsOf, resolveConfig, shapeOptionsOf } from '../../train/index.ts';
-import { readRun } from '../../train/node/index.ts';
+import { type Run, readRun } from '../../train/node/index.ts';
 import { type Judged, type Metrics, measure } from '../metrics.ts';
-import { type ClassifierOptions, openRun } from './classifier.ts';
+import { type Classifier, type ClassifierOptions, openRun } from './classifier.ts';
 
 export type Part = 'train' | 'validation' | 'test' | 'all';
 
 export interface EvaluateOptions extends ClassifierOptions {
   /**
    * Which pictures. Default: `test` where the folder has such a part; `validation` where it is the folder the run was
-   * trained on and some were put aside, since the run has seen the others; else all.
+   * trained on and some were put aside; else all. Images that the run was fitted to are left out (by their content, wherever they
+   * lie), of other parts than its own `validation` also those that it was chosen by, unless `train` or `all` asks for them.
    */
   readonly part?: Part;
   /** How to read the data set, where that is not the run's own; its own is read as it was for training. */
@@ -27,13 +32,28 @@ export interface EvaluateOptions extends ClassifierOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** How many images of a part a run knows, by their content. */
+export interface SeenImages {
+  /** It was trained on or adapted to these. */
+  readonly fitted: number;
+  /** It was chosen by these and not fitted to them: the best epoch, early stopping. */
+  readonly chosen: number;
+  /**
+   * How many of these do not count: all, or where there are no others, those that it was fitted to. None where the part is asked for
+   * that they make up, or where it is made up of them.
+   */
+  readonly leftOut: number;
+  /** False where nobody recorded all that the run was made of. */
+  readonly isComplete: boolean;
+}
+
 export interface FolderEvaluation extends Metrics {
   readonly part: Part;
   readonly tta: TestTimeAugmentation;
   /** Whether these are the very pictures that the run's dataset has. */
   readonly sameDataset: boolean;
-  /** Of a run that was adapted to pictures of this folder: how many those are, and whether the others alone were looked at. */
-  readonly support: { readonly pictures: number; readonly isLeftOut: boolean } | null;
+  /** The images of the part that the run was made of, itself or the weights that it began with. */
+  readonly seen: SeenImages;
   readonly problems: readonly Problem[];
 }
 
@@ -44,24 +64,14 @@ export async function evaluateFolder(
   options: EvaluateOptions = {},
 ): Promise<FolderEvaluation> {
   const { part: chosen, shape, onProgress, ...classifierOptions } = options;
-  const { config, classes, dataset, folder: ownFolder, adaptedFrom } = await readRun(run);
+  const described = await readRun(run);
   const classifier = await openRun(run, classifierOptions);
   try {
-    const { seed, validationFraction, classDepth, strict, maxPerClass, fold } = datasetOptionsOf(resolveConfig(config));
-    const kept = { seed, validationFraction, classDepth, strict, ...(fold && { fold }) };
-    const ownShape = resolve(folder) === ownFolder ? shapeOptionsOf(config) : {};
-    const open = (limit: { maxPerClass?: number }) =>
-      openDataset(folder, { ...kept, ...ownShape, ...shape, ...limit, classes, pool: classifier.pool });
-    let pictures = await open(maxPerClass === undefined ? {} : { maxPerClass });
-    const sameDataset = fingerprint(pictures) === dataset.fingerprint;
-    // The run's limit says which pictures of its own folder it knows; of another folder all are wanted.
-    if (!sameDataset && maxPerClass !== undefined) pictures = await open({});
-    const learned = sameDataset && adaptedFrom !== null ? pictures.train : [];
-    const others = learned.length > 0 && maxPerClass !== undefined ? without(await open({}), learned) : null;
-    if (others && others.train.length > 0) pictures = others;
-    const support = learned.length > 0 ? { pictures: learned.length, isLeftOut: pictures === others } : null;
+    const { pictures, sameDataset, seen } = await openForRun(described, folder, shape, classifier);
     const part = chosen ?? defaultPart(pictures, sameDataset);
-    const selected = part === 'all' ? [...pictures.train, ...pictures.validation, ...pictures.test] : pictures[part];
+    const all = part === 'all' ? [...pictures.train, ...pictures.validation, ...pictures.test] : pictures[part];
+    const isOwn = sameDataset && part === 'validation';
+    const { selected, known } = select(all, seen, { isOwn, isAskedFor: chosen === 'train' || chosen === 'all' });
     if (selected.length === 0) throw new UserError(`${folder} has no pictures to evaluate in its part "${part}".`);
     const judged: Judged[] = [];
     for await (const prediction of classifier.predict(selected)) {
@@ -71,11 +81,11 @@ export async function evaluateFolder(
       onProgress?.(judged.length, selected.length);
     }
     return {
-      ...measure(judged, classes),
+      ...measure(judged, described.classes),
       part,
       tta: classifier.tta,
       sameDataset,
-      support,
+      seen: known,
       problems: pictures.problems,
     };
   } finally {
@@ -83,11 +93,51 @@ export async function evaluateFolder(
   }
 }
 
-/** The same data set but for these pictures. */
-function without(folder: Dataset, pictures: readonly Picture[]): Dataset {
-  const keyOf = ({ path, within }: Picture) => JSON.stringify([path, within ?? null]);
-  const left = new Set(pictures.map(keyOf));
-  return { ...folder, train: folder.train.filter((picture) => !left.has(keyOf(picture))) };
+/** The dataset as the run would divide it, and what the run has seen. */
+async function openForRun(
+  { config, classes, dataset, folder: ownFolder, adaptedFrom, before }: Run,
+  folder: string,
+  shape: ShapeOptions | undefined,
+  { pool, seen: recorded }: Classifier,
+): Promise<{ pictures: Dataset; sameDataset: boolean; seen: Seen }> {
+  const { seed, validationFraction, classDepth, strict, maxPerClass, fold } = datasetOptionsOf(resolveConfig(config));
+  const kept = { seed, validationFraction, classDepth, strict, ...(fold && { fold }) };
+  const ownShape = resolve(folder) === ownFolder ? shapeOptionsOf(config) : {};
+  const open = (limit: { maxPerClass?: number }) =>
+    openDataset(folder, {
+      ...{ ...kept, ...ownShape, ...shape, ...limit, classes, pool },
+      seen: before && decodeSeen(before),
+    });
+  const limited = await open(maxPerClass === undefined ? {} : { maxPerClass });
+  const sameDataset = fingerprint(limited) === dataset.fingerprint;
+  const isAdapted = adaptedFrom !== null;
+  // Version 0.1 kept no record; what an adapted run learned from can still be told in its own folder.
+  const isUntold = sameDataset && isAdapted && recorded?.isComplete !== true;
+  const known = recorded ?? unrecorded;
+  const seen = isUntold ? { ...known, fitted: new Set([...known.fitted, ...limited.train.map(contentKey)]) } : known;
+  // The run's limit says which images of its own folder it trains on; of another folder, and beside a few shots, all are wanted.
+  const isLimited = maxPerClass !== undefined && sameDataset && !isAdapted;
+  return { pictures: isLimited || maxPerClass === undefined ? limited : await open({}), sameDataset, seen };
+}
+
+/** The images of a part that count: those that the run knows least. */
+function select(
+  all: readonly Picture[],
+  seen: Seen,
+  { isOwn, isAskedFor }: { readonly isOwn: boolean; readonly isAskedFor: boolean },
+): { selected: readonly Picture[]; known: SeenImages } {
+  const isFitted = (image: Picture) => seen.fitted.has(contentKey(image));
+  const isChosen = (image: Picture) => !isOwn && !isFitted(image) && seen.chosen.has(contentKey(image));
+  const unfitted = all.filter((image) => !isFitted(image));
+  const unknown = unfitted.filter((image) => !isChosen(image));
+  const selected = isAskedFor ? all : ([unknown, unfitted].find(({ length }) => length > 0) ?? all);
+  const known = {
+    fitted: all.length - unfitted.length,
+    chosen: unfitted.length - unknown.length,
+    leftOut: all.length - selected.length,
+    isComplete: seen.isComplete,
+  };
+  return { selected, known };
 }
 
 function defaultPart(folder: Dataset, sameDataset: boolean): Part {

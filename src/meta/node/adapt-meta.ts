@@ -5,13 +5,18 @@ import { setImmediate } from 'node:timers/promises';
 import { sizeOf, type TensorOf, type Tensors, zeros } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
 import {
+  contentKey,
   createPicturePool,
   type Dataset,
+  encodeSeen,
   fingerprint,
+  imagesOf,
   openDataset,
   type Picture,
   type PicturePool,
   type ShapeOptions,
+  seenAfter,
+  seenOf,
 } from '../../data/index.ts';
 import type { Model, Preprocessing } from '../../models/index.ts';
 import { initialise } from '../../nn/index.ts';
@@ -76,15 +81,16 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
   await refuseOut(out, { overwrite });
   const pool = createPicturePool();
   try {
-    const dataset = await openDataset(folder, {
+    const whole = await openDataset(folder, {
       ...shape,
       ...(shots !== undefined && { maxPerClass: shots }),
       ...{ validationFraction: 0, seed, pool },
       onProgress: (done, total) => onPreparation?.({ stage: 'checking pictures', done, total }),
     });
     signal?.throwIfAborted();
-    const opened = await openLearner(path, dataset.classes.length);
+    const opened = await openLearner(path, whole.classes.length);
     const { config, preprocessing } = opened;
+    const { dataset, left } = leavingChosen(whole, opened);
     const runtime = taskRuntime(config.device, opened.run.choices, onPreparation);
     const support = await readSupport(dataset.train, preprocessing, pool);
     signal?.throwIfAborted();
@@ -98,7 +104,12 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
     };
     const run = await describeAdapted(path, dataset, opened, runtime, { own, model });
     const parts = {
-      description: describeCheckpoint(model, dataset.classes, preprocessing),
+      description: describeCheckpoint(
+        model,
+        dataset.classes,
+        preprocessing,
+        seenAfter(opened.seen, 'meta adapt', { fitted: dataset.train.map(contentKey), chosen: [] }),
+      ),
       initial: complete(model, preprocessing, dataset, tensors),
       onnx: config.model.endsWith('.onnx') ? await readFile(opened.onnxFile) : null,
     };
@@ -111,11 +122,29 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
       learner: config.learner,
       steps: taken,
       folder: dataset,
-      notes: [...dataset.notes, ...opened.notes],
+      notes: [...dataset.notes, ...opened.notes, ...left],
     };
   } finally {
     await pool.close();
   }
+}
+
+/**
+ * What was learned with fixed labels was validated on a part of these very images. They are not learned from now either: else nothing
+ * would be left that could say how good this run, or one that goes on from it, is.
+ */
+function leavingChosen(dataset: Dataset, { config, seen }: OpenLearner): { dataset: Dataset; left: string[] } {
+  const isLeft = (image: Picture) =>
+    config.fixedLabels && seen?.chosen.has(contentKey(image)) && !seen.fitted.has(contentKey(image));
+  const [train, validation] = [dataset.train.filter((image) => !isLeft(image)), dataset.train.filter(isLeft)];
+  const hasAll = new Set(train.map(({ label }) => label)).size === dataset.classes.length;
+  if (validation.length === 0 || !hasAll) return { dataset, left: [] };
+  return {
+    dataset: { ...dataset, train, validation: [...dataset.validation, ...validation] },
+    left: [
+      `${validation.length} images that the start was validated with are not learned from: they are left to validate with.`,
+    ],
+  };
 }
 
 /** With more classes than in training they all begin alike, and the run's own number of steps is too few to tell them apart. */
@@ -220,7 +249,7 @@ async function writeRun(store: RunFolder, overwrite: boolean): Promise<void> {
 async function describeAdapted(
   path: string,
   dataset: Dataset,
-  { config, preprocessing, learner, network }: OpenLearner,
+  { config, preprocessing, learner, network, seen }: OpenLearner,
   runtime: Runtime,
   { own, model }: { readonly own: object; readonly model: Model },
 ): Promise<Run> {
@@ -261,6 +290,7 @@ async function describeAdapted(
     warnings: [],
     decision: null,
     adaptedFrom: resolve(path),
+    before: seen && encodeSeen(seenOf(seen, imagesOf(dataset).map(contentKey))),
     versions: { node: process.versions.node, onnxruntime: ortVersion },
     device: runtime.device,
     threads: 1,

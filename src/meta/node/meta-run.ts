@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type RunKind, readRunOf, runRecordSchema } from '../../train/node/index.ts';
+import { type RunKind, readRunOf, runRecordSchema, runSeenSchema } from '../../train/node/index.ts';
 import { metaConfigSchema } from '../config/index.ts';
 
 const sideSchema = z.object({ classes: z.int(), pictures: z.int() });
@@ -8,6 +8,8 @@ const sideSchema = z.object({ classes: z.int(), pictures: z.int() });
 export const metaRunSchema = runRecordSchema.extend({
   kind: z.literal('meta'),
   config: metaConfigSchema,
+  /** Which of its images its weights had seen when it began. */
+  before: runSeenSchema,
   /** Classes and pictures, by side of the split. */
   dataset: z.object({
     fingerprint: z.string(),

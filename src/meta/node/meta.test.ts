@@ -82,9 +82,9 @@ describe('a run of maml', () => {
     expect([status, classes, adaptedFrom, best]).toEqual(['done', ['cross', 'disc', 'square'], out, null]);
     expect(dataset).toMatchObject({ train: 15, validation: 0 });
     expect(config.model).toBe('conv4_32');
-    const { pictures, part, sameDataset, support } = await evaluateFolder(adapted, few);
+    const { pictures, part, sameDataset, seen } = await evaluateFolder(adapted, few);
     expect([pictures, part, sameDataset]).toEqual([15, 'all', true]);
-    expect(support).toEqual({ pictures: 15, isLeftOut: false });
+    expect(seen).toEqual({ fitted: 15, chosen: 0, leftOut: 0, isComplete: true });
     const classifier = await openRun(adapted);
     const exported = await exportClassifier(classifier, join(root, 'adapted.onnx'));
     await classifier.close();
@@ -100,7 +100,7 @@ describe('a run of maml', () => {
     // The other three of each class are what it is measured by.
     expect(await evaluateFolder(ordinary, few)).toMatchObject({
       pictures: 9,
-      support: { pictures: 6, isLeftOut: true },
+      seen: { fitted: 6, chosen: 0, leftOut: 6, isComplete: true },
     });
     await expect(testMeta(ordinary)).rejects.toThrow(`${ordinary} is a run of graft train, whose classes are decided.`);
   });
@@ -145,7 +145,11 @@ test('fixed labels: subsets of all classes, then a transfer of the blocks that t
     `meta test: ${out} has fixed labels for its 5 classes: leave out --way.`,
   );
   const start = join(root, 'phase-one-adapted');
-  await adaptMeta(out, folder, { out: start });
+  const { notes } = await adaptMeta(out, folder, { out: start });
+  expect(notes).toContain(
+    '10 images that the start was validated with are not learned from: they are left to validate with.',
+  );
+  expect((await readRun(start)).dataset).toMatchObject({ train: 30, validation: 10 });
   const second = join(root, 'phase-two');
   const transfer = { weights: start, transferRatio: 0.5, epochs: 1, batchSize: 8, threads: 1, model: 'conv4_32' };
   await collect(trainFolder(folder, transfer, { out: second }));

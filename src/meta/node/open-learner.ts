@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { type Tensor, type TensorOf, type Tensors, zeros } from '../../base/tensor.ts';
+import type { Seen } from '../../data/index.ts';
 import { headPattern, type Model, type Preprocessing } from '../../models/index.ts';
-import { onnxFile, openBackbone } from '../../train/node/index.ts';
+import { onnxFile, openBackbone, seenIn } from '../../train/node/index.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
 import { type ResolvedMetaConfig, resolveMetaConfig } from '../config/index.ts';
 import { isByMeans, type LearnerParts, learnerOf } from '../config/make-learner.ts';
@@ -21,6 +22,8 @@ export interface OpenLearner extends LearnerParts {
   readonly values: Tensors;
   /** What had to be done to the head, a sentence each. */
   readonly notes: readonly string[];
+  /** The images that it was made of; null where nobody says. */
+  readonly seen: Seen | null;
   /** Its own copy of an ONNX model. */
   readonly onnxFile: string;
 }
@@ -37,14 +40,14 @@ export async function openLearner(path: string, way?: number): Promise<OpenLearn
   const onnx = join(path, onnxFile);
   const { model } = await openBackbone({ ...config, weights: null, head: null }, { onnxFile: onnx });
   const { preprocessing } = run;
-  const { tensors } = await readSafetensorsFile(file);
+  const { tensors, metadata } = await readSafetensorsFile(file);
   const count = way ?? config.way;
   const parts = learnerOf(config, model, preprocessing, count);
   const fitted = fitHead(tensors, { path, config, model, way: count });
   for (const { name } of learnerVariables(parts.network, parts.learner).values()) {
     if (!fitted.values[name]) throw new UserError(`${file} is damaged: it lacks ${name}.`);
   }
-  return { ...parts, ...fitted, run, config, model, preprocessing, onnxFile: onnx };
+  return { ...parts, ...fitted, run, config, model, preprocessing, seen: seenIn(metadata), onnxFile: onnx };
 }
 
 interface HeadChange {

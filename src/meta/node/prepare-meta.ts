@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { sizeOf, type Tensors } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
-import { createPicturePool, type EpisodeSets, openEpisodes } from '../../data/index.ts';
+import { createPicturePool, type EpisodeSets, encodeSeen, openEpisodes, type Seen, seenOf } from '../../data/index.ts';
 import type { Value } from '../../graph/index.ts';
 import type { Model, Preprocessing } from '../../models/index.ts';
 import { initialise, type Variable } from '../../nn/index.ts';
@@ -33,6 +33,8 @@ export interface PreparedMeta extends LearnerParts {
   /** Their first values, pretrained or drawn. */
   readonly initial: Tensors;
   readonly weightsSha256: string | null;
+  /** The images that the weights were made of; null where nobody says. */
+  readonly before: Seen | null;
   /** The file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
   /** What reading the weights made necessary, a sentence each. */
@@ -73,7 +75,8 @@ export async function prepareMeta(
   const loaded = checkpoint ? weightsFor(checkpoint, model, own, { newHead: true }) : {};
   const initial = { ...initialise(variables.values(), config.seed), ...loaded };
   const weightsSha256 = checkpoint?.sha256 ?? null;
-  const notes = checkpoint?.notes ?? [];
+  const before = checkpoint?.seen ?? null;
+  const notes = [...(checkpoint?.notes ?? []), ...notesOnSeen(sets, before, given.weights)];
   return {
     ...parts,
     config,
@@ -84,10 +87,25 @@ export async function prepareMeta(
     variables,
     initial,
     weightsSha256,
+    before,
     onnx,
     notes,
     threads,
   };
+}
+
+/** How many of the images that validate and test the weights know. Classes stay where the split puts them. */
+function notesOnSeen({ contents }: EpisodeSets, before: Seen | null, weights: string): string[] {
+  if (!before) return [];
+  const known = (side: 'validation' | 'test') => contents[side].filter((key) => before.fitted.has(key)).length;
+  const said = (['validation', 'test'] as const)
+    .filter((side) => known(side) > 0)
+    .map((side) => `${known(side)} of the ${contents[side].length} ${side} images`);
+  return said.length === 0
+    ? []
+    : [
+        `${weights} was fitted to ${said.join(' and ')}: accuracy on them says too much. Divide the classes otherwise (--split).`,
+      ];
 }
 
 /** The runtime of tasks: every session has one thread, as many stand side by side. */
@@ -140,7 +158,7 @@ export async function openSets(
 
 /** `run.json` of a run that begins. */
 export function describeMetaRun(path: string, prepared: PreparedMeta): MetaRun {
-  const { config, preprocessing, sets, runtime, threads, variables, weightsSha256 } = prepared;
+  const { config, preprocessing, sets, runtime, threads, variables, weightsSha256, before } = prepared;
   const { fingerprint, split, train, validation, test } = sets.header;
   const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter');
   const total = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
@@ -162,5 +180,6 @@ export function describeMetaRun(path: string, prepared: PreparedMeta): MetaRun {
     threads,
     choices: {},
     best: null,
+    before: before && encodeSeen(seenOf(before, Object.values(sets.contents).flat())),
   };
 }

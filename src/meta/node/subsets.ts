@@ -2,6 +2,7 @@ import { UserError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
 import { type TensorOf, zeros } from '../../base/tensor.ts';
 import {
+  contentKey,
   type Dataset,
   type Episode,
   type EpisodeSets,
@@ -59,7 +60,9 @@ export async function openSubsets(path: string, options: SubsetOptions): Promise
   };
   const counts = (pictures: readonly Picture[]) => ({ classes: classes.length, pictures: pictures.length });
   const tested = test.length > 0 ? test : validation;
+  const contents = (pictures: readonly Picture[]) => pictures.map(contentKey);
   return {
+    contents: { train: contents(train), validation: contents(validation), test: contents(tested) },
     train: source('train', train),
     validation: source('validation', validation),
     test: source('test', tested),

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { augmentedSource, type EpisodeSets, parseAugmentation } from '../../data/index.ts';
+import { augmentedSource, type EpisodeSets, parseAugmentation, type Seen, seenAfter } from '../../data/index.ts';
 import type { ParameterSetting } from '../../optim/index.ts';
 import type { Choices } from '../../runtime/index.ts';
 import { clipOf, optimizerOf } from '../../train/config/optimisation.ts';
@@ -131,7 +131,10 @@ async function* trained(
   resumed: Resumed | null,
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const { config, model, preprocessing, initial, onnx, runtime } = prepared;
-  const description = { ...describeCheckpoint(model, [], preprocessing), learner: config.learner };
+  const description = {
+    ...describeCheckpoint(model, [], preprocessing, seenByMeta(prepared)),
+    learner: config.learner,
+  };
   const store = new RunFolder(out, run, { description, initial, onnx, loggers }, resumed?.lock);
   const work = async function* (): AsyncGenerator<TrainEvent, void, undefined> {
     const options = { runtime, store, ...(signal && { signal }), ...(resumed && { resume: resumed }) };
@@ -146,6 +149,12 @@ async function* trained(
     yield end;
   };
   yield* closing(store, work());
+}
+
+/** What the weights of this run have seen when it ends. What is not trained has only been measured. */
+function seenByMeta({ config, sets, before }: PreparedMeta): Seen | null {
+  if (learners[config.learner].kind === 'baseline') return before;
+  return seenAfter(before, 'meta train', { fitted: sets.contents.train, chosen: sets.contents.validation });
 }
 
 /** What is to be trained, as the engine takes it. */

@@ -30,6 +30,8 @@ export interface OnnxModel {
   readonly numClasses: number;
   /** The names of the classes, in a file that Graft wrote. */
   readonly classes: readonly string[] | undefined;
+  /** What the file says of itself. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** What was assumed or left out, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -62,6 +64,7 @@ export function openOnnxModel(bytes: Uint8Array, options: OnnxModelOptions = {})
     tensors: architecture.tensors,
     numClasses,
     classes: writtenClasses(decoded, numClasses),
+    metadata: decoded.metadata,
     notes: [...notes, ...notesOn(graph, head, format), ...noteOnWeights(architecture.computedWeights)],
   };
 }

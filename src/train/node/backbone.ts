@@ -6,7 +6,7 @@ import { fittedTo, getModel, type Model, openOnnxModel, withDropout, withHead } 
 import { resolveWeights } from '../../weights/index.ts';
 import { isOnnx, type ResolvedConfig } from '../config/index.ts';
 import { type PreprocessingChanges, perChannelOf } from '../preprocessing.ts';
-import { type Checkpoint, checkpointOf, readCheckpoint } from './pretrained.ts';
+import { type Checkpoint, checkpointOf, readCheckpoint, seenIn } from './pretrained.ts';
 
 /** What training starts from, and prediction uses: a model, and the weights that it has, if any. */
 export interface Backbone {
@@ -52,12 +52,17 @@ async function openOnnxBackbone(
   const bytes = await readFile(onnxFile ?? path).catch((error: Error) => {
     throw new UserError(`--model: ${onnxFile ?? path} cannot be read (${error.message}).`, { cause: error });
   });
-  const { model, tensors, classes, notes } = openOnnxModel(bytes, {
+  const { model, tensors, classes, notes, metadata } = openOnnxModel(bytes, {
     name: basename(path),
     ...(mean && { mean: perChannelOf(mean) }),
     ...(std && { std: perChannelOf(std) }),
   });
-  const checkpoint = checkpointOf(path, tensors, { preprocessing: model.preprocessing, classes, notes });
+  const checkpoint = checkpointOf(path, tensors, {
+    preprocessing: model.preprocessing,
+    classes,
+    seen: seenIn(metadata),
+    notes,
+  });
   return { model: withLayers(model, head, dropout), checkpoint, onnx: bytes };
 }
 

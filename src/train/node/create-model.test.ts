@@ -74,7 +74,11 @@ describe('createModel', () => {
     const own = join(root, 'own.safetensors');
     const trained = await createModel('conv4', { classes: ['a', 'b', 'c'], head: '5,tanh' });
     const preprocessing = { ...trained.preprocessing, crop: 30, resize: 33 };
-    await writeSafetensorsFile(own, trained.weights, describeCheckpoint(trained.model, trained.classes, preprocessing));
+    await writeSafetensorsFile(
+      own,
+      trained.weights,
+      describeCheckpoint(trained.model, trained.classes, preprocessing, null),
+    );
     const model = await createModel('conv4', { pretrained: own });
     expect(differing(trained.weights, model.weights)).toEqual([]);
     expect(model.classes).toEqual(['a', 'b', 'c']);

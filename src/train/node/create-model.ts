@@ -1,5 +1,6 @@
 import { UserError } from '../../base/errors.ts';
 import type { Tensors } from '../../base/tensor.ts';
+import type { Seen } from '../../data/index.ts';
 import type { FetchOptions } from '../../files/download/fetch-file.ts';
 import { listArchitectures, type Model, type Preprocessing } from '../../models/index.ts';
 import { classNames, pretrainedConfig, publishedAs, type WeightsEntry } from '../../weights/index.ts';
@@ -36,6 +37,8 @@ export interface ReadyModel {
   readonly classes: readonly string[];
   /** What is known of the weights; null where they are random or from a file of the user's own. */
   readonly entry: WeightsEntry | null;
+  /** The images that they were made of; null where nobody says, as of random numbers. */
+  readonly seen: Seen | null;
   /** What reading them made necessary, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -72,6 +75,7 @@ export async function createModel(name: string, options: CreateModelOptions = {}
     preprocessing,
     classes: classes ?? (newHead ? numbered(count) : (checkpoint?.classes ?? (await namesFor(count)))),
     entry: (weights !== null && publishedAs(weights, architecture)) || null,
+    seen: checkpoint?.seen ?? null,
     notes: checkpoint?.notes ?? [],
   };
 }

@@ -18,6 +18,8 @@ export {
   describeCheckpoint,
   outputsOf,
   readCheckpoint,
+  runSeenSchema,
+  seenIn,
   weightsFor,
 } from './pretrained.ts';
 export { closing, type Last, recorded } from './recording.ts';

@@ -3,11 +3,17 @@ import { UserError } from '../../base/errors.ts';
 import { sizeOf, type Tensors } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
 import {
+  contentKey,
   createPicturePool,
   type Dataset,
+  encodeSeen,
   fingerprint,
+  imagesOf,
   openDataset,
   type PicturePool,
+  type Seen,
+  seenAfter,
+  seenOf,
   statDataset,
 } from '../../data/index.ts';
 import type { FetchOptions } from '../../files/download/fetch-file.ts';
@@ -55,6 +61,10 @@ export interface Prepared {
   /** First values of all variables, pretrained or drawn. */
   readonly initial: Tensors;
   readonly weightsSha256: string | null;
+  /** The images that the weights were made of; null where nobody says. */
+  readonly seen: Seen | null;
+  /** What decided which images may validate: the same, or what another run began with. */
+  readonly before: Seen | null;
   /** The preprocessing that the pretrained weights were trained with; null without any. */
   readonly pretraining: Preprocessing | null;
   /** The file that is the model, where it is not one of the zoo's. */
@@ -77,6 +87,8 @@ export interface PrepareOptions {
   /** The run's own copy of an ONNX model. */
   readonly onnxFile: string | undefined;
   readonly cleanups: (() => Promise<void>)[];
+  /** Of a run that is gone on with, or compared with another: what its weights had seen when it began, which decides its split. */
+  readonly before?: Seen | null | undefined;
 }
 
 /** Reads the weights, checks the pictures, sets up the runtime. @throws the signal's reason soon after it is aborted */
@@ -104,17 +116,20 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   });
   const pool = createPicturePool();
   cleanups.push(() => pool.close());
+  const start = strategy.pretrained ? checkpoint : null;
+  const seen = start?.seen ?? null;
+  const before = options.before === undefined ? seen : options.before;
   const opened = openDataset(path, {
     ...datasetOptionsOf(config),
+    seen: before,
     pool,
     onProgress: (done, total) => options.onPreparation?.({ stage: 'checking pictures', done, total }),
   });
   const folder = await unlessAborted(opened, signal);
-  if (folder.validation.length === 0) throw new UserError(`${path}: no picture is left to validate with.`);
+  if (folder.validation.length === 0) throw nothingToValidate(path, folder, before, config.weights);
   const network = pictureNetwork(model, preprocessing, folder.classes.length);
   const variables = variablesOf(network);
   const table = parameterTable(network, model);
-  const start = strategy.pretrained ? checkpoint : null;
   const transferHead = strategy.keepsHead ? headOf(config, start!, folder.classes) : null;
   const weights = start ? weightsFor(start, model, variables, { newHead: transferHead !== 'kept' }) : {};
   const initial = { ...initialise(variables.values(), config.seed), ...weights };
@@ -122,9 +137,9 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const pretraining = start ? (start.preprocessing ?? model.preprocessing) : null;
   const decided = { ...config, transferHead };
   const cut = strategy.keepsHead ? [partialTransfer(decided, table).description] : [];
-  const notes = [...(checkpoint?.notes ?? []), ...folder.notes, ...cut];
+  const notes = [...(checkpoint?.notes ?? []), ...folder.notes, ...notesOnSeen(folder, before, config.weights), ...cut];
   const parts = { config: decided, model, onnx, notes, preprocessing, folder, pool, runtime, table };
-  return { ...parts, variables, initial, weightsSha256, pretraining, threads, onPreparation, cleanups };
+  return { ...parts, variables, initial, weightsSha256, seen, before, pretraining, threads, onPreparation, cleanups };
 }
 
 /**
@@ -166,6 +181,50 @@ function refuseWithoutStatistics({ strategy }: ResolvedConfig, { path, learner, 
   );
 }
 
+/** What has become of the images that the weights know, a sentence each. */
+function notesOnSeen(folder: Dataset, before: Seen | null, weights: string | null): string[] {
+  if (!before) return [];
+  const { train, validation, keptOut } = folder;
+  const known = train.filter((image) => before.fitted.has(contentKey(image))).length;
+  const chosen = validation.filter((image) => before.chosen.has(contentKey(image))).length;
+  const start = weights ?? 'The run that this one is compared with';
+  return [
+    ...(before.isComplete
+      ? []
+      : [
+          `${start} does not say which images it was made of, as version 0.1 kept no record: some of them may be among those that validate.`,
+        ]),
+    ...(known + keptOut.length > 0
+      ? [
+          `The weights know ${known + keptOut.length} of these images (from ${before.history.join(', ')}): none of them validates or tests.`,
+        ]
+      : []),
+    ...(keptOut.length > 0
+      ? [`${keptOut.length} of these stand in the validation or test part, and are left out.`]
+      : []),
+    ...(chosen > 0
+      ? [
+          `The weights were chosen by ${chosen} of the ${validation.length} validation images: a test part would be stricter.`,
+        ]
+      : []),
+  ];
+}
+
+function nothingToValidate(path: string, folder: Dataset, before: Seen | null, weights: string | null): UserError {
+  const known = before && folder.train.some((image) => before.fitted.has(contentKey(image)));
+  if (!known && folder.keptOut.length === 0) return new UserError(`${path}: no picture is left to validate with.`);
+  return new UserError(
+    `${path}: no image is left to validate with: ${weights} was made of them (${before!.history.join(', ')}), and would be praised for ` +
+      'what it knows by heart. Add images that it has not seen, or start from other weights.',
+  );
+}
+
+/** What the weights of this run have seen when it ends. */
+export function seenByRun({ folder, seen }: Pick<Prepared, 'folder' | 'seen'>): Seen {
+  const keys = (images: Dataset['train']) => images.map(contentKey);
+  return seenAfter(seen, 'train', { fitted: keys(folder.train), chosen: keys(folder.validation) });
+}
+
 /** `work`, or the signal's reason as soon as it is aborted; what the work still does then is nobody's concern. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work;
@@ -189,7 +248,7 @@ export function describeRun(
   plan: readonly PlannedStage[],
   warnings: readonly Warning[],
 ): Run {
-  const { config, folder, preprocessing, runtime, threads, weightsSha256 } = prepared;
+  const { config, folder, preprocessing, runtime, threads, weightsSha256, before } = prepared;
   return {
     graft: version,
     kind: 'train',
@@ -210,6 +269,7 @@ export function describeRun(
     warnings: [...warnings],
     decision: null,
     adaptedFrom: null,
+    before: before && encodeSeen(seenOf(before, imagesOf(folder).map(contentKey))),
     versions: { node: process.versions.node, onnxruntime: ortVersion },
     device: runtime.device,
     threads,

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { formatType, type Tensors } from '../../base/tensor.ts';
+import { decodeSeen, encodeSeen, type Seen, seenSchema, unrecorded } from '../../data/index.ts';
+import { parseJson } from '../../files/read.ts';
 import { headPattern, type Model, type Preprocessing, preprocessingSchema } from '../../models/index.ts';
 import { initialise, under, type Variable } from '../../nn/index.ts';
 import { classNames, mapNames, matchWeights, readWeightsFile, type WeightsEntry } from '../../weights/index.ts';
@@ -12,9 +14,24 @@ const metadataSchema = z.object({
   head: z.string().optional(),
   /** Of what was meta-learned, the learner. */
   learner: z.string().optional(),
-  classes: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
-  preprocessing: z.string().transform((text) => preprocessingSchema.parse(JSON.parse(text))),
+  classes: json(z.array(z.string())),
+  preprocessing: json(preprocessingSchema),
+  seen: json(seenSchema).transform(decodeSeen).optional(),
 });
+
+/** What a text holds as JSON. */
+function json<S extends z.ZodType>(schema: S) {
+  return z.string().transform(parseJson).pipe(schema);
+}
+
+/** The images that a file of ours was made of, by its metadata; null in one that Graft did not write. */
+export function seenIn(metadata: Readonly<Record<string, string>>): Seen | null {
+  if (metadata.format !== 'graft') return null;
+  return metadataSchema.shape.seen.safeParse(metadata.seen).data ?? unrecorded;
+}
+
+/** What the weights have seen that a run starts from, as its `run.json` keeps it. */
+export const runSeenSchema = seenSchema.nullable().default(null);
 
 export interface Checkpoint {
   readonly path: string;
@@ -28,6 +45,8 @@ export interface Checkpoint {
   readonly head: string | undefined;
   /** Of what was meta-learned and not yet adapted to anything: by which learner. */
   readonly learner: string | undefined;
+  /** The images that it was made of; null in a file that Graft did not write. */
+  readonly seen: Seen | null;
   /** What reading it made necessary, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -36,6 +55,7 @@ export function describeCheckpoint(
   { name, headLayers }: Model,
   classes: readonly string[],
   preprocessing: Preprocessing,
+  seen: Seen | null,
 ): Readonly<Record<string, string>> {
   return {
     format: 'graft',
@@ -43,6 +63,7 @@ export function describeCheckpoint(
     ...(headLayers !== undefined && { head: headLayers }),
     classes: JSON.stringify(classes),
     preprocessing: JSON.stringify(preprocessing),
+    ...(seen && { seen: JSON.stringify(encodeSeen(seen)) }),
   };
 }
 
@@ -65,12 +86,12 @@ export async function readCheckpoint(
   const described = metadataSchema.safeParse(metadata);
   if (!described.success)
     throw new UserError(`${path}: its description is damaged: ${z.prettifyError(described.error)}`);
-  const { model: name, ...description } = described.data;
+  const { model: name, seen = unrecorded, ...description } = described.data;
   if (name !== model.name)
     throw new UserError(`${path} holds weights of ${name}, not of ${model.name}. Pass --model ${name}.`);
   // The inner rates that a learner may have learned are none of the network's.
   const own = Object.fromEntries(Object.entries(read).filter(([tensor]) => !tensor.startsWith('inner-rate/')));
-  return checkpointOf(path, own, { notes, ...description });
+  return checkpointOf(path, own, { notes, seen, ...description });
 }
 
 async function published(entry: WeightsEntry | null): Promise<Description> {
@@ -78,12 +99,14 @@ async function published(entry: WeightsEntry | null): Promise<Description> {
   return { preprocessing: entry.preprocessing, classes: entry.classes ? await classNames(entry.classes) : undefined };
 }
 
-type Description = { [K in 'preprocessing' | 'classes' | 'head' | 'learner' | 'notes']?: Checkpoint[K] | undefined };
+type Description = {
+  [K in 'preprocessing' | 'classes' | 'head' | 'learner' | 'seen' | 'notes']?: Checkpoint[K] | undefined;
+};
 
 /** Tensors from `path`, with what is known about them. */
 export function checkpointOf(path: string, tensors: Tensors, description: Description): Checkpoint {
-  const { preprocessing, classes, head, learner, notes = [] } = description;
-  return { path, tensors, sha256: hashOf(tensors), preprocessing, classes, head, learner, notes };
+  const { preprocessing, classes, head, learner, seen = null, notes = [] } = description;
+  return { path, tensors, sha256: hashOf(tensors), preprocessing, classes, head, learner, seen, notes };
 }
 
 /** SHA-256 over names, types and numbers, whatever their order. */

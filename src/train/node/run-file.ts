@@ -9,6 +9,7 @@ import { readSafetensorsFile } from '../../weights/index.ts';
 import type { Phase } from '../checkpoint.ts';
 import { trainConfigSchema } from '../config/index.ts';
 import { domains } from '../config/strategy.ts';
+import { runSeenSchema } from './pretrained.ts';
 
 export const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
 
@@ -63,6 +64,8 @@ export const runSchema = runRecordSchema.extend({
   decision: decisionSchema.nullable(),
   /** The meta-learned run that this one was adapted from; null for one that was trained. */
   adaptedFrom: z.string().nullable().default(null),
+  /** Which of its images its weights had seen when it began: they neither validate nor test. */
+  before: runSeenSchema,
 });
 
 export type Run = z.output<typeof runSchema>;

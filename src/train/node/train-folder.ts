@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { type Dataset, fingerprint } from '../../data/index.ts';
+import { type Dataset, decodeSeen, fingerprint, type Seen } from '../../data/index.ts';
 import type { FetchOptions } from '../../files/download/fetch-file.ts';
 import type { Choices } from '../../runtime/index.ts';
 import { publishedAs } from '../../weights/index.ts';
@@ -11,7 +11,7 @@ import type { Logger } from '../loggers/index.ts';
 import { LossError } from '../loss-error.ts';
 import { type PlannedStage, planOf } from '../plan.ts';
 import { train } from '../trainer.ts';
-import { describePlan, describeRun, type Preparation, type Prepared, prepare } from './prepare.ts';
+import { describePlan, describeRun, type Preparation, type Prepared, prepare, seenByRun } from './prepare.ts';
 import { describeCheckpoint } from './pretrained.ts';
 import { closing, type Last, recorded } from './recording.ts';
 import { type Run, readLast, readRun, refuseChanged } from './run-file.ts';
@@ -117,10 +117,16 @@ export async function* resumeTraining(
 
 type Resumed = { run: Run; lock: RunLock } & Last;
 
+/** Options that one run of ours gives another. */
+interface RunOptions extends TrainFolderOptions {
+  /** What decides the split, where that is another run's: the two are to be compared. */
+  readonly before?: Seen | null;
+}
+
 async function* runTraining(
   path: string,
   config: ResolvedConfig,
-  options: TrainFolderOptions,
+  options: RunOptions,
   resumed: Resumed | null,
 ): AsyncGenerator<FolderEvent, void, undefined> {
   const { out, signal, onPreparation, download } = options;
@@ -136,6 +142,7 @@ async function* runTraining(
       download,
       onnxFile: resumed ? join(out, onnxFile) : undefined,
       cleanups,
+      before: resumed ? beforeOf(resumed.run) : options.before,
     });
     if (resumed) {
       const { folder, weightsSha256 } = prepared;
@@ -161,7 +168,7 @@ async function* planned(
   resumed: Resumed | null,
 ): AsyncGenerator<FolderEvent, Run, undefined> {
   const { config, table, model, initial, onnx, runtime } = prepared;
-  const description = describeCheckpoint(model, run.classes, run.preprocessing);
+  const description = describeCheckpoint(model, run.classes, run.preprocessing, seenByRun(prepared));
   const store = new RunFolder(out, run, { description, initial, onnx, loggers }, resumed?.lock);
   const follow = (plan: readonly PlannedStage[], last: Last | null) => {
     const options = { runtime, store, ...(signal && { signal }), ...(last && { resume: last }) };
@@ -224,7 +231,13 @@ async function* scratchBeside(
     freeze: null,
     train: null,
   } as const;
-  yield* runTraining(run.folder, resolveConfig({ ...config, ...scratch }), { ...others, out }, null);
+  const before = beforeOf(run);
+  yield* runTraining(run.folder, resolveConfig({ ...config, ...scratch }), { ...others, out, before }, null);
+}
+
+/** What a run's weights had seen when it began. */
+function beforeOf({ before }: Run): Seen | null {
+  return before && decodeSeen(before);
 }
 
 async function isDone(out: string): Promise<boolean> {
