@@ -1,3 +1,4 @@
+import { printableName } from '../base/printable.ts';
 import { formatNumber, type LineChart } from './line-chart.ts';
 
 export interface SvgSize {
@@ -30,10 +31,14 @@ export async function lineChartSvg(chart: LineChart, { width = 720, height = 440
   return svg;
 }
 
+/** In characters: what fits into the picture. */
+const longestTitle = 90;
+
+/** Names are not markup, and have no control characters, which XML does not allow. */
 function optionsOf({ title, x, y, series, marks = [] }: LineChart) {
   const axis = ({ label, scale = 'linear' }: LineChart['x']) => ({
     type: scale === 'log' ? ('log' as const) : ('value' as const),
-    name: label,
+    name: printableName(label),
     nameLocation: 'middle' as const,
     nameGap: 36,
     scale: true,
@@ -41,19 +46,19 @@ function optionsOf({ title, x, y, series, marks = [] }: LineChart) {
   });
   const lines = marks.map(({ at, label }) => ({
     xAxis: at,
-    label: { formatter: label, position: 'insideEndTop' as const },
+    label: { formatter: printableName(label), position: 'insideEndTop' as const },
   }));
   return {
     animation: false,
     backgroundColor: '#fff',
-    title: { text: title, left: 'center', top: 8 },
+    title: { text: printableName(title, longestTitle), left: 'center', top: 8 },
     ...(series.length > 1 && { legend: { top: 44, itemGap: 36 } }),
     grid: { left: 72, right: 24, top: series.length > 1 ? 84 : 60, bottom: 56 },
     xAxis: axis(x),
     yAxis: axis(y),
     series: series.map(({ name, points }, i) => ({
       type: 'line' as const,
-      name,
+      name: printableName(name),
       showSymbol: false,
       data: points.map(([at, value]) => [at, value]),
       ...(i === 0 && lines.length > 0 && { markLine: { symbol: 'none', silent: true, precision: 15, data: lines } }),

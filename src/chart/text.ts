@@ -1,4 +1,5 @@
 import { plot } from 'asciichart';
+import { printableName } from '../base/printable.ts';
 import { type Axis, formatNumber, type LineChart, type Series } from './line-chart.ts';
 
 export interface TextSize {
@@ -11,7 +12,7 @@ export interface TextSize {
 /** The chart in characters, for a terminal: lines of text without colour, and without marks. */
 export function lineChartText(chart: LineChart, { width = 64, height = 12 }: TextSize = {}): string {
   const series = chart.series.map(drawable).filter(({ points }) => points.length > 0);
-  if (series.length === 0) return `${chart.title}: no points`;
+  if (series.length === 0) return `${printableName(chart.title)}: no points`;
   const [low, high] = range(series.flatMap(({ points }) => points.map(([x]) => x)));
   const at = (column: number) => between(chart.x, low, high, width > 1 ? column / (width - 1) : 0);
   const values = series.map((one) => Array.from({ length: width }, (_, column) => valueAt(one, at(column), chart.x)));
@@ -33,7 +34,12 @@ export function lineChartText(chart: LineChart, { width = 64, height = 12 }: Tex
   const ticks = [first, ' '.repeat(Math.max(1, gap >> 1)), middle, ' '.repeat(Math.max(1, gap - (gap >> 1))), last];
   const indent = ' '.repeat(margin);
   const curve = drawing.split('\n').map((line) => line.trimEnd());
-  return [`${indent}${chart.title}`, ...curve, indent + ticks.join(''), `${indent}${chart.x.label}`].join('\n');
+  return [
+    `${indent}${printableName(chart.title)}`,
+    ...curve,
+    indent + ticks.join(''),
+    `${indent}${chart.x.label}`,
+  ].join('\n');
 }
 
 /** Columns that the axis takes. */

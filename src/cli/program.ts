@@ -1,11 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import { UsageError, UserError } from '../base/errors.ts';
+import { printable, printableMessage } from '../base/printable.ts';
 import { version } from '../base/version.ts';
 import { type CommandDefinition, settingsArgument } from './command.ts';
 import { commands } from './commands/index.ts';
 import { commanderOption, flagsOf, parseFlags, splitSettings } from './flags.ts';
 import { goOnUnread, write } from './output.ts';
-import { createTerminal } from './terminal.ts';
+import { createTerminal, message } from './terminal.ts';
 
 /** Runs a command line and returns the exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -14,7 +15,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     .version(version)
     .exitOverride()
     .showHelpAfterError('(add --help for the options)')
-    .configureHelp({ helpWidth: 110 });
+    .configureHelp({ helpWidth: 110 })
+    .configureOutput({
+      writeOut: (text) => write('stdout', printable(text)),
+      writeErr: (text) => write('stderr', printableMessage(text)),
+      outputError: (text, say) => say(`${message(text.trimEnd())}\n`),
+    });
   for (const command of commands) addCommand(program, command);
   try {
     await program.parseAsync(argv, { from: 'user' });
@@ -22,10 +28,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof UserError) {
-      write('stderr', `graft: ${error.message}\n`);
+      write('stderr', `graft: ${message(error.message)}\n`);
       return error instanceof UsageError ? 2 : 1;
     }
-    write('stderr', `graft: this is a bug. ${error instanceof Error ? error.stack : String(error)}\n`);
+    write('stderr', `graft: this is a bug. ${message((error instanceof Error && error.stack) || String(error))}\n`);
     return 1;
   }
 }

@@ -1,7 +1,11 @@
 import { Presets, SingleBar } from 'cli-progress';
+import { printable, printableJson, printableMessage, printableName } from '../base/printable.ts';
 import { write } from './output.ts';
 
-/** Results go to stdout, everything about the way there to stderr. */
+/**
+ * Results go to stdout, everything about the way there to stderr. No text that comes by here reaches the terminal with control
+ * or invisible characters in it, wherever its names came from (`printable`); colours and cursor belong to the bar alone.
+ */
 export interface Terminal {
   /** `--json`: one JSON value on stdout and nothing else there. */
   readonly json: boolean;
@@ -26,7 +30,8 @@ export function createTerminal({ json }: { json: boolean }): Terminal {
     current?.bar?.stop();
     current = null;
   };
-  const progress = (stage: string, done: number, total: number, detail = '') => {
+  const progress = (name: string, done: number, total: number, detail = '') => {
+    const stage = printableName(name);
     if (current?.stage !== stage) {
       endProgress();
       const visible = process.stderr.isTTY ? new SingleBar({ format: bar, hideCursor: true }, Presets.rect) : null;
@@ -38,24 +43,34 @@ export function createTerminal({ json }: { json: boolean }): Terminal {
     const seconds = (performance.now() - current.start) / 1000;
     const rate = (done - current.first) / seconds;
     const left = rate > 0 ? formatSeconds((total - done) / rate) : '–';
-    current.bar?.update(done, { rate: rate.toFixed(rate < 10 ? 1 : 0), left, detail: detail && ` · ${detail}` });
+    current.bar?.update(done, {
+      rate: rate.toFixed(rate < 10 ? 1 : 0),
+      left,
+      detail: detail && ` · ${printableName(detail)}`,
+    });
     if (done >= total) endProgress();
   };
   return {
     json,
     print: (text = '') => {
-      if (!json) write('stdout', `${text}\n`);
+      if (!json) write('stdout', `${printable(text)}\n`);
     },
     printJson: (value) => {
-      if (json) write('stdout', `${JSON.stringify(value, null, 2)}\n`);
+      if (json) write('stdout', `${printableJson(value, 2)}\n`);
     },
     note: (text) => {
       endProgress();
-      write('stderr', `${text}\n`);
+      write('stderr', `${message(text)}\n`);
     },
     progress,
     endProgress,
   };
+}
+
+/** Lines for stderr. Those after the first are set in, so that a line break in a name makes no line that looks like ours. */
+export function message(text: string): string {
+  const [, breaks = '', rest = ''] = /^(\n*)(.*)$/s.exec(text) ?? [];
+  return breaks + printableMessage(rest).replace(/\n(?=\S)/g, '\n  ');
 }
 
 /** `1:02:03`, `2:03`, `0:07`. */
@@ -73,7 +88,7 @@ export function percent(share: number): string {
 
 /** Columns side by side. Cells that look like numbers are set to the right. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const cells = [head, ...rows].map((row) => row.map(String));
+  const cells = [head, ...rows].map((row) => row.map((cell) => printableName(String(cell))));
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
   const right = head.map(
     (_, column) => rows.length > 0 && rows.every((row) => /^[–\d.,+-]*( %)?$/.test(String(row[column]))),

@@ -1,4 +1,5 @@
 import { UserError } from '../base/errors.ts';
+import { printableName } from '../base/printable.ts';
 import { expectedLayouts } from './folder-layout.ts';
 import { formatProblems, type Problem } from './problem.ts';
 import type { Found } from './readers/found.ts';
@@ -35,7 +36,7 @@ export function noPictures(root: string, { ignored }: Found, problems: readonly 
 
 /** One class cannot be told from anything. */
 export function tooFewClasses(root: string, classes: readonly string[], problems: readonly Problem[]): UserError {
-  const found = classes.length === 0 ? 'no class' : `one class (${classes[0]})`;
+  const found = classes.length === 0 ? 'no class' : `one class (${printableName(classes[0]!)})`;
   return new UserError(
     `openDataset: ${root} has ${found} with usable training pictures, at least 2 are needed. Expected ${expectedLayouts}. ` +
       `If the class folders lie deeper, name the folder above them or set classDepth.${summary(problems)}`,
@@ -58,7 +59,12 @@ const listed = 20;
 
 function shorten(names: readonly string[]): string {
   const rest = names.length - listed;
-  return names.slice(0, listed).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+  return (
+    names
+      .slice(0, listed)
+      .map((name) => printableName(name))
+      .join(', ') + (rest > 0 ? ` and ${rest} more` : '')
+  );
 }
 
 function summary(problems: readonly Problem[]): string {

@@ -1,4 +1,5 @@
 import { UserError } from '../base/errors.ts';
+import { printableName } from '../base/printable.ts';
 
 /** Why one file is not a picture to learn from. */
 export type PictureProblemKind =
@@ -41,10 +42,18 @@ export class PictureError extends UserError {
   readonly problem: PictureProblem;
 
   constructor(problem: PictureProblem) {
-    super(`${problem.path}: ${problem.message} (${problem.kind}).`);
+    super(`${describe(problem)}.`);
     this.problem = problem;
   }
 }
+
+/** On one line, whatever the file is called. */
+function describe({ path, kind, message }: Problem): string {
+  return `${printableName(path, longestPath)}: ${printableName(message, longestPath)} (${kind})`;
+}
+
+/** In characters. */
+const longestPath = 400;
 
 /** The most problems that a summary writes out. */
 const listed = 20;
@@ -62,7 +71,7 @@ export function formatProblems(problems: readonly Problem[]): string {
   const counts = new Map<ProblemKind, number>();
   for (const { kind } of problems) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   const byCount = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
-  const lines = problems.slice(0, listed).map(({ path, kind, message }) => `  ${path}: ${message} (${kind})`);
+  const lines = problems.slice(0, listed).map((problem) => `  ${describe(problem)}`);
   if (problems.length > listed) lines.push(`  and ${problems.length - listed} more`);
   const total = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   return `${total}: ${byCount.map(([kind, n]) => `${n} ${kind}`).join(', ')}.\n${lines.join('\n')}`;

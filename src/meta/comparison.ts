@@ -1,3 +1,4 @@
+import { printableName } from '../base/printable.ts';
 import type { LineChart } from '../chart/index.ts';
 import type { EpisodeShape } from '../data/index.ts';
 import type { EpisodeInterval } from './statistics.ts';
@@ -54,7 +55,8 @@ export function comparisonCells({ rows }: Comparison): { head: string[]; rows: s
 export function comparisonMarkdown(comparison: Comparison): string {
   const { shape, episodes } = comparison;
   const { head, rows } = comparisonCells(comparison);
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const plain = (cell: string) => printableName(cell).replaceAll('|', '\\|');
+  const line = (cells: readonly string[]) => `| ${cells.map(plain).join(' | ')} |`;
   const title =
     `${shape.way}-way ${shape.shots}-shot, ${shape.queries} queries of each class: mean over ${episodes} episodes of ` +
     'test classes ± 95 % interval. All learners saw the same episodes.';

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { UsageError, UserError } from '../../base/errors.ts';
+import { printableName } from '../../base/printable.ts';
 import type { TestTimeAugmentation } from '../../data/index.ts';
 import { ranked } from '../../evaluate/index.ts';
 import { type Classifier, openModel, openRun, type Prediction } from '../../evaluate/node/index.ts';
@@ -103,12 +104,15 @@ function describe(prediction: Prediction, classifier: Classifier, top: number): 
   };
 }
 
+/** In characters. */
+const longestLine = 1000;
+
 function show({ path, problem, classes }: Described, terminal: Terminal): void {
   if (problem) {
-    terminal.note(`${path}: ${problem}`);
+    terminal.note(printableName(`${path}: ${problem}`, longestLine));
     return;
   }
-  terminal.print(path);
+  terminal.print(printableName(path, longestLine));
   const lines = table(
     ['', ''],
     classes.map(({ name, probability }) => [percent(probability), name]),

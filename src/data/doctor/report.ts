@@ -1,3 +1,4 @@
+import { printableName } from '../../base/printable.ts';
 import { groupBy } from '../group-by.ts';
 import type { CleanPlan } from './clean-plan.ts';
 import type { Diagnosis } from './diagnose.ts';
@@ -42,12 +43,15 @@ function overview({ root, splits, classes, specimens }: Diagnosis): string {
   return `${root}: ${specimens.length} usable pictures, ${classes.length} classes${range}, ${division}.`;
 }
 
+/** In characters: a few paths. */
+const longestLine = 1500;
+
 function section(findings: readonly Finding[], examples: number): string {
   const { kind } = findings[0]!;
   const { title, advice } = findingKinds[kind];
   const lines = findings.slice(0, examples).map(({ paths, message }) => {
     const where = paths.slice(0, examples).join(' = ') + (paths.length > examples ? ' = …' : '');
-    return `    ${where}${where && ': '}${message}`;
+    return `    ${printableName(`${where}${where && ': '}${message}`, longestLine)}`;
   });
   if (findings.length > examples) lines.push(`    and ${findings.length - examples} more`);
   return [`${title}: ${findings.length} (${kind})`, `  ${advice}`, ...lines].join('\n');

@@ -1,4 +1,5 @@
 import { UserError } from '../../base/errors.ts';
+import { printableName } from '../../base/printable.ts';
 import { networkError, TransientError } from './errors.ts';
 import type { Credentials } from './place.ts';
 import type { StallGuard } from './stall.ts';
@@ -56,7 +57,7 @@ function redirectTarget(from: URL, response: Response): URL {
   const location = response.headers.get('location') ?? '';
   const to = URL.canParse(location, from.href) ? new URL(location, from) : null;
   if (to === null || (to.protocol !== 'https:' && to.protocol !== from.protocol)) {
-    throw new UserError(`${from.host} redirects to "${location}", which is no address to follow`);
+    throw new UserError(`${from.host} redirects to "${printableName(location)}", which is no address to follow`);
   }
   return to;
 }
@@ -67,8 +68,9 @@ async function expectFile(response: Response, url: URL): Promise<void> {
   const isFile = [200, 206, 416].includes(status);
   if (isFile && encoding === 'identity') return;
   await response.body?.cancel();
-  if (isFile) throw new UserError(`${url.host} compresses the file (${encoding}), though it was asked not to`);
-  const text = `${url.host} answers ${status} ${response.statusText}`.trimEnd();
+  if (isFile)
+    throw new UserError(`${url.host} compresses the file (${printableName(encoding)}), though it was asked not to`);
+  const text = `${url.host} answers ${status} ${printableName(response.statusText)}`.trimEnd();
   if (busy.includes(status)) throw new TransientError(text, { retryAfter: retryAfter(headers) });
   throw new UserError(status === 401 || status === 403 ? `${text} (HF_TOKEN holds the hub's token)` : text);
 }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { csvCell } from '../../base/csv.ts';
+import { printableJson } from '../../base/printable.ts';
 import type { EvaluationEvent, TrainEvent } from '../events.ts';
 import type { LogFormat } from './logger.ts';
 
@@ -6,7 +8,7 @@ import type { LogFormat } from './logger.ts';
 export const jsonLines: LogFormat = lineLog({
   name: 'metrics.jsonl',
   head: null,
-  line: ({ kind: _, ...metrics }) => JSON.stringify(metrics),
+  line: ({ kind: _, ...metrics }) => printableJson(metrics),
   epochOf: (line) => epochSchema.safeParse(parseJson(line)).data?.epoch,
 });
 
@@ -31,15 +33,10 @@ export const csv: LogFormat = lineLog({
   head: Object.keys(columns).join(','),
   line: (event) =>
     Object.values(columns)
-      .map((cell) => quoted(String(cell(event))))
+      .map((cell) => csvCell(cell(event)))
       .join(','),
   epochOf: (line) => (/^\d+,/.test(line) ? Number.parseInt(line, 10) : undefined),
 });
-
-/** The name of a stage may have been written by a person. */
-function quoted(cell: string): string {
-  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""').replaceAll(/[\r\n]+/g, ' ')}"` : cell;
-}
 
 /** A log with a line for each epoch. `epochOf` is undefined for what is no such line. */
 function lineLog(log: {

@@ -1,0 +1,59 @@
+/*
+ * Text from elsewhere (names of files, classes and layers, what servers and the system say) may hold what a terminal obeys or
+ * an eye cannot see: control characters (C0, C1, DEL), invisible ones (zero width, bidirectional overrides, tags), line
+ * separators, halves of surrogate pairs. They are written as escapes, so that nothing is hidden and nothing is obeyed.
+ */
+const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/** In characters. A name that is longer is cut in its middle. */
+const longestName = 160;
+/** Of a message; what is longer has swallowed a file. */
+const longestMessage = 20_000;
+
+/** Lines of text for a terminal: only line breaks, tabs and what can be seen. */
+export function printable(text: string): string {
+  return text.replace(unprintable, (character) =>
+    character === '\n' || character === '\t' ? character : escaped(character),
+  );
+}
+
+/** A name, a path or one cell, on one line, not too long. */
+export function printableName(text: string, longest = longestName): string {
+  return cut(text, longest).replace(unprintable, escaped);
+}
+
+/** What went wrong, in lines. */
+export function printableMessage(text: string): string {
+  return printable(cut(text, longestMessage));
+}
+
+/** As JSON, in which what cannot be seen is written as escapes, too: the same value for machines, harmless for `cat`. */
+export function printableJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, unitEscapes);
+}
+
+/** Beginning and end of a text that is too long, with the end for whoever looks for the file's name. */
+function cut(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  const half = (longest - 1) >> 1;
+  return `${withoutHalf(text.slice(0, half))}…${withoutHalf(text.slice(-half))}`;
+}
+
+/** A cut between the halves of a surrogate pair takes the one that is left. */
+function withoutHalf(text: string): string {
+  return text.replace(/^[\udc00-\udfff]|[\ud800-\udbff]$/g, '');
+}
+
+const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+function escaped(character: string): string {
+  return short[character] ?? unitEscapes(character);
+}
+
+/** `\u202e`; two of them for a character beyond the first plane. */
+function unitEscapes(character: string): string {
+  return character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
+}
