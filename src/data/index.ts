@@ -11,6 +11,14 @@ export {
 } from './dataset.ts';
 export { decodePicture, type PictureFile, pictureBounds, readPictureFile } from './decode.ts';
 export * from './episodes/index.ts';
+export {
+  distanceBetween,
+  farApart,
+  type ImageStatistics,
+  imageStatisticsSchema,
+  inverted,
+  statisticsOf,
+} from './image-statistics.ts';
 export { type Batch, type BatchOptions, batches, type LabelledPicture } from './loader.ts';
 export type { PictureFacts } from './picture-facts.ts';
 export { createPicturePool, type PicturePool } from './picture-pool.ts';

@@ -9,6 +9,7 @@ const concerns = {
   'few-pictures': 'data',
   'no-validation': 'data',
   imbalance: 'data',
+  'far-from-start': 'data',
   'learning-rate': 'settings',
   'image-size': 'settings',
   normalisation: 'settings',

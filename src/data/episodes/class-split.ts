@@ -101,14 +101,24 @@ export function unknownFolder(folder: string, classNames: Iterable<string>): Use
 export function divideClasses(
   classes: readonly PlacedClass[],
   { folder, division }: SplitRequest,
-  { seed, isOmniglot }: { seed: number; isOmniglot: boolean },
+  { seed, isOmniglot, untrainedWay }: { seed: number; isOmniglot: boolean; untrainedWay?: number | undefined },
 ): DividedClasses {
   const prefix = folder === undefined ? '' : `${folder}:`;
   if (division.kind === 'background') return divideByBackground(classes, seed, isOmniglot);
   if (division.kind !== 'auto') return divideByNumbers(classes, division, seed, prefix);
   const hasParts = classes.some(({ parts }) => [...parts.values()].some((split) => split !== undefined));
   if (hasParts) return divideByParts(classes, seed);
+  if (untrainedWay !== undefined) {
+    const { validation, test } = countsOf(isOmniglot ? usualOmniglot : usual, classes.length);
+    if (Math.min(validation, test) < untrainedWay) return onEverySide(classes);
+  }
   return divideByNumbers(classes, isOmniglot ? usualOmniglot : usual, seed, prefix);
+}
+
+/** Where nothing is trained, no class gives anything away: all of them can validate and test. */
+function onEverySide(classes: readonly PlacedClass[]): DividedClasses {
+  const names = classes.map(({ name }) => name).sort();
+  return { split: 'all', train: names, validation: names, test: names };
 }
 
 function divideByNumbers(

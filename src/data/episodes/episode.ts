@@ -91,7 +91,7 @@ export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>>, ShapeOpt
    *
    * | text | divides |
    * |---|---|
-   * | `auto` | by the folders train, val and test where there are such; Omniglot as `1200/423`; else `60/20/20%` |
+   * | `auto` | by the folders train, val and test where there are such; Omniglot as `1200/423`; else `60/20/20%` (see `untrainedWay`) |
    * | `60/20/20%` | that part of the classes, seeded |
    * | `1100/100/423` | that many classes, seeded; what is left over is not used |
    * | `1200/423`, `80/20%` | as above, where a twelfth of the first is for validation |
@@ -103,6 +103,11 @@ export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>>, ShapeOpt
   readonly rotations?: boolean | 'train';
   /** Decides the split and the episodes. Default 0. */
   readonly seed?: number;
+  /**
+   * For learners that train nothing, the classes of their episodes: where the split `auto` would leave a side with fewer, every class is
+   * on every side (`all`).
+   */
+  readonly untrainedWay?: number | undefined;
   /** Classes with fewer pictures are left out and reported: `shots + queries` of the episodes to come. Default 1. */
   readonly perClass?: number;
   /** The most that the pictures may take in memory, in MiB. Default 2048. */

@@ -55,7 +55,7 @@ export async function openEpisodes(path: string, options: EpisodeOptions): Promi
     a.path < b.path ? -1 : 1,
   );
   if (large.length === 0) throw noClasses(path, perClass, problems);
-  const { split, ...divided } = divide(large, wanted, { seed, isOmniglot });
+  const { split, ...divided } = divide(large, wanted, { seed, isOmniglot, untrainedWay: options.untrainedWay });
   const held = (side: Side) => turned(divided[side], side, options);
   const source = (side: Side) => episodeSource(decoded.table, held(side), { side, seed });
   const counts = (side: Side): SideCounts => ({
@@ -157,7 +157,7 @@ function smallClasses({ base }: Found, classes: readonly TableClass[], perClass:
 function divide(
   classes: readonly TableClass[],
   wanted: SplitRequest,
-  options: { seed: number; isOmniglot: boolean },
+  options: { seed: number; isOmniglot: boolean; untrainedWay: number | undefined },
 ): Record<Side, SideClass[]> & { split: string } {
   const { split, ...names } = divideClasses(classes, wanted, options);
   const byName = new Map(classes.map((one) => [one.name, one]));
@@ -203,7 +203,7 @@ function headerOf(
     ...counted,
     lines: [
       `classes: ${sides.map(count).join(', ')}`,
-      `split ${split}, seed ${seed}; rotation classes: ${turns}`,
+      `split ${split === 'all' ? 'all: every class on every side, since nothing is trained' : `${split}, seed ${seed}`}; rotation classes: ${turns}`,
       `pictures of ${side} x ${side} pixels, ${Math.ceil(counted.bytes / 2 ** 20)} MiB; fingerprint ${counted.fingerprint.slice(0, 12)}`,
     ],
   };

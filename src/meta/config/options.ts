@@ -92,7 +92,7 @@ export const episodeOptions = {
     .string()
     .default('auto')
     .describe(
-      'which classes train, validate and test: auto (by the folders train, val and test where there are such; Omniglot as 1200/423; else 60/20/20%), ' +
+      'which classes train, validate and test: auto (by the folders train, val and test where there are such; Omniglot as 1200/423; else 60/20/20%, or for learners that train nothing all classes on every side, where a side would have fewer than --way), ' +
         'shares as in 60/20/20%, numbers as in 1100/100/423 or 1200/423, background/evaluation, or a folder such as Futurama or Futurama:16/5/5',
     ),
   rotations: choice('--rotations', rotations)

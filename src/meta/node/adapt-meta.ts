@@ -8,21 +8,32 @@ import {
   contentKey,
   createPicturePool,
   type Dataset,
+  distanceBetween,
   encodeSeen,
+  farApart,
   fingerprint,
   imagesOf,
+  inverted,
   openDataset,
   type Picture,
   type PicturePool,
   type ShapeOptions,
   seenAfter,
   seenOf,
+  statisticsOf,
 } from '../../data/index.ts';
 import type { Model, Preprocessing } from '../../models/index.ts';
 import { initialise } from '../../nn/index.ts';
 import type { Runtime } from '../../runtime/index.ts';
 import { ortVersion } from '../../runtime/node/index.ts';
-import { labelTensor, pictureNetwork, resolveConfig, trainConfigSchema, variablesOf } from '../../train/index.ts';
+import {
+  labelTensor,
+  pictureNetwork,
+  resolveConfig,
+  trainConfigSchema,
+  variablesOf,
+  type Warning,
+} from '../../train/index.ts';
 import {
   describeCheckpoint,
   type Preparation,
@@ -102,7 +113,8 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
       ...{ validationFraction: 0, maxPerClass: shots ?? null, head },
       ...Object.fromEntries(Object.entries(shape).filter(([, value]) => value !== undefined)),
     };
-    const run = await describeAdapted(path, dataset, opened, runtime, { own, model });
+    const warnings = unlikeStart(path, opened, support);
+    const run = { ...(await describeAdapted(path, dataset, opened, runtime, { own, model })), warnings };
     const parts = {
       description: describeCheckpoint(
         model,
@@ -122,7 +134,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
       learner: config.learner,
       steps: taken,
       folder: dataset,
-      notes: [...dataset.notes, ...opened.notes, ...left],
+      notes: [...dataset.notes, ...opened.notes, ...left, ...warnings.map(({ message }) => message)],
     };
   } finally {
     await pool.close();
@@ -145,6 +157,22 @@ function leavingChosen(dataset: Dataset, { config, seen }: OpenLearner): { datas
       `${validation.length} images that the start was validated with are not learned from: they are left to validate with.`,
     ],
   };
+}
+
+/** A start knows what it was learned on: of images of another kind its features say little. */
+function unlikeStart(start: string, { images }: OpenLearner, support: TensorOf<'u8'>): Warning[] {
+  if (!images) return [];
+  const own = statisticsOf(support);
+  const distance = distanceBetween(images, own);
+  if (distance < farApart) return [];
+  const isNegative = distanceBetween(images, inverted(own)) < farApart;
+  const advice = isNegative
+    ? 'As negatives they would be alike: invert them.'
+    : 'Expect little of it: adapt a start that was learned on such images, or train from pretrained weights (graft train).';
+  const message =
+    `These images are unlike those that ${start} was learned on: by brightness and colour they are ${distance.toFixed(2)} apart, on a ` +
+    `scale where images of one kind are within ${farApart}. ${advice}`;
+  return [{ kind: 'far-from-start', message }];
 }
 
 /** With more classes than in training they all begin alike, and the run's own number of steps is too few to tell them apart. */

@@ -177,6 +177,10 @@ describe('learners that go by class means', () => {
     expect(events.map(({ kind }) => kind)).toEqual(['ready', 'start', 'stage', 'evaluation', 'end']);
     const { perStep } = await testMeta(out, { episodes: 5, threads: 1 });
     expect(perStep.map(({ steps }) => steps)).toEqual([0]);
+    // Nothing is trained, so that all five classes can be in every episode.
+    const five = await run(`${learner}-five`, { learner, way: 5, split: 'auto' });
+    expect((await readMetaRun(five.out)).dataset).toMatchObject({ split: 'all', test: { classes: 20, pictures: 40 } });
+    expect((await testMeta(five.out, { episodes: 3, threads: 1 })).shape.way).toBe(5);
     const adapted = join(root, `${learner}-adapted`);
     await adaptMeta(out, few, { out: adapted });
     expect((await evaluateFolder(adapted, few)).pictures).toBe(15);

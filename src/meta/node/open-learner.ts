@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { type Tensor, type TensorOf, type Tensors, zeros } from '../../base/tensor.ts';
-import type { Seen } from '../../data/index.ts';
+import type { ImageStatistics, Seen } from '../../data/index.ts';
 import { headPattern, type Model, type Preprocessing } from '../../models/index.ts';
-import { onnxFile, openBackbone, seenIn } from '../../train/node/index.ts';
+import { imagesIn, onnxFile, openBackbone, seenIn } from '../../train/node/index.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
 import { type ResolvedMetaConfig, resolveMetaConfig } from '../config/index.ts';
 import { isByMeans, type LearnerParts, learnerOf } from '../config/make-learner.ts';
@@ -24,6 +24,8 @@ export interface OpenLearner extends LearnerParts {
   readonly notes: readonly string[];
   /** The images that it was made of; null where nobody says. */
   readonly seen: Seen | null;
+  /** What the images looked like that it was learned on; null where nobody says. */
+  readonly images: ImageStatistics | null;
   /** Its own copy of an ONNX model. */
   readonly onnxFile: string;
 }
@@ -47,7 +49,8 @@ export async function openLearner(path: string, way?: number): Promise<OpenLearn
   for (const { name } of learnerVariables(parts.network, parts.learner).values()) {
     if (!fitted.values[name]) throw new UserError(`${file} is damaged: it lacks ${name}.`);
   }
-  return { ...parts, ...fitted, run, config, model, preprocessing, seen: seenIn(metadata), onnxFile: onnx };
+  const [seen, images] = [seenIn(metadata), imagesIn(metadata)];
+  return { ...parts, ...fitted, run, config, model, preprocessing, seen, images, onnxFile: onnx };
 }
 
 interface HeadChange {

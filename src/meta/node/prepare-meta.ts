@@ -134,7 +134,10 @@ export function sideBySide(threads: number) {
 /** The data set as a configuration opens it; the same for every later look at it. */
 export async function openSets(
   path: string,
-  config: Pick<ResolvedMetaConfig, 'split' | 'rotations' | 'seed' | 'memory' | 'shots' | 'queries' | 'fixedLabels'>,
+  config: Pick<
+    ResolvedMetaConfig,
+    'learner' | 'way' | 'split' | 'rotations' | 'seed' | 'memory' | 'shots' | 'queries' | 'fixedLabels'
+  >,
   preprocessing: Preprocessing,
   { signal, onPreparation }: Pick<PrepareOptions, 'signal' | 'onPreparation'>,
 ): Promise<EpisodeSets> {
@@ -148,6 +151,7 @@ export async function openSets(
       ...{ side: crop, resize, interpolation, squash, split, seed, memory, pool },
       rotations: { none: false, train: 'train', all: true }[rotations] as boolean | 'train',
       perClass: shots + queries,
+      untrainedWay: learners[config.learner].kind === 'baseline' ? config.way : undefined,
       onProgress,
       ...(signal && { signal }),
     });

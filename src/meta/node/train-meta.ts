@@ -1,6 +1,15 @@
 import { join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { augmentedSource, type EpisodeSets, parseAugmentation, type Seen, seenAfter } from '../../data/index.ts';
+import { zeros } from '../../base/tensor.ts';
+import {
+  augmentedSource,
+  type EpisodeSets,
+  type ImageStatistics,
+  parseAugmentation,
+  type Seen,
+  seenAfter,
+  statisticsOf,
+} from '../../data/index.ts';
 import type { ParameterSetting } from '../../optim/index.ts';
 import type { Choices } from '../../runtime/index.ts';
 import { clipOf, optimizerOf } from '../../train/config/optimisation.ts';
@@ -134,6 +143,7 @@ async function* trained(
   const description = {
     ...describeCheckpoint(model, [], preprocessing, seenByMeta(prepared)),
     learner: config.learner,
+    ...(learners[config.learner].kind !== 'baseline' && { images: JSON.stringify(imagesLearnedFrom(prepared)) }),
   };
   const store = new RunFolder(out, run, { description, initial, onnx, loggers }, resumed?.lock);
   const work = async function* (): AsyncGenerator<TrainEvent, void, undefined> {
@@ -149,6 +159,21 @@ async function* trained(
     yield end;
   };
   yield* closing(store, work());
+}
+
+/** About so many images tell what the others look like. */
+const statisticalImages = 400;
+
+function imagesLearnedFrom({ config: { way, shots, queries }, sets }: PreparedMeta): ImageStatistics {
+  const support = Array.from(
+    { length: Math.ceil(statisticalImages / (way * shots)) },
+    (_, i) => sets.train.draw({ way, shots, queries }, ['statistics', i]).support,
+  );
+  const images = zeros('u8', [support.length * support[0]!.shape[0]!, ...support[0]!.shape.slice(1)]);
+  support.forEach(({ data }, i) => {
+    images.data.set(data, i * data.length);
+  });
+  return statisticsOf(images);
 }
 
 /** What the weights of this run have seen when it ends. What is not trained has only been measured. */

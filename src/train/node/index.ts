@@ -16,6 +16,7 @@ export {
   allVariables,
   type Checkpoint,
   describeCheckpoint,
+  imagesIn,
   outputsOf,
   readCheckpoint,
   runSeenSchema,

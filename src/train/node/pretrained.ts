@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { formatType, type Tensors } from '../../base/tensor.ts';
-import { decodeSeen, encodeSeen, type Seen, seenSchema, unrecorded } from '../../data/index.ts';
+import {
+  decodeSeen,
+  encodeSeen,
+  type ImageStatistics,
+  imageStatisticsSchema,
+  type Seen,
+  seenSchema,
+  unrecorded,
+} from '../../data/index.ts';
 import { parseJson } from '../../files/read.ts';
 import { headPattern, type Model, type Preprocessing, preprocessingSchema } from '../../models/index.ts';
 import { initialise, under, type Variable } from '../../nn/index.ts';
@@ -28,6 +36,11 @@ function json<S extends z.ZodType>(schema: S) {
 export function seenIn(metadata: Readonly<Record<string, string>>): Seen | null {
   if (metadata.format !== 'graft') return null;
   return metadataSchema.shape.seen.safeParse(metadata.seen).data ?? unrecorded;
+}
+
+/** What the images looked like that a start was learned on, by the metadata of its checkpoint. */
+export function imagesIn(metadata: Readonly<Record<string, string>>): ImageStatistics | null {
+  return json(imageStatisticsSchema).safeParse(metadata.images).data ?? null;
 }
 
 /** What the weights have seen that a run starts from, as its `run.json` keeps it. */

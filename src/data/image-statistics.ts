@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import type { TensorOf } from '../base/tensor.ts';
+
+/** What a set of images looks like from afar: enough to tell ink on paper from photos, and white on black from black on white. */
+export interface ImageStatistics {
+  /** The share of pixels in each of 16 equal steps from black to white. */
+  readonly brightness: readonly number[];
+  /** The mean over pixels of (largest − smallest channel) / 255: 0 for grey images. */
+  readonly saturation: number;
+}
+
+const steps = 16;
+
+export const imageStatisticsSchema = z.object({
+  brightness: z.array(z.number().min(0).max(1)).length(steps),
+  saturation: z.number().min(0).max(1),
+});
+
+/** Of images u8 (n, 3, h, w). */
+export function statisticsOf({ data, shape }: TensorOf<'u8'>): ImageStatistics {
+  const area = shape[2]! * shape[3]!;
+  const counts = new Float64Array(steps);
+  let saturation = 0;
+  const pixels = data.length / 3;
+  for (let image = 0; image < data.length; image += 3 * area) {
+    for (let i = image; i < image + area; i++) {
+      const [red, green, blue] = [data[i]!, data[i + area]!, data[i + 2 * area]!];
+      // ITU-R BT.601, as Pillow's conversion to grey.
+      counts[Math.min(steps - 1, Math.floor((0.299 * red + 0.587 * green + 0.114 * blue) / steps))]!++;
+      saturation += (Math.max(red, green, blue) - Math.min(red, green, blue)) / 255;
+    }
+  }
+  const rounded = (value: number) => Number(value.toFixed(4));
+  return {
+    brightness: Array.from(counts, (count) => rounded(count / pixels)),
+    saturation: rounded(saturation / pixels),
+  };
+}
+
+/**
+ * From here on two sets of images are of different kinds. Measured (distances to Omniglot's drawings at 28 pixels): other drawings
+ * of it 0.00, MNIST's digits in dark ink 0.05, TrashNet's photos 0.28, Caltech-101's 0.41, MNIST's digits in white on black 0.79. TrashNet
+ * and Caltech-101, both photos, are 0.16 apart; five images of each class and the whole set at most 0.03.
+ */
+export const farApart = 0.2;
+
+/** The same images as negatives. */
+export function inverted({ brightness, saturation }: ImageStatistics): ImageStatistics {
+  return { brightness: brightness.toReversed(), saturation };
+}
+
+/**
+ * How far two sets of images are apart, from 0 to 1: the larger of the difference of mean saturation and the distance that brightness
+ * must be moved to make one histogram the other (Wasserstein-1).
+ */
+export function distanceBetween(a: ImageStatistics, b: ImageStatistics): number {
+  let [difference, moved] = [0, 0];
+  for (let step = 0; step < steps - 1; step++) {
+    difference += a.brightness[step]! - b.brightness[step]!;
+    moved += Math.abs(difference) / (steps - 1);
+  }
+  return Math.max(moved, Math.abs(a.saturation - b.saturation));
+}
