@@ -24,6 +24,8 @@ export interface PhaseOneOptions {
 export interface PhaseOne {
   /** On the validation pictures, as it is written. */
   readonly accuracy: number;
+  /** On the test images. */
+  readonly test: number;
   readonly seconds: number;
   /** Of one meta-step: forward, inner steps, and back through them. */
   readonly flopsPerStep: number;
@@ -49,6 +51,7 @@ export async function phaseOne(folder: string, options: PhaseOneOptions): Promis
   await adaptMeta(meta, folder, { out: adapted, shots, overwrite: true });
   const seconds = (performance.now() - began) / 1000;
   const { accuracy } = await evaluateFolder(adapted, folder, { part: 'validation' });
+  const { accuracy: test } = await evaluateFolder(adapted, folder, { part: 'test' });
   const { network, learner, run } = await openLearner(meta);
   const graph = trainingGraph(network, learner, taskShape({ way: run.dataset.train.classes, shots, queries }), {
     trained: [...learnerVariables(network, learner).values()].flatMap(({ kind, name }) =>
@@ -56,5 +59,5 @@ export async function phaseOne(folder: string, options: PhaseOneOptions): Promis
     ),
     outer: { order: 2, everyStep: false },
   });
-  return { accuracy, seconds, flopsPerStep: metaBatch * countFlops(Object.values(graph)).total };
+  return { accuracy, test, seconds, flopsPerStep: metaBatch * countFlops(Object.values(graph)).total };
 }
