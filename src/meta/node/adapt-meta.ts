@@ -113,7 +113,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
       ...{ validationFraction: 0, maxPerClass: shots ?? null, head },
       ...Object.fromEntries(Object.entries(shape).filter(([, value]) => value !== undefined)),
     };
-    const warnings = unlikeStart(path, opened, support);
+    const warnings = unlikeStart(start, opened, support);
     const run = { ...(await describeAdapted(path, dataset, opened, runtime, { own, model })), warnings };
     const parts = {
       description: describeCheckpoint(
