@@ -4,6 +4,8 @@ import { quote } from './quote.ts';
 const [QUOTE, BACKSLASH] = [0x22, 0x5c];
 const OPENING = new Set([0x5b, 0x7b]);
 const CLOSING = new Set([0x5d, 0x7d]);
+/** An empty one takes thirty times as much memory as it takes room in the file. */
+const MOST_CONTAINERS = 2_000_000;
 
 /**
  * The JSON object in `bytes`, whose containers stand at most `depth` deep, itself included, and have no key twice.
@@ -31,16 +33,20 @@ export function parseShallowJson(bytes: Uint8Array, depth: number, what: string)
 }
 
 function expectDepth(bytes: Uint8Array, deepest: number): void {
+  let containers = 0;
   let depth = 0;
   let isText = false;
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i]!;
+    const before = depth;
     if (isText && byte === BACKSLASH) i++;
     else if (byte === QUOTE) isText = !isText;
     else if (isText) continue;
     else if (OPENING.has(byte)) depth++;
     else if (CLOSING.has(byte)) depth--;
     if (depth > deepest) throw new RangeError(`it is nested more than ${deepest} deep`);
+    if (depth > before && ++containers > MOST_CONTAINERS)
+      throw new RangeError(`it has more than ${MOST_CONTAINERS} lists and objects`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
 import { UserError } from '../base/errors.ts';
 import { parseShallowJson } from '../base/shallow-json.ts';
 
@@ -23,6 +23,7 @@ export interface ReadOptions extends OpenOptions {
 export async function openPlainFile(path: string, { links = 'follow' }: OpenOptions = {}): Promise<FileHandle> {
   const follow = links === 'refuse' ? (constants.O_NOFOLLOW ?? 0) : 0;
   const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | follow;
+  if (links === 'refuse') await assertNoLink(path).catch((error) => failToRead(path, error));
   const handle = await open(path, flags).catch((error: NodeJS.ErrnoException) => failToRead(path, error));
   try {
     const status = await handle.stat();
@@ -81,6 +82,16 @@ export function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/**
+ * Windows has no flag that opens without following, so there the path is looked at before.
+ * @throws what the other systems throw on opening a link
+ */
+export async function assertNoLink(path: string): Promise<void> {
+  if (constants.O_NOFOLLOW !== undefined) return;
+  const isLink = (await lstat(path).catch(() => null))?.isSymbolicLink() ?? false;
+  if (isLink) throw Object.assign(new Error('it is a link'), { code: 'ELOOP' });
 }
 
 /** @throws UserError with the path and, as its cause, what the system said */

@@ -1,18 +1,99 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { UserError } from '../base/errors.ts';
+import { assertNoLink, exists } from './read.ts';
 
 /**
  * Writes a file so that a reader finds the old one or the whole new one, never a part, also after a crash or on a full disk:
- * temporary file beside it, fsync, rename.
+ * temporary file beside it, fsync, rename. A link at `path` is replaced, not followed, and of another name of the same file
+ * nothing changes.
  */
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
-  // write-file-atomic makes one write call and doesn't look at how much it wrote, so that a disk that fills up would leave a cut
-  // file under the final name. Writing at this point loops until all is written, and throws before the rename.
-  const tmpfileCreated = (temporary: string) => writeFile(temporary, content);
-  await writeFileAtomic(path, '', { tmpfileCreated, fsync: true });
+  const old = await lstat(path).catch(() => null);
+  // Nobody can have put anything there before: the name is new, and an existing file is an error.
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    const handle = await open(temporary, 'wx');
+    try {
+      if (old?.isFile()) await handle.chmod(old.mode & 0o777);
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {}); // what went wrong first is what to say
+    throw error;
+  }
+}
+
+/** What `replaceFile` leaves when the process is killed in it: the name of the file that was to be written; null for other names. */
+export function replacedBy(name: string): string | null {
+  return /^(.+)\.(?:[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.tmp|\d+)$/.exec(name)?.[1] ?? null;
+}
+
+/**
+ * Adds to the end of a plain file, which is made where there is none. Links are not followed, and a file that has another name
+ * elsewhere is not written to.
+ *
+ * @throws UserError where it is such a file, or none that can be written
+ */
+export async function appendToFile(path: string, content: Uint8Array): Promise<void> {
+  await changeFile(path, constants.O_APPEND | constants.O_CREAT, (handle) => handle.writeFile(content));
+}
+
+/** Cuts a plain file, as `appendToFile` opens it. This needs no room on the disk. */
+export async function truncateFile(path: string, length: number): Promise<void> {
+  await changeFile(path, 0, (handle) => handle.truncate(length));
+}
+
+async function changeFile(path: string, how: number, change: (handle: FileHandle) => Promise<void>): Promise<void> {
+  const safely = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+  const opened = assertNoLink(path).then(() => open(path, constants.O_WRONLY | how | safely));
+  const handle = await opened.catch((error: NodeJS.ErrnoException) => {
+    // What systems say to a link, and to a FIFO that nobody reads or a socket.
+    if (error.code === 'ELOOP' || error.code === 'EMLINK')
+      refuseToChange(path, 'it is a link, and links are not followed');
+    if (error.code === 'ENXIO') refuseToChange(path, 'it is not an ordinary file');
+    throw error;
+  });
+  try {
+    const status = await handle.stat();
+    if (!status.isFile()) refuseToChange(path, 'it is not an ordinary file');
+    if (status.nlink > 1) {
+      refuseToChange(
+        path,
+        'the file has another name elsewhere (a hard link), which would change with it. Make it a copy',
+      );
+    }
+    await change(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+function refuseToChange(path: string, reason: string): never {
+  throw new UserError(`Cannot write ${path}: ${reason}.`);
+}
+
+/**
+ * Makes a folder and those above it that are missing. (Node's own `recursive` tries for ever where a parent is there and refuses,
+ * as /proc does.)
+ */
+export async function makeFolders(path: string): Promise<void> {
+  const missing: string[] = [];
+  let folder = resolve(path);
+  for (; !(await exists(folder)) && folder !== dirname(folder); folder = dirname(folder)) missing.unshift(folder);
+  if (missing.length === 0 && !(await stat(folder)).isDirectory()) missing.push(folder); // the system says why not
+  for (const next of missing) {
+    await mkdir(next).catch(async (error: NodeJS.ErrnoException) => {
+      const isThere = error.code === 'EEXIST' && (await stat(next).catch(() => null))?.isDirectory();
+      if (!isThere) throw error;
+    });
+  }
 }
 
 /** Does `work`. @throws UserError with the path where the system refuses: no space, no permission, a file in the way */
@@ -36,7 +117,7 @@ export async function makeFolder<T>(target: string, fill: (growing: string) => P
   const place = resolve(target);
   const growing = join(dirname(place), `.${basename(place)}-${randomUUID()}`);
   try {
-    await mkdir(growing, { recursive: true });
+    await makeFolders(growing);
     const result = await fill(growing);
     await rmdir(place).catch(() => {}); // an empty folder, if there is one
     await rename(growing, place);

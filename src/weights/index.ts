@@ -8,5 +8,6 @@ export { entriesOf, entryNamed, pretrainedConfig, publishedAs, weightsEntries } 
 export { type ResolvedWeights, type ResolveOptions, resolveWeights } from './resolve.ts';
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
 export { readSafetensorsFile, writeSafetensorsFile } from './safetensors-file.ts';
+export { DamageError, writeSealed } from './sealed.ts';
 export { mapNames } from './timm-names.ts';
 export { readWeightsFile } from './weights-file.ts';

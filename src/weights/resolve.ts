@@ -3,6 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import { didYouMean } from '../base/choice.ts';
 import { UserError } from '../base/errors.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
+import type { OpenOptions } from '../files/read.ts';
 import { fetchWeights } from './fetch-weights.ts';
 import type { WeightsEntry } from './registry/entry.ts';
 import { entriesOf, publishedAs, tagOf, weightsEntries } from './registry/lookup.ts';
@@ -15,6 +16,8 @@ export interface ResolveOptions extends FetchOptions {
 export interface ResolvedWeights {
   /** A file that is there. */
   readonly path: string;
+  /** Whether the person named it, or only the folder of a run that it is in. */
+  readonly links: NonNullable<OpenOptions['links']>;
   /** What is known of it; null for a file of the user's own. */
   readonly entry: WeightsEntry | null;
 }
@@ -36,11 +39,11 @@ export async function resolveWeights(
       const { name, architecture } = entry;
       throw new UserError(`${name} are weights of ${architecture}, not of ${model}. Pass --model ${architecture}.`);
     }
-    return { path: (await fetchWeights(entry, options)).path, entry };
+    return { path: (await fetchWeights(entry, options)).path, links: 'follow', entry };
   }
   const facts = await stat(weights).catch(() => undefined);
-  if (facts?.isDirectory()) return { path: await bestIn(weights), entry: null };
-  if (facts) return { path: weights, entry: null };
+  if (facts?.isDirectory()) return { path: await bestIn(weights), links: 'refuse', entry: null };
+  if (facts) return { path: weights, links: 'follow', entry: null };
   if (isPath(weights)) throw new UserError(`Cannot read ${weights}: there is no such file.`);
   throw new UserError(
     `--weights "${weights}" is neither a file nor the name of published weights.${whatElse(weights, model)}`,

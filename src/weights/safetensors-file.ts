@@ -1,12 +1,14 @@
 import { UserError } from '../base/errors.ts';
 import type { Tensors } from '../base/tensor.ts';
 import { inFile, withFile } from '../files/random-access.ts';
+import type { OpenOptions } from '../files/read.ts';
 import { replaceFile } from '../files/write.ts';
-import { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
+import { type Safetensors, writeSafetensors } from './safetensors.ts';
+import { readSealed } from './sealed.ts';
 
-/** The safetensors file at `path`. @throws UserError with the path, where it cannot be read or is not a sound file. */
-export async function readSafetensorsFile(path: string): Promise<Safetensors> {
-  return withFile(path, (file) => inFile(path, async () => readSafetensors(await file.read(0, file.size))));
+/** The safetensors file at `path`, whose checksum is compared where it has one. @throws UserError with the path, where it cannot be read or is not a sound file. */
+export async function readSafetensorsFile(path: string, options: OpenOptions = {}): Promise<Safetensors> {
+  return withFile(path, (file) => inFile(path, async () => readSealed(await file.read(0, file.size))), options);
 }
 
 /**

@@ -1,9 +1,10 @@
 import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
+import type { OpenOptions } from '../files/read.ts';
 import type { WeightsFile } from './found-weights.ts';
 import { IDENTIFYING_BYTES, identify } from './identify.ts';
 import { readPyTorch } from './pytorch/read.ts';
 import { withCurrentNames } from './rename.ts';
-import { readSafetensors } from './safetensors.ts';
+import { readSealed } from './sealed.ts';
 import { readShards } from './shards.ts';
 
 /**
@@ -15,23 +16,23 @@ import { readShards } from './shards.ts';
  * @example
  * const { tensors, notes } = await readWeightsFile('checkpoint.pth');
  */
-export async function readWeightsFile(path: string): Promise<WeightsFile> {
-  return withFile(path, (file) =>
+export async function readWeightsFile(path: string, options: OpenOptions = {}): Promise<WeightsFile> {
+  const read = (file: RandomAccessFile) =>
     inFile(path, async () => {
-      const read = await readByKind(file);
+      const found = await readByKind(file);
       // Graft's own files have today's names.
-      if (read.metadata.format === 'graft') return read;
-      const { tensors, notes } = withCurrentNames(read.tensors);
-      return { ...read, tensors, notes: [...read.notes, ...notes] };
-    }),
-  );
+      if (found.metadata.format === 'graft') return found;
+      const { tensors, notes } = withCurrentNames(found.tensors);
+      return { ...found, tensors, notes: [...found.notes, ...notes] };
+    });
+  return withFile(path, read, options);
 }
 
 async function readByKind(file: RandomAccessFile): Promise<WeightsFile> {
   const kind = identify(await file.read(0, Math.min(file.size, IDENTIFYING_BYTES)), file);
   if (kind === 'index') return readShards(file);
   if (kind === 'safetensors') {
-    return { ...readSafetensors(await file.read(0, file.size)), format: kind, notes: [] };
+    return { ...readSealed(await file.read(0, file.size)), format: kind, notes: [] };
   }
   return { ...(await readPyTorch(file, kind)), metadata: Object.create(null), format: kind };
 }

@@ -197,7 +197,7 @@ export async function openRun(path: string, options: ClassifierOptions = {}): Pr
   const { model: named } = await openBackbone({ ...run.config, weights: null }, { onnxFile: join(path, onnxFile) });
   const file = join(path, 'best.safetensors');
   if (!existsSync(file)) throw new UserError(`${path} has no best.safetensors: no epoch of it is complete yet.`);
-  const checkpoint = await readCheckpoint(file, named);
+  const checkpoint = await readCheckpoint(file, named, { links: 'refuse' });
   const model = fittedTo(named, checkpoint.tensors);
   const { classes, preprocessing } = run;
   const weights = weightsOf(checkpoint, model, classes.length, preprocessing);

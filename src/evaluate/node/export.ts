@@ -1,10 +1,9 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
 import { sizeOf } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
-import { replaceFile } from '../../files/write.ts';
+import { makeFolders, replaceFile } from '../../files/write.ts';
 import { encode } from '../../graph/index.ts';
 import { createSession, OrtTensor } from '../../runtime/node/index.ts';
 import type { Classifier } from './classifier.ts';
@@ -46,7 +45,7 @@ export async function exportClassifier(
   const expected = await classifier.probabilities(pixels, batchSize);
   const difference = written.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolders(dirname(path));
     await replaceFile(path, bytes);
   } catch (error) {
     throw new UserError(`Cannot write ${path}: ${(error as Error).message}.`, { cause: error });

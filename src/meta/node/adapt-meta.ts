@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { sizeOf, type TensorOf, type Tensors, zeros } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
@@ -36,6 +35,7 @@ import {
 } from '../../train/index.ts';
 import {
   describeCheckpoint,
+  openRunStore,
   type Preparation,
   type Run,
   RunFolder,
@@ -123,7 +123,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
         seenAfter(opened.seen, 'meta adapt', { fitted: dataset.train.map(contentKey), chosen: [] }),
       ),
       initial: complete(model, preprocessing, dataset, tensors),
-      onnx: config.model.endsWith('.onnx') ? await readFile(opened.onnxFile) : null,
+      onnx: opened.onnx,
     };
     await setImmediate(); // ORT blocks this thread: what came meanwhile is heard now
     signal?.throwIfAborted();
@@ -301,7 +301,7 @@ async function describeAdapted(
       }),
     ),
     weightsSha256: createHash('sha256')
-      .update(await readFile(join(path, 'best.safetensors')))
+      .update(await openRunStore(path).read('best.safetensors'))
       .digest('hex'),
     folder: resolve(dataset.root),
     classes: [...dataset.classes],

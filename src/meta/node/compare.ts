@@ -1,11 +1,12 @@
-import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { lineChartSvg } from '../../chart/index.ts';
 import type { EpisodeShape } from '../../data/index.ts';
+import { formatOwnJson, readOwnJson } from '../../files/own-json.ts';
 import { exists, parseJson } from '../../files/read.ts';
 import { replaceFile, wrapWriteErrors } from '../../files/write.ts';
+import { assertEmpty, assertNoLinks, makeRunFolder, openRunStore } from '../../train/node/index.ts';
 import { type Comparison, type ComparisonRow, comparisonChart, comparisonMarkdown } from '../comparison.ts';
 import {
   type MetaConfig,
@@ -51,10 +52,13 @@ export interface CompareOptions extends Omit<TrainMetaOptions, 'choices' | 'logg
 
 const planFile = 'compare.json';
 
+/** Of a folder beside the file: a comparison may have been sent, and leads nowhere else. */
+const plainName = /^(?!\.)[^/\\\0]+$/;
+
 const planSchema = z.object({
   folder: z.string(),
   episodes: z.int().nullable(),
-  contestants: z.array(z.object({ name: z.string(), config: metaConfigSchema })),
+  contestants: z.array(z.object({ name: z.string().regex(plainName), config: metaConfigSchema })),
 });
 
 interface Plan {
@@ -94,10 +98,10 @@ export async function* resumeComparison(
   options: Omit<CompareOptions, 'out' | 'overwrite' | 'episodes'> = {},
 ): AsyncGenerator<CompareEvent, void, undefined> {
   const file = join(out, planFile);
-  const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new UserError(`${out} is no comparison: ${error.message}.`, { cause: error });
+  const json = await readOwnJson(file, { links: 'refuse' }).catch((error: Error) => {
+    throw new UserError(`${out} is no comparison: ${error.message}`, { cause: error });
   });
-  const plan = planSchema.safeParse(parseJson(text));
+  const plan = planSchema.safeParse(json);
   if (!plan.success) throw new UserError(`${file} is damaged: ${z.prettifyError(plan.error)}`);
   yield* remaining(plan.data, { ...options, out }, { isNew: false });
 }
@@ -108,10 +112,12 @@ async function* remaining(
   { isNew }: { readonly isNew: boolean },
 ): AsyncGenerator<CompareEvent, void, undefined> {
   const { out, signal, onPreparation, onTest } = options;
+  const names = contestants.map(({ name }) => name);
+  await assertNoLinks(out, names);
+  if (isNew && !options.overwrite) await assertEmpty(out, names);
   const write = (name: string, content: string) =>
     wrapWriteErrors(join(out, name), () => replaceFile(join(out, name), content));
-  const record = (more: object) =>
-    write(planFile, `${JSON.stringify({ folder, episodes, contestants, ...more }, null, 2)}\n`);
+  const record = (more: object) => write(planFile, formatOwnJson({ folder, episodes, contestants, ...more }));
   const rows: ComparisonRow[] = [];
   let shape: EpisodeShape | null = null;
   for (const [i, { name, config }] of contestants.entries()) {
@@ -120,7 +126,7 @@ async function* remaining(
     for await (const event of oneRun(folder, config, { ...options, out: own }, isNew)) {
       // Now everything is known to be sound, and something is there to go on with.
       if (event.kind === 'start' && i === 0 && isNew) {
-        await wrapWriteErrors(out, () => mkdir(out, { recursive: true }));
+        await makeRunFolder(out);
         await record({});
       }
       yield event;
@@ -153,7 +159,8 @@ async function* oneRun(
 
 async function rowOf(name: string, out: string, test: MetaTest): Promise<ComparisonRow> {
   const { best, parameters } = await readMetaRun(out);
-  const lines = (await readFile(join(out, 'metrics.jsonl'), 'utf8')).split('\n').filter((line) => line !== '');
+  const log = Buffer.from(await openRunStore(out).read('metrics.jsonl')).toString('utf8');
+  const lines = log.split('\n').filter((line) => line !== '');
   const epochs = lines.map((line) => epochSchema.parse(parseJson(line)));
   return {
     ...{ name, learner: test.learner, model: test.model, episodes: test.episodes },

@@ -26,8 +26,8 @@ export interface OpenLearner extends LearnerParts {
   readonly seen: Seen | null;
   /** What the images looked like that it was learned on; null where nobody says. */
   readonly images: ImageStatistics | null;
-  /** Its own copy of an ONNX model. */
-  readonly onnxFile: string;
+  /** Its own copy of an ONNX model, where it is one. */
+  readonly onnx: Uint8Array | null;
 }
 
 /**
@@ -39,10 +39,10 @@ export async function openLearner(path: string, way?: number): Promise<OpenLearn
   const config = resolveMetaConfig(run.config);
   const file = join(path, 'best.safetensors');
   if (!existsSync(file)) throw new UserError(`${path} has no best.safetensors: no validation of it is complete yet.`);
-  const onnx = join(path, onnxFile);
-  const { model } = await openBackbone({ ...config, weights: null, head: null }, { onnxFile: onnx });
+  const named = { ...config, weights: null, head: null };
+  const { model, onnx } = await openBackbone(named, { onnxFile: join(path, onnxFile) });
   const { preprocessing } = run;
-  const { tensors, metadata } = await readSafetensorsFile(file);
+  const { tensors, metadata } = await readSafetensorsFile(file, { links: 'refuse' });
   const count = way ?? config.way;
   const parts = learnerOf(config, model, preprocessing, count);
   const fitted = fitHead(tensors, { path, config, model, way: count });
@@ -50,7 +50,7 @@ export async function openLearner(path: string, way?: number): Promise<OpenLearn
     if (!fitted.values[name]) throw new UserError(`${file} is damaged: it lacks ${name}.`);
   }
   const [seen, images] = [seenIn(metadata), imagesIn(metadata)];
-  return { ...parts, ...fitted, run, config, model, preprocessing, seen, images, onnxFile: onnx };
+  return { ...parts, ...fitted, run, config, model, preprocessing, seen, images, onnx };
 }
 
 interface HeadChange {

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import type { FetchOptions } from '../../files/download/fetch-file.ts';
+import { readBytes } from '../../files/read.ts';
 import { fittedTo, getModel, type Model, openOnnxModel, withDropout, withHead } from '../../models/index.ts';
 import { resolveWeights } from '../../weights/index.ts';
 import { isOnnx, type ResolvedConfig } from '../config/index.ts';
@@ -39,7 +39,7 @@ export async function openBackbone(config: BackboneConfig, options: BackboneOpti
   if (config.weights === null)
     return { model: withLayers(model, config.head, config.dropout), checkpoint: null, onnx: null };
   const resolved = await resolveWeights(config.weights, { ...options.download, model: config.model });
-  const checkpoint = await readCheckpoint(resolved.path, model, resolved.entry);
+  const checkpoint = await readCheckpoint(resolved.path, model, resolved);
   const fitted = fittedTo(model, checkpoint.tensors);
   return { model: withLayers(fitted, config.head, config.dropout), checkpoint, onnx: null };
 }
@@ -49,9 +49,7 @@ async function openOnnxBackbone(
   { onnxFile }: BackboneOptions,
 ): Promise<Backbone> {
   if (weights !== null) throw new UserError(`${path} has its own weights: leave out --weights.`);
-  const bytes = await readFile(onnxFile ?? path).catch((error: Error) => {
-    throw new UserError(`--model: ${onnxFile ?? path} cannot be read (${error.message}).`, { cause: error });
-  });
+  const bytes = await readOnnx(path, onnxFile);
   const { model, tensors, classes, notes, metadata } = openOnnxModel(bytes, {
     name: basename(path),
     ...(mean && { mean: perChannelOf(mean) }),
@@ -65,6 +63,17 @@ async function openOnnxBackbone(
   });
   return { model: withLayers(model, head, dropout), checkpoint, onnx: bytes };
 }
+
+/** What a person names, links and all; of a run its own copy. */
+async function readOnnx(path: string, ownCopy: string | undefined): Promise<Uint8Array> {
+  const [file, links] = ownCopy === undefined ? ([path, 'follow'] as const) : ([ownCopy, 'refuse'] as const);
+  return readBytes(file, { most: longestModel, links }).catch((error: Error) => {
+    throw new UserError(`--model: ${file} cannot be read (${error.message}).`, { cause: error });
+  });
+}
+
+/** In bytes: what protobuf can have. */
+const longestModel = 2 ** 31 - 1;
 
 /** The model with a deeper head, or with dropout of its own, where that is asked for. */
 export function withLayers<M extends Model>(model: M, layers: string | null | undefined, dropout?: number | null): M {

@@ -1,10 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
-import { UserError } from '../../base/errors.ts';
+import { parseShallowJson } from '../../base/shallow-json.ts';
+import { longestOwnJson } from '../../files/own-json.ts';
+import { readBytes } from '../../files/read.ts';
 import { type ConfigTable, parseConfigText, trainTable } from '../config/text.ts';
 import { type Run, type RunKind, type RunRecord, readRunFileOf, trainingRuns } from './run-file.ts';
-
-/** In bytes. What is left out of a large folder makes a `run.json` long. */
-const longest = 50_000_000;
 
 export interface ConfigFile<R extends RunRecord = Run> {
   readonly values: Readonly<Record<string, unknown>>;
@@ -28,27 +26,16 @@ export async function readConfigFileOf<R extends RunRecord>(
   table: ConfigTable,
   kind: RunKind<R>,
 ): Promise<ConfigFile<R>> {
-  const text = await readText(path);
-  if (!isRun(text)) return { values: parseConfigText(text, path, table), run: null };
+  const bytes = await readBytes(path, { most: longestOwnJson });
+  if (!isRun(bytes)) return { values: parseConfigText(bytes.toString('utf8'), path, table), run: null };
   const run = await readRunFileOf(path, kind);
   return { values: { ...run.config, threads: run.threads }, run };
 }
 
-async function readText(path: string): Promise<string> {
-  try {
-    const { size } = await stat(path);
-    if (size > longest) throw new Error('it is too long for a configuration');
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new UserError(`Cannot read ${path}: ${(error as Error).message}.`, { cause: error });
-  }
-}
-
 /** A configuration has no version. */
-function isRun(text: string): boolean {
+function isRun(bytes: Uint8Array): boolean {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && 'graft' in value;
+    return 'graft' in parseShallowJson(bytes, 100, '');
   } catch {
     return false;
   }

@@ -1,8 +1,9 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
-import { exists, parseJson } from '../../files/read.ts';
+import { formatOwnJson, readOwnJson } from '../../files/own-json.ts';
+import { exists } from '../../files/read.ts';
 import { replaceFile, wrapWriteErrors } from '../../files/write.ts';
 import {
   isOnnx,
@@ -14,6 +15,8 @@ import {
 } from '../config/index.ts';
 import { type FoldResult, type FoldSummary, summariseFolds } from '../fold-summary.ts';
 import { readRun } from './run-file.ts';
+import { assertEmpty } from './run-folder.ts';
+import { assertNoLinks, makeRunFolder } from './run-store.ts';
 import {
   type FolderEvent,
   resumeTraining,
@@ -79,6 +82,8 @@ export async function* trainFolds(
       `${out} already holds a run. Pass --resume ${out} to go on with it, --overwrite to replace it, or another --out.`,
     );
   }
+  await assertNoLinks(out);
+  if (!overwrite) await assertEmpty(out);
   yield* remainingFolds({ of: folds, folder: resolve(folder), config: absolute(parsed), folds: [] }, options);
 }
 
@@ -103,7 +108,8 @@ export async function* resumeFolds(
   options: Omit<TrainFolderOptions, 'out' | 'overwrite' | 'choices'> = {},
 ): AsyncGenerator<CrossValidationEvent, void, undefined> {
   const file = join(out, foldsFile);
-  const parsed = foldsSchema.safeParse(parseJson(await readFile(file, 'utf8')));
+  await assertNoLinks(out);
+  const parsed = foldsSchema.safeParse(await readOwnJson(file, { links: 'refuse' }));
   if (!parsed.success) throw new UserError(`${file} is damaged: ${z.prettifyError(parsed.error)}`);
   if (parsed.data.folds.length === parsed.data.of)
     throw new UserError(`${out} is complete: it has its ${parsed.data.of} folds.`);
@@ -119,16 +125,14 @@ async function* remainingFolds(
   const file = join(options.out, foldsFile);
   const done: FoldResult[] = [...plan.folds];
   const write = (more: object = {}) =>
-    wrapWriteErrors(file, () =>
-      replaceFile(file, `${JSON.stringify({ of, folder, config, folds: done, ...more }, null, 2)}\n`),
-    );
+    wrapWriteErrors(file, () => replaceFile(file, formatOwnJson({ of, folder, config, folds: done, ...more })));
   for (let fold = done.length + 1; fold <= of; fold++) {
     const out = join(options.out, `fold-${fold}`);
     yield { kind: 'fold', fold, of, out };
     for await (const event of oneFold(folder, { ...config, fold: `${fold}/${of}` }, { ...options, out })) {
       // Now everything is known to be sound, and something is there to go on with.
       if (event.kind === 'start' && fold === plan.folds.length + 1) {
-        await wrapWriteErrors(options.out, () => mkdir(options.out, { recursive: true }));
+        await makeRunFolder(options.out);
         if (options.overwrite) await removeFolds(options.out, fold);
         await write();
       }

@@ -35,8 +35,9 @@ export {
   runRecordSchema,
   trainingRuns,
 } from './run-file.ts';
-export { onnxFile, RunFolder, type RunParts, refuseOut } from './run-folder.ts';
+export { assertEmpty, RunFolder, type RunParts, refuseOut } from './run-folder.ts';
 export { lockRun, type RunLock } from './run-lock.ts';
+export { assertNoLinks, makeRunFolder, onnxFile, openRunStore, type RunStore } from './run-store.ts';
 export {
   type CancelledEvent,
   type FolderEvent,

@@ -11,7 +11,7 @@ import {
   seenSchema,
   unrecorded,
 } from '../../data/index.ts';
-import { parseJson } from '../../files/read.ts';
+import { type OpenOptions, parseJson } from '../../files/read.ts';
 import { headPattern, type Model, type Preprocessing, preprocessingSchema } from '../../models/index.ts';
 import { initialise, under, type Variable } from '../../nn/index.ts';
 import { classNames, mapNames, matchWeights, readWeightsFile, type WeightsEntry } from '../../weights/index.ts';
@@ -87,9 +87,9 @@ export function describeCheckpoint(
 export async function readCheckpoint(
   path: string,
   model: Model,
-  entry: WeightsEntry | null = null,
+  { entry = null, ...options }: OpenOptions & { entry?: WeightsEntry | null } = {},
 ): Promise<Checkpoint> {
-  const { tensors: read, metadata, notes } = await readWeightsFile(path);
+  const { tensors: read, metadata, notes } = await readWeightsFile(path, options);
   if (metadata.phase !== undefined) {
     throw new UserError(`${path} is a run's state to go on from. Its weights are in best.safetensors beside it.`);
   }

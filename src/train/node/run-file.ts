@@ -1,15 +1,16 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import type { Tensors } from '../../base/tensor.ts';
-import { exists, parseJson } from '../../files/read.ts';
+import { readOwnJson } from '../../files/own-json.ts';
+import { exists, type OpenOptions, parseJson } from '../../files/read.ts';
 import { preprocessingSchema } from '../../models/index.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
 import type { Phase } from '../checkpoint.ts';
 import { trainConfigSchema } from '../config/index.ts';
 import { domains } from '../config/strategy.ts';
 import { runSeenSchema } from './pretrained.ts';
+import { assertNoLinks } from './run-store.ts';
 
 export const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
 
@@ -100,7 +101,8 @@ const phaseSchema = z.object({
 
 /** The run in a folder. @throws UserError where there is none, or it is not one of ours, or of another kind. */
 export async function readRunOf<R extends RunRecord>(path: string, kind: RunKind<R>): Promise<R> {
-  return readRunFileOf(join(path, 'run.json'), kind, path).catch((error: Error) => {
+  await assertNoLinks(path);
+  return readRunFileOf(join(path, 'run.json'), kind, { run: path, links: 'refuse' }).catch((error: Error) => {
     const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
     throw new UserError(
@@ -116,17 +118,14 @@ export function readRun(path: string): Promise<Run> {
 
 /**
  * Reads a `run.json`. @throws UserError where it cannot be read, is not one of ours, or of another kind.
- * @param run what to call the run that it is of
+ * @param options `run` is what to call the run that it is of
  */
 export async function readRunFileOf<R extends RunRecord>(
   file: string,
   kind: RunKind<R>,
-  run: string = file,
+  { run = file, ...options }: OpenOptions & { run?: string } = {},
 ): Promise<R> {
-  const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new UserError(`Cannot read ${file}: ${error.message}.`, { cause: error });
-  });
-  const value = parseJson(text);
+  const value = await readOwnJson(file, options);
   const { kind: name } = kindSchema.safeParse(value).data ?? { kind: kind.name };
   if (name !== kind.name) throw new UserError(kind.refusal(run));
   const parsed = kind.schema.safeParse(value);
@@ -149,7 +148,7 @@ export async function readLast(
         `\`${command} --config ${join(path, 'run.json')} --out ${path} --overwrite\` starts it anew.`,
     );
   }
-  const { tensors, metadata } = await readSafetensorsFile(file);
+  const { tensors, metadata } = await readSafetensorsFile(file, { links: 'refuse' });
   const phase = phaseSchema.safeParse(parseJson(metadata.phase ?? ''));
   if (!phase.success) throw new UserError(`${file} does not say how far the run came: ${z.prettifyError(phase.error)}`);
   return { tensors, phase: phase.data };

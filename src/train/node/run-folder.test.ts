@@ -1,11 +1,11 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
 import { runFolder, smallRun } from '../../../test/runs.ts';
 import { collect } from '../../../test/training.ts';
 import { UserError } from '../../base/errors.ts';
-import { RunFolder, readRun, resumeTraining, trainFolder } from './index.ts';
+import { RunFolder, readRun, refuseOut, resumeTraining, trainFolder } from './index.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -47,12 +47,14 @@ describe('resuming refuses', () => {
     const text = readFileSync(join(interrupted, 'run.json'), 'utf8');
     const cut = damaged({ 'run.json': text.slice(0, 200) });
     expect(await refusal(cut)).toContain(`${join(cut, 'run.json')} is damaged`);
-    expect(await refusal(damaged({ 'run.json': text.replace('"conv4"', '"conv44"') }))).toContain(
-      'Did you mean "conv4"?',
+    const edited = text.replace('"conv4"', '"conv44"');
+    expect(await refusal(damaged({ 'run.json': edited }))).toContain(
+      'run.json is damaged: its checksum is that of other values. If you have edited it, remove its line "checksum".',
     );
-    expect(await refusal(damaged({ 'run.json': text.replace(/"epochs": \d+/, '"epochs": "many"') }))).toMatch(
-      /is damaged: .*epochs/s,
-    );
+    const withoutChecksum = (json: string) => json.replace(/,\s*"checksum": .*/, '');
+    expect(await refusal(damaged({ 'run.json': withoutChecksum(edited) }))).toContain('Did you mean "conv4"?');
+    const many = text.replace(/"epochs": \d+/, '"epochs": "many"');
+    expect(await refusal(damaged({ 'run.json': withoutChecksum(many) }))).toMatch(/is damaged: .*epochs/s);
   });
 
   test('a checkpoint that is missing, cut, or not one of a run', async () => {
@@ -67,7 +69,7 @@ describe('resuming refuses', () => {
     const header = bytes.indexOf('"phase"');
     const other = Buffer.from(bytes);
     other.write('"phasf"', header, 'latin1');
-    expect(await refusal(damaged({ 'last.safetensors': other }))).toContain('does not say how far the run came');
+    expect(await refusal(damaged({ 'last.safetensors': other }))).toContain('its content is not what was written');
   });
 
   test('a folder of pictures that has changed', async () => {
@@ -108,11 +110,27 @@ describe('a new run refuses', () => {
     expect((await readRun(old)).status).toBe('done');
   });
 
+  test('a folder of other things, unless told to; one that a killed run left, or git, is as good as empty', async () => {
+    const full = join(root, 'full');
+    mkdirSync(full);
+    writeFileSync(join(full, '.gitkeep'), '');
+    writeFileSync(join(full, 'run.json.0f8fad5b-d9cb-469f-a165-70867728950e.tmp'), '{"graft');
+    await refuseOut(full, { overwrite: false });
+    writeFileSync(join(full, 'thesis.tex'), '');
+    await expect(start(full)).rejects.toThrow(
+      `${full} is not empty, and holds no run: there is thesis.tex. Choose a new folder as --out, or pass --overwrite`,
+    );
+    await refuseOut(full, { overwrite: true });
+    expect(readdirSync(full)).toHaveLength(3);
+  });
+
   test('a file, a path below a file, and a folder without permission, before it looks at any picture', async () => {
     const file = join(root, 'file');
     writeFileSync(file, '');
     await expect(start(file)).rejects.toThrow(`A run is a folder, and ${file} is a file.`);
     await expect(start(join(file, 'below', 'it'))).rejects.toThrow(`${file} is a file.`);
+    // /proc says that it can be written, and then takes nothing.
+    if (existsSync('/proc/self')) await expect(start('/proc/x/y')).rejects.toThrow('Cannot write /proc/x/y: ENOENT');
     if (process.getuid?.() === 0) return; // to whom nothing is forbidden
     const locked = join(root, 'locked');
     mkdirSync(locked, { mode: 0o555 });

@@ -1,19 +1,31 @@
-import { access, constants, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import type { Tensors } from '../../base/tensor.ts';
+import { formatOwnJson } from '../../files/own-json.ts';
 import { exists } from '../../files/read.ts';
-import { replaceFile, wrapWriteErrors } from '../../files/write.ts';
+import { wrapWriteErrors } from '../../files/write.ts';
 import type { Choices } from '../../runtime/index.ts';
-import { writeSafetensorsFile } from '../../weights/index.ts';
+import { writeSealed } from '../../weights/index.ts';
 import type { CheckpointStore, Phase } from '../checkpoint.ts';
 import type { EvaluationEvent, TrainEvent } from '../events.ts';
 import type { Logger } from '../loggers/index.ts';
-import { fileLogger, type Write } from '../loggers/node/file-logger.ts';
-import { isRunLog, runLogs } from '../loggers/node/run-logs.ts';
+import { fileLogger } from '../loggers/node/file-logger.ts';
+import { runLogs } from '../loggers/node/run-logs.ts';
 import type { evaluationSchema, Run, RunRecord } from './run-file.ts';
 import { lockRun, type RunLock, refuseHeld } from './run-lock.ts';
+import {
+  assertNoLinks,
+  isLeftover,
+  isOfRun,
+  isRunFile,
+  makeRunFolder,
+  onnxFile,
+  openRunStore,
+  type RunStore,
+} from './run-store.ts';
 
 /** What a run writes besides what training gives it. */
 export interface RunParts {
@@ -25,10 +37,9 @@ export interface RunParts {
   readonly onnx: Uint8Array | null;
   /** Who else hears of it, besides the logs that its configuration names. */
   readonly loggers?: readonly Logger[] | undefined;
+  /** Where its files are, if that is not simply the folder. */
+  readonly store?: RunStore | undefined;
 }
-
-/** Where a run keeps it. */
-export const onnxFile = 'architecture.onnx';
 
 /**
  * A run on disk: `run.json`, `best.safetensors`, `last.safetensors`, which are replaced whole, and logs, which grow. Nothing is
@@ -37,6 +48,7 @@ export const onnxFile = 'architecture.onnx';
 export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
   readonly path: string;
   readonly #parts: RunParts;
+  readonly #store: RunStore;
   readonly #loggers: readonly Logger[];
   #run: R;
   #lock: RunLock | null;
@@ -48,8 +60,8 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     this.#run = run;
     this.#parts = parts;
     this.#lock = lock;
-    const write: Write = (name, work) => this.#write(name, work);
-    const logs = runLogs(run.config.log).map((format) => fileLogger(path, format, write));
+    this.#store = whileHeld(parts.store ?? openRunStore(path), () => this.#lock?.check());
+    const logs = runLogs(run.config.log).map((format) => fileLogger(this.#store, format));
     this.#loggers = [...logs, ...(parts.loggers ?? [])];
   }
 
@@ -65,14 +77,11 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
 
   /** Begins a new run, with `overwrite` in place of whatever run stands there. */
   async create({ overwrite }: { readonly overwrite: boolean }): Promise<void> {
-    await wrapWriteErrors(this.path, () => mkdir(this.path, { recursive: true }));
+    await makeRunFolder(this.path);
     this.#lock = await lockRun(this.path);
     // Another process may have been faster.
     if (!overwrite) await refuseRun(this.path);
-    await wrapWriteErrors(this.path, async () => {
-      const old = (await readdir(this.path)).filter(isOurs);
-      for (const name of old) await rm(join(this.path, name));
-    });
+    await this.#remove(isRunFile);
     await this.#keepOnnx();
     this.#isOpen = true;
     await this.#update({});
@@ -80,10 +89,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
 
   /** Goes on. What is in the logs beyond the checkpoint is dropped: it comes again. */
   async reopen(phase: Phase): Promise<void> {
-    await wrapWriteErrors(this.path, async () => {
-      const old = (await readdir(this.path)).filter((name) => leftover.test(name));
-      for (const name of old) await rm(join(this.path, name));
-    });
+    await this.#remove(isLeftover);
     for (const logger of this.#loggers) await logger.resume?.(phase);
     this.#isOpen = true;
     await this.#update({ status: 'running', best: phase.best });
@@ -128,42 +134,46 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
   }
 
   async saveLast(tensors: Tensors, phase: Phase): Promise<void> {
-    await this.#write('last.safetensors', (file) =>
-      writeSafetensorsFile(file, tensors, { phase: JSON.stringify(phase) }),
-    );
+    await this.#store.replace('last.safetensors', writeSealed(tensors, { phase: JSON.stringify(phase) }));
   }
 
   /** `best` is null where nothing was validated. */
   async saveBest(tensors: Tensors, best: z.output<typeof evaluationSchema> | null): Promise<void> {
     const { initial, description } = this.#parts;
     const metadata = { ...description, ...(best && { best: JSON.stringify(best) }) };
-    await this.#write('best.safetensors', (file) => writeSafetensorsFile(file, { ...initial, ...tensors }, metadata));
+    await this.#store.replace('best.safetensors', writeSealed({ ...initial, ...tensors }, metadata));
   }
 
   async #keepOnnx(): Promise<void> {
     const { onnx } = this.#parts;
-    if (onnx) await this.#write(onnxFile, (file) => replaceFile(file, onnx));
+    if (onnx) await this.#store.replace(onnxFile, onnx);
   }
 
   async #update(change: Partial<R> | Partial<Pick<RunRecord, 'status' | 'best' | 'choices'>>): Promise<void> {
     this.#run = { ...this.#run, ...change };
-    await this.#write('run.json', (file) => replaceFile(file, `${JSON.stringify(this.#run, null, 2)}\n`));
+    await this.#store.replace('run.json', formatOwnJson(this.#run));
   }
 
-  async #write(name: string, write: (file: string) => Promise<void>): Promise<void> {
-    await this.#lock?.check();
-    const file = join(this.path, name);
-    await wrapWriteErrors(file, () => write(file));
+  async #remove(isOld: (name: string) => boolean): Promise<void> {
+    for (const name of (await this.#store.names()).filter(isOld)) await this.#store.remove(name);
   }
 }
 
-const runFiles: ReadonlySet<string> = new Set(['run.json', 'best.safetensors', 'last.safetensors', onnxFile]);
-
-/** What an atomic write leaves when the process is killed in it. */
-const leftover = /^(run\.json|(best|last)\.safetensors|architecture\.onnx)\.\d+$/;
-
-function isOurs(name: string): boolean {
-  return runFiles.has(name) || isRunLog(name) || leftover.test(name);
+/** Before each write it is looked whether the run may still be written. */
+function whileHeld(store: RunStore, check: () => Promise<void> | undefined): RunStore {
+  const held =
+    <A extends unknown[]>(write: (...args: A) => Promise<void>) =>
+    async (...args: A) => {
+      await check();
+      await write(...args);
+    };
+  return {
+    ...store,
+    replace: held(store.replace),
+    append: held(store.append),
+    truncate: held(store.truncate),
+    remove: held(store.remove),
+  };
 }
 
 /** @throws UserError where no new run can stand at `path`: said before time is spent on preparing it */
@@ -173,10 +183,33 @@ export async function refuseOut(path: string, { overwrite }: { overwrite: boolea
   if (!(await stat(folder)).isDirectory()) {
     throw new UserError(`A run is a folder, and ${folder} is a file. Choose another --out than ${path}.`);
   }
-  if (!overwrite) await refuseRun(path);
+  await assertNoLinks(path);
+  if (!overwrite) {
+    await refuseRun(path);
+    await assertEmpty(path);
+  }
   await refuseHeld(path);
-  await wrapWriteErrors(path, () => access(folder, constants.W_OK));
+  // Permissions don't tell all: root may write anywhere but on a disk that is read-only, or into /proc.
+  const trial = join(folder, `.${randomUUID()}`);
+  await wrapWriteErrors(path, async () => {
+    await mkdir(trial);
+    await rmdir(trial);
+  });
 }
+
+/** @throws UserError where a folder holds something else than what is left of a run that was killed before it had its `run.json` */
+export async function assertEmpty(path: string, runs: readonly string[] = []): Promise<void> {
+  const names = (await exists(path)) ? await wrapWriteErrors(path, () => readdir(path)) : [];
+  const foreign = names.filter((name) => !isOfRun(name) && !runs.includes(name) && !unseen.has(name));
+  if (foreign.length === 0) return;
+  throw new UserError(
+    `${path} is not empty, and holds no run: there is ${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ', …' : ''}. ` +
+      'Choose a new folder as --out, or pass --overwrite to put the run beside what is there.',
+  );
+}
+
+/** What file managers and git leave in an empty folder. */
+const unseen: ReadonlySet<string> = new Set(['.DS_Store', '.gitignore', '.gitkeep', 'Thumbs.db', 'desktop.ini']);
 
 async function refuseRun(path: string): Promise<void> {
   if (!(await exists(join(path, 'run.json')))) return;

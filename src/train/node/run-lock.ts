@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rmdirSync, rmSync } from 'node:fs';
 import {
   access,
+  lstat,
   mkdir,
   readdir,
   readFile,
@@ -18,6 +19,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
+import { readJson } from '../../files/read.ts';
 import { wrapWriteErrors } from '../../files/write.ts';
 
 const lockName = 'run.lock';
@@ -127,11 +129,14 @@ async function dropAbandoned(path: string, watch: number): Promise<void> {
 
 /** The note of the lock that there is; its holder is null where it cannot be read. */
 async function findNote(path: string): Promise<{ note: string; holder: Holder | null } | null> {
-  const [name] = await readdir(join(path, lockName)).catch(() => []);
+  const lock = join(path, lockName);
+  // What a link leads to is none of ours, and in a lock that is abandoned files are removed.
+  if (!(await lstat(lock).catch(() => null))?.isDirectory()) return null;
+  const [name] = await readdir(lock).catch(() => []);
   if (name === undefined) return null;
-  const note = join(path, lockName, name);
+  const note = join(lock, name);
   try {
-    return { note, holder: holderSchema.parse(JSON.parse(await readFile(note, 'utf8'))) };
+    return { note, holder: holderSchema.parse(await readJson(note, { most: 10_000, depth: 2, links: 'refuse' })) };
   } catch {
     return { note, holder: null };
   }

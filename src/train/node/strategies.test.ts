@@ -31,7 +31,9 @@ beforeAll(async () => {
 
 describe('what is trained', () => {
   const changed = async (out: string) => {
-    const [before, after] = await Promise.all([weights, join(out, 'best.safetensors')].map(readSafetensorsFile));
+    const [before, after] = await Promise.all(
+      [weights, join(out, 'best.safetensors')].map((path) => readSafetensorsFile(path)),
+    );
     return paths(differing(before!.tensors, after!.tensors));
   };
 

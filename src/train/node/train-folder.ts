@@ -15,8 +15,9 @@ import { describePlan, describeRun, type Preparation, type Prepared, prepare, se
 import { describeCheckpoint } from './pretrained.ts';
 import { closing, type Last, recorded } from './recording.ts';
 import { type Run, readLast, readRun, refuseChanged } from './run-file.ts';
-import { onnxFile, RunFolder, refuseOut } from './run-folder.ts';
+import { RunFolder, refuseOut } from './run-folder.ts';
 import { lockRun, type RunLock } from './run-lock.ts';
+import { onnxFile } from './run-store.ts';
 import { trainingTask } from './tasks.ts';
 import { warningsOf } from './warn.ts';
 

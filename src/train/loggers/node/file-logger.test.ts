@@ -1,8 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { logOf, runEvents } from '../../../../test/logs.ts';
 import { temporaryFolder } from '../../../../test/pictures.ts';
+import { openRunStore } from '../../node/run-store.ts';
 import { csv, jsonLines, type LogFormat, type LoggedPhase, tensorBoard } from '../index.ts';
 import { fileLogger } from './file-logger.ts';
 
@@ -17,7 +19,7 @@ function newFolder(): string {
 
 /** Logs what is left of a run of three epochs after `from`, or its first events. */
 async function log(folder: string, format: LogFormat, from: LoggedPhase | null, events = Number.POSITIVE_INFINITY) {
-  const logger = fileLogger(folder, format, (name, write) => write(join(folder, name)));
+  const logger = fileLogger(openRunStore(folder), format);
   if (from) await logger.resume!(from);
   for (const event of runEvents(3, from ?? undefined).slice(0, events)) await logger.log(event);
   await logger.close();
@@ -60,12 +62,24 @@ test('a file of another name that is this log is gone on with', async () => {
   expect(readdirSync(folder)).toEqual(['events.out.tfevents.5.host']);
 });
 
-test('of a file that is something else nothing is kept, and of a full disk the error comes through', async () => {
+test('of a file that is something else nothing is kept, and what is no plain file is neither cut nor written to', async () => {
   const folder = newFolder();
   writeFileSync(join(folder, csv.name), 'not a log\n');
   await log(folder, csv, { epoch: 0, step: 0 });
   expect(readFileSync(join(folder, csv.name)).equals(logOf(csv, runEvents(3)))).toBe(true);
-  if (!existsSync('/dev/full')) return;
-  symlinkSync('/dev/full', join(folder, jsonLines.name));
-  await expect(log(folder, jsonLines, null)).rejects.toThrow('ENOSPC');
+  const victim = join(newFolder(), 'victim');
+  writeFileSync(victim, 'precious\n');
+  const place = join(folder, jsonLines.name);
+  for (const [make, reason] of [
+    [symlinkSync, 'it is a link, and links are not followed'],
+    [linkSync, 'the file has another name elsewhere'],
+  ] as const) {
+    make(victim, place);
+    await expect(log(folder, jsonLines, null)).rejects.toThrow(`Cannot write ${place}: ${reason}`);
+    await expect(log(folder, jsonLines, { epoch: 0, step: 0 })).rejects.toThrow(place);
+    expect(readFileSync(victim, 'utf8')).toBe('precious\n');
+    rmSync(place);
+  }
+  execFileSync('mkfifo', [place]);
+  await expect(log(folder, jsonLines, null)).rejects.toThrow('it is not an ordinary file');
 });
