@@ -6,13 +6,35 @@ import { printableName } from './printable.ts';
 export function didYouMean(value: string, choices: readonly string[]): string {
   if (choices.length === 0) return '';
   const near = closest(value, [...choices]);
-  return distance(value, near) <= Math.max(2, value.length / 3) ? ` Did you mean "${printableName(near)}"?` : '';
+  return distance(value, near) <= farthest(value) ? ` Did you mean "${printableName(near)}"?` : '';
 }
 
 /** What to say to a value that is not one of the choices: which ones there are, and which one was probably meant. */
 export function unknownChoice(what: string, value: string, choices: readonly string[]): string {
   return `${what} "${printableName(value)}" is not known.${didYouMean(value, choices)} Expected one of: ${choices.join(', ')}.`;
 }
+
+/**
+ * The same for names of which there are too many to print: the nearest few, and the command that lists them all.
+ * `--model "resnet81" is not known. Did you mean "resnet18"? Near it are also: resnet101, resnet34. `graft models` lists all.`
+ */
+export function unknownName(what: string, value: string, names: readonly string[], listedBy: string): string {
+  return `${what} "${printableName(value)}" is not known.${nearestNames(value, names)} ${listedBy}`;
+}
+
+/** ` Did you mean "resnet18"? Near it are also: resnet101, resnet34.`, or nothing where no name is near. */
+export function nearestNames(value: string, names: readonly string[]): string {
+  const [first, ...others] = names
+    .map((name) => ({ name, away: distance(value, name) }))
+    .filter(({ away }) => away <= farthest(value))
+    .sort((a, b) => a.away - b.away);
+  if (!first) return '';
+  const also = others.slice(0, 3).map(({ name }) => name);
+  return ` Did you mean "${first.name}"?${also.length > 0 ? ` Near it are also: ${also.join(', ')}.` : ''}`;
+}
+
+/** Edits to a name that is still meant. */
+const farthest = (value: string) => Math.max(2, value.length / 3);
 
 /** `value`, if it is one of the choices. @throws UserError with the text of `unknownChoice`. */
 export function expectChoice<T extends string>(what: string, value: string, choices: readonly T[]): T {

@@ -1,4 +1,4 @@
-export { didYouMean, expectChoice, unknownChoice } from './choice.ts';
+export { didYouMean, expectChoice, unknownChoice, unknownName } from './choice.ts';
 export { ShapeError, UsageError, UserError } from './errors.ts';
 export { fromBrainFloat, fromHalf } from './half.ts';
 export { quote } from './quote.ts';

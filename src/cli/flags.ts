@@ -2,7 +2,8 @@ import { Option } from 'commander';
 import type { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { kebabCase } from '../base/kebab-case.ts';
-import { optionKey, optionsOf, unknownOption } from '../train/index.ts';
+import { quote } from '../base/quote.ts';
+import { optionAliases, optionKey, optionsOf, unknownOption } from '../train/index.ts';
 
 /** One flag, read off the schema of a command's options. */
 export interface Flag {
@@ -12,27 +13,51 @@ export interface Flag {
   readonly description: string;
   readonly type: 'string' | 'number' | 'boolean';
   readonly defaultText: string;
+  /** Other names that are understood: `lr`. */
+  readonly aliases: readonly string[];
+  /** What it may be, for people: `integer ≥ 1`. */
+  readonly allowed: string;
 }
 
 /** The flags of a command, in the order of its table. */
 export function flagsOf(schema: z.ZodObject): Flag[] {
-  return optionsOf(schema).map(({ key, type, description, default: usual }) => {
+  return optionsOf(schema).map(({ key, type, description, allowed, default: usual }) => {
     const kebab = kebabCase(key);
     const value = type === 'number' ? ' <number>' : ' <value>';
     const syntax = type === 'boolean' ? (usual === true ? `--no-${kebab}` : `--${kebab}`) : `--${kebab}${value}`;
     const shown = usual === null || type === 'boolean' ? undefined : usual;
+    const aliases = Object.entries(optionAliases).flatMap(([alias, meant]) => (meant === key ? [alias] : []));
+    const also = aliases.length > 0 ? ` (also ${aliases.map((alias) => `--${alias}`).join(', ')})` : '';
     return {
       key,
       syntax,
       type,
-      description: `${usual === true ? 'do not: ' : ''}${description}`,
+      description: `${usual === true ? 'do not: ' : ''}${description}${also}`,
       defaultText: shown === undefined ? '' : String(shown),
+      aliases,
+      allowed,
     };
   });
 }
 
-export function commanderOption({ syntax, description, defaultText }: Flag): Option {
-  return new Option(syntax, defaultText ? `${description} (default: ${defaultText})` : description);
+/** The flag, and its other names, which the help shows beside it. */
+export function commanderOptions({ syntax, description, defaultText, aliases, type }: Flag): Option[] {
+  const value = type === 'number' ? ' <number>' : ' <value>';
+  return [
+    new Option(syntax, defaultText ? `${description} (default: ${defaultText})` : description),
+    ...aliases.map((alias) => new Option(`--${alias}${value}`).hideHelp()),
+  ];
+}
+
+/** Flags by the keys of their options, whichever name they were given by. @throws UsageError where one is given twice */
+export function underOwnNames(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const named: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(flags)) {
+    const key = optionKey(name);
+    if (key in named) throw new UsageError(`${key} is given twice.`);
+    named[key] = value;
+  }
+  return named;
 }
 
 /**
@@ -76,21 +101,38 @@ export function parseFlags<S extends z.ZodObject>(
   given: Readonly<Record<string, unknown>>,
   defaults: Readonly<Record<string, unknown>> = {},
 ): z.output<S> {
-  const types = new Map(flagsOf(schema).map(({ key, type }) => [key, type]));
+  const flags = new Map(flagsOf(schema).map((flag) => [flag.key, flag]));
   const values = Object.entries(given).map(([key, value]) => {
-    if (types.get(key) === 'boolean' && (value === 'true' || value === 'false'))
-      return [key, value === 'true'] as const;
-    if (types.get(key) !== 'number' || value === null) return [key, value] as const;
+    const type = flags.get(key)?.type;
+    if (type === 'boolean' && (value === 'true' || value === 'false')) return [key, value === 'true'] as const;
+    if (type !== 'number' || value === null) return [key, value] as const;
     const number = String(value).trim() === '' ? Number.NaN : Number(value);
-    if (Number.isNaN(number)) throw new UsageError(`--${kebabCase(key)}: "${String(value)}" is not a number.`);
+    if (Number.isNaN(number)) throw new UsageError(`--${kebabCase(key)}: ${quote(String(value))} is not a number.`);
     return [key, number] as const;
   });
   const parsed = schema.safeParse({ ...defaults, ...Object.fromEntries(values) });
   if (parsed.success) return parsed.data;
-  throw new UsageError(parsed.error.issues.map(describeIssue).join('\n'));
+  const describe = (issue: z.core.$ZodIssue) => describeIssue(issue, flags, given);
+  throw new UsageError(parsed.error.issues.map(describe).join('\n'));
 }
 
-function describeIssue({ path, message }: z.core.$ZodIssue): string {
-  if (message.startsWith('--') || path.length === 0) return message;
-  return `--${kebabCase(String(path[0]))}: ${message}.`;
+/** `--epochs is -3, expected an integer ≥ 1.` A refinement's own words stand as they are. */
+function describeIssue(
+  { code, path, message }: z.core.$ZodIssue,
+  flags: ReadonlyMap<string, Flag>,
+  given: Readonly<Record<string, unknown>>,
+): string {
+  const [key] = path.map(String);
+  const flag = flags.get(key ?? '');
+  if (message.startsWith('--') || key === undefined) return message;
+  if (!flag || code === 'custom') return `--${kebabCase(key)}: ${message.replace(/\.?$/, '.')}`;
+  const value = flag.type === 'number' ? String(given[key]) : quote(String(given[key]));
+  return `--${kebabCase(key)} is ${value}, expected ${withArticle(flag.allowed)}.`;
+}
+
+function withArticle(allowed: string): string {
+  return allowed
+    .replace(/ \| null$/, '')
+    .replace(/^integer/, 'an integer')
+    .replace(/^number/, 'a number');
 }

@@ -1,10 +1,11 @@
 import { Command, CommanderError } from 'commander';
+import { didYouMean } from '../base/choice.ts';
 import { UsageError, UserError } from '../base/errors.ts';
-import { printable, printableMessage } from '../base/printable.ts';
+import { printable, printableMessage, printableName } from '../base/printable.ts';
 import { version } from '../base/version.ts';
 import { type CommandDefinition, settingsArgument } from './command.ts';
 import { commands } from './commands/index.ts';
-import { commanderOption, flagsOf, parseFlags, splitSettings } from './flags.ts';
+import { commanderOptions, flagsOf, parseFlags, splitSettings, underOwnNames } from './flags.ts';
 import { goOnUnread, write } from './output.ts';
 import { createTerminal, message } from './terminal.ts';
 
@@ -21,6 +22,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       writeErr: (text) => write('stderr', printableMessage(text)),
       outputError: (text, say) => say(`${message(text.trimEnd())}\n`),
     });
+  addHelp(program);
   for (const command of commands) addCommand(program, command);
   try {
     await program.parseAsync(argv, { from: 'user' });
@@ -42,13 +44,13 @@ function addCommand(program: Command, definition: CommandDefinition): void {
   const command = parent.command(words.at(-1)!).description(definition.summary).exitOverride();
   for (const { syntax, description } of definition.arguments) command.argument(syntax, description);
   if (definition.takesSettings) command.argument(settingsArgument.syntax, settingsArgument.description);
-  for (const flag of flagsOf(definition.options)) command.addOption(commanderOption(flag));
+  for (const option of flagsOf(definition.options).flatMap(commanderOptions)) command.addOption(option);
   command.option('--json', 'the result as JSON on stdout');
   command.addHelpText('after', `\nExamples:\n${definition.examples.map((line) => `  $ ${line}`).join('\n')}`);
   command.action(async (...received: unknown[]) => {
     const { json = false, ...given } = command.opts<{ json?: boolean }>();
-    const flags = Object.fromEntries(
-      Object.entries(given).filter(([key]) => command.getOptionValueSource(key) === 'cli'),
+    const flags = underOwnNames(
+      Object.fromEntries(Object.entries(given).filter(([key]) => command.getOptionValueSource(key) === 'cli')),
     );
     const values = received
       .slice(0, -2)
@@ -70,10 +72,37 @@ function addCommand(program: Command, definition: CommandDefinition): void {
   });
 }
 
+/** `graft help train`, `graft data help get`. @throws UsageError where there is no such command */
+function addHelp(parent: Command): void {
+  parent
+    .helpCommand(false)
+    .command('help [command...]')
+    .description('the help of a command')
+    .exitOverride()
+    .action((words: string[]) => {
+      const path: string[] = [];
+      const found = words.reduce((at, word) => {
+        const names = at.commands.map((command) => command.name());
+        if (!names.includes(word)) throw new UsageError(unknownCommand([...path, word].join(' '), word, names));
+        path.push(word);
+        return at.commands[names.indexOf(word)]!;
+      }, parent);
+      found.outputHelp();
+    });
+}
+
+function unknownCommand(given: string, word: string, names: readonly string[]): string {
+  const known = names.length === 0 ? '' : ` Expected one of: ${names.filter((name) => name !== 'help').join(', ')}.`;
+  return `help: there is no command "${printableName(given)}".${didYouMean(word, names)}${known}`;
+}
+
 /** The command of this name under another, for those below it: `data` for `data get`. */
 function subcommand(parent: Command, name: string): Command {
   const known = parent.commands.find((command) => command.name() === name);
-  return known ?? parent.command(name).description(`several commands: graft ${name} --help`).exitOverride();
+  if (known) return known;
+  const group = parent.command(name).description(`several commands: graft ${name} --help`).exitOverride();
+  addHelp(group);
+  return group;
 }
 
 /** What commander cannot check, since it takes settings for arguments. */

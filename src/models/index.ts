@@ -22,7 +22,7 @@ export {
 } from './model.ts';
 export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './onnx/index.ts';
 export { preprocessingSchema } from './preprocessing.ts';
-export { getModel, listArchitectures } from './registry.ts';
+export { getModel, listArchitectures, otherNetwork } from './registry.ts';
 export { regnet } from './regnet.ts';
 export { residualConv4 } from './residual-conv4.ts';
 export { resnet } from './resnet.ts';

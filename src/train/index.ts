@@ -5,6 +5,7 @@ export {
   configGroups,
   datasetOptionsOf,
   isOnnx,
+  modelProblem,
   parseConfig,
   perChannel,
   type ResolvedConfig,
@@ -18,6 +19,7 @@ export { type OptionInfo, optionsOf } from './config/options.ts';
 export {
   type ConfigTable,
   formatConfig,
+  optionAliases,
   optionKey,
   parseConfigText,
   trainTable,

@@ -52,6 +52,14 @@ describe('strategies', () => {
     expect(stages.map(({ isFresh }) => isFresh)).toEqual([true, false, false, false]);
   });
 
+  test('epochs count from 1, as in `graft inspect --epoch`; a list from before that was so counts from 0', () => {
+    const unfreeze = '1:head,4:layer4,7:layer3+layer2,10:all';
+    const before = '0:head,3:layer4,6:layer3+layer2,9:all';
+    const [now, then] = [unfreeze, before].map((text) => plan({ strategy: 'gradual', epochs: 12, unfreeze: text }));
+    expect(now).toEqual(then);
+    expect(now!.map(({ from }) => from)).toEqual([0, 3, 6, 9]);
+  });
+
   test('gradual by itself goes from the head to everything in four steps that cover all epochs', () => {
     for (const epochs of [1, 2, 3, 4, 7, 12]) {
       const stages = plan({ strategy: 'gradual', epochs });
@@ -138,9 +146,10 @@ describe('errors say which option, and what it may be', () => {
       '--freeze-to means something only with --strategy partial, not with full.',
     ],
     [{ strategy: 'full', unfreeze: '0:head' }, '--unfreeze means something only with --strategy gradual'],
-    [{ strategy: 'gradual', unfreeze: '1:head' }, 'it must begin with epoch 0'],
+    [{ strategy: 'gradual', unfreeze: '2:head' }, 'it must begin with epoch 1'],
     [{ strategy: 'gradual', unfreeze: '0:head,5:all,3:layer4' }, 'the epochs must rise'],
     [{ strategy: 'gradual', epochs: 6, unfreeze: '0:head,6:all' }, 'epoch 6 is never reached in 6'],
+    [{ strategy: 'gradual', epochs: 6, unfreeze: '1:head,7:all' }, 'epoch 7 is never reached in 6'],
     [{ strategy: 'gradual', unfreeze: '0:head,layer4' }, '"layer4" is not EPOCH:WHAT'],
     [{ strategy: 'gradual', unfreeze: '0:head,3:None' }, '--unfreeze: no parameter is called "None"'],
     [{ strategy: 'full', rates: 'head' }, '"head" is not PATTERN=RATE'],

@@ -119,7 +119,7 @@ export function defaultFreezeTo(table: ParameterTable): string {
   return blocks[Math.max(0, Math.ceil((2 * blocks.length) / 3) - 1)]!;
 }
 
-/** `0:head,3:layer4,9:all`: from each epoch on, that is trained besides what was before. */
+/** `1:head,4:layer4,10:all`: from each epoch on, that is trained besides what was before. */
 function gradualStages({ unfreeze, epochs }: PlanConfig, table: ParameterTable): Stretch[] {
   const steps = unfreeze === null ? defaultUnfreezing(epochs, table) : parseUnfreezing(unfreeze, epochs, table);
   return steps.map(({ from, name }, i) => ({
@@ -135,21 +135,23 @@ interface Unfreezing {
   readonly names: ReadonlySet<string>;
 }
 
+/** Epochs count from 1, as everywhere; a text that begins with 0 is from before that was so, and counts from 0. */
 function parseUnfreezing(text: string, epochs: number, table: ParameterTable): Unfreezing[] {
   const fail = (why: string): never => {
-    throw new UserError(`--unfreeze ${text}: ${why}. Expected something like 0:head,3:layer4,6:layer3,9:all.`);
+    throw new UserError(`--unfreeze ${text}: ${why}. Expected something like 1:head,4:layer4,7:layer3,10:all.`);
   };
   const steps = listOf(text).map((part) => {
     const [, epoch, what] = /^(\d+):(.+)$/.exec(part) ?? [];
     if (epoch === undefined || what === undefined) return fail(`"${part}" is not EPOCH:WHAT`);
     const names = what.split('+').flatMap((pattern) => [...selected('--unfreeze', pattern.trim(), table)]);
-    return { from: Number(epoch), name: what, names: new Set(names) };
+    return { epoch: Number(epoch), name: what, names: new Set(names) };
   });
-  if (steps[0]?.from !== 0) fail('it must begin with epoch 0');
-  if (steps.some(({ from }, i) => i > 0 && from <= steps[i - 1]!.from)) fail('the epochs must rise');
-  const late = steps.find(({ from }) => from >= epochs);
-  if (late) fail(`epoch ${late.from} is never reached in ${epochs}`);
-  return steps;
+  const first = steps[0]?.epoch;
+  if (first !== 0 && first !== 1) fail('it must begin with epoch 1');
+  if (steps.some(({ epoch }, i) => i > 0 && epoch <= steps[i - 1]!.epoch)) fail('the epochs must rise');
+  const late = steps.find(({ epoch }) => epoch >= epochs + first!);
+  if (late) fail(`epoch ${late.epoch} is never reached in ${epochs}`);
+  return steps.map(({ epoch, name, names }) => ({ from: epoch - first!, name, names }));
 }
 
 /** The head, then the trunk in three parts from the top, over four equal parts of the epochs. */

@@ -107,8 +107,12 @@ describe('matchWeights', () => {
 
   it('gives no advice that would load nothing', () => {
     const other = { 'body.w': f32([1], [1]), 'head.w': f32([1], [1]) };
-    expect(messageOf(model, other)).toMatch(/The file seems to belong to another model\.$/);
-    expect(messageOf([{ name: 'w', shape: [2], dtype: 'f32' }], { w: f32([1], [1]) })).toMatch(/another model\.$/);
+    expect(messageOf(model, other)).toMatch(
+      /The file seems to belong to another model\. `graft models` .* export an ONNX file/,
+    );
+    expect(messageOf([{ name: 'w', shape: [2], dtype: 'f32' }], { w: f32([1], [1]) })).toMatch(
+      /another model\. `graft models` .* export an ONNX file/,
+    );
   });
 
   it('is not fooled by names of the object prototype', () => {

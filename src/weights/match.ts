@@ -1,5 +1,6 @@
 import { UserError } from '../base/errors.ts';
 import { type DType, formatType, type Shape, type Tensor, type Tensors, tensor } from '../base/tensor.ts';
+import { otherNetwork } from '../models/index.ts';
 
 /** A parameter or buffer that a model has. */
 export interface ExpectedTensor {
@@ -81,7 +82,8 @@ function describe(mismatches: readonly Mismatch[], names: readonly string[], sou
 
 function wayOut(mismatches: readonly Mismatch[], names: readonly string[]): string {
   const skip = skipFor(mismatches.map(({ name }) => name));
-  if (!skip || names.every((name) => skip.test(name))) return 'The file seems to belong to another model.';
+  if (!skip || names.every((name) => skip.test(name)))
+    return `The file seems to belong to another model. \`graft models\` lists those that Graft has. ${otherNetwork}`;
   if (mismatches.every(({ model }) => !model)) return `To leave these out, pass skip: ${skip}.`;
   return `To keep the model's own, pass skip: ${skip}.`;
 }

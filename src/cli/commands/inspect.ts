@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { unknownChoice } from '../../base/choice.ts';
+import { unknownName } from '../../base/choice.ts';
 import { UserError } from '../../base/errors.ts';
+import { printableName } from '../../base/printable.ts';
 import { type Shape, sizeOf } from '../../base/tensor.ts';
 import { listArchitectures } from '../../models/index.ts';
 import type { Trace } from '../../nn/index.ts';
@@ -48,7 +49,12 @@ const {
 const options = z.strictObject({
   numClasses: z.int().min(0).default(1000).describe('outputs of the head, for a model; 0: features'),
   blocks: z.boolean().default(false).describe('by block, from input to head, in place of by parameter'),
-  epoch: z.int().min(1).nullable().default(null).describe('who is trained in this epoch; default: the last'),
+  epoch: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('who is trained in this epoch, the first being epoch 1; default: the last'),
   strategy,
   epochs,
   freezeTo,
@@ -77,8 +83,8 @@ async function subject(name: string, given: z.output<typeof options>) {
     return { model, preprocessing, numClasses: classes.length, config, decision, pictures: dataset.train };
   }
   if (!isOnnx(name) && !listArchitectures().includes(name)) {
-    const what = `${name} is no run (it has no run.json), no .onnx file, and`;
-    throw new UserError(`${what} ${unknownChoice('the model', name, listArchitectures())}`);
+    const what = `${printableName(name)} is no run (it has no run.json), no .onnx file, and`;
+    throw new UserError(`${what} ${unknownName('the model', name, listArchitectures(), '`graft models` lists all.')}`);
   }
   const { numClasses, blocks: _, epoch: __, ...changes } = given;
   const { model } = await openBackbone({ model: name, weights: null, head: given.head });

@@ -73,7 +73,7 @@ export const trainCommand = defineCommand({
     'graft train photos/ --model timm/resnet18.a1_in1k --strategy full --epochs 12 --out runs/x',
     'graft train photos/ --model resnet18 --weights resnet18.pth --head 512,relu,dropout=0.3',
     'graft train photos/ --model classifier.onnx --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5',
-    "graft train photos/ --strategy gradual --unfreeze '0:head,3:layer4,6:layer3,9:all' --model resnet18",
+    "graft train photos/ --strategy gradual --unfreeze '1:head,4:layer4,7:layer3,10:all' --model resnet18",
     'graft train photos/ --strategy partial --freeze-to layer3 --views 8 --model resnet18',
     'graft train photos/ --strategy full --probe 10 --layer-decay 0.9 --augment strong --ema 0.999 --patience 5',
     'graft train photos/ --model convnext_tiny --strategy scratch',

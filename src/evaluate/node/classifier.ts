@@ -21,6 +21,7 @@ import { createRuntime } from '../../runtime/node/index.ts';
 import {
   changedPreprocessing,
   isOnnx,
+  modelProblem,
   type PreprocessingChanges,
   pictureNetwork,
   variablesOf,
@@ -221,6 +222,8 @@ export async function openModel(
 ): Promise<Classifier> {
   const entry = isOnnx(name) ? undefined : entryNamed(name);
   const architecture = entry?.architecture ?? name;
+  const problem = modelProblem(name);
+  if (problem !== undefined) throw new UsageError(problem);
   if (weights === undefined && !isOnnx(name) && entriesOf(architecture).length === 0) {
     throw new UsageError(`No weights are published for ${name}: --model needs --weights FILE.`);
   }

@@ -14,7 +14,7 @@ export { mixingOf } from './augmentation.ts';
 export { choice } from './choice.ts';
 export { datasetOptionsOf, parseFold, shapeOptionsOf } from './data.ts';
 export { lossOf } from './loss.ts';
-export { isOnnx, perChannel } from './model.ts';
+export { isOnnx, modelProblem, perChannel } from './model.ts';
 export { clipOf, optimizerOf } from './optimisation.ts';
 export { scheduleOf } from './schedule.ts';
 

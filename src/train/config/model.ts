@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { didYouMean } from '../../base/choice.ts';
-import { listArchitectures, parseHead } from '../../models/index.ts';
+import { unknownName } from '../../base/choice.ts';
+import { printableName } from '../../base/printable.ts';
+import { listArchitectures, otherNetwork, parseHead } from '../../models/index.ts';
 import { entryNamed, weightsEntries } from '../../weights/registry/lookup.ts';
 import { orDefault } from './choice.ts';
 
@@ -9,16 +10,22 @@ export function isOnnx(model: string): boolean {
   return model.toLowerCase().endsWith('.onnx');
 }
 
+/** What is wrong with the name of a model, and what to do; undefined where it can be one. */
+export function modelProblem(name: string): string | undefined {
+  if (isOnnx(name) || listArchitectures().includes(name) || entryNamed(name)) return undefined;
+  if (/\.(safetensors|pth|pt|th|bin|ckpt|h5|pb|tflite|keras)$/i.test(name)) {
+    const file = printableName(name);
+    return `--model: ${file} seems to be weights without their network. Pass --model ARCHITECTURE --weights ${file}. ${otherNetwork}`;
+  }
+  const known = [...listArchitectures(), ...weightsEntries.map((entry) => entry.name)];
+  const lists = '`graft models` lists the architectures, `graft models --pretrained` published weights';
+  return unknownName('--model', name, known, `${lists}; a file must end in .onnx.`);
+}
+
 /** An architecture, published weights of one, or an ONNX file. */
 export const modelName = z.string().superRefine((name, context) => {
-  if (isOnnx(name) || listArchitectures().includes(name) || entryNamed(name)) return;
-  const known = [...listArchitectures(), ...weightsEntries.map((entry) => entry.name)];
-  context.addIssue({
-    code: 'custom',
-    message:
-      `--model "${name}" is not known.${didYouMean(name, known)} \`graft models\` lists the architectures, ` +
-      '`graft models --pretrained` published weights; a file must end in .onnx.',
-  });
+  const message = modelProblem(name);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
 });
 
 /** The layers of a deeper head. */

@@ -27,7 +27,7 @@ export const strategyOptions = {
     'for partial: the last frozen block, as `graft inspect <model> --blocks` calls it; default: the last third of the parameters’ blocks is trained',
   ),
   unfreeze: orDefault(z.string()).describe(
-    'for gradual: what is trained from which epoch on, as in 0:head,3:layer4,6:layer3+layer2,9:all; default: four steps from the head down',
+    'for gradual: what is trained from which epoch on, the first after --probe being epoch 1, as in 1:head,4:layer4,7:layer3+layer2,10:all (a list that begins with 0 counts from 0); default: four steps from the head down',
   ),
   transferRatio: orDefault(z.number().min(0).max(1)).describe(
     `for partial-transfer, which it chooses: the share of the blocks that is trained, as \`graft inspect <model> --blocks\` counts them, the head included; default: ${defaultRatio}`,

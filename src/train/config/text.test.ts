@@ -38,7 +38,7 @@ describe('options in a file', () => {
 
   test.each([
     ['seed: 1\nlearningRat: 1', 'x.yaml, line 2: "learningRat" is no option. Did you mean "learningRate"?'],
-    ['optimisation:\n  batch: 1', 'x.yaml, line 2: "batch" is no option.'],
+    ['optimisation:\n  batchs: 1', 'x.yaml, line 2: "batchs" is no option.'],
     ['optimisation:\n  seed: 1', 'x.yaml, line 2: seed does not belong under optimisation. Put it at the top.'],
     ['optimizer: adma', 'x.yaml, line 1: --optimizer "adma" is not known. Did you mean "adam"?'],
     ['\n\nepochs: many', 'x.yaml, line 3: epochs should be integer ≥ 1 | null, and is "many".'],

@@ -28,8 +28,12 @@ export const trainTable: ConfigTable = {
   heading: 'Options of a training run: graft train <folder> --config <this file>. Where null stands, the run chooses.',
 };
 
-/** Short names that everyone knows. */
-const aliases: Readonly<Record<string, string>> = { lr: 'learningRate' };
+/** Short names that everyone knows, for files, for `lr=0.01` and for `--lr 0.01`. */
+export const optionAliases: Readonly<Record<string, string>> = {
+  lr: 'learningRate',
+  batch: 'batchSize',
+  bs: 'batchSize',
+};
 
 /**
  * Options from YAML, or from JSON, which is YAML too: under their names (`learningRate` or `learning-rate`), at the top or in
@@ -79,7 +83,7 @@ export function parseConfigText(
 /** The key of an option as people may write it: `learning-rate` and `lr` are `learningRate`. */
 export function optionKey(written: string): string {
   const camel = written.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-  return Object.hasOwn(aliases, camel) ? aliases[camel]! : camel;
+  return Object.hasOwn(optionAliases, camel) ? optionAliases[camel]! : camel;
 }
 
 export function unknownOption(written: string, keys: readonly string[], shownBy: string): string {

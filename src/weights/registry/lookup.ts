@@ -1,5 +1,6 @@
-import { didYouMean } from '../../base/choice.ts';
+import { nearestNames } from '../../base/choice.ts';
 import { UserError } from '../../base/errors.ts';
+import { printableName } from '../../base/printable.ts';
 import type { WeightsEntry } from './entry.ts';
 import { timmWeights } from './timm.ts';
 import { torchvisionWeights } from './torchvision.ts';
@@ -36,7 +37,8 @@ export function pretrainedConfig(name: string): WeightsEntry {
   if (entry) return entry;
   const names = weightsEntries.flatMap((known) => [known.name, withoutOrigin(known.name), known.architecture]);
   throw new UserError(
-    `The weights "${name}" are not known.${didYouMean(name, names)} \`graft models --pretrained\` lists all.`,
+    `The weights "${printableName(name)}" are not known.${nearestNames(name, [...new Set(names)])} ` +
+      '`graft models --pretrained` lists all, `graft models` the architectures.',
   );
 }
 
