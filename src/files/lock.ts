@@ -1,3 +1,4 @@
+import { lstat, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
 import { UserError } from '../base/errors.ts';
@@ -23,6 +24,7 @@ export async function withLock<T>(
   for (let waiting = false; ; waiting = true) {
     signal?.throwIfAborted();
     try {
+      await removeNoFolder(`${path}.lock`);
       // Not realpath: the file itself does not exist yet.
       release = await lock(path, { realpath: false, stale, onCompromised });
       break;
@@ -37,4 +39,10 @@ export async function withLock<T>(
   } finally {
     if (!lost.signal.aborted) await release();
   }
+}
+
+/** A lock is a folder. Anything else in its place is no lock, and could keep all out for ever. */
+async function removeNoFolder(path: string): Promise<void> {
+  const status = await lstat(path).catch(() => null);
+  if (status && !status.isDirectory()) await rm(path, { force: true });
 }

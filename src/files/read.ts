@@ -7,6 +7,8 @@ import { parseShallowJson } from '../base/shallow-json.ts';
 export interface OpenOptions {
   /** `refuse` where the path is not one that a person typed: of a run folder, of the cache. Default: `follow`. */
   readonly links?: 'follow' | 'refuse';
+  /** `user`: only a file that this user or the administrator owns, so that nobody else put it there. Default: `anyone`. */
+  readonly owner?: 'anyone' | 'user';
 }
 
 export interface ReadOptions extends OpenOptions {
@@ -20,7 +22,10 @@ export interface ReadOptions extends OpenOptions {
  *
  * @throws UserError with the path where there is no file, or something else
  */
-export async function openPlainFile(path: string, { links = 'follow' }: OpenOptions = {}): Promise<FileHandle> {
+export async function openPlainFile(
+  path: string,
+  { links = 'follow', owner = 'anyone' }: OpenOptions = {},
+): Promise<FileHandle> {
   const follow = links === 'refuse' ? (constants.O_NOFOLLOW ?? 0) : 0;
   const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | follow;
   if (links === 'refuse') await assertNoLink(path).catch((error) => failToRead(path, error));
@@ -29,11 +34,20 @@ export async function openPlainFile(path: string, { links = 'follow' }: OpenOpti
     const status = await handle.stat();
     if (status.isDirectory()) throw new UserError(`Cannot read ${path}: it is a folder. Name the file in it.`);
     if (!status.isFile()) throw new UserError(`Cannot read ${path}: it is not an ordinary file.`);
+    if (owner === 'user' && !isTrustedOwner(status)) {
+      throw new UserError(`Cannot read ${path}: it belongs to another user.`);
+    }
     return handle;
   } catch (error) {
     await handle.close();
     throw error;
   }
+}
+
+/** Whether something belongs to this user or to the administrator, who can do anything anyway. Windows does not say. */
+export function isTrustedOwner({ uid }: { readonly uid: number }): boolean {
+  const user = process.getuid?.();
+  return user === undefined || uid === user || uid === 0;
 }
 
 /** The content of a plain file. @throws UserError with the path where it cannot be read, or is longer than it may be */

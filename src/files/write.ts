@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { assertNoLink, exists } from './read.ts';
@@ -9,15 +9,22 @@ import { assertNoLink, exists } from './read.ts';
  * Writes a file so that a reader finds the old one or the whole new one, never a part, also after a crash or on a full disk:
  * temporary file beside it, fsync, rename. A link at `path` is replaced, not followed, and of another name of the same file
  * nothing changes.
+ *
+ * @param mode who may read it. Default: who could read the old file, or else what the umask leaves
  */
-export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
+export async function replaceFile(
+  path: string,
+  content: string | Uint8Array,
+  { mode }: { mode?: number } = {},
+): Promise<void> {
   const old = await lstat(path).catch(() => null);
   // Nobody can have put anything there before: the name is new, and an existing file is an error.
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    const handle = await open(temporary, 'wx');
+    const handle = await open(temporary, 'wx', mode);
     try {
-      if (old?.isFile()) await handle.chmod(old.mode & 0o777);
+      const wanted = mode ?? (old?.isFile() ? old.mode & 0o777 : undefined);
+      if (wanted !== undefined) await handle.chmod(wanted);
       await handle.writeFile(content);
       await handle.sync();
     } finally {
@@ -83,16 +90,20 @@ function refuseToChange(path: string, reason: string): never {
  * Makes a folder and those above it that are missing. (Node's own `recursive` tries for ever where a parent is there and refuses,
  * as /proc does.)
  */
-export async function makeFolders(path: string): Promise<void> {
+export async function makeFolders(path: string, mode?: number): Promise<void> {
   const missing: string[] = [];
   let folder = resolve(path);
   for (; !(await exists(folder)) && folder !== dirname(folder); folder = dirname(folder)) missing.unshift(folder);
   if (missing.length === 0 && !(await stat(folder)).isDirectory()) missing.push(folder); // the system says why not
   for (const next of missing) {
-    await mkdir(next).catch(async (error: NodeJS.ErrnoException) => {
-      const isThere = error.code === 'EEXIST' && (await stat(next).catch(() => null))?.isDirectory();
+    try {
+      await mkdir(next, mode);
+      if (mode !== undefined) await chmod(next, mode); // the umask may have taken more away
+    } catch (error) {
+      const isThere =
+        (error as NodeJS.ErrnoException).code === 'EEXIST' && (await stat(next).catch(() => null))?.isDirectory();
       if (!isThere) throw error;
-    });
+    }
   }
 }
 

@@ -1,20 +1,22 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { join } from 'node:path';
 import { z } from 'zod';
-import type { ChoiceStore } from '../tuning.ts';
+import { cached, privateFolder, privateMode } from '../../files/cache-folder.ts';
+import { withLock } from '../../files/lock.ts';
+import { formatOwnJson, readOwnJson } from '../../files/own-json.ts';
+import { replaceFile } from '../../files/write.ts';
+import type { ChoiceStore, Choices } from '../tuning.ts';
 
 const fileSchema = z.record(z.string(), z.record(z.string(), z.string()));
 
 /**
- * Timings of one backend in `tuning.json` of a folder. A file that is missing, damaged or not writable costs only the
- * time to measure again, so it is never an error.
+ * Timings of one backend in `tuning.json` of a folder, which any number of processes may write at once. A file that is missing,
+ * damaged, not ours or not writable costs only the time to measure again, so it is never an error.
  */
 export function choiceStore(folder: string, identity: string): ChoiceStore {
   const path = join(folder, 'tuning.json');
-  const read = async () => {
+  const read = async (): Promise<Record<string, Choices>> => {
     try {
-      return fileSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+      return fileSchema.parse(await readOwnJson(path, cached));
     } catch {
       return {};
     }
@@ -23,13 +25,14 @@ export function choiceStore(folder: string, identity: string): ChoiceStore {
     load: async () => (await read())[identity] ?? {},
     save: async (choices) => {
       try {
-        await mkdir(dirname(path), { recursive: true });
-        // Another process may have written meanwhile: what it found is kept.
-        const all = await read();
-        await writeFileAtomic(
-          path,
-          `${JSON.stringify({ ...all, [identity]: { ...all[identity], ...choices } }, null, 1)}\n`,
-        );
+        await privateFolder(folder);
+        // What other processes have found meanwhile is kept: nobody writes between this reading and this writing.
+        const merge = async () => {
+          const all = await read();
+          const merged = { ...all, [identity]: { ...all[identity], ...choices } };
+          await replaceFile(path, formatOwnJson(merged), { mode: privateMode.file });
+        };
+        await withLock(path, merge, { signal: undefined, onWait: undefined });
       } catch {
         // A read-only home folder: this process goes on with what it measured.
       }
