@@ -4,15 +4,19 @@
  */
 export { ShapeError, UserError } from './base/errors.ts';
 export { version } from './base/version.ts';
-export { type Dataset, formatProblems, openDataset } from './data/index.ts';
+export { type Dataset, findImages, findLabelledImages, formatProblems, openDataset } from './data/index.ts';
 export { type Metrics, measure, wilsonInterval } from './evaluate/index.ts';
 export {
   Classifier,
+  describePrediction,
   evaluateFolder,
   exportClassifier,
+  type FeatureVector,
   openModel,
   openRun,
   type Prediction,
+  writeFeatures,
+  writePredictions,
 } from './evaluate/node/index.ts';
 export { adaptMeta, compareLearners, readMetaRun, resumeMeta, testMeta, trainMeta } from './meta/node/index.ts';
 export { applyModel, getModel, type Model, type Preprocessing } from './models/index.ts';

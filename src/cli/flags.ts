@@ -27,7 +27,7 @@ export function flagsOf(schema: z.ZodObject): Flag[] {
     const syntax = type === 'boolean' ? (usual === true ? `--no-${kebab}` : `--${kebab}`) : `--${kebab}${value}`;
     const shown = usual === null || type === 'boolean' ? undefined : usual;
     const aliases = Object.entries(optionAliases).flatMap(([alias, meant]) => (meant === key ? [alias] : []));
-    const also = aliases.length > 0 ? ` (also ${aliases.map((alias) => `--${alias}`).join(', ')})` : '';
+    const also = aliases.length > 0 ? ` (also ${aliases.map(flagOf).join(', ')})` : '';
     return {
       key,
       syntax,
@@ -40,12 +40,14 @@ export function flagsOf(schema: z.ZodObject): Flag[] {
   });
 }
 
+const flagOf = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`);
+
 /** The flag, and its other names, which the help shows beside it. */
 export function commanderOptions({ syntax, description, defaultText, aliases, type }: Flag): Option[] {
   const value = type === 'number' ? ' <number>' : ' <value>';
   return [
     new Option(syntax, defaultText ? `${description} (default: ${defaultText})` : description),
-    ...aliases.map((alias) => new Option(`--${alias}${value}`).hideHelp()),
+    ...aliases.map((alias) => new Option(`${flagOf(alias)}${value}`).hideHelp()),
   ];
 }
 

@@ -11,6 +11,7 @@ export {
 } from './dataset.ts';
 export { decodePicture, type PictureFile, pictureBounds, readPictureFile } from './decode.ts';
 export * from './episodes/index.ts';
+export { type FoundImages, findImages } from './find-images.ts';
 export {
   distanceBetween,
   farApart,
@@ -19,6 +20,7 @@ export {
   inverted,
   statisticsOf,
 } from './image-statistics.ts';
+export { findLabelledImages, type LabelledImage, type LabelledImages } from './labelled-images.ts';
 export { type Batch, type BatchOptions, batches, type LabelledPicture } from './loader.ts';
 export type { PictureFacts } from './picture-facts.ts';
 export { createPicturePool, type PicturePool } from './picture-pool.ts';

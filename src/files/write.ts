@@ -37,6 +37,44 @@ export async function replaceFile(
   }
 }
 
+/**
+ * Makes a text file that appears when it is complete, however long it grows: `fill` appends to one beside it, which takes the
+ * place of `path` at the end and is removed where anything fails.
+ *
+ * @throws UserError where `path` cannot be written
+ */
+export async function growFile<T>(
+  path: string,
+  fill: (append: (text: string) => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  const handle = await wrapWriteErrors(path, () => open(temporary, 'wx'));
+  let waiting = '';
+  const flush = async () => {
+    const text = waiting;
+    waiting = '';
+    await wrapWriteErrors(path, () => handle.appendFile(text));
+  };
+  try {
+    const result = await fill(async (text) => {
+      waiting += text;
+      if (waiting.length > bufferedLength) await flush();
+    });
+    await flush();
+    await wrapWriteErrors(path, () => handle.sync());
+    await handle.close();
+    await wrapWriteErrors(path, () => rename(temporary, path));
+    return result;
+  } catch (error) {
+    await handle.close().catch(() => {});
+    await rm(temporary, { force: true }).catch(() => {}); // what went wrong first is what to say
+    throw error;
+  }
+}
+
+/** In characters. */
+const bufferedLength = 2 ** 16;
+
 /** What `replaceFile` leaves when the process is killed in it: the name of the file that was to be written; null for other names. */
 export function replacedBy(name: string): string | null {
   return /^(.+)\.(?:[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.tmp|\d+)$/.exec(name)?.[1] ?? null;

@@ -1,4 +1,5 @@
 import { UserError } from '../base/errors.ts';
+import type { Value } from '../graph/index.ts';
 import { batchNorm, dropout, globalAveragePool, hardSwish, type Layer, linear, type Scope, silu } from '../nn/index.ts';
 import { gelu, relu, tanh } from '../ops/index.ts';
 import type { Architecture } from './model.ts';
@@ -38,13 +39,14 @@ export function parseHead(text: string): Layer[] {
  */
 export function withHead<M extends Architecture>(model: M, text: string): M {
   const deeper = parseHead(text);
-  const head: Architecture['head'] = (s, features, numClasses) => {
-    const at = (index: number) => atPath(s, model.headPath).at(index);
+  const at = (s: Scope, index: number) => atPath(s, model.headPath).at(index);
+  const beforeLast = (s: Scope, features: Value) => {
     const flat = features.shape.length === 4 ? globalAveragePool(features) : features;
-    const x = deeper.reduce((value, layer, i) => layer(at(i), value), flat);
-    return linear(at(deeper.length), x, { features: numClasses });
+    return deeper.reduce((value, layer, i) => layer(at(s, i), value), flat);
   };
-  return { ...model, head, headLayers: text };
+  const head: Architecture['head'] = (s, features, numClasses) =>
+    linear(at(s, deeper.length), beforeLast(s, features), { features: numClasses });
+  return { ...model, head, beforeLast, headLayers: text };
 }
 
 /**

@@ -18,6 +18,7 @@ export {
   imageNetPreprocessing,
   type Model,
   type Preprocessing,
+  penultimate,
   trunkEndpoint,
 } from './model.ts';
 export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './onnx/index.ts';

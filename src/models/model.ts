@@ -40,6 +40,8 @@ export interface Architecture {
   readonly headPath: string;
   /** What stands before the head's last layer, as `withHead` was given it. */
   readonly headLayers?: string;
+  /** Those layers: the trunk's output to what the head's last layer takes. Absent where the head is one layer. */
+  beforeLast?(s: Scope, features: Value): Value;
   /** The sides that a picture may have, in pixels. Absent: any that the strides leave something of. */
   readonly sides?: { readonly minimum?: number; readonly multipleOf?: number };
   /** A second head, for training only. */
@@ -83,6 +85,16 @@ export function applyModel(model: Architecture, s: Scope, x: Value, { numClasses
   const features = s.endpoint(trunkEndpoint, trunk);
   if (numClasses === 0) return features.shape.length === 4 ? globalAveragePool(features) : features;
   return s.endpoint('logits', model.head(s, features, numClasses), 'head');
+}
+
+/**
+ * What the last layer of the network takes: pictures f32 (n, 3, h, w), normalised, to vectors (n, f). Without a deeper head these
+ * are the trunk's features, averaged over the picture.
+ */
+export function penultimate(model: Architecture, s: Scope, x: Value): Value {
+  const features = model.trunk(s, x);
+  if (model.beforeLast) return model.beforeLast(s, features);
+  return features.shape.length === 4 ? globalAveragePool(features) : features;
 }
 
 /** The endpoint where the head begins. */

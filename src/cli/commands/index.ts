@@ -4,6 +4,7 @@ import { dataGetCommand, dataListCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
+import { featuresCommand } from './features.ts';
 import { findLrCommand } from './find-lr.ts';
 import { inspectCommand } from './inspect.ts';
 import { metaAdaptCommand } from './meta-adapt.ts';
@@ -21,6 +22,7 @@ export const commands = [
   trainCommand,
   evaluateCommand,
   predictCommand,
+  featuresCommand,
   previewCommand,
   findLrCommand,
   exportCommand,

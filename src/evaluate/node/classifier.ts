@@ -13,8 +13,8 @@ import {
   testTimeViews,
 } from '../../data/index.ts';
 import { constant, input, type Value } from '../../graph/index.ts';
-import { fittedTo, type Model, type Preprocessing } from '../../models/index.ts';
-import { Scope, type Variable } from '../../nn/index.ts';
+import { fittedTo, type Model, type Preprocessing, penultimate } from '../../models/index.ts';
+import { normalisePixels, Scope, type Variable } from '../../nn/index.ts';
 import { softmax } from '../../ops/index.ts';
 import type { Program, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
@@ -46,6 +46,14 @@ export type Prediction =
   | { readonly path: string; readonly probabilities: Float32Array; readonly problem?: undefined }
   | { readonly path: string; readonly probabilities?: undefined; readonly problem: PictureProblem };
 
+/** What the last layer of a network takes of one image, or why it could not be looked at. */
+export type FeatureVector =
+  | { readonly path: string; readonly features: Float32Array; readonly problem?: undefined }
+  | { readonly path: string; readonly features?: undefined; readonly problem: PictureProblem };
+
+/** What is computed of pictures: the last layer's answer, or what it is given. */
+type Output = 'probabilities' | 'features';
+
 export interface ClassifierOptions {
   readonly device?: string;
   readonly threads?: number;
@@ -69,7 +77,7 @@ export class Classifier {
   readonly #weights: Tensors;
   readonly #runtime: Runtime;
   readonly #pool: PicturePool;
-  readonly #programs = new Map<number, Promise<Program>>();
+  readonly #programs = new Map<string, Promise<Program>>();
 
   constructor(
     parts: {
@@ -99,38 +107,71 @@ export class Classifier {
     return this.#pool;
   }
 
-  /** Looks at pictures one batch after the other, decoding the next batch meanwhile. */
+  /**
+   * Looks at pictures one batch after the other, decoding the next batch meanwhile.
+   * @throws UserError where the network has no head: `features` is what it gives
+   */
   async *predict(files: readonly (string | PictureFile)[]): AsyncGenerator<Prediction, void, undefined> {
+    if (this.classes.length === 0)
+      throw new UserError(
+        'This network has no head: it gives features (`graft features`, or features()), not classes.',
+      );
+    for await (const { path, values, problem } of this.#look('probabilities', files)) {
+      yield values ? { path, probabilities: values } : { path, problem };
+    }
+  }
+
+  /**
+   * What the network's last layer takes of each picture, (f): the backbone's features averaged over the picture, through the
+   * layers of a deeper head. The mean of the views that `tta` asks for.
+   */
+  async *features(files: readonly (string | PictureFile)[]): AsyncGenerator<FeatureVector, void, undefined> {
+    for await (const { path, values, problem } of this.#look('features', files)) {
+      yield values ? { path, features: values } : { path, problem };
+    }
+  }
+
+  async *#look(output: Output, files: readonly (string | PictureFile)[]): AsyncGenerator<Looked, void, undefined> {
     const size = Math.min(batchSize, files.length);
     let ahead = this.#decode(files.slice(0, size));
     for (let start = 0; start < files.length; start += size) {
       const pictures = await ahead;
       ahead = this.#decode(files.slice(start + size, start + 2 * size));
-      const probabilities = await this.#run(pictures, size);
+      const values = await this.#run(output, pictures, size);
+      const width = values.length / size;
       for (const [i, picture] of pictures.entries()) {
         const file = files[start + i]!;
         const path = typeof file === 'string' ? file : file.path;
         if (picture instanceof PictureError) yield { path, problem: picture.problem };
-        else yield { path, probabilities: probabilities.slice(i * this.classes.length, (i + 1) * this.classes.length) };
+        else yield { path, values: values.slice(i * width, (i + 1) * width) };
       }
     }
   }
 
   /** What it says of pictures that are resized and cropped: bytes (batchSize, 3, crop, crop) → (batchSize, classes). */
-  async probabilities(pixels: Uint8Array, batchSize: number): Promise<Float32Array> {
-    const { crop } = this.preprocessing;
-    const program = await this.#program(batchSize);
-    const results = await program.run({ pixels: tensor('u8', [batchSize, 3, crop, crop], pixels) });
-    return results.probabilities!.data as Float32Array;
+  probabilities(pixels: Uint8Array, batchSize: number): Promise<Float32Array> {
+    return this.#compute('probabilities', pixels, batchSize);
   }
 
   /** From `pixels` u8 (batchSize, 3, crop, crop) to logits and probabilities, the weights as constants under their names. */
   graph(batchSize: number): { logits: Value; probabilities: Value } {
     const network = pictureNetwork(this.#model, this.preprocessing, this.classes.length);
-    const variable = ({ name }: Variable) => constant(this.#weights[name]!, name);
-    const { scope } = Scope.root({ training: false, variable });
-    const logits = network.forward(scope, input('pixels', 'u8', [batchSize, ...network.input.shape]));
+    const logits = network.forward(this.#scope(), this.#pixels(batchSize));
     return { logits, probabilities: softmax(logits) };
+  }
+
+  #featuresGraph(batchSize: number): Value {
+    return penultimate(this.#model, this.#scope(), normalisePixels(this.#pixels(batchSize), this.preprocessing));
+  }
+
+  #pixels(batchSize: number): Value {
+    const { crop } = this.preprocessing;
+    return input('pixels', 'u8', [batchSize, 3, crop, crop]);
+  }
+
+  #scope(): Scope {
+    const variable = ({ name }: Variable) => constant(this.#weights[name]!, name);
+    return Scope.root({ training: false, variable }).scope;
   }
 
   /** Model, classes and preprocessing, as they stand in the header of a file. */
@@ -155,33 +196,48 @@ export class Classifier {
     return Promise.all(views);
   }
 
-  /** The mean of what it says of the views of each picture. */
-  async #run(pictures: readonly (Uint8Array | PictureError)[], size: number): Promise<Float32Array> {
+  /** The mean of what it gives for the views of each picture: one row after the other. */
+  async #run(output: Output, pictures: readonly (Uint8Array | PictureError)[], size: number): Promise<Float32Array> {
     const length = 3 * this.preprocessing.crop ** 2;
     const views = testTimeViews[this.tta].length;
-    const mean = new Float32Array(size * this.classes.length);
+    let mean = new Float32Array(0);
     for (let view = 0; view < views; view++) {
       const pixels = new Uint8Array(size * length);
       pictures.forEach((picture, i) => {
         if (picture instanceof PictureError) return;
         pixels.set(picture.subarray(view * length, (view + 1) * length), i * length);
       });
-      const probabilities = await this.probabilities(pixels, size);
-      for (const [i, probability] of probabilities.entries()) mean[i]! += probability / views;
+      const values = await this.#compute(output, pixels, size);
+      if (view === 0) mean = new Float32Array(values.length);
+      for (const [i, value] of values.entries()) mean[i]! += value / views;
     }
     return mean;
   }
 
-  #program(size: number): Promise<Program> {
-    let program = this.#programs.get(size);
+  async #compute(output: Output, pixels: Uint8Array, batchSize: number): Promise<Float32Array> {
+    const { crop } = this.preprocessing;
+    const program = await this.#program(output, batchSize);
+    const results = await program.run({ pixels: tensor('u8', [batchSize, 3, crop, crop], pixels) });
+    return results[output]!.data as Float32Array;
+  }
+
+  #program(output: Output, size: number): Promise<Program> {
+    const key = `${output} ${size}`;
+    let program = this.#programs.get(key);
     if (!program) {
+      const result = output === 'features' ? this.#featuresGraph(size) : this.graph(size).probabilities;
       // Constants let ORT fold and lay out the weights once.
-      program = this.#runtime.compile({ probabilities: this.graph(size).probabilities });
-      this.#programs.set(size, program);
+      program = this.#runtime.compile({ [output]: result });
+      this.#programs.set(key, program);
     }
     return program;
   }
 }
+
+/** What a network gives for one picture. */
+type Looked =
+  | { readonly path: string; readonly values: Float32Array; readonly problem?: undefined }
+  | { readonly path: string; readonly values?: undefined; readonly problem: PictureProblem };
 
 /** @throws UserError where a model sees all of a picture, and all crops would be the same */
 function refuseSameCrops(tta: TestTimeAugmentation, { resize, crop, squash = false }: Preprocessing): void {
@@ -215,7 +271,7 @@ export interface PretrainedModel extends PreprocessingChanges {
   readonly classes?: readonly string[] | undefined;
 }
 
-/** Opens published weights, a file of weights, or an ONNX file, to see what they say of pictures. */
+/** Opens published weights, a file of weights, or an ONNX file, to see what they say of pictures. Without a head it has no classes. */
 export async function openModel(
   { name, weights, classes, ...changes }: PretrainedModel,
   { download, ...options }: ClassifierOptions & Pick<BackboneOptions, 'download'> = {},
@@ -232,13 +288,12 @@ export async function openModel(
   const checkpoint = backbone.checkpoint!;
   const model = withLayers(backbone.model, checkpoint.head);
   const outputs = outputsOf(checkpoint, model);
-  if (outputs === undefined) throw new UserError(`${checkpoint.path} has no head: it gives features, not classes.`);
-  const names = classes ?? checkpoint.classes ?? (await namesFor(outputs));
-  if (names.length !== outputs) {
+  const names = outputs === undefined ? [] : (classes ?? checkpoint.classes ?? (await namesFor(outputs)));
+  if (outputs !== undefined && names.length !== outputs) {
     throw new UserError(`${checkpoint.path} tells ${outputs} classes apart, but ${names.length} names were given.`);
   }
   const preprocessing = changedPreprocessing(checkpoint.preprocessing ?? model.preprocessing, model, changes);
-  const variables = weightsOf(checkpoint, model, outputs, preprocessing);
+  const variables = weightsOf(checkpoint, model, names.length, preprocessing);
   const { notes, seen } = checkpoint;
   return new Classifier({ model, weights: variables, classes: names, preprocessing, notes, seen }, options);
 }

@@ -1,3 +1,17 @@
-export { Classifier, type ClassifierOptions, openModel, openRun, type Prediction } from './classifier.ts';
+export {
+  Classifier,
+  type ClassifierOptions,
+  type FeatureVector,
+  openModel,
+  openRun,
+  type Prediction,
+} from './classifier.ts';
 export { type EvaluateOptions, evaluateFolder, type FolderEvaluation, type Part } from './evaluate-folder.ts';
 export { type Exported, type ExportOptions, exportClassifier } from './export.ts';
+export { assertFeatureFile, type FeatureTable, writeFeatures } from './feature-file.ts';
+export {
+  assertPredictionFile,
+  type DescribedPrediction,
+  describePrediction,
+  writePredictions,
+} from './prediction-file.ts';

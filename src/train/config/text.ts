@@ -33,6 +33,7 @@ export const optionAliases: Readonly<Record<string, string>> = {
   lr: 'learningRate',
   batch: 'batchSize',
   bs: 'batchSize',
+  o: 'output',
 };
 
 /**

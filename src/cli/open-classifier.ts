@@ -1,0 +1,64 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../base/errors.ts';
+import { type Classifier, openModel, openRun } from '../evaluate/node/index.ts';
+import { trainConfigSchema } from '../train/index.ts';
+import { downloadFlags, downloadOptions } from './download.ts';
+import type { Terminal } from './terminal.ts';
+import { testTimeFlag } from './test-time.ts';
+
+/** The flags of commands that look at images with a run, or with a model in its place. */
+export const classifierFlags = {
+  model: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('instead of a run: an architecture, published weights, or an .onnx file'),
+  weights: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('for --model: a file, or published weights; default: the model’s published ones'),
+  ...trainConfigSchema.pick({ imageSize: true, mean: true, std: true }).shape,
+  ...downloadFlags,
+  ...testTimeFlag,
+  device: z.string().default('cpu').describe('cpu'),
+};
+
+type ClassifierFlags = z.output<z.ZodObject<typeof classifierFlags>>;
+
+/** What `--model` means, with the names of its classes in a file if there are any. */
+export async function openNamedModel(
+  name: string,
+  { weights, imageSize, mean, std, device, tta, offline, mirror }: ClassifierFlags,
+  terminal: Terminal,
+  classesFile: string | null = null,
+): Promise<Classifier> {
+  const classes = classesFile === null ? undefined : await readLines(classesFile);
+  const classifier = await openModel(
+    { name, weights: weights ?? undefined, classes, imageSize, mean, std },
+    { device, tta, download: downloadOptions({ offline, mirror }, terminal) },
+  );
+  for (const note of classifier.notes) terminal.note(note);
+  return classifier;
+}
+
+export function openNamedRun(run: string, { device, tta }: ClassifierFlags): Promise<Classifier> {
+  return openRun(run, { device, tta });
+}
+
+/** Whether a run stands there. */
+export function isRun(path: string): Promise<boolean> {
+  return stat(join(path, 'run.json')).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function readLines(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new UserError(`--classes: ${path} cannot be read (${error.message}).`);
+  });
+  return text.split(/\r?\n/).filter((line) => line !== '');
+}
