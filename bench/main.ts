@@ -60,7 +60,7 @@ async function compare(comparison: Comparison): Promise<void> {
 
 function save(comparison: Comparison, result: object): void {
   const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${process.platform} ${process.arch}`;
-  const onnxruntime = ortVersion;
+  const onnxruntime = ortVersion();
   const { name, work } = comparison;
   const record = { name, work, date: new Date().toISOString(), machine, onnxruntime, ...result };
   mkdirSync('bench/results', { recursive: true });

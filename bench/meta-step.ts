@@ -112,7 +112,7 @@ for (const [name, { median: middle, fastest, ratios, ...made }] of Object.entrie
 }
 
 const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${process.platform} ${process.arch}`;
-const versions = { node: process.version, onnxruntime: ortVersion, ...peer?.versions };
+const versions = { node: process.version, onnxruntime: ortVersion(), ...peer?.versions };
 const record = {
   name: options.name,
   work: words,

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ranked, wilsonInterval } from '../src/evaluate/index.ts';
 import { evaluateFolder, exportClassifier, openModel, openRun } from '../src/evaluate/node/index.ts';
-import { createSession, OrtTensor } from '../src/runtime/node/index.ts';
+import { createSession, loadOrt } from '../src/runtime/node/index.ts';
 import { trainFolder } from '../src/train/node/index.ts';
 
 const { values, positionals } = parseArgs({
@@ -66,7 +66,7 @@ async function differenceFromFile(classifier: Awaited<ReturnType<typeof openMode
   const pixels = Uint8Array.from({ length: 3 * side * side }, (_, i) => (i * 7919) % 256);
   const ours = await classifier.probabilities(pixels, 1);
   const session = await createSession(await readFile(model!));
-  const x = new OrtTensor(
+  const x = new (loadOrt().Tensor)(
     'float32',
     Float32Array.from(pixels, (byte) => byte / 127.5 - 1),
     [1, 3, side, side],

@@ -78,7 +78,7 @@ async function measure(model: string): Promise<ZooResult> {
     const step = summarise(await interleave(ours, peer.named('step'), { repetitions: 1, blocks, warmUp: 1 }));
     await ours.close();
     await peer.close();
-    const versions = { ...ours.versions, onnxruntime: ortVersion, ...peer.versions };
+    const versions = { ...ours.versions, onnxruntime: ortVersion(), ...peer.versions };
     const { batchSize, size } = work;
     const date = new Date().toISOString();
     return {

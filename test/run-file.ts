@@ -1,6 +1,6 @@
-import type { Tensor as OrtType } from 'onnxruntime-common';
+import type { Tensor as OrtTensor } from 'onnxruntime-common';
 import { f32, type Tensor, type Tensors } from '../src/base/tensor.ts';
-import { createSession, OrtTensor } from '../src/runtime/node/index.ts';
+import { createSession, loadOrt } from '../src/runtime/node/index.ts';
 
 /** The f32 outputs of an ONNX file in plain ORT: the reference for what an imported graph computes. */
 export async function runFile(bytes: Uint8Array, feeds: Tensors): Promise<Record<string, Tensor>> {
@@ -9,7 +9,7 @@ export async function runFile(bytes: Uint8Array, feeds: Tensors): Promise<Record
     const types = { f32: 'float32', f64: 'float64', i32: 'int32', i64: 'int64', u8: 'uint8', bool: 'bool' } as const;
     const wrapped = Object.entries(feeds).map(([name, { dtype, data, shape }]) => [
       name,
-      new OrtTensor(types[dtype], data as OrtType.DataTypeMap[OrtType.Type], shape),
+      new (loadOrt().Tensor)(types[dtype], data as OrtTensor.DataTypeMap[OrtTensor.Type], shape),
     ]);
     const results = await session.run(Object.fromEntries(wrapped));
     const floats = Object.entries(results).filter(([, value]) => value.type === 'float32');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
 import { runFolder } from '../../../test/runs.ts';
-import { createSession, OrtTensor } from '../../runtime/node/index.ts';
+import { createSession, loadOrt } from '../../runtime/node/index.ts';
 import { exportClassifier, openRun } from './index.ts';
 
 ownCache();
@@ -27,7 +27,7 @@ test.each([1, 3])('plain ONNX Runtime says of %i pictures what the classifier sa
   const expected = await classifier.probabilities(pixels, batchSize);
   await classifier.close();
   const session = await createSession(await readFile(path));
-  const results = await session.run({ pixels: new OrtTensor('uint8', pixels, [batchSize, 3, 28, 28]) });
+  const results = await session.run({ pixels: new (loadOrt().Tensor)('uint8', pixels, [batchSize, 3, 28, 28]) });
   expect(session.outputNames).toEqual(['logits', 'probabilities']);
   await session.release();
   const written = results.probabilities!.data as Float32Array;

@@ -5,7 +5,7 @@ import { sizeOf } from '../../base/tensor.ts';
 import { version } from '../../base/version.ts';
 import { makeFolders, replaceFile } from '../../files/write.ts';
 import { encode } from '../../graph/index.ts';
-import { createSession, OrtTensor } from '../../runtime/node/index.ts';
+import { createSession, loadOrt } from '../../runtime/node/index.ts';
 import type { Classifier } from './classifier.ts';
 
 export interface ExportOptions {
@@ -39,7 +39,7 @@ export async function exportClassifier(
   const stream = randomStream(0, 'export');
   const pixels = Uint8Array.from({ length: sizeOf(input) }, () => stream.integer(256));
   const session = await createSession(bytes);
-  const results = await session.run({ pixels: new OrtTensor('uint8', pixels, input) });
+  const results = await session.run({ pixels: new (loadOrt().Tensor)('uint8', pixels, input) });
   await session.release();
   const written = results.probabilities!.data as Float32Array;
   const expected = await classifier.probabilities(pixels, batchSize);

@@ -319,7 +319,7 @@ async function describeAdapted(
     decision: null,
     adaptedFrom: resolve(path),
     before: seen && encodeSeen(seenOf(seen, imagesOf(dataset).map(contentKey))),
-    versions: { node: process.versions.node, onnxruntime: ortVersion },
+    versions: { node: process.versions.node, onnxruntime: ortVersion() },
     device: runtime.device,
     threads: 1,
     choices: { ...runtime.choices },

@@ -179,7 +179,7 @@ export function describeMetaRun(path: string, prepared: PreparedMeta): MetaRun {
       leftOut: sets.problems.map(({ path: at, kind }) => ({ path: at, kind })),
     },
     parameters: { total, trained: total },
-    versions: { node: process.versions.node, onnxruntime: ortVersion },
+    versions: { node: process.versions.node, onnxruntime: ortVersion() },
     device: runtime.device,
     threads,
     choices: {},

@@ -9,7 +9,7 @@ import { type Backend, wrapWith } from '../backend.ts';
 import { probeFeatures } from '../features.ts';
 import { Runtime, type RuntimeOptions } from '../runtime.ts';
 import { choiceStore } from './choice-store.ts';
-import { OrtTensor, ortVersion } from './ort.ts';
+import { loadOrt, ortVersion } from './ort.ts';
 import { loadSession } from './session.ts';
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store'> {
@@ -46,10 +46,10 @@ let cpuFeatures: Promise<Features> | undefined;
 
 function cpuBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
   const load = (model: Uint8Array) => loadSession(model, threads, session);
-  const wrap = wrapWith(OrtTensor);
+  const wrap = wrapWith(loadOrt().Tensor);
   return {
     device: 'cpu',
-    identity: `cpu · ${cpus()[0]?.model ?? process.arch} · ${threads} threads · onnxruntime ${ortVersion}`,
+    identity: `cpu · ${cpus()[0]?.model ?? process.arch} · ${threads} threads · onnxruntime ${ortVersion()}`,
     wrap,
     load,
     features: () => {

@@ -6,7 +6,7 @@ import Tinypool from 'tinypool';
 import { type Tensor, zeros } from '../../base/tensor.ts';
 import { wrapWith } from '../backend.ts';
 import { Program } from '../program.ts';
-import { OrtTensor } from './ort.ts';
+import { loadOrt } from './ort.ts';
 import { loadSession } from './session.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData } from './shared-tensor.ts';
 
@@ -14,7 +14,7 @@ const { graph, shared } = Tinypool.workerData as ProgramThreadData;
 // ORT's optimizers find nothing in an unrolled inner loop that makes it faster, and take five times as long to look for it as
 // all else (docs/performance.md).
 const session = loadSession(graph.model, 1, { graphOptimizationLevel: 'disabled' });
-const program = session.then((opened) => new Program(opened, graph, wrapWith(OrtTensor)));
+const program = session.then((opened) => new Program(opened, graph, wrapWith(loadOrt().Tensor)));
 // ORT reads no shared memory, so each thread has a copy.
 const own = Object.fromEntries(Object.entries(shared).map(([name, { type }]) => [name, zeros(type.dtype, type.shape)]));
 let ownVersion = -1;

@@ -270,7 +270,7 @@ export function describeRun(
     decision: null,
     adaptedFrom: null,
     before: before && encodeSeen(seenOf(before, imagesOf(folder).map(contentKey))),
-    versions: { node: process.versions.node, onnxruntime: ortVersion },
+    versions: { node: process.versions.node, onnxruntime: ortVersion() },
     device: runtime.device,
     threads,
     choices: {},

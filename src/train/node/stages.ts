@@ -125,7 +125,7 @@ function trunkKey(
     return constant(variables[variable.name]!, variable.name);
   });
   const { device, choices } = runtime;
-  const versions = [ortVersion, device, threads];
+  const versions = [ortVersion(), device, threads];
   const parts = [print({ features }), hashOf(used), preprocessing, versions, Object.entries(choices).sort()];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }
