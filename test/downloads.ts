@@ -12,14 +12,19 @@ import { temporaryFolder } from './pictures.ts';
 
 export const sha256 = (content: Uint8Array) => createHash('sha256').update(content).digest('hex');
 
-function bytes(name: string, length: number): Uint8Array {
+/** A safetensors file of 150,000 bytes with one tensor of random numbers. */
+function weights(name: string): Uint8Array {
   const stream = randomStream(0, 'file', name);
-  return Uint8Array.from({ length }, () => stream.integer(256));
+  const numbers = Uint8Array.from({ length: 149_800 }, () => stream.integer(256));
+  const header = `{"weight":{"dtype":"F32","shape":[37450],"data_offsets":[0,${numbers.length}]}}`.padEnd(192);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(192n);
+  return Buffer.concat([length, Buffer.from(header), numbers]);
 }
 
 /** What is published, and another file of the same size. */
-export const file = bytes('published', 150_000);
-export const other = bytes('another', 150_000);
+export const file = weights('published');
+export const other = weights('another');
 
 /** As torchvision publishes: a rounded size and eight digits of the checksum. */
 export const entry: WeightsEntry = {

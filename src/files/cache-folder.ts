@@ -3,7 +3,7 @@ import { chmod, type FileHandle, lstat, mkdir, open, rm } from 'node:fs/promises
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { isTrustedOwner, type OpenOptions } from './read.ts';
+import { assertNoLink, isTrustedOwner, type OpenOptions } from './read.ts';
 import { makeFolders } from './write.ts';
 
 /** Where Graft keeps what can be made again: `GRAFT_CACHE`, or `graft` in the user's cache folder. */
@@ -62,4 +62,14 @@ export async function createPrivateFile(path: string): Promise<FileHandle> {
     await handle.close();
     throw error;
   }
+}
+
+/** Opens a file of the cache to write on in it. @throws UserError where it is a link, has another name elsewhere, or is another user's */
+export async function openPrivateFile(path: string): Promise<FileHandle> {
+  await assertNoLink(path);
+  const handle = await open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  const status = await handle.stat();
+  if (status.isFile() && status.nlink === 1 && isTrustedOwner(status)) return handle;
+  await handle.close();
+  throw new UserError(`${path} is not a file of this user's alone.`);
 }

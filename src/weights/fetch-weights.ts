@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { cacheFolder } from '../files/cache-folder.ts';
-import { cachedSha256 } from '../files/checksum.ts';
+import { UserError } from '../base/errors.ts';
+import { cached, cacheFolder } from '../files/cache-folder.ts';
 import { type FetchOptions, fetchFile } from '../files/download/fetch-file.ts';
 import type { Bounds } from '../files/download/transfer.ts';
 import type { WeightsEntry } from './registry/entry.ts';
+import { readWeightsFile } from './weights-file.ts';
 
 /** `<cache>/weights/torchvision/resnet50.imagenet1k_v2/resnet50-11ad3fa6.pth`: under the entry's name, as published. */
 export function cachePath({ name, url }: WeightsEntry, cache: string): string {
@@ -22,19 +23,24 @@ export interface FetchedWeights {
  *
  * @throws UserError that says what failed, where the file is published, where to put it by hand, and the flag that takes it
  */
-export function fetchWeights(entry: WeightsEntry, options: FetchOptions = {}): Promise<FetchedWeights> {
-  const { name, url, sha256 } = entry;
-  const path = cachePath(entry, options.cache ?? cacheFolder());
-  const checksum = sha256 === null ? null : ({ algorithm: 'sha256', digest: sha256 } as const);
+export async function fetchWeights(entry: WeightsEntry, options: FetchOptions = {}): Promise<FetchedWeights> {
+  const { name, url, sha256: published } = entry;
+  const cache = options.cache ?? cacheFolder();
+  const path = cachePath(entry, cache);
+  const checksum = published === null ? null : ({ algorithm: 'sha256', digest: published } as const);
   const byHand = 'Put the file there by hand, or pass it with --weights FILE.';
-  const file = { name, url, path, bounds: boundsOf(entry), checksum, byHand };
-  return fetchFile(file, () => fromCache(entry, path), options);
+  const file = { name, url, cache, path, bounds: boundsOf(entry), checksum, accept: assertWeights, byHand };
+  const { sha256 } = await fetchFile(file, options);
+  return { path, sha256: sha256! };
 }
 
-/** The file that is in the cache, if it is the right one. Where no checksum is published, any is. */
-async function fromCache({ sha256: expected }: WeightsEntry, path: string): Promise<FetchedWeights | undefined> {
-  const sha256 = await cachedSha256(path);
-  return sha256?.startsWith(expected ?? '') ? { path, sha256 } : undefined;
+/** @throws UserError where the file does not read as weights, or as weights that someone has trained */
+async function assertWeights(path: string): Promise<void> {
+  const { tensors } = await readWeightsFile(path, cached);
+  const isBlank = Object.values(tensors).every(({ data }) =>
+    data.every((value: number | bigint) => Number(value) === 0),
+  );
+  if (isBlank) throw new UserError('it has no number but 0.');
 }
 
 /** A size in MiB with three decimals leaves a kilobyte. Where none is published: half precision at least, double at most. */

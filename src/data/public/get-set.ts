@@ -6,7 +6,6 @@ import { tarMembers } from '../../files/archives/tar.ts';
 import { gunzip } from '../../files/archives/unpack.ts';
 import { zipMembers } from '../../files/archives/zip.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
-import { digestOf } from '../../files/checksum.ts';
 import { type FetchOptions, fetchFile } from '../../files/download/fetch-file.ts';
 import { readWithin } from '../../files/within.ts';
 import { assertFree, makeFolder } from '../../files/write.ts';
@@ -51,21 +50,20 @@ export function publicFilePath({ name }: PublicSet, { url }: PublicFile, cache =
 
 async function fetchPublic(set: PublicSet, file: PublicFile, options: GetOptions): Promise<string> {
   const { url, checksum, megabytes } = file;
-  const path = publicFilePath(set, file, options.cache);
-  const inCache = async () => {
-    const isThere = await stat(path).then(
-      (facts) => facts.isFile(),
-      () => false,
-    );
-    if (!isThere) return undefined;
-    return !checksum || (await digestOf(path, checksum.algorithm)) === checksum.digest ? path : undefined;
-  };
+  const cache = options.cache ?? cacheFolder();
+  const path = publicFilePath(set, file, cache);
   const bounds = { least: 1, most: 2 * megabytes * 1e6 };
-  return fetchFile(
-    { name: set.name, url, path, bounds, checksum, byHand: 'Put the file there by hand.' },
-    inCache,
-    options,
-  );
+  const byHand = 'Put the file there by hand.';
+  await fetchFile({ name: set.name, url, cache, path, bounds, checksum, accept: assertArchive, byHand }, options);
+  return path;
+}
+
+/** @throws UserError where a file that has no published checksum is no archive */
+async function assertArchive(path: string): Promise<void> {
+  const head = await headOf(path);
+  if (head.startsWith('\x1f\x8b')) return; // unpacking says the rest
+  const members = await (head.startsWith('PK') ? zipMembers : tarMembers)(path);
+  if (members.length === 0) throw new UserError('It is no archive, or an empty one.');
 }
 
 /** An archive, by its first bytes. What is gzipped is unpacked into `unpacked` when it is asked for. */

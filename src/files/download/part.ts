@@ -1,5 +1,8 @@
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { z } from 'zod';
+import { cached, openPrivateFile, privateMode } from '../cache-folder.ts';
+import { formatOwnJson, readOwnJson } from '../own-json.ts';
+import { replaceFile } from '../write.ts';
 
 /** A file on its way, `x.part`, and beside it in `x.part.json` what it is a part of. */
 const noteSchema = z.strictObject({
@@ -18,14 +21,15 @@ export interface Part extends PartNote {
 
 const noteOf = (part: string) => `${part}.json`;
 
-/** What is there of `url`, if it is any use to go on from there. */
+/** What is there of `url`, if it is any use to go on from there. Nobody else may have put it there. */
 export async function readPart(part: string, url: URL): Promise<Part | null> {
   try {
-    const note = noteSchema.parse(JSON.parse(await readFile(noteOf(part), 'utf8')));
-    const { size } = await stat(part);
+    const note = noteSchema.parse(await readOwnJson(noteOf(part), cached));
+    const handle = await openPrivateFile(part);
+    const { size } = await handle.stat().finally(() => handle.close());
     return size > 0 && note.url === url.href ? { ...note, bytes: size } : null;
   } catch {
-    return null; // no part, or a damaged note: begin anew
+    return null; // no part, one that is not ours, or a damaged note: begin anew
   }
 }
 
@@ -35,7 +39,7 @@ export async function writeNote(
   note: Omit<PartNote, 'validator'> & { readonly validator: string | null },
 ): Promise<void> {
   if (note.validator === null) await rm(noteOf(part), { force: true });
-  else await writeFile(noteOf(part), JSON.stringify(note));
+  else await replaceFile(noteOf(part), formatOwnJson(note), { mode: privateMode.file });
 }
 
 export async function discardPart(part: string): Promise<void> {

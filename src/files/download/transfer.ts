@@ -1,5 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { UserError } from '../../base/errors.ts';
+import { createPrivateFile, openPrivateFile } from '../cache-folder.ts';
 import { networkError, TransientError } from './errors.ts';
 import { discardPart, type Part, readPart, writeNote } from './part.ts';
 import type { Credentials } from './place.ts';
@@ -15,6 +16,8 @@ export interface Bounds {
 export interface TransferOptions {
   readonly credentials: Credentials | null;
   readonly bounds: Bounds;
+  /** Whether what an earlier process left of the file is gone on with though the server tells no checksum. */
+  readonly isChecked: boolean;
   readonly guard: StallGuard;
   readonly onProgress: (done: number, total: number | null) => void;
 }
@@ -42,8 +45,9 @@ interface Facts {
  * @throws TransientError where another attempt may succeed, UserError where none will
  */
 export async function transfer(url: URL, part: string, options: TransferOptions): Promise<Transferred> {
-  const { credentials, guard, bounds } = options;
-  const known = await readPart(part, url);
+  const { credentials, guard, bounds, isChecked } = options;
+  const left = await readPart(part, url);
+  const known = isChecked || left?.sha256 ? left : null;
   const headers = known && { range: `bytes=${known.bytes}-`, 'if-range': known.validator };
   const { response, first } = await request(url, { headers: headers ?? {}, credentials, guard });
   const facts = factsOf(response, first);
@@ -57,7 +61,7 @@ export async function transfer(url: URL, part: string, options: TransferOptions)
     await response.body?.cancel();
     throw new UserError(`${url.host} announces ${total} bytes, but the file has ${formatBounds(bounds)}`);
   }
-  const file = await open(part, start === 0 ? 'w' : 'r+');
+  const file = await (start === 0 ? createPrivateFile(part) : openPrivateFile(part));
   try {
     if (start === 0) await writeNote(part, { url: url.href, validator: facts.validator, sha256 });
     if (response.status !== 416) await receive(response, file, { ...options, start, total, host: url.host });
