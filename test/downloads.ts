@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { UserError } from '../src/base/errors.ts';
@@ -15,7 +15,10 @@ export const sha256 = (content: Uint8Array) => createHash('sha256').update(conte
 /** A safetensors file of 150,000 bytes with one tensor of random numbers. */
 function weights(name: string): Uint8Array {
   const stream = randomStream(0, 'file', name);
-  const numbers = Uint8Array.from({ length: 149_800 }, () => stream.integer(256));
+  return withNumbers(Uint8Array.from({ length: 149_800 }, () => stream.integer(256)));
+}
+
+function withNumbers(numbers: Uint8Array): Uint8Array {
   const header = `{"weight":{"dtype":"F32","shape":[37450],"data_offsets":[0,${numbers.length}]}}`.padEnd(192);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(192n);
@@ -25,6 +28,15 @@ function weights(name: string): Uint8Array {
 /** What is published, and another file of the same size. */
 export const file = weights('published');
 export const other = weights('another');
+
+export const zeroWeights = withNumbers(new Uint8Array(149_800));
+
+/** One bit of a file, as a failing disk would. */
+export function flipBit(path: string, position: number): void {
+  const bytes = readFileSync(path);
+  bytes[position]! ^= 1;
+  writeFileSync(path, bytes);
+}
 
 /** As torchvision publishes: a rounded size and eight digits of the checksum. */
 export const entry: WeightsEntry = {

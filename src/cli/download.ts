@@ -10,14 +10,27 @@ export const downloadFlags = {
     .nullable()
     .default(null)
     .describe('address or folder in place of the publishers’ hosts; default: GRAFT_MIRROR'),
+  expectSha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, 'expected 64 hexadecimal digits')
+    .nullable()
+    .default(null)
+    .describe(
+      'SHA-256 that the file of the weights must have; where none is published, it must be what was downloaded first',
+    ),
 };
 
+export type DownloadFlags = z.output<z.ZodObject<typeof downloadFlags>>;
+
 /** What those flags mean, with the progress on the terminal. */
-export function downloadOptions(
-  { offline, mirror }: { readonly offline: boolean; readonly mirror: string | null },
-  terminal: Terminal,
-): FetchOptions {
-  return { offline, ...(mirror !== null && { mirror }), onProgress: showDownload(terminal) };
+export function downloadOptions({ offline, mirror, expectSha256 }: DownloadFlags, terminal: Terminal): FetchOptions {
+  return {
+    offline,
+    ...(mirror !== null && { mirror }),
+    ...(expectSha256 !== null && { expectSha256 }),
+    onProgress: showDownload(terminal),
+    onNote: (note) => terminal.note(note),
+  };
 }
 
 function showDownload(terminal: Terminal): (progress: DownloadProgress) => void {

@@ -31,14 +31,14 @@ type ClassifierFlags = z.output<z.ZodObject<typeof classifierFlags>>;
 /** What `--model` means, with the names of its classes in a file if there are any. */
 export async function openNamedModel(
   name: string,
-  { weights, imageSize, mean, std, device, tta, offline, mirror }: ClassifierFlags,
+  { weights, imageSize, mean, std, device, tta, ...download }: ClassifierFlags,
   terminal: Terminal,
   classesFile: string | null = null,
 ): Promise<Classifier> {
   const classes = classesFile === null ? undefined : await readLines(classesFile);
   const classifier = await openModel(
     { name, weights: weights ?? undefined, classes, imageSize, mean, std },
-    { device, tta, download: downloadOptions({ offline, mirror }, terminal) },
+    { device, tta, download: downloadOptions(download, terminal) },
   );
   for (const note of classifier.notes) terminal.note(note);
   return classifier;

@@ -1,5 +1,17 @@
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import {
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -9,15 +21,18 @@ import {
   expectFile,
   failure,
   file,
+  flipBit,
   hubEntry,
   left,
   other,
   sha256,
+  zeroWeights,
 } from '../../test/downloads.ts';
 import { type SendOptions, sendFile, startFileServer } from '../../test/file-server.ts';
 import { temporaryFolder } from '../../test/pictures.ts';
 import type { DownloadProgress } from '../files/download/fetch-file.ts';
 import { cachePath, fetchWeights } from './fetch-weights.ts';
+import { resolveWeights } from './resolve.ts';
 
 const execute = promisify(execFile);
 const root = temporaryFolder();
@@ -153,6 +168,153 @@ describe('without the network', () => {
     const cache = join(root, 'a-file');
     writeFileSync(cache, '');
     expect(await failure(fresh({ cache }))).toContain('GRAFT_CACHE chooses another folder');
+  });
+});
+
+describe('where no checksum is published', () => {
+  test('the first download says what the next one must be, and --expect-sha256 what it may be', async () => {
+    const options = fresh();
+    const path = cachePath(hubEntry, options.cache);
+    send(file);
+    await fetchWeights(hubEntry, options);
+    rmSync(path);
+    send(other);
+    const message = await failure(options, hubEntry);
+    expect(message).toContain(`has the sha256 ${sha256(other)}, expected ${sha256(file)} (what it was when it was`);
+    expect(message).toContain('say so with --expect-sha256');
+    expect(left(options.cache, hubEntry)).toEqual(['model.safetensors.json']);
+    const changed = { ...options, expectSha256: sha256(other).toUpperCase() };
+    expect((await fetchWeights(hubEntry, changed)).sha256).toBe(sha256(other));
+    expect((await fetchWeights(hubEntry, options)).sha256).toBe(sha256(other)); // it is the first one from now on
+  });
+
+  test('a flipped bit in the cache is noticed: the file is downloaded anew, with a note', async () => {
+    const notes: string[] = [];
+    const options = fresh({ onNote: (note) => notes.push(note) });
+    send(file);
+    for (const of of [entry, hubEntry]) {
+      const { path } = await fetchWeights(of, options);
+      const before = statSync(path);
+      flipBit(path, 100_000);
+      utimesSync(path, before.atime, before.mtime);
+      expect((await fetchWeights(of, options)).sha256).toBe(sha256(file));
+      expectFile(path, file);
+      expect(notes.pop()).toMatch(/^.* is not used: the file has the sha256 .*, expected .* It is downloaded anew\.$/s);
+    }
+  });
+
+  test.each([
+    ['zeros', new Uint8Array(file.length), 'its format is not known'],
+    ['weights that are all zero', zeroWeights, 'it has no number but 0'],
+    ['a web page', Buffer.from('<!doctype html>'.padEnd(file.length)), 'It is a web page'],
+  ])('%s are refused', async (_what, content, reason) => {
+    send(content);
+    const options = fresh();
+    const message = await failure(options, hubEntry);
+    expect(message.toLowerCase()).toContain(`what arrived is refused: `);
+    expect(message.toLowerCase()).toContain(reason.toLowerCase());
+    expect(left(options.cache, hubEntry)).toEqual([]);
+    const path = cachePath(hubEntry, options.cache);
+    writeFileSync(path, content);
+    expect(await failure({ ...options, mirror: null, offline: true }, hubEntry)).toContain(
+      'it is not in the cache (what is there is not used: ',
+    );
+  });
+
+  test('--expect-sha256 holds for all that is fetched, and has 64 digits', async () => {
+    send(file);
+    const expectSha256 = sha256(other);
+    for (const of of [entry, hubEntry]) {
+      expect(await failure(fresh({ expectSha256 }), of)).toContain(`expected ${expectSha256} (--expect-sha256)`);
+    }
+    expect(await failure(fresh({ expectSha256: 'abc' }))).toBe(
+      '--expect-sha256 "abc" is not a SHA-256, which has 64 hexadecimal digits.',
+    );
+    const path = join(root, 'own.safetensors');
+    writeFileSync(path, file);
+    expect((await resolveWeights(path, { expectSha256: sha256(file) })).path).toBe(path);
+    await expect(resolveWeights(path, { expectSha256 })).rejects.toThrow(
+      `${path} has the sha256 ${sha256(file)}, expected ${expectSha256} (--expect-sha256).`,
+    );
+  });
+});
+
+describe('what somebody planted in the cache', () => {
+  const precious = () => {
+    const path = join(temporaryFolder(), 'precious');
+    writeFileSync(path, 'precious');
+    return path;
+  };
+  const planted = () => {
+    const options = fresh();
+    const path = cachePath(hubEntry, options.cache);
+    mkdirSync(dirname(path), { recursive: true });
+    return { options, path };
+  };
+
+  test('links, also in place of parts and notes, are neither read nor written through', async () => {
+    const { options, path } = planted();
+    const target = precious();
+    for (const ending of ['', '.json', '.part', '.part.json', '.lock']) symlinkSync(target, `${path}${ending}`);
+    send(file);
+    await fetchWeights(hubEntry, options);
+    expectFile(path, file);
+    expect(readFileSync(target, 'utf8')).toBe('precious');
+    expect(left(options.cache, hubEntry)).toEqual(['model.safetensors', 'model.safetensors.json']);
+    expect([path, `${path}.json`].map((one) => lstatSync(one).mode & 0o777)).toEqual([0o600, 0o600]);
+    expect(lstatSync(dirname(path)).mode & 0o777).toBe(0o700);
+  });
+
+  test('a FIFO does not hang it', async () => {
+    const { options, path } = planted();
+    for (const ending of ['', '.json', '.part', '.part.json']) execFileSync('mkfifo', [`${path}${ending}`]);
+    send(file);
+    await fetchWeights(hubEntry, options);
+    expectFile(path, file);
+  });
+
+  test('a folder that is a link is an error in words', async () => {
+    const options = fresh();
+    mkdirSync(options.cache);
+    symlinkSync(temporaryFolder(), join(options.cache, 'weights'));
+    send(file);
+    expect(await failure(options)).toContain('it is a link, and links in the cache are not followed');
+  });
+
+  test('a part is not gone on with where nothing says what the whole must be', async () => {
+    const { options, path } = planted();
+    const url = `${server.address}/timm/toy.a1_in1k/resolve/main/model.safetensors`;
+    writeFileSync(`${path}.part`, other.subarray(0, 100_000));
+    writeFileSync(`${path}.part.json`, JSON.stringify({ url, validator: '"1"', sha256: null }));
+    send(file);
+    await fetchWeights(hubEntry, options);
+    expectFile(path, file);
+    expect(server.requests.map(({ headers }) => headers.range)).toEqual([undefined]);
+  });
+
+  test('a part that also has a name elsewhere is not written to', async () => {
+    const options = fresh();
+    const path = cachePath(entry, options.cache);
+    mkdirSync(dirname(path), { recursive: true });
+    const target = precious();
+    linkSync(target, `${path}.part`);
+    const url = `${server.address}/models/toy-0123abcd.pth`;
+    writeFileSync(`${path}.part.json`, JSON.stringify({ url, validator: '"1"', sha256: null }));
+    send(file);
+    await fetchWeights(entry, options);
+    expect(readFileSync(target, 'utf8')).toBe('precious');
+    expectFile(path, file);
+  });
+
+  test.runIf(process.getuid?.() === 0)('files of another user are not used', async () => {
+    const { options, path } = planted();
+    const stranger = 65_533;
+    writeFileSync(path, other);
+    writeFileSync(`${path}.json`, JSON.stringify({ sha256: sha256(other) }));
+    for (const one of [path, `${path}.json`]) chownSync(one, stranger, stranger);
+    send(file);
+    expect((await fetchWeights(hubEntry, options)).sha256).toBe(sha256(file));
+    expect(lstatSync(path).uid).toBe(0);
   });
 });
 

@@ -20,7 +20,7 @@ const refusal = (weights: string, options = {}) =>
 
 describe('--weights', () => {
   test('a file', async () => {
-    expect(await resolveWeights(own, { model: 'resnet50' })).toEqual({ path: own, entry: null });
+    expect(await resolveWeights(own, { model: 'resnet50' })).toEqual({ path: own, links: 'follow', entry: null });
   });
 
   test.each([

@@ -2,6 +2,8 @@ import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { didYouMean } from '../base/choice.ts';
 import { UserError } from '../base/errors.ts';
+import { sha256Of } from '../files/checksum.ts';
+import { assertExpected } from '../files/download/expectations.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import type { OpenOptions } from '../files/read.ts';
 import { fetchWeights } from './fetch-weights.ts';
@@ -39,15 +41,27 @@ export async function resolveWeights(
       const { name, architecture } = entry;
       throw new UserError(`${name} are weights of ${architecture}, not of ${model}. Pass --model ${architecture}.`);
     }
-    return { path: (await fetchWeights(entry, options)).path, links: 'follow', entry };
+    return { path: (await fetchWeights(entry, options)).path, links: 'refuse', entry };
   }
   const facts = await stat(weights).catch(() => undefined);
-  if (facts?.isDirectory()) return { path: await bestIn(weights), links: 'refuse', entry: null };
-  if (facts) return { path: weights, links: 'follow', entry: null };
+  if (facts) {
+    const links = facts.isDirectory() ? 'refuse' : 'follow';
+    const path = facts.isDirectory() ? await bestIn(weights) : weights;
+    if (options.expectSha256 !== undefined) await expectFile(path, links, options.expectSha256);
+    return { path, links, entry: null };
+  }
   if (isPath(weights)) throw new UserError(`Cannot read ${weights}: there is no such file.`);
   throw new UserError(
     `--weights "${weights}" is neither a file nor the name of published weights.${whatElse(weights, model)}`,
   );
+}
+
+/** @throws UserError where the file has another SHA-256 */
+async function expectFile(path: string, links: 'follow' | 'refuse', expected: string): Promise<void> {
+  if (/\.json$/i.test(path)) {
+    throw new UserError(`--expect-sha256 is of one file, and ${path} is the index of several. Check them by hand.`);
+  }
+  assertExpected(path, await sha256Of(path, { links }), expected);
 }
 
 /** The weights of a run. */

@@ -25,7 +25,7 @@ export const dataGetCommand = defineCommand({
       `${got.folder}: ${got.pictures} pictures, ${set.layout}. The archives stay in ${got.files.join(', ')}`,
     );
     if (set.files.some(({ checksum }) => !checksum))
-      terminal.note('Its publisher states no checksum: it was not checked.');
+      terminal.note('Its publisher states no checksum: from now on it must be what was downloaded first.');
     terminal.printJson({ name: set.name, ...got });
   },
 });

@@ -49,12 +49,12 @@ export const findLrCommand = defineCommand({
     'graft find-lr photos/ --optimizer sgd --out curve.svg',
   ],
   async run({ positionals, options, terminal }) {
-    const { out, from, to, steps, offline, mirror, ...config } = options;
+    const { out, from, to, steps, offline, mirror, expectSha256, ...config } = options;
     if (from >= to) throw new UsageError(`find-lr: --from ${from} is not below --to ${to}.`);
     const signal = onInterrupt(terminal);
     const found = await findFolderRate(positionals[0]!, config, {
       ...{ from, to, steps, signal },
-      download: downloadOptions({ offline, mirror }, terminal),
+      download: downloadOptions({ offline, mirror, expectSha256 }, terminal),
       onPreparation: ({ stage, done, total }: Preparation) => terminal.progress(stage, done, total),
       onStep: ({ step, learningRate, loss }) =>
         terminal.progress('taking steps', step, steps, `rate ${formatNumber(learningRate)} · loss ${loss.toFixed(3)}`),

@@ -48,10 +48,10 @@ export const metaCompareCommand = defineCommand({
     'graft meta compare --resume runs/compare',
   ],
   async run({ positionals: [folder], options, given, terminal }) {
-    const { learners, out, overwrite, resume, testEpisodes, offline, mirror, ...flags } = options;
+    const { learners, out, overwrite, resume, testEpisodes, offline, mirror, expectSha256, ...flags } = options;
     const common = {
       signal: onInterrupt(terminal),
-      download: downloadOptions({ offline, mirror }, terminal),
+      download: downloadOptions({ offline, mirror, expectSha256 }, terminal),
       onPreparation: ({ stage, done, total }: Preparation) => terminal.progress(stage, done, total),
       onTest: (done: number, total: number) => terminal.progress('testing', done, total),
     };

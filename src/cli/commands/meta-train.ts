@@ -87,8 +87,8 @@ async function start(
   given: readonly string[],
   terminal: Terminal,
 ): Promise<{ out: string; events: AsyncIterable<MetaEvent> }> {
-  const { out, overwrite, resume, config: repeated, offline, mirror, ...config } = options;
-  const download = downloadOptions({ offline, mirror }, terminal);
+  const { out, overwrite, resume, config: repeated, offline, mirror, expectSha256, ...config } = options;
+  const download = downloadOptions({ offline, mirror, expectSha256 }, terminal);
   const onPreparation = ({ stage, done, total }: Preparation) => terminal.progress(stage, done, total);
   if (resume !== null) {
     refuseBesideResume(folder, given);
@@ -107,7 +107,7 @@ async function start(
 function refuseBesideResume(folder: string | undefined, given: readonly string[]): void {
   if (folder !== undefined) throw new UsageError('meta train: --resume knows its folder; leave it out.');
   const others = given
-    .filter((key) => !['resume', 'offline', 'mirror'].includes(key))
+    .filter((key) => !['resume', ...Object.keys(downloadFlags)].includes(key))
     .map((key) => `--${kebabCase(key)}`);
   if (others.length > 0) throw new UsageError(`meta train: --resume keeps the run's own options; leave out ${others}.`);
 }

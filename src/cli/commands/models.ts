@@ -137,12 +137,8 @@ function lines(heading: string, facts: Readonly<Record<string, unknown>>): strin
   return [heading, ...rows].join('\n');
 }
 
-async function download(
-  entry: WeightsEntry,
-  { offline, mirror }: z.output<typeof options>,
-  terminal: Terminal,
-): Promise<void> {
-  const fetched = await fetchWeights(entry, downloadOptions({ offline, mirror }, terminal));
+async function download(entry: WeightsEntry, flags: z.output<typeof options>, terminal: Terminal): Promise<void> {
+  const fetched = await fetchWeights(entry, downloadOptions(flags, terminal));
   terminal.print(fetched.path);
   terminal.printJson({ ...entry, ...fetched });
 }

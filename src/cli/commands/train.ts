@@ -117,13 +117,13 @@ async function start(
   given: readonly string[],
   terminal: Terminal,
 ) {
-  const { out, overwrite, resume, folds, config: repeated, offline, mirror, ...config } = options;
-  const download = downloadOptions({ offline, mirror }, terminal);
+  const { out, overwrite, resume, folds, config: repeated, offline, mirror, expectSha256, ...config } = options;
+  const download = downloadOptions({ offline, mirror, expectSha256 }, terminal);
   const onPreparation = ({ stage, done, total }: Preparation) => terminal.progress(stage, done, total);
   if (resume !== null) {
     if (folder !== undefined) throw new UsageError('train: --resume knows its folder; leave it out.');
     const others = given
-      .filter((key) => !['resume', 'offline', 'mirror'].includes(key))
+      .filter((key) => !['resume', ...Object.keys(downloadFlags)].includes(key))
       .map((key) => `--${kebabCase(key)}`);
     if (others.length > 0) throw new UsageError(`train: --resume keeps the run's own options; leave out ${others}.`);
     const resumed = { signal: onInterrupt(terminal), onPreparation, download };

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { UserError } from '../../base/errors.ts';
+import { quote } from '../../base/quote.ts';
 import { cached, privateMode } from '../cache-folder.ts';
 import type { Checksum, Digests } from '../checksum.ts';
 import { formatOwnJson, readOwnJson } from '../own-json.ts';
@@ -12,6 +14,19 @@ export interface Expectation extends Checksum {
 
 /** Beside a file in the cache, `<file>.json`: what it was when it was downloaded first. Version 0.1 noted more. */
 const pinSchema = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+
+/** @throws UserError where `--expect-sha256` is no SHA-256 */
+export function assertSha256(text: string | undefined): void {
+  if (text === undefined || /^[0-9a-f]{64}$/i.test(text)) return;
+  throw new UserError(`--expect-sha256 ${quote(text)} is not a SHA-256, which has 64 hexadecimal digits.`);
+}
+
+/** @throws UserError where a file that was read is not what `--expect-sha256` says, if it says anything */
+export function assertExpected(path: string, sha256: string, expected: string | undefined): void {
+  assertSha256(expected);
+  if (expected === undefined || sha256 === expected.toLowerCase()) return;
+  throw new UserError(`${path} has the sha256 ${sha256}, expected ${expected.toLowerCase()} (--expect-sha256).`);
+}
 
 /** All that a file must be: what its publisher says, and what the user says or else what it was the first time. */
 export function expectationsOf(

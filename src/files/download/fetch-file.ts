@@ -5,7 +5,15 @@ import { cached, privateFolder } from '../cache-folder.ts';
 import { type Checksum, type Digests, digestsOf } from '../checksum.ts';
 import { withLock } from '../lock.ts';
 import { download, type Patience } from './download.ts';
-import { algorithmsOf, type Expectation, expectationsOf, readPin, unmet, writePin } from './expectations.ts';
+import {
+  algorithmsOf,
+  assertSha256,
+  type Expectation,
+  expectationsOf,
+  readPin,
+  unmet,
+  writePin,
+} from './expectations.ts';
 import { hubFromEnvironment, isOnHub, type Place, placeOf } from './place.ts';
 import type { Bounds } from './transfer.ts';
 
@@ -64,12 +72,12 @@ type Look = { readonly digests: Digests } | { readonly problem: string | null };
  * @throws UserError that says what failed, where the file is published, where to put it by hand, and the flag that takes it
  */
 export async function fetchFile(file: PublishedFile, options: FetchOptions): Promise<Digests> {
-  const { mirror = process.env.GRAFT_MIRROR, signal, onProgress, onNote } = options;
+  const { mirror = process.env.GRAFT_MIRROR, expectSha256, signal, onProgress, onNote } = options;
+  assertSha256(expectSha256);
   const hub = isOnHub(file.url) ? hubFromEnvironment(process.env) : null;
   const place = placeOf(file.url, { mirror: mirror || null, hub });
   const offline = options.offline || hub?.offline;
   try {
-    assertSha256(options.expectSha256);
     await privateFolder(file.cache, ...relative(file.cache, dirname(file.path)).split(sep));
     const look = await inCache(file, options);
     if ('digests' in look) return look.digests;
@@ -88,11 +96,6 @@ export async function fetchFile(file: PublishedFile, options: FetchOptions): Pro
   } catch (error) {
     throw explained(error, file, place);
   }
-}
-
-function assertSha256(text: string | undefined): void {
-  if (text === undefined || /^[0-9a-f]{64}$/i.test(text)) return;
-  throw new UserError(`--expect-sha256 ${JSON.stringify(text)} is not a SHA-256, which has 64 hexadecimal digits`);
 }
 
 async function expectationsFor(

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { UserError } from '../../base/errors.ts';
+import { assertExpected } from '../../files/download/expectations.ts';
 import type { FetchOptions } from '../../files/download/fetch-file.ts';
 import { readBytes } from '../../files/read.ts';
 import { fittedTo, getModel, type Model, openOnnxModel, withDropout, withHead } from '../../models/index.ts';
@@ -36,8 +38,12 @@ export type BackboneConfig = Pick<ResolvedConfig, 'model' | 'head' | 'weights'> 
 export async function openBackbone(config: BackboneConfig, options: BackboneOptions = {}): Promise<Backbone> {
   if (isOnnx(config.model)) return openOnnxBackbone(config, options);
   const model = getModel(config.model);
-  if (config.weights === null)
+  if (config.weights === null) {
+    if (options.download?.expectSha256 !== undefined) {
+      throw new UserError('--expect-sha256 is of a file of weights, and no weights are taken: leave it out.');
+    }
     return { model: withLayers(model, config.head, config.dropout), checkpoint: null, onnx: null };
+  }
   const resolved = await resolveWeights(config.weights, { ...options.download, model: config.model });
   const checkpoint = await readCheckpoint(resolved.path, model, resolved);
   const fitted = fittedTo(model, checkpoint.tensors);
@@ -46,10 +52,11 @@ export async function openBackbone(config: BackboneConfig, options: BackboneOpti
 
 async function openOnnxBackbone(
   { model: path, head, dropout, weights, mean, std }: BackboneConfig,
-  { onnxFile }: BackboneOptions,
+  { onnxFile, download }: BackboneOptions,
 ): Promise<Backbone> {
   if (weights !== null) throw new UserError(`${path} has its own weights: leave out --weights.`);
   const bytes = await readOnnx(path, onnxFile);
+  assertExpected(path, createHash('sha256').update(bytes).digest('hex'), download?.expectSha256);
   const { model, tensors, classes, notes, metadata } = openOnnxModel(bytes, {
     name: basename(path),
     ...(mean && { mean: perChannelOf(mean) }),
