@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { UserError } from '../src/base/errors.ts';
@@ -30,13 +30,6 @@ export const file = weights('published');
 export const other = weights('another');
 
 export const zeroWeights = withNumbers(new Uint8Array(149_800));
-
-/** One bit of a file, as a failing disk would. */
-export function flipBit(path: string, position: number): void {
-  const bytes = readFileSync(path);
-  bytes[position]! ^= 1;
-  writeFileSync(path, bytes);
-}
 
 /** As torchvision publishes: a rounded size and eight digits of the checksum. */
 export const entry: WeightsEntry = {

@@ -55,6 +55,7 @@ export const findLrCommand = defineCommand({
     const found = await findFolderRate(positionals[0]!, config, {
       ...{ from, to, steps, signal },
       download: downloadOptions({ offline, mirror, expectSha256 }, terminal),
+      onNote: (note) => terminal.note(note),
       onPreparation: ({ stage, done, total }: Preparation) => terminal.progress(stage, done, total),
       onStep: ({ step, learningRate, loss }) =>
         terminal.progress('taking steps', step, steps, `rate ${formatNumber(learningRate)} · loss ${loss.toFixed(3)}`),

@@ -120,13 +120,14 @@ async function start(
   const { out, overwrite, resume, folds, config: repeated, offline, mirror, expectSha256, ...config } = options;
   const download = downloadOptions({ offline, mirror, expectSha256 }, terminal);
   const onPreparation = ({ stage, done, total }: Preparation) => terminal.progress(stage, done, total);
+  const onNote = (note: string) => terminal.note(note);
   if (resume !== null) {
     if (folder !== undefined) throw new UsageError('train: --resume knows its folder; leave it out.');
     const others = given
       .filter((key) => !['resume', ...Object.keys(downloadFlags)].includes(key))
       .map((key) => `--${kebabCase(key)}`);
     if (others.length > 0) throw new UsageError(`train: --resume keeps the run's own options; leave out ${others}.`);
-    const resumed = { signal: onInterrupt(terminal), onPreparation, download };
+    const resumed = { signal: onInterrupt(terminal), onPreparation, onNote, download };
     const isWhole = await holdsFolds(resume);
     return { out: resume, events: isWhole ? resumeFolds(resume, resumed) : resumeTraining(resume, resumed) };
   }
@@ -135,7 +136,15 @@ async function start(
   if (pictures === undefined) throw new UsageError('train: which folder? `graft train <folder>`, or --resume <run>.');
   const path = out ?? `runs/${basename(config.model)}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
   const choices = earlier ? { choices: earlier.choices } : {};
-  const runOptions = { out: path, overwrite, ...choices, signal: onInterrupt(terminal), onPreparation, download };
+  const runOptions = {
+    out: path,
+    overwrite,
+    ...choices,
+    signal: onInterrupt(terminal),
+    onPreparation,
+    onNote,
+    download,
+  };
   const events =
     folds === null ? trainFolder(pictures, config, runOptions) : trainFolds(pictures, config, folds, runOptions);
   return { out: path, events };

@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { type FileHandle, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { crc32 } from 'node:zlib';
 import { z } from 'zod';
+import { UserError } from '../../base/errors.ts';
 import { type Shape, sizeOf } from '../../base/tensor.ts';
+import { cached, privateFolder, privateMode } from '../../files/cache-folder.ts';
+import { formatOwnJson, readOwnJson } from '../../files/own-json.ts';
+import { openPlainFile } from '../../files/read.ts';
+import { replaceFile } from '../../files/write.ts';
 
-/** Rows of features by key, on disk. What cannot be read or written is only computed again. */
+/** Rows of features by key, on disk. What cannot be read or written, or is damaged, is only computed again. */
 export interface FeatureTable {
   has(key: string): boolean;
   /** Copies a row to `target`. False where it is gone. */
@@ -18,33 +23,53 @@ export interface FeatureTable {
   close(): Promise<void>;
 }
 
-const indexSchema = z.object({ width: z.int().min(1), keys: z.array(z.string()).max(1_000_000) });
-
 /** Rows are gathered up to this many bytes, and then written as one file: a kill loses at most so much. */
-const segmentBytes = 64 * 2 ** 20;
+const segment = { bytes: 64 * 2 ** 20, rows: 50_000 } as const;
+
+const indexSchema = z
+  .object({
+    width: z.int().min(1),
+    keys: z.array(z.string()).max(segment.rows),
+    /** CRC-32 of each row. A microsecond for 5 KB: it is compared whenever a row is read. */
+    checksums: z.array(z.int().min(0)),
+  })
+  .refine(({ keys, checksums }) => keys.length === checksums.length);
 
 interface Place {
   readonly file: string;
   readonly row: number;
+  readonly checksum: number;
+}
+
+export interface FeatureTableOptions {
+  /** Bytes for all trunks together; the longest unused give way. 0: nothing is read or written. */
+  readonly limit: number;
+  /** Hears, in a sentence, of a file that is damaged. */
+  readonly onNote: (note: string) => void;
 }
 
 /**
- * The features that one frozen trunk makes: `folder/<trunk>/*.f32`, rows one after another, each file with an index beside it that is
- * written last. Files are only ever added, so that several processes can share them.
+ * The features that one frozen trunk makes: `<cache>/features/<trunk>/*.f32`, rows one after another, each file with an index beside it
+ * that is written last. Files are only ever added, and removed where they are damaged, so that several processes can share them.
  *
  * @param trunk a name for all that features depend on besides the picture
- * @param limit bytes for all trunks together; the longest unused give way. 0: nothing is read or written.
  */
-export async function openFeatures(folder: string, trunk: string, shape: Shape, limit: number): Promise<FeatureTable> {
+export async function openFeatures(
+  cache: string,
+  trunk: string,
+  shape: Shape,
+  { limit, onNote }: FeatureTableOptions,
+): Promise<FeatureTable> {
+  const folder = join(cache, 'features');
   const own = join(folder, trunk);
   const width = sizeOf(shape);
   const places = new Map<string, Place>();
   const handles = new Map<string, FileHandle>();
-  let pending: { keys: string[]; rows: Float32Array[] } = { keys: [], rows: [] };
-  let budget = limit;
-  if (limit > 0) {
+  let pending: { keys: string[]; rows: Uint8Array[] } = { keys: [], rows: [] };
+  let budget = limit > 0 && (await isOurs(cache, trunk, onNote)) ? limit : 0;
+  if (budget > 0) {
     await touch(own);
-    for (const [key, place] of await readIndexes(own, width)) places.set(key, place);
+    for (const [key, place] of await readIndexes(own, width, discard)) places.set(key, place);
     budget = limit - (await makeRoom(folder, own, limit));
   }
 
@@ -53,12 +78,14 @@ export async function openFeatures(folder: string, trunk: string, shape: Shape, 
     pending = { keys: [], rows: [] };
     if (keys.length === 0) return;
     const file = join(own, `${randomUUID()}.f32`);
+    const checksums = rows.map((row) => crc32(row));
+    const mode = privateMode.file;
     try {
-      await mkdir(own, { recursive: true });
-      await writeFile(file, Buffer.concat(rows.map((row) => Buffer.from(row.buffer, row.byteOffset, row.byteLength))));
-      await writeFileAtomic(`${file}.json`, JSON.stringify({ width, keys }));
+      await privateFolder(cache, 'features', trunk); // another process may have removed it to make room
+      await replaceFile(file, Buffer.concat(rows), { mode });
+      await replaceFile(`${file}.json`, formatOwnJson({ width, keys, checksums }), { mode });
       keys.forEach((key, row) => {
-        places.set(key, { file, row });
+        places.set(key, { file, row, checksum: checksums[row]! });
       });
     } catch {
       budget = 0; // a full or read-only disk: this run goes on without
@@ -66,27 +93,41 @@ export async function openFeatures(folder: string, trunk: string, shape: Shape, 
     }
   }
 
+  /** A file with a damaged row is worth nothing as a whole: what it held is computed again. */
+  async function discard(file: string): Promise<void> {
+    onNote(`${file} is damaged, or of an older version: its features are computed again.`);
+    for (const [key, place] of places) if (place.file === file) places.delete(key);
+    await handles.get(file)?.close();
+    handles.delete(file);
+    await Promise.all([file, `${file}.json`].map((path) => rm(path, { force: true }))).catch(() => {});
+  }
+
   return {
     has: (key) => places.has(key),
     async read(key, target) {
       const place = places.get(key);
       if (!place) return false;
+      const bytes = new Uint8Array(target.buffer, target.byteOffset, 4 * width);
       try {
-        const handle = handles.get(place.file) ?? (await open(place.file, 'r'));
+        const handle = handles.get(place.file) ?? (await openPlainFile(place.file, cached));
         handles.set(place.file, handle);
-        const bytes = new Uint8Array(target.buffer, target.byteOffset, 4 * width);
         const { bytesRead } = await handle.read(bytes, 0, bytes.length, place.row * bytes.length);
-        return bytesRead === bytes.length;
+        if (bytesRead < bytes.length) return false;
       } catch {
         return false;
       }
+      if (crc32(bytes) === place.checksum) return true;
+      await discard(place.file);
+      return false;
     },
     async add(key, row) {
       if (places.has(key) || budget < row.byteLength) return;
       budget -= row.byteLength;
       pending.keys.push(key);
-      pending.rows.push(row.slice());
-      if (pending.rows.length * row.byteLength >= segmentBytes) await flush();
+      const copy = row.slice();
+      pending.rows.push(new Uint8Array(copy.buffer));
+      const { length } = pending.rows;
+      if (length >= segment.rows || length * row.byteLength >= segment.bytes) await flush();
     },
     flush,
     async close() {
@@ -97,28 +138,44 @@ export async function openFeatures(folder: string, trunk: string, shape: Shape, 
   };
 }
 
+/** Whether there is a folder that nobody else writes to. One that cannot be made costs only time. */
+async function isOurs(cache: string, trunk: string, onNote: (note: string) => void): Promise<boolean> {
+  try {
+    await privateFolder(cache, 'features', trunk);
+    return true;
+  } catch (error) {
+    if (error instanceof UserError) onNote(error.message);
+    return false;
+  }
+}
+
 async function touch(folder: string): Promise<void> {
   const now = new Date();
-  await mkdir(folder, { recursive: true }).catch(() => {});
   await utimes(folder, now, now).catch(() => {});
 }
 
-/** The rows of all whole files in a trunk's folder. */
-async function readIndexes(folder: string, width: number): Promise<[string, Place][]> {
+/** The rows of all whole files in a trunk's folder. What is not whole is removed, but for what another process may be writing. */
+async function readIndexes(
+  folder: string,
+  width: number,
+  discard: (file: string) => Promise<void>,
+): Promise<[string, Place][]> {
   const names = await readdir(folder).catch(() => []);
   const places: [string, Place][] = [];
   for (const name of names.filter((entry) => entry.endsWith('.f32.json')).sort()) {
     const file = join(folder, name.slice(0, -'.json'.length));
-    const index = await readFile(join(folder, name), 'utf8')
-      .then(JSON.parse)
-      .then(indexSchema.safeParse, () => undefined);
+    const index = await readOwnJson(join(folder, name), cached).then(indexSchema.safeParse, () => undefined);
     const size = await stat(file).then(
       (status) => status.size,
       () => -1,
     );
-    if (!index?.success || index.data.width !== width || size !== 4 * width * index.data.keys.length) continue;
-    index.data.keys.forEach((key, row) => {
-      places.push([key, { file, row }]);
+    if (!index?.success || index.data.width !== width || size !== 4 * width * index.data.keys.length) {
+      await discard(file);
+      continue;
+    }
+    const { keys, checksums } = index.data;
+    keys.forEach((key, row) => {
+      places.push([key, { file, row, checksum: checksums[row]! }]);
     });
   }
   return places;

@@ -27,15 +27,18 @@ export async function featureSource(computed: Source, options: FeatureSourceOpti
   const total = views * computed.size;
   const held = inMemory ? new Float32Array(total * width) : null;
   const rowAt = (row: number) => held!.subarray(row * width, (row + 1) * width);
+  const scratch = new Float32Array(held ? 0 : width);
   let done = 0;
   for (let view = 0; view < views; view++) {
-    const missing: number[] = [];
+    // All are read, also where they are not held: what is damaged is better computed now than one by one.
+    const unread: number[] = [];
     for (const picture of inOrder(computed.size)) {
-      const name = key(picture, view);
-      const known = held ? await table.read(name, rowAt(view * computed.size + picture)) : table.has(name);
-      if (known) done++;
-      else missing.push(picture);
+      const target = held ? rowAt(view * computed.size + picture) : scratch;
+      if (!(await table.read(key(picture, view), target))) unread.push(picture);
     }
+    // A file with a damaged row is removed with those that were read before.
+    const missing = held ? unread : inOrder(computed.size).filter((picture) => !table.has(key(picture, view)));
+    done += computed.size - missing.length;
     if (done > 0) onProgress(done, total);
     let taken = 0;
     const request = { batchSize, order: missing, lastBatch: 'pad', epoch: view + 1 } as const;

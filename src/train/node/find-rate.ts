@@ -16,6 +16,8 @@ import { trainingTask } from './tasks.ts';
 export interface FindRateOptions extends RangeOptions {
   readonly signal?: AbortSignal;
   readonly onPreparation?: (progress: Preparation) => void;
+  /** Hears, in a sentence, of what was kept for later runs and is damaged. */
+  readonly onNote?: (note: string) => void;
   readonly onStep?: (step: RangeStep) => void;
   readonly download?: FetchOptions;
 }
@@ -48,6 +50,7 @@ export async function findFolderRate(
       threads: undefined,
       signal,
       onPreparation,
+      onNote: options.onNote,
       download,
       onnxFile: undefined,
       cleanups,

@@ -73,6 +73,8 @@ export interface Prepared {
   readonly notes: readonly string[];
   readonly threads: number;
   readonly onPreparation: (progress: Preparation) => void;
+  /** Of a file in the cache that is not used, in a sentence. */
+  readonly onNote: (note: string) => void;
   /** What to do when the run ends, however it ends. */
   readonly cleanups: (() => Promise<void>)[];
 }
@@ -83,6 +85,7 @@ export interface PrepareOptions {
   readonly threads: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onPreparation: ((progress: Preparation) => void) | undefined;
+  readonly onNote?: ((note: string) => void) | undefined;
   readonly download: FetchOptions | undefined;
   /** The run's own copy of an ONNX model. */
   readonly onnxFile: string | undefined;
@@ -93,7 +96,7 @@ export interface PrepareOptions {
 
 /** Reads the weights, checks the pictures, sets up the runtime. @throws the signal's reason soon after it is aborted */
 export async function prepare(path: string, config: ResolvedConfig, options: PrepareOptions): Promise<Prepared> {
-  const { choices, signal, cleanups } = options;
+  const { choices, signal, cleanups, onNote = () => {} } = options;
   const onPreparation = (progress: Preparation) => {
     signal?.throwIfAborted();
     options.onPreparation?.(progress);
@@ -139,7 +142,19 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const cut = strategy.keepsHead ? [partialTransfer(decided, table).description] : [];
   const notes = [...(checkpoint?.notes ?? []), ...folder.notes, ...notesOnSeen(folder, before, config.weights), ...cut];
   const parts = { config: decided, model, onnx, notes, preprocessing, folder, pool, runtime, table };
-  return { ...parts, variables, initial, weightsSha256, seen, before, pretraining, threads, onPreparation, cleanups };
+  return {
+    ...parts,
+    variables,
+    initial,
+    weightsSha256,
+    seen,
+    before,
+    pretraining,
+    threads,
+    onPreparation,
+    onNote,
+    cleanups,
+  };
 }
 
 /**

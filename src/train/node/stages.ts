@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { bytesPerElement, sizeOf, type Tensors } from '../../base/tensor.ts';
 import { type Picture, parseAugmentation } from '../../data/index.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
@@ -65,7 +64,7 @@ async function openBehind(
   variables: Tensors,
   prepared: Prepared,
 ): Promise<StageSources> {
-  const { config, preprocessing, folder, pool, runtime, onPreparation } = prepared;
+  const { config, preprocessing, folder, pool, runtime, onPreparation, onNote } = prepared;
   const { train, validation } = folder;
   const batchSize = Math.min(16, train.length + validation.length);
   const features = prefixGraph(network, endpoint, batchSize, ({ name }) => constant(variables[name]!));
@@ -77,7 +76,7 @@ async function openBehind(
   const inMemory = fits(config.memory, kept, input);
   const isKept = inMemory || fits(config.disk, kept, input);
   const trunk = trunkKey(prepared, network, endpoint, batchSize, variables);
-  const table = await openFeatures(join(cacheFolder(), 'features'), trunk, shape, config.disk * 2 ** 20);
+  const table = await openFeatures(cacheFolder(), trunk, shape, { limit: config.disk * 2 ** 20, onNote });
   const total = isKept ? kept : 0;
   let before = 0;
   const source = async (pictures: readonly Picture[], how: SeededAugmentation | null): Promise<Source> => {

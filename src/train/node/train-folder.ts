@@ -62,6 +62,8 @@ export interface TrainFolderOptions {
   /** In training the step under way is finished and the state saved; before it the run is given up. */
   readonly signal?: AbortSignal;
   readonly onPreparation?: (progress: Preparation) => void;
+  /** Hears, in a sentence, of what was kept for later runs and is damaged. */
+  readonly onNote?: (note: string) => void;
   /** Where published weights come from, and how far a download is. */
   readonly download?: FetchOptions;
   /** Hear what happens in training, as the logs in the run folder do. Of `auto`'s run from random weights they don't. */
@@ -140,6 +142,7 @@ async function* runTraining(
       threads: resumed?.run.threads,
       signal,
       onPreparation,
+      onNote: options.onNote,
       download,
       onnxFile: resumed ? join(out, onnxFile) : undefined,
       cleanups,
