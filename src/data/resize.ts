@@ -54,17 +54,44 @@ const filters: { readonly [I in Interpolation]: Filter } = {
  * @throws RangeError where `out` has not 3 · height · width elements
  */
 export function resize(source: RgbImage, box: Box, target: ResizeTarget, out: Uint8Array): void {
+  const started = startResize(source, box, target);
+  started.add(source, 0);
+  started.finish(out);
+}
+
+/** A resize whose source comes in bands of rows, so that no more of it is in memory than one of them. */
+export interface StartedResize {
+  /** The rows of the source that it reads are [firstRow, lastRow). */
+  readonly firstRow: number;
+  readonly lastRow: number;
+  /** Takes a band whose first row is row `top` of the source. Each row that is read has to come once, in any order. */
+  add(band: RgbImage, top: number): void;
+  /** As `resize` does. @throws RangeError where `out` has not 3 · height · width elements */
+  finish(out: Uint8Array): void;
+}
+
+/** Begins the resize of `box` in a source of this size. */
+export function startResize(source: Pick<RgbImage, 'width' | 'height'>, box: Box, target: ResizeTarget): StartedResize {
   const { width, height, mirror = false, interpolation = 'bilinear' } = target;
-  if (out.length !== 3 * height * width) {
-    throw new RangeError(`resize: out has ${out.length} elements, 3 x ${height} x ${width} has ${3 * height * width}`);
-  }
   const filter = filters[interpolation];
   const columns = filterTaps(filter, source.width, box.left, box.width, width);
   const rows = filterTaps(filter, source.height, box.top, box.height, height);
   const firstRow = rows.starts[0]!;
   const lastRow = rows.starts.reduce((last, start, i) => Math.max(last, start + rows.counts[i]!), firstRow);
-  const narrow = resizeRows(source, columns, firstRow, lastRow, mirror);
-  resizeColumns(narrow, width, lastRow - firstRow, rows, firstRow, out);
+  const narrow = new Uint8ClampedArray(3 * (lastRow - firstRow) * width);
+  return {
+    firstRow,
+    lastRow,
+    add: (band, top) => resizeRows(band, top, columns, { firstRow, lastRow, mirror }, narrow),
+    finish: (out) => {
+      if (out.length !== 3 * height * width) {
+        throw new RangeError(
+          `resize: out has ${out.length} elements, 3 x ${height} x ${width} has ${3 * height * width}`,
+        );
+      }
+      resizeColumns(narrow, width, lastRow - firstRow, rows, firstRow, out);
+    },
+  };
 }
 
 /**
@@ -108,24 +135,27 @@ function filterTaps(filter: Filter, sourceLength: number, offset: number, length
   return { starts, counts, weights, stride };
 }
 
-/** The horizontal pass over source rows [firstRow, lastRow): interleaved in, planar out (3, lastRow - firstRow, width). */
+/**
+ * The horizontal pass over those of the source rows [firstRow, lastRow) that `band` has: interleaved in, planar out
+ * (3, lastRow - firstRow, width).
+ */
 function resizeRows(
-  source: RgbImage,
+  band: RgbImage,
+  top: number,
   taps: FilterTaps,
-  firstRow: number,
-  lastRow: number,
-  mirror: boolean,
-): Uint8ClampedArray {
+  { firstRow, lastRow, mirror }: { firstRow: number; lastRow: number; mirror: boolean },
+  narrow: Uint8ClampedArray,
+): void {
   const { starts, counts, weights, stride } = taps;
-  const { data } = source;
+  const { data } = band;
   const width = starts.length;
   const plane = (lastRow - firstRow) * width;
-  const narrow = new Uint8ClampedArray(3 * plane);
-  for (let y = firstRow; y < lastRow; y++) {
+  const last = Math.min(lastRow, top + band.height);
+  for (let y = Math.max(firstRow, top); y < last; y++) {
     const line = (y - firstRow) * width;
     for (let x = 0; x < width; x++) {
       const end = x * stride + counts[x]!;
-      let from = (y * source.width + starts[x]!) * 3;
+      let from = ((y - top) * band.width + starts[x]!) * 3;
       let red = half;
       let green = half;
       let blue = half;
@@ -142,7 +172,6 @@ function resizeRows(
       narrow[to + 2 * plane] = blue >> precisionBits;
     }
   }
-  return narrow;
 }
 
 /** The vertical pass: planar (3, lines, width), whose line 0 is source row `firstRow`, to planar `out` (3, height, width). */

@@ -2,8 +2,16 @@ import type { RandomStream } from '../base/random.ts';
 import { roundHalfEven } from '../base/rounding.ts';
 import type { Box, Interpolation } from './resize.ts';
 
-/** How a model wants to see a picture, as far as geometry goes: the rest of its preprocessing happens in the graph. */
-export interface Framing {
+/** What of an image file beside its pixels counts. */
+export interface ImageReading {
+  /** Whether colours go through an embedded colour profile to sRGB, as in a browser. Default: they do. */
+  readonly colourProfile?: 'apply' | 'ignore' | undefined;
+  /** Whether the image is turned upright, as its EXIF orientation says. Default: it is. */
+  readonly orientation?: 'apply' | 'ignore' | undefined;
+}
+
+/** How a model wants to see a picture, as far as reading and geometry go: the rest of its preprocessing happens in the graph. */
+export interface Framing extends ImageReading {
   /** The length of the shorter side after the resize, in pixels. */
   readonly resize: number;
   /** Both sides become `resize`, whatever the picture's shape. Default: it keeps its shape. */

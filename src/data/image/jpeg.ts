@@ -1,0 +1,96 @@
+import { orientationIn } from './exif.ts';
+import { cutShort, HeaderError, type ImageHeader, mostProfileBytes, onlyNeeded, type Orientation, type Segment } from './header.ts';
+
+const marker = { startOfScan: 0xda, endOfImage: 0xd9, app0: 0xe0, app1: 0xe1, app2: 0xe2, app14: 0xee, comment: 0xfe } as const;
+
+/** One marker and its body, which lies from `start` to `end`; `from` is where the marker's padding begins. */
+interface MarkerSegment {
+  readonly code: number;
+  readonly from: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Frame {
+  readonly width: number;
+  readonly height: number;
+  readonly components: number;
+  readonly isProgressive: boolean;
+  /** Bytes of the coefficients, 2 for each, in whole blocks. */
+  readonly coefficientBytes: number;
+}
+
+/** The header of a JPEG (ITU-T T.81). EXIF, XMP, previews and comments go. */
+export function readJpegHeader(file: Buffer): ImageHeader {
+  let frame: Frame | undefined;
+  let orientation: Orientation | undefined;
+  let scanComponents = 0;
+  for (const { code, start, end } of segmentsBefore(file)) {
+    if (isFrame(code)) frame ??= readFrame(file.subarray(start, end), code);
+    if (code === marker.app1 && file.toString('latin1', start, start + 6) === 'Exif\0\0') {
+      orientation ??= orientationIn(file.subarray(start + 6, end));
+    }
+    if (code === marker.startOfScan) scanComponents = file[start] ?? 0;
+  }
+  if (scanComponents === 0) throw cutShort();
+  if (!frame) throw new HeaderError('unreadable', 'damaged jpeg: it has no header');
+  const { width, height, components, isProgressive, coefficientBytes } = frame;
+  // What comes in several scans is kept as coefficients until the last one is there.
+  const isInScans = isProgressive || scanComponents < components;
+  return {
+    format: 'jpeg',
+    width,
+    height,
+    orientation: orientation ?? 1,
+    working: isInScans ? coefficientBytes : 0,
+    bare: onlyNeeded(file, () => neededOf(file)),
+  };
+}
+
+/** The segments up to and with the first scan's header. Ends early where something else than a marker follows a segment. */
+function* segmentsBefore(file: Buffer): Generator<MarkerSegment> {
+  for (let from = 2; ; ) {
+    let at = from;
+    if (file[at] !== 0xff) return;
+    while (file[at] === 0xff) at++;
+    const code = file[at];
+    if (code === undefined || code === marker.endOfImage || at + 3 > file.length) return;
+    const end = at + 1 + file.readUInt16BE(at + 1);
+    if (end < at + 3 || end > file.length) return;
+    yield { code, from, start: at + 3, end };
+    if (code === marker.startOfScan) return;
+    from = end;
+  }
+}
+
+function* neededOf(file: Buffer): Generator<Segment> {
+  yield { start: 0, end: 2, isNeeded: true };
+  let [reached, profileBytes] = [2, 0];
+  for (const { code, from, start, end } of segmentsBefore(file)) {
+    let isNeeded = code < marker.app0 || (code > 0xef && code !== marker.comment);
+    if (code === marker.app0 || code === marker.app14) isNeeded = end - start <= 64; // JFIF, and how Adobe stores colours
+    if (code === marker.app2 && file.toString('latin1', start, start + 12) === 'ICC_PROFILE\0') {
+      profileBytes += end - start;
+      isNeeded = profileBytes <= mostProfileBytes;
+    }
+    yield { start: from, end, isNeeded };
+    reached = end;
+  }
+  yield { start: reached, end: file.length, isNeeded: true };
+}
+
+/** Start of frame of any coding; C4, C8 and CC are other things. */
+function isFrame(code: number): boolean {
+  return code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc;
+}
+
+function readFrame(body: Buffer, code: number): Frame {
+  const components = body[5] ?? 0;
+  if (components === 0 || body.length < 6 + 3 * components) throw new HeaderError('unreadable', 'damaged jpeg: its header is cut');
+  const [height, width] = [body.readUInt16BE(1), body.readUInt16BE(3)];
+  const sampling = Array.from({ length: components }, (_, i) => body[7 + 3 * i]!);
+  const [across, down] = [Math.max(...sampling.map((both) => both >> 4)), Math.max(...sampling.map((both) => both & 15))];
+  const units = Math.ceil(width / (8 * across)) * Math.ceil(height / (8 * down));
+  const blocks = sampling.reduce((sum, both) => sum + (both >> 4) * (both & 15), 0);
+  return { width, height, components, isProgressive: (code & 3) === 2, coefficientBytes: units * blocks * 64 * 2 };
+}

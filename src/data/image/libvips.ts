@@ -1,0 +1,118 @@
+import sharp, { type Sharp } from 'sharp';
+import type { Box, RgbImage } from '../resize.ts';
+import { cutShort, HeaderError, type ImageHeader, type Orientation } from './header.ts';
+
+/** The time after which libvips gives up by itself, in seconds. */
+const secondsToDecode = 60;
+
+/** The loaders of libvips for the formats that are read. None reads files, addresses or scripts. */
+const loaders = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'].map((format) => `VipsForeignLoad${format}`);
+let isRestricted = false;
+
+/**
+ * Blocks all other loaders of libvips: which one runs, it decides by looks of its own, and SVG's takes any file with `<svg` in its first
+ * kilobyte. What is blocked is blocked for the process, also for an application that uses sharp beside Graft: so not before the
+ * first image is decoded.
+ */
+function restrictLoaders(): void {
+  if (isRestricted) return;
+  sharp.block({ operation: ['VipsForeignLoad'] });
+  sharp.unblock({ operation: [...loaders] });
+  isRestricted = true;
+}
+
+/** What is done to a stored image so that it stands upright: mirrored first, then turned clockwise. */
+interface Turn {
+  readonly flip?: true;
+  readonly flop?: true;
+  readonly angle?: 90 | 180 | 270;
+}
+
+const turns: { readonly [O in Orientation]: Turn } = {
+  1: {},
+  2: { flop: true },
+  3: { angle: 180 },
+  4: { flip: true },
+  5: { flip: true, angle: 90 },
+  6: { angle: 90 },
+  7: { flip: true, angle: 270 },
+  8: { angle: 270 },
+};
+
+/** Whether the rows of the upright image are columns of the stored one. */
+export function isOnItsSide(orientation: Orientation): boolean {
+  return orientation >= 5;
+}
+
+/** Whether libvips has to hold what it decodes as a whole before it can hand it over. */
+export function isTurned(orientation: Orientation): boolean {
+  return orientation > 2;
+}
+
+export interface ColourOptions {
+  /** Whether an embedded colour profile is applied. */
+  readonly usesProfile: boolean;
+}
+
+/**
+ * Decodes rows [first, last) of the upright image to 8-bit RGB. Greyscale, palette, 16-bit and CMYK become sRGB; what is transparent
+ * becomes white.
+ */
+export async function decodeRows(
+  header: ImageHeader,
+  first: number,
+  last: number,
+  { usesProfile }: ColourOptions,
+): Promise<RgbImage> {
+  restrictLoaders();
+  const { bare, width, height, orientation } = header;
+  const { flip, flop, angle } = turns[orientation];
+  let image = sharp(bare, { failOn: 'error', limitInputPixels: width * height, ignoreIcc: !usesProfile });
+  const part = storedPart(header, first, last);
+  if (part.width < width || part.height < height) image = image.extract(part);
+  if (flip) image = image.flip();
+  if (flop) image = image.flop();
+  if (angle) image = image.rotate(angle);
+  const { data, info } = await toRgb(image).toBuffer({ resolveWithObject: true });
+  if (info.channels !== 3) throw new Error(`${info.channels} channels where red, green and blue are expected`);
+  const seen = isOnItsSide(orientation) ? [part.height, part.width] : [part.width, part.height];
+  if (info.width !== seen[0] || info.height !== seen[1]) {
+    throw new Error(`${info.width} x ${info.height} pixels where its header says ${seen.join(' x ')}`);
+  }
+  return { width: info.width, height: info.height, data };
+}
+
+function toRgb(image: Sharp): Sharp {
+  return image
+    .timeout({ seconds: secondsToDecode })
+    .flatten({ background: '#ffffff' })
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' });
+}
+
+/** Where rows [first, last) of the upright image are in the stored one. */
+function storedPart({ width, height, orientation }: ImageHeader, first: number, last: number): Box {
+  const isFromTheEnd = [3, 4, 7, 8].includes(orientation);
+  if (isOnItsSide(orientation)) {
+    return { left: isFromTheEnd ? width - last : first, top: 0, width: last - first, height };
+  }
+  return { left: 0, top: isFromTheEnd ? height - last : first, width, height: last - first };
+}
+
+/**
+ * The header of an AVIF, as libheif reads it, which turns and mirrors by itself. Its boxes refer to each other by their places in the
+ * file, so that none is taken out.
+ */
+export async function measureAvif(bare: Buffer): Promise<ImageHeader> {
+  restrictLoaders();
+  try {
+    const { width, height, depth } = await sharp(bare, { limitInputPixels: false }).metadata();
+    // Planes of luminance and chrominance, and what is made of them, in whole: 16-bit where it has more than 8.
+    const working = width * height * (depth === 'uchar' ? 7 : 14);
+    return { format: 'avif', width, height, orientation: 1, working, bare };
+  } catch (error) {
+    const message = (error as Error).message.split('\n').at(-1)?.trim();
+    if (/end|truncat/i.test(message ?? '')) throw cutShort();
+    throw new HeaderError('unreadable', `damaged avif: ${message}`);
+  }
+}

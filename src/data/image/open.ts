@@ -1,0 +1,191 @@
+import { decodePlainPng } from '../plain-png.ts';
+import { PictureError, type PictureProblemKind } from '../problem.ts';
+import { type Box, type ResizeTarget, type RgbImage, startResize } from '../resize.ts';
+import type { ImageReading, Size } from '../transform.ts';
+import { decodeBmp, readBmpHeader } from './bmp.ts';
+import { readGifHeader } from './gif.ts';
+import { HeaderError, type ImageHeader, type PictureFormat } from './header.ts';
+import { readJpegHeader } from './jpeg.ts';
+import { decodeRows, isOnItsSide, isTurned, measureAvif } from './libvips.ts';
+import { readPngHeader } from './png.ts';
+import { sniffFormat } from './sniff.ts';
+import { readTiffHeader } from './tiff.ts';
+import { readWebpHeader } from './webp.ts';
+
+/** What an image may be at most, and at least. Files are hostile: a kilobyte of PNG can unpack to gigabytes. */
+export const imageBounds = {
+  /** Width times height. */
+  pixels: 100e6,
+  /** The shorter side, in pixels. */
+  minimumSide: 4,
+  /** The longer side, in pixels: what JPEG can have. */
+  maximumSide: 65_535,
+  /** Bytes that decoding may hold at once: the file, what the decoder works with, and the rows that it hands over. */
+  memory: 300e6,
+} as const;
+
+/** Up to so many bytes an image is decoded in one piece in the thread that asks, beyond in a process of its own. */
+const mostInThread = 128e6;
+/** The least worth decoding at once: what is decoded in bands is decoded from its beginning for each of them. */
+const leastBand = 48e6;
+
+/** Some rows of an image. `top` is the first one's number. */
+export interface Band {
+  readonly top: number;
+  readonly rows: RgbImage;
+}
+
+/** An image whose header is read and found within bounds. Its sizes are those of the upright image. */
+export interface OpenImage extends Size {
+  readonly format: PictureFormat;
+  /** Whether decoding it may cost enough memory or time to do it where it can be ended. */
+  readonly isCostly: boolean;
+  /**
+   * Decodes at least rows [first, last), all of them at once where that fits into `imageBounds.memory`. @throws PictureError (by
+   * rejection) where they are damaged
+   */
+  bands(first: number, last: number): AsyncIterable<Band>;
+}
+
+/** Opens what `bytes` hold, without decoding a pixel. @throws PictureError with `path` in it where that is no image within bounds */
+export async function openImage(bytes: Uint8Array, path: string, reading: ImageReading = {}): Promise<OpenImage> {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const format = sniffFormat(file);
+  if (format === undefined) {
+    throw problem(path, 'not-a-picture', 'the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP');
+  }
+  try {
+    const small = decodePlainPng(bytes);
+    if (small) return within(path, { ...small, format, isCostly: false, bands: () => once(small) });
+    const stored = await headerReaders[format](file);
+    const header = reading.orientation === 'ignore' ? { ...stored, orientation: 1 as const } : stored;
+    return fromHeader(file, header, path, reading);
+  } catch (error) {
+    if (error instanceof HeaderError) throw problem(path, error.kind, error.message);
+    throw error;
+  }
+}
+
+const headerReaders: { readonly [F in PictureFormat]: (file: Buffer) => ImageHeader | Promise<ImageHeader> } = {
+  jpeg: readJpegHeader,
+  png: readPngHeader,
+  webp: readWebpHeader,
+  gif: readGifHeader,
+  tiff: readTiffHeader,
+  bmp: readBmpHeader,
+  avif: measureAvif,
+};
+
+function fromHeader(file: Buffer, header: ImageHeader, path: string, reading: ImageReading): OpenImage {
+  const { format, orientation, bare } = header;
+  const isTransposed = isOnItsSide(orientation);
+  const width = isTransposed ? header.height : header.width;
+  const height = isTransposed ? header.width : header.height;
+  // What is turned is copied.
+  const rowBytes = 3 * width * (isTurned(orientation) ? 2 : 1);
+  const fixed = header.working + file.length + (bare === file ? 0 : bare.length);
+  const isHostable = format !== 'avif' && format !== 'tiff'; // see docs/architecture.md
+  const decode = (first: number, last: number) => decodeBand(file, header, first, last, path, reading);
+
+  async function* bands(first: number, last: number): AsyncGenerator<Band> {
+    const whole = height * rowBytes;
+    const room = imageBounds.memory - fixed;
+    if (room >= whole) return yield { top: 0, rows: await decode(0, height) };
+    const count = Math.ceil(((last - first) * rowBytes) / room);
+    for (let i = 0; i < count; i++) {
+      const [top, end] = [i, i + 1].map((n) => first + Math.round(((last - first) * n) / count)) as [number, number];
+      yield { top, rows: await decode(top, end) };
+    }
+  }
+
+  const opened = { format, width, height, isCostly: !isHostable || fixed + height * rowBytes > mostInThread, bands };
+  within(path, opened);
+  const least = fixed + Math.min(height * rowBytes, leastBand);
+  if (least > imageBounds.memory) {
+    const [needed, most] = [least, imageBounds.memory].map((bytes) => Math.ceil(bytes / 1e6));
+    const cause = header.working > 0 ? ', because this file has to be decoded as a whole' : '';
+    throw problem(path, 'too-large', `decoding ${width} x ${height} pixels takes ${needed} MB, more than ${most}${cause}`);
+  }
+  return opened;
+}
+
+/** An image that is within bounds. */
+function within(path: string, image: OpenImage): OpenImage {
+  const { width, height } = image;
+  const { pixels, minimumSide, maximumSide } = imageBounds;
+  if (width * height > pixels) {
+    throw problem(path, 'too-large', `${width} x ${height} pixels, more than ${pixels / 1e6} million`);
+  }
+  if (Math.max(width, height) > maximumSide) {
+    throw problem(path, 'too-large', `${width} x ${height} pixels, at most ${maximumSide} on each side are read`);
+  }
+  if (Math.min(width, height) < minimumSide) {
+    throw problem(path, 'too-small', `${width} x ${height} pixels, at least ${minimumSide} on each side are needed`);
+  }
+  return image;
+}
+
+async function* once(image: RgbImage): AsyncGenerator<Band> {
+  yield { top: 0, rows: image };
+}
+
+async function decodeBand(
+  file: Buffer,
+  header: ImageHeader,
+  first: number,
+  last: number,
+  path: string,
+  { colourProfile = 'apply' }: ImageReading,
+): Promise<RgbImage> {
+  try {
+    if (header.format === 'bmp') return decodeBmp(file, first, last);
+    return await decodeRows(header, first, last, { usesProfile: colourProfile === 'apply' });
+  } catch (error) {
+    if (error instanceof HeaderError) throw problem(path, error.kind, error.message);
+    throw problem(path, ...diagnose(header.format, (error as Error).message));
+  }
+}
+
+/** Which problem a message of libvips stands for. */
+function diagnose(format: PictureFormat, message: string): [PictureProblemKind, string] {
+  if (/premature end|unexpected end/i.test(message)) return ['truncated', 'the file ends before the picture does'];
+  return ['unreadable', `damaged ${format}: ${message.split('\n').at(-1)?.trim()}`];
+}
+
+function problem(path: string, kind: PictureProblemKind, message: string): PictureError {
+  return new PictureError({ path, kind, message });
+}
+
+/** Decodes the whole image in one piece. */
+export async function wholeImage(image: OpenImage): Promise<RgbImage> {
+  const { width, height } = image;
+  let data: Uint8Array | undefined;
+  for await (const { top, rows } of image.bands(0, height)) {
+    if (rows.height === height) return rows;
+    data ??= new Uint8Array(3 * width * height);
+    data.set(rows.data, 3 * width * top);
+  }
+  return { width, height, data: data! };
+}
+
+/** Decodes all of an image and keeps nothing of it. @throws PictureError (by rejection) where it is damaged */
+export async function verifyImage(image: OpenImage): Promise<void> {
+  for await (const _ of image.bands(0, image.height));
+}
+
+/** Several views of an image in one pass over its rows: for each, planar u8 (3, height, width) as `resize` makes it. */
+export async function resizeImage(
+  image: OpenImage,
+  views: readonly { readonly box: Box; readonly target: ResizeTarget }[],
+): Promise<Uint8Array[]> {
+  const started = views.map(({ box, target }) => startResize(image, box, target));
+  const first = Math.min(...started.map(({ firstRow }) => firstRow));
+  const last = Math.max(...started.map(({ lastRow }) => lastRow));
+  for await (const { top, rows } of image.bands(first, last)) for (const one of started) one.add(rows, top);
+  return started.map((one, i) => {
+    const { width, height } = views[i]!.target;
+    const pixels = new Uint8Array(3 * height * width);
+    one.finish(pixels);
+    return pixels;
+  });
+}

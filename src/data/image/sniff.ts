@@ -1,0 +1,35 @@
+import type { PictureFormat } from './header.ts';
+
+/**
+ * The format that the first bytes announce. No two formats share a first byte, so that libvips, which looks at them in its own way,
+ * cannot come to another one.
+ */
+export function sniffFormat(bytes: Uint8Array): PictureFormat | undefined {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64));
+  const text = head.toString('latin1');
+  if (text.startsWith('\xff\xd8\xff')) return 'jpeg';
+  if (text.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
+  if (text.startsWith('GIF87a') || text.startsWith('GIF89a')) return 'gif';
+  if (text.startsWith('RIFF') && text.startsWith('WEBP', 8)) return 'webp';
+  if (text.startsWith('II*\0') || text.startsWith('MM\0*')) return 'tiff';
+  if (text.startsWith('BM') && isBitmapHeader(head)) return 'bmp';
+  if (text.startsWith('ftyp', 4) && isAvifBrand(head)) return 'avif';
+  return undefined;
+}
+
+/** The letters BM begin many texts: the reserved zeros and the size of the header behind them do not. */
+function isBitmapHeader(head: Buffer): boolean {
+  return head.length >= 18 && head.readUInt32LE(6) === 0 && [12, 40, 52, 56, 64, 108, 124].includes(head.readUInt32LE(14));
+}
+
+/** A box of a plausible length whose brands, major or compatible, have AVIF's among them: `mif1` is that of any HEIF file. */
+function isAvifBrand(head: Buffer): boolean {
+  const length = head.readUInt32BE(0);
+  if (length < 16 || length > 1024 || length % 4 !== 0) return false;
+  const end = Math.min(length, head.length);
+  for (let at = 8; at + 4 <= end; at += 4) {
+    const brand = head.toString('latin1', at, at + 4);
+    if (at !== 12 && (brand === 'avif' || brand === 'avis')) return true;
+  }
+  return false;
+}
