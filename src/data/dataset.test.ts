@@ -179,7 +179,7 @@ describe('problems', () => {
       'a/empty.jpg empty-file: the file has 0 bytes',
       'a/loop link-not-followed: links to folders are not followed',
       `a/out.png link-not-followed: the link leads out of the folder, to ${join(outside, '1.png')}`,
-      'a/text.jpg not-a-picture: the content is neither JPEG, PNG, WebP, GIF nor AVIF',
+      'a/text.jpg not-a-picture: the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP',
       expect.stringMatching(/^b\/cut.png truncated: /),
       'b/dot.png too-small: 1 x 1 pixels, at least 4 on each side are needed',
       'c empty-class: the class folder holds no pictures',
@@ -209,9 +209,9 @@ describe('errors', () => {
     [
       'documents',
       [],
-      { 'a/1.txt': 'x', 'a/2.TXT': 'x', 'b/1.bmp': 'x' },
+      { 'a/1.txt': 'x', 'a/2.TXT': 'x', 'b/1.log': 'x' },
       {},
-      /Other entries there: 2 \.txt, 1 \.bmp\./,
+      /Other entries there: 2 \.txt, 1 \.log\./,
     ],
     [
       'all broken',

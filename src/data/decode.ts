@@ -40,13 +40,23 @@ export async function readPictureFile({ path, within }: PictureFile): Promise<Bu
   };
   const status = reading(() => statSync(within?.file ?? path));
   if (!status.isFile()) return fail('unreadable', 'this is not a plain file');
-  const size = within ? (within.zip?.size ?? within.length) : status.size;
-  const largest = Math.max(size, within?.length ?? 0);
+  const { size, largest } = sizesOf(status.size, within);
   if (size === 0) return fail('empty-file', 'the file has 0 bytes');
   if (largest > pictureBounds.fileBytes) {
     return fail('too-large', `the file has ${largest} bytes, more than ${pictureBounds.fileBytes}`);
   }
   return reading(() => (within ? readWithin(within) : readFileSync(path)));
+}
+
+/** The bytes of a picture file, before it is read; 0 where there is none. */
+export function fileBytes({ path, within }: PictureFile): number {
+  return sizesOf(within ? 0 : (statSync(path, { throwIfNoEntry: false })?.size ?? 0), within).largest;
+}
+
+/** Of the picture, and of what has to be in memory for it. */
+function sizesOf(onDisk: number, within: Within | undefined): { size: number; largest: number } {
+  const size = within ? (within.zip?.size ?? within.length) : onDisk;
+  return { size, largest: Math.max(size, within?.length ?? 0) };
 }
 
 /**

@@ -14,7 +14,7 @@ export interface Part {
 
 /** The layouts that are understood, for messages. */
 export const expectedLayouts =
-  '<folder>/<class>/*.jpg or <folder>/{train,val,test}/<class>/*.jpg (also png, webp, gif, avif)';
+  '<folder>/<class>/*.jpg or <folder>/{train,val,test}/<class>/*.jpg (also png, webp, gif, avif, tiff, bmp)';
 
 const splitNames: ReadonlyMap<string, Split> = new Map([
   ['train', 'train'],

@@ -1,6 +1,6 @@
 import { extname, join } from 'node:path';
 import type { FolderProblemKind, Problem } from './problem.ts';
-import { isPictureName, type ListedFile, type Listing } from './tree/listing.ts';
+import { foreignNameProblem, isPictureName, type ListedFile, type Listing } from './tree/listing.ts';
 
 /** What lies in a folder of class folders. Names are relative to the scanned folder and written with '/' everywhere. */
 export interface FolderScan {
@@ -24,7 +24,8 @@ export function classLevels(name: string, classDepth: number | 'deepest'): strin
  * Reads a listing as `<class>/**` where a class is `classDepth` folder levels, named `level/level`; or each folder that holds pictures
  * is one.
  *
- * Hidden entries and files of other extensions are ignored and counted. Pictures above the class level are problems.
+ * Hidden entries and files of other extensions are ignored and counted. Pictures above the class level are problems, and so are
+ * images in formats that are not read.
  */
 export function scanClasses(listing: Listing, classDepth: number | 'deepest'): FolderScan {
   const { root, files, folders, hidden } = listing;
@@ -44,6 +45,8 @@ export function scanClasses(listing: Listing, classDepth: number | 'deepest'): F
     if (!isPictureName(file.name)) {
       const extension = extname(file.name).toLowerCase() || 'no extension';
       ignored.set(extension, (ignored.get(extension) ?? 0) + 1);
+      const foreign = isInClass ? foreignNameProblem(file.name) : undefined;
+      if (foreign) report(file.name, 'foreign-format', foreign);
       if (isInClass) others.push(file);
     } else if (isInClass) classes.get(className)!.push(file);
     else report(file.name, 'no-class', 'the picture lies in no class folder');

@@ -1,43 +1,23 @@
 /** What a thread of the picture pool does. Loaded by `picture-pool.ts`, always as the built file. */
-import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { Tinypool } from 'tinypool';
-import { randomStream } from '../base/random.ts';
-import { type Augmentation, augmentedPixels, augmentedView, type Colour } from './augment/index.ts';
-import { decodePicture, type PictureFile, readPictureFile } from './decode.ts';
-import { type Examination, examinePicture } from './doctor/examine.ts';
-import { type PictureFacts, readPicture } from './picture-facts.ts';
+import type { PictureFile } from './decode.ts';
+import type { Examination } from './doctor/examine.ts';
+import { type ImageProcess, startImageProcess } from './image-process.ts';
+import type { PictureFacts } from './picture-facts.ts';
+import {
+  costly,
+  type EvaluationRequest,
+  type PictureTasks,
+  perform,
+  type Reply,
+  type TaskName,
+  type ViewTask,
+} from './picture-tasks.ts';
 import { PictureError, type PictureProblem } from './problem.ts';
-import { type RgbImage, resize } from './resize.ts';
 import { type ContentKey, contentKey } from './seen.ts';
-import { type CropPlace, centreCrop, evaluationView, type Framing, type View } from './transform.ts';
 
-/** What is wanted of a picture. */
-export type ViewRequest = EvaluationRequest | TrainingRequest;
-
-export interface EvaluationRequest {
-  readonly kind: 'evaluation';
-  readonly preprocessing: Framing;
-  /** Several crops, one after the other in the reply. Default: the centre. */
-  readonly places?: readonly CropPlace[];
-}
-
-/** The picture as it is augmented: a function of (seed, epoch, index) alone. */
-export interface TrainingRequest {
-  readonly kind: 'training';
-  readonly preprocessing: Framing;
-  readonly augmentation: Augmentation;
-  /** What is left empty or erased: the mean colour of the preprocessing. */
-  readonly fill: Colour;
-  readonly seed: number;
-  readonly epoch: number;
-  readonly index: number;
-}
-
-export interface ViewTask extends PictureFile {
-  readonly request: ViewRequest;
-  readonly size: number;
-}
+export type { EvaluationRequest, Reply, TrainingRequest, ViewRequest, ViewTask } from './picture-tasks.ts';
 
 /** Many small views at once, so that what a message costs does not count. */
 export interface SquaresTask {
@@ -58,31 +38,23 @@ export interface Squares {
   readonly problems: readonly PictureProblem[];
 }
 
-/** A problem travels as data: an Error that crosses threads loses its class and its fields. */
-export type Reply<T> = T | { readonly problem: PictureProblem };
-
 // The pool's threads are the parallelism; libvips adds none of its own, and keeps no pictures.
 sharp.concurrency(1);
 sharp.cache(false);
 
 export function check(picture: PictureFile): Promise<Reply<PictureFacts>> {
-  return oneAtATime(async () => (await readPicture(picture)).facts);
+  return done('check', picture);
 }
 
 /** As `check`, with what the doctor wants to know. */
 export function examine(picture: PictureFile): Promise<Reply<Examination>> {
-  return oneAtATime(() => examinePicture(picture));
+  return done('examine', picture);
 }
 
 /** The view as planar u8 (3, size, size), or several of them; its memory moves to the asking thread. */
-export async function view({ request, size, ...file }: ViewTask): Promise<unknown> {
-  const reply = await oneAtATime(async () => {
-    const picture = await decodePicture(await readPictureFile(file), file.path);
-    return request.kind === 'evaluation'
-      ? evaluationPixels(picture, request, size)
-      : trainingPixels(picture, request, size);
-  });
-  return reply instanceof Uint8Array ? Tinypool.move(reply) : reply;
+export async function view(task: ViewTask): Promise<unknown> {
+  const reply = await done('view', task);
+  return 'problem' in reply ? reply : Tinypool.move(reply.pixels);
 }
 
 /** The views of several pictures, one after the other. */
@@ -94,17 +66,14 @@ export async function squares({ pictures, request, size }: SquaresTask): Promise
   const contents = new Array<ContentKey>(pictures.length).fill('');
   let used = 0;
   for (const [i, file] of pictures.entries()) {
-    const reply = await oneAtATime(async () => {
-      const bytes = await readPictureFile(file);
-      contents[i] = contentKey({ sha256: createHash('sha256').update(bytes).digest('hex') });
-      return evaluationPixels(await decodePicture(bytes, file.path), request, size);
-    });
+    const reply = await done('view', { ...file, request, size, isHashed: true });
     if ('problem' in reply) {
       problems.push(reply.problem);
       continue;
     }
-    planes[i] = isGrey(reply) ? 1 : 3;
-    pixels.set(reply.subarray(0, planes[i]! * area), used);
+    contents[i] = contentKey({ sha256: reply.sha256! });
+    planes[i] = isGrey(reply.pixels) ? 1 : 3;
+    pixels.set(reply.pixels.subarray(0, planes[i]! * area), used);
     used += planes[i]! * area;
   }
   return { planes, pixels: pixels.slice(0, used), contents, problems };
@@ -117,37 +86,21 @@ function isGrey(pixels: Uint8Array): boolean {
   return red!.equals(green!) && red!.equals(blue!);
 }
 
-function evaluationPixels(picture: RgbImage, request: EvaluationRequest, size: number): Uint8Array {
-  const { preprocessing, places = [centreCrop] } = request;
-  const pixels = new Uint8Array(places.length * 3 * size * size);
-  places.forEach((place, i) => {
-    const seen = evaluationView(picture, preprocessing, place);
-    pixels.set(pixelsOf(picture, seen, preprocessing, size), i * 3 * size * size);
-  });
-  return pixels;
-}
-
-function trainingPixels(picture: RgbImage, request: TrainingRequest, size: number): Uint8Array {
-  const { preprocessing, augmentation, fill, seed, epoch, index } = request;
-  const stream = randomStream(seed, 'augment', epoch, index);
-  const seen = augmentedView(stream, picture, preprocessing, augmentation);
-  const data = pixelsOf(picture, seen, preprocessing, size);
-  return augmentedPixels(stream, { width: size, height: size, data }, augmentation, fill).data;
-}
-
-function pixelsOf(picture: RgbImage, { box, mirror }: View, { interpolation }: Framing, size: number): Uint8Array {
-  const pixels = new Uint8Array(3 * size * size);
-  resize(picture, box, { width: size, height: size, mirror, ...(interpolation && { interpolation }) }, pixels);
-  return pixels;
-}
-
 let previous: Promise<unknown> = Promise.resolve();
+let apart: ImageProcess | undefined;
 
-/** Runs `work` when everything before it is done: a thread holds one decoded picture, however many requests wait for it. */
-function oneAtATime<T>(work: () => Promise<T>): Promise<Reply<T>> {
-  const result = previous.then(work).catch((error: unknown) => {
-    if (error instanceof PictureError) return { problem: error.problem };
-    throw error;
+/** Does a task when everything before it is done: a thread holds one decoded picture, however many requests wait for it. */
+function done<N extends TaskName>(name: N, task: PictureTasks[N]['task']): Promise<Reply<PictureTasks[N]['result']>> {
+  const result = previous.then(async (): Promise<Reply<PictureTasks[N]['result']>> => {
+    try {
+      const here = await perform(name, task, 'thread');
+      if (here !== costly) return here;
+      apart ??= startImageProcess();
+      return await apart.perform(name, task);
+    } catch (error) {
+      if (error instanceof PictureError) return { problem: error.problem };
+      throw error;
+    }
   });
   previous = result.catch(() => {});
   return result;

@@ -13,6 +13,7 @@ export type PictureProblemKind =
 /** What can be wrong with a data set beyond its single pictures. */
 export type FolderProblemKind =
   | 'empty-class'
+  | 'foreign-format'
   | 'few-pictures'
   | 'no-class'
   | 'class-missing-in-split'

@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { randomStream } from '../../base/random.ts';
-import { decodePicture } from '../decode.ts';
+import { openImage, resizeImage } from '../image/open.ts';
 import { alikeGroups } from './alike.ts';
-import { correlation, type Likeness, likenessOf } from './likeness.ts';
+import { correlation, type Likeness, likenessFrom, likenessViews } from './likeness.ts';
 
 const shared = '../shared/data';
-const likeness = async (bytes: Uint8Array) => likenessOf(await decodePicture(bytes, 'memory'));
+const likeness = async (bytes: Uint8Array) => {
+  const image = await openImage(bytes, 'memory');
+  return likenessFrom(await resizeImage(image, likenessViews(image)));
+};
 
 describe('pairs that differ in a known number of bits', () => {
   /** A picture with `flips` bits of the hash turned, and the same thumbnail. */

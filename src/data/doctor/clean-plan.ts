@@ -1,6 +1,6 @@
 import { basename, extname } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { isPictureName } from '../tree/listing.ts';
+import { formatExtensions, isPictureName } from '../tree/listing.ts';
 import { classFolder } from './classes.ts';
 import { copyKinds, keeperOf, sameContent, sameLooks, type Verdict, verdictOn } from './copies.ts';
 import type { Diagnosis } from './diagnose.ts';
@@ -85,7 +85,7 @@ function freeName(specimen: Specimen, taken: ReadonlySet<string>): string {
   const path = pathInClassFolder(specimen);
   // What looks like an extension may belong to the name, as in IMG.0001, unless it is a picture's.
   const stem = isPictureName(path) ? path.slice(0, -extname(path).length) : path;
-  const extension = isNamedRightly(specimen) ? extname(path) : `.${format === 'jpeg' ? 'jpg' : format}`;
+  const extension = isNamedRightly(specimen) ? extname(path) : formatExtensions[format][0]!;
   for (let number = 1; ; number++) {
     const name = `${stem}${number === 1 ? '' : `-${number}`}${extension}`;
     if (!taken.has(name.toLowerCase())) return name;

@@ -41,8 +41,12 @@ export async function diagnose(root: string, options: DoctorOptions = {}): Promi
   const files = filesToExamine(found);
   const examined = await examineAll(files, options);
   const specimens = examined.flatMap(({ specimen }) => specimen ?? []);
+  const looked = new Set(files.map(({ path }) => path));
   const findings = [
-    ...found.problems.map(({ path, kind, message }) => ({ kind, paths: [placeIn(found.base, path)], message })),
+    // Files in foreign formats are among those that were examined.
+    ...found.problems
+      .filter(({ kind, path }) => kind !== 'foreign-format' || !looked.has(path))
+      .map(({ path, kind, message }) => ({ kind, paths: [placeIn(found.base, path)], message })),
     ...examined.flatMap(({ finding }) => finding ?? []),
     ...copyFindings(specimens),
     ...classFindings(

@@ -45,7 +45,7 @@ async function spoiledFolder(): Promise<string> {
   writeFileSync(join(root, 'disc/cut.png'), disc.subarray(0, disc.length / 2));
   writeFileSync(join(root, 'disc/empty.jpg'), '');
   writeFileSync(join(root, 'disc/text.jpg'), 'a text');
-  writeFileSync(join(root, 'disc/old.jpg'), Buffer.concat([Buffer.from('II*\0'), Buffer.alloc(100)]));
+  writeFileSync(join(root, 'disc/old.jpg'), Buffer.concat([Buffer.from('II+\0'), Buffer.alloc(100)]));
   writeFileSync(join(root, 'disc/notes.txt'), 'no picture, and no harm');
   renameSync(join(root, 'disc/001.png'), join(root, 'disc/001.jpg'));
   renameSync(join(root, 'disc/002.png'), join(root, 'disc/IMG.0002'));
@@ -79,8 +79,8 @@ describe('a folder with everything wrong', async () => {
       ['truncated', 'bad/1.png', 'the file ends before the picture does'],
       ['truncated', 'disc/cut.png', 'the file ends before the picture does'],
       ['empty-file', 'disc/empty.jpg', 'the file has 0 bytes'],
-      ['not-a-picture', 'disc/text.jpg', 'the content is neither JPEG, PNG, WebP, GIF nor AVIF'],
-      ['foreign-format', 'disc/old.jpg', 'the content is TIFF, which is not read'],
+      ['not-a-picture', 'disc/text.jpg', 'the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP'],
+      ['foreign-format', 'disc/old.jpg', 'the content is BigTIFF, which is not read'],
       ['passed-over', 'disc/IMG.0002', 'the content is png'],
       ['wrong-extension', 'disc/001.jpg', 'the content is png'],
       ['alike-labels', 'cross/001.png = square/alike.png', '2 files in cross, square'],

@@ -1,6 +1,7 @@
-import { type PictureFile, type PictureFormat, sniffFormat } from '../decode.ts';
-import { type PictureFacts, readPicture } from '../picture-facts.ts';
-import { type Likeness, likenessOf } from './likeness.ts';
+import type { PictureFormat } from '../image/header.ts';
+import { type OpenImage, resizeImage } from '../image/open.ts';
+import type { PictureFacts } from '../picture-facts.ts';
+import { type Likeness, likenessFrom, likenessViews } from './likeness.ts';
 
 /** What the doctor knows of a picture that could be read and decoded. */
 export interface Examination extends PictureFacts {
@@ -9,8 +10,8 @@ export interface Examination extends PictureFacts {
   readonly likeness: Likeness;
 }
 
-/** Reads and decodes a picture. @throws PictureError where it cannot be used */
-export async function examinePicture(file: PictureFile): Promise<Examination> {
-  const { bytes, picture, facts } = await readPicture(file);
-  return { ...facts, format: sniffFormat(bytes)!, likeness: likenessOf(picture) };
+/** Decodes a picture. @throws PictureError (by rejection) where it cannot be used */
+export async function examineImage(image: OpenImage, facts: PictureFacts): Promise<Examination> {
+  const likeness = likenessFrom(await resizeImage(image, likenessViews(image)));
+  return { ...facts, format: image.format, likeness };
 }

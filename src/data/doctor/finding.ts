@@ -22,7 +22,6 @@ export type DiagnosisKind =
   | 'alike'
   | 'wrong-extension'
   | 'passed-over'
-  | 'foreign-format'
   | 'few-pictures'
   | 'imbalance'
   | 'size-outlier'
@@ -72,7 +71,7 @@ export const findingKinds: { readonly [K in FindingKind]: FindingInfo } = {
   'foreign-format': {
     severity: 'serious',
     title: 'pictures in formats that are not read',
-    advice: 'Convert them to JPEG, PNG or WebP. --fix-to leaves them out.',
+    advice: 'Save them as JPEG, PNG or TIFF. --fix-to leaves them out.',
   },
   'passed-over': {
     severity: 'warning',

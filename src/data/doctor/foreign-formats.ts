@@ -1,8 +1,7 @@
 /** How files of picture formats begin that Graft does not read: a text at an offset. */
 const signatures: readonly { readonly format: string; readonly text: string; readonly at?: number }[] = [
-  { format: 'TIFF', text: 'II*\0' },
-  { format: 'TIFF', text: 'MM\0*' },
-  { format: 'BMP', text: '\0\0\0\0', at: 6 },
+  { format: 'BigTIFF', text: 'II+\0' },
+  { format: 'BigTIFF', text: 'MM\0+' },
   { format: 'HEIC', text: 'ftyphei', at: 4 },
   { format: 'HEIC', text: 'ftyphev', at: 4 },
   { format: 'HEIC', text: 'ftypmif1', at: 4 },
@@ -16,7 +15,5 @@ const signatures: readonly { readonly format: string; readonly text: string; rea
 export function foreignFormat(head: Uint8Array): string | undefined {
   const text = Buffer.from(head).toString('latin1');
   const found = signatures.find(({ text: sign, at = 0 }) => text.startsWith(sign, at));
-  // Of BMP only the reserved zeros at 6 are rare; its letters alone begin many texts.
-  if (!found || (found.format === 'BMP' && !text.startsWith('BM'))) return undefined;
-  return `the content is ${found.format}, which is not read`;
+  return found && `the content is ${found.format}, which is not read`;
 }

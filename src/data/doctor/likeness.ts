@@ -1,4 +1,5 @@
-import { type RgbImage, resize } from '../resize.ts';
+import type { Box, ResizeTarget } from '../resize.ts';
+import type { Size } from '../transform.ts';
 
 /** What a picture looks like from far away: enough to know it again when it was resized, recompressed or lightened. */
 export interface Likeness {
@@ -13,17 +14,24 @@ export const thumbnailSide = 16;
 /** Levels by which the right neighbour has to be lighter: what JPEG leaves of an even ground is no slope. */
 const slope = 1;
 
-/** The likeness of an upright picture. */
-export function likenessOf(picture: RgbImage): Likeness {
-  return { hash: differenceHash(picture), thumbnail: greyThumbnail(picture, thumbnailSide, thumbnailSide) };
+/** The resized copies that a likeness is made of: 9 x 8 for the hash, and the thumbnail. The picture's shape is disregarded. */
+export function likenessViews({ width, height }: Size): { readonly box: Box; readonly target: ResizeTarget }[] {
+  const box = { left: 0, top: 0, width, height };
+  return [hashGrid, { width: thumbnailSide, height: thumbnailSide }].map((target) => ({ box, target }));
 }
+
+/** The likeness of an upright picture, of its planar `likenessViews`. */
+export function likenessFrom([grid, thumbnail]: readonly Uint8Array[]): Likeness {
+  return { hash: differenceHash(greyOf(grid!)), thumbnail: greyOf(thumbnail!) };
+}
+
+const hashGrid = { width: 9, height: 8 } as const;
 
 /**
  * Bit (row, column) says whether the grey level rises from cell (row, column) to the next on the right, in a grid of 8 x 9
  * cells. (After N. Krawetz's dHash, 2013.)
  */
-function differenceHash(picture: RgbImage): Uint16Array {
-  const cells = greyThumbnail(picture, 9, 8);
+function differenceHash(cells: Uint8Array): Uint16Array {
   const hash = new Uint16Array(4);
   for (let bit = 0; bit < 64; bit++) {
     const cell = (bit >> 3) * 9 + (bit & 7);
@@ -32,13 +40,11 @@ function differenceHash(picture: RgbImage): Uint16Array {
   return hash;
 }
 
-/** The whole picture as grey levels (height, width), its shape disregarded. */
-function greyThumbnail(picture: RgbImage, width: number, height: number): Uint8Array {
-  const planes = new Uint8Array(3 * width * height);
-  resize(picture, { left: 0, top: 0, width: picture.width, height: picture.height }, { width, height }, planes);
-  const [green, blue] = [width * height, 2 * width * height];
-  return Uint8Array.from({ length: width * height }, (_, i) =>
-    Math.round(0.299 * planes[i]! + 0.587 * planes[green + i]! + 0.114 * planes[blue + i]!),
+/** Grey levels of planes of red, green and blue. */
+function greyOf(planes: Uint8Array): Uint8Array {
+  const area = planes.length / 3;
+  return Uint8Array.from({ length: area }, (_, i) =>
+    Math.round(0.299 * planes[i]! + 0.587 * planes[area + i]! + 0.114 * planes[2 * area + i]!),
   );
 }
 

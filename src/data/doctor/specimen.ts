@@ -3,7 +3,7 @@ import { readPictureFile, sniffFormat } from '../decode.ts';
 import type { PicturePool } from '../picture-pool.ts';
 import { PictureError } from '../problem.ts';
 import type { Candidate, Found } from '../readers/found.ts';
-import { isPictureName } from '../tree/listing.ts';
+import { foreignNameProblem, formatExtensions, isPictureName } from '../tree/listing.ts';
 import type { Examination } from './examine.ts';
 import type { Finding } from './finding.ts';
 import { foreignFormat } from './foreign-formats.ts';
@@ -49,7 +49,8 @@ export async function examineFile(file: Placed, pool: PicturePool): Promise<Exam
     if (!(error instanceof PictureError)) throw error;
     const { kind, message } = error.problem;
     const paths = [file.place];
-    const foreign = kind === 'not-a-picture' ? foreignFormat(await headOf(file)) : undefined;
+    const isForeign = kind === 'not-a-picture';
+    const foreign = isForeign ? (foreignFormat(await headOf(file)) ?? foreignNameProblem(file.name)) : undefined;
     if (foreign) return { finding: { kind: 'foreign-format', paths, message: foreign } };
     return (await claimsPicture(file)) ? { finding: { kind, paths, message } } : {};
   }
@@ -57,7 +58,7 @@ export async function examineFile(file: Placed, pool: PicturePool): Promise<Exam
 
 /** Whether an extension says what the content is. */
 export function isNamedRightly({ place, format }: Pick<Specimen, 'place' | 'format'>): boolean {
-  return extname(place).toLowerCase().replace('jpg', 'jpeg') === `.${format}`;
+  return formatExtensions[format].includes(extname(place).toLowerCase());
 }
 
 function misnomer(specimen: Specimen): Examined {

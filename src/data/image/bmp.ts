@@ -67,7 +67,8 @@ function readBitmap(file: Buffer): Bitmap {
   if (!depths.has(bits) || !isSound) throw damaged(`${bits} bits in coding ${compression}, which is not read`);
 
   const start = file.readUInt32LE(10);
-  const table = 14 + headerBytes + (hasMasks && headerBytes === 40 ? (compression === compressions.masks ? 12 : 16) : 0);
+  const table =
+    14 + headerBytes + (hasMasks && headerBytes === 40 ? (compression === compressions.masks ? 12 : 16) : 0);
   const paletteEntry = isCore ? 3 : 4;
   const announced = isCore ? 0 : file.readUInt32LE(46);
   const colours = bits > 8 ? 0 : announced === 0 ? 2 ** bits : Math.min(announced, 2 ** bits);
@@ -78,7 +79,11 @@ function readBitmap(file: Buffer): Bitmap {
     isTopDown: storedHeight < 0,
     bits,
     isRunLength,
-    masks: hasMasks ? readMasks(file, headerBytes, compression) : bits === 16 ? [0x7c00, 0x3e0, 0x1f, 0] : [0xff0000, 0xff00, 0xff, 0],
+    masks: hasMasks
+      ? readMasks(file, headerBytes, compression)
+      : bits === 16
+        ? [0x7c00, 0x3e0, 0x1f, 0]
+        : [0xff0000, 0xff00, 0xff, 0],
     palette: file.subarray(table, Math.min(table + colours * paletteEntry, start)),
     paletteEntry,
     pixels: file.subarray(start),
@@ -89,7 +94,12 @@ function readBitmap(file: Buffer): Bitmap {
 function readMasks(file: Buffer, headerBytes: number, compression: number): [number, number, number, number] {
   const hasAlphaMask = headerBytes >= 56 || compression === compressions.alphaMasks;
   if (file.length < 70) throw cutShort();
-  const [red, green, blue, alpha] = [54, 58, 62, 66].map((at) => file.readUInt32LE(at)) as [number, number, number, number];
+  const [red, green, blue, alpha] = [54, 58, 62, 66].map((at) => file.readUInt32LE(at)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   return [red, green, blue, hasAlphaMask ? alpha : 0];
 }
 

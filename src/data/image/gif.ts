@@ -5,7 +5,12 @@ export function readGifHeader(file: Buffer): ImageHeader {
   if (file.length < 13) throw cutShort();
   const tablesEnd = 13 + colourTableBytes(file[10]!);
   const first = findFirstFrame(file, tablesEnd);
-  const [left, top, width, height] = [1, 3, 5, 7].map((at) => file.readUInt16LE(first.start + at)) as [number, number, number, number];
+  const [left, top, width, height] = [1, 3, 5, 7].map((at) => file.readUInt16LE(first.start + at)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   // The canvas grows with a frame that reaches beyond it.
   const size = {
     width: Math.max(file.readUInt16LE(6), left + width),
@@ -22,7 +27,7 @@ export function readGifHeader(file: Buffer): ImageHeader {
     format: 'gif',
     ...size,
     orientation: 1,
-    working: size.width * size.height * 8, // the canvas in RGBA, and a copy
+    working: size.width * size.height * 6, // measured: the canvas in RGBA, and indices
     bare: isPlain ? file : Buffer.concat(pieces),
   };
 }

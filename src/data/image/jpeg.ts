@@ -1,7 +1,23 @@
 import { orientationIn } from './exif.ts';
-import { cutShort, HeaderError, type ImageHeader, mostProfileBytes, onlyNeeded, type Orientation, type Segment } from './header.ts';
+import {
+  cutShort,
+  HeaderError,
+  type ImageHeader,
+  mostProfileBytes,
+  type Orientation,
+  onlyNeeded,
+  type Segment,
+} from './header.ts';
 
-const marker = { startOfScan: 0xda, endOfImage: 0xd9, app0: 0xe0, app1: 0xe1, app2: 0xe2, app14: 0xee, comment: 0xfe } as const;
+const marker = {
+  startOfScan: 0xda,
+  endOfImage: 0xd9,
+  app0: 0xe0,
+  app1: 0xe1,
+  app2: 0xe2,
+  app14: 0xee,
+  comment: 0xfe,
+} as const;
 
 /** One marker and its body, which lies from `start` to `end`; `from` is where the marker's padding begins. */
 interface MarkerSegment {
@@ -86,10 +102,14 @@ function isFrame(code: number): boolean {
 
 function readFrame(body: Buffer, code: number): Frame {
   const components = body[5] ?? 0;
-  if (components === 0 || body.length < 6 + 3 * components) throw new HeaderError('unreadable', 'damaged jpeg: its header is cut');
+  if (components === 0 || body.length < 6 + 3 * components)
+    throw new HeaderError('unreadable', 'damaged jpeg: its header is cut');
   const [height, width] = [body.readUInt16BE(1), body.readUInt16BE(3)];
   const sampling = Array.from({ length: components }, (_, i) => body[7 + 3 * i]!);
-  const [across, down] = [Math.max(...sampling.map((both) => both >> 4)), Math.max(...sampling.map((both) => both & 15))];
+  const [across, down] = [
+    Math.max(...sampling.map((both) => both >> 4)),
+    Math.max(...sampling.map((both) => both & 15)),
+  ];
   const units = Math.ceil(width / (8 * across)) * Math.ceil(height / (8 * down));
   const blocks = sampling.reduce((sum, both) => sum + (both >> 4) * (both & 15), 0);
   return { width, height, components, isProgressive: (code & 3) === 2, coefficientBytes: units * blocks * 64 * 2 };

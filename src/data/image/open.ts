@@ -25,26 +25,26 @@ export const imageBounds = {
 } as const;
 
 /** Up to so many bytes an image is decoded in one piece in the thread that asks, beyond in a process of its own. */
-const mostInThread = 128e6;
+export const mostInThread = 128e6;
 /** The least worth decoding at once: what is decoded in bands is decoded from its beginning for each of them. */
 const leastBand = 48e6;
-
-/** Some rows of an image. `top` is the first one's number. */
-export interface Band {
-  readonly top: number;
-  readonly rows: RgbImage;
-}
 
 /** An image whose header is read and found within bounds. Its sizes are those of the upright image. */
 export interface OpenImage extends Size {
   readonly format: PictureFormat;
-  /** Whether decoding it may cost enough memory or time to do it where it can be ended. */
+  /** Whether decoding it costs so much that it is to be done where it can be ended. */
   readonly isCostly: boolean;
   /**
-   * Decodes at least rows [first, last), all of them at once where that fits into `imageBounds.memory`. @throws PictureError (by
-   * rejection) where they are damaged
+   * Decodes at least rows [first, last) and hands them to `use` in bands from top to bottom, all of them at once where that fits into
+   * `imageBounds.memory`; `top` is the number of a band's first row. @throws PictureError (by rejection) where they are damaged
    */
-  bands(first: number, last: number): AsyncIterable<Band>;
+  decode(first: number, last: number, use: (rows: RgbImage, top: number) => void): Promise<void>;
+}
+
+/** Formats whose decoders may do more than the size of an image says, so that they never run where they cannot be ended. */
+export function isCostlyFormat(bytes: Uint8Array): boolean {
+  const format = sniffFormat(bytes);
+  return format === 'avif' || format === 'tiff';
 }
 
 /** Opens what `bytes` hold, without decoding a pixel. @throws PictureError with `path` in it where that is no image within bounds */
@@ -56,7 +56,8 @@ export async function openImage(bytes: Uint8Array, path: string, reading: ImageR
   }
   try {
     const small = decodePlainPng(bytes);
-    if (small) return within(path, { ...small, format, isCostly: false, bands: () => once(small) });
+    if (small)
+      return within(path, { ...small, format, isCostly: false, decode: async (_first, _last, use) => use(small, 0) });
     const stored = await headerReaders[format](file);
     const header = reading.orientation === 'ignore' ? { ...stored, orientation: 1 as const } : stored;
     return fromHeader(file, header, path, reading);
@@ -84,27 +85,32 @@ function fromHeader(file: Buffer, header: ImageHeader, path: string, reading: Im
   // What is turned is copied.
   const rowBytes = 3 * width * (isTurned(orientation) ? 2 : 1);
   const fixed = header.working + file.length + (bare === file ? 0 : bare.length);
-  const isHostable = format !== 'avif' && format !== 'tiff'; // see docs/architecture.md
-  const decode = (first: number, last: number) => decodeBand(file, header, first, last, path, reading);
 
-  async function* bands(first: number, last: number): AsyncGenerator<Band> {
-    const whole = height * rowBytes;
+  const band = async (first: number, last: number, use: (rows: RgbImage, top: number) => void) =>
+    use(await decodeBand(file, header, first, last, path, reading), first);
+
+  async function decode(first: number, last: number, use: (rows: RgbImage, top: number) => void): Promise<void> {
     const room = imageBounds.memory - fixed;
-    if (room >= whole) return yield { top: 0, rows: await decode(0, height) };
+    if (room >= height * rowBytes) return band(0, height, use);
     const count = Math.ceil(((last - first) * rowBytes) / room);
+    const edge = (i: number) => first + Math.round(((last - first) * i) / count);
     for (let i = 0; i < count; i++) {
-      const [top, end] = [i, i + 1].map((n) => first + Math.round(((last - first) * n) / count)) as [number, number];
-      yield { top, rows: await decode(top, end) };
+      await band(edge(i), edge(i + 1), use);
+      freeMemory();
     }
   }
 
-  const opened = { format, width, height, isCostly: !isHostable || fixed + height * rowBytes > mostInThread, bands };
-  within(path, opened);
+  const isCostly = fixed + height * rowBytes > mostInThread;
+  const opened = within(path, { format, width, height, isCostly, decode });
   const least = fixed + Math.min(height * rowBytes, leastBand);
   if (least > imageBounds.memory) {
     const [needed, most] = [least, imageBounds.memory].map((bytes) => Math.ceil(bytes / 1e6));
-    const cause = header.working > 0 ? ', because this file has to be decoded as a whole' : '';
-    throw problem(path, 'too-large', `decoding ${width} x ${height} pixels takes ${needed} MB, more than ${most}${cause}`);
+    const cause = header.working > leastBand ? ', because this file has to be decoded as a whole' : '';
+    throw problem(
+      path,
+      'too-large',
+      `decoding ${width} x ${height} pixels takes ${needed} MB, more than ${most}${cause}`,
+    );
   }
   return opened;
 }
@@ -123,10 +129,6 @@ function within(path: string, image: OpenImage): OpenImage {
     throw problem(path, 'too-small', `${width} x ${height} pixels, at least ${minimumSide} on each side are needed`);
   }
   return image;
-}
-
-async function* once(image: RgbImage): AsyncGenerator<Band> {
-  yield { top: 0, rows: image };
 }
 
 async function decodeBand(
@@ -148,6 +150,7 @@ async function decodeBand(
 
 /** Which problem a message of libvips stands for. */
 function diagnose(format: PictureFormat, message: string): [PictureProblemKind, string] {
+  if (/out of memory/i.test(message)) return ['too-large', 'decoding it takes more memory than one image may'];
   if (/premature end|unexpected end/i.test(message)) return ['truncated', 'the file ends before the picture does'];
   return ['unreadable', `damaged ${format}: ${message.split('\n').at(-1)?.trim()}`];
 }
@@ -159,18 +162,25 @@ function problem(path: string, kind: PictureProblemKind, message: string): Pictu
 /** Decodes the whole image in one piece. */
 export async function wholeImage(image: OpenImage): Promise<RgbImage> {
   const { width, height } = image;
-  let data: Uint8Array | undefined;
-  for await (const { top, rows } of image.bands(0, height)) {
-    if (rows.height === height) return rows;
-    data ??= new Uint8Array(3 * width * height);
-    data.set(rows.data, 3 * width * top);
-  }
-  return { width, height, data: data! };
+  let whole: RgbImage | undefined;
+  await image.decode(0, height, (rows, top) => {
+    whole ??= rows.height === height ? rows : { width, height, data: new Uint8Array(3 * width * height) };
+    if (whole !== rows) whole.data.set(rows.data, 3 * width * top);
+  });
+  return whole!;
 }
 
 /** Decodes all of an image and keeps nothing of it. @throws PictureError (by rejection) where it is damaged */
 export async function verifyImage(image: OpenImage): Promise<void> {
-  for await (const _ of image.bands(0, image.height));
+  await image.decode(0, image.height, () => {});
+}
+
+/**
+ * Frees the pixels that nothing refers to any longer, where Node was started with --expose-gc: they are no memory of V8's, which would
+ * let several bands pile up before it looks for garbage.
+ */
+export function freeMemory(): void {
+  globalThis.gc?.();
 }
 
 /** Several views of an image in one pass over its rows: for each, planar u8 (3, height, width) as `resize` makes it. */
@@ -181,7 +191,9 @@ export async function resizeImage(
   const started = views.map(({ box, target }) => startResize(image, box, target));
   const first = Math.min(...started.map(({ firstRow }) => firstRow));
   const last = Math.max(...started.map(({ lastRow }) => lastRow));
-  for await (const { top, rows } of image.bands(first, last)) for (const one of started) one.add(rows, top);
+  await image.decode(first, last, (rows, top) => {
+    for (const one of started) one.add(rows, top);
+  });
   return started.map((one, i) => {
     const { width, height } = views[i]!.target;
     const pixels = new Uint8Array(3 * height * width);

@@ -1,6 +1,14 @@
 import { inflateSync } from 'node:zlib';
 import { orientationIn } from './exif.ts';
-import { cutShort, HeaderError, type ImageHeader, mostProfileBytes, onlyNeeded, type Orientation, type Segment } from './header.ts';
+import {
+  cutShort,
+  HeaderError,
+  type ImageHeader,
+  mostProfileBytes,
+  type Orientation,
+  onlyNeeded,
+  type Segment,
+} from './header.ts';
 
 const signatureBytes = 8;
 /** Ancillary chunks that say what the samples mean, and how long they may be. All others are texts, times and the like. */
@@ -9,6 +17,11 @@ const meaningful: ReadonlyMap<string, number> = new Map([
   ['sRGB', 1],
   ['gAMA', 4],
   ['cHRM', 32],
+  // Of no use, and hardly worth a copy of the file without them.
+  ['pHYs', 9],
+  ['tIME', 7],
+  ['bKGD', 6],
+  ['sBIT', 4],
 ]);
 /** Samples of a pixel as libvips hands it on, by colour type: a palette becomes RGB. */
 const samplesOf: ReadonlyMap<number, number> = new Map([

@@ -19,7 +19,9 @@ export function sniffFormat(bytes: Uint8Array): PictureFormat | undefined {
 
 /** The letters BM begin many texts: the reserved zeros and the size of the header behind them do not. */
 function isBitmapHeader(head: Buffer): boolean {
-  return head.length >= 18 && head.readUInt32LE(6) === 0 && [12, 40, 52, 56, 64, 108, 124].includes(head.readUInt32LE(14));
+  return (
+    head.length >= 18 && head.readUInt32LE(6) === 0 && [12, 40, 52, 56, 64, 108, 124].includes(head.readUInt32LE(14))
+  );
 }
 
 /** A box of a plausible length whose brands, major or compatible, have AVIF's among them: `mif1` is that of any HEIF file. */

@@ -15,10 +15,16 @@ export function readTiffHeader(file: Buffer): ImageHeader {
   const bits = tags.get(tiffTags.bits) ?? 1;
   const photometric = tags.get(tiffTags.photometric) ?? 1;
   if (samples > 5 || !photometrics.has(photometric)) {
-    throw new HeaderError('unreadable', `a TIFF of ${samples} channels that are no colours; grey, RGB, CMYK and palettes are read`);
+    throw new HeaderError(
+      'unreadable',
+      `a TIFF of ${samples} channels that are no colours; grey, RGB, CMYK and palettes are read`,
+    );
   }
   if (bits > 16 || (tags.get(tiffTags.sampleFormat) ?? 1) !== 1) {
-    throw new HeaderError('unreadable', `a TIFF of ${bits}-bit numbers that are not colours from black to white; 1 to 16 bits are read`);
+    throw new HeaderError(
+      'unreadable',
+      `a TIFF of ${bits}-bit numbers that are not colours from black to white; 1 to 16 bits are read`,
+    );
   }
   // Strips and tiles are unpacked whole, and libvips keeps a row of tiles.
   const rows = tags.get(tiffTags.tileHeight) ?? tags.get(tiffTags.rowsPerStrip) ?? height;

@@ -1,13 +1,24 @@
 import { orientationIn } from './exif.ts';
-import { cutShort, HeaderError, type ImageHeader, mostProfileBytes, onlyNeeded, type Orientation, type Segment } from './header.ts';
+import {
+  cutShort,
+  HeaderError,
+  type ImageHeader,
+  mostProfileBytes,
+  type Orientation,
+  onlyNeeded,
+  type Segment,
+} from './header.ts';
 
 /** The header of a WebP file (RFC 9649). Metadata goes, and of an animation all frames but the first. */
 export function readWebpHeader(file: Buffer): ImageHeader {
   if (file.length < 12 || file.readUInt32LE(4) + 8 > file.length) throw cutShort();
   let size: { width: number; height: number } | undefined;
   let orientation: Orientation = 1;
+  let isLossy = false;
   for (const { type, start, end } of chunksOf(file)) {
     size ??= sizeIn(type, file.subarray(start, end));
+    // Without a header for more, it is one lossy frame.
+    isLossy ||= type === 'VP8 ' && start === 20;
     if (type === 'EXIF' && end - start <= 2 ** 16) orientation = exifOrientation(file.subarray(start, end));
   }
   if (!size) throw new HeaderError('unreadable', 'damaged webp: it has no size');
@@ -16,13 +27,13 @@ export function readWebpHeader(file: Buffer): ImageHeader {
     format: 'webp',
     ...size,
     orientation,
-    working: size.width * size.height * bytesOfPixel,
+    working: size.width * size.height * (isLossy ? workingBytes.lossy : workingBytes.other),
     bare: bare === file ? file : repaired(bare),
   };
 }
 
-/** libwebp decodes a whole frame: RGBA, and what its prediction needs. */
-const bytesOfPixel = 8;
+/** What libwebp holds for each pixel of a frame, which it decodes as a whole: measured. More without loss or with alpha. */
+const workingBytes = { lossy: 7, other: 9 } as const;
 
 interface Chunk {
   readonly type: string;
@@ -46,7 +57,11 @@ function* neededOf(file: Buffer): Generator<Segment> {
   for (const { type, start, end } of chunksOf(file)) {
     const isPixels = ['VP8X', 'VP8 ', 'VP8L', 'ALPH', 'ANIM', 'ANMF'].includes(type);
     const isProfile = type === 'ICCP' && end - start <= mostProfileBytes;
-    yield { start: start - 8, end: Math.min(end + (end % 2), file.length), isNeeded: (isPixels || isProfile) && !seen.has(type) };
+    yield {
+      start: start - 8,
+      end: Math.min(end + (end % 2), file.length),
+      isNeeded: (isPixels || isProfile) && !seen.has(type),
+    };
     seen.add(type);
   }
 }
@@ -63,7 +78,8 @@ function repaired(bare: Buffer): Buffer {
 }
 
 function sizeIn(type: string, body: Buffer): { width: number; height: number } | undefined {
-  if (type === 'VP8X' && body.length >= 10) return { width: body.readUIntLE(4, 3) + 1, height: body.readUIntLE(7, 3) + 1 };
+  if (type === 'VP8X' && body.length >= 10)
+    return { width: body.readUIntLE(4, 3) + 1, height: body.readUIntLE(7, 3) + 1 };
   if (type === 'VP8 ' && body.length >= 10) {
     return { width: body.readUInt16LE(6) & 0x3fff, height: body.readUInt16LE(8) & 0x3fff };
   }

@@ -3,7 +3,7 @@ import { createContext, Script } from 'node:vm';
 import { UserError } from '../../base/errors.ts';
 import { findParts } from '../folder-layout.ts';
 import type { Problem } from '../problem.ts';
-import { type FileTree, isPictureName } from '../tree/listing.ts';
+import { type FileTree, foreignNameProblem, isPictureName } from '../tree/listing.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 
 /** The time that an expression may take for a thousand names (milliseconds): some go on for years on one. */
@@ -24,6 +24,10 @@ export async function readByPattern(tree: FileTree, labelRegex: string, { classe
   for (const part of parts) {
     const listing = await tree.list(part.name);
     const pictures = listing.files.filter(({ name }) => isPictureName(name));
+    for (const { name } of listing.files) {
+      const foreign = foreignNameProblem(name);
+      if (foreign) problems.push({ path: join(part.folder, name), kind: 'foreign-format', message: foreign });
+    }
     const labels = labelsOf(
       pictures.map(({ name }) => basename(name)),
       pattern,

@@ -1,13 +1,50 @@
 import { extname } from 'node:path';
 import type { Within } from '../../files/within.ts';
+import type { PictureFormat } from '../image/header.ts';
 import type { Problem, ProblemKind } from '../problem.ts';
 
+/** The extensions that files of a format have, in any case, the usual one first. */
+export const formatExtensions: { readonly [F in PictureFormat]: readonly string[] } = {
+  jpeg: ['.jpg', '.jpeg', '.jfif'],
+  png: ['.png'],
+  webp: ['.webp'],
+  gif: ['.gif'],
+  avif: ['.avif'],
+  tiff: ['.tif', '.tiff'],
+  bmp: ['.bmp', '.dib'],
+};
+
 /** The extensions that are taken for pictures, in any case; what a file really is, its content says later. */
-export const pictureExtensions: readonly string[] = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.avif'];
+export const pictureExtensions: readonly string[] = Object.values(formatExtensions).flat();
+
+/** The extensions of image formats that are not read. */
+const foreignExtensions: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    HEIC: ['.heic', '.heif', '.hif'],
+    SVG: ['.svg', '.svgz'],
+    'JPEG XL': ['.jxl'],
+    'JPEG 2000': ['.jp2', '.j2k', '.jpx'],
+    Photoshop: ['.psd', '.psb'],
+    'Camera raw': ['.dng', '.cr2', '.cr3', '.nef', '.arw', '.raf', '.orf', '.rw2', '.pef', '.srw'],
+    Netpbm: ['.ppm', '.pgm', '.pbm', '.pnm'],
+    Targa: ['.tga'],
+    Icon: ['.ico', '.icns'],
+    OpenEXR: ['.exr'],
+    'Radiance HDR': ['.hdr'],
+    PCX: ['.pcx'],
+    DICOM: ['.dcm', '.dicom'],
+  }).flatMap(([format, extensions]) => extensions.map((extension) => [extension, format] as const)),
+);
 
 /** Whether a name ends as those of pictures do. */
 export function isPictureName(name: string): boolean {
   return pictureExtensions.includes(extname(name).toLowerCase());
+}
+
+/** What is wrong with a file that has the name of an image in a format that is not read. */
+export function foreignNameProblem(name: string): string | undefined {
+  const format = foreignExtensions.get(extname(name).toLowerCase());
+  return format && `${format} is not read; save the image as JPEG, PNG or TIFF`;
 }
 
 /** A file below a root. */
