@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
+import { bmp } from '../../test/hostile-images.ts';
 import { UserError } from '../base/errors.ts';
 import { type Dataset, type DatasetOptions, fingerprint, openDataset, type Picture } from './dataset.ts';
 import { createPicturePool } from './picture-pool.ts';
@@ -307,5 +308,32 @@ describe.each([
     }
     expect(progress).toHaveLength(600);
     expect(progress.at(-1)).toBe(1);
+  });
+});
+
+describe('formats', () => {
+  it('TIFF and BMP are read; what is not is listed, in folders and by an expression', async () => {
+    const bitmap = bmp({ width: 8, height: 8, bits: 24, pixels: Buffer.alloc(8 * 24, 77) });
+    const tiff = await sharp(bitmap.subarray(54), { raw: { width: 8, height: 8, channels: 3 } })
+      .tiff()
+      .toBuffer();
+    const files = {
+      'a/1.tif': tiff,
+      'a/2.TIFF': tiff,
+      'a/3.heic': 'x',
+      'b/1.bmp': bitmap,
+      'b/2.svg': '<svg/>',
+      'b/notes.txt': '',
+    };
+    const root = await folderOf('formats', [], files);
+    const { train, problems } = await open(root, { validationFraction: 0 });
+    expect(train.map(({ path }) => relative(root, path))).toEqual(['a/1.tif', 'a/2.TIFF', 'b/1.bmp']);
+    const unread = [
+      [join(root, 'a/3.heic'), 'foreign-format', 'HEIC is not read; save the image as JPEG, PNG or TIFF'],
+      [join(root, 'b/2.svg'), 'foreign-format', 'SVG is not read; save the image as JPEG, PNG or TIFF'],
+    ];
+    expect(problems.map(({ path, kind, message }) => [path, kind, message])).toEqual(unread);
+    const named = await open(root, { labelRegex: '^(\\d)', validationFraction: 0 });
+    expect(named.problems.map(({ path, kind, message }) => [path, kind, message])).toEqual(unread);
   });
 });

@@ -112,15 +112,8 @@ type Painter = (line: Buffer, data: Uint8Array, to: number) => void;
 
 function painter({ width, bits, palette, paletteEntry, masks }: Bitmap, isTransparent: boolean): Painter {
   if (bits <= 8) return palettePainter(width, bits, palette, paletteEntry);
-  if (bits === 24) {
-    return (line, data, to) => {
-      for (let x = 0; x < 3 * width; x += 3) {
-        data[to + x] = line[x + 2]!;
-        data[to + x + 1] = line[x + 1]!;
-        data[to + x + 2] = line[x]!;
-      }
-    };
-  }
+  const isPlain = masks.every((mask, i) => mask === (plainMasks[i] ?? mask));
+  if (bits === 24 || (bits === 32 && isPlain && !isTransparent)) return bytePainter(width, bits / 8);
   const [red, green, blue, alpha] = masks.map(levelsOf) as [Level, Level, Level, Level];
   return (line, data, to) => {
     for (let x = 0; x < width; x++) {
@@ -129,6 +122,19 @@ function painter({ width, bits, palette, paletteEntry, masks }: Bitmap, isTransp
       for (const [channel, level] of [red, green, blue].entries()) {
         data[to + 3 * x + channel] = Math.round((level(pixel) * opacity + 255 * (255 - opacity)) / 255);
       }
+    }
+  };
+}
+
+/** Blue, green and red in a byte each. */
+const plainMasks: readonly number[] = [0xff0000, 0xff00, 0xff];
+
+function bytePainter(width: number, stride: number): Painter {
+  return (line, data, to) => {
+    for (let x = 0; x < width; x++) {
+      data[to + 3 * x] = line[stride * x + 2]!;
+      data[to + 3 * x + 1] = line[stride * x + 1]!;
+      data[to + 3 * x + 2] = line[stride * x]!;
     }
   };
 }
