@@ -13,8 +13,14 @@ export interface Backend {
   readonly device: Device;
   /** What timings depend on (device, processor, threads, ORT's version): timings are never carried to another. */
   readonly identity: string;
+  /** Threads inside one operator. */
+  readonly threads: number;
   /** A session for a model. The caller releases it. */
   load(model: Uint8Array): Promise<InferenceSession>;
+  /** A session of so many threads that leaves the processor to others as soon as a run ends. The caller releases it. */
+  loadForTiming(model: Uint8Array, threads: number): Promise<InferenceSession>;
+  /** Milliseconds of processor time spent so far, by the thread that runs a session of one thread. Absent where nothing tells it. */
+  processorTime?(): number;
   readonly wrap: WrapTensor;
   /** The kernels that this build has beyond the common ones; found out once. */
   features(): Promise<Features>;

@@ -1,12 +1,22 @@
 import { type EncodedGraph, encode, type Features, type Value } from '../graph/index.ts';
 import type { Backend, Device } from './backend.ts';
 import { outputPrefix, Program } from './program.ts';
-import { type ChoiceStore, type Choices, choiceKey, fastestLowering, type TuningEvent, undecided } from './tuning.ts';
+import { Stopwatch } from './timing.ts';
+import {
+  type ChoiceStore,
+  type Choices,
+  choiceKey,
+  type ShippedChoices,
+  type TuningEvent,
+  undecided,
+} from './tuning.ts';
 
 export interface RuntimeOptions {
   /** Choices that stand, from a run that is to be repeated exactly. They come before the store's. */
   readonly choices?: Choices;
   readonly store?: ChoiceStore;
+  /** Choices that come with Graft. The store's come before them. */
+  readonly shipped?: ShippedChoices;
   readonly onTuning?: (event: TuningEvent) => void;
 }
 
@@ -32,8 +42,8 @@ export class Runtime {
   }
 
   /**
-   * Compiles what the outputs depend on. Where a primitive can be written in several ways, the fastest is found by
-   * timing, once per shape; later graphs, and later processes through the store, use what was found.
+   * Compiles what the outputs depend on. Where a primitive can be written in several ways, the choice is one that comes with Graft,
+   * or the fastest is found by timing, once per shape; later graphs, and later processes through the store, use what was found.
    */
   async compile(outputs: Readonly<Record<string, Value>>): Promise<Program> {
     const graph = await this.encode(outputs);
@@ -55,19 +65,34 @@ export class Runtime {
   }
 
   async #tune(outputs: readonly Value[], features: Features): Promise<Choices> {
-    const { store, choices, onTuning } = this.#options;
-    this.#known ??= { ...(await store?.load()), ...choices };
+    const { store, shipped, choices, onTuning } = this.#options;
+    this.#known ??= { ...(await shipped?.(features)), ...(await store?.load()), ...choices };
     const open = undecided(outputs, features, this.#known, choices);
+    if (open.size === 0) return this.#known;
+    const found = await timeAll(open, this.#backend, onTuning);
+    Object.assign(this.#known, found);
+    await store?.save(found);
+    return this.#known;
+  }
+}
+
+/** The fastest lowering of each value, by its key. */
+export async function timeAll(
+  open: ReadonlyMap<string, Value>,
+  backend: Backend,
+  onTuning?: (event: TuningEvent) => void,
+): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  const stopwatch = new Stopwatch(backend);
+  try {
     let done = 0;
     for (const [key, value] of open) {
-      onTuning?.({ done, total: open.size });
-      this.#known[key] = await fastestLowering(value, this.#backend);
-      done++;
+      onTuning?.({ done: done++, total: open.size });
+      found[key] = await stopwatch.fastest(value);
     }
-    if (done > 0) {
-      onTuning?.({ done, total: open.size });
-      await store?.save(this.#known);
-    }
-    return this.#known;
+    onTuning?.({ done, total: open.size });
+    return found;
+  } finally {
+    await stopwatch.close();
   }
 }

@@ -1,19 +1,17 @@
-import { randomStream } from '../base/random.ts';
-import { sizeOf, type Tensor, tensor, zeros } from '../base/tensor.ts';
+import type { DType } from '../base/tensor.ts';
 import {
   applicableLowerings,
+  constant,
   constantTensor,
-  encode,
   type Features,
   input,
   makeValue,
   reachable,
-  type TensorType,
   typeOf,
   type Value,
 } from '../graph/index.ts';
-import type { Backend } from './backend.ts';
-import { outputPrefix, Program } from './program.ts';
+import { primitives } from '../ops/index.ts';
+import { sampleTensor } from './sample-tensor.ts';
 
 /** Which lowering is used where: `Conv2dWeightGrad(f32[…], f32[…]) {…}` → `shiftedMatMul`. */
 export type Choices = Readonly<Record<string, string>>;
@@ -23,6 +21,9 @@ export interface ChoiceStore {
   load(): Promise<Choices>;
   save(choices: Choices): Promise<void>;
 }
+
+/** Choices that come with Graft, for a backend with these features. They come after those that were measured here. */
+export type ShippedChoices = (features: Features) => Promise<Choices>;
 
 export interface TuningEvent {
   readonly done: number;
@@ -60,75 +61,28 @@ export function undecided(
   return found;
 }
 
-/** One lowering of a value, ready to run. */
-interface Candidate {
-  readonly name: string;
-  readonly program: Program;
-  /** Of its best run. */
-  milliseconds: number;
-}
-
-/** Counted rounds; after the first, none is begun once `patience` (milliseconds) is over. */
-const rounds = 4;
-const patience = 300;
-/** What is this much slower than the best in one round is not run again. */
-const hopeless = 1.3;
+const keyPattern = /^(\w+)\((.*)\) (\{.*\})$/;
+const operandPattern = /^(constant )?(f32|f64|i32|i64|u8|bool)\[([\d,]*)\]$/;
 
 /**
- * The fastest lowering of one value on this backend, by running each on numbers of its own. They run in turn, so that
- * what else the machine does falls on all of them. Where no time is to be measured, the first one counts.
+ * A value that has this key, of new inputs and of constants with numbers of their own: what is to be timed, from its key alone.
+ * Undefined where the text is no key of a primitive that there is.
  */
-export async function fastestLowering(value: Value, backend: Backend): Promise<string> {
-  const stand = isolated(value);
-  const into = { y: zeros(value.dtype, value.shape) };
-  const run = async (candidate: Candidate) => {
-    const start = performance.now();
-    await candidate.program.run(stand.feeds, into);
-    candidate.milliseconds = Math.min(candidate.milliseconds, performance.now() - start);
-  };
-  const features = await backend.features();
-  const all: Candidate[] = [];
-  for (const name of applicableLowerings(value, features)) {
-    const graph = encode({ [`${outputPrefix}y`]: stand.value }, { choose: () => name, features });
-    const program = new Program(await backend.load(graph.model), graph, backend.wrap);
-    all.push({ name, program, milliseconds: Number.POSITIVE_INFINITY });
-  }
-  const start = performance.now();
-  const patient = (round: number) => round < 2 || performance.now() - start < patience;
-  let rest = all;
-  for (let round = 0; round <= rounds && rest.length > 1 && patient(round); round++) {
-    for (const candidate of rest) await run(candidate);
-    rest = promising(rest, round);
-    // ORT plans its memory in the first run: it counts only against what is slow beyond doubt.
-    if (round === 0) for (const candidate of rest) candidate.milliseconds = Number.POSITIVE_INFINITY;
-  }
-  for (const { program } of all) await program.release();
-  return rest.reduce((best, each) => (each.milliseconds < best.milliseconds ? each : best)).name;
-}
-
-function promising(candidates: Candidate[], round: number): Candidate[] {
-  const best = Math.min(...candidates.map(({ milliseconds }) => milliseconds));
-  const limit = round === 0 ? 2 * hopeless : hopeless;
-  return candidates.filter(({ milliseconds }) => milliseconds <= limit * best);
-}
-
-/** The value alone, with inputs of the same types, and numbers for them. Constants stay what they are. */
-function isolated(value: Value): { value: Value; feeds: Record<string, Tensor> } {
-  const feeds: Record<string, Tensor> = {};
-  const inputs = value.inputs.map((operand, i) => {
-    if (constantTensor(operand)) return operand;
-    feeds[`x${i}`] = numbersLike(operand);
-    return input(`x${i}`, operand.dtype, operand.shape);
+export function valueOfKey(key: string): Value | undefined {
+  const [, name = '', operands = '', attributes = ''] = keyPattern.exec(key) ?? [];
+  const primitive = primitives().get(name);
+  if (!primitive) return undefined;
+  const types = operands === '' ? [] : operands.split(', ').map((text) => operandPattern.exec(text));
+  const inputs = types.flatMap((match, i) => {
+    if (!match) return [];
+    const type = { dtype: match[2] as DType, shape: match[3] === '' ? [] : match[3]!.split(',').map(Number) };
+    return match[1] ? [constant(sampleTensor(type), `c${i}`)] : [input(`x${i}`, type.dtype, type.shape)];
   });
-  return { value: makeValue(value.op, inputs, value.attributes), feeds };
-}
-
-/** Zeros would be a special case for the processor; beyond that the numbers do not matter, so a few are repeated. */
-function numbersLike({ dtype, shape }: TensorType): Tensor {
-  if (dtype !== 'f32') return zeros(dtype, shape);
-  const stream = randomStream(0, 'tuning');
-  const pattern = Float32Array.from({ length: Math.min(4096, sizeOf(shape)) }, () => stream.uniform() - 0.5);
-  const data = new Float32Array(sizeOf(shape));
-  for (let at = 0; at < data.length; at += pattern.length) data.set(pattern.subarray(0, data.length - at), at);
-  return tensor('f32', shape, data);
+  if (inputs.length < types.length) return undefined;
+  try {
+    const value = makeValue(primitive, inputs, JSON.parse(attributes));
+    return choiceKey(value) === key ? value : undefined;
+  } catch {
+    return undefined; // written by hand, or by another version: the attributes are not this primitive's
+  }
 }

@@ -1,0 +1,186 @@
+/*
+ * Which lowering of a value is the fastest, on a machine that may have other things to do.
+ *
+ * Wall time says so only while nothing else runs: with as many busy processes as cores, runs of one kernel differ by a factor of five,
+ * whereas its processor time in a session of one thread stays within a tenth. So a kernel is timed by the clock, with all
+ * threads, while a yardstick beside it shows that the machine is quiet; else by processor time, on one thread. Candidates run in turn.
+ */
+import { type Tensor, zeros } from '../base/tensor.ts';
+import { applicableLowerings, constantTensor, encode, input, makeValue, type Value } from '../graph/index.ts';
+import { matmul } from '../ops/index.ts';
+import type { Backend } from './backend.ts';
+import { outputPrefix, Program } from './program.ts';
+import { sampleTensor } from './sample-tensor.ts';
+
+/** How candidates are compared. */
+export interface Clock {
+  /** Milliseconds. */
+  now(): number;
+  /** Whether the round that has just ended counts. Called before the first round, too. */
+  isUndisturbed(): Promise<boolean>;
+}
+
+/** A round in which every candidate is seen once, and does not count: ORT plans its memory in the first run. */
+const warmUp = 1;
+const fewestRounds = 3;
+const mostRounds = 12;
+/** Milliseconds of the clock after which no round is begun beyond the fewest. */
+const patience = 500;
+/** What is this much slower than the best is not run again. */
+const hopeless = 1.3;
+/** Of what is this near to the best, the first in the primitive's own order is taken, so that a repetition chooses alike. */
+const tie = 1.03;
+/** A run is short where the clock and the call would count; short ones are repeated. */
+const shortest = 1;
+const mostRepeats = 20;
+
+/** Times lowerings on one backend until it is closed. */
+export class Stopwatch {
+  readonly #backend: Backend;
+  #yardstick: Yardstick | undefined;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  /** The name of the fastest lowering of a value, found by running each on numbers of its own. */
+  async fastest(value: Value): Promise<string> {
+    const { threads, processorTime } = this.#backend;
+    if (!processorTime) return (await this.#contest(value, threads, { now: wallTime, isUndisturbed: always }))!;
+    if (threads > 1) {
+      this.#yardstick ??= await Yardstick.open(this.#backend);
+      const isUndisturbed = () => this.#yardstick!.isUndisturbed();
+      const found = await this.#contest(value, threads, { now: wallTime, isUndisturbed });
+      if (found !== undefined) return found;
+    }
+    return (await this.#contest(value, 1, { now: processorTime, isUndisturbed: always }))!;
+  }
+
+  async close(): Promise<void> {
+    await this.#yardstick?.close();
+  }
+
+  /** The winner, or undefined where too few rounds were undisturbed. */
+  async #contest(value: Value, threads: number, clock: Clock): Promise<string | undefined> {
+    if (!(await clock.isUndisturbed())) return undefined;
+    const { feeds, alone } = isolated(value);
+    const into = { y: zeros(value.dtype, value.shape) };
+    const features = await this.#backend.features();
+    const programs = new Map<string, Program>();
+    try {
+      for (const name of applicableLowerings(value, features)) {
+        const graph = encode({ [`${outputPrefix}y`]: alone }, { choose: () => name, features });
+        const session = await this.#backend.loadForTiming(graph.model, threads);
+        programs.set(name, new Program(session, graph, this.#backend.wrap));
+      }
+      return await winner([...programs.keys()], clock, (name) => programs.get(name)!.run(feeds, into));
+    } finally {
+      for (const program of programs.values()) await program.release();
+    }
+  }
+}
+
+const wallTime = () => performance.now();
+const always = async () => true;
+
+/** Runs the candidates in turn until one is ahead for good. Undefined where too few rounds counted. */
+export async function winner(
+  candidates: readonly string[],
+  clock: Clock,
+  run: (candidate: string) => Promise<unknown>,
+): Promise<string | undefined> {
+  const start = clock.now();
+  const best = new Map(candidates.map((each) => [each, Number.POSITIVE_INFINITY]));
+  let rest = candidates;
+  let counted = 0;
+  for (let round = 0; round < mostRounds && rest.length > 1; round++) {
+    if (counted >= fewestRounds && clock.now() - start > patience) break;
+    const times = new Map<string, number>();
+    for (const candidate of rest) times.set(candidate, await timeOf(() => run(candidate), clock));
+    if (round < warmUp) {
+      // It counts only against what is slow beyond doubt.
+      rest = promising(rest, times, 2 * hopeless);
+    } else if (await clock.isUndisturbed()) {
+      counted++;
+      for (const [each, time] of times) best.set(each, Math.min(best.get(each)!, time));
+      if (counted > 1) rest = promising(rest, best, hopeless);
+    } else if (round - counted > fewestRounds) return undefined;
+  }
+  if (rest.length > 1 && counted < fewestRounds) return undefined;
+  return promising(rest, best, tie)[0];
+}
+
+function promising(candidates: readonly string[], times: ReadonlyMap<string, number>, limit: number): string[] {
+  const best = Math.min(...candidates.map((each) => times.get(each)!));
+  return candidates.filter((each) => times.get(each)! <= limit * best);
+}
+
+/** Milliseconds of one run, the mean of several where it is short. */
+async function timeOf(run: () => Promise<unknown>, clock: Clock): Promise<number> {
+  const start = clock.now();
+  let count = 0;
+  do {
+    await run();
+    count++;
+  } while (clock.now() - start < shortest && count < mostRepeats);
+  return (clock.now() - start) / count;
+}
+
+/**
+ * A product of two matrices, as evenly divided among the threads as any work is. While nothing else runs it takes the same time in
+ * every run; where other processes take turns on the cores, it does not.
+ */
+class Yardstick {
+  readonly #program: Program;
+  readonly #feeds: Readonly<Record<string, Tensor>>;
+  readonly #into: Readonly<Record<string, Tensor>>;
+  #best = Number.POSITIVE_INFINITY;
+
+  private constructor(program: Program, feeds: Record<string, Tensor>, into: Record<string, Tensor>) {
+    this.#program = program;
+    this.#feeds = feeds;
+    this.#into = into;
+  }
+
+  static async open(backend: Backend): Promise<Yardstick> {
+    const [a, b] = [input('a', 'f32', [side, side]), input('b', 'f32', [side, side])];
+    const graph = encode({ [`${outputPrefix}y`]: matmul(a, b) });
+    const program = new Program(await backend.loadForTiming(graph.model, backend.threads), graph, backend.wrap);
+    const feeds = { a: sampleTensor(a), b: sampleTensor(b) };
+    const yardstick = new Yardstick(program, feeds, { y: zeros('f32', [side, side]) });
+    for (let i = 0; i < 12; i++) await yardstick.#time();
+    return yardstick;
+  }
+
+  /** Whether a few runs take hardly longer than the fastest of all that there were. */
+  async isUndisturbed(): Promise<boolean> {
+    for (let i = 0; i < 3; i++) if ((await this.#time()) > 1.3 * this.#best) return false;
+    return true;
+  }
+
+  close(): Promise<void> {
+    return this.#program.release();
+  }
+
+  async #time(): Promise<number> {
+    const start = performance.now();
+    await this.#program.run(this.#feeds, this.#into);
+    const time = performance.now() - start;
+    this.#best = Math.min(this.#best, time);
+    return time;
+  }
+}
+
+/** Of a yardstick's matrices: long beside what it takes to start threads, short beside a time slice of the system's. */
+const side = 512;
+
+/** The value alone, with inputs of the same types, and numbers for them. Constants stay what they are. */
+function isolated(value: Value): { alone: Value; feeds: Record<string, Tensor> } {
+  const feeds: Record<string, Tensor> = {};
+  const inputs = value.inputs.map((operand, i) => {
+    if (constantTensor(operand)) return operand;
+    feeds[`x${i}`] = sampleTensor(operand);
+    return input(`x${i}`, operand.dtype, operand.shape);
+  });
+  return { alone: makeValue(value.op, inputs, value.attributes), feeds };
+}
