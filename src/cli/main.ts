@@ -1,8 +1,23 @@
 #!/usr/bin/env node
+import { describeFailure } from './failure.ts';
 import { ignoreFileSizeSignal } from './interrupt.ts';
-import { watchOutput } from './output.ts';
-import { main } from './program.ts';
+import { noteNarrowSpace } from './machine-limits.ts';
+import { watchOutput, write } from './output.ts';
 
 watchOutput();
 ignoreFileSizeSignal();
-process.exitCode = await main(process.argv.slice(2));
+process.on('uncaughtException', fail);
+await noteNarrowSpace();
+try {
+  // Loads the native libraries, for which there may be no memory or too few open files.
+  const { main } = await import('./program.ts');
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  fail(error);
+}
+
+function fail(error: unknown): never {
+  const { text, status } = describeFailure(error);
+  write('stderr', `graft: ${text}\n`);
+  process.exit(status);
+}

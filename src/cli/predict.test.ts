@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft, outcomeOf, program } from '../../test/graft.ts';
 import { drawPictures, ownCache, temporaryFolder } from '../../test/pictures.ts';
 import { Classifier, openRun } from '../evaluate/node/index.ts';
 import { createModel, readRun } from '../train/node/index.ts';
-import { readSafetensorsFile } from '../weights/index.ts';
+import { readSafetensorsFile, writeSafetensorsFile } from '../weights/index.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -113,6 +113,21 @@ describe('graft predict', () => {
     expect([stdout, stderr]).toEqual(['', expect.stringContaining(message)]);
     expect(readdirSync(root).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
+});
+
+test.each([
+  ['classes', '[not json'],
+  ['preprocessing', '{"resize": '],
+  ['seen', '{'],
+])('a checkpoint whose %s are no JSON is damaged, and no bug', async (key, text) => {
+  const damaged = join(root, `no-${key}`);
+  cpSync(run, damaged, { recursive: true });
+  const file = join(damaged, 'best.safetensors');
+  const { tensors, metadata } = await readSafetensorsFile(file);
+  await writeSafetensorsFile(file, tensors, { ...metadata, [key]: text });
+  const { status, stderr } = await graft(['predict', damaged, images[0]!]);
+  expect([status, stderr]).toEqual([1, expect.stringContaining('best.safetensors: its description is damaged')]);
+  expect(stderr).not.toContain('bug');
 });
 
 describe('graft features', () => {

@@ -1,13 +1,14 @@
 import { Command, CommanderError } from 'commander';
 import { didYouMean } from '../base/choice.ts';
-import { UsageError, UserError } from '../base/errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { printable, printableMessage, printableName } from '../base/printable.ts';
 import { version } from '../base/version.ts';
 import { type CommandDefinition, settingsArgument } from './command.ts';
 import { commands } from './commands/index.ts';
+import { describeFailure, message } from './failure.ts';
 import { commanderOptions, flagsOf, parseFlags, splitSettings, underOwnNames } from './flags.ts';
 import { goOnUnread, write } from './output.ts';
-import { createTerminal, message } from './terminal.ts';
+import { createTerminal } from './terminal.ts';
 
 /** Runs a command line and returns the exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -29,12 +30,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (error instanceof UserError) {
-      write('stderr', `graft: ${message(error.message)}\n`);
-      return error instanceof UsageError ? 2 : 1;
-    }
-    write('stderr', `graft: this is a bug. ${message((error instanceof Error && error.stack) || String(error))}\n`);
-    return 1;
+    const { text, status } = describeFailure(error);
+    write('stderr', `graft: ${text}\n`);
+    return status;
   }
 }
 

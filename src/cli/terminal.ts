@@ -1,5 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress';
-import { printable, printableJson, printableMessage, printableName } from '../base/printable.ts';
+import { printable, printableJson, printableName } from '../base/printable.ts';
+import { message } from './failure.ts';
 import { write } from './output.ts';
 
 /**
@@ -65,12 +66,6 @@ export function createTerminal({ json }: { json: boolean }): Terminal {
     progress,
     endProgress,
   };
-}
-
-/** Lines for stderr. Those after the first are set in, so that a line break in a name makes no line that looks like ours. */
-export function message(text: string): string {
-  const [, breaks = '', rest = ''] = /^(\n*)(.*)$/s.exec(text) ?? [];
-  return breaks + printableMessage(rest).replace(/\n(?=\S)/g, '\n  ');
 }
 
 /** `1:02:03`, `2:03`, `0:07`. */

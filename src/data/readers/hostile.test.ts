@@ -298,6 +298,14 @@ describe('expressions on names', () => {
 
   it('one that would go on for years is an error', async () => {
     expect(await refusal(folder(), { labelRegex: '^((a+)+)+_' })).toMatch(/takes too long on names like/);
+    // V8 has no room for the states of it: a RangeError.
+    const overflowing = `${'(?:'.repeat(120)}a|${'){2}'.repeat(120)}(x)`;
+    expect(await refusal(folder(), { labelRegex: overflowing })).toMatch(
+      /cannot be run \(Maximum call stack size exceeded\)/,
+    );
+    // This one ends the process, and takes 120,000 characters.
+    const endless = `${'(?=(?:a|b'.repeat(20_000)}${')'.repeat(40_000)}`;
+    expect(await refusal(folder(), { labelRegex: endless })).toMatch(/has 220000 characters, at most 1000 are read/);
   });
 
   it.each([

@@ -1,10 +1,14 @@
 import { basename, join } from 'node:path';
 import { createContext, Script } from 'node:vm';
 import { UserError } from '../../base/errors.ts';
+import { printableName } from '../../base/printable.ts';
 import { findParts } from '../folder-layout.ts';
 import type { Problem } from '../problem.ts';
 import { type FileTree, foreignNameProblem, isPictureName } from '../tree/listing.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
+
+/** In characters. File names have 255, and V8 is ended by expressions of a hundred thousand. */
+const longest = 1000;
 
 /** The time that an expression may take for a thousand names (milliseconds): some go on for years on one. */
 const PATIENCE = 5_000;
@@ -55,11 +59,12 @@ export async function readByPattern(tree: FileTree, labelRegex: string, { classe
 function parsePattern(source: string): RegExp {
   const refuse = (problem: string) =>
     new UserError(
-      `openDataset: labelRegex ${source} ${problem}. As in ^(.+)_\\d+\\.jpg$, a group must match the class in the file's name.`,
+      `openDataset: labelRegex ${printableName(source)} ${problem}. As in ^(.+)_\\d+\\.jpg$, a group must match the class in the file's name.`,
     );
+  if (source.length > longest) throw refuse(`has ${source.length} characters, at most ${longest} are read`);
   try {
-    // An empty alternative matches anything, and the match has an entry for each group.
-    if (new RegExp(`${source}|`).exec('')!.length === 1) throw refuse('has no group');
+    // An empty alternative matches anything at once, and the match has an entry for each group.
+    if (new RegExp(`|${source}`).exec('')!.length === 1) throw refuse('has no group');
     return new RegExp(source);
   } catch (error) {
     throw error instanceof UserError ? error : refuse(`is no regular expression (${(error as Error).message})`);
@@ -87,10 +92,13 @@ function labelsOf(names: readonly string[], pattern: RegExp): (string | undefine
         labels.push(groups?.label ?? (match?.[1] as string | undefined));
       }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
+      // What V8 throws where it has no room: "Maximum call stack size exceeded", "Regular expression too large".
+      const isTooLong = (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+      const what = isTooLong ? 'takes too long' : `cannot be run (${(error as Error).message.slice(-200)})`;
       throw new UserError(
-        `openDataset: labelRegex ${pattern.source} takes too long on names like ${names[start]}. ` +
+        `openDataset: labelRegex ${printableName(pattern.source)} ${what} on names like ${printableName(names[start]!)}. ` +
           'A repeated group inside a repeated group does that; write it without.',
+        { cause: error },
       );
     }
   }

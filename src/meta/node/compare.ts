@@ -161,7 +161,11 @@ async function rowOf(name: string, out: string, test: MetaTest): Promise<Compari
   const { best, parameters } = await readMetaRun(out);
   const log = Buffer.from(await openRunStore(out).read('metrics.jsonl')).toString('utf8');
   const lines = log.split('\n').filter((line) => line !== '');
-  const epochs = lines.map((line) => epochSchema.parse(parseJson(line)));
+  const epochs = lines.map((line, i) => {
+    const parsed = epochSchema.safeParse(parseJson(line));
+    if (parsed.success) return parsed.data;
+    throw new UserError(`${join(out, 'metrics.jsonl')}, line ${i + 1}, is damaged: ${z.prettifyError(parsed.error)}`);
+  });
   return {
     ...{ name, learner: test.learner, model: test.model, episodes: test.episodes },
     ...{ accuracy: test.accuracy, perStep: test.perStep, parameters: parameters.total },
