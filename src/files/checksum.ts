@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
 import { type OpenOptions, openPlainFile } from './read.ts';
 
 /** What a file has to have, in hexadecimal; of `sha256` perhaps only how it begins. */
@@ -26,4 +27,14 @@ export async function digestsOf(
     for await (const chunk of chunks) for (const [, hash] of hashes) hash.update(chunk);
   });
   return Object.fromEntries(hashes.map(([algorithm, hash]) => [algorithm, hash.digest('hex')]));
+}
+
+/** CRC-32, which sees damage, but nothing that someone did on purpose: four times as fast as SHA-256. */
+export async function crc32Of(path: string, options: OpenOptions = {}): Promise<number> {
+  const handle = await openPlainFile(path, options);
+  let sum = 0;
+  await pipeline(handle.createReadStream({ highWaterMark: 2 ** 20 }), async (chunks: AsyncIterable<Buffer>) => {
+    for await (const chunk of chunks) sum = crc32(chunk, sum);
+  });
+  return sum;
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { crc32, inflateRawSync } from 'node:zlib';
 import { localHeader } from './zip-entries.ts';
 
@@ -22,7 +22,7 @@ export interface ZipMember {
 
 /** The bytes of a member, inflated to the size that the directory promised. @throws Error with what is wrong */
 export function readWithin({ file, start, length, zip }: Within): Buffer {
-  const descriptor = openSync(file, 'r');
+  const descriptor = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     if (!zip) return read(descriptor, start, length);
     const header = read(descriptor, start, localHeader.bytes);

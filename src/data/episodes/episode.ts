@@ -80,6 +80,8 @@ export interface EpisodeSets {
   readonly contents: Readonly<Record<'train' | 'validation' | 'test', readonly ContentKey[]>>;
   /** What was left out and why, by path. */
   readonly problems: readonly Problem[];
+  /** What reading made necessary, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** The view is that of evaluation: the shorter side becomes `resize` pixels (default: `side`), the centre is kept. */

@@ -77,6 +77,7 @@ export async function openEpisodes(path: string, options: EpisodeOptions): Promi
       fingerprint: fingerprintOf(candidates, decoded),
     }),
     problems,
+    notes: [...found.notes, ...decoded.notes],
   };
 }
 
@@ -96,7 +97,10 @@ function chosen({ base, candidates, classNames }: Found, folder: string | undefi
 }
 
 /** The pictures as an earlier run kept them, else from their files. */
-async function decodeOnce(candidates: readonly Candidate[], options: EpisodeOptions): Promise<Decoded> {
+async function decodeOnce(
+  candidates: readonly Candidate[],
+  options: EpisodeOptions,
+): Promise<Decoded & Pick<EpisodeSets, 'notes'>> {
   const { side, resize = side, squash, interpolation, memory = 2048, onProgress, signal } = options;
   const preprocessing = {
     resize,
@@ -110,12 +114,12 @@ async function decodeOnce(candidates: readonly Candidate[], options: EpisodeOpti
   const key = folder === null ? '' : tableKey(candidates, request);
   const kept = folder === null ? undefined : await readKept(folder, key, candidates, limit);
   signal?.throwIfAborted();
-  if (kept) return kept;
+  if (kept?.decoded) return { ...kept.decoded, notes: [] };
   const pool = options.pool ?? createPicturePool();
   try {
     const decoded = await decodeTable(candidates, { request, pool, limit, onProgress, signal });
     if (folder !== null) await keep(folder, key, candidates, decoded);
-    return decoded;
+    return { ...decoded, notes: kept?.note === undefined ? [] : [kept.note] };
   } finally {
     if (!options.pool) await pool.close();
   }

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, readdir, rm, utimes } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { version } from '../../base/version.ts';
+import { cached, privateFolder, privateMode } from '../../files/cache-folder.ts';
+import { formatOwnJson, readOwnJson } from '../../files/own-json.ts';
 import { withFile } from '../../files/random-access.ts';
 import { replaceFile } from '../../files/write.ts';
 import type { EvaluationRequest } from '../picture-worker.ts';
@@ -14,8 +16,6 @@ import { type Decoded, startsOf } from './picture-table.ts';
 
 /** What all tables in the folder may take, in bytes; the longest unused give way. */
 const mostOnDisk = 4 * 2 ** 30;
-/** In bytes: thirteen characters for each picture, and a line for each problem. */
-const longestNote = 2 ** 26;
 
 const problemKinds = [
   'unreadable',
@@ -63,37 +63,43 @@ function timeOfChange(file: string): readonly number[] {
   return status ? [status.size, status.mtimeMs] : [];
 }
 
-/** What an earlier run kept under this key, if it is there, whole and of at most `limit` bytes. */
+/** What an earlier run kept. */
+export interface Kept {
+  /** Undefined where there is nothing, nothing that can be used, or more than `limit` bytes. */
+  readonly decoded: Decoded | undefined;
+  /** That something is there and damaged. */
+  readonly note: string | undefined;
+}
+
+/** What an earlier run kept under this key, of at most `limit` bytes. */
 export async function readKept(
   folder: string,
   key: string,
   candidates: readonly Candidate[],
   limit: number,
-): Promise<Decoded | undefined> {
+): Promise<Kept> {
+  const path = join(folder, key);
+  if (!(await lstat(`${path}.json`).catch(() => null))) return { decoded: undefined, note: undefined };
   try {
-    const path = join(folder, key);
-    if ((await stat(`${path}.json`)).size > longestNote) return undefined;
-    const { side, planes, contents, sha256, problems } = noteSchema.parse(
-      JSON.parse(await readFile(`${path}.json`, 'utf8')),
-    );
+    const { side, planes, contents, sha256, problems } = noteSchema.parse(await readOwnJson(`${path}.json`, cached));
     const starts = startsOf(Array.from(planes, Number));
     const length = starts.at(-1)! * side * side;
     const keys = splitKeys(contents);
-    if (planes.length !== candidates.length || keys.length !== candidates.length || length > limit) return undefined;
-    const bytes = await withFile(`${path}.u8`, async (file) =>
-      file.size === length ? file.read(0, length) : undefined,
-    );
-    if (!bytes) return undefined;
-    if (createHash('sha256').update(bytes).digest('hex') !== sha256) return undefined;
+    if (planes.length !== candidates.length || keys.length !== candidates.length)
+      throw new RangeError('other pictures');
+    if (length > limit) return { decoded: undefined, note: undefined };
+    const bytes = await withFile(`${path}.u8`, (file) => file.read(0, length), cached);
+    if (createHash('sha256').update(bytes).digest('hex') !== sha256) throw new RangeError('other pixels');
     await touch(path);
-    return {
+    const decoded = {
       table: { side, bytes, starts },
       contents: keys,
       sha256,
       problems: problems.map(({ index, kind, message }) => ({ path: candidates[index]!.path, kind, message })),
     };
+    return { decoded, note: undefined };
   } catch {
-    return undefined; // missing or damaged: the pictures are decoded again
+    return { decoded: undefined, note: `${path}.u8 is damaged or not ours: the images are decoded again.` };
   }
 }
 
@@ -116,10 +122,10 @@ export async function keep(
   };
   const path = join(folder, key);
   try {
-    await mkdir(folder, { recursive: true });
+    await privateFolder(dirname(folder), basename(folder));
     await makeRoom(folder, mostOnDisk - table.bytes.length);
-    await replaceFile(`${path}.u8`, table.bytes);
-    await replaceFile(`${path}.json`, JSON.stringify(note));
+    await replaceFile(`${path}.u8`, table.bytes, { mode: privateMode.file });
+    await replaceFile(`${path}.json`, formatOwnJson(note), { mode: privateMode.file });
   } catch {
     await rm(`${path}.u8`, { force: true }).catch(() => {});
   }
@@ -135,7 +141,7 @@ async function makeRoom(folder: string, limit: number): Promise<void> {
   const files = await Promise.all(
     (await readdir(folder)).map(async (name) => {
       const path = join(folder, name);
-      const status = await stat(path).catch(() => undefined);
+      const status = await lstat(path).catch(() => undefined);
       return { path, used: status?.mtimeMs ?? 0, bytes: status?.size ?? 0 };
     }),
   );

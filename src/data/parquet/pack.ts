@@ -1,6 +1,9 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
+import { parseShallowJson } from '../../base/shallow-json.ts';
+import { cached, createPrivateFile } from '../../files/cache-folder.ts';
+import { openPlainFile } from '../../files/read.ts';
 
 /**
  * Pictures that were unpacked: their bytes one after the other, then the list of them as JSON, then the length of that as a
@@ -12,6 +15,10 @@ const entrySchema = z.object({
   start: z.int().min(0),
   length: z.int().min(0),
 });
+
+/** In bytes: a million and a half rows with long names. */
+const longestList = 2 ** 29;
+const listDepth = 3;
 
 export type PackEntry = z.output<typeof entrySchema>;
 
@@ -30,7 +37,7 @@ export class PackWriter {
   }
 
   static async create(path: string): Promise<PackWriter> {
-    return new PackWriter(await open(path, 'w'));
+    return new PackWriter(await createPrivateFile(path));
   }
 
   async add(name: string, label: string, bytes: Uint8Array): Promise<void> {
@@ -59,13 +66,13 @@ export class PackWriter {
 
 /** What is in a pack. @throws UserError where it is damaged */
 export async function readPackList(path: string): Promise<PackList> {
-  const handle = await open(path, 'r');
+  const handle = await openPlainFile(path, cached);
   try {
     const { size } = await handle.stat();
     const length = await readAt(handle, size - 8, 8);
     const bytes = Number(length.readBigUInt64LE());
-    if (bytes > size - 8) throw new RangeError('its list is longer than the file');
-    return packSchema.parse(JSON.parse((await readAt(handle, size - 8 - bytes, bytes)).toString('utf8')));
+    if (bytes > Math.min(size - 8, longestList)) throw new RangeError('its list is longer than the file, or than any');
+    return packSchema.parse(parseShallowJson(await readAt(handle, size - 8 - bytes, bytes), listDepth, 'The list'));
   } catch (cause) {
     throw new UserError(`${path} is damaged. Remove it: it is made again.`, { cause });
   } finally {

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import {
   type AsyncBuffer,
   type Compressors,
@@ -9,12 +9,13 @@ import {
 import { compressors } from 'hyparquet-compressors';
 import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';
+import { openPlainFile } from '../../files/read.ts';
 import type { ColumnOptions } from '../readers/columns.ts';
 import { findParquetColumns, type ParquetColumns } from './columns.ts';
 import { PackWriter } from './pack.ts';
 
 /** What a file may ask for: it is read one row group at a time, and each of those as a whole. */
-const bounds = { groupBytes: 2 ** 30, pageBytes: 2 ** 30, rows: 5_000_000, groupRows: 200_000 } as const;
+const bounds = { groupBytes: 2 ** 30, pageBytes: 2 ** 30, rows: 1_500_000, groupRows: 200_000 } as const;
 
 /**
  * Unpacks the pictures of a Parquet file into a pack at `out`, row group by row group.
@@ -27,7 +28,7 @@ export async function unpackPictures(
   options: ColumnOptions,
   onProgress: (done: number, total: number) => void,
 ): Promise<void> {
-  const handle = await open(path, 'r');
+  const handle = await openPlainFile(path);
   const pack = await PackWriter.create(out);
   try {
     const file = bufferOf(handle, (await handle.stat()).size);

@@ -86,7 +86,7 @@ function readArchive(path: string, members: readonly Member[], options: ReaderOp
 
 /** A gzipped archive has no way to one of its pictures but through all before it: it is unpacked once. */
 async function readGzipped(path: string, options: ReaderOptions): Promise<Found> {
-  const unpacked = await gunzipped(path);
+  const { path: unpacked, notes } = await gunzipped(path);
   if (!isTar(await firstBytes(unpacked))) {
     throw new UserError(
       `openDataset: ${path} is gzipped, and not a tar archive. Unpack it. Expected ${acceptedShapes}.`,
@@ -95,7 +95,11 @@ async function readGzipped(path: string, options: ReaderOptions): Promise<Found>
   const found = await readArchive(path, await tarMembers(unpacked), options);
   return {
     ...found,
-    notes: [`${path} was unpacked into ${unpacked}: a gzipped archive cannot be read in place.`, ...found.notes],
+    notes: [
+      ...notes,
+      `${path} was unpacked into ${unpacked}: a gzipped archive cannot be read in place.`,
+      ...found.notes,
+    ],
   };
 }
 

@@ -39,9 +39,10 @@ export async function readParquet(base: string, files: readonly ParquetFile[], o
       .update(JSON.stringify([VERSION, columns]))
       .digest('hex')
       .slice(0, 8);
-    const unpacked = await keptInCache(path, `.${key}.pictures`, (part) => unpackApart(path, part, columns));
+    const kept = await keptInCache(path, `.${key}.pictures`, (part) => unpackApart(path, part, columns));
+    const unpacked = kept.path;
     const { note, entries } = await readPackList(unpacked);
-    notes.push(`${path}: ${note}, unpacked into ${unpacked}.`);
+    notes.push(...kept.notes, `${path}: ${note}, unpacked into ${unpacked}.`);
     const name = split ?? '';
     const part = parts.get(name) ?? { name, folder: join(base, name), split };
     parts.set(name, part);

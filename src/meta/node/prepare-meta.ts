@@ -76,7 +76,7 @@ export async function prepareMeta(
   const initial = { ...initialise(variables.values(), config.seed), ...loaded };
   const weightsSha256 = checkpoint?.sha256 ?? null;
   const before = checkpoint?.seen ?? null;
-  const notes = [...(checkpoint?.notes ?? []), ...notesOnSeen(sets, before, given.weights)];
+  const notes = [...(checkpoint?.notes ?? []), ...sets.notes, ...notesOnSeen(sets, before, given.weights)];
   return {
     ...parts,
     config,

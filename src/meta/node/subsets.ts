@@ -73,6 +73,7 @@ export async function openSubsets(path: string, options: SubsetOptions): Promise
       lines: linesOf(dataset),
     },
     problems,
+    notes: dataset.notes,
   };
 }
 
