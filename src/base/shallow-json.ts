@@ -32,6 +32,16 @@ export function parseShallowJson(bytes: Uint8Array, depth: number, what: string)
   return value;
 }
 
+/** What stands in a text whose containers stand at most `depth` deep; undefined where it is no such JSON. */
+export function parseShallow(text: string, depth: number): unknown {
+  try {
+    expectDepth(new TextEncoder().encode(text), depth);
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 function expectDepth(bytes: Uint8Array, deepest: number): void {
   let containers = 0;
   let depth = 0;

@@ -4,12 +4,14 @@ import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import { type Classifier, openModel, openRun } from '../evaluate/node/index.ts';
 import { trainConfigSchema } from '../train/index.ts';
+import { checkpointFlag } from './checkpoint-flag.ts';
 import { downloadFlags, downloadOptions } from './download.ts';
 import type { Terminal } from './terminal.ts';
 import { testTimeFlag } from './test-time.ts';
 
 /** The flags of commands that look at images with a run, or with a model in its place. */
 export const classifierFlags = {
+  ...checkpointFlag,
   model: z
     .string()
     .nullable()
@@ -31,7 +33,7 @@ type ClassifierFlags = z.output<z.ZodObject<typeof classifierFlags>>;
 /** What `--model` means, with the names of its classes in a file if there are any. */
 export async function openNamedModel(
   name: string,
-  { weights, imageSize, mean, std, device, tta, ...download }: ClassifierFlags,
+  { weights, imageSize, mean, std, device, tta, checkpoint: _, ...download }: ClassifierFlags,
   terminal: Terminal,
   classesFile: string | null = null,
 ): Promise<Classifier> {
@@ -44,8 +46,12 @@ export async function openNamedModel(
   return classifier;
 }
 
-export function openNamedRun(run: string, { device, tta }: ClassifierFlags): Promise<Classifier> {
-  return openRun(run, { device, tta });
+export function openNamedRun(
+  run: string,
+  { device, tta, checkpoint, weights: _, ...flags }: ClassifierFlags,
+  terminal: Terminal,
+): Promise<Classifier> {
+  return openRun(run, { device, tta, checkpoint, download: downloadOptions(flags, terminal) });
 }
 
 /** Whether a run stands there. */

@@ -15,8 +15,8 @@ import type { TrainingTask } from './task.ts';
 export interface TrainOptions {
   readonly runtime: Runtime;
   readonly store?: CheckpointStore;
-  /** Go on from here: the tensors and the phase of `saveLast`. */
-  readonly resume?: { readonly tensors: Tensors; readonly phase: Phase };
+  /** Go on from here: the tensors and the phase of `saveLast`, or, fresh, the variables alone that an epoch ended with. */
+  readonly resume?: { readonly tensors: Tensors; readonly phase: Phase; readonly isFresh?: boolean };
   /** The step under way is finished, the state saved, and the run ends with `interrupted`. */
   readonly signal?: AbortSignal;
 }
@@ -69,8 +69,8 @@ function begin(course: Course, { store, resume }: TrainOptions): Run {
   const phase = resume?.phase ?? startPhase;
   // A checkpoint between two epochs was written at the end of the first.
   const stage = stageAt(course.stages, phase.step === 0 ? Math.max(0, phase.epoch - 1) : phase.epoch);
-  const initial = stageState(course, stage, {});
-  const state = new State(resume ? restored(initial, resume.tensors) : initial);
+  const initial = stageState(course, stage, resume?.isFresh ? resume.tensors : {});
+  const state = new State(resume && !resume.isFresh ? restored(initial, resume.tensors) : initial);
   const run = { course, stage, state, phase, isSound: true };
   return Object.assign(run, { saver: new Saver(store, () => run.state.current, phase) });
 }

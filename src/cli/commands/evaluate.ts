@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { formatProblems } from '../../data/index.ts';
 import { evaluateFolder, type FolderEvaluation, type Part } from '../../evaluate/node/index.ts';
 import { choice, shapeOptionsOf } from '../../train/index.ts';
+import { checkpointFlag } from '../checkpoint-flag.ts';
 import { defineCommand } from '../command.ts';
 import { shapeFlags } from '../shape-flags.ts';
 import { percent, type Terminal, table } from '../terminal.ts';
@@ -23,16 +24,18 @@ export const evaluateCommand = defineCommand({
       .describe(
         `${parts.join(' | ')}; default: test/ where there is one, validation for the run’s own folder, else all`,
       ),
+    ...checkpointFlag,
     ...shapeFlags,
     ...testTimeFlag,
     device: z.string().default('cpu').describe('cpu'),
   }),
   examples: ['graft evaluate runs/x photos/', 'graft evaluate runs/x new-photos/ --json'],
   async run({ positionals, options, terminal }) {
-    const { part, tta, device, ...shape } = options;
+    const { part, tta, device, checkpoint, ...shape } = options;
     const result = await evaluateFolder(positionals[0]!, positionals[1]!, {
       device,
       tta,
+      checkpoint,
       shape: shapeOptionsOf(shape),
       ...(part && { part }),
       onProgress: (done, total) => terminal.progress('evaluating', done, total),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { exportClassifier, openRun } from '../../evaluate/node/index.ts';
+import { checkpointFlag } from '../checkpoint-flag.ts';
 import { defineCommand } from '../command.ts';
 
 export const exportCommand = defineCommand({
@@ -9,13 +10,14 @@ export const exportCommand = defineCommand({
   arguments: [{ syntax: '<run>', description: 'a run folder' }],
   options: z.strictObject({
     out: z.string().nullable().default(null).describe('the file to write; default: model.onnx in the run folder'),
+    ...checkpointFlag,
     batchSize: z.int().min(1).max(4096).default(1).describe('pictures that the file takes at once'),
   }),
   goesOnUnread: () => true,
   examples: ['graft export runs/x', 'graft export runs/x --out flowers.onnx --batch-size 8'],
   async run({ positionals, options, terminal }) {
     const run = positionals[0]!;
-    const classifier = await openRun(run);
+    const classifier = await openRun(run, { checkpoint: options.checkpoint });
     try {
       const { batchSize, out } = options;
       const exported = await exportClassifier(classifier, out ?? join(run, 'model.onnx'), { batchSize });

@@ -56,7 +56,7 @@ export const featuresCommand = defineCommand({
     const classifier =
       run === null
         ? await openNamedModel(options.model ?? usualModel, options, terminal)
-        : await openNamedRun(run, options);
+        : await openNamedRun(run, options, terminal);
     try {
       const table = await tableOf(classifier, images, signal, terminal);
       if (signal.aborted) return terminal.print('Stopped. Nothing was written.');

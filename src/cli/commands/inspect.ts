@@ -26,7 +26,7 @@ import {
   trainConfigSchema,
   trainedSince,
 } from '../../train/index.ts';
-import { onnxFile, openBackbone, readRun } from '../../train/node/index.ts';
+import { openBackbone, ownOnnx, readRun } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
 import { table } from '../terminal.ts';
 
@@ -77,9 +77,10 @@ async function subject(name: string, given: z.output<typeof options>) {
     () => false,
   );
   if (isRun) {
-    const { config: saved, preprocessing, classes, decision, dataset } = await readRun(name);
+    const run = await readRun(name);
+    const { config: saved, preprocessing, classes, decision, dataset } = run;
     const config = resolveConfig(saved);
-    const { model } = await openBackbone({ ...config, weights: null }, { onnxFile: join(name, onnxFile) });
+    const { model } = await openBackbone({ ...config, weights: null }, { onnxFile: ownOnnx(name, run) });
     return { model, preprocessing, numClasses: classes.length, config, decision, pictures: dataset.train };
   }
   if (!isOnnx(name) && !listArchitectures().includes(name)) {

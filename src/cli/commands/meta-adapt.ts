@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { formatProblems } from '../../data/index.ts';
 import { adaptMeta } from '../../meta/node/index.ts';
 import { shapeOptionsOf } from '../../train/index.ts';
+import { checkpointFlag } from '../checkpoint-flag.ts';
 import { defineCommand } from '../command.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { shapeFlags } from '../shape-flags.ts';
@@ -30,6 +31,7 @@ export const metaAdaptCommand = defineCommand({
       .nullable()
       .default(null)
       .describe('inner steps; default: the run’s --test-steps, at least 10 for more classes than its --way'),
+    ...checkpointFlag,
     classDepth: z.int().min(1).max(8).default(1).describe('folder levels that make a class name'),
     ...shapeFlags,
   }),
@@ -40,12 +42,12 @@ export const metaAdaptCommand = defineCommand({
     'graft meta adapt runs/protonet photos/ --shots 5',
   ],
   async run({ positionals: [run, folder], options, terminal }) {
-    const { out, overwrite, shots, steps, classDepth, ...shape } = options;
+    const { out, overwrite, shots, steps, classDepth, checkpoint, ...shape } = options;
     const path = out ?? `${run!.replace(/\/+$/, '')}-adapted`;
     const signal = onInterrupt(terminal);
     const adapted = await adaptMeta(run!, folder!, {
       signal,
-      ...{ out: path, overwrite, classDepth, ...shapeOptionsOf(shape) },
+      ...{ out: path, overwrite, checkpoint, classDepth, ...shapeOptionsOf(shape) },
       ...(shots !== null && { shots }),
       ...(steps !== null && { steps }),
       onPreparation: ({ stage, done, total }) => terminal.progress(stage, done, total),

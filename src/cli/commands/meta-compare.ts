@@ -8,6 +8,7 @@ import { type Preparation, readConfigFileOf } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
 import { downloadFlags, downloadOptions } from '../download.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { dataFlag, refuseWithoutResume } from '../resume.ts';
 import { whatIsLeft } from '../run-files.ts';
 import { table } from '../terminal.ts';
 import { type ShownMeta, showMeta } from './meta-train.ts';
@@ -28,6 +29,7 @@ const compareOptions = z.strictObject({
     .describe('the folder for the runs and the table; default: runs/compare-<time>'),
   overwrite: z.boolean().default(false).describe('replace the comparison that stands there'),
   resume: z.string().nullable().default(null).describe('go on with this comparison'),
+  ...dataFlag,
   testEpisodes: z.int().min(2).max(1_000_000).default(600).describe('episodes of test classes'),
   ...downloadFlags,
   ...sharedOptions,
@@ -48,7 +50,8 @@ export const metaCompareCommand = defineCommand({
     'graft meta compare --resume runs/compare',
   ],
   async run({ positionals: [folder], options, given, terminal }) {
-    const { learners, out, overwrite, resume, testEpisodes, offline, mirror, expectSha256, ...flags } = options;
+    const { learners, out, overwrite, resume, data, testEpisodes, offline, mirror, expectSha256, ...flags } = options;
+    if (resume === null) refuseWithoutResume('meta compare', given);
     const common = {
       signal: onInterrupt(terminal),
       download: downloadOptions({ offline, mirror, expectSha256 }, terminal),
@@ -63,7 +66,7 @@ export const metaCompareCommand = defineCommand({
         ? compareLearners(folder!, await contestantsOf(learners, flags, given), {
             ...{ ...common, out: path, overwrite, episodes: testEpisodes },
           })
-        : resumeComparison(resume, common);
+        : resumeComparison(resume, { ...common, data: data ?? undefined });
     const onTheWay = { ...terminal, print: terminal.note };
     let shown: ShownMeta = { out: path, epochs: 0, result: undefined };
     try {
@@ -102,7 +105,7 @@ async function contestantsOf(
       if (!learner.success) throw new UsageError(learner.error.issues[0]!.message.replace('--learner', '--learners'));
       return { name: text, config: withoutIgnored({ ...flags, learner: learner.data }) };
     }
-    const { values } = await readConfigFileOf(text, metaTable, metaRuns);
+    const { values } = await readConfigFileOf(text, metaTable, metaRuns, given);
     return { name: basename(text, extname(text)), config: metaConfigSchema.parse({ ...flags, ...values }) };
   });
   const all = await Promise.all(contestants);

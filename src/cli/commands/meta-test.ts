@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { formatInterval } from '../../meta/comparison.ts';
 import { type MetaTest, testMeta, testSides } from '../../meta/node/index.ts';
 import { choice } from '../../train/index.ts';
+import { checkpointFlag } from '../checkpoint-flag.ts';
 import { defineCommand } from '../command.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { percent, type Terminal, table } from '../terminal.ts';
@@ -27,6 +28,7 @@ export const metaTestCommand = defineCommand({
       .default(null)
       .describe(`whose classes: ${testSides.join(' | ')}; default: test`),
     split: z.string().nullable().default(null).describe('how to divide the classes; default: as in training'),
+    ...checkpointFlag,
     trials: z
       .boolean()
       .default(false)

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
-import { kebabCase } from '../../base/kebab-case.ts';
 import { formatProblems } from '../../data/index.ts';
 import { epochsOf, learners, metaConfigSchema, metaTable } from '../../meta/config/index.ts';
 import {
@@ -16,6 +15,7 @@ import { type Preparation, readConfigFileOf } from '../../train/node/index.ts';
 import { defineCommand } from '../command.ts';
 import { downloadFlags, downloadOptions } from '../download.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { foreignFolder, refuseBesideResume, refuseWithoutResume, resumeFlags } from '../resume.ts';
 import { whatIsLeft } from '../run-files.ts';
 import { formatSeconds, percent, plural, type Terminal } from '../terminal.ts';
 
@@ -23,6 +23,7 @@ const metaTrainOptions = z.strictObject({
   out: z.string().nullable().default(null).describe('the run folder to write; default: runs/<learner>-<time>'),
   overwrite: z.boolean().default(false).describe('replace the run that stands there'),
   resume: z.string().nullable().default(null).describe('go on with this run, with its own options'),
+  ...resumeFlags,
   config: z
     .string()
     .nullable()
@@ -37,7 +38,7 @@ const metaTrainOptions = z.strictObject({
 /** What may stand in a file: the folder too. */
 const fileTable: ConfigTable = {
   ...metaTable,
-  schema: metaTrainOptions.omit({ config: true, resume: true }).extend({ folder: z.string() }),
+  schema: metaTrainOptions.omit({ config: true, resume: true, data: true, from: true }).extend({ folder: z.string() }),
 };
 
 export const metaTrainCommand = defineCommand({
@@ -62,9 +63,10 @@ export const metaTrainCommand = defineCommand({
     'graft meta train --resume runs/boil',
     'graft meta train --config runs/boil/run.json --out runs/again',
   ],
-  async defaults({ config }) {
-    if (typeof config !== 'string') return {};
-    const { folder: _, ...values } = (await readConfigFileOf(config, fileTable, metaRuns)).values;
+  async defaults(given) {
+    if (typeof given.config !== 'string') return {};
+    const read = await readConfigFileOf(given.config, fileTable, metaRuns, Object.keys(given));
+    const { folder: _, ...values } = read.values;
     return values;
   },
   async run({ positionals, options, given, terminal }) {
@@ -87,29 +89,26 @@ async function start(
   given: readonly string[],
   terminal: Terminal,
 ): Promise<{ out: string; events: AsyncIterable<MetaEvent> }> {
-  const { out, overwrite, resume, config: repeated, offline, mirror, expectSha256, ...config } = options;
+  const { out, overwrite, resume, data, from, config: repeated, offline, mirror, expectSha256, ...config } = options;
   const download = downloadOptions({ offline, mirror, expectSha256 }, terminal);
   const onPreparation = ({ stage, done, total }: Preparation) => terminal.progress(stage, done, total);
   if (resume !== null) {
-    refuseBesideResume(folder, given);
-    return { out: resume, events: resumeMeta(resume, { signal: onInterrupt(terminal), onPreparation, download }) };
+    refuseBesideResume('meta train', folder, given, ['weights']);
+    const weights = given.includes('weights') ? (config.weights ?? undefined) : undefined;
+    const resumed = { data: data ?? undefined, weights, from, signal: onInterrupt(terminal), onPreparation, download };
+    return { out: resume, events: resumeMeta(resume, resumed) };
   }
-  const file = repeated === null ? null : await readConfigFileOf(repeated, fileTable, metaRuns);
-  const pictures = folder ?? file?.run?.folder ?? (file?.values.folder as string | undefined);
+  refuseWithoutResume('meta train', given);
+  const file = repeated === null ? null : await readConfigFileOf(repeated, fileTable, metaRuns, given);
+  const pictures = folder ?? file?.folder ?? (file?.values.folder as string | undefined);
+  if (pictures === undefined && file?.run)
+    throw new UsageError(`meta train: ${foreignFolder(repeated!, file.run.folder)}`);
   if (pictures === undefined)
     throw new UsageError('meta train: which folder? `graft meta train <folder>`, or --resume <run>.');
   const path = out ?? `runs/${config.learner}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
   const choices = file?.run ? { choices: file.run.choices } : {};
   const runOptions = { out: path, overwrite, ...choices, signal: onInterrupt(terminal), onPreparation, download };
   return { out: path, events: trainMeta(pictures, config, runOptions) };
-}
-
-function refuseBesideResume(folder: string | undefined, given: readonly string[]): void {
-  if (folder !== undefined) throw new UsageError('meta train: --resume knows its folder; leave it out.');
-  const others = given
-    .filter((key) => !['resume', ...Object.keys(downloadFlags)].includes(key))
-    .map((key) => `--${kebabCase(key)}`);
-  if (others.length > 0) throw new UsageError(`meta train: --resume keeps the run's own options; leave out ${others}.`);
 }
 
 /** What has become known of a run of meta-learning. */

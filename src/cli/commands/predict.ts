@@ -57,7 +57,7 @@ export const predictCommand = defineCommand({
     const paths = await pathsAt(places, terminal);
     const classifier =
       model === null
-        ? await openNamedRun(positionals[0]!, options)
+        ? await openNamedRun(positionals[0]!, options, terminal)
         : await openNamedModel(model, options, terminal, options.classes);
     try {
       const results = predictions(classifier, paths, options.top, terminal);

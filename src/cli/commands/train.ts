@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
-import { kebabCase } from '../../base/kebab-case.ts';
 import { formatProblems } from '../../data/index.ts';
 import { type ConfigTable, trainConfigSchema, trainTable } from '../../train/index.ts';
 import {
@@ -23,6 +22,7 @@ import { defineCommand } from '../command.ts';
 import { downloadFlags, downloadOptions } from '../download.ts';
 import { foldsResult, showFolds } from '../folds.ts';
 import { onInterrupt } from '../interrupt.ts';
+import { foreignFolder, refuseBesideResume, refuseWithoutResume, resumeFlags } from '../resume.ts';
 import { whatIsLeft } from '../run-files.ts';
 import { formatSeconds, percent, plural, type Terminal } from '../terminal.ts';
 
@@ -30,6 +30,7 @@ const trainOptions = z.strictObject({
   out: z.string().nullable().default(null).describe('the run folder to write; default: runs/<model>-<time>'),
   overwrite: z.boolean().default(false).describe('replace the run that stands there'),
   resume: z.string().nullable().default(null).describe('go on with this run, with its own options'),
+  ...resumeFlags,
   folds: z
     .int()
     .min(2)
@@ -51,7 +52,7 @@ const trainOptions = z.strictObject({
 /** What may stand in a file: the folder too. */
 const fileTable: ConfigTable = {
   ...trainTable,
-  schema: trainOptions.omit({ config: true, resume: true }).extend({ folder: z.string() }),
+  schema: trainOptions.omit({ config: true, resume: true, data: true, from: true }).extend({ folder: z.string() }),
 };
 
 export const trainCommand = defineCommand({
@@ -84,11 +85,13 @@ export const trainCommand = defineCommand({
     "graft train photos.zip --label-regex '^(.+)_\\d+\\.jpg$'",
     'graft train photos/ --folds 5 --out runs/five',
     'graft train --resume runs/x',
+    'graft train --resume runs/x --data moved/photos/',
+    'graft train --resume runs/x --epochs 20',
     'graft train --config runs/x/run.json --out runs/y',
   ],
-  async defaults({ config }) {
-    if (typeof config !== 'string') return {};
-    const { folder: _, ...values } = (await readConfigFile(config, fileTable)).values;
+  async defaults(given) {
+    if (typeof given.config !== 'string') return {};
+    const { folder: _, ...values } = (await readConfigFile(given.config, fileTable, Object.keys(given))).values;
     return values;
   },
   async run({ positionals, options, given, terminal }) {
@@ -117,22 +120,40 @@ async function start(
   given: readonly string[],
   terminal: Terminal,
 ) {
-  const { out, overwrite, resume, folds, config: repeated, offline, mirror, expectSha256, ...config } = options;
+  const {
+    out,
+    overwrite,
+    resume,
+    data,
+    from,
+    folds,
+    config: repeated,
+    offline,
+    mirror,
+    expectSha256,
+    ...config
+  } = options;
   const download = downloadOptions({ offline, mirror, expectSha256 }, terminal);
   const onPreparation = ({ stage, done, total }: Preparation) => terminal.progress(stage, done, total);
   const onNote = (note: string) => terminal.note(note);
   if (resume !== null) {
-    if (folder !== undefined) throw new UsageError('train: --resume knows its folder; leave it out.');
-    const others = given
-      .filter((key) => !['resume', ...Object.keys(downloadFlags)].includes(key))
-      .map((key) => `--${kebabCase(key)}`);
-    if (others.length > 0) throw new UsageError(`train: --resume keeps the run's own options; leave out ${others}.`);
-    const resumed = { signal: onInterrupt(terminal), onPreparation, onNote, download };
-    const isWhole = await holdsFolds(resume);
-    return { out: resume, events: isWhole ? resumeFolds(resume, resumed) : resumeTraining(resume, resumed) };
+    refuseBesideResume('train', folder, given, ['weights', 'epochs']);
+    const { weights, epochs } = given.includes('epochs') ? config : { ...config, epochs: undefined };
+    const places = { data: data ?? undefined, weights: given.includes('weights') ? (weights ?? undefined) : undefined };
+    const resumed = { ...places, signal: onInterrupt(terminal), onPreparation, onNote, download };
+    if (!(await holdsFolds(resume))) {
+      return { out: resume, events: resumeTraining(resume, { ...resumed, from, epochs: epochs ?? undefined }) };
+    }
+    const other = given.find((key) => key === 'from' || key === 'epochs');
+    if (other !== undefined)
+      throw new UsageError(`train: ${resume} is a cross-validation: --${other} is for single runs.`);
+    return { out: resume, events: resumeFolds(resume, resumed) };
   }
-  const { values, run: earlier } = repeated === null ? noFile : await readConfigFile(repeated, fileTable);
-  const pictures = folder ?? earlier?.folder ?? (values.folder as string | undefined);
+  refuseWithoutResume('train', given);
+  const file = repeated === null ? noFile : await readConfigFile(repeated, fileTable, given);
+  const { values, run: earlier } = file;
+  const pictures = folder ?? file.folder ?? (values.folder as string | undefined);
+  if (pictures === undefined && earlier) throw new UsageError(`train: ${foreignFolder(repeated!, earlier.folder)}`);
   if (pictures === undefined) throw new UsageError('train: which folder? `graft train <folder>`, or --resume <run>.');
   const path = out ?? `runs/${basename(config.model)}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
   const choices = earlier ? { choices: earlier.choices } : {};
@@ -150,7 +171,7 @@ async function start(
   return { out: path, events };
 }
 
-const noFile: ConfigFile = { values: {}, run: null };
+const noFile: ConfigFile = { values: {}, run: null, folder: null };
 
 /** The run folder, and that of the cross-validation which it is part of, or once more itself. */
 interface Place {
@@ -252,7 +273,7 @@ function header({ out, run, folder, notes }: ReadyEvent, terminal: Terminal): vo
     `model      ${config.model}${config.head === null ? '' : ` with ${config.head} before the last layer`}, ${number(parameters.trained)} of ${number(parameters.total)} parameters trained, batch norm ${batchNorm}`,
     `weights    ${config.weights ?? (run.weightsSha256 === null ? 'none: from scratch' : 'its own')}`,
     `pictures   ${dataset.train} to train, ${dataset.validation} to validate, ${run.classes.length} classes, ${preprocessing.crop} px${dataset.leftOut.length > 0 ? `, ${plural(dataset.leftOut.length, 'problem')}` : ''}`,
-    `training   ${config.strategy}, epochs: ${config.epochs}, batches of ${config.batchSize}, ${config.optimizer} at ${config.learningRate} (${config.schedule}), seed ${config.seed}`,
+    `training   ${config.strategy}, epochs: ${(config.epochs ?? 0) + run.addedEpochs}, batches of ${config.batchSize}, ${config.optimizer} at ${config.learningRate} (${config.schedule}), seed ${config.seed}`,
   ];
   for (const line of lines) terminal.note(line);
   for (const { message } of run.warnings) terminal.note(`warning    ${message}`);

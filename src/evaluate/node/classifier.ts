@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { UsageError, UserError } from '../../base/errors.ts';
 import { type Tensors, tensor } from '../../base/tensor.ts';
 import {
@@ -13,7 +11,7 @@ import {
   testTimeViews,
 } from '../../data/index.ts';
 import { constant, input, type Value } from '../../graph/index.ts';
-import { fittedTo, type Model, type Preprocessing, penultimate } from '../../models/index.ts';
+import { type Model, type Preprocessing, penultimate } from '../../models/index.ts';
 import { normalisePixels, Scope, type Variable } from '../../nn/index.ts';
 import { softmax } from '../../ops/index.ts';
 import type { Program, Runtime } from '../../runtime/index.ts';
@@ -32,11 +30,8 @@ import {
   type Checkpoint,
   describeCheckpoint,
   namesFor,
-  onnxFile,
   openBackbone,
   outputsOf,
-  readCheckpoint,
-  readRun,
   withLayers,
 } from '../../train/node/index.ts';
 import { entriesOf, entryNamed } from '../../weights/index.ts';
@@ -248,19 +243,6 @@ function refuseSameCrops(tta: TestTimeAugmentation, { resize, crop, squash = fal
   );
 }
 
-/** The best checkpoint of a run. @throws UserError where the folder is no run, or has no checkpoint yet. */
-export async function openRun(path: string, options: ClassifierOptions = {}): Promise<Classifier> {
-  const run = await readRun(path);
-  const { model: named } = await openBackbone({ ...run.config, weights: null }, { onnxFile: join(path, onnxFile) });
-  const file = join(path, 'best.safetensors');
-  if (!existsSync(file)) throw new UserError(`${path} has no best.safetensors: no epoch of it is complete yet.`);
-  const checkpoint = await readCheckpoint(file, named, { links: 'refuse' });
-  const model = fittedTo(named, checkpoint.tensors);
-  const { classes, preprocessing } = run;
-  const weights = weightsOf(checkpoint, model, classes.length, preprocessing);
-  return new Classifier({ model, weights, classes, preprocessing, seen: checkpoint.seen }, options);
-}
-
 /** A pretrained model with its own head. */
 export interface PretrainedModel extends PreprocessingChanges {
   /** An architecture, published weights, or an ONNX file. */
@@ -299,7 +281,12 @@ export async function openModel(
 }
 
 /** The checkpoint's tensors, and zeros for the batch counters that some files lack. */
-function weightsOf(checkpoint: Checkpoint, model: Model, outputs: number, preprocessing: Preprocessing): Tensors {
+export function weightsOf(
+  checkpoint: Checkpoint,
+  model: Model,
+  outputs: number,
+  preprocessing: Preprocessing,
+): Tensors {
   const variables = variablesOf(pictureNetwork(model, preprocessing, outputs));
   return allVariables(checkpoint, model, variables, { newHead: false, seed: 0 });
 }

@@ -16,11 +16,12 @@ import {
 import { datasetOptionsOf, resolveConfig, shapeOptionsOf } from '../../train/index.ts';
 import { type Run, readRun } from '../../train/node/index.ts';
 import { type Judged, type Metrics, measure } from '../metrics.ts';
-import { type Classifier, type ClassifierOptions, openRun } from './classifier.ts';
+import type { Classifier } from './classifier.ts';
+import { type OpenRunOptions, openRun } from './open-run.ts';
 
 export type Part = 'train' | 'validation' | 'test' | 'all';
 
-export interface EvaluateOptions extends ClassifierOptions {
+export interface EvaluateOptions extends OpenRunOptions {
   /**
    * Which pictures. Default: `test` where the folder has such a part; `validation` where it is the folder the run was
    * trained on and some were put aside; else all. Images that the run was fitted to are left out (by their content, wherever they

@@ -3,12 +3,12 @@ export {
   type ClassifierOptions,
   type FeatureVector,
   openModel,
-  openRun,
   type Prediction,
 } from './classifier.ts';
 export { type EvaluateOptions, evaluateFolder, type FolderEvaluation, type Part } from './evaluate-folder.ts';
 export { type Exported, type ExportOptions, exportClassifier } from './export.ts';
 export { assertFeatureFile, type FeatureTable, writeFeatures } from './feature-file.ts';
+export { type OpenRunOptions, openRun } from './open-run.ts';
 export {
   assertPredictionFile,
   type DescribedPrediction,

@@ -34,7 +34,9 @@ import {
   type Warning,
 } from '../../train/index.ts';
 import {
+  type CheckpointName,
   describeCheckpoint,
+  newRecord,
   openRunStore,
   type Preparation,
   type Run,
@@ -57,6 +59,8 @@ export interface AdaptMetaOptions extends ShapeOptions {
   /** The run folder to write: an ordinary one. */
   readonly out: string;
   readonly overwrite?: boolean;
+  /** Which state of the run of meta-learning. Default: `best`. */
+  readonly checkpoint?: CheckpointName | undefined;
   /** Pictures of each class to learn from. Default: all there are, but those in val/ and test/. */
   readonly shots?: number | undefined;
   /** Inner steps; default: the run's `testSteps`, and at least 10 where there are more classes than it was trained on. */
@@ -87,7 +91,7 @@ export interface Adapted {
  */
 export async function adaptMeta(start: string, folder: string, options: AdaptMetaOptions): Promise<Adapted> {
   const path = startFolder(start);
-  const { out, overwrite = false, shots, steps, onPreparation, signal, ...shape } = options;
+  const { out, overwrite = false, checkpoint = 'best', shots, steps, onPreparation, signal, ...shape } = options;
   const { seed } = (await readMetaRun(path)).config;
   await refuseOut(out, { overwrite });
   const pool = createPicturePool();
@@ -99,7 +103,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
       onProgress: (done, total) => onPreparation?.({ stage: 'checking pictures', done, total }),
     });
     signal?.throwIfAborted();
-    const opened = await openLearner(path, whole.classes.length);
+    const opened = await openLearner(path, whole.classes.length, checkpoint);
     const { config, preprocessing } = opened;
     const { dataset, left } = leavingChosen(whole, opened);
     const runtime = taskRuntime(config.device, opened.run.choices, onPreparation);
@@ -114,7 +118,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
       ...Object.fromEntries(Object.entries(shape).filter(([, value]) => value !== undefined)),
     };
     const warnings = unlikeStart(start, opened, support);
-    const run = { ...(await describeAdapted(path, dataset, opened, runtime, { own, model })), warnings };
+    const run = { ...(await describeAdapted(path, dataset, opened, runtime, { own, model, checkpoint })), warnings };
     const parts = {
       description: describeCheckpoint(
         model,
@@ -279,7 +283,7 @@ async function describeAdapted(
   dataset: Dataset,
   { config, preprocessing, learner, network, seen }: OpenLearner,
   runtime: Runtime,
-  { own, model }: { readonly own: object; readonly model: Model },
+  { own, model, checkpoint }: { readonly own: object; readonly model: Model; readonly checkpoint: CheckpointName },
 ): Promise<Run> {
   const { imageSize, mean, std, seed, device } = config;
   const parameters = [...variablesOf(pictureNetwork(model, preprocessing, dataset.classes.length)).values()];
@@ -301,7 +305,7 @@ async function describeAdapted(
       }),
     ),
     weightsSha256: createHash('sha256')
-      .update(await openRunStore(path).read('best.safetensors'))
+      .update(await openRunStore(path).read(`${checkpoint}.safetensors`))
       .digest('hex'),
     folder: resolve(dataset.root),
     classes: [...dataset.classes],
@@ -323,6 +327,7 @@ async function describeAdapted(
     device: runtime.device,
     threads: 1,
     choices: { ...runtime.choices },
-    best: null,
+    addedEpochs: 0,
+    ...newRecord,
   };
 }

@@ -5,8 +5,17 @@ import { lineChartSvg } from '../../chart/index.ts';
 import type { EpisodeShape } from '../../data/index.ts';
 import { formatOwnJson, readOwnJson } from '../../files/own-json.ts';
 import { exists, parseJson } from '../../files/read.ts';
+import { isSignedByUser, signAsUser } from '../../files/user-key.ts';
 import { replaceFile, wrapWriteErrors } from '../../files/write.ts';
-import { assertEmpty, assertNoLinks, makeRunFolder, openRunStore } from '../../train/node/index.ts';
+import { isOnnx } from '../../train/index.ts';
+import {
+  assertEmpty,
+  assertNoLinks,
+  isWeightsFile,
+  makeRunFolder,
+  type NamedPaths,
+  openRunStore,
+} from '../../train/node/index.ts';
 import { type Comparison, type ComparisonRow, comparisonChart, comparisonMarkdown } from '../comparison.ts';
 import {
   type MetaConfig,
@@ -58,6 +67,8 @@ const plainName = /^(?!\.)[^/\\\0]+$/;
 const planSchema = z.object({
   folder: z.string(),
   episodes: z.int().nullable(),
+  /** That its user named the places in it. */
+  signature: z.string().nullable().default(null),
   contestants: z.array(z.object({ name: z.string().regex(plainName), config: metaConfigSchema })),
 });
 
@@ -95,7 +106,7 @@ export async function* compareLearners(
 /** Goes on with a comparison: with the run under way, then with those that are still to come. */
 export async function* resumeComparison(
   out: string,
-  options: Omit<CompareOptions, 'out' | 'overwrite' | 'episodes'> = {},
+  { data, ...options }: Omit<CompareOptions, 'out' | 'overwrite' | 'episodes'> & Pick<NamedPaths, 'data'> = {},
 ): AsyncGenerator<CompareEvent, void, undefined> {
   const file = join(out, planFile);
   const json = await readOwnJson(file, { links: 'refuse' }).catch((error: Error) => {
@@ -103,7 +114,36 @@ export async function* resumeComparison(
   });
   const plan = planSchema.safeParse(json);
   if (!plan.success) throw new UserError(`${file} is damaged: ${z.prettifyError(plan.error)}`);
-  yield* remaining(plan.data, { ...options, out }, { isNew: false });
+  const folder = await usableFolder(out, plan.data, data);
+  yield* remaining({ ...plan.data, folder }, { ...options, out }, { isNew: false });
+}
+
+/** The dataset as it is named now, or was named by this user. @throws UserError where neither is so */
+async function usableFolder(
+  out: string,
+  plan: Plan & { readonly signature: string | null },
+  data: string | undefined,
+): Promise<string> {
+  if (await isSignedByUser(placesOf(plan), plan.signature)) return data === undefined ? plan.folder : resolve(data);
+  const foreign =
+    `${out} was not made by you on this machine (or by a version of Graft before 0.2), so that the places it names are not ` +
+    'opened unasked.';
+  const file = plan.contestants
+    .flatMap(({ config: { model, weights } }) => [
+      ...(model !== null && isOnnx(model) ? [model] : []),
+      ...(isWeightsFile(weights, model) ? [weights] : []),
+    ])
+    .at(0);
+  if (file !== undefined) throw new UserError(`${foreign} It says ${file}: begin a comparison of your own.`);
+  if (data === undefined)
+    throw new UserError(`${foreign} Pass --data with the folder of its images; it says ${plan.folder}.`);
+  return resolve(data);
+}
+
+/** What is signed of a plan. */
+function placesOf({ folder, contestants }: Plan): string {
+  const places = contestants.map(({ name, config: { model, weights } }) => [name, model, weights]);
+  return JSON.stringify(['comparison', folder, places]);
 }
 
 async function* remaining(
@@ -117,7 +157,9 @@ async function* remaining(
   if (isNew && !options.overwrite) await assertEmpty(out, names);
   const write = (name: string, content: string) =>
     wrapWriteErrors(join(out, name), () => replaceFile(join(out, name), content));
-  const record = (more: object) => write(planFile, formatOwnJson({ folder, episodes, contestants, ...more }));
+  const signature = await signAsUser(placesOf({ folder, episodes, contestants }));
+  const record = (more: object) =>
+    write(planFile, formatOwnJson({ folder, episodes, contestants, signature, ...more }));
   const rows: ComparisonRow[] = [];
   let shape: EpisodeShape | null = null;
   for (const [i, { name, config }] of contestants.entries()) {
@@ -153,7 +195,7 @@ async function* oneRun(
   const { out, overwrite: _, ...others } = options;
   const run = isNew ? null : await readMetaRun(out).catch(() => null);
   if (run?.status === 'done') return;
-  if (run && (await exists(join(out, 'last.safetensors')))) yield* resumeMeta(out, others);
+  if (run && (await exists(join(out, 'last.safetensors')))) yield* resumeMeta(out, { ...others, data: folder });
   else yield* trainMeta(folder, config, { ...options, overwrite: true });
 }
 

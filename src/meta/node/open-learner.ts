@@ -4,13 +4,22 @@ import { UserError } from '../../base/errors.ts';
 import { type Tensor, type TensorOf, type Tensors, zeros } from '../../base/tensor.ts';
 import type { ImageStatistics, Seen } from '../../data/index.ts';
 import { headPattern, type Model, type Preprocessing } from '../../models/index.ts';
-import { imagesIn, onnxFile, openBackbone, seenIn } from '../../train/node/index.ts';
-import { readSafetensorsFile } from '../../weights/index.ts';
+import {
+  type CheckpointName,
+  imagesIn,
+  openBackbone,
+  orElse,
+  ownOnnx,
+  readLast,
+  seenIn,
+  variablesOfState,
+} from '../../train/node/index.ts';
+import { readSafetensorsFile, type Safetensors } from '../../weights/index.ts';
 import { type ResolvedMetaConfig, resolveMetaConfig } from '../config/index.ts';
 import { isByMeans, type LearnerParts, learnerOf } from '../config/make-learner.ts';
 import { innerRateName } from '../learner.ts';
 import { learnerVariables } from '../task-graph.ts';
-import { type MetaRun, readMetaRun } from './meta-run.ts';
+import { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
 
 /** What a run of meta-learning came to, ready for tasks of so many classes. */
 export interface OpenLearner extends LearnerParts {
@@ -34,15 +43,20 @@ export interface OpenLearner extends LearnerParts {
  * The best checkpoint of a run of meta-learning. `way` is the number of classes of the tasks to come; default: the run's own.
  * @throws UserError where the folder is no such run, has no checkpoint yet, or its head cannot be made to fit
  */
-export async function openLearner(path: string, way?: number): Promise<OpenLearner> {
+export async function openLearner(
+  path: string,
+  way?: number,
+  checkpoint: CheckpointName = 'best',
+): Promise<OpenLearner> {
   const run = await readMetaRun(path);
   const config = resolveMetaConfig(run.config);
-  const file = join(path, 'best.safetensors');
-  if (!existsSync(file)) throw new UserError(`${path} has no best.safetensors: no validation of it is complete yet.`);
+  const file = join(path, `${checkpoint}.safetensors`);
+  if (checkpoint === 'best' && !existsSync(file))
+    throw new UserError(`${path} has no best.safetensors: no validation of it is complete yet.`);
   const named = { ...config, weights: null, head: null };
-  const { model, onnx } = await openBackbone(named, { onnxFile: join(path, onnxFile) });
+  const { model, onnx } = await openBackbone(named, { onnxFile: ownOnnx(path, run) });
   const { preprocessing } = run;
-  const { tensors, metadata } = await readSafetensorsFile(file, { links: 'refuse' });
+  const { tensors, metadata } = await (checkpoint === 'best' ? readBestOf(path, file) : readLastOf(path));
   const count = way ?? config.way;
   const parts = learnerOf(config, model, preprocessing, count);
   const fitted = fitHead(tensors, { path, config, model, way: count });
@@ -51,6 +65,14 @@ export async function openLearner(path: string, way?: number): Promise<OpenLearn
   }
   const [seen, images] = [seenIn(metadata), imagesIn(metadata)];
   return { ...parts, ...fitted, run, config, model, preprocessing, seen, images, onnx };
+}
+
+function readBestOf(path: string, file: string): Promise<Safetensors> {
+  return orElse(path, 'best', metaRuns.command, () => readSafetensorsFile(file, { links: 'refuse' }));
+}
+
+async function readLastOf(path: string): Promise<{ tensors: Tensors; metadata: Record<string, string> }> {
+  return { tensors: variablesOfState((await readLast(path, metaRuns)).tensors), metadata: {} };
 }
 
 interface HeadChange {

@@ -9,6 +9,7 @@ import type { ParallelProgram, Runtime } from '../../runtime/index.ts';
 import { createRuntime, openProgramPool, ortVersion } from '../../runtime/node/index.ts';
 import { changedPreprocessing, variablesOf } from '../../train/index.ts';
 import {
+  newRecord,
   openBackbone,
   type Preparation,
   type PrepareOptions,
@@ -183,7 +184,7 @@ export function describeMetaRun(path: string, prepared: PreparedMeta): MetaRun {
     device: runtime.device,
     threads,
     choices: {},
-    best: null,
+    ...newRecord,
     before: before && encodeSeen(seenOf(before, Object.values(sets.contents).flat())),
   };
 }

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { UserError } from '../../base/errors.ts';
 import { type Episode, type EpisodeShape, oneShotTrials } from '../../data/index.ts';
-import type { Preparation } from '../../train/node/index.ts';
+import { areOwnPaths, type CheckpointName, type Preparation } from '../../train/node/index.ts';
 import type { LearnerName, ResolvedMetaConfig } from '../config/index.ts';
 import { type EpisodeInterval, episodeInterval } from '../statistics.ts';
 import type { EpisodeResult } from './episode-tester.ts';
@@ -13,6 +13,8 @@ import { startFolder } from './starts.ts';
 export const testSides = ['test', 'validation', 'train'] as const;
 
 export interface TestMetaOptions {
+  /** Which state of the run. Default: `best`. */
+  readonly checkpoint?: CheckpointName | undefined;
   /** Default 600. Of `trials` there are 20. */
   readonly episodes?: number | undefined;
   /** Default: as in training. */
@@ -70,7 +72,7 @@ export async function testMeta(start: string, options: TestMetaOptions = {}): Pr
   const path = startFolder(start);
   const { trials = false, side = 'test', signal, onPreparation, onProgress } = options;
   if (trials) refuseShape(options);
-  const opened = await openLearner(path, trials ? 20 : options.way);
+  const opened = await openLearner(path, trials ? 20 : options.way, options.checkpoint);
   const { config, run, preprocessing, notes } = opened;
   const shape: EpisodeShape = trials
     ? { way: 20, shots: 1, queries: 1 }
@@ -82,6 +84,12 @@ export async function testMeta(start: string, options: TestMetaOptions = {}): Pr
   if (config.fixedLabels && shape.way !== config.way)
     throw new UserError(`meta test: ${path} has fixed labels for its ${config.way} classes: leave out --way.`);
   const folder = options.folder ?? run.folder;
+  if (options.folder === undefined && !(await areOwnPaths(run))) {
+    throw new UserError(
+      `${path} was not made by you on this machine (or by a version of Graft before 0.2), so that the dataset it names is not ` +
+        `opened unasked; it says ${folder}. Name one: graft meta test ${path} <folder>`,
+    );
+  }
   const split = options.split ?? (options.folder === undefined ? config.split : 'auto');
   const look = { ...config, ...shape, split, seed: config.seed };
   const seed = options.seed ?? config.seed;

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { zeros } from '../../base/tensor.ts';
 import {
@@ -21,14 +21,18 @@ import {
   describeCheckpoint,
   type Last,
   lockRun,
-  onnxFile,
+  type NamedPaths,
+  ownOnnx,
+  type ResumeOptions,
   RunFolder,
   type RunLock,
+  readBest,
   readLast,
   recorded,
   refuseChanged,
   refuseOut,
   type TrainFolderOptions,
+  usablePaths,
   withAbsolutePaths,
 } from '../../train/node/index.ts';
 import {
@@ -80,24 +84,34 @@ export async function* trainMeta(
   yield* runMeta(resolve(folder), resolved, options, null);
 }
 
-/** Goes on with a run of meta-learning where it stopped. It ends bit for bit as if it had not stopped. */
+/** How a run of meta-learning is resumed. */
+export type ResumeMetaOptions = Omit<ResumeOptions, 'epochs'>;
+
+/** Goes on with a run of meta-learning where it stopped. It ends bit for bit as if it had not stopped, but for `from: 'best'`. */
 export async function* resumeMeta(
   out: string,
-  options: Omit<TrainMetaOptions, 'out' | 'overwrite' | 'choices'> = {},
+  { data, weights, from = 'last', ...options }: ResumeMetaOptions = {},
 ): AsyncGenerator<MetaEvent, void, undefined> {
   await readMetaRun(out); // so that nothing is written where there is none
   const lock = await lockRun(out);
   try {
-    const run = await readMetaRun(out);
-    if (run.status === 'done') throw new UserError(`${out} is complete.`);
-    const last = await readLast(out, metaRuns);
-    yield* runMeta(run.folder, resolveMetaConfig(run.config), { ...options, out }, { run, lock, ...last });
+    const named = { data, weights };
+    const found = await usablePaths(out, await readMetaRun(out), named);
+    if (found.status === 'done') {
+      throw new UserError(
+        `${out} is complete. To train on from its weights, begin another run: graft meta train <folder> --weights ${out} --model …`,
+      );
+    }
+    const last = await (from === 'best' ? readBest(out, metaRuns) : readLast(out, metaRuns));
+    const change = { epoch: last.phase.epoch, change: 'resumed from best.safetensors, with a new optimizer state' };
+    const run = from === 'best' ? { ...found, changes: [...found.changes, change] } : found;
+    yield* runMeta(run.folder, resolveMetaConfig(run.config), { ...options, out }, { run, lock, named, ...last });
   } finally {
     await lock.release();
   }
 }
 
-type Resumed = { run: MetaRun; lock: RunLock } & Last;
+type Resumed = { run: MetaRun; lock: RunLock; named: NamedPaths } & Last;
 
 async function* runMeta(
   path: string,
@@ -114,11 +128,12 @@ async function* runMeta(
       signal,
       onPreparation,
       download,
-      onnxFile: resumed ? join(out, onnxFile) : undefined,
+      onnxFile: resumed ? ownOnnx(out, resumed.run) : undefined,
       cleanups: [],
     });
     const { sets, notes, threads, weightsSha256 } = prepared;
-    if (resumed) refuseChanged(out, resumed.run, { fingerprint: sets.header.fingerprint, weightsSha256 });
+    const now = { fingerprint: sets.header.fingerprint, weightsSha256 };
+    if (resumed) refuseChanged(out, resumed.run, now, resumed.named);
     const run = resumed?.run ?? describeMetaRun(path, prepared);
     const memory = learners[config.learner].kind === 'baseline' ? null : taskMemory(metaTask(prepared));
     if (memory !== null) checkMemory(memory, threads, prepared.config);

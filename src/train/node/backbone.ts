@@ -18,10 +18,16 @@ export interface Backbone {
   readonly onnx: Uint8Array | null;
 }
 
+/** The ONNX file in a run folder, and what `run.json` says that it is; runs before 0.2 don't say. */
+export interface OwnOnnx {
+  readonly path: string;
+  readonly sha256: string | null;
+}
+
 export interface BackboneOptions {
   readonly download?: FetchOptions | undefined;
-  /** Where the run that the model belongs to keeps the ONNX file. */
-  readonly onnxFile?: string | undefined;
+  /** The run's own copy of the ONNX file. */
+  readonly onnxFile?: OwnOnnx | undefined;
 }
 
 /** What a configuration says of its model. */
@@ -72,11 +78,17 @@ async function openOnnxBackbone(
 }
 
 /** What a person names, links and all; of a run its own copy. */
-async function readOnnx(path: string, ownCopy: string | undefined): Promise<Uint8Array> {
-  const [file, links] = ownCopy === undefined ? ([path, 'follow'] as const) : ([ownCopy, 'refuse'] as const);
-  return readBytes(file, { most: longestModel, links }).catch((error: Error) => {
+async function readOnnx(path: string, own: OwnOnnx | undefined): Promise<Uint8Array> {
+  const [file, links] = own === undefined ? ([path, 'follow'] as const) : ([own.path, 'refuse'] as const);
+  const bytes = await readBytes(file, { most: longestModel, links }).catch((error: Error) => {
     throw new UserError(`--model: ${file} cannot be read (${error.message}).`, { cause: error });
   });
+  if (own?.sha256 && createHash('sha256').update(bytes).digest('hex') !== own.sha256) {
+    throw new UserError(
+      `${file} is damaged: its content is not what the run began with. Copy the model that it was started from (${path}) over it.`,
+    );
+  }
+  return bytes;
 }
 
 /** In bytes: what protobuf can have. */

@@ -14,11 +14,13 @@ import {
   trainConfigSchema,
 } from '../config/index.ts';
 import { type FoldResult, type FoldSummary, summariseFolds } from '../fold-summary.ts';
+import { areOwnPaths, isWeightsFile, signPaths, usablePaths } from './own-paths.ts';
 import { readRun } from './run-file.ts';
 import { assertEmpty } from './run-folder.ts';
 import { assertNoLinks, makeRunFolder } from './run-store.ts';
 import {
   type FolderEvent,
+  type ResumeOptions,
   resumeTraining,
   type TrainFolderOptions,
   trainFolder,
@@ -46,6 +48,8 @@ const foldsSchema = z.object({
   of: z.int().min(2),
   folder: z.string(),
   config: trainConfigSchema,
+  /** As that of a run. */
+  signature: z.string().nullable().default(null),
   folds: z.array(
     z.object({
       fold: z.int(),
@@ -105,7 +109,7 @@ export function holdsFolds(out: string): Promise<boolean> {
 /** Goes on with a cross-validation: with the fold under way, then with those that are still to come. */
 export async function* resumeFolds(
   out: string,
-  options: Omit<TrainFolderOptions, 'out' | 'overwrite' | 'choices'> = {},
+  { data, weights, ...options }: Omit<ResumeOptions, 'from' | 'epochs'> = {},
 ): AsyncGenerator<CrossValidationEvent, void, undefined> {
   const file = join(out, foldsFile);
   await assertNoLinks(out);
@@ -113,7 +117,13 @@ export async function* resumeFolds(
   if (!parsed.success) throw new UserError(`${file} is damaged: ${z.prettifyError(parsed.error)}`);
   if (parsed.data.folds.length === parsed.data.of)
     throw new UserError(`${out} is complete: it has its ${parsed.data.of} folds.`);
-  yield* remainingFolds(parsed.data, { ...options, out });
+  if (isOnnx(parsed.data.config.model) && !(await areOwnPaths(parsed.data))) {
+    throw new UserError(
+      `${out} was not made by you on this machine (or by a version of Graft before 0.2), and its next fold would begin with a model ` +
+        `that it names: ${parsed.data.config.model}. Begin a cross-validation of your own.`,
+    );
+  }
+  yield* remainingFolds(await usablePaths(out, parsed.data, { data, weights }), { ...options, out });
 }
 
 /** Trains the folds that have no result yet, one after the other. Ends early where one was interrupted. */
@@ -124,8 +134,11 @@ async function* remainingFolds(
   const { of, folder, config } = plan;
   const file = join(options.out, foldsFile);
   const done: FoldResult[] = [...plan.folds];
+  const signature = await signPaths({ folder, config });
   const write = (more: object = {}) =>
-    wrapWriteErrors(file, () => replaceFile(file, formatOwnJson({ of, folder, config, folds: done, ...more })));
+    wrapWriteErrors(file, () =>
+      replaceFile(file, formatOwnJson({ of, folder, config, signature, folds: done, ...more })),
+    );
   for (let fold = done.length + 1; fold <= of; fold++) {
     const out = join(options.out, `fold-${fold}`);
     yield { kind: 'fold', fold, of, out };
@@ -168,6 +181,8 @@ async function* oneFold(
   const isDone =
     run?.status === 'done' && (!run.decision?.alsoScratch || (await exists(join(out, 'scratch', 'run.json'))));
   if (isDone) return;
-  if (run && (await exists(join(out, 'last.safetensors')))) yield* resumeTraining(out, others);
+  const weights = isWeightsFile(config.weights, config.model) ? config.weights : undefined;
+  if (run && (await exists(join(out, 'last.safetensors'))))
+    yield* resumeTraining(out, { ...others, data: folder, weights });
   else yield* trainFolder(folder, config, { ...options, overwrite: true });
 }

@@ -58,6 +58,8 @@ describe('the classes of the weights', () => {
     const config = { transferRatio: 0.4 };
     const whole = await transfer(shapes, config);
     expect(whole.notes).toEqual([
+      expect.stringContaining('The weights know 57 of these images'),
+      expect.stringContaining('The weights were chosen by'),
       'partial transfer: trained 2 of 5 blocks (layer1, layer2); frozen 3 of 5 blocks (layer3, layer4, head).',
     ]);
     const stopped = await transfer(shapes, { ...config, stopAfter: 4 });

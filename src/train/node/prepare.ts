@@ -30,9 +30,9 @@ import { changedPreprocessing } from '../preprocessing.ts';
 import type { ParameterTable } from '../selection.ts';
 import { variablesOf } from '../step.ts';
 import { type Strategy, strategies } from '../strategy.ts';
-import { openBackbone } from './backbone.ts';
+import { type OwnOnnx, openBackbone } from './backbone.ts';
 import { type Checkpoint, weightsFor } from './pretrained.ts';
-import type { Run } from './run-file.ts';
+import { newRecord, type Run } from './run-file.ts';
 
 /** What is done before the first step, with how far it is. */
 export interface Preparation {
@@ -88,7 +88,7 @@ export interface PrepareOptions {
   readonly onNote?: ((note: string) => void) | undefined;
   readonly download: FetchOptions | undefined;
   /** The run's own copy of an ONNX model. */
-  readonly onnxFile: string | undefined;
+  readonly onnxFile: OwnOnnx | undefined;
   readonly cleanups: (() => Promise<void>)[];
   /** Of a run that is gone on with, or compared with another: what its weights had seen when it began, which decides its split. */
   readonly before?: Seen | null | undefined;
@@ -289,7 +289,8 @@ export function describeRun(
     device: runtime.device,
     threads,
     choices: {},
-    best: null,
+    addedEpochs: 0,
+    ...newRecord,
   };
 }
 

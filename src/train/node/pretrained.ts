@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
+import { parseShallow } from '../../base/shallow-json.ts';
 import { formatType, type Tensors } from '../../base/tensor.ts';
 import {
   decodeSeen,
@@ -11,7 +12,7 @@ import {
   seenSchema,
   unrecorded,
 } from '../../data/index.ts';
-import { type OpenOptions, parseJson } from '../../files/read.ts';
+import type { OpenOptions } from '../../files/read.ts';
 import { headPattern, type Model, type Preprocessing, preprocessingSchema } from '../../models/index.ts';
 import { initialise, under, type Variable } from '../../nn/index.ts';
 import { classNames, mapNames, matchWeights, readWeightsFile, type WeightsEntry } from '../../weights/index.ts';
@@ -29,7 +30,10 @@ const metadataSchema = z.object({
 
 /** What a text holds as JSON. */
 function json<S extends z.ZodType>(schema: S) {
-  return z.string().transform(parseJson).pipe(schema);
+  return z
+    .string()
+    .transform((text) => parseShallow(text, 8))
+    .pipe(schema);
 }
 
 /** The images that a file of ours was made of, by its metadata; null in one that Graft did not write. */

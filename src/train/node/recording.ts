@@ -1,10 +1,8 @@
 import type { Runtime } from '../../runtime/index.ts';
 import type { EndEvent, TrainEvent } from '../events.ts';
-import type { RunRecord, readLast } from './run-file.ts';
+import type { Last } from './checkpoints.ts';
+import type { RunRecord } from './run-file.ts';
 import type { RunFolder } from './run-folder.ts';
-
-/** What a run is gone on with. */
-export type Last = Awaited<ReturnType<typeof readLast>>;
 
 export interface RecordingOptions {
   readonly runtime: Runtime;

@@ -1,14 +1,12 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
-import type { Tensors } from '../../base/tensor.ts';
 import { readOwnJson } from '../../files/own-json.ts';
-import { exists, type OpenOptions, parseJson } from '../../files/read.ts';
+import type { OpenOptions } from '../../files/read.ts';
 import { preprocessingSchema } from '../../models/index.ts';
-import { readSafetensorsFile } from '../../weights/index.ts';
-import type { Phase } from '../checkpoint.ts';
 import { trainConfigSchema } from '../config/index.ts';
 import { domains } from '../config/strategy.ts';
+import type { NamedPaths, PathRecord } from './own-paths.ts';
 import { runSeenSchema } from './pretrained.ts';
 import { assertNoLinks } from './run-store.ts';
 
@@ -42,9 +40,25 @@ export const runRecordSchema = z.object({
   /** The lowerings that were chosen by timing. With them a run is repeated to the bit. */
   choices: z.record(z.string(), z.string()),
   best: evaluationSchema.nullable(),
+  /** SHA-256 of its ONNX file, where that is the model. */
+  onnxSha256: z.string().nullable().default(null),
+  /** That its user named the places in it: `own-paths.ts`. */
+  signature: z.string().nullable().default(null),
+  /** What was changed when it was resumed: its options alone do not repeat it. */
+  changes: z.array(z.object({ epoch: z.int(), change: z.string() })).default([]),
 });
 
-export type RunRecord = z.output<typeof runRecordSchema> & { readonly config: { readonly log: string | null } };
+/** What a run that begins does not know yet. */
+export const newRecord: Pick<RunRecord, 'onnxSha256' | 'signature' | 'changes' | 'best'> = {
+  onnxSha256: null,
+  signature: null,
+  changes: [],
+  best: null,
+};
+
+export type RunRecord = z.output<typeof runRecordSchema> & {
+  readonly config: { readonly log: string | null } & PathRecord['config'];
+};
 
 /** `run.json` of an ordinary training run: what the run is. Enough to repeat it. */
 export const runSchema = runRecordSchema.extend({
@@ -61,6 +75,8 @@ export const runSchema = runRecordSchema.extend({
   }),
   /** What it was warned of before it began. */
   warnings: z.array(z.object({ kind: z.string(), message: z.string() })).default([]),
+  /** Epochs beyond its options, which it was given when it was done. */
+  addedEpochs: z.int().min(0).default(0),
   /** What the strategy `auto` came to; null before it, and for other strategies. */
   decision: decisionSchema.nullable(),
   /** The meta-learned run that this one was adapted from; null for one that was trained. */
@@ -89,15 +105,6 @@ export const trainingRuns: RunKind<Run> = {
     `${path} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few pictures of each class: ` +
     `\`graft meta adapt ${path} <folder>\`.`,
 };
-
-const phaseSchema = z.object({
-  epoch: z.int().min(0),
-  step: z.int().min(0),
-  lossSum: z.number(),
-  correctSum: z.number(),
-  losses: z.array(z.number()),
-  best: evaluationSchema.nullable(),
-});
 
 /** The run in a folder. @throws UserError where there is none, or it is not one of ours, or of another kind. */
 export async function readRunOf<R extends RunRecord>(path: string, kind: RunKind<R>): Promise<R> {
@@ -136,25 +143,10 @@ export async function readRunFileOf<R extends RunRecord>(
 /** Older files are of the only kind there was. */
 const kindSchema = z.object({ kind: z.enum(['train', 'meta']).default('train') });
 
-/** The state to go on from. @throws UserError where there is none, or it is damaged. */
-export async function readLast(
-  path: string,
-  { command }: Pick<RunKind<RunRecord>, 'command'> = trainingRuns,
-): Promise<{ tensors: Tensors; phase: Phase }> {
-  const file = join(path, 'last.safetensors');
-  if (!(await exists(file))) {
-    throw new UserError(
-      `${path} has no last.safetensors to go on from: the run ended before its first checkpoint, or the file was removed. ` +
-        `\`${command} --config ${join(path, 'run.json')} --out ${path} --overwrite\` starts it anew.`,
-    );
-  }
-  const { tensors, metadata } = await readSafetensorsFile(file, { links: 'refuse' });
-  const phase = phaseSchema.safeParse(parseJson(metadata.phase ?? ''));
-  if (!phase.success) throw new UserError(`${file} does not say how far the run came: ${z.prettifyError(phase.error)}`);
-  return { tensors, phase: phase.data };
-}
-
-/** @throws UserError where the pictures or the weights, by their hashes as they are now, are not those that the run began with */
+/**
+ * @param named whether the places were named now, and not when the run began
+ * @throws UserError where the pictures or the weights, by their hashes as they are now, are not those that the run began with
+ */
 export function refuseChanged(
   out: string,
   run: Pick<Run, 'folder' | 'weightsSha256'> & {
@@ -162,9 +154,18 @@ export function refuseChanged(
     dataset: Pick<Run['dataset'], 'fingerprint'>;
   },
   now: { readonly fingerprint: string; readonly weightsSha256: string | null },
+  named: NamedPaths,
 ): void {
+  const isOther = now.fingerprint !== run.dataset.fingerprint;
+  if (isOther && named.data !== undefined) {
+    throw new UserError(
+      `${run.folder} does not hold the images that ${out} was started with (fingerprint ${now.fingerprint.slice(0, 12)}…, ` +
+        `expected ${run.dataset.fingerprint.slice(0, 12)}…). Images are known by content, class and place within the folder: ` +
+        'name the same folder, as it was.',
+    );
+  }
   const changed = [
-    ...(now.fingerprint === run.dataset.fingerprint ? [] : [run.folder]),
+    ...(isOther ? [run.folder] : []),
     ...(now.weightsSha256 === run.weightsSha256 ? [] : [run.config.weights]),
   ];
   if (changed.length === 0) return;

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
@@ -14,6 +14,7 @@ import type { EvaluationEvent, TrainEvent } from '../events.ts';
 import type { Logger } from '../loggers/index.ts';
 import { fileLogger } from '../loggers/node/file-logger.ts';
 import { runLogs } from '../loggers/node/run-logs.ts';
+import { signPaths } from './own-paths.ts';
 import type { evaluationSchema, Run, RunRecord } from './run-file.ts';
 import { lockRun, type RunLock, refuseHeld } from './run-lock.ts';
 import {
@@ -146,11 +147,16 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
 
   async #keepOnnx(): Promise<void> {
     const { onnx } = this.#parts;
-    if (onnx) await this.#store.replace(onnxFile, onnx);
+    if (!onnx) return;
+    await this.#store.replace(onnxFile, onnx);
+    const onnxSha256 = createHash('sha256').update(onnx).digest('hex');
+    this.#run = { ...this.#run, onnxSha256 };
   }
 
   async #update(change: Partial<R> | Partial<Pick<RunRecord, 'status' | 'best' | 'choices'>>): Promise<void> {
     this.#run = { ...this.#run, ...change };
+    const signature = await signPaths(this.#run);
+    this.#run = { ...this.#run, signature };
     await this.#store.replace('run.json', formatOwnJson(this.#run));
   }
 

@@ -57,6 +57,11 @@ export async function makeRunFolder(path: string): Promise<void> {
 /** Where a run keeps the ONNX file that is its model. */
 export const onnxFile = 'architecture.onnx';
 
+/** A run's own copy of its model, as `openBackbone` takes it. */
+export function ownOnnx(path: string, { onnxSha256 }: { readonly onnxSha256: string | null }) {
+  return { path: join(path, onnxFile), sha256: onnxSha256 };
+}
+
 const runFiles: ReadonlySet<string> = new Set(['run.json', 'best.safetensors', 'last.safetensors', onnxFile]);
 
 /** Of a run: what a new one in its place removes. */

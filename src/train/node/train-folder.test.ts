@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -60,7 +60,7 @@ describe('the same run again', () => {
     vi.stubEnv('GRAFT_CACHE', cache);
     await collect(trainFolder(shapes, config, { out, choices }));
     expectSameRun(whole, out);
-    expect(existsSync(cache)).toBe(false);
+    expect(existsSync(join(cache, 'tuning.json'))).toBe(false);
   });
 });
 
@@ -194,17 +194,16 @@ describe('an error while training', () => {
     expect((await readRun(out)).status).toBe('interrupted');
   });
 
-  test('a full disk: the path is named, and the checkpoint until then stands', async () => {
-    if (!existsSync('/dev/full')) return;
+  test('a log that cannot be written: the path is named, and the checkpoint until then stands', async () => {
     const out = fresh();
     const log = join(out, 'metrics.jsonl');
     const training = (async () => {
       for await (const event of trainFolder(shapes, smallRun, { out })) {
-        if (event.kind === 'stage') symlinkSync('/dev/full', log);
+        if (event.kind === 'stage') mkdirSync(log);
       }
     })();
-    await expect(training).rejects.toThrow(`Cannot write ${log}: ENOSPC: no space left on device`);
-    rmSync(log);
+    await expect(training).rejects.toThrow(`Cannot write ${log}: EISDIR: `);
+    rmSync(log, { recursive: true });
     await runFolder(shapes, out);
     expectSameRun(whole, out);
   });
@@ -231,7 +230,7 @@ describe('an error while training', () => {
     );
     mkdirSync(join(root, 'blocked', 'best.safetensors'), { recursive: true });
     await expect(collect(trainFolder(shapes, smallRun, { out: join(root, 'blocked') }))).rejects.toThrow(
-      /^Cannot write .*blocked: /,
+      /^Cannot write .*blocked/,
     );
   });
 });

@@ -3,21 +3,24 @@ import { UserError } from '../../base/errors.ts';
 import { type Dataset, decodeSeen, fingerprint, type Seen } from '../../data/index.ts';
 import type { FetchOptions } from '../../files/download/fetch-file.ts';
 import type { Choices } from '../../runtime/index.ts';
-import { publishedAs } from '../../weights/index.ts';
 import { continuationOf, type Decision, decide, type Evidence } from '../auto.ts';
 import { isOnnx, parseConfig, type ResolvedConfig, resolveConfig, type TrainConfigInput } from '../config/index.ts';
 import type { Best, TrainEvent } from '../events.ts';
 import type { Logger } from '../loggers/index.ts';
+import { describeLonger, epochsOfPlan, lengthened } from '../longer.ts';
 import { LossError } from '../loss-error.ts';
 import { type PlannedStage, planOf } from '../plan.ts';
 import { train } from '../trainer.ts';
+import type { OwnOnnx } from './backbone.ts';
+import { type CheckpointName, type Last, readBest, readLast } from './checkpoints.ts';
+import { isWeightsFile, type NamedPaths, usablePaths } from './own-paths.ts';
 import { describePlan, describeRun, type Preparation, type Prepared, prepare, seenByRun } from './prepare.ts';
 import { describeCheckpoint } from './pretrained.ts';
-import { closing, type Last, recorded } from './recording.ts';
-import { type Run, readLast, readRun, refuseChanged } from './run-file.ts';
+import { closing, recorded } from './recording.ts';
+import { type Run, readRun, refuseChanged, trainingRuns } from './run-file.ts';
 import { RunFolder, refuseOut } from './run-folder.ts';
 import { lockRun, type RunLock } from './run-lock.ts';
-import { onnxFile } from './run-store.ts';
+import { ownOnnx } from './run-store.ts';
 import { trainingTask } from './tasks.ts';
 import { warningsOf } from './warn.ts';
 
@@ -88,42 +91,84 @@ export async function* trainFolder(
 /** A run is gone on with from anywhere. */
 export function withAbsolutePaths<C extends Pick<ResolvedConfig, 'model' | 'weights'>>(config: C): C {
   const { model, weights } = config;
-  const isFile = weights !== null && weights !== 'none' && !publishedAs(weights, model);
   return {
     ...config,
     model: isOnnx(model) ? resolve(model) : model,
-    weights: isFile ? resolve(weights) : weights,
+    weights: isWeightsFile(weights, model) ? resolve(weights) : weights,
   };
 }
 
-/** Goes on with a run where it stopped. It ends bit for bit as if it had not stopped. */
+/** How a run is resumed. */
+export interface ResumeOptions extends Omit<TrainFolderOptions, 'out' | 'overwrite' | 'choices'>, NamedPaths {
+  /** The checkpoint to go on from. Default: `last`. */
+  readonly from?: CheckpointName | undefined;
+  /** Trains a run that is done for longer: until it has had so many epochs, without those of a probe. */
+  readonly epochs?: number | undefined;
+}
+
+/**
+ * Goes on with a run where it stopped. It ends bit for bit as if it had not stopped; not so with `from: 'best'`, where the
+ * optimizer begins anew, and with more `epochs` under a schedule that goes over the whole run.
+ */
 export async function* resumeTraining(
   out: string,
-  options: Omit<TrainFolderOptions, 'out' | 'overwrite' | 'choices'> = {},
+  { data, weights, from = 'last', epochs, ...options }: ResumeOptions = {},
 ): AsyncGenerator<FolderEvent, void, undefined> {
   await readRun(out); // so that nothing is written where there is none
   const lock = await lockRun(out);
   try {
-    const run = await readRun(out);
-    const config = resolveConfig(run.config);
-    if (run.status !== 'done') {
-      yield* runTraining(run.folder, config, { ...options, out }, { run, lock, ...(await readLast(out)) });
-    } else if (run.decision?.alsoScratch && !(await isDone(join(out, 'scratch')))) {
-      yield* scratchBeside(run, config, { ...options, out });
+    const named = { data, weights };
+    const found = await usablePaths(out, await readRun(out), named);
+    const config = resolveConfig(found.config);
+    const isDone = found.status === 'done' && epochs === undefined;
+    if (!isDone) {
+      const last = await (from === 'best' ? readBest(out, trainingRuns) : readLast(out));
+      const run = changed(out, found, config.epochs, { from, epochs, at: last.phase.epoch });
+      yield* runTraining(run.folder, config, { ...options, out }, { run, lock, named, ...last });
+    } else if (found.decision?.alsoScratch && !(await isDoneIn(join(out, 'scratch')))) {
+      yield* scratchBeside(found, config, { ...options, out });
     } else {
-      throw new UserError(`${out} is complete.`);
+      const had = config.epochs + found.addedEpochs;
+      throw new UserError(
+        `${out} is complete: it has had its ${plural(had, 'epoch')}. ` +
+          `To train it longer: graft train --resume ${out} --epochs ${2 * had}`,
+      );
     }
   } finally {
     await lock.release();
   }
 }
 
-type Resumed = { run: Run; lock: RunLock } & Last;
+/** The run with what is changed of it when it is resumed. @throws UserError where it cannot be trained for longer */
+function changed(
+  out: string,
+  run: Run,
+  begunWith: number,
+  { from, epochs, at }: { from: CheckpointName; epochs: number | undefined; at: number },
+): Run {
+  const changes = [...run.changes];
+  if (from === 'best') changes.push({ epoch: at, change: 'resumed from best.safetensors, with a new optimizer state' });
+  if (epochs === undefined) return { ...run, changes };
+  const had = begunWith + run.addedEpochs;
+  if (run.status !== 'done') {
+    throw new UserError(
+      `--epochs: ${out} is not complete yet. Resume it as it is; when it has had its ${plural(had, 'epoch')}, it can be given more.`,
+    );
+  }
+  if (epochs <= had)
+    throw new UserError(`--epochs ${epochs}: ${out} has had ${plural(had, 'epoch')} already. Give more.`);
+  changes.push({ epoch: at, change: `${had} epochs became ${epochs}` });
+  return { ...run, status: 'running', addedEpochs: epochs - begunWith, changes };
+}
+
+type Resumed = { run: Run; lock: RunLock; named: NamedPaths } & Last;
 
 /** Options that one run of ours gives another. */
 interface RunOptions extends TrainFolderOptions {
   /** What decides the split, where that is another run's: the two are to be compared. */
   readonly before?: Seen | null;
+  /** Its copy of the model. */
+  readonly onnxFile?: OwnOnnx;
 }
 
 async function* runTraining(
@@ -144,16 +189,17 @@ async function* runTraining(
       onPreparation,
       onNote: options.onNote,
       download,
-      onnxFile: resumed ? join(out, onnxFile) : undefined,
+      onnxFile: resumed ? ownOnnx(out, resumed.run) : options.onnxFile,
       cleanups,
       before: resumed ? beforeOf(resumed.run) : options.before,
     });
     if (resumed) {
       const { folder, weightsSha256 } = prepared;
-      refuseChanged(out, resumed.run, { fingerprint: fingerprint(folder), weightsSha256 });
+      refuseChanged(out, resumed.run, { fingerprint: fingerprint(folder), weightsSha256 }, resumed.named);
     }
     run = resumed?.run ?? describeRun(path, prepared, planOf(prepared.config, prepared.table), warningsOf(prepared));
-    yield { kind: 'ready', out, run, folder: prepared.folder, notes: prepared.notes };
+    const notes = [...prepared.notes, ...(resumed ? notesOnLength(resumed, prepared) : [])];
+    yield { kind: 'ready', out, run, folder: prepared.folder, notes };
     run = yield* planned(run, prepared, options, resumed);
   } catch (error) {
     if (!signal?.aborted || error !== signal.reason) throw error;
@@ -161,7 +207,26 @@ async function* runTraining(
   } finally {
     await Promise.all(cleanups.map((clean) => clean()));
   }
-  if (run?.status === 'done' && run.decision?.alsoScratch) yield* scratchBeside(run, config, options);
+  const isAlone = !run?.decision?.alsoScratch || (await isDoneIn(join(out, 'scratch')));
+  if (run?.status === 'done' && !isAlone) yield* scratchBeside(run, config, options);
+}
+
+/**
+ * What it means that a run is given more epochs.
+ * @throws UserError where they would never come, since it ended before it had those it was given at first
+ */
+function notesOnLength({ run, phase, isFresh }: Resumed, { config, table, folder }: Prepared): string[] {
+  if (run.addedEpochs === 0) return [];
+  const plan = planOf(config, table, run.decision ? continuationOf(run.decision) : null);
+  const after = lengthened(plan, run.addedEpochs);
+  if (phase.epoch > epochsOfPlan(plan)) return []; // it was given them before, and is under way with them
+  if (phase.epoch < epochsOfPlan(plan) && !isFresh) {
+    throw new UserError(
+      `--epochs: the run stopped early, after epoch ${phase.epoch} of ${epochsOfPlan(plan)}, when --patience ${config.patience} was over; ` +
+        'it would stop again. Begin a new one from its weights: --weights with this run’s folder.',
+    );
+  }
+  return [describeLonger(config, { before: plan, after }, folder.train.length)];
 }
 
 /** Trains by one plan, or as `auto` by two, the second of what the first reached. Returns the run as it ended. */
@@ -188,7 +253,7 @@ async function* planned(
       yield { kind: 'decision', decision };
       last = await readLast(out);
     }
-    const plan = planOf(config, table, decision ? continuationOf(decision) : null);
+    const plan = lengthened(planOf(config, table, decision ? continuationOf(decision) : null), run.addedEpochs);
     const end = yield* follow(plan, last);
     if (!end) return;
     await store.log(end);
@@ -202,6 +267,8 @@ async function* planned(
   }
   return store.run;
 }
+
+const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 function evidenceOf({ config, folder }: Prepared): Omit<Evidence, 'probe'> {
   const { train: pictures, validation, classes } = folder;
@@ -223,7 +290,7 @@ async function* scratchBeside(
   const out = join(options.out, 'scratch');
   yield { kind: 'scratch', out, best: run.best! };
   if (await readLast(out).catch(() => null)) {
-    yield* resumeTraining(out, others);
+    yield* resumeTraining(out, { ...others, data: run.folder });
     return;
   }
   const scratch = {
@@ -236,7 +303,8 @@ async function* scratchBeside(
     train: null,
   } as const;
   const before = beforeOf(run);
-  yield* runTraining(run.folder, resolveConfig({ ...config, ...scratch }), { ...others, out, before }, null);
+  const onnxFile = ownOnnx(options.out, run);
+  yield* runTraining(run.folder, resolveConfig({ ...config, ...scratch }), { ...others, out, before, onnxFile }, null);
 }
 
 /** What a run's weights had seen when it began. */
@@ -244,7 +312,7 @@ function beforeOf({ before }: Run): Seen | null {
   return before && decodeSeen(before);
 }
 
-async function isDone(out: string): Promise<boolean> {
+async function isDoneIn(out: string): Promise<boolean> {
   return readRun(out).then(
     ({ status }) => status === 'done',
     () => false,
