@@ -25,7 +25,7 @@ export interface ImportedArchitecture {
 /** Divides a file's graph at its head, and turns both parts into values whenever they are asked for. */
 export function importArchitecture(graph: FileGraph, head: FileHead, format: PictureFormat): ImportedArchitecture {
   const trunk = trunkOf(graph, head.input);
-  const plan = planParameters(graph, [...trunk, ...head.before, ...head.after], head);
+  const plan = planParameters(graph, [...trunk, ...head.before, ...head.after.map(({ node }) => node)], head);
   const program: Program = { graph, plan };
   const ends = findBlocks(graph, trunk, head.input, plan);
   const fixed = fixedNodes(program, trunk);
@@ -122,11 +122,18 @@ function convolutionOf({ node, weight }: FileHead): Omit<Conv2dOptions, 'channel
 /** From the classifying layer to logits (n, classes), by what the file does between them. */
 function toLogits(program: Program, head: FileHead, s: Scope, layer: Value, numClasses: number): Value {
   // What stands at the end and only takes away axes need not be done as the file does it, for its number of classes.
-  const last = head.after.findLastIndex(({ operator }) => !arranging.has(operator));
-  let y = layer;
-  for (const node of head.after.slice(0, last + 1)) {
-    y = interpret(program, [node], new Map([[node.inputs[0]!, y]]), s).get(node.outputs[0]!)!;
-  }
+  const last = head.after.findLastIndex(({ node }) => !arranging.has(node.operator));
+  const nodes = head.after.slice(0, last + 1);
+  const [first] = nodes;
+  const values =
+    first &&
+    interpret(
+      program,
+      nodes.map(({ node }) => node),
+      new Map([[first.input, layer]]),
+      s,
+    );
+  const y = values?.get(nodes.at(-1)!.node.outputs[0]!) ?? layer;
   const batch = layer.shape[0]!;
   if (sizeOf(y.shape) === batch * numClasses) return reshape(y, [batch, numClasses]);
   throw new UserError(

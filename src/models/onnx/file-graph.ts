@@ -3,6 +3,7 @@ import { UserError } from '../../base/errors.ts';
 import type { Tensor } from '../../base/tensor.ts';
 import type { DecodedModel, DecodedNode, DecodedSlot } from '../../graph/index.ts';
 import { asOwn } from './constants.ts';
+import { withBatchNorms } from './written-norms.ts';
 
 /** The part of a file that computes one output from the picture, and who makes and takes what in it. */
 export interface FileGraph {
@@ -34,10 +35,11 @@ export function fileGraph(model: DecodedModel, output?: string): FileGraph {
   }
   const chosen = chooseOutput(model, output);
   const picture = choosePicture(model);
-  const makers = new Map(model.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const written = withBatchNorms(model);
+  const makers = new Map(written.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   makers.delete('');
   const needed = ancestors(chosen, makers);
-  const nodes = model.nodes.filter((node) => needed.has(node));
+  const nodes = written.filter((node) => needed.has(node));
   const takers = new Map<string, DecodedNode[]>();
   for (const node of nodes) {
     for (const name of new Set(node.inputs)) {

@@ -150,11 +150,18 @@ const kernels: Readonly<Record<string, Kernel>> = {
 /** Computes what depends only on constants. One per trace: it remembers what it has seen. */
 export class Folder {
   readonly #folded = new WeakMap<Value, Value>();
+  readonly #learned = new WeakSet<Value>();
 
   /** Says that nothing behind this value is to be looked at. */
   keep(value: Value): Value {
     this.#folded.set(value, value);
     return value;
+  }
+
+  /** Says that this is a parameter: nothing is computed from it, even where it is a constant in this trace. */
+  learned(value: Value): Value {
+    this.#learned.add(value);
+    return this.keep(value);
   }
 
   /** The value, or a constant of the same numbers. */
@@ -167,7 +174,7 @@ export class Folder {
   }
 
   #compute(value: Value): Value | undefined {
-    if (value.inputs.length === 0) return undefined;
+    if (value.inputs.length === 0 || value.inputs.some((operand) => this.#learned.has(operand))) return undefined;
     const tensors = value.inputs.map((operand) => constantTensor(this.fold(operand)));
     const kernel = Object.hasOwn(kernels, value.op.name) ? kernels[value.op.name] : undefined;
     if (!kernel || sizeOf(value.shape) > mostNumbers) return undefined;

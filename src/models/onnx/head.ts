@@ -14,7 +14,7 @@ export interface FileHead {
   /** Dropout between the trunk and the layer. */
   readonly before: readonly DecodedNode[];
   /** From the layer to the logits: pooling, say, where the layer is a 1x1 convolution. */
-  readonly after: readonly DecodedNode[];
+  readonly after: readonly FollowingNode[];
   /** In PyTorch's layout: (classes, inputs) or (classes, inputs, kh, kw), and (classes). */
   readonly weight: Tensor;
   readonly bias: Tensor;
@@ -24,13 +24,21 @@ export interface FileHead {
   readonly dropped: readonly string[];
 }
 
+/** A node behind the classifying layer, and the name of what it takes from there. */
+export interface FollowingNode {
+  readonly node: DecodedNode;
+  readonly input: string;
+}
+
 /** What makes probabilities of logits. */
 const probabilities = new Set(['Softmax', 'LogSoftmax', 'Sigmoid']);
-/** What may stand between the classifying layer and the logits, beside those. Each has one input that counts. */
+/** What may stand between the classifying layer and the logits, beside those. The first input is the one that counts. */
 const passing = new Set([
   ...['Identity', 'Cast', 'Dropout', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Relu', 'Clip'],
-  ...['GlobalAveragePool', 'GlobalMaxPool', 'AveragePool', 'MaxPool', 'ReduceMean', 'ReduceMax'],
+  ...['GlobalAveragePool', 'GlobalMaxPool', 'AveragePool', 'MaxPool', 'ReduceMean', 'ReduceMax', 'ReduceSum'],
 ]);
+/** What may stand there with one number beside the logits: a temperature, or the size of what was summed up. */
+const scaling = new Set(['Mul', 'Div', 'Add', 'Sub']);
 /** What only arranges numbers in another way. */
 export const arranging: ReadonlySet<string> = new Set([
   'Identity',
@@ -43,7 +51,7 @@ export const arranging: ReadonlySet<string> = new Set([
 
 /** Walks back from the logits to the layer that makes them. @throws UserError that names the node where that ends */
 export function findHead(graph: FileGraph): FileHead {
-  const after: DecodedNode[] = [];
+  const after: FollowingNode[] = [];
   const dropped: string[] = [];
   let name = graph.output;
   for (;;) {
@@ -51,17 +59,26 @@ export function findHead(graph: FileGraph): FileHead {
     if (!node) return fail(graph, `the input "${name}"`);
     const found = layerAt(graph, node, name);
     if (found) return { ...found, ...withDropout(graph, found.input), after: after.reverse(), dropped };
-    const [input = ''] = node.inputs;
-    if (!graph.activations.has(input)) return fail(graph, `the ${describeNode(node)}`);
-    if (probabilities.has(node.operator) && after.every(({ operator }) => arranging.has(operator))) {
+    const input = throughInput(graph, node);
+    if (input === undefined) return fail(graph, `the ${describeNode(node)}`);
+    if (probabilities.has(node.operator) && after.every((later) => arranging.has(later.node.operator))) {
       dropped.push(node.operator);
-    } else if (passing.has(node.operator)) {
-      after.push(node);
     } else {
-      return fail(graph, `the ${describeNode(node)}`);
+      after.push({ node, input });
     }
     name = input;
   }
+}
+
+/** The input by which a node may lie between the classifying layer and the logits; undefined where it may not. */
+function throughInput(graph: FileGraph, { operator, inputs }: DecodedNode): string | undefined {
+  const isActivation = (name: string) => graph.activations.has(name);
+  if (scaling.has(operator)) {
+    const others = inputs.filter((name) => !isActivation(name));
+    return others.length === 1 && graph.constant(others[0]!)?.data.length === 1 ? inputs.find(isActivation) : undefined;
+  }
+  const [input = ''] = inputs;
+  return isActivation(input) && (passing.has(operator) || probabilities.has(operator)) ? input : undefined;
 }
 
 function fail({ output }: FileGraph, where: string): never {
@@ -78,8 +95,9 @@ function layerAt(graph: FileGraph, node: DecodedNode, output: string): Layer | u
   if (node.operator === 'Conv') return convolution(graph, node, output);
   if (node.operator !== 'Add') return undefined;
   const [a = '', b = ''] = node.inputs;
-  const [inner, shift] = graph.constant(b) ? [a, b] : [b, a];
+  const [inner, shift] = graph.activations.has(a) ? [a, b] : [b, a];
   const maker = graph.makers.get(inner);
+  if (maker?.operator === 'Conv') return convolution(graph, maker, output, shift);
   return maker?.operator === 'MatMul' ? product(graph, maker, output, shift) : undefined;
 }
 
@@ -105,15 +123,33 @@ function product(graph: FileGraph, node: DecodedNode, output: string, shift: str
   return bias && { node, output, input, weight, bias, weightName, biasName: shift ?? '' };
 }
 
-function convolution(graph: FileGraph, node: DecodedNode, output: string): Layer | undefined {
-  const [input = '', weightName = '', biasName = ''] = node.inputs;
+/** `shift` is what is added behind the convolution, where a bias is written so: as a number for each channel (c, 1, 1). */
+function convolution(graph: FileGraph, node: DecodedNode, output: string, shift?: string): Layer | undefined {
+  const [input = '', weightName = '', own = ''] = node.inputs;
+  if (shift !== undefined && own !== '') return undefined;
+  const biasName = shift === undefined ? own : perChannel(graph, shift);
   const weight = graph.constant(weightName);
-  const bias = weight && biasOf(graph, biasName, weight.shape[0]!);
+  const bias = weight && biasName !== undefined ? biasOf(graph, biasName, weight.shape[0]!) : undefined;
   const group = node.attributes.get('group');
   const grouped = group?.kind === 'int' && group.value !== 1;
-  return !bias || weight.shape.length !== 4 || grouped
+  return !weight || !bias || weight.shape.length !== 4 || grouped
     ? undefined
-    : { node, output, input, weight, bias, weightName, biasName };
+    : { node, output, input, weight, bias, weightName, biasName: biasName ?? '' };
+}
+
+/** The constant that is added to each channel (c, 1, 1), given in that shape or put into it; undefined where it is none. */
+function perChannel(graph: FileGraph, name: string): string | undefined {
+  const isPerChannel = (shape: readonly number[]) => {
+    const [channels, ...pixels] = shape.slice(-3);
+    return (
+      pixels.length === 2 && pixels.every((d) => d === 1) && shape.slice(0, -3).every((d) => d === 1) && !!channels
+    );
+  };
+  const found = graph.constant(name);
+  if (found) return found.data.length === 1 || isPerChannel(found.shape) ? name : undefined;
+  const maker = graph.makers.get(name);
+  const target = maker?.operator === 'Reshape' ? graph.constant(maker.inputs[1] ?? '') : undefined;
+  return target && target.data.length <= 8 && isPerChannel(numbersOf(target)) ? maker!.inputs[0] : undefined;
 }
 
 /** A constant matrix, also one that is transposed on its way. */

@@ -70,7 +70,7 @@ export function interpret(
     const parameters = plan.parameters.get(node);
     const inputs = node.inputs.map((name, i) => {
       const learned = parameters?.get(i);
-      return learned ? folder.keep(s.param(learned.name, learned.tensor.shape, learned.initialise)) : lookUp(name);
+      return learned ? folder.learned(s.param(learned.name, learned.tensor.shape, learned.initialise)) : lookUp(name);
     });
     const path = plan.layers.get(node);
     const layer = path === undefined ? undefined : s.at(path);

@@ -4,7 +4,14 @@ import { broadcastTo, cast, concat, gather, reshape, slice, sliceAxis } from '..
 import { numbersOf, tensorOf } from '../fold.ts';
 import type { Handlers, NodeCall } from '../node-call.ts';
 
-/** Where a file was exported with a batch of one, what is the same for all pictures lacks the others' batch: it is repeated. */
+/** What is repeated along the batch, before it was: a class token, say. Undefined where it differs from image to image. */
+function repeated(x: Value): Value | undefined {
+  if (x.shape[0] === 1) return x;
+  const source = x.op.name === 'BroadcastTo' ? x.inputs[0]! : undefined;
+  return source && (source.shape.length < x.shape.length || source.shape[0] === 1) ? source : undefined;
+}
+
+/** In another batch than the file's, what is the same for all images is repeated as often as there are images here. */
 function joined(call: NodeCall): Value {
   const values = call.inputs
     .map((_, i) => call.value(i))
@@ -12,9 +19,12 @@ function joined(call: NodeCall): Value {
   const [first] = values;
   if (!first) return call.value(0);
   const axis = call.axis(call.int('axis', 1), first.shape.length);
-  const batch = Math.max(...values.map(({ shape }) => shape[0] ?? 1));
-  const stretch = (x: Value) =>
-    axis !== 0 && x.shape[0] === 1 && batch > 1 ? broadcastTo(x, x.shape.with(0, batch)) : x;
+  if (axis === 0) return concat(values, axis);
+  const batch = (values.find((x) => !repeated(x)) ?? first).shape[0]!;
+  const stretch = (x: Value) => {
+    const source = x.shape[0] === batch ? undefined : repeated(x);
+    return source ? broadcastTo(source, x.shape.with(0, batch)) : x;
+  };
   return concat(values.map(stretch), axis);
 }
 
