@@ -22,9 +22,11 @@ export {
   trunkEndpoint,
 } from './model.ts';
 export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './onnx/index.ts';
+export { isOnnx } from './onnx/suffix.ts';
 export { preprocessingSchema } from './preprocessing.ts';
 export { getModel, listArchitectures, otherNetwork } from './registry.ts';
 export { regnet } from './regnet.ts';
+export { hasResiduals } from './residual.ts';
 export { residualConv4 } from './residual-conv4.ts';
 export { resnet } from './resnet.ts';
 export { resnet12 } from './resnet12.ts';

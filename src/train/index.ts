@@ -4,7 +4,6 @@ export {
   choice,
   configGroups,
   datasetOptionsOf,
-  isOnnx,
   modelProblem,
   parseConfig,
   perChannel,

@@ -44,7 +44,7 @@ export function epochsBefore(stages: readonly { readonly epochs: number }[], ind
 }
 
 /** The stage, this one or before it, at which the schedule began. */
-export function freshStage(stages: readonly StageRates[], index: number): number {
+export function freshStage(stages: readonly Pick<StageRates, 'isFresh'>[], index: number): number {
   return Math.max(
     0,
     stages.slice(0, index + 1).findLastIndex(({ isFresh }) => isFresh),

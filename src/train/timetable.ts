@@ -1,6 +1,6 @@
 import { type ResolvedConfig, scheduleOf } from './config/index.ts';
 import type { PlannedStage } from './plan.ts';
-import type { Timetable } from './stage.ts';
+import { freshStage, type Timetable } from './stage.ts';
 
 /** The steps of an epoch. A rest that fills no batch, and batches that fill no step, are left out. */
 export function stepsPerEpoch(pictures: number, batchSize: number, accumulate: number): number {
@@ -14,13 +14,12 @@ export function batching({ batchSize, accumulate }: ResolvedConfig, pictures: nu
   return { batchSize: size, accumulate: batches, stepsPerEpoch: stepsPerEpoch(pictures, size, batches) };
 }
 
-/** When what of a plan is trained at which rate: a probe has a schedule of its own, all that comes after it shares one. */
+/** When what of a plan is trained at which rate: each fresh stage begins a schedule, which those after it share. */
 export function timetableOf(config: ResolvedConfig, plan: readonly PlannedStage[], pictures: number) {
   const { stepsPerEpoch: steps } = batching(config, pictures);
-  const epochsLike = (stage: PlannedStage) =>
-    plan.reduce((sum, { epochs, name }) => sum + ((name === 'probe') === (stage.name === 'probe') ? epochs : 0), 0);
-  const stages = plan.map((stage) => {
-    const epochs = epochsLike(stage);
+  const starts = plan.map((_, i) => freshStage(plan, i));
+  const stages = plan.map((stage, i) => {
+    const epochs = plan.reduce((sum, other, j) => (starts[j] === starts[i] ? sum + other.epochs : sum), 0);
     return { ...stage, schedule: scheduleOf({ ...config, epochs })(epochs * steps) };
   });
   return { stages, stepsPerEpoch: steps, warmup: Math.round(steps / 2) } satisfies Timetable;

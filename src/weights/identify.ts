@@ -1,5 +1,6 @@
 import { UserError } from '../base/errors.ts';
 import { quote } from '../base/quote.ts';
+import { isOnnx } from '../models/onnx/suffix.ts';
 import { legacyMagic } from './pytorch/legacy-format.ts';
 
 export type FileKind = 'safetensors' | 'index' | 'pytorch-zip' | 'pytorch-legacy';
@@ -41,7 +42,7 @@ const strangers: readonly (readonly [test: (head: string) => boolean, what: stri
     `It is a tar archive. If PyTorch 0.1 wrote it, save it again in Python: torch.save(${torchLoad}, 'weights.pth'). ` +
       'Otherwise unpack it first.',
   ],
-  [isOnnx, 'It is an ONNX model. Pass it as --model.'],
+  [startsLikeOnnx, 'It is an ONNX model. Pass it as --model.'],
   [(head) => /^\s*\[/.test(head), 'It is JSON, but not the index of a sharded safetensors file.'],
 ];
 
@@ -60,7 +61,7 @@ export function identify(bytes: Uint8Array, { size, path }: { size: number; path
   const stranger = strangers.find(([test]) => test(head));
   if (stranger) throw new UserError(stranger[1]);
   if (/\.safetensors$/i.test(path)) return 'safetensors';
-  if (/\.onnx$/i.test(path)) throw new UserError('Its name is that of an ONNX model. Pass it as --model.');
+  if (isOnnx(path)) throw new UserError('Its name is that of an ONNX model. Pass it as --model.');
   if (/\.(data-\d+-of-\d+|index|meta|pb|ckpt)$/i.test(path)) {
     throw new UserError(`It seems to belong to a TensorFlow checkpoint, and that is not read. ${expected}`);
   }
@@ -78,7 +79,7 @@ function startsLikeSafetensors(bytes: Uint8Array, size: number): boolean {
 }
 
 /** Field 1 of the protocol buffer, the version, as a small number, and the tag of another of the model's first fields. */
-function isOnnx(head: string): boolean {
+function startsLikeOnnx(head: string): boolean {
   const [tag, version, next] = [0, 1, 2].map((i) => head.charCodeAt(i));
   return tag === 0x08 && version! <= 0x20 && '\x12\x1a\x22\x2a\x3a\x42'.includes(String.fromCharCode(next!));
 }

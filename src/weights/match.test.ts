@@ -120,3 +120,9 @@ describe('matchWeights', () => {
     expect(messageOf([...model, ...named], file)).toContain('- toString f32[1] (model), not in the file');
   });
 });
+
+it('advises what the caller can do, where that is not skip', () => {
+  const advice = 'Name the model that it was made for.';
+  const mismatch = () => matchWeights(withShape('fc.weight', [10, 2]), file, { source: 'x', advice });
+  expect(mismatch).toThrow(/fc\.weight f32\[3,2\] \(file\)\nName the model that it was made for\.$/);
+});

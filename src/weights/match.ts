@@ -14,6 +14,8 @@ export interface MatchOptions {
   readonly skip?: RegExp | undefined;
   /** Where the tensors come from, for the message: a path or an address. */
   readonly source: string;
+  /** What to do where some do not match, for whoever cannot pass `skip`: the message's last line. Default: the `skip` that helps. */
+  readonly advice?: string | undefined;
 }
 
 interface Mismatch {
@@ -36,10 +38,10 @@ const DISPENSABLE = /(^|\.)(num_batches_tracked|relative_position_index)$/;
  * is rounded, and `num_batches_tracked` and `relative_position_index`, which say nothing that was learned: they may be missing in
  * the file (then they are missing in the result, and the model's own first value is right) or be there in addition.
  *
- * @throws UserError that lists the names on which the two sides disagree, both sides of each, and the `skip` that would pass them.
+ * @throws UserError that lists the names on which the two sides disagree, both sides of each, and the way out.
  */
 export function matchWeights(expected: readonly ExpectedTensor[], tensors: Tensors, options: MatchOptions): Tensors {
-  const { skip, source } = options;
+  const { skip, source, advice } = options;
   const compared = (name: string) => !skip || name.search(skip) < 0;
   const model = new Map(expected.filter(({ name }) => compared(name)).map((entry) => [entry.name, entry]));
   const file = new Map(Object.entries(tensors).filter(([name]) => compared(name)));
@@ -56,7 +58,7 @@ export function matchWeights(expected: readonly ExpectedTensor[], tensors: Tenso
       mismatches.push(mismatch);
     }
   }
-  if (mismatches.length > 0) throw new UserError(describe(mismatches, names, source));
+  if (mismatches.length > 0) throw new UserError(describe(mismatches, names, { source, advice }));
   return matched;
 }
 
@@ -68,7 +70,11 @@ function fitting({ model, file }: Mismatch): Tensor | undefined {
   return formatType(model) === formatType(rounded) ? rounded : undefined;
 }
 
-function describe(mismatches: readonly Mismatch[], names: readonly string[], source: string): string {
+function describe(
+  mismatches: readonly Mismatch[],
+  names: readonly string[],
+  { source, advice }: Pick<MatchOptions, 'source' | 'advice'>,
+): string {
   const verb = mismatches.length === 1 ? 'does' : 'do';
   const lines = [`loadWeights: ${mismatches.length} of ${names.length} parameters ${verb} not match ${source}.`];
   for (const { name, model, file } of mismatches.slice(0, SHOWN)) {
@@ -76,14 +82,15 @@ function describe(mismatches: readonly Mismatch[], names: readonly string[], sou
     if (file) lines.push(`  + ${name} ${formatType(file)} (file)${model ? '' : ', not in the model'}`);
   }
   if (mismatches.length > SHOWN) lines.push(`  and ${mismatches.length - SHOWN} more`);
-  lines.push(wayOut(mismatches, names));
+  lines.push(wayOut(mismatches, names, advice));
   return lines.join('\n');
 }
 
-function wayOut(mismatches: readonly Mismatch[], names: readonly string[]): string {
+function wayOut(mismatches: readonly Mismatch[], names: readonly string[], advice: string | undefined): string {
   const skip = skipFor(mismatches.map(({ name }) => name));
   if (!skip || names.every((name) => skip.test(name)))
     return `The file seems to belong to another model. \`graft models\` lists those that Graft has. ${otherNetwork}`;
+  if (advice !== undefined) return advice;
   if (mismatches.every(({ model }) => !model)) return `To leave these out, pass skip: ${skip}.`;
   return `To keep the model's own, pass skip: ${skip}.`;
 }

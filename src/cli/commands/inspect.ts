@@ -5,12 +5,11 @@ import { unknownName } from '../../base/choice.ts';
 import { UserError } from '../../base/errors.ts';
 import { printableName } from '../../base/printable.ts';
 import { type Shape, sizeOf } from '../../base/tensor.ts';
-import { listArchitectures } from '../../models/index.ts';
+import { isOnnx, listArchitectures } from '../../models/index.ts';
 import type { Trace } from '../../nn/index.ts';
 import {
   continuationOf,
   epochsBefore,
-  isOnnx,
   learningRateAt,
   type PlannedStage,
   parameterTable,

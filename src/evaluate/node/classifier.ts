@@ -11,14 +11,13 @@ import {
   testTimeViews,
 } from '../../data/index.ts';
 import { constant, input, type Value } from '../../graph/index.ts';
-import { type Model, type Preprocessing, penultimate } from '../../models/index.ts';
+import { isOnnx, type Model, type Preprocessing, penultimate } from '../../models/index.ts';
 import { normalisePixels, Scope, type Variable } from '../../nn/index.ts';
 import { softmax } from '../../ops/index.ts';
 import type { Program, Runtime } from '../../runtime/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import {
   changedPreprocessing,
-  isOnnx,
   modelProblem,
   type PreprocessingChanges,
   pictureNetwork,

@@ -133,3 +133,9 @@ describe('learners differ by their inner rates', () => {
     expect(phasesOf(resolved({ order: 1 })).map(({ outer }) => outer.order)).toEqual([1]);
   });
 });
+
+test('the rate of BOIL goes by the architecture, not by its name', () => {
+  const config = parseMetaConfig({ learner: 'boil', model: 'resnets/net.onnx', weights: 'none' });
+  expect(resolveMetaConfig(config, getModel('conv4')).innerRate).toBe(0.5);
+  expect(resolveMetaConfig(config, getModel('resnet12')).innerRate).toBe(0.3);
+});

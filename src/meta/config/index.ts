@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { UsageError, UserError } from '../../base/errors.ts';
-import { getModel } from '../../models/index.ts';
+import { getModel, hasResiduals, isOnnx, type Model } from '../../models/index.ts';
 import { refuseIgnoredBy } from '../../train/config/ignored.ts';
 import { optimizerDefaults } from '../../train/config/optimisation.ts';
-import { type ConfigTable, isOnnx } from '../../train/index.ts';
+import type { ConfigTable } from '../../train/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
 import { belongings } from './ignored.ts';
 import { innerDefaults, type LearnerName, learners, type PresetName, presets, testStepsOf } from './learners.ts';
@@ -61,15 +61,17 @@ export function parseMetaConfig(config: MetaConfigInput): MetaConfig {
  * The configuration with every default that depends on others filled in. What a learner does not look at stays null.
  * @throws UsageError where an option was given that nothing would look at, or two contradict each other
  */
-export function resolveMetaConfig(config: MetaConfig) {
+export function resolveMetaConfig(config: MetaConfig, file?: Pick<Model, 'trunk' | 'preprocessing'>) {
   const chosen = { ...config, ...chosenNames(config) };
   refuseIgnoredBy(chosen, belongings, 'meta train');
   refuseSplit(config);
   const { learner, model, optimizer } = chosen;
   const { kind } = learners[learner];
   const isAdapted = isAdapting(learner);
-  const side = config.imageSize ?? (isOnnx(model) ? 224 : getModel(model).preprocessing.crop);
-  const inner = innerDefaults(learner, { side, isResidual: /res/.test(model), innerSteps: config.innerSteps });
+  const known = isOnnx(model) ? file : getModel(model);
+  const side = config.imageSize ?? known?.preprocessing.crop ?? 224;
+  const isResidual = () => known !== undefined && hasResiduals(known);
+  const inner = innerDefaults(learner, { side, isResidual, innerSteps: config.innerSteps });
   const isPretrained = chosen.weights !== noWeights;
   const validateEvery = validateEveryOf(config);
   const epochs = config.metaSteps / validateEvery;

@@ -75,13 +75,13 @@ const smallSide = 32;
  */
 export function innerDefaults(
   name: LearnerName,
-  { side, isResidual, innerSteps: given }: { side: number; isResidual: boolean; innerSteps: number | null },
+  { side, isResidual, innerSteps: given }: { side: number; isResidual: () => boolean; innerSteps: number | null },
 ): { innerSteps: number; innerRate: number } {
   const own: LearnerEntry = learners[name];
   const isSmall = side <= smallSide;
   const innerSteps = given ?? own.innerSteps ?? (isSmall ? 1 : 5);
   // Oh et al. 2020, appendix A: 0.5 for conv-4, 0.3 for ResNet-12.
-  if (own.innerRate !== undefined) return { innerSteps, innerRate: isResidual ? 0.3 : own.innerRate };
+  if (own.innerRate !== undefined) return { innerSteps, innerRate: isResidual() ? 0.3 : own.innerRate };
   const isLearned = name === 'meta-sgd' || name === 'maml++';
   return { innerSteps, innerRate: isSmall ? (innerSteps === 1 && !isLearned ? 0.4 : 0.1) : 0.01 };
 }

@@ -7,7 +7,7 @@ import { formatOwnJson, readOwnJson } from '../../files/own-json.ts';
 import { exists, parseJson } from '../../files/read.ts';
 import { isSignedByUser, signAsUser } from '../../files/user-key.ts';
 import { replaceFile, wrapWriteErrors } from '../../files/write.ts';
-import { isOnnx } from '../../train/index.ts';
+import { isOnnx } from '../../models/index.ts';
 import {
   assertEmpty,
   assertNoLinks,

@@ -10,6 +10,7 @@ import {
   seenAfter,
   statisticsOf,
 } from '../../data/index.ts';
+import { isOnnx, type Model } from '../../models/index.ts';
 import type { ParameterSetting } from '../../optim/index.ts';
 import type { Choices } from '../../runtime/index.ts';
 import { clipOf, optimizerOf } from '../../train/config/optimisation.ts';
@@ -22,6 +23,7 @@ import {
   type Last,
   lockRun,
   type NamedPaths,
+  openBackbone,
   ownOnnx,
   type ResumeOptions,
   RunFolder,
@@ -38,6 +40,7 @@ import {
 import {
   epochsOf,
   learners,
+  type MetaConfig,
   type MetaConfigInput,
   parseMetaConfig,
   type ResolvedMetaConfig,
@@ -79,9 +82,16 @@ export async function* trainMeta(
   config: MetaConfigInput,
   options: TrainMetaOptions,
 ): AsyncGenerator<MetaEvent, void, undefined> {
-  const resolved = withAbsolutePaths(resolveMetaConfig(parseMetaConfig(config)));
+  const parsed = parseMetaConfig(config);
+  const resolved = withAbsolutePaths(resolveMetaConfig(parsed, await fileModel(parsed)));
   await refuseOut(options.out, { overwrite: options.overwrite ?? false });
   yield* runMeta(resolve(folder), resolved, options, null);
+}
+
+/** The model in an ONNX file, by which some defaults go; undefined for a model of the zoo. */
+async function fileModel({ model, mean, std }: MetaConfig): Promise<Model | undefined> {
+  if (model === null || !isOnnx(model)) return undefined;
+  return (await openBackbone({ model, mean, std, weights: null, head: null })).model;
 }
 
 /** How a run of meta-learning is resumed. */

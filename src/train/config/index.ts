@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
+import { isOnnx } from '../../models/onnx/suffix.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
 import { strategies } from '../strategy.ts';
 import { augmentationOptions } from './augmentation.ts';
 import { dataOptions } from './data.ts';
 import { refuseIgnored } from './ignored.ts';
 import { machineOptions } from './machine.ts';
-import { isOnnx, modelOptions } from './model.ts';
+import { modelOptions } from './model.ts';
 import { optimisationOptions, optimizerDefaults } from './optimisation.ts';
 import { strategyOptions } from './strategy.ts';
 
@@ -14,7 +15,7 @@ export { mixingOf } from './augmentation.ts';
 export { choice } from './choice.ts';
 export { datasetOptionsOf, parseFold, shapeOptionsOf } from './data.ts';
 export { lossOf } from './loss.ts';
-export { isOnnx, modelProblem, perChannel } from './model.ts';
+export { modelProblem, perChannel } from './model.ts';
 export { clipOf, optimizerOf } from './optimisation.ts';
 export { scheduleOf } from './schedule.ts';
 

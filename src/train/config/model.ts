@@ -1,14 +1,9 @@
 import { z } from 'zod';
 import { unknownName } from '../../base/choice.ts';
 import { printableName } from '../../base/printable.ts';
-import { listArchitectures, otherNetwork, parseHead } from '../../models/index.ts';
+import { isOnnx, listArchitectures, otherNetwork, parseHead } from '../../models/index.ts';
 import { entryNamed, weightsEntries } from '../../weights/registry/lookup.ts';
 import { orDefault } from './choice.ts';
-
-/** A foreign model, which has its weights with it. */
-export function isOnnx(model: string): boolean {
-  return model.toLowerCase().endsWith('.onnx');
-}
 
 /** What is wrong with the name of a model, and what to do; undefined where it can be one. */
 export function modelProblem(name: string): string | undefined {

@@ -4,9 +4,9 @@ import { UserError } from '../../base/errors.ts';
 import { assertExpected } from '../../files/download/expectations.ts';
 import type { FetchOptions } from '../../files/download/fetch-file.ts';
 import { readBytes } from '../../files/read.ts';
-import { fittedTo, getModel, type Model, openOnnxModel, withDropout, withHead } from '../../models/index.ts';
+import { fittedTo, getModel, isOnnx, type Model, openOnnxModel, withDropout, withHead } from '../../models/index.ts';
 import { resolveWeights } from '../../weights/index.ts';
-import { isOnnx, type ResolvedConfig } from '../config/index.ts';
+import type { ResolvedConfig } from '../config/index.ts';
 import { type PreprocessingChanges, perChannelOf } from '../preprocessing.ts';
 import { type Checkpoint, checkpointOf, readCheckpoint, seenIn } from './pretrained.ts';
 

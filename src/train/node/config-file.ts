@@ -2,7 +2,7 @@ import { UserError } from '../../base/errors.ts';
 import { parseShallowJson } from '../../base/shallow-json.ts';
 import { longestOwnJson } from '../../files/own-json.ts';
 import { readBytes } from '../../files/read.ts';
-import { isOnnx } from '../config/index.ts';
+import { isOnnx } from '../../models/index.ts';
 import { type ConfigTable, parseConfigText, trainTable } from '../config/text.ts';
 import { areOwnPaths, isWeightsFile, type PathRecord } from './own-paths.ts';
 import { type Run, type RunKind, type RunRecord, readRunFileOf, trainingRuns } from './run-file.ts';

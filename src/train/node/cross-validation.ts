@@ -5,8 +5,8 @@ import { UserError } from '../../base/errors.ts';
 import { formatOwnJson, readOwnJson } from '../../files/own-json.ts';
 import { exists } from '../../files/read.ts';
 import { replaceFile, wrapWriteErrors } from '../../files/write.ts';
+import { isOnnx } from '../../models/index.ts';
 import {
-  isOnnx,
   parseConfig,
   resolveConfig,
   type TrainConfig,

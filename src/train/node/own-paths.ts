@@ -2,8 +2,8 @@ import { basename, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { exists } from '../../files/read.ts';
 import { isSignedByUser, signAsUser } from '../../files/user-key.ts';
+import { isOnnx } from '../../models/index.ts';
 import { publishedAs } from '../../weights/index.ts';
-import { isOnnx } from '../config/index.ts';
 
 /**
  * A run notes where its dataset and its weights are, so that it can be resumed without naming them again. A run that was sent could

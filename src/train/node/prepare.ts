@@ -18,10 +18,11 @@ import {
 } from '../../data/index.ts';
 import type { FetchOptions } from '../../files/download/fetch-file.ts';
 import type { Model, Preprocessing } from '../../models/index.ts';
+import { isOnnx } from '../../models/index.ts';
 import { initialise, type Variable } from '../../nn/index.ts';
 import type { Choices, Runtime } from '../../runtime/index.ts';
 import { createRuntime, ortVersion } from '../../runtime/node/index.ts';
-import { datasetOptionsOf, isOnnx, type ResolvedConfig } from '../config/index.ts';
+import { datasetOptionsOf, type ResolvedConfig } from '../config/index.ts';
 import type { Warning } from '../guard-rails.ts';
 import { parameterTable, pictureNetwork } from '../network.ts';
 import { partialTransfer, type TransferHead } from '../partial-transfer.ts';

@@ -153,6 +153,9 @@ export function weightsFor(
   return matchWeights([...variables.values()], checkpoint.tensors, {
     source: checkpoint.path,
     skip: newHead ? headPattern(model) : undefined,
+    advice:
+      `It is not of ${model.name} as it is here. Name the model that it was made for: --model on the command line, or ` +
+      'the first argument of createModel. `graft models` lists them.',
   });
 }
 
