@@ -1,0 +1,12 @@
+import { entryNamed, resolveWeights, weightsEntries } from '../../src/weights/index.ts';
+
+/** Downloads from a server that says nothing, with little patience. Status 0: it gave up with a sentence. */
+const [mirror, cache] = process.argv.slice(2);
+const { name, architecture } = entryNamed(weightsEntries.find(({ sha256 }) => sha256 !== null)!.name)!;
+const patience = { attempts: 3, pause: 10, stall: 400 };
+try {
+  await resolveWeights(name, { model: architecture, mirror: mirror!, cache: cache!, patience });
+  process.exitCode = 1;
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+}
