@@ -163,7 +163,8 @@ export function oneCycle(options: OneCycleOptions): Schedule {
   const peak = warmup * steps - 1;
   const end = steps - 1;
   return (step) => {
-    if (step <= peak) return halfCosine(first, maximum, step / peak);
+    // A way up of one step is the peak itself.
+    if (step <= peak) return halfCosine(first, maximum, peak === 0 ? 1 : step / peak);
     return halfCosine(maximum, last, Math.min(1, (step - peak) / (end - peak)));
   };
 }

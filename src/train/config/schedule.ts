@@ -17,7 +17,7 @@ import {
 import { choice, orDefault } from './choice.ts';
 import type { ResolvedConfig } from './index.ts';
 
-const scheduleNames = [
+export const scheduleNames = [
   ...(['constant', 'linear', 'step', 'multi-step', 'exponential'] as const),
   ...(['cosine', 'cosine-restarts', 'one-cycle', 'polynomial', 'plateau'] as const),
 ] as const;

@@ -136,7 +136,7 @@ export function formatConfig(
 }
 
 function formatOption({ key, description, allowed, default: usual }: OptionInfo, value: unknown): string {
-  const scalar = (of: unknown) => stringify(of, { lineWidth: 0 }).trimEnd();
+  const scalar = (of: unknown) => stringify(of, { lineWidth: 0, blockQuote: false }).replace(/\n$/, '');
   const comment = [description, `[${allowed}]${usual === null ? '' : ` default: ${scalar(usual)}`}`];
   return [...comment.map((text) => wrap(text, '  ')), `  ${key}: ${scalar(value)}`].join('\n');
 }

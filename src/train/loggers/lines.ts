@@ -38,6 +38,8 @@ export const csv: LogFormat = lineLog({
   epochOf: (line) => (/^\d+,/.test(line) ? Number.parseInt(line, 10) : undefined),
 });
 
+const lineFeed = 0x0a;
+
 /** A log with a line for each epoch. `epochOf` is undefined for what is no such line. */
 function lineLog(log: {
   readonly name: string;
@@ -46,6 +48,7 @@ function lineLog(log: {
   epochOf(line: string): number | undefined;
 }): LogFormat {
   const encoder = new TextEncoder();
+  const decoder = new TextDecoder();
   const head = log.head === null ? '' : `${log.head}\n`;
   return {
     name: log.name,
@@ -53,15 +56,17 @@ function lineLog(log: {
     header: encoder.encode(head),
     encode: (event: TrainEvent) => (event.kind === 'evaluation' ? encoder.encode(`${log.line(event)}\n`) : null),
     lengthUntil: (content, phase) => {
-      const text = new TextDecoder().decode(content);
-      if (!text.startsWith(head)) return 0;
+      // In bytes: what is damaged need not be UTF-8, and then its text has another length.
+      const textOf = (start: number, end: number) => decoder.decode(content.subarray(start, end));
+      if (textOf(0, head.length) !== head) return 0;
       let length = head.length;
       // What follows the last line break is a line that was cut.
-      for (const line of text.slice(head.length).split('\n').slice(0, -1)) {
-        if (!((log.epochOf(line) ?? Number.POSITIVE_INFINITY) <= phase.epoch)) break;
-        length += line.length + 1;
+      for (let end = content.indexOf(lineFeed, length); end >= 0; end = content.indexOf(lineFeed, length)) {
+        const epoch = log.epochOf(textOf(length, end));
+        if (!((epoch ?? Number.POSITIVE_INFINITY) <= phase.epoch)) break;
+        length = end + 1;
       }
-      return encoder.encode(text.slice(0, length)).length;
+      return length;
     },
   };
 }

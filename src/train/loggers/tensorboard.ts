@@ -76,7 +76,7 @@ function encodeSummary(values: Readonly<Record<string, number>>): Uint8Array {
   for (const [name, value] of Object.entries(values)) {
     summary.uint32(tag(1, WireType.LengthDelimited)).fork();
     summary.uint32(tag(1, WireType.LengthDelimited)).string(name);
-    summary.uint32(tag(2, WireType.Bit32)).float(value);
+    summary.uint32(tag(2, WireType.Bit32)).float(Math.fround(value)); // beyond f32 it is infinite
     summary.join();
   }
   return summary.finish();
