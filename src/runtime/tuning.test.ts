@@ -2,13 +2,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { apply, everyExample } from '../../test/primitive-examples.ts';
 import { gaussian, numbers } from '../../test/run.ts';
 import { readOwnJson } from '../files/own-json.ts';
 import { applicableLowerings, input, type Value } from '../graph/index.ts';
-import { type ConvGeometry, conv2dInputGrad, conv2dWeightGrad, exp } from '../ops/index.ts';
+import { type ConvGeometry, conv2dInputGrad, conv2dWeightGrad, exp, primitives } from '../ops/index.ts';
 import type { Choices, TuningEvent } from './index.ts';
 import { createRuntime } from './node/index.ts';
-import { choiceKey } from './tuning.ts';
+import { choiceKey, valueOfKey } from './tuning.ts';
 
 const geometry: ConvGeometry = { strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1], groups: 1 };
 const [x, dy, w] = [input('x', 'f32', [2, 3, 6, 6]), input('dy', 'f32', [2, 4, 6, 6]), input('w', 'f32', [4, 3, 3, 3])];
@@ -129,4 +130,16 @@ describe('tuning', () => {
 test('a device that there is not', () => {
   expect(() => createRuntime({ device: 'tpu' })).toThrow('--device "tpu" is not known. Expected one of: cpu.');
   expect(createRuntime({ device: 'cpu', cache: null }).device).toBe('cpu');
+});
+
+test('a key says all that its value is timed with', () => {
+  const shared = { strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1], groups: 1 };
+  const keys = [choiceKey(dw), choiceKey(dx), choiceKey(exp(x)), choiceKey(exp(input('s', 'f32', [])))];
+  keys.push(`Conv2d(f32[2,3,6,6], constant f32[4,3,3,3]) ${JSON.stringify(shared)}`);
+  for (const key of keys) expect(choiceKey(valueOfKey(key)!)).toBe(key);
+  for (const [name, primitive, example] of everyExample()) {
+    if (Object.keys(primitives().get(primitive)!.lowerings).length < 2) continue;
+    const { y: value } = apply(primitive, example, input);
+    expect([name, valueOfKey(choiceKey(value))?.shape]).toEqual([name, value.shape]);
+  }
 });

@@ -8,31 +8,50 @@ import { primitives } from '../../ops/index.ts';
 import { type Backend, wrapWith } from '../backend.ts';
 import { probeFeatures } from '../features.ts';
 import { Runtime, type RuntimeOptions } from '../runtime.ts';
+import type { ChoiceStore } from '../tuning.ts';
 import { choiceStore } from './choice-store.ts';
 import { loadOrt, ortVersion } from './ort.ts';
 import { loadSession } from './session.ts';
+import { shippedChoices } from './shipped-choices.ts';
 
-export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store'> {
+export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped'> {
   /** Only `cpu` as yet. */
   readonly device?: string;
   /** Threads inside one operator. Default: the processor's cores. */
   readonly threads?: number;
   /** The folder that remembers timings; null for none. Default: `cacheFolder()`. */
   readonly cache?: string | null;
+  /** Whether the choices that come with Graft for this processor are used. Default true. */
+  readonly shipped?: boolean;
   /** Further options of ORT's sessions, for its profiler and for experiments. */
   readonly session?: InferenceSession.SessionOptions;
 }
 
 /** ORT in this process. @throws UserError for a device that there is not. */
 export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
-  const { device = 'cpu', threads = availableParallelism(), cache = cacheFolder(), session, ...rest } = options;
+  const {
+    device = 'cpu',
+    threads = availableParallelism(),
+    cache = cacheFolder(),
+    session,
+    shipped = true,
+    ...rest
+  } = options;
   if (device !== 'cpu') throw new UserError(`--device "${device}" is not known. Expected one of: cpu.`);
   const backend = cpuBackend(threads, session);
-  if (cache === null) return new Runtime(backend, rest);
   return new Runtime(backend, {
     ...rest,
-    store: choiceStore(cache, `${backend.identity} · lowerings ${loweringsDigest()}`),
+    ...(cache !== null && { store: storeOf(backend, cache) }),
+    ...(shipped && { shipped: shippedChoices }),
   });
+}
+
+/** How choices are timed, as a number: what was found in another way is not used. 1 went by the clock on a busy machine, too. */
+const timing = 2;
+
+/** The choices that were measured on a backend, in a cache folder. */
+export function storeOf({ identity }: Backend, cache: string): ChoiceStore {
+  return choiceStore(cache, `${identity} · lowerings ${loweringsDigest()} · timing ${timing}`);
 }
 
 /** Changes with what there is to choose from: a choice among fewer is not remembered. */
@@ -44,7 +63,8 @@ function loweringsDigest(): string {
 /** Of this processor, whatever the number of threads. */
 let cpuFeatures: Promise<Features> | undefined;
 
-function cpuBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
+/** ORT's processor kernels in this process. */
+export function cpuBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
   const load = (model: Uint8Array) => loadSession(model, threads, session);
   const loadForTiming = (model: Uint8Array, count: number) =>
     loadSession(model, count, { ...session, ...stopsSpinning });

@@ -1,0 +1,86 @@
+/*
+ * Measures the choices of kernels that come with Graft, and writes them to assets/kernels/<instruction set>.json:
+ *   npm run build && node dist/scripts/measure-kernels.js [--passes 3]
+ * They are timed by processor time on one thread, which other work on the machine hardly changes. A choice is kept if more
+ * than half of the passes agree on it. What is in the file already and still holds is not measured again; --anew does.
+ */
+import { mkdir } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { stepGraph } from '../bench/classifier.ts';
+import { formatOwnJson } from '../src/files/own-json.ts';
+import { replaceFile } from '../src/files/write.ts';
+import type { Value } from '../src/graph/index.ts';
+import { primitives } from '../src/ops/index.ts';
+import { cpuBackend } from '../src/runtime/node/create.ts';
+import { ortVersion } from '../src/runtime/node/ort.ts';
+import {
+  instructionSet,
+  readShipped,
+  type Shipped,
+  shippedPath,
+  validChoices,
+} from '../src/runtime/node/shipped-choices.ts';
+import { timeAll } from '../src/runtime/runtime.ts';
+import { undecided } from '../src/runtime/tuning.ts';
+
+const models = [
+  ...['squeezenet1_1', 'resnet18', 'resnet34', 'resnet50', 'mobilenet_v2', 'mobilenet_v3_small', 'efficientnet_b0'],
+  ...['convnext_tiny', 'vit_b_32', 'swin_t'],
+].map((model) => ({ model, batchSize: 16, size: 224 }));
+
+const { values: flags } = parseArgs({
+  options: { passes: { type: 'string', default: '3' }, anew: { type: 'boolean' } },
+});
+const passes = Number(flags.passes);
+const backend = cpuBackend(1);
+const features = await backend.features();
+const set = instructionSet(features);
+const earlier = flags.anew ? undefined : await readShipped(set);
+const choices: Record<string, string> = earlier ? { ...validChoices(earlier, ortVersion()) } : {};
+
+const done: Shipped['models'] = [];
+for (const work of models) {
+  const { outputs } = stepGraph({ ...work, optimizer: 'sgd' });
+  const open = undecided(Object.values(outputs), features, choices);
+  const agreed = await agreement(work.model, open);
+  Object.assign(choices, agreed);
+  done.push(work);
+  console.log(`${work.model}: ${open.size} shapes were open, ${Object.keys(agreed).length} choices agree`);
+  await write(); // what was measured is not lost
+}
+
+/** The choices that more than half of the passes make. */
+async function agreement(name: string, open: ReadonlyMap<string, Value>): Promise<Record<string, string>> {
+  const votes = new Map<string, string[]>([...open.keys()].map((key) => [key, []]));
+  for (let pass = 1; pass <= passes; pass++) {
+    // Where the first passes agree, the others would change nothing.
+    const unsettled = new Map([...open].filter(([key]) => !majority(votes.get(key)!)));
+    const found = await timeAll(unsettled, backend, ({ done: at, total }) => {
+      if (at % 20 === 0) console.error(`${name}, pass ${pass}: ${at} of ${total}`);
+    });
+    for (const [key, lowering] of Object.entries(found)) votes.get(key)!.push(lowering);
+  }
+  return Object.fromEntries([...votes].flatMap(([key, names]) => (majority(names) ? [[key, majority(names)!]] : [])));
+}
+
+function majority(names: readonly string[]): string | undefined {
+  return names.find((name) => 2 * names.filter((other) => other === name).length > passes);
+}
+
+async function write(): Promise<void> {
+  const names = new Set(Object.keys(choices).map((key) => key.split('(')[0]!));
+  const shipped: Shipped = {
+    machine: `${cpus()[0]!.model.trim()}, ${cpus().length} cores, ${process.platform}, ${set}`,
+    onnxruntime: ortVersion(),
+    measured: new Date().toISOString().slice(0, 10),
+    models: done,
+    lowerings: Object.fromEntries(
+      [...names].sort().map((name) => [name, Object.keys(primitives().get(name)!.lowerings)]),
+    ),
+    choices: Object.fromEntries(Object.entries(choices).sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
+  await mkdir(dirname(shippedPath(set)), { recursive: true });
+  await replaceFile(shippedPath(set), formatOwnJson(shipped));
+}
