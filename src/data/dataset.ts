@@ -7,14 +7,19 @@ import type { Part, Split } from './folder-layout.ts';
 import { groupBy } from './group-by.ts';
 import type { PictureFacts } from './picture-facts.ts';
 import { createPicturePool, type PicturePool } from './picture-pool.ts';
-import { formatProblems, PictureError, type PictureProblem, type Problem } from './problem.ts';
+import { formatProblems, type Problem } from './problem.ts';
 import { findPictures } from './readers/find-pictures.ts';
 import type { Candidate, ReaderOptions } from './readers/found.ts';
+import { checkAll, isFine, isProblem } from './scan/check-all.ts';
+import { readDecoded } from './scan/decoded.ts';
+import type { SurveyedFacts } from './scan/survey.ts';
 import { contentKey, type Seen } from './seen.ts';
 import { chooseFold, chooseValidation, type Fold, rankBySeed } from './split.ts';
 
-/** A picture that was read and fully decoded once, and is good to learn from. */
+/** A picture that was read, and decoded once unless it says otherwise, and is good to learn from. */
 export interface Picture extends PictureFacts, PictureFile {
+  /** Its pixels were not decoded yet: `decode: 'later'`. */
+  readonly isUnproven?: true;
   /** The position of its class in `classes`. */
   readonly label: number;
 }
@@ -56,18 +61,24 @@ export interface DatasetOptions extends ReaderOptions {
   readonly seen?: Seen | null;
   /** Any problem is an error. */
   readonly strict?: boolean;
+  /**
+   * When pixels are decoded to see whether they are damaged. `later`: by whoever uses the picture, where the structure of its file is
+   * sound and nothing was decoded of the same content before; the picture then says so (`isUnproven`). Default `now`.
+   */
+  readonly decode?: 'now' | 'later';
   /** The threads to check with; without it a pool is opened and closed. */
   readonly pool?: PicturePool;
   /** Called after each picture that was checked. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-type Checked = Candidate & PictureFacts;
+type Checked = Candidate & SurveyedFacts;
 
 /**
  * Opens `root/<class>/**`, divided by a seeded stratified split, or `root/{train,val,test}/<class>/**`.
  *
- * Every picture is read, hashed and decoded once; what cannot be used is left out and listed in `problems`.
+ * Every picture is read, hashed and decoded once (of one whose content was decoded before, this machine remembers that); what cannot be
+ * used is left out and listed in `problems`.
  *
  * @throws UserError where there is no such data set, no usable picture, fewer than two classes, a class that the run does not know,
  * or, with `strict`, any problem
@@ -80,7 +91,7 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
   if (options.classes) refuseUnknownClasses(root, found, options.classes);
 
   const candidates = chosen(found.candidates, options);
-  const { good, broken } = await checkAll(candidates, options);
+  const { good, broken } = await readAll(candidates, options);
   const classes = options.classes ?? trainableClasses(good);
   const problems = [
     ...found.problems,
@@ -131,26 +142,19 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Reads and decodes every candidate in the pool. Both lists keep the candidates' order. */
-async function checkAll(candidates: readonly Candidate[], options: DatasetOptions) {
+/** Reads every candidate in the pool. Both lists keep the candidates' order. */
+async function readAll(candidates: readonly Candidate[], options: DatasetOptions) {
   const pool = options.pool ?? createPicturePool();
-  let done = 0;
-  const check = async (candidate: Candidate): Promise<Checked | PictureProblem> => {
-    try {
-      return { ...candidate, ...(await pool.check(candidate)) };
-    } catch (error) {
-      if (error instanceof PictureError) return error.problem;
-      throw error;
-    } finally {
-      options.onProgress?.(++done, candidates.length);
-    }
-  };
   try {
-    const results = await Promise.all(candidates.map(check));
-    return {
-      good: results.filter((result) => 'sha256' in result),
-      broken: results.filter((result) => 'kind' in result),
-    };
+    const results = await checkAll(candidates, {
+      pool,
+      // What is wrong has to be known before `strict` lets anything pass.
+      decode: options.strict ? 'now' : (options.decode ?? 'now'),
+      decoded: await readDecoded(),
+      onProgress: options.onProgress,
+    });
+    const good = results.flatMap((result, i): Checked[] => (isFine(result) ? [{ ...candidates[i]!, ...result }] : []));
+    return { good, broken: results.filter(isProblem) };
   } finally {
     if (!options.pool) await pool.close();
   }
@@ -202,13 +206,14 @@ function divide(parts: readonly Part[], good: readonly Checked[], classes: reado
   const picturesOf = (split: Split | 'keptOut'): Picture[] =>
     known
       .filter((picture) => splitOf(picture) === split)
-      .map(({ path, within, className, width, height, sha256 }) => ({
+      .map(({ path, within, className, width, height, sha256, isDecoded }) => ({
         path,
         ...(within && { within }),
         label: labels.get(className)!,
         width,
         height,
         sha256,
+        ...(!isDecoded && { isUnproven: true as const }),
       }));
   return {
     train: picturesOf('train'),

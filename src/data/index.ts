@@ -30,6 +30,7 @@ export { formatProblems, PictureError, type PictureProblem, type Problem, type P
 export { statDataset } from './readers/find-pictures.ts';
 export type { ShapeOptions } from './readers/found.ts';
 export { type Box, type Interpolation, type ResizeTarget, type RgbImage, resize } from './resize.ts';
+export { readDecoded } from './scan/decoded.ts';
 export {
   type ContentKey,
   contentKey,

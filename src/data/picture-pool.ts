@@ -4,8 +4,17 @@ import { builtWorker } from '../files/package-file.ts';
 import type { PictureFile } from './decode.ts';
 import type { Examination } from './doctor/examine.ts';
 import type { PictureFacts } from './picture-facts.ts';
-import type { EvaluationRequest, Reply, Squares, SquaresTask, ViewRequest, ViewTask } from './picture-worker.ts';
+import type {
+  EvaluationRequest,
+  Reply,
+  Squares,
+  SquaresTask,
+  SurveyTask,
+  ViewRequest,
+  ViewTask,
+} from './picture-worker.ts';
 import { PictureError } from './problem.ts';
+import type { Surveyed, SurveyOptions } from './scan/survey.ts';
 
 /**
  * Threads that read, decode and crop pictures, which are files of their own (a path) or parts of one. Requests are served in
@@ -14,6 +23,8 @@ import { PictureError } from './problem.ts';
 export interface PicturePool {
   /** Reads, hashes and fully decodes a picture. @throws PictureError (by rejection) where it cannot be used */
   check(picture: string | PictureFile): Promise<PictureFacts>;
+  /** Reads and hashes pictures, in one message to one thread; `decode: 'later'` decodes only those whose structure leaves a doubt. In their order. */
+  survey(pictures: readonly PictureFile[], options: SurveyOptions): Promise<readonly Surveyed[]>;
   /** As `check`, with what the doctor wants to know. */
   examine(picture: string | PictureFile): Promise<Examination>;
   /** One view of a picture as planar u8 (3, size, size), or as many as `places` asks for. @throws PictureError (by rejection) where it cannot be used */
@@ -25,7 +36,7 @@ export interface PicturePool {
 }
 
 /** What a thread can be asked for, by the names in `picture-worker.ts`. */
-type Task = 'check' | 'examine' | 'view' | 'squares';
+type Task = 'check' | 'survey' | 'examine' | 'view' | 'squares';
 
 /** Starts a pool. Default: a thread per core, at most 8; each holds one decoded picture at a time. Close it when done. */
 export function createPicturePool(options: { threads?: number } = {}): PicturePool {
@@ -42,7 +53,7 @@ export function createPicturePool(options: { threads?: number } = {}): PicturePo
   });
   let closed = false;
 
-  async function ask<T>(name: Task, task: PictureFile | ViewTask | SquaresTask, path: string): Promise<T> {
+  async function ask<T>(name: Task, task: PictureFile | ViewTask | SquaresTask | SurveyTask, path: string): Promise<T> {
     const gone = (cause?: unknown) =>
       new Error(`The picture pool was closed before it was done with ${path}.`, { cause });
     if (closed) throw gone();
@@ -55,6 +66,8 @@ export function createPicturePool(options: { threads?: number } = {}): PicturePo
 
   return {
     check: (picture) => ask('check', fileOf(picture), fileOf(picture).path),
+    survey: (pictures, { decode }) =>
+      ask('survey', { pictures: pictures.map(fileOf), decode }, pictures[0]?.path ?? 'nothing'),
     examine: (picture) => ask('examine', fileOf(picture), fileOf(picture).path),
     view: (picture, request, size) => ask('view', { ...fileOf(picture), request, size }, fileOf(picture).path),
     squares: (pictures, request, size) =>

@@ -15,6 +15,7 @@ import {
   type ViewTask,
 } from './picture-tasks.ts';
 import { PictureError, type PictureProblem } from './problem.ts';
+import { factsOfSound, type Surveyed, type SurveyOptions } from './scan/survey.ts';
 import { type ContentKey, contentKey } from './seen.ts';
 
 export type { EvaluationRequest, Reply, TrainingRequest, ViewRequest, ViewTask } from './picture-tasks.ts';
@@ -44,6 +45,25 @@ sharp.cache(false);
 
 export function check(picture: PictureFile): Promise<Reply<PictureFacts>> {
   return done('check', picture);
+}
+
+export interface SurveyTask extends SurveyOptions {
+  readonly pictures: readonly PictureFile[];
+}
+
+/** Many files in one message, in their order. */
+export async function survey({ pictures, decode }: SurveyTask): Promise<Surveyed[]> {
+  const results: Surveyed[] = [];
+  for (const file of pictures) {
+    const sound = decode === 'later' ? await inTurn(() => factsOfSound(file)) : undefined;
+    if (sound) {
+      results.push('problem' in sound ? sound.problem : sound);
+      continue;
+    }
+    const checked = await done('check', file);
+    results.push('problem' in checked ? checked.problem : { ...checked, isDecoded: true });
+  }
+  return results;
 }
 
 /** As `check`, with what the doctor wants to know. */
@@ -91,16 +111,18 @@ let apart: ImageProcess | undefined;
 
 /** Does a task when everything before it is done: a thread holds one decoded picture, however many requests wait for it. */
 function done<N extends TaskName>(name: N, task: PictureTasks[N]['task']): Promise<Reply<PictureTasks[N]['result']>> {
-  const result = previous.then(async (): Promise<Reply<PictureTasks[N]['result']>> => {
-    try {
-      const here = await perform(name, task, 'thread');
-      if (here !== costly) return here;
-      apart ??= startImageProcess();
-      return await apart.perform(name, task);
-    } catch (error) {
-      if (error instanceof PictureError) return { problem: error.problem };
-      throw error;
-    }
+  return inTurn(async (): Promise<Reply<PictureTasks[N]['result']>> => {
+    const here = await perform(name, task, 'thread');
+    if (here !== costly) return here;
+    apart ??= startImageProcess();
+    return apart.perform(name, task);
+  });
+}
+
+function inTurn<T>(work: () => Promise<Reply<T>>): Promise<Reply<T>> {
+  const result = previous.then(work).catch((error: unknown) => {
+    if (error instanceof PictureError) return { problem: error.problem };
+    throw error;
   });
   previous = result.catch(() => {});
   return result;

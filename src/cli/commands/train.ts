@@ -245,6 +245,13 @@ function show(event: FolderEvent, { out, whole, epochs }: Shown, terminal: Termi
       );
       break;
     }
+    case 'damage': {
+      const { path, message } = event.problem;
+      terminal.note(
+        `${path} is damaged: ${message}. All images are decoded now, and training begins again without those that cannot be used.`,
+      );
+      break;
+    }
     case 'cancelled':
       terminal.print('Stopped before the first step. Nothing was written.');
       break;

@@ -51,13 +51,20 @@ export function isCostlyFormat(bytes: Uint8Array): boolean {
 export async function openImage(bytes: Uint8Array, path: string, reading: ImageReading = {}): Promise<OpenImage> {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const format = sniffFormat(file);
-  if (format === undefined) {
-    throw problem(path, 'not-a-picture', 'the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP');
+  if (format === undefined) throw notAnImage(path);
+  const small = decodePlainPng(bytes);
+  if (small) {
+    return within(path, { ...small, format, isCostly: false, decode: async (_first, _last, use) => use(small, 0) });
   }
+  return readHeader(bytes, path, reading);
+}
+
+/** As `openImage`, which decodes the smallest at once; here no pixel is. @throws PictureError as that does */
+export async function readHeader(bytes: Uint8Array, path: string, reading: ImageReading = {}): Promise<OpenImage> {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const format = sniffFormat(file);
+  if (format === undefined) throw notAnImage(path);
   try {
-    const small = decodePlainPng(bytes);
-    if (small)
-      return within(path, { ...small, format, isCostly: false, decode: async (_first, _last, use) => use(small, 0) });
     const stored = await headerReaders[format](file);
     const header = reading.orientation === 'ignore' ? { ...stored, orientation: 1 as const } : stored;
     return fromHeader(file, header, path, reading);
@@ -153,6 +160,10 @@ function diagnose(format: PictureFormat, message: string): [PictureProblemKind, 
   if (/out of memory/i.test(message)) return ['too-large', 'decoding it takes more memory than one image may'];
   if (/premature end|unexpected end/i.test(message)) return ['truncated', 'the file ends before the picture does'];
   return ['unreadable', `damaged ${format}: ${message.split('\n').at(-1)?.trim()}`];
+}
+
+function notAnImage(path: string): PictureError {
+  return problem(path, 'not-a-picture', 'the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP');
 }
 
 function problem(path: string, kind: PictureProblemKind, message: string): PictureError {

@@ -1,6 +1,6 @@
-import type { Dirent } from 'node:fs';
+import { type Dirent, lstatSync, realpathSync } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import type { Problem } from '../problem.ts';
 import type { FileTree, ListedFile, Listing, Refusal } from './listing.ts';
@@ -15,7 +15,7 @@ export function folderTree(root: string): FileTree {
     problems: [],
     folders: () => folderNames(root),
     list: (folder) => listFolder(join(root, folder)),
-    find: (name) => findFile(root, name),
+    find: finderIn(root),
     async read({ name }, bytes) {
       const path = join(root, name);
       const { size } = await stat(path);
@@ -76,17 +76,53 @@ async function refuseLink(path: string, home: string): Promise<string | undefine
   return (await stat(target)).isDirectory() ? 'links to folders are not followed' : undefined;
 }
 
-/** A file that someone wrote down: its path may be absolute, but must stay in the folder. */
-async function findFile(root: string, name: string): Promise<ListedFile | Refusal> {
-  const inside = relative(root, resolve(root, name));
-  if (inside === '' || inside.startsWith(`..${sep}`) || inside === '..' || isAbsolute(inside)) {
-    return { kind: 'outside', message: `it is not below ${root}` };
+/** The folders whose true places are remembered: a table may name millions. */
+const mostRemembered = 10_000;
+
+/**
+ * Looks up files that someone wrote down: a path may be absolute, but must stay in the folder. Where each folder truly is, is asked once,
+ * and a file costs one look, which does not go through the event loop: a table has a hundred thousand rows.
+ */
+function finderIn(root: string): (name: string) => Promise<ListedFile | Refusal> {
+  const places = new Map<string, string | undefined>();
+  const home = () => placeOf(root) ?? root;
+
+  /** Where a folder truly is; undefined where there is none. */
+  function placeOf(folder: string): string | undefined {
+    if (places.has(folder)) return places.get(folder);
+    if (places.size >= mostRemembered) places.clear();
+    const place = attempt(() => realpathSync.native(folder));
+    places.set(folder, place);
+    return place;
   }
-  const path = join(root, inside);
-  const target = name.includes('\0') ? undefined : await realpath(path).catch(() => undefined);
-  if (target === undefined) return { kind: 'missing-file', message: 'there is no such file' };
-  if (!target.startsWith((await realpath(root)) + sep)) {
-    return { kind: 'link-not-followed', message: `the link leads out of the folder, to ${target}` };
+
+  /** Where a file truly is; undefined where there is none. */
+  function targetOf(path: string): string | undefined {
+    const folder = placeOf(dirname(path));
+    if (folder === undefined) return undefined;
+    const status = attempt(() => lstatSync(path, { throwIfNoEntry: false }));
+    return status?.isSymbolicLink() ? attempt(() => realpathSync.native(path)) : status && join(folder, basename(path));
   }
-  return { name: inside.replaceAll(sep, '/') };
+
+  return async (name) => {
+    const inside = relative(root, resolve(root, name));
+    if (inside === '' || inside.startsWith(`..${sep}`) || inside === '..' || isAbsolute(inside)) {
+      return { kind: 'outside', message: `it is not below ${root}` };
+    }
+    const target = name.includes('\0') ? undefined : targetOf(join(root, inside));
+    if (target === undefined) return { kind: 'missing-file', message: 'there is no such file' };
+    if (!target.startsWith(home() + sep)) {
+      return { kind: 'link-not-followed', message: `the link leads out of the folder, to ${target}` };
+    }
+    return { name: inside.replaceAll(sep, '/') };
+  };
+}
+
+/** What `look` sees, or nothing: a name that is too long, a folder that may not be entered. */
+function attempt<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
 }

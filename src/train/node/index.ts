@@ -58,6 +58,7 @@ export { lockRun, type RunLock } from './run-lock.ts';
 export { assertNoLinks, makeRunFolder, openRunStore, ownOnnx, type RunStore } from './run-store.ts';
 export {
   type CancelledEvent,
+  type DamageEvent,
   type FolderEvent,
   type ReadyEvent,
   type ResumeOptions,

@@ -33,6 +33,7 @@ import { variablesOf } from '../step.ts';
 import { type Strategy, strategies } from '../strategy.ts';
 import { type OwnOnnx, openBackbone } from './backbone.ts';
 import { type Checkpoint, weightsFor } from './pretrained.ts';
+import { type Proof, proofOf } from './proof.ts';
 import { newRecord, type Run } from './run-file.ts';
 
 /** What is done before the first step, with how far it is. */
@@ -56,6 +57,8 @@ export interface Prepared {
   readonly preprocessing: Preprocessing;
   readonly folder: Dataset;
   readonly pool: PicturePool;
+  /** Which images were decoded so far. */
+  readonly proof: Proof;
   readonly runtime: Runtime;
   readonly variables: ReadonlyMap<string, Variable>;
   readonly table: ParameterTable;
@@ -93,6 +96,8 @@ export interface PrepareOptions {
   readonly cleanups: (() => Promise<void>)[];
   /** Of a run that is gone on with, or compared with another: what its weights had seen when it began, which decides its split. */
   readonly before?: Seen | null | undefined;
+  /** When pixels are decoded to see whether they are damaged: `later` is for who can begin again. Default `now`. */
+  readonly decode?: 'now' | 'later' | undefined;
 }
 
 /** Reads the weights, checks the pictures, sets up the runtime. @throws the signal's reason soon after it is aborted */
@@ -126,10 +131,12 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const opened = openDataset(path, {
     ...datasetOptionsOf(config),
     seen: before,
+    decode: options.decode ?? 'now',
     pool,
     onProgress: (done, total) => options.onPreparation?.({ stage: 'checking pictures', done, total }),
   });
   const folder = await unlessAborted(opened, signal);
+  const proof = proofOf(folder, pool);
   if (folder.validation.length === 0) throw nothingToValidate(path, folder, before, config.weights);
   const network = pictureNetwork(model, preprocessing, folder.classes.length);
   const variables = variablesOf(network);
@@ -142,7 +149,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const decided = { ...config, transferHead };
   const cut = strategy.keepsHead ? [partialTransfer(decided, table).description] : [];
   const notes = [...(checkpoint?.notes ?? []), ...folder.notes, ...notesOnSeen(folder, before, config.weights), ...cut];
-  const parts = { config: decided, model, onnx, notes, preprocessing, folder, pool, runtime, table };
+  const parts = { config: decided, model, onnx, notes, preprocessing, folder, pool: proof.pool, proof, runtime, table };
   return {
     ...parts,
     variables,

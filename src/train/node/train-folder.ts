@@ -1,6 +1,13 @@
 import { join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { type Dataset, decodeSeen, fingerprint, type Seen } from '../../data/index.ts';
+import {
+  type Dataset,
+  decodeSeen,
+  fingerprint,
+  PictureError,
+  type PictureProblem,
+  type Seen,
+} from '../../data/index.ts';
 import type { FetchOptions } from '../../files/download/fetch-file.ts';
 import { isOnnx } from '../../models/index.ts';
 import type { Choices } from '../../runtime/index.ts';
@@ -17,6 +24,7 @@ import { type CheckpointName, type Last, readBest, readLast } from './checkpoint
 import { isWeightsFile, type NamedPaths, usablePaths } from './own-paths.ts';
 import { describePlan, describeRun, type Preparation, type Prepared, prepare, seenByRun } from './prepare.ts';
 import { describeCheckpoint } from './pretrained.ts';
+import type { Proof } from './proof.ts';
 import { closing, recorded } from './recording.ts';
 import { type Run, readRun, refuseChanged, trainingRuns } from './run-file.ts';
 import { RunFolder, refuseOut } from './run-folder.ts';
@@ -55,7 +63,13 @@ export interface ScratchEvent {
   readonly best: Best;
 }
 
-export type FolderEvent = ReadyEvent | CancelledEvent | DecisionEvent | ScratchEvent | TrainEvent;
+/** An image turned out to be damaged in the first epoch. All are decoded now, and the run begins again without those that cannot be used. */
+export interface DamageEvent {
+  readonly kind: 'damage';
+  readonly problem: PictureProblem;
+}
+
+export type FolderEvent = ReadyEvent | CancelledEvent | DecisionEvent | ScratchEvent | DamageEvent | TrainEvent;
 
 export interface TrainFolderOptions {
   /** The run folder to make. */
@@ -170,6 +184,8 @@ interface RunOptions extends TrainFolderOptions {
   readonly before?: Seen | null;
   /** Its copy of the model. */
   readonly onnxFile?: OwnOnnx;
+  /** When pixels are decoded to see whether they are damaged. Default `later`: while the run trains. */
+  readonly decode?: 'now' | 'later';
 }
 
 async function* runTraining(
@@ -181,8 +197,13 @@ async function* runTraining(
   const { out, signal, onPreparation, download } = options;
   const cleanups: (() => Promise<void>)[] = [];
   let run: Run | null = null;
+  let proof: Proof | null = null;
+  let damage: PictureProblem | null = null;
+  // Later than in the first epoch, when all was decoded, no work is thrown away.
+  const mayRestart = !resumed || resumed.phase.epoch === 0;
+  const choices = resumed?.run.choices ?? options.choices;
+  const before = resumed ? beforeOf(resumed.run) : options.before;
   try {
-    const choices = resumed?.run.choices ?? options.choices;
     const prepared = await prepare(path, config, {
       choices,
       threads: resumed?.run.threads,
@@ -192,8 +213,10 @@ async function* runTraining(
       download,
       onnxFile: resumed ? ownOnnx(out, resumed.run) : options.onnxFile,
       cleanups,
-      before: resumed ? beforeOf(resumed.run) : options.before,
+      before,
+      decode: options.decode ?? 'later',
     });
+    proof = prepared.proof;
     if (resumed) {
       const { folder, weightsSha256 } = prepared;
       refuseChanged(out, resumed.run, { fingerprint: fingerprint(folder), weightsSha256 }, resumed.named);
@@ -203,10 +226,21 @@ async function* runTraining(
     yield { kind: 'ready', out, run, folder: prepared.folder, notes };
     run = yield* planned(run, prepared, options, resumed);
   } catch (error) {
-    if (!signal?.aborted || error !== signal.reason) throw error;
-    yield { kind: 'cancelled', out };
+    if (signal?.aborted && error === signal.reason) yield { kind: 'cancelled', out };
+    else if (mayRestart && error instanceof PictureError && (await proof?.isDamage(error))) damage = error.problem;
+    else throw error;
   } finally {
+    await proof?.remember();
     await Promise.all(cleanups.map((clean) => clean()));
+  }
+  if (damage) {
+    yield { kind: 'damage', problem: damage };
+    const overwrite = Boolean(options.overwrite || resumed || proof?.hasBegun);
+    const onnxFile = resumed ? ownOnnx(out, resumed.run) : options.onnxFile;
+    const kept = { ...(choices && { choices }), ...(onnxFile && { onnxFile }) };
+    const again = { ...options, ...kept, overwrite, decode: 'now' } as const;
+    yield* runTraining(path, config, before === undefined ? again : { ...again, before }, null);
+    return;
   }
   const isAlone = !run?.decision?.alsoScratch || (await isDoneIn(join(out, 'scratch')));
   if (run?.status === 'done' && !isAlone) yield* scratchBeside(run, config, options);
@@ -242,7 +276,8 @@ async function* planned(
   const store = new RunFolder(out, run, { description, initial, onnx, loggers }, resumed?.lock);
   const follow = (plan: readonly PlannedStage[], last: Last | null) => {
     const options = { runtime, store, ...(signal && { signal }), ...(last && { resume: last }) };
-    return recorded(train(trainingTask(prepared, plan), options), store, { runtime, last, overwrite, signal });
+    const events = prepared.proof.within(train(trainingTask(prepared, plan), options));
+    return recorded(events, store, { runtime, last, overwrite, signal });
   };
   const work = async function* (): AsyncGenerator<FolderEvent, void, undefined> {
     let [last, decision]: [Last | null, Decision | null] = [resumed, run.decision];

@@ -1,0 +1,68 @@
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import sharp from 'sharp';
+import { cached, cacheFolder, privateFolder, privateMode } from '../../files/cache-folder.ts';
+import { readBytes } from '../../files/read.ts';
+
+/** Another number for another way to decode. */
+const VERSION = 1;
+/** The SHA-256 of a file's content, and a CRC-32 of that: what a torn write leaves matches nothing. */
+const record = { hash: 32, bytes: 36 } as const;
+/** Two million images. What is longer is begun anew. */
+const longest = 2e6 * record.bytes;
+
+/** Which files are known to decode, by their content. What cannot be read or written is only decoded again. */
+export interface DecodedContents {
+  has(sha256: string): boolean;
+  /** Keeps these for later runs. */
+  add(contents: Iterable<string>): Promise<void>;
+}
+
+/** What this machine decoded before, from the cache. A decoder of another version begins anew. */
+export async function readDecoded(root = cacheFolder()): Promise<DecodedContents> {
+  const name = `decoded-${VERSION}-${sharp.versions.vips}.bin`;
+  const known = await readRecords(join(root, 'pictures', name));
+  return {
+    has: (sha256) => known.has(sha256),
+    async add(contents) {
+      const fresh = [...new Set(contents)].filter((sha256) => !known.has(sha256));
+      if (fresh.length === 0) return;
+      for (const sha256 of fresh) known.add(sha256);
+      const isFull = (known.size + fresh.length) * record.bytes > longest;
+      await append(root, name, fresh, isFull).catch(() => {}); // a read-only or full disk: decoded again next time
+    },
+  };
+}
+
+async function readRecords(path: string): Promise<Set<string>> {
+  const known = new Set<string>();
+  const bytes = await readBytes(path, { most: longest, ...cached }).catch(() => Buffer.alloc(0));
+  for (let at = 0; at + record.bytes <= bytes.length; at += record.bytes) {
+    const hash = bytes.subarray(at, at + record.hash);
+    if (crc32(hash) === bytes.readUInt32LE(at + record.hash)) known.add(hash.toString('hex'));
+  }
+  return known;
+}
+
+async function append(root: string, name: string, contents: readonly string[], isFull: boolean): Promise<void> {
+  const bytes = Buffer.alloc(contents.length * record.bytes);
+  contents.forEach((sha256, i) => {
+    const hash = Buffer.from(sha256, 'hex');
+    hash.copy(bytes, i * record.bytes);
+    bytes.writeUInt32LE(crc32(hash), i * record.bytes + record.hash);
+  });
+  const path = join(await privateFolder(root, 'pictures'), name);
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | (constants.O_NOFOLLOW ?? 0);
+  const handle = await open(path, isFull ? flags | constants.O_TRUNC : flags, privateMode.file);
+  try {
+    const status = await handle.stat();
+    if (!status.isFile()) return;
+    // A write that was torn, by a full disk, would put everything behind it out of step.
+    await handle.truncate(status.size - (status.size % record.bytes));
+    await handle.write(bytes);
+  } finally {
+    await handle.close();
+  }
+}

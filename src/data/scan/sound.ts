@@ -1,0 +1,83 @@
+import { crc32 } from 'node:zlib';
+import { sniffFormat } from '../decode.ts';
+
+/**
+ * Whether an image file is whole as far as can be told without decoding it: every segment is there, checksums are right, the end marker
+ * is the last thing in it. False where there is any doubt, or the format says too little of itself: then only decoding tells.
+ */
+export function isSound(bytes: Buffer): boolean {
+  switch (sniffFormat(bytes)) {
+    case 'jpeg':
+      return isSoundJpeg(bytes);
+    case 'png':
+      return isSoundPng(bytes);
+    case 'webp':
+      return isSoundWebp(bytes);
+    default:
+      return false;
+  }
+}
+
+/** ITU-T T.81: one baseline, extended or progressive frame of 8 bits. */
+function isSoundJpeg(bytes: Buffer): boolean {
+  if (bytes.length < 4 || bytes.readUInt16BE(bytes.length - 2) !== 0xffd9) return false;
+  let hasFrame = false;
+  for (let at = 2; at + 4 <= bytes.length; ) {
+    if (bytes[at] !== 0xff) return false;
+    const marker = bytes[at + 1]!;
+    if (marker === 0xff) {
+      at++; // padding
+      continue;
+    }
+    if (marker === 0xda) return hasFrame;
+    const end = at + 2 + bytes.readUInt16BE(at + 2);
+    if (marker < 0xc0 || (marker >= 0xd0 && marker <= 0xd9) || end < at + 4 || end > bytes.length) return false;
+    if (marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
+      if (hasFrame || marker > 0xc2 || end < at + 10 || bytes[at + 4] !== 8) return false;
+      hasFrame = true;
+    }
+    at = end;
+  }
+  return false;
+}
+
+/** Bits of a sample that each colour type may have. */
+const depths: ReadonlyMap<number, readonly number[]> = new Map([
+  [0, [1, 2, 4, 8, 16]],
+  [2, [8, 16]],
+  [3, [1, 2, 4, 8]],
+  [4, [8, 16]],
+  [6, [8, 16]],
+]);
+
+/** https://www.w3.org/TR/png-3/ */
+function isSoundPng(bytes: Buffer): boolean {
+  let hasPixels = false;
+  for (let at = 8; at + 12 <= bytes.length; ) {
+    const end = at + 8 + bytes.readUInt32BE(at);
+    if (end + 4 > bytes.length || crc32(bytes.subarray(at + 4, end)) !== bytes.readUInt32BE(end)) return false;
+    const type = bytes.toString('latin1', at + 4, at + 8);
+    const isCritical = (bytes[at + 4]! & 0x20) === 0;
+    if ((at === 8) !== (type === 'IHDR')) return false;
+    if (type === 'IHDR') {
+      if (end - at !== 21 || !depths.get(bytes[at + 17]!)?.includes(bytes[at + 16]!)) return false;
+    } else if (type === 'IDAT') hasPixels = true;
+    else if (type === 'IEND') return hasPixels && end + 4 === bytes.length;
+    else if (isCritical && type !== 'PLTE') return false;
+    at = end + 4;
+  }
+  return false;
+}
+
+/** RFC 9649: a file as long as it says, whose chunks fill it, with an image among them. */
+function isSoundWebp(bytes: Buffer): boolean {
+  if (bytes.length < 20 || bytes.readUInt32LE(4) + 8 !== bytes.length) return false;
+  let hasPixels = false;
+  let at = 12;
+  while (at + 8 <= bytes.length) {
+    hasPixels ||= ['VP8 ', 'VP8L'].includes(bytes.toString('latin1', at, at + 4));
+    const length = bytes.readUInt32LE(at + 4);
+    at += 8 + length + (length % 2);
+  }
+  return hasPixels && at === bytes.length;
+}
