@@ -35,6 +35,12 @@ export function parseOwnJson(bytes: Uint8Array, path: string): object {
   return content;
 }
 
+/** Of the values, in whatever order an object has its keys. */
 function checksumOf(content: object): string {
-  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+  return createHash('sha256').update(JSON.stringify(content, inOrder)).digest('hex');
+}
+
+function inOrder(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -37,6 +37,7 @@ import {
   type CheckpointName,
   describeCheckpoint,
   newRecord,
+  type OpenRunStore,
   openRunStore,
   type Preparation,
   type Run,
@@ -66,6 +67,8 @@ export interface AdaptMetaOptions extends ShapeOptions {
   /** Inner steps; default: the run's `testSteps`, and at least 10 where there are more classes than it was trained on. */
   readonly steps?: number | undefined;
   readonly onPreparation?: ((progress: Preparation) => void) | undefined;
+  /** How the files of the run folder are written. Default: as plain files in it. */
+  readonly openStore?: OpenRunStore | undefined;
   /** Gives up, with the signal's reason, as long as nothing is written. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -91,7 +94,17 @@ export interface Adapted {
  */
 export async function adaptMeta(start: string, folder: string, options: AdaptMetaOptions): Promise<Adapted> {
   const path = startFolder(start);
-  const { out, overwrite = false, checkpoint = 'best', shots, steps, onPreparation, signal, ...shape } = options;
+  const {
+    out,
+    overwrite = false,
+    checkpoint = 'best',
+    shots,
+    steps,
+    onPreparation,
+    signal,
+    openStore,
+    ...shape
+  } = options;
   const { seed } = (await readMetaRun(path)).config;
   await refuseOut(out, { overwrite });
   const pool = createPicturePool();
@@ -131,7 +144,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
     };
     await setImmediate(); // ORT blocks this thread: what came meanwhile is heard now
     signal?.throwIfAborted();
-    await writeRun(new RunFolder(out, run, parts), overwrite);
+    await writeRun(new RunFolder(out, run, { ...parts, openStore }), overwrite);
     return {
       out,
       run,
@@ -269,9 +282,7 @@ function complete(model: Model, preprocessing: Preprocessing, { classes }: Datas
 
 async function writeRun(store: RunFolder, overwrite: boolean): Promise<void> {
   try {
-    await store.create({ overwrite });
-    await store.saveBest({}, null);
-    await store.close('done');
+    await store.createWhole({ overwrite });
   } finally {
     await store.release();
   }

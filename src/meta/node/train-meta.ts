@@ -161,7 +161,7 @@ async function* runMeta(
 async function* trained(
   run: MetaRun,
   prepared: PreparedMeta,
-  { out, overwrite = false, signal, loggers }: TrainMetaOptions,
+  { out, overwrite = false, signal, loggers, openStore }: TrainMetaOptions,
   resumed: Resumed | null,
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const { config, model, preprocessing, initial, onnx, runtime } = prepared;
@@ -170,7 +170,7 @@ async function* trained(
     learner: config.learner,
     ...(learners[config.learner].kind !== 'baseline' && { images: JSON.stringify(imagesLearnedFrom(prepared)) }),
   };
-  const store = new RunFolder(out, run, { description, initial, onnx, loggers }, resumed?.lock);
+  const store = new RunFolder(out, run, { description, initial, onnx, loggers, openStore }, resumed?.lock);
   const work = async function* (): AsyncGenerator<TrainEvent, void, undefined> {
     const options = { runtime, store, ...(signal && { signal }), ...(resumed && { resume: resumed }) };
     const events =

@@ -55,7 +55,7 @@ export {
 } from './run-file.ts';
 export { assertEmpty, RunFolder, type RunParts, refuseOut } from './run-folder.ts';
 export { lockRun, type RunLock } from './run-lock.ts';
-export { assertNoLinks, makeRunFolder, openRunStore, ownOnnx, type RunStore } from './run-store.ts';
+export { assertNoLinks, makeRunFolder, type OpenRunStore, openRunStore, ownOnnx, type RunStore } from './run-store.ts';
 export {
   type CancelledEvent,
   type DamageEvent,

@@ -23,6 +23,7 @@ import {
   isOfRun,
   isRunFile,
   makeRunFolder,
+  type OpenRunStore,
   onnxFile,
   openRunStore,
   type RunStore,
@@ -38,8 +39,8 @@ export interface RunParts {
   readonly onnx: Uint8Array | null;
   /** Who else hears of it, besides the logs that its configuration names. */
   readonly loggers?: readonly Logger[] | undefined;
-  /** Where its files are, if that is not simply the folder. */
-  readonly store?: RunStore | undefined;
+  /** How its files are read and written. Default: as `openRunStore` does. */
+  readonly openStore?: OpenRunStore | undefined;
 }
 
 /**
@@ -54,6 +55,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
   #run: R;
   #lock: RunLock | null;
   #isOpen = false;
+  #isLogBehind = false;
 
   /** `lock` is of a run that is gone on with; a new one locks its folder when it makes it. */
   constructor(path: string, run: R, parts: RunParts, lock: RunLock | null = null) {
@@ -61,7 +63,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     this.#run = run;
     this.#parts = parts;
     this.#lock = lock;
-    this.#store = whileHeld(parts.store ?? openRunStore(path), () => this.#lock?.check());
+    this.#store = whileHeld((parts.openStore ?? openRunStore)(path), () => this.#lock?.check());
     const logs = runLogs(run.config.log).map((format) => fileLogger(this.#store, format));
     this.#loggers = [...logs, ...(parts.loggers ?? [])];
   }
@@ -77,15 +79,28 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
   }
 
   /** Begins a new run, with `overwrite` in place of whatever run stands there. */
-  async create({ overwrite }: { readonly overwrite: boolean }): Promise<void> {
+  async create(how: { readonly overwrite: boolean }): Promise<void> {
+    await this.#occupy(how);
+    this.#isOpen = true;
+    await this.#update({});
+  }
+
+  /** Writes a run that is complete as it is. Its `run.json` comes last: a folder without one is no run, and can be written again. */
+  async createWhole(how: { readonly overwrite: boolean }): Promise<void> {
+    await this.#occupy(how);
+    await this.saveBest({}, null);
+    await this.#update({ status: 'done' });
+  }
+
+  async #occupy({ overwrite }: { readonly overwrite: boolean }): Promise<void> {
     await makeRunFolder(this.path);
     this.#lock = await lockRun(this.path);
     // Another process may have been faster.
     if (!overwrite) await refuseRun(this.path);
+    // First of all it ceases to be a run.
+    await this.#remove((name) => name === 'run.json');
     await this.#remove(isRunFile);
     await this.#keepOnnx();
-    this.#isOpen = true;
-    await this.#update({});
   }
 
   /** Goes on. What is in the logs beyond the checkpoint is dropped: it comes again. */
@@ -125,16 +140,18 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
 
   /** Tells the loggers of everything but evaluations, which come by `record`. */
   async log(event: Exclude<TrainEvent, EvaluationEvent>): Promise<void> {
-    for (const logger of this.#loggers) await logger.log(event);
+    await this.#tell(event);
   }
 
   async record(event: EvaluationEvent): Promise<void> {
-    for (const logger of this.#loggers) await logger.log(event);
+    await this.#tell(event);
     const { epoch, loss, accuracy, isBest } = event;
     if (isBest) this.#run = { ...this.#run, best: { loss, accuracy, epoch } };
   }
 
+  /** Not done where a log misses what the checkpoint would have: the one before stands, from which that comes again. */
   async saveLast(tensors: Tensors, phase: Phase): Promise<void> {
+    if (this.#isLogBehind) return;
     await this.#store.replace('last.safetensors', writeSealed(tensors, { phase: JSON.stringify(phase) }));
   }
 
@@ -143,6 +160,15 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     const { initial, description } = this.#parts;
     const metadata = { ...description, ...(best && { best: JSON.stringify(best) }) };
     await this.#store.replace('best.safetensors', writeSealed({ ...initial, ...tensors }, metadata));
+  }
+
+  async #tell(event: TrainEvent): Promise<void> {
+    try {
+      for (const logger of this.#loggers) await logger.log(event);
+    } catch (error) {
+      this.#isLogBehind = true;
+      throw error;
+    }
   }
 
   async #keepOnnx(): Promise<void> {

@@ -29,6 +29,9 @@ export interface RunStore {
   remove(name: string): Promise<void>;
 }
 
+/** The store of a run folder, by its path. */
+export type OpenRunStore = (path: string) => RunStore;
+
 /** In bytes: what can be read in one piece. */
 const longest = 2 ** 31 - 1;
 

@@ -29,7 +29,7 @@ import { closing, recorded } from './recording.ts';
 import { type Run, readRun, refuseChanged, trainingRuns } from './run-file.ts';
 import { RunFolder, refuseOut } from './run-folder.ts';
 import { lockRun, type RunLock } from './run-lock.ts';
-import { ownOnnx } from './run-store.ts';
+import { type OpenRunStore, ownOnnx } from './run-store.ts';
 import { trainingTask } from './tasks.ts';
 import { warningsOf } from './warn.ts';
 
@@ -86,6 +86,8 @@ export interface TrainFolderOptions {
   readonly download?: FetchOptions;
   /** Hear what happens in training, as the logs in the run folder do. Of `auto`'s run from random weights they don't. */
   readonly loggers?: readonly Logger[];
+  /** How the files of the run folder are read and written. Default: as plain files in it. */
+  readonly openStore?: OpenRunStore;
 }
 
 /**
@@ -268,12 +270,12 @@ function notesOnLength({ run, phase, isFresh }: Resumed, { config, table, folder
 async function* planned(
   run: Run,
   prepared: Prepared,
-  { out, overwrite = false, signal, loggers }: TrainFolderOptions,
+  { out, overwrite = false, signal, loggers, openStore }: TrainFolderOptions,
   resumed: Resumed | null,
 ): AsyncGenerator<FolderEvent, Run, undefined> {
   const { config, table, model, initial, onnx, runtime } = prepared;
   const description = describeCheckpoint(model, run.classes, run.preprocessing, seenByRun(prepared));
-  const store = new RunFolder(out, run, { description, initial, onnx, loggers }, resumed?.lock);
+  const store = new RunFolder(out, run, { description, initial, onnx, loggers, openStore }, resumed?.lock);
   const follow = (plan: readonly PlannedStage[], last: Last | null) => {
     const options = { runtime, store, ...(signal && { signal }), ...(last && { resume: last }) };
     const events = prepared.proof.within(train(trainingTask(prepared, plan), options));
