@@ -1,15 +1,22 @@
 import { type Tensor, tensor } from '../../base/tensor.ts';
 
-/** A tensor of the types that an imported network computes with: f32 for all floats, i64 for all integers, bool. */
+const converted = new WeakMap<Tensor, Tensor>();
+
+/**
+ * A tensor of the types that an imported network computes with: f32 for all floats, i64 for all integers, bool. The same for the
+ * same, however many nodes ask for it.
+ */
 export function asOwn(value: Tensor): Tensor {
+  const known = converted.get(value) ?? convert(value);
+  converted.set(value, known);
+  return known;
+}
+
+function convert(value: Tensor): Tensor {
   const { dtype, shape, data } = value;
   if (dtype === 'f64') return tensor('f32', shape, Float32Array.from(data));
-  if (dtype === 'i32' || dtype === 'u8') {
-    return tensor(
-      'i64',
-      shape,
-      BigInt64Array.from({ length: data.length }, (_, i) => BigInt(data[i]!)),
-    );
-  }
-  return value;
+  if (dtype !== 'i32' && dtype !== 'u8') return value;
+  const integers = new BigInt64Array(data.length);
+  for (let i = 0; i < data.length; i++) integers[i] = BigInt(data[i]!);
+  return tensor('i64', shape, integers);
 }

@@ -8,6 +8,8 @@ import { withBatchNorms } from './written-norms.ts';
 /** The part of a file that computes one output from the picture, and who makes and takes what in it. */
 export interface FileGraph {
   readonly opset: number;
+  /** How many numbers the file has. */
+  readonly numbers: number;
   readonly picture: DecodedSlot;
   /** The output that was chosen. */
   readonly output: string;
@@ -59,7 +61,8 @@ export function fileGraph(model: DecodedModel, output?: string): FileGraph {
   };
   const activations = activationsOf(picture.name, nodes);
   if (!activations.has(chosen)) throw new UserError(`ONNX: the output "${chosen}" does not depend on the picture.`);
-  return { opset, picture, output: chosen, nodes, makers, takers, activations, constant };
+  const numbers = sum([...model.initializers.values()].map(({ data }) => data.length)) + sum(written.map(numbersIn));
+  return { opset, numbers, picture, output: chosen, nodes, makers, takers, activations, constant };
 }
 
 /** The value that has other names by Identity nodes; no exporter makes a long chain of them. */
@@ -71,6 +74,13 @@ function withoutAliases(name: string, makers: ReadonlyMap<string, DecodedNode>):
     source = node.inputs[0] ?? '';
   }
   return source;
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+
+/** How many numbers stand in a node's attributes. */
+function numbersIn({ attributes }: DecodedNode): number {
+  return sum([...attributes.values()].map((of) => (of.kind === 'tensor' ? of.value.data.length : 1)));
 }
 
 /** The tensor of a Constant node. */
@@ -111,7 +121,7 @@ function ancestors(name: string, makers: ReadonlyMap<string, DecodedNode>): Set<
     const node = makers.get(next);
     if (!node || found.has(node)) continue;
     found.add(node);
-    open.push(...node.inputs);
+    for (const input of node.inputs) open.push(input);
   }
   return found;
 }

@@ -24,6 +24,11 @@ export interface InterpretOptions {
 
 /** More numbers than any activation has. */
 const mostNumbers = 2 ** 32;
+/** More axes than any has. */
+const mostAxes = 32;
+
+/** More numbers than a network makes of its constants, all together: they would all be computed before the first image. */
+const mostComputed = ({ numbers }: FileGraph) => 2 ** 27 + 16 * numbers;
 
 /** @throws UserError that lists every node whose operator there is not */
 export function expectSupported(nodes: readonly DecodedNode[], opset: number): void {
@@ -58,6 +63,7 @@ export function interpret(
 ): Map<string, Value> {
   const tracker = new BatchTracker(inFile);
   const folder = new Folder();
+  let left = mostComputed(graph);
   const values = new Map([...given].map(([name, value]) => [name, folder.keep(value)]));
   const lookUp = (name: string) => {
     const known = values.get(name);
@@ -75,8 +81,15 @@ export function interpret(
     const path = plan.layers.get(node);
     const layer = path === undefined ? undefined : s.at(path);
     const adapted = tracker.shapeOf(node, inputs);
-    const call = new NodeCall({ node, opset: graph.opset, inputs, layer, adaptedShape: adapted?.shape });
+    const call = new NodeCall({
+      ...{ node, opset: graph.opset, inputs, layer, adaptedShape: adapted?.shape },
+      work: folder.work,
+    });
     const outputs = apply(call).map((value) => folder.fold(value));
+    if (!graph.activations.has(node.outputs[0] ?? '')) {
+      left -= outputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+      if (left < 0) call.fail(`and those before it make more than ${mostComputed(graph)} numbers of constants alone`);
+    }
     for (const output of outputs) tracker.follow(inputs, output, adapted?.rows);
     node.outputs.forEach((name, i) => {
       if (outputs[i]) values.set(name, outputs[i]);
@@ -103,6 +116,7 @@ function apply(call: NodeCall): readonly Value[] {
     const result = operators[call.node.operator]!(call);
     const outputs: readonly Value[] = 'op' in result ? [result] : result;
     for (const { shape, dtype } of outputs) {
+      if (shape.length > mostAxes) call.fail(`makes ${shape.length} axes`);
       const fits = shape.every((d) => Number.isSafeInteger(d) && d >= 0) && sizeOf(shape) <= mostNumbers;
       const lost = dtype === 'f32' && call.inputs.length > 0 && sizeOf(shape) === 0;
       if (!fits || lost) call.fail(`makes [${shape}], which is ${lost ? 'nothing' : 'more than fits in memory'}`);
@@ -120,7 +134,8 @@ export function atNode<T>(node: DecodedNode, inputs: readonly (Value | undefined
     return work();
   } catch (error) {
     if (error instanceof UserError || !(error instanceof Error)) throw error;
-    const received = inputs.map((value) => (value ? `[${value.shape}]` : 'nothing')).join(', ');
+    const shapes = inputs.slice(0, 8).map((value) => (value ? `[${value.shape}]` : 'nothing'));
+    const received = `${shapes.join(', ')}${inputs.length > 8 ? ', …' : ''}`;
     const reason = error instanceof ShapeError ? error.message : `${error.message}.`;
     throw new UserError(`ONNX: the ${describeNode(node)} does not take ${received}. ${reason}`, { cause: error });
   }

@@ -2,7 +2,7 @@ import { UserError } from '../../base/errors.ts';
 import type { Shape, Tensor } from '../../base/tensor.ts';
 import { constantTensor, type DecodedNode, describeNode, typeOf, type Value } from '../../graph/index.ts';
 import type { Scope } from '../../nn/index.ts';
-import { numbersOf } from './fold.ts';
+import { type FoldingWork, mostWork, numbersOf } from './fold.ts';
 
 /** One node that is being turned into values: its inputs, its attributes, and where its parameters stand. */
 export class NodeCall {
@@ -13,13 +13,16 @@ export class NodeCall {
   readonly layer: Scope | undefined;
   /** Of a Reshape in another batch than the file's: what it comes to there. */
   readonly adaptedShape: Shape | undefined;
+  /** Of all nodes together. */
+  readonly work: FoldingWork;
 
-  constructor(parts: Pick<NodeCall, 'node' | 'opset' | 'inputs' | 'layer' | 'adaptedShape'>) {
+  constructor(parts: Pick<NodeCall, 'node' | 'opset' | 'inputs' | 'layer' | 'adaptedShape' | 'work'>) {
     this.node = parts.node;
     this.opset = parts.opset;
     this.inputs = parts.inputs;
     this.layer = parts.layer;
     this.adaptedShape = parts.adaptedShape;
+    this.work = parts.work;
   }
 
   has(index: number): boolean {
@@ -34,7 +37,15 @@ export class NodeCall {
   /** An input whose numbers must be known while the graph is built. */
   tensor(index: number): Tensor {
     const value = this.value(index);
-    return constantTensor(value) ?? this.fail(`depends on the picture in its input ${index} (${typeOf(value)})`);
+    const found = constantTensor(value);
+    if (found) this.take(found.data.length);
+    if (!found && this.work.isSpent) this.failSpent();
+    return found ?? this.fail(`depends on the picture in its input ${index} (${typeOf(value)})`);
+  }
+
+  /** Charges for so many numbers, before they are read or made. */
+  take(numbers: number): void {
+    if (!this.work.allows(numbers)) this.failSpent();
   }
 
   integers(index: number): number[] {
@@ -43,8 +54,8 @@ export class NodeCall {
 
   /** An input of one number. */
   number(index: number): number {
-    const numbers = numbersOf(this.tensor(index));
-    return numbers.length === 1 ? numbers[0]! : this.fail(`has ${numbers.length} numbers in its input ${index}`);
+    const { data } = this.tensor(index);
+    return data.length === 1 ? Number(data[0]) : this.fail(`has ${data.length} numbers in its input ${index}`);
   }
 
   int<D>(name: string, otherwise: D): number | D {
@@ -85,6 +96,13 @@ export class NodeCall {
   /** The axes of `list('axes', …)`, counted from the front. */
   axes(index: number, rank: number): number[] | undefined {
     return this.list('axes', index)?.map((axis) => this.axis(axis, rank));
+  }
+
+  failSpent(): never {
+    return this.fail(
+      `and those before it compute more than ${mostWork} numbers from constants, which no network needs. ` +
+        'If the file is sound, let a tool compute them first, such as onnxsim or ONNX Runtime’s offline optimization',
+    );
   }
 
   fail(what: string): never {

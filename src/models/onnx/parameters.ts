@@ -215,8 +215,16 @@ class Planner {
   }
 }
 
-/** A mask of attention has zeros and a very negative number, and is not learned; nor is anything infinite. */
-function isMask({ data }: Tensor): boolean {
+const masks = new WeakMap<Tensor, boolean>();
+
+/** A mask of attention has zeros and a very negative number, and is not learned; nor is anything infinite. Looked at once. */
+function isMask(value: Tensor): boolean {
+  const known = masks.get(value) ?? looksLikeMask(value);
+  masks.set(value, known);
+  return known;
+}
+
+function looksLikeMask({ data }: Tensor): boolean {
   const values = new Set<number>();
   for (const value of data) {
     if (!Number.isFinite(Number(value))) return true;

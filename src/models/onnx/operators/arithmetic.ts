@@ -52,7 +52,8 @@ const known =
   (call) => {
     const operands = call.inputs.map((_, i) => numbersOf(call.tensor(i)));
     const longest = call.inputs.map((x) => x!).reduce((a, b) => (b.shape.length > a.shape.length ? b : a));
-    const length = Math.max(...operands.map((list) => list.length));
+    const length = operands.reduce((most, list) => Math.max(most, list.length), 0);
+    call.take(length);
     if (!operands.every((list) => list.length === length || list.length === 1)) call.fail('broadcasts constants');
     const numbers = Array.from({ length }, (_, i) => f(...operands.map((list) => list[list.length === 1 ? 0 : i]!)));
     const shape = longest.shape.reduce((size, d) => size * d, 1) === length ? longest.shape : [length];
@@ -97,6 +98,7 @@ function range(call: NodeCall): Value {
   const [start, limit, delta] = [call.number(0), call.number(1), call.number(2)];
   const length = Math.max(0, Math.ceil((limit - start) / delta));
   if (!(length <= 2 ** 16)) call.fail(`has ${length} numbers`);
+  call.take(length);
   const numbers = Array.from({ length }, (_, i) => start + i * delta);
   return constant(tensorOf(call.value(0).dtype, [length], numbers));
 }

@@ -33,11 +33,12 @@ function split(call: NodeCall): Value[] {
   const axis = call.axis(call.int('axis', 0), x.shape.length);
   const length = x.shape[axis]!;
   const count = call.int('num_outputs', call.node.outputs.length);
+  if (count !== call.node.outputs.length) call.fail(`has ${call.node.outputs.length} outputs, not ${count}`);
   const part = Math.ceil(length / count);
   const even = Array.from({ length: count }, (_, i) => Math.max(0, Math.min(part, length - i * part)));
   const lengths = call.list('split', 1) ?? even;
-  if (lengths.some((n) => n < 0) || lengths.reduce((a, b) => a + b, 0) !== length) {
-    call.fail(`splits ${length} into [${lengths}]`);
+  if (lengths.length !== count || lengths.some((n) => n < 0) || lengths.reduce((a, b) => a + b, 0) !== length) {
+    call.fail(`splits ${length} into [${lengths.slice(0, 20)}]`);
   }
   let start = 0;
   return lengths.map((n) => {
@@ -75,6 +76,7 @@ function picked(call: NodeCall): Value {
   const d = x.shape[axis]!;
   const known = constantTensor(indices);
   if (!known) return gather(x, cast(indices, 'i64'), axis);
+  call.take(known.data.length);
   const places = numbersOf(known).map((i) => (i < 0 ? i + d : i));
   if (places.some((i) => !(i >= 0 && i < d))) call.fail(`takes places outside of ${d}`);
   if (places.length > 1) return gather(x, constant(i64(indices.shape, places)), axis);

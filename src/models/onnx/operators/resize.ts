@@ -85,6 +85,9 @@ function resized(call: NodeCall): Value {
     call.fail(`resizes ${x.shape.slice(2).join('x')} to ${height.to}x${width.to}`);
   }
   const scale = [height.scale, width.scale];
+  // Each axis is a matrix, unless nothing changes along it.
+  const matrix = (from: number, to: number) => (from === to ? 0 : from * to);
+  call.take(matrix(x.shape[2]!, height.to) + matrix(x.shape[3]!, width.to));
   return separable('resize', x, [height.to, width.to], (from, to, axis) => weights(chosen, from, to, scale[axis]!));
 }
 
