@@ -54,7 +54,7 @@ function scalarsOf(event: Uint8Array): Scalar[] {
   let [seconds, step] = [0, 0];
   const values: { tag: string; value: number }[] = [];
   readMessage(event, new PartBudget(), {
-    1: (field) => (seconds = field.doubles()[0]!),
+    1: (field) => (seconds = field.doubles(() => {})[0]!),
     2: (field) => (step = field.integer()),
     5: (field) =>
       field.message({

@@ -2,7 +2,7 @@ import { UserError } from '../base/errors.ts';
 import { fromBrainFloat, fromHalf } from '../base/half.ts';
 import { quote } from '../base/quote.ts';
 import { type DType, type DTypeArrays, formatType, type Shape, type Tensor, tensor } from '../base/tensor.ts';
-import { type Field, type PartBudget, readMessage } from './protobuf.ts';
+import { type PartBudget, readMessage } from './protobuf.ts';
 
 /** The typed fields of a TensorProto, which stand in for raw bytes; each element type has one of them. */
 type TypedField = 'floats' | 'integers' | 'doubles';
@@ -23,12 +23,17 @@ interface Codec {
 type Constructor<A> = new (buffer: ArrayBufferLike, offset: number, length: number) => A;
 const view = <A>(array: Constructor<A> & { readonly BYTES_PER_ELEMENT: number }, bytes: Uint8Array): A =>
   new array(bytes.buffer, bytes.byteOffset, bytes.length / array.BYTES_PER_ELEMENT);
-const toInt32 = (values: ArrayLike<number> | BigInt64Array) =>
-  Int32Array.from<number | bigint>(values as ArrayLike<number | bigint>, Number);
-const toWords = (values: ArrayLike<number> | BigInt64Array) =>
-  Uint16Array.from<number | bigint>(values as ArrayLike<number | bigint>, Number);
-const toBytes = (values: ArrayLike<number> | BigInt64Array) =>
-  Uint8Array.from<number | bigint>(values as ArrayLike<number | bigint>, Number);
+/** Number by number: `from` with a function goes by an iterator, at five times the time. */
+function filled<A extends Int32Array | Uint16Array | Uint8Array>(
+  array: A,
+  values: ArrayLike<number> | BigInt64Array,
+): A {
+  for (let i = 0; i < array.length; i++) array[i] = Number(values[i]!);
+  return array;
+}
+const toInt32 = (values: ArrayLike<number> | BigInt64Array) => filled(new Int32Array(values.length), values);
+const toWords = (values: ArrayLike<number> | BigInt64Array) => filled(new Uint16Array(values.length), values);
+const toBytes = (values: ArrayLike<number> | BigInt64Array) => filled(new Uint8Array(values.length), values);
 const integers = (values: ArrayLike<number> | BigInt64Array) => values as BigInt64Array;
 
 /** By `TensorProto.DataType` of onnx.proto. What Graft has no type for becomes the next wider one. */
@@ -144,27 +149,33 @@ function readParts(bytes: Uint8Array, budget: PartBudget): Parts {
     typed: { floats: [], integers: [], doubles: [] },
   };
   const { typed } = parts;
+  const counted = (count: number) => budget.take(count);
+  const integers = (count: number) => budget.takeIntegers(count);
+  // Numbers of fixed width take no more memory than in the file; one by one, each is an object of its own.
+  const stored = (count: number) => (count === 1 ? budget.takeIntegers(1) : undefined);
   let elsewhere = false;
   const external = () => {
     elsewhere = true;
   };
   readMessage(bytes, budget, {
-    1: (f) => parts.dims.push(...counted(f, budget)),
+    1: (f) => {
+      for (const dimension of f.integers(counted)) parts.dims.push(dimension);
+    },
     2: (f) => {
       parts.code = f.integer();
     },
     3: external, // a segment of a larger tensor
-    4: (f) => typed.floats.push(f.floats()),
-    5: (f) => typed.integers.push(f.bigIntegers()),
-    7: (f) => typed.integers.push(f.bigIntegers()),
+    4: (f) => typed.floats.push(f.floats(stored)),
+    5: (f) => typed.integers.push(f.bigIntegers(integers)),
+    7: (f) => typed.integers.push(f.bigIntegers(integers)),
     8: (f) => {
       parts.name = f.text();
     },
     9: (f) => {
       parts.raw = f.bytes();
     },
-    10: (f) => typed.doubles.push(f.doubles()),
-    11: (f) => typed.integers.push(f.bigIntegers()),
+    10: (f) => typed.doubles.push(f.doubles(stored)),
+    11: (f) => typed.integers.push(f.bigIntegers(integers)),
     13: external,
     14: (f) => {
       if (f.integer() !== 0) elsewhere = true;
@@ -173,13 +184,6 @@ function readParts(bytes: Uint8Array, budget: PartBudget): Parts {
   if (elsewhere)
     fail(parts.name, 'lies in another file. Graft reads models in one file: save it without external data');
   return parts;
-}
-
-/** A list of integers whose parts count. */
-function counted(field: Field, budget: PartBudget): number[] {
-  const list = field.integers();
-  budget.take(list.length);
-  return list;
 }
 
 function checkedSize(name: string, shape: Shape): number {

@@ -190,6 +190,58 @@ test('a small file of very many parts is refused, not stored', () => {
   expect(() => decode(bytes)).toThrow('more parts than any network');
 });
 
+describe('a list is counted before it is read', () => {
+  const ones = new Uint8Array(20_000_000).fill(1);
+  const list = (w: BinaryWriter, field: number) => w.tag(field, WireType.LengthDelimited).bytes(ones);
+
+  test('integers of a tensor', () => {
+    const bytes = withTensor((w) => list(header(w, 6, ones.length), 5));
+    expect(() => decode(bytes)).toThrow(/more integers, one by one, than any network/);
+  });
+
+  test.each<[string, () => Uint8Array]>([
+    ['dimensions', () => withTensor((w) => list(w, 1))],
+    [
+      'an attribute',
+      () => {
+        const graph = new BinaryWriter().tag(1, WireType.LengthDelimited).fork();
+        list(graph.tag(5, WireType.LengthDelimited).fork(), 8).join().join();
+        return new BinaryWriter().tag(7, WireType.LengthDelimited).bytes(graph.finish()).finish();
+      },
+    ],
+  ])('%s', (_name, make) => {
+    const bytes = make();
+    const before = process.memoryUsage();
+    expect(() => decode(bytes)).toThrow(/more parts than any network/);
+    const { arrayBuffers } = process.memoryUsage();
+    expect(arrayBuffers - before.arrayBuffers).toBeLessThan(ones.length);
+  });
+
+  test('to the last bit, and no longer than ten bytes', () => {
+    const values = [
+      0n,
+      1n,
+      -1n,
+      127n,
+      128n,
+      2n ** 28n,
+      2n ** 31n,
+      2n ** 32n + 5n,
+      2n ** 63n - 1n,
+      -(2n ** 63n),
+      -(2n ** 31n),
+    ];
+    const packed = new BinaryWriter();
+    for (const value of values) packed.int64(value.toString());
+    const write = (content: Uint8Array) => (w: BinaryWriter) =>
+      header(w, 7, values.length).tag(7, WireType.LengthDelimited).bytes(content);
+    const { data } = decode(withTensor(write(packed.finish()))).initializers.get('t')!;
+    expect([...data]).toEqual(values);
+    const long = new Uint8Array([...new Array<number>(10).fill(0x80), 1]);
+    expect(() => decode(withTensor(write(long)))).toThrow(/more than ten bytes/);
+  });
+});
+
 test('cut short, with flipped bits or with lying lengths: an error or a sound model', () => {
   const whole = onnxFile(small);
   const stream = randomStream(7, 'fuzz');

@@ -127,6 +127,7 @@ function readAttribute(field: Field): { key: string; attribute: DecodedAttribute
   const floats: number[] = [];
   const strings: string[] = [];
   let type = 0;
+  const parts = (count: number) => field.budget.take(count);
   field.message({
     1: (f) => {
       key = f.text();
@@ -143,8 +144,8 @@ function readAttribute(field: Field): { key: string; attribute: DecodedAttribute
     5: (f) => {
       attribute = { kind: 'tensor', value: decodeTensor(f.bytes(), f.budget).tensor };
     },
-    7: (f) => collect(floats, f.floats(), f.budget),
-    8: (f) => collect(ints, f.integers(), f.budget),
+    7: (f) => collect(floats, f.floats(parts)),
+    8: (f) => collect(ints, f.integers(parts)),
     9: (f) => strings.push(f.text()),
     20: (f) => {
       type = f.integer();
@@ -165,8 +166,7 @@ const zeroOf: Readonly<Record<number, DecodedAttribute>> = {
   3: { kind: 'string', value: '' },
 };
 
-function collect(list: number[], more: ArrayLike<number>, budget: PartBudget): void {
-  budget.take(more.length);
+function collect(list: number[], more: ArrayLike<number>): void {
   for (let i = 0; i < more.length; i++) list.push(more[i]!);
 }
 

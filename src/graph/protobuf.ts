@@ -5,19 +5,31 @@ import { UserError } from '../base/errors.ts';
 export type FieldReaders = Readonly<Record<number, (field: Field) => void>>;
 
 /**
- * How many parts (nodes, names, integers of attributes) a whole file may have. A part of two bytes becomes an object of a
- * hundred, so without a limit a small file could fill the memory. The largest classifiers have some ten thousand.
+ * How much a whole file may have of what takes more memory than it does there; charged before it is decoded. A part (node, name,
+ * integer of an attribute) of two bytes becomes an object of a hundred, so without a limit a small file could fill the memory; the
+ * largest classifiers have some ten thousand. An integer of a tensor that stands there as one byte becomes eight: shapes and tables
+ * of positions have some thousands.
  */
 export class PartBudget {
-  #left: number;
+  #parts: number;
+  #integers: number;
 
-  constructor(parts = 1_000_000) {
-    this.#left = parts;
+  constructor(parts = 1_000_000, integers = 2 ** 24) {
+    this.#parts = parts;
+    this.#integers = integers;
   }
 
   take(parts = 1): void {
-    this.#left -= parts;
-    if (this.#left < 0) throw new UserError('ONNX: the file has more parts than any network. It is damaged.');
+    this.#parts -= parts;
+    if (this.#parts < 0) throw new UserError('ONNX: the file has more parts than any network. It is damaged.');
+  }
+
+  takeIntegers(count: number): void {
+    this.#integers -= count;
+    if (this.#integers >= 0) return;
+    throw new UserError(
+      'ONNX: the tensors of the file have more integers, one by one, than any network. It is damaged.',
+    );
   }
 }
 
@@ -38,6 +50,9 @@ export function readMessage(bytes: Uint8Array, budget: PartBudget, readers: Fiel
     else reader.skip(wire, number, 8);
   }
 }
+
+/** Is told how many numbers a list has. @throws UserError where those are too many */
+export type Charge = (count: number) => void;
 
 /** The value of one field. Ask for it once, in the form that the field has. */
 export class Field {
@@ -77,37 +92,41 @@ export class Field {
     return this.#reader.float();
   }
 
-  /** The integers of a repeated field: all of them where it is packed, else one. */
-  integers(): number[] {
-    if (this.#wire === WireType.Varint) return [this.integer()];
-    return Array.from(this.bigIntegers(), Number);
+  /** The integers of a repeated field: all of them where it is packed, else one. `charge` is told how many before they are read. */
+  integers(charge: Charge): number[] {
+    return Array.from(this.bigIntegers(charge), Number);
   }
 
   /** As `integers`, to the last bit. */
-  bigIntegers(): BigInt64Array {
-    if (this.#wire === WireType.Varint) return BigInt64Array.of(BigInt(this.#reader.int64()));
+  bigIntegers(charge: Charge): BigInt64Array {
+    if (this.#wire === WireType.Varint) {
+      charge(1);
+      return BigInt64Array.of(BigInt(this.#reader.int64()));
+    }
     const packed = this.bytes();
-    const values = new BigInt64Array(countVarints(packed));
-    const reader = new BinaryReader(packed);
-    for (let i = 0; i < values.length; i++) values[i] = BigInt(reader.int64());
-    return values;
+    const count = countVarints(packed);
+    charge(count);
+    return readVarints(packed, count);
   }
 
   /** As `integers`, of 4-byte floats. */
-  floats(): Float32Array {
-    if (this.#wire === WireType.Bit32) return Float32Array.of(this.#reader.float());
-    return new Float32Array(this.#packed(4));
+  floats(charge: Charge): Float32Array {
+    if (this.#wire !== WireType.Bit32) return new Float32Array(this.#packed(4, charge));
+    charge(1);
+    return Float32Array.of(this.#reader.float());
   }
 
   /** As `integers`, of 8-byte floats. */
-  doubles(): Float64Array {
-    if (this.#wire === WireType.Bit64) return Float64Array.of(this.#reader.double());
-    return new Float64Array(this.#packed(8));
+  doubles(charge: Charge): Float64Array {
+    if (this.#wire !== WireType.Bit64) return new Float64Array(this.#packed(8, charge));
+    charge(1);
+    return Float64Array.of(this.#reader.double());
   }
 
-  #packed(width: number): ArrayBuffer {
+  #packed(width: number, charge: Charge): ArrayBuffer {
     const packed = this.bytes();
     if (packed.length % width !== 0) throw new Error(`a list of ${width}-byte numbers has ${packed.length} bytes`);
+    charge(packed.length / width);
     return new Uint8Array(packed).buffer;
   }
 
@@ -122,4 +141,25 @@ function countVarints(packed: Uint8Array): number {
   let count = 0;
   for (const byte of packed) if (byte < 0x80) count++;
   return count;
+}
+
+/** Seven bits a byte, the lowest first. Written as pairs of 32-bit words, because BigInts one by one take twenty times as long. */
+function readVarints(packed: Uint8Array, count: number): BigInt64Array {
+  const values = new BigInt64Array(count);
+  const words = new Int32Array(values.buffer);
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    let [low, high, shift] = [0, 0, 0];
+    for (let byte = 0x80; byte >= 0x80; shift += 7) {
+      byte = packed[at++]!;
+      const bits = byte & 0x7f;
+      if (shift > 63) throw new Error('an integer has more than ten bytes');
+      if (shift < 32) low |= bits << shift;
+      if (shift === 28) high |= bits >> 4;
+      if (shift >= 32) high |= bits << (shift - 32);
+    }
+    words[2 * i] = low;
+    words[2 * i + 1] = high;
+  }
+  return values;
 }

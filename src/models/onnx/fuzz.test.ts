@@ -243,6 +243,86 @@ describe('what grows faster than the file', () => {
   });
 });
 
+describe('many nodes, each below the limit for one', () => {
+  const side = i64([2], [256, 256]);
+  const tail = (x: string) => [
+    node('ReduceMax', [x], 'most', { keepdims: 0 }),
+    node('Add', ['x', 'most'], 'sum'),
+    node('GlobalAveragePool', ['sum'], 'pool'),
+    node('Flatten', ['pool'], 'flat'),
+    node('Gemm', ['flat', 'w', 'b2'], 'y', { transB: 1 }),
+  ];
+  const chain = (length: number, make: (before: string, i: number) => FileNode[]) =>
+    Array.from({ length }, (_, i) => make(i === 0 ? 'first' : `h${i - 1}`, i)).flat();
+  const first = node('ConstantOfShape', ['side'], 'first');
+  const refusal = (nodes: readonly FileNode[], initializers: OnnxFile['initializers'] = {}) => {
+    const own = { side, one: f32([1], [1]), w: weight(3, 3), b2: weight(3), ...initializers };
+    const file = onnxFile({ ...network, nodes, initializers: own });
+    expect(file.length).toBeLessThan(20_000_000);
+    try {
+      openOnnxModel(file);
+    } catch (error) {
+      if (error instanceof UserError) return error.message;
+      throw error;
+    }
+    return 'a model';
+  };
+
+  test.each<[string, () => string]>([
+    [
+      'additions',
+      () => refusal([first, ...chain(2100, (x, i) => [node('Add', [x, 'one'], `h${i}`)]), ...tail('h2099')]),
+    ],
+    [
+      'that depend on the shape of the images',
+      () => {
+        const shape = [node('Shape', ['x'], 's'), node('Gather', ['s', 'zero'], 'n'), node('Mul', ['n', 'side'], 'm')];
+        const start = node('ConstantOfShape', ['m'], 'first');
+        const more = chain(2100, (x, i) => [node('Add', [x, 'one'], `h${i}`)]);
+        return refusal([...shape, start, ...more, ...tail('h2099')], { zero: i64([], [0]) });
+      },
+    ],
+    [
+      'ranges',
+      () => {
+        const ends = { from: i64([], [0]), to: i64([], [65_536]), by: i64([], [1]) };
+        const ranges = chain(300, (x, i) => [
+          node('Range', ['from', 'to', 'by'], `r${i}`),
+          node('Add', [i === 0 ? 'from' : x, `r${i}`], `h${i}`),
+        ]);
+        return refusal([...ranges, node('Cast', ['h299'], 'last', { to: 1 }), ...tail('last')], ends);
+      },
+    ],
+    [
+      'numbers put into a large constant',
+      () => {
+        const places = { data: f32([2_000_000], new Float32Array(2_000_000)), at: i64([1, 1], [0]) };
+        const nodes = chain(20, (x, i) => [node('ScatterND', [i === 0 ? 'data' : x, 'at', 'one'], `h${i}`)]);
+        return refusal([...nodes, ...tail('h19')], places);
+      },
+    ],
+    [
+      'matrices of resizing',
+      () => {
+        const by = (scale: number) => f32([4], [1, 1, scale, scale]);
+        const scales = { far: by(128), up: by(2), down: by(0.5) };
+        const nodes = chain(6, (x, i) => [
+          node('Resize', [i === 0 ? 'x' : x, '', i === 0 ? 'far' : i % 2 ? 'up' : 'down'], `h${i}`),
+        ]);
+        const named = nodes.map((one) => ({ ...one, attributes: { mode: 'linear' } }));
+        return refusal([...named, ...tail('h5')], scales);
+      },
+    ],
+  ])('%s', { timeout: 60_000 }, (_title, open) => {
+    expect(open()).toMatch(/(compute more than 16777216 numbers|make more than \d+ numbers) (from|of) constants/);
+  });
+
+  test('outputs that nobody makes are not made', () => {
+    const split = { ...node('Split', ['x'], 'h0', { axis: 1, num_outputs: 2 ** 31 }), outputs: ['h0', 'h1'] };
+    expect(refusal([split, ...tail('h0')])).toMatch(/has 2 outputs, not 2147483648/);
+  });
+});
+
 describe('bytes cut short or changed', () => {
   test.each(['residual_13_train', 'transformer_17', 'sequence_13_static', 'fire_8'])('%s', (name) => {
     const whole = new Uint8Array(readFileSync(new URL(`../../../golden/onnx/${name}.onnx`, import.meta.url)));

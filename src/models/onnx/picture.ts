@@ -1,4 +1,5 @@
 import { UserError } from '../../base/errors.ts';
+import { parseShallow } from '../../base/shallow-json.ts';
 import { f32 } from '../../base/tensor.ts';
 import { constant, type DecodedModel, type Value } from '../../graph/index.ts';
 import { mul, reduceSum, transpose } from '../../ops/index.ts';
@@ -95,21 +96,13 @@ export function preprocessingFor(
 
 function writtenPreprocessing({ metadata }: DecodedModel): Preprocessing | undefined {
   if (metadata.format !== 'graft' || metadata.preprocessing === undefined) return undefined;
-  return preprocessingSchema.safeParse(parsed(metadata.preprocessing)).data;
+  return preprocessingSchema.safeParse(parseShallow(metadata.preprocessing, 2)).data;
 }
 
 /** The names of the classes, in a file that Graft wrote. */
 export function writtenClasses({ metadata }: DecodedModel, count: number): readonly string[] | undefined {
   if (metadata.format !== 'graft' || metadata.classes === undefined) return undefined;
-  const names = parsed(metadata.classes);
+  const names = parseShallow(metadata.classes, 1);
   const sound = Array.isArray(names) && names.length === count && names.every((name) => typeof name === 'string');
   return sound ? names : undefined;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
