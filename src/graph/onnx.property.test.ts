@@ -111,7 +111,7 @@ it('a message of any bytes ends within its budget', () => {
       try {
         readMessage(bytes, new PartBudget(1000), {
           1: (field) => {
-            field.integers();
+            field.integers(() => {});
             fields++;
           },
           2: (field) => {
