@@ -1,8 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import { type Classifier, openModel, openRun } from '../evaluate/node/index.ts';
+import { readText } from '../files/read.ts';
 import { trainConfigSchema } from '../train/index.ts';
 import { checkpointFlag } from './checkpoint-flag.ts';
 import { downloadFlags, downloadOptions } from './download.ts';
@@ -62,9 +63,12 @@ export function isRun(path: string): Promise<boolean> {
   );
 }
 
+/** In bytes: a million names. */
+const longestList = 50_000_000;
+
 async function readLines(path: string): Promise<string[]> {
-  const text = await readFile(path, 'utf8').catch((error: Error) => {
-    throw new UserError(`--classes: ${path} cannot be read (${error.message}).`);
+  const text = await readText(path, { most: longestList }).catch((error: Error) => {
+    throw new UserError(`--classes: ${error.message}`, { cause: error });
   });
   return text.split(/\r?\n/).filter((line) => line !== '');
 }

@@ -73,7 +73,12 @@ function randomAccess(path: string, handle: FileHandle, size: number): RandomAcc
   };
 }
 
+/** More than this is only taken where it is there: systems promise memory that they do not have, and then end the process. */
+const unasked = 2 ** 28;
+
 function allocate(length: number): Uint8Array<ArrayBuffer> {
+  const free = length > unasked ? process.availableMemory() : length;
+  if (length > free) throw new UserError(`There is no memory for ${length} bytes: ${free} are free.`);
   try {
     return new Uint8Array(length);
   } catch (cause) {

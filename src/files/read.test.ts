@@ -16,7 +16,7 @@ execFileSync('mkfifo', [fifo]);
 
 describe('opening a file that someone else may have made', () => {
   test.each([
-    ['a FIFO, which nobody writes to', fifo, 'it is not an ordinary file'],
+    ['a FIFO, which nobody writes to', fifo, 'it is a pipe. Write what comes out of it to a file'],
     ['a device', '/dev/zero', 'it is not an ordinary file'],
     ['a folder', root, 'it is a folder. Name the file in it'],
     ['nothing', place('nothing'), 'there is no such file'],

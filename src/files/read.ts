@@ -33,6 +33,9 @@ export async function openPlainFile(
   try {
     const status = await handle.stat();
     if (status.isDirectory()) throw new UserError(`Cannot read ${path}: it is a folder. Name the file in it.`);
+    // It may never end: so neither `--config /dev/stdin` nor `<(…)` of a shell is read.
+    if (status.isFIFO())
+      throw new UserError(`Cannot read ${path}: it is a pipe. Write what comes out of it to a file.`);
     if (!status.isFile()) throw new UserError(`Cannot read ${path}: it is not an ordinary file.`);
     if (owner === 'user' && !isTrustedOwner(status)) {
       throw new UserError(`Cannot read ${path}: it belongs to another user.`);

@@ -1,12 +1,13 @@
-import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import type { Member } from '../../files/archives/member.ts';
 import { tarMembers } from '../../files/archives/tar.ts';
 import { gunzip } from '../../files/archives/unpack.ts';
 import { zipMembers } from '../../files/archives/zip.ts';
-import { cacheFolder } from '../../files/cache-folder.ts';
+import { cached, cacheFolder } from '../../files/cache-folder.ts';
 import { type FetchOptions, fetchFile } from '../../files/download/fetch-file.ts';
+import { openPlainFile, readBytes } from '../../files/read.ts';
 import { readWithin } from '../../files/within.ts';
 import { assertFree, makeFolder } from '../../files/write.ts';
 import type { OpenFile, PlacedPicture, PublicFile, PublicSet } from './public-set.ts';
@@ -66,6 +67,9 @@ async function assertArchive(path: string): Promise<void> {
   if (members.length === 0) throw new UserError('It is no archive, or an empty one.');
 }
 
+/** In bytes, of a file that is read as a whole: those are lists of labels. */
+const longestList = 100_000_000;
+
 /** An archive, by its first bytes. What is gzipped is unpacked into `unpacked` when it is asked for. */
 function openFile(path: string, unpacked: string): OpenFile {
   const target = async (purpose: string) => {
@@ -74,7 +78,7 @@ function openFile(path: string, unpacked: string): OpenFile {
     return name;
   };
   return {
-    read: () => readFile(path),
+    read: () => readBytes(path, { ...cached, most: longestList }),
     async members() {
       const head = await headOf(path);
       if (head.startsWith('PK')) return zipMembers(path);
@@ -92,7 +96,7 @@ function openFile(path: string, unpacked: string): OpenFile {
 }
 
 async function headOf(path: string): Promise<string> {
-  const file = await open(path);
+  const file = await openPlainFile(path, cached);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
     return buffer.toString('latin1', 0, bytesRead);

@@ -1,11 +1,12 @@
 import type { Stats } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import type { Member } from '../../files/archives/member.ts';
 import { isTar, tarMembers } from '../../files/archives/tar.ts';
 import { gunzipped } from '../../files/archives/unpack.ts';
 import { zipMembers } from '../../files/archives/zip.ts';
+import { openPlainFile } from '../../files/read.ts';
 import { sniffFormat } from '../decode.ts';
 import { expectedLayouts } from '../folder-layout.ts';
 import { archiveTree } from '../tree/archive-tree.ts';
@@ -68,7 +69,7 @@ async function readFolder(path: string, options: ReaderOptions): Promise<Found> 
 }
 
 async function firstBytes(path: string): Promise<Buffer> {
-  const handle = await open(path, 'r').catch((error: Error) => {
+  const handle = await openPlainFile(path).catch((error: Error) => {
     throw new UserError(`openDataset: ${path} cannot be opened (${error.message}).`);
   });
   try {

@@ -1,7 +1,8 @@
 import { type Dirent, lstatSync, realpathSync } from 'node:fs';
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { UserError } from '../../base/errors.ts';
+import { readBytes } from '../../files/read.ts';
 import type { Problem } from '../problem.ts';
 import type { FileTree, ListedFile, Listing, Refusal } from './listing.ts';
 
@@ -16,12 +17,7 @@ export function folderTree(root: string): FileTree {
     folders: () => folderNames(root),
     list: (folder) => listFolder(join(root, folder)),
     find: finderIn(root),
-    async read({ name }, bytes) {
-      const path = join(root, name);
-      const { size } = await stat(path);
-      if (size > bytes) throw new UserError(`${path} has ${size} bytes, at most ${bytes} are read.`);
-      return readFile(path);
-    },
+    read: ({ name }, most) => readBytes(join(root, name), { most }),
   };
 }
 
