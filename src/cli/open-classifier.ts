@@ -23,7 +23,7 @@ export const classifierFlags = {
     .nullable()
     .default(null)
     .describe('for --model: a file, or published weights; default: the model’s published ones'),
-  ...trainConfigSchema.pick({ imageSize: true, mean: true, std: true }).shape,
+  ...trainConfigSchema.pick({ imageSize: true, mean: true, std: true, colourProfile: true, orientation: true }).shape,
   ...downloadFlags,
   ...testTimeFlag,
   device: z.string().default('cpu').describe('cpu'),
@@ -34,13 +34,24 @@ type ClassifierFlags = z.output<z.ZodObject<typeof classifierFlags>>;
 /** What `--model` means, with the names of its classes in a file if there are any. */
 export async function openNamedModel(
   name: string,
-  { weights, imageSize, mean, std, device, tta, checkpoint: _, ...download }: ClassifierFlags,
+  {
+    weights,
+    imageSize,
+    mean,
+    std,
+    colourProfile,
+    orientation,
+    device,
+    tta,
+    checkpoint: _,
+    ...download
+  }: ClassifierFlags,
   terminal: Terminal,
   classesFile: string | null = null,
 ): Promise<Classifier> {
   const classes = classesFile === null ? undefined : await readLines(classesFile);
   const classifier = await openModel(
-    { name, weights: weights ?? undefined, classes, imageSize, mean, std },
+    { name, weights: weights ?? undefined, classes, imageSize, mean, std, colourProfile, orientation },
     { device, tta, download: downloadOptions(download, terminal) },
   );
   for (const note of classifier.notes) terminal.note(note);

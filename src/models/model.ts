@@ -14,6 +14,10 @@ export interface Preprocessing {
   /** Of pixels in [0, 1], red, green, blue. */
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
+  /** Whether colours go through an embedded colour profile to sRGB. Default: they do. */
+  readonly colourProfile?: 'apply' | 'ignore' | undefined;
+  /** Whether pictures are turned upright, as their EXIF orientation says. Default: they are. */
+  readonly orientation?: 'apply' | 'ignore' | undefined;
 }
 
 /** Every torchvision classifier's, and nearly every other's, that was trained on ImageNet-1k. */

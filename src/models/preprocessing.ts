@@ -10,4 +10,6 @@ export const preprocessingSchema = z.object({
   interpolation: z.enum(['bilinear', 'bicubic']).default('bilinear'),
   mean: triple,
   std: triple,
+  colourProfile: z.enum(['apply', 'ignore']).optional(),
+  orientation: z.enum(['apply', 'ignore']).optional(),
 });

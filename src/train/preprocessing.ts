@@ -8,6 +8,8 @@ export interface PreprocessingChanges {
   /** Three numbers with commas between them. */
   readonly mean?: string | null;
   readonly std?: string | null;
+  readonly colourProfile?: 'apply' | 'ignore' | null;
+  readonly orientation?: 'apply' | 'ignore' | null;
 }
 
 /**
@@ -17,7 +19,7 @@ export interface PreprocessingChanges {
 export function changedPreprocessing(
   trained: Preprocessing,
   model: Model,
-  { imageSize, mean, std }: PreprocessingChanges,
+  { imageSize, mean, std, colourProfile, orientation }: PreprocessingChanges,
 ): Preprocessing {
   const crop = imageSize ?? trained.crop;
   refuseSide(model, crop);
@@ -27,6 +29,8 @@ export function changedPreprocessing(
     resize: Math.round((crop * trained.resize) / trained.crop),
     ...(mean && { mean: perChannelOf(mean) }),
     ...(std && { std: perChannelOf(std) }),
+    ...(colourProfile && { colourProfile }),
+    ...(orientation && { orientation }),
   };
 }
 

@@ -101,12 +101,15 @@ async function decodeOnce(
   candidates: readonly Candidate[],
   options: EpisodeOptions,
 ): Promise<Decoded & Pick<EpisodeSets, 'notes'>> {
-  const { side, resize = side, squash, interpolation, memory = 2048, onProgress, signal } = options;
+  const { side, resize = side, squash, interpolation, colourProfile, orientation } = options;
+  const { memory = 2048, onProgress, signal } = options;
   const preprocessing = {
     resize,
     crop: side,
     ...(squash !== undefined && { squash }),
     ...(interpolation && { interpolation }),
+    ...(colourProfile && { colourProfile }),
+    ...(orientation && { orientation }),
   };
   const request: EvaluationRequest = { kind: 'evaluation', preprocessing };
   const limit = memory * 2 ** 20;

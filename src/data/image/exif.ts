@@ -13,13 +13,15 @@ export const tiffTags = {
   tileWidth: 322,
   tileHeight: 323,
   sampleFormat: 339,
+  profile: 34675,
 } as const;
 
-/** Bytes of the whole numbers that tags hold, by TIFF's code for their type: BYTE, SHORT, LONG. */
+/** Bytes of the whole numbers that tags hold, by TIFF's code for their type: BYTE, SHORT, LONG, UNDEFINED. */
 const bytesOfType: ReadonlyMap<number, 1 | 2 | 4> = new Map([
   [1, 1],
   [3, 2],
   [4, 4],
+  [7, 1],
 ]);
 
 /**

@@ -15,6 +15,10 @@ export interface ImageHeader extends Size {
    * whole image and more where the file has it in several passes.
    */
   readonly working: number;
+  /** Whether its samples are cyan, magenta, yellow and black ink. */
+  readonly isInk?: boolean;
+  /** Whether it has red, green and blue of more than 8 bits, and a colour profile. */
+  readonly isDeepWithProfile?: boolean;
   /** The file without what decoding has no use for: texts, previews, other frames, metadata. What is decoded is this. */
   readonly bare: Uint8Array;
 }

@@ -58,6 +58,7 @@ export function readJpegHeader(file: Buffer): ImageHeader {
     width,
     height,
     orientation: orientation ?? 1,
+    isInk: components === 4,
     working: isInScans ? coefficientBytes : 0,
     bare: onlyNeeded(file, () => neededOf(file)),
   };

@@ -73,13 +73,39 @@ export async function decodeRows(
   if (flip) image = image.flip();
   if (flop) image = image.flop();
   if (angle) image = image.rotate(angle);
-  const { data, info } = await toRgb(image).toBuffer({ resolveWithObject: true });
-  if (info.channels !== 3) throw new Error(`${info.channels} channels where red, green and blue are expected`);
+  // Through a profile, sharp brings 16-bit colours to Display P3 and then takes them for sRGB; 8-bit ones it does right.
+  if (usesProfile && header.isDeepWithProfile) image = image.pipelineColourspace('srgb');
+  const isPlainInk = header.isInk === true && !usesProfile;
+  const { data, info } = await (isPlainInk ? toInk(image) : toRgb(image)).toBuffer({ resolveWithObject: true });
+  if (info.channels !== (isPlainInk ? 4 : 3)) {
+    throw new Error(`${info.channels} channels where red, green and blue are expected`);
+  }
   const seen = isOnItsSide(orientation) ? [part.height, part.width] : [part.width, part.height];
   if (info.width !== seen[0] || info.height !== seen[1]) {
     throw new Error(`${info.width} x ${info.height} pixels where its header says ${seen.join(' x ')}`);
   }
-  return { width: info.width, height: info.height, data };
+  return { width: info.width, height: info.height, data: isPlainInk ? lightThrough(data) : data };
+}
+
+function toInk(image: Sharp): Sharp {
+  const raw = image.timeout({ seconds: secondsToDecode }).pipelineColourspace('cmyk').toColourspace('cmyk');
+  return raw.raw({ depth: 'uchar' });
+}
+
+/** RGB of CMYK as in Pillow's `convert`, which knows no profile: light that passes the colour and then the black, rounded after each. */
+function lightThrough(ink: Uint8Array): Uint8Array {
+  const data = new Uint8Array((ink.length / 4) * 3);
+  for (let from = 0, to = 0; from < ink.length; from += 4) {
+    const passed = 255 - ink[from + 3]!;
+    for (let c = 0; c < 3; c++) data[to++] = Math.max(0, passed - byteProduct(ink[from + c]!, passed));
+  }
+  return data;
+}
+
+/** a · b / 255, rounded (MULDIV255 in Pillow's ImagingUtils.h). */
+function byteProduct(a: number, b: number): number {
+  const product = a * b + 128;
+  return ((product >> 8) + product) >> 8;
 }
 
 function toRgb(image: Sharp): Sharp {
@@ -106,10 +132,18 @@ function storedPart({ width, height, orientation }: ImageHeader, first: number, 
 export async function measureAvif(bare: Buffer): Promise<ImageHeader> {
   restrictLoaders();
   try {
-    const { width, height, depth } = await sharp(bare, { limitInputPixels: false }).metadata();
+    const { width, height, depth, hasProfile } = await sharp(bare, { limitInputPixels: false }).metadata();
     // Measured, with libaom's buffers: more where it has more than 8 bits.
     const working = width * height * (depth === 'uchar' ? 15 : 27);
-    return { format: 'avif', width, height, orientation: 1, working, bare };
+    return {
+      format: 'avif',
+      width,
+      height,
+      orientation: 1,
+      working,
+      isDeepWithProfile: hasProfile && depth === 'ushort',
+      bare,
+    };
   } catch (error) {
     const message = (error as Error).message.split('\n').at(-1)?.trim();
     if (/end|truncat/i.test(message ?? '')) throw cutShort();

@@ -47,9 +47,10 @@ interface Chunk {
  */
 export function readPngHeader(file: Buffer): ImageHeader {
   let orientation: Orientation = 1;
-  let isComplete = false;
+  let [isComplete, hasProfile] = [false, false];
   for (const { type, start, length } of chunksOf(file)) {
     if (type === 'eXIf' && length <= 2 ** 16) orientation = orientationIn(file.subarray(start, start + length));
+    if (type === 'iCCP') hasProfile = true;
     if (type === 'IEND') isComplete = true;
   }
   if (!isComplete) throw cutShort();
@@ -66,6 +67,7 @@ export function readPngHeader(file: Buffer): ImageHeader {
     height,
     orientation,
     working: isInterlaced ? width * height * pixelBytes : 0,
+    isDeepWithProfile: hasProfile && depth === 16 && (colour === 2 || colour === 6),
     bare: onlyNeeded(file, () => segmentsOf(file)),
   };
 }

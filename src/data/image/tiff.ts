@@ -33,6 +33,8 @@ export function readTiffHeader(file: Buffer): ImageHeader {
     width,
     height,
     orientation: orientationOf(tags),
+    isInk: photometric === 5,
+    isDeepWithProfile: photometric === 2 && bits > 8 && tags.has(tiffTags.profile),
     working: Math.min(rows, height) * width * samples * Math.ceil(bits / 8) * 2,
     bare: file,
   };

@@ -44,6 +44,8 @@ export const metaModelOptions = {
   imageSize: modelOptions.imageSize,
   mean: modelOptions.mean,
   std: modelOptions.std,
+  colourProfile: modelOptions.colourProfile,
+  orientation: modelOptions.orientation,
 };
 
 /** What is done on the support of a task. */

@@ -296,7 +296,7 @@ async function describeAdapted(
   runtime: Runtime,
   { own, model, checkpoint }: { readonly own: object; readonly model: Model; readonly checkpoint: CheckpointName },
 ): Promise<Run> {
-  const { imageSize, mean, std, seed, device } = config;
+  const { imageSize, mean, std, colourProfile, orientation, seed, device } = config;
   const parameters = [...variablesOf(pictureNetwork(model, preprocessing, dataset.classes.length)).values()];
   const count = (kept: (name: string) => boolean) =>
     parameters.reduce(
@@ -311,7 +311,7 @@ async function describeAdapted(
     status: 'running',
     config: resolveConfig(
       trainConfigSchema.parse({
-        ...{ model: config.model, strategy: 'scratch', imageSize, mean, std, seed, device },
+        ...{ model: config.model, strategy: 'scratch', imageSize, mean, std, colourProfile, orientation, seed, device },
         ...own,
       }),
     ),

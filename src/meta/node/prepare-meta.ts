@@ -143,13 +143,13 @@ export async function openSets(
   { signal, onPreparation }: Pick<PrepareOptions, 'signal' | 'onPreparation'>,
 ): Promise<EpisodeSets> {
   const { split, rotations, seed, memory, shots, queries, fixedLabels } = config;
-  const { crop, resize, squash, interpolation } = preprocessing;
+  const { crop, resize, squash, interpolation, colourProfile, orientation } = preprocessing;
   const onProgress = (done: number, total: number) => onPreparation?.({ stage: 'decoding pictures', done, total });
   const pool = createPicturePool();
   try {
     if (fixedLabels) return await openSubsets(path, { seed, preprocessing, memory, pool, onProgress });
     return await openEpisodes(path, {
-      ...{ side: crop, resize, interpolation, squash, split, seed, memory, pool },
+      ...{ side: crop, resize, interpolation, squash, colourProfile, orientation, split, seed, memory, pool },
       rotations: { none: false, train: 'train', all: true }[rotations] as boolean | 'train',
       perClass: shots + queries,
       untrainedWay: learners[config.learner].kind === 'baseline' ? config.way : undefined,

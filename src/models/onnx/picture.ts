@@ -83,6 +83,8 @@ export function preprocessingFor(
     interpolation: options.interpolation ?? written?.interpolation ?? imageNetPreprocessing.interpolation,
     mean: options.mean ?? scale.mean,
     std: options.std ?? scale.std,
+    ...(written?.colourProfile && { colourProfile: written.colourProfile }),
+    ...(written?.orientation && { orientation: written.orientation }),
   };
   const assumed = !written && picture.dtype !== 'u8' && !(options.mean && options.std);
   const { mean, std } = imageNetPreprocessing;

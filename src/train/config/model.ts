@@ -59,4 +59,10 @@ export const modelOptions = {
     'of red, green and blue in [0, 1], as in 0.485,0.456,0.406; default: what the weights were trained with',
   ),
   std: orDefault(perChannel('std')).describe('as --mean; default: what the weights were trained with'),
+  colourProfile: orDefault(z.enum(['apply', 'ignore'])).describe(
+    'embedded colour profiles: apply them, as browsers do, or ignore them, as torchvision does; default: as in the run that the weights are from, else apply',
+  ),
+  orientation: orDefault(z.enum(['apply', 'ignore'])).describe(
+    'EXIF orientations: apply them, so that photos stand upright, or ignore them, as torchvision does; default: as --colour-profile',
+  ),
 };
