@@ -59,7 +59,7 @@ export function findCase(kinds: readonly Kind[], name: string): Planned | undefi
  * has something of each; within a kind, everything is played once before what is drawn is drawn again.
  */
 export async function campaign(kinds: readonly Kind[], stock: Stock, options: CampaignOptions): Promise<Result[]> {
-  const lanes = kinds.map((kind) => ({ spent: 0, next: inRounds(kind), isDone: false }));
+  const lanes = kinds.map((kind) => ({ spent: 0, next: inRounds(kind, options.seed), isDone: false }));
   const results: Result[] = [];
   const until = performance.now() + 1000 * options.seconds;
   const work = async () => {
@@ -84,8 +84,10 @@ export async function campaign(kinds: readonly Kind[], stock: Stock, options: Ca
   return results;
 }
 
-function* inRounds(kind: Kind): Generator<Planned> {
-  for (const of of kind.cases) yield { kind, case: of, round: 0 };
+function* inRounds(kind: Kind, seed: number): Generator<Planned> {
+  // A short campaign has some of each sort, not those that happen to stand first.
+  for (const of of randomStream(seed, 'attack', 'order', kind.name).shuffle(kind.cases))
+    yield { kind, case: of, round: 0 };
   const drawn = kind.cases.filter(({ isDrawn }) => isDrawn);
   for (let round = 1; drawn.length > 0; round++) for (const of of drawn) yield { kind, case: of, round };
 }

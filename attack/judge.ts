@@ -48,7 +48,13 @@ export function judgeRoom(room: Room, before: Snapshot, wasKilled: boolean): str
   const found = changes(before, snapshotRoom(room), room.root);
   for (const path of [room.out, room.cache, room.temporary].flatMap(filesBelow)) {
     const stats = lstatSync(path);
-    if (stats.isFile() && stats.size <= MOST_SEARCHED && readFileSync(path).includes(room.secret)) {
+    // A file with another name elsewhere may be the canary itself.
+    if (
+      stats.isFile() &&
+      stats.nlink === 1 &&
+      stats.size <= MOST_SEARCHED &&
+      readFileSync(path).includes(room.secret)
+    ) {
       found.push(`copied the canary to ${JSON.stringify(path.slice(room.root.length + 1))}`);
     }
   }

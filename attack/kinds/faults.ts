@@ -57,7 +57,7 @@ function counts(command: Command, stage: Stage): Promise<Readonly<Record<string,
     const file = join(stage.room.temporary, 'counts.json');
     const out = join(stage.room.out, 'counted');
     const environment = {
-      GRAFT_FAULT: JSON.stringify({ root: stage.room.root, call: '', nth: 0, error: '' }),
+      GRAFT_FAULT: JSON.stringify({ root: stage.room.out, call: '', nth: 0, error: '' }),
       GRAFT_FAULT_COUNT: file,
     };
     await stage.graft(command.args(stage, out), { ends: [0], environment, node: preload });
@@ -70,21 +70,27 @@ function counts(command: Command, stage: Stage): Promise<Readonly<Record<string,
   return made;
 }
 
-/** Whatever the file system does, a command ends with a sentence, and what it leaves goes on to what it would have been. */
-const drawn = (command: Command): Case => ({
+/** Draws a call and an error for it. */
+function drawFault(root: string, all: Readonly<Record<string, number>>, stream: Stage['stream']) {
+  const call = pick(stream, Object.keys(all).sort());
+  return { root, call, nth: 1 + stream.integer(all[call]!), error: pick(stream, errors) };
+}
+
+/** Whatever happens to the files of a run, a command ends with a sentence, and what it leaves goes on to what it would have been. */
+const inRun = (command: Command): Case => ({
   label: command.label,
   isDrawn: true,
   seconds: 60,
   play: async (stage) => {
     const { room, stock, stream, graft, fail } = stage;
+    rmSync(room.cache, { recursive: true });
     copyOf(stock.cache, room.cache);
     const all = await counts(command, stage);
-    const call = pick(stream, Object.keys(all).sort());
-    const fault = { root: room.root, call, nth: 1 + stream.integer(all[call]!), error: pick(stream, errors) };
+    const fault = drawFault(room.out, all, stream);
     const out = join(room.out, 'run');
     const environment = { GRAFT_FAULT: JSON.stringify(fault) };
     const first = await graft(command.args(stage, out), { ends: [0, 1], environment, node: preload });
-    const note = `after ${fault.error} at ${call} ${fault.nth} of ${all[call]}`;
+    const note = `after ${fault.error} at ${fault.call} ${fault.nth} of ${all[fault.call]}`;
     if (first.status !== 0) {
       const next =
         command.goOn && existsSync(join(out, 'last.safetensors')) ? command.goOn(out) : command.args(stage, out);
@@ -94,11 +100,37 @@ const drawn = (command: Command): Case => ({
     for (const name of readdirSync(command.whole(stage)).filter((file) => file.endsWith('.safetensors'))) {
       const path = join(out, name);
       if (!existsSync(path)) fail(`${name} is missing ${note}`);
-      else if (!readFileSync(path).equals(readFileSync(join(command.whole(stage), name))))
+      else if (!readFileSync(path).equals(readFileSync(join(command.whole(stage), name)))) {
         fail(`${name} is another ${note}`);
+      }
     }
   },
 });
+
+/** What cannot be kept in the cache, or read from it, is made again. */
+const inCache: Case = {
+  label: 'cache',
+  isDrawn: true,
+  play: async ({ room, stock, stream, graft }) => {
+    const calls = ['open', 'read', 'write', 'rename', 'mkdir', 'stat', 'sync', 'close', 'list', 'remove', 'mode'];
+    const all = Object.fromEntries(calls.map((call) => [call, 4]));
+    const environment = { GRAFT_FAULT: JSON.stringify(drawFault(room.cache, all, stream)) };
+    const args = [
+      'train',
+      stock.images,
+      '--model',
+      'conv4',
+      '--weights',
+      stock.run,
+      '--threads',
+      '1',
+      '--batch-size',
+      '4',
+    ];
+    const more = ['--strategy', 'feature-extraction', '--epochs', '1', '--out', join(room.out, 'run')];
+    await graft([...args, ...more], { ends: [0, 1], environment, node: preload });
+  },
+};
 
 /** Reading what is given fails. */
 const reading: Case = {
@@ -123,4 +155,4 @@ const reading: Case = {
   },
 };
 
-export const faults: Kind = { name: 'faults', cases: [...commands.map(drawn), reading] };
+export const faults: Kind = { name: 'faults', cases: [...commands.map(inRun), inCache, reading] };

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Case, Kind, Stage } from '../case.ts';
 import { copyOf, metaTraining, training } from '../stock.ts';
@@ -67,6 +67,7 @@ export const kills: Kind = {
       seconds: 90,
       play: async (stage) => {
         const { room, stock, stream, graft, fail } = stage;
+        rmSync(room.cache, { recursive: true });
         copyOf(stock.cache, room.cache);
         const out = join(room.out, 'run');
         const next = () => (goOn && existsSync(join(out, 'last.safetensors')) ? goOn(out) : begin(stage, out));
