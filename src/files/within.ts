@@ -35,7 +35,7 @@ export function readWithin({ file, start, length, zip }: Within): Buffer {
 }
 
 function inflated(bytes: Buffer, { isDeflated, size, crc32: expected }: ZipMember): Buffer {
-  const result = isDeflated ? inflateRawSync(bytes, { maxOutputLength: size }) : bytes;
+  const result = isDeflated ? inflateRawSync(bytes, { maxOutputLength: Math.max(1, size) }) : bytes;
   if (result.length !== size) throw new Error(`the archive says ${size} bytes, it has ${result.length}`);
   if (crc32(result) !== expected) throw new Error('its checksum in the archive is another');
   return result;
