@@ -109,6 +109,13 @@ interface Parts {
   readonly typed: { readonly [F in TypedField]: (Float32Array | Float64Array | BigInt64Array)[] };
 }
 
+/** The bytes that a tensor's numbers take. @throws UserError where its type or its shape cannot be */
+export function bytesOfTensor(name: string, code: number, dims: Shape): number {
+  const found = codecs[code];
+  if (!found) return fail(name, `has element type ${code}, which Graft does not compute with`);
+  return checkedSize(name, dims) * found.width;
+}
+
 /**
  * A TensorProto. Its elements are a view of `bytes` where they lie aligned there. Half and brain floats become f32, small
  * integers i32, unsigned ones i64.
@@ -154,9 +161,6 @@ function readParts(bytes: Uint8Array, budget: PartBudget): Parts {
   // Numbers of fixed width take no more memory than in the file; one by one, each is an object of its own.
   const stored = (count: number) => (count === 1 ? budget.takeIntegers(1) : undefined);
   let elsewhere = false;
-  const external = () => {
-    elsewhere = true;
-  };
   readMessage(bytes, budget, {
     1: (f) => {
       for (const dimension of f.integers(counted)) parts.dims.push(dimension);
@@ -164,7 +168,9 @@ function readParts(bytes: Uint8Array, budget: PartBudget): Parts {
     2: (f) => {
       parts.code = f.integer();
     },
-    3: external, // a segment of a larger tensor
+    3: () => {
+      fail(parts.name, 'is a part of a larger one, which nothing writes any more');
+    },
     4: (f) => typed.floats.push(f.floats(stored)),
     5: (f) => typed.integers.push(f.bigIntegers(integers)),
     7: (f) => typed.integers.push(f.bigIntegers(integers)),
@@ -176,13 +182,16 @@ function readParts(bytes: Uint8Array, budget: PartBudget): Parts {
     },
     10: (f) => typed.doubles.push(f.doubles(stored)),
     11: (f) => typed.integers.push(f.bigIntegers(integers)),
-    13: external,
     14: (f) => {
-      if (f.integer() !== 0) elsewhere = true;
+      elsewhere = f.integer() !== 0;
     },
   });
   if (elsewhere)
-    fail(parts.name, 'lies in another file. Graft reads models in one file: save it without external data');
+    fail(
+      parts.name,
+      'lies in another file (external data), which its own bytes do not hold. Open the model by its path, with that file beside ' +
+        'it (in a program: readOnnxFile), or save it in one file',
+    );
   return parts;
 }
 

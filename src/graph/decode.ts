@@ -9,14 +9,19 @@ import { type Field, PartBudget, readMessage } from './protobuf.ts';
 /**
  * Reads an ONNX model (ModelProto of onnx.proto), of any opset and with any operators. Nothing in the bytes is trusted:
  * every length is checked against what is there, each value is made once, and every node's inputs are made before it.
- * Data in other files is refused. Assumes a little-endian machine.
+ * Data in other files is refused: `withExternalData` puts it in first. Assumes a little-endian machine.
  *
  * @throws UserError that says what does not hold, and for which node or tensor.
  */
 export function decode(bytes: Uint8Array): DecodedModel {
+  // A Buffer's slices are no copies; a plain array's are.
+  return asOnnxError(() => decodeModel(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
+}
+
+/** Does `work` on the bytes of a model. @throws UserError where they are none */
+export function asOnnxError<T>(work: () => T): T {
   try {
-    // A Buffer's slices are no copies; a plain array's are.
-    return decodeModel(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    return work();
   } catch (error) {
     // A TypeError would be our own mistake; everything else is protobuf's way of saying that this is no message.
     if (error instanceof UserError || error instanceof TypeError || !(error instanceof Error)) throw error;

@@ -8,6 +8,7 @@ export {
   describeNode,
 } from './decoded.ts';
 export { applicableLowerings, type ChooseLowering, type EncodedGraph, encode } from './encode.ts';
+export { type ExternalData, externalData, withExternalData } from './external-data.ts';
 export type {
   Feature,
   Features,

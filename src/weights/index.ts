@@ -2,6 +2,7 @@ export { classNames } from './class-names.ts';
 export { cachePath, type FetchedWeights, fetchWeights } from './fetch-weights.ts';
 export type { WeightsFile } from './found-weights.ts';
 export { type ExpectedTensor, type MatchOptions, matchWeights } from './match.ts';
+export { type OnnxBytes, readOnnxFile } from './onnx-file.ts';
 export { type WeightsEntry, weightsEntrySchema } from './registry/entry.ts';
 export { listModels } from './registry/list.ts';
 export { entriesOf, entryNamed, pretrainedConfig, publishedAs, weightsEntries } from './registry/lookup.ts';

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { assertExpected } from '../../files/download/expectations.ts';
 import type { FetchOptions } from '../../files/download/fetch-file.ts';
-import { readBytes } from '../../files/read.ts';
 import { fittedTo, getModel, isOnnx, type Model, openOnnxModel, withDropout, withHead } from '../../models/index.ts';
-import { resolveWeights } from '../../weights/index.ts';
+import { type OnnxBytes, readOnnxFile, resolveWeights } from '../../weights/index.ts';
 import type { ResolvedConfig } from '../config/index.ts';
 import { type PreprocessingChanges, perChannelOf } from '../preprocessing.ts';
 import { type Checkpoint, checkpointOf, readCheckpoint, seenIn } from './pretrained.ts';
@@ -61,8 +59,8 @@ async function openOnnxBackbone(
   { onnxFile, download }: BackboneOptions,
 ): Promise<Backbone> {
   if (weights !== null) throw new UserError(`${path} has its own weights: leave out --weights.`);
-  const bytes = await readOnnx(path, onnxFile);
-  assertExpected(path, createHash('sha256').update(bytes).digest('hex'), download?.expectSha256);
+  const { bytes, sha256 } = await readOnnx(path, onnxFile);
+  assertExpected(path, sha256, download?.expectSha256);
   const { model, tensors, classes, notes, metadata } = openOnnxModel(bytes, {
     name: basename(path),
     ...(mean && { mean: perChannelOf(mean) }),
@@ -78,21 +76,18 @@ async function openOnnxBackbone(
 }
 
 /** What a person names, links and all; of a run its own copy. */
-async function readOnnx(path: string, own: OwnOnnx | undefined): Promise<Uint8Array> {
+async function readOnnx(path: string, own: OwnOnnx | undefined): Promise<OnnxBytes> {
   const [file, links] = own === undefined ? ([path, 'follow'] as const) : ([own.path, 'refuse'] as const);
-  const bytes = await readBytes(file, { most: longestModel, links }).catch((error: Error) => {
+  const read = await readOnnxFile(file, { links }).catch((error: Error) => {
     throw new UserError(`--model: ${file} cannot be read (${error.message}).`, { cause: error });
   });
-  if (own?.sha256 && createHash('sha256').update(bytes).digest('hex') !== own.sha256) {
+  if (own?.sha256 && read.sha256 !== own.sha256) {
     throw new UserError(
       `${file} is damaged: its content is not what the run began with. Copy the model that it was started from (${path}) over it.`,
     );
   }
-  return bytes;
+  return read;
 }
-
-/** In bytes: what protobuf can have. */
-const longestModel = 2 ** 31 - 1;
 
 /** The model with a deeper head, or with dropout of its own, where that is asked for. */
 export function withLayers<M extends Model>(model: M, layers: string | null | undefined, dropout?: number | null): M {

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
@@ -81,4 +81,19 @@ test('from scratch, with a deeper head, and what cannot be', async () => {
   const none = join(root, 'none.onnx');
   await expect(transfer({ model: none })).rejects.toThrow(`--model: ${none} cannot be read`);
   expect(existsSync(join(root, `run${count - 1}`))).toBe(false);
+});
+
+test('a model with its weights beside it, by a name in capitals: the run keeps it in one piece', async () => {
+  const folder = join(root, 'external');
+  const golden = fileURLToPath(new URL('../../../golden/onnx/external/', import.meta.url));
+  cpSync(golden, folder, { recursive: true });
+  const named = join(folder, 'MANY.ONNX');
+  renameSync(join(folder, 'many.onnx'), named);
+  const out = await transfer({ model: named, epochs: 1 });
+  rmSync(folder, { recursive: true });
+  const classifier = await openRun(out, { threads: 1 });
+  const { crop } = classifier.preprocessing;
+  const said = await classifier.probabilities(new Uint8Array(3 * crop * crop), 1);
+  expect([...said].reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
+  await classifier.close();
 });
