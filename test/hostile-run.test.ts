@@ -108,7 +108,7 @@ describe('of a run folder that was sent', () => {
     }
     writeFileSync(join(out, 'compare.json'), plan('maml'));
     symlinkSync(sent(learned), join(out, 'maml'));
-    await expect(collect(resumeComparison(out))).rejects.toThrow(`${join(out, 'maml')} is a link.`);
+    await expect(collect(resumeComparison(out, { data: shapes }))).rejects.toThrow(`${join(out, 'maml')} is a link.`);
   });
 
   test('run.json is bounded in size and depth before it is parsed', async () => {

@@ -1,5 +1,4 @@
 import { join, resolve } from 'node:path';
-import { UserError } from '../../base/errors.ts';
 import {
   type Dataset,
   decodeSeen,
@@ -15,7 +14,7 @@ import { continuationOf, type Decision, decide, type Evidence } from '../auto.ts
 import { parseConfig, type ResolvedConfig, resolveConfig, type TrainConfigInput } from '../config/index.ts';
 import type { Best, TrainEvent } from '../events.ts';
 import type { Logger } from '../loggers/index.ts';
-import { describeLonger, epochsOfPlan, lengthened } from '../longer.ts';
+import { lengthened } from '../longer.ts';
 import { LossError } from '../loss-error.ts';
 import { type PlannedStage, planOf } from '../plan.ts';
 import { train } from '../trainer.ts';
@@ -26,6 +25,7 @@ import { describePlan, describeRun, type Preparation, type Prepared, prepare, se
 import { describeCheckpoint } from './pretrained.ts';
 import type { Proof } from './proof.ts';
 import { closing, recorded } from './recording.ts';
+import { changed, completeError, notesOnLength } from './resumed-run.ts';
 import { type Run, readRun, refuseChanged, trainingRuns } from './run-file.ts';
 import { RunFolder, refuseOut } from './run-folder.ts';
 import { lockRun, type RunLock } from './run-lock.ts';
@@ -145,37 +145,11 @@ export async function* resumeTraining(
     } else if (found.decision?.alsoScratch && !(await isDoneIn(join(out, 'scratch')))) {
       yield* scratchBeside(found, config, { ...options, out });
     } else {
-      const had = config.epochs + found.addedEpochs;
-      throw new UserError(
-        `${out} is complete: it has had its ${plural(had, 'epoch')}. ` +
-          `To train it longer: graft train --resume ${out} --epochs ${2 * had}`,
-      );
+      throw completeError(out, config.epochs + found.addedEpochs);
     }
   } finally {
     await lock.release();
   }
-}
-
-/** The run with what is changed of it when it is resumed. @throws UserError where it cannot be trained for longer */
-function changed(
-  out: string,
-  run: Run,
-  begunWith: number,
-  { from, epochs, at }: { from: CheckpointName; epochs: number | undefined; at: number },
-): Run {
-  const changes = [...run.changes];
-  if (from === 'best') changes.push({ epoch: at, change: 'resumed from best.safetensors, with a new optimizer state' });
-  if (epochs === undefined) return { ...run, changes };
-  const had = begunWith + run.addedEpochs;
-  if (run.status !== 'done') {
-    throw new UserError(
-      `--epochs: ${out} is not complete yet. Resume it as it is; when it has had its ${plural(had, 'epoch')}, it can be given more.`,
-    );
-  }
-  if (epochs <= had)
-    throw new UserError(`--epochs ${epochs}: ${out} has had ${plural(had, 'epoch')} already. Give more.`);
-  changes.push({ epoch: at, change: `${had} epochs became ${epochs}` });
-  return { ...run, status: 'running', addedEpochs: epochs - begunWith, changes };
 }
 
 type Resumed = { run: Run; lock: RunLock; named: NamedPaths } & Last;
@@ -224,7 +198,7 @@ async function* runTraining(
       refuseChanged(out, resumed.run, { fingerprint: fingerprint(folder), weightsSha256 }, resumed.named);
     }
     run = resumed?.run ?? describeRun(path, prepared, planOf(prepared.config, prepared.table), warningsOf(prepared));
-    const notes = [...prepared.notes, ...(resumed ? notesOnLength(resumed, prepared) : [])];
+    const notes = [...prepared.notes, ...(resumed ? notesOnLength(resumed, resumed.run, prepared) : [])];
     yield { kind: 'ready', out, run, folder: prepared.folder, notes };
     run = yield* planned(run, prepared, options, resumed);
   } catch (error) {
@@ -246,24 +220,6 @@ async function* runTraining(
   }
   const isAlone = !run?.decision?.alsoScratch || (await isDoneIn(join(out, 'scratch')));
   if (run?.status === 'done' && !isAlone) yield* scratchBeside(run, config, options);
-}
-
-/**
- * What it means that a run is given more epochs.
- * @throws UserError where they would never come, since it ended before it had those it was given at first
- */
-function notesOnLength({ run, phase, isFresh }: Resumed, { config, table, folder }: Prepared): string[] {
-  if (run.addedEpochs === 0) return [];
-  const plan = planOf(config, table, run.decision ? continuationOf(run.decision) : null);
-  const after = lengthened(plan, run.addedEpochs);
-  if (phase.epoch > epochsOfPlan(plan)) return []; // it was given them before, and is under way with them
-  if (phase.epoch < epochsOfPlan(plan) && !isFresh) {
-    throw new UserError(
-      `--epochs: the run stopped early, after epoch ${phase.epoch} of ${epochsOfPlan(plan)}, when --patience ${config.patience} was over; ` +
-        'it would stop again. Begin a new one from its weights: --weights with this run’s folder.',
-    );
-  }
-  return [describeLonger(config, { before: plan, after }, folder.train.length)];
 }
 
 /** Trains by one plan, or as `auto` by two, the second of what the first reached. Returns the run as it ended. */
@@ -305,8 +261,6 @@ async function* planned(
   }
   return store.run;
 }
-
-const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 function evidenceOf({ config, folder }: Prepared): Omit<Evidence, 'probe'> {
   const { train: pictures, validation, classes } = folder;
