@@ -1,5 +1,5 @@
 import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { builtWorker } from '../files/package-file.ts';
 import { imageBounds } from './image/open.ts';
 import type { PictureTasks, Reply, TaskName } from './picture-tasks.ts';
@@ -7,6 +7,7 @@ import { PictureError, type PictureProblem } from './problem.ts';
 
 /** What decoding one image may take before its process is ended. */
 export const processLimits = {
+  /** Of processor time, so that a busy machine makes no image costly. */
   seconds: 60,
   /** Resident memory: what an image may take, and what Node takes. */
   bytes: imageBounds.memory + 150e6,
@@ -15,6 +16,8 @@ export const processLimits = {
   heapMegabytes: 128,
 } as const;
 const watchMilliseconds = 50;
+/** What a second of processor time may come to on the clock, and where the system does not tell the former, all that counts. */
+const patience = 10;
 
 /** One message to the process. */
 export interface ProcessTask<N extends TaskName = TaskName> {
@@ -44,7 +47,7 @@ export function startImageProcess(limits: Limits = processLimits): ImageProcess 
       if (!child?.connected) child = start();
       let reply = await ask(child, { name, task }, limits);
       // Idle processes end, perhaps just now; and memory that earlier images left in pieces may be what this one lacked.
-      if (reply === 'gone' && !isFresh) {
+      if ((reply === 'gone' || reply === 'full') && !isFresh) {
         child = start();
         reply = await ask(child, { name, task }, limits);
       }
@@ -78,7 +81,8 @@ function start(): ChildProcess {
   const program = builtWorker('data/image-process-main.js');
   const options = [`--max-old-space-size=${processLimits.heapMegabytes}`, '--expose-gc'];
   const channel: ForkOptions = { serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'] };
-  if (process.platform !== 'linux') return fork(program, [], { ...channel, execArgv: options });
+  if (process.platform !== 'linux' || !existsSync('/bin/sh'))
+    return fork(program, [], { ...channel, execArgv: options });
   // The shell sets the limits and becomes Node. Without a core file of what broke down.
   const limit = `ulimit -c 0; ulimit -d ${Math.round(processLimits.dataBytes / 1024)}; exec "$0" "$@"`;
   return fork(program, [], { ...channel, execPath: '/bin/sh', execArgv: ['-c', limit, process.execPath, ...options] });
@@ -100,9 +104,11 @@ function ask(child: ChildProcess, message: ProcessTask, { seconds, bytes }: Limi
       finish(how);
     };
     const onExit = () => finish('gone');
-    const clock = setTimeout(end, seconds * 1000, 'late');
+    const usedBefore = processorSeconds(child.pid);
+    const clock = setTimeout(end, seconds * patience * 1000, 'late');
     const watch = setInterval(() => {
       if (residentBytes(child.pid) > bytes) end('full');
+      else if (processorSeconds(child.pid) - usedBefore > seconds) end('late');
     }, watchMilliseconds);
     child.on('message', finish);
     child.on('exit', onExit);
@@ -113,9 +119,19 @@ function ask(child: ChildProcess, message: ProcessTask, { seconds, bytes }: Limi
 
 /** The memory of a process, where the system has a file that says so. */
 function residentBytes(pid: number | undefined): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readProcess(pid, 'status'))?.[1] ?? 0) * 1024;
+}
+
+/** The processor time of a process, likewise: the 14th and 15th field, in hundredths, of which the second one may have blanks. */
+function processorSeconds(pid: number | undefined): number {
+  const fields = readProcess(pid, 'stat').replace(/^.*\)/s, '').split(' ');
+  return (Number(fields[12] ?? 0) + Number(fields[13] ?? 0)) / 100;
+}
+
+function readProcess(pid: number | undefined, file: string): string {
   try {
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
   } catch {
-    return 0;
+    return '';
   }
 }

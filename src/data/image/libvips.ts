@@ -2,8 +2,8 @@ import sharp, { type Sharp } from 'sharp';
 import type { Box, RgbImage } from '../resize.ts';
 import { cutShort, HeaderError, type ImageHeader, type Orientation } from './header.ts';
 
-/** The time after which libvips gives up by itself, in seconds. */
-const secondsToDecode = 60;
+/** The time after which libvips gives up by itself, in seconds: for busy machines, because a sound image of any size takes a few. */
+const secondsToDecode = 300;
 
 /** The loaders of libvips for the formats that are read. None reads files, addresses or scripts. */
 const loaders = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'].map((format) => `VipsForeignLoad${format}`);
