@@ -146,9 +146,86 @@ describe('root/{train,val,test}/class', () => {
     ]);
   });
 
-  it('a class may be called train, where the other folders are classes too', async () => {
-    const folder = await open(await folderOf('vehicles', ['train/1.png', 'car/1.png', 'bus/1.png']));
-    expect(folder.classes).toEqual(['bus', 'car', 'train']);
+  it.each([
+    ['training and validation', ['training', 'validation']],
+    ['Train and Dev', ['Train', 'Dev']],
+    ['TRAINING, EVAL and Testing', ['TRAINING', 'EVAL', 'Testing']],
+    ['training, validation and evaluation, which is for testing', ['training', 'validation', 'evaluation']],
+    ['train and test', ['train', '', 'test']],
+  ])('%s', async (name, [training = '', validation = '', testing = '']) => {
+    const at = (part: string, count: number) =>
+      part === '' ? [] : [...numbered(count, `${part}/a/#.png`), ...numbered(count, `${part}/b/#.png`)];
+    const folder = await open(
+      await folderOf(`named ${name}`, [...at(training, 10), ...at(validation, 3), ...at(testing, 2)]),
+    );
+    expect(folder.classes).toEqual(['a', 'b']);
+    expect(counts(folder)).toEqual(validation ? [20, 6, testing ? 4 : 0] : [16, 4, 4]);
+    expect(folder.problems).toEqual([]);
+  });
+
+  it('a folder called like a part beside others: an error that shows both readings, and a flag for each', async () => {
+    const root = await folderOf('vehicles', [
+      ...numbered(5, 'test/#.png'),
+      ...numbered(5, 'car/#.png'),
+      ...numbered(5, 'bus/#.png'),
+    ]);
+    await expect(open(root)).rejects.toThrow(
+      `In ${root} some folders are splits (test) and some are not (bus, car), which can be read in two ways. ` +
+        'As parts: bus, car are classes to train on, and test is kept for test: --parts named. ' +
+        'As classes: bus, car, test are 3 classes: --parts none.',
+    );
+    expect((await open(root, { parts: 'none' })).classes).toEqual(['bus', 'car', 'test']);
+    const inParts = await folderOf('kept', [
+      ...numbered(5, 'car/#.png'),
+      ...numbered(5, 'bus/#.png'),
+      'test/car/1.png',
+      'test/bus/1.png',
+    ]);
+    const kept = await open(inParts, { parts: 'named' });
+    expect([kept.classes, counts(kept)]).toEqual([
+      ['bus', 'car'],
+      [8, 2, 2],
+    ]);
+    const beside = await open(await folderOf('beside', [...train, 'val/a/1.png', 'val/b/1.png', 'docs/1.png']), {
+      parts: 'named',
+    });
+    expect([beside.classes, counts(beside)]).toEqual([
+      ['a', 'b'],
+      [10, 2, 0],
+    ]);
+  });
+
+  it.each([
+    ['images/ around classes', 'images/', []],
+    ['images/ around parts, labels/ beside it', 'Images/training/', ['labels/training/1.txt']],
+  ])('%s', async (name, prefix, more) => {
+    const files = [...numbered(5, `${prefix}a/#.png`), ...numbered(5, `${prefix}b/#.png`)];
+    const root = await folderOf(
+      `around ${name}`,
+      files,
+      Object.fromEntries(more.map((file) => [file, '0 0.5 0.5 1 1'])),
+    );
+    const folder = await open(root);
+    expect(folder.classes).toEqual(['a', 'b']);
+    expect(counts(folder)).toEqual([8, 2, 0]);
+    expect(names(folder, folder.validation).every((path) => path.startsWith(prefix))).toBe(true);
+  });
+
+  it.each([
+    ['yolo', ['images/train/1.png', 'images/val/2.png'], ['labels/train/1.txt', 'labels/val/2.txt']],
+    ['roboflow', ['train/images/1.png', 'valid/images/2.png'], ['train/labels/1.txt', 'valid/labels/2.txt']],
+    ['flat', ['images/1.png', 'images/2.png'], ['annotations/1.xml', 'annotations/2.xml']],
+  ])('an object detection dataset is refused as one: %s', async (name, files, labels) => {
+    const root = await folderOf(name, files, Object.fromEntries(labels.map((file) => [file, 'x'])));
+    await expect(open(root)).rejects.toThrow(/is laid out as for object detection/);
+  });
+
+  it('images and labels that are both classes', async () => {
+    const root = await folderOf('scans', [...numbered(5, 'images/#.png'), ...numbered(5, 'labels/#.png')]);
+    await expect(open(root)).rejects.toThrow(
+      /which can be read in two ways\. As classes: images, labels .*--parts none/,
+    );
+    expect((await open(root, { parts: 'none' })).classes).toEqual(['images', 'labels']);
   });
 });
 
@@ -236,7 +313,13 @@ describe('errors', () => {
       {},
       /some folders are splits \(train, val\) and some are not \(cat\)/,
     ],
-    ['twice', ['train/a/1.png', 'val/a/1.png', 'valid/a/1.png'], {}, {}, /the same split \(train, val, valid\)/],
+    [
+      'twice',
+      ['train/a/1.png', 'val/a/1.png', 'valid/a/1.png'],
+      {},
+      {},
+      /the same split \(train, val, valid\)\. Merge them; .*--parts none/,
+    ],
     ['no train', ['val/a/1.png', 'test/b/1.png'], {}, {}, /there is test, val, but no train/],
     [
       'new class',

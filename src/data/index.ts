@@ -12,6 +12,7 @@ export {
 export { decodePicture, type PictureFile, pictureBounds, readPictureFile } from './decode.ts';
 export * from './episodes/index.ts';
 export { type FoundImages, findImages } from './find-images.ts';
+export type { PartsChoice } from './folder-layout.ts';
 export {
   distanceBetween,
   farApart,

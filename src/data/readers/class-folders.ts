@@ -1,13 +1,16 @@
 import { join } from 'node:path';
-import { findParts, type Part } from '../folder-layout.ts';
+import type { Part } from '../folder-layout.ts';
 import { classLevels, scanClasses } from '../folder-scan.ts';
 import type { FileTree, ListedFile } from '../tree/listing.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
+import { listParts } from './layout.ts';
 
 /** Reads `<class>/**` or `{train,val,test}/<class>/**`: the folders name the classes. */
-export async function readClassFolders(tree: FileTree, { classDepth = 1, classes }: ReaderOptions): Promise<Found> {
-  const parts = findParts(tree.root, await tree.folders(), classes === undefined);
-  const scans = await Promise.all(parts.map(async ({ name }) => scanClasses(await tree.list(name), classDepth)));
+export async function readClassFolders(tree: FileTree, options: ReaderOptions): Promise<Found> {
+  const { classDepth = 1 } = options;
+  const listed = await listParts(tree, options);
+  const parts = listed.map(({ part }) => part);
+  const scans = listed.map(({ listing }) => scanClasses(listing, classDepth));
   const candidatesIn = (part: Part, className: string, files: readonly ListedFile[]) =>
     files.map((file): Candidate => ({ ...file, path: join(part.folder, file.name), className, part }));
   const classOf = ({ name }: ListedFile) => classLevels(name, classDepth).join('/');

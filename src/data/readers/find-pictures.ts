@@ -64,7 +64,7 @@ export async function findPictures(path: string, options: ReaderOptions): Promis
 
 async function readFolder(path: string, options: ReaderOptions): Promise<Found> {
   const tree = folderTree(path);
-  const tables = await findParquetFiles(path, await tree.folders());
+  const tables = await findParquetFiles(path, await tree.folders(), options);
   return tables.length > 0 ? readParquet(path, tables, options) : readTree(tree, options);
 }
 

@@ -1,5 +1,5 @@
 import type { PictureFile } from '../decode.ts';
-import type { Part } from '../folder-layout.ts';
+import type { Part, PartsChoice } from '../folder-layout.ts';
 import type { Problem } from '../problem.ts';
 import type { ColumnOptions } from './columns.ts';
 
@@ -30,6 +30,11 @@ export interface Found {
 
 /** What a data set does not say about its own shape. */
 export interface ShapeOptions extends ColumnOptions {
+  /**
+   * Whether folders called like `train`, `val` and `test` (and split columns, and Parquet files) are parts: `none`, all folders are classes
+   * and all images one part; `named`, other folders beside them are none. Default `auto`: an error where that is not clear.
+   */
+  readonly parts?: PartsChoice;
   /** An expression that finds the class in a file's name: the group `label`, or the first one. */
   readonly labelRegex?: string;
 }

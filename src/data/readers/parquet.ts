@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { keptInCache } from '../../files/archives/unpack.ts';
-import { type Part, type Split, splitNamed } from '../folder-layout.ts';
+import { type Part, type Split, splitNamed, splitsNamed } from '../folder-layout.ts';
 import { readPackList } from '../parquet/pack.ts';
 import { unpackApart } from '../parquet/unpack-apart.ts';
 import type { Problem } from '../problem.ts';
@@ -71,26 +71,32 @@ export async function readParquet(base: string, files: readonly ParquetFile[], o
  *
  * @throws UserError where it is not clear to which split one belongs
  */
-export async function findParquetFiles(root: string, folders: readonly string[]): Promise<ParquetFile[]> {
+export async function findParquetFiles(
+  root: string,
+  folders: readonly string[],
+  { parts }: Pick<ReaderOptions, 'parts'> = {},
+): Promise<ParquetFile[]> {
   const own = await parquetNames(root);
   // Class folders may have a table of something else beside them.
   const inRoot = folders.length === 0 || own.every((name) => splitOf(name)) ? own : [];
   const isHome = (folder: string) => folders.length === 1 || folder === 'data' || splitNamed(folder) !== undefined;
   const homes = inRoot.length > 0 ? [] : folders.filter(isHome);
   const inFolders = await Promise.all(homes.map((folder) => parquetNames(join(root, folder))));
-  const files = [
-    ...inRoot.map((name) => ({ path: join(root, name), split: splitOf(name) })),
+  const places = [
+    ...inRoot.map((name) => ({ path: join(root, name), stem: stemOf(name) })),
     ...homes.flatMap((folder, i) =>
       inFolders[i]!.map((name) => ({
         path: join(root, folder, name),
-        split: splitNamed(folder) ?? splitOf(name),
+        stem: splitNamed(folder) ? folder : stemOf(name),
       })),
     ),
   ];
+  const splits = splitsNamed(places.map(({ stem }) => stem));
+  const files = places.map(({ path }, i): ParquetFile => ({ path, split: parts === 'none' ? undefined : splits[i] }));
   const unclear = files.filter(({ split }) => split === undefined);
   if (unclear.length > 0 && unclear.length < files.length) {
     throw new UserError(
-      `openDataset: some Parquet files in ${root} begin with the name of a split, train, validation or test, and ${basename(unclear[0]!.path)} does not.`,
+      `openDataset: some Parquet files in ${root} begin with the name of a split, train, validation or test, and ${basename(unclear[0]!.path)} does not. If that means nothing, pass --parts none.`,
     );
   }
   return files;
@@ -105,6 +111,10 @@ async function parquetNames(folder: string): Promise<string[]> {
 }
 
 /** `train-00000-of-00002.parquet` is of `train`. */
+function stemOf(name: string): string {
+  return /^[a-z]+/i.exec(name)?.[0] ?? '';
+}
+
 function splitOf(name: string): Split | undefined {
-  return splitNamed(/^[a-z]+/i.exec(name)?.[0] ?? '');
+  return splitNamed(stemOf(name));
 }

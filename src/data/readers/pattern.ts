@@ -2,10 +2,10 @@ import { basename, join } from 'node:path';
 import { createContext, Script } from 'node:vm';
 import { UserError } from '../../base/errors.ts';
 import { printableName } from '../../base/printable.ts';
-import { findParts } from '../folder-layout.ts';
 import type { Problem } from '../problem.ts';
 import { type FileTree, foreignNameProblem, isPictureName } from '../tree/listing.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
+import { listParts } from './layout.ts';
 
 /** In characters. File names have 255, and V8 is ended by expressions of a hundred thousand. */
 const longest = 1000;
@@ -19,14 +19,13 @@ const PATIENCE = 5_000;
  *
  * @throws UserError where the expression is none, has no group, or takes too long
  */
-export async function readByPattern(tree: FileTree, labelRegex: string, { classes }: ReaderOptions): Promise<Found> {
+export async function readByPattern(tree: FileTree, labelRegex: string, options: ReaderOptions): Promise<Found> {
   const pattern = parsePattern(labelRegex);
-  const parts = findParts(tree.root, await tree.folders(), classes === undefined);
+  const listed = await listParts(tree, { ...options, classDepth: 'deepest' });
   const candidates: Candidate[] = [];
   const problems: Problem[] = [...tree.problems];
   let ignored = 0;
-  for (const part of parts) {
-    const listing = await tree.list(part.name);
+  for (const { part, listing } of listed) {
     const pictures = listing.files.filter(({ name }) => isPictureName(name));
     for (const { name } of listing.files) {
       const foreign = foreignNameProblem(name);
@@ -47,7 +46,7 @@ export async function readByPattern(tree: FileTree, labelRegex: string, { classe
   }
   return {
     base: tree.root,
-    parts,
+    parts: listed.map(({ part }) => part),
     candidates,
     classNames: new Set(candidates.map(({ className }) => className)),
     problems,

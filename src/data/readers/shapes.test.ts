@@ -122,6 +122,44 @@ describe('the same pictures are the same data set', () => {
     expect(fingerprint(limited)).toBe(fingerprint(await open(folder, { maxPerClass: 4 })));
   });
 
+  it('parts by other names: folders, archives and columns', async () => {
+    const named = (part: string, from: string[]) =>
+      from.map((name) => ({ name: `${part}/${name}`, bytes: bytesOf(name) }));
+    const files = [
+      ...named(
+        'Training',
+        names.filter((_, i) => i % 6 < 4),
+      ),
+      ...named(
+        'dev',
+        names.filter((_, i) => i % 6 === 4),
+      ),
+      ...named(
+        'Testing',
+        names.filter((_, i) => i % 6 === 5),
+      ),
+    ];
+    for (const { name, bytes } of files) write(`parts/${name}`, bytes);
+    const rows = files.map(({ name }) => `${name},${name.split('/')[1]},${name.split('/')[0]!.toUpperCase()}`);
+    const table = write('parts/labels.csv', `path,class,split\n${rows.join('\n')}\n`);
+    for (const path of [
+      join(home, 'parts'),
+      write('parts.zip', zipOf(files)),
+      write('parts.tar', tarOf(files)),
+      table,
+    ]) {
+      const dataset = await open(path);
+      expect([dataset.train, dataset.validation, dataset.test].map(({ length }) => length)).toEqual([12, 3, 3]);
+      expect(dataset.classes).toEqual(['cross', 'disc', 'square']);
+    }
+    expect((await open(table, { parts: 'none' })).test).toEqual([]);
+    const twice = write(
+      'parts/twice.csv',
+      `path,class,split\n${rows.join('\n').replaceAll('TESTING', 'evaluation')}\n`,
+    );
+    await expect(open(twice)).rejects.toThrow('rows are in the splits "evaluation" and "dev"');
+  });
+
   it('names with the class in them, by an expression: other names, the same split and pixels', async () => {
     const flat = join(home, 'flat');
     for (const name of names) write(join('flat', name.replace('/', '_')), bytesOf(name));

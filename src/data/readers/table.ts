@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';
-import { type Part, splitNamed } from '../folder-layout.ts';
+import { type Part, splitNamed, splitsNamed } from '../folder-layout.ts';
 import type { Problem } from '../problem.ts';
 import type { FileTree } from '../tree/listing.ts';
 import { type Columns, findColumns } from './columns.ts';
@@ -36,21 +36,25 @@ export async function readTables(tree: FileTree, tables: readonly TableFile[], o
   const parts = new Map<string, Part>();
   const problems: Problem[] = [...tree.problems];
   const notes: string[] = [];
+  const splitWords = new Set<string>();
   for (const table of tables) {
     const name = join(tree.root, table.name);
     const file = await tree.find(table.name);
     if ('kind' in file) throw new UserError(`openDataset: ${name} cannot be read: ${file.message}.`);
     const content = await openTable(await tree.read(file, tableBounds.bytes), name);
-    const columns = findColumns(content.columns, options, name);
+    const named = findColumns(content.columns, options, name);
+    const columns = options.parts === 'none' ? { ...named, split: undefined } : named;
     notes.push(describeColumns(name, columns));
     const wanted = [columns.path, columns.label, ...(columns.split === undefined ? [] : [columns.split])];
     for await (const row of content.rows(wanted)) {
       const at = `${name}:${row.line}`;
       const read = await readRow(tree, table, row, { name, at, parts });
+      if (columns.split !== undefined) splitWords.add(row.texts[2]!.toLowerCase());
       if ('kind' in read) problems.push(read);
       else enter(read, at, entries, problems);
     }
   }
+  assertClearSplits(tree.root, [...splitWords]);
   const candidates = [...entries.values()].filter((entry) => !entry.isContradicted).map((entry) => entry.candidate);
   const found = [...parts.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   refuseUntrainable(tree.root, found, options);
@@ -119,7 +123,19 @@ function namedPart(table: string, splitName: string | undefined, at: string): Pa
   const split = splitNamed(splitName);
   if (split) return { name: split, folder: join(table, split), split };
   throw new UserError(
-    `openDataset: ${at} has the split ${quote(splitName)}. Expected train, val or test; rename the column if it is something else.`,
+    `openDataset: ${at} has the split ${quote(splitName)}. Expected train, val or test; rename the column if it is something else, or pass --parts none to take no notice of it.`,
+  );
+}
+
+/** @throws UserError where two names that stand beside each other mean one part or two, who knows */
+function assertClearSplits(root: string, words: readonly string[]): void {
+  const beside = splitsNamed(words);
+  const doubtful = words.find((word, i) => splitNamed(word) !== beside[i]);
+  if (doubtful === undefined) return;
+  const others = words.filter((word, i) => word !== doubtful && beside[i] === 'validation');
+  throw new UserError(
+    `In ${root}, rows are in the splits ${quote(doubtful)} and ${others.map(quote).join(', ')}. If ${quote(doubtful)} is for testing, write test; ` +
+      'if it is for validation, write val.',
   );
 }
 

@@ -1,9 +1,9 @@
 import { UserError } from '../../base/errors.ts';
-import { findParts } from '../folder-layout.ts';
 import type { FileTree } from '../tree/listing.ts';
 import { readClassFolders } from './class-folders.ts';
 import { hasLabelColumn } from './columns.ts';
 import type { Found, ReaderOptions } from './found.ts';
+import { partsByName } from './layout.ts';
 import { readByPattern } from './pattern.ts';
 import { openTable, tableBounds } from './rows.ts';
 import { readTables, type TableFile } from './table.ts';
@@ -34,7 +34,7 @@ export async function readTree(tree: FileTree, options: ReaderOptions): Promise<
 
 /** The tables of a tree, in its root or in the folders of its splits, as far as they say what the classes are. */
 async function findMetadata(tree: FileTree, options: ReaderOptions): Promise<TableFile[]> {
-  const parts = findParts(tree.root, await tree.folders(), false);
+  const parts = partsByName(tree.root, await tree.folders(), options.parts);
   const found: TableFile[] = [];
   for (const name of metadataNames) {
     if (await labels(tree, name, options)) return [{ name }];

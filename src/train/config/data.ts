@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import type { DatasetOptions, Fold, ShapeOptions } from '../../data/index.ts';
-import { orDefault } from './choice.ts';
+import type { DatasetOptions, Fold, PartsChoice, ShapeOptions } from '../../data/index.ts';
+import { choice, orDefault } from './choice.ts';
 import type { TrainConfig } from './index.ts';
+
+const partsChoices = ['auto', 'named', 'none'] as const satisfies readonly PartsChoice[];
 
 /** Which pictures, and how they are divided. */
 export const dataOptions = {
@@ -16,6 +18,9 @@ export const dataOptions = {
       error: ({ input }) => `--fold ${String(input)} is none: 2/5 is the second of five folds.`,
     }),
   ).describe('hold out one fold of a cross-validation instead: 2/5 is the second of five'),
+  parts: orDefault(choice('--parts', partsChoices)).describe(
+    'auto | named | none: whether folders called train, val, test and the like are parts of the data set; with named, other folders beside them are not classes of it; with none, every folder is a class; default: auto, an error where that is not clear',
+  ),
   labelRegex: orDefault(z.string()).describe(
     'the class is in the file’s name: what the group of this expression matches, as in ^(.+)_\\d+\\.jpg$',
   ),
@@ -59,4 +64,4 @@ export function shapeOptionsOf(config: Pick<TrainConfig, (typeof shapeKeys)[numb
   return Object.fromEntries(shapeKeys.flatMap((key) => (config[key] === null ? [] : [[key, config[key]]])));
 }
 
-const shapeKeys = ['labelRegex', 'pathColumn', 'labelColumn', 'splitColumn'] as const;
+const shapeKeys = ['parts', 'labelRegex', 'pathColumn', 'labelColumn', 'splitColumn'] as const;
