@@ -2,6 +2,7 @@ import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-common';
 import { formatType, type Tensor, type Tensors, tensor, zeros } from '../base/tensor.ts';
 import { type EncodedGraph, type TensorType, typeOf } from '../graph/index.ts';
 import type { WrapTensor } from './backend.ts';
+import { explainMemory } from './out-of-memory.ts';
 
 /** In ONNX an output may not be called like an input; here the new value of a parameter is called like the old one. */
 export const outputPrefix = 'out/';
@@ -26,9 +27,14 @@ export class Program {
    * the others are new tensors. Feeds that the graph does not use are passed over.
    *
    * @throws Error where an input is missing or has another type than the graph was compiled for.
+   * @throws UserError where the memory does not suffice.
    */
   async run(feeds: Tensors, into: Tensors = {}): Promise<Record<string, Tensor>> {
     if (this.#released) throw new Error('run: the program was released');
+    return explainMemory(() => this.#run(feeds, into));
+  }
+
+  async #run(feeds: Tensors, into: Tensors): Promise<Record<string, Tensor>> {
     const ortFeeds: Record<string, OrtTensor> = {};
     for (const [name, type] of this.inputs) ortFeeds[name] = this.#wrap(checked('feed', name, type, feeds[name]));
     const results: Record<string, Tensor> = {};

@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
 import type { InferenceSession } from 'onnxruntime-common';
 import { UserError } from '../../base/errors.ts';
+import { explainMemory } from '../out-of-memory.ts';
 
 type Ort = typeof import('onnxruntime-node');
 
@@ -43,7 +44,7 @@ let mayStart = isMainThread;
 /**
  * A session of ONNX Runtime.
  *
- * @throws UserError in a worker thread of a process in which its telemetry cannot be switched off any more
+ * @throws UserError where the memory does not suffice, and in a worker thread of a process in which its telemetry cannot be switched off any more
  */
 export async function createSession(
   model: Uint8Array,
@@ -56,7 +57,7 @@ export async function createSession(
         'the main thread before this worker starts, or start Node with ORT_DISABLE_TELEMETRY=1.',
     );
   }
-  return loadOrt().InferenceSession.create(model, options);
+  return explainMemory(() => loadOrt().InferenceSession.create(model, options));
 }
 
 /**

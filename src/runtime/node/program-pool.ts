@@ -2,6 +2,7 @@ import Tinypool from 'tinypool';
 import { bytesPerElement, sizeOf, type Tensor, type TensorType } from '../../base/tensor.ts';
 import { builtWorker } from '../../files/package-file.ts';
 import type { EncodedGraph } from '../../graph/index.ts';
+import { explainMemory } from '../out-of-memory.ts';
 import type { ParallelProgram } from '../parallel.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData, type SharedTensor } from './shared-tensor.ts';
 
@@ -40,7 +41,9 @@ export async function openProgramPool(
     await pool.destroy();
   };
   try {
-    await Promise.all(Array.from({ length: threads }, () => pool.run(undefined, { name: 'ready' })));
+    await explainMemory(() =>
+      Promise.all(Array.from({ length: threads }, () => pool.run(undefined, { name: 'ready' }))),
+    );
   } catch (error) {
     await release();
     throw error;
@@ -51,7 +54,9 @@ export async function openProgramPool(
       version++;
       for (const [name, { bytes }] of Object.entries(shared)) bytes.set(bytesOf(values[name]!));
       const calls = feeds.map((own): ProgramCall => ({ version, feeds: own }));
-      return Promise.all(calls.map((call) => pool.run(call, { name: 'run' }) as Promise<Record<string, Tensor>>));
+      return explainMemory(() =>
+        Promise.all(calls.map((call) => pool.run(call, { name: 'run' }) as Promise<Record<string, Tensor>>)),
+      );
     },
     release,
   };

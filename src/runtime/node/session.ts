@@ -12,7 +12,7 @@ export function loadSession(
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
+    logSeverityLevel: 4, // what goes wrong is thrown, too
     ...options,
   });
 }
