@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
 import { UserError } from '../base/errors.ts';
-import { parseShallowJson } from '../base/shallow-json.ts';
+import { parseShallow, parseShallowJson } from '../base/shallow-json.ts';
 
 /** How a file is opened that someone else may have made. */
 export interface OpenOptions {
@@ -86,11 +86,7 @@ export async function readJson(path: string, { depth, ...options }: ReadOptions 
 
 /** What stands in a text, or undefined where it is no JSON: a schema then says what it is not. */
 export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return parseShallow(text, 32);
 }
 
 /** Whether there is anything at a path, where a link leads. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { cached, cacheFolder, privateFolder, privateMode } from '../../files/cache-folder.ts';
-import { readBytes } from '../../files/read.ts';
+import { isTrustedOwner, readBytes } from '../../files/read.ts';
 
 /** Another number for another way to decode. */
 const VERSION = 1;
@@ -54,13 +54,14 @@ async function append(root: string, name: string, contents: readonly string[], i
     bytes.writeUInt32LE(crc32(hash), i * record.bytes + record.hash);
   });
   const path = join(await privateFolder(root, 'pictures'), name);
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | (constants.O_NOFOLLOW ?? 0);
-  const handle = await open(path, isFull ? flags | constants.O_TRUNC : flags, privateMode.file);
+  const safely = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | safely;
+  const handle = await open(path, flags, privateMode.file);
   try {
     const status = await handle.stat();
-    if (!status.isFile()) return;
+    if (!status.isFile() || status.nlink > 1 || !isTrustedOwner(status)) return;
     // A write that was torn, by a full disk, would put everything behind it out of step.
-    await handle.truncate(status.size - (status.size % record.bytes));
+    await handle.truncate(isFull ? 0 : status.size - (status.size % record.bytes));
     await handle.write(bytes);
   } finally {
     await handle.close();

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { csvCell } from '../../base/csv.ts';
 import { printableJson } from '../../base/printable.ts';
+import { parseShallow } from '../../base/shallow-json.ts';
 import type { EvaluationEvent, TrainEvent } from '../events.ts';
 import type { LogFormat } from './logger.ts';
 
@@ -9,7 +10,7 @@ export const jsonLines: LogFormat = lineLog({
   name: 'metrics.jsonl',
   head: null,
   line: ({ kind: _, ...metrics }) => printableJson(metrics),
-  epochOf: (line) => epochSchema.safeParse(parseJson(line)).data?.epoch,
+  epochOf: (line) => epochSchema.safeParse(parseShallow(line, 8)).data?.epoch,
 });
 
 const epochSchema = z.object({ epoch: z.int() });
@@ -69,12 +70,4 @@ function lineLog(log: {
       return length;
     },
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
