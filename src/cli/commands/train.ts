@@ -156,7 +156,8 @@ async function start(
   if (pictures === undefined && earlier) throw new UsageError(`train: ${foreignFolder(repeated!, earlier.folder)}`);
   if (pictures === undefined) throw new UsageError('train: which folder? `graft train <folder>`, or --resume <run>.');
   const path = out ?? `runs/${basename(config.model)}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
-  const choices = earlier ? { choices: earlier.choices } : {};
+  const { weightsSha256 = null } = given.includes('weights') || given.includes('model') ? {} : (earlier ?? {});
+  const choices = earlier ? { choices: earlier.choices, ...(weightsSha256 && { weightsSha256 }) } : {};
   const runOptions = {
     out: path,
     overwrite,

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
@@ -6,11 +6,12 @@ import { collect } from '../../../test/training.ts';
 import { openModel } from '../../evaluate/node/index.ts';
 import { getModel } from '../../models/index.ts';
 import { initialise } from '../../nn/index.ts';
+import { cachePath } from '../../weights/fetch-weights.ts';
 import { pretrainedConfig, writeSafetensorsFile } from '../../weights/index.ts';
 import { parseConfig, resolveConfig } from '../config/index.ts';
 import { pictureNetwork } from '../network.ts';
 import { variablesOf } from '../step.ts';
-import { readRun, trainFolder } from './index.ts';
+import { readRun, resumeTraining, trainFolder } from './index.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -76,4 +77,43 @@ test('an architecture alone means its default weights; scratch means none', asyn
   expect(resolveConfig(parseConfig({ model })).weights).toBe(pretrainedConfig(model).name);
   expect(resolveConfig(parseConfig({ model, strategy: 'scratch' })).weights).toBeNull();
   expect(resolveConfig(parseConfig({ model: 'conv4' }))).toMatchObject({ weights: null, strategy: 'scratch' });
+});
+
+test('other weights under the same name: a run is neither resumed nor repeated with them', async () => {
+  const { url } = pretrainedConfig(name);
+  const other = join(root, 'other');
+  const file = join(other, new URL(url).pathname);
+  mkdirSync(dirname(file), { recursive: true });
+  const model = getModel('resnet18');
+  const variables = variablesOf(pictureNetwork(model, model.preprocessing, 1000));
+  await writeSafetensorsFile(file, initialise(variables.values(), 8));
+
+  const out = join(root, 'stopped');
+  const controller = new AbortController();
+  const options = { out, signal: controller.signal, download: { mirror } };
+  for await (const { kind } of trainFolder(
+    shapes,
+    { ...small, model: name, strategy: 'feature-extraction' },
+    options,
+  )) {
+    if (kind === 'step') controller.abort();
+  }
+  // On this machine the cache knows the first ones; they are asked for again where they are not there.
+  const path = cachePath(pretrainedConfig(name), process.env.GRAFT_CACHE!);
+  rmSync(path);
+  await expect(collect(resumeTraining(out, { download: { mirror: other } }))).rejects.toThrow(
+    /cannot be had: what arrived has the sha256 \w+, expected \w+ \(what it was when it was downloaded first/,
+  );
+  // On another one the run knows.
+  const elsewhere = { mirror: other, cache: join(root, 'elsewhere') };
+  await expect(collect(resumeTraining(out, { download: elsewhere }))).rejects.toThrow(
+    `${name} has changed since ${out} was started; the run cannot go on.`,
+  );
+  const { config, weightsSha256 } = await readRun(out);
+  const repeated = { out: join(root, 'repeated'), weightsSha256, download: elsewhere };
+  await expect(collect(trainFolder(shapes, config, repeated))).rejects.toThrow(
+    `${name}: these are not the weights that the run of --config began with.`,
+  );
+  await collect(resumeTraining(out, { download: { mirror } }));
+  expect((await readRun(out)).status).toBe('done');
 });

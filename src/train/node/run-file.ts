@@ -174,3 +174,16 @@ export function refuseChanged(
     `${changed.join(' and ')} ${verb} changed since ${out} was started; the run cannot go on. Start a new one.`,
   );
 }
+
+/** @throws UserError where a run that is repeated began with other weights under the same name */
+export function refuseOtherWeights(
+  { model, weights }: Pick<Run['config'], 'model' | 'weights'>,
+  now: string | null,
+  expected: string | null | undefined,
+): void {
+  if (now === null || expected === undefined || now === expected) return;
+  throw new UserError(
+    `${weights ?? model}: these are not the weights that the run of --config began with. The SHA-256 of their numbers is ${now}, expected ${expected}. ` +
+      'To train from them, name them: --weights.',
+  );
+}

@@ -26,7 +26,7 @@ import { describeCheckpoint } from './pretrained.ts';
 import type { Proof } from './proof.ts';
 import { closing, recorded } from './recording.ts';
 import { changed, completeError, notesOnLength } from './resumed-run.ts';
-import { type Run, readRun, refuseChanged, trainingRuns } from './run-file.ts';
+import { type Run, readRun, refuseChanged, refuseOtherWeights, trainingRuns } from './run-file.ts';
 import { RunFolder, refuseOut } from './run-folder.ts';
 import { lockRun, type RunLock } from './run-lock.ts';
 import { type OpenRunStore, ownOnnx } from './run-store.ts';
@@ -77,6 +77,8 @@ export interface TrainFolderOptions {
   readonly overwrite?: boolean;
   /** Lowerings that stand, from the `run.json` of a run that is to be repeated bit for bit. */
   readonly choices?: Choices;
+  /** SHA-256 of the weights that run began with, by its `run.json`: others under the same name would repeat nothing. */
+  readonly weightsSha256?: string | null;
   /** In training the step under way is finished and the state saved; before it the run is given up. */
   readonly signal?: AbortSignal;
   readonly onPreparation?: (progress: Preparation) => void;
@@ -197,6 +199,7 @@ async function* runTraining(
       const { folder, weightsSha256 } = prepared;
       refuseChanged(out, resumed.run, { fingerprint: fingerprint(folder), weightsSha256 }, resumed.named);
     }
+    refuseOtherWeights(prepared.config, prepared.weightsSha256, options.weightsSha256);
     run = resumed?.run ?? describeRun(path, prepared, planOf(prepared.config, prepared.table), warningsOf(prepared));
     const notes = [...prepared.notes, ...(resumed ? notesOnLength(resumed, resumed.run, prepared) : [])];
     yield { kind: 'ready', out, run, folder: prepared.folder, notes };
