@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
-import { decodePicture, readPictureFile } from './decode.ts';
+import { decodePicture, fileBytes, readPictureFile } from './decode.ts';
 import { PictureError, type PictureProblemKind } from './problem.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'graft-decode-'));
@@ -245,6 +245,18 @@ describe('a broken picture is a problem with its path', () => {
 });
 
 describe('readPictureFile', () => {
+  it('says of a link to itself, a name below a file and one that is too long what the system says', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'graft-links-'));
+    symlinkSync('loop.png', join(folder, 'loop.png'));
+    writeFileSync(join(folder, 'file'), '');
+    for (const name of ['loop.png', 'file/x.png', `${'x'.repeat(300)}.png`]) {
+      const path = join(folder, name);
+      expect(fileBytes({ path })).toBe(0);
+      await expect(readPictureFile({ path })).rejects.toThrow(PictureError);
+    }
+    rmSync(folder, { recursive: true });
+  });
+
   it.each([
     ['empty.jpg', 'empty-file', (path: string) => writeFileSync(path, '')],
     ['missing.jpg', 'unreadable', () => {}],

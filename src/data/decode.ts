@@ -48,9 +48,16 @@ export async function readPictureFile({ path, within }: PictureFile): Promise<Bu
   return reading(() => (within ? readWithin(within) : readFileSync(path)));
 }
 
-/** The bytes of a picture file, before it is read; 0 where there is none. */
+/** The bytes of a picture file, before it is read; 0 where that cannot be said, which whoever reads it finds out. */
 export function fileBytes({ path, within }: PictureFile): number {
-  return sizesOf(within ? 0 : (statSync(path, { throwIfNoEntry: false })?.size ?? 0), within).largest;
+  const onDisk = () => {
+    try {
+      return statSync(path).size;
+    } catch {
+      return 0; // it is gone, a link to itself, in a folder that may not be entered, …
+    }
+  };
+  return sizesOf(within ? 0 : onDisk(), within).largest;
 }
 
 /** Of the picture, and of what has to be in memory for it. */

@@ -39,6 +39,7 @@ function decode(bytes: Uint8Array, name: string): string {
 }
 
 async function csv(text: string, name: string): Promise<Table> {
+  assertShortLines(text, name);
   const delimiter = delimiterOf(text.slice(0, text.search(/[\r\n]|$/)));
   async function* records(): AsyncGenerator<{ record: string[]; info: { lines: number } }> {
     const parser = Readable.from([text]).pipe(
@@ -76,6 +77,18 @@ async function csv(text: string, name: string): Promise<Table> {
       }
     },
   };
+}
+
+/** The parser counts what is in the cells of a record, and millions of empty ones hold nothing. */
+function assertShortLines(text: string, name: string): void {
+  for (let start = 0, line = 1, i = 0; i < text.length; i++) {
+    const isEnd = text[i] === '\n' || text[i] === '\r';
+    if (isEnd) start = i + 1;
+    if (text[i] === '\n') line++;
+    if (i - start >= tableBounds.recordBytes) {
+      throw new UserError(`openDataset: line ${line} of ${name} is longer than a row can be.`);
+    }
+  }
 }
 
 /** The separator that the header has most of. */
