@@ -40,6 +40,8 @@ export const csv: LogFormat = lineLog({
 });
 
 const lineFeed = 0x0a;
+/** In bytes; ours have 300. A log that someone sent may be one line, too long for a text. */
+const longestLine = 100_000;
 
 /** A log with a line for each epoch. `epochOf` is undefined for what is no such line. */
 function lineLog(log: {
@@ -63,6 +65,7 @@ function lineLog(log: {
       let length = head.length;
       // What follows the last line break is a line that was cut.
       for (let end = content.indexOf(lineFeed, length); end >= 0; end = content.indexOf(lineFeed, length)) {
+        if (end - length > longestLine) break;
         const epoch = log.epochOf(textOf(length, end));
         if (!((epoch ?? Number.POSITIVE_INFINITY) <= phase.epoch)) break;
         length = end + 1;
