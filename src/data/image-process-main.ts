@@ -1,6 +1,5 @@
 /** The process that decodes costly images. Started by `image-process.ts`, always as the built file. */
 import sharp from 'sharp';
-import { freeMemory } from './image/open.ts';
 import type { ProcessReply, ProcessTask } from './image-process.ts';
 import { costly, perform } from './picture-tasks.ts';
 import { PictureError } from './problem.ts';
@@ -28,7 +27,6 @@ let idle = setTimeout(end, idleSeconds * 1000);
 process.on('message', async (message: ProcessTask) => {
   clearTimeout(idle);
   process.send!(await answer(message));
-  freeMemory();
   idle = setTimeout(end, idleSeconds * 1000);
 });
 // Whoever asked is gone, or pressed Ctrl-C.

@@ -26,6 +26,8 @@ export const imageBounds = {
 
 /** Up to so many bytes an image is decoded in one piece in the thread that asks, beyond in a process of its own. */
 export const mostInThread = 128e6;
+/** From so many bytes on, looking for garbage is worth its milliseconds. */
+const muchMemory = 16e6;
 /** The least worth decoding at once: what is decoded in bands is decoded from its beginning for each of them. */
 const leastBand = 48e6;
 
@@ -98,7 +100,11 @@ function fromHeader(file: Buffer, header: ImageHeader, path: string, reading: Im
 
   async function decode(first: number, last: number, use: (rows: RgbImage, top: number) => void): Promise<void> {
     const room = imageBounds.memory - fixed;
-    if (room >= height * rowBytes) return band(0, height, use);
+    if (room >= height * rowBytes) {
+      await band(0, height, use);
+      if (height * rowBytes > muchMemory) freeMemory();
+      return;
+    }
     const count = Math.ceil(((last - first) * rowBytes) / room);
     const edge = (i: number) => first + Math.round(((last - first) * i) / count);
     for (let i = 0; i < count; i++) {
