@@ -1,4 +1,4 @@
-import type { Value } from '../../../graph/index.ts';
+import { constant, type Value } from '../../../graph/index.ts';
 import { hardSwish } from '../../../nn/index.ts';
 import {
   abs,
@@ -21,6 +21,7 @@ import {
   tanh,
   where,
 } from '../../../ops/index.ts';
+import { tensorOf } from '../fold.ts';
 import type { Handler, Handlers, NodeCall } from '../node-call.ts';
 
 /** max(x, 0) + f(min(x, 0)): f never sees a number that it would overflow on, and where x > 0 nothing flows through it. */
@@ -41,11 +42,18 @@ function geluTanh(x: Value): Value {
   return mul(mul(x, 0.5), add(tanh(mul(inner, Math.sqrt(2 / Math.PI))), 1));
 }
 
+/** Of sizes, which padding is computed from. */
+function clippedInteger(x: Value, low: number, high: number): Value {
+  const bound = (value: number) => constant(tensorOf('i64', [], [value]));
+  return minimum(maximum(x, bound(low)), bound(high));
+}
+
 /** The bounds were attributes before opset 11. Without one, there is none. */
 function clipped(call: NodeCall): Value {
   const low = call.has(1) ? call.number(1) : call.float('min', Number.NEGATIVE_INFINITY);
   const high = call.has(2) ? call.number(2) : call.float('max', Number.POSITIVE_INFINITY);
   const x = call.value(0);
+  if (x.dtype === 'i64') return clippedInteger(x, low, high);
   const infinite = (bound: number) => !Number.isFinite(Math.fround(bound)) || Math.abs(bound) > 3e38;
   if (infinite(low) && infinite(high)) return x;
   if (infinite(high)) return low === 0 ? relu(x) : maximum(x, low);

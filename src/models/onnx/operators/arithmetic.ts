@@ -136,6 +136,7 @@ export const arithmetic: Handlers = {
   Not: unary((x) => equal(cast(x, 'i64'), none)),
   And: binary((a, b) => greater(mul(cast(a, 'i64'), cast(b, 'i64')), none)),
   Or: binary((a, b) => greater(add(cast(a, 'i64'), cast(b, 'i64')), none)),
+  Xor: binary((a, b) => equal(cast(equal(comparable(a), comparable(b)), 'i64'), none)),
   Floor: known(Math.floor),
   Ceil: known(Math.ceil),
   Round: known(roundHalfToEven),
