@@ -11,7 +11,7 @@ const order: readonly string[] = [
   ...['data', 'chart', 'train', 'meta', 'evaluate', 'experiment', 'cli'],
 ];
 const nodePackages =
-  /^(node:.*|(sharp|tinypool|onnxruntime-node|write-file-atomic|proper-lockfile|yauzl|tar|commander|cli-progress)(\/.*)?)$/;
+  /^(node:.*|(sharp|tinypool|onnxruntime-node|proper-lockfile|yauzl|tar|commander|cli-progress)(\/.*)?)$/;
 const nodeFolders = /^src\/(files|data|weights|cli|(.+\/)?node)\//;
 const specifiers = /\b(?:from|import|import\()\s*'([^']+)'/g;
 
