@@ -59,7 +59,6 @@ export function survivors(group: number, variable: string): { id: number; name: 
     (process) =>
       !process.isZombie &&
       process.id !== globalThis.process.pid &&
-      (process.group === group ||
-        (process.name.includes('node') && readText(`/proc/${process.id}/environ`).split('\0').includes(variable))),
+      (process.group === group || readText(`/proc/${process.id}/environ`).split('\0').includes(variable)),
   );
 }
