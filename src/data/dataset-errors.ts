@@ -1,6 +1,7 @@
 import { UserError } from '../base/errors.ts';
+import { kebabCase } from '../base/kebab-case.ts';
 import { printableName } from '../base/printable.ts';
-import { expectedLayouts } from './folder-layout.ts';
+import { expectedLayouts, type Part } from './folder-layout.ts';
 import { formatProblems, type Problem } from './problem.ts';
 import type { Found } from './readers/found.ts';
 import type { Fold } from './split.ts';
@@ -8,21 +9,32 @@ import type { Fold } from './split.ts';
 /** @throws UserError where a number is out of its range */
 export function refuseImpossible(options: {
   validationFraction: number;
+  testFraction: number;
   classDepth: number;
   maxPerClass: number;
   fold: Fold | undefined;
 }): void {
-  const { validationFraction, classDepth, maxPerClass, fold } = options;
+  const { validationFraction, testFraction, classDepth, maxPerClass, fold } = options;
   const refuse = (name: string, value: number | string, range: string) => {
-    throw new UserError(`openDataset: ${name} is ${value}, expected ${range}.`);
+    throw new UserError(`--${kebabCase(name)} is ${value}, expected ${range}.`);
   };
   if (!(validationFraction >= 0 && validationFraction <= 1)) refuse('validationFraction', validationFraction, '0 to 1');
+  if (!(testFraction >= 0 && testFraction < 1)) refuse('testFraction', testFraction, '0 or more, and less than 1');
   if (!(Number.isInteger(classDepth) && classDepth >= 1))
     refuse('classDepth', classDepth, 'a whole number of at least 1');
   if (!(maxPerClass >= 1)) refuse('maxPerClass', maxPerClass, 'at least 1');
   if (fold && !(fold.of >= 2 && fold.index >= 1 && fold.index <= fold.of)) {
     refuse('fold', `${fold.index}/${fold.of}`, 'one of at least 2 folds, as in 1/5');
   }
+}
+
+/** @throws UserError where a test part is asked for, and there is one */
+export function refuseSecondTest(root: string, parts: readonly Part[]): void {
+  const own = parts.find(({ split }) => split === 'test');
+  if (!own) return;
+  throw new UserError(
+    `--test-fraction: ${root} has a test part of its own (${own.name}). Leave out --test-fraction; or, to divide all images anew, put them in one folder.`,
+  );
 }
 
 /** Nothing in the data set can be used: what is there instead. */

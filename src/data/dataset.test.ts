@@ -201,7 +201,7 @@ describe('root/{train,val,test}/class', () => {
   ])('%s', async (name, prefix, more) => {
     const files = [...numbered(5, `${prefix}a/#.png`), ...numbered(5, `${prefix}b/#.png`)];
     const root = await folderOf(
-      `around ${name}`,
+      `around ${name.replaceAll('/', '')}`,
       files,
       Object.fromEntries(more.map((file) => [file, '0 0.5 0.5 1 1'])),
     );
@@ -226,6 +226,58 @@ describe('root/{train,val,test}/class', () => {
       /which can be read in two ways\. As classes: images, labels .*--parts none/,
     );
     expect((await open(root, { parts: 'none' })).classes).toEqual(['images', 'labels']);
+  });
+});
+
+describe('a test part without a folder', () => {
+  it('is taken before the rest is divided; without it the split is what it was', async () => {
+    const root = await folderOf('tested', [
+      ...numbered(20, 'a/#.png'),
+      ...numbered(10, 'b/#.png'),
+      'c/1.png',
+      'c/2.png',
+    ]);
+    const plain = await open(root, { seed: 3 });
+    expect(counts(plain)).toEqual([25, 7, 0]);
+    const dataset = await open(root, { seed: 3, testFraction: 0.2 });
+    expect(counts(dataset)).toEqual([20, 6, 6]);
+    expect(counts(await open(root, { seed: 3, testFraction: 0 }))).toEqual([25, 7, 0]);
+    const contents = (some: readonly Picture[]) => some.map(({ sha256 }) => sha256).sort();
+    expect(contents([...dataset.train, ...dataset.validation, ...dataset.test])).toEqual(
+      contents([...plain.train, ...plain.validation]),
+    );
+    expect(fingerprint(dataset)).toBe(fingerprint(plain));
+    // The test images are the same in every fold, and validate in none.
+    for (const index of [1, 2, 3]) {
+      const fold = await open(root, { seed: 3, testFraction: 0.2, fold: { index, of: 3 } });
+      expect(contents(fold.test)).toEqual(contents(dataset.test));
+      expect(fold.train.length + fold.validation.length).toBe(26);
+    }
+    expect(contents((await open(root, { seed: 4, testFraction: 0.2 })).test)).not.toEqual(contents(dataset.test));
+  });
+
+  it('has no copy in training or validation, whatever its class and name', async () => {
+    const copy = await picture();
+    const copies = [...numbered(6, 'a/copy#.png'), ...numbered(2, 'b/copy#.png')];
+    const root = await folderOf(
+      'copied',
+      [...numbered(6, 'a/#.png'), ...numbered(6, 'b/#.png')],
+      Object.fromEntries(copies.map((file) => [file, copy])),
+    );
+    for (let seed = 0; seed < 8; seed++) {
+      const { train, validation, test } = await open(root, { seed, testFraction: 0.3 });
+      const tested = new Set(test.map(({ sha256 }) => sha256));
+      expect(test.length).toBeGreaterThan(0);
+      expect([...train, ...validation].filter(({ sha256 }) => tested.has(sha256))).toEqual([]);
+    }
+  });
+
+  it('is taken from train beside a val folder, and refused beside a test folder', async () => {
+    const files = [...numbered(10, 'train/a/#.png'), ...numbered(10, 'train/b/#.png'), 'val/a/1.png', 'val/b/1.png'];
+    const root = await folderOf('beside val', files);
+    expect(counts(await open(root, { testFraction: 0.1 }))).toEqual([18, 2, 2]);
+    const both = await folderOf('beside test', [...files, 'test/a/1.png', 'test/b/1.png']);
+    await expect(open(both, { testFraction: 0.1 })).rejects.toThrow('has a test part of its own (test)');
   });
 });
 
@@ -336,9 +388,10 @@ describe('errors', () => {
   });
 
   it.each([
-    [{ validationFraction: 1.5 }, 'validationFraction is 1.5, expected 0 to 1'],
-    [{ classDepth: 0 }, 'classDepth is 0, expected a whole number of at least 1'],
-    [{ maxPerClass: 0 }, 'maxPerClass is 0, expected at least 1'],
+    [{ validationFraction: 1.5 }, '--validation-fraction is 1.5, expected 0 to 1'],
+    [{ classDepth: 0 }, '--class-depth is 0, expected a whole number of at least 1'],
+    [{ testFraction: 1 }, '--test-fraction is 1, expected 0 or more, and less than 1'],
+    [{ maxPerClass: 0 }, '--max-per-class is 0, expected at least 1'],
   ])('%j', async (options, message) => {
     await expect(open(home, options)).rejects.toThrow(message);
   });

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import { join, relative, sep } from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { noPictures, refuseImpossible, refuseUnknownClasses, tooFewClasses } from './dataset-errors.ts';
+import {
+  noPictures,
+  refuseImpossible,
+  refuseSecondTest,
+  refuseUnknownClasses,
+  tooFewClasses,
+} from './dataset-errors.ts';
 import type { PictureFile } from './decode.ts';
 import type { Part, Split } from './folder-layout.ts';
 import { groupBy } from './group-by.ts';
@@ -14,7 +20,7 @@ import { checkAll, isFine, isProblem } from './scan/check-all.ts';
 import { readDecoded } from './scan/decoded.ts';
 import type { SurveyedFacts } from './scan/survey.ts';
 import { contentKey, type Seen } from './seen.ts';
-import { chooseFold, chooseValidation, type Fold, rankBySeed } from './split.ts';
+import { chooseFold, chooseTest, chooseValidation, type Fold, rankBySeed } from './split.ts';
 
 /** A picture that was read, and decoded once unless it says otherwise, and is good to learn from. */
 export interface Picture extends PictureFacts, PictureFile {
@@ -51,6 +57,11 @@ export interface DatasetOptions extends ReaderOptions {
   readonly seed?: number;
   /** The part of each class that validates where the data set has no validation part of its own. Default 0.2; 0 and 1 put all on one side. */
   readonly validationFraction?: number;
+  /**
+   * The part of each class that is kept for testing, before anything else is divided, where the data set has no test part of its own:
+   * never trained on, and nothing is chosen by it. Default 0.
+   */
+  readonly testFraction?: number;
   /** Divides by cross-validation instead, whatever the data set's own validation part: each picture but those for testing validates in one fold. */
   readonly fold?: Fold;
   /** The classes of an existing run, in its order. Classes beyond them are an error, missing ones are not. */
@@ -85,9 +96,15 @@ type Checked = Candidate & SurveyedFacts;
  * @example const { classes, train } = await openDataset('photos', { seed: 1 });
  */
 export async function openDataset(root: string, options: DatasetOptions = {}): Promise<Dataset> {
-  const { validationFraction = 0.2, classDepth = 1, maxPerClass = Number.POSITIVE_INFINITY } = options;
-  refuseImpossible({ validationFraction, classDepth, maxPerClass, fold: options.fold });
+  const {
+    validationFraction = 0.2,
+    testFraction = 0,
+    classDepth = 1,
+    maxPerClass = Number.POSITIVE_INFINITY,
+  } = options;
+  refuseImpossible({ validationFraction, testFraction, classDepth, maxPerClass, fold: options.fold });
   const found = await findPictures(root, options);
+  if (testFraction > 0) refuseSecondTest(root, found.parts);
   if (options.classes) refuseUnknownClasses(root, found, options.classes);
 
   const candidates = chosen(found.candidates, options);
@@ -196,8 +213,11 @@ function unevenClasses(parts: readonly Part[], good: readonly Checked[]): Proble
 function divide(parts: readonly Part[], good: readonly Checked[], classes: readonly string[], options: DatasetOptions) {
   const labels = new Map(classes.map((name, label) => [name, label]));
   const known = good.filter(({ className }) => labels.has(className));
-  const heldOut = new Set(chooseHeldOut(parts, known, options));
+  const forTest = new Set(chooseForTest(known, options));
+  const left = known.filter((picture) => !forTest.has(picture));
+  const heldOut = new Set(chooseHeldOut(parts, left, options));
   const splitOf = (picture: Checked): Split | 'keptOut' => {
+    if (forTest.has(picture)) return 'test';
     if (heldOut.has(picture)) return 'validation';
     const own = picture.part.split ?? 'train';
     if (options.fold && own === 'validation') return 'train';
@@ -228,6 +248,14 @@ function mayCount(split: Split, picture: Checked, seen: Seen | null | undefined)
   const key = contentKey(picture);
   if (!seen || split === 'train') return true;
   return !seen.fitted.has(key) && (split === 'validation' || !seen.chosen.has(key));
+}
+
+/** The pictures that are kept for testing, with their copies wherever those stand. */
+function chooseForTest(known: readonly Checked[], { testFraction = 0, seed = 0, seen }: DatasetOptions): Checked[] {
+  const divisible = known.filter(({ part }) => part.split !== 'validation');
+  const classes = [...groupBy(divisible, ({ className }) => className).values()];
+  const contents = chooseTest(classes, testFraction, seed, (picture) => mayCount('test', picture, seen));
+  return known.filter(({ sha256 }) => contents.has(sha256));
 }
 
 /** The pictures that validate, beyond those that the data set itself puts aside for that. */

@@ -22,6 +22,27 @@ export function chooseValidation<P extends { readonly sha256: string }>(
     .slice(0, count);
 }
 
+/**
+ * What is kept for testing, by content: of each class `fraction`, rounded, but at least one where there are three or more, and one is
+ * always left. Ranked as for validation, in an order of its own. By content, since no copy may stand on another side, whatever its class.
+ */
+export function chooseTest<P extends { readonly sha256: string }>(
+  classes: readonly (readonly P[])[],
+  fraction: number,
+  seed: number,
+  mayTest: (picture: P) => boolean = () => true,
+): ReadonlySet<string> {
+  const contents = new Set<string>();
+  if (fraction === 0) return contents;
+  for (const pictures of classes) {
+    const least = pictures.length >= 3 ? 1 : 0;
+    const count = Math.min(Math.max(Math.round(pictures.length * fraction), least), pictures.length - 1);
+    const ranked = rankBySeed(pictures, seed, 'test', ({ sha256 }) => sha256).filter(mayTest);
+    for (const { sha256 } of ranked.slice(0, Math.max(0, count))) contents.add(sha256);
+  }
+  return contents;
+}
+
 /** One of several ways to divide the same pictures. */
 export interface Fold {
   /** From 1 on. */

@@ -280,7 +280,7 @@ function header({ out, run, folder, notes }: ReadyEvent, terminal: Terminal): vo
     `run        ${out}`,
     `model      ${config.model}${config.head === null ? '' : ` with ${config.head} before the last layer`}, ${number(parameters.trained)} of ${number(parameters.total)} parameters trained, batch norm ${batchNorm}`,
     `weights    ${config.weights ?? (run.weightsSha256 === null ? 'none: from scratch' : 'its own')}`,
-    `pictures   ${dataset.train} to train, ${dataset.validation} to validate, ${run.classes.length} classes, ${preprocessing.crop} px${dataset.leftOut.length > 0 ? `, ${plural(dataset.leftOut.length, 'problem')}` : ''}`,
+    `pictures   ${dataset.train} to train, ${dataset.validation} to validate, ${dataset.test > 0 ? `${dataset.test} for testing, ` : ''}${run.classes.length} classes, ${preprocessing.crop} px${dataset.leftOut.length > 0 ? `, ${plural(dataset.leftOut.length, 'problem')}` : ''}`,
     `training   ${config.strategy}, epochs: ${(config.epochs ?? 0) + run.addedEpochs}, batches of ${config.batchSize}, ${config.optimizer} at ${config.learningRate} (${config.schedule}), seed ${config.seed}`,
   ];
   for (const line of lines) terminal.note(line);

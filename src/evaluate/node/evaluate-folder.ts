@@ -101,17 +101,21 @@ async function openForRun(
   shape: ShapeOptions | undefined,
   { pool, seen: recorded }: Classifier,
 ): Promise<{ pictures: Dataset; sameDataset: boolean; seen: Seen }> {
-  const { seed, validationFraction, classDepth, strict, maxPerClass, fold } = datasetOptionsOf(resolveConfig(config));
+  const { testFraction = 0, ...others } = datasetOptionsOf(resolveConfig(config));
+  const { seed, validationFraction, classDepth, strict, maxPerClass, fold } = others;
   const kept = { seed, validationFraction, classDepth, strict, ...(fold && { fold }) };
   const ownShape = resolve(folder) === ownFolder ? shapeOptionsOf(config) : {};
-  const open = (limit: { maxPerClass?: number }) =>
+  const open = (limit: { maxPerClass?: number; testFraction?: number }) =>
     openDataset(folder, {
       ...{ ...kept, ...ownShape, ...shape, ...limit, classes, pool },
       seen: before && decodeSeen(before),
     });
-  const limited = await open(maxPerClass === undefined ? {} : { maxPerClass });
-  const sameDataset = fingerprint(limited) === dataset.fingerprint;
+  const limit = maxPerClass === undefined ? {} : { maxPerClass };
+  const undivided = await open(limit);
+  const sameDataset = fingerprint(undivided) === dataset.fingerprint;
   const isAdapted = adaptedFrom !== null;
+  // Of another dataset there is no reason to put images aside.
+  const limited = sameDataset && testFraction > 0 ? await open({ ...limit, testFraction }) : undivided;
   // Version 0.1 kept no record; what an adapted run learned from can still be told in its own folder.
   const isUntold = sameDataset && isAdapted && recorded?.isComplete !== true;
   const known = recorded ?? unrecorded;

@@ -5,7 +5,7 @@ import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.
 import { compile } from '../../../test/run.ts';
 import { runFolder } from '../../../test/runs.ts';
 import { type Tensors, tensor } from '../../base/tensor.ts';
-import { openDataset, type Picture, testTimeViews } from '../../data/index.ts';
+import { contentKey, openDataset, type Picture, testTimeViews } from '../../data/index.ts';
 import { getModel } from '../../models/index.ts';
 import { evaluationStep, pictureNetwork } from '../../train/index.ts';
 import { readRun } from '../../train/node/index.ts';
@@ -64,6 +64,25 @@ describe('which pictures', () => {
     await expect(evaluateFolder(run, shapes, { threads, part: 'test' })).rejects.toThrow(
       `${shapes} has no pictures to evaluate in its part "test".`,
     );
+  });
+
+  test('of a run that kept images for testing: those, which it has not seen', async () => {
+    const tested = join(root, 'tested');
+    await runFolder(shapes, tested, { testFraction: 0.2, epochs: 1 });
+    const { dataset, config } = await readRun(tested);
+    expect([config.testFraction, dataset.train, dataset.validation, dataset.test]).toEqual([0.2, 30, 6, 9]);
+    const result = await evaluateFolder(tested, shapes, { threads });
+    expect(result).toMatchObject({ part: 'test', sameDataset: true, pictures: 9 });
+    expect((await evaluateFolder(tested, shapes, { threads, part: 'validation' })).pictures).toBe(6);
+    const division = { testFraction: 0.2, seed: config.seed };
+    const { test, train, validation } = await openDataset(shapes, division);
+    const seen = (await openRun(tested, { threads })).seen!;
+    expect(test.some((image) => seen.fitted.has(contentKey(image)) || seen.chosen.has(contentKey(image)))).toBe(false);
+    expect(train.every((image) => seen.fitted.has(contentKey(image)))).toBe(true);
+    expect(validation.every((image) => seen.chosen.has(contentKey(image)))).toBe(true);
+    // Another folder is not divided.
+    const other = await drawPictures(join(root, 'untested'), { perClass: 4, first: 80 });
+    expect(await evaluateFolder(tested, other, { threads })).toMatchObject({ part: 'all', pictures: 12 });
   });
 
   test('a limit per class is the run’s own folder’s: another folder is measured whole', async () => {

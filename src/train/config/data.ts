@@ -13,6 +13,14 @@ export const dataOptions = {
     .lt(1)
     .default(0.2)
     .describe('share of each class held out, where the folder has no val/'),
+  testFraction: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe(
+      'share of each class kept for testing, where the folder has no test/: never trained on nor chosen by; `graft evaluate` measures on it',
+    ),
   fold: orDefault(
     z.string().refine((text) => parseFold(text) !== undefined, {
       error: ({ input }) => `--fold ${String(input)} is none: 2/5 is the second of five folds.`,
@@ -46,11 +54,12 @@ export function parseFold(text: string): Fold | undefined {
 
 /** How a configuration opens its data set; the same for every later look at it. */
 export function datasetOptionsOf(config: TrainConfig): DatasetOptions {
-  const { seed, validationFraction, classDepth, strict, maxPerClass, fold } = config;
+  const { seed, validationFraction, testFraction, classDepth, strict, maxPerClass, fold } = config;
   const parsedFold = fold === null ? undefined : parseFold(fold);
   return {
     seed,
     validationFraction,
+    testFraction,
     classDepth,
     strict,
     ...(maxPerClass !== null && { maxPerClass }),
