@@ -1,14 +1,14 @@
-import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
 import { expectSameRun, runFolder } from '../../../test/runs.ts';
 import { collect, differing } from '../../../test/training.ts';
 import { evaluateFolder, exportClassifier, openModel, openRun } from '../../evaluate/node/index.ts';
 import { readSafetensorsFile } from '../../weights/index.ts';
 import type { TrainConfigInput } from '../config/index.ts';
-import { readRun, resumeTraining } from './index.ts';
+import { readConfigFile, readRun, resumeTraining } from './index.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -70,6 +70,23 @@ test('a run does not need the file any more: evaluate, export, and resume to the
   });
   await Promise.all([classifier.close(), again.close()]);
   cpSync(kept, model);
+});
+
+test('a run that was sent uses its own copy of the model alone; one flipped bit in it is noticed', async () => {
+  const out = await transfer({ epochs: 2, stopAfter: 7 });
+  vi.stubEnv('GRAFT_CACHE', join(root, 'another-user'));
+  await expect(readConfigFile(join(out, 'run.json'), undefined, ['config'])).rejects.toThrow('Pass --model; it says');
+  await collect(resumeTraining(out, { data: shapes }));
+  // A place that another named does not become this user's by resuming.
+  expect((await readRun(out)).config.model).toBe('residual.onnx');
+  const { loss } = await evaluateFolder(out, shapes, { checkpoint: 'last', threads: 1 });
+  expect(loss).toBeGreaterThan(0);
+  vi.unstubAllEnvs();
+  const copy = join(out, 'architecture.onnx');
+  const bytes = readFileSync(copy);
+  bytes[bytes.length >> 1]! ^= 1;
+  writeFileSync(copy, bytes);
+  await expect(openRun(out)).rejects.toThrow(`${copy} is damaged: its content is not what the run began with.`);
 });
 
 test('from scratch, with a deeper head, and what cannot be', async () => {
