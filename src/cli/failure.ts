@@ -45,7 +45,7 @@ const byCode: Readonly<Record<string, string>> = {
 
 /** Limits of V8 and of the loader of native libraries, which have no code of their own. */
 const byText: readonly (readonly [pattern: RegExp, what: string])[] = [
-  [/failed to map segment|cannot allocate memory|std::bad_alloc|bad allocation/i, byCode.ENOMEM!],
+  [/^ENOMEM|failed to map segment|cannot allocate memory|std::bad_alloc|bad allocation/i, byCode.ENOMEM!],
   [/Array buffer allocation failed|Invalid typed array length: \d{9}/, byCode.ENOMEM!],
   [/too many open files/i, byCode.EMFILE!],
   [/Invalid string length|Cannot create a string longer/, byCode.ERR_STRING_TOO_LONG!],
@@ -61,7 +61,9 @@ function limitOf(error: unknown, depth = 0): string | undefined {
   const ofText = byText.find(([pattern]) => pattern.test(error.message))?.[1];
   const known = ofText ?? (code !== undefined && Object.hasOwn(byCode, code) ? byCode[code] : undefined);
   if (known) return `${known} (${said})`;
+  // Errors of threads arrive without their codes.
+  const isOfSystem = syscall !== undefined || /^E[A-Z\d]{2,}: .+, \w+\b/.test(said);
   // What the operating system refuses is about this machine, and says which file.
-  if (syscall !== undefined && code !== undefined) return `The system refuses: ${said}.`;
+  if (isOfSystem) return `The system refuses: ${said}.`;
   return limitOf(error.cause, depth + 1);
 }

@@ -91,6 +91,8 @@ describe('graft models', () => {
     [['resnet51'], 1, 'Did you mean "resnet50"?'],
     [['nothing*'], 1, 'nothing matches "nothing*"'],
     [['resnet18', '--download', '--offline'], 1, 'https://download.pytorch.org/models/resnet18-f37072fd.pth'],
+    [['', '--pretrained'], 1, '"" is no pattern: it has 0 characters, expected 1 to 1000.'],
+    [['*'.repeat(70_000), '--pretrained'], 1, 'it has 70000 characters, expected 1 to 1000.'],
     [['conv4', '--download'], 1, 'The weights "conv4" are not known.'],
     [['resnet*', '--download'], 2, '--download takes the name of one'],
     [['--download'], 2, '--download takes the name of one'],

@@ -102,6 +102,8 @@ describe('graft predict', () => {
 
   test.each([
     [['shapes/nothing-*.png'], 'No image matches shapes/nothing-*.png.'],
+    [['a'.repeat(5000)], 'ENAMETOOLONG'],
+    [['*'.repeat(5000)], 'ENAMETOOLONG'],
     [['nowhere/*.png'], 'Nothing matches nowhere/*.png: there is no folder nowhere.'],
     [['empty'], 'empty holds no images.'],
     [['shapes', '--output', 'x.txt'], '--output x.txt: predictions are written as .csv or .jsonl.'],

@@ -101,3 +101,8 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
+
+/** What is wrong with one file, on one line. */
+export function problemLine(path: string, problem: string): string {
+  return `${printableName(path, 400)}: ${printableName(problem, 400)}`;
+}

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import picomatch from 'picomatch';
 import { UserError } from '../base/errors.ts';
+import { globMatcher, isGlob } from '../base/glob.ts';
 import { printableName } from '../base/printable.ts';
 import type { Problem } from './problem.ts';
 import { listFolder } from './tree/folder-tree.ts';
@@ -39,9 +40,9 @@ export async function findImages(places: readonly string[]): Promise<FoundImages
 async function imagesAt(place: string): Promise<FoundImages> {
   const status = await stat(place).catch(() => null);
   if (status?.isDirectory()) return imagesBelow(place, isPictureName, `${printableName(place)} holds no images`);
-  const { isGlob, base, glob } = picomatch.scan(place);
-  if (status || !isGlob) return { paths: [place], problems: [], passedOver: 0 };
-  const matches = picomatch(glob);
+  if (status || !isGlob(place)) return { paths: [place], problems: [], passedOver: 0 };
+  const { base, glob } = picomatch.scan(place);
+  const matches = globMatcher(glob);
   const folder = base === '' ? '.' : base;
   if (!(await stat(folder).catch(() => null))?.isDirectory()) {
     throw new UserError(`Nothing matches ${printableName(place)}: there is no folder ${printableName(folder)}.`);

@@ -1,6 +1,6 @@
-import picomatch from 'picomatch';
 import { didYouMean } from '../base/choice.ts';
 import { UserError } from '../base/errors.ts';
+import { globMatcher } from '../base/glob.ts';
 import type { Shape } from '../base/tensor.ts';
 import { under } from '../nn/index.ts';
 
@@ -27,9 +27,9 @@ export function selected(option: string, pattern: string, table: ParameterTable)
   if (pattern === 'head') return head;
   const block = blocks.get(pattern);
   if (block) return new Set(block.filter((name) => table.parameters.has(name)));
-  const isGlob = /[*?[\]{}!()]/.test(pattern);
+  const looksLikeGlob = /[*?[\]{}!()]/.test(pattern);
   // Dots are ordinary characters in a glob: `layer4.*` is everything below layer4.
-  const glob = isGlob ? picomatch(pattern, { dot: true, noextglob: true }) : null;
+  const glob = looksLikeGlob ? globMatcher(pattern, { dots: true }) : null;
   const names = parameters.filter((name) => (glob ? glob(name) : name === pattern || under(pattern).test(name)));
   if (names.length > 0) return new Set(names);
   const known = [...new Set(['all', 'head', ...blocks.keys(), ...parameters.flatMap(beginnings)])];

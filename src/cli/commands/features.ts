@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { UsageError, UserError } from '../../base/errors.ts';
-import { printableName } from '../../base/printable.ts';
 import { findLabelledImages, formatProblems, type LabelledImage } from '../../data/index.ts';
 import { assertFeatureFile, type Classifier, type FeatureTable, writeFeatures } from '../../evaluate/node/index.ts';
 import { shapeOptionsOf, trainConfigSchema } from '../../train/index.ts';
@@ -9,7 +8,7 @@ import { onInterrupt } from '../interrupt.ts';
 import { classifierFlags, isRun, openNamedModel, openNamedRun } from '../open-classifier.ts';
 import { shapeFlags } from '../shape-flags.ts';
 import { readPaths } from '../stdin.ts';
-import { plural, type Terminal } from '../terminal.ts';
+import { plural, problemLine, type Terminal } from '../terminal.ts';
 
 const usualModel = trainConfigSchema.parse({}).model;
 
@@ -107,7 +106,7 @@ async function tableOf(
       labels.push(label);
       splits.push(split);
       vectors.push(features);
-    } else terminal.note(printableName(`${path}: ${problem.message}`, 1000));
+    } else terminal.note(problemLine(path, problem.message));
     terminal.progress('computing features', done, images.length);
     if (signal.aborted) break;
   }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import picomatch from 'picomatch';
 import { z } from 'zod';
 import { UsageError, UserError } from '../../base/errors.ts';
+import { isGlob } from '../../base/glob.ts';
 import { sizeOf } from '../../base/tensor.ts';
 import { cacheFolder } from '../../files/cache-folder.ts';
 import { getModel, listArchitectures } from '../../models/index.ts';
@@ -33,7 +33,7 @@ export const modelsCommand = defineCommand({
     'graft models resnet18 --download',
   ],
   async run({ positionals: [name], options, terminal }) {
-    if (name !== undefined && !picomatch.scan(name).isGlob) {
+    if (name !== undefined && !isGlob(name)) {
       if (options.download) return download(pretrainedConfig(name), options, terminal);
       if (!options.pretrained) return show(name, terminal);
     } else if (options.download) {

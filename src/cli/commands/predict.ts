@@ -13,7 +13,7 @@ import { defineCommand } from '../command.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { classifierFlags, openNamedModel, openNamedRun } from '../open-classifier.ts';
 import { readPaths } from '../stdin.ts';
-import { percent, plural, type Terminal, table } from '../terminal.ts';
+import { percent, plural, problemLine, type Terminal, table } from '../terminal.ts';
 
 export const predictCommand = defineCommand({
   name: 'predict',
@@ -77,7 +77,7 @@ async function pathsAt(places: readonly string[], terminal: Terminal): Promise<r
     for (const path of place === '-' ? await readPaths(process.stdin) : [place]) named.push(path);
   }
   const { paths, problems, passedOver } = await findImages(named);
-  for (const { path, message } of problems) terminal.note(printableName(`${path}: ${message}`, longestLine));
+  for (const { path, message } of problems) terminal.note(problemLine(path, message));
   if (passedOver > 0) terminal.note(`${plural(passedOver, 'other file')} passed over.`);
   return paths;
 }
@@ -92,8 +92,7 @@ async function* predictions(
   let done = 0;
   for await (const prediction of classifier.predict(paths)) {
     const described = describePrediction(prediction, classifier, top);
-    if (described.problem !== undefined)
-      terminal.note(printableName(`${described.path}: ${described.problem}`, longestLine));
+    if (described.problem !== undefined) terminal.note(problemLine(described.path, described.problem));
     yield described;
     done++;
     if (paths.length > 16) terminal.progress('predicting', done, paths.length);

@@ -1,4 +1,4 @@
-import picomatch from 'picomatch';
+import { globMatcher } from '../../base/glob.ts';
 import { listArchitectures } from '../../models/index.ts';
 import { entriesOf, withoutOrigin } from './lookup.ts';
 
@@ -9,7 +9,7 @@ import { entriesOf, withoutOrigin } from './lookup.ts';
  * name without its origin, and the architecture: `resnet50` finds all weights of ResNet-50, `timm/*` all of timm's.
  */
 export function listModels(pattern = '**', { pretrained = false }: { pretrained?: boolean } = {}): string[] {
-  const matches = picomatch(pattern);
+  const matches = globMatcher(pattern);
   if (!pretrained) return listArchitectures().filter((name) => matches(name));
   const entries = listArchitectures().flatMap(entriesOf);
   return entries
