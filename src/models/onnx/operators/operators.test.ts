@@ -340,9 +340,14 @@ const folded: Readonly<Record<string, { nodes: FileNode[]; initializers?: Tensor
       node('Not', ['mask'], 'kept'),
       node('Or', ['kept', 'mask'], 'all'),
       node('And', ['kept', 'all'], 'same'),
-      node('Where', ['same', 'x', 'low'], 'y0'),
+      node('Xor', ['same', 'some'], 'either'),
+      node('Where', ['either', 'x', 'low'], 'y0'),
     ],
-    initializers: { mask: bools(1, 0, 0, 1, 0, 0, 0, 1, 1), low: scalar(-100) },
+    initializers: {
+      mask: bools(1, 0, 0, 1, 0, 0, 0, 1, 1),
+      some: bools(1, 1, 0, 0, 1, 0, 1, 1, 0),
+      low: scalar(-100),
+    },
   },
   'numbers put into a constant': {
     nodes: [node('ScatterND', ['grid', 'places', 'rows'], 'filled'), node('Add', ['x', 'filled'], 'y0')],
