@@ -4,9 +4,10 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { graft } from '../../test/graft.ts';
 import { ownCache, temporaryFolder } from '../../test/pictures.ts';
+import { tensor } from '../base/tensor.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
 import { cachePath } from '../weights/fetch-weights.ts';
-import { pretrainedConfig, type WeightsEntry } from '../weights/index.ts';
+import { pretrainedConfig, type WeightsEntry, writeSafetensors } from '../weights/index.ts';
 
 ownCache();
 
@@ -73,7 +74,8 @@ describe('graft models', () => {
     // Weights of the hub, because a test cannot forge the checksum of torchvision's.
     const entry = pretrainedConfig('timm/resnet18.a1_in1k');
     const mirror = temporaryFolder();
-    const file = Buffer.alloc(4 * entry.parameters);
+    const ones = { weight: tensor('f32', [entry.parameters], new Float32Array(entry.parameters).fill(1)) };
+    const file = Buffer.from(writeSafetensors(ones));
     const source = join(mirror, new URL(entry.url).pathname);
     mkdirSync(dirname(source), { recursive: true });
     writeFileSync(source, file);
