@@ -84,6 +84,8 @@ export async function testMeta(start: string, options: TestMetaOptions = {}): Pr
   if (config.fixedLabels && shape.way !== config.way)
     throw new UserError(`meta test: ${path} has fixed labels for its ${config.way} classes: leave out --way.`);
   const folder = options.folder ?? run.folder;
+  if (options.folder === undefined && path !== start)
+    throw new UserError(`${start} comes with Graft, its dataset does not. Name one: graft meta test ${start} <folder>`);
   if (options.folder === undefined && !(await areOwnPaths(run))) {
     throw new UserError(
       `${path} was not made by you on this machine (or by a version of Graft before 0.2), so that the dataset it names is not ` +

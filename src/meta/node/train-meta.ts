@@ -109,7 +109,7 @@ export async function* resumeMeta(
     const found = await usablePaths(out, await readMetaRun(out), named);
     if (found.status === 'done') {
       throw new UserError(
-        `${out} is complete. To train on from its weights, begin another run: graft meta train <folder> --weights ${out} --model …`,
+        `${out} is complete. To train on from its weights, begin another run: graft meta train <folder> --weights ${out} --model ${resolveMetaConfig(found.config).model}`,
       );
     }
     const last = await (from === 'best' ? readBest(out, metaRuns) : readLast(out, metaRuns));
