@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../base/errors.ts';
+import { UsageError, UserError } from '../base/errors.ts';
 import { type Classifier, openModel, openRun } from '../evaluate/node/index.ts';
 import { readText } from '../files/read.ts';
 import { trainConfigSchema } from '../train/index.ts';
@@ -58,11 +58,16 @@ export async function openNamedModel(
   return classifier;
 }
 
-export function openNamedRun(
+export async function openNamedRun(
   run: string,
   { device, tta, checkpoint, weights: _, ...flags }: ClassifierFlags,
   terminal: Terminal,
 ): Promise<Classifier> {
+  if (flags.expectSha256 !== null) {
+    throw new UsageError(
+      '--expect-sha256 is of the weights of --model; the files of a run have checksums of their own.',
+    );
+  }
   return openRun(run, { device, tta, checkpoint, download: downloadOptions(flags, terminal) });
 }
 

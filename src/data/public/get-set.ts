@@ -32,6 +32,9 @@ export interface GottenSet {
  */
 export async function getPublicSet(set: PublicSet, folder: string, options: GetOptions = {}): Promise<GottenSet> {
   await assertFree(folder);
+  if (options.expectSha256 !== undefined && set.files.length > 1) {
+    throw new UserError(`--expect-sha256 is of one file, and ${set.name} has ${set.files.length}. Leave it out.`);
+  }
   const files: string[] = [];
   for (const file of set.files) files.push(await fetchPublic(set, file, options));
   return makeFolder(folder, async (growing) => {

@@ -25,14 +25,15 @@ export function choiceStore(folder: string, identity: string): ChoiceStore {
     load: async () => (await read())[identity] ?? {},
     save: async (choices) => {
       try {
-        await privateFolder(folder);
+        // Others may write to the cache's own folder, and keep a lock there for ever.
+        const locks = await privateFolder(folder, 'locks');
         // What other processes have found meanwhile is kept: nobody writes between this reading and this writing.
         const merge = async () => {
           const all = await read();
           const merged = { ...all, [identity]: { ...all[identity], ...choices } };
           await replaceFile(path, formatOwnJson(merged), { mode: privateMode.file });
         };
-        await withLock(path, merge, { signal: undefined, onWait: undefined });
+        await withLock(join(locks, 'tuning.json'), merge, { signal: undefined, onWait: undefined });
       } catch {
         // A read-only home folder: this process goes on with what it measured.
       }

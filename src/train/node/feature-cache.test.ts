@@ -68,7 +68,7 @@ describe('features that were kept', () => {
     const before = await readable(table);
     const rest = await readable(table);
     expect([before.length, rest.length]).toEqual([byte < 4 * width ? 2 : 3, 2]);
-    expect(notes).toEqual([`${files[0]} is damaged, or of an older version: its features are computed again.`]);
+    expect(notes).toEqual([`${files[0]} is damaged, or of an older version: the features are computed again.`]);
     for (const key of keys) await table.add(key, rowOf(key));
     await table.close();
     const mended = await opened(cache);

@@ -94,12 +94,16 @@ export async function openFeatures(
   }
 
   /** A file with a damaged row is worth nothing as a whole: what it held is computed again. */
-  async function discard(file: string): Promise<void> {
-    onNote(`${file} is damaged, or of an older version: its features are computed again.`);
-    for (const [key, place] of places) if (place.file === file) places.delete(key);
-    await handles.get(file)?.close();
-    handles.delete(file);
-    await Promise.all([file, `${file}.json`].map((path) => rm(path, { force: true }))).catch(() => {});
+  async function discard(files: readonly string[]): Promise<void> {
+    if (files.length === 0) return;
+    const named = files.length === 1 ? `${files[0]} is` : `${files.length} files in ${own} are`;
+    onNote(`${named} damaged, or of an older version: the features are computed again.`);
+    for (const [key, place] of places) if (files.includes(place.file)) places.delete(key);
+    for (const file of files) {
+      await handles.get(file)?.close();
+      handles.delete(file);
+      await Promise.all([file, `${file}.json`].map((path) => rm(path, { force: true }))).catch(() => {});
+    }
   }
 
   return {
@@ -117,7 +121,7 @@ export async function openFeatures(
         return false;
       }
       if (crc32(bytes) === place.checksum) return true;
-      await discard(place.file);
+      await discard([place.file]);
       return false;
     },
     async add(key, row) {
@@ -158,10 +162,11 @@ async function touch(folder: string): Promise<void> {
 async function readIndexes(
   folder: string,
   width: number,
-  discard: (file: string) => Promise<void>,
+  discard: (files: readonly string[]) => Promise<void>,
 ): Promise<[string, Place][]> {
   const names = await readdir(folder).catch(() => []);
   const places: [string, Place][] = [];
+  const broken: string[] = [];
   for (const name of names.filter((entry) => entry.endsWith('.f32.json')).sort()) {
     const file = join(folder, name.slice(0, -'.json'.length));
     const index = await readOwnJson(join(folder, name), cached).then(indexSchema.safeParse, () => undefined);
@@ -170,7 +175,7 @@ async function readIndexes(
       () => -1,
     );
     if (!index?.success || index.data.width !== width || size !== 4 * width * index.data.keys.length) {
-      await discard(file);
+      broken.push(file);
       continue;
     }
     const { keys, checksums } = index.data;
@@ -178,6 +183,7 @@ async function readIndexes(
       places.push([key, { file, row, checksum: checksums[row]! }]);
     });
   }
+  await discard(broken);
   return places;
 }
 
