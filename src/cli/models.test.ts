@@ -87,6 +87,23 @@ describe('graft models', () => {
     const sha256 = createHash('sha256').update(file).digest('hex');
     expect(JSON.parse(again.stdout)).toEqual({ ...entry, path, sha256 });
     expect((await json<{ cached: string }>(entry.name)).cached).toBe(path);
+
+    const other = await graft([...args, '--offline', '--expect-sha256', '0'.repeat(64)]);
+    expect([other.status, other.stdout]).toEqual([1, '']);
+    expect(other.stderr).toContain(
+      `it is not in the cache (what is there is not used: the file has the sha256 ${sha256}, expected ${'0'.repeat(64)} (--expect-sha256))`,
+    );
+  });
+
+  test('what a mirror has in place of weights is refused', async () => {
+    const entry = pretrainedConfig('timm/resnet18.a2_in1k');
+    const mirror = temporaryFolder();
+    const source = join(mirror, new URL(entry.url).pathname);
+    mkdirSync(dirname(source), { recursive: true });
+    writeFileSync(source, Buffer.alloc(46_000_000));
+    const outcome = await graft(['models', entry.name, '--download', '--mirror', mirror]);
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toContain('what arrived is refused: Its format is not known.');
   });
 
   test.each([

@@ -54,7 +54,8 @@ export async function download(place: Place, path: string, options: DownloadOpti
   } catch (error) {
     await discardPart(part);
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(`what arrived is refused: ${error.message.replace(/\.$/, '')}`, { cause: error });
+    const reason = error.message.replace(`${part}: `, '').replace(/\.$/, '');
+    throw new UserError(`what arrived is refused: ${reason}`, { cause: error });
   }
   await rename(part, path);
   await discardPart(part);
