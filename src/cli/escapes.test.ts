@@ -41,6 +41,9 @@ describe('names of classes and files that a terminal would obey', () => {
     expect(outcome.status).toBe(0);
     expectHarmless(outcome);
     expect(outcome.stderr).toContain('broken\\u001b]0;owned\\u0007\\u001b[31m\\ngraft: all is well\\u202e.png');
+    // What people look at with `cat`.
+    for (const name of ['run.json', 'metrics.jsonl']) expect(readFileSync(join(run, name), 'utf8')).toMatch(harmless);
+    expect(JSON.parse(readFileSync(join(run, 'run.json'), 'utf8')).classes).toContain(hostileClass);
   });
 
   test.each([

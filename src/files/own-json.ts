@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../base/errors.ts';
+import { printableJson } from '../base/printable.ts';
 import { parseShallowJson } from '../base/shallow-json.ts';
 import { type OpenOptions, readBytes } from './read.ts';
 
@@ -11,7 +12,7 @@ const depth = 12;
 /** The text of a JSON file of ours, with a checksum of its values. */
 export function formatOwnJson(value: object): string {
   const content: object = JSON.parse(JSON.stringify(value)); // as a reader will see it
-  return `${JSON.stringify({ ...content, checksum: checksumOf(content) }, null, 2)}\n`;
+  return `${printableJson({ ...content, checksum: checksumOf(content) }, 2)}\n`;
 }
 
 /**
