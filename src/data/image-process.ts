@@ -10,7 +10,7 @@ export const processLimits = {
   /** Of processor time, so that a busy machine makes no image costly. */
   seconds: 60,
   /** Resident memory: what an image may take, and what Node takes. */
-  bytes: imageBounds.memory + 150e6,
+  bytes: imageBounds.memory + 200e6,
   /** Memory that the process can allocate at all (RLIMIT_DATA); half of it is Node's stacks and heaps, which are hardly touched. */
   dataBytes: imageBounds.memory + 900e6,
   heapMegabytes: 128,
@@ -80,7 +80,12 @@ function problemOf(end: End, { seconds, bytes }: Limits): Omit<PictureProblem, '
 function start(): ChildProcess {
   const program = builtWorker('data/image-process-main.js');
   const options = [`--max-old-space-size=${processLimits.heapMegabytes}`, '--expose-gc'];
-  const channel: ForkOptions = { serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'] };
+  const channel: ForkOptions = {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    // glibc keeps freed memory for each thread apart, and libvips has many: what one image left would count for the next.
+    env: { ...process.env, MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '1000000' },
+  };
   if (process.platform !== 'linux' || !existsSync('/bin/sh'))
     return fork(program, [], { ...channel, execArgv: options });
   // The shell sets the limits and becomes Node. Without a core file of what broke down.

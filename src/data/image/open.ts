@@ -21,7 +21,7 @@ export const imageBounds = {
   /** The longer side, in pixels: what JPEG can have. */
   maximumSide: 65_535,
   /** Bytes that decoding may hold at once: the file, what the decoder works with, and the rows that it hands over. */
-  memory: 300e6,
+  memory: 250e6,
 } as const;
 
 /** Up to so many bytes an image is decoded in one piece in the thread that asks, beyond in a process of its own. */
@@ -29,7 +29,7 @@ export const mostInThread = 128e6;
 /** From so many bytes on, looking for garbage is worth its milliseconds. */
 const muchMemory = 16e6;
 /** The least worth decoding at once: what is decoded in bands is decoded from its beginning for each of them. */
-const leastBand = 48e6;
+const leastBand = 20e6;
 
 /** An image whose header is read and found within bounds. Its sizes are those of the upright image. */
 export interface OpenImage extends Size {
