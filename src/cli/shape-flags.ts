@@ -3,6 +3,7 @@ import { trainConfigSchema } from '../train/index.ts';
 /** How a command finds the pictures and their classes, in the words of `graft train`. */
 export const shapeFlags = trainConfigSchema.pick({
   parts: true,
+  followLinks: true,
   labelRegex: true,
   pathColumn: true,
   labelColumn: true,

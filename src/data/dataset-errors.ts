@@ -2,9 +2,11 @@ import { UserError } from '../base/errors.ts';
 import { kebabCase } from '../base/kebab-case.ts';
 import { printableName } from '../base/printable.ts';
 import { expectedLayouts, type Part } from './folder-layout.ts';
+import { groupBy } from './group-by.ts';
 import { formatProblems, type Problem } from './problem.ts';
 import type { Found } from './readers/found.ts';
 import type { Fold } from './split.ts';
+import { regexAdvice } from './suggest-regex.ts';
 
 /** @throws UserError where a number is out of its range */
 export function refuseImpossible(options: {
@@ -42,7 +44,7 @@ export function noPictures(root: string, { ignored }: Found, problems: readonly 
   const others = [...ignored].map(([reason, count]) => `${count} ${reason}`).join(', ');
   const passedOver = others ? ` Other entries there: ${others}.` : '';
   return new UserError(
-    `openDataset: ${root} holds no usable pictures.${passedOver} Expected ${expectedLayouts}.${summary(problems)}`,
+    `${root} holds no usable pictures.${passedOver} Expected ${expectedLayouts}.${flatAdvice(problems)}${summary(problems)}`,
   );
 }
 
@@ -50,8 +52,8 @@ export function noPictures(root: string, { ignored }: Found, problems: readonly 
 export function tooFewClasses(root: string, classes: readonly string[], problems: readonly Problem[]): UserError {
   const found = classes.length === 0 ? 'no class' : `one class (${printableName(classes[0]!)})`;
   return new UserError(
-    `openDataset: ${root} has ${found} with usable training pictures, at least 2 are needed. Expected ${expectedLayouts}. ` +
-      `If the class folders lie deeper, name the folder above them or set classDepth.${summary(problems)}`,
+    `${root} has ${found} with usable training pictures, at least 2 are needed. Expected ${expectedLayouts}. ` +
+      `If the class folders lie deeper, name the folder above them or pass --class-depth.${flatAdvice(problems)}${summary(problems)}`,
   );
 }
 
@@ -61,10 +63,40 @@ export function refuseUnknownClasses(root: string, { classNames }: Found, classe
   const unknown = [...classNames].filter((name) => !known.has(name)).sort();
   if (unknown.length === 0) return;
   throw new UserError(
-    `openDataset: ${unknown.length} classes of ${root} are no classes of the run. ` +
+    `${unknown.length} classes of ${root} are no classes of the run. ` +
       `+ ${shorten(unknown)} (data set), the run has ${shorten(classes)}. ` +
-      'Rename or remove those, or train a run with them.',
+      `${caseAdvice(unknown, classes)}Rename or remove those, or train a run with them.`,
   );
+}
+
+/** The class that has this name but for upper and lower case. */
+export function caseTwin(name: string, classes: Iterable<string>): string | undefined {
+  for (const other of classes) if (other !== name && other.toLowerCase() === name.toLowerCase()) return other;
+  return undefined;
+}
+
+function caseAdvice(unknown: readonly string[], classes: readonly string[]): string {
+  const pairs = unknown.flatMap((name) => {
+    const twin = caseTwin(name, classes);
+    return twin === undefined ? [] : [`"${printableName(twin)}" for "${printableName(name)}"`];
+  });
+  return pairs.length === 0 ? '' : `Did you mean ${pairs.slice(0, listed).join(', ')}? Upper and lower case count. `;
+}
+
+/** Classes of one dataset whose names differ in upper and lower case alone: said, since one of them is probably a slip. */
+export function caseNotes(classes: readonly string[]): string[] {
+  const byName = groupBy(classes, (name) => name.toLowerCase());
+  return [...byName.values()]
+    .filter(({ length }) => length > 1)
+    .slice(0, listed)
+    .map(
+      (twins) =>
+        `The classes ${twins.map((name) => printableName(name)).join(' and ')} differ in upper and lower case only.`,
+    );
+}
+
+function flatAdvice(problems: readonly Problem[]): string {
+  return regexAdvice(problems.filter(({ kind }) => kind === 'no-class').map(({ path }) => path));
 }
 
 const listed = 20;

@@ -229,6 +229,66 @@ describe('root/{train,val,test}/class', () => {
   });
 });
 
+describe('words', () => {
+  it.each([
+    ['ants_1.png', '^(.+)_\\d+\\.\\w+$', (name: string, i: number) => `${name}_${i}.png`],
+    ['ants-1.png', '^(.+)-\\d+\\.\\w+$', (name: string, i: number) => `${name}-${i}.png`],
+    ['cat.0.png', '^(.+)\\.\\d+\\.\\w+$', (name: string, i: number) => `${name}.${i}.png`],
+    ['cat (1).png', '^(.+) \\(\\d+\\)\\.\\w+$', (name: string, i: number) => `${name} (${i}).png`],
+    ['cat001.png', '^([A-Za-z_-]+?)[_-]?\\d+\\.\\w+$', (name: string, i: number) => `${name}00${i}.png`],
+    ['1_cat.png', '^\\d+[_-](.+)\\.\\w+$', (name: string, i: number) => `${i}_${name}.png`],
+    ['cat_front.png', '^([A-Za-z]+)[_-].+\\.\\w+$', (name: string, i: number) => `${name}_${'abcd'[i]}.png`],
+  ])('a flat folder of names like %s: the expression that finds the classes', async (name, regex, named) => {
+    const files = ['ants', 'bees'].flatMap((label) => [0, 1, 2, 3].map((i) => named(label, i)));
+    const root = await folderOf(`flat ${name}`, files);
+    const error = await open(root).catch((e: Error) => e);
+    expect((error as Error).message).toContain(`pass --label-regex '${regex}'.`);
+    expect((await open(root, { labelRegex: regex })).classes).toEqual(['ants', 'bees']);
+  });
+
+  it('names that tell nothing give no advice', async () => {
+    const error = await open(await folderOf('told', numbered(6, 'IMG_#.png'))).catch((e: Error) => e);
+    expect((error as Error).message).not.toContain('--label-regex');
+    expect((error as Error).message).not.toMatch(/openDataset|classDepth/);
+  });
+
+  it('class names that differ in case only', async () => {
+    const root = await folderOf('cases', ['train/Ants/1.png', 'train/bees/1.png', 'val/ants/1.png', 'val/bees/1.png']);
+    expect(problemsOf(await open(root))).toContainEqual(
+      'val/ants class-missing-in-split: the class has no pictures in train; its 1 pictures are left out; did you mean Ants? Upper and lower case count',
+    );
+    const own = await folderOf('own cases', ['Ants/1.png', 'ants/1.png', 'bees/1.png']);
+    expect((await open(own)).notes).toEqual(['The classes Ants and ants differ in upper and lower case only.']);
+    await expect(open(root, { classes: ['ants', 'bees'] })).rejects.toThrow('Did you mean "ants" for "Ants"?');
+  });
+});
+
+describe('links to folders', () => {
+  it('are left out and listed; followed on request, each folder once', async () => {
+    const elsewhere = await folderOf('linked to', [...numbered(5, 'bees/#.png'), ...numbered(5, 'more/deep/#.png')]);
+    const root = await folderOf('linking', numbered(5, 'ants/#.png'));
+    symlinkSync(join(elsewhere, 'bees'), join(root, 'bees'));
+    symlinkSync(join(elsewhere, 'bees'), join(root, 'bees again'));
+    symlinkSync(join(elsewhere, 'more'), join(root, 'more'));
+    symlinkSync(root, join(elsewhere, 'more', 'loop'));
+    symlinkSync(join(elsewhere, 'more'), join(elsewhere, 'more', 'deep', 'own loop'));
+    symlinkSync(home, join(root, 'ants', 'up'));
+    symlinkSync(join(root, 'ants'), join(root, 'inside'));
+    symlinkSync(join(elsewhere, 'bees', '0.png'), join(root, 'ants', 'x.png'));
+    await expect(open(root)).rejects.toThrow(/bees: the link leads out of the folder/);
+    const folder = await open(root, { followLinks: true });
+    expect(folder.classes).toEqual(['ants', 'bees', 'more']);
+    expect(folder.train.length + folder.validation.length).toBe(16);
+    expect(problemsOf(folder).filter((line) => line.includes('link-not-followed'))).toEqual([
+      'ants/up link-not-followed: the link leads to a folder that the dataset is in',
+      'bees again link-not-followed: the link leads to a folder that is in the dataset already',
+      'inside link-not-followed: the link leads to a folder that is in the dataset already',
+      'more/deep/own loop link-not-followed: the link leads to a folder that is in the dataset already',
+      'more/loop link-not-followed: the link leads to a folder that is in the dataset already',
+    ]);
+  });
+});
+
 describe('a test part without a folder', () => {
   it('is taken before the rest is divided; without it the split is what it was', async () => {
     const root = await folderOf('tested', [
@@ -307,7 +367,7 @@ describe('problems', () => {
     expect(problemsOf(folder)).toEqual([
       'a/dangling.png link-not-followed: the link leads nowhere',
       'a/empty.jpg empty-file: the file has 0 bytes',
-      'a/loop link-not-followed: links to folders are not followed',
+      'a/loop link-not-followed: links to folders are not followed; --follow-links does',
       `a/out.png link-not-followed: the link leads out of the folder, to ${join(outside, '1.png')}`,
       'a/text.jpg not-a-picture: the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP',
       expect.stringMatching(/^b\/cut.png truncated: /),
@@ -378,7 +438,7 @@ describe('errors', () => {
       ['a/1.png', 'b/1.png', 'x/1.png'],
       {},
       { classes: ['a', 'b', 'c'] },
-      /^openDataset: 1 classes .*\+ x \(data set\), the run has a, b, c\./,
+      /^1 classes .*\+ x \(data set\), the run has a, b, c\./,
     ],
   ];
   it.each(cases)('%s', async (name, files, contents, options, message) => {

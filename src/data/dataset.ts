@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { join, relative, sep } from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { printableName } from '../base/printable.ts';
 import {
+  caseNotes,
+  caseTwin,
   noPictures,
   refuseImpossible,
   refuseSecondTest,
@@ -118,12 +121,13 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
 
   if (options.strict && problems.length > 0) {
-    throw new UserError(`openDataset: ${root} is not flawless, as strict demands: ${formatProblems(problems)}`);
+    throw new UserError(`${root} is not flawless, as strict demands: ${formatProblems(problems)}`);
   }
   if (good.length === 0) throw noPictures(root, found, problems);
   if (classes.length < 2) throw tooFewClasses(root, classes, problems);
   const ignored = [...found.ignored.values()].reduce((sum, count) => sum + count, 0);
-  const { base, parts, notes } = found;
+  const { base, parts } = found;
+  const notes = [...found.notes, ...caseNotes(classes)];
   return { root, base, classes, ...divide(parts, good, classes, options), problems, ignored, notes };
 }
 
@@ -197,14 +201,18 @@ function spoiledClasses(candidates: readonly Candidate[], good: readonly Checked
 
 /** The classes that stand in some splits of the data set and not in others. Without a place in train a class is left out. */
 function unevenClasses(parts: readonly Part[], good: readonly Checked[]): Problem[] {
-  return [...groupBy(good, ({ className }) => className)].flatMap(([, pictures]) => {
+  const byClass = groupBy(good, ({ className }) => className);
+  const names = [...byClass.keys()];
+  return [...byClass].flatMap(([, pictures]) => {
     const present = new Set(pictures.map(({ part }) => part));
     const absent = parts.filter((part) => !present.has(part));
     if (absent.length === 0) return [];
     const leftOut = absent.some(({ split }) => split === 'train')
       ? `; its ${pictures.length} pictures are left out`
       : '';
-    const message = `the class has no pictures in ${absent.map(({ name }) => name).join(', ')}${leftOut}`;
+    const twin = caseTwin(pictures[0]!.className, names);
+    const advice = twin === undefined ? '' : `; did you mean ${printableName(twin)}? Upper and lower case count`;
+    const message = `the class has no pictures in ${absent.map(({ name }) => name).join(', ')}${leftOut}${advice}`;
     return [{ path: placeOf(pictures[0]!), kind: 'class-missing-in-split', message }];
   });
 }

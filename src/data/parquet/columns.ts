@@ -39,7 +39,7 @@ export function findParquetColumns(metadata: FileMetaData, options: ColumnOption
   const candidates = others.filter(options.pathColumn === undefined ? holdsPictures : isNamed);
   if (candidates.length !== 1 || !holdsPictures(candidates[0]!)) {
     throw new UserError(
-      `openDataset: ${file} has the columns ${names.slice(0, 50).map(quote).join(', ')}. Which holds the pictures? ` +
+      `${file} has the columns ${names.slice(0, 50).map(quote).join(', ')}. Which holds the pictures? ` +
         'A column of bytes, or of structs with bytes and a path, is needed; --path-column names the one.',
     );
   }

@@ -69,8 +69,8 @@ export function findColumn(
   const has = `${table} has the columns ${columns.slice(0, 50).map(quote).join(', ')}`;
   throw new UserError(
     given === undefined
-      ? `openDataset: ${has}. Which is the ${use}? The columns must have names; --${use}-column says which one it is.`
-      : `openDataset: ${has}, and no ${quote(given)}.${didYouMean(given, columns)}`,
+      ? `${has}. Which is the ${use}? The columns must have names; --${use}-column says which one it is.`
+      : `${has}, and no ${quote(given)}.${didYouMean(given, columns)}`,
   );
 }
 

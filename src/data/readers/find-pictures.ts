@@ -35,7 +35,7 @@ const foreign: readonly (readonly [start: string, what: string])[] = [
 export async function statDataset(path: string): Promise<Stats> {
   return stat(path).catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${error.message})`;
-    throw new UserError(`openDataset: ${path} ${reason}. Expected ${acceptedShapes}.`);
+    throw new UserError(`${path} ${reason}. Expected ${acceptedShapes}.`);
   });
 }
 
@@ -43,7 +43,7 @@ export async function statDataset(path: string): Promise<Stats> {
 export async function findPictures(path: string, options: ReaderOptions): Promise<Found> {
   const status = await statDataset(path);
   if (status.isDirectory()) return readFolder(path, options);
-  if (!status.isFile()) throw new UserError(`openDataset: ${path} is neither a folder nor a plain file.`);
+  if (!status.isFile()) throw new UserError(`${path} is neither a folder nor a plain file.`);
 
   const start = await firstBytes(path);
   const text = start.toString('latin1');
@@ -55,22 +55,20 @@ export async function findPictures(path: string, options: ReaderOptions): Promis
   if (isTar(start)) return readArchive(path, await tarMembers(path), options);
   refuseForeign(path, start);
   if (options.labelRegex !== undefined) {
-    throw new UserError(
-      `openDataset: labelRegex is for folders and archives; ${path} is a table with a column for the class.`,
-    );
+    throw new UserError(`--label-regex is for folders and archives; ${path} is a table with a column for the class.`);
   }
-  return readTables(folderTree(dirname(path)), [{ name: basename(path) }], options);
+  return readTables(folderTree(dirname(path), options), [{ name: basename(path) }], options);
 }
 
 async function readFolder(path: string, options: ReaderOptions): Promise<Found> {
-  const tree = folderTree(path);
+  const tree = folderTree(path, options);
   const tables = await findParquetFiles(path, await tree.folders(), options);
   return tables.length > 0 ? readParquet(path, tables, options) : readTree(tree, options);
 }
 
 async function firstBytes(path: string): Promise<Buffer> {
   const handle = await openPlainFile(path).catch((error: Error) => {
-    throw new UserError(`openDataset: ${path} cannot be opened (${error.message}).`);
+    throw new UserError(`${path} cannot be opened (${error.message}).`);
   });
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(4096), 0, 4096, 0);
@@ -89,9 +87,7 @@ function readArchive(path: string, members: readonly Member[], options: ReaderOp
 async function readGzipped(path: string, options: ReaderOptions): Promise<Found> {
   const { path: unpacked, notes } = await gunzipped(path);
   if (!isTar(await firstBytes(unpacked))) {
-    throw new UserError(
-      `openDataset: ${path} is gzipped, and not a tar archive. Unpack it. Expected ${acceptedShapes}.`,
-    );
+    throw new UserError(`${path} is gzipped, and not a tar archive. Unpack it. Expected ${acceptedShapes}.`);
   }
   const found = await readArchive(path, await tarMembers(unpacked), options);
   return {
@@ -107,7 +103,7 @@ async function readGzipped(path: string, options: ReaderOptions): Promise<Found>
 /** @throws UserError where the file is no text, with what it is instead if that is known */
 function refuseForeign(path: string, start: Buffer): void {
   const text = start.toString('latin1');
-  const refuse = (what: string) => new UserError(`openDataset: ${path} is ${what}. Expected ${acceptedShapes}.`);
+  const refuse = (what: string) => new UserError(`${path} is ${what}. Expected ${acceptedShapes}.`);
   if (start.length === 0) throw refuse('empty');
   if (sniffFormat(start)) throw refuse('a single picture');
   const known = foreign.find(([bytes]) => text.startsWith(bytes));

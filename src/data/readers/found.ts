@@ -35,6 +35,8 @@ export interface ShapeOptions extends ColumnOptions {
    * and all images one part; `named`, other folders beside them are none. Default `auto`: an error where that is not clear.
    */
   readonly parts?: PartsChoice;
+  /** Whether links to folders, and to files outside of the data set, are followed. Default false: they are left out, and listed. */
+  readonly followLinks?: boolean;
   /** An expression that finds the class in a file's name: the group `label`, or the first one. */
   readonly labelRegex?: string;
 }

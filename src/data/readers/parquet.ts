@@ -27,7 +27,7 @@ const VERSION = 1;
 export async function readParquet(base: string, files: readonly ParquetFile[], options: ReaderOptions): Promise<Found> {
   const { pathColumn, labelColumn } = options;
   if (options.labelRegex !== undefined || options.splitColumn !== undefined) {
-    throw new UserError(`openDataset: labelRegex and splitColumn are not for Parquet files, as in ${base}.`);
+    throw new UserError(`--label-regex and --split-column are not for Parquet files, as in ${base}.`);
   }
   const parts = new Map<string, Part>();
   const candidates: Candidate[] = [];
@@ -96,7 +96,7 @@ export async function findParquetFiles(
   const unclear = files.filter(({ split }) => split === undefined);
   if (unclear.length > 0 && unclear.length < files.length) {
     throw new UserError(
-      `openDataset: some Parquet files in ${root} begin with the name of a split, train, validation or test, and ${basename(unclear[0]!.path)} does not. If that means nothing, pass --parts none.`,
+      `Some Parquet files in ${root} begin with the name of a split, train, validation or test, and ${basename(unclear[0]!.path)} does not. If that means nothing, pass --parts none.`,
     );
   }
   return files;

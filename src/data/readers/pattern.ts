@@ -58,7 +58,7 @@ export async function readByPattern(tree: FileTree, labelRegex: string, options:
 function parsePattern(source: string): RegExp {
   const refuse = (problem: string) =>
     new UserError(
-      `openDataset: labelRegex ${printableName(source)} ${problem}. As in ^(.+)_\\d+\\.jpg$, a group must match the class in the file's name.`,
+      `--label-regex ${printableName(source)} ${problem}. As in ^(.+)_\\d+\\.jpg$, a group must match the class in the file's name.`,
     );
   if (source.length > longest) throw refuse(`has ${source.length} characters, at most ${longest} are read`);
   try {
@@ -95,7 +95,7 @@ function labelsOf(names: readonly string[], pattern: RegExp): (string | undefine
       const isTooLong = (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
       const what = isTooLong ? 'takes too long' : `cannot be run (${(error as Error).message.slice(-200)})`;
       throw new UserError(
-        `openDataset: labelRegex ${printableName(pattern.source)} ${what} on names like ${printableName(names[start]!)}. ` +
+        `--label-regex ${printableName(pattern.source)} ${what} on names like ${printableName(names[start]!)}. ` +
           'A repeated group inside a repeated group does that; write it without.',
         { cause: error },
       );

@@ -58,7 +58,7 @@ it.each([
   ['cells', `file,label\n${','.repeat(2e6)}`],
   ['columns', `${','.repeat(2e6)}\na,b\n`],
 ])('more %s in a line than a table can have are refused before they are made', async (_, text) => {
-  await expect(textsOf(Buffer.from(text))).rejects.toThrow(/line [12] of table is longer than a row can be/);
+  await expect(textsOf(Buffer.from(text))).rejects.toThrow(/Line [12] of table is longer than a row can be/);
 });
 
 it('a cell of ours is read back, and none is a formula', () =>

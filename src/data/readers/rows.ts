@@ -23,10 +23,10 @@ export interface Table {
 export async function openTable(bytes: Uint8Array, name: string): Promise<Table> {
   const text = decode(bytes, name);
   if (/^\s*\[/.test(text)) {
-    throw new UserError(`openDataset: ${name} is one JSON array. Write it as JSON Lines, one object a line.`);
+    throw new UserError(`${name} is one JSON array. Write it as JSON Lines, one object a line.`);
   }
   const table = /^\s*\{/.test(text) ? jsonLines(text, name) : await csv(text, name);
-  if (table.columns.length === 0) throw new UserError(`openDataset: ${name} has no columns.`);
+  if (table.columns.length === 0) throw new UserError(`${name} has no columns.`);
   return table;
 }
 
@@ -34,7 +34,7 @@ function decode(bytes: Uint8Array, name: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new UserError(`openDataset: ${name} is not UTF-8 text. Save it again as UTF-8.`, { cause });
+    throw new UserError(`${name} is not UTF-8 text. Save it again as UTF-8.`, { cause });
   }
 }
 
@@ -56,7 +56,7 @@ async function csv(text: string, name: string): Promise<Table> {
       yield* parser;
     } catch (error) {
       if (!(error instanceof CsvError)) throw error;
-      throw new UserError(`openDataset: ${name} is not sound CSV: ${error.message}.`, { cause: error });
+      throw new UserError(`${name} is not sound CSV: ${error.message}.`, { cause: error });
     } finally {
       parser.destroy();
     }
@@ -86,7 +86,7 @@ function assertShortLines(text: string, name: string): void {
     if (isEnd) start = i + 1;
     if (text[i] === '\n') line++;
     if (i - start >= tableBounds.recordBytes) {
-      throw new UserError(`openDataset: line ${line} of ${name} is longer than a row can be.`);
+      throw new UserError(`Line ${line} of ${name} is longer than a row can be.`);
     }
   }
 }
@@ -102,7 +102,7 @@ function jsonLines(text: string, name: string): Table {
     for (let start = 0, line = 1; start < text.length; line++) {
       const newline = text.indexOf('\n', start);
       const end = newline < 0 ? text.length : newline;
-      const what = `openDataset: line ${line} of ${name}`;
+      const what = `Line ${line} of ${name}`;
       if (end - start > tableBounds.recordBytes) throw new UserError(`${what} is longer than a row can be.`);
       const json = text.slice(start, end).trim();
       start = end + 1;
@@ -129,7 +129,7 @@ function plainText(value: unknown): string {
 async function* bounded<T>(items: AsyncIterable<T> | Iterable<T>, name: string): AsyncGenerator<T> {
   let count = 0;
   for await (const item of items) {
-    if (++count > tableBounds.rows) throw new UserError(`openDataset: ${name} has more than ${tableBounds.rows} rows.`);
+    if (++count > tableBounds.rows) throw new UserError(`${name} has more than ${tableBounds.rows} rows.`);
     yield item;
   }
 }

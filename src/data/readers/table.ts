@@ -40,7 +40,7 @@ export async function readTables(tree: FileTree, tables: readonly TableFile[], o
   for (const table of tables) {
     const name = join(tree.root, table.name);
     const file = await tree.find(table.name);
-    if ('kind' in file) throw new UserError(`openDataset: ${name} cannot be read: ${file.message}.`);
+    if ('kind' in file) throw new UserError(`${name} cannot be read: ${file.message}.`);
     const content = await openTable(await tree.read(file, tableBounds.bytes), name);
     const named = findColumns(content.columns, options, name);
     const columns = options.parts === 'none' ? { ...named, split: undefined } : named;
@@ -123,7 +123,7 @@ function namedPart(table: string, splitName: string | undefined, at: string): Pa
   const split = splitNamed(splitName);
   if (split) return { name: split, folder: join(table, split), split };
   throw new UserError(
-    `openDataset: ${at} has the split ${quote(splitName)}. Expected train, val or test; rename the column if it is something else, or pass --parts none to take no notice of it.`,
+    `${at} has the split ${quote(splitName)}. Expected train, val or test; rename the column if it is something else, or pass --parts none to take no notice of it.`,
   );
 }
 
@@ -150,9 +150,7 @@ function partOf(parts: Map<string, Part>, part: Part): Part {
 function refuseUntrainable(root: string, parts: readonly Part[], { classes }: ReaderOptions): void {
   if (classes !== undefined || parts.length === 0) return;
   if (parts.some(({ split }) => split === undefined || split === 'train')) return;
-  throw new UserError(
-    `openDataset: ${root} has pictures for ${parts.map(({ name }) => name).join(', ')}, but none to train on.`,
-  );
+  throw new UserError(`${root} has pictures for ${parts.map(({ name }) => name).join(', ')}, but none to train on.`);
 }
 
 function describeColumns(table: string, { path, label, split }: Columns): string {

@@ -26,7 +26,7 @@ export async function readTree(tree: FileTree, options: ReaderOptions): Promise<
   if (tables.length > 0) return readTables(tree, tables, options);
   if (options.pathColumn !== undefined || options.labelColumn !== undefined || options.splitColumn !== undefined) {
     throw new UserError(
-      `openDataset: columns are named, but ${tree.root} has no ${metadataNames.join(' or ')}. Name the table itself.`,
+      `Columns are named, but ${tree.root} has no ${metadataNames.join(' or ')}. Name the table itself.`,
     );
   }
   return readClassFolders(tree, options);
@@ -47,7 +47,7 @@ async function findMetadata(tree: FileTree, options: ReaderOptions): Promise<Tab
   const bare = parts.filter(({ name }) => !described.includes(name));
   if (found.length > 0 && bare.length > 0) {
     throw new UserError(
-      `openDataset: in ${tree.root}, ${described.join(', ')} say what their pictures are in ${metadataNames.join(' or ')}, ` +
+      `In ${tree.root}, ${described.join(', ')} say what their pictures are in ${metadataNames.join(' or ')}, ` +
         `and ${bare.map(({ name }) => name).join(', ')} do not.`,
     );
   }

@@ -6,39 +6,57 @@ import { readBytes } from '../../files/read.ts';
 import type { Problem } from '../problem.ts';
 import type { FileTree, ListedFile, Listing, Refusal } from './listing.ts';
 
+export interface LinkOptions {
+  /** Whether links to folders, and out of the folder, are followed. Default false. */
+  readonly followLinks?: boolean | undefined;
+}
+
 /**
  * The files below a folder. A link to a file is followed where its target stays inside the folder; one that leads out, nowhere,
- * or to a folder is a problem, so that a listing ends and no picture comes from elsewhere.
+ * or to a folder is a problem, so that a listing ends and no picture comes from elsewhere. With `followLinks` it is one only where it
+ * leads nowhere, or to a folder that is listed already.
  */
-export function folderTree(root: string): FileTree {
+export function folderTree(root: string, options: LinkOptions = {}): FileTree {
   return {
     root,
     problems: [],
-    folders: () => folderNames(root),
-    list: (folder) => listFolder(join(root, folder)),
-    find: finderIn(root),
+    folders: () => folderNames(root, options),
+    list: (folder) => listFolder(join(root, folder), options),
+    find: finderIn(root, options),
     read: ({ name }, most) => readBytes(join(root, name), { most }),
   };
 }
 
 /** The visible folders in `root`, in code unit order. */
-export async function folderNames(root: string): Promise<string[]> {
+async function folderNames(root: string, { followLinks }: LinkOptions): Promise<string[]> {
   const entries = await readdir(root, { withFileTypes: true }).catch((error: Error) => {
-    throw new UserError(`openDataset: ${root} cannot be opened (${error.message}).`);
+    throw new UserError(`${root} cannot be opened (${error.message}).`);
   });
-  return entries
-    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
-    .map(({ name }) => name)
-    .sort();
+  const names: string[] = [];
+  for (const entry of entries.filter(({ name }) => !name.startsWith('.'))) {
+    const isLink = followLinks === true && entry.isSymbolicLink();
+    const isFolder = isLink ? await isFolderAt(join(root, entry.name)) : entry.isDirectory();
+    if (isFolder) names.push(entry.name);
+  }
+  return names.sort();
+}
+
+function isFolderAt(path: string): Promise<boolean> {
+  return stat(path).then(
+    (status) => status.isDirectory(),
+    () => false,
+  );
 }
 
 /** Everything visible below a folder on disk. */
-export async function listFolder(root: string): Promise<Listing> {
+export async function listFolder(root: string, { followLinks = false }: LinkOptions = {}): Promise<Listing> {
   const files: ListedFile[] = [];
   const folders: string[] = [];
   const problems: Problem[] = [];
   let hidden = 0;
   const home = await realpath(root);
+  // Where links are followed: none to a folder that was gone through, or a handful of them would make folders without end.
+  const listed = new Set([home]);
 
   async function visitFolder(levels: readonly string[]): Promise<void> {
     const entries = await readdir(join(root, ...levels), { withFileTypes: true });
@@ -50,8 +68,11 @@ export async function listFolder(root: string): Promise<Listing> {
     const name = levels.join('/');
     if (entry.name.startsWith('.')) hidden++;
     else if (entry.isDirectory()) {
+      if (followLinks) listed.add(await realpath(join(root, ...levels)));
       folders.push(name);
       await visitFolder(levels);
+    } else if (followLinks && entry.isSymbolicLink()) {
+      await visitLink(join(root, ...levels), levels);
     } else {
       const path = join(root, ...levels);
       const message = entry.isSymbolicLink() ? await refuseLink(path, home) : undefined;
@@ -60,8 +81,30 @@ export async function listFolder(root: string): Promise<Listing> {
     }
   }
 
+  async function visitLink(path: string, levels: readonly string[]): Promise<void> {
+    const name = levels.join('/');
+    const target = await realpath(path).catch(() => undefined);
+    const report = (message: string) => problems.push({ path, kind: 'link-not-followed', message });
+    if (target === undefined) report('the link leads nowhere');
+    else if (!(await isFolderAt(target))) files.push({ name });
+    else if (listed.has(target) || isBelow(target, home)) {
+      report('the link leads to a folder that is in the dataset already');
+    } else if (isBelow(home, target)) report('the link leads to a folder that the dataset is in');
+    else {
+      listed.add(target);
+      folders.push(name);
+      await visitFolder(levels);
+    }
+  }
+
   await visitFolder([]);
   return { root, files, folders, problems, hidden };
+}
+
+/** Whether a path lies in a folder, or is it. */
+function isBelow(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
 /** Why a link is not followed, or nothing where it leads to a file inside `home`. */
@@ -69,7 +112,7 @@ async function refuseLink(path: string, home: string): Promise<string | undefine
   const target = await realpath(path).catch(() => undefined);
   if (target === undefined) return 'the link leads nowhere';
   if (!target.startsWith(home + sep)) return `the link leads out of the folder, to ${target}`;
-  return (await stat(target)).isDirectory() ? 'links to folders are not followed' : undefined;
+  return (await stat(target)).isDirectory() ? 'links to folders are not followed; --follow-links does' : undefined;
 }
 
 /** The folders whose true places are remembered: a table may name millions. */
@@ -79,7 +122,7 @@ const mostRemembered = 10_000;
  * Looks up files that someone wrote down: a path may be absolute, but must stay in the folder. Where each folder truly is, is asked once,
  * and a file costs one look, which does not go through the event loop: a table has a hundred thousand rows.
  */
-function finderIn(root: string): (name: string) => Promise<ListedFile | Refusal> {
+function finderIn(root: string, { followLinks = false }: LinkOptions): (name: string) => Promise<ListedFile | Refusal> {
   const places = new Map<string, string | undefined>();
   const home = () => placeOf(root) ?? root;
 
@@ -107,7 +150,7 @@ function finderIn(root: string): (name: string) => Promise<ListedFile | Refusal>
     }
     const target = name.includes('\0') ? undefined : targetOf(join(root, inside));
     if (target === undefined) return { kind: 'missing-file', message: 'there is no such file' };
-    if (!target.startsWith(home() + sep)) {
+    if (!followLinks && !target.startsWith(home() + sep)) {
       return { kind: 'link-not-followed', message: `the link leads out of the folder, to ${target}` };
     }
     return { name: inside.replaceAll(sep, '/') };

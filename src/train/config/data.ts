@@ -37,6 +37,10 @@ export const dataOptions = {
   ),
   labelColumn: orDefault(z.string()).describe('column of a table with the class; default: by its name'),
   splitColumn: orDefault(z.string()).describe('column of a table with train, val or test; default: by its name'),
+  followLinks: z
+    .boolean()
+    .default(false)
+    .describe('follow links to folders, and to files outside of the data set; without it they are left out and listed'),
   classDepth: z.int().min(1).max(8).default(1).describe('folder levels that make a class name'),
   maxPerClass: orDefault(z.int().min(1)).describe('use at most so many pictures of each class'),
   strict: z
@@ -70,7 +74,8 @@ export function datasetOptionsOf(config: TrainConfig): DatasetOptions {
 
 /** What was said about the shape of a data set. */
 export function shapeOptionsOf(config: Pick<TrainConfig, (typeof shapeKeys)[number]>): ShapeOptions {
-  return Object.fromEntries(shapeKeys.flatMap((key) => (config[key] === null ? [] : [[key, config[key]]])));
+  const given = shapeKeys.filter((key) => config[key] !== null && config[key] !== false);
+  return Object.fromEntries(given.map((key) => [key, config[key]]));
 }
 
-const shapeKeys = ['parts', 'labelRegex', 'pathColumn', 'labelColumn', 'splitColumn'] as const;
+const shapeKeys = ['parts', 'followLinks', 'labelRegex', 'pathColumn', 'labelColumn', 'splitColumn'] as const;

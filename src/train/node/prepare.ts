@@ -235,7 +235,14 @@ function notesOnSeen(folder: Dataset, before: Seen | null, weights: string | nul
 
 function nothingToValidate(path: string, folder: Dataset, before: Seen | null, weights: string | null): UserError {
   const known = before && folder.train.some((image) => before.fitted.has(contentKey(image)));
-  if (!known && folder.keptOut.length === 0) return new UserError(`${path}: no picture is left to validate with.`);
+  if (!known && folder.keptOut.length === 0) {
+    const hasTwo = new Set(folder.train.map(({ label }) => label)).size < folder.train.length;
+    const advice = hasTwo
+      ? 'Give --validation-fraction a share, or add a folder val/.'
+      : `its ${folder.classes.length} classes have one each, which is to train on. Add images (ten or more of each class make a useful ` +
+        'classifier); or adapt a start that was made for a few images of each class: `graft meta adapt`.';
+    return new UserError(`${path}: no picture is left to validate with${hasTwo ? '.' : ':'} ${advice}`);
+  }
   return new UserError(
     `${path}: no image is left to validate with: ${weights} was made of them (${before!.history.join(', ')}), and would be praised for ` +
       'what it knows by heart. Add images that it has not seen, or start from other weights.',
