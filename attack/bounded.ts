@@ -27,7 +27,7 @@ export interface Outcome {
   readonly leftovers: readonly string[];
 }
 
-const MOST_OUTPUT = 4 * 2 ** 20; // bytes
+const MOST_OUTPUT = 2 ** 25; // bytes; a hundred thousand problems as JSON are half of that
 const LOOK_EVERY = 50; // milliseconds
 let count = 0;
 

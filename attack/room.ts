@@ -60,18 +60,20 @@ const MOST_HASHED = 64 * 2 ** 20;
 
 export function snapshot(folders: readonly string[]): Snapshot {
   const found = new Map<string, string>();
+  // Names need not be text: each character stands for a byte.
   const visit = (path: string) => {
-    const stats = lstatSync(path, { bigint: true });
+    const place = Buffer.from(path, 'latin1');
+    const stats = lstatSync(place, { bigint: true });
     // Reading a folder or a file changes neither of these.
     const facts = [stats.mode.toString(8), stats.isDirectory() ? '' : `${stats.size} bytes, changed ${stats.mtimeNs}`];
-    if (stats.isSymbolicLink()) facts.push(readlinkSync(path));
+    if (stats.isSymbolicLink()) facts.push(readlinkSync(place, 'latin1'));
     if (stats.isFile() && stats.size <= MOST_HASHED) {
-      facts.push(createHash('sha256').update(readFileSync(path)).digest('hex'));
+      facts.push(createHash('sha256').update(readFileSync(place)).digest('hex'));
     }
     found.set(path, facts.join(' '));
-    if (stats.isDirectory()) for (const name of readdirSync(path)) visit(join(path, name));
+    if (stats.isDirectory()) for (const name of readdirSync(place, 'latin1')) visit(join(path, name));
   };
-  for (const folder of folders) visit(folder);
+  for (const folder of folders) visit(Buffer.from(folder).toString('latin1'));
   return found;
 }
 

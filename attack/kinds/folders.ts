@@ -6,20 +6,15 @@ import { makePipe, makeSocket } from '../make/special.ts';
 import { classNames, drawImage, drawImages, small } from '../stock.ts';
 
 /** The folder of the sender is diagnosed, and trained on for an epoch. */
-const folder = (
-  label: string,
-  make: (root: string, stage: Stage) => void | Promise<() => void>,
-  isDrawn = false,
-): Case => ({
+const folder = (label: string, make: (root: string, stage: Stage) => void | Promise<void>, isDrawn = false): Case => ({
   label,
   isDrawn,
   play: async (stage) => {
     const { room, graft } = stage;
     const root = drawImages(join(room.given, 'images'), 3);
-    const close = await make(root, stage);
+    await make(root, stage);
     await graft(['doctor', root, '--json']);
     await graft(['train', root, ...small, '--epochs', '1', '--out', join(room.out, 'run')]);
-    close?.();
   },
 });
 

@@ -1,4 +1,4 @@
-import { crc32, deflateSync } from 'node:zlib';
+import { constants, crc32, deflateRawSync, deflateSync } from 'node:zlib';
 
 export interface PngOptions {
   readonly width: number;
@@ -52,8 +52,21 @@ export function scanlinesOf(width: number, height: number, pixel: (x: number, y:
   return Buffer.from(rows.flat());
 }
 
-/** A compressed text of so many bytes, all alike: a thousandth of them in the file. */
-export function textBomb(bytes: number): Buffer {
-  const data = deflateSync(Buffer.alloc(bytes, 0x61), { level: 9 });
-  return chunk('zTXt', Buffer.concat([Buffer.from('Comment\0\0', 'latin1'), data]));
+/** A compressed text of so many letters, all alike: a thousandth of them in the file. */
+export function textBomb(letters: number): Buffer {
+  return chunk('zTXt', Buffer.concat([Buffer.from('Comment\0\0', 'latin1'), alike(letters)]));
+}
+
+/** The letter a, so many times, as zlib would write it: made of one piece again and again, so that it costs us nothing. */
+function alike(letters: number): Buffer {
+  const piece = Math.min(letters, 2 ** 24);
+  const packed = deflateRawSync(Buffer.alloc(piece, 'a'), { level: 9, finishFlush: constants.Z_FULL_FLUSH });
+  const count = Math.ceil(letters / piece);
+  const n = BigInt(count * piece);
+  // Adler-32: sums of the bytes, and of those sums, modulo the largest prime below 2^16.
+  const [prime, code] = [65521n, 97n];
+  const [low, high] = [(1n + n * code) % prime, (n + (code * n * (n + 1n)) / 2n) % prime];
+  const end = Buffer.from([3, 0, 0, 0, 0, 0]); // an empty last block
+  end.writeUInt32BE(Number(high * 65536n + low), 2);
+  return Buffer.concat([Buffer.from([0x78, 0xda]), ...Array<Buffer>(count).fill(packed), end]);
 }

@@ -10,13 +10,12 @@ export function makePipe(path: string): string {
   return path;
 }
 
-/** A socket in the file system; the returned function closes it. */
-export async function makeSocket(path: string): Promise<() => void> {
+/** A socket in the file system, which stays there until this process ends or somebody removes it. */
+export async function makeSocket(path: string): Promise<void> {
   mkdirSync(dirname(path), { recursive: true });
-  const server = createServer();
+  const server = createServer().unref();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, resolve);
   });
-  return () => server.close();
 }
