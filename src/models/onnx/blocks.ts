@@ -1,5 +1,6 @@
 import type { DecodedNode } from '../../graph/index.ts';
 import type { FileGraph } from './file-graph.ts';
+import { NameRegister } from './names.ts';
 import type { ParameterPlan } from './parameters.ts';
 
 /** Where a block ends: after the node, all that follows depends on this value alone. */
@@ -66,22 +67,21 @@ function named(ends: readonly { node: DecodedNode; value: string; paths: string[
   for (const { paths } of ends) {
     for (const prefix of new Set(paths.flatMap(prefixes))) blocksUnder.set(prefix, (blocksUnder.get(prefix) ?? 0) + 1);
   }
-  const taken = new Set(['logits', 'head']);
+  const names = new NameRegister();
+  for (const own of ['logits', 'head']) names.fresh(own);
   const result = new Map<DecodedNode, BlockEnd>();
   for (const { node, value, paths } of ends) {
     const shared = commonPrefix(paths);
     const telling = shared !== '' && blocksUnder.get(shared) === 1 ? shared : paths[0]!;
-    let name = telling;
-    for (let i = 2; taken.has(name); i++) name = `${telling}_${i}`;
-    taken.add(name);
-    result.set(node, { value, name });
+    result.set(node, { value, name: names.fresh(telling) });
   }
   return result;
 }
 
 function prefixes(path: string): string[] {
   const parts = path.split('.');
-  return parts.map((_, i) => parts.slice(0, i + 1).join('.'));
+  // A name of two hundred dots would be a hundred texts; those of networks have ten parts.
+  return parts.slice(0, 20).map((_, i) => parts.slice(0, i + 1).join('.'));
 }
 
 function commonPrefix(paths: readonly string[]): string {

@@ -26,6 +26,9 @@ export interface FileGraph {
 /** Graphs whose operators are described in the same way; newer ones have been seen to work. */
 export const opsets = { oldest: 7, newest: 21 } as const;
 
+/** The largest classifiers have some thousands; each takes time while a model is opened, and whenever it is compiled. */
+const mostNodes = 20_000;
+
 /** The graph of a file's classifier. `output` names the one that is wanted. @throws UserError where there is none */
 export function fileGraph(model: DecodedModel, output?: string): FileGraph {
   const opset = model.opsets.get('') ?? 0;
@@ -42,6 +45,11 @@ export function fileGraph(model: DecodedModel, output?: string): FileGraph {
   makers.delete('');
   const needed = ancestors(chosen, makers);
   const nodes = written.filter((node) => needed.has(node));
+  if (nodes.length > mostNodes) {
+    throw new UserError(
+      `ONNX: ${nodes.length} nodes compute the output, at most ${mostNodes} are read, which is more than any classifier has.`,
+    );
+  }
   const takers = new Map<string, DecodedNode[]>();
   for (const node of nodes) {
     for (const name of new Set(node.inputs)) {

@@ -225,6 +225,11 @@ describe('what grows faster than the file', () => {
       false,
     ],
     [
+      '20,000 nodes too many',
+      () => small([...chain('Relu', [], 40_000), ...tail('h39999')], { w: weight(3, 3) }),
+      false,
+    ],
+    [
       'a name of a million characters',
       () => small([node('Conv', ['x', name], 'c'), ...tail('c')], { [name]: weight(3, 3, 1, 1), w: weight(3, 3) }),
       true,

@@ -1,4 +1,5 @@
 import { ShapeError, UserError } from '../../base/errors.ts';
+import { printableName } from '../../base/printable.ts';
 import { sizeOf } from '../../base/tensor.ts';
 import { constant, type DecodedNode, describeNode, type Value } from '../../graph/index.ts';
 import type { Scope } from '../../nn/index.ts';
@@ -35,15 +36,29 @@ export function expectSupported(nodes: readonly DecodedNode[], opset: number): v
   const missing = new Map<string, string[]>();
   for (const { operator, domain, name, outputs } of nodes) {
     if (domain === '' && Object.hasOwn(operators, operator)) continue;
-    const operation = domain === '' ? operator : `${domain}.${operator}`;
-    missing.set(operation, [...(missing.get(operation) ?? []).slice(0, 20), name || outputs[0] || '?']);
+    const operation = printableName(domain === '' ? operator : `${domain}.${operator}`);
+    missing.set(operation, [...(missing.get(operation) ?? []).slice(0, 20), printableName(name || outputs[0] || '?')]);
   }
   if (missing.size === 0) return;
   const lines = [...missing].slice(0, 50).map(([operation, names]) => `  ${operation}: ${listed(names)}`);
   throw new UserError(
     `ONNX: ${missing.size === 1 ? 'one operator' : `${missing.size} operators`} of this file (opset ${opset}) ` +
-      `${missing.size === 1 ? 'is' : 'are'} not supported. By operator, the nodes:\n${lines.join('\n')}`,
+      `${missing.size === 1 ? 'is' : 'are'} not supported. By operator, the nodes:\n${lines.join('\n')}${reasonFor([...missing.keys()])}`,
   );
+}
+
+/** Why there are none of that kind, and what to open in place of the file. */
+function reasonFor(operations: readonly string[]): string {
+  if (operations.some((name) => /Quantize|QLinear|(^|\.)QAttention|(Conv|MatMul)Integer/.test(name))) {
+    return '\nThe file is quantised: its weights are small integers, which cannot be trained. Open the model that it was made from.';
+  }
+  if (operations.some((name) => /^(If|Loop|Scan|Sequence\w+)$/.test(name))) {
+    return (
+      '\nIt decides as it runs what is computed. Export it by tracing, for images of one size, or let a tool decide ' +
+      'beforehand, such as onnxsim.'
+    );
+  }
+  return '';
 }
 
 function listed(names: readonly string[]): string {

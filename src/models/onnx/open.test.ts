@@ -364,3 +364,19 @@ test('the caller’s preprocessing comes before what is assumed', () => {
   expect(notes).toEqual([]);
   expect(openOnnxModel(onnxFile(plain)).notes).toEqual([expect.stringContaining('ImageNet are assumed')]);
 });
+
+test.each([
+  ['QuantizeLinear', /The file is quantised.*Open the model that it was made from/],
+  ['If', /It decides as it runs what is computed.*onnxsim/],
+])('%s is not only missing: it says what to open', (operator, reason) => {
+  const bytes = onnxFile({
+    opset: 13,
+    nodes: [
+      { operator, inputs: ['x'], outputs: ['h'] },
+      { operator: 'GlobalAveragePool', inputs: ['h'], outputs: ['y'] },
+    ],
+    inputs: [{ name: 'x', shape: [1, 3, 8, 8] }],
+    outputs: [{ name: 'y', shape: [1, 3, 1, 1] }],
+  });
+  expect(() => openOnnxModel(bytes)).toThrow(reason);
+});
