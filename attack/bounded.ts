@@ -2,9 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandOptions, Sink } from './case.ts';
-import { memoryOf, survivors } from './processes.ts';
+import { survivors, useOf } from './processes.ts';
 
 export interface Bounds {
+  /** Of processor time, so that a busy machine makes nothing slow; and of waiting, where nothing is computed. */
   readonly seconds: number;
   readonly mebibytes: number;
 }
@@ -60,10 +61,12 @@ export async function runBounded(
   const [outBytes, errBytes] = [collect(child.stdout, stdout, end), collect(child.stderr, stderr, end)];
   child.stdin?.on('error', () => {}); // it need not read what it is given
   child.stdin?.end(stdin);
+  const clock = isOverdue(bounds.seconds);
   const watch = setInterval(() => {
-    peak = Math.max(peak, memoryOf(group));
+    const { memory, processor } = useOf(group);
+    peak = Math.max(peak, memory);
     if (peak > bounds.mebibytes) end('memory');
-    else if (performance.now() - start > 1000 * bounds.seconds) end('time');
+    else if (clock(processor)) end('time');
   }, LOOK_EVERY);
   const killing = kill && killAt(child, kill, errBytes);
   const [status, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
@@ -86,6 +89,23 @@ export async function runBounded(
     exceeded,
     wasKilled: (await killing) ?? false,
     leftovers,
+  };
+}
+
+/** What has computed nothing for so long waits for something, in seconds. */
+const IDLE = 5;
+/** How busy a machine may be: a second of processor time may take so many. */
+const PATIENCE = 10;
+
+/** Says whether a command that has had so much processor time has taken too long. */
+function isOverdue(seconds: number): (processor: number) => boolean {
+  const start = performance.now();
+  let [last, lastAt] = [0, start];
+  return (processor) => {
+    const now = performance.now();
+    if (processor !== last) [last, lastAt] = [processor, now];
+    const [passed, idle] = [(now - start) / 1000, (now - lastAt) / 1000];
+    return processor > seconds || (passed > seconds && idle > IDLE) || passed > PATIENCE * seconds;
   };
 }
 

@@ -8,7 +8,7 @@ export interface Case {
   readonly label: string;
   /** Whether each round draws another attack; others are played once. */
   readonly isDrawn?: boolean;
-  /** Of each command of the case; default 40. */
+  /** Of each command of the case: of processor time, or of waiting; default 40. */
   readonly seconds?: number;
   /** Of each command and its processes together; default 1200. */
   readonly mebibytes?: number;

@@ -43,7 +43,13 @@ describe('a command is blamed', () => {
   });
 
   it('for taking too long, and is ended', async () => {
-    expect(await judged('setInterval(() => {}, 9)', { seconds: 1, mebibytes: 1000 })).toContain('did not end within');
+    expect(await judged('for (;;);', { seconds: 1, mebibytes: 1000 })).toContain('did not end within');
+  });
+
+  it('for waiting for nothing, and is ended', async () => {
+    expect(
+      await judged('process.stdin.resume(); setInterval(() => {}, 1e6)', { seconds: 1, mebibytes: 1000 }),
+    ).toContain('did not end within');
   });
 
   it('for taking too much memory, and is ended', async () => {
