@@ -133,6 +133,18 @@ export async function held(
   };
 }
 
+/** A source that is made when it is first asked for batches. */
+export function whenAsked(size: number, make: () => Promise<Source>): Source {
+  let made: Promise<Source> | undefined;
+  return {
+    size,
+    async *batches(request) {
+      made ??= make();
+      yield* (await made).batches(request);
+    },
+  };
+}
+
 /** Labels as the graph takes them. */
 export function labelTensor(labels: ArrayLike<number>): TensorOf<'i64'> {
   return tensor(

@@ -44,8 +44,7 @@ export interface Preparation {
     | 'checking pictures'
     | 'decoding pictures'
     | 'timing kernels'
-    | 'extracting features'
-    | 'decoding validation pictures';
+    | 'extracting features';
   readonly done: number;
   readonly total: number;
 }

@@ -8,7 +8,7 @@ import { mixingOf } from '../config/index.ts';
 import { type Cut, cutBefore, prefixGraph } from '../cut.ts';
 import { type Mixing, mixed } from '../mixing.ts';
 import type { PlannedStage } from '../plan.ts';
-import { held, type Source, throughPrefix } from '../source.ts';
+import { held, type Source, throughPrefix, whenAsked } from '../source.ts';
 import type { Stage, StageRates, StageSources } from '../stage.ts';
 import type { Network } from '../step.ts';
 import { openFeatures } from './feature-cache.ts';
@@ -40,17 +40,16 @@ async function openPictures(
   mixing: Mixing | null,
   prepared: Prepared,
 ): Promise<StageSources> {
-  const { config, preprocessing, folder, pool, onPreparation } = prepared;
+  const { config, preprocessing, folder, pool } = prepared;
   const training = pictureSource(pool, folder.train, preprocessing, augmented);
   const validation = pictureSource(pool, folder.validation, preprocessing, null);
   return {
     training: mixing ? mixed(training, mixing, config.seed) : training,
-    // Evaluation sees the same in every epoch, so its pictures are decoded once.
+    // Evaluation sees the same in every epoch, so its pictures are decoded once: at the end of the first.
     validation: fits(config.memory, validation.size, network.input)
-      ? await held(validation, network.input, {
-          batchSize: Math.min(config.batchSize, validation.size),
-          onProgress: (done, total) => onPreparation({ stage: 'decoding validation pictures', done, total }),
-        })
+      ? whenAsked(validation.size, () =>
+          held(validation, network.input, { batchSize: Math.min(config.batchSize, validation.size) }),
+        )
       : validation,
     close: async () => {},
   };
