@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawPictures, ownCache, temporaryFolder } from '../../../test/pictures.ts';
 import { expectSameRun, runFolder } from '../../../test/runs.ts';
-import { openDataset } from '../../data/index.ts';
+import { createPicturePool, openDataset } from '../../data/index.ts';
 import type { DamageEvent } from './index.ts';
 import { readRun } from './index.ts';
 
@@ -99,6 +99,21 @@ test('what was decoded once is not decoded again, and only that is taken on trus
   expect([...now.train, ...now.validation, ...now.test].filter(({ isUnproven }) => isUnproven)).toEqual([]);
   const again = await openDataset(folder, { decode: 'later' });
   expect(again.train.filter(({ isUnproven }) => isUnproven).map(({ path }) => path)).toEqual([damaged]);
+});
+
+test('the number of threads changes nothing of what is found', async () => {
+  const { folder } = withDamage('train/cross/x.png');
+  writeFileSync(join(folder, 'train/disc/cut.png'), readFileSync(join(sound, 'train/disc/000.png')).subarray(0, 200));
+  const found = [];
+  for (const threads of [1, 3]) {
+    forgetDecoded();
+    const pool = createPicturePool({ threads });
+    for (const decode of ['later', 'now'] as const) found.push(await openDataset(folder, { pool, decode, seed: 2 }));
+    await pool.close();
+  }
+  expect(found[2]).toEqual(found[0]);
+  expect(found[3]).toEqual(found[1]);
+  expect(found.map(({ problems }) => problems.length)).toEqual([1, 2, 1, 2]);
 });
 
 test('a damaged record of what was decoded costs a look, no more', async () => {
