@@ -31,12 +31,12 @@ const image = (
 
 const svg = (body: string, head = '') =>
   Buffer.from(
-    `${head}<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="20000" height="20000">${body}</svg>`,
+    `${head}<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="9000" height="9000">${body}</svg>`,
   );
 
 /** Blurs upon blurs: seconds and gigabytes for a few hundred bytes. */
 const blurs = svg(
-  `<filter id="f" filterUnits="userSpaceOnUse" x="0" y="0" width="20000" height="20000">${'<feGaussianBlur stdDeviation="500"/><feTurbulence baseFrequency="0.05" numOctaves="10"/>'.repeat(20)}</filter><rect width="20000" height="20000" filter="url(#f)"/>`,
+  `<filter id="f" filterUnits="userSpaceOnUse" x="0" y="0" width="9000" height="9000">${'<feGaussianBlur stdDeviation="500"/><feTurbulence baseFrequency="0.05" numOctaves="10"/>'.repeat(20)}</filter><rect width="9000" height="9000" filter="url(#f)"/>`,
 );
 const fakeAvif = (size: number) => `<!--${' '.repeat(size)}ftyp avif -->`;
 

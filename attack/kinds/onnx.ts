@@ -33,9 +33,9 @@ const input = { name: 'x', dtype: 'f32', shape: [1, 3, 32, 32] } as const;
 const output = { name: 'y', dtype: 'f32', shape: [1, 3] } as const;
 
 /** A small classifier with these nodes before its end, whose last result is `z` (1, 3, 32, 32) or nothing. */
-function model(nodes: readonly FileNode[], more: Partial<OnnxFile> = {}): Uint8Array {
+function model(nodes: readonly FileNode[], more: Partial<OnnxFile> = {}, from = 'x'): Uint8Array {
   const tail: FileNode[] = [
-    { operator: 'GlobalAveragePool', inputs: ['x'], outputs: ['pooled'] },
+    { operator: 'GlobalAveragePool', inputs: [from], outputs: ['pooled'] },
     { operator: 'Flatten', inputs: ['pooled'], outputs: ['flat'], attributes: { axis: 1 } },
     { operator: 'Gemm', inputs: ['flat', 'w', 'b'], outputs: ['y'], attributes: { transB: 1 } },
   ];
@@ -57,6 +57,16 @@ function tiles(times: number): FileNode[] {
     outputs: [`c${i + 1}`],
     attributes: { axis: 0 },
   }));
+}
+
+/** A classifier of images times the largest of what these nodes compute from constants. */
+function used(name: string, nodes: readonly FileNode[]): Uint8Array {
+  const scaled: FileNode[] = [
+    { operator: 'ReduceMax', inputs: [name], outputs: ['most'], attributes: { keepdims: 0 } },
+    { operator: 'Cast', inputs: ['most'], outputs: ['factor'], attributes: { to: 1 } },
+    { operator: 'Mul', inputs: ['x', 'factor'], outputs: ['scaled'] },
+  ];
+  return model([...nodes, ...scaled], { initializers: { one: i64([1], [1]), shape: i64([1], [60_000]) } }, 'scaled');
 }
 
 const folding: readonly Case[] = [
@@ -83,14 +93,18 @@ const folding: readonly Case[] = [
     }),
   ),
   file('fold-chain', () =>
-    model(
-      Array.from({ length: 50_000 }, (_, i) => ({
+    used('z19999', [
+      // Each node stays below what one may compute.
+      { operator: 'Expand', inputs: ['one', 'shape'], outputs: ['c'] },
+      ...Array.from({ length: 20_000 }, (_, i) => ({
         operator: 'Add',
         inputs: [i === 0 ? 'c' : `z${i - 1}`, 'c'],
         outputs: [`z${i}`],
       })),
-      { initializers: { c: i64([64], Array(64).fill(1)) } },
-    ),
+    ]),
+  ),
+  file('fold-doubling-used', () =>
+    used('c24', [{ operator: 'Expand', inputs: ['one', 'shape'], outputs: ['c0'] }, ...tiles(24)]),
   ),
 ];
 
