@@ -37,7 +37,7 @@ describe('a configuration as text', () => {
             .sort(),
         );
       }),
-      seeded(40),
+      seeded(25),
     );
   });
 
@@ -51,7 +51,7 @@ describe('a configuration as text', () => {
           if (!(error instanceof UserError)) throw error;
         }
       }),
-      seeded(400),
+      seeded(150),
     );
   });
 });
