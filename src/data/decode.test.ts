@@ -207,12 +207,19 @@ async function scratched(bytes: Promise<Buffer>): Promise<Buffer> {
   return whole.fill(0x5a, Math.floor(whole.length * 0.4), Math.floor(whole.length * 0.6));
 }
 
+it('a JPEG that only lacks its end marker, and is filled up with zeros, is decoded', async () => {
+  const whole = await noise().jpeg().toBuffer();
+  const filled = Buffer.concat([whole.subarray(0, -2), Buffer.alloc(64)]);
+  expect((await decodePicture(filled, 'x')).data).toEqual((await decodePicture(whole, 'x')).data);
+});
+
 const tiny = (w: number, h: number) => sharp({ create: { width: w, height: h, channels: 3, background: '#f80' } });
 
 describe('a broken picture is a problem with its path', () => {
   const broken: readonly [string, PictureProblemKind, RegExp, () => Buffer | Promise<Buffer>][] = [
     ['JPEG cut at 90 %', 'truncated', /ends before/, () => part(noise().jpeg().toBuffer(), 0.9)],
     ['JPEG cut in half', 'truncated', /ends before/, () => part(noise().jpeg().toBuffer(), 0.5)],
+    ['JPEG without its last byte', 'truncated', /ends before/, () => part(noise().jpeg().toBuffer(), 0.9999)],
     ['JPEG cut in its header', 'truncated', /ends before/, () => part(noise().jpeg().toBuffer(), 0.02)],
     [
       'progressive JPEG cut',

@@ -19,6 +19,8 @@ const marker = {
   comment: 0xfe,
 } as const;
 
+const endOfImage = Buffer.of(0xff, marker.endOfImage);
+
 /** One marker and its body, which lies from `start` to `end`; `from` is where the marker's padding begins. */
 interface MarkerSegment {
   readonly code: number;
@@ -41,14 +43,15 @@ export function readJpegHeader(file: Buffer): ImageHeader {
   let frame: Frame | undefined;
   let orientation: Orientation | undefined;
   let scanComponents = 0;
+  let scan = 0;
   for (const { code, start, end } of segmentsBefore(file)) {
     if (isFrame(code)) frame ??= readFrame(file.subarray(start, end), code);
     if (code === marker.app1 && file.toString('latin1', start, start + 6) === 'Exif\0\0') {
       orientation ??= orientationIn(file.subarray(start + 6, end));
     }
-    if (code === marker.startOfScan) scanComponents = file[start] ?? 0;
+    if (code === marker.startOfScan) [scanComponents, scan] = [file[start] ?? 0, end];
   }
-  if (scanComponents === 0) throw cutShort();
+  if (scanComponents === 0 || endsInScan(file, scan)) throw cutShort();
   if (!frame) throw new HeaderError('unreadable', 'damaged jpeg: it has no header');
   const { width, height, components, isProgressive, coefficientBytes } = frame;
   // What comes in several scans is kept as coefficients until the last one is there.
@@ -62,6 +65,14 @@ export function readJpegHeader(file: Buffer): ImageHeader {
     working: isInScans ? coefficientBytes : 0,
     bare: onlyNeeded(file, () => neededOf(file)),
   };
+}
+
+/**
+ * Whether the file ends within the pixels. libjpeg would decode all that is there before libvips refuses it; that can be had for less.
+ * What only lacks the end marker and is filled up with zeros, as some cameras do, is decoded.
+ */
+function endsInScan(file: Buffer, scan: number): boolean {
+  return file.indexOf(endOfImage, scan) < 0 && (file.at(-1) !== 0 || file.at(-2) !== 0);
 }
 
 /** The segments up to and with the first scan's header. Ends early where something else than a marker follows a segment. */
