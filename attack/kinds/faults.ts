@@ -1,56 +1,17 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Case, Kind, Stage } from '../case.ts';
 import { pick } from '../make/damage.ts';
-import { copyOf, metaTraining, training } from '../stock.ts';
+import { compareCheckpoints, nextCall, type Writer, warmCache, writers } from '../writers.ts';
 
 const preload = ['--import', new URL('../inside/faults.js', import.meta.url).href];
-
-/** A command, the run that it makes without faults, and how it goes on after one. */
-interface Command {
-  readonly label: string;
-  readonly args: (stage: Stage, out: string) => readonly string[];
-  readonly goOn: ((out: string) => readonly string[]) | null;
-  readonly whole: (stage: Stage) => string;
-}
-
-const commands: readonly Command[] = [
-  {
-    label: 'train',
-    args: ({ stock }, out) => ['train', stock.images, ...training, '--out', out, '--overwrite'],
-    goOn: (out) => ['train', '--resume', out],
-    whole: ({ stock }) => stock.run,
-  },
-  {
-    label: 'meta-train',
-    args: ({ stock }, out) => ['meta', 'train', join(stock.root, 'many'), ...metaTraining, '--out', out, '--overwrite'],
-    goOn: (out) => ['meta', 'train', '--resume', out],
-    whole: ({ stock }) => stock.metaRun,
-  },
-  {
-    label: 'meta-adapt',
-    args: ({ stock }, out) => [
-      'meta',
-      'adapt',
-      stock.metaRun,
-      stock.images,
-      '--shots',
-      '2',
-      '--out',
-      out,
-      '--overwrite',
-    ],
-    goOn: null,
-    whole: ({ stock }) => stock.adapted,
-  },
-];
 
 const errors = ['ENOSPC', 'EIO', 'EACCES', 'EROFS', 'EMFILE', 'EDQUOT', 'short'];
 
 /** Calls of each kind that a command makes without faults, counted once. */
 const counted = new Map<string, Promise<Readonly<Record<string, number>>>>();
 
-function counts(command: Command, stage: Stage): Promise<Readonly<Record<string, number>>> {
+function counts(command: Writer, stage: Stage): Promise<Readonly<Record<string, number>>> {
   const known = counted.get(command.label);
   if (known) return known;
   const counting = async () => {
@@ -60,7 +21,7 @@ function counts(command: Command, stage: Stage): Promise<Readonly<Record<string,
       GRAFT_FAULT: JSON.stringify({ root: stage.room.out, call: '', nth: 0, error: '' }),
       GRAFT_FAULT_COUNT: file,
     };
-    await stage.graft(command.args(stage, out), { ends: [0], environment, node: preload });
+    await stage.graft(command.begin(stage, out), { ends: [0], environment, node: preload });
     const found = JSON.parse(readFileSync(file, 'utf8')) as Record<string, number>;
     rmSync(file);
     return found;
@@ -77,33 +38,24 @@ function drawFault(root: string, all: Readonly<Record<string, number>>, stream: 
 }
 
 /** Whatever happens to the files of a run, a command ends with a sentence, and what it leaves goes on to what it would have been. */
-const inRun = (command: Command): Case => ({
+const inRun = (command: Writer): Case => ({
   label: command.label,
   isDrawn: true,
   seconds: 60,
   play: async (stage) => {
-    const { room, stock, stream, graft, fail } = stage;
-    rmSync(room.cache, { recursive: true });
-    copyOf(stock.cache, room.cache);
+    const { room, stream, graft, fail } = stage;
+    warmCache(stage);
     const all = await counts(command, stage);
     const fault = drawFault(room.out, all, stream);
     const out = join(room.out, 'run');
     const environment = { GRAFT_FAULT: JSON.stringify(fault) };
-    const first = await graft(command.args(stage, out), { ends: [0, 1], environment, node: preload });
+    const first = await graft(command.begin(stage, out), { ends: [0, 1], environment, node: preload });
     const note = `after ${fault.error} at ${fault.call} ${fault.nth} of ${all[fault.call]}`;
     if (first.status !== 0) {
-      const next =
-        command.goOn && existsSync(join(out, 'last.safetensors')) ? command.goOn(out) : command.args(stage, out);
-      const second = await graft(next, { ends: [0, 1] });
+      const second = await graft(nextCall(command, stage, out), { ends: [0, 1] });
       if (second.status === 1 && !second.stderr.includes('is complete')) fail(`does not go on ${note}`);
     }
-    for (const name of readdirSync(command.whole(stage)).filter((file) => file.endsWith('.safetensors'))) {
-      const path = join(out, name);
-      if (!existsSync(path)) fail(`${name} is missing ${note}`);
-      else if (!readFileSync(path).equals(readFileSync(join(command.whole(stage), name)))) {
-        fail(`${name} is another ${note}`);
-      }
-    }
+    compareCheckpoints(command.whole(stage), out, fail, note);
   },
 });
 
@@ -155,4 +107,4 @@ const reading: Case = {
   },
 };
 
-export const faults: Kind = { name: 'faults', cases: [...commands.map(inRun), inCache, reading] };
+export const faults: Kind = { name: 'faults', cases: [...writers.map(inRun), inCache, reading] };
