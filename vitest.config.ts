@@ -1,12 +1,24 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+
 export default defineConfig({
+  resolve: {
+    // Tests run the sources; what runs in threads and processes of its own is built.
+    alias: [
+      { find: /^@graft-ml\/core\/internal\/(.*)$/, replacement: `${path('packages/core/src')}/$1.ts` },
+      { find: /^@graft-ml\/core\/([\w-]+)$/, replacement: `${path('packages/core/src')}/$1/index.ts` },
+      { find: /^graft-ml\/internal\/(.*)$/, replacement: `${path('packages/graft-ml/src')}/$1.ts` },
+      { find: /^graft-ml\/([\w-]+)$/, replacement: `${path('packages/graft-ml/src/entries')}/$1.ts` },
+      { find: /^graft-ml$/, replacement: path('packages/graft-ml/src/index.ts') },
+    ],
+  },
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'attack/**/*.test.ts'],
+    include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'attack/**/*.test.ts'],
     pool: 'forks', // onnxruntime-node keeps process-wide state; worker threads would share it
     // Timings of kernels are kept with the build, not in the home of whoever runs the tests.
-    env: { GRAFT_CACHE: fileURLToPath(new URL('node_modules/.cache/graft', import.meta.url)) },
+    env: { GRAFT_CACHE: path('node_modules/.cache/graft') },
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,

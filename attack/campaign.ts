@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { randomStream } from '../src/base/random.ts';
+import { randomStream } from '@graft-ml/core/internal/base/random';
 import { type Bounds, type Outcome, runBounded } from './bounded.ts';
 import type { Case, CommandOptions, Kind, Stage } from './case.ts';
 import { judgeOutcome, judgeRoom } from './judge.ts';

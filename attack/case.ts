@@ -1,4 +1,4 @@
-import type { RandomStream } from '../src/base/random.ts';
+import type { RandomStream } from '@graft-ml/core/internal/base/random';
 import type { Outcome } from './bounded.ts';
 import type { Room } from './room.ts';
 import type { Stock } from './stock.ts';

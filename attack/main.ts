@@ -59,7 +59,7 @@ async function main(): Promise<number> {
   if (chosen.length === 0)
     throw new Error(`attack: --kind should be one of ${kinds.map(({ name }) => name).join(', ')}.`);
   const scratch = mkdtempSync(join(tmpdir(), 'graft-attack-'));
-  const program = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
+  const program = fileURLToPath(import.meta.resolve('graft-ml/internal/cli/main'));
   const show = (result: Result) => {
     if (result.failures.length > 0 || planned) console.error(describe(result, planned !== undefined));
   };

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { randomStream } from '../src/base/random.ts';
+import { randomStream } from '@graft-ml/core/internal/base/random';
 import { png, scanlinesOf } from './make/png.ts';
 
 /** What is sound: made once for a campaign, by the program under attack. Nothing may change it. */

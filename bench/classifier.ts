@@ -1,11 +1,6 @@
-import { randomStream } from '../src/base/random.ts';
-import { f32, i64, type Shape, sizeOf, type Tensor, zeros } from '../src/base/tensor.ts';
-import { constant, input, type Value } from '../src/graph/index.ts';
-import { applyModel, auxiliaryLogits, getModel } from '../src/models/index.ts';
-import { drawNoise, initialise, Scope, type Variable } from '../src/nn/index.ts';
-import { type OptimizerName, optimizers } from '../src/optim/index.ts';
-import { type Runtime, State, scalar } from '../src/runtime/index.ts';
-import { createRuntime } from '../src/runtime/node/index.ts';
+import { constant, input, type Value } from '@graft-ml/core/graph';
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import { f32, i64, type Shape, sizeOf, type Tensor, zeros } from '@graft-ml/core/internal/base/tensor';
 import {
   feedNames,
   type Network,
@@ -15,7 +10,12 @@ import {
   slotName,
   trainingStep,
   variablesOf,
-} from '../src/train/step.ts';
+} from '@graft-ml/core/internal/fit/step';
+import { applyModel, auxiliaryLogits, getModel } from '@graft-ml/core/models';
+import { drawNoise, initialise, Scope, type Variable } from '@graft-ml/core/nn';
+import { type OptimizerName, optimizers } from '@graft-ml/core/optim';
+import { type Runtime, State, scalar } from '@graft-ml/core/runtime';
+import { createRuntime } from 'graft-ml/internal/runtime/index';
 import type { Comparison, Contender } from './harness.ts';
 
 export interface Work {

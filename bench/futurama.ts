@@ -8,8 +8,8 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { expectChoice } from '../src/base/choice.ts';
-import { presetNames } from '../src/meta/config/index.ts';
+import { expectChoice } from '@graft-ml/core/internal/base/choice';
+import { presetNames } from '@graft-ml/core/internal/recipe/meta/index';
 import { MetaStudy } from './meta-study.ts';
 
 const { values, positionals } = parseArgs({

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { ortVersion } from '../src/runtime/node/index.ts';
+import { ortVersion } from 'graft-ml/internal/runtime/index';
 import { classifierComparison } from './classifier.ts';
 import { type Comparison, type Contender, interleave, median, summarise } from './harness.ts';
 import { startPeer } from './peer.ts';

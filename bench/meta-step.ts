@@ -8,7 +8,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { ortVersion } from '../src/runtime/node/index.ts';
+import { ortVersion } from 'graft-ml/internal/runtime/index';
 import { type Contender, median, takeTurns } from './harness.ts';
 import { contenderOf, type Form, formsOf, gradientsOf, metaStepWork, side } from './meta-work.ts';
 import { type Peer, startPeer } from './peer.ts';

@@ -2,16 +2,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { lineChartSvg } from '../src/chart/index.ts';
-import type { MetaConfigInput } from '../src/meta/config/index.ts';
-import {
-  readMetaRun,
-  resumeMeta,
-  type StepResult,
-  type TestMetaOptions,
-  testMeta,
-  trainMeta,
-} from '../src/meta/node/index.ts';
+import { lineChartSvg } from '@graft-ml/core/chart';
+import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
+import { readMetaRun } from 'graft-ml/internal/meta/meta-run';
+import { type StepResult, type TestMetaOptions, testMeta } from 'graft-ml/internal/meta/test-meta';
+import { resumeMeta, trainMeta } from 'graft-ml/internal/meta/train-meta';
 import { Results } from './study.ts';
 
 /** What one run of meta-learning came to. */

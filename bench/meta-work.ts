@@ -1,7 +1,10 @@
-import { randomStream } from '../src/base/random.ts';
-import { i64, sizeOf, type TensorOf, type Tensors, tensor, zeros } from '../src/base/tensor.ts';
-import type { Episode, EpisodeShape, EpisodeSource } from '../src/data/index.ts';
-import { input, type Value } from '../src/graph/index.ts';
+import { input, type Value } from '@graft-ml/core/graph';
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import { i64, sizeOf, type TensorOf, type Tensors, tensor, zeros } from '@graft-ml/core/internal/base/tensor';
+import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { scalarName, slotName, variablesOf } from '@graft-ml/core/internal/fit/step';
+import type { Episode, EpisodeShape, EpisodeSource } from '@graft-ml/core/internal/meta/episode';
+import { conv4 } from '@graft-ml/core/internal/models/conv4';
 import {
   feedsOfEpisode,
   gradientName,
@@ -12,14 +15,11 @@ import {
   taskNames,
   taskShape,
   trainingGraph,
-} from '../src/meta/index.ts';
-import { conv4 } from '../src/models/conv4.ts';
-import { crossEntropy, initialise } from '../src/nn/index.ts';
-import { adam, sgd } from '../src/optim/index.ts';
-import { inSequence, type ParallelProgram, type Runtime, State, scalar } from '../src/runtime/index.ts';
-import { createRuntime, openProgramPool } from '../src/runtime/node/index.ts';
-import { pictureNetwork, variablesOf } from '../src/train/index.ts';
-import { scalarName, slotName } from '../src/train/step.ts';
+} from '@graft-ml/core/meta';
+import { crossEntropy, initialise } from '@graft-ml/core/nn';
+import { adam, sgd } from '@graft-ml/core/optim';
+import { inSequence, type ParallelProgram, type Runtime, State, scalar } from '@graft-ml/core/runtime';
+import { createRuntime, openProgramPool } from 'graft-ml/internal/runtime/index';
 import type { Contender } from './harness.ts';
 import { stackedFeeds, taskAxisGraph } from './task-axis.ts';
 

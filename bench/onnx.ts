@@ -12,10 +12,13 @@ import { cpus, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { ranked, wilsonInterval } from '../src/evaluate/index.ts';
-import { evaluateFolder, exportClassifier, openModel, openRun } from '../src/evaluate/node/index.ts';
-import { createSession, loadOrt } from '../src/runtime/node/index.ts';
-import { trainFolder } from '../src/train/node/index.ts';
+import { ranked, wilsonInterval } from '@graft-ml/core/predict';
+import { openModel } from 'graft-ml/internal/predict/classifier';
+import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
+import { exportClassifier } from 'graft-ml/internal/predict/export';
+import { openRun } from 'graft-ml/internal/predict/open-run';
+import { createSession, loadOrt } from 'graft-ml/internal/runtime/index';
+import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -12,26 +12,20 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { lineChartSvg } from '@graft-ml/core/chart';
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import { cutBefore } from '@graft-ml/core/internal/fit/cut';
+import { parameterTable, pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { trainingStep } from '@graft-ml/core/internal/fit/step';
+import { parseConfig, resolveConfig, type TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
+import { partialTransfer, type TransferSide } from '@graft-ml/core/internal/recipe/partial-transfer';
+import { planOf } from '@graft-ml/core/internal/recipe/plan';
+import { getModel } from '@graft-ml/core/models';
+import { countFlops } from '@graft-ml/core/ops';
+import { adamw } from '@graft-ml/core/optim';
+import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
+import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 import sharp from 'sharp';
-import { randomStream } from '../src/base/random.ts';
-import { lineChartSvg } from '../src/chart/index.ts';
-import { evaluateFolder } from '../src/evaluate/node/index.ts';
-import { getModel } from '../src/models/index.ts';
-import { countFlops } from '../src/ops/index.ts';
-import { adamw } from '../src/optim/index.ts';
-import { cutBefore } from '../src/train/cut.ts';
-import {
-  parameterTable,
-  parseConfig,
-  partialTransfer,
-  pictureNetwork,
-  planOf,
-  resolveConfig,
-  type TrainConfigInput,
-  type TransferSide,
-  trainingStep,
-} from '../src/train/index.ts';
-import { trainFolder } from '../src/train/node/index.ts';
 import { median } from './harness.ts';
 import { type PhaseOne, phaseOne } from './phase-one.ts';
 import { mean, nameOf, Results } from './study.ts';

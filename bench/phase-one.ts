@@ -1,8 +1,10 @@
-import { evaluateFolder } from '../src/evaluate/node/index.ts';
-import type { MetaConfigInput } from '../src/meta/config/index.ts';
-import { learnerVariables, taskShape, trainingGraph } from '../src/meta/index.ts';
-import { adaptMeta, openLearner, trainMeta } from '../src/meta/node/index.ts';
-import { countFlops } from '../src/ops/index.ts';
+import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
+import { learnerVariables, taskShape, trainingGraph } from '@graft-ml/core/meta';
+import { countFlops } from '@graft-ml/core/ops';
+import { adaptMeta } from 'graft-ml/internal/meta/adapt-meta';
+import { openLearner } from 'graft-ml/internal/meta/open-learner';
+import { trainMeta } from 'graft-ml/internal/meta/train-meta';
+import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
 
 export interface PhaseOneOptions {
   readonly model: string;

@@ -6,8 +6,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { OptimizerName } from '../src/optim/index.ts';
-import { createRuntime } from '../src/runtime/node/index.ts';
+import type { OptimizerName } from '@graft-ml/core/optim';
+import { createRuntime } from 'graft-ml/internal/runtime/index';
 import { stepContender, stepGraph } from './classifier.ts';
 
 /** The part of an event of ORT's profile (Chrome trace format) that is read here. */

@@ -12,9 +12,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import { fingerprint, openDataset } from 'graft-ml/internal/data/dataset';
 import sharp from 'sharp';
-import { randomStream } from '../src/base/random.ts';
-import { fingerprint, openDataset } from '../src/data/index.ts';
 
 const { values } = parseArgs({
   options: {

@@ -5,7 +5,7 @@
  * ../shared/weights/squeezenet1_1_imagenet1k.safetensors. What is there already is not run again.
  */
 import { parseArgs } from 'node:util';
-import { strategyNames } from '../src/train/index.ts';
+import { strategyNames } from '@graft-ml/core/internal/recipe/strategy';
 import { mean, nameOf, Study, standardError } from './study.ts';
 
 const { values, positionals } = parseArgs({

@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { TrainConfigInput } from '../src/train/index.ts';
-import { readRun, trainFolder } from '../src/train/node/index.ts';
+import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
+import { readRun } from 'graft-ml/internal/runs/run-file';
+import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 
 /** What one training came to. */
 export interface Outcome {

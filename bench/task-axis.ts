@@ -1,8 +1,9 @@
-import { type Tensor, type Tensors, tensor } from '../src/base/tensor.ts';
-import { grad } from '../src/grad/index.ts';
-import { input, type Value } from '../src/graph/index.ts';
-import { gradientName, type TaskShape, taskNames } from '../src/meta/index.ts';
-import { crossEntropy, normalisePixels } from '../src/nn/index.ts';
+import { grad } from '@graft-ml/core/grad';
+import { input, type Value } from '@graft-ml/core/graph';
+import { type Tensor, type Tensors, tensor } from '@graft-ml/core/internal/base/tensor';
+import { resultNames } from '@graft-ml/core/internal/fit/step';
+import { gradientName, type TaskShape, taskNames } from '@graft-ml/core/meta';
+import { crossEntropy, normalisePixels } from '@graft-ml/core/nn';
 import {
   add,
   argMax,
@@ -22,8 +23,7 @@ import {
   sub,
   swapLast,
   transpose,
-} from '../src/ops/index.ts';
-import { resultNames } from '../src/train/index.ts';
+} from '@graft-ml/core/ops';
 
 export interface TaskAxisOptions extends TaskShape {
   readonly tasks: number;

@@ -10,8 +10,8 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { openDataset } from '../src/data/index.ts';
-import { trainFolder } from '../src/train/node/index.ts';
+import { openDataset } from 'graft-ml/internal/data/dataset';
+import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

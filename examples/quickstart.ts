@@ -13,7 +13,7 @@ import sharp from 'sharp';
 
 const require = createRequire(import.meta.url);
 const package_ = dirname(require.resolve('graft-ml/package.json'));
-const graft = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
+const graft = fileURLToPath(import.meta.resolve('graft-ml/internal/cli/main'));
 const backbone = join(package_, 'assets', 'conv4-omniglot.safetensors');
 const folder = 'runs/quickstart';
 const digits = join(folder, 'digits');

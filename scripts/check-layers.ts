@@ -1,71 +1,103 @@
 /*
- * The order of the folders of src/ (docs/architecture.md). A file imports its own folder and those before it; what only
- * Node has is imported only where the browser never comes. Tests are exempt.
+ * The order of the rooms (docs/architecture.md). A file imports its own room and those before it, and a package those before it; the
+ * core reaches nothing of Node, directly or through others. Tests are exempt.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const order: readonly string[] = [
-  ...['base', 'files', 'graph', 'ops', 'grad', 'runtime', 'nn', 'models', 'weights', 'optim'],
-  ...['data', 'chart', 'train', 'meta', 'evaluate', 'experiment', 'cli'],
-];
-const nodePackages =
-  /^(node:.*|(sharp|tinypool|onnxruntime-node|proper-lockfile|yauzl|tar|commander|cli-progress)(\/.*)?)$/;
-const nodeFolders = /^src\/(files|data|weights|cli|(.+\/)?node)\//;
+/** The packages in their order, each with its rooms in theirs, and the npm packages that it may import. */
+const house = [
+  {
+    folder: 'packages/core',
+    name: '@graft-ml/core',
+    rooms: [
+      ...['base', 'graph', 'ops', 'grad', 'runtime', 'nn', 'optim', 'models', 'chart', 'image', 'weights', 'fit'],
+      ...['recipe', 'meta', 'predict'],
+    ],
+    needsNode: false,
+  },
+  {
+    folder: 'packages/graft-ml',
+    name: 'graft-ml',
+    rooms: [
+      ...['files', 'runtime', 'checkpoint', 'data', 'episodes', 'runs', 'transfer', 'meta', 'experiment', 'predict'],
+      'cli',
+      'entries',
+    ],
+    needsNode: true,
+  },
+] as const;
+type Package = (typeof house)[number];
+
+/** A source file, by its path from the root, with slashes. */
+interface Source {
+  readonly path: string;
+  readonly package: Package;
+  /** Undefined for a file that stands in `src/` itself: an entry. */
+  readonly room: string | undefined;
+}
+
 const specifiers = /\b(?:from|import|import\()\s*'([^']+)'/g;
 
-/** The folder above this script, compiled or not, that has a package.json. */
+/** The folder above this script, compiled or not, that holds the packages. */
 function repositoryRoot(folder = dirname(fileURLToPath(import.meta.url))): string {
-  return existsSync(join(folder, 'package.json')) ? folder : repositoryRoot(dirname(folder));
+  return existsSync(join(folder, 'packages')) ? folder : repositoryRoot(dirname(folder));
 }
 
-/** Paths from the root, with slashes. */
-function sourceFiles(root: string): string[] {
-  return readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
+function sourcesOf(root: string, each: Package): Source[] {
+  return readdirSync(join(root, each.folder, 'src'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .sort();
+    .map((entry) => {
+      const path = relative(root, join(entry.parentPath, entry.name)).split(sep).join('/');
+      const inside = path.slice(`${each.folder}/src/`.length).split('/');
+      return { path, package: each, room: inside.length > 1 ? inside[0] : undefined };
+    });
 }
 
-function importsOf(root: string, file: string): string[] {
-  return [...readFileSync(join(root, file), 'utf8').matchAll(specifiers)].map((match) => match[1]!);
-}
-
-/** `src/graph/onnx.ts` → `graph`; a file that stands in src/ itself has no folder. */
-function folderOf(file: string): string | undefined {
-  const [root, folder, ...rest] = file.split('/');
-  return root === 'src' && rest.length > 0 ? folder : undefined;
-}
-
-/** Why `file` may not import `specifier`, or undefined where it may. */
-function objection(file: string, specifier: string): string | undefined {
-  const [from, target] = [folderOf(file), posix.join(posix.dirname(file), specifier)];
-  if (!specifier.startsWith('.')) {
-    const allowed = !nodePackages.test(specifier) || nodeFolders.test(file);
-    return allowed
-      ? undefined
-      : `${file} imports ${specifier}: only files/, data/, weights/, cli/ and node/ folders may`;
+/** Where a specifier leads to in the house; undefined where it is of a package from npm or of Node. */
+function pathOf(from: string, specifier: string): string | undefined {
+  if (specifier.startsWith('.')) return posix.join(posix.dirname(from), specifier);
+  for (const { name, folder } of house) {
+    if (specifier === name) return `${folder}/src/index.ts`;
+    if (specifier.startsWith(`${name}/internal/`)) return `${folder}/src/${specifier.slice(name.length + 10)}.ts`;
+    if (specifier.startsWith(`${name}/`)) return `${folder}/src/${specifier.slice(name.length + 1)}/index.ts`;
   }
-  const to = folderOf(target);
-  if (to === 'files' && !nodeFolders.test(file)) return `${file} imports ${target}, which needs Node`;
-  const isIndex = file === 'src/index.ts' && to !== 'cli';
-  const inOrder = from !== undefined && to !== undefined && order.indexOf(to) <= order.indexOf(from);
-  if (to !== undefined && order.includes(to) && (isIndex || inOrder)) return undefined;
-  return `${file} imports ${target}: ${from ?? 'src'}/ may not import ${to ?? dirname(target)}/`;
+  return undefined;
+}
+
+/** Why one file may not import another, or undefined where it may. */
+function objection(from: Source, to: Source): string | undefined {
+  const arrow = `${from.path} imports ${to.path}`;
+  const [own, other] = [house.indexOf(from.package), house.indexOf(to.package)];
+  if (other > own) return `${arrow}: ${from.package.name} may not import ${to.package.name}`;
+  if (other < own || from.room === undefined) return undefined;
+  const order: readonly string[] = from.package.rooms;
+  if (to.room !== undefined && order.indexOf(to.room) <= order.indexOf(from.room)) return undefined;
+  return `${arrow}: ${from.room}/ may not import ${to.room ?? 'an entry'}`;
 }
 
 function main(): void {
   const root = repositoryRoot();
-  const files = sourceFiles(root);
-  const imports = files.flatMap((file) => importsOf(root, file).map((specifier) => [file, specifier] as const));
-  const strays = files.filter((file) => file !== 'src/index.ts' && !order.includes(folderOf(file) ?? ''));
-  const objections = [
-    ...strays.map((file) => `${file} is in no folder of the order: ${order.join(', ')}`),
-    ...imports.flatMap(([file, specifier]) => objection(file, specifier) ?? []),
-  ];
+  const sources = new Map(house.flatMap((each) => sourcesOf(root, each)).map((source) => [source.path, source]));
+  const objections: string[] = [];
+  let count = 0;
+  for (const source of sources.values()) {
+    const { path, package: home, room } = source;
+    if (room !== undefined && !(home.rooms as readonly string[]).includes(room)) {
+      objections.push(`${path} is in no room of ${home.name}: ${home.rooms.join(', ')}`);
+    }
+    for (const [, specifier] of readFileSync(join(root, path), 'utf8').matchAll(specifiers)) {
+      count++;
+      const to = pathOf(path, specifier!);
+      const target = to === undefined ? undefined : sources.get(to);
+      if (target) objections.push(...[objection(source, target) ?? []].flat());
+      else if (to?.endsWith('.ts')) objections.push(`${path} imports ${specifier}, which is not there`);
+      else if (!home.needsNode && specifier!.startsWith('node:')) objections.push(`${path} imports ${specifier}`);
+    }
+  }
   for (const line of objections) console.error(line);
-  if (objections.length === 0) console.log(`layers: ${files.length} files, ${imports.length} imports, in order`);
+  if (objections.length === 0) console.log(`layers: ${sources.size} files, ${count} imports, in order`);
   process.exitCode = objections.length === 0 ? 0 : 1;
 }
 

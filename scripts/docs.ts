@@ -2,9 +2,9 @@
  * Writes docs/cli.md from the commands' option tables. `--check` only says whether it is up to date.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type CommandDefinition, settingsArgument } from '../src/cli/command.ts';
-import { commands } from '../src/cli/commands/index.ts';
-import { flagsOf } from '../src/cli/flags.ts';
+import { type CommandDefinition, settingsArgument } from 'graft-ml/internal/cli/command';
+import { commands } from 'graft-ml/internal/cli/commands/index';
+import { flagsOf } from 'graft-ml/internal/cli/flags';
 
 const path = 'docs/cli.md';
 

@@ -8,22 +8,22 @@ import { mkdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { stepGraph } from '../bench/classifier.ts';
-import { formatOwnJson } from '../src/files/own-json.ts';
-import { replaceFile } from '../src/files/write.ts';
-import type { Value } from '../src/graph/index.ts';
-import { primitives } from '../src/ops/index.ts';
-import { cpuBackend } from '../src/runtime/node/create.ts';
-import { ortVersion } from '../src/runtime/node/ort.ts';
+import type { Value } from '@graft-ml/core/graph';
+import { timeAll } from '@graft-ml/core/internal/runtime/runtime';
+import { undecided } from '@graft-ml/core/internal/runtime/tuning';
+import { primitives } from '@graft-ml/core/ops';
+import { formatOwnJson } from 'graft-ml/internal/files/own-json';
+import { replaceFile } from 'graft-ml/internal/files/write';
+import { cpuBackend } from 'graft-ml/internal/runtime/create';
+import { ortVersion } from 'graft-ml/internal/runtime/ort';
 import {
   instructionSet,
   readShipped,
   type Shipped,
   shippedPath,
   validChoices,
-} from '../src/runtime/node/shipped-choices.ts';
-import { timeAll } from '../src/runtime/runtime.ts';
-import { undecided } from '../src/runtime/tuning.ts';
+} from 'graft-ml/internal/runtime/shipped-choices';
+import { stepGraph } from '../bench/classifier.ts';
 
 const models = [
   ...['squeezenet1_1', 'resnet18', 'resnet34', 'resnet50', 'mobilenet_v2', 'mobilenet_v3_small', 'efficientnet_b0'],

@@ -4,10 +4,11 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import { sizeOf } from '@graft-ml/core/internal/base/tensor';
+import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { variablesOf } from '@graft-ml/core/internal/fit/step';
+import { getModel, listArchitectures, type Model } from '@graft-ml/core/models';
 import type { ZooResult } from '../bench/zoo.ts';
-import { sizeOf } from '../src/base/tensor.ts';
-import { getModel, listArchitectures, type Model } from '../src/models/index.ts';
-import { pictureNetwork, variablesOf } from '../src/train/index.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url));
 const torchvision: Record<string, { parameters: number }> = JSON.parse(

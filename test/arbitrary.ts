@@ -1,7 +1,7 @@
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import { type DType, sizeOf, type Tensor, type Tensors, tensor } from '@graft-ml/core/internal/base/tensor';
 import fc from 'fast-check';
 import { damaged } from '../attack/make/damage.ts';
-import { randomStream } from '../src/base/random.ts';
-import { type DType, sizeOf, type Tensor, type Tensors, tensor } from '../src/base/tensor.ts';
 
 /** Equal on every machine and in every run; short, so that all properties together take seconds. */
 export const seeded = (numRuns: number) => ({ seed: 12, numRuns }) as const;

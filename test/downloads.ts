@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
+import { cachePath, fetchWeights } from 'graft-ml/internal/checkpoint/fetch-weights';
+import type { FetchOptions } from 'graft-ml/internal/files/download/fetch-file';
 import { expect } from 'vitest';
-import { UserError } from '../src/base/errors.ts';
-import { randomStream } from '../src/base/random.ts';
-import type { FetchOptions } from '../src/files/download/fetch-file.ts';
-import { cachePath, fetchWeights } from '../src/weights/fetch-weights.ts';
-import type { WeightsEntry } from '../src/weights/index.ts';
 import type { FileServer } from './file-server.ts';
 import { temporaryFolder } from './pictures.ts';
 

@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { readWeightsFile } from 'graft-ml/internal/checkpoint/weights-file';
+import { openDataset } from 'graft-ml/internal/data/dataset';
+import { openEpisodes } from 'graft-ml/internal/episodes/open-episodes';
+import { openModel } from 'graft-ml/internal/predict/classifier';
+import { readConfigFile } from 'graft-ml/internal/runs/config-file';
+import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 import { describe, expect, test } from 'vitest';
-import { UserError } from '../src/base/errors.ts';
-import { openDataset, openEpisodes } from '../src/data/index.ts';
-import { openModel } from '../src/evaluate/node/index.ts';
-import { readConfigFile, trainFolder } from '../src/train/node/index.ts';
-import { readWeightsFile } from '../src/weights/index.ts';
 import { drawPictures, temporaryFolder } from './pictures.ts';
 
 const root = temporaryFolder();

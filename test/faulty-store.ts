@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type OpenRunStore, openRunStore, type RunStore } from '../src/train/node/index.ts';
+import { type OpenRunStore, openRunStore, type RunStore } from 'graft-ml/internal/runs/run-store';
 
 /**
  * How a write fails. `before`: nothing of it was done. `torn`: a part of it, as on a disk that fills up. `after`: all of it, but the

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { f32, formatType, type Shape, sizeOf, type Tensor, type Tensors } from '../src/base/tensor.ts';
-import { readSafetensors } from '../src/weights/index.ts';
+import { f32, formatType, type Shape, sizeOf, type Tensor, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import { readSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 
 /** A file of reference numbers from `golden/`, made by the Python script of the same name beside it. */
 export function golden(name: string): ReturnType<typeof readSafetensors> {

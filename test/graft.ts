@@ -10,7 +10,7 @@ export interface Outcome {
 }
 
 /** The built command. */
-export const program = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+export const program = fileURLToPath(new URL('../packages/graft-ml/dist/cli/main.js', import.meta.url));
 
 /** Starts the built command. `done` resolves when it has ended. */
 export function startGraft(

@@ -1,7 +1,7 @@
-import { PartBudget, readMessage } from '../src/graph/protobuf.ts';
-import type { TrainEvent } from '../src/train/index.ts';
-import { maskedCrc32c } from '../src/train/loggers/crc32c.ts';
-import type { LogFormat, LoggedPhase } from '../src/train/loggers/index.ts';
+import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
+import { maskedCrc32c } from '@graft-ml/core/internal/fit/loggers/crc32c';
+import type { LogFormat, LoggedPhase } from '@graft-ml/core/internal/fit/loggers/index';
+import { PartBudget, readMessage } from '@graft-ml/core/internal/graph/protobuf';
 
 const steps = 5;
 

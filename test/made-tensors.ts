@@ -1,4 +1,4 @@
-import { type Shape, sizeOf, type TensorOf, tensor } from '../src/base/tensor.ts';
+import { type Shape, sizeOf, type TensorOf, tensor } from '@graft-ml/core/internal/base/tensor';
 
 /** The FNV-1a hash of a name. */
 function hashOf(name: string): number {

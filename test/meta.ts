@@ -1,12 +1,13 @@
-import { randomStream } from '../src/base/random.ts';
-import { i64, type Tensor, type Tensors, tensor, zeros } from '../src/base/tensor.ts';
-import type { Value } from '../src/graph/index.ts';
-import { type GradientLearner, type TaskShape, taskNames } from '../src/meta/index.ts';
-import { conv4 } from '../src/models/conv4.ts';
-import { crossEntropy, initialise } from '../src/nn/index.ts';
-import { sgd } from '../src/optim/index.ts';
-import { createRuntime } from '../src/runtime/node/index.ts';
-import { type Network, pictureNetwork, variablesOf } from '../src/train/index.ts';
+import type { Value } from '@graft-ml/core/graph';
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import { i64, type Tensor, type Tensors, tensor, zeros } from '@graft-ml/core/internal/base/tensor';
+import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { type Network, variablesOf } from '@graft-ml/core/internal/fit/step';
+import { conv4 } from '@graft-ml/core/internal/models/conv4';
+import { type GradientLearner, type TaskShape, taskNames } from '@graft-ml/core/meta';
+import { crossEntropy, initialise } from '@graft-ml/core/nn';
+import { sgd } from '@graft-ml/core/optim';
+import { createRuntime } from 'graft-ml/internal/runtime/index';
 import { defaultChoices } from './run.ts';
 
 const half = [0.5, 0.5, 0.5] as const;

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { extract } from 'tar';
@@ -10,28 +10,37 @@ import { drawPictures, temporaryFolder } from './pictures.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const project = temporaryFolder();
 const modules = join(project, 'node_modules');
+const core = join(modules, '@graft-ml', 'core');
 const installed = join(modules, 'graft-ml');
 
 const dependencies = z.record(z.string(), z.string());
 const manifestSchema = z.object({
-  bin: z.object({ graft: z.string() }),
+  bin: z.object({ graft: z.string() }).optional(),
+  exports: z.record(z.string(), z.string()),
   dependencies,
-  optionalDependencies: dependencies,
-  scripts: z.record(z.string(), z.string()),
+  optionalDependencies: dependencies.optional(),
+  scripts: z.record(z.string(), z.string()).optional(),
 });
-const manifest = () => manifestSchema.parse(JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')));
+const manifestOf = (folder: string) =>
+  manifestSchema.parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
 
 /** The tarball that would be published, in a project that has what it depends on and nothing else. */
 beforeAll(async () => {
-  const args = ['pack', '--silent', '--offline', '--pack-destination', project];
+  const workspaces = ['core', 'graft-ml'].flatMap((name) => ['--workspace', join('packages', name)]);
+  const args = ['pack', '--silent', '--offline', '--pack-destination', project, ...workspaces];
   const packed = spawnSync('npm', args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' });
   expect([packed.status, packed.stderr]).toEqual([0, '']);
-  mkdirSync(installed, { recursive: true });
-  await extract({ file: join(project, packed.stdout.trim()), cwd: installed, strip: 1 });
-  const needed = manifest();
-  for (const name of Object.keys({ ...needed.dependencies, ...needed.optionalDependencies })) {
-    mkdirSync(join(modules, name, '..'), { recursive: true });
-    symlinkSync(join(root, 'node_modules', name), join(modules, name), 'junction');
+  const tarballs = packed.stdout.trim().split('\n');
+  for (const [i, folder] of [core, installed].entries()) {
+    mkdirSync(folder, { recursive: true });
+    await extract({ file: join(project, tarballs[i]!), cwd: folder, strip: 1 });
+    const needed = manifestOf(folder);
+    for (const name of Object.keys({ ...needed.dependencies, ...needed.optionalDependencies })) {
+      const place = join(modules, name);
+      if (name === '@graft-ml/core' || existsSync(place)) continue;
+      mkdirSync(join(place, '..'), { recursive: true });
+      symlinkSync(join(root, 'node_modules', name), place, 'junction');
+    }
   }
   await drawPictures(join(project, 'shapes'), { classes: ['disc', 'cross'], perClass: 6, side: 32 });
 });
@@ -40,7 +49,7 @@ function node(...args: string[]) {
   const env = { ...process.env, GRAFT_CACHE: join(project, 'cache') };
   return spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8', env });
 }
-const graft = (...args: string[]) => node(join(installed, manifest().bin.graft), ...args);
+const graft = (...args: string[]) => node(join(installed, manifestOf(installed).bin!.graft), ...args);
 
 test('the packed command helps, trains and predicts', () => {
   const help = graft('--help');
@@ -55,21 +64,26 @@ test('the packed command helps, trains and predicts', () => {
 });
 
 test('every entry of the packed library can be imported, and its types are there', () => {
-  const entries = readdirSync(join(installed, 'dist', 'src'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name !== 'cli')
-    .map((entry) => entry.name)
-    .filter((name) => readdirSync(join(installed, 'dist', 'src', name)).includes('index.js'));
-  expect(entries).toContain('train');
-  const code = ['graft-ml', ...entries.map((name) => `graft-ml/${name}`)].map((name) => `await import('${name}');`);
-  writeFileSync(join(project, 'all.mjs'), code.join('\n'));
+  const entries = [core, installed].flatMap((folder) => {
+    const name = folder === core ? '@graft-ml/core' : 'graft-ml';
+    const { exports } = manifestOf(folder);
+    for (const file of Object.values(exports).filter((each) => each.endsWith('.js') && !each.includes('*'))) {
+      expect(existsSync(join(folder, file.replace(/\.js$/, '.d.ts'))), file).toBe(true);
+    }
+    return Object.keys(exports).flatMap((key) => (/\*|\.json/.test(key) ? [] : [name + key.slice(1)]));
+  });
+  expect(entries).toEqual(expect.arrayContaining(['graft-ml', 'graft-ml/nn', '@graft-ml/core/nn']));
+  writeFileSync(join(project, 'all.mjs'), entries.map((name) => `await import('${name}');`).join('\n'));
   const { status, stderr } = node('all.mjs');
   expect([status, stderr]).toEqual([0, '']);
-  expect(readdirSync(join(installed, 'dist', 'src'))).toContain('index.d.ts');
 });
 
 test('installing runs nothing of ours', () => {
   const atInstall = ['preinstall', 'install', 'postinstall', 'prepare'];
-  expect(Object.keys(manifest().scripts).filter((name) => atInstall.includes(name))).toEqual([]);
+  for (const folder of [core, installed]) {
+    const { scripts = {} } = manifestOf(folder);
+    expect(Object.keys(scripts).filter((name) => atInstall.includes(name))).toEqual([]);
+  }
 });
 
 test('without onnxruntime-node, which npm leaves out where its script fails, the command says what to do', () => {

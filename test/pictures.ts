@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { randomStream } from '@graft-ml/core/internal/base/random';
 import sharp from 'sharp';
 import { afterAll } from 'vitest';
-import { randomStream } from '../src/base/random.ts';
 
 /** A folder that is gone when the test file is done. */
 export function temporaryFolder(): string {

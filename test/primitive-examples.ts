@@ -1,8 +1,8 @@
-import { type RandomStream, randomStream } from '../src/base/random.ts';
-import { type DType, i64, type Shape, sizeOf, type Tensor, tensor } from '../src/base/tensor.ts';
-import { type Attributes, makeValue, type Value } from '../src/graph/index.ts';
-import { type ConvGeometry, primitives } from '../src/ops/index.ts';
-import type { PoolGeometry } from '../src/ops/pool.ts';
+import { type Attributes, makeValue, type Value } from '@graft-ml/core/graph';
+import { type RandomStream, randomStream } from '@graft-ml/core/internal/base/random';
+import { type DType, i64, type Shape, sizeOf, type Tensor, tensor } from '@graft-ml/core/internal/base/tensor';
+import type { PoolGeometry } from '@graft-ml/core/internal/ops/pool';
+import { type ConvGeometry, primitives } from '@graft-ml/core/ops';
 
 /**
  * Where a primitive is smooth. `separated`: no two numbers of the example are nearer than 1/4, and none is nearer to 0

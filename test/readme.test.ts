@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { version } from '@graft-ml/core/internal/base/version';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { version } from '../src/base/version.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const project = mkdtempSync(join(tmpdir(), 'graft-readme-'));
@@ -13,7 +13,7 @@ const project = mkdtempSync(join(tmpdir(), 'graft-readme-'));
 /** A project that has Graft installed, and a few photos. */
 beforeAll(async () => {
   mkdirSync(join(project, 'node_modules'));
-  symlinkSync(root, join(project, 'node_modules', 'graft-ml'));
+  symlinkSync(join(root, 'packages', 'graft-ml'), join(project, 'node_modules', 'graft-ml'));
   const shapes = {
     circle: '<circle cx="16" cy="16" r="10" fill="#c33"/>',
     square: '<rect x="6" y="6" width="20" height="20" fill="#33c"/>',
@@ -48,6 +48,8 @@ test.each(blocks.map((code, i) => [i, code] as const))('block %i of the README r
   expect(stdout).toMatch(printed[i]!);
 });
 
-test('the version in the code is the package’s', () => {
-  expect(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version).toBe(version);
+test.each(['core', 'graft-ml'])('the version in the code is that of packages/%s', (name) => {
+  const manifest = JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'));
+  expect(manifest.version).toBe(version);
+  if (name !== 'core') expect(manifest.dependencies['@graft-ml/core']).toBe(version);
 });

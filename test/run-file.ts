@@ -1,6 +1,6 @@
+import { f32, type Tensor, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import { createSession, loadOrt } from 'graft-ml/internal/runtime/index';
 import type { Tensor as OrtTensor } from 'onnxruntime-common';
-import { f32, type Tensor, type Tensors } from '../src/base/tensor.ts';
-import { createSession, loadOrt } from '../src/runtime/node/index.ts';
 
 /** The f32 outputs of an ONNX file in plain ORT: the reference for what an imported graph computes. */
 export async function runFile(bytes: Uint8Array, feeds: Tensors): Promise<Record<string, Tensor>> {

@@ -1,9 +1,9 @@
-import { randomStream } from '../src/base/random.ts';
-import { f32, type Shape, sizeOf, type Tensor, type TensorOf, type Tensors } from '../src/base/tensor.ts';
-import { applicableLowerings, reachable, type Value } from '../src/graph/index.ts';
-import type { Choices } from '../src/runtime/index.ts';
-import { createRuntime } from '../src/runtime/node/index.ts';
-import { choiceKey } from '../src/runtime/tuning.ts';
+import { applicableLowerings, reachable, type Value } from '@graft-ml/core/graph';
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import { f32, type Shape, sizeOf, type Tensor, type TensorOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import { choiceKey } from '@graft-ml/core/internal/runtime/tuning';
+import type { Choices } from '@graft-ml/core/runtime';
+import { createRuntime } from 'graft-ml/internal/runtime/index';
 
 /** The default lowering of every value for which there is a choice, so that compiling measures no time. */
 export function defaultChoices(outputs: Readonly<Record<string, Value>>): Choices {

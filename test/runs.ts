@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
+import { type FolderEvent, resumeTraining, trainFolder } from 'graft-ml/internal/transfer/train-folder';
 import { expect } from 'vitest';
-import type { TrainConfigInput } from '../src/train/index.ts';
-import { type FolderEvent, resumeTraining, trainFolder } from '../src/train/node/index.ts';
 import { scalarsIn } from './logs.ts';
 
 /** What a small network on small pictures needs, on one thread, so that two test files can run side by side. */

@@ -12,7 +12,10 @@ const project = join(root, 'project');
 /** A project that has Graft installed, with pictures, and a home in which nothing has run yet. */
 beforeAll(async () => {
   mkdirSync(join(project, 'node_modules'), { recursive: true });
-  symlinkSync(fileURLToPath(new URL('..', import.meta.url)), join(project, 'node_modules', 'graft-ml'));
+  symlinkSync(
+    fileURLToPath(new URL('../packages/graft-ml', import.meta.url)),
+    join(project, 'node_modules', 'graft-ml'),
+  );
   await drawPictures(join(project, 'shapes'), { classes: ['disc', 'square', 'cross'], perClass: 6, side: 32 });
 });
 
@@ -49,7 +52,7 @@ function script(name: string, code: string): string {
 }
 
 const library = `
-import { createRuntime } from 'graft-ml/runtime/node';
+import { createRuntime } from 'graft-ml/runtime';
 import { input } from 'graft-ml/graph';
 import { exp } from 'graft-ml/ops';
 const program = await createRuntime({ cache: null }).compile({ y: exp(input('x', 'f32', [2])) });

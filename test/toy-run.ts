@@ -1,23 +1,17 @@
-import { randomStream } from '../src/base/random.ts';
-import { batchNorm, dropout, initialise, linear } from '../src/nn/index.ts';
-import { relu } from '../src/ops/index.ts';
-import { adamw, applyRules, oneCycle, type Rules, type Schedule } from '../src/optim/index.ts';
-import type { Choices } from '../src/runtime/index.ts';
-import { createRuntime } from '../src/runtime/node/index.ts';
-import {
-  type CheckpointStore,
-  evaluationStep,
-  type Network,
-  type Source,
-  type Stage,
-  type TrainEvent,
-  type TrainingTask,
-  train,
-  trainingStep,
-  variablesOf,
-} from '../src/train/index.ts';
-import { inOrder } from '../src/train/source.ts';
-import { stepsPerEpoch } from '../src/train/timetable.ts';
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import type { CheckpointStore } from '@graft-ml/core/internal/fit/checkpoint';
+import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
+import { inOrder, type Source } from '@graft-ml/core/internal/fit/source';
+import type { Stage } from '@graft-ml/core/internal/fit/stage';
+import { evaluationStep, type Network, trainingStep, variablesOf } from '@graft-ml/core/internal/fit/step';
+import type { TrainingTask } from '@graft-ml/core/internal/fit/task';
+import { train } from '@graft-ml/core/internal/fit/trainer';
+import { stepsPerEpoch } from '@graft-ml/core/internal/recipe/timetable';
+import { batchNorm, dropout, initialise, linear } from '@graft-ml/core/nn';
+import { relu } from '@graft-ml/core/ops';
+import { adamw, applyRules, oneCycle, type Rules, type Schedule } from '@graft-ml/core/optim';
+import type { Choices } from '@graft-ml/core/runtime';
+import { createRuntime } from 'graft-ml/internal/runtime/index';
 import { defaultChoices } from './run.ts';
 import { clusters, memoryStore } from './training.ts';
 

@@ -1,7 +1,9 @@
-import { randomStream } from '../src/base/random.ts';
-import { f32, i64, type Tensor, type Tensors } from '../src/base/tensor.ts';
-import { copy } from '../src/runtime/index.ts';
-import { type CheckpointStore, type EvaluationEvent, held, type Phase, type Source } from '../src/train/index.ts';
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import { f32, i64, type Tensor, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import type { CheckpointStore, Phase } from '@graft-ml/core/internal/fit/checkpoint';
+import type { EvaluationEvent } from '@graft-ml/core/internal/fit/events';
+import { held, type Source } from '@graft-ml/core/internal/fit/source';
+import { copy } from '@graft-ml/core/runtime';
 
 /** Every event of a run. */
 export async function collect<E>(events: AsyncIterable<E>): Promise<E[]> {

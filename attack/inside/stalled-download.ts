@@ -1,4 +1,5 @@
-import { entryNamed, resolveWeights, weightsEntries } from '../../src/weights/index.ts';
+import { entryNamed, weightsEntries } from '@graft-ml/core/internal/weights/registry/lookup';
+import { resolveWeights } from 'graft-ml/internal/checkpoint/resolve';
 
 /** Downloads from a server that says nothing, with little patience. Status 0: it gave up with a sentence. */
 const [mirror, cache] = process.argv.slice(2);

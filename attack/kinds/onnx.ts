@@ -1,7 +1,7 @@
 import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { f32, i64 } from '../../src/base/tensor.ts';
+import { f32, i64 } from '@graft-ml/core/internal/base/tensor';
 import { type FileNode, type OnnxFile, onnxFile } from '../../test/onnx-file.ts';
 import type { Case, Kind, Stage } from '../case.ts';
 import { damaged, nastyTexts } from '../make/damage.ts';

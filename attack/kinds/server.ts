@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo, createServer as createSocketServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { type WeightsEntry, weightsEntries } from '../../src/weights/index.ts';
+import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
+import { weightsEntries } from '@graft-ml/core/internal/weights/registry/lookup';
 import type { Case, Kind, Stage } from '../case.ts';
 import { nastyTexts, pick } from '../make/damage.ts';
 import { filesBelow } from '../room.ts';

@@ -1,4 +1,4 @@
-import type { RandomStream } from '../../src/base/random.ts';
+import type { RandomStream } from '@graft-ml/core/internal/base/random';
 
 /** Bytes that mean something to many formats: lengths, signs, brackets. */
 const telling = [0x00, 0x01, 0x7f, 0x80, 0xff, 0x22, 0x5b, 0x7b, 0x2c, 0x0a, 0x1b];

@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { golden, pattern, relativeError, withPrefix } from '../../../../test/golden.ts';
+import { narrowModels } from '../../../../test/narrow-models.ts';
+import { compile } from '../../../../test/run.ts';
+import { type Tensor, zeros } from '../base/tensor.ts';
+import { constant, input } from '../graph/index.ts';
+import { applyModel } from '../models/index.ts';
+import { Scope } from '../nn/index.ts';
+import { cutBefore, prefixGraph } from './cut.ts';
+import { feedNames, type Network, traceOf } from './step.ts';
+
+/** Where each family is cut when everything from its middle on is trained, and what of it is still trained there. */
+describe.each(Object.keys(narrowModels))('%s', (name) => {
+  const { tensors, metadata } = golden(`model-${name}`);
+  const { numClasses, input: shapeOfInput } = JSON.parse(metadata.config!);
+  const pictures = tensors.input ?? pattern(shapeOfInput);
+  const [batchSize, ...shape] = pictures.shape as [number, ...number[]];
+  const network: Network = {
+    input: { dtype: 'f32', shape },
+    forward: (s, x) => applyModel(narrowModels[name]!, s, x, { numClasses }),
+  };
+  const { variables } = traceOf(network);
+  const names = [...variables.keys()];
+  const initial = withPrefix(tensors, 'init/');
+  const tensorOf = (variable: string): Tensor => initial[variable] ?? zeros('i64', []);
+
+  let whole: Tensor | undefined;
+  async function logits(from: Network, inputs: Tensor): Promise<Tensor> {
+    const { scope } = Scope.root({ training: false, variable: (variable) => constant(tensorOf(variable.name)) });
+    const x = input(feedNames.input, 'f32', inputs.shape);
+    const program = await compile({ logits: from.forward(scope, x) });
+    const results = await program.run({ [feedNames.input]: inputs });
+    await program.release();
+    return results.logits!;
+  }
+
+  test.each([0.4, 0.8])('cut where the last %f of its variables begin, both parts make the whole', async (share) => {
+    const first = names[Math.min(names.length - 1, Math.ceil(share * (names.length - 1)))]!;
+    const trained = new Set(names.slice(names.indexOf(first)));
+    const cut = cutBefore(network, (variable) => trained.has(variable));
+    if (cut === null) return; // nothing but the stem lies before
+    const behind = traceOf(cut.network).variables;
+    for (const variable of trained) expect(behind.has(variable), variable).toBe(true);
+    expect(behind.size).toBeLessThan(names.length);
+    const features = prefixGraph(network, cut.endpoint, batchSize, ({ name: own }) => constant(tensorOf(own)));
+    expect(features.shape).toEqual([batchSize, ...cut.shape]);
+    const program = await compile({ features });
+    const { features: middle } = await program.run({ [feedNames.input]: pictures });
+    await program.release();
+    whole ??= await logits(network, pictures);
+    expect(relativeError(await logits(cut.network, middle!), whole)).toBeLessThan(2e-6);
+  });
+
+  test('with the head alone trained, all of the trunk lies before the cut', () => {
+    const head = names.filter((variable) => variable.startsWith(`${narrowModels[name]!.headPath}.`));
+    const cut = cutBefore(network, (variable) => head.includes(variable))!;
+    expect(cut.endpoint).toBe('trunk');
+    expect([...traceOf(cut.network).variables.keys()]).toEqual(head);
+  });
+
+  test('with the first layer trained there is no place to cut', () => {
+    expect(cutBefore(network, (variable) => variable === names[0])).toBeNull();
+  });
+});

@@ -1,0 +1,40 @@
+export type { CheckpointStore, Phase } from './checkpoint.ts';
+export type { Course, CourseStage, OpenStage, Step, StepOutcome } from './course.ts';
+export { type Cut, cutBefore, prefixGraph } from './cut.ts';
+export { evaluate } from './evaluation.ts';
+export type { Best, EndEvent, Evaluation, EvaluationEvent, StageEvent, StepEvent, TrainEvent } from './events.ts';
+export { findLearningRate, type RangeStep, type RangeTestOptions } from './find-learning-rate.ts';
+export {
+  beforeExplosion,
+  type LearningRateCurve,
+  type RangeOptions,
+  type Suggestions,
+  suggestLearningRates,
+  usefulPart,
+} from './learning-rate-curve.ts';
+export type { LogFormat, LoggedPhase, Logger } from './loggers/index.ts';
+export { LossError } from './loss-error.ts';
+export { parameterTable, pictureNetwork } from './network.ts';
+export { held, type LabelledBatch, labelTensor, type Source, throughPrefix } from './source.ts';
+export {
+  epochsBefore,
+  learningRateAt,
+  type Stage,
+  type StageSources,
+  stageAt,
+  stepSettings,
+  type Timetable,
+  trainedSince,
+} from './stage.ts';
+export {
+  evaluationStep,
+  feedNames,
+  type Network,
+  resultNames,
+  traceOf,
+  trainingStep,
+  updateStep,
+  variablesOf,
+} from './step.ts';
+export type { TrainingTask } from './task.ts';
+export { follow, type TrainOptions, train } from './trainer.ts';

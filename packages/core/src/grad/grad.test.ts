@@ -1,0 +1,196 @@
+import { describe, expect, test } from 'vitest';
+import { evaluate, gaussian, numbers } from '../../../../test/run.ts';
+import { f32, i64, type Shape, sizeOf } from '../base/tensor.ts';
+import { constant, input, makeValue, reachable, typecheck, type Value } from '../graph/index.ts';
+import { add, broadcastTo, cast, mul, reduceSum, reshape, sqrt, square, stopGradient, sub } from '../ops/index.ts';
+import { grad, vjp } from './index.ts';
+
+const x = input('x', 'f32', [2, 3]);
+const feeds = { x: f32([2, 3], [1, 2, 3, 4, 5, 6]) };
+
+async function gradient(loss: Value, wrt = x, others = {}): Promise<number[]> {
+  const [dx] = grad(loss, [wrt]);
+  expect(dx!.shape).toEqual(wrt.shape);
+  typecheck([dx!]);
+  return numbers((await evaluate({ dx: dx! }, { ...feeds, ...others })).dx);
+}
+
+describe('a cotangent is summed to the shape before broadcasting', () => {
+  // d/da Σ w · (a ⊕ b) sums w over the axes along which a was repeated.
+  const cases: [a: Shape, b: Shape, y: Shape][] = [
+    [[], [2, 3], [2, 3]],
+    [[1], [2, 3], [2, 3]],
+    [[3], [2, 3], [2, 3]],
+    [
+      [2, 1],
+      [2, 3],
+      [2, 3],
+    ],
+    [
+      [1, 1, 3],
+      [4, 2, 1],
+      [4, 2, 3],
+    ],
+    [
+      [2, 1],
+      [4, 1, 3],
+      [4, 2, 3],
+    ],
+    [
+      [1, 3],
+      [1, 3],
+      [1, 3],
+    ],
+    [
+      [5, 1, 1],
+      [1, 1],
+      [5, 1, 1],
+    ],
+  ];
+  const orders = cases.flatMap(([a, b, y]) => [[a, b, y] as const, [b, a, y] as const]);
+  test.each(orders)('%j with %j', async (aShape, bShape, yShape) => {
+    const [a, b, w] = [input('a', 'f32', aShape), input('b', 'f32', bShape), input('w', 'f32', yShape)];
+    const values = { a: gaussian(aShape, 'a'), b: gaussian(bShape, 'b'), w: gaussian(yShape, 'w') };
+    const actual = await gradient(reduceSum(mul(w, add(a, b))), a, values);
+    const expected = new Array<number>(sizeOf(aShape)).fill(0);
+    numbers(values.w).forEach((weight, i) => {
+      expected[sourceIndex(i, yShape, aShape)]! += weight;
+    });
+    actual.forEach((value, i) => {
+      expect(value).toBeCloseTo(expected[i]!, 5);
+    });
+  });
+  test('an explicit broadcast', async () => {
+    const dx = await gradient(reduceSum(mul(broadcastTo(reshape(x, [2, 1, 3]), [5, 2, 4, 3]), 0.5)));
+    expect(dx).toEqual(new Array(6).fill(10)); // 5 · 4 copies, a half each
+  });
+});
+
+/** The element of `from` that stands at position `index` of what it was broadcast to. */
+function sourceIndex(index: number, to: Shape, from: Shape): number {
+  let [rest, stride, source] = [index, 1, 0];
+  for (let axis = to.length - 1; axis >= 0; axis--) {
+    const [at, length] = [rest % to[axis]!, from[axis - to.length + from.length] ?? 1];
+    rest = Math.floor(rest / to[axis]!);
+    if (length > 1) source += at * stride;
+    stride *= length;
+  }
+  return source;
+}
+
+describe('a cotangent that is smaller than its value is stretched, and stands for all that it is stretched to', () => {
+  const smaller: [string, Shape, number[], number[]][] = [
+    ['a scalar', [], [2], [2, 2, 2, 2, 2, 2]],
+    ['a row', [3], [1, 2, 3], [1, 2, 3, 1, 2, 3]],
+    ['a column', [2, 1], [1, 2], [1, 1, 1, 2, 2, 2]],
+    [
+      'larger along one axis, smaller along another',
+      [4, 1, 3],
+      [1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3],
+      [4, 8, 12, 4, 8, 12],
+    ],
+  ];
+  test.each(smaller)('%s, as a cotangent of vjp', async (_name, shape, values, expected) => {
+    const [dx] = vjp([mul(x, 1)], [constant(f32(shape, values))], [x]);
+    expect(dx!.shape).toEqual([2, 3]);
+    expect(numbers((await evaluate({ dx: dx! }, feeds)).dx)).toEqual(expected);
+  });
+  test('larger and smaller on axes that the value has', async () => {
+    const row = input('row', 'f32', [1, 3]);
+    const [dRow] = vjp([mul(row, 1)], [constant(f32([2, 1], [5, 7]))], [row]);
+    expect(numbers((await evaluate({ dRow: dRow! }, { row: f32([1, 3], [0, 0, 0]) })).dRow)).toEqual([12, 12, 12]);
+  });
+  test('from a rule, before something that sums', async () => {
+    // A primitive y = x whose rule gives one number: it stands for each of the three that x was broadcast to.
+    const lazy: Value['op'] = {
+      name: 'Lazy',
+      infer: ([value]) => value!,
+      vjp: () => [constant(f32([], [2]))],
+      lowerings: { onnx: { lower: (b, names) => b.emit('Identity', names) } },
+    };
+    const column = input('column', 'f32', [2, 1]);
+    const loss = reduceSum(makeValue(lazy, [broadcastTo(column, [2, 3])], {}));
+    expect(await gradient(loss, column, { column: f32([2, 1], [0, 0]) })).toEqual([6, 6]);
+  });
+});
+
+describe('every use of a value counts', () => {
+  test.each<[string, Value, number[]]>([
+    ['the same operand twice', reduceSum(mul(x, x)), [2, 4, 6, 8, 10, 12]],
+    ['x³ by two products', reduceSum(mul(mul(x, x), x)), [3, 12, 27, 48, 75, 108]],
+    ['used by three', reduceSum(add(add(mul(x, 2), mul(x, 3)), x)), [6, 6, 6, 6, 6, 6]],
+    ['a use that cancels', reduceSum(sub(x, x)), [0, 0, 0, 0, 0, 0]],
+    ['a value and what is made of it', reduceSum(add(x, square(x))), [3, 5, 7, 9, 11, 13]],
+  ])('%s', async (_name, loss, expected) => {
+    expect(await gradient(loss)).toEqual(expected);
+  });
+  test('the output itself', () => {
+    const scalar = input('s', 'f32', []);
+    const [ds] = grad(scalar, [scalar]);
+    expect(ds!.attributes.tensor).toEqual(f32([], [1]));
+  });
+  test('with respect to an intermediate value and to what it is made of', async () => {
+    const inner = square(x);
+    const [dInner, dx] = grad(reduceSum(mul(inner, 3)), [inner, x]);
+    const results = await evaluate({ dInner: dInner!, dx: dx! }, feeds);
+    expect(numbers(results.dInner)).toEqual([3, 3, 3, 3, 3, 3]);
+    expect(numbers(results.dx)).toEqual([6, 12, 18, 24, 30, 36]);
+  });
+  test('several outputs add up', async () => {
+    const outputs = [mul(x, 2), reduceSum(x)];
+    const [dx] = vjp(outputs, [constant(f32([2, 3], [1, 0, 0, 0, 0, 1])), constant(f32([], [10]))], [x]);
+    expect(numbers((await evaluate({ dx: dx! }, feeds)).dx)).toEqual([12, 10, 10, 10, 10, 12]);
+  });
+});
+
+describe('nothing flows', () => {
+  const zero = new Array(6).fill(0);
+  test.each<[string, Value]>([
+    ['from a value that x is not in', reduceSum(input('other', 'f32', [4]))],
+    ['through stopGradient', reduceSum(mul(stopGradient(square(x)), 3))],
+    ['through integers', reduceSum(cast(cast(x, 'i64'), 'f32'))],
+    ['from a constant', constant(f32([], [3]))],
+  ])('%s', async (_name, loss) => {
+    expect(await gradient(loss, x, { other: f32([4], [1, 2, 3, 4]) })).toEqual(zero);
+  });
+  test('through the stopped factor only', async () => {
+    expect(await gradient(reduceSum(mul(stopGradient(x), x)))).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+  test('and a value that nothing flows to costs no nodes', () => {
+    const frozen = input('frozen', 'f32', [2, 3]);
+    const [dx] = grad(reduceSum(mul(mul(frozen, 3), x)), [x]);
+    // dx = 3 · frozen: no gradient of `frozen` is formed on the way.
+    expect(reachable([dx!]).filter((value) => value.op.name === 'Mul').length).toBeLessThanOrEqual(2);
+  });
+});
+
+test('an output that is not a scalar is an error that says what it is', () => {
+  expect(() => grad(x, [x])).toThrow('grad: the output must be a scalar, not f32[2,3]');
+});
+
+test('the gradient of a chain of 2,000 is the product of its derivatives', async () => {
+  const s = input('s', 'f32', []);
+  let y: Value = s;
+  for (let i = 0; i < 2000; i++) y = i % 2 === 0 ? mul(y, 1.25) : mul(y, 0.8);
+  expect((await gradient(y, s, { s: f32([], [3]) }))[0]).toBeCloseTo(1, 4);
+});
+
+test('a gradient that is differentiated 6 times: d⁶/dx⁶ x⁶ = 720', async () => {
+  const s = input('s', 'f32', []);
+  let y = mul(square(mul(s, s)), square(s));
+  for (let i = 0; i < 6; i++) y = grad(y, [s])[0]!;
+  expect(numbers((await evaluate({ y }, { s: f32([], [1.7]) })).y)[0]).toBeCloseTo(720, 2);
+});
+
+test('√(x²) has the slope 0 at 0, in every order, and nothing else becomes NaN by it', async () => {
+  const zero = { x: f32([2, 3], [0, 1, 2, 0, 4, 5]) };
+  const [slope] = grad(reduceSum(sqrt(square(x))), [x]);
+  expect(numbers((await evaluate({ slope: slope! }, zero)).slope)).toEqual([0, 1, 1, 0, 1, 1]);
+  for (const curvature of await gradient(reduceSum(slope!), x, zero)) expect(curvature).toBeCloseTo(0, 6);
+});
+
+test('integers have no gradient, and do not disturb that of the floats beside them', async () => {
+  const labels = input('labels', 'i64', [2]);
+  const loss = reduceSum(mul(reshape(cast(labels, 'f32'), [2, 1]), x));
+  expect(await gradient(loss, x, { labels: i64([2], [5, 7]) })).toEqual([5, 5, 5, 7, 7, 7]);
+});

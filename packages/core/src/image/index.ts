@@ -1,0 +1,34 @@
+export * from './augment/index.ts';
+export { type ClassCount, fewestToTrain, imbalanceOf, mostImbalance } from './class-balance.ts';
+export {
+  distanceBetween,
+  farApart,
+  type ImageStatistics,
+  imageStatisticsSchema,
+  inverted,
+  statisticsOf,
+} from './image-statistics.ts';
+export { formatProblems, PictureError, type PictureProblem, type Problem, type ProblemKind } from './problem.ts';
+export { type Box, type Interpolation, type ResizeTarget, type RgbImage, resize } from './resize.ts';
+export {
+  type ContentKey,
+  contentKey,
+  decodeSeen,
+  encodeSeen,
+  nothingSeen,
+  type Seen,
+  seenAfter,
+  seenOf,
+  seenSchema,
+  unrecorded,
+} from './seen.ts';
+export type { Fold } from './split.ts';
+export { type TestTimeAugmentation, testTimeNames, testTimeViews } from './test-time.ts';
+export {
+  type CropPlace,
+  evaluationView,
+  type Framing,
+  type RandomCrop,
+  randomResizedCrop,
+  type View,
+} from './transform.ts';

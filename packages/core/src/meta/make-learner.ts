@@ -1,0 +1,66 @@
+import { pictureNetwork } from '../fit/network.ts';
+import { type Network, variablesOf } from '../fit/step.ts';
+import { applyModel, headPattern, type Model, type Preprocessing } from '../models/index.ts';
+import { crossEntropy, normalisePixels } from '../nn/index.ts';
+import { optimizers } from '../optim/index.ts';
+import { epochsOf, type LearnerName, learners, type ResolvedMetaConfig } from '../recipe/meta/index.ts';
+import type { Learner } from './learner.ts';
+import { makeLearner, type OuterPhase, outerPhases } from './learners.ts';
+
+/** A learner with the network it is made for: to logits of `way` classes, or to features where class means decide. */
+export interface LearnerParts {
+  readonly network: Network;
+  readonly learner: Learner;
+}
+
+/** Whether queries go to the nearest class mean, so that any number of classes can be told apart. */
+export function isByMeans(name: LearnerName): boolean {
+  const { kind } = learners[name];
+  return kind === 'prototypes' || kind === 'baseline';
+}
+
+/** The learner of a configuration. A baseline is a prototypical network that is not trained. */
+export function learnerOf(
+  config: ResolvedMetaConfig,
+  model: Model,
+  preprocessing: Preprocessing,
+  way: number,
+): LearnerParts {
+  const { learner: name, innerSteps, innerRate, innerMomentum, labelSmoothing, loss, focalGamma } = config;
+  const trained = name === 'nearest-centroid' || name === 'linear-probe' ? 'protonet' : name;
+  const network = isByMeans(name) ? featureNetwork(model, preprocessing) : pictureNetwork(model, preprocessing, way);
+  const parameters = [...variablesOf(network).values()].filter(({ kind }) => kind === 'parameter');
+  const head = headPattern(model);
+  const options = { labelSmoothing, ...(loss === 'focal' && { focalGamma: focalGamma ?? 2 }) };
+  const learner = makeLearner(trained, {
+    parameters: parameters.map((parameter) => parameter.name),
+    isHead: (parameter) => head.test(parameter),
+    innerSteps: innerSteps ?? 0,
+    innerRate: innerRate ?? 0,
+    innerOptimizer: optimizers[config.innerOptimizer ?? 'sgd']({ momentum: innerMomentum ?? 0, weightDecay: 0 }),
+    statistics: config.statistics ?? 'running',
+    loss: (logits, labels) => crossEntropy(logits, labels, options),
+  });
+  return { network, learner: { ...learner, name } };
+}
+
+/** How the outer gradient is taken in the course of a run. */
+export function phasesOf(config: ResolvedMetaConfig): OuterPhase[] {
+  const { learner, order, innerSteps, multiStepEpochs, orderEpochs } = config;
+  const phases = outerPhases(learner as Exclude<LearnerName, 'nearest-centroid' | 'linear-probe'>, {
+    epochs: epochsOf(config),
+    innerSteps: innerSteps ?? 0,
+    firstOrderEpochs: orderEpochs ?? 0,
+    multiStepEpochs: multiStepEpochs ?? 0,
+  });
+  return phases.map((phase) => (order === 1 ? { ...phase, outer: { ...phase.outer, order } } : phase));
+}
+
+/** From bytes to features (n, f), averaged over the picture. */
+function featureNetwork(model: Model, preprocessing: Preprocessing): Network {
+  const { crop } = preprocessing;
+  return {
+    input: { dtype: 'u8', shape: [3, crop, crop] },
+    forward: (s, pixels) => applyModel(model, s, normalisePixels(pixels, preprocessing), { numClasses: 0 }),
+  };
+}

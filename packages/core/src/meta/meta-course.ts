@@ -1,0 +1,215 @@
+import { f32, type Tensor, type Tensors, zeros } from '../base/tensor.ts';
+import type { Course, CourseStage, OpenStage, StepOutcome } from '../fit/course.ts';
+import type { Evaluation } from '../fit/events.ts';
+import { stepSettings } from '../fit/stage.ts';
+import { type Network, resultNames, updateStep } from '../fit/step.ts';
+import { input, type Value } from '../graph/index.ts';
+import type { Variable } from '../nn/index.ts';
+import type { Optimizer, ParameterSetting, Schedule } from '../optim/index.ts';
+import type { ParallelProgram, Program, Runtime, State } from '../runtime/index.ts';
+import type { Episode, EpisodeShape, EpisodeSource } from './episode.ts';
+import type { Learner } from './learner.ts';
+import type { OuterPhase } from './learners.ts';
+import { gradientName, learnerVariables, type TaskShape, taskNames, testGraph, trainingGraph } from './task-graph.ts';
+
+/** All that a run of meta-training needs, resolved. */
+export interface MetaTask {
+  readonly network: Network;
+  readonly learner: Learner;
+  /** How the outer gradient is taken. An epoch is a stretch of outer steps between two validations. */
+  readonly phases: readonly OuterPhase[];
+  readonly episodes: { readonly train: EpisodeSource; readonly validation: EpisodeSource };
+  readonly shape: EpisodeShape;
+  /** Tasks of one outer step. */
+  readonly tasksPerStep: number;
+  readonly stepsPerEpoch: number;
+  /** The same in every epoch. */
+  readonly validationEpisodes: number;
+  /** Inner steps in validation. */
+  readonly testSteps: number;
+  /** First values of the learner's variables. */
+  readonly initial: Tensors;
+  readonly optimizer: Optimizer;
+  /** By outer step of the whole run. */
+  readonly schedule: Schedule;
+  /** Of the outer loop, by variable of the learner; null or absent: it stays as it is. */
+  readonly settings: ReadonlyMap<string, ParameterSetting | null>;
+  readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
+  readonly average: number | null;
+  readonly patience: number | null;
+  readonly seed: number;
+  /** Compiles the graph of a task for many tasks side by side. `shared` are the inputs that all have in common. */
+  readonly parallel: (
+    outputs: Readonly<Record<string, Value>>,
+    shared: Iterable<string>,
+    runtime: Runtime,
+  ) => Promise<ParallelProgram>;
+}
+
+/** Meta-training as the trainer takes it: a step is the mean outer gradient of some tasks. */
+export function metaCourse(task: MetaTask): Course {
+  const { network, learner, phases, shape, settings, schedule } = task;
+  const variables = learnerVariables(network, learner);
+  const stages: CourseStage[] = phases.map((phase, index) => ({
+    name: phase.name,
+    epochs: phase.epochs,
+    settings,
+    schedule,
+    isFresh: index === 0,
+    variables,
+    open: (_values, runtime) => openPhase(task, variables, stages, index, runtime),
+  }));
+  const counted = learner.kind === 'reptile' ? shape.shots + shape.queries : shape.queries;
+  return {
+    ...task,
+    stages,
+    warmup: 0,
+    accumulate: 1,
+    examplesPerStep: task.tasksPerStep * shape.way * counted,
+  };
+}
+
+/** How many pictures the tasks of an episode shape have. */
+export function taskShape({ way, shots, queries }: EpisodeShape): TaskShape {
+  return { way, support: way * shots, queries: way * queries };
+}
+
+/** An episode under the names that the graphs of a task know it by. */
+export function feedsOfEpisode({ support, supportLabels, query, queryLabels }: Episode): Tensors {
+  return {
+    [taskNames.support]: support,
+    [taskNames.supportLabels]: supportLabels,
+    [taskNames.query]: query,
+    [taskNames.queryLabels]: queryLabels,
+  };
+}
+
+interface Programs {
+  readonly training: ParallelProgram;
+  readonly update: Program;
+  readonly test: ParallelProgram;
+}
+
+async function openPhase(
+  task: MetaTask,
+  variables: ReadonlyMap<string, Variable>,
+  stages: readonly CourseStage[],
+  index: number,
+  runtime: Runtime,
+): Promise<OpenStage> {
+  const { network, learner, parallel, testSteps } = task;
+  const shape = taskShape(task.shape);
+  const settings = stepSettings(stages, index);
+  const trained = [...variables.values()].filter(({ name }) => settings.get(name));
+  const names = trained.map(({ name }) => name);
+  const { outer } = task.phases[index]!;
+  const gradients = new Map(
+    trained.map(({ name, shape: of }) => [
+      name,
+      { value: input(name, 'f32', of), gradient: input(gradientName(name), 'f32', of) },
+    ]),
+  );
+  const opened: { release(): Promise<void> }[] = [];
+  const close = async () => {
+    for (const program of opened.splice(0)) await program.release();
+  };
+  const keep = <P extends { release(): Promise<void> }>(program: P): P => {
+    opened.push(program);
+    return program;
+  };
+  try {
+    const programs: Programs = {
+      training: keep(
+        await parallel(trainingGraph(network, learner, shape, { trained: names, outer }), variables.keys(), runtime),
+      ),
+      test: keep(await parallel(testGraph(network, learner, shape, testSteps), variables.keys(), runtime)),
+      update: keep(await runtime.compile(updateStep(gradients, { ...task, settings, average: task.average !== null }))),
+    };
+    return {
+      steps: (epoch, first) =>
+        outerSteps(task, programs, { epoch, first, stepWeights: task.phases[index]!.stepWeights }),
+      evaluate: (values, signal) => validate(task, programs.test, values, signal),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function* outerSteps(
+  task: MetaTask,
+  { training, update }: Programs,
+  at: { readonly epoch: number; readonly first: number; readonly stepWeights: OuterPhase['stepWeights'] },
+) {
+  const { stepsPerEpoch, tasksPerStep, shape, seed, episodes } = task;
+  const weights = at.stepWeights && {
+    [taskNames.stepWeights]: f32(
+      [task.learner.kind === 'gradient' ? task.learner.innerSteps : 0],
+      at.stepWeights(at.epoch - 1),
+    ),
+  };
+  const draw = (step: number) =>
+    Array.from({ length: tasksPerStep }, (_, i) => {
+      const stepInAll = (at.epoch - 1) * stepsPerEpoch + step;
+      return { ...feedsOfEpisode(episodes.train.draw(shape, [seed, 'train', stepInAll, i])), ...weights };
+    });
+  let next = draw(at.first);
+  for (let step = at.first; step < stepsPerEpoch; step++) {
+    yield async (state: State, scalars: Tensors): Promise<StepOutcome> => {
+      const running = training.runAll(state.current, next);
+      // The threads are at it: this one draws the next step's episodes.
+      if (step + 1 < stepsPerEpoch) next = draw(step + 1);
+      const results = await running;
+      const loss = results.reduce((sum, result) => sum + numberOf(result[resultNames.loss]), 0) / results.length;
+      const correct = results.reduce((sum, result) => sum + numberOf(result[resultNames.correct]), 0);
+      if (Number.isFinite(loss)) await state.step(update, { ...meanGradients(results), ...scalars });
+      return { loss, correct };
+    };
+  }
+}
+
+/** Summed in the order of the tasks, so that the mean does not depend on which thread did what. */
+function meanGradients(results: readonly Tensors[]): Record<string, Tensor> {
+  const means: Record<string, Tensor> = {};
+  for (const [name, { dtype, shape }] of Object.entries(results[0]!)) {
+    if (!name.startsWith(gradientName(''))) continue;
+    const mean = zeros('f32', shape);
+    if (dtype !== 'f32') throw new Error(`meanGradients: ${name} is ${dtype}`);
+    for (const result of results) {
+      const { data } = result[name]!;
+      for (let i = 0; i < mean.data.length; i++) mean.data[i]! += Number(data[i]);
+    }
+    for (let i = 0; i < mean.data.length; i++) mean.data[i]! /= results.length;
+    means[name] = mean;
+  }
+  return means;
+}
+
+/** Episodes whose pictures are in memory at once. */
+const chunk = 32;
+
+/** Mean loss and accuracy of the queries after the last inner step, over episodes that are the same in every epoch. */
+async function validate(
+  { episodes, shape, seed, validationEpisodes }: MetaTask,
+  test: ParallelProgram,
+  values: Tensors,
+  signal: AbortSignal | undefined,
+): Promise<Evaluation | null> {
+  let [loss, correct] = [0, 0];
+  for (let first = 0; first < validationEpisodes; first += chunk) {
+    if (signal?.aborted) return null;
+    const count = Math.min(chunk, validationEpisodes - first);
+    const drawn = Array.from({ length: count }, (_, i) =>
+      episodes.validation.draw(shape, [seed, 'validation', first + i]),
+    );
+    for (const result of await test.runAll(values, drawn.map(feedsOfEpisode))) {
+      loss += Number(result[taskNames.losses]!.data.at(-1));
+      correct += Number(result[resultNames.correct]!.data.at(-1));
+    }
+  }
+  const queries = validationEpisodes * shape.way * shape.queries;
+  return { loss: loss / validationEpisodes, accuracy: correct / queries };
+}
+
+const numberOf = (value: Tensor | undefined) => Number(value!.data[0]);

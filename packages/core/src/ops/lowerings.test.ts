@@ -1,0 +1,90 @@
+import { createRuntime } from 'graft-ml/internal/runtime/index';
+import { describe, expect, test } from 'vitest';
+import { relativeError } from '../../../../test/golden.ts';
+import { gaussian } from '../../../../test/run.ts';
+import { vjp } from '../grad/index.ts';
+import { applicableLowerings, type Features, input, type Value } from '../graph/index.ts';
+import { choiceKey } from '../runtime/tuning.ts';
+import { type ConvGeometry, channelCombine, conv2d } from './index.ts';
+
+/*
+ * Lowerings that require something of the device stand in no golden run: here they are compared with those that require
+ * nothing. Of the two sizes of block a machine has one, or (not on x86) none.
+ */
+const everything: Features = new Set(['nchwc8', 'nchwc16', 'fusedConvSum']);
+
+const geometry = (kernel: number, options: Partial<ConvGeometry> = {}): ConvGeometry => {
+  const side = (kernel - 1) / 2;
+  return { strides: [1, 1], pads: [side, side, side, side], dilations: [1, 1], groups: 1, ...options };
+};
+
+function convolution(from: number, to: number, kernel: number, options: Partial<ConvGeometry> = {}): Value[] {
+  const x = input('x', 'f32', [2, from, 9, 7]);
+  const w = input('w', 'f32', [to, from / (options.groups ?? 1), kernel, kernel]);
+  const y = conv2d(x, w, geometry(kernel, options));
+  return [y, ...vjp([y], [input('dy', 'f32', y.shape)], [x, w])];
+}
+
+const perChannel = (name: string) => input(name, 'f32', [3]);
+const pictures = (name: string, shape: readonly number[]) => input(name, 'f32', shape);
+const combine = (shape: readonly number[]) => [
+  channelCombine(pictures('x', shape), pictures('y', shape), perChannel('a'), perChannel('b'), perChannel('c')),
+];
+
+const cases: Record<string, Value[]> = {
+  '3x3': convolution(16, 32, 3),
+  '1x1': convolution(32, 16, 1),
+  '3x3, stride 2': convolution(16, 16, 3, { strides: [2, 2] }),
+  '3x3, asymmetric pads, dilation': convolution(16, 16, 3, { pads: [2, 0, 1, 1], dilations: [2, 1] }),
+  'of three channels': convolution(3, 16, 3, { strides: [2, 2] }),
+  'depthwise 5x5': convolution(16, 16, 5, { groups: 16 }),
+  'depthwise 3x3, stride 2': convolution(32, 32, 3, { groups: 32, strides: [2, 2] }),
+  'depthwise 3x3, stride 2, a row left over': convolution(8, 8, 3, { groups: 8, strides: [2, 2], pads: [0, 1, 1, 0] }),
+  'depthwise 3x3, asymmetric pads, dilation': convolution(16, 16, 3, {
+    groups: 16,
+    pads: [1, 2, 0, 1],
+    dilations: [1, 2],
+  }),
+  'combination of pictures': combine([2, 3, 4, 5]),
+  'combination of sequences': combine([2, 3, 4]),
+};
+
+describe('what only some devices can run equals what every device can', () => {
+  test.each(Object.entries(cases))('%s', async (_name, values) => {
+    const named = Object.fromEntries(values.map((value, i) => [`out${i}`, value]));
+    const run = async (choices: Record<string, string>) => {
+      const program = await createRuntime({ cache: null, threads: 1, choices }).compile(named);
+      const feeds = Object.fromEntries([...program.inputs].map(([name, { shape }]) => [name, gaussian(shape, name)]));
+      const results = await program.run(feeds);
+      await program.release();
+      return results;
+    };
+    const plain = Object.fromEntries(values.map((value) => [choiceKey(value), applicableLowerings(value)[0]!]));
+    const expected = await run(plain);
+    for (const value of values) {
+      const special = applicableLowerings(value, everything).filter((name) => value.op.lowerings[name]!.requires);
+      for (const name of special) {
+        const results = await run({ ...plain, [choiceKey(value)]: name }).catch((error: Error) => {
+          expect(error.message).toContain(`has no lowering ${name}`); // this machine has the other size
+        });
+        for (const [key, actual] of Object.entries(results ?? {})) {
+          expect(relativeError(actual, expected[key]!), `${key} with ${name}`).toBeLessThan(2e-6);
+        }
+      }
+    }
+  });
+
+  test('this machine has at most one size of block', async () => {
+    const [y] = cases['3x3']!;
+    const sizes = await Promise.all(
+      ['blocked8', 'blocked16'].map((name) =>
+        createRuntime({ cache: null, choices: { [choiceKey(y!)]: name } })
+          .compile({ y: y! })
+          .then((program) => program.release().then(() => 1))
+          .catch(() => 0),
+      ),
+    );
+    expect(sizes[0]! + sizes[1]!).toBeLessThan(2);
+    if (process.arch === 'x64') expect(sizes[0]! + sizes[1]!).toBe(1);
+  });
+});

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { UserError } from '../../base/errors.ts';
+import { isOnnx } from '../../models/onnx/suffix.ts';
+import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
+import { strategies } from '../strategy.ts';
+import { augmentationOptions } from './augmentation.ts';
+import { dataOptions } from './data.ts';
+import { refuseIgnored } from './ignored.ts';
+import { machineOptions } from './machine.ts';
+import { modelOptions } from './model.ts';
+import { optimisationOptions, optimizerDefaults } from './optimisation.ts';
+import { strategyOptions } from './strategy.ts';
+
+export { mixingOf } from './augmentation.ts';
+export { choice } from './choice.ts';
+export { parseFold } from './data.ts';
+export { lossOf } from './loss.ts';
+export { modelProblem, perChannel } from './model.ts';
+export { clipOf, optimizerOf } from './optimisation.ts';
+export { scheduleOf } from './schedule.ts';
+
+/** The options by what they are about: `graft config` prints them under these headings. */
+export const configGroups = {
+  model: modelOptions,
+  strategy: strategyOptions,
+  optimisation: optimisationOptions,
+  augmentation: augmentationOptions,
+  data: dataOptions,
+  machine: machineOptions,
+} as const;
+
+/**
+ * Everything that decides a training run, and nothing else. The command line's flags, their help and `docs/cli.md` are
+ * made from this table; `run.json` holds it resolved.
+ */
+export const trainConfigSchema = z.strictObject({
+  ...modelOptions,
+  ...strategyOptions,
+  ...optimisationOptions,
+  ...augmentationOptions,
+  ...dataOptions,
+  ...machineOptions,
+});
+
+export type TrainConfig = z.output<typeof trainConfigSchema>;
+export type TrainConfigInput = z.input<typeof trainConfigSchema>;
+
+/** The configuration with its defaults. @throws UserError that lists what is wrong with it, or says which option nothing would look at. */
+export function parseConfig(config: TrainConfigInput): TrainConfig {
+  const parsed = trainConfigSchema.safeParse(config);
+  if (!parsed.success) throw new UserError(`train: ${z.prettifyError(parsed.error)}`);
+  const { strategy, transferRatio } = parsed.data;
+  const chosen = {
+    ...parsed.data,
+    strategy: strategy ?? (transferRatio === null ? null : 'partial-transfer'),
+  } as const;
+  refuseIgnored(chosen);
+  return chosen;
+}
+
+/** The configuration with every default that depends on others filled in. */
+export function resolveConfig(config: TrainConfig) {
+  const entry = isOnnx(config.model) ? undefined : entryNamed(config.model);
+  const model = entry?.architecture ?? config.model;
+  const published = entry ?? entriesOf(model)[0];
+  const isPretrained = config.weights !== null || published !== undefined || isOnnx(model);
+  const strategy = config.strategy ?? (isPretrained ? 'auto' : 'scratch');
+  const weights = config.weights ?? (strategies[strategy].pretrained ? (published?.name ?? null) : null);
+  // With a head from elsewhere and a trunk from there too, neither is newer than the other.
+  const hasOneRate = strategy === 'scratch' || strategy === 'partial-transfer';
+  const named = weights === null ? undefined : publishedAs(weights, model);
+  return {
+    ...config,
+    model,
+    weights: named?.name ?? weights,
+    strategy,
+    probe: config.probe ?? (strategy === 'auto' ? 30 : 0),
+    trunkRate: config.trunkRate ?? (hasOneRate || config.layerDecay < 1 ? 1 : 0.1),
+    epochs: config.epochs ?? (strategy === 'feature-extraction' ? 30 : 12),
+    learningRate: config.learningRate ?? optimizerDefaults[config.optimizer].learningRate,
+    weightDecay: config.weightDecay ?? optimizerDefaults[config.optimizer].weightDecay,
+  };
+}
+
+export type ResolvedConfig = ReturnType<typeof resolveConfig>;

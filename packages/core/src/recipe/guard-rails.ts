@@ -1,0 +1,176 @@
+import { type ClassCount, fewestToTrain, imbalanceOf } from '../image/class-balance.ts';
+import type { Preprocessing } from '../models/index.ts';
+import type { OptimizerName } from '../optim/index.ts';
+import type { ResolvedConfig } from './config/index.ts';
+
+/** What a run may be warned of, and whether the pictures or the options are to blame. */
+const concerns = {
+  'validation-in-training': 'data',
+  'few-pictures': 'data',
+  'no-validation': 'data',
+  imbalance: 'data',
+  'far-from-start': 'data',
+  'learning-rate': 'settings',
+  'image-size': 'settings',
+  normalisation: 'settings',
+} as const;
+
+export type WarningKind = keyof typeof concerns;
+
+/** Something that can go on, and is likely to end badly: what is wrong, why it matters, what to do. */
+export interface Warning {
+  readonly kind: WarningKind;
+  readonly message: string;
+}
+
+/** What the guard rails look at. */
+export interface Situation {
+  /** As it was named, for messages. */
+  readonly folder: string;
+  readonly classes: readonly string[];
+  readonly train: readonly LabelledContent[];
+  readonly validation: readonly LabelledContent[];
+  readonly config: Pick<ResolvedConfig, 'optimizer' | 'sampling' | 'classWeights'>;
+  /** The highest learning rate of any parameter that was pretrained; 0 where none is trained. */
+  readonly trunkRate: number;
+  readonly preprocessing: Preprocessing;
+  /** What the pretrained weights were trained with; null without any. */
+  readonly pretraining: Preprocessing | null;
+}
+
+interface LabelledContent {
+  readonly path: string;
+  readonly label: number;
+  readonly sha256: string;
+}
+
+/** Everything that a run should be warned of before it begins. */
+export function warnings(situation: Situation): Warning[] {
+  return [...dataWarnings(situation), ...settingWarnings(situation)];
+}
+
+/** Whether a warning is about the pictures: with `--strict` it is an error. */
+export function isAboutData({ kind }: Warning): boolean {
+  return concerns[kind] === 'data';
+}
+
+function dataWarnings(situation: Situation): Warning[] {
+  const counts = countClasses(situation);
+  return [
+    ...leaks(situation),
+    ...classWarning(
+      'few-pictures',
+      counts.filter(({ train }) => train < fewestToTrain),
+      `fewer than ${fewestToTrain} pictures to train on`,
+      'What is learned of so few is chance. Add pictures, or merge or remove the classes.',
+    ),
+    ...classWarning(
+      'no-validation',
+      counts.filter(({ validation }) => validation === 0),
+      'no picture to validate with',
+      'The accuracy says nothing about them, and neither does the choice of the best epoch. Add pictures.',
+    ),
+    ...imbalance(counts, situation),
+  ];
+}
+
+function settingWarnings(situation: Situation): Warning[] {
+  const { pretraining } = situation;
+  if (!pretraining) return [];
+  return [...rate(situation), ...size(situation, pretraining), ...normalisation(situation, pretraining)];
+}
+
+function countClasses({ classes, train, validation }: Situation): ClassCount[] {
+  const counts = classes.map((name) => ({ name, train: 0, validation: 0, test: 0 }));
+  for (const { label } of train) counts[label]!.train++;
+  for (const { label } of validation) counts[label]!.validation++;
+  return counts;
+}
+
+const listed = 3;
+
+/** The first few, and how many more there are. */
+function some(names: readonly string[]): string {
+  const more = names.length - listed;
+  return names.slice(0, listed).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+function leaks({ folder, train, validation }: Situation): Warning[] {
+  const twins = new Map(train.map((picture) => [picture.sha256, picture.path]));
+  const leaked = validation.filter(({ sha256 }) => twins.has(sha256));
+  if (leaked.length === 0) return [];
+  const pairs = leaked.map(({ path, sha256 }) => `${path} = ${twins.get(sha256)}`);
+  const message =
+    `${leaked.length} of ${validation.length} validation pictures also stand in the training set (${some(pairs)}). ` +
+    `They are known by heart, so that accuracy looks better than it is. \`graft doctor ${folder} --fix-to <new folder>\` removes the copies.`;
+  return [{ kind: 'validation-in-training', message }];
+}
+
+function classWarning(kind: WarningKind, counts: readonly ClassCount[], lack: string, advice: string): Warning[] {
+  if (counts.length === 0) return [];
+  const names = some(counts.map(({ name, train }) => (kind === 'few-pictures' ? `${name}: ${train}` : name)));
+  const subject = counts.length === 1 ? '1 class has' : `${counts.length} classes have`;
+  return [{ kind, message: `${subject} ${lack} (${names}). ${advice}` }];
+}
+
+function imbalance(counts: readonly ClassCount[], { config }: Situation): Warning[] {
+  const found = imbalanceOf(counts);
+  if (!found || config.sampling === 'balanced' || config.classWeights === 'balanced') return [];
+  const { largest, smallest } = found;
+  const message =
+    `${largest.name} has ${largest.train} training pictures, ${smallest.name} ${smallest.train}. A model that neglects the small ` +
+    'class still reaches a high accuracy. Pass --sampling balanced or --class-weights balanced, or add pictures.';
+  return [{ kind: 'imbalance', message }];
+}
+
+/**
+ * The highest rates that pretrained layers stand. Their weights are a few hundredths large. The Adam family moves each
+ * by about the rate in every step, so that at 1e-3 some thirty steps replace them; Adagrad does at first, and then ever
+ * less. Lion moves by exactly the rate, and its paper asks for a third to a tenth of Adam's. LAMB moves a layer by the rate as a
+ * part of its length. SGD follows the gradient; fine-tuning uses 0.001 to 0.01, and from 0.1 on it is training from scratch.
+ */
+const highestRates: Readonly<Record<OptimizerName, number>> = {
+  sgd: 0.05,
+  adam: 0.001,
+  adamw: 0.001,
+  nadam: 0.001,
+  radam: 0.001,
+  rmsprop: 0.001,
+  adagrad: 0.01,
+  lamb: 0.01,
+  lion: 0.0003,
+};
+
+function rate({ config: { optimizer }, trunkRate }: Situation): Warning[] {
+  const highest = highestRates[optimizer];
+  // Products of rates and factors are not exact.
+  if (trunkRate <= highest * (1 + 1e-9)) return [];
+  const message =
+    `Pretrained layers are trained at a rate of ${Number(trunkRate.toPrecision(3))}, and ${optimizer} moves them too far above ${highest}: ` +
+    'what they know is lost in the first steps. Lower --learning-rate or --trunk-rate.';
+  return [{ kind: 'learning-rate', message }];
+}
+
+/** Beyond this factor things have other sizes than the filters were trained for. */
+const mostScaling = 1.5;
+
+function size({ preprocessing }: Situation, pretraining: Preprocessing): Warning[] {
+  const factor = preprocessing.crop / pretraining.crop;
+  if (factor <= mostScaling && factor >= 1 / mostScaling) return [];
+  const message =
+    `The weights were trained on ${pretraining.crop} x ${pretraining.crop} pixels and get ${preprocessing.crop} x ${preprocessing.crop}: ` +
+    'what they know looks different at that size. Leave out --image-size, or train all layers.';
+  return [{ kind: 'image-size', message }];
+}
+
+function normalisation({ preprocessing }: Situation, pretraining: Preprocessing): Warning[] {
+  const differs = (key: 'mean' | 'std') =>
+    preprocessing[key].some((value, channel) => Math.abs(value - pretraining[key][channel]!) > 1e-3);
+  const given = (['mean', 'std'] as const).filter(differs);
+  if (given.length === 0) return [];
+  const theirs = given.map((key) => `--${key} ${pretraining[key].join(',')}`).join(' ');
+  const message =
+    `${given.map((key) => `--${key}`).join(' and ')} differs from what the weights were trained with (${theirs}): ` +
+    'every picture looks to them too light, too dark or miscoloured. Leave it out.';
+  return [{ kind: 'normalisation', message }];
+}

@@ -1,0 +1,183 @@
+import { z } from 'zod';
+import { UsageError, UserError } from '../../base/errors.ts';
+import { getModel, hasResiduals, isOnnx, type Model } from '../../models/index.ts';
+import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
+import { refuseIgnoredBy } from '../config/ignored.ts';
+import { optimizerDefaults } from '../config/optimisation.ts';
+import type { ConfigTable } from '../config/text.ts';
+import { belongings } from './ignored.ts';
+import { innerDefaults, type LearnerName, learners, type PresetName, presets, testStepsOf } from './learners.ts';
+import {
+  episodeOptions,
+  innerOptions,
+  learnerOptions,
+  metaMachineOptions,
+  metaModelOptions,
+  outerOptions,
+} from './options.ts';
+
+export { type LearnerKind, type LearnerName, learnerNames, learners, presetNames, presets } from './learners.ts';
+
+/** The options by what they are about. */
+export const metaConfigGroups = {
+  model: metaModelOptions,
+  learner: learnerOptions,
+  inner: innerOptions,
+  outer: outerOptions,
+  episodes: episodeOptions,
+  machine: metaMachineOptions,
+} as const;
+
+/** Everything that decides a run of meta-learning: flags, help, files and `run.json` are made from it, as in `graft train`. */
+export const metaConfigSchema = z.strictObject({
+  ...learnerOptions,
+  ...metaModelOptions,
+  ...innerOptions,
+  ...outerOptions,
+  ...episodeOptions,
+  ...metaMachineOptions,
+});
+
+export type MetaConfig = z.output<typeof metaConfigSchema>;
+export type MetaConfigInput = z.input<typeof metaConfigSchema>;
+
+/** Of `graft meta train`. */
+export const metaTable: ConfigTable = {
+  schema: metaConfigSchema,
+  groups: metaConfigGroups,
+  shownBy: 'graft meta config',
+  heading:
+    'Options of meta-learning: graft meta train <folder> --config <this file>. Where null stands, the run chooses.',
+};
+
+/** The configuration with its defaults. @throws UserError that lists what is wrong with it, or says which option nothing would look at */
+export function parseMetaConfig(config: MetaConfigInput): MetaConfig {
+  const parsed = metaConfigSchema.safeParse(config);
+  if (!parsed.success) throw new UserError(`meta train: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+/**
+ * The configuration with every default that depends on others filled in. What a learner does not look at stays null.
+ * @throws UsageError where an option was given that nothing would look at, or two contradict each other
+ */
+export function resolveMetaConfig(config: MetaConfig, file?: Pick<Model, 'trunk' | 'preprocessing'>) {
+  const chosen = { ...config, ...chosenNames(config) };
+  refuseIgnoredBy(chosen, belongings, 'meta train');
+  refuseSplit(config);
+  const { learner, model, optimizer } = chosen;
+  const { kind } = learners[learner];
+  const isAdapted = isAdapting(learner);
+  const known = isOnnx(model) ? file : getModel(model);
+  const side = config.imageSize ?? known?.preprocessing.crop ?? 224;
+  const isResidual = () => known !== undefined && hasResiduals(known);
+  const inner = innerDefaults(learner, { side, isResidual, innerSteps: config.innerSteps });
+  const isPretrained = chosen.weights !== noWeights;
+  const validateEvery = validateEveryOf(config);
+  const epochs = config.metaSteps / validateEvery;
+  const isPlusPlus = learner === 'maml++';
+  return {
+    ...chosen,
+    statistics:
+      kind === 'baseline' ? null : (config.statistics ?? (isPretrained ? ('running' as const) : ('batch' as const))),
+    order: kind === 'gradient' ? orderOf(chosen) : null,
+    multiStepEpochs: isPlusPlus ? (config.multiStepEpochs ?? Math.round(epochs / 10)) : null,
+    orderEpochs: isPlusPlus ? (config.orderEpochs ?? Math.round(epochs / 3)) : null,
+    innerSteps: isAdapted ? inner.innerSteps : null,
+    innerRate: isAdapted ? (config.innerRate ?? inner.innerRate) : null,
+    testSteps: isAdapted ? (config.testSteps ?? testStepsOf(learner, inner.innerSteps)) : null,
+    learningRate: config.learningRate ?? learningRateOf(chosen),
+    weightDecay: config.weightDecay ?? optimizerDefaults[optimizer].weightDecay,
+    validateEvery,
+  };
+}
+
+export type ResolvedMetaConfig = ReturnType<typeof resolveMetaConfig>;
+
+/** Epochs, which are the meta-steps between two validations. */
+export function epochsOf({
+  metaSteps,
+  validateEvery,
+}: Pick<ResolvedMetaConfig, 'metaSteps' | 'validateEvery'>): number {
+  return metaSteps / validateEvery;
+}
+
+/** `--weights` of a network that starts from random numbers. */
+export const noWeights = 'none';
+
+/** What is chosen by name. @throws UsageError where a preset and its model are both named */
+function chosenNames(config: MetaConfig) {
+  const preset = isPreset(config.learner) ? presets[config.learner] : undefined;
+  if (preset && config.model !== null && config.model !== preset.model) {
+    throw new UsageError(
+      `meta train: --learner ${config.learner} is ${preset.learner} on ${preset.model}. ` +
+        `For ${config.model}, write --learner ${preset.learner}.`,
+    );
+  }
+  const learner = preset ? preset.learner : (config.learner as LearnerName);
+  const named = config.model ?? preset?.model ?? 'conv4_32';
+  const entry = isOnnx(named) ? undefined : entryNamed(named);
+  const model = entry?.architecture ?? named;
+  const published = entry ?? entriesOf(model)[0];
+  const weights = config.weights ?? published?.name ?? noWeights;
+  const isReptile = learner === 'reptile';
+  const optimizer = config.optimizer ?? (isReptile ? ('sgd' as const) : ('adam' as const));
+  return {
+    learner,
+    model,
+    weights: publishedAs(weights, model)?.name ?? weights,
+    innerOptimizer: config.innerOptimizer ?? (isAdapting(learner) ? ('sgd' as const) : null),
+    optimizer,
+    // Reptile's way is the mean of many steps already.
+    momentum: config.momentum ?? (isReptile && optimizer === 'sgd' ? 0 : null),
+    schedule: config.schedule ?? (isReptile ? ('linear' as const) : ('cosine' as const)),
+  };
+}
+
+/** Whether it has an inner loop. */
+function isAdapting(learner: LearnerName): boolean {
+  const { kind } = learners[learner];
+  return kind === 'gradient' || kind === 'reptile';
+}
+
+/** @throws UsageError for first-order MAML of second order */
+function orderOf({ learner, order }: { readonly learner: LearnerName; readonly order: number | null }): 1 | 2 {
+  if (learner !== 'fomaml') return order === 1 ? 1 : 2;
+  if (order === 2) throw new UsageError('meta train: --order 2: fomaml is maml of first order. Pass --learner maml.');
+  return 1;
+}
+
+function isPreset(name: string): name is PresetName {
+  return Object.hasOwn(presets, name);
+}
+
+/** @throws UsageError where classes are to be divided, and every episode has all of them */
+function refuseSplit({ fixedLabels, split, rotations }: MetaConfig): void {
+  if (!fixedLabels || (split === 'auto' && rotations === 'none')) return;
+  const given = split === 'auto' ? '--rotations' : '--split';
+  throw new UsageError(
+    `meta train: --fixed-labels has all classes in every episode, and divides their pictures: leave out ${given}.`,
+  );
+}
+
+/** Reptile's way is not a gradient: a rate of 1 goes all of it (Nichol et al. 2018, table 3). */
+function learningRateOf({ learner, optimizer }: ReturnType<typeof chosenNames>): number {
+  return learner === 'reptile' && optimizer === 'sgd' ? 1 : optimizerDefaults[optimizer].learningRate;
+}
+
+/** The configuration without what its learner would not look at, for options that are meant for several learners. */
+export function withoutIgnored(config: MetaConfig): MetaConfig {
+  const { learner } = chosenNames(config);
+  const ignored = Object.entries(belongings.learner).filter(([, those]) => !those.includes(learner));
+  return { ...config, ...Object.fromEntries(ignored.map(([key]) => [key, null])) };
+}
+
+/** @throws UsageError where validations do not divide the meta-steps */
+function validateEveryOf({ metaSteps, validateEvery }: MetaConfig): number {
+  const every = validateEvery ?? Math.min(100, metaSteps);
+  if (metaSteps % every === 0) return every;
+  throw new UsageError(
+    `meta train: ${metaSteps} meta-steps are no multiple of the ${every} between two validations. ` +
+      `Pass --meta-steps ${Math.ceil(metaSteps / every) * every}, or another --validate-every.`,
+  );
+}

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { augmentationChoices, augmentationText } from '../config/augmentation.ts';
+import { choice, orDefault } from '../config/choice.ts';
+import { lossOptions } from '../config/loss.ts';
+import { machineOptions } from '../config/machine.ts';
+import { modelName, modelOptions } from '../config/model.ts';
+import { optimizerChoice, optimizerOptions, optimizerText } from '../config/optimisation.ts';
+import { scheduleChoice, scheduleOptions, scheduleText } from '../config/schedule.ts';
+import { strategyOptions } from '../config/strategy.ts';
+import { learnerNames, learners, presetNames, presets } from './learners.ts';
+
+const statistics = ['batch', 'support', 'running'] as const;
+const rotations = ['none', 'train', 'all'] as const;
+
+const learnerTexts = learnerNames.map((name) => `${name}: ${learners[name].description}`);
+const presetTexts = presetNames.map((name) => `${name}: ${presets[name].learner} on ${presets[name].model}`);
+
+/** What learns, and by what. */
+export const learnerOptions = {
+  learner: choice('--learner', [...learnerNames, ...presetNames])
+    .default('maml')
+    .describe([...learnerTexts, ...presetTexts].join('; ')),
+  order: orDefault(z.int().min(1).max(2)).describe(
+    'of the outer gradient, 1: the inner gradients are taken for constants; default: 2, for fomaml 1',
+  ),
+  statistics: orDefault(choice('--statistics', statistics)).describe(
+    'what batch norm goes by: batch, the queries’ own (transductive: the queries of an episode help each other, as in MAML’s experiments) | ' +
+      'support (each query for itself) | running (those that came with the weights). Default: batch, or running with pretrained weights',
+  ),
+  multiStepEpochs: orDefault(z.int().min(0)).describe(
+    'of maml++: epochs in which the loss after every inner step counts, less and less; default: a tenth of them',
+  ),
+  orderEpochs: orDefault(z.int().min(0)).describe(
+    'of maml++: epochs of first order before those of second; default: a third of them',
+  ),
+};
+
+/** Which network, and how pictures come into it. */
+export const metaModelOptions = {
+  model: orDefault(modelName).describe('as in `graft train`; default: conv4_32, or what --learner names'),
+  weights: orDefault(z.string()).describe(
+    'what meta-learning starts from: a file, published weights by name or tag, or none; default: the model’s published ones',
+  ),
+  imageSize: modelOptions.imageSize,
+  mean: modelOptions.mean,
+  std: modelOptions.std,
+  colourProfile: modelOptions.colourProfile,
+  orientation: modelOptions.orientation,
+};
+
+/** What is done on the support of a task. */
+export const innerOptions = {
+  innerSteps: orDefault(z.int().min(1).max(10)).describe(
+    'steps on the support in training; default: 1 with pictures up to 32 pixels or for boil and meta-sgd, else 5',
+  ),
+  innerRate: orDefault(z.number().positive()).describe(
+    'of an inner step; default: 0.4, with several steps 0.1, with pictures over 32 pixels 0.01; for boil 0.5, on residual networks 0.3',
+  ),
+  innerOptimizer: orDefault(optimizerChoice).describe(`${optimizerText}; default: sgd`),
+  innerMomentum: orDefault(z.number().min(0).lt(1)).describe('of sgd or rmsprop in the inner loop; default: 0'),
+  testSteps: orDefault(z.int().min(1).max(50)).describe(
+    'steps on the support in validation and test; default: twice as many as in training, at least 10; for boil, maml++ and meta-sgd as many',
+  ),
+};
+
+const { classWeights: _, ...losses } = lossOptions;
+const { schedule: __, ...schedules } = scheduleOptions;
+
+/** How the start is moved. An epoch is the meta-steps between two validations. */
+export const outerOptions = {
+  optimizer: orDefault(optimizerChoice).describe(`${optimizerText}; default: adam, for reptile sgd`),
+  learningRate: orDefault(z.number().positive()).describe(
+    'at its peak; default: as in `graft train`, for reptile with sgd 1',
+  ),
+  ...optimizerOptions,
+  schedule: orDefault(scheduleChoice).describe(`${scheduleText}; default: cosine, for reptile linear`),
+  ...schedules,
+  ...losses,
+  ema: strategyOptions.ema,
+};
+
+/** What the tasks are made of, and how many there are. */
+export const episodeOptions = {
+  way: z.int().min(2).max(1000).default(5).describe('classes of an episode'),
+  shots: z.int().min(1).max(1000).default(5).describe('pictures of each class in the support set'),
+  queries: z.int().min(1).max(1000).default(15).describe('other pictures of each class in the query set'),
+  metaBatch: z.int().min(1).max(1000).default(4).describe('episodes of a meta-step'),
+  metaSteps: z.int().min(1).default(2000).describe('in all'),
+  validateEvery: orDefault(z.int().min(1)).describe(
+    'meta-steps between two validations, an epoch of logs and schedules; default: 100',
+  ),
+  episodes: z.int().min(2).default(100).describe('episodes of a validation: the same ones every time'),
+  split: z
+    .string()
+    .default('auto')
+    .describe(
+      'which classes train, validate and test: auto (by the folders train, val and test where there are such; Omniglot as 1200/423; else 60/20/20%, or for learners that train nothing all classes on every side, where a side would have fewer than --way), ' +
+        'shares as in 60/20/20%, numbers as in 1100/100/423 or 1200/423, background/evaluation, or a folder such as Futurama or Futurama:16/5/5',
+    ),
+  rotations: choice('--rotations', rotations)
+    .default('none')
+    .describe(
+      'none | train | all: classes turned by 90, 180 and 270 degrees are classes too, of the training side or of all',
+    ),
+  augment: orDefault(augmentationText).describe(
+    `what happens to the pictures of training episodes, support and queries alike: ${augmentationChoices}; default: none, for drawings crop=0.7,rotate=10 is a beginning`,
+  ),
+  fixedLabels: z
+    .boolean()
+    .default(false)
+    .describe(
+      'every episode has all classes, each under its own label, and only the pictures are drawn: phase one of a partial transfer, which goes on with graft meta adapt and graft train --transfer-ratio',
+    ),
+  patience: orDefault(z.int().min(1)).describe(
+    'stop after so many validations without a better one; the best is what counts in any case',
+  ),
+};
+
+/** Where it runs, and what makes it repeatable. */
+export const metaMachineOptions = {
+  seed: machineOptions.seed.describe('decides initialisation, split and episodes'),
+  device: machineOptions.device,
+  threads: machineOptions.threads.describe(
+    'episodes side by side, a thread each; default: all cores, at most --meta-batch',
+  ),
+  memory: machineOptions.memory.describe('MiB that the decoded pictures may take'),
+  log: machineOptions.log,
+};

@@ -1,0 +1,54 @@
+import { cachePath } from 'graft-ml/internal/checkpoint/fetch-weights';
+import { describe, expect, test } from 'vitest';
+import { sizeOf } from '../../base/tensor.ts';
+import { input } from '../../graph/index.ts';
+import { applyModel, getModel, listArchitectures } from '../../models/index.ts';
+import { Scope } from '../../nn/index.ts';
+import { weightsEntrySchema } from './entry.ts';
+import { weightsEntries } from './lookup.ts';
+import { torchvisionWeights } from './torchvision.ts';
+
+const zoo = new Set(listArchitectures());
+
+/** The numbers that a model of the zoo learns, with a head for ImageNet-1k. */
+function countParameters(architecture: string): number {
+  const model = getModel(architecture);
+  const { crop } = model.preprocessing;
+  const { scope, trace } = Scope.root({ training: false });
+  applyModel(model, scope, input('x', 'f32', [1, 3, crop, crop]), { numClasses: 1000 });
+  const parameters = [...trace.variables.values()].filter(({ kind }) => kind === 'parameter');
+  return parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}
+
+describe('the registry', () => {
+  test('holds what its schema says, each name once', () => {
+    for (const entry of weightsEntries) expect(weightsEntrySchema.parse(entry)).toEqual(entry);
+    expect(new Set(weightsEntries.map(({ name }) => name)).size).toBe(weightsEntries.length);
+  });
+
+  test('knows outputs by their names or by their number', () => {
+    for (const { name, classes, outputs } of weightsEntries)
+      expect([name, outputs !== undefined]).toEqual([name, !classes]);
+  });
+
+  test('has a place in the cache for each file, and none outside it', () => {
+    const paths = weightsEntries.map((entry) => cachePath(entry, '/cache'));
+    expect(new Set(paths).size).toBe(paths.length);
+    for (const path of paths)
+      expect(path).toMatch(/^\/cache\/weights\/(torchvision|timm)\/[^/]+\/[\w.-]+\.(pth|safetensors)$/);
+  });
+
+  test.each(['torchvision/../x.y', 'torchvision/..', '/etc/x.y', 'timm/a/b.c', 'timm/.x'])('has no %s', (name) => {
+    expect(weightsEntrySchema.safeParse({ ...weightsEntries[0], name }).success).toBe(false);
+  });
+
+  test('is of models that the zoo has', () => {
+    const architectures = new Set(weightsEntries.map(({ architecture }) => architecture));
+    expect([...architectures].filter((name) => !zoo.has(name))).toEqual([]);
+  });
+
+  test.each(torchvisionWeights.map((entry) => [entry.name, entry] as const))(
+    '%s has as many parameters as the zoo’s model',
+    (_name, { architecture, parameters }) => expect(countParameters(architecture)).toBe(parameters),
+  );
+});

@@ -1,0 +1,97 @@
+import { basename } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
+import { type PreprocessingChanges, perChannelOf } from '@graft-ml/core/internal/recipe/preprocessing';
+import { fittedTo, getModel, isOnnx, type Model, openOnnxModel, withDropout, withHead } from '@graft-ml/core/models';
+import { assertExpected } from '../files/download/expectations.ts';
+import type { FetchOptions } from '../files/download/fetch-file.ts';
+import { type OnnxBytes, readOnnxFile } from './onnx-file.ts';
+import { type Checkpoint, checkpointOf, readCheckpoint, seenIn } from './pretrained.ts';
+import { resolveWeights } from './resolve.ts';
+
+/** What training starts from, and prediction uses: a model, and the weights that it has, if any. */
+export interface Backbone {
+  readonly model: Model;
+  readonly checkpoint: Checkpoint | null;
+  /** The file that is the model, where it is not one of the zoo's: a run keeps it. */
+  readonly onnx: Uint8Array | null;
+}
+
+/** The ONNX file in a run folder, and what `run.json` says that it is; runs before 0.2 don't say. */
+export interface OwnOnnx {
+  readonly path: string;
+  readonly sha256: string | null;
+}
+
+export interface BackboneOptions {
+  readonly download?: FetchOptions | undefined;
+  /** The run's own copy of the ONNX file. */
+  readonly onnxFile?: OwnOnnx | undefined;
+}
+
+/** What a configuration says of its model. */
+export type BackboneConfig = Pick<ResolvedConfig, 'model' | 'head' | 'weights'> &
+  Pick<PreprocessingChanges, 'mean' | 'std'> &
+  Partial<Pick<ResolvedConfig, 'dropout'>>;
+
+/**
+ * The model of a configuration with its weights: from the zoo, where they are downloaded once or come from a file, or an
+ * ONNX file, which has its own.
+ *
+ * @throws UserError where a file cannot be read or does not fit, or published weights cannot be had
+ */
+export async function openBackbone(config: BackboneConfig, options: BackboneOptions = {}): Promise<Backbone> {
+  if (isOnnx(config.model)) return openOnnxBackbone(config, options);
+  const model = getModel(config.model);
+  if (config.weights === null) {
+    if (options.download?.expectSha256 !== undefined) {
+      throw new UserError('--expect-sha256 is of a file of weights, and no weights are taken: leave it out.');
+    }
+    return { model: withLayers(model, config.head, config.dropout), checkpoint: null, onnx: null };
+  }
+  const resolved = await resolveWeights(config.weights, { ...options.download, model: config.model });
+  const checkpoint = await readCheckpoint(resolved.path, model, resolved);
+  const fitted = fittedTo(model, checkpoint.tensors);
+  return { model: withLayers(fitted, config.head, config.dropout), checkpoint, onnx: null };
+}
+
+async function openOnnxBackbone(
+  { model: path, head, dropout, weights, mean, std }: BackboneConfig,
+  { onnxFile, download }: BackboneOptions,
+): Promise<Backbone> {
+  if (weights !== null) throw new UserError(`${path} has its own weights: leave out --weights.`);
+  const { bytes, sha256 } = await readOnnx(path, onnxFile);
+  assertExpected(path, sha256, download?.expectSha256);
+  const { model, tensors, classes, notes, metadata } = openOnnxModel(bytes, {
+    name: basename(path),
+    ...(mean && { mean: perChannelOf(mean) }),
+    ...(std && { std: perChannelOf(std) }),
+  });
+  const checkpoint = checkpointOf(path, tensors, {
+    preprocessing: model.preprocessing,
+    classes,
+    seen: seenIn(metadata),
+    notes,
+  });
+  return { model: withLayers(model, head, dropout), checkpoint, onnx: bytes };
+}
+
+/** What a person names, links and all; of a run its own copy. */
+async function readOnnx(path: string, own: OwnOnnx | undefined): Promise<OnnxBytes> {
+  const [file, links] = own === undefined ? ([path, 'follow'] as const) : ([own.path, 'refuse'] as const);
+  const read = await readOnnxFile(file, { links }).catch((error: Error) => {
+    throw new UserError(`--model: ${file} cannot be read (${error.message}).`, { cause: error });
+  });
+  if (own?.sha256 && read.sha256 !== own.sha256) {
+    throw new UserError(
+      `${file} is damaged: its content is not what the run began with. Copy the model that it was started from (${path}) over it.`,
+    );
+  }
+  return read;
+}
+
+/** The model with a deeper head, or with dropout of its own, where that is asked for. */
+export function withLayers<M extends Model>(model: M, layers: string | null | undefined, dropout?: number | null): M {
+  const deeper = layers ? withHead(model, layers) : model;
+  return dropout === null || dropout === undefined ? deeper : withDropout(deeper, dropout);
+}

@@ -1,0 +1,106 @@
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import type { Tensors } from '@graft-ml/core/internal/base/tensor';
+import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { variablesOf } from '@graft-ml/core/internal/fit/step';
+import type { Seen } from '@graft-ml/core/internal/image/seen';
+import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
+import { pretrainedConfig, publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
+import { isOnnx, listArchitectures, type Model, type Preprocessing } from '@graft-ml/core/models';
+import type { FetchOptions } from '../files/download/fetch-file.ts';
+import { openBackbone, withLayers } from './backbone.ts';
+import { classNames } from './class-names.ts';
+import { allVariables, outputsOf } from './pretrained.ts';
+
+export interface CreateModelOptions extends FetchOptions {
+  /**
+   * False: random numbers. True: the architecture's default weights. A text: a tag, a name or a file, as `--weights` takes it.
+   * Default: false for an architecture, true where `name` is that of published weights. An ONNX file has its own.
+   */
+  readonly pretrained?: boolean | string;
+  /** Outputs; 0: features, and no head. Another number than the weights have makes a new head. Default: the weights', or 1000. */
+  readonly numClasses?: number;
+  /** Names of the outputs, instead of `numClasses`. */
+  readonly classes?: readonly string[];
+  /** A deeper head, `512,relu,dropout=0.3`; always a new one. */
+  readonly head?: string;
+  /** Of the random numbers. Default 0. */
+  readonly seed?: number;
+}
+
+/** An architecture and all its numbers. */
+export interface ReadyModel {
+  readonly model: Model;
+  /** Every parameter and buffer, by name. */
+  readonly weights: Tensors;
+  /** How its pictures are to be prepared. */
+  readonly preprocessing: Preprocessing;
+  /** What its outputs are called; none without a head. */
+  readonly classes: readonly string[];
+  /** What is known of the weights; null where they are random or from a file of the user's own. */
+  readonly entry: WeightsEntry | null;
+  /** The images that they were made of; null where nobody says, as of random numbers. */
+  readonly seen: Seen | null;
+  /** What reading them made necessary, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * A model ready to be used: `name` is an architecture (`resnet50`), published weights, which are downloaded where they are
+ * not in the cache (`torchvision/resnet50.imagenet1k_v2`), or an ONNX file.
+ *
+ * @example
+ * const { model, weights, preprocessing } = await createModel('resnet18', { pretrained: true, numClasses: 6 });
+ * const classifier = new Classifier(await createModel('convnext_tiny', { pretrained: true }));
+ *
+ * @throws UserError where the name is not known, or the weights cannot be had or belong to another model
+ */
+export async function createModel(name: string, options: CreateModelOptions = {}): Promise<ReadyModel> {
+  const { numClasses, classes, head, seed = 0 } = options;
+  const { architecture, weights } = meaning(name, options.pretrained);
+  const { model: base, checkpoint } = await openBackbone(
+    { model: architecture, weights, head: null },
+    { download: options },
+  );
+  const model = withLayers(base, head ?? checkpoint?.head);
+  const outputs = checkpoint && outputsOf(checkpoint, model);
+  const count = classes?.length ?? numClasses ?? (checkpoint ? (outputs ?? 0) : 1000);
+  if (numClasses !== undefined && numClasses !== count) {
+    throw new UserError(`createModel: ${count} classes are named, but numClasses is ${numClasses}. Give one of them.`);
+  }
+  const preprocessing = checkpoint?.preprocessing ?? base.preprocessing;
+  const variables = variablesOf(pictureNetwork(model, preprocessing, count));
+  const newHead = head !== undefined || count !== outputs;
+  return {
+    model: { ...model, preprocessing },
+    weights: allVariables(checkpoint, model, variables, { newHead, seed }),
+    preprocessing,
+    classes: classes ?? (newHead ? numbered(count) : (checkpoint?.classes ?? (await namesFor(count)))),
+    entry: (weights !== null && publishedAs(weights, architecture)) || null,
+    seen: checkpoint?.seen ?? null,
+    notes: checkpoint?.notes ?? [],
+  };
+}
+
+/** Which architecture, and which weights for it: null for random ones. */
+function meaning(
+  name: string,
+  pretrained: boolean | string | undefined,
+): { architecture: string; weights: string | null } {
+  if (isOnnx(name)) return { architecture: name, weights: null };
+  if (listArchitectures().includes(name) || !name.includes('.')) {
+    const weights = pretrained === true ? 'default' : pretrained || null;
+    return { architecture: name, weights };
+  }
+  const entry = pretrainedConfig(name);
+  if (typeof pretrained === 'string') {
+    throw new UserError(`createModel: ${name} are weights already; leave out pretrained: "${pretrained}".`);
+  }
+  return { architecture: entry.architecture, weights: pretrained === false ? null : entry.name };
+}
+
+const numbered = (count: number) => Array.from({ length: count }, (_, i) => `class ${i}`);
+
+/** Of a file that does not say: a thousand outputs are nearly always ImageNet-1k's. */
+export async function namesFor(outputs: number): Promise<string[]> {
+  return outputs === 1000 ? classNames('imagenet1k') : numbered(outputs);
+}

@@ -1,0 +1,22 @@
+export { type Backbone, type BackboneOptions, openBackbone, withLayers } from './backbone.ts';
+export { classNames } from './class-names.ts';
+export { type CreateModelOptions, createModel, namesFor, type ReadyModel } from './create-model.ts';
+export { cachePath, type FetchedWeights, fetchWeights } from './fetch-weights.ts';
+export type { WeightsFile } from './found-weights.ts';
+export { type OnnxBytes, readOnnxFile } from './onnx-file.ts';
+export {
+  allVariables,
+  type Checkpoint,
+  checkpointOf,
+  describeCheckpoint,
+  imagesIn,
+  outputsOf,
+  readCheckpoint,
+  runSeenSchema,
+  seenIn,
+  weightsFor,
+} from './pretrained.ts';
+export { type ResolvedWeights, type ResolveOptions, resolveWeights } from './resolve.ts';
+export { readSafetensorsFile, writeSafetensorsFile } from './safetensors-file.ts';
+export { DamageError, writeSealed } from './sealed.ts';
+export { readWeightsFile } from './weights-file.ts';

@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
+import { formatType, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import { type ImageStatistics, imageStatisticsSchema } from '@graft-ml/core/internal/image/image-statistics';
+import { decodeSeen, encodeSeen, type Seen, seenSchema, unrecorded } from '@graft-ml/core/internal/image/seen';
+import { matchWeights } from '@graft-ml/core/internal/weights/match';
+import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
+import { mapNames } from '@graft-ml/core/internal/weights/timm-names';
+import { headPattern, type Model, type Preprocessing, preprocessingSchema } from '@graft-ml/core/models';
+import { initialise, under, type Variable } from '@graft-ml/core/nn';
+import { z } from 'zod';
+import type { OpenOptions } from '../files/read.ts';
+import { classNames } from './class-names.ts';
+import { readWeightsFile } from './weights-file.ts';
+
+/** What a checkpoint of ours says about itself, beside its tensors. Other people's files say nothing of the kind. */
+const metadataSchema = z.object({
+  model: z.string(),
+  head: z.string().optional(),
+  /** Of what was meta-learned, the learner. */
+  learner: z.string().optional(),
+  classes: json(z.array(z.string())),
+  preprocessing: json(preprocessingSchema),
+  seen: json(seenSchema).transform(decodeSeen).optional(),
+});
+
+/** What a text holds as JSON. */
+function json<S extends z.ZodType>(schema: S) {
+  return z
+    .string()
+    .transform((text) => parseShallow(text, 8))
+    .pipe(schema);
+}
+
+/** The images that a file of ours was made of, by its metadata; null in one that Graft did not write. */
+export function seenIn(metadata: Readonly<Record<string, string>>): Seen | null {
+  if (metadata.format !== 'graft') return null;
+  return metadataSchema.shape.seen.safeParse(metadata.seen).data ?? unrecorded;
+}
+
+/** What the images looked like that a start was learned on, by the metadata of its checkpoint. */
+export function imagesIn(metadata: Readonly<Record<string, string>>): ImageStatistics | null {
+  return json(imageStatisticsSchema).safeParse(metadata.images).data ?? null;
+}
+
+/** What the weights have seen that a run starts from, as its `run.json` keeps it. */
+export const runSeenSchema = seenSchema.nullable().default(null);
+
+export interface Checkpoint {
+  readonly path: string;
+  readonly tensors: Tensors;
+  /** Of the tensors, whatever order the file has them in. */
+  readonly sha256: string;
+  /** Absent in a file that neither Graft wrote nor the registry knows. */
+  readonly preprocessing: Preprocessing | undefined;
+  readonly classes: readonly string[] | undefined;
+  /** The layers of its head, where that is a deeper one. */
+  readonly head: string | undefined;
+  /** Of what was meta-learned and not yet adapted to anything: by which learner. */
+  readonly learner: string | undefined;
+  /** The images that it was made of; null in a file that Graft did not write. */
+  readonly seen: Seen | null;
+  /** What reading it made necessary, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+export function describeCheckpoint(
+  { name, headLayers }: Model,
+  classes: readonly string[],
+  preprocessing: Preprocessing,
+  seen: Seen | null,
+): Readonly<Record<string, string>> {
+  return {
+    format: 'graft',
+    model: name,
+    ...(headLayers !== undefined && { head: headLayers }),
+    classes: JSON.stringify(classes),
+    preprocessing: JSON.stringify(preprocessing),
+    ...(seen && { seen: JSON.stringify(encodeSeen(seen)) }),
+  };
+}
+
+/**
+ * Reads a checkpoint for a model: a file of ours, or with its `entry` a published one, or any other with the model's names.
+ * @throws UserError where the file is damaged or of another architecture.
+ */
+export async function readCheckpoint(
+  path: string,
+  model: Model,
+  { entry = null, ...options }: OpenOptions & { entry?: WeightsEntry | null } = {},
+): Promise<Checkpoint> {
+  const { tensors: read, metadata, notes } = await readWeightsFile(path, options);
+  if (metadata.phase !== undefined) {
+    throw new UserError(`${path} is a run's state to go on from. Its weights are in best.safetensors beside it.`);
+  }
+  if (metadata.format !== 'graft') {
+    return checkpointOf(path, mapNames(model.name, read), { notes, ...(await published(entry)) });
+  }
+  const described = metadataSchema.safeParse(metadata);
+  if (!described.success)
+    throw new UserError(`${path}: its description is damaged: ${z.prettifyError(described.error)}`);
+  const { model: name, seen = unrecorded, ...description } = described.data;
+  if (name !== model.name)
+    throw new UserError(`${path} holds weights of ${name}, not of ${model.name}. Pass --model ${name}.`);
+  // The inner rates that a learner may have learned are none of the network's.
+  const own = Object.fromEntries(Object.entries(read).filter(([tensor]) => !tensor.startsWith('inner-rate/')));
+  return checkpointOf(path, own, { notes, seen, ...description });
+}
+
+async function published(entry: WeightsEntry | null): Promise<Description> {
+  if (entry === null) return {};
+  return { preprocessing: entry.preprocessing, classes: entry.classes ? await classNames(entry.classes) : undefined };
+}
+
+type Description = {
+  [K in 'preprocessing' | 'classes' | 'head' | 'learner' | 'seen' | 'notes']?: Checkpoint[K] | undefined;
+};
+
+/** Tensors from `path`, with what is known about them. */
+export function checkpointOf(path: string, tensors: Tensors, description: Description): Checkpoint {
+  const { preprocessing, classes, head, learner, seen = null, notes = [] } = description;
+  return { path, tensors, sha256: hashOf(tensors), preprocessing, classes, head, learner, seen, notes };
+}
+
+/** SHA-256 over names, types and numbers, whatever their order. */
+export function hashOf(tensors: Tensors): string {
+  const hash = createHash('sha256');
+  for (const name of Object.keys(tensors).sort()) {
+    const value = tensors[name]!;
+    hash.update(`${name} ${formatType(value)}\n`);
+    hash.update(new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength));
+  }
+  return hash.digest('hex');
+}
+
+/** How many classes the checkpoint's head tells apart; undefined where it has none. */
+export function outputsOf({ tensors }: Checkpoint, { headPath }: Model): number | undefined {
+  const head = Object.keys(tensors).filter((name) => under(headPath).test(name));
+  return tensors[head.at(-1) ?? '']?.shape[0];
+}
+
+/** The checkpoint's tensors for these variables; with `newHead` the head's are left out. */
+export function weightsFor(
+  checkpoint: Checkpoint,
+  model: Model,
+  variables: ReadonlyMap<string, Variable>,
+  { newHead }: { newHead: boolean },
+): Tensors {
+  return matchWeights([...variables.values()], checkpoint.tensors, {
+    source: checkpoint.path,
+    skip: newHead ? headPattern(model) : undefined,
+    advice:
+      `It is not of ${model.name} as it is here. Name the model that it was made for: --model on the command line, or ` +
+      'the first argument of createModel. `graft models` lists them.',
+  });
+}
+
+/** Numbers for all these variables: the checkpoint's, and first ones for what is new or what the file lacks. */
+export function allVariables(
+  checkpoint: Checkpoint | null,
+  model: Model,
+  variables: ReadonlyMap<string, Variable>,
+  { newHead, seed }: { newHead: boolean; seed: number },
+): Tensors {
+  const loaded = checkpoint ? weightsFor(checkpoint, model, variables, { newHead }) : {};
+  const missing = [...variables.values()].filter(({ name }) => !(name in loaded));
+  return { ...initialise(missing, seed), ...loaded };
+}

@@ -1,0 +1,60 @@
+import { f32, type Tensors, tensor } from '@graft-ml/core/internal/base/tensor';
+import { readSafetensors, writeSafetensors } from '@graft-ml/core/internal/weights/safetensors';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { DamageError, readSealed, writeSealed } from './sealed.ts';
+
+const names = fc
+  .string({ minLength: 1, maxLength: 8 })
+  .filter((name) => name !== '__metadata__' && name !== '__proto__');
+const tensors: fc.Arbitrary<Tensors> = fc.dictionary(
+  names,
+  fc.oneof(
+    fc.float32Array({ maxLength: 20, noNaN: true }).map((data) => f32([data.length], data)),
+    fc.uint8Array({ maxLength: 20 }).map((data) => tensor('u8', [data.length], data)),
+  ),
+  { maxKeys: 6 },
+);
+const metadata = fc.dictionary(names, fc.string(), { maxKeys: 4 });
+
+test('what is sealed reads back, by anyone who reads safetensors, too', () => {
+  fc.assert(
+    fc.property(tensors, metadata, (values, texts) => {
+      const bytes = writeSealed(values, texts);
+      const read = readSealed(bytes);
+      expect({ ...read.metadata }).toEqual(texts);
+      const plain = readSafetensors(writeSafetensors(values, texts));
+      expect({ ...read.tensors }).toEqual({ ...plain.tensors });
+      expect(Object.keys(readSafetensors(bytes).metadata).sort()).toEqual(
+        [...Object.keys(texts), 'graft-sha256'].sort(),
+      );
+    }),
+    { seed: 12, numRuns: 200 },
+  );
+});
+
+test('every bit counts', () => {
+  const values = { weight: f32([3], [1, 2, 3]), count: tensor('u8', [2], Uint8Array.of(7, 8)) };
+  const bytes = writeSealed(values, { format: 'graft', note: 'ü "quoted"' });
+  const expected = readSealed(bytes);
+  for (let bit = 0; bit < 8 * bytes.length; bit++) {
+    const damaged = Uint8Array.from(bytes);
+    damaged[bit >> 3]! ^= 1 << (bit & 7);
+    let read: ReturnType<typeof readSealed>;
+    try {
+      read = readSealed(damaged);
+    } catch {
+      continue;
+    }
+    // Only the checksum's own name can be lost: then all else is as it was.
+    const { metadata: texts, tensors: found } = read;
+    expect(Object.keys(texts), `bit ${bit}`).toHaveLength(3);
+    expect(found).toEqual(expected.tensors);
+    expect(texts).toMatchObject(expected.metadata);
+  }
+});
+
+test('a checksum that is none is damage', () => {
+  const bytes = writeSafetensors({ a: f32([1], [1]) }, { 'graft-sha256': 'short' });
+  expect(() => readSealed(bytes)).toThrow(DamageError);
+});

@@ -1,0 +1,32 @@
+import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { formatConfig } from '@graft-ml/core/internal/recipe/config/text';
+import { z } from 'zod';
+import { readConfigFile } from '../../runs/config-file.ts';
+import { defineCommand } from '../command.ts';
+
+export const configCommand = defineCommand({
+  name: 'config',
+  summary: 'Prints every option of a training run as YAML, with what it means, what it may be and its default.',
+  arguments: [],
+  options: z.strictObject({
+    config: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe('begin with the options of this file: YAML, JSON or a run’s run.json'),
+    ...trainConfigSchema.shape,
+  }),
+  takesSettings: 'graft config',
+  examples: [
+    'graft config > options.yaml',
+    'graft config --config options.yaml lr=0.01 epochs=3',
+    'graft config --config runs/x/run.json --json',
+  ],
+  async defaults({ config }) {
+    return typeof config === 'string' ? (await readConfigFile(config)).values : {};
+  },
+  async run({ options: { config: _, ...config }, terminal }) {
+    terminal.print(formatConfig(config).trimEnd());
+    terminal.printJson(config);
+  },
+});

@@ -1,0 +1,54 @@
+import { expectChoice } from '@graft-ml/core/internal/base/choice';
+import { z } from 'zod';
+import { getPublicSet, publicSets } from '../../data/public/index.ts';
+import { defineCommand } from '../command.ts';
+import { downloadFlags, downloadOptions } from '../download.ts';
+import { table } from '../terminal.ts';
+
+export const dataGetCommand = defineCommand({
+  name: 'data get',
+  summary: 'Downloads a public data set, checks it and unpacks it into class folders.',
+  arguments: [
+    { syntax: '<name>', description: publicSets.map(({ name }) => name).join(', ') },
+    { syntax: '[folder]', description: 'the new folder; default: the name' },
+  ],
+  options: z.strictObject(downloadFlags),
+  goesOnUnread: () => true,
+  examples: ['graft data get flowers102', 'graft data get pets data/pets --mirror /mnt/archives'],
+  async run({ positionals: [name, folder], options, terminal }) {
+    const names = publicSets.map((one) => one.name);
+    const set = publicSets[names.indexOf(expectChoice('data get', name!, names))]!;
+    const onPicture = (done: number, total: number) =>
+      terminal.progress('unpacking pictures', done, Math.max(done, total));
+    const got = await getPublicSet(set, folder ?? set.name, { ...downloadOptions(options, terminal), onPicture });
+    terminal.print(
+      `${got.folder}: ${got.pictures} pictures, ${set.layout}. The archives stay in ${got.files.join(', ')}`,
+    );
+    if (set.files.some(({ checksum }) => !checksum))
+      terminal.note('Its publisher states no checksum: from now on it must be what was downloaded first.');
+    terminal.printJson({ name: set.name, ...got });
+  },
+});
+
+export const dataListCommand = defineCommand({
+  name: 'data list',
+  summary: 'Lists the public data sets that `graft data get` knows.',
+  arguments: [],
+  options: z.strictObject({}),
+  examples: ['graft data list', 'graft data list --json'],
+  async run({ terminal }) {
+    const rows = publicSets.map((set) => {
+      const megabytes = set.files.reduce((sum, file) => sum + file.megabytes, 0);
+      return [
+        set.name,
+        set.pictures.toLocaleString('en'),
+        set.classes,
+        megabytes,
+        set.licence ?? 'not stated',
+        set.title,
+      ];
+    });
+    terminal.print(table(['name', 'pictures', 'classes', 'MB', 'licence', ''], rows));
+    terminal.printJson(publicSets.map(({ arrange: _, ...facts }) => facts));
+  },
+});

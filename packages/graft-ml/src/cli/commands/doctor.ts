@@ -1,0 +1,88 @@
+import { UsageError } from '@graft-ml/core/internal/base/errors';
+import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
+import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { z } from 'zod';
+import { shapeOptionsOf } from '../../data/configured.ts';
+import {
+  type CleanPlan,
+  type Diagnosis,
+  diagnose,
+  findingKinds,
+  formatCleanCopy,
+  formatDiagnosis,
+  refuseTarget,
+  writeCleanCopy,
+} from '../../data/doctor/index.ts';
+import { defineCommand } from '../command.ts';
+import { reportMachine } from '../machine-report.ts';
+import { shapeFlags } from '../shape-flags.ts';
+
+export const doctorCommand = defineCommand({
+  name: 'doctor',
+  summary:
+    'Looks for what is wrong with a data set, and writes a clean copy of it. The data set itself is never touched. With --machine it ' +
+    'says what Graft knows of this machine, and which kernels it uses here.',
+  arguments: [
+    {
+      syntax: '[folder]',
+      description: 'labelled pictures, in any shape that train takes; with --machine a run, or nothing',
+    },
+  ],
+  options: z.strictObject({
+    fixTo: z.string().nullable().default(null).describe('write a clean copy to this new folder'),
+    near: z.boolean().default(false).describe('treat pictures that look the same as copies, in the clean copy'),
+    strict: z.boolean().default(false).describe('exit status 1 where anything is found'),
+    examples: z.int().min(1).default(5).describe('findings of each kind that are written out; --json has all'),
+    machine: z.boolean().default(false).describe('look at this machine in place of a data set'),
+    renew: z
+      .boolean()
+      .default(false)
+      .describe('with --machine: time again what was measured here, or what the run uses'),
+    threads: trainConfigSchema.shape.threads.describe('with --machine: threads of one operator; default: all cores'),
+    classDepth: trainConfigSchema.shape.classDepth,
+    ...shapeFlags,
+  }),
+  goesOnUnread: ({ fixTo }) => fixTo !== null,
+  examples: [
+    'graft doctor photos/',
+    'graft doctor photos/ --json --strict',
+    'graft doctor photos/ --fix-to photos-clean --near',
+    'graft doctor --machine',
+    'graft doctor --machine --renew runs/x',
+  ],
+  async run({ positionals: [folder], options, given, terminal }) {
+    const { fixTo, near, strict, examples, classDepth, machine, renew, threads, ...shape } = options;
+    if (machine) {
+      const other = given.find((key) => !['machine', 'renew', 'threads'].includes(key));
+      if (other !== undefined)
+        throw new UsageError(`doctor: --${kebabCase(other)} is about a data set, and --machine about this machine.`);
+      return reportMachine({ run: folder, renew, threads, terminal });
+    }
+    if (folder === undefined) throw new UsageError('doctor: name a folder of labelled pictures, or --machine.');
+    if (renew || given.includes('threads')) throw new UsageError('doctor: --renew and --threads go with --machine.');
+    if (near && fixTo === null) throw new UsageError('doctor: --near is about the clean copy of --fix-to.');
+    if (fixTo !== null) await refuseTarget(folder, fixTo);
+    const onProgress = (stage: string) => (done: number, total: number) => terminal.progress(stage, done, total);
+    const diagnosis = await diagnose(folder, {
+      classDepth,
+      ...shapeOptionsOf(shape),
+      onProgress: onProgress('examining pictures'),
+    });
+    terminal.print(formatDiagnosis(diagnosis, { examples }));
+    const copying = { near, onProgress: onProgress('copying pictures') };
+    const plan = fixTo === null ? undefined : await writeCleanCopy(diagnosis, fixTo, copying);
+    if (fixTo !== null && plan) terminal.print(formatCleanCopy(plan, fixTo));
+    terminal.printJson({ ...asJson(diagnosis), ...(plan && { copy: { folder: fixTo, ...copyAsJson(plan) } }) });
+    if (strict && diagnosis.findings.length > 0) process.exitCode = 1;
+  },
+});
+
+function asJson({ root, splits, classes, findings, specimens }: Diagnosis) {
+  const graded = findings.map((finding) => ({ severity: findingKinds[finding.kind].severity, ...finding }));
+  return { folder: root, pictures: specimens.length, splits, classes, findings: graded };
+}
+
+function copyAsJson({ kept, leftOut }: CleanPlan) {
+  const renamed = kept.flatMap(({ specimen, to }) => (specimen.place === to ? [] : [{ from: specimen.place, to }]));
+  return { pictures: kept.length, renamed, leftOut };
+}

@@ -1,0 +1,29 @@
+import { formatConfig } from '@graft-ml/core/internal/recipe/config/text';
+import { metaConfigSchema, metaTable } from '@graft-ml/core/internal/recipe/meta/index';
+import { z } from 'zod';
+import { metaRuns } from '../../meta/meta-run.ts';
+import { readConfigFileOf } from '../../runs/config-file.ts';
+import { defineCommand } from '../command.ts';
+
+export const metaConfigCommand = defineCommand({
+  name: 'meta config',
+  summary: 'Prints every option of meta-learning as YAML, with what it means, what it may be and its default.',
+  arguments: [],
+  options: z.strictObject({
+    config: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe('begin with the options of this file: YAML, JSON or a run’s run.json'),
+    ...metaConfigSchema.shape,
+  }),
+  takesSettings: 'graft meta config',
+  examples: ['graft meta config > options.yaml', 'graft meta config --config options.yaml learner=anil way=20'],
+  async defaults({ config }) {
+    return typeof config === 'string' ? (await readConfigFileOf(config, metaTable, metaRuns)).values : {};
+  },
+  async run({ options: { config: _, ...config }, terminal }) {
+    terminal.print(formatConfig(config, metaTable).trimEnd());
+    terminal.printJson(config);
+  },
+});

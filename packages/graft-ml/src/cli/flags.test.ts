@@ -1,0 +1,76 @@
+import { UsageError } from '@graft-ml/core/internal/base/errors';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { commands } from './commands/index.ts';
+import { flagsOf, parseFlags } from './flags.ts';
+
+describe.each(commands.map((command) => [command.name, command] as const))('%s', (_, command) => {
+  const flags = flagsOf(command.options);
+
+  test('every option has a description and a kebab-case name', () => {
+    for (const { syntax, description, key } of flags) {
+      expect(syntax, key).toMatch(/^--[a-z0-9]+(-[a-z0-9]+)*( <(number|value)>)?$/);
+      expect(description.replace('do not: ', '').length, key).toBeGreaterThan(2);
+    }
+    expect(new Set(flags.map(({ syntax }) => syntax)).size).toBe(flags.length);
+  });
+
+  test('nothing needs a flag: the defaults alone are valid', () => {
+    expect(() => parseFlags(command.options, {})).not.toThrow();
+  });
+
+  test('its examples are command lines of it, with flags that it has', () => {
+    const known = new Set([...flags.map(({ syntax }) => syntax.split(' ')[0]), '--json']);
+    expect(command.examples.length).toBeGreaterThan(0);
+    for (const example of command.examples) {
+      expect(`${example} `.startsWith(`graft ${command.name} `), example).toBe(true);
+      for (const flag of example.match(/--[a-z-]+/g) ?? []) expect(known, example).toContain(flag);
+    }
+  });
+});
+
+describe('reading flags', () => {
+  const schema = z.strictObject({
+    learningRate: z.number().positive().nullable().default(null).describe('rate'),
+    epochs: z.int().min(1).default(12).describe('epochs'),
+    augment: z.boolean().default(true).describe('augment'),
+    strict: z.boolean().default(false).describe('strict'),
+    name: z.string().nullable().default(null).describe('name'),
+  });
+
+  test('names, types and defaults come from the table', () => {
+    expect(flagsOf(schema).map(({ syntax, type, defaultText }) => [syntax, type, defaultText])).toEqual([
+      ['--learning-rate <number>', 'number', ''],
+      ['--epochs <number>', 'number', '12'],
+      ['--no-augment', 'boolean', ''],
+      ['--strict', 'boolean', ''],
+      ['--name <value>', 'string', ''],
+    ]);
+  });
+
+  test('a flag comes before a default from elsewhere, and that before the table’s', () => {
+    expect(parseFlags(schema, { epochs: '3' }, { epochs: 5, name: 'x' })).toEqual({
+      learningRate: null,
+      epochs: 3,
+      augment: true,
+      strict: false,
+      name: 'x',
+    });
+    expect(parseFlags(schema, { learningRate: '1e-3', name: '12' })).toMatchObject({ learningRate: 1e-3, name: '12' });
+  });
+
+  test.each([
+    [{ learningRate: 'fast' }, '--learning-rate: "fast" is not a number.'],
+    [{ learningRate: '' }, '--learning-rate: "" is not a number.'],
+    [{ epochs: ' ' }, '--epochs: " " is not a number.'],
+    [{ epochs: '1,5' }, '--epochs: "1,5" is not a number.'],
+    [{ epochs: '1.5' }, '--epochs is 1.5, expected an integer ≥ 1.'],
+    [{ epochs: '-3' }, '--epochs is -3, expected an integer ≥ 1.'],
+    [{ epochs: '0' }, '--epochs is 0, expected an integer ≥ 1.'],
+    [{ learningRate: '-1' }, '--learning-rate is -1, expected a number > 0.'],
+    [{ learningRate: 'Infinity' }, '--learning-rate is Infinity, expected '],
+  ])('%j is refused by the flag’s name', (given, message) => {
+    expect(() => parseFlags(schema, given)).toThrow(UsageError);
+    expect(() => parseFlags(schema, given)).toThrow(message);
+  });
+});

@@ -1,0 +1,141 @@
+import { UsageError } from '@graft-ml/core/internal/base/errors';
+import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
+import { quote } from '@graft-ml/core/internal/base/quote';
+import { optionsOf } from '@graft-ml/core/internal/recipe/config/options';
+import { optionAliases, optionKey, unknownOption } from '@graft-ml/core/internal/recipe/config/text';
+import { Option } from 'commander';
+import type { z } from 'zod';
+
+/** One flag, read off the schema of a command's options. */
+export interface Flag {
+  readonly key: string;
+  /** `--learning-rate <number>`, `--no-augment`, `--strict` */
+  readonly syntax: string;
+  readonly description: string;
+  readonly type: 'string' | 'number' | 'boolean';
+  readonly defaultText: string;
+  /** Other names that are understood: `lr`. */
+  readonly aliases: readonly string[];
+  /** What it may be, for people: `integer ≥ 1`. */
+  readonly allowed: string;
+}
+
+/** The flags of a command, in the order of its table. */
+export function flagsOf(schema: z.ZodObject): Flag[] {
+  return optionsOf(schema).map(({ key, type, description, allowed, default: usual }) => {
+    const kebab = kebabCase(key);
+    const value = type === 'number' ? ' <number>' : ' <value>';
+    const syntax = type === 'boolean' ? (usual === true ? `--no-${kebab}` : `--${kebab}`) : `--${kebab}${value}`;
+    const shown = usual === null || type === 'boolean' ? undefined : usual;
+    const aliases = Object.entries(optionAliases).flatMap(([alias, meant]) => (meant === key ? [alias] : []));
+    const also = aliases.length > 0 ? ` (also ${aliases.map(flagOf).join(', ')})` : '';
+    return {
+      key,
+      syntax,
+      type,
+      description: `${usual === true ? 'do not: ' : ''}${description}${also}`,
+      defaultText: shown === undefined ? '' : String(shown),
+      aliases,
+      allowed,
+    };
+  });
+}
+
+const flagOf = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`);
+
+/** The flag, and its other names, which the help shows beside it. */
+export function commanderOptions({ syntax, description, defaultText, aliases, type }: Flag): Option[] {
+  const value = type === 'number' ? ' <number>' : ' <value>';
+  return [
+    new Option(syntax, defaultText ? `${description} (default: ${defaultText})` : description),
+    ...aliases.map((alias) => new Option(`${flagOf(alias)}${value}`).hideHelp()),
+  ];
+}
+
+/** Flags by the keys of their options, whichever name they were given by. @throws UsageError where one is given twice */
+export function underOwnNames(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const named: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(flags)) {
+    const key = optionKey(name);
+    if (key in named) throw new UsageError(`${key} is given twice.`);
+    named[key] = value;
+  }
+  return named;
+}
+
+/**
+ * Divides what stands on the command line besides flags: `epochs=3` sets an option, all else is an argument. A folder with
+ * such a name is written `./epochs=3`.
+ *
+ * @throws UsageError where no option has that name, or it is given twice
+ */
+export function splitSettings(
+  schema: z.ZodObject,
+  words: readonly string[],
+  flags: Readonly<Record<string, unknown>>,
+  shownBy: string,
+): { positionals: string[]; settings: Record<string, unknown> } {
+  const options = new Map(optionsOf(schema).map((option) => [option.key, option]));
+  const [positionals, settings]: [string[], Record<string, unknown>] = [[], {}];
+  for (const word of words) {
+    const [, name, value] = /^([A-Za-z][\w-]*)=(.*)$/s.exec(word) ?? [];
+    if (name === undefined || value === undefined) {
+      positionals.push(word);
+      continue;
+    }
+    const option = options.get(optionKey(name));
+    if (!option) {
+      throw new UsageError(
+        `${unknownOption(name, [...options.keys()], shownBy)} A file or folder is meant? Write ./${word}`,
+      );
+    }
+    if (option.key in settings || option.key in flags) throw new UsageError(`${option.key} is given twice.`);
+    settings[option.key] = value === 'null' && option.allowed.endsWith('null') ? null : value;
+  }
+  return { positionals, settings };
+}
+
+/**
+ * What commander read, as the schema wants it. Only flags that were given are looked at: defaults are the schema's.
+ * @throws UsageError that names the flag.
+ */
+export function parseFlags<S extends z.ZodObject>(
+  schema: S,
+  given: Readonly<Record<string, unknown>>,
+  defaults: Readonly<Record<string, unknown>> = {},
+): z.output<S> {
+  const flags = new Map(flagsOf(schema).map((flag) => [flag.key, flag]));
+  const values = Object.entries(given).map(([key, value]) => {
+    const type = flags.get(key)?.type;
+    if (type === 'boolean' && (value === 'true' || value === 'false')) return [key, value === 'true'] as const;
+    if (type !== 'number' || value === null) return [key, value] as const;
+    const number = String(value).trim() === '' ? Number.NaN : Number(value);
+    if (Number.isNaN(number)) throw new UsageError(`--${kebabCase(key)}: ${quote(String(value))} is not a number.`);
+    return [key, number] as const;
+  });
+  const parsed = schema.safeParse({ ...defaults, ...Object.fromEntries(values) });
+  if (parsed.success) return parsed.data;
+  const describe = (issue: z.core.$ZodIssue) => describeIssue(issue, flags, given);
+  throw new UsageError(parsed.error.issues.map(describe).join('\n'));
+}
+
+/** `--epochs is -3, expected an integer ≥ 1.` A refinement's own words stand as they are. */
+function describeIssue(
+  { code, path, message }: z.core.$ZodIssue,
+  flags: ReadonlyMap<string, Flag>,
+  given: Readonly<Record<string, unknown>>,
+): string {
+  const [key] = path.map(String);
+  const flag = flags.get(key ?? '');
+  if (message.startsWith('--') || key === undefined) return message;
+  if (!flag || code === 'custom') return `--${kebabCase(key)}: ${message.replace(/\.?$/, '.')}`;
+  const value = flag.type === 'number' ? String(given[key]) : quote(String(given[key]));
+  return `--${kebabCase(key)} is ${value}, expected ${withArticle(flag.allowed)}.`;
+}
+
+function withArticle(allowed: string): string {
+  return allowed
+    .replace(/ \| null$/, '')
+    .replace(/^integer/, 'an integer')
+    .replace(/^number/, 'a number');
+}

@@ -1,0 +1,94 @@
+import { availableParallelism } from 'node:os';
+import type { Choices } from '@graft-ml/core/runtime';
+import { readRun } from '../runs/run-file.ts';
+import { inspectMachine, type KernelChoice, type Machine, type Renewed, renewChoices } from '../runtime/index.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface MachineReport {
+  /** A run, whose choices alone are shown and renewed. */
+  readonly run: string | undefined;
+  readonly renew: boolean;
+  readonly threads: number | null;
+  readonly terminal: Terminal;
+}
+
+/** Says what Graft knows of this machine, and which kernels it uses here; times them again where that is asked for. */
+export async function reportMachine({ run, renew, threads, terminal }: MachineReport): Promise<void> {
+  const recorded = run === undefined ? undefined : (await readRun(run)).choices;
+  const options = { threads: threads ?? availableParallelism() };
+  const before = await inspectMachine(options);
+  const measured = before.choices.filter(({ from }) => from === 'measured').map(({ key }) => key);
+  const onTuning = ({ done, total }: { done: number; total: number }) =>
+    terminal.progress('timing kernels', done, total);
+  const keys = recorded ? Object.keys(recorded) : measured;
+  const renewed = renew ? await renewChoices(keys, { ...options, onTuning }) : undefined;
+  const machine = renewed ? await inspectMachine(options) : before;
+  const choices = machine.choices.filter(({ key }) => !recorded || key in recorded);
+  terminal.print(formatMachine(machine));
+  terminal.print();
+  terminal.print(formatChoices(machine, choices, { run, recorded }));
+  if (renewed) terminal.print(`\n${formatRenewed(renewed, run)}`);
+  const ofRun = recorded && { run: { folder: run, choices: recorded } };
+  terminal.printJson({ ...machine, choices, ...ofRun, ...(renewed && { renewed }) });
+}
+
+function formatMachine(machine: Machine): string {
+  return [
+    `processor        ${machine.processor}, ${machine.cores} cores, ${(machine.memory / 2 ** 30).toFixed(1)} GiB`,
+    `instruction set  ${machine.instructionSet}`,
+    `ONNX Runtime     ${machine.onnxruntime}, its telemetry is ${machine.telemetry}`,
+    `special kernels  ${machine.features.join(', ') || 'none'}`,
+    `Node             ${machine.node}`,
+    `cache            ${machine.cache}`,
+  ].join('\n');
+}
+
+function formatChoices(
+  { threads, shippedBy }: Machine,
+  choices: readonly KernelChoice[],
+  { run, recorded }: { run: string | undefined; recorded: Choices | undefined },
+): string {
+  const count = (from: KernelChoice['from']) => choices.filter((each) => each.from === from).length;
+  const shipped = shippedBy === null ? '' : ` (${shippedBy})`;
+  const lines = [
+    `Kernels for ${threads} ${threads === 1 ? 'thread' : 'threads'}${run === undefined ? '' : `, of the shapes of ${run}`}:`,
+    `  ${count('measured')} measured here, ${count('shipped')} that come with Graft${shipped}`,
+    ...tally(choices).map((line) => `  ${line}`),
+  ];
+  if (recorded) {
+    const here = new Map(choices.map(({ key, lowering }) => [key, lowering]));
+    const others = Object.entries(recorded).filter(([key, lowering]) => here.get(key) !== lowering).length;
+    lines.push(
+      `  ${others} of the ${Object.keys(recorded).length} that the run was made with are not what a new run would use here`,
+    );
+  }
+  return lines.join('\n');
+}
+
+/** How often which lowering was chosen, by primitive. */
+function tally(choices: readonly KernelChoice[]): string[] {
+  const counts = new Map<string, Map<string, number>>();
+  for (const { key, lowering } of choices) {
+    const name = key.split('(')[0]!;
+    const own = counts.get(name) ?? new Map<string, number>();
+    counts.set(name, own.set(lowering, (own.get(lowering) ?? 0) + 1));
+  }
+  const width = Math.max(0, ...[...counts.keys()].map((name) => name.length));
+  return [...counts].sort().map(([name, own]) => {
+    const parts = [...own].sort(([, a], [, b]) => b - a).map(([lowering, count]) => `${lowering} ${count}`);
+    return `${name.padEnd(width)}  ${parts.join(', ')}`;
+  });
+}
+
+function formatRenewed({ timed, changed, unknown }: Renewed, run: string | undefined): string {
+  if (timed === 0 && unknown.length === 0) {
+    const hint =
+      run === undefined ? ' Name a run (graft doctor --machine --renew runs/x) to time the shapes that it uses.' : '';
+    return `Nothing was measured here, so there is nothing to renew.${hint}`;
+  }
+  return [
+    `Timed ${timed} again; ${changed.length} changed.`,
+    ...changed.map(({ key, before, now }) => `  ${key}: ${before ?? 'none'} → ${now}`),
+    ...unknown.map((key) => `  passed over, this version has no such primitive: ${key}`),
+  ].join('\n');
+}

@@ -1,0 +1,108 @@
+import { printable, printableJson, printableName } from '@graft-ml/core/internal/base/printable';
+import { Presets, SingleBar } from 'cli-progress';
+import { message } from './failure.ts';
+import { write } from './output.ts';
+
+/**
+ * Results go to stdout, everything about the way there to stderr. No text that comes by here reaches the terminal with control
+ * or invisible characters in it, wherever its names came from (`printable`); colours and cursor belong to the bar alone.
+ */
+export interface Terminal {
+  /** `--json`: one JSON value on stdout and nothing else there. */
+  readonly json: boolean;
+  /** A line of the result, for people; nothing with `--json`. */
+  print(text?: string): void;
+  /** The result, for machines; nothing without `--json`. */
+  printJson(value: unknown): void;
+  /** A line about the progress. */
+  note(text: string): void;
+  /** How far a stage is. A bar with rate and time left on a terminal; elsewhere one line when a stage begins. */
+  progress(stage: string, done: number, total: number, detail?: string): void;
+  /** Ends the bar, if there is one. */
+  endProgress(): void;
+}
+
+const bar = '{stage} {bar} {percentage}% · {value}/{total} · {rate}/s · {left} left{detail}';
+
+export function createTerminal({ json }: { json: boolean }): Terminal {
+  let current: { stage: string; bar: SingleBar | null; start: number; first: number } | null = null;
+  let announced = '';
+  const endProgress = () => {
+    current?.bar?.stop();
+    current = null;
+  };
+  const progress = (name: string, done: number, total: number, detail = '') => {
+    const stage = printableName(name);
+    if (current?.stage !== stage) {
+      endProgress();
+      const visible = process.stderr.isTTY ? new SingleBar({ format: bar, hideCursor: true }, Presets.rect) : null;
+      visible?.start(total, done, { stage, rate: '–', left: '–', detail: '' });
+      if (!visible && announced !== stage) write('stderr', `${stage} (${total})\n`);
+      announced = stage;
+      current = { stage, bar: visible, start: performance.now(), first: done };
+    }
+    const seconds = (performance.now() - current.start) / 1000;
+    const rate = (done - current.first) / seconds;
+    const left = rate > 0 ? formatSeconds((total - done) / rate) : '–';
+    current.bar?.update(done, {
+      rate: rate.toFixed(rate < 10 ? 1 : 0),
+      left,
+      detail: detail && ` · ${printableName(detail)}`,
+    });
+    if (done >= total) endProgress();
+  };
+  return {
+    json,
+    print: (text = '') => {
+      if (!json) write('stdout', `${printable(text)}\n`);
+    },
+    printJson: (value) => {
+      if (json) write('stdout', `${printableJson(value, 2)}\n`);
+    },
+    note: (text) => {
+      endProgress();
+      write('stderr', `${message(text)}\n`);
+    },
+    progress,
+    endProgress,
+  };
+}
+
+/** `1:02:03`, `2:03`, `0:07`. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const pad = (n: number) => String(n).padStart(2, '0');
+  return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
+}
+
+/** `71.7 %` */
+export function percent(share: number): string {
+  return Number.isNaN(share) ? '–' : `${(100 * share).toFixed(1)} %`;
+}
+
+/** Columns side by side. Cells that look like numbers are set to the right. */
+export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cells = [head, ...rows].map((row) => row.map((cell) => printableName(String(cell))));
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const right = head.map(
+    (_, column) => rows.length > 0 && rows.every((row) => /^[–\d.,+-]*( %)?$/.test(String(row[column]))),
+  );
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => (right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+      .join('  ');
+  return [...cells.slice(0, 1), widths.map((width) => '─'.repeat(width)), ...cells.slice(1)]
+    .map((row) => line(row).trimEnd())
+    .join('\n');
+}
+
+/** `1 epoch`, `2 epochs`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** What is wrong with one file, on one line. */
+export function problemLine(path: string, problem: string): string {
+  return `${printableName(path, 400)}: ${printableName(problem, 400)}`;
+}

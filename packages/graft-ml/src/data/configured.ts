@@ -1,0 +1,28 @@
+import { parseFold } from '@graft-ml/core/internal/recipe/config/data';
+import type { TrainConfig } from '@graft-ml/core/internal/recipe/config/index';
+import type { DatasetOptions } from './dataset.ts';
+import type { ShapeOptions } from './readers/found.ts';
+
+/** How a configuration opens its data set; the same for every later look at it. */
+export function datasetOptionsOf(config: TrainConfig): DatasetOptions {
+  const { seed, validationFraction, testFraction, classDepth, strict, maxPerClass, fold } = config;
+  const parsedFold = fold === null ? undefined : parseFold(fold);
+  return {
+    seed,
+    validationFraction,
+    testFraction,
+    classDepth,
+    strict,
+    ...(maxPerClass !== null && { maxPerClass }),
+    ...(parsedFold && { fold: parsedFold }),
+    ...shapeOptionsOf(config),
+  };
+}
+
+/** What was said about the shape of a data set. */
+export function shapeOptionsOf(config: Pick<TrainConfig, (typeof shapeKeys)[number]>): ShapeOptions {
+  const given = shapeKeys.filter((key) => config[key] !== null && config[key] !== false);
+  return Object.fromEntries(given.map((key) => [key, config[key]]));
+}
+
+const shapeKeys = ['parts', 'followLinks', 'labelRegex', 'pathColumn', 'labelColumn', 'splitColumn'] as const;

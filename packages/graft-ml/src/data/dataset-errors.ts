@@ -1,0 +1,116 @@
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
+import { printableName } from '@graft-ml/core/internal/base/printable';
+import { groupBy } from '@graft-ml/core/internal/image/group-by';
+import { formatProblems, type Problem } from '@graft-ml/core/internal/image/problem';
+import type { Fold } from '@graft-ml/core/internal/image/split';
+import { expectedLayouts, type Part } from './folder-layout.ts';
+import type { Found } from './readers/found.ts';
+import { regexAdvice } from './suggest-regex.ts';
+
+/** @throws UserError where a number is out of its range */
+export function refuseImpossible(options: {
+  validationFraction: number;
+  testFraction: number;
+  classDepth: number;
+  maxPerClass: number;
+  fold: Fold | undefined;
+}): void {
+  const { validationFraction, testFraction, classDepth, maxPerClass, fold } = options;
+  const refuse = (name: string, value: number | string, range: string) => {
+    throw new UserError(`--${kebabCase(name)} is ${value}, expected ${range}.`);
+  };
+  if (!(validationFraction >= 0 && validationFraction <= 1)) refuse('validationFraction', validationFraction, '0 to 1');
+  if (!(testFraction >= 0 && testFraction < 1)) refuse('testFraction', testFraction, '0 or more, and less than 1');
+  if (!(Number.isInteger(classDepth) && classDepth >= 1))
+    refuse('classDepth', classDepth, 'a whole number of at least 1');
+  if (!(maxPerClass >= 1)) refuse('maxPerClass', maxPerClass, 'at least 1');
+  if (fold && !(fold.of >= 2 && fold.index >= 1 && fold.index <= fold.of)) {
+    refuse('fold', `${fold.index}/${fold.of}`, 'one of at least 2 folds, as in 1/5');
+  }
+}
+
+/** @throws UserError where a test part is asked for, and there is one */
+export function refuseSecondTest(root: string, parts: readonly Part[]): void {
+  const own = parts.find(({ split }) => split === 'test');
+  if (!own) return;
+  throw new UserError(
+    `--test-fraction: ${root} has a test part of its own (${own.name}). Leave out --test-fraction; or, to divide all images anew, put them in one folder.`,
+  );
+}
+
+/** Nothing in the data set can be used: what is there instead. */
+export function noPictures(root: string, { ignored }: Found, problems: readonly Problem[]): UserError {
+  const others = [...ignored].map(([reason, count]) => `${count} ${reason}`).join(', ');
+  const passedOver = others ? ` Other entries there: ${others}.` : '';
+  return new UserError(
+    `${root} holds no usable pictures.${passedOver} Expected ${expectedLayouts}.${flatAdvice(problems)}${summary(problems)}`,
+  );
+}
+
+/** One class cannot be told from anything. */
+export function tooFewClasses(root: string, classes: readonly string[], problems: readonly Problem[]): UserError {
+  const found = classes.length === 0 ? 'no class' : `one class (${printableName(classes[0]!)})`;
+  return new UserError(
+    `${root} has ${found} with usable training pictures, at least 2 are needed. Expected ${expectedLayouts}. ` +
+      `If the class folders lie deeper, name the folder above them or pass --class-depth.${flatAdvice(problems)}${summary(problems)}`,
+  );
+}
+
+/** @throws UserError where the data set has classes that a run with a frozen list does not know */
+export function refuseUnknownClasses(root: string, { classNames }: Found, classes: readonly string[]): void {
+  const known = new Set(classes);
+  const unknown = [...classNames].filter((name) => !known.has(name)).sort();
+  if (unknown.length === 0) return;
+  throw new UserError(
+    `${unknown.length} classes of ${root} are no classes of the run. ` +
+      `+ ${shorten(unknown)} (data set), the run has ${shorten(classes)}. ` +
+      `${caseAdvice(unknown, classes)}Rename or remove those, or train a run with them.`,
+  );
+}
+
+/** The class that has this name but for upper and lower case. */
+export function caseTwin(name: string, classes: Iterable<string>): string | undefined {
+  for (const other of classes) if (other !== name && other.toLowerCase() === name.toLowerCase()) return other;
+  return undefined;
+}
+
+function caseAdvice(unknown: readonly string[], classes: readonly string[]): string {
+  const pairs = unknown.flatMap((name) => {
+    const twin = caseTwin(name, classes);
+    return twin === undefined ? [] : [`"${printableName(twin)}" for "${printableName(name)}"`];
+  });
+  return pairs.length === 0 ? '' : `Did you mean ${pairs.slice(0, listed).join(', ')}? Upper and lower case count. `;
+}
+
+/** Classes of one dataset whose names differ in upper and lower case alone: said, since one of them is probably a slip. */
+export function caseNotes(classes: readonly string[]): string[] {
+  const byName = groupBy(classes, (name) => name.toLowerCase());
+  return [...byName.values()]
+    .filter(({ length }) => length > 1)
+    .slice(0, listed)
+    .map(
+      (twins) =>
+        `The classes ${twins.map((name) => printableName(name)).join(' and ')} differ in upper and lower case only.`,
+    );
+}
+
+function flatAdvice(problems: readonly Problem[]): string {
+  return regexAdvice(problems.filter(({ kind }) => kind === 'no-class').map(({ path }) => path));
+}
+
+const listed = 20;
+
+function shorten(names: readonly string[]): string {
+  const rest = names.length - listed;
+  return (
+    names
+      .slice(0, listed)
+      .map((name) => printableName(name))
+      .join(', ') + (rest > 0 ? ` and ${rest} more` : '')
+  );
+}
+
+function summary(problems: readonly Problem[]): string {
+  return problems.length > 0 ? `\n${formatProblems(problems)}` : '';
+}

@@ -1,0 +1,86 @@
+import { readFileSync, statSync } from 'node:fs';
+import { PictureError, type PictureProblemKind } from '@graft-ml/core/internal/image/problem';
+import type { RgbImage } from '@graft-ml/core/internal/image/resize';
+import type { ImageReading } from '@graft-ml/core/internal/image/transform';
+import { readWithin, type Within } from '../files/within.ts';
+import { imageBounds, openImage, wholeImage } from './image/open.ts';
+
+export type { PictureFormat } from './image/header.ts';
+export { sniffFormat } from './image/sniff.ts';
+
+/** What a picture may be at most, and at least. */
+export const pictureBounds = {
+  ...imageBounds,
+  /** Bytes of a file, checked before it is read. */
+  fileBytes: 256 * 2 ** 20,
+  /** The time that decoding may take, in seconds. */
+  seconds: 60,
+} as const;
+
+/** A picture on disk: a file of its own, or, with `within`, a part of one. Then `path` is what people read. */
+export interface PictureFile {
+  readonly path: string;
+  readonly within?: Within;
+}
+
+/**
+ * The bytes of a picture file. The calls are synchronous, because who reads pictures is a thread that waits for them: each way through
+ * the event loop would cost more than a small file.
+ *
+ * @throws PictureError where it is missing, not a plain file, empty or too large
+ */
+export async function readPictureFile({ path, within }: PictureFile): Promise<Buffer> {
+  const fail = problemAt(path);
+  const reading = <T>(read: () => T): T => {
+    try {
+      return read();
+    } catch (error) {
+      return fail('unreadable', `the file cannot be read: ${(error as Error).message}`);
+    }
+  };
+  const status = reading(() => statSync(within?.file ?? path));
+  if (!status.isFile()) return fail('unreadable', 'this is not a plain file');
+  const { size, largest } = sizesOf(status.size, within);
+  if (size === 0) return fail('empty-file', 'the file has 0 bytes');
+  if (largest > pictureBounds.fileBytes) {
+    return fail('too-large', `the file has ${largest} bytes, more than ${pictureBounds.fileBytes}`);
+  }
+  return reading(() => (within ? readWithin(within) : readFileSync(path)));
+}
+
+/** The bytes of a picture file, before it is read; 0 where that cannot be said, which whoever reads it finds out. */
+export function fileBytes({ path, within }: PictureFile): number {
+  const onDisk = () => {
+    try {
+      return statSync(path).size;
+    } catch {
+      return 0; // it is gone, a link to itself, in a folder that may not be entered, …
+    }
+  };
+  return sizesOf(within ? 0 : onDisk(), within).largest;
+}
+
+/** Of the picture, and of what has to be in memory for it. */
+function sizesOf(onDisk: number, within: Within | undefined): { size: number; largest: number } {
+  const size = within ? (within.zip?.size ?? within.length) : onDisk;
+  return { size, largest: Math.max(size, within?.length ?? 0) };
+}
+
+/**
+ * Decodes a JPEG, PNG, WebP, GIF (its first frame), AVIF, TIFF (its first image) or BMP to 8-bit RGB, upright as its EXIF orientation
+ * says, in the thread that asks, and in one piece.
+ *
+ * Greyscale, palette, 16-bit and CMYK pictures become sRGB, through their colour profile where they carry one; what is
+ * transparent becomes white. Which format it is, its first bytes say, never its name; no other decoder of libvips is reached.
+ *
+ * @throws PictureError with `path` in it where the bytes are no such picture, damaged, or out of `pictureBounds`
+ */
+export async function decodePicture(bytes: Uint8Array, path: string, reading: ImageReading = {}): Promise<RgbImage> {
+  return wholeImage(await openImage(bytes, path, reading));
+}
+
+function problemAt(path: string): (kind: PictureProblemKind, message: string) => never {
+  return (kind, message) => {
+    throw new PictureError({ path, kind, message });
+  };
+}

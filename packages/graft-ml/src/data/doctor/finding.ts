@@ -1,0 +1,169 @@
+import type { ProblemKind } from '@graft-ml/core/internal/image/problem';
+
+/** `serious`: labels, accuracy or pictures are wrong. `warning`: training gets worse. `note`: worth a look. */
+export type Severity = 'serious' | 'warning' | 'note';
+
+/** Something that is wrong with a folder, and where. */
+export interface Finding {
+  readonly kind: FindingKind;
+  /** From the folder, with '/' everywhere. */
+  readonly paths: readonly string[];
+  /** What is wrong, without the paths. */
+  readonly message: string;
+}
+
+/** What can be wrong beyond what opening a folder finds. */
+export type DiagnosisKind =
+  | 'conflicting-labels'
+  | 'leak'
+  | 'duplicate'
+  | 'alike-labels'
+  | 'alike-leak'
+  | 'alike'
+  | 'wrong-extension'
+  | 'passed-over'
+  | 'few-pictures'
+  | 'imbalance'
+  | 'size-outlier'
+  | 'shape-outlier';
+
+export type FindingKind = ProblemKind | DiagnosisKind;
+
+interface FindingInfo {
+  readonly severity: Severity;
+  readonly title: string;
+  /** What to do. */
+  readonly advice: string;
+}
+
+const leftOut = 'It is left out of training. Replace it; --fix-to leaves it out.';
+
+/** Every kind of finding, in the order of the report. */
+export const findingKinds: { readonly [K in FindingKind]: FindingInfo } = {
+  'conflicting-labels': {
+    severity: 'serious',
+    title: 'one picture under several labels',
+    advice: 'At most one label is right: keep that copy. --fix-to leaves all of them out, because it cannot know.',
+  },
+  leak: {
+    severity: 'serious',
+    title: 'one picture in several splits',
+    advice:
+      'Accuracy on pictures that were trained on says nothing. --fix-to keeps the copy in test, else the one in val.',
+  },
+  'class-missing-in-split': {
+    severity: 'serious',
+    title: 'classes that a split lacks',
+    advice:
+      'Without a folder in train a class is not learned, without one in val it is not measured. Check the spelling of the folders.',
+  },
+  'empty-class': {
+    severity: 'serious',
+    title: 'class folders without usable pictures',
+    advice: 'Add pictures, or remove the folder.',
+  },
+  truncated: { severity: 'serious', title: 'truncated pictures', advice: leftOut },
+  unreadable: { severity: 'serious', title: 'unreadable pictures', advice: leftOut },
+  'empty-file': { severity: 'serious', title: 'files of 0 bytes', advice: leftOut },
+  'not-a-picture': { severity: 'serious', title: 'files that are no pictures', advice: leftOut },
+  'too-large': { severity: 'serious', title: 'pictures that are too large', advice: leftOut },
+  'too-small': { severity: 'serious', title: 'pictures that are too small', advice: leftOut },
+  'foreign-format': {
+    severity: 'serious',
+    title: 'pictures in formats that are not read',
+    advice: 'Save them as JPEG, PNG or TIFF. --fix-to leaves them out.',
+  },
+  'passed-over': {
+    severity: 'warning',
+    title: 'pictures that their name hides',
+    advice: 'Files without the extension of a picture are passed over. --fix-to adds the right one.',
+  },
+  'wrong-extension': {
+    severity: 'warning',
+    title: 'pictures with the extension of another format',
+    advice: 'Graft reads them, other programs may not. --fix-to renames them.',
+  },
+  'alike-labels': {
+    severity: 'warning',
+    title: 'pictures that look the same under several labels',
+    advice: 'Look at them: at most one label is right. --fix-to leaves all of them out with --near.',
+  },
+  'alike-leak': {
+    severity: 'warning',
+    title: 'pictures that look the same in several splits',
+    advice: 'Copies of training pictures make accuracy look better than it is. --fix-to removes them with --near.',
+  },
+  duplicate: {
+    severity: 'warning',
+    title: 'one picture several times in a class',
+    advice: 'It counts that many times, and may come to stand on both sides of a split. --fix-to keeps one.',
+  },
+  alike: {
+    severity: 'warning',
+    title: 'pictures of a class that look the same',
+    advice: 'As duplicates, if they are copies: look at them. --fix-to keeps one with --near.',
+  },
+  'few-pictures': {
+    severity: 'warning',
+    title: 'classes with very few pictures',
+    advice: 'What is learned of them is chance. Add pictures, or merge or remove the classes.',
+  },
+  imbalance: {
+    severity: 'warning',
+    title: 'classes of very different sizes',
+    advice: 'Small classes are neglected, and accuracy hides it. Add pictures, or train with balanced classes.',
+  },
+  'no-class': {
+    severity: 'warning',
+    title: 'pictures outside the class folders',
+    advice: 'They are not used. Move them into a class folder, or remove them.',
+  },
+  'no-label': {
+    severity: 'warning',
+    title: 'pictures without a class',
+    advice: 'They are not used. Say their class, or remove them from the table.',
+  },
+  'missing-file': {
+    severity: 'warning',
+    title: 'pictures that are named and not there',
+    advice: 'Bring the files, or remove them from the table.',
+  },
+  outside: {
+    severity: 'warning',
+    title: 'files outside the data set',
+    advice: 'They are not read. Put them where the data set is.',
+  },
+  'listed-twice': {
+    severity: 'warning',
+    title: 'names that appear twice',
+    advice: 'The first counts. Remove the others.',
+  },
+  'unsafe-name': {
+    severity: 'warning',
+    title: 'members of the archive with names that lead astray',
+    advice: 'They are not used. Pack the archive anew.',
+  },
+  encrypted: {
+    severity: 'warning',
+    title: 'encrypted members of the archive',
+    advice: 'Unpack the archive with its password.',
+  },
+  'link-not-followed': {
+    severity: 'note',
+    title: 'links that are not followed',
+    advice: 'Put the files themselves there.',
+  },
+  'size-outlier': {
+    severity: 'note',
+    title: 'pictures much smaller or larger than the others',
+    advice: 'Thumbnails and scans among photographs: look whether they belong here.',
+  },
+  'shape-outlier': {
+    severity: 'note',
+    title: 'pictures much longer than the others',
+    advice: 'A square crop shows little of them: crop them by hand, or remove them.',
+  },
+};
+
+/** The kinds of findings, the most serious first. */
+export const kindsInOrder = Object.keys(findingKinds) as FindingKind[];

@@ -1,0 +1,74 @@
+import { printableName } from '@graft-ml/core/internal/base/printable';
+import { groupBy } from '@graft-ml/core/internal/image/group-by';
+import type { CleanPlan } from './clean-plan.ts';
+import type { Diagnosis } from './diagnose.ts';
+import { type Finding, findingKinds, type Severity } from './finding.ts';
+
+const severityTitles: { readonly [S in Severity]: string } = {
+  serious: 'SERIOUS',
+  warning: 'WARNINGS',
+  note: 'NOTES',
+};
+
+/**
+ * A diagnosis as text, the most serious first; of each kind `examples` findings are written out.
+ *
+ * ```
+ * photos: 598 pictures in 6 classes of 83 to 120, not divided into splits.
+ *
+ * SERIOUS
+ *
+ * truncated pictures: 2 (truncated)
+ *   It is left out of training. Replace it; --fix-to leaves it out.
+ *     glass/12.jpg: the file ends before the picture does
+ * ```
+ */
+export function formatDiagnosis(diagnosis: Diagnosis, { examples = 5 }: { examples?: number } = {}): string {
+  const bySeverity = groupBy(diagnosis.findings, ({ kind }) => findingKinds[kind].severity);
+  const chapters = Object.entries(severityTitles).flatMap(([severity, title]) => {
+    const findings = bySeverity.get(severity as Severity);
+    if (!findings) return [];
+    const kinds = groupBy(findings, ({ kind }) => kind);
+    return [title, ...[...kinds.values()].map((some) => section(some, examples))];
+  });
+  return [overview(diagnosis), ...chapters, summary(diagnosis, bySeverity)].join('\n\n');
+}
+
+/** What was examined. */
+function overview({ root, splits, classes, specimens }: Diagnosis): string {
+  const sizes = classes.map(({ train, validation, test }) => train + validation + test).sort((a, b) => a - b);
+  const range = sizes.length === 0 ? '' : ` of ${sizes[0]} to ${sizes.at(-1)}`;
+  const counts = splits.map((split) => `${specimens.filter((one) => one.part.split === split).length} ${split}`);
+  const division = splits.length === 0 ? 'not divided into splits' : counts.join(', ');
+  return `${root}: ${specimens.length} usable pictures, ${classes.length} classes${range}, ${division}.`;
+}
+
+/** In characters: a few paths. */
+const longestLine = 1500;
+
+function section(findings: readonly Finding[], examples: number): string {
+  const { kind } = findings[0]!;
+  const { title, advice } = findingKinds[kind];
+  const lines = findings.slice(0, examples).map(({ paths, message }) => {
+    const where = paths.slice(0, examples).join(' = ') + (paths.length > examples ? ' = …' : '');
+    return `    ${printableName(`${where}${where && ': '}${message}`, longestLine)}`;
+  });
+  if (findings.length > examples) lines.push(`    and ${findings.length - examples} more`);
+  return [`${title}: ${findings.length} (${kind})`, `  ${advice}`, ...lines].join('\n');
+}
+
+function summary({ findings, root }: Diagnosis, bySeverity: ReadonlyMap<Severity, readonly Finding[]>): string {
+  if (findings.length === 0) return 'Nothing is wrong.';
+  const count = (severity: Severity) => bySeverity.get(severity)?.length ?? 0;
+  const several = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
+  const counts = `${count('serious')} serious, ${several(count('warning'), 'warning')}, ${several(count('note'), 'note')}`;
+  return `${several(findings.length, 'finding')}: ${counts}. A clean copy: graft doctor ${root} --fix-to <new folder>`;
+}
+
+/** What a clean copy came to. */
+export function formatCleanCopy({ kept, leftOut }: CleanPlan, target: string): string {
+  const renamed = kept.filter(({ specimen, to }) => specimen.place !== to).length;
+  const reasons = [...groupBy(leftOut, ({ kind }) => kind)].map(([kind, some]) => `${some.length} ${kind}`);
+  const without = leftOut.length === 0 ? 'none left out' : `${leftOut.length} left out (${reasons.join(', ')})`;
+  return `${target}: ${kept.length} pictures, ${renamed} renamed, ${without}.`;
+}

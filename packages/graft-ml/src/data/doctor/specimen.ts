@@ -1,0 +1,80 @@
+import { extname, relative, sep } from 'node:path';
+import { PictureError } from '@graft-ml/core/internal/image/problem';
+import { readPictureFile, sniffFormat } from '../decode.ts';
+import type { PicturePool } from '../picture-pool.ts';
+import type { Candidate, Found } from '../readers/found.ts';
+import { foreignNameProblem, formatExtensions, isPictureName } from '../tree/listing.ts';
+import type { Examination } from './examine.ts';
+import type { Finding } from './finding.ts';
+import { foreignFormat } from './foreign-formats.ts';
+
+/** A file and where it is in its data set. */
+export interface Placed extends Candidate {
+  /** From the data set's base, with '/' everywhere. */
+  readonly place: string;
+  /** It has not the extension of a picture, so that training does not look at it. */
+  readonly isPassedOver: boolean;
+}
+
+/** A picture that can be used. */
+export interface Specimen extends Placed, Examination {}
+
+/** What came of looking at a file. */
+export interface Examined {
+  readonly specimen?: Specimen;
+  readonly finding?: Finding;
+}
+
+/** A path from the data set's base, with '/' everywhere. */
+export function placeIn(base: string, path: string): string {
+  return relative(base, path).replaceAll(sep, '/');
+}
+
+/** All files that are or may be pictures, by their place. */
+export function filesToExamine({ base, candidates, others = [] }: Found): Placed[] {
+  const placed = (isPassedOver: boolean) => (candidate: Candidate) => ({
+    ...candidate,
+    place: placeIn(base, candidate.path),
+    isPassedOver,
+  });
+  return [...candidates.map(placed(false)), ...others.map(placed(true))].sort((a, b) => (a.place < b.place ? -1 : 1));
+}
+
+/** A picture with what its name says wrongly, or the reason why it cannot be used; nothing for a file that is no picture and says so. */
+export async function examineFile(file: Placed, pool: PicturePool): Promise<Examined> {
+  try {
+    const specimen = { ...file, ...(await pool.examine(file)) };
+    return { specimen, ...misnomer(specimen) };
+  } catch (error) {
+    if (!(error instanceof PictureError)) throw error;
+    const { kind, message } = error.problem;
+    const paths = [file.place];
+    const isForeign = kind === 'not-a-picture';
+    const foreign = isForeign ? (foreignFormat(await headOf(file)) ?? foreignNameProblem(file.name)) : undefined;
+    if (foreign) return { finding: { kind: 'foreign-format', paths, message: foreign } };
+    return (await claimsPicture(file)) ? { finding: { kind, paths, message } } : {};
+  }
+}
+
+/** Whether an extension says what the content is. */
+export function isNamedRightly({ place, format }: Pick<Specimen, 'place' | 'format'>): boolean {
+  return formatExtensions[format].includes(extname(place).toLowerCase());
+}
+
+function misnomer(specimen: Specimen): Examined {
+  const { place, format, isPassedOver } = specimen;
+  // A table may name files of any extension, or of none.
+  if (isNamedRightly(specimen) || !(isPassedOver || isPictureName(place))) return {};
+  const kind = isPassedOver ? 'passed-over' : 'wrong-extension';
+  return { finding: { kind, paths: [place], message: `the content is ${format}` } };
+}
+
+/** Whether the data set or the first bytes say that this is a picture. */
+async function claimsPicture(file: Placed): Promise<boolean> {
+  return !file.isPassedOver || sniffFormat(await headOf(file)) !== undefined;
+}
+
+async function headOf(file: Placed): Promise<Uint8Array> {
+  const bytes = await readPictureFile(file).catch(() => new Uint8Array());
+  return bytes.subarray(0, 64);
+}

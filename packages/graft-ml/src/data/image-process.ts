@@ -1,0 +1,142 @@
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { PictureError, type PictureProblem } from '@graft-ml/core/internal/image/problem';
+import { builtWorker } from '../files/package-file.ts';
+import { imageBounds } from './image/open.ts';
+import type { PictureTasks, Reply, TaskName } from './picture-tasks.ts';
+
+/** What decoding one image may take before its process is ended. */
+export const processLimits = {
+  /** Of processor time, so that a busy machine makes no image costly. */
+  seconds: 60,
+  /** Resident memory: what an image may take, and what Node takes. */
+  bytes: imageBounds.memory + 200e6,
+  /** Memory that the process can allocate at all (RLIMIT_DATA); half of it is Node's stacks and heaps, which are hardly touched. */
+  dataBytes: imageBounds.memory + 900e6,
+  heapMegabytes: 128,
+} as const;
+const watchMilliseconds = 50;
+/** What a second of processor time may come to on the clock, and where the system does not tell the former, all that counts. */
+const patience = 10;
+
+/** One message to the process. */
+export interface ProcessTask<N extends TaskName = TaskName> {
+  readonly name: N;
+  readonly task: PictureTasks[N]['task'];
+}
+
+/** Its answer: the result, a problem of the picture, or the stack of an error that is neither. */
+export type ProcessReply = Reply<PictureTasks[TaskName]['result']> | { readonly failure: string };
+
+/** A process of its own for pictures that may cost much. It is started when it is first needed, and again when it was ended. */
+export interface ImageProcess {
+  /** Of the process that runs, if one does. */
+  readonly pid: number | undefined;
+  /** One task at a time. */
+  perform<N extends TaskName>(name: N, task: PictureTasks[N]['task']): Promise<Reply<PictureTasks[N]['result']>>;
+}
+
+export function startImageProcess(limits: Limits = processLimits): ImageProcess {
+  let child: ChildProcess | undefined;
+  return {
+    get pid() {
+      return child?.connected ? child.pid : undefined;
+    },
+    async perform<N extends TaskName>(name: N, task: PictureTasks[N]['task']) {
+      const isFresh = !child?.connected;
+      if (!child?.connected) child = start();
+      let reply = await ask(child, { name, task }, limits);
+      // Idle processes end, perhaps just now; and memory that earlier images left in pieces may be what this one lacked.
+      if ((reply === 'gone' || reply === 'full') && !isFresh) {
+        child = start();
+        reply = await ask(child, { name, task }, limits);
+      }
+      if (typeof reply === 'string') {
+        child = undefined;
+        throw new PictureError({ path: task.path, ...problemOf(reply, limits) });
+      }
+      if ('failure' in reply) throw new Error(`The process that read ${task.path} failed: ${reply.failure}`);
+      return reply as Reply<PictureTasks[N]['result']>;
+    },
+  };
+}
+
+interface Limits {
+  readonly seconds: number;
+  /** Of resident memory. */
+  readonly bytes: number;
+}
+
+/** How a process ends before it answers. */
+type End = 'gone' | 'late' | 'full';
+
+function problemOf(end: End, { seconds, bytes }: Limits): Omit<PictureProblem, 'path'> {
+  if (end === 'late') return { kind: 'too-large', message: `decoding it takes more than ${seconds} seconds` };
+  if (end === 'full')
+    return { kind: 'too-large', message: `decoding it takes more than ${Math.round(bytes / 1e6)} MB` };
+  return { kind: 'unreadable', message: 'the process that decoded it broke down' };
+}
+
+function start(): ChildProcess {
+  const program = builtWorker('data/image-process-main.js');
+  const options = [`--max-old-space-size=${processLimits.heapMegabytes}`, '--expose-gc'];
+  const channel: ForkOptions = {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    // glibc keeps freed memory for each thread apart, and libvips has many: what one image left would count for the next.
+    env: { ...process.env, MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '1000000' },
+  };
+  if (process.platform !== 'linux' || !existsSync('/bin/sh'))
+    return fork(program, [], { ...channel, execArgv: options });
+  // The shell sets the limits and becomes Node. Without a core file of what broke down.
+  const limit = `ulimit -c 0; ulimit -d ${Math.round(processLimits.dataBytes / 1024)}; exec "$0" "$@"`;
+  return fork(program, [], { ...channel, execPath: '/bin/sh', execArgv: ['-c', limit, process.execPath, ...options] });
+}
+
+/** What the process answers, or how it ended before. */
+function ask(child: ChildProcess, message: ProcessTask, { seconds, bytes }: Limits): Promise<ProcessReply | End> {
+  return new Promise((resolve) => {
+    const finish = (reply: ProcessReply | End) => {
+      clearTimeout(clock);
+      clearInterval(watch);
+      child.off('message', finish);
+      child.off('exit', onExit);
+      child.off('error', onExit);
+      resolve(reply);
+    };
+    const end = (how: End) => {
+      child.kill('SIGKILL');
+      finish(how);
+    };
+    const onExit = () => finish('gone');
+    const usedBefore = processorSeconds(child.pid);
+    const clock = setTimeout(end, seconds * patience * 1000, 'late');
+    const watch = setInterval(() => {
+      if (residentBytes(child.pid) > bytes) end('full');
+      else if (processorSeconds(child.pid) - usedBefore > seconds) end('late');
+    }, watchMilliseconds);
+    child.on('message', finish);
+    child.on('exit', onExit);
+    child.on('error', onExit);
+    child.send(message, (error) => error && onExit());
+  });
+}
+
+/** The memory of a process, where the system has a file that says so. */
+function residentBytes(pid: number | undefined): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readProcess(pid, 'status'))?.[1] ?? 0) * 1024;
+}
+
+/** The processor time of a process, likewise: the 14th and 15th field, in hundredths, of which the second one may have blanks. */
+function processorSeconds(pid: number | undefined): number {
+  const fields = readProcess(pid, 'stat').replace(/^.*\)/s, '').split(' ');
+  return (Number(fields[12] ?? 0) + Number(fields[13] ?? 0)) / 100;
+}
+
+function readProcess(pid: number | undefined, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,63 @@
+import type { PictureProblemKind } from '@graft-ml/core/internal/image/problem';
+import type { Size } from '@graft-ml/core/internal/image/transform';
+
+export type PictureFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif' | 'tiff' | 'bmp';
+
+/** How a stored image has to be turned and mirrored to stand upright, as EXIF counts it. 1: it stands upright. */
+export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+
+/** What a file says about its image before a pixel is decoded. */
+export interface ImageHeader extends Size {
+  readonly format: PictureFormat;
+  readonly orientation: Orientation;
+  /**
+   * Bytes that the decoder holds at once, beside the file and the rows that it hands over. 0 where it decodes row by row; the
+   * whole image and more where the file has it in several passes.
+   */
+  readonly working: number;
+  /** Whether its samples are cyan, magenta, yellow and black ink. */
+  readonly isInk?: boolean;
+  /** Whether it has red, green and blue of more than 8 bits, and a colour profile. */
+  readonly isDeepWithProfile?: boolean;
+  /** The file without what decoding has no use for: texts, previews, other frames, metadata. What is decoded is this. */
+  readonly bare: Uint8Array;
+}
+
+/** Why a header cannot be read, without the path. */
+export class HeaderError extends Error {
+  override readonly name = 'HeaderError';
+  readonly kind: PictureProblemKind;
+
+  constructor(kind: PictureProblemKind, message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+export function cutShort(): HeaderError {
+  return new HeaderError('truncated', 'the file ends before the picture does');
+}
+
+/** An embedded colour profile is used up to here; those of printing presses have up to 3 MB. */
+export const mostProfileBytes = 4 * 2 ** 20;
+
+/** A part of a file from `start` to `end`; parts follow each other without a gap. */
+export interface Segment {
+  readonly start: number;
+  readonly end: number;
+  readonly isNeeded: boolean;
+}
+
+/**
+ * The needed segments in one piece: the file itself where all of it is needed. `segments` is asked twice, so that no list of millions
+ * of segments is ever held.
+ */
+export function onlyNeeded(file: Buffer, segments: () => Iterable<Segment>): Buffer {
+  let length = 0;
+  for (const { start, end, isNeeded } of segments()) if (isNeeded) length += end - start;
+  if (length === file.length) return file;
+  const bare = Buffer.allocUnsafe(length);
+  let to = 0;
+  for (const { start, end, isNeeded } of segments()) if (isNeeded) to += file.copy(bare, to, start, end);
+  return bare;
+}

@@ -1,0 +1,220 @@
+import { PictureError, type PictureProblemKind } from '@graft-ml/core/internal/image/problem';
+import { type Box, type ResizeTarget, type RgbImage, startResize } from '@graft-ml/core/internal/image/resize';
+import type { ImageReading, Size } from '@graft-ml/core/internal/image/transform';
+import { decodePlainPng } from '../plain-png.ts';
+import { decodeBmp, readBmpHeader } from './bmp.ts';
+import { readGifHeader } from './gif.ts';
+import { HeaderError, type ImageHeader, type PictureFormat } from './header.ts';
+import { readJpegHeader } from './jpeg.ts';
+import { decodeRows, isOnItsSide, isTurned, measureAvif } from './libvips.ts';
+import { readPngHeader } from './png.ts';
+import { sniffFormat } from './sniff.ts';
+import { readTiffHeader } from './tiff.ts';
+import { readWebpHeader } from './webp.ts';
+
+/** What an image may be at most, and at least. Files are hostile: a kilobyte of PNG can unpack to gigabytes. */
+export const imageBounds = {
+  /** Width times height. */
+  pixels: 100e6,
+  /** The shorter side, in pixels. */
+  minimumSide: 4,
+  /** The longer side, in pixels: what JPEG can have. */
+  maximumSide: 65_535,
+  /** Bytes that decoding may hold at once: the file, what the decoder works with, and the rows that it hands over. */
+  memory: 250e6,
+} as const;
+
+/** Up to so many bytes an image is decoded in one piece in the thread that asks, beyond in a process of its own. */
+export const mostInThread = 128e6;
+/** From so many bytes on, looking for garbage is worth its milliseconds. */
+const muchMemory = 16e6;
+/** The least worth decoding at once: what is decoded in bands is decoded from its beginning for each of them. */
+const leastBand = 20e6;
+
+/** An image whose header is read and found within bounds. Its sizes are those of the upright image. */
+export interface OpenImage extends Size {
+  readonly format: PictureFormat;
+  /** Whether decoding it costs so much that it is to be done where it can be ended. */
+  readonly isCostly: boolean;
+  /**
+   * Decodes at least rows [first, last) and hands them to `use` in bands from top to bottom, all of them at once where that fits into
+   * `imageBounds.memory`; `top` is the number of a band's first row. @throws PictureError (by rejection) where they are damaged
+   */
+  decode(first: number, last: number, use: (rows: RgbImage, top: number) => void): Promise<void>;
+}
+
+/** Formats whose decoders may do more than the size of an image says, so that they never run where they cannot be ended. */
+export function isCostlyFormat(bytes: Uint8Array): boolean {
+  const format = sniffFormat(bytes);
+  return format === 'avif' || format === 'tiff';
+}
+
+/** Opens what `bytes` hold, without decoding a pixel. @throws PictureError with `path` in it where that is no image within bounds */
+export async function openImage(bytes: Uint8Array, path: string, reading: ImageReading = {}): Promise<OpenImage> {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const format = sniffFormat(file);
+  if (format === undefined) throw notAnImage(path);
+  const small = decodePlainPng(bytes);
+  if (small) {
+    return within(path, { ...small, format, isCostly: false, decode: async (_first, _last, use) => use(small, 0) });
+  }
+  return readHeader(bytes, path, reading);
+}
+
+/** As `openImage`, which decodes the smallest at once; here no pixel is. @throws PictureError as that does */
+export async function readHeader(bytes: Uint8Array, path: string, reading: ImageReading = {}): Promise<OpenImage> {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const format = sniffFormat(file);
+  if (format === undefined) throw notAnImage(path);
+  try {
+    const stored = await headerReaders[format](file);
+    const header = reading.orientation === 'ignore' ? { ...stored, orientation: 1 as const } : stored;
+    return fromHeader(file, header, path, reading);
+  } catch (error) {
+    if (error instanceof HeaderError) throw problem(path, error.kind, error.message);
+    throw error;
+  }
+}
+
+const headerReaders: { readonly [F in PictureFormat]: (file: Buffer) => ImageHeader | Promise<ImageHeader> } = {
+  jpeg: readJpegHeader,
+  png: readPngHeader,
+  webp: readWebpHeader,
+  gif: readGifHeader,
+  tiff: readTiffHeader,
+  bmp: readBmpHeader,
+  avif: measureAvif,
+};
+
+function fromHeader(file: Buffer, header: ImageHeader, path: string, reading: ImageReading): OpenImage {
+  const { format, orientation, bare } = header;
+  const isTransposed = isOnItsSide(orientation);
+  const width = isTransposed ? header.height : header.width;
+  const height = isTransposed ? header.width : header.height;
+  // What is turned is copied.
+  const rowBytes = 3 * width * (isTurned(orientation) ? 2 : 1);
+  const fixed = header.working + file.length + (bare === file ? 0 : bare.length);
+
+  const band = async (first: number, last: number, use: (rows: RgbImage, top: number) => void) =>
+    use(await decodeBand(file, header, first, last, path, reading), first);
+
+  async function decode(first: number, last: number, use: (rows: RgbImage, top: number) => void): Promise<void> {
+    const room = imageBounds.memory - fixed;
+    if (room >= height * rowBytes) {
+      await band(0, height, use);
+      if (height * rowBytes > muchMemory) freeMemory();
+      return;
+    }
+    const count = Math.ceil(((last - first) * rowBytes) / room);
+    const edge = (i: number) => first + Math.round(((last - first) * i) / count);
+    for (let i = 0; i < count; i++) {
+      await band(edge(i), edge(i + 1), use);
+      freeMemory();
+    }
+  }
+
+  const isCostly = fixed + height * rowBytes > mostInThread;
+  const opened = within(path, { format, width, height, isCostly, decode });
+  const least = fixed + Math.min(height * rowBytes, leastBand);
+  if (least > imageBounds.memory) {
+    const [needed, most] = [least, imageBounds.memory].map((bytes) => Math.ceil(bytes / 1e6));
+    const cause = header.working > leastBand ? ', because this file has to be decoded as a whole' : '';
+    throw problem(
+      path,
+      'too-large',
+      `decoding ${width} x ${height} pixels takes ${needed} MB, more than ${most}${cause}`,
+    );
+  }
+  return opened;
+}
+
+/** An image that is within bounds. */
+function within(path: string, image: OpenImage): OpenImage {
+  const { width, height } = image;
+  const { pixels, minimumSide, maximumSide } = imageBounds;
+  if (width * height > pixels) {
+    throw problem(path, 'too-large', `${width} x ${height} pixels, more than ${pixels / 1e6} million`);
+  }
+  if (Math.max(width, height) > maximumSide) {
+    throw problem(path, 'too-large', `${width} x ${height} pixels, at most ${maximumSide} on each side are read`);
+  }
+  if (Math.min(width, height) < minimumSide) {
+    throw problem(path, 'too-small', `${width} x ${height} pixels, at least ${minimumSide} on each side are needed`);
+  }
+  return image;
+}
+
+async function decodeBand(
+  file: Buffer,
+  header: ImageHeader,
+  first: number,
+  last: number,
+  path: string,
+  { colourProfile = 'apply' }: ImageReading,
+): Promise<RgbImage> {
+  try {
+    if (header.format === 'bmp') return decodeBmp(file, first, last);
+    return await decodeRows(header, first, last, { usesProfile: colourProfile === 'apply' });
+  } catch (error) {
+    if (error instanceof HeaderError) throw problem(path, error.kind, error.message);
+    throw problem(path, ...diagnose(header.format, (error as Error).message));
+  }
+}
+
+/** Which problem a message of libvips stands for. */
+function diagnose(format: PictureFormat, message: string): [PictureProblemKind, string] {
+  if (/out of memory/i.test(message)) return ['too-large', 'decoding it takes more memory than one image may'];
+  if (/premature end|unexpected end/i.test(message)) return ['truncated', 'the file ends before the picture does'];
+  return ['unreadable', `damaged ${format}: ${message.split('\n').at(-1)?.trim()}`];
+}
+
+function notAnImage(path: string): PictureError {
+  return problem(path, 'not-a-picture', 'the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP');
+}
+
+function problem(path: string, kind: PictureProblemKind, message: string): PictureError {
+  return new PictureError({ path, kind, message });
+}
+
+/** Decodes the whole image in one piece. */
+export async function wholeImage(image: OpenImage): Promise<RgbImage> {
+  const { width, height } = image;
+  let whole: RgbImage | undefined;
+  await image.decode(0, height, (rows, top) => {
+    whole ??= rows.height === height ? rows : { width, height, data: new Uint8Array(3 * width * height) };
+    if (whole !== rows) whole.data.set(rows.data, 3 * width * top);
+  });
+  return whole!;
+}
+
+/** Decodes all of an image and keeps nothing of it. @throws PictureError (by rejection) where it is damaged */
+export async function verifyImage(image: OpenImage): Promise<void> {
+  await image.decode(0, image.height, () => {});
+}
+
+/**
+ * Frees the pixels that nothing refers to any longer, where Node was started with --expose-gc: they are no memory of V8's, which would
+ * let several bands pile up before it looks for garbage.
+ */
+export function freeMemory(): void {
+  globalThis.gc?.();
+}
+
+/** Several views of an image in one pass over its rows: for each, planar u8 (3, height, width) as `resize` makes it. */
+export async function resizeImage(
+  image: OpenImage,
+  views: readonly { readonly box: Box; readonly target: ResizeTarget }[],
+): Promise<Uint8Array[]> {
+  const started = views.map(({ box, target }) => startResize(image, box, target));
+  const first = Math.min(...started.map(({ firstRow }) => firstRow));
+  const last = Math.max(...started.map(({ lastRow }) => lastRow));
+  await image.decode(first, last, (rows, top) => {
+    for (const one of started) one.add(rows, top);
+  });
+  return started.map((one, i) => {
+    const { width, height } = views[i]!.target;
+    const pixels = new Uint8Array(3 * height * width);
+    one.finish(pixels);
+    return pixels;
+  });
+}

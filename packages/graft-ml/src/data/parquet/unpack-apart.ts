@@ -1,0 +1,52 @@
+import { fork } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { builtWorker } from '../../files/package-file.ts';
+import type { ColumnOptions } from '../readers/columns.ts';
+import type { UnpackMessage, UnpackTask } from './unpack-process.ts';
+
+/** What reading a file may take: memory, and time for one row group. */
+const limits = { bytes: 4 * 2 ** 30, heapMegabytes: 768, stallMilliseconds: 120_000 } as const;
+const watchMilliseconds = 100;
+
+/**
+ * Unpacks a Parquet file in a process of its own, which is ended when it takes too much. A few bytes of run lengths can stand
+ * for billions of values, and V8 ends a process, not a thread, when an array grows beyond what it can be.
+ *
+ * @throws UserError with what is wrong with the file
+ */
+export function unpackApart(path: string, out: string, options: ColumnOptions): Promise<void> {
+  const child = fork(builtWorker('data/parquet/unpack-process.js'), {
+    execArgv: [`--max-old-space-size=${limits.heapMegabytes}`],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  return new Promise<void>((resolve, reject) => {
+    const refuse = (problem: string) => reject(new UserError(`${path} is no sound Parquet file: ${problem}.`));
+    let lastSign = performance.now();
+    const watch = setInterval(async () => {
+      if (performance.now() - lastSign > limits.stallMilliseconds) refuse('a row group of it takes minutes to read');
+      else if ((await residentBytes(child.pid!)) > limits.bytes) refuse('it unpacks to more memory than pictures need');
+      else return;
+      child.kill('SIGKILL');
+    }, watchMilliseconds);
+    child.on('message', (message: UnpackMessage) => {
+      lastSign = performance.now();
+      if (message.kind === 'done') resolve();
+      if (message.kind === 'refused') reject(new UserError(message.message));
+      if (message.kind === 'failed') reject(new Error(`The process that read ${path} failed: ${message.stack}`));
+    });
+    child.on('error', reject);
+    child.on('exit', () => {
+      clearInterval(watch);
+      // It told how it ended, unless it was ended.
+      refuse('its rows cannot be held in memory');
+    });
+    child.send({ path, out, options } satisfies UnpackTask);
+  });
+}
+
+/** The memory of a process, where the system has a file that says so. */
+async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+}

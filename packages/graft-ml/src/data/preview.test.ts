@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { type Planes, parseAugmentation } from '@graft-ml/core/internal/image/augment/index';
+import sharp from 'sharp';
+import { expect, it } from 'vitest';
+import { drawPictures, temporaryFolder } from '../../../../test/pictures.ts';
+import { writeContactSheet } from './contact-sheet.ts';
+import { previewAugmentation } from './preview.ts';
+
+const root = temporaryFolder();
+const options = {
+  preprocessing: { resize: 20, crop: 16 },
+  fill: [124, 116, 104],
+  pictures: 4,
+  views: 3,
+  seed: 1,
+} as const;
+
+it('previews pictures of each class in turn: first as evaluation sees them, then augmented, by the seed', async () => {
+  const folder = await drawPictures(join(root, 'shapes'), { perClass: 4 });
+  const augmentation = parseAugmentation('strong');
+  const { rows } = await previewAugmentation(folder, { ...options, augmentation });
+  expect(rows.map(({ className }) => className)).toEqual(['cross', 'disc', 'square', 'cross']);
+  for (const { pictures } of rows) {
+    expect(pictures).toHaveLength(4);
+    expect(new Set(pictures.map(({ data }) => data.join())).size).toBe(4);
+  }
+  expect(await previewAugmentation(folder, { ...options, augmentation })).toMatchObject({ rows });
+  const plain = await previewAugmentation(folder, { ...options, augmentation: [] });
+  for (const [i, { pictures }] of plain.rows.entries()) {
+    for (const picture of pictures) expect(picture).toEqual(rows[i]!.pictures[0]);
+  }
+});
+
+it('a contact sheet has the pictures in rows, with white between them', async () => {
+  const plain = (red: number, green: number, blue: number): Planes => ({
+    width: 6,
+    height: 5,
+    data: Uint8Array.from({ length: 90 }, (_, i) => [red, green, blue][Math.floor(i / 30)]!),
+  });
+  const path = join(root, 'sheet.png');
+  await writeContactSheet(path, [[plain(1, 2, 3), plain(4, 5, 6)], [plain(7, 8, 9)]]);
+  const { data, info } = await sharp(path).raw().toBuffer({ resolveWithObject: true });
+  expect([info.width, info.height]).toEqual([4 + 2 * 10, 4 + 2 * 9]);
+  const at = (x: number, y: number) => [...data.subarray((y * info.width + x) * 3, (y * info.width + x) * 3 + 3)];
+  expect(at(4, 4)).toEqual([1, 2, 3]);
+  expect(at(9, 8)).toEqual([1, 2, 3]);
+  expect(at(10, 8)).toEqual([255, 255, 255]);
+  expect(at(14, 4)).toEqual([4, 5, 6]);
+  expect(at(4, 13)).toEqual([7, 8, 9]);
+  expect(at(14, 13)).toEqual([255, 255, 255]);
+});

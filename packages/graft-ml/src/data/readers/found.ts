@@ -1,0 +1,54 @@
+import type { Problem } from '@graft-ml/core/internal/image/problem';
+import type { PartsChoice } from '@graft-ml/core/internal/recipe/config/data';
+import type { PictureFile } from '../decode.ts';
+import type { Part } from '../folder-layout.ts';
+import type { ColumnOptions } from './columns.ts';
+
+/** A file that may be a picture, and what its data set says about it. Nothing of it is read yet. */
+export interface Candidate extends PictureFile {
+  /** Relative to its part, with '/' everywhere: the same for the same pictures in any shape. */
+  readonly name: string;
+  readonly className: string;
+  readonly part: Part;
+}
+
+/** What a reader makes of a data set. */
+export interface Found {
+  /** What the paths of the pictures are relative to. */
+  readonly base: string;
+  readonly parts: readonly Part[];
+  readonly candidates: readonly Candidate[];
+  /** Files in class folders that have not the extension of a picture, and are passed over. */
+  readonly others?: readonly Candidate[];
+  /** The classes that are named, also those without a picture. */
+  readonly classNames: ReadonlySet<string>;
+  readonly problems: readonly Problem[];
+  /** How many entries were passed over, by extension or reason. */
+  readonly ignored: ReadonlyMap<string, number>;
+  /** What was chosen or done to read it, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** What a data set does not say about its own shape. */
+export interface ShapeOptions extends ColumnOptions {
+  /**
+   * Whether folders called like `train`, `val` and `test` (and split columns, and Parquet files) are parts: `none`, all folders are classes
+   * and all images one part; `named`, other folders beside them are none. Default `auto`: an error where that is not clear.
+   */
+  readonly parts?: PartsChoice;
+  /** Whether links to folders, and to files outside of the data set, are followed. Default false: they are left out, and listed. */
+  readonly followLinks?: boolean;
+  /** An expression that finds the class in a file's name: the group `label`, or the first one. */
+  readonly labelRegex?: string;
+}
+
+/** What readers need to know. */
+export interface ReaderOptions extends ShapeOptions {
+  /**
+   * How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. With `deepest` each folder that
+   * holds pictures is a class, whatever its depth.
+   */
+  readonly classDepth?: number | 'deepest';
+  /** The classes of an existing run, which needs nothing to train on. */
+  readonly classes?: readonly string[];
+}

@@ -1,0 +1,159 @@
+import { join } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { quote } from '@graft-ml/core/internal/base/quote';
+import type { Problem } from '@graft-ml/core/internal/image/problem';
+import { type Part, splitNamed, splitsNamed } from '../folder-layout.ts';
+import type { FileTree } from '../tree/listing.ts';
+import { type Columns, findColumns } from './columns.ts';
+import type { Candidate, Found, ReaderOptions } from './found.ts';
+import { openTable, type Row, tableBounds } from './rows.ts';
+
+/** A table of pictures. */
+export interface TableFile {
+  /** Below the tree's root. */
+  readonly name: string;
+  /** The part that all its pictures belong to, where its place says so; their paths begin there. */
+  readonly part?: Part;
+}
+
+/** What is known of a picture when a second row names it. */
+interface Entry {
+  readonly candidate: Candidate;
+  readonly at: string;
+  isContradicted: boolean;
+}
+
+/** A class name that is longer, or has control characters, comes from the wrong column. */
+const LONGEST_LABEL = 200;
+
+/**
+ * Reads tables with a row for each picture: its path, relative to the table's folder, its class, and perhaps its split.
+ *
+ * @throws UserError where a table is damaged, its columns are not found, or a split has another name than those of splits
+ */
+export async function readTables(tree: FileTree, tables: readonly TableFile[], options: ReaderOptions): Promise<Found> {
+  const entries = new Map<string, Entry>();
+  const parts = new Map<string, Part>();
+  const problems: Problem[] = [...tree.problems];
+  const notes: string[] = [];
+  const splitWords = new Set<string>();
+  for (const table of tables) {
+    const name = join(tree.root, table.name);
+    const file = await tree.find(table.name);
+    if ('kind' in file) throw new UserError(`${name} cannot be read: ${file.message}.`);
+    const content = await openTable(await tree.read(file, tableBounds.bytes), name);
+    const named = findColumns(content.columns, options, name);
+    const columns = options.parts === 'none' ? { ...named, split: undefined } : named;
+    notes.push(describeColumns(name, columns));
+    const wanted = [columns.path, columns.label, ...(columns.split === undefined ? [] : [columns.split])];
+    for await (const row of content.rows(wanted)) {
+      const at = `${name}:${row.line}`;
+      const read = await readRow(tree, table, row, { name, at, parts });
+      if (columns.split !== undefined) splitWords.add(row.texts[2]!.toLowerCase());
+      if ('kind' in read) problems.push(read);
+      else enter(read, at, entries, problems);
+    }
+  }
+  assertClearSplits(tree.root, [...splitWords]);
+  const candidates = [...entries.values()].filter((entry) => !entry.isContradicted).map((entry) => entry.candidate);
+  const found = [...parts.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  refuseUntrainable(tree.root, found, options);
+  const classNames = new Set(candidates.map(({ className }) => className));
+  return { base: tree.root, parts: found, candidates, classNames, problems, ignored: new Map(), notes };
+}
+
+/** The picture of a row, or why it gives none. */
+async function readRow(
+  tree: FileTree,
+  table: TableFile,
+  { texts }: Row,
+  { name, at, parts }: { name: string; at: string; parts: Map<string, Part> },
+): Promise<Candidate | Problem> {
+  const [path = '', className = '', splitName] = texts;
+  if (path === '') return { path: at, kind: 'missing-file', message: 'the row names no file' };
+  const unlabelled = unusableLabel(className);
+  if (unlabelled !== undefined) return { path: at, kind: 'no-label', message: unlabelled };
+  if (splitName === '') return { path: at, kind: 'no-label', message: 'the row names no split' };
+
+  const folder = table.part ? `${table.part.name}/` : '';
+  const isAbsolute = path.startsWith('/');
+  const written = path.replaceAll('\\', '/');
+  const file = await tree.find(isAbsolute ? written : `${folder}${written}`);
+  if ('kind' in file) {
+    const shown = join(tree.root, folder, quote(path).slice(1, -1));
+    return {
+      path: isAbsolute ? quote(path).slice(1, -1) : shown,
+      kind: file.kind,
+      message: `${file.message}, says ${at}`,
+    };
+  }
+  const part = partOf(parts, table.part ?? namedPart(name, splitName, at));
+  const inPart = file.name.startsWith(folder) ? file.name.slice(folder.length) : file.name;
+  return { ...file, name: inPart, path: join(tree.root, file.name), className, part };
+}
+
+/** Why a text cannot be a class. */
+function unusableLabel(text: string): string | undefined {
+  if (text === '') return 'the row names no class';
+  if (text.length > LONGEST_LABEL) return `its class has ${text.length} characters, at most ${LONGEST_LABEL} are taken`;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is the point
+  return /[\u0000-\u001f\u007f]/.test(text) ? 'its class has control characters' : undefined;
+}
+
+/** A picture that two rows name counts once, if they agree. */
+function enter(candidate: Candidate, at: string, entries: Map<string, Entry>, problems: Problem[]): void {
+  const { path, className, part } = candidate;
+  const first = entries.get(path);
+  if (!first) {
+    entries.set(path, { candidate, at, isContradicted: false });
+    return;
+  }
+  const isSame = first.candidate.className === className && first.candidate.part === part;
+  if (!isSame) first.isContradicted = true;
+  const say = ({ className, part }: Candidate) => `${className}${part.split ? ` in ${part.name}` : ''}`;
+  const message = isSame
+    ? `${at} names it again`
+    : `it is left out: ${first.at} says ${say(first.candidate)}, ${at} says ${say(candidate)}`;
+  problems.push({ path, kind: 'listed-twice', message });
+}
+
+/** The part that a row's split stands for. */
+function namedPart(table: string, splitName: string | undefined, at: string): Part {
+  if (splitName === undefined) return { name: '', folder: table, split: undefined };
+  const split = splitNamed(splitName);
+  if (split) return { name: split, folder: join(table, split), split };
+  throw new UserError(
+    `${at} has the split ${quote(splitName)}. Expected train, val or test; rename the column if it is something else, or pass --parts none to take no notice of it.`,
+  );
+}
+
+/** @throws UserError where two names that stand beside each other mean one part or two, who knows */
+function assertClearSplits(root: string, words: readonly string[]): void {
+  const beside = splitsNamed(words);
+  const doubtful = words.find((word, i) => splitNamed(word) !== beside[i]);
+  if (doubtful === undefined) return;
+  const others = words.filter((word, i) => word !== doubtful && beside[i] === 'validation');
+  throw new UserError(
+    `In ${root}, rows are in the splits ${quote(doubtful)} and ${others.map(quote).join(', ')}. If ${quote(doubtful)} is for testing, write test; ` +
+      'if it is for validation, write val.',
+  );
+}
+
+/** Equal parts are one. */
+function partOf(parts: Map<string, Part>, part: Part): Part {
+  const known = parts.get(part.folder);
+  if (known) return known;
+  parts.set(part.folder, part);
+  return part;
+}
+
+function refuseUntrainable(root: string, parts: readonly Part[], { classes }: ReaderOptions): void {
+  if (classes !== undefined || parts.length === 0) return;
+  if (parts.some(({ split }) => split === undefined || split === 'train')) return;
+  throw new UserError(`${root} has pictures for ${parts.map(({ name }) => name).join(', ')}, but none to train on.`);
+}
+
+function describeColumns(table: string, { path, label, split }: Columns): string {
+  const splits = split === undefined ? '' : `, splits from ${quote(split)}`;
+  return `${table}: pictures from column ${quote(path)}, classes from ${quote(label)}${splits}.`;
+}

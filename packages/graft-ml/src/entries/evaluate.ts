@@ -1,0 +1,2 @@
+export * from '@graft-ml/core/predict';
+export * from '../predict/index.ts';

@@ -1,0 +1,2 @@
+export * from '@graft-ml/core/meta';
+export * from '../meta/index.ts';

@@ -1,0 +1,2 @@
+export * from '@graft-ml/core/runtime';
+export * from '../runtime/index.ts';

@@ -1,0 +1,2 @@
+export * from '@graft-ml/core/weights';
+export * from '../checkpoint/index.ts';

@@ -1,0 +1,86 @@
+import type { Problem } from '@graft-ml/core/internal/image/problem';
+import type { ContentKey } from '@graft-ml/core/internal/image/seen';
+import type { Framing } from '@graft-ml/core/internal/image/transform';
+import type { EpisodeSource } from '@graft-ml/core/internal/meta/episode';
+import type { PicturePool } from '../data/picture-pool.ts';
+import type { ShapeOptions } from '../data/readers/found.ts';
+
+/** How many classes (rotation classes among them) and how many pictures on disk one side of a split has. */
+export interface SideCounts {
+  readonly classes: number;
+  readonly pictures: number;
+}
+
+/** What a run says of its episodes, and what a resumed one compares. */
+export interface EpisodeHeader {
+  /** As it was named. */
+  readonly root: string;
+  /** Pixels. */
+  readonly side: number;
+  /** The split as it was resolved, in the grammar of `EpisodeOptions.split`. */
+  readonly split: string;
+  readonly seed: number;
+  readonly rotations: boolean | 'train';
+  readonly train: SideCounts;
+  readonly validation: SideCounts;
+  readonly test: SideCounts;
+  /** What all pictures together take in memory. */
+  readonly bytes: number;
+  /** SHA-256 over the names and the pixels of all pictures, whatever the split. */
+  readonly fingerprint: string;
+  /** The same for people, a line each. */
+  readonly lines: readonly string[];
+}
+
+/** A data set whose classes are divided: no class, and no rotation of it, is on two sides. */
+export interface EpisodeSets {
+  readonly train: EpisodeSource;
+  readonly validation: EpisodeSource;
+  readonly test: EpisodeSource;
+  readonly header: EpisodeHeader;
+  /** The content of the image files on each side. */
+  readonly contents: Readonly<Record<'train' | 'validation' | 'test', readonly ContentKey[]>>;
+  /** What was left out and why, by path. */
+  readonly problems: readonly Problem[];
+  /** What reading made necessary, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** The view is that of evaluation: the shorter side becomes `resize` pixels (default: `side`), the centre is kept. */
+export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>>, ShapeOptions {
+  /** The side of the square pictures, in pixels. */
+  readonly side: number;
+  /**
+   * Which classes train, validate and test. Default `auto`.
+   *
+   * | text | divides |
+   * |---|---|
+   * | `auto` | by the folders train, val and test where there are such; Omniglot as `1200/423`; else `60/20/20%` (see `untrainedWay`) |
+   * | `60/20/20%` | that part of the classes, seeded |
+   * | `1100/100/423` | that many classes, seeded; what is left over is not used |
+   * | `1200/423`, `80/20%` | as above, where a twelfth of the first is for validation |
+   * | `background/evaluation` | Omniglot's two sets; a twelfth of the first is for validation |
+   * | `Futurama`, `Futurama:16/5/5` | the classes in this folder alone, by `60/20/20%` or as it says |
+   */
+  readonly split?: string;
+  /** Every class is also there turned by 90, 180 and 270 degrees, as classes of their own; `train`: on that side alone. Default false. */
+  readonly rotations?: boolean | 'train';
+  /** Decides the split and the episodes. Default 0. */
+  readonly seed?: number;
+  /**
+   * For learners that train nothing, the classes of their episodes: where the split `auto` would leave a side with fewer, every class is
+   * on every side (`all`).
+   */
+  readonly untrainedWay?: number | undefined;
+  /** Classes with fewer pictures are left out and reported: `shots + queries` of the episodes to come. Default 1. */
+  readonly perClass?: number;
+  /** The most that the pictures may take in memory, in MiB. Default 2048. */
+  readonly memory?: number;
+  /** The folder that keeps decoded pictures for the next run; null for none. Default: `episodes` in `cacheFolder()`. */
+  readonly cache?: string | null;
+  /** The threads to decode with; without it a pool is opened and closed. */
+  readonly pool?: PicturePool;
+  /** Called as pictures are decoded. */
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}

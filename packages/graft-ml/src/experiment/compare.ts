@@ -1,0 +1,234 @@
+import { join, resolve } from 'node:path';
+import { lineChartSvg } from '@graft-ml/core/chart';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import type { EpisodeShape } from '@graft-ml/core/internal/meta/episode';
+import {
+  type MetaConfig,
+  type MetaConfigInput,
+  metaConfigSchema,
+  parseMetaConfig,
+  resolveMetaConfig,
+} from '@graft-ml/core/internal/recipe/meta/index';
+import { isOnnx } from '@graft-ml/core/models';
+import { z } from 'zod';
+import { formatOwnJson, readOwnJson } from '../files/own-json.ts';
+import { exists, parseJson } from '../files/read.ts';
+import { isSignedByUser, signAsUser } from '../files/user-key.ts';
+import { replaceFile, wrapWriteErrors } from '../files/write.ts';
+import { readMetaRun } from '../meta/meta-run.ts';
+import { type MetaTest, testMeta } from '../meta/test-meta.ts';
+import { type MetaEvent, resumeMeta, type TrainMetaOptions, trainMeta } from '../meta/train-meta.ts';
+import { isWeightsFile, type NamedPaths } from '../runs/own-paths.ts';
+import { assertEmpty } from '../runs/run-folder.ts';
+import { assertNoLinks, makeRunFolder, openRunStore } from '../runs/run-store.ts';
+import { type Comparison, type ComparisonRow, comparisonChart, comparisonMarkdown } from './comparison.ts';
+
+/** One of those that are compared. */
+export interface Contestant {
+  /** Names its run folder, and its row of the table. */
+  readonly name: string;
+  readonly config: MetaConfigInput;
+}
+
+/** A contestant's run begins, is gone on with, or is there already. Its events follow. */
+export interface ContestantEvent {
+  readonly kind: 'contestant';
+  readonly name: string;
+  /** From 1. */
+  readonly index: number;
+  readonly of: number;
+  readonly out: string;
+}
+
+/** All are trained and tested. */
+export interface ComparisonEvent extends Comparison {
+  readonly kind: 'comparison';
+  readonly out: string;
+}
+
+export type CompareEvent = ContestantEvent | ComparisonEvent | MetaEvent;
+
+export interface CompareOptions extends Omit<TrainMetaOptions, 'choices' | 'loggers'> {
+  /** Test episodes. Default 600. */
+  readonly episodes?: number | undefined;
+  readonly onTest?: ((done: number, total: number) => void) | undefined;
+}
+
+const planFile = 'compare.json';
+
+/** Of a folder beside the file: a comparison may have been sent, and leads nowhere else. */
+const plainName = /^(?!\.)[^/\\\0]+$/;
+
+const planSchema = z.object({
+  folder: z.string(),
+  episodes: z.int().nullable(),
+  /** That its user named the places in it. */
+  signature: z.string().nullable().default(null),
+  contestants: z.array(z.object({ name: z.string().regex(plainName), config: metaConfigSchema })),
+});
+
+interface Plan {
+  readonly folder: string;
+  readonly episodes: number | null;
+  readonly contestants: readonly { readonly name: string; readonly config: MetaConfig }[];
+}
+
+/**
+ * Trains several learners on the same episodes, tests them on the same others, and makes one table: `compare.json`, `compare.md` and
+ * `compare.svg` (validation accuracy against meta-steps) beside a run folder for each.
+ *
+ * @throws UserError where their episodes would differ, or anything is wrong with one of them
+ */
+export async function* compareLearners(
+  folder: string,
+  contestants: readonly Contestant[],
+  options: CompareOptions,
+): AsyncGenerator<CompareEvent, void, undefined> {
+  const { out, overwrite = false, episodes } = options;
+  const parsed = contestants.map(({ name, config }) => ({ name, config: parseMetaConfig(config) }));
+  for (const { config } of parsed) resolveMetaConfig(config); // what is wrong with one is said before any is trained
+  refuseUnlike(parsed);
+  if (!overwrite && (await exists(join(out, planFile)))) {
+    throw new UserError(
+      `${out} already holds a comparison. Pass --resume ${out} to go on with it, --overwrite to replace it, or another --out.`,
+    );
+  }
+  yield* remaining({ folder: resolve(folder), episodes: episodes ?? null, contestants: parsed }, options, {
+    isNew: true,
+  });
+}
+
+/** Goes on with a comparison: with the run under way, then with those that are still to come. */
+export async function* resumeComparison(
+  out: string,
+  { data, ...options }: Omit<CompareOptions, 'out' | 'overwrite' | 'episodes'> & Pick<NamedPaths, 'data'> = {},
+): AsyncGenerator<CompareEvent, void, undefined> {
+  const file = join(out, planFile);
+  const json = await readOwnJson(file, { links: 'refuse' }).catch((error: Error) => {
+    throw new UserError(`${out} is no comparison: ${error.message}`, { cause: error });
+  });
+  const plan = planSchema.safeParse(json);
+  if (!plan.success) throw new UserError(`${file} is damaged: ${z.prettifyError(plan.error)}`);
+  const folder = await usableFolder(out, plan.data, data);
+  yield* remaining({ ...plan.data, folder }, { ...options, out }, { isNew: false });
+}
+
+/** The dataset as it is named now, or was named by this user. @throws UserError where neither is so */
+async function usableFolder(
+  out: string,
+  plan: Plan & { readonly signature: string | null },
+  data: string | undefined,
+): Promise<string> {
+  if (await isSignedByUser(placesOf(plan), plan.signature)) return data === undefined ? plan.folder : resolve(data);
+  const foreign =
+    `${out} was not made by you on this machine (or by a version of Graft before 0.2), so that the places it names are not ` +
+    'opened unasked.';
+  const file = plan.contestants
+    .flatMap(({ config: { model, weights } }) => [
+      ...(model !== null && isOnnx(model) ? [model] : []),
+      ...(isWeightsFile(weights, model) ? [weights] : []),
+    ])
+    .at(0);
+  if (file !== undefined) throw new UserError(`${foreign} It says ${file}: begin a comparison of your own.`);
+  if (data === undefined)
+    throw new UserError(`${foreign} Pass --data with the folder of its images; it says ${plan.folder}.`);
+  return resolve(data);
+}
+
+/** What is signed of a plan. */
+function placesOf({ folder, contestants }: Plan): string {
+  const places = contestants.map(({ name, config: { model, weights } }) => [name, model, weights]);
+  return JSON.stringify(['comparison', folder, places]);
+}
+
+async function* remaining(
+  { folder, episodes, contestants }: Plan,
+  options: CompareOptions,
+  { isNew }: { readonly isNew: boolean },
+): AsyncGenerator<CompareEvent, void, undefined> {
+  const { out, signal, onPreparation, onTest } = options;
+  const names = contestants.map(({ name }) => name);
+  await assertNoLinks(out, names);
+  if (isNew && !options.overwrite) await assertEmpty(out, names);
+  const write = (name: string, content: string) =>
+    wrapWriteErrors(join(out, name), () => replaceFile(join(out, name), content));
+  const signature = await signAsUser(placesOf({ folder, episodes, contestants }));
+  const record = (more: object) =>
+    write(planFile, formatOwnJson({ folder, episodes, contestants, signature, ...more }));
+  const rows: ComparisonRow[] = [];
+  let shape: EpisodeShape | null = null;
+  for (const [i, { name, config }] of contestants.entries()) {
+    const own = join(out, name);
+    yield { kind: 'contestant', name, index: i + 1, of: contestants.length, out: own };
+    for await (const event of oneRun(folder, config, { ...options, out: own }, isNew)) {
+      // Now everything is known to be sound, and something is there to go on with.
+      if (event.kind === 'start' && i === 0 && isNew) {
+        await makeRunFolder(out);
+        await record({});
+      }
+      yield event;
+      if (event.kind === 'interrupted' || event.kind === 'cancelled') return;
+    }
+    const test = await testMeta(own, { episodes: episodes ?? undefined, signal, onPreparation, onProgress: onTest });
+    shape ??= test.shape;
+    rows.push(await rowOf(name, own, test));
+  }
+  const comparison: Comparison = { rows, shape: shape!, episodes: rows[0]!.episodes };
+  await record(comparison);
+  await write('compare.md', comparisonMarkdown(comparison));
+  await write('compare.svg', await lineChartSvg(comparisonChart(comparison)));
+  yield { kind: 'comparison', out, ...comparison };
+}
+
+/** Trains, goes on where there is a checkpoint, or passes over what is done. */
+async function* oneRun(
+  folder: string,
+  config: MetaConfig,
+  options: TrainMetaOptions,
+  isNew: boolean,
+): AsyncGenerator<MetaEvent, void, undefined> {
+  const { out, overwrite: _, ...others } = options;
+  const run = isNew ? null : await readMetaRun(out).catch(() => null);
+  if (run?.status === 'done') return;
+  if (run && (await exists(join(out, 'last.safetensors')))) yield* resumeMeta(out, { ...others, data: folder });
+  else yield* trainMeta(folder, config, { ...options, overwrite: true });
+}
+
+async function rowOf(name: string, out: string, test: MetaTest): Promise<ComparisonRow> {
+  const { best, parameters } = await readMetaRun(out);
+  const log = Buffer.from(await openRunStore(out).read('metrics.jsonl')).toString('utf8');
+  const lines = log.split('\n').filter((line) => line !== '');
+  const epochs = lines.map((line, i) => {
+    const parsed = epochSchema.safeParse(parseJson(line));
+    if (parsed.success) return parsed.data;
+    throw new UserError(`${join(out, 'metrics.jsonl')}, line ${i + 1}, is damaged: ${z.prettifyError(parsed.error)}`);
+  });
+  return {
+    ...{ name, learner: test.learner, model: test.model, episodes: test.episodes },
+    ...{ accuracy: test.accuracy, perStep: test.perStep, parameters: parameters.total },
+    validation: best!.accuracy,
+    seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),
+    curve: epochs.map(({ step, accuracy }) => [step, accuracy] as const),
+  };
+}
+
+const epochSchema = z.object({ step: z.int(), accuracy: z.number(), seconds: z.number() });
+
+/** What decides the episodes: the same for all. */
+const shared = ['way', 'shots', 'queries', 'split', 'rotations', 'fixedLabels', 'seed', 'imageSize'] as const;
+
+/** @throws UserError where two contestants have one name, or would be given different episodes */
+function refuseUnlike(contestants: Plan['contestants']): void {
+  if (contestants.length < 2)
+    throw new UserError('meta compare: there is nothing to compare: name two learners or more.');
+  const [first, ...others] = contestants;
+  for (const { name, config } of others) {
+    const key = shared.find((one) => config[one] !== first!.config[one]);
+    if (key === undefined) continue;
+    throw new UserError(
+      `meta compare: ${first!.name} and ${name} would see different episodes: ${key} is ${first!.config[key]} and ${config[key]}.`,
+    );
+  }
+  const twice = contestants.find(({ name }, i) => contestants.findIndex((other) => other.name === name) !== i);
+  if (twice) throw new UserError(`meta compare: ${twice.name} is named twice.`);
+}

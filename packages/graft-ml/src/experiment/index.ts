@@ -1,0 +1,18 @@
+export {
+  type CompareEvent,
+  type CompareOptions,
+  type ComparisonEvent,
+  type Contestant,
+  type ContestantEvent,
+  compareLearners,
+  resumeComparison,
+} from './compare.ts';
+export {
+  type CrossValidationEvent,
+  type FoldEvent,
+  type FoldsEvent,
+  holdsFolds,
+  resumeFolds,
+  trainFolds,
+} from './cross-validation.ts';
+export { type FoldResult, type FoldSummary, type MeanInterval, meanInterval, summariseFolds } from './fold-summary.ts';

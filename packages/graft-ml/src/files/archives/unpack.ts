@@ -1,0 +1,122 @@
+import { lstat, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { z } from 'zod';
+import { cached, cacheFolder, createPrivateFile, privateFolder, privateMode } from '../cache-folder.ts';
+import { crc32Of, sha256Of } from '../checksum.ts';
+import { withLock } from '../lock.ts';
+import { formatOwnJson, readOwnJson } from '../own-json.ts';
+import { openPlainFile } from '../read.ts';
+import { replaceFile } from '../write.ts';
+
+/** The most that a gzipped archive may grow: pictures hardly do, the padding between small ones does. */
+const bomb = { ratio: 200, bytes: 2 ** 26 } as const;
+
+/** What stands beside a file that was unpacked, in `<file>.json`. */
+const recordSchema = z.object({ crc32: z.int().min(0) });
+
+export interface KeptFile {
+  readonly path: string;
+  /** That it was there and could not be used, a sentence; none where all is as it should be. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * What `make` writes of the file at `path`, kept in the cache under the file's content and `suffix`, and made only once, or
+ * again where it was damaged. It grows under another name, so that it is whole as soon as it is there.
+ *
+ * @throws UserError where the cache cannot be written; with what `make` throws nothing is left behind
+ */
+export async function keptInCache(
+  path: string,
+  suffix: string,
+  make: (part: string) => Promise<void>,
+): Promise<KeptFile> {
+  const kept = join(cacheFolder(), 'datasets', `${await sha256Of(path)}${suffix}`);
+  const notes: string[] = [];
+  try {
+    await privateFolder(cacheFolder(), 'datasets');
+    if (await isSound(kept)) return { path: kept, notes };
+    const work = async () => {
+      if (await isSound(kept)) return;
+      if (await isThere(kept))
+        notes.push(`${kept} was damaged, not ours, or of an older version: it was unpacked again.`);
+      await remake(kept, make);
+    };
+    await withLock(kept, work, { signal: undefined, onWait: undefined });
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    throw new UserError(
+      `${path} must be unpacked into ${join(cacheFolder(), 'datasets')}, which fails: ${error.message}. GRAFT_CACHE names another folder for that.`,
+      { cause: error },
+    );
+  }
+  return { path: kept, notes };
+}
+
+/** By the one who holds the lock. */
+async function remake(kept: string, make: (part: string) => Promise<void>): Promise<void> {
+  const part = `${kept}.part`;
+  try {
+    await make(part);
+    // First, so that a file is never without it; for an older file in its place it is wrong, and that is made again.
+    const record = formatOwnJson({ crc32: await crc32Of(part, cached) });
+    await replaceFile(`${kept}.json`, record, { mode: privateMode.file });
+    await rename(part, kept);
+  } finally {
+    await rm(part, { force: true });
+  }
+}
+
+/** Whether a file is there, ours, and as it was written: that is read through. */
+async function isSound(kept: string): Promise<boolean> {
+  try {
+    const { crc32 } = recordSchema.parse(await readOwnJson(`${kept}.json`, cached));
+    return (await crc32Of(kept, cached)) === crc32;
+  } catch {
+    return false;
+  }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The content of a gzipped file, unpacked once. @throws UserError where it is damaged, or unpacks to more than pictures do */
+export function gunzipped(path: string): Promise<KeptFile> {
+  return keptInCache(path, '.tar', (part) => gunzip(path, part));
+}
+
+/** Unpacks a gzipped file. @throws UserError where it is damaged, or unpacks to more than pictures do */
+export async function gunzip(path: string, target: string): Promise<void> {
+  const source = await openPlainFile(path);
+  try {
+    const most = Math.max(bomb.bytes, bomb.ratio * (await source.stat()).size);
+    const file = (await createPrivateFile(target)).createWriteStream();
+    await pipeline(source.createReadStream({ autoClose: false }), createGunzip(), atMost(most, path), file);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!code.startsWith('Z_')) throw error;
+    throw new UserError(`${path} is damaged: ${(error as Error).message}.`, { cause: error });
+  } finally {
+    await source.close();
+  }
+}
+
+/** Passes on so many bytes. */
+function atMost(most: number, path: string): Transform {
+  let total = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      total += chunk.length;
+      if (total > most) done(new UserError(`${path} would unpack to more than ${most} bytes, which no pictures do.`));
+      else done(null, chunk);
+    },
+  });
+}

@@ -1,0 +1,75 @@
+import { constants } from 'node:fs';
+import { chmod, type FileHandle, lstat, mkdir, open, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { assertNoLink, isTrustedOwner, type OpenOptions } from './read.ts';
+import { makeFolders } from './write.ts';
+
+/** Where Graft keeps what can be made again: `GRAFT_CACHE`, or `graft` in the user's cache folder. */
+export function cacheFolder(): string {
+  return process.env.GRAFT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'graft');
+}
+
+/** How what is in the cache is opened: someone else who can write there could have put it there, or a link to something. */
+export const cached = { links: 'refuse', owner: 'user' } as const satisfies OpenOptions;
+
+/** Only the user may read what is in the cache, and nobody else may put anything there, whatever the umask is. */
+export const privateMode = { file: 0o600, folder: 0o700 } as const;
+
+/**
+ * A folder in the cache at `root`, made where it is missing, which nobody but the user can write to or look into. The cache itself may be
+ * a link, or a folder that several users share; what is in it may not.
+ *
+ * @throws UserError where a level of it is no folder, a link, or belongs to someone else
+ */
+export async function privateFolder(root: string, ...levels: readonly string[]): Promise<string> {
+  await makeFolders(root, privateMode.folder);
+  let folder = root;
+  for (const level of levels) {
+    folder = join(folder, level);
+    await mkdir(folder, privateMode.folder).catch(async (error: NodeJS.ErrnoException) => {
+      // Of a read-only cache the system says so first, whether or not the folder is there.
+      if (error.code !== 'EEXIST' && !(await lstat(folder).catch(() => null))) throw error;
+    });
+    const status = await lstat(folder);
+    const problem = status.isSymbolicLink()
+      ? 'it is a link, and links in the cache are not followed'
+      : status.isDirectory()
+        ? isTrustedOwner(status)
+          ? undefined
+          : 'it belongs to another user'
+        : 'it is not a folder';
+    if (problem !== undefined) {
+      throw new UserError(`${folder} is not used: ${problem}. Remove it, or name another cache in GRAFT_CACHE.`);
+    }
+    const isOwn = status.uid === process.getuid?.();
+    if (isOwn && (status.mode & 0o777) !== privateMode.folder) await chmod(folder, privateMode.folder);
+  }
+  return folder;
+}
+
+/**
+ * Opens a new file for writing that only its user can read. Whatever stood there, a link or FIFO too, is removed and not written to.
+ */
+export async function createPrivateFile(path: string): Promise<FileHandle> {
+  await rm(path, { force: true });
+  const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, privateMode.file);
+  try {
+    await handle.chmod(privateMode.file);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Opens a file of the cache to write on in it. @throws UserError where it is a link, has another name elsewhere, or is another user's */
+export async function openPrivateFile(path: string): Promise<FileHandle> {
+  await assertNoLink(path);
+  const handle = await open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  const status = await handle.stat();
+  if (status.isFile() && status.nlink === 1 && isTrustedOwner(status)) return handle;
+  await handle.close();
+  throw new UserError(`${path} is not a file of this user's alone.`);
+}

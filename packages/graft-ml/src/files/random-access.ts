@@ -1,0 +1,87 @@
+import type { FileHandle } from 'node:fs/promises';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { type OpenOptions, openPlainFile } from './read.ts';
+
+/** A file that is read piece by piece. */
+export interface RandomAccessFile {
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+  /** `length` bytes from `position` on, in memory of their own. @throws UserError where the file does not have them */
+  read(position: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** Small reads are served from a window this long: headers follow one another. */
+const WINDOW_BYTES = 2 ** 18;
+const SMALL_BYTES = 2 ** 12;
+/** Node reads at most 2^31 - 1 bytes at a time. */
+const LONGEST_READ = 2 ** 30;
+
+/** Opens the file at `path` for as long as `use` takes. @throws UserError with the path where that fails */
+export async function withFile<T>(
+  path: string,
+  use: (file: RandomAccessFile) => Promise<T>,
+  options: OpenOptions = {},
+): Promise<T> {
+  const handle = await openPlainFile(path, options);
+  try {
+    return await use(randomAccess(path, handle, (await handle.stat()).size));
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Runs `use`, and puts `name` before the message of its UserErrors. */
+export async function inFile<T>(name: string, use: () => Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${name}: ${error.message}`, { cause: error });
+  }
+}
+
+function randomAccess(path: string, handle: FileHandle, size: number): RandomAccessFile {
+  let window = { start: 0, bytes: new Uint8Array(0) };
+
+  async function fill(position: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = allocate(length);
+    for (let done = 0; done < length; ) {
+      const count = Math.min(length - done, LONGEST_READ);
+      const { bytesRead } = await handle.read(bytes, done, count, position + done);
+      if (bytesRead === 0) throw new UserError('It became shorter while it was read.');
+      done += bytesRead;
+    }
+    return bytes;
+  }
+
+  return {
+    path,
+    size,
+    async read(position, length) {
+      if (!(Number.isSafeInteger(position) && position >= 0 && length >= 0 && position + length <= size)) {
+        throw new UserError(`Bytes ${position} to ${position + length} of a file of ${size} bytes are asked for.`);
+      }
+      if (length > SMALL_BYTES) return fill(position, length);
+      const { start, bytes } = window;
+      if (position < start || position + length > start + bytes.length) {
+        window = { start: position, bytes: await fill(position, Math.min(WINDOW_BYTES, size - position)) };
+      }
+      const from = position - window.start;
+      return window.bytes.slice(from, from + length);
+    },
+  };
+}
+
+/** More than this is only taken where it is there: systems promise memory that they do not have, and then end the process. */
+const unasked = 2 ** 28;
+
+function allocate(length: number): Uint8Array<ArrayBuffer> {
+  const free = length > unasked ? process.availableMemory() : length;
+  if (length > free) throw new UserError(`There is no memory for ${length} bytes: ${free} are free.`);
+  try {
+    return new Uint8Array(length);
+  } catch (cause) {
+    throw new UserError(`There is no memory for ${length} bytes in one piece.`, { cause });
+  }
+}

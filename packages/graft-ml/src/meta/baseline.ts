@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { input } from '@graft-ml/core/graph';
+import { type TensorOf, type Tensors, zeros } from '@graft-ml/core/internal/base/tensor';
+import { type Network, variablesOf } from '@graft-ml/core/internal/fit/step';
+import { dot, type LabelledFeatures, type LinearHead, rowOf } from '@graft-ml/core/internal/meta/baselines/linear-head';
+import { linearProbe } from '@graft-ml/core/internal/meta/baselines/linear-probe';
+import { nearestCentroid } from '@graft-ml/core/internal/meta/baselines/nearest-centroid';
+import type { Episode } from '@graft-ml/core/internal/meta/episode';
+import type { LearnerName } from '@graft-ml/core/internal/recipe/meta/index';
+import { Scope } from '@graft-ml/core/nn';
+import type { ParallelProgram } from '@graft-ml/core/runtime';
+import type { EpisodeResult, EpisodeTester, TesterOptions } from './episode-tester.ts';
+import { sideBySide } from './prepare-meta.ts';
+
+type BaselineName = Extract<LearnerName, 'nearest-centroid' | 'linear-probe'>;
+
+/** What each makes of the features of a support set. */
+const heads: Readonly<Record<BaselineName, (support: LabelledFeatures) => LinearHead>> = {
+  'nearest-centroid': (support) => nearestCentroid(support, 'cosine'),
+  'linear-probe': (support) => linearProbe(support),
+};
+
+/** Whether a learner is not trained, and only fits a head to features. */
+export function isBaseline(name: LearnerName): name is BaselineName {
+  return Object.hasOwn(heads, name);
+}
+
+/** The head that a baseline makes of a support set. */
+export function baselineHead(name: BaselineName, support: LabelledFeatures): LinearHead {
+  return heads[name](support);
+}
+
+/** What a network gives for pictures: u8 (n, 3, side, side) to (n, f). */
+export interface Features {
+  of(pictures: TensorOf<'u8'>): Promise<TensorOf<'f32'>>;
+  close(): Promise<void>;
+}
+
+/** Pictures that go through the network together. A row does not depend on the others: batch norm has its running statistics. */
+const batchSize = 16;
+
+/** Features that are computed once for each picture, however many episodes it is in. */
+export async function openFeatures(
+  network: Network,
+  values: Tensors,
+  { runtime, threads }: Pick<TesterOptions, 'runtime' | 'threads'>,
+): Promise<Features> {
+  const { scope } = Scope.root({
+    training: false,
+    batchNorm: 'frozen',
+    variable: ({ name, dtype, shape }) => input(name, dtype, shape),
+  });
+  const pictures = input('pictures', 'u8', [batchSize, ...network.input.shape]);
+  const features = network.forward(scope, pictures);
+  const program = await sideBySide(threads)({ features }, variablesOf(network).keys(), runtime);
+  const known = new Map<string, Float32Array>();
+  return {
+    async of(pixels) {
+      const keys = rowsOf(pixels).map((row) => createHash('sha1').update(row).digest('base64'));
+      await compute(program, values, known, new Map(keys.map((key, i) => [key, rowsOf(pixels)[i]!])), network);
+      const width = features.shape[1]!;
+      const table = zeros('f32', [keys.length, width]);
+      keys.forEach((key, i) => {
+        table.data.set(known.get(key)!, i * width);
+      });
+      return table;
+    },
+    close: () => program.release(),
+  };
+}
+
+/** Fills in what is not known yet. */
+async function compute(
+  program: ParallelProgram,
+  values: Tensors,
+  known: Map<string, Float32Array>,
+  pictures: ReadonlyMap<string, Uint8Array>,
+  network: Network,
+): Promise<void> {
+  const missing = [...pictures].filter(([key]) => !known.has(key));
+  const batches = Array.from({ length: Math.ceil(missing.length / batchSize) }, (_, b) =>
+    missing.slice(b * batchSize, (b + 1) * batchSize),
+  );
+  const feeds = batches.map((batch) => {
+    const pixels = zeros('u8', [batchSize, ...network.input.shape]);
+    batch.forEach(([, row], i) => {
+      pixels.data.set(row, i * row.length);
+    });
+    return { pictures: pixels };
+  });
+  const results = await program.runAll(values, feeds);
+  results.forEach(({ features }, b) => {
+    const width = features!.shape[1]!;
+    batches[b]!.forEach(([key], i) => {
+      known.set(key, (features!.data as Float32Array).slice(i * width, (i + 1) * width));
+    });
+  });
+}
+
+function rowsOf({ data, shape }: TensorOf<'u8'>): Uint8Array[] {
+  const width = data.length / shape[0]!;
+  return Array.from({ length: shape[0]! }, (_, i) => data.subarray(i * width, (i + 1) * width));
+}
+
+/** A baseline on episodes: features of each picture, a head of the support's, and what it says of the queries'. */
+export async function openBaselineTester(
+  network: Network,
+  values: Tensors,
+  options: TesterOptions,
+): Promise<EpisodeTester> {
+  const features = await openFeatures(network, values, options);
+  const name = options.config.learner as BaselineName;
+  const one = async ({ support, supportLabels, query, queryLabels }: Episode): Promise<EpisodeResult> => {
+    const labels = Array.from(supportLabels.data, Number);
+    const head = baselineHead(name, { features: await features.of(support), labels });
+    return judge(head, await features.of(query), Array.from(queryLabels.data, Number));
+  };
+  return {
+    async test(episodes) {
+      const results: EpisodeResult[] = [];
+      for (const episode of episodes) results.push(await one(episode));
+      return results;
+    },
+    close: () => features.close(),
+  };
+}
+
+/** How many queries a head gets right, and its mean cross entropy. */
+function judge({ weight, bias }: LinearHead, queries: TensorOf<'f32'>, labels: readonly number[]): EpisodeResult {
+  let [correct, loss] = [0, 0];
+  labels.forEach((label, row) => {
+    const logits = Array.from(bias.data, (b, of) => dot(rowOf(weight, of), rowOf(queries, row)) + b);
+    const most = Math.max(...logits);
+    if (logits.indexOf(most) === label) correct++;
+    loss += most + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0)) - logits[label]!;
+  });
+  return { correct: [correct], losses: [loss / labels.length] };
+}

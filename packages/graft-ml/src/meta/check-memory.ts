@@ -1,0 +1,40 @@
+import { totalmem } from 'node:os';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import type { ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
+
+/** Bytes that a process may still take: on Linux what is free, within its container's limit; elsewhere all there is. */
+export function availableMemory(): number {
+  // macOS counts what it would give back at once (caches, compressed pages) as taken.
+  return process.platform === 'linux' ? process.availableMemory() : totalmem();
+}
+
+/**
+ * Whether the sessions of all threads fit. @throws UserError that says what they need, what there is, and what to lower
+ */
+export function checkMemory(
+  perThread: number,
+  threads: number,
+  config: Pick<ResolvedMetaConfig, 'innerSteps' | 'testSteps' | 'way' | 'shots' | 'queries' | 'order' | 'learner'>,
+  available = availableMemory(),
+): void {
+  if (perThread * threads <= available) return;
+  const { innerSteps, testSteps, way, shots, queries, order } = config;
+  const fitting = Math.floor(available / perThread);
+  const steps = innerSteps === null ? [] : [`--inner-steps ${innerSteps}`];
+  const tests = testSteps === null ? [] : [`--test-steps ${testSteps}`];
+  const lower = [...steps, ...tests, `--queries ${queries}`, `--shots ${shots}`, `--way ${way}`, '--image-size'];
+  throw new UserError(
+    `meta train: the graph of a task takes about ${formatBytes(perThread)} of memory in each thread, ` +
+      `${formatBytes(perThread * threads)} in ${threads}, and ${formatBytes(available)} are there. ` +
+      (fitting > 0 ? `--threads ${fitting} would fit. ` : '') +
+      `Lower ${lower.join(', ')} or the filters of --model` +
+      (innerSteps !== null && order === 2
+        ? ', or pass --order 1, which frees what an inner step took when it is done.'
+        : '.'),
+  );
+}
+
+/** `340 MB`, `4.6 GB`. */
+export function formatBytes(bytes: number): string {
+  return bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}

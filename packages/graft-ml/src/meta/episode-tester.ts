@@ -1,0 +1,25 @@
+import type { Episode, EpisodeShape } from '@graft-ml/core/internal/meta/episode';
+import type { ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
+import type { Runtime } from '@graft-ml/core/runtime';
+
+/** How a learner did on the queries of one episode, after 0, 1, … inner steps. */
+export interface EpisodeResult {
+  readonly correct: readonly number[];
+  /** Mean cross entropies. */
+  readonly losses: readonly number[];
+}
+
+/** Runs a learner on episodes of one shape. */
+export interface EpisodeTester {
+  test(episodes: readonly Episode[]): Promise<EpisodeResult[]>;
+  close(): Promise<void>;
+}
+
+export interface TesterOptions {
+  readonly config: Pick<ResolvedMetaConfig, 'learner'>;
+  readonly shape: EpisodeShape;
+  /** Inner steps. */
+  readonly steps: number;
+  readonly runtime: Runtime;
+  readonly threads: number;
+}

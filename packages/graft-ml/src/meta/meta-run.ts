@@ -1,0 +1,39 @@
+import { metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
+import { z } from 'zod';
+import { runSeenSchema } from '../checkpoint/pretrained.ts';
+import { type RunKind, readRunOf, runRecordSchema } from '../runs/run-file.ts';
+
+const sideSchema = z.object({ classes: z.int(), pictures: z.int() });
+
+/** `run.json` of meta-learning. */
+export const metaRunSchema = runRecordSchema.extend({
+  kind: z.literal('meta'),
+  config: metaConfigSchema,
+  /** Which of its images its weights had seen when it began. */
+  before: runSeenSchema,
+  /** Classes and pictures, by side of the split. */
+  dataset: z.object({
+    fingerprint: z.string(),
+    split: z.string(),
+    train: sideSchema,
+    validation: sideSchema,
+    test: sideSchema,
+    leftOut: z.array(z.object({ path: z.string(), kind: z.string() })),
+  }),
+});
+
+export type MetaRun = z.output<typeof metaRunSchema>;
+
+/** Runs of `graft meta train`. */
+export const metaRuns: RunKind<MetaRun> = {
+  name: 'meta',
+  schema: metaRunSchema,
+  command: 'graft meta train',
+  refusal: (path) =>
+    `${path} is a run of graft train, whose classes are decided. \`graft meta train <folder>\` makes runs that learn to learn.`,
+};
+
+/** The run of meta-learning in a folder. @throws UserError where there is none, or it is not one of ours, or of graft train */
+export function readMetaRun(path: string): Promise<MetaRun> {
+  return readRunOf(path, metaRuns);
+}

@@ -1,0 +1,30 @@
+import type { Tensors } from '@graft-ml/core/internal/base/tensor';
+import { resultNames } from '@graft-ml/core/internal/fit/step';
+import type { LearnerParts } from '@graft-ml/core/internal/meta/make-learner';
+import { feedsOfEpisode, taskShape } from '@graft-ml/core/internal/meta/meta-course';
+import { learnerVariables, taskNames, testGraph } from '@graft-ml/core/internal/meta/task-graph';
+import { isBaseline, openBaselineTester } from './baseline.ts';
+import type { EpisodeTester, TesterOptions } from './episode-tester.ts';
+import { sideBySide } from './prepare-meta.ts';
+
+/** A learner with these values on episodes, as many side by side as there are threads. */
+export async function openTester(
+  { network, learner }: LearnerParts,
+  values: Tensors,
+  options: TesterOptions,
+): Promise<EpisodeTester> {
+  const { shape, steps, runtime, threads } = options;
+  if (isBaseline(options.config.learner)) return openBaselineTester(network, values, options);
+  const graph = testGraph(network, learner, taskShape(shape), steps);
+  const program = await sideBySide(threads)(graph, learnerVariables(network, learner).keys(), runtime);
+  return {
+    async test(episodes) {
+      const results = await program.runAll(values, episodes.map(feedsOfEpisode));
+      return results.map((result) => ({
+        correct: Array.from(result[resultNames.correct]!.data, Number),
+        losses: Array.from(result[taskNames.losses]!.data, Number),
+      }));
+    },
+    close: () => program.release(),
+  };
+}

@@ -1,0 +1,190 @@
+import { availableParallelism } from 'node:os';
+import type { Value } from '@graft-ml/core/graph';
+import { sizeOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import { version } from '@graft-ml/core/internal/base/version';
+import { variablesOf } from '@graft-ml/core/internal/fit/step';
+import { encodeSeen, type Seen, seenOf } from '@graft-ml/core/internal/image/seen';
+import { type LearnerParts, learnerOf } from '@graft-ml/core/internal/meta/make-learner';
+import { learnerVariables } from '@graft-ml/core/internal/meta/task-graph';
+import { learners, noWeights, type ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
+import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
+import type { Model, Preprocessing } from '@graft-ml/core/models';
+import { initialise, type Variable } from '@graft-ml/core/nn';
+import type { ParallelProgram, Runtime } from '@graft-ml/core/runtime';
+import { openBackbone } from '../checkpoint/backbone.ts';
+import { weightsFor } from '../checkpoint/pretrained.ts';
+import { createPicturePool } from '../data/picture-pool.ts';
+import type { EpisodeSets } from '../episodes/episode.ts';
+import { openEpisodes } from '../episodes/open-episodes.ts';
+import { openSubsets } from '../episodes/subsets.ts';
+import { newRecord } from '../runs/run-file.ts';
+import { createRuntime, openProgramPool, ortVersion } from '../runtime/index.ts';
+import { type Preparation, type PrepareOptions, unlessAborted } from '../transfer/prepare.ts';
+import type { MetaRun } from './meta-run.ts';
+
+/** All that a run of meta-learning is made of, before anything is trained. */
+export interface PreparedMeta extends LearnerParts {
+  readonly config: ResolvedMetaConfig;
+  readonly model: Model;
+  readonly preprocessing: Preprocessing;
+  readonly sets: EpisodeSets;
+  readonly runtime: Runtime;
+  /** What the learner keeps: the network's variables, and the inner rates it learns. */
+  readonly variables: ReadonlyMap<string, Variable>;
+  /** Their first values, pretrained or drawn. */
+  readonly initial: Tensors;
+  readonly weightsSha256: string | null;
+  /** The images that the weights were made of; null where nobody says. */
+  readonly before: Seen | null;
+  /** The file that is the model, where it is not one of the zoo's. */
+  readonly onnx: Uint8Array | null;
+  /** What reading the weights made necessary, a sentence each. */
+  readonly notes: readonly string[];
+  /** Episodes side by side. */
+  readonly threads: number;
+}
+
+/** Reads the weights, decodes the pictures, sets up the runtime. @throws the signal's reason soon after it is aborted */
+export async function prepareMeta(
+  path: string,
+  given: ResolvedMetaConfig,
+  options: PrepareOptions,
+): Promise<PreparedMeta> {
+  const { signal } = options;
+  const onPreparation = (progress: Preparation) => {
+    signal?.throwIfAborted();
+    options.onPreparation?.(progress);
+  };
+  const weights = given.weights === noWeights ? null : given.weights;
+  const { model, onnx, checkpoint } = await openBackbone(
+    { ...given, weights, head: null },
+    { onnxFile: options.onnxFile, download: { ...options.download, ...(signal && { signal }) } },
+  );
+  const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, given);
+  const sets = await unlessAborted(openSets(path, given, preprocessing, options), signal);
+  const config = given.fixedLabels ? { ...given, way: sets.train.classes.length } : given;
+  const { way, shots, queries } = config;
+  // Said before anything is compiled.
+  const needed =
+    learners[config.learner].kind === 'baseline' ? ['validation' as const] : ['train' as const, 'validation' as const];
+  for (const side of needed) sets[side].draw({ way, shots, queries }, [config.seed, side, 0]);
+  const threads = options.threads ?? config.threads ?? availableParallelism();
+  const runtime = taskRuntime(config.device, options.choices, onPreparation);
+  const parts = learnerOf(config, model, preprocessing, config.way);
+  const variables = learnerVariables(parts.network, parts.learner);
+  const own = variablesOf(parts.network);
+  const loaded = checkpoint ? weightsFor(checkpoint, model, own, { newHead: true }) : {};
+  const initial = { ...initialise(variables.values(), config.seed), ...loaded };
+  const weightsSha256 = checkpoint?.sha256 ?? null;
+  const before = checkpoint?.seen ?? null;
+  const notes = [...(checkpoint?.notes ?? []), ...sets.notes, ...notesOnSeen(sets, before, given.weights)];
+  return {
+    ...parts,
+    config,
+    model,
+    preprocessing,
+    sets,
+    runtime,
+    variables,
+    initial,
+    weightsSha256,
+    before,
+    onnx,
+    notes,
+    threads,
+  };
+}
+
+/** How many of the images that validate and test the weights know. Classes stay where the split puts them. */
+function notesOnSeen({ contents }: EpisodeSets, before: Seen | null, weights: string): string[] {
+  if (!before) return [];
+  const known = (side: 'validation' | 'test') => contents[side].filter((key) => before.fitted.has(key)).length;
+  const said = (['validation', 'test'] as const)
+    .filter((side) => known(side) > 0)
+    .map((side) => `${known(side)} of the ${contents[side].length} ${side} images`);
+  return said.length === 0
+    ? []
+    : [
+        `${weights} was fitted to ${said.join(' and ')}: accuracy on them says too much. Divide the classes otherwise (--split).`,
+      ];
+}
+
+/** The runtime of tasks: every session has one thread, as many stand side by side. */
+export function taskRuntime(
+  device: string,
+  choices: PrepareOptions['choices'],
+  onPreparation: (progress: Preparation) => void = () => {},
+): Runtime {
+  return createRuntime({
+    device,
+    threads: 1,
+    ...(choices && { choices }),
+    onTuning: ({ done, total }) => onPreparation({ stage: 'timing kernels', done, total }),
+  });
+}
+
+/** Compiles the graph of a task for as many sessions as there are threads; one also gets a thread, so that the number changes no bit. */
+export function sideBySide(threads: number) {
+  return async (
+    outputs: Readonly<Record<string, Value>>,
+    shared: Iterable<string>,
+    runtime: Runtime,
+  ): Promise<ParallelProgram> => openProgramPool(await runtime.encode(outputs), { threads, shared });
+}
+
+/** The data set as a configuration opens it; the same for every later look at it. */
+export async function openSets(
+  path: string,
+  config: Pick<
+    ResolvedMetaConfig,
+    'learner' | 'way' | 'split' | 'rotations' | 'seed' | 'memory' | 'shots' | 'queries' | 'fixedLabels'
+  >,
+  preprocessing: Preprocessing,
+  { signal, onPreparation }: Pick<PrepareOptions, 'signal' | 'onPreparation'>,
+): Promise<EpisodeSets> {
+  const { split, rotations, seed, memory, shots, queries, fixedLabels } = config;
+  const { crop, resize, squash, interpolation, colourProfile, orientation } = preprocessing;
+  const onProgress = (done: number, total: number) => onPreparation?.({ stage: 'decoding pictures', done, total });
+  const pool = createPicturePool();
+  try {
+    if (fixedLabels) return await openSubsets(path, { seed, preprocessing, memory, pool, onProgress });
+    return await openEpisodes(path, {
+      ...{ side: crop, resize, interpolation, squash, colourProfile, orientation, split, seed, memory, pool },
+      rotations: { none: false, train: 'train', all: true }[rotations] as boolean | 'train',
+      perClass: shots + queries,
+      untrainedWay: learners[config.learner].kind === 'baseline' ? config.way : undefined,
+      onProgress,
+      ...(signal && { signal }),
+    });
+  } finally {
+    await pool.close();
+  }
+}
+
+/** `run.json` of a run that begins. */
+export function describeMetaRun(path: string, prepared: PreparedMeta): MetaRun {
+  const { config, preprocessing, sets, runtime, threads, variables, weightsSha256, before } = prepared;
+  const { fingerprint, split, train, validation, test } = sets.header;
+  const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter');
+  const total = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return {
+    graft: version,
+    kind: 'meta',
+    status: 'running',
+    config,
+    weightsSha256,
+    folder: path,
+    preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
+    dataset: {
+      ...{ fingerprint, split, train, validation, test },
+      leftOut: sets.problems.map(({ path: at, kind }) => ({ path: at, kind })),
+    },
+    parameters: { total, trained: total },
+    versions: { node: process.versions.node, onnxruntime: ortVersion() },
+    device: runtime.device,
+    threads,
+    choices: {},
+    ...newRecord,
+    before: before && encodeSeen(seenOf(before, Object.values(sets.contents).flat())),
+  };
+}

@@ -1,0 +1,25 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { packageFile } from '../files/package-file.ts';
+
+/** Where the meta-learned starts are that come with Graft, each a run folder (assets/README.md says how it was made). */
+const folder = () => packageFile('assets', 'starts');
+
+/** Their names. */
+export function startNames(): string[] {
+  return existsSync(folder()) ? readdirSync(folder()).sort() : [];
+}
+
+/**
+ * The run folder of a path, or of a start that comes with Graft by its name. A folder of such a name is meant before the start.
+ * @throws UserError where it is neither
+ */
+export function startFolder(nameOrPath: string): string {
+  if (existsSync(nameOrPath)) return nameOrPath;
+  const names = startNames();
+  if (names.includes(nameOrPath)) return join(folder(), nameOrPath);
+  throw new UserError(
+    `${nameOrPath} is not there. Expected a run folder of graft meta train, or a start that comes with Graft: ${names.join(', ')}.`,
+  );
+}

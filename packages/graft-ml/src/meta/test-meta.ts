@@ -1,0 +1,160 @@
+import { availableParallelism } from 'node:os';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import type { Episode, EpisodeShape } from '@graft-ml/core/internal/meta/episode';
+import { type EpisodeInterval, episodeInterval } from '@graft-ml/core/internal/meta/statistics';
+import type { LearnerName, ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
+import { oneShotTrials } from '../episodes/one-shot-trials.ts';
+import type { CheckpointName } from '../runs/checkpoints.ts';
+import { areOwnPaths } from '../runs/own-paths.ts';
+import type { Preparation } from '../transfer/prepare.ts';
+import type { EpisodeResult } from './episode-tester.ts';
+import { openLearner } from './open-learner.ts';
+import { openTester } from './open-tester.ts';
+import { openSets, taskRuntime } from './prepare-meta.ts';
+import { startFolder } from './starts.ts';
+
+export const testSides = ['test', 'validation', 'train'] as const;
+
+export interface TestMetaOptions {
+  /** Which state of the run. Default: `best`. */
+  readonly checkpoint?: CheckpointName | undefined;
+  /** Default 600. Of `trials` there are 20. */
+  readonly episodes?: number | undefined;
+  /** Default: as in training. */
+  readonly way?: number | undefined;
+  readonly shots?: number | undefined;
+  readonly queries?: number | undefined;
+  /** Inner steps; default: the run's `testSteps`. */
+  readonly steps?: number | undefined;
+  /** Whose classes. Default `test`, which training never saw. */
+  readonly side?: (typeof testSides)[number] | undefined;
+  /** Another data set than the run's, and how to divide it. */
+  readonly folder?: string | undefined;
+  readonly split?: string | undefined;
+  /** The 20 trials of one-shot classification that belong to Omniglot, which must be in the data set's folder. */
+  readonly trials?: boolean | undefined;
+  /** Default: the run's. Another one draws other episodes. */
+  readonly seed?: number | undefined;
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onPreparation?: ((progress: Preparation) => void) | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** How a learner does after a number of inner steps. */
+export interface StepResult {
+  readonly steps: number;
+  readonly accuracy: EpisodeInterval;
+  readonly loss: EpisodeInterval;
+}
+
+export interface MetaTest {
+  readonly run: string;
+  readonly learner: LearnerName;
+  readonly model: string;
+  readonly statistics: ResolvedMetaConfig['statistics'];
+  readonly folder: string;
+  readonly of: (typeof testSides)[number] | 'one-shot trials';
+  readonly shape: EpisodeShape;
+  readonly episodes: number;
+  /** After the last inner step. */
+  readonly accuracy: EpisodeInterval;
+  /** After 0, 1, … inner steps; of a learner without any, one. */
+  readonly perStep: readonly StepResult[];
+  readonly notes: readonly string[];
+}
+
+/** Episodes whose pictures are in memory at once. */
+const chunk = 32;
+
+/**
+ * How well a run of meta-learning does on tasks it has not seen: the mean over episodes with its 95 % interval, after each inner step.
+ * @throws UserError where the run, the data set, or the shape of the episodes cannot be had
+ */
+export async function testMeta(start: string, options: TestMetaOptions = {}): Promise<MetaTest> {
+  const path = startFolder(start);
+  const { trials = false, side = 'test', signal, onPreparation, onProgress } = options;
+  if (trials) refuseShape(options);
+  const opened = await openLearner(path, trials ? 20 : options.way, options.checkpoint);
+  const { config, run, preprocessing, notes } = opened;
+  const shape: EpisodeShape = trials
+    ? { way: 20, shots: 1, queries: 1 }
+    : {
+        way: options.way ?? config.way,
+        shots: options.shots ?? config.shots,
+        queries: options.queries ?? config.queries,
+      };
+  if (config.fixedLabels && shape.way !== config.way)
+    throw new UserError(`meta test: ${path} has fixed labels for its ${config.way} classes: leave out --way.`);
+  const folder = options.folder ?? run.folder;
+  if (options.folder === undefined && path !== start)
+    throw new UserError(`${start} comes with Graft, its dataset does not. Name one: graft meta test ${start} <folder>`);
+  if (options.folder === undefined && !(await areOwnPaths(run))) {
+    throw new UserError(
+      `${path} was not made by you on this machine (or by a version of Graft before 0.2), so that the dataset it names is not ` +
+        `opened unasked; it says ${folder}. Name one: graft meta test ${path} <folder>`,
+    );
+  }
+  const split = options.split ?? (options.folder === undefined ? config.split : 'auto');
+  const look = { ...config, ...shape, split, seed: config.seed };
+  const seed = options.seed ?? config.seed;
+  const draw = trials
+    ? await drawTrials(folder, preprocessing.crop)
+    : await openSets(folder, look, preprocessing, { signal, onPreparation }).then(
+        (sets) => (i: number) => sets[side].draw(shape, [seed, side, i]),
+      );
+  const count = trials ? 20 : (options.episodes ?? 600);
+  const runtime = taskRuntime(config.device, run.choices, onPreparation);
+  const threads = options.threads ?? config.threads ?? availableParallelism();
+  const steps = stepsOf(config, options.steps);
+  const tester = await openTester(opened, opened.values, { config, shape, steps, runtime, threads });
+  const results: EpisodeResult[] = [];
+  try {
+    for (let first = 0; first < count; first += chunk) {
+      signal?.throwIfAborted();
+      const episodes = Array.from({ length: Math.min(chunk, count - first) }, (_, i) => draw(first + i));
+      results.push(...(await tester.test(episodes)));
+      onProgress?.(results.length, count);
+    }
+  } finally {
+    await tester.close();
+  }
+  const perStep = summarise(results, shape.way * shape.queries);
+  const { learner, model, statistics } = config;
+  return {
+    ...{ run: path, learner, model, statistics, folder, shape, notes, perStep },
+    of: trials ? 'one-shot trials' : side,
+    episodes: results.length,
+    accuracy: perStep.at(-1)!.accuracy,
+  };
+}
+
+/** @throws UserError for a learner without inner steps that is told how many */
+function stepsOf({ learner, testSteps }: ResolvedMetaConfig, given: number | undefined): number {
+  if (testSteps === null && given !== undefined) throw new UserError(`meta test: --steps: ${learner} takes none.`);
+  return given ?? testSteps ?? 0;
+}
+
+function summarise(results: readonly EpisodeResult[], queries: number): StepResult[] {
+  return results[0]!.correct.map((_, steps) => ({
+    steps,
+    accuracy: episodeInterval(results.map(({ correct }) => correct[steps]! / queries)),
+    loss: episodeInterval(results.map(({ losses }) => losses[steps]!)),
+  }));
+}
+
+async function drawTrials(folder: string, side: number): Promise<(index: number) => Episode> {
+  const episodes = await oneShotTrials(folder, side);
+  return (index) => episodes[index]!;
+}
+
+/** @throws UserError where the trials, which are what they are, are to be of another shape */
+function refuseShape({ way, shots, queries, episodes, side, seed, split }: TestMetaOptions): void {
+  const given = Object.entries({ way, shots, queries, episodes, side, seed, split }).find(
+    ([, value]) => value !== undefined,
+  );
+  if (given)
+    throw new UserError(
+      `meta test: --trials are 20 tasks of 20 classes with one picture each: leave out --${given[0]}.`,
+    );
+}

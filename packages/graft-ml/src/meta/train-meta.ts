@@ -1,0 +1,230 @@
+import { resolve } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { zeros } from '@graft-ml/core/internal/base/tensor';
+import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
+import { LossError } from '@graft-ml/core/internal/fit/loss-error';
+import { follow } from '@graft-ml/core/internal/fit/trainer';
+import { parseAugmentation } from '@graft-ml/core/internal/image/augment/parse';
+import { type ImageStatistics, statisticsOf } from '@graft-ml/core/internal/image/image-statistics';
+import { type Seen, seenAfter } from '@graft-ml/core/internal/image/seen';
+import { phasesOf } from '@graft-ml/core/internal/meta/make-learner';
+import { taskMemory } from '@graft-ml/core/internal/meta/memory';
+import { type MetaTask, metaCourse } from '@graft-ml/core/internal/meta/meta-course';
+import { clipOf, optimizerOf } from '@graft-ml/core/internal/recipe/config/optimisation';
+import { scheduleOf } from '@graft-ml/core/internal/recipe/config/schedule';
+import {
+  epochsOf,
+  learners,
+  type MetaConfig,
+  type MetaConfigInput,
+  parseMetaConfig,
+  type ResolvedMetaConfig,
+  resolveMetaConfig,
+} from '@graft-ml/core/internal/recipe/meta/index';
+import { isOnnx, type Model } from '@graft-ml/core/models';
+import type { ParameterSetting } from '@graft-ml/core/optim';
+import type { Choices } from '@graft-ml/core/runtime';
+import { openBackbone } from '../checkpoint/backbone.ts';
+import { describeCheckpoint } from '../checkpoint/pretrained.ts';
+import { augmentedSource } from '../episodes/augmented.ts';
+import type { EpisodeSets } from '../episodes/episode.ts';
+import { type Last, readBest, readLast } from '../runs/checkpoints.ts';
+import { type NamedPaths, usablePaths } from '../runs/own-paths.ts';
+import { closing, recorded } from '../runs/recording.ts';
+import { refuseChanged } from '../runs/run-file.ts';
+import { RunFolder, refuseOut } from '../runs/run-folder.ts';
+import { lockRun, type RunLock } from '../runs/run-lock.ts';
+import { ownOnnx } from '../runs/run-store.ts';
+import {
+  type CancelledEvent,
+  type ResumeOptions,
+  type TrainFolderOptions,
+  withAbsolutePaths,
+} from '../transfer/train-folder.ts';
+import { checkMemory } from './check-memory.ts';
+import { measureBaseline } from './measure-baseline.ts';
+import { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
+import { describeMetaRun, type PreparedMeta, prepareMeta, sideBySide } from './prepare-meta.ts';
+
+/** A run of meta-learning is about to begin: what was resolved, before anything is trained. */
+export interface MetaReadyEvent {
+  readonly kind: 'ready';
+  readonly out: string;
+  readonly run: MetaRun;
+  readonly config: ResolvedMetaConfig;
+  readonly sets: EpisodeSets;
+  readonly prepared: PreparedMeta;
+  /** Bytes that each thread will take, about; null for what is not trained. */
+  readonly memory: number | null;
+  /** What reading the weights made necessary, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+export type MetaEvent = MetaReadyEvent | CancelledEvent | TrainEvent;
+
+export type TrainMetaOptions = TrainFolderOptions;
+
+/**
+ * Class folders in, a run folder with what was learned across tasks out.
+ * @throws UserError for anything wrong with the folder, the weights or the options, before training starts.
+ * @example for await (const event of trainMeta('omniglot', { learner: 'anil', way: 20 }, { out: 'runs/anil' })) …
+ */
+export async function* trainMeta(
+  folder: string,
+  config: MetaConfigInput,
+  options: TrainMetaOptions,
+): AsyncGenerator<MetaEvent, void, undefined> {
+  const parsed = parseMetaConfig(config);
+  const resolved = withAbsolutePaths(resolveMetaConfig(parsed, await fileModel(parsed)));
+  await refuseOut(options.out, { overwrite: options.overwrite ?? false });
+  yield* runMeta(resolve(folder), resolved, options, null);
+}
+
+/** The model in an ONNX file, by which some defaults go; undefined for a model of the zoo. */
+async function fileModel({ model, mean, std }: MetaConfig): Promise<Model | undefined> {
+  if (model === null || !isOnnx(model)) return undefined;
+  return (await openBackbone({ model, mean, std, weights: null, head: null })).model;
+}
+
+/** How a run of meta-learning is resumed. */
+export type ResumeMetaOptions = Omit<ResumeOptions, 'epochs'>;
+
+/** Goes on with a run of meta-learning where it stopped. It ends bit for bit as if it had not stopped, but for `from: 'best'`. */
+export async function* resumeMeta(
+  out: string,
+  { data, weights, from = 'last', ...options }: ResumeMetaOptions = {},
+): AsyncGenerator<MetaEvent, void, undefined> {
+  await readMetaRun(out); // so that nothing is written where there is none
+  const lock = await lockRun(out);
+  try {
+    const named = { data, weights };
+    const found = await usablePaths(out, await readMetaRun(out), named);
+    if (found.status === 'done') {
+      throw new UserError(
+        `${out} is complete. To train on from its weights, begin another run: graft meta train <folder> --weights ${out} --model ${resolveMetaConfig(found.config).model}`,
+      );
+    }
+    const last = await (from === 'best' ? readBest(out, metaRuns) : readLast(out, metaRuns));
+    const change = { epoch: last.phase.epoch, change: 'resumed from best.safetensors, with a new optimizer state' };
+    const run = from === 'best' ? { ...found, changes: [...found.changes, change] } : found;
+    yield* runMeta(run.folder, resolveMetaConfig(run.config), { ...options, out }, { run, lock, named, ...last });
+  } finally {
+    await lock.release();
+  }
+}
+
+type Resumed = { run: MetaRun; lock: RunLock; named: NamedPaths } & Last;
+
+async function* runMeta(
+  path: string,
+  config: ResolvedMetaConfig,
+  options: TrainMetaOptions,
+  resumed: Resumed | null,
+): AsyncGenerator<MetaEvent, void, undefined> {
+  const { out, signal, onPreparation, download } = options;
+  const choices: Choices | undefined = resumed?.run.choices ?? options.choices;
+  try {
+    const prepared = await prepareMeta(path, config, {
+      choices,
+      threads: resumed?.run.threads,
+      signal,
+      onPreparation,
+      download,
+      onnxFile: resumed ? ownOnnx(out, resumed.run) : undefined,
+      cleanups: [],
+    });
+    const { sets, notes, threads, weightsSha256 } = prepared;
+    const now = { fingerprint: sets.header.fingerprint, weightsSha256 };
+    if (resumed) refuseChanged(out, resumed.run, now, resumed.named);
+    const run = resumed?.run ?? describeMetaRun(path, prepared);
+    const memory = learners[config.learner].kind === 'baseline' ? null : taskMemory(metaTask(prepared));
+    if (memory !== null) checkMemory(memory, threads, prepared.config);
+    yield { kind: 'ready', out, run, config: prepared.config, sets, prepared, memory, notes };
+    yield* trained(run, prepared, options, resumed);
+  } catch (error) {
+    if (error instanceof LossError)
+      throw error.advising('Try a smaller --inner-rate, a tenth of the learning rate, or --clip-norm 10.');
+    if (!signal?.aborted || error !== signal.reason) throw error;
+    yield { kind: 'cancelled', out };
+  }
+}
+
+/** Trains, and writes the run folder from the moment on when the first step is about to be taken. */
+async function* trained(
+  run: MetaRun,
+  prepared: PreparedMeta,
+  { out, overwrite = false, signal, loggers, openStore }: TrainMetaOptions,
+  resumed: Resumed | null,
+): AsyncGenerator<TrainEvent, void, undefined> {
+  const { config, model, preprocessing, initial, onnx, runtime } = prepared;
+  const description = {
+    ...describeCheckpoint(model, [], preprocessing, seenByMeta(prepared)),
+    learner: config.learner,
+    ...(learners[config.learner].kind !== 'baseline' && { images: JSON.stringify(imagesLearnedFrom(prepared)) }),
+  };
+  const store = new RunFolder(out, run, { description, initial, onnx, loggers, openStore }, resumed?.lock);
+  const work = async function* (): AsyncGenerator<TrainEvent, void, undefined> {
+    const options = { runtime, store, ...(signal && { signal }), ...(resumed && { resume: resumed }) };
+    const events =
+      learners[config.learner].kind === 'baseline'
+        ? measureBaseline(prepared, store, signal)
+        : follow(metaCourse(metaTask(prepared)), options);
+    const end = yield* recorded(events, store, { runtime, last: resumed, overwrite, signal });
+    if (!end) return;
+    await store.log(end);
+    await store.close('done');
+    yield end;
+  };
+  yield* closing(store, work());
+}
+
+/** About so many images tell what the others look like. */
+const statisticalImages = 400;
+
+function imagesLearnedFrom({ config: { way, shots, queries }, sets }: PreparedMeta): ImageStatistics {
+  const support = Array.from(
+    { length: Math.ceil(statisticalImages / (way * shots)) },
+    (_, i) => sets.train.draw({ way, shots, queries }, ['statistics', i]).support,
+  );
+  const images = zeros('u8', [support.length * support[0]!.shape[0]!, ...support[0]!.shape.slice(1)]);
+  support.forEach(({ data }, i) => {
+    images.data.set(data, i * data.length);
+  });
+  return statisticsOf(images);
+}
+
+/** What the weights of this run have seen when it ends. What is not trained has only been measured. */
+function seenByMeta({ config, sets, before }: PreparedMeta): Seen | null {
+  if (learners[config.learner].kind === 'baseline') return before;
+  return seenAfter(before, 'meta train', { fitted: sets.contents.train, chosen: sets.contents.validation });
+}
+
+/** What is to be trained, as the engine takes it. */
+export function metaTask(prepared: PreparedMeta): MetaTask {
+  const { config, network, learner, sets, variables, initial, threads } = prepared;
+  const { way, shots, queries, metaBatch, metaSteps, validateEvery, episodes, testSteps, patience, seed } = config;
+  const epochs = epochsOf(config);
+  const settings = [...variables.values()].map(({ name, kind, shape }): [string, ParameterSetting | null] => {
+    const isDecayed = shape.length > 1 && !name.startsWith('inner-rate/');
+    return [name, kind === 'parameter' ? { rate: 1, weightDecay: isDecayed ? 1 : 0 } : null];
+  });
+  return {
+    ...{ network, learner, initial, patience, seed },
+    phases: phasesOf(config),
+    episodes: {
+      train: augmentedSource(sets.train, parseAugmentation(config.augment ?? 'none'), seed),
+      validation: sets.validation,
+    },
+    shape: { way, shots, queries },
+    tasksPerStep: metaBatch,
+    stepsPerEpoch: validateEvery,
+    validationEpisodes: episodes,
+    testSteps: testSteps ?? 0,
+    optimizer: optimizerOf(config),
+    schedule: scheduleOf({ ...config, epochs })(metaSteps),
+    settings: new Map(settings),
+    clip: clipOf(config),
+    average: config.ema,
+    parallel: sideBySide(threads),
+  };
+}

@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { runFolder } from '../../../../test/runs.ts';
+import { createSession, loadOrt } from '../runtime/index.ts';
+import { exportClassifier } from './export.ts';
+import { openRun } from './open-run.ts';
+
+ownCache();
+const root = temporaryFolder();
+const run = join(root, 'run');
+const threads = 1;
+
+beforeAll(async () => {
+  const shapes = await drawPictures(join(root, 'shapes'), { perClass: 10 });
+  await runFolder(shapes, run, { epochs: 1 });
+});
+
+test.each([1, 3])('plain ONNX Runtime says of %i pictures what the classifier says', async (batchSize) => {
+  const classifier = await openRun(run, { threads });
+  const path = join(root, 'deep', `model-${batchSize}.onnx`);
+  const { difference, input } = await exportClassifier(classifier, path, { batchSize });
+  expect(input).toEqual([batchSize, 3, 28, 28]);
+  expect(difference).toBeLessThan(1e-5);
+  const pixels = Uint8Array.from({ length: batchSize * 3 * 28 * 28 }, (_, i) => (i * 37) % 256);
+  const expected = await classifier.probabilities(pixels, batchSize);
+  await classifier.close();
+  const session = await createSession(await readFile(path));
+  const results = await session.run({ pixels: new (loadOrt().Tensor)('uint8', pixels, [batchSize, 3, 28, 28]) });
+  expect(session.outputNames).toEqual(['logits', 'probabilities']);
+  await session.release();
+  const written = results.probabilities!.data as Float32Array;
+  expect(written.length).toBe(batchSize * 3);
+  written.forEach((value, i) => {
+    expect(value).toBeCloseTo(expected[i]!, 5);
+  });
+});
+
+test('a path that cannot be written leaves nothing behind', async () => {
+  const classifier = await openRun(run, { threads });
+  const path = join(run, 'run.json', 'model.onnx');
+  await expect(exportClassifier(classifier, path)).rejects.toThrow(path);
+  await classifier.close();
+  expect(existsSync(path)).toBe(false);
+});

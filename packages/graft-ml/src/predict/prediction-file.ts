@@ -1,0 +1,84 @@
+import { extname } from 'node:path';
+import { csvCell } from '@graft-ml/core/internal/base/csv';
+import { UsageError } from '@graft-ml/core/internal/base/errors';
+import { printableJson } from '@graft-ml/core/internal/base/printable';
+import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-time';
+import { ranked } from '@graft-ml/core/internal/predict/metrics';
+import { growFile } from '../files/write.ts';
+import type { Classifier, Prediction } from './classifier.ts';
+
+/** What a classifier says of one image, for people and for files. */
+export interface DescribedPrediction {
+  readonly path: string;
+  /** Where it is the mean of several views. */
+  readonly tta?: TestTimeAugmentation;
+  /** Why the image could not be looked at; then there are no classes. */
+  readonly problem?: string;
+  /** The likeliest ones, the first first. */
+  readonly classes: readonly { readonly name: string; readonly probability: number }[];
+}
+
+/** The `top` likeliest classes by name. */
+export function describePrediction(
+  prediction: Prediction,
+  { classes, tta }: Classifier,
+  top: number,
+): DescribedPrediction {
+  const { path, probabilities, problem } = prediction;
+  if (!probabilities) return { path, problem: problem.message, classes: [] };
+  const best = ranked(probabilities, top);
+  return {
+    path,
+    ...(tta !== 'none' && { tta }),
+    classes: best.map((i) => ({ name: classes[i]!, probability: probabilities[i]! })),
+  };
+}
+
+/** Formats of a file of predictions, by its extension. */
+const formats = {
+  '.csv': { head: csvHead, line: csvLine },
+  '.jsonl': { head: () => '', line: (row: DescribedPrediction) => `${printableJson(row)}\n` },
+} as const;
+
+/** @throws UsageError where a file's name does not say in which format predictions are to be written */
+export function assertPredictionFile(path: string): void {
+  if (!(extname(path).toLowerCase() in formats))
+    throw new UsageError(`--output ${path}: predictions are written as .csv or .jsonl.`);
+}
+
+/**
+ * Writes predictions as they come, a line for each image: `.csv` (path, class and probability `top` times, problem) or `.jsonl`
+ * (objects). The file appears when it is complete. Returns how many images there were, and how many could not be looked at.
+ */
+export async function writePredictions(
+  path: string,
+  predictions: AsyncIterable<DescribedPrediction>,
+  top: number,
+): Promise<{ images: number; failed: number }> {
+  assertPredictionFile(path);
+  const { head, line } = formats[extname(path).toLowerCase() as keyof typeof formats];
+  return growFile(path, async (append) => {
+    await append(head(top));
+    const counts = { images: 0, failed: 0 };
+    for await (const row of predictions) {
+      await append(line(row, top));
+      counts.images++;
+      if (row.problem !== undefined) counts.failed++;
+    }
+    return counts;
+  });
+}
+
+function csvHead(top: number): string {
+  const columns = Array.from({ length: top }, (_, i) =>
+    i === 0 ? 'class,probability' : `class_${i + 1},probability_${i + 1}`,
+  );
+  return `${['path', ...columns, 'problem'].join(',')}\n`;
+}
+
+function csvLine({ path, problem = '', classes }: DescribedPrediction, top: number): string {
+  const cells = Array.from({ length: top }, (_, i) => classes[i]).flatMap((one) =>
+    one ? [csvCell(one.name), csvCell(Number(one.probability.toPrecision(6)))] : ['', ''],
+  );
+  return `${[csvCell(path), ...cells, csvCell(problem)].join(',')}\n`;
+}

@@ -1,0 +1,135 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
+import type { Tensors } from '@graft-ml/core/internal/base/tensor';
+import { exists, parseJson } from '../files/read.ts';
+import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
+import { type Safetensors } from '@graft-ml/core/internal/weights/safetensors';
+import type { Phase } from '@graft-ml/core/internal/fit/checkpoint';
+import { averageName } from '@graft-ml/core/internal/fit/step';
+import { evaluationSchema, type RunKind, type RunRecord, trainingRuns } from './run-file.ts';
+import { openRunStore } from './run-store.ts';
+
+/** The checkpoints of a run: the state after the last step that was saved, and the variables of the best epoch. */
+export const checkpoints = ['best', 'last'] as const;
+export type CheckpointName = (typeof checkpoints)[number];
+
+/** What a run is resumed with. */
+export interface Last {
+  readonly tensors: Tensors;
+  readonly phase: Phase;
+  /** These are variables alone: the optimizer's memory begins anew. */
+  readonly isFresh?: boolean;
+}
+
+const phaseSchema = z.object({
+  epoch: z.int().min(0),
+  step: z.int().min(0),
+  lossSum: z.number(),
+  correctSum: z.number(),
+  losses: z.array(z.number()),
+  best: evaluationSchema.nullable(),
+});
+
+/** @throws UserError where the checkpoint cannot be read, with what can be done about it */
+async function readRunCheckpoint(path: string, name: CheckpointName, command: string): Promise<Safetensors> {
+  return orElse(path, name, command, () => readSafetensorsFile(fileOf(path, name), { links: 'refuse' }));
+}
+
+/** Reads a checkpoint of a run. @throws UserError where that fails, with what can be done about it */
+export async function orElse<T>(
+  path: string,
+  name: CheckpointName,
+  command: string,
+  read: () => Promise<T>,
+): Promise<T> {
+  return read().catch(async (error: unknown) => {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${error.message} ${await wayOut(path, name, command)}`, { cause: error });
+  });
+}
+
+/** The variables in a state to go on from, as they are evaluated: moving averages in place of those that have one. */
+export function variablesOfState(tensors: Tensors): Tensors {
+  const own = Object.entries(tensors).filter(([name]) => !/^(optimizer|sum|average)\//.test(name));
+  return Object.fromEntries(own.map(([name, value]) => [name, tensors[averageName(name)] ?? value]));
+}
+
+/** What there is in place of a checkpoint that is damaged. */
+async function wayOut(path: string, damaged: CheckpointName, command: string): Promise<string> {
+  const other = damaged === 'best' ? 'last' : 'best';
+  const sound = await readSafetensorsFile(fileOf(path, other), { links: 'refuse' }).catch(() => null);
+  if (sound === null) return `${other}.safetensors beside it cannot be read either.`;
+  if (damaged === 'last') {
+    return (
+      `best.safetensors beside it is sound${epochText(bestOf(sound)?.epoch)}: \`${command} --resume ${path} --from best\` goes on ` +
+      'from there, with the optimizer’s memory anew.'
+    );
+  }
+  const phase = phaseOf(sound);
+  return (
+    `last.safetensors beside it is sound${epochText(phase.success ? phase.data.epoch : undefined)}: --checkpoint last uses that ` +
+    'where a run is evaluated, predicts or is exported, and resuming goes on from it.'
+  );
+}
+
+function epochText(epoch: number | undefined): string {
+  return epoch === undefined ? '' : ` (epoch ${epoch})`;
+}
+
+function fileOf(path: string, name: CheckpointName): string {
+  return join(path, `${name}.safetensors`);
+}
+
+function phaseOf({ metadata }: Safetensors) {
+  return phaseSchema.safeParse(parseShallow(metadata.phase ?? '', 4));
+}
+
+function bestOf({ metadata }: Safetensors) {
+  return evaluationSchema.safeParse(parseShallow(metadata.best ?? '', 2)).data;
+}
+
+/** The state to go on from. @throws UserError where there is none, or it is damaged. */
+export async function readLast(
+  path: string,
+  { command }: Pick<RunKind<RunRecord>, 'command'> = trainingRuns,
+): Promise<Last> {
+  if (!(await exists(fileOf(path, 'last')))) {
+    throw new UserError(
+      `${path} has no last.safetensors to go on from: the run ended before its first checkpoint, or the file was removed. ` +
+        `\`${command} --config ${join(path, 'run.json')} --out ${path} --overwrite\` starts it anew.`,
+    );
+  }
+  const read = await readRunCheckpoint(path, 'last', command);
+  const phase = phaseOf(read);
+  if (!phase.success) {
+    throw new UserError(`${fileOf(path, 'last')} does not say how far the run came: ${z.prettifyError(phase.error)}`);
+  }
+  return { tensors: read.tensors, phase: phase.data };
+}
+
+/**
+ * The best epoch as a state to go on from, where the last one is damaged or to be given up. What was counted and averaged since is
+ * gone; validation losses until then come from the log.
+ *
+ * @throws UserError where it cannot be read, or does not say which epoch it is
+ */
+export async function readBest(path: string, { command }: Pick<RunKind<RunRecord>, 'command'>): Promise<Last> {
+  const read = await readRunCheckpoint(path, 'best', command);
+  const best = bestOf(read);
+  if (best === undefined) throw new UserError(`${fileOf(path, 'best')} does not say of which epoch it is.`);
+  const log = await openRunStore(path)
+    .read('metrics.jsonl')
+    .catch(() => new Uint8Array());
+  const losses = Buffer.from(log)
+    .toString('utf8')
+    .split('\n')
+    .flatMap((line) => lineSchema.safeParse(parseJson(line)).data ?? [])
+    .filter(({ epoch }) => epoch <= best.epoch)
+    .map(({ loss }) => loss);
+  const phase = { epoch: best.epoch, step: 0, lossSum: 0, correctSum: 0, losses, best };
+  return { tensors: read.tensors, phase, isFresh: true };
+}
+
+const lineSchema = z.object({ epoch: z.int(), loss: z.number() });

@@ -1,0 +1,38 @@
+import type { LogFormat, Logger } from '@graft-ml/core/internal/fit/loggers/logger';
+
+/** The folder of a log. */
+export interface LogFolder {
+  names(): Promise<string[]>;
+  read(name: string): Promise<Uint8Array>;
+  append(name: string, content: Uint8Array): Promise<void>;
+  truncate(name: string, length: number): Promise<void>;
+}
+
+/**
+ * A log in a run folder. Every entry is written at once: a checkpoint is never ahead of its log, and a log that is ahead of
+ * its checkpoint is cut when the run is gone on with.
+ */
+export function fileLogger(folder: LogFolder, format: LogFormat): Logger {
+  /** The log's file, and whether it has its header. */
+  let name = format.name;
+  let isBegun = false;
+  return {
+    async resume(phase) {
+      const logs = (await folder.names()).filter(format.isLog).sort();
+      name = logs.at(-1) ?? format.name;
+      if (logs.length === 0) return;
+      // Cutting needs no room, so that it also can be done on a full disk.
+      const content = await folder.read(name);
+      const length = format.lengthUntil(content, phase);
+      if (length < content.length) await folder.truncate(name, length);
+      isBegun = length > 0;
+    },
+    async log(event) {
+      const entry = format.encode(event);
+      if (!entry) return;
+      await folder.append(name, isBegun ? entry : Buffer.concat([format.header, entry]));
+      isBegun = true;
+    },
+    async close() {},
+  };
+}

@@ -1,0 +1,83 @@
+import { basename, resolve } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { exists } from '../files/read.ts';
+import { isSignedByUser, signAsUser } from '../files/user-key.ts';
+import { isOnnx } from '@graft-ml/core/models';
+import { publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
+
+/**
+ * A run notes where its dataset and its weights are, so that it can be resumed without naming them again. A run that was sent could
+ * note any place of its receiver's machine. So the places are signed by the user who named them, and those of another user's run
+ * are only used when they are named anew.
+ */
+export interface PathRecord {
+  readonly folder: string;
+  readonly config: { readonly model: string | null; readonly weights: string | null };
+  readonly signature: string | null;
+}
+
+/** What a person names of a run that is resumed. */
+export interface NamedPaths {
+  /** Where its dataset is. */
+  readonly data?: string | undefined;
+  /** Where the weights are that it began with. */
+  readonly weights?: string | undefined;
+}
+
+type Places = Omit<PathRecord, 'signature'>;
+
+/** Signs the places in a record. Null where this user has no key. */
+export function signPaths(record: Places): Promise<string | null> {
+  return signAsUser(textOf(record));
+}
+
+/** Whether this user named these places. */
+export function areOwnPaths(record: PathRecord): Promise<boolean> {
+  return isSignedByUser(textOf(record), record.signature);
+}
+
+function textOf({ folder, config: { model, weights } }: Places): string {
+  return JSON.stringify(['run paths', folder, model, weights]);
+}
+
+/** Whether these weights of a model are a file or a folder, and no published ones. */
+export function isWeightsFile(weights: string | null, model: string | null): weights is string {
+  return weights !== null && weights !== 'none' && !publishedAs(weights, model ?? undefined);
+}
+
+/**
+ * The record with the places that may be used: what was named now, or else what its own user named when it began.
+ *
+ * @throws UserError where neither is so, or the dataset is no longer there
+ */
+export async function usablePaths<R extends PathRecord>(out: string, record: R, named: NamedPaths): Promise<R> {
+  const { folder, config } = record;
+  const isOwn = await areOwnPaths(record);
+  const foreign =
+    `${out} was not made by you on this machine (or by a version of Graft before 0.2), so that the places it names are not ` +
+    'opened unasked.';
+  if (named.data === undefined && !isOwn) {
+    throw new UserError(`${foreign} Pass --data with the folder of its images; it says ${folder}.`);
+  }
+  if (named.weights === undefined && !isOwn && isWeightsFile(config.weights, config.model)) {
+    throw new UserError(`${foreign} Pass --weights with the file that it began with; it says ${config.weights}.`);
+  }
+  if (named.data === undefined && !(await exists(folder))) {
+    throw new UserError(`${folder}, the dataset of ${out}, is no longer there. Pass --data with where it is now.`);
+  }
+  const model = isOwn || config.model === null || !isOnnx(config.model) ? config.model : basename(config.model);
+  return {
+    ...record,
+    folder: named.data === undefined ? folder : resolve(named.data),
+    // The run has a copy of its model; a place that another named must not become one of this user's.
+    config: {
+      ...config,
+      model,
+      weights: named.weights === undefined ? config.weights : absoluteWeights(named.weights, config),
+    },
+  };
+}
+
+function absoluteWeights(weights: string, { model }: PathRecord['config']): string {
+  return isWeightsFile(weights, model) ? resolve(weights) : weights;
+}

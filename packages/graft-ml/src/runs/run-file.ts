@@ -1,0 +1,189 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { readOwnJson } from '../files/own-json.ts';
+import type { OpenOptions } from '../files/read.ts';
+import { preprocessingSchema } from '@graft-ml/core/models';
+import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { domains } from '@graft-ml/core/internal/recipe/config/strategy';
+import type { NamedPaths, PathRecord } from './own-paths.ts';
+import { runSeenSchema } from '../checkpoint/pretrained.ts';
+import { assertNoLinks } from './run-store.ts';
+
+export const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
+
+const decisionSchema = z.object({
+  evidence: z.object({
+    pictures: z.int(),
+    classes: z.int(),
+    validation: z.int(),
+    probe: z.number(),
+    domain: z.enum(domains),
+  }),
+  strategy: z.enum(['feature-extraction', 'partial', 'full']),
+  reasons: z.array(z.string()).readonly(),
+  alsoScratch: z.boolean(),
+});
+
+/** What `run.json` says of a run of any kind; how it was configured and what it saw, each kind adds. */
+export const runRecordSchema = z.object({
+  graft: z.string(),
+  status: z.enum(['running', 'interrupted', 'done']),
+  /** Of the pretrained tensors; null without. */
+  weightsSha256: z.string().nullable(),
+  folder: z.string(),
+  preprocessing: preprocessingSchema,
+  parameters: z.object({ total: z.int(), trained: z.int() }),
+  versions: z.object({ node: z.string(), onnxruntime: z.string() }),
+  device: z.string(),
+  threads: z.int(),
+  /** The lowerings that were chosen by timing. With them a run is repeated to the bit. */
+  choices: z.record(z.string(), z.string()),
+  best: evaluationSchema.nullable(),
+  /** SHA-256 of its ONNX file, where that is the model. */
+  onnxSha256: z.string().nullable().default(null),
+  /** That its user named the places in it: `own-paths.ts`. */
+  signature: z.string().nullable().default(null),
+  /** What was changed when it was resumed: its options alone do not repeat it. */
+  changes: z.array(z.object({ epoch: z.int(), change: z.string() })).default([]),
+});
+
+/** What a run that begins does not know yet. */
+export const newRecord: Pick<RunRecord, 'onnxSha256' | 'signature' | 'changes' | 'best'> = {
+  onnxSha256: null,
+  signature: null,
+  changes: [],
+  best: null,
+};
+
+export type RunRecord = z.output<typeof runRecordSchema> & {
+  readonly config: { readonly log: string | null } & PathRecord['config'];
+};
+
+/** `run.json` of an ordinary training run: what the run is. Enough to repeat it. */
+export const runSchema = runRecordSchema.extend({
+  kind: z.literal('train').default('train'),
+  config: trainConfigSchema,
+  classes: z.array(z.string()),
+  batchNorm: z.string(),
+  dataset: z.object({
+    fingerprint: z.string(),
+    train: z.int(),
+    validation: z.int(),
+    test: z.int(),
+    leftOut: z.array(z.object({ path: z.string(), kind: z.string() })),
+  }),
+  /** What it was warned of before it began. */
+  warnings: z.array(z.object({ kind: z.string(), message: z.string() })).default([]),
+  /** Epochs beyond its options, which it was given when it was done. */
+  addedEpochs: z.int().min(0).default(0),
+  /** What the strategy `auto` came to; null before it, and for other strategies. */
+  decision: decisionSchema.nullable(),
+  /** The meta-learned run that this one was adapted from; null for one that was trained. */
+  adaptedFrom: z.string().nullable().default(null),
+  /** Which of its images its weights had seen when it began: they neither validate nor test. */
+  before: runSeenSchema,
+});
+
+export type Run = z.output<typeof runSchema>;
+
+/** A kind of run, by what its `run.json` holds and which command makes one. */
+export interface RunKind<R extends RunRecord> {
+  readonly name: 'train' | 'meta';
+  readonly schema: z.ZodType<R, unknown>;
+  readonly command: string;
+  /** What to say of a run of another kind. */
+  readonly refusal: (path: string) => string;
+}
+
+/** Runs of `graft train`. */
+export const trainingRuns: RunKind<Run> = {
+  name: 'train',
+  schema: runSchema,
+  command: 'graft train',
+  refusal: (path) =>
+    `${path} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few pictures of each class: ` +
+    `\`graft meta adapt ${path} <folder>\`.`,
+};
+
+/** The run in a folder. @throws UserError where there is none, or it is not one of ours, or of another kind. */
+export async function readRunOf<R extends RunRecord>(path: string, kind: RunKind<R>): Promise<R> {
+  await assertNoLinks(path);
+  return readRunFileOf(join(path, 'run.json'), kind, { run: path, links: 'refuse' }).catch((error: Error) => {
+    const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+    throw new UserError(
+      `${path} is not a run: it has no run.json. \`${kind.command} <folder> --out ${path}\` makes one.`,
+    );
+  });
+}
+
+/** The training run in a folder. @throws UserError as `readRunOf` */
+export function readRun(path: string): Promise<Run> {
+  return readRunOf(path, trainingRuns);
+}
+
+/**
+ * Reads a `run.json`. @throws UserError where it cannot be read, is not one of ours, or of another kind.
+ * @param options `run` is what to call the run that it is of
+ */
+export async function readRunFileOf<R extends RunRecord>(
+  file: string,
+  kind: RunKind<R>,
+  { run = file, ...options }: OpenOptions & { run?: string } = {},
+): Promise<R> {
+  const value = await readOwnJson(file, options);
+  const { kind: name } = kindSchema.safeParse(value).data ?? { kind: kind.name };
+  if (name !== kind.name) throw new UserError(kind.refusal(run));
+  const parsed = kind.schema.safeParse(value);
+  if (!parsed.success) throw new UserError(`${file} is damaged: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+/** Older files are of the only kind there was. */
+const kindSchema = z.object({ kind: z.enum(['train', 'meta']).default('train') });
+
+/**
+ * @param named whether the places were named now, and not when the run began
+ * @throws UserError where the pictures or the weights, by their hashes as they are now, are not those that the run began with
+ */
+export function refuseChanged(
+  out: string,
+  run: Pick<Run, 'folder' | 'weightsSha256'> & {
+    config: Pick<Run['config'], 'weights'>;
+    dataset: Pick<Run['dataset'], 'fingerprint'>;
+  },
+  now: { readonly fingerprint: string; readonly weightsSha256: string | null },
+  named: NamedPaths,
+): void {
+  const isOther = now.fingerprint !== run.dataset.fingerprint;
+  if (isOther && named.data !== undefined) {
+    throw new UserError(
+      `${run.folder} does not hold the images that ${out} was started with (fingerprint ${now.fingerprint.slice(0, 12)}…, ` +
+        `expected ${run.dataset.fingerprint.slice(0, 12)}…). Images are known by content, class and place within the folder: ` +
+        'name the same folder, as it was.',
+    );
+  }
+  const changed = [
+    ...(isOther ? [run.folder] : []),
+    ...(now.weightsSha256 === run.weightsSha256 ? [] : [run.config.weights]),
+  ];
+  if (changed.length === 0) return;
+  const verb = changed.length === 1 ? 'has' : 'have';
+  throw new UserError(
+    `${changed.join(' and ')} ${verb} changed since ${out} was started; the run cannot go on. Start a new one.`,
+  );
+}
+
+/** @throws UserError where a run that is repeated began with other weights under the same name */
+export function refuseOtherWeights(
+  { model, weights }: Pick<Run['config'], 'model' | 'weights'>,
+  now: string | null,
+  expected: string | null | undefined,
+): void {
+  if (now === null || expected === undefined || now === expected) return;
+  throw new UserError(
+    `${weights ?? model}: these are not the weights that the run of --config began with. The SHA-256 of their numbers is ${now}, expected ${expected}. ` +
+      'To train from them, name them: --weights.',
+  );
+}

@@ -1,0 +1,251 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { z } from 'zod';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import type { Tensors } from '@graft-ml/core/internal/base/tensor';
+import { formatOwnJson } from '../files/own-json.ts';
+import { exists } from '../files/read.ts';
+import { wrapWriteErrors } from '../files/write.ts';
+import type { Choices } from '@graft-ml/core/runtime';
+import { writeSealed } from '../checkpoint/sealed.ts';
+import type { CheckpointStore, Phase } from '@graft-ml/core/internal/fit/checkpoint';
+import type { EvaluationEvent, TrainEvent } from '@graft-ml/core/internal/fit/events';
+import type { Logger } from '@graft-ml/core/internal/fit/loggers/index';
+import { fileLogger } from './file-logger.ts';
+import { runLogs } from './run-logs.ts';
+import { signPaths } from './own-paths.ts';
+import type { evaluationSchema, Run, RunRecord } from './run-file.ts';
+import { lockRun, type RunLock, refuseHeld } from './run-lock.ts';
+import {
+  assertNoLinks,
+  isLeftover,
+  isOfRun,
+  isRunFile,
+  makeRunFolder,
+  type OpenRunStore,
+  onnxFile,
+  openRunStore,
+  type RunStore,
+} from './run-store.ts';
+
+/** What a run writes besides what training gives it. */
+export interface RunParts {
+  /** What `best.safetensors` says of itself. */
+  readonly description: Readonly<Record<string, string>>;
+  /** First values of all its variables: those that training does not see complete `best.safetensors`. */
+  readonly initial: Tensors;
+  /** The ONNX file that is the model, where it is not one of the zoo's. */
+  readonly onnx: Uint8Array | null;
+  /** Who else hears of it, besides the logs that its configuration names. */
+  readonly loggers?: readonly Logger[] | undefined;
+  /** How its files are read and written. Default: as `openRunStore` does. */
+  readonly openStore?: OpenRunStore | undefined;
+}
+
+/**
+ * A run on disk: `run.json`, `best.safetensors`, `last.safetensors`, which are replaced whole, and logs, which grow. Nothing is
+ * written before `create` or `reopen`, and nothing once the folder is gone or another process's.
+ */
+export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
+  readonly path: string;
+  readonly #parts: RunParts;
+  readonly #store: RunStore;
+  readonly #loggers: readonly Logger[];
+  #run: R;
+  #lock: RunLock | null;
+  #isOpen = false;
+  #isLogBehind = false;
+
+  /** `lock` is of a run that is gone on with; a new one locks its folder when it makes it. */
+  constructor(path: string, run: R, parts: RunParts, lock: RunLock | null = null) {
+    this.path = path;
+    this.#run = run;
+    this.#parts = parts;
+    this.#lock = lock;
+    this.#store = whileHeld((parts.openStore ?? openRunStore)(path), () => this.#lock?.check());
+    const logs = runLogs(run.config.log).map((format) => fileLogger(this.#store, format));
+    this.#loggers = [...logs, ...(parts.loggers ?? [])];
+  }
+
+  /** As it stands in `run.json`. */
+  get run(): R {
+    return this.#run;
+  }
+
+  /** Between `create` or `reopen` and `close`. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Begins a new run, with `overwrite` in place of whatever run stands there. */
+  async create(how: { readonly overwrite: boolean }): Promise<void> {
+    await this.#occupy(how);
+    this.#isOpen = true;
+    await this.#update({});
+  }
+
+  /** Writes a run that is complete as it is. Its `run.json` comes last: a folder without one is no run, and can be written again. */
+  async createWhole(how: { readonly overwrite: boolean }): Promise<void> {
+    await this.#occupy(how);
+    await this.saveBest({}, null);
+    await this.#update({ status: 'done' });
+  }
+
+  async #occupy({ overwrite }: { readonly overwrite: boolean }): Promise<void> {
+    await makeRunFolder(this.path);
+    this.#lock = await lockRun(this.path);
+    // Another process may have been faster.
+    if (!overwrite) await refuseRun(this.path);
+    // First of all it ceases to be a run.
+    await this.#remove((name) => name === 'run.json');
+    await this.#remove(isRunFile);
+    await this.#keepOnnx();
+  }
+
+  /** Goes on. What is in the logs beyond the checkpoint is dropped: it comes again. */
+  async reopen(phase: Phase): Promise<void> {
+    await this.#remove(isLeftover);
+    for (const logger of this.#loggers) await logger.resume?.(phase);
+    this.#isOpen = true;
+    await this.#update({ status: 'running', best: phase.best });
+  }
+
+  /** Notes the lowerings in use so far. */
+  async noteChoices(choices: Choices): Promise<void> {
+    await this.#update({ choices: { ...choices } });
+  }
+
+  /** Notes what has become known of the run since it began. */
+  async note(change: Partial<Omit<R, 'status' | 'best'>>): Promise<void> {
+    await this.#update(change as Partial<R>);
+  }
+
+  /** Says how the run ended; the first time counts. */
+  async close(status: Exclude<RunRecord['status'], 'running'>): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await this.#update({ status });
+  }
+
+  /** Closes the logs, and lets others at the folder. */
+  async release(): Promise<void> {
+    try {
+      for (const logger of this.#loggers) await logger.close();
+    } finally {
+      await this.#lock?.release();
+      this.#lock = null;
+    }
+  }
+
+  /** Tells the loggers of everything but evaluations, which come by `record`. */
+  async log(event: Exclude<TrainEvent, EvaluationEvent>): Promise<void> {
+    await this.#tell(event);
+  }
+
+  async record(event: EvaluationEvent): Promise<void> {
+    await this.#tell(event);
+    const { epoch, loss, accuracy, isBest } = event;
+    if (isBest) this.#run = { ...this.#run, best: { loss, accuracy, epoch } };
+  }
+
+  /** Not done where a log misses what the checkpoint would have: the one before stands, from which that comes again. */
+  async saveLast(tensors: Tensors, phase: Phase): Promise<void> {
+    if (this.#isLogBehind) return;
+    await this.#store.replace('last.safetensors', writeSealed(tensors, { phase: JSON.stringify(phase) }));
+  }
+
+  /** `best` is null where nothing was validated. */
+  async saveBest(tensors: Tensors, best: z.output<typeof evaluationSchema> | null): Promise<void> {
+    const { initial, description } = this.#parts;
+    const metadata = { ...description, ...(best && { best: JSON.stringify(best) }) };
+    await this.#store.replace('best.safetensors', writeSealed({ ...initial, ...tensors }, metadata));
+  }
+
+  async #tell(event: TrainEvent): Promise<void> {
+    try {
+      for (const logger of this.#loggers) await logger.log(event);
+    } catch (error) {
+      this.#isLogBehind = true;
+      throw error;
+    }
+  }
+
+  async #keepOnnx(): Promise<void> {
+    const { onnx } = this.#parts;
+    if (!onnx) return;
+    await this.#store.replace(onnxFile, onnx);
+    const onnxSha256 = createHash('sha256').update(onnx).digest('hex');
+    this.#run = { ...this.#run, onnxSha256 };
+  }
+
+  async #update(change: Partial<R> | Partial<Pick<RunRecord, 'status' | 'best' | 'choices'>>): Promise<void> {
+    this.#run = { ...this.#run, ...change };
+    const signature = await signPaths(this.#run);
+    this.#run = { ...this.#run, signature };
+    await this.#store.replace('run.json', formatOwnJson(this.#run));
+  }
+
+  async #remove(isOld: (name: string) => boolean): Promise<void> {
+    for (const name of (await this.#store.names()).filter(isOld)) await this.#store.remove(name);
+  }
+}
+
+/** Before each write it is looked whether the run may still be written. */
+function whileHeld(store: RunStore, check: () => Promise<void> | undefined): RunStore {
+  const held =
+    <A extends unknown[]>(write: (...args: A) => Promise<void>) =>
+    async (...args: A) => {
+      await check();
+      await write(...args);
+    };
+  return {
+    ...store,
+    replace: held(store.replace),
+    append: held(store.append),
+    truncate: held(store.truncate),
+    remove: held(store.remove),
+  };
+}
+
+/** @throws UserError where no new run can stand at `path`: said before time is spent on preparing it */
+export async function refuseOut(path: string, { overwrite }: { overwrite: boolean }): Promise<void> {
+  let folder = resolve(path);
+  while (!(await exists(folder)) && folder !== dirname(folder)) folder = dirname(folder);
+  if (!(await stat(folder)).isDirectory()) {
+    throw new UserError(`A run is a folder, and ${folder} is a file. Choose another --out than ${path}.`);
+  }
+  await assertNoLinks(path);
+  if (!overwrite) {
+    await refuseRun(path);
+    await assertEmpty(path);
+  }
+  await refuseHeld(path);
+  // Permissions don't tell all: root may write anywhere but on a disk that is read-only, or into /proc.
+  const trial = join(folder, `.${randomUUID()}`);
+  await wrapWriteErrors(path, async () => {
+    await mkdir(trial);
+    await rmdir(trial);
+  });
+}
+
+/** @throws UserError where a folder holds something else than what is left of a run that was killed before it had its `run.json` */
+export async function assertEmpty(path: string, runs: readonly string[] = []): Promise<void> {
+  const names = (await exists(path)) ? await wrapWriteErrors(path, () => readdir(path)) : [];
+  const foreign = names.filter((name) => !isOfRun(name) && !runs.includes(name) && !unseen.has(name));
+  if (foreign.length === 0) return;
+  throw new UserError(
+    `${path} is not empty, and holds no run: there is ${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ', …' : ''}. ` +
+      'Choose a new folder as --out, or pass --overwrite to put the run beside what is there.',
+  );
+}
+
+/** What file managers and git leave in an empty folder. */
+const unseen: ReadonlySet<string> = new Set(['.DS_Store', '.gitignore', '.gitkeep', 'Thumbs.db', 'desktop.ini']);
+
+async function refuseRun(path: string): Promise<void> {
+  if (!(await exists(join(path, 'run.json')))) return;
+  throw new UserError(
+    `${path} already holds a run. Pass --resume ${path} to go on with it, --overwrite to replace it, or another --out.`,
+  );
+}

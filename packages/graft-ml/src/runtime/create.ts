@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import { availableParallelism, cpus } from 'node:os';
+import type { Features } from '@graft-ml/core/graph';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { type Backend, wrapWith } from '@graft-ml/core/internal/runtime/backend';
+import { probeFeatures } from '@graft-ml/core/internal/runtime/features';
+import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/runtime';
+import type { ChoiceStore } from '@graft-ml/core/internal/runtime/tuning';
+import { primitives } from '@graft-ml/core/ops';
+import type { InferenceSession } from 'onnxruntime-common';
+import { cacheFolder } from '../files/cache-folder.ts';
+import { choiceStore } from './choice-store.ts';
+import { loadOrt, ortVersion } from './ort.ts';
+import { loadSession } from './session.ts';
+import { shippedChoices } from './shipped-choices.ts';
+
+export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped'> {
+  /** Only `cpu` as yet. */
+  readonly device?: string;
+  /** Threads inside one operator. Default: the processor's cores. */
+  readonly threads?: number;
+  /** The folder that remembers timings; null for none. Default: `cacheFolder()`. */
+  readonly cache?: string | null;
+  /** Whether the choices that come with Graft for this processor are used. Default true. */
+  readonly shipped?: boolean;
+  /** Further options of ORT's sessions, for its profiler and for experiments. */
+  readonly session?: InferenceSession.SessionOptions;
+}
+
+/** ORT in this process. @throws UserError for a device that there is not. */
+export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
+  const {
+    device = 'cpu',
+    threads = availableParallelism(),
+    cache = cacheFolder(),
+    session,
+    shipped = true,
+    ...rest
+  } = options;
+  if (device !== 'cpu') throw new UserError(`--device "${device}" is not known. Expected one of: cpu.`);
+  const backend = cpuBackend(threads, session);
+  return new Runtime(backend, {
+    ...rest,
+    ...(cache !== null && { store: storeOf(backend, cache) }),
+    ...(shipped && { shipped: shippedChoices }),
+  });
+}
+
+/** How choices are timed, as a number: what was found in another way is not used. 1 went by the clock on a busy machine, too. */
+const timing = 2;
+
+/** The choices that were measured on a backend, in a cache folder. */
+export function storeOf({ identity }: Backend, cache: string): ChoiceStore {
+  return choiceStore(cache, `${identity} · lowerings ${loweringsDigest()} · timing ${timing}`);
+}
+
+/** Changes with what there is to choose from: a choice among fewer is not remembered. */
+function loweringsDigest(): string {
+  const names = [...primitives()].map(([name, { lowerings }]) => `${name}: ${Object.keys(lowerings)}`);
+  return createHash('sha256').update(names.sort().join('\n')).digest('hex').slice(0, 8);
+}
+
+/** Of this processor, whatever the number of threads. */
+let cpuFeatures: Promise<Features> | undefined;
+
+/** ORT's processor kernels in this process. */
+export function cpuBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
+  const load = (model: Uint8Array) => loadSession(model, threads, session);
+  const loadForTiming = (model: Uint8Array, count: number) =>
+    loadSession(model, count, { ...session, ...stopsSpinning });
+  const wrap = wrapWith(loadOrt().Tensor);
+  return {
+    device: 'cpu',
+    identity: `cpu · ${cpus()[0]?.model ?? process.arch} · ${threads} threads · onnxruntime ${ortVersion()}`,
+    wrap,
+    threads,
+    load,
+    loadForTiming,
+    processorTime,
+    features: () => {
+      cpuFeatures ??= probeFeatures({ load, wrap });
+      return cpuFeatures;
+    },
+  };
+}
+
+/** Threads of a session wait for its next run in a loop, at the expense of whatever is timed next. */
+const stopsSpinning: InferenceSession.SessionOptions = { extra: { session: { force_spinning_stop: '1' } } };
+
+/** Of this thread where Node tells it (from version 23.9 on), else of the process. */
+function processorTime(): number {
+  const timer: NodeJS.Process & { threadCpuUsage?: () => NodeJS.CpuUsage } = process;
+  const { user, system } = timer.threadCpuUsage?.() ?? process.cpuUsage();
+  return (user + system) / 1000;
+}

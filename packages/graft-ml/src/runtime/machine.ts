@@ -1,0 +1,102 @@
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import type { Features, Value } from '@graft-ml/core/graph';
+import { timeAll } from '@graft-ml/core/internal/runtime/runtime';
+import { type Choices, type TuningEvent, valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
+import { cacheFolder } from '../files/cache-folder.ts';
+import { cpuBackend, storeOf } from './create.ts';
+import { ortVersion } from './ort.ts';
+import { instructionSet, readShipped, validChoices } from './shipped-choices.ts';
+
+/** One shape of one primitive, and how it is written in ONNX here. */
+export interface KernelChoice {
+  readonly key: string;
+  readonly lowering: string;
+  readonly from: 'measured' | 'shipped';
+}
+
+export interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  /** Of one operator: what the choices hold for. */
+  readonly threads: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly instructionSet: string;
+  /** Kernels of ORT beyond the common ones, found by trying them. */
+  readonly features: readonly string[];
+  readonly node: string;
+  readonly onnxruntime: string;
+  /** Of ONNX Runtime. */
+  readonly telemetry: 'off';
+  readonly cache: string;
+  /** Where the shipped choices were measured; null where none hold here. */
+  readonly shippedBy: string | null;
+  /** In the order in which a choice is looked for: what was measured here comes first. */
+  readonly choices: readonly KernelChoice[];
+}
+
+export interface MachineOptions {
+  /** Default: all cores. */
+  readonly threads?: number;
+  /** Default: `cacheFolder()`. */
+  readonly cache?: string;
+}
+
+/** What Graft knows of this machine. Nothing is timed. */
+export async function inspectMachine(options: MachineOptions = {}): Promise<Machine> {
+  const { threads = availableParallelism(), cache = cacheFolder() } = options;
+  const backend = cpuBackend(threads);
+  const features: Features = await backend.features();
+  const set = instructionSet(features);
+  const [measured, file] = [await storeOf(backend, cache).load(), await readShipped(set)];
+  const shipped = file ? validChoices(file, ortVersion()) : {};
+  const listed = (choices: Choices, from: KernelChoice['from']) =>
+    Object.entries(choices).map(([key, lowering]): KernelChoice => ({ key, lowering, from }));
+  return {
+    processor: cpus()[0]?.model.trim() ?? process.arch,
+    cores: availableParallelism(),
+    threads,
+    memory: totalmem(),
+    instructionSet: set,
+    features: [...features].sort(),
+    node: process.versions.node,
+    onnxruntime: ortVersion(),
+    telemetry: 'off',
+    cache,
+    shippedBy: Object.keys(shipped).length > 0 ? file!.machine : null,
+    choices: [...listed(measured, 'measured'), ...listed(shipped, 'shipped').filter(({ key }) => !(key in measured))],
+  };
+}
+
+/** What came of timing again. */
+export interface Renewed {
+  readonly timed: number;
+  readonly changed: readonly { readonly key: string; readonly before: string | undefined; readonly now: string }[];
+  /** Keys that belong to no primitive of this version. */
+  readonly unknown: readonly string[];
+}
+
+/** Times the kernels of these keys again, and remembers the fastest. */
+export async function renewChoices(
+  keys: Iterable<string>,
+  options: MachineOptions & { readonly onTuning?: (event: TuningEvent) => void } = {},
+): Promise<Renewed> {
+  const { threads = availableParallelism(), cache = cacheFolder(), onTuning } = options;
+  const before = new Map(
+    (await inspectMachine({ threads, cache })).choices.map(({ key, lowering }) => [key, lowering]),
+  );
+  const values = new Map<string, Value>();
+  const unknown: string[] = [];
+  for (const key of keys) {
+    const value = valueOfKey(key);
+    if (value) values.set(key, value);
+    else unknown.push(key);
+  }
+  const backend = cpuBackend(threads);
+  const found = values.size > 0 ? await timeAll(values, backend, onTuning) : {};
+  await storeOf(backend, cache).save(found);
+  const changed = Object.entries(found).flatMap(([key, now]) =>
+    before.get(key) === now ? [] : [{ key, before: before.get(key), now }],
+  );
+  return { timed: values.size, changed, unknown };
+}

@@ -1,0 +1,34 @@
+/*
+ * A thread with a session of its own, of one ORT thread. What is shared lies in memory that all threads see; the main thread
+ * writes it while nothing is computed.
+ */
+
+import { type Tensor, zeros } from '@graft-ml/core/internal/base/tensor';
+import { wrapWith } from '@graft-ml/core/internal/runtime/backend';
+import { Program } from '@graft-ml/core/internal/runtime/program';
+import Tinypool from 'tinypool';
+import { loadOrt } from './ort.ts';
+import { loadSession } from './session.ts';
+import { bytesOf, type ProgramCall, type ProgramThreadData } from './shared-tensor.ts';
+
+const { graph, shared } = Tinypool.workerData as ProgramThreadData;
+// ORT's optimizers find nothing in an unrolled inner loop that makes it faster, and take five times as long to look for it as
+// all else (docs/performance.md).
+const session = loadSession(graph.model, 1, { graphOptimizationLevel: 'disabled' });
+const program = session.then((opened) => new Program(opened, graph, wrapWith(loadOrt().Tensor)));
+// ORT reads no shared memory, so each thread has a copy.
+const own = Object.fromEntries(Object.entries(shared).map(([name, { type }]) => [name, zeros(type.dtype, type.shape)]));
+let ownVersion = -1;
+
+export async function run({ version, feeds }: ProgramCall): Promise<Record<string, Tensor>> {
+  if (version !== ownVersion) {
+    for (const [name, { bytes }] of Object.entries(shared)) bytesOf(own[name]!).set(bytes);
+    ownVersion = version;
+  }
+  return (await program).run({ ...own, ...feeds });
+}
+
+/** Resolves when the session is there. */
+export async function ready(): Promise<void> {
+  await program;
+}

@@ -1,0 +1,71 @@
+import { applicableLowerings, type Feature } from '@graft-ml/core/graph';
+import { choiceKey, valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
+import { primitives } from '@graft-ml/core/ops';
+import { describe, expect, test } from 'vitest';
+import { readOwnJson } from '../files/own-json.ts';
+import { cpuBackend, createRuntime } from './create.ts';
+import { instructionSet, readShipped, shippedPath, shippedSchema, validChoices } from './shipped-choices.ts';
+
+const set = 'x64-avx512';
+const shipped = shippedSchema.parse(await readOwnJson(shippedPath(set)));
+const choices = validChoices(shipped, shipped.onnxruntime);
+
+describe('the choices that come with Graft', () => {
+  test('say where they were measured, and hold the shapes of the models that they name', () => {
+    expect(shipped.machine).toContain(set);
+    expect(shipped.models.map(({ model }) => model)).toContain('resnet18');
+    expect(Object.keys(choices).length).toBeGreaterThan(80);
+  });
+
+  test('are all of lowerings that apply to their shapes', () => {
+    const features = new Set<Feature>(['nchwc16', 'fusedConvSum']);
+    const wrong = Object.entries(choices).filter(([key, name]) => {
+      const value = valueOfKey(key);
+      return !value || choiceKey(value) !== key || !applicableLowerings(value, features).includes(name);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('of another version of ORT, or of a primitive that has other lowerings now, are not used', () => {
+    expect(validChoices(shipped, '1.29.0')).toEqual({});
+    const older = { ...shipped, lowerings: { ...shipped.lowerings, Conv2d: ['onnx', 'ofAnOlderGraft'] } };
+    const rest = Object.keys(validChoices(older, shipped.onnxruntime));
+    expect(rest.length).toBeGreaterThan(0);
+    expect(rest.filter((key) => key.startsWith('Conv2d('))).toEqual([]);
+  });
+
+  test('are there for no processor that nothing was measured on', async () => {
+    expect(await readShipped('arm64')).toBeUndefined();
+    expect([instructionSet(new Set(), 'arm64'), instructionSet(new Set(['nchwc8']), 'x64')]).toEqual([
+      'arm64',
+      'x64-avx2',
+    ]);
+  });
+
+  test('need no timing where they hold, and are recorded like those that were timed', async () => {
+    const backend = cpuBackend(1);
+    const holds = instructionSet(await backend.features()) === set && backend.identity.includes(shipped.onnxruntime);
+    const [key, name] = Object.entries(choices).find(([each]) => each.startsWith('Conv2dWeightGrad('))!;
+    const events: unknown[] = [];
+    const runtime = createRuntime({ threads: 1, cache: null, onTuning: (event) => events.push(event) });
+    await (await runtime.compile({ y: valueOfKey(key)! })).release();
+    expect(events.length === 0).toBe(holds);
+    expect(runtime.choices[key]).toBe(holds ? name : expect.any(String));
+    const timed = createRuntime({ threads: 1, cache: null, shipped: false, onTuning: (event) => events.push(event) });
+    await (await timed.compile({ y: valueOfKey(key)! })).release();
+    expect(events.length).toBeGreaterThan(0);
+  });
+});
+
+test('text that is no key of a primitive is no value', () => {
+  const name = [...primitives().keys()][0]!;
+  const texts = [
+    '',
+    'Nothing(f32[2]) {}',
+    `${name}(f32[`,
+    `${name}(f32[2]) {`,
+    'Conv2d(f32[2]) {}',
+    'Conv2d(f32[1,1,4,4], f32[1,1,3,3]) {"a":1}',
+  ];
+  expect(texts.map(valueOfKey)).toEqual(texts.map(() => undefined));
+});

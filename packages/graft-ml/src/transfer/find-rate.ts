@@ -1,0 +1,70 @@
+import { resolve } from 'node:path';
+import { findLearningRate, type RangeStep } from '@graft-ml/core/internal/fit/find-learning-rate';
+import {
+  type LearningRateCurve,
+  type RangeOptions,
+  type Suggestions,
+  suggestLearningRates,
+  usefulPart,
+} from '@graft-ml/core/internal/fit/learning-rate-curve';
+import {
+  parseConfig,
+  type ResolvedConfig,
+  resolveConfig,
+  type TrainConfigInput,
+} from '@graft-ml/core/internal/recipe/config/index';
+import { planOf } from '@graft-ml/core/internal/recipe/plan';
+import type { FetchOptions } from '../files/download/fetch-file.ts';
+import { type Preparation, prepare } from './prepare.ts';
+import { trainingTask } from './tasks.ts';
+
+export interface FindRateOptions extends RangeOptions {
+  readonly signal?: AbortSignal;
+  readonly onPreparation?: (progress: Preparation) => void;
+  /** Hears, in a sentence, of what was kept for later runs and is damaged. */
+  readonly onNote?: (note: string) => void;
+  readonly onStep?: (step: RangeStep) => void;
+  readonly download?: FetchOptions;
+}
+
+/** What the range test of a folder came to. */
+export interface FoundRates {
+  readonly config: ResolvedConfig;
+  /** The stage that was tested: the strategy's first. */
+  readonly stage: string;
+  readonly curve: LearningRateCurve;
+  readonly suggestions: Suggestions;
+}
+
+/**
+ * The learning rate range test of what `trainFolder` would do. Nothing is written but the caches.
+ * @throws UserError for anything wrong with the folder, the weights or the options, or where the curve says nothing;
+ * the signal's reason
+ */
+export async function findFolderRate(
+  folder: string,
+  config: TrainConfigInput,
+  options: FindRateOptions = {},
+): Promise<FoundRates> {
+  const { signal, onPreparation, download } = options;
+  const resolved = resolveConfig(parseConfig(config));
+  const cleanups: (() => Promise<void>)[] = [];
+  try {
+    const prepared = await prepare(resolve(folder), resolved, {
+      choices: undefined,
+      threads: undefined,
+      signal,
+      onPreparation,
+      onNote: options.onNote,
+      download,
+      onnxFile: undefined,
+      cleanups,
+    });
+    const task = trainingTask(prepared, planOf(prepared.config, prepared.table));
+    const curve = await findLearningRate(task, { ...options, runtime: prepared.runtime });
+    const suggestions = suggestLearningRates(usefulPart(curve, options));
+    return { config: resolved, stage: task.stages[0]!.name, curve, suggestions };
+  } finally {
+    await Promise.all(cleanups.map((clean) => clean()));
+  }
+}

@@ -1,0 +1,14 @@
+export { type FindRateOptions, type FoundRates, findFolderRate } from './find-rate.ts';
+export { meanColour, pictureSource, type SeededAugmentation } from './picture-source.ts';
+export { type Preparation, type PrepareOptions, unlessAborted } from './prepare.ts';
+export {
+  type CancelledEvent,
+  type DamageEvent,
+  type FolderEvent,
+  type ReadyEvent,
+  type ResumeOptions,
+  resumeTraining,
+  type TrainFolderOptions,
+  trainFolder,
+  withAbsolutePaths,
+} from './train-folder.ts';

@@ -1,0 +1,310 @@
+import { availableParallelism } from 'node:os';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { sizeOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import { version } from '@graft-ml/core/internal/base/version';
+import { parameterTable, pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import type { ParameterTable } from '@graft-ml/core/internal/fit/selection';
+import { variablesOf } from '@graft-ml/core/internal/fit/step';
+import { contentKey, encodeSeen, type Seen, seenAfter, seenOf } from '@graft-ml/core/internal/image/seen';
+import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
+import type { Warning } from '@graft-ml/core/internal/recipe/guard-rails';
+import { partialTransfer, type TransferHead } from '@graft-ml/core/internal/recipe/partial-transfer';
+import type { PlannedStage } from '@graft-ml/core/internal/recipe/plan';
+import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
+import { type Strategy, strategies } from '@graft-ml/core/internal/recipe/strategy';
+import type { Model, Preprocessing } from '@graft-ml/core/models';
+import { isOnnx } from '@graft-ml/core/models';
+import { initialise, type Variable } from '@graft-ml/core/nn';
+import type { Choices, Runtime } from '@graft-ml/core/runtime';
+import { type OwnOnnx, openBackbone } from '../checkpoint/backbone.ts';
+import { type Checkpoint, weightsFor } from '../checkpoint/pretrained.ts';
+import { datasetOptionsOf } from '../data/configured.ts';
+import { type Dataset, fingerprint, imagesOf, openDataset } from '../data/dataset.ts';
+import { createPicturePool, type PicturePool } from '../data/picture-pool.ts';
+import { statDataset } from '../data/readers/find-pictures.ts';
+import type { FetchOptions } from '../files/download/fetch-file.ts';
+import { newRecord, type Run } from '../runs/run-file.ts';
+import { createRuntime, ortVersion } from '../runtime/index.ts';
+import { type Proof, proofOf } from './proof.ts';
+
+/** What is done before the first step, with how far it is. */
+export interface Preparation {
+  readonly stage:
+    | 'downloading weights (KiB)'
+    | 'waiting for another download'
+    | 'checking pictures'
+    | 'decoding pictures'
+    | 'timing kernels'
+    | 'extracting features';
+  readonly done: number;
+  readonly total: number;
+}
+
+/** All that a run is made of, before anything is trained. */
+export interface Prepared {
+  readonly config: ResolvedConfig;
+  readonly model: Model;
+  readonly preprocessing: Preprocessing;
+  readonly folder: Dataset;
+  readonly pool: PicturePool;
+  /** Which images were decoded so far. */
+  readonly proof: Proof;
+  readonly runtime: Runtime;
+  readonly variables: ReadonlyMap<string, Variable>;
+  readonly table: ParameterTable;
+  /** First values of all variables, pretrained or drawn. */
+  readonly initial: Tensors;
+  readonly weightsSha256: string | null;
+  /** The images that the weights were made of; null where nobody says. */
+  readonly seen: Seen | null;
+  /** What decided which images may validate: the same, or what another run began with. */
+  readonly before: Seen | null;
+  /** The preprocessing that the pretrained weights were trained with; null without any. */
+  readonly pretraining: Preprocessing | null;
+  /** The file that is the model, where it is not one of the zoo's. */
+  readonly onnx: Uint8Array | null;
+  /** What reading the weights made necessary, a sentence each. */
+  readonly notes: readonly string[];
+  readonly threads: number;
+  readonly onPreparation: (progress: Preparation) => void;
+  /** Of a file in the cache that is not used, in a sentence. */
+  readonly onNote: (note: string) => void;
+  /** What to do when the run ends, however it ends. */
+  readonly cleanups: (() => Promise<void>)[];
+}
+
+export interface PrepareOptions {
+  /** Lowerings and threads that stand. */
+  readonly choices: Choices | undefined;
+  readonly threads: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly onPreparation: ((progress: Preparation) => void) | undefined;
+  readonly onNote?: ((note: string) => void) | undefined;
+  readonly download: FetchOptions | undefined;
+  /** The run's own copy of an ONNX model. */
+  readonly onnxFile: OwnOnnx | undefined;
+  readonly cleanups: (() => Promise<void>)[];
+  /** Of a run that is gone on with, or compared with another: what its weights had seen when it began, which decides its split. */
+  readonly before?: Seen | null | undefined;
+  /** When pixels are decoded to see whether they are damaged: `later` is for who can begin again. Default `now`. */
+  readonly decode?: 'now' | 'later' | undefined;
+}
+
+/** Reads the weights, checks the pictures, sets up the runtime. @throws the signal's reason soon after it is aborted */
+export async function prepare(path: string, config: ResolvedConfig, options: PrepareOptions): Promise<Prepared> {
+  const { choices, signal, cleanups, onNote = () => {} } = options;
+  const onPreparation = (progress: Preparation) => {
+    signal?.throwIfAborted();
+    options.onPreparation?.(progress);
+  };
+  const strategy: Strategy = strategies[config.strategy];
+  refuseWeights(config, strategy);
+  await statDataset(path); // before weights are downloaded
+  const { model, onnx, checkpoint } = await openBackbone(config, {
+    onnxFile: options.onnxFile,
+    download: { ...options.download, ...(signal && { signal }) },
+  });
+  if (checkpoint?.learner) refuseWithoutStatistics(config, checkpoint);
+  const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, config);
+  const threads = options.threads ?? config.threads ?? availableParallelism();
+  const runtime = createRuntime({
+    device: config.device,
+    threads,
+    ...(choices && { choices }),
+    onTuning: ({ done, total }) => onPreparation({ stage: 'timing kernels', done, total }),
+  });
+  const pool = createPicturePool();
+  cleanups.push(() => pool.close());
+  const start = strategy.pretrained ? checkpoint : null;
+  const seen = start?.seen ?? null;
+  const before = options.before === undefined ? seen : options.before;
+  const opened = openDataset(path, {
+    ...datasetOptionsOf(config),
+    seen: before,
+    decode: options.decode ?? 'now',
+    pool,
+    onProgress: (done, total) => options.onPreparation?.({ stage: 'checking pictures', done, total }),
+  });
+  const folder = await unlessAborted(opened, signal);
+  const proof = proofOf(folder, pool);
+  if (folder.validation.length === 0) throw nothingToValidate(path, folder, before, config.weights);
+  const network = pictureNetwork(model, preprocessing, folder.classes.length);
+  const variables = variablesOf(network);
+  const table = parameterTable(network, model);
+  const transferHead = strategy.keepsHead ? headOf(config, start!, folder.classes) : null;
+  const weights = start ? weightsFor(start, model, variables, { newHead: transferHead !== 'kept' }) : {};
+  const initial = { ...initialise(variables.values(), config.seed), ...weights };
+  const weightsSha256 = start?.sha256 ?? null;
+  const pretraining = start ? (start.preprocessing ?? model.preprocessing) : null;
+  const decided = { ...config, transferHead };
+  const cut = strategy.keepsHead ? [partialTransfer(decided, table).description] : [];
+  const notes = [...(checkpoint?.notes ?? []), ...folder.notes, ...notesOnSeen(folder, before, config.weights), ...cut];
+  const parts = { config: decided, model, onnx, notes, preprocessing, folder, pool: proof.pool, proof, runtime, table };
+  return {
+    ...parts,
+    variables,
+    initial,
+    weightsSha256,
+    seen,
+    before,
+    pretraining,
+    threads,
+    onPreparation,
+    onNote,
+    cleanups,
+  };
+}
+
+/**
+ * Whether the weights' head is taken over: where it tells the classes of the pictures apart, in their order.
+ * @throws UserError where that is asked for, and it does not
+ */
+function headOf({ head, transferHead }: ResolvedConfig, start: Checkpoint, classes: readonly string[]): TransferHead {
+  if (transferHead === 'new') return 'new';
+  const fits = JSON.stringify(start.classes) === JSON.stringify(classes) && (start.head ?? null) === head;
+  if (fits || transferHead === null) return fits ? 'kept' : 'new';
+  throw new UserError(
+    `--transfer-head kept: the head of ${start.path} is for ${start.classes?.join(', ') ?? 'classes that it does not name'}` +
+      `${start.head ? ` (--head ${start.head})` : ''}, the pictures are of ${classes.join(', ')}. Leave it out for a new one.`,
+  );
+}
+
+/** @throws UserError where the strategy wants pretrained weights and there are none, or the reverse */
+function refuseWeights({ model, weights, strategy: name }: ResolvedConfig, strategy: Strategy): void {
+  if (strategy.pretrained && weights === null && !isOnnx(model)) {
+    throw new UserError(
+      `--strategy ${name} starts from pretrained weights, and none are published for ${model}: ` +
+        'pass --weights FILE, or --strategy scratch.',
+    );
+  }
+  if (!strategy.pretrained && weights !== null) {
+    throw new UserError(`--strategy ${name} starts from random weights: leave out --weights.`);
+  }
+}
+
+/** @throws UserError where layers would be frozen that have no running statistics, since meta-learning goes by those of a batch */
+function refuseWithoutStatistics({ strategy }: ResolvedConfig, { path, learner, tensors }: Checkpoint): void {
+  const hasNone = Object.entries(tensors).some(
+    ([name, { data }]) => name.endsWith('running_var') && data.every((value: number | bigint) => value === 1),
+  );
+  if (strategy === 'full' || !hasNone) return;
+  throw new UserError(
+    `${path} is what ${learner} learned to start from: its batch norms have no running statistics, which frozen layers need. ` +
+      '`graft meta adapt` makes a run that has them and is taken here, with the head; or train everything, --strategy full.',
+  );
+}
+
+/** What has become of the images that the weights know, a sentence each. */
+function notesOnSeen(folder: Dataset, before: Seen | null, weights: string | null): string[] {
+  if (!before) return [];
+  const { train, validation, keptOut } = folder;
+  const known = train.filter((image) => before.fitted.has(contentKey(image))).length;
+  const chosen = validation.filter((image) => before.chosen.has(contentKey(image))).length;
+  const start = weights ?? 'The run that this one is compared with';
+  return [
+    ...(before.isComplete
+      ? []
+      : [
+          `${start} does not say which images it was made of, as version 0.1 kept no record: some of them may be among those that validate.`,
+        ]),
+    ...(known + keptOut.length > 0
+      ? [
+          `The weights know ${known + keptOut.length} of these images (from ${before.history.join(', ')}): none of them validates or tests.`,
+        ]
+      : []),
+    ...(keptOut.length > 0
+      ? [`${keptOut.length} of these stand in the validation or test part, and are left out.`]
+      : []),
+    ...(chosen > 0
+      ? [
+          `The weights were chosen by ${chosen} of the ${validation.length} validation images: a test part would be stricter.`,
+        ]
+      : []),
+  ];
+}
+
+function nothingToValidate(path: string, folder: Dataset, before: Seen | null, weights: string | null): UserError {
+  const known = before && folder.train.some((image) => before.fitted.has(contentKey(image)));
+  if (!known && folder.keptOut.length === 0) {
+    const hasTwo = new Set(folder.train.map(({ label }) => label)).size < folder.train.length;
+    const advice = hasTwo
+      ? 'Give --validation-fraction a share, or add a folder val/.'
+      : `its ${folder.classes.length} classes have one each, which is to train on. Add images (ten or more of each class make a useful ` +
+        'classifier); or adapt a start that was made for a few images of each class: `graft meta adapt`.';
+    return new UserError(`${path}: no picture is left to validate with${hasTwo ? '.' : ':'} ${advice}`);
+  }
+  return new UserError(
+    `${path}: no image is left to validate with: ${weights} was made of them (${before!.history.join(', ')}), and would be praised for ` +
+      'what it knows by heart. Add images that it has not seen, or start from other weights.',
+  );
+}
+
+/** What the weights of this run have seen when it ends. */
+export function seenByRun({ folder, seen }: Pick<Prepared, 'folder' | 'seen'>): Seen {
+  const keys = (images: Dataset['train']) => images.map(contentKey);
+  return seenAfter(seen, 'train', { fitted: keys(folder.train), chosen: keys(folder.validation) });
+}
+
+/** `work`, or the signal's reason as soon as it is aborted; what the work still does then is nobody's concern. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** `run.json` of a run that begins. */
+export function describeRun(
+  path: string,
+  prepared: Prepared,
+  plan: readonly PlannedStage[],
+  warnings: readonly Warning[],
+): Run {
+  const { config, folder, preprocessing, runtime, threads, weightsSha256, before } = prepared;
+  return {
+    graft: version,
+    kind: 'train',
+    status: 'running',
+    config,
+    weightsSha256,
+    folder: path,
+    classes: [...folder.classes],
+    preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
+    dataset: {
+      fingerprint: fingerprint(folder),
+      train: folder.train.length,
+      validation: folder.validation.length,
+      test: folder.test.length,
+      leftOut: folder.problems.map(({ path: at, kind }) => ({ path: at, kind })),
+    },
+    ...describePlan(prepared, plan),
+    warnings: [...warnings],
+    decision: null,
+    adaptedFrom: null,
+    before: before && encodeSeen(seenOf(before, imagesOf(folder).map(contentKey))),
+    versions: { node: process.versions.node, onnxruntime: ortVersion() },
+    device: runtime.device,
+    threads,
+    choices: {},
+    addedEpochs: 0,
+    ...newRecord,
+  };
+}
+
+/** What a plan comes to: parameters in all and trained by any stage, and what batch norm does in training. */
+export function describePlan({ config, table: { parameters, head } }: Prepared, plan: readonly PlannedStage[]) {
+  const trained = [...parameters.keys()].filter((name) => plan.some(({ settings }) => settings.get(name)));
+  const count = (names: Iterable<string>) => [...names].reduce((sum, name) => sum + sizeOf(parameters.get(name)!), 0);
+  return {
+    parameters: { total: count(parameters.keys()), trained: count(trained) },
+    batchNorm: trained.every((name) => head.has(name)) ? 'frozen' : config.batchNorm,
+  };
+}

@@ -1,0 +1,61 @@
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { continuationOf } from '@graft-ml/core/internal/recipe/auto';
+import { describeLonger, epochsOfPlan, lengthened } from '@graft-ml/core/internal/recipe/longer';
+import { planOf } from '@graft-ml/core/internal/recipe/plan';
+import type { CheckpointName, Last } from '../runs/checkpoints.ts';
+import type { Run } from '../runs/run-file.ts';
+import type { Prepared } from './prepare.ts';
+
+const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+/** What to say to someone who resumes a run that has had all its epochs. */
+export function completeError(out: string, had: number): UserError {
+  return new UserError(
+    `${out} is complete: it has had its ${plural(had, 'epoch')}. ` +
+      `To train it longer: graft train --resume ${out} --epochs ${2 * had}`,
+  );
+}
+
+/** The run with what is changed of it when it is resumed. @throws UserError where it cannot be trained for longer */
+export function changed(
+  out: string,
+  run: Run,
+  begunWith: number,
+  { from, epochs, at }: { from: CheckpointName; epochs: number | undefined; at: number },
+): Run {
+  const changes = [...run.changes];
+  if (from === 'best') changes.push({ epoch: at, change: 'resumed from best.safetensors, with a new optimizer state' });
+  if (epochs === undefined) return { ...run, changes };
+  const had = begunWith + run.addedEpochs;
+  if (run.status !== 'done') {
+    throw new UserError(
+      `--epochs: ${out} is not complete yet. Resume it as it is; when it has had its ${plural(had, 'epoch')}, it can be given more.`,
+    );
+  }
+  if (epochs <= had)
+    throw new UserError(`--epochs ${epochs}: ${out} has had ${plural(had, 'epoch')} already. Give more.`);
+  changes.push({ epoch: at, change: `${had} epochs became ${epochs}` });
+  return { ...run, status: 'running', addedEpochs: epochs - begunWith, changes };
+}
+
+/**
+ * What it means that a run is given more epochs.
+ * @throws UserError where they would never come, since it ended before it had those it was given at first
+ */
+export function notesOnLength(
+  { phase, isFresh }: Last,
+  run: Run,
+  { config, table, folder }: Pick<Prepared, 'config' | 'table' | 'folder'>,
+): string[] {
+  if (run.addedEpochs === 0) return [];
+  const plan = planOf(config, table, run.decision ? continuationOf(run.decision) : null);
+  const after = lengthened(plan, run.addedEpochs);
+  if (phase.epoch > epochsOfPlan(plan)) return []; // it was given them before, and is under way with them
+  if (phase.epoch < epochsOfPlan(plan) && !isFresh) {
+    throw new UserError(
+      `--epochs: the run stopped early, after epoch ${phase.epoch} of ${epochsOfPlan(plan)}, when --patience ${config.patience} was over; ` +
+        'it would stop again. Begin a new one from its weights: --weights with this run’s folder.',
+    );
+  }
+  return [describeLonger(config, { before: plan, after }, folder.train.length)];
+}

@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { constant, print } from '@graft-ml/core/graph';
+import { bytesPerElement, sizeOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import { type Cut, cutBefore, prefixGraph } from '@graft-ml/core/internal/fit/cut';
+import { type Mixing, mixed } from '@graft-ml/core/internal/fit/mixing';
+import { held, type Source, throughPrefix, whenAsked } from '@graft-ml/core/internal/fit/source';
+import type { Stage, StageRates, StageSources } from '@graft-ml/core/internal/fit/stage';
+import type { Network } from '@graft-ml/core/internal/fit/step';
+import { parseAugmentation } from '@graft-ml/core/internal/image/augment/parse';
+import { mixingOf } from '@graft-ml/core/internal/recipe/config/index';
+import type { PlannedStage } from '@graft-ml/core/internal/recipe/plan';
+import { hashOf } from '../checkpoint/pretrained.ts';
+import type { Picture } from '../data/dataset.ts';
+import { cacheFolder } from '../files/cache-folder.ts';
+import { ortVersion } from '../runtime/index.ts';
+import { openFeatures } from './feature-cache.ts';
+import { featureSource } from './feature-source.ts';
+import { pictureSource, type SeededAugmentation } from './picture-source.ts';
+import type { Prepared } from './prepare.ts';
+
+/** A planned stage with all it needs: its network begins where something is trained. */
+export function stageOf(planned: PlannedStage & StageRates, network: Network, prepared: Prepared): Stage {
+  const { name, epochs, settings, schedule, isFresh, isProbe } = planned;
+  const { config } = prepared;
+  const cut = cutBefore(network, (parameter) => Boolean(settings.get(parameter)));
+  const augmentation = parseAugmentation(config.augment);
+  const isAugmented = augmentation.length > 0 && (!isProbe || config.views !== null);
+  const augmented = isAugmented ? { seed: config.seed, augmentation } : null;
+  const mixing = cut ? null : mixingOf(config);
+  const open = cut
+    ? (variables: Tensors) => openBehind(cut, network, augmented, variables, prepared)
+    : () => openPictures(network, augmented, mixing, prepared);
+  const mixes = mixing !== null;
+  return { name, epochs, network: cut?.network ?? network, settings, schedule, isFresh, mixes, open };
+}
+
+/** Nothing is frozen: pictures, augmented anew in every epoch, and mixed. */
+async function openPictures(
+  network: Network,
+  augmented: SeededAugmentation | null,
+  mixing: Mixing | null,
+  prepared: Prepared,
+): Promise<StageSources> {
+  const { config, preprocessing, folder, pool } = prepared;
+  const training = pictureSource(pool, folder.train, preprocessing, augmented);
+  const validation = pictureSource(pool, folder.validation, preprocessing, null);
+  return {
+    training: mixing ? mixed(training, mixing, config.seed) : training,
+    // Evaluation sees the same in every epoch, so its pictures are decoded once: at the end of the first.
+    validation: fits(config.memory, validation.size, network.input)
+      ? whenAsked(validation.size, () =>
+          held(validation, network.input, { batchSize: Math.min(config.batchSize, validation.size) }),
+        )
+      : validation,
+    close: async () => {},
+  };
+}
+
+/** What is frozen runs as a graph of its own, and what it makes of pictures that do not change is kept. */
+async function openBehind(
+  { endpoint, shape }: Cut,
+  network: Network,
+  augmented: SeededAugmentation | null,
+  variables: Tensors,
+  prepared: Prepared,
+): Promise<StageSources> {
+  const { config, preprocessing, folder, pool, runtime, onPreparation, onNote } = prepared;
+  const { train, validation } = folder;
+  const batchSize = Math.min(16, train.length + validation.length);
+  const features = prefixGraph(network, endpoint, batchSize, ({ name }) => constant(variables[name]!));
+  const prefix = await runtime.compile({ features });
+  const isAnew = augmented !== null && config.views === null;
+  const views = augmented === null ? 1 : (config.views ?? 1);
+  const kept = validation.length + (isAnew ? 0 : views * train.length);
+  const input = { dtype: 'f32', shape } as const;
+  const inMemory = fits(config.memory, kept, input);
+  const isKept = inMemory || fits(config.disk, kept, input);
+  const trunk = trunkKey(prepared, network, endpoint, batchSize, variables);
+  const table = await openFeatures(cacheFolder(), trunk, shape, { limit: config.disk * 2 ** 20, onNote });
+  const total = isKept ? kept : 0;
+  let before = 0;
+  const source = async (pictures: readonly Picture[], how: SeededAugmentation | null): Promise<Source> => {
+    const computed = throughPrefix(pictureSource(pool, pictures, preprocessing, how), prefix, batchSize);
+    if (!isKept || (how !== null && isAnew)) return computed;
+    const cached = await featureSource(computed, {
+      shape,
+      views: how === null ? 1 : views,
+      key: (picture, view) => viewKey(pictures[picture]!, how && { ...how, picture, view }),
+      labels: pictures.map(({ label }) => label),
+      table,
+      inMemory,
+      batchSize,
+      onProgress: (done) => onPreparation({ stage: 'extracting features', done: before + done, total }),
+    });
+    before += pictures.length * (how === null ? 1 : views);
+    return cached;
+  };
+  return {
+    training: await source(train, augmented),
+    validation: await source(validation, null),
+    close: async () => {
+      await table.close();
+      await prefix.release();
+    },
+  };
+}
+
+/** Whether so many inputs fit into `mebibytes`. */
+function fits(mebibytes: number, count: number, { dtype, shape }: Network['input']): boolean {
+  return count * sizeOf(shape) * bytesPerElement[dtype] <= mebibytes * 2 ** 20;
+}
+
+/** A name for all that features depend on besides the picture: what is computed, with which numbers, by what. */
+function trunkKey(
+  { preprocessing, runtime, threads }: Prepared,
+  network: Network,
+  endpoint: string,
+  batchSize: number,
+  variables: Tensors,
+): string {
+  const used: Record<string, Tensors[string]> = {};
+  const features = prefixGraph(network, endpoint, batchSize, (variable) => {
+    used[variable.name] = variables[variable.name]!;
+    return constant(variables[variable.name]!, variable.name);
+  });
+  const { device, choices } = runtime;
+  const versions = [ortVersion(), device, threads];
+  const parts = [print({ features }), hashOf(used), preprocessing, versions, Object.entries(choices).sort()];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+}
+
+/** A view of a picture, by the picture's content and all that the view depends on. */
+function viewKey(
+  { sha256 }: Picture,
+  how: (SeededAugmentation & { readonly picture: number; readonly view: number }) | null,
+): string {
+  return how === null ? sha256 : JSON.stringify([sha256, how.seed, how.augmentation, how.picture, how.view]);
+}

@@ -1,0 +1,54 @@
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { epochOrder } from '@graft-ml/core/internal/fit/sampling';
+import type { Stage } from '@graft-ml/core/internal/fit/stage';
+import type { TrainingTask } from '@graft-ml/core/internal/fit/task';
+import {
+  clipOf,
+  lossOf,
+  mixingOf,
+  optimizerOf,
+  type ResolvedConfig,
+} from '@graft-ml/core/internal/recipe/config/index';
+import type { PlannedStage } from '@graft-ml/core/internal/recipe/plan';
+import { batching, timetableOf } from '@graft-ml/core/internal/recipe/timetable';
+import type { Prepared } from './prepare.ts';
+import { stageOf } from './stages.ts';
+
+/** What is to be trained, as the trainer takes it. */
+export function trainingTask(prepared: Prepared, plan: readonly PlannedStage[]): TrainingTask {
+  const { config, model, preprocessing, folder, initial } = prepared;
+  const { seed, sampling, ema, patience, batchNorm } = config;
+  const network = pictureNetwork(model, preprocessing, folder.classes.length);
+  const labels = folder.train.map(({ label }) => label);
+  const { stages, stepsPerEpoch, warmup } = timetableOf(config, plan, labels.length);
+  const { batchSize, accumulate } = batching(config, labels.length);
+  const ready = stages.map((stage) => stageOf(stage, network, prepared));
+  refuseMixing(config, ready);
+  return {
+    stages: ready,
+    stepsPerEpoch,
+    warmup,
+    initial,
+    optimizer: optimizerOf(config),
+    loss: lossOf(config, labels, folder.classes.length),
+    clip: clipOf(config),
+    batchNorm,
+    batchSize,
+    accumulate,
+    order: epochOrder(sampling, labels, seed),
+    average: ema,
+    patience,
+    seed,
+  };
+}
+
+/** @throws UserError where pictures are to be mixed, and in no stage whole pictures are what is trained on. (What auto comes to is its own choice.) */
+function refuseMixing(config: ResolvedConfig, stages: readonly Stage[]): void {
+  const { strategy, mixup } = config;
+  if (mixingOf(config) === null || strategy === 'auto' || stages.some(({ mixes }) => mixes)) return;
+  throw new UserError(
+    `--${mixup === null ? 'cutmix' : 'mixup'} mixes pictures, but --strategy ${strategy} trains on features of them ` +
+      'here, since what comes first in the network is frozen. Leave it out, or train everything (full, scratch, or gradual in its last stage).',
+  );
+}

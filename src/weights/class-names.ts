@@ -1,9 +1,0 @@
-import { readFile } from 'node:fs/promises';
-import { packageFile } from '../files/package-file.ts';
-import type { WeightsEntry } from './registry/entry.ts';
-
-/** What the outputs of published weights are called, in their order. */
-export async function classNames(list: NonNullable<WeightsEntry['classes']>): Promise<string[]> {
-  const text = await readFile(packageFile('assets', `${list}_classes.txt`), 'utf8');
-  return text.trimEnd().split('\n');
-}
