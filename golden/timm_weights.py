@@ -1,4 +1,4 @@
-"""Writes src/weights/registry/timm.ts: what timm says of its weights for the zoo's architectures. Needs timm 1.0.
+"""Writes packages/core/src/weights/registry/timm.ts: what timm says of its weights for the zoo's architectures. Needs timm 1.0.
 
     python3 golden/timm_weights.py results-imagenet.csv
 

@@ -1,4 +1,4 @@
-"""Writes src/weights/registry/torchvision.ts: what torchvision says of its ImageNet-1k weights. Needs torchvision 0.29."""
+"""Writes packages/core/src/weights/registry/torchvision.ts: what torchvision says of its ImageNet-1k weights. Needs torchvision 0.29."""
 
 import re
 from pathlib import Path
