@@ -49,7 +49,7 @@ export function stepGraph(work: Work): StepGraph {
   });
 }
 
-/** Runs the training step on random pictures. */
+/** Runs the training step on random images. */
 export async function stepContender(
   work: Work,
   runtime: Runtime,
@@ -63,7 +63,7 @@ export async function stepContender(
   );
   const state = new State({ ...initialise(variables.values(), 0), ...Object.fromEntries(slots) });
   const program = await runtime.compile(outputs);
-  const batch = { [feedNames.input]: pictures(work), [feedNames.labels]: labels(work) };
+  const batch = { [feedNames.input]: images(work), [feedNames.labels]: labels(work) };
   let step = 0;
   const run = async () => {
     step++;
@@ -81,10 +81,10 @@ export async function stepContender(
 /** Runs the model with its weights as constants of the graph, as a frozen trunk runs. */
 async function forwardContender(work: Work, runtime: Runtime): Promise<Contender> {
   const weight = (variable: Variable) => constant(initialise([variable], 0)[variable.name]!);
-  return (await forwardProgram(work, runtime, weight, pictures(work))).contender;
+  return (await forwardProgram(work, runtime, weight, images(work))).contender;
 }
 
-/** The forward pass with these weights on these pictures: to be timed, and what it computes. */
+/** The forward pass with these weights on these images: to be timed, and what it computes. */
 export async function forwardProgram(
   work: Work,
   runtime: Runtime,
@@ -120,7 +120,7 @@ function contender(run: () => Promise<unknown>, close: () => Promise<void>): Con
   };
 }
 
-function pictures({ batchSize, size }: Work): Tensor {
+function images({ batchSize, size }: Work): Tensor {
   const shape: Shape = [batchSize, 3, size, size];
   const stream = randomStream(0, 'bench');
   return f32(

@@ -1,7 +1,7 @@
 /*
- * Few pictures of each class: from pretrained weights against from random ones, over seeds.
+ * Few images of each class: from pretrained weights against from random ones, over seeds.
  *   npm run build && node dist/bench/few-shot.js FOLDER… --weights FILE [--seeds 3] [--image-size 128] [--threads 1]
- * Each seed puts 20 pictures of each class aside to validate with, and takes the first 5, 10, 20 and 40 of the others. The
+ * Each seed puts 20 images of each class aside to validate with, and takes the first 5, 10, 20 and 40 of the others. The
  * results in bench/results/few-shot.json and the curves beside it come from the folders that strategies.ts names.
  */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ const ways = {
   'from random weights': { strategy: 'scratch', epochs: 12 },
 } as const;
 
-/** A folder with `train/` and `val/`: so many pictures of each class, of a seeded choice. */
+/** A folder with `train/` and `val/`: so many images of each class, of a seeded choice. */
 function divided(folder: string, count: number, seed: number): string {
   const root = mkdtempSync(join(tmpdir(), 'graft-few-'));
   for (const name of readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())) {
@@ -72,7 +72,7 @@ for (const seed of seeds) {
 
 for (const folder of positionals) {
   console.log(
-    `\n${nameOf(folder)}\n\n| pictures of each class | ${counts.join(' | ')} |\n|---|${counts.map(() => '---|').join('')}`,
+    `\n${nameOf(folder)}\n\n| images of each class | ${counts.join(' | ')} |\n|---|${counts.map(() => '---|').join('')}`,
   );
   const series = Object.keys(ways).map((way) => {
     const accuracies = counts.map((count) =>
@@ -84,8 +84,8 @@ for (const folder of positionals) {
     return { name: way, points: counts.map((count, i) => [count, mean(accuracies[i]!)] as const) };
   });
   const svg = await lineChartSvg({
-    title: `${nameOf(folder)}: few pictures of each class`,
-    x: { label: 'pictures of each class' },
+    title: `${nameOf(folder)}: few images of each class`,
+    x: { label: 'images of each class' },
     y: { label: 'validation accuracy' },
     series,
   });

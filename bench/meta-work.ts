@@ -1,7 +1,7 @@
 import { input, type Value } from '@graft-ml/core/graph';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { i64, sizeOf, type TensorOf, type Tensors, tensor, zeros } from '@graft-ml/core/internal/base/tensor';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { scalarName, slotName, variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { Episode, EpisodeShape, EpisodeSource } from '@graft-ml/core/internal/meta/episode';
 import { conv4 } from '@graft-ml/core/internal/models/conv4';
@@ -23,7 +23,7 @@ import { createRuntime, openProgramPool } from 'graft-ml/internal/runtime/index'
 import type { Contender } from './harness.ts';
 import { stackedFeeds, taskAxisGraph } from './task-axis.ts';
 
-/** What a meta-step is of: MAML on conv-4, pictures of 28 pixels. */
+/** What a meta-step is of: MAML on conv-4, images of 28 pixels. */
 export interface MetaStepOptions {
   readonly threads: number;
   readonly tasks: number;
@@ -50,7 +50,7 @@ export type MetaStepWork = ReturnType<typeof metaStepWork>;
 
 export function metaStepWork(options: MetaStepOptions) {
   const { filters, halving, shape, innerSteps } = options;
-  const network = pictureNetwork(conv4({ filters, halving }), preprocessing, shape.way);
+  const network = imageNetwork(conv4({ filters, halving }), preprocessing, shape.way);
   const parameters = [...variablesOf(network).values()].filter(({ kind }) => kind === 'parameter');
   const learner = makeLearner('maml', {
     parameters: parameters.map(({ name }) => name),
@@ -142,7 +142,7 @@ export function formsOf(work: MetaStepWork): Readonly<Record<string, () => Promi
   };
 }
 
-/** Random pictures in place of drawn ones: what is timed does not depend on them. */
+/** Random images in place of drawn ones: what is timed does not depend on them. */
 function episodes({ tasks, shape }: MetaStepWork): EpisodeSource {
   const known = Array.from({ length: tasks }, (_, task) => episodeOf(shape, task));
   return { classes: [], draw: (_shape, address) => known[Number(address.at(-1))]! };
@@ -150,7 +150,7 @@ function episodes({ tasks, shape }: MetaStepWork): EpisodeSource {
 
 function episodeOf(shape: EpisodeShape, task: number): Episode {
   const stream = randomStream(0, 'bench', task);
-  const pictures = (count: number): TensorOf<'u8'> => {
+  const images = (count: number): TensorOf<'u8'> => {
     const of = [count, 3, side, side];
     return tensor(
       'u8',
@@ -164,9 +164,9 @@ function episodeOf(shape: EpisodeShape, task: number): Episode {
       Array.from({ length: shape.way * each }, (_, i) => Math.floor(i / each)),
     );
   return {
-    support: pictures(shape.way * shape.shots),
+    support: images(shape.way * shape.shots),
     supportLabels: labels(shape.shots),
-    query: pictures(shape.way * shape.queries),
+    query: images(shape.way * shape.queries),
     queryLabels: labels(shape.queries),
     classes: [],
   };

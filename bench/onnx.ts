@@ -46,21 +46,21 @@ const right: Readonly<Record<string, RegExp>> = {
 /** Top-1 on the photos whose class ImageNet has. */
 async function ownClasses() {
   const classifier = await openModel({ name: model!, ...normalisation });
-  const rows: { class: string; correct: number; pictures: number }[] = [];
+  const rows: { class: string; correct: number; images: number }[] = [];
   for (const [name, names] of Object.entries(right)) {
     const paths = readdirSync(join(photos!, name)).map((file) => join(photos!, name, file));
     let correct = 0;
     for await (const { probabilities } of classifier.predict(paths)) {
       if (probabilities && names.test(classifier.classes[ranked(probabilities, 1)[0]!]!)) correct++;
     }
-    rows.push({ class: name, correct, pictures: paths.length });
+    rows.push({ class: name, correct, images: paths.length });
   }
   const sameAsFile = await differenceFromFile(classifier);
   await classifier.close();
-  const [correct, pictures] = [rows.map((r) => r.correct), rows.map((r) => r.pictures)].map((list) =>
+  const [correct, images] = [rows.map((r) => r.correct), rows.map((r) => r.images)].map((list) =>
     list.reduce((a, b) => a + b, 0),
   );
-  return { rows, correct, pictures, interval: wilsonInterval(correct!, pictures!), sameAsFile };
+  return { rows, correct, images, interval: wilsonInterval(correct!, images!), sameAsFile };
 }
 
 /** The largest difference of a probability between the imported graph and ORT on the file itself. */
@@ -91,17 +91,17 @@ async function transfer(strategy: 'feature-extraction' | 'full', seed: number, s
     if (event.kind === 'evaluation' && event.epoch % 4 === 0) console.log(strategy, seed, event.epoch, event.accuracy);
   }
   const seconds = (performance.now() - start) / 1000;
-  const { accuracy, correct, pictures } = await evaluateFolder(out, folder!);
+  const { accuracy, correct, images } = await evaluateFolder(out, folder!);
   const classifier = await openRun(out);
   const { difference } = await exportClassifier(classifier, join(out, 'model.onnx'));
   await classifier.close();
-  return { strategy, seed, accuracy, correct, pictures, seconds, exportDifference: difference };
+  return { strategy, seed, accuracy, correct, images, seconds, exportDifference: difference };
 }
 
 const scratch = mkdtempSync(join(tmpdir(), 'graft-onnx-'));
 const own = await ownClasses();
 console.table(own.rows);
-console.log(`own classes: ${own.correct} of ${own.pictures}, differs from ORT on the file by ${own.sameAsFile}`);
+console.log(`own classes: ${own.correct} of ${own.images}, differs from ORT on the file by ${own.sameAsFile}`);
 const runs = [];
 for (const strategy of ['feature-extraction', 'full'] as const) {
   for (let seed = 0; seed < Number(values.seeds); seed++) {

@@ -3,7 +3,7 @@
  * beside full training from random weights. Accuracy and time per epoch and counted operations, both sides frozen, over seeds.
  *   npm run build && node dist/bench/partial-transfer.js FOLDER [--seeds 3] [--epochs 12] [--side 42] [--model conv4_32]
  *     [--meta-steps 150] [--threads N]
- * Each seed puts a fifth of each class aside to choose the epoch by, and another fifth, which nothing is fitted to or chosen by, to test on. Pictures are made small once, so that times are those of
+ * Each seed puts a fifth of each class aside to choose the epoch by, and another fifth, which nothing is fitted to or chosen by, to test on. Images are made small once, so that times are those of
  * training and not of decoding. The results in bench/results/partial-transfer.json come from ../shared/data/caltech101_10x60; what
  * is there already is not run again.
  */
@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { lineChartSvg } from '@graft-ml/core/chart';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { cutBefore } from '@graft-ml/core/internal/fit/cut';
-import { parameterTable, pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork, parameterTable } from '@graft-ml/core/internal/fit/network';
 import { trainingStep } from '@graft-ml/core/internal/fit/step';
 import { parseConfig, resolveConfig, type TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import { partialTransfer, type TransferSide } from '@graft-ml/core/internal/recipe/partial-transfer';
@@ -49,7 +49,7 @@ const batchSize = 16;
 
 /** What is known of one training. */
 interface Training {
-  /** On the validation pictures, after each epoch. */
+  /** On the validation images, after each epoch. */
   readonly accuracies: readonly number[];
   /** On the test images, of the epoch with the best of these. */
   readonly test: number;
@@ -73,7 +73,7 @@ const scratch: Way = { name: 'from scratch', config: { strategy: 'scratch' } };
 const ofSide = (frozen: TransferSide) => inParts.map((share) => ratio(share, frozen));
 const ways = [scratch, everything, ...ofSide('upper'), ...ofSide('lower')];
 
-/** Makes `train/`, `val/` and `test/`, of small pictures. */
+/** Makes `train/`, `val/` and `test/`, of small images. */
 async function divide(root: string, seed: number): Promise<void> {
   for (const { name } of readdirSync(folder!, { withFileTypes: true }).filter((entry) => entry.isDirectory())) {
     const files = randomStream(seed, 'partial-transfer', name).shuffle(readdirSync(join(folder!, name)).sort());
@@ -98,22 +98,22 @@ const configOf = ({ config }: Way, seed: number): TrainConfigInput => ({
   ...config,
 });
 
-async function trained(pictures: string, out: string, start: string, way: Way, seed: number): Promise<Training> {
+async function trained(images: string, out: string, start: string, way: Way, seed: number): Promise<Training> {
   const weights = way === scratch ? {} : { weights: start };
   const [accuracies, seconds]: [number[], number[]] = [[], []];
-  for await (const event of trainFolder(pictures, { ...configOf(way, seed), ...weights }, { out, overwrite: true })) {
+  for await (const event of trainFolder(images, { ...configOf(way, seed), ...weights }, { out, overwrite: true })) {
     if (event.kind !== 'evaluation') continue;
     accuracies.push(event.accuracy);
     seconds.push(event.seconds);
   }
-  const { accuracy: test } = await evaluateFolder(out, pictures, { part: 'test' });
+  const { accuracy: test } = await evaluateFolder(out, images, { part: 'test' });
   return { accuracies, test, seconds: median(seconds.length > 1 ? seconds.slice(1) : seconds) };
 }
 
 /** What a training step computes, in operations, and what is on which side of the cut. */
 function workOf(way: Way, classes: number): { flops: number; cut: string } {
   const own = getModel(model);
-  const network = pictureNetwork(own, { ...own.preprocessing, resize: side, crop: side }, classes);
+  const network = imageNetwork(own, { ...own.preprocessing, resize: side, crop: side }, classes);
   const table = parameterTable(network, own);
   const config = resolveConfig(
     parseConfig({ ...configOf(way, 0), ...(way !== scratch && { weights: 'x.safetensors' }) }),
@@ -137,11 +137,11 @@ const seeds = Array.from({ length: Number(values.seeds) }, (_, seed) => seed);
 let classes = 0;
 for (const seed of seeds) {
   const root = mkdtempSync(join(tmpdir(), 'graft-transfer-'));
-  const [pictures, start] = [join(root, 'pictures'), join(root, 'phase-one')];
-  await divide(pictures, seed);
-  classes = readdirSync(join(pictures, 'train')).length;
+  const [images, start] = [join(root, 'images'), join(root, 'phase-one')];
+  await divide(images, seed);
+  classes = readdirSync(join(images, 'train')).length;
   const first = () =>
-    phaseOne(pictures, {
+    phaseOne(images, {
       ...{ model, side, threads, seed, metaSteps: Number(values['meta-steps']) },
       ...{
         shots: 5,
@@ -161,7 +161,7 @@ for (const seed of seeds) {
   }
   for (const way of missing) {
     const { accuracies, test, seconds } = (await results.keep(keyOf(way.name, seed), () =>
-      trained(pictures, join(root, 'run'), start, way, seed),
+      trained(images, join(root, 'run'), start, way, seed),
     )) as Training;
     const best = (100 * Math.max(...accuracies)).toFixed(1);
     console.log(

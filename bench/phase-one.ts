@@ -8,7 +8,7 @@ import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
 
 export interface PhaseOneOptions {
   readonly model: string;
-  /** Side of the pictures, in pixels. */
+  /** Side of the images, in pixels. */
   readonly side: number;
   readonly shots: number;
   readonly queries: number;
@@ -24,7 +24,7 @@ export interface PhaseOneOptions {
 }
 
 export interface PhaseOne {
-  /** On the validation pictures, as it is written. */
+  /** On the validation images, as it is written. */
   readonly accuracy: number;
   /** On the test images. */
   readonly test: number;
@@ -34,7 +34,7 @@ export interface PhaseOne {
 }
 
 /**
- * Meta-learning on subsets of a data set: each episode has a few training pictures of every class, and a class has the same label in
+ * Meta-learning on subsets of a data set: each episode has a few training images of every class, and a class has the same label in
  * all of them, so that the head is learned too. `graft meta adapt` then takes the inner steps on one more such subset, which also gives
  * the batch norms the running statistics that meta-learning has no use for.
  */

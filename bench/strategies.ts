@@ -1,5 +1,5 @@
 /*
- * Every strategy on folders of pictures, three seeds each: accuracy, time and trained parameters.
+ * Every strategy on folders of images, three seeds each: accuracy, time and trained parameters.
  *   npm run build && node dist/bench/strategies.js FOLDER… --weights FILE [--seeds 3] [--image-size 128] [--epochs 8]
  * (Partial transfer goes on from the same classes, and has a study of its own.) The results in bench/results/strategies.json come from ../shared/data/trashnet_600 and caltech101_10x60 with
  * ../shared/weights/squeezenet1_1_imagenet1k.safetensors. What is there already is not run again.
@@ -42,8 +42,8 @@ for (const folder of positionals) {
     const done = runs.filter((run) => run !== undefined);
     if (done.length === 0) return [];
     const accuracy = mean(done.map((run) => run.accuracy));
-    const pictures = done.reduce((sum, run) => sum + run.validation, 0);
-    return [{ strategy, done, accuracy, error: standardError(accuracy, pictures) }];
+    const images = done.reduce((sum, run) => sum + run.validation, 0);
+    return [{ strategy, done, accuracy, error: standardError(accuracy, images) }];
   });
   const best = rows.reduce((a, b) => (b.accuracy > a.accuracy ? b : a));
   console.log(`\n${nameOf(folder)}\n`);

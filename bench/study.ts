@@ -8,13 +8,13 @@ import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 
 /** What one training came to. */
 export interface Outcome {
-  /** On the validation pictures, of the best epoch. */
+  /** On the validation images, of the best epoch. */
   readonly accuracy: number;
   /** Of the best epoch, from 1. */
   readonly epoch: number;
   readonly validation: number;
   readonly training: number;
-  /** From the folder to the last epoch, checking every picture included. */
+  /** From the folder to the last epoch, checking every image included. */
   readonly seconds: number;
   readonly trained: number;
   readonly parameters: number;
@@ -95,7 +95,7 @@ export class Study extends Results<Outcome> {
 
 export const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 
-/** Of a share over pictures that were drawn independently. */
+/** Of a share over images that were drawn independently. */
 export function standardError(share: number, count: number): number {
   return Math.sqrt((share * (1 - share)) / count);
 }

@@ -39,7 +39,7 @@ export interface TaskAxisOptions extends TaskShape {
 type Values = ReadonlyMap<string, Value>;
 
 /**
- * MAML on conv-4 with the tasks of a meta-batch in one graph: each is a group of channels. Pictures (n, tasks·3, h, w), kernels
+ * MAML on conv-4 with the tasks of a meta-batch in one graph: each is a group of channels. Images (n, tasks·3, h, w), kernels
  * (tasks·filters, c, 3, 3) in `tasks` groups, batch norm by channel, the last layer a batched product. Written out here because
  * it exists to be timed beside sessions of one task each. Outputs: the mean of `gradient/…` over tasks, loss, and how many are right.
  */
@@ -50,13 +50,13 @@ export function taskAxisGraph(start: Values, options: TaskAxisOptions): Record<s
   let now: Values = new Map([...start].map(([name, value]) => [name, forEachTask(value, tasks)]));
   const inner: Value[] = [];
   for (let step = 0; step < innerSteps; step++) {
-    // The mean over all tasks' pictures, times their number, is the sum of the tasks' losses; none sees another's parameters.
-    const loss = mul(crossEntropy(logitsOf(now, support.pictures, options), support.labels), tasks);
+    // The mean over all tasks' images, times their number, is the sum of the tasks' losses; none sees another's parameters.
+    const loss = mul(crossEntropy(logitsOf(now, support.images, options), support.labels), tasks);
     const gradients = grad(loss, [...now.values()]);
     inner.push(...gradients);
     now = new Map([...now].map(([name, value], i) => [name, sub(value, mul(gradients[i]!, innerRate))]));
   }
-  const logits = logitsOf(now, query.pictures, options);
+  const logits = logitsOf(now, query.images, options);
   const loss = crossEntropy(logits, query.labels);
   const gradients = grad(loss, [...start.values()], { held: order === 1 ? inner : [] });
   return {
@@ -83,18 +83,18 @@ function stack(parts: readonly Tensor[]): Tensor {
   return tensor('u8', as, bytes);
 }
 
-/** Pictures f32 (n, tasks·3, h, w), normalised, and labels (tasks·n). */
+/** Images f32 (n, tasks·3, h, w), normalised, and labels (tasks·n). */
 function taskInputs(
-  pictures: string,
+  images: string,
   labels: string,
   count: number,
   { tasks, side, normalisation }: TaskAxisOptions,
-): { pictures: Value; labels: Value } {
-  const bytes = input(pictures, 'u8', [tasks, count, 3, side, side]);
+): { images: Value; labels: Value } {
+  const bytes = input(images, 'u8', [tasks, count, 3, side, side]);
   const pixels = normalisePixels(reshape(bytes, [tasks * count, 3, side, side]), normalisation);
-  const byPicture = transpose(reshape(pixels, [tasks, count, 3, side, side]), [1, 0, 2, 3, 4]);
+  const byImage = transpose(reshape(pixels, [tasks, count, 3, side, side]), [1, 0, 2, 3, 4]);
   return {
-    pictures: reshape(byPicture, [count, tasks * 3, side, side]),
+    images: reshape(byImage, [count, tasks * 3, side, side]),
     labels: reshape(input(labels, 'i64', [tasks, count]), [tasks * count]),
   };
 }
@@ -105,10 +105,10 @@ function forEachTask(value: Value, tasks: number): Value {
 }
 
 /** (n, tasks·3, h, w) → (tasks·n, way). */
-function logitsOf(values: Values, pictures: Value, { tasks, halving, way }: TaskAxisOptions): Value {
+function logitsOf(values: Values, images: Value, { tasks, halving, way }: TaskAxisOptions): Value {
   const stride = halving === 'stride' ? 2 : 1;
   const geometry = { strides: [stride, stride], pads: [1, 1, 1, 1], dilations: [1, 1], groups: tasks } as const;
-  let x = pictures;
+  let x = images;
   for (const layer of ['layer1', 'layer2', 'layer3', 'layer4']) {
     const of = (name: string) => values.get(`${layer}.${name}`)!;
     const y = conv2d(x, of('conv.weight'), geometry);

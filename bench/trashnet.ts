@@ -30,7 +30,7 @@ const peer = fileURLToPath(new URL('../../bench/peer/trashnet.py', import.meta.u
 
 interface Outcome {
   readonly accuracy: number;
-  /** Everything: checking or opening the pictures, features, all epochs. */
+  /** Everything: checking or opening the images, features, all epochs. */
   readonly seconds: number;
   readonly epochSeconds: number;
 }
@@ -56,7 +56,7 @@ async function graft(strategy: 'feature-extraction' | 'full', seed: number, roun
 async function pytorch(strategy: string, seed: number, epochs: number): Promise<Outcome | null> {
   const split = join(scratch, `split-${seed}.json`);
   const { classes, train, validation } = await openDataset(folder!, { seed });
-  const entries = (pictures: typeof train) => pictures.map(({ path, label }) => [path, label]);
+  const entries = (images: typeof train) => images.map(({ path, label }) => [path, label]);
   writeFileSync(split, JSON.stringify({ classes, train: entries(train), validation: entries(validation) }));
   const args = [
     '--split',

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { constant } from '@graft-ml/core/graph';
 import { sizeOf, type Tensor, zeros } from '@graft-ml/core/internal/base/tensor';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { getModel, listArchitectures } from '@graft-ml/core/models';
 import { readSafetensorsFile } from 'graft-ml/internal/checkpoint/safetensors-file';
@@ -55,7 +55,7 @@ const { values: options, positionals } = parseArgs({
 const threads = Number(options.threads);
 const blocks = Number(options.blocks);
 
-/** At the size the weights are published for; large pictures one by one. */
+/** At the size the weights are published for; large images one by one. */
 function workOf(model: string): Work {
   const { crop } = getModel(model).preprocessing;
   return { model, optimizer: 'sgd', batchSize: crop > 300 ? 1 : 4, size: crop };
@@ -102,7 +102,7 @@ async function compareForward(work: Work, folder: string, time: Interleave) {
     work,
     createRuntime({ threads }),
     ({ name, dtype, shape }) => constant(weights[name] ?? zeros(dtype, shape)),
-    reference.pictures!,
+    reference.images!,
   );
   const error = difference(await logits(), reference.exact!);
   const peerError = difference(reference.logits!, reference.exact!);
@@ -119,7 +119,7 @@ function difference(actual: Tensor, expected: Tensor): number {
 
 function parametersOf(name: string): number {
   const model = getModel(name);
-  const variables = [...variablesOf(pictureNetwork(model, model.preprocessing, 1000)).values()];
+  const variables = [...variablesOf(imageNetwork(model, model.preprocessing, 1000)).values()];
   return variables.filter(({ kind }) => kind === 'parameter').reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 

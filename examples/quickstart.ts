@@ -1,7 +1,7 @@
 /*
- * Shows the whole way with the public commands and nothing else: handwritten digits written out as a folder of pictures,
+ * Shows the whole way with the public commands and nothing else: handwritten digits written out as a folder of images,
  * a classifier grafted onto the small backbone that comes with Graft, the same from scratch, a few predictions, and a
- * classifier from five pictures of each digit, adapted from the meta-learned start that comes with Graft.
+ * classifier from five images of each digit, adapted from the meta-learned start that comes with Graft.
  * No network, about a minute on two cores. Run it with `npm run quickstart`.
  */
 import { spawnSync } from 'node:child_process';
@@ -18,7 +18,7 @@ const backbone = join(package_, 'assets', 'conv4-omniglot.safetensors');
 const folder = 'runs/quickstart';
 const digits = join(folder, 'digits');
 
-/** Pictures of each digit to train on, and others to validate with. The package `mnist` holds about 1,000 of each. */
+/** Images of each digit to train on, and others to validate with. The package `mnist` holds about 1,000 of each. */
 const perClass = { train: 20, val: 100 };
 
 /** Dark ink on white paper, as the backbone saw its characters; the package has light ink on black. */
@@ -33,8 +33,8 @@ async function writeDigits(): Promise<void> {
       for (const end = next + count; next < end; next++) {
         const ink = data.slice(next * 784, (next + 1) * 784);
         const grey = Uint8Array.from(ink, (value) => Math.round(255 * (1 - value)));
-        const picture = sharp(grey, { raw: { width: 28, height: 28, channels: 1 } });
-        await picture.png().toFile(join(target, `${String(next).padStart(4, '0')}.png`));
+        const image = sharp(grey, { raw: { width: 28, height: 28, channels: 1 } });
+        await image.png().toFile(join(target, `${String(next).padStart(4, '0')}.png`));
       }
     }
   }
@@ -46,7 +46,7 @@ function run(...args: string[]): void {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** Of a run on the pictures to validate with. */
+/** Of a run on the images to validate with. */
 function measured(out: string): string {
   const args = ['evaluate', out, digits, '--part', 'validation', '--json'];
   const { stdout, status } = spawnSync(process.execPath, [graft, ...args], { encoding: 'utf8' });
@@ -60,7 +60,7 @@ function bestAccuracy(out: string): string {
   return `${(100 * best.accuracy).toFixed(1)} %`;
 }
 
-console.log(`Writing 20 + 100 pictures of each digit to ${digits}`);
+console.log(`Writing 20 + 100 images of each digit to ${digits}`);
 await writeDigits();
 const budget = ['--model', 'conv4', '--epochs', '12', '--augment', 'crop=0.7'];
 const [grafted, scratch, adapted] = [join(folder, 'grafted'), join(folder, 'scratch'), join(folder, 'adapted')];
@@ -71,9 +71,9 @@ run('predict', grafted, ...[3, 5, 8].map((digit) => join(digits, 'val', `${digit
 run('meta', 'adapt', 'omniglot', digits, '--shots', '5', '--out', adapted);
 
 console.log(`
-Validation accuracy on 1,000 digits, 20 pictures of each to learn from, the same budget:
+Validation accuracy on 1,000 digits, 20 images of each to learn from, the same budget:
   with the pretrained backbone  ${bestAccuracy(grafted)}
   from scratch                  ${bestAccuracy(scratch)}
-5 pictures of each to learn from, in ten inner steps:
+5 images of each to learn from, in ten inner steps:
   from the meta-learned start   ${measured(adapted)}
 The runs are in ${folder}. Look into one: npx graft inspect ${grafted}`);

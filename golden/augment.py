@@ -1,8 +1,8 @@
-"""Writes augment.safetensors: what torchvision's operations on u8 tensors make of small pictures, and its tables of policies.
+"""Writes augment.safetensors: what torchvision's operations on u8 tensors make of small images, and its tables of policies.
 
 Run with torchvision 0.14: /usr/bin/python3 golden/augment.py
-Tensors: input.<picture> u8 (3, h, w), and <operation>/<arguments>/<picture> u8 (3, h, w), the arguments with commas between
-them. `spaces` in the metadata holds, as JSON, the magnitudes of RandAugment, TrivialAugmentWide and AutoAugment for pictures of
+Tensors: input.<image> u8 (3, h, w), and <operation>/<arguments>/<image> u8 (3, h, w), the arguments with commas between
+them. `spaces` in the metadata holds, as JSON, the magnitudes of RandAugment, TrivialAugmentWide and AutoAugment for images of
 224 x 160: policy -> operation -> [magnitudes, signed]; `policies` those of AutoAugment on ImageNet.
 """
 
@@ -36,7 +36,7 @@ def flat():
     return torch.stack([torch.full((20, 16), 77), 10 + 200 * (ramp % 2), ramp]).to(torch.uint8)
 
 
-PICTURES = {"waves": waves(21, 26, 1), "noise": noise(24, 24, 2), "flat": flat(), "narrow": noise(2, 5, 3)}
+IMAGES = {"waves": waves(21, 26, 1), "noise": noise(24, 24, 2), "flat": flat(), "narrow": noise(2, 5, 3)}
 
 NEAREST, BILINEAR = InterpolationMode.NEAREST, InterpolationMode.BILINEAR
 
@@ -76,20 +76,20 @@ OPERATIONS = {  # name: (function, arguments of each case)
 }
 
 
-def fits(operation, arguments, picture):
-    if picture == "narrow":
+def fits(operation, arguments, image):
+    if image == "narrow":
         return operation in ("sharpness", "autocontrast", "equalize", "rotate bilinear")
     if operation.startswith("rotate") and arguments == (90,):
-        return picture == "noise"  # of another shape, every point lies halfway between two pixels
-    return picture != "flat" or operation in ("contrast", "autocontrast", "equalize", "hue", "solarize")
+        return image == "noise"  # of another shape, every point lies halfway between two pixels
+    return image != "flat" or operation in ("contrast", "autocontrast", "equalize", "hue", "solarize")
 
 
-tensors = {f"input.{name}": picture for name, picture in PICTURES.items()}
+tensors = {f"input.{name}": image for name, image in IMAGES.items()}
 for operation, (function, cases) in OPERATIONS.items():
     for arguments in cases:
-        for picture, image in PICTURES.items():
-            if fits(operation, arguments, picture):
-                name = f"{operation}/{','.join(str(argument) for argument in arguments)}/{picture}"
+        for image, image in IMAGES.items():
+            if fits(operation, arguments, image):
+                name = f"{operation}/{','.join(str(argument) for argument in arguments)}/{image}"
                 tensors[name] = function(image, *arguments)
 
 

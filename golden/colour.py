@@ -61,7 +61,7 @@ def rgb_profile(red, green, blue, white, gamma):
     return profile(b"RGB ", tags)
 
 
-def picture(seed):
+def image(seed):
     random = np.random.default_rng(seed)
     y, x, c = np.meshgrid(np.arange(SIZE[1]), np.arange(SIZE[0]), np.arange(3), indexing="ij")
     waves = 127 + 110 * np.sin(x / (3.0 + c) + c) * np.cos(y / (4.0 - c))
@@ -101,23 +101,23 @@ def add(name, data):
 
 for seed, (name, primaries) in enumerate(PRIMARIES.items()):
     icc = rgb_profile(*primaries)
-    add(f"PNG in {name}", encode(picture(seed), "PNG", icc_profile=icc))
-    add(f"JPEG in {name}", encode(picture(seed), "JPEG", quality=95, subsampling=0, icc_profile=icc))
-    add(f"TIFF in {name}", encode(picture(seed), "TIFF", compression="tiff_lzw", icc_profile=icc))
+    add(f"PNG in {name}", encode(image(seed), "PNG", icc_profile=icc))
+    add(f"JPEG in {name}", encode(image(seed), "JPEG", quality=95, subsampling=0, icc_profile=icc))
+    add(f"TIFF in {name}", encode(image(seed), "TIFF", compression="tiff_lzw", icc_profile=icc))
 grey = profile(b"GRAY", {b"wtpt": xyz(0.9642, 1, 0.8249), b"kTRC": curve(1.8)})
-add("grey PNG of gamma 1.8", encode(picture(3).convert("L"), "PNG", icc_profile=grey))
-add("grey JPEG", encode(picture(3).convert("L"), "JPEG", quality=95))
+add("grey PNG of gamma 1.8", encode(image(3).convert("L"), "PNG", icc_profile=grey))
+add("grey JPEG", encode(image(3).convert("L"), "JPEG", quality=95))
 for orientation in range(2, 9):
-    add(f"JPEG of orientation {orientation}", encode(picture(4), "JPEG", quality=95, subsampling=0, exif=oriented(orientation)))
-    add(f"PNG of orientation {orientation}", encode(picture(4), "PNG", exif=oriented(orientation)))
+    add(f"JPEG of orientation {orientation}", encode(image(4), "JPEG", quality=95, subsampling=0, exif=oriented(orientation)))
+    add(f"PNG of orientation {orientation}", encode(image(4), "PNG", exif=oriented(orientation)))
 for mode in ("1", "L", "P", "RGB"):
-    image = picture(5).convert(mode)
+    image = image(5).convert(mode)
     add(f"BMP of mode {mode}", encode(image, "BMP"))
     add(f"TIFF of mode {mode}", encode(image, "TIFF"))
 for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "tiff_jpeg"):
-    add(f"TIFF with {compression}", encode(picture(6), "TIFF", compression=compression))
+    add(f"TIFF with {compression}", encode(image(6), "TIFF", compression=compression))
 # Without a profile there is no right way from ink to light; this is Pillow's, for pipelines that ignore profiles.
-add("CMYK JPEG", encode(picture(7).convert("CMYK"), "JPEG", quality=95, subsampling=0))
-add("CMYK TIFF", encode(picture(7).convert("CMYK"), "TIFF"))
+add("CMYK JPEG", encode(image(7).convert("CMYK"), "JPEG", quality=95, subsampling=0))
+add("CMYK TIFF", encode(image(7).convert("CMYK"), "TIFF"))
 
 write(Path(__file__).with_suffix(".safetensors"), tensors, {})

@@ -2,7 +2,7 @@
 
     /usr/bin/python3 golden/meta.py        writes golden/meta.safetensors
 
-    support/input, support/labels, query/input, query/labels    pictures u8 (n, 3, 28, 28) in class order, and their classes
+    support/input, support/labels, query/input, query/labels    images u8 (n, 3, 28, 28) in class order, and their classes
     init/NAME                       parameters, with which every task begins
     rate/element/NAME               a rate for each element (Meta-SGD)
     rate/step/NAME                  a rate for each of five steps (MAML++), of which fewer steps use the first
@@ -180,9 +180,9 @@ def meta_gradient(start, rates, task, learner, steps):
 def prototypes(start, task, statistics):
     """Snell et al. 2017: minus the squared distance to each class's mean feature is its logit."""
     start = {name: value.clone().requires_grad_() for name, value in start.items() if not name.startswith("fc.")}
-    pictures = torch.cat([task["support"], task["query"]])
+    images = torch.cat([task["support"], task["query"]])
     given = trunk(start, task["support"])[1] if statistics == "support" else None
-    support, query = trunk(start, pictures, given)[0].split([WAY * SHOTS, WAY * QUERIES])
+    support, query = trunk(start, images, given)[0].split([WAY * SHOTS, WAY * QUERIES])
     centres = support.view(WAY, SHOTS, -1).mean(1)
     logits = -(query[:, None] - centres[None]).square().sum(2)
     loss = F.cross_entropy(logits, task["query/labels"])
@@ -190,8 +190,8 @@ def prototypes(start, task, statistics):
     return {"loss": loss, "logits": logits, **{f"gradient/{name}": g for name, g in zip(start, gradients)}}
 
 
-def pictures(count, patterns, generator):
-    """Each class is a pattern, its pictures that pattern in noise."""
+def images(count, patterns, generator):
+    """Each class is a pattern, its images that pattern in noise."""
     noise = torch.rand(WAY, count, 3, SIDE, SIDE, generator=generator)
     mixed = 0.55 * patterns[:, None] + 0.45 * noise
     return (mixed * 255).round().to(torch.uint8).flatten(0, 1)
@@ -202,9 +202,9 @@ def draw(seed):
     uniform = lambda shape, low, high: low + (high - low) * torch.rand(shape, generator=generator)
     patterns = F.interpolate(torch.rand(WAY, 3, 7, 7, generator=generator), size=SIDE, mode="nearest")
     drawn = {
-        "support/input": pictures(SHOTS, patterns, generator),
+        "support/input": images(SHOTS, patterns, generator),
         "support/labels": torch.arange(WAY).repeat_interleave(SHOTS),
-        "query/input": pictures(QUERIES, patterns, generator),
+        "query/input": images(QUERIES, patterns, generator),
         "query/labels": torch.arange(WAY).repeat_interleave(QUERIES),
     }
     for name in names():

@@ -15,13 +15,13 @@ from torch.nn.functional import cross_entropy, one_hot
 
 generator = torch.Generator().manual_seed(1)
 N, HEIGHT, WIDTH, CLASSES = 4, 8, 10, 5
-pictures = torch.randint(0, 256, (N, 3, HEIGHT, WIDTH), generator=generator, dtype=torch.uint8)
+images = torch.randint(0, 256, (N, 3, HEIGHT, WIDTH), generator=generator, dtype=torch.uint8)
 labels = torch.tensor([3, 0, 0, 4])
-tensors = {"input": pictures, "labels": labels}
+tensors = {"input": images, "labels": labels}
 boxes = {}
 
 for share in (0.0, 0.31, 0.5, 0.875):
-    values = pictures.double()
+    values = images.double()
     tensors[f"mixup/{share}"] = values.roll(1, 0).mul(1 - share).add(values.mul(share))
 
 for share, x, y in ((0.2, 5, 4), (0.5, 0, 7), (0.91, 9, 0), (1.0, 3, 3), (0.0, 4, 4)):
@@ -29,8 +29,8 @@ for share, x, y in ((0.2, 5, 4), (0.5, 0, 7), (0.91, 9, 0), (1.0, 3, 3), (0.0, 4
     half_width, half_height = int(reach * WIDTH), int(reach * HEIGHT)
     left, top = max(x - half_width, 0), max(y - half_height, 0)
     right, bottom = min(x + half_width, WIDTH), min(y + half_height, HEIGHT)
-    mixed = pictures.clone()
-    mixed[..., top:bottom, left:right] = pictures.roll(1, 0)[..., top:bottom, left:right]
+    mixed = images.clone()
+    mixed[..., top:bottom, left:right] = images.roll(1, 0)[..., top:bottom, left:right]
     tensors[f"cutmix/{share},{x},{y}"] = mixed
     boxes[f"{share},{x},{y}"] = [left, top, right, bottom, 1 - (right - left) * (bottom - top) / (WIDTH * HEIGHT)]
 

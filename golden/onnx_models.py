@@ -5,7 +5,7 @@
 
 writes golden/onnx/NAME.onnx and golden/onnx/NAME.safetensors:
 
-    input, labels    pictures (n, 3, h, w) and their classes, of another batch size than the file was exported with
+    input, labels    images (n, 3, h, w) and their classes, of another batch size than the file was exported with
     logits           in evaluation
     grad/NAME        gradients of the cross entropy, under the names of the module's parameters
     train/logits, train/grad/NAME    the same with batch statistics, of files that keep their batch norms

@@ -2,9 +2,9 @@
 
     /usr/bin/python3 golden/models/resnet.py        writes golden/model-resnet_*.safetensors
 
-Computed in float64 from parameters and pictures that float32 can hold, stored as float32. Every run starts from init/:
+Computed in float64 from parameters and images that float32 can hold, stored as float32. Every run starts from init/:
 
-    input, labels                     normalised pictures (n, 3, h, w) and their classes
+    input, labels                     normalised images (n, 3, h, w) and their classes
     init/NAME                         parameters and running statistics
     train/endpoint/E, eval/endpoint/E activations with batch statistics, with running statistics (dropout is off in both)
     train/loss, grad/NAME             cross entropy and its gradient, in training mode
@@ -13,7 +13,7 @@ Computed in float64 from parameters and pictures that float32 can hold, stored a
     sgd3/NAME, gentle3/NAME, nesterov3/NAME, adamw3/NAME   parameters and running statistics after three steps on this one batch
 
 `num_batches_tracked` is left out everywhere. The metadata key `config` holds widths and options as JSON.
-Each run is repeated in float32 from pictures perturbed by about 1e-6, and the first seed is taken at which every tensor stays
+Each run is repeated in float32 from images perturbed by about 1e-6, and the first seed is taken at which every tensor stays
 within 2e-5 (largest difference over largest value): no activation sits on a kink and no gradient is noise, so a tolerance
 of 1e-4 tests the implementation. It is not idle: where a channel of the stem is positive everywhere after the max-pool,
 the gradient of its bn1.bias is zero but for rounding (the next norm removes the shift), and AdamW makes whole steps of it.
@@ -59,7 +59,7 @@ def randomise(model):
 
 
 def pattern(*shape):
-    """Pictures that need not be stored: numbers in [-2, 2) that float32 holds, (7i² + 31i) mod 65521 at position i."""
+    """Images that need not be stored: numbers in [-2, 2) that float32 holds, (7i² + 31i) mod 65521 at position i."""
     i = torch.arange(math.prod(shape))
     return ((7 * i * i + 31 * i) % 65521 - 32760).double().reshape(shape) / 16384
 
@@ -139,12 +139,12 @@ def distance(a, b, floor):
 
 
 def golden(
-    name, build, endpoints, size, pictures, optimizers, config,
+    name, build, endpoints, size, images, optimizers, config,
     noise=None, stored=True, perturbation=1e-6, floor=1e-30, zero=(),
 ):
     """`endpoints(model)` gives the modules whose outputs are kept, by our names for them. `size` is a side, or (height, width).
     `noise` are the masks (name -> uint8 tensor) that the model uses in training mode in place of random ones.
-    Pictures that are not `stored` are a `pattern`, and the config has their shape.
+    Images that are not `stored` are a `pattern`, and the config has their shape.
     `floor` is what tensors are compared with that are smaller: some gradients are zero but for rounding, such as that of the
     bias of a batch norm that a convolution without padding and another batch norm follow. The parameters `zero` have no
     gradient but by rounding, and it is stored as zero.
@@ -156,9 +156,9 @@ def golden(
         model = build().double()
         randomise(model)
         height, width = size if isinstance(size, tuple) else (size, size)
-        shape = (pictures, 3, height, width)
+        shape = (images, 3, height, width)
         x = torch.randn(shape).double() if stored else pattern(*shape)
-        labels = torch.randint(0, CLASSES, (pictures,))
+        labels = torch.randint(0, CLASSES, (images,))
         result = run(model, x, labels, optimizers, endpoints)
         gradients = {key: value for key, value in result.items() if key.startswith("grad/")}
         perturbed = (x + perturbation * torch.randn_like(x)).float()

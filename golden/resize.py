@@ -1,4 +1,4 @@
-"""Writes resize.safetensors: what Pillow's and torchvision's bilinear and bicubic resize make of small pictures.
+"""Writes resize.safetensors: what Pillow's and torchvision's bilinear and bicubic resize make of small images.
 
 Run with Pillow >= 9 and torchvision >= 0.14: /usr/bin/python3 golden/resize.py
 Tensors per case: <case>.input u8 (h, w, 3) and <case>.output u8 (h, w, 3). The metadata holds, as JSON, `boxes` (case -> left, top,
@@ -38,7 +38,7 @@ VIEWS = {  # name: source (w, h), resize, crop
 }
 
 
-def picture(width, height, seed, hard):
+def image(width, height, seed, hard):
     """Smooth colour waves with noise on top; `hard` is black and white noise, where rounding shows most."""
     random = np.random.default_rng(seed)
     if hard:
@@ -64,12 +64,12 @@ def add(name, source, output):
 
 for suffix, (resampling, interpolation) in MODES.items():
     for seed, (name, (source, target, box)) in enumerate(RESIZES.items()):
-        image = Image.fromarray(picture(*source, seed, hard=name == "edges"))
+        image = Image.fromarray(image(*source, seed, hard=name == "edges"))
         add(name + suffix, image, image.resize(target, resampling, box=box))
         boxes[name + suffix] = box or (0, 0, *source)
 
     for seed, (name, (source, resize, crop)) in enumerate(VIEWS.items()):
-        image = Image.fromarray(picture(*source, 100 + seed, hard=False))
+        image = Image.fromarray(image(*source, 100 + seed, hard=False))
         view = transforms.Compose([transforms.Resize(resize, interpolation), transforms.CenterCrop(crop)])
         add(name + suffix, image, view(image))
         views[name + suffix] = (resize, crop)

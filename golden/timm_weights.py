@@ -2,7 +2,7 @@
 
     python3 golden/timm_weights.py results-imagenet.csv
 
-The file with the accuracies, one line for each checkpoint and picture size, is timm's own: results/ in its repository.
+The file with the accuracies, one line for each checkpoint and image size, is timm's own: results/ in its repository.
 """
 import csv
 import math
@@ -76,7 +76,7 @@ def measurements(path):
 
 
 def views(config):
-    """The picture sizes and crops a checkpoint is meant for: in timm's test and in its training."""
+    """The image sizes and crops a checkpoint is meant for: in timm's test and in its training."""
     test = config.test_input_size or config.input_size, config.test_crop_pct or config.crop_pct
     return [(size[1], crop) for size, crop in (test, (config.input_size, config.crop_pct))]
 

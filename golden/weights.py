@@ -23,7 +23,7 @@ LEFT_OUT = {"VGG16_Weights.IMAGENET1K_FEATURES"}
 # The one licence that torchvision states for weights rather than for the package (its README, "Pre-trained Model License").
 LICENCES = {None: "BSD-3-Clause", "https://github.com/facebookresearch/SWAG/blob/main/LICENSE": "CC-BY-NC-4.0"}
 
-# Vision transformers that were fine-tuned on larger pictures have more position embeddings: torchvision's
+# Vision transformers that were fine-tuned on larger images have more position embeddings: torchvision's
 # vit_b_16(image_size=384) is a model of its own in the zoo.
 ENLARGED = {(384, 384), (512, 512)}
 
@@ -78,7 +78,7 @@ HEAD = """import type { WeightsEntry } from './entry.ts';
 const imageNet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
 
 /**
- * Of inception_v3. torchvision normalises its pictures as for the others, and by `transform_input` the model makes
+ * Of inception_v3. torchvision normalises its images as for the others, and by `transform_input` the model makes
  * (x - 0.5) / 0.5 of that: the same numbers in one step.
  */
 const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;

@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { sizeOf } from '@graft-ml/core/internal/base/tensor';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { getModel, listArchitectures, type Model } from '@graft-ml/core/models';
 import type { ZooResult } from '../bench/zoo.ts';
@@ -20,7 +20,7 @@ const { machine, results } = JSON.parse(read('bench/results/zoo.json').toString(
 };
 
 function parametersOf(model: Model): number {
-  const variables = [...variablesOf(pictureNetwork(model, model.preprocessing, 1000)).values()];
+  const variables = [...variablesOf(imageNetwork(model, model.preprocessing, 1000)).values()];
   return variables.filter(({ kind }) => kind === 'parameter').reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
@@ -53,8 +53,8 @@ Made by \`node dist/scripts/zoo-table.js\` from the models themselves, torchvisi
 (\`golden/model-names.json.gz\`) and \`bench/results/zoo.json\`, which \`node dist/bench/zoo.js --python PATH\` writes.
 
 - **torchvision's**: whether its parameter count is the same (–: few-shot backbones, variants for other publishers' weights, and
-  ViTs for larger pictures, which torchvision has as arguments).
-- **error**: the full-size model with random weights that torchvision drew, on random pictures in evaluation mode: the largest
+  ViTs for larger images, which torchvision has as arguments).
+- **error**: the full-size model with random weights that torchvision drew, on random images in evaluation mode: the largest
   difference of a logit from PyTorch's in double precision, over the largest logit; Graft / PyTorch in single precision (deep
   networks of random weights multiply rounding errors). (Gradients, statistics and optimizer steps of narrow variants are compared in
   the tests.)

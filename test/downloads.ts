@@ -8,7 +8,7 @@ import { cachePath, fetchWeights } from 'graft-ml/internal/checkpoint/fetch-weig
 import type { FetchOptions } from 'graft-ml/internal/files/download/fetch-file';
 import { expect } from 'vitest';
 import type { FileServer } from './file-server.ts';
-import { temporaryFolder } from './pictures.ts';
+import { temporaryFolder } from './images.ts';
 
 export const sha256 = (content: Uint8Array) => createHash('sha256').update(content).digest('hex');
 

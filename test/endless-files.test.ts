@@ -9,10 +9,10 @@ import { openModel } from 'graft-ml/internal/predict/classifier';
 import { readConfigFile } from 'graft-ml/internal/runs/config-file';
 import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 import { describe, expect, test } from 'vitest';
-import { drawPictures, temporaryFolder } from './pictures.ts';
+import { drawImages, temporaryFolder } from './images.ts';
 
 const root = temporaryFolder();
-const photos = await drawPictures(join(root, 'photos'), { perClass: 4 });
+const photos = await drawImages(join(root, 'photos'), { perClass: 4 });
 let count = 0;
 
 /** Something at a path that never ends, or never begins. */
@@ -68,7 +68,7 @@ describe.each(Object.entries(endless))('%s is refused in words, at once, in plac
     );
     expect(error).toBeInstanceOf(UserError);
     expect((error as Error).message).toMatch(
-      /it is a pipe|not an ordinary file|neither a folder nor a plain file|is a link out of|no memory for|format is not known|bytes, at most|neither an archive nor text|holds no usable pictures/,
+      /it is a pipe|not an ordinary file|neither a folder nor a plain file|is a link out of|no memory for|format is not known|bytes, at most|neither an archive nor text|holds no usable images/,
     );
   });
 });

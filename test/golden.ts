@@ -17,7 +17,7 @@ export function withPrefix(tensors: Tensors, prefix: string): Record<string, Ten
   );
 }
 
-/** Pictures that a reference run did not store: (7i² + 31i) mod 65521 at position i, brought to [-2, 2). */
+/** Images that a reference run did not store: (7i² + 31i) mod 65521 at position i, brought to [-2, 2). */
 export function pattern(shape: Shape): Tensor {
   const at = (i: number) => (((7 * i * i + 31 * i) % 65521) - 32760) / 16384;
   return f32(

@@ -12,7 +12,7 @@ import { openRun } from 'graft-ml/internal/predict/open-run';
 import { readLast } from 'graft-ml/internal/runs/checkpoints';
 import { resumeTraining, trainFolder } from 'graft-ml/internal/transfer/train-folder';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from './pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from './images.ts';
 import { runFolder, smallRun } from './runs.ts';
 import { collect } from './training.ts';
 
@@ -26,7 +26,7 @@ let count = 0;
 const meta = { way: 2, shots: 1, queries: 1, metaSteps: 2, validateEvery: 1, episodes: 4, threads: 1 } as const;
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 6, classes: ['bar', 'cross', 'disc', 'ring', 'square'] });
+  await drawImages(shapes, { perClass: 6, classes: ['bar', 'cross', 'disc', 'ring', 'square'] });
   await runFolder(shapes, trained, { stopAfter: 4, log: 'csv,tensorboard' });
   const controller = new AbortController();
   const config = { ...meta, split: '2/2/1', imageSize: 28 } as const;

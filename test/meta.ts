@@ -1,7 +1,7 @@
 import type { Value } from '@graft-ml/core/graph';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { i64, type Tensor, type Tensors, tensor, zeros } from '@graft-ml/core/internal/base/tensor';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { type Network, variablesOf } from '@graft-ml/core/internal/fit/step';
 import { conv4 } from '@graft-ml/core/internal/models/conv4';
 import { type GradientLearner, type TaskShape, taskNames } from '@graft-ml/core/meta';
@@ -13,9 +13,9 @@ import { defaultChoices } from './run.ts';
 const half = [0.5, 0.5, 0.5] as const;
 const preprocessing = { resize: 28, crop: 28, interpolation: 'bilinear', mean: half, std: half } as const;
 
-/** A conv-4 for pictures of 28x28; 0 classes leave its head away. */
+/** A conv-4 for images of 28x28; 0 classes leave its head away. */
 export function conv4Network(filters: number, way: number): Network {
-  return pictureNetwork(conv4({ filters }), preprocessing, way);
+  return imageNetwork(conv4({ filters }), preprocessing, way);
 }
 
 /** The parameters of a network that are learned, by name. */
@@ -48,9 +48,9 @@ export function start(network: Network, seed = 0): Record<string, Tensor> {
   return initialise(variablesOf(network).values(), seed);
 }
 
-/** One made-up task: each class is a pattern of 7x7 fields, its pictures that pattern in noise. */
+/** One made-up task: each class is a pattern of 7x7 fields, its images that pattern in noise. */
 export function madeTask({ way, support, queries }: TaskShape, seed: number): Tensors {
-  const pictures = (part: string, count: number) => {
+  const images = (part: string, count: number) => {
     const batch = zeros('u8', [count, 3, 28, 28]);
     for (let n = 0; n < count; n++) {
       const pattern = randomStream(seed, 'pattern', Math.floor((n * way) / count));
@@ -70,9 +70,9 @@ export function madeTask({ way, support, queries }: TaskShape, seed: number): Te
       Array.from({ length: count }, (_, n) => Math.floor((n * way) / count)),
     );
   return {
-    [taskNames.support]: pictures('support', support),
+    [taskNames.support]: images('support', support),
     [taskNames.supportLabels]: labels(support),
-    [taskNames.query]: pictures('query', queries),
+    [taskNames.query]: images('query', queries),
     [taskNames.queryLabels]: labels(queries),
   };
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { extract } from 'tar';
 import { beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { drawPictures, temporaryFolder } from './pictures.ts';
+import { drawImages, temporaryFolder } from './images.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const project = temporaryFolder();
@@ -42,7 +42,7 @@ beforeAll(async () => {
       symlinkSync(join(root, 'node_modules', name), place, 'junction');
     }
   }
-  await drawPictures(join(project, 'shapes'), { classes: ['disc', 'cross'], perClass: 6, side: 32 });
+  await drawImages(join(project, 'shapes'), { classes: ['disc', 'cross'], perClass: 6, side: 32 });
 });
 
 function node(...args: string[]) {
@@ -57,8 +57,8 @@ test('the packed command helps, trains and predicts', () => {
   const quick = ['--model', 'conv4', '--image-size', '32', '--epochs', '1', '--batch-size', '4', '--threads', '1'];
   const trained = graft('train', 'shapes', ...quick, '--out', 'run');
   expect([trained.status, trained.stderr]).toEqual([0, expect.stringContaining('epoch 1 of 1')]);
-  const picture = join('shapes', 'disc', readdirSync(join(project, 'shapes', 'disc'))[0]!);
-  const predicted = graft('predict', 'run', picture);
+  const image = join('shapes', 'disc', readdirSync(join(project, 'shapes', 'disc'))[0]!);
+  const predicted = graft('predict', 'run', image);
   expect([predicted.status, predicted.stderr]).toEqual([0, '']);
   expect(predicted.stdout).toContain('disc');
 });

@@ -5,7 +5,7 @@ import { type FolderEvent, resumeTraining, trainFolder } from 'graft-ml/internal
 import { expect } from 'vitest';
 import { scalarsIn } from './logs.ts';
 
-/** What a small network on small pictures needs, on one thread, so that two test files can run side by side. */
+/** What a small network on small images needs, on one thread, so that two test files can run side by side. */
 export const smallRun = { model: 'conv4', epochs: 3, batchSize: 8, learningRate: 0.003, threads: 1 } as const;
 
 /** Trains, or resumes the run that stands in `out`, until the end or until so many steps were taken. */

@@ -4,19 +4,19 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { type Outcome, outcomeOf, program } from './graft.ts';
-import { drawPictures, temporaryFolder } from './pictures.ts';
+import { drawImages, temporaryFolder } from './images.ts';
 
 const root = temporaryFolder();
 const project = join(root, 'project');
 
-/** A project that has Graft installed, with pictures, and a home in which nothing has run yet. */
+/** A project that has Graft installed, with images, and a home in which nothing has run yet. */
 beforeAll(async () => {
   mkdirSync(join(project, 'node_modules'), { recursive: true });
   symlinkSync(
     fileURLToPath(new URL('../packages/graft-ml', import.meta.url)),
     join(project, 'node_modules', 'graft-ml'),
   );
-  await drawPictures(join(project, 'shapes'), { classes: ['disc', 'square', 'cross'], perClass: 6, side: 32 });
+  await drawImages(join(project, 'shapes'), { classes: ['disc', 'square', 'cross'], perClass: 6, side: 32 });
 });
 
 let homes = 0;
@@ -93,10 +93,10 @@ test('the command writes into the given folders alone, in every process and thre
   const quick = ['--model', 'conv4', '--image-size', '32', '--epochs', '1', '--batch-size', '4', '--threads', '1'];
   const meta = ['--model', 'conv4_32', '--image-size', '16', '--way', '2', '--shots', '2', '--queries', '2'];
   const few = ['--meta-batch', '2', '--meta-steps', '2', '--episodes', '2', '--split', '1/1/1', '--rotations', 'all'];
-  const picture = join('shapes', 'disc', readdirSync(join(project, 'shapes', 'disc'))[0]!);
+  const image = join('shapes', 'disc', readdirSync(join(project, 'shapes', 'disc'))[0]!);
   for (const args of [
     ['train', 'shapes', ...quick, '--out', 'run'],
-    ['predict', 'run', picture],
+    ['predict', 'run', image],
     ['export', 'run', '--out', 'model.onnx'],
     ['meta', 'train', 'shapes', ...meta, ...few, '--threads', '2', '--out', 'meta-run'],
   ]) {

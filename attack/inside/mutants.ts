@@ -10,7 +10,7 @@ import { parseConfigText } from '@graft-ml/core/internal/recipe/config/text';
 import { readSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { readWeightsFile } from 'graft-ml/internal/checkpoint/weights-file';
 import { openDataset } from 'graft-ml/internal/data/dataset';
-import { decodePicture } from 'graft-ml/internal/data/decode';
+import { decodeImage } from 'graft-ml/internal/data/decode';
 import { parseSplit } from 'graft-ml/internal/episodes/class-split';
 import { tarOf, zipOf } from '../../test/archives.ts';
 import { dict, legacyCheckpoint, program, tensorProgram, zipCheckpoint } from '../../test/checkpoint.ts';
@@ -40,7 +40,7 @@ const stocked = (path: string) => readFileSync(join(stock, path));
 
 const floats = new Uint8Array(Float32Array.of(1.5, 2.5).buffer);
 const pickle = program(dict({ x: tensorProgram(), 'layer.weight': tensorProgram({ shape: [1, 2], strides: [2, 1] }) }));
-const pictures = classNames.flatMap((label, look) =>
+const images = classNames.flatMap((label, look) =>
   [0, 1].map((i) => ({ name: `${label}/${i}.png`, bytes: drawImage(look, i, 16) })),
 );
 
@@ -69,12 +69,12 @@ const readers: Readonly<Record<string, () => Reader>> = {
     samples: [stocked('run.onnx')],
     read: (bytes) => openOnnxModel(bytes),
   }),
-  image: () => ({ samples: [drawImage(0, 0), drawImage(1, 1, 64)], read: (bytes) => decodePicture(bytes, 'x.png') }),
+  image: () => ({ samples: [drawImage(0, 0), drawImage(1, 1, 64)], read: (bytes) => decodeImage(bytes, 'x.png') }),
   zip: () => ({
-    samples: [zipOf(pictures), zipOf(pictures.map((file) => ({ ...file, deflate: true })))],
+    samples: [zipOf(images), zipOf(images.map((file) => ({ ...file, deflate: true })))],
     read: inFile('x.zip', (path) => openDataset(path)),
   }),
-  tar: () => ({ samples: [tarOf(pictures)], read: inFile('x.tar', (path) => openDataset(path)) }),
+  tar: () => ({ samples: [tarOf(images)], read: inFile('x.tar', (path) => openDataset(path)) }),
   config: () => ({
     samples: text(
       '# options\noptimisation:\n  learningRate: 0.01\n  optimizer: adamw\ndata:\n  seed: 3\n',

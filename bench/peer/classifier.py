@@ -1,4 +1,4 @@
-"""A torchvision classifier in PyTorch eager: one training step, or one frozen forward pass, on random pictures."""
+"""A torchvision classifier in PyTorch eager: one training step, or one frozen forward pass, on random images."""
 
 import argparse
 
@@ -17,18 +17,18 @@ options = parser.parse_args()
 
 torch.manual_seed(0)
 model = getattr(torchvision.models, options.model)(weights=None)
-pictures = torch.randn(options.batch_size, 3, options.size, options.size)
+images = torch.randn(options.batch_size, 3, options.size, options.size)
 labels = torch.arange(options.batch_size)
 
 
 def forward():
     with torch.inference_mode():
-        model(pictures)
+        model(images)
 
 
 def step():
     optimizer.zero_grad()
-    loss = torch.nn.functional.cross_entropy(model(pictures), labels)
+    loss = torch.nn.functional.cross_entropy(model(images), labels)
     loss.backward()
     optimizer.step()
 

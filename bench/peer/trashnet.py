@@ -32,7 +32,7 @@ def read_safetensors(path):
     return tensors
 
 
-class Pictures(Dataset):
+class Images(Dataset):
     def __init__(self, entries, transform):
         self.entries, self.transform = entries, transform
 
@@ -100,14 +100,14 @@ def main():
     if args.strategy == "full":
         body = {"params": model.features.parameters(), "lr": 1e-4}
         head = {"params": model.classifier.parameters(), "lr": 1e-3}
-        training = DataLoader(Pictures(split["train"], augmented), shuffle=True, drop_last=True, **options)
-        validation = DataLoader(Pictures(split["validation"], plain), **options)
+        training = DataLoader(Images(split["train"], augmented), shuffle=True, drop_last=True, **options)
+        validation = DataLoader(Images(split["validation"], plain), **options)
         accuracy, epoch_seconds = train(model, [body, head], training, validation, args.epochs)
     elif args.strategy == "frozen-loop":
         # As most tutorials do it: the trunk has no gradients, and runs in every epoch.
         model.features.requires_grad_(False)
-        training = DataLoader(Pictures(split["train"], plain), shuffle=True, drop_last=True, **options)
-        validation = DataLoader(Pictures(split["validation"], plain), **options)
+        training = DataLoader(Images(split["train"], plain), shuffle=True, drop_last=True, **options)
+        validation = DataLoader(Images(split["validation"], plain), **options)
         parameters = [{"params": model.classifier.parameters(), "lr": 1e-3}]
         accuracy, epoch_seconds = train(model, parameters, training, validation, args.epochs)
     else:
@@ -115,7 +115,7 @@ def main():
         held = []
         with torch.inference_mode():
             for part in ("train", "validation"):
-                batches = [(model.features(x), y) for x, y in DataLoader(Pictures(split[part], plain), **options)]
+                batches = [(model.features(x), y) for x, y in DataLoader(Images(split[part], plain), **options)]
                 held.append(TensorDataset(torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches])))
         head = nn.Sequential(model.classifier, nn.Flatten())
         training = DataLoader(held[0], batch_size=args.batch_size, shuffle=True, drop_last=True)

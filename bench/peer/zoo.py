@@ -1,4 +1,4 @@
-"""A torchvision classifier with random weights: writes them, pictures and logits to a folder, then times its forward pass
+"""A torchvision classifier with random weights: writes them, images and logits to a folder, then times its forward pass
 and its training step whenever it is asked to."""
 
 import argparse
@@ -32,7 +32,7 @@ if name.startswith("vit") and name.count("_") == 3:
     name, _, side = name.rpartition("_")
     arguments = {"image_size": int(side)}
 model = getattr(torchvision.models, name)(weights=None, **arguments)
-pictures = torch.randn(options.batch_size, 3, options.size, options.size)
+images = torch.randn(options.batch_size, 3, options.size, options.size)
 labels = torch.arange(options.batch_size)
 
 # What starts at zero, or nearly, would hide mistakes behind it; and so would statistics that are not those of the numbers.
@@ -46,20 +46,20 @@ for norm in norms:
     norm.momentum = 1.0
 model.train()
 with torch.no_grad():
-    model(pictures)
+    model(images)
 for norm, momentum in zip(norms, momenta):
     norm.momentum = momentum
 model.eval()
 with torch.inference_mode():
-    logits = model(pictures)
+    logits = model(images)
     # A deep network of random weights multiplies rounding errors: how much, PyTorch's own single precision tells.
-    exact = model.double()(pictures.double())
+    exact = model.double()(images.double())
 model.float()
 state = {name: value for name, value in model.state_dict().items() if not name.endswith("num_batches_tracked")}
 options.folder.mkdir(parents=True, exist_ok=True)
 sys.stdout, output = sys.stderr, sys.stdout
 safetensors_writer.write(options.folder / "weights.safetensors", state, {})
-safetensors_writer.write(options.folder / "run.safetensors", {"pictures": pictures, "logits": logits, "exact": exact}, {})
+safetensors_writer.write(options.folder / "run.safetensors", {"images": images, "logits": logits, "exact": exact}, {})
 sys.stdout = output
 del state
 
@@ -69,13 +69,13 @@ optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
 def forward():
     model.eval()
     with torch.inference_mode():
-        model(pictures)
+        model(images)
 
 
 def step():
     model.train()
     optimizer.zero_grad()
-    result = model(pictures)
+    result = model(images)
     criterion = torch.nn.functional.cross_entropy
     if isinstance(result, tuple):
         loss = criterion(result[0], labels) + 0.4 * criterion(result[1], labels)

@@ -1,6 +1,6 @@
 """Reference runs of narrow Inceptions v3, made of torchvision's own blocks (see reference.py).
 
-The auxiliary head needs 299 pixels. Such pictures are computed, not stored, and only late endpoints are kept.
+The auxiliary head needs 299 pixels. Such images are computed, not stored, and only late endpoints are kept.
 """
 import math
 import sys

@@ -12,8 +12,8 @@ from torchvision.ops.misc import Conv2dNormActivation
 
 from reference import CLASSES, golden
 
-# 26 px: every stride leaves a remainder, and there are still 4x4 pixels a picture for the last statistics.
-SIZE, PICTURES, LAST = 26, 4, 24
+# 26 px: every stride leaves a remainder, and there are still 4x4 pixels an image for the last statistics.
+SIZE, IMAGES, LAST = 26, 4, 24
 
 
 def endpoints(model):
@@ -33,7 +33,7 @@ def v2():
         return model
 
     config = {"stem": 8, "stages": stages, "last": LAST}
-    golden("mobilenet_v2", build, endpoints, SIZE, PICTURES, ["sgd3"], config, floor=1e-3)
+    golden("mobilenet_v2", build, endpoints, SIZE, IMAGES, ["sgd3"], config, floor=1e-3)
 
 
 def v3():
@@ -56,7 +56,7 @@ def v3():
 
     config = {"stem": 8, "rows": rows, "features": LAST, "batchNorm": {"momentum": 0.01, "epsilon": 1e-3}}
     everything = lambda model: {**endpoints(model), "classifier.1": model.classifier[1]}
-    golden("mobilenet_v3", build, everything, SIZE, PICTURES, ["sgd3"], config, floor=1e-3)
+    golden("mobilenet_v3", build, everything, SIZE, IMAGES, ["sgd3"], config, floor=1e-3)
 
 
 v2()

@@ -37,7 +37,7 @@ def endpoints(model):
 
 
 def resnet(name, block, width, optimizers, stored=True, **cardinality):
-    # 36 px: the stem leaves a remainder (18), and layer4 still has 2x2 pixels a picture to take statistics of.
+    # 36 px: the stem leaves a remainder (18), and layer4 still has 2x2 pixels an image to take statistics of.
     layers = [1, 1, 1, 1]
     config = {
         "model": name, "block": block.__name__, "layers": layers, "width": width, "expansion": block.expansion,

@@ -46,5 +46,5 @@ def endpoints(model):
 
 
 config = {"model": "resnet12", "channels": CHANNELS, "slope": 0.1, "batchNorm": {"momentum": 0.1, "epsilon": 1e-5}}
-# 37 px: two max-pools leave a remainder, and layer4 has 2x2 pixels a picture.
+# 37 px: two max-pools leave a remainder, and layer4 has 2x2 pixels an image.
 golden("resnet12", ResNet12, endpoints, 37, 4, ["sgd3"], config, stored=False)

@@ -15,7 +15,7 @@ WIDTHS = {"num_layers": 2, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 32}
 
 
 class AnySizeViT(VisionTransformer):
-    """A VisionTransformer for pictures of `image_size`, whose position embedding is made for SIZE and interpolated on the way."""
+    """A VisionTransformer for images of `image_size`, whose position embedding is made for SIZE and interpolated on the way."""
 
     def __init__(self, image_size):
         super().__init__(image_size=SIZE, patch_size=PATCH, num_classes=CLASSES, **WIDTHS)

@@ -52,7 +52,7 @@ const sources = {
     const stream = randomStream(5, 'long');
     return () => stream;
   },
-  'the first of each of many streams': () => (i: number) => randomStream(5, 'picture', i),
+  'the first of each of many streams': () => (i: number) => randomStream(5, 'image', i),
 } as const;
 
 describe.each(Object.entries(sources))('%s', (_name, source) => {

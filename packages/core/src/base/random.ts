@@ -1,6 +1,6 @@
 /**
  * A stream of random numbers that is addressed by a path, not by how many numbers were drawn before it:
- * `randomStream(seed, 'augment', epoch, picture)` is the same stream in every worker and after every resume.
+ * `randomStream(seed, 'augment', epoch, image)` is the same stream in every worker and after every resume.
  * The path is hashed (64-bit FNV-1a, then splitmix finalisation) into the state of sfc32 (Doty-Humphrey, PractRand).
  */
 export interface RandomStream {

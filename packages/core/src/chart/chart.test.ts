@@ -46,7 +46,7 @@ describe('in characters', () => {
   });
 });
 
-test('as SVG: a picture with its title, axes, curve and marks, and the same each time', async () => {
+test('as SVG: an image with its title, axes, curve and marks, and the same each time', async () => {
   const svg = await lineChartSvg(chart, { width: 300, height: 200 });
   expect(svg).toMatch(/^<svg width="300" height="200" xmlns="http:\/\/www.w3.org\/2000\/svg"/);
   for (const text of ['Loss', 'learning rate', 'valley', '0.01']) expect(svg).toContain(`>${text}</text>`);

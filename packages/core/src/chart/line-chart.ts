@@ -1,4 +1,4 @@
-/** A curve, or several in one picture: data, which `lineChartSvg` and `lineChartText` draw. */
+/** A curve, or several in one image: data, which `lineChartSvg` and `lineChartText` draw. */
 export interface LineChart {
   readonly title: string;
   readonly x: Axis;

@@ -7,7 +7,7 @@ export interface SvgSize {
   readonly height?: number;
 }
 
-/** The chart as a picture that stands by itself, drawn by ECharts, which is loaded when it is first needed. */
+/** The chart as an image that stands by itself, drawn by ECharts, which is loaded when it is first needed. */
 export async function lineChartSvg(chart: LineChart, { width = 720, height = 440 }: SvgSize = {}): Promise<string> {
   const [core, charts, components, renderers] = await Promise.all([
     import('echarts/core'),
@@ -31,7 +31,7 @@ export async function lineChartSvg(chart: LineChart, { width = 720, height = 440
   return svg;
 }
 
-/** In characters: what fits into the picture. */
+/** In characters: what fits into the image. */
 const longestTitle = 90;
 
 /** Names are not markup, and have no control characters, which XML does not allow. */

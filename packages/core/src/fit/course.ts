@@ -7,7 +7,7 @@ import type { StageRates, Timetable } from './stage.ts';
 
 /**
  * A run as the trainer sees it: stages of epochs, an epoch of steps and an evaluation. What a step does is its stage's
- * affair: a batch of pictures in ordinary training, a batch of tasks in meta-learning.
+ * affair: a batch of images in ordinary training, a batch of tasks in meta-learning.
  */
 export interface Course extends Timetable {
   readonly stages: readonly CourseStage[];
@@ -50,6 +50,6 @@ export interface StepOutcome {
   readonly loss: number;
   /** How many examples were right. */
   readonly correct: number;
-  /** The training pictures behind a loss that is not a number, where they are known. */
-  readonly pictures?: readonly number[];
+  /** The training images behind a loss that is not a number, where they are known. */
+  readonly images?: readonly number[];
 }

@@ -13,8 +13,8 @@ import { feedNames, type Network, traceOf } from './step.ts';
 describe.each(Object.keys(narrowModels))('%s', (name) => {
   const { tensors, metadata } = golden(`model-${name}`);
   const { numClasses, input: shapeOfInput } = JSON.parse(metadata.config!);
-  const pictures = tensors.input ?? pattern(shapeOfInput);
-  const [batchSize, ...shape] = pictures.shape as [number, ...number[]];
+  const images = tensors.input ?? pattern(shapeOfInput);
+  const [batchSize, ...shape] = images.shape as [number, ...number[]];
   const network: Network = {
     input: { dtype: 'f32', shape },
     forward: (s, x) => applyModel(narrowModels[name]!, s, x, { numClasses }),
@@ -45,9 +45,9 @@ describe.each(Object.keys(narrowModels))('%s', (name) => {
     const features = prefixGraph(network, cut.endpoint, batchSize, ({ name: own }) => constant(tensorOf(own)));
     expect(features.shape).toEqual([batchSize, ...cut.shape]);
     const program = await compile({ features });
-    const { features: middle } = await program.run({ [feedNames.input]: pictures });
+    const { features: middle } = await program.run({ [feedNames.input]: images });
     await program.release();
-    whole ??= await logits(network, pictures);
+    whole ??= await logits(network, images);
     expect(relativeError(await logits(cut.network, middle!), whole)).toBeLessThan(2e-6);
   });
 

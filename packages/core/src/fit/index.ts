@@ -14,7 +14,7 @@ export {
 } from './learning-rate-curve.ts';
 export type { LogFormat, LoggedPhase, Logger } from './loggers/index.ts';
 export { LossError } from './loss-error.ts';
-export { parameterTable, pictureNetwork } from './network.ts';
+export { imageNetwork, parameterTable } from './network.ts';
 export { held, type LabelledBatch, labelTensor, type Source, throughPrefix } from './source.ts';
 export {
   epochsBefore,

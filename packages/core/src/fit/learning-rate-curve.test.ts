@@ -42,7 +42,7 @@ test('a loss that is no number ends the test, and is not noted', () => {
   expect(curveOf([1, Number.POSITIVE_INFINITY]).losses).toHaveLength(1);
 });
 
-test('a picture ends before the explosion', () => {
+test('an image ends before the explosion', () => {
   const rates = [1, 2, 3, 4, 5, 6];
   expect(beforeExplosion({ rates, losses: [4, 5, 1, 3, 6, 9] }).losses).toEqual([4, 5, 1, 3]);
   expect(beforeExplosion({ rates, losses: [4, 5, 3, 2, 1, 3] }).losses).toHaveLength(6);

@@ -61,7 +61,7 @@ export function usefulPart(
   return { rates: rates.slice(start, -5), losses: losses.slice(start, -5) };
 }
 
-/** The curve up to where the loss is as high again as before its lowest: what comes then would flatten the rest of a picture. */
+/** The curve up to where the loss is as high again as before its lowest: what comes then would flatten the rest of an image. */
 export function beforeExplosion({ rates, losses }: LearningRateCurve): LearningRateCurve {
   const lowest = indexOfLeast(losses);
   const highest = Math.max(...losses.slice(0, lowest + 1));
@@ -77,7 +77,7 @@ export function suggestLearningRates({ rates, losses }: LearningRateCurve): Sugg
   if (rates.length < 3) {
     throw new UserError(
       `find-lr: the loss left the ground after ${rates.length} useful steps, too few to suggest anything. ` +
-        'Begin lower (--from), or look at what the pictures and their normalisation are.',
+        'Begin lower (--from), or look at what the images and their normalisation are.',
     );
   }
   return {

@@ -5,8 +5,8 @@ interface LossFacts {
   readonly where: string;
   readonly loss: number;
   readonly learningRate: number;
-  /** Positions in the training source of the pictures of the batch. */
-  readonly pictures?: readonly number[];
+  /** Positions in the training source of the images of the batch. */
+  readonly images?: readonly number[];
   /** What to try. */
   readonly advice?: string;
 }
@@ -16,13 +16,13 @@ export class LossError extends UserError {
   override readonly name = 'LossError';
   readonly facts: LossFacts;
 
-  /** `paths`: of the pictures of the batch. */
+  /** `paths`: of the images of the batch. */
   constructor(facts: LossFacts, paths: readonly string[] = []) {
     const { where, loss, learningRate, advice = 'Try a tenth of the learning rate, or --clip-norm 1.' } = facts;
     const shown = paths.slice(0, 4).join(', ') + (paths.length > 4 ? ` and ${paths.length - 4} more` : '');
     super(
       `train: the loss became ${loss} ${where}, at learning rate ${learningRate.toPrecision(3)}. ${advice}` +
-        (paths.length > 0 ? ` If that does not help, look at the pictures of that step: ${shown}.` : ''),
+        (paths.length > 0 ? ` If that does not help, look at the images of that step: ${shown}.` : ''),
     );
     this.facts = facts;
   }
@@ -32,12 +32,12 @@ export class LossError extends UserError {
     return new LossError({ ...this.facts, advice });
   }
 
-  /** The same with the names of the pictures, by their positions. */
+  /** The same with the names of the images, by their positions. */
   naming(paths: readonly string[]): LossError {
-    const { pictures = [] } = this.facts;
+    const { images = [] } = this.facts;
     return new LossError(
       this.facts,
-      pictures.map((at) => paths[at]!),
+      images.map((at) => paths[at]!),
     );
   }
 }

@@ -6,7 +6,7 @@ import { f32, type TensorOf, tensor } from '../base/tensor.ts';
 import { grad } from '../grad/index.ts';
 import { constant, input as inputValue } from '../graph/index.ts';
 import { mixedCrossEntropy } from '../nn/index.ts';
-import { cutmixBox, drawMix, mixed, mixPictures } from './mixing.ts';
+import { cutmixBox, drawMix, mixed, mixImages } from './mixing.ts';
 import { inOrder, labelTensor, type Source } from './source.ts';
 
 const { tensors, metadata } = golden('mixing');
@@ -17,7 +17,7 @@ describe('as torchvision mixes', () => {
   it.each(Object.entries(withPrefix(tensors, 'mixup/')))(
     'mixup with share %s, to half a grey level',
     (share, expected) => {
-      const { data } = mixPictures(input, { kind: 'mixup', share: Number(share) });
+      const { data } = mixImages(input, { kind: 'mixup', share: Number(share) });
       const errors = Array.from(data, (value, i) => Math.abs(value - Number(expected.data[i])));
       expect(Math.max(...errors)).toBeLessThanOrEqual(0.5 + 1e-5);
     },
@@ -28,7 +28,7 @@ describe('as torchvision mixes', () => {
     const [left, top, right, bottom] = boxes[name]!;
     const box = cutmixBox(share, x, y, 8, 10);
     expect(box).toEqual({ left, top, right, bottom });
-    const { data } = mixPictures(input, { kind: 'cutmix', share, box });
+    const { data } = mixImages(input, { kind: 'cutmix', share, box });
     expect([...data]).toEqual([...expected.data]);
   });
 });
@@ -52,7 +52,7 @@ it.each(['0.31', '0.875'])('the loss of share %s and its gradient are those agai
 });
 
 describe('what is drawn', () => {
-  it('cutmix: the share is what is left of the picture, in the mean of what Beta gives less what falls outside', () => {
+  it('cutmix: the share is what is left of the image, in the mean of what Beta gives less what falls outside', () => {
     const mixes = Array.from({ length: 500 }, (_, i) =>
       drawMix(randomStream(1, i), { mixup: null, cutmix: 1 }, 20, 30),
     );
@@ -78,7 +78,7 @@ describe('what is drawn', () => {
 });
 
 describe('a mixed source', () => {
-  /** Nine pictures of 2x2, each all of its own number, with that as its label. */
+  /** Nine images of 2x2, each all of its own number, with that as its label. */
   const source: Source = {
     size: 9,
     async *batches({ batchSize, order }) {
@@ -100,7 +100,7 @@ describe('a mixed source', () => {
     return all;
   };
 
-  it('carries the labels of both, the larger share first, and pictures in that proportion', async () => {
+  it('carries the labels of both, the larger share first, and images in that proportion', async () => {
     for (const { inputs, labels, mix } of await collect(inOrder(9))) {
       expect(mix!.share).toBeGreaterThanOrEqual(0.5);
       labels.data.forEach((label, i) => {
@@ -111,7 +111,7 @@ describe('a mixed source', () => {
     }
   });
 
-  it('depends on seed, epoch and the pictures of the batch, not on the batches before it', async () => {
+  it('depends on seed, epoch and the images of the batch, not on the batches before it', async () => {
     const all = await collect([4, 2, 0, 7, 8, 1, 3, 5, 6]);
     expect((await collect([7, 8, 1, 3, 5, 6]))[0]).toEqual(all[1]);
     const shares = [...all, ...(await collect([4, 2, 0, 7, 8, 1, 3, 5, 6], 2))].map(({ mix }) => mix!.share);

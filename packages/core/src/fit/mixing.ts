@@ -2,13 +2,13 @@ import { beta, type RandomStream, randomStream } from '../base/random.ts';
 import { type Tensor, type TensorOf, tensor } from '../base/tensor.ts';
 import type { LabelledBatch, Source } from './source.ts';
 
-/** The α of the Beta(α, α) that the share of a picture is drawn from; null: not used. With both, one of them is drawn per batch. */
+/** The α of the Beta(α, α) that the share of an image is drawn from; null: not used. With both, one of them is drawn per batch. */
 export interface Mixing {
   readonly mixup: number | null;
   readonly cutmix: number | null;
 }
 
-/** What is done to a batch: each picture keeps `share` of itself, the rest is its partner's, the picture before it (of the first, the last). */
+/** What is done to a batch: each image keeps `share` of itself, the rest is its partner's, the image before it (of the first, the last). */
 export type Mix =
   | { readonly kind: 'mixup'; readonly share: number }
   | { readonly kind: 'cutmix'; readonly share: number; readonly box: MixBox };
@@ -21,7 +21,7 @@ export interface MixBox {
   readonly bottom: number;
 }
 
-/** Mixup (Zhang et al. 2017) or cutmix (Yun et al. 2019) of a batch of u8 pictures (n, 3, height, width), drawn from `stream`. */
+/** Mixup (Zhang et al. 2017) or cutmix (Yun et al. 2019) of a batch of u8 images (n, 3, height, width), drawn from `stream`. */
 export function drawMix(stream: RandomStream, { mixup, cutmix }: Mixing, height: number, width: number): Mix {
   const isMixup = cutmix === null || (mixup !== null && stream.integer(2) === 0);
   const alpha = (isMixup ? mixup : cutmix)!;
@@ -32,7 +32,7 @@ export function drawMix(stream: RandomStream, { mixup, cutmix }: Mixing, height:
   return { kind: 'cutmix', share: 1 - cut / (height * width), box };
 }
 
-/** A box of 1 - share of the picture around (x, y), as far as it lies inside; half its sides are whole pixels, as in torchvision. */
+/** A box of 1 - share of the image around (x, y), as far as it lies inside; half its sides are whole pixels, as in torchvision. */
 export function cutmixBox(share: number, x: number, y: number, height: number, width: number): MixBox {
   const reach = 0.5 * Math.sqrt(1 - share);
   const [halfWidth, halfHeight] = [Math.floor(reach * width), Math.floor(reach * height)];
@@ -45,10 +45,10 @@ export function cutmixBox(share: number, x: number, y: number, height: number, w
 }
 
 /**
- * The pictures of a batch, mixed. Before the normalisation or after it is the same, since shares add up to 1; only that bytes are
+ * The images of a batch, mixed. Before the normalisation or after it is the same, since shares add up to 1; only that bytes are
  * rounded.
  */
-export function mixPictures({ shape, data }: TensorOf<'u8'>, mix: Mix): TensorOf<'u8'> {
+export function mixImages({ shape, data }: TensorOf<'u8'>, mix: Mix): TensorOf<'u8'> {
   const [n, , height, width] = shape as [number, number, number, number];
   const length = data.length / n;
   const out = new Uint8Array(data.length);
@@ -73,7 +73,7 @@ export function mixPictures({ shape, data }: TensorOf<'u8'>, mix: Mix): TensorOf
 }
 
 /**
- * The batches of a source of pictures, mixed with themselves. What is drawn is addressed by the epoch and the pictures in the batch,
+ * The batches of a source of images, mixed with themselves. What is drawn is addressed by the epoch and the images in the batch,
  * so that a run that is resumed in the midst of an epoch draws the same.
  */
 export function mixed(source: Source, mixing: Mixing, seed: number): Source {
@@ -94,7 +94,7 @@ export function mixed(source: Source, mixing: Mixing, seed: number): Source {
 /** A batch with its partners' labels. The label of the larger share comes first: accuracy in training is measured by it. */
 function mixedBatch(batch: LabelledBatch, mix: Mix): LabelledBatch {
   const { labels } = batch;
-  const inputs = mixPictures(batch.inputs as TensorOf<'u8'>, mix);
+  const inputs = mixImages(batch.inputs as TensorOf<'u8'>, mix);
   const partners = tensor(
     'i64',
     labels.shape,

@@ -4,7 +4,7 @@ import type { ParameterTable } from './selection.ts';
 import { type Network, traceOf } from './step.ts';
 
 /** The whole network, from bytes (3, crop, crop) to logits. Normalisation is part of it. */
-export function pictureNetwork(model: Architecture, preprocessing: Preprocessing, numClasses: number): Network {
+export function imageNetwork(model: Architecture, preprocessing: Preprocessing, numClasses: number): Network {
   const { crop } = preprocessing;
   return {
     input: { dtype: 'u8', shape: [3, crop, crop] },

@@ -144,7 +144,7 @@ describe('patience', () => {
 describe('sampling', () => {
   const labels = [...new Array<number>(90).fill(0), ...new Array<number>(10).fill(1)];
 
-  test('shuffle takes every picture once, in an order of its own in every epoch', () => {
+  test('shuffle takes every image once, in an order of its own in every epoch', () => {
     const order = epochOrder('shuffle', labels, 4);
     expect(order(1).toSorted((a, b) => a - b)).toEqual([...labels.keys()]);
     expect(order(2)).not.toEqual(order(1));

@@ -11,7 +11,7 @@ export interface LabelledBatch {
   readonly labels: TensorOf<'i64'>;
   /** (n) f32: 1, or 0 where the batch was filled up. */
   readonly weights: TensorOf<'f32'>;
-  /** Where pictures are mixed: the labels (n) of the others in them, and the share that is of `labels`. */
+  /** Where images are mixed: the labels (n) of the others in them, and the share that is of `labels`. */
   readonly mix?: { readonly partners: TensorOf<'i64'>; readonly share: number };
 }
 
@@ -34,7 +34,7 @@ export interface BatchRequest {
   readonly epoch: number;
 }
 
-/** Labelled examples that come in batches: pictures from files, or features held in memory. */
+/** Labelled examples that come in batches: images from files, or features held in memory. */
 export interface Source {
   readonly size: number;
   batches(request: BatchRequest): AsyncIterable<LabelledBatch>;
@@ -75,7 +75,7 @@ export interface Row {
   readonly label: bigint;
 }
 
-/** What inputs are made of: features, or the bytes of pictures. */
+/** What inputs are made of: features, or the bytes of images. */
 type Elements = Float32Array | Uint8Array;
 
 function rowsOf({ data, shape }: Tensor, labels: TensorOf<'i64'>, count: number): Row[] {

@@ -19,7 +19,7 @@ export interface Stage extends StageRates {
   readonly name: string;
   /** The whole network, or what lies behind the freeze boundary. */
   readonly network: Network;
-  /** Trains on mixed pictures. Default false. */
+  /** Trains on mixed images. Default false. */
   readonly mixes?: boolean;
   /** What its network is fed. `variables` is what the whole network has when the stage begins. */
   open(variables: Tensors): Promise<StageSources>;

@@ -11,7 +11,7 @@ import { sgd } from '../optim/index.ts';
 import { parseConfig, resolveConfig, type TrainConfigInput } from '../recipe/config/index.ts';
 import { planOf } from '../recipe/plan.ts';
 import type { Choices } from '../runtime/index.ts';
-import { parameterTable, pictureNetwork } from './network.ts';
+import { imageNetwork, parameterTable } from './network.ts';
 import type { Source } from './source.ts';
 import { type Stage, stepSettings } from './stage.ts';
 import { evaluationStep, feedNames, trainingStep, variablesOf } from './step.ts';
@@ -19,7 +19,7 @@ import type { TrainingTask } from './task.ts';
 import { train } from './trainer.ts';
 
 const model = getModel('conv4');
-const network = pictureNetwork(model, model.preprocessing, 3);
+const network = imageNetwork(model, model.preprocessing, 3);
 const variables = variablesOf(network);
 const names = [...variables.values()].filter(({ kind }) => kind === 'parameter').map(({ name }) => name);
 const batch = {
@@ -31,7 +31,7 @@ const batch = {
   labels: i64([4], [0, 1, 2, 0]),
 };
 
-/** The same four pictures, in this order, whatever is asked for. */
+/** The same four images, in this order, whatever is asked for. */
 const source: Source = {
   size: 4,
   async *batches() {

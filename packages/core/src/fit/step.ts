@@ -17,7 +17,7 @@ import type { Optimizer, ParameterSetting, StepScalars } from '../optim/index.ts
 
 /** A network as training sees it: from one batch of inputs to logits, whatever the inputs are. */
 export interface Network {
-  /** Of one input, without the batch axis: u8 (3, h, w) pictures, or f32 features at a freeze boundary. */
+  /** Of one input, without the batch axis: u8 (3, h, w) images, or f32 features at a freeze boundary. */
   readonly input: { readonly dtype: DType; readonly shape: Shape };
   forward(s: Scope, x: Value): Value;
   /** Further logits that `forward` notes, and the weight of their loss in training. */
@@ -73,12 +73,12 @@ export interface TrainingStepOptions {
   /** By parameter name; null or absent: frozen. */
   readonly settings: ReadonlyMap<string, StepSetting | null>;
   readonly batchNorm: BatchNormPolicy | ((path: string) => BatchNormPolicy);
-  readonly loss: Omit<CrossEntropyOptions, 'pictureWeights'>;
+  readonly loss: Omit<CrossEntropyOptions, 'imageWeights'>;
   /** What is done to all gradients together before the optimizer sees them. */
   readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
   /** Batches whose mean gradient makes one step. With more than one, the others go through `gatheringStep`. Default 1. */
   readonly accumulate?: number;
-  /** Is fed batches of mixed pictures, with the labels of both. Default false. */
+  /** Is fed batches of mixed images, with the labels of both. Default false. */
   readonly mixes?: boolean | undefined;
   /** Keeps moving averages of all that a step changes. Default false. */
   readonly average?: boolean;
@@ -207,7 +207,7 @@ function stepScalars(optimizer: Optimizer, group: string): StepScalars {
 
 /**
  * The network in evaluation mode on one batch. Outputs: logits (n, classes), the sum of the losses and the number of
- * correct answers, where each picture counts by its weight (0 for padding).
+ * correct answers, where each image counts by its weight (0 for padding).
  */
 export function evaluationStep(network: Network, batchSize: number, batchNorm: BatchNormPolicy): StepGraph {
   const { scope, trace } = Scope.root({ training: false, batchNorm });
@@ -217,7 +217,7 @@ export function evaluationStep(network: Network, batchSize: number, batchNorm: B
   );
   const labels = input(feedNames.labels, 'i64', [batchSize]);
   const weights = input(feedNames.weights, 'f32', [batchSize]);
-  const mean = crossEntropy(logits, labels, { pictureWeights: weights });
+  const mean = crossEntropy(logits, labels, { imageWeights: weights });
   const outputs = {
     [resultNames.logits]: logits,
     [resultNames.loss]: mul(mean, reduceSum(weights)),

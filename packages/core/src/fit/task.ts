@@ -10,7 +10,7 @@ export interface TrainingTask extends Timetable {
   /** First values of all the network's variables. */
   readonly initial: Tensors;
   readonly optimizer: Optimizer;
-  readonly loss: Omit<CrossEntropyOptions, 'pictureWeights'>;
+  readonly loss: Omit<CrossEntropyOptions, 'imageWeights'>;
   /** What is done to all gradients together before the optimizer sees them. */
   readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
   /** Of the layers that are trained. */

@@ -171,7 +171,7 @@ describe('chance', () => {
   });
 });
 
-test('a stage of mixed pictures learns from the labels of both, by their shares', async () => {
+test('a stage of mixed images learns from the labels of both, by their shares', async () => {
   const of = (change: (batch: LabelledBatch) => LabelledBatch): Source => ({
     size: training.size,
     async *batches(request) {

@@ -5,8 +5,8 @@ import { type CheckpointStore, type Phase, Saver } from './checkpoint.ts';
 import type { Course, OpenStage } from './course.ts';
 import { isBetter } from './evaluation.ts';
 import type { Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
+import { courseOf } from './image-stage.ts';
 import { LossError } from './loss-error.ts';
-import { courseOf } from './picture-stage.ts';
 import { epochsBefore, freshStage, groupName, groupsOf, learningRateAt, stageAt } from './stage.ts';
 import { stageState } from './stage-state.ts';
 import { averageDecay, averageName, scalarName } from './step.ts';
@@ -151,14 +151,14 @@ async function* takeSteps(
     const stepInAll = run.phase.epoch * steps + run.phase.step;
     const learningRate = peakRateAt(run, stepInAll);
     run.isSound = false;
-    const { loss, correct, pictures } = await take(run.state, scalarsAt(run, stepInAll));
+    const { loss, correct, images } = await take(run.state, scalarsAt(run, stepInAll));
     const step = run.phase.step + 1;
     if (!Number.isFinite(loss)) {
       throw new LossError({
         where: `in step ${step} of epoch ${epoch}`,
         loss,
         learningRate,
-        ...(pictures && { pictures }),
+        ...(images && { images }),
       });
     }
     const { lossSum, correctSum } = run.phase;

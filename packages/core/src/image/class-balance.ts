@@ -1,4 +1,4 @@
-/** How many pictures of a class there are for what. */
+/** How many images of a class there are for what. */
 export interface ClassCount {
   readonly name: string;
   readonly train: number;
@@ -6,13 +6,13 @@ export interface ClassCount {
   readonly test: number;
 }
 
-/** Classes with fewer training pictures are learned by chance: 5-shot is where studies of few pictures begin. */
+/** Classes with fewer training images are learned by chance: 5-shot is where studies of few images begin. */
 export const fewestToTrain = 5;
 
 /** A largest class so many times the smallest is where accuracy begins to reward neglecting the small one. */
 export const mostImbalance = 5;
 
-/** The largest and the smallest class in training, where the one has at least 5 times the pictures of the other. */
+/** The largest and the smallest class in training, where the one has at least 5 times the images of the other. */
 export function imbalanceOf(classes: readonly ClassCount[]): { largest: ClassCount; smallest: ClassCount } | undefined {
   const sorted = classes.filter(({ train }) => train > 0).sort((a, b) => b.train - a.train);
   const [largest, smallest] = [sorted[0], sorted.at(-1)];

@@ -8,7 +8,7 @@ export {
   inverted,
   statisticsOf,
 } from './image-statistics.ts';
-export { formatProblems, PictureError, type PictureProblem, type Problem, type ProblemKind } from './problem.ts';
+export { formatProblems, ImageError, type ImageProblem, type Problem, type ProblemKind } from './problem.ts';
 export { type Box, type Interpolation, type ResizeTarget, type RgbImage, resize } from './resize.ts';
 export {
   type ContentKey,

@@ -1,20 +1,14 @@
 import { UserError } from '../base/errors.ts';
 import { printableName } from '../base/printable.ts';
 
-/** Why one file is not a picture to learn from. */
-export type PictureProblemKind =
-  | 'unreadable'
-  | 'empty-file'
-  | 'not-a-picture'
-  | 'truncated'
-  | 'too-small'
-  | 'too-large';
+/** Why one file is not an image to learn from. */
+export type ImageProblemKind = 'unreadable' | 'empty-file' | 'not-an-image' | 'truncated' | 'too-small' | 'too-large';
 
-/** What can be wrong with a data set beyond its single pictures. */
+/** What can be wrong with a data set beyond its single images. */
 export type FolderProblemKind =
   | 'empty-class'
   | 'foreign-format'
-  | 'few-pictures'
+  | 'few-images'
   | 'no-class'
   | 'class-missing-in-split'
   | 'link-not-followed'
@@ -25,7 +19,7 @@ export type FolderProblemKind =
   | 'unsafe-name'
   | 'encrypted';
 
-export type ProblemKind = PictureProblemKind | FolderProblemKind;
+export type ProblemKind = ImageProblemKind | FolderProblemKind;
 
 /** One thing that was left out, where, and why. */
 export interface Problem<Kind extends ProblemKind = ProblemKind> {
@@ -35,14 +29,14 @@ export interface Problem<Kind extends ProblemKind = ProblemKind> {
   readonly message: string;
 }
 
-export type PictureProblem = Problem<PictureProblemKind>;
+export type ImageProblem = Problem<ImageProblemKind>;
 
-/** A picture that cannot be used. */
-export class PictureError extends UserError {
-  override readonly name = 'PictureError';
-  readonly problem: PictureProblem;
+/** An image that cannot be used. */
+export class ImageError extends UserError {
+  override readonly name = 'ImageError';
+  readonly problem: ImageProblem;
 
-  constructor(problem: PictureProblem) {
+  constructor(problem: ImageProblem) {
     super(`${describe(problem)}.`);
     this.problem = problem;
   }
@@ -64,7 +58,7 @@ const listed = 20;
  *
  * ```
  * 3 problems: 2 truncated, 1 empty-class.
- *   photos/cat/7.jpg: the file ends before the picture does (truncated)
+ *   photos/cat/7.jpg: the file ends before the image does (truncated)
  * ```
  */
 export function formatProblems(problems: readonly Problem[]): string {

@@ -79,7 +79,7 @@ describe("one resample against torchvision's Resize and CenterCrop", () => {
   });
 });
 
-it('a box outside the picture is black', () => {
+it('a box outside the image is black', () => {
   const white = { width: 6, height: 6, data: new Uint8Array(108).fill(255) };
   const out = new Uint8Array(3 * 16).fill(7);
   resize(white, { left: 20, top: -40, width: 4, height: 4 }, { width: 4, height: 4 }, out);

@@ -1,11 +1,11 @@
-/** A decoded picture: 8-bit RGB, interleaved, `data[(y · width + x) · 3 + channel]`. */
+/** A decoded image: 8-bit RGB, interleaved, `data[(y · width + x) · 3 + channel]`. */
 export interface RgbImage {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;
 }
 
-/** A rectangle in source pixels. May be fractional, and may reach beyond the picture. */
+/** A rectangle in source pixels. May be fractional, and may reach beyond the image. */
 export interface Box {
   readonly left: number;
   readonly top: number;
@@ -48,7 +48,7 @@ const filters: { readonly [I in Interpolation]: Filter } = {
  * `Image.resize((width, height), BILINEAR or BICUBIC, box)` to within one grey level, in training and evaluation alike.
  *
  * As in Pillow the filter is stretched by the downscale factor, it may read pixels next to the box, and the horizontal pass is
- * rounded to 8 bits before the vertical one (Resample.c). Beyond Pillow, the box may leave the picture: an output pixel
+ * rounded to 8 bits before the vertical one (Resample.c). Beyond Pillow, the box may leave the image: an output pixel
  * whose centre lies outside is black, which is what padding before a centre crop gives.
  *
  * @throws RangeError where `out` has not 3 · height · width elements

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { fingerprint, openDataset } from 'graft-ml/internal/data/dataset';
 import { describe, expect, test } from 'vitest';
-import { drawPictures, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, temporaryFolder } from '../../../../test/images.ts';
 import {
   contentKey,
   decodeSeen,
@@ -59,7 +59,7 @@ describe('the record', () => {
 });
 
 describe('a dataset that the weights know in part', () => {
-  const shapes = drawPictures(join(root, 'shapes'), { perClass: 10, side: 16 });
+  const shapes = drawImages(join(root, 'shapes'), { perClass: 10, side: 16 });
   const knowing = (fitted: readonly { sha256: string }[], chosen: readonly { sha256: string }[] = []): Seen => ({
     ...nothingSeen,
     fitted: new Set(fitted.map(contentKey)),
@@ -90,7 +90,7 @@ describe('a dataset that the weights know in part', () => {
 
   test('of its own parts leaves out what is known, and of a test part what was chosen by', async () => {
     const parted = join(root, 'parted');
-    const source = await drawPictures(join(root, 'source'), { perClass: 9, side: 16 });
+    const source = await drawImages(join(root, 'source'), { perClass: 9, side: 16 });
     for (const name of readdirSync(source)) {
       ['train', 'val', 'test'].forEach((part, i) => {
         mkdirSync(join(parted, part, name), { recursive: true });

@@ -1,23 +1,23 @@
 import { randomStream } from '../base/random.ts';
 
 /**
- * The pictures of one class that are for validation: `fraction` of them, rounded, but at least one on each side where there
- * are two or more. A single picture is for training. A fraction of 0 or 1 puts all on one side.
+ * The images of one class that are for validation: `fraction` of them, rounded, but at least one on each side where there
+ * are two or more. A single image is for training. A fraction of 0 or 1 puts all on one side.
  *
- * They are ranked by their content, so that neither names nor the order on disk matter, a picture that is added moves few
- * others, and copies of one picture stay together (unless the cut falls between them). Those that may not validate stay for
+ * They are ranked by their content, so that neither names nor the order on disk matter, an image that is added moves few
+ * others, and copies of one image stay together (unless the cut falls between them). Those that may not validate stay for
  * training, and others take their place as long as there are some.
  */
 export function chooseValidation<P extends { readonly sha256: string }>(
-  pictures: readonly P[],
+  images: readonly P[],
   fraction: number,
   seed: number,
-  mayValidate: (picture: P) => boolean = () => true,
+  mayValidate: (image: P) => boolean = () => true,
 ): P[] {
-  const rounded = Math.round(pictures.length * fraction);
+  const rounded = Math.round(images.length * fraction);
   const oneSided = fraction === 0 || fraction === 1;
-  const count = oneSided ? rounded : Math.min(Math.max(rounded, 1), pictures.length - 1);
-  return rankBySeed(pictures, seed, 'split', ({ sha256 }) => sha256)
+  const count = oneSided ? rounded : Math.min(Math.max(rounded, 1), images.length - 1);
+  return rankBySeed(images, seed, 'split', ({ sha256 }) => sha256)
     .filter(mayValidate)
     .slice(0, count);
 }
@@ -30,20 +30,20 @@ export function chooseTest<P extends { readonly sha256: string }>(
   classes: readonly (readonly P[])[],
   fraction: number,
   seed: number,
-  mayTest: (picture: P) => boolean = () => true,
+  mayTest: (image: P) => boolean = () => true,
 ): ReadonlySet<string> {
   const contents = new Set<string>();
   if (fraction === 0) return contents;
-  for (const pictures of classes) {
-    const least = pictures.length >= 3 ? 1 : 0;
-    const count = Math.min(Math.max(Math.round(pictures.length * fraction), least), pictures.length - 1);
-    const ranked = rankBySeed(pictures, seed, 'test', ({ sha256 }) => sha256).filter(mayTest);
+  for (const images of classes) {
+    const least = images.length >= 3 ? 1 : 0;
+    const count = Math.min(Math.max(Math.round(images.length * fraction), least), images.length - 1);
+    const ranked = rankBySeed(images, seed, 'test', ({ sha256 }) => sha256).filter(mayTest);
     for (const { sha256 } of ranked.slice(0, Math.max(0, count))) contents.add(sha256);
   }
   return contents;
 }
 
-/** One of several ways to divide the same pictures. */
+/** One of several ways to divide the same images. */
 export interface Fold {
   /** From 1 on. */
   readonly index: number;
@@ -52,16 +52,16 @@ export interface Fold {
 }
 
 /**
- * The pictures of each class that validate in one fold of a cross-validation: about `1 / of` of them, and over all folds each
- * picture once. Copies of one picture are in one fold. Which fold gets the odd picture differs from class to class.
+ * The images of each class that validate in one fold of a cross-validation: about `1 / of` of them, and over all folds each
+ * image once. Copies of one image are in one fold. Which fold gets the odd image differs from class to class.
  */
 export function chooseFold<P extends { readonly sha256: string }>(
   classes: readonly (readonly P[])[],
   { index, of }: Fold,
   seed: number,
 ): P[] {
-  return classes.flatMap((pictures, shift) => {
-    const ranked = rankBySeed(pictures, seed, 'fold', ({ sha256 }) => sha256);
+  return classes.flatMap((images, shift) => {
+    const ranked = rankBySeed(images, seed, 'fold', ({ sha256 }) => sha256);
     let first = 0;
     return ranked.filter(({ sha256 }, i) => {
       if (sha256 !== ranked[first]!.sha256) first = i;

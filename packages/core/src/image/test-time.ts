@@ -11,7 +11,7 @@ const fiveCrops: readonly CropPlace[] = [
   centreCrop,
 ];
 
-/** The views of a picture whose probabilities are averaged in evaluation, by what that is called. */
+/** The views of an image whose probabilities are averaged in evaluation, by what that is called. */
 export const testTimeViews = {
   none: [centreCrop],
   flip: mirrored([centreCrop]),

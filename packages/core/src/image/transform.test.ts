@@ -22,7 +22,7 @@ describe('evaluationView', () => {
   });
 });
 
-it('squashed, the whole picture is seen, or the centre of both sides', () => {
+it('squashed, the whole image is seen, or the centre of both sides', () => {
   const source = { width: 300, height: 200 };
   expect(evaluationView(source, { resize: 384, crop: 384, squash: true }).box).toEqual({
     left: 0,
@@ -70,7 +70,7 @@ function scripted(...numbers: number[]): RandomStream {
 }
 
 describe('randomResizedCrop', () => {
-  it('stays inside the picture and covers the ranges', () => {
+  it('stays inside the image and covers the ranges', () => {
     const source = { width: 256, height: 192 };
     const areas: number[] = [];
     const aspects: number[] = [];

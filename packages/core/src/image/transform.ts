@@ -10,11 +10,11 @@ export interface ImageReading {
   readonly orientation?: 'apply' | 'ignore' | undefined;
 }
 
-/** How a model wants to see a picture, as far as reading and geometry go: the rest of its preprocessing happens in the graph. */
+/** How a model wants to see an image, as far as reading and geometry go: the rest of its preprocessing happens in the graph. */
 export interface Framing extends ImageReading {
   /** The length of the shorter side after the resize, in pixels. */
   readonly resize: number;
-  /** Both sides become `resize`, whatever the picture's shape. Default: it keeps its shape. */
+  /** Both sides become `resize`, whatever the image's shape. Default: it keeps its shape. */
   readonly squash?: boolean | undefined;
   /** The side of the square that is cut from the centre, in pixels. */
   readonly crop: number;
@@ -24,19 +24,19 @@ export interface Framing extends ImageReading {
 
 /** How random crops are drawn. */
 export interface RandomCrop {
-  /** The range of the crop's area, as a part of the picture's. */
+  /** The range of the crop's area, as a part of the image's. */
   readonly scale: readonly [number, number];
   /** The range of the crop's width / height, drawn log-uniformly. Default [3/4, 4/3], as in torchvision. */
   readonly ratio?: readonly [number, number];
 }
 
-/** The part of a picture that a model sees: resize `box`, in source pixels, to the model's square. */
+/** The part of an image that a model sees: resize `box`, in source pixels, to the model's square. */
 export interface View {
   readonly box: Box;
   readonly mirror: boolean;
 }
 
-/** Which crop of the resized picture: where it lies along each axis, and whether left and right are exchanged. */
+/** Which crop of the resized image: where it lies along each axis, and whether left and right are exchanged. */
 export interface CropPlace {
   readonly x: 'start' | 'centre' | 'end';
   readonly y: 'start' | 'centre' | 'end';
@@ -55,7 +55,7 @@ export interface Size {
  * The view that equals torchvision's `Resize(resize)` followed by `CenterCrop(crop)`, as one box in source pixels; or by one of
  * the crops of `FiveCrop` and `TenCrop`.
  *
- * Where the resized picture is smaller than the crop, the box is the centred one, reaches beyond the picture, and `resize` makes
+ * Where the resized image is smaller than the crop, the box is the centred one, reaches beyond the image, and `resize` makes
  * that part black, as `CenterCrop` pads.
  */
 export function evaluationView(source: Size, framing: Framing, place: CropPlace = centreCrop): View {

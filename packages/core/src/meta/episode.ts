@@ -4,13 +4,13 @@ import type { TensorOf } from '../base/tensor.ts';
 export interface EpisodeShape {
   /** Classes. */
   readonly way: number;
-  /** Pictures of each class to learn from. */
+  /** Images of each class to learn from. */
   readonly shots: number;
-  /** Other pictures of each class, to be told apart after that. */
+  /** Other images of each class, to be told apart after that. */
   readonly queries: number;
 }
 
-/** A task: tell these classes apart. Pictures in class order: the first `shots` (or `queries`) rows are of label 0, and so on. */
+/** A task: tell these classes apart. Images in class order: the first `shots` (or `queries`) rows are of label 0, and so on. */
 export interface Episode {
   /** (way · shots, 3, side, side) */
   readonly support: TensorOf<'u8'>;
@@ -29,10 +29,10 @@ export interface EpisodeSource {
   /** Rotation classes are classes. */
   readonly classes: readonly string[];
   /**
-   * The episode at `address`: other classes and other pictures under every other address, and the same address gives the same
+   * The episode at `address`: other classes and other images under every other address, and the same address gives the same
    * episode, in any process.
    *
-   * @throws UserError where classes or pictures are too few
+   * @throws UserError where classes or images are too few
    * @example const task = sets.train.draw({ way: 5, shots: 1, queries: 15 }, ['train', step, i]);
    */
   draw(shape: EpisodeShape, address: readonly (string | number)[]): Episode;

@@ -36,10 +36,10 @@ const { way, shots, queries } = config;
 const shape = { way, support: way * shots, queries: way * queries };
 const network = conv4Network(config.filters, way);
 const parameters = parametersOf(network);
-const task = { ...withPrefix(tensors, 'init/'), ...pictures() };
+const task = { ...withPrefix(tensors, 'init/'), ...images() };
 const most = Math.max(...config.steps);
 
-function pictures(): Tensors {
+function images(): Tensors {
   const names = [taskNames.support, taskNames.supportLabels, taskNames.query, taskNames.queryLabels];
   return Object.fromEntries(names.map((name) => [name, tensors[name]!]));
 }

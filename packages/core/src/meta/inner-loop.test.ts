@@ -71,7 +71,7 @@ describe('the order of the gradient', () => {
     const { nodes } = count(steps, first);
     expect(nodes).toMatchObject({
       Conv2d: 4 * (steps + 1),
-      Conv2dInputGrad: 3 * (steps + 1), // pictures need no gradient
+      Conv2dInputGrad: 3 * (steps + 1), // images need no gradient
       Conv2dWeightGrad: 4 * (steps + 1),
       BatchNorm: 4 * (steps + 1),
     });

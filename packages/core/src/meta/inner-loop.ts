@@ -10,7 +10,7 @@ import { type GradientLearner, innerRateName, type Learner, type ReptileLearner,
 /** What stands for each variable of a network in the graph, by name. */
 export type Values = ReadonlyMap<string, Value>;
 
-/** Labelled pictures in the graph. */
+/** Labelled images in the graph. */
 export interface Examples {
   /** (n, …) */
   readonly inputs: Value;
@@ -128,7 +128,7 @@ export function answer(
   return forward(network, renewed, queries, 'frozen').output;
 }
 
-/** The running statistics that a network has after seeing these pictures alone, by the name of the buffer. */
+/** The running statistics that a network has after seeing these images alone, by the name of the buffer. */
 export function supportStatistics(network: Network, values: Values, inputs: Value): Trace['updates'] {
   return forward(network, values, inputs, 'renewed').trace.updates;
 }

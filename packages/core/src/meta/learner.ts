@@ -2,7 +2,7 @@ import type { Value } from '../graph/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 
 /**
- * Whose statistics batch norm takes. `batch`: those of the pictures that are looked at together, so the queries of an episode
+ * Whose statistics batch norm takes. `batch`: those of the images that are looked at together, so the queries of an episode
  * help each other (transductive, as in MAML's own experiments). `support`: queries are normalised with those of the support,
  * each for itself. `running`: the ones that came with pretrained weights, which stay as they are.
  */

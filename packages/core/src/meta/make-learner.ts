@@ -1,4 +1,4 @@
-import { pictureNetwork } from '../fit/network.ts';
+import { imageNetwork } from '../fit/network.ts';
 import { type Network, variablesOf } from '../fit/step.ts';
 import { applyModel, headPattern, type Model, type Preprocessing } from '../models/index.ts';
 import { crossEntropy, normalisePixels } from '../nn/index.ts';
@@ -28,7 +28,7 @@ export function learnerOf(
 ): LearnerParts {
   const { learner: name, innerSteps, innerRate, innerMomentum, labelSmoothing, loss, focalGamma } = config;
   const trained = name === 'nearest-centroid' || name === 'linear-probe' ? 'protonet' : name;
-  const network = isByMeans(name) ? featureNetwork(model, preprocessing) : pictureNetwork(model, preprocessing, way);
+  const network = isByMeans(name) ? featureNetwork(model, preprocessing) : imageNetwork(model, preprocessing, way);
   const parameters = [...variablesOf(network).values()].filter(({ kind }) => kind === 'parameter');
   const head = headPattern(model);
   const options = { labelSmoothing, ...(loss === 'focal' && { focalGamma: focalGamma ?? 2 }) };
@@ -56,7 +56,7 @@ export function phasesOf(config: ResolvedMetaConfig): OuterPhase[] {
   return phases.map((phase) => (order === 1 ? { ...phase, outer: { ...phase.outer, order } } : phase));
 }
 
-/** From bytes to features (n, f), averaged over the picture. */
+/** From bytes to features (n, f), averaged over the image. */
 function featureNetwork(model: Model, preprocessing: Preprocessing): Network {
   const { crop } = preprocessing;
   return {

@@ -100,11 +100,11 @@ function nodesOf(outputs: readonly Value[]): Node[] {
   });
 }
 
-/** What a node takes beside operands and result: a weight gradient copies its pictures once for each tap of the kernel. */
+/** What a node takes beside operands and result: a weight gradient copies its images once for each tap of the kernel. */
 function workspace({ op, shape, inputs }: Value): number {
   if (op.name !== 'Conv2dWeightGrad') return 0;
-  const [pictures, gradient] = inputs as readonly [Value, Value];
+  const [images, gradient] = inputs as readonly [Value, Value];
   const taps = sizeOf(shape.slice(2));
-  const tap = bytesOf({ dtype: 'f32', shape: [...pictures.shape.slice(0, 2), ...gradient.shape.slice(2)] });
-  return taps > 1 ? taps * tap + bytesOf(pictures) : 0;
+  const tap = bytesOf({ dtype: 'f32', shape: [...images.shape.slice(0, 2), ...gradient.shape.slice(2)] });
+  return taps > 1 ? taps * tap + bytesOf(images) : 0;
 }

@@ -14,7 +14,7 @@ import type { Episode, EpisodeSource } from './episode.ts';
 import { type LearnerName, learnerVariables, type MetaTask, makeLearner, metaCourse, outerPhases } from './index.ts';
 
 const side = 4;
-/** A network without a batch norm, for pictures of 4x4. */
+/** A network without a batch norm, for images of 4x4. */
 const network: Network = {
   input: { dtype: 'u8', shape: [3, side, side] },
   forward: (s, x) => {
@@ -32,12 +32,12 @@ function tints(part: string): EpisodeSource {
     draw({ way, shots, queries }, address) {
       const stream = randomStream(0, part, ...address);
       const chosen = stream.shuffle(classes.map((_, i) => i)).slice(0, way);
-      const pictures = (count: number) => {
+      const images = (count: number) => {
         const batch = zeros('u8', [way * count, 3, side, side]);
         for (let at = 0; at < batch.data.length; at++) {
-          const picture = Math.floor(at / (3 * side * side));
+          const image = Math.floor(at / (3 * side * side));
           const channel = Math.floor(at / (side * side)) % 3;
-          const tint = randomStream(1, part, chosen[Math.floor(picture / count)]!, channel).uniform();
+          const tint = randomStream(1, part, chosen[Math.floor(image / count)]!, channel).uniform();
           batch.data[at] = 200 * tint + 50 * stream.uniform();
         }
         return batch;
@@ -48,9 +48,9 @@ function tints(part: string): EpisodeSource {
           Array.from({ length: way * count }, (_, i) => Math.floor(i / count)),
         );
       const episode: Episode = {
-        support: pictures(shots),
+        support: images(shots),
         supportLabels: labels(shots),
-        query: pictures(queries),
+        query: images(queries),
         queryLabels: labels(queries),
         classes: chosen.map((i) => classes[i]!),
       };

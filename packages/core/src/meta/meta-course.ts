@@ -69,7 +69,7 @@ export function metaCourse(task: MetaTask): Course {
   };
 }
 
-/** How many pictures the tasks of an episode shape have. */
+/** How many images the tasks of an episode shape have. */
 export function taskShape({ way, shots, queries }: EpisodeShape): TaskShape {
   return { way, support: way * shots, queries: way * queries };
 }
@@ -186,7 +186,7 @@ function meanGradients(results: readonly Tensors[]): Record<string, Tensor> {
   return means;
 }
 
-/** Episodes whose pictures are in memory at once. */
+/** Episodes whose images are in memory at once. */
 const chunk = 32;
 
 /** Mean loss and accuracy of the queries after the last inner step, over episodes that are the same in every epoch. */

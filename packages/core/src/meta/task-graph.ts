@@ -15,7 +15,7 @@ import {
 } from './learner.ts';
 import { negativeDistances, prototypes } from './prototypes.ts';
 
-/** How many pictures an episode has. */
+/** How many images an episode has. */
 export interface TaskShape {
   readonly way: number;
   /** Of the whole episode. */
@@ -57,7 +57,7 @@ export function learnerVariables(network: Network, learner: Learner): Map<string
 
 /**
  * The outer gradient of one task as a graph. Outputs: `gradient/…` of each variable in `trained`, the queries' loss and how many
- * of them are right (Reptile has no queries: of all its pictures, before the last step).
+ * of them are right (Reptile has no queries: of all its images, before the last step).
  */
 export function trainingGraph(
   network: Network,
@@ -134,8 +134,8 @@ interface Task {
 
 function taskInputs(network: Network, learner: Learner, { way, support, queries }: TaskShape): Task {
   const { dtype, shape } = network.input;
-  const examples = (pictures: string, labels: string, count: number) => ({
-    inputs: input(pictures, dtype, [count, ...shape]),
+  const examples = (images: string, labels: string, count: number) => ({
+    inputs: input(images, dtype, [count, ...shape]),
     labels: input(labels, 'i64', [count]),
   });
   const variables = learnerVariables(network, learner);
@@ -181,7 +181,7 @@ function weighted(losses: readonly Value[]): Value {
   return losses.map((loss, i) => mul(loss, reshape(sliceAxis(weights, 0, i, i + 1), []))).reduce(add);
 }
 
-/** Of Reptile: start - end, of an inner loop on all of the task's pictures. */
+/** Of Reptile: start - end, of an inner loop on all of the task's images. */
 function backFromTheEnd(
   network: Network,
   learner: ReptileLearner,

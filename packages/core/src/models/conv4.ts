@@ -6,7 +6,7 @@ import type { Architecture } from './model.ts';
 export interface Conv4Config {
   /** Filters of every layer. */
   readonly filters: number;
-  /** What halves the picture: a 2x2 max-pool behind each layer, or the stride of its convolution. Default `max-pool`. */
+  /** What halves the image: a 2x2 max-pool behind each layer, or the stride of its convolution. Default `max-pool`. */
   readonly halving?: 'max-pool' | 'stride';
 }
 
@@ -23,7 +23,7 @@ function layer(s: Scope, x: Value, { filters, halving }: Required<Conv4Config>):
 }
 
 /**
- * The four-layer network of the few-shot literature (Vinyals et al. 2016, section 4.1), for small pictures. With max-pools all
+ * The four-layer network of the few-shot literature (Vinyals et al. 2016, section 4.1), for small images. With max-pools all
  * positions go into the head: one at 28x28, 5x5 at the 84x84 of mini-ImageNet, where 32 filters are usual (Ravi & Larochelle
  * 2017). MAML's network for Omniglot has strides in their place and averages the 2x2 positions that are left of 28x28
  * (Finn et al. 2017, section 5.2, and its code). Endpoints: layer1 to layer4.
@@ -31,8 +31,8 @@ function layer(s: Scope, x: Value, { filters, halving }: Required<Conv4Config>):
 export function conv4({ filters, halving = 'max-pool' }: Conv4Config): Architecture {
   return {
     headPath: 'fc',
-    trunk(s, pictures) {
-      let x = pictures;
+    trunk(s, images) {
+      let x = images;
       for (let i = 1; i <= 4; i++) {
         const unit = s.at(`layer${i}`);
         x = s.endpoint(unit.path, layer(unit, x, { filters, halving }));

@@ -27,7 +27,7 @@ const norm = { epsilon: 1e-6 };
 /** What a branch is scaled by at first, so that a deep network starts as the identity (Touvron et al. 2021). */
 const layerScale = filled(1e-6);
 
-/** A convolution that divides the picture into patches of side `patch`. */
+/** A convolution that divides the image into patches of side `patch`. */
 function patches(s: Scope, x: Value, channels: number, patch: number): Value {
   return conv2d(s, x, { channels, kernel: patch, stride: patch, ...initialisers });
 }
@@ -50,8 +50,8 @@ export function convnext({ stages, stochasticDepth: last }: ConvNeXtConfig): Arc
   return {
     headPath: 'classifier.2',
     sides: { minimum: 4 * 2 ** (stages.length - 1) },
-    trunk(s, pictures) {
-      let x = pictures;
+    trunk(s, images) {
+      let x = images;
       let index = 0;
       stages.forEach(([channels, blocks], i) => {
         const entry = s.at('features').at(2 * i);

@@ -37,9 +37,9 @@ export function densenet({ layers, growth, stem }: DenseNetConfig): Architecture
   return {
     headPath: 'classifier',
     sides: { minimum: 29 },
-    trunk(s, pictures) {
+    trunk(s, images) {
       const features = s.at('features');
-      let x = relu(batchNorm(features.at('norm0'), conv(features.at('conv0'), pictures, stem, 7, 2)));
+      let x = relu(batchNorm(features.at('norm0'), conv(features.at('conv0'), images, stem, 7, 2)));
       x = s.endpoint('stem', x);
       x = s.endpoint('features.pool0', maxPool(x, { kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }));
       layers.forEach((depth, i) => {

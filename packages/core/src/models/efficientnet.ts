@@ -101,8 +101,8 @@ export function efficientnet(config: EfficientNetConfig): Architecture {
   const stages = stageLayers(config);
   return {
     headPath: 'classifier.1',
-    trunk(s, pictures) {
-      const x = sequence(s.at('features'), pictures, [
+    trunk(s, images) {
+      const x = sequence(s.at('features'), images, [
         (at, y) => convNorm(at, y, { channels: stem, kernel: 3, stride: 2, activation: silu, ...norm }),
         ...stages,
         (at, y) => convNorm(at, y, { channels: last, activation: silu, ...norm }),

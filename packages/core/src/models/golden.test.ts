@@ -35,8 +35,8 @@ describe.each(Object.keys(narrowModels))('%s equals PyTorch', (name) => {
   const initial = withCounters(withPrefix(tensors, 'init/'));
   const noise = withPrefix(tensors, 'noise/');
   const isRandom = Object.keys(noise).length > 0;
-  const pictures = tensors.input ?? pattern(config.input);
-  const [batchSize, ...shape] = pictures.shape as [number, ...number[]];
+  const images = tensors.input ?? pattern(config.input);
+  const [batchSize, ...shape] = images.shape as [number, ...number[]];
   const model = narrowModels[name]!;
   const network: Network = {
     input: { dtype: 'f32', shape },
@@ -54,7 +54,7 @@ describe.each(Object.keys(narrowModels))('%s equals PyTorch', (name) => {
     'endpoints, loss, gradients, statistics: %s (training %s, batch norm %s)',
     async (mode, training, policy) => {
       const { scope, trace } = Scope.root({ training, batchNorm: policy as BatchNormPolicy });
-      const logits = network.forward(scope, input('x', 'f32', pictures.shape));
+      const logits = network.forward(scope, input('x', 'f32', images.shape));
       const early = trace.endpoints.get(auxiliaryLogits);
       const classes = input('labels', 'i64', [batchSize]);
       const lossOf = (value: Value) => crossEntropy(value, classes);
@@ -71,7 +71,7 @@ describe.each(Object.keys(narrowModels))('%s equals PyTorch', (name) => {
       const gradientOutputs = Object.fromEntries(gradients.map((g, i) => [`grad/${parameters[i]!.name}`, g]));
       typecheck(Object.values({ ...outputs, ...gradientOutputs }));
       const program = await compile({ ...outputs, ...gradientOutputs });
-      const results = await program.run({ ...initial, ...noise, x: pictures, labels });
+      const results = await program.run({ ...initial, ...noise, x: images, labels });
       await program.release();
 
       expectClose(results, withPrefix(tensors, `${mode}/endpoint/`), 'endpoint');
@@ -104,7 +104,7 @@ describe.each(Object.keys(narrowModels))('%s equals PyTorch', (name) => {
       for (let i = 1; i <= 3; i++) {
         const scalars = Object.entries({ learningRate, ...optimizer.scalars(i) });
         const results = await state.step(program, {
-          [feedNames.input]: pictures,
+          [feedNames.input]: images,
           [feedNames.labels]: labels,
           ...noise,
           ...Object.fromEntries(scalars.map(([scalarKey, value]) => [scalarName(scalarKey), scalar(value)])),

@@ -39,7 +39,7 @@ test('its layers are in the way of the numbers', async () => {
   const variables = initialise(noted.variables.values(), 0);
   const noise = drawNoise(noted.noise, 0, 0);
   const program = await compile({ y });
-  const feeds = { ...variables, x: gaussian([2, 3, 64, 64], 'pictures') };
+  const feeds = { ...variables, x: gaussian([2, 3, 64, 64], 'images') };
   const dropped = numbers((await program.run({ ...feeds, ...noise })).y);
   const kept = noted.noise.map(({ name, shape }) => [name, tensor('u8', shape, new Uint8Array(sizeOf(shape)).fill(1))]);
   const all = numbers((await program.run({ ...feeds, ...Object.fromEntries(kept) })).y);

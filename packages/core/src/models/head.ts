@@ -34,7 +34,7 @@ export function parseHead(text: string): Layer[] {
 }
 
 /**
- * The model with a deeper head: the given layers and then the linear one, on features that are averaged over the picture.
+ * The model with a deeper head: the given layers and then the linear one, on features that are averaged over the image.
  * Parameters are named as in PyTorch's `Sequential`: for `512,relu` these are `fc.0.weight`, …, `fc.2.weight`, ….
  */
 export function withHead<M extends Architecture>(model: M, text: string): M {

@@ -32,13 +32,13 @@ test('in training both heads give logits, and the auxiliary head’s parameters 
   expect(updates.has('AuxLogits.conv1.bn.running_mean')).toBe(true);
 });
 
-test('pictures too small for the auxiliary head: evaluation has its parameters all the same, training says so', () => {
+test('images too small for the auxiliary head: evaluation has its parameters all the same, training says so', () => {
   expect([...trace(75, false).variables.keys()]).toEqual([...trace(299, false).variables.keys()]);
   expect(() => trace(298, true)).toThrow(UserError);
   expect(() => trace(224, true)).toThrow('of 299x299 pixels and more, these are 224x224');
 });
 
-test('transformInput: pictures normalised as for ImageNet’s other networks give what pixels in ±1 give without it', async () => {
+test('transformInput: images normalised as for ImageNet’s other networks give what pixels in ±1 give without it', async () => {
   const pixels = gaussian([2, 3, 75, 75], 'pixels'); // of any range: the change is linear
   const normalised = (mean: readonly number[], std: readonly number[]) => {
     const channel = (i: number) => Math.floor(i / 75 ** 2) % 3;

@@ -17,7 +17,7 @@ import { type Architecture, type AuxiliaryHead, imageNetPreprocessing } from './
 export interface InceptionConfig {
   /** Has a second head, on Mixed_6e. */
   readonly auxiliary: boolean;
-  /** Takes pictures that are normalised by ImageNet's mean and deviation, and itself brings them to ±1. Default false. */
+  /** Takes images that are normalised by ImageNet's mean and deviation, and itself brings them to ±1. Default false. */
   readonly transformInput?: boolean;
   /** Channels of the pooling tower in each 35x35 block. */
   readonly pooled?: readonly number[];
@@ -141,15 +141,15 @@ const auxiliary: AuxiliaryHead = {
 };
 
 /**
- * What the branch looks at. Its kernels do not fit into the maps of small pictures. In evaluation, where nothing comes of
+ * What the branch looks at. Its kernels do not fit into the maps of small images. In evaluation, where nothing comes of
  * it but the names of its parameters, such maps are enlarged.
  */
-function branchInput(s: Scope, maps: Value, pictures: Value): Value {
+function branchInput(s: Scope, maps: Value, images: Value): Value {
   const [height, width] = maps.shape.slice(2) as [number, number];
   if (s.training && Math.min(height, width) < branchMaps) {
     throw new UserError(
-      `inception_v3: its auxiliary head learns from pictures of ${auxiliary.minimum}x${auxiliary.minimum} pixels and more, ` +
-        `these are ${pictures.shape.slice(2).join('x')}. Take larger ones, or inception_v3_no_aux.`,
+      `inception_v3: its auxiliary head learns from images of ${auxiliary.minimum}x${auxiliary.minimum} pixels and more, ` +
+        `these are ${images.shape.slice(2).join('x')}. Take larger ones, or inception_v3_no_aux.`,
     );
   }
   return resize(maps, [Math.max(height, branchMaps), Math.max(width, branchMaps)], 'nearest');
@@ -186,12 +186,12 @@ export function inception(config: InceptionConfig): Architecture {
     headPath: 'fc',
     sides: { minimum: 75 },
     ...(config.auxiliary && { auxiliary }),
-    trunk(s, pictures, onAuxiliary) {
-      let x = transformInput ? toUnitRange(pictures) : pictures;
+    trunk(s, images, onAuxiliary) {
+      let x = transformInput ? toUnitRange(images) : images;
       for (const [name, step] of Object.entries(stem)) x = s.endpoint(name, step(s, name, x, narrow));
       x = mix(s, x, beforeBranch);
       if (config.auxiliary) {
-        const early = climb(s.at('AuxLogits'), branchInput(s, x, pictures), branch);
+        const early = climb(s.at('AuxLogits'), branchInput(s, x, images), branch);
         onAuxiliary?.(s.endpoint('AuxLogits', globalAveragePool(early)));
       }
       return s.endpoint('avgpool', globalAveragePool(mix(s, x, afterBranch)));

@@ -64,8 +64,8 @@ export function mobilenetV2({ stem, stages, last, dropout: p, norm = {} }: Mobil
   );
   return {
     headPath: 'classifier.1',
-    trunk(s, pictures) {
-      const x = sequence(s.at('features'), pictures, [
+    trunk(s, images) {
+      const x = sequence(s.at('features'), images, [
         (at, y) => convNorm(at, y, { channels: stem, kernel: 3, stride: 2, activation: relu6, ...norm }),
         ...blocks,
         (at, y) => convNorm(at, y, { channels: last, activation: relu6, ...norm }),

@@ -2,11 +2,11 @@ import type { Tensors } from '../base/tensor.ts';
 import type { Value } from '../graph/index.ts';
 import { globalAveragePool, type Scope, under } from '../nn/index.ts';
 
-/** What was done to the pictures a network was trained on, and must be done to all others. Part of the model. */
+/** What was done to the images a network was trained on, and must be done to all others. Part of the model. */
 export interface Preprocessing {
   /** The shorter side after resizing, in pixels. */
   readonly resize: number;
-  /** Both sides become `resize`, whatever the picture's shape. Default: it keeps its shape. */
+  /** Both sides become `resize`, whatever the image's shape. Default: it keeps its shape. */
   readonly squash?: boolean | undefined;
   /** The side of the centre square that is looked at, in pixels. */
   readonly crop: number;
@@ -16,7 +16,7 @@ export interface Preprocessing {
   readonly std: readonly [number, number, number];
   /** Whether colours go through an embedded colour profile to sRGB. Default: they do. */
   readonly colourProfile?: 'apply' | 'ignore' | undefined;
-  /** Whether pictures are turned upright, as their EXIF orientation says. Default: they are. */
+  /** Whether images are turned upright, as their EXIF orientation says. Default: they are. */
   readonly orientation?: 'apply' | 'ignore' | undefined;
 }
 
@@ -32,7 +32,7 @@ export const imageNetPreprocessing: Preprocessing = {
 /** A network in two parts: the trunk, which transfers, and the head, which is grafted on anew for other classes. */
 export interface Architecture {
   /**
-   * Pictures f32 (n, 3, h, w), normalised, to what the head takes: (n, f) or (n, c, h', w'). A trunk with an auxiliary head
+   * Images f32 (n, 3, h, w), normalised, to what the head takes: (n, f) or (n, c, h', w'). A trunk with an auxiliary head
    * tells `onAuxiliary` what that head takes, at the point where its parameters stand among the others.
    */
   trunk(s: Scope, x: Value, onAuxiliary?: (features: Value) => void): Value;
@@ -46,7 +46,7 @@ export interface Architecture {
   readonly headLayers?: string;
   /** Those layers: the trunk's output to what the head's last layer takes. Absent where the head is one layer. */
   beforeLast?(s: Scope, features: Value): Value;
-  /** The sides that a picture may have, in pixels. Absent: any that the strides leave something of. */
+  /** The sides that an image may have, in pixels. Absent: any that the strides leave something of. */
   readonly sides?: { readonly minimum?: number; readonly multipleOf?: number };
   /** A second head, for training only. */
   readonly auxiliary?: AuxiliaryHead;
@@ -57,7 +57,7 @@ export interface AuxiliaryHead {
   readonly headPath: string;
   /** Of its loss, beside 1 for the head's. */
   readonly weight: number;
-  /** The shortest side of a picture that it can learn from, in pixels. */
+  /** The shortest side of an image that it can learn from, in pixels. */
   readonly minimum: number;
   head(s: Scope, features: Value, numClasses: number): Value;
 }
@@ -77,8 +77,8 @@ export function fittedTo<M extends Architecture>(model: M, weights: Tensors): M 
 }
 
 /**
- * The whole network: pictures f32 (n, 3, h, w) to logits (n, numClasses), or with `numClasses: 0` to the trunk's
- * features, averaged over the picture (n, f).
+ * The whole network: images f32 (n, 3, h, w) to logits (n, numClasses), or with `numClasses: 0` to the trunk's
+ * features, averaged over the image (n, f).
  */
 export function applyModel(model: Architecture, s: Scope, x: Value, { numClasses }: { numClasses: number }): Value {
   const { auxiliary } = model;
@@ -92,8 +92,8 @@ export function applyModel(model: Architecture, s: Scope, x: Value, { numClasses
 }
 
 /**
- * What the last layer of the network takes: pictures f32 (n, 3, h, w), normalised, to vectors (n, f). Without a deeper head these
- * are the trunk's features, averaged over the picture.
+ * What the last layer of the network takes: images f32 (n, 3, h, w), normalised, to vectors (n, f). Without a deeper head these
+ * are the trunk's features, averaged over the image.
  */
 export function penultimate(model: Architecture, s: Scope, x: Value): Value {
   const features = model.trunk(s, x);

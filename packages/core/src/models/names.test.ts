@@ -50,10 +50,10 @@ describe.each(Object.keys(torchvision))('%s is torchvision’s', (name) => {
   test('probabilities of dropout and stochastic depth', () => {
     const { crop } = getModel(name).preprocessing;
     const { noise } = trace(name, { training: true, size: [crop, crop] });
-    const isPerPicture = ({ shape }: Noise) => sizeOf(shape) === shape[0];
+    const isPerImage = ({ shape }: Noise) => sizeOf(shape) === shape[0];
     const rates = (chosen: Noise[]) => chosen.map(({ keep }) => expect.closeTo(1 - keep, 10));
-    expect(reference.dropout).toEqual(rates(noise.filter((n) => !isPerPicture(n))));
-    expect(reference.stochasticDepth).toEqual(rates(noise.filter(isPerPicture)));
+    expect(reference.dropout).toEqual(rates(noise.filter((n) => !isPerImage(n))));
+    expect(reference.stochasticDepth).toEqual(rates(noise.filter(isPerImage)));
   });
 });
 
@@ -73,7 +73,7 @@ test('the zoo has every one of torchvision’s models that are listed, variants 
   expect(listArchitectures().sort()).toEqual([...Object.keys(torchvision), ...variants, ...fewShot].sort());
 });
 
-/** Small pictures, but none smaller than the model's published size allows. */
+/** Small images, but none smaller than the model's published size allows. */
 const smallSize = ({ preprocessing, sides = {} }: Model) =>
   Math.max(Math.min(64, preprocessing.crop), sides.minimum ?? 0);
 
@@ -109,7 +109,7 @@ describe.each(listArchitectures())('%s', (name) => {
     expect(blocks.size).toBeGreaterThan(3);
   });
 
-  test('pictures of other sizes, in training too', () => {
+  test('images of other sizes, in training too', () => {
     const { sides: { minimum = 64, multipleOf = 1 } = {}, auxiliary } = getModel(name);
     for (const training of [false, true]) {
       const least = training && auxiliary ? auxiliary.minimum : minimum;
@@ -132,7 +132,7 @@ test.each(
   listArchitectures()
     .map(getModel)
     .flatMap(({ name, sides }) => (sides?.minimum && !sides.multipleOf ? [[name, sides.minimum] as const] : [])),
-)('%s takes pictures of %i pixels, and none smaller', (name, minimum) => {
+)('%s takes images of %i pixels, and none smaller', (name, minimum) => {
   expect(trace(name, { size: [minimum, minimum], numClasses: 5 }).y.shape).toEqual([2, 5]);
   expect(() => trace(name, { size: [minimum, minimum - 1] })).toThrow(ShapeError);
 });
@@ -193,7 +193,7 @@ function smallestOfEachFamily(): Model[] {
 describe('three training steps lower the loss of their batch', () => {
   test.each(smallestOfEachFamily().map((model) => [model.name, model] as const))('%s', async (_name, model) => {
     const batchSize = 4;
-    // Twice the least, so that the last norms see more than one position of each picture.
+    // Twice the least, so that the last norms see more than one position of each image.
     const side = Math.max(smallSize(model), 2 * (model.sides?.minimum ?? 0));
     const network: Network = {
       input: { dtype: 'f32', shape: [3, side, side] },
@@ -212,7 +212,7 @@ describe('three training steps lower the loss of their batch', () => {
     const slots = parameters.map(({ name, shape }) => [slotName('momentum', name), zeros('f32', shape)] as const);
     const state = new State({ ...initialise(variables, 0), ...Object.fromEntries(slots) });
     const feeds = {
-      [feedNames.input]: gaussian([batchSize, 3, side, side], 'pictures'),
+      [feedNames.input]: gaussian([batchSize, 3, side, side], 'images'),
       [feedNames.labels]: i64([batchSize], [0, 1, 2, 3]),
       [scalarName('learningRate')]: scalar(learningRates[model.name] ?? 0.003),
       ...drawNoise(step.noise, 0, 0), // the same masks at every step, so that the losses compare

@@ -32,7 +32,7 @@ function family<Name extends string, C>(
   });
 }
 
-/** Larger pictures, pixels in ±1. */
+/** Larger images, pixels in ±1. */
 const inceptionPreprocessing: Partial<Preprocessing> = {
   resize: 342,
   crop: 299,
@@ -40,7 +40,7 @@ const inceptionPreprocessing: Partial<Preprocessing> = {
   std: [0.5, 0.5, 0.5],
 };
 
-/** For characters and other small pictures, seen whole. */
+/** For characters and other small images, seen whole. */
 function small(model: Model): Model {
   const half = [0.5, 0.5, 0.5] as const;
   return { ...model, preprocessing: { ...model.preprocessing, resize: 28, crop: 28, mean: half, std: half } };

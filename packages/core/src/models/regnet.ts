@@ -54,9 +54,9 @@ function block(s: Scope, x: Value, { channels, stride, groupWidth, norm }: Block
 export function regnet({ stem, depths, widths, groupWidth, norm = {} }: RegNetConfig): Architecture {
   return {
     headPath: 'fc',
-    trunk(s, pictures) {
+    trunk(s, images) {
       const options = { channels: stem, kernel: 3, stride: 2, activation: relu, ...norm };
-      let x = s.endpoint('stem', convNorm(s.at('stem'), pictures, options));
+      let x = s.endpoint('stem', convNorm(s.at('stem'), images, options));
       depths.forEach((depth, i) => {
         const stage = s.at('trunk_output').at(`block${i + 1}`);
         for (let k = 0; k < depth; k++) {

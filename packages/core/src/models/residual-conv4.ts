@@ -12,8 +12,8 @@ import type { Architecture } from './model.ts';
 export function residualConv4({ filters }: Pick<Conv4Config, 'filters'>): Architecture {
   return {
     headPath: 'fc',
-    trunk(s, pictures) {
-      let x = pictures;
+    trunk(s, images) {
+      let x = images;
       for (let i = 1; i <= 4; i++) {
         const layer = s.at(`layer${i}`);
         const y = conv2d(layer.at('conv'), x, { channels: filters, kernel: 3, padding: 1 });

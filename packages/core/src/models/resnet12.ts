@@ -35,13 +35,13 @@ function block(s: Scope, x: Value, channels: number): Value {
 
 /**
  * ResNet-12 of the few-shot literature (Oreshkin et al. 2018, TADAM) in the form and with the names of MetaOptNet's code (Lee et al.
- * 2019, section 4.1), without its DropBlock; averaged over the positions, 5x5 of an 84x84 picture. Endpoints: layer1 to layer4.
+ * 2019, section 4.1), without its DropBlock; averaged over the positions, 5x5 of an 84x84 image. Endpoints: layer1 to layer4.
  */
 export function resnet12({ channels }: ResNet12Config): Architecture {
   return {
     headPath: 'fc',
-    trunk(s, pictures) {
-      let x = pictures;
+    trunk(s, images) {
+      let x = images;
       channels.forEach((width, i) => {
         const layer = s.at(`layer${i + 1}`);
         x = s.endpoint(layer.path, block(layer.at(0), x, width));

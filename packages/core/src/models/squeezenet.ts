@@ -41,10 +41,10 @@ export function squeezenet(config: SqueezeNetConfig): Architecture {
   const narrow = (channels: number) => channels / widthDivisor;
   return {
     headPath: 'classifier',
-    trunk(s, pictures) {
+    trunk(s, images) {
       const features = s.at('features');
       const note = (index: number, value: Value) => s.endpoint(`features.${index}`, value);
-      let x = note(0, conv(features.at(0), pictures, narrow(stem.channels), stem.kernel, { stride: 2 }));
+      let x = note(0, conv(features.at(0), images, narrow(stem.channels), stem.kernel, { stride: 2 }));
       x = note(1, relu(x));
       x = note(2, pool(x));
       layers.forEach((layer, i) => {

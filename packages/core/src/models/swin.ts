@@ -28,8 +28,8 @@ export interface SwinConfig {
 const initialisers = { initialiser: truncatedNormal(0.02), biasInitialiser: filled(0) };
 
 /** Patches of 4x4 pixels, normalised. (n, 3, h, w) → (n, h/4, w/4, channels). */
-function patches(s: Scope, pictures: Value, channels: number): Value {
-  const map = conv2d(s.at(0), pictures, { channels, kernel: 4, stride: 4 });
+function patches(s: Scope, images: Value, channels: number): Value {
+  const map = conv2d(s.at(0), images, { channels, kernel: 4, stride: 4 });
   return layerNorm(s.at(2), channelsLast(map));
 }
 
@@ -70,8 +70,8 @@ export function swin({ width, stages, window, stochasticDepth: last }: SwinConfi
   return {
     headPath: 'head',
     sides: { minimum: 4 },
-    trunk(s, pictures) {
-      let x = pictures;
+    trunk(s, images) {
+      let x = images;
       let index = 0;
       stages.forEach(([blocks, heads], i) => {
         const entry = s.at('features').at(2 * i);

@@ -26,7 +26,7 @@ export interface ViTConfig {
   readonly width: number;
   /** Features in the middle of each feed-forward part. */
   readonly hidden: number;
-  /** Side of the pictures that the position embedding is made for, in pixels. Default 224. */
+  /** Side of the images that the position embedding is made for, in pixels. Default 224. */
   readonly size?: number;
 }
 
@@ -34,30 +34,30 @@ const norm = { epsilon: 1e-6 };
 const lecunNormal: Initialiser = (shape, stream) => truncatedNormal(Math.sqrt(1 / fanIn(shape)))(shape, stream);
 
 /** A token for each patch, row by row. (n, 3, h, w) → (n, h/patch · w/patch, width). */
-function patchTokens(s: Scope, pictures: Value, { patch, width }: ViTConfig): Value {
+function patchTokens(s: Scope, images: Value, { patch, width }: ViTConfig): Value {
   const options = { channels: width, kernel: patch, stride: patch };
-  const grid = conv2d(s, pictures, { ...options, initialiser: lecunNormal, biasInitialiser: filled(0) });
+  const grid = conv2d(s, images, { ...options, initialiser: lecunNormal, biasInitialiser: filled(0) });
   return swapLast(reshape(grid, [grid.shape[0]!, width, -1]));
 }
 
 /**
  * The learned position embedding, (1, 1 + side², width), for a grid of patches of any size: the class token's stays, and the
- * patches' are resized as a picture is (Dosovitskiy et al. 2020, section 3.2). → (1, 1 + rows · columns, width).
+ * patches' are resized as an image is (Dosovitskiy et al. 2020, section 3.2). → (1, 1 + rows · columns, width).
  */
 function resizeGrid(embedding: Value, side: number, grid: readonly [rows: number, columns: number]): Value {
   const [, length, width] = embedding.shape as [number, number, number];
   if (grid[0] === side && grid[1] === side) return embedding;
-  const asPicture = reshape(swapLast(sliceAxis(embedding, 1, 1, length)), [1, width, side, side]);
-  const resized = resize(asPicture, grid, 'bicubic', { alignCorners: true });
+  const asImage = reshape(swapLast(sliceAxis(embedding, 1, 1, length)), [1, width, side, side]);
+  const resized = resize(asImage, grid, 'bicubic', { alignCorners: true });
   return concat([sliceAxis(embedding, 1, 0, 1), swapLast(reshape(resized, [1, width, -1]))], 1);
 }
 
 /** Patches and the class token, which stands first, with their positions. (n, 3, h, w) → (n, tokens, width). */
-function embed(s: Scope, pictures: Value, config: ViTConfig): Value {
+function embed(s: Scope, images: Value, config: ViTConfig): Value {
   const { patch, width, size = 224 } = config;
-  const [n, , height, columns] = pictures.shape as [number, number, number, number];
+  const [n, , height, columns] = images.shape as [number, number, number, number];
   const classToken = broadcastTo(s.param('class_token', [1, 1, width], filled(0)), [n, 1, width]);
-  const tokens = concat([classToken, patchTokens(s.at('conv_proj'), pictures, config)], 1);
+  const tokens = concat([classToken, patchTokens(s.at('conv_proj'), images, config)], 1);
   const side = size / patch;
   const positions = s.at('encoder').param('pos_embedding', [1, 1 + side * side, width], normal(0.02));
   return add(tokens, resizeGrid(positions, side, [height / patch, columns / patch]));
@@ -70,7 +70,7 @@ function encoderLayer(s: Scope, x: Value, { heads, hidden }: ViTConfig): Value {
   return add(attended, feedForward(s.at('mlp'), layerNorm(s.at('ln_2'), attended, norm), options));
 }
 
-/** The side of the pictures that a file's position embedding is made for, in pixels; undefined where it has none. */
+/** The side of the images that a file's position embedding is made for, in pixels; undefined where it has none. */
 function nativeSize(weights: Tensors, patch: number): number | undefined {
   const tokens = weights['encoder.pos_embedding']?.shape[1] ?? 0;
   const side = Math.sqrt(tokens - 1);
@@ -83,8 +83,8 @@ export function vit(config: ViTConfig): Architecture {
   return {
     headPath: 'heads.head',
     sides: { multipleOf: patch },
-    trunk(s, pictures) {
-      let x = s.endpoint('embedding', embed(s, pictures, config));
+    trunk(s, images) {
+      let x = s.endpoint('embedding', embed(s, images, config));
       for (let i = 0; i < layers; i++) {
         const layer = s.at('encoder').at('layers').at(`encoder_layer_${i}`);
         x = s.endpoint(layer.path, encoderLayer(layer, x, config));
@@ -108,7 +108,7 @@ export function vit(config: ViTConfig): Architecture {
 const base = { layers: 12, heads: 12, width: 768, hidden: 3072 };
 const large = { layers: 24, heads: 16, width: 1024, hidden: 4096 };
 
-/** With a number at the end: fine-tuned on pictures of that side, so that there are weights with more positions. */
+/** With a number at the end: fine-tuned on images of that side, so that there are weights with more positions. */
 export const vits = {
   vit_b_16: { patch: 16, ...base },
   vit_b_16_384: { patch: 16, ...base, size: 384 },

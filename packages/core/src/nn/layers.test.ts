@@ -19,7 +19,7 @@ const expectClose = (actual: Tensor | undefined, expected: readonly number[], di
 };
 
 describe('batchNorm', () => {
-  const x = gaussian([4, 2, 3, 1], 'pictures');
+  const x = gaussian([4, 2, 3, 1], 'images');
   const variables: Tensors = {
     weight: f32([2], [1.5, -0.5]),
     bias: f32([2], [0.25, 2]),
@@ -85,10 +85,10 @@ describe('batchNorm', () => {
   });
 
   test('the gradient goes through the batch’s own statistics, and not through the running ones', async () => {
-    const picture = input('x', 'f32', x.shape);
+    const image = input('x', 'f32', x.shape);
     const gradientWith = async (policy: BatchNormPolicy) => {
       const { scope } = Scope.root({ training: true, batchNorm: policy });
-      const [dx] = grad(reduceSum(batchNorm(scope, picture)), [picture]);
+      const [dx] = grad(reduceSum(batchNorm(scope, image)), [image]);
       return (await evaluate({ dx: dx! }, { ...variables, x })).dx;
     };
     expectClose(await gradientWith('batch'), numbers(x).fill(0)); // Σ y is Σ bias, whatever x is
@@ -144,20 +144,20 @@ describe('dropout', () => {
 
 describe('pooling', () => {
   const x = f32([1, 2, 2, 3], [1, 2, 3, 4, 5, 6, 10, 20, 30, 40, 50, 60]);
-  const picture = input('x', 'f32', x.shape);
+  const image = input('x', 'f32', x.shape);
   const table: [string, Value, number[], number[]][] = [
-    ['global', globalAveragePool(picture), [1, 2], [3.5, 35]],
-    ['adaptive to 1x1', adaptiveAveragePool(picture, [1, 1]), [1, 2, 1, 1], [3.5, 35]],
-    ['adaptive to 1x3', adaptiveAveragePool(picture, [1, 3]), [1, 2, 1, 3], [2.5, 3.5, 4.5, 25, 35, 45]],
-    ['adaptive to 2x2', adaptiveAveragePool(picture, [2, 2]), [1, 2, 2, 2], [1.5, 2.5, 4.5, 5.5, 15, 25, 45, 55]],
-    ['adaptive to its own size', adaptiveAveragePool(picture, [2, 3]), [1, 2, 2, 3], numbers(x)],
+    ['global', globalAveragePool(image), [1, 2], [3.5, 35]],
+    ['adaptive to 1x1', adaptiveAveragePool(image, [1, 1]), [1, 2, 1, 1], [3.5, 35]],
+    ['adaptive to 1x3', adaptiveAveragePool(image, [1, 3]), [1, 2, 1, 3], [2.5, 3.5, 4.5, 25, 35, 45]],
+    ['adaptive to 2x2', adaptiveAveragePool(image, [2, 2]), [1, 2, 2, 2], [1.5, 2.5, 4.5, 5.5, 15, 25, 45, 55]],
+    ['adaptive to its own size', adaptiveAveragePool(image, [2, 3]), [1, 2, 2, 3], numbers(x)],
   ];
   test.each(table)('%s', async (_name, y, shape, expected) => {
     expect(y.shape).toEqual(shape);
     expectClose((await evaluate({ y }, { x })).y, expected);
   });
   test('1x1 is a plain mean, without matrices', () => {
-    const ops = reachable([adaptiveAveragePool(picture, [1, 1])]).map((value) => value.op.name);
+    const ops = reachable([adaptiveAveragePool(image, [1, 1])]).map((value) => value.op.name);
     expect(ops).not.toContain('MatMul');
   });
 });
@@ -192,11 +192,11 @@ describe('losses', () => {
     const y = oneHot(constant(i64([3], [2, 0, 1])), 3);
     expect((await evaluate({ y })).y).toEqual(f32([3, 3], [0, 0, 1, 1, 0, 0, 0, 1, 0]));
   });
-  test('a picture of weight 0 counts for nothing', async () => {
+  test('an image of weight 0 counts for nothing', async () => {
     const logits = gaussian([3, 4], 'logits');
     const cut = tensor('f32', [2, 4], logits.data.slice(0, 8));
     const all = crossEntropy(constant(logits), constant(i64([3], [1, 2, 3])), {
-      pictureWeights: constant(f32([3], [1, 1, 0])),
+      imageWeights: constant(f32([3], [1, 1, 0])),
     });
     const two = crossEntropy(constant(cut), constant(i64([2], [1, 2])));
     const results = await evaluate({ all, two });

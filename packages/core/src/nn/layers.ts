@@ -26,7 +26,7 @@ export interface Conv2dOptions {
   readonly channels: number;
   readonly kernel: Extent;
   readonly stride?: number;
-  /** On each side of the picture. */
+  /** On each side of the image. */
   readonly padding?: Extent;
   readonly dilation?: number;
   readonly groups?: number;
@@ -79,7 +79,7 @@ export function dropout(s: Scope, x: Value, p: number): Value {
 }
 
 /**
- * Stochastic depth (Huang et al. 2016): in training sets all of a picture to zero with probability p and scales the others by
+ * Stochastic depth (Huang et al. 2016): in training sets all of an image to zero with probability p and scales the others by
  * 1/(1-p); for the residual branch of a block. torchvision's mode `row`. (n, …) → the same shape.
  */
 export function stochasticDepth(s: Scope, x: Value, p: number): Value {
@@ -110,7 +110,7 @@ export function channelsFirst(x: Value): Value {
   return transpose(x, [0, 3, 1, 2]);
 }
 
-/** The mean over the picture. (n, c, h, w) → (n, c). */
+/** The mean over the image. (n, c, h, w) → (n, c). */
 export function globalAveragePool(x: Value): Value {
   return reduceMean(x, [2, 3]);
 }

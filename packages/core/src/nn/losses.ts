@@ -26,8 +26,8 @@ export interface CrossEntropyOptions {
   readonly classWeights?: readonly number[];
   /** γ of the focal loss: each class's term times (1 - p)^γ, p its probability. Default 0. */
   readonly focalGamma?: number;
-  /** (n) f32: how much each picture counts; 0 for padding. Default: all alike. */
-  readonly pictureWeights?: Value;
+  /** (n) f32: how much each image counts; 0 for padding. Default: all alike. */
+  readonly imageWeights?: Value;
 }
 
 /** (n) i64 → (n, classes) f32: 1 at each label. */
@@ -55,7 +55,7 @@ export function crossEntropy(logits: Value, labels: Value, options: CrossEntropy
       received: `${typeOf(logits)} and ${typeOf(labels)}`,
     });
   }
-  const { labelSmoothing = 0, classWeights, focalGamma = 0, pictureWeights } = options;
+  const { labelSmoothing = 0, classWeights, focalGamma = 0, imageWeights } = options;
   if (classWeights && classWeights.length !== classes) {
     throw new ShapeError({
       op: 'crossEntropy',
@@ -71,8 +71,8 @@ export function crossEntropy(logits: Value, labels: Value, options: CrossEntropy
   const terms = focalGamma > 0 ? mul(logarithms, doubt(logarithms, focalGamma)) : logarithms;
   const losses = neg(reduceSum(mul(target, terms), [1]));
   const labelWeights = reduceSum(hot, [1]);
-  if (!pictureWeights) return div(reduceSum(losses), reduceSum(labelWeights));
-  return div(reduceSum(mul(losses, pictureWeights)), reduceSum(mul(labelWeights, pictureWeights)));
+  if (!imageWeights) return div(reduceSum(losses), reduceSum(labelWeights));
+  return div(reduceSum(mul(losses, imageWeights)), reduceSum(mul(labelWeights, imageWeights)));
 }
 
 /** What mixed examples are: `share` ([] f32) of one class, the rest of another. */

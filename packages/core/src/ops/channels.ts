@@ -46,9 +46,8 @@ function expectPerChannel(op: string, x: Value, ...perChannel: readonly Value[])
   }
 }
 
-/** The shape as that of pictures, for kernels that want four axes. */
-const asPictures = ({ shape }: Value) =>
-  shape.length === 4 ? shape : [shape[0]!, shape[1]!, sizeOf(shape.slice(2)), 1];
+/** The shape as that of images, for kernels that want four axes. */
+const asImages = ({ shape }: Value) => (shape.length === 4 ? shape : [shape[0]!, shape[1]!, sizeOf(shape.slice(2)), 1]);
 const hasPixels = (x: Value) => x.shape.length > 2;
 
 /** A 1x1 convolution of each channel by itself, in ORT's names: kernel · x + bias. */
@@ -84,15 +83,15 @@ const combineOp = defineOp('ChannelCombine', {
       requires: 'fusedConvSum',
       applies: ({ inputs: [x] }) => hasPixels(x!),
       lower: (builder, names, value) => {
-        const pictures = asPictures(value);
+        const images = asImages(value);
         const [x, kernel, bias, scaled] = lowerComposition(builder, names, value.inputs, (u, v, a, b, c) => [
-          reshape(u!, pictures),
+          reshape(u!, images),
           reshape(a!, [channelsOf(u!), 1, 1, 1]),
           c!,
-          reshape(mul(v!, channelwise(b!, v!)), pictures),
+          reshape(mul(v!, channelwise(b!, v!)), images),
         ]);
         const sum = builder.emit('FusedConv', [x!, kernel!, bias!, scaled!], depthwise(value), 'com.microsoft');
-        return lowerReshape(builder, sum, pictures, value.shape);
+        return lowerReshape(builder, sum, images, value.shape);
       },
     },
   },
@@ -135,14 +134,14 @@ const batchNormOp = defineOp<{ epsilon: number }>('BatchNorm', {
     depthwise: {
       applies: ({ inputs: [x] }) => hasPixels(x!),
       lower: (builder, names, value, { epsilon }) => {
-        const pictures = asPictures(value);
+        const images = asImages(value);
         const [x, kernel, bias] = lowerComposition(builder, names, value.inputs, (u, weight, shift) => {
           const { variance, centred } = channelMoments(u!);
           const scale = scaleOf(weight!, variance, epsilon);
-          return [reshape(centred, pictures), reshape(scale, [channelsOf(u!), 1, 1, 1]), shift!];
+          return [reshape(centred, images), reshape(scale, [channelsOf(u!), 1, 1, 1]), shift!];
         });
         const y = builder.emit('Conv', [x!, kernel!, bias!], depthwise(value));
-        return lowerReshape(builder, y, pictures, value.shape);
+        return lowerReshape(builder, y, images, value.shape);
       },
     },
   },

@@ -1,4 +1,4 @@
-/** How a kernel moves over the picture. Pads are [top, left, bottom, right] and need not be symmetric. */
+/** How a kernel moves over the image. Pads are [top, left, bottom, right] and need not be symmetric. */
 export type ConvGeometry = {
   readonly strides: readonly [number, number];
   readonly pads: readonly [number, number, number, number];
@@ -7,7 +7,7 @@ export type ConvGeometry = {
 };
 
 /**
- * The extent of a convolution's output along the two picture axes:
+ * The extent of a convolution's output along the two image axes:
  * floor((size + pads - dilation · (kernel - 1) - 1) / stride) + 1.
  */
 export function convOutputSize(

@@ -9,7 +9,7 @@ import {
 import { convLowerings, inputGradLowerings, weightGradLowerings } from './conv-lowerings/index.ts';
 import { defineOp, expectDType, expectRank } from './define.ts';
 
-function expectPictures(op: string, ...values: readonly Value[]): void {
+function expectImages(op: string, ...values: readonly Value[]): void {
   for (const value of values) {
     expectDType(op, value, 'f32', 'f64');
     expectRank(op, value, 4, '(n, c, h, w)');
@@ -24,7 +24,7 @@ function expectPictures(op: string, ...values: readonly Value[]): void {
 /** y = x ∗ w. x (n, groups·i, h, w), w (groups·o, i, kh, kw), y (n, groups·o, oh, ow). */
 const conv2dOp = defineOp<ConvGeometry>('Conv2d', {
   infer: ([x, w], geometry) => {
-    expectPictures('conv2d', x!, w!);
+    expectImages('conv2d', x!, w!);
     const [n, channels, ...size] = x!.shape as [number, number, number, number];
     const [outputs, perGroup, ...kernel] = w!.shape as [number, number, number, number];
     const { groups } = geometry;
@@ -53,7 +53,7 @@ const conv2dOp = defineOp<ConvGeometry>('Conv2d', {
 /** dx of y = x ∗ w from dy and w. */
 const inputGradOp = defineOp<InputGradAttributes>('Conv2dInputGrad', {
   infer: ([dy, w], { groups, size }) => {
-    expectPictures('conv2dInputGrad', dy!, w!);
+    expectImages('conv2dInputGrad', dy!, w!);
     return { dtype: dy!.dtype, shape: [dy!.shape[0]!, w!.shape[1]! * groups, ...size] };
   },
   vjp: (ddx, [dy, w], _y, { size: _, ...geometry }) => [
@@ -66,7 +66,7 @@ const inputGradOp = defineOp<InputGradAttributes>('Conv2dInputGrad', {
 /** dw of y = x ∗ w from x and dy. */
 const weightGradOp = defineOp<WeightGradAttributes>('Conv2dWeightGrad', {
   infer: ([x, dy], { groups, kernel }) => {
-    expectPictures('conv2dWeightGrad', x!, dy!);
+    expectImages('conv2dWeightGrad', x!, dy!);
     return { dtype: x!.dtype, shape: [dy!.shape[1]!, x!.shape[1]! / groups, ...kernel] };
   },
   vjp: (ddw, [x, dy], _y, { kernel: _, ...geometry }) => [

@@ -26,9 +26,9 @@ function convolution(from: number, to: number, kernel: number, options: Partial<
 }
 
 const perChannel = (name: string) => input(name, 'f32', [3]);
-const pictures = (name: string, shape: readonly number[]) => input(name, 'f32', shape);
+const images = (name: string, shape: readonly number[]) => input(name, 'f32', shape);
 const combine = (shape: readonly number[]) => [
-  channelCombine(pictures('x', shape), pictures('y', shape), perChannel('a'), perChannel('b'), perChannel('c')),
+  channelCombine(images('x', shape), images('y', shape), perChannel('a'), perChannel('b'), perChannel('c')),
 ];
 
 const cases: Record<string, Value[]> = {
@@ -45,7 +45,7 @@ const cases: Record<string, Value[]> = {
     pads: [1, 2, 0, 1],
     dilations: [1, 2],
   }),
-  'combination of pictures': combine([2, 3, 4, 5]),
+  'combination of images': combine([2, 3, 4, 5]),
   'combination of sequences': combine([2, 3, 4]),
 };
 

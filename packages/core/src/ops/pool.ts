@@ -115,7 +115,7 @@ const sumPoolGradOp = defineOp<SumPoolGradAttributes>('SumPoolGrad', {
   infer: ([dy], { size }) => ({ dtype: dy!.dtype, shape: [dy!.shape[0]!, dy!.shape[1]!, ...size] }),
   vjp: (ddx, _inputs, _y, { size: _, ...geometry }) => [sumPool(ddx, geometry)],
   lowerings: {
-    /** Windows that tile the picture: every element of dy is repeated. */
+    /** Windows that tile the image: every element of dy is repeated. */
     repeat: {
       applies: tilesExactly,
       lower: (b, [dy], value, { kernel }) => {
@@ -125,16 +125,16 @@ const sumPoolGradOp = defineOp<SumPoolGradAttributes>('SumPoolGrad', {
         return b.emit('Reshape', [repeated, b.integers(value.shape)]);
       },
     },
-    /** Any windows: the transposed convolution with a kernel of ones, each channel a picture of its own. */
+    /** Any windows: the transposed convolution with a kernel of ones, each channel an image of its own. */
     transposed: {
       lower: (b, [dy], value, { kernel, strides, pads }) => {
         const [n, c, oh, ow] = value.inputs[0]!.shape as [number, number, number, number];
-        const pictures = b.emit('Reshape', [dy!, b.integers([n * c, 1, oh, ow])]);
+        const images = b.emit('Reshape', [dy!, b.integers([n * c, 1, oh, ow])]);
         const ones = b.constant(f32([1, 1, ...kernel], new Array(sizeOf(kernel)).fill(1)));
         const remainder = [oh, ow].map(
           (extent, i) => value.shape[i + 2]! + pads[i]! + pads[i + 2]! - kernel[i]! - strides[i]! * (extent - 1),
         );
-        const spread = b.emit('ConvTranspose', [pictures, ones], { strides, pads, output_padding: remainder });
+        const spread = b.emit('ConvTranspose', [images, ones], { strides, pads, output_padding: remainder });
         return b.emit('Reshape', [spread, b.integers(value.shape)]);
       },
     },

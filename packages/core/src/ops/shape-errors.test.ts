@@ -96,7 +96,7 @@ const table: readonly (readonly [name: string, call: () => Value, message: strin
     'conv2d: 3 input and 4 output channels do not divide into 2 groups (x f32[1,3,8,8], weight f32[4,1.5,3,3], groups 2).',
   ],
   [
-    'conv2d: a kernel larger than the picture',
+    'conv2d: a kernel larger than the image',
     () => conv([1, 3, 4, 9], [2, 3, 7, 7], { pads: [1, 1, 1, 1] }),
     'conv2d: a 7x7 kernel does not fit into 4x9 with pads [1,1,1,1] (x f32[1,3,4,9], weight f32[2,3,7,7], groups 1).',
   ],
@@ -112,7 +112,7 @@ const table: readonly (readonly [name: string, call: () => Value, message: strin
     'conv2dInputGrad: expected rank 4 (n, c, h, w), received f32[3,8].',
   ],
   [
-    'maxPool: a picture that is too small',
+    'maxPool: an image that is too small',
     () => maxPool(x([1, 8, 2, 5]), { kernel: [3, 3] }),
     'maxPool: expected at least 3x3 after padding, received f32[1,8,2,5].',
   ],
@@ -122,7 +122,7 @@ const table: readonly (readonly [name: string, call: () => Value, message: strin
     'maxPool: expected rank 4 (n, c, h, w), received f32[8,4,4].',
   ],
   [
-    'averagePool: a picture that is too small',
+    'averagePool: an image that is too small',
     () => averagePool(x([1, 8, 6, 6]), { kernel: [7, 7] }),
     'sumPool: expected at least 7x7 after padding, received f32[1,8,6,6].',
   ],

@@ -22,10 +22,10 @@ describe('measure', () => {
       [1, 1, 0],
       [0, 0, 0],
     ]);
-    expect(metrics).toMatchObject({ pictures: 5, correct: 3, accuracy: 0.6, top5: null });
+    expect(metrics).toMatchObject({ images: 5, correct: 3, accuracy: 0.6, top5: null });
   });
 
-  test('precision is a column’s share, recall a row’s; a class without pictures has neither', () => {
+  test('precision is a column’s share, recall a row’s; a class without images has neither', () => {
     expect(metrics.classes).toEqual([
       { name: 'ant', support: 3, precision: 2 / 3, recall: 2 / 3 },
       { name: 'bee', support: 2, precision: 0.5, recall: 0.5 },

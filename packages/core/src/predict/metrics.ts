@@ -1,23 +1,23 @@
-/** How many pictures of each class (row) were taken for each class (column). */
+/** How many images of each class (row) were taken for each class (column). */
 export type ConfusionMatrix = readonly (readonly number[])[];
 
 export interface ClassMetrics {
   readonly name: string;
-  /** Pictures of this class. */
+  /** Images of this class. */
   readonly support: number;
-  /** Of the pictures taken for this class, the share that are of it; NaN where none was. */
+  /** Of the images taken for this class, the share that are of it; NaN where none was. */
   readonly precision: number;
-  /** Of the pictures of this class, the share that were recognised; NaN where there is none. */
+  /** Of the images of this class, the share that were recognised; NaN where there is none. */
   readonly recall: number;
 }
 
 export interface Metrics {
-  readonly pictures: number;
+  readonly images: number;
   readonly correct: number;
   readonly accuracy: number;
   /** 95 % interval of the accuracy (Wilson 1927). */
   readonly interval: readonly [low: number, high: number];
-  /** Share of pictures whose class is among the five most probable; null with five classes or fewer. */
+  /** Share of images whose class is among the five most probable; null with five classes or fewer. */
   readonly top5: number | null;
   /** Mean cross entropy. */
   readonly loss: number;
@@ -31,7 +31,7 @@ export interface Judged {
   readonly probabilities: ArrayLike<number>;
 }
 
-/** The usual numbers of a classifier over labelled pictures. */
+/** The usual numbers of a classifier over labelled images. */
 export function measure(judged: readonly Judged[], classes: readonly string[]): Metrics {
   const confusion = classes.map(() => new Array<number>(classes.length).fill(0));
   let [loss, top5] = [0, 0];
@@ -44,7 +44,7 @@ export function measure(judged: readonly Judged[], classes: readonly string[]): 
   const correct = confusion.reduce((sum, row, i) => sum + row[i]!, 0);
   const total = (row: readonly number[]) => row.reduce((sum, n) => sum + n, 0);
   return {
-    pictures: judged.length,
+    images: judged.length,
     correct,
     accuracy: correct / judged.length,
     interval: wilsonInterval(correct, judged.length),
@@ -67,7 +67,7 @@ export function ranked(values: ArrayLike<number>, count: number): number[] {
     .slice(0, count);
 }
 
-/** The 95 % score interval of a proportion (Wilson 1927). It stays within [0, 1] and is honest at few pictures. */
+/** The 95 % score interval of a proportion (Wilson 1927). It stays within [0, 1] and is honest at few images. */
 export function wilsonInterval(successes: number, trials: number): [number, number] {
   const z = 1.959964;
   const p = successes / trials;

@@ -4,7 +4,7 @@ import type { Continuation } from './plan.ts';
 /** What `auto` looks at. */
 export interface Evidence {
   /** To train on. */
-  readonly pictures: number;
+  readonly images: number;
   readonly classes: number;
   /** To validate with. */
   readonly validation: number;
@@ -27,8 +27,8 @@ export interface Decision {
 /** From the least that is trained to the most. */
 const depths = ['feature-extraction', 'partial', 'full'] as const;
 
-/** Fewer pictures than these: the head alone, then the late blocks; from there on everything. */
-export const pictureLimits = [1_000, 10_000] as const;
+/** Fewer images than these: the head alone, then the late blocks; from there on everything. */
+export const imageLimits = [1_000, 10_000] as const;
 
 const shifts: Readonly<Record<Domain, number>> = { similar: 0, different: 1, 'very-different': 2 };
 
@@ -36,22 +36,22 @@ const shifts: Readonly<Record<Domain, number>> = { similar: 0, different: 1, 've
 const manyMistakes = 0.1;
 
 /**
- * How much of a network to train, from the number of pictures, what they are like, and what a probe reached. The more
- * pictures there are, and the less they resemble those of the pretraining, the more layers (Yosinski et al. 2014). A probe that
- * makes hardly a mistake leaves nothing to gain; one that makes some or many leads deeper than the number of pictures alone
+ * How much of a network to train, from the number of images, what they are like, and what a probe reached. The more
+ * images there are, and the less they resemble those of the pretraining, the more layers (Yosinski et al. 2014). A probe that
+ * makes hardly a mistake leaves nothing to gain; one that makes some or many leads deeper than the number of images alone
  * would, and its head is where that starts (Kumar et al. 2022).
  */
 export function decide(evidence: Evidence): Decision {
-  const { pictures, validation, probe, domain } = evidence;
+  const { images, validation, probe, domain } = evidence;
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-  const byCount = pictures < pictureLimits[0] ? 0 : pictures < pictureLimits[1] ? 1 : 2;
+  const byCount = images < imageLimits[0] ? 0 : images < imageLimits[1] ? 1 : 2;
   const start = { 0: 'the head', 1: 'the late blocks', 2: 'everything' }[byCount];
-  const reasons = [`${pictures} pictures to train on: ${start} to begin with.`];
+  const reasons = [`${images} images to train on: ${start} to begin with.`];
   if (shifts[domain] > 0)
-    reasons.push(`The pictures are ${domain} from those of the pretraining: ${shifts[domain]} deeper.`);
+    reasons.push(`The images are ${domain} from those of the pretraining: ${shifts[domain]} deeper.`);
   const error = Math.sqrt((probe * (1 - probe)) / validation);
   const isSolved = 1 - probe <= Math.max(2 * error, 1 / validation) && domain !== 'very-different';
-  const reached = `The probe is right for ${percent(probe)} of ${validation} pictures, ± ${percent(error)}`;
+  const reached = `The probe is right for ${percent(probe)} of ${validation} images, ± ${percent(error)}`;
   if (isSolved) {
     reasons.push(`${reached}: what is left to gain is within its error, so nothing more is trained.`);
     return { evidence, strategy: 'feature-extraction', reasons, alsoScratch: false };

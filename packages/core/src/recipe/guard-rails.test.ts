@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { imageNetPreprocessing } from '../models/index.ts';
 import { isAboutData, type Situation, warnings } from './guard-rails.ts';
 
-const pictures = (label: number, count: number, split: string) =>
+const images = (label: number, count: number, split: string) =>
   Array.from({ length: count }, (_, i) => ({
     path: `${split}/${label}/${i}`,
     label,
@@ -12,8 +12,8 @@ const pictures = (label: number, count: number, split: string) =>
 const sound: Situation = {
   folder: 'photos',
   classes: ['cat', 'dog'],
-  train: [...pictures(0, 20, 'train'), ...pictures(1, 5, 'train')],
-  validation: [...pictures(0, 4, 'val'), ...pictures(1, 1, 'val')],
+  train: [...images(0, 20, 'train'), ...images(1, 5, 'train')],
+  validation: [...images(0, 4, 'val'), ...images(1, 1, 'val')],
   config: { optimizer: 'adamw', sampling: 'shuffle', classWeights: 'none' },
   trunkRate: 1e-3,
   preprocessing: imageNetPreprocessing,
@@ -27,28 +27,28 @@ test('a sound run is not warned', () => {
   expect(told({})).toEqual([]);
 });
 
-test('validation pictures in the training set: how many, which, and how to mend it', () => {
-  const copies = sound.train.slice(0, 4).map((picture, i) => ({ ...picture, path: `val/copy${i}` }));
+test('validation images in the training set: how many, which, and how to mend it', () => {
+  const copies = sound.train.slice(0, 4).map((image, i) => ({ ...image, path: `val/copy${i}` }));
   const [text, ...others] = told({ validation: [...sound.validation, ...copies] });
   expect(others).toEqual([]);
   expect(text).toContain(
-    '4 of 9 validation pictures also stand in the training set (val/copy0 = train/0/0, val/copy1 = train/0/1, val/copy2 = train/0/2 and 1 more)',
+    '4 of 9 validation images also stand in the training set (val/copy0 = train/0/0, val/copy1 = train/0/1, val/copy2 = train/0/2 and 1 more)',
   );
   expect(text).toContain('`graft doctor photos --fix-to <new folder>` removes the copies.');
 });
 
 test('small classes, classes that are not validated, and imbalance unless something is done about it', () => {
-  const train = [...pictures(0, 20, 'train'), ...pictures(1, 4, 'train')];
-  const few = { train, validation: pictures(0, 4, 'val') };
+  const train = [...images(0, 20, 'train'), ...images(1, 4, 'train')];
+  const few = { train, validation: images(0, 4, 'val') };
   expect(told(few)).toEqual([
-    'few-pictures: 1 class has fewer than 5 pictures to train on (dog: 4). What is learned of so few is chance. Add pictures, or merge or remove the classes.',
-    'no-validation: 1 class has no picture to validate with (dog). The accuracy says nothing about them, and neither does the choice of the best epoch. Add pictures.',
-    'imbalance: cat has 20 training pictures, dog 4. A model that neglects the small class still reaches a high accuracy. Pass --sampling balanced or --class-weights balanced, or add pictures.',
+    'few-images: 1 class has fewer than 5 images to train on (dog: 4). What is learned of so few is chance. Add images, or merge or remove the classes.',
+    'no-validation: 1 class has no image to validate with (dog). The accuracy says nothing about them, and neither does the choice of the best epoch. Add images.',
+    'imbalance: cat has 20 training images, dog 4. A model that neglects the small class still reaches a high accuracy. Pass --sampling balanced or --class-weights balanced, or add images.',
   ]);
-  expect(kinds({ train: [...pictures(0, 24, 't'), ...pictures(1, 5, 't')] })).toEqual([]);
-  expect(kinds({ train: [...pictures(0, 25, 't'), ...pictures(1, 5, 't')] })).toEqual(['imbalance']);
+  expect(kinds({ train: [...images(0, 24, 't'), ...images(1, 5, 't')] })).toEqual([]);
+  expect(kinds({ train: [...images(0, 25, 't'), ...images(1, 5, 't')] })).toEqual(['imbalance']);
   for (const change of [{ sampling: 'balanced' }, { classWeights: 'balanced' }] as const) {
-    expect(kinds({ ...few, config: { ...sound.config, ...change } })).toEqual(['few-pictures', 'no-validation']);
+    expect(kinds({ ...few, config: { ...sound.config, ...change } })).toEqual(['few-images', 'no-validation']);
   }
 });
 
@@ -71,22 +71,22 @@ test('sizes and normalisation that are not the weights’', () => {
   for (const crop of [149, 337]) expect(kinds(preprocessing({ crop }))).toEqual(['image-size']);
   expect(told(preprocessing({ mean: [0.5, 0.5, 0.5] }))).toEqual([
     'normalisation: --mean differs from what the weights were trained with (--mean 0.485,0.456,0.406): ' +
-      'every picture looks to them too light, too dark or miscoloured. Leave it out.',
+      'every image looks to them too light, too dark or miscoloured. Leave it out.',
   ]);
   expect(kinds(preprocessing({ std: [0.2294, 0.224, 0.225] }))).toEqual([]);
 });
 
-test('which are about the pictures', () => {
+test('which are about the images', () => {
   const all = warnings({
     ...sound,
-    train: pictures(0, 3, 'x'),
-    validation: pictures(0, 1, 'x'),
+    train: images(0, 3, 'x'),
+    validation: images(0, 1, 'x'),
     trunkRate: 1,
     preprocessing: { ...imageNetPreprocessing, crop: 32 },
   });
   expect(all.map((warning) => [warning.kind, isAboutData(warning)])).toEqual([
     ['validation-in-training', true],
-    ['few-pictures', true],
+    ['few-images', true],
     ['no-validation', true],
     ['learning-rate', false],
     ['image-size', false],

@@ -3,10 +3,10 @@ import type { Preprocessing } from '../models/index.ts';
 import type { OptimizerName } from '../optim/index.ts';
 import type { ResolvedConfig } from './config/index.ts';
 
-/** What a run may be warned of, and whether the pictures or the options are to blame. */
+/** What a run may be warned of, and whether the images or the options are to blame. */
 const concerns = {
   'validation-in-training': 'data',
-  'few-pictures': 'data',
+  'few-images': 'data',
   'no-validation': 'data',
   imbalance: 'data',
   'far-from-start': 'data',
@@ -49,7 +49,7 @@ export function warnings(situation: Situation): Warning[] {
   return [...dataWarnings(situation), ...settingWarnings(situation)];
 }
 
-/** Whether a warning is about the pictures: with `--strict` it is an error. */
+/** Whether a warning is about the images: with `--strict` it is an error. */
 export function isAboutData({ kind }: Warning): boolean {
   return concerns[kind] === 'data';
 }
@@ -59,16 +59,16 @@ function dataWarnings(situation: Situation): Warning[] {
   return [
     ...leaks(situation),
     ...classWarning(
-      'few-pictures',
+      'few-images',
       counts.filter(({ train }) => train < fewestToTrain),
-      `fewer than ${fewestToTrain} pictures to train on`,
-      'What is learned of so few is chance. Add pictures, or merge or remove the classes.',
+      `fewer than ${fewestToTrain} images to train on`,
+      'What is learned of so few is chance. Add images, or merge or remove the classes.',
     ),
     ...classWarning(
       'no-validation',
       counts.filter(({ validation }) => validation === 0),
-      'no picture to validate with',
-      'The accuracy says nothing about them, and neither does the choice of the best epoch. Add pictures.',
+      'no image to validate with',
+      'The accuracy says nothing about them, and neither does the choice of the best epoch. Add images.',
     ),
     ...imbalance(counts, situation),
   ];
@@ -96,19 +96,19 @@ function some(names: readonly string[]): string {
 }
 
 function leaks({ folder, train, validation }: Situation): Warning[] {
-  const twins = new Map(train.map((picture) => [picture.sha256, picture.path]));
+  const twins = new Map(train.map((image) => [image.sha256, image.path]));
   const leaked = validation.filter(({ sha256 }) => twins.has(sha256));
   if (leaked.length === 0) return [];
   const pairs = leaked.map(({ path, sha256 }) => `${path} = ${twins.get(sha256)}`);
   const message =
-    `${leaked.length} of ${validation.length} validation pictures also stand in the training set (${some(pairs)}). ` +
+    `${leaked.length} of ${validation.length} validation images also stand in the training set (${some(pairs)}). ` +
     `They are known by heart, so that accuracy looks better than it is. \`graft doctor ${folder} --fix-to <new folder>\` removes the copies.`;
   return [{ kind: 'validation-in-training', message }];
 }
 
 function classWarning(kind: WarningKind, counts: readonly ClassCount[], lack: string, advice: string): Warning[] {
   if (counts.length === 0) return [];
-  const names = some(counts.map(({ name, train }) => (kind === 'few-pictures' ? `${name}: ${train}` : name)));
+  const names = some(counts.map(({ name, train }) => (kind === 'few-images' ? `${name}: ${train}` : name)));
   const subject = counts.length === 1 ? '1 class has' : `${counts.length} classes have`;
   return [{ kind, message: `${subject} ${lack} (${names}). ${advice}` }];
 }
@@ -118,8 +118,8 @@ function imbalance(counts: readonly ClassCount[], { config }: Situation): Warnin
   if (!found || config.sampling === 'balanced' || config.classWeights === 'balanced') return [];
   const { largest, smallest } = found;
   const message =
-    `${largest.name} has ${largest.train} training pictures, ${smallest.name} ${smallest.train}. A model that neglects the small ` +
-    'class still reaches a high accuracy. Pass --sampling balanced or --class-weights balanced, or add pictures.';
+    `${largest.name} has ${largest.train} training images, ${smallest.name} ${smallest.train}. A model that neglects the small ` +
+    'class still reaches a high accuracy. Pass --sampling balanced or --class-weights balanced, or add images.';
   return [{ kind: 'imbalance', message }];
 }
 
@@ -171,6 +171,6 @@ function normalisation({ preprocessing }: Situation, pretraining: Preprocessing)
   const theirs = given.map((key) => `--${key} ${pretraining[key].join(',')}`).join(' ');
   const message =
     `${given.map((key) => `--${key}`).join(' and ')} differs from what the weights were trained with (${theirs}): ` +
-    'every picture looks to them too light, too dark or miscoloured. Leave it out.';
+    'every image looks to them too light, too dark or miscoloured. Leave it out.';
   return [{ kind: 'normalisation', message }];
 }

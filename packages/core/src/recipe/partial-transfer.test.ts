@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../base/errors.ts';
-import { parameterTable, pictureNetwork } from '../fit/network.ts';
+import { imageNetwork, parameterTable } from '../fit/network.ts';
 import { trainingStep } from '../fit/step.ts';
 import { getModel } from '../models/index.ts';
 import { countFlops } from '../ops/index.ts';
@@ -12,7 +12,7 @@ import { planOf } from './plan.ts';
 
 function tableOf(name: string) {
   const model = getModel(name);
-  return parameterTable(pictureNetwork(model, model.preprocessing, 5), model);
+  return parameterTable(imageNetwork(model, model.preprocessing, 5), model);
 }
 
 const conv4 = parameterBlocks(tableOf('conv4'));
@@ -104,7 +104,7 @@ describe('the plan', () => {
 
 describe('a step with frozen layers has no work for them', () => {
   const model = getModel('conv4');
-  const network = pictureNetwork(model, model.preprocessing, 5);
+  const network = imageNetwork(model, model.preprocessing, 5);
   const work = (config: TrainConfigInput) => {
     const { settings } = planned('conv4', config).stages[0]!;
     const trained = new Set(trainedIn(settings).map((name) => name.replace(/\.[^.]+$/, '')));

@@ -1,7 +1,7 @@
 import { UserError } from '../base/errors.ts';
 import type { ParameterTable } from '../fit/selection.ts';
 
-/** Which end of a network stays as it came: what is near the head, or what is near the pictures. */
+/** Which end of a network stays as it came: what is near the head, or what is near the images. */
 export const transferSides = ['upper', 'lower'] as const;
 export type TransferSide = (typeof transferSides)[number];
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { parameterTable, pictureNetwork } from '../fit/network.ts';
+import { imageNetwork, parameterTable } from '../fit/network.ts';
 import { getModel } from '../models/index.ts';
 import { parseConfig, resolveConfig, type TrainConfigInput } from './config/index.ts';
 import { defaultFreezeTo, planOf, trunkBlocks } from './plan.ts';
 
 const model = getModel('resnet18');
-const table = parameterTable(pictureNetwork(model, model.preprocessing, 5), model);
+const table = parameterTable(imageNetwork(model, model.preprocessing, 5), model);
 const names = [...table.parameters.keys()];
 const plan = (config: TrainConfigInput) =>
   planOf(resolveConfig(parseConfig({ model: 'resnet18', weights: 'x.pth', ...config })), table);

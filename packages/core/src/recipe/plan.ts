@@ -17,7 +17,7 @@ export interface PlannedStage {
   readonly settings: Settings;
   /** Begins a learning-rate schedule and the optimizer's memory anew. */
   readonly isFresh: boolean;
-  /** On features of pictures as evaluation sees them, computed once. */
+  /** On features of images as evaluation sees them, computed once. */
   readonly isProbe: boolean;
 }
 

@@ -13,8 +13,8 @@ export interface PreprocessingChanges {
 }
 
 /**
- * Preprocessing with changes; where another picture size is asked for, resize and crop keep their proportion.
- * @throws UserError where the model cannot take pictures of that size
+ * Preprocessing with changes; where another image size is asked for, resize and crop keep their proportion.
+ * @throws UserError where the model cannot take images of that size
  */
 export function changedPreprocessing(
   trained: Preprocessing,
@@ -40,7 +40,7 @@ export function perChannelOf(text: string): [number, number, number] {
   return [red!, green!, blue!];
 }
 
-/** @throws UserError where the model cannot take pictures of that size, with the nearest that it can */
+/** @throws UserError where the model cannot take images of that size, with the nearest that it can */
 export function refuseSide({ name, sides = {} }: Model, side: number): void {
   const { multipleOf = 1, minimum = multipleOf } = sides;
   if (side >= minimum && side % multipleOf === 0) return;

@@ -13,7 +13,7 @@ export const strategies = {
     pretrained: true,
   },
   'feature-extraction': {
-    description: 'the trunk is frozen and runs once per picture, and only the new head is trained',
+    description: 'the trunk is frozen and runs once per image, and only the new head is trained',
     pretrained: true,
   },
   partial: {

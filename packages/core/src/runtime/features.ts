@@ -6,16 +6,16 @@ import { Program } from './program.ts';
 
 /** A small value of each primitive that has a lowering which requires something. */
 function examples(): Value[] {
-  const pictures = (name: string) => input(name, 'f32', [2, 16, 5, 5]);
+  const images = (name: string) => input(name, 'f32', [2, 16, 5, 5]);
   const perChannel = (name: string) => input(name, 'f32', [16]);
   return [
-    conv2d(pictures('x'), input('w', 'f32', [16, 16, 3, 3]), {
+    conv2d(images('x'), input('w', 'f32', [16, 16, 3, 3]), {
       strides: [1, 1],
       pads: [1, 1, 1, 1],
       dilations: [1, 1],
       groups: 1,
     }),
-    channelCombine(pictures('x'), pictures('y'), perChannel('a'), perChannel('b'), perChannel('c')),
+    channelCombine(images('x'), images('y'), perChannel('a'), perChannel('b'), perChannel('c')),
   ];
 }
 

@@ -51,7 +51,7 @@ function newState(): State {
 
 /** New tensors at every step, as a loader makes them. */
 const batch = (i: number) => ({
-  [feedNames.input]: gaussian([batchSize, ...network.input.shape], 'pictures', i % 4),
+  [feedNames.input]: gaussian([batchSize, ...network.input.shape], 'images', i % 4),
   [feedNames.labels]: i64([batchSize], [0, 1, 2, 3, 4, 5, 6, 7]),
   [scalarName('learningRate')]: scalar(0.01),
 });

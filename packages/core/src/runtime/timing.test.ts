@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createRuntime } from 'graft-ml/internal/runtime/index';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../../../test/pictures.ts';
+import { temporaryFolder } from '../../../../test/images.ts';
 import { randomStream } from '../base/random.ts';
 import { input } from '../graph/index.ts';
 import { conv2dWeightGrad } from '../ops/index.ts';

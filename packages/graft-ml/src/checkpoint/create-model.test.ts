@@ -2,11 +2,11 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { zeros } from '@graft-ml/core/internal/base/tensor';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { pretrainedConfig } from '@graft-ml/core/internal/weights/registry/lookup';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { differing } from '../../../../test/training.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
 import { Classifier } from '../predict/classifier.ts';
@@ -48,7 +48,7 @@ describe('createModel', () => {
       'encoder.pos_embedding': zeros('f32', [1, 1 + 12 * 12, 768]),
     });
     const { model } = await openBackbone({ model: 'vit_b_32', weights: larger, head: null });
-    const variables = variablesOf(pictureNetwork(model, model.preprocessing, 3));
+    const variables = variablesOf(imageNetwork(model, model.preprocessing, 3));
     expect(variables.get('encoder.pos_embedding')!.shape).toEqual([1, 145, 768]);
   });
 
@@ -102,7 +102,7 @@ describe('createModel', () => {
   });
 
   test('is what a classifier takes', async () => {
-    await drawPictures(root, { classes: ['disc'], perClass: 1 });
+    await drawImages(root, { classes: ['disc'], perClass: 1 });
     const classifier = new Classifier(await createModel('conv4', { classes: ['cat', 'dog'] }));
     for await (const { probabilities } of classifier.predict([join(root, 'disc', '000.png')])) {
       expect(probabilities!.length).toBe(2);

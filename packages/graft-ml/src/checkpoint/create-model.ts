@@ -1,6 +1,6 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
@@ -32,7 +32,7 @@ export interface ReadyModel {
   readonly model: Model;
   /** Every parameter and buffer, by name. */
   readonly weights: Tensors;
-  /** How its pictures are to be prepared. */
+  /** How its images are to be prepared. */
   readonly preprocessing: Preprocessing;
   /** What its outputs are called; none without a head. */
   readonly classes: readonly string[];
@@ -68,7 +68,7 @@ export async function createModel(name: string, options: CreateModelOptions = {}
     throw new UserError(`createModel: ${count} classes are named, but numClasses is ${numClasses}. Give one of them.`);
   }
   const preprocessing = checkpoint?.preprocessing ?? base.preprocessing;
-  const variables = variablesOf(pictureNetwork(model, preprocessing, count));
+  const variables = variablesOf(imageNetwork(model, preprocessing, count));
   const newHead = head !== undefined || count !== outputs;
   return {
     model: { ...model, preprocessing },

@@ -28,7 +28,7 @@ import {
   zeroWeights,
 } from '../../../../test/downloads.ts';
 import { type SendOptions, sendFile, startFileServer } from '../../../../test/file-server.ts';
-import { temporaryFolder } from '../../../../test/pictures.ts';
+import { temporaryFolder } from '../../../../test/images.ts';
 import type { DownloadProgress } from '../files/download/fetch-file.ts';
 import { cachePath, fetchWeights } from './fetch-weights.ts';
 import { resolveWeights } from './resolve.ts';

@@ -7,7 +7,7 @@ import { decode } from '@graft-ml/core/graph';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { openOnnxModel } from '@graft-ml/core/models';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../../../test/pictures.ts';
+import { temporaryFolder } from '../../../../test/images.ts';
 import { readOnnxFile } from './onnx-file.ts';
 
 const golden = fileURLToPath(new URL('../../../../golden/onnx/', import.meta.url));

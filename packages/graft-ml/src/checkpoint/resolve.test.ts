@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { pretrainedConfig } from '@graft-ml/core/internal/weights/registry/lookup';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../../../test/pictures.ts';
+import { temporaryFolder } from '../../../../test/images.ts';
 import { cachePath } from './fetch-weights.ts';
 import { resolveWeights } from './resolve.ts';
 

@@ -18,7 +18,7 @@ import { madeTensor } from '../../../../test/made-tensors.ts';
 import { evaluate } from '../../../../test/run.ts';
 
 interface Case {
-  /** Of the square picture, in pixels. */
+  /** Of the square image, in pixels. */
   readonly size: number;
   /** timm's `state_dict`, for a network that is narrower than any that timm has. */
   readonly variables?: readonly (readonly [name: string, shape: Shape])[];
@@ -66,8 +66,8 @@ describe('a checkpoint under timm’s names gives timm’s logits', () => {
     const reference = tensors[`logits/${name}`]!;
 
     const { scope, trace } = Scope.root({ training: false });
-    const picture = input('x', 'f32', [1, 3, size, size]);
-    const logits = applyModel(network, scope, picture, { numClasses: reference.shape[1]! });
+    const image = input('x', 'f32', [1, 3, size, size]);
+    const logits = applyModel(network, scope, image, { numClasses: reference.shape[1]! });
     const expected = [...trace.variables.values()];
     const loaded = matchWeights(expected, mapNames(architecture, file), { source: name });
     const missing = initialise(
@@ -75,7 +75,7 @@ describe('a checkpoint under timm’s names gives timm’s logits', () => {
       0,
     );
 
-    const x = madeTensor('picture', picture.shape);
+    const x = madeTensor('image', image.shape);
     const results = await evaluate({ logits }, { ...missing, ...loaded, x });
     expect(relativeError(results.logits!, reference)).toBeLessThan(tolerance.model);
   });

@@ -5,7 +5,7 @@ import type { Terminal } from './terminal.ts';
 export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   readonly summary: string;
-  /** Positional arguments as commander writes them: `<folder>`, `[run]`, `<pictures...>`. */
+  /** Positional arguments as commander writes them: `<folder>`, `[run]`, `<images...>`. */
   readonly arguments: readonly { readonly syntax: string; readonly description: string }[];
   /** The flags: `learningRate` is `--learning-rate`. */
   readonly options: S;

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft, startGraft } from '../../../../test/graft.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -12,7 +12,7 @@ const small = ['--model', 'conv4', '--epochs', '2', '--batch-size', '8', '--thre
 let training: Awaited<ReturnType<typeof graft>>;
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 12 });
+  await drawImages(shapes, { perClass: 12 });
   writeFileSync(join(shapes, 'disc', 'text.jpg'), 'this is a text');
   training = await graft(['train', shapes, ...small, '--learning-rate', '0.003', '--out', run]);
 });
@@ -25,7 +25,7 @@ describe('train', () => {
       /^Best validation accuracy \d+\.\d %, loss \d\.\d{4}, in epoch [12]\. The run is in .*run\n$/,
     );
     expect(stderr).toContain(`${join(shapes, 'disc', 'text.jpg')}: the content is neither JPEG`);
-    expect(stderr).toMatch(/pictures {3}30 to train, 6 to validate, 3 classes, 28 px, 1 problems?\n/);
+    expect(stderr).toMatch(/images {3}30 to train, 6 to validate, 3 classes, 28 px, 1 problems?\n/);
     expect(stderr.match(/^epoch \d of 2: loss/gm)).toHaveLength(2);
     expect(stderr.match(/^training \(6\)$/gm)).toHaveLength(1);
     expect(stderr).not.toContain('\u001b');
@@ -40,9 +40,9 @@ describe('train', () => {
 
   test('an empty folder, one class, no folder, a run in the way: exit 1 and a sentence', async () => {
     mkdirSync(join(root, 'empty'));
-    const one = await drawPictures(join(root, 'one'), { classes: ['disc'], perClass: 3 });
+    const one = await drawImages(join(root, 'one'), { classes: ['disc'], perClass: 3 });
     const cases = [
-      [join(root, 'empty'), join(root, 'a'), 'holds no usable pictures'],
+      [join(root, 'empty'), join(root, 'a'), 'holds no usable images'],
       [one, join(root, 'b'), 'one class (disc)'],
       [join(root, 'nowhere'), join(root, 'c'), 'does not exist'],
       [shapes, run, 'already holds a run'],
@@ -76,17 +76,17 @@ describe('train', () => {
     const { status, stderr } = await graft(['train', shapes, ...small, ...wild, '--out', join(root, 'wild')]);
     expect(status).toBe(1);
     expect(stderr).toMatch(
-      /graft: train: the loss became .* Try a tenth of the learning rate, or --clip-norm 1\..* look at the pictures of that step: \S+\.png, .* and 4 more\.\n$/,
+      /graft: train: the loss became .* Try a tenth of the learning rate, or --clip-norm 1\..* look at the images of that step: \S+\.png, .* and 4 more\.\n$/,
     );
     expect(stderr).toMatch(/wild (holds the last checkpoint before it|has no checkpoint yet)/);
     expect(stderr).not.toContain('    at ');
   });
 });
 
-test('warnings stand before training, in run.json and in the JSON; about the pictures they are errors with --strict', async () => {
+test('warnings stand before training, in run.json and in the JSON; about the images they are errors with --strict', async () => {
   const folder = join(root, 'leaking');
-  await drawPictures(join(folder, 'train'), { classes: ['disc', 'ring'], perClass: 8 });
-  await drawPictures(join(folder, 'val'), { classes: ['disc', 'ring'], perClass: 2, first: 7 });
+  await drawImages(join(folder, 'train'), { classes: ['disc', 'ring'], perClass: 8 });
+  await drawImages(join(folder, 'val'), { classes: ['disc', 'ring'], perClass: 2, first: 7 });
   const out = join(root, 'warned');
   const { status, stdout, stderr } = await graft(['train', folder, ...small, '--out', out, '--json']);
   expect(status).toBe(0);
@@ -95,7 +95,7 @@ test('warnings stand before training, in run.json and in the JSON; about the pic
     {
       kind: 'validation-in-training',
       message: expect.stringMatching(
-        /^2 of 4 validation pictures also stand in the training set \(.*val\/disc\/007\.png = /,
+        /^2 of 4 validation images also stand in the training set \(.*val\/disc\/007\.png = /,
       ),
     },
   ]);
@@ -116,25 +116,25 @@ describe('evaluate and predict', () => {
     ]);
     const result = JSON.parse(json.stdout);
     const { best } = JSON.parse(readFileSync(join(run, 'run.json'), 'utf8'));
-    expect(result).toMatchObject({ accuracy: best.accuracy, part: 'validation', pictures: 6 });
+    expect(result).toMatchObject({ accuracy: best.accuracy, part: 'validation', images: 6 });
     expect(text.stdout).toContain(`accuracy ${(100 * best.accuracy).toFixed(1)} %  (${result.correct} correct; 95 %`);
     expect(text.stderr).toContain('text.jpg');
     expect([text.status, json.status]).toEqual([0, 0]);
   });
 
-  test('predict says what it can of good and broken pictures, and exits 1', async () => {
-    const pictures = [join(shapes, 'disc', '000.png'), join(shapes, 'disc', 'text.jpg')];
+  test('predict says what it can of good and broken images, and exits 1', async () => {
+    const images = [join(shapes, 'disc', '000.png'), join(shapes, 'disc', 'text.jpg')];
     const [text, json] = await Promise.all([
-      graft(['predict', run, ...pictures, '--top', '2']),
-      graft(['predict', run, ...pictures, '--json']),
+      graft(['predict', run, ...images, '--top', '2']),
+      graft(['predict', run, ...images, '--json']),
     ]);
     expect([text.status, json.status]).toEqual([1, 1]);
     expect(text.stdout.split('\n')).toHaveLength(4); // the path, two classes, the end
     expect(text.stdout).not.toContain('text.jpg');
-    expect(text.stderr).toContain(`${pictures[1]}: the content is neither`);
+    expect(text.stderr).toContain(`${images[1]}: the content is neither`);
     const [good, broken] = JSON.parse(json.stdout);
     expect(good.classes.map(({ name }: { name: string }) => name).sort()).toEqual(['cross', 'disc', 'square']);
-    expect(broken).toEqual({ path: pictures[1], problem: expect.stringContaining('neither JPEG'), classes: [] });
+    expect(broken).toEqual({ path: images[1], problem: expect.stringContaining('neither JPEG'), classes: [] });
   });
 
   test('a run that is not there: exit 1 and a sentence, from every command that takes one', async () => {

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun } from '../../../../test/runs.ts';
 
 ownCache();
@@ -12,7 +12,7 @@ const small = { model: 'conv4', batchSize: 8, threads: 1, epochs: 2 };
 
 beforeAll(async () => {
   mkdirSync(join(root, 'a=b'));
-  await drawPictures(join(root, 'a=b', 'c=d'), { perClass: 6 });
+  await drawImages(join(root, 'a=b', 'c=d'), { perClass: 6 });
 });
 
 async function config(...args: string[]): Promise<Record<string, unknown>> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { zipOf } from '../../../../test/archives.ts';
 import { graft } from '../../../../test/graft.ts';
-import { ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { ownCache, temporaryFolder } from '../../../../test/images.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -23,7 +23,7 @@ test('data list and data get, from a mirror that is a folder', async () => {
   const got = await graft(['data', 'get', 'hymenoptera', folder, '--mirror', mirror]);
   expect([got.status, got.stdout]).toEqual([
     0,
-    expect.stringMatching(/bees: 2 pictures, \{train,val\}\/<class>\. The archives stay in /),
+    expect.stringMatching(/bees: 2 images, \{train,val\}\/<class>\. The archives stay in /),
   ]);
   expect(got.stderr).toContain('Its publisher states no checksum');
   expect(readdirSync(join(folder, 'val/bees'))).toEqual(['1.jpg']);

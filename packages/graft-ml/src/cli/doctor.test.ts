@@ -2,18 +2,18 @@ import { cpSync, existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
-import { drawPictures, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, temporaryFolder } from '../../../../test/images.ts';
 
 const root = temporaryFolder();
 
 test('doctor: a report, JSON, a clean copy; findings are a failure with --strict alone', async () => {
-  const folder = await drawPictures(join(root, 'shapes'), { perClass: 7, side: 48 });
+  const folder = await drawImages(join(root, 'shapes'), { perClass: 7, side: 48 });
   const sound = await graft(['doctor', folder, '--strict']);
   expect([sound.status, sound.stdout]).toEqual([
     0,
     expect.stringMatching(/not divided into splits\.\n\nNothing is wrong\.\n$/),
   ]);
-  expect(sound.stderr).toBe('examining pictures (21)\n');
+  expect(sound.stderr).toBe('examining images (21)\n');
 
   cpSync(join(folder, 'disc/001.png'), join(folder, 'cross/x.png'));
   renameSync(join(folder, 'disc/002.png'), join(folder, 'disc/002.jpg'));
@@ -39,7 +39,7 @@ test('doctor: a report, JSON, a clean copy; findings are a failure with --strict
   ]);
   expect(copy).toEqual({
     folder: clean,
-    pictures: 20,
+    images: 20,
     renamed: [{ from: 'disc/002.jpg', to: 'disc/002.png' }],
     leftOut: ['cross/x.png', 'disc/001.png'].map((path) => ({ path, kind: 'conflicting-labels' })),
   });

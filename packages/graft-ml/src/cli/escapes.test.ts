@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { lineChartSvg } from '@graft-ml/core/chart';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft, startGraft } from '../../../../test/graft.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -29,10 +29,10 @@ function expectHarmless({ stdout, stderr }: { stdout: string; stderr: string }):
 }
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 8 });
+  await drawImages(shapes, { perClass: 8 });
   renameSync(join(shapes, 'disc'), join(shapes, hostileClass));
   copyFileSync(join(shapes, hostileClass, '000.png'), hostileFile);
-  writeFileSync(join(shapes, hostileClass, `broken${hostile}.png`), 'no picture');
+  writeFileSync(join(shapes, hostileClass, `broken${hostile}.png`), 'no image');
 });
 
 describe('names of classes and files that a terminal would obey', () => {

@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { UsageError, UserError } from '@graft-ml/core/internal/base/errors';
 import { describe, expect, test } from 'vitest';
 import { outcomeOf, program } from '../../../../test/graft.ts';
-import { temporaryFolder } from '../../../../test/pictures.ts';
+import { temporaryFolder } from '../../../../test/images.ts';
 import { describeFailure } from './failure.ts';
 
 const root = temporaryFolder();

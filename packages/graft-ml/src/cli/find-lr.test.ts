@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -11,7 +11,7 @@ const small = ['--model', 'conv4', '--batch-size', '8', '--threads', '1'];
 const wide = ['--from', '1e-6', '--to', '1e5'];
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 12 });
+  await drawImages(shapes, { perClass: 12 });
 });
 
 test('find-lr draws the curve, suggests three rates, and writes the SVG and nothing else', async () => {
@@ -50,7 +50,7 @@ test.each([
   expect(stderr).not.toContain('    at ');
 });
 
-test('a picture that cannot be written costs no result', async () => {
+test('an image that cannot be written costs no result', async () => {
   const { status, stdout, stderr } = await graft(['find-lr', shapes, ...small, '--out', 'nowhere/curve.svg'], root);
   expect([status, stdout.includes('valley')]).toEqual([1, true]);
   expect(stderr).toContain('nowhere/curve.svg cannot be written');

@@ -10,7 +10,7 @@ export function showFolds(event: FoldEvent | FoldsEvent, terminal: Terminal): vo
   const { out, folds, accuracy, loss } = event;
   terminal.print(
     table(
-      ['fold', 'pictures', 'accuracy', 'loss', 'epoch'],
+      ['fold', 'images', 'accuracy', 'loss', 'epoch'],
       folds.map(({ fold, validation, accuracy, loss, epoch }) => [
         fold,
         validation,

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { beforeAll, expect, test } from 'vitest';
 import { graft, startGraft, written } from '../../../../test/graft.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, metricsOf } from '../../../../test/runs.ts';
 
 ownCache();
@@ -15,7 +15,7 @@ const epochs = 14;
 const flags = ['--model', 'conv4', '--epochs', String(epochs), '--batch-size', '4', '--threads', '1'];
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 12 }); // 30 to train: 7 steps an epoch
+  await drawImages(shapes, { perClass: 12 }); // 30 to train: 7 steps an epoch
   expect((await graft(['train', shapes, ...flags, '--out', whole])).status).toBe(0);
 });
 
@@ -79,7 +79,7 @@ test('Ctrl-C in the preparation: exit 130, a sentence, and no run folder', async
     out,
     '--json',
   ]);
-  await written(child, 'checking pictures');
+  await written(child, 'checking images');
   child.kill('SIGINT');
   const { status, stdout, stderr } = await done;
   expect(status).toBe(130);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { beforeAll, expect, test } from 'vitest';
 import { graft, startGraft, written } from '../../../../test/graft.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameLogs, expectSameRun } from '../../../../test/runs.ts';
 import { readLast } from '../runs/checkpoints.ts';
 
@@ -44,10 +44,10 @@ const learning = [
 const adapting = ['meta', 'adapt', learned, classes, '--shots', '3'];
 
 beforeAll(async () => {
-  await drawPictures(classes, { perClass: 8, classes: ['bar', 'cross', 'disc', 'ring', 'square'] });
+  await drawImages(classes, { perClass: 8, classes: ['bar', 'cross', 'disc', 'ring', 'square'] });
   expect((await graft(['meta', 'train', classes, ...learning, '--out', learned])).status).toBe(0);
   expect((await graft([...adapting, '--out', adapted])).status).toBe(0);
-  await drawPictures(shapes, { perClass: 12 }); // 30 to train: 15 steps an epoch
+  await drawImages(shapes, { perClass: 12 }); // 30 to train: 15 steps an epoch
   const pretraining = ['--strategy', 'scratch', '--epochs', '1', '--out', join(root, 'pretrained')];
   expect((await graft(['train', shapes, ...small, ...pretraining])).status).toBe(0);
   expect((await graft(['train', shapes, ...small, ...gradual, '--out', whole])).status).toBe(0);

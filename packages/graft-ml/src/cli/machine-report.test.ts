@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -22,7 +22,7 @@ describe('doctor --machine', () => {
   });
 
   test('shows what a run was measured with, and times it again', async () => {
-    const folder = await drawPictures(join(root, 'few'), { perClass: 4, side: 16 });
+    const folder = await drawImages(join(root, 'few'), { perClass: 4, side: 16 });
     const quick = ['--model', 'conv4', '--image-size', '16', '--epochs', '1', '--batch-size', '4', '--threads', '1'];
     await graft(['train', folder, ...quick, '--out', 'run'], root);
     const { choices } = JSON.parse(readFileSync(join(root, 'run', 'run.json'), 'utf8'));
@@ -52,7 +52,7 @@ describe('doctor --machine', () => {
   });
 
   test('is asked for where there is no folder, and alone takes --renew', async () => {
-    expect((await graft(['doctor'])).stderr).toContain('name a folder of labelled pictures, or --machine');
+    expect((await graft(['doctor'])).stderr).toContain('name a folder of labelled images, or --machine');
     expect((await graft(['doctor', 'x', '--renew'])).stderr).toContain('--renew and --threads go with --machine');
   });
 });

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -13,8 +13,8 @@ const tiny = [
 
 beforeAll(async () => {
   const classes = ['disc', 'square', 'cross', 'ring', 'bar'] as const;
-  await drawPictures(join(root, 'shapes'), { classes, perClass: 4, side: 16 });
-  await drawPictures(join(root, 'few'), { classes: ['cross', 'ring'], perClass: 3, side: 16, first: 50 });
+  await drawImages(join(root, 'shapes'), { classes, perClass: 4, side: 16 });
+  await drawImages(join(root, 'few'), { classes: ['cross', 'ring'], perClass: 3, side: 16, first: 50 });
 });
 
 test('train, test, adapt, predict', async () => {
@@ -41,14 +41,14 @@ test('train, test, adapt, predict', async () => {
   expect(tested.stdout).toMatch(/^ {9}10 {2}/m);
 
   const adapted = await graft(['meta', 'adapt', 'run', 'few'], root);
-  expect(adapted.stdout).toBe('maml learned 2 classes from 6 pictures in 10 inner steps. The run is in run-adapted\n');
-  const picture = join('few', 'ring', readdirSync(join(root, 'few', 'ring'))[0]!);
-  const predicted = await graft(['predict', 'run-adapted', picture, '--json'], root);
+  expect(adapted.stdout).toBe('maml learned 2 classes from 6 images in 10 inner steps. The run is in run-adapted\n');
+  const image = join('few', 'ring', readdirSync(join(root, 'few', 'ring'))[0]!);
+  const predicted = await graft(['predict', 'run-adapted', image, '--json'], root);
   expect(JSON.parse(predicted.stdout)[0].classes).toHaveLength(2);
-  const refused = await graft(['predict', 'run', picture], root);
+  const refused = await graft(['predict', 'run', image], root);
   expect([refused.status, refused.stderr]).toEqual([
     1,
-    'graft: run is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few pictures of each class: `graft meta adapt run <folder>`.\n',
+    'graft: run is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few images of each class: `graft meta adapt run <folder>`.\n',
   ]);
 });
 

@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { graft, outcomeOf, program, startGraft, written } from '../../../../test/graft.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, metricsOf } from '../../../../test/runs.ts';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 }); // up to four processes a test, on a busy machine
@@ -26,7 +26,7 @@ const part = join(root, 'part');
 const flags = ['--model', 'conv4', '--epochs', '6', '--batch-size', '4', '--threads', '1'];
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 8 }); // 21 to train: 5 steps an epoch
+  await drawImages(shapes, { perClass: 8 }); // 21 to train: 5 steps an epoch
   expect((await graft(['train', shapes, ...flags, '--out', whole])).status).toBe(0);
   const { child, done } = start(part);
   await written(child, 'epoch 2 of');

@@ -7,7 +7,7 @@ import { pretrainedConfig } from '@graft-ml/core/internal/weights/registry/looku
 import { writeSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { describe, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
-import { ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { cachePath } from '../checkpoint/fetch-weights.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
 

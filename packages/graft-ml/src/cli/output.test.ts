@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft, type Outcome, outcomeOf, program, startGraft, written } from '../../../../test/graft.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun } from '../../../../test/runs.ts';
 
 ownCache();
@@ -13,7 +13,7 @@ const whole = join(root, 'whole');
 const flags = ['--model', 'conv4', '--epochs', '12', '--batch-size', '4', '--threads', '1'];
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 8 });
+  await drawImages(shapes, { perClass: 8 });
   expect((await graft(['train', shapes, ...flags, '--out', whole])).status).toBe(0);
 });
 

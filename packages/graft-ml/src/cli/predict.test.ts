@@ -3,7 +3,7 @@ import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSy
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft, outcomeOf, program } from '../../../../test/graft.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { createModel } from '../checkpoint/create-model.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
 import { Classifier } from '../predict/classifier.ts';
@@ -20,7 +20,7 @@ const images = ['cross', 'disc', 'square'].flatMap((name) =>
 );
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 6 });
+  await drawImages(shapes, { perClass: 6 });
   writeFileSync(join(shapes, 'notes.txt'), 'no image');
   const flags = ['--model', 'conv4', '--epochs', '2', '--threads', '1'];
   expect((await graft(['train', shapes, ...flags, '--out', run])).status).toBe(0);

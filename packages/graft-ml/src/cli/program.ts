@@ -13,7 +13,7 @@ import { createTerminal } from './terminal.ts';
 /** Runs a command line and returns the exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('graft')
-    .description('Transfer learning and meta-learning: a folder of labelled pictures in, a classifier out.')
+    .description('Transfer learning and meta-learning: a folder of labelled images in, a classifier out.')
     .version(version)
     .exitOverride()
     .showHelpAfterError('(add --help for the options)')

@@ -1,6 +1,6 @@
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 
-/** How a command finds the pictures and their classes, in the words of `graft train`. */
+/** How a command finds the images and their classes, in the words of `graft train`. */
 export const shapeFlags = trainConfigSchema.pick({
   parts: true,
   followLinks: true,

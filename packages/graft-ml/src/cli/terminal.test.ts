@@ -20,14 +20,14 @@ test('a share is a percentage with one digit, and a dash where there is none', (
 
 test('a table sets numbers to the right and words to the left, and ends no line in blanks', () => {
   const text = table(
-    ['class', 'pictures', 'recall', 'note'],
+    ['class', 'images', 'recall', 'note'],
     [
       ['ant', 7, '100.0 %', 'a'],
       ['bumble-bee', '1,234', '–', ''],
     ],
   );
   expect(text.split('\n')).toEqual([
-    'class       pictures   recall  note',
+    'class       images   recall  note',
     '──────────  ────────  ───────  ────',
     'ant                7  100.0 %  a',
     'bumble-bee     1,234        –',

@@ -62,7 +62,7 @@ describe('used wrongly', () => {
     [['evaluate', 'r'], "missing required argument 'folder'"],
     [['evaluate', 'r', 'x', 'more'], 'too many arguments'],
     [['evaluate', 'r', 'x', '--part', 'validaton'], 'Did you mean "validation"?'],
-    [['predict', 'r'], 'at least one picture'],
+    [['predict', 'r'], 'at least one image'],
     [['predict', '--model', 'conv4', 'x.png'], '--model needs --weights'],
     [['inspect', 'conv4', '--strategy', 'all'], '--strategy "all" is not known.'],
   ])('%j: exit 2, a hint on stderr, nothing on stdout', async (args, hint) => {

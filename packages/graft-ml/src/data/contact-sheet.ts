@@ -2,10 +2,10 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Planes } from '@graft-ml/core/internal/image/augment/index';
 import sharp from 'sharp';
 
-/** White pixels between two pictures, and around all. */
+/** White pixels between two images, and around all. */
 const gap = 4;
 
-/** Writes pictures of one size as a PNG, rows below each other. @throws UserError where it cannot be written */
+/** Writes images of one size as a PNG, rows below each other. @throws UserError where it cannot be written */
 export async function writeContactSheet(path: string, rows: readonly (readonly Planes[])[]): Promise<void> {
   const { width: cellWidth, height: cellHeight } = rows[0]![0]!;
   const columns = Math.max(...rows.map((row) => row.length));
@@ -13,8 +13,8 @@ export async function writeContactSheet(path: string, rows: readonly (readonly P
   const height = gap + rows.length * (cellHeight + gap);
   const data = new Uint8Array(width * height * 3).fill(255);
   rows.forEach((row, r) => {
-    row.forEach((picture, c) => {
-      paste(picture, data, width, gap + c * (cellWidth + gap), gap + r * (cellHeight + gap));
+    row.forEach((image, c) => {
+      paste(image, data, width, gap + c * (cellWidth + gap), gap + r * (cellHeight + gap));
     });
   });
   await sharp(data, { raw: { width, height, channels: 3 } })
@@ -25,7 +25,7 @@ export async function writeContactSheet(path: string, rows: readonly (readonly P
     });
 }
 
-/** Writes a planar picture into interleaved rows of `stride` pixels. */
+/** Writes a planar image into interleaved rows of `stride` pixels. */
 function paste({ width, height, data }: Planes, sheet: Uint8Array, stride: number, left: number, top: number): void {
   const plane = width * height;
   for (let i = 0; i < plane; i++) {

@@ -40,11 +40,11 @@ export function refuseSecondTest(root: string, parts: readonly Part[]): void {
 }
 
 /** Nothing in the data set can be used: what is there instead. */
-export function noPictures(root: string, { ignored }: Found, problems: readonly Problem[]): UserError {
+export function noImages(root: string, { ignored }: Found, problems: readonly Problem[]): UserError {
   const others = [...ignored].map(([reason, count]) => `${count} ${reason}`).join(', ');
   const passedOver = others ? ` Other entries there: ${others}.` : '';
   return new UserError(
-    `${root} holds no usable pictures.${passedOver} Expected ${expectedLayouts}.${flatAdvice(problems)}${summary(problems)}`,
+    `${root} holds no usable images.${passedOver} Expected ${expectedLayouts}.${flatAdvice(problems)}${summary(problems)}`,
   );
 }
 
@@ -52,7 +52,7 @@ export function noPictures(root: string, { ignored }: Found, problems: readonly 
 export function tooFewClasses(root: string, classes: readonly string[], problems: readonly Problem[]): UserError {
   const found = classes.length === 0 ? 'no class' : `one class (${printableName(classes[0]!)})`;
   return new UserError(
-    `${root} has ${found} with usable training pictures, at least 2 are needed. Expected ${expectedLayouts}. ` +
+    `${root} has ${found} with usable training images, at least 2 are needed. Expected ${expectedLayouts}. ` +
       `If the class folders lie deeper, name the folder above them or pass --class-depth.${flatAdvice(problems)}${summary(problems)}`,
   );
 }

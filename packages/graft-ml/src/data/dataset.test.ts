@@ -6,11 +6,11 @@ import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { bmp } from '../../../../test/hostile-images.ts';
-import { type Dataset, type DatasetOptions, fingerprint, openDataset, type Picture } from './dataset.ts';
-import { createPicturePool } from './picture-pool.ts';
+import { type Dataset, type DatasetImage, type DatasetOptions, fingerprint, openDataset } from './dataset.ts';
+import { createImagePool } from './image-pool.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'graft-folder-'));
-const pool = createPicturePool({ threads: 2 });
+const pool = createImagePool({ threads: 2 });
 afterAll(async () => {
   await pool.close();
   rmSync(home, { recursive: true });
@@ -20,7 +20,7 @@ const open = (root: string, options: DatasetOptions = {}) => openDataset(root, {
 let colour = 0;
 
 /** A PNG unlike all others. */
-async function picture(): Promise<Buffer> {
+async function image(): Promise<Buffer> {
   const background = { r: colour >> 8, g: colour & 255, b: 90 };
   colour++;
   return sharp({ create: { width: 12, height: 10, channels: 3, background } })
@@ -28,20 +28,20 @@ async function picture(): Promise<Buffer> {
     .toBuffer();
 }
 
-/** A folder of these files; a file without content given is a picture, `x/` an empty folder. */
+/** A folder of these files; a file without content given is an image, `x/` an empty folder. */
 async function folderOf(name: string, files: readonly string[], contents: Record<string, string | Buffer> = {}) {
   const root = join(home, name);
   mkdirSync(root);
   for (const file of [...files, ...Object.keys(contents)]) {
     mkdirSync(file.endsWith('/') ? join(root, file) : dirname(join(root, file)), { recursive: true });
-    if (!file.endsWith('/')) writeFileSync(join(root, file), contents[file] ?? (await picture()));
+    if (!file.endsWith('/')) writeFileSync(join(root, file), contents[file] ?? (await image()));
   }
   return root;
 }
 
 const numbered = (count: number, pattern: string) =>
   Array.from({ length: count }, (_, i) => pattern.replace('#', `${i}`));
-const names = ({ root }: Dataset, pictures: readonly Picture[]) => pictures.map(({ path }) => relative(root, path));
+const names = ({ root }: Dataset, images: readonly DatasetImage[]) => images.map(({ path }) => relative(root, path));
 const counts = ({ train, validation, test }: Dataset) => [train.length, validation.length, test.length];
 const problemsOf = ({ root, problems }: Dataset) =>
   problems.map(({ path, kind, message }) => `${relative(root, path)} ${kind}: ${message}`);
@@ -77,7 +77,7 @@ describe('root/class', () => {
     [10, 0.01, [9, 1]],
     [5, 0, [5, 0]],
     [5, 1, [0, 5]],
-  ])('of %i pictures with fraction %d: %j', async (count, validationFraction, expected) => {
+  ])('of %i images with fraction %d: %j', async (count, validationFraction, expected) => {
     const root = await folderOf(`split-${count}-${validationFraction}`, [
       ...numbered(count, 'a/#.png'),
       ...numbered(count, 'b/#.png'),
@@ -107,7 +107,7 @@ describe('root/class', () => {
     ];
     const folder = await open(await folderOf('omniglot', [...files, 'Latin/stray.png']), { classDepth: 2 });
     expect(folder.classes).toEqual(['Greek/character01', 'Latin/character01', 'Latin/character02']);
-    expect(problemsOf(folder)).toEqual(['Latin/stray.png no-class: the picture lies in no class folder']);
+    expect(problemsOf(folder)).toEqual(['Latin/stray.png no-class: the image lies in no class folder']);
   });
 
   it('keeps a seeded choice of maxPerClass', async () => {
@@ -141,8 +141,8 @@ describe('root/{train,val,test}/class', () => {
     expect(folder.classes).toEqual(['a', 'b', 'c']);
     expect(counts(folder)).toEqual([11, 2, 0]);
     expect(problemsOf(folder)).toEqual([
-      'train/c class-missing-in-split: the class has no pictures in val',
-      'val/d class-missing-in-split: the class has no pictures in train; its 1 pictures are left out',
+      'train/c class-missing-in-split: the class has no images in val',
+      'val/d class-missing-in-split: the class has no images in train; its 1 images are left out',
     ]);
   });
 
@@ -255,7 +255,7 @@ describe('words', () => {
   it('class names that differ in case only', async () => {
     const root = await folderOf('cases', ['train/Ants/1.png', 'train/bees/1.png', 'val/ants/1.png', 'val/bees/1.png']);
     expect(problemsOf(await open(root))).toContainEqual(
-      'val/ants class-missing-in-split: the class has no pictures in train; its 1 pictures are left out; did you mean Ants? Upper and lower case count',
+      'val/ants class-missing-in-split: the class has no images in train; its 1 images are left out; did you mean Ants? Upper and lower case count',
     );
     const own = await folderOf('own cases', ['Ants/1.png', 'ants/1.png', 'bees/1.png']);
     expect((await open(own)).notes).toEqual(['The classes Ants and ants differ in upper and lower case only.']);
@@ -302,7 +302,7 @@ describe('a test part without a folder', () => {
     const dataset = await open(root, { seed: 3, testFraction: 0.2 });
     expect(counts(dataset)).toEqual([20, 6, 6]);
     expect(counts(await open(root, { seed: 3, testFraction: 0 }))).toEqual([25, 7, 0]);
-    const contents = (some: readonly Picture[]) => some.map(({ sha256 }) => sha256).sort();
+    const contents = (some: readonly DatasetImage[]) => some.map(({ sha256 }) => sha256).sort();
     expect(contents([...dataset.train, ...dataset.validation, ...dataset.test])).toEqual(
       contents([...plain.train, ...plain.validation]),
     );
@@ -317,7 +317,7 @@ describe('a test part without a folder', () => {
   });
 
   it('has no copy in training or validation, whatever its class and name', async () => {
-    const copy = await picture();
+    const copy = await image();
     const copies = [...numbered(6, 'a/copy#.png'), ...numbered(2, 'b/copy#.png')];
     const root = await folderOf(
       'copied',
@@ -346,7 +346,7 @@ describe('problems', () => {
     folderOf('broken', [...numbered(4, 'a/#.png'), ...numbered(4, 'b/#.png'), 'c/', 'stray.png'], {
       'a/text.jpg': 'a text file',
       'a/empty.jpg': '',
-      'b/cut.png': (await picture()).subarray(0, 60),
+      'b/cut.png': (await image()).subarray(0, 60),
       'd/1.jpg': 'text',
       'd/2.jpg': 'text',
       'b/dot.png': await sharp({ create: { width: 1, height: 1, channels: 3, background: 'red' } })
@@ -369,18 +369,18 @@ describe('problems', () => {
       'a/empty.jpg empty-file: the file has 0 bytes',
       'a/loop link-not-followed: links to folders are not followed; --follow-links does',
       `a/out.png link-not-followed: the link leads out of the folder, to ${join(outside, '1.png')}`,
-      'a/text.jpg not-a-picture: the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP',
+      'a/text.jpg not-an-image: the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP',
       expect.stringMatching(/^b\/cut.png truncated: /),
       'b/dot.png too-small: 1 x 1 pixels, at least 4 on each side are needed',
-      'c empty-class: the class folder holds no pictures',
-      'd empty-class: none of its 2 pictures can be used',
-      expect.stringMatching(/^d\/1.jpg not-a-picture/),
-      expect.stringMatching(/^d\/2.jpg not-a-picture/),
-      'stray.png no-class: the picture lies in no class folder',
+      'c empty-class: the class folder holds no images',
+      'd empty-class: none of its 2 images can be used',
+      expect.stringMatching(/^d\/1.jpg not-an-image/),
+      expect.stringMatching(/^d\/2.jpg not-an-image/),
+      'stray.png no-class: the image lies in no class folder',
     ]);
     const summary = formatProblems(folder.problems).split('\n');
     expect(summary[0]).toBe(
-      '12 problems: 3 link-not-followed, 3 not-a-picture, 2 empty-class, 1 empty-file, 1 no-class, 1 too-small, 1 truncated.',
+      '12 problems: 3 link-not-followed, 3 not-an-image, 2 empty-class, 1 empty-file, 1 no-class, 1 too-small, 1 truncated.',
     );
     expect(summary).toHaveLength(13);
     await expect(open(root, { strict: true })).rejects.toThrow(/as strict demands: 12 problems: /);
@@ -395,7 +395,7 @@ describe('problems', () => {
 
 describe('errors', () => {
   const cases: readonly [string, readonly string[], Record<string, string>, DatasetOptions, RegExp][] = [
-    ['nothing', [], {}, {}, /nothing holds no usable pictures\. Expected <folder>/],
+    ['nothing', [], {}, {}, /nothing holds no usable images\. Expected <folder>/],
     [
       'documents',
       [],
@@ -408,16 +408,16 @@ describe('errors', () => {
       [],
       { 'a/1.jpg': 'x', 'b/1.jpg': 'x' },
       {},
-      /no usable pictures.*\n4 problems: 2 empty-class, 2 not-a-picture/,
+      /no usable images.*\n4 problems: 2 empty-class, 2 not-an-image/,
     ],
     [
       'one class',
       ['a/1.png', 'b/'],
       {},
       {},
-      /one class \(a\) with usable training pictures, at least 2.*\n1 problem: 1 empty-class/,
+      /one class \(a\) with usable training images, at least 2.*\n1 problem: 1 empty-class/,
     ],
-    ['loose', ['1.png'], {}, {}, /holds no usable pictures.*\n1 problem: 1 no-class/],
+    ['loose', ['1.png'], {}, {}, /holds no usable images.*\n1 problem: 1 no-class/],
     [
       'half',
       ['train/a/1.png', 'val/a/1.png', 'cat/1.png'],
@@ -482,7 +482,7 @@ describe('fingerprint', () => {
     expect(first).toMatch(/^[0-9a-f]{64}$/);
     expect(await print({ seed: 9, validationFraction: 0.5 })).toBe(first);
     expect(await print({ classes: ['b', 'a'] })).not.toBe(first);
-    writeFileSync(join(root, 'a/0.png'), await picture());
+    writeFileSync(join(root, 'a/0.png'), await image());
     expect(await print()).not.toBe(first);
   });
 });

@@ -9,42 +9,42 @@ import { chooseFold, chooseTest, chooseValidation, type Fold, rankBySeed } from 
 import {
   caseNotes,
   caseTwin,
-  noPictures,
+  noImages,
   refuseImpossible,
   refuseSecondTest,
   refuseUnknownClasses,
   tooFewClasses,
 } from './dataset-errors.ts';
-import type { PictureFile } from './decode.ts';
+import type { ImageFile } from './decode.ts';
 import type { Part, Split } from './folder-layout.ts';
-import type { PictureFacts } from './picture-facts.ts';
-import { createPicturePool, type PicturePool } from './picture-pool.ts';
-import { findPictures } from './readers/find-pictures.ts';
+import type { ImageFacts } from './image-facts.ts';
+import { createImagePool, type ImagePool } from './image-pool.ts';
+import { findCandidates } from './readers/find-candidates.ts';
 import type { Candidate, ReaderOptions } from './readers/found.ts';
 import { checkAll, isFine, isProblem } from './scan/check-all.ts';
 import { readDecoded } from './scan/decoded.ts';
 import type { SurveyedFacts } from './scan/survey.ts';
 
-/** A picture that was read, and decoded once unless it says otherwise, and is good to learn from. */
-export interface Picture extends PictureFacts, PictureFile {
+/** An image that was read, and decoded once unless it says otherwise, and is good to learn from. */
+export interface DatasetImage extends ImageFacts, ImageFile {
   /** Its pixels were not decoded yet: `decode: 'later'`. */
   readonly isUnproven?: true;
   /** The position of its class in `classes`. */
   readonly label: number;
 }
 
-/** Labelled pictures, checked and divided. The order of the pictures depends on their names alone. */
+/** Labelled images, checked and divided. The order of the images depends on their names alone. */
 export interface Dataset {
   /** As it was named. */
   readonly root: string;
-  /** What the paths of the pictures are relative to. */
+  /** What the paths of the images are relative to. */
   readonly base: string;
   readonly classes: readonly string[];
-  readonly train: readonly Picture[];
-  readonly validation: readonly Picture[];
-  readonly test: readonly Picture[];
+  readonly train: readonly DatasetImage[];
+  readonly validation: readonly DatasetImage[];
+  readonly test: readonly DatasetImage[];
   /** Of the dataset's own validation and test parts, the images that `seen` knows: they are in no part, since they would flatter. */
-  readonly keptOut: readonly Picture[];
+  readonly keptOut: readonly DatasetImage[];
   /** What was left out and why, by path. */
   readonly problems: readonly Problem[];
   /** How many hidden entries and files of other kinds were passed over. */
@@ -56,7 +56,7 @@ export interface Dataset {
 export interface DatasetOptions extends ReaderOptions {
   /** How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. */
   readonly classDepth?: number;
-  /** Decides the split, and which pictures `maxPerClass` keeps. Default 0. */
+  /** Decides the split, and which images `maxPerClass` keeps. Default 0. */
   readonly seed?: number;
   /** The part of each class that validates where the data set has no validation part of its own. Default 0.2; 0 and 1 put all on one side. */
   readonly validationFraction?: number;
@@ -65,24 +65,24 @@ export interface DatasetOptions extends ReaderOptions {
    * never trained on, and nothing is chosen by it. Default 0.
    */
   readonly testFraction?: number;
-  /** Divides by cross-validation instead, whatever the data set's own validation part: each picture but those for testing validates in one fold. */
+  /** Divides by cross-validation instead, whatever the data set's own validation part: each image but those for testing validates in one fold. */
   readonly fold?: Fold;
   /** The classes of an existing run, in its order. Classes beyond them are an error, missing ones are not. */
   readonly classes?: readonly string[];
-  /** Use at most so many pictures of a class in each part of the data set. */
+  /** Use at most so many images of a class in each part of the data set. */
   readonly maxPerClass?: number;
   /** What the weights know that will be trained from here or evaluated: none of it validates or tests. */
   readonly seen?: Seen | null;
   /** Any problem is an error. */
   readonly strict?: boolean;
   /**
-   * When pixels are decoded to see whether they are damaged. `later`: by whoever uses the picture, where the structure of its file is
-   * sound and nothing was decoded of the same content before; the picture then says so (`isUnproven`). Default `now`.
+   * When pixels are decoded to see whether they are damaged. `later`: by whoever uses the image, where the structure of its file is
+   * sound and nothing was decoded of the same content before; the image then says so (`isUnproven`). Default `now`.
    */
   readonly decode?: 'now' | 'later';
   /** The threads to check with; without it a pool is opened and closed. */
-  readonly pool?: PicturePool;
-  /** Called after each picture that was checked. */
+  readonly pool?: ImagePool;
+  /** Called after each image that was checked. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -91,10 +91,10 @@ type Checked = Candidate & SurveyedFacts;
 /**
  * Opens `root/<class>/**`, divided by a seeded stratified split, or `root/{train,val,test}/<class>/**`.
  *
- * Every picture is read, hashed and decoded once (of one whose content was decoded before, this machine remembers that); what cannot be
+ * Every image is read, hashed and decoded once (of one whose content was decoded before, this machine remembers that); what cannot be
  * used is left out and listed in `problems`.
  *
- * @throws UserError where there is no such data set, no usable picture, fewer than two classes, a class that the run does not know,
+ * @throws UserError where there is no such data set, no usable image, fewer than two classes, a class that the run does not know,
  * or, with `strict`, any problem
  * @example const { classes, train } = await openDataset('photos', { seed: 1 });
  */
@@ -106,7 +106,7 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
     maxPerClass = Number.POSITIVE_INFINITY,
   } = options;
   refuseImpossible({ validationFraction, testFraction, classDepth, maxPerClass, fold: options.fold });
-  const found = await findPictures(root, options);
+  const found = await findCandidates(root, options);
   if (testFraction > 0) refuseSecondTest(root, found.parts);
   if (options.classes) refuseUnknownClasses(root, found, options.classes);
 
@@ -123,7 +123,7 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
   if (options.strict && problems.length > 0) {
     throw new UserError(`${root} is not flawless, as strict demands: ${formatProblems(problems)}`);
   }
-  if (good.length === 0) throw noPictures(root, found, problems);
+  if (good.length === 0) throw noImages(root, found, problems);
   if (classes.length < 2) throw tooFewClasses(root, classes, problems);
   const ignored = [...found.ignored.values()].reduce((sum, count) => sum + count, 0);
   const { base, parts } = found;
@@ -131,7 +131,7 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
   return { root, base, classes, ...divide(parts, good, classes, options), problems, ignored, notes };
 }
 
-/** The identity of a data set's content: SHA-256 over the relative path, label and hash of every picture, whatever the split. */
+/** The identity of a data set's content: SHA-256 over the relative path, label and hash of every image, whatever the split. */
 export function fingerprint(dataset: Dataset): string {
   const { base } = dataset;
   const lines = imagesOf(dataset).map(({ path, label, sha256 }) =>
@@ -141,7 +141,7 @@ export function fingerprint(dataset: Dataset): string {
 }
 
 /** Every image that a dataset has, in whatever part. */
-export function imagesOf({ train, validation, test, keptOut }: Dataset): Picture[] {
+export function imagesOf({ train, validation, test, keptOut }: Dataset): DatasetImage[] {
   return [...train, ...validation, ...test, ...keptOut];
 }
 
@@ -165,7 +165,7 @@ function compare(a: string, b: string): number {
 
 /** Reads every candidate in the pool. Both lists keep the candidates' order. */
 async function readAll(candidates: readonly Candidate[], options: DatasetOptions) {
-  const pool = options.pool ?? createPicturePool();
+  const pool = options.pool ?? createImagePool();
   try {
     const results = await checkAll(candidates, {
       pool,
@@ -181,13 +181,13 @@ async function readAll(candidates: readonly Candidate[], options: DatasetOptions
   }
 }
 
-/** The classes with pictures to train on, in code unit order. */
+/** The classes with images to train on, in code unit order. */
 function trainableClasses(good: readonly Checked[]): string[] {
   const training = good.filter(({ part }) => part.split === undefined || part.split === 'train');
   return [...groupBy(training, ({ className }) => className).keys()].sort();
 }
 
-/** The classes of which no picture is good. */
+/** The classes of which no image is good. */
 function spoiledClasses(candidates: readonly Candidate[], good: readonly Checked[]): Problem[] {
   const fine = new Set(good.map(placeOf));
   return [...groupBy(candidates, placeOf)]
@@ -195,7 +195,7 @@ function spoiledClasses(candidates: readonly Candidate[], good: readonly Checked
     .map(([path, { length }]) => ({
       path,
       kind: 'empty-class',
-      message: `none of its ${length} pictures can be used`,
+      message: `none of its ${length} images can be used`,
     }));
 }
 
@@ -203,37 +203,35 @@ function spoiledClasses(candidates: readonly Candidate[], good: readonly Checked
 function unevenClasses(parts: readonly Part[], good: readonly Checked[]): Problem[] {
   const byClass = groupBy(good, ({ className }) => className);
   const names = [...byClass.keys()];
-  return [...byClass].flatMap(([, pictures]) => {
-    const present = new Set(pictures.map(({ part }) => part));
+  return [...byClass].flatMap(([, images]) => {
+    const present = new Set(images.map(({ part }) => part));
     const absent = parts.filter((part) => !present.has(part));
     if (absent.length === 0) return [];
-    const leftOut = absent.some(({ split }) => split === 'train')
-      ? `; its ${pictures.length} pictures are left out`
-      : '';
-    const twin = caseTwin(pictures[0]!.className, names);
+    const leftOut = absent.some(({ split }) => split === 'train') ? `; its ${images.length} images are left out` : '';
+    const twin = caseTwin(images[0]!.className, names);
     const advice = twin === undefined ? '' : `; did you mean ${printableName(twin)}? Upper and lower case count`;
-    const message = `the class has no pictures in ${absent.map(({ name }) => name).join(', ')}${leftOut}${advice}`;
-    return [{ path: placeOf(pictures[0]!), kind: 'class-missing-in-split', message }];
+    const message = `the class has no images in ${absent.map(({ name }) => name).join(', ')}${leftOut}${advice}`;
+    return [{ path: placeOf(images[0]!), kind: 'class-missing-in-split', message }];
   });
 }
 
-/** Puts labels on the pictures of known classes, and validation pictures aside where the data set has none of its own. */
+/** Puts labels on the images of known classes, and validation images aside where the data set has none of its own. */
 function divide(parts: readonly Part[], good: readonly Checked[], classes: readonly string[], options: DatasetOptions) {
   const labels = new Map(classes.map((name, label) => [name, label]));
   const known = good.filter(({ className }) => labels.has(className));
   const forTest = new Set(chooseForTest(known, options));
-  const left = known.filter((picture) => !forTest.has(picture));
+  const left = known.filter((image) => !forTest.has(image));
   const heldOut = new Set(chooseHeldOut(parts, left, options));
-  const splitOf = (picture: Checked): Split | 'keptOut' => {
-    if (forTest.has(picture)) return 'test';
-    if (heldOut.has(picture)) return 'validation';
-    const own = picture.part.split ?? 'train';
+  const splitOf = (image: Checked): Split | 'keptOut' => {
+    if (forTest.has(image)) return 'test';
+    if (heldOut.has(image)) return 'validation';
+    const own = image.part.split ?? 'train';
     if (options.fold && own === 'validation') return 'train';
-    return mayCount(own, picture, options.seen) ? own : 'keptOut';
+    return mayCount(own, image, options.seen) ? own : 'keptOut';
   };
-  const picturesOf = (split: Split | 'keptOut'): Picture[] =>
+  const imagesIn = (split: Split | 'keptOut'): DatasetImage[] =>
     known
-      .filter((picture) => splitOf(picture) === split)
+      .filter((image) => splitOf(image) === split)
       .map(({ path, within, className, width, height, sha256, isDecoded }) => ({
         path,
         ...(within && { within }),
@@ -244,35 +242,35 @@ function divide(parts: readonly Part[], good: readonly Checked[], classes: reado
         ...(!isDecoded && { isUnproven: true as const }),
       }));
   return {
-    train: picturesOf('train'),
-    validation: picturesOf('validation'),
-    test: picturesOf('test'),
-    keptOut: picturesOf('keptOut'),
+    train: imagesIn('train'),
+    validation: imagesIn('validation'),
+    test: imagesIn('test'),
+    keptOut: imagesIn('keptOut'),
   };
 }
 
 /** Whether an image may stand in a part, for all that the weights know. One that they were chosen by may be chosen by again, not tested on. */
-function mayCount(split: Split, picture: Checked, seen: Seen | null | undefined): boolean {
-  const key = contentKey(picture);
+function mayCount(split: Split, image: Checked, seen: Seen | null | undefined): boolean {
+  const key = contentKey(image);
   if (!seen || split === 'train') return true;
   return !seen.fitted.has(key) && (split === 'validation' || !seen.chosen.has(key));
 }
 
-/** The pictures that are kept for testing, with their copies wherever those stand. */
+/** The images that are kept for testing, with their copies wherever those stand. */
 function chooseForTest(known: readonly Checked[], { testFraction = 0, seed = 0, seen }: DatasetOptions): Checked[] {
   const divisible = known.filter(({ part }) => part.split !== 'validation');
   const classes = [...groupBy(divisible, ({ className }) => className).values()];
-  const contents = chooseTest(classes, testFraction, seed, (picture) => mayCount('test', picture, seen));
+  const contents = chooseTest(classes, testFraction, seed, (image) => mayCount('test', image, seen));
   return known.filter(({ sha256 }) => contents.has(sha256));
 }
 
-/** The pictures that validate, beyond those that the data set itself puts aside for that. */
+/** The images that validate, beyond those that the data set itself puts aside for that. */
 function chooseHeldOut(parts: readonly Part[], known: readonly Checked[], options: DatasetOptions): Checked[] {
   const { validationFraction = 0.2, seed = 0, fold } = options;
   if (!fold && parts.some(({ split }) => split === 'validation')) return [];
   const divisible = known.filter(({ part }) => part.split !== 'test');
   const classes = [...groupBy(divisible, ({ className }) => className).values()];
-  const mayValidate = (picture: Checked) => mayCount('validation', picture, options.seen);
+  const mayValidate = (image: Checked) => mayCount('validation', image, options.seen);
   if (fold) return chooseFold(classes, fold, seed).filter(mayValidate);
-  return classes.flatMap((pictures) => chooseValidation(pictures, validationFraction, seed, mayValidate));
+  return classes.flatMap((images) => chooseValidation(images, validationFraction, seed, mayValidate));
 }

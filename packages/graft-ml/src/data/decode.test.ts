@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
-import { PictureError, type PictureProblemKind } from '@graft-ml/core/internal/image/problem';
+import { ImageError, type ImageProblemKind } from '@graft-ml/core/internal/image/problem';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
-import { decodePicture, fileBytes, readPictureFile } from './decode.ts';
+import { decodeImage, fileBytes, readImageFile } from './decode.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'graft-decode-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -23,8 +23,8 @@ function drawing(alpha = 1) {
     const left = i % width < width / 2 || i < (width * height) / 4;
     pixels.set([...(left ? orange : blue), left ? Math.round(alpha * 255) : 255], i * 4);
   }
-  const picture = sharp(pixels, { raw: { width, height, channels: 4 } });
-  return alpha === 1 ? picture.removeAlpha() : picture;
+  const image = sharp(pixels, { raw: { width, height, channels: 4 } });
+  return alpha === 1 ? image.removeAlpha() : image;
 }
 
 /** What is expected at the middle of the left half, of the right half, and of the top quarter's right. */
@@ -105,18 +105,18 @@ async function animated(): Promise<Buffer> {
     .toBuffer();
 }
 
-describe('decodePicture', () => {
+describe('decodeImage', () => {
   it.each(cases)('$name', async ({ bytes, colours = drawn, tolerance }) => {
     const file = await bytes();
-    const picture = await decodePicture(file, 'drawing');
-    expect(picture).toMatchObject({ width, height });
-    expect(picture.data.length).toBe(width * height * 3);
+    const image = await decodeImage(file, 'drawing');
+    expect(image).toMatchObject({ width, height });
+    expect(image.data.length).toBe(width * height * 3);
     const places = [
       [5, 11],
       [18, 11],
       [18, 1],
     ] as const;
-    const seen = places.map(([x, y]) => [...picture.data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)]);
+    const seen = places.map(([x, y]) => [...image.data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)]);
     const worst = Math.max(...seen.flat().map((level, i) => Math.abs(level - colours.flat()[i]!)));
     expect(worst, `${JSON.stringify(seen)} for ${JSON.stringify(colours)}`).toBeLessThanOrEqual(tolerance);
   });
@@ -132,7 +132,7 @@ describe('decodePicture', () => {
     expect(await facts('AVIF')).toMatchObject({ format: 'heif', compression: 'av1' });
   });
 
-  /** Orientation o stores the upright picture as this pixel (x, y) of the upright one, where its stored (0, 0) is. */
+  /** Orientation o stores the upright image as this pixel (x, y) of the upright one, where its stored (0, 0) is. */
   it.each([
     [1, 'topLeft'],
     [2, 'topRight'],
@@ -150,7 +150,7 @@ describe('decodePicture', () => {
       .withMetadata({ orientation })
       .jpeg({ quality: 100, chromaSubsampling: '4:4:4' })
       .toBuffer();
-    const { width: w, height: h, data } = await decodePicture(bytes, 'rotated.jpg');
+    const { width: w, height: h, data } = await decodeImage(bytes, 'rotated.jpg');
     expect([w, h]).toEqual(orientation < 5 ? [16, 8] : [8, 16]);
     const red = (x: number, y: number) => data[(y * w + x) * 3]! > 200;
     const corners = {
@@ -165,7 +165,7 @@ describe('decodePicture', () => {
 
   it('reads Display P3 through its profile', async () => {
     const p3 = await drawing().withIccProfile('p3').png().toBuffer();
-    const { data } = await decodePicture(p3, 'p3.png');
+    const { data } = await decodeImage(p3, 'p3.png');
     const start = (11 * width + 18) * 3;
     const seen = [...data.subarray(start, start + 3)];
     expect(Math.max(...seen.map((level, i) => Math.abs(level - blue[i]!)))).toBeLessThanOrEqual(6);
@@ -210,13 +210,13 @@ async function scratched(bytes: Promise<Buffer>): Promise<Buffer> {
 it('a JPEG that only lacks its end marker, and is filled up with zeros, is decoded', async () => {
   const whole = await noise().jpeg().toBuffer();
   const filled = Buffer.concat([whole.subarray(0, -2), Buffer.alloc(64)]);
-  expect((await decodePicture(filled, 'x')).data).toEqual((await decodePicture(whole, 'x')).data);
+  expect((await decodeImage(filled, 'x')).data).toEqual((await decodeImage(whole, 'x')).data);
 });
 
 const tiny = (w: number, h: number) => sharp({ create: { width: w, height: h, channels: 3, background: '#f80' } });
 
-describe('a broken picture is a problem with its path', () => {
-  const broken: readonly [string, PictureProblemKind, RegExp, () => Buffer | Promise<Buffer>][] = [
+describe('a broken image is a problem with its path', () => {
+  const broken: readonly [string, ImageProblemKind, RegExp, () => Buffer | Promise<Buffer>][] = [
     ['JPEG cut at 90 %', 'truncated', /ends before/, () => part(noise().jpeg().toBuffer(), 0.9)],
     ['JPEG cut in half', 'truncated', /ends before/, () => part(noise().jpeg().toBuffer(), 0.5)],
     ['JPEG without its last byte', 'truncated', /ends before/, () => part(noise().jpeg().toBuffer(), 0.9999)],
@@ -233,10 +233,10 @@ describe('a broken picture is a problem with its path', () => {
     ['AVIF cut', 'truncated', /ends before/, () => part(noise().avif().toBuffer(), 0.9)],
     ['PNG with a scratch', 'unreadable', /damaged png: /, () => scratched(noise().png().toBuffer())],
     ['AVIF with a scratch', 'unreadable', /damaged avif: /, () => scratched(noise().avif().toBuffer())],
-    ['text', 'not-a-picture', /neither JPEG/, () => Buffer.from('I am a text file.\n')],
+    ['text', 'not-an-image', /neither JPEG/, () => Buffer.from('I am a text file.\n')],
     [
       'SVG',
-      'not-a-picture',
+      'not-an-image',
       /neither/,
       () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
     ],
@@ -245,13 +245,13 @@ describe('a broken picture is a problem with its path', () => {
     ['30,000 x 30,000', 'too-large', /^30000 x 30000 pixels, more than 100 million/, () => pngAnnouncing(30_000)],
   ];
   it.each(broken)('%s', async (name, kind, message, bytes) => {
-    const error = await decodePicture(await bytes(), name).catch((e: unknown) => e);
-    expect(error).toBeInstanceOf(PictureError);
-    expect((error as PictureError).problem).toEqual({ path: name, kind, message: expect.stringMatching(message) });
+    const error = await decodeImage(await bytes(), name).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(ImageError);
+    expect((error as ImageError).problem).toEqual({ path: name, kind, message: expect.stringMatching(message) });
   });
 });
 
-describe('readPictureFile', () => {
+describe('readImageFile', () => {
   it('says of a link to itself, a name below a file and one that is too long what the system says', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'graft-links-'));
     symlinkSync('loop.png', join(folder, 'loop.png'));
@@ -259,7 +259,7 @@ describe('readPictureFile', () => {
     for (const name of ['loop.png', 'file/x.png', `${'x'.repeat(300)}.png`]) {
       const path = join(folder, name);
       expect(fileBytes({ path })).toBe(0);
-      await expect(readPictureFile({ path })).rejects.toThrow(PictureError);
+      await expect(readImageFile({ path })).rejects.toThrow(ImageError);
     }
     rmSync(folder, { recursive: true });
   });
@@ -271,7 +271,7 @@ describe('readPictureFile', () => {
   ] as const)('%s: %s', async (name, kind, make) => {
     const path = join(folder, name);
     make(path);
-    const error = await readPictureFile({ path }).catch((e: unknown) => e);
-    expect((error as PictureError).problem).toMatchObject({ path, kind });
+    const error = await readImageFile({ path }).catch((e: unknown) => e);
+    expect((error as ImageError).problem).toMatchObject({ path, kind });
   });
 });

@@ -1,15 +1,15 @@
 import { readFileSync, statSync } from 'node:fs';
-import { PictureError, type PictureProblemKind } from '@graft-ml/core/internal/image/problem';
+import { ImageError, type ImageProblemKind } from '@graft-ml/core/internal/image/problem';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import type { ImageReading } from '@graft-ml/core/internal/image/transform';
 import { readWithin, type Within } from '../files/within.ts';
 import { imageBounds, openImage, wholeImage } from './image/open.ts';
 
-export type { PictureFormat } from './image/header.ts';
+export type { ImageFormat } from './image/header.ts';
 export { sniffFormat } from './image/sniff.ts';
 
-/** What a picture may be at most, and at least. */
-export const pictureBounds = {
+/** What an image may be at most, and at least. */
+export const imageFileBounds = {
   ...imageBounds,
   /** Bytes of a file, checked before it is read. */
   fileBytes: 256 * 2 ** 20,
@@ -17,19 +17,19 @@ export const pictureBounds = {
   seconds: 60,
 } as const;
 
-/** A picture on disk: a file of its own, or, with `within`, a part of one. Then `path` is what people read. */
-export interface PictureFile {
+/** An image on disk: a file of its own, or, with `within`, a part of one. Then `path` is what people read. */
+export interface ImageFile {
   readonly path: string;
   readonly within?: Within;
 }
 
 /**
- * The bytes of a picture file. The calls are synchronous, because who reads pictures is a thread that waits for them: each way through
+ * The bytes of an image file. The calls are synchronous, because who reads images is a thread that waits for them: each way through
  * the event loop would cost more than a small file.
  *
- * @throws PictureError where it is missing, not a plain file, empty or too large
+ * @throws ImageError where it is missing, not a plain file, empty or too large
  */
-export async function readPictureFile({ path, within }: PictureFile): Promise<Buffer> {
+export async function readImageFile({ path, within }: ImageFile): Promise<Buffer> {
   const fail = problemAt(path);
   const reading = <T>(read: () => T): T => {
     try {
@@ -42,14 +42,14 @@ export async function readPictureFile({ path, within }: PictureFile): Promise<Bu
   if (!status.isFile()) return fail('unreadable', 'this is not a plain file');
   const { size, largest } = sizesOf(status.size, within);
   if (size === 0) return fail('empty-file', 'the file has 0 bytes');
-  if (largest > pictureBounds.fileBytes) {
-    return fail('too-large', `the file has ${largest} bytes, more than ${pictureBounds.fileBytes}`);
+  if (largest > imageFileBounds.fileBytes) {
+    return fail('too-large', `the file has ${largest} bytes, more than ${imageFileBounds.fileBytes}`);
   }
   return reading(() => (within ? readWithin(within) : readFileSync(path)));
 }
 
-/** The bytes of a picture file, before it is read; 0 where that cannot be said, which whoever reads it finds out. */
-export function fileBytes({ path, within }: PictureFile): number {
+/** The bytes of an image file, before it is read; 0 where that cannot be said, which whoever reads it finds out. */
+export function fileBytes({ path, within }: ImageFile): number {
   const onDisk = () => {
     try {
       return statSync(path).size;
@@ -60,7 +60,7 @@ export function fileBytes({ path, within }: PictureFile): number {
   return sizesOf(within ? 0 : onDisk(), within).largest;
 }
 
-/** Of the picture, and of what has to be in memory for it. */
+/** Of the image, and of what has to be in memory for it. */
 function sizesOf(onDisk: number, within: Within | undefined): { size: number; largest: number } {
   const size = within ? (within.zip?.size ?? within.length) : onDisk;
   return { size, largest: Math.max(size, within?.length ?? 0) };
@@ -70,17 +70,17 @@ function sizesOf(onDisk: number, within: Within | undefined): { size: number; la
  * Decodes a JPEG, PNG, WebP, GIF (its first frame), AVIF, TIFF (its first image) or BMP to 8-bit RGB, upright as its EXIF orientation
  * says, in the thread that asks, and in one piece.
  *
- * Greyscale, palette, 16-bit and CMYK pictures become sRGB, through their colour profile where they carry one; what is
+ * Greyscale, palette, 16-bit and CMYK images become sRGB, through their colour profile where they carry one; what is
  * transparent becomes white. Which format it is, its first bytes say, never its name; no other decoder of libvips is reached.
  *
- * @throws PictureError with `path` in it where the bytes are no such picture, damaged, or out of `pictureBounds`
+ * @throws ImageError with `path` in it where the bytes are no such image, damaged, or out of `imageFileBounds`
  */
-export async function decodePicture(bytes: Uint8Array, path: string, reading: ImageReading = {}): Promise<RgbImage> {
+export async function decodeImage(bytes: Uint8Array, path: string, reading: ImageReading = {}): Promise<RgbImage> {
   return wholeImage(await openImage(bytes, path, reading));
 }
 
-function problemAt(path: string): (kind: PictureProblemKind, message: string) => never {
+function problemAt(path: string): (kind: ImageProblemKind, message: string) => never {
   return (kind, message) => {
-    throw new PictureError({ path, kind, message });
+    throw new ImageError({ path, kind, message });
   };
 }

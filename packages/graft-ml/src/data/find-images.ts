@@ -6,7 +6,7 @@ import { printableName } from '@graft-ml/core/internal/base/printable';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import picomatch from 'picomatch';
 import { listFolder } from './tree/folder-tree.ts';
-import { isPictureName } from './tree/listing.ts';
+import { isImageName } from './tree/listing.ts';
 
 /** What is at the places that somebody named. */
 export interface FoundImages {
@@ -39,7 +39,7 @@ export async function findImages(places: readonly string[]): Promise<FoundImages
 
 async function imagesAt(place: string): Promise<FoundImages> {
   const status = await stat(place).catch(() => null);
-  if (status?.isDirectory()) return imagesBelow(place, isPictureName, `${printableName(place)} holds no images`);
+  if (status?.isDirectory()) return imagesBelow(place, isImageName, `${printableName(place)} holds no images`);
   if (status || !isGlob(place)) return { paths: [place], problems: [], passedOver: 0 };
   const { base, glob } = picomatch.scan(place);
   const matches = globMatcher(glob);
@@ -49,7 +49,7 @@ async function imagesAt(place: string): Promise<FoundImages> {
   }
   const found = await imagesBelow(
     folder,
-    (name) => isPictureName(name) && matches(name),
+    (name) => isImageName(name) && matches(name),
     `No image matches ${printableName(place)}`,
   );
   const problems = found.problems.filter(({ path }) => matches(path.slice(join(folder, '/').length)));

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { PartsChoice } from '@graft-ml/core/internal/recipe/config/data';
 
-/** What the pictures of a folder's part are for. */
+/** What the images of a folder's part are for. */
 export type Split = 'train' | 'validation' | 'test';
 
 /** The root of a data set, or its part for one split. */

@@ -1,10 +1,10 @@
 import { extname, join } from 'node:path';
 import type { FolderProblemKind, Problem } from '@graft-ml/core/internal/image/problem';
-import { foreignNameProblem, isPictureName, type ListedFile, type Listing } from './tree/listing.ts';
+import { foreignNameProblem, isImageName, type ListedFile, type Listing } from './tree/listing.ts';
 
 /** What lies in a folder of class folders. Names are relative to the scanned folder and written with '/' everywhere. */
 export interface FolderScan {
-  /** The pictures of each class, and an empty list for a class folder without any. Both in code unit order. */
+  /** The images of each class, and an empty list for a class folder without any. Both in code unit order. */
   readonly classes: ReadonlyMap<string, readonly ListedFile[]>;
   readonly problems: readonly Problem[];
   /** Visible files of other extensions in class folders, which are passed over. In code unit order. */
@@ -21,16 +21,16 @@ export function classLevels(name: string, classDepth: number | 'deepest'): strin
 }
 
 /**
- * Reads a listing as `<class>/**` where a class is `classDepth` folder levels, named `level/level`; or each folder that holds pictures
+ * Reads a listing as `<class>/**` where a class is `classDepth` folder levels, named `level/level`; or each folder that holds images
  * is one.
  *
- * Hidden entries and files of other extensions are ignored and counted. Pictures above the class level are problems, and so are
+ * Hidden entries and files of other extensions are ignored and counted. Images above the class level are problems, and so are
  * images in formats that are not read.
  */
 export function scanClasses(listing: Listing, classDepth: number | 'deepest'): FolderScan {
   const { root, files, folders, hidden } = listing;
   const depthOf = (name: string) => name.split('/').length;
-  const holders = new Set(files.filter(({ name }) => isPictureName(name)).map(({ name }) => dirnameOf(name)));
+  const holders = new Set(files.filter(({ name }) => isImageName(name)).map(({ name }) => dirnameOf(name)));
   const isClass = (name: string) => (classDepth === 'deepest' ? holders.has(name) : depthOf(name) === classDepth);
   const classes = new Map<string, ListedFile[]>(folders.filter(isClass).map((name) => [name, []]));
   const problems = [...listing.problems];
@@ -42,22 +42,22 @@ export function scanClasses(listing: Listing, classDepth: number | 'deepest'): F
   for (const file of files) {
     const className = classLevels(file.name, classDepth).join('/');
     const isInClass = classes.has(className);
-    if (!isPictureName(file.name)) {
+    if (!isImageName(file.name)) {
       const extension = extname(file.name).toLowerCase() || 'no extension';
       ignored.set(extension, (ignored.get(extension) ?? 0) + 1);
       const foreign = isInClass ? foreignNameProblem(file.name) : undefined;
       if (foreign) report(file.name, 'foreign-format', foreign);
       if (isInClass) others.push(file);
     } else if (isInClass) classes.get(className)!.push(file);
-    else report(file.name, 'no-class', 'the picture lies in no class folder');
+    else report(file.name, 'no-class', 'the image lies in no class folder');
   }
   const parents = new Set([...files.map(({ name }) => name), ...folders].map((name) => dirnameOf(name)));
   for (const name of ['', ...folders]) {
     if (!parents.has(name) && (classDepth === 'deepest' || (name === '' ? 0 : depthOf(name)) < classDepth))
       report(name, 'empty-class', 'the folder is empty');
   }
-  for (const [name, pictures] of classes) {
-    if (pictures.length === 0) report(name, 'empty-class', 'the class folder holds no pictures');
+  for (const [name, images] of classes) {
+    if (images.length === 0) report(name, 'empty-class', 'the class folder holds no images');
   }
   return { classes, problems, others, ignored };
 }

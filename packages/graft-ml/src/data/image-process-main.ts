@@ -1,9 +1,9 @@
 /** The process that decodes costly images. Started by `image-process.ts`, always as the built file. */
 
-import { PictureError } from '@graft-ml/core/internal/image/problem';
+import { ImageError } from '@graft-ml/core/internal/image/problem';
 import sharp from 'sharp';
 import type { ProcessReply, ProcessTask } from './image-process.ts';
-import { costly, perform } from './picture-tasks.ts';
+import { costly, perform } from './image-tasks.ts';
 
 const idleSeconds = 20;
 
@@ -19,7 +19,7 @@ async function answer({ name, task }: ProcessTask): Promise<ProcessReply> {
     if (result === costly) throw new Error('there is no further process');
     return result;
   } catch (error) {
-    if (error instanceof PictureError) return { problem: error.problem };
+    if (error instanceof ImageError) return { problem: error.problem };
     return { failure: error instanceof Error ? `${error.stack}` : String(error) };
   }
 }

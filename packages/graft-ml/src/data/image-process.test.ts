@@ -2,15 +2,15 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { PictureError } from '@graft-ml/core/internal/image/problem';
+import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { resize } from '@graft-ml/core/internal/image/resize';
 import { evaluationView } from '@graft-ml/core/internal/image/transform';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { svgAsAvif } from '../../../../test/hostile-images.ts';
-import { temporaryFolder } from '../../../../test/pictures.ts';
+import { temporaryFolder } from '../../../../test/images.ts';
+import { createImagePool } from './image-pool.ts';
 import { startImageProcess } from './image-process.ts';
-import { createPicturePool } from './picture-pool.ts';
 
 const folder = temporaryFolder();
 const place = (name: string) => join(folder, name);
@@ -63,7 +63,7 @@ it('100 megapixels, and 63 on their side, have the same pixels in bands, within 
   }
 });
 
-it('a decode that takes too long, or too much, is ended, and the next picture is decoded', {
+it('a decode that takes too long, or too much, is ended, and the next image is decoded', {
   timeout: 60_000,
 }, async () => {
   for (const [limits, message] of [
@@ -73,7 +73,7 @@ it('a decode that takes too long, or too much, is ended, and the next picture is
     const short = startImageProcess(limits);
     const pid = () => short.pid;
     const error = await short.perform('check', { path: huge }).catch((e: unknown) => e);
-    expect((error as PictureError).problem).toEqual({ path: huge, kind: 'too-large', message });
+    expect((error as ImageError).problem).toEqual({ path: huge, kind: 'too-large', message });
     expect(pid()).toBeUndefined();
   }
   const broken = startImageProcess();
@@ -88,12 +88,12 @@ it('a decode that takes too long, or too much, is ended, and the next picture is
   process.kill(broken.pid!, 'SIGKILL');
 });
 
-it('the pool sends costly pictures there: a check, an examination, views, and problems', async () => {
+it('the pool sends costly images there: a check, an examination, views, and problems', async () => {
   const bad = place('bad.avif');
   writeFileSync(bad, readFileSync(small).subarray(0, 200));
   const svg = place('svg.avif');
   writeFileSync(svg, svgAsAvif());
-  const pool = createPicturePool({ threads: 1 });
+  const pool = createImagePool({ threads: 1 });
   expect(await pool.check(small)).toMatchObject({ width: 60, height: 40 });
   expect(await pool.examine(small)).toMatchObject({ format: 'avif', likeness: { hash: expect.any(Uint16Array) } });
   const pixels = await pool.view(small, request, 32);
@@ -101,8 +101,8 @@ it('the pool sends costly pictures there: a check, an examination, views, and pr
   expect([...planes]).toEqual([3, 0]);
   expect(Buffer.compare(squares, pixels)).toBe(0);
   expect(problems).toMatchObject([{ path: bad }]);
-  await expect(pool.check(bad)).rejects.toBeInstanceOf(PictureError);
-  await expect(pool.check(svg)).rejects.toThrow('not-a-picture');
+  await expect(pool.check(bad)).rejects.toBeInstanceOf(ImageError);
+  await expect(pool.check(svg)).rejects.toThrow('not-an-image');
   await pool.close();
 });
 
@@ -111,8 +111,8 @@ it.skipIf(!existsSync('/proc/self/status'))(
   { timeout: 60_000 },
   async () => {
     const program = `
-    const { createPicturePool } = await import(${JSON.stringify(new URL('../../dist/data/index.js', import.meta.url).href)});
-    createPicturePool({ threads: 1 }).check(${JSON.stringify(huge)}).catch(() => {});
+    const { createImagePool } = await import(${JSON.stringify(new URL('../../dist/data/index.js', import.meta.url).href)});
+    createImagePool({ threads: 1 }).check(${JSON.stringify(huge)}).catch(() => {});
     process.on('SIGINT', () => process.exit(130));
     setInterval(() => {}, 1000);`;
     writeFileSync(place('program.mjs'), program);

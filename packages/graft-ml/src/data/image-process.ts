@@ -1,9 +1,9 @@
 import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { PictureError, type PictureProblem } from '@graft-ml/core/internal/image/problem';
+import { ImageError, type ImageProblem } from '@graft-ml/core/internal/image/problem';
 import { builtWorker } from '../files/package-file.ts';
 import { imageBounds } from './image/open.ts';
-import type { PictureTasks, Reply, TaskName } from './picture-tasks.ts';
+import type { ImageTasks, Reply, TaskName } from './image-tasks.ts';
 
 /** What decoding one image may take before its process is ended. */
 export const processLimits = {
@@ -22,18 +22,18 @@ const patience = 10;
 /** One message to the process. */
 export interface ProcessTask<N extends TaskName = TaskName> {
   readonly name: N;
-  readonly task: PictureTasks[N]['task'];
+  readonly task: ImageTasks[N]['task'];
 }
 
-/** Its answer: the result, a problem of the picture, or the stack of an error that is neither. */
-export type ProcessReply = Reply<PictureTasks[TaskName]['result']> | { readonly failure: string };
+/** Its answer: the result, a problem of the image, or the stack of an error that is neither. */
+export type ProcessReply = Reply<ImageTasks[TaskName]['result']> | { readonly failure: string };
 
-/** A process of its own for pictures that may cost much. It is started when it is first needed, and again when it was ended. */
+/** A process of its own for images that may cost much. It is started when it is first needed, and again when it was ended. */
 export interface ImageProcess {
   /** Of the process that runs, if one does. */
   readonly pid: number | undefined;
   /** One task at a time. */
-  perform<N extends TaskName>(name: N, task: PictureTasks[N]['task']): Promise<Reply<PictureTasks[N]['result']>>;
+  perform<N extends TaskName>(name: N, task: ImageTasks[N]['task']): Promise<Reply<ImageTasks[N]['result']>>;
 }
 
 export function startImageProcess(limits: Limits = processLimits): ImageProcess {
@@ -42,7 +42,7 @@ export function startImageProcess(limits: Limits = processLimits): ImageProcess 
     get pid() {
       return child?.connected ? child.pid : undefined;
     },
-    async perform<N extends TaskName>(name: N, task: PictureTasks[N]['task']) {
+    async perform<N extends TaskName>(name: N, task: ImageTasks[N]['task']) {
       const isFresh = !child?.connected;
       if (!child?.connected) child = start();
       let reply = await ask(child, { name, task }, limits);
@@ -53,10 +53,10 @@ export function startImageProcess(limits: Limits = processLimits): ImageProcess 
       }
       if (typeof reply === 'string') {
         child = undefined;
-        throw new PictureError({ path: task.path, ...problemOf(reply, limits) });
+        throw new ImageError({ path: task.path, ...problemOf(reply, limits) });
       }
       if ('failure' in reply) throw new Error(`The process that read ${task.path} failed: ${reply.failure}`);
-      return reply as Reply<PictureTasks[N]['result']>;
+      return reply as Reply<ImageTasks[N]['result']>;
     },
   };
 }
@@ -70,7 +70,7 @@ interface Limits {
 /** How a process ends before it answers. */
 type End = 'gone' | 'late' | 'full';
 
-function problemOf(end: End, { seconds, bytes }: Limits): Omit<PictureProblem, 'path'> {
+function problemOf(end: End, { seconds, bytes }: Limits): Omit<ImageProblem, 'path'> {
   if (end === 'late') return { kind: 'too-large', message: `decoding it takes more than ${seconds} seconds` };
   if (end === 'full')
     return { kind: 'too-large', message: `decoding it takes more than ${Math.round(bytes / 1e6)} MB` };

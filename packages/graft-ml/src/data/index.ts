@@ -2,21 +2,21 @@ export type { PartsChoice } from '@graft-ml/core/internal/recipe/config/data';
 export { writeContactSheet } from './contact-sheet.ts';
 export {
   type Dataset,
+  type DatasetImage,
   type DatasetOptions,
   fingerprint,
   imagesOf,
   openDataset,
-  type Picture,
 } from './dataset.ts';
-export { decodePicture, type PictureFile, pictureBounds, readPictureFile } from './decode.ts';
+export { decodeImage, type ImageFile, imageFileBounds, readImageFile } from './decode.ts';
 export { type FoundImages, findImages } from './find-images.ts';
+export type { ImageFacts } from './image-facts.ts';
+export { createImagePool, type ImagePool } from './image-pool.ts';
+export type { EvaluationRequest, TrainingRequest, ViewRequest } from './image-worker.ts';
 export { findLabelledImages, type LabelledImage, type LabelledImages } from './labelled-images.ts';
-export { type Batch, type BatchOptions, batches, type LabelledPicture } from './loader.ts';
-export type { PictureFacts } from './picture-facts.ts';
-export { createPicturePool, type PicturePool } from './picture-pool.ts';
-export type { EvaluationRequest, TrainingRequest, ViewRequest } from './picture-worker.ts';
+export { type Batch, type BatchOptions, batches, type LabelledImageFile } from './loader.ts';
 export { type PreviewOptions, type PreviewRow, previewAugmentation } from './preview.ts';
-export { statDataset } from './readers/find-pictures.ts';
+export { statDataset } from './readers/find-candidates.ts';
 export type { ShapeOptions } from './readers/found.ts';
 export { readDecoded } from './scan/decoded.ts';
-export { pictureExtensions } from './tree/listing.ts';
+export { imageExtensions } from './tree/listing.ts';

@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
-import type { PictureFile } from './decode.ts';
+import type { ImageFile } from './decode.ts';
 import { findImages } from './find-images.ts';
 import type { Split } from './folder-layout.ts';
-import { findPictures } from './readers/find-pictures.ts';
+import { findCandidates } from './readers/find-candidates.ts';
 import type { ReaderOptions } from './readers/found.ts';
 
 /** An image, and what its dataset says about it. Nothing of it has been read. */
-export interface LabelledImage extends PictureFile {
+export interface LabelledImage extends ImageFile {
   /** Its class; '' where none is known. */
   readonly label: string;
   /** The part of the dataset that it is in, where that is divided. */
@@ -49,7 +49,7 @@ async function inDataset(place: string, options: Omit<ReaderOptions, 'classes'>)
   const status = await stat(place).catch(() => null);
   if (!status?.isDirectory() && !(status?.isFile() && holdsMany.test(place))) return null;
   // With classes (none of which matter here) a part to train on is not asked for.
-  const { candidates, problems, notes } = await findPictures(place, { ...options, classes: [] });
+  const { candidates, problems, notes } = await findCandidates(place, { ...options, classes: [] });
   if (candidates.length === 0) return null;
   const images = candidates.map(({ path, within, className, part }) => ({
     path,

@@ -3,23 +3,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { augmentedPixels, augmentedView, parseAugmentation } from '@graft-ml/core/internal/image/augment/index';
-import { PictureError } from '@graft-ml/core/internal/image/problem';
+import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { resize } from '@graft-ml/core/internal/image/resize';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodePicture, readPictureFile } from './decode.ts';
+import { decodeImage, readImageFile } from './decode.ts';
+import { createImagePool } from './image-pool.ts';
 import { type Batch, type BatchOptions, batches } from './loader.ts';
-import { createPicturePool } from './picture-pool.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'graft-loader-'));
-const pool = createPicturePool({ threads: 2 });
+const pool = createImagePool({ threads: 2 });
 afterAll(async () => {
   await pool.close();
   rmSync(folder, { recursive: true });
 });
 
-/** Flat pictures of red level 10 · i, so that a pixel says which picture it is. */
-async function writePictures(prefix: string, count: number) {
+/** Flat images of red level 10 · i, so that a pixel says which image it is. */
+async function writeImages(prefix: string, count: number) {
   const paths = Array.from({ length: count }, (_, i) => join(folder, `${prefix}${i}.png`));
   await Promise.all(
     paths.map((path, i) =>
@@ -29,9 +29,9 @@ async function writePictures(prefix: string, count: number) {
   return paths.map((path, i) => ({ path, label: i % 3 }));
 }
 
-let pictures: { path: string; label: number }[];
+let images: { path: string; label: number }[];
 beforeAll(async () => {
-  pictures = await writePictures('p', 10);
+  images = await writeImages('p', 10);
 });
 
 const size = 8;
@@ -44,11 +44,11 @@ const evaluation: Omit<BatchOptions, 'order'> = {
 
 async function collect(options: BatchOptions): Promise<Batch[]> {
   const all: Batch[] = [];
-  for await (const batch of batches(pool, pictures, options)) all.push(batch);
+  for await (const batch of batches(pool, images, options)) all.push(batch);
   return all;
 }
 
-/** The first red pixel of each picture. */
+/** The first red pixel of each image. */
 const reds = (batch: Batch) => [0, 1, 2, 3].map((i) => batch.pixels[i * 3 * size * size]);
 
 describe('batches', () => {
@@ -75,8 +75,8 @@ describe('batches', () => {
     ['drop', 3, 0],
     ['pad', 3, 1],
     ['pad', 0, 0],
-  ] as const)('%s: %i pictures make %i batches of 4', async (lastBatch, count, expected) => {
-    const order = pictures.slice(0, count).map((_, i) => i);
+  ] as const)('%s: %i images make %i batches of 4', async (lastBatch, count, expected) => {
+    const order = images.slice(0, count).map((_, i) => i);
     for (const prefetch of [0, 1, 5]) {
       expect(await collect({ ...evaluation, lastBatch, order, prefetch })).toHaveLength(expected);
     }
@@ -91,7 +91,7 @@ describe('batches', () => {
     await sharp(noise, { raw: { width: 60, height: 50, channels: 3 } }).toFile(path);
     const noisy = Array.from({ length: 5 }, () => ({ path, label: 0 }));
     const crops = async (order: number[], epoch: number, threads: number) => {
-      const own = createPicturePool({ threads });
+      const own = createImagePool({ threads });
       const view = { kind: 'training', preprocessing, augmentation, fill, seed: 7, epoch } as const;
       const seen = new Map<number, string>();
       for await (const batch of batches(own, noisy, { ...evaluation, batchSize: 1, view, order })) {
@@ -104,17 +104,17 @@ describe('batches', () => {
     expect(await crops([4, 2, 0, 3, 1], 1, 3)).toEqual(once);
     expect(new Set([...once, ...(await crops([0, 1, 2, 3, 4], 2, 1))]).size).toBe(10);
 
-    const picture = await decodePicture(await readPictureFile({ path }), path);
+    const image = await decodeImage(await readImageFile({ path }), path);
     const stream = randomStream(7, 'augment', 1, 3);
-    const { box, mirror } = augmentedView(stream, picture, preprocessing, augmentation);
+    const { box, mirror } = augmentedView(stream, image, preprocessing, augmentation);
     const data = new Uint8Array(3 * size * size);
-    resize(picture, box, { width: size, height: size, mirror }, data);
+    resize(image, box, { width: size, height: size, mirror }, data);
     const expected = augmentedPixels(stream, { width: size, height: size, data }, augmentation, fill);
     expect(once[3]).toBe(Buffer.from(expected.data).toString('hex'));
   });
 
   it('works on while the consumer blocks the event loop', async () => {
-    const fleeting = await writePictures('fleeting', 16);
+    const fleeting = await writeImages('fleeting', 16);
     const order = fleeting.map((_, i) => i);
     const stream = batches(pool, fleeting, { ...evaluation, order, prefetch: 2 });
     expect((await stream.next()).done).toBe(false);
@@ -123,12 +123,12 @@ describe('batches', () => {
     expect(reds((await stream.next()).value!)).toEqual([40, 50, 60, 70]);
     expect(reds((await stream.next()).value!)).toEqual([80, 90, 100, 110]);
     const error = await stream.next().catch((e: unknown) => e);
-    expect(error).toBeInstanceOf(PictureError);
-    expect(fleeting.slice(12).map(({ path }) => path)).toContain((error as PictureError).problem.path);
+    expect(error).toBeInstanceOf(ImageError);
+    expect(fleeting.slice(12).map(({ path }) => path)).toContain((error as ImageError).problem.path);
   });
 
   it('stops early without a trace, and the pool goes on', async () => {
-    for await (const batch of batches(pool, pictures, { ...evaluation, order: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] })) {
+    for await (const batch of batches(pool, images, { ...evaluation, order: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] })) {
       expect(batch.weights[0]).toBe(1);
       break;
     }
@@ -136,18 +136,18 @@ describe('batches', () => {
   });
 
   it('survives that its pool is closed under it', async () => {
-    const own = createPicturePool({ threads: 1 });
-    const stream = batches(own, pictures, { ...evaluation, batchSize: 1, order: [0, 1, 2, 3, 4], prefetch: 4 });
+    const own = createImagePool({ threads: 1 });
+    const stream = batches(own, images, { ...evaluation, batchSize: 1, order: [0, 1, 2, 3, 4], prefetch: 4 });
     await stream.next();
     await own.close();
     const rest = await Promise.allSettled([stream.next(), stream.next(), stream.next(), stream.next()]);
     const failed = rest.filter((result) => result.status === 'rejected').map((result) => String(result.reason));
-    for (const message of failed) expect(message).toContain('The picture pool was closed before it was done with');
+    for (const message of failed) expect(message).toContain('The image pool was closed before it was done with');
   });
 
   it.each([
-    [{ order: [0, 10] }, 'batches: order holds 10, there are 10 pictures'],
-    [{ order: [0, 1.5] }, 'batches: order holds 1.5, there are 10 pictures'],
+    [{ order: [0, 10] }, 'batches: order holds 10, there are 10 images'],
+    [{ order: [0, 1.5] }, 'batches: order holds 1.5, there are 10 images'],
     [{ order: [0], batchSize: 0 }, 'batches: batchSize is 0, not 1 or more'],
     [{ order: [0], size: 9 }, 'batches: size is 9, the preprocessing crops to 8'],
   ])('refuses %j', async (wrong, message) => {

@@ -64,9 +64,9 @@ describe('equals libvips', () => {
         colour,
         extra: chunk('tIME', Buffer.from([7, 227, 3, 8, 9, 49, 0])),
       });
-      const picture = decodePlainPng(bytes)!;
-      expect([picture.width, picture.height]).toEqual([width, 11]);
-      expect(Buffer.compare(picture.data, await raw(bytes))).toBe(0);
+      const image = decodePlainPng(bytes)!;
+      expect([image.width, image.height]).toEqual([width, 11]);
+      expect(Buffer.compare(image.data, await raw(bytes))).toBe(0);
     }
   });
 });
@@ -98,13 +98,13 @@ describe('leaves to libvips', () => {
     expect(decodePlainPng(bytes)).toBeUndefined();
   });
 
-  it('any damage gives the picture or nothing', () => {
+  it('any damage gives the image or nothing', () => {
     const stream = randomStream(0, 'damage');
     for (let round = 0; round < 2000; round++) {
       const bytes = Buffer.from(whole);
       for (let i = 0; i < 3; i++) bytes[stream.integer(bytes.length)] = stream.integer(256);
-      const picture = decodePlainPng(bytes);
-      if (picture) expect(picture.data.length).toBe(3 * picture.width * picture.height);
+      const image = decodePlainPng(bytes);
+      if (image) expect(image.data.length).toBe(3 * image.width * image.height);
     }
   });
 });

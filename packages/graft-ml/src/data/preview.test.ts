@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Planes, parseAugmentation } from '@graft-ml/core/internal/image/augment/index';
 import sharp from 'sharp';
 import { expect, it } from 'vitest';
-import { drawPictures, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, temporaryFolder } from '../../../../test/images.ts';
 import { writeContactSheet } from './contact-sheet.ts';
 import { previewAugmentation } from './preview.ts';
 
@@ -10,28 +10,28 @@ const root = temporaryFolder();
 const options = {
   preprocessing: { resize: 20, crop: 16 },
   fill: [124, 116, 104],
-  pictures: 4,
+  images: 4,
   views: 3,
   seed: 1,
 } as const;
 
-it('previews pictures of each class in turn: first as evaluation sees them, then augmented, by the seed', async () => {
-  const folder = await drawPictures(join(root, 'shapes'), { perClass: 4 });
+it('previews images of each class in turn: first as evaluation sees them, then augmented, by the seed', async () => {
+  const folder = await drawImages(join(root, 'shapes'), { perClass: 4 });
   const augmentation = parseAugmentation('strong');
   const { rows } = await previewAugmentation(folder, { ...options, augmentation });
   expect(rows.map(({ className }) => className)).toEqual(['cross', 'disc', 'square', 'cross']);
-  for (const { pictures } of rows) {
-    expect(pictures).toHaveLength(4);
-    expect(new Set(pictures.map(({ data }) => data.join())).size).toBe(4);
+  for (const { images } of rows) {
+    expect(images).toHaveLength(4);
+    expect(new Set(images.map(({ data }) => data.join())).size).toBe(4);
   }
   expect(await previewAugmentation(folder, { ...options, augmentation })).toMatchObject({ rows });
   const plain = await previewAugmentation(folder, { ...options, augmentation: [] });
-  for (const [i, { pictures }] of plain.rows.entries()) {
-    for (const picture of pictures) expect(picture).toEqual(rows[i]!.pictures[0]);
+  for (const [i, { images }] of plain.rows.entries()) {
+    for (const image of images) expect(image).toEqual(rows[i]!.images[0]);
   }
 });
 
-it('a contact sheet has the pictures in rows, with white between them', async () => {
+it('a contact sheet has the images in rows, with white between them', async () => {
   const plain = (red: number, green: number, blue: number): Planes => ({
     width: 6,
     height: 5,

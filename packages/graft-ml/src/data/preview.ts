@@ -1,8 +1,8 @@
 import type { Augmentation, Colour, Planes } from '@graft-ml/core/internal/image/augment/index';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import type { Framing } from '@graft-ml/core/internal/image/transform';
-import { type DatasetOptions, openDataset, type Picture } from './dataset.ts';
-import { createPicturePool, type PicturePool } from './picture-pool.ts';
+import { type DatasetImage, type DatasetOptions, openDataset } from './dataset.ts';
+import { createImagePool, type ImagePool } from './image-pool.ts';
 import type { ReaderOptions } from './readers/found.ts';
 
 export interface PreviewOptions {
@@ -10,38 +10,38 @@ export interface PreviewOptions {
   readonly preprocessing: Framing;
   /** What is left empty or erased. */
   readonly fill: Colour;
-  /** How many pictures, and how many augmented views of each. */
-  readonly pictures: number;
+  /** How many images, and how many augmented views of each. */
+  readonly images: number;
   readonly views: number;
   readonly seed: number;
   /** How the data set is read. */
   readonly reading?: Pick<DatasetOptions, keyof ReaderOptions>;
 }
 
-/** A picture as evaluation sees it, and then as training would see it in one epoch after the other. */
+/** An image as evaluation sees it, and then as training would see it in one epoch after the other. */
 export interface PreviewRow {
   readonly path: string;
   readonly className: string;
-  readonly pictures: readonly Planes[];
+  readonly images: readonly Planes[];
 }
 
-/** What an augmentation makes of a few pictures of a data set, of each class in turn. */
+/** What an augmentation makes of a few images of a data set, of each class in turn. */
 export async function previewAugmentation(
   root: string,
   options: PreviewOptions,
 ): Promise<{ rows: PreviewRow[]; problems: readonly Problem[] }> {
-  const pool = createPicturePool();
+  const pool = createImagePool();
   try {
     // With at least two classes, half of the rows from each are enough.
-    const maxPerClass = Math.max(2, Math.ceil(options.pictures / 2));
+    const maxPerClass = Math.max(2, Math.ceil(options.images / 2));
     const { seed, reading } = options;
     const division = { seed, maxPerClass, validationFraction: 0 };
     const { classes, train, problems } = await openDataset(root, { ...reading, ...division, pool });
-    const chosen = inTurn(train, classes.length).slice(0, options.pictures);
-    const rows = chosen.map(async (picture, index) => ({
-      path: picture.path,
-      className: classes[picture.label]!,
-      pictures: await viewsOf(pool, picture, index, options),
+    const chosen = inTurn(train, classes.length).slice(0, options.images);
+    const rows = chosen.map(async (image, index) => ({
+      path: image.path,
+      className: classes[image.label]!,
+      images: await viewsOf(pool, image, index, options),
     }));
     return { rows: await Promise.all(rows), problems };
   } finally {
@@ -49,7 +49,7 @@ export async function previewAugmentation(
   }
 }
 
-function viewsOf(pool: PicturePool, picture: Picture, index: number, options: PreviewOptions): Promise<Planes[]> {
+function viewsOf(pool: ImagePool, image: DatasetImage, index: number, options: PreviewOptions): Promise<Planes[]> {
   const { augmentation, preprocessing, fill, views, seed } = options;
   const size = preprocessing.crop;
   const training = { kind: 'training', preprocessing, augmentation, fill, seed, index } as const;
@@ -61,14 +61,14 @@ function viewsOf(pool: PicturePool, picture: Picture, index: number, options: Pr
     requests.map(async (request) => ({
       width: size,
       height: size,
-      data: await pool.view(picture, request, size),
+      data: await pool.view(image, request, size),
     })),
   );
 }
 
-/** The first picture of each class, then the second of each, and so on. */
-function inTurn(pictures: readonly Picture[], classes: number): Picture[] {
-  const byClass = Array.from({ length: classes }, (_, label) => pictures.filter((picture) => picture.label === label));
+/** The first image of each class, then the second of each, and so on. */
+function inTurn(images: readonly DatasetImage[], classes: number): DatasetImage[] {
+  const byClass = Array.from({ length: classes }, (_, label) => images.filter((image) => image.label === label));
   const longest = Math.max(...byClass.map((all) => all.length));
   return Array.from({ length: longest }, (_, i) => byClass.flatMap((all) => all.slice(i, i + 1))).flat();
 }

@@ -1,14 +1,14 @@
 import { type Augmentation, parseAugmentation } from '@graft-ml/core/internal/image/augment/index';
 import { describe, expect, it } from 'vitest';
 import { augmentedSource } from './augmented.ts';
-import { startsOf } from './picture-table.ts';
+import { startsOf } from './image-table.ts';
 import { episodeSource } from './source.ts';
 
 const side = 8;
 const area = side * side;
 const shape = { way: 3, shots: 2, queries: 3 };
 
-/** Three classes of five pictures, all grey; byte `at` of picture `i` is `pixel(i, at)`. */
+/** Three classes of five images, all grey; byte `at` of image `i` is `pixel(i, at)`. */
 function sourceOf(pixel: (i: number, at: number) => number) {
   const table = {
     side,
@@ -17,7 +17,7 @@ function sourceOf(pixel: (i: number, at: number) => number) {
   };
   const classes = Array.from({ length: 3 }, (_, c) => ({
     name: `class ${c}`,
-    pictures: Array.from({ length: 5 }, (_, j) => 5 * c + j),
+    images: Array.from({ length: 5 }, (_, j) => 5 * c + j),
     turns: 0 as const,
   }));
   return episodeSource(table, classes, { side: 'train', seed: 0 });
@@ -54,7 +54,7 @@ describe('an augmented source', () => {
     }
   });
 
-  it('is a function of seed and address, and other for every picture', () => {
+  it('is a function of seed and address, and other for every image', () => {
     const source = augment('crop=0.5,rotate=20');
     const { data } = source.draw(shape, ['train', 0]).support;
     expect(augment('crop=0.5,rotate=20').draw(shape, ['train', 0]).support.data).toEqual(data);

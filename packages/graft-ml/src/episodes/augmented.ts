@@ -10,9 +10,9 @@ import { type RgbImage, resize } from '@graft-ml/core/internal/image/resize';
 import type { Episode, EpisodeSource } from '@graft-ml/core/internal/meta/episode';
 
 /**
- * A source whose pictures are augmented, support and queries alike, anew in every episode; the same address gives the same pixels.
+ * A source whose images are augmented, support and queries alike, anew in every episode; the same address gives the same pixels.
  *
- * What a rotation leaves empty gets the mean colour of the picture's edge: paper stays paper.
+ * What a rotation leaves empty gets the mean colour of the image's edge: paper stays paper.
  */
 export function augmentedSource(source: EpisodeSource, augmentation: Augmentation, seed: number): EpisodeSource {
   if (augmentation.length === 0) return source;
@@ -27,10 +27,10 @@ export function augmentedSource(source: EpisodeSource, augmentation: Augmentatio
         const out = new Uint8Array(data.length);
         for (let i = 0; i < count; i++) {
           const stream = randomStream(seed, 'augment', part, ...address, i);
-          const picture = interleaved(data.subarray(i * size, (i + 1) * size), side);
-          const { box, mirror } = augmentedView(stream, picture, { resize: side, crop: side }, augmentation);
+          const image = interleaved(data.subarray(i * size, (i + 1) * size), side);
+          const { box, mirror } = augmentedView(stream, image, { resize: side, crop: side }, augmentation);
           const view = { width: side, height: side, data: new Uint8Array(size) };
-          resize(picture, box, { width: side, height: side, mirror }, view.data);
+          resize(image, box, { width: side, height: side, mirror }, view.data);
           out.set(augmentedPixels(stream, view, augmentation, edgeColour(view.data, side)).data, i * size);
         }
         return tensor('u8', of, out);

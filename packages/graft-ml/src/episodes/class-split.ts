@@ -26,7 +26,7 @@ export interface SplitRequest {
 /** A class, and the part of the data set that it lies in. */
 export interface PlacedClass {
   readonly name: string;
-  /** Of each of its pictures: the name of the part, and the split that it is called by. */
+  /** Of each of its images: the name of the part, and the split that it is called by. */
   readonly parts: ReadonlyMap<string, Split | undefined>;
 }
 
@@ -131,7 +131,7 @@ function divideByNumbers(
   const split = `${prefix}${train}/${validation}/${test}`;
   if (train + validation + test > classes.length || Math.min(train, validation, test) < 1) {
     throw new UserError(
-      `openEpisodes: split ${split} (train/validation/test) cannot be had of ${classes.length} classes with enough pictures. ` +
+      `openEpisodes: split ${split} (train/validation/test) cannot be had of ${classes.length} classes with enough images. ` +
         'Each side needs one at least. Lower the numbers, or name a folder with more classes.',
     );
   }
@@ -157,7 +157,7 @@ function countsOf(division: Numbers, all: number) {
 
 function divideByBackground(classes: readonly PlacedClass[], seed: number, isOmniglot: boolean): DividedClasses {
   if (!isOmniglot) {
-    throw new UserError(`openEpisodes: split ${background} is for Omniglot, a folder with its two sets of pictures.`);
+    throw new UserError(`openEpisodes: split ${background} is for Omniglot, a folder with its two sets of images.`);
   }
   const inPart = (part: string) => classes.filter(({ parts }) => parts.has(part));
   const test = inPart(omniglotParts.evaluation).map(({ name }) => name);
@@ -170,7 +170,7 @@ function divideByParts(classes: readonly PlacedClass[], seed: number): DividedCl
   if (torn) {
     throw new UserError(
       `openEpisodes: the class ${torn.name} is in ${[...torn.parts.keys()].join(' and ')}. Episodes are of new classes: ` +
-        'give a split by numbers, as 60/20/20%, which puts the pictures of a class together.',
+        'give a split by numbers, as 60/20/20%, which puts the images of a class together.',
     );
   }
   const on = (side: Split) => classes.filter(({ parts }) => [...parts.values()][0] === side);

@@ -2,13 +2,13 @@ import type { Problem } from '@graft-ml/core/internal/image/problem';
 import type { ContentKey } from '@graft-ml/core/internal/image/seen';
 import type { Framing } from '@graft-ml/core/internal/image/transform';
 import type { EpisodeSource } from '@graft-ml/core/internal/meta/episode';
-import type { PicturePool } from '../data/picture-pool.ts';
+import type { ImagePool } from '../data/image-pool.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
 
-/** How many classes (rotation classes among them) and how many pictures on disk one side of a split has. */
+/** How many classes (rotation classes among them) and how many images on disk one side of a split has. */
 export interface SideCounts {
   readonly classes: number;
-  readonly pictures: number;
+  readonly images: number;
 }
 
 /** What a run says of its episodes, and what a resumed one compares. */
@@ -24,9 +24,9 @@ export interface EpisodeHeader {
   readonly train: SideCounts;
   readonly validation: SideCounts;
   readonly test: SideCounts;
-  /** What all pictures together take in memory. */
+  /** What all images together take in memory. */
   readonly bytes: number;
-  /** SHA-256 over the names and the pixels of all pictures, whatever the split. */
+  /** SHA-256 over the names and the pixels of all images, whatever the split. */
   readonly fingerprint: string;
   /** The same for people, a line each. */
   readonly lines: readonly string[];
@@ -48,7 +48,7 @@ export interface EpisodeSets {
 
 /** The view is that of evaluation: the shorter side becomes `resize` pixels (default: `side`), the centre is kept. */
 export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>>, ShapeOptions {
-  /** The side of the square pictures, in pixels. */
+  /** The side of the square images, in pixels. */
   readonly side: number;
   /**
    * Which classes train, validate and test. Default `auto`.
@@ -72,15 +72,15 @@ export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>>, ShapeOpt
    * on every side (`all`).
    */
   readonly untrainedWay?: number | undefined;
-  /** Classes with fewer pictures are left out and reported: `shots + queries` of the episodes to come. Default 1. */
+  /** Classes with fewer images are left out and reported: `shots + queries` of the episodes to come. Default 1. */
   readonly perClass?: number;
-  /** The most that the pictures may take in memory, in MiB. Default 2048. */
+  /** The most that the images may take in memory, in MiB. Default 2048. */
   readonly memory?: number;
-  /** The folder that keeps decoded pictures for the next run; null for none. Default: `episodes` in `cacheFolder()`. */
+  /** The folder that keeps decoded images for the next run; null for none. Default: `episodes` in `cacheFolder()`. */
   readonly cache?: string | null;
   /** The threads to decode with; without it a pool is opened and closed. */
-  readonly pool?: PicturePool;
-  /** Called as pictures are decoded. */
+  readonly pool?: ImagePool;
+  /** Called as images are decoded. */
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }

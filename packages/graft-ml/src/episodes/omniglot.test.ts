@@ -5,7 +5,7 @@ import type { Episode } from '@graft-ml/core/internal/meta/episode';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type PackedFile, zipOf } from '../../../../test/archives.ts';
-import { ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { oneShotTrials } from './one-shot-trials.ts';
 import { openEpisodes } from './open-episodes.ts';
 
@@ -16,7 +16,7 @@ const two = (i: number) => String(i).padStart(2, '0');
 
 const made = new Map<number, Buffer>();
 
-/** A picture of one grey level and nothing else. */
+/** An image of one grey level and nothing else. */
 async function flat(level: number): Promise<Buffer> {
   const background = { r: level, g: level, b: level };
   const bytes =
@@ -120,8 +120,8 @@ describe('the two archives in their folder', () => {
 
 describe('the one-shot trials', () => {
   /** The level of each row. */
-  const levels = (pictures: Episode['support'], side: number) =>
-    Array.from({ length: 20 }, (_, i) => pictures.data[i * 3 * side * side]);
+  const levels = (images: Episode['support'], side: number) =>
+    Array.from({ length: 20 }, (_, i) => images.data[i * 3 * side * side]);
 
   it('pair each class with its query, in the order of the classes', async () => {
     for (const path of [folder, join(folder, 'all_runs.zip')]) {
@@ -139,7 +139,7 @@ describe('the one-shot trials', () => {
   });
 
   it.each<[string, (lines: string[]) => string[], string]>([
-    ['a line is missing', (lines) => lines.slice(1), 'run07 does not pair 20 pictures with 20 others'],
+    ['a line is missing', (lines) => lines.slice(1), 'run07 does not pair 20 images with 20 others'],
     ['a class comes twice', (lines) => [...lines.slice(1), lines[1]!], 'run07 does not pair'],
     [
       'a file is missing',
@@ -172,7 +172,7 @@ describe('the one-shot trials', () => {
 
 const omniglot = '../shared/data/omniglot';
 describe.skipIf(!existsSync(omniglot))('Omniglot in ../shared/data/omniglot (skipped where that is absent)', () => {
-  it('has 1623 characters of 20 pictures', { timeout: 180_000 }, async () => {
+  it('has 1623 characters of 20 images', { timeout: 180_000 }, async () => {
     const { train, validation, test, header, problems } = await openEpisodes(omniglot, {
       side: 28,
       rotations: true,
@@ -180,9 +180,9 @@ describe.skipIf(!existsSync(omniglot))('Omniglot in ../shared/data/omniglot (ski
     });
     expect(header).toMatchObject({
       split: '1100/100/423',
-      train: { classes: 4400, pictures: 22_000 },
-      validation: { classes: 400, pictures: 2000 },
-      test: { classes: 1692, pictures: 8460 },
+      train: { classes: 4400, images: 22_000 },
+      validation: { classes: 400, images: 2000 },
+      test: { classes: 1692, images: 8460 },
       bytes: 32_460 * 28 * 28,
       fingerprint: expect.stringMatching(/^132fee5ac937/),
     });
@@ -210,7 +210,7 @@ describe.skipIf(!existsSync(omniglot))('Omniglot in ../shared/data/omniglot (ski
     expect(some.classes.every((name) => name.startsWith('Futurama/character'))).toBe(true);
   });
 
-  it('its trials are hard for the nearest picture: right 22.75 % of the time', async () => {
+  it('its trials are hard for the nearest image: right 22.75 % of the time', async () => {
     const trials = await oneShotTrials(omniglot, 28);
     let right = 0;
     for (const { support, query } of trials) {

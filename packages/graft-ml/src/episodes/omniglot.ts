@@ -1,14 +1,14 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sumOf } from '../data/readers/class-folders.ts';
-import { findPictures } from '../data/readers/find-pictures.ts';
+import { findCandidates } from '../data/readers/find-candidates.ts';
 import type { Found } from '../data/readers/found.ts';
 
 /** What the two sets of Omniglot are called, which share no alphabet. */
 export const omniglotParts = { background: 'background', evaluation: 'evaluation' } as const;
 
 /**
- * The pictures of Omniglot (Lake et al. 2015), where a folder has its two sets, `images_background` and `images_evaluation`, as they are
+ * The images of Omniglot (Lake et al. 2015), where a folder has its two sets, `images_background` and `images_evaluation`, as they are
  * published: ZIP archives, which are read in place, or unpacked.
  */
 export async function findOmniglot(path: string): Promise<Found | undefined> {
@@ -18,7 +18,7 @@ export async function findOmniglot(path: string): Promise<Found | undefined> {
   if (places.some(({ place }) => place === undefined)) return undefined;
   const sets = await Promise.all(
     places.map(async ({ part: name, place }) => {
-      const found = await findPictures(join(path, place!), { classDepth: 'deepest' });
+      const found = await findCandidates(join(path, place!), { classDepth: 'deepest' });
       const part = { name, folder: found.base, split: undefined };
       return { ...found, parts: [part], candidates: found.candidates.map((candidate) => ({ ...candidate, part })) };
     }),

@@ -1,17 +1,17 @@
 import { basename, join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { tensor } from '@graft-ml/core/internal/base/tensor';
-import { PictureError } from '@graft-ml/core/internal/image/problem';
+import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { Episode } from '@graft-ml/core/internal/meta/episode';
-import type { PictureFile } from '../data/decode.ts';
-import { createPicturePool } from '../data/picture-pool.ts';
-import { statDataset } from '../data/readers/find-pictures.ts';
+import type { ImageFile } from '../data/decode.ts';
+import { createImagePool } from '../data/image-pool.ts';
+import { statDataset } from '../data/readers/find-candidates.ts';
 import { archiveTree } from '../data/tree/archive-tree.ts';
 import { folderTree } from '../data/tree/folder-tree.ts';
 import type { FileTree } from '../data/tree/listing.ts';
 import { zipMembers } from '../files/archives/zip.ts';
-import { decodeTable, type PictureTable } from './picture-table.ts';
-import { labelsOf, writePicture } from './source.ts';
+import { decodeTable, type ImageTable } from './image-table.ts';
+import { labelsOf, writeImage } from './source.ts';
 
 const trials = 20;
 /** Classes of a trial. */
@@ -19,10 +19,10 @@ const way = 20;
 /** Bytes of a trial's labels, at most. */
 const longestLabels = 2 ** 16;
 
-/** A trial before its pictures are read: the files of its classes, in order, and of one more picture of each. */
+/** A trial before its images are read: the files of its classes, in order, and of one more image of each. */
 interface Trial {
   readonly classes: readonly string[];
-  readonly files: readonly PictureFile[];
+  readonly files: readonly ImageFile[];
 }
 
 /**
@@ -36,7 +36,7 @@ export async function oneShotTrials(path: string, side: number): Promise<readonl
   const tree = await openTrials(path);
   const all: Trial[] = [];
   for (let i = 1; i <= trials; i++) all.push(await readTrial(tree, `run${String(i).padStart(2, '0')}`));
-  const pool = createPicturePool();
+  const pool = createImagePool();
   try {
     const request = { kind: 'evaluation', preprocessing: { resize: side, crop: side } } as const;
     const files = all.flatMap((trial) => trial.files);
@@ -48,7 +48,7 @@ export async function oneShotTrials(path: string, side: number): Promise<readonl
       onProgress: undefined,
       signal: undefined,
     });
-    if (problems.length > 0) throw new PictureError(problems[0]!);
+    if (problems.length > 0) throw new ImageError(problems[0]!);
     return all.map(({ classes }, i) => episodeOf(table, classes, i * 2 * way));
   } finally {
     await pool.close();
@@ -64,7 +64,7 @@ async function openTrials(path: string): Promise<FileTree> {
   return isOutside ? folderTree(join(path, 'all_runs')) : tree;
 }
 
-/** A trial's `class_labels.txt` has a line for each query: its path, and that of the picture of the same class to learn from. */
+/** A trial's `class_labels.txt` has a line for each query: its path, and that of the image of the same class to learn from. */
 async function readTrial(tree: FileTree, run: string): Promise<Trial> {
   const fail = (problem: string) =>
     new UserError(
@@ -78,9 +78,9 @@ async function readTrial(tree: FileTree, run: string): Promise<Trial> {
   const queries = new Map(pairs.map(([query, support]) => [support, query]));
   const supports = [...queries.keys()].sort();
   if (pairs.length !== way || supports.length !== way || new Set(queries.values()).size !== way) {
-    throw fail(`does not pair ${way} pictures with ${way} others`);
+    throw fail(`does not pair ${way} images with ${way} others`);
   }
-  const fileOf = async (name: string): Promise<PictureFile> => {
+  const fileOf = async (name: string): Promise<ImageFile> => {
     const file = name.startsWith(`${run}/`) ? await tree.find(name) : undefined;
     if (!file || 'kind' in file) throw fail(`names ${JSON.stringify(name)}, which is not there`);
     return { path: join(tree.root, file.name), ...(file.within && { within: file.within }) };
@@ -92,19 +92,19 @@ async function readTrial(tree: FileTree, run: string): Promise<Trial> {
   };
 }
 
-/** The trial whose pictures are the rows from `first` on: those to learn from, then the queries. */
-function episodeOf(table: PictureTable, classes: readonly string[], first: number): Episode {
+/** The trial whose images are the rows from `first` on: those to learn from, then the queries. */
+function episodeOf(table: ImageTable, classes: readonly string[], first: number): Episode {
   const { side } = table;
   const size = 3 * side * side;
-  const picturesFrom = (row: number) => {
+  const imagesFrom = (row: number) => {
     const data = new Uint8Array(way * size);
-    for (let i = 0; i < way; i++) writePicture(table, row + i, 0, data.subarray(i * size, (i + 1) * size));
+    for (let i = 0; i < way; i++) writeImage(table, row + i, 0, data.subarray(i * size, (i + 1) * size));
     return tensor('u8', [way, 3, side, side], data);
   };
   return {
-    support: picturesFrom(first),
+    support: imagesFrom(first),
     supportLabels: labelsOf(way, 1),
-    query: picturesFrom(first + way),
+    query: imagesFrom(first + way),
     queryLabels: labelsOf(way, 1),
     classes,
   };

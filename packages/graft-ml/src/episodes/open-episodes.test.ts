@@ -6,9 +6,9 @@ import { evaluationView } from '@graft-ml/core/internal/image/transform';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PackedFile, tarOf, zipOf } from '../../../../test/archives.ts';
-import { ownCache, temporaryFolder } from '../../../../test/pictures.ts';
-import { decodePicture } from '../data/decode.ts';
-import { createPicturePool, type PicturePool } from '../data/picture-pool.ts';
+import { ownCache, temporaryFolder } from '../../../../test/images.ts';
+import { decodeImage } from '../data/decode.ts';
+import { createImagePool, type ImagePool } from '../data/image-pool.ts';
 import type { EpisodeOptions, EpisodeSets } from './episode.ts';
 import { openEpisodes } from './open-episodes.ts';
 
@@ -18,19 +18,19 @@ const names = ['A/c1', 'A/c2', 'A/c3', 'A/c4', 'B/c1', 'B/c2', 'B/deep/c3', 'B/d
 const side = 8;
 const shape = { way: 2, shots: 1, queries: 2 };
 
-/** A picture of noise: of one bit, as Omniglot's, or of colours. */
+/** An image of noise: of one bit, as Omniglot's, or of colours. */
 async function noise(name: string, index: number, isColour: boolean): Promise<Buffer> {
   const [width, height, channels] = isColour ? [14, 10, 3 as const] : [11, 11, 1 as const];
   const stream = randomStream(0, 'noise', name, index);
   const data = Buffer.from(Array.from({ length: width * height * channels }, () => stream.integer(256)));
-  const picture = sharp(data, { raw: { width, height, channels } });
-  return (isColour ? picture : picture.threshold(128)).png().toBuffer();
+  const image = sharp(data, { raw: { width, height, channels } });
+  return (isColour ? image : image.threshold(128)).png().toBuffer();
 }
 
-/** Ten classes of four pictures; those of `plain` and of `other` are in colour. */
+/** Ten classes of four images; those of `plain` and of `other` are in colour. */
 let files: PackedFile[];
 let folder: string;
-let pool: PicturePool;
+let pool: ImagePool;
 
 function write(root: string, packed: readonly PackedFile[]): string {
   for (const { name, bytes } of packed) {
@@ -49,10 +49,10 @@ function writeFile(name: string, bytes: Uint8Array): string {
 const temporaryFolderOf = temporaryFolder();
 
 beforeAll(async () => {
-  pool = createPicturePool({ threads: 1 });
-  const pictures = names.flatMap((name) => [0, 1, 2, 3].map((i) => ({ name, i })));
+  pool = createImagePool({ threads: 1 });
+  const images = names.flatMap((name) => [0, 1, 2, 3].map((i) => ({ name, i })));
   files = await Promise.all(
-    pictures.map(async ({ name, i }) => ({
+    images.map(async ({ name, i }) => ({
       name: `${name}/${i}.png`,
       bytes: await noise(name, i, name === 'plain' || name === 'other'),
     })),
@@ -76,25 +76,25 @@ describe('a nested folder', () => {
     expect([train, validation, test].map(({ classes }) => classes.length)).toEqual([6, 2, 2]);
     expect(problems).toEqual([]);
     expect(header).toMatchObject({ root: folder, side, split: '6/2/2', seed: 0, rotations: false });
-    expect(header).toMatchObject({ train: { classes: 6, pictures: 24 }, test: { classes: 2, pictures: 8 } });
-    // 32 grey pictures in one plane, 8 in colour in three.
+    expect(header).toMatchObject({ train: { classes: 6, images: 24 }, test: { classes: 2, images: 8 } });
+    // 32 grey images in one plane, 8 in colour in three.
     expect(header.bytes).toBe((32 + 3 * 8) * side * side);
     expect(header.lines).toEqual([
-      'classes: train 6 (24 pictures), validation 2 (8 pictures), test 2 (8 pictures)',
+      'classes: train 6 (24 images), validation 2 (8 images), test 2 (8 images)',
       'split 6/2/2, seed 0; rotation classes: none',
-      `pictures of 8 x 8 pixels, 1 MiB; fingerprint ${header.fingerprint.slice(0, 12)}`,
+      `images of 8 x 8 pixels, 1 MiB; fingerprint ${header.fingerprint.slice(0, 12)}`,
     ]);
   });
 
-  it('gives the pictures as evaluation sees them', async () => {
+  it('gives the images as evaluation sees them', async () => {
     const { train, validation, test } = await open(folder, { interpolation: 'bicubic', resize: 9 });
     const views = new Map<string, string>();
     for (const { name, bytes } of files) {
-      const picture = await decodePicture(bytes, name);
+      const image = await decodeImage(bytes, name);
       const framing = { resize: 9, crop: side, interpolation: 'bicubic' } as const;
-      const { box } = evaluationView(picture, framing);
+      const { box } = evaluationView(image, framing);
       const pixels = new Uint8Array(3 * side * side);
-      resize(picture, box, { width: side, height: side, interpolation: 'bicubic' }, pixels);
+      resize(image, box, { width: side, height: side, interpolation: 'bicubic' }, pixels);
       views.set(pixels.join(), dirname(name));
     }
     expect(views.size).toBe(40);
@@ -145,18 +145,18 @@ it('Parquet files have classes, too', async () => {
   const { train, validation, test, header } = await open('golden/shapes/snappy.parquet', { split: '1/1/1' });
   const classes = [...train.classes, ...validation.classes, ...test.classes];
   expect(classes.sort()).toEqual(['birch', 'groß', '猫']);
-  expect([header.train.pictures, header.validation.pictures, header.test.pictures]).toEqual([5, 5, 5]);
+  expect([header.train.images, header.validation.images, header.test.images]).toEqual([5, 5, 5]);
 });
 
 describe('rotation classes', () => {
-  it('stay on the side of their class and are its pictures, turned', async () => {
+  it('stay on the side of their class and are its images, turned', async () => {
     const upright = await open(folder);
     const { train, validation, test, header } = await open(folder, { rotations: true });
     expect([train, validation, test].map(({ classes }) => classes.length)).toEqual([24, 8, 8]);
     expect(test.classes).toEqual(
       upright.test.classes.flatMap((name) => [name, `${name}@90`, `${name}@180`, `${name}@270`]),
     );
-    expect(header.test).toEqual({ classes: 8, pictures: 8 });
+    expect(header.test).toEqual({ classes: 8, images: 8 });
     const { support, query, classes } = test.draw({ way: 8, shots: 1, queries: 3 }, [0]);
     const size = 3 * side * side;
     const planesOf = (index: number) => {
@@ -168,16 +168,16 @@ describe('rotation classes', () => {
         Array.from({ length: data.length / size }, (_, i) => data.subarray(i * size, (i + 1) * size)),
       );
     };
-    const turnOnce = (picture: Uint8Array) =>
-      Uint8Array.from(picture, (_, i) => {
+    const turnOnce = (image: Uint8Array) =>
+      Uint8Array.from(image, (_, i) => {
         const [c, y, x] = [Math.floor(i / side / side), Math.floor(i / side) % side, i % side];
-        return picture[(c * side + x) * side + side - 1 - y]!;
+        return image[(c * side + x) * side + side - 1 - y]!;
       });
     for (const index of [0, 1, 2, 4, 5, 6]) {
-      const turned = planesOf(index).map((picture) => turnOnce(picture).join());
+      const turned = planesOf(index).map((image) => turnOnce(image).join());
       expect(turned.sort()).toEqual(
         planesOf(index + 1)
-          .map((picture) => picture.join())
+          .map((image) => image.join())
           .sort(),
       );
     }
@@ -208,7 +208,7 @@ describe('the folder’s own parts', () => {
 
 describe('the cache', () => {
   const kept = () => join(process.env.GRAFT_CACHE!, 'episodes');
-  /** Opens, and says how many pictures were decoded for it. */
+  /** Opens, and says how many images were decoded for it. */
   async function openCounted(path: string, options: Partial<EpisodeOptions> = {}) {
     let decoded = 0;
     const sets = await open(path, {
@@ -240,7 +240,7 @@ describe('the cache', () => {
     const first = await openCounted(root);
     const second = await openCounted(root);
     expect([first.decoded, second.decoded]).toEqual([41, 0]);
-    expect(first.sets.problems).toMatchObject([{ path: join(root, 'A/c1/bad.png'), kind: 'not-a-picture' }]);
+    expect(first.sets.problems).toMatchObject([{ path: join(root, 'A/c1/bad.png'), kind: 'not-an-image' }]);
     expect(second.sets.problems).toEqual(first.sets.problems);
     expect(episodesOf(second.sets)).toEqual(episodesOf(await open(folder)));
   });
@@ -300,16 +300,16 @@ describe('says what is wrong', () => {
     expect(problems).toEqual([
       {
         path: join(root, 'other'),
-        kind: 'few-pictures',
-        message: 'the class has 3 usable pictures, episodes need 4; it is left out',
+        kind: 'few-images',
+        message: 'the class has 3 usable images, episodes need 4; it is left out',
       },
     ]);
   });
 
-  it('pictures that take too much memory, also where they turn out to be in colour', async () => {
+  it('images that take too much memory, also where they turn out to be in colour', async () => {
     const memory = (40 * side * side - 1) / 2 ** 20;
     await expect(open(folder, { memory, cache: null })).rejects.toThrow(
-      '40 pictures of 8 x 8 pixels take at least 1 MiB, and memory is 1. Lower side, use fewer classes',
+      '40 images of 8 x 8 pixels take at least 1 MiB, and memory is 1. Lower side, use fewer classes',
     );
     await expect(open(folder, { memory: ((32 + 3 * 8) * side * side - 1) / 2 ** 20, cache: null })).rejects.toThrow(
       'take at least',
@@ -324,16 +324,16 @@ describe('says what is wrong', () => {
     [{ memory: 0 }, 'memory is 0'],
     [{ resize: 1e6 }, 'resize is 1000000'],
     [{ split: '9/1/1' }, 'split 9/1/1 (train/validation/test) cannot be had of 10 classes'],
-    [{ perClass: 5 }, 'has no class with 5 usable pictures, which an episode takes of each'],
-    [{ perClass: 5 }, 'usable pictures, episodes need 5; it is left out (few-pictures)'],
+    [{ perClass: 5 }, 'has no class with 5 usable images, which an episode takes of each'],
+    [{ perClass: 5 }, 'usable images, episodes need 5; it is left out (few-images)'],
   ])('%j', async (options, message) => {
     await expect(open(folder, options)).rejects.toThrow(message);
   });
 
-  it('no pictures, no such place, given up', async () => {
+  it('no images, no such place, given up', async () => {
     const empty = join(temporaryFolderOf, 'empty');
     mkdirSync(empty);
-    await expect(open(empty)).rejects.toThrow('holds no pictures in class folders');
+    await expect(open(empty)).rejects.toThrow('holds no images in class folders');
     await expect(open(join(empty, 'nowhere'))).rejects.toThrow('does not exist');
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(open(folder, { signal, cache: null })).rejects.toThrow('enough');

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import { formatProblems, type Problem } from '@graft-ml/core/internal/image/problem';
-import { createPicturePool } from '../data/picture-pool.ts';
-import type { EvaluationRequest } from '../data/picture-worker.ts';
-import { findPictures, statDataset } from '../data/readers/find-pictures.ts';
+import { createImagePool } from '../data/image-pool.ts';
+import type { EvaluationRequest } from '../data/image-worker.ts';
+import { findCandidates, statDataset } from '../data/readers/find-candidates.ts';
 import type { Candidate, Found, ShapeOptions } from '../data/readers/found.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
 import {
@@ -17,27 +17,27 @@ import {
   unknownFolder,
 } from './class-split.ts';
 import type { EpisodeHeader, EpisodeOptions, EpisodeSets, SideCounts } from './episode.ts';
+import { type Decoded, decodeTable } from './image-table.ts';
 import { findOmniglot } from './omniglot.ts';
-import { type Decoded, decodeTable } from './picture-table.ts';
 import { episodeSource, type HeldClass, type QuarterTurns } from './source.ts';
 import { keep, readKept, tableKey } from './table-cache.ts';
 
 const sides = ['train', 'validation', 'test'] as const;
 type Side = (typeof sides)[number];
 
-/** A class of the data set whose pictures are rows of the table. */
+/** A class of the data set whose images are rows of the table. */
 type TableClass = PlacedClass & SideClass;
 
 /** A class as it is on one side. */
-type SideClass = Pick<HeldClass, 'name' | 'pictures'>;
+type SideClass = Pick<HeldClass, 'name' | 'images'>;
 
 /**
- * Opens a data set for episodes: every picture is decoded once and held in memory, and the classes are divided into sides.
+ * Opens a data set for episodes: every image is decoded once and held in memory, and the classes are divided into sides.
  *
- * A class is the deepest folder that holds pictures, and its name is the path to it (`Alphabet/character01`); tables and Parquet files name
+ * A class is the deepest folder that holds images, and its name is the path to it (`Alphabet/character01`); tables and Parquet files name
  * their classes. What cannot be used is left out and listed in `problems`.
  *
- * @throws UserError where there is no such data set, the split cannot be had, or the pictures take more memory than they may
+ * @throws UserError where there is no such data set, the split cannot be had, or the images take more memory than they may
  * @example
  * const { train, header } = await openEpisodes('omniglot', { side: 28, split: 'Futurama:16/5/5', seed: 1 });
  * const { support, query } = train.draw({ way: 5, shots: 1, queries: 15 }, ['train', 0]);
@@ -50,7 +50,7 @@ export async function openEpisodes(path: string, options: EpisodeOptions): Promi
   const candidates = chosen(found, wanted.folder);
   const decoded = await decodeOnce(candidates, options);
   const all = classesOf(candidates, decoded);
-  const large = all.filter(({ pictures }) => pictures.length >= perClass);
+  const large = all.filter(({ images }) => images.length >= perClass);
   const problems = [...found.problems, ...decoded.problems, ...smallClasses(found, all, perClass)].sort((a, b) =>
     a.path < b.path ? -1 : 1,
   );
@@ -60,10 +60,9 @@ export async function openEpisodes(path: string, options: EpisodeOptions): Promi
   const source = (side: Side) => episodeSource(decoded.table, held(side), { side, seed });
   const counts = (side: Side): SideCounts => ({
     classes: held(side).length,
-    pictures: divided[side].reduce((sum, { pictures }) => sum + pictures.length, 0),
+    images: divided[side].reduce((sum, { images }) => sum + images.length, 0),
   });
-  const contents = (side: Side) =>
-    divided[side].flatMap(({ pictures }) => pictures.map((row) => decoded.contents[row]!));
+  const contents = (side: Side) => divided[side].flatMap(({ images }) => images.map((row) => decoded.contents[row]!));
   return {
     contents: { train: contents('train'), validation: contents('validation'), test: contents('test') },
     train: source('train'),
@@ -84,19 +83,19 @@ export async function openEpisodes(path: string, options: EpisodeOptions): Promi
 async function find(path: string, shape: ShapeOptions): Promise<{ found: Found; isOmniglot: boolean }> {
   const status = await statDataset(path);
   const omniglot = status.isDirectory() ? await findOmniglot(path) : undefined;
-  const found = omniglot ?? (await findPictures(path, { ...shape, classDepth: 'deepest' }));
+  const found = omniglot ?? (await findCandidates(path, { ...shape, classDepth: 'deepest' }));
   return { found, isOmniglot: omniglot !== undefined };
 }
 
-/** The pictures of the data set, or those in one of its folders. */
+/** The images of the data set, or those in one of its folders. */
 function chosen({ base, candidates, classNames }: Found, folder: string | undefined): readonly Candidate[] {
   const those = folder === undefined ? candidates : candidates.filter(({ className }) => isBelow(folder, className));
   if (those.length > 0) return those;
   if (folder !== undefined && candidates.length > 0) throw unknownFolder(folder, classNames);
-  throw new UserError(`openEpisodes: ${base} holds no pictures in class folders. Expected <folder>/**/<class>/*.png.`);
+  throw new UserError(`openEpisodes: ${base} holds no images in class folders. Expected <folder>/**/<class>/*.png.`);
 }
 
-/** The pictures as an earlier run kept them, else from their files. */
+/** The images as an earlier run kept them, else from their files. */
 async function decodeOnce(
   candidates: readonly Candidate[],
   options: EpisodeOptions,
@@ -118,7 +117,7 @@ async function decodeOnce(
   const kept = folder === null ? undefined : await readKept(folder, key, candidates, limit);
   signal?.throwIfAborted();
   if (kept?.decoded) return { ...kept.decoded, notes: [] };
-  const pool = options.pool ?? createPicturePool();
+  const pool = options.pool ?? createImagePool();
   try {
     const decoded = await decodeTable(candidates, { request, pool, limit, onProgress, signal });
     if (folder !== null) await keep(folder, key, candidates, decoded);
@@ -128,39 +127,39 @@ async function decodeOnce(
   }
 }
 
-/** The classes with pictures that can be used, by name. */
+/** The classes with images that can be used, by name. */
 function classesOf(candidates: readonly Candidate[], { table: { starts } }: Decoded): TableClass[] {
   const rows = candidates
     .map((candidate, row) => ({ candidate, row }))
     .filter(({ row }) => starts[row + 1]! > starts[row]!);
   return [...groupBy(rows, ({ candidate }) => candidate.className)]
-    .map(([name, pictures]) => ({
+    .map(([name, images]) => ({
       name,
-      pictures: pictures.map(({ row }) => row),
-      parts: new Map(pictures.map(({ candidate: { part } }) => [part.name, part.split])),
+      images: images.map(({ row }) => row),
+      parts: new Map(images.map(({ candidate: { part } }) => [part.name, part.split])),
     }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** No class is left: what is wrong with the pictures is why. */
+/** No class is left: what is wrong with the images is why. */
 function noClasses(path: string, perClass: number, problems: readonly Problem[]): UserError {
   return new UserError(
-    `openEpisodes: ${path} has no class with ${perClass} usable ${perClass === 1 ? 'picture' : 'pictures'}, which an episode takes of each. ` +
+    `openEpisodes: ${path} has no class with ${perClass} usable ${perClass === 1 ? 'image' : 'images'}, which an episode takes of each. ` +
       `Lower shots or queries, or mend what is listed.\n${formatProblems(problems)}`,
   );
 }
 
 function smallClasses({ base }: Found, classes: readonly TableClass[], perClass: number): Problem[] {
   return classes
-    .filter(({ pictures }) => pictures.length < perClass)
-    .map(({ name, pictures: { length } }) => ({
+    .filter(({ images }) => images.length < perClass)
+    .map(({ name, images: { length } }) => ({
       path: join(base, name),
-      kind: 'few-pictures',
-      message: `the class has ${length} usable pictures, episodes need ${perClass}; it is left out`,
+      kind: 'few-images',
+      message: `the class has ${length} usable images, episodes need ${perClass}; it is left out`,
     }));
 }
 
-/** The classes on each side, with their pictures there. */
+/** The classes on each side, with their images there. */
 function divide(
   classes: readonly TableClass[],
   wanted: SplitRequest,
@@ -175,16 +174,16 @@ function divide(
 /** The classes of a side, and behind each its rotations where there are some. */
 function turned(classes: readonly SideClass[], side: Side, { rotations = false }: EpisodeOptions): HeldClass[] {
   const turns: readonly QuarterTurns[] = rotations === true || rotations === side ? [0, 1, 2, 3] : [0];
-  return classes.flatMap(({ name, pictures }) =>
+  return classes.flatMap(({ name, images }) =>
     turns.map((quarter) => ({
       name: quarter === 0 ? name : `${name}@${90 * quarter}`,
-      pictures,
+      images,
       turns: quarter,
     })),
   );
 }
 
-/** SHA-256 over the classes, names, planes and pixels of the pictures. */
+/** SHA-256 over the classes, names, planes and pixels of the images. */
 function fingerprintOf(candidates: readonly Candidate[], { table, sha256 }: Decoded): string {
   const hash = createHash('sha256').update(`${table.side} ${sha256}\n`);
   candidates.forEach(({ part, className, name }, i) => {
@@ -199,7 +198,7 @@ function headerOf(
   split: string,
   counted: Record<Side, SideCounts> & Pick<EpisodeHeader, 'bytes' | 'fingerprint'>,
 ): EpisodeHeader {
-  const count = (name: Side) => `${name} ${counted[name].classes} (${counted[name].pictures} pictures)`;
+  const count = (name: Side) => `${name} ${counted[name].classes} (${counted[name].images} images)`;
   const turns = rotations === false ? 'none' : rotations === true ? 'of every class' : 'of the classes that train';
   return {
     root,
@@ -211,7 +210,7 @@ function headerOf(
     lines: [
       `classes: ${sides.map(count).join(', ')}`,
       `split ${split === 'all' ? 'all: every class on every side, since nothing is trained' : `${split}, seed ${seed}`}; rotation classes: ${turns}`,
-      `pictures of ${side} x ${side} pixels, ${Math.ceil(counted.bytes / 2 ** 20)} MiB; fingerprint ${counted.fingerprint.slice(0, 12)}`,
+      `images of ${side} x ${side} pixels, ${Math.ceil(counted.bytes / 2 ** 20)} MiB; fingerprint ${counted.fingerprint.slice(0, 12)}`,
     ],
   };
 }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { startsOf } from './picture-table.ts';
-import { episodeSource, type HeldClass, type QuarterTurns, turn, writePicture } from './source.ts';
+import { startsOf } from './image-table.ts';
+import { episodeSource, type HeldClass, type QuarterTurns, turn, writeImage } from './source.ts';
 
 const side = 4;
 const area = side * side;
 
-/** `count` pictures, the odd ones grey; byte j of plane c of picture i is (7 i + 3 j + 11 c) mod 256, so that none are equal. */
+/** `count` images, the odd ones grey; byte j of plane c of image i is (7 i + 3 j + 11 c) mod 256, so that none are equal. */
 function tableOf(count: number) {
   const planes = Array.from({ length: count }, (_, i) => (i % 2 === 1 ? 1 : 3));
   const starts = startsOf(planes);
@@ -17,19 +17,19 @@ function tableOf(count: number) {
   return { side, bytes, starts };
 }
 
-/** Classes of `perClass` pictures in a row. */
+/** Classes of `perClass` images in a row. */
 const classesOf = (count: number, perClass: number): HeldClass[] =>
   Array.from({ length: count }, (_, i) => ({
     name: `class ${i}`,
-    pictures: Array.from({ length: perClass }, (_, j) => i * perClass + j),
+    images: Array.from({ length: perClass }, (_, j) => i * perClass + j),
     turns: 0,
   }));
 
-const sourceOf = (classes: readonly HeldClass[], pictures: number, seed = 0) =>
-  episodeSource(tableOf(pictures), classes, { side: 'train', seed });
+const sourceOf = (classes: readonly HeldClass[], images: number, seed = 0) =>
+  episodeSource(tableOf(images), classes, { side: 'train', seed });
 
-/** The picture of the table that a row of an episode is: its first byte is 7 i. */
-const pictureAt = (data: Uint8Array, row: number) =>
+/** The image of the table that a row of an episode is: its first byte is 7 i. */
+const imageAt = (data: Uint8Array, row: number) =>
   Array.from({ length: 36 }, (_, i) => i).find((i) => ((7 * i) & 255) === data[row * 3 * area])!;
 
 describe('rotations', () => {
@@ -47,11 +47,11 @@ describe('rotations', () => {
     expect(turned(3)).toEqual([12, 8, 4, 0, 13, 9, 5, 1, 14, 10, 6, 2, 15, 11, 7, 3]);
   });
 
-  it('turn every plane; a grey picture has three equal ones', () => {
+  it('turn every plane; a grey image has three equal ones', () => {
     const table = tableOf(2);
     for (const row of [0, 1]) {
       const out = new Uint8Array(3 * area);
-      writePicture(table, row, 1, out);
+      writeImage(table, row, 1, out);
       for (let c = 0; c < 3; c++) {
         for (let y = 0; y < side; y++)
           for (let x = 0; x < side; x++) {
@@ -67,7 +67,7 @@ describe('an episode', () => {
   const shape = { way: 5, shots: 2, queries: 3 };
   const source = sourceOf(classesOf(9, 5), 45);
 
-  it('has pictures in class order, labels beside them, and no picture twice', () => {
+  it('has images in class order, labels beside them, and no image twice', () => {
     const small = sourceOf(classesOf(6, 6), 36);
     for (let i = 0; i < 50; i++) {
       const { support, query, supportLabels, queryLabels, classes } = small.draw(shape, ['test', i]);
@@ -77,11 +77,11 @@ describe('an episode', () => {
       expect([...queryLabels.data].map(Number)).toEqual([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
       expect(new Set(classes).size).toBe(5);
       const rows = [
-        ...Array.from(supportLabels.data, (label, row) => [Number(label), pictureAt(support.data, row)]),
-        ...Array.from(queryLabels.data, (label, row) => [Number(label), pictureAt(query.data, row)]),
+        ...Array.from(supportLabels.data, (label, row) => [Number(label), imageAt(support.data, row)]),
+        ...Array.from(queryLabels.data, (label, row) => [Number(label), imageAt(query.data, row)]),
       ];
-      for (const [label, picture] of rows) expect(`class ${Math.floor(picture! / 6)}`).toBe(classes[label!]);
-      expect(new Set(rows.map(([, picture]) => picture)).size).toBe(25);
+      for (const [label, image] of rows) expect(`class ${Math.floor(image! / 6)}`).toBe(classes[label!]);
+      expect(new Set(rows.map(([, image]) => image)).size).toBe(25);
     }
   });
 
@@ -95,7 +95,7 @@ describe('an episode', () => {
     );
   });
 
-  it('has each class under each label equally often, and each picture in each place', () => {
+  it('has each class under each label equally often, and each image in each place', () => {
     const small = sourceOf(classesOf(6, 6), 36);
     const labels = Array.from({ length: 6 }, () => [0, 0, 0]);
     const first = new Array<number>(36).fill(0);
@@ -104,23 +104,23 @@ describe('an episode', () => {
       const { classes, support, query } = small.draw({ way: 3, shots: 1, queries: 1 }, [i]);
       classes.forEach((name, label) => {
         labels[Number(name.slice(6))]![label]!++;
-        first[pictureAt(support.data, label)]!++;
-        asked[pictureAt(query.data, label)]!++;
+        first[imageAt(support.data, label)]!++;
+        asked[imageAt(query.data, label)]!++;
       });
     }
-    // Binomial(6000, 1/6): 1000 ± 29; and of each picture 6000 · 3/36: 500 ± 21.
+    // Binomial(6000, 1/6): 1000 ± 29; and of each image 6000 · 3/36: 500 ± 21.
     for (const count of labels.flat()) expect(Math.abs(count - 1000)).toBeLessThan(4 * 29);
     for (const count of [...first, ...asked]) expect(Math.abs(count - 500)).toBeLessThan(4 * 22);
   });
 });
 
 describe('refuses', () => {
-  const classes = [...classesOf(4, 3), { name: 'large', pictures: [12, 13, 14, 15, 16, 17], turns: 0 as const }];
+  const classes = [...classesOf(4, 3), { name: 'large', images: [12, 13, 14, 15, 16, 17], turns: 0 as const }];
   const source = sourceOf(classes, 18);
 
   it.each([
-    [{ way: 6, shots: 1, queries: 1 }, 'need 6 classes of 2 pictures; the train side has 5, and 5 classes in all'],
-    [{ way: 2, shots: 3, queries: 3 }, 'need 2 classes of 6 pictures; the train side has 1, and 5 classes in all'],
+    [{ way: 6, shots: 1, queries: 1 }, 'need 6 classes of 2 images; the train side has 5, and 5 classes in all'],
+    [{ way: 2, shots: 3, queries: 3 }, 'need 2 classes of 6 images; the train side has 1, and 5 classes in all'],
     [{ way: 1, shots: 1, queries: 1 }, 'way is 1, expected a whole number of at least 2'],
     [{ way: 2, shots: 0, queries: 1 }, 'shots is 0'],
     [{ way: 2, shots: 1, queries: 1.5 }, 'queries is 1.5'],

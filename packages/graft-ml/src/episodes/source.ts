@@ -3,27 +3,27 @@ import { type RandomStream, randomStream } from '@graft-ml/core/internal/base/ra
 import { tensor } from '@graft-ml/core/internal/base/tensor';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import type { Episode, EpisodeShape, EpisodeSource } from '@graft-ml/core/internal/meta/episode';
-import type { PictureTable } from './picture-table.ts';
+import type { ImageTable } from './image-table.ts';
 
 /** Turns by 90 degrees, counter-clockwise. */
 export type QuarterTurns = 0 | 1 | 2 | 3;
 
-/** A class whose pictures are rows of a table. */
+/** A class whose images are rows of a table. */
 export interface HeldClass {
   readonly name: string;
   /** Rows of the table. */
-  readonly pictures: readonly number[];
+  readonly images: readonly number[];
   readonly turns: QuarterTurns;
 }
 
 /** Draws episodes of classes in a table. `side` names them in messages. */
 export function episodeSource(
-  table: PictureTable,
+  table: ImageTable,
   classes: readonly HeldClass[],
   { side, seed }: { side: string; seed: number },
 ): EpisodeSource {
   const largeEnough = new Map<number, Usable>();
-  const withPictures = (count: number) => {
+  const withImages = (count: number) => {
     const known = largeEnough.get(count) ?? usableClasses(classes, count);
     largeEnough.set(count, known);
     return known;
@@ -33,7 +33,7 @@ export function episodeSource(
     draw(shape, address) {
       refuseImpossible(shape);
       const { way, shots, queries } = shape;
-      const { usable, characters } = withPictures(shots + queries);
+      const { usable, characters } = withImages(shots + queries);
       if (usable.length < way) throw tooFew(side, shape, usable.length, classes.length);
       const stream = randomStream(seed, 'episode', ...address);
       return episodeOf(table, drawClasses(stream, usable, characters, way), shape, stream);
@@ -41,15 +41,15 @@ export function episodeSource(
   };
 }
 
-/** Classes with enough pictures, and the same by what is turned in them: the rotations of one character stand together. */
+/** Classes with enough images, and the same by what is turned in them: the rotations of one character stand together. */
 interface Usable {
   readonly usable: readonly HeldClass[];
   readonly characters: readonly (readonly HeldClass[])[];
 }
 
 function usableClasses(classes: readonly HeldClass[], count: number): Usable {
-  const usable = classes.filter(({ pictures }) => pictures.length >= count);
-  return { usable, characters: [...groupBy(usable, ({ pictures }) => pictures).values()] };
+  const usable = classes.filter(({ images }) => images.length >= count);
+  return { usable, characters: [...groupBy(usable, ({ images }) => images).values()] };
 }
 
 /**
@@ -65,7 +65,7 @@ function drawClasses(stream: RandomStream, usable: Usable['usable'], characters:
 }
 
 function episodeOf(
-  table: PictureTable,
+  table: ImageTable,
   classes: readonly HeldClass[],
   { way, shots, queries }: EpisodeShape,
   stream: RandomStream,
@@ -74,10 +74,10 @@ function episodeOf(
   const size = 3 * side * side;
   const support = new Uint8Array(way * shots * size);
   const query = new Uint8Array(way * queries * size);
-  classes.forEach(({ pictures, turns }, label) => {
-    sample(stream, pictures.length, shots + queries).forEach((choice, i) => {
+  classes.forEach(({ images, turns }, label) => {
+    sample(stream, images.length, shots + queries).forEach((choice, i) => {
       const [out, row] = i < shots ? [support, label * shots + i] : [query, label * queries + i - shots];
-      writePicture(table, pictures[choice]!, turns, out.subarray(row * size, (row + 1) * size));
+      writeImage(table, images[choice]!, turns, out.subarray(row * size, (row + 1) * size));
     });
   });
   return {
@@ -95,8 +95,8 @@ export function labelsOf(way: number, each: number): Episode['supportLabels'] {
   return tensor('i64', [way * each], labels);
 }
 
-/** Writes a picture of the table as planes (3, side, side), turned. */
-export function writePicture({ side, bytes, starts }: PictureTable, row: number, turns: QuarterTurns, out: Uint8Array) {
+/** Writes an image of the table as planes (3, side, side), turned. */
+export function writeImage({ side, bytes, starts }: ImageTable, row: number, turns: QuarterTurns, out: Uint8Array) {
   const area = side * side;
   const planes = starts[row + 1]! - starts[row]!;
   for (let c = 0; c < planes; c++) {
@@ -153,7 +153,7 @@ function refuseImpossible({ way, shots, queries }: EpisodeShape): void {
 
 function tooFew(side: string, { way, shots, queries }: EpisodeShape, usable: number, all: number): UserError {
   return new UserError(
-    `Episodes: ${way}-way episodes with ${shots} + ${queries} pictures of each class need ${way} classes of ${shots + queries} ` +
-      `pictures; the ${side} side has ${usable}, and ${all} classes in all. Lower way, shots or queries, or give that side more classes (split).`,
+    `Episodes: ${way}-way episodes with ${shots} + ${queries} images of each class need ${way} classes of ${shots + queries} ` +
+      `images; the ${side} side has ${usable}, and ${all} classes in all. Lower way, shots or queries, or give that side more classes (split).`,
   );
 }

@@ -5,25 +5,25 @@ import { labelTensor } from '@graft-ml/core/internal/fit/source';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
 import type { Episode, EpisodeShape, EpisodeSource } from '@graft-ml/core/internal/meta/episode';
 import type { Preprocessing } from '@graft-ml/core/models';
-import { type Dataset, fingerprint, openDataset, type Picture } from '../data/dataset.ts';
-import type { PicturePool } from '../data/picture-pool.ts';
+import { type Dataset, type DatasetImage, fingerprint, openDataset } from '../data/dataset.ts';
+import type { ImagePool } from '../data/image-pool.ts';
 import type { EpisodeSets } from './episode.ts';
 
 export interface SubsetOptions {
   readonly seed: number;
   readonly preprocessing: Preprocessing;
-  /** The most that the pictures may take, in MiB. */
+  /** The most that the images may take, in MiB. */
   readonly memory: number;
-  readonly pool: PicturePool;
+  readonly pool: ImagePool;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /**
- * Subsets of a data set as episodes: each has all classes, a class has the same label in all of them, and only the pictures are drawn.
- * So the head is learned too, for these classes. Sides differ by pictures: those of the data set's own parts, or a fifth of each class
+ * Subsets of a data set as episodes: each has all classes, a class has the same label in all of them, and only the images are drawn.
+ * So the head is learned too, for these classes. Sides differ by images: those of the data set's own parts, or a fifth of each class
  * to validate with. Without a part for testing, the validation side stands for it.
  *
- * @throws UserError where there is no such data set, or its pictures take more memory than they may
+ * @throws UserError where there is no such data set, or its images take more memory than they may
  */
 export async function openSubsets(path: string, options: SubsetOptions): Promise<EpisodeSets> {
   const { seed, preprocessing, memory, pool, onProgress } = options;
@@ -35,32 +35,32 @@ export async function openSubsets(path: string, options: SubsetOptions): Promise
   if (bytes > memory * 2 ** 20) {
     const needed = Math.ceil(bytes / 2 ** 20);
     throw new UserError(
-      `${path}: ${all.length} pictures of ${side} x ${side} pixels take ${needed} MiB, more than --memory ${memory}. Raise it, or lower --image-size.`,
+      `${path}: ${all.length} images of ${side} x ${side} pixels take ${needed} MiB, more than --memory ${memory}. Raise it, or lower --image-size.`,
     );
   }
   let done = 0;
-  const decode = async (picture: Picture): Promise<Uint8Array> => {
-    const view = await pool.view(picture, { kind: 'evaluation', preprocessing }, side);
+  const decode = async (image: DatasetImage): Promise<Uint8Array> => {
+    const view = await pool.view(image, { kind: 'evaluation', preprocessing }, side);
     onProgress?.(++done, all.length);
     return view;
   };
-  const views = new Map(await Promise.all(all.map(async (picture) => [picture, await decode(picture)] as const)));
-  const source = (name: string, pictures: readonly Picture[]): EpisodeSource => {
+  const views = new Map(await Promise.all(all.map(async (image) => [image, await decode(image)] as const)));
+  const source = (name: string, images: readonly DatasetImage[]): EpisodeSource => {
     const byLabel = classes.map((_, label) =>
-      pictures.flatMap((picture) => (picture.label === label ? [views.get(picture)!] : [])),
+      images.flatMap((image) => (image.label === label ? [views.get(image)!] : [])),
     );
     return { classes, draw: (shape, address) => drawSubset(byLabel, classes, { name, side, seed }, shape, address) };
   };
-  const counts = (pictures: readonly Picture[]) => ({ classes: classes.length, pictures: pictures.length });
+  const counts = (images: readonly DatasetImage[]) => ({ classes: classes.length, images: images.length });
   const tested = test.length > 0 ? test : validation;
-  const contents = (pictures: readonly Picture[]) => pictures.map(contentKey);
+  const contents = (images: readonly DatasetImage[]) => images.map(contentKey);
   return {
     contents: { train: contents(train), validation: contents(validation), test: contents(tested) },
     train: source('train', train),
     validation: source('validation', validation),
     test: source('test', tested),
     header: {
-      ...{ root: dataset.root, side, split: 'pictures', seed, rotations: false, bytes },
+      ...{ root: dataset.root, side, split: 'images', seed, rotations: false, bytes },
       ...{ train: counts(train), validation: counts(validation), test: counts(tested) },
       fingerprint: fingerprint(dataset),
       lines: linesOf(dataset),
@@ -74,7 +74,7 @@ function linesOf({ classes, train, validation, test }: Dataset): string[] {
   const tested = test.length > 0 ? `, ${test.length} to test` : '';
   return [
     `${classes.length} classes, all in every episode under fixed labels`,
-    `${train.length} pictures to train, ${validation.length} to validate${tested}`,
+    `${train.length} images to train, ${validation.length} to validate${tested}`,
   ];
 }
 
@@ -93,17 +93,17 @@ function drawSubset(
   address: readonly (string | number)[],
 ): Episode {
   if (way !== classes.length) throw new Error(`drawSubset: there are ${classes.length} classes, not ${way}`);
-  const small = byLabel.findIndex((pictures) => pictures.length < shots + queries);
+  const small = byLabel.findIndex((images) => images.length < shots + queries);
   if (small >= 0) {
     throw new UserError(
-      `meta train: ${classes[small]} has ${byLabel[small]!.length} pictures on the ${name} side, and an episode takes ${shots} + ${queries}. ` +
+      `meta train: ${classes[small]} has ${byLabel[small]!.length} images on the ${name} side, and an episode takes ${shots} + ${queries}. ` +
         'Lower --shots or --queries.',
     );
   }
   const stream = randomStream(seed, 'subset', ...address);
-  const drawn = byLabel.map((pictures) => stream.shuffle(pictures).slice(0, shots + queries));
+  const drawn = byLabel.map((images) => stream.shuffle(images).slice(0, shots + queries));
   const part = (from: number, to: number): TensorOf<'u8'> => {
-    const chosen = drawn.flatMap((pictures) => pictures.slice(from, to));
+    const chosen = drawn.flatMap((images) => images.slice(from, to));
     const pixels = zeros('u8', [chosen.length, 3, side, side]);
     chosen.forEach((view, i) => {
       pixels.data.set(view, i * view.length);

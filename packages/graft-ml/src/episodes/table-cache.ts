@@ -3,16 +3,16 @@ import { statSync } from 'node:fs';
 import { lstat, readdir, rm, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { version } from '@graft-ml/core/internal/base/version';
-import type { PictureProblemKind } from '@graft-ml/core/internal/image/problem';
+import type { ImageProblemKind } from '@graft-ml/core/internal/image/problem';
 import { joinKeys, splitKeys } from '@graft-ml/core/internal/image/seen';
 import { z } from 'zod';
-import type { EvaluationRequest } from '../data/picture-worker.ts';
+import type { EvaluationRequest } from '../data/image-worker.ts';
 import type { Candidate } from '../data/readers/found.ts';
 import { cached, privateFolder, privateMode } from '../files/cache-folder.ts';
 import { formatOwnJson, readOwnJson } from '../files/own-json.ts';
 import { withFile } from '../files/random-access.ts';
 import { replaceFile } from '../files/write.ts';
-import { type Decoded, startsOf } from './picture-table.ts';
+import { type Decoded, startsOf } from './image-table.ts';
 
 /** What all tables in the folder may take, in bytes; the longest unused give way. */
 const mostOnDisk = 4 * 2 ** 30;
@@ -20,18 +20,18 @@ const mostOnDisk = 4 * 2 ** 30;
 const problemKinds = [
   'unreadable',
   'empty-file',
-  'not-a-picture',
+  'not-an-image',
   'truncated',
   'too-small',
   'too-large',
-] as const satisfies readonly PictureProblemKind[];
+] as const satisfies readonly ImageProblemKind[];
 
 /** What lies beside the pixels; written last, so that what it describes is whole. */
 const noteSchema = z.strictObject({
   side: z.int().min(1),
-  /** A digit for each picture. */
+  /** A digit for each image. */
   planes: z.string().regex(/^[013]*$/),
-  /** The content of each picture's file, a `ContentKey` after the other; blanks where it could not be read. */
+  /** The content of each image's file, a `ContentKey` after the other; blanks where it could not be read. */
   contents: z.string(),
   /** Of the pixels. */
   sha256: z.string(),
@@ -39,7 +39,7 @@ const noteSchema = z.strictObject({
 });
 
 /**
- * A name for all that a table depends on: the pictures' names and contents, and how they are seen. In a ZIP archive a checksum
+ * A name for all that a table depends on: the images' names and contents, and how they are seen. In a ZIP archive a checksum
  * stands for the content, else size and time of change.
  */
 export function tableKey(candidates: readonly Candidate[], { preprocessing }: EvaluationRequest): string {
@@ -85,8 +85,7 @@ export async function readKept(
     const starts = startsOf(Array.from(planes, Number));
     const length = starts.at(-1)! * side * side;
     const keys = splitKeys(contents);
-    if (planes.length !== candidates.length || keys.length !== candidates.length)
-      throw new RangeError('other pictures');
+    if (planes.length !== candidates.length || keys.length !== candidates.length) throw new RangeError('other images');
     if (length > limit) return { decoded: undefined, note: undefined };
     const bytes = await withFile(`${path}.u8`, (file) => file.read(0, length), cached);
     if (createHash('sha256').update(bytes).digest('hex') !== sha256) throw new RangeError('other pixels');

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, runFolder, smallRun } from '../../../../test/runs.ts';
 import { openDataset } from '../data/dataset.ts';
 import { readRun } from '../runs/run-file.ts';
@@ -26,11 +26,11 @@ async function collect(
 }
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 10 });
+  await drawImages(shapes, { perClass: 10 });
 });
 
 describe('cross-validation', () => {
-  test('each picture validates once, and the summary is of the runs', async () => {
+  test('each image validates once, and the summary is of the runs', async () => {
     const events = await collect(trainFolds(shapes, config, 3, { out: whole }));
     expect(events.filter(({ kind }) => kind === 'fold').map((event) => event.kind === 'fold' && event.out)).toEqual(
       [1, 2, 3].map((fold) => join(whole, `fold-${fold}`)),
@@ -82,7 +82,7 @@ describe('cross-validation', () => {
     expect(results(out)).toEqual(results(whole));
   });
 
-  test('where the pictures cannot be used, nothing is written', async () => {
+  test('where the images cannot be used, nothing is written', async () => {
     const out = join(home, 'nothing');
     await expect(collect(trainFolds(join(home, 'nowhere'), config, 3, { out }))).rejects.toThrow(/does not exist/);
     await expect(collect(trainFolds(shapes, { ...config, fold: '1/3' }, 3, { out }))).rejects.toThrow(

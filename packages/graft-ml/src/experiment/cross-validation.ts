@@ -65,7 +65,7 @@ const foldsSchema = z.object({
 const foldsFile = 'folds.json';
 
 /**
- * Cross-validation: trains one ordinary run a fold, `out/fold-1` and so on, in which each picture validates once. What they
+ * Cross-validation: trains one ordinary run a fold, `out/fold-1` and so on, in which each image validates once. What they
  * come to is in `out/folds.json`.
  *
  * @throws UserError for anything wrong with the data set or the options

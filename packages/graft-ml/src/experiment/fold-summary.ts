@@ -4,7 +4,7 @@ export interface FoldResult {
   readonly fold: number;
   /** The run folder. */
   readonly out: string;
-  /** Pictures that it validated with. */
+  /** Images that it validated with. */
   readonly validation: number;
   readonly accuracy: number;
   readonly loss: number;

@@ -12,7 +12,7 @@ import {
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../../../test/pictures.ts';
+import { temporaryFolder } from '../../../../test/images.ts';
 import { cached, createPrivateFile, privateFolder, privateMode } from './cache-folder.ts';
 import { readBytes } from './read.ts';
 import { replaceFile } from './write.ts';

@@ -3,7 +3,7 @@ import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../../../../test/pictures.ts';
+import { temporaryFolder } from '../../../../test/images.ts';
 import { withFile } from './random-access.ts';
 import { openPlainFile, readBytes, readJson, readText } from './read.ts';
 

@@ -2,10 +2,10 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { crc32, inflateRawSync } from 'node:zlib';
 import { localHeader } from './zip-entries.ts';
 
-/** Where the bytes of a picture lie in a larger file: an archive, or what was unpacked from one. */
+/** Where the bytes of an image lie in a larger file: an archive, or what was unpacked from one. */
 export interface Within {
   readonly file: string;
-  /** The position of the first byte: the picture's, or in a ZIP archive that of its local header. */
+  /** The position of the first byte: the image's, or in a ZIP archive that of its local header. */
   readonly start: number;
   /** Bytes, as they lie there. */
   readonly length: number;

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { sizeOf, type TensorOf, type Tensors, zeros } from '@graft-ml/core/internal/base/tensor';
 import { version } from '@graft-ml/core/internal/base/version';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { labelTensor } from '@graft-ml/core/internal/fit/source';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { distanceBetween, farApart, inverted, statisticsOf } from '@graft-ml/core/internal/image/image-statistics';
@@ -18,8 +18,8 @@ import { initialise } from '@graft-ml/core/nn';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { withLayers } from '../checkpoint/backbone.ts';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
-import { type Dataset, fingerprint, imagesOf, openDataset, type Picture } from '../data/dataset.ts';
-import { createPicturePool, type PicturePool } from '../data/picture-pool.ts';
+import { type Dataset, type DatasetImage, fingerprint, imagesOf, openDataset } from '../data/dataset.ts';
+import { createImagePool, type ImagePool } from '../data/image-pool.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
 import type { CheckpointName } from '../runs/checkpoints.ts';
 import { newRecord, type Run } from '../runs/run-file.ts';
@@ -41,7 +41,7 @@ export interface AdaptMetaOptions extends ShapeOptions {
   readonly overwrite?: boolean;
   /** Which state of the run of meta-learning. Default: `best`. */
   readonly checkpoint?: CheckpointName | undefined;
-  /** Pictures of each class to learn from. Default: all there are, but those in val/ and test/. */
+  /** Images of each class to learn from. Default: all there are, but those in val/ and test/. */
   readonly shots?: number | undefined;
   /** Inner steps; default: the run's `testSteps`, and at least 10 where there are more classes than it was trained on. */
   readonly steps?: number | undefined;
@@ -65,11 +65,11 @@ export interface Adapted {
 }
 
 /**
- * Fits a run of meta-learning, or a start that comes with Graft, to the classes of a folder, by a few pictures of each, and writes an ordinary run, which can be looked at,
- * evaluated and exported like one that was trained. Single pictures can be classified: the running statistics of batch norms are those
+ * Fits a run of meta-learning, or a start that comes with Graft, to the classes of a folder, by a few images of each, and writes an ordinary run, which can be looked at,
+ * evaluated and exported like one that was trained. Single images can be classified: the running statistics of batch norms are those
  * of the support under the adapted parameters. A learner that goes by class means becomes a linear layer.
  *
- * @throws UserError where the run, the pictures or the place for the new run cannot be had, or the head cannot be made to fit
+ * @throws UserError where the run, the images or the place for the new run cannot be had, or the head cannot be made to fit
  */
 export async function adaptMeta(start: string, folder: string, options: AdaptMetaOptions): Promise<Adapted> {
   const path = startFolder(start);
@@ -86,13 +86,13 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
   } = options;
   const { seed } = (await readMetaRun(path)).config;
   await refuseOut(out, { overwrite });
-  const pool = createPicturePool();
+  const pool = createImagePool();
   try {
     const whole = await openDataset(folder, {
       ...shape,
       ...(shots !== undefined && { maxPerClass: shots }),
       ...{ validationFraction: 0, seed, pool },
-      onProgress: (done, total) => onPreparation?.({ stage: 'checking pictures', done, total }),
+      onProgress: (done, total) => onPreparation?.({ stage: 'checking images', done, total }),
     });
     signal?.throwIfAborted();
     const opened = await openLearner(path, whole.classes.length, checkpoint);
@@ -142,7 +142,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
  * would be left that could say how good this run, or one that goes on from it, is.
  */
 function leavingChosen(dataset: Dataset, { config, seen }: OpenLearner): { dataset: Dataset; left: string[] } {
-  const isLeft = (image: Picture) =>
+  const isLeft = (image: DatasetImage) =>
     config.fixedLabels && seen?.chosen.has(contentKey(image)) && !seen.fitted.has(contentKey(image));
   const [train, validation] = [dataset.train.filter((image) => !isLeft(image)), dataset.train.filter(isLeft)];
   const hasAll = new Set(train.map(({ label }) => label)).size === dataset.classes.length;
@@ -178,15 +178,13 @@ function stepsFor({ testSteps, way }: OpenLearner['config'], classes: number): n
 
 /** (n, 3, crop, crop) as evaluation sees them. */
 async function readSupport(
-  pictures: readonly Picture[],
+  images: readonly DatasetImage[],
   preprocessing: Preprocessing,
-  pool: PicturePool,
+  pool: ImagePool,
 ): Promise<TensorOf<'u8'>> {
   const { crop } = preprocessing;
-  const views = await Promise.all(
-    pictures.map((picture) => pool.view(picture, { kind: 'evaluation', preprocessing }, crop)),
-  );
-  const support = zeros('u8', [pictures.length, 3, crop, crop]);
+  const views = await Promise.all(images.map((image) => pool.view(image, { kind: 'evaluation', preprocessing }, crop)));
+  const support = zeros('u8', [images.length, 3, crop, crop]);
   views.forEach((view, i) => {
     support.data.set(view, i * view.length);
   });
@@ -253,7 +251,7 @@ async function withMeans(
 
 /** The variables of the network that is written, and no others; what training alone needs (an auxiliary head) begins anew. */
 function complete(model: Model, preprocessing: Preprocessing, { classes }: Dataset, tensors: Tensors): Tensors {
-  const variables = [...variablesOf(pictureNetwork(model, preprocessing, classes.length)).values()];
+  const variables = [...variablesOf(imageNetwork(model, preprocessing, classes.length)).values()];
   const missing = variables.filter(({ name }) => !(name in tensors));
   const known = variables.flatMap(({ name }) => (tensors[name] ? [[name, tensors[name]] as const] : []));
   return { ...initialise(missing, 0), ...Object.fromEntries(known) };
@@ -276,7 +274,7 @@ async function describeAdapted(
   { own, model, checkpoint }: { readonly own: object; readonly model: Model; readonly checkpoint: CheckpointName },
 ): Promise<Run> {
   const { imageSize, mean, std, colourProfile, orientation, seed, device } = config;
-  const parameters = [...variablesOf(pictureNetwork(model, preprocessing, dataset.classes.length)).values()];
+  const parameters = [...variablesOf(imageNetwork(model, preprocessing, dataset.classes.length)).values()];
   const count = (kept: (name: string) => boolean) =>
     parameters.reduce(
       (sum, { name, kind, shape }) => sum + (kind === 'parameter' && kept(name) ? sizeOf(shape) : 0),

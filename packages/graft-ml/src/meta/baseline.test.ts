@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
 import { expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { collect } from '../../../../test/training.ts';
 import { testMeta } from './test-meta.ts';
 import { trainMeta } from './train-meta.ts';
@@ -11,7 +11,7 @@ const root = temporaryFolder();
 
 test('a baseline asks for no classes to train on, and a network of random features tells shapes apart', async () => {
   const folder = join(root, 'shapes');
-  await drawPictures(folder, { classes: ['disc', 'square', 'cross', 'ring', 'bar'], perClass: 8, side: 16 });
+  await drawImages(folder, { classes: ['disc', 'square', 'cross', 'ring', 'bar'], perClass: 8, side: 16 });
   const config = {
     ...{ model: 'conv4_32', imageSize: 16, way: 2, shots: 4, queries: 4, episodes: 6, split: '1/2/2', threads: 1 },
   } as const satisfies MetaConfigInput;

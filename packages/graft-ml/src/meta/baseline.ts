@@ -30,16 +30,16 @@ export function baselineHead(name: BaselineName, support: LabelledFeatures): Lin
   return heads[name](support);
 }
 
-/** What a network gives for pictures: u8 (n, 3, side, side) to (n, f). */
+/** What a network gives for images: u8 (n, 3, side, side) to (n, f). */
 export interface Features {
-  of(pictures: TensorOf<'u8'>): Promise<TensorOf<'f32'>>;
+  of(images: TensorOf<'u8'>): Promise<TensorOf<'f32'>>;
   close(): Promise<void>;
 }
 
-/** Pictures that go through the network together. A row does not depend on the others: batch norm has its running statistics. */
+/** Images that go through the network together. A row does not depend on the others: batch norm has its running statistics. */
 const batchSize = 16;
 
-/** Features that are computed once for each picture, however many episodes it is in. */
+/** Features that are computed once for each image, however many episodes it is in. */
 export async function openFeatures(
   network: Network,
   values: Tensors,
@@ -50,8 +50,8 @@ export async function openFeatures(
     batchNorm: 'frozen',
     variable: ({ name, dtype, shape }) => input(name, dtype, shape),
   });
-  const pictures = input('pictures', 'u8', [batchSize, ...network.input.shape]);
-  const features = network.forward(scope, pictures);
+  const images = input('images', 'u8', [batchSize, ...network.input.shape]);
+  const features = network.forward(scope, images);
   const program = await sideBySide(threads)({ features }, variablesOf(network).keys(), runtime);
   const known = new Map<string, Float32Array>();
   return {
@@ -74,10 +74,10 @@ async function compute(
   program: ParallelProgram,
   values: Tensors,
   known: Map<string, Float32Array>,
-  pictures: ReadonlyMap<string, Uint8Array>,
+  images: ReadonlyMap<string, Uint8Array>,
   network: Network,
 ): Promise<void> {
-  const missing = [...pictures].filter(([key]) => !known.has(key));
+  const missing = [...images].filter(([key]) => !known.has(key));
   const batches = Array.from({ length: Math.ceil(missing.length / batchSize) }, (_, b) =>
     missing.slice(b * batchSize, (b + 1) * batchSize),
   );
@@ -86,7 +86,7 @@ async function compute(
     batch.forEach(([, row], i) => {
       pixels.data.set(row, i * row.length);
     });
-    return { pictures: pixels };
+    return { images: pixels };
   });
   const results = await program.runAll(values, feeds);
   results.forEach(({ features }, b) => {
@@ -102,7 +102,7 @@ function rowsOf({ data, shape }: TensorOf<'u8'>): Uint8Array[] {
   return Array.from({ length: shape[0]! }, (_, i) => data.subarray(i * width, (i + 1) * width));
 }
 
-/** A baseline on episodes: features of each picture, a head of the support's, and what it says of the queries'. */
+/** A baseline on episodes: features of each image, a head of the support's, and what it says of the queries'. */
 export async function openBaselineTester(
   network: Network,
   values: Tensors,

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { type Fault, faults, faultyStore } from '../../../../test/faulty-store.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
 import { readLast } from '../runs/checkpoints.ts';
@@ -22,7 +22,7 @@ const config = {
 let count = 0;
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 4, classes: ['bar', 'cross', 'disc', 'ring', 'square'] });
+  await drawImages(shapes, { perClass: 4, classes: ['bar', 'cross', 'disc', 'ring', 'square'] });
   await collect(trainMeta(shapes, config, { out: whole }));
 });
 

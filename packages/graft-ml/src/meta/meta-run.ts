@@ -1,9 +1,9 @@
 import { metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
 import { runSeenSchema } from '../checkpoint/pretrained.ts';
-import { type RunKind, readRunOf, runRecordSchema } from '../runs/run-file.ts';
+import { type RunKind, readRunOf, runRecordSchema, withImages } from '../runs/run-file.ts';
 
-const sideSchema = z.object({ classes: z.int(), pictures: z.int() });
+const sideSchema = withImages(z.object({ classes: z.int(), images: z.int() }));
 
 /** `run.json` of meta-learning. */
 export const metaRunSchema = runRecordSchema.extend({
@@ -11,10 +11,10 @@ export const metaRunSchema = runRecordSchema.extend({
   config: metaConfigSchema,
   /** Which of its images its weights had seen when it began. */
   before: runSeenSchema,
-  /** Classes and pictures, by side of the split. */
+  /** Classes and images, by side of the split. */
   dataset: z.object({
     fingerprint: z.string(),
-    split: z.string(),
+    split: z.string().overwrite((split) => (split === 'pictures' ? 'images' : split)), // 0.1's word for fixed labels
     train: sideSchema,
     validation: sideSchema,
     test: sideSchema,

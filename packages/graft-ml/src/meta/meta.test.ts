@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
 import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
@@ -26,8 +26,8 @@ const tiny = {
 } as const satisfies MetaConfigInput;
 
 beforeAll(async () => {
-  await drawPictures(folder, { classes: ['disc', 'square', 'cross', 'ring', 'bar'], perClass: 8, side: 16 });
-  await drawPictures(few, { classes: ['cross', 'disc', 'square'], perClass: 5, side: 16, first: 50 });
+  await drawImages(folder, { classes: ['disc', 'square', 'cross', 'ring', 'bar'], perClass: 8, side: 16 });
+  await drawImages(few, { classes: ['cross', 'disc', 'square'], perClass: 5, side: 16, first: 50 });
 });
 
 /** Trains, or resumes the run that stands in `out`, until the end or until so many steps were taken. */
@@ -61,7 +61,7 @@ describe('a run of maml', () => {
     expect([status, own]).toEqual(['done', folder]);
     expect(config).toMatchObject({ learner: 'maml', order: 2, innerSteps: 1, testSteps: 10, statistics: 'batch' });
     // Three classes in four turns.
-    expect(dataset.train).toEqual({ classes: 12, pictures: 24 });
+    expect(dataset.train).toEqual({ classes: 12, images: 24 });
     expect(parameters).toEqual({ total: 28_896 + 2 * 32 + 2, trained: 28_896 + 2 * 32 + 2 });
     const lines = readFileSync(join(out, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line).epoch)).toEqual([1, 2]);
@@ -88,8 +88,8 @@ describe('a run of maml', () => {
     expect([status, classes, adaptedFrom, best]).toEqual(['done', ['cross', 'disc', 'square'], out, null]);
     expect(dataset).toMatchObject({ train: 15, validation: 0 });
     expect(config.model).toBe('conv4_32');
-    const { pictures, part, sameDataset, seen } = await evaluateFolder(adapted, few);
-    expect([pictures, part, sameDataset]).toEqual([15, 'all', true]);
+    const { images, part, sameDataset, seen } = await evaluateFolder(adapted, few);
+    expect([images, part, sameDataset]).toEqual([15, 'all', true]);
     expect(seen).toEqual({ fitted: 15, chosen: 0, leftOut: 0, isComplete: true });
     const classifier = await openRun(adapted);
     const exported = await exportClassifier(classifier, join(root, 'adapted.onnx'));
@@ -99,13 +99,13 @@ describe('a run of maml', () => {
 
   test('is refused where an ordinary run is wanted, and the other way round', async () => {
     await expect(openRun(out)).rejects.toThrow(
-      `${out} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few pictures of each class: \`graft meta adapt ${out} <folder>\`.`,
+      `${out} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few images of each class: \`graft meta adapt ${out} <folder>\`.`,
     );
     const ordinary = join(root, 'ordinary');
     await adaptMeta(out, few, { out: ordinary, shots: 2 });
     // The other three of each class are what it is measured by.
     expect(await evaluateFolder(ordinary, few)).toMatchObject({
-      pictures: 9,
+      images: 9,
       seen: { fitted: 6, chosen: 0, leftOut: 6, isComplete: true },
     });
     await expect(testMeta(ordinary)).rejects.toThrow(`${ordinary} is a run of graft train, whose classes are decided.`);
@@ -146,7 +146,7 @@ test('fixed labels: subsets of all classes, then a transfer of the blocks that t
     ...{ learner: 'fomaml', metaSteps: 3, ema: 0.9, episodes: 2 },
   });
   const { config, dataset } = await readMetaRun(out);
-  expect([config.way, dataset.split]).toEqual([5, 'pictures']);
+  expect([config.way, dataset.split]).toEqual([5, 'images']);
   await expect(testMeta(out, { way: 3 })).rejects.toThrow(
     `meta test: ${out} has fixed labels for its 5 classes: leave out --way.`,
   );
@@ -185,11 +185,11 @@ describe('learners that go by class means', () => {
     expect(perStep.map(({ steps }) => steps)).toEqual([0]);
     // Nothing is trained, so that all five classes can be in every episode.
     const five = await run(`${learner}-five`, { learner, way: 5, split: 'auto' });
-    expect((await readMetaRun(five.out)).dataset).toMatchObject({ split: 'all', test: { classes: 20, pictures: 40 } });
+    expect((await readMetaRun(five.out)).dataset).toMatchObject({ split: 'all', test: { classes: 20, images: 40 } });
     expect((await testMeta(five.out, { episodes: 3, threads: 1 })).shape.way).toBe(5);
     const adapted = join(root, `${learner}-adapted`);
     await adaptMeta(out, few, { out: adapted });
-    expect((await evaluateFolder(adapted, few)).pictures).toBe(15);
+    expect((await evaluateFolder(adapted, few)).images).toBe(15);
   });
 });
 
@@ -210,7 +210,7 @@ describe('refuses', () => {
       'meta test: --steps: protonet takes none.',
     );
     await expect(testMeta(join(root, 'protonet'), { trials: true, way: 5 })).rejects.toThrow(
-      'meta test: --trials are 20 tasks of 20 classes with one picture each: leave out --way.',
+      'meta test: --trials are 20 tasks of 20 classes with one image each: leave out --way.',
     );
   });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
 import { beforeAll, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { collect } from '../../../../test/training.ts';
 import { openRun } from '../predict/open-run.ts';
 import { adaptMeta } from './adapt-meta.ts';
@@ -19,8 +19,8 @@ const model = join(root, 'NET.ONNX');
 
 beforeAll(async () => {
   cpSync(fileURLToPath(new URL('../../../../golden/onnx/residual_13_train.onnx', import.meta.url)), model);
-  await drawPictures(folder, { classes: ['disc', 'square', 'cross', 'ring', 'bar'], perClass: 8, side: 16 });
-  await drawPictures(few, { classes: ['cross', 'disc'], perClass: 3, side: 16, first: 50 });
+  await drawImages(folder, { classes: ['disc', 'square', 'cross', 'ring', 'bar'], perClass: 8, side: 16 });
+  await drawImages(few, { classes: ['cross', 'disc'], perClass: 3, side: 16, first: 50 });
 });
 
 test('a meta-learned ONNX file, in capitals: adapted, it opens without the file', async () => {

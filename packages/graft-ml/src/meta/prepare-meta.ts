@@ -13,7 +13,7 @@ import { initialise, type Variable } from '@graft-ml/core/nn';
 import type { ParallelProgram, Runtime } from '@graft-ml/core/runtime';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import { weightsFor } from '../checkpoint/pretrained.ts';
-import { createPicturePool } from '../data/picture-pool.ts';
+import { createImagePool } from '../data/image-pool.ts';
 import type { EpisodeSets } from '../episodes/episode.ts';
 import { openEpisodes } from '../episodes/open-episodes.ts';
 import { openSubsets } from '../episodes/subsets.ts';
@@ -44,7 +44,7 @@ export interface PreparedMeta extends LearnerParts {
   readonly threads: number;
 }
 
-/** Reads the weights, decodes the pictures, sets up the runtime. @throws the signal's reason soon after it is aborted */
+/** Reads the weights, decodes the images, sets up the runtime. @throws the signal's reason soon after it is aborted */
 export async function prepareMeta(
   path: string,
   given: ResolvedMetaConfig,
@@ -144,8 +144,8 @@ export async function openSets(
 ): Promise<EpisodeSets> {
   const { split, rotations, seed, memory, shots, queries, fixedLabels } = config;
   const { crop, resize, squash, interpolation, colourProfile, orientation } = preprocessing;
-  const onProgress = (done: number, total: number) => onPreparation?.({ stage: 'decoding pictures', done, total });
-  const pool = createPicturePool();
+  const onProgress = (done: number, total: number) => onPreparation?.({ stage: 'decoding images', done, total });
+  const pool = createImagePool();
   try {
     if (fixedLabels) return await openSubsets(path, { seed, preprocessing, memory, pool, onProgress });
     return await openEpisodes(path, {

@@ -3,7 +3,7 @@ import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeSeen, type Seen } from '@graft-ml/core/internal/image/seen';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, runFolder } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
@@ -40,8 +40,8 @@ async function seenBy(run: string): Promise<Seen> {
 const partial = { weights: path('adapted'), transferRatio: 0.4, epochs: 2, imageSize: 16, model: 'conv4_32' } as const;
 
 beforeAll(async () => {
-  await drawPictures(shapes, { classes: ['cross', 'disc', 'square'], perClass: 10, side: 16 });
-  await drawPictures(others, {
+  await drawImages(shapes, { classes: ['cross', 'disc', 'square'], perClass: 10, side: 16 });
+  await drawImages(others, {
     classes: ['bar', 'ring', 'disc', 'square', 'cross'],
     perClass: 6,
     side: 16,
@@ -83,7 +83,7 @@ describe('what a start has seen', () => {
       'The weights know 15 of these images (from meta train, meta adapt): none of them validates or tests.',
     );
     expect(await evaluateFolder(path('first'), shapes)).toMatchObject({
-      ...{ pictures: 6, part: 'validation', sameDataset: true },
+      ...{ images: 6, part: 'validation', sameDataset: true },
       seen: { fitted: 0, chosen: 0, leftOut: 0, isComplete: true },
     });
 
@@ -109,14 +109,14 @@ describe('what a start has seen', () => {
 
   test('is left out wherever it lies: in another folder, under other names', async () => {
     cpSync(shapes, path('copy'), { recursive: true });
-    await drawPictures(path('copy'), { classes: ['cross', 'disc', 'square'], perClass: 4, side: 16, first: 900 });
+    await drawImages(path('copy'), { classes: ['cross', 'disc', 'square'], perClass: 4, side: 16, first: 900 });
     await runFolder(shapes, path('plain'), { epochs: 1, imageSize: 16, model: 'conv4_32' });
     expect(await evaluateFolder(path('plain'), path('copy'))).toMatchObject({
-      ...{ pictures: 12, part: 'all', sameDataset: false },
+      ...{ images: 12, part: 'all', sameDataset: false },
       seen: { fitted: 24, chosen: 6, leftOut: 30 },
     });
     expect(await evaluateFolder(path('plain'), path('copy'), { part: 'all' })).toMatchObject({
-      ...{ pictures: 42, seen: { fitted: 24, chosen: 6, leftOut: 0 } },
+      ...{ images: 42, seen: { fitted: 24, chosen: 6, leftOut: 0 } },
     });
   });
 

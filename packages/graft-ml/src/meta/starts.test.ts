@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { drawPictures } from '../../../../test/pictures.ts';
+import { drawImages } from '../../../../test/images.ts';
 import { evaluateFolder } from '../predict/evaluate-folder.ts';
 import { adaptMeta } from './adapt-meta.ts';
 import { startFolder, startNames } from './starts.ts';
@@ -39,12 +39,12 @@ test('the start that comes with Graft adapts to digits, which it never saw, from
   expect(steps).toBe(10);
   expect(notes.join()).toContain('trained on 5 classes at a time, and there are 10');
   const { accuracy } = await evaluateFolder(out, digits, { part: 'validation' });
-  // About 0.7 over more pictures; chance is 0.1.
+  // About 0.7 over more images; chance is 0.1.
   expect(accuracy).toBeGreaterThan(0.5);
 });
 
 test('images of another kind are told, and negatives for what they are', async () => {
-  const photos = await drawPictures(join(folder, 'photos'), { perClass: 4, side: 28 });
+  const photos = await drawImages(join(folder, 'photos'), { perClass: 4, side: 28 });
   const { notes, run } = await adaptMeta('omniglot', photos, { out: join(folder, 'from-photos') });
   const [warning] = run.warnings;
   expect(warning).toMatchObject({ kind: 'far-from-start' });

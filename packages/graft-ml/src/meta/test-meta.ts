@@ -64,7 +64,7 @@ export interface MetaTest {
   readonly notes: readonly string[];
 }
 
-/** Episodes whose pictures are in memory at once. */
+/** Episodes whose images are in memory at once. */
 const chunk = 32;
 
 /**
@@ -154,7 +154,5 @@ function refuseShape({ way, shots, queries, episodes, side, seed, split }: TestM
     ([, value]) => value !== undefined,
   );
   if (given)
-    throw new UserError(
-      `meta test: --trials are 20 tasks of 20 classes with one picture each: leave out --${given[0]}.`,
-    );
+    throw new UserError(`meta test: --trials are 20 tasks of 20 classes with one image each: leave out --${given[0]}.`);
 }

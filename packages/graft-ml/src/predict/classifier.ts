@@ -1,9 +1,9 @@
 import { constant, input, type Value } from '@graft-ml/core/graph';
 import { UsageError, UserError } from '@graft-ml/core/internal/base/errors';
 import { type Tensors, tensor } from '@graft-ml/core/internal/base/tensor';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
-import { PictureError, type PictureProblem } from '@graft-ml/core/internal/image/problem';
+import { ImageError, type ImageProblem } from '@graft-ml/core/internal/image/problem';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
 import { type TestTimeAugmentation, testTimeViews } from '@graft-ml/core/internal/image/test-time';
 import { modelProblem } from '@graft-ml/core/internal/recipe/config/model';
@@ -16,46 +16,46 @@ import type { Program, Runtime } from '@graft-ml/core/runtime';
 import { type BackboneOptions, openBackbone, withLayers } from '../checkpoint/backbone.ts';
 import { namesFor } from '../checkpoint/create-model.ts';
 import { allVariables, type Checkpoint, describeCheckpoint, outputsOf } from '../checkpoint/pretrained.ts';
-import type { PictureFile } from '../data/decode.ts';
-import { createPicturePool, type PicturePool } from '../data/picture-pool.ts';
+import type { ImageFile } from '../data/decode.ts';
+import { createImagePool, type ImagePool } from '../data/image-pool.ts';
 import { createRuntime } from '../runtime/index.ts';
 
-/** What a classifier says of one picture: probabilities, or why it could not look at it. */
+/** What a classifier says of one image: probabilities, or why it could not look at it. */
 export type Prediction =
   | { readonly path: string; readonly probabilities: Float32Array; readonly problem?: undefined }
-  | { readonly path: string; readonly probabilities?: undefined; readonly problem: PictureProblem };
+  | { readonly path: string; readonly probabilities?: undefined; readonly problem: ImageProblem };
 
 /** What the last layer of a network takes of one image, or why it could not be looked at. */
 export type FeatureVector =
   | { readonly path: string; readonly features: Float32Array; readonly problem?: undefined }
-  | { readonly path: string; readonly features?: undefined; readonly problem: PictureProblem };
+  | { readonly path: string; readonly features?: undefined; readonly problem: ImageProblem };
 
-/** What is computed of pictures: the last layer's answer, or what it is given. */
+/** What is computed of images: the last layer's answer, or what it is given. */
 type Output = 'probabilities' | 'features';
 
 export interface ClassifierOptions {
   readonly device?: string;
   readonly threads?: number;
-  /** The views of each picture whose probabilities are averaged. Default `none`: the centre alone. */
+  /** The views of each image whose probabilities are averaged. Default `none`: the centre alone. */
   readonly tta?: TestTimeAugmentation;
 }
 
 const batchSize = 16;
 
-/** A trained network with everything it needs to look at pictures: preprocessing and class names. */
+/** A trained network with everything it needs to look at images: preprocessing and class names. */
 export class Classifier {
   readonly classes: readonly string[];
   readonly preprocessing: Preprocessing;
   /** What reading the weights made necessary, a sentence each. */
   readonly notes: readonly string[];
-  /** Which views of each picture it looks at. */
+  /** Which views of each image it looks at. */
   readonly tta: TestTimeAugmentation;
   /** The images that it was made of; null where nobody says. */
   readonly seen: Seen | null;
   readonly #model: Model;
   readonly #weights: Tensors;
   readonly #runtime: Runtime;
-  readonly #pool: PicturePool;
+  readonly #pool: ImagePool;
   readonly #programs = new Map<string, Promise<Program>>();
 
   constructor(
@@ -78,19 +78,19 @@ export class Classifier {
     this.#model = parts.model;
     this.#weights = parts.weights;
     this.#runtime = createRuntime(options);
-    this.#pool = createPicturePool();
+    this.#pool = createImagePool();
   }
 
-  /** The threads that decode, to share with whoever checks the same pictures. */
-  get pool(): PicturePool {
+  /** The threads that decode, to share with whoever checks the same images. */
+  get pool(): ImagePool {
     return this.#pool;
   }
 
   /**
-   * Looks at pictures one batch after the other, decoding the next batch meanwhile.
+   * Looks at images one batch after the other, decoding the next batch meanwhile.
    * @throws UserError where the network has no head: `features` is what it gives
    */
-  async *predict(files: readonly (string | PictureFile)[]): AsyncGenerator<Prediction, void, undefined> {
+  async *predict(files: readonly (string | ImageFile)[]): AsyncGenerator<Prediction, void, undefined> {
     if (this.classes.length === 0)
       throw new UserError(
         'This network has no head: it gives features (`graft features`, or features()), not classes.',
@@ -101,40 +101,40 @@ export class Classifier {
   }
 
   /**
-   * What the network's last layer takes of each picture, (f): the backbone's features averaged over the picture, through the
+   * What the network's last layer takes of each image, (f): the backbone's features averaged over the image, through the
    * layers of a deeper head. The mean of the views that `tta` asks for.
    */
-  async *features(files: readonly (string | PictureFile)[]): AsyncGenerator<FeatureVector, void, undefined> {
+  async *features(files: readonly (string | ImageFile)[]): AsyncGenerator<FeatureVector, void, undefined> {
     for await (const { path, values, problem } of this.#look('features', files)) {
       yield values ? { path, features: values } : { path, problem };
     }
   }
 
-  async *#look(output: Output, files: readonly (string | PictureFile)[]): AsyncGenerator<Looked, void, undefined> {
+  async *#look(output: Output, files: readonly (string | ImageFile)[]): AsyncGenerator<Looked, void, undefined> {
     const size = Math.min(batchSize, files.length);
     let ahead = this.#decode(files.slice(0, size));
     for (let start = 0; start < files.length; start += size) {
-      const pictures = await ahead;
+      const images = await ahead;
       ahead = this.#decode(files.slice(start + size, start + 2 * size));
-      const values = await this.#run(output, pictures, size);
+      const values = await this.#run(output, images, size);
       const width = values.length / size;
-      for (const [i, picture] of pictures.entries()) {
+      for (const [i, image] of images.entries()) {
         const file = files[start + i]!;
         const path = typeof file === 'string' ? file : file.path;
-        if (picture instanceof PictureError) yield { path, problem: picture.problem };
+        if (image instanceof ImageError) yield { path, problem: image.problem };
         else yield { path, values: values.slice(i * width, (i + 1) * width) };
       }
     }
   }
 
-  /** What it says of pictures that are resized and cropped: bytes (batchSize, 3, crop, crop) → (batchSize, classes). */
+  /** What it says of images that are resized and cropped: bytes (batchSize, 3, crop, crop) → (batchSize, classes). */
   probabilities(pixels: Uint8Array, batchSize: number): Promise<Float32Array> {
     return this.#compute('probabilities', pixels, batchSize);
   }
 
   /** From `pixels` u8 (batchSize, 3, crop, crop) to logits and probabilities, the weights as constants under their names. */
   graph(batchSize: number): { logits: Value; probabilities: Value } {
-    const network = pictureNetwork(this.#model, this.preprocessing, this.classes.length);
+    const network = imageNetwork(this.#model, this.preprocessing, this.classes.length);
     const logits = network.forward(this.#scope(), this.#pixels(batchSize));
     return { logits, probabilities: softmax(logits) };
   }
@@ -163,28 +163,28 @@ export class Classifier {
     await Promise.all([this.#pool.close(), ...programs.map((program) => program.release())]);
   }
 
-  #decode(files: readonly (string | PictureFile)[]): Promise<(Uint8Array | PictureError)[]> {
+  #decode(files: readonly (string | ImageFile)[]): Promise<(Uint8Array | ImageError)[]> {
     const { preprocessing, tta } = this;
     const request = { kind: 'evaluation', preprocessing, places: testTimeViews[tta] } as const;
     const views = files.map((file) =>
       this.#pool.view(file, request, this.preprocessing.crop).catch((error: unknown) => {
-        if (error instanceof PictureError) return error;
+        if (error instanceof ImageError) return error;
         throw error;
       }),
     );
     return Promise.all(views);
   }
 
-  /** The mean of what it gives for the views of each picture: one row after the other. */
-  async #run(output: Output, pictures: readonly (Uint8Array | PictureError)[], size: number): Promise<Float32Array> {
+  /** The mean of what it gives for the views of each image: one row after the other. */
+  async #run(output: Output, images: readonly (Uint8Array | ImageError)[], size: number): Promise<Float32Array> {
     const length = 3 * this.preprocessing.crop ** 2;
     const views = testTimeViews[this.tta].length;
     let mean = new Float32Array(0);
     for (let view = 0; view < views; view++) {
       const pixels = new Uint8Array(size * length);
-      pictures.forEach((picture, i) => {
-        if (picture instanceof PictureError) return;
-        pixels.set(picture.subarray(view * length, (view + 1) * length), i * length);
+      images.forEach((image, i) => {
+        if (image instanceof ImageError) return;
+        pixels.set(image.subarray(view * length, (view + 1) * length), i * length);
       });
       const values = await this.#compute(output, pixels, size);
       if (view === 0) mean = new Float32Array(values.length);
@@ -213,16 +213,16 @@ export class Classifier {
   }
 }
 
-/** What a network gives for one picture. */
+/** What a network gives for one image. */
 type Looked =
   | { readonly path: string; readonly values: Float32Array; readonly problem?: undefined }
-  | { readonly path: string; readonly values?: undefined; readonly problem: PictureProblem };
+  | { readonly path: string; readonly values?: undefined; readonly problem: ImageProblem };
 
-/** @throws UserError where a model sees all of a picture, and all crops would be the same */
+/** @throws UserError where a model sees all of an image, and all crops would be the same */
 function refuseSameCrops(tta: TestTimeAugmentation, { resize, crop, squash = false }: Preprocessing): void {
   if (resize > crop || !squash || tta === 'none' || tta === 'flip') return;
   throw new UserError(
-    `--tta ${tta}: this model sees the whole picture, squashed to ${crop} x ${crop} pixels, so all crops are the same. ` +
+    `--tta ${tta}: this model sees the whole image, squashed to ${crop} x ${crop} pixels, so all crops are the same. ` +
       'Use --tta flip.',
   );
 }
@@ -237,7 +237,7 @@ export interface PretrainedModel extends PreprocessingChanges {
   readonly classes?: readonly string[] | undefined;
 }
 
-/** Opens published weights, a file of weights, or an ONNX file, to see what they say of pictures. Without a head it has no classes. */
+/** Opens published weights, a file of weights, or an ONNX file, to see what they say of images. Without a head it has no classes. */
 export async function openModel(
   { name, weights, classes, ...changes }: PretrainedModel,
   { download, ...options }: ClassifierOptions & Pick<BackboneOptions, 'download'> = {},
@@ -271,6 +271,6 @@ export function weightsOf(
   outputs: number,
   preprocessing: Preprocessing,
 ): Tensors {
-  const variables = variablesOf(pictureNetwork(model, preprocessing, outputs));
+  const variables = variablesOf(imageNetwork(model, preprocessing, outputs));
   return allVariables(checkpoint, model, variables, { newHead: false, seed: 0 });
 }

@@ -6,7 +6,7 @@ import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-ti
 import { type Judged, type Metrics, measure } from '@graft-ml/core/internal/predict/metrics';
 import { resolveConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { datasetOptionsOf, shapeOptionsOf } from '../data/configured.ts';
-import { type Dataset, fingerprint, openDataset, type Picture } from '../data/dataset.ts';
+import { type Dataset, type DatasetImage, fingerprint, openDataset } from '../data/dataset.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
 import { type Run, readRun } from '../runs/run-file.ts';
 import type { Classifier } from './classifier.ts';
@@ -16,7 +16,7 @@ export type Part = 'train' | 'validation' | 'test' | 'all';
 
 export interface EvaluateOptions extends OpenRunOptions {
   /**
-   * Which pictures. Default: `test` where the folder has such a part; `validation` where it is the folder the run was
+   * Which images. Default: `test` where the folder has such a part; `validation` where it is the folder the run was
    * trained on and some were put aside; else all. Images that the run was fitted to are left out (by their content, wherever they
    * lie), of other parts than its own `validation` also those that it was chosen by, unless `train` or `all` asks for them.
    */
@@ -44,14 +44,14 @@ export interface SeenImages {
 export interface FolderEvaluation extends Metrics {
   readonly part: Part;
   readonly tta: TestTimeAugmentation;
-  /** Whether these are the very pictures that the run's dataset has. */
+  /** Whether these are the very images that the run's dataset has. */
   readonly sameDataset: boolean;
   /** The images of the part that the run was made of, itself or the weights that it began with. */
   readonly seen: SeenImages;
   readonly problems: readonly Problem[];
 }
 
-/** How good a run is on a folder of labelled pictures, whose classes must be among the run's. */
+/** How good a run is on a folder of labelled images, whose classes must be among the run's. */
 export async function evaluateFolder(
   run: string,
   folder: string,
@@ -61,12 +61,12 @@ export async function evaluateFolder(
   const described = await readRun(run);
   const classifier = await openRun(run, classifierOptions);
   try {
-    const { pictures, sameDataset, seen } = await openForRun(described, folder, shape, classifier);
-    const part = chosen ?? defaultPart(pictures, sameDataset);
-    const all = part === 'all' ? [...pictures.train, ...pictures.validation, ...pictures.test] : pictures[part];
+    const { images, sameDataset, seen } = await openForRun(described, folder, shape, classifier);
+    const part = chosen ?? defaultPart(images, sameDataset);
+    const all = part === 'all' ? [...images.train, ...images.validation, ...images.test] : images[part];
     const isOwn = sameDataset && part === 'validation';
     const { selected, known } = select(all, seen, { isOwn, isAskedFor: chosen === 'train' || chosen === 'all' });
-    if (selected.length === 0) throw new UserError(`${folder} has no pictures to evaluate in its part "${part}".`);
+    if (selected.length === 0) throw new UserError(`${folder} has no images to evaluate in its part "${part}".`);
     const judged: Judged[] = [];
     for await (const prediction of classifier.predict(selected)) {
       const { path, problem } = prediction;
@@ -80,7 +80,7 @@ export async function evaluateFolder(
       tta: classifier.tta,
       sameDataset,
       seen: known,
-      problems: pictures.problems,
+      problems: images.problems,
     };
   } finally {
     await classifier.close();
@@ -93,7 +93,7 @@ async function openForRun(
   folder: string,
   shape: ShapeOptions | undefined,
   { pool, seen: recorded }: Classifier,
-): Promise<{ pictures: Dataset; sameDataset: boolean; seen: Seen }> {
+): Promise<{ images: Dataset; sameDataset: boolean; seen: Seen }> {
   const { testFraction = 0, ...others } = datasetOptionsOf(resolveConfig(config));
   const { seed, validationFraction, classDepth, strict, maxPerClass, fold } = others;
   const kept = { seed, validationFraction, classDepth, strict, ...(fold && { fold }) };
@@ -115,17 +115,17 @@ async function openForRun(
   const seen = isUntold ? { ...known, fitted: new Set([...known.fitted, ...limited.train.map(contentKey)]) } : known;
   // The run's limit says which images of its own folder it trains on; of another folder, and beside a few shots, all are wanted.
   const isLimited = maxPerClass !== undefined && sameDataset && !isAdapted;
-  return { pictures: isLimited || maxPerClass === undefined ? limited : await open({}), sameDataset, seen };
+  return { images: isLimited || maxPerClass === undefined ? limited : await open({}), sameDataset, seen };
 }
 
 /** The images of a part that count: those that the run knows least. */
 function select(
-  all: readonly Picture[],
+  all: readonly DatasetImage[],
   seen: Seen,
   { isOwn, isAskedFor }: { readonly isOwn: boolean; readonly isAskedFor: boolean },
-): { selected: readonly Picture[]; known: SeenImages } {
-  const isFitted = (image: Picture) => seen.fitted.has(contentKey(image));
-  const isChosen = (image: Picture) => !isOwn && !isFitted(image) && seen.chosen.has(contentKey(image));
+): { selected: readonly DatasetImage[]; known: SeenImages } {
+  const isFitted = (image: DatasetImage) => seen.fitted.has(contentKey(image));
+  const isChosen = (image: DatasetImage) => !isOwn && !isFitted(image) && seen.chosen.has(contentKey(image));
   const unfitted = all.filter((image) => !isFitted(image));
   const unknown = unfitted.filter((image) => !isChosen(image));
   const selected = isAskedFor ? all : ([unknown, unfitted].find(({ length }) => length > 0) ?? all);
@@ -140,6 +140,6 @@ function select(
 
 function defaultPart(folder: Dataset, sameDataset: boolean): Part {
   if (folder.test.length > 0) return 'test';
-  // A run that was adapted to a few pictures has put none aside.
+  // A run that was adapted to a few images has put none aside.
   return sameDataset && folder.validation.length > 0 ? 'validation' : 'all';
 }

@@ -1,17 +1,17 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Tensors, tensor } from '@graft-ml/core/internal/base/tensor';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { evaluationStep } from '@graft-ml/core/internal/fit/step';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
 import { testTimeViews } from '@graft-ml/core/internal/image/test-time';
 import { getModel } from '@graft-ml/core/models';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { compile } from '../../../../test/run.ts';
 import { runFolder } from '../../../../test/runs.ts';
 import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
-import { openDataset, type Picture } from '../data/dataset.ts';
+import { type DatasetImage, openDataset } from '../data/dataset.ts';
 import { readRun } from '../runs/run-file.ts';
 import { Classifier, openModel, type Prediction } from './classifier.ts';
 import { evaluateFolder } from './evaluate-folder.ts';
@@ -24,7 +24,7 @@ const run = join(root, 'run');
 const threads = 1;
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 15 });
+  await drawImages(shapes, { perClass: 15 });
   await runFolder(shapes, run, { validationFraction: 0.4, epochs: 2 });
 });
 
@@ -35,23 +35,23 @@ async function predictions(classifier: Awaited<ReturnType<typeof openRun>>, path
   return all;
 }
 
-describe('which pictures', () => {
+describe('which images', () => {
   test('of the run’s own folder: those it has not trained on, with the very accuracy of the best epoch', async () => {
     const result = await evaluateFolder(run, shapes, { threads });
     const { best, dataset } = await readRun(run);
-    expect(result).toMatchObject({ part: 'validation', sameDataset: true, pictures: 18, problems: [] });
-    expect(result.pictures).toBe(dataset.validation);
+    expect(result).toMatchObject({ part: 'validation', sameDataset: true, images: 18, problems: [] });
+    expect(result.images).toBe(dataset.validation);
     expect(result.accuracy).toBe(best!.accuracy);
     expect(result.loss).toBeCloseTo(best!.loss, 5);
-    expect((await evaluateFolder(run, shapes, { threads, part: 'all' })).pictures).toBe(45);
-    expect((await evaluateFolder(run, shapes, { threads, part: 'train' })).pictures).toBe(27);
+    expect((await evaluateFolder(run, shapes, { threads, part: 'all' })).images).toBe(45);
+    expect((await evaluateFolder(run, shapes, { threads, part: 'train' })).images).toBe(27);
   });
 
   test('of another folder: all, also where classes are missing', async () => {
-    const two = await drawPictures(join(root, 'two'), { classes: ['square', 'disc'], perClass: 4, first: 50 });
+    const two = await drawImages(join(root, 'two'), { classes: ['square', 'disc'], perClass: 4, first: 50 });
     const done: number[] = [];
     const result = await evaluateFolder(run, two, { threads, onProgress: (count) => done.push(count) });
-    expect(result).toMatchObject({ part: 'all', sameDataset: false, pictures: 8 });
+    expect(result).toMatchObject({ part: 'all', sameDataset: false, images: 8 });
     expect(result.classes.map(({ name, support }) => [name, support])).toEqual([
       ['cross', 0],
       ['disc', 4],
@@ -63,11 +63,11 @@ describe('which pictures', () => {
   test('of a folder with a test part: that part', async () => {
     const split = join(root, 'split');
     cpSync(shapes, join(split, 'train'), { recursive: true });
-    await drawPictures(join(split, 'test'), { perClass: 2, first: 70 });
-    expect(await evaluateFolder(run, split, { threads })).toMatchObject({ part: 'test', pictures: 6 });
-    await expect(evaluateFolder(run, split, { threads, part: 'validation' })).resolves.toMatchObject({ pictures: 18 });
+    await drawImages(join(split, 'test'), { perClass: 2, first: 70 });
+    expect(await evaluateFolder(run, split, { threads })).toMatchObject({ part: 'test', images: 6 });
+    await expect(evaluateFolder(run, split, { threads, part: 'validation' })).resolves.toMatchObject({ images: 18 });
     await expect(evaluateFolder(run, shapes, { threads, part: 'test' })).rejects.toThrow(
-      `${shapes} has no pictures to evaluate in its part "test".`,
+      `${shapes} has no images to evaluate in its part "test".`,
     );
   });
 
@@ -77,8 +77,8 @@ describe('which pictures', () => {
     const { dataset, config } = await readRun(tested);
     expect([config.testFraction, dataset.train, dataset.validation, dataset.test]).toEqual([0.2, 30, 6, 9]);
     const result = await evaluateFolder(tested, shapes, { threads });
-    expect(result).toMatchObject({ part: 'test', sameDataset: true, pictures: 9 });
-    expect((await evaluateFolder(tested, shapes, { threads, part: 'validation' })).pictures).toBe(6);
+    expect(result).toMatchObject({ part: 'test', sameDataset: true, images: 9 });
+    expect((await evaluateFolder(tested, shapes, { threads, part: 'validation' })).images).toBe(6);
     const division = { testFraction: 0.2, seed: config.seed };
     const { test, train, validation } = await openDataset(shapes, division);
     const seen = (await openRun(tested, { threads })).seen!;
@@ -86,20 +86,20 @@ describe('which pictures', () => {
     expect(train.every((image) => seen.fitted.has(contentKey(image)))).toBe(true);
     expect(validation.every((image) => seen.chosen.has(contentKey(image)))).toBe(true);
     // Another folder is not divided.
-    const other = await drawPictures(join(root, 'untested'), { perClass: 4, first: 80 });
-    expect(await evaluateFolder(tested, other, { threads })).toMatchObject({ part: 'all', pictures: 12 });
+    const other = await drawImages(join(root, 'untested'), { perClass: 4, first: 80 });
+    expect(await evaluateFolder(tested, other, { threads })).toMatchObject({ part: 'all', images: 12 });
   });
 
   test('a limit per class is the run’s own folder’s: another folder is measured whole', async () => {
     const limited = join(root, 'limited');
     await runFolder(shapes, limited, { maxPerClass: 5, epochs: 1 });
-    expect(await evaluateFolder(limited, shapes, { threads })).toMatchObject({ part: 'validation', pictures: 3 });
-    const other = await drawPictures(join(root, 'other'), { perClass: 7, first: 30 });
-    expect(await evaluateFolder(limited, other, { threads })).toMatchObject({ part: 'all', pictures: 21 });
+    expect(await evaluateFolder(limited, shapes, { threads })).toMatchObject({ part: 'validation', images: 3 });
+    const other = await drawImages(join(root, 'other'), { perClass: 7, first: 30 });
+    expect(await evaluateFolder(limited, other, { threads })).toMatchObject({ part: 'all', images: 21 });
   });
 
   test('a class that the run does not know is an error with both lists', async () => {
-    const rings = await drawPictures(join(root, 'rings'), { classes: ['disc', 'ring'], perClass: 2 });
+    const rings = await drawImages(join(root, 'rings'), { classes: ['disc', 'ring'], perClass: 2 });
     await expect(evaluateFolder(run, rings, { threads })).rejects.toThrow(
       /1 classes of .* are no classes of the run. \+ ring \(data set\), the run has cross, disc, square/,
     );
@@ -121,9 +121,9 @@ describe('the classifier', () => {
     }
   });
 
-  test('a picture that cannot be read does not keep the others from being predicted, whatever stands beside it', async () => {
+  test('an image that cannot be read does not keep the others from being predicted, whatever stands beside it', async () => {
     const broken = join(root, 'text.jpg');
-    writeFileSync(broken, 'not a picture');
+    writeFileSync(broken, 'not an image');
     const good = join(shapes, 'disc', '000.png');
     const [alone] = await predictions(await openRun(run, { threads }), [good]);
     const many = await predictions(await openRun(run, { threads }), [
@@ -132,7 +132,7 @@ describe('the classifier', () => {
       '/nowhere.jpg',
     ]);
     expect(many.length).toBe(22);
-    expect(many[0]!.problem).toMatchObject({ path: broken, kind: 'not-a-picture' });
+    expect(many[0]!.problem).toMatchObject({ path: broken, kind: 'not-an-image' });
     expect(many[21]!.problem).toMatchObject({ path: '/nowhere.jpg', kind: 'unreadable' });
     for (const { probabilities } of many.slice(1, 21)) {
       for (const [label, p] of probabilities!.entries()) expect(p).toBeCloseTo(alone!.probabilities![label]!, 5);
@@ -164,21 +164,21 @@ describe('the classifier', () => {
 });
 
 /** Of the network as the trainer evaluates it: parameters as inputs, batches of the training's size. */
-async function trainingLogits(pictures: readonly Picture[]): Promise<number[]> {
+async function trainingLogits(images: readonly DatasetImage[]): Promise<number[]> {
   const { preprocessing } = await readRun(run);
   const { tensors } = await readSafetensorsFile(join(run, 'best.safetensors'));
-  const network = pictureNetwork(getModel('conv4'), preprocessing, 3);
+  const network = imageNetwork(getModel('conv4'), preprocessing, 3);
   const { pool } = await openRun(run, { threads });
   const views = await Promise.all(
-    pictures.map(({ path }) => pool.view(path, { kind: 'evaluation', preprocessing }, preprocessing.crop)),
+    images.map(({ path }) => pool.view(path, { kind: 'evaluation', preprocessing }, preprocessing.crop)),
   );
   await pool.close();
-  const program = await compile(evaluationStep(network, pictures.length, 'running').outputs);
+  const program = await compile(evaluationStep(network, images.length, 'running').outputs);
   const feeds: Tensors = {
     ...tensors,
-    'batch/input': tensor('u8', [pictures.length, 3, 28, 28], Uint8Array.from(Buffer.concat(views))),
-    'batch/labels': tensor('i64', [pictures.length], new BigInt64Array(pictures.length)),
-    'batch/weights': tensor('f32', [pictures.length], new Float32Array(pictures.length).fill(1)),
+    'batch/input': tensor('u8', [images.length, 3, 28, 28], Uint8Array.from(Buffer.concat(views))),
+    'batch/labels': tensor('i64', [images.length], new BigInt64Array(images.length)),
+    'batch/weights': tensor('f32', [images.length], new Float32Array(images.length).fill(1)),
   };
   const results = await program.run(feeds);
   await program.release();
@@ -216,12 +216,12 @@ describe('test-time augmentation', () => {
     expect(Math.abs(flipped.loss - plain.loss)).toBeLessThan(0.5);
   });
 
-  test('crops of a picture that is seen whole are refused', async () => {
+  test('crops of an image that is seen whole are refused', async () => {
     const model = getModel('conv4');
     const preprocessing = { ...model.preprocessing, resize: 28, crop: 28, squash: true };
     const parts = { model, classes: ['a', 'b'], preprocessing, weights: {} };
     expect(() => new Classifier(parts, { tta: 'ten-crop' })).toThrow(
-      '--tta ten-crop: this model sees the whole picture, squashed to 28 x 28 pixels',
+      '--tta ten-crop: this model sees the whole image, squashed to 28 x 28 pixels',
     );
     await new Classifier(parts, { tta: 'flip' }).close();
   });

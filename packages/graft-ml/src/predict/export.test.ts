@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
 import { exportClassifier } from './export.ts';
@@ -14,11 +14,11 @@ const run = join(root, 'run');
 const threads = 1;
 
 beforeAll(async () => {
-  const shapes = await drawPictures(join(root, 'shapes'), { perClass: 10 });
+  const shapes = await drawImages(join(root, 'shapes'), { perClass: 10 });
   await runFolder(shapes, run, { epochs: 1 });
 });
 
-test.each([1, 3])('plain ONNX Runtime says of %i pictures what the classifier says', async (batchSize) => {
+test.each([1, 3])('plain ONNX Runtime says of %i images what the classifier says', async (batchSize) => {
   const classifier = await openRun(run, { threads });
   const path = join(root, 'deep', `model-${batchSize}.onnx`);
   const { difference, input } = await exportClassifier(classifier, path, { batchSize });

@@ -9,7 +9,7 @@ import { createSession, loadOrt } from '../runtime/index.ts';
 import type { Classifier } from './classifier.ts';
 
 export interface ExportOptions {
-  /** Pictures that the model takes at once. Default 1. */
+  /** Images that the model takes at once. Default 1. */
   readonly batchSize?: number;
 }
 

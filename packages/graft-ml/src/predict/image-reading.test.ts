@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
 import { readRun } from '../runs/run-file.ts';
 import { type Classifier, openModel } from './classifier.ts';
@@ -19,7 +19,7 @@ let described: string[];
 let plain: string[];
 
 beforeAll(async () => {
-  const photos = await drawPictures(join(root, 'photos'), { perClass: 8 });
+  const photos = await drawImages(join(root, 'photos'), { perClass: 8 });
   await runFolder(photos, join(root, 'applied'), { imageSize: 30, epochs: 1 });
   await runFolder(photos, join(root, 'ignored'), {
     ...{ imageSize: 30, epochs: 1, colourProfile: 'ignore', orientation: 'ignore' },

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { fittedTo, type Model } from '@graft-ml/core/models';
 import { openBackbone } from '../checkpoint/backbone.ts';
@@ -50,7 +50,7 @@ async function readLastOf(
   const { preprocessing, classes, config } = run;
   const own = variablesOfState((await readLast(path)).tensors);
   const best = await readCheckpoint(join(path, 'best.safetensors'), named, { links: 'refuse' }).catch(() => null);
-  const variables = variablesOf(pictureNetwork(named, preprocessing, classes.length));
+  const variables = variablesOf(imageNetwork(named, preprocessing, classes.length));
   const start = [...variables.keys()].every((name) => name in own) ? {} : await startOf(path, run, download);
   const description = { preprocessing, classes, head: config.head ?? undefined, seen: best?.seen ?? null };
   return checkpointOf(join(path, 'last.safetensors'), { ...start, ...own }, description);
@@ -66,6 +66,6 @@ async function startOf(path: string, run: Run, download: FetchOptions | undefine
   }
   const { model, checkpoint } = await openBackbone(config, { download, onnxFile: ownOnnx(path, run) });
   if (checkpoint === null) return {};
-  const variables = variablesOf(pictureNetwork(model, preprocessing, classes.length));
+  const variables = variablesOf(imageNetwork(model, preprocessing, classes.length));
   return weightsFor(checkpoint, model, variables, { newHead: true });
 }

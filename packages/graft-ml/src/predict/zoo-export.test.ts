@@ -1,15 +1,15 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { i64, type Shape, sizeOf, type Tensor, type Tensors, tensor, zeros } from '@graft-ml/core/internal/base/tensor';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { feedNames, resultNames, scalarName, trainingStep, variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { Model, Preprocessing } from '@graft-ml/core/models';
 import { sgd } from '@graft-ml/core/optim';
 import { scalar } from '@graft-ml/core/runtime';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { golden, pattern, relativeError, tolerance, withPrefix } from '../../../../test/golden.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { narrowModels } from '../../../../test/narrow-models.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
 import { compile } from '../../../../test/run.ts';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import { Classifier, openModel } from './classifier.ts';
@@ -22,7 +22,7 @@ const shapes = join(root, 'shapes');
 let images: string[] = [];
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 2, side: 48 });
+  await drawImages(shapes, { perClass: 2, side: 48 });
   images = readdirSync(shapes, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.png'))
     .map((name) => join(shapes, name));
@@ -40,7 +40,7 @@ const ones = (shape: Shape) => tensor('u8', shape, new Uint8Array(sizeOf(shape))
 
 /** One step of plain SGD on two images, with frozen batch norms: the loss, and every parameter afterwards. */
 async function step(model: Model, weights: Tensors, pixels: Tensor, numClasses: number) {
-  const network = pictureNetwork(model, model.preprocessing, numClasses);
+  const network = imageNetwork(model, model.preprocessing, numClasses);
   const parameters = [...variablesOf(network).values()].filter(({ kind }) => kind === 'parameter');
   const graph = trainingStep(network, {
     batchSize: 2,

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import { z } from 'zod';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
-import { exists, parseJson } from '../files/read.ts';
-import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
-import { type Safetensors } from '@graft-ml/core/internal/weights/safetensors';
 import type { Phase } from '@graft-ml/core/internal/fit/checkpoint';
 import { averageName } from '@graft-ml/core/internal/fit/step';
+import type { Safetensors } from '@graft-ml/core/internal/weights/safetensors';
+import { z } from 'zod';
+import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
+import { exists, parseJson } from '../files/read.ts';
 import { evaluationSchema, type RunKind, type RunRecord, trainingRuns } from './run-file.ts';
 import { openRunStore } from './run-store.ts';
 

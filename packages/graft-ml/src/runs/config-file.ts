@@ -1,9 +1,9 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallowJson } from '@graft-ml/core/internal/base/shallow-json';
+import { type ConfigTable, parseConfigText, trainTable } from '@graft-ml/core/internal/recipe/config/text';
+import { isOnnx } from '@graft-ml/core/models';
 import { longestOwnJson } from '../files/own-json.ts';
 import { readBytes } from '../files/read.ts';
-import { isOnnx } from '@graft-ml/core/models';
-import { type ConfigTable, parseConfigText, trainTable } from '@graft-ml/core/internal/recipe/config/text';
 import { areOwnPaths, isWeightsFile, type PathRecord } from './own-paths.ts';
 import { type Run, type RunKind, type RunRecord, readRunFileOf, trainingRuns } from './run-file.ts';
 

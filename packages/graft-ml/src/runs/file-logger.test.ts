@@ -1,12 +1,18 @@
 import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  csv,
+  jsonLines,
+  type LogFormat,
+  type LoggedPhase,
+  tensorBoard,
+} from '@graft-ml/core/internal/fit/loggers/index';
 import { expect, test } from 'vitest';
+import { temporaryFolder } from '../../../../test/images.ts';
 import { logOf, runEvents } from '../../../../test/logs.ts';
-import { temporaryFolder } from '../../../../test/pictures.ts';
-import { openRunStore } from './run-store.ts';
-import { csv, jsonLines, type LogFormat, type LoggedPhase, tensorBoard } from '@graft-ml/core/internal/fit/loggers/index';
 import { fileLogger } from './file-logger.ts';
+import { openRunStore } from './run-store.ts';
 
 const root = temporaryFolder();
 let count = 0;

@@ -1,9 +1,9 @@
 import { basename, resolve } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
+import { isOnnx } from '@graft-ml/core/models';
 import { exists } from '../files/read.ts';
 import { isSignedByUser, signAsUser } from '../files/user-key.ts';
-import { isOnnx } from '@graft-ml/core/models';
-import { publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
 
 /**
  * A run notes where its dataset and its weights are, so that it can be resumed without naming them again. A run that was sent could

@@ -1,25 +1,36 @@
 import { join } from 'node:path';
-import { z } from 'zod';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { readOwnJson } from '../files/own-json.ts';
-import type { OpenOptions } from '../files/read.ts';
-import { preprocessingSchema } from '@graft-ml/core/models';
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { domains } from '@graft-ml/core/internal/recipe/config/strategy';
-import type { NamedPaths, PathRecord } from './own-paths.ts';
+import { preprocessingSchema } from '@graft-ml/core/models';
+import { z } from 'zod';
 import { runSeenSchema } from '../checkpoint/pretrained.ts';
+import { readOwnJson } from '../files/own-json.ts';
+import type { OpenOptions } from '../files/read.ts';
+import type { NamedPaths, PathRecord } from './own-paths.ts';
 import { assertNoLinks } from './run-store.ts';
 
 export const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
 
+/** Version 0.1 wrote `pictures` where it is `images` now. */
+export function withImages<T extends z.ZodType>(schema: T) {
+  return z.preprocess((value) => {
+    if (typeof value !== 'object' || value === null || !('pictures' in value)) return value;
+    const { pictures, ...others } = value;
+    return { images: pictures, ...others };
+  }, schema);
+}
+
 const decisionSchema = z.object({
-  evidence: z.object({
-    pictures: z.int(),
-    classes: z.int(),
-    validation: z.int(),
-    probe: z.number(),
-    domain: z.enum(domains),
-  }),
+  evidence: withImages(
+    z.object({
+      images: z.int(),
+      classes: z.int(),
+      validation: z.int(),
+      probe: z.number(),
+      domain: z.enum(domains),
+    }),
+  ),
   strategy: z.enum(['feature-extraction', 'partial', 'full']),
   reasons: z.array(z.string()).readonly(),
   alsoScratch: z.boolean(),
@@ -102,7 +113,7 @@ export const trainingRuns: RunKind<Run> = {
   schema: runSchema,
   command: 'graft train',
   refusal: (path) =>
-    `${path} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few pictures of each class: ` +
+    `${path} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few images of each class: ` +
     `\`graft meta adapt ${path} <folder>\`.`,
 };
 
@@ -145,7 +156,7 @@ const kindSchema = z.object({ kind: z.enum(['train', 'meta']).default('train') }
 
 /**
  * @param named whether the places were named now, and not when the run began
- * @throws UserError where the pictures or the weights, by their hashes as they are now, are not those that the run began with
+ * @throws UserError where the images or the weights, by their hashes as they are now, are not those that the run began with
  */
 export function refuseChanged(
   out: string,

@@ -1,13 +1,13 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder, smallRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
-import { UserError } from '@graft-ml/core/internal/base/errors';
-import { RunFolder, refuseOut } from './run-folder.ts';
-import { readRun } from './run-file.ts';
 import { resumeTraining, trainFolder } from '../transfer/train-folder.ts';
+import { readRun } from './run-file.ts';
+import { RunFolder, refuseOut } from './run-folder.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -16,7 +16,7 @@ const interrupted = join(root, 'interrupted');
 let count = 0;
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 6 });
+  await drawImages(shapes, { perClass: 6 });
   await runFolder(shapes, interrupted, { stopAfter: 1 });
 });
 
@@ -74,11 +74,11 @@ describe('resuming refuses', () => {
     expect(await refusal(damaged({ 'last.safetensors': other }))).toContain('its content is not what was written');
   });
 
-  test('a folder of pictures that has changed', async () => {
-    const own = await drawPictures(join(root, 'own'), { perClass: 6 });
+  test('a folder of images that has changed', async () => {
+    const own = await drawImages(join(root, 'own'), { perClass: 6 });
     const out = join(root, 'changed');
     await runFolder(own, out, { stopAfter: 1 });
-    await drawPictures(own, { perClass: 1, first: 90, classes: ['disc'] });
+    await drawImages(own, { perClass: 1, first: 90, classes: ['disc'] });
     const before = readFileSync(join(out, 'run.json'), 'utf8');
     expect(await refusal(out)).toBe(
       `${own} has changed since ${out} was started; the run cannot go on. Start a new one.`,
@@ -126,7 +126,7 @@ describe('a new run refuses', () => {
     expect(readdirSync(full)).toHaveLength(3);
   });
 
-  test('a file, a path below a file, and a folder without permission, before it looks at any picture', async () => {
+  test('a file, a path below a file, and a folder without permission, before it looks at any image', async () => {
     const file = join(root, 'file');
     writeFileSync(file, '');
     await expect(start(file)).rejects.toThrow(`A run is a folder, and ${file} is a file.`);

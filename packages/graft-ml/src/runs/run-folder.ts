@@ -1,22 +1,22 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { z } from 'zod';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
-import { formatOwnJson } from '../files/own-json.ts';
-import { exists } from '../files/read.ts';
-import { wrapWriteErrors } from '../files/write.ts';
-import type { Choices } from '@graft-ml/core/runtime';
-import { writeSealed } from '../checkpoint/sealed.ts';
 import type { CheckpointStore, Phase } from '@graft-ml/core/internal/fit/checkpoint';
 import type { EvaluationEvent, TrainEvent } from '@graft-ml/core/internal/fit/events';
 import type { Logger } from '@graft-ml/core/internal/fit/loggers/index';
+import type { Choices } from '@graft-ml/core/runtime';
+import type { z } from 'zod';
+import { writeSealed } from '../checkpoint/sealed.ts';
+import { formatOwnJson } from '../files/own-json.ts';
+import { exists } from '../files/read.ts';
+import { wrapWriteErrors } from '../files/write.ts';
 import { fileLogger } from './file-logger.ts';
-import { runLogs } from './run-logs.ts';
 import { signPaths } from './own-paths.ts';
 import type { evaluationSchema, Run, RunRecord } from './run-file.ts';
 import { lockRun, type RunLock, refuseHeld } from './run-lock.ts';
+import { runLogs } from './run-logs.ts';
 import {
   assertNoLinks,
   isLeftover,

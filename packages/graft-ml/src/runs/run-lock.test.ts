@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, w
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../../../../test/pictures.ts';
+import { temporaryFolder } from '../../../../test/images.ts';
 import { lockRun, refuseHeld } from './run-lock.ts';
 
 const root = temporaryFolder();

@@ -17,8 +17,8 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { z } from 'zod';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { z } from 'zod';
 import { readJson } from '../files/read.ts';
 import { wrapWriteErrors } from '../files/write.ts';
 

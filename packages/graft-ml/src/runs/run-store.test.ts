@@ -1,19 +1,19 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { train } from '@graft-ml/core/internal/fit/trainer';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Fault, faults, faultyStore } from '../../../../test/faulty-store.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameLogs, expectSameRun, runFolder, smallRun } from '../../../../test/runs.ts';
 import { runtime, taskOf } from '../../../../test/toy-run.ts';
 import { collect } from '../../../../test/training.ts';
-import { train } from '@graft-ml/core/internal/fit/trainer';
+import { resumeTraining, trainFolder } from '../transfer/train-folder.ts';
+import { readBest, readLast } from './checkpoints.ts';
 import { closing, recorded } from './recording.ts';
-import { lockRun } from './run-lock.ts';
-import { type OpenRunStore } from './run-store.ts';
 import { type Run, readRun, trainingRuns } from './run-file.ts';
 import { RunFolder } from './run-folder.ts';
-import { readBest, readLast } from './checkpoints.ts';
-import { resumeTraining, trainFolder } from '../transfer/train-folder.ts';
+import { lockRun } from './run-lock.ts';
+import type { OpenRunStore } from './run-store.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -23,7 +23,7 @@ let count = 0;
 let run: Run;
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 6 });
+  await drawImages(shapes, { perClass: 6 });
   await runFolder(shapes, join(root, 'pattern'), { stopAfter: 1, log: 'csv,tensorboard' });
   run = { ...(await readRun(join(root, 'pattern'))), status: 'running', best: null };
   await trainToy(whole);

@@ -2,14 +2,7 @@ import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { readBytes } from '../files/read.ts';
-import {
-  appendToFile,
-  makeFolders,
-  replacedBy,
-  replaceFile,
-  truncateFile,
-  wrapWriteErrors,
-} from '../files/write.ts';
+import { appendToFile, makeFolders, replacedBy, replaceFile, truncateFile, wrapWriteErrors } from '../files/write.ts';
 import { isRunLog } from './run-logs.ts';
 
 /**

@@ -2,10 +2,10 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, runFolder } from '../../../../test/runs.ts';
 import { openDataset } from '../data/dataset.ts';
-import { createPicturePool } from '../data/picture-pool.ts';
+import { createImagePool } from '../data/image-pool.ts';
 import { readRun } from '../runs/run-file.ts';
 import type { DamageEvent } from './train-folder.ts';
 
@@ -36,7 +36,7 @@ function withDamage(name: string): { folder: string; damaged: string } {
 }
 
 const fresh = () => join(home, `run${count++}`);
-const forgetDecoded = () => rmSync(join(process.env.GRAFT_CACHE!, 'pictures'), { recursive: true, force: true });
+const forgetDecoded = () => rmSync(join(process.env.GRAFT_CACHE!, 'images'), { recursive: true, force: true });
 
 beforeAll(async () => {
   for (const [part, first, perClass] of [
@@ -44,7 +44,7 @@ beforeAll(async () => {
     ['val', 100, 2],
     ['test', 200, 1],
   ] as const) {
-    await drawPictures(join(sound, part), { first, perClass });
+    await drawImages(join(sound, part), { first, perClass });
   }
   await runFolder(sound, expected);
 });
@@ -108,7 +108,7 @@ test('the number of threads changes nothing of what is found', async () => {
   const found = [];
   for (const threads of [1, 3]) {
     forgetDecoded();
-    const pool = createPicturePool({ threads });
+    const pool = createImagePool({ threads });
     for (const decode of ['later', 'now'] as const) found.push(await openDataset(folder, { pool, decode, seed: 2 }));
     await pool.close();
   }
@@ -120,7 +120,7 @@ test('the number of threads changes nothing of what is found', async () => {
 test('a damaged record of what was decoded costs a look, no more', async () => {
   forgetDecoded();
   await openDataset(sound);
-  const folder = join(process.env.GRAFT_CACHE!, 'pictures');
+  const folder = join(process.env.GRAFT_CACHE!, 'images');
   const [name] = readdirSync(folder);
   const bytes = readFileSync(join(folder, name!));
   bytes[5]! ^= 1;

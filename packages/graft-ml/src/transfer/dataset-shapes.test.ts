@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { zipOf } from '../../../../test/archives.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, metricsOf, runFolder } from '../../../../test/runs.ts';
 import { readRun } from '../runs/run-file.ts';
 
@@ -10,7 +10,7 @@ ownCache();
 const home = temporaryFolder();
 
 test('a run on a table, or on an archive, is the run on the folder, also when it is resumed', async () => {
-  const folder = await drawPictures(join(home, 'shapes'), { perClass: 8 });
+  const folder = await drawImages(join(home, 'shapes'), { perClass: 8 });
   const names = ['cross', 'disc', 'square'].flatMap((look) =>
     Array.from({ length: 8 }, (_, i) => `${look}/00${i}.png`),
   );

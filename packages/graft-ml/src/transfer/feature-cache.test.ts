@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { describe, expect, test, vi } from 'vitest';
 import { flipBit } from '../../../../test/damage.ts';
-import { drawPictures, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, runFolder, smallRun } from '../../../../test/runs.ts';
 import { type FeatureTable, openFeatures } from './feature-cache.ts';
 import { trainFolder } from './train-folder.ts';
@@ -121,7 +121,7 @@ describe('features that were kept', () => {
 
   test('and are damaged change nothing in a run, which says so', async () => {
     vi.stubEnv('GRAFT_CACHE', fresh());
-    const shapes = await drawPictures(join(root, 'shapes'));
+    const shapes = await drawImages(join(root, 'shapes'));
     await runFolder(shapes, join(root, 'pretrained'), { imageSize: 30, epochs: 1 });
     const config = { ...smallRun, weights: join(root, 'pretrained', 'best.safetensors'), strategy: 'partial' } as const;
     const [whole, memory, disk] = ['whole', 'memory', 'disk'].map((name) => join(root, name));

@@ -52,7 +52,7 @@ export interface FeatureTableOptions {
  * The features that one frozen trunk makes: `<cache>/features/<trunk>/*.f32`, rows one after another, each file with an index beside it
  * that is written last. Files are only ever added, and removed where they are damaged, so that several processes can share them.
  *
- * @param trunk a name for all that features depend on besides the picture
+ * @param trunk a name for all that features depend on besides the image
  */
 export async function openFeatures(
   cache: string,

@@ -5,10 +5,10 @@ import type { FeatureTable } from './feature-cache.ts';
 export interface FeatureSourceOptions {
   /** Of one row. */
   readonly shape: Shape;
-  /** Views of each picture; epochs take them in turn. */
+  /** Views of each image; epochs take them in turn. */
   readonly views: number;
   /** What a row is called in the table. */
-  key(picture: number, view: number): string;
+  key(image: number, view: number): string;
   readonly labels: readonly number[];
   readonly table: FeatureTable;
   /** Whether all rows are held in memory; else they are read from the table whenever they are asked for. */
@@ -32,12 +32,12 @@ export async function featureSource(computed: Source, options: FeatureSourceOpti
   for (let view = 0; view < views; view++) {
     // All are read, also where they are not held: what is damaged is better computed now than one by one.
     const unread: number[] = [];
-    for (const picture of inOrder(computed.size)) {
-      const target = held ? rowAt(view * computed.size + picture) : scratch;
-      if (!(await table.read(key(picture, view), target))) unread.push(picture);
+    for (const image of inOrder(computed.size)) {
+      const target = held ? rowAt(view * computed.size + image) : scratch;
+      if (!(await table.read(key(image, view), target))) unread.push(image);
     }
     // A file with a damaged row is removed with those that were read before.
-    const missing = held ? unread : inOrder(computed.size).filter((picture) => !table.has(key(picture, view)));
+    const missing = held ? unread : inOrder(computed.size).filter((image) => !table.has(key(image, view)));
     done += computed.size - missing.length;
     if (done > 0) onProgress(done, total);
     let taken = 0;
@@ -45,9 +45,9 @@ export async function featureSource(computed: Source, options: FeatureSourceOpti
     for await (const { inputs } of computed.batches(request)) {
       for (let i = 0; i < batchSize && taken < missing.length; i++, taken++) {
         const row = (inputs.data as Float32Array).subarray(i * width, (i + 1) * width);
-        const picture = missing[taken]!;
-        held?.set(row, (view * computed.size + picture) * width);
-        await table.add(key(picture, view), row);
+        const image = missing[taken]!;
+        held?.set(row, (view * computed.size + image) * width);
+        await table.add(key(image, view), row);
       }
       onProgress(done + taken, total);
     }
@@ -56,13 +56,13 @@ export async function featureSource(computed: Source, options: FeatureSourceOpti
   await table.flush();
 
   /** One row, from wherever it is. */
-  async function row(picture: number, view: number): Promise<Row> {
-    const label = BigInt(labels[picture]!);
-    if (held) return { elements: rowAt(view * computed.size + picture), label };
+  async function row(image: number, view: number): Promise<Row> {
+    const label = BigInt(labels[image]!);
+    if (held) return { elements: rowAt(view * computed.size + image), label };
     const elements = new Float32Array(width);
-    if (await table.read(key(picture, view), elements)) return { elements, label };
+    if (await table.read(key(image, view), elements)) return { elements, label };
     // Not kept, or gone since: computed anew.
-    const request = { batchSize, order: [picture], lastBatch: 'pad', epoch: view + 1 } as const;
+    const request = { batchSize, order: [image], lastBatch: 'pad', epoch: view + 1 } as const;
     for await (const { inputs } of computed.batches(request))
       elements.set((inputs.data as Float32Array).subarray(0, width));
     return { elements, label };
@@ -75,7 +75,7 @@ export async function featureSource(computed: Source, options: FeatureSourceOpti
       const count = (lastBatch === 'drop' ? Math.floor : Math.ceil)(order.length / wanted);
       for (let b = 0; b < count; b++) {
         const chosen: Row[] = [];
-        for (const picture of order.slice(b * wanted, (b + 1) * wanted)) chosen.push(await row(picture, view));
+        for (const image of order.slice(b * wanted, (b + 1) * wanted)) chosen.push(await row(image, view));
         yield assembled(chosen, wanted, { dtype: 'f32', shape });
       }
     },

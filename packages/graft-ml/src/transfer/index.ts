@@ -1,5 +1,5 @@
 export { type FindRateOptions, type FoundRates, findFolderRate } from './find-rate.ts';
-export { meanColour, pictureSource, type SeededAugmentation } from './picture-source.ts';
+export { imageSource, meanColour, type SeededAugmentation } from './image-source.ts';
 export { type Preparation, type PrepareOptions, unlessAborted } from './prepare.ts';
 export {
   type CancelledEvent,

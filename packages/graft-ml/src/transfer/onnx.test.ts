@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import { beforeAll, expect, test, vi } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, runFolder } from '../../../../test/runs.ts';
 import { collect, differing } from '../../../../test/training.ts';
 import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
@@ -31,7 +31,7 @@ async function transfer(config: TrainConfigInput & { stopAfter?: number } = {}):
 
 beforeAll(async () => {
   cpSync(fileURLToPath(new URL('../../../../golden/onnx/residual_13_train.onnx', import.meta.url)), model);
-  await drawPictures(shapes, { perClass: 15 });
+  await drawImages(shapes, { perClass: 15 });
 });
 
 test('feature extraction trains a new head on the trunk of the file, and leaves that as it was', async () => {
@@ -63,7 +63,7 @@ test('a run does not need the file any more: evaluate, export, and resume to the
   const classifier = await openRun(stopped, { threads: 1 });
   const exported = join(root, 'exported.onnx');
   expect((await exportClassifier(classifier, exported)).difference).toBeLessThan(1e-6);
-  // What we export is an ONNX classifier like any other, and says itself how pictures are to be prepared.
+  // What we export is an ONNX classifier like any other, and says itself how images are to be prepared.
   const again = await openModel({ name: exported }, { threads: 1 });
   expect(again.classes).toEqual(['cross', 'disc', 'square']);
   const { crop, resize } = classifier.preprocessing;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { f32 } from '@graft-ml/core/internal/base/tensor';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, runFolder } from '../../../../test/runs.ts';
 import { differing } from '../../../../test/training.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
@@ -32,8 +32,8 @@ async function changed(out: string): Promise<string[]> {
 const layers = (...numbers: number[]) => numbers.flatMap((i) => [`layer${i}.bn`, `layer${i}.conv`]);
 
 beforeAll(async () => {
-  shapes = await drawPictures(join(root, 'shapes'));
-  pairs = await drawPictures(join(root, 'pairs'), { classes: ['bar', 'ring'], perClass: 20 });
+  shapes = await drawImages(join(root, 'shapes'));
+  pairs = await drawImages(join(root, 'pairs'), { classes: ['bar', 'ring'], perClass: 20 });
   await runFolder(shapes, start, { imageSize: 30, epochs: 2 });
 });
 
@@ -79,7 +79,7 @@ test('other classes have a new head', async () => {
   expect(await changed(path)).toEqual(['fc', ...layers(1)]);
   expect((await readRun(path)).config.transferHead).toBe('new');
   await expect(transfer(pairs, { transferRatio: 0.2, transferHead: 'kept' })).rejects.toThrow(
-    /--transfer-head kept: the head of .* is for .*, the pictures are of bar, ring\. Leave it out for a new one\./,
+    /--transfer-head kept: the head of .* is for .*, the images are of bar, ring\. Leave it out for a new one\./,
   );
 });
 

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { sizeOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
 import { version } from '@graft-ml/core/internal/base/version';
-import { parameterTable, pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork, parameterTable } from '@graft-ml/core/internal/fit/network';
 import type { ParameterTable } from '@graft-ml/core/internal/fit/selection';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { contentKey, encodeSeen, type Seen, seenAfter, seenOf } from '@graft-ml/core/internal/image/seen';
@@ -20,8 +20,8 @@ import { type OwnOnnx, openBackbone } from '../checkpoint/backbone.ts';
 import { type Checkpoint, weightsFor } from '../checkpoint/pretrained.ts';
 import { datasetOptionsOf } from '../data/configured.ts';
 import { type Dataset, fingerprint, imagesOf, openDataset } from '../data/dataset.ts';
-import { createPicturePool, type PicturePool } from '../data/picture-pool.ts';
-import { statDataset } from '../data/readers/find-pictures.ts';
+import { createImagePool, type ImagePool } from '../data/image-pool.ts';
+import { statDataset } from '../data/readers/find-candidates.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { newRecord, type Run } from '../runs/run-file.ts';
 import { createRuntime, ortVersion } from '../runtime/index.ts';
@@ -32,8 +32,8 @@ export interface Preparation {
   readonly stage:
     | 'downloading weights (KiB)'
     | 'waiting for another download'
-    | 'checking pictures'
-    | 'decoding pictures'
+    | 'checking images'
+    | 'decoding images'
     | 'timing kernels'
     | 'extracting features';
   readonly done: number;
@@ -46,7 +46,7 @@ export interface Prepared {
   readonly model: Model;
   readonly preprocessing: Preprocessing;
   readonly folder: Dataset;
-  readonly pool: PicturePool;
+  readonly pool: ImagePool;
   /** Which images were decoded so far. */
   readonly proof: Proof;
   readonly runtime: Runtime;
@@ -90,7 +90,7 @@ export interface PrepareOptions {
   readonly decode?: 'now' | 'later' | undefined;
 }
 
-/** Reads the weights, checks the pictures, sets up the runtime. @throws the signal's reason soon after it is aborted */
+/** Reads the weights, checks the images, sets up the runtime. @throws the signal's reason soon after it is aborted */
 export async function prepare(path: string, config: ResolvedConfig, options: PrepareOptions): Promise<Prepared> {
   const { choices, signal, cleanups, onNote = () => {} } = options;
   const onPreparation = (progress: Preparation) => {
@@ -113,7 +113,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
     ...(choices && { choices }),
     onTuning: ({ done, total }) => onPreparation({ stage: 'timing kernels', done, total }),
   });
-  const pool = createPicturePool();
+  const pool = createImagePool();
   cleanups.push(() => pool.close());
   const start = strategy.pretrained ? checkpoint : null;
   const seen = start?.seen ?? null;
@@ -123,12 +123,12 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
     seen: before,
     decode: options.decode ?? 'now',
     pool,
-    onProgress: (done, total) => options.onPreparation?.({ stage: 'checking pictures', done, total }),
+    onProgress: (done, total) => options.onPreparation?.({ stage: 'checking images', done, total }),
   });
   const folder = await unlessAborted(opened, signal);
   const proof = proofOf(folder, pool);
   if (folder.validation.length === 0) throw nothingToValidate(path, folder, before, config.weights);
-  const network = pictureNetwork(model, preprocessing, folder.classes.length);
+  const network = imageNetwork(model, preprocessing, folder.classes.length);
   const variables = variablesOf(network);
   const table = parameterTable(network, model);
   const transferHead = strategy.keepsHead ? headOf(config, start!, folder.classes) : null;
@@ -156,7 +156,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
 }
 
 /**
- * Whether the weights' head is taken over: where it tells the classes of the pictures apart, in their order.
+ * Whether the weights' head is taken over: where it tells the classes of the images apart, in their order.
  * @throws UserError where that is asked for, and it does not
  */
 function headOf({ head, transferHead }: ResolvedConfig, start: Checkpoint, classes: readonly string[]): TransferHead {
@@ -165,7 +165,7 @@ function headOf({ head, transferHead }: ResolvedConfig, start: Checkpoint, class
   if (fits || transferHead === null) return fits ? 'kept' : 'new';
   throw new UserError(
     `--transfer-head kept: the head of ${start.path} is for ${start.classes?.join(', ') ?? 'classes that it does not name'}` +
-      `${start.head ? ` (--head ${start.head})` : ''}, the pictures are of ${classes.join(', ')}. Leave it out for a new one.`,
+      `${start.head ? ` (--head ${start.head})` : ''}, the images are of ${classes.join(', ')}. Leave it out for a new one.`,
   );
 }
 
@@ -231,7 +231,7 @@ function nothingToValidate(path: string, folder: Dataset, before: Seen | null, w
       ? 'Give --validation-fraction a share, or add a folder val/.'
       : `its ${folder.classes.length} classes have one each, which is to train on. Add images (ten or more of each class make a useful ` +
         'classifier); or adapt a start that was made for a few images of each class: `graft meta adapt`.';
-    return new UserError(`${path}: no picture is left to validate with${hasTwo ? '.' : ':'} ${advice}`);
+    return new UserError(`${path}: no image is left to validate with${hasTwo ? '.' : ':'} ${advice}`);
   }
   return new UserError(
     `${path}: no image is left to validate with: ${weights} was made of them (${before!.history.join(', ')}), and would be praised for ` +

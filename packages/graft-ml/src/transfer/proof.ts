@@ -1,21 +1,21 @@
 import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
-import { PictureError } from '@graft-ml/core/internal/image/problem';
+import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { type Dataset, imagesOf } from '../data/dataset.ts';
-import type { PicturePool } from '../data/picture-pool.ts';
+import type { ImagePool } from '../data/image-pool.ts';
 import { readDecoded } from '../data/scan/decoded.ts';
 
 /** Keeps account of which images of a dataset were decoded, of those that were taken on the word of their headers. */
 export interface Proof {
   /** The pool, with every view that it gives noted. */
-  readonly pool: PicturePool;
+  readonly pool: ImagePool;
   /**
    * Passes on what happens in training. By the end of its first epoch every image was decoded, so that none turns out to be damaged later.
-   * @throws PictureError where one is
+   * @throws ImageError where one is
    */
   within(events: AsyncIterable<TrainEvent>): AsyncGenerator<TrainEvent, void, undefined>;
   /** Whether training went beyond the moment when its folder is made. */
   readonly hasBegun: boolean;
-  /** Decodes those that nobody looked at. @throws PictureError where one is damaged */
+  /** Decodes those that nobody looked at. @throws ImageError where one is damaged */
   complete(): Promise<void>;
   /** Keeps for later runs what was decoded. */
   remember(): Promise<void>;
@@ -28,7 +28,7 @@ const atOnce = 32;
 /** Of a larger image a view may have decoded some rows only. */
 const mostPixels = 20e6;
 
-export function proofOf(dataset: Dataset, pool: PicturePool): Proof {
+export function proofOf(dataset: Dataset, pool: ImagePool): Proof {
   const unproven = imagesOf(dataset).filter(({ isUnproven }) => isUnproven);
   const pending = new Map(unproven.map((image) => [image.path, image]));
   let hasBegun = false;
@@ -38,7 +38,7 @@ export function proofOf(dataset: Dataset, pool: PicturePool): Proof {
     for (let start = 0; start < left.length; start += atOnce) {
       const chunk = left.slice(start, start + atOnce);
       for (const [i, result] of (await pool.survey(chunk, { decode: 'now' })).entries()) {
-        if ('kind' in result) throw new PictureError(result);
+        if ('kind' in result) throw new ImageError(result);
         pending.delete(chunk[i]!.path);
       }
     }
@@ -51,9 +51,9 @@ export function proofOf(dataset: Dataset, pool: PicturePool): Proof {
     },
     pool: {
       ...pool,
-      async view(picture, request, size) {
-        const pixels = await pool.view(picture, request, size);
-        const path = typeof picture === 'string' ? picture : picture.path;
+      async view(shown, request, size) {
+        const pixels = await pool.view(shown, request, size);
+        const path = typeof shown === 'string' ? shown : shown.path;
         const image = pending.get(path);
         if (image && image.width * image.height <= mostPixels) pending.delete(path);
         return pixels;
@@ -71,7 +71,7 @@ export function proofOf(dataset: Dataset, pool: PicturePool): Proof {
       if (proven.length > 0) await (await readDecoded()).add(proven.map(({ sha256 }) => sha256));
     },
     async isDamage(error) {
-      const image = error instanceof PictureError ? pending.get(error.problem.path) : undefined;
+      const image = error instanceof ImageError ? pending.get(error.problem.path) : undefined;
       if (!image) return false;
       const [now] = await pool.survey([image], { decode: 'later' });
       return now !== undefined && 'sha256' in now && now.sha256 === image.sha256;

@@ -1,13 +1,13 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { parseConfig, resolveConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { pretrainedConfig } from '@graft-ml/core/internal/weights/registry/lookup';
 import { getModel } from '@graft-ml/core/models';
 import { initialise } from '@graft-ml/core/nn';
 import { beforeAll, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { collect } from '../../../../test/training.ts';
 import { cachePath } from '../checkpoint/fetch-weights.ts';
 import { writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
@@ -24,10 +24,10 @@ const small = { imageSize: 32, epochs: 1, batchSize: 8, threads: 1 } as const;
 
 /** A mirror that has these weights, or what has their names and shapes. No checksum of them is published. */
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 6 });
+  await drawImages(shapes, { perClass: 6 });
   const { url } = pretrainedConfig(name);
   const model = getModel('resnet18');
-  const variables = variablesOf(pictureNetwork(model, model.preprocessing, 1000));
+  const variables = variablesOf(imageNetwork(model, model.preprocessing, 1000));
   const file = join(mirror, new URL(url).pathname);
   mkdirSync(dirname(file), { recursive: true });
   await writeSafetensorsFile(file, initialise(variables.values(), 7));
@@ -87,7 +87,7 @@ test('other weights under the same name: a run is neither resumed nor repeated w
   const file = join(other, new URL(url).pathname);
   mkdirSync(dirname(file), { recursive: true });
   const model = getModel('resnet18');
-  const variables = variablesOf(pictureNetwork(model, model.preprocessing, 1000));
+  const variables = variablesOf(imageNetwork(model, model.preprocessing, 1000));
   await writeSafetensorsFile(file, initialise(variables.values(), 8));
 
   const out = join(root, 'stopped');

@@ -2,7 +2,7 @@ import { cpSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } fro
 import { join } from 'node:path';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, metricsOf, runFolder, smallRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
 import { resumeFolds, trainFolds } from '../experiment/cross-validation.ts';
@@ -29,7 +29,7 @@ function copyOf(run: string): string {
 }
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 12 });
+  await drawImages(shapes, { perClass: 12 });
   await runFolder(shapes, whole);
   await runFolder(shapes, stopped, { stopAfter: 4 });
 });
@@ -59,7 +59,7 @@ describe('a dataset that was moved', () => {
   });
 
   test('is refused where it is another', async () => {
-    const other = await drawPictures(join(root, 'other'), { perClass: 12, first: 100 });
+    const other = await drawImages(join(root, 'other'), { perClass: 12, first: 100 });
     const before = readFileSync(join(stopped, 'run.json'), 'utf8');
     await expect(collect(resumeTraining(stopped, { data: other }))).rejects.toThrow(
       `${other} does not hold the images that ${stopped} was started with (fingerprint `,

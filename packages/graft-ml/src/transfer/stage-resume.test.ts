@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameLogs, expectSameRun, runFolder, smallRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
 import { trainFolder } from './train-folder.ts';
@@ -13,7 +13,7 @@ const weights = join(root, 'pretrained', 'best.safetensors');
 let count = 0;
 
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 8 }); // 18 to train: 4 steps an epoch
+  await drawImages(shapes, { perClass: 8 }); // 18 to train: 4 steps an epoch
   await collect(trainFolder(shapes, { ...smallRun, epochs: 1 }, { out: join(root, 'pretrained') }));
 });
 

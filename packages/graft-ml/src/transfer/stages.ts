@@ -10,12 +10,12 @@ import { parseAugmentation } from '@graft-ml/core/internal/image/augment/parse';
 import { mixingOf } from '@graft-ml/core/internal/recipe/config/index';
 import type { PlannedStage } from '@graft-ml/core/internal/recipe/plan';
 import { hashOf } from '../checkpoint/pretrained.ts';
-import type { Picture } from '../data/dataset.ts';
+import type { DatasetImage } from '../data/dataset.ts';
 import { cacheFolder } from '../files/cache-folder.ts';
 import { ortVersion } from '../runtime/index.ts';
 import { openFeatures } from './feature-cache.ts';
 import { featureSource } from './feature-source.ts';
-import { pictureSource, type SeededAugmentation } from './picture-source.ts';
+import { imageSource, type SeededAugmentation } from './image-source.ts';
 import type { Prepared } from './prepare.ts';
 
 /** A planned stage with all it needs: its network begins where something is trained. */
@@ -29,24 +29,24 @@ export function stageOf(planned: PlannedStage & StageRates, network: Network, pr
   const mixing = cut ? null : mixingOf(config);
   const open = cut
     ? (variables: Tensors) => openBehind(cut, network, augmented, variables, prepared)
-    : () => openPictures(network, augmented, mixing, prepared);
+    : () => openImages(network, augmented, mixing, prepared);
   const mixes = mixing !== null;
   return { name, epochs, network: cut?.network ?? network, settings, schedule, isFresh, mixes, open };
 }
 
-/** Nothing is frozen: pictures, augmented anew in every epoch, and mixed. */
-async function openPictures(
+/** Nothing is frozen: images, augmented anew in every epoch, and mixed. */
+async function openImages(
   network: Network,
   augmented: SeededAugmentation | null,
   mixing: Mixing | null,
   prepared: Prepared,
 ): Promise<StageSources> {
   const { config, preprocessing, folder, pool } = prepared;
-  const training = pictureSource(pool, folder.train, preprocessing, augmented);
-  const validation = pictureSource(pool, folder.validation, preprocessing, null);
+  const training = imageSource(pool, folder.train, preprocessing, augmented);
+  const validation = imageSource(pool, folder.validation, preprocessing, null);
   return {
     training: mixing ? mixed(training, mixing, config.seed) : training,
-    // Evaluation sees the same in every epoch, so its pictures are decoded once: at the end of the first.
+    // Evaluation sees the same in every epoch, so its images are decoded once: at the end of the first.
     validation: fits(config.memory, validation.size, network.input)
       ? whenAsked(validation.size, () =>
           held(validation, network.input, { batchSize: Math.min(config.batchSize, validation.size) }),
@@ -56,7 +56,7 @@ async function openPictures(
   };
 }
 
-/** What is frozen runs as a graph of its own, and what it makes of pictures that do not change is kept. */
+/** What is frozen runs as a graph of its own, and what it makes of images that do not change is kept. */
 async function openBehind(
   { endpoint, shape }: Cut,
   network: Network,
@@ -79,20 +79,20 @@ async function openBehind(
   const table = await openFeatures(cacheFolder(), trunk, shape, { limit: config.disk * 2 ** 20, onNote });
   const total = isKept ? kept : 0;
   let before = 0;
-  const source = async (pictures: readonly Picture[], how: SeededAugmentation | null): Promise<Source> => {
-    const computed = throughPrefix(pictureSource(pool, pictures, preprocessing, how), prefix, batchSize);
+  const source = async (images: readonly DatasetImage[], how: SeededAugmentation | null): Promise<Source> => {
+    const computed = throughPrefix(imageSource(pool, images, preprocessing, how), prefix, batchSize);
     if (!isKept || (how !== null && isAnew)) return computed;
     const cached = await featureSource(computed, {
       shape,
       views: how === null ? 1 : views,
-      key: (picture, view) => viewKey(pictures[picture]!, how && { ...how, picture, view }),
-      labels: pictures.map(({ label }) => label),
+      key: (image, view) => viewKey(images[image]!, how && { ...how, image, view }),
+      labels: images.map(({ label }) => label),
       table,
       inMemory,
       batchSize,
       onProgress: (done) => onPreparation({ stage: 'extracting features', done: before + done, total }),
     });
-    before += pictures.length * (how === null ? 1 : views);
+    before += images.length * (how === null ? 1 : views);
     return cached;
   };
   return {
@@ -110,7 +110,7 @@ function fits(mebibytes: number, count: number, { dtype, shape }: Network['input
   return count * sizeOf(shape) * bytesPerElement[dtype] <= mebibytes * 2 ** 20;
 }
 
-/** A name for all that features depend on besides the picture: what is computed, with which numbers, by what. */
+/** A name for all that features depend on besides the image: what is computed, with which numbers, by what. */
 function trunkKey(
   { preprocessing, runtime, threads }: Prepared,
   network: Network,
@@ -129,10 +129,10 @@ function trunkKey(
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }
 
-/** A view of a picture, by the picture's content and all that the view depends on. */
+/** A view of an image, by the image's content and all that the view depends on. */
 function viewKey(
-  { sha256 }: Picture,
-  how: (SeededAugmentation & { readonly picture: number; readonly view: number }) | null,
+  { sha256 }: DatasetImage,
+  how: (SeededAugmentation & { readonly image: number; readonly view: number }) | null,
 ): string {
-  return how === null ? sha256 : JSON.stringify([sha256, how.seed, how.augmentation, how.picture, how.view]);
+  return how === null ? sha256 : JSON.stringify([sha256, how.seed, how.augmentation, how.image, how.view]);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { decide, type Evidence } from '@graft-ml/core/internal/recipe/auto';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, metricsOf, runFolder, smallRun } from '../../../../test/runs.ts';
 import { differing } from '../../../../test/training.ts';
 import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
@@ -25,9 +25,9 @@ async function transfer(config: TrainConfigInput & { stopAfter?: number }, out =
 const paths = (names: readonly string[]) => [...new Set(names.map((name) => name.split('.')[0]!))].sort();
 
 beforeAll(async () => {
-  const shapes = await drawPictures(join(root, 'shapes'));
+  const shapes = await drawImages(join(root, 'shapes'));
   await runFolder(shapes, join(root, 'pretrained'), { imageSize: 30, epochs: 2 });
-  await drawPictures(folder, { classes: ['bar', 'ring'], perClass: 20 });
+  await drawImages(folder, { classes: ['bar', 'ring'], perClass: 20 });
 });
 
 describe('what is trained', () => {
@@ -66,19 +66,19 @@ describe('interrupted across an unfreeze', () => {
 });
 
 describe('auto', () => {
-  const evidence: Evidence = { pictures: 480, classes: 6, validation: 120, probe: 0.7, domain: 'similar' };
+  const evidence: Evidence = { images: 480, classes: 6, validation: 120, probe: 0.7, domain: 'similar' };
 
-  test('decides by the number of pictures, the domain, and what the probe left', () => {
+  test('decides by the number of images, the domain, and what the probe left', () => {
     const chosen = (change: Partial<Evidence>) => decide({ ...evidence, ...change }).strategy;
     expect(chosen({ probe: 0.99 })).toBe('feature-extraction');
     expect(chosen({})).toBe('full');
     expect(chosen({ probe: 0.92, validation: 600 })).toBe('partial');
-    expect(chosen({ probe: 0.92, validation: 600, pictures: 5_000 })).toBe('full');
-    expect(chosen({ pictures: 50_000, probe: 0.6 })).toBe('full');
+    expect(chosen({ probe: 0.92, validation: 600, images: 5_000 })).toBe('full');
+    expect(chosen({ images: 50_000, probe: 0.6 })).toBe('full');
     expect(chosen({ probe: 0.92, validation: 600, domain: 'different' })).toBe('full');
     expect(chosen({ probe: 1, domain: 'very-different' })).toBe('full');
     expect(decide({ ...evidence, domain: 'very-different' }).alsoScratch).toBe(true);
-    expect(decide(evidence).reasons.join(' ')).toMatch(/480 pictures.*70\.0 % of 120 pictures, ± 4\.2 %/);
+    expect(decide(evidence).reasons.join(' ')).toMatch(/480 images.*70\.0 % of 120 images, ± 4\.2 %/);
   });
 
   test('a probe, a decision that is written down with its reasons, and what it chose', async () => {
@@ -100,7 +100,7 @@ describe('auto', () => {
     const alike = join(root, 'alike');
     mkdirSync(alike);
     for (let i = 0; i < 4; i++) {
-      const drawn = await drawPictures(join(root, `drawn${i}`), { classes: ['ring'], perClass: 20, first: 20 * i });
+      const drawn = await drawImages(join(root, `drawn${i}`), { classes: ['ring'], perClass: 20, first: 20 * i });
       renameSync(join(drawn, 'ring'), join(alike, `class${i}`));
     }
     const auto = { weights, probe: 2, epochs: 2, domain: 'different' } as const;
@@ -118,7 +118,7 @@ describe('auto', () => {
     }
   });
 
-  test('very different pictures: a run from random weights is made beside it', async () => {
+  test('very different images: a run from random weights is made beside it', async () => {
     const out = await transfer({ probe: 2, epochs: 1, domain: 'very-different' });
     const scratch = await readRun(join(out, 'scratch'));
     expect(scratch).toMatchObject({ status: 'done', weightsSha256: null, config: { strategy: 'scratch' } });
@@ -127,9 +127,9 @@ describe('auto', () => {
 });
 
 describe('features at the freeze boundary', () => {
-  test('are kept for the next run: it reads no picture again', async () => {
+  test('are kept for the next run: it reads no image again', async () => {
     vi.stubEnv('GRAFT_CACHE', join(root, 'features'));
-    const own = await drawPictures(join(root, 'gone'), { classes: ['bar', 'ring'], perClass: 20 });
+    const own = await drawImages(join(root, 'gone'), { classes: ['bar', 'ring'], perClass: 20 });
     const partial = { ...smallRun, weights, strategy: 'partial', freezeTo: 'layer3', augment: 'none' } as const;
     const [first, second] = [fresh(), fresh()];
     const extracted: number[] = [];

@@ -1,5 +1,5 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { epochOrder } from '@graft-ml/core/internal/fit/sampling';
 import type { Stage } from '@graft-ml/core/internal/fit/stage';
 import type { TrainingTask } from '@graft-ml/core/internal/fit/task';
@@ -19,7 +19,7 @@ import { stageOf } from './stages.ts';
 export function trainingTask(prepared: Prepared, plan: readonly PlannedStage[]): TrainingTask {
   const { config, model, preprocessing, folder, initial } = prepared;
   const { seed, sampling, ema, patience, batchNorm } = config;
-  const network = pictureNetwork(model, preprocessing, folder.classes.length);
+  const network = imageNetwork(model, preprocessing, folder.classes.length);
   const labels = folder.train.map(({ label }) => label);
   const { stages, stepsPerEpoch, warmup } = timetableOf(config, plan, labels.length);
   const { batchSize, accumulate } = batching(config, labels.length);
@@ -43,12 +43,12 @@ export function trainingTask(prepared: Prepared, plan: readonly PlannedStage[]):
   };
 }
 
-/** @throws UserError where pictures are to be mixed, and in no stage whole pictures are what is trained on. (What auto comes to is its own choice.) */
+/** @throws UserError where images are to be mixed, and in no stage whole images are what is trained on. (What auto comes to is its own choice.) */
 function refuseMixing(config: ResolvedConfig, stages: readonly Stage[]): void {
   const { strategy, mixup } = config;
   if (mixingOf(config) === null || strategy === 'auto' || stages.some(({ mixes }) => mixes)) return;
   throw new UserError(
-    `--${mixup === null ? 'cutmix' : 'mixup'} mixes pictures, but --strategy ${strategy} trains on features of them ` +
+    `--${mixup === null ? 'cutmix' : 'mixup'} mixes images, but --strategy ${strategy} trains on features of them ` +
       'here, since what comes first in the network is frozen. Leave it out, or train everything (full, scratch, or gradual in its last stage).',
   );
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import type { Logger } from '@graft-ml/core/internal/fit/loggers/index';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import {
   expectSameLogs,
   expectSameRun,
@@ -28,13 +28,13 @@ const fresh = () => join(root, `run${count++}`);
 
 afterEach(() => vi.unstubAllEnvs());
 beforeAll(async () => {
-  await drawPictures(shapes, { perClass: 12 }); // 30 to train, 6 to validate: 3 steps an epoch
+  await drawImages(shapes, { perClass: 12 }); // 30 to train, 6 to validate: 3 steps an epoch
   await runFolder(shapes, whole);
 });
 
 test('a small network learns three shapes', async () => {
   const out = fresh();
-  const more = await drawPictures(join(root, 'more'), { perClass: 24 });
+  const more = await drawImages(join(root, 'more'), { perClass: 24 });
   const events = await runFolder(more, out, { epochs: 4 });
   expect(events.map(({ kind }) => kind).filter((kind) => kind !== 'step')).toEqual([
     ...['ready', 'start', 'stage', 'evaluation', 'evaluation', 'evaluation', 'evaluation', 'end'],
@@ -171,7 +171,7 @@ describe('logs', () => {
 });
 
 describe('stopped before the first step', () => {
-  test.each(['checking pictures', 'timing kernels'] as const)('while %s: nothing is written', async (stage) => {
+  test.each(['checking images', 'timing kernels'] as const)('while %s: nothing is written', async (stage) => {
     const out = fresh();
     const controller = new AbortController();
     vi.stubEnv('GRAFT_CACHE', join(root, `cache-${stage}`)); // so that there is something to time
@@ -217,9 +217,9 @@ describe('an error while training', () => {
     expectSameRun(whole, out);
   });
 
-  test('a picture that has vanished: its path; when it is back, the run goes on to the same end', async () => {
+  test('an image that has vanished: its path; when it is back, the run goes on to the same end', async () => {
     const [out, own] = [fresh(), join(root, 'vanishing')];
-    await drawPictures(own, { perClass: 12 });
+    await drawImages(own, { perClass: 12 });
     const bytes = readFileSync(join(own, 'disc', '003.png'));
     const training = (async () => {
       for await (const event of trainFolder(own, smallRun, { out })) {
@@ -244,7 +244,7 @@ describe('an error while training', () => {
   });
 });
 
-describe('mixed pictures', () => {
+describe('mixed images', () => {
   test('a run that was stopped in the midst of an epoch mixes on as one that was not', async () => {
     const [whole, resumed] = [fresh(), fresh()];
     const mixing = { mixup: 0.4, cutmix: 1, augment: 'strong', epochs: 2 } as const;
@@ -261,7 +261,7 @@ describe('mixed pictures', () => {
     const weights = fileURLToPath(new URL('../../assets/conv4-omniglot.safetensors', import.meta.url));
     const out = fresh();
     await expect(runFolder(shapes, out, { weights, strategy: 'feature-extraction', cutmix: 1 })).rejects.toThrow(
-      '--cutmix mixes pictures, but --strategy feature-extraction trains on features of them',
+      '--cutmix mixes images, but --strategy feature-extraction trains on features of them',
     );
     expect(existsSync(out)).toBe(false);
   });

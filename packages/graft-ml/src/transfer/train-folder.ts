@@ -3,7 +3,7 @@ import type { Best, TrainEvent } from '@graft-ml/core/internal/fit/events';
 import type { Logger } from '@graft-ml/core/internal/fit/loggers/index';
 import { LossError } from '@graft-ml/core/internal/fit/loss-error';
 import { train } from '@graft-ml/core/internal/fit/trainer';
-import { PictureError, type PictureProblem } from '@graft-ml/core/internal/image/problem';
+import { ImageError, type ImageProblem } from '@graft-ml/core/internal/image/problem';
 import { decodeSeen, type Seen } from '@graft-ml/core/internal/image/seen';
 import { continuationOf, type Decision, decide, type Evidence } from '@graft-ml/core/internal/recipe/auto';
 import {
@@ -66,7 +66,7 @@ export interface ScratchEvent {
 /** An image turned out to be damaged in the first epoch. All are decoded now, and the run begins again without those that cannot be used. */
 export interface DamageEvent {
   readonly kind: 'damage';
-  readonly problem: PictureProblem;
+  readonly problem: ImageProblem;
 }
 
 export type FolderEvent = ReadyEvent | CancelledEvent | DecisionEvent | ScratchEvent | DamageEvent | TrainEvent;
@@ -93,7 +93,7 @@ export interface TrainFolderOptions {
 }
 
 /**
- * A folder of labelled pictures in, a run folder with a trained classifier out.
+ * A folder of labelled images in, a run folder with a trained classifier out.
  * @throws UserError for anything wrong with the folder, the weights or the options, before training starts.
  * @example for await (const event of trainFolder('photos', { weights: 'resnet18.safetensors' }, { out: 'runs/x' })) …
  */
@@ -176,7 +176,7 @@ async function* runTraining(
   const cleanups: (() => Promise<void>)[] = [];
   let run: Run | null = null;
   let proof: Proof | null = null;
-  let damage: PictureProblem | null = null;
+  let damage: ImageProblem | null = null;
   // Later than in the first epoch, when all was decoded, no work is thrown away.
   const mayRestart = !resumed || resumed.phase.epoch === 0;
   const choices = resumed?.run.choices ?? options.choices;
@@ -206,7 +206,7 @@ async function* runTraining(
     run = yield* planned(run, prepared, options, resumed);
   } catch (error) {
     if (signal?.aborted && error === signal.reason) yield { kind: 'cancelled', out };
-    else if (mayRestart && error instanceof PictureError && (await proof?.isDamage(error))) damage = error.problem;
+    else if (mayRestart && error instanceof ImageError && (await proof?.isDamage(error))) damage = error.problem;
     else throw error;
   } finally {
     await proof?.remember();
@@ -266,9 +266,9 @@ async function* planned(
 }
 
 function evidenceOf({ config, folder }: Prepared): Omit<Evidence, 'probe'> {
-  const { train: pictures, validation, classes } = folder;
+  const { train: images, validation, classes } = folder;
   return {
-    pictures: pictures.length,
+    images: images.length,
     classes: classes.length,
     validation: validation.length,
     domain: config.domain,

@@ -4,7 +4,7 @@ import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/ind
 import { refuseSide } from '@graft-ml/core/internal/recipe/preprocessing';
 import { getModel } from '@graft-ml/core/models';
 import { beforeAll, expect, test } from 'vitest';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, runFolder, smallRun } from '../../../../test/runs.ts';
 import { collect, differing } from '../../../../test/training.ts';
 import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
@@ -27,9 +27,9 @@ async function transfer(config: TrainConfigInput & { stopAfter?: number } = {}, 
 }
 
 beforeAll(async () => {
-  const shapes = await drawPictures(join(root, 'shapes'));
+  const shapes = await drawImages(join(root, 'shapes'));
   await runFolder(shapes, join(root, 'pretrained'), { imageSize: 30, epochs: 2 });
-  await drawPictures(folder, { classes: ['bar', 'ring'], perClass: 20 });
+  await drawImages(folder, { classes: ['bar', 'ring'], perClass: 20 });
   await transfer({}, whole);
 });
 
@@ -53,8 +53,8 @@ test('features that do not fit into memory give the same run to the bit, in batc
   expectSameRun(await transfer({ batchSize: 5 }), await transfer({ batchSize: 5, memory: 1e-6 }));
 });
 
-test('what is frozen runs once: the pictures are not read again when training begins', async () => {
-  const own = await drawPictures(join(root, 'gone'), { classes: ['bar', 'ring'], perClass: 20 });
+test('what is frozen runs once: the images are not read again when training begins', async () => {
+  const own = await drawImages(join(root, 'gone'), { classes: ['bar', 'ring'], perClass: 20 });
   const out = fresh();
   for await (const event of trainFolder(
     own,

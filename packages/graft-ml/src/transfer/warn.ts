@@ -4,7 +4,7 @@ import { isAboutData, type Warning, warnings } from '@graft-ml/core/internal/rec
 import { type PlanConfig, planOf } from '@graft-ml/core/internal/recipe/plan';
 import type { Prepared } from './prepare.ts';
 
-/** What a prepared run is to be warned of. @throws UserError with `strict`, where that is about its pictures */
+/** What a prepared run is to be warned of. @throws UserError with `strict`, where that is about its images */
 export function warningsOf({ config, folder, table, preprocessing, pretraining }: Prepared): Warning[] {
   const { root, classes, train, validation } = folder;
   const trunkRate = highestTrunkRate(config, table);

@@ -7,7 +7,7 @@ import { parseAugmentation } from './parse.ts';
 import type { Colour, Planes } from './planes.ts';
 
 const fill: Colour = [124, 116, 104];
-const picture: Planes = {
+const image: Planes = {
   width: 30,
   height: 20,
   data: Uint8Array.from({ length: 3 * 600 }, (_, i) => (i * 7919) % 241),
@@ -15,7 +15,7 @@ const picture: Planes = {
 const draws = Array.from({ length: 400 }, (_, i) => i);
 
 function augmented(augmentation: Augmentation, index: number): Planes {
-  return augmentedPixels(randomStream(5, 'augment', 1, index), picture, augmentation, fill);
+  return augmentedPixels(randomStream(5, 'augment', 1, index), image, augmentation, fill);
 }
 
 /** A stream that gives these numbers in turn and leaves every order as it is. */
@@ -68,22 +68,22 @@ describe('the view', () => {
 });
 
 describe('the pixels', () => {
-  it('are the same for the same stream, others for others, and the picture is left alone', () => {
-    const before = picture.data.slice();
+  it('are the same for the same stream, others for others, and the image is left alone', () => {
+    const before = image.data.slice();
     const augmentation = parseAugmentation(
       'rotate=20,jitter=0.4:0.3:0.2:0.1,greyscale,blur=0.5,randaugment=3:20,erase=0.5',
     );
     const once = draws.slice(0, 20).map((i) => augmented(augmentation, i).data.join());
     expect(draws.slice(0, 20).map((i) => augmented(augmentation, i).data.join())).toEqual(once);
     expect(new Set(once).size).toBe(20);
-    expect(picture.data).toEqual(before);
+    expect(image.data).toEqual(before);
   });
 
   it.each([
-    ['vflip', 0.5, (data: Uint8Array) => data.join() === flipVertically(picture).data.join()],
-    ['greyscale=0.2', 0.2, (data: Uint8Array) => data.join() === greyscale(picture).data.join()],
-    ['blur=0.4', 0.4, (data: Uint8Array) => data.join() !== picture.data.join()],
-    ['erase', 0.25, (data: Uint8Array) => data.join() !== picture.data.join()],
+    ['vflip', 0.5, (data: Uint8Array) => data.join() === flipVertically(image).data.join()],
+    ['greyscale=0.2', 0.2, (data: Uint8Array) => data.join() === greyscale(image).data.join()],
+    ['blur=0.4', 0.4, (data: Uint8Array) => data.join() !== image.data.join()],
+    ['erase', 0.25, (data: Uint8Array) => data.join() !== image.data.join()],
   ])('%s happens with probability %d', (list, probability, happened) => {
     const augmentation = parseAugmentation(list);
     // A blur of 0.1 pixels changes nothing that can be seen in bytes: about a tenth of them.
@@ -95,23 +95,23 @@ describe('the pixels', () => {
   it('jitter: each factor from its range, in random order', () => {
     const jitter = parseAugmentation('jitter=0.4:0.2:0.6:0.1');
     // Brightness 0.6 + 0.8 · 0.25, contrast 0.8 + 0.4 · 0.5, saturation 0.4 + 1.2 · 0.75, hue -0.1 + 0.2 · 1.
-    const expected = hue(saturation(contrast(brightness(picture, 0.6 + 0.8 * 0.25), 1), 0.4 + 1.2 * 0.75), 0.1);
-    expect(augmentedPixels(scripted(0.25, 0.5, 0.75, 1), picture, jitter, fill)).toEqual(expected);
-    const first = augmentedPixels(randomStream(1), picture, parseAugmentation('jitter=0'), fill);
-    expect(first).toEqual(picture);
+    const expected = hue(saturation(contrast(brightness(image, 0.6 + 0.8 * 0.25), 1), 0.4 + 1.2 * 0.75), 0.1);
+    expect(augmentedPixels(scripted(0.25, 0.5, 0.75, 1), image, jitter, fill)).toEqual(expected);
+    const first = augmentedPixels(randomStream(1), image, parseAugmentation('jitter=0'), fill);
+    expect(first).toEqual(image);
   });
 
   it('a rotation turns evenly to either side, as far as it may', () => {
     const corner = draws.map((i) => {
-      const { data } = augmentedPixels(randomStream(9, i), picture, parseAugmentation('rotate=40'), fill);
+      const { data } = augmentedPixels(randomStream(9, i), image, parseAugmentation('rotate=40'), fill);
       return data[0];
     });
-    // Below 2 or 3 degrees the corner is still the picture's; from then on it is filled.
+    // Below 2 or 3 degrees the corner is still the image's; from then on it is filled.
     expect(corner.filter((level) => level === fill[0]).length / draws.length).toBeGreaterThan(0.8);
   });
 
   it('what is erased is one rectangle in the fill colour, of 2 to 33 % of the area and any shape between 0.3 and 3.3', () => {
-    const wide = { ...picture, width: 120, height: 100 };
+    const wide = { ...image, width: 120, height: 100 };
     const regions = draws.map((i) => randomRegion(randomStream(3, i), wide)!);
     const areas = regions.map(({ width, height }) => (width * height) / 12000);
     const shapes = regions.map(({ width, height }) => height / width);
@@ -127,8 +127,8 @@ describe('the pixels', () => {
     for (const { left, top, width, height } of regions) {
       expect(left >= 0 && top >= 0 && left + width <= 120 && top + height <= 100).toBe(true);
     }
-    const erased = augmentedPixels(scripted(0, 0.5, 0.5, 0, 0), picture, parseAugmentation('erase=1'), fill);
+    const erased = augmentedPixels(scripted(0, 0.5, 0.5, 0, 0), image, parseAugmentation('erase=1'), fill);
     expect([0, 600, 1200].map((at) => erased.data[at])).toEqual([...fill]);
-    expect(erased.data.at(-1)).toBe(picture.data.at(-1));
+    expect(erased.data.at(-1)).toBe(image.data.at(-1));
   });
 });

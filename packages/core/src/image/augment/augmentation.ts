@@ -8,9 +8,9 @@ import { flipVertically, rotate, type Sampling } from './geometry.ts';
 import type { Colour, Planes } from './planes.ts';
 import { autoAugment, randAugment, trivialAugment } from './policies.ts';
 
-/** What is drawn anew for every view of a picture; probabilities and shares are in [0, 1]. */
+/** What is drawn anew for every view of an image; probabilities and shares are in [0, 1]. */
 export type RandomOperation =
-  /** A part of the picture, of a random area between two shares of it and a random shape. */
+  /** A part of the image, of a random area between two shares of it and a random shape. */
   | { readonly kind: 'crop'; readonly scale: readonly [number, number] }
   /** Left and right exchanged. */
   | { readonly kind: 'flip'; readonly probability: number }
@@ -34,17 +34,17 @@ export type RandomOperation =
   | { readonly kind: 'autoaugment' };
 
 /**
- * What happens to a picture in training, as data: it travels to the threads that make the views.
+ * What happens to an image in training, as data: it travels to the threads that make the views.
  *
  * Crop and flip are part of the one resize, wherever they stand; without a crop the view is that of evaluation. The others follow
- * on the resized picture, in their order. Each kind at most once.
+ * on the resized image, in their order. Each kind at most once.
  */
 export type Augmentation = readonly RandomOperation[];
 
 type Kind = RandomOperation['kind'];
 type OperationOf<K extends Kind> = Extract<RandomOperation, { kind: K }>;
 
-/** The part of a picture that is seen, drawn from `stream`: torchvision's RandomResizedCrop and RandomHorizontalFlip. */
+/** The part of an image that is seen, drawn from `stream`: torchvision's RandomResizedCrop and RandomHorizontalFlip. */
 export function augmentedView(stream: RandomStream, source: Size, framing: Framing, augmentation: Augmentation): View {
   const crop = operationIn(augmentation, 'crop');
   const flip = operationIn(augmentation, 'flip');

@@ -2,10 +2,10 @@ import { blender } from './colour.ts';
 import { blank, channelsOf, type Planes, rounding } from './planes.ts';
 
 /**
- * Gaussian blur with standard deviation `sigma` over `kernelSize` (odd) pixels in each direction; beyond its edges the picture
+ * Gaussian blur with standard deviation `sigma` over `kernelSize` (odd) pixels in each direction; beyond its edges the image
  * is reflected. torchvision's `gaussian_blur`, one axis after the other.
  *
- * @throws RangeError where the kernel is even, or reaches further than the picture is wide or high
+ * @throws RangeError where the kernel is even, or reaches further than the image is wide or high
  */
 export function gaussianBlur(image: Planes, kernelSize: number, sigma: number): Planes {
   const { width, height } = image;
@@ -55,7 +55,7 @@ function reflected(length: number, reach: number): Int32Array {
 
 /**
  * factor 0: smoothed by [1 1 1; 1 5 1; 1 1 1] / 13 but for the outermost pixels, 1: as it is, 2: sharpened.
- * A picture of 2 pixels or less on a side has outermost pixels only, and stays as it is.
+ * An image of 2 pixels or less on a side has outermost pixels only, and stays as it is.
  */
 export function sharpness(image: Planes, factor: number): Planes {
   const { width, height } = image;

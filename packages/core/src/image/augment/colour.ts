@@ -12,7 +12,7 @@ export function brightness(image: Planes, factor: number): Planes {
   return byLevel(image, () => (value) => fround(level * value));
 }
 
-/** factor 0: all in the mean grey of the picture, 1: as it is. */
+/** factor 0: all in the mean grey of the image, 1: as it is. */
 export function contrast(image: Planes, factor: number): Planes {
   const grey = greyOf(image);
   const mean = fround(grey.reduce((sum, value) => sum + value, 0) / grey.length);
@@ -140,7 +140,7 @@ function greyOf(image: Planes): Uint8Array {
   );
 }
 
-/** A picture whose numbers depend on the old ones at the same place, by a table of the 256 levels that each channel gets. */
+/** An image whose numbers depend on the old ones at the same place, by a table of the 256 levels that each channel gets. */
 function byLevel(image: Planes, levelOf: (channel: Uint8Array) => (value: number) => number): Planes {
   return eachChannel(image, (from, to) => {
     const level = levelOf(from);

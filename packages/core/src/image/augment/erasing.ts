@@ -1,6 +1,6 @@
 import type { Colour, Planes } from './planes.ts';
 
-/** Whole pixels of a picture. */
+/** Whole pixels of an image. */
 export interface Region {
   readonly left: number;
   readonly top: number;
@@ -8,7 +8,7 @@ export interface Region {
   readonly height: number;
 }
 
-/** The picture with a rectangle in one colour. */
+/** The image with a rectangle in one colour. */
 export function erase(image: Planes, { left, top, width, height }: Region, fill: Colour): Planes {
   const data = image.data.slice();
   for (let channel = 0; channel < 3; channel++) {

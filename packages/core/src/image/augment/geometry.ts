@@ -1,18 +1,18 @@
 import { roundHalfEven } from '../../base/rounding.ts';
 import { blank, type Colour, channelsOf, type Planes, rounding } from './planes.ts';
 
-/** How a picture is read between its pixels, and what stands where it has none. */
+/** How an image is read between its pixels, and what stands where it has none. */
 export interface Sampling {
   readonly interpolation: 'nearest' | 'bilinear';
   readonly fill: Colour;
 }
 
 /**
- * Where an output pixel at (x, y) comes from: (a·x + b·y + c, d·x + e·y + f), both measured in pixels from the picture's centre.
+ * Where an output pixel at (x, y) comes from: (a·x + b·y + c, d·x + e·y + f), both measured in pixels from the image's centre.
  */
 export type AffineMap = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 
-/** The same picture, top and bottom exchanged. */
+/** The same image, top and bottom exchanged. */
 export function flipVertically(image: Planes): Planes {
   const { width, height, data } = image;
   const out = blank(image);
@@ -25,7 +25,7 @@ export function flipVertically(image: Planes): Planes {
   return out;
 }
 
-/** Turned counter-clockwise about its centre; the corners that leave the picture are lost. */
+/** Turned counter-clockwise about its centre; the corners that leave the image are lost. */
 export function rotate(image: Planes, degrees: number, sampling: Sampling): Planes {
   const angle = (degrees * Math.PI) / 180;
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
@@ -51,7 +51,7 @@ export function translate(image: Planes, x: number, y: number, sampling: Samplin
  * Every output pixel is read at its place in the source: torchvision's `affine` and `rotate` on tensors.
  *
  * What lies outside is black while reading, and a second reading of an all-white mask says how much of a pixel that is:
- * y = m·p + (1 - m)·fill. So a pixel across the picture's edge is a little darker than a mixture would be, as it is there.
+ * y = m·p + (1 - m)·fill. So a pixel across the image's edge is a little darker than a mixture would be, as it is there.
  */
 export function affine(image: Planes, map: AffineMap, { interpolation, fill }: Sampling): Planes {
   return interpolation === 'nearest' ? nearest(image, map, fill) : bilinear(image, map, fill);

@@ -65,8 +65,8 @@ describe("torchvision's operations", () => {
   });
 
   it.each(cases)('%s', (name, expected) => {
-    const [operation, numbers, picture] = name.split('/') as [string, string, string];
-    const input = planes(inputs[picture]!);
+    const [operation, numbers, image] = name.split('/') as [string, string, string];
+    const input = planes(inputs[image]!);
     const before = input.data.slice();
     const result = operations[operation]!(input, ...numbers.split(',').filter(Boolean).map(Number));
     expect(input.data, 'the input is left alone').toEqual(before);

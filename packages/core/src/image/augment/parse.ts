@@ -4,7 +4,7 @@ import type { Augmentation, RandomOperation } from './augmentation.ts';
 import { policyBins } from './policies.ts';
 
 /**
- * What a list is called for short. `light` is what a few pictures always bear; `standard` adds the rotation and lighting of fastai's
+ * What a list is called for short. `light` is what a few images always bear; `standard` adds the rotation and lighting of fastai's
  * `aug_transforms`, but not its warp; `strong` has RandAugment and random erasing instead, as timm and torchvision train.
  */
 export const augmentationLevels = {

@@ -1,4 +1,4 @@
-/** A picture as a model takes it in: 8-bit RGB, planar, `data[(channel · height + y) · width + x]`. What `resize` writes. */
+/** An image as a model takes it in: 8-bit RGB, planar, `data[(channel · height + y) · width + x]`. What `resize` writes. */
 export interface Planes {
   readonly width: number;
   readonly height: number;
@@ -9,7 +9,7 @@ export interface Planes {
 /** Red, green and blue in [0, 255]. */
 export type Colour = readonly [red: number, green: number, blue: number];
 
-/** A picture of the same size whose numbers are still to be written. */
+/** An image of the same size whose numbers are still to be written. */
 export function blank({ width, height }: Planes): Planes {
   return { width, height, data: new Uint8Array(3 * width * height) };
 }

@@ -19,7 +19,7 @@ const { metadata } = golden('augment');
 const reference: Record<string, Record<string, [number[] | null, boolean]>> = JSON.parse(metadata.spaces!);
 const size = { width: 224, height: 160 };
 const sampling: Sampling = { interpolation: 'bilinear', fill: [1, 2, 3] };
-const picture: Planes = {
+const image: Planes = {
   width: 16,
   height: 16,
   data: Uint8Array.from({ length: 768 }, (_, i) => (i * 7919) % 251),
@@ -61,28 +61,28 @@ describe('the draws', () => {
   it('RandAugment: so many operations at one magnitude', () => {
     // Operation 5 of 14 is Rotate, 12 is Solarize; magnitude 9 of 31 is 9 degrees, to the other side, and 178.5.
     const stream = scripted(5.5 / 14, 0.9, 11.5 / 14);
-    const expected = solarize(rotate(picture, -9, sampling), 178.5);
-    expect(randAugment(stream, picture, { count: 2, magnitude: 9 }, sampling)).toEqual(expected);
+    const expected = solarize(rotate(image, -9, sampling), 178.5);
+    expect(randAugment(stream, image, { count: 2, magnitude: 9 }, sampling)).toEqual(expected);
   });
 
   it('TrivialAugment: one operation at a random magnitude', () => {
-    const expected = rotate(picture, 135, sampling);
-    expect(trivialAugment(scripted(5.5 / 14, 30.5 / 31, 0.1), picture, sampling)).toEqual(expected);
+    const expected = rotate(image, 135, sampling);
+    expect(trivialAugment(scripted(5.5 / 14, 30.5 / 31, 0.1), image, sampling)).toEqual(expected);
   });
 
   it('AutoAugment: a pair, each of it as often as it says', () => {
     // Pair 5: Equalize with 0.4, Rotate with 0.8 at bin 8 of ten.
-    const angle = autoAugmentSpace(picture).Rotate!.magnitudes![8]!;
-    expect(autoAugment(scripted(5.5 / 25, 0.3, 0.7, 0.1), picture, sampling)).toEqual(
-      rotate(equalize(picture), angle, sampling),
+    const angle = autoAugmentSpace(image).Rotate!.magnitudes![8]!;
+    expect(autoAugment(scripted(5.5 / 25, 0.3, 0.7, 0.1), image, sampling)).toEqual(
+      rotate(equalize(image), angle, sampling),
     );
-    expect(autoAugment(scripted(5.5 / 25, 0.5, 0.9), picture, sampling)).toEqual(picture);
+    expect(autoAugment(scripted(5.5 / 25, 0.5, 0.9), image, sampling)).toEqual(image);
   });
 
   it('all operations come about equally often', () => {
     const changed = Array.from({ length: 560 }, (_, i) => {
-      const result = randAugment(randomStream(4, i), picture, { count: 1, magnitude: 0 }, sampling);
-      return result.data.join() === picture.data.join() ? 'none' : 'some';
+      const result = randAugment(randomStream(4, i), image, { count: 1, magnitude: 0 }, sampling);
+      return result.data.join() === image.data.join() ? 'none' : 'some';
     });
     // At magnitude 0 only AutoContrast (which finds 0 and 250), Equalize and Solarize from 255 on can be seen.
     const seen = changed.filter((change) => change === 'some').length / 560;

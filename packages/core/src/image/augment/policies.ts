@@ -90,7 +90,7 @@ const steady: Strengths = { magnitudes: null, signed: false };
 /** From 0 to `end`, to either side. */
 const upTo = (end: number, bins: number): Strengths => ({ magnitudes: evenly(0, end, bins), signed: true });
 
-/** torchvision's table for RandAugment; translations go up to 150/331 of the picture, as in AutoAugment. */
+/** torchvision's table for RandAugment; translations go up to 150/331 of the image, as in AutoAugment. */
 export function randAugmentSpace({ width, height }: { width: number; height: number }): PolicySpace {
   return { Identity: steady, ...classicSpace(width, height, policyBins) };
 }
@@ -118,7 +118,7 @@ function classicSpace(width: number, height: number, bins: number): PolicySpace 
   };
 }
 
-/** torchvision's table for TrivialAugmentWide; translations are in pixels, whatever the picture's size. */
+/** torchvision's table for TrivialAugmentWide; translations are in pixels, whatever the image's size. */
 export const trivialAugmentSpace: PolicySpace = {
   Identity: steady,
   ShearX: upTo(0.99, policyBins),

@@ -8,9 +8,9 @@ import { noteReshape, type ReshapeInFile } from './batch.ts';
 import { type BlockEnd, findBlocks } from './blocks.ts';
 import type { FileGraph } from './file-graph.ts';
 import { arranging, type FileHead } from './head.ts';
+import { type ImageFormat, toFormat } from './image.ts';
 import { atNode, fixedNodes, type InterpretOptions, interpret, type Program } from './interpret.ts';
 import { planParameters } from './parameters.ts';
-import { type PictureFormat, toFormat } from './picture.ts';
 
 /** An architecture with the file's numbers. */
 export interface ImportedArchitecture {
@@ -19,11 +19,11 @@ export interface ImportedArchitecture {
   /** How many layers are left as they are, because the file computes their weights. */
   readonly computedWeights: number;
   /** The trunk, for whoever wants to see what each node makes. */
-  runTrunk(s: Scope, pictures: Value, onNode?: InterpretOptions['onNode']): Value;
+  runTrunk(s: Scope, images: Value, onNode?: InterpretOptions['onNode']): Value;
 }
 
 /** Divides a file's graph at its head, and turns both parts into values whenever they are asked for. */
-export function importArchitecture(graph: FileGraph, head: FileHead, format: PictureFormat): ImportedArchitecture {
+export function importArchitecture(graph: FileGraph, head: FileHead, format: ImageFormat): ImportedArchitecture {
   const trunk = trunkOf(graph, head.input);
   const plan = planParameters(graph, [...trunk, ...head.before, ...head.after.map(({ node }) => node)], head);
   const program: Program = { graph, plan };
@@ -31,12 +31,12 @@ export function importArchitecture(graph: FileGraph, head: FileHead, format: Pic
   const fixed = fixedNodes(program, trunk);
   const constants = interpret(program, [...fixed], new Map(), Scope.root({ training: false }).scope);
   const nodes = trunk.filter((node) => !fixed.has(node));
-  const given = (pictures: Value) => new Map([...constants, [graph.picture.name, toFormat(pictures, format)]]);
+  const given = (images: Value) => new Map([...constants, [graph.image.name, toFormat(images, format)]]);
   const inFile = reshapesInFile(program, nodes, format.batch, given);
   const convolution = head.weight.shape.length === 4 ? convolutionOf(head) : undefined;
-  const runTrunk: ImportedArchitecture['runTrunk'] = (s, pictures, onNode) => {
-    const values = interpret(program, nodes, given(pictures), s, {
-      inFile: inFile(pictures.shape),
+  const runTrunk: ImportedArchitecture['runTrunk'] = (s, images, onNode) => {
+    const values = interpret(program, nodes, given(images), s, {
+      inFile: inFile(images.shape),
       onNode(call, outputs) {
         noteEndpoint(s, ends.get(call.node), call.node, outputs);
         onNode?.(call, outputs);
@@ -50,7 +50,7 @@ export function importArchitecture(graph: FileGraph, head: FileHead, format: Pic
     runTrunk,
     model: {
       headPath: plan.headPath,
-      trunk: (s, pictures) => runTrunk(s, pictures),
+      trunk: (s, images) => runTrunk(s, images),
       head(s, features, numClasses) {
         const before = interpret(program, head.before, new Map([[head.input, features]]), s);
         const x = before.get(head.node.inputs[0]!)!;
@@ -82,19 +82,19 @@ function noteEndpoint(s: Scope, end: BlockEnd | undefined, node: DecodedNode, ou
   if (value) s.endpoint(end.name, value);
 }
 
-/** What the Reshapes do in the file's own batch, for pictures of a size; only asked for in another batch. */
+/** What the Reshapes do in the file's own batch, for images of a size; only asked for in another batch. */
 function reshapesInFile(
   program: Program,
   nodes: readonly DecodedNode[],
   batch: number,
-  given: (pictures: Value) => Map<string, Value>,
+  given: (images: Value) => Map<string, Value>,
 ): (shape: Shape) => ReadonlyMap<DecodedNode, ReshapeInFile> {
   const bySize = new Map<string, Map<DecodedNode, ReshapeInFile>>();
   return ([n, ...size]) => {
     const notes = bySize.get(size.join()) ?? new Map<DecodedNode, ReshapeInFile>();
     if (n === batch || bySize.has(size.join())) return notes;
     const { scope } = Scope.root({ training: false });
-    interpret(program, nodes, given(input('pictures', 'f32', [batch, ...size])), scope, {
+    interpret(program, nodes, given(input('images', 'f32', [batch, ...size])), scope, {
       onNode: ({ node, inputs }, [output]) => noteReshape(notes, node, inputs, output),
     });
     bySize.set(size.join(), notes);
@@ -137,7 +137,7 @@ function toLogits(program: Program, head: FileHead, s: Scope, layer: Value, numC
   const batch = layer.shape[0]!;
   if (sizeOf(y.shape) === batch * numClasses) return reshape(y, [batch, numClasses]);
   throw new UserError(
-    `ONNX: the file's head makes [${y.shape}] of these pictures, expected [${batch}, ${numClasses}]. ` +
-      'It may have been made for pictures of another size.',
+    `ONNX: the file's head makes [${y.shape}] of these images, expected [${batch}, ${numClasses}]. ` +
+      'It may have been made for images of another size.',
   );
 }

@@ -15,7 +15,7 @@ export interface ReshapeInFile {
   readonly to: Shape;
 }
 
-/** An axis of this length holds the batch, and in it `outer` others around each picture: 16 in the rows (16·n, c). */
+/** An axis of this length holds the batch, and in it `outer` others around each image: 16 in the rows (16·n, c). */
 interface Rows {
   readonly length: number;
   readonly outer: number;
@@ -24,7 +24,7 @@ interface Rows {
 /**
  * What a Reshape makes of another batch. The batch is where `shape` differs from the file's: with `before` elements
  * around it in row-major order, it stands in the result behind as many. There it begins an axis, or ends the one before
- * (rows of a matrix are positions times pictures); the last axis holds features and never the batch, unless it is alone.
+ * (rows of a matrix are positions times images); the last axis holds features and never the batch, unless it is alone.
  * Null where none of that holds.
  */
 export function inOtherBatch(

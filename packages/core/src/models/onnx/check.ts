@@ -7,8 +7,8 @@ import type { ImportedArchitecture } from './architecture.ts';
 import type { FileGraph } from './file-graph.ts';
 
 /**
- * Runs the network for shapes alone, in the batch of the file and with one picture more. Every activation must grow by
- * that picture: where one does not, the file drops pictures, or mixes them, in any batch but its own.
+ * Runs the network for shapes alone, in the batch of the file and with one image more. Every activation must grow by
+ * that image: where one does not, the file drops images, or mixes them, in any batch but its own.
  *
  * @throws UserError where the file contradicts itself, or is for one batch only
  */
@@ -20,7 +20,7 @@ export function checkShapes(
   const inFile = new Map<DecodedNode, Shape>();
   for (const n of [batch, batch + 1]) {
     const { scope, trace } = Scope.root({ training: false });
-    const features = runTrunk(scope, input('pictures', 'f32', [n, 3, size, size]), ({ node }, [output]) => {
+    const features = runTrunk(scope, input('images', 'f32', [n, 3, size, size]), ({ node }, [output]) => {
       if (!output || !graph.activations.has(node.outputs[0] ?? '')) return;
       if (n === batch) inFile.set(node, output.shape);
       else expectGrown(node, inFile.get(node)!, output.shape, batch);
@@ -38,7 +38,7 @@ export function checkShapes(
 function expectGrown(node: DecodedNode, before: Shape, after: Shape, batch: number): void {
   if (sizeOf(after) * batch === sizeOf(before) * (batch + 1)) return;
   throw new UserError(
-    `ONNX: the ${describeNode(node)} makes [${before}] of ${batch} and [${after}] of ${batch + 1} pictures: ` +
+    `ONNX: the ${describeNode(node)} makes [${before}] of ${batch} and [${after}] of ${batch + 1} images: ` +
       `the file is for a batch of ${batch} alone. Export it with a dynamic batch.`,
   );
 }

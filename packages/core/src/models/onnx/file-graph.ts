@@ -5,19 +5,19 @@ import type { DecodedModel, DecodedNode, DecodedSlot } from '../../graph/index.t
 import { asOwn } from './constants.ts';
 import { withBatchNorms } from './written-norms.ts';
 
-/** The part of a file that computes one output from the picture, and who makes and takes what in it. */
+/** The part of a file that computes one output from the image, and who makes and takes what in it. */
 export interface FileGraph {
   readonly opset: number;
   /** How many numbers the file has. */
   readonly numbers: number;
-  readonly picture: DecodedSlot;
+  readonly image: DecodedSlot;
   /** The output that was chosen. */
   readonly output: string;
   /** In the order of computation; nodes that the output does not need are left out. */
   readonly nodes: readonly DecodedNode[];
   readonly makers: ReadonlyMap<string, DecodedNode>;
   readonly takers: ReadonlyMap<string, readonly DecodedNode[]>;
-  /** What is computed from the picture's pixels: not from constants, and not from its shape alone. */
+  /** What is computed from the image's pixels: not from constants, and not from its shape alone. */
   readonly activations: ReadonlySet<string>;
   /** The numbers of an initializer or a Constant, also under another name. */
   constant(name: string): Tensor | undefined;
@@ -39,7 +39,7 @@ export function fileGraph(model: DecodedModel, output?: string): FileGraph {
     );
   }
   const chosen = chooseOutput(model, output);
-  const picture = choosePicture(model);
+  const image = chooseImage(model);
   const written = withBatchNorms(model);
   const makers = new Map(written.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   makers.delete('');
@@ -67,10 +67,10 @@ export function fileGraph(model: DecodedModel, output?: string): FileGraph {
     if (raw) constants.set(name, asOwn(raw));
     return constants.get(name);
   };
-  const activations = activationsOf(picture.name, nodes);
-  if (!activations.has(chosen)) throw new UserError(`ONNX: the output "${chosen}" does not depend on the picture.`);
+  const activations = activationsOf(image.name, nodes);
+  if (!activations.has(chosen)) throw new UserError(`ONNX: the output "${chosen}" does not depend on the image.`);
   const numbers = sum([...model.initializers.values()].map(({ data }) => data.length)) + sum(written.map(numbersIn));
-  return { opset, numbers, picture, output: chosen, nodes, makers, takers, activations, constant };
+  return { opset, numbers, image, output: chosen, nodes, makers, takers, activations, constant };
 }
 
 /** The value that has other names by Identity nodes; no exporter makes a long chain of them. */
@@ -97,12 +97,12 @@ function literal(node: DecodedNode | undefined): Tensor | undefined {
   return value?.kind === 'tensor' ? value.value : undefined;
 }
 
-function choosePicture({ inputs }: DecodedModel): DecodedSlot {
-  const pictures = inputs.filter(({ shape }) => shape === undefined || shape.length === 4);
-  const [picture] = pictures;
-  if (picture && pictures.length === 1 && inputs.length === 1) return picture;
+function chooseImage({ inputs }: DecodedModel): DecodedSlot {
+  const images = inputs.filter(({ shape }) => shape === undefined || shape.length === 4);
+  const [image] = images;
+  if (image && images.length === 1 && inputs.length === 1) return image;
   const listed = inputs.map(({ name, shape }) => `"${name}" [${shape?.join(', ') ?? '?'}]`).join(', ');
-  throw new UserError(`ONNX: expected one input, pictures (n, 3, h, w), but the file has ${listed || 'none'}.`);
+  throw new UserError(`ONNX: expected one input, images (n, 3, h, w), but the file has ${listed || 'none'}.`);
 }
 
 /** Of several outputs the one whose name says that it is the classes', else the last with two axes. */
@@ -134,8 +134,8 @@ function ancestors(name: string, makers: ReadonlyMap<string, DecodedNode>): Set<
   return found;
 }
 
-function activationsOf(picture: string, nodes: readonly DecodedNode[]): Set<string> {
-  const found = new Set([picture]);
+function activationsOf(image: string, nodes: readonly DecodedNode[]): Set<string> {
+  const found = new Set([image]);
   for (const { operator, inputs, outputs } of nodes) {
     if (operator === 'Shape' || operator === 'Size' || !inputs.some((name) => found.has(name))) continue;
     for (const name of outputs) found.add(name);

@@ -148,7 +148,7 @@ test('the network itself is sound', () => {
 
 /** The error of the model's logits, relative to what ORT computes; null where ORT refuses the file. */
 async function errorOf(bytes: Uint8Array): Promise<number | null> {
-  const x = gaussian([1, 3, 16, 16], 'pictures');
+  const x = gaussian([1, 3, 16, 16], 'images');
   const reference = await runFile(bytes, { x }).catch(() => null);
   if (!reference) return null;
   const { model, tensors, numClasses } = openOnnxModel(bytes);

@@ -177,7 +177,7 @@ function scaled(value: Tensor, factor: number): Tensor {
       );
 }
 
-/** One number per class; zeros where there is no bias. Undefined where it is none that all pictures share. */
+/** One number per class; zeros where there is no bias. Undefined where it is none that all images share. */
 function biasOf(graph: FileGraph, name: string, classes: number): Tensor | undefined {
   if (name === '') return f32([classes], new Float32Array(classes));
   const values = graph.constant(name);

@@ -114,9 +114,9 @@ export function interpret(
   return values;
 }
 
-/** The nodes that depend on constants alone: on no picture, nor its shape, nor on what is learned. */
+/** The nodes that depend on constants alone: on no image, nor its shape, nor on what is learned. */
 export function fixedNodes({ graph, plan }: Program, nodes: readonly DecodedNode[]): Set<DecodedNode> {
-  const varying = new Set([graph.picture.name]);
+  const varying = new Set([graph.image.name]);
   const fixed = new Set<DecodedNode>();
   for (const node of nodes) {
     const varies = plan.parameters.has(node) || plan.layers.has(node) || node.inputs.some((name) => varying.has(name));

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { decodePicture } from 'graft-ml/internal/data/decode';
+import { decodeImage } from 'graft-ml/internal/data/decode';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { relativeError } from '../../../../../test/golden.ts';
 import { compile, evaluate, gaussian, numbers } from '../../../../../test/run.ts';
@@ -96,7 +96,7 @@ describe.skipIf(!existsSync(path))('MobileNetV1 0.25 of ../shared/weights (skipp
     }
   });
 
-  test('pictures of another size', () => {
+  test('images of another size', () => {
     const { scope } = Scope.root({ training: false });
     const y = applyModel(opened.model, scope, input('x', 'f32', [2, 3, 160, 160]), { numClasses: 0 });
     expect(y.shape).toEqual([2, 256]);
@@ -116,15 +116,15 @@ describe.skipIf(!existsSync(path))('MobileNetV1 0.25 of ../shared/weights (skipp
     const { mean, std, crop } = opened.model.preprocessing;
     const [batch, side] = [20, crop];
     const { scope } = Scope.root({ training: false });
-    const pictures = normalisePixels(input('pixels', 'u8', [batch, 3, side, side]), { mean, std });
-    const logits = applyModel(opened.model, scope, pictures, { numClasses: 1000 });
+    const images = normalisePixels(input('pixels', 'u8', [batch, 3, side, side]), { mean, std });
+    const logits = applyModel(opened.model, scope, images, { numClasses: 1000 });
     const program = await compile({ best: argMax(logits, 1) });
     const right: Record<string, number> = {};
     for (const [folder, accepted] of Object.entries(imageNetClasses)) {
       const files = readdirSync(join(photos, folder)).sort().slice(0, batch);
       const pixels = new Uint8Array(batch * 3 * side * side);
       for (const [i, file] of files.entries()) {
-        const photo = await decodePicture(readFileSync(join(photos, folder, file)), file);
+        const photo = await decodeImage(readFileSync(join(photos, folder, file)), file);
         const { box } = evaluationView(photo, opened.model.preprocessing);
         const place = i * 3 * side * side;
         resize(photo, box, { width: side, height: side }, pixels.subarray(place, place + 3 * side * side));

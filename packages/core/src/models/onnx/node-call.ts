@@ -40,7 +40,7 @@ export class NodeCall {
     const found = constantTensor(value);
     if (found) this.take(found.data.length);
     if (!found && this.work.isSpent) this.failSpent();
-    return found ?? this.fail(`depends on the picture in its input ${index} (${typeOf(value)})`);
+    return found ?? this.fail(`depends on the image in its input ${index} (${typeOf(value)})`);
   }
 
   /** Charges for so many numbers, before they are read or made. */

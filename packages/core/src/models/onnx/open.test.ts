@@ -25,7 +25,7 @@ const positive = (n: number) =>
     (weight(n).data as Float32Array).map((v) => Math.abs(v) + 0.5),
   );
 
-/** A convolution, its mean over the picture, a linear layer. */
+/** A convolution, its mean over the image, a linear layer. */
 const plain: OnnxFile = {
   opset: 13,
   nodes: [
@@ -46,15 +46,15 @@ const changed = (nodes: readonly FileNode[], more: Partial<OnnxFile> = {}) =>
 async function compare(
   bytes: Uint8Array,
   options: OnnxModelOptions,
-  feeds: { pictures: Tensor; file: Record<string, Tensor> },
+  feeds: { images: Tensor; file: Record<string, Tensor> },
 ) {
   const opened = openOnnxModel(bytes, options);
   const { scope, trace } = Scope.root({ training: false });
-  const x = input('pictures', 'f32', feeds.pictures.shape);
+  const x = input('images', 'f32', feeds.images.shape);
   const logits = applyModel(opened.model, scope, x, { numClasses: opened.numClasses });
   const actual = await evaluate(
     { logits, probabilities: softmax(logits) },
-    { ...opened.tensors, pictures: feeds.pictures },
+    { ...opened.tensors, images: feeds.images },
   );
   return { opened, trace, actual, expected: await runFile(bytes, feeds.file) };
 }
@@ -100,12 +100,12 @@ describe('TensorFlow’s way: channels last, padding by name, a product and a su
   };
 
   test('numbers, names, notes', async () => {
-    const pictures = gaussian([2, 3, 9, 9], 'channels last');
-    const turned = await evaluate({ y: transpose(input('x', 'f32', pictures.shape), [0, 2, 3, 1]) }, { x: pictures });
+    const images = gaussian([2, 3, 9, 9], 'channels last');
+    const turned = await evaluate({ y: transpose(input('x', 'f32', images.shape), [0, 2, 3, 1]) }, { x: images });
     const { opened, trace, actual, expected } = await compare(
       onnxFile(file),
       {},
-      { pictures, file: { 'input:0': turned.y! } },
+      { images, file: { 'input:0': turned.y! } },
     );
     expect(relativeError(actual.probabilities!, expected['output:0']!)).toBeLessThan(tolerance.model);
     const [conv, bn] = ['model.conv1.Conv2D', 'model.bn1'];
@@ -164,31 +164,31 @@ test('a file that Graft wrote: bytes go in, classes and preprocessing are in its
   expect([opened.classes, opened.numClasses, opened.notes]).toEqual([['a', 'b', 'c'], 3, []]);
   expect(opened.model.preprocessing).toMatchObject({ resize: 18, crop: 16, mean: [0, 0, 0] });
   const again = Scope.root({ training: false }).scope;
-  const pictures = normalisePixels(input('pixels', 'u8', [1, 3, 16, 16]), opened.model.preprocessing);
-  const read = applyModel(opened.model, again, pictures, { numClasses: 3 });
+  const images = normalisePixels(input('pixels', 'u8', [1, 3, 16, 16]), opened.model.preprocessing);
+  const read = applyModel(opened.model, again, images, { numClasses: 3 });
   const { y } = await evaluate({ y: read }, { ...opened.tensors, pixels });
   expect(relativeError(y!, (await runFile(bytes, { pixels })).logits!)).toBeLessThan(tolerance.model);
 });
 
-test('grey pictures are weighted by brightness', async () => {
+test('grey images are weighted by brightness', async () => {
   const nodes = plain.nodes.with(0, node('Conv', ['x', 'grey.weight'], 'conv'));
   const bytes = changed(nodes, {
     initializers: { 'grey.weight': weight(4, 1, 3, 3) },
     inputs: [{ name: 'x', shape: [1, 1, 28, 28] }],
   });
-  const pictures = gaussian([1, 3, 28, 28], 'colours');
-  const data = pictures.data as Float32Array;
+  const images = gaussian([1, 3, 28, 28], 'colours');
+  const data = images.data as Float32Array;
   const grey = f32(
     [1, 1, 28, 28],
     Array.from({ length: 784 }, (_, i) => 0.299 * data[i]! + 0.587 * data[784 + i]! + 0.114 * data[1568 + i]!),
   );
-  const { opened, actual, expected } = await compare(bytes, {}, { pictures, file: { x: grey } });
+  const { opened, actual, expected } = await compare(bytes, {}, { images, file: { x: grey } });
   expect(relativeError(actual.logits!, expected.y!)).toBeLessThan(tolerance.model);
   expect(opened.notes.at(-1)).toMatch(/grey/);
   expect(opened.model.preprocessing).toMatchObject({ resize: 28, crop: 28 });
 });
 
-test('what pictures are divided by before the first layer is not learned; a scale behind it is', () => {
+test('what images are divided by before the first layer is not learned; a scale behind it is', () => {
   const nodes = [
     node('Sub', ['x', 'mean'], 'centred'),
     node('Div', ['centred', 'std'], 'normalised'),
@@ -214,7 +214,7 @@ test('a weight that is computed from others stays as it is, and a note says so',
   expect(notes.at(-1)).toBe('The file computes the weights of one layer from others; these are not trained.');
 });
 
-describe('a file that loses pictures in any batch but its own is refused', () => {
+describe('a file that loses images in any batch but its own is refused', () => {
   test('by places that are written into it', () => {
     const nodes = [
       ...plain.nodes.slice(0, 3),
@@ -223,7 +223,7 @@ describe('a file that loses pictures in any batch but its own is refused', () =>
       plain.nodes[4]!,
     ];
     const bytes = changed(nodes, { initializers: { row: i64([1], [-1]), places: i64([1, 4], [0, 1, 2, 3]) } });
-    expect(() => openOnnxModel(bytes)).toThrow('the Gather node "strided" makes [1,4] of 1 and [1,4] of 2 pictures');
+    expect(() => openOnnxModel(bytes)).toThrow('the Gather node "strided" makes [1,4] of 1 and [1,4] of 2 images');
   });
 });
 
@@ -297,14 +297,14 @@ describe('what cannot be a model is refused, with its nodes', () => {
       'expected one input',
     ],
     [
-      'no pictures',
+      'no images',
       () => changed(plain.nodes, { inputs: [{ name: 'x', shape: ['n', 8] }] }),
       'but the file has "x" [n, 8]',
     ],
     [
       'other channels',
       () => changed(plain.nodes, { inputs: [{ name: 'x', shape: ['n', 4, 8, 8] }] }),
-      'pictures of 3 channels or 1',
+      'images of 3 channels or 1',
     ],
     ['a rectangle', () => changed(plain.nodes, { inputs: [{ name: 'x', shape: ['n', 3, 8, 9] }] }), 'only squares'],
     [
@@ -315,7 +315,7 @@ describe('what cannot be a model is refused, with its nodes', () => {
         }),
       'ends at the Mul node that makes "y"',
     ],
-    ['an output of constants', () => changed([node('Relu', ['conv.weight'], 'y')]), 'does not depend on the picture'],
+    ['an output of constants', () => changed([node('Relu', ['conv.weight'], 'y')]), 'does not depend on the image'],
     [
       'channels that do not fit',
       () => broken(0, node('Conv', ['x', 'wide'], 'conv', { name: 'first' }), { wide: weight(4, 5, 3, 3) }),
@@ -343,7 +343,7 @@ describe('what cannot be a model is refused, with its nodes', () => {
     [
       'an enormous constant',
       () => broken(1, node('ConstantOfShape', ['many'], 'relu'), { many: i64([3], [1e6, 1e6, 1e6]) }),
-      /does not depend on the picture/,
+      /does not depend on the image/,
     ],
   ])('%s', (_name, make, message) => {
     expect(() => openOnnxModel(make())).toThrow(UserError);

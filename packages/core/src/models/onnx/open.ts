@@ -5,14 +5,8 @@ import { importArchitecture } from './architecture.ts';
 import { checkShapes } from './check.ts';
 import { type FileGraph, fileGraph, opsets } from './file-graph.ts';
 import { type FileHead, findHead } from './head.ts';
+import { type ImageFormat, imageFormat, type PreprocessingOptions, preprocessingFor, writtenClasses } from './image.ts';
 import { expectSupported } from './interpret.ts';
-import {
-  type PictureFormat,
-  type PreprocessingOptions,
-  pictureFormat,
-  preprocessingFor,
-  writtenClasses,
-} from './picture.ts';
 
 /** What a file leaves open. All of it can be kept as JSON beside the file, and opens it again as it was. */
 export interface OnnxModelOptions extends PreprocessingOptions {
@@ -38,17 +32,17 @@ export interface OnnxModel {
 
 /**
  * Reads an ONNX classifier into a differentiable model: its weights are parameters, its BatchNormalization and Dropout
- * nodes are layers that behave in training, and its last linear layer is the head. Shapes are those of the pictures and
+ * nodes are layers that behave in training, and its last linear layer is the head. Shapes are those of the images and
  * the batch at hand, so that both may be others than the file was exported for, where its layers allow it.
  *
- * @throws UserError where the file is damaged, has operators that there are not, or is no classifier of pictures
+ * @throws UserError where the file is damaged, has operators that there are not, or is no classifier of images
  */
 export function openOnnxModel(bytes: Uint8Array, options: OnnxModelOptions = {}): OnnxModel {
   const decoded = decode(bytes);
   const graph = fileGraph(decoded, options.output);
   expectSupported(graph.nodes, graph.opset);
   const head = findHead(graph);
-  const format = pictureFormat(graph);
+  const format = imageFormat(graph);
   const { preprocessing, notes } = preprocessingFor(decoded, graph, format, options);
   const architecture = importArchitecture(graph, head, format);
   const numClasses = head.weight.shape[0]!;
@@ -78,10 +72,10 @@ function noteOnWeights(count: number): string[] {
   return count === 0 ? [] : [`The file computes the weights of ${layers} from others; these are not trained.`];
 }
 
-function notesOn({ opset }: FileGraph, { dropped }: FileHead, { channels }: PictureFormat): string[] {
+function notesOn({ opset }: FileGraph, { dropped }: FileHead, { channels }: ImageFormat): string[] {
   return [
     ...(dropped.length > 0 ? [`${dropped.join(' and ')} behind the logits is left out.`] : []),
-    ...(channels === 1 ? ['The file takes grey pictures: colours are weighted by their brightness.'] : []),
+    ...(channels === 1 ? ['The file takes grey images: colours are weighted by their brightness.'] : []),
     ...(opset > opsets.newest ? [`The file is of opset ${opset}; it is read as opset ${opsets.newest}.`] : []),
   ];
 }

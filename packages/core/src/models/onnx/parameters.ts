@@ -59,7 +59,7 @@ class Planner {
   readonly #tensors: Record<string, Tensor> = {};
   /** Weights that several layers share. */
   readonly #shared = new Map<string, Parameter>();
-  /** Values behind the first learned layer: what is added to pictures before that is their normalisation. */
+  /** Values behind the first learned layer: what is added to images before that is their normalisation. */
   readonly #learned = new Set<string>();
   readonly #counts = new Map<string, number>();
   #computedWeights = 0;

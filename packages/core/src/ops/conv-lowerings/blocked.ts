@@ -38,7 +38,7 @@ function fits(value: Value, groups: number, block: number, thin = false): boolea
 
 const reorder = (b: OnnxBuilder, x: string) => b.emit('ReorderInput', [x], {}, domain);
 
-/** The convolution of pictures and weights that are both blocked already; its result in the common layout. */
+/** The convolution of images and weights that are both blocked already; its result in the common layout. */
 function convolve(
   b: OnnxBuilder,
   x: string,
@@ -109,8 +109,8 @@ function inputGrad({ feature, block }: Blocking): LoweringRule<InputGradAttribut
 }
 
 /**
- * Of a depthwise convolution: each channel of each picture is convolved with its own part of dy, as if all were channels of
- * one picture, and the pictures are summed. Stride and dilation change places.
+ * Of a depthwise convolution: each channel of each image is convolved with its own part of dy, as if all were channels of
+ * one image, and the images are summed. Stride and dilation change places.
  */
 function depthwiseWeightGrad({ feature, block }: Blocking): LoweringRule<WeightGradAttributes> {
   return {
@@ -125,11 +125,11 @@ function depthwiseWeightGrad({ feature, block }: Blocking): LoweringRule<WeightG
       const every = n * channels;
       const { input, size, pads } = croppedInput(b, x!, value, attributes);
       const output = value.inputs[1]!.shape.slice(2);
-      const pictures = reorder(b, reshape(b, input, [1, every, ...size]));
+      const images = reorder(b, reshape(b, input, [1, every, ...size]));
       const kernels = reshape(b, reorder(b, reshape(b, dy!, [1, every, ...output])), [every, 1, ...output]);
       const [strides, dilations] = [attributes.dilations, attributes.strides];
       const geometry = { strides, dilations, pads, group: every, kernel_shape: output };
-      const y = b.emit('Conv', [pictures, kernels], geometry, domain);
+      const y = b.emit('Conv', [images, kernels], geometry, domain);
       const each = reshape(b, unblock(b, y, every), [n, channels, 1, ...attributes.kernel]);
       return sumBatch(b, each);
     },

@@ -99,12 +99,12 @@ export const weightGradLowerings: Readonly<Record<string, LoweringRule<WeightGra
       const { strides, dilations, groups, kernel } = attributes;
       const { n, perGroup, outputs } = shapesOf(value, groups);
       const { input, size, pads } = croppedInput(b, x!, value, attributes);
-      const pictures = reshape(b, transpose(b, reshape(b, input, [n, groups, perGroup, ...size]), [2, 1, 0, 3, 4]), [
+      const images = reshape(b, transpose(b, reshape(b, input, [n, groups, perGroup, ...size]), [2, 1, 0, 3, 4]), [
         perGroup,
         groups * n,
         ...size,
       ]);
-      const result = b.emit('Conv', [pictures, transpose(b, dy!, [1, 0, 2, 3])], {
+      const result = b.emit('Conv', [images, transpose(b, dy!, [1, 0, 2, 3])], {
         strides: dilations,
         dilations: strides,
         pads,
@@ -116,7 +116,7 @@ export const weightGradLowerings: Readonly<Record<string, LoweringRule<WeightGra
   ...blockedWeightGrad,
 };
 
-/** The padded pictures as each kernel tap sees them, row by row: kh·kw values of the size of dy's pictures. */
+/** The padded images as each kernel tap sees them, row by row: kh·kw values of the size of dy's images. */
 function shifted(b: OnnxBuilder, x: string, value: Value, attributes: WeightGradAttributes): string[] {
   const { strides, pads, dilations, groups, kernel } = attributes;
   const { output } = shapesOf(value, groups);

@@ -21,16 +21,16 @@ export const augmentationText = z.string().superRefine((text, context) => {
 /** The α of Beta(α, α). */
 const concentration = orDefault(z.number().positive().max(100));
 
-/** What is done to the pictures in training only. */
+/** What is done to the images in training only. */
 export const augmentationOptions = {
   augment: augmentationText
     .default('light')
-    .describe(`what happens to pictures in training (with feature-extraction only by --views): ${augmentationChoices}`),
+    .describe(`what happens to images in training (with feature-extraction only by --views): ${augmentationChoices}`),
   mixup: concentration.describe(
-    'mixes each picture with another of its batch, in a share from Beta(α, α); a number such as 0.2. Where nothing is frozen',
+    'mixes each image with another of its batch, in a share from Beta(α, α); a number such as 0.2. Where nothing is frozen',
   ),
   cutmix: concentration.describe(
-    'puts a box of another picture of the batch into each, with a share from Beta(α, α); a number such as 1. With --mixup, either by chance',
+    'puts a box of another image of the batch into each, with a share from Beta(α, α); a number such as 1. With --mixup, either by chance',
   ),
 };
 

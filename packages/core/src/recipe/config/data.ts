@@ -7,7 +7,7 @@ export const partsChoices = ['auto', 'named', 'none'] as const;
 /** Whether folders with the names of splits are parts of the dataset or classes; `auto` goes by the other folders. */
 export type PartsChoice = (typeof partsChoices)[number];
 
-/** Which pictures, and how they are divided. */
+/** Which images, and how they are divided. */
 export const dataOptions = {
   validationFraction: z
     .number()
@@ -35,7 +35,7 @@ export const dataOptions = {
     'the class is in the file’s name: what the group of this expression matches, as in ^(.+)_\\d+\\.jpg$',
   ),
   pathColumn: orDefault(z.string()).describe(
-    'column of a table with the pictures’ files, or of a Parquet file with the pictures; default: by its name',
+    'column of a table with the images’ files, or of a Parquet file with the images; default: by its name',
   ),
   labelColumn: orDefault(z.string()).describe('column of a table with the class; default: by its name'),
   splitColumn: orDefault(z.string()).describe('column of a table with train, val or test; default: by its name'),
@@ -44,11 +44,11 @@ export const dataOptions = {
     .default(false)
     .describe('follow links to folders, and to files outside of the data set; without it they are left out and listed'),
   classDepth: z.int().min(1).max(8).default(1).describe('folder levels that make a class name'),
-  maxPerClass: orDefault(z.int().min(1)).describe('use at most so many pictures of each class'),
+  maxPerClass: orDefault(z.int().min(1)).describe('use at most so many images of each class'),
   strict: z
     .boolean()
     .default(false)
-    .describe('a picture that cannot be used is an error, and so is a warning about the pictures'),
+    .describe('an image that cannot be used is an error, and so is a warning about the images'),
 };
 
 /** `2/5` as numbers; undefined where it is none. */

@@ -14,16 +14,16 @@ export const lossOptions = {
   focalGamma: orDefault(z.number().positive()).describe('how much less, for the focal loss; default: 2'),
   classWeights: choice('--class-weights', classWeights)
     .default('none')
-    .describe('none | balanced: every class counts alike in the loss, however few pictures it has'),
+    .describe('none | balanced: every class counts alike in the loss, however few images it has'),
   labelSmoothing: z.number().min(0).lt(1).default(0).describe('share of the target spread over all classes'),
 };
 
-/** The loss of a run whose training pictures have these labels. */
+/** The loss of a run whose training images have these labels. */
 export function lossOf(
   config: ResolvedConfig,
   labels: readonly number[],
   classes: number,
-): Omit<CrossEntropyOptions, 'pictureWeights'> {
+): Omit<CrossEntropyOptions, 'imageWeights'> {
   const { labelSmoothing, loss, focalGamma } = config;
   return {
     labelSmoothing,

@@ -19,7 +19,7 @@ export const machineOptions = {
     .number()
     .positive()
     .default(2048)
-    .describe('MiB for what every epoch sees alike: features of what is frozen, validation pictures'),
+    .describe('MiB for what every epoch sees alike: features of what is frozen, validation images'),
   disk: z
     .number()
     .min(0)

@@ -38,7 +38,7 @@ export const perChannel = (name: string) =>
     error: `--${name} takes three numbers, for red, green and blue: 0.485,0.456,0.406.`,
   });
 
-/** Which network, and how pictures come into it. */
+/** Which network, and how images come into it. */
 export const modelOptions = {
   model: modelName
     .default('squeezenet1_1')

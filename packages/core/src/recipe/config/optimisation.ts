@@ -47,7 +47,7 @@ export const optimizerOptions = {
 
 /** How the parameters that are trained are moved. */
 export const optimisationOptions = {
-  batchSize: z.int().min(1).default(16).describe('pictures per step'),
+  batchSize: z.int().min(1).default(16).describe('images per step'),
   optimizer: optimizerChoice.default('adamw').describe(optimizerText),
   learningRate: orDefault(z.number().positive()).describe(
     'of the head, at its peak; default: 0.001, for sgd and adagrad 0.01, for lamb 0.003, for lion 0.0001',

@@ -15,14 +15,14 @@ export const strategyOptions = {
     `${strategyTexts.join('; ')}. Default: auto, or scratch for a model without published weights`,
   ),
   epochs: orDefault(z.int().min(1)).describe(
-    'passes over the training pictures, after those of --probe; default: 30 for feature-extraction, else 12',
+    'passes over the training images, after those of --probe; default: 30 for feature-extraction, else 12',
   ),
   probe: orDefault(z.int().min(0)).describe(
     'epochs in which only the head is trained, on features that are computed once, before everything else (LP-FT); default: 30 for auto, else 0',
   ),
   domain: choice('--domain', domains)
     .default('similar')
-    .describe(`for auto, the pictures beside those of the pretraining: ${domains.join(' | ')}`),
+    .describe(`for auto, the images beside those of the pretraining: ${domains.join(' | ')}`),
   freezeTo: orDefault(z.string()).describe(
     'for partial: the last frozen block, as `graft inspect <model> --blocks` calls it; default: the last third of the parameters’ blocks is trained',
   ),
@@ -36,7 +36,7 @@ export const strategyOptions = {
     'for partial-transfer, the side that stays as it came: upper (the first blocks are trained) | lower (the last ones); default: upper',
   ),
   transferHead: orDefault(choice('--transfer-head', transferHeads)).describe(
-    'for partial-transfer: kept | new, which is always trained; default: kept where the weights have the classes of the pictures',
+    'for partial-transfer: kept | new, which is always trained; default: kept where the weights have the classes of the images',
   ),
   freeze: orDefault(z.string()).describe(
     'parameters that stay as they are whatever the strategy says: blocks, dotted beginnings or globs, with commas between them',
@@ -64,7 +64,7 @@ export const strategyOptions = {
       'of layers that are trained: running (the batch’s statistics, kept for evaluation) | batch | frozen. Frozen layers keep theirs',
     ),
   views: orDefault(z.int().min(1).max(1000)).describe(
-    'augmented views per picture, computed once through what is frozen and taken in turn; default: anew in every epoch, none with feature-extraction',
+    'augmented views per image, computed once through what is frozen and taken in turn; default: anew in every epoch, none with feature-extraction',
   ),
   patience: orDefault(z.int().min(1)).describe(
     'stop after so many epochs without a better validation; the best epoch is what counts in any case',
@@ -75,5 +75,5 @@ export const strategyOptions = {
   accumulate: z.int().min(1).default(1).describe('batches whose gradients make one step'),
   sampling: choice('--sampling', samplings)
     .default('shuffle')
-    .describe('shuffle: every picture once an epoch; balanced: every class equally often'),
+    .describe('shuffle: every image once an epoch; balanced: every class equally often'),
 };

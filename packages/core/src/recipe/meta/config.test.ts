@@ -70,7 +70,7 @@ describe('refuses', () => {
     ],
     [
       { fixedLabels: true, rotations: 'all' },
-      'meta train: --fixed-labels has all classes in every episode, and divides their pictures: leave out --rotations.',
+      'meta train: --fixed-labels has all classes in every episode, and divides their images: leave out --rotations.',
     ],
     [
       { metaSteps: 250 },

@@ -156,7 +156,7 @@ function refuseSplit({ fixedLabels, split, rotations }: MetaConfig): void {
   if (!fixedLabels || (split === 'auto' && rotations === 'none')) return;
   const given = split === 'auto' ? '--rotations' : '--split';
   throw new UsageError(
-    `meta train: --fixed-labels has all classes in every episode, and divides their pictures: leave out ${given}.`,
+    `meta train: --fixed-labels has all classes in every episode, and divides their images: leave out ${given}.`,
   );
 }
 

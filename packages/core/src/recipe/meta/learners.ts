@@ -66,7 +66,7 @@ export const presets = {
 export type PresetName = keyof typeof presets;
 export const presetNames = Object.keys(presets) as PresetName[];
 
-/** Pictures up to this side are treated as Omniglot's, larger ones as mini-ImageNet's. */
+/** Images up to this side are treated as Omniglot's, larger ones as mini-ImageNet's. */
 const smallSide = 32;
 
 /**

@@ -35,7 +35,7 @@ export const learnerOptions = {
   ),
 };
 
-/** Which network, and how pictures come into it. */
+/** Which network, and how images come into it. */
 export const metaModelOptions = {
   model: orDefault(modelName).describe('as in `graft train`; default: conv4_32, or what --learner names'),
   weights: orDefault(z.string()).describe(
@@ -51,10 +51,10 @@ export const metaModelOptions = {
 /** What is done on the support of a task. */
 export const innerOptions = {
   innerSteps: orDefault(z.int().min(1).max(10)).describe(
-    'steps on the support in training; default: 1 with pictures up to 32 pixels or for boil and meta-sgd, else 5',
+    'steps on the support in training; default: 1 with images up to 32 pixels or for boil and meta-sgd, else 5',
   ),
   innerRate: orDefault(z.number().positive()).describe(
-    'of an inner step; default: 0.4, with several steps 0.1, with pictures over 32 pixels 0.01; for boil 0.5, on residual networks 0.3',
+    'of an inner step; default: 0.4, with several steps 0.1, with images over 32 pixels 0.01; for boil 0.5, on residual networks 0.3',
   ),
   innerOptimizer: orDefault(optimizerChoice).describe(`${optimizerText}; default: sgd`),
   innerMomentum: orDefault(z.number().min(0).lt(1)).describe('of sgd or rmsprop in the inner loop; default: 0'),
@@ -82,8 +82,8 @@ export const outerOptions = {
 /** What the tasks are made of, and how many there are. */
 export const episodeOptions = {
   way: z.int().min(2).max(1000).default(5).describe('classes of an episode'),
-  shots: z.int().min(1).max(1000).default(5).describe('pictures of each class in the support set'),
-  queries: z.int().min(1).max(1000).default(15).describe('other pictures of each class in the query set'),
+  shots: z.int().min(1).max(1000).default(5).describe('images of each class in the support set'),
+  queries: z.int().min(1).max(1000).default(15).describe('other images of each class in the query set'),
   metaBatch: z.int().min(1).max(1000).default(4).describe('episodes of a meta-step'),
   metaSteps: z.int().min(1).default(2000).describe('in all'),
   validateEvery: orDefault(z.int().min(1)).describe(
@@ -103,13 +103,13 @@ export const episodeOptions = {
       'none | train | all: classes turned by 90, 180 and 270 degrees are classes too, of the training side or of all',
     ),
   augment: orDefault(augmentationText).describe(
-    `what happens to the pictures of training episodes, support and queries alike: ${augmentationChoices}; default: none, for drawings crop=0.7,rotate=10 is a beginning`,
+    `what happens to the images of training episodes, support and queries alike: ${augmentationChoices}; default: none, for drawings crop=0.7,rotate=10 is a beginning`,
   ),
   fixedLabels: z
     .boolean()
     .default(false)
     .describe(
-      'every episode has all classes, each under its own label, and only the pictures are drawn: phase one of a partial transfer, which goes on with graft meta adapt and graft train --transfer-ratio',
+      'every episode has all classes, each under its own label, and only the images are drawn: phase one of a partial transfer, which goes on with graft meta adapt and graft train --transfer-ratio',
     ),
   patience: orDefault(z.int().min(1)).describe(
     'stop after so many validations without a better one; the best is what counts in any case',
@@ -123,6 +123,6 @@ export const metaMachineOptions = {
   threads: machineOptions.threads.describe(
     'episodes side by side, a thread each; default: all cores, at most --meta-batch',
   ),
-  memory: machineOptions.memory.describe('MiB that the decoded pictures may take'),
+  memory: machineOptions.memory.describe('MiB that the decoded images may take'),
   log: machineOptions.log,
 };

@@ -34,7 +34,7 @@ export const weightsEntrySchema = z.strictObject({
   source: z.url(),
   /** How many numbers are learned, with the file's head where it has one. */
   parameters: z.int().positive(),
-  /** Percent of ImageNet-1k's validation pictures. */
+  /** Percent of ImageNet-1k's validation images. */
   top1: z.number().min(0).max(100).nullable(),
   top5: z.number().min(0).max(100).nullable(),
   /** What the network was measured with; `crop` is the input size. */

@@ -18,12 +18,9 @@ export const dataGetCommand = defineCommand({
   async run({ positionals: [name, folder], options, terminal }) {
     const names = publicSets.map((one) => one.name);
     const set = publicSets[names.indexOf(expectChoice('data get', name!, names))]!;
-    const onPicture = (done: number, total: number) =>
-      terminal.progress('unpacking pictures', done, Math.max(done, total));
-    const got = await getPublicSet(set, folder ?? set.name, { ...downloadOptions(options, terminal), onPicture });
-    terminal.print(
-      `${got.folder}: ${got.pictures} pictures, ${set.layout}. The archives stay in ${got.files.join(', ')}`,
-    );
+    const onImage = (done: number, total: number) => terminal.progress('unpacking images', done, Math.max(done, total));
+    const got = await getPublicSet(set, folder ?? set.name, { ...downloadOptions(options, terminal), onImage });
+    terminal.print(`${got.folder}: ${got.images} images, ${set.layout}. The archives stay in ${got.files.join(', ')}`);
     if (set.files.some(({ checksum }) => !checksum))
       terminal.note('Its publisher states no checksum: from now on it must be what was downloaded first.');
     terminal.printJson({ name: set.name, ...got });
@@ -41,14 +38,14 @@ export const dataListCommand = defineCommand({
       const megabytes = set.files.reduce((sum, file) => sum + file.megabytes, 0);
       return [
         set.name,
-        set.pictures.toLocaleString('en'),
+        set.images.toLocaleString('en'),
         set.classes,
         megabytes,
         set.licence ?? 'not stated',
         set.title,
       ];
     });
-    terminal.print(table(['name', 'pictures', 'classes', 'MB', 'licence', ''], rows));
+    terminal.print(table(['name', 'images', 'classes', 'MB', 'licence', ''], rows));
     terminal.printJson(publicSets.map(({ arrange: _, ...facts }) => facts));
   },
 });

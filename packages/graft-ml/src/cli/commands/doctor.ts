@@ -25,12 +25,12 @@ export const doctorCommand = defineCommand({
   arguments: [
     {
       syntax: '[folder]',
-      description: 'labelled pictures, in any shape that train takes; with --machine a run, or nothing',
+      description: 'labelled images, in any shape that train takes; with --machine a run, or nothing',
     },
   ],
   options: z.strictObject({
     fixTo: z.string().nullable().default(null).describe('write a clean copy to this new folder'),
-    near: z.boolean().default(false).describe('treat pictures that look the same as copies, in the clean copy'),
+    near: z.boolean().default(false).describe('treat images that look the same as copies, in the clean copy'),
     strict: z.boolean().default(false).describe('exit status 1 where anything is found'),
     examples: z.int().min(1).default(5).describe('findings of each kind that are written out; --json has all'),
     machine: z.boolean().default(false).describe('look at this machine in place of a data set'),
@@ -58,7 +58,7 @@ export const doctorCommand = defineCommand({
         throw new UsageError(`doctor: --${kebabCase(other)} is about a data set, and --machine about this machine.`);
       return reportMachine({ run: folder, renew, threads, terminal });
     }
-    if (folder === undefined) throw new UsageError('doctor: name a folder of labelled pictures, or --machine.');
+    if (folder === undefined) throw new UsageError('doctor: name a folder of labelled images, or --machine.');
     if (renew || given.includes('threads')) throw new UsageError('doctor: --renew and --threads go with --machine.');
     if (near && fixTo === null) throw new UsageError('doctor: --near is about the clean copy of --fix-to.');
     if (fixTo !== null) await refuseTarget(folder, fixTo);
@@ -66,10 +66,10 @@ export const doctorCommand = defineCommand({
     const diagnosis = await diagnose(folder, {
       classDepth,
       ...shapeOptionsOf(shape),
-      onProgress: onProgress('examining pictures'),
+      onProgress: onProgress('examining images'),
     });
     terminal.print(formatDiagnosis(diagnosis, { examples }));
-    const copying = { near, onProgress: onProgress('copying pictures') };
+    const copying = { near, onProgress: onProgress('copying images') };
     const plan = fixTo === null ? undefined : await writeCleanCopy(diagnosis, fixTo, copying);
     if (fixTo !== null && plan) terminal.print(formatCleanCopy(plan, fixTo));
     terminal.printJson({ ...asJson(diagnosis), ...(plan && { copy: { folder: fixTo, ...copyAsJson(plan) } }) });
@@ -79,10 +79,10 @@ export const doctorCommand = defineCommand({
 
 function asJson({ root, splits, classes, findings, specimens }: Diagnosis) {
   const graded = findings.map((finding) => ({ severity: findingKinds[finding.kind].severity, ...finding }));
-  return { folder: root, pictures: specimens.length, splits, classes, findings: graded };
+  return { folder: root, images: specimens.length, splits, classes, findings: graded };
 }
 
 function copyAsJson({ kept, leftOut }: CleanPlan) {
   const renamed = kept.flatMap(({ specimen, to }) => (specimen.place === to ? [] : [{ from: specimen.place, to }]));
-  return { pictures: kept.length, renamed, leftOut };
+  return { images: kept.length, renamed, leftOut };
 }

@@ -13,10 +13,10 @@ const parts = ['train', 'validation', 'test', 'all'] as const satisfies readonly
 
 export const evaluateCommand = defineCommand({
   name: 'evaluate',
-  summary: 'Measures a run on labelled pictures.',
+  summary: 'Measures a run on labelled images.',
   arguments: [
     { syntax: '<run>', description: 'a run folder' },
-    { syntax: '<folder>', description: 'labelled pictures, in any shape that `graft train` takes' },
+    { syntax: '<folder>', description: 'labelled images, in any shape that `graft train` takes' },
   ],
   options: z.strictObject({
     part: choice('--part', parts)
@@ -48,11 +48,11 @@ export const evaluateCommand = defineCommand({
 });
 
 function show(result: FolderEvaluation, terminal: Terminal): void {
-  const { pictures, correct, accuracy, interval, top5, loss, classes, confusion, part, sameDataset, seen } = result;
+  const { images, correct, accuracy, interval, top5, loss, classes, confusion, part, sameDataset, seen } = result;
   const isOwn = sameDataset && part === 'validation';
   const isUnseen = isOwn && seen.isComplete && seen.leftOut >= seen.fitted;
   const which = part === 'all' ? '' : ` (${part}${isUnseen ? ': the run has not trained on these' : ''})`;
-  terminal.print(`${pictures} pictures${which}${besideSeen(seen)}`);
+  terminal.print(`${images} images${which}${besideSeen(seen)}`);
   if (!seen.isComplete) {
     terminal.note('The run does not record all that it was made of: it may know some of these images.');
   }
@@ -63,7 +63,7 @@ function show(result: FolderEvaluation, terminal: Terminal): void {
   terminal.print(`loss     ${loss.toFixed(4)}\n`);
   terminal.print(
     table(
-      ['class', 'pictures', 'precision', 'recall'],
+      ['class', 'images', 'precision', 'recall'],
       classes.map(({ name, support, precision, recall }) => [name, support, percent(precision), percent(recall)]),
     ),
   );
@@ -73,7 +73,7 @@ function show(result: FolderEvaluation, terminal: Terminal): void {
     .sort((a, b) => b.count - a.count)
     .slice(0, 8)
     .map(({ label, taken, count }) => [count, classes[label]!.name, classes[taken]!.name]);
-  if (confused.length > 0) terminal.print(`\nMost confused\n${table(['pictures', 'of', 'taken for'], confused)}`);
+  if (confused.length > 0) terminal.print(`\nMost confused\n${table(['images', 'of', 'taken for'], confused)}`);
 }
 
 /** Which images the run knows, and whether they count. */

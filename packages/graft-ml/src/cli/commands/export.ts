@@ -12,7 +12,7 @@ export const exportCommand = defineCommand({
   options: z.strictObject({
     out: z.string().nullable().default(null).describe('the file to write; default: model.onnx in the run folder'),
     ...checkpointFlag,
-    batchSize: z.int().min(1).max(4096).default(1).describe('pictures that the file takes at once'),
+    batchSize: z.int().min(1).max(4096).default(1).describe('images that the file takes at once'),
   }),
   goesOnUnread: () => true,
   examples: ['graft export runs/x', 'graft export runs/x --out flowers.onnx --batch-size 8'],

@@ -35,7 +35,7 @@ export const findLrCommand = defineCommand({
   name: 'find-lr',
   summary:
     'Looks for a learning rate: takes steps at growing rates, and shows where the loss falls and where it explodes.',
-  arguments: [{ syntax: '<folder>', description: 'the pictures to train on, as of graft train' }],
+  arguments: [{ syntax: '<folder>', description: 'the images to train on, as of graft train' }],
   options: z.strictObject({
     out: z.string().nullable().default(null).describe('an SVG file to draw the curve in'),
     from: z.number().positive().default(1e-7).describe('the first learning rate'),

@@ -4,7 +4,7 @@ import { unknownName } from '@graft-ml/core/internal/base/choice';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { type Shape, sizeOf } from '@graft-ml/core/internal/base/tensor';
-import { parameterTable, pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork, parameterTable } from '@graft-ml/core/internal/fit/network';
 import { epochsBefore, learningRateAt, stageAt, type Timetable, trainedSince } from '@graft-ml/core/internal/fit/stage';
 import { traceOf } from '@graft-ml/core/internal/fit/step';
 import { continuationOf } from '@graft-ml/core/internal/recipe/auto';
@@ -76,7 +76,7 @@ async function subject(name: string, given: z.output<typeof options>) {
     const { config: saved, preprocessing, classes, decision, dataset } = run;
     const config = resolveConfig(saved);
     const { model } = await openBackbone({ ...config, weights: null }, { onnxFile: ownOnnx(name, run) });
-    return { model, preprocessing, numClasses: classes.length, config, decision, pictures: dataset.train };
+    return { model, preprocessing, numClasses: classes.length, config, decision, images: dataset.train };
   }
   if (!isOnnx(name) && !listArchitectures().includes(name)) {
     const what = `${printableName(name)} is no run (it has no run.json), no .onnx file, and`;
@@ -86,7 +86,7 @@ async function subject(name: string, given: z.output<typeof options>) {
   const { model } = await openBackbone({ model: name, weights: null, head: given.head });
   const isPlanned = given.strategy !== null || given.transferRatio !== null;
   const config = isPlanned ? resolveConfig(parseConfig({ ...changes, model: name })) : null;
-  return { model, preprocessing: model.preprocessing, numClasses, config, decision: null, pictures: null };
+  return { model, preprocessing: model.preprocessing, numClasses, config, decision: null, images: null };
 }
 
 export const inspectCommand = defineCommand({
@@ -104,11 +104,11 @@ export const inspectCommand = defineCommand({
     'graft inspect runs/x --epoch 5',
   ],
   async run({ positionals, options, terminal }) {
-    const { model, preprocessing, numClasses, config, decision, pictures } = await subject(positionals[0]!, options);
-    const network = pictureNetwork(model, preprocessing, numClasses);
+    const { model, preprocessing, numClasses, config, decision, images } = await subject(positionals[0]!, options);
+    const network = imageNetwork(model, preprocessing, numClasses);
     const trace = traceOf(network);
     const plan = config && planOf(config, parameterTable(network, model), decision ? continuationOf(decision) : null);
-    const shown = plan && ratesIn(plan, config, options.epoch, pictures);
+    const shown = plan && ratesIn(plan, config, options.epoch, images);
     const rows = [...trace.variables.values()].map(({ name, kind, shape }): Row => {
       const rate = shown?.rates.get(name) ?? null;
       const state = kind === 'buffer' ? 'buffer' : shown && !rate ? 'frozen' : 'trained';
@@ -144,13 +144,13 @@ interface Rate {
 }
 
 /** Who is trained at which rate in an epoch. @throws UserError where the plan does not have it */
-function ratesIn(plan: readonly PlannedStage[], config: ResolvedConfig, epoch: number | null, pictures: number | null) {
+function ratesIn(plan: readonly PlannedStage[], config: ResolvedConfig, epoch: number | null, images: number | null) {
   const last = epochsBefore(plan, plan.length);
   const shown = epoch ?? last;
   if (shown > last) throw new UserError(`--epoch ${shown}: there are ${last} epochs.`);
   const index = stageAt(plan, shown - 1);
   const { name, from, epochs: own, settings } = plan[index]!;
-  const timetable = pictures === null ? null : timetableOf(config, plan, pictures);
+  const timetable = images === null ? null : timetableOf(config, plan, images);
   const rates = new Map<string, Rate>();
   for (const [parameter, setting] of settings) {
     if (!setting) continue;
@@ -187,7 +187,7 @@ function sizeIn(rows: readonly Row[], state: string): number {
   return rows.filter((row) => row.state === state).reduce((sum, { size }) => sum + size, 0);
 }
 
-/** The blocks from input to head, what each gives for one picture, how much of it is trained, and at which rates. */
+/** The blocks from input to head, what each gives for one image, how much of it is trained, and at which rates. */
 function blockRows({ blocks, endpoints }: Trace, rows: readonly Row[]) {
   const byName = new Map(rows.map((row) => [row.name, row]));
   return [...blocks].map(([block, names]) => {

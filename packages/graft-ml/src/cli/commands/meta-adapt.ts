@@ -10,10 +10,10 @@ import { plural } from '../terminal.ts';
 
 export const metaAdaptCommand = defineCommand({
   name: 'meta adapt',
-  summary: 'Fits a run of meta-learning to new classes by a few pictures of each, and writes a run that predicts.',
+  summary: 'Fits a run of meta-learning to new classes by a few images of each, and writes a run that predicts.',
   arguments: [
     { syntax: '<run>', description: 'a run folder of graft meta train, or a start that comes with Graft: omniglot' },
-    { syntax: '<folder>', description: 'a few pictures of each class, in any shape that `graft train` takes' },
+    { syntax: '<folder>', description: 'a few images of each class, in any shape that `graft train` takes' },
   ],
   options: z.strictObject({
     out: z.string().nullable().default(null).describe('the run folder to write; default: <run>-adapted'),
@@ -23,7 +23,7 @@ export const metaAdaptCommand = defineCommand({
       .min(1)
       .nullable()
       .default(null)
-      .describe('learn from at most so many pictures of each class; default: all but those in val/ and test/'),
+      .describe('learn from at most so many images of each class; default: all but those in val/ and test/'),
     steps: z
       .int()
       .min(1)
@@ -62,12 +62,12 @@ export const metaAdaptCommand = defineCommand({
     for (const note of notes) terminal.note(note);
     const how = adapted.steps === null ? 'from their features' : `in ${plural(adapted.steps, 'inner step')}`;
     terminal.print(
-      `${learner} learned ${dataset.classes.length} classes from ${plural(dataset.train.length, 'picture')} ${how}. The run is in ${path}`,
+      `${learner} learned ${dataset.classes.length} classes from ${plural(dataset.train.length, 'image')} ${how}. The run is in ${path}`,
     );
-    terminal.note(`Next: graft predict ${path} <picture>, graft evaluate ${path} <folder>, or graft export ${path}`);
+    terminal.note(`Next: graft predict ${path} <image>, graft evaluate ${path} <folder>, or graft export ${path}`);
     terminal.printJson({
       ...{ out: path, adaptedFrom: adapted.run.adaptedFrom, learner, steps: adapted.steps, notes },
-      ...{ classes: dataset.classes, pictures: dataset.train.length },
+      ...{ classes: dataset.classes, images: dataset.train.length },
     });
   },
 });

@@ -20,8 +20,8 @@ export const metaTestCommand = defineCommand({
   options: z.strictObject({
     episodes: orOwn(z.int().min(2).max(1_000_000)).describe('how many; default: 600'),
     way: orOwn(z.int().min(2).max(1000)).describe('classes of an episode; default: as in training'),
-    shots: orOwn(z.int().min(1).max(1000)).describe('pictures of each class to learn from; default: as in training'),
-    queries: orOwn(z.int().min(1).max(1000)).describe('other pictures of each class; default: as in training'),
+    shots: orOwn(z.int().min(1).max(1000)).describe('images of each class to learn from; default: as in training'),
+    queries: orOwn(z.int().min(1).max(1000)).describe('other images of each class; default: as in training'),
     steps: orOwn(z.int().min(1).max(50)).describe('inner steps; default: the run’s --test-steps'),
     side: choice('--side', testSides)
       .nullable()

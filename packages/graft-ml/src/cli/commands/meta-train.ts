@@ -39,7 +39,7 @@ const fileTable: ConfigTable = {
 
 export const metaTrainCommand = defineCommand({
   name: 'meta train',
-  summary: 'Learns from many small tasks how to learn another one from a few pictures.',
+  summary: 'Learns from many small tasks how to learn another one from a few images.',
   arguments: [
     {
       syntax: '[folder]',
@@ -96,15 +96,15 @@ async function start(
   }
   refuseWithoutResume('meta train', given);
   const file = repeated === null ? null : await readConfigFileOf(repeated, fileTable, metaRuns, given);
-  const pictures = folder ?? file?.folder ?? (file?.values.folder as string | undefined);
-  if (pictures === undefined && file?.run)
+  const images = folder ?? file?.folder ?? (file?.values.folder as string | undefined);
+  if (images === undefined && file?.run)
     throw new UsageError(`meta train: ${foreignFolder(repeated!, file.run.folder)}`);
-  if (pictures === undefined)
+  if (images === undefined)
     throw new UsageError('meta train: which folder? `graft meta train <folder>`, or --resume <run>.');
   const path = out ?? `runs/${config.learner}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
   const choices = file?.run ? { choices: file.run.choices } : {};
   const runOptions = { out: path, overwrite, ...choices, signal: onInterrupt(terminal), onPreparation, download };
-  return { out: path, events: trainMeta(pictures, config, runOptions) };
+  return { out: path, events: trainMeta(images, config, runOptions) };
 }
 
 /** What has become known of a run of meta-learning. */
@@ -191,12 +191,12 @@ function header({ out, run, config, sets, notes, prepared, memory }: MetaReadyEv
     `model      ${config.model}, ${run.parameters.total.toLocaleString('en')} parameters, ${run.preprocessing.crop} px, weights ${config.weights}`,
     ...(adapts ? [innerLine(prepared)] : []),
     `batch norm ${norms}`,
-    ...sets.header.lines.map((line, i) => `${i === 0 ? 'pictures  ' : '          '} ${line}`),
+    ...sets.header.lines.map((line, i) => `${i === 0 ? 'images  ' : '          '} ${line}`),
     `episodes   ${way}-way, ${shots}-shot, ${queries} queries of each class; ${config.episodes} to validate`,
     ...(isBaseline
       ? ['training   none']
       : [
-          ...(config.augment === null ? [] : [`           pictures of training episodes augmented: ${config.augment}`]),
+          ...(config.augment === null ? [] : [`           images of training episodes augmented: ${config.augment}`]),
           `training   ${metaSteps} meta-steps of ${metaBatch} episodes, ${plural(epochsOf(config), 'validation')}, ${optimizer} at ${learningRate} (${schedule}), seed ${config.seed}`,
         ]),
     `threads    ${prepared.threads}, an episode each${memory === null ? '' : `, about ${formatBytes(memory)} of memory each`}`,

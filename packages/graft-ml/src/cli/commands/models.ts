@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { UsageError, UserError } from '@graft-ml/core/internal/base/errors';
 import { isGlob } from '@graft-ml/core/internal/base/glob';
 import { sizeOf } from '@graft-ml/core/internal/base/tensor';
-import { pictureNetwork } from '@graft-ml/core/internal/fit/network';
+import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
 import { listModels } from '@graft-ml/core/internal/weights/registry/list';
@@ -60,7 +60,7 @@ function countParameters(name: string): number {
   const published = entriesOf(name).find(({ classes }) => classes === 'imagenet1k');
   if (published) return published.parameters;
   const model = getModel(name);
-  const variables = variablesOf(pictureNetwork(model, model.preprocessing, 1000));
+  const variables = variablesOf(imageNetwork(model, model.preprocessing, 1000));
   const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter');
   return parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
@@ -112,7 +112,7 @@ function showEntry(entry: WeightsEntry, terminal: Terminal): void {
     architecture: entry.architecture,
     parameters: number(entry.parameters),
     accuracy: `top-1 ${percent(top1)}, top-5 ${percent(top5)}`,
-    pictures: `resize ${resize}${squash ? ' both sides' : ''}, crop ${crop}, ${interpolation}, mean ${mean.join(' ')}, std ${std.join(' ')}`,
+    images: `resize ${resize}${squash ? ' both sides' : ''}, crop ${crop}, ${interpolation}, mean ${mean.join(' ')}, std ${std.join(' ')}`,
     classes: entry.classes ?? (entry.outputs ? `${number(entry.outputs)}, without names` : 'none: it has no head'),
     licence: licence ?? 'not stated',
     source: entry.source,

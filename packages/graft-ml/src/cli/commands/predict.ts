@@ -52,7 +52,7 @@ export const predictCommand = defineCommand({
   async run({ positionals, options, terminal }) {
     const { model, output } = options;
     const places = model === null ? positionals.slice(1) : positionals;
-    if (places.length === 0) throw new UsageError('predict: give a run and at least one picture, or --model.');
+    if (places.length === 0) throw new UsageError('predict: give a run and at least one image, or --model.');
     if (output !== null) assertPredictionFile(output);
     const paths = await pathsAt(places, terminal);
     const classifier =

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { shapeOptionsOf } from '../../data/configured.ts';
 import { writeContactSheet } from '../../data/contact-sheet.ts';
 import { previewAugmentation } from '../../data/preview.ts';
-import { meanColour } from '../../transfer/picture-source.ts';
+import { meanColour } from '../../transfer/image-source.ts';
 import { defineCommand } from '../command.ts';
 import { shapeFlags } from '../shape-flags.ts';
 
@@ -16,12 +16,12 @@ const largestSheet = 64;
 
 export const previewCommand = defineCommand({
   name: 'preview',
-  summary: 'Writes a contact sheet of augmented pictures, to look at before training.',
-  arguments: [{ syntax: '<folder>', description: 'labelled pictures, in any shape that train takes' }],
+  summary: 'Writes a contact sheet of augmented images, to look at before training.',
+  arguments: [{ syntax: '<folder>', description: 'labelled images, in any shape that train takes' }],
   options: z.strictObject({
     ...trainConfigSchema.pick({ augment: true }).shape,
     out: z.string().default('preview.png').describe('the PNG file to write'),
-    pictures: z.int().min(1).max(100).default(6).describe('rows: one picture of each class in turn'),
+    images: z.int().min(1).max(100).default(6).describe('rows: one image of each class in turn'),
     views: z.int().min(1).max(100).default(8).describe('augmented views of each, behind the one that evaluation sees'),
     imageSize: z.int().min(8).max(1024).default(224).describe('side of the square the model sees, in pixels'),
     ...trainConfigSchema.pick({ seed: true, classDepth: true }).shape,
@@ -33,11 +33,11 @@ export const previewCommand = defineCommand({
     'graft preview photos/ --augment light,rotate=30 --out sheet.png',
   ],
   async run({ positionals, options, terminal }) {
-    const { augment, out, imageSize, pictures, views, seed, classDepth, ...shape } = options;
-    const megapixels = (pictures * (views + 1) * imageSize ** 2) / 1e6;
+    const { augment, out, imageSize, images, views, seed, classDepth, ...shape } = options;
+    const megapixels = (images * (views + 1) * imageSize ** 2) / 1e6;
     if (megapixels > largestSheet) {
       throw new UsageError(
-        `preview: ${pictures} rows of ${views + 1} pictures of ${imageSize} pixels are ${Math.round(megapixels)} megapixels, ` +
+        `preview: ${images} rows of ${views + 1} images of ${imageSize} pixels are ${Math.round(megapixels)} megapixels, ` +
           `more than ${largestSheet}: ask for fewer or smaller ones.`,
       );
     }
@@ -46,7 +46,7 @@ export const previewCommand = defineCommand({
       augmentation: parseAugmentation(augment),
       preprocessing: { ...imageNetPreprocessing, crop: imageSize, resize: Math.round((imageSize * resize) / crop) },
       fill: meanColour(imageNetPreprocessing),
-      pictures,
+      images,
       views,
       seed,
       reading: { classDepth, ...shapeOptionsOf(shape) },
@@ -54,10 +54,10 @@ export const previewCommand = defineCommand({
     if (problems.length > 0) terminal.note(formatProblems(problems));
     await writeContactSheet(
       out,
-      rows.map((row) => row.pictures),
+      rows.map((row) => row.images),
     );
     for (const { className, path } of rows) terminal.print(`${className}  ${path}`);
-    terminal.print(`\n${rows.length} pictures, ${views} views of each behind the one of evaluation: ${out}`);
+    terminal.print(`\n${rows.length} images, ${views} views of each behind the one of evaluation: ${out}`);
     terminal.printJson({ out, augment, seed, rows: rows.map(({ path, className }) => ({ path, className })) });
   },
 });

@@ -34,7 +34,7 @@ const trainOptions = z.strictObject({
     .max(1000)
     .nullable()
     .default(null)
-    .describe('cross-validation: train so many runs, in which each picture validates once'),
+    .describe('cross-validation: train so many runs, in which each image validates once'),
   config: z
     .string()
     .nullable()
@@ -55,7 +55,7 @@ const fileTable: ConfigTable = {
 export const trainCommand = defineCommand({
   name: 'train',
   summary:
-    'Trains a classifier on labelled pictures: in a folder for each class, in a table, an archive or Parquet files.',
+    'Trains a classifier on labelled images: in a folder for each class, in a table, an archive or Parquet files.',
   arguments: [
     {
       syntax: '[folder]',
@@ -149,9 +149,9 @@ async function start(
   refuseWithoutResume('train', given);
   const file = repeated === null ? noFile : await readConfigFile(repeated, fileTable, given);
   const { values, run: earlier } = file;
-  const pictures = folder ?? file.folder ?? (values.folder as string | undefined);
-  if (pictures === undefined && earlier) throw new UsageError(`train: ${foreignFolder(repeated!, earlier.folder)}`);
-  if (pictures === undefined) throw new UsageError('train: which folder? `graft train <folder>`, or --resume <run>.');
+  const images = folder ?? file.folder ?? (values.folder as string | undefined);
+  if (images === undefined && earlier) throw new UsageError(`train: ${foreignFolder(repeated!, earlier.folder)}`);
+  if (images === undefined) throw new UsageError('train: which folder? `graft train <folder>`, or --resume <run>.');
   const path = out ?? `runs/${basename(config.model)}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
   const { weightsSha256 = null } = given.includes('weights') || given.includes('model') ? {} : (earlier ?? {});
   const choices = earlier ? { choices: earlier.choices, ...(weightsSha256 && { weightsSha256 }) } : {};
@@ -165,7 +165,7 @@ async function start(
     download,
   };
   const events =
-    folds === null ? trainFolder(pictures, config, runOptions) : trainFolds(pictures, config, folds, runOptions);
+    folds === null ? trainFolder(images, config, runOptions) : trainFolds(images, config, folds, runOptions);
   return { out: path, events };
 }
 
@@ -277,7 +277,7 @@ function header({ out, run, folder, notes }: ReadyEvent, terminal: Terminal): vo
     `run        ${out}`,
     `model      ${config.model}${config.head === null ? '' : ` with ${config.head} before the last layer`}, ${number(parameters.trained)} of ${number(parameters.total)} parameters trained, batch norm ${batchNorm}`,
     `weights    ${config.weights ?? (run.weightsSha256 === null ? 'none: from scratch' : 'its own')}`,
-    `pictures   ${dataset.train} to train, ${dataset.validation} to validate, ${dataset.test > 0 ? `${dataset.test} for testing, ` : ''}${run.classes.length} classes, ${preprocessing.crop} px${dataset.leftOut.length > 0 ? `, ${plural(dataset.leftOut.length, 'problem')}` : ''}`,
+    `images   ${dataset.train} to train, ${dataset.validation} to validate, ${dataset.test > 0 ? `${dataset.test} for testing, ` : ''}${run.classes.length} classes, ${preprocessing.crop} px${dataset.leftOut.length > 0 ? `, ${plural(dataset.leftOut.length, 'problem')}` : ''}`,
     `training   ${config.strategy}, epochs: ${(config.epochs ?? 0) + run.addedEpochs}, batches of ${config.batchSize}, ${config.optimizer} at ${config.learningRate} (${config.schedule}), seed ${config.seed}`,
   ];
   for (const line of lines) terminal.note(line);

@@ -14,14 +14,14 @@ const likeness = async (bytes: Uint8Array) => {
 };
 
 describe('pairs that differ in a known number of bits', () => {
-  /** A picture with `flips` bits of the hash turned, and the same thumbnail. */
+  /** An image with `flips` bits of the hash turned, and the same thumbnail. */
   function turned({ hash, thumbnail }: Likeness, flips: readonly number[]): Likeness {
     const words = hash.slice();
     for (const bit of flips) words[bit >> 4]! ^= 1 << (bit & 15);
     return { hash: words, thumbnail };
   }
   const stream = randomStream(0, 'alike');
-  const picture: Likeness = {
+  const image: Likeness = {
     hash: Uint16Array.from({ length: 4 }, () => stream.integer(65_536)),
     thumbnail: Uint8Array.from({ length: 256 }, () => stream.integer(256)),
   };
@@ -33,7 +33,7 @@ describe('pairs that differ in a known number of bits', () => {
   test('up to 11 are found wherever they are, 12 never', () => {
     for (let round = 0; round < 200; round++) {
       const flips = 1 + (round % 12);
-      expect(alikeGroups([picture, turned(picture, bits(flips))])).toEqual(flips <= 11 ? [[0, 1]] : []);
+      expect(alikeGroups([image, turned(image, bits(flips))])).toEqual(flips <= 11 ? [[0, 1]] : []);
     }
   });
 
@@ -44,12 +44,12 @@ describe('pairs that differ in a known number of bits', () => {
   });
 
   test('brightness and contrast do not matter, a chain is one group', () => {
-    const lighter = { ...picture, thumbnail: picture.thumbnail.map((level) => 30 + level / 2) };
-    expect(correlation(picture.thumbnail, lighter.thumbnail)).toBeGreaterThan(0.9999);
-    const stranger = { hash: picture.hash, thumbnail: picture.thumbnail.toReversed() };
+    const lighter = { ...image, thumbnail: image.thumbnail.map((level) => 30 + level / 2) };
+    expect(correlation(image.thumbnail, lighter.thumbnail)).toBeGreaterThan(0.9999);
+    const stranger = { hash: image.hash, thumbnail: image.thumbnail.toReversed() };
     const chain = [0, 6, 12].map((count) =>
       turned(
-        picture,
+        image,
         Array.from({ length: count }, (_, i) => i),
       ),
     );
@@ -78,12 +78,12 @@ describe.each([
     );
   });
 
-  const variants: Record<string, (picture: Sharp) => Sharp> = {
-    'half the size': (picture) => picture.resize(150).jpeg(),
-    'quality 15': (picture) => picture.jpeg({ quality: 15 }),
-    blurred: (picture) => picture.blur(1.5).png(),
-    squashed: (picture) => picture.resize(200, 200, { fit: 'fill' }).webp(),
-    'of more contrast': (picture) => picture.linear(1.2, -20).jpeg(),
+  const variants: Record<string, (image: Sharp) => Sharp> = {
+    'half the size': (image) => image.resize(150).jpeg(),
+    'quality 15': (image) => image.jpeg({ quality: 15 }),
+    blurred: (image) => image.blur(1.5).png(),
+    squashed: (image) => image.resize(200, 200, { fit: 'fill' }).webp(),
+    'of more contrast': (image) => image.linear(1.2, -20).jpeg(),
   };
   test.skipIf(!isThere).each(Object.entries(variants))('copies are known again: %s', async (_, make) => {
     const some = files.filter((__, i) => i % 30 === 0);

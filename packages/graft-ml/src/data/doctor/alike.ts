@@ -2,10 +2,10 @@ import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import { correlation, type Likeness, thumbnailSide } from './likeness.ts';
 
 /**
- * Pictures that are one picture for the eye: hashes that differ in at most 11 of 64 bits, and thumbnails that correlate by at
+ * Images that are one image for the eye: hashes that differ in at most 11 of 64 bits, and thumbnails that correlate by at
  * least 0.98.
  *
- * Found on TrashNet and Caltech-101 (600 pictures of each). Copies at half or double the size, squashed, blurred, of other
+ * Found on TrashNet and Caltech-101 (600 images of each). Copies at half or double the size, squashed, blurred, of other
  * contrast, or as JPEG of quality 15 stay within 8 bits and above 0.98 (one in a hundred falls to 0.978); so do most that lost
  * 1 % at each border, and few that lost more. Of the 359,400 other pairs, one passes, and that is one photograph with
  * and without a watermark; the next, two motorcycles posed alike, reach 0.9796. Mirrored and turned copies are not looked for.
@@ -38,7 +38,7 @@ function countBits(word: number): number {
 /**
  * The groups of two or more that look the same, as positions in `likenesses`; what is alike in a chain is one group.
  *
- * Multi-index hashing (Norouzi, Punjani, Fleet 2012): a picture is compared with those alone of which one word of the hash is
+ * Multi-index hashing (Norouzi, Punjani, Fleet 2012): an image is compared with those alone of which one word of the hash is
  * within two bits of its own. Photographs spread over the words; drawings on a white ground do not, so that what
  * is met is first compared in the coarse.
  */
@@ -89,7 +89,7 @@ function mayCorrelate(coarse: Float64Array, a: number, b: number): boolean {
   return true;
 }
 
-/** Which pictures have which value of one word of the hash. */
+/** Which images have which value of one word of the hash. */
 function tableOf(likenesses: readonly Likeness[], word: number): ReadonlyMap<number, readonly number[]> {
   return groupBy(likenesses.keys(), (i) => likenesses[i]!.hash[word]!);
 }

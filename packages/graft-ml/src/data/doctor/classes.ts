@@ -4,21 +4,21 @@ import type { Part, Split } from '../folder-layout.ts';
 import type { Finding } from './finding.ts';
 import type { Placed, Specimen } from './specimen.ts';
 
-/** How many usable pictures each class has; all count as training pictures in a folder that is not divided. */
+/** How many usable images each class has; all count as training images in a folder that is not divided. */
 export function countClasses(specimens: readonly Specimen[]): ClassCount[] {
-  const count = (pictures: readonly Specimen[], split: Split) =>
-    pictures.filter((picture) => (picture.part.split ?? 'train') === split).length;
+  const count = (images: readonly Specimen[], split: Split) =>
+    images.filter((image) => (image.part.split ?? 'train') === split).length;
   return [...groupBy(specimens, ({ className }) => className)]
-    .map(([name, pictures]) => ({
+    .map(([name, images]) => ({
       name,
-      train: count(pictures, 'train'),
-      validation: count(pictures, 'validation'),
-      test: count(pictures, 'test'),
+      train: count(images, 'train'),
+      validation: count(images, 'validation'),
+      test: count(images, 'test'),
     }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** What is wrong with the classes, as far as their pictures are counted. */
+/** What is wrong with the classes, as far as their images are counted. */
 export function classFindings(
   parts: readonly Part[],
   files: readonly Placed[],
@@ -33,7 +33,7 @@ export function classFindings(
   ];
 }
 
-/** The classes of which no picture is good. */
+/** The classes of which no image is good. */
 function spoiledClasses(files: readonly Placed[], specimens: readonly Specimen[]): Finding[] {
   const folderOf = ({ part, className }: Placed) => classFolder(part, className);
   const fine = new Set(specimens.map(folderOf));
@@ -42,7 +42,7 @@ function spoiledClasses(files: readonly Placed[], specimens: readonly Specimen[]
     .map(([folder, { length }]) => ({
       kind: 'empty-class',
       paths: [folder],
-      message: `none of its ${length} pictures can be used`,
+      message: `none of its ${length} images can be used`,
     }));
 }
 
@@ -57,19 +57,19 @@ function unevenClasses(parts: readonly Part[], classes: readonly ClassCount[]): 
     const absent = parts.filter(({ split }) => split !== undefined && count[split] === 0);
     if (absent.length === 0) return [];
     const present = parts.find(({ split }) => split !== undefined && count[split] > 0)!;
-    const message = `no pictures in ${absent.map(({ name }) => name).join(', ')}`;
+    const message = `no images in ${absent.map(({ name }) => name).join(', ')}`;
     return [{ kind: 'class-missing-in-split', paths: [classFolder(present, count.name)], message }];
   });
 }
 
-/** The classes that have too few pictures to train on, after some were held out where the folder has no validation part. */
+/** The classes that have too few images to train on, after some were held out where the folder has no validation part. */
 function smallClasses(parts: readonly Part[], classes: readonly ClassCount[]): Finding[] {
   const train = parts.find(({ split }) => split === undefined || split === 'train');
   const heldOut = parts.some(({ split }) => split === 'validation') ? 0 : 1;
   return classes
     .filter((count) => train && count.train > 0 && count.train < fewestToTrain + heldOut)
     .map((count) => ({
-      kind: 'few-pictures',
+      kind: 'few-images',
       paths: [classFolder(train!, count.name)],
       message: `${count.train} to train on; ${fewestToTrain + heldOut} are the least that make sense`,
     }));
@@ -80,6 +80,6 @@ function imbalance(classes: readonly ClassCount[]): Finding[] {
   if (!found) return [];
   const { largest, smallest } = found;
   const ratio = (largest.train / smallest.train).toFixed(1);
-  const message = `${largest.name} has ${largest.train} pictures, ${smallest.name} ${smallest.train}: ${ratio} to 1`;
+  const message = `${largest.name} has ${largest.train} images, ${smallest.name} ${smallest.train}: ${ratio} to 1`;
   return [{ kind: 'imbalance', paths: [], message }];
 }

@@ -3,14 +3,14 @@ import { mkdir, realpath, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { assertFree, makeFolder } from '../../files/write.ts';
-import { readPictureFile } from '../decode.ts';
+import { readImageFile } from '../decode.ts';
 import { type CleanPlan, planCleanCopy } from './clean-plan.ts';
 import type { Diagnosis } from './diagnose.ts';
 
 export interface CleanCopyOptions {
-  /** Pictures that look the same are treated as copies. Default false. */
+  /** Images that look the same are treated as copies. Default false. */
   readonly near?: boolean;
-  /** Called after each picture that was copied. */
+  /** Called after each image that was copied. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -18,7 +18,7 @@ export interface CleanCopyOptions {
  * Writes what is sound of a data set to `target`, a folder of the same layout, or of class folders where it has another shape.
  * The data set itself is not touched. `target` appears when it is complete.
  *
- * @throws UserError where `target` is in the way or cannot be written, or a picture is no longer what it was
+ * @throws UserError where `target` is in the way or cannot be written, or an image is no longer what it was
  */
 export async function writeCleanCopy(
   diagnosis: Diagnosis,
@@ -49,7 +49,7 @@ async function futureRealpath(path: string): Promise<string> {
 
 async function copyAll({ kept }: CleanPlan, into: string, { onProgress }: CleanCopyOptions): Promise<void> {
   for (const [i, { specimen, to }] of kept.entries()) {
-    const bytes = await readPictureFile(specimen);
+    const bytes = await readImageFile(specimen);
     if (createHash('sha256').update(bytes).digest('hex') !== specimen.sha256) {
       throw new UserError(`doctor: ${specimen.path} was changed while it was looked at. Run it again.`);
     }

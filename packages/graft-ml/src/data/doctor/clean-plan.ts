@@ -1,13 +1,13 @@
 import { basename, extname } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { formatExtensions, isPictureName } from '../tree/listing.ts';
+import { formatExtensions, isImageName } from '../tree/listing.ts';
 import { classFolder } from './classes.ts';
 import { copyKinds, keeperOf, sameContent, sameLooks, type Verdict, verdictOn } from './copies.ts';
 import type { Diagnosis } from './diagnose.ts';
 import type { FindingKind } from './finding.ts';
 import { isNamedRightly, type Specimen } from './specimen.ts';
 
-/** A picture that a clean copy leaves out. */
+/** An image that a clean copy leaves out. */
 export interface LeftOut {
   readonly path: string;
   readonly kind: FindingKind;
@@ -25,13 +25,13 @@ export interface CleanPlan {
 
 /** The kinds of findings that are about files which stand in no copy. */
 const unusable: ReadonlySet<FindingKind> = new Set<FindingKind>([
-  ...(['unreadable', 'empty-file', 'not-a-picture', 'truncated', 'too-small', 'too-large', 'foreign-format'] as const),
+  ...(['unreadable', 'empty-file', 'not-an-image', 'truncated', 'too-small', 'too-large', 'foreign-format'] as const),
   ...(['no-class', 'no-label', 'link-not-followed', 'missing-file', 'outside', 'unsafe-name', 'encrypted'] as const),
 ]);
 
 /**
- * Of pictures with the same content one is kept: in test, else in val, else in train; none where their labels differ. With
- * `near` the same goes for pictures that look the same. Names get the extension of the content.
+ * Of images with the same content one is kept: in test, else in val, else in train; none where their labels differ. With
+ * `near` the same goes for images that look the same. Names get the extension of the content.
  *
  * @throws UserError where a class cannot be a folder
  */
@@ -65,7 +65,7 @@ function surplus(group: readonly Specimen[], kinds: Readonly<Record<Verdict, Fin
   return group.filter((copy) => copy !== keeper).map(({ place }) => ({ path: place, kind, copyOf: keeper.place }));
 }
 
-/** Where each picture goes. Those that are named rightly come first to a name, the others get a number where it is taken. */
+/** Where each image goes. Those that are named rightly come first to a name, the others get a number where it is taken. */
 function named(specimens: readonly Specimen[]): CleanPlan['kept'] {
   const taken = new Set<string>();
   const target = (specimen: Specimen) => {
@@ -83,8 +83,8 @@ function named(specimens: readonly Specimen[]): CleanPlan['kept'] {
 function freeName(specimen: Specimen, taken: ReadonlySet<string>): string {
   const { format } = specimen;
   const path = pathInClassFolder(specimen);
-  // What looks like an extension may belong to the name, as in IMG.0001, unless it is a picture's.
-  const stem = isPictureName(path) ? path.slice(0, -extname(path).length) : path;
+  // What looks like an extension may belong to the name, as in IMG.0001, unless it is an image's.
+  const stem = isImageName(path) ? path.slice(0, -extname(path).length) : path;
   const extension = isNamedRightly(specimen) ? extname(path) : formatExtensions[format][0]!;
   for (let number = 1; ; number++) {
     const name = `${stem}${number === 1 ? '' : `-${number}`}${extension}`;
@@ -92,7 +92,7 @@ function freeName(specimen: Specimen, taken: ReadonlySet<string>): string {
   }
 }
 
-/** The place of a picture in class folders, which is where it is unless the data set has another shape. */
+/** The place of an image in class folders, which is where it is unless the data set has another shape. */
 function pathInClassFolder({ place, part, className }: Specimen): string {
   const folder = classFolder(part, className);
   if (place.startsWith(`${folder}/`)) return place;

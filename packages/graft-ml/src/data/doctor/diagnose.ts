@@ -1,7 +1,7 @@
 import type { ClassCount } from '@graft-ml/core/internal/image/class-balance';
 import type { Split } from '../folder-layout.ts';
-import { createPicturePool, type PicturePool } from '../picture-pool.ts';
-import { findPictures } from '../readers/find-pictures.ts';
+import { createImagePool, type ImagePool } from '../image-pool.ts';
+import { findCandidates } from '../readers/find-candidates.ts';
 import type { ReaderOptions } from '../readers/found.ts';
 import { classFindings, countClasses } from './classes.ts';
 import { copyFindings } from './copies.ts';
@@ -11,7 +11,7 @@ import { type Examined, examineFile, filesToExamine, type Placed, placeIn, type 
 
 export interface DoctorOptions extends Omit<ReaderOptions, 'classes'> {
   /** The threads to examine with; without it a pool is opened and closed. */
-  readonly pool?: PicturePool;
+  readonly pool?: ImagePool;
   /** Called after each file that was examined. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -25,7 +25,7 @@ export interface Diagnosis {
   readonly classes: readonly ClassCount[];
   /** The most serious first. */
   readonly findings: readonly Finding[];
-  /** The pictures that can be used, by their place. */
+  /** The images that can be used, by their place. */
   readonly specimens: readonly Specimen[];
 }
 
@@ -37,7 +37,7 @@ export interface Diagnosis {
  */
 export async function diagnose(root: string, options: DoctorOptions = {}): Promise<Diagnosis> {
   const { pool: _pool, onProgress: _onProgress, ...readerOptions } = options;
-  const found = await findPictures(root, { ...readerOptions, classes: [] });
+  const found = await findCandidates(root, { ...readerOptions, classes: [] });
   const files = filesToExamine(found);
   const examined = await examineAll(files, options);
   const specimens = examined.flatMap(({ specimen }) => specimen ?? []);
@@ -62,7 +62,7 @@ export async function diagnose(root: string, options: DoctorOptions = {}): Promi
 
 /** In the order of the files. */
 async function examineAll(files: readonly Placed[], options: DoctorOptions): Promise<Examined[]> {
-  const pool = options.pool ?? createPicturePool();
+  const pool = options.pool ?? createImagePool();
   let done = 0;
   try {
     return await Promise.all(

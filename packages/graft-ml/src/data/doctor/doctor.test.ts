@@ -3,13 +3,13 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, s
 import { basename, dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, test } from 'vitest';
-import { drawPictures, temporaryFolder } from '../../../../../test/pictures.ts';
-import { createPicturePool } from '../picture-pool.ts';
+import { drawImages, temporaryFolder } from '../../../../../test/images.ts';
+import { createImagePool } from '../image-pool.ts';
 import { planCleanCopy } from './clean-plan.ts';
 import { diagnose, type Finding, formatDiagnosis, writeCleanCopy } from './index.ts';
 
 const home = temporaryFolder();
-const pool = createPicturePool({ threads: 2 });
+const pool = createImagePool({ threads: 2 });
 afterAll(() => pool.close());
 
 let folders = 0;
@@ -38,15 +38,15 @@ const copy = (root: string, from: string, to: string) => {
   cpSync(join(root, from), join(root, to));
 };
 
-/** Eight pictures of each of three classes, and everything that can be wrong with them. */
+/** Eight images of each of three classes, and everything that can be wrong with them. */
 async function spoiledFolder(): Promise<string> {
-  const root = await drawPictures(newPlace(), { perClass: 8, side: 48 });
+  const root = await drawImages(newPlace(), { perClass: 8, side: 48 });
   const disc = readFileSync(join(root, 'disc/000.png'));
   writeFileSync(join(root, 'disc/cut.png'), disc.subarray(0, disc.length / 2));
   writeFileSync(join(root, 'disc/empty.jpg'), '');
   writeFileSync(join(root, 'disc/text.jpg'), 'a text');
   writeFileSync(join(root, 'disc/old.jpg'), Buffer.concat([Buffer.from('II+\0'), Buffer.alloc(100)]));
-  writeFileSync(join(root, 'disc/notes.txt'), 'no picture, and no harm');
+  writeFileSync(join(root, 'disc/notes.txt'), 'no image, and no harm');
   renameSync(join(root, 'disc/001.png'), join(root, 'disc/001.jpg'));
   renameSync(join(root, 'disc/002.png'), join(root, 'disc/IMG.0002'));
   copy(root, 'disc/003.png', 'disc/copy.png');
@@ -74,12 +74,12 @@ describe('a folder with everything wrong', async () => {
   test('every flaw is found, once, and nothing else', () => {
     expect(diagnosis.findings.map(({ kind, paths, message }) => [kind, paths.join(' = '), message])).toEqual([
       ['conflicting-labels', 'disc/004.png = square/other.png', '2 files in disc, square'],
-      ['empty-class', 'bad', 'none of its 1 pictures can be used'],
-      ['empty-class', 'nothing', 'the class folder holds no pictures'],
-      ['truncated', 'bad/1.png', 'the file ends before the picture does'],
-      ['truncated', 'disc/cut.png', 'the file ends before the picture does'],
+      ['empty-class', 'bad', 'none of its 1 images can be used'],
+      ['empty-class', 'nothing', 'the class folder holds no images'],
+      ['truncated', 'bad/1.png', 'the file ends before the image does'],
+      ['truncated', 'disc/cut.png', 'the file ends before the image does'],
       ['empty-file', 'disc/empty.jpg', 'the file has 0 bytes'],
-      ['not-a-picture', 'disc/text.jpg', 'the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP'],
+      ['not-an-image', 'disc/text.jpg', 'the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP'],
       ['foreign-format', 'disc/old.jpg', 'the content is BigTIFF, which is not read'],
       ['passed-over', 'disc/IMG.0002', 'the content is png'],
       ['wrong-extension', 'disc/001.jpg', 'the content is png'],
@@ -94,8 +94,8 @@ describe('a folder with everything wrong', async () => {
 
   test('the report begins with what is serious and says what to do', () => {
     const text = formatDiagnosis(diagnosis);
-    expect(text).toContain(`${root}: 30 usable pictures, 3 classes of 9 to 12, not divided into splits.\n\nSERIOUS\n`);
-    expect(text).toContain('one picture under several labels: 1 (conflicting-labels)\n  At most one label is right');
+    expect(text).toContain(`${root}: 30 usable images, 3 classes of 9 to 12, not divided into splits.\n\nSERIOUS\n`);
+    expect(text).toContain('one image under several labels: 1 (conflicting-labels)\n  At most one label is right');
     expect(text).toContain('    disc/004.png = square/other.png: 2 files in disc, square');
     expect(text.indexOf('SERIOUS')).toBeLessThan(text.indexOf('WARNINGS'));
     expect(text).toContain('16 findings: 8 serious, 5 warnings, 3 notes.');
@@ -111,7 +111,7 @@ describe('a folder with everything wrong', async () => {
       'disc/cut.png truncated',
       'disc/empty.jpg empty-file',
       'disc/old.jpg foreign-format',
-      'disc/text.jpg not-a-picture',
+      'disc/text.jpg not-an-image',
       'square/other.png conflicting-labels',
     ]);
     const names = filesOf(join(target, 'disc')).map((path) => basename(path));
@@ -138,7 +138,7 @@ describe('a folder with everything wrong', async () => {
   test('a target that is not empty, or in the folder, is refused; a file that changed, too, and nothing is left', async () => {
     await expect(writeCleanCopy(diagnosis, root)).rejects.toThrow('is not empty');
     await expect(writeCleanCopy(diagnosis, join(root, 'new/clean'))).rejects.toThrow('is not to be touched');
-    const changing = await drawPictures(newPlace(), { perClass: 2 });
+    const changing = await drawImages(newPlace(), { perClass: 2 });
     const early = await examine(changing);
     writeFileSync(join(changing, 'disc/001.png'), 'other');
     const target = newPlace();
@@ -150,14 +150,14 @@ describe('a folder with everything wrong', async () => {
 });
 
 describe('splits', () => {
-  test('a picture in several is a leak; it stays in test, else in val', async () => {
+  test('an image in several is a leak; it stays in test, else in val', async () => {
     const root = newPlace();
     for (const [split, first] of [
       ['train', 0],
       ['val', 10],
       ['test', 20],
     ] as const) {
-      await drawPictures(join(root, split), { perClass: 6, first, side: 48 });
+      await drawImages(join(root, split), { perClass: 6, first, side: 48 });
     }
     copy(root, 'val/disc/010.png', 'train/disc/a.png');
     copy(root, 'test/disc/020.png', 'train/disc/b.png');
@@ -191,22 +191,22 @@ describe('splits', () => {
 
   test('classes that a split lacks, small ones, and ones of very different sizes', async () => {
     const root = newPlace();
-    await drawPictures(join(root, 'train'), { classes: ['disc', 'ring'], perClass: 20 });
-    await drawPictures(join(root, 'train'), { classes: ['cross'], perClass: 3 });
-    await drawPictures(join(root, 'val'), { classes: ['disc', 'cross', 'bar'], perClass: 2, first: 50 });
-    const findings = await found(root, 'class-missing-in-split', 'few-pictures', 'imbalance');
+    await drawImages(join(root, 'train'), { classes: ['disc', 'ring'], perClass: 20 });
+    await drawImages(join(root, 'train'), { classes: ['cross'], perClass: 3 });
+    await drawImages(join(root, 'val'), { classes: ['disc', 'cross', 'bar'], perClass: 2, first: 50 });
+    const findings = await found(root, 'class-missing-in-split', 'few-images', 'imbalance');
     expect(findings.map(({ kind, paths, message }) => [kind, ...paths, message])).toEqual([
-      ['class-missing-in-split', 'train/ring', 'no pictures in val'],
-      ['class-missing-in-split', 'val/bar', 'no pictures in train'],
-      ['few-pictures', 'train/cross', '3 to train on; 5 are the least that make sense'],
-      ['imbalance', 'disc has 20 pictures, cross 3: 6.7 to 1'],
+      ['class-missing-in-split', 'train/ring', 'no images in val'],
+      ['class-missing-in-split', 'val/bar', 'no images in train'],
+      ['few-images', 'train/cross', '3 to train on; 5 are the least that make sense'],
+      ['imbalance', 'disc has 20 images, cross 3: 6.7 to 1'],
     ]);
   });
 });
 
 test('names that are taken get a number, and a table becomes class folders', async () => {
   const root = newPlace();
-  await drawPictures(join(root, 'all'), { classes: ['disc', 'ring'], perClass: 3 });
+  await drawImages(join(root, 'all'), { classes: ['disc', 'ring'], perClass: 3 });
   copy(root, 'all/ring/000.png', 'all/disc/000.jpg');
   writeFileSync(
     join(root, 'table.csv'),

@@ -1,17 +1,17 @@
-import type { PictureFormat } from '../image/header.ts';
+import type { ImageFormat } from '../image/header.ts';
 import { type OpenImage, resizeImage } from '../image/open.ts';
-import type { PictureFacts } from '../picture-facts.ts';
+import type { ImageFacts } from '../image-facts.ts';
 import { type Likeness, likenessFrom, likenessViews } from './likeness.ts';
 
-/** What the doctor knows of a picture that could be read and decoded. */
-export interface Examination extends PictureFacts {
+/** What the doctor knows of an image that could be read and decoded. */
+export interface Examination extends ImageFacts {
   /** What the content is, whatever the name says. */
-  readonly format: PictureFormat;
+  readonly format: ImageFormat;
   readonly likeness: Likeness;
 }
 
-/** Decodes a picture. @throws PictureError (by rejection) where it cannot be used */
-export async function examineImage(image: OpenImage, facts: PictureFacts): Promise<Examination> {
+/** Decodes an image. @throws ImageError (by rejection) where it cannot be used */
+export async function examineImage(image: OpenImage, facts: ImageFacts): Promise<Examination> {
   const likeness = likenessFrom(await resizeImage(image, likenessViews(image)));
   return { ...facts, format: image.format, likeness };
 }

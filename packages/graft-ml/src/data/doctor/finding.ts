@@ -1,6 +1,6 @@
 import type { ProblemKind } from '@graft-ml/core/internal/image/problem';
 
-/** `serious`: labels, accuracy or pictures are wrong. `warning`: training gets worse. `note`: worth a look. */
+/** `serious`: labels, accuracy or images are wrong. `warning`: training gets worse. `note`: worth a look. */
 export type Severity = 'serious' | 'warning' | 'note';
 
 /** Something that is wrong with a folder, and where. */
@@ -22,7 +22,7 @@ export type DiagnosisKind =
   | 'alike'
   | 'wrong-extension'
   | 'passed-over'
-  | 'few-pictures'
+  | 'few-images'
   | 'imbalance'
   | 'size-outlier'
   | 'shape-outlier';
@@ -42,14 +42,14 @@ const leftOut = 'It is left out of training. Replace it; --fix-to leaves it out.
 export const findingKinds: { readonly [K in FindingKind]: FindingInfo } = {
   'conflicting-labels': {
     severity: 'serious',
-    title: 'one picture under several labels',
+    title: 'one image under several labels',
     advice: 'At most one label is right: keep that copy. --fix-to leaves all of them out, because it cannot know.',
   },
   leak: {
     severity: 'serious',
-    title: 'one picture in several splits',
+    title: 'one image in several splits',
     advice:
-      'Accuracy on pictures that were trained on says nothing. --fix-to keeps the copy in test, else the one in val.',
+      'Accuracy on images that were trained on says nothing. --fix-to keeps the copy in test, else the one in val.',
   },
   'class-missing-in-split': {
     severity: 'serious',
@@ -59,73 +59,73 @@ export const findingKinds: { readonly [K in FindingKind]: FindingInfo } = {
   },
   'empty-class': {
     severity: 'serious',
-    title: 'class folders without usable pictures',
-    advice: 'Add pictures, or remove the folder.',
+    title: 'class folders without usable images',
+    advice: 'Add images, or remove the folder.',
   },
-  truncated: { severity: 'serious', title: 'truncated pictures', advice: leftOut },
-  unreadable: { severity: 'serious', title: 'unreadable pictures', advice: leftOut },
+  truncated: { severity: 'serious', title: 'truncated images', advice: leftOut },
+  unreadable: { severity: 'serious', title: 'unreadable images', advice: leftOut },
   'empty-file': { severity: 'serious', title: 'files of 0 bytes', advice: leftOut },
-  'not-a-picture': { severity: 'serious', title: 'files that are no pictures', advice: leftOut },
-  'too-large': { severity: 'serious', title: 'pictures that are too large', advice: leftOut },
-  'too-small': { severity: 'serious', title: 'pictures that are too small', advice: leftOut },
+  'not-an-image': { severity: 'serious', title: 'files that are no images', advice: leftOut },
+  'too-large': { severity: 'serious', title: 'images that are too large', advice: leftOut },
+  'too-small': { severity: 'serious', title: 'images that are too small', advice: leftOut },
   'foreign-format': {
     severity: 'serious',
-    title: 'pictures in formats that are not read',
+    title: 'images in formats that are not read',
     advice: 'Save them as JPEG, PNG or TIFF. --fix-to leaves them out.',
   },
   'passed-over': {
     severity: 'warning',
-    title: 'pictures that their name hides',
-    advice: 'Files without the extension of a picture are passed over. --fix-to adds the right one.',
+    title: 'images that their name hides',
+    advice: 'Files without the extension of an image are passed over. --fix-to adds the right one.',
   },
   'wrong-extension': {
     severity: 'warning',
-    title: 'pictures with the extension of another format',
+    title: 'images with the extension of another format',
     advice: 'Graft reads them, other programs may not. --fix-to renames them.',
   },
   'alike-labels': {
     severity: 'warning',
-    title: 'pictures that look the same under several labels',
+    title: 'images that look the same under several labels',
     advice: 'Look at them: at most one label is right. --fix-to leaves all of them out with --near.',
   },
   'alike-leak': {
     severity: 'warning',
-    title: 'pictures that look the same in several splits',
-    advice: 'Copies of training pictures make accuracy look better than it is. --fix-to removes them with --near.',
+    title: 'images that look the same in several splits',
+    advice: 'Copies of training images make accuracy look better than it is. --fix-to removes them with --near.',
   },
   duplicate: {
     severity: 'warning',
-    title: 'one picture several times in a class',
+    title: 'one image several times in a class',
     advice: 'It counts that many times, and may come to stand on both sides of a split. --fix-to keeps one.',
   },
   alike: {
     severity: 'warning',
-    title: 'pictures of a class that look the same',
+    title: 'images of a class that look the same',
     advice: 'As duplicates, if they are copies: look at them. --fix-to keeps one with --near.',
   },
-  'few-pictures': {
+  'few-images': {
     severity: 'warning',
-    title: 'classes with very few pictures',
-    advice: 'What is learned of them is chance. Add pictures, or merge or remove the classes.',
+    title: 'classes with very few images',
+    advice: 'What is learned of them is chance. Add images, or merge or remove the classes.',
   },
   imbalance: {
     severity: 'warning',
     title: 'classes of very different sizes',
-    advice: 'Small classes are neglected, and accuracy hides it. Add pictures, or train with balanced classes.',
+    advice: 'Small classes are neglected, and accuracy hides it. Add images, or train with balanced classes.',
   },
   'no-class': {
     severity: 'warning',
-    title: 'pictures outside the class folders',
+    title: 'images outside the class folders',
     advice: 'They are not used. Move them into a class folder, or remove them.',
   },
   'no-label': {
     severity: 'warning',
-    title: 'pictures without a class',
+    title: 'images without a class',
     advice: 'They are not used. Say their class, or remove them from the table.',
   },
   'missing-file': {
     severity: 'warning',
-    title: 'pictures that are named and not there',
+    title: 'images that are named and not there',
     advice: 'Bring the files, or remove them from the table.',
   },
   outside: {
@@ -155,12 +155,12 @@ export const findingKinds: { readonly [K in FindingKind]: FindingInfo } = {
   },
   'size-outlier': {
     severity: 'note',
-    title: 'pictures much smaller or larger than the others',
+    title: 'images much smaller or larger than the others',
     advice: 'Thumbnails and scans among photographs: look whether they belong here.',
   },
   'shape-outlier': {
     severity: 'note',
-    title: 'pictures much longer than the others',
+    title: 'images much longer than the others',
     advice: 'A square crop shows little of them: crop them by hand, or remove them.',
   },
 };

@@ -1,9 +1,9 @@
 import type { Box, ResizeTarget } from '@graft-ml/core/internal/image/resize';
 import type { Size } from '@graft-ml/core/internal/image/transform';
 
-/** What a picture looks like from far away: enough to know it again when it was resized, recompressed or lightened. */
+/** What an image looks like from far away: enough to know it again when it was resized, recompressed or lightened. */
 export interface Likeness {
-  /** The 64-bit difference hash as four words of 16 bits. Alike pictures differ in few bits. */
+  /** The 64-bit difference hash as four words of 16 bits. Alike images differ in few bits. */
   readonly hash: Uint16Array;
   /** Grey levels (16, 16). */
   readonly thumbnail: Uint8Array;
@@ -14,13 +14,13 @@ export const thumbnailSide = 16;
 /** Levels by which the right neighbour has to be lighter: what JPEG leaves of an even ground is no slope. */
 const slope = 1;
 
-/** The resized copies that a likeness is made of: 9 x 8 for the hash, and the thumbnail. The picture's shape is disregarded. */
+/** The resized copies that a likeness is made of: 9 x 8 for the hash, and the thumbnail. The image's shape is disregarded. */
 export function likenessViews({ width, height }: Size): { readonly box: Box; readonly target: ResizeTarget }[] {
   const box = { left: 0, top: 0, width, height };
   return [hashGrid, { width: thumbnailSide, height: thumbnailSide }].map((target) => ({ box, target }));
 }
 
-/** The likeness of an upright picture, of its planar `likenessViews`. */
+/** The likeness of an upright image, of its planar `likenessViews`. */
 export function likenessFrom([grid, thumbnail]: readonly Uint8Array[]): Likeness {
   return { hash: differenceHash(greyOf(grid!)), thumbnail: greyOf(thumbnail!) };
 }
@@ -49,7 +49,7 @@ function greyOf(planes: Uint8Array): Uint8Array {
 }
 
 /**
- * Pearson's correlation of two thumbnails: 1 for the same picture, whatever its brightness and contrast. NaN where one of them
+ * Pearson's correlation of two thumbnails: 1 for the same image, whatever its brightness and contrast. NaN where one of them
  * is of a single grey, which is like nothing.
  */
 export function correlation(a: Uint8Array, b: Uint8Array): number {

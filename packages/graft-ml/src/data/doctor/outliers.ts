@@ -10,7 +10,7 @@ const deviationsPerSigma = 0.6745;
 /** What is less than so many times as large, small or long as the median is never an outlier, however equal the others are. */
 const leastFactor = 2;
 
-/** Pictures whose size or shape is far from the others', on a logarithmic scale. Upright and lying are the same shape. */
+/** Images whose size or shape is far from the others', on a logarithmic scale. Upright and lying are the same shape. */
 export function outlierFindings(specimens: readonly Specimen[]): Finding[] {
   const side = outliers(specimens, ({ width, height }) => Math.sqrt(width * height));
   const shape = outliers(specimens, ({ width, height }) => Math.max(width, height) / Math.min(width, height));

@@ -14,13 +14,13 @@ const severityTitles: { readonly [S in Severity]: string } = {
  * A diagnosis as text, the most serious first; of each kind `examples` findings are written out.
  *
  * ```
- * photos: 598 pictures in 6 classes of 83 to 120, not divided into splits.
+ * photos: 598 images in 6 classes of 83 to 120, not divided into splits.
  *
  * SERIOUS
  *
- * truncated pictures: 2 (truncated)
+ * truncated images: 2 (truncated)
  *   It is left out of training. Replace it; --fix-to leaves it out.
- *     glass/12.jpg: the file ends before the picture does
+ *     glass/12.jpg: the file ends before the image does
  * ```
  */
 export function formatDiagnosis(diagnosis: Diagnosis, { examples = 5 }: { examples?: number } = {}): string {
@@ -40,7 +40,7 @@ function overview({ root, splits, classes, specimens }: Diagnosis): string {
   const range = sizes.length === 0 ? '' : ` of ${sizes[0]} to ${sizes.at(-1)}`;
   const counts = splits.map((split) => `${specimens.filter((one) => one.part.split === split).length} ${split}`);
   const division = splits.length === 0 ? 'not divided into splits' : counts.join(', ');
-  return `${root}: ${specimens.length} usable pictures, ${classes.length} classes${range}, ${division}.`;
+  return `${root}: ${specimens.length} usable images, ${classes.length} classes${range}, ${division}.`;
 }
 
 /** In characters: a few paths. */
@@ -70,5 +70,5 @@ export function formatCleanCopy({ kept, leftOut }: CleanPlan, target: string): s
   const renamed = kept.filter(({ specimen, to }) => specimen.place !== to).length;
   const reasons = [...groupBy(leftOut, ({ kind }) => kind)].map(([kind, some]) => `${some.length} ${kind}`);
   const without = leftOut.length === 0 ? 'none left out' : `${leftOut.length} left out (${reasons.join(', ')})`;
-  return `${target}: ${kept.length} pictures, ${renamed} renamed, ${without}.`;
+  return `${target}: ${kept.length} images, ${renamed} renamed, ${without}.`;
 }

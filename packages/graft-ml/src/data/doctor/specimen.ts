@@ -1,9 +1,9 @@
 import { extname, relative, sep } from 'node:path';
-import { PictureError } from '@graft-ml/core/internal/image/problem';
-import { readPictureFile, sniffFormat } from '../decode.ts';
-import type { PicturePool } from '../picture-pool.ts';
+import { ImageError } from '@graft-ml/core/internal/image/problem';
+import { readImageFile, sniffFormat } from '../decode.ts';
+import type { ImagePool } from '../image-pool.ts';
 import type { Candidate, Found } from '../readers/found.ts';
-import { foreignNameProblem, formatExtensions, isPictureName } from '../tree/listing.ts';
+import { foreignNameProblem, formatExtensions, isImageName } from '../tree/listing.ts';
 import type { Examination } from './examine.ts';
 import type { Finding } from './finding.ts';
 import { foreignFormat } from './foreign-formats.ts';
@@ -12,11 +12,11 @@ import { foreignFormat } from './foreign-formats.ts';
 export interface Placed extends Candidate {
   /** From the data set's base, with '/' everywhere. */
   readonly place: string;
-  /** It has not the extension of a picture, so that training does not look at it. */
+  /** It has not the extension of an image, so that training does not look at it. */
   readonly isPassedOver: boolean;
 }
 
-/** A picture that can be used. */
+/** An image that can be used. */
 export interface Specimen extends Placed, Examination {}
 
 /** What came of looking at a file. */
@@ -30,7 +30,7 @@ export function placeIn(base: string, path: string): string {
   return relative(base, path).replaceAll(sep, '/');
 }
 
-/** All files that are or may be pictures, by their place. */
+/** All files that are or may be images, by their place. */
 export function filesToExamine({ base, candidates, others = [] }: Found): Placed[] {
   const placed = (isPassedOver: boolean) => (candidate: Candidate) => ({
     ...candidate,
@@ -40,19 +40,19 @@ export function filesToExamine({ base, candidates, others = [] }: Found): Placed
   return [...candidates.map(placed(false)), ...others.map(placed(true))].sort((a, b) => (a.place < b.place ? -1 : 1));
 }
 
-/** A picture with what its name says wrongly, or the reason why it cannot be used; nothing for a file that is no picture and says so. */
-export async function examineFile(file: Placed, pool: PicturePool): Promise<Examined> {
+/** An image with what its name says wrongly, or the reason why it cannot be used; nothing for a file that is no image and says so. */
+export async function examineFile(file: Placed, pool: ImagePool): Promise<Examined> {
   try {
     const specimen = { ...file, ...(await pool.examine(file)) };
     return { specimen, ...misnomer(specimen) };
   } catch (error) {
-    if (!(error instanceof PictureError)) throw error;
+    if (!(error instanceof ImageError)) throw error;
     const { kind, message } = error.problem;
     const paths = [file.place];
-    const isForeign = kind === 'not-a-picture';
+    const isForeign = kind === 'not-an-image';
     const foreign = isForeign ? (foreignFormat(await headOf(file)) ?? foreignNameProblem(file.name)) : undefined;
     if (foreign) return { finding: { kind: 'foreign-format', paths, message: foreign } };
-    return (await claimsPicture(file)) ? { finding: { kind, paths, message } } : {};
+    return (await claimsImage(file)) ? { finding: { kind, paths, message } } : {};
   }
 }
 
@@ -64,17 +64,17 @@ export function isNamedRightly({ place, format }: Pick<Specimen, 'place' | 'form
 function misnomer(specimen: Specimen): Examined {
   const { place, format, isPassedOver } = specimen;
   // A table may name files of any extension, or of none.
-  if (isNamedRightly(specimen) || !(isPassedOver || isPictureName(place))) return {};
+  if (isNamedRightly(specimen) || !(isPassedOver || isImageName(place))) return {};
   const kind = isPassedOver ? 'passed-over' : 'wrong-extension';
   return { finding: { kind, paths: [place], message: `the content is ${format}` } };
 }
 
-/** Whether the data set or the first bytes say that this is a picture. */
-async function claimsPicture(file: Placed): Promise<boolean> {
+/** Whether the data set or the first bytes say that this is an image. */
+async function claimsImage(file: Placed): Promise<boolean> {
   return !file.isPassedOver || sniffFormat(await headOf(file)) !== undefined;
 }
 
 async function headOf(file: Placed): Promise<Uint8Array> {
-  const bytes = await readPictureFile(file).catch(() => new Uint8Array());
+  const bytes = await readImageFile(file).catch(() => new Uint8Array());
   return bytes.subarray(0, 64);
 }

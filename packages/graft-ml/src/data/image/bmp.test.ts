@@ -1,8 +1,8 @@
 import { randomStream } from '@graft-ml/core/internal/base/random';
-import { PictureError } from '@graft-ml/core/internal/image/problem';
+import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { describe, expect, it } from 'vitest';
 import { type BmpParts, bmp } from '../../../../../test/hostile-images.ts';
-import { decodePicture } from '../decode.ts';
+import { decodeImage } from '../decode.ts';
 import { decodeBmp } from './bmp.ts';
 import { HeaderError } from './header.ts';
 
@@ -112,8 +112,8 @@ describe('decodeBmp', () => {
       const bytes = Buffer.from(stream.integer(4) > 0 ? whole : whole.subarray(0, stream.integer(whole.length)));
       for (let i = stream.integer(4); i > 0 && bytes.length > 0; i--)
         bytes[stream.integer(bytes.length)] = stream.integer(256);
-      const image = await decodePicture(bytes, 'damaged.bmp').catch((error: unknown) => {
-        expect(error).toBeInstanceOf(PictureError);
+      const image = await decodeImage(bytes, 'damaged.bmp').catch((error: unknown) => {
+        expect(error).toBeInstanceOf(ImageError);
       });
       if (image) expect(image.data.length).toBe(3 * image.width * image.height);
     }

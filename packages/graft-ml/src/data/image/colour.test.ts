@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { golden } from '../../../../../test/golden.ts';
-import { decodePicture } from '../decode.ts';
+import { decodeImage } from '../decode.ts';
 
 const { tensors } = golden('colour');
 const names = Object.keys(tensors)
@@ -12,7 +12,7 @@ const names = Object.keys(tensors)
 async function difference(name: string, handling: 'apply' | 'ignore'): Promise<number> {
   const expected = tensors[`${name}.${handling === 'apply' ? 'applied' : 'ignored'}`] ?? tensors[`${name}.ignored`]!;
   const file = Uint8Array.from(tensors[`${name}.file`]!.data as Uint8Array);
-  const image = await decodePicture(file, name, { colourProfile: handling, orientation: handling });
+  const image = await decodeImage(file, name, { colourProfile: handling, orientation: handling });
   expect([image.height, image.width, 3]).toEqual([...expected.shape]);
   return Math.max(...image.data.map((level, i) => Math.abs(level - (expected.data[i] as number))));
 }
@@ -35,8 +35,8 @@ it('16-bit colours go through their profile as 8-bit ones do', async () => {
     }
       [format]()
       .toBuffer();
-    const expected = await decodePicture(eight, 'eight');
-    const { data } = await decodePicture(file, 'sixteen');
+    const expected = await decodeImage(eight, 'eight');
+    const { data } = await decodeImage(file, 'sixteen');
     const most = Math.max(...data.map((level, i) => Math.abs(level - expected.data[i]!)));
     expect(most, format).toBeLessThanOrEqual(format === 'avif' ? 6 : 0);
   }

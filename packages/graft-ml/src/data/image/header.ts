@@ -1,14 +1,14 @@
-import type { PictureProblemKind } from '@graft-ml/core/internal/image/problem';
+import type { ImageProblemKind } from '@graft-ml/core/internal/image/problem';
 import type { Size } from '@graft-ml/core/internal/image/transform';
 
-export type PictureFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif' | 'tiff' | 'bmp';
+export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif' | 'tiff' | 'bmp';
 
 /** How a stored image has to be turned and mirrored to stand upright, as EXIF counts it. 1: it stands upright. */
 export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 /** What a file says about its image before a pixel is decoded. */
 export interface ImageHeader extends Size {
-  readonly format: PictureFormat;
+  readonly format: ImageFormat;
   readonly orientation: Orientation;
   /**
    * Bytes that the decoder holds at once, beside the file and the rows that it hands over. 0 where it decodes row by row; the
@@ -26,16 +26,16 @@ export interface ImageHeader extends Size {
 /** Why a header cannot be read, without the path. */
 export class HeaderError extends Error {
   override readonly name = 'HeaderError';
-  readonly kind: PictureProblemKind;
+  readonly kind: ImageProblemKind;
 
-  constructor(kind: PictureProblemKind, message: string) {
+  constructor(kind: ImageProblemKind, message: string) {
     super(message);
     this.kind = kind;
   }
 }
 
 export function cutShort(): HeaderError {
-  return new HeaderError('truncated', 'the file ends before the picture does');
+  return new HeaderError('truncated', 'the file ends before the image does');
 }
 
 /** An embedded colour profile is used up to here; those of printing presses have up to 3 MB. */

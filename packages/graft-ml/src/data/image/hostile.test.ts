@@ -1,5 +1,5 @@
 import { randomStream } from '@graft-ml/core/internal/base/random';
-import { PictureError, type PictureProblemKind } from '@graft-ml/core/internal/image/problem';
+import { ImageError, type ImageProblemKind } from '@graft-ml/core/internal/image/problem';
 import sharp, { type SharpOptions } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import {
@@ -15,7 +15,7 @@ import {
   svgInAvif,
   tiff,
 } from '../../../../../test/hostile-images.ts';
-import { decodePicture } from '../decode.ts';
+import { decodeImage } from '../decode.ts';
 import { type ImageHeader, onlyNeeded } from './header.ts';
 import { readJpegHeader } from './jpeg.ts';
 import { openImage } from './open.ts';
@@ -42,7 +42,7 @@ describe('what costs more than the pixels is not looked at', () => {
   ])('%s chunks that inflate to hundreds of megabytes', async (_, make) => {
     const bomb = make();
     const used = await growth(async () => {
-      expect(await decodePicture(bomb, 'bomb.png')).toMatchObject({ width: 16, height: 16 });
+      expect(await decodeImage(bomb, 'bomb.png')).toMatchObject({ width: 16, height: 16 });
     });
     expect(used).toBeLessThan(100e6);
   });
@@ -80,19 +80,19 @@ describe('what costs more than the pixels is not looked at', () => {
 
 describe('no other loader runs', () => {
   it.each([
-    ['an SVG that begins with a comment about AVIF', svgAsAvif, 'not-a-picture'],
+    ['an SVG that begins with a comment about AVIF', svgAsAvif, 'not-an-image'],
     ['an SVG in a box of an AVIF', svgInAvif, 'unreadable'],
-    ['an SVG behind a byte order mark', () => Buffer.from('\uFEFF<svg width="9" height="9"/>'), 'not-a-picture'],
+    ['an SVG behind a byte order mark', () => Buffer.from('\uFEFF<svg width="9" height="9"/>'), 'not-an-image'],
   ] as const)('%s', async (_, make, kind) => {
-    const error = await decodePicture(make(), 'image.avif').catch((e: unknown) => e);
-    expect((error as PictureError).problem.kind).toBe(kind);
+    const error = await decodeImage(make(), 'image.avif').catch((e: unknown) => e);
+    expect((error as ImageError).problem.kind).toBe(kind);
   });
 
   it('they are blocked for the process', async () => {
-    await decodePicture(await photo().jpeg().toBuffer(), 'photo.jpg');
+    await decodeImage(await photo().jpeg().toBuffer(), 'photo.jpg');
     await expect(sharp(Buffer.from('<svg width="9" height="9"/>')).png().toBuffer()).rejects.toThrow();
     for (const format of ['jpeg', 'png', 'webp', 'gif', 'avif', 'tiff'] as const) {
-      expect(await decodePicture(await photo().toFormat(format).toBuffer(), format)).toMatchObject({ width: 64 });
+      expect(await decodeImage(await photo().toFormat(format).toBuffer(), format)).toMatchObject({ width: 64 });
     }
   });
 });
@@ -100,7 +100,7 @@ describe('no other loader runs', () => {
 describe('is refused by its header, in words', () => {
   const big = (width: number, height: number, depth: number) =>
     pngAnnouncing(width, height, { depth, isInterlaced: true });
-  it.each<[string, () => Buffer, PictureProblemKind, RegExp]>([
+  it.each<[string, () => Buffer, ImageProblemKind, RegExp]>([
     ['a side of 25 million pixels', () => pngAnnouncing(4, 25_000_000), 'too-large', /at most 65535 on each side/],
     ['a frame larger than its canvas', () => gifFrameBomb(), 'too-large', /^65535 x 65535 pixels/],
     ['100 interlaced megapixels of 16 bits', () => big(10_000, 10_000, 16), 'too-large', /decoded as a whole/],
@@ -115,15 +115,15 @@ describe('is refused by its header, in words', () => {
       /./,
     ],
   ])('%s', async (name, make, kind, message) => {
-    const error = await decodePicture(make(), name).catch((e: unknown) => e);
-    expect(error).toBeInstanceOf(PictureError);
-    expect((error as PictureError).problem).toEqual({ path: name, kind, message: expect.stringMatching(message) });
+    const error = await decodeImage(make(), name).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(ImageError);
+    expect((error as ImageError).problem).toEqual({ path: name, kind, message: expect.stringMatching(message) });
   });
 
   it('more scans than any encoder writes', async () => {
     const jpeg = await photo().toColourspace('b-w').jpeg({ progressive: true }).toBuffer();
-    const error = await decodePicture(jpegScanBomb(jpeg, 5000), 'scans.jpg').catch((e: unknown) => e);
-    expect((error as PictureError).problem.kind).toBe('unreadable');
+    const error = await decodeImage(jpegScanBomb(jpeg, 5000), 'scans.jpg').catch((e: unknown) => e);
+    expect((error as ImageError).problem.kind).toBe('unreadable');
   });
 });
 
@@ -140,8 +140,8 @@ it('any damage gives an image or a problem, and never another error', async () =
       // Near the beginning, where the structure is.
       bytes[stream.integer(Math.min(bytes.length, stream.integer(2) ? 80 : bytes.length))] = stream.integer(256);
     }
-    const image = await decodePicture(bytes, 'damaged').catch((error: unknown) => {
-      expect(error).toBeInstanceOf(PictureError);
+    const image = await decodeImage(bytes, 'damaged').catch((error: unknown) => {
+      expect(error).toBeInstanceOf(ImageError);
     });
     if (image) expect(image.data.length).toBe(3 * image.width * image.height);
   }
@@ -154,10 +154,10 @@ describe('pixels are those that libvips makes of the whole file', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8])('EXIF orientation %i, in every format that can have one', async (orientation) => {
     for (const format of ['jpeg', 'png', 'webp', 'tiff'] as const) {
       const bytes = await photo(37, 21).withMetadata({ orientation }).toFormat(format).toBuffer();
-      const image = await decodePicture(bytes, format);
+      const image = await decodeImage(bytes, format);
       expect([image.width, image.height], format).toEqual(orientation < 5 ? [37, 21] : [21, 37]);
       expect((await decoded(bytes)).equals(image.data), format).toBe(true);
-      const stored = await decodePicture(bytes, format, { orientation: 'ignore' });
+      const stored = await decodeImage(bytes, format, { orientation: 'ignore' });
       expect((await decoded(bytes, {})).equals(stored.data), format).toBe(true);
     }
   });
@@ -169,8 +169,8 @@ describe('pixels are those that libvips makes of the whole file', () => {
         .withExif({ IFD0: { Copyright: 'a'.repeat(500) } })
         .toFormat(format)
         .toBuffer();
-      expect((await decoded(bytes)).equals((await decodePicture(bytes, format)).data), format).toBe(true);
-      const raw = await decodePicture(bytes, format, { colourProfile: 'ignore' });
+      expect((await decoded(bytes)).equals((await decodeImage(bytes, format)).data), format).toBe(true);
+      const raw = await decodeImage(bytes, format, { colourProfile: 'ignore' });
       expect((await decoded(bytes, { ignoreIcc: true })).equals(raw.data), format).toBe(true);
     }
   });

@@ -1,10 +1,10 @@
-import { PictureError, type PictureProblemKind } from '@graft-ml/core/internal/image/problem';
+import { ImageError, type ImageProblemKind } from '@graft-ml/core/internal/image/problem';
 import { type Box, type ResizeTarget, type RgbImage, startResize } from '@graft-ml/core/internal/image/resize';
 import type { ImageReading, Size } from '@graft-ml/core/internal/image/transform';
 import { decodePlainPng } from '../plain-png.ts';
 import { decodeBmp, readBmpHeader } from './bmp.ts';
 import { readGifHeader } from './gif.ts';
-import { HeaderError, type ImageHeader, type PictureFormat } from './header.ts';
+import { HeaderError, type ImageFormat, type ImageHeader } from './header.ts';
 import { readJpegHeader } from './jpeg.ts';
 import { decodeRows, isOnItsSide, isTurned, measureAvif } from './libvips.ts';
 import { readPngHeader } from './png.ts';
@@ -33,12 +33,12 @@ const leastBand = 20e6;
 
 /** An image whose header is read and found within bounds. Its sizes are those of the upright image. */
 export interface OpenImage extends Size {
-  readonly format: PictureFormat;
+  readonly format: ImageFormat;
   /** Whether decoding it costs so much that it is to be done where it can be ended. */
   readonly isCostly: boolean;
   /**
    * Decodes at least rows [first, last) and hands them to `use` in bands from top to bottom, all of them at once where that fits into
-   * `imageBounds.memory`; `top` is the number of a band's first row. @throws PictureError (by rejection) where they are damaged
+   * `imageBounds.memory`; `top` is the number of a band's first row. @throws ImageError (by rejection) where they are damaged
    */
   decode(first: number, last: number, use: (rows: RgbImage, top: number) => void): Promise<void>;
 }
@@ -49,7 +49,7 @@ export function isCostlyFormat(bytes: Uint8Array): boolean {
   return format === 'avif' || format === 'tiff';
 }
 
-/** Opens what `bytes` hold, without decoding a pixel. @throws PictureError with `path` in it where that is no image within bounds */
+/** Opens what `bytes` hold, without decoding a pixel. @throws ImageError with `path` in it where that is no image within bounds */
 export async function openImage(bytes: Uint8Array, path: string, reading: ImageReading = {}): Promise<OpenImage> {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const format = sniffFormat(file);
@@ -61,7 +61,7 @@ export async function openImage(bytes: Uint8Array, path: string, reading: ImageR
   return readHeader(bytes, path, reading);
 }
 
-/** As `openImage`, which decodes the smallest at once; here no pixel is. @throws PictureError as that does */
+/** As `openImage`, which decodes the smallest at once; here no pixel is. @throws ImageError as that does */
 export async function readHeader(bytes: Uint8Array, path: string, reading: ImageReading = {}): Promise<OpenImage> {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const format = sniffFormat(file);
@@ -76,7 +76,7 @@ export async function readHeader(bytes: Uint8Array, path: string, reading: Image
   }
 }
 
-const headerReaders: { readonly [F in PictureFormat]: (file: Buffer) => ImageHeader | Promise<ImageHeader> } = {
+const headerReaders: { readonly [F in ImageFormat]: (file: Buffer) => ImageHeader | Promise<ImageHeader> } = {
   jpeg: readJpegHeader,
   png: readPngHeader,
   webp: readWebpHeader,
@@ -162,18 +162,18 @@ async function decodeBand(
 }
 
 /** Which problem a message of libvips stands for. */
-function diagnose(format: PictureFormat, message: string): [PictureProblemKind, string] {
+function diagnose(format: ImageFormat, message: string): [ImageProblemKind, string] {
   if (/out of memory/i.test(message)) return ['too-large', 'decoding it takes more memory than one image may'];
-  if (/premature end|unexpected end/i.test(message)) return ['truncated', 'the file ends before the picture does'];
+  if (/premature end|unexpected end/i.test(message)) return ['truncated', 'the file ends before the image does'];
   return ['unreadable', `damaged ${format}: ${message.split('\n').at(-1)?.trim()}`];
 }
 
-function notAnImage(path: string): PictureError {
-  return problem(path, 'not-a-picture', 'the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP');
+function notAnImage(path: string): ImageError {
+  return problem(path, 'not-an-image', 'the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP');
 }
 
-function problem(path: string, kind: PictureProblemKind, message: string): PictureError {
-  return new PictureError({ path, kind, message });
+function problem(path: string, kind: ImageProblemKind, message: string): ImageError {
+  return new ImageError({ path, kind, message });
 }
 
 /** Decodes the whole image in one piece. */
@@ -187,7 +187,7 @@ export async function wholeImage(image: OpenImage): Promise<RgbImage> {
   return whole!;
 }
 
-/** Decodes all of an image and keeps nothing of it. @throws PictureError (by rejection) where it is damaged */
+/** Decodes all of an image and keeps nothing of it. @throws ImageError (by rejection) where it is damaged */
 export async function verifyImage(image: OpenImage): Promise<void> {
   await image.decode(0, image.height, () => {});
 }

@@ -1,10 +1,10 @@
-import type { PictureFormat } from './header.ts';
+import type { ImageFormat } from './header.ts';
 
 /**
  * The format that the first bytes announce. No two formats share a first byte, so that libvips, which looks at them in its own way,
  * cannot come to another one.
  */
-export function sniffFormat(bytes: Uint8Array): PictureFormat | undefined {
+export function sniffFormat(bytes: Uint8Array): ImageFormat | undefined {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64));
   const text = head.toString('latin1');
   if (text.startsWith('\xff\xd8\xff')) return 'jpeg';

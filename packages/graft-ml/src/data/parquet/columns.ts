@@ -5,12 +5,12 @@ import { type FileMetaData, parquetSchema, type SchemaTree } from 'hyparquet';
 import { z } from 'zod';
 import { type ColumnOptions, findColumn } from '../readers/columns.ts';
 
-/** Where the pictures, their names and their classes are. */
+/** Where the images, their names and their classes are. */
 export interface ParquetColumns {
   /** Of bytes, or of structs with `bytes` and `path`, as Hugging Face writes them. */
-  readonly picture: string;
+  readonly image: string;
   readonly label: string;
-  /** Of the pictures' file names, where they have a column of their own. */
+  /** Of the images' file names, where they have a column of their own. */
   readonly name: string | undefined;
   /** The names that the numbers in `label` stand for. */
   readonly classNames: readonly string[] | undefined;
@@ -36,17 +36,17 @@ export function findParquetColumns(metadata: FileMetaData, options: ColumnOption
   );
   const others = columns.filter(({ element }) => element.name !== label);
   const isNamed = ({ element }: SchemaTree) => element.name === options.pathColumn;
-  const candidates = others.filter(options.pathColumn === undefined ? holdsPictures : isNamed);
-  if (candidates.length !== 1 || !holdsPictures(candidates[0]!)) {
+  const candidates = others.filter(options.pathColumn === undefined ? holdsImages : isNamed);
+  if (candidates.length !== 1 || !holdsImages(candidates[0]!)) {
     throw new UserError(
-      `${file} has the columns ${names.slice(0, 50).map(quote).join(', ')}. Which holds the pictures? ` +
+      `${file} has the columns ${names.slice(0, 50).map(quote).join(', ')}. Which holds the images? ` +
         'A column of bytes, or of structs with bytes and a path, is needed; --path-column names the one.',
     );
   }
   const texts = others.filter(({ element }) => element.converted_type === 'UTF8').map(({ element }) => element.name);
   const declared = namesSchema.safeParse(features[label]?.names);
   return {
-    picture: candidates[0]!.element.name,
+    image: candidates[0]!.element.name,
     label,
     name: findColumn(texts, 'path', undefined, null),
     classNames: declared.data,
@@ -54,9 +54,9 @@ export function findParquetColumns(metadata: FileMetaData, options: ColumnOption
 }
 
 /** Whether a column is of bytes, or of structs with such. */
-function holdsPictures({ element, children }: SchemaTree): boolean {
+function holdsImages({ element, children }: SchemaTree): boolean {
   if (children.length === 0) return element.type === 'BYTE_ARRAY' && element.converted_type === undefined;
-  return children.some((child) => child.element.name === 'bytes' && holdsPictures(child));
+  return children.some((child) => child.element.name === 'bytes' && holdsImages(child));
 }
 
 function featuresOf({ key_value_metadata: entries = [] }: FileMetaData, file: string) {

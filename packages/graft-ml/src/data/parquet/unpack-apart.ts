@@ -25,7 +25,7 @@ export function unpackApart(path: string, out: string, options: ColumnOptions): 
     let lastSign = performance.now();
     const watch = setInterval(async () => {
       if (performance.now() - lastSign > limits.stallMilliseconds) refuse('a row group of it takes minutes to read');
-      else if ((await residentBytes(child.pid!)) > limits.bytes) refuse('it unpacks to more memory than pictures need');
+      else if ((await residentBytes(child.pid!)) > limits.bytes) refuse('it unpacks to more memory thimages need');
       else return;
       child.kill('SIGKILL');
     }, watchMilliseconds);

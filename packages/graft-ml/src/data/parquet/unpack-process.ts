@@ -1,7 +1,7 @@
 /** The process that reads one Parquet file. Started by `unpack-apart.ts`, always as the built file. */
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { ColumnOptions } from '../readers/columns.ts';
-import { unpackPictures } from './unpack-pictures.ts';
+import { unpackImages } from './unpack-images.ts';
 
 export interface UnpackTask {
   readonly path: string;
@@ -20,7 +20,7 @@ const tell = (message: UnpackMessage) => process.send!(message);
 
 async function run({ path, out, options }: UnpackTask): Promise<void> {
   try {
-    await unpackPictures(path, out, options, (done, total) => tell({ kind: 'progress', done, total }));
+    await unpackImages(path, out, options, (done, total) => tell({ kind: 'progress', done, total }));
     tell({ kind: 'done' });
   } catch (error) {
     if (error instanceof UserError) tell({ kind: 'refused', message: error.message });

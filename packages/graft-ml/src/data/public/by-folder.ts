@@ -7,7 +7,7 @@ import { matching, md5, type PublicSet } from './public-set.ts';
 export const omniglot: PublicSet = {
   name: 'omniglot',
   title: 'Omniglot: 1623 characters of 50 alphabets, drawn by 20 people',
-  pictures: 32_460,
+  images: 32_460,
   classes: 1623,
   layout: '{images_background,images_evaluation}/<alphabet>/<character>, --class-depth 2 for each half',
   licence: 'MIT',
@@ -26,11 +26,11 @@ export const omniglot: PublicSet = {
   ],
   async *arrange(files) {
     for (const file of files) {
-      const pictures = matching(
+      const images = matching(
         await file.members(),
         /^(images_(?:background|evaluation)\/[^/]+\/[^/]+\/[^/.][^/]*\.png)$/,
       );
-      for (const [content, to] of pictures) yield { to: to!, content };
+      for (const [content, to] of images) yield { to: to!, content };
     }
   },
 };
@@ -39,18 +39,18 @@ export const omniglot: PublicSet = {
 export const hymenoptera: PublicSet = {
   name: 'hymenoptera',
   title: 'Ants and bees, of the PyTorch tutorial on transfer learning',
-  pictures: 397,
+  images: 397,
   classes: 2,
   layout: '{train,val}/<class>',
   licence: null,
   source: 'https://docs.pytorch.org/tutorials/beginner/transfer_learning_tutorial.html',
   files: [{ url: 'https://download.pytorch.org/tutorial/hymenoptera_data.zip', checksum: null, megabytes: 47 }],
   async *arrange([file]) {
-    const pictures = matching(
+    const images = matching(
       await file!.members(),
       /^hymenoptera_data\/((?:train|val)\/(?:ants|bees)\/[^/.][^/]*\.(?:jpg|png))$/i,
     );
-    for (const [content, to] of pictures) yield { to: to!, content };
+    for (const [content, to] of images) yield { to: to!, content };
   },
 };
 
@@ -58,7 +58,7 @@ export const hymenoptera: PublicSet = {
 export const caltech101: PublicSet = {
   name: 'caltech101',
   title: 'Caltech 101: objects of 101 kinds',
-  pictures: 8677,
+  images: 8677,
   classes: 101,
   layout: '<class>',
   licence: 'CC BY 4.0',

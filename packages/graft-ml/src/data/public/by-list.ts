@@ -4,9 +4,9 @@ import { readWithin } from '../../files/within.ts';
 import { cifarPng, cifarRecords } from './cifar.ts';
 import { flowerNames } from './flower-names.ts';
 import { readMatlabArrays } from './matlab.ts';
-import { matching, md5, type OpenFile, type PlacedPicture, type PublicSet } from './public-set.ts';
+import { matching, md5, type OpenFile, type PlacedImage, type PublicSet } from './public-set.ts';
 
-/** Sets whose archives say in lists what their pictures are for. */
+/** Sets whose archives say in lists what their images are for. */
 
 const oxford = 'https://www.robots.ox.ac.uk/~vgg/data';
 
@@ -14,7 +14,7 @@ const oxford = 'https://www.robots.ox.ac.uk/~vgg/data';
 export const flowers102: PublicSet = {
   name: 'flowers102',
   title: 'Oxford Flowers 102: flowers of 102 kinds, 10 of each to train, 10 to validate',
-  pictures: 8189,
+  images: 8189,
   classes: 102,
   layout: '{train,val,test}/<flower>',
   licence: null,
@@ -55,7 +55,7 @@ function arrayOf(arrays: ReadonlyMap<string, readonly number[]>, name: string): 
 export const pets: PublicSet = {
   name: 'pets',
   title: 'Oxford-IIIT Pets: cats and dogs of 37 breeds',
-  pictures: 7349,
+  images: 7349,
   classes: 37,
   layout: '{train,test}/<breed>',
   licence: 'CC BY-SA 4.0',
@@ -78,7 +78,7 @@ export const pets: PublicSet = {
 export const food101: PublicSet = {
   name: 'food101',
   title: 'Food-101: dishes of 101 kinds, 750 of each to train, 250 to test',
-  pictures: 101_000,
+  images: 101_000,
   classes: 101,
   layout: '{train,test}/<dish>',
   licence: null,
@@ -100,7 +100,7 @@ export const food101: PublicSet = {
   },
 };
 
-/** Which split lists which picture: the first word of each line. */
+/** Which split lists which image: the first word of each line. */
 async function splitsBy(
   members: readonly Member[],
   lists: Readonly<Record<string, string>>,
@@ -120,11 +120,11 @@ async function contentOf(members: readonly Member[], name: string): Promise<Buff
   return readWithin(member.within);
 }
 
-/** Small pictures of ten kinds (Krizhevsky 2009). Each is a byte for its label and 3072 for its planes. */
+/** Small images of ten kinds (Krizhevsky 2009). Each is a byte for its label and 3072 for its planes. */
 export const cifar10: PublicSet = {
   name: 'cifar10',
-  title: 'CIFAR-10: pictures of 32 x 32 pixels of 10 kinds',
-  pictures: 60_000,
+  title: 'CIFAR-10: images of 32 x 32 pixels of 10 kinds',
+  images: 60_000,
   classes: 10,
   layout: '{train,test}/<class>, as PNG',
   licence: null,
@@ -136,10 +136,10 @@ export const cifar10: PublicSet = {
       megabytes: 170,
     },
   ],
-  arrange: ([file]) => cifarPictures(file!),
+  arrange: ([file]) => cifarImages(file!),
 };
 
-async function* cifarPictures(file: OpenFile): AsyncGenerator<PlacedPicture> {
+async function* cifarImages(file: OpenFile): AsyncGenerator<PlacedImage> {
   const members = await file.members();
   const names = (await contentOf(members, 'cifar-10-batches-bin/batches.meta.txt'))
     .toString('utf8')

@@ -10,17 +10,17 @@ import { type FetchOptions, fetchFile } from '../../files/download/fetch-file.ts
 import { openPlainFile, readBytes } from '../../files/read.ts';
 import { readWithin } from '../../files/within.ts';
 import { assertFree, makeFolder } from '../../files/write.ts';
-import type { OpenFile, PlacedPicture, PublicFile, PublicSet } from './public-set.ts';
+import type { OpenFile, PlacedImage, PublicFile, PublicSet } from './public-set.ts';
 
 export interface GetOptions extends FetchOptions {
-  /** Called after each picture that was written. */
-  readonly onPicture?: (done: number, total: number) => void;
+  /** Called after each image that was written. */
+  readonly onImage?: (done: number, total: number) => void;
 }
 
 /** What was got. */
 export interface GottenSet {
   readonly folder: string;
-  readonly pictures: number;
+  readonly images: number;
   /** The archives, which stay in the cache. */
   readonly files: readonly string[];
 }
@@ -41,9 +41,9 @@ export async function getPublicSet(set: PublicSet, folder: string, options: GetO
     const unpacked = join(growing, '.unpacked');
     await mkdir(unpacked);
     const opened = files.map((path) => openFile(path, unpacked));
-    const pictures = await writeAll(set, opened, growing, options);
+    const images = await writeAll(set, opened, growing, options);
     await rm(unpacked, { recursive: true });
-    return { folder, pictures, files };
+    return { folder, images, files };
   });
 }
 
@@ -114,23 +114,23 @@ async function writeAll(
   into: string,
   options: GetOptions,
 ): Promise<number> {
-  let pictures = 0;
+  let images = 0;
   for await (const { to, content } of set.arrange(files)) {
     options.signal?.throwIfAborted();
     refuseUnsafe(set, to);
     // A set whose archives grew is another set, and a bomb is none.
-    if (++pictures > 2 * set.pictures)
-      throw new UserError(`${set.name}: there are more than twice as many pictures as it has.`);
+    if (++images > 2 * set.images)
+      throw new UserError(`${set.name}: there are more than twice as many images as it has.`);
     const path = join(into, to);
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, await bytesOf(content), { flag: 'wx' });
-    options.onPicture?.(pictures, set.pictures);
+    options.onImage?.(images, set.images);
   }
-  if (pictures === 0) throw new UserError(`${set.name}: its archives hold no pictures where they should be.`);
-  return pictures;
+  if (images === 0) throw new UserError(`${set.name}: its archives hold no images where they should be.`);
+  return images;
 }
 
-function bytesOf(content: PlacedPicture['content']): Promise<Uint8Array> | Uint8Array {
+function bytesOf(content: PlacedImage['content']): Promise<Uint8Array> | Uint8Array {
   return content instanceof Uint8Array ? content : contentOf(content);
 }
 

@@ -5,7 +5,7 @@ import type { Checksum } from '../../files/checksum.ts';
 export interface PublicSet {
   readonly name: string;
   readonly title: string;
-  readonly pictures: number;
+  readonly images: number;
   readonly classes: number;
   /** The folders that come of it. */
   readonly layout: string;
@@ -13,8 +13,8 @@ export interface PublicSet {
   readonly licence: string | null;
   readonly source: string;
   readonly files: readonly PublicFile[];
-  /** The pictures in their new places. `files` are the downloaded files, in the order of the set's own. */
-  arrange(files: readonly OpenFile[]): AsyncIterable<PlacedPicture>;
+  /** The images in their new places. `files` are the downloaded files, in the order of the set's own. */
+  arrange(files: readonly OpenFile[]): AsyncIterable<PlacedImage>;
 }
 
 export interface PublicFile {
@@ -35,10 +35,10 @@ export interface OpenFile {
   inner(member: Member): Promise<OpenFile>;
 }
 
-export interface PlacedPicture {
+export interface PlacedImage {
   /** `class/name`, or `split/class/name`. */
   readonly to: string;
-  /** Where the picture lies in an archive, or the picture itself. */
+  /** Where the image lies in an archive, or the image itself. */
   readonly content: Member | Uint8Array;
 }
 

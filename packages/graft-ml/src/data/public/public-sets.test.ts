@@ -5,14 +5,14 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { type PackedFile, tarOf, zipOf } from '../../../../../test/archives.ts';
 import { sendFile, startFileServer } from '../../../../../test/file-server.ts';
-import { temporaryFolder } from '../../../../../test/pictures.ts';
-import { decodePicture } from '../decode.ts';
+import { temporaryFolder } from '../../../../../test/images.ts';
+import { decodeImage } from '../decode.ts';
 import { getPublicSet, type PublicSet, publicFilePath, publicSets } from './index.ts';
 
 const root = temporaryFolder();
 const server = await startFileServer();
 
-const file = (name: string, content: string | Uint8Array = `picture ${name}`): PackedFile => ({
+const file = (name: string, content: string | Uint8Array = `image ${name}`): PackedFile => ({
   name,
   bytes: typeof content === 'string' ? Buffer.from(content) : content,
 });
@@ -174,13 +174,13 @@ describe.each(Object.entries(made))('%s', (name, { files, expected }) => {
     const set = published(name, files);
     const got = await getPublicSet(set, folder, options);
     expect(filesIn(folder)).toEqual(expected);
-    expect([got.pictures, around(folder)]).toEqual([expected.length, ['set']]);
+    expect([got.images, around(folder)]).toEqual([expected.length, ['set']]);
     expect(got.files).toEqual(set.files.map((one) => publicFilePath(set, one, options.cache)));
-    if (name !== 'cifar10') expect(readFileSync(join(folder, expected[0]!), 'utf8')).toMatch(/^picture /);
+    if (name !== 'cifar10') expect(readFileSync(join(folder, expected[0]!), 'utf8')).toMatch(/^image /);
 
     server.answer((_, response) => response.writeHead(500).end());
     const again = await getPublicSet(set, `${folder}-2`, { ...options, offline: true });
-    expect([again.pictures, server.requests.length]).toEqual([expected.length, 0]);
+    expect([again.images, server.requests.length]).toEqual([expected.length, 0]);
     await expect(getPublicSet(set, folder, options)).rejects.toThrow('is not empty');
   });
 });
@@ -189,7 +189,7 @@ test('CIFAR-10 as PNG, to the bit', async () => {
   const { folder, options } = newPlaces();
   await getPublicSet(published('cifar10', made.cifar10!.files), folder, options);
   const path = join(folder, 'train/airplane/data_batch_1-00001.png');
-  const { width, height, data } = await decodePicture(readFileSync(path), path);
+  const { width, height, data } = await decodeImage(readFileSync(path), path);
   expect([width, height, ...data.subarray(0, 6)]).toEqual([32, 32, 200, 0, 255, 200, 0, 255]);
 });
 
@@ -220,7 +220,7 @@ describe('what goes wrong leaves nothing under the name', () => {
     const path = publicFilePath(set, set.files[0]!, options.cache);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, 'half of it');
-    expect((await getPublicSet(set, folder, options)).pictures).toBe(1);
+    expect((await getPublicSet(set, folder, options)).images).toBe(1);
   });
 
   test.each([
@@ -237,7 +237,7 @@ describe('what goes wrong leaves nothing under the name', () => {
   ])('%s', async (_, archive) => {
     const { folder, options } = newPlaces();
     await expect(getPublicSet(published('hymenoptera', [archive]), folder, options)).rejects.toThrow(
-      /no pictures where they should be|cannot be unpacked|cannot be written|archive|damaged|header/i,
+      /no images where they should be|cannot be unpacked|cannot be written|archive|damaged|header/i,
     );
     expect(around(folder)).toEqual([]);
   });

@@ -4,7 +4,7 @@ import { quote } from '@graft-ml/core/internal/base/quote';
 
 /** Which columns to use, where their names do not say it. */
 export interface ColumnOptions {
-  /** The column of a table that names the pictures' files, or that holds the pictures in a Parquet file. */
+  /** The column of a table that names the images' files, or that holds the images in a Parquet file. */
   readonly pathColumn?: string;
   /** The column with the class. */
   readonly labelColumn?: string;
@@ -74,7 +74,7 @@ export function findColumn(
   );
 }
 
-/** Whether a table says of itself what the pictures' classes are. */
+/** Whether a table says of itself what the images' classes are. */
 export function hasLabelColumn(columns: readonly string[], { labelColumn }: ColumnOptions): boolean {
   return labelColumn !== undefined || usual(columns, 'label') !== undefined;
 }

@@ -1,12 +1,12 @@
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import type { PartsChoice } from '@graft-ml/core/internal/recipe/config/data';
-import type { PictureFile } from '../decode.ts';
+import type { ImageFile } from '../decode.ts';
 import type { Part } from '../folder-layout.ts';
 import type { ColumnOptions } from './columns.ts';
 
-/** A file that may be a picture, and what its data set says about it. Nothing of it is read yet. */
-export interface Candidate extends PictureFile {
-  /** Relative to its part, with '/' everywhere: the same for the same pictures in any shape. */
+/** A file that may be an image, and what its data set says about it. Nothing of it is read yet. */
+export interface Candidate extends ImageFile {
+  /** Relative to its part, with '/' everywhere: the same for the same images in any shape. */
   readonly name: string;
   readonly className: string;
   readonly part: Part;
@@ -14,13 +14,13 @@ export interface Candidate extends PictureFile {
 
 /** What a reader makes of a data set. */
 export interface Found {
-  /** What the paths of the pictures are relative to. */
+  /** What the paths of the images are relative to. */
   readonly base: string;
   readonly parts: readonly Part[];
   readonly candidates: readonly Candidate[];
-  /** Files in class folders that have not the extension of a picture, and are passed over. */
+  /** Files in class folders that have not the extension of an image, and are passed over. */
   readonly others?: readonly Candidate[];
-  /** The classes that are named, also those without a picture. */
+  /** The classes that are named, also those without an image. */
   readonly classNames: ReadonlySet<string>;
   readonly problems: readonly Problem[];
   /** How many entries were passed over, by extension or reason. */
@@ -46,7 +46,7 @@ export interface ShapeOptions extends ColumnOptions {
 export interface ReaderOptions extends ShapeOptions {
   /**
    * How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. With `deepest` each folder that
-   * holds pictures is a class, whatever its depth.
+   * holds images is a class, whatever its depth.
    */
   readonly classDepth?: number | 'deepest';
   /** The classes of an existing run, which needs nothing to train on. */

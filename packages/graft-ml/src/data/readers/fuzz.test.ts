@@ -4,18 +4,18 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { type RandomStream, randomStream } from '@graft-ml/core/internal/base/random';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ownCache, temporaryFolder } from '../../../../../test/pictures.ts';
+import { ownCache, temporaryFolder } from '../../../../../test/images.ts';
 import { type Dataset, openDataset } from '../dataset.ts';
-import { createPicturePool } from '../picture-pool.ts';
+import { createImagePool } from '../image-pool.ts';
 
-/* Whatever happens to a file: an error, a problem, or the pictures that were in it. Nothing is written but to the cache. */
+/* Whatever happens to a file: an error, a problem, or the images that were in it. Nothing is written but to the cache. */
 
 ownCache();
 const home = temporaryFolder();
-const pool = createPicturePool({ threads: 1 });
+const pool = createImagePool({ threads: 1 });
 afterAll(() => pool.close());
 const golden = (name: string) => readFileSync(join('golden/shapes', name));
-const picturesOf = ({ train, validation, test }: Dataset) => [...train, ...validation, ...test];
+const imagesOf = ({ train, validation, test }: Dataset) => [...train, ...validation, ...test];
 
 async function open(path: string): Promise<Dataset | undefined> {
   return openDataset(path, { pool }).catch((error: unknown) => {
@@ -29,7 +29,7 @@ function damaged(sound: Uint8Array, random: RandomStream): Uint8Array {
   const kind = random.uniform();
   if (kind < 0.1) return sound.slice(0, random.integer(sound.length));
   const bytes = new Uint8Array(sound);
-  // Directories and descriptions stand at the ends, pictures between them.
+  // Directories and descriptions stand at the ends, images between them.
   const place = () => {
     const near = random.integer(Math.min(1500, bytes.length));
     return random.uniform() < 0.5 ? bytes.length - 1 - near : random.integer(bytes.length);
@@ -57,7 +57,7 @@ describe.each([
 ] as const)('%s, damaged', (name, rounds) => {
   it(`${rounds} times`, { timeout: 300_000 }, async () => {
     const sound = golden(name);
-    const known = new Set(picturesOf((await open(join('golden/shapes', name)))!).map(({ sha256 }) => sha256));
+    const known = new Set(imagesOf((await open(join('golden/shapes', name)))!).map(({ sha256 }) => sha256));
     let read = 0;
     for (let round = 0; round < rounds; round++) {
       const folder = join(home, `${name}-${round}`);
@@ -69,10 +69,10 @@ describe.each([
       const dataset = await open(join(folder, 'x'));
       if (dataset) {
         read++;
-        // A ZIP archive has checksums, others may give a picture that is another: then it is a whole one.
-        const strangers = picturesOf(dataset).filter(({ sha256 }) => !known.has(sha256));
+        // A ZIP archive has checksums, others may give an image that is another: then it is a whole one.
+        const strangers = imagesOf(dataset).filter(({ sha256 }) => !known.has(sha256));
         if (name.endsWith('.zip')) expect(strangers).toEqual([]);
-        expect(picturesOf(dataset).length + dataset.problems.length).toBeGreaterThan(0);
+        expect(imagesOf(dataset).length + dataset.problems.length).toBeGreaterThan(0);
       }
       expect(readdirSync(folder)).toEqual(['x']);
     }
@@ -91,7 +91,7 @@ describe('tables, damaged', () => {
       '{"file": "birch/000.png", "label": "birch"}\n{"file": "birch/001.png", "label": "birch"}\n{"file": "x/0.png", "label": "x"}\n{"file": "x/1.png", "label": "x"}',
   };
   it.each(Object.entries(texts))('%s', { timeout: 120_000 }, async (kind, text) => {
-    const archive = picturesOf((await open('golden/shapes/stored.zip'))!);
+    const archive = imagesOf((await open('golden/shapes/stored.zip'))!);
     const bytes = archive.slice(0, 4).map(({ within }) => golden('stored.zip').subarray(within!.start));
     for (const [i, name] of ['birch/000.png', 'birch/001.png', 'x/0.png', 'x/1.png'].entries()) {
       const data = bytes[i]!;
@@ -108,8 +108,8 @@ describe('tables, damaged', () => {
       writeFileSync(path, round === 0 ? text : damaged(Buffer.from(text), randomStream(1, 'damage', kind, round)));
       const dataset = await open(path);
       if (dataset) read++;
-      if (dataset) expect(picturesOf(dataset).length).toBeLessThanOrEqual(4);
-      if (round === 0) expect(picturesOf(dataset!)).toHaveLength(4);
+      if (dataset) expect(imagesOf(dataset).length).toBeLessThanOrEqual(4);
+      if (round === 0) expect(imagesOf(dataset!)).toHaveLength(4);
     }
     expect(read).toBeGreaterThan(5);
   });

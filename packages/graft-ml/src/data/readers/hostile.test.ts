@@ -5,13 +5,13 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PackedFile, tarOf, zipOf } from '../../../../../test/archives.ts';
-import { ownCache, temporaryFolder } from '../../../../../test/pictures.ts';
+import { ownCache, temporaryFolder } from '../../../../../test/images.ts';
 import { type DatasetOptions, openDataset } from '../dataset.ts';
-import { createPicturePool } from '../picture-pool.ts';
+import { createImagePool } from '../image-pool.ts';
 
 ownCache();
 const home = temporaryFolder();
-const pool = createPicturePool({ threads: 1 });
+const pool = createImagePool({ threads: 1 });
 afterAll(() => pool.close());
 
 const good: PackedFile[] = [];
@@ -119,10 +119,10 @@ describe('ZIP archives', () => {
     expect(await refusal(write(zipOf(good).subarray(0, -10)))).toMatch(
       /ZIP directory is damaged, or the file is cut short/,
     );
-    expect(await refusal(write(zipOf([])))).toMatch(/holds no usable pictures/);
+    expect(await refusal(write(zipOf([])))).toMatch(/holds no usable images/);
   });
 
-  it('a header that is somewhere else is a problem of its picture', async () => {
+  it('a header that is somewhere else is a problem of its image', async () => {
     const bytes = zipOf(good);
     bytes[0] = 0x51;
     const path = write(Buffer.concat([Buffer.from('PK\x03\x04'), bytes]).subarray(4));
@@ -249,12 +249,12 @@ describe('tables', () => {
     [
       'nothing to train on',
       'file,label,split\na/1.png,a,test\nb/1.png,b,val\n',
-      /has pictures for test, validation, but none to train on/,
+      /has images for test, validation, but none to train on/,
     ],
     ['a JSON array', '[{"file": "a/1.png", "label": "a"}]', /is one JSON array. Write it as JSON Lines/],
     ['broken JSON', '{"file": "a/1.png", "label": "a"}\n{"file": \n', /Line 2 of .* is not JSON/],
     ['deep JSON', `{"file": ${'['.repeat(1e5)}`, /Line 1 of .* is not JSON/],
-    ['a header alone', 'file,label\n', /holds no usable pictures/],
+    ['a header alone', 'file,label\n', /holds no usable images/],
   ])('%s: an error', async (_name, text, message) => {
     expect(await refusal(table(text))).toMatch(message);
   });
@@ -278,7 +278,7 @@ describe('tables', () => {
     const { classes, train, validation, test } = await open(root);
     expect([classes, train.length, validation.length, test.length]).toEqual([['a', 'b'], 2, 0, 1]);
     write(first(), 'imagefolder/val/a/1.png');
-    expect(await refusal(root)).toMatch(/test, train say what their pictures are .* and val do not/);
+    expect(await refusal(root)).toMatch(/test, train say what their images are .* and val do not/);
   });
 });
 
@@ -333,7 +333,7 @@ describe('other files', () => {
   it.each<[string, () => string | Buffer, RegExp]>([
     ['7-Zip', () => Buffer.from('7z\xbc\xaf\x27\x1c....', 'latin1'), /is a 7-Zip archive/],
     ['xz', () => Buffer.from('\xfd7zXZ\0', 'latin1'), /is compressed with xz/],
-    ['a picture', () => Buffer.from(first()), /is a single picture\. Expected <folder>/],
+    ['an image', () => Buffer.from(first()), /is a single image\. Expected <folder>/],
     ['binary', () => Buffer.from([1, 0, 2, 0]), /is neither an archive nor text/],
     ['Latin-1', () => Buffer.from('file,label\na/1.png,gro\xdf\n', 'latin1'), /is not UTF-8 text/],
     ['a Parquet file cut short', () => Buffer.from('PAR1....'), /is no sound Parquet file/],

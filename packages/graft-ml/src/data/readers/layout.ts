@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { PartsChoice } from '@graft-ml/core/internal/recipe/config/data';
 import { findParts, type Part } from '../folder-layout.ts';
-import { type FileTree, isPictureName, type Listing } from '../tree/listing.ts';
+import { type FileTree, isImageName, type Listing } from '../tree/listing.ts';
 import type { ReaderOptions } from './found.ts';
 
 /** Folders around all images, as tools for object detection lay them out, and what they put beside them. */
@@ -68,7 +68,7 @@ async function imagesFolder(tree: FileTree, folders: readonly string[]): Promise
   if (images.length !== 1 || images.length + annotations.length < folders.length) return undefined;
   for (const folder of annotations) {
     const { files } = await tree.list(folder);
-    if (!files.some(({ name }) => isPictureName(name))) continue;
+    if (!files.some(({ name }) => isImageName(name))) continue;
     throw new UserError(
       `In ${tree.root} there are images in ${images[0]} and in ${folder}, which can be read in two ways. As classes: ` +
         `${folders.join(', ')} are ${folders.length} classes: --parts none. As a folder for images with annotations beside it: ` +

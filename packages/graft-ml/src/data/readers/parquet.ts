@@ -15,12 +15,12 @@ export interface ParquetFile {
   readonly split: Split | undefined;
 }
 
-/** Part of the name under which a file's pictures are kept: another number for another way to unpack them. */
+/** Part of the name under which a file's images are kept: another number for another way to unpack them. */
 const VERSION = 1;
 
 /**
- * Reads Parquet files with a picture and its class in each row, one split a file or several files a split, as Hugging Face
- * publishes data sets. The pictures are unpacked into the cache, once.
+ * Reads Parquet files with an image and its class in each row, one split a file or several files a split, as Hugging Face
+ * publishes data sets. The images are unpacked into the cache, once.
  *
  * @throws UserError where a file is damaged or has no such columns
  */
@@ -39,7 +39,7 @@ export async function readParquet(base: string, files: readonly ParquetFile[], o
       .update(JSON.stringify([VERSION, columns]))
       .digest('hex')
       .slice(0, 8);
-    const kept = await keptInCache(path, `.${key}.pictures`, (part) => unpackApart(path, part, columns));
+    const kept = await keptInCache(path, `.${key}.images`, (part) => unpackApart(path, part, columns));
     const unpacked = kept.path;
     const { note, entries } = await readPackList(unpacked);
     notes.push(...kept.notes, `${path}: ${note}, unpacked into ${unpacked}.`);

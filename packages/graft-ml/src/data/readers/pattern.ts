@@ -3,7 +3,7 @@ import { createContext, Script } from 'node:vm';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
-import { type FileTree, foreignNameProblem, isPictureName } from '../tree/listing.ts';
+import { type FileTree, foreignNameProblem, isImageName } from '../tree/listing.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 import { listParts } from './layout.ts';
 
@@ -14,7 +14,7 @@ const longest = 1000;
 const PATIENCE = 5_000;
 
 /**
- * Reads pictures whose file names say what is on them: the class is what the group `label` of the expression matches, or its
+ * Reads images whose file names say what is on them: the class is what the group `label` of the expression matches, or its
  * first group. Folders do not matter, except `train`, `val` and `test`.
  *
  * @throws UserError where the expression is none, has no group, or takes too long
@@ -26,23 +26,23 @@ export async function readByPattern(tree: FileTree, labelRegex: string, options:
   const problems: Problem[] = [...tree.problems];
   let ignored = 0;
   for (const { part, listing } of listed) {
-    const pictures = listing.files.filter(({ name }) => isPictureName(name));
+    const images = listing.files.filter(({ name }) => isImageName(name));
     for (const { name } of listing.files) {
       const foreign = foreignNameProblem(name);
       if (foreign) problems.push({ path: join(part.folder, name), kind: 'foreign-format', message: foreign });
     }
     const labels = labelsOf(
-      pictures.map(({ name }) => basename(name)),
+      images.map(({ name }) => basename(name)),
       pattern,
     );
-    pictures.forEach((file, i) => {
+    images.forEach((file, i) => {
       const path = join(part.folder, file.name);
       const className = labels[i];
       if (className) candidates.push({ ...file, path, className, part });
       else problems.push({ path, kind: 'no-label', message: `its name does not match ${pattern}` });
     });
     problems.push(...listing.problems);
-    ignored += listing.hidden + listing.files.length - pictures.length;
+    ignored += listing.hidden + listing.files.length - images.length;
   }
   return {
     base: tree.root,

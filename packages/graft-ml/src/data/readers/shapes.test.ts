@@ -3,15 +3,15 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PackedFile, tarOf, zipOf } from '../../../../../test/archives.ts';
-import { drawPictures, ownCache, temporaryFolder } from '../../../../../test/pictures.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../../test/images.ts';
 import { type Dataset, type DatasetOptions, fingerprint, openDataset } from '../dataset.ts';
+import { createImagePool } from '../image-pool.ts';
 import { batches } from '../loader.ts';
-import { createPicturePool } from '../picture-pool.ts';
 
 ownCache();
 const home = temporaryFolder();
 const folder = join(home, 'photos');
-const pool = createPicturePool({ threads: 1 });
+const pool = createImagePool({ threads: 1 });
 afterAll(() => pool.close());
 
 const names = ['cross', 'disc', 'square'].flatMap((look) => Array.from({ length: 6 }, (_, i) => `${look}/00${i}.png`));
@@ -32,10 +32,10 @@ const packed = (prefix = '', more: Partial<PackedFile> = {}): PackedFile[] =>
 /** What training sees of a data set. */
 async function seen(dataset: Dataset) {
   const views = [];
-  for (const pictures of [dataset.train, dataset.validation]) {
-    const order = pictures.map((_, i) => i);
+  for (const images of [dataset.train, dataset.validation]) {
+    const order = images.map((_, i) => i);
     const view = { kind: 'evaluation', preprocessing: { resize: 24, crop: 24 } } as const;
-    for await (const batch of batches(pool, pictures, {
+    for await (const batch of batches(pool, images, {
       batchSize: order.length,
       size: 24,
       view,
@@ -48,10 +48,10 @@ async function seen(dataset: Dataset) {
 }
 
 beforeAll(async () => {
-  await drawPictures(folder, { perClass: 6 });
+  await drawImages(folder, { perClass: 6 });
 });
 
-/** The same pictures under the same names, in every shape that keeps names. */
+/** The same images under the same names, in every shape that keeps names. */
 const shapes: readonly [name: string, make: () => string, options?: DatasetOptions][] = [
   ['a CSV', () => write('photos/labels.csv', `file,label\n${names.map((n) => `${n},${classOf(n)}`).join('\n')}\n`)],
   [
@@ -109,7 +109,7 @@ const shapes: readonly [name: string, make: () => string, options?: DatasetOptio
   ],
 ];
 
-describe('the same pictures are the same data set', () => {
+describe('the same images are the same data set', () => {
   it.each(shapes)('%s', async (_name, make, options = {}) => {
     const expected = await open(folder);
     const dataset = await open(make(), options);

@@ -8,15 +8,15 @@ import { type Columns, findColumns } from './columns.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 import { openTable, type Row, tableBounds } from './rows.ts';
 
-/** A table of pictures. */
+/** A table of images. */
 export interface TableFile {
   /** Below the tree's root. */
   readonly name: string;
-  /** The part that all its pictures belong to, where its place says so; their paths begin there. */
+  /** The part that all its images belong to, where its place says so; their paths begin there. */
   readonly part?: Part;
 }
 
-/** What is known of a picture when a second row names it. */
+/** What is known of an image when a second row names it. */
 interface Entry {
   readonly candidate: Candidate;
   readonly at: string;
@@ -27,7 +27,7 @@ interface Entry {
 const LONGEST_LABEL = 200;
 
 /**
- * Reads tables with a row for each picture: its path, relative to the table's folder, its class, and perhaps its split.
+ * Reads tables with a row for each image: its path, relative to the table's folder, its class, and perhaps its split.
  *
  * @throws UserError where a table is damaged, its columns are not found, or a split has another name than those of splits
  */
@@ -62,7 +62,7 @@ export async function readTables(tree: FileTree, tables: readonly TableFile[], o
   return { base: tree.root, parts: found, candidates, classNames, problems, ignored: new Map(), notes };
 }
 
-/** The picture of a row, or why it gives none. */
+/** The image of a row, or why it gives none. */
 async function readRow(
   tree: FileTree,
   table: TableFile,
@@ -100,7 +100,7 @@ function unusableLabel(text: string): string | undefined {
   return /[\u0000-\u001f\u007f]/.test(text) ? 'its class has control characters' : undefined;
 }
 
-/** A picture that two rows name counts once, if they agree. */
+/** An image that two rows name counts once, if they agree. */
 function enter(candidate: Candidate, at: string, entries: Map<string, Entry>, problems: Problem[]): void {
   const { path, className, part } = candidate;
   const first = entries.get(path);
@@ -150,10 +150,10 @@ function partOf(parts: Map<string, Part>, part: Part): Part {
 function refuseUntrainable(root: string, parts: readonly Part[], { classes }: ReaderOptions): void {
   if (classes !== undefined || parts.length === 0) return;
   if (parts.some(({ split }) => split === undefined || split === 'train')) return;
-  throw new UserError(`${root} has pictures for ${parts.map(({ name }) => name).join(', ')}, but none to train on.`);
+  throw new UserError(`${root} has images for ${parts.map(({ name }) => name).join(', ')}, but none to train on.`);
 }
 
 function describeColumns(table: string, { path, label, split }: Columns): string {
   const splits = split === undefined ? '' : `, splits from ${quote(split)}`;
-  return `${table}: pictures from column ${quote(path)}, classes from ${quote(label)}${splits}.`;
+  return `${table}: images from column ${quote(path)}, classes from ${quote(label)}${splits}.`;
 }

@@ -1,16 +1,16 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ownCache, temporaryFolder } from '../../../../../test/pictures.ts';
+import { ownCache, temporaryFolder } from '../../../../../test/images.ts';
 import { readWithin } from '../../files/within.ts';
 import { type Dataset, type DatasetOptions, fingerprint, openDataset } from '../dataset.ts';
-import { createPicturePool } from '../picture-pool.ts';
+import { createImagePool } from '../image-pool.ts';
 
 /* What Python's zipfile and tarfile, PyArrow and Hugging Face's datasets write: golden/shapes.py. */
 
 ownCache();
 const home = temporaryFolder();
-const pool = createPicturePool({ threads: 1 });
+const pool = createImagePool({ threads: 1 });
 afterAll(() => pool.close());
 const golden = 'golden/shapes';
 const classes = ['birch', 'groß', '猫'];
@@ -18,7 +18,7 @@ const open = (path: string, options: DatasetOptions = {}) => openDataset(path, {
 const contents = ({ classes, train, validation }: Dataset) =>
   [...train, ...validation].map(({ label, sha256 }) => `${classes[label]} ${sha256}`).sort();
 
-/** The pictures of the stored archive as a folder. */
+/** The images of the stored archive as a folder. */
 const folder = join(home, 'photos');
 async function unpacked(): Promise<Dataset> {
   const archive = await open(join(golden, 'stored.zip'));
@@ -31,7 +31,7 @@ async function unpacked(): Promise<Dataset> {
 }
 
 describe('what other tools write', () => {
-  const byPath = { pathColumn: 'picture' };
+  const byPath = { pathColumn: 'image' };
   it.each<[string, DatasetOptions]>([
     ['stored.zip', {}],
     ['deflated.zip', {}],
@@ -62,7 +62,7 @@ describe('what other tools write', () => {
     expect(contents(dataset)).toEqual(contents(await unpacked()));
     expect(dataset.notes).toHaveLength(2);
     expect(dataset.notes[0]).toMatch(
-      /train-00000-of-00001\.parquet: pictures from column "image", classes from "label", unpacked into/,
+      /train-00000-of-00001\.parquet: images from column "image", classes from "label", unpacked into/,
     );
   });
 
@@ -75,7 +75,7 @@ describe('what other tools write', () => {
     expect(contents(await open(copy))).toEqual(contents(await open(join(golden, 'snappy.parquet'))));
     expect(readdirSync(cache)).toHaveLength(before);
     expect(
-      readdirSync(cache).filter((name) => !/^[0-9a-f]{64}\.(tar|[0-9a-f]{8}\.pictures)(\.json)?$/.test(name)),
+      readdirSync(cache).filter((name) => !/^[0-9a-f]{64}\.(tar|[0-9a-f]{8}\.images)(\.json)?$/.test(name)),
     ).toEqual([]);
     await open(copy, byPath);
     expect(readdirSync(cache)).toHaveLength(before + 2);

@@ -47,7 +47,7 @@ async function findMetadata(tree: FileTree, options: ReaderOptions): Promise<Tab
   const bare = parts.filter(({ name }) => !described.includes(name));
   if (found.length > 0 && bare.length > 0) {
     throw new UserError(
-      `In ${tree.root}, ${described.join(', ')} say what their pictures are in ${metadataNames.join(' or ')}, ` +
+      `In ${tree.root}, ${described.join(', ')} say what their images are in ${metadataNames.join(' or ')}, ` +
         `and ${bare.map(({ name }) => name).join(', ')} do not.`,
     );
   }

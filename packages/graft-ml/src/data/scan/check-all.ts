@@ -1,6 +1,6 @@
-import type { PictureProblem } from '@graft-ml/core/internal/image/problem';
-import type { PictureFile } from '../decode.ts';
-import type { PicturePool } from '../picture-pool.ts';
+import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
+import type { ImageFile } from '../decode.ts';
+import type { ImagePool } from '../image-pool.ts';
 import type { DecodedContents } from './decoded.ts';
 import type { Surveyed, SurveyedFacts } from './survey.ts';
 
@@ -10,7 +10,7 @@ const FILES = 32;
 const MESSAGES = 32;
 
 export interface CheckOptions {
-  readonly pool: PicturePool;
+  readonly pool: ImagePool;
   /** `later` leaves the pixels of files whose structure is sound to whoever uses them: `isDecoded` says which were decoded. */
   readonly decode: 'now' | 'later';
   readonly decoded: DecodedContents;
@@ -18,7 +18,7 @@ export interface CheckOptions {
 }
 
 /** Reads and hashes every file, in the pool, and decodes those that were not decoded before. In the files' order. */
-export async function checkAll<F extends PictureFile>(
+export async function checkAll<F extends ImageFile>(
   files: readonly F[],
   { pool, decode, decoded, onProgress }: CheckOptions,
 ): Promise<Surveyed[]> {
@@ -52,7 +52,7 @@ export async function checkAll<F extends PictureFile>(
   return results;
 }
 
-export function isProblem(result: Surveyed): result is PictureProblem {
+export function isProblem(result: Surveyed): result is ImageProblem {
   return 'kind' in result;
 }
 

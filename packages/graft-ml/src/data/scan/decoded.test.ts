@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symli
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { flipBit } from '../../../../../test/damage.ts';
-import { temporaryFolder } from '../../../../../test/pictures.ts';
+import { temporaryFolder } from '../../../../../test/images.ts';
 import { readDecoded } from './decoded.ts';
 
 const root = temporaryFolder();
@@ -18,8 +18,8 @@ const known = async (cache: string) => {
 async function filled(): Promise<{ cache: string; path: string }> {
   const cache = join(root, `cache-${++count}`);
   await (await readDecoded(cache)).add(contents);
-  const [name] = readdirSync(join(cache, 'pictures'));
-  return { cache, path: join(cache, 'pictures', name!) };
+  const [name] = readdirSync(join(cache, 'images'));
+  return { cache, path: join(cache, 'images', name!) };
 }
 
 describe('which images are known to decode', () => {

@@ -23,7 +23,7 @@ export interface DecodedContents {
 /** What this machine decoded before, from the cache. A decoder of another version begins anew. */
 export async function readDecoded(root = cacheFolder()): Promise<DecodedContents> {
   const name = `decoded-${VERSION}-${sharp.versions.vips}.bin`;
-  const known = await readRecords(join(root, 'pictures', name));
+  const known = await readRecords(join(root, 'images', name));
   return {
     has: (sha256) => known.has(sha256),
     async add(contents) {
@@ -53,7 +53,7 @@ async function append(root: string, name: string, contents: readonly string[], i
     hash.copy(bytes, i * record.bytes);
     bytes.writeUInt32LE(crc32(hash), i * record.bytes + record.hash);
   });
-  const path = join(await privateFolder(root, 'pictures'), name);
+  const path = join(await privateFolder(root, 'images'), name);
   const safely = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | safely;
   const handle = await open(path, flags, privateMode.file);

@@ -1,7 +1,7 @@
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { decodePicture } from '../decode.ts';
+import { decodeImage } from '../decode.ts';
 import { readHeader } from '../image/open.ts';
 import { isSound } from './sound.ts';
 
@@ -29,7 +29,7 @@ const encoded: readonly [string, () => Sharp][] = [
 describe.each(encoded)('%s', (_name, make) => {
   it('is sound, of the size that decoding gives; not so when it is cut anywhere', async () => {
     const bytes = await make().toBuffer();
-    const { width, height } = await decodePicture(bytes, 'x');
+    const { width, height } = await decodeImage(bytes, 'x');
     expect(isSound(bytes)).toBe(true);
     expect(await readHeader(bytes, 'x')).toMatchObject({ width, height });
     for (let i = 0; i < 20; i++) expect(isSound(bytes.subarray(0, 1 + stream.integer(bytes.length - 1)))).toBe(false);

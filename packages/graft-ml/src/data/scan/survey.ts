@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { PictureProblem } from '@graft-ml/core/internal/image/problem';
-import { fileBytes, type PictureFile, readPictureFile } from '../decode.ts';
+import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
+import { fileBytes, type ImageFile, readImageFile } from '../decode.ts';
 import { mostInThread, readHeader } from '../image/open.ts';
-import type { PictureFacts } from '../picture-facts.ts';
+import type { ImageFacts } from '../image-facts.ts';
 import { isSound } from './sound.ts';
 
 /** What is known of a file that was read once: facts, or why it cannot be used. */
-export type Surveyed = SurveyedFacts | PictureProblem;
+export type Surveyed = SurveyedFacts | ImageProblem;
 
-export interface SurveyedFacts extends PictureFacts {
+export interface SurveyedFacts extends ImageFacts {
   /** Whether its pixels were decoded. Where not, the file is whole by all that its structure says. */
   readonly isDecoded: boolean;
 }
@@ -19,11 +19,11 @@ export interface SurveyOptions {
 
 /**
  * What can be known of a file by its structure; undefined where only decoding it tells whether it is whole.
- * @throws PictureError where it cannot be used
+ * @throws ImageError where it cannot be used
  */
-export async function factsOfSound(file: PictureFile): Promise<SurveyedFacts | undefined> {
+export async function factsOfSound(file: ImageFile): Promise<SurveyedFacts | undefined> {
   if (fileBytes(file) > mostInThread / 4) return undefined;
-  const bytes = await readPictureFile(file);
+  const bytes = await readImageFile(file);
   if (!isSound(bytes)) return undefined;
   const { width, height } = await readHeader(bytes, file.path);
   return { width, height, sha256: createHash('sha256').update(bytes).digest('hex'), isDecoded: false };

@@ -5,7 +5,7 @@ import type { Problem } from '@graft-ml/core/internal/image/problem';
 import type { Member } from '../../files/archives/member.ts';
 import { readWithin } from '../../files/within.ts';
 import { splitNamed } from '../folder-layout.ts';
-import { compareNames, type FileTree, isPictureName, type ListedFile, type Refusal } from './listing.ts';
+import { compareNames, type FileTree, isImageName, type ListedFile, type Refusal } from './listing.ts';
 
 interface Named {
   readonly name: string;
@@ -110,7 +110,7 @@ function wrapperOf(content: Content, classDepth: number, isTable: (name: string)
   const isAlone = top !== undefined && [...content.folders, ...content.files].every(({ name }) => within(top, name));
   if (!isAlone || splitNamed(top)) return '';
   const inner = under(content, top);
-  const holdsClasses = inner.files.some(({ name }) => isPictureName(name) && name.split('/').length > classDepth);
+  const holdsClasses = inner.files.some(({ name }) => isImageName(name) && name.split('/').length > classDepth);
   if (!holdsClasses && !inner.files.some(({ name }) => isTable(name))) return '';
   const deeper = wrapperOf(inner, classDepth, isTable);
   return deeper === '' ? top : `${top}/${deeper}`;

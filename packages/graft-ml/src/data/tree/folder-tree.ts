@@ -13,7 +13,7 @@ export interface LinkOptions {
 
 /**
  * The files below a folder. A link to a file is followed where its target stays inside the folder; one that leads out, nowhere,
- * or to a folder is a problem, so that a listing ends and no picture comes from elsewhere. With `followLinks` it is one only where it
+ * or to a folder is a problem, so that a listing ends and no image comes from elsewhere. With `followLinks` it is one only where it
  * leads nowhere, or to a folder that is listed already.
  */
 export function folderTree(root: string, options: LinkOptions = {}): FileTree {

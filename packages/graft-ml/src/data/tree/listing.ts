@@ -1,10 +1,10 @@
 import { extname } from 'node:path';
 import type { Problem, ProblemKind } from '@graft-ml/core/internal/image/problem';
 import type { Within } from '../../files/within.ts';
-import type { PictureFormat } from '../image/header.ts';
+import type { ImageFormat } from '../image/header.ts';
 
 /** The extensions that files of a format have, in any case, the usual one first. */
-export const formatExtensions: { readonly [F in PictureFormat]: readonly string[] } = {
+export const formatExtensions: { readonly [F in ImageFormat]: readonly string[] } = {
   jpeg: ['.jpg', '.jpeg', '.jfif'],
   png: ['.png'],
   webp: ['.webp'],
@@ -14,8 +14,8 @@ export const formatExtensions: { readonly [F in PictureFormat]: readonly string[
   bmp: ['.bmp', '.dib'],
 };
 
-/** The extensions that are taken for pictures, in any case; what a file really is, its content says later. */
-export const pictureExtensions: readonly string[] = Object.values(formatExtensions).flat();
+/** The extensions that are taken for images, in any case; what a file really is, its content says later. */
+export const imageExtensions: readonly string[] = Object.values(formatExtensions).flat();
 
 /** The extensions of image formats that are not read. */
 const foreignExtensions: ReadonlyMap<string, string> = new Map(
@@ -36,9 +36,9 @@ const foreignExtensions: ReadonlyMap<string, string> = new Map(
   }).flatMap(([format, extensions]) => extensions.map((extension) => [extension, format] as const)),
 );
 
-/** Whether a name ends as those of pictures do. */
-export function isPictureName(name: string): boolean {
-  return pictureExtensions.includes(extname(name).toLowerCase());
+/** Whether a name ends as those of images do. */
+export function isImageName(name: string): boolean {
+  return imageExtensions.includes(extname(name).toLowerCase());
 }
 
 /** What is wrong with a file that has the name of an image in a format that is not read. */

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { flipBit } from '../../../../../test/damage.ts';
-import { ownCache, temporaryFolder } from '../../../../../test/pictures.ts';
+import { ownCache, temporaryFolder } from '../../../../../test/images.ts';
 import { gunzip, gunzipped } from './unpack.ts';
 
 ownCache();
 const root = temporaryFolder();
-const content = Buffer.from('pictures in a row '.repeat(5000));
+const content = Buffer.from('images in a row '.repeat(5000));
 const archive = join(root, 'archive.tar.gz');
 writeFileSync(archive, gzipSync(content));
 

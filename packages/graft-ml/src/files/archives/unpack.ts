@@ -12,7 +12,7 @@ import { formatOwnJson, readOwnJson } from '../own-json.ts';
 import { openPlainFile } from '../read.ts';
 import { replaceFile } from '../write.ts';
 
-/** The most that a gzipped archive may grow: pictures hardly do, the padding between small ones does. */
+/** The most that a gzipped archive may grow: images hardly do, the padding between small ones does. */
 const bomb = { ratio: 200, bytes: 2 ** 26 } as const;
 
 /** What stands beside a file that was unpacked, in `<file>.json`. */
@@ -88,12 +88,12 @@ function isThere(path: string): Promise<boolean> {
   );
 }
 
-/** The content of a gzipped file, unpacked once. @throws UserError where it is damaged, or unpacks to more than pictures do */
+/** The content of a gzipped file, unpacked once. @throws UserError where it is damaged, or unpacks to more thimages do */
 export function gunzipped(path: string): Promise<KeptFile> {
   return keptInCache(path, '.tar', (part) => gunzip(path, part));
 }
 
-/** Unpacks a gzipped file. @throws UserError where it is damaged, or unpacks to more than pictures do */
+/** Unpacks a gzipped file. @throws UserError where it is damaged, or unpacks to more thimages do */
 export async function gunzip(path: string, target: string): Promise<void> {
   const source = await openPlainFile(path);
   try {
@@ -115,7 +115,7 @@ function atMost(most: number, path: string): Transform {
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       total += chunk.length;
-      if (total > most) done(new UserError(`${path} would unpack to more than ${most} bytes, which no pictures do.`));
+      if (total > most) done(new UserError(`${path} would unpack to more than ${most} bytes, which no images do.`));
       else done(null, chunk);
     },
   });

@@ -4,7 +4,7 @@ import { listZipEntries, refuseOverlap } from '../zip-entries.ts';
 import { type Member, type MemberRefusal, MOST_MEMBERS } from './member.ts';
 
 const [STORED, DEFLATED] = [0, 8];
-/** Pictures are compressed already. What inflates more than this, and to more than a megabyte, is a bomb. */
+/** Images are compressed already. What inflates more than this, and to more than a megabyte, is a bomb. */
 const bomb = { ratio: 100, bytes: 2 ** 20 } as const;
 /** The file type in the upper half of the external attributes, where the archive comes from Unix. */
 const [FILE_TYPE, SYMBOLIC_LINK] = [0xf000, 0xa000];

@@ -26,10 +26,9 @@ function pair(call: NodeCall, name: string, otherwise: Pair): Pair {
   return list as Pair;
 }
 
-/** The window of a convolution or pooling over pictures, with automatic padding resolved. */
+/** The window of a convolution or pooling over images, with automatic padding resolved. */
 function geometry(call: NodeCall, x: Value, kernelOfWeight?: Pair): Geometry {
-  if (x.shape.length !== 4)
-    call.fail(`has an input of rank ${x.shape.length}; only pictures (n, c, h, w) are supported`);
+  if (x.shape.length !== 4) call.fail(`has an input of rank ${x.shape.length}; only images (n, c, h, w) are supported`);
   const kernel = pair(call, 'kernel_shape', kernelOfWeight ?? [0, 0]);
   const strides = pair(call, 'strides', [1, 1]);
   const dilations = pair(call, 'dilations', [1, 1]);
@@ -63,7 +62,7 @@ function padding(call: NodeCall, x: Value, window: Omit<Geometry, 'pads'>): Pads
 
 function convolution(call: NodeCall): Value {
   const [x, weight] = [call.value(0), call.value(1)];
-  if (weight.shape.length !== 4) call.fail(`has a weight of rank ${weight.shape.length}; only pictures are supported`);
+  if (weight.shape.length !== 4) call.fail(`has a weight of rank ${weight.shape.length}; only images are supported`);
   const { kernel, ...window } = geometry(call, x, [weight.shape[2]!, weight.shape[3]!]);
   if (kernel[0] !== weight.shape[2] || kernel[1] !== weight.shape[3]) call.fail('has a weight of another kernel');
   const y = conv2d(x, weight, { ...window, groups: call.int('group', 1) });

@@ -104,7 +104,7 @@ function pickedPlaces(call: NodeCall): Value {
   return reshape(rows, [...indices.shape.slice(0, -1), ...rest]);
 }
 
-/** Numbers put into a constant at places; it is how masks of attention are written that are the same for all pictures. */
+/** Numbers put into a constant at places; it is how masks of attention are written that are the same for all images. */
 function scattered(call: NodeCall): Value {
   const [data, indices, updates] = [call.tensor(0), call.tensor(1), call.tensor(2)];
   if (call.text('reduction', 'none') !== 'none') call.fail('adds up, which is not supported');

@@ -41,7 +41,7 @@ function batch(call: NodeCall): Value {
   return add(mul(sub(x, mean), mul(scale, rsqrt(add(variance, epsilon)))), shift);
 }
 
-/** Each channel of each picture by itself (Ulyanov et al. 2016). */
+/** Each channel of each image by itself (Ulyanov et al. 2016). */
 function instance(call: NodeCall): Value {
   const x = call.value(0);
   const y = standardise(x, axesFrom(x, 2), call.float('epsilon', 1e-5));
@@ -74,7 +74,7 @@ function localResponse(call: NodeCall): Value {
   const [n, channels] = x.shape as [number, number];
   if (size < 1 || size > 2 * channels + 1) call.fail(`has size ${size} for ${channels} channels`);
   const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
-  // The channels as the rows of one picture, over which a window of `size` slides.
+  // The channels as the rows of one image, over which a window of `size` slides.
   const mean = averagePool(reshape(square(x), [n, 1, channels, -1]), {
     kernel: [size, 1],
     strides: [1, 1],

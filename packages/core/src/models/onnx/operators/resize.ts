@@ -63,7 +63,7 @@ function interpolation(call: NodeCall): Interpolation {
 function resized(call: NodeCall): Value {
   const x = call.value(0);
   const rank = x.shape.length;
-  if (rank !== 4) call.fail(`resizes rank ${rank}; only pictures (n, c, h, w) are supported`);
+  if (rank !== 4) call.fail(`resizes rank ${rank}; only images (n, c, h, w) are supported`);
   const chosen = interpolation(call);
   const axes = call.ints('axes', undefined)?.map((axis) => call.axis(axis, rank)) ?? [0, 1, 2, 3];
   const scalesAt = call.node.operator === 'Resize' && call.opset >= 11 ? 2 : 1;

@@ -18,11 +18,11 @@ import { PackWriter } from './pack.ts';
 const bounds = { groupBytes: 2 ** 30, pageBytes: 2 ** 30, rows: 1_500_000, groupRows: 200_000 } as const;
 
 /**
- * Unpacks the pictures of a Parquet file into a pack at `out`, row group by row group.
+ * Unpacks the images of a Parquet file into a pack at `out`, row group by row group.
  *
  * @throws UserError where the file is damaged, has no such columns, or row groups that are too large to be held
  */
-export async function unpackPictures(
+export async function unpackImages(
   path: string,
   out: string,
   options: ColumnOptions,
@@ -43,14 +43,14 @@ export async function unpackPictures(
       const rowEnd = rowStart + Number(group.num_rows);
       const rows = await damaged(path, () => readRows(file, metadata, columns, rowStart, rowEnd));
       for (const [i, row] of rows.entries()) {
-        const { bytes, name } = pictureOf(row, columns);
+        const { bytes, name } = imageOf(row, columns);
         const unique = uniqueName(name, rowStart + i, names);
         await pack.add(unique, labelOf(row[columns.label], columns.classNames), bytes);
       }
       rowStart = rowEnd;
       onProgress(rowStart, total);
     }
-    await pack.finish(`pictures from column ${quote(columns.picture)}, classes from ${quote(columns.label)}`);
+    await pack.finish(`images from column ${quote(columns.image)}, classes from ${quote(columns.label)}`);
   } finally {
     await pack.close();
     await handle.close();
@@ -64,8 +64,8 @@ function readRows(
   rowStart: number,
   rowEnd: number,
 ) {
-  const { picture, label, name } = columns;
-  const wanted = [picture, label, ...(name === undefined ? [] : [name])];
+  const { image, label, name } = columns;
+  const wanted = [image, label, ...(name === undefined ? [] : [name])];
   // Bytes that are not said to be text stay bytes.
   return parquetReadObjects({
     file,
@@ -120,12 +120,9 @@ function bounded(all: Compressors): Compressors {
   );
 }
 
-/** The bytes of a row's picture, none where it has none, and what it is called. */
-function pictureOf(
-  row: Readonly<Record<string, unknown>>,
-  columns: ParquetColumns,
-): { bytes: Uint8Array; name: string } {
-  const value = row[columns.picture];
+/** The bytes of a row's image, none where it has none, and what it is called. */
+function imageOf(row: Readonly<Record<string, unknown>>, columns: ParquetColumns): { bytes: Uint8Array; name: string } {
+  const value = row[columns.image];
   const own = value instanceof Uint8Array ? { bytes: value } : ((value ?? {}) as { bytes?: unknown; path?: unknown });
   const bytes = own.bytes instanceof Uint8Array ? own.bytes : new Uint8Array(0);
   const name = columns.name === undefined ? ('path' in own ? own.path : undefined) : row[columns.name];

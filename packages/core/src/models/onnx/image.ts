@@ -7,22 +7,22 @@ import { imageNetPreprocessing, type Preprocessing } from '../model.ts';
 import { preprocessingSchema } from '../preprocessing.ts';
 import type { FileGraph } from './file-graph.ts';
 
-/** How a file wants its pictures. */
-export interface PictureFormat {
+/** How a file wants its images. */
+export interface ImageFormat {
   /** PyTorch's order of axes, or TensorFlow's. */
   readonly layout: 'NCHW' | 'NHWC';
   readonly channels: 1 | 3;
   /** The batch that the file was exported for; 1 where any is welcome. */
   readonly batch: number;
-  /** The side of a square picture, where the file insists on one. */
+  /** The side of a square image, where the file insists on one. */
   readonly side: number | null;
 }
 
-/** What the input's shape says, and where that leaves it open, who takes it. @throws UserError for what are no pictures */
-export function pictureFormat({ picture, takers }: FileGraph): PictureFormat {
-  const shape = picture.shape ?? [null, null, null, null];
+/** What the input's shape says, and where that leaves it open, who takes it. @throws UserError for what are no images */
+export function imageFormat({ image, takers }: FileGraph): ImageFormat {
+  const shape = image.shape ?? [null, null, null, null];
   const isChannels = (d: unknown) => d === 1 || d === 3;
-  const turns = (takers.get(picture.name) ?? []).some(({ operator, attributes }) => {
+  const turns = (takers.get(image.name) ?? []).some(({ operator, attributes }) => {
     const perm = attributes.get('perm');
     return operator === 'Transpose' && perm?.kind === 'ints' && perm.value.join() === '0,3,1,2';
   });
@@ -30,12 +30,12 @@ export function pictureFormat({ picture, takers }: FileGraph): PictureFormat {
   const layout = last || (turns && typeof shape[1] !== 'number') ? 'NHWC' : 'NCHW';
   const [channels, height, width] = layout === 'NHWC' ? [shape[3], shape[1], shape[2]] : shape.slice(1);
   if (typeof channels === 'number' && !isChannels(channels)) {
-    throw new UserError(`ONNX: expected pictures of 3 channels or 1, but the input is [${shape.join(', ')}].`);
+    throw new UserError(`ONNX: expected images of 3 channels or 1, but the input is [${shape.join(', ')}].`);
   }
   const fixed = (d: unknown) => (typeof d === 'number' && d > 0 ? d : null);
   const [h, w] = [fixed(height), fixed(width)];
   if (h !== null && w !== null && h !== w) {
-    throw new UserError(`ONNX: the file takes pictures of ${h}x${w}; only squares are supported.`);
+    throw new UserError(`ONNX: the file takes images of ${h}x${w}; only squares are supported.`);
   }
   return { layout, channels: channels === 1 ? 1 : 3, batch: fixed(shape[0]) ?? 1, side: h ?? w };
 }
@@ -43,17 +43,17 @@ export function pictureFormat({ picture, takers }: FileGraph): PictureFormat {
 /** The share of red, green and blue in brightness (ITU-R BT.601). */
 const brightness = [0.299, 0.587, 0.114];
 
-/** Pictures (n, 3, h, w) in the file's own form. */
-export function toFormat(pictures: Value, { layout, channels }: PictureFormat): Value {
-  const grey = () => reduceSum(mul(pictures, constant(f32([1, 3, 1, 1], brightness))), [1], true);
-  const x = channels === 1 ? grey() : pictures;
+/** Images (n, 3, h, w) in the file's own form. */
+export function toFormat(images: Value, { layout, channels }: ImageFormat): Value {
+  const grey = () => reduceSum(mul(images, constant(f32([1, 3, 1, 1], brightness))), [1], true);
+  const x = channels === 1 ? grey() : images;
   return layout === 'NHWC' ? transpose(x, [0, 2, 3, 1]) : x;
 }
 
 export interface PreprocessingOptions {
   readonly mean?: Preprocessing['mean'];
   readonly std?: Preprocessing['std'];
-  /** The side of the pictures. Default: the file's, or 224. */
+  /** The side of the images. Default: the file's, or 224. */
   readonly size?: number;
   /** The shorter side before the centre is cut out. Default: 8/7 of the size, as for ImageNet. */
   readonly resize?: number;
@@ -61,19 +61,19 @@ export interface PreprocessingOptions {
 }
 
 /**
- * What is to be done to pictures. An ONNX file does not say it, except for those that Graft wrote: then it is what the
+ * What is to be done to images. An ONNX file does not say it, except for those that Graft wrote: then it is what the
  * caller says, or what is usual for ImageNet, with a note.
  */
 export function preprocessingFor(
   model: DecodedModel,
-  { picture }: FileGraph,
-  { side }: PictureFormat,
+  { image }: FileGraph,
+  { side }: ImageFormat,
   options: PreprocessingOptions,
 ): { preprocessing: Preprocessing; notes: string[] } {
   const written = writtenPreprocessing(model);
   // An input of bytes is normalised in the graph.
   const bytes = { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] } as const;
-  const scale = picture.dtype === 'u8' ? bytes : (written ?? imageNetPreprocessing);
+  const scale = image.dtype === 'u8' ? bytes : (written ?? imageNetPreprocessing);
   const crop = options.size ?? written?.crop ?? side ?? imageNetPreprocessing.crop;
   const proportion = written ? written.resize / written.crop : crop < 64 ? 1 : 256 / 224;
   const preprocessing = {
@@ -86,11 +86,11 @@ export function preprocessingFor(
     ...(written?.colourProfile && { colourProfile: written.colourProfile }),
     ...(written?.orientation && { orientation: written.orientation }),
   };
-  const assumed = !written && picture.dtype !== 'u8' && !(options.mean && options.std);
+  const assumed = !written && image.dtype !== 'u8' && !(options.mean && options.std);
   const { mean, std } = imageNetPreprocessing;
   const notes = assumed
     ? [
-        `The file does not say how pictures are normalised: mean ${mean.join(' ')} and std ${std.join(' ')} of ImageNet are assumed.`,
+        `The file does not say how images are normalised: mean ${mean.join(' ')} and std ${std.join(' ')} of ImageNet are assumed.`,
       ]
     : [];
   return { preprocessing, notes };

@@ -6,7 +6,7 @@ import {
   augmentedView,
   type Colour,
 } from '@graft-ml/core/internal/image/augment/index';
-import type { PictureProblem } from '@graft-ml/core/internal/image/problem';
+import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
 import {
   type CropPlace,
   centreCrop,
@@ -14,12 +14,12 @@ import {
   type Framing,
   type View,
 } from '@graft-ml/core/internal/image/transform';
-import { fileBytes, type PictureFile, readPictureFile } from './decode.ts';
+import { fileBytes, type ImageFile, readImageFile } from './decode.ts';
 import { type Examination, examineImage } from './doctor/examine.ts';
 import { isCostlyFormat, mostInThread, type OpenImage, openImage, resizeImage, verifyImage } from './image/open.ts';
-import type { PictureFacts } from './picture-facts.ts';
+import type { ImageFacts } from './image-facts.ts';
 
-/** What is wanted of a picture. */
+/** What is wanted of an image. */
 export type ViewRequest = EvaluationRequest | TrainingRequest;
 
 export interface EvaluationRequest {
@@ -29,7 +29,7 @@ export interface EvaluationRequest {
   readonly places?: readonly CropPlace[];
 }
 
-/** The picture as it is augmented: a function of (seed, epoch, index) alone. */
+/** The image as it is augmented: a function of (seed, epoch, index) alone. */
 export interface TrainingRequest {
   readonly kind: 'training';
   readonly preprocessing: Framing;
@@ -41,7 +41,7 @@ export interface TrainingRequest {
   readonly index: number;
 }
 
-export interface ViewTask extends PictureFile {
+export interface ViewTask extends ImageFile {
   readonly request: ViewRequest;
   readonly size: number;
   /** Whether the file's hash is wanted, too. */
@@ -56,26 +56,26 @@ export interface Viewed {
 }
 
 /** A problem travels as data: an Error that crosses threads loses its class and its fields. */
-export type Reply<T> = T | { readonly problem: PictureProblem };
+export type Reply<T> = T | { readonly problem: ImageProblem };
 
-/** What can be done with a picture: what each task is given, and what it gives. */
-export interface PictureTasks {
-  readonly check: { readonly task: PictureFile; readonly result: PictureFacts };
-  readonly examine: { readonly task: PictureFile; readonly result: Examination };
+/** What can be done with an image: what each task is given, and what it gives. */
+export interface ImageTasks {
+  readonly check: { readonly task: ImageFile; readonly result: ImageFacts };
+  readonly examine: { readonly task: ImageFile; readonly result: Examination };
   readonly view: { readonly task: ViewTask; readonly result: Viewed };
 }
 
-export type TaskName = keyof PictureTasks;
+export type TaskName = keyof ImageTasks;
 
-/** Stands for a result where the picture is not for the thread that was asked. */
+/** Stands for a result where the image is not for the thread that was asked. */
 export const costly = Symbol('costly');
 
 const work: {
   readonly [N in TaskName]: (
     image: OpenImage,
     bytes: Buffer,
-    task: PictureTasks[N]['task'],
-  ) => Promise<PictureTasks[N]['result']>;
+    task: ImageTasks[N]['task'],
+  ) => Promise<ImageTasks[N]['result']>;
 } = {
   check: async (image, bytes) => {
     const facts = factsOf(image, bytes);
@@ -93,26 +93,26 @@ const work: {
 };
 
 /**
- * Does one task. In a `thread`, a picture that may take much memory or time is `costly`: a thread cannot be ended while libvips works
+ * Does one task. In a `thread`, an image that may take much memory or time is `costly`: a thread cannot be ended while libvips works
  * in it, and its memory cannot be bounded; those of a process `apart` can.
  *
- * @throws PictureError where the picture cannot be used
+ * @throws ImageError where the image cannot be used
  */
 export async function perform<N extends TaskName>(
   name: N,
-  task: PictureTasks[N]['task'],
+  task: ImageTasks[N]['task'],
   place: 'thread' | 'apart',
-): Promise<PictureTasks[N]['result'] | typeof costly> {
+): Promise<ImageTasks[N]['result'] | typeof costly> {
   const isThread = place === 'thread';
   if (isThread && fileBytes(task) > mostInThread / 4) return costly;
-  const bytes = await readPictureFile(task);
+  const bytes = await readImageFile(task);
   if (isThread && isCostlyFormat(bytes)) return costly;
   const image = await openImage(bytes, task.path, 'request' in task ? task.request.preprocessing : {});
   if (isThread && image.isCostly) return costly;
   return work[name](image, bytes, task);
 }
 
-function factsOf({ width, height }: OpenImage, bytes: Buffer): PictureFacts {
+function factsOf({ width, height }: OpenImage, bytes: Buffer): ImageFacts {
   return { width, height, sha256: hashOf(bytes) };
 }
 

@@ -3,20 +3,20 @@ import { labelTensor, type Source } from '@graft-ml/core/internal/fit/source';
 import type { Augmentation } from '@graft-ml/core/internal/image/augment/augmentation';
 import type { Colour } from '@graft-ml/core/internal/image/augment/planes';
 import type { Preprocessing } from '@graft-ml/core/models';
-import type { Picture } from '../data/dataset.ts';
+import type { DatasetImage } from '../data/dataset.ts';
+import type { ImagePool } from '../data/image-pool.ts';
 import { type BatchOptions, batches } from '../data/loader.ts';
-import type { PicturePool } from '../data/picture-pool.ts';
 
-/** How the pictures of a run are augmented. */
+/** How the images of a run are augmented. */
 export interface SeededAugmentation {
   readonly seed: number;
   readonly augmentation: Augmentation;
 }
 
-/** Pictures from files, decoded ahead by the pool: as evaluation sees them, or augmented anew in each epoch. */
-export function pictureSource(
-  pool: PicturePool,
-  pictures: readonly Picture[],
+/** Images from files, decoded ahead by the pool: as evaluation sees them, or augmented anew in each epoch. */
+export function imageSource(
+  pool: ImagePool,
+  images: readonly DatasetImage[],
   preprocessing: Preprocessing,
   augmented: SeededAugmentation | null,
 ): Source {
@@ -26,10 +26,10 @@ export function pictureSource(
       ? { kind: 'training', preprocessing, fill: meanColour(preprocessing), epoch, ...augmented }
       : { kind: 'evaluation', preprocessing };
   return {
-    size: pictures.length,
+    size: images.length,
     async *batches({ batchSize, order, lastBatch, epoch }) {
       const options = { batchSize, size, order, lastBatch, view: view(epoch) };
-      for await (const { pixels, labels, weights } of batches(pool, pictures, options)) {
+      for await (const { pixels, labels, weights } of batches(pool, images, options)) {
         yield {
           inputs: tensor('u8', [batchSize, 3, size, size], pixels),
           labels: labelTensor(labels),

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { augmentedView, parseAugmentation } from '@graft-ml/core/internal/image/augment/index';
-import { PictureError } from '@graft-ml/core/internal/image/problem';
+import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { type Interpolation, resize } from '@graft-ml/core/internal/image/resize';
 import { evaluationView, type View } from '@graft-ml/core/internal/image/transform';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createPicturePool } from './picture-pool.ts';
+import { createImagePool } from './image-pool.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'graft-pool-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -18,26 +18,26 @@ const good = join(folder, 'good.jpg');
 const text = join(folder, 'text.jpg');
 beforeAll(async () => {
   await sharp({ create: { width: 300, height: 200, channels: 3, background: '#804020' } }).toFile(good);
-  writeFileSync(text, 'no picture');
+  writeFileSync(text, 'no image');
 });
 
 const request = { kind: 'evaluation', preprocessing: { resize: 32, crop: 32 } } as const;
 
 it('checks: size, hash, and problems as typed errors with the path', async () => {
-  const pool = createPicturePool({ threads: 2 });
+  const pool = createImagePool({ threads: 2 });
   const sha256 = createHash('sha256').update(readFileSync(good)).digest('hex');
   expect(await pool.check(good)).toEqual({ width: 300, height: 200, sha256 });
   for (const ask of [() => pool.check(text), () => pool.view(text, request, 32)]) {
     const error = await ask().catch((e: unknown) => e);
-    expect(error).toBeInstanceOf(PictureError);
-    expect((error as PictureError).problem).toMatchObject({ path: text, kind: 'not-a-picture' });
-    expect((error as PictureError).message).toContain(`${text}: the content is neither JPEG`);
+    expect(error).toBeInstanceOf(ImageError);
+    expect((error as ImageError).problem).toMatchObject({ path: text, kind: 'not-an-image' });
+    expect((error as ImageError).message).toContain(`${text}: the content is neither JPEG`);
   }
   await pool.close();
 });
 
 it('a view is planar and owns its memory', async () => {
-  const pool = createPicturePool({ threads: 1 });
+  const pool = createImagePool({ threads: 1 });
   const pixels = await pool.view(good, request, 32);
   expect(pixels.length).toBe(3 * 32 * 32);
   expect(pixels.buffer.byteLength).toBe(pixels.length);
@@ -46,17 +46,17 @@ it('a view is planar and owns its memory', async () => {
   await pool.close();
 });
 
-it('gives many views at once: one plane of a grey picture, three of another, none of what is none', async () => {
+it('gives many views at once: one plane of a grey image, three of another, none of what is none', async () => {
   const grey = join(folder, 'grey.png');
   await sharp({ create: { width: 40, height: 50, channels: 3, background: '#505050' } }).toFile(grey);
-  const pool = createPicturePool({ threads: 1 });
+  const pool = createImagePool({ threads: 1 });
   const files = [grey, text, good, grey].map((path) => ({ path }));
   const { planes, pixels, problems } = await pool.squares(files, request, 32);
   expect([...planes]).toEqual([1, 0, 3, 1]);
   const expected = await Promise.all([grey, good].map((path) => pool.view(path, request, 32)));
   const plane = expected[0]!.subarray(0, 32 * 32);
   expect(Buffer.concat([plane, expected[1]!, plane]).equals(pixels)).toBe(true);
-  expect(problems).toMatchObject([{ path: text, kind: 'not-a-picture' }]);
+  expect(problems).toMatchObject([{ path: text, kind: 'not-an-image' }]);
   expect(await pool.squares([], request, 32)).toMatchObject({ problems: [] });
   await pool.close();
 });
@@ -70,7 +70,7 @@ it('resizes with the filter that the request names, in evaluation and in trainin
     resize(noise, box, { width: 32, height: 32, mirror, interpolation }, pixels);
     return pixels;
   };
-  const pool = createPicturePool({ threads: 1 });
+  const pool = createImagePool({ threads: 1 });
   for (const interpolation of ['bilinear', 'bicubic'] as const) {
     const framing = { resize: 36, crop: 32, interpolation };
     const seen = await pool.view(path, { kind: 'evaluation', preprocessing: framing }, 32);
@@ -86,7 +86,7 @@ it('resizes with the filter that the request names, in evaluation and in trainin
 
 it('can be closed at any time: at once, under load, twice; and then says so', async () => {
   for (let round = 0; round < 12; round++) {
-    const pool = createPicturePool({ threads: 2 });
+    const pool = createImagePool({ threads: 2 });
     const asked = Array.from({ length: 20 }, () => pool.view(good, request, 32));
     const settled = Promise.allSettled(asked);
     if (round % 3 > 0) await asked[round % 3];
@@ -94,7 +94,7 @@ it('can be closed at any time: at once, under load, twice; and then says so', as
     await pool.close();
     for (const result of await settled) {
       if (result.status === 'rejected') {
-        expect(String(result.reason)).toContain(`The picture pool was closed before it was done with ${good}`);
+        expect(String(result.reason)).toContain(`The image pool was closed before it was done with ${good}`);
       }
     }
     await expect(pool.check(good)).rejects.toThrow('closed');

@@ -30,7 +30,7 @@ const looks = {
 
 export type Look = keyof typeof looks;
 
-/** RGB bytes of one picture: a shape of its class somewhere on a noisy ground. Equal arguments give equal bytes. */
+/** RGB bytes of one image: a shape of its class somewhere on a noisy ground. Equal arguments give equal bytes. */
 function draw(look: Look, index: number, side: number): Uint8Array {
   const stream = randomStream(0, 'shape', look, index);
   const [cx, cy] = [side * (0.35 + 0.3 * stream.uniform()), side * (0.35 + 0.3 * stream.uniform())];
@@ -43,17 +43,17 @@ function draw(look: Look, index: number, side: number): Uint8Array {
   });
 }
 
-export interface PicturesOptions {
+export interface ImagesOptions {
   readonly classes?: readonly Look[];
   readonly perClass?: number;
   /** Pixels. */
   readonly side?: number;
-  /** The first picture's number: other numbers, other pictures. */
+  /** The first image's number: other numbers, other images. */
   readonly first?: number;
 }
 
 /** Writes `root/<class>/<number>.png` and returns `root`. */
-export async function drawPictures(root: string, options: PicturesOptions = {}): Promise<string> {
+export async function drawImages(root: string, options: ImagesOptions = {}): Promise<string> {
   const { classes = ['cross', 'disc', 'square'], perClass = 24, side = 32, first = 0 } = options;
   for (const look of classes) {
     mkdirSync(join(root, look), { recursive: true });

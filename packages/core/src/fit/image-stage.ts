@@ -23,7 +23,7 @@ export function courseOf(task: TrainingTask): Course {
     (stage, index): CourseStage => ({
       ...stage,
       variables: variablesOf(stage.network),
-      open: async (variables, runtime) => pictureStage(task, await compileStage(task, index, variables, runtime)),
+      open: async (variables, runtime) => imageStage(task, await compileStage(task, index, variables, runtime)),
     }),
   );
   return { ...task, stages, examplesPerStep: batchSize * accumulate };
@@ -69,8 +69,8 @@ export async function compileStage(
   return { sources, programs, noise: step.noise, close };
 }
 
-/** Steps over batches of pictures, or of features of them. */
-function pictureStage(task: TrainingTask, stage: CompiledStage): OpenStage {
+/** Steps over batches of images, or of features of them. */
+function imageStage(task: TrainingTask, stage: CompiledStage): OpenStage {
   const { batchSize, accumulate, stepsPerEpoch } = task;
   const { sources, programs } = stage;
   return {
@@ -79,9 +79,9 @@ function pictureStage(task: TrainingTask, stage: CompiledStage): OpenStage {
       const batches = sources.training.batches({ batchSize, order, lastBatch: 'drop', epoch })[Symbol.asyncIterator]();
       try {
         for (let step = first; step < stepsPerEpoch; step++) {
-          const pictures = order.slice((step - first) * batchSize * accumulate);
+          const images = order.slice((step - first) * batchSize * accumulate);
           const stepInAll = (epoch - 1) * stepsPerEpoch + step;
-          yield (state, scalars) => takeStep(task, stage, batches, { state, scalars, stepInAll, pictures });
+          yield (state, scalars) => takeStep(task, stage, batches, { state, scalars, stepInAll, images });
         }
       } finally {
         await batches.return?.();
@@ -101,7 +101,7 @@ async function takeStep(
     readonly state: State;
     readonly scalars: Tensors;
     readonly stepInAll: number;
-    readonly pictures: readonly number[];
+    readonly images: readonly number[];
   },
 ): Promise<StepOutcome> {
   let [meanLoss, correct] = [0, 0];
@@ -116,7 +116,7 @@ async function takeStep(
     });
     const loss = number(results[resultNames.loss]);
     if (!Number.isFinite(loss)) {
-      return { loss, correct, pictures: at.pictures.slice(i * batchSize, (i + 1) * batchSize) };
+      return { loss, correct, images: at.images.slice(i * batchSize, (i + 1) * batchSize) };
     }
     meanLoss += loss / accumulate;
     correct += number(results[resultNames.correct]);

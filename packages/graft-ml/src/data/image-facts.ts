@@ -1,5 +1,5 @@
-/** What is known of a picture that was read and decoded once. */
-export interface PictureFacts {
+/** What is known of an image that was read and decoded once. */
+export interface ImageFacts {
   /** Pixels, after the EXIF orientation. */
   readonly width: number;
   readonly height: number;

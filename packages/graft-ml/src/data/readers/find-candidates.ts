@@ -17,9 +17,9 @@ import { readTables } from './table.ts';
 import { isMetadata, readTree } from './tree.ts';
 
 /** What may be given for a data set, for messages. */
-export const acceptedShapes = `${expectedLayouts}, a CSV or JSON Lines file with a path and a class in each row, Parquet files with pictures in them, or such a folder in a .zip, .tar or .tar.gz`;
+export const acceptedShapes = `${expectedLayouts}, a CSV or JSON Lines file with a path and a class in each row, Parquet files with images in them, or such a folder in a .zip, .tar or .tar.gz`;
 
-/** Formats that people pack or list pictures in and that are not read: their first bytes, in latin1. */
+/** Formats that people pack or list images in and that are not read: their first bytes, in latin1. */
 const foreign: readonly (readonly [start: string, what: string])[] = [
   ['7z\xbc\xaf\x27\x1c', 'a 7-Zip archive'],
   ['Rar!', 'a RAR archive'],
@@ -40,7 +40,7 @@ export async function statDataset(path: string): Promise<Stats> {
 }
 
 /** What the data set at `path` has, whichever shape it is in: its content says which. @throws UserError where it is none */
-export async function findPictures(path: string, options: ReaderOptions): Promise<Found> {
+export async function findCandidates(path: string, options: ReaderOptions): Promise<Found> {
   const status = await statDataset(path);
   if (status.isDirectory()) return readFolder(path, options);
   if (!status.isFile()) throw new UserError(`${path} is neither a folder nor a plain file.`);
@@ -83,7 +83,7 @@ function readArchive(path: string, members: readonly Member[], options: ReaderOp
   return readTree(archiveTree(path, members, { classDepth, isTable: isMetadata }), options);
 }
 
-/** A gzipped archive has no way to one of its pictures but through all before it: it is unpacked once. */
+/** A gzipped archive has no way to one of its images but through all before it: it is unpacked once. */
 async function readGzipped(path: string, options: ReaderOptions): Promise<Found> {
   const { path: unpacked, notes } = await gunzipped(path);
   if (!isTar(await firstBytes(unpacked))) {
@@ -105,7 +105,7 @@ function refuseForeign(path: string, start: Buffer): void {
   const text = start.toString('latin1');
   const refuse = (what: string) => new UserError(`${path} is ${what}. Expected ${acceptedShapes}.`);
   if (start.length === 0) throw refuse('empty');
-  if (sniffFormat(start)) throw refuse('a single picture');
+  if (sniffFormat(start)) throw refuse('a single image');
   const known = foreign.find(([bytes]) => text.startsWith(bytes));
   if (known) throw refuse(known[1]);
   if (start.includes(0)) throw refuse('neither an archive nor text');

@@ -1,26 +1,26 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import type { PictureProblem } from '@graft-ml/core/internal/image/problem';
+import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
 import type { ContentKey } from '@graft-ml/core/internal/image/seen';
-import type { PictureFile } from '../data/decode.ts';
-import type { PicturePool } from '../data/picture-pool.ts';
-import type { EvaluationRequest, Squares } from '../data/picture-worker.ts';
+import type { ImageFile } from '../data/decode.ts';
+import type { ImagePool } from '../data/image-pool.ts';
+import type { EvaluationRequest, Squares } from '../data/image-worker.ts';
 
-/** Square pictures of one size, decoded and side by side in memory. */
-export interface PictureTable {
+/** Square images of one size, decoded and side by side in memory. */
+export interface ImageTable {
   /** Pixels. */
   readonly side: number;
   /** Planes of side · side bytes. */
   readonly bytes: Uint8Array;
-  /** (n + 1): picture i has the planes `starts[i]` to `starts[i + 1]`: one if it is grey, three, or none where it could not be used. */
+  /** (n + 1): image i has the planes `starts[i]` to `starts[i + 1]`: one if it is grey, three, or none where it could not be used. */
   readonly starts: Uint32Array;
 }
 
-/** A table, and what is wrong with the pictures that it has no planes of, in their order. */
+/** A table, and what is wrong with the images that it has no planes of, in their order. */
 export interface Decoded {
-  readonly table: PictureTable;
-  readonly problems: readonly PictureProblem[];
-  /** The content of each picture's file. */
+  readonly table: ImageTable;
+  readonly problems: readonly ImageProblem[];
+  /** The content of each image's file. */
   readonly contents: readonly ContentKey[];
   /** Of the pixels, in hexadecimal. */
   readonly sha256: string;
@@ -28,66 +28,63 @@ export interface Decoded {
 
 export interface DecodeOptions {
   readonly request: EvaluationRequest;
-  readonly pool: PicturePool;
+  readonly pool: ImagePool;
   /** The most that the table may take, in bytes. */
   readonly limit: number;
   readonly onProgress: ((done: number, total: number) => void) | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
-/** Pictures in one request, and what they may take at most: enough that messages do not count, few enough that all threads have some. */
-const request = { pictures: 64, bytes: 2 ** 22 } as const;
+/** Images in one request, and what they may take at most: enough that messages do not count, few enough that all threads have some. */
+const request = { images: 64, bytes: 2 ** 22 } as const;
 /** Requests that are under way or answered and not yet taken. */
 const requestsAhead = 16;
 
-/** The row of planes where each picture begins, from how many each has. */
+/** The row of planes where each image begins, from how many each has. */
 export function startsOf(planes: ArrayLike<number>): Uint32Array {
   const starts = new Uint32Array(planes.length + 1);
   for (let i = 0; i < planes.length; i++) starts[i + 1] = starts[i]! + planes[i]!;
   return starts;
 }
 
-/** Decodes every picture once, in the threads of the pool. @throws UserError where they take more memory than they may */
-export async function decodeTable(pictures: readonly PictureFile[], options: DecodeOptions): Promise<Decoded> {
+/** Decodes every image once, in the threads of the pool. @throws UserError where they take more memory than they may */
+export async function decodeTable(images: readonly ImageFile[], options: DecodeOptions): Promise<Decoded> {
   const side = options.request.preprocessing.crop;
   const area = side * side;
-  refuseTooMany(pictures.length, side, pictures.length * area, options.limit);
-  const bytes = reserve(Math.min(3 * area * pictures.length, options.limit));
-  const planes = new Uint8Array(pictures.length);
-  const problems: PictureProblem[] = [];
+  refuseTooMany(images.length, side, images.length * area, options.limit);
+  const bytes = reserve(Math.min(3 * area * images.length, options.limit));
+  const planes = new Uint8Array(images.length);
+  const problems: ImageProblem[] = [];
   const contents: ContentKey[] = [];
   const hash = createHash('sha256');
   let used = 0;
   let done = 0;
-  for await (const squares of decoded(pictures, options)) {
+  for await (const squares of decoded(images, options)) {
     options.signal?.throwIfAborted();
     planes.set(squares.planes, done);
     done += squares.planes.length;
     // What is still to come takes at least a plane each.
-    const least = used + squares.pixels.length + (pictures.length - done) * area;
-    refuseTooMany(pictures.length, side, least, options.limit);
+    const least = used + squares.pixels.length + (images.length - done) * area;
+    refuseTooMany(images.length, side, least, options.limit);
     bytes.set(squares.pixels, used);
     hash.update(squares.pixels);
     used += squares.pixels.length;
     problems.push(...squares.problems);
     contents.push(...squares.contents);
-    options.onProgress?.(done, pictures.length);
+    options.onProgress?.(done, images.length);
   }
   const table = { side, bytes: bytes.subarray(0, used), starts: startsOf(planes) };
   return { table, problems, contents, sha256: hash.digest('hex') };
 }
 
-/** The answers of the pool in the order of the pictures. */
-async function* decoded(
-  pictures: readonly PictureFile[],
-  { request: view, pool }: DecodeOptions,
-): AsyncGenerator<Squares> {
+/** The answers of the pool in the order of the images. */
+async function* decoded(images: readonly ImageFile[], { request: view, pool }: DecodeOptions): AsyncGenerator<Squares> {
   const size = view.preprocessing.crop;
-  const each = Math.max(1, Math.min(request.pictures, Math.floor(request.bytes / (3 * size * size))));
+  const each = Math.max(1, Math.min(request.images, Math.floor(request.bytes / (3 * size * size))));
   const ahead: Promise<Squares>[] = [];
-  for (let next = 0; next < pictures.length || ahead.length > 0; ) {
-    while (next < pictures.length && ahead.length < requestsAhead) {
-      const squares = pool.squares(pictures.slice(next, next + each), view, size);
+  for (let next = 0; next < images.length || ahead.length > 0; ) {
+    while (next < images.length && ahead.length < requestsAhead) {
+      const squares = pool.squares(images.slice(next, next + each), view, size);
       squares.catch(() => {}); // a failure is the consumer's when its turn comes, and nobody's after an early return
       ahead.push(squares);
       next += each;
@@ -108,10 +105,10 @@ function reserve(length: number): Uint8Array {
   }
 }
 
-function refuseTooMany(pictures: number, side: number, least: number, limit: number): void {
+function refuseTooMany(images: number, side: number, least: number, limit: number): void {
   if (least <= limit) return;
   throw new UserError(
-    `openEpisodes: ${pictures} pictures of ${side} x ${side} pixels take at least ${inMiB(least)} MiB, and memory is ${inMiB(limit)}. ` +
+    `openEpisodes: ${images} images of ${side} x ${side} pixels take at least ${inMiB(least)} MiB, and memory is ${inMiB(limit)}. ` +
       'Lower side, use fewer classes (split "folder" takes those of one folder), or raise memory.',
   );
 }

@@ -1,0 +1,86 @@
+import { availableParallelism } from 'node:os';
+import { ImageError } from '@graft-ml/core/internal/image/problem';
+import { Tinypool } from 'tinypool';
+import { builtWorker } from '../files/package-file.ts';
+import type { ImageFile } from './decode.ts';
+import type { Examination } from './doctor/examine.ts';
+import type { ImageFacts } from './image-facts.ts';
+import type {
+  EvaluationRequest,
+  Reply,
+  Squares,
+  SquaresTask,
+  SurveyTask,
+  ViewRequest,
+  ViewTask,
+} from './image-worker.ts';
+import type { Surveyed, SurveyOptions } from './scan/survey.ts';
+
+/**
+ * Threads that read, decode and crop images, which are files of their own (a path) or parts of one. Requests are served in
+ * order, and none needs the event loop to begin.
+ */
+export interface ImagePool {
+  /** Reads, hashes and fully decodes an image. @throws ImageError (by rejection) where it cannot be used */
+  check(image: string | ImageFile): Promise<ImageFacts>;
+  /** Reads and hashes images, in one message to one thread; `decode: 'later'` decodes only those whose structure leaves a doubt. In their order. */
+  survey(images: readonly ImageFile[], options: SurveyOptions): Promise<readonly Surveyed[]>;
+  /** As `check`, with what the doctor wants to know. */
+  examine(image: string | ImageFile): Promise<Examination>;
+  /** One view of an image as planar u8 (3, size, size), or as many as `places` asks for. @throws ImageError (by rejection) where it cannot be used */
+  view(image: string | ImageFile, request: ViewRequest, size: number): Promise<Uint8Array>;
+  /** One view of each of these images, in one message to one thread. Those that cannot be used are among its `problems`. */
+  squares(images: readonly ImageFile[], request: EvaluationRequest, size: number): Promise<Squares>;
+  /** Ends the threads; whatever is still waiting rejects. May be called at any time, and again. */
+  close(): Promise<void>;
+}
+
+/** What a thread can be asked for, by the names in `image-worker.ts`. */
+type Task = 'check' | 'survey' | 'examine' | 'view' | 'squares';
+
+/** Starts a pool. Default: a thread per core, at most 8; each holds one decoded image at a time. Close it when done. */
+export function createImagePool(options: { threads?: number } = {}): ImagePool {
+  const threads = options.threads ?? Math.min(availableParallelism(), 8);
+  if (!(Number.isInteger(threads) && threads >= 1)) {
+    throw new RangeError(`createImagePool: threads is ${threads}, expected a whole number of at least 1`);
+  }
+  const pool = new Tinypool({
+    filename: builtWorker('data/image-worker.js'),
+    minThreads: threads,
+    maxThreads: threads,
+    // A request goes to its thread at once, not when an earlier one returns: training blocks the event loop meanwhile.
+    concurrentTasksPerWorker: Number.MAX_SAFE_INTEGER,
+  });
+  let closed = false;
+
+  async function ask<T>(name: Task, task: ImageFile | ViewTask | SquaresTask | SurveyTask, path: string): Promise<T> {
+    const gone = (cause?: unknown) =>
+      new Error(`The image pool was closed before it was done with ${path}.`, { cause });
+    if (closed) throw gone();
+    const reply: Reply<T & object> = await pool.run(task, { name }).catch((error: unknown) => {
+      throw closed ? gone(error) : error;
+    });
+    if ('problem' in reply) throw new ImageError(reply.problem);
+    return reply;
+  }
+
+  return {
+    check: (image) => ask('check', fileOf(image), fileOf(image).path),
+    survey: (images, { decode }) => ask('survey', { images: images.map(fileOf), decode }, images[0]?.path ?? 'nothing'),
+    examine: (image) => ask('examine', fileOf(image), fileOf(image).path),
+    view: (image, request, size) => ask('view', { ...fileOf(image), request, size }, fileOf(image).path),
+    squares: (images, request, size) =>
+      ask('squares', { images: images.map(fileOf), request, size }, images[0]?.path ?? 'nothing'),
+    close: () => {
+      closed = true;
+      return pool.destroy();
+    },
+  };
+}
+
+/** What of an image a thread needs to read it. */
+function fileOf(image: string | ImageFile): ImageFile {
+  if (typeof image === 'string') return { path: image };
+  const { path, within } = image;
+  return within ? { path, within } : { path };
+}

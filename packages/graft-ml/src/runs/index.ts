@@ -1,0 +1,33 @@
+export {
+  type CheckpointName,
+  checkpoints,
+  type Last,
+  orElse,
+  readBest,
+  readLast,
+  variablesOfState,
+} from './checkpoints.ts';
+export { type ConfigFile, readConfigFile, readConfigFileOf } from './config-file.ts';
+export {
+  areOwnPaths,
+  isWeightsFile,
+  type NamedPaths,
+  type PathRecord,
+  signPaths,
+  usablePaths,
+} from './own-paths.ts';
+export { closing, recorded } from './recording.ts';
+export {
+  newRecord,
+  type Run,
+  type RunKind,
+  type RunRecord,
+  readRun,
+  readRunOf,
+  refuseChanged,
+  runRecordSchema,
+  trainingRuns,
+} from './run-file.ts';
+export { assertEmpty, RunFolder, type RunParts, refuseOut } from './run-folder.ts';
+export { lockRun, type RunLock } from './run-lock.ts';
+export { assertNoLinks, makeRunFolder, type OpenRunStore, openRunStore, ownOnnx, type RunStore } from './run-store.ts';
