@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TensorOf } from '../base/tensor.ts';
 
 /** What a set of images looks like from afar: enough to tell ink on paper from photos, and white on black from black on white. */

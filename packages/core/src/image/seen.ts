@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * The images that weights were made of, by their content: what they were fitted or adapted to, and what they were chosen by

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../base/errors.ts';
 import { quote } from '../base/quote.ts';
 import { parseShallowJson } from '../base/shallow-json.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { csvCell } from '../../base/csv.ts';
 import { printableJson } from '../../base/printable.ts';
 import { parseShallow } from '../../base/shallow-json.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Mixing } from '../../fit/mixing.ts';
 import { augmentationLevels, augmentationParts, parseAugmentation } from '../../image/augment/parse.ts';
 import { orDefault } from './choice.ts';

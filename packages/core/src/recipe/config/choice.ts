@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { unknownChoice } from '../../base/choice.ts';
 
 /** A name from a table, with a message that says what is in it, and which one was probably meant. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Fold } from '../../image/split.ts';
 import { choice, orDefault } from './choice.ts';
 

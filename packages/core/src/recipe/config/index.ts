@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { isOnnx } from '../../models/onnx/suffix.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CrossEntropyOptions } from '../../nn/index.ts';
 import { choice, orDefault } from './choice.ts';
 import type { ResolvedConfig } from './index.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { unknownChoice } from '../../base/choice.ts';
 import { type LogName, logNames } from '../../fit/loggers/names.ts';
 import { choice, orDefault } from './choice.ts';

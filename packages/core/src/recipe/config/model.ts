@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { unknownName } from '../../base/choice.ts';
 import { printableName } from '../../base/printable.ts';
 import { isOnnx, listArchitectures, otherNetwork, parseHead } from '../../models/index.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Value } from '../../graph/index.ts';
 import { clipByNorm, clipByValue, type Optimizer, type OptimizerName, optimizers } from '../../optim/index.ts';
 import { choice, orDefault } from './choice.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One option, read off its schema: flags, help, configuration files and their comments are all made from this. */
 export interface OptionInfo {

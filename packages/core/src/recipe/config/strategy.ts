@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defaultRatio, transferHeads, transferSides } from '../partial-transfer.ts';
 import { strategies, strategyNames } from '../strategy.ts';
 import { choice, orDefault } from './choice.ts';

@@ -1,5 +1,5 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, stringify } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { didYouMean } from '../../base/choice.ts';
 import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';

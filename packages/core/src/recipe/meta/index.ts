@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UsageError, UserError } from '../../base/errors.ts';
 import { getModel, hasResiduals, isOnnx, type Model } from '../../models/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { augmentationChoices, augmentationText } from '../config/augmentation.ts';
 import { choice, orDefault } from '../config/choice.ts';
 import { lossOptions } from '../config/loss.ts';
