@@ -100,3 +100,21 @@ it('can be closed at any time: at once, under load, twice; and then says so', as
     await expect(pool.check(good)).rejects.toThrow('closed');
   }
 });
+
+it('blocks loaders once in a process: while all are blocked for a moment, other threads would fail', async () => {
+  const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="3"/>');
+  const first = createImagePool({ threads: 1 });
+  await first.check(good);
+  await expect(sharp(svg).metadata()).rejects.toThrow();
+  sharp.unblock({ operation: ['VipsForeignLoadSvg'] }); // what an application may do, and what a second time would undo
+  const second = createImagePool({ threads: 2 });
+  await Promise.all([good, good, good, good].map((path) => second.check(path)));
+  expect(await sharp(svg).metadata()).toMatchObject({ format: 'svg', width: 4, height: 3 });
+  await Promise.all([first.close(), second.close()]);
+});
+
+it('is closed before it was used', async () => {
+  const pool = createImagePool();
+  await pool.close();
+  await expect(pool.check(good)).rejects.toThrow('was closed');
+});

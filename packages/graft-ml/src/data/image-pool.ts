@@ -44,20 +44,27 @@ export function createImagePool(options: { threads?: number } = {}): ImagePool {
   if (!(Number.isInteger(threads) && threads >= 1)) {
     throw new RangeError(`createImagePool: threads is ${threads}, expected a whole number of at least 1`);
   }
-  const pool = new Tinypool({
-    filename: builtWorker('data/image-worker.js'),
-    minThreads: threads,
-    maxThreads: threads,
-    // A request goes to its thread at once, not when an earlier one returns: training blocks the event loop meanwhile.
-    concurrentTasksPerWorker: Number.MAX_SAFE_INTEGER,
-  });
+  const start = async () => {
+    (await import('./image/loaders.ts')).restrictLoaders(); // before there are threads
+    return new Tinypool({
+      filename: builtWorker('data/image-worker.js'),
+      minThreads: threads,
+      maxThreads: threads,
+      // A request goes to its thread at once, not when an earlier one returns: training blocks the event loop meanwhile.
+      concurrentTasksPerWorker: Number.MAX_SAFE_INTEGER,
+    });
+  };
+  let pool: Promise<Tinypool> | undefined;
   let closed = false;
 
   async function ask<T>(name: Task, task: ImageFile | ViewTask | SquaresTask | SurveyTask, path: string): Promise<T> {
     const gone = (cause?: unknown) =>
       new Error(`The image pool was closed before it was done with ${path}.`, { cause });
     if (closed) throw gone();
-    const reply: Reply<T & object> = await pool.run(task, { name }).catch((error: unknown) => {
+    pool ??= start();
+    const threads = await pool;
+    if (closed) throw gone();
+    const reply: Reply<T & object> = await threads.run(task, { name }).catch((error: unknown) => {
       throw closed ? gone(error) : error;
     });
     if ('problem' in reply) throw new ImageError(reply.problem);
@@ -71,9 +78,9 @@ export function createImagePool(options: { threads?: number } = {}): ImagePool {
     view: (image, request, size) => ask('view', { ...fileOf(image), request, size }, fileOf(image).path),
     squares: (images, request, size) =>
       ask('squares', { images: images.map(fileOf), request, size }, images[0]?.path ?? 'nothing'),
-    close: () => {
+    close: async () => {
       closed = true;
-      return pool.destroy();
+      await (await pool)?.destroy();
     },
   };
 }

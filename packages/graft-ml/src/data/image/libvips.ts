@@ -1,25 +1,10 @@
 import type { Box, RgbImage } from '@graft-ml/core/internal/image/resize';
 import sharp, { type Sharp } from 'sharp';
 import { cutShort, HeaderError, type ImageHeader, type Orientation } from './header.ts';
+import { restrictLoaders } from './loaders.ts';
 
 /** The time after which libvips gives up by itself, in seconds: for busy machines, because a sound image of any size takes a few. */
 const secondsToDecode = 300;
-
-/** The loaders of libvips for the formats that are read. None reads files, addresses or scripts. */
-const loaders = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'].map((format) => `VipsForeignLoad${format}`);
-let isRestricted = false;
-
-/**
- * Blocks all other loaders of libvips: which one runs, it decides by looks of its own, and SVG's takes any file with `<svg` in its first
- * kilobyte. What is blocked is blocked for the process, also for an application that uses sharp beside Graft: so not before the
- * first image is decoded.
- */
-function restrictLoaders(): void {
-  if (isRestricted) return;
-  sharp.block({ operation: ['VipsForeignLoad'] });
-  sharp.unblock({ operation: [...loaders] });
-  isRestricted = true;
-}
 
 /** What is done to a stored image so that it stands upright: mirrored first, then turned clockwise. */
 interface Turn {
