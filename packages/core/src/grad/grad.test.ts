@@ -107,6 +107,9 @@ describe('a cotangent that is smaller than its value is stretched, and stands fo
       infer: ([value]) => value!,
       vjp: () => [constant(f32([], [2]))],
       lowerings: { onnx: { lower: (b, names) => b.emit('Identity', names) } },
+      flops: () => 0,
+      memory: { buffer: 'own' },
+      evaluate: null,
     };
     const column = input('column', 'f32', [2, 1]);
     const loss = reduceSum(makeValue(lazy, [broadcastTo(column, [2, 3])], {}));

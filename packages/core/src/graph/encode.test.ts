@@ -86,11 +86,16 @@ test('an output may be an input, a constant, or the same value as another', asyn
 
 /** A node of ONNX's operator `Constant`, which hands its attribute out. */
 function emit(operator: string, type: TensorType, attributes: Record<string, OnnxAttribute>, inputs: Value[] = []) {
-  const lowerings = { onnx: { lower: (b, names) => b.emit(operator, names, attributes) } } satisfies Record<
-    string,
-    Value['op']['lowerings'][string]
-  >;
-  return makeValue({ name: operator, infer: () => type, vjp: () => [], lowerings }, inputs, {});
+  const op: Value['op'] = {
+    name: operator,
+    infer: () => type,
+    vjp: () => [],
+    lowerings: { onnx: { lower: (b, names) => b.emit(operator, names, attributes) } },
+    flops: () => 0,
+    memory: { buffer: 'own' },
+    evaluate: null,
+  };
+  return makeValue(op, inputs, {});
 }
 
 describe('attributes arrive in ORT as they were', () => {

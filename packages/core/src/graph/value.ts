@@ -28,6 +28,30 @@ export interface Primitive {
   vjp(dy: Value, inputs: readonly Value[], y: Value): readonly (Value | null)[];
   /** The ways to write this as ONNX nodes, by name. The first that applies is the default. */
   readonly lowerings: Readonly<Record<string, Lowering>>;
+  /** Floating-point operations that it takes to compute `y`: a multiply-add is two. */
+  flops(y: Value): number;
+  readonly memory: Memory;
+  /** The numbers of `y`, computed while the graph is built; null where only the runtime computes this. */
+  readonly evaluate: ((inputs: readonly Numbers[], y: Value) => number[]) | null;
+}
+
+/** Where the result of a primitive lies, and which memory it takes to compute it. */
+export interface Memory {
+  /**
+   * In the words of ORT's kernel definitions: `own`, a buffer of its own; `mayInplace`, the buffer of an operand of the same size
+   * that nobody reads any more; `alias`, its operand's buffer, as a view.
+   */
+  readonly buffer: 'own' | 'mayInplace' | 'alias';
+  /** Bytes beside operands and result. Absent: none. */
+  workspace?(y: Value): number;
+  /** What the kernel reads, where the default lowering computes something else from the inputs first. Absent: the inputs. */
+  reads?(y: Value): readonly Value[];
+}
+
+/** A tensor's numbers in row-major order, of whatever type. */
+export interface Numbers {
+  readonly shape: Shape;
+  readonly numbers: readonly number[];
 }
 
 /** One way to write a primitive as ONNX nodes. */
@@ -52,6 +76,9 @@ function leaf(name: string, infer: (attributes: Attributes) => TensorType): Prim
     infer: (_inputs, attributes) => infer(attributes),
     vjp: () => [],
     lowerings: {},
+    flops: () => 0,
+    memory: { buffer: 'own' },
+    evaluate: null,
   };
 }
 

@@ -1,6 +1,5 @@
 import { bytesPerElement, sizeOf } from '../base/tensor.ts';
 import { inputName, originals, reachable, type TensorType, type Value } from '../graph/index.ts';
-import { channelMoments } from '../ops/index.ts';
 import type { OuterPhase } from './learners.ts';
 import { type MetaTask, taskShape } from './meta-course.ts';
 import { testGraph, trainingGraph } from './task-graph.ts';
@@ -38,14 +37,6 @@ export function taskMemory(
 
 const bytesOf = ({ dtype, shape }: TensorType) => sizeOf(shape) * bytesPerElement[dtype];
 
-/** The result of these lies where the operand lies. */
-const views = new Set(['Reshape', 'StopGradient']);
-
-/** These may write into an operand of the same size that nobody else wants any more. */
-const overwriting = new Set(
-  'Add Sub Mul Div Neg Exp Log Sqrt Erf Tanh Sigmoid Abs Sign Relu Square Clip Where Minimum Maximum'.split(' '),
-);
-
 /** The most bytes that are alive at once, where values are computed in the order of the graph and freed after their last use. */
 export function peakBytes(outputs: readonly Value[]): number {
   const nodes = nodesOf(outputs);
@@ -60,8 +51,9 @@ export function peakBytes(outputs: readonly Value[]): number {
     const ending = [...new Set(operands)].filter((operand) => lastUse.get(operand) === at && !kept.has(operand));
     if (place === value) {
       alive += bytesOf(value);
-      const overwrites = overwriting.has(value.op.name) && ending.some((place) => bytesOf(place) === bytesOf(value));
-      peak = Math.max(peak, alive - (overwrites ? bytesOf(value) : 0) + workspace(value));
+      const overwrites =
+        value.op.memory.buffer === 'mayInplace' && ending.some((place) => bytesOf(place) === bytesOf(value));
+      peak = Math.max(peak, alive - (overwrites ? bytesOf(value) : 0) + (value.op.memory.workspace?.(value) ?? 0));
     }
     alive -= ending.reduce((sum, operand) => sum + bytesOf(operand), 0);
   });
@@ -82,10 +74,10 @@ function nodesOf(outputs: readonly Value[]): Node[] {
   const order: Value[] = [];
   for (const value of reachable(outputs)) {
     read.set(value, value.inputs);
-    if (value.op.name === 'BatchNorm') {
-      const { centred, variance } = channelMoments(value.inputs[0]!);
-      read.set(value, [centred, variance, ...value.inputs.slice(1)]);
-      order.push(...reachable([centred, variance]));
+    const written = value.op.memory.reads?.(value);
+    if (written) {
+      read.set(value, written);
+      order.push(...reachable(written));
     }
     order.push(value);
   }
@@ -94,17 +86,8 @@ function nodesOf(outputs: readonly Value[]): Node[] {
   const placeOf = (value: Value) => places.get(original.get(value)!)!;
   return [...new Set(original.values())].map((value) => {
     const operands = (read.get(value) ?? value.inputs).map(placeOf);
-    const place = views.has(value.op.name) ? operands[0]! : value;
+    const place = value.op.memory.buffer === 'alias' ? operands[0]! : value;
     places.set(value, place);
     return { value, place, operands };
   });
-}
-
-/** What a node takes beside operands and result: a weight gradient copies its images once for each tap of the kernel. */
-function workspace({ op, shape, inputs }: Value): number {
-  if (op.name !== 'Conv2dWeightGrad') return 0;
-  const [images, gradient] = inputs as readonly [Value, Value];
-  const taps = sizeOf(shape.slice(2));
-  const tap = bytesOf({ dtype: 'f32', shape: [...images.shape.slice(0, 2), ...gradient.shape.slice(2)] });
-  return taps > 1 ? taps * tap + bytesOf(images) : 0;
 }

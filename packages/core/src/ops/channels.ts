@@ -1,8 +1,9 @@
 import { ShapeError } from '../base/errors.ts';
 import { type Shape, sizeOf } from '../base/tensor.ts';
 import { type OnnxBuilder, typeOf, type Value } from '../graph/index.ts';
-import { defineOp, expectDType, lowerComposition, sameShape } from './define.ts';
+import { atRuntime, defineOp, expectDType, lowerComposition, ownBuffer, sameShape } from './define.ts';
 import { add, mul, rsqrt, square, sub } from './elementwise.ts';
+import { perOutput } from './flops.ts';
 import { reduceMean, reduceSum } from './reduce.ts';
 import { reshape } from './shape.ts';
 
@@ -95,6 +96,9 @@ const combineOp = defineOp('ChannelCombine', {
       },
     },
   },
+  flops: perOutput(4), // a·x + b·y + c
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /** a·x + b·y + c with a, b, c one number per channel. x, y (n, c, …); a, b, c (c). */
@@ -145,6 +149,15 @@ const batchNormOp = defineOp<{ epsilon: number }>('BatchNorm', {
       },
     },
   },
+  flops: perOutput(7), // mean, difference, its square and their mean, (x - m)·s + b
+  memory: {
+    ...ownBuffer,
+    reads: ({ inputs: [x, weight, bias] }) => {
+      const { centred, variance } = channelMoments(x!);
+      return [centred, variance, weight!, bias!];
+    },
+  },
+  evaluate: atRuntime,
 });
 
 /** (x - mean) / √(variance + ε) · weight + bias with each channel's own moments. x (n, c, …), weight and bias (c). */

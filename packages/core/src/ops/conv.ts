@@ -1,4 +1,5 @@
 import { ShapeError } from '../base/errors.ts';
+import { bytesPerElement, sizeOf } from '../base/tensor.ts';
 import { typeOf, type Value } from '../graph/index.ts';
 import {
   type ConvGeometry,
@@ -7,7 +8,7 @@ import {
   type WeightGradAttributes,
 } from './conv-geometry.ts';
 import { convLowerings, inputGradLowerings, weightGradLowerings } from './conv-lowerings/index.ts';
-import { defineOp, expectDType, expectRank } from './define.ts';
+import { atRuntime, defineOp, expectDType, expectRank, ownBuffer } from './define.ts';
 
 function expectImages(op: string, ...values: readonly Value[]): void {
   for (const value of values) {
@@ -19,7 +20,19 @@ function expectImages(op: string, ...values: readonly Value[]): void {
 /*
  * Convolution, its input gradient and its weight gradient are the three partial derivatives of one trilinear form
  * T(x, w, dy) = ⟨conv(x, w), dy⟩. Each is bilinear in the two operands it keeps, and the VJPs of each are the other two.
+ * Whatever form of one is run, it counts as the sum that defines it: a multiply-add for each number of y and each number of
+ * the weight that y's channel sees.
  */
+
+/** Numbers of the weight (groups·o, i, kh, kw) that go into one number of the output. */
+const weightsPerOutput = (weight: Value) => sizeOf(weight.shape.slice(1));
+
+/** Bytes beside operands and result: the lowering copies the images once for each tap of the kernel. */
+function imagesPerTap({ shape, inputs: [images, gradient] }: Value): number {
+  const taps = sizeOf(shape.slice(2));
+  const tap = sizeOf([...images!.shape.slice(0, 2), ...gradient!.shape.slice(2)]) * bytesPerElement.f32;
+  return taps > 1 ? taps * tap + sizeOf(images!.shape) * bytesPerElement[images!.dtype] : 0;
+}
 
 /** y = x ∗ w. x (n, groups·i, h, w), w (groups·o, i, kh, kw), y (n, groups·o, oh, ow). */
 const conv2dOp = defineOp<ConvGeometry>('Conv2d', {
@@ -48,6 +61,9 @@ const conv2dOp = defineOp<ConvGeometry>('Conv2d', {
     conv2dWeightGrad(x!, dy, geometry, [w!.shape[2]!, w!.shape[3]!]),
   ],
   lowerings: convLowerings,
+  flops: ({ shape, inputs: [, w] }) => 2 * sizeOf(shape) * weightsPerOutput(w!),
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /** dx of y = x ∗ w from dy and w. */
@@ -61,6 +77,9 @@ const inputGradOp = defineOp<InputGradAttributes>('Conv2dInputGrad', {
     conv2dWeightGrad(ddx, dy!, geometry, [w!.shape[2]!, w!.shape[3]!]),
   ],
   lowerings: inputGradLowerings,
+  flops: ({ inputs: [dy, w] }) => 2 * sizeOf(dy!.shape) * weightsPerOutput(w!),
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /** dw of y = x ∗ w from x and dy. */
@@ -74,6 +93,9 @@ const weightGradOp = defineOp<WeightGradAttributes>('Conv2dWeightGrad', {
     conv2d(x!, ddw, geometry),
   ],
   lowerings: weightGradLowerings,
+  flops: (dw) => 2 * sizeOf(dw.inputs[1]!.shape) * weightsPerOutput(dw),
+  memory: { ...ownBuffer, workspace: imagesPerTap },
+  evaluate: atRuntime,
 });
 
 /** y = x ∗ w (cross-correlation, as in every framework). (n, groups·i, h, w) → (n, groups·o, oh, ow). */

@@ -8,6 +8,7 @@ import {
   type Feature,
   input,
   type Lowering,
+  type Memory,
   makeValue,
   type OnnxAttribute,
   type OnnxBuilder,
@@ -17,15 +18,31 @@ import {
   typeOf,
   type Value,
 } from '../graph/index.ts';
+import type { Evaluate } from './evaluate.ts';
 
-/** What an op's file says about it. `A` is the type of its attributes. */
+/** The definition of a primitive. `A` is the type of its attributes. */
 export interface Rule<A extends Attributes> {
   infer(inputs: readonly Value[], attributes: A): TensorType;
   /** Absent: not differentiable, the cotangents are zero. */
   vjp?(dy: Value, inputs: readonly Value[], y: Value, attributes: A): readonly (Value | null)[];
   /** Absent: the ONNX operator of the same name, without attributes. */
   lowerings?: Readonly<Record<string, LoweringRule<A>>>;
+  /** Floating-point operations: `free`, `elementwise`, `perOutput(n)`, `perInput(n)` (flops.ts), or a sum of its own. */
+  flops(y: Value, attributes: A): number;
+  /** `ownBuffer`, `inPlace`, `alias`, or one of these with more to say. */
+  memory: Memory;
+  /** On constants, while a graph is built (evaluate.ts), or `atRuntime`. */
+  evaluate: Evaluate<A> | null;
 }
+
+/** The result lies in a buffer of its own. */
+export const ownBuffer: Memory = { buffer: 'own' };
+/** The result may be written into an operand of the same size that nobody reads any more. */
+export const inPlace: Memory = { buffer: 'mayInplace' };
+/** The result is a view of its operand. */
+export const alias: Memory = { buffer: 'alias' };
+/** Constants of this primitive are not folded: only the runtime computes it. */
+export const atRuntime = null;
 
 export interface LoweringRule<A extends Attributes> {
   readonly requires?: Feature;
@@ -44,9 +61,9 @@ export function primitives(): ReadonlyMap<string, Primitive> {
   return registry;
 }
 
-/** Defines a primitive: its shape rule, its VJP and its ways into ONNX in one block. */
+/** Defines a primitive in one block: shape rule, VJP, lowerings, FLOPs, memory, and how constants are folded. */
 export function defineOp<A extends Attributes = Record<never, never>>(name: string, rule: Rule<A>): Op<A> {
-  const { vjp } = rule;
+  const { vjp, flops, memory, evaluate } = rule;
   const lowerings: Readonly<Record<string, LoweringRule<A>>> = rule.lowerings ?? { onnx: onnx(name) };
   // The casts to A are sound: only the function returned below makes values of this primitive, and it takes an A.
   const primitive: Primitive = {
@@ -63,6 +80,9 @@ export function defineOp<A extends Attributes = Record<never, never>>(name: stri
         },
       ]),
     ),
+    flops: (y) => flops(y, y.attributes as A),
+    memory,
+    evaluate: evaluate && ((inputs, y) => evaluate(inputs, y, y.attributes as A)),
   };
   if (registry.has(name)) throw new Error(`defineOp: ${name} is defined twice`);
   registry.set(name, primitive);

@@ -1,7 +1,8 @@
 import { ShapeError } from '../base/errors.ts';
-import { tensor, zeros } from '../base/tensor.ts';
+import { sizeOf, tensor, zeros } from '../base/tensor.ts';
 import { typeOf, type Value } from '../graph/index.ts';
-import { defineOp, expectDType, expectRank, normaliseAxis } from './define.ts';
+import { atRuntime, defineOp, expectDType, expectRank, normaliseAxis, ownBuffer } from './define.ts';
+import { free, perInput } from './flops.ts';
 import { reshape } from './shape.ts';
 
 const gatherOp = defineOp<{ axis: number; isDistinct: boolean }>('Gather', {
@@ -20,6 +21,21 @@ const gatherOp = defineOp<{ axis: number; isDistinct: boolean }>('Gather', {
       lower: (b, inputs, value, { axis }) =>
         b.emit(value.inputs[0]!.shape.length === 1 ? 'GatherElements' : 'Gather', inputs, { axis }),
     },
+  },
+  flops: free,
+  memory: ownBuffer,
+  evaluate: ([x, indices], { shape }, { axis }) => {
+    const length = x!.shape[axis]!;
+    const inner = sizeOf(shape.slice(axis + 1));
+    const outer = sizeOf(shape.slice(0, axis));
+    const results: number[] = [];
+    for (let row = 0; row < outer; row++) {
+      for (const index of indices!.numbers) {
+        const start = (row * length + index) * inner;
+        for (let i = start; i < start + inner; i++) results.push(x!.numbers[i]!);
+      }
+    }
+    return results;
   },
 });
 
@@ -69,6 +85,9 @@ const scatterAddOp = defineOp<ScatterAttributes>('ScatterAdd', {
       },
     },
   },
+  flops: perInput(1),
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /**

@@ -1,6 +1,7 @@
 import type { Value } from '../graph/index.ts';
-import { defineOp, expectDType, lowerComposition } from './define.ts';
+import { atRuntime, defineOp, expectDType, lowerComposition, ownBuffer } from './define.ts';
 import { add, erf, exp, mul, square, sub } from './elementwise.ts';
+import { perOutput } from './flops.ts';
 
 /*
  * As a composition, GELU reads or writes its activations 14 times in a step and keeps four of them for the backward pass: with
@@ -29,6 +30,9 @@ const normalCdfOp = defineOp('NormalCdf', {
       },
     },
   },
+  flops: perOutput(4), // (1 + erf(x/√2)) / 2
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /** y = Φ(x) = (1 + erf(x/√2)) / 2, the normal distribution's share below x. dx = dy · φ(x). */
@@ -46,6 +50,9 @@ const geluOp = defineOp('Gelu', {
     /** ORT's own kernel: one pass. The backward pass computes Φ(x) again, which costs less than to keep it. */
     fused: { lower: (b, [x]) => b.emit('Gelu', [x!], {}, 'com.microsoft') },
   },
+  flops: perOutput(5), // x · Φ(x)
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /** y = x · Φ(x), exact (Hendrycks & Gimpel 2016). dx = dy · (Φ(x) + x · φ(x)). */

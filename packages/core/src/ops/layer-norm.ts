@@ -1,8 +1,9 @@
 import { ShapeError } from '../base/errors.ts';
 import { f32 } from '../base/tensor.ts';
 import { constant, type OnnxBuilder, type OnnxNode, typeOf, type Value } from '../graph/index.ts';
-import { defineOp, expectDType, sameShape } from './define.ts';
+import { atRuntime, defineOp, expectDType, ownBuffer, sameShape } from './define.ts';
 import { mul, sub } from './elementwise.ts';
+import { perInput, perOutput } from './flops.ts';
 import { matmul } from './matmul.ts';
 import { broadcastTo, reshape } from './shape.ts';
 
@@ -56,6 +57,9 @@ const layerNormOp = defineOp<Attributes>('LayerNorm', {
     return [dx, dw, dy];
   },
   lowerings: { onnx: { lower: (b, inputs, _value, attributes) => kernel(b, inputs, attributes).y } },
+  flops: perOutput(7), // as a batch norm
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /** r = 1/√(σ² + ε), (…, 1). dx = -dy · r² · x̂ / c. */
@@ -69,6 +73,9 @@ const inverseDeviationOp = defineOp<Attributes>('LayerNormInverseDeviation', {
     return [mul(factor, layerNormOp(unit(x!), attributes)), null, null];
   },
   lowerings: { onnx: { lower: (b, inputs, _value, attributes) => kernel(b, inputs, attributes).node.output(2) } },
+  flops: perInput(4), // mean, difference, its square and their mean
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /** (x - mean) / √(variance + ε) · weight + bias with the moments of the last axis. x (…, c), weight and bias (c). */

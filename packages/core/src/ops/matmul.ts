@@ -1,6 +1,7 @@
 import { ShapeError } from '../base/errors.ts';
+import { sizeOf } from '../base/tensor.ts';
 import { typeOf, type Value } from '../graph/index.ts';
-import { broadcastShapes, defineOp } from './define.ts';
+import { atRuntime, broadcastShapes, defineOp, ownBuffer } from './define.ts';
 import { reshape, swapLast } from './shape.ts';
 
 /** (…, m, k) → (… · m, k). */
@@ -29,6 +30,9 @@ const matmulOp = defineOp('MatMul', {
     const [left, above] = b!.shape.length === 2 ? [rows(a!), rows(dy)] : [a!, dy];
     return [matmul(dy, swapLast(b!)), matmul(swapLast(left), above)];
   },
+  flops: ({ shape, inputs: [a] }) => 2 * sizeOf(shape) * a!.shape.at(-1)!,
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /** y = A · B, A (…, m, k), B (…, k, n), y (…, m, n). dA = dy · Bᵀ, dB = Aᵀ · dy. Batch axes broadcast as in NumPy. */

@@ -2,8 +2,9 @@ import { ShapeError } from '../base/errors.ts';
 import { f32, sizeOf } from '../base/tensor.ts';
 import { constant, typeOf, type Value } from '../graph/index.ts';
 import { convOutputSize } from './conv-geometry.ts';
-import { defineOp, expectRank } from './define.ts';
+import { atRuntime, defineOp, expectRank, ownBuffer } from './define.ts';
 import { mul } from './elementwise.ts';
+import { free } from './flops.ts';
 import { scatterAdd } from './gather.ts';
 import { reshape } from './shape.ts';
 
@@ -69,6 +70,9 @@ const maxPoolOp = defineOp<PoolGeometry>('MaxPool', {
   lowerings: {
     onnx: { lower: (b, [x], _value, geometry) => b.node('MaxPool', [x!], onnxAttributes(geometry)).output(0) },
   },
+  flops: (y, { kernel }) => sizeOf(y.shape) * sizeOf(kernel),
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /** Where each maximum stood, as i64 positions in the flattened input. */
@@ -77,6 +81,9 @@ const maxPoolIndicesOp = defineOp<PoolGeometry>('MaxPoolIndices', {
   lowerings: {
     onnx: { lower: (b, [x], _value, geometry) => b.node('MaxPool', [x!], onnxAttributes(geometry)).output(1) },
   },
+  flops: free,
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /** The largest element of each window. (n, c, h, w) → (n, c, oh, ow). */
@@ -95,6 +102,9 @@ const sumPoolOp = defineOp<PoolGeometry>('SumPool', {
       },
     },
   },
+  flops: (y, { kernel }) => sizeOf(y.shape) * sizeOf(kernel),
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 function sumPool(x: Value, geometry: PoolGeometry): Value {
@@ -139,6 +149,9 @@ const sumPoolGradOp = defineOp<SumPoolGradAttributes>('SumPoolGrad', {
       },
     },
   },
+  flops: ({ inputs: [dy] }, { kernel }) => sizeOf(dy!.shape) * sizeOf(kernel),
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 function sumPoolGrad(dy: Value, geometry: PoolGeometry, size: readonly number[]): Value {

@@ -1,7 +1,9 @@
 import { sizeOf } from '../base/tensor.ts';
 import type { Value } from '../graph/index.ts';
-import { defineOp, expectDType, normaliseAxis, onnx } from './define.ts';
+import { atRuntime, defineOp, expectDType, normaliseAxis, onnx, ownBuffer } from './define.ts';
 import { cast, div, equal, exp, log, mul, stopGradient, sub } from './elementwise.ts';
+import { reduceWith } from './evaluate.ts';
+import { free, perInput, perOutput } from './flops.ts';
 import { broadcastTo, reshape } from './shape.ts';
 
 type ReduceAttributes = { axes: readonly number[]; keepDims: boolean };
@@ -25,6 +27,9 @@ const reduceSumOp = defineOp<ReduceAttributes>('ReduceSum', {
         b.emit('ReduceSum', [x!, b.integers(axes)], { keepdims: Number(keepDims) }),
     },
   },
+  flops: perInput(1),
+  memory: ownBuffer,
+  evaluate: reduceWith(0, (a, b) => a + b),
 });
 
 // At a tie the gradient is shared evenly, as in PyTorch's amax.
@@ -43,6 +48,9 @@ const reduceMaxOp = defineOp<ReduceAttributes>('ReduceMax', {
         b.emit('ReduceMax', [x!, b.integers(axes)], { keepdims: Number(keepDims) }),
     },
   },
+  flops: perInput(1),
+  memory: ownBuffer,
+  evaluate: reduceWith(Number.NEGATIVE_INFINITY, Math.max),
 });
 
 const everyAxis = (x: Value) => x.shape.map((_, i) => i);
@@ -69,6 +77,9 @@ export function reduceMean(x: Value, axes: readonly number[] = everyAxis(x), kee
 const argMaxOp = defineOp<{ axis: number }>('ArgMax', {
   infer: ([x], { axis }) => ({ dtype: 'i64', shape: x!.shape.toSpliced(axis, 1) }),
   lowerings: { onnx: { lower: (b, [x], _value, { axis }) => b.emit('ArgMax', [x!], { axis, keepdims: 0 }) } },
+  flops: free,
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /** The index (i64) of the largest element along an axis, the first at a tie. Not differentiable. */
@@ -92,6 +103,9 @@ const softmaxOp = defineOp<{ axis: number }>('Softmax', {
     return [sub(product, mul(y, reduceSum(product, [axis], true)))];
   },
   lowerings: { onnx: onnx('Softmax', ({ axis }) => ({ axis })) },
+  flops: perOutput(5), // max, difference, exp, sum, quotient
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /** y = exp(x) / Σ exp(x) along an axis. dx = y · (dy - Σ dy·y). A composition takes twice as many passes in a step. */

@@ -1,7 +1,9 @@
 import { ShapeError } from '../base/errors.ts';
 import { type Shape, sizeOf, zeros } from '../base/tensor.ts';
 import { constant, typeOf, type Value } from '../graph/index.ts';
-import { broadcastShapes, defineOp, normaliseAxis, sameShape } from './define.ts';
+import { alias, atRuntime, broadcastShapes, defineOp, normaliseAxis, ownBuffer, sameShape } from './define.ts';
+import { readBroadcast, readView, sameNumbers, stridesOf } from './evaluate.ts';
+import { free } from './flops.ts';
 
 const reshapeOp = defineOp<{ shape: Shape }>('Reshape', {
   infer: ([x], { shape }) => {
@@ -14,6 +16,9 @@ const reshapeOp = defineOp<{ shape: Shape }>('Reshape', {
   lowerings: {
     onnx: { lower: (b, [x], _value, { shape }) => b.emit('Reshape', [x!, b.integers(shape)], { allowzero: 1 }) },
   },
+  flops: free,
+  memory: alias,
+  evaluate: sameNumbers,
 });
 
 /** The same elements under another shape. One dimension may be -1: what is left. */
@@ -45,6 +50,12 @@ const transposeOp = defineOp<{ axes: readonly number[] }>('Transpose', {
   lowerings: {
     onnx: { lower: (b, [x], _value, { axes }) => b.emit('Transpose', [x!], { perm: axes }) },
   },
+  flops: free,
+  memory: ownBuffer,
+  evaluate: ([x], { shape }, { axes }) => {
+    const strides = stridesOf(x!.shape);
+    return readView(shape, x!, { start: 0, strides: axes.map((axis) => strides[axis]!) });
+  },
 });
 
 /** Output axis i is input axis axes[i]. */
@@ -55,6 +66,11 @@ export function transpose(x: Value, axes: readonly number[]): Value {
   )
     ? x
     : transposeOp([x], { axes });
+}
+
+/** The axes by which `transpose` made this value, or undefined for any other. */
+export function transposedAxes(value: Value): readonly number[] | undefined {
+  return value.op === transposeOp.primitive ? (value.attributes.axes as readonly number[]) : undefined;
 }
 
 /** (…, m, n) → (…, n, m). */
@@ -75,6 +91,9 @@ const broadcastOp = defineOp<{ shape: Shape }>('BroadcastTo', {
   },
   vjp: (dy) => [dy],
   lowerings: { onnx: { lower: (b, [x], _value, { shape }) => b.emit('Expand', [x!, b.integers(shape)]) } },
+  flops: free,
+  memory: ownBuffer,
+  evaluate: ([x], { shape }) => readBroadcast(shape, x!),
 });
 
 /** Repeats x along its axes of length 1 and new leading axes, as in NumPy. */
@@ -109,6 +128,20 @@ const concatOp = defineOp<{ axis: number }>('Concat', {
     });
   },
   lowerings: { onnx: { lower: (b, inputs, _value, { axis }) => b.emit('Concat', inputs, { axis }) } },
+  flops: free,
+  memory: ownBuffer,
+  evaluate: (inputs, { shape }, { axis }) => {
+    const inner = sizeOf(shape.slice(axis + 1));
+    const outer = sizeOf(shape.slice(0, axis));
+    const results: number[] = [];
+    for (let row = 0; row < outer; row++) {
+      for (const { shape: own, numbers } of inputs) {
+        const length = own[axis]! * inner;
+        for (let i = row * length; i < (row + 1) * length; i++) results.push(numbers[i]!);
+      }
+    }
+    return results;
+  },
 });
 
 /** Joins values along an axis. */
@@ -156,6 +189,15 @@ const sliceOp = defineOp<SliceAttributes>('Slice', {
         return b.emit('Slice', [x!, pick(starts), pick(onnxEnds), b.integers(axes), pick(steps)]);
       },
     },
+  },
+  flops: free,
+  memory: ownBuffer,
+  evaluate: ([x], { shape }, { starts, steps }) => {
+    const strides = stridesOf(x!.shape);
+    return readView(shape, x!, {
+      start: strides.reduce((sum, stride, axis) => sum + starts[axis]! * stride, 0),
+      strides: strides.map((stride, axis) => steps[axis]! * stride),
+    });
   },
 });
 
@@ -249,6 +291,9 @@ const padOp = defineOp<{ before: readonly number[]; after: readonly number[] }>(
   lowerings: {
     onnx: { lower: (b, [x], _value, { before, after }) => b.emit('Pad', [x!, b.integers([...before, ...after])]) },
   },
+  flops: free,
+  memory: ownBuffer,
+  evaluate: atRuntime,
 });
 
 /** Zeros around x: before[i] in front of axis i, after[i] behind it. */

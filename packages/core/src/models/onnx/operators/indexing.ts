@@ -1,14 +1,14 @@
 import { i64, sizeOf } from '../../../base/tensor.ts';
 import { constant, constantTensor, type Value } from '../../../graph/index.ts';
-import { broadcastTo, cast, concat, gather, reshape, slice, sliceAxis } from '../../../ops/index.ts';
+import { beforeBroadcast, broadcastTo, cast, concat, gather, reshape, slice, sliceAxis } from '../../../ops/index.ts';
 import { numbersOf, tensorOf } from '../fold.ts';
 import type { Handlers, NodeCall } from '../node-call.ts';
 
 /** What is repeated along the batch, before it was: a class token, say. Undefined where it differs from image to image. */
 function repeated(x: Value): Value | undefined {
   if (x.shape[0] === 1) return x;
-  const source = x.op.name === 'BroadcastTo' ? x.inputs[0]! : undefined;
-  return source && (source.shape.length < x.shape.length || source.shape[0] === 1) ? source : undefined;
+  const source = beforeBroadcast(x);
+  return source !== x && (source.shape.length < x.shape.length || source.shape[0] === 1) ? source : undefined;
 }
 
 /** In another batch than the file's, what is the same for all images is repeated as often as there are images here. */

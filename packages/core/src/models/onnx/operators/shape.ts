@@ -1,6 +1,6 @@
 import { type DType, i64, type Shape, sizeOf, tensor } from '../../../base/tensor.ts';
 import { constant, type DecodedAttribute, elementType, type Value } from '../../../graph/index.ts';
-import { broadcastTo, cast, reshape, transpose } from '../../../ops/index.ts';
+import { broadcastTo, cast, reshape, transpose, transposedAxes } from '../../../ops/index.ts';
 import { asOwn } from '../constants.ts';
 import { tensorOf } from '../fold.ts';
 import type { Handlers, NodeCall } from '../node-call.ts';
@@ -80,7 +80,7 @@ function tile(call: NodeCall): Value {
 function permute(call: NodeCall): Value {
   const x = call.value(0);
   const axes = call.ints('perm', undefined) ?? x.shape.map((_, i) => x.shape.length - 1 - i);
-  const before = x.op.name === 'Transpose' ? (x.attributes.axes as readonly number[]) : undefined;
+  const before = transposedAxes(x);
   return before?.length === axes.length && axes.every((axis, i) => before[axis] === i)
     ? x.inputs[0]!
     : transpose(x, axes);
