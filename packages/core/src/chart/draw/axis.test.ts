@@ -56,7 +56,7 @@ test.each([
   ['nothing finite', [Number.NaN, Number.NEGATIVE_INFINITY], []],
   ['one number', [3], ['2', '3', '4']],
   ['zero', [0, 0], ['-1', '0', '1']],
-  ['neighboring numbers', [1e16, 1e16 + 2], ['9e15', '9.5e15', '1e16', '1.05e16', '1.1e16']],
+  ['neighbouring numbers', [1e16, 1e16 + 2], ['9e15', '9.5e15', '1e16', '1.05e16', '1.1e16']],
   ['denormal numbers', [0, 5e-324], ['-1.0', '-0.5', '0.0', '0.5', '1.0']],
   ['what float64 hardly holds', [-1e280, 1e280], ['-1e280', '-5e279', '0', '5e279', '1e280']],
 ])('%s', (_, values, labels) => {

@@ -65,7 +65,8 @@ function linearAxis(extent: Span, values: readonly number[], { span, spacing, ro
   const most = Math.max(2, Math.floor(Math.abs(span[1] - span[0]) / spacing));
   for (let count = most; ; count--) {
     const scale = scaleLinear([low, high], span);
-    if (round) scale.nice(count);
+    // Of few ticks, a round end would be far beyond the values.
+    if (round) scale.nice(Math.max(count, 5));
     const at = scale.ticks(count).filter((value) => !whole || Number.isInteger(value));
     const labels = tickLabels(at);
     const ticks = at.map((value, i) => ({ at: scale(value), label: labels[i]! }));
@@ -75,7 +76,7 @@ function linearAxis(extent: Span, values: readonly number[], { span, spacing, ro
   }
 }
 
-/** One number, or as good as one, gets an axis around it: floating point has no ticks between neighbors. */
+/** One number, or as good as one, gets an axis around it: floating point has no ticks between neighbours. */
 function widened([low, high]: Span, least: number): Span {
   const magnitude = Math.max(Math.abs(low), Math.abs(high));
   if (high - low > 1e-12 * magnitude && high - low > 1 / largest) return [low, high];
@@ -105,7 +106,10 @@ function logAxis([low, high]: Span, { span, spacing, round, fits }: AxisOptions)
   return {
     place: (value) => (isDrawable(value, 'log') ? scale(value) : Number.NaN),
     ticks: candidates.find((ticks) => ticks.length <= most && fits(ticks)) ?? [],
-    minor: length / decades < 24 ? [] : powerSteps(domain, [2, 3, 4, 5, 6, 7, 8, 9]).map((value) => scale(value)),
+    minor:
+      length / decades < 24 || ofDecades[0]!.length < 3
+        ? []
+        : powerSteps(domain, [2, 3, 4, 5, 6, 7, 8, 9]).map((value) => scale(value)),
   };
 }
 

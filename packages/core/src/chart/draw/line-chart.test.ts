@@ -107,7 +107,7 @@ test('a single series has no legend', () => {
   expect(drawLineChart(two, 720, 440).match(/>loss</g)).toHaveLength(2);
 });
 
-test('series of one color differ by their dashes', () => {
+test('series of one colour differ by their dashes', () => {
   const series = Array.from({ length: 17 }, (_, i) => ({ name: `${i}`, points: [[0, i], [1, i]] as const })); // biome-ignore format: points
   const svg = drawLineChart({ ...chart, series }, 720, 440);
   const drawn = [...svg.matchAll(/<g class="(s\d)"[^>]*><title>[^<]*<\/title><path d="[^"]*"([^>]*)>/g)];

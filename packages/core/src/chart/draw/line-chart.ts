@@ -12,7 +12,7 @@ import { printableName } from '../../base/printable.ts';
 import type { LineChart } from '../line-chart.ts';
 import { type DrawnAxis, isDrawable, layOutAxis, type Span, stretched, type Tick } from './axis.ts';
 import { layOutLegend, swatchWidth } from './legend.ts';
-import { drawMarks, placeMarks } from './marks.ts';
+import { drawMarks, placeMarks, rowCount } from './marks.ts';
 import { decimal, element, fitted, textElement, textWidth, tooltip, wrapped } from './markup.ts';
 import { documentOf, fontSize, inkOf, lineHeight, seriesDash, seriesInk } from './theme.ts';
 
@@ -103,8 +103,7 @@ function layOutPlot(chart: LineChart, width: number, height: number, plotTop: nu
     fits: (ticks) => standApart(ticks, width),
   });
   const placed = placeMarks(marks, x, [left, width - 4], mostRows);
-  const rows = placed.reduce((most, { row = -1 }) => Math.max(most, row + 1), 0);
-  const top = Math.min(plotTop + rows * lineHeight, bottom - 1);
+  const top = Math.min(plotTop + rowCount(placed) * lineHeight, bottom - 1);
   const plot: Plot = {
     x,
     y: stretched(y, shortest, [bottom, top]),

@@ -61,7 +61,7 @@ describe.each([
     }
   });
 
-  test.each(Object.keys(visions))('has no two colors that look alike with %s vision', (vision) => {
+  test.each(Object.keys(visions))('has no two colours that look alike with %s vision', (vision) => {
     const seen = colors.map((color) =>
       oklab(times(visions[vision]!, linear(color)).map((value) => Math.min(1, Math.max(0, value))) as unknown as Rgb),
     );
@@ -72,7 +72,7 @@ describe.each([
   });
 });
 
-test('the colors of a document are attributes, and the dark ones rules for viewers in the dark', () => {
+test('the colours of a document are attributes, and the dark ones rules for viewers in the dark', () => {
   const svg = documentOf(30, 20, 'a "title"', []);
   expect(svg).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="30" height="20" viewBox="0 0 30 20"/);
   expect(svg).toContain('aria-label="a &quot;title&quot;"');

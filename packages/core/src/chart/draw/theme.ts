@@ -4,7 +4,7 @@ export const fontSize = { title: 15, label: 12, legend: 11.5, tick: 11 } as cons
 /** Pixels from one line of labels to the next. */
 export const lineHeight = 18;
 
-/** A color on white, and on the dark background. */
+/** A colour on white, and on the dark background. */
 type Color = readonly [light: string, dark: string];
 
 /** What is not data: names are classes of the document's elements, too. */
@@ -16,7 +16,7 @@ const inks = {
 } as const satisfies Record<string, Color>;
 
 /**
- * Found by a search over OKLCH for the largest least distance in OKLab, seen in full and with each of the three color vision
+ * Found by a search over OKLCH for the largest least distance in OKLab, seen in full and with each of the three colour vision
  * deficiencies (Machado et al. 2009), at a contrast of 3 to the background on white and 4.5 on dark.
  */
 export const palette: readonly Color[] = [
@@ -30,7 +30,7 @@ export const palette: readonly Color[] = [
   ['#12191e', '#aeaeae'],
 ];
 
-/** Of the first series in each color, of the second, …: more series than colors are told apart by their dashes. */
+/** Of the first series in each colour, of the second, …: more series than colours are told apart by their dashes. */
 const dashes = [undefined, '7 4', '2 3', '9 3 2 3'] as const;
 
 /** Attributes of a group whose `currentColor` is the ink. */
@@ -49,7 +49,7 @@ export function seriesDash(index: number): string | undefined {
   return dashes[Math.floor(index / palette.length) % dashes.length];
 }
 
-/** A document on its background. Viewers that know no media queries show the light colors, which are attributes. */
+/** A document on its background. Viewers that know no media queries show the light colours, which are attributes. */
 export function documentOf(width: number, height: number, label: string, children: readonly string[]): string {
   const classes = [...Object.entries(inks), ...palette.map((color, i) => [`s${i}`, color] as const)];
   const dark = classes.map(([name, [, color]]) => `.graft-chart .${name}{color:${color}}`).join('');
