@@ -2,13 +2,14 @@
  * Writes docs/cli.md from the commands' option tables. `--check` only says whether it is up to date.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type CommandDefinition, settingsArgument } from 'graft-ml/internal/cli/command';
-import { commands } from 'graft-ml/internal/cli/commands/index';
+import { settingsArgument } from 'graft-ml/internal/cli/command';
+import { type CommandEntry, commands } from 'graft-ml/internal/cli/commands/index';
 import { flagsOf } from 'graft-ml/internal/cli/flags';
 
 const path = 'docs/cli.md';
 
-function section({ name, summary, options, examples, ...command }: CommandDefinition): string {
+async function section({ name, summary, load }: CommandEntry): Promise<string> {
+  const { options, examples, ...command } = await load();
   const positionals = [...command.arguments, ...(command.takesSettings ? [settingsArgument] : [])];
   const usage = ['graft', name, '[options]', ...positionals.map(({ syntax }) => syntax)].join(' ');
   const rows = [
@@ -35,7 +36,7 @@ const text = [
       'without a word, and any other ends at once; the status is 141 either way, as after SIGPIPE. A stream that cannot be ' +
       'written to for another reason (a full disk) makes it 1. Progress that nobody reads changes nothing.',
   ].join(' '),
-  ...commands.map(section),
+  ...(await Promise.all(commands.map(section))),
 ].join('\n\n');
 
 if (process.argv.includes('--check')) {

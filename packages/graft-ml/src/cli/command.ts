@@ -1,10 +1,8 @@
 import type { z } from 'zod';
 import type { Terminal } from './terminal.ts';
 
-/** A command as data: the parser, `--help` and `docs/cli.md` are all made from this. */
+/** A command as data: the parser, `--help` and `docs/cli.md` are all made from this. Its name is in `commands/index.ts`. */
 export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> {
-  readonly name: string;
-  readonly summary: string;
   /** Positional arguments as commander writes them: `<folder>`, `[run]`, `<images...>`. */
   readonly arguments: readonly { readonly syntax: string; readonly description: string }[];
   /** The flags: `learningRate` is `--learning-rate`. */

@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { commands } from './commands/index.ts';
 import { flagsOf, parseFlags } from './flags.ts';
 
-describe.each(commands.map((command) => [command.name, command] as const))('%s', (_, command) => {
+const definitions = await Promise.all(commands.map(async ({ name, load }) => [name, await load()] as const));
+
+describe.each(definitions)('%s', (name, command) => {
   const flags = flagsOf(command.options);
 
   test('every option has a description and a kebab-case name', () => {
@@ -23,7 +25,7 @@ describe.each(commands.map((command) => [command.name, command] as const))('%s',
     const known = new Set([...flags.map(({ syntax }) => syntax.split(' ')[0]), '--json']);
     expect(command.examples.length).toBeGreaterThan(0);
     for (const example of command.examples) {
-      expect(`${example} `.startsWith(`graft ${command.name} `), example).toBe(true);
+      expect(`${example} `.startsWith(`graft ${name} `), example).toBe(true);
       for (const flag of example.match(/--[a-z-]+/g) ?? []) expect(known, example).toContain(flag);
     }
   });

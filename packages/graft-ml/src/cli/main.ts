@@ -9,7 +9,7 @@ ignoreFileSizeSignal();
 process.on('uncaughtException', fail);
 await noteNarrowSpace();
 try {
-  // Loads the native libraries, for which there may be no memory or too few open files.
+  // Loading may fail, too: for want of memory, or where too few files may be open.
   const { main } = await import('./program.ts');
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -8,7 +8,7 @@ describe('help', () => {
     const outcomes = await Promise.all(commands.map(({ name }) => graft([...name.split(' '), '--help'])));
     for (const [i, { status, stdout, stderr }] of outcomes.entries()) {
       expect([status, stderr]).toEqual([0, '']);
-      for (const example of commands[i]!.examples) expect(stdout).toContain(`$ ${example}`);
+      for (const example of (await commands[i]!.load()).examples) expect(stdout).toContain(`$ ${example}`);
       expect(stdout).toContain('--json');
     }
     expect(outcomes[0]!.stdout).toContain('--learning-rate <number>');

@@ -5,8 +5,6 @@ import { readConfigFile } from '../../runs/config-file.ts';
 import { defineCommand } from '../command.ts';
 
 export const configCommand = defineCommand({
-  name: 'config',
-  summary: 'Prints every option of a training run as YAML, with what it means, what it may be and its default.',
   arguments: [],
   options: z.strictObject({
     config: z

@@ -6,8 +6,6 @@ import { downloadFlags, downloadOptions } from '../download.ts';
 import { table } from '../terminal.ts';
 
 export const dataGetCommand = defineCommand({
-  name: 'data get',
-  summary: 'Downloads a public data set, checks it and unpacks it into class folders.',
   arguments: [
     { syntax: '<name>', description: publicSets.map(({ name }) => name).join(', ') },
     { syntax: '[folder]', description: 'the new folder; default: the name' },
@@ -28,8 +26,6 @@ export const dataGetCommand = defineCommand({
 });
 
 export const dataListCommand = defineCommand({
-  name: 'data list',
-  summary: 'Lists the public data sets that `graft data get` knows.',
   arguments: [],
   options: z.strictObject({}),
   examples: ['graft data list', 'graft data list --json'],

@@ -18,10 +18,6 @@ import { reportMachine } from '../machine-report.ts';
 import { shapeFlags } from '../shape-flags.ts';
 
 export const doctorCommand = defineCommand({
-  name: 'doctor',
-  summary:
-    'Looks for what is wrong with a data set, and writes a clean copy of it. The data set itself is never touched. With --machine it ' +
-    'says what Graft knows of this machine, and which kernels it uses here.',
   arguments: [
     {
       syntax: '[folder]',

@@ -12,8 +12,6 @@ import { testTimeFlag } from '../test-time.ts';
 const parts = ['train', 'validation', 'test', 'all'] as const satisfies readonly Part[];
 
 export const evaluateCommand = defineCommand({
-  name: 'evaluate',
-  summary: 'Measures a run on labelled images.',
   arguments: [
     { syntax: '<run>', description: 'a run folder' },
     { syntax: '<folder>', description: 'labelled images, in any shape that `graft train` takes' },

@@ -6,8 +6,6 @@ import { checkpointFlag } from '../checkpoint-flag.ts';
 import { defineCommand } from '../command.ts';
 
 export const exportCommand = defineCommand({
-  name: 'export',
-  summary: 'Writes the best network of a run as one ONNX file, with preprocessing and class names in it.',
   arguments: [{ syntax: '<run>', description: 'a run folder' }],
   options: z.strictObject({
     out: z.string().nullable().default(null).describe('the file to write; default: model.onnx in the run folder'),

@@ -16,8 +16,6 @@ import { plural, problemLine, type Terminal } from '../terminal.ts';
 const usualModel = trainConfigSchema.parse({}).model;
 
 export const featuresCommand = defineCommand({
-  name: 'features',
-  summary: 'Writes the feature vectors of images: what the last layer of a run or of a pretrained model is given.',
   arguments: [
     {
       syntax: '<run-and-images...>',

@@ -32,9 +32,6 @@ const stepOptions = trainConfigSchema.omit({
 });
 
 export const findLrCommand = defineCommand({
-  name: 'find-lr',
-  summary:
-    'Looks for a learning rate: takes steps at growing rates, and shows where the loss falls and where it explodes.',
   arguments: [{ syntax: '<folder>', description: 'the images to train on, as of graft train' }],
   options: z.strictObject({
     out: z.string().nullable().default(null).describe('an SVG file to draw the curve in'),

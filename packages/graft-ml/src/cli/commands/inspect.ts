@@ -90,8 +90,6 @@ async function subject(name: string, given: z.output<typeof options>) {
 }
 
 export const inspectCommand = defineCommand({
-  name: 'inspect',
-  summary: 'Shows every parameter or block of a model or a run: name, shape, size, and whether it is trained.',
   arguments: [{ syntax: '<model|run>', description: 'the name of a model, an .onnx file, or a run folder' }],
   options,
   examples: [

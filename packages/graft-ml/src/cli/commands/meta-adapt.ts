@@ -9,8 +9,6 @@ import { shapeFlags } from '../shape-flags.ts';
 import { plural } from '../terminal.ts';
 
 export const metaAdaptCommand = defineCommand({
-  name: 'meta adapt',
-  summary: 'Fits a run of meta-learning to new classes by a few images of each, and writes a run that predicts.',
   arguments: [
     { syntax: '<run>', description: 'a run folder of graft meta train, or a start that comes with Graft: omniglot' },
     { syntax: '<folder>', description: 'a few images of each class, in any shape that `graft train` takes' },

@@ -39,8 +39,6 @@ const compareOptions = z.strictObject({
 });
 
 export const metaCompareCommand = defineCommand({
-  name: 'meta compare',
-  summary: 'Trains several learners on the same episodes and makes one table and one chart of them.',
   arguments: [{ syntax: '[folder]', description: 'class folders, as for graft meta train' }],
   options: compareOptions,
   takesSettings: 'graft meta config',

@@ -6,8 +6,6 @@ import { readConfigFileOf } from '../../runs/config-file.ts';
 import { defineCommand } from '../command.ts';
 
 export const metaConfigCommand = defineCommand({
-  name: 'meta config',
-  summary: 'Prints every option of meta-learning as YAML, with what it means, what it may be and its default.',
   arguments: [],
   options: z.strictObject({
     config: z

@@ -10,9 +10,6 @@ import { percent, type Terminal, table } from '../terminal.ts';
 const orOwn = (schema: z.ZodType<number>) => schema.nullable().default(null);
 
 export const metaTestCommand = defineCommand({
-  name: 'meta test',
-  summary:
-    'Measures a run of meta-learning on tasks of classes it has not seen: the mean over episodes and its 95 % interval.',
   arguments: [
     { syntax: '<run>', description: 'a run folder of graft meta train, or a start that comes with Graft: omniglot' },
     { syntax: '[folder]', description: 'other class folders than the run’s own' },

@@ -38,8 +38,6 @@ const fileTable: ConfigTable = {
 };
 
 export const metaTrainCommand = defineCommand({
-  name: 'meta train',
-  summary: 'Learns from many small tasks how to learn another one from a few images.',
   arguments: [
     {
       syntax: '[folder]',

@@ -22,8 +22,6 @@ const options = z.strictObject({
 });
 
 export const modelsCommand = defineCommand({
-  name: 'models',
-  summary: 'Lists architectures and published weights, shows one, or downloads it.',
   arguments: [
     { syntax: '[name]', description: 'an architecture, published weights, or a pattern: * stands for any characters' },
   ],

@@ -16,8 +16,6 @@ import { readPaths } from '../stdin.ts';
 import { percent, plural, problemLine, type Terminal, table } from '../terminal.ts';
 
 export const predictCommand = defineCommand({
-  name: 'predict',
-  summary: 'Says what is on images, by a run or by a pretrained model with its own classes.',
   arguments: [
     {
       syntax: '<run-and-images...>',

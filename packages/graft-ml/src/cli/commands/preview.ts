@@ -15,8 +15,6 @@ import { shapeFlags } from '../shape-flags.ts';
 const largestSheet = 64;
 
 export const previewCommand = defineCommand({
-  name: 'preview',
-  summary: 'Writes a contact sheet of augmented images, to look at before training.',
   arguments: [{ syntax: '<folder>', description: 'labelled images, in any shape that train takes' }],
   options: z.strictObject({
     ...trainConfigSchema.pick({ augment: true }).shape,

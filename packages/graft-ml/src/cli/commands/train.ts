@@ -53,9 +53,6 @@ const fileTable: ConfigTable = {
 };
 
 export const trainCommand = defineCommand({
-  name: 'train',
-  summary:
-    'Trains a classifier on labelled images: in a folder for each class, in a table, an archive or Parquet files.',
   arguments: [
     {
       syntax: '[folder]',

@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { outcomeOf, program } from '../../../../test/graft.ts';
+import { temporaryFolder } from '../../../../test/images.ts';
+
+const root = temporaryFolder();
+
+const coverageSchema = z.object({ result: z.array(z.object({ url: z.string() })) });
+
+/** The files of every module that a command line loads, without those of Node. V8 lists them when its coverage is asked for. */
+async function modulesOf(...args: string[]): Promise<string[]> {
+  const folder = mkdtempSync(join(root, 'coverage-'));
+  const env = { ...process.env, NODE_V8_COVERAGE: folder };
+  await outcomeOf(spawn(process.execPath, [program, ...args], { env }));
+  const scripts = readdirSync(folder).flatMap(
+    (name) => coverageSchema.parse(JSON.parse(readFileSync(join(folder, name), 'utf8'))).result,
+  );
+  return scripts.map(({ url }) => url).filter((url) => url.startsWith('file:'));
+}
+
+const nativeOrLarge = /node_modules\/(sharp|@img|onnxruntime[^/]*|zod|yaml|tar|tinypool)\//;
+const loadedBy = (modules: readonly string[], pattern: RegExp) => modules.filter((url) => pattern.test(url));
+
+test.each([['--help'], ['--version'], ['trian'], ['meta', '--help'], ['help', 'nosuch']])(
+  'graft %s %s loads no definition of a command, and nothing that one stands on',
+  async (...args) => {
+    const modules = await modulesOf(...args);
+    expect(loadedBy(modules, /cli\/program\.js$/)).toHaveLength(1);
+    expect(loadedBy(modules, nativeOrLarge)).toEqual([]);
+    expect(loadedBy(modules, /cli\/commands\/(?!index\.js)/)).toEqual([]);
+    expect(modules.length).toBeLessThan(30);
+  },
+);
+
+test('a command that is used is loaded, and no other', async () => {
+  const modules = await modulesOf('config', '--help');
+  expect(loadedBy(modules, /cli\/commands\//).map((url) => url.split('/').at(-1))).toEqual(
+    expect.arrayContaining(['index.js', 'config.js']),
+  );
+  expect(loadedBy(modules, /cli\/commands\//)).toHaveLength(2);
+});
