@@ -27,6 +27,7 @@ const house = [
     ],
     needsNode: true,
   },
+  { folder: 'packages/web', name: '@graft-ml/web', rooms: ['runtime'], needsNode: false },
 ] as const;
 type Package = (typeof house)[number];
 
@@ -70,7 +71,8 @@ function pathOf(from: string, specifier: string): string | undefined {
 function objection(from: Source, to: Source): string | undefined {
   const arrow = `${from.path} imports ${to.path}`;
   const [own, other] = [house.indexOf(from.package), house.indexOf(to.package)];
-  if (other > own) return `${arrow}: ${from.package.name} may not import ${to.package.name}`;
+  const bringsNode = to.package.needsNode && !from.package.needsNode;
+  if (other > own || bringsNode) return `${arrow}: ${from.package.name} may not import ${to.package.name}`;
   if (other < own || from.room === undefined) return undefined;
   const order: readonly string[] = from.package.rooms;
   if (to.room !== undefined && order.indexOf(to.room) <= order.indexOf(from.room)) return undefined;

@@ -1,15 +1,10 @@
-import { applicableLowerings, reachable, type Value } from '@graft-ml/core/graph';
+import type { Value } from '@graft-ml/core/graph';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { f32, type Shape, sizeOf, type Tensor, type TensorOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
-import { choiceKey } from '@graft-ml/core/internal/runtime/tuning';
-import type { Choices } from '@graft-ml/core/runtime';
 import { createRuntime } from 'graft-ml/internal/runtime/index';
+import { defaultChoices } from './default-choices.ts';
 
-/** The default lowering of every value for which there is a choice, so that compiling measures no time. */
-export function defaultChoices(outputs: Readonly<Record<string, Value>>): Choices {
-  const optional = reachable(Object.values(outputs)).filter((value) => Object.keys(value.op.lowerings).length > 1);
-  return Object.fromEntries(optional.map((value) => [choiceKey(value), applicableLowerings(value)[0]!]));
-}
+export { defaultChoices };
 
 /** A program of the outputs on one thread, in the default lowerings. The caller releases it. */
 export function compile(outputs: Readonly<Record<string, Value>>) {

@@ -1,9 +1,16 @@
-import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from 'onnxruntime-common';
+import type { Tensor as OrtTensor, TensorConstructor } from 'onnxruntime-common';
 import type { Tensor } from '../base/tensor.ts';
 import type { Features } from '../graph/index.ts';
 
-/** Where graphs can run. `cpu` is what this build drives; the others name the seam for ORT's other providers. */
-export type Device = 'cpu';
+/** Where graphs can run: `cpu` is ORT's processor kernels in Node, `wasm` the same kernels in WebAssembly. */
+export type Device = 'cpu' | 'wasm';
+
+/** An ORT session, as far as a program uses it. */
+export interface Session {
+  /** Runs the model and writes every output of `fetches` into that tensor's memory. */
+  run(feeds: Readonly<Record<string, OrtTensor>>, fetches: Readonly<Record<string, OrtTensor>>): Promise<unknown>;
+  release(): Promise<void>;
+}
 
 /**
  * One ORT build on one device: the only thing that differs between Node and the browser, between CPU and GPU.
@@ -16,9 +23,9 @@ export interface Backend {
   /** Threads inside one operator. */
   readonly threads: number;
   /** A session for a model. The caller releases it. */
-  load(model: Uint8Array): Promise<InferenceSession>;
+  load(model: Uint8Array): Promise<Session>;
   /** A session of so many threads that leaves the processor to others as soon as a run ends. The caller releases it. */
-  loadForTiming(model: Uint8Array, threads: number): Promise<InferenceSession>;
+  loadForTiming(model: Uint8Array, threads: number): Promise<Session>;
   /** Milliseconds of processor time spent so far, by the thread that runs a session of one thread. Absent where nothing tells it. */
   processorTime?(): number;
   readonly wrap: WrapTensor;

@@ -11,6 +11,7 @@ describe('what ONNX Runtime says', () => {
       /could not get 1024 MiB more for a Concat\. Lower the batch size \(--batch-size.*--image-size/,
     ],
     ['Exception during initialization: std::bad_alloc', /could not get what it needs for this network\. Lower/],
+    ["Can't create a session. failed to allocate a buffer of size 4000000000.", /could not get what it needs for this/],
     ['There is not enough memory: as a thread says it.', /^There is not enough memory: as a thread says it\.$/],
   ])('%s', async (message, expected) => {
     const refused = explainMemory(() => Promise.reject(new Error(message)));

@@ -1,9 +1,13 @@
 import { UserError } from '../base/errors.ts';
 
 const prefix = 'There is not enough memory';
-/** ONNX Runtime throws plain errors; so does JavaScript where a buffer cannot be had, and a thread whose error was copied. */
+/**
+ * ONNX Runtime throws plain errors; so does JavaScript where a buffer cannot be had, and a thread whose error was copied. In
+ * WebAssembly the size of a tensor beyond 4 GiB is an integer overflow.
+ */
 const isAboutMemory = new RegExp(
-  `^${prefix}|Failed to allocate memory|bad_alloc|bad allocation|Array buffer allocation failed|WebAssembly\\.Memory`,
+  `^${prefix}|Failed to allocate (memory|a buffer)|bad_alloc|bad allocation|SafeIntOnOverflow|Array buffer allocation failed|` +
+    'WebAssembly\\.Memory',
   'i',
 );
 

@@ -1,7 +1,7 @@
-import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-common';
+import type { Tensor as OrtTensor } from 'onnxruntime-common';
 import { formatType, type Tensor, type Tensors, tensor, zeros } from '../base/tensor.ts';
 import { type EncodedGraph, type TensorType, typeOf } from '../graph/index.ts';
-import type { WrapTensor } from './backend.ts';
+import type { Session, WrapTensor } from './backend.ts';
 import { explainMemory } from './out-of-memory.ts';
 
 /** In ONNX an output may not be called like an input; here the new value of a parameter is called like the old one. */
@@ -11,11 +11,11 @@ export const outputPrefix = 'out/';
 export class Program {
   readonly inputs: ReadonlyMap<string, TensorType>;
   readonly outputs: ReadonlyMap<string, TensorType>;
-  readonly #session: InferenceSession;
+  readonly #session: Session;
   readonly #wrap: WrapTensor;
   #released = false;
 
-  constructor(session: InferenceSession, graph: EncodedGraph, wrap: WrapTensor) {
+  constructor(session: Session, graph: EncodedGraph, wrap: WrapTensor) {
     this.#session = session;
     this.#wrap = wrap;
     this.inputs = graph.inputs;

@@ -22,6 +22,15 @@ export interface ChoiceStore {
   save(choices: Choices): Promise<void>;
 }
 
+/** How choices are timed, as a number: what was found in another way is not used. 1 went by the clock on a busy machine, too. */
+export const timingMethod = 2;
+
+/** What there is to choose from, as text: a choice among fewer is not remembered. */
+export function everyLowering(): string {
+  const names = [...primitives()].map(([name, { lowerings }]) => `${name}: ${Object.keys(lowerings)}`);
+  return names.sort().join('\n');
+}
+
 /** Choices that come with Graft, for a backend with these features. They come after those that were measured here. */
 export type ShippedChoices = (features: Features) => Promise<Choices>;
 

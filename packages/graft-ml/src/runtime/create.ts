@@ -5,8 +5,7 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { type Backend, wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { probeFeatures } from '@graft-ml/core/internal/runtime/features';
 import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/runtime';
-import type { ChoiceStore } from '@graft-ml/core/internal/runtime/tuning';
-import { primitives } from '@graft-ml/core/ops';
+import { type ChoiceStore, everyLowering, timingMethod } from '@graft-ml/core/internal/runtime/tuning';
 import type { InferenceSession } from 'onnxruntime-common';
 import { cacheFolder } from '../files/cache-folder.ts';
 import { choiceStore } from './choice-store.ts';
@@ -46,18 +45,10 @@ export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
   });
 }
 
-/** How choices are timed, as a number: what was found in another way is not used. 1 went by the clock on a busy machine, too. */
-const timing = 2;
-
 /** The choices that were measured on a backend, in a cache folder. */
 export function storeOf({ identity }: Backend, cache: string): ChoiceStore {
-  return choiceStore(cache, `${identity} · lowerings ${loweringsDigest()} · timing ${timing}`);
-}
-
-/** Changes with what there is to choose from: a choice among fewer is not remembered. */
-function loweringsDigest(): string {
-  const names = [...primitives()].map(([name, { lowerings }]) => `${name}: ${Object.keys(lowerings)}`);
-  return createHash('sha256').update(names.sort().join('\n')).digest('hex').slice(0, 8);
+  const lowerings = createHash('sha256').update(everyLowering()).digest('hex').slice(0, 8);
+  return choiceStore(cache, `${identity} · lowerings ${lowerings} · timing ${timingMethod}`);
 }
 
 /** Of this processor, whatever the number of threads. */

@@ -1,0 +1,131 @@
+import { constant, input } from '@graft-ml/core/graph';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { f32, i64, zeros } from '@graft-ml/core/internal/base/tensor';
+import { add, broadcastTo, cast, greater, matmul, mul, reduceSum } from '@graft-ml/core/ops';
+import { createRuntime as createNodeRuntime } from 'graft-ml/internal/runtime/index';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { trainConv4 } from '../../../../test/conv4-steps.ts';
+import { relativeError } from '../../../../test/golden.ts';
+import { numbers } from '../../../../test/run.ts';
+import { createRuntime } from './index.ts';
+
+const [a, b] = [input('a', 'f32', [2, 2]), input('b', 'f32', [2])];
+const feeds = { a: f32([2, 2], [1, 2, 3, 4]), b: f32([2], [10, 20]) };
+
+/**
+ * The memories of WebAssembly that are made from here on, of at most 512 MiB. They never shrink, so they tell what is not released.
+ */
+const memories: WebAssembly.Memory[] = [];
+beforeAll(() => {
+  WebAssembly.Memory = class extends WebAssembly.Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      super({ ...descriptor, maximum: 8192 });
+      memories.push(this);
+    }
+  };
+});
+
+describe('a program in WebAssembly', () => {
+  test('has results of every type', async () => {
+    const program = await createRuntime({ cache: null }).compile({
+      sum: add(a, b),
+      positive: greater(a, 2),
+      whole: cast(a, 'i64'),
+      double: cast(a, 'f64'),
+    });
+    const { sum, positive, whole, double } = await program.run(feeds);
+    expect(sum).toEqual(f32([2, 2], [11, 22, 13, 24]));
+    expect(positive).toEqual({ dtype: 'bool', shape: [2, 2], data: Uint8Array.of(0, 0, 1, 1) });
+    expect(whole).toEqual(i64([2, 2], [1, 2, 3, 4]));
+    expect(double).toEqual({ dtype: 'f64', shape: [2, 2], data: Float64Array.of(1, 2, 3, 4) });
+    await program.release();
+  });
+
+  test('writes an output into the memory that was given for it, every time', async () => {
+    const program = await createRuntime({ cache: null }).compile({ y: add(a, b), z: mul(a, b) });
+    const y = zeros('f32', [2, 2]);
+    const { data } = y;
+    for (const factor of [1, 2, 3]) {
+      const results = await program.run({ a: f32([2, 2], [factor, 0, 0, 0]), b: feeds.b }, { y });
+      expect([results.y, y.data]).toEqual([y, data]);
+      expect([...data]).toEqual([10 + factor, 20, 10, 20]);
+      expect(numbers(results.z)).toEqual([10 * factor, 0, 0, 0]);
+    }
+    await program.release();
+    await expect(program.run(feeds)).rejects.toThrow('run: the program was released');
+  });
+
+  test('trains conv4 to the numbers of ONNX Runtime in Node', async () => {
+    const inNode = await trainConv4((choices) => createNodeRuntime({ cache: null, threads: 1, choices }));
+    const here = await trainConv4((choices) => createRuntime({ cache: null, choices }));
+    expect(here.losses).toHaveLength(4);
+    expect(relativeError(f32([4], here.losses), f32([4], inNode.losses))).toBeLessThan(1e-5);
+    expect(here.losses[3]).not.toBe(here.losses[0]);
+    expect(Object.keys(here.variables)).toEqual(Object.keys(inNode.variables));
+    for (const [name, reference] of Object.entries(inNode.variables)) {
+      expect(relativeError(here.variables[name]!, reference, 0.01), name).toBeLessThan(1e-5);
+    }
+  });
+
+  test('gives its memory back when it is released', async () => {
+    const [rows, columns] = [8, 2048];
+    const weights = constant(zeros('f32', [columns, columns])); // 16 MiB
+    const x = input('x', 'f32', [rows, columns]);
+    const cycle = async () => {
+      const program = await createRuntime({ cache: null }).compile({ y: matmul(x, weights) });
+      await program.run({ x: zeros('f32', x.shape) });
+      await program.release();
+    };
+    for (let i = 0; i < 3; i++) await cycle();
+    expect(memories).toHaveLength(1);
+    const before = memories[0]!.buffer.byteLength;
+    for (let i = 0; i < 8; i++) await cycle();
+    expect(memories[0]!.buffer.byteLength).toBe(before);
+  });
+});
+
+describe.each([
+  ['more than there is', 2 ** 28],
+  ['more than there can be', 2 ** 31],
+])('a network that needs %s', (_more, length) => {
+  test.each([
+    ['when it runs', input('x', 'f32', [1])],
+    ['when it is prepared', constant(f32([1], [1]))],
+  ])('says %s what to lower', async (_when, start) => {
+    const wide = broadcastTo(start, [length]);
+    const runtime = createRuntime({ cache: null });
+    const attempt = async () => {
+      const program = await runtime.compile({ y: reduceSum(mul(mul(wide, 2), wide), [0]) });
+      await program.run({ x: f32([1], [1]) }).finally(() => program.release());
+    };
+    const error: unknown = await attempt().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(UserError);
+    expect(String(error)).toMatch(/^UserError: There is not enough memory: .*Lower the batch size/);
+  });
+});
+
+describe('settings', () => {
+  test('a device that there is not', () => {
+    expect(() => createRuntime({ device: 'webgpu' as 'wasm' })).toThrow(
+      'createRuntime: the device "webgpu" is not known. Expected: wasm.',
+    );
+  });
+
+  test.each([0, 1.5, Number.NaN])('%d threads', (threads) => {
+    expect(() => createRuntime({ threads })).toThrow(`createRuntime: threads is ${threads}. Expected a whole number`);
+  });
+
+  test('threads where memory cannot be shared', () => {
+    expect(() => createRuntime({ threads: 2 })).toThrow(/2 threads need shared memory.*Cross-Origin-Opener-Policy/);
+  });
+
+  test('another place of the WebAssembly than an earlier runtime has', () => {
+    createRuntime();
+    expect(() => createRuntime({ wasmPaths: '/elsewhere/' })).toThrow(/already set up here, with 1 thread\./);
+  });
+});
+
+test('the device and the lowerings in use can be recorded with a run', async () => {
+  const runtime = createRuntime({ cache: null });
+  expect([runtime.device, runtime.choices]).toEqual(['wasm', {}]);
+});

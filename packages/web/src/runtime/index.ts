@@ -1,0 +1,1 @@
+export { createRuntime, type WebRuntimeOptions } from './create.ts';

@@ -1,0 +1,56 @@
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import type { Session } from '@graft-ml/core/internal/runtime/backend';
+import { explainMemory } from '@graft-ml/core/internal/runtime/out-of-memory';
+import { InferenceSession, type Tensor } from 'onnxruntime-web/wasm';
+
+/**
+ * A session in WebAssembly.
+ *
+ * @throws UserError where the memory does not suffice, and where WebAssembly cannot be loaded
+ */
+export async function loadSession(model: Uint8Array, options: InferenceSession.SessionOptions = {}): Promise<Session> {
+  const session = await explainStart(() =>
+    explainMemory(() =>
+      InferenceSession.create(model, {
+        executionProviders: ['wasm'],
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 4, // what goes wrong is thrown, too
+        ...options,
+      }),
+    ),
+  );
+  return {
+    // onnxruntime-web takes tensors for its outputs, and leaves them as they are (microsoft/onnxruntime issue 25786). So they are asked
+    // for by name, and copied.
+    run: async (feeds, fetches) => {
+      const results = await session.run(feeds, Object.keys(fetches));
+      for (const [name, fetched] of Object.entries(fetches)) copyInto(fetched, results[name]!);
+    },
+    release: () => session.release(),
+  };
+}
+
+/** Copies numbers from one tensor to another of the same type. */
+function copyInto(to: Tensor, from: Tensor): void {
+  bytesOf(to).set(bytesOf(from));
+}
+
+function bytesOf({ data, type }: Tensor): Uint8Array {
+  if (!ArrayBuffer.isView(data)) throw new TypeError(`A tensor of ${type} is not in one piece of memory`);
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+async function explainStart<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const [, reason] =
+      (error instanceof Error && /^no available backend found\. ERR: (.*)$/s.exec(error.message)) || [];
+    if (reason === undefined) throw error;
+    throw new UserError(
+      `onnxruntime-web does not start here: ${reason}. It needs the file ort-wasm-simd-threaded.wasm: wasmPaths says where it is ` +
+        'served, wasmBinary gives its content.',
+      { cause: error },
+    );
+  }
+}
