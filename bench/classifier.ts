@@ -42,7 +42,7 @@ export function stepGraph(work: Work): StepGraph {
   const parameters = [...variablesOf(networkOf(work)).values()].filter(({ kind }) => kind === 'parameter');
   return trainingStep(networkOf(work), {
     batchSize: work.batchSize,
-    optimizer: optimizers[work.optimizer](),
+    optimizer: optimizers[work.optimizer].create(),
     settings: new Map(parameters.map(({ name }) => [name, { rate: 1 }])),
     batchNorm: 'running',
     loss: {},
@@ -55,7 +55,7 @@ export async function stepContender(
   runtime: Runtime,
   { learningRate = 1e-4, onLoss = () => {} }: { learningRate?: number; onLoss?: (loss: number) => void } = {},
 ): Promise<Contender> {
-  const optimizer = optimizers[work.optimizer]();
+  const optimizer = optimizers[work.optimizer].create();
   const { outputs, variables, noise } = stepGraph(work);
   const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter');
   const slots = parameters.flatMap(({ name, shape }) =>

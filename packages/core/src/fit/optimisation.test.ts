@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
 import { run, taskOf } from '../../../../test/toy-run.ts';
 import { differing } from '../../../../test/training.ts';
-import { clipByNorm, constant, type OptimizerName, optimizers, plateau, withWarmup } from '../optim/index.ts';
+import { clipByNorm, constant, optimizerNames, optimizers, plateau, withWarmup } from '../optim/index.ts';
 
 const schedule = () =>
   withWarmup(plateau({ learningRate: 0.02, factor: 0.5, patience: 0, threshold: 0.2 }), { steps: 3 });
 
-test.each(Object.keys(optimizers) as OptimizerName[])(
+test.each(optimizerNames)(
   'with %s, gradients clipped, a focal loss with class weights and a plateau, a run resumes bit for bit',
   async (name) => {
     const task = () =>
       taskOf({
-        optimizer: optimizers[name](),
+        optimizer: optimizers[name].create(),
         schedule,
         clip: (gradients) => clipByNorm(gradients, 0.5).gradients,
         loss: { focalGamma: 2, classWeights: [0.5, 1, 2] },
@@ -37,7 +37,7 @@ test('the plateau looks at the validation losses of the epochs before', async ()
 test('clipping shortens the steps', async () => {
   const moved = async (maximum: number) => {
     const task = taskOf({
-      optimizer: optimizers.sgd({ momentum: 0 }),
+      optimizer: optimizers.sgd.create({ momentum: 0 }),
       schedule: () => constant(1),
       clip: (gradients) => clipByNorm(gradients, maximum).gradients,
       batchNorm: 'frozen',

@@ -4,7 +4,14 @@ export { clipByNorm, clipByValue, globalNorm } from './clipping.ts';
 export { lamb } from './lamb.ts';
 export { type LionOptions, lion } from './lion.ts';
 export type { Optimizer, Slots, StepScalars, Updated } from './optimizer.ts';
-export { type OptimizerName, optimizers } from './optimizers.ts';
+export {
+  defaultsOf,
+  type OptimizerEntry,
+  type OptimizerName,
+  type OptimizerOption,
+  optimizerNames,
+  optimizers,
+} from './optimizers.ts';
 export { type RmspropOptions, rmsprop } from './rmsprop.ts';
 export { applyRules, type ParameterSetting, type Rules } from './rules.ts';
 export * from './schedule.ts';

@@ -4,11 +4,11 @@ import { golden, relativeError } from '../../../../test/golden.ts';
 import { randomStream } from '../base/random.ts';
 import { type Tensor, zeros } from '../base/tensor.ts';
 import { grad } from '../grad/index.ts';
-import { input, type Value } from '../graph/index.ts';
+import { input, print, type Value } from '../graph/index.ts';
 import { meanSquaredError } from '../nn/index.ts';
 import { mul } from '../ops/index.ts';
 import { scalar } from '../runtime/index.ts';
-import { type Optimizer, type OptimizerName, optimizers, type ParameterSetting } from './index.ts';
+import { type Optimizer, type OptimizerName, optimizerNames, optimizers, type ParameterSetting } from './index.ts';
 
 const { tensors, metadata } = golden('optim');
 const later = golden('later-optim');
@@ -50,7 +50,7 @@ describe('optimizers equal PyTorch’s (LAMB and Lion: timm’s) over ten steps'
     expect(new Set(Object.values(cases).map(({ kind }) => kind))).toEqual(new Set(Object.keys(optimizers)));
   });
   test.each(Object.entries(cases))('%s', async (name, { kind, learningRate, ...options }) => {
-    const optimizer = optimizers[kind as keyof typeof optimizers](options);
+    const optimizer = optimizers[kind as OptimizerName].create(options);
     const program = await createRuntime({ cache: null, threads: 1 }).compile(
       stepGraph(optimizer, { a: tensors['init/a']!.shape, b: tensors['init/b']!.shape }),
     );
@@ -77,9 +77,9 @@ describe('optimizers equal PyTorch’s (LAMB and Lion: timm’s) over ten steps'
   });
 });
 
-test.each(Object.keys(optimizers) as OptimizerName[])('%s takes a parameter’s own factors', async (name) => {
+test.each(optimizerNames)('%s takes a parameter’s own factors', async (name) => {
   const step = async (weightDecay: number, learningRate: number, setting: ParameterSetting) => {
-    const optimizer = optimizers[name]({ weightDecay });
+    const optimizer = optimizers[name].create({ weightDecay });
     const graph = stepGraph(optimizer, { a: tensors['init/a']!.shape }, setting);
     const slots = optimizer.slots.map((slot) => [`${slot}/a`, zeros('f32', tensors['init/a']!.shape)]);
     const scalars = Object.entries({ learningRate, ...optimizer.scalars(1) }).map(([key, x]) => [key, scalar(x)]);
@@ -92,8 +92,28 @@ test.each(Object.keys(optimizers) as OptimizerName[])('%s takes a parameter’s 
   expect(await step(0.5, 0.125, { rate: 1, weightDecay: 0 })).toEqual(await step(0, 0.125, { rate: 1 }));
 });
 
+describe.each(optimizerNames)('the entry of %s', (name) => {
+  const { options } = optimizers[name];
+  const create: (options?: object) => Optimizer = optimizers[name].create;
+  /** Everything that decides about a step. */
+  const described = (optimizer: Optimizer) => ({
+    slots: optimizer.slots,
+    scalars: optimizer.scalars(3),
+    graph: print(stepGraph(optimizer, { p: [2] })),
+  });
+
+  test('has its defaults', () => {
+    expect(create().name).toBe(name);
+    expect(described(create(options))).toEqual(described(create()));
+  });
+  test.each(Object.entries(options))('has an option %s that it looks at', (option, usual: number | boolean) => {
+    const other = typeof usual === 'boolean' ? !usual : usual === 0 ? 0.5 : usual / 2;
+    expect(described(create({ [option]: other }))).not.toEqual(described(create()));
+  });
+});
+
 test('the scalars of every optimizer are numbers at every step', () => {
-  for (const optimizer of Object.values(optimizers).map((make) => make())) {
+  for (const optimizer of optimizerNames.map((name) => optimizers[name].create())) {
     for (const step of [1, 2, 10, 1000, 10_000_000]) {
       for (const [name, value] of Object.entries(optimizer.scalars(step))) {
         expect(Number.isFinite(value), `${optimizer.name}: ${name} of step ${step}`).toBe(true);
@@ -112,7 +132,7 @@ test.each([
   ['rmsprop', { centered: true }, 0.01],
   ['adagrad', {}, 1],
 ] as const)('%s %o finds the minimum of a quadratic', async (name, options, learningRate) => {
-  const optimizer = optimizers[name](options);
+  const optimizer = optimizers[name].create(options);
   const [p, target] = [input('p', 'f32', [6]), input('target', 'f32', [6])];
   const [gradient] = grad(mul(meanSquaredError(p, target), 6), [p]);
   const step = Object.fromEntries(

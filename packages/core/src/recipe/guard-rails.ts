@@ -1,6 +1,6 @@
 import { type ClassCount, fewestToTrain, imbalanceOf } from '../image/class-balance.ts';
 import type { Preprocessing } from '../models/index.ts';
-import type { OptimizerName } from '../optim/index.ts';
+import { optimizers } from '../optim/index.ts';
 import type { ResolvedConfig } from './config/index.ts';
 
 /** What a run may be warned of, and whether the images or the options are to blame. */
@@ -123,26 +123,8 @@ function imbalance(counts: readonly ClassCount[], { config }: Situation): Warnin
   return [{ kind: 'imbalance', message }];
 }
 
-/**
- * The highest rates that pretrained layers stand. Their weights are a few hundredths large. The Adam family moves each
- * by about the rate in every step, so that at 1e-3 some thirty steps replace them; Adagrad does at first, and then ever
- * less. Lion moves by exactly the rate, and its paper asks for a third to a tenth of Adam's. LAMB moves a layer by the rate as a
- * part of its length. SGD follows the gradient; fine-tuning uses 0.001 to 0.01, and from 0.1 on it is training from scratch.
- */
-const highestRates: Readonly<Record<OptimizerName, number>> = {
-  sgd: 0.05,
-  adam: 0.001,
-  adamw: 0.001,
-  nadam: 0.001,
-  radam: 0.001,
-  rmsprop: 0.001,
-  adagrad: 0.01,
-  lamb: 0.01,
-  lion: 0.0003,
-};
-
 function rate({ config: { optimizer }, trunkRate }: Situation): Warning[] {
-  const highest = highestRates[optimizer];
+  const highest = optimizers[optimizer].highestRate;
   // Products of rates and factors are not exact.
   if (trunkRate <= highest * (1 + 1e-9)) return [];
   const message =

@@ -1,20 +1,23 @@
 import { UsageError } from '../../base/errors.ts';
 import { kebabCase } from '../../base/kebab-case.ts';
+import { defaultsOf, type OptimizerName, type OptimizerOption } from '../../optim/index.ts';
 import type { TrainConfig } from './index.ts';
 
 /** Options that only some choices look at: by the option that makes the choice, what each of them belongs to. */
 export type Belongings = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
 
+export const optimizersWith = (option: OptimizerOption): readonly OptimizerName[] => [...defaultsOf(option).keys()];
+
 /** Of optimizers and schedules. */
 export const outerBelongings = {
   optimizer: {
-    momentum: ['sgd', 'rmsprop'],
-    nesterov: ['sgd'],
-    centered: ['rmsprop'],
-    beta1: ['adam', 'adamw', 'nadam', 'radam', 'lamb', 'lion'],
-    beta2: ['adam', 'adamw', 'nadam', 'radam', 'lamb', 'lion'],
-    epsilon: ['adam', 'adamw', 'nadam', 'radam', 'lamb', 'rmsprop', 'adagrad'],
-  },
+    momentum: optimizersWith('momentum'),
+    nesterov: optimizersWith('nesterov'),
+    centered: optimizersWith('centered'),
+    beta1: optimizersWith('beta1'),
+    beta2: optimizersWith('beta2'),
+    epsilon: optimizersWith('epsilon'),
+  } satisfies Record<OptimizerOption & keyof TrainConfig, readonly OptimizerName[]>,
   schedule: {
     stepEpochs: ['step'],
     milestones: ['multi-step'],

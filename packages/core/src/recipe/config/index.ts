@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { isOnnx } from '../../models/onnx/suffix.ts';
+import { optimizers } from '../../optim/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
 import { strategies } from '../strategy.ts';
 import { augmentationOptions } from './augmentation.ts';
@@ -8,7 +9,7 @@ import { dataOptions } from './data.ts';
 import { refuseIgnored } from './ignored.ts';
 import { machineOptions } from './machine.ts';
 import { modelOptions } from './model.ts';
-import { optimisationOptions, optimizerDefaults } from './optimisation.ts';
+import { optimisationOptions } from './optimisation.ts';
 import { strategyOptions } from './strategy.ts';
 
 export { mixingOf } from './augmentation.ts';
@@ -77,8 +78,8 @@ export function resolveConfig(config: TrainConfig) {
     probe: config.probe ?? (strategy === 'auto' ? 30 : 0),
     trunkRate: config.trunkRate ?? (hasOneRate || config.layerDecay < 1 ? 1 : 0.1),
     epochs: config.epochs ?? (strategy === 'feature-extraction' ? 30 : 12),
-    learningRate: config.learningRate ?? optimizerDefaults[config.optimizer].learningRate,
-    weightDecay: config.weightDecay ?? optimizerDefaults[config.optimizer].weightDecay,
+    learningRate: config.learningRate ?? optimizers[config.optimizer].learningRate,
+    weightDecay: config.weightDecay ?? optimizers[config.optimizer].weightDecay,
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { input, print } from '../../graph/index.ts';
-import { optimizers } from '../../optim/index.ts';
+import { optimizerNames, optimizers } from '../../optim/index.ts';
 import { clipOf, lossOf, optimizerOf, parseConfig, resolveConfig, scheduleOf, type TrainConfigInput } from './index.ts';
 
 const resolved = (config: TrainConfigInput) => resolveConfig(parseConfig({ model: 'resnet18', ...config }));
@@ -73,11 +73,11 @@ describe('an option that nothing would look at is refused', () => {
 });
 
 test('every optimizer is made with its own defaults, and with the options that were given', () => {
-  for (const name of Object.keys(optimizers) as (keyof typeof optimizers)[]) {
+  for (const name of optimizerNames) {
     const { weightDecay } = resolved({ optimizer: name });
     const made = optimizerOf(resolved({ optimizer: name }));
-    expect(made.scalars(3)).toEqual(optimizers[name]({ weightDecay }).scalars(3));
-    expect(made.slots).toEqual(optimizers[name]().slots);
+    expect(made.scalars(3)).toEqual(optimizers[name].create({ weightDecay }).scalars(3));
+    expect(made.slots).toEqual(optimizers[name].create().slots);
   }
   expect(optimizerOf(resolved({ optimizer: 'adam', beta1: 0.5 })).scalars(1).correction1).toBe(2);
   expect(optimizerOf(resolved({ optimizer: 'rmsprop', momentum: 0.5, centered: true })).slots).toEqual([

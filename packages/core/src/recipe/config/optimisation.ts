@@ -1,45 +1,62 @@
 import * as z from 'zod';
 import type { Value } from '../../graph/index.ts';
-import { clipByNorm, clipByValue, type Optimizer, type OptimizerName, optimizers } from '../../optim/index.ts';
+import {
+  clipByNorm,
+  clipByValue,
+  defaultsOf,
+  type Optimizer,
+  type OptimizerEntry,
+  type OptimizerName,
+  type OptimizerOption,
+  optimizerNames,
+  optimizers,
+} from '../../optim/index.ts';
 import { choice, orDefault } from './choice.ts';
 import type { ResolvedConfig } from './index.ts';
 import { lossOptions } from './loss.ts';
 import { scheduleOptions } from './schedule.ts';
 
-const optimizerNames = Object.keys(optimizers) as OptimizerName[];
-
-/** What fits the head of a pretrained network, as far as the optimizers' authors say: of LAMB and Lion their papers. */
-export const optimizerDefaults: Readonly<
-  Record<OptimizerName, { readonly learningRate: number; readonly weightDecay: number }>
-> = {
-  sgd: { learningRate: 0.01, weightDecay: 0 },
-  adam: { learningRate: 0.001, weightDecay: 0 },
-  adamw: { learningRate: 0.001, weightDecay: 0.01 },
-  nadam: { learningRate: 0.001, weightDecay: 0 },
-  radam: { learningRate: 0.001, weightDecay: 0 },
-  rmsprop: { learningRate: 0.001, weightDecay: 0 },
-  adagrad: { learningRate: 0.01, weightDecay: 0 },
-  lamb: { learningRate: 0.003, weightDecay: 0.01 },
-  lion: { learningRate: 0.0001, weightDecay: 0.1 },
-};
-
 export const optimizerChoice = choice('--optimizer', optimizerNames);
 export const optimizerText = optimizerNames.join(' | ');
 
-/** What an optimizer may be told. */
+const lists = new Intl.ListFormat('en-GB', { type: 'conjunction' });
+
+/** In help: `0.001, for sgd and adagrad 0.01, for lion 0.0001`. What most have stands first. */
+function defaultsText(defaults: Iterable<readonly [OptimizerName, number | boolean]>): string {
+  const names = new Map<number | boolean, OptimizerName[]>();
+  for (const [name, value] of defaults) names.set(value, [...(names.get(value) ?? []), name]);
+  const [[usual] = [], ...others] = [...names].sort(([, a], [, b]) => b.length - a.length);
+  const text = (value: number | boolean | undefined) =>
+    typeof value === 'number' && value > 0 && value < 1e-4 ? value.toExponential() : String(value);
+  return [text(usual), ...others.map(([value, those]) => `for ${lists.format(those)} ${text(value)}`)].join(', ');
+}
+
+const having = (option: OptimizerOption) => lists.format(defaultsOf(option).keys());
+const optionText = (option: OptimizerOption) => `of ${having(option)}; default: ${defaultsText(defaultsOf(option))}`;
+
+/** A fact of every optimizer, for help. */
+const factText = (fact: 'learningRate' | 'weightDecay') =>
+  defaultsText(optimizerNames.map((name) => [name, optimizers[name][fact]]));
+
+const decaying = (decay: OptimizerEntry<object>['decay']) =>
+  lists.format(optimizerNames.filter((name) => optimizers[name].decay === decay));
+
+/** The options of optimizers, and what is done to gradients before. */
 export const optimizerOptions = {
-  momentum: orDefault(z.number().min(0).lt(1)).describe('of sgd, default: 0.9; of rmsprop, default: 0'),
-  nesterov: z.boolean().default(false).describe('Nesterov momentum, for sgd'),
-  centered: z.boolean().default(false).describe('divide by the standard deviation of the gradient, for rmsprop'),
-  beta1: orDefault(z.number().min(0).lt(1)).describe('of the Adam family, lamb and lion; default: 0.9'),
-  beta2: orDefault(z.number().min(0).lt(1)).describe(
-    'of the Adam family and lamb, default: 0.999; of lion, default: 0.99',
-  ),
-  epsilon: orDefault(z.number().positive()).describe(
-    'of the Adam family and rmsprop, default: 1e-8; of lamb 1e-6, of adagrad 1e-10',
-  ),
+  momentum: orDefault(z.number().min(0).lt(1)).describe(optionText('momentum')),
+  nesterov: z
+    .boolean()
+    .default(false)
+    .describe(`Nesterov momentum, for ${having('nesterov')}`),
+  centered: z
+    .boolean()
+    .default(false)
+    .describe(`divide by the standard deviation of the gradient, for ${having('centered')}`),
+  beta1: orDefault(z.number().min(0).lt(1)).describe(optionText('beta1')),
+  beta2: orDefault(z.number().min(0).lt(1)).describe(optionText('beta2')),
+  epsilon: orDefault(z.number().positive()).describe(optionText('epsilon')),
   weightDecay: orDefault(z.number().min(0)).describe(
-    'decoupled for adamw and lion, in the update for lamb, else L2; default: 0.01 for adamw and lamb, 0.1 for lion, else 0',
+    `decoupled for ${decaying('decoupled')}, in the update for ${decaying('in the update')}, else L2; default: ${factText('weightDecay')}`,
   ),
   clipNorm: orDefault(z.number().positive()).describe('largest norm of the gradient of all parameters together'),
   clipValue: orDefault(z.number().positive()).describe('largest element of a gradient'),
@@ -50,7 +67,7 @@ export const optimisationOptions = {
   batchSize: z.int().min(1).default(16).describe('images per step'),
   optimizer: optimizerChoice.default('adamw').describe(optimizerText),
   learningRate: orDefault(z.number().positive()).describe(
-    'of the head, at its peak; default: 0.001, for sgd and adagrad 0.01, for lamb 0.003, for lion 0.0001',
+    `of the head, at its peak; default: ${factText('learningRate')}`,
   ),
   ...optimizerOptions,
   ...scheduleOptions,
@@ -62,7 +79,7 @@ type OptimizerConfig = Pick<ResolvedConfig, 'optimizer' | keyof typeof optimizer
 /** The optimizer with the options that were given; it has its own defaults for the others. */
 export function optimizerOf(config: OptimizerConfig): Optimizer {
   const { optimizer, weightDecay, nesterov, centered, momentum, beta1, beta2, epsilon } = config;
-  return optimizers[optimizer]({
+  return optimizers[optimizer].create({
     weightDecay,
     nesterov,
     centered,

@@ -1,4 +1,4 @@
-import { outerBelongings } from '../config/ignored.ts';
+import { optimizersWith, outerBelongings } from '../config/ignored.ts';
 import { learnerNames, learnersOf } from './learners.ts';
 
 const adapting = learnersOf('gradient', 'reptile');
@@ -19,7 +19,7 @@ export const belongings = {
     patience: trained,
     augment: trained,
   },
-  innerOptimizer: { innerMomentum: ['sgd', 'rmsprop'] },
+  innerOptimizer: { innerMomentum: optimizersWith('momentum') },
   ...outerBelongings,
   loss: { focalGamma: ['focal'] },
 };

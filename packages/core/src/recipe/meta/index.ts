@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { UsageError, UserError } from '../../base/errors.ts';
 import { getModel, hasResiduals, isOnnx, type Model } from '../../models/index.ts';
+import { optimizers } from '../../optim/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
 import { refuseIgnoredBy } from '../config/ignored.ts';
-import { optimizerDefaults } from '../config/optimisation.ts';
 import type { ConfigTable } from '../config/text.ts';
 import { belongings } from './ignored.ts';
 import { innerDefaults, type LearnerName, learners, type PresetName, presets, testStepsOf } from './learners.ts';
@@ -87,7 +87,7 @@ export function resolveMetaConfig(config: MetaConfig, file?: Pick<Model, 'trunk'
     innerRate: isAdapted ? (config.innerRate ?? inner.innerRate) : null,
     testSteps: isAdapted ? (config.testSteps ?? testStepsOf(learner, inner.innerSteps)) : null,
     learningRate: config.learningRate ?? learningRateOf(chosen),
-    weightDecay: config.weightDecay ?? optimizerDefaults[optimizer].weightDecay,
+    weightDecay: config.weightDecay ?? optimizers[optimizer].weightDecay,
     validateEvery,
   };
 }
@@ -162,7 +162,7 @@ function refuseSplit({ fixedLabels, split, rotations }: MetaConfig): void {
 
 /** Reptile's way is not a gradient: a rate of 1 goes all of it (Nichol et al. 2018, table 3). */
 function learningRateOf({ learner, optimizer }: ReturnType<typeof chosenNames>): number {
-  return learner === 'reptile' && optimizer === 'sgd' ? 1 : optimizerDefaults[optimizer].learningRate;
+  return learner === 'reptile' && optimizer === 'sgd' ? 1 : optimizers[optimizer].learningRate;
 }
 
 /** The configuration without what its learner would not look at, for options that are meant for several learners. */
