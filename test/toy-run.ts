@@ -9,7 +9,7 @@ import { train } from '@graft-ml/core/internal/fit/trainer';
 import { stepsPerEpoch } from '@graft-ml/core/internal/recipe/timetable';
 import { batchNorm, dropout, initialise, linear } from '@graft-ml/core/nn';
 import { relu } from '@graft-ml/core/ops';
-import { adamw, applyRules, oneCycle, type Rules, type Schedule } from '@graft-ml/core/optim';
+import { adamw, oneCycle, type ParameterSetting, type Schedule } from '@graft-ml/core/optim';
 import type { Choices } from '@graft-ml/core/runtime';
 import { createRuntime } from 'graft-ml/internal/runtime/index';
 import { defaultChoices } from './run.ts';
@@ -35,7 +35,8 @@ export interface Toy extends Partial<Omit<TrainingTask, 'stages'>> {
   readonly network?: Network;
   readonly training?: Source;
   readonly validation?: Source;
-  readonly rules?: Rules;
+  /** How parameters are trained: the first pattern that matches decides; null, or none: frozen. */
+  readonly rules?: readonly (readonly [pattern: RegExp, setting: ParameterSetting | null])[];
   readonly schedule?: (steps: number) => Schedule;
   readonly epochs?: number;
 }
@@ -62,7 +63,7 @@ export function taskOf(changes: Toy = {}): TrainingTask {
     name: 'all',
     epochs,
     network: own,
-    settings: applyRules(parameters, rules),
+    settings: new Map(parameters.map((name) => [name, rules.find(([pattern]) => pattern.test(name))?.[1] ?? null])),
     schedule: schedule(epochs * steps),
     isFresh: true,
     open: async () => ({ training: examples, validation: others, close: async () => {} }),

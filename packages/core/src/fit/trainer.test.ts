@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { gaussian, numbers } from '../../../../test/run.ts';
-import { classes, run, taskOf, training, width } from '../../../../test/toy-run.ts';
+import { classes, run, type Toy, taskOf, training, width } from '../../../../test/toy-run.ts';
 import { clusters, differing } from '../../../../test/training.ts';
 import { f32, type Tensors, tensor } from '../base/tensor.ts';
-import { adamw, constant, oneCycle, type Rules, sgd } from '../optim/index.ts';
+import { adamw, constant, oneCycle, sgd } from '../optim/index.ts';
 import type { EvaluationEvent } from './events.ts';
 import type { LabelledBatch, Source } from './source.ts';
 
@@ -81,7 +81,7 @@ test('at a tie in accuracy the epoch with the lower loss is the best', async () 
 });
 
 describe('what is trained', () => {
-  const rules: Rules = [
+  const rules: Toy['rules'] = [
     [/^head\./, { rate: 1 }],
     [/.*/, null],
   ];

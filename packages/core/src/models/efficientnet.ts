@@ -5,8 +5,10 @@ import {
   dropout,
   filled,
   globalAveragePool,
+  type Layer,
   linear,
   type Scope,
+  sequential,
   silu,
   squeezeExcitation,
   stochasticDepth,
@@ -15,7 +17,6 @@ import {
 import { add } from '../ops/index.ts';
 import { roundChannels } from './channels.ts';
 import type { Architecture } from './model.ts';
-import { type Layer, sequence } from './sequence.ts';
 
 /** Blocks in a row. The stride is the first one's. */
 type Stage = readonly [
@@ -88,7 +89,7 @@ function stageLayers({ stages, stochasticDepth: most = 0.2, norm = {} }: Efficie
         return shortcut ? add(x, stochasticDepth(s.at('stochastic_depth'), y, p)) : y;
       };
     });
-    return (s, x) => sequence(s, x, layers);
+    return (s, x) => sequential(s, x, layers);
   });
 }
 
@@ -102,7 +103,7 @@ export function efficientnet(config: EfficientNetConfig): Architecture {
   return {
     headPath: 'classifier.1',
     trunk(s, images) {
-      const x = sequence(s.at('features'), images, [
+      const x = sequential(s.at('features'), images, [
         (at, y) => convNorm(at, y, { channels: stem, kernel: 3, stride: 2, activation: silu, ...norm }),
         ...stages,
         (at, y) => convNorm(at, y, { channels: last, activation: silu, ...norm }),

@@ -8,14 +8,15 @@ import {
   filled,
   globalAveragePool,
   kaimingNormalFanOut,
+  type Layer,
   linear,
   normal,
   relu6,
   type Scope,
+  sequential,
 } from '../nn/index.ts';
 import { add } from '../ops/index.ts';
 import type { Architecture } from './model.ts';
-import { type Layer, sequence } from './sequence.ts';
 
 /** Blocks in a row. The stride is the first one's. */
 type Stage = readonly [expansion: number, channels: number, blocks: number, stride: number];
@@ -65,7 +66,7 @@ export function mobilenetV2({ stem, stages, last, dropout: p, norm = {} }: Mobil
   return {
     headPath: 'classifier.1',
     trunk(s, images) {
-      const x = sequence(s.at('features'), images, [
+      const x = sequential(s.at('features'), images, [
         (at, y) => convNorm(at, y, { channels: stem, kernel: 3, stride: 2, activation: relu6, ...norm }),
         ...blocks,
         (at, y) => convNorm(at, y, { channels: last, activation: relu6, ...norm }),

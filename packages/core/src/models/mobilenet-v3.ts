@@ -6,15 +6,16 @@ import {
   filled,
   globalAveragePool,
   hardSwish,
+  type Layer,
   linear,
   normal,
   type Scope,
+  sequential,
   squeezeExcitation,
 } from '../nn/index.ts';
 import { add, hardSigmoid, relu } from '../ops/index.ts';
 import { roundChannels } from './channels.ts';
 import type { Architecture } from './model.ts';
-import { type Layer, sequence } from './sequence.ts';
 
 const activations = { RE: relu, HS: hardSwish };
 
@@ -69,7 +70,7 @@ export function mobilenetV3(config: MobileNetV3Config): Architecture {
   return {
     headPath: 'classifier.3',
     trunk(s, images) {
-      const x = sequence(s.at('features'), images, [
+      const x = sequential(s.at('features'), images, [
         (at, y) => convNorm(at, y, { channels: stem, kernel: 3, stride: 2, activation: hardSwish, ...norm }),
         ...rows.map(
           (row): Layer =>

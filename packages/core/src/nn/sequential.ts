@@ -5,19 +5,26 @@ import type { Scope } from './scope.ts';
 export type Layer = (s: Scope, x: Value) => Value;
 
 /**
- * Layers one after the other, each at its index, as PyTorch's `Sequential`. Every layer's output is an endpoint; the layers
- * of a unit are one block, under the name of its first.
+ * Layers one after the other, each at its index, as PyTorch's `Sequential`. Every layer's output is an endpoint under its path.
+ * A list of layers is a unit: its layers are one block, under the name of the first, and a network is not cut at their
+ * endpoints.
  */
-export function sequential(s: Scope, x: Value, units: readonly (readonly Layer[])[]): Value {
+export function sequential(s: Scope, x: Value, layers: readonly (Layer | readonly Layer[])[]): Value {
   let y = x;
   let index = 0;
-  for (const unit of units) {
-    const outputs = unit.map((layer) => {
+  for (const layer of layers) {
+    if (typeof layer === 'function') {
       const at = s.at(index++);
-      y = layer(at, y);
-      return [at.path, y] as const;
+      y = s.endpoint(at.path, layer(at, y));
+      continue;
+    }
+    // All variables of the unit are asked for before its first endpoint is noted, which makes them one block.
+    const outputs = layer.map((one) => {
+      const at = s.at(index++);
+      y = one(at, y);
+      return { path: at.path, value: y };
     });
-    for (const [path, value] of outputs) s.endpoint(path, value);
+    for (const { path, value } of outputs) s.endpoint(path, value);
   }
   return y;
 }

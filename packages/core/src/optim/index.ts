@@ -3,7 +3,7 @@ export { type AdamOptions, adam, adamw, type NadamOptions, nadam, radam } from '
 export { clipByNorm, clipByValue, globalNorm } from './clipping.ts';
 export { lamb } from './lamb.ts';
 export { type LionOptions, lion } from './lion.ts';
-export type { Optimizer, Slots, StepScalars, Updated } from './optimizer.ts';
+export type { Optimizer, ParameterSetting, Slots, StepScalars, Updated } from './optimizer.ts';
 export {
   defaultsOf,
   type OptimizerEntry,
@@ -13,6 +13,5 @@ export {
   optimizers,
 } from './optimizers.ts';
 export { type RmspropOptions, rmsprop } from './rmsprop.ts';
-export { applyRules, type ParameterSetting, type Rules } from './rules.ts';
 export * from './schedule.ts';
 export { type SgdOptions, sgd } from './sgd.ts';

@@ -1,6 +1,13 @@
 import type { Value } from '../graph/index.ts';
 import { add, mul, sub } from '../ops/index.ts';
-import type { ParameterSetting } from './rules.ts';
+
+/** How a parameter is trained. */
+export interface ParameterSetting {
+  /** Factor on the learning rate. */
+  readonly rate: number;
+  /** Factor on the optimizer's weight decay. Default 1. */
+  readonly weightDecay?: number;
+}
 
 /** The scalar graph inputs that a step feeds, so that a schedule recompiles nothing. */
 export interface StepScalars {
