@@ -4,13 +4,29 @@ import { add, broadcastTo, reduceSum, reshape } from '../ops/index.ts';
 
 /**
  * The gradient of a scalar with respect to some values, as new values of the same graph: it can be differentiated again.
+ * The values are a list, or a record such as a network's parameters, and the gradients come in the same form.
  * A value that the scalar does not depend on has the gradient zero.
  *
  * @throws Error where `output` is not a scalar; use `vjp` with a cotangent for anything else.
+ * @example
+ * const [dx] = grad(reduceSum(square(x)), [x]);
+ * const gradients = grad(loss, parameters); // gradients['fc.weight'] has the shape of parameters['fc.weight']
  */
-export function grad(output: Value, wrt: readonly Value[], options: GradOptions = {}): Value[] {
+export function grad(output: Value, wrt: readonly Value[], options?: GradOptions): Value[];
+export function grad<Name extends string>(
+  output: Value,
+  wrt: Readonly<Record<Name, Value>>,
+  options?: GradOptions,
+): Record<Name, Value>;
+export function grad(
+  output: Value,
+  wrt: readonly Value[] | Readonly<Record<string, Value>>,
+  options: GradOptions = {},
+): Value[] | Record<string, Value> {
   if (output.shape.length !== 0) throw new Error(`grad: the output must be a scalar, not ${typeOf(output)}`);
-  return vjp([output], [constant(f32([], [1]))], wrt, options);
+  const gradients = vjp([output], [constant(f32([], [1]))], Object.values(wrt), options);
+  if (Array.isArray(wrt)) return gradients;
+  return Object.fromEntries(Object.keys(wrt).map((name, i) => [name, gradients[i]!]));
 }
 
 export interface GradOptions {

@@ -27,6 +27,7 @@ export {
   constantTensor,
   input,
   inputName,
+  inputsLike,
   type Lowering,
   type Memory,
   makeValue,

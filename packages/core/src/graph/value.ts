@@ -97,6 +97,19 @@ export function input(name: string, dtype: DType, shape: Shape): Value {
   return makeValue(inputPrimitive, [], { name, dtype, shape });
 }
 
+/**
+ * A graph input for each entry of a record, under its name: for a record of parameters, or the parts of a batch.
+ *
+ * @example const { images, labels } = inputsLike({ images: zeros('f32', [8, 3, 32, 32]), labels: zeros('i64', [8]) });
+ */
+export function inputsLike<Name extends string>(types: Readonly<Record<Name, TensorType>>): Record<Name, Value> {
+  const entries = Object.entries<TensorType>(types).map(([name, { dtype, shape }]) => [
+    name,
+    input(name, dtype, shape),
+  ]);
+  return Object.fromEntries(entries);
+}
+
 /** A value that is known when the graph is built; a parameter may keep its name in what is written. */
 export function constant(tensor: Tensor, name?: string): Value {
   return makeValue(constantPrimitive, [], name === undefined ? { tensor } : { tensor, name });

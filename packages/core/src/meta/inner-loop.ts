@@ -2,7 +2,7 @@ import { f32, type Shape, zeros } from '../base/tensor.ts';
 import type { Network } from '../fit/step.ts';
 import { grad } from '../grad/index.ts';
 import { constant, type Value } from '../graph/index.ts';
-import { type BatchNormPolicy, Scope, type Trace } from '../nn/index.ts';
+import { type BatchNormPolicy, type FunctionalResult, functionalCallWithState, type Scope } from '../nn/index.ts';
 import { reshape, sliceAxis } from '../ops/index.ts';
 import type { Slots, StepScalars } from '../optim/index.ts';
 import { type GradientLearner, innerRateName, type Learner, type ReptileLearner, type Statistics } from './learner.ts';
@@ -29,17 +29,9 @@ export interface Adaptation {
 }
 
 /** The network on one batch, with these values for its variables. Dropout has no place here: the loop is short and must repeat. */
-export function forward(network: Network, values: Values, inputs: Value, batchNorm: BatchNormPolicy) {
-  const { scope, trace } = Scope.root({
-    training: false,
-    batchNorm,
-    variable: ({ name }) => {
-      const value = values.get(name);
-      if (!value) throw new Error(`forward: there is no value for ${name}`);
-      return value;
-    },
-  });
-  return { output: network.forward(scope, inputs), trace };
+export function forward(network: Network, values: Values, inputs: Value, batchNorm: BatchNormPolicy): FunctionalResult {
+  const call = (s: Scope, x: Value) => network.forward(s, x);
+  return functionalCallWithState(call, Object.fromEntries(values), inputs, { batchNorm });
 }
 
 /** The policy for a batch that is normalised by itself. */
@@ -129,6 +121,6 @@ export function answer(
 }
 
 /** The running statistics that a network has after seeing these images alone, by the name of the buffer. */
-export function supportStatistics(network: Network, values: Values, inputs: Value): Trace['updates'] {
-  return forward(network, values, inputs, 'renewed').trace.updates;
+export function supportStatistics(network: Network, values: Values, inputs: Value): Values {
+  return new Map(Object.entries(forward(network, values, inputs, 'renewed').buffers));
 }

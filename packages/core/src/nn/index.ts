@@ -2,6 +2,17 @@ export * from './activations.ts';
 export * from './attention.ts';
 export { type BatchNormOptions, batchNorm, normalise } from './batch-norm.ts';
 export { type ConvNormOptions, convNorm } from './conv-norm.ts';
+export {
+  type FunctionalCallOptions,
+  type FunctionalResult,
+  functionalCall,
+  functionalCallWithState,
+  type InitialOptions,
+  initialBuffers,
+  initialParameters,
+  type NetworkFunction,
+  type Parameters,
+} from './functional.ts';
 export * from './initialisers.ts';
 export * from './layers.ts';
 export {

@@ -5,6 +5,12 @@ export { lamb } from './lamb.ts';
 export { type LionOptions, lion } from './lion.ts';
 export type { Optimizer, ParameterSetting, Slots, StepScalars, Updated } from './optimizer.ts';
 export {
+  type OptimizerStep,
+  type OptimizerStepOptions,
+  optimizerStep,
+  updateParameters,
+} from './optimizer-step.ts';
+export {
   defaultsOf,
   type OptimizerEntry,
   type OptimizerName,

@@ -53,6 +53,11 @@ export class Program {
     this.#released = true;
     await this.#session.release();
   }
+
+  /** As `release`: `await using program = await runtime.compile(outputs)`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
 }
 
 function checked(role: string, name: string, type: TensorType, value: Tensor | undefined): Tensor {
