@@ -12,7 +12,7 @@ import {
   variablesOf,
 } from '@graft-ml/core/internal/fit/step';
 import { applyModel, auxiliaryLogits, getModel } from '@graft-ml/core/models';
-import { drawNoise, initialise, Scope, type Variable } from '@graft-ml/core/nn';
+import { crossEntropyLoss, drawNoise, initialise, Scope, type Variable } from '@graft-ml/core/nn';
 import { type OptimizerName, optimizers } from '@graft-ml/core/optim';
 import { type Runtime, State, scalar } from '@graft-ml/core/runtime';
 import { createRuntime } from 'graft-ml/internal/runtime/index';
@@ -45,7 +45,7 @@ export function stepGraph(work: Work): StepGraph {
     optimizer: optimizers[work.optimizer].create(),
     settings: new Map(parameters.map(({ name }) => [name, { rate: 1 }])),
     batchNorm: 'running',
-    loss: {},
+    loss: crossEntropyLoss(),
   });
 }
 
@@ -63,7 +63,7 @@ export async function stepContender(
   );
   const state = new State({ ...initialise(variables.values(), 0), ...Object.fromEntries(slots) });
   const program = await runtime.compile(outputs);
-  const batch = { [feedNames.input]: images(work), [feedNames.labels]: labels(work) };
+  const batch = { [feedNames.input]: images(work), [feedNames.targets]: labels(work) };
   let step = 0;
   const run = async () => {
     step++;

@@ -21,6 +21,7 @@ import { parseConfig, resolveConfig, type TrainConfigInput } from '@graft-ml/cor
 import { partialTransfer, type TransferSide } from '@graft-ml/core/internal/recipe/partial-transfer';
 import { planOf } from '@graft-ml/core/internal/recipe/plan';
 import { getModel } from '@graft-ml/core/models';
+import { crossEntropyLoss } from '@graft-ml/core/nn';
 import { countFlops } from '@graft-ml/core/ops';
 import { adamw } from '@graft-ml/core/optim';
 import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
@@ -121,7 +122,7 @@ function workOf(way: Way, classes: number): { flops: number; cut: string } {
   const { settings } = planOf(config, table)[0]!;
   const layers = new Set([...settings].flatMap(([name, setting]) => (setting ? [name.replace(/\.[^.]+$/, '')] : [])));
   const { outputs } = trainingStep(cutBefore(network, (name) => Boolean(settings.get(name)))?.network ?? network, {
-    ...{ batchSize, settings, loss: {}, optimizer: adamw() },
+    ...{ batchSize, settings, loss: crossEntropyLoss(), optimizer: adamw() },
     batchNorm: (path) => (layers.has(path) ? 'running' : 'frozen'),
   });
   const cut = way === scratch ? 'all blocks' : partialTransfer(config, table).trained.join(', ');

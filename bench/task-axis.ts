@@ -2,22 +2,19 @@ import { grad } from '@graft-ml/core/grad';
 import { input, type Value } from '@graft-ml/core/graph';
 import { type Tensor, type Tensors, tensor } from '@graft-ml/core/internal/base/tensor';
 import { resultNames } from '@graft-ml/core/internal/fit/step';
+import { countCorrect } from '@graft-ml/core/internal/meta/task-graph';
 import { gradientName, type TaskShape, taskNames } from '@graft-ml/core/meta';
 import { crossEntropy, normalisePixels } from '@graft-ml/core/nn';
 import {
   add,
-  argMax,
   batchNormalise,
   broadcastTo,
-  cast,
   channelwise,
   conv2d,
-  equal,
   matmul,
   maxPool,
   mul,
   reduceMean,
-  reduceSum,
   relu,
   reshape,
   sub,
@@ -62,7 +59,7 @@ export function taskAxisGraph(start: Values, options: TaskAxisOptions): Record<s
   return {
     ...Object.fromEntries([...start.keys()].map((name, i) => [gradientName(name), gradients[i]!])),
     [resultNames.loss]: loss,
-    [resultNames.correct]: reduceSum(cast(equal(argMax(logits, 1), query.labels), 'f32')),
+    [taskNames.correct]: countCorrect(logits, query.labels),
   };
 }
 

@@ -1,13 +1,14 @@
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import type { CheckpointStore } from '@graft-ml/core/internal/fit/checkpoint';
 import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
+import { accuracy } from '@graft-ml/core/internal/fit/metrics';
 import { inOrder, type Source } from '@graft-ml/core/internal/fit/source';
 import type { Stage } from '@graft-ml/core/internal/fit/stage';
 import { evaluationStep, type Network, trainingStep, variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { TrainingTask } from '@graft-ml/core/internal/fit/task';
 import { train } from '@graft-ml/core/internal/fit/trainer';
 import { stepsPerEpoch } from '@graft-ml/core/internal/recipe/timetable';
-import { batchNorm, dropout, initialise, linear } from '@graft-ml/core/nn';
+import { batchNorm, crossEntropyLoss, dropout, initialise, linear } from '@graft-ml/core/nn';
 import { relu } from '@graft-ml/core/ops';
 import { adamw, oneCycle, type ParameterSetting, type Schedule } from '@graft-ml/core/optim';
 import type { Choices } from '@graft-ml/core/runtime';
@@ -74,7 +75,8 @@ export function taskOf(changes: Toy = {}): TrainingTask {
     stepsPerEpoch: steps,
     warmup: 0,
     optimizer: adamw(),
-    loss: { labelSmoothing: 0.1 },
+    loss: crossEntropyLoss({ labelSmoothing: 0.1 }),
+    metrics: [accuracy()],
     batchNorm: 'running',
     order: (epoch) => randomStream(seed, 'order', epoch).shuffle(inOrder(examples.size)),
     average: null,
@@ -90,9 +92,9 @@ export function taskOf(changes: Toy = {}): TrainingTask {
 const settings = new Map([...variablesOf(network).keys()].map((name) => [name, { rate: 1 }]));
 const graphs = [8, 44].flatMap((batchSize) => [
   ...(['frozen', 'running'] as const).map((batchNorm) =>
-    trainingStep(network, { batchSize, batchNorm, settings, optimizer: adamw(), loss: {} }),
+    trainingStep(network, { batchSize, batchNorm, settings, optimizer: adamw(), loss: crossEntropyLoss() }),
   ),
-  evaluationStep(network, batchSize, 'running'),
+  evaluationStep(network, { batchSize, batchNorm: 'running', loss: crossEntropyLoss() }),
 ]);
 const choices: Choices = Object.assign({}, ...graphs.map(({ outputs }) => defaultChoices(outputs)));
 export const runtime = () => createRuntime({ cache: null, threads: 1, choices });

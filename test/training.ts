@@ -26,7 +26,7 @@ export function clusters(size: number, classes: number, width: number, part: str
         const chosen = Array.from({ length: batchSize }, (_, i) => order[start + i] ?? order[start]!);
         yield {
           inputs: f32([batchSize, width], chosen.flatMap(point)),
-          labels: i64(
+          targets: i64(
             [batchSize],
             chosen.map((index) => index % classes),
           ),

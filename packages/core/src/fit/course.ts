@@ -2,54 +2,68 @@ import type { Tensors } from '../base/tensor.ts';
 import type { Variable } from '../nn/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 import type { Runtime, State } from '../runtime/index.ts';
+import type { Criterion } from './evaluation.ts';
 import type { Evaluation } from './events.ts';
 import type { StageRates, Timetable } from './stage.ts';
 
-/**
- * A run as the trainer sees it: stages of epochs, an epoch of steps and an evaluation. What a step does is its stage's
- * affair: a batch of images in ordinary training, a batch of tasks in meta-learning.
- */
-export interface Course extends Timetable {
-  readonly stages: readonly CourseStage[];
+/** What a run keeps from step to step, and who trains it at which rate. */
+export interface StatefulCourse extends Timetable {
+  readonly stages: readonly StatefulStage[];
   /** First values of all that is kept and evaluated. */
   readonly initial: Tensors;
   readonly optimizer: Optimizer;
-  /** What is counted as right or wrong in a step. */
-  readonly examplesPerStep: number;
   /** Batches that make one step, with sums of gradients in the state where they are more than one. */
   readonly accumulate: number;
   /** The decay of moving averages, which are then what is evaluated and kept. */
   readonly average: number | null;
+}
+
+/** A stretch of epochs, as far as what the state holds in it. */
+export interface StatefulStage extends StageRates {
+  /** What the state holds of the course's variables. */
+  readonly variables: ReadonlyMap<string, Pick<Variable, 'name' | 'dtype' | 'shape'>>;
+}
+
+/**
+ * A run as the trainer sees it: stages of epochs, an epoch of steps and an evaluation. What a step does is its stage's
+ * affair: a batch of images in ordinary training, a batch of tasks in meta-learning. `M` are the names of its metrics.
+ */
+export interface Course<M extends string = 'accuracy'> extends StatefulCourse {
+  readonly stages: readonly CourseStage<M>[];
+  /** The examples that are measured in a step. */
+  readonly examplesPerStep: number;
+  /** What is measured besides the loss. */
+  readonly metrics: readonly { readonly name: M }[];
+  /** By what an epoch is the best so far. */
+  readonly criterion: Criterion<M>;
   /** Epochs without a better one after which the last stage ends. */
   readonly patience: number | null;
 }
 
 /** A stretch of epochs in which the same is done. */
-export interface CourseStage extends StageRates {
+export interface CourseStage<M extends string = 'accuracy'> extends StatefulStage {
   readonly name: string;
-  /** What the state holds of the course's variables. */
-  readonly variables: ReadonlyMap<string, Pick<Variable, 'name' | 'dtype' | 'shape'>>;
   /** Compiles what is needed. `variables` is what the course has when the stage begins. */
-  open(variables: Tensors, runtime: Runtime): Promise<OpenStage>;
+  open(variables: Tensors, runtime: Runtime): Promise<OpenStage<M>>;
 }
 
 /** A stage that is under way. */
-export interface OpenStage {
+export interface OpenStage<M extends string = 'accuracy'> {
   /** The steps of an epoch (from 1), from `step` (from 0) on. Each is taken before the next is asked for. */
-  steps(epoch: number, step: number): AsyncIterable<Step>;
+  steps(epoch: number, step: number): AsyncIterable<Step<M>>;
   /** Null where the signal came first. */
-  evaluate(variables: Tensors, signal?: AbortSignal): Promise<Evaluation | null>;
+  evaluate(variables: Tensors, signal?: AbortSignal): Promise<Evaluation<M> | null>;
   close(): Promise<void>;
 }
 
 /** A step, ready to be taken. `scalars` are what the optimizer is told of it. */
-export type Step = (state: State, scalars: Tensors) => Promise<StepOutcome>;
+export type Step<M extends string = 'accuracy'> = (state: State, scalars: Tensors) => Promise<StepOutcome<M>>;
 
-export interface StepOutcome {
+export interface StepOutcome<M extends string = 'accuracy'> {
   /** Mean, before the step. */
   readonly loss: number;
-  /** How many examples were right. */
-  readonly correct: number;
+  /** Of each metric, its sum over the step's examples: of the accuracy, how many were right. */
+  readonly sums: Readonly<Record<M, number>>;
   /** The training images behind a loss that is not a number, where they are known. */
   readonly images?: readonly number[];
 }

@@ -1,11 +1,14 @@
-/** What a training run tells while it goes on. The progress bar, the log and early stopping are all readers of these. */
-export type TrainEvent =
+/**
+ * What a training run tells while it goes on. The progress bar, the log and early stopping are all readers of these. `M` are the
+ * names of its metrics: an evaluation has a number under each.
+ */
+export type TrainEvent<M extends string = 'accuracy'> =
   | { readonly kind: 'start'; readonly epochs: number; readonly stepsPerEpoch: number; readonly resumedAt: number }
   | StageEvent
   | StepEvent
-  | EvaluationEvent
+  | EvaluationEvent<M>
   | { readonly kind: 'interrupted'; readonly epoch: number; readonly step: number }
-  | EndEvent;
+  | EndEvent<M>;
 
 /** From here on other parameters are trained. */
 export interface StageEvent {
@@ -16,9 +19,9 @@ export interface StageEvent {
   readonly epochs: number;
 }
 
-export interface EndEvent {
+export interface EndEvent<M extends string = 'accuracy'> {
   readonly kind: 'end';
-  readonly best: Best;
+  readonly best: Best<M>;
   /** The patience was over before the epochs were. */
   readonly isEarly: boolean;
 }
@@ -36,25 +39,25 @@ export interface StepEvent {
   readonly learningRate: number;
 }
 
-export interface Evaluation {
-  /** Mean cross entropy. */
-  readonly loss: number;
-  /** The share of correct answers, in [0, 1]. */
-  readonly accuracy: number;
-}
+/** The mean loss, and each metric under its name: of a classifier its `accuracy`, the share of correct answers in [0, 1]. */
+export type Evaluation<M extends string = 'accuracy'> = { readonly loss: number } & { readonly [metric in M]: number };
 
 /** The best epoch so far, from 1. */
-export type Best = Evaluation & { readonly epoch: number };
+export type Best<M extends string = 'accuracy'> = Evaluation<M> & { readonly epoch: number };
 
 /** An epoch ended. */
-export interface EvaluationEvent extends Evaluation {
+export type EvaluationEvent<M extends string = 'accuracy'> = Evaluation<M> & EpochFacts<M>;
+
+/** What is known of an epoch besides its evaluation. */
+export interface EpochFacts<M extends string = 'accuracy'> {
   readonly kind: 'evaluation';
   /** The name of the stage. */
   readonly stage: string;
   readonly epoch: number;
   /** Steps since the start of the run. */
   readonly step: number;
-  readonly training: Evaluation;
+  /** Means over the epoch's steps, each measured before the step. */
+  readonly training: Evaluation<M>;
   readonly isBest: boolean;
   /** Of the epoch's last step. */
   readonly learningRate: number;

@@ -4,7 +4,7 @@ import type { Runtime } from '../runtime/index.ts';
 import { State, scalar } from '../runtime/index.ts';
 import { compileStage, courseOf } from './image-stage.ts';
 import { type LearningRateCurve, type RangeOptions, rangeRate, recordCurve } from './learning-rate-curve.ts';
-import { feedsOf, type LabelledBatch, type Source } from './source.ts';
+import { type Batch, feedsOf, type Source } from './source.ts';
 import { groupName, groupsOf } from './stage.ts';
 import { stageState } from './stage-state.ts';
 import { resultNames, scalarName } from './step.ts';
@@ -66,7 +66,7 @@ export async function findLearningRate(task: TrainingTask, options: RangeTestOpt
 async function* batchesForEver(
   { batchSize, order }: TrainingTask,
   training: Source,
-): AsyncGenerator<LabelledBatch & { readonly step: number }> {
+): AsyncGenerator<Batch & { readonly step: number }> {
   for (let [epoch, step] = [1, 0]; ; epoch++) {
     const batches = training.batches({ batchSize, order: order(epoch), lastBatch: 'drop', epoch });
     for await (const batch of batches) yield { ...batch, step: step++ };

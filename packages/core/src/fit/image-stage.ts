@@ -3,47 +3,50 @@ import type { BatchNormPolicy, Noise } from '../nn/index.ts';
 import { drawNoise } from '../nn/index.ts';
 import type { Program, Runtime, State } from '../runtime/index.ts';
 import type { Course, CourseStage, OpenStage, StepOutcome } from './course.ts';
-import { evaluate, number } from './evaluation.ts';
-import { feedsOf, type LabelledBatch } from './source.ts';
+import { type Criterion, type Evaluator, number, openEvaluator } from './evaluation.ts';
+import { scoresOf, sumsOver } from './metrics.ts';
+import { type Batch, feedsOf } from './source.ts';
 import { type Stage, type StageSources, stepSettings } from './stage.ts';
-import {
-  evaluationStep,
-  gatheringStep,
-  resultNames,
-  type TrainingStepOptions,
-  trainingStep,
-  variablesOf,
-} from './step.ts';
+import { gatheringStep, resultNames, type TrainingStepOptions, trainingStep, variablesOf } from './step.ts';
 import type { TrainingTask } from './task.ts';
 
 /** Ordinary training as the trainer takes it. */
-export function courseOf(task: TrainingTask): Course {
+export function courseOf<M extends string>(task: TrainingTask<M>): Course<M> {
   const { batchSize, accumulate } = task;
   const stages = task.stages.map(
-    (stage, index): CourseStage => ({
+    (stage, index): CourseStage<M> => ({
       ...stage,
       variables: variablesOf(stage.network),
       open: async (variables, runtime) => imageStage(task, await compileStage(task, index, variables, runtime)),
     }),
   );
-  return { ...task, stages, examplesPerStep: batchSize * accumulate };
+  return { ...task, stages, examplesPerStep: batchSize * accumulate, criterion: criterionOf(task) };
+}
+
+/** By what an epoch is the best, where the task does not say. */
+function criterionOf<M extends string>({ criterion, metrics: [first] }: TrainingTask<M>): Criterion<M> {
+  return criterion ?? first ?? { name: 'loss', higherIsBetter: false };
 }
 
 /** The programs of a stage, and what they are fed. */
-export interface CompiledStage {
+export interface CompiledStage<M extends string = string> {
   readonly sources: StageSources;
-  readonly programs: { readonly training: Program; readonly gathering: Program | null; readonly evaluation: Program };
+  readonly programs: {
+    readonly training: Program;
+    readonly gathering: Program | null;
+    readonly evaluation: Evaluator<M>;
+  };
   readonly noise: readonly Noise[];
   close(): Promise<void>;
 }
 
 /** Compiles a stage's graphs and opens its sources. */
-export async function compileStage(
-  task: TrainingTask,
+export async function compileStage<M extends string>(
+  task: TrainingTask<M>,
   index: number,
   variables: Tensors,
   runtime: Runtime,
-): Promise<CompiledStage> {
+): Promise<CompiledStage<M>> {
   const { stages, batchSize, accumulate } = task;
   const { network, settings, mixes } = stages[index]!;
   const options: TrainingStepOptions = {
@@ -60,7 +63,7 @@ export async function compileStage(
   const programs = {
     training: await runtime.compile(step.outputs),
     gathering: gathering && (await runtime.compile(gathering.outputs)),
-    evaluation: await runtime.compile(evaluationStep(network, batchSize, 'running').outputs),
+    evaluation: await openEvaluator(network, task, runtime),
   };
   const close = async () => {
     for (const program of Object.values(programs)) await program?.release();
@@ -70,7 +73,7 @@ export async function compileStage(
 }
 
 /** Steps over batches of images, or of features of them. */
-function imageStage(task: TrainingTask, stage: CompiledStage): OpenStage {
+function imageStage<M extends string>(task: TrainingTask<M>, stage: CompiledStage<M>): OpenStage<M> {
   const { batchSize, accumulate, stepsPerEpoch } = task;
   const { sources, programs } = stage;
   return {
@@ -87,24 +90,25 @@ function imageStage(task: TrainingTask, stage: CompiledStage): OpenStage {
         await batches.return?.();
       }
     },
-    evaluate: (variables, signal) => evaluate(programs.evaluation, variables, sources.validation, batchSize, signal),
+    evaluate: (variables, signal) => programs.evaluation.evaluate(variables, sources.validation, signal),
     close: stage.close,
   };
 }
 
 /** One step of as many batches as are gathered for it. It ends at a loss that is not a number. */
-async function takeStep(
-  { batchSize, accumulate, seed }: TrainingTask,
-  { programs, noise }: CompiledStage,
-  batches: AsyncIterator<LabelledBatch>,
+async function takeStep<M extends string>(
+  { batchSize, accumulate, seed, metrics }: TrainingTask<M>,
+  { programs, noise }: CompiledStage<M>,
+  batches: AsyncIterator<Batch>,
   at: {
     readonly state: State;
     readonly scalars: Tensors;
     readonly stepInAll: number;
     readonly images: readonly number[];
   },
-): Promise<StepOutcome> {
-  let [meanLoss, correct] = [0, 0];
+): Promise<StepOutcome<M>> {
+  let meanLoss = 0;
+  let sums = scoresOf(metrics, () => 0);
   for (let i = 0; i < accumulate; i++) {
     const { value: batch, done } = await batches.next();
     if (done) throw new Error('train: the source ended before the epoch did');
@@ -116,12 +120,14 @@ async function takeStep(
     });
     const loss = number(results[resultNames.loss]);
     if (!Number.isFinite(loss)) {
-      return { loss, correct, images: at.images.slice(i * batchSize, (i + 1) * batchSize) };
+      return { loss, sums, images: at.images.slice(i * batchSize, (i + 1) * batchSize) };
     }
     meanLoss += loss / accumulate;
-    correct += number(results[resultNames.correct]);
+    const own = sumsOver(metrics, results[resultNames.outputs]!, batch.targets, batchSize);
+    const before = sums;
+    sums = scoresOf(metrics, ({ name }) => before[name] + own[name]);
   }
-  return { loss: meanLoss, correct };
+  return { loss: meanLoss, sums };
 }
 
 /** Batch norm as asked for in layers that are trained; the others keep their statistics. */

@@ -1,7 +1,7 @@
 export type { CheckpointStore, Phase } from './checkpoint.ts';
 export type { Course, CourseStage, OpenStage, Step, StepOutcome } from './course.ts';
 export { type Cut, cutBefore, prefixGraph } from './cut.ts';
-export { evaluate } from './evaluation.ts';
+export { type Criterion, type Evaluator, type EvaluatorOptions, openEvaluator } from './evaluation.ts';
 export type { Best, EndEvent, Evaluation, EvaluationEvent, StageEvent, StepEvent, TrainEvent } from './events.ts';
 export { findLearningRate, type RangeStep, type RangeTestOptions } from './find-learning-rate.ts';
 export {
@@ -14,8 +14,19 @@ export {
 } from './learning-rate-curve.ts';
 export type { LogFormat, LoggedPhase, Logger } from './loggers/index.ts';
 export { LossError } from './loss-error.ts';
+export {
+  accuracy,
+  f1Score,
+  type Metric,
+  type MetricState,
+  meanAbsoluteError,
+  meanMetric,
+  meanSquaredError,
+  multilabelAccuracy,
+  topK,
+} from './metrics.ts';
 export { imageNetwork, parameterTable } from './network.ts';
-export { held, type LabelledBatch, labelTensor, type Source, throughPrefix } from './source.ts';
+export { type Batch, type BatchRequest, held, labelTensor, type Source, throughPrefix } from './source.ts';
 export {
   epochsBefore,
   learningRateAt,

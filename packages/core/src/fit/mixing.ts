@@ -1,6 +1,7 @@
 import { beta, type RandomStream, randomStream } from '../base/random.ts';
 import { type Tensor, type TensorOf, tensor } from '../base/tensor.ts';
-import type { LabelledBatch, Source } from './source.ts';
+import { copy } from '../runtime/index.ts';
+import type { Batch, Source } from './source.ts';
 
 /** The α of the Beta(α, α) that the share of an image is drawn from; null: not used. With both, one of them is drawn per batch. */
 export interface Mixing {
@@ -79,6 +80,7 @@ export function mixImages({ shape, data }: TensorOf<'u8'>, mix: Mix): TensorOf<'
 export function mixed(source: Source, mixing: Mixing, seed: number): Source {
   return {
     size: source.size,
+    target: source.target,
     async *batches(request) {
       const { batchSize, order, epoch } = request;
       let start = 0;
@@ -91,18 +93,23 @@ export function mixed(source: Source, mixing: Mixing, seed: number): Source {
   };
 }
 
-/** A batch with its partners' labels. The label of the larger share comes first: accuracy in training is measured by it. */
-function mixedBatch(batch: LabelledBatch, mix: Mix): LabelledBatch {
-  const { labels } = batch;
+/** A batch with its partners' targets. The target of the larger share comes first: metrics in training are measured by it. */
+function mixedBatch(batch: Batch, mix: Mix): Batch {
+  const { targets } = batch;
   const inputs = mixImages(batch.inputs as TensorOf<'u8'>, mix);
-  const partners = tensor(
-    'i64',
-    labels.shape,
-    BigInt64Array.from(labels.data, (_, i) => labels.data.at(i - 1)!),
-  );
+  const partners = rotated(targets);
   return mix.share >= 0.5
     ? { ...batch, inputs, mix: { partners, share: mix.share } }
-    : { ...batch, inputs, labels: partners, mix: { partners: labels, share: 1 - mix.share } };
+    : { ...batch, inputs, targets: partners, mix: { partners: targets, share: 1 - mix.share } };
+}
+
+/** Rows (n, …), each in the place of the one after it; the last comes first. */
+function rotated(value: Tensor): Tensor {
+  const width = value.data.length / value.shape[0]!;
+  const out = copy(value);
+  out.data.copyWithin(width, 0, out.data.length - width);
+  for (let i = 0; i < width; i++) out.data[i] = value.data.at(i - width)!;
+  return out;
 }
 
 function sidesOf({ shape }: Tensor): [height: number, width: number] {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { run, taskOf } from '../../../../test/toy-run.ts';
 import { differing } from '../../../../test/training.ts';
+import { crossEntropyLoss } from '../nn/index.ts';
 import { clipByNorm, constant, optimizerNames, optimizers, plateau, withWarmup } from '../optim/index.ts';
 
 const schedule = () =>
@@ -14,7 +15,7 @@ test.each(optimizerNames)(
         optimizer: optimizers[name].create(),
         schedule,
         clip: (gradients) => clipByNorm(gradients, 0.5).gradients,
-        loss: { focalGamma: 2, classWeights: [0.5, 1, 2] },
+        loss: crossEntropyLoss({ focalGamma: 2, classWeights: [0.5, 1, 2] }),
         epochs: 4,
       });
     const whole = await run(task());

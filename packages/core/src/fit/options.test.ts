@@ -4,7 +4,7 @@ import { defaultChoices, numbers } from '../../../../test/run.ts';
 import { classes, network, run, taskOf } from '../../../../test/toy-run.ts';
 import { collect, differing, memoryStore } from '../../../../test/training.ts';
 import type { Tensors } from '../base/tensor.ts';
-import { linear } from '../nn/index.ts';
+import { crossEntropyLoss, linear } from '../nn/index.ts';
 import { relu } from '../ops/index.ts';
 import { adamw, constant, sgd } from '../optim/index.ts';
 import { epochOrder } from './sampling.ts';
@@ -29,7 +29,7 @@ async function trained(
   const graphs = [
     trainingStep(own, options),
     ...(task.accumulate > 1 ? [gatheringStep(own, options)] : []),
-    evaluationStep(own, task.batchSize, 'running'),
+    evaluationStep(own, { ...task, batchNorm: 'running' }),
   ];
   const choices = Object.assign({}, ...graphs.map(({ outputs }) => defaultChoices(outputs)));
   const store = memoryStore();
@@ -51,7 +51,13 @@ const distance = (a: Tensors, b: Tensors, names: readonly string[]) =>
 
 describe('accumulation', () => {
   const parameters = ['body.weight', 'body.bias', 'head.weight', 'head.bias'];
-  const changes = { network: plain, optimizer: adamw(), schedule: () => constant(0.02), loss: {}, epochs: 3 };
+  const changes = {
+    network: plain,
+    optimizer: adamw(),
+    schedule: () => constant(0.02),
+    loss: crossEntropyLoss(),
+    epochs: 3,
+  };
 
   test('four batches of 4 make the step that one of 16 makes', async () => {
     const [many, one] = [
@@ -80,7 +86,13 @@ describe('accumulation', () => {
 describe('a moving average of the weights', () => {
   test('is a ← d·a + (1-d)·p with d = min(decay, (1+t)/(10+t)), is evaluated, and is what is kept', async () => {
     const decay = 0.3;
-    const changes = { network: plain, optimizer: sgd(), schedule: () => constant(0.05), epochs: 1, loss: {} };
+    const changes = {
+      network: plain,
+      optimizer: sgd(),
+      schedule: () => constant(0.05),
+      epochs: 1,
+      loss: crossEntropyLoss(),
+    };
     const task = taskOf({ ...changes, average: decay });
     const { store } = await trained(task);
     let expected = numbers(task.initial['head.weight']);

@@ -1,25 +1,25 @@
-import type { Tensor, TensorOf, Tensors } from '../base/tensor.ts';
+import type { Tensor, TensorOf, Tensors, TensorType } from '../base/tensor.ts';
 import { sizeOf, tensor, zeros } from '../base/tensor.ts';
 import { type Program, scalar } from '../runtime/index.ts';
-import { feedNames, type Network } from './step.ts';
+import { feedNames, label } from './step.ts';
 
-/** What a step is fed: always a full batch. */
-export interface LabelledBatch {
+/** Examples that go through a step together. */
+export interface Batch {
   /** (n, …) */
   readonly inputs: Tensor;
-  /** (n) i64 */
-  readonly labels: TensorOf<'i64'>;
-  /** (n) f32: 1, or 0 where the batch was filled up. */
-  readonly weights: TensorOf<'f32'>;
-  /** Where images are mixed: the labels (n) of the others in them, and the share that is of `labels`. */
-  readonly mix?: { readonly partners: TensorOf<'i64'>; readonly share: number };
+  /** (n, …): labels are i64 (n), numbers to be predicted f32. */
+  readonly targets: Tensor;
+  /** (n) f32: 1, or 0 where the batch was filled up. Default: as many examples count as the source has left. */
+  readonly weights?: TensorOf<'f32'>;
+  /** Where images are mixed: the targets (n, …) of the others in them, and the share that is of `targets`. */
+  readonly mix?: { readonly partners: Tensor; readonly share: number };
 }
 
 /** A batch under the names that a training step knows it by. */
-export function feedsOf({ inputs, labels, mix }: LabelledBatch): Tensors {
+export function feedsOf({ inputs, targets, mix }: Batch): Tensors {
   return {
     [feedNames.input]: inputs,
-    [feedNames.labels]: labels,
+    [feedNames.targets]: targets,
     ...(mix && { [feedNames.partners]: mix.partners, [feedNames.share]: scalar(mix.share) }),
   };
 }
@@ -34,10 +34,15 @@ export interface BatchRequest {
   readonly epoch: number;
 }
 
-/** Labelled examples that come in batches: images from files, or features held in memory. */
+/**
+ * Examples that come in batches, each of them full: images from files, features held in memory, whatever a network takes.
+ * A source of one's own is an object of this form.
+ */
 export interface Source {
   readonly size: number;
-  batches(request: BatchRequest): AsyncIterable<LabelledBatch>;
+  /** Of one target, without the batch axis. Default: a label, i64 (). */
+  readonly target?: TensorType | undefined;
+  batches(request: BatchRequest): AsyncIterable<Batch>;
 }
 
 /** 0, 1, …, size-1. */
@@ -52,6 +57,7 @@ export function inOrder(size: number): number[] {
 export function throughPrefix(source: Source, prefix: Program, batchSize: number): Source {
   return {
     size: source.size,
+    target: source.target,
     async *batches({ batchSize: wanted, order, lastBatch, epoch }) {
       const kept = lastBatch === 'drop' ? order.slice(0, order.length - (order.length % wanted)) : order;
       const rows: Row[] = [];
@@ -59,11 +65,11 @@ export function throughPrefix(source: Source, prefix: Program, batchSize: number
       for await (const batch of source.batches({ batchSize, order: kept, lastBatch: 'pad', epoch })) {
         const { features } = await prefix.run({ [feedNames.input]: batch.inputs });
         const count = Math.min(batchSize, kept.length - taken);
-        const type = { dtype: features!.dtype, shape: features!.shape.slice(1) };
-        rows.push(...rowsOf(features!, batch.labels, count));
+        const types = { input: typeOfRow(features!), target: typeOfRow(batch.targets) };
+        rows.push(...rowsOf(features!, batch.targets, count));
         taken += count;
-        while (rows.length >= wanted) yield assembled(rows.splice(0, wanted), wanted, type);
-        if (taken === kept.length && rows.length > 0) yield assembled(rows, wanted, type);
+        while (rows.length >= wanted) yield assembled(rows.splice(0, wanted), wanted, types);
+        if (taken === kept.length && rows.length > 0) yield assembled(rows, wanted, types);
       }
     },
   };
@@ -71,33 +77,63 @@ export function throughPrefix(source: Source, prefix: Program, batchSize: number
 
 /** One example of a batch. */
 export interface Row {
-  readonly elements: Elements;
-  readonly label: bigint;
+  readonly input: Elements;
+  readonly target: Elements;
 }
 
-/** What inputs are made of: features, or the bytes of images. */
-type Elements = Float32Array | Uint8Array;
+/** What tensors are made of. */
+type Elements = Tensor['data'];
 
-function rowsOf({ data, shape }: Tensor, labels: TensorOf<'i64'>, count: number): Row[] {
+function rowsOf(inputs: Tensor, targets: Tensor, count: number): Row[] {
+  return Array.from({ length: count }, (_, i) => ({ input: rowAt(inputs, i), target: rowAt(targets, i) }));
+}
+
+/** The elements of one row of (n, …), in the same memory. */
+function rowAt({ data, shape }: Tensor, index: number): Elements {
   const width = sizeOf(shape.slice(1));
-  return Array.from({ length: count }, (_, i) => ({
-    elements: (data as Elements).subarray(i * width, (i + 1) * width),
-    label: labels.data[i]!,
-  }));
+  return data.subarray(index * width, (index + 1) * width);
+}
+
+/** The type of one row of (n, …). */
+export function typeOfRow({ dtype, shape }: TensorType): TensorType {
+  return { dtype, shape: shape.slice(1) };
+}
+
+/** The first rows of (n, …), in the same memory. */
+export function firstRows(value: Tensor, count: number): Tensor {
+  const shape = [count, ...value.shape.slice(1)];
+  return { dtype: value.dtype, shape, data: value.data.subarray(0, sizeOf(shape)) } as Tensor;
+}
+
+/** Writes a row of elements of the tensor's own type. */
+function setRow({ data, shape }: Tensor, index: number, elements: Elements): void {
+  const at = index * sizeOf(shape.slice(1));
+  if (data instanceof BigInt64Array) data.set(elements as BigInt64Array, at);
+  else data.set(elements as Exclude<Elements, BigInt64Array>, at);
+}
+
+/** The types of one example. */
+export interface ExampleTypes {
+  readonly input: TensorType;
+  readonly target?: TensorType | undefined;
 }
 
 /** A batch of rows, filled up with the first of them at weight 0. */
-export function assembled(rows: readonly Row[], batchSize: number, { dtype, shape }: Network['input']): LabelledBatch {
-  const inputs = zeros(dtype, [batchSize, ...shape]);
-  const labels = zeros('i64', [batchSize]);
+export function assembled(
+  rows: readonly Row[],
+  batchSize: number,
+  { input, target: { dtype, shape } = label }: ExampleTypes,
+): Batch {
+  const inputs = zeros(input.dtype, [batchSize, ...input.shape]);
+  const targets = zeros(dtype, [batchSize, ...shape]);
   const weights = zeros('f32', [batchSize]);
   for (let i = 0; i < batchSize; i++) {
-    const { elements, label } = rows[i] ?? rows[0]!;
-    (inputs.data as Elements).set(elements, i * elements.length);
-    labels.data[i] = label;
+    const row = rows[i] ?? rows[0]!;
+    setRow(inputs, i, row.input);
+    setRow(targets, i, row.target);
     weights.data[i] = i < rows.length ? 1 : 0;
   }
-  return { inputs, labels, weights };
+  return { inputs, targets, weights };
 }
 
 /**
@@ -106,28 +142,33 @@ export function assembled(rows: readonly Row[], batchSize: number, { dtype, shap
  */
 export async function held(
   source: Source,
-  input: Network['input'],
+  input: TensorType,
   { batchSize, onProgress }: { batchSize: number; onProgress?: (done: number, total: number) => void },
 ): Promise<Source> {
-  const width = sizeOf(input.shape);
-  const table = zeros(input.dtype, [source.size, ...input.shape]);
-  const labels = zeros('i64', [source.size]);
+  const { size, target = label } = source;
+  const table = zeros(input.dtype, [size, ...input.shape]);
+  const targets = zeros(target.dtype, [size, ...target.shape]);
   let filled = 0;
-  for await (const batch of source.batches({ batchSize, order: inOrder(source.size), lastBatch: 'pad', epoch: 0 })) {
-    const count = Math.min(batchSize, source.size - filled);
-    (table.data as Elements).set((batch.inputs.data as Elements).subarray(0, count * width), filled * width);
-    labels.data.set(batch.labels.data.subarray(0, count), filled);
+  for await (const batch of source.batches({ batchSize, order: inOrder(size), lastBatch: 'pad', epoch: 0 })) {
+    const count = Math.min(batchSize, size - filled);
+    setRow(table, filled, firstRows(batch.inputs, count).data);
+    setRow(targets, filled, firstRows(batch.targets, count).data);
     filled += count;
-    onProgress?.(filled, source.size);
+    onProgress?.(filled, size);
   }
-  const rows = rowsOf(table, labels, source.size);
+  return ofRows(rowsOf(table, targets, size), { input, target });
+}
+
+/** A source of rows in memory. */
+function ofRows(rows: readonly Row[], types: ExampleTypes): Source {
   return {
-    size: source.size,
-    async *batches({ batchSize: wanted, order, lastBatch }) {
-      const count = (lastBatch === 'drop' ? Math.floor : Math.ceil)(order.length / wanted);
+    size: rows.length,
+    target: types.target,
+    async *batches({ batchSize, order, lastBatch }) {
+      const count = (lastBatch === 'drop' ? Math.floor : Math.ceil)(order.length / batchSize);
       for (let b = 0; b < count; b++) {
-        const chosen = order.slice(b * wanted, (b + 1) * wanted).map((index) => rows[index]!);
-        yield assembled(chosen, wanted, input);
+        const chosen = order.slice(b * batchSize, (b + 1) * batchSize).map((index) => rows[index]!);
+        yield assembled(chosen, batchSize, types);
       }
     },
   };

@@ -1,5 +1,5 @@
 import { type Tensor, type Tensors, zeros } from '../base/tensor.ts';
-import type { Course } from './course.ts';
+import type { StatefulCourse } from './course.ts';
 import { trainedSince } from './stage.ts';
 import { averageName, slotName, sumName } from './step.ts';
 
@@ -8,7 +8,7 @@ import { averageName, slotName, sumName } from './step.ts';
  * parameters that are trained. Values come from `now`, where they stand there and are not to begin anew.
  */
 export function stageState(
-  { stages, optimizer, initial, average, accumulate }: Omit<Course, 'examplesPerStep'>,
+  { stages, optimizer, initial, average, accumulate }: StatefulCourse,
   index: number,
   now: Tensors,
 ): Record<string, Tensor> {

@@ -6,11 +6,12 @@ import { i64, type Tensors, tensor } from '../base/tensor.ts';
 import { grad } from '../grad/index.ts';
 import { input } from '../graph/index.ts';
 import { getModel } from '../models/index.ts';
-import { crossEntropy, initialise, Scope } from '../nn/index.ts';
+import { crossEntropy, crossEntropyLoss, initialise, Scope } from '../nn/index.ts';
 import { sgd } from '../optim/index.ts';
 import { parseConfig, resolveConfig, type TrainConfigInput } from '../recipe/config/index.ts';
 import { planOf } from '../recipe/plan.ts';
 import type { Choices } from '../runtime/index.ts';
+import { accuracy } from './metrics.ts';
 import { imageNetwork, parameterTable } from './network.ts';
 import type { Source } from './source.ts';
 import { type Stage, stepSettings } from './stage.ts';
@@ -28,7 +29,7 @@ const batch = {
     [4, 3, 28, 28],
     Uint8Array.from(numbers(gaussian([4, 3, 28, 28], 'pixels')), (x) => Math.max(0, 128 + 50 * x)),
   ),
-  labels: i64([4], [0, 1, 2, 0]),
+  targets: i64([4], [0, 1, 2, 0]),
 };
 
 /** The same four images, in this order, whatever is asked for. */
@@ -53,7 +54,8 @@ function taskOf(config: TrainConfigInput, changes: Partial<TrainingTask> = {}): 
     stepsPerEpoch: 1,
     warmup: 0,
     optimizer: sgd({ momentum: 0 }),
-    loss: {},
+    loss: crossEntropyLoss(),
+    metrics: [accuracy()],
     batchNorm: resolved.batchNorm,
     batchSize: 4,
     accumulate: 1,
@@ -69,7 +71,7 @@ function taskOf(config: TrainConfigInput, changes: Partial<TrainingTask> = {}): 
 function choicesOf(task: TrainingTask): Choices {
   const graphs = task.stages.flatMap((stage, i) => [
     trainingStep(stage.network, { ...task, average: task.average !== null, settings: stepSettings(task.stages, i) }),
-    evaluationStep(stage.network, 4, 'running'),
+    evaluationStep(stage.network, { batchSize: 4, batchNorm: 'running', loss: crossEntropyLoss() }),
   ]);
   return Object.assign({}, ...graphs.map(({ outputs }) => defaultChoices(outputs)));
 }
@@ -86,11 +88,11 @@ async function trained(task: TrainingTask, resume?: NonNullable<MemoryStore['las
 async function gradients(before: Tensors): Promise<Tensors> {
   const { scope, trace } = Scope.root({ training: true, batchNorm: 'running' });
   const logits = network.forward(scope, input(feedNames.input, 'u8', batch.inputs.shape));
-  const loss = crossEntropy(logits, input(feedNames.labels, 'i64', [4]));
+  const loss = crossEntropy(logits, input(feedNames.targets, 'i64', [4]));
   const values = names.map((name) => trace.values.get(name)!);
   const outputs = Object.fromEntries(grad(loss, values).map((value, i) => [names[i]!, value]));
   const program = await compile(outputs);
-  const results = await program.run({ ...before, [feedNames.input]: batch.inputs, [feedNames.labels]: batch.labels });
+  const results = await program.run({ ...before, [feedNames.input]: batch.inputs, [feedNames.targets]: batch.targets });
   await program.release();
   return results;
 }

@@ -1,26 +1,28 @@
-import { type DType, type Shape, zeros } from '../base/tensor.ts';
+import { ShapeError } from '../base/errors.ts';
+import { type TensorType, zeros } from '../base/tensor.ts';
 import { grad } from '../grad/index.ts';
-import { constant, input, type Value } from '../graph/index.ts';
+import { constant, input, typeOf, type Value } from '../graph/index.ts';
 import {
   type BatchNormPolicy,
-  type CrossEntropyOptions,
-  crossEntropy,
-  type MixedLabels,
-  mixedCrossEntropy,
+  type Loss,
+  type MixedTargets,
+  meanOf,
+  mixedLoss,
   type Noise,
   Scope,
   type Trace,
   type Variable,
 } from '../nn/index.ts';
-import { add, argMax, cast, equal, mul, reduceSum, sub } from '../ops/index.ts';
+import { add, div, mul, reduceSum, sub } from '../ops/index.ts';
 import type { Optimizer, ParameterSetting, StepScalars } from '../optim/index.ts';
 
-/** A network as training sees it: from one batch of inputs to logits, whatever the inputs are. */
+/** A network as training sees it: from one batch of inputs to one of outputs, whatever these are. */
 export interface Network {
   /** Of one input, without the batch axis: u8 (3, h, w) images, or f32 features at a freeze boundary. */
-  readonly input: { readonly dtype: DType; readonly shape: Shape };
+  readonly input: TensorType;
+  /** Inputs (n, …) to outputs (n, …): logits, numbers, whatever the loss takes. */
   forward(s: Scope, x: Value): Value;
-  /** Further logits that `forward` notes, and the weight of their loss in training. */
+  /** A further output that `forward` notes as an endpoint, and the weight of its loss in training. */
   readonly auxiliary?: { readonly endpoint: string; readonly weight: number };
 }
 
@@ -34,12 +36,12 @@ export interface StepGraph {
 /** The names of a step's inputs and outputs that are not parameters. No parameter path contains a slash. */
 export const feedNames = {
   input: 'batch/input',
-  labels: 'batch/labels',
+  targets: 'batch/targets',
   weights: 'batch/weights',
   partners: 'batch/partners',
   share: 'batch/share',
 } as const;
-export const resultNames = { loss: 'result/loss', correct: 'result/correct', logits: 'result/logits' } as const;
+export const resultNames = { loss: 'result/loss', outputs: 'result/outputs' } as const;
 export const scalarName = (name: string, group = '') => `step/${group === '' ? '' : `${group}/`}${name}`;
 export const slotName = (slot: string, parameter: string) => `optimizer/${slot}/${parameter}`;
 /** The sum of the gradients of the batches that make one step. */
@@ -73,12 +75,14 @@ export interface TrainingStepOptions {
   /** By parameter name; null or absent: frozen. */
   readonly settings: ReadonlyMap<string, StepSetting | null>;
   readonly batchNorm: BatchNormPolicy | ((path: string) => BatchNormPolicy);
-  readonly loss: Omit<CrossEntropyOptions, 'imageWeights'>;
+  readonly loss: Loss;
+  /** Of one target, without the batch axis. Default: a label, i64 (). */
+  readonly target?: TensorType | undefined;
   /** What is done to all gradients together before the optimizer sees them. */
   readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
   /** Batches whose mean gradient makes one step. With more than one, the others go through `gatheringStep`. Default 1. */
   readonly accumulate?: number;
-  /** Is fed batches of mixed images, with the labels of both. Default false. */
+  /** Is fed batches of mixed images, with the targets of both. Default false. */
   readonly mixes?: boolean | undefined;
   /** Keeps moving averages of all that a step changes. Default false. */
   readonly average?: boolean;
@@ -86,7 +90,7 @@ export interface TrainingStepOptions {
 
 /**
  * Forward, backward and update as one graph. Outputs: the new value of every trained parameter, slot and buffer under
- * the name of the old one, the batch's mean loss and its number of correct answers.
+ * the name of the old one, the batch's mean loss, and the network's outputs for it.
  */
 export function trainingStep(network: Network, options: TrainingStepOptions): StepGraph {
   const { optimizer, settings, clip, accumulate = 1, average = false } = options;
@@ -155,33 +159,48 @@ const sumOf = (parameter: string, { shape }: Value) => input(sumName(parameter),
 
 /** What every step begins with. The gradients are this batch's part of the step's mean. */
 function forwardAndBackward(network: Network, options: TrainingStepOptions) {
-  const { batchSize, settings, batchNorm, mixes = false, accumulate = 1 } = options;
+  const { batchSize, settings, batchNorm, mixes = false, accumulate = 1, target = label } = options;
   const { scope, trace } = Scope.root({ training: true, batchNorm });
   const x = input(feedNames.input, network.input.dtype, [batchSize, ...network.input.shape]);
-  const labels = input(feedNames.labels, 'i64', [batchSize]);
-  const logits = network.forward(scope, x);
-  const lossOf = (of: Value) =>
-    mixes ? mixedCrossEntropy(of, mixedLabels(labels), options.loss) : crossEntropy(of, labels, options.loss);
-  const main = lossOf(logits);
+  const targets = input(feedNames.targets, target.dtype, [batchSize, ...target.shape]);
+  const result = network.forward(scope, x);
+  const loss = checkedLoss(options.loss, batchSize);
+  const lossOf = (of: Value) => (mixes ? mixedLoss(loss, of, mixedTargets(targets)) : meanOf(loss(of, targets)));
+  const main = lossOf(result);
   const early = network.auxiliary && trace.endpoints.get(network.auxiliary.endpoint);
-  const loss = early ? add(main, mul(lossOf(early), network.auxiliary.weight)) : main;
+  const total = early ? add(main, mul(lossOf(early), network.auxiliary.weight)) : main;
   const parameters = [...trace.variables.values()].flatMap(({ kind, name }) =>
     kind === 'parameter' && settings.get(name) ? [name] : [],
   );
   const gradients = grad(
-    accumulate === 1 ? loss : mul(loss, 1 / accumulate),
+    accumulate === 1 ? total : mul(total, 1 / accumulate),
     parameters.map((name) => trace.values.get(name)!),
   );
   const outputs: Record<string, Value> = {
-    [resultNames.loss]: loss,
-    [resultNames.correct]: countCorrect(logits, labels),
+    [resultNames.loss]: total,
+    [resultNames.outputs]: result,
     ...Object.fromEntries(trace.updates),
   };
   return { trace, outputs, parameters, gradients };
 }
 
-function mixedLabels(labels: Value): MixedLabels {
-  return { labels, partners: input(feedNames.partners, 'i64', labels.shape), share: input(feedNames.share, 'f32', []) };
+/** What a target is where nothing else is said: the number of a class. */
+export const label: TensorType = { dtype: 'i64', shape: [] };
+
+/** The loss, where it gives what a loss gives. @throws ShapeError */
+function checkedLoss(loss: Loss, batchSize: number): Loss {
+  return (output, target) => {
+    const value = loss(output, target);
+    const isLoss = value.shape.length === 0 || (value.shape.length === 1 && value.shape[0] === batchSize);
+    if (isLoss && value.dtype === 'f32') return value;
+    const expected = `a scalar f32, or one f32 per example, f32[${batchSize}]`;
+    throw new ShapeError({ op: 'loss', expected, received: typeOf(value) });
+  };
+}
+
+function mixedTargets(targets: Value): MixedTargets {
+  const partners = input(feedNames.partners, targets.dtype, targets.shape);
+  return { targets, partners, share: input(feedNames.share, 'f32', []) };
 }
 
 /** a ← d·a + (1-d)·v for every f32 variable that the step changes. */
@@ -205,28 +224,38 @@ function stepScalars(optimizer: Optimizer, group: string): StepScalars {
   return { learningRate: scalar('learningRate'), ...Object.fromEntries(others) };
 }
 
+export interface EvaluationStepOptions {
+  readonly batchSize: number;
+  readonly batchNorm: BatchNormPolicy;
+  readonly loss: Loss;
+  /** Of one target, without the batch axis. Default: a label, i64 (). */
+  readonly target?: TensorType | undefined;
+}
+
 /**
- * The network in evaluation mode on one batch. Outputs: logits (n, classes), the sum of the losses and the number of
- * correct answers, where each image counts by its weight (0 for padding).
+ * The network in evaluation mode on one batch. Outputs: the network's (n, …), and where the loss gives one number per example the
+ * sum of these, each counted by its weight (0 for padding). A loss that is one number for a batch cannot be told apart in it:
+ * `lossOfOutputs` computes it.
  */
-export function evaluationStep(network: Network, batchSize: number, batchNorm: BatchNormPolicy): StepGraph {
+export function evaluationStep(network: Network, options: EvaluationStepOptions): StepGraph {
+  const { batchSize, batchNorm, target = label } = options;
   const { scope, trace } = Scope.root({ training: false, batchNorm });
-  const logits = network.forward(
-    scope,
-    input(feedNames.input, network.input.dtype, [batchSize, ...network.input.shape]),
-  );
-  const labels = input(feedNames.labels, 'i64', [batchSize]);
+  const x = input(feedNames.input, network.input.dtype, [batchSize, ...network.input.shape]);
+  const result = network.forward(scope, x);
+  const targets = input(feedNames.targets, target.dtype, [batchSize, ...target.shape]);
   const weights = input(feedNames.weights, 'f32', [batchSize]);
-  const mean = crossEntropy(logits, labels, { imageWeights: weights });
-  const outputs = {
-    [resultNames.logits]: logits,
-    [resultNames.loss]: mul(mean, reduceSum(weights)),
-    [resultNames.correct]: countCorrect(logits, labels, weights),
-  };
+  const losses = checkedLoss(options.loss.evaluation ?? options.loss, batchSize)(result, targets);
+  const outputs: Record<string, Value> = { [resultNames.outputs]: result };
+  if (losses.shape.length === 1) {
+    const mean = div(reduceSum(mul(losses, weights)), reduceSum(weights));
+    outputs[resultNames.loss] = mul(mean, reduceSum(weights));
+  }
   return { outputs, variables: trace.variables, noise: trace.noise };
 }
 
-function countCorrect(logits: Value, labels: Value, weights?: Value): Value {
-  const hits = cast(equal(argMax(logits, 1), labels), 'f32');
-  return reduceSum(weights ? mul(hits, weights) : hits);
+/** A loss of outputs that are known: of so many examples, with one output and one target as these are. */
+export function lossOfOutputs(loss: Loss, output: TensorType, target: TensorType, count: number): Value {
+  const outputs = input(resultNames.outputs, output.dtype, [count, ...output.shape]);
+  const targets = input(feedNames.targets, target.dtype, [count, ...target.shape]);
+  return meanOf(checkedLoss(loss.evaluation ?? loss, count)(outputs, targets));
 }

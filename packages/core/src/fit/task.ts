@@ -1,16 +1,24 @@
-import type { Tensors } from '../base/tensor.ts';
+import type { Tensors, TensorType } from '../base/tensor.ts';
 import type { Value } from '../graph/index.ts';
-import type { BatchNormPolicy, CrossEntropyOptions } from '../nn/index.ts';
+import type { BatchNormPolicy, Loss } from '../nn/index.ts';
 import type { Optimizer } from '../optim/index.ts';
+import type { Criterion } from './evaluation.ts';
+import type { Metric } from './metrics.ts';
 import type { Stage, Timetable } from './stage.ts';
 
 /** All that a run needs, resolved: nothing is looked up or guessed from here on. */
-export interface TrainingTask extends Timetable {
+export interface TrainingTask<M extends string = 'accuracy'> extends Timetable {
   readonly stages: readonly Stage[];
   /** First values of all the network's variables. */
   readonly initial: Tensors;
   readonly optimizer: Optimizer;
-  readonly loss: Omit<CrossEntropyOptions, 'imageWeights'>;
+  readonly loss: Loss;
+  /** Of one target, without the batch axis. Default: a label, i64 (). */
+  readonly target?: TensorType | undefined;
+  /** What is measured, in training and in evaluation. */
+  readonly metrics: readonly Metric<M>[];
+  /** By what an epoch is the best so far. Default: the first metric, or without any the loss. */
+  readonly criterion?: Criterion<M> | undefined;
   /** What is done to all gradients together before the optimizer sees them. */
   readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
   /** Of the layers that are trained. */

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { gaussian, numbers } from '../../../../test/run.ts';
 import { classes, run, type Toy, taskOf, training, width } from '../../../../test/toy-run.ts';
 import { clusters, differing } from '../../../../test/training.ts';
-import { f32, type Tensors, tensor } from '../base/tensor.ts';
+import { f32, type Tensors } from '../base/tensor.ts';
 import { adamw, constant, oneCycle, sgd } from '../optim/index.ts';
 import type { EvaluationEvent } from './events.ts';
-import type { LabelledBatch, Source } from './source.ts';
+import { type Batch, labelTensor, type Source } from './source.ts';
 
 describe('events', () => {
   test('come in order: a start, for each epoch its steps and its evaluation, an end with the best epoch', async () => {
@@ -172,18 +172,16 @@ describe('chance', () => {
 });
 
 test('a stage of mixed images learns from the labels of both, by their shares', async () => {
-  const of = (change: (batch: LabelledBatch) => LabelledBatch): Source => ({
+  const of = (change: (batch: Batch) => Batch): Source => ({
     size: training.size,
     async *batches(request) {
       for await (const batch of training.batches(request)) yield change(batch);
     },
   });
-  const partnersOf = ({ labels }: LabelledBatch) =>
-    tensor(
-      'i64',
-      labels.shape,
-      BigInt64Array.from(labels.data, (_, i) => labels.data.at(i - 1)!),
-    );
+  const partnersOf = ({ targets }: Batch) => {
+    const labels = numbers(targets);
+    return labelTensor(labels.map((_, i) => labels.at(i - 1)!));
+  };
   const firstLoss = async (source: Source, mixes: boolean) => {
     const task = taskOf({ training: source, epochs: 1 });
     const { events } = await run({ ...task, stages: task.stages.map((stage) => ({ ...stage, mixes })) });
@@ -191,7 +189,7 @@ test('a stage of mixed images learns from the labels of both, by their shares', 
   };
   const own = await firstLoss(training, false);
   const partners = await firstLoss(
-    of((batch) => ({ ...batch, labels: partnersOf(batch) })),
+    of((batch) => ({ ...batch, targets: partnersOf(batch) })),
     false,
   );
   const mixed = await firstLoss(

@@ -1,39 +1,54 @@
 import { UserError } from '../base/errors.ts';
 import { formatType, type Tensor, type Tensors } from '../base/tensor.ts';
 import { type Runtime, State, scalar } from '../runtime/index.ts';
-import { type CheckpointStore, type Phase, Saver } from './checkpoint.ts';
-import type { Course, OpenStage } from './course.ts';
+import { type CheckpointStore, type Phase, Saver, sumIn, withStep } from './checkpoint.ts';
+import type { Course, OpenStage, StatefulCourse } from './course.ts';
 import { isBetter } from './evaluation.ts';
-import type { Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
+import type { Best, Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
 import { courseOf } from './image-stage.ts';
 import { LossError } from './loss-error.ts';
+import { scoresOf } from './metrics.ts';
 import { epochsBefore, freshStage, groupName, groupsOf, learningRateAt, stageAt } from './stage.ts';
 import { stageState } from './stage-state.ts';
 import { averageDecay, averageName, scalarName } from './step.ts';
 import type { TrainingTask } from './task.ts';
 
-export interface TrainOptions {
+export interface TrainOptions<M extends string = 'accuracy'> {
   readonly runtime: Runtime;
-  readonly store?: CheckpointStore;
+  readonly store?: CheckpointStore<M>;
   /** Go on from here: the tensors and the phase of `saveLast`, or, fresh, the variables alone that an epoch ended with. */
-  readonly resume?: { readonly tensors: Tensors; readonly phase: Phase; readonly isFresh?: boolean };
+  readonly resume?: { readonly tensors: Tensors; readonly phase: Phase<M>; readonly isFresh?: boolean };
   /** The step under way is finished, the state saved, and the run ends with `interrupted`. */
   readonly signal?: AbortSignal;
 }
 
 /** A run while it goes on. */
-interface Run {
-  readonly course: Course;
-  readonly saver: Saver;
+interface Run<M extends string> {
+  readonly course: Course<M>;
+  readonly saver: Saver<M>;
   /** The stage that the state is of. */
   stage: number;
   state: State;
-  phase: Phase;
+  phase: Phase<M>;
   /** Whether the state belongs to the phase: not so between a step and the look at its loss. */
   isSound: boolean;
 }
 
-const startPhase: Phase = { epoch: 0, step: 0, lossSum: 0, correctSum: 0, losses: [], best: null };
+/** Where a run stands, as far as its rates go. */
+interface Position {
+  readonly course: StatefulCourse;
+  readonly stage: number;
+  readonly phase: Pick<Phase, 'losses'>;
+}
+
+const startPhase: Omit<Phase, 'best'> & { readonly best: null } = {
+  epoch: 0,
+  step: 0,
+  lossSum: 0,
+  correctSum: 0,
+  losses: [],
+  best: null,
+};
 
 /**
  * Trains a network, stage by stage and epoch by epoch: steps over the training source in a new order each time, an
@@ -42,12 +57,18 @@ const startPhase: Phase = { epoch: 0, step: 0, lossSum: 0, correctSum: 0, losses
  *
  * @throws LossError where the loss is no longer a number
  */
-export function train(task: TrainingTask, options: TrainOptions): AsyncGenerator<TrainEvent, void, undefined> {
+export function train<M extends string>(
+  task: TrainingTask<M>,
+  options: TrainOptions<M>,
+): AsyncGenerator<TrainEvent<M>, void, undefined> {
   return follow(courseOf(task), options);
 }
 
 /** As `train`, whatever the steps are. @throws LossError where the loss is no longer a number */
-export async function* follow(course: Course, options: TrainOptions): AsyncGenerator<TrainEvent, void, undefined> {
+export async function* follow<M extends string>(
+  course: Course<M>,
+  options: TrainOptions<M>,
+): AsyncGenerator<TrainEvent<M>, void, undefined> {
   const { stages } = course;
   const run = begin(course, options);
   const epochs = epochsBefore(stages, stages.length);
@@ -65,22 +86,22 @@ export async function* follow(course: Course, options: TrainOptions): AsyncGener
 }
 
 /** Sets up the state, of the stage that a checkpoint was written in. */
-function begin(course: Course, { store, resume }: TrainOptions): Run {
-  const phase = resume?.phase ?? startPhase;
+function begin<M extends string>(course: Course<M>, { store, resume }: TrainOptions<M>): Run<M> {
+  const phase: Phase<M> = resume?.phase ?? startPhase;
   // A checkpoint between two epochs was written at the end of the first.
   const stage = stageAt(course.stages, phase.step === 0 ? Math.max(0, phase.epoch - 1) : phase.epoch);
   const initial = stageState(course, stage, resume?.isFresh ? resume.tensors : {});
   const state = new State(resume && !resume.isFresh ? restored(initial, resume.tensors) : initial);
   const run = { course, stage, state, phase, isSound: true };
-  return Object.assign(run, { saver: new Saver(store, () => run.state.current, phase) });
+  return Object.assign(run, { saver: new Saver<M>(store, () => run.state.current, phase) });
 }
 
 /** The epochs that are left of a stage. False where the signal came first. */
-async function* runStage(
-  run: Run,
+async function* runStage<M extends string>(
+  run: Run<M>,
   index: number,
-  options: TrainOptions,
-): AsyncGenerator<TrainEvent, boolean, undefined> {
+  options: TrainOptions<M>,
+): AsyncGenerator<TrainEvent<M>, boolean, undefined> {
   const { course, saver } = run;
   const { stages } = course;
   if (index !== run.stage) {
@@ -124,14 +145,20 @@ async function* runStage(
 }
 
 /** Whether the patience with the last stage is over. */
-function isExhausted({ course: { stages, patience }, phase }: Run): boolean {
+function isExhausted<M extends string>({ course: { stages, patience }, phase }: Run<M>): boolean {
   const begin = epochsBefore(stages, stages.length - 1);
   if (patience === null || phase.epoch <= begin || phase.step > 0) return false;
   return phase.epoch - Math.max(begin, phase.best?.epoch ?? 0) >= patience;
 }
 
 /** The whole network's variables as they are evaluated and kept: moving averages in place of those that have one. */
-function variablesOf({ course, state: { current } }: Run): Tensors {
+function variablesOf({
+  course,
+  state: { current },
+}: {
+  readonly course: StatefulCourse;
+  readonly state: State;
+}): Tensors {
   const own = Object.entries(current).filter(([name]) => name in course.initial);
   return {
     ...course.initial,
@@ -140,9 +167,9 @@ function variablesOf({ course, state: { current } }: Run): Tensors {
 }
 
 /** The steps that are left of the epoch, or as many as there are until the signal. */
-async function* takeSteps(
-  run: Run,
-  open: OpenStage,
+async function* takeSteps<M extends string>(
+  run: Run<M>,
+  open: OpenStage<M>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StepEvent, void, undefined> {
   const { stepsPerEpoch: steps } = run.course;
@@ -151,7 +178,8 @@ async function* takeSteps(
     const stepInAll = run.phase.epoch * steps + run.phase.step;
     const learningRate = peakRateAt(run, stepInAll);
     run.isSound = false;
-    const { loss, correct, images } = await take(run.state, scalarsAt(run, stepInAll));
+    const { images, ...outcome } = await take(run.state, scalarsAt(run, stepInAll));
+    const { loss } = outcome;
     const step = run.phase.step + 1;
     if (!Number.isFinite(loss)) {
       throw new LossError({
@@ -161,8 +189,7 @@ async function* takeSteps(
         ...(images && { images }),
       });
     }
-    const { lossSum, correctSum } = run.phase;
-    run.phase = { ...run.phase, step, lossSum: lossSum + loss, correctSum: correctSum + correct };
+    run.phase = withStep(run.phase, outcome);
     run.isSound = true;
     yield { kind: 'step', epoch, step, steps, loss, learningRate };
     if (signal?.aborted) return;
@@ -171,7 +198,7 @@ async function* takeSteps(
 }
 
 /** What a step is fed besides its batch: for each group of parameters its learning rate and what its optimizer counts. */
-function scalarsAt({ course, stage, phase }: Run, step: number): Tensors {
+function scalarsAt({ course, stage, phase }: Position, step: number): Tensors {
   const { stages, optimizer, average, stepsPerEpoch: steps } = course;
   const feeds: Record<string, Tensor> = {};
   for (const group of groupsOf(stages, stage)) {
@@ -184,12 +211,12 @@ function scalarsAt({ course, stage, phase }: Run, step: number): Tensors {
 }
 
 /** The learning rate that the schedule gives, before any factors. */
-function peakRateAt({ course, stage, phase }: Run, step: number): number {
+function peakRateAt({ course, stage, phase }: Position, step: number): number {
   return learningRateAt(course, freshStage(course.stages, stage), step, phase.losses);
 }
 
 /** What an epoch came to. `start` is when it began, in milliseconds. @throws LossError */
-function describeEpoch(run: Run, result: Evaluation, start: number): EvaluationEvent {
+function describeEpoch<M extends string>(run: Run<M>, result: Evaluation<M>, start: number): EvaluationEvent<M> {
   const { course, phase, stage } = run;
   const epoch = phase.epoch + 1;
   const step = epoch * course.stepsPerEpoch;
@@ -199,15 +226,18 @@ function describeEpoch(run: Run, result: Evaluation, start: number): EvaluationE
     throw new LossError({ where: `in the validation after epoch ${epoch}`, loss: result.loss, learningRate });
   }
   const examples = course.stepsPerEpoch * course.examplesPerStep;
-  const training = { loss: phase.lossSum / course.stepsPerEpoch, accuracy: phase.correctSum / examples };
-  const isBest = phase.best === null || isBetter(result, phase.best);
+  const means = scoresOf(course.metrics, ({ name }) => sumIn(phase, name) / examples);
+  const training: Evaluation<M> = { loss: phase.lossSum / course.stepsPerEpoch, ...means };
+  const isBest = phase.best === null || isBetter(result, phase.best, course.criterion);
   const seconds = (performance.now() - start) / 1000;
   const { name } = course.stages[stage]!;
-  return { kind: 'evaluation', stage: name, epoch, step, ...result, training, isBest, learningRate, seconds };
+  const kind = 'evaluation' as const;
+  return { kind, stage: name, epoch, step, ...result, training, isBest, learningRate, seconds };
 }
 
-function completeEpoch(run: Run, { epoch, loss, accuracy, isBest }: EvaluationEvent): void {
-  const evaluation = { loss, accuracy, epoch };
+function completeEpoch<M extends string>(run: Run<M>, event: EvaluationEvent<M>): void {
+  const { epoch, loss, isBest } = event;
+  const evaluation: Best<M> = { loss, ...scoresOf(run.course.metrics, ({ name }) => event[name]), epoch };
   if (isBest) {
     const names = Object.keys(run.state.current).filter((name) => name in run.course.initial);
     const variables = variablesOf(run);

@@ -113,8 +113,8 @@ describe.each(Object.keys(learners))('%s equals PyTorch', (name) => {
     expect(relativeError(results[taskNames.losses]!, tensors[`${name}/losses`]!)).toBeLessThan(tolerance.model);
     const logits = tensors[`${name}/logits`]!.data as Float32Array;
     const last = tensor('f32', [shape.queries, way], logits.slice(-shape.queries * way));
-    expect(relativeError(results[resultNames.logits]!, last)).toBeLessThan(tolerance.model);
-    expect(results[resultNames.correct]).toEqual(tensor('f32', [most + 1], correctAnswers(logits)));
+    expect(relativeError(results[taskNames.logits]!, last)).toBeLessThan(tolerance.model);
+    expect(results[taskNames.correct]).toEqual(tensor('f32', [most + 1], correctAnswers(logits)));
   });
 });
 
@@ -141,7 +141,7 @@ test.each(Object.entries(config.prototypes as Record<string, Statistics>))(
     const results = await evaluateTask(outputs, task);
     expect(relativeError(results[resultNames.loss]!, tensors[`${name}/loss`]!)).toBeLessThan(tolerance.model);
     expectClose(withPrefix(results, 'gradient/'), withPrefix(tensors, `${name}/gradient/`));
-    const { [resultNames.logits]: logits } = await evaluateTask(testGraph(features, learner, shape, 0), task);
+    const { [taskNames.logits]: logits } = await evaluateTask(testGraph(features, learner, shape, 0), task);
     expect(relativeError(logits!, tensors[`${name}/logits`]!)).toBeLessThan(tolerance.model);
   },
 );

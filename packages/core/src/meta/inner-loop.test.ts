@@ -95,7 +95,7 @@ describe('the order of the gradient', () => {
   });
   test('what is not trained costs no gradient, though it is adapted', () => {
     const graph = trainingGraph(network, maml(network), shape, { trained: ['fc.weight'], outer: first });
-    expect(Object.keys(graph)).toEqual([gradientName('fc.weight'), resultNames.loss, resultNames.correct]);
+    expect(Object.keys(graph)).toEqual([gradientName('fc.weight'), resultNames.loss, taskNames.correct]);
     const all = count(3, first);
     const some = countFlops(Object.values(graph));
     expect(all.nodes.Conv2dWeightGrad! - some.nodes.Conv2dWeightGrad!).toBe(4);

@@ -66,6 +66,8 @@ export function metaCourse(task: MetaTask): Course {
     warmup: 0,
     accumulate: 1,
     examplesPerStep: task.tasksPerStep * shape.way * counted,
+    metrics: [{ name: 'accuracy' }],
+    criterion: { name: 'accuracy', higherIsBetter: true },
   };
 }
 
@@ -162,9 +164,9 @@ async function* outerSteps(
       if (step + 1 < stepsPerEpoch) next = draw(step + 1);
       const results = await running;
       const loss = results.reduce((sum, result) => sum + numberOf(result[resultNames.loss]), 0) / results.length;
-      const correct = results.reduce((sum, result) => sum + numberOf(result[resultNames.correct]), 0);
+      const correct = results.reduce((sum, result) => sum + numberOf(result[taskNames.correct]), 0);
       if (Number.isFinite(loss)) await state.step(update, { ...meanGradients(results), ...scalars });
-      return { loss, correct };
+      return { loss, sums: { accuracy: correct } };
     };
   }
 }
@@ -205,7 +207,7 @@ async function validate(
     );
     for (const result of await test.runAll(values, drawn.map(feedsOfEpisode))) {
       loss += Number(result[taskNames.losses]!.data.at(-1));
-      correct += Number(result[resultNames.correct]!.data.at(-1));
+      correct += Number(result[taskNames.correct]!.data.at(-1));
     }
   }
   const queries = validationEpisodes * shape.way * shape.queries;

@@ -33,6 +33,10 @@ export const taskNames = {
   stepWeights: 'step/loss-weights',
   /** Of testing: after 0, 1, …, steps inner steps. */
   losses: 'result/losses',
+  /** How many of the queries are right; of testing after each number of inner steps. */
+  correct: 'result/correct',
+  /** Of the queries, after the last inner step. */
+  logits: 'result/logits',
 } as const;
 export const gradientName = (variable: string) => `gradient/${variable}`;
 
@@ -76,7 +80,7 @@ export function trainingGraph(
   return {
     ...Object.fromEntries(names.map((name, i) => [gradientName(name), gradients[i]!])),
     [resultNames.loss]: loss,
-    [resultNames.correct]: correct,
+    [taskNames.correct]: correct,
   };
 }
 
@@ -95,8 +99,8 @@ export function testGraph(network: Network, learner: Learner, shape: TaskShape, 
   const { labels } = task.query;
   return {
     [taskNames.losses]: stacked(answers.map((logits) => learner.loss(logits, labels))),
-    [resultNames.correct]: stacked(answers.map((logits) => countCorrect(logits, labels))),
-    [resultNames.logits]: answers.at(-1)!,
+    [taskNames.correct]: stacked(answers.map((logits) => countCorrect(logits, labels))),
+    [taskNames.logits]: answers.at(-1)!,
   };
 }
 
@@ -241,6 +245,7 @@ function stacked(scalars: readonly Value[]): Value {
   );
 }
 
-function countCorrect(logits: Value, labels: Value): Value {
+/** How many of logits (n, classes) are largest at their label (n): a number, f32. */
+export function countCorrect(logits: Value, labels: Value): Value {
   return reduceSum(cast(equal(argMax(logits, 1), labels), 'f32'));
 }

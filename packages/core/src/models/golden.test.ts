@@ -6,7 +6,7 @@ import { sizeOf, type Tensor, zeros } from '../base/tensor.ts';
 import { feedNames, type Network, resultNames, scalarName, slotName, trainingStep } from '../fit/step.ts';
 import { grad } from '../grad/index.ts';
 import { input, typecheck, type Value } from '../graph/index.ts';
-import { type BatchNormPolicy, crossEntropy, Scope } from '../nn/index.ts';
+import { type BatchNormPolicy, crossEntropy, crossEntropyLoss, Scope } from '../nn/index.ts';
 import { add, mul } from '../ops/index.ts';
 import { optimizers } from '../optim/index.ts';
 import { State, scalar } from '../runtime/index.ts';
@@ -94,7 +94,7 @@ describe.each(Object.keys(narrowModels))('%s equals PyTorch', (name) => {
         optimizer,
         settings: new Map(parameters.map((parameter) => [parameter, { rate: 1 }])),
         batchNorm: 'running',
-        loss: {},
+        loss: crossEntropyLoss(),
       });
       const slots = optimizer.slots.flatMap((slot) =>
         parameters.map((p) => [slotName(slot, p), zeros('f32', initial[p]!.shape)] as const),
@@ -105,7 +105,7 @@ describe.each(Object.keys(narrowModels))('%s equals PyTorch', (name) => {
         const scalars = Object.entries({ learningRate, ...optimizer.scalars(i) });
         const results = await state.step(program, {
           [feedNames.input]: images,
-          [feedNames.labels]: labels,
+          [feedNames.targets]: labels,
           ...noise,
           ...Object.fromEntries(scalars.map(([scalarKey, value]) => [scalarName(scalarKey), scalar(value)])),
         });

@@ -6,7 +6,7 @@ import { ShapeError } from '../base/errors.ts';
 import { i64, type Shape, sizeOf, zeros } from '../base/tensor.ts';
 import { feedNames, type Network, resultNames, scalarName, slotName, trainingStep, variablesOf } from '../fit/step.ts';
 import { input, typecheck, type Value } from '../graph/index.ts';
-import { drawNoise, initialise, type Noise, Scope, under } from '../nn/index.ts';
+import { crossEntropyLoss, drawNoise, initialise, type Noise, Scope, under } from '../nn/index.ts';
 import { sgd } from '../optim/index.ts';
 import { State, scalar } from '../runtime/index.ts';
 import { alexnet } from './alexnet.ts';
@@ -207,13 +207,13 @@ describe('three training steps lower the loss of their batch', () => {
       optimizer: sgd(),
       settings: new Map(parameters.map(({ name }) => [name, { rate: 1 }])),
       batchNorm: 'running',
-      loss: {},
+      loss: crossEntropyLoss(),
     });
     const slots = parameters.map(({ name, shape }) => [slotName('momentum', name), zeros('f32', shape)] as const);
     const state = new State({ ...initialise(variables, 0), ...Object.fromEntries(slots) });
     const feeds = {
       [feedNames.input]: gaussian([batchSize, 3, side, side], 'images'),
-      [feedNames.labels]: i64([batchSize], [0, 1, 2, 3]),
+      [feedNames.targets]: i64([batchSize], [0, 1, 2, 3]),
       [scalarName('learningRate')]: scalar(learningRates[model.name] ?? 0.003),
       ...drawNoise(step.noise, 0, 0), // the same masks at every step, so that the losses compare
     };

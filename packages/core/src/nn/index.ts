@@ -16,11 +16,20 @@ export {
 export * from './initialisers.ts';
 export * from './layers.ts';
 export {
+  type BceWithLogitsLossOptions,
+  bceWithLogitsLoss,
   type CrossEntropyOptions,
   crossEntropy,
-  type MixedLabels,
+  crossEntropyLoss,
+  type HuberLossOptions,
+  huberLoss,
+  type Loss,
+  l1Loss,
+  type MixedTargets,
+  meanOf,
   meanSquaredError,
-  mixedCrossEntropy,
+  mixedLoss,
+  mseLoss,
   oneHot,
 } from './losses.ts';
 export { under } from './parameter-path.ts';

@@ -2,13 +2,17 @@ import { ShapeError } from '../base/errors.ts';
 import { f32, i64 } from '../base/tensor.ts';
 import { constant, typeOf, type Value } from '../graph/index.ts';
 import {
+  abs,
   add,
   cast,
   clip,
   div,
   equal,
   exp,
+  log,
   logSoftmax,
+  maximum,
+  minimum,
   mul,
   neg,
   pow,
@@ -19,6 +23,18 @@ import {
   sub,
 } from '../ops/index.ts';
 
+/**
+ * What training makes small: the network's output (n, …) and the target (n, …) to one f32 number, the batch's mean, or to one
+ * number per example, (n). Any function of this kind is a loss.
+ *
+ * @example const quantile: Loss = (output, target) => reduceMean(maximum(sub(target, output), mul(sub(output, target), 9)));
+ */
+export interface Loss {
+  (output: Value, target: Value): Value;
+  /** The loss that an evaluation measures instead, where training makes small another one: smoothed, or weighted by class. */
+  readonly evaluation?: Loss;
+}
+
 export interface CrossEntropyOptions {
   /** ε of Szegedy et al. 2015, section 7: the target is (1-ε)·one-hot + ε/classes. Default 0. */
   readonly labelSmoothing?: number;
@@ -26,8 +42,6 @@ export interface CrossEntropyOptions {
   readonly classWeights?: readonly number[];
   /** γ of the focal loss: each class's term times (1 - p)^γ, p its probability. Default 0. */
   readonly focalGamma?: number;
-  /** (n) f32: how much each image counts; 0 for padding. Default: all alike. */
-  readonly imageWeights?: Value;
 }
 
 /** (n) i64 → (n, classes) f32: 1 at each label. */
@@ -47,15 +61,21 @@ export function oneHot(labels: Value, classes: number): Value {
  * With `focalGamma` it is the focal loss for a softmax (Lin et al. 2017, eq. 5): what is already known well counts less.
  */
 export function crossEntropy(logits: Value, labels: Value, options: CrossEntropyOptions = {}): Value {
+  const { losses, labelWeights } = crossEntropyTerms(logits, labels, options);
+  return div(reduceSum(losses), reduceSum(labelWeights));
+}
+
+/** Of each example: w-weighted losses (n), and the weights of their labels (n). */
+function crossEntropyTerms(logits: Value, labels: Value, options: CrossEntropyOptions) {
   const [n, classes] = logits.shape;
-  if (logits.shape.length !== 2 || labels.shape.length !== 1 || labels.shape[0] !== n) {
+  if (logits.shape.length !== 2 || labels.shape.length !== 1 || labels.shape[0] !== n || labels.dtype !== 'i64') {
     throw new ShapeError({
       op: 'crossEntropy',
-      expected: 'logits (n, classes) and labels (n)',
+      expected: 'logits (n, classes) and labels (n) i64',
       received: `${typeOf(logits)} and ${typeOf(labels)}`,
     });
   }
-  const { labelSmoothing = 0, classWeights, focalGamma = 0, imageWeights } = options;
+  const { labelSmoothing = 0, classWeights, focalGamma = 0 } = options;
   if (classWeights && classWeights.length !== classes) {
     throw new ShapeError({
       op: 'crossEntropy',
@@ -69,29 +89,40 @@ export function crossEntropy(logits: Value, labels: Value, options: CrossEntropy
   const target = labelSmoothing > 0 ? add(mul(hot, 1 - labelSmoothing), smooth) : hot;
   const logarithms = logSoftmax(logits);
   const terms = focalGamma > 0 ? mul(logarithms, doubt(logarithms, focalGamma)) : logarithms;
-  const losses = neg(reduceSum(mul(target, terms), [1]));
-  const labelWeights = reduceSum(hot, [1]);
-  if (!imageWeights) return div(reduceSum(losses), reduceSum(labelWeights));
-  return div(reduceSum(mul(losses, imageWeights)), reduceSum(mul(labelWeights, imageWeights)));
+  return { losses: neg(reduceSum(mul(target, terms), [1])), labelWeights: reduceSum(hot, [1]) };
 }
 
-/** What mixed examples are: `share` ([] f32) of one class, the rest of another. */
-export interface MixedLabels {
-  /** (n) i64 */
-  readonly labels: Value;
-  /** (n) i64 */
+/**
+ * Cross entropy with its options as a loss for `fit`, PyTorch's `CrossEntropyLoss`: logits (n, classes) and labels (n) i64. An
+ * evaluation measures the plain one, whatever the options: it tells how good a classifier is.
+ *
+ * @example fit(model, images, { loss: crossEntropyLoss({ labelSmoothing: 0.1 }) })
+ */
+export function crossEntropyLoss(options: CrossEntropyOptions = {}): Loss {
+  const plain: Loss = (logits, labels) => crossEntropyTerms(logits, labels, {}).losses;
+  return Object.assign((logits: Value, labels: Value) => crossEntropy(logits, labels, options), { evaluation: plain });
+}
+
+/** Targets of mixed examples: `share` ([] f32) of one, the rest of the other. */
+export interface MixedTargets {
+  /** (n, …) */
+  readonly targets: Value;
+  /** (n, …) */
   readonly partners: Value;
   readonly share: Value;
 }
 
-/** The cross entropy of mixed examples: share · CE(labels) + (1 - share) · CE(partners), which is that against the mixed targets. */
-export function mixedCrossEntropy(
-  logits: Value,
-  { labels, partners, share }: MixedLabels,
-  options: CrossEntropyOptions = {},
-): Value {
-  const own = mul(share, crossEntropy(logits, labels, options));
-  return add(own, mul(sub(1, share), crossEntropy(logits, partners, options)));
+/**
+ * The loss of mixed examples, share · loss(targets) + (1 - share) · loss(partners). For cross entropy that is the one against the
+ * mixed targets.
+ */
+export function mixedLoss(loss: Loss, output: Value, { targets, partners, share }: MixedTargets): Value {
+  return add(mul(share, meanOf(loss(output, targets))), mul(sub(1, share), meanOf(loss(output, partners))));
+}
+
+/** The mean of losses per example (n); a scalar is one already. */
+export function meanOf(loss: Value): Value {
+  return loss.shape.length === 0 ? loss : reduceMean(loss);
 }
 
 /** (1 - p)^γ of log p. Where p is 1 the slope of a γ below 1 would be infinite, so 1 - p ends at what f32 can tell from 0. */
@@ -99,7 +130,83 @@ function doubt(logarithms: Value, gamma: number): Value {
   return pow(clip(sub(1, exp(logarithms)), 1e-7, 1), gamma);
 }
 
-/** The mean squared difference, over all elements. */
+/** The mean squared difference, over all elements. A loss as it stands: `fit(model, data, { loss: meanSquaredError })`. */
 export function meanSquaredError(prediction: Value, target: Value): Value {
   return reduceMean(square(sub(prediction, target)));
+}
+
+/** Squared differences, PyTorch's `MSELoss`: outputs and targets (n, …) f32 of one shape → (n), each a mean over its elements. */
+export function mseLoss(): Loss {
+  return perExample('mseLoss', (output, target) => square(sub(output, target)));
+}
+
+/** Absolute differences, PyTorch's `L1Loss`: outputs and targets (n, …) f32 of one shape → (n), each a mean over its elements. */
+export function l1Loss(): Loss {
+  return perExample('l1Loss', (output, target) => abs(sub(output, target)));
+}
+
+export interface HuberLossOptions {
+  /** Where the parabola goes over into lines. Default 1. */
+  readonly delta?: number;
+}
+
+/**
+ * ½d² where |d| ≤ δ, else δ·(|d| - ½δ) (Huber 1964), PyTorch's `HuberLoss`: outputs and targets (n, …) f32 of one shape → (n), each
+ * a mean over its elements.
+ */
+export function huberLoss({ delta = 1 }: HuberLossOptions = {}): Loss {
+  return perExample('huberLoss', (output, target) => {
+    const distance = abs(sub(output, target));
+    const inside = minimum(distance, delta);
+    // ½·m² + δ·(|d| - m) with m = min(|d|, δ) is both branches in one.
+    return add(mul(square(inside), 0.5), mul(sub(distance, inside), delta));
+  });
+}
+
+export interface BceWithLogitsLossOptions {
+  /** One factor per label on the terms of its positive examples, PyTorch's `pos_weight`. */
+  readonly positiveWeights?: readonly number[];
+}
+
+/**
+ * Binary cross entropy of logits, PyTorch's `BCEWithLogitsLoss`: logits (n, …) and targets (n, …) f32 in [0, 1] → (n), each a mean
+ * over its elements. For several labels per example, or for yes and no.
+ */
+export function bceWithLogitsLoss({ positiveWeights }: BceWithLogitsLossOptions = {}): Loss {
+  return perExample('bceWithLogitsLoss', (logits, target) => {
+    if (!positiveWeights) return sub(softplus(logits), mul(logits, target));
+    const labels = logits.shape.at(-1);
+    if (positiveWeights.length !== labels) {
+      throw new ShapeError({
+        op: 'bceWithLogitsLoss',
+        expected: `${labels} positive weights`,
+        received: String(positiveWeights.length),
+      });
+    }
+    // -w·z·log σ(x) - (1 - z)·log(1 - σ(x)), where log σ(x) = -softplus(-x) and log(1 - σ(x)) = -softplus(x).
+    const weights = constant(f32([labels], positiveWeights));
+    const positive = mul(mul(weights, target), softplus(neg(logits)));
+    return add(positive, mul(sub(1, target), softplus(logits)));
+  });
+}
+
+/** log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|), which overflows nowhere. */
+function softplus(x: Value): Value {
+  return add(maximum(x, 0), log(add(1, exp(neg(abs(x))))));
+}
+
+/** A loss that is a mean over the elements of each example. */
+function perExample(op: string, lossOf: (output: Value, target: Value) => Value): Loss {
+  return (output, target) => {
+    if (output.dtype !== target.dtype || String(output.shape) !== String(target.shape)) {
+      throw new ShapeError({
+        op,
+        expected: `targets ${typeOf(output)}, as the outputs are`,
+        received: typeOf(target),
+      });
+    }
+    const losses = lossOf(output, target);
+    const axes = losses.shape.map((_, axis) => axis).slice(1);
+    return axes.length === 0 ? losses : reduceMean(losses, axes);
+  };
 }

@@ -3,6 +3,7 @@ import { UserError } from '../base/errors.ts';
 import { imageNetwork, parameterTable } from '../fit/network.ts';
 import { trainingStep } from '../fit/step.ts';
 import { getModel } from '../models/index.ts';
+import { crossEntropyLoss } from '../nn/index.ts';
 import { countFlops } from '../ops/index.ts';
 import { sgd } from '../optim/index.ts';
 import { parseConfig, resolveConfig, type TrainConfigInput } from './config/index.ts';
@@ -109,7 +110,13 @@ describe('a step with frozen layers has no work for them', () => {
     const { settings } = planned('conv4', config).stages[0]!;
     const trained = new Set(trainedIn(settings).map((name) => name.replace(/\.[^.]+$/, '')));
     const batchNorm = (path: string) => (trained.has(path) ? ('running' as const) : ('frozen' as const));
-    const { outputs } = trainingStep(network, { batchSize: 4, optimizer: sgd(), settings, batchNorm, loss: {} });
+    const { outputs } = trainingStep(network, {
+      batchSize: 4,
+      optimizer: sgd(),
+      settings,
+      batchNorm,
+      loss: crossEntropyLoss(),
+    });
     return countFlops(Object.values(outputs));
   };
   const all = work({ transferRatio: 1 });

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { compile, gaussian } from '../../../../test/run.ts';
 import { i64, zeros } from '../base/tensor.ts';
 import { feedNames, type Network, scalarName, slotName, trainingStep, variablesOf } from '../fit/step.ts';
-import { batchNorm, conv2d, globalAveragePool, initialise, linear } from '../nn/index.ts';
+import { batchNorm, conv2d, crossEntropyLoss, globalAveragePool, initialise, linear } from '../nn/index.ts';
 import { relu } from '../ops/index.ts';
 import { sgd } from '../optim/index.ts';
 import { State, scalar } from './index.ts';
@@ -41,7 +41,7 @@ const step = trainingStep(network, {
   optimizer,
   settings: new Map(parameters.map(({ name }) => [name, { rate: 1 }])),
   batchNorm: 'running',
-  loss: {},
+  loss: crossEntropyLoss(),
 });
 
 function newState(): State {
@@ -52,7 +52,7 @@ function newState(): State {
 /** New tensors at every step, as a loader makes them. */
 const batch = (i: number) => ({
   [feedNames.input]: gaussian([batchSize, ...network.input.shape], 'images', i % 4),
-  [feedNames.labels]: i64([batchSize], [0, 1, 2, 3, 4, 5, 6, 7]),
+  [feedNames.targets]: i64([batchSize], [0, 1, 2, 3, 4, 5, 6, 7]),
   [scalarName('learningRate')]: scalar(0.01),
 });
 

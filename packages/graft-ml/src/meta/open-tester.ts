@@ -1,5 +1,4 @@
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
-import { resultNames } from '@graft-ml/core/internal/fit/step';
 import type { LearnerParts } from '@graft-ml/core/internal/meta/make-learner';
 import { feedsOfEpisode, taskShape } from '@graft-ml/core/internal/meta/meta-course';
 import { learnerVariables, taskNames, testGraph } from '@graft-ml/core/internal/meta/task-graph';
@@ -21,7 +20,7 @@ export async function openTester(
     async test(episodes) {
       const results = await program.runAll(values, episodes.map(feedsOfEpisode));
       return results.map((result) => ({
-        correct: Array.from(result[resultNames.correct]!.data, Number),
+        correct: Array.from(result[taskNames.correct]!.data, Number),
         losses: Array.from(result[taskNames.losses]!.data, Number),
       }));
     },

@@ -6,6 +6,7 @@ import { evaluationStep } from '@graft-ml/core/internal/fit/step';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
 import { testTimeViews } from '@graft-ml/core/internal/image/test-time';
 import { getModel } from '@graft-ml/core/models';
+import { crossEntropyLoss } from '@graft-ml/core/nn';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { compile } from '../../../../test/run.ts';
@@ -173,16 +174,18 @@ async function trainingLogits(images: readonly DatasetImage[]): Promise<number[]
     images.map(({ path }) => pool.view(path, { kind: 'evaluation', preprocessing }, preprocessing.crop)),
   );
   await pool.close();
-  const program = await compile(evaluationStep(network, images.length, 'running').outputs);
+  const program = await compile(
+    evaluationStep(network, { batchSize: images.length, batchNorm: 'running', loss: crossEntropyLoss() }).outputs,
+  );
   const feeds: Tensors = {
     ...tensors,
     'batch/input': tensor('u8', [images.length, 3, 28, 28], Uint8Array.from(Buffer.concat(views))),
-    'batch/labels': tensor('i64', [images.length], new BigInt64Array(images.length)),
+    'batch/targets': tensor('i64', [images.length], new BigInt64Array(images.length)),
     'batch/weights': tensor('f32', [images.length], new Float32Array(images.length).fill(1)),
   };
   const results = await program.run(feeds);
   await program.release();
-  return Array.from(results['result/logits']!.data as Float32Array);
+  return Array.from(results['result/outputs']!.data as Float32Array);
 }
 
 describe('test-time augmentation', () => {

@@ -4,6 +4,7 @@ import { i64, type Shape, sizeOf, type Tensor, type Tensors, tensor, zeros } fro
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { feedNames, resultNames, scalarName, trainingStep, variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { Model, Preprocessing } from '@graft-ml/core/models';
+import { crossEntropyLoss } from '@graft-ml/core/nn';
 import { sgd } from '@graft-ml/core/optim';
 import { scalar } from '@graft-ml/core/runtime';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -47,11 +48,11 @@ async function step(model: Model, weights: Tensors, pixels: Tensor, numClasses: 
     optimizer: sgd({ momentum: 0 }),
     settings: new Map(parameters.map(({ name }) => [name, { rate: 1 }])),
     batchNorm: 'frozen',
-    loss: {},
+    loss: crossEntropyLoss(),
   });
   const program = await compile(graph.outputs);
   const noise = Object.fromEntries(graph.noise.map(({ name, shape }) => [name, ones(shape)]));
-  const feeds = { [feedNames.input]: pixels, [feedNames.labels]: i64([2], [0, 1]) };
+  const feeds = { [feedNames.input]: pixels, [feedNames.targets]: i64([2], [0, 1]) };
   const results = await program.run({ ...weights, ...noise, ...feeds, [scalarName('learningRate')]: scalar(0.05) });
   await program.release();
   const after = Object.fromEntries(parameters.map(({ name }) => [name, results[name]!]));

@@ -28,6 +28,7 @@ const phaseSchema = z.object({
   step: z.int().min(0),
   lossSum: z.number(),
   correctSum: z.number(),
+  sums: z.record(z.string(), z.number()).optional(),
   losses: z.array(z.number()),
   best: evaluationSchema.nullable(),
 });

@@ -57,15 +57,15 @@ export async function featureSource(computed: Source, options: FeatureSourceOpti
 
   /** One row, from wherever it is. */
   async function row(image: number, view: number): Promise<Row> {
-    const label = BigInt(labels[image]!);
-    if (held) return { elements: rowAt(view * computed.size + image), label };
+    const target = BigInt64Array.of(BigInt(labels[image]!));
+    if (held) return { input: rowAt(view * computed.size + image), target };
     const elements = new Float32Array(width);
-    if (await table.read(key(image, view), elements)) return { elements, label };
+    if (await table.read(key(image, view), elements)) return { input: elements, target };
     // Not kept, or gone since: computed anew.
     const request = { batchSize, order: [image], lastBatch: 'pad', epoch: view + 1 } as const;
     for await (const { inputs } of computed.batches(request))
       elements.set((inputs.data as Float32Array).subarray(0, width));
-    return { elements, label };
+    return { input: elements, target };
   }
 
   return {
@@ -76,7 +76,7 @@ export async function featureSource(computed: Source, options: FeatureSourceOpti
       for (let b = 0; b < count; b++) {
         const chosen: Row[] = [];
         for (const image of order.slice(b * wanted, (b + 1) * wanted)) chosen.push(await row(image, view));
-        yield assembled(chosen, wanted, { dtype: 'f32', shape });
+        yield assembled(chosen, wanted, { input: { dtype: 'f32', shape } });
       }
     },
   };

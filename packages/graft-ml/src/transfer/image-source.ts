@@ -32,7 +32,7 @@ export function imageSource(
       for await (const { pixels, labels, weights } of batches(pool, images, options)) {
         yield {
           inputs: tensor('u8', [batchSize, 3, size, size], pixels),
-          labels: labelTensor(labels),
+          targets: labelTensor(labels),
           weights: tensor('f32', [batchSize], weights),
         };
       }

@@ -1,4 +1,5 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { accuracy } from '@graft-ml/core/internal/fit/metrics';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { epochOrder } from '@graft-ml/core/internal/fit/sampling';
 import type { Stage } from '@graft-ml/core/internal/fit/stage';
@@ -12,6 +13,7 @@ import {
 } from '@graft-ml/core/internal/recipe/config/index';
 import type { PlannedStage } from '@graft-ml/core/internal/recipe/plan';
 import { batching, timetableOf } from '@graft-ml/core/internal/recipe/timetable';
+import { crossEntropyLoss } from '@graft-ml/core/nn';
 import type { Prepared } from './prepare.ts';
 import { stageOf } from './stages.ts';
 
@@ -31,7 +33,8 @@ export function trainingTask(prepared: Prepared, plan: readonly PlannedStage[]):
     warmup,
     initial,
     optimizer: optimizerOf(config),
-    loss: lossOf(config, labels, folder.classes.length),
+    loss: crossEntropyLoss(lossOf(config, labels, folder.classes.length)),
+    metrics: [accuracy()],
     clip: clipOf(config),
     batchNorm,
     batchSize,

@@ -19,11 +19,7 @@ export const lossOptions = {
 };
 
 /** The loss of a run whose training images have these labels. */
-export function lossOf(
-  config: ResolvedConfig,
-  labels: readonly number[],
-  classes: number,
-): Omit<CrossEntropyOptions, 'imageWeights'> {
+export function lossOf(config: ResolvedConfig, labels: readonly number[], classes: number): CrossEntropyOptions {
   const { labelSmoothing, loss, focalGamma } = config;
   return {
     labelSmoothing,
