@@ -5,30 +5,37 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { settingsArgument } from 'graft-ml/internal/cli/command';
 import { type CommandEntry, commands } from 'graft-ml/internal/cli/commands/index';
 import { flagsOf } from 'graft-ml/internal/cli/flags';
+import { byGroup, noGroup } from 'graft-ml/internal/cli/help';
 
 const path = 'docs/cli.md';
 
 async function section({ name, summary, load }: CommandEntry): Promise<string> {
-  const { options, examples, ...command } = await load();
+  const { options, groups, examples, ...command } = await load();
   const positionals = [...command.arguments, ...(command.takesSettings ? [settingsArgument] : [])];
   const usage = ['graft', name, '[options]', ...positionals.map(({ syntax }) => syntax)].join(' ');
-  const rows = [
-    ...positionals.map(({ syntax, description }) => [syntax, description, '']),
-    ...flagsOf(options).map(({ syntax, description, defaultText }) => [syntax, description, defaultText]),
-    ['--json', 'the result as JSON on stdout', ''],
-  ].map((cells) => `| \`${cells[0]}\` | ${cells[1]!.replaceAll('|', '\\|')} | ${cells[2]} |`);
+  const { [noGroup]: own = [], ...grouped } = Object.fromEntries(byGroup(flagsOf(options), groups));
   return [
     `## graft ${name}`,
     summary,
     `\`\`\`\n${usage}\n\`\`\``,
-    ['| | | default |', '|---|---|---|', ...rows].join('\n'),
+    table([...positionals, ...own, { syntax: '--json', description: 'print the result as JSON' }]),
+    ...Object.entries(grouped).flatMap(([group, flags]) => [`### graft ${name}: ${group}`, table(flags)]),
     `\`\`\`sh\n${examples.join('\n')}\n\`\`\``,
   ].join('\n\n');
 }
 
+function table(rows: readonly { syntax: string; description: string; defaultText?: string }[]): string {
+  const lines = rows.map(
+    ({ syntax, description, defaultText = '' }) =>
+      `| \`${syntax}\` | ${description.replaceAll('|', '\\|')} | ${defaultText} |`,
+  );
+  return ['| | | default |', '|---|---|---|', ...lines].join('\n');
+}
+
 const text = [
   '# The command line',
-  'Made from the option tables by `npm run docs`. Results go to stdout, progress to stderr.',
+  'Made from the option tables by `npm run docs`. Results go to stdout, progress to stderr. Of a command with many options `--help` shows ' +
+    'those that a person begins with, `--help all` every one, and `--help <group>` one group.',
   [
     'Exit status: 0 done, 1 failed, 2 used wrongly; 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP, each after a ' +
       'checkpoint (Node does not know that `nohup` was there; what is to outlive a terminal starts with `setsid`).',

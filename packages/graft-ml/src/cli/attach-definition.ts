@@ -1,7 +1,8 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import type { Command } from 'commander';
 import { type CommandDefinition, settingsArgument } from './command.ts';
-import { commanderOptions, flagsOf, parseFlags, splitSettings, underOwnNames } from './flags.ts';
+import { parseFlags, splitSettings, underOwnNames } from './flags.ts';
+import { attachOptions } from './help.ts';
 import { goOnUnread } from './output.ts';
 import { createTerminal } from './terminal.ts';
 
@@ -9,9 +10,7 @@ import { createTerminal } from './terminal.ts';
 export function attachDefinition(command: Command, name: string, definition: CommandDefinition): void {
   for (const { syntax, description } of definition.arguments) command.argument(syntax, description);
   if (definition.takesSettings) command.argument(settingsArgument.syntax, settingsArgument.description);
-  for (const option of flagsOf(definition.options).flatMap(commanderOptions)) command.addOption(option);
-  command.option('--json', 'the result as JSON on stdout');
-  command.addHelpText('after', `\nExamples:\n${definition.examples.map((line) => `  $ ${line}`).join('\n')}`);
+  attachOptions(command, name, definition);
   command.action(async (...received: unknown[]) => {
     const { json = false, ...given } = command.opts<{ json?: boolean }>();
     const flags = underOwnNames(

@@ -7,6 +7,13 @@ export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> {
   readonly arguments: readonly { readonly syntax: string; readonly description: string }[];
   /** The flags: `learningRate` is `--learning-rate`. */
   readonly options: S;
+  /**
+   * The options that a person begins with, in their order, each in a few words: `--help` shows these, `--help all` every one as its table
+   * describes it. Without it, both do the latter.
+   */
+  readonly basic?: { readonly [K in keyof z.output<S>]?: string };
+  /** The options by what they are about: headings of `--help all` and `docs/cli.md`. One that is in no group comes before them. */
+  readonly groups?: Readonly<Record<string, object>>;
   /** Where options may also be written without dashes, among the arguments (`epochs=3`): the command that shows them all. */
   readonly takesSettings?: string;
   readonly examples: readonly string[];
@@ -31,5 +38,5 @@ export function defineCommand<S extends z.ZodObject>(definition: CommandDefiniti
 /** How commander and the documentation have it that a command takes settings. */
 export const settingsArgument = {
   syntax: '[option=value...]',
-  description: 'options without dashes, as in epochs=3 lr=0.01; a folder of such a name is written ./a=b',
+  description: 'an option without dashes, as in lr=0.01; write a folder of such a name as ./a=b',
 };

@@ -43,12 +43,17 @@ export function flagsOf(schema: z.ZodObject): Flag[] {
 
 const flagOf = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`);
 
+/** What the help says of a flag. */
+export function optionText({ description, defaultText }: Pick<Flag, 'description' | 'defaultText'>): string {
+  return defaultText ? `${description} (default: ${defaultText})` : description;
+}
+
 /** The flag, and its other names, which the help shows beside it. */
-export function commanderOptions({ syntax, description, defaultText, aliases, type }: Flag): Option[] {
-  const value = type === 'number' ? ' <number>' : ' <value>';
+export function commanderOptions(flag: Flag): Option[] {
+  const value = flag.type === 'number' ? ' <number>' : ' <value>';
   return [
-    new Option(syntax, defaultText ? `${description} (default: ${defaultText})` : description),
-    ...aliases.map((alias) => new Option(`${flagOf(alias)}${value}`).hideHelp()),
+    new Option(flag.syntax, optionText(flag)),
+    ...flag.aliases.map((alias) => new Option(`${flagOf(alias)}${value}`).hideHelp()),
   ];
 }
 

@@ -34,6 +34,11 @@ export function goOnUnread(): void {
   goesOn = true;
 }
 
+/** How wide help may be, in characters: as the terminal, but no wider than one reads; 80 where it is none. */
+export function helpWidth(): number {
+  return Math.min(process.stdout.columns ?? 80, 110);
+}
+
 /** Writes, unless the stream is lost. */
 export function write(name: StreamName, text: string): void {
   if (!lost.has(name)) process[name].write(text);

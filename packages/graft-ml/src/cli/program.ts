@@ -3,9 +3,9 @@ import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { printable, printableMessage, printableName } from '@graft-ml/core/internal/base/printable';
 import { version } from '@graft-ml/core/internal/base/version';
 import { Command, CommanderError } from 'commander';
-import { type CommandEntry, commands } from './commands/index.ts';
+import { type CommandEntry, commands, families } from './commands/index.ts';
 import { describeFailure, message } from './failure.ts';
-import { write } from './output.ts';
+import { helpWidth, write } from './output.ts';
 
 /** Runs a command line and returns the exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -24,17 +24,20 @@ export async function main(argv: readonly string[]): Promise<number> {
 function createProgram(): Command {
   const program = new Command('graft')
     .description('Transfer learning and meta-learning: a folder of labelled images in, a classifier out.')
-    .version(version)
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
     .exitOverride()
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .addHelpText('after', '\nMore about one command: graft <command> --help')
     .showHelpAfterError('(add --help for the options)')
-    .configureHelp({ helpWidth: 110 })
     .configureOutput({
+      getOutHelpWidth: helpWidth,
       writeOut: (text) => write('stdout', printable(text)),
       writeErr: (text) => write('stderr', printableMessage(text)),
       outputError: (text, say) => say(`${message(text.trimEnd())}\n`),
     });
-  addHelp(program);
   for (const entry of commands) addCommand(program, entry);
+  for (const parent of [program, ...program.commands.filter(({ commands }) => commands.length > 0)]) addHelp(parent);
   return program;
 }
 
@@ -61,7 +64,7 @@ function addHelp(parent: Command): void {
     .helpCommand(false)
     .hook('preSubcommand', (_, command) => load(command))
     .command('help [command...]')
-    .description('the help of a command')
+    .description('Shows the help of a command.')
     .action(async (words: string[]) => {
       const path: string[] = [];
       const found = words.reduce((at, word) => {
@@ -84,7 +87,6 @@ function unknownCommand(given: string, word: string, names: readonly string[]): 
 function subcommand(parent: Command, name: string): Command {
   const known = parent.commands.find((command) => command.name() === name);
   if (known) return known;
-  const group = parent.command(name).description(`several commands: graft ${name} --help`);
-  addHelp(group);
-  return group;
+  const members = commands.flatMap((entry) => (entry.name.startsWith(`${name} `) ? entry.name.split(' ')[1]! : []));
+  return parent.command(name).description(`${families[name]}: ${members.join(', ')}.`);
 }

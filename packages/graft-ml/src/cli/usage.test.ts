@@ -2,16 +2,56 @@ import { version } from '@graft-ml/core/internal/base/version';
 import { describe, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
 import { commands } from './commands/index.ts';
+import { flagsOf } from './flags.ts';
+
+/** A line of help about a flag. */
+const lineOf = (syntax: string) => new RegExp(`^ {2}${syntax}( |$)`, 'm');
 
 describe('help', () => {
-  test('of every command shows its examples and every option', async () => {
-    const outcomes = await Promise.all(commands.map(({ name }) => graft([...name.split(' '), '--help'])));
-    for (const [i, { status, stdout, stderr }] of outcomes.entries()) {
-      expect([status, stderr]).toEqual([0, '']);
-      for (const example of (await commands[i]!.load()).examples) expect(stdout).toContain(`$ ${example}`);
-      expect(stdout).toContain('--json');
+  test.each(commands.map((command) => [command.name, command] as const))(
+    'of graft %s shows every option and example, with `all` where it begins with a few',
+    async (name, command) => {
+      const { options, examples, basic, groups = {} } = await command.load();
+      const flags = flagsOf(options).map(({ syntax }) => syntax);
+      const [few, all] = await Promise.all([
+        graft([...name.split(' '), '--help']),
+        graft([...name.split(' '), '--help', 'all']),
+      ]);
+      for (const { status, stderr, stdout } of [few, all]) {
+        expect([status, stderr]).toEqual([0, '']);
+        expect(stdout).toContain(`$ ${examples[0]}`);
+        expect(stdout).toContain('--json');
+        for (const line of stdout.split('\n'))
+          if (!/ {2}\$ |--learners|maml,/.test(line)) expect(line.length).toBeLessThanOrEqual(80);
+      }
+      for (const example of examples) expect(all.stdout).toContain(`$ ${example}`);
+      for (const syntax of flags) expect(all.stdout).toMatch(lineOf(syntax));
+      const left = basic === undefined ? [] : flagsOf(options).filter(({ key }) => !(key in basic));
+      for (const { syntax } of left) expect(few.stdout).not.toMatch(lineOf(syntax));
+      expect(flags.filter((syntax) => lineOf(syntax).test(few.stdout))).toHaveLength(flags.length - left.length);
+      if (basic === undefined) expect(few.stdout).toBe(all.stdout);
+      else expect(few.stdout).toContain(`graft ${name} --help all`);
+      const headings = Object.keys(groups).map((group) => `\n${group[0]!.toUpperCase()}${group.slice(1)}:\n`);
+      expect(headings.filter((heading) => !all.stdout.includes(heading))).toEqual([]);
+    },
+  );
+
+  test('of a group shows the options of that group alone; of what is none, the first', async () => {
+    const [data, few, other] = await Promise.all([
+      graft(['train', 'photos/', '--help', 'data']),
+      graft(['train', '-h']),
+      graft(['train', '-h', 'photos/']),
+    ]);
+    expect(data.stdout).toMatch(lineOf('--label-regex <value>'));
+    expect(data.stdout).not.toMatch(/--model|--json|Examples:/);
+    expect(other).toEqual(few);
+  });
+
+  test('begins with a dozen options of train and of meta train', async () => {
+    for (const name of ['train', 'meta train']) {
+      const { basic = {} } = await commands.find((command) => command.name === name)!.load();
+      expect(Object.keys(basic)).toHaveLength(12);
     }
-    expect(outcomes[0]!.stdout).toContain('--learning-rate <number>');
   });
 
   test('of graft lists the commands; --version is the package’s', async () => {

@@ -1,4 +1,4 @@
-import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { formatConfig } from '@graft-ml/core/internal/recipe/config/text';
 import { z } from 'zod';
 import { readConfigFile } from '../../runs/config-file.ts';
@@ -14,6 +14,8 @@ export const configCommand = defineCommand({
       .describe('begin with the options of this file: YAML, JSON or a run’s run.json'),
     ...trainConfigSchema.shape,
   }),
+  groups: configGroups,
+  basic: { config: 'begin with the options of a YAML or JSON file, or of the run.json of a run' },
   takesSettings: 'graft config',
   examples: [
     'graft config > options.yaml',

@@ -2,7 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { formatNumber, type LineChart, lineChartSvg, lineChartText } from '@graft-ml/core/chart';
 import { UsageError, UserError } from '@graft-ml/core/internal/base/errors';
 import { beforeExplosion } from '@graft-ml/core/internal/fit/learning-rate-curve';
-import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { optimizerText } from '@graft-ml/core/internal/recipe/config/optimisation';
+import { strategyNames } from '@graft-ml/core/internal/recipe/strategy';
 import { z } from 'zod';
 import { type FoundRates, findFolderRate } from '../../transfer/find-rate.ts';
 import type { Preparation } from '../../transfer/prepare.ts';
@@ -31,16 +33,29 @@ const stepOptions = trainConfigSchema.omit({
   log: true,
 });
 
+/** Which rates are tried. */
+const searchOptions = {
+  out: z.string().nullable().default(null).describe('an SVG file to draw the curve in'),
+  from: z.number().positive().default(1e-7).describe('the first learning rate'),
+  to: z.number().positive().default(10).describe('the last learning rate'),
+  steps: z.int().min(20).max(10_000).default(100).describe('the most steps to take'),
+};
+
 export const findLrCommand = defineCommand({
   arguments: [{ syntax: '<folder>', description: 'the images to train on, as of graft train' }],
-  options: z.strictObject({
-    out: z.string().nullable().default(null).describe('an SVG file to draw the curve in'),
-    from: z.number().positive().default(1e-7).describe('the first learning rate'),
-    to: z.number().positive().default(10).describe('the last learning rate'),
-    steps: z.int().min(20).max(10_000).default(100).describe('at most so many steps'),
-    ...downloadFlags,
-    ...stepOptions.shape,
-  }),
+  options: z.strictObject({ ...searchOptions, ...stepOptions.shape, ...downloadFlags }),
+  groups: { search: searchOptions, ...configGroups, downloads: downloadFlags },
+  basic: {
+    model: 'architecture, published weights or an .onnx file; `graft models` lists them',
+    strategy: `${strategyNames.join(' | ')} (default: auto)`,
+    batchSize: 'images per step',
+    optimizer: optimizerText,
+    augment: 'none, light, standard, strong, or a list such as crop=0.5,flip,rotate=10',
+    from: 'the first learning rate',
+    to: 'the last learning rate',
+    steps: 'the most steps to take',
+    out: 'an SVG file to draw the curve in',
+  },
   takesSettings: 'graft config',
   goesOnUnread: () => true,
   examples: [

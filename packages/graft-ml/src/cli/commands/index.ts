@@ -21,82 +21,88 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'predict',
-    summary: 'Classifies images with a run or with a pretrained model.',
+    summary: 'Classifies images with a run or a pretrained model.',
     load: async () => (await import('./predict.ts')).predictCommand,
   },
   {
     name: 'features',
-    summary: 'Writes feature vectors of images: the input of the last layer.',
+    summary: 'Writes the features of images: the inputs of the last layer.',
     load: async () => (await import('./features.ts')).featuresCommand,
   },
   {
     name: 'preview',
-    summary: 'Writes a contact sheet of augmented images, to look at before training.',
+    summary: 'Writes a contact sheet of augmented images.',
     load: async () => (await import('./preview.ts')).previewCommand,
   },
   {
     name: 'find-lr',
-    summary: 'Searches for a learning rate, by a short training in which it grows.',
+    summary: 'Runs a learning rate range test, and suggests a rate.',
     load: async () => (await import('./find-lr.ts')).findLrCommand,
   },
   {
     name: 'export',
-    summary: 'Writes a run as one ONNX file, with preprocessing and class names in it.',
+    summary: 'Writes a run as one ONNX file, preprocessing included.',
     load: async () => (await import('./export.ts')).exportCommand,
   },
   {
     name: 'meta train',
-    summary: 'Learns from many small tasks how to learn a new one from a few images.',
+    summary: 'Trains a learner on many small tasks.',
     load: async () => (await import('./meta-train.ts')).metaTrainCommand,
   },
   {
     name: 'meta test',
-    summary: 'Measures a meta-learned run on tasks of classes that it has not seen.',
+    summary: 'Measures a meta-learned run on tasks of unseen classes.',
     load: async () => (await import('./meta-test.ts')).metaTestCommand,
   },
   {
     name: 'meta adapt',
-    summary: 'Fits a meta-learned run to new classes from a few images of each.',
+    summary: 'Adapts a meta-learned run to new classes by a few images.',
     load: async () => (await import('./meta-adapt.ts')).metaAdaptCommand,
   },
   {
     name: 'meta compare',
-    summary: 'Trains several learners on the same episodes and compares them.',
+    summary: 'Trains several learners on the same episodes.',
     load: async () => (await import('./meta-compare.ts')).metaCompareCommand,
   },
   {
     name: 'meta config',
-    summary: 'Prints every option of `graft meta train` as YAML, with its meaning and default.',
+    summary: 'Prints every option of `graft meta train` as YAML.',
     load: async () => (await import('./meta-config.ts')).metaConfigCommand,
   },
   {
     name: 'inspect',
-    summary: 'Shows the parameters or blocks of a model or a run, and which are trained.',
+    summary: 'Shows the parameters of a model or run, and what is trained.',
     load: async () => (await import('./inspect.ts')).inspectCommand,
   },
   {
     name: 'doctor',
-    summary: 'Looks for problems in a dataset, or shows how Graft uses this machine.',
+    summary: 'Checks a dataset for problems, or reports on this machine.',
     load: async () => (await import('./doctor.ts')).doctorCommand,
   },
   {
     name: 'data get',
-    summary: 'Downloads a public dataset, checks it and unpacks it into class folders.',
+    summary: 'Downloads a public dataset into class folders.',
     load: async () => (await import('./data.ts')).dataGetCommand,
   },
   {
     name: 'data list',
-    summary: 'Lists the public datasets that `graft data get` knows.',
+    summary: 'Lists the public datasets that can be downloaded.',
     load: async () => (await import('./data.ts')).dataListCommand,
   },
   {
     name: 'models',
-    summary: 'Lists architectures and published weights, shows one, or downloads it.',
+    summary: 'Lists, shows and downloads architectures and weights.',
     load: async () => (await import('./models.ts')).modelsCommand,
   },
   {
     name: 'config',
-    summary: 'Prints every option of `graft train` as YAML, with its meaning and default.',
+    summary: 'Prints every option of `graft train` as YAML.',
     load: async () => (await import('./config.ts')).configCommand,
   },
 ];
+
+/** The commands of two words, by the first of them. */
+export const families: Readonly<Record<string, string>> = {
+  meta: 'Meta-learning',
+  data: 'Public datasets',
+};

@@ -1,6 +1,11 @@
 import { basename, extname } from 'node:path';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
-import { metaConfigSchema, metaTable, withoutIgnored } from '@graft-ml/core/internal/recipe/meta/index';
+import {
+  metaConfigGroups,
+  metaConfigSchema,
+  metaTable,
+  withoutIgnored,
+} from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
 import { type Contestant, compareLearners, resumeComparison } from '../../experiment/compare.ts';
 import { comparisonCells } from '../../experiment/comparison.ts';
@@ -15,9 +20,10 @@ import { whatIsLeft } from '../run-files.ts';
 import { table } from '../terminal.ts';
 import { type ShownMeta, showMeta } from './meta-train.ts';
 
-const { episodes, learner: _, ...sharedOptions } = metaConfigSchema.shape;
+const { learner: _, ...sharedOptions } = metaConfigSchema.shape;
 
-const compareOptions = z.strictObject({
+/** What is compared, and where that is written. */
+const comparisonOptions = {
   learners: z
     .string()
     .default('maml,fomaml,anil,boil,meta-sgd,maml++,reptile,protonet')
@@ -33,14 +39,26 @@ const compareOptions = z.strictObject({
   resume: z.string().nullable().default(null).describe('go on with this comparison'),
   ...dataFlag,
   testEpisodes: z.int().min(2).max(1_000_000).default(600).describe('episodes of test classes'),
-  ...downloadFlags,
-  ...sharedOptions,
-  episodes,
-});
+};
+
+const compareOptions = z.strictObject({ ...comparisonOptions, ...sharedOptions, ...downloadFlags });
 
 export const metaCompareCommand = defineCommand({
   arguments: [{ syntax: '[folder]', description: 'class folders, as for graft meta train' }],
   options: compareOptions,
+  groups: { comparison: comparisonOptions, ...metaConfigGroups, downloads: downloadFlags },
+  basic: {
+    learners: 'learners, or files of options for one, with commas between them',
+    model: 'architecture or published weights; `graft models` lists them (default: conv4_32)',
+    way: 'classes of an episode',
+    shots: 'images of each class in the support set',
+    queries: 'images of each class in the query set',
+    metaSteps: 'steps of the outer loop',
+    testEpisodes: 'episodes of test classes',
+    split: 'which classes train, validate and test: auto, 60/20/20%, 1100/100/423 or a folder',
+    out: 'the folder to write (default: runs/compare-<time>)',
+    resume: 'continue this comparison where it stopped',
+  },
   takesSettings: 'graft meta config',
   goesOnUnread: () => true,
   examples: [

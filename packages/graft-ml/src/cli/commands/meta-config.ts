@@ -1,5 +1,5 @@
 import { formatConfig } from '@graft-ml/core/internal/recipe/config/text';
-import { metaConfigSchema, metaTable } from '@graft-ml/core/internal/recipe/meta/index';
+import { metaConfigGroups, metaConfigSchema, metaTable } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
 import { metaRuns } from '../../meta/meta-run.ts';
 import { readConfigFileOf } from '../../runs/config-file.ts';
@@ -15,6 +15,8 @@ export const metaConfigCommand = defineCommand({
       .describe('begin with the options of this file: YAML, JSON or a run’s run.json'),
     ...metaConfigSchema.shape,
   }),
+  groups: metaConfigGroups,
+  basic: { config: 'begin with the options of a YAML or JSON file, or of the run.json of a run' },
   takesSettings: 'graft meta config',
   examples: ['graft meta config > options.yaml', 'graft meta config --config options.yaml learner=anil way=20'],
   async defaults({ config }) {

@@ -1,7 +1,14 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import type { ConfigTable } from '@graft-ml/core/internal/recipe/config/text';
-import { epochsOf, learners, metaConfigSchema, metaTable } from '@graft-ml/core/internal/recipe/meta/index';
+import {
+  epochsOf,
+  learnerNames,
+  learners,
+  metaConfigGroups,
+  metaConfigSchema,
+  metaTable,
+} from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
 import { formatBytes } from '../../meta/check-memory.ts';
 import { metaRuns } from '../../meta/meta-run.ts';
@@ -15,7 +22,8 @@ import { foreignFolder, refuseBesideResume, refuseWithoutResume, resumeFlags } f
 import { whatIsLeft } from '../run-files.ts';
 import { formatSeconds, percent, plural, type Terminal } from '../terminal.ts';
 
-const metaTrainOptions = z.strictObject({
+/** Which run is written, or continued. */
+const runOptions = {
   out: z.string().nullable().default(null).describe('the run folder to write; default: runs/<learner>-<time>'),
   overwrite: z.boolean().default(false).describe('replace the run that stands there'),
   resume: z.string().nullable().default(null).describe('go on with this run, with its own options'),
@@ -27,9 +35,9 @@ const metaTrainOptions = z.strictObject({
     .describe(
       'options from a YAML or JSON file, as `graft meta config` prints one, or from the run.json of an earlier run',
     ),
-  ...downloadFlags,
-  ...metaConfigSchema.shape,
-});
+};
+
+const metaTrainOptions = z.strictObject({ ...runOptions, ...metaConfigSchema.shape, ...downloadFlags });
 
 /** What may stand in a file: the folder too. */
 const fileTable: ConfigTable = {
@@ -45,6 +53,21 @@ export const metaTrainCommand = defineCommand({
     },
   ],
   options: metaTrainOptions,
+  groups: { run: runOptions, ...metaConfigGroups, downloads: downloadFlags },
+  basic: {
+    learner: learnerNames.join(' | '),
+    model: 'architecture or published weights; `graft models` lists them (default: conv4_32)',
+    way: 'classes of an episode',
+    shots: 'images of each class in the support set',
+    queries: 'images of each class in the query set',
+    innerSteps: 'steps on the support set in training (default: by the learner and the size of the images)',
+    innerRate: 'learning rate of the inner loop (default: by the learner and the size of the images)',
+    metaSteps: 'steps of the outer loop',
+    split: 'which classes train, validate and test: auto, 60/20/20%, 1100/100/423 or a folder',
+    out: 'the run folder to write (default: runs/<learner>-<time>)',
+    resume: 'continue this run where it stopped',
+    config: 'read options from a YAML or JSON file, or from the run.json of an earlier run',
+  },
   takesSettings: 'graft meta config',
   goesOnUnread: () => true,
   examples: [

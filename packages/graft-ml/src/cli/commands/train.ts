@@ -1,8 +1,10 @@
 import { basename } from 'node:path';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
-import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { optimizerText } from '@graft-ml/core/internal/recipe/config/optimisation';
 import { type ConfigTable, trainTable } from '@graft-ml/core/internal/recipe/config/text';
+import { strategyNames } from '@graft-ml/core/internal/recipe/strategy';
 import { z } from 'zod';
 import {
   type CrossValidationEvent,
@@ -23,7 +25,8 @@ import { foreignFolder, refuseBesideResume, refuseWithoutResume, resumeFlags } f
 import { whatIsLeft } from '../run-files.ts';
 import { formatSeconds, percent, plural, type Terminal } from '../terminal.ts';
 
-const trainOptions = z.strictObject({
+/** Which run is written, or gone on with. */
+const runOptions = {
   out: z.string().nullable().default(null).describe('the run folder to write; default: runs/<model>-<time>'),
   overwrite: z.boolean().default(false).describe('replace the run that stands there'),
   resume: z.string().nullable().default(null).describe('go on with this run, with its own options'),
@@ -34,7 +37,7 @@ const trainOptions = z.strictObject({
     .max(1000)
     .nullable()
     .default(null)
-    .describe('cross-validation: train so many runs, in which each image validates once'),
+    .describe('cross-validation: train this many runs, in which each image validates once'),
   config: z
     .string()
     .nullable()
@@ -42,9 +45,9 @@ const trainOptions = z.strictObject({
     .describe(
       'options from a YAML or JSON file, as `graft config` prints one, or with the folder from the run.json of a run that is to be repeated; what is given besides comes first',
     ),
-  ...downloadFlags,
-  ...trainConfigSchema.shape,
-});
+};
+
+const trainOptions = z.strictObject({ ...runOptions, ...trainConfigSchema.shape, ...downloadFlags });
 
 /** What may stand in a file: the folder too. */
 const fileTable: ConfigTable = {
@@ -57,14 +60,33 @@ export const trainCommand = defineCommand({
     {
       syntax: '[folder]',
       description:
-        'root/class/*.jpg or root/{train,val,test}/class/*.jpg, also in a .zip, .tar or .tar.gz; a .csv or .jsonl; .parquet files, or a folder of them',
+        'root/class/*.jpg or root/{train,val,test}/class/*.jpg, also in a .zip, .tar or .tar.gz; a .csv or .jsonl; .parquet files or a folder of them',
     },
   ],
   options: trainOptions,
+  groups: { run: runOptions, ...configGroups, downloads: downloadFlags },
+  basic: {
+    model: 'architecture, published weights or an .onnx file; `graft models` lists them',
+    strategy: `${strategyNames.join(' | ')} (default: auto)`,
+    epochs: 'passes over the training images (default: 30 for feature-extraction, else 12)',
+    batchSize: 'images per step',
+    optimizer: optimizerText,
+    learningRate: 'peak learning rate of the head (default: 0.001 for adamw)',
+    augment: 'none, light, standard, strong, or a list such as crop=0.5,flip,rotate=10',
+    validationFraction: 'share of each class held out for validation, where there is no val/',
+    seed: 'decides initialisation, split, order, augmentation and dropout',
+    out: 'the run folder to write (default: runs/<model>-<time>)',
+    resume: 'continue this run where it stopped',
+    config: 'read options from a YAML or JSON file, or from the run.json of an earlier run',
+  },
   takesSettings: 'graft config',
   goesOnUnread: () => true,
   examples: [
-    'graft train photos/ --model resnet50',
+    'graft train photos/',
+    'graft train photos/ --model resnet50 --out runs/flowers',
+    'graft train photos/ epochs=3 optimizer=sgd lr=0.01',
+    'graft train --resume runs/flowers',
+    'graft train --config runs/flowers/run.json --out runs/again',
     'graft train photos/ --model timm/resnet18.a1_in1k --strategy full --epochs 12 --out runs/x',
     'graft train photos/ --model resnet18 --weights resnet18.pth --head 512,relu,dropout=0.3',
     'graft train photos/ --model classifier.onnx --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5',
@@ -73,15 +95,12 @@ export const trainCommand = defineCommand({
     'graft train photos/ --strategy full --probe 10 --layer-decay 0.9 --augment strong --ema 0.999 --patience 5',
     'graft train photos/ --model convnext_tiny --strategy scratch',
     'graft train photos/ --model conv4 --weights runs/meta --transfer-ratio 0.5',
-    'graft train photos/ epochs=3 optimizer=sgd lr=0.01',
     'graft train photos/ --config options.yaml',
     'graft train labels.csv --label-column species',
     "graft train photos.zip --label-regex '^(.+)_\\d+\\.jpg$'",
     'graft train photos/ --folds 5 --out runs/five',
-    'graft train --resume runs/x',
     'graft train --resume runs/x --data moved/photos/',
     'graft train --resume runs/x --epochs 20',
-    'graft train --config runs/x/run.json --out runs/y',
   ],
   async defaults(given) {
     if (typeof given.config !== 'string') return {};
