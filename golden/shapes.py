@@ -59,7 +59,7 @@ def write_parquet() -> None:
         (HERE / "hub" / "data").mkdir(parents=True, exist_ok=True)
         hub.select(rows).to_parquet(HERE / "hub" / "data" / f"{split}-00000-of-00001.parquet")
 
-    plain = pa.table({"image": list(IMAGES.values()), "class": [path.split("/")[0] for path in IMAGES], "path": list(IMAGES)})
+    plain = pa.table({"picture": list(IMAGES.values()), "class": [path.split("/")[0] for path in IMAGES], "path": list(IMAGES)})
     for codec in ["none", "snappy", "gzip", "brotli", "zstd", "lz4"]:
         version = "2.0" if codec in ("zstd", "none") else "1.0"
         pq.write_table(plain, HERE / f"{codec}.parquet", compression=codec, data_page_version=version, row_group_size=6)

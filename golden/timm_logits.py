@@ -2,7 +2,7 @@
 
     python3 golden/timm_logits.py        writes golden/timm-logits.safetensors
 
-logits/CASE (1, classes) of the image `made("image", (1, 3, size, size))`, computed in float64. The metadata key `cases` says
+logits/CASE (1, classes) of the image `made("picture", (1, 3, size, size))`, computed in float64. The metadata key `cases` says
 for each case timm's model, or for the narrow ones, which the registry has no weights of, their state_dict; and the image's size.
 """
 import sys
@@ -89,7 +89,7 @@ def logits(model, size):
     kept = {name: value for name, value in state.items() if value.is_floating_point()}
     model.load_state_dict({**state, **{name: made(name, tuple(value.shape)) for name, value in kept.items()}})
     with torch.no_grad():
-        y = model(made("image", (1, 3, size, size)))
+        y = model(made("picture", (1, 3, size, size)))
     print(f"logits {float(y.min()):.3g} to {float(y.max()):.3g}, spread {float(y.std()):.3g}")
     return y, [[name, list(value.shape)] for name, value in kept.items()]
 

@@ -75,7 +75,7 @@ describe('a checkpoint under timm’s names gives timm’s logits', () => {
       0,
     );
 
-    const x = madeTensor('image', image.shape);
+    const x = madeTensor('picture', image.shape);
     const results = await evaluate({ logits }, { ...missing, ...loaded, x });
     expect(relativeError(results.logits!, reference)).toBeLessThan(tolerance.model);
   });
