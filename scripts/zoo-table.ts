@@ -7,7 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { sizeOf } from '@graft-ml/core/internal/base/tensor';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
-import { getModel, listArchitectures, type Model } from '@graft-ml/core/models';
+import { getModel, listArchitectures, type NamedArchitecture } from '@graft-ml/core/models';
 import type { ZooResult } from '../bench/zoo.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url));
@@ -19,7 +19,7 @@ const { machine, results } = JSON.parse(read('bench/results/zoo.json').toString(
   results: Record<string, ZooResult>;
 };
 
-function parametersOf(model: Model): number {
+function parametersOf(model: NamedArchitecture): number {
   const variables = [...variablesOf(imageNetwork(model, model.preprocessing, 1000)).values()];
   return variables.filter(({ kind }) => kind === 'parameter').reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }

@@ -10,7 +10,7 @@ export { type TrainConfigInput, trainConfigSchema } from '@graft-ml/core/interna
 export type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
 export { listModels } from '@graft-ml/core/internal/weights/registry/list';
 export { pretrainedConfig } from '@graft-ml/core/internal/weights/registry/lookup';
-export { applyModel, getModel, type Model, type Preprocessing } from '@graft-ml/core/models';
+export { applyModel, getModel, type NamedArchitecture, type Preprocessing } from '@graft-ml/core/models';
 export { type Metrics, measure, wilsonInterval } from '@graft-ml/core/predict';
 export { createModel, type ReadyModel } from './checkpoint/create-model.ts';
 export { fetchWeights } from './checkpoint/fetch-weights.ts';

@@ -1,6 +1,6 @@
 import { imageNetwork } from '../fit/network.ts';
 import { type Network, variablesOf } from '../fit/step.ts';
-import { applyModel, headPattern, type Model, type Preprocessing } from '../models/index.ts';
+import { applyModel, headPattern, type NamedArchitecture, type Preprocessing } from '../models/index.ts';
 import { crossEntropy, normalisePixels } from '../nn/index.ts';
 import { optimizers } from '../optim/index.ts';
 import { epochsOf, type LearnerName, learners, type ResolvedMetaConfig } from '../recipe/meta/index.ts';
@@ -22,7 +22,7 @@ export function isByMeans(name: LearnerName): boolean {
 /** The learner of a configuration. A baseline is a prototypical network that is not trained. */
 export function learnerOf(
   config: ResolvedMetaConfig,
-  model: Model,
+  model: NamedArchitecture,
   preprocessing: Preprocessing,
   way: number,
 ): LearnerParts {
@@ -57,7 +57,7 @@ export function phasesOf(config: ResolvedMetaConfig): OuterPhase[] {
 }
 
 /** From bytes to features (n, f), averaged over the image. */
-function featureNetwork(model: Model, preprocessing: Preprocessing): Network {
+function featureNetwork(model: NamedArchitecture, preprocessing: Preprocessing): Network {
   const { crop } = preprocessing;
   return {
     input: { dtype: 'u8', shape: [3, crop, crop] },

@@ -16,7 +16,7 @@ export {
   fittedTo,
   headPattern,
   imageNetPreprocessing,
-  type Model,
+  type NamedArchitecture,
   type Preprocessing,
   penultimate,
   trunkEndpoint,

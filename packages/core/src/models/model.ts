@@ -63,7 +63,7 @@ export interface AuxiliaryHead {
 }
 
 /** An architecture under its name. */
-export interface Model extends Architecture {
+export interface NamedArchitecture extends Architecture {
   readonly name: string;
   /** What its published weights expect; a checkpoint that says otherwise is believed. */
   readonly preprocessing: Preprocessing;

@@ -14,7 +14,14 @@ import { convnext } from './convnext.ts';
 import { densenet } from './densenet.ts';
 import { efficientnet, efficientnetV2s } from './efficientnet.ts';
 import { inception } from './inception.ts';
-import { type Architecture, applyModel, getModel, headPattern, listArchitectures, type Model } from './index.ts';
+import {
+  type Architecture,
+  applyModel,
+  getModel,
+  headPattern,
+  listArchitectures,
+  type NamedArchitecture,
+} from './index.ts';
 import { resnet } from './resnet.ts';
 import { resnet12 } from './resnet12.ts';
 import { swin, swins } from './swin.ts';
@@ -74,7 +81,7 @@ test('the zoo has every one of torchvision’s models that are listed, variants 
 });
 
 /** Small images, but none smaller than the model's published size allows. */
-const smallSize = ({ preprocessing, sides = {} }: Model) =>
+const smallSize = ({ preprocessing, sides = {} }: NamedArchitecture) =>
   Math.max(Math.min(64, preprocessing.crop), sides.minimum ?? 0);
 
 describe.each(listArchitectures())('%s', (name) => {
@@ -180,9 +187,10 @@ const narrow: Readonly<Record<string, Architecture>> = {
 const learningRates: Readonly<Record<string, number>> = { alexnet: 0.1, vgg11: 0.1, inception_v3_no_aux: 0.002 };
 
 /** The smallest variant of each paper's family, or a narrow one. */
-function smallestOfEachFamily(): Model[] {
-  const weights = (model: Model) => trace(model.name).shapes.reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
-  const smallest = new Map<string, Model>();
+function smallestOfEachFamily(): NamedArchitecture[] {
+  const weights = (model: NamedArchitecture) =>
+    trace(model.name).shapes.reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
+  const smallest = new Map<string, NamedArchitecture>();
   for (const model of listArchitectures().map(getModel)) {
     const known = smallest.get(model.source);
     if (!known || weights(model) < weights(known)) smallest.set(model.source, model);

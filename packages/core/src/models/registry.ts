@@ -9,7 +9,7 @@ import { futurama, futuramas } from './futurama.ts';
 import { inception, inceptions } from './inception.ts';
 import { mobilenetV2, mobilenetV2s } from './mobilenet-v2.ts';
 import { mobilenetV3, mobilenetV3s } from './mobilenet-v3.ts';
-import { type Architecture, imageNetPreprocessing, type Model, type Preprocessing } from './model.ts';
+import { type Architecture, imageNetPreprocessing, type NamedArchitecture, type Preprocessing } from './model.ts';
 import { regnet, regnets } from './regnet.ts';
 import { residualConv4, residualConv4s } from './residual-conv4.ts';
 import { resnet, resnets, resnexts, wideResnets } from './resnet.ts';
@@ -25,7 +25,7 @@ function family<Name extends string, C>(
   build: (config: C) => Architecture,
   source: string,
   preprocessing: { readonly [N in Name]?: Partial<Preprocessing> } = {},
-): Model[] {
+): NamedArchitecture[] {
   return Object.entries<C>(variants).map(([name, config]) => {
     const own = preprocessing[name as Name];
     return { name, source, preprocessing: { ...imageNetPreprocessing, ...own }, ...build(config) };
@@ -41,14 +41,14 @@ const inceptionPreprocessing: Partial<Preprocessing> = {
 };
 
 /** For characters and other small images, seen whole. */
-function small(model: Model): Model {
+function small(model: NamedArchitecture): NamedArchitecture {
   const half = [0.5, 0.5, 0.5] as const;
   return { ...model, preprocessing: { ...model.preprocessing, resize: 28, crop: 28, mean: half, std: half } };
 }
 
 const seenWhole = (side: number): Partial<Preprocessing> => ({ resize: side, crop: side, interpolation: 'bicubic' });
 
-const zoo: ReadonlyMap<string, Model> = new Map(
+const zoo: ReadonlyMap<string, NamedArchitecture> = new Map(
   [
     ...family(squeezenets, squeezenet, 'Iandola et al. 2016, arXiv 1602.07360'),
     ...family(resnets, resnet, 'He et al. 2015, arXiv 1512.03385'),
@@ -115,7 +115,7 @@ export function listArchitectures(): string[] {
 }
 
 /** The architecture of that name. @throws UserError with the nearest names where there is none. */
-export function getModel(name: string): Model {
+export function getModel(name: string): NamedArchitecture {
   const model = zoo.get(name);
   if (!model) throw new UserError(unknownName('--model', name, listArchitectures(), '`graft models` lists all.'));
   return model;

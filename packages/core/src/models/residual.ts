@@ -1,6 +1,6 @@
 import { input, reachable, type Value } from '../graph/index.ts';
 import { Scope } from '../nn/index.ts';
-import type { Model } from './model.ts';
+import type { NamedArchitecture } from './model.ts';
 
 const layers = new Set(['Conv2d', 'MatMul']);
 
@@ -8,7 +8,10 @@ const layers = new Set(['Conv2d', 'MatMul']);
  * Whether a network adds activations to earlier ones (He et al. 2015), whatever it is called: somewhere two activations are
  * added of which one has gone through more layers than the other.
  */
-export function hasResiduals({ trunk, preprocessing: { crop } }: Pick<Model, 'trunk' | 'preprocessing'>): boolean {
+export function hasResiduals({
+  trunk,
+  preprocessing: { crop },
+}: Pick<NamedArchitecture, 'trunk' | 'preprocessing'>): boolean {
   const images = input('images', 'f32', [1, 3, crop, crop]);
   const { scope } = Scope.root({ training: false });
   /** Of each activation: the layers on the longest way to it. */

@@ -1,5 +1,5 @@
 import { UserError } from '../base/errors.ts';
-import type { Model, Preprocessing } from '../models/index.ts';
+import type { NamedArchitecture, Preprocessing } from '../models/index.ts';
 
 /** What may be asked for instead of what the weights were trained with. */
 export interface PreprocessingChanges {
@@ -18,7 +18,7 @@ export interface PreprocessingChanges {
  */
 export function changedPreprocessing(
   trained: Preprocessing,
-  model: Model,
+  model: NamedArchitecture,
   { imageSize, mean, std, colourProfile, orientation }: PreprocessingChanges,
 ): Preprocessing {
   const crop = imageSize ?? trained.crop;
@@ -41,7 +41,7 @@ export function perChannelOf(text: string): [number, number, number] {
 }
 
 /** @throws UserError where the model cannot take images of that size, with the nearest that it can */
-export function refuseSide({ name, sides = {} }: Model, side: number): void {
+export function refuseSide({ name, sides = {} }: NamedArchitecture, side: number): void {
   const { multipleOf = 1, minimum = multipleOf } = sides;
   if (side >= minimum && side % multipleOf === 0) return;
   const nearest = Math.ceil(Math.max(minimum, Math.round(side / multipleOf) * multipleOf) / multipleOf) * multipleOf;

@@ -2,7 +2,15 @@ import { basename } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { type PreprocessingChanges, perChannelOf } from '@graft-ml/core/internal/recipe/preprocessing';
-import { fittedTo, getModel, isOnnx, type Model, openOnnxModel, withDropout, withHead } from '@graft-ml/core/models';
+import {
+  fittedTo,
+  getModel,
+  isOnnx,
+  type NamedArchitecture,
+  openOnnxModel,
+  withDropout,
+  withHead,
+} from '@graft-ml/core/models';
 import { assertExpected } from '../files/download/expectations.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { type OnnxBytes, readOnnxFile } from './onnx-file.ts';
@@ -11,7 +19,7 @@ import { resolveWeights } from './resolve.ts';
 
 /** What training starts from, and prediction uses: a model, and the weights that it has, if any. */
 export interface Backbone {
-  readonly model: Model;
+  readonly model: NamedArchitecture;
   readonly checkpoint: Checkpoint | null;
   /** The file that is the model, where it is not one of the zoo's: a run keeps it. */
   readonly onnx: Uint8Array | null;
@@ -91,7 +99,11 @@ async function readOnnx(path: string, own: OwnOnnx | undefined): Promise<OnnxByt
 }
 
 /** The model with a deeper head, or with dropout of its own, where that is asked for. */
-export function withLayers<M extends Model>(model: M, layers: string | null | undefined, dropout?: number | null): M {
+export function withLayers<M extends NamedArchitecture>(
+  model: M,
+  layers: string | null | undefined,
+  dropout?: number | null,
+): M {
   const deeper = layers ? withHead(model, layers) : model;
   return dropout === null || dropout === undefined ? deeper : withDropout(deeper, dropout);
 }

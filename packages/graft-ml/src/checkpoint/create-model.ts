@@ -5,7 +5,7 @@ import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
 import { pretrainedConfig, publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
-import { isOnnx, listArchitectures, type Model, type Preprocessing } from '@graft-ml/core/models';
+import { isOnnx, listArchitectures, type NamedArchitecture, type Preprocessing } from '@graft-ml/core/models';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { openBackbone, withLayers } from './backbone.ts';
 import { classNames } from './class-names.ts';
@@ -29,7 +29,7 @@ export interface CreateModelOptions extends FetchOptions {
 
 /** An architecture and all its numbers. */
 export interface ReadyModel {
-  readonly model: Model;
+  readonly model: NamedArchitecture;
   /** Every parameter and buffer, by name. */
   readonly weights: Tensors;
   /** How its images are to be prepared. */

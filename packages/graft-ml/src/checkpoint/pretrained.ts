@@ -7,7 +7,7 @@ import { decodeSeen, encodeSeen, type Seen, seenSchema, unrecorded } from '@graf
 import { matchWeights } from '@graft-ml/core/internal/weights/match';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
 import { mapNames } from '@graft-ml/core/internal/weights/timm-names';
-import { headPattern, type Model, type Preprocessing, preprocessingSchema } from '@graft-ml/core/models';
+import { headPattern, type NamedArchitecture, type Preprocessing, preprocessingSchema } from '@graft-ml/core/models';
 import { initialise, under, type Variable } from '@graft-ml/core/nn';
 import { z } from 'zod';
 import type { OpenOptions } from '../files/read.ts';
@@ -66,7 +66,7 @@ export interface Checkpoint {
 }
 
 export function describeCheckpoint(
-  { name, headLayers }: Model,
+  { name, headLayers }: NamedArchitecture,
   classes: readonly string[],
   preprocessing: Preprocessing,
   seen: Seen | null,
@@ -87,7 +87,7 @@ export function describeCheckpoint(
  */
 export async function readCheckpoint(
   path: string,
-  model: Model,
+  model: NamedArchitecture,
   { entry = null, ...options }: OpenOptions & { entry?: WeightsEntry | null } = {},
 ): Promise<Checkpoint> {
   const { tensors: read, metadata, notes } = await readWeightsFile(path, options);
@@ -135,7 +135,7 @@ export function hashOf(tensors: Tensors): string {
 }
 
 /** How many classes the checkpoint's head tells apart; undefined where it has none. */
-export function outputsOf({ tensors }: Checkpoint, { headPath }: Model): number | undefined {
+export function outputsOf({ tensors }: Checkpoint, { headPath }: NamedArchitecture): number | undefined {
   const head = Object.keys(tensors).filter((name) => under(headPath).test(name));
   return tensors[head.at(-1) ?? '']?.shape[0];
 }
@@ -143,7 +143,7 @@ export function outputsOf({ tensors }: Checkpoint, { headPath }: Model): number 
 /** The checkpoint's tensors for these variables; with `newHead` the head's are left out. */
 export function weightsFor(
   checkpoint: Checkpoint,
-  model: Model,
+  model: NamedArchitecture,
   variables: ReadonlyMap<string, Variable>,
   { newHead }: { newHead: boolean },
 ): Tensors {
@@ -159,7 +159,7 @@ export function weightsFor(
 /** Numbers for all these variables: the checkpoint's, and first ones for what is new or what the file lacks. */
 export function allVariables(
   checkpoint: Checkpoint | null,
-  model: Model,
+  model: NamedArchitecture,
   variables: ReadonlyMap<string, Variable>,
   { newHead, seed }: { newHead: boolean; seed: number },
 ): Tensors {

@@ -13,7 +13,7 @@ import { linearOf } from '@graft-ml/core/internal/meta/prototypes';
 import { adaptationGraph, prototypeGraph, type TaskShape, taskNames } from '@graft-ml/core/internal/meta/task-graph';
 import { resolveConfig, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import type { Warning } from '@graft-ml/core/internal/recipe/guard-rails';
-import type { Model, Preprocessing } from '@graft-ml/core/models';
+import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { initialise } from '@graft-ml/core/nn';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { withLayers } from '../checkpoint/backbone.ts';
@@ -226,7 +226,7 @@ async function withMeans(
   support: TensorOf<'u8'>,
   dataset: Dataset,
   runtime: Runtime,
-): Promise<{ model: Model; head: string; tensors: Tensors }> {
+): Promise<{ model: NamedArchitecture; head: string; tensors: Tensors }> {
   const { network, learner, values, config } = opened;
   const model = withLayers(opened.model, linearHead);
   const at = `${model.headPath}.1`;
@@ -250,7 +250,12 @@ async function withMeans(
 }
 
 /** The variables of the network that is written, and no others; what training alone needs (an auxiliary head) begins anew. */
-function complete(model: Model, preprocessing: Preprocessing, { classes }: Dataset, tensors: Tensors): Tensors {
+function complete(
+  model: NamedArchitecture,
+  preprocessing: Preprocessing,
+  { classes }: Dataset,
+  tensors: Tensors,
+): Tensors {
   const variables = [...variablesOf(imageNetwork(model, preprocessing, classes.length)).values()];
   const missing = variables.filter(({ name }) => !(name in tensors));
   const known = variables.flatMap(({ name }) => (tensors[name] ? [[name, tensors[name]] as const] : []));
@@ -271,7 +276,11 @@ async function describeAdapted(
   dataset: Dataset,
   { config, preprocessing, learner, network, seen }: OpenLearner,
   runtime: Runtime,
-  { own, model, checkpoint }: { readonly own: object; readonly model: Model; readonly checkpoint: CheckpointName },
+  {
+    own,
+    model,
+    checkpoint,
+  }: { readonly own: object; readonly model: NamedArchitecture; readonly checkpoint: CheckpointName },
 ): Promise<Run> {
   const { imageSize, mean, std, colourProfile, orientation, seed, device } = config;
   const parameters = [...variablesOf(imageNetwork(model, preprocessing, dataset.classes.length)).values()];

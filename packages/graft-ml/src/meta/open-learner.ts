@@ -9,7 +9,7 @@ import { isByMeans, type LearnerParts, learnerOf } from '@graft-ml/core/internal
 import { learnerVariables } from '@graft-ml/core/internal/meta/task-graph';
 import { type ResolvedMetaConfig, resolveMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import type { Safetensors } from '@graft-ml/core/internal/weights/safetensors';
-import { headPattern, type Model, type Preprocessing } from '@graft-ml/core/models';
+import { headPattern, type NamedArchitecture, type Preprocessing } from '@graft-ml/core/models';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import { imagesIn, seenIn } from '../checkpoint/pretrained.ts';
 import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
@@ -21,7 +21,7 @@ import { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
 export interface OpenLearner extends LearnerParts {
   readonly run: MetaRun;
   readonly config: ResolvedMetaConfig;
-  readonly model: Model;
+  readonly model: NamedArchitecture;
   readonly preprocessing: Preprocessing;
   /** Of the learner's variables. */
   readonly values: Tensors;
@@ -74,7 +74,7 @@ async function readLastOf(path: string): Promise<{ tensors: Tensors; metadata: R
 interface HeadChange {
   readonly path: string;
   readonly config: ResolvedMetaConfig;
-  readonly model: Model;
+  readonly model: NamedArchitecture;
   readonly way: number;
 }
 

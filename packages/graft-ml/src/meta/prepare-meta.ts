@@ -8,7 +8,7 @@ import { type LearnerParts, learnerOf } from '@graft-ml/core/internal/meta/make-
 import { learnerVariables } from '@graft-ml/core/internal/meta/task-graph';
 import { learners, noWeights, type ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
-import type { Model, Preprocessing } from '@graft-ml/core/models';
+import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { initialise, type Variable } from '@graft-ml/core/nn';
 import type { ParallelProgram, Runtime } from '@graft-ml/core/runtime';
 import { openBackbone } from '../checkpoint/backbone.ts';
@@ -25,7 +25,7 @@ import type { MetaRun } from './meta-run.ts';
 /** All that a run of meta-learning is made of, before anything is trained. */
 export interface PreparedMeta extends LearnerParts {
   readonly config: ResolvedMetaConfig;
-  readonly model: Model;
+  readonly model: NamedArchitecture;
   readonly preprocessing: Preprocessing;
   readonly sets: EpisodeSets;
   readonly runtime: Runtime;

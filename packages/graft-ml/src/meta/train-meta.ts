@@ -21,7 +21,7 @@ import {
   type ResolvedMetaConfig,
   resolveMetaConfig,
 } from '@graft-ml/core/internal/recipe/meta/index';
-import { isOnnx, type Model } from '@graft-ml/core/models';
+import { isOnnx, type NamedArchitecture } from '@graft-ml/core/models';
 import type { ParameterSetting } from '@graft-ml/core/optim';
 import type { Choices } from '@graft-ml/core/runtime';
 import { openBackbone } from '../checkpoint/backbone.ts';
@@ -81,7 +81,7 @@ export async function* trainMeta(
 }
 
 /** The model in an ONNX file, by which some defaults go; undefined for a model of the zoo. */
-async function fileModel({ model, mean, std }: MetaConfig): Promise<Model | undefined> {
+async function fileModel({ model, mean, std }: MetaConfig): Promise<NamedArchitecture | undefined> {
   if (model === null || !isOnnx(model)) return undefined;
   return (await openBackbone({ model, mean, std, weights: null, head: null })).model;
 }

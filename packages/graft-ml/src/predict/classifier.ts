@@ -9,7 +9,7 @@ import { type TestTimeAugmentation, testTimeViews } from '@graft-ml/core/interna
 import { modelProblem } from '@graft-ml/core/internal/recipe/config/model';
 import { changedPreprocessing, type PreprocessingChanges } from '@graft-ml/core/internal/recipe/preprocessing';
 import { entriesOf, entryNamed } from '@graft-ml/core/internal/weights/registry/lookup';
-import { isOnnx, type Model, type Preprocessing, penultimate } from '@graft-ml/core/models';
+import { isOnnx, type NamedArchitecture, type Preprocessing, penultimate } from '@graft-ml/core/models';
 import { normalisePixels, Scope, type Variable } from '@graft-ml/core/nn';
 import { softmax } from '@graft-ml/core/ops';
 import type { Program, Runtime } from '@graft-ml/core/runtime';
@@ -52,7 +52,7 @@ export class Classifier {
   readonly tta: TestTimeAugmentation;
   /** The images that it was made of; null where nobody says. */
   readonly seen: Seen | null;
-  readonly #model: Model;
+  readonly #model: NamedArchitecture;
   readonly #weights: Tensors;
   readonly #runtime: Runtime;
   readonly #pool: ImagePool;
@@ -60,7 +60,7 @@ export class Classifier {
 
   constructor(
     parts: {
-      model: Model;
+      model: NamedArchitecture;
       weights: Tensors;
       classes: readonly string[];
       preprocessing: Preprocessing;
@@ -267,7 +267,7 @@ export async function openModel(
 /** The checkpoint's tensors, and zeros for the batch counters that some files lack. */
 export function weightsOf(
   checkpoint: Checkpoint,
-  model: Model,
+  model: NamedArchitecture,
   outputs: number,
   preprocessing: Preprocessing,
 ): Tensors {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
-import { fittedTo, type Model } from '@graft-ml/core/models';
+import { fittedTo, type NamedArchitecture } from '@graft-ml/core/models';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import { type Checkpoint, checkpointOf, readCheckpoint, weightsFor } from '../checkpoint/pretrained.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
@@ -34,7 +34,7 @@ export async function openRun(
   return new Classifier({ model, weights, classes, preprocessing, seen: checkpoint.seen }, options);
 }
 
-async function readBestOf(path: string, model: Model): Promise<Checkpoint> {
+async function readBestOf(path: string, model: NamedArchitecture): Promise<Checkpoint> {
   const file = join(path, 'best.safetensors');
   if (!(await exists(file))) throw new UserError(`${path} has no best.safetensors: no epoch of it is complete yet.`);
   return orElse(path, 'best', 'graft train', () => readCheckpoint(file, model, { links: 'refuse' }));
@@ -44,7 +44,7 @@ async function readBestOf(path: string, model: Model): Promise<Checkpoint> {
 async function readLastOf(
   path: string,
   run: Run,
-  named: Model,
+  named: NamedArchitecture,
   download: FetchOptions | undefined,
 ): Promise<Checkpoint> {
   const { preprocessing, classes, config } = run;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { i64, type Shape, sizeOf, type Tensor, type Tensors, tensor, zeros } from '@graft-ml/core/internal/base/tensor';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { feedNames, resultNames, scalarName, trainingStep, variablesOf } from '@graft-ml/core/internal/fit/step';
-import type { Model, Preprocessing } from '@graft-ml/core/models';
+import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { crossEntropyLoss } from '@graft-ml/core/nn';
 import { sgd } from '@graft-ml/core/optim';
 import { scalar } from '@graft-ml/core/runtime';
@@ -40,7 +40,7 @@ async function imagesBy(classifier: Classifier): Promise<number[]> {
 const ones = (shape: Shape) => tensor('u8', shape, new Uint8Array(sizeOf(shape)).fill(1));
 
 /** One step of plain SGD on two images, with frozen batch norms: the loss, and every parameter afterwards. */
-async function step(model: Model, weights: Tensors, pixels: Tensor, numClasses: number) {
+async function step(model: NamedArchitecture, weights: Tensors, pixels: Tensor, numClasses: number) {
   const network = imageNetwork(model, model.preprocessing, numClasses);
   const parameters = [...variablesOf(network).values()].filter(({ kind }) => kind === 'parameter');
   const graph = trainingStep(network, {
@@ -74,7 +74,7 @@ describe.each(Object.keys(narrowModels))('the export of %s', (name) => {
   const classes = Array.from({ length: numClasses }, (_, i) => `kind ${i}`);
   const geometry = { resize: side + 4, crop: side, interpolation: 'bicubic' } as const;
   const preprocessing: Preprocessing = { ...geometry, mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3] };
-  const model: Model = { ...narrowModels[name]!, name, preprocessing, source: 'the test' };
+  const model: NamedArchitecture = { ...narrowModels[name]!, name, preprocessing, source: 'the test' };
   const initial = withPrefix(tensors, 'init/');
   const norms = Object.keys(initial).filter((key) => key.endsWith('running_mean'));
   const counters = norms.map((key) => [key.replace('running_mean', 'num_batches_tracked'), zeros('i64', [])]);

@@ -12,7 +12,7 @@ import { partialTransfer, type TransferHead } from '@graft-ml/core/internal/reci
 import type { PlannedStage } from '@graft-ml/core/internal/recipe/plan';
 import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
 import { type Strategy, strategies } from '@graft-ml/core/internal/recipe/strategy';
-import type { Model, Preprocessing } from '@graft-ml/core/models';
+import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { isOnnx } from '@graft-ml/core/models';
 import { initialise, type Variable } from '@graft-ml/core/nn';
 import type { Choices, Runtime } from '@graft-ml/core/runtime';
@@ -43,7 +43,7 @@ export interface Preparation {
 /** All that a run is made of, before anything is trained. */
 export interface Prepared {
   readonly config: ResolvedConfig;
-  readonly model: Model;
+  readonly model: NamedArchitecture;
   readonly preprocessing: Preprocessing;
   readonly folder: Dataset;
   readonly pool: ImagePool;

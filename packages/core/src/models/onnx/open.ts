@@ -1,6 +1,6 @@
 import type { Tensors } from '../../base/tensor.ts';
 import { type DecodedModel, decode } from '../../graph/index.ts';
-import type { Model } from '../model.ts';
+import type { NamedArchitecture } from '../model.ts';
 import { importArchitecture } from './architecture.ts';
 import { checkShapes } from './check.ts';
 import { type FileGraph, fileGraph, opsets } from './file-graph.ts';
@@ -18,7 +18,7 @@ export interface OnnxModelOptions extends PreprocessingOptions {
 
 /** An ONNX file as a model like those of the zoo. */
 export interface OnnxModel {
-  readonly model: Model;
+  readonly model: NamedArchitecture;
   /** The file's numbers for all parameters and buffers, those of the head included. */
   readonly tensors: Tensors;
   readonly numClasses: number;
@@ -46,7 +46,7 @@ export function openOnnxModel(bytes: Uint8Array, options: OnnxModelOptions = {})
   const { preprocessing, notes } = preprocessingFor(decoded, graph, format, options);
   const architecture = importArchitecture(graph, head, format);
   const numClasses = head.weight.shape[0]!;
-  const model: Model = {
+  const model: NamedArchitecture = {
     name: options.name ?? 'onnx',
     ...architecture.model,
     preprocessing,

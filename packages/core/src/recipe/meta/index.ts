@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { UsageError, UserError } from '../../base/errors.ts';
-import { getModel, hasResiduals, isOnnx, type Model } from '../../models/index.ts';
+import { getModel, hasResiduals, isOnnx, type NamedArchitecture } from '../../models/index.ts';
 import { optimizers } from '../../optim/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
 import { refuseIgnoredBy } from '../config/ignored.ts';
@@ -61,7 +61,7 @@ export function parseMetaConfig(config: MetaConfigInput): MetaConfig {
  * The configuration with every default that depends on others filled in. What a learner does not look at stays null.
  * @throws UsageError where an option was given that nothing would look at, or two contradict each other
  */
-export function resolveMetaConfig(config: MetaConfig, file?: Pick<Model, 'trunk' | 'preprocessing'>) {
+export function resolveMetaConfig(config: MetaConfig, file?: Pick<NamedArchitecture, 'trunk' | 'preprocessing'>) {
   const chosen = { ...config, ...chosenNames(config) };
   refuseIgnoredBy(chosen, belongings, 'meta train');
   refuseSplit(config);
