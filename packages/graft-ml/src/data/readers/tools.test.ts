@@ -31,7 +31,7 @@ async function unpacked(): Promise<Dataset> {
 }
 
 describe('what other tools write', () => {
-  const byPath = { pathColumn: 'image' };
+  const byPath = { pathColumn: 'picture' };
   it.each<[string, DatasetOptions]>([
     ['stored.zip', {}],
     ['deflated.zip', {}],
