@@ -1,5 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein';
-import { UserError } from './errors.ts';
+import { OptionError, UserError } from './errors.ts';
 import { printableName } from './printable.ts';
 
 /** ` Did you mean "resnet18"?`, or nothing where no choice is near. */
@@ -14,12 +14,18 @@ export function unknownChoice(what: string, value: string, choices: readonly str
   return `${what} "${printableName(value)}" is not known.${didYouMean(value, choices)} Expected one of: ${choices.join(', ')}.`;
 }
 
+/** An option whose value is not one of its choices. */
+export function choiceError(option: string, received: unknown, choices: readonly string[]): OptionError {
+  const problem = unknownChoice('', String(received), choices);
+  return new OptionError({ option, expected: `one of: ${choices.join(', ')}`, received, problem });
+}
+
 /**
- * The same for names of which there are too many to print: the nearest few, and the command that lists them all.
- * `--model "resnet81" is not known. Did you mean "resnet18"? Near it are also: resnet101, resnet34. `graft models` lists all.`
+ * What to say to a name that is not known, where there are too many to print: the nearest few, and what lists them all.
+ * `"resnet81" is not known. Did you mean "resnet18"? Near it are also: resnet101, resnet34. …`
  */
-export function unknownName(what: string, value: string, names: readonly string[], listedBy: string): string {
-  return `${what} "${printableName(value)}" is not known.${nearestNames(value, names)} ${listedBy}`;
+export function unknownName(value: string, names: readonly string[], listedBy: string): string {
+  return `"${printableName(value)}" is not known.${nearestNames(value, names)} ${listedBy}`;
 }
 
 /** ` Did you mean "resnet18"? Near it are also: resnet101, resnet34.`, or nothing where no name is near. */

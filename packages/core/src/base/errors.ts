@@ -1,11 +1,57 @@
-/** A mistake of the person using Graft. The command line shows its message alone and exits with status 1. */
+import { printableJson } from './printable.ts';
+
+/**
+ * A mistake of the person using Graft. Its message is a sentence for people. What stands in backquotes there is code: an option
+ * (`epochs`, `strategy: 'full'`) or a call (`resumeTraining("runs/x")`), made by `code.ts`. A command line says flags and
+ * commands instead.
+ */
 export class UserError extends Error {
   override readonly name: string = 'UserError';
 }
 
-/** A command line that does not make sense. Exits with status 2. */
+/** A command line that does not make sense. */
 export class UsageError extends UserError {
   override readonly name = 'UsageError';
+}
+
+/** An option with a value that it cannot have, or that contradicts another option. */
+export class OptionError extends UserError {
+  override readonly name = 'OptionError';
+  /** Its key: `learningRate`. */
+  readonly option: string;
+  /** For people: `a number above 0`. */
+  readonly expected: string;
+  readonly received: unknown;
+  readonly #problem: string;
+
+  /** @param fields `problem`, where there is more to say than what was expected and received, follows the option's name in the message */
+  constructor(fields: {
+    readonly option: string;
+    readonly expected: string;
+    readonly received: unknown;
+    readonly problem?: string;
+    readonly cause?: unknown;
+  }) {
+    const { option, expected, received, cause } = fields;
+    const problem = fields.problem ?? `: expected ${expected}, received ${shown(received)}.`;
+    super(option + problem, cause === undefined ? {} : { cause });
+    this.option = option;
+    this.expected = expected;
+    this.received = received;
+    this.#problem = problem;
+  }
+
+  /** The message with another name for the option: a flag, say. */
+  messageOf(name: string): string {
+    return name + this.#problem;
+  }
+}
+
+/** A value in a message. */
+function shown(value: unknown): string {
+  if (typeof value === 'number' || value === undefined) return String(value);
+  const text = printableJson(value);
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 /** Two shapes (or dtypes) that do not fit together. `expected` and `received` are what the message says, as data. */

@@ -77,7 +77,7 @@ export function suggestLearningRates({ rates, losses }: LearningRateCurve): Sugg
   if (rates.length < 3) {
     throw new UserError(
       `find-lr: the loss left the ground after ${rates.length} useful steps, too few to suggest anything. ` +
-        'Begin lower (--from), or look at what the images and their normalisation are.',
+        'Begin lower (`from`), or look at what the images and their normalisation are.',
     );
   }
   return {

@@ -18,10 +18,10 @@ export class LossError extends UserError {
 
   /** `paths`: of the images of the batch. */
   constructor(facts: LossFacts, paths: readonly string[] = []) {
-    const { where, loss, learningRate, advice = 'Try a tenth of the learning rate, or --clip-norm 1.' } = facts;
+    const { where, loss, learningRate, advice = 'Try a tenth of the learning rate, or `clipNorm: 1`.' } = facts;
     const shown = paths.slice(0, 4).join(', ') + (paths.length > 4 ? ` and ${paths.length - 4} more` : '');
     super(
-      `train: the loss became ${loss} ${where}, at learning rate ${learningRate.toPrecision(3)}. ${advice}` +
+      `the loss became ${loss} ${where}, at learning rate ${learningRate.toPrecision(3)}. ${advice}` +
         (paths.length > 0 ? ` If that does not help, look at the images of that step: ${shown}.` : ''),
     );
     this.facts = facts;

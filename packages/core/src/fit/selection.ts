@@ -1,6 +1,8 @@
 import { didYouMean } from '../base/choice.ts';
-import { UserError } from '../base/errors.ts';
+import { call, placeholder } from '../base/code.ts';
+import { OptionError } from '../base/errors.ts';
 import { globMatcher } from '../base/glob.ts';
+import { printableName } from '../base/printable.ts';
 import type { Shape } from '../base/tensor.ts';
 import { under } from '../nn/index.ts';
 
@@ -18,7 +20,7 @@ export interface ParameterTable {
  * The parameters that a pattern means: `all` (or `*`), `head`, a block (`layer4`), the dotted beginning of names (`layer4.0`; never
  * a part of a word: `fc` is not `fc1`), or a glob over whole names (`*.bn?.weight`).
  *
- * @throws UserError, naming the option, where it means none
+ * @throws OptionError of `option` where it means none
  */
 export function selected(option: string, pattern: string, table: ParameterTable): ReadonlySet<string> {
   const { blocks, head } = table;
@@ -33,11 +35,14 @@ export function selected(option: string, pattern: string, table: ParameterTable)
   const names = parameters.filter((name) => (glob ? glob(name) : name === pattern || under(pattern).test(name)));
   if (names.length > 0) return new Set(names);
   const known = [...new Set(['all', 'head', ...blocks.keys(), ...parameters.flatMap(beginnings)])];
-  throw new UserError(
-    `${option}: no parameter is called "${pattern}".${didYouMean(pattern, known)} ` +
-      'Expected all, head, a block, the dotted beginning of names or a glob; `graft inspect <model>` lists the names, ' +
-      '`--blocks` the blocks.',
-  );
+  const expected = 'all, head, a block, the dotted beginning of names or a glob';
+  const lists = `${call('model.parameters')} lists the names, ${call('parameterBlocks', [placeholder('model')])} the blocks`;
+  throw new OptionError({
+    option,
+    expected,
+    received: pattern,
+    problem: `: no parameter is called "${printableName(pattern)}".${didYouMean(pattern, known)} Expected ${expected}; ${lists}.`,
+  });
 }
 
 /** `a.b.c` → `a`, `a.b`, `a.b.c` */

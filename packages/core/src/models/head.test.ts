@@ -54,7 +54,7 @@ test.each([
   ['dropout=1', '"dropout=1" is not understood'],
   ['512,,relu', '"" is not understood'],
   ['constructor', '"constructor" is not understood'],
-])('--head %j: %s', (text, message) => {
+])('head %j: %s', (text, message) => {
   expect(() => parseHead(text)).toThrow(message);
 });
 
@@ -77,6 +77,6 @@ describe('dropout before the last layer', () => {
     expect(noiseOf(withDropout(model, 0), true)).toHaveLength(others);
   });
   test('a head of several layers has its own', () => {
-    expect(() => withDropout(withHead(getModel('resnet18'), '32,relu'), 0.5)).toThrow('--head 32,relu,dropout=0.5.');
+    expect(() => withDropout(withHead(getModel('resnet18'), '32,relu'), 0.5)).toThrow('`head: "32,relu,dropout=0.5"`.');
   });
 });

@@ -1,4 +1,5 @@
-import { UserError } from '../base/errors.ts';
+import { option } from '../base/code.ts';
+import { OptionError } from '../base/errors.ts';
 import type { Value } from '../graph/index.ts';
 import { batchNorm, dropout, globalAveragePool, hardSwish, type Layer, linear, type Scope, silu } from '../nn/index.ts';
 import { gelu, relu, tanh } from '../ops/index.ts';
@@ -16,7 +17,7 @@ const layers: Readonly<Record<string, Layer>> = {
 
 /**
  * The layers of a text such as `512,relu,dropout=0.3`.
- * @throws UserError that says which part is not understood, and what may stand there.
+ * @throws OptionError that says which part is not understood, and what may stand there.
  */
 export function parseHead(text: string): Layer[] {
   return text.split(',').map((part) => {
@@ -26,10 +27,9 @@ export function parseHead(text: string): Layer[] {
     if (/^[1-9]\d{0,5}$/.test(name)) return (s, x) => linear(s, x, { features: Number(name) });
     const layer = Object.hasOwn(layers, name) ? layers[name] : undefined;
     if (layer) return layer;
-    throw new UserError(
-      `--head "${text}": "${name}" is not understood. Expected a number of features (512), dropout=P with 0 <= P < 1, ` +
-        `or one of: ${Object.keys(layers).join(', ')}.`,
-    );
+    const expected = `a number of features (512), dropout=P with 0 <= P < 1, or one of: ${Object.keys(layers).join(', ')}`;
+    const problem = ` "${text}": "${name}" is not understood. Expected ${expected}.`;
+    throw new OptionError({ option: 'head', expected, received: text, problem });
   });
 }
 
@@ -52,14 +52,18 @@ export function withHead<M extends Architecture>(model: M, text: string): M {
 /**
  * The model with dropout before the last layer of its head, in place of the head's own, if any; the trunk keeps its. A head is one
  * layer on the features, so this is dropout of the features.
- * @throws UserError where the head has been made deeper: its dropout is one of its layers.
+ * @throws OptionError where the head has been made deeper: its dropout is one of its layers.
  */
 export function withDropout<M extends Architecture>(model: M, probability: number): M {
   if (model.headLayers !== undefined) {
-    throw new UserError(
-      `--dropout ${probability} and --head "${model.headLayers}" do not go together: ` +
-        `write it into the head, as in --head ${model.headLayers},dropout=${probability}.`,
-    );
+    throw new OptionError({
+      option: 'dropout',
+      expected: 'none beside a head of layers',
+      received: probability,
+      problem:
+        ` ${probability} and ${option('head', model.headLayers)} do not go together: ` +
+        `write it into the head, as in ${option('head', `${model.headLayers},dropout=${probability}`)}.`,
+    });
   }
   const head: Architecture['head'] = (s, features, numClasses) =>
     model.head(s.evaluating(), dropout(atPath(s, model.headPath).at('dropout'), features, probability), numClasses);

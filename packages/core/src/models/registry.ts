@@ -1,5 +1,5 @@
 import { unknownName } from '../base/choice.ts';
-import { UserError } from '../base/errors.ts';
+import { OptionError } from '../base/errors.ts';
 import { alexnet, alexnets } from './alexnet.ts';
 import { conv4, conv4s } from './conv4.ts';
 import { convnext, convnexts } from './convnext.ts';
@@ -114,14 +114,17 @@ export function listArchitectures(): string[] {
   return [...zoo.keys()];
 }
 
-/** The architecture of that name. @throws UserError with the nearest names where there is none. */
+/** The architecture of that name. @throws OptionError with the nearest names where there is none. */
 export function getModel(name: string): NamedArchitecture {
   const model = zoo.get(name);
-  if (!model) throw new UserError(unknownName('--model', name, listArchitectures(), '`graft models` lists all.'));
+  if (!model) {
+    const problem = ` ${unknownName(name, listArchitectures(), '`listModels()` lists all.')}`;
+    throw new OptionError({ option: 'model', expected: 'an architecture', received: name, problem });
+  }
   return model;
 }
 
 /** For a network that is not in the zoo. */
 export const otherNetwork =
-  'Of a network that Graft does not have, export an ONNX file (torch.onnx.export) and pass that as --model, or write the ' +
+  'Of a network that Graft does not have, export an ONNX file (torch.onnx.export) and pass that as `model`, or write the ' +
   'network in TypeScript as those of the zoo are (CONTRIBUTING.md).';

@@ -34,7 +34,7 @@ test('validation images in the training set: how many, which, and how to mend it
   expect(text).toContain(
     '4 of 9 validation images also stand in the training set (val/copy0 = train/0/0, val/copy1 = train/0/1, val/copy2 = train/0/2 and 1 more)',
   );
-  expect(text).toContain('`graft doctor photos --fix-to <new folder>` removes the copies.');
+  expect(text).toContain('`writeCleanCopy(await diagnose("photos"), target)` leaves the copies out.');
 });
 
 test('small classes, classes that are not validated, and imbalance unless something is done about it', () => {
@@ -43,7 +43,7 @@ test('small classes, classes that are not validated, and imbalance unless someth
   expect(told(few)).toEqual([
     'few-images: 1 class has fewer than 5 images to train on (dog: 4). What is learned of so few is chance. Add images, or merge or remove the classes.',
     'no-validation: 1 class has no image to validate with (dog). The accuracy says nothing about them, and neither does the choice of the best epoch. Add images.',
-    'imbalance: cat has 20 training images, dog 4. A model that neglects the small class still reaches a high accuracy. Pass --sampling balanced or --class-weights balanced, or add images.',
+    'imbalance: cat has 20 training images, dog 4. A model that neglects the small class still reaches a high accuracy. Pass `sampling: "balanced"` or `classWeights: "balanced"`, or add images.',
   ]);
   expect(kinds({ train: [...images(0, 24, 't'), ...images(1, 5, 't')] })).toEqual([]);
   expect(kinds({ train: [...images(0, 25, 't'), ...images(1, 5, 't')] })).toEqual(['imbalance']);
@@ -70,7 +70,7 @@ test('sizes and normalisation that are not the weights’', () => {
   for (const crop of [150, 224, 336]) expect(kinds(preprocessing({ crop }))).toEqual([]);
   for (const crop of [149, 337]) expect(kinds(preprocessing({ crop }))).toEqual(['image-size']);
   expect(told(preprocessing({ mean: [0.5, 0.5, 0.5] }))).toEqual([
-    'normalisation: --mean differs from what the weights were trained with (--mean 0.485,0.456,0.406): ' +
+    'normalisation: `mean` differs from what the weights were trained with (`mean: [0.485,0.456,0.406]`): ' +
       'every image looks to them too light, too dark or miscoloured. Leave it out.',
   ]);
   expect(kinds(preprocessing({ std: [0.2294, 0.224, 0.225] }))).toEqual([]);

@@ -1,3 +1,5 @@
+import { call, option, placeholder } from '../base/code.ts';
+import { printableJson } from '../base/printable.ts';
 import { type ClassCount, fewestToTrain, imbalanceOf } from '../image/class-balance.ts';
 import type { Preprocessing } from '../models/index.ts';
 import { optimizers } from '../optim/index.ts';
@@ -49,7 +51,7 @@ export function warnings(situation: Situation): Warning[] {
   return [...dataWarnings(situation), ...settingWarnings(situation)];
 }
 
-/** Whether a warning is about the images: with `--strict` it is an error. */
+/** Whether a warning is about the images: with `strict` it is an error. */
 export function isAboutData({ kind }: Warning): boolean {
   return concerns[kind] === 'data';
 }
@@ -102,7 +104,7 @@ function leaks({ folder, train, validation }: Situation): Warning[] {
   const pairs = leaked.map(({ path, sha256 }) => `${path} = ${twins.get(sha256)}`);
   const message =
     `${leaked.length} of ${validation.length} validation images also stand in the training set (${some(pairs)}). ` +
-    `They are known by heart, so that accuracy looks better than it is. \`graft doctor ${folder} --fix-to <new folder>\` removes the copies.`;
+    `They are known by heart, so that accuracy looks better than it is. ${call('writeCleanCopy', [placeholder(`await diagnose(${printableJson(folder)})`), placeholder('target')])} leaves the copies out.`;
   return [{ kind: 'validation-in-training', message }];
 }
 
@@ -119,7 +121,7 @@ function imbalance(counts: readonly ClassCount[], { config }: Situation): Warnin
   const { largest, smallest } = found;
   const message =
     `${largest.name} has ${largest.train} training images, ${smallest.name} ${smallest.train}. A model that neglects the small ` +
-    'class still reaches a high accuracy. Pass --sampling balanced or --class-weights balanced, or add images.';
+    'class still reaches a high accuracy. Pass `sampling: "balanced"` or `classWeights: "balanced"`, or add images.';
   return [{ kind: 'imbalance', message }];
 }
 
@@ -129,7 +131,7 @@ function rate({ config: { optimizer }, trunkRate }: Situation): Warning[] {
   if (trunkRate <= highest * (1 + 1e-9)) return [];
   const message =
     `Pretrained layers are trained at a rate of ${Number(trunkRate.toPrecision(3))}, and ${optimizer} moves them too far above ${highest}: ` +
-    'what they know is lost in the first steps. Lower --learning-rate or --trunk-rate.';
+    'what they know is lost in the first steps. Lower `learningRate` or `trunkRate`.';
   return [{ kind: 'learning-rate', message }];
 }
 
@@ -141,7 +143,7 @@ function size({ preprocessing }: Situation, pretraining: Preprocessing): Warning
   if (factor <= mostScaling && factor >= 1 / mostScaling) return [];
   const message =
     `The weights were trained on ${pretraining.crop} x ${pretraining.crop} pixels and get ${preprocessing.crop} x ${preprocessing.crop}: ` +
-    'what they know looks different at that size. Leave out --image-size, or train all layers.';
+    'what they know looks different at that size. Leave out `imageSize`, or train all layers.';
   return [{ kind: 'image-size', message }];
 }
 
@@ -150,9 +152,9 @@ function normalisation({ preprocessing }: Situation, pretraining: Preprocessing)
     preprocessing[key].some((value, channel) => Math.abs(value - pretraining[key][channel]!) > 1e-3);
   const given = (['mean', 'std'] as const).filter(differs);
   if (given.length === 0) return [];
-  const theirs = given.map((key) => `--${key} ${pretraining[key].join(',')}`).join(' ');
+  const theirs = given.map((key) => option(key, pretraining[key])).join(', ');
   const message =
-    `${given.map((key) => `--${key}`).join(' and ')} differs from what the weights were trained with (${theirs}): ` +
+    `${given.map((key) => option(key)).join(' and ')} differs from what the weights were trained with (${theirs}): ` +
     'every image looks to them too light, too dark or miscoloured. Leave it out.';
   return [{ kind: 'normalisation', message }];
 }

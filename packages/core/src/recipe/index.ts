@@ -1,8 +1,8 @@
 export { continuationOf, type Decision, decide, type Evidence } from './auto.ts';
 export {
+  assertModelName,
   choice,
   configGroups,
-  modelProblem,
   parseConfig,
   perChannel,
   type ResolvedConfig,

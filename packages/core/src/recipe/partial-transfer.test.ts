@@ -71,7 +71,7 @@ describe('the cut', () => {
 
   test.each([-0.1, 1.01, Number.NaN, 50])('%d is no ratio', (ratio) => {
     expect(() => transferCut(conv4, ratio, 'upper')).toThrow(UserError);
-    expect(() => transferCut(conv4, ratio, 'upper')).toThrow('Give a number from 0 to 1.');
+    expect(() => transferCut(conv4, ratio, 'upper')).toThrow('expected a share of the blocks, from 0 to 1, received ');
     expect(() => parseConfig({ transferRatio: ratio })).toThrow(UserError);
   });
 });
@@ -93,13 +93,15 @@ describe('the plan', () => {
       ...['layer1.conv.weight', 'layer1.conv.bias', 'layer1.bn.weight', 'layer1.bn.bias'],
       ...head,
     ]);
-    expect(() => planned('conv4', { transferRatio: 0 })).toThrow('Nothing is left to train: `graft evaluate`');
+    expect(() => planned('conv4', { transferRatio: 0 })).toThrow('Nothing is left to train: `evaluateFolder(');
   });
 
   test('options of partial transfer belong to it, and a probe does not', () => {
-    expect(() => parseConfig({ strategy: 'full', transferRatio: 0.5 })).toThrow('--strategy partial-transfer');
-    expect(() => parseConfig({ transferFrozen: 'lower' })).toThrow('--strategy partial-transfer');
-    expect(() => planned('conv4', { transferRatio: 0.5, probe: 3 })).toThrow('--probe');
+    expect(() => parseConfig({ strategy: 'full', transferRatio: 0.5 })).toThrow(
+      'only with `strategy` partial-transfer',
+    );
+    expect(() => parseConfig({ transferFrozen: 'lower' })).toThrow('only with `strategy` partial-transfer');
+    expect(() => planned('conv4', { transferRatio: 0.5, probe: 3 })).toThrow('probe');
   });
 });
 

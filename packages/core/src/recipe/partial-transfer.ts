@@ -1,4 +1,4 @@
-import { UserError } from '../base/errors.ts';
+import { OptionError } from '../base/errors.ts';
 import type { ParameterTable } from '../fit/selection.ts';
 
 /** Which end of a network stays as it came: what is near the head, or what is near the images. */
@@ -27,13 +27,11 @@ export function parameterBlocks({ blocks, parameters }: ParameterTable): string[
  * came. With the upper side frozen the first blocks are trained, and the gradient goes to them through the frozen ones; with the
  * lower side frozen the last. A block is never cut, so that a convolution and its batch norm are on the same side.
  *
- * @throws UserError where the ratio is not in [0, 1]
+ * @throws OptionError where the ratio is not in [0, 1]
  */
 export function transferCut(blocks: readonly string[], ratio: number, frozenSide: TransferSide): TransferCut {
   if (!(ratio >= 0 && ratio <= 1)) {
-    throw new UserError(
-      `--transfer-ratio ${ratio}: it is the share of the blocks that is trained. Give a number from 0 to 1.`,
-    );
+    throw new OptionError({ option: 'transferRatio', expected: 'a share of the blocks, from 0 to 1', received: ratio });
   }
   const count = Math.round(ratio * blocks.length);
   const boundary = frozenSide === 'upper' ? count : blocks.length - count;

@@ -52,7 +52,7 @@ describe('strategies', () => {
     expect(stages.map(({ isFresh }) => isFresh)).toEqual([true, false, false, false]);
   });
 
-  test('epochs count from 1, as in `graft inspect --epoch`; a list from before that was so counts from 0', () => {
+  test('epochs count from 1, as in graft inspect; a list from before that was so counts from 0', () => {
     const unfreeze = '1:head,4:layer4,7:layer3+layer2,10:all';
     const before = '0:head,3:layer4,6:layer3+layer2,9:all';
     const [now, then] = [unfreeze, before].map((text) => plan({ strategy: 'gradual', epochs: 12, unfreeze: text }));
@@ -140,26 +140,23 @@ describe('rules', () => {
 
 describe('errors say which option, and what it may be', () => {
   test.each<[TrainConfigInput, string]>([
-    [{ strategy: 'partial', freezeTo: 'layer5' }, '--freeze-to: no parameter is called "layer5". Did you mean "layer'],
-    [
-      { strategy: 'full', freezeTo: 'layer3' },
-      '--freeze-to means something only with --strategy partial, not with full.',
-    ],
-    [{ strategy: 'full', unfreeze: '0:head' }, '--unfreeze means something only with --strategy gradual'],
+    [{ strategy: 'partial', freezeTo: 'layer5' }, 'freezeTo: no parameter is called "layer5". Did you mean "layer'],
+    [{ strategy: 'full', freezeTo: 'layer3' }, 'freezeTo means something only with `strategy` partial, not with full.'],
+    [{ strategy: 'full', unfreeze: '0:head' }, 'unfreeze means something only with `strategy` gradual'],
     [{ strategy: 'gradual', unfreeze: '2:head' }, 'it must begin with epoch 1'],
     [{ strategy: 'gradual', unfreeze: '0:head,5:all,3:layer4' }, 'the epochs must rise'],
     [{ strategy: 'gradual', epochs: 6, unfreeze: '0:head,6:all' }, 'epoch 6 is never reached in 6'],
     [{ strategy: 'gradual', epochs: 6, unfreeze: '1:head,7:all' }, 'epoch 7 is never reached in 6'],
     [{ strategy: 'gradual', unfreeze: '0:head,layer4' }, '"layer4" is not EPOCH:WHAT'],
-    [{ strategy: 'gradual', unfreeze: '0:head,3:None' }, '--unfreeze: no parameter is called "None"'],
+    [{ strategy: 'gradual', unfreeze: '0:head,3:None' }, 'unfreeze: no parameter is called "None"'],
     [{ strategy: 'full', rates: 'head' }, '"head" is not PATTERN=RATE'],
     [{ strategy: 'full', rates: 'head=fast' }, '"head=fast" is not PATTERN=RATE'],
-    [{ strategy: 'feature-extraction', rates: 'layer4=1e-4' }, '--rates: layer4 is never trained'],
+    [{ strategy: 'feature-extraction', rates: 'layer4=1e-4' }, 'rates: layer4 is never trained'],
     [{ strategy: 'full', rates: '*=1e-3,fc=1e-2' }, 'fc decides about nothing'],
-    [{ strategy: 'feature-extraction', freeze: 'head' }, 'nothing is trained in head'],
+    [{ strategy: 'feature-extraction', freeze: 'head' }, 'Nothing is trained in head'],
     [{ strategy: 'auto', probe: 0 }, 'auto decides by its probe'],
     [{ strategy: 'scratch', weights: null, probe: 3 }, 'the features of random weights say nothing'],
-    [{ strategy: 'full', freeze: 'laye' }, '--freeze: no parameter is called "laye"'],
+    [{ strategy: 'full', freeze: 'laye' }, 'freeze: no parameter is called "laye"'],
   ])('%o', (config, message) => {
     expect(() => plan(config)).toThrow(message);
   });

@@ -1,4 +1,5 @@
-import { UserError } from '../base/errors.ts';
+import { call, option, placeholder } from '../base/code.ts';
+import { OptionError, UserError } from '../base/errors.ts';
 import { listOf, type ParameterTable, selected } from '../fit/selection.ts';
 import type { ParameterSetting } from '../optim/index.ts';
 import type { ResolvedConfig } from './config/index.ts';
@@ -56,8 +57,7 @@ export function planOf(config: PlanConfig, table: ParameterTable, continuation?:
   let from = 0;
   const stages = [...probe, ...main].map(({ name, epochs, trained, isProbe = false }, i): PlannedStage => {
     const settings = settingsOf(config, table, trained);
-    if (![...settings.values()].some((setting) => setting))
-      throw new UserError(`train: nothing is trained in ${name}.`);
+    if (![...settings.values()].some((setting) => setting)) throw new UserError(`Nothing is trained in ${name}.`);
     from += epochs;
     return { name, from: from - epochs, epochs, settings, isProbe, isFresh: i === 0 || i === probe.length };
   });
@@ -82,14 +82,14 @@ function mainStages(config: PlanConfig, table: ParameterTable): Stretch[] {
   if (strategy === 'partial') return [partialStage(config, table)];
   if (strategy === 'partial-transfer') return [transferStage(config, table)];
   if (strategy === 'gradual') return gradualStages(config, table);
-  return [{ name: 'all', epochs, trained: selected('--strategy', 'all', table) }];
+  return [{ name: 'all', epochs, trained: selected('strategy', 'all', table) }];
 }
 
 /** Frozen up to a block. */
 function partialStage({ freezeTo, epochs }: PlanConfig, table: ParameterTable): Stretch {
   const last = freezeTo ?? defaultFreezeTo(table);
   const names = [...table.parameters.keys()];
-  const frozen = selected('--freeze-to', last, table);
+  const frozen = selected('freezeTo', last, table);
   const boundary = names.findLastIndex((name) => frozen.has(name));
   const trained = new Set([...names.slice(boundary + 1), ...table.head]);
   return { name: `behind ${last}`, epochs, trained };
@@ -99,7 +99,8 @@ function partialStage({ freezeTo, epochs }: PlanConfig, table: ParameterTable): 
 function transferStage(config: PlanConfig, table: ParameterTable): Stretch {
   const { description, trained, parameters } = partialTransfer(config, table);
   if (parameters.size === 0 && config.train === null) {
-    throw new UserError(`${description} Nothing is left to train: \`graft evaluate\` measures weights as they are.`);
+    const measures = call('evaluateFolder', [placeholder('classifier'), placeholder('folder')]);
+    throw new UserError(`${description} Nothing is left to train: ${measures} measures weights as they are.`);
   }
   const name =
     trained.length === 0 ? 'head' : trained.length === 1 ? trained[0]! : `${trained[0]} to ${trained.at(-1)}`;
@@ -138,12 +139,17 @@ interface Unfreezing {
 /** Epochs count from 1, as everywhere; a text that begins with 0 is from before that was so, and counts from 0. */
 function parseUnfreezing(text: string, epochs: number, table: ParameterTable): Unfreezing[] {
   const fail = (why: string): never => {
-    throw new UserError(`--unfreeze ${text}: ${why}. Expected something like 1:head,4:layer4,7:layer3,10:all.`);
+    throw new OptionError({
+      option: 'unfreeze',
+      expected: 'something like 1:head,4:layer4,7:layer3,10:all',
+      received: text,
+      problem: ` ${text}: ${why}. Expected something like 1:head,4:layer4,7:layer3,10:all.`,
+    });
   };
   const steps = listOf(text).map((part) => {
     const [, epoch, what] = /^(\d+):(.+)$/.exec(part) ?? [];
     if (epoch === undefined || what === undefined) return fail(`"${part}" is not EPOCH:WHAT`);
-    const names = what.split('+').flatMap((pattern) => [...selected('--unfreeze', pattern.trim(), table)]);
+    const names = what.split('+').flatMap((pattern) => [...selected('unfreeze', pattern.trim(), table)]);
     return { epoch: Number(epoch), name: what, names: new Set(names) };
   });
   const first = steps[0]?.epoch;
@@ -178,7 +184,7 @@ function defaultUnfreezing(epochs: number, table: ParameterTable): Unfreezing[] 
 function settingsOf(config: PlanConfig, table: ParameterTable, trained: ReadonlySet<string>): Settings {
   const union = (option: string, patterns: string | null) =>
     new Set(listOf(patterns).flatMap((pattern) => [...selected(option, pattern, table)]));
-  const [frozen, added] = [union('--freeze', config.freeze), union('--train', config.train)];
+  const [frozen, added] = [union('freeze', config.freeze), union('train', config.train)];
   const rates = ratesOf(config, table);
   const rateOf = strategyRates(config, table);
   const setting = (name: string, dimensions: number): ParameterSetting | null => {
@@ -190,7 +196,7 @@ function settingsOf(config: PlanConfig, table: ParameterTable, trained: Readonly
   return new Map([...table.parameters].map(([name, shape]) => [name, setting(name, shape.length)]));
 }
 
-/** Factors on the learning rate without `--rates`: 1 for the head, less the further a block is from it. */
+/** Factors on the learning rate without `rates`: 1 for the head, less the further a block is from it. */
 function strategyRates({ trunkRate, layerDecay }: PlanConfig, table: ParameterTable): (name: string) => number {
   const blocks = trunkBlocks(table);
   const depth = new Map(
@@ -211,13 +217,18 @@ function ratesOf({ rates }: PlanConfig, table: ParameterTable): Rate[] {
     const [, pattern, number] = /^(.+)=([^=]+)$/.exec(part) ?? [];
     const rate = Number(number);
     if (pattern === undefined || !(rate >= 0 && Number.isFinite(rate))) {
-      throw new UserError(`--rates: "${part}" is not PATTERN=RATE, as in head=1e-3,layer4=1e-4,*=1e-5.`);
+      throw new OptionError({
+        option: 'rates',
+        expected: 'PATTERN=RATE, as in head=1e-3,layer4=1e-4,*=1e-5',
+        received: part,
+        problem: `: "${part}" is not PATTERN=RATE, as in head=1e-3,layer4=1e-4,*=1e-5.`,
+      });
     }
-    return { pattern, rate, names: selected('--rates', pattern, table) };
+    return { pattern, rate, names: selected('rates', pattern, table) };
   });
 }
 
-/** @throws UserError where a rate is given to parameters of which none is ever trained */
+/** @throws OptionError where a rate is given to parameters of which none is ever trained */
 function refuseIdleRates(config: PlanConfig, table: ParameterTable, stages: readonly PlannedStage[]): void {
   if (config.strategy === 'auto') return; // what it trains is not decided yet
   const decided = new Set<string>();
@@ -226,20 +237,27 @@ function refuseIdleRates(config: PlanConfig, table: ParameterTable, stages: read
     for (const name of own) decided.add(name);
     if (pattern === '*' || pattern === 'all' || rate === 0) continue;
     if (own.some((name) => stages.some(({ settings }) => settings.get(name)))) continue;
-    throw new UserError(
-      own.length === 0
-        ? `--rates: ${pattern} decides about nothing: what stands before it matches all of it.`
-        : `--rates: ${pattern} is never trained with --strategy ${config.strategy}.`,
-    );
+    throw new OptionError({
+      option: 'rates',
+      expected: 'rates of parameters that are trained',
+      received: pattern,
+      problem:
+        own.length === 0
+          ? `: ${pattern} decides about nothing: what stands before it matches all of it.`
+          : `: ${pattern} is never trained with ${option('strategy', config.strategy)}.`,
+    });
   }
 }
 
-/** @throws UserError for a probe where it says nothing. Options that a strategy does not look at, `parseConfig` refuses. */
+/** @throws OptionError for a probe where it says nothing. Options that a strategy does not look at, `parseConfig` refuses. */
 function refuseProbe({ strategy, probe }: PlanConfig): void {
-  if (probe > 0 && strategy === 'feature-extraction')
-    throw new UserError('--probe: feature-extraction is one already.');
+  const fail = (problem: string): never => {
+    const expected = strategy === 'auto' ? 'at least 1' : '0';
+    throw new OptionError({ option: 'probe', expected, received: probe, problem });
+  };
+  if (probe > 0 && strategy === 'feature-extraction') fail(': feature-extraction is one already.');
   if (probe > 0 && strategy === 'partial-transfer')
-    throw new UserError('--probe: partial-transfer goes on from a whole network, whose head may be frozen.');
-  if (probe > 0 && strategy === 'scratch') throw new UserError('--probe: the features of random weights say nothing.');
-  if (probe === 0 && strategy === 'auto') throw new UserError('--probe 0: auto decides by its probe.');
+    fail(': partial-transfer goes on from a whole network, whose head may be frozen.');
+  if (probe > 0 && strategy === 'scratch') fail(': the features of random weights say nothing.');
+  if (probe === 0 && strategy === 'auto') fail(' 0: auto decides by its probe.');
 }

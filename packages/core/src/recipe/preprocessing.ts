@@ -1,4 +1,4 @@
-import { UserError } from '../base/errors.ts';
+import { OptionError } from '../base/errors.ts';
 import type { NamedArchitecture, Preprocessing } from '../models/index.ts';
 
 /** What may be asked for instead of what the weights were trained with. */
@@ -14,7 +14,7 @@ export interface PreprocessingChanges {
 
 /**
  * Preprocessing with changes; where another image size is asked for, resize and crop keep their proportion.
- * @throws UserError where the model cannot take images of that size
+ * @throws OptionError where the model cannot take images of that size
  */
 export function changedPreprocessing(
   trained: Preprocessing,
@@ -40,11 +40,16 @@ export function perChannelOf(text: string): [number, number, number] {
   return [red!, green!, blue!];
 }
 
-/** @throws UserError where the model cannot take images of that size, with the nearest that it can */
+/** @throws OptionError where the model cannot take images of that size, with the nearest that it can */
 export function refuseSide({ name, sides = {} }: NamedArchitecture, side: number): void {
   const { multipleOf = 1, minimum = multipleOf } = sides;
   if (side >= minimum && side % multipleOf === 0) return;
   const nearest = Math.ceil(Math.max(minimum, Math.round(side / multipleOf) * multipleOf) / multipleOf) * multipleOf;
   const rule = multipleOf > 1 ? `multiples of ${multipleOf} from ${minimum} on` : `${minimum} pixels or more`;
-  throw new UserError(`--image-size ${side}: ${name} takes ${rule}. The nearest is ${nearest}.`);
+  throw new OptionError({
+    option: 'imageSize',
+    expected: rule,
+    received: side,
+    problem: ` ${side}: ${name} takes ${rule}. The nearest is ${nearest}.`,
+  });
 }

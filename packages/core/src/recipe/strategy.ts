@@ -17,7 +17,7 @@ export const strategies = {
     pretrained: true,
   },
   partial: {
-    description: 'frozen up to a block (--freeze-to), trained behind it',
+    description: 'frozen up to a block (`freezeTo`), trained behind it',
     pretrained: true,
   },
   full: {
@@ -25,12 +25,12 @@ export const strategies = {
     pretrained: true,
   },
   gradual: {
-    description: 'the head first, then block after block from the top (--unfreeze)',
+    description: 'the head first, then block after block from the top (`unfreeze`)',
     pretrained: true,
   },
   'partial-transfer': {
     description:
-      'the head is taken over too; a share of the blocks is trained (--transfer-ratio), the others are frozen',
+      'the head is taken over too; a share of the blocks is trained (`transferRatio`), the others are frozen',
     pretrained: true,
     keepsHead: true,
   },

@@ -8,7 +8,7 @@ describe('what ONNX Runtime says', () => {
   test.each([
     [
       "Non-zero status code returned while running Concat node. Name:'' Status Message: bfc_arena.cc:360 Failed to allocate memory for requested buffer of size 1073741824",
-      /could not get 1024 MiB more for a Concat\. Lower the batch size \(--batch-size.*--image-size/,
+      /could not get 1024 MiB more for a Concat\. Lower the batch size \(`batchSize`.*`imageSize`/,
     ],
     ['Exception during initialization: std::bad_alloc', /could not get what it needs for this network\. Lower/],
     ["Can't create a session. failed to allocate a buffer of size 4000000000.", /could not get what it needs for this/],

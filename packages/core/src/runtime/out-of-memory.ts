@@ -28,7 +28,7 @@ function explained(message: string): string {
   const where = operator === undefined ? 'for this network' : `for a ${operator}`;
   return (
     `${prefix}: ONNX Runtime could not get ${wanted === '' ? 'what it needs ' : wanted}${where}. Lower the batch size ` +
-    '(--batch-size; with --accumulate a step stays as large) or the size of the images (--image-size); in meta-learning ' +
-    'the number of threads (--threads), ways or shots.'
+    '(`batchSize`; with `accumulate` a step stays as large) or the size of the images (`imageSize`); in meta-learning ' +
+    'the number of threads (`threads`), ways or shots.'
   );
 }

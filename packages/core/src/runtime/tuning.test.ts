@@ -128,7 +128,7 @@ describe('tuning', () => {
 });
 
 test('a device that there is not', () => {
-  expect(() => createRuntime({ device: 'tpu' })).toThrow('--device "tpu" is not known. Expected one of: cpu.');
+  expect(() => createRuntime({ device: 'tpu' })).toThrow('device "tpu" is not known. Expected one of: cpu.');
   expect(createRuntime({ device: 'cpu', cache: null }).device).toBe('cpu');
 });
 

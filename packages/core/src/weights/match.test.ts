@@ -108,10 +108,10 @@ describe('matchWeights', () => {
   it('gives no advice that would load nothing', () => {
     const other = { 'body.w': f32([1], [1]), 'head.w': f32([1], [1]) };
     expect(messageOf(model, other)).toMatch(
-      /The file seems to belong to another model\. `graft models` .* export an ONNX file/,
+      /The file seems to belong to another model\. `listModels\(\)` .* export an ONNX file/,
     );
     expect(messageOf([{ name: 'w', shape: [2], dtype: 'f32' }], { w: f32([1], [1]) })).toMatch(
-      /another model\. `graft models` .* export an ONNX file/,
+      /another model\. `listModels\(\)` .* export an ONNX file/,
     );
   });
 

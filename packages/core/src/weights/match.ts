@@ -89,7 +89,7 @@ function describe(
 function wayOut(mismatches: readonly Mismatch[], names: readonly string[], advice: string | undefined): string {
   const skip = skipFor(mismatches.map(({ name }) => name));
   if (!skip || names.every((name) => skip.test(name)))
-    return `The file seems to belong to another model. \`graft models\` lists those that Graft has. ${otherNetwork}`;
+    return `The file seems to belong to another model. \`listModels()\` lists those that Graft has. ${otherNetwork}`;
   if (advice !== undefined) return advice;
   if (mismatches.every(({ model }) => !model)) return `To leave these out, pass skip: ${skip}.`;
   return `To keep the model's own, pass skip: ${skip}.`;

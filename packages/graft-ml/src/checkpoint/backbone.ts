@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { type PreprocessingChanges, perChannelOf } from '@graft-ml/core/internal/recipe/preprocessing';
 import {
@@ -53,7 +53,12 @@ export async function openBackbone(config: BackboneConfig, options: BackboneOpti
   const model = getModel(config.model);
   if (config.weights === null) {
     if (options.download?.expectSha256 !== undefined) {
-      throw new UserError('--expect-sha256 is of a file of weights, and no weights are taken: leave it out.');
+      throw new OptionError({
+        option: 'expectSha256',
+        expected: 'nothing without weights',
+        received: options.download.expectSha256,
+        problem: ' is of a file of weights, and no weights are taken: leave it out.',
+      });
     }
     return { model: withLayers(model, config.head, config.dropout), checkpoint: null, onnx: null };
   }
@@ -67,7 +72,10 @@ async function openOnnxBackbone(
   { model: path, head, dropout, weights, mean, std }: BackboneConfig,
   { onnxFile, download }: BackboneOptions,
 ): Promise<Backbone> {
-  if (weights !== null) throw new UserError(`${path} has its own weights: leave out --weights.`);
+  if (weights !== null) {
+    const problem = `: ${path} has its own. Leave them out.`;
+    throw new OptionError({ option: 'weights', expected: 'none with an ONNX file', received: weights, problem });
+  }
   const { bytes, sha256 } = await readOnnx(path, onnxFile);
   assertExpected(path, sha256, download?.expectSha256);
   const { model, tensors, classes, notes, metadata } = openOnnxModel(bytes, {
@@ -88,7 +96,13 @@ async function openOnnxBackbone(
 async function readOnnx(path: string, own: OwnOnnx | undefined): Promise<OnnxBytes> {
   const [file, links] = own === undefined ? ([path, 'follow'] as const) : ([own.path, 'refuse'] as const);
   const read = await readOnnxFile(file, { links }).catch((error: Error) => {
-    throw new UserError(`--model: ${file} cannot be read (${error.message}).`, { cause: error });
+    throw new OptionError({
+      option: 'model',
+      expected: 'an ONNX file',
+      received: file,
+      problem: `: ${file} cannot be read (${error.message}).`,
+      cause: error,
+    });
   });
   if (own?.sha256 && read.sha256 !== own.sha256) {
     throw new UserError(

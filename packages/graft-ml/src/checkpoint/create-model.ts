@@ -13,7 +13,7 @@ import { allVariables, outputsOf } from './pretrained.ts';
 
 export interface CreateModelOptions extends FetchOptions {
   /**
-   * False: random numbers. True: the architecture's default weights. A text: a tag, a name or a file, as `--weights` takes it.
+   * False: random numbers. True: the architecture's default weights. A text: a tag, a name or a file, as `weights` of a training run takes it.
    * Default: false for an architecture, true where `name` is that of published weights. An ONNX file has its own.
    */
   readonly pretrained?: boolean | string;

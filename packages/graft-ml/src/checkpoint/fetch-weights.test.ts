@@ -159,7 +159,7 @@ describe('without the network', () => {
   });
 
   test('a mirror that is none', async () => {
-    expect(await failure(fresh({ mirror: 'ftp://example.org' }))).toContain('--mirror "ftp://example.org" is neither');
+    expect(await failure(fresh({ mirror: 'ftp://example.org' }))).toContain('`mirror` "ftp://example.org" is neither');
     expect(await failure(fresh({ mirror: 'http://me:secret@example.org' }))).not.toContain('secret');
   });
 
@@ -171,7 +171,7 @@ describe('without the network', () => {
 });
 
 describe('where no checksum is published', () => {
-  test('the first download says what the next one must be, and --expect-sha256 what it may be', async () => {
+  test('the first download says what the next one must be, and expectSha256 what it may be', async () => {
     const options = fresh();
     const path = cachePath(hubEntry, options.cache);
     send(file);
@@ -180,7 +180,7 @@ describe('where no checksum is published', () => {
     send(other);
     const message = await failure(options, hubEntry);
     expect(message).toContain(`has the sha256 ${sha256(other)}, expected ${sha256(file)} (what it was when it was`);
-    expect(message).toContain('say so with --expect-sha256');
+    expect(message).toContain('say so with `expectSha256`');
     expect(left(options.cache, hubEntry)).toEqual(['model.safetensors.json']);
     const changed = { ...options, expectSha256: sha256(other).toUpperCase() };
     expect((await fetchWeights(hubEntry, changed)).sha256).toBe(sha256(other));
@@ -218,20 +218,20 @@ describe('where no checksum is published', () => {
     );
   });
 
-  test('--expect-sha256 holds for all that is fetched, and has 64 digits', async () => {
+  test('expectSha256 holds for all that is fetched, and has 64 digits', async () => {
     send(file);
     const expectSha256 = sha256(other);
     for (const of of [entry, hubEntry]) {
-      expect(await failure(fresh({ expectSha256 }), of)).toContain(`expected ${expectSha256} (--expect-sha256)`);
+      expect(await failure(fresh({ expectSha256 }), of)).toContain(`expected ${expectSha256} (\`expectSha256\`)`);
     }
     expect(await failure(fresh({ expectSha256: 'abc' }))).toBe(
-      '--expect-sha256 "abc" is not a SHA-256, which has 64 hexadecimal digits.',
+      'expectSha256 "abc" is not a SHA-256, which has 64 hexadecimal digits.',
     );
     const path = join(root, 'own.safetensors');
     writeFileSync(path, file);
     expect((await resolveWeights(path, { expectSha256: sha256(file) })).path).toBe(path);
     await expect(resolveWeights(path, { expectSha256 })).rejects.toThrow(
-      `${path} has the sha256 ${sha256(file)}, expected ${expectSha256} (--expect-sha256).`,
+      `${path} has the sha256 ${sha256(file)}, expected ${expectSha256} (\`expectSha256\`).`,
     );
   });
 });

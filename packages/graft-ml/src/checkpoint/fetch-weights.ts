@@ -21,14 +21,14 @@ export interface FetchedWeights {
 /**
  * The file of an entry, from the cache or else downloaded into it.
  *
- * @throws UserError that says what failed, where the file is published, where to put it by hand, and the flag that takes it
+ * @throws UserError that says what failed, where the file is published, where to put it by hand, and the option that takes it
  */
 export async function fetchWeights(entry: WeightsEntry, options: FetchOptions = {}): Promise<FetchedWeights> {
   const { name, url, sha256: published } = entry;
   const cache = options.cache ?? cacheFolder();
   const path = cachePath(entry, cache);
   const checksum = published === null ? null : ({ algorithm: 'sha256', digest: published } as const);
-  const byHand = 'Put the file there by hand, or pass it with --weights FILE.';
+  const byHand = 'Put the file there by hand, or name it as `weights`.';
   const file = { name, url, cache, path, bounds: boundsOf(entry), checksum, accept: assertWeights, byHand };
   const { sha256 } = await fetchFile(file, options);
   return { path, sha256: sha256! };

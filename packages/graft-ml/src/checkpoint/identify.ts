@@ -42,7 +42,7 @@ const strangers: readonly (readonly [test: (head: string) => boolean, what: stri
     `It is a tar archive. If PyTorch 0.1 wrote it, save it again in Python: torch.save(${torchLoad}, 'weights.pth'). ` +
       'Otherwise unpack it first.',
   ],
-  [startsLikeOnnx, 'It is an ONNX model. Pass it as --model.'],
+  [startsLikeOnnx, 'It is an ONNX model. Pass it as `model`.'],
   [(head) => /^\s*\[/.test(head), 'It is JSON, but not the index of a sharded safetensors file.'],
 ];
 
@@ -61,7 +61,7 @@ export function identify(bytes: Uint8Array, { size, path }: { size: number; path
   const stranger = strangers.find(([test]) => test(head));
   if (stranger) throw new UserError(stranger[1]);
   if (/\.safetensors$/i.test(path)) return 'safetensors';
-  if (isOnnx(path)) throw new UserError('Its name is that of an ONNX model. Pass it as --model.');
+  if (isOnnx(path)) throw new UserError('Its name is that of an ONNX model. Pass it as `model`.');
   if (/\.(data-\d+-of-\d+|index|meta|pb|ckpt)$/i.test(path)) {
     throw new UserError(`It seems to belong to a TensorFlow checkpoint, and that is not read. ${expected}`);
   }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
 import { formatType, type Tensors } from '@graft-ml/core/internal/base/tensor';
@@ -102,7 +103,7 @@ export async function readCheckpoint(
     throw new UserError(`${path}: its description is damaged: ${z.prettifyError(described.error)}`);
   const { model: name, seen = unrecorded, ...description } = described.data;
   if (name !== model.name)
-    throw new UserError(`${path} holds weights of ${name}, not of ${model.name}. Pass --model ${name}.`);
+    throw new UserError(`${path} holds weights of ${name}, not of ${model.name}. Pass ${option('model', name)}.`);
   // The inner rates that a learner may have learned are none of the network's.
   const own = Object.fromEntries(Object.entries(read).filter(([tensor]) => !tensor.startsWith('inner-rate/')));
   return checkpointOf(path, own, { notes, seen, ...description });
@@ -151,8 +152,8 @@ export function weightsFor(
     source: checkpoint.path,
     skip: newHead ? headPattern(model) : undefined,
     advice:
-      `It is not of ${model.name} as it is here. Name the model that it was made for: --model on the command line, or ` +
-      'the first argument of createModel. `graft models` lists them.',
+      `It is not of ${model.name} as it is here. Name the model that it was made for (${option('model')}, the first argument of createModel). ` +
+      '`listModels()` lists them.',
   });
 }
 

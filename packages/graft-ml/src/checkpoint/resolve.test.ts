@@ -18,7 +18,7 @@ const refusal = (weights: string, options = {}) =>
     (error: Error) => (error instanceof UserError ? error.message : `a bug: ${error.stack}`),
   );
 
-describe('--weights', () => {
+describe('weights', () => {
   test('a file', async () => {
     expect(await resolveWeights(own, { model: 'resnet50' })).toEqual({ path: own, links: 'follow', entry: null });
   });
@@ -31,25 +31,25 @@ describe('--weights', () => {
     ['default', 'resnet50'],
     ['resnet50', 'resnet50'],
     ['resnet50', undefined],
-  ])('%s with --model %s', async (weights, model) => {
+  ])('%s of %s', async (weights, model) => {
     // Without the file the message says which was meant; its checksum cannot be forged for a test.
     const message = await refusal(weights, model && { model });
     expect(message).toContain('torchvision/resnet50.imagenet1k_v2 cannot be had: it is not in the cache');
     expect(message).toContain('https://download.pytorch.org/models/resnet50-11ad3fa6.pth');
     expect(message).toContain(cachePath(pretrainedConfig('resnet50'), offline.cache));
-    expect(message).toContain('--weights FILE');
+    expect(message).toContain('name it as `weights`');
   });
 
   test('of another model', async () => {
     expect(await refusal('torchvision/resnet50.imagenet1k_v2', { model: 'resnet18' })).toBe(
-      'torchvision/resnet50.imagenet1k_v2 are weights of resnet50, not of resnet18. Pass --model resnet50.',
+      'torchvision/resnet50.imagenet1k_v2 are weights of resnet50, not of resnet18. Pass `model: "resnet50"`.',
     );
     expect(await refusal('resnet50', { model: 'resnet18' })).toContain('of resnet50, not of resnet18');
   });
 
   test('neither a file nor a name', async () => {
     expect(await refusal('imagenet1k_v3', { model: 'squeezenet1_0' })).toBe(
-      '--weights "imagenet1k_v3" is neither a file nor the name of published weights. ' +
+      'weights "imagenet1k_v3" is neither a file nor the name of published weights. ' +
         'Did you mean "imagenet1k_v1"? Of squeezenet1_0 there are: imagenet1k_v1.',
     );
     expect(await refusal('default', { model: 'conv4' })).toContain('Nobody has published any for conv4');

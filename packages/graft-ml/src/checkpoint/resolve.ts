@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { didYouMean } from '@graft-ml/core/internal/base/choice';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { option } from '@graft-ml/core/internal/base/code';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { printableName } from '@graft-ml/core/internal/base/printable';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
 import { entriesOf, publishedAs, tagOf, weightsEntries } from '@graft-ml/core/internal/weights/registry/lookup';
 import { sha256Of } from '../files/checksum.ts';
@@ -25,7 +27,7 @@ export interface ResolvedWeights {
 }
 
 /**
- * What stands behind `--weights`: published weights under their name (`torchvision/resnet50.imagenet1k_v2`, see
+ * What stands behind the option `weights`: published weights under their name (`torchvision/resnet50.imagenet1k_v2`, see
  * `pretrainedConfig`), which are downloaded where they are not in the cache, or else a file or the folder of a run. Names come first; `./default`
  * is a file whatever it is called.
  *
@@ -39,7 +41,9 @@ export async function resolveWeights(
   if (entry) {
     if (model !== undefined && entry.architecture !== model) {
       const { name, architecture } = entry;
-      throw new UserError(`${name} are weights of ${architecture}, not of ${model}. Pass --model ${architecture}.`);
+      throw new UserError(
+        `${name} are weights of ${architecture}, not of ${model}. Pass ${option('model', architecture)}.`,
+      );
     }
     return { path: (await fetchWeights(entry, options)).path, links: 'refuse', entry };
   }
@@ -51,15 +55,23 @@ export async function resolveWeights(
     return { path, links, entry: null };
   }
   if (isPath(weights)) throw new UserError(`Cannot read ${weights}: there is no such file.`);
-  throw new UserError(
-    `--weights "${weights}" is neither a file nor the name of published weights.${whatElse(weights, model)}`,
-  );
+  throw new OptionError({
+    option: 'weights',
+    expected: 'a file, the folder of a run, or the name of published weights',
+    received: weights,
+    problem: ` "${printableName(weights)}" is neither a file nor the name of published weights.${whatElse(weights, model)}`,
+  });
 }
 
 /** @throws UserError where the file has another SHA-256 */
 async function expectFile(path: string, links: 'follow' | 'refuse', expected: string): Promise<void> {
   if (/\.json$/i.test(path)) {
-    throw new UserError(`--expect-sha256 is of one file, and ${path} is the index of several. Check them by hand.`);
+    throw new OptionError({
+      option: 'expectSha256',
+      expected: 'nothing for an index',
+      received: expected,
+      problem: ` is of one file, and ${path} is the index of several. Check them by hand.`,
+    });
   }
   assertExpected(path, await sha256Of(path, { links }), expected);
 }
@@ -69,7 +81,12 @@ async function bestIn(run: string): Promise<string> {
   const path = join(run, 'best.safetensors');
   const facts = await stat(path).catch(() => undefined);
   if (facts) return path;
-  throw new UserError(`--weights ${run} is a folder without best.safetensors, so no run of Graft's. Name a file.`);
+  throw new OptionError({
+    option: 'weights',
+    expected: 'the folder of a run, or a file',
+    received: run,
+    problem: ` ${run} is a folder without best.safetensors, so no run of Graft's. Name a file.`,
+  });
 }
 
 /** Whether somebody who wrote this must have meant a file. */
@@ -80,7 +97,7 @@ function isPath(weights: string): boolean {
 function whatElse(weights: string, model: string | undefined): string {
   if (model === undefined) {
     const names = weightsEntries.map(({ name }) => name);
-    return `${didYouMean(weights, names)} \`graft models --pretrained\` lists all.`;
+    return `${didYouMean(weights, names)} \`listModels("**", { pretrained: true })\` lists all.`;
   }
   const tags = entriesOf(model).map(({ name }) => tagOf(name));
   if (tags.length === 0) return ` Nobody has published any for ${model}, as far as Graft knows.`;

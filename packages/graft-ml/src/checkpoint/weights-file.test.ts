@@ -117,8 +117,8 @@ describe('what a file is', () => {
     ['old.pth.tar', tar, /tar archive. If PyTorch 0\.1/],
     ['weights.pth.gz', gzipSync('weights'), /gzip. Unpack it/],
     ['model.ckpt.data-00000-of-00001', new Uint8Array(64).fill(7), /TensorFlow checkpoint/],
-    ['net.onnx', Buffer.from('\x08\x08\x12\x07pytorch', 'latin1'), /ONNX model\. Pass it as --model/],
-    ['renamed.pth', Buffer.from('\x08\x08\x12\x07pytorch', 'latin1'), /ONNX model\. Pass it as --model/],
+    ['net.onnx', Buffer.from('\x08\x08\x12\x07pytorch', 'latin1'), /ONNX model\. Pass it as `model`/],
+    ['renamed.pth', Buffer.from('\x08\x08\x12\x07pytorch', 'latin1'), /ONNX model\. Pass it as `model`/],
     ['forest.pkl', Buffer.from('\x80\x02csklearn.svm\nSVC\nq\x00)', 'latin1'), /pickle of sklearn\.svm\.SVC/],
     [
       'forest5.pkl',

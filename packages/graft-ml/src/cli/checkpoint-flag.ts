@@ -3,7 +3,7 @@ import { checkpoints } from '../runs/checkpoints.ts';
 
 /** Which state of a run a command opens. */
 export const checkpointFlag = {
-  checkpoint: choice('--checkpoint', checkpoints)
+  checkpoint: choice(checkpoints)
     .default('best')
     .describe('which state of the run: best (the best epoch) or last (where it stopped)'),
 };

@@ -76,7 +76,7 @@ describe('train', () => {
     const { status, stderr } = await graft(['train', shapes, ...small, ...wild, '--out', join(root, 'wild')]);
     expect(status).toBe(1);
     expect(stderr).toMatch(
-      /graft: train: the loss became .* Try a tenth of the learning rate, or --clip-norm 1\..* look at the images of that step: \S+\.png, .* and 4 more\.\n$/,
+      /graft: the loss became .* Try a tenth of the learning rate, or --clip-norm 1\..* look at the images of that step: \S+\.png, .* and 4 more\.\n$/,
     );
     expect(stderr).toMatch(/wild (holds the last checkpoint before it|has no checkpoint yet)/);
     expect(stderr).not.toContain('    at ');

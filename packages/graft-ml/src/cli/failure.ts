@@ -1,5 +1,6 @@
-import { UsageError, UserError } from '@graft-ml/core/internal/base/errors';
+import { OptionError, UsageError, UserError } from '@graft-ml/core/internal/base/errors';
 import { printableMessage } from '@graft-ml/core/internal/base/printable';
+import { messageInCommands } from './wording.ts';
 
 /** Lines for stderr. Those after the first are set in, so that a line break in a name makes no line that looks like ours. */
 export function message(text: string): string {
@@ -12,7 +13,10 @@ export function message(text: string): string {
  * is a bug, and keeps its stack.
  */
 export function describeFailure(error: unknown): { text: string; status: number } {
-  if (error instanceof UserError) return { text: message(error.message), status: error instanceof UsageError ? 2 : 1 };
+  if (error instanceof UserError) {
+    const isUsage = error instanceof UsageError || error instanceof OptionError;
+    return { text: message(messageInCommands(error)), status: isUsage ? 2 : 1 };
+  }
   const limit = limitOf(error);
   if (limit !== undefined) return { text: message(limit), status: 1 };
   const stack = error instanceof Error ? error.stack : undefined;

@@ -66,11 +66,11 @@ describe('reading flags', () => {
     [{ learningRate: '' }, '--learning-rate: "" is not a number.'],
     [{ epochs: ' ' }, '--epochs: " " is not a number.'],
     [{ epochs: '1,5' }, '--epochs: "1,5" is not a number.'],
-    [{ epochs: '1.5' }, '--epochs is 1.5, expected an integer ≥ 1.'],
-    [{ epochs: '-3' }, '--epochs is -3, expected an integer ≥ 1.'],
-    [{ epochs: '0' }, '--epochs is 0, expected an integer ≥ 1.'],
-    [{ learningRate: '-1' }, '--learning-rate is -1, expected a number > 0.'],
-    [{ learningRate: 'Infinity' }, '--learning-rate is Infinity, expected '],
+    [{ epochs: '1.5' }, '--epochs: expected an integer of at least 1, received 1.5.'],
+    [{ epochs: '-3' }, '--epochs: expected an integer of at least 1, received -3.'],
+    [{ epochs: '0' }, '--epochs: expected an integer of at least 1, received 0.'],
+    [{ learningRate: '-1' }, '--learning-rate: expected a number above 0, received -1.'],
+    [{ learningRate: 'Infinity' }, '--learning-rate: expected a number above 0, received Infinity.'],
   ])('%j is refused by the flag’s name', (given, message) => {
     expect(() => parseFlags(schema, given)).toThrow(UsageError);
     expect(() => parseFlags(schema, given)).toThrow(message);

@@ -2,9 +2,11 @@ import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
 import { quote } from '@graft-ml/core/internal/base/quote';
 import { optionsOf } from '@graft-ml/core/internal/recipe/config/options';
+import { optionError } from '@graft-ml/core/internal/recipe/config/parse';
 import { optionAliases, optionKey, unknownOption } from '@graft-ml/core/internal/recipe/config/text';
 import { Option } from 'commander';
 import type { z } from 'zod';
+import { flagOf, inCommands, messageInCommands } from './wording.ts';
 
 /** One flag, read off the schema of a command's options. */
 export interface Flag {
@@ -28,12 +30,12 @@ export function flagsOf(schema: z.ZodObject): Flag[] {
     const syntax = type === 'boolean' ? (usual === true ? `--no-${kebab}` : `--${kebab}`) : `--${kebab}${value}`;
     const shown = usual === null || type === 'boolean' ? undefined : usual;
     const aliases = Object.entries(optionAliases).flatMap(([alias, meant]) => (meant === key ? [alias] : []));
-    const also = aliases.length > 0 ? ` (also ${aliases.map(flagOf).join(', ')})` : '';
+    const also = aliases.length > 0 ? ` (also ${aliases.map(nameOf).join(', ')})` : '';
     return {
       key,
       syntax,
       type,
-      description: `${usual === true ? 'do not: ' : ''}${description}${also}`,
+      description: `${usual === true ? 'do not: ' : ''}${inCommands(description)}${also}`,
       defaultText: shown === undefined ? '' : String(shown),
       aliases,
       allowed,
@@ -41,7 +43,7 @@ export function flagsOf(schema: z.ZodObject): Flag[] {
   });
 }
 
-const flagOf = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`);
+const nameOf = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`);
 
 /** What the help says of a flag. */
 export function optionText({ description, defaultText }: Pick<Flag, 'description' | 'defaultText'>): string {
@@ -53,7 +55,7 @@ export function commanderOptions(flag: Flag): Option[] {
   const value = flag.type === 'number' ? ' <number>' : ' <value>';
   return [
     new Option(flag.syntax, optionText(flag)),
-    ...flag.aliases.map((alias) => new Option(`${flagOf(alias)}${value}`).hideHelp()),
+    ...flag.aliases.map((alias) => new Option(`${nameOf(alias)}${value}`).hideHelp()),
   ];
 }
 
@@ -115,32 +117,12 @@ export function parseFlags<S extends z.ZodObject>(
     if (type === 'boolean' && (value === 'true' || value === 'false')) return [key, value === 'true'] as const;
     if (type !== 'number' || value === null) return [key, value] as const;
     const number = String(value).trim() === '' ? Number.NaN : Number(value);
-    if (Number.isNaN(number)) throw new UsageError(`--${kebabCase(key)}: ${quote(String(value))} is not a number.`);
+    if (Number.isNaN(number)) throw new UsageError(`${flagOf(key)}: ${quote(String(value))} is not a number.`);
     return [key, number] as const;
   });
-  const parsed = schema.safeParse({ ...defaults, ...Object.fromEntries(values) });
+  const all = { ...defaults, ...Object.fromEntries(values) };
+  const parsed = schema.safeParse(all);
   if (parsed.success) return parsed.data;
-  const describe = (issue: z.core.$ZodIssue) => describeIssue(issue, flags, given);
-  throw new UsageError(parsed.error.issues.map(describe).join('\n'));
-}
-
-/** `--epochs is -3, expected an integer ≥ 1.` A refinement's own words stand as they are. */
-function describeIssue(
-  { code, path, message }: z.core.$ZodIssue,
-  flags: ReadonlyMap<string, Flag>,
-  given: Readonly<Record<string, unknown>>,
-): string {
-  const [key] = path.map(String);
-  const flag = flags.get(key ?? '');
-  if (message.startsWith('--') || key === undefined) return message;
-  if (!flag || code === 'custom') return `--${kebabCase(key)}: ${message.replace(/\.?$/, '.')}`;
-  const value = flag.type === 'number' ? String(given[key]) : quote(String(given[key]));
-  return `--${kebabCase(key)} is ${value}, expected ${withArticle(flag.allowed)}.`;
-}
-
-function withArticle(allowed: string): string {
-  return allowed
-    .replace(/ \| null$/, '')
-    .replace(/^integer/, 'an integer')
-    .replace(/^number/, 'a number');
+  const messages = parsed.error.issues.map((issue) => messageInCommands(optionError(issue, schema, all)));
+  throw new UsageError(messages.join('\n'));
 }

@@ -16,7 +16,7 @@ export const dataFlag = {
 /** What goes with `--resume` alone. */
 export const resumeFlags = {
   ...dataFlag,
-  from: choice('--from', checkpoints)
+  from: choice(checkpoints)
     .default('last')
     .describe('for --resume: last, or best: the best epoch, where the last checkpoint is damaged'),
 };

@@ -2,6 +2,7 @@ import { printable, printableJson, printableName } from '@graft-ml/core/internal
 import { Presets, SingleBar } from 'cli-progress';
 import { message } from './failure.ts';
 import { write } from './output.ts';
+import { inCommands } from './wording.ts';
 
 /**
  * Results go to stdout, everything about the way there to stderr. No text that comes by here reaches the terminal with control
@@ -14,7 +15,7 @@ export interface Terminal {
   print(text?: string): void;
   /** The result, for machines; nothing without `--json`. */
   printJson(value: unknown): void;
-  /** A line about the progress. */
+  /** A line about the progress, what the library says in the words of the command line. */
   note(text: string): void;
   /** How far a stage is. A bar with rate and time left on a terminal; elsewhere one line when a stage begins. */
   progress(stage: string, done: number, total: number, detail?: string): void;
@@ -61,7 +62,7 @@ export function createTerminal({ json }: { json: boolean }): Terminal {
     },
     note: (text) => {
       endProgress();
-      write('stderr', `${message(text)}\n`);
+      write('stderr', `${message(inCommands(text))}\n`);
     },
     progress,
     endProgress,

@@ -3,7 +3,7 @@ import { choice } from '@graft-ml/core/internal/recipe/config/choice';
 
 /** The flag of commands that look at images with a trained model. */
 export const testTimeFlag = {
-  tta: choice('--tta', testTimeNames)
+  tta: choice(testTimeNames)
     .default('none')
     .describe(
       `views whose probabilities are averaged: ${testTimeNames.join(' | ')}; crops are of the resized image, ` +

@@ -84,9 +84,9 @@ describe('used wrongly', () => {
     [['train', 'x', 'epochs=many'], '--epochs: "many" is not a number.'],
     [['train', 'x', 'epochs=3', '--epochs', '4'], 'epochs is given twice.'],
     [['train', 'x', 'lr=1', 'learning-rate=2'], 'learningRate is given twice.'],
-    [['train', 'x', 'strict=yes'], '--strict is "yes", expected true | false.'],
-    [['train', 'x', '--epochs', '-3'], '--epochs is -3, expected an integer ≥ 1'],
-    [['train', 'x', '--lr', '-1'], '--learning-rate is -1, expected a number > 0'],
+    [['train', 'x', 'strict=yes'], '--strict: expected true or false, received "yes".'],
+    [['train', 'x', '--epochs', '-3'], '--epochs: expected an integer of at least 1, received -3'],
+    [['train', 'x', '--lr', '-1'], '--learning-rate: expected a number above 0, received -1'],
     [['train', 'x', '--lr', '1', '--learning-rate', '2'], 'learningRate is given twice.'],
     [['train', 'x', '--bs', '1', 'batch=2'], 'batchSize is given twice.'],
     [['help', 'nosuch'], 'help: there is no command "nosuch". Expected one of: train, '],
@@ -94,7 +94,7 @@ describe('used wrongly', () => {
     [['help', 'data', 'nosuch'], 'help: there is no command "data nosuch". Expected one of: get, list.'],
     [
       ['predict', '--model', 'X.th', 'x.png'],
-      'Pass --model ARCHITECTURE --weights X.th. Of a network that Graft does not',
+      'Give --model ARCHITECTURE and --weights X.th. Of a network that Graft does not',
     ],
     [['predict', '--model', 'resnet81', 'x.png'], 'Near it are also: '],
     [['train', '--resume', 'r', 'lr=9'], "--resume keeps the run's own options; leave out --learning-rate."],
@@ -103,7 +103,10 @@ describe('used wrongly', () => {
     [['evaluate', 'r', 'x', 'more'], 'too many arguments'],
     [['evaluate', 'r', 'x', '--part', 'validaton'], 'Did you mean "validation"?'],
     [['predict', 'r'], 'at least one image'],
-    [['predict', '--model', 'conv4', 'x.png'], '--model needs --weights'],
+    [
+      ['predict', '--model', 'conv4', 'x.png'],
+      '--weights: none are published for conv4, so that --model needs a file of them here.',
+    ],
     [['inspect', 'conv4', '--strategy', 'all'], '--strategy "all" is not known.'],
   ])('%j: exit 2, a hint on stderr, nothing on stdout', async (args, hint) => {
     const { status, stdout, stderr } = await graft(args);

@@ -1,5 +1,4 @@
-import { UserError } from '@graft-ml/core/internal/base/errors';
-import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import { formatProblems, type Problem } from '@graft-ml/core/internal/image/problem';
@@ -8,7 +7,7 @@ import { expectedLayouts, type Part } from './folder-layout.ts';
 import type { Found } from './readers/found.ts';
 import { regexAdvice } from './suggest-regex.ts';
 
-/** @throws UserError where a number is out of its range */
+/** @throws OptionError where a number is out of its range */
 export function refuseImpossible(options: {
   validationFraction: number;
   testFraction: number;
@@ -18,7 +17,7 @@ export function refuseImpossible(options: {
 }): void {
   const { validationFraction, testFraction, classDepth, maxPerClass, fold } = options;
   const refuse = (name: string, value: number | string, range: string) => {
-    throw new UserError(`--${kebabCase(name)} is ${value}, expected ${range}.`);
+    throw new OptionError({ option: name, expected: range, received: value });
   };
   if (!(validationFraction >= 0 && validationFraction <= 1)) refuse('validationFraction', validationFraction, '0 to 1');
   if (!(testFraction >= 0 && testFraction < 1)) refuse('testFraction', testFraction, '0 or more, and less than 1');
@@ -30,13 +29,16 @@ export function refuseImpossible(options: {
   }
 }
 
-/** @throws UserError where a test part is asked for, and there is one */
-export function refuseSecondTest(root: string, parts: readonly Part[]): void {
+/** @throws OptionError where a test part is asked for, and there is one */
+export function refuseSecondTest(root: string, parts: readonly Part[], testFraction: number): void {
   const own = parts.find(({ split }) => split === 'test');
   if (!own) return;
-  throw new UserError(
-    `--test-fraction: ${root} has a test part of its own (${own.name}). Leave out --test-fraction; or, to divide all images anew, put them in one folder.`,
-  );
+  throw new OptionError({
+    option: 'testFraction',
+    expected: '0, since the dataset has a test part',
+    received: testFraction,
+    problem: `: ${root} has a test part of its own (${own.name}). Leave it out; or, to divide all images anew, put them in one folder.`,
+  });
 }
 
 /** Nothing in the data set can be used: what is there instead. */
@@ -53,7 +55,7 @@ export function tooFewClasses(root: string, classes: readonly string[], problems
   const found = classes.length === 0 ? 'no class' : `one class (${printableName(classes[0]!)})`;
   return new UserError(
     `${root} has ${found} with usable training images, at least 2 are needed. Expected ${expectedLayouts}. ` +
-      `If the class folders lie deeper, name the folder above them or pass --class-depth.${flatAdvice(problems)}${summary(problems)}`,
+      `If the class folders lie deeper, name the folder above them or pass \`classDepth\`.${flatAdvice(problems)}${summary(problems)}`,
   );
 }
 

@@ -171,8 +171,8 @@ describe('root/{train,val,test}/class', () => {
     ]);
     await expect(open(root)).rejects.toThrow(
       `In ${root} some folders are splits (test) and some are not (bus, car), which can be read in two ways. ` +
-        'As parts: bus, car are classes to train on, and test is kept for test: --parts named. ' +
-        'As classes: bus, car, test are 3 classes: --parts none.',
+        'As parts: bus, car are classes to train on, and test is kept for test: `parts: "named"`. ' +
+        'As classes: bus, car, test are 3 classes: `parts: "none"`.',
     );
     expect((await open(root, { parts: 'none' })).classes).toEqual(['bus', 'car', 'test']);
     const inParts = await folderOf('kept', [
@@ -223,7 +223,7 @@ describe('root/{train,val,test}/class', () => {
   it('images and labels that are both classes', async () => {
     const root = await folderOf('scans', [...numbered(5, 'images/#.png'), ...numbered(5, 'labels/#.png')]);
     await expect(open(root)).rejects.toThrow(
-      /which can be read in two ways\. As classes: images, labels .*--parts none/,
+      /which can be read in two ways\. As classes: images, labels .*`parts: "none"`/,
     );
     expect((await open(root, { parts: 'none' })).classes).toEqual(['images', 'labels']);
   });
@@ -242,13 +242,13 @@ describe('words', () => {
     const files = ['ants', 'bees'].flatMap((label) => [0, 1, 2, 3].map((i) => named(label, i)));
     const root = await folderOf(`flat ${name}`, files);
     const error = await open(root).catch((e: Error) => e);
-    expect((error as Error).message).toContain(`pass --label-regex '${regex}'.`);
+    expect((error as Error).message).toContain(`pass \`labelRegex: ${JSON.stringify(regex)}\`.`);
     expect((await open(root, { labelRegex: regex })).classes).toEqual(['ants', 'bees']);
   });
 
   it('names that tell nothing give no advice', async () => {
     const error = await open(await folderOf('told', numbered(6, 'IMG_#.png'))).catch((e: Error) => e);
-    expect((error as Error).message).not.toContain('--label-regex');
+    expect((error as Error).message).not.toContain('labelRegex');
     expect((error as Error).message).not.toMatch(/openDataset|classDepth/);
   });
 
@@ -367,7 +367,7 @@ describe('problems', () => {
     expect(problemsOf(folder)).toEqual([
       'a/dangling.png link-not-followed: the link leads nowhere',
       'a/empty.jpg empty-file: the file has 0 bytes',
-      'a/loop link-not-followed: links to folders are not followed; --follow-links does',
+      'a/loop link-not-followed: links to folders are not followed; with `followLinks` they are',
       `a/out.png link-not-followed: the link leads out of the folder, to ${join(outside, '1.png')}`,
       'a/text.jpg not-an-image: the content is neither JPEG, PNG, WebP, GIF, AVIF, TIFF nor BMP',
       expect.stringMatching(/^b\/cut.png truncated: /),
@@ -430,7 +430,7 @@ describe('errors', () => {
       ['train/a/1.png', 'val/a/1.png', 'valid/a/1.png'],
       {},
       {},
-      /the same split \(train, val, valid\)\. Merge them; .*--parts none/,
+      /the same split \(train, val, valid\)\. Merge them; .*`parts: "none"`/,
     ],
     ['no train', ['val/a/1.png', 'test/b/1.png'], {}, {}, /there is test, val, but no train/],
     [
@@ -448,10 +448,10 @@ describe('errors', () => {
   });
 
   it.each([
-    [{ validationFraction: 1.5 }, '--validation-fraction is 1.5, expected 0 to 1'],
-    [{ classDepth: 0 }, '--class-depth is 0, expected a whole number of at least 1'],
-    [{ testFraction: 1 }, '--test-fraction is 1, expected 0 or more, and less than 1'],
-    [{ maxPerClass: 0 }, '--max-per-class is 0, expected at least 1'],
+    [{ validationFraction: 1.5 }, 'validationFraction: expected 0 to 1, received 1.5'],
+    [{ classDepth: 0 }, 'classDepth: expected a whole number of at least 1, received 0'],
+    [{ testFraction: 1 }, 'testFraction: expected 0 or more, and less than 1, received 1'],
+    [{ maxPerClass: 0 }, 'maxPerClass: expected at least 1, received 0'],
   ])('%j', async (options, message) => {
     await expect(open(home, options)).rejects.toThrow(message);
   });

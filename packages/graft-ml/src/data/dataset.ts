@@ -107,7 +107,7 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
   } = options;
   refuseImpossible({ validationFraction, testFraction, classDepth, maxPerClass, fold: options.fold });
   const found = await findCandidates(root, options);
-  if (testFraction > 0) refuseSecondTest(root, found.parts);
+  if (testFraction > 0) refuseSecondTest(root, found.parts, testFraction);
   if (options.classes) refuseUnknownClasses(root, found, options.classes);
 
   const candidates = chosen(found.candidates, options);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { PartsChoice } from '@graft-ml/core/internal/recipe/config/data';
 
@@ -67,16 +68,16 @@ export function findParts(root: string, folders: readonly string[], { parts, nee
   const hasTrain = named.some(({ split }) => split === 'train');
   if (others.length > 0 && parts !== 'named') {
     const asParts = hasTrain
-      ? `the images are in ${list(named)}, and ${list(others)} is no part of the dataset: --parts named`
-      : `${list(others)} are classes to train on, and ${list(named)} is kept for ${named.map(({ split }) => split).join(' and ')}: --parts named`;
+      ? `the images are in ${list(named)}, and ${list(others)} is no part of the dataset: ${option('parts', 'named')}`
+      : `${list(others)} are classes to train on, and ${list(named)} is kept for ${named.map(({ split }) => split).join(' and ')}: ${option('parts', 'named')}`;
     throw refuse(
       `some folders are splits (${list(named)}) and some are not (${list(others)}), which can be read in two ways. ` +
-        `As parts: ${asParts}. As classes: ${list(all)} are ${all.length} classes: --parts none. Say which, or move one kind elsewhere.`,
+        `As parts: ${asParts}. As classes: ${list(all)} are ${all.length} classes: ${option('parts', 'none')}. Say which, or move one kind elsewhere.`,
     );
   }
   if (new Set(named.map(({ split }) => split)).size < named.length) {
     throw refuse(
-      `two folders are the same split (${list(named)}). Merge them; or, if every folder is a class, pass --parts none.`,
+      `two folders are the same split (${list(named)}). Merge them; or, if every folder is a class, pass ${option('parts', 'none')}.`,
     );
   }
   if (hasTrain) return named;
@@ -86,7 +87,7 @@ export function findParts(root: string, folders: readonly string[], { parts, nee
   }
   if (needsTrain) {
     throw refuse(
-      `there is ${list(named)}, but no train. Add <folder>/train; or, if every folder is a class, pass --parts none. Expected ${expectedLayouts}.`,
+      `there is ${list(named)}, but no train. Add <folder>/train; or, if every folder is a class, pass ${option('parts', 'none')}. Expected ${expectedLayouts}.`,
     );
   }
   return named;

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { option } from '@graft-ml/core/internal/base/code';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 
 /** How people number images of a class, in a flat folder. A group holds the class. */
@@ -12,7 +13,7 @@ const usual: readonly string[] = [
   '^([A-Za-z]+)[_-].+\\.\\w+$',
 ];
 
-/** An expression for `--label-regex` that finds at least two classes, of several images each, in all of these names; undefined where none does. */
+/** An expression for `labelRegex` that finds at least two classes, of several images each, in all of these names; undefined where none does. */
 export function suggestRegex(paths: readonly string[]): string | undefined {
   if (paths.length < 4) return undefined;
   // A few hundred tell as much as all. Names are as long as a file system lets them, and these expressions do not backtrack far.
@@ -31,5 +32,5 @@ export function regexAdvice(paths: readonly string[]): string {
   const regex = suggestRegex(paths);
   if (regex === undefined) return '';
   const label = new RegExp(regex).exec(basename(paths[0]!))![1]!;
-  return ` The names of the files seem to tell the class (${printableName(basename(paths[0]!))} is of ${printableName(label)}): pass --label-regex '${regex}'.`;
+  return ` The names of the files seem to tell the class (${printableName(basename(paths[0]!))} is of ${printableName(label)}): pass ${option('labelRegex', regex)}.`;
 }

@@ -1,3 +1,4 @@
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { type TensorOf, zeros } from '@graft-ml/core/internal/base/tensor';
@@ -35,7 +36,7 @@ export async function openSubsets(path: string, options: SubsetOptions): Promise
   if (bytes > memory * 2 ** 20) {
     const needed = Math.ceil(bytes / 2 ** 20);
     throw new UserError(
-      `${path}: ${all.length} images of ${side} x ${side} pixels take ${needed} MiB, more than --memory ${memory}. Raise it, or lower --image-size.`,
+      `${path}: ${all.length} images of ${side} x ${side} pixels take ${needed} MiB, more than ${option('memory', memory)}. Raise it, or lower ${option('imageSize')}.`,
     );
   }
   let done = 0;
@@ -96,8 +97,8 @@ function drawSubset(
   const small = byLabel.findIndex((images) => images.length < shots + queries);
   if (small >= 0) {
     throw new UserError(
-      `meta train: ${classes[small]} has ${byLabel[small]!.length} images on the ${name} side, and an episode takes ${shots} + ${queries}. ` +
-        'Lower --shots or --queries.',
+      `${classes[small]} has ${byLabel[small]!.length} images on the ${name} side, and an episode takes ${shots} + ${queries}. ` +
+        'Lower `shots` or `queries`.',
     );
   }
   const stream = randomStream(seed, 'subset', ...address);

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { lineChartSvg } from '@graft-ml/core/chart';
+import { call, option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { EpisodeShape } from '@graft-ml/core/internal/meta/episode';
 import {
@@ -90,7 +91,7 @@ export async function* compareLearners(
   refuseUnlike(parsed);
   if (!overwrite && (await exists(join(out, planFile)))) {
     throw new UserError(
-      `${out} already holds a comparison. Pass --resume ${out} to go on with it, --overwrite to replace it, or another --out.`,
+      `${out} already holds a comparison. ${call('resumeComparison', [out])} goes on with it; pass ${option('overwrite', true)} to replace it, or another ${option('out')}.`,
     );
   }
   yield* remaining({ folder: resolve(folder), episodes: episodes ?? null, contestants: parsed }, options, {
@@ -131,7 +132,7 @@ async function usableFolder(
     .at(0);
   if (file !== undefined) throw new UserError(`${foreign} It says ${file}: begin a comparison of your own.`);
   if (data === undefined)
-    throw new UserError(`${foreign} Pass --data with the folder of its images; it says ${plan.folder}.`);
+    throw new UserError(`${foreign} Pass ${option('data')} with the folder of its images; it says ${plan.folder}.`);
   return resolve(data);
 }
 

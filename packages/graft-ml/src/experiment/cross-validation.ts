@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { call, option } from '@graft-ml/core/internal/base/code';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import {
   parseConfig,
   resolveConfig,
@@ -79,11 +80,16 @@ export async function* trainFolds(
   const { out, overwrite = false } = options;
   const parsed = parseConfig(config);
   if (parsed.fold !== null)
-    throw new UserError(`train: fold ${parsed.fold} is one of the folds, and all are to be trained.`);
+    throw new OptionError({
+      option: 'fold',
+      expected: 'none, since all are to be trained',
+      received: parsed.fold,
+      problem: ` ${parsed.fold} is one of the folds, and all are to be trained.`,
+    });
   for (const file of [foldsFile, 'run.json']) {
     if (overwrite || !(await exists(join(out, file)))) continue;
     throw new UserError(
-      `${out} already holds a run. Pass --resume ${out} to go on with it, --overwrite to replace it, or another --out.`,
+      `${out} already holds a run. ${call('resumeFolds', [out])} goes on with it; pass ${option('overwrite', true)} to replace it, or another ${option('out')}.`,
     );
   }
   await assertNoLinks(out);

@@ -164,7 +164,7 @@ function unlikeStart(start: string, { images }: OpenLearner, support: TensorOf<'
   const isNegative = distanceBetween(images, inverted(own)) < farApart;
   const advice = isNegative
     ? 'As negatives they would be alike: invert them.'
-    : 'Expect little of it: adapt a start that was learned on such images, or train from pretrained weights (graft train).';
+    : 'Expect little of it: adapt a start that was learned on such images, or train from pretrained weights (`trainFolder(folder)`).';
   const message =
     `These images are unlike those that ${start} was learned on: by brightness and colour they are ${distance.toFixed(2)} apart, on a ` +
     `scale where images of one kind are within ${farApart}. ${advice}`;

@@ -14,8 +14,8 @@ test('what does not fit says the need, what there is, and what to lower', () => 
   expect(() => checkMemory(1.4e9, 4, config, 3e9)).toThrow(
     new UserError(
       'meta train: the graph of a task takes about 1.4 GB of memory in each thread, 5.6 GB in 4, and 3.0 GB are there. ' +
-        '--threads 2 would fit. Lower --inner-steps 5, --test-steps 10, --queries 15, --shots 5, --way 5, --image-size ' +
-        'or the filters of --model, or pass --order 1, which frees what an inner step took when it is done.',
+        '`threads: 2` would fit. Lower `innerSteps: 5`, `testSteps: 10`, `queries: 15`, `shots: 5`, `way: 5`, `imageSize` ' +
+        'or the filters of `model`, or pass `order: 1`, which frees what an inner step took when it is done.',
     ),
   );
 });
@@ -23,7 +23,7 @@ test('what does not fit says the need, what there is, and what to lower', () => 
 test('one thread that does not fit, of first order: no more than that is offered', () => {
   const first = resolveMetaConfig(parseMetaConfig({ learner: 'fomaml', innerSteps: 5 }));
   expect(() => checkMemory(1.4e9, 1, first, 5e8)).toThrow(
-    /and 500 MB are there\. Lower .* or the filters of --model\.$/,
+    /and 500 MB are there\. Lower .* or the filters of `model`\.$/,
   );
 });
 

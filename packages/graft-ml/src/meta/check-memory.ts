@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os';
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 
@@ -20,16 +21,23 @@ export function checkMemory(
   if (perThread * threads <= available) return;
   const { innerSteps, testSteps, way, shots, queries, order } = config;
   const fitting = Math.floor(available / perThread);
-  const steps = innerSteps === null ? [] : [`--inner-steps ${innerSteps}`];
-  const tests = testSteps === null ? [] : [`--test-steps ${testSteps}`];
-  const lower = [...steps, ...tests, `--queries ${queries}`, `--shots ${shots}`, `--way ${way}`, '--image-size'];
+  const steps = innerSteps === null ? [] : [option('innerSteps', innerSteps)];
+  const tests = testSteps === null ? [] : [option('testSteps', testSteps)];
+  const lower = [
+    ...steps,
+    ...tests,
+    option('queries', queries),
+    option('shots', shots),
+    option('way', way),
+    option('imageSize'),
+  ];
   throw new UserError(
-    `meta train: the graph of a task takes about ${formatBytes(perThread)} of memory in each thread, ` +
+    `The graph of a task takes about ${formatBytes(perThread)} of memory in each thread, ` +
       `${formatBytes(perThread * threads)} in ${threads}, and ${formatBytes(available)} are there. ` +
-      (fitting > 0 ? `--threads ${fitting} would fit. ` : '') +
-      `Lower ${lower.join(', ')} or the filters of --model` +
+      (fitting > 0 ? `${option('threads', fitting)} would fit. ` : '') +
+      `Lower ${lower.join(', ')} or the filters of ${option('model')}` +
       (innerSteps !== null && order === 2
-        ? ', or pass --order 1, which frees what an inner step took when it is done.'
+        ? ', or pass `order: 1`, which frees what an inner step took when it is done.'
         : '.'),
   );
 }

@@ -1,3 +1,4 @@
+import { call, placeholder } from '@graft-ml/core/internal/base/code';
 import { metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
 import { runSeenSchema } from '../checkpoint/pretrained.ts';
@@ -24,16 +25,17 @@ export const metaRunSchema = runRecordSchema.extend({
 
 export type MetaRun = z.output<typeof metaRunSchema>;
 
-/** Runs of `graft meta train`. */
+/** Runs of `trainMeta`. */
 export const metaRuns: RunKind<MetaRun> = {
   name: 'meta',
   schema: metaRunSchema,
-  command: 'graft meta train',
+  begunBy: 'trainMeta',
+  resumedBy: 'resumeMeta',
   refusal: (path) =>
-    `${path} is a run of graft train, whose classes are decided. \`graft meta train <folder>\` makes runs that learn to learn.`,
+    `${path} is a run of ordinary training, whose classes are decided. ${call('trainMeta', [placeholder('folder')])} makes runs that learn to learn.`,
 };
 
-/** The run of meta-learning in a folder. @throws UserError where there is none, or it is not one of ours, or of graft train */
+/** The run of meta-learning in a folder. @throws UserError where there is none, or it is not one of ours, or of ordinary training */
 export function readMetaRun(path: string): Promise<MetaRun> {
   return readRunOf(path, metaRuns);
 }

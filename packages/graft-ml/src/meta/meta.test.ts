@@ -99,7 +99,7 @@ describe('a run of maml', () => {
 
   test('is refused where an ordinary run is wanted, and the other way round', async () => {
     await expect(openRun(out)).rejects.toThrow(
-      `${out} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few images of each class: \`graft meta adapt ${out} <folder>\`.`,
+      `${out} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few images of each class: \`adaptMeta(${JSON.stringify(out)}, folder)\`.`,
     );
     const ordinary = join(root, 'ordinary');
     await adaptMeta(out, few, { out: ordinary, shots: 2 });
@@ -108,7 +108,9 @@ describe('a run of maml', () => {
       images: 9,
       seen: { fitted: 6, chosen: 0, leftOut: 6, isComplete: true },
     });
-    await expect(testMeta(ordinary)).rejects.toThrow(`${ordinary} is a run of graft train, whose classes are decided.`);
+    await expect(testMeta(ordinary)).rejects.toThrow(
+      `${ordinary} is a run of ordinary training, whose classes are decided.`,
+    );
   });
 
   test('interrupted and gone on with, it ends bit for bit the same; so it does in two threads', async () => {
@@ -148,7 +150,7 @@ test('fixed labels: subsets of all classes, then a transfer of the blocks that t
   const { config, dataset } = await readMetaRun(out);
   expect([config.way, dataset.split]).toEqual([5, 'images']);
   await expect(testMeta(out, { way: 3 })).rejects.toThrow(
-    `meta test: ${out} has fixed labels for its 5 classes: leave out --way.`,
+    `way: ${out} has fixed labels for its 5 classes. Leave it out.`,
   );
   const start = join(root, 'phase-one-adapted');
   const { notes } = await adaptMeta(out, folder, { out: start });
@@ -204,13 +206,11 @@ describe('refuses', () => {
   test('more classes than a boil has a head for, steps for class means, a shape for the trials', async () => {
     const boil = join(root, 'boil');
     await expect(adaptMeta(boil, few, { out: join(root, 'no') })).rejects.toThrow(
-      `${boil}: boil does not adapt its head, which tells 2 classes apart; 3 are too many. Meta-train with --way 3, or with another learner, such as protonet, which takes any number.`,
+      `${boil}: boil does not adapt its head, which tells 2 classes apart; 3 are too many. Meta-train with \`way: 3\`, or with another learner, such as protonet, which takes any number.`,
     );
-    await expect(testMeta(join(root, 'protonet'), { steps: 3 })).rejects.toThrow(
-      'meta test: --steps: protonet takes none.',
-    );
+    await expect(testMeta(join(root, 'protonet'), { steps: 3 })).rejects.toThrow('steps: protonet takes none.');
     await expect(testMeta(join(root, 'protonet'), { trials: true, way: 5 })).rejects.toThrow(
-      'meta test: --trials are 20 tasks of 20 classes with one image each: leave out --way.',
+      'way is not for `trials`, which are 20 tasks of 20 classes with one image each: leave it out.',
     );
   });
 });

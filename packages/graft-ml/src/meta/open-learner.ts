@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { type Tensor, type TensorOf, type Tensors, zeros } from '@graft-ml/core/internal/base/tensor';
 import type { ImageStatistics } from '@graft-ml/core/internal/image/image-statistics';
@@ -64,7 +65,7 @@ export async function openLearner(
 }
 
 function readBestOf(path: string, file: string): Promise<Safetensors> {
-  return orElse(path, 'best', metaRuns.command, () => readSafetensorsFile(file, { links: 'refuse' }));
+  return orElse(path, 'best', metaRuns.resumedBy, () => readSafetensorsFile(file, { links: 'refuse' }));
 }
 
 async function readLastOf(path: string): Promise<{ tensors: Tensors; metadata: Record<string, string> }> {
@@ -88,7 +89,7 @@ function fitHead(tensors: Tensors, { path, config, model, way }: HeadChange): Pi
   if (way > config.way && config.learner === 'boil') {
     throw new UserError(
       `${path}: boil does not adapt its head, which tells ${config.way} classes apart; ${way} are too many. ` +
-        `Meta-train with --way ${way}, or with another learner, such as protonet, which takes any number.`,
+        `Meta-train with ${option('way', way)}, or with another learner, such as protonet, which takes any number.`,
     );
   }
   const head = headPattern(model);

@@ -105,7 +105,7 @@ function notesOnSeen({ contents }: EpisodeSets, before: Seen | null, weights: st
   return said.length === 0
     ? []
     : [
-        `${weights} was fitted to ${said.join(' and ')}: accuracy on them says too much. Divide the classes otherwise (--split).`,
+        `${weights} was fitted to ${said.join(' and ')}: accuracy on them says too much. Divide the classes otherwise (\`split\`).`,
       ];
 }
 

@@ -20,6 +20,6 @@ export function startFolder(nameOrPath: string): string {
   const names = startNames();
   if (names.includes(nameOrPath)) return join(folder(), nameOrPath);
   throw new UserError(
-    `${nameOrPath} is not there. Expected a run folder of graft meta train, or a start that comes with Graft: ${names.join(', ')}.`,
+    `${nameOrPath} is not there. Expected a run of meta-learning, or a start that comes with Graft: ${names.join(', ')}.`,
   );
 }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { call, placeholder } from '@graft-ml/core/internal/base/code';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import type { Episode, EpisodeShape } from '@graft-ml/core/internal/meta/episode';
 import { type EpisodeInterval, episodeInterval } from '@graft-ml/core/internal/meta/statistics';
 import type { LearnerName, ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
@@ -85,14 +86,19 @@ export async function testMeta(start: string, options: TestMetaOptions = {}): Pr
         queries: options.queries ?? config.queries,
       };
   if (config.fixedLabels && shape.way !== config.way)
-    throw new UserError(`meta test: ${path} has fixed labels for its ${config.way} classes: leave out --way.`);
+    throw new OptionError({
+      option: 'way',
+      expected: String(config.way),
+      received: shape.way,
+      problem: `: ${path} has fixed labels for its ${config.way} classes. Leave it out.`,
+    });
   const folder = options.folder ?? run.folder;
   if (options.folder === undefined && path !== start)
-    throw new UserError(`${start} comes with Graft, its dataset does not. Name one: graft meta test ${start} <folder>`);
+    throw new UserError(`${start} comes with Graft, its dataset does not. Name one: ${naming(start)}.`);
   if (options.folder === undefined && !(await areOwnPaths(run))) {
     throw new UserError(
       `${path} was not made by you on this machine (or by a version of Graft before 0.2), so that the dataset it names is not ` +
-        `opened unasked; it says ${folder}. Name one: graft meta test ${path} <folder>`,
+        `opened unasked; it says ${folder}. Name one: ${naming(path)}.`,
     );
   }
   const split = options.split ?? (options.folder === undefined ? config.split : 'auto');
@@ -129,9 +135,17 @@ export async function testMeta(start: string, options: TestMetaOptions = {}): Pr
   };
 }
 
-/** @throws UserError for a learner without inner steps that is told how many */
+/** How a run is tested on a dataset of the reader's. */
+function naming(run: string): string {
+  return call('testMeta', [run], { folder: placeholder('folder') });
+}
+
+/** @throws OptionError for a learner without inner steps that is told how many */
 function stepsOf({ learner, testSteps }: ResolvedMetaConfig, given: number | undefined): number {
-  if (testSteps === null && given !== undefined) throw new UserError(`meta test: --steps: ${learner} takes none.`);
+  if (testSteps === null && given !== undefined) {
+    const problem = `: ${learner} takes none.`;
+    throw new OptionError({ option: 'steps', expected: 'nothing', received: given, problem });
+  }
   return given ?? testSteps ?? 0;
 }
 
@@ -154,5 +168,10 @@ function refuseShape({ way, shots, queries, episodes, side, seed, split }: TestM
     ([, value]) => value !== undefined,
   );
   if (given)
-    throw new UserError(`meta test: --trials are 20 tasks of 20 classes with one image each: leave out --${given[0]}.`);
+    throw new OptionError({
+      option: given[0],
+      expected: 'nothing beside `trials`',
+      received: given[1],
+      problem: ' is not for `trials`, which are 20 tasks of 20 classes with one image each: leave it out.',
+    });
 }

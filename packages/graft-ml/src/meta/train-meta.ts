@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { zeros } from '@graft-ml/core/internal/base/tensor';
 import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
@@ -101,7 +102,7 @@ export async function* resumeMeta(
     const found = await usablePaths(out, await readMetaRun(out), named);
     if (found.status === 'done') {
       throw new UserError(
-        `${out} is complete. To train on from its weights, begin another run: graft meta train <folder> --weights ${out} --model ${resolveMetaConfig(found.config).model}`,
+        `${out} is complete. To train on from its weights, begin another run with ${option('weights', out)} and ${option('model', resolveMetaConfig(found.config).model)}.`,
       );
     }
     const last = await (from === 'best' ? readBest(out, metaRuns) : readLast(out, metaRuns));
@@ -143,7 +144,7 @@ async function* runMeta(
     yield* trained(run, prepared, options, resumed);
   } catch (error) {
     if (error instanceof LossError)
-      throw error.advising('Try a smaller --inner-rate, a tenth of the learning rate, or --clip-norm 10.');
+      throw error.advising('Try a smaller `innerRate`, a tenth of the learning rate, or `clipNorm: 10`.');
     if (!signal?.aborted || error !== signal.reason) throw error;
     yield { kind: 'cancelled', out };
   }

@@ -1,12 +1,13 @@
 import { constant, input, type Value } from '@graft-ml/core/graph';
-import { UsageError, UserError } from '@graft-ml/core/internal/base/errors';
+import { option } from '@graft-ml/core/internal/base/code';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { type Tensors, tensor } from '@graft-ml/core/internal/base/tensor';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { ImageError, type ImageProblem } from '@graft-ml/core/internal/image/problem';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
 import { type TestTimeAugmentation, testTimeViews } from '@graft-ml/core/internal/image/test-time';
-import { modelProblem } from '@graft-ml/core/internal/recipe/config/model';
+import { assertModelName } from '@graft-ml/core/internal/recipe/config/model';
 import { changedPreprocessing, type PreprocessingChanges } from '@graft-ml/core/internal/recipe/preprocessing';
 import { entriesOf, entryNamed } from '@graft-ml/core/internal/weights/registry/lookup';
 import { isOnnx, type NamedArchitecture, type Preprocessing, penultimate } from '@graft-ml/core/models';
@@ -92,9 +93,7 @@ export class Classifier {
    */
   async *predict(files: readonly (string | ImageFile)[]): AsyncGenerator<Prediction, void, undefined> {
     if (this.classes.length === 0)
-      throw new UserError(
-        'This network has no head: it gives features (`graft features`, or features()), not classes.',
-      );
+      throw new UserError('This network has no head: it gives features, not classes: `classifier.features(images)`.');
     for await (const { path, values, problem } of this.#look('probabilities', files)) {
       yield values ? { path, probabilities: values } : { path, problem };
     }
@@ -221,10 +220,14 @@ type Looked =
 /** @throws UserError where a model sees all of an image, and all crops would be the same */
 function refuseSameCrops(tta: TestTimeAugmentation, { resize, crop, squash = false }: Preprocessing): void {
   if (resize > crop || !squash || tta === 'none' || tta === 'flip') return;
-  throw new UserError(
-    `--tta ${tta}: this model sees the whole image, squashed to ${crop} x ${crop} pixels, so all crops are the same. ` +
-      'Use --tta flip.',
-  );
+  throw new OptionError({
+    option: 'tta',
+    expected: 'none or flip',
+    received: tta,
+    problem:
+      ` ${tta}: this model sees the whole image, squashed to ${crop} x ${crop} pixels, so all crops are the same. ` +
+      `Use ${option('tta', 'flip')}.`,
+  });
 }
 
 /** A pretrained model with its own head. */
@@ -244,10 +247,14 @@ export async function openModel(
 ): Promise<Classifier> {
   const entry = isOnnx(name) ? undefined : entryNamed(name);
   const architecture = entry?.architecture ?? name;
-  const problem = modelProblem(name);
-  if (problem !== undefined) throw new UsageError(problem);
+  assertModelName(name);
   if (weights === undefined && !isOnnx(name) && entriesOf(architecture).length === 0) {
-    throw new UsageError(`No weights are published for ${name}: --model needs --weights FILE.`);
+    throw new OptionError({
+      option: 'weights',
+      expected: 'a file, since none are published',
+      received: weights,
+      problem: `: none are published for ${name}, so that ${option('model')} needs a file of them here.`,
+    });
   }
   const chosen = weights ?? entry?.name ?? (isOnnx(name) ? null : 'default');
   const backbone = await openBackbone({ model: architecture, weights: chosen, head: null, ...changes }, { download });

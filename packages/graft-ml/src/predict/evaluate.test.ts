@@ -224,7 +224,7 @@ describe('test-time augmentation', () => {
     const preprocessing = { ...model.preprocessing, resize: 28, crop: 28, squash: true };
     const parts = { model, classes: ['a', 'b'], preprocessing, weights: {} };
     expect(() => new Classifier(parts, { tta: 'ten-crop' })).toThrow(
-      '--tta ten-crop: this model sees the whole image, squashed to 28 x 28 pixels',
+      'tta ten-crop: this model sees the whole image, squashed to 28 x 28 pixels',
     );
     await new Classifier(parts, { tta: 'flip' }).close();
   });

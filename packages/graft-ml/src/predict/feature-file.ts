@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { csvCell } from '@graft-ml/core/internal/base/csv';
-import { UsageError } from '@graft-ml/core/internal/base/errors';
+import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { printableJson } from '@graft-ml/core/internal/base/printable';
 import { tensor } from '@graft-ml/core/internal/base/tensor';
 import { writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
@@ -23,10 +23,15 @@ type Write = (path: string, table: FeatureTable) => Promise<readonly string[]>;
 /** By extension. Each says which files it wrote. */
 const formats: Readonly<Record<string, Write>> = { '.safetensors': asSafetensors, '.npy': asNumpy, '.csv': asCsv };
 
-/** @throws UsageError where a file's name does not say in which format features are to be written */
+/** @throws OptionError where a file's name does not say in which format features are to be written */
 export function assertFeatureFile(path: string): void {
   if (!(extname(path).toLowerCase() in formats))
-    throw new UsageError(`--output ${path}: features are written as ${Object.keys(formats).join(', ')}.`);
+    throw new OptionError({
+      option: 'output',
+      expected: `a file of features, ${Object.keys(formats).join(', ')}`,
+      received: path,
+      problem: ` ${path}: features are written as ${Object.keys(formats).join(', ')}.`,
+    });
 }
 
 /**

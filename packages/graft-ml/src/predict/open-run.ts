@@ -37,7 +37,7 @@ export async function openRun(
 async function readBestOf(path: string, model: NamedArchitecture): Promise<Checkpoint> {
   const file = join(path, 'best.safetensors');
   if (!(await exists(file))) throw new UserError(`${path} has no best.safetensors: no epoch of it is complete yet.`);
-  return orElse(path, 'best', 'graft train', () => readCheckpoint(file, model, { links: 'refuse' }));
+  return orElse(path, 'best', 'resumeTraining', () => readCheckpoint(file, model, { links: 'refuse' }));
 }
 
 /** The last state. What was frozen is not in it: that comes from the weights that the run began with. */

@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { csvCell } from '@graft-ml/core/internal/base/csv';
-import { UsageError } from '@graft-ml/core/internal/base/errors';
+import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { printableJson } from '@graft-ml/core/internal/base/printable';
 import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-time';
 import { ranked } from '@graft-ml/core/internal/predict/metrics';
@@ -40,10 +40,15 @@ const formats = {
   '.jsonl': { head: () => '', line: (row: DescribedPrediction) => `${printableJson(row)}\n` },
 } as const;
 
-/** @throws UsageError where a file's name does not say in which format predictions are to be written */
+/** @throws OptionError where a file's name does not say in which format predictions are to be written */
 export function assertPredictionFile(path: string): void {
   if (!(extname(path).toLowerCase() in formats))
-    throw new UsageError(`--output ${path}: predictions are written as .csv or .jsonl.`);
+    throw new OptionError({
+      option: 'output',
+      expected: 'a file of predictions, .csv or .jsonl',
+      received: path,
+      problem: ` ${path}: predictions are written as .csv or .jsonl.`,
+    });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { call, option, placeholder } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
@@ -34,20 +35,20 @@ const phaseSchema = z.object({
 });
 
 /** @throws UserError where the checkpoint cannot be read, with what can be done about it */
-async function readRunCheckpoint(path: string, name: CheckpointName, command: string): Promise<Safetensors> {
-  return orElse(path, name, command, () => readSafetensorsFile(fileOf(path, name), { links: 'refuse' }));
+async function readRunCheckpoint(path: string, name: CheckpointName, resumedBy: string): Promise<Safetensors> {
+  return orElse(path, name, resumedBy, () => readSafetensorsFile(fileOf(path, name), { links: 'refuse' }));
 }
 
 /** Reads a checkpoint of a run. @throws UserError where that fails, with what can be done about it */
 export async function orElse<T>(
   path: string,
   name: CheckpointName,
-  command: string,
+  resumedBy: string,
   read: () => Promise<T>,
 ): Promise<T> {
   return read().catch(async (error: unknown) => {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(`${error.message} ${await wayOut(path, name, command)}`, { cause: error });
+    throw new UserError(`${error.message} ${await wayOut(path, name, resumedBy)}`, { cause: error });
   });
 }
 
@@ -58,19 +59,19 @@ export function variablesOfState(tensors: Tensors): Tensors {
 }
 
 /** What there is in place of a checkpoint that is damaged. */
-async function wayOut(path: string, damaged: CheckpointName, command: string): Promise<string> {
+async function wayOut(path: string, damaged: CheckpointName, resumedBy: string): Promise<string> {
   const other = damaged === 'best' ? 'last' : 'best';
   const sound = await readSafetensorsFile(fileOf(path, other), { links: 'refuse' }).catch(() => null);
   if (sound === null) return `${other}.safetensors beside it cannot be read either.`;
   if (damaged === 'last') {
     return (
-      `best.safetensors beside it is sound${epochText(bestOf(sound)?.epoch)}: \`${command} --resume ${path} --from best\` goes on ` +
+      `best.safetensors beside it is sound${epochText(bestOf(sound)?.epoch)}: ${call(resumedBy, [path], { from: 'best' })} goes on ` +
       'from there, with the optimizer’s memory anew.'
     );
   }
   const phase = phaseOf(sound);
   return (
-    `last.safetensors beside it is sound${epochText(phase.success ? phase.data.epoch : undefined)}: --checkpoint last uses that ` +
+    `last.safetensors beside it is sound${epochText(phase.success ? phase.data.epoch : undefined)}: ${option('checkpoint', 'last')} uses that ` +
     'where a run is evaluated, predicts or is exported, and resuming goes on from it.'
   );
 }
@@ -94,15 +95,15 @@ function bestOf({ metadata }: Safetensors) {
 /** The state to go on from. @throws UserError where there is none, or it is damaged. */
 export async function readLast(
   path: string,
-  { command }: Pick<RunKind<RunRecord>, 'command'> = trainingRuns,
+  { begunBy, resumedBy }: Pick<RunKind<RunRecord>, 'begunBy' | 'resumedBy'> = trainingRuns,
 ): Promise<Last> {
   if (!(await exists(fileOf(path, 'last')))) {
     throw new UserError(
       `${path} has no last.safetensors to go on from: the run ended before its first checkpoint, or the file was removed. ` +
-        `\`${command} --config ${join(path, 'run.json')} --out ${path} --overwrite\` starts it anew.`,
+        `${call(begunBy, [placeholder('folder'), placeholder('run.config')], { out: path, overwrite: true })} starts it anew.`,
     );
   }
-  const read = await readRunCheckpoint(path, 'last', command);
+  const read = await readRunCheckpoint(path, 'last', resumedBy);
   const phase = phaseOf(read);
   if (!phase.success) {
     throw new UserError(`${fileOf(path, 'last')} does not say how far the run came: ${z.prettifyError(phase.error)}`);
@@ -116,8 +117,8 @@ export async function readLast(
  *
  * @throws UserError where it cannot be read, or does not say which epoch it is
  */
-export async function readBest(path: string, { command }: Pick<RunKind<RunRecord>, 'command'>): Promise<Last> {
-  const read = await readRunCheckpoint(path, 'best', command);
+export async function readBest(path: string, { resumedBy }: Pick<RunKind<RunRecord>, 'resumedBy'>): Promise<Last> {
+  const read = await readRunCheckpoint(path, 'best', resumedBy);
   const best = bestOf(read);
   if (best === undefined) throw new UserError(`${fileOf(path, 'best')} does not say of which epoch it is.`);
   const log = await openRunStore(path)

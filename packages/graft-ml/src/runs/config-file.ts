@@ -1,3 +1,4 @@
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallowJson } from '@graft-ml/core/internal/base/shallow-json';
 import { type ConfigTable, parseConfigText, trainTable } from '@graft-ml/core/internal/recipe/config/text';
@@ -59,7 +60,7 @@ function assertNoForeignFiles(
   if (foreign === undefined) return;
   throw new UserError(
     `${path} is of a run that was not made by you on this machine (or by a version of Graft before 0.2), so that files it names are ` +
-      `not opened unasked. Pass --${foreign[0]}; it says ${foreign[1]}.`,
+      `not opened unasked. Pass ${option(foreign[0])}; it says ${foreign[1]}.`,
   );
 }
 

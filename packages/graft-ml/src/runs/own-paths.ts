@@ -1,4 +1,5 @@
 import { basename, resolve } from 'node:path';
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
 import { isOnnx } from '@graft-ml/core/models';
@@ -57,13 +58,17 @@ export async function usablePaths<R extends PathRecord>(out: string, record: R, 
     `${out} was not made by you on this machine (or by a version of Graft before 0.2), so that the places it names are not ` +
     'opened unasked.';
   if (named.data === undefined && !isOwn) {
-    throw new UserError(`${foreign} Pass --data with the folder of its images; it says ${folder}.`);
+    throw new UserError(`${foreign} Pass ${option('data')} with the folder of its images; it says ${folder}.`);
   }
   if (named.weights === undefined && !isOwn && isWeightsFile(config.weights, config.model)) {
-    throw new UserError(`${foreign} Pass --weights with the file that it began with; it says ${config.weights}.`);
+    throw new UserError(
+      `${foreign} Pass ${option('weights')} with the file that it began with; it says ${config.weights}.`,
+    );
   }
   if (named.data === undefined && !(await exists(folder))) {
-    throw new UserError(`${folder}, the dataset of ${out}, is no longer there. Pass --data with where it is now.`);
+    throw new UserError(
+      `${folder}, the dataset of ${out}, is no longer there. Pass ${option('data')} with where it is now.`,
+    );
   }
   const model = isOwn || config.model === null || !isOnnx(config.model) ? config.model : basename(config.model);
   return {

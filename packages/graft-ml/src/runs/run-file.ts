@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { call, placeholder } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { domains } from '@graft-ml/core/internal/recipe/config/strategy';
@@ -98,23 +99,26 @@ export const runSchema = runRecordSchema.extend({
 
 export type Run = z.output<typeof runSchema>;
 
-/** A kind of run, by what its `run.json` holds and which command makes one. */
+/** A kind of run, by what its `run.json` holds and which functions make one. */
 export interface RunKind<R extends RunRecord> {
   readonly name: 'train' | 'meta';
   readonly schema: z.ZodType<R, unknown>;
-  readonly command: string;
+  /** The functions that begin a run of this kind, and go on with one. */
+  readonly begunBy: 'trainFolder' | 'trainMeta';
+  readonly resumedBy: 'resumeTraining' | 'resumeMeta';
   /** What to say of a run of another kind. */
   readonly refusal: (path: string) => string;
 }
 
-/** Runs of `graft train`. */
+/** Runs of `trainFolder`. */
 export const trainingRuns: RunKind<Run> = {
   name: 'train',
   schema: runSchema,
-  command: 'graft train',
+  begunBy: 'trainFolder',
+  resumedBy: 'resumeTraining',
   refusal: (path) =>
     `${path} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few images of each class: ` +
-    `\`graft meta adapt ${path} <folder>\`.`,
+    `${call('adaptMeta', [path, placeholder('folder')])}.`,
 };
 
 /** The run in a folder. @throws UserError where there is none, or it is not one of ours, or of another kind. */
@@ -124,7 +128,7 @@ export async function readRunOf<R extends RunRecord>(path: string, kind: RunKind
     const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
     throw new UserError(
-      `${path} is not a run: it has no run.json. \`${kind.command} <folder> --out ${path}\` makes one.`,
+      `${path} is not a run: it has no run.json. ${call(kind.begunBy, [placeholder('folder'), placeholder('config')], { out: path })} makes one.`,
     );
   });
 }
@@ -194,7 +198,7 @@ export function refuseOtherWeights(
 ): void {
   if (now === null || expected === undefined || now === expected) return;
   throw new UserError(
-    `${weights ?? model}: these are not the weights that the run of --config began with. The SHA-256 of their numbers is ${now}, expected ${expected}. ` +
-      'To train from them, name them: --weights.',
+    `${weights ?? model}: these are not the weights that the repeated run began with. The SHA-256 of their numbers is ${now}, expected ${expected}. ` +
+      'To train from them, name them: `weights`.',
   );
 }

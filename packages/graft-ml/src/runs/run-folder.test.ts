@@ -62,7 +62,7 @@ describe('resuming refuses', () => {
   test('a checkpoint that is missing, cut, or not one of a run', async () => {
     const missing = damaged({ 'last.safetensors': null });
     expect(await refusal(missing)).toContain(
-      `\`graft train --config ${join(missing, 'run.json')} --out ${missing} --overwrite\` starts it anew.`,
+      `\`trainFolder(folder, run.config, { out: ${JSON.stringify(missing)}, overwrite: true })\` starts it anew.`,
     );
     const bytes = readFileSync(join(interrupted, 'last.safetensors'));
     const cut = damaged({ 'last.safetensors': bytes.subarray(0, bytes.length - 1000) });
@@ -101,7 +101,7 @@ describe('a new run refuses', () => {
 
   test('a folder with a run, unless it is to be replaced; then nothing of the old one is left', async () => {
     await expect(start(interrupted)).rejects.toThrow(
-      `${interrupted} already holds a run. Pass --resume ${interrupted} to go on with it, --overwrite to replace it`,
+      `${interrupted} already holds a run. \`resumeTraining(${JSON.stringify(interrupted)})\` goes on with it; pass \`overwrite: true\` to replace it`,
     );
     const old = damaged({});
     writeFileSync(join(old, 'metrics.jsonl'), '{"epoch":77}\n');
@@ -120,7 +120,7 @@ describe('a new run refuses', () => {
     await refuseOut(full, { overwrite: false });
     writeFileSync(join(full, 'thesis.tex'), '');
     await expect(start(full)).rejects.toThrow(
-      `${full} is not empty, and holds no run: there is thesis.tex. Choose a new folder as --out, or pass --overwrite`,
+      `${full} is not empty, and holds no run: there is thesis.tex. Choose a new folder as \`out\`, or pass \`overwrite\``,
     );
     await refuseOut(full, { overwrite: true });
     expect(readdirSync(full)).toHaveLength(3);

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { call, option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import type { CheckpointStore, Phase } from '@graft-ml/core/internal/fit/checkpoint';
@@ -213,7 +214,7 @@ export async function refuseOut(path: string, { overwrite }: { overwrite: boolea
   let folder = resolve(path);
   while (!(await exists(folder)) && folder !== dirname(folder)) folder = dirname(folder);
   if (!(await stat(folder)).isDirectory()) {
-    throw new UserError(`A run is a folder, and ${folder} is a file. Choose another --out than ${path}.`);
+    throw new UserError(`A run is a folder, and ${folder} is a file. Choose another ${option('out')} than ${path}.`);
   }
   await assertNoLinks(path);
   if (!overwrite) {
@@ -236,7 +237,7 @@ export async function assertEmpty(path: string, runs: readonly string[] = []): P
   if (foreign.length === 0) return;
   throw new UserError(
     `${path} is not empty, and holds no run: there is ${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ', …' : ''}. ` +
-      'Choose a new folder as --out, or pass --overwrite to put the run beside what is there.',
+      'Choose a new folder as `out`, or pass `overwrite` to put the run beside what is there.',
   );
 }
 
@@ -246,6 +247,6 @@ const unseen: ReadonlySet<string> = new Set(['.DS_Store', '.gitignore', '.gitkee
 async function refuseRun(path: string): Promise<void> {
   if (!(await exists(join(path, 'run.json')))) return;
   throw new UserError(
-    `${path} already holds a run. Pass --resume ${path} to go on with it, --overwrite to replace it, or another --out.`,
+    `${path} already holds a run. ${call('resumeTraining', [path])} goes on with it; pass ${option('overwrite', true)} to replace it, or another ${option('out')}.`,
   );
 }

@@ -17,6 +17,7 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { z } from 'zod';
 import { readJson } from '../files/read.ts';
@@ -193,7 +194,7 @@ function processSpace(): Promise<string> {
 
 function heldBy(path: string, { pid, host, since }: Holder): string {
   const who = pid === process.pid && host === hostname() ? 'this process' : `process ${pid} on ${host}`;
-  return `${path} is being trained by ${who}, since ${since}. Wait for it, stop it, or choose another --out.`;
+  return `${path} is being trained by ${who}, since ${since}. Wait for it, stop it, or choose another ${option('out')}.`;
 }
 
 async function refuseToWrite(path: string): Promise<never> {
@@ -205,7 +206,7 @@ async function refuseToWrite(path: string): Promise<never> {
     isThere
       ? `${path} is no longer this run's: its ${lockName} is gone or another process's. Training has stopped; nothing more was written.`
       : `${path} was removed or renamed while it was being trained. Training has stopped; nothing was written in its place. ` +
-          'If it has another name now: graft train --resume <that name>.',
+          'If it has another name now, resume it by that.',
   );
 }
 

@@ -8,7 +8,7 @@ const formats: Readonly<Record<LogName, () => LogFormat>> = {
   tensorboard: () => tensorBoard(hostname()),
 };
 
-/** The logs of a run: `metrics.jsonl`, and what `--log` names besides. */
+/** The logs of a run: `metrics.jsonl`, and what `log` names besides. */
 export function runLogs(log: string | null): LogFormat[] {
   const names = new Set(['jsonl', ...(log === null ? [] : log.split(','))]);
   return [...names].map((name) => formats[name as LogName]());

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism, cpus } from 'node:os';
 import type { Features } from '@graft-ml/core/graph';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { choiceError } from '@graft-ml/core/internal/base/choice';
 import { type Backend, wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { probeFeatures } from '@graft-ml/core/internal/runtime/features';
 import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/runtime';
@@ -26,7 +26,7 @@ export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'ship
   readonly session?: InferenceSession.SessionOptions;
 }
 
-/** ORT in this process. @throws UserError for a device that there is not. */
+/** ORT in this process. @throws OptionError for a device that there is not. */
 export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const {
     device = 'cpu',
@@ -36,7 +36,7 @@ export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
     shipped = true,
     ...rest
   } = options;
-  if (device !== 'cpu') throw new UserError(`--device "${device}" is not known. Expected one of: cpu.`);
+  if (device !== 'cpu') throw choiceError('device', device, ['cpu']);
   const backend = cpuBackend(threads, session);
   return new Runtime(backend, {
     ...rest,

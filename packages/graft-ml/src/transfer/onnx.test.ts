@@ -80,7 +80,7 @@ test('a run does not need the file any more: evaluate, export, and resume to the
 test('a run that was sent uses its own copy of the model alone; one flipped bit in it is noticed', async () => {
   const out = await transfer({ epochs: 2, stopAfter: 7 });
   vi.stubEnv('GRAFT_CACHE', join(root, 'another-user'));
-  await expect(readConfigFile(join(out, 'run.json'), undefined, ['config'])).rejects.toThrow('Pass --model; it says');
+  await expect(readConfigFile(join(out, 'run.json'), undefined, ['config'])).rejects.toThrow('Pass `model`; it says');
   await collect(resumeTraining(out, { data: shapes }));
   // A place that another named does not become this user's by resuming.
   expect((await readRun(out)).config.model).toBe('residual.onnx');
@@ -99,9 +99,9 @@ test('from scratch, with a deeper head, and what cannot be', async () => {
   expect((await readRun(deep)).weightsSha256).toBeNull();
   const { metadata } = await readSafetensorsFile(join(deep, 'best.safetensors'));
   expect(metadata).toMatchObject({ model: 'residual.onnx', head: '8,relu' });
-  await expect(transfer({ weights: 'other.safetensors' })).rejects.toThrow('has its own weights: leave out --weights');
+  await expect(transfer({ weights: 'other.safetensors' })).rejects.toThrow('has its own. Leave them out.');
   const none = join(root, 'none.onnx');
-  await expect(transfer({ model: none })).rejects.toThrow(`--model: ${none} cannot be read`);
+  await expect(transfer({ model: none })).rejects.toThrow(`model: ${none} cannot be read`);
   expect(existsSync(join(root, `run${count - 1}`))).toBe(false);
 });
 

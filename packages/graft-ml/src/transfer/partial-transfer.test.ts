@@ -79,13 +79,13 @@ test('other classes have a new head', async () => {
   expect(await changed(path)).toEqual(['fc', ...layers(1)]);
   expect((await readRun(path)).config.transferHead).toBe('new');
   await expect(transfer(pairs, { transferRatio: 0.2, transferHead: 'kept' })).rejects.toThrow(
-    /--transfer-head kept: the head of .* is for .*, the images are of bar, ring\. Leave it out for a new one\./,
+    /transferHead kept: the head of .* is for .*, the images are of bar, ring\. Leave it out for a new one\./,
   );
 });
 
 test('weights are a run’s folder, or no run is refused', async () => {
   await expect(transfer(shapes, { transferRatio: 1, weights: root })).rejects.toThrow(
-    `--weights ${root} is a folder without best.safetensors`,
+    `weights ${root} is a folder without best.safetensors`,
   );
 });
 

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { option } from '@graft-ml/core/internal/base/code';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { sizeOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
 import { version } from '@graft-ml/core/internal/base/version';
 import { imageNetwork, parameterTable } from '@graft-ml/core/internal/fit/network';
@@ -163,22 +164,37 @@ function headOf({ head, transferHead }: ResolvedConfig, start: Checkpoint, class
   if (transferHead === 'new') return 'new';
   const fits = JSON.stringify(start.classes) === JSON.stringify(classes) && (start.head ?? null) === head;
   if (fits || transferHead === null) return fits ? 'kept' : 'new';
-  throw new UserError(
-    `--transfer-head kept: the head of ${start.path} is for ${start.classes?.join(', ') ?? 'classes that it does not name'}` +
-      `${start.head ? ` (--head ${start.head})` : ''}, the images are of ${classes.join(', ')}. Leave it out for a new one.`,
-  );
+  const own = start.classes?.join(', ') ?? 'classes that it does not name';
+  const layers = start.head ? ` (${option('head', start.head)})` : '';
+  throw new OptionError({
+    option: 'transferHead',
+    expected: 'new, since the classes differ',
+    received: transferHead,
+    problem:
+      ` kept: the head of ${start.path} is for ${own}${layers}, the images are of ${classes.join(', ')}. ` +
+      'Leave it out for a new one.',
+  });
 }
 
 /** @throws UserError where the strategy wants pretrained weights and there are none, or the reverse */
 function refuseWeights({ model, weights, strategy: name }: ResolvedConfig, strategy: Strategy): void {
   if (strategy.pretrained && weights === null && !isOnnx(model)) {
-    throw new UserError(
-      `--strategy ${name} starts from pretrained weights, and none are published for ${model}: ` +
-        'pass --weights FILE, or --strategy scratch.',
-    );
+    throw new OptionError({
+      option: 'strategy',
+      expected: 'scratch, without weights',
+      received: name,
+      problem:
+        ` ${name} starts from pretrained weights, and none are published for ${model}: ` +
+        `name a file as ${option('weights')}, or pass ${option('strategy', 'scratch')}.`,
+    });
   }
   if (!strategy.pretrained && weights !== null) {
-    throw new UserError(`--strategy ${name} starts from random weights: leave out --weights.`);
+    throw new OptionError({
+      option: 'strategy',
+      expected: 'one that starts from pretrained weights',
+      received: name,
+      problem: ` ${name} starts from random weights: leave out ${option('weights')}.`,
+    });
   }
 }
 
@@ -190,7 +206,7 @@ function refuseWithoutStatistics({ strategy }: ResolvedConfig, { path, learner, 
   if (strategy === 'full' || !hasNone) return;
   throw new UserError(
     `${path} is what ${learner} learned to start from: its batch norms have no running statistics, which frozen layers need. ` +
-      '`graft meta adapt` makes a run that has them and is taken here, with the head; or train everything, --strategy full.',
+      '`adaptMeta(run, folder)` makes a run that has them and is taken here, with the head; or train everything: `strategy: "full"`.',
   );
 }
 
@@ -228,9 +244,9 @@ function nothingToValidate(path: string, folder: Dataset, before: Seen | null, w
   if (!known && folder.keptOut.length === 0) {
     const hasTwo = new Set(folder.train.map(({ label }) => label)).size < folder.train.length;
     const advice = hasTwo
-      ? 'Give --validation-fraction a share, or add a folder val/.'
+      ? 'Give `validationFraction` a share, or add a folder val/.'
       : `its ${folder.classes.length} classes have one each, which is to train on. Add images (ten or more of each class make a useful ` +
-        'classifier); or adapt a start that was made for a few images of each class: `graft meta adapt`.';
+        'classifier); or adapt a start that was made for a few images of each class: `adaptMeta(start, folder)`.';
     return new UserError(`${path}: no image is left to validate with${hasTwo ? '.' : ':'} ${advice}`);
   }
   return new UserError(

@@ -37,7 +37,9 @@ test('without the weights the error says where they are published, where they be
   const started = collect(
     trainFolder(shapes, { ...small, model: name }, { out: join(root, 'none'), download: { offline: true } }),
   );
-  await expect(started).rejects.toThrow(/huggingface\.co[\s\S]*weights\/timm\/resnet18\.a1_in1k[\s\S]*--weights FILE/);
+  await expect(started).rejects.toThrow(
+    /huggingface\.co[\s\S]*weights\/timm\/resnet18\.a1_in1k[\s\S]*name it as `weights`/,
+  );
 });
 
 test('a model by the name of its weights: they are fetched once, and their preprocessing is taken over', async () => {
@@ -114,7 +116,7 @@ test('other weights under the same name: a run is neither resumed nor repeated w
   const { config, weightsSha256 } = await readRun(out);
   const repeated = { out: join(root, 'repeated'), weightsSha256, download: elsewhere };
   await expect(collect(trainFolder(shapes, config, repeated))).rejects.toThrow(
-    `${name}: these are not the weights that the run of --config began with.`,
+    `${name}: these are not the weights that the repeated run began with.`,
   );
   await collect(resumeTraining(out, { download: { mirror } }));
   expect((await readRun(out)).status).toBe('done');

@@ -47,7 +47,7 @@ describe('a dataset that was moved', () => {
     const moved = join(root, 'moved');
     renameSync(own, moved);
     await expect(collect(resumeTraining(out))).rejects.toThrow(
-      `${own}, the dataset of ${out}, is no longer there. Pass --data with where it is now.`,
+      `${own}, the dataset of ${out}, is no longer there. Pass \`data\` with where it is now.`,
     );
     const controller = new AbortController();
     for await (const event of resumeTraining(out, { data: moved, signal: controller.signal })) {
@@ -73,7 +73,7 @@ describe('of a run that another user made', () => {
     const out = copyOf(stopped);
     asAnother();
     await expect(collect(resumeTraining(out))).rejects.toThrow(
-      /was not made by you on this machine.* Pass --data with the folder of its images; it says .*shapes\./,
+      /was not made by you on this machine.* Pass `data` with the folder of its images; it says .*shapes\./,
     );
     await collect(resumeTraining(out, { data: shapes }));
     expectSameRun(whole, out);
@@ -100,9 +100,9 @@ describe('of a run that another user made', () => {
     await collect(resumeTraining(out));
     asAnother();
     await expect(collect(resumeTraining(sent, { data: shapes }))).rejects.toThrow(
-      `Pass --weights with the file that it began with; it says ${start}.`,
+      `Pass \`weights\` with the file that it began with; it says ${start}.`,
     );
-    await expect(readConfigFile(join(sent, 'run.json'), undefined, ['config'])).rejects.toThrow('Pass --weights');
+    await expect(readConfigFile(join(sent, 'run.json'), undefined, ['config'])).rejects.toThrow('Pass `weights`');
     expect((await readConfigFile(join(sent, 'run.json'), undefined, ['weights'])).folder).toBe(null);
     await collect(resumeTraining(sent, { data: shapes, weights: start }));
     expectSameRun(out, sent);
@@ -116,7 +116,7 @@ describe('of a run that another user made', () => {
       if (event.kind === 'step') controller.abort();
     }
     asAnother();
-    await expect(collect(resumeFolds(out))).rejects.toThrow('Pass --data');
+    await expect(collect(resumeFolds(out))).rejects.toThrow('Pass `data`');
     const events = await collect(resumeFolds(out, { data: shapes }));
     expect(events.at(-1)!.kind).toBe('folds');
   });
@@ -138,7 +138,7 @@ describe('a run that is done', () => {
 
   test('says how to train it longer', async () => {
     await expect(collect(resumeTraining(whole))).rejects.toThrow(
-      `${whole} is complete: it has had its 3 epochs. To train it longer: graft train --resume ${whole} --epochs 6`,
+      `${whole} is complete: it has had its 3 epochs. \`resumeTraining(${JSON.stringify(whole)}, { epochs: 6 })\` trains it longer.`,
     );
     await expect(collect(resumeTraining(whole, { epochs: 3 }))).rejects.toThrow('has had 3 epochs already');
     await expect(collect(resumeTraining(stopped, { epochs: 5 }))).rejects.toThrow('is not complete yet');
@@ -200,7 +200,7 @@ describe('a checkpoint that is damaged', () => {
     const out = copyOf(stopped);
     damage(out, 'last.safetensors');
     await expect(collect(resumeTraining(out))).rejects.toThrow(
-      `best.safetensors beside it is sound (epoch 1): \`graft train --resume ${out} --from best\` goes on from there`,
+      `best.safetensors beside it is sound (epoch 1): \`resumeTraining(${JSON.stringify(out)}, { from: "best" })\` goes on from there`,
     );
     await collect(resumeTraining(out, { from: 'best' }));
     expect(metricsOf(out).map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
@@ -216,7 +216,7 @@ describe('a checkpoint that is damaged', () => {
     const out = copyOf(whole);
     damage(out, 'best.safetensors');
     await expect(openRun(out)).rejects.toThrow(
-      'last.safetensors beside it is sound (epoch 3): --checkpoint last uses that',
+      'last.safetensors beside it is sound (epoch 3): `checkpoint: "last"` uses that',
     );
     const { loss } = await evaluateFolder(out, shapes, { checkpoint: 'last', threads: 1 });
     expect(loss).toBeCloseTo(Number(metricsOf(out)[2]!.loss), 5);

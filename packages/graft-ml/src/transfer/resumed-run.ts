@@ -1,4 +1,5 @@
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { call, option } from '@graft-ml/core/internal/base/code';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { continuationOf } from '@graft-ml/core/internal/recipe/auto';
 import { describeLonger, epochsOfPlan, lengthened } from '@graft-ml/core/internal/recipe/longer';
 import { planOf } from '@graft-ml/core/internal/recipe/plan';
@@ -12,7 +13,7 @@ const plural = (count: number, what: string) => `${count} ${what}${count === 1 ?
 export function completeError(out: string, had: number): UserError {
   return new UserError(
     `${out} is complete: it has had its ${plural(had, 'epoch')}. ` +
-      `To train it longer: graft train --resume ${out} --epochs ${2 * had}`,
+      `${call('resumeTraining', [out], { epochs: 2 * had })} trains it longer.`,
   );
 }
 
@@ -28,12 +29,21 @@ export function changed(
   if (epochs === undefined) return { ...run, changes };
   const had = begunWith + run.addedEpochs;
   if (run.status !== 'done') {
-    throw new UserError(
-      `--epochs: ${out} is not complete yet. Resume it as it is; when it has had its ${plural(had, 'epoch')}, it can be given more.`,
-    );
+    const problem = `: ${out} is not complete yet. Resume it as it is; when it has had its ${plural(had, 'epoch')}, it can be given more.`;
+    throw new OptionError({
+      option: 'epochs',
+      expected: 'nothing for a run that is not complete',
+      received: epochs,
+      problem,
+    });
   }
   if (epochs <= had)
-    throw new UserError(`--epochs ${epochs}: ${out} has had ${plural(had, 'epoch')} already. Give more.`);
+    throw new OptionError({
+      option: 'epochs',
+      expected: `more than ${had}`,
+      received: epochs,
+      problem: ` ${epochs}: ${out} has had ${plural(had, 'epoch')} already. Give more.`,
+    });
   changes.push({ epoch: at, change: `${had} epochs became ${epochs}` });
   return { ...run, status: 'running', addedEpochs: epochs - begunWith, changes };
 }
@@ -52,10 +62,13 @@ export function notesOnLength(
   const after = lengthened(plan, run.addedEpochs);
   if (phase.epoch > epochsOfPlan(plan)) return []; // it was given them before, and is under way with them
   if (phase.epoch < epochsOfPlan(plan) && !isFresh) {
-    throw new UserError(
-      `--epochs: the run stopped early, after epoch ${phase.epoch} of ${epochsOfPlan(plan)}, when --patience ${config.patience} was over; ` +
-        'it would stop again. Begin a new one from its weights: --weights with this run’s folder.',
-    );
+    const end = `after epoch ${phase.epoch} of ${epochsOfPlan(plan)}, when its patience of ${config.patience} epochs was over`;
+    throw new OptionError({
+      option: 'epochs',
+      expected: 'nothing for a run that stopped early',
+      received: epochsOfPlan(after),
+      problem: `: the run stopped early, ${end}; it would stop again. Begin a new one with ${option('weights')} set to this run’s folder.`,
+    });
   }
   return [describeLonger(config, { before: plan, after }, folder.train.length)];
 }

@@ -1,4 +1,5 @@
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { option } from '@graft-ml/core/internal/base/code';
+import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { accuracy } from '@graft-ml/core/internal/fit/metrics';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { epochOrder } from '@graft-ml/core/internal/fit/sampling';
@@ -50,8 +51,12 @@ export function trainingTask(prepared: Prepared, plan: readonly PlannedStage[]):
 function refuseMixing(config: ResolvedConfig, stages: readonly Stage[]): void {
   const { strategy, mixup } = config;
   if (mixingOf(config) === null || strategy === 'auto' || stages.some(({ mixes }) => mixes)) return;
-  throw new UserError(
-    `--${mixup === null ? 'cutmix' : 'mixup'} mixes images, but --strategy ${strategy} trains on features of them ` +
-      'here, since what comes first in the network is frozen. Leave it out, or train everything (full, scratch, or gradual in its last stage).',
-  );
+  throw new OptionError({
+    option: mixup === null ? 'cutmix' : 'mixup',
+    expected: 'nothing where features are trained on',
+    received: mixup ?? config.cutmix,
+    problem:
+      ` mixes images, but ${option('strategy', strategy)} trains on features of them here, since what comes first in the network is ` +
+      'frozen. Leave it out, or train everything (full, scratch, or gradual in its last stage).',
+  });
 }

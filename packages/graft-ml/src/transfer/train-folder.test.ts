@@ -261,7 +261,7 @@ describe('mixed images', () => {
     const weights = fileURLToPath(new URL('../../assets/conv4-omniglot.safetensors', import.meta.url));
     const out = fresh();
     await expect(runFolder(shapes, out, { weights, strategy: 'feature-extraction', cutmix: 1 })).rejects.toThrow(
-      '--cutmix mixes images, but --strategy feature-extraction trains on features of them',
+      'cutmix mixes images, but `strategy: "feature-extraction"` trains on features of them',
     );
     expect(existsSync(out)).toBe(false);
   });

@@ -81,12 +81,12 @@ test('full moves everything, the trunk and its statistics as well', async () => 
 
 test('weights of another architecture, none, too many, or a file that is not there: both sides are named', async () => {
   await expect(transfer({ model: 'resnet18' })).rejects.toThrow(
-    `${weights} holds weights of conv4, not of resnet18. Pass --model conv4.`,
+    `${weights} holds weights of conv4, not of resnet18. Pass \`model: "conv4"\`.`,
   );
   const nothing = join(root, 'nothing.safetensors');
   await expect(transfer({ weights: nothing })).rejects.toThrow(`Cannot read ${nothing}: there is no such file.`);
   await expect(transfer({ weights: null, strategy: 'full' })).rejects.toThrow('starts from pretrained weights');
-  await expect(transfer({ strategy: 'scratch' })).rejects.toThrow('leave out --weights');
+  await expect(transfer({ strategy: 'scratch' })).rejects.toThrow('leave out `weights`');
 });
 
 test('weights that are no longer those of the start stop a resumed run', async () => {
@@ -127,7 +127,7 @@ test('mean and std can be given; a size that the model does not take cannot', as
   const { preprocessing } = await readRun(await transfer({ mean: '0.1, 0.2,0.3', std: '1,1,.5', epochs: 1 }));
   expect(preprocessing).toMatchObject({ mean: [0.1, 0.2, 0.3], std: [1, 1, 0.5] });
   expect(() => refuseSide({ ...getModel('conv4'), sides: { minimum: 32, multipleOf: 16 } }, 41)).toThrow(
-    '--image-size 41: conv4 takes multiples of 16 from 32 on. The nearest is 48.',
+    'imageSize 41: conv4 takes multiples of 16 from 32 on. The nearest is 48.',
   );
   expect(() => refuseSide({ ...getModel('conv4'), sides: { minimum: 75 } }, 41)).toThrow('75 pixels or more');
   refuseSide({ ...getModel('conv4'), sides: { minimum: 32, multipleOf: 16 } }, 48);

@@ -14,7 +14,7 @@ export function warningsOf({ config, folder, table, preprocessing, pretraining }
   });
   const errors = found.filter(isAboutData);
   if (config.strict && errors.length > 0) {
-    throw new UserError(`train: --strict: ${errors.map(({ message }) => message).join('\n')}`);
+    throw new UserError(`\`strict\`: ${errors.map(({ message }) => message).join('\n')}`);
   }
   return found;
 }

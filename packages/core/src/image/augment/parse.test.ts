@@ -32,7 +32,7 @@ describe('parseAugmentation', () => {
   it.each([
     [
       'ligth',
-      '--augment "ligth": "ligth" is not known. Did you mean "light"? Expected none, light, standard, strong, or a list of',
+      'augment "ligth": "ligth" is not known. Did you mean "light"? Expected none, light, standard, strong, or a list of',
     ],
     ['light,erode', '"erode" is not known. Did you mean "erase"?'],
     ['', '"" is not known.'],
@@ -46,7 +46,7 @@ describe('parseAugmentation', () => {
     ['randaugment=2:31', 'MAGNITUDE a whole number from 0 to 30'],
     ['trivialaugment=1', '"trivialaugment=1" is not understood. Expected trivialaugment.'],
     ['toString', '"toString" is not known.'],
-    ['light,flip=1', '--augment "light,flip=1": flip stands there twice'],
+    ['light,flip=1', 'augment "light,flip=1": flip stands there twice'],
   ])('"%s" is refused', (text, message) => {
     expect(() => parseAugmentation(text)).toThrow(UserError);
     expect(() => parseAugmentation(text)).toThrow(message);

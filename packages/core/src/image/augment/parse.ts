@@ -1,5 +1,5 @@
 import { didYouMean } from '../../base/choice.ts';
-import { UserError } from '../../base/errors.ts';
+import { OptionError } from '../../base/errors.ts';
 import type { Augmentation, RandomOperation } from './augmentation.ts';
 import { policyBins } from './policies.ts';
 
@@ -74,7 +74,7 @@ const parts: { readonly [K in Kind]: Part<K> } = {
  * The augmentation of a text: `none`, `light`, `standard`, `strong`, or a list such as
  * `crop=0.35,flip,rotate=10,jitter=0.4,randaugment=2:9,erase=0.25`, in which a level stands for its own list.
  *
- * @throws UserError that says which part is not understood, and what may stand there
+ * @throws OptionError that says which part is not understood, and what may stand there
  */
 export function parseAugmentation(text: string): Augmentation {
   const augmentation = text
@@ -84,9 +84,7 @@ export function parseAugmentation(text: string): Augmentation {
     .map((part) => operationOf(part, text));
   const twice = augmentation.find(({ kind }, i) => augmentation.slice(0, i).some((other) => other.kind === kind));
   if (twice) {
-    throw new UserError(
-      `--augment "${text}": ${twice.kind} stands there twice, once for itself or for a level is enough.`,
-    );
+    throw refusal(text, `${twice.kind} stands there twice, once for itself or for a level is enough.`);
   }
   return augmentation;
 }
@@ -102,10 +100,7 @@ function operationOf(part: string, text: string): RandomOperation {
   const [name, given] = splitOnce(part, '=');
   if (!Object.hasOwn(parts, name)) {
     const known = [...Object.keys(augmentationLevels), ...Object.keys(parts)];
-    throw new UserError(
-      `--augment "${text}": "${part}" is not known.${didYouMean(name, known)} ` +
-        `Expected ${Object.keys(augmentationLevels).join(', ')}, or a list of: ${augmentationParts.join(', ')}.`,
-    );
+    throw refusal(text, `"${part}" is not known.${didYouMean(name, known)} Expected ${anything()}.`);
   }
   const { quantities, make } = parts[name as Kind];
   const numbers = given === undefined ? [] : given.split(':');
@@ -113,7 +108,20 @@ function operationOf(part: string, text: string): RandomOperation {
     const operation = make(numbers.map(Number));
     if (operation.kind !== 'crop' || operation.scale[0] <= operation.scale[1]) return operation;
   }
-  throw new UserError(`--augment "${text}": "${part}" is not understood. Expected ${expectation(name, quantities)}.`);
+  throw refusal(text, `"${part}" is not understood. Expected ${expectation(name, quantities)}.`);
+}
+
+function anything(): string {
+  return `${Object.keys(augmentationLevels).join(', ')}, or a list of: ${augmentationParts.join(', ')}`;
+}
+
+function refusal(text: string, problem: string): OptionError {
+  return new OptionError({
+    option: 'augment',
+    expected: anything(),
+    received: text,
+    problem: ` "${text}": ${problem}`,
+  });
 }
 
 function isWithin(text: string, { minimum, maximum, isWhole = false }: Quantity): boolean {

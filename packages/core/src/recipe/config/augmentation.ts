@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { OptionError } from '../../base/errors.ts';
 import type { Mixing } from '../../fit/mixing.ts';
 import { augmentationLevels, augmentationParts, parseAugmentation } from '../../image/augment/parse.ts';
 import { orDefault } from './choice.ts';
@@ -14,7 +15,7 @@ export const augmentationText = z.string().superRefine((text, context) => {
   try {
     parseAugmentation(text);
   } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as Error).message });
+    context.addIssue({ code: 'custom', message: (error as OptionError).messageOf('').trimStart() });
   }
 });
 
@@ -25,12 +26,12 @@ const concentration = orDefault(z.number().positive().max(100));
 export const augmentationOptions = {
   augment: augmentationText
     .default('light')
-    .describe(`what happens to images in training (with feature-extraction only by --views): ${augmentationChoices}`),
+    .describe(`what happens to images in training (with feature-extraction only by \`views\`): ${augmentationChoices}`),
   mixup: concentration.describe(
     'mixes each image with another of its batch, in a share from Beta(α, α); a number such as 0.2. Where nothing is frozen',
   ),
   cutmix: concentration.describe(
-    'puts a box of another image of the batch into each, with a share from Beta(α, α); a number such as 1. With --mixup, either by chance',
+    'puts a box of another image of the batch into each, with a share from Beta(α, α); a number such as 1. With `mixup`, either by chance',
   ),
 };
 

@@ -1,11 +1,8 @@
 import * as z from 'zod';
-import { unknownChoice } from '../../base/choice.ts';
 
-/** A name from a table, with a message that says what is in it, and which one was probably meant. */
-export function choice<T extends string>(flag: string, names: readonly T[]) {
-  return z.enum(names as readonly [T, ...T[]], {
-    error: ({ input }) => unknownChoice(flag, String(input), names),
-  });
+/** A name from a table. */
+export function choice<T extends string>(names: readonly T[]) {
+  return z.enum(names as readonly [T, ...T[]]);
 }
 
 /** An option whose default depends on others. */

@@ -21,14 +21,14 @@ export const dataOptions = {
     .lt(1)
     .default(0)
     .describe(
-      'share of each class kept for testing, where the folder has no test/: never trained on nor chosen by; `graft evaluate` measures on it',
+      'share of each class kept for testing, where the folder has no test/: never trained on nor chosen by; `evaluateFolder(run, folder)` measures on it',
     ),
   fold: orDefault(
     z.string().refine((text) => parseFold(text) !== undefined, {
-      error: ({ input }) => `--fold ${String(input)} is none: 2/5 is the second of five folds.`,
+      error: ({ input }) => `${String(input)} is none: 2/5 is the second of five folds.`,
     }),
   ).describe('hold out one fold of a cross-validation instead: 2/5 is the second of five'),
-  parts: orDefault(choice('--parts', partsChoices)).describe(
+  parts: orDefault(choice(partsChoices)).describe(
     'auto | named | none: whether folders called train, val, test and the like are parts of the data set; with named, other folders beside them are not classes of it; with none, every folder is a class; default: auto, an error where that is not clear',
   ),
   labelRegex: orDefault(z.string()).describe(

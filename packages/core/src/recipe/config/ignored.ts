@@ -1,5 +1,5 @@
-import { UsageError } from '../../base/errors.ts';
-import { kebabCase } from '../../base/kebab-case.ts';
+import { option as code } from '../../base/code.ts';
+import { OptionError } from '../../base/errors.ts';
 import { defaultsOf, type OptimizerName, type OptimizerOption } from '../../optim/index.ts';
 import type { TrainConfig } from './index.ts';
 
@@ -45,15 +45,13 @@ type Checked<Config> = {
   readonly [By in keyof Config]?: { readonly [Option in keyof Config]?: readonly Config[By][] };
 };
 
-const flag = (key: string) => `--${kebabCase(key)}`;
-
-/** @throws UsageError where an option was given to `graft train` that nothing would look at */
+/** @throws OptionError where an option of a training run was given that nothing would look at */
 export function refuseIgnored(config: TrainConfig): void {
-  refuseIgnoredBy(config, belongs, 'train');
+  refuseIgnoredBy(config, belongs);
 }
 
-/** The same for any table of options. `command` says it. */
-export function refuseIgnoredBy(config: object, belongings: Belongings, command: string): void {
+/** The same for any table of options. */
+export function refuseIgnoredBy(config: object, belongings: Belongings): void {
   const values = new Map<string, unknown>(Object.entries(config));
   for (const [by, options] of Object.entries(belongings)) {
     const chosen = values.get(by);
@@ -62,9 +60,12 @@ export function refuseIgnoredBy(config: object, belongings: Belongings, command:
       const isGiven = value !== null && value !== false && value !== undefined;
       if (!isGiven || choices.includes(String(chosen))) continue;
       const other = chosen === null ? '' : `, not with ${chosen}`;
-      throw new UsageError(
-        `${command}: ${flag(option)} means something only with ${flag(by)} ${choices.join(', ')}${other}. Leave it out.`,
-      );
+      throw new OptionError({
+        option,
+        expected: `nothing, since ${by} is ${chosen === null ? 'not given' : String(chosen)}`,
+        received: value,
+        problem: ` means something only with ${code(by)} ${choices.join(', ')}${other}. Leave it out.`,
+      });
     }
   }
 }

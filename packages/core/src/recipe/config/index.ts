@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { UserError } from '../../base/errors.ts';
 import { isOnnx } from '../../models/onnx/suffix.ts';
 import { optimizers } from '../../optim/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
@@ -10,13 +9,14 @@ import { refuseIgnored } from './ignored.ts';
 import { machineOptions } from './machine.ts';
 import { modelOptions } from './model.ts';
 import { optimisationOptions } from './optimisation.ts';
+import { parseOptions } from './parse.ts';
 import { strategyOptions } from './strategy.ts';
 
 export { mixingOf } from './augmentation.ts';
 export { choice } from './choice.ts';
 export { parseFold } from './data.ts';
 export { lossOf } from './loss.ts';
-export { modelProblem, perChannel } from './model.ts';
+export { assertModelName, perChannel } from './model.ts';
 export { clipOf, optimizerOf } from './optimisation.ts';
 export { scheduleOf } from './schedule.ts';
 
@@ -46,13 +46,12 @@ export const trainConfigSchema = z.strictObject({
 export type TrainConfig = z.output<typeof trainConfigSchema>;
 export type TrainConfigInput = z.input<typeof trainConfigSchema>;
 
-/** The configuration with its defaults. @throws UserError that lists what is wrong with it, or says which option nothing would look at. */
+/** The configuration with its defaults. @throws OptionError for a value that it cannot have, or an option that nothing would look at. */
 export function parseConfig(config: TrainConfigInput): TrainConfig {
-  const parsed = trainConfigSchema.safeParse(config);
-  if (!parsed.success) throw new UserError(`train: ${z.prettifyError(parsed.error)}`);
-  const { strategy, transferRatio } = parsed.data;
+  const parsed = parseOptions(trainConfigSchema, config);
+  const { strategy, transferRatio } = parsed;
   const chosen = {
-    ...parsed.data,
+    ...parsed,
     strategy: strategy ?? (transferRatio === null ? null : 'partial-transfer'),
   } as const;
   refuseIgnored(chosen);

@@ -8,11 +8,11 @@ const classWeights = ['none', 'balanced'] as const;
 
 /** What is minimised in training. A validation's loss is always the plain cross entropy, so that runs can be compared. */
 export const lossOptions = {
-  loss: choice('--loss', losses)
+  loss: choice(losses)
     .default('cross-entropy')
     .describe('cross-entropy | focal: what is known well already counts less'),
   focalGamma: orDefault(z.number().positive()).describe('how much less, for the focal loss; default: 2'),
-  classWeights: choice('--class-weights', classWeights)
+  classWeights: choice(classWeights)
     .default('none')
     .describe('none | balanced: every class counts alike in the loss, however few images it has'),
   labelSmoothing: z.number().min(0).lt(1).default(0).describe('share of the target spread over all classes'),

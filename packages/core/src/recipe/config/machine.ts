@@ -7,13 +7,13 @@ import { choice, orDefault } from './choice.ts';
 const logList = z.string().superRefine((text, context) => {
   const unknown = text.split(',').find((name) => !logNames.includes(name as LogName));
   if (unknown === undefined) return;
-  context.addIssue({ code: 'custom', message: unknownChoice('--log', unknown, logNames) });
+  context.addIssue({ code: 'custom', message: unknownChoice('', unknown, logNames).trimStart() });
 });
 
 /** Where it runs, what makes it repeatable, and what it writes about itself. */
 export const machineOptions = {
   seed: z.int().min(0).default(0).describe('decides initialisation, split, order, augmentation and dropout'),
-  device: choice('--device', ['cpu']).default('cpu').describe('cpu'),
+  device: choice(['cpu']).default('cpu').describe('cpu'),
   threads: orDefault(z.int().min(1).max(256)).describe('threads of one operator; default: all cores'),
   memory: z
     .number()

@@ -1,26 +1,37 @@
 import * as z from 'zod';
 import { unknownName } from '../../base/choice.ts';
+import { call, option, placeholder } from '../../base/code.ts';
+import { OptionError } from '../../base/errors.ts';
 import { printableName } from '../../base/printable.ts';
 import { isOnnx, listArchitectures, otherNetwork, parseHead } from '../../models/index.ts';
 import { entryNamed, weightsEntries } from '../../weights/registry/lookup.ts';
 import { orDefault } from './choice.ts';
 
-/** What is wrong with the name of a model, and what to do; undefined where it can be one. */
-export function modelProblem(name: string): string | undefined {
+/** @throws OptionError where no model can have this name, with what to do */
+export function assertModelName(name: string): void {
+  const problem = modelProblem(name);
+  if (problem === undefined) return;
+  const expected = 'an architecture, published weights or a file that ends in .onnx';
+  throw new OptionError({ option: 'model', expected, received: name, problem });
+}
+
+/** What is wrong with the name of a model, after the option's name; undefined where it can be one. */
+function modelProblem(name: string): string | undefined {
   if (isOnnx(name) || listArchitectures().includes(name) || entryNamed(name)) return undefined;
   if (/\.(safetensors|pth|pt|th|bin|ckpt|h5|pb|tflite|keras)$/i.test(name)) {
     const file = printableName(name);
-    return `--model: ${file} seems to be weights without their network. Pass --model ARCHITECTURE --weights ${file}. ${otherNetwork}`;
+    const example = `${option('model', placeholder('architecture'))} and ${option('weights', file)}`;
+    return `: ${file} seems to be weights without their network. Give ${example}. ${otherNetwork}`;
   }
   const known = [...listArchitectures(), ...weightsEntries.map((entry) => entry.name)];
-  const lists = '`graft models` lists the architectures, `graft models --pretrained` published weights';
-  return unknownName('--model', name, known, `${lists}; a file must end in .onnx.`);
+  const lists = `${call('listModels')} lists the architectures, ${call('listModels', ['**'], { pretrained: true })} published weights`;
+  return ` ${unknownName(name, known, `${lists}; a file must end in .onnx.`)}`;
 }
 
 /** An architecture, published weights of one, or an ONNX file. */
 export const modelName = z.string().superRefine((name, context) => {
   const message = modelProblem(name);
-  if (message !== undefined) context.addIssue({ code: 'custom', message });
+  if (message !== undefined) context.addIssue({ code: 'custom', message: message.trimStart() });
 });
 
 /** The layers of a deeper head. */
@@ -28,21 +39,21 @@ const headLayers = z.string().superRefine((text, context) => {
   try {
     parseHead(text);
   } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as Error).message });
+    context.addIssue({ code: 'custom', message: (error as OptionError).messageOf('').trimStart() });
   }
 });
 
 /** Three numbers with commas between them. */
-export const perChannel = (name: string) =>
+export const perChannel = () =>
   z.string().refine((text) => /^(\d*\.?\d+)(\s*,\s*\d*\.?\d+){2}$/.test(text), {
-    error: `--${name} takes three numbers, for red, green and blue: 0.485,0.456,0.406.`,
+    error: 'takes three numbers, for red, green and blue: 0.485,0.456,0.406.',
   });
 
 /** Which network, and how images come into it. */
 export const modelOptions = {
   model: modelName
     .default('squeezenet1_1')
-    .describe('architecture, published weights (timm/resnet18.a1_in1k) or an .onnx file; `graft models` lists them'),
+    .describe('architecture, published weights (timm/resnet18.a1_in1k) or an .onnx file; `listModels()` lists them'),
   head: orDefault(headLayers).describe(
     'layers before the last one of the new head: features, dropout=P, relu, gelu, silu, hardswish, tanh, batchnorm, as in 512,relu,dropout=0.3',
   ),
@@ -55,14 +66,14 @@ export const modelOptions = {
   imageSize: orDefault(z.int().min(8).max(4096)).describe(
     'side of the square the model sees, in pixels; default: what the weights were trained on',
   ),
-  mean: orDefault(perChannel('mean')).describe(
+  mean: orDefault(perChannel()).describe(
     'of red, green and blue in [0, 1], as in 0.485,0.456,0.406; default: what the weights were trained with',
   ),
-  std: orDefault(perChannel('std')).describe('as --mean; default: what the weights were trained with'),
+  std: orDefault(perChannel()).describe('as `mean`; default: what the weights were trained with'),
   colourProfile: orDefault(z.enum(['apply', 'ignore'])).describe(
     'embedded colour profiles: apply them, as browsers do, or ignore them, as torchvision does; default: as in the run that the weights are from, else apply',
   ),
   orientation: orDefault(z.enum(['apply', 'ignore'])).describe(
-    'EXIF orientations: apply them, so that photos stand upright, or ignore them, as torchvision does; default: as --colour-profile',
+    'EXIF orientations: apply them, so that photos stand upright, or ignore them, as torchvision does; default: as `colourProfile`',
   ),
 };

@@ -46,28 +46,25 @@ test('one-cycle is at its peak after three tenths of the run, or where the warm-
 });
 
 test('a run that is all warm-up is refused', () => {
-  expect(() => rates({ schedule: 'cosine', warmup: 10 })).toThrow('--warmup 10 leaves nothing of the 10 epochs');
+  expect(() => rates({ schedule: 'cosine', warmup: 10 })).toThrow('warmup 10 leaves nothing of the 10 epochs');
 });
 
 describe('an option that nothing would look at is refused', () => {
   test.each<[TrainConfigInput, string]>([
-    [{ momentum: 0.8 }, '--momentum means something only with --optimizer sgd, rmsprop, not with adamw. Leave it out.'],
-    [{ optimizer: 'lion', epsilon: 1e-8 }, '--epsilon means something only with --optimizer adam, adamw,'],
-    [
-      { optimizer: 'rmsprop', nesterov: true },
-      '--nesterov means something only with --optimizer sgd, not with rmsprop.',
-    ],
+    [{ momentum: 0.8 }, 'momentum means something only with `optimizer` sgd, rmsprop, not with adamw. Leave it out.'],
+    [{ optimizer: 'lion', epsilon: 1e-8 }, 'epsilon means something only with `optimizer` adam, adamw,'],
+    [{ optimizer: 'rmsprop', nesterov: true }, 'nesterov means something only with `optimizer` sgd, not with rmsprop.'],
     [
       { schedule: 'cosine', milestones: '2,4' },
-      '--milestones means something only with --schedule multi-step, not with cosine',
+      'milestones means something only with `schedule` multi-step, not with cosine',
     ],
-    [{ unfreeze: '0:head,2:all' }, '--unfreeze means something only with --strategy gradual. Leave it out.'],
-    [{ focalGamma: 1 }, '--focal-gamma means something only with --loss focal'],
-    [{ plateauPatience: 2 }, '--plateau-patience means something only with --schedule plateau, not with one-cycle'],
+    [{ unfreeze: '0:head,2:all' }, 'unfreeze means something only with `strategy` gradual. Leave it out.'],
+    [{ focalGamma: 1 }, 'focalGamma means something only with `loss` focal'],
+    [{ plateauPatience: 2 }, 'plateauPatience means something only with `schedule` plateau, not with one-cycle'],
   ])('%o', (config, message) => {
     expect(() => parseConfig(config)).toThrow(message);
   });
-  test.each(['', '1,,2', '0', 'a'])('--milestones %j', (milestones) => {
+  test.each(['', '1,,2', '0', 'a'])('milestones %j', (milestones) => {
     expect(() => parseConfig({ schedule: 'multi-step', milestones })).toThrow('the epochs of the drops');
   });
 });

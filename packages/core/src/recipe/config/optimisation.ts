@@ -16,7 +16,7 @@ import type { ResolvedConfig } from './index.ts';
 import { lossOptions } from './loss.ts';
 import { scheduleOptions } from './schedule.ts';
 
-export const optimizerChoice = choice('--optimizer', optimizerNames);
+export const optimizerChoice = choice(optimizerNames);
 export const optimizerText = optimizerNames.join(' | ');
 
 const lists = new Intl.ListFormat('en-GB', { type: 'conjunction' });

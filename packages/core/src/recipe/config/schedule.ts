@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { UsageError } from '../../base/errors.ts';
+import { option } from '../../base/code.ts';
+import { OptionError } from '../../base/errors.ts';
 import {
   constant,
   cosine,
@@ -24,7 +25,7 @@ export const scheduleNames = [
 
 type ScheduleName = (typeof scheduleNames)[number];
 
-export const scheduleChoice = choice('--schedule', scheduleNames);
+export const scheduleChoice = choice(scheduleNames);
 export const scheduleText = scheduleNames.join(' | ');
 
 /** How the learning rate goes over the run. */
@@ -36,7 +37,7 @@ export const scheduleOptions = {
   stepEpochs: orDefault(z.int().min(1)).describe('epochs between two drops of the step schedule; default: 10'),
   milestones: orDefault(
     z.string().refine((text) => parseMilestones(text).every((epoch) => epoch > 0), {
-      error: '--milestones takes the epochs of the drops: 10,20.',
+      error: 'takes the epochs of the drops: 10,20.',
     }),
   ).describe('epochs of the drops of multi-step, as in 10,20; default: at a half and three quarters'),
   decayFactor: orDefault(z.number().gt(0).lt(1)).describe(
@@ -94,14 +95,17 @@ const makers: Readonly<Record<ScheduleName, Maker>> = {
     plateau({ learningRate, factor: decayFactor ?? 0.1, patience: plateauPatience ?? 3 }),
 };
 
-/** The schedule of a run, once it is known how many steps it has. @throws UsageError where the run is all warm-up */
+/** The schedule of a run, once it is known how many steps it has. @throws OptionError where the run is all warm-up */
 export function scheduleOf(config: ScheduleConfig): (steps: number) => Schedule {
   const { learningRate, epochs, schedule } = config;
   const longest = config.warmup ?? 0;
   if (longest >= epochs) {
-    throw new UsageError(
-      `train: --warmup ${longest} leaves nothing of the ${epochs} epochs. Give fewer, or more --epochs.`,
-    );
+    throw new OptionError({
+      option: 'warmup',
+      expected: `fewer than the ${epochs} epochs`,
+      received: longest,
+      problem: ` ${longest} leaves nothing of the ${epochs} epochs. Give fewer, or more ${option('epochs')}.`,
+    });
   }
   // One-cycle's own way up takes its place.
   const warmup = schedule === 'one-cycle' ? 0 : longest;

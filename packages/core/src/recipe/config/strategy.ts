@@ -11,42 +11,42 @@ export const samplings = ['shuffle', 'balanced'] as const;
 
 /** How much of the network is trained, and how long. */
 export const strategyOptions = {
-  strategy: orDefault(choice('--strategy', strategyNames)).describe(
+  strategy: orDefault(choice(strategyNames)).describe(
     `${strategyTexts.join('; ')}. Default: auto, or scratch for a model without published weights`,
   ),
   epochs: orDefault(z.int().min(1)).describe(
-    'passes over the training images, after those of --probe; default: 30 for feature-extraction, else 12',
+    'passes over the training images, after those of `probe`; default: 30 for feature-extraction, else 12',
   ),
   probe: orDefault(z.int().min(0)).describe(
     'epochs in which only the head is trained, on features that are computed once, before everything else (LP-FT); default: 30 for auto, else 0',
   ),
-  domain: choice('--domain', domains)
+  domain: choice(domains)
     .default('similar')
     .describe(`for auto, the images beside those of the pretraining: ${domains.join(' | ')}`),
   freezeTo: orDefault(z.string()).describe(
-    'for partial: the last frozen block, as `graft inspect <model> --blocks` calls it; default: the last third of the parameters’ blocks is trained',
+    'for partial: the last frozen block, as `parameterBlocks(model)` calls it; default: the last third of the parameters’ blocks is trained',
   ),
   unfreeze: orDefault(z.string()).describe(
-    'for gradual: what is trained from which epoch on, the first after --probe being epoch 1, as in 1:head,4:layer4,7:layer3+layer2,10:all (a list that begins with 0 counts from 0); default: four steps from the head down',
+    'for gradual: what is trained from which epoch on, the first after `probe` being epoch 1, as in 1:head,4:layer4,7:layer3+layer2,10:all (a list that begins with 0 counts from 0); default: four steps from the head down',
   ),
   transferRatio: orDefault(z.number().min(0).max(1)).describe(
-    `for partial-transfer, which it chooses: the share of the blocks that is trained, as \`graft inspect <model> --blocks\` counts them, the head included; default: ${defaultRatio}`,
+    `for partial-transfer, which it chooses: the share of the blocks that is trained, as \`parameterBlocks(model)\` counts them, the head included; default: ${defaultRatio}`,
   ),
-  transferFrozen: orDefault(choice('--transfer-frozen', transferSides)).describe(
+  transferFrozen: orDefault(choice(transferSides)).describe(
     'for partial-transfer, the side that stays as it came: upper (the first blocks are trained) | lower (the last ones); default: upper',
   ),
-  transferHead: orDefault(choice('--transfer-head', transferHeads)).describe(
+  transferHead: orDefault(choice(transferHeads)).describe(
     'for partial-transfer: kept | new, which is always trained; default: kept where the weights have the classes of the images',
   ),
   freeze: orDefault(z.string()).describe(
     'parameters that stay as they are whatever the strategy says: blocks, dotted beginnings or globs, with commas between them',
   ),
-  train: orDefault(z.string()).describe('parameters that are trained whatever the strategy says; as --freeze'),
+  train: orDefault(z.string()).describe('parameters that are trained whatever the strategy says; as `freeze`'),
   rates: orDefault(z.string()).describe(
     'peak learning rates by parameter, the first that matches: head=1e-3,layer4=1e-4,*=1e-5; 0 freezes',
   ),
   trunkRate: orDefault(z.number().gt(0).max(1)).describe(
-    'the trunk’s learning rate as a part of the head’s; default: 0.1, or 1 with --layer-decay, scratch or partial-transfer',
+    'the trunk’s learning rate as a part of the head’s; default: 0.1, or 1 with `layerDecay`, scratch or partial-transfer',
   ),
   layerDecay: z
     .number()
@@ -58,7 +58,7 @@ export const strategyOptions = {
     .boolean()
     .default(false)
     .describe('weight decay also for biases and norms (everything of one dimension)'),
-  batchNorm: choice('--batch-norm', batchNorms)
+  batchNorm: choice(batchNorms)
     .default('running')
     .describe(
       'of layers that are trained: running (the batch’s statistics, kept for evaluation) | batch | frozen. Frozen layers keep theirs',
@@ -73,7 +73,7 @@ export const strategyOptions = {
     'evaluate and keep a moving average of the weights with this decay, such as 0.999',
   ),
   accumulate: z.int().min(1).default(1).describe('batches whose gradients make one step'),
-  sampling: choice('--sampling', samplings)
+  sampling: choice(samplings)
     .default('shuffle')
     .describe('shuffle: every image once an epoch; balanced: every class equally often'),
 };

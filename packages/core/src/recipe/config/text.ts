@@ -5,6 +5,7 @@ import { UserError } from '../../base/errors.ts';
 import { quote } from '../../base/quote.ts';
 import { configGroups, trainConfigSchema } from './index.ts';
 import { type OptionInfo, optionsOf } from './options.ts';
+import { valueError } from './parse.ts';
 
 /** In characters. With every option and its comment there are some twenty thousand. */
 const longest = 200_000;
@@ -108,15 +109,10 @@ function plain(node: unknown, { key, type, allowed }: OptionInfo, where: string)
 }
 
 /** @throws UserError where the option's schema refuses the value */
-function checked(value: unknown, { key, allowed }: OptionInfo, schema: z.ZodObject, where: string): unknown {
-  const parsed = z.safeParse(schema.shape[key]!, value);
+function checked(value: unknown, option: OptionInfo, schema: z.ZodObject, where: string): unknown {
+  const parsed = z.safeParse(schema.shape[option.key]!, value);
   if (parsed.success) return parsed.data;
-  const { code, message } = parsed.error.issues[0]!;
-  throw new UserError(
-    code === 'custom' || message.startsWith('--')
-      ? `${where}: ${message}`
-      : `${where}: ${key} should be ${allowed}, and is ${quote(String(value))}.`,
-  );
+  throw new UserError(`${where}: ${valueError(parsed.error.issues[0]!, option, value).message}`);
 }
 
 /**

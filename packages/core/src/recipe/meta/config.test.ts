@@ -58,33 +58,30 @@ describe('defaults', () => {
 
 describe('refuses', () => {
   test.each([
-    [{ learner: 'protonet', innerRate: 0.1 }, 'meta train: --inner-rate means something only with --learner maml, '],
+    [{ learner: 'protonet', innerRate: 0.1 }, 'innerRate means something only with `learner` maml, '],
     [
       { learner: 'maml', orderEpochs: 2 },
-      'meta train: --order-epochs means something only with --learner maml++, not with maml. Leave it out.',
+      'orderEpochs means something only with `learner` maml++, not with maml. Leave it out.',
     ],
-    [{ learner: 'fomaml', order: 2 }, 'meta train: --order 2: fomaml is maml of first order. Pass --learner maml.'],
+    [{ learner: 'fomaml', order: 2 }, 'order 2: fomaml is maml of first order. Pass `learner: "maml"`.'],
     [
       { learner: 'cnn-boil', model: 'resnet18' },
-      'meta train: --learner cnn-boil is boil on conv4_32. For resnet18, write --learner boil.',
+      'learner cnn-boil is boil on conv4_32. For resnet18, write `learner: "boil"`.',
     ],
     [
       { fixedLabels: true, rotations: 'all' },
-      'meta train: --fixed-labels has all classes in every episode, and divides their images: leave out --rotations.',
+      'fixedLabels has all classes in every episode, and divides their images: leave out `rotations`.',
     ],
     [
       { metaSteps: 250 },
-      'meta train: 250 meta-steps are no multiple of the 100 between two validations. Pass --meta-steps 300, or another --validate-every.',
+      'metaSteps: 250 meta-steps are no multiple of the 100 between two validations. Pass `metaSteps: 300`, or another `validateEvery`.',
     ],
     [
       { innerOptimizer: 'adam', innerMomentum: 0.9 },
-      'meta train: --inner-momentum means something only with --inner-optimizer sgd, rmsprop, not with adam. Leave it out.',
+      'innerMomentum means something only with `innerOptimizer` sgd, rmsprop, not with adam. Leave it out.',
     ],
-    [
-      { momentum: 0.9 },
-      'meta train: --momentum means something only with --optimizer sgd, rmsprop, not with adam. Leave it out.',
-    ],
-    [{ innerSteps: 11 }, 'meta train: ✖ Too big: expected number to be <=10'],
+    [{ momentum: 0.9 }, 'momentum means something only with `optimizer` sgd, rmsprop, not with adam. Leave it out.'],
+    [{ innerSteps: 11 }, 'innerSteps: expected an integer of at least 1 and at most 10, received 11.'],
     [{ learner: 'mamml' as 'maml' }, 'Did you mean "maml"?'],
   ] as const)('%j', (config, message) => expect(() => resolved(config)).toThrow(message));
 });

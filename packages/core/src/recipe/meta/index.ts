@@ -1,9 +1,12 @@
 import * as z from 'zod';
-import { UsageError, UserError } from '../../base/errors.ts';
+import { option } from '../../base/code.ts';
+import { OptionError } from '../../base/errors.ts';
+import { printableName } from '../../base/printable.ts';
 import { getModel, hasResiduals, isOnnx, type NamedArchitecture } from '../../models/index.ts';
 import { optimizers } from '../../optim/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
 import { refuseIgnoredBy } from '../config/ignored.ts';
+import { parseOptions } from '../config/parse.ts';
 import type { ConfigTable } from '../config/text.ts';
 import { belongings } from './ignored.ts';
 import { innerDefaults, type LearnerName, learners, type PresetName, presets, testStepsOf } from './learners.ts';
@@ -50,20 +53,18 @@ export const metaTable: ConfigTable = {
     'Options of meta-learning: graft meta train <folder> --config <this file>. Where null stands, the run chooses.',
 };
 
-/** The configuration with its defaults. @throws UserError that lists what is wrong with it, or says which option nothing would look at */
+/** The configuration with its defaults. @throws OptionError for a value that it cannot have, or says which option nothing would look at */
 export function parseMetaConfig(config: MetaConfigInput): MetaConfig {
-  const parsed = metaConfigSchema.safeParse(config);
-  if (!parsed.success) throw new UserError(`meta train: ${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  return parseOptions(metaConfigSchema, config);
 }
 
 /**
  * The configuration with every default that depends on others filled in. What a learner does not look at stays null.
- * @throws UsageError where an option was given that nothing would look at, or two contradict each other
+ * @throws OptionError where an option was given that nothing would look at, or two contradict each other
  */
 export function resolveMetaConfig(config: MetaConfig, file?: Pick<NamedArchitecture, 'trunk' | 'preprocessing'>) {
   const chosen = { ...config, ...chosenNames(config) };
-  refuseIgnoredBy(chosen, belongings, 'meta train');
+  refuseIgnoredBy(chosen, belongings);
   refuseSplit(config);
   const { learner, model, optimizer } = chosen;
   const { kind } = learners[learner];
@@ -102,17 +103,21 @@ export function epochsOf({
   return metaSteps / validateEvery;
 }
 
-/** `--weights` of a network that starts from random numbers. */
+/** `weights` of a network that starts from random numbers. */
 export const noWeights = 'none';
 
-/** What is chosen by name. @throws UsageError where a preset and its model are both named */
+/** What is chosen by name. @throws OptionError where a preset and its model are both named */
 function chosenNames(config: MetaConfig) {
   const preset = isPreset(config.learner) ? presets[config.learner] : undefined;
   if (preset && config.model !== null && config.model !== preset.model) {
-    throw new UsageError(
-      `meta train: --learner ${config.learner} is ${preset.learner} on ${preset.model}. ` +
-        `For ${config.model}, write --learner ${preset.learner}.`,
-    );
+    throw new OptionError({
+      option: 'learner',
+      expected: preset.learner,
+      received: config.learner,
+      problem:
+        ` ${config.learner} is ${preset.learner} on ${preset.model}. ` +
+        `For ${printableName(config.model)}, write ${option('learner', preset.learner)}.`,
+    });
   }
   const learner = preset ? preset.learner : (config.learner as LearnerName);
   const named = config.model ?? preset?.model ?? 'conv4_32';
@@ -140,10 +145,13 @@ function isAdapting(learner: LearnerName): boolean {
   return kind === 'gradient' || kind === 'reptile';
 }
 
-/** @throws UsageError for first-order MAML of second order */
+/** @throws OptionError for first-order MAML of second order */
 function orderOf({ learner, order }: { readonly learner: LearnerName; readonly order: number | null }): 1 | 2 {
   if (learner !== 'fomaml') return order === 1 ? 1 : 2;
-  if (order === 2) throw new UsageError('meta train: --order 2: fomaml is maml of first order. Pass --learner maml.');
+  if (order === 2) {
+    const problem = ` 2: fomaml is maml of first order. Pass ${option('learner', 'maml')}.`;
+    throw new OptionError({ option: 'order', expected: '1', received: order, problem });
+  }
   return 1;
 }
 
@@ -151,13 +159,16 @@ function isPreset(name: string): name is PresetName {
   return Object.hasOwn(presets, name);
 }
 
-/** @throws UsageError where classes are to be divided, and every episode has all of them */
+/** @throws OptionError where classes are to be divided, and every episode has all of them */
 function refuseSplit({ fixedLabels, split, rotations }: MetaConfig): void {
   if (!fixedLabels || (split === 'auto' && rotations === 'none')) return;
-  const given = split === 'auto' ? '--rotations' : '--split';
-  throw new UsageError(
-    `meta train: --fixed-labels has all classes in every episode, and divides their images: leave out ${given}.`,
-  );
+  const given = split === 'auto' ? 'rotations' : 'split';
+  throw new OptionError({
+    option: 'fixedLabels',
+    expected: 'no division of the classes',
+    received: true,
+    problem: ` has all classes in every episode, and divides their images: leave out ${option(given)}.`,
+  });
 }
 
 /** Reptile's way is not a gradient: a rate of 1 goes all of it (Nichol et al. 2018, table 3). */
@@ -172,12 +183,17 @@ export function withoutIgnored(config: MetaConfig): MetaConfig {
   return { ...config, ...Object.fromEntries(ignored.map(([key]) => [key, null])) };
 }
 
-/** @throws UsageError where validations do not divide the meta-steps */
+/** @throws OptionError where validations do not divide the meta-steps */
 function validateEveryOf({ metaSteps, validateEvery }: MetaConfig): number {
   const every = validateEvery ?? Math.min(100, metaSteps);
   if (metaSteps % every === 0) return every;
-  throw new UsageError(
-    `meta train: ${metaSteps} meta-steps are no multiple of the ${every} between two validations. ` +
-      `Pass --meta-steps ${Math.ceil(metaSteps / every) * every}, or another --validate-every.`,
-  );
+  const steps = Math.ceil(metaSteps / every) * every;
+  throw new OptionError({
+    option: 'metaSteps',
+    expected: `a multiple of ${every}`,
+    received: metaSteps,
+    problem:
+      `: ${metaSteps} meta-steps are no multiple of the ${every} between two validations. ` +
+      `Pass ${option('metaSteps', steps)}, or another ${option('validateEvery')}.`,
+  });
 }

@@ -1,7 +1,7 @@
 /** How a learner is trained: by an inner loop, by distances to class means, or not at all. */
 export type LearnerKind = 'gradient' | 'reptile' | 'prototypes' | 'baseline';
 
-/** A learner as `--learner` knows it, and what its authors chose. */
+/** A learner as `learner` knows it, and what its authors chose. */
 interface LearnerEntry {
   readonly kind: LearnerKind;
   /** What sets it apart, in a few words. */

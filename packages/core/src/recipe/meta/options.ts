@@ -17,13 +17,13 @@ const presetTexts = presetNames.map((name) => `${name}: ${presets[name].learner}
 
 /** What learns, and by what. */
 export const learnerOptions = {
-  learner: choice('--learner', [...learnerNames, ...presetNames])
+  learner: choice([...learnerNames, ...presetNames])
     .default('maml')
     .describe([...learnerTexts, ...presetTexts].join('; ')),
   order: orDefault(z.int().min(1).max(2)).describe(
     'of the outer gradient, 1: the inner gradients are taken for constants; default: 2, for fomaml 1',
   ),
-  statistics: orDefault(choice('--statistics', statistics)).describe(
+  statistics: orDefault(choice(statistics)).describe(
     'what batch norm goes by: batch, the queries’ own (transductive: the queries of an episode help each other, as in MAML’s experiments) | ' +
       'support (each query for itself) | running (those that came with the weights). Default: batch, or running with pretrained weights',
   ),
@@ -37,7 +37,7 @@ export const learnerOptions = {
 
 /** Which network, and how images come into it. */
 export const metaModelOptions = {
-  model: orDefault(modelName).describe('as in `graft train`; default: conv4_32, or what --learner names'),
+  model: orDefault(modelName).describe('as in ordinary training; default: conv4_32, or what `learner` names'),
   weights: orDefault(z.string()).describe(
     'what meta-learning starts from: a file, published weights by name or tag, or none; default: the model’s published ones',
   ),
@@ -70,7 +70,7 @@ const { schedule: __, ...schedules } = scheduleOptions;
 export const outerOptions = {
   optimizer: orDefault(optimizerChoice).describe(`${optimizerText}; default: adam, for reptile sgd`),
   learningRate: orDefault(z.number().positive()).describe(
-    'at its peak; default: as in `graft train`, for reptile with sgd 1',
+    'at its peak; default: as in ordinary training, for reptile with sgd 1',
   ),
   ...optimizerOptions,
   schedule: orDefault(scheduleChoice).describe(`${scheduleText}; default: cosine, for reptile linear`),
@@ -94,10 +94,10 @@ export const episodeOptions = {
     .string()
     .default('auto')
     .describe(
-      'which classes train, validate and test: auto (by the folders train, val and test where there are such; Omniglot as 1200/423; else 60/20/20%, or for learners that train nothing all classes on every side, where a side would have fewer than --way), ' +
+      'which classes train, validate and test: auto (by the folders train, val and test where there are such; Omniglot as 1200/423; else 60/20/20%, or for learners that train nothing all classes on every side, where a side would have fewer than `way`), ' +
         'shares as in 60/20/20%, numbers as in 1100/100/423 or 1200/423, background/evaluation, or a folder such as Futurama or Futurama:16/5/5',
     ),
-  rotations: choice('--rotations', rotations)
+  rotations: choice(rotations)
     .default('none')
     .describe(
       'none | train | all: classes turned by 90, 180 and 270 degrees are classes too, of the training side or of all',
@@ -109,7 +109,7 @@ export const episodeOptions = {
     .boolean()
     .default(false)
     .describe(
-      'every episode has all classes, each under its own label, and only the images are drawn: phase one of a partial transfer, which goes on with graft meta adapt and graft train --transfer-ratio',
+      'every episode has all classes, each under its own label, and only the images are drawn: phase one of a partial transfer, which goes on with `adaptMeta(run, folder)` and training with `transferRatio`',
     ),
   patience: orDefault(z.int().min(1)).describe(
     'stop after so many validations without a better one; the best is what counts in any case',
@@ -121,7 +121,7 @@ export const metaMachineOptions = {
   seed: machineOptions.seed.describe('decides initialisation, split and episodes'),
   device: machineOptions.device,
   threads: machineOptions.threads.describe(
-    'episodes side by side, a thread each; default: all cores, at most --meta-batch',
+    'episodes side by side, a thread each; default: all cores, at most `metaBatch`',
   ),
   memory: machineOptions.memory.describe('MiB that the decoded images may take'),
   log: machineOptions.log,

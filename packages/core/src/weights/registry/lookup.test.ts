@@ -53,7 +53,7 @@ describe('pretrainedConfig', () => {
     ['torchvision/resnet50.imagenet1k_v3', 'Did you mean "torchvision/resnet50.imagenet1k_v2"?'],
     ['resnet51', 'Did you mean "resnet50"?'],
     ['resnet50.imagenet1k_v', 'Did you mean "resnet50.imagenet1k_v'],
-    ['conv4', '`graft models --pretrained` lists all, `graft models` the architectures.'],
+    ['conv4', '`listModels("**", { pretrained: true })` lists all, `listModels()` the architectures.'],
   ])('%s is not known', (name, hint) => {
     expect(() => pretrainedConfig(name)).toThrow(UserError);
     expect(() => pretrainedConfig(name)).toThrow(hint);

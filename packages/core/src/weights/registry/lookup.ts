@@ -38,7 +38,7 @@ export function pretrainedConfig(name: string): WeightsEntry {
   const names = weightsEntries.flatMap((known) => [known.name, withoutOrigin(known.name), known.architecture]);
   throw new UserError(
     `The weights "${printableName(name)}" are not known.${nearestNames(name, [...new Set(names)])} ` +
-      '`graft models --pretrained` lists all, `graft models` the architectures.',
+      '`listModels("**", { pretrained: true })` lists all, `listModels()` the architectures.',
   );
 }
 
@@ -54,7 +54,7 @@ export function entryTagged(architecture: string, tag: string): WeightsEntry | u
   return only(tag, (entry) => entry.architecture === architecture && tagOf(entry.name) === tag);
 }
 
-/** The published weights that `--weights` means for a model, if it means any: by name, tag, `default` or architecture. */
+/** The published weights that `weights` means for a model, if it means any: by name, tag, `default` or architecture. */
 export function publishedAs(weights: string, model?: string): WeightsEntry | undefined {
   const tagged = model === undefined ? undefined : entryTagged(model, weights);
   return tagged ?? entryNamed(weights) ?? entriesOf(weights)[0];

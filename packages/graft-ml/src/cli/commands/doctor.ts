@@ -16,6 +16,7 @@ import {
 import { defineCommand } from '../command.ts';
 import { reportMachine } from '../machine-report.ts';
 import { shapeFlags } from '../shape-flags.ts';
+import { inCommands } from '../wording.ts';
 
 export const doctorCommand = defineCommand({
   arguments: [
@@ -64,7 +65,7 @@ export const doctorCommand = defineCommand({
       ...shapeOptionsOf(shape),
       onProgress: onProgress('examining images'),
     });
-    terminal.print(formatDiagnosis(diagnosis, { examples }));
+    terminal.print(inCommands(formatDiagnosis(diagnosis, { examples })));
     const copying = { near, onProgress: onProgress('copying images') };
     const plan = fixTo === null ? undefined : await writeCleanCopy(diagnosis, fixTo, copying);
     if (fixTo !== null && plan) terminal.print(formatCleanCopy(plan, fixTo));

@@ -17,7 +17,7 @@ export const evaluateCommand = defineCommand({
     { syntax: '<folder>', description: 'labelled images, in any shape that `graft train` takes' },
   ],
   options: z.strictObject({
-    part: choice('--part', parts)
+    part: choice(parts)
       .nullable()
       .default(null)
       .describe(

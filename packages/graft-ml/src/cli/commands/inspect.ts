@@ -80,7 +80,7 @@ async function subject(name: string, given: z.output<typeof options>) {
   }
   if (!isOnnx(name) && !listArchitectures().includes(name)) {
     const what = `${printableName(name)} is no run (it has no run.json), no .onnx file, and`;
-    throw new UserError(`${what} ${unknownName('the model', name, listArchitectures(), '`graft models` lists all.')}`);
+    throw new UserError(`${what} the model ${unknownName(name, listArchitectures(), '`graft models` lists all.')}`);
   }
   const { numClasses, blocks: _, epoch: __, ...changes } = given;
   const { model } = await openBackbone({ model: name, weights: null, head: given.head });

@@ -20,7 +20,7 @@ export const metaTestCommand = defineCommand({
     shots: orOwn(z.int().min(1).max(1000)).describe('images of each class to learn from; default: as in training'),
     queries: orOwn(z.int().min(1).max(1000)).describe('other images of each class; default: as in training'),
     steps: orOwn(z.int().min(1).max(50)).describe('inner steps; default: the run’s --test-steps'),
-    side: choice('--side', testSides)
+    side: choice(testSides)
       .nullable()
       .default(null)
       .describe(`whose classes: ${testSides.join(' | ')}; default: test`),

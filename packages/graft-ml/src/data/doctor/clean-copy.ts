@@ -27,7 +27,7 @@ export async function writeCleanCopy(
 ): Promise<CleanPlan> {
   await refuseTarget(diagnosis.root, target);
   const plan = planCleanCopy(diagnosis, { near: options.near ?? false });
-  if (plan.kept.length === 0) throw new UserError(`doctor: nothing of ${diagnosis.root} is left to copy.`);
+  if (plan.kept.length === 0) throw new UserError(`Nothing of ${diagnosis.root} is left to copy.`);
   await makeFolder(target, (growing) => copyAll(plan, growing, options));
   return plan;
 }
@@ -37,7 +37,7 @@ export async function refuseTarget(root: string, target: string): Promise<void> 
   await assertFree(target);
   const [source, place] = [await realpath(root), await futureRealpath(resolve(target))];
   if (`${place}${sep}`.startsWith(`${source}${sep}`)) {
-    throw new UserError(`doctor: --fix-to ${target} lies in ${root}, which is not to be touched. Name another place.`);
+    throw new UserError(`${target} lies in ${root}, which is not to be touched. Name another place for the copy.`);
   }
 }
 

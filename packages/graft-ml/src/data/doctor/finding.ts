@@ -36,20 +36,20 @@ interface FindingInfo {
   readonly advice: string;
 }
 
-const leftOut = 'It is left out of training. Replace it; --fix-to leaves it out.';
+const leftOut = 'It is left out of training. Replace it; a clean copy leaves it out.';
 
 /** Every kind of finding, in the order of the report. */
 export const findingKinds: { readonly [K in FindingKind]: FindingInfo } = {
   'conflicting-labels': {
     severity: 'serious',
     title: 'one image under several labels',
-    advice: 'At most one label is right: keep that copy. --fix-to leaves all of them out, because it cannot know.',
+    advice: 'At most one label is right: keep that copy. A clean copy has none of them, because nobody can know.',
   },
   leak: {
     severity: 'serious',
     title: 'one image in several splits',
     advice:
-      'Accuracy on images that were trained on says nothing. --fix-to keeps the copy in test, else the one in val.',
+      'Accuracy on images that were trained on says nothing. A clean copy keeps the one in test, else the one in val.',
   },
   'class-missing-in-split': {
     severity: 'serious',
@@ -71,37 +71,37 @@ export const findingKinds: { readonly [K in FindingKind]: FindingInfo } = {
   'foreign-format': {
     severity: 'serious',
     title: 'images in formats that are not read',
-    advice: 'Save them as JPEG, PNG or TIFF. --fix-to leaves them out.',
+    advice: 'Save them as JPEG, PNG or TIFF. A clean copy leaves them out.',
   },
   'passed-over': {
     severity: 'warning',
     title: 'images that their name hides',
-    advice: 'Files without the extension of an image are passed over. --fix-to adds the right one.',
+    advice: 'Files without the extension of an image are passed over. A clean copy adds the right one.',
   },
   'wrong-extension': {
     severity: 'warning',
     title: 'images with the extension of another format',
-    advice: 'Graft reads them, other programs may not. --fix-to renames them.',
+    advice: 'Graft reads them, other programs may not. A clean copy renames them.',
   },
   'alike-labels': {
     severity: 'warning',
     title: 'images that look the same under several labels',
-    advice: 'Look at them: at most one label is right. --fix-to leaves all of them out with --near.',
+    advice: 'Look at them: at most one label is right. A clean copy with `near` has none of them.',
   },
   'alike-leak': {
     severity: 'warning',
     title: 'images that look the same in several splits',
-    advice: 'Copies of training images make accuracy look better than it is. --fix-to removes them with --near.',
+    advice: 'Copies of training images make accuracy look better than it is. A clean copy with `near` removes them.',
   },
   duplicate: {
     severity: 'warning',
     title: 'one image several times in a class',
-    advice: 'It counts that many times, and may come to stand on both sides of a split. --fix-to keeps one.',
+    advice: 'It counts that many times, and may come to stand on both sides of a split. A clean copy keeps one.',
   },
   alike: {
     severity: 'warning',
     title: 'images of a class that look the same',
-    advice: 'As duplicates, if they are copies: look at them. --fix-to keeps one with --near.',
+    advice: 'As duplicates, if they are copies: look at them. A clean copy with `near` keeps one.',
   },
   'few-images': {
     severity: 'warning',

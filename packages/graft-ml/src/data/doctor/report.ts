@@ -1,4 +1,5 @@
-import { printableName } from '@graft-ml/core/internal/base/printable';
+import { call, placeholder } from '@graft-ml/core/internal/base/code';
+import { printableJson, printableName } from '@graft-ml/core/internal/base/printable';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import type { CleanPlan } from './clean-plan.ts';
 import type { Diagnosis } from './diagnose.ts';
@@ -19,7 +20,7 @@ const severityTitles: { readonly [S in Severity]: string } = {
  * SERIOUS
  *
  * truncated images: 2 (truncated)
- *   It is left out of training. Replace it; --fix-to leaves it out.
+ *   It is left out of training. Replace it; a clean copy leaves it out.
  *     glass/12.jpg: the file ends before the image does
  * ```
  */
@@ -62,7 +63,9 @@ function summary({ findings, root }: Diagnosis, bySeverity: ReadonlyMap<Severity
   const count = (severity: Severity) => bySeverity.get(severity)?.length ?? 0;
   const several = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
   const counts = `${count('serious')} serious, ${several(count('warning'), 'warning')}, ${several(count('note'), 'note')}`;
-  return `${several(findings.length, 'finding')}: ${counts}. A clean copy: graft doctor ${root} --fix-to <new folder>`;
+  const diagnosed = placeholder(`await diagnose(${printableJson(root)})`);
+  const copy = call('writeCleanCopy', [diagnosed, placeholder('target')]);
+  return `${several(findings.length, 'finding')}: ${counts}. A clean copy: ${copy}`;
 }
 
 /** What a clean copy came to. */

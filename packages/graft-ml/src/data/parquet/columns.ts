@@ -40,7 +40,7 @@ export function findParquetColumns(metadata: FileMetaData, options: ColumnOption
   if (candidates.length !== 1 || !holdsImages(candidates[0]!)) {
     throw new UserError(
       `${file} has the columns ${names.slice(0, 50).map(quote).join(', ')}. Which holds the images? ` +
-        'A column of bytes, or of structs with bytes and a path, is needed; --path-column names the one.',
+        'A column of bytes, or of structs with bytes and a path, is needed; `pathColumn` names the one.',
     );
   }
   const texts = others.filter(({ element }) => element.converted_type === 'UTF8').map(({ element }) => element.name);

@@ -9,7 +9,7 @@ export const omniglot: PublicSet = {
   title: 'Omniglot: 1623 characters of 50 alphabets, drawn by 20 people',
   images: 32_460,
   classes: 1623,
-  layout: '{images_background,images_evaluation}/<alphabet>/<character>, --class-depth 2 for each half',
+  layout: '{images_background,images_evaluation}/<alphabet>/<character>, `classDepth` 2 for each half',
   licence: 'MIT',
   source: 'https://github.com/brendenlake/omniglot',
   files: [

@@ -1,6 +1,6 @@
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import type { Member } from '../../files/archives/member.ts';
 import { tarMembers } from '../../files/archives/tar.ts';
 import { gunzip } from '../../files/archives/unpack.ts';
@@ -33,7 +33,12 @@ export interface GottenSet {
 export async function getPublicSet(set: PublicSet, folder: string, options: GetOptions = {}): Promise<GottenSet> {
   await assertFree(folder);
   if (options.expectSha256 !== undefined && set.files.length > 1) {
-    throw new UserError(`--expect-sha256 is of one file, and ${set.name} has ${set.files.length}. Leave it out.`);
+    throw new OptionError({
+      option: 'expectSha256',
+      expected: `nothing, since ${set.name} has ${set.files.length} files`,
+      received: options.expectSha256,
+      problem: ` is of one file, and ${set.name} has ${set.files.length}. Leave it out.`,
+    });
   }
   const files: string[] = [];
   for (const file of set.files) files.push(await fetchPublic(set, file, options));

@@ -1,4 +1,5 @@
 import { didYouMean } from '@graft-ml/core/internal/base/choice';
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { quote } from '@graft-ml/core/internal/base/quote';
 
@@ -69,7 +70,7 @@ export function findColumn(
   const has = `${table} has the columns ${columns.slice(0, 50).map(quote).join(', ')}`;
   throw new UserError(
     given === undefined
-      ? `${has}. Which is the ${use}? The columns must have names; --${use}-column says which one it is.`
+      ? `${has}. Which is the ${use}? The columns must have names; ${option(`${use}Column`)} says which one it is.`
       : `${has}, and no ${quote(given)}.${didYouMean(given, columns)}`,
   );
 }

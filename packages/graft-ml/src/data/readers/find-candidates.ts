@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import type { Member } from '../../files/archives/member.ts';
 import { isTar, tarMembers } from '../../files/archives/tar.ts';
 import { gunzipped } from '../../files/archives/unpack.ts';
@@ -55,7 +55,12 @@ export async function findCandidates(path: string, options: ReaderOptions): Prom
   if (isTar(start)) return readArchive(path, await tarMembers(path), options);
   refuseForeign(path, start);
   if (options.labelRegex !== undefined) {
-    throw new UserError(`--label-regex is for folders and archives; ${path} is a table with a column for the class.`);
+    throw new OptionError({
+      option: 'labelRegex',
+      expected: 'nothing for a table',
+      received: options.labelRegex,
+      problem: ` is for folders and archives; ${path} is a table with a column for the class.`,
+    });
   }
   return readTables(folderTree(dirname(path), options), [{ name: basename(path) }], options);
 }

@@ -238,7 +238,7 @@ describe('tables', () => {
 
   it.each<[string, string, RegExp]>([
     ['no columns', 'a/1.png,a\nb/1.png,b\n', /has the columns "a\/1.png", "a". Which is the path\?/],
-    ['no label', 'file,colour\na/1.png,red\n', /Which is the label\? .*--label-column says which/],
+    ['no label', 'file,colour\na/1.png,red\n', /Which is the label\? .*`labelColumn` says which/],
     ['an open quote', 'file,label\n"a/1.png,a\n', /is not sound CSV: Quote Not Closed/],
     ['an endless record', `file,label\n"${'x'.repeat(2 ** 20 + 10)}`, /is longer than a row can be/],
     [

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { PartsChoice } from '@graft-ml/core/internal/recipe/config/data';
 import { findParts, type Part } from '../folder-layout.ts';
@@ -71,7 +72,7 @@ async function imagesFolder(tree: FileTree, folders: readonly string[]): Promise
     if (!files.some(({ name }) => isImageName(name))) continue;
     throw new UserError(
       `In ${tree.root} there are images in ${images[0]} and in ${folder}, which can be read in two ways. As classes: ` +
-        `${folders.join(', ')} are ${folders.length} classes: --parts none. As a folder for images with annotations beside it: ` +
+        `${folders.join(', ')} are ${folders.length} classes: ${option('parts', 'none')}. As a folder for images with annotations beside it: ` +
         `name ${join(tree.root, images[0]!)}.`,
     );
   }
@@ -90,7 +91,7 @@ function assertNoDetection(root: string, listed: readonly ListedPart[], around: 
   throw new UserError(
     `${root} is laid out as for object detection (YOLO, VOC): ${where}, and files beside them say what is on them. Such labels are not read: ` +
       'an image has one class here. Put the images in a folder for each class, name a CSV file with a path and a class in each row, or say ' +
-      'with --label-regex how their names tell the class. If these folders are classes, pass --parts none.',
+      'with `labelRegex` how their names tell the class. If these folders are classes, pass `parts: "none"`.',
   );
 }
 

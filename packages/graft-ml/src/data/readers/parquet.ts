@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { option as code } from '@graft-ml/core/internal/base/code';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import { keptInCache } from '../../files/archives/unpack.ts';
 import { type Part, type Split, splitNamed, splitsNamed } from '../folder-layout.ts';
@@ -27,7 +28,14 @@ const VERSION = 1;
 export async function readParquet(base: string, files: readonly ParquetFile[], options: ReaderOptions): Promise<Found> {
   const { pathColumn, labelColumn } = options;
   if (options.labelRegex !== undefined || options.splitColumn !== undefined) {
-    throw new UserError(`--label-regex and --split-column are not for Parquet files, as in ${base}.`);
+    const [option, other] =
+      options.labelRegex === undefined ? ['splitColumn', 'labelRegex'] : ['labelRegex', 'splitColumn'];
+    throw new OptionError({
+      option: option!,
+      expected: 'nothing for Parquet files',
+      received: options.labelRegex ?? options.splitColumn,
+      problem: ` is not for Parquet files, as in ${base}, and neither is ${code(other!)}.`,
+    });
   }
   const parts = new Map<string, Part>();
   const candidates: Candidate[] = [];
@@ -96,7 +104,7 @@ export async function findParquetFiles(
   const unclear = files.filter(({ split }) => split === undefined);
   if (unclear.length > 0 && unclear.length < files.length) {
     throw new UserError(
-      `Some Parquet files in ${root} begin with the name of a split, train, validation or test, and ${basename(unclear[0]!.path)} does not. If that means nothing, pass --parts none.`,
+      `Some Parquet files in ${root} begin with the name of a split, train, validation or test, and ${basename(unclear[0]!.path)} does not. If that means nothing, pass ${code('parts', 'none')}.`,
     );
   }
   return files;

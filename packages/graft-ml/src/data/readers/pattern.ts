@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import { createContext, Script } from 'node:vm';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import { type FileTree, foreignNameProblem, isImageName } from '../tree/listing.ts';
@@ -57,16 +57,19 @@ export async function readByPattern(tree: FileTree, labelRegex: string, options:
 
 function parsePattern(source: string): RegExp {
   const refuse = (problem: string) =>
-    new UserError(
-      `--label-regex ${printableName(source)} ${problem}. As in ^(.+)_\\d+\\.jpg$, a group must match the class in the file's name.`,
-    );
+    new OptionError({
+      option: 'labelRegex',
+      expected: 'an expression with a group that matches the class in the file’s name, as in ^(.+)_\\d+\\.jpg$',
+      received: source,
+      problem: ` ${printableName(source)} ${problem}. As in ^(.+)_\\d+\\.jpg$, a group must match the class in the file's name.`,
+    });
   if (source.length > longest) throw refuse(`has ${source.length} characters, at most ${longest} are read`);
   try {
     // An empty alternative matches anything at once, and the match has an entry for each group.
     if (new RegExp(`|${source}`).exec('')!.length === 1) throw refuse('has no group');
     return new RegExp(source);
   } catch (error) {
-    throw error instanceof UserError ? error : refuse(`is no regular expression (${(error as Error).message})`);
+    throw error instanceof OptionError ? error : refuse(`is no regular expression (${(error as Error).message})`);
   }
 }
 
@@ -94,11 +97,15 @@ function labelsOf(names: readonly string[], pattern: RegExp): (string | undefine
       // What V8 throws where it has no room: "Maximum call stack size exceeded", "Regular expression too large".
       const isTooLong = (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
       const what = isTooLong ? 'takes too long' : `cannot be run (${(error as Error).message.slice(-200)})`;
-      throw new UserError(
-        `--label-regex ${printableName(pattern.source)} ${what} on names like ${printableName(names[start]!)}. ` +
+      throw new OptionError({
+        option: 'labelRegex',
+        expected: 'an expression that is quick',
+        received: pattern.source,
+        problem:
+          ` ${printableName(pattern.source)} ${what} on names like ${printableName(names[start]!)}. ` +
           'A repeated group inside a repeated group does that; write it without.',
-        { cause: error },
-      );
+        cause: error,
+      });
     }
   }
   return labels;

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { quote } from '@graft-ml/core/internal/base/quote';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
@@ -123,7 +124,7 @@ function namedPart(table: string, splitName: string | undefined, at: string): Pa
   const split = splitNamed(splitName);
   if (split) return { name: split, folder: join(table, split), split };
   throw new UserError(
-    `${at} has the split ${quote(splitName)}. Expected train, val or test; rename the column if it is something else, or pass --parts none to take no notice of it.`,
+    `${at} has the split ${quote(splitName)}. Expected train, val or test; rename the column if it is something else, or pass ${option('parts', 'none')} to take no notice of it.`,
   );
 }
 

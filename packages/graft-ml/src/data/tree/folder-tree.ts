@@ -112,7 +112,9 @@ async function refuseLink(path: string, home: string): Promise<string | undefine
   const target = await realpath(path).catch(() => undefined);
   if (target === undefined) return 'the link leads nowhere';
   if (!target.startsWith(home + sep)) return `the link leads out of the folder, to ${target}`;
-  return (await stat(target)).isDirectory() ? 'links to folders are not followed; --follow-links does' : undefined;
+  return (await stat(target)).isDirectory()
+    ? 'links to folders are not followed; with `followLinks` they are'
+    : undefined;
 }
 
 /** The folders whose true places are remembered: a table may name millions. */

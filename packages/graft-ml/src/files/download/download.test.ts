@@ -264,7 +264,7 @@ describe('statuses', () => {
         '  published at  https://download.pytorch.org/models/toy-0123abcd.pth',
         `  looked for    ${server.address}/models/toy-0123abcd.pth`,
         `  belongs at    ${cachePath(entry, options.cache)}`,
-        'Put the file there by hand, or pass it with --weights FILE. --mirror takes another address or a folder.',
+        'Put the file there by hand, or name it as `weights`. `mirror` takes another address or a folder.',
       ].join('\n'),
     );
     expect(server.requests).toHaveLength(1);

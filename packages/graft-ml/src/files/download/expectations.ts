@@ -1,4 +1,4 @@
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { quote } from '@graft-ml/core/internal/base/quote';
 import { z } from 'zod';
 import { cached, privateMode } from '../cache-folder.ts';
@@ -15,17 +15,22 @@ export interface Expectation extends Checksum {
 /** Beside a file in the cache, `<file>.json`: what it was when it was downloaded first. Version 0.1 noted more. */
 const pinSchema = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/) });
 
-/** @throws UserError where `--expect-sha256` is no SHA-256 */
+/** @throws OptionError where `expectSha256` is no SHA-256 */
 export function assertSha256(text: string | undefined): void {
   if (text === undefined || /^[0-9a-f]{64}$/i.test(text)) return;
-  throw new UserError(`--expect-sha256 ${quote(text)} is not a SHA-256, which has 64 hexadecimal digits.`);
+  throw new OptionError({
+    option: 'expectSha256',
+    expected: '64 hexadecimal digits',
+    received: text,
+    problem: ` ${quote(text)} is not a SHA-256, which has 64 hexadecimal digits.`,
+  });
 }
 
-/** @throws UserError where a file that was read is not what `--expect-sha256` says, if it says anything */
+/** @throws UserError where a file that was read is not what `expectSha256` says, if it says anything */
 export function assertExpected(path: string, sha256: string, expected: string | undefined): void {
   assertSha256(expected);
   if (expected === undefined || sha256 === expected.toLowerCase()) return;
-  throw new UserError(`${path} has the sha256 ${sha256}, expected ${expected.toLowerCase()} (--expect-sha256).`);
+  throw new UserError(`${path} has the sha256 ${sha256}, expected ${expected.toLowerCase()} (\`expectSha256\`).`);
 }
 
 /** All that a file must be: what its publisher says, and what the user says or else what it was the first time. */
@@ -36,12 +41,12 @@ export function expectationsOf(
   const sha256 = (digest: string, why: string): Expectation => ({ algorithm: 'sha256', digest, why });
   return [
     ...(published ? [{ ...published, why: '' }] : []),
-    ...(expected !== undefined ? [sha256(expected.toLowerCase(), '--expect-sha256')] : []),
+    ...(expected !== undefined ? [sha256(expected.toLowerCase(), '`expectSha256`')] : []),
     ...(expected === undefined && pinned !== undefined
       ? [
           sha256(
             pinned,
-            'what it was when it was downloaded first. If its publisher has changed it since, say so with --expect-sha256',
+            'what it was when it was downloaded first. If its publisher has changed it since, say so with `expectSha256`',
           ),
         ]
       : []),

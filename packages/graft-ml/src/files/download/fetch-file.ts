@@ -171,7 +171,7 @@ function explained(error: unknown, { name, url, path, byHand }: PublishedFile, p
     `  published at  ${url}`,
     ...(tried === url ? [] : [`  looked for    ${tried}`]),
     `  belongs at    ${path}`,
-    `${byHand} --mirror takes another address or a folder.`,
+    `${byHand} \`mirror\` takes another address or a folder.`,
   ];
   return new UserError(lines.join('\n'), { cause: error });
 }

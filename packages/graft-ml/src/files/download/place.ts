@@ -48,7 +48,7 @@ export function placeOf(url: string, { mirror, hub }: { mirror: string | null; h
   const { pathname } = new URL(url);
   if (mirror !== null && !/^[a-z][a-z0-9+.-]+:\/\//i.test(mirror)) return fileUnder(mirror, pathname);
   if (mirror?.startsWith('file:')) return fileUnder(fileURLToPath(mirror), pathname);
-  if (mirror !== null) return { kind: 'address', url: below(mirror, pathname, '--mirror'), credentials: null };
+  if (mirror !== null) return { kind: 'address', url: below(mirror, pathname, '`mirror`'), credentials: null };
   if (hub === null) return { kind: 'address', url: new URL(url), credentials: null };
   const address = below(hub.endpoint, pathname, 'HF_ENDPOINT');
   const credentials = hub.token === null ? null : { origin: address.origin, token: hub.token };

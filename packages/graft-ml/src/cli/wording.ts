@@ -1,0 +1,95 @@
+import { OptionError } from '@graft-ml/core/internal/base/errors';
+import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
+
+/** What the library says, in the words of the command line: options as flags, and its functions as commands. */
+export function inCommands(text: string): string {
+  return text.replace(/`([^`\n]+)`/g, (whole, code: string) => spoken(code) ?? whole);
+}
+
+/** The message of an error in the words of the command line. */
+export function messageInCommands(error: Error): string {
+  return inCommands(error instanceof OptionError ? error.messageOf(flagOf(error.option)) : error.message);
+}
+
+/** `learningRate` → `--learning-rate` */
+export function flagOf(key: string): string {
+  return `--${kebabCase(key)}`;
+}
+
+/** What a call was written with: its texts in their order, the names that stand for a value, and its options. */
+interface Call {
+  readonly texts: readonly string[];
+  readonly names: readonly string[];
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** The commands that do what functions of the library do. */
+const commands: Readonly<Record<string, (call: Call) => string>> = {
+  listModels: ({ options }) => `models${flags(options)}`,
+  'model.parameters': () => 'inspect <model>',
+  parameterBlocks: () => 'inspect <model> --blocks',
+  trainFolder: (call) => begun('train', call),
+  trainMeta: (call) => begun('meta train', call),
+  resumeTraining: (call) => resumed('train', call),
+  resumeFolds: (call) => resumed('train', call),
+  resumeMeta: (call) => resumed('meta train', call),
+  resumeComparison: (call) => resumed('meta compare', call),
+  adaptMeta: ({ texts: [run] }) => (run === undefined ? 'meta adapt' : `meta adapt ${argument(run)} <folder>`),
+  testMeta: ({ texts: [run = '<run>'] }) => `meta test ${argument(run)} <folder>`,
+  evaluateFolder: () => 'evaluate',
+  writeCleanCopy: ({ texts: [folder = '<folder>'] }) => `doctor ${argument(folder)} --fix-to <new folder>`,
+  'classifier.features': () => 'features',
+};
+
+function begun(command: string, { names, options }: Call): string {
+  const { out } = options;
+  const isRepeated = names.includes('run.config') && typeof out === 'string';
+  return `${command} ${isRepeated ? `--config ${argument(`${out}/run.json`)}` : '<folder>'}${flags(options)}`;
+}
+
+function resumed(command: string, { texts: [run = '<run>'], options }: Call): string {
+  return `${command} --resume ${argument(run)}${flags(options)}`;
+}
+
+/** Code as the core writes it (base/code.ts), for a shell; undefined where it is no option and no known call. */
+function spoken(code: string): string | undefined {
+  if (/^[a-z][A-Za-z0-9]*$/.test(code)) return flagOf(code);
+  const [, key, value] = /^([a-z][A-Za-z0-9]*): (.+)$/.exec(code) ?? [];
+  if (key !== undefined && value !== undefined) return flags({ [key]: valueIn(value) }).trimStart();
+  const [, name, rest] = /^([a-zA-Z.]+)\((.*)\)$/.exec(code) ?? [];
+  if (name === undefined || rest === undefined || !Object.hasOwn(commands, name)) return undefined;
+  return `\`graft ${commands[name]!(readCall(rest))}\``;
+}
+
+const text = '"(?:[^"\\\\]|\\\\.)*"';
+
+function readCall(code: string): Call {
+  const [, before = '', after = ''] = new RegExp(`^((?:${text}|[^"{])*)(?:\\{ (.*) \\})?$`).exec(code) ?? [];
+  const parts = before.match(new RegExp(`${text}|[^\\s,()"]+`, 'g')) ?? [];
+  const pairs = [...after.matchAll(new RegExp(`(\\w+): (${text}|\\[[^\\]]*\\]|[^\\s,]+)`, 'g'))];
+  return {
+    texts: parts.filter((part) => part.startsWith('"')).map((part) => String(valueIn(part))),
+    names: parts.filter((part) => !part.startsWith('"')),
+    options: Object.fromEntries(pairs.map(([, key, value]) => [key, valueIn(value!)])),
+  };
+}
+
+/** A value that stands in code; what is no JSON stands for one that the reader knows. */
+function valueIn(code: string): unknown {
+  try {
+    return JSON.parse(code);
+  } catch {
+    return code.toUpperCase();
+  }
+}
+
+function flags(options: Readonly<Record<string, unknown>>): string {
+  return Object.entries(options)
+    .map(([key, value]) => (value === true ? ` ${flagOf(key)}` : ` ${flagOf(key)} ${argument(String(value))}`))
+    .join('');
+}
+
+/** Quoted where a shell would not take it as it is. */
+function argument(value: string): string {
+  return /^[\w./:@%+=,<>~-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`;
+}
