@@ -8,9 +8,10 @@ export {
   type ReptileLearner,
   type Statistics,
 } from './learner.ts';
-export { type LearnerName, learnerNames, makeLearner, type OuterPhase, outerPhases } from './learners.ts';
+export { type LearnerEntry, type LearnerName, learnerNames, learners, makeLearner } from './learners.ts';
 export { peakBytes, sessionBytes, taskMemory } from './memory.ts';
 export { feedsOfEpisode, type MetaTask, metaCourse, taskShape } from './meta-course.ts';
+export { type OuterPhase, outerPhases } from './outer-phases.ts';
 export {
   adaptationGraph,
   gradientName,

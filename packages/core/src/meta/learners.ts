@@ -1,10 +1,156 @@
 import type { Value } from '../graph/index.ts';
-import type { Optimizer } from '../optim/index.ts';
-import type { LearnedRates, Learner, OuterLoss, Statistics } from './learner.ts';
+import type { Optimizer, OptimizerName } from '../optim/index.ts';
+import type { LabelledFeatures, LinearHead } from './baselines/linear-head.ts';
+import { linearProbe } from './baselines/linear-probe.ts';
+import { nearestCentroid } from './baselines/nearest-centroid.ts';
+import type { LearnedRates, Learner, Statistics } from './learner.ts';
 
-/** The learners that are trained across tasks, by name. */
-export const learnerNames = ['maml', 'fomaml', 'anil', 'boil', 'meta-sgd', 'maml++', 'reptile', 'protonet'] as const;
-export type LearnerName = (typeof learnerNames)[number];
+interface Described {
+  /** What sets it apart, in a few words. */
+  readonly description: string;
+  /** How the start is moved by default. Absent: Adam at its usual rate, under a cosine schedule. */
+  readonly outer?: OuterDefaults;
+}
+
+/** How the start is moved, where the options do not say. */
+export interface OuterDefaults {
+  readonly optimizer: OptimizerName;
+  /** These two with this optimizer alone. Absent: the optimizer's usual ones. */
+  readonly learningRate?: number;
+  readonly momentum?: number;
+  readonly schedule: 'cosine' | 'linear';
+}
+
+/** The inner loop of a learner, and what its authors chose for it. */
+interface Adapting extends Described {
+  /** What the inner loop moves. */
+  readonly adapts: 'all' | 'head' | 'body';
+  /** Inner steps in training. Absent: as MAML, by the size of the images. */
+  readonly innerSteps?: number;
+  /** The rate of an inner step. Absent: as MAML, by the size of the images and the number of steps. */
+  readonly innerRate?: { readonly plain: number; readonly residual: number };
+  /** Takes no more inner steps at test than in training. */
+  readonly testsAsTrained?: boolean;
+}
+
+/** The family of MAML: one engine, which differs in what is adapted and which inner rates are learned. */
+export interface GradientEntry extends Adapting {
+  readonly kind: 'gradient';
+  readonly learnedRates: LearnedRates;
+  /** The learner that this one is without second derivatives. */
+  readonly firstOrderOf?: string;
+  /** Begins with first-order gradients and with a loss after every inner step (`outer-phases.ts`). */
+  readonly annealing?: boolean;
+}
+
+export interface ReptileEntry extends Adapting {
+  readonly kind: 'reptile';
+}
+
+export interface PrototypeEntry extends Described {
+  readonly kind: 'prototypes';
+}
+
+/** Not trained: a head is fitted to the features of each support set. */
+export interface BaselineEntry extends Described {
+  readonly kind: 'baseline';
+  readonly fitHead: (support: LabelledFeatures) => LinearHead;
+}
+
+export type LearnerEntry = GradientEntry | ReptileEntry | PrototypeEntry | BaselineEntry;
+/** How a learner is trained: by an inner loop, by distances to class means, or not at all. */
+export type LearnerKind = LearnerEntry['kind'];
+
+/** Every learner. */
+const entries = {
+  maml: {
+    kind: 'gradient',
+    description: 'second-order MAML (Finn et al. 2017)',
+    adapts: 'all',
+    learnedRates: 'none',
+  },
+  fomaml: {
+    kind: 'gradient',
+    description: 'first-order MAML (Finn et al. 2017)',
+    adapts: 'all',
+    learnedRates: 'none',
+    firstOrderOf: 'maml',
+  },
+  anil: {
+    kind: 'gradient',
+    description: 'the inner loop moves the head alone (Raghu et al. 2019)',
+    adapts: 'head',
+    learnedRates: 'none',
+  },
+  boil: {
+    kind: 'gradient',
+    description: 'the inner loop moves all but the head (Oh et al. 2020)',
+    adapts: 'body',
+    learnedRates: 'none',
+    innerSteps: 1,
+    // Appendix A: 0.5 for conv-4, 0.3 for ResNet-12.
+    innerRate: { plain: 0.5, residual: 0.3 },
+    testsAsTrained: true,
+  },
+  'meta-sgd': {
+    kind: 'gradient',
+    description: 'learns an inner rate for every element (Li et al. 2017)',
+    adapts: 'all',
+    learnedRates: 'per-element',
+    innerSteps: 1,
+    testsAsTrained: true,
+  },
+  'maml++': {
+    kind: 'gradient',
+    description: 'learns an inner rate for every layer and step, with a loss after every step (Antoniou et al. 2018)',
+    adapts: 'all',
+    learnedRates: 'per-step',
+    innerSteps: 5,
+    testsAsTrained: true,
+    annealing: true,
+  },
+  reptile: {
+    kind: 'reptile',
+    description: 'moves the start towards where the inner loop ends (Nichol et al. 2018)',
+    adapts: 'all',
+    innerSteps: 5,
+    // Its way is not a gradient, and the mean of many steps already: a rate of 1 goes all of it (table 3), without momentum.
+    outer: { optimizer: 'sgd', learningRate: 1, momentum: 0, schedule: 'linear' },
+  },
+  protonet: {
+    kind: 'prototypes',
+    description: 'prototypical networks: the nearest class mean (Snell et al. 2017)',
+  },
+  'nearest-centroid': {
+    kind: 'baseline',
+    description: 'not trained: the nearest class mean of features of a pretrained backbone',
+    fitHead: (support) => nearestCentroid(support, 'cosine'),
+  },
+  'linear-probe': {
+    kind: 'baseline',
+    description: 'not trained: a linear classifier on such features',
+    fitHead: linearProbe,
+  },
+} as const satisfies Record<string, LearnerEntry>;
+
+export type LearnerName = keyof typeof entries;
+export const learners: Readonly<Record<LearnerName, LearnerEntry>> = entries;
+export const learnerNames = Object.keys(learners) as LearnerName[];
+
+/** The learners of which this holds. */
+export function learnersThat(holds: (learner: LearnerEntry) => boolean): LearnerName[] {
+  return learnerNames.filter((name) => holds(learners[name]));
+}
+
+/** Whether a learner has an inner loop. */
+export function isAdapting(learner: LearnerEntry): learner is GradientEntry | ReptileEntry {
+  return learner.kind === 'gradient' || learner.kind === 'reptile';
+}
+
+/** Whether queries go to the nearest class mean or to a head that is fitted, so that any number of classes can be told apart. */
+export function isByFeatures({ kind }: LearnerEntry): boolean {
+  return kind === 'prototypes' || kind === 'baseline';
+}
 
 export interface LearnerOptions {
   /** The network's parameters, and which of them are the head's. */
@@ -17,78 +163,15 @@ export interface LearnerOptions {
   readonly loss: (logits: Value, labels: Value) => Value;
 }
 
-/** What of a network is adapted, as a factor on the inner rate; and which rates are learned. */
-const family: Readonly<
-  Record<Exclude<LearnerName, 'reptile' | 'protonet'>, { head: number; body: number; learnedRates: LearnedRates }>
-> = {
-  maml: { head: 1, body: 1, learnedRates: 'none' },
-  fomaml: { head: 1, body: 1, learnedRates: 'none' },
-  anil: { head: 1, body: 0, learnedRates: 'none' },
-  boil: { head: 0, body: 1, learnedRates: 'none' },
-  'meta-sgd': { head: 1, body: 1, learnedRates: 'per-element' },
-  'maml++': { head: 1, body: 1, learnedRates: 'per-step' },
-};
-
-/** The learner of that name for a network. */
+/** The learner of that name for a network. A baseline is a prototypical network that is not trained. */
 export function makeLearner(name: LearnerName, options: LearnerOptions): Learner {
   const { parameters, isHead, innerSteps, innerRate, innerOptimizer, statistics, loss } = options;
   const common = { name, statistics, loss };
-  if (name === 'protonet') return { kind: 'prototypes', ...common };
-  const { head, body, learnedRates } = name === 'reptile' ? family.maml : family[name];
-  const rates = new Map(parameters.map((each) => [each, innerRate * (isHead(each) ? head : body)]));
-  const adapting = { innerSteps, rates, innerOptimizer };
-  if (name === 'reptile') return { kind: 'reptile', ...common, ...adapting };
-  return { kind: 'gradient', ...common, ...adapting, learnedRates };
-}
-
-/** A stretch of meta-training with the same outer loss. */
-export interface OuterPhase {
-  readonly name: string;
-  readonly epochs: number;
-  readonly outer: OuterLoss;
-  /** The weights of the queries' loss after each inner step, in an epoch (from 0) of the run. */
-  readonly stepWeights?: (epoch: number) => readonly number[];
-}
-
-export interface OuterOptions {
-  readonly epochs: number;
-  readonly innerSteps: number;
-  /** Of MAML++: epochs of first-order gradients, which come first. */
-  readonly firstOrderEpochs: number;
-  /** Of MAML++: epochs in which the loss after every inner step counts. */
-  readonly multiStepEpochs: number;
-}
-
-/** How the outer gradient is taken in the course of a run. Only MAML++ changes its ways (Antoniou et al. 2018, section 4). */
-export function outerPhases(name: LearnerName, options: OuterOptions): OuterPhase[] {
-  const { epochs, innerSteps, firstOrderEpochs, multiStepEpochs } = options;
-  if (name !== 'maml++') {
-    return [{ name, epochs, outer: { order: name === 'fomaml' ? 1 : 2, everyStep: false } }];
-  }
-  const changes = [0, firstOrderEpochs, multiStepEpochs, epochs].map((epoch) => Math.min(epoch, epochs));
-  const starts = [...new Set(changes)].sort((a, b) => a - b);
-  return starts.slice(0, -1).map((start, i) => {
-    const order = start < firstOrderEpochs ? 1 : 2;
-    const everyStep = start < multiStepEpochs;
-    const words = [
-      order === 1 ? 'first order' : 'second order',
-      everyStep ? 'loss of every step' : 'loss of the last step',
-    ];
-    return {
-      name: words.join(', '),
-      epochs: starts[i + 1]! - start,
-      outer: { order, everyStep },
-      ...(everyStep && { stepWeights: (epoch: number) => stepWeightsAt(epoch, innerSteps, multiStepEpochs) }),
-    };
-  });
-}
-
-/**
- * All alike at first, nearly all on the last step in the end: the others fall in a line to a floor of 0.03 / steps, as in the
- * authors' code.
- */
-export function stepWeightsAt(epoch: number, steps: number, epochs: number): number[] {
-  const even = 1 / steps;
-  const other = Math.max(even * (1 - epoch / epochs), 0.03 * even);
-  return Array.from({ length: steps }, (_, i) => (i + 1 < steps ? other : 1 - (steps - 1) * other));
+  const entry = learners[name];
+  if (!isAdapting(entry)) return { kind: 'prototypes', ...common };
+  const isAdapted = (parameter: string) => entry.adapts === 'all' || (entry.adapts === 'head') === isHead(parameter);
+  const rates = new Map(parameters.map((each) => [each, isAdapted(each) ? innerRate : 0]));
+  const inner = { innerSteps, rates, innerOptimizer };
+  if (entry.kind === 'reptile') return { kind: 'reptile', ...common, ...inner };
+  return { kind: 'gradient', ...common, ...inner, learnedRates: entry.learnedRates };
 }

@@ -1,7 +1,7 @@
 import { bytesPerElement, sizeOf } from '../base/tensor.ts';
 import { inputName, originals, reachable, type TensorType, type Value } from '../graph/index.ts';
-import type { OuterPhase } from './learners.ts';
 import { type MetaTask, taskShape } from './meta-course.ts';
+import type { OuterPhase } from './outer-phases.ts';
 import { testGraph, trainingGraph } from './task-graph.ts';
 
 /*

@@ -9,7 +9,7 @@ import type { Optimizer, ParameterSetting, Schedule } from '../optim/index.ts';
 import type { ParallelProgram, Program, Runtime, State } from '../runtime/index.ts';
 import type { Episode, EpisodeShape, EpisodeSource } from './episode.ts';
 import type { Learner } from './learner.ts';
-import type { OuterPhase } from './learners.ts';
+import type { OuterPhase } from './outer-phases.ts';
 import { gradientName, learnerVariables, type TaskShape, taskNames, testGraph, trainingGraph } from './task-graph.ts';
 
 /** All that a run of meta-training needs, resolved. */

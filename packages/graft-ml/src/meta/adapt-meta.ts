@@ -8,7 +8,7 @@ import { labelTensor } from '@graft-ml/core/internal/fit/source';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { distanceBetween, farApart, inverted, statisticsOf } from '@graft-ml/core/internal/image/image-statistics';
 import { contentKey, encodeSeen, seenAfter, seenOf } from '@graft-ml/core/internal/image/seen';
-import { isByMeans } from '@graft-ml/core/internal/meta/make-learner';
+import { isByFeatures, learners } from '@graft-ml/core/internal/meta/learners';
 import { linearOf } from '@graft-ml/core/internal/meta/prototypes';
 import { adaptationGraph, prototypeGraph, type TaskShape, taskNames } from '@graft-ml/core/internal/meta/task-graph';
 import { resolveConfig, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
@@ -27,7 +27,7 @@ import { RunFolder, refuseOut } from '../runs/run-folder.ts';
 import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
 import { ortVersion } from '../runtime/index.ts';
 import type { Preparation } from '../transfer/prepare.ts';
-import { baselineHead, isBaseline, openFeatures } from './baseline.ts';
+import { openFeatures } from './baseline.ts';
 import { readMetaRun } from './meta-run.ts';
 import { type OpenLearner, openLearner } from './open-learner.ts';
 import { taskRuntime } from './prepare-meta.ts';
@@ -102,7 +102,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
     const support = await readSupport(dataset.train, preprocessing, pool);
     signal?.throwIfAborted();
     const taken = steps ?? stepsFor(config, dataset.classes.length);
-    const { model, head, tensors } = isByMeans(config.learner)
+    const { model, head, tensors } = isByFeatures(learners[config.learner])
       ? await withMeans(opened, support, dataset, runtime)
       : { model: opened.model, head: null, tensors: await adapted(opened, support, dataset, runtime, taken!) };
     const own = {
@@ -230,10 +230,11 @@ async function withMeans(
   const { network, learner, values, config } = opened;
   const model = withLayers(opened.model, linearHead);
   const at = `${model.headPath}.1`;
-  if (isBaseline(config.learner)) {
+  const entry = learners[config.learner];
+  if (entry.kind === 'baseline') {
     const features = await openFeatures(network, values, { runtime, threads: 1 });
     const labels = dataset.train.map(({ label }) => label);
-    const { weight, bias } = baselineHead(config.learner, { features: await features.of(support), labels });
+    const { weight, bias } = entry.fitHead({ features: await features.of(support), labels });
     await features.close();
     return { model, head: linearHead, tensors: { ...values, [`${at}.weight`]: weight, [`${at}.bias`]: bias } };
   }

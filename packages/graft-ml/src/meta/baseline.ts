@@ -2,33 +2,13 @@ import { createHash } from 'node:crypto';
 import { input } from '@graft-ml/core/graph';
 import { type TensorOf, type Tensors, zeros } from '@graft-ml/core/internal/base/tensor';
 import { type Network, variablesOf } from '@graft-ml/core/internal/fit/step';
-import { dot, type LabelledFeatures, type LinearHead, rowOf } from '@graft-ml/core/internal/meta/baselines/linear-head';
-import { linearProbe } from '@graft-ml/core/internal/meta/baselines/linear-probe';
-import { nearestCentroid } from '@graft-ml/core/internal/meta/baselines/nearest-centroid';
+import { dot, type LinearHead, rowOf } from '@graft-ml/core/internal/meta/baselines/linear-head';
 import type { Episode } from '@graft-ml/core/internal/meta/episode';
-import type { LearnerName } from '@graft-ml/core/internal/recipe/meta/index';
+import type { BaselineEntry } from '@graft-ml/core/internal/meta/learners';
 import { Scope } from '@graft-ml/core/nn';
 import type { ParallelProgram } from '@graft-ml/core/runtime';
 import type { EpisodeResult, EpisodeTester, TesterOptions } from './episode-tester.ts';
 import { sideBySide } from './prepare-meta.ts';
-
-type BaselineName = Extract<LearnerName, 'nearest-centroid' | 'linear-probe'>;
-
-/** What each makes of the features of a support set. */
-const heads: Readonly<Record<BaselineName, (support: LabelledFeatures) => LinearHead>> = {
-  'nearest-centroid': (support) => nearestCentroid(support, 'cosine'),
-  'linear-probe': (support) => linearProbe(support),
-};
-
-/** Whether a learner is not trained, and only fits a head to features. */
-export function isBaseline(name: LearnerName): name is BaselineName {
-  return Object.hasOwn(heads, name);
-}
-
-/** The head that a baseline makes of a support set. */
-export function baselineHead(name: BaselineName, support: LabelledFeatures): LinearHead {
-  return heads[name](support);
-}
 
 /** What a network gives for images: u8 (n, 3, side, side) to (n, f). */
 export interface Features {
@@ -106,13 +86,12 @@ function rowsOf({ data, shape }: TensorOf<'u8'>): Uint8Array[] {
 export async function openBaselineTester(
   network: Network,
   values: Tensors,
-  options: TesterOptions,
+  options: TesterOptions & { readonly baseline: BaselineEntry },
 ): Promise<EpisodeTester> {
   const features = await openFeatures(network, values, options);
-  const name = options.config.learner as BaselineName;
   const one = async ({ support, supportLabels, query, queryLabels }: Episode): Promise<EpisodeResult> => {
     const labels = Array.from(supportLabels.data, Number);
-    const head = baselineHead(name, { features: await features.of(support), labels });
+    const head = options.baseline.fitHead({ features: await features.of(support), labels });
     return judge(head, await features.of(query), Array.from(queryLabels.data, Number));
   };
   return {

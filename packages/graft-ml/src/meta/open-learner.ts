@@ -6,9 +6,10 @@ import { type Tensor, type TensorOf, type Tensors, zeros } from '@graft-ml/core/
 import type { ImageStatistics } from '@graft-ml/core/internal/image/image-statistics';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
 import { innerRateName } from '@graft-ml/core/internal/meta/learner';
-import { isByMeans, type LearnerParts, learnerOf } from '@graft-ml/core/internal/meta/make-learner';
+import { isAdapting, learners } from '@graft-ml/core/internal/meta/learners';
 import { learnerVariables } from '@graft-ml/core/internal/meta/task-graph';
 import { type ResolvedMetaConfig, resolveMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
+import { type LearnerParts, learnerOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
 import type { Safetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { headPattern, type NamedArchitecture, type Preprocessing } from '@graft-ml/core/models';
 import { openBackbone } from '../checkpoint/backbone.ts';
@@ -85,10 +86,11 @@ interface HeadChange {
  * for all classes is as good). The inner loop then tells them apart, except BOIL's, which leaves the head as it is.
  */
 function fitHead(tensors: Tensors, { path, config, model, way }: HeadChange): Pick<OpenLearner, 'values' | 'notes'> {
-  if (isByMeans(config.learner) || way === config.way) return { values: tensors, notes: [] };
-  if (way > config.way && config.learner === 'boil') {
+  const learner = learners[config.learner];
+  if (!isAdapting(learner) || way === config.way) return { values: tensors, notes: [] };
+  if (way > config.way && learner.adapts === 'body') {
     throw new UserError(
-      `${path}: boil does not adapt its head, which tells ${config.way} classes apart; ${way} are too many. ` +
+      `${path}: ${config.learner} does not adapt its head, which tells ${config.way} classes apart; ${way} are too many. ` +
         `Meta-train with ${option('way', way)}, or with another learner, such as protonet, which takes any number.`,
     );
   }
@@ -97,7 +99,8 @@ function fitHead(tensors: Tensors, { path, config, model, way }: HeadChange): Pi
   const values = Object.entries(tensors).map(([name, value]): [string, Tensor] => {
     const isByClass = isOfHead(name) && value.dtype === 'f32' && value.shape[0] === config.way;
     // A learned rate per step is no row of the head, even where there are as many steps as classes.
-    const isPerStep = name.startsWith(innerRateName('')) && config.learner === 'maml++';
+    const isPerStep =
+      name.startsWith(innerRateName('')) && learner.kind === 'gradient' && learner.learnedRates === 'per-step';
     return [name, isByClass && !isPerStep ? rows(value, way) : value];
   });
   const how =

@@ -1,8 +1,9 @@
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
-import type { LearnerParts } from '@graft-ml/core/internal/meta/make-learner';
+import { learners } from '@graft-ml/core/internal/meta/learners';
 import { feedsOfEpisode, taskShape } from '@graft-ml/core/internal/meta/meta-course';
 import { learnerVariables, taskNames, testGraph } from '@graft-ml/core/internal/meta/task-graph';
-import { isBaseline, openBaselineTester } from './baseline.ts';
+import type { LearnerParts } from '@graft-ml/core/internal/recipe/meta/make-learner';
+import { openBaselineTester } from './baseline.ts';
 import type { EpisodeTester, TesterOptions } from './episode-tester.ts';
 import { sideBySide } from './prepare-meta.ts';
 
@@ -13,7 +14,8 @@ export async function openTester(
   options: TesterOptions,
 ): Promise<EpisodeTester> {
   const { shape, steps, runtime, threads } = options;
-  if (isBaseline(options.config.learner)) return openBaselineTester(network, values, options);
+  const entry = learners[options.config.learner];
+  if (entry.kind === 'baseline') return openBaselineTester(network, values, { ...options, baseline: entry });
   const graph = testGraph(network, learner, taskShape(shape), steps);
   const program = await sideBySide(threads)(graph, learnerVariables(network, learner).keys(), runtime);
   return {

@@ -8,7 +8,6 @@ import { follow } from '@graft-ml/core/internal/fit/trainer';
 import { parseAugmentation } from '@graft-ml/core/internal/image/augment/parse';
 import { type ImageStatistics, statisticsOf } from '@graft-ml/core/internal/image/image-statistics';
 import { type Seen, seenAfter } from '@graft-ml/core/internal/image/seen';
-import { phasesOf } from '@graft-ml/core/internal/meta/make-learner';
 import { taskMemory } from '@graft-ml/core/internal/meta/memory';
 import { type MetaTask, metaCourse } from '@graft-ml/core/internal/meta/meta-course';
 import { clipOf, optimizerOf } from '@graft-ml/core/internal/recipe/config/optimisation';
@@ -22,6 +21,7 @@ import {
   type ResolvedMetaConfig,
   resolveMetaConfig,
 } from '@graft-ml/core/internal/recipe/meta/index';
+import { phasesOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
 import { isOnnx, type NamedArchitecture } from '@graft-ml/core/models';
 import type { ParameterSetting } from '@graft-ml/core/optim';
 import type { Choices } from '@graft-ml/core/runtime';

@@ -6,12 +6,12 @@ import {
   defaultsOf,
   type Optimizer,
   type OptimizerEntry,
-  type OptimizerName,
   type OptimizerOption,
   optimizerNames,
   optimizers,
 } from '../../optim/index.ts';
 import { choice, orDefault } from './choice.ts';
+import { defaultsText, listed } from './exceptions.ts';
 import type { ResolvedConfig } from './index.ts';
 import { lossOptions } from './loss.ts';
 import { scheduleOptions } from './schedule.ts';
@@ -19,19 +19,7 @@ import { scheduleOptions } from './schedule.ts';
 export const optimizerChoice = choice(optimizerNames);
 export const optimizerText = optimizerNames.join(' | ');
 
-const lists = new Intl.ListFormat('en-GB', { type: 'conjunction' });
-
-/** In help: `0.001, for sgd and adagrad 0.01, for lion 0.0001`. What most have stands first. */
-function defaultsText(defaults: Iterable<readonly [OptimizerName, number | boolean]>): string {
-  const names = new Map<number | boolean, OptimizerName[]>();
-  for (const [name, value] of defaults) names.set(value, [...(names.get(value) ?? []), name]);
-  const [[usual] = [], ...others] = [...names].sort(([, a], [, b]) => b.length - a.length);
-  const text = (value: number | boolean | undefined) =>
-    typeof value === 'number' && value > 0 && value < 1e-4 ? value.toExponential() : String(value);
-  return [text(usual), ...others.map(([value, those]) => `for ${lists.format(those)} ${text(value)}`)].join(', ');
-}
-
-const having = (option: OptimizerOption) => lists.format(defaultsOf(option).keys());
+const having = (option: OptimizerOption) => listed(defaultsOf(option).keys());
 const optionText = (option: OptimizerOption) => `of ${having(option)}; default: ${defaultsText(defaultsOf(option))}`;
 
 /** A fact of every optimizer, for help. */
@@ -39,7 +27,7 @@ const factText = (fact: 'learningRate' | 'weightDecay') =>
   defaultsText(optimizerNames.map((name) => [name, optimizers[name][fact]]));
 
 const decaying = (decay: OptimizerEntry<object>['decay']) =>
-  lists.format(optimizerNames.filter((name) => optimizers[name].decay === decay));
+  listed(optimizerNames.filter((name) => optimizers[name].decay === decay));
 
 /** The options of optimizers, and what is done to gradients before. */
 export const optimizerOptions = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { variablesOf } from '../../fit/step.ts';
-import { learnerOf, phasesOf } from '../../meta/make-learner.ts';
+import { type GradientEntry, type LearnerName, learners, learnersThat } from '../../meta/learners.ts';
 import { getModel } from '../../models/index.ts';
 import { formatConfig, parseConfigText } from '../config/text.ts';
 import {
@@ -12,6 +12,7 @@ import {
   presetNames,
   resolveMetaConfig,
 } from './index.ts';
+import { learnerOf, phasesOf } from './make-learner.ts';
 
 const resolved = (config: MetaConfigInput = {}) => resolveMetaConfig(parseMetaConfig(config));
 
@@ -54,6 +55,16 @@ describe('defaults', () => {
       ['residual_conv4_32', 'boil'],
     ]);
   });
+});
+
+test('a first-order learner is that of another one', () => {
+  const others = learnersThat((learner) => learner.kind === 'gradient' && learner.firstOrderOf !== undefined);
+  expect(others).toEqual(['fomaml']);
+  for (const name of others) {
+    const { firstOrderOf, ...first } = learners[name] as GradientEntry;
+    const { description, ...second } = learners[firstOrderOf as LearnerName];
+    expect({ ...first, description }).toEqual({ ...second, description });
+  }
 });
 
 describe('refuses', () => {

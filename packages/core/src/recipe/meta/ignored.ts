@@ -1,15 +1,12 @@
 import { optimizersWith, outerBelongings } from '../config/ignored.ts';
-import { learnerNames, learnersOf } from './learners.ts';
-
-const adapting = learnersOf('gradient', 'reptile');
-const trained = learnerNames.filter((name) => !learnersOf('baseline').includes(name));
+import { adapting, annealing, byGradient, trained } from './learners.ts';
 
 /** Options that only some choices look at: by the option that makes the choice, what each of them belongs to. */
 export const belongings = {
   learner: {
-    order: learnersOf('gradient'),
-    multiStepEpochs: ['maml++'],
-    orderEpochs: ['maml++'],
+    order: byGradient,
+    multiStepEpochs: annealing,
+    orderEpochs: annealing,
     statistics: trained,
     innerSteps: adapting,
     innerRate: adapting,

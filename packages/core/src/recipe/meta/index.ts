@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { option } from '../../base/code.ts';
 import { OptionError } from '../../base/errors.ts';
 import { printableName } from '../../base/printable.ts';
+import { isAdapting, type LearnerName, learners } from '../../meta/learners.ts';
 import { getModel, hasResiduals, isOnnx, type NamedArchitecture } from '../../models/index.ts';
 import { optimizers } from '../../optim/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
@@ -9,7 +10,7 @@ import { refuseIgnoredBy } from '../config/ignored.ts';
 import { parseOptions } from '../config/parse.ts';
 import type { ConfigTable } from '../config/text.ts';
 import { belongings } from './ignored.ts';
-import { innerDefaults, type LearnerName, learners, type PresetName, presets, testStepsOf } from './learners.ts';
+import { innerDefaults, isAnnealing, outerDefaultsOf, type PresetName, presets } from './learners.ts';
 import {
   episodeOptions,
   innerOptions,
@@ -19,7 +20,8 @@ import {
   outerOptions,
 } from './options.ts';
 
-export { type LearnerKind, type LearnerName, learnerNames, learners, presetNames, presets } from './learners.ts';
+export { type LearnerKind, type LearnerName, learnerNames, learners } from '../../meta/learners.ts';
+export { presetNames, presets } from './learners.ts';
 
 /** The options by what they are about. */
 export const metaConfigGroups = {
@@ -67,8 +69,7 @@ export function resolveMetaConfig(config: MetaConfig, file?: Pick<NamedArchitect
   refuseIgnoredBy(chosen, belongings);
   refuseSplit(config);
   const { learner, model, optimizer } = chosen;
-  const { kind } = learners[learner];
-  const isAdapted = isAdapting(learner);
+  const entry = learners[learner];
   const known = isOnnx(model) ? file : getModel(model);
   const side = config.imageSize ?? known?.preprocessing.crop ?? 224;
   const isResidual = () => known !== undefined && hasResiduals(known);
@@ -76,17 +77,18 @@ export function resolveMetaConfig(config: MetaConfig, file?: Pick<NamedArchitect
   const isPretrained = chosen.weights !== noWeights;
   const validateEvery = validateEveryOf(config);
   const epochs = config.metaSteps / validateEvery;
-  const isPlusPlus = learner === 'maml++';
   return {
     ...chosen,
     statistics:
-      kind === 'baseline' ? null : (config.statistics ?? (isPretrained ? ('running' as const) : ('batch' as const))),
-    order: kind === 'gradient' ? orderOf(chosen) : null,
-    multiStepEpochs: isPlusPlus ? (config.multiStepEpochs ?? Math.round(epochs / 10)) : null,
-    orderEpochs: isPlusPlus ? (config.orderEpochs ?? Math.round(epochs / 3)) : null,
-    innerSteps: isAdapted ? inner.innerSteps : null,
-    innerRate: isAdapted ? (config.innerRate ?? inner.innerRate) : null,
-    testSteps: isAdapted ? (config.testSteps ?? testStepsOf(learner, inner.innerSteps)) : null,
+      entry.kind === 'baseline'
+        ? null
+        : (config.statistics ?? (isPretrained ? ('running' as const) : ('batch' as const))),
+    order: entry.kind === 'gradient' ? orderOf(chosen, entry.firstOrderOf) : null,
+    multiStepEpochs: isAnnealing(entry) ? (config.multiStepEpochs ?? Math.round(epochs / 10)) : null,
+    orderEpochs: isAnnealing(entry) ? (config.orderEpochs ?? Math.round(epochs / 3)) : null,
+    innerSteps: inner ? inner.innerSteps : null,
+    innerRate: inner ? (config.innerRate ?? inner.innerRate) : null,
+    testSteps: inner ? (config.testSteps ?? inner.testSteps) : null,
     learningRate: config.learningRate ?? learningRateOf(chosen),
     weightDecay: config.weightDecay ?? optimizers[optimizer].weightDecay,
     validateEvery,
@@ -125,31 +127,27 @@ function chosenNames(config: MetaConfig) {
   const model = entry?.architecture ?? named;
   const published = entry ?? entriesOf(model)[0];
   const weights = config.weights ?? published?.name ?? noWeights;
-  const isReptile = learner === 'reptile';
-  const optimizer = config.optimizer ?? (isReptile ? ('sgd' as const) : ('adam' as const));
+  const outer = outerDefaultsOf(learner);
+  const optimizer = config.optimizer ?? outer.optimizer;
   return {
     learner,
     model,
     weights: publishedAs(weights, model)?.name ?? weights,
-    innerOptimizer: config.innerOptimizer ?? (isAdapting(learner) ? ('sgd' as const) : null),
+    innerOptimizer: config.innerOptimizer ?? (isAdapting(learners[learner]) ? ('sgd' as const) : null),
     optimizer,
-    // Reptile's way is the mean of many steps already.
-    momentum: config.momentum ?? (isReptile && optimizer === 'sgd' ? 0 : null),
-    schedule: config.schedule ?? (isReptile ? ('linear' as const) : ('cosine' as const)),
+    momentum: config.momentum ?? (optimizer === outer.optimizer ? (outer.momentum ?? null) : null),
+    schedule: config.schedule ?? outer.schedule,
   };
 }
 
-/** Whether it has an inner loop. */
-function isAdapting(learner: LearnerName): boolean {
-  const { kind } = learners[learner];
-  return kind === 'gradient' || kind === 'reptile';
-}
-
-/** @throws OptionError for first-order MAML of second order */
-function orderOf({ learner, order }: { readonly learner: LearnerName; readonly order: number | null }): 1 | 2 {
-  if (learner !== 'fomaml') return order === 1 ? 1 : 2;
+/** @throws OptionError for a first-order learner of second order */
+function orderOf(
+  { learner, order }: { readonly learner: LearnerName; readonly order: number | null },
+  firstOrderOf: string | undefined,
+): 1 | 2 {
+  if (firstOrderOf === undefined) return order === 1 ? 1 : 2;
   if (order === 2) {
-    const problem = ` 2: fomaml is maml of first order. Pass ${option('learner', 'maml')}.`;
+    const problem = ` 2: ${learner} is ${firstOrderOf} of first order. Pass ${option('learner', firstOrderOf)}.`;
     throw new OptionError({ option: 'order', expected: '1', received: order, problem });
   }
   return 1;
@@ -171,9 +169,10 @@ function refuseSplit({ fixedLabels, split, rotations }: MetaConfig): void {
   });
 }
 
-/** Reptile's way is not a gradient: a rate of 1 goes all of it (Nichol et al. 2018, table 3). */
 function learningRateOf({ learner, optimizer }: ReturnType<typeof chosenNames>): number {
-  return learner === 'reptile' && optimizer === 'sgd' ? 1 : optimizers[optimizer].learningRate;
+  const outer = outerDefaultsOf(learner);
+  const own = optimizer === outer.optimizer ? outer.learningRate : undefined;
+  return own ?? optimizers[optimizer].learningRate;
 }
 
 /** The configuration without what its learner would not look at, for options that are meant for several learners. */

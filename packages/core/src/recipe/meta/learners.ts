@@ -1,58 +1,25 @@
-/** How a learner is trained: by an inner loop, by distances to class means, or not at all. */
-export type LearnerKind = 'gradient' | 'reptile' | 'prototypes' | 'baseline';
+import {
+  isAdapting,
+  type LearnerEntry,
+  type LearnerName,
+  learners,
+  learnersThat,
+  type OuterDefaults,
+} from '../../meta/learners.ts';
 
-/** A learner as `learner` knows it, and what its authors chose. */
-interface LearnerEntry {
-  readonly kind: LearnerKind;
-  /** What sets it apart, in a few words. */
-  readonly description: string;
-  /** Inner steps in training; absent: the family's. */
-  readonly innerSteps?: number;
-  /** Of each inner step; absent: the family's. */
-  readonly innerRate?: number;
-  readonly order?: 1 | 2;
+export const byGradient = learnersThat(({ kind }) => kind === 'gradient');
+export const trained = learnersThat(({ kind }) => kind !== 'baseline');
+export const adapting = learnersThat(isAdapting);
+export const annealing = learnersThat(isAnnealing);
+export const testedAsTrained = learnersThat((learner) => isAdapting(learner) && learner.testsAsTrained === true);
+
+export function isAnnealing(learner: LearnerEntry): boolean {
+  return learner.kind === 'gradient' && learner.annealing === true;
 }
 
-/** Every learner. Those of kind `gradient` are one engine: what differs is which parameters have an inner rate, and which rates are learned. */
-export const learners = {
-  maml: { kind: 'gradient', description: 'second-order MAML (Finn et al. 2017)' },
-  fomaml: { kind: 'gradient', order: 1, description: 'first-order MAML (Finn et al. 2017)' },
-  anil: { kind: 'gradient', description: 'the inner loop moves the head alone (Raghu et al. 2019)' },
-  boil: {
-    kind: 'gradient',
-    innerSteps: 1,
-    innerRate: 0.5,
-    description: 'the inner loop moves all but the head (Oh et al. 2020)',
-  },
-  'meta-sgd': {
-    kind: 'gradient',
-    innerSteps: 1,
-    description: 'learns an inner rate for every element (Li et al. 2017)',
-  },
-  'maml++': {
-    kind: 'gradient',
-    innerSteps: 5,
-    description: 'learns an inner rate for every layer and step, with a loss after every step (Antoniou et al. 2018)',
-  },
-  reptile: {
-    kind: 'reptile',
-    innerSteps: 5,
-    description: 'moves the start towards where the inner loop ends (Nichol et al. 2018)',
-  },
-  protonet: { kind: 'prototypes', description: 'prototypical networks: the nearest class mean (Snell et al. 2017)' },
-  'nearest-centroid': {
-    kind: 'baseline',
-    description: 'not trained: the nearest class mean of features of a pretrained backbone',
-  },
-  'linear-probe': { kind: 'baseline', description: 'not trained: a linear classifier on such features' },
-} as const satisfies Record<string, LearnerEntry>;
-
-export type LearnerName = keyof typeof learners;
-export const learnerNames = Object.keys(learners) as LearnerName[];
-
-/** The learners of these kinds. */
-export function learnersOf(...kinds: readonly LearnerKind[]): LearnerName[] {
-  return learnerNames.filter((name) => kinds.includes(learners[name].kind));
+/** How the start is moved where the options do not say. */
+export function outerDefaultsOf(learner: LearnerName): OuterDefaults {
+  return learners[learner].outer ?? { optimizer: 'adam', schedule: 'cosine' };
 }
 
 /** A backbone and a learner under one name: the four of the Futurama study, with its 32 filters. */
@@ -69,29 +36,39 @@ export const presetNames = Object.keys(presets) as PresetName[];
 /** Images up to this side are treated as Omniglot's, larger ones as mini-ImageNet's. */
 const smallSide = 32;
 
-/**
- * The inner loop where it is not given: MAML's on Omniglot (one step of 0.4, with more steps 0.1 each) or on mini-ImageNet
- * (5 steps of 0.01), and what the authors of others say. Rates that are learned begin at 0.1 or 0.01.
- */
-export function innerDefaults(
-  name: LearnerName,
-  { side, isResidual, innerSteps: given }: { side: number; isResidual: () => boolean; innerSteps: number | null },
-): { innerSteps: number; innerRate: number } {
-  const own: LearnerEntry = learners[name];
-  const isSmall = side <= smallSide;
-  const innerSteps = given ?? own.innerSteps ?? (isSmall ? 1 : 5);
-  // Oh et al. 2020, appendix A: 0.5 for conv-4, 0.3 for ResNet-12.
-  if (own.innerRate !== undefined) return { innerSteps, innerRate: isResidual() ? 0.3 : own.innerRate };
-  const isLearned = name === 'meta-sgd' || name === 'maml++';
-  return { innerSteps, innerRate: isSmall ? (innerSteps === 1 && !isLearned ? 0.4 : 0.1) : 0.01 };
+/** The network and the images that an inner loop is for, and its number of steps where that is given. */
+interface InnerSituation {
+  readonly side: number;
+  readonly isResidual: () => boolean;
+  readonly innerSteps: number | null;
 }
 
 /**
- * Inner steps at test, where they are not given. After one large step, a second and third may be worse than none, and only then does
- * it settle (`bench/README.md`, Futurama: 90, 78 and 97 % after 1, 3 and 10), so it is 10 at least, not the 3 of MAML on Omniglot.
- * BOIL takes as many as in training, and so do learners whose rates were learned for those steps.
+ * The inner loop where it is not given: MAML's on Omniglot (one step of 0.4, with more steps 0.1 each) or on mini-ImageNet
+ * (5 steps of 0.01), and what the authors of others say. Rates that are learned begin at 0.1 or 0.01. Null without an inner loop.
  */
-export function testStepsOf(name: LearnerName, innerSteps: number): number {
-  if (name === 'boil' || name === 'maml++' || name === 'meta-sgd') return innerSteps;
+export function innerDefaults(
+  name: LearnerName,
+  { side, isResidual, innerSteps: given }: InnerSituation,
+): { innerSteps: number; innerRate: number; testSteps: number } | null {
+  const learner = learners[name];
+  if (!isAdapting(learner)) return null;
+  const isSmall = side <= smallSide;
+  const innerSteps = given ?? learner.innerSteps ?? (isSmall ? 1 : 5);
+  const testSteps = learner.testsAsTrained ? innerSteps : manyTestSteps(innerSteps);
+  if (learner.innerRate) {
+    const { plain, residual } = learner.innerRate;
+    return { innerSteps, innerRate: isResidual() ? residual : plain, testSteps };
+  }
+  const isLearned = learner.kind === 'gradient' && learner.learnedRates !== 'none';
+  const innerRate = isSmall ? (innerSteps === 1 && !isLearned ? 0.4 : 0.1) : 0.01;
+  return { innerSteps, innerRate, testSteps };
+}
+
+/**
+ * After one large step, a second and third may be worse than none, and only then does it settle (`bench/README.md`, Futurama: 90, 78
+ * and 97 % after 1, 3 and 10), so it is 10 at least, not the 3 of MAML on Omniglot.
+ */
+function manyTestSteps(innerSteps: number): number {
   return Math.max(10, 2 * innerSteps);
 }

@@ -1,18 +1,43 @@
 import * as z from 'zod';
+import { isAdapting, type LearnerEntry, learnerNames, learners, learnersThat } from '../../meta/learners.ts';
 import { augmentationChoices, augmentationText } from '../config/augmentation.ts';
 import { choice, orDefault } from '../config/choice.ts';
+import { defaultsText, exceptionsText, listed } from '../config/exceptions.ts';
 import { lossOptions } from '../config/loss.ts';
 import { machineOptions } from '../config/machine.ts';
 import { modelName, modelOptions } from '../config/model.ts';
 import { optimizerChoice, optimizerOptions, optimizerText } from '../config/optimisation.ts';
 import { scheduleChoice, scheduleOptions, scheduleText } from '../config/schedule.ts';
 import { strategyOptions } from '../config/strategy.ts';
-import { learnerNames, learners, presetNames, presets } from './learners.ts';
+import { annealing, outerDefaultsOf, presetNames, presets, testedAsTrained } from './learners.ts';
 
 const statistics = ['batch', 'support', 'running'] as const;
 const rotations = ['none', 'train', 'all'] as const;
 
 const learnerTexts = learnerNames.map((name) => `${name}: ${learners[name].description}`);
+
+const firstOrder = learnersThat((learner) => learner.kind === 'gradient' && learner.firstOrderOf !== undefined);
+const outerText = (fact: 'optimizer' | 'schedule') =>
+  defaultsText(learnerNames.map((name) => [name, outerDefaultsOf(name)[fact]]));
+
+/** In help, what the entries of learners say that say something. */
+function ownTexts<T>(fact: (learner: LearnerEntry) => T | undefined, text: (value: T) => string): string {
+  const values = learnerNames.flatMap((name) => {
+    const value = fact(learners[name]);
+    return value === undefined ? [] : [[name, text(value)] as const];
+  });
+  return exceptionsText(values);
+}
+
+const stepsTexts = ownTexts((learner) => (isAdapting(learner) ? learner.innerSteps : undefined), String);
+const rateTexts = ownTexts(
+  (learner) => (isAdapting(learner) ? learner.innerRate : undefined),
+  ({ plain, residual }) => `${plain}, on residual networks ${residual}`,
+);
+const outerRateTexts = ownTexts(
+  ({ outer }) => (outer?.learningRate === undefined ? undefined : outer),
+  ({ optimizer, learningRate }) => `with ${optimizer} ${learningRate}`,
+);
 const presetTexts = presetNames.map((name) => `${name}: ${presets[name].learner} on ${presets[name].model}`);
 
 /** What learns, and by what. */
@@ -21,17 +46,17 @@ export const learnerOptions = {
     .default('maml')
     .describe([...learnerTexts, ...presetTexts].join('; ')),
   order: orDefault(z.int().min(1).max(2)).describe(
-    'of the outer gradient, 1: the inner gradients are taken for constants; default: 2, for fomaml 1',
+    `of the outer gradient, 1: the inner gradients are taken for constants; default: 2, for ${listed(firstOrder)} 1`,
   ),
   statistics: orDefault(choice(statistics)).describe(
     'what batch norm goes by: batch, the queries’ own (transductive: the queries of an episode help each other, as in MAML’s experiments) | ' +
       'support (each query for itself) | running (those that came with the weights). Default: batch, or running with pretrained weights',
   ),
   multiStepEpochs: orDefault(z.int().min(0)).describe(
-    'of maml++: epochs in which the loss after every inner step counts, less and less; default: a tenth of them',
+    `of ${listed(annealing)}: epochs in which the loss after every inner step counts, less and less; default: a tenth of them`,
   ),
   orderEpochs: orDefault(z.int().min(0)).describe(
-    'of maml++: epochs of first order before those of second; default: a third of them',
+    `of ${listed(annealing)}: epochs of first order before those of second; default: a third of them`,
   ),
 };
 
@@ -51,15 +76,15 @@ export const metaModelOptions = {
 /** What is done on the support of a task. */
 export const innerOptions = {
   innerSteps: orDefault(z.int().min(1).max(10)).describe(
-    'steps on the support in training; default: 1 with images up to 32 pixels or for boil and meta-sgd, else 5',
+    `steps on the support in training; default: 1 with images up to 32 pixels, else 5; ${stepsTexts}`,
   ),
   innerRate: orDefault(z.number().positive()).describe(
-    'of an inner step; default: 0.4, with several steps 0.1, with images over 32 pixels 0.01; for boil 0.5, on residual networks 0.3',
+    `of an inner step; default: 0.4, with several steps 0.1, with images over 32 pixels 0.01; ${rateTexts}`,
   ),
   innerOptimizer: orDefault(optimizerChoice).describe(`${optimizerText}; default: sgd`),
   innerMomentum: orDefault(z.number().min(0).lt(1)).describe('of sgd or rmsprop in the inner loop; default: 0'),
   testSteps: orDefault(z.int().min(1).max(50)).describe(
-    'steps on the support in validation and test; default: twice as many as in training, at least 10; for boil, maml++ and meta-sgd as many',
+    `steps on the support in validation and test; default: twice as many as in training, at least 10; for ${listed(testedAsTrained)} as many`,
   ),
 };
 
@@ -68,12 +93,12 @@ const { schedule: __, ...schedules } = scheduleOptions;
 
 /** How the start is moved. An epoch is the meta-steps between two validations. */
 export const outerOptions = {
-  optimizer: orDefault(optimizerChoice).describe(`${optimizerText}; default: adam, for reptile sgd`),
+  optimizer: orDefault(optimizerChoice).describe(`${optimizerText}; default: ${outerText('optimizer')}`),
   learningRate: orDefault(z.number().positive()).describe(
-    'at its peak; default: as in ordinary training, for reptile with sgd 1',
+    `at its peak; default: as in ordinary training, ${outerRateTexts}`,
   ),
   ...optimizerOptions,
-  schedule: orDefault(scheduleChoice).describe(`${scheduleText}; default: cosine, for reptile linear`),
+  schedule: orDefault(scheduleChoice).describe(`${scheduleText}; default: ${outerText('schedule')}`),
   ...schedules,
   ...losses,
   ema: strategyOptions.ema,

@@ -1,11 +1,12 @@
-import { imageNetwork } from '../fit/network.ts';
-import { type Network, variablesOf } from '../fit/step.ts';
-import { applyModel, headPattern, type NamedArchitecture, type Preprocessing } from '../models/index.ts';
-import { crossEntropy, normalisePixels } from '../nn/index.ts';
-import { optimizers } from '../optim/index.ts';
-import { epochsOf, type LearnerName, learners, type ResolvedMetaConfig } from '../recipe/meta/index.ts';
-import type { Learner } from './learner.ts';
-import { makeLearner, type OuterPhase, outerPhases } from './learners.ts';
+import { imageNetwork } from '../../fit/network.ts';
+import { type Network, variablesOf } from '../../fit/step.ts';
+import type { Learner } from '../../meta/learner.ts';
+import { isByFeatures, learners, makeLearner } from '../../meta/learners.ts';
+import { type OuterPhase, outerPhases } from '../../meta/outer-phases.ts';
+import { applyModel, headPattern, type NamedArchitecture, type Preprocessing } from '../../models/index.ts';
+import { crossEntropy, normalisePixels } from '../../nn/index.ts';
+import { optimizers } from '../../optim/index.ts';
+import { epochsOf, type ResolvedMetaConfig } from './index.ts';
 
 /** A learner with the network it is made for: to logits of `way` classes, or to features where class means decide. */
 export interface LearnerParts {
@@ -13,13 +14,7 @@ export interface LearnerParts {
   readonly learner: Learner;
 }
 
-/** Whether queries go to the nearest class mean, so that any number of classes can be told apart. */
-export function isByMeans(name: LearnerName): boolean {
-  const { kind } = learners[name];
-  return kind === 'prototypes' || kind === 'baseline';
-}
-
-/** The learner of a configuration. A baseline is a prototypical network that is not trained. */
+/** The learner of a configuration, with its network. */
 export function learnerOf(
   config: ResolvedMetaConfig,
   model: NamedArchitecture,
@@ -27,12 +22,13 @@ export function learnerOf(
   way: number,
 ): LearnerParts {
   const { learner: name, innerSteps, innerRate, innerMomentum, labelSmoothing, loss, focalGamma } = config;
-  const trained = name === 'nearest-centroid' || name === 'linear-probe' ? 'protonet' : name;
-  const network = isByMeans(name) ? featureNetwork(model, preprocessing) : imageNetwork(model, preprocessing, way);
+  const network = isByFeatures(learners[name])
+    ? featureNetwork(model, preprocessing)
+    : imageNetwork(model, preprocessing, way);
   const parameters = [...variablesOf(network).values()].filter(({ kind }) => kind === 'parameter');
   const head = headPattern(model);
   const options = { labelSmoothing, ...(loss === 'focal' && { focalGamma: focalGamma ?? 2 }) };
-  const learner = makeLearner(trained, {
+  const learner = makeLearner(name, {
     parameters: parameters.map((parameter) => parameter.name),
     isHead: (parameter) => head.test(parameter),
     innerSteps: innerSteps ?? 0,
@@ -41,13 +37,13 @@ export function learnerOf(
     statistics: config.statistics ?? 'running',
     loss: (logits, labels) => crossEntropy(logits, labels, options),
   });
-  return { network, learner: { ...learner, name } };
+  return { network, learner };
 }
 
 /** How the outer gradient is taken in the course of a run. */
 export function phasesOf(config: ResolvedMetaConfig): OuterPhase[] {
   const { learner, order, innerSteps, multiStepEpochs, orderEpochs } = config;
-  const phases = outerPhases(learner as Exclude<LearnerName, 'nearest-centroid' | 'linear-probe'>, {
+  const phases = outerPhases(learner, {
     epochs: epochsOf(config),
     innerSteps: innerSteps ?? 0,
     firstOrderEpochs: orderEpochs ?? 0,
