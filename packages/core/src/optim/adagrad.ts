@@ -1,7 +1,7 @@
 import { add, div, mul, sqrt, square, sub } from '../ops/index.ts';
-import { addDecay, decayOf, type Optimizer, rateOf } from './optimizer.ts';
+import { addDecay, decayOf, type LearningRates, type Optimizer, rateOf } from './optimizer.ts';
 
-export interface AdagradOptions {
+export interface AdagradOptions extends LearningRates {
   /** Default 1e-10. */
   readonly epsilon?: number;
   /** L2: added to the gradient. */
@@ -9,9 +9,12 @@ export interface AdagradOptions {
 }
 
 /** Adagrad (Duchi et al. 2011): s ← s + g², p ← p - η·g / (√s + ε). Its rates only ever fall. */
-export function adagrad({ epsilon = 1e-10, weightDecay = 0 }: AdagradOptions = {}): Optimizer {
+export function adagrad(options: AdagradOptions = {}): Optimizer {
+  const { epsilon = 1e-10, weightDecay = 0, learningRate, rates } = options;
   return {
     name: 'adagrad',
+    learningRate,
+    rates,
     slots: ['sum'],
     scalars: () => ({}),
     update(parameter, gradient, slots, scalars, setting) {

@@ -1,8 +1,17 @@
 import type { Value } from '../graph/index.ts';
 import { add, div, mul, sqrt, square, sub } from '../ops/index.ts';
-import { addDecay, decayOf, movingMean, type Optimizer, rateOf, type Slots, shrink } from './optimizer.ts';
+import {
+  addDecay,
+  decayOf,
+  type LearningRates,
+  movingMean,
+  type Optimizer,
+  rateOf,
+  type Slots,
+  shrink,
+} from './optimizer.ts';
 
-export interface AdamOptions {
+export interface AdamOptions extends LearningRates {
   /** Of the mean of the gradients. Default 0.9. */
   readonly beta1?: number;
   /** Of the mean of their squares. Default 0.999. */
@@ -14,9 +23,11 @@ export interface AdamOptions {
 
 /** Adam (Kingma & Ba 2014, algorithm 1). Weight decay is L2: added to the gradient. Default λ 0. */
 export function adam(options: AdamOptions = {}): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options;
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, learningRate, rates } = options;
   return {
     name: 'adam',
+    learningRate,
+    rates,
     slots: ['mean', 'square'],
     scalars: (step) => corrections(beta1, beta2, step),
     update(parameter, gradient, slots, scalars, setting) {
@@ -52,10 +63,12 @@ export interface NadamOptions extends AdamOptions {
  * p ← p - η·[(1-µₜ)/(1-Πₜ)·g + µₜ₊₁/(1-Πₜ₊₁)·m] / (√v̂ + ε), Πₜ = µ₁·…·µₜ. Weight decay is L2.
  */
 export function nadam({ momentumDecay = 0.004, ...options }: NadamOptions = {}): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options;
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, learningRate, rates } = options;
   const momentum = (step: number) => beta1 * (1 - 0.5 * 0.96 ** (step * momentumDecay));
   return {
     name: 'nadam',
+    learningRate,
+    rates,
     slots: ['mean', 'square'],
     scalars(step) {
       const product = productUpTo(step, momentum);
@@ -89,9 +102,11 @@ function productUpTo(count: number, factor: (index: number) => number): number {
  * be trusted (ρₜ ≤ 5), a step along the mean alone, p ← p - η·m̂; then Adam's, times rₜ. Weight decay is L2.
  */
 export function radam(options: AdamOptions = {}): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 } = options;
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, learningRate, rates } = options;
   return {
     name: 'radam',
+    learningRate,
+    rates,
     slots: ['mean', 'square'],
     // One graph for both kinds of step: the factor of the one that is not taken is 0.
     scalars(step) {

@@ -3,7 +3,7 @@ export { type AdamOptions, adam, adamw, type NadamOptions, nadam, radam } from '
 export { clipByNorm, clipByValue, globalNorm } from './clipping.ts';
 export { lamb } from './lamb.ts';
 export { type LionOptions, lion } from './lion.ts';
-export type { Optimizer, ParameterSetting, Slots, StepScalars, Updated } from './optimizer.ts';
+export type { LearningRates, Optimizer, ParameterSetting, Slots, StepScalars, Updated } from './optimizer.ts';
 export {
   type OptimizerStep,
   type OptimizerStepOptions,

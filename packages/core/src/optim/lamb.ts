@@ -9,9 +9,11 @@ import { addDecay, decayOf, type Optimizer, rateOf } from './optimizer.ts';
  * Gradients are not clipped here. Defaults: ε 1e-6, λ 0.01.
  */
 export function lamb(options: AdamOptions = {}): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-6, weightDecay = 0.01 } = options;
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-6, weightDecay = 0.01, learningRate, rates } = options;
   return {
     name: 'lamb',
+    learningRate,
+    rates,
     slots: ['mean', 'square'],
     scalars: (step) => corrections(beta1, beta2, step),
     update(parameter, gradient, slots, scalars, setting) {

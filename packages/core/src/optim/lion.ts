@@ -1,7 +1,7 @@
 import { mul, sign, sub } from '../ops/index.ts';
-import { decayOf, movingMean, type Optimizer, rateOf, shrink } from './optimizer.ts';
+import { decayOf, type LearningRates, movingMean, type Optimizer, rateOf, shrink } from './optimizer.ts';
 
-export interface LionOptions {
+export interface LionOptions extends LearningRates {
   /** Of the direction. Default 0.9. */
   readonly beta1?: number;
   /** Of what is kept. Default 0.99. */
@@ -14,9 +14,12 @@ export interface LionOptions {
  * Lion (Chen et al. 2023, algorithm 2): p ← p·(1 - η·λ) - η·sign(β₁·m + (1-β₁)·g), then m ← β₂·m + (1-β₂)·g. Every
  * element moves by η, so it wants a third to a tenth of AdamW's learning rate, and as much more weight decay (section 5).
  */
-export function lion({ beta1 = 0.9, beta2 = 0.99, weightDecay = 0 }: LionOptions = {}): Optimizer {
+export function lion(options: LionOptions = {}): Optimizer {
+  const { beta1 = 0.9, beta2 = 0.99, weightDecay = 0, learningRate, rates } = options;
   return {
     name: 'lion',
+    learningRate,
+    rates,
     slots: ['mean'],
     scalars: () => ({}),
     update(parameter, gradient, slots, scalars, setting) {

@@ -9,6 +9,17 @@ export interface ParameterSetting {
   readonly weightDecay?: number;
 }
 
+/** The learning rates of an optimizer, for `fit`. A schedule goes from them; the update itself is told the rate at every step. */
+export interface LearningRates {
+  /** Of all parameters that no pattern of `rates` means. Default: what suits the optimizer. */
+  readonly learningRate?: number | undefined;
+  /**
+   * The learning rates of groups of parameters, by the patterns that `freeze` takes: `{ head: 1e-3, layer4: 1e-4 }`. The first
+   * pattern that means a parameter decides.
+   */
+  readonly rates?: Readonly<Record<string, number>> | undefined;
+}
+
 /** The scalar graph inputs that a step feeds, so that a schedule recompiles nothing. */
 export interface StepScalars {
   readonly learningRate: Value;
@@ -29,7 +40,7 @@ export interface Updated {
  * An optimizer as a pure pair. `slots` says what is kept for each parameter, all zeros at first and of the parameter's
  * shape; `update` is one step on one parameter as a graph.
  */
-export interface Optimizer {
+export interface Optimizer extends LearningRates {
   readonly name: string;
   readonly slots: readonly string[];
   /**

@@ -2,15 +2,17 @@ import { adagrad } from './adagrad.ts';
 import { adam, adamw, nadam, radam } from './adam.ts';
 import { lamb } from './lamb.ts';
 import { lion } from './lion.ts';
-import type { Optimizer } from './optimizer.ts';
+import type { LearningRates, Optimizer } from './optimizer.ts';
 import { rmsprop } from './rmsprop.ts';
 import { sgd } from './sgd.ts';
 
 /** An optimizer, with what configurations, their help and the guard rails go by. */
 export interface OptimizerEntry<Options> {
   readonly create: (options?: Options) => Optimizer;
-  /** Its options with their defaults; the weight decay stands below. */
-  readonly options: { readonly [Option in keyof Omit<Options, 'weightDecay'>]-?: Options[Option] };
+  /** Its options with their defaults; the weight decay and the learning rate stand below. */
+  readonly options: {
+    readonly [Option in keyof Omit<Options, 'weightDecay' | keyof LearningRates>]-?: Options[Option];
+  };
   readonly decay: 'L2' | 'decoupled' | 'in the update';
   /** These two fit the head of a pretrained network, as far as the optimizers' authors say: of LAMB and Lion their papers. */
   readonly learningRate: number;

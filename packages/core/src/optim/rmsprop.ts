@@ -1,7 +1,7 @@
 import { add, div, mul, relu, sqrt, square, sub } from '../ops/index.ts';
-import { addDecay, decayOf, movingMean, type Optimizer, rateOf } from './optimizer.ts';
+import { addDecay, decayOf, type LearningRates, movingMean, type Optimizer, rateOf } from './optimizer.ts';
 
-export interface RmspropOptions {
+export interface RmspropOptions extends LearningRates {
   /** Of the mean of the squares. Default 0.99. */
   readonly alpha?: number;
   /** Default 1e-8. */
@@ -19,9 +19,19 @@ export interface RmspropOptions {
  * momentum b ← µ·b + d, p ← p - η·b.
  */
 export function rmsprop(options: RmspropOptions = {}): Optimizer {
-  const { alpha = 0.99, epsilon = 1e-8, momentum = 0, centered = false, weightDecay = 0 } = options;
+  const {
+    alpha = 0.99,
+    epsilon = 1e-8,
+    momentum = 0,
+    centered = false,
+    weightDecay = 0,
+    learningRate,
+    rates,
+  } = options;
   return {
     name: 'rmsprop',
+    learningRate,
+    rates,
     slots: ['square', ...(centered ? ['mean'] : []), ...(momentum > 0 ? ['momentum'] : [])],
     scalars: () => ({}),
     update(parameter, gradient, slots, scalars, setting) {

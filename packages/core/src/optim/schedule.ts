@@ -1,16 +1,39 @@
+import { UserError } from '../base/errors.ts';
+
 /**
  * The learning rate at each step, counted from 0. A function of the host: nothing is compiled again when it changes.
- * `losses` are the validation losses of the epochs that are complete.
+ * `losses` are the validation losses of the epochs that are complete; `run` is what a schedule goes by where it was not told.
  */
-export type Schedule = (step: number, losses: readonly number[]) => number;
+export type Schedule = (step: number, losses: readonly number[], run?: ScheduledRun) => number;
 
-/** Always the same. */
-export function constant(learningRate: number): Schedule {
-  return () => learningRate;
+/** The run that a schedule is of, or the stretch of it that begins anew. */
+export interface ScheduledRun {
+  readonly steps: number;
+  /** The optimizer's. */
+  readonly learningRate: number;
+}
+
+/** @throws UserError where a schedule is asked outside of a run, and was not told the number itself */
+function known(
+  schedule: string,
+  own: { readonly steps?: number | undefined; readonly learningRate?: number | undefined },
+  run: ScheduledRun | undefined,
+): ScheduledRun {
+  const { steps = run?.steps, learningRate = run?.learningRate } = own;
+  if (steps === undefined || learningRate === undefined) {
+    throw new UserError(`${schedule}: outside of fit it must be told its steps and its learning rate.`);
+  }
+  return { steps, learningRate };
+}
+
+/** Always the same. Default: the optimizer's learning rate. */
+export function constant(learningRate?: number): Schedule {
+  return (_step, _losses, run) => known('constant', { steps: 0, learningRate }, run).learningRate;
 }
 
 export interface StepOptions {
-  readonly learningRate: number;
+  /** Default: the optimizer's. */
+  readonly learningRate?: number;
   /** Steps between two drops. */
   readonly every: number;
   /** What each drop multiplies with. Default 0.1. */
@@ -18,12 +41,14 @@ export interface StepOptions {
 }
 
 /** η · factor^⌊step / every⌋, PyTorch's `StepLR`. */
-export function stepDecay({ learningRate, every, factor = 0.1 }: StepOptions): Schedule {
-  return (step) => learningRate * factor ** Math.floor(step / every);
+export function stepDecay({ every, factor = 0.1, learningRate }: StepOptions): Schedule {
+  const rate = constant(learningRate);
+  return (step, ...run) => rate(step, ...run) * factor ** Math.floor(step / every);
 }
 
 export interface MultiStepOptions {
-  readonly learningRate: number;
+  /** Default: the optimizer's. */
+  readonly learningRate?: number;
   /** The steps of the drops, ascending. */
   readonly milestones: readonly number[];
   /** What each drop multiplies with. Default 0.1. */
@@ -31,38 +56,46 @@ export interface MultiStepOptions {
 }
 
 /** η · factor^(milestones passed), PyTorch's `MultiStepLR`. */
-export function multiStep({ learningRate, milestones, factor = 0.1 }: MultiStepOptions): Schedule {
-  return (step) => learningRate * factor ** milestones.filter((milestone) => milestone <= step).length;
+export function multiStep({ milestones, factor = 0.1, learningRate }: MultiStepOptions): Schedule {
+  const rate = constant(learningRate);
+  return (step, ...run) => rate(step, ...run) * factor ** milestones.filter((milestone) => milestone <= step).length;
 }
 
 export interface ExponentialOptions {
-  readonly learningRate: number;
+  /** Default: the optimizer's. */
+  readonly learningRate?: number;
   /** What each step multiplies with. */
   readonly factor: number;
 }
 
 /** η · factor^step, PyTorch's `ExponentialLR`. */
-export function exponential({ learningRate, factor }: ExponentialOptions): Schedule {
-  return (step) => learningRate * factor ** step;
+export function exponential({ factor, learningRate }: ExponentialOptions): Schedule {
+  const rate = constant(learningRate);
+  return (step, ...run) => rate(step, ...run) * factor ** step;
 }
 
 export interface PolynomialOptions {
-  readonly learningRate: number;
-  /** Steps until it is 0. */
-  readonly steps: number;
+  /** Default: the optimizer's. */
+  readonly learningRate?: number;
+  /** Steps until it is 0. Default: the run's. */
+  readonly steps?: number;
   /** Default 1: a line. */
   readonly power?: number;
 }
 
 /** η · (1 - step/steps)^power, PyTorch's `PolynomialLR`. */
-export function polynomial({ learningRate, steps, power = 1 }: PolynomialOptions): Schedule {
-  return (step) => learningRate * (1 - Math.min(1, step / steps)) ** power;
+export function polynomial({ power = 1, ...own }: PolynomialOptions = {}): Schedule {
+  return (step, _losses, run) => {
+    const { steps, learningRate } = known('polynomial', own, run);
+    return learningRate * (1 - Math.min(1, step / steps)) ** power;
+  };
 }
 
 export interface LinearOptions {
-  readonly learningRate: number;
-  /** Steps from the first factor to the last; after that it stays. */
-  readonly steps: number;
+  /** Default: the optimizer's. */
+  readonly learningRate?: number;
+  /** Steps from the first factor to the last; after that it stays. Default: the run's. */
+  readonly steps?: number;
   /** First factor on the learning rate. Default 1. */
   readonly from?: number;
   /** Last factor. Default 0. */
@@ -70,25 +103,33 @@ export interface LinearOptions {
 }
 
 /** η · (from + (to - from) · step/steps), PyTorch's `LinearLR`. */
-export function linear({ learningRate, steps, from = 1, to = 0 }: LinearOptions): Schedule {
-  return (step) => learningRate * (from + (to - from) * Math.min(1, step / steps));
+export function linear({ from = 1, to = 0, ...own }: LinearOptions = {}): Schedule {
+  return (step, _losses, run) => {
+    const { steps, learningRate } = known('linear', own, run);
+    return learningRate * (from + (to - from) * Math.min(1, step / steps));
+  };
 }
 
 export interface CosineOptions {
-  readonly learningRate: number;
-  /** Steps until the minimum; after that it stays. */
-  readonly steps: number;
+  /** Default: the optimizer's. */
+  readonly learningRate?: number;
+  /** Steps until the minimum; after that it stays. Default: the run's. */
+  readonly steps?: number;
   /** Default 0. */
   readonly minimum?: number;
 }
 
 /** Down along half a cosine (Loshchilov & Hutter 2016, eq. 5), PyTorch's `CosineAnnealingLR` up to T_max. */
-export function cosine({ learningRate, steps, minimum = 0 }: CosineOptions): Schedule {
-  return (step) => halfCosine(learningRate, minimum, Math.min(1, step / steps));
+export function cosine({ minimum = 0, ...own }: CosineOptions = {}): Schedule {
+  return (step, _losses, run) => {
+    const { steps, learningRate } = known('cosine', own, run);
+    return halfCosine(learningRate, minimum, Math.min(1, step / steps));
+  };
 }
 
 export interface CosineRestartsOptions {
-  readonly learningRate: number;
+  /** Default: the optimizer's. */
+  readonly learningRate?: number;
   /** Steps of the first cycle. */
   readonly period: number;
   /** How much longer each cycle is than the one before, a whole number. Default 1. */
@@ -98,19 +139,22 @@ export interface CosineRestartsOptions {
 }
 
 /** A cosine that begins again (SGDR, Loshchilov & Hutter 2016), PyTorch's `CosineAnnealingWarmRestarts`. */
-export function cosineRestarts({ learningRate, period, growth = 1, minimum = 0 }: CosineRestartsOptions): Schedule {
-  return (step) => {
+export function cosineRestarts(options: CosineRestartsOptions): Schedule {
+  const { learningRate, period, growth = 1, minimum = 0 } = options;
+  const rate = constant(learningRate);
+  return (step, ...run) => {
     let [length, position] = growth === 1 ? [period, step % period] : [period, step];
     while (position >= length) {
       position -= length;
       length *= growth;
     }
-    return halfCosine(learningRate, minimum, position / length);
+    return halfCosine(rate(step, ...run), minimum, position / length);
   };
 }
 
 export interface PlateauOptions {
-  readonly learningRate: number;
+  /** Default: the optimizer's. */
+  readonly learningRate?: number;
   /** What each drop multiplies with. Default 0.1. */
   readonly factor?: number;
   /** Epochs without progress that are let pass. Default 10. */
@@ -124,10 +168,11 @@ export interface PlateauOptions {
 }
 
 /** A drop whenever the validation loss has not fallen for more than `patience` epochs, PyTorch's `ReduceLROnPlateau`. */
-export function plateau(options: PlateauOptions): Schedule {
+export function plateau(options: PlateauOptions = {}): Schedule {
   const { learningRate, factor = 0.1, patience = 10, threshold = 1e-4, cooldown = 0, minimum = 0 } = options;
-  return (_step, losses) => {
-    let [rate, best, idle, cooling] = [learningRate, Number.POSITIVE_INFINITY, 0, 0];
+  const start = constant(learningRate);
+  return (step, losses, run) => {
+    let [rate, best, idle, cooling] = [start(step, losses, run), Number.POSITIVE_INFINITY, 0, 0];
     for (const loss of losses) {
       const isProgress = loss < best * (1 - threshold);
       if (isProgress) best = loss;
@@ -143,10 +188,10 @@ export function plateau(options: PlateauOptions): Schedule {
 }
 
 export interface OneCycleOptions {
-  /** The peak. */
-  readonly maximum: number;
-  /** Steps of the whole run. */
-  readonly steps: number;
+  /** The peak. Default: the optimizer's learning rate. */
+  readonly maximum?: number;
+  /** Steps of the whole run. Default: the run's. */
+  readonly steps?: number;
   /** The share of the steps that leads up to the peak. Default 0.3. */
   readonly warmup?: number;
   /** maximum / first learning rate. Default 25. */
@@ -156,16 +201,18 @@ export interface OneCycleOptions {
 }
 
 /** Up and down again along cosines (Smith & Topin 2017), in the two phases of PyTorch's `OneCycleLR`. */
-export function oneCycle(options: OneCycleOptions): Schedule {
-  const { maximum, steps, warmup = 0.3, initialDivisor = 25, finalDivisor = 1e4 } = options;
-  const first = maximum / initialDivisor;
-  const last = first / finalDivisor;
-  const peak = warmup * steps - 1;
-  const end = steps - 1;
-  return (step) => {
+export function oneCycle(options: OneCycleOptions = {}): Schedule {
+  const { maximum, warmup = 0.3, initialDivisor = 25, finalDivisor = 1e4 } = options;
+  const own = { steps: options.steps, learningRate: maximum };
+  return (step, _losses, run) => {
+    const { steps, learningRate: top } = known('oneCycle', own, run);
+    const first = top / initialDivisor;
+    const last = first / finalDivisor;
+    const peak = warmup * steps - 1;
+    const end = steps - 1;
     // A way up of one step is the peak itself.
-    if (step <= peak) return halfCosine(first, maximum, peak === 0 ? 1 : step / peak);
-    return halfCosine(maximum, last, Math.min(1, (step - peak) / (end - peak)));
+    if (step <= peak) return halfCosine(first, top, peak === 0 ? 1 : step / peak);
+    return halfCosine(top, last, Math.min(1, (step - peak) / (end - peak)));
   };
 }
 
@@ -181,6 +228,9 @@ export interface WarmupOptions {
 
 /** A line up to where the schedule begins, and then the schedule: PyTorch's `SequentialLR` of `LinearLR` and that. */
 export function withWarmup(schedule: Schedule, { steps, from = 0 }: WarmupOptions): Schedule {
-  return (step, losses) =>
-    step < steps ? schedule(0, losses) * (from + ((1 - from) * step) / steps) : schedule(step - steps, losses);
+  return (step, losses, run) => {
+    const rest = run && { ...run, steps: run.steps - steps };
+    if (step >= steps) return schedule(step - steps, losses, rest);
+    return schedule(0, losses, rest) * (from + ((1 - from) * step) / steps);
+  };
 }
