@@ -6,11 +6,12 @@ const storeName = 'choices';
  * Timings of one backend in an IndexedDB database, which any number of pages and workers may write at once. A database that cannot be
  * opened, read or written costs only the time to measure again, so it is never an error.
  */
-export function choiceStore(database: string, identity: string): ChoiceStore {
-  const key = `${identity} · timing ${timingMethod} · ${everyLowering()}`;
+export function choiceStore(database: string, identity: () => Promise<string>): ChoiceStore {
+  const keyOf = async () => `${await identity()} · timing ${timingMethod} · ${everyLowering()}`;
   return {
     load: async () => {
       try {
+        const key = await keyOf();
         return choicesOf(await transact(database, 'readonly', (store) => store.get(key)));
       } catch {
         return {};
@@ -18,6 +19,7 @@ export function choiceStore(database: string, identity: string): ChoiceStore {
     },
     save: async (choices) => {
       try {
+        const key = await keyOf();
         // What other pages have found meanwhile is kept: nobody writes between this reading and this writing.
         await transact(database, 'readwrite', (store) => {
           const before: IDBRequest<unknown> = store.get(key);

@@ -1,12 +1,12 @@
 import type { Features } from '@graft-ml/core/graph';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { type Backend, wrapWith } from '@graft-ml/core/internal/runtime/backend';
+import { type Backend, type WrapTensor, wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { probeFeatures } from '@graft-ml/core/internal/runtime/features';
 import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/runtime';
-import { env, type InferenceSession, Tensor } from 'onnxruntime-web/wasm';
+import type { InferenceSession } from 'onnxruntime-web/wasm';
 import { choiceStore } from './choice-store.ts';
+import { defaultThreads, loadOrt, setUpOrt, type WasmFiles } from './ort.ts';
 import { loadSession } from './session.ts';
-import { defaultThreads, setUpWasm, type WasmFiles } from './wasm.ts';
 
 export interface WebRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped'>, WasmFiles {
   /** Only `wasm` as yet: ORT's processor kernels in WebAssembly. */
@@ -39,9 +39,10 @@ export function createRuntime(options: WebRuntimeOptions = {}): Runtime {
     ...rest
   } = options;
   if (device !== 'wasm') throw new UserError(`createRuntime: the device "${device}" is not known. Expected: wasm.`);
-  setUpWasm(threads, { wasmPaths, wasmBinary });
+  setUpOrt({ threads, wasmPaths, wasmBinary });
   const backend = wasmBackend(threads, session);
-  return new Runtime(backend, { ...rest, ...(cache !== null && { store: choiceStore(cache, backend.identity) }) });
+  const identity = async () => `${backend.identity} · onnxruntime-web ${(await loadOrt()).env.versions.web}`;
+  return new Runtime(backend, { ...rest, ...(cache !== null && { store: choiceStore(cache, identity) }) });
 }
 
 /** The same in every runtime of a page: found out once. */
@@ -49,11 +50,18 @@ let wasmFeatures: Promise<Features> | undefined;
 
 /** ORT's processor kernels in WebAssembly. Nothing tells a page processor time, so candidates are timed by the clock. */
 function wasmBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
-  const load = (model: Uint8Array) => loadSession(model, session);
-  const wrap = wrapWith(Tensor);
+  let wrapLoaded: WrapTensor | undefined;
+  const load = async (model: Uint8Array) => {
+    wrapLoaded ??= wrapWith((await loadOrt()).Tensor);
+    return loadSession(model, session);
+  };
+  const wrap: WrapTensor = (tensor) => {
+    if (!wrapLoaded) throw new Error('wrap: there is no session yet that could take the tensor');
+    return wrapLoaded(tensor);
+  };
   return {
     device: 'wasm',
-    identity: `wasm · ${browser()} · ${threads} threads · onnxruntime-web ${env.versions.web}`,
+    identity: `wasm · ${browser()} · ${threads} threads`,
     wrap,
     threads,
     load,

@@ -1,7 +1,8 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Session } from '@graft-ml/core/internal/runtime/backend';
 import { explainMemory } from '@graft-ml/core/internal/runtime/out-of-memory';
-import { InferenceSession, type Tensor } from 'onnxruntime-web/wasm';
+import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
+import { loadOrt } from './ort.ts';
 
 /**
  * A session in WebAssembly.
@@ -9,9 +10,10 @@ import { InferenceSession, type Tensor } from 'onnxruntime-web/wasm';
  * @throws UserError where the memory does not suffice, and where WebAssembly cannot be loaded
  */
 export async function loadSession(model: Uint8Array, options: InferenceSession.SessionOptions = {}): Promise<Session> {
+  const ort = await loadOrt();
   const session = await explainStart(() =>
     explainMemory(() =>
-      InferenceSession.create(model, {
+      ort.InferenceSession.create(model, {
         executionProviders: ['wasm'],
         graphOptimizationLevel: 'all',
         logSeverityLevel: 4, // what goes wrong is thrown, too
@@ -47,10 +49,12 @@ async function explainStart<T>(work: () => Promise<T>): Promise<T> {
     const [, reason] =
       (error instanceof Error && /^no available backend found\. ERR: (.*)$/s.exec(error.message)) || [];
     if (reason === undefined) throw error;
-    throw new UserError(
-      `onnxruntime-web does not start here: ${reason}. It needs the file ort-wasm-simd-threaded.wasm: wasmPaths says where it is ` +
-        'served, wasmBinary gives its content.',
-      { cause: error },
-    );
+    const remedy = reason.includes('timeout')
+      ? 'Its threads load the script that it is in, which must hold nothing else: let the bundler keep what is imported dynamically in ' +
+        "files of their own (in Vite worker: { format: 'es' }), or pass threads: 1."
+      : 'It needs the file ort-wasm-simd-threaded.wasm: wasmPaths says where it is served, wasmBinary gives its content.';
+    throw new UserError(`onnxruntime-web does not start here: ${reason.replace(/\.?$/, '.')} ${remedy}`, {
+      cause: error,
+    });
   }
 }

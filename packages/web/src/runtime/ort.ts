@@ -1,0 +1,75 @@
+/*
+ * The one door to onnxruntime-web. It is loaded when it is first needed, and by an import of its own: its threads load the script that it
+ * is in once more, so bundlers must leave it in a file with nothing else.
+ */
+import { UserError } from '@graft-ml/core/internal/base/errors';
+
+type Ort = typeof import('onnxruntime-web/wasm');
+
+/** Where onnxruntime-web's WebAssembly comes from. By default it lies beside the script, where bundlers put it. */
+export interface WasmFiles {
+  /** The folder of `ort-wasm-simd-threaded.wasm`, as an address that ends with a slash, or the address of each file. */
+  readonly wasmPaths?: string | { readonly wasm?: string; readonly mjs?: string } | undefined;
+  /** The content of that file. */
+  readonly wasmBinary?: ArrayBuffer | Uint8Array<ArrayBuffer> | undefined;
+}
+
+export interface OrtSettings extends WasmFiles {
+  readonly threads: number;
+}
+
+/** As many threads as onnxruntime-web itself takes, where a page can have threads at all. */
+export function defaultThreads(): number {
+  return globalThis.crossOriginIsolated ? Math.min(4, Math.ceil(navigator.hardwareConcurrency / 2)) : 1;
+}
+
+/** Milliseconds, in which 14 MB of WebAssembly are to be fetched and threads to be started. */
+const patience = 120_000;
+
+let settings: OrtSettings | undefined;
+let loading: Promise<Ort> | undefined;
+
+/**
+ * Says how onnxruntime-web is to be loaded. What is left open stays as it was said before.
+ *
+ * @throws UserError where there cannot be so many threads, and where something else was said before
+ */
+export function setUpOrt({ threads, wasmPaths, wasmBinary }: OrtSettings): void {
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new UserError(`createRuntime: threads is ${threads}. Expected a whole number from 1 on.`);
+  }
+  if (threads > 1 && !globalThis.crossOriginIsolated) {
+    throw new UserError(
+      `createRuntime: ${threads} threads need shared memory, which a page has that is served with the headers ` +
+        'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp. Without them leave threads out.',
+    );
+  }
+  settings ??= { threads, wasmPaths, wasmBinary };
+  const isSame =
+    threads === settings.threads &&
+    (wasmPaths ?? settings.wasmPaths) === settings.wasmPaths &&
+    (wasmBinary ?? settings.wasmBinary) === settings.wasmBinary;
+  if (isSame) return;
+  throw new UserError(
+    `createRuntime: onnxruntime-web is already set up here, with ${settings.threads} thread${settings.threads === 1 ? '' : 's'}. All ` +
+      'runtimes of a page or worker share threads, wasmPaths and wasmBinary; a worker of its own can have others.',
+  );
+}
+
+/** The library, set up. */
+export function loadOrt(): Promise<Ort> {
+  loading ??= load();
+  return loading;
+}
+
+async function load(): Promise<Ort> {
+  const ort = await import('onnxruntime-web/wasm');
+  const { wasm } = ort.env;
+  const { threads = 1, wasmPaths, wasmBinary } = settings ?? {};
+  wasm.numThreads = threads;
+  // Threads whose script does not begin as theirs never answer, and a page would wait for ever.
+  if (threads > 1) wasm.initTimeout = patience;
+  if (wasmPaths !== undefined) wasm.wasmPaths = wasmPaths;
+  if (wasmBinary !== undefined) wasm.wasmBinary = wasmBinary;
+  return ort;
+}

@@ -1,0 +1,139 @@
+/*
+ * The runtime in a real browser: bundled by Vite as a user's page would be, served from this machine, in a worker. Where there is no
+ * Chromium, the tests are skipped.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { f32, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import { createRuntime } from 'graft-ml/internal/runtime/index';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { build } from 'vite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Conv4Run, trainConv4 } from '../conv4-steps.ts';
+import { type FileServer, startFileServer } from '../file-server.ts';
+import { relativeError } from '../golden.ts';
+import { temporaryFolder } from '../images.ts';
+import type { Answer, Question } from './worker.ts';
+
+const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const executablePath = process.env.CHROMIUM ?? places.find((path) => existsSync(path));
+if (executablePath === undefined) {
+  console.warn(`No browser in ${places.join(', ')} or CHROMIUM: the tests in a browser are skipped.`);
+}
+
+const contentTypes: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
+/** A page may do no more than it must: nothing from elsewhere, no text as code but WebAssembly. */
+const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
+/** With these a page has shared memory, and so threads. */
+const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+
+describe.skipIf(executablePath === undefined)('in Chromium', () => {
+  const folder = temporaryFolder();
+  let browser: Browser;
+  let reference: Conv4Run;
+  const requested = new Set<string>();
+  const servers: FileServer[] = [];
+
+  beforeAll(async () => {
+    await build({
+      root: fileURLToPath(new URL('./', import.meta.url)),
+      base: './',
+      configFile: false,
+      logLevel: 'error',
+      build: { outDir: folder, target: 'esnext', emptyOutDir: true },
+      worker: { format: 'es' },
+    });
+    for (const headers of [{}, isolation]) {
+      const server = await startFileServer();
+      server.answer((request, response) => {
+        const path = request.url === '/' ? '/index.html' : request.url!;
+        const file = join(folder, path);
+        if (!existsSync(file)) return response.writeHead(404).end();
+        const type = contentTypes[extname(path)] ?? 'application/octet-stream';
+        response.writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': policy, ...headers });
+        return response.end(readFileSync(file));
+      });
+      servers.push(server);
+    }
+    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []; // Chromium has none for root
+    browser = await chromium.launch({ ...(executablePath && { executablePath }), args });
+    reference = await trainConv4((choices) => createRuntime({ cache: null, threads: 1, choices }));
+  }, 180_000);
+
+  afterAll(() => browser?.close());
+
+  /** A page of its own, with nothing stored. */
+  async function open({ isolated = false } = {}): Promise<Page> {
+    const context = await browser.newContext();
+    context.on('request', (request) => requested.add(new URL(request.url()).origin));
+    const page = await context.newPage();
+    await page.goto(servers[isolated ? 1 : 0]!.address);
+    return page;
+  }
+
+  async function ask(page: Page, question: Question): Promise<Answer> {
+    const asked = (each: Question) => (globalThis as unknown as { ask(q: Question): Promise<Answer> }).ask(each);
+    return page.evaluate(asked, question);
+  }
+
+  function expectReference(answer: Answer): void {
+    if (!('losses' in answer)) throw new Error(JSON.stringify(answer));
+    const { losses, variables }: { losses: readonly number[]; variables: Tensors } = reference;
+    expect(relativeError(f32([4], answer.losses), f32([4], losses))).toBeLessThan(1e-5);
+    expect(Object.keys(answer.variables)).toEqual(Object.keys(variables));
+    for (const [name, { data, shape }] of Object.entries(variables)) {
+      const expected = f32(shape, Array.from<number | bigint, number>(data, Number));
+      expect(relativeError(f32(shape, answer.variables[name]!), expected, 0.01), name).toBeLessThan(1e-5);
+    }
+  }
+
+  test('conv4 is trained to the numbers of ONNX Runtime in Node', async () => {
+    const page = await open();
+    expectReference(await ask(page, { task: 'train' }));
+    expect(await page.evaluate(() => globalThis.crossOriginIsolated)).toBe(false);
+    await page.context().close();
+  });
+
+  test('also with two threads, where the page is cross-origin isolated', async () => {
+    const page = await open({ isolated: true });
+    expectReference(await ask(page, { task: 'train', options: { threads: 2 } }));
+    const loaded = servers[1]!.requests.filter(({ url }) => url!.includes('/ort.wasm.bundle'));
+    expect(loaded).toHaveLength(2); // by the worker, and by the second thread
+    await page.context().close();
+  });
+
+  test('two threads are refused where it is not', async () => {
+    const page = await open();
+    const answer = await ask(page, { task: 'train', options: { threads: 2 } });
+    expect(answer).toEqual({ error: expect.stringMatching(/^UserError: .*2 threads need shared memory/) });
+    await page.context().close();
+  });
+
+  test('the fastest lowering is found once, and remembered when the page is loaded again', async () => {
+    const page = await open();
+    const first = await ask(page, { task: 'choose' });
+    expect(first).toEqual({ timed: 1, chosen: [expect.any(String)] });
+    await page.reload();
+    expect(await ask(page, { task: 'choose' })).toEqual({ ...first, timed: 0 });
+    await page.context().close();
+  });
+
+  test('a WebAssembly file that is not there is an error that says so', async () => {
+    const page = await open();
+    const answer = await ask(page, { task: 'train', options: { wasmPaths: { wasm: '/nowhere.wasm' } } });
+    expect(answer).toEqual({
+      error: expect.stringMatching(/^UserError: onnxruntime-web does not start here: .*wasmPaths/s),
+    });
+    await page.context().close();
+  });
+
+  test('and all of it asks nothing of any other server', () => {
+    expect([...requested].sort()).toEqual(servers.map(({ address }) => address).sort());
+  });
+});
