@@ -8,9 +8,9 @@ export default defineConfig({
     // Tests run the sources; what runs in threads and processes of its own is built.
     alias: [
       { find: /^@graft-ml\/core\/internal\/(.*)$/, replacement: `${path('packages/core/src')}/$1.ts` },
-      { find: /^@graft-ml\/core\/([\w-]+)$/, replacement: `${path('packages/core/src')}/$1/index.ts` },
+      { find: /^@graft-ml\/core\/([\w-]+)$/, replacement: `${path('packages/core/src/entries')}/$1.ts` },
+      { find: /^@graft-ml\/core$/, replacement: path('packages/core/src/index.ts') },
       { find: /^@graft-ml\/web\/internal\/(.*)$/, replacement: `${path('packages/web/src')}/$1.ts` },
-      { find: /^@graft-ml\/web\/([\w-]+)$/, replacement: `${path('packages/web/src')}/$1/index.ts` },
       { find: /^@graft-ml\/web$/, replacement: path('packages/web/src/index.ts') },
       { find: /^graft-ml\/internal\/(.*)$/, replacement: `${path('packages/graft-ml/src')}/$1.ts` },
       { find: /^graft-ml\/([\w-]+)$/, replacement: `${path('packages/graft-ml/src/entries')}/$1.ts` },

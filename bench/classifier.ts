@@ -11,9 +11,11 @@ import {
   trainingStep,
   variablesOf,
 } from '@graft-ml/core/internal/fit/step';
-import { applyModel, auxiliaryLogits, getModel } from '@graft-ml/core/models';
+import { auxiliaryLogits } from '@graft-ml/core/internal/models/index';
+import { optimizers } from '@graft-ml/core/internal/optim/index';
+import { applyModel, getModel } from '@graft-ml/core/models';
 import { crossEntropyLoss, drawNoise, initialise, Scope, type Variable } from '@graft-ml/core/nn';
-import { type OptimizerName, optimizers } from '@graft-ml/core/optim';
+import type { OptimizerName } from '@graft-ml/core/optim';
 import { type Runtime, State, scalar } from '@graft-ml/core/runtime';
 import { createRuntime } from 'graft-ml/internal/runtime/index';
 import type { Comparison, Contender } from './harness.ts';

@@ -9,8 +9,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { lineChartSvg } from '@graft-ml/core/chart';
 import { randomStream } from '@graft-ml/core/internal/base/random';
+import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import { mean, nameOf, Study } from './study.ts';
 
 const { values, positionals } = parseArgs({

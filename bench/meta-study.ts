@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { lineChartSvg } from '@graft-ml/core/chart';
+import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
 import { readMetaRun } from 'graft-ml/internal/meta/meta-run';
 import { type StepResult, type TestMetaOptions, testMeta } from 'graft-ml/internal/meta/test-meta';

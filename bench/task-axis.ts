@@ -2,14 +2,15 @@ import { grad } from '@graft-ml/core/grad';
 import { input, type Value } from '@graft-ml/core/graph';
 import { type Tensor, type Tensors, tensor } from '@graft-ml/core/internal/base/tensor';
 import { resultNames } from '@graft-ml/core/internal/fit/step';
+import { gradientName, taskNames } from '@graft-ml/core/internal/meta/index';
 import { countCorrect } from '@graft-ml/core/internal/meta/task-graph';
-import { gradientName, type TaskShape, taskNames } from '@graft-ml/core/meta';
+import { channelwise } from '@graft-ml/core/internal/ops/index';
+import type { TaskShape } from '@graft-ml/core/meta';
 import { crossEntropy, normalisePixels } from '@graft-ml/core/nn';
 import {
   add,
   batchNormalise,
   broadcastTo,
-  channelwise,
   conv2d,
   matmul,
   maxPool,

@@ -3,8 +3,7 @@
  * learned by new features under an unchanged head. ANIL is the same with the condition turned round. A few seconds.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { createRuntime } from 'graft-ml';
-import { i64, randomStream, zeros } from 'graft-ml/base';
+import { createRuntime, i64, randomStream, zeros } from 'graft-ml';
 import { grad } from 'graft-ml/grad';
 import { inputsLike, type Value } from 'graft-ml/graph';
 import * as nn from 'graft-ml/nn';

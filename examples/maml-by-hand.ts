@@ -2,8 +2,7 @@
  * Shows MAML (Finn et al. 2017) written by hand, on the paper's sine waves: the inner loop is a graph, the meta-gradient goes
  * through it (grad of grad), and one of Graft's optimizers takes the outer step. A few seconds.
  */
-import { createRuntime } from 'graft-ml';
-import { randomStream, zeros } from 'graft-ml/base';
+import { createRuntime, randomStream, zeros } from 'graft-ml';
 import { grad } from 'graft-ml/grad';
 import { inputsLike, type Value } from 'graft-ml/graph';
 import { functionalCall, initialParameters, linear, meanSquaredError, type Parameters, type Scope } from 'graft-ml/nn';

@@ -82,7 +82,7 @@ export async function bundleForBrowser(root: string, text: string): Promise<Bund
 
 /** Single things out of the entries: what tree shaking leaves of the rest. */
 export const picks = [
-  "export { f32 } from '@graft-ml/core/base';",
+  "export { f32 } from '@graft-ml/core';",
   "export { exp } from '@graft-ml/core/ops';",
   "export { grad } from '@graft-ml/core/grad';",
   "export { linear } from '@graft-ml/core/nn';",
@@ -90,8 +90,7 @@ export const picks = [
   "export { resnet } from '@graft-ml/core/models';",
   "export { adamw } from '@graft-ml/core/optim';",
   "export { readSafetensors } from '@graft-ml/core/weights';",
-  "export { resize } from '@graft-ml/core/image';",
-  "export { lineChartText } from '@graft-ml/core/chart';",
+  "export { resize } from '@graft-ml/core/data';",
 ] as const;
 
 export type SizeRow = Pick<Bundle, 'minified' | 'gzip' | 'brotli' | 'packages'>;

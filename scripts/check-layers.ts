@@ -13,7 +13,7 @@ const house = [
     name: '@graft-ml/core',
     rooms: [
       ...['base', 'graph', 'ops', 'grad', 'runtime', 'nn', 'optim', 'models', 'chart', 'image', 'weights', 'fit'],
-      ...['meta', 'recipe', 'predict'],
+      ...['meta', 'recipe', 'predict', 'entries'],
     ],
     needsNode: false,
   },
@@ -62,7 +62,7 @@ function pathOf(from: string, specifier: string): string | undefined {
   for (const { name, folder } of house) {
     if (specifier === name) return `${folder}/src/index.ts`;
     if (specifier.startsWith(`${name}/internal/`)) return `${folder}/src/${specifier.slice(name.length + 10)}.ts`;
-    if (specifier.startsWith(`${name}/`)) return `${folder}/src/${specifier.slice(name.length + 1)}/index.ts`;
+    if (specifier.startsWith(`${name}/`)) return `${folder}/src/entries/${specifier.slice(name.length + 1)}.ts`;
   }
   return undefined;
 }

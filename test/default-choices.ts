@@ -1,4 +1,5 @@
-import { applicableLowerings, reachable, type Value } from '@graft-ml/core/graph';
+import { reachable, type Value } from '@graft-ml/core/graph';
+import { applicableLowerings } from '@graft-ml/core/internal/graph/index';
 import { choiceKey } from '@graft-ml/core/internal/runtime/tuning';
 import type { Choices } from '@graft-ml/core/runtime';
 

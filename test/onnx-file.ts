@@ -1,6 +1,6 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { dataType } from '@graft-ml/core/graph';
 import type { DType, Tensor, Tensors } from '@graft-ml/core/internal/base/tensor';
+import { dataType } from '@graft-ml/core/internal/graph/index';
 
 /** An integer, a list of them, a string; floats are wrapped, because 1 and 1.0 are the same number here. */
 export type FileAttribute =

@@ -1,6 +1,7 @@
 import { vjp } from '@graft-ml/core/grad';
-import { applicableLowerings, input, reachable, typecheck, type Value } from '@graft-ml/core/graph';
+import { input, reachable, typecheck, type Value } from '@graft-ml/core/graph';
 import type { Tensor } from '@graft-ml/core/internal/base/tensor';
+import { applicableLowerings } from '@graft-ml/core/internal/graph/index';
 import { normalise } from '@graft-ml/core/internal/nn/batch-norm';
 import { crossEntropy, meanSquaredError } from '@graft-ml/core/internal/nn/losses';
 import { choiceKey } from '@graft-ml/core/internal/runtime/tuning';

@@ -1,8 +1,10 @@
-import { type Attributes, makeValue, type Value } from '@graft-ml/core/graph';
+import type { Attributes, Value } from '@graft-ml/core/graph';
 import { type RandomStream, randomStream } from '@graft-ml/core/internal/base/random';
 import { type DType, i64, type Shape, sizeOf, type Tensor, tensor } from '@graft-ml/core/internal/base/tensor';
+import { makeValue } from '@graft-ml/core/internal/graph/index';
+import { primitives } from '@graft-ml/core/internal/ops/index';
 import type { PoolGeometry } from '@graft-ml/core/internal/ops/pool';
-import { type ConvGeometry, primitives } from '@graft-ml/core/ops';
+import type { ConvGeometry } from '@graft-ml/core/ops';
 
 /**
  * Where a primitive is smooth. `separated`: no two numbers of the example are nearer than 1/4, and none is nearer to 0

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { decode } from '@graft-ml/core/graph';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { type RandomStream, randomStream } from '@graft-ml/core/internal/base/random';
 import { csv, jsonLines, tensorBoard } from '@graft-ml/core/internal/fit/loggers/index';
+import { decode } from '@graft-ml/core/internal/graph/index';
 import { parseAugmentation } from '@graft-ml/core/internal/image/augment/index';
 import { openOnnxModel } from '@graft-ml/core/internal/models/onnx/index';
 import { parseConfigText } from '@graft-ml/core/internal/recipe/config/text';

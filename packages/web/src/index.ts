@@ -1,1 +1,2 @@
-export * from './runtime/index.ts';
+/* Graft in a browser: its runtime on onnxruntime-web. The library itself is `@graft-ml/core`. */
+export { createRuntime, type WebRuntimeOptions } from './runtime/index.ts';

@@ -1,5 +1,5 @@
 export { didYouMean, expectChoice, unknownChoice, unknownName } from './choice.ts';
-export { ShapeError, UsageError, UserError } from './errors.ts';
+export { OptionError, ShapeError, UsageError, UserError } from './errors.ts';
 export { fromBrainFloat, fromHalf } from './half.ts';
 export { quote } from './quote.ts';
 export { beta, type RandomStream, randomStream } from './random.ts';

@@ -7,7 +7,7 @@ export {
   type DecodedSlot,
   describeNode,
 } from './decoded.ts';
-export { applicableLowerings, type ChooseLowering, type EncodedGraph, encode } from './encode.ts';
+export { applicableLowerings, type ChooseLowering, type EncodedGraph, type EncodeOptions, encode } from './encode.ts';
 export { type ExternalData, externalData, withExternalData } from './external-data.ts';
 export type {
   Feature,

@@ -1,16 +1,9 @@
 import { basename } from 'node:path';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { fittedTo, isOnnx } from '@graft-ml/core/internal/models/index';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { type PreprocessingChanges, perChannelOf } from '@graft-ml/core/internal/recipe/preprocessing';
-import {
-  fittedTo,
-  getModel,
-  isOnnx,
-  type NamedArchitecture,
-  openOnnxModel,
-  withDropout,
-  withHead,
-} from '@graft-ml/core/models';
+import { getModel, type NamedArchitecture, openOnnxModel, withDropout, withHead } from '@graft-ml/core/models';
 import { assertExpected } from '../files/download/expectations.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { type OnnxBytes, readOnnxFile } from './onnx-file.ts';

@@ -3,8 +3,8 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BinaryWriter, WireType, type BinaryWriter as Writer } from '@bufbuild/protobuf/wire';
-import { decode } from '@graft-ml/core/graph';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { decode } from '@graft-ml/core/internal/graph/index';
 import { openOnnxModel } from '@graft-ml/core/models';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../../../test/images.ts';

@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { lineChartSvg } from '@graft-ml/core/chart';
+import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft, startGraft } from '../../../../test/graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';

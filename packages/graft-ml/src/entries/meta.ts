@@ -1,2 +1,34 @@
 export * from '@graft-ml/core/meta';
-export * from '../meta/index.ts';
+export {
+  augmentedSource,
+  type EpisodeHeader,
+  type EpisodeOptions,
+  type EpisodeSets,
+  oneShotTrials,
+  openEpisodes,
+} from '../episodes/index.ts';
+export {
+  type CompareEvent,
+  type CompareOptions,
+  type ComparisonEvent,
+  type Contestant,
+  type ContestantEvent,
+  compareLearners,
+  resumeComparison,
+} from '../experiment/index.ts';
+export {
+  type Adapted,
+  type AdaptMetaOptions,
+  adaptMeta,
+  type MetaEvent,
+  type MetaReadyEvent,
+  type MetaRun,
+  type MetaTest,
+  readMetaRun,
+  resumeMeta,
+  type StepResult,
+  type TestMetaOptions,
+  type TrainMetaOptions,
+  testMeta,
+  trainMeta,
+} from '../meta/index.ts';

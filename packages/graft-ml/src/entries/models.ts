@@ -1,1 +1,2 @@
 export * from '@graft-ml/core/models';
+export { type CreateModelOptions, createModel, type ReadyModel } from '../checkpoint/index.ts';

@@ -1,2 +1,8 @@
 export * from '@graft-ml/core/runtime';
-export * from '../runtime/index.ts';
+export {
+  createRuntime,
+  inspectMachine,
+  type KernelChoice,
+  type Machine,
+  type NodeRuntimeOptions,
+} from '../runtime/index.ts';

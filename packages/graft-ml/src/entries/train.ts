@@ -1,4 +1,26 @@
-export * from '@graft-ml/core/fit';
-export * from '@graft-ml/core/recipe';
-export * from '../runs/index.ts';
-export * from '../transfer/index.ts';
+export * from '@graft-ml/core/train';
+export {
+  type CrossValidationEvent,
+  type FoldEvent,
+  type FoldResult,
+  type FoldSummary,
+  type FoldsEvent,
+  type MeanInterval,
+  resumeFolds,
+  trainFolds,
+} from '../experiment/index.ts';
+export { type CheckpointName, type OpenRunStore, type Run, type RunStore, readRun } from '../runs/index.ts';
+export {
+  type CancelledEvent,
+  type DamageEvent,
+  type FindRateOptions,
+  type FolderEvent,
+  type FoundRates,
+  findFolderRate,
+  type Preparation,
+  type ReadyEvent,
+  type ResumeOptions,
+  resumeTraining,
+  type TrainFolderOptions,
+  trainFolder,
+} from '../transfer/index.ts';

@@ -1,2 +1,12 @@
 export * from '@graft-ml/core/weights';
-export * from '../checkpoint/index.ts';
+export {
+  type FetchedWeights,
+  fetchWeights,
+  type ResolvedWeights,
+  type ResolveOptions,
+  readSafetensorsFile,
+  readWeightsFile,
+  resolveWeights,
+  type WeightsFile,
+  writeSafetensorsFile,
+} from '../checkpoint/index.ts';

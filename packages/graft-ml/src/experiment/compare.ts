@@ -1,8 +1,9 @@
 import { join, resolve } from 'node:path';
-import { lineChartSvg } from '@graft-ml/core/chart';
 import { call, option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import type { EpisodeShape } from '@graft-ml/core/internal/meta/episode';
+import { isOnnx } from '@graft-ml/core/internal/models/index';
 import {
   type MetaConfig,
   type MetaConfigInput,
@@ -10,7 +11,6 @@ import {
   parseMetaConfig,
   resolveMetaConfig,
 } from '@graft-ml/core/internal/recipe/meta/index';
-import { isOnnx } from '@graft-ml/core/models';
 import { z } from 'zod';
 import { formatOwnJson, readOwnJson } from '../files/own-json.ts';
 import { exists, parseJson } from '../files/read.ts';

@@ -1,5 +1,5 @@
-import type { LineChart } from '@graft-ml/core/chart';
 import { printableName } from '@graft-ml/core/internal/base/printable';
+import type { LineChart } from '@graft-ml/core/internal/chart/index';
 import type { EpisodeShape } from '@graft-ml/core/internal/meta/episode';
 import type { EpisodeInterval } from '@graft-ml/core/internal/meta/statistics';
 

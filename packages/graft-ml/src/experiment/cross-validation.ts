@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { call, option } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { isOnnx } from '@graft-ml/core/internal/models/index';
 import {
   parseConfig,
   resolveConfig,
@@ -9,7 +10,6 @@ import {
   type TrainConfigInput,
   trainConfigSchema,
 } from '@graft-ml/core/internal/recipe/config/index';
-import { isOnnx } from '@graft-ml/core/models';
 import { z } from 'zod';
 import { formatOwnJson, readOwnJson } from '../files/own-json.ts';
 import { exists } from '../files/read.ts';

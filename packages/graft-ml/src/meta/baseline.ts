@@ -5,8 +5,8 @@ import { type Network, variablesOf } from '@graft-ml/core/internal/fit/step';
 import { dot, type LinearHead, rowOf } from '@graft-ml/core/internal/meta/baselines/linear-head';
 import type { Episode } from '@graft-ml/core/internal/meta/episode';
 import type { BaselineEntry } from '@graft-ml/core/internal/meta/learners';
+import type { ParallelProgram } from '@graft-ml/core/internal/runtime/index';
 import { Scope } from '@graft-ml/core/nn';
-import type { ParallelProgram } from '@graft-ml/core/runtime';
 import type { EpisodeResult, EpisodeTester, TesterOptions } from './episode-tester.ts';
 import { sideBySide } from './prepare-meta.ts';
 

@@ -10,6 +10,7 @@ import { type ImageStatistics, statisticsOf } from '@graft-ml/core/internal/imag
 import { type Seen, seenAfter } from '@graft-ml/core/internal/image/seen';
 import { taskMemory } from '@graft-ml/core/internal/meta/memory';
 import { type MetaTask, metaCourse } from '@graft-ml/core/internal/meta/meta-course';
+import { isOnnx } from '@graft-ml/core/internal/models/index';
 import { clipOf, optimizerOf } from '@graft-ml/core/internal/recipe/config/optimisation';
 import { scheduleOf } from '@graft-ml/core/internal/recipe/config/schedule';
 import {
@@ -22,7 +23,7 @@ import {
   resolveMetaConfig,
 } from '@graft-ml/core/internal/recipe/meta/index';
 import { phasesOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
-import { isOnnx, type NamedArchitecture } from '@graft-ml/core/models';
+import type { NamedArchitecture } from '@graft-ml/core/models';
 import type { ParameterSetting } from '@graft-ml/core/optim';
 import type { Choices } from '@graft-ml/core/runtime';
 import { openBackbone } from '../checkpoint/backbone.ts';

@@ -1,8 +1,8 @@
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallowJson } from '@graft-ml/core/internal/base/shallow-json';
+import { isOnnx } from '@graft-ml/core/internal/models/index';
 import { type ConfigTable, parseConfigText, trainTable } from '@graft-ml/core/internal/recipe/config/text';
-import { isOnnx } from '@graft-ml/core/models';
 import { longestOwnJson } from '../files/own-json.ts';
 import { readBytes } from '../files/read.ts';
 import { areOwnPaths, isWeightsFile, type PathRecord } from './own-paths.ts';

@@ -1,8 +1,8 @@
 import { basename, resolve } from 'node:path';
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { isOnnx } from '@graft-ml/core/internal/models/index';
 import { publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
-import { isOnnx } from '@graft-ml/core/models';
 import { exists } from '../files/read.ts';
 import { isSignedByUser, signAsUser } from '../files/user-key.ts';
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { call, placeholder } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { preprocessingSchema } from '@graft-ml/core/internal/models/index';
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { domains } from '@graft-ml/core/internal/recipe/config/strategy';
-import { preprocessingSchema } from '@graft-ml/core/models';
 import { z } from 'zod';
 import { runSeenSchema } from '../checkpoint/pretrained.ts';
 import { readOwnJson } from '../files/own-json.ts';

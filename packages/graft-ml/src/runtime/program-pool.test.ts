@@ -1,7 +1,7 @@
 import { input } from '@graft-ml/core/graph';
 import { f32, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import { inSequence, type ParallelProgram } from '@graft-ml/core/internal/runtime/index';
 import { add, matmul, tanh } from '@graft-ml/core/ops';
-import { inSequence, type ParallelProgram } from '@graft-ml/core/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRuntime, openProgramPool } from './index.ts';
 

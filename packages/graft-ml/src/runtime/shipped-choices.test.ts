@@ -1,6 +1,7 @@
-import { applicableLowerings, type Feature } from '@graft-ml/core/graph';
+import type { Feature } from '@graft-ml/core/graph';
+import { applicableLowerings } from '@graft-ml/core/internal/graph/index';
+import { primitives } from '@graft-ml/core/internal/ops/index';
 import { choiceKey, valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
-import { primitives } from '@graft-ml/core/ops';
 import { describe, expect, test } from 'vitest';
 import { readOwnJson } from '../files/own-json.ts';
 import { cpuBackend, createRuntime } from './create.ts';

@@ -1,6 +1,6 @@
 import type { Features } from '@graft-ml/core/graph';
+import { primitives } from '@graft-ml/core/internal/ops/index';
 import type { Choices } from '@graft-ml/core/internal/runtime/tuning';
-import { primitives } from '@graft-ml/core/ops';
 import { z } from 'zod';
 import { readOwnJson } from '../files/own-json.ts';
 import { packageFile } from '../files/package-file.ts';

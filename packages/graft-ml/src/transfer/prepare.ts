@@ -7,6 +7,7 @@ import { imageNetwork, parameterTable } from '@graft-ml/core/internal/fit/networ
 import type { ParameterTable } from '@graft-ml/core/internal/fit/selection';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { contentKey, encodeSeen, type Seen, seenAfter, seenOf } from '@graft-ml/core/internal/image/seen';
+import { isOnnx } from '@graft-ml/core/internal/models/index';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
 import type { Warning } from '@graft-ml/core/internal/recipe/guard-rails';
 import { partialTransfer, type TransferHead } from '@graft-ml/core/internal/recipe/partial-transfer';
@@ -14,7 +15,6 @@ import type { PlannedStage } from '@graft-ml/core/internal/recipe/plan';
 import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
 import { type Strategy, strategies } from '@graft-ml/core/internal/recipe/strategy';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
-import { isOnnx } from '@graft-ml/core/models';
 import { initialise, type Variable } from '@graft-ml/core/nn';
 import type { Choices, Runtime } from '@graft-ml/core/runtime';
 import { type OwnOnnx, openBackbone } from '../checkpoint/backbone.ts';

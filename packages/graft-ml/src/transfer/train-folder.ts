@@ -5,6 +5,7 @@ import { LossError } from '@graft-ml/core/internal/fit/loss-error';
 import { train } from '@graft-ml/core/internal/fit/trainer';
 import { ImageError, type ImageProblem } from '@graft-ml/core/internal/image/problem';
 import { decodeSeen, type Seen } from '@graft-ml/core/internal/image/seen';
+import { isOnnx } from '@graft-ml/core/internal/models/index';
 import { continuationOf, type Decision, decide, type Evidence } from '@graft-ml/core/internal/recipe/auto';
 import {
   parseConfig,
@@ -14,7 +15,6 @@ import {
 } from '@graft-ml/core/internal/recipe/config/index';
 import { lengthened } from '@graft-ml/core/internal/recipe/longer';
 import { type PlannedStage, planOf } from '@graft-ml/core/internal/recipe/plan';
-import { isOnnx } from '@graft-ml/core/models';
 import type { Choices } from '@graft-ml/core/runtime';
 import type { OwnOnnx } from '../checkpoint/backbone.ts';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';

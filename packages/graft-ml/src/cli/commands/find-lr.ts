@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
-import { formatNumber, type LineChart, lineChartSvg, lineChartText } from '@graft-ml/core/chart';
 import { UsageError, UserError } from '@graft-ml/core/internal/base/errors';
+import { formatNumber, type LineChart, lineChartSvg, lineChartText } from '@graft-ml/core/internal/chart/index';
 import { beforeExplosion } from '@graft-ml/core/internal/fit/learning-rate-curve';
 import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { optimizerText } from '@graft-ml/core/internal/recipe/config/optimisation';

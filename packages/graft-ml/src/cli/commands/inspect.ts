@@ -7,6 +7,7 @@ import { type Shape, sizeOf } from '@graft-ml/core/internal/base/tensor';
 import { imageNetwork, parameterTable } from '@graft-ml/core/internal/fit/network';
 import { epochsBefore, learningRateAt, stageAt, type Timetable, trainedSince } from '@graft-ml/core/internal/fit/stage';
 import { traceOf } from '@graft-ml/core/internal/fit/step';
+import { isOnnx } from '@graft-ml/core/internal/models/index';
 import { continuationOf } from '@graft-ml/core/internal/recipe/auto';
 import {
   parseConfig,
@@ -16,7 +17,7 @@ import {
 } from '@graft-ml/core/internal/recipe/config/index';
 import { type PlannedStage, planOf } from '@graft-ml/core/internal/recipe/plan';
 import { timetableOf } from '@graft-ml/core/internal/recipe/timetable';
-import { isOnnx, listArchitectures } from '@graft-ml/core/models';
+import { listArchitectures } from '@graft-ml/core/models';
 import type { Trace } from '@graft-ml/core/nn';
 import { z } from 'zod';
 import { openBackbone } from '../../checkpoint/backbone.ts';

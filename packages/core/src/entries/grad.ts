@@ -1,0 +1,2 @@
+/* Gradients as graphs: of a scalar, and of several outputs along given cotangents. A gradient can be differentiated again. */
+export { type GradOptions, grad, vjp } from '../grad/index.ts';

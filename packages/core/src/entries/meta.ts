@@ -1,0 +1,27 @@
+/* Meta-learning: learners, episodes, and the graphs of inner and outer loop. */
+export type { Episode, EpisodeShape, EpisodeSource } from '../meta/episode.ts';
+export {
+  adaptationGraph,
+  feedsOfEpisode,
+  type GradientLearner,
+  type LearnedRates,
+  type Learner,
+  type LearnerName,
+  learnerNames,
+  learnerVariables,
+  type MetaTask,
+  makeLearner,
+  metaCourse,
+  type OuterLoss,
+  type OuterPhase,
+  outerPhases,
+  type PrototypeLearner,
+  prototypeGraph,
+  type ReptileLearner,
+  type Statistics,
+  type TaskShape,
+  taskMemory,
+  taskShape,
+  testGraph,
+  trainingGraph,
+} from '../meta/index.ts';

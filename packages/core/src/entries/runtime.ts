@@ -1,0 +1,14 @@
+/* Running graphs: compile once per shape, then feed tensors. A backend says what runs them. */
+export {
+  type Backend,
+  type ChoiceStore,
+  type Choices,
+  copy,
+  type Device,
+  Program,
+  Runtime,
+  type RuntimeOptions,
+  State,
+  scalar,
+  type TuningEvent,
+} from '../runtime/index.ts';

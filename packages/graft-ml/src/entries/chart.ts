@@ -1,1 +1,0 @@
-export * from '@graft-ml/core/chart';

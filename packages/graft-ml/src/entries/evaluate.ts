@@ -1,2 +1,0 @@
-export * from '@graft-ml/core/predict';
-export * from '../predict/index.ts';

@@ -1,1 +1,0 @@
-export * from '../experiment/index.ts';

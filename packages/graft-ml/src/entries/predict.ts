@@ -1,0 +1,22 @@
+export * from '@graft-ml/core/predict';
+export {
+  Classifier,
+  type ClassifierOptions,
+  type DescribedPrediction,
+  describePrediction,
+  type EvaluateOptions,
+  type Exported,
+  type ExportOptions,
+  evaluateFolder,
+  exportClassifier,
+  type FeatureTable,
+  type FeatureVector,
+  type FolderEvaluation,
+  type OpenRunOptions,
+  openModel,
+  openRun,
+  type Part,
+  type Prediction,
+  writeFeatures,
+  writePredictions,
+} from '../predict/index.ts';
