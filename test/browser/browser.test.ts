@@ -111,7 +111,7 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
   test('two threads are refused where it is not', async () => {
     const page = await open();
     const answer = await ask(page, { task: 'train', options: { threads: 2 } });
-    expect(answer).toEqual({ error: expect.stringMatching(/^UserError: .*2 threads need shared memory/) });
+    expect(answer).toEqual({ error: expect.stringMatching(/^OptionError: threads is 2, .*shared memory/) });
     await page.context().close();
   });
 

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { trainConv4 } from '../../../../test/conv4-steps.ts';
 import { relativeError } from '../../../../test/golden.ts';
 import { numbers } from '../../../../test/run.ts';
-import { createRuntime } from './index.ts';
+import { createRuntime, type WebRuntimeOptions } from './index.ts';
 
 const [a, b] = [input('a', 'f32', [2, 2]), input('b', 'f32', [2])];
 const feeds = { a: f32([2, 2], [1, 2, 3, 4]), b: f32([2], [10, 20]) };
@@ -105,23 +105,41 @@ describe.each([
 });
 
 describe('settings', () => {
+  const fields = { name: 'OptionError', option: 'threads' };
+  const refusal = (options: WebRuntimeOptions): unknown => {
+    try {
+      return createRuntime(options);
+    } catch (error) {
+      return error;
+    }
+  };
+
   test('a device that there is not', () => {
-    expect(() => createRuntime({ device: 'webgpu' as 'wasm' })).toThrow(
-      'createRuntime: the device "webgpu" is not known. Expected: wasm.',
-    );
+    const device: string = 'webgpu';
+    const error = refusal({ device: device as 'wasm' });
+    expect(error).toMatchObject({ ...fields, option: 'device', received: 'webgpu' });
+    expect(String(error)).toBe('OptionError: device: expected "wasm", received "webgpu".');
   });
 
   test.each([0, 1.5, Number.NaN])('%d threads', (threads) => {
-    expect(() => createRuntime({ threads })).toThrow(`createRuntime: threads is ${threads}. Expected a whole number`);
+    expect(refusal({ threads })).toMatchObject({ ...fields, expected: 'a whole number from 1 on', received: threads });
   });
 
   test('threads where memory cannot be shared', () => {
-    expect(() => createRuntime({ threads: 2 })).toThrow(/2 threads need shared memory.*Cross-Origin-Opener-Policy/);
+    expect(refusal({ threads: 2 })).toMatchObject({
+      ...fields,
+      message: expect.stringMatching(/Cross-Origin-Opener-Policy/),
+    });
   });
 
   test('another place of the WebAssembly than an earlier runtime has', () => {
     createRuntime();
-    expect(() => createRuntime({ wasmPaths: '/elsewhere/' })).toThrow(/already set up here, with 1 thread\./);
+    const error = refusal({ wasmPaths: '/elsewhere/' });
+    expect(error).toMatchObject({
+      ...fields,
+      option: 'wasmPaths',
+      message: expect.stringMatching(/those of the first/),
+    });
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Features } from '@graft-ml/core/graph';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { type Backend, type WrapTensor, wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { probeFeatures } from '@graft-ml/core/internal/runtime/features';
 import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/runtime';
@@ -25,7 +25,7 @@ export interface WebRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipp
 /**
  * onnxruntime-web in this page or worker. Nothing is loaded before the first graph is compiled.
  *
- * @throws UserError for a device that there is not, for threads that this page cannot have, and for settings of WebAssembly other than
+ * @throws OptionError for a device that there is not, for threads that this page cannot have, and for settings of WebAssembly other than
  * those of an earlier runtime, because onnxruntime-web is set up once
  */
 export function createRuntime(options: WebRuntimeOptions = {}): Runtime {
@@ -38,7 +38,7 @@ export function createRuntime(options: WebRuntimeOptions = {}): Runtime {
     wasmBinary,
     ...rest
   } = options;
-  if (device !== 'wasm') throw new UserError(`createRuntime: the device "${device}" is not known. Expected: wasm.`);
+  if (device !== 'wasm') throw new OptionError({ option: 'device', expected: '"wasm"', received: device });
   setUpOrt({ threads, wasmPaths, wasmBinary });
   const backend = wasmBackend(threads, session);
   const identity = async () => `${backend.identity} · onnxruntime-web ${(await loadOrt()).env.versions.web}`;

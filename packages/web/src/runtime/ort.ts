@@ -2,7 +2,7 @@
  * The one door to onnxruntime-web. It is loaded when it is first needed, and by an import of its own: its threads load the script that it
  * is in once more, so bundlers must leave it in a file with nothing else.
  */
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { OptionError } from '@graft-ml/core/internal/base/errors';
 
 type Ort = typeof import('onnxruntime-web/wasm');
 
@@ -32,28 +32,29 @@ let loading: Promise<Ort> | undefined;
 /**
  * Says how onnxruntime-web is to be loaded. What is left open stays as it was said before.
  *
- * @throws UserError where there cannot be so many threads, and where something else was said before
+ * @throws OptionError where there cannot be so many threads, and where something else was said before
  */
-export function setUpOrt({ threads, wasmPaths, wasmBinary }: OrtSettings): void {
+export function setUpOrt(wanted: OrtSettings): void {
+  const { threads } = wanted;
   if (!Number.isInteger(threads) || threads < 1) {
-    throw new UserError(`createRuntime: threads is ${threads}. Expected a whole number from 1 on.`);
+    throw new OptionError({ option: 'threads', expected: 'a whole number from 1 on', received: threads });
   }
   if (threads > 1 && !globalThis.crossOriginIsolated) {
-    throw new UserError(
-      `createRuntime: ${threads} threads need shared memory, which a page has that is served with the headers ` +
-        'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp. Without them leave threads out.',
-    );
+    const problem =
+      ` is ${threads}, and more than one needs shared memory, which a page has that is served with the headers ` +
+      'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp. Without them leave it out.';
+    throw new OptionError({ option: 'threads', expected: '1', received: threads, problem });
   }
-  settings ??= { threads, wasmPaths, wasmBinary };
-  const isSame =
-    threads === settings.threads &&
-    (wasmPaths ?? settings.wasmPaths) === settings.wasmPaths &&
-    (wasmBinary ?? settings.wasmBinary) === settings.wasmBinary;
-  if (isSame) return;
-  throw new UserError(
-    `createRuntime: onnxruntime-web is already set up here, with ${settings.threads} thread${settings.threads === 1 ? '' : 's'}. All ` +
-      'runtimes of a page or worker share threads, wasmPaths and wasmBinary; a worker of its own can have others.',
-  );
+  settings ??= wanted;
+  for (const option of ['threads', 'wasmPaths', 'wasmBinary'] as const) {
+    const [now, before] = [wanted[option], settings[option]];
+    const isSame = now === before || (option === 'wasmPaths' && JSON.stringify(now) === JSON.stringify(before));
+    if (now === undefined || isSame) continue;
+    const problem =
+      ' is not what onnxruntime-web was set up with here. All runtimes of a page or worker have the same `threads`, `wasmPaths` and ' +
+      '`wasmBinary`, those of the first; a worker of its own can have others.';
+    throw new OptionError({ option, expected: 'that of the first runtime', received: now, problem });
+  }
 }
 
 /** The library, set up. */
