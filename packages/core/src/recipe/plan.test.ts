@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { imageNetwork, parameterTable } from '../fit/network.ts';
 import { getModel } from '../models/index.ts';
 import { parseConfig, resolveConfig, type TrainConfigInput } from './config/index.ts';
-import { defaultFreezeTo, planOf, trunkBlocks } from './plan.ts';
+import { planOf } from './plan.ts';
+import { defaultFreezeTo, trunkBlocks } from './strategy-stages.ts';
 
 const model = getModel('resnet18');
 const table = parameterTable(imageNetwork(model, model.preprocessing, 5), model);

@@ -1,9 +1,10 @@
-import { call, option, placeholder } from '../base/code.ts';
+import { option } from '../base/code.ts';
 import { OptionError, UserError } from '../base/errors.ts';
 import { listOf, type ParameterTable, selected } from '../fit/selection.ts';
 import type { ParameterSetting } from '../optim/index.ts';
 import type { ResolvedConfig } from './config/index.ts';
-import { partialTransfer } from './partial-transfer.ts';
+import { strategies } from './strategy.ts';
+import { trunkBlocks } from './strategy-stages.ts';
 
 /** By parameter; null: it is frozen. */
 export type Settings = ReadonlyMap<string, ParameterSetting | null>;
@@ -53,7 +54,11 @@ export type Continuation = { readonly strategy: 'partial' | 'full'; readonly fre
 export function planOf(config: PlanConfig, table: ParameterTable, continuation?: Continuation): PlannedStage[] {
   refuseProbe(config);
   const probe = config.probe > 0 ? [{ name: 'probe', epochs: config.probe, trained: table.head, isProbe: true }] : [];
-  const main = config.strategy === 'auto' ? continued(config, table, continuation ?? null) : mainStages(config, table);
+  const strategy = strategies[config.strategy];
+  const main =
+    strategy.isDecidedByProbe && continuation
+      ? strategies[continuation.strategy].stages({ ...config, ...continuation }, table)
+      : strategy.stages(config, table);
   let from = 0;
   const stages = [...probe, ...main].map(({ name, epochs, trained, isProbe = false }, i): PlannedStage => {
     const settings = settingsOf(config, table, trained);
@@ -63,121 +68,6 @@ export function planOf(config: PlanConfig, table: ParameterTable, continuation?:
   });
   refuseIdleRates(config, table, stages);
   return stages;
-}
-
-interface Stretch {
-  readonly name: string;
-  readonly epochs: number;
-  readonly trained: ReadonlySet<string>;
-  readonly isProbe?: boolean;
-}
-
-function continued(config: PlanConfig, table: ParameterTable, continuation: Continuation): Stretch[] {
-  return continuation ? mainStages({ ...config, ...continuation }, table) : [];
-}
-
-function mainStages(config: PlanConfig, table: ParameterTable): Stretch[] {
-  const { strategy, epochs } = config;
-  if (strategy === 'feature-extraction') return [{ name: 'head', epochs, trained: table.head, isProbe: true }];
-  if (strategy === 'partial') return [partialStage(config, table)];
-  if (strategy === 'partial-transfer') return [transferStage(config, table)];
-  if (strategy === 'gradual') return gradualStages(config, table);
-  return [{ name: 'all', epochs, trained: selected('strategy', 'all', table) }];
-}
-
-/** Frozen up to a block. */
-function partialStage({ freezeTo, epochs }: PlanConfig, table: ParameterTable): Stretch {
-  const last = freezeTo ?? defaultFreezeTo(table);
-  const names = [...table.parameters.keys()];
-  const frozen = selected('freezeTo', last, table);
-  const boundary = names.findLastIndex((name) => frozen.has(name));
-  const trained = new Set([...names.slice(boundary + 1), ...table.head]);
-  return { name: `behind ${last}`, epochs, trained };
-}
-
-/** A share of the blocks, from one end. @throws UserError where nothing is left to train */
-function transferStage(config: PlanConfig, table: ParameterTable): Stretch {
-  const { description, trained, parameters } = partialTransfer(config, table);
-  if (parameters.size === 0 && config.train === null) {
-    const measures = call('evaluateFolder', [placeholder('classifier'), placeholder('folder')]);
-    throw new UserError(`${description} Nothing is left to train: ${measures} measures weights as they are.`);
-  }
-  const name =
-    trained.length === 0 ? 'head' : trained.length === 1 ? trained[0]! : `${trained[0]} to ${trained.at(-1)}`;
-  return { name, epochs: config.epochs, trained: parameters };
-}
-
-/** The blocks of the trunk that have parameters, from input to head. */
-export function trunkBlocks({ blocks, parameters, head }: ParameterTable): string[] {
-  return [...blocks].flatMap(([block, names]) =>
-    names.some((name) => parameters.has(name) && !head.has(name)) ? [block] : [],
-  );
-}
-
-/** The last block of the first two thirds. */
-export function defaultFreezeTo(table: ParameterTable): string {
-  const blocks = trunkBlocks(table);
-  return blocks[Math.max(0, Math.ceil((2 * blocks.length) / 3) - 1)]!;
-}
-
-/** `1:head,4:layer4,10:all`: from each epoch on, that is trained besides what was before. */
-function gradualStages({ unfreeze, epochs }: PlanConfig, table: ParameterTable): Stretch[] {
-  const steps = unfreeze === null ? defaultUnfreezing(epochs, table) : parseUnfreezing(unfreeze, epochs, table);
-  return steps.map(({ from, name }, i) => ({
-    name,
-    epochs: (steps[i + 1]?.from ?? epochs) - from,
-    trained: new Set(steps.slice(0, i + 1).flatMap(({ names }) => [...names])),
-  }));
-}
-
-interface Unfreezing {
-  readonly from: number;
-  readonly name: string;
-  readonly names: ReadonlySet<string>;
-}
-
-/** Epochs count from 1, as everywhere; a text that begins with 0 is from before that was so, and counts from 0. */
-function parseUnfreezing(text: string, epochs: number, table: ParameterTable): Unfreezing[] {
-  const fail = (why: string): never => {
-    throw new OptionError({
-      option: 'unfreeze',
-      expected: 'something like 1:head,4:layer4,7:layer3,10:all',
-      received: text,
-      problem: ` ${text}: ${why}. Expected something like 1:head,4:layer4,7:layer3,10:all.`,
-    });
-  };
-  const steps = listOf(text).map((part) => {
-    const [, epoch, what] = /^(\d+):(.+)$/.exec(part) ?? [];
-    if (epoch === undefined || what === undefined) return fail(`"${part}" is not EPOCH:WHAT`);
-    const names = what.split('+').flatMap((pattern) => [...selected('unfreeze', pattern.trim(), table)]);
-    return { epoch: Number(epoch), name: what, names: new Set(names) };
-  });
-  const first = steps[0]?.epoch;
-  if (first !== 0 && first !== 1) fail('it must begin with epoch 1');
-  if (steps.some(({ epoch }, i) => i > 0 && epoch <= steps[i - 1]!.epoch)) fail('the epochs must rise');
-  const late = steps.find(({ epoch }) => epoch >= epochs + first!);
-  if (late) fail(`epoch ${late.epoch} is never reached in ${epochs}`);
-  return steps.map(({ epoch, name, names }) => ({ from: epoch - first!, name, names }));
-}
-
-/** The head, then the trunk in three parts from the top, over four equal parts of the epochs. */
-function defaultUnfreezing(epochs: number, table: ParameterTable): Unfreezing[] {
-  const blocks = trunkBlocks(table);
-  const count = Math.min(4, epochs, blocks.length + 1);
-  const names = [...table.parameters.keys()];
-  return Array.from({ length: count }, (_, i) => {
-    const from = Math.floor((i * epochs) / count);
-    if (i === 0) return { from, name: 'head', names: table.head };
-    const first = Math.round(blocks.length * (1 - i / (count - 1)));
-    const start = Math.min(
-      ...table.blocks
-        .get(blocks[first]!)!
-        .map((name) => names.indexOf(name))
-        .filter((at) => at >= 0),
-    );
-    const all = i === count - 1;
-    return { from, name: all ? 'all' : `from ${blocks[first]}`, names: new Set(all ? names : names.slice(start)) };
-  });
 }
 
 /** How each parameter is trained where `trained` is what the strategy trains. */
@@ -230,7 +120,7 @@ function ratesOf({ rates }: PlanConfig, table: ParameterTable): Rate[] {
 
 /** @throws OptionError where a rate is given to parameters of which none is ever trained */
 function refuseIdleRates(config: PlanConfig, table: ParameterTable, stages: readonly PlannedStage[]): void {
-  if (config.strategy === 'auto') return; // what it trains is not decided yet
+  if (strategies[config.strategy].isDecidedByProbe) return; // what is trained is not decided yet
   const decided = new Set<string>();
   for (const { pattern, names, rate } of ratesOf(config, table)) {
     const own = [...names].filter((name) => !decided.has(name));
@@ -251,13 +141,10 @@ function refuseIdleRates(config: PlanConfig, table: ParameterTable, stages: read
 
 /** @throws OptionError for a probe where it says nothing. Options that a strategy does not look at, `parseConfig` refuses. */
 function refuseProbe({ strategy, probe }: PlanConfig): void {
-  const fail = (problem: string): never => {
-    const expected = strategy === 'auto' ? 'at least 1' : '0';
+  const { isDecidedByProbe, noProbe } = strategies[strategy];
+  const fail = (expected: string, problem: string): never => {
     throw new OptionError({ option: 'probe', expected, received: probe, problem });
   };
-  if (probe > 0 && strategy === 'feature-extraction') fail(': feature-extraction is one already.');
-  if (probe > 0 && strategy === 'partial-transfer')
-    fail(': partial-transfer goes on from a whole network, whose head may be frozen.');
-  if (probe > 0 && strategy === 'scratch') fail(': the features of random weights say nothing.');
-  if (probe === 0 && strategy === 'auto') fail(' 0: auto decides by its probe.');
+  if (probe > 0 && noProbe !== undefined) fail('0', `: ${noProbe}.`);
+  if (probe === 0 && isDecidedByProbe) fail('at least 1', ` 0: ${strategy} decides by its probe.`);
 }

@@ -13,6 +13,7 @@ import {
   type ResolvedConfig,
 } from '@graft-ml/core/internal/recipe/config/index';
 import type { PlannedStage } from '@graft-ml/core/internal/recipe/plan';
+import { strategies } from '@graft-ml/core/internal/recipe/strategy';
 import { batching, timetableOf } from '@graft-ml/core/internal/recipe/timetable';
 import { crossEntropyLoss } from '@graft-ml/core/nn';
 import type { Prepared } from './prepare.ts';
@@ -50,7 +51,7 @@ export function trainingTask(prepared: Prepared, plan: readonly PlannedStage[]):
 /** @throws UserError where images are to be mixed, and in no stage whole images are what is trained on. (What auto comes to is its own choice.) */
 function refuseMixing(config: ResolvedConfig, stages: readonly Stage[]): void {
   const { strategy, mixup } = config;
-  if (mixingOf(config) === null || strategy === 'auto' || stages.some(({ mixes }) => mixes)) return;
+  if (mixingOf(config) === null || strategies[strategy].isDecidedByProbe || stages.some(({ mixes }) => mixes)) return;
   throw new OptionError({
     option: mixup === null ? 'cutmix' : 'mixup',
     expected: 'nothing where features are trained on',

@@ -15,6 +15,7 @@ import {
 } from '@graft-ml/core/internal/recipe/config/index';
 import { lengthened } from '@graft-ml/core/internal/recipe/longer';
 import { type PlannedStage, planOf } from '@graft-ml/core/internal/recipe/plan';
+import { strategies } from '@graft-ml/core/internal/recipe/strategy';
 import type { Choices } from '@graft-ml/core/runtime';
 import type { OwnOnnx } from '../checkpoint/backbone.ts';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
@@ -242,7 +243,7 @@ async function* planned(
   };
   const work = async function* (): AsyncGenerator<FolderEvent, void, undefined> {
     let [last, decision]: [Last | null, Decision | null] = [resumed, run.decision];
-    if (config.strategy === 'auto' && !decision) {
+    if (strategies[config.strategy].isDecidedByProbe && !decision) {
       const probe = yield* follow(planOf(config, table), last);
       if (!probe) return;
       decision = decide({ ...evidenceOf(prepared), probe: probe.best.accuracy });

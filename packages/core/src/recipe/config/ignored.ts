@@ -1,6 +1,7 @@
 import { option as code } from '../../base/code.ts';
 import { OptionError } from '../../base/errors.ts';
 import { defaultsOf, type OptimizerName, type OptimizerOption } from '../../optim/index.ts';
+import { strategiesByOption } from '../strategy.ts';
 import type { TrainConfig } from './index.ts';
 
 /** Options that only some choices look at: by the option that makes the choice, what each of them belongs to. */
@@ -30,13 +31,7 @@ export const outerBelongings = {
 } as const satisfies Checked<TrainConfig>;
 
 const belongs = {
-  strategy: {
-    freezeTo: ['partial'],
-    unfreeze: ['gradual'],
-    transferRatio: ['partial-transfer'],
-    transferFrozen: ['partial-transfer'],
-    transferHead: ['partial-transfer'],
-  },
+  strategy: strategiesByOption,
   ...outerBelongings,
   loss: { focalGamma: ['focal'] },
 } as const satisfies Checked<TrainConfig>;

@@ -65,18 +65,17 @@ export function resolveConfig(config: TrainConfig) {
   const published = entry ?? entriesOf(model)[0];
   const isPretrained = config.weights !== null || published !== undefined || isOnnx(model);
   const strategy = config.strategy ?? (isPretrained ? 'auto' : 'scratch');
-  const weights = config.weights ?? (strategies[strategy].pretrained ? (published?.name ?? null) : null);
-  // With a head from elsewhere and a trunk from there too, neither is newer than the other.
-  const hasOneRate = strategy === 'scratch' || strategy === 'partial-transfer';
+  const { pretrained, defaults } = strategies[strategy];
+  const weights = config.weights ?? (pretrained ? (published?.name ?? null) : null);
   const named = weights === null ? undefined : publishedAs(weights, model);
   return {
     ...config,
     model,
     weights: named?.name ?? weights,
     strategy,
-    probe: config.probe ?? (strategy === 'auto' ? 30 : 0),
-    trunkRate: config.trunkRate ?? (hasOneRate || config.layerDecay < 1 ? 1 : 0.1),
-    epochs: config.epochs ?? (strategy === 'feature-extraction' ? 30 : 12),
+    probe: config.probe ?? defaults.probe,
+    trunkRate: config.trunkRate ?? (config.layerDecay < 1 ? 1 : defaults.trunkRate),
+    epochs: config.epochs ?? defaults.epochs,
     learningRate: config.learningRate ?? optimizers[config.optimizer].learningRate,
     weightDecay: config.weightDecay ?? optimizers[config.optimizer].weightDecay,
   };

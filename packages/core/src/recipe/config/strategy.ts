@@ -1,7 +1,12 @@
 import * as z from 'zod';
 import { defaultRatio, transferHeads, transferSides } from '../partial-transfer.ts';
-import { strategies, strategyNames } from '../strategy.ts';
+import { type Strategy, strategies, strategyNames } from '../strategy.ts';
 import { choice, orDefault } from './choice.ts';
+import { defaultsText } from './exceptions.ts';
+
+/** In help, the default of an option by strategy. */
+const defaultOf = (option: keyof Strategy['defaults']) =>
+  defaultsText(strategyNames.map((name) => [name, strategies[name].defaults[option]]));
 
 const strategyTexts = Object.entries(strategies).map(([name, { description }]) => `${name}: ${description}`);
 export const domains = ['similar', 'different', 'very-different'] as const;
@@ -15,10 +20,10 @@ export const strategyOptions = {
     `${strategyTexts.join('; ')}. Default: auto, or scratch for a model without published weights`,
   ),
   epochs: orDefault(z.int().min(1)).describe(
-    'passes over the training images, after those of `probe`; default: 30 for feature-extraction, else 12',
+    `passes over the training images, after those of \`probe\`; default: ${defaultOf('epochs')}`,
   ),
   probe: orDefault(z.int().min(0)).describe(
-    'epochs in which only the head is trained, on features that are computed once, before everything else (LP-FT); default: 30 for auto, else 0',
+    `epochs in which only the head is trained, on features that are computed once, before everything else (LP-FT); default: ${defaultOf('probe')}`,
   ),
   domain: choice(domains)
     .default('similar')
@@ -46,7 +51,7 @@ export const strategyOptions = {
     'peak learning rates by parameter, the first that matches: head=1e-3,layer4=1e-4,*=1e-5; 0 freezes',
   ),
   trunkRate: orDefault(z.number().gt(0).max(1)).describe(
-    'the trunk’s learning rate as a part of the head’s; default: 0.1, or 1 with `layerDecay`, scratch or partial-transfer',
+    `the trunk’s learning rate as a part of the head’s; default: ${defaultOf('trunkRate')}; with \`layerDecay\` 1`,
   ),
   layerDecay: z
     .number()
