@@ -4,7 +4,9 @@ import { dirname, join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
+import { folderCache } from 'graft-ml/internal/cache/folder-cache';
 import { cachePath, fetchWeights } from 'graft-ml/internal/checkpoint/fetch-weights';
+import type { FolderCache } from 'graft-ml/internal/files/cache-folder';
 import type { FetchOptions } from 'graft-ml/internal/files/download/fetch-file';
 import { expect } from 'vitest';
 import type { FileServer } from './file-server.ts';
@@ -57,17 +59,22 @@ export const hubEntry: WeightsEntry = {
 };
 
 /** Makes options for downloads into a cache of their own each, with `server` as the mirror. */
-export function downloadsFrom(server: FileServer): (options?: FetchOptions) => FetchOptions & { cache: string } {
+export function downloadsFrom(server: FileServer): (options?: FetchOptions) => FetchOptions & { cache: FolderCache } {
   const root = temporaryFolder();
   const patience = { attempts: 3, pause: 1, stall: 10_000 };
   let count = 0;
-  return (options = {}) => ({ cache: join(root, `cache-${++count}`), mirror: server.address, patience, ...options });
+  return ({ cache, ...options } = {}) => ({
+    cache: cache ?? folderCache(join(root, `cache-${++count}`)),
+    mirror: server.address,
+    patience,
+    ...options,
+  });
 }
 
 export const expectFile = (path: string, content: Uint8Array) => expect(readFileSync(path).equals(content)).toBe(true);
 
 /** Names in the folder of an entry. */
-export const left = (cache: string, of = entry) => readdirSync(dirname(cachePath(of, cache))).sort();
+export const left = (cache: FolderCache, of = entry) => readdirSync(dirname(cachePath(of, cache))).sort();
 
 /** What a user is told. */
 export async function failure(options: FetchOptions, of = entry): Promise<string> {

@@ -1,3 +1,4 @@
+export { type Cache, type FeatureTable, type FeatureTableOptions, noFeatures } from './cache.ts';
 export type { CheckpointStore, Phase } from './checkpoint.ts';
 export type { Course, CourseStage, OpenStage, Step, StepOutcome } from './course.ts';
 export { type Cut, cutBefore, prefixGraph } from './cut.ts';

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { folderCache } from 'graft-ml/internal/cache/folder-cache';
 import { readOwnJson } from 'graft-ml/internal/files/own-json';
 import { createRuntime } from 'graft-ml/internal/runtime/index';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -26,10 +27,15 @@ afterEach(() => rm(cache, { recursive: true }));
 /** Compiles and runs, with a note of what was timed and what was chosen. */
 async function tune(
   outputs: Record<string, Value>,
-  options: { cache?: string | null; choices?: Choices; threads?: number },
+  { cache = null, ...options }: { cache?: string | null; choices?: Choices; threads?: number },
 ) {
   const events: TuningEvent[] = [];
-  const runtime = createRuntime({ threads: 1, cache: null, ...options, onTuning: (event) => events.push(event) });
+  const runtime = createRuntime({
+    threads: 1,
+    cache: cache === null ? null : folderCache(cache),
+    ...options,
+    onTuning: (event) => events.push(event),
+  });
   const program = await runtime.compile(outputs);
   const results = await program.run(feeds);
   await program.release();

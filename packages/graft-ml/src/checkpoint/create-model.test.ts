@@ -8,7 +8,7 @@ import { pretrainedConfig } from '@graft-ml/core/internal/weights/registry/looku
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { differing } from '../../../../test/training.ts';
-import { cacheFolder } from '../files/cache-folder.ts';
+import { defaultCache } from '../cache/folder-cache.ts';
 import { Classifier } from '../predict/classifier.ts';
 import { openBackbone } from './backbone.ts';
 import { createModel, type ReadyModel } from './create-model.ts';
@@ -91,7 +91,7 @@ describe('createModel', () => {
 
   test('published weights: their preprocessing, their classes, and what is known of them', async () => {
     const entry = pretrainedConfig('timm/resnet18.a1_in1k');
-    const path = cachePath(entry, cacheFolder());
+    const path = cachePath(entry, defaultCache());
     const drawn = await createModel('resnet18');
     await mkdir(dirname(path), { recursive: true });
     await writeSafetensorsFile(path, drawn.weights);

@@ -29,6 +29,7 @@ import {
 } from '../../../../test/downloads.ts';
 import { type SendOptions, sendFile, startFileServer } from '../../../../test/file-server.ts';
 import { temporaryFolder } from '../../../../test/images.ts';
+import { folderCache } from '../cache/folder-cache.ts';
 import type { DownloadProgress } from '../files/download/fetch-file.ts';
 import { cachePath, fetchWeights } from './fetch-weights.ts';
 import { resolveWeights } from './resolve.ts';
@@ -60,7 +61,7 @@ describe('the hub', () => {
   test('gets the token, its storage does not', async () => {
     const options = hub('"ignored: not from the first answer"', ' hf_secret\n');
     const { path } = await fetchWeights(hubEntry, options);
-    expect(path).toBe(join(options.cache, 'weights/timm/toy.a1_in1k/model.safetensors'));
+    expect(path).toBe(join(options.cache.folder, 'weights/timm/toy.a1_in1k/model.safetensors'));
     expect(server.requests.map(({ url, headers }) => [url, headers.authorization])).toEqual([
       ['/timm/toy.a1_in1k/resolve/main/model.safetensors', 'Bearer hf_secret'],
       ['/moved', 'Bearer hf_secret'],
@@ -166,7 +167,7 @@ describe('without the network', () => {
   test('a cache that cannot be written', async () => {
     const cache = join(root, 'a-file');
     writeFileSync(cache, '');
-    expect(await failure(fresh({ cache }))).toContain('GRAFT_CACHE chooses another folder');
+    expect(await failure(fresh({ cache: folderCache(cache) }))).toContain('GRAFT_CACHE chooses another folder');
   });
 });
 
@@ -272,8 +273,8 @@ describe('what somebody planted in the cache', () => {
 
   test('a folder that is a link is an error in words', async () => {
     const options = fresh();
-    mkdirSync(options.cache);
-    symlinkSync(temporaryFolder(), join(options.cache, 'weights'));
+    mkdirSync(options.cache.folder);
+    symlinkSync(temporaryFolder(), join(options.cache.folder, 'weights'));
     send(file);
     expect(await failure(options)).toContain('it is a link, and links in the cache are not followed');
   });
@@ -334,9 +335,10 @@ describe('several processes', () => {
   test('at once: one downloads, the other waits and has it too', async () => {
     const { cache, mirror } = fresh();
     const script = `
+      import { folderCache } from ${JSON.stringify(new URL('../../dist/cache/index.js', import.meta.url).href)};
       import { fetchWeights } from ${JSON.stringify(new URL('../../dist/checkpoint/index.js', import.meta.url).href)};
       const onProgress = ({ stage }) => console.error(stage);
-      console.log((await fetchWeights(${JSON.stringify(entry)}, { ...${JSON.stringify({ cache, mirror })}, onProgress })).sha256);
+      console.log((await fetchWeights(${JSON.stringify(entry)}, { ...${JSON.stringify({ mirror })}, cache: folderCache(${JSON.stringify(cache.folder)}), onProgress })).sha256);
     `;
     const run = () => execute(process.execPath, ['--input-type=module', '-e', script]);
     const second = new Promise<ReturnType<typeof run>>((resolve) => {

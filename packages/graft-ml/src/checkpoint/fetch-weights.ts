@@ -1,15 +1,16 @@
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
-import { cached, cacheFolder } from '../files/cache-folder.ts';
+import { defaultCache } from '../cache/folder-cache.ts';
+import { cached, type FolderCache } from '../files/cache-folder.ts';
 import { type FetchOptions, fetchFile } from '../files/download/fetch-file.ts';
 import type { Bounds } from '../files/download/transfer.ts';
 import { readWeightsFile } from './weights-file.ts';
 
-/** `<cache>/weights/torchvision/resnet50.imagenet1k_v2/resnet50-11ad3fa6.pth`: under the entry's name, as published. */
-export function cachePath({ name, url }: WeightsEntry, cache: string): string {
+/** Where a cache has the file of an entry: `<cache>/weights/torchvision/resnet50.imagenet1k_v2/resnet50-11ad3fa6.pth`: under the entry's name, as published. */
+export function cachePath({ name, url }: WeightsEntry, { folder }: FolderCache): string {
   const file = new URL(url).pathname.split('/').at(-1)!;
-  return join(cache, 'weights', ...name.split('/'), file);
+  return join(folder, 'weights', ...name.split('/'), file);
 }
 
 /** A file in the cache. */
@@ -25,11 +26,21 @@ export interface FetchedWeights {
  */
 export async function fetchWeights(entry: WeightsEntry, options: FetchOptions = {}): Promise<FetchedWeights> {
   const { name, url, sha256: published } = entry;
-  const cache = options.cache ?? cacheFolder();
+  const { cache = defaultCache() } = options;
+  if (cache === null) throw new UserError(`${name} cannot be downloaded: there is no cache. Pass a file of weights.`);
   const path = cachePath(entry, cache);
   const checksum = published === null ? null : ({ algorithm: 'sha256', digest: published } as const);
   const byHand = 'Put the file there by hand, or name it as `weights`.';
-  const file = { name, url, cache, path, bounds: boundsOf(entry), checksum, accept: assertWeights, byHand };
+  const file = {
+    name,
+    url,
+    cache: cache.folder,
+    path,
+    bounds: boundsOf(entry),
+    checksum,
+    accept: assertWeights,
+    byHand,
+  };
   const { sha256 } = await fetchFile(file, options);
   return { path, sha256: sha256! };
 }

@@ -4,11 +4,12 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { pretrainedConfig } from '@graft-ml/core/internal/weights/registry/lookup';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../../../test/images.ts';
+import { folderCache } from '../cache/folder-cache.ts';
 import { cachePath } from './fetch-weights.ts';
 import { resolveWeights } from './resolve.ts';
 
 const root = temporaryFolder();
-const offline = { cache: join(root, 'cache'), mirror: null, offline: true };
+const offline = { cache: folderCache(join(root, 'cache')), mirror: null, offline: true };
 const own = join(root, 'own.safetensors');
 writeFileSync(own, '');
 

@@ -8,8 +8,8 @@ import { writeSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { describe, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
 import { ownCache, temporaryFolder } from '../../../../test/images.ts';
+import { defaultCache } from '../cache/folder-cache.ts';
 import { cachePath } from '../checkpoint/fetch-weights.ts';
-import { cacheFolder } from '../files/cache-folder.ts';
 
 ownCache();
 
@@ -83,7 +83,7 @@ describe('graft models', () => {
     writeFileSync(source, file);
     const args = ['models', entry.name, '--download'];
     const first = await graft([...args, '--mirror', mirror]);
-    const path = cachePath(entry, cacheFolder());
+    const path = cachePath(entry, defaultCache());
     expect([first.status, first.stdout, first.stderr]).toEqual([0, `${path}\n`, 'downloading, MiB (44.6)\n']);
     const again = await graft([...args, '--offline', '--json']);
     const sha256 = createHash('sha256').update(file).digest('hex');

@@ -6,6 +6,7 @@ import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import { formatProblems, type Problem } from '@graft-ml/core/internal/image/problem';
 import { contentKey, type Seen } from '@graft-ml/core/internal/image/seen';
 import { chooseFold, chooseTest, chooseValidation, type Fold, rankBySeed } from '@graft-ml/core/internal/image/split';
+import { defaultCache } from '../cache/folder-cache.ts';
 import {
   caseNotes,
   caseTwin,
@@ -91,7 +92,7 @@ type Checked = Candidate & SurveyedFacts;
 /**
  * Opens `root/<class>/**`, divided by a seeded stratified split, or `root/{train,val,test}/<class>/**`.
  *
- * Every image is read, hashed and decoded once (of one whose content was decoded before, this machine remembers that); what cannot be
+ * Every image is read, hashed and decoded once (of one whose content was decoded before, the cache remembers that); what cannot be
  * used is left out and listed in `problems`.
  *
  * @throws UserError where there is no such data set, no usable image, fewer than two classes, a class that the run does not know,
@@ -171,7 +172,7 @@ async function readAll(candidates: readonly Candidate[], options: DatasetOptions
       pool,
       // What is wrong has to be known before `strict` lets anything pass.
       decode: options.strict ? 'now' : (options.decode ?? 'now'),
-      decoded: await readDecoded(),
+      decoded: await readDecoded(options.cache === undefined ? defaultCache() : options.cache),
       onProgress: options.onProgress,
     });
     const good = results.flatMap((result, i): Checked[] => (isFine(result) ? [{ ...candidates[i]!, ...result }] : []));

@@ -4,6 +4,7 @@ import type { Framing } from '@graft-ml/core/internal/image/transform';
 import type { EpisodeSource } from '@graft-ml/core/internal/meta/episode';
 import type { ImagePool } from '../data/image-pool.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
+import type { FolderCache } from '../files/cache-folder.ts';
 
 /** How many classes (rotation classes among them) and how many images on disk one side of a split has. */
 export interface SideCounts {
@@ -76,8 +77,8 @@ export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>>, ShapeOpt
   readonly perClass?: number;
   /** The most that the images may take in memory, in MiB. Default 2048. */
   readonly memory?: number;
-  /** The folder that keeps decoded images for the next run; null for none. Default: `episodes` in `cacheFolder()`. */
-  readonly cache?: string | null;
+  /** Keeps decoded images for the next run; null: they are decoded anew. Default: `defaultCache()`. */
+  readonly cache?: FolderCache | null | undefined;
   /** The threads to decode with; without it a pool is opened and closed. */
   readonly pool?: ImagePool;
   /** Called as images are decoded. */

@@ -7,6 +7,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PackedFile, tarOf, zipOf } from '../../../../test/archives.ts';
 import { ownCache, temporaryFolder } from '../../../../test/images.ts';
+import { folderCache } from '../cache/folder-cache.ts';
 import { decodeImage } from '../data/decode.ts';
 import { createImagePool, type ImagePool } from '../data/image-pool.ts';
 import type { EpisodeOptions, EpisodeSets } from './episode.ts';
@@ -286,7 +287,7 @@ describe('the cache', () => {
 
   it('that cannot be written costs nothing but time', async () => {
     const file = writeFile('no-folder', Buffer.of(0));
-    expect((await openCounted(folder, { cache: join(file, 'below') })).decoded).toBe(40);
+    expect((await openCounted(folder, { cache: folderCache(join(file, 'below')) })).decoded).toBe(40);
   });
 });
 

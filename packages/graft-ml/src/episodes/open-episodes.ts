@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import { formatProblems, type Problem } from '@graft-ml/core/internal/image/problem';
+import { defaultCache } from '../cache/folder-cache.ts';
 import { createImagePool } from '../data/image-pool.ts';
 import type { EvaluationRequest } from '../data/image-worker.ts';
 import { findCandidates, statDataset } from '../data/readers/find-candidates.ts';
 import type { Candidate, Found, ShapeOptions } from '../data/readers/found.ts';
-import { cacheFolder } from '../files/cache-folder.ts';
 import {
   divideClasses,
   isBelow,
@@ -80,7 +80,10 @@ export async function openEpisodes(path: string, options: EpisodeOptions): Promi
   };
 }
 
-async function find(path: string, shape: ShapeOptions): Promise<{ found: Found; isOmniglot: boolean }> {
+async function find(
+  path: string,
+  shape: ShapeOptions & Pick<EpisodeOptions, 'cache'>,
+): Promise<{ found: Found; isOmniglot: boolean }> {
   const status = await statDataset(path);
   const omniglot = status.isDirectory() ? await findOmniglot(path) : undefined;
   const found = omniglot ?? (await findCandidates(path, { ...shape, classDepth: 'deepest' }));
@@ -112,7 +115,8 @@ async function decodeOnce(
   };
   const request: EvaluationRequest = { kind: 'evaluation', preprocessing };
   const limit = memory * 2 ** 20;
-  const folder = options.cache === undefined ? join(cacheFolder(), 'episodes') : options.cache;
+  const { cache = defaultCache() } = options;
+  const folder = cache && join(cache.folder, 'episodes');
   const key = folder === null ? '' : tableKey(candidates, request);
   const kept = folder === null ? undefined : await readKept(folder, key, candidates, limit);
   signal?.throwIfAborted();

@@ -8,6 +8,7 @@ import type { Episode, EpisodeShape, EpisodeSource } from '@graft-ml/core/intern
 import type { Preprocessing } from '@graft-ml/core/models';
 import { type Dataset, type DatasetImage, fingerprint, openDataset } from '../data/dataset.ts';
 import type { ImagePool } from '../data/image-pool.ts';
+import type { FolderCache } from '../files/cache-folder.ts';
 import type { EpisodeSets } from './episode.ts';
 
 export interface SubsetOptions {
@@ -16,6 +17,7 @@ export interface SubsetOptions {
   /** The most that the images may take, in MiB. */
   readonly memory: number;
   readonly pool: ImagePool;
+  readonly cache?: FolderCache | null | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
@@ -27,8 +29,8 @@ export interface SubsetOptions {
  * @throws UserError where there is no such data set, or its images take more memory than they may
  */
 export async function openSubsets(path: string, options: SubsetOptions): Promise<EpisodeSets> {
-  const { seed, preprocessing, memory, pool, onProgress } = options;
-  const dataset = await openDataset(path, { seed, pool });
+  const { seed, preprocessing, memory, pool, cache, onProgress } = options;
+  const dataset = await openDataset(path, { seed, pool, cache });
   const { train, validation, test, classes, problems } = dataset;
   const side = preprocessing.crop;
   const all = [...train, ...validation, ...test];

@@ -147,7 +147,7 @@ async function* remaining(
   options: CompareOptions,
   { isNew }: { readonly isNew: boolean },
 ): AsyncGenerator<CompareEvent, void, undefined> {
-  const { out, signal, onPreparation, onTest } = options;
+  const { out, signal, cache, onPreparation, onTest } = options;
   const names = contestants.map(({ name }) => name);
   await assertNoLinks(out, names);
   if (isNew && !options.overwrite) await assertEmpty(out, names);
@@ -170,7 +170,13 @@ async function* remaining(
       yield event;
       if (event.kind === 'interrupted' || event.kind === 'cancelled') return;
     }
-    const test = await testMeta(own, { episodes: episodes ?? undefined, signal, onPreparation, onProgress: onTest });
+    const test = await testMeta(own, {
+      episodes: episodes ?? undefined,
+      signal,
+      cache,
+      onPreparation,
+      onProgress: onTest,
+    });
     shape ??= test.shape;
     rows.push(await rowOf(name, own, test));
   }

@@ -3,11 +3,17 @@ import { chmod, type FileHandle, lstat, mkdir, open, rm } from 'node:fs/promises
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import type { Cache } from '@graft-ml/core/internal/fit/cache';
 import { assertNoLink, isTrustedOwner, type OpenOptions } from './read.ts';
 import { makeFolders } from './write.ts';
 
-/** Where Graft keeps what can be made again: `GRAFT_CACHE`, or `graft` in the user's cache folder. */
-export function cacheFolder(): string {
+/** A cache on disk. Downloads and what was unpacked are files in it, too. */
+export interface FolderCache extends Cache {
+  readonly folder: string;
+}
+
+/** Where Graft keeps what can be made again, unless a program says otherwise: `GRAFT_CACHE`, or `graft` in the user's cache folder. */
+export function defaultCacheFolder(): string {
   return process.env.GRAFT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'graft');
 }
 

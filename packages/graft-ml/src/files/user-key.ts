@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { link, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder, privateFolder } from './cache-folder.ts';
+import { defaultCacheFolder, privateFolder } from './cache-folder.ts';
 import { openPlainFile } from './read.ts';
 
 const bytes = 32;
@@ -25,9 +25,9 @@ export async function isSignedByUser(text: string, signature: string | null): Pr
   return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
-/** Several users may share a cache. */
+/** The key says who the user is, so it stands in one place whatever cache a program uses. Several users may share that. */
 function keyFile(): string {
-  return join(cacheFolder(), `user${uid() === null ? '' : `-${uid()}`}.key`);
+  return join(defaultCacheFolder(), `user${uid() === null ? '' : `-${uid()}`}.key`);
 }
 
 /** Null where there is none, or one that somebody else could have made or read. */
@@ -47,7 +47,7 @@ async function userKey(): Promise<Buffer | null> {
 
 /** Of several processes that make it at once, all get the first one's. */
 async function makeUserKey(): Promise<void> {
-  await privateFolder(cacheFolder());
+  await privateFolder(defaultCacheFolder());
   const draft = `${keyFile()}.${randomUUID()}.tmp`;
   const handle = await open(draft, 'wx', 0o600);
   try {

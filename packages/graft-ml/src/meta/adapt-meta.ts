@@ -21,6 +21,7 @@ import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import { type Dataset, type DatasetImage, fingerprint, imagesOf, openDataset } from '../data/dataset.ts';
 import { createImagePool, type ImagePool } from '../data/image-pool.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
+import type { FolderCache } from '../files/cache-folder.ts';
 import type { CheckpointName } from '../runs/checkpoints.ts';
 import { newRecord, type Run } from '../runs/run-file.ts';
 import { RunFolder, refuseOut } from '../runs/run-folder.ts';
@@ -46,6 +47,8 @@ export interface AdaptMetaOptions extends ShapeOptions {
   /** Inner steps; default: the run's `testSteps`, and at least 10 where there are more classes than it was trained on. */
   readonly steps?: number | undefined;
   readonly onPreparation?: ((progress: Preparation) => void) | undefined;
+  /** Where what can be computed again is kept. Default: `defaultCache()`; null: nowhere. */
+  readonly cache?: FolderCache | null | undefined;
   /** How the files of the run folder are written. Default: as plain files in it. */
   readonly openStore?: OpenRunStore | undefined;
   /** Gives up, with the signal's reason, as long as nothing is written. */
@@ -82,6 +85,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
     onPreparation,
     signal,
     openStore,
+    cache,
     ...shape
   } = options;
   const { seed } = (await readMetaRun(path)).config;
@@ -91,14 +95,14 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
     const whole = await openDataset(folder, {
       ...shape,
       ...(shots !== undefined && { maxPerClass: shots }),
-      ...{ validationFraction: 0, seed, pool },
+      ...{ validationFraction: 0, seed, pool, cache },
       onProgress: (done, total) => onPreparation?.({ stage: 'checking images', done, total }),
     });
     signal?.throwIfAborted();
     const opened = await openLearner(path, whole.classes.length, checkpoint);
     const { config, preprocessing } = opened;
     const { dataset, left } = leavingChosen(whole, opened);
-    const runtime = taskRuntime(config.device, opened.run.choices, onPreparation);
+    const runtime = taskRuntime(config.device, { choices: opened.run.choices, cache, onPreparation });
     const support = await readSupport(dataset.train, preprocessing, pool);
     signal?.throwIfAborted();
     const taken = steps ?? stepsFor(config, dataset.classes.length);

@@ -12,6 +12,7 @@ import type { ParallelProgram } from '@graft-ml/core/internal/runtime/index';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { initialise, type Variable } from '@graft-ml/core/nn';
 import type { Runtime } from '@graft-ml/core/runtime';
+import { defaultCache } from '../cache/folder-cache.ts';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import { weightsFor } from '../checkpoint/pretrained.ts';
 import { createImagePool } from '../data/image-pool.ts';
@@ -51,7 +52,7 @@ export async function prepareMeta(
   given: ResolvedMetaConfig,
   options: PrepareOptions,
 ): Promise<PreparedMeta> {
-  const { signal } = options;
+  const { signal, cache = defaultCache() } = options;
   const onPreparation = (progress: Preparation) => {
     signal?.throwIfAborted();
     options.onPreparation?.(progress);
@@ -59,10 +60,10 @@ export async function prepareMeta(
   const weights = given.weights === noWeights ? null : given.weights;
   const { model, onnx, checkpoint } = await openBackbone(
     { ...given, weights, head: null },
-    { onnxFile: options.onnxFile, download: { ...options.download, ...(signal && { signal }) } },
+    { onnxFile: options.onnxFile, download: { cache, ...options.download, ...(signal && { signal }) } },
   );
   const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, given);
-  const sets = await unlessAborted(openSets(path, given, preprocessing, options), signal);
+  const sets = await unlessAborted(openSets(path, given, preprocessing, { ...options, cache }), signal);
   const config = given.fixedLabels ? { ...given, way: sets.train.classes.length } : given;
   const { way, shots, queries } = config;
   // Said before anything is compiled.
@@ -70,7 +71,7 @@ export async function prepareMeta(
     learners[config.learner].kind === 'baseline' ? ['validation' as const] : ['train' as const, 'validation' as const];
   for (const side of needed) sets[side].draw({ way, shots, queries }, [config.seed, side, 0]);
   const threads = options.threads ?? config.threads ?? availableParallelism();
-  const runtime = taskRuntime(config.device, options.choices, onPreparation);
+  const runtime = taskRuntime(config.device, { choices: options.choices, cache, onPreparation });
   const parts = learnerOf(config, model, preprocessing, config.way);
   const variables = learnerVariables(parts.network, parts.learner);
   const own = variablesOf(parts.network);
@@ -113,14 +114,14 @@ function notesOnSeen({ contents }: EpisodeSets, before: Seen | null, weights: st
 /** The runtime of tasks: every session has one thread, as many stand side by side. */
 export function taskRuntime(
   device: string,
-  choices: PrepareOptions['choices'],
-  onPreparation: (progress: Preparation) => void = () => {},
+  { choices, cache, onPreparation }: Pick<PrepareOptions, 'choices' | 'cache' | 'onPreparation'>,
 ): Runtime {
   return createRuntime({
     device,
     threads: 1,
+    cache,
     ...(choices && { choices }),
-    onTuning: ({ done, total }) => onPreparation({ stage: 'timing kernels', done, total }),
+    onTuning: ({ done, total }) => onPreparation?.({ stage: 'timing kernels', done, total }),
   });
 }
 
@@ -141,16 +142,16 @@ export async function openSets(
     'learner' | 'way' | 'split' | 'rotations' | 'seed' | 'memory' | 'shots' | 'queries' | 'fixedLabels'
   >,
   preprocessing: Preprocessing,
-  { signal, onPreparation }: Pick<PrepareOptions, 'signal' | 'onPreparation'>,
+  { signal, cache, onPreparation }: Pick<PrepareOptions, 'signal' | 'cache' | 'onPreparation'>,
 ): Promise<EpisodeSets> {
   const { split, rotations, seed, memory, shots, queries, fixedLabels } = config;
   const { crop, resize, squash, interpolation, colourProfile, orientation } = preprocessing;
   const onProgress = (done: number, total: number) => onPreparation?.({ stage: 'decoding images', done, total });
   const pool = createImagePool();
   try {
-    if (fixedLabels) return await openSubsets(path, { seed, preprocessing, memory, pool, onProgress });
+    if (fixedLabels) return await openSubsets(path, { seed, preprocessing, memory, pool, cache, onProgress });
     return await openEpisodes(path, {
-      ...{ side: crop, resize, interpolation, squash, colourProfile, orientation, split, seed, memory, pool },
+      ...{ side: crop, resize, interpolation, squash, colourProfile, orientation, split, seed, memory, pool, cache },
       rotations: { none: false, train: 'train', all: true }[rotations] as boolean | 'train',
       perClass: shots + queries,
       untrainedWay: learners[config.learner].kind === 'baseline' ? config.way : undefined,

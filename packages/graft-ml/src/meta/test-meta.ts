@@ -5,6 +5,7 @@ import type { Episode, EpisodeShape } from '@graft-ml/core/internal/meta/episode
 import { type EpisodeInterval, episodeInterval } from '@graft-ml/core/internal/meta/statistics';
 import type { LearnerName, ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { oneShotTrials } from '../episodes/one-shot-trials.ts';
+import type { FolderCache } from '../files/cache-folder.ts';
 import type { CheckpointName } from '../runs/checkpoints.ts';
 import { areOwnPaths } from '../runs/own-paths.ts';
 import type { Preparation } from '../transfer/prepare.ts';
@@ -37,6 +38,8 @@ export interface TestMetaOptions {
   /** Default: the run's. Another one draws other episodes. */
   readonly seed?: number | undefined;
   readonly threads?: number | undefined;
+  /** Where what can be computed again is kept. Default: `defaultCache()`; null: nowhere. */
+  readonly cache?: FolderCache | null | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onPreparation?: ((progress: Preparation) => void) | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -74,7 +77,7 @@ const chunk = 32;
  */
 export async function testMeta(start: string, options: TestMetaOptions = {}): Promise<MetaTest> {
   const path = startFolder(start);
-  const { trials = false, side = 'test', signal, onPreparation, onProgress } = options;
+  const { trials = false, side = 'test', signal, cache, onPreparation, onProgress } = options;
   if (trials) refuseShape(options);
   const opened = await openLearner(path, trials ? 20 : options.way, options.checkpoint);
   const { config, run, preprocessing, notes } = opened;
@@ -106,11 +109,11 @@ export async function testMeta(start: string, options: TestMetaOptions = {}): Pr
   const seed = options.seed ?? config.seed;
   const draw = trials
     ? await drawTrials(folder, preprocessing.crop)
-    : await openSets(folder, look, preprocessing, { signal, onPreparation }).then(
+    : await openSets(folder, look, preprocessing, { signal, cache, onPreparation }).then(
         (sets) => (i: number) => sets[side].draw(shape, [seed, side, i]),
       );
   const count = trials ? 20 : (options.episodes ?? 600);
-  const runtime = taskRuntime(config.device, run.choices, onPreparation);
+  const runtime = taskRuntime(config.device, { choices: run.choices, cache, onPreparation });
   const threads = options.threads ?? config.threads ?? availableParallelism();
   const steps = stepsOf(config, options.steps);
   const tester = await openTester(opened, opened.values, { config, shape, steps, runtime, threads });

@@ -132,6 +132,7 @@ async function* runMeta(
       signal,
       onPreparation,
       download,
+      cache: options.cache,
       onnxFile: resumed ? ownOnnx(out, resumed.run) : undefined,
       cleanups: [],
     });

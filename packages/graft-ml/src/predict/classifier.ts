@@ -20,6 +20,7 @@ import { namesFor } from '../checkpoint/create-model.ts';
 import { allVariables, type Checkpoint, describeCheckpoint, outputsOf } from '../checkpoint/pretrained.ts';
 import type { ImageFile } from '../data/decode.ts';
 import { createImagePool, type ImagePool } from '../data/image-pool.ts';
+import type { FolderCache } from '../files/cache-folder.ts';
 import { createRuntime } from '../runtime/index.ts';
 
 /** What a classifier says of one image: probabilities, or why it could not look at it. */
@@ -38,6 +39,8 @@ type Output = 'probabilities' | 'features';
 export interface ClassifierOptions {
   readonly device?: string;
   readonly threads?: number;
+  /** Where downloads and what can be computed again are kept. Default: `defaultCache()`; null: nowhere. */
+  readonly cache?: FolderCache | null | undefined;
   /** The views of each image whose probabilities are averaged. Default `none`: the centre alone. */
   readonly tta?: TestTimeAugmentation;
 }
@@ -258,7 +261,10 @@ export async function openModel(
     });
   }
   const chosen = weights ?? entry?.name ?? (isOnnx(name) ? null : 'default');
-  const backbone = await openBackbone({ model: architecture, weights: chosen, head: null, ...changes }, { download });
+  const backbone = await openBackbone(
+    { model: architecture, weights: chosen, head: null, ...changes },
+    { download: { cache: options.cache, ...download } },
+  );
   const checkpoint = backbone.checkpoint!;
   const model = withLayers(backbone.model, checkpoint.head);
   const outputs = outputsOf(checkpoint, model);

@@ -7,7 +7,7 @@ import { type Judged, type Metrics, measure } from '@graft-ml/core/internal/pred
 import { resolveConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { datasetOptionsOf, shapeOptionsOf } from '../data/configured.ts';
 import { type Dataset, type DatasetImage, fingerprint, openDataset } from '../data/dataset.ts';
-import type { ShapeOptions } from '../data/readers/found.ts';
+import type { ReaderOptions, ShapeOptions } from '../data/readers/found.ts';
 import { type Run, readRun } from '../runs/run-file.ts';
 import type { Classifier } from './classifier.ts';
 import { type OpenRunOptions, openRun } from './open-run.ts';
@@ -61,7 +61,12 @@ export async function evaluateFolder(
   const described = await readRun(run);
   const classifier = await openRun(run, classifierOptions);
   try {
-    const { images, sameDataset, seen } = await openForRun(described, folder, shape, classifier);
+    const { images, sameDataset, seen } = await openForRun(
+      described,
+      folder,
+      { ...shape, cache: options.cache },
+      classifier,
+    );
     const part = chosen ?? defaultPart(images, sameDataset);
     const all = part === 'all' ? [...images.train, ...images.validation, ...images.test] : images[part];
     const isOwn = sameDataset && part === 'validation';
@@ -91,7 +96,7 @@ export async function evaluateFolder(
 async function openForRun(
   { config, classes, dataset, folder: ownFolder, adaptedFrom, before }: Run,
   folder: string,
-  shape: ShapeOptions | undefined,
+  shape: ShapeOptions & Pick<ReaderOptions, 'cache'>,
   { pool, seen: recorded }: Classifier,
 ): Promise<{ images: Dataset; sameDataset: boolean; seen: Seen }> {
   const { testFraction = 0, ...others } = datasetOptionsOf(resolveConfig(config));

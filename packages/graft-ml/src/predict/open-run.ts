@@ -28,7 +28,10 @@ export async function openRun(
 ): Promise<Classifier> {
   const run = await readRun(path);
   const { model: named } = await openBackbone({ ...run.config, weights: null }, { onnxFile: ownOnnx(path, run) });
-  const checkpoint = name === 'best' ? await readBestOf(path, named) : await readLastOf(path, run, named, download);
+  const checkpoint =
+    name === 'best'
+      ? await readBestOf(path, named)
+      : await readLastOf(path, run, named, { cache: options.cache, ...download });
   const model = fittedTo(named, checkpoint.tensors);
   const { classes, preprocessing } = run;
   const weights = weightsOf(checkpoint, model, classes.length, preprocessing);

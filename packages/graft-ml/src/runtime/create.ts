@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { availableParallelism, cpus } from 'node:os';
 import type { Features } from '@graft-ml/core/graph';
 import { choiceError } from '@graft-ml/core/internal/base/choice';
+import type { Cache } from '@graft-ml/core/internal/fit/cache';
 import { type Backend, wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { probeFeatures } from '@graft-ml/core/internal/runtime/features';
 import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/runtime';
 import { type ChoiceStore, everyLowering, timingMethod } from '@graft-ml/core/internal/runtime/tuning';
 import type { InferenceSession } from 'onnxruntime-common';
-import { cacheFolder } from '../files/cache-folder.ts';
-import { choiceStore } from './choice-store.ts';
+import { defaultCache } from '../cache/folder-cache.ts';
 import { loadOrt, ortVersion } from './ort.ts';
 import { loadSession } from './session.ts';
 import { shippedChoices } from './shipped-choices.ts';
@@ -18,8 +18,8 @@ export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'ship
   readonly device?: string;
   /** Threads inside one operator. Default: the processor's cores. */
   readonly threads?: number;
-  /** The folder that remembers timings; null for none. Default: `cacheFolder()`. */
-  readonly cache?: string | null;
+  /** Remembers timings; null: they are made anew. Default: `defaultCache()`. */
+  readonly cache?: Cache | null | undefined;
   /** Whether the choices that come with Graft for this processor are used. Default true. */
   readonly shipped?: boolean;
   /** Further options of ORT's sessions, for its profiler and for experiments. */
@@ -31,7 +31,7 @@ export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const {
     device = 'cpu',
     threads = availableParallelism(),
-    cache = cacheFolder(),
+    cache = defaultCache(),
     session,
     shipped = true,
     ...rest
@@ -45,10 +45,10 @@ export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
   });
 }
 
-/** The choices that were measured on a backend, in a cache folder. */
-export function storeOf({ identity }: Backend, cache: string): ChoiceStore {
+/** The choices that were measured on a backend. */
+export function storeOf({ identity }: Backend, cache: Cache): ChoiceStore {
   const lowerings = createHash('sha256').update(everyLowering()).digest('hex').slice(0, 8);
-  return choiceStore(cache, `${identity} · lowerings ${lowerings} · timing ${timingMethod}`);
+  return cache.choices(`${identity} · lowerings ${lowerings} · timing ${timingMethod}`);
 }
 
 /** Of this processor, whatever the number of threads. */

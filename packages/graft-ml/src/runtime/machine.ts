@@ -2,7 +2,8 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Features, Value } from '@graft-ml/core/graph';
 import { timeAll } from '@graft-ml/core/internal/runtime/runtime';
 import { type Choices, type TuningEvent, valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
-import { cacheFolder } from '../files/cache-folder.ts';
+import { defaultCache } from '../cache/folder-cache.ts';
+import type { FolderCache } from '../files/cache-folder.ts';
 import { cpuBackend, storeOf } from './create.ts';
 import { ortVersion } from './ort.ts';
 import { instructionSet, readShipped, validChoices } from './shipped-choices.ts';
@@ -28,6 +29,7 @@ export interface Machine {
   readonly onnxruntime: string;
   /** Of ONNX Runtime. */
   readonly telemetry: 'off';
+  /** The folder. */
   readonly cache: string;
   /** Where the shipped choices were measured; null where none hold here. */
   readonly shippedBy: string | null;
@@ -38,13 +40,13 @@ export interface Machine {
 export interface MachineOptions {
   /** Default: all cores. */
   readonly threads?: number;
-  /** Default: `cacheFolder()`. */
-  readonly cache?: string;
+  /** Default: `defaultCache()`. */
+  readonly cache?: FolderCache;
 }
 
 /** What Graft knows of this machine. Nothing is timed. */
 export async function inspectMachine(options: MachineOptions = {}): Promise<Machine> {
-  const { threads = availableParallelism(), cache = cacheFolder() } = options;
+  const { threads = availableParallelism(), cache = defaultCache() } = options;
   const backend = cpuBackend(threads);
   const features: Features = await backend.features();
   const set = instructionSet(features);
@@ -62,7 +64,7 @@ export async function inspectMachine(options: MachineOptions = {}): Promise<Mach
     node: process.versions.node,
     onnxruntime: ortVersion(),
     telemetry: 'off',
-    cache,
+    cache: cache.folder,
     shippedBy: Object.keys(shipped).length > 0 ? file!.machine : null,
     choices: [...listed(measured, 'measured'), ...listed(shipped, 'shipped').filter(({ key }) => !(key in measured))],
   };
@@ -81,7 +83,7 @@ export async function renewChoices(
   keys: Iterable<string>,
   options: MachineOptions & { readonly onTuning?: (event: TuningEvent) => void } = {},
 ): Promise<Renewed> {
-  const { threads = availableParallelism(), cache = cacheFolder(), onTuning } = options;
+  const { threads = availableParallelism(), cache = defaultCache(), onTuning } = options;
   const before = new Map(
     (await inspectMachine({ threads, cache })).choices.map(({ key, lowering }) => [key, lowering]),
   );

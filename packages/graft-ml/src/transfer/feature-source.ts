@@ -1,6 +1,6 @@
 import { type Shape, sizeOf } from '@graft-ml/core/internal/base/tensor';
+import type { FeatureTable } from '@graft-ml/core/internal/fit/cache';
 import { assembled, inOrder, type Row, type Source } from '@graft-ml/core/internal/fit/source';
-import type { FeatureTable } from './feature-cache.ts';
 
 export interface FeatureSourceOptions {
   /** Of one row. */

@@ -14,6 +14,7 @@ import {
   type TrainConfigInput,
 } from '@graft-ml/core/internal/recipe/config/index';
 import { planOf } from '@graft-ml/core/internal/recipe/plan';
+import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { type Preparation, prepare } from './prepare.ts';
 import { trainingTask } from './tasks.ts';
@@ -25,6 +26,8 @@ export interface FindRateOptions extends RangeOptions {
   readonly onNote?: (note: string) => void;
   readonly onStep?: (step: RangeStep) => void;
   readonly download?: FetchOptions;
+  /** As that of `trainFolder`. */
+  readonly cache?: FolderCache | null | undefined;
 }
 
 /** What the range test of a folder came to. */
@@ -56,6 +59,7 @@ export async function findFolderRate(
       signal,
       onPreparation,
       onNote: options.onNote,
+      cache: options.cache,
       download,
       onnxFile: undefined,
       cleanups,

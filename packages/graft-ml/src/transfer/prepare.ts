@@ -17,12 +17,14 @@ import { type Strategy, strategies } from '@graft-ml/core/internal/recipe/strate
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { initialise, type Variable } from '@graft-ml/core/nn';
 import type { Choices, Runtime } from '@graft-ml/core/runtime';
+import { defaultCache } from '../cache/folder-cache.ts';
 import { type OwnOnnx, openBackbone } from '../checkpoint/backbone.ts';
 import { type Checkpoint, weightsFor } from '../checkpoint/pretrained.ts';
 import { datasetOptionsOf } from '../data/configured.ts';
 import { type Dataset, fingerprint, imagesOf, openDataset } from '../data/dataset.ts';
 import { createImagePool, type ImagePool } from '../data/image-pool.ts';
 import { statDataset } from '../data/readers/find-candidates.ts';
+import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { newRecord, type Run } from '../runs/run-file.ts';
 import { createRuntime, ortVersion } from '../runtime/index.ts';
@@ -70,11 +72,14 @@ export interface Prepared {
   readonly onPreparation: (progress: Preparation) => void;
   /** Of a file in the cache that is not used, in a sentence. */
   readonly onNote: (note: string) => void;
+  readonly cache: FolderCache | null;
   /** What to do when the run ends, however it ends. */
   readonly cleanups: (() => Promise<void>)[];
 }
 
 export interface PrepareOptions {
+  /** Where downloads and what can be computed again are kept. Default: `defaultCache()`; null: nowhere. */
+  readonly cache?: FolderCache | null | undefined;
   /** Lowerings and threads that stand. */
   readonly choices: Choices | undefined;
   readonly threads: number | undefined;
@@ -93,7 +98,7 @@ export interface PrepareOptions {
 
 /** Reads the weights, checks the images, sets up the runtime. @throws the signal's reason soon after it is aborted */
 export async function prepare(path: string, config: ResolvedConfig, options: PrepareOptions): Promise<Prepared> {
-  const { choices, signal, cleanups, onNote = () => {} } = options;
+  const { choices, signal, cleanups, cache = defaultCache(), onNote = () => {} } = options;
   const onPreparation = (progress: Preparation) => {
     signal?.throwIfAborted();
     options.onPreparation?.(progress);
@@ -103,7 +108,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   await statDataset(path); // before weights are downloaded
   const { model, onnx, checkpoint } = await openBackbone(config, {
     onnxFile: options.onnxFile,
-    download: { ...options.download, ...(signal && { signal }) },
+    download: { cache, ...options.download, ...(signal && { signal }) },
   });
   if (checkpoint?.learner) refuseWithoutStatistics(config, checkpoint);
   const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, config);
@@ -111,6 +116,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const runtime = createRuntime({
     device: config.device,
     threads,
+    cache,
     ...(choices && { choices }),
     onTuning: ({ done, total }) => onPreparation({ stage: 'timing kernels', done, total }),
   });
@@ -124,10 +130,11 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
     seen: before,
     decode: options.decode ?? 'now',
     pool,
+    cache,
     onProgress: (done, total) => options.onPreparation?.({ stage: 'checking images', done, total }),
   });
   const folder = await unlessAborted(opened, signal);
-  const proof = proofOf(folder, pool);
+  const proof = proofOf(folder, pool, cache);
   if (folder.validation.length === 0) throw nothingToValidate(path, folder, before, config.weights);
   const network = imageNetwork(model, preprocessing, folder.classes.length);
   const variables = variablesOf(network);
@@ -152,6 +159,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
     threads,
     onPreparation,
     onNote,
+    cache,
     cleanups,
   };
 }

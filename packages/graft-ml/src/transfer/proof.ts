@@ -3,6 +3,7 @@ import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { type Dataset, imagesOf } from '../data/dataset.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 import { readDecoded } from '../data/scan/decoded.ts';
+import type { FolderCache } from '../files/cache-folder.ts';
 
 /** Keeps account of which images of a dataset were decoded, of those that were taken on the word of their headers. */
 export interface Proof {
@@ -28,7 +29,7 @@ const atOnce = 32;
 /** Of a larger image a view may have decoded some rows only. */
 const mostPixels = 20e6;
 
-export function proofOf(dataset: Dataset, pool: ImagePool): Proof {
+export function proofOf(dataset: Dataset, pool: ImagePool, cache: FolderCache | null): Proof {
   const unproven = imagesOf(dataset).filter(({ isUnproven }) => isUnproven);
   const pending = new Map(unproven.map((image) => [image.path, image]));
   let hasBegun = false;
@@ -68,7 +69,7 @@ export function proofOf(dataset: Dataset, pool: ImagePool): Proof {
     },
     async remember() {
       const proven = unproven.filter(({ path }) => !pending.has(path));
-      if (proven.length > 0) await (await readDecoded()).add(proven.map(({ sha256 }) => sha256));
+      if (proven.length > 0) await (await readDecoded(cache)).add(proven.map(({ sha256 }) => sha256));
     },
     async isDamage(error) {
       const image = error instanceof ImageError ? pending.get(error.problem.path) : undefined;

@@ -9,6 +9,7 @@ import { initialise } from '@graft-ml/core/nn';
 import { beforeAll, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { collect } from '../../../../test/training.ts';
+import { defaultCache, folderCache } from '../cache/folder-cache.ts';
 import { cachePath } from '../checkpoint/fetch-weights.ts';
 import { writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
 import { openModel } from '../predict/classifier.ts';
@@ -103,13 +104,13 @@ test('other weights under the same name: a run is neither resumed nor repeated w
     if (kind === 'step') controller.abort();
   }
   // On this machine the cache knows the first ones; they are asked for again where they are not there.
-  const path = cachePath(pretrainedConfig(name), process.env.GRAFT_CACHE!);
+  const path = cachePath(pretrainedConfig(name), defaultCache());
   rmSync(path);
   await expect(collect(resumeTraining(out, { download: { mirror: other } }))).rejects.toThrow(
     /cannot be had: what arrived has the sha256 \w+, expected \w+ \(what it was when it was downloaded first/,
   );
   // On another one the run knows.
-  const elsewhere = { mirror: other, cache: join(root, 'elsewhere') };
+  const elsewhere = { mirror: other, cache: folderCache(join(root, 'elsewhere')) };
   await expect(collect(resumeTraining(out, { download: elsewhere }))).rejects.toThrow(
     `${name} has changed since ${out} was started; the run cannot go on.`,
   );

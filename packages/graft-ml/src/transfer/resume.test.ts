@@ -6,7 +6,7 @@ import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.t
 import { expectSameRun, metricsOf, runFolder, smallRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
 import { resumeFolds, trainFolds } from '../experiment/cross-validation.ts';
-import { cacheFolder } from '../files/cache-folder.ts';
+import { defaultCacheFolder } from '../files/cache-folder.ts';
 import { evaluateFolder } from '../predict/evaluate-folder.ts';
 import { openRun } from '../predict/open-run.ts';
 import { readLast } from '../runs/checkpoints.ts';
@@ -88,7 +88,7 @@ describe('of a run that another user made', () => {
       writeFileSync(join(out, 'run.json'), JSON.stringify({ ...rest, ...change }));
       await expect(collect(resumeTraining(out))).rejects.toThrow('was not made by you on this machine');
     }
-    const key = join(cacheFolder(), `user-${process.getuid?.()}.key`);
+    const key = join(defaultCacheFolder(), `user-${process.getuid?.()}.key`);
     expect(statSync(key).mode & 0o777).toBe(0o600);
   });
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constant, print } from '@graft-ml/core/graph';
 import { bytesPerElement, sizeOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import { noFeatures } from '@graft-ml/core/internal/fit/cache';
 import { type Cut, cutBefore, prefixGraph } from '@graft-ml/core/internal/fit/cut';
 import { type Mixing, mixed } from '@graft-ml/core/internal/fit/mixing';
 import { held, type Source, throughPrefix, whenAsked } from '@graft-ml/core/internal/fit/source';
@@ -11,9 +12,7 @@ import { mixingOf } from '@graft-ml/core/internal/recipe/config/index';
 import type { PlannedStage } from '@graft-ml/core/internal/recipe/plan';
 import { hashOf } from '../checkpoint/pretrained.ts';
 import type { DatasetImage } from '../data/dataset.ts';
-import { cacheFolder } from '../files/cache-folder.ts';
 import { ortVersion } from '../runtime/index.ts';
-import { openFeatures } from './feature-cache.ts';
 import { featureSource } from './feature-source.ts';
 import { imageSource, type SeededAugmentation } from './image-source.ts';
 import type { Prepared } from './prepare.ts';
@@ -64,7 +63,7 @@ async function openBehind(
   variables: Tensors,
   prepared: Prepared,
 ): Promise<StageSources> {
-  const { config, preprocessing, folder, pool, runtime, onPreparation, onNote } = prepared;
+  const { config, preprocessing, folder, pool, runtime, cache, onPreparation, onNote } = prepared;
   const { train, validation } = folder;
   const batchSize = Math.min(16, train.length + validation.length);
   const features = prefixGraph(network, endpoint, batchSize, ({ name }) => constant(variables[name]!));
@@ -74,9 +73,10 @@ async function openBehind(
   const kept = validation.length + (isAnew ? 0 : views * train.length);
   const input = { dtype: 'f32', shape } as const;
   const inMemory = fits(config.memory, kept, input);
-  const isKept = inMemory || fits(config.disk, kept, input);
+  const isKept = inMemory || (cache !== null && fits(config.disk, kept, input));
   const trunk = trunkKey(prepared, network, endpoint, batchSize, variables);
-  const table = await openFeatures(cacheFolder(), trunk, shape, { limit: config.disk * 2 ** 20, onNote });
+  const limit = config.disk * 2 ** 20;
+  const table = (await cache?.features(trunk, shape, { limit, onNote })) ?? noFeatures;
   const total = isKept ? kept : 0;
   let before = 0;
   const source = async (images: readonly DatasetImage[], how: SeededAugmentation | null): Promise<Source> => {

@@ -20,6 +20,7 @@ import type { Choices } from '@graft-ml/core/runtime';
 import type { OwnOnnx } from '../checkpoint/backbone.ts';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import { type Dataset, fingerprint } from '../data/dataset.ts';
+import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { type CheckpointName, type Last, readBest, readLast } from '../runs/checkpoints.ts';
 import { isWeightsFile, type NamedPaths, usablePaths } from '../runs/own-paths.ts';
@@ -89,6 +90,8 @@ export interface TrainFolderOptions {
   readonly download?: FetchOptions;
   /** Hear what happens in training, as the logs in the run folder do. Of `auto`'s run from random weights they don't. */
   readonly loggers?: readonly Logger[];
+  /** Where downloads and what can be computed again are kept. Default: `defaultCache()`; null: nowhere. */
+  readonly cache?: FolderCache | null | undefined;
   /** How the files of the run folder are read and written. Default: as plain files in it. */
   readonly openStore?: OpenRunStore;
 }
@@ -189,6 +192,7 @@ async function* runTraining(
       signal,
       onPreparation,
       onNote: options.onNote,
+      cache: options.cache,
       download,
       onnxFile: resumed ? ownOnnx(out, resumed.run) : options.onnxFile,
       cleanups,

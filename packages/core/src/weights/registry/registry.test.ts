@@ -1,3 +1,4 @@
+import { folderCache } from 'graft-ml/internal/cache/folder-cache';
 import { cachePath } from 'graft-ml/internal/checkpoint/fetch-weights';
 import { describe, expect, test } from 'vitest';
 import { sizeOf } from '../../base/tensor.ts';
@@ -32,7 +33,7 @@ describe('the registry', () => {
   });
 
   test('has a place in the cache for each file, and none outside it', () => {
-    const paths = weightsEntries.map((entry) => cachePath(entry, '/cache'));
+    const paths = weightsEntries.map((entry) => cachePath(entry, folderCache('/cache')));
     expect(new Set(paths).size).toBe(paths.length);
     for (const path of paths)
       expect(path).toMatch(/^\/cache\/weights\/(torchvision|timm)\/[^/]+\/[\w.-]+\.(pth|safetensors)$/);

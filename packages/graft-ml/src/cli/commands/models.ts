@@ -9,8 +9,8 @@ import { listModels } from '@graft-ml/core/internal/weights/registry/list';
 import { entriesOf, pretrainedConfig } from '@graft-ml/core/internal/weights/registry/lookup';
 import { getModel, listArchitectures } from '@graft-ml/core/models';
 import { z } from 'zod';
+import { defaultCache } from '../../cache/folder-cache.ts';
 import { cachePath, fetchWeights } from '../../checkpoint/fetch-weights.ts';
-import { cacheFolder } from '../../files/cache-folder.ts';
 import { defineCommand } from '../command.ts';
 import { downloadFlags, downloadOptions } from '../download.ts';
 import { type Terminal, table } from '../terminal.ts';
@@ -124,7 +124,7 @@ function showEntry(entry: WeightsEntry, terminal: Terminal): void {
 
 /** Where the file lies, if it has been downloaded. */
 function cached(entry: WeightsEntry): string | null {
-  const path = cachePath(entry, cacheFolder());
+  const path = cachePath(entry, defaultCache());
   return existsSync(path) ? path : null;
 }
 

@@ -1,11 +1,12 @@
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { defaultCache } from '../../cache/folder-cache.ts';
 import type { Member } from '../../files/archives/member.ts';
 import { tarMembers } from '../../files/archives/tar.ts';
 import { gunzip } from '../../files/archives/unpack.ts';
 import { zipMembers } from '../../files/archives/zip.ts';
-import { cached, cacheFolder } from '../../files/cache-folder.ts';
+import { cached, type FolderCache } from '../../files/cache-folder.ts';
 import { type FetchOptions, fetchFile } from '../../files/download/fetch-file.ts';
 import { openPlainFile, readBytes } from '../../files/read.ts';
 import { readWithin } from '../../files/within.ts';
@@ -52,18 +53,22 @@ export async function getPublicSet(set: PublicSet, folder: string, options: GetO
   });
 }
 
-/** Where an archive is kept. */
-export function publicFilePath({ name }: PublicSet, { url }: PublicFile, cache = cacheFolder()): string {
-  return join(cache, 'datasets', name, new URL(url).pathname.split('/').at(-1)!);
+/** Where a cache has an archive. */
+export function publicFilePath({ name }: PublicSet, { url }: PublicFile, { folder }: FolderCache): string {
+  return join(folder, 'datasets', name, new URL(url).pathname.split('/').at(-1)!);
 }
 
 async function fetchPublic(set: PublicSet, file: PublicFile, options: GetOptions): Promise<string> {
   const { url, checksum, megabytes } = file;
-  const cache = options.cache ?? cacheFolder();
+  const { cache = defaultCache() } = options;
+  if (cache === null) throw new UserError(`${set.name} cannot be downloaded: there is no cache.`);
   const path = publicFilePath(set, file, cache);
   const bounds = { least: 1, most: 2 * megabytes * 1e6 };
   const byHand = 'Put the file there by hand.';
-  await fetchFile({ name: set.name, url, cache, path, bounds, checksum, accept: assertArchive, byHand }, options);
+  await fetchFile(
+    { name: set.name, url, cache: cache.folder, path, bounds, checksum, accept: assertArchive, byHand },
+    options,
+  );
   return path;
 }
 

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { type PackedFile, tarOf, zipOf } from '../../../../../test/archives.ts';
 import { sendFile, startFileServer } from '../../../../../test/file-server.ts';
 import { temporaryFolder } from '../../../../../test/images.ts';
+import { folderCache } from '../../cache/folder-cache.ts';
 import { decodeImage } from '../decode.ts';
 import { getPublicSet, type PublicSet, publicFilePath, publicSets } from './index.ts';
 
@@ -157,7 +158,10 @@ function published(name: string, contents: readonly Buffer[]): PublicSet {
 function newPlaces() {
   const place = join(root, `place-${++places}`);
   const patience = { attempts: 2, pause: 1, stall: 10_000 };
-  return { folder: join(place, 'set'), options: { cache: join(place, 'cache'), mirror: server.address, patience } };
+  return {
+    folder: join(place, 'set'),
+    options: { cache: folderCache(join(place, 'cache')), mirror: server.address, patience },
+  };
 }
 
 const filesIn = (folder: string) =>

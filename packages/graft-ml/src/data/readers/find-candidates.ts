@@ -2,6 +2,7 @@ import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { defaultCache } from '../../cache/folder-cache.ts';
 import type { Member } from '../../files/archives/member.ts';
 import { isTar, tarMembers } from '../../files/archives/tar.ts';
 import { gunzipped } from '../../files/archives/unpack.ts';
@@ -90,7 +91,7 @@ function readArchive(path: string, members: readonly Member[], options: ReaderOp
 
 /** A gzipped archive has no way to one of its images but through all before it: it is unpacked once. */
 async function readGzipped(path: string, options: ReaderOptions): Promise<Found> {
-  const { path: unpacked, notes } = await gunzipped(path);
+  const { path: unpacked, notes } = await gunzipped(options.cache === undefined ? defaultCache() : options.cache, path);
   if (!isTar(await firstBytes(unpacked))) {
     throw new UserError(`${path} is gzipped, and not a tar archive. Unpack it. Expected ${acceptedShapes}.`);
   }

@@ -1,5 +1,6 @@
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import type { PartsChoice } from '@graft-ml/core/internal/recipe/config/data';
+import type { FolderCache } from '../../files/cache-folder.ts';
 import type { ImageFile } from '../decode.ts';
 import type { Part } from '../folder-layout.ts';
 import type { ColumnOptions } from './columns.ts';
@@ -44,6 +45,8 @@ export interface ShapeOptions extends ColumnOptions {
 
 /** What readers need to know. */
 export interface ReaderOptions extends ShapeOptions {
+  /** Where archives are unpacked that cannot be read in place. Default: `defaultCache()`; null: nowhere, so that they cannot be read. */
+  readonly cache?: FolderCache | null | undefined;
   /**
    * How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. With `deepest` each folder that
    * holds images is a class, whatever its depth.

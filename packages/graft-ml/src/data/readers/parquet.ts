@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { option as code } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
+import { defaultCache } from '../../cache/folder-cache.ts';
 import { keptInCache } from '../../files/archives/unpack.ts';
 import { type Part, type Split, splitNamed, splitsNamed } from '../folder-layout.ts';
 import { readPackList } from '../parquet/pack.ts';
@@ -26,7 +27,7 @@ const VERSION = 1;
  * @throws UserError where a file is damaged or has no such columns
  */
 export async function readParquet(base: string, files: readonly ParquetFile[], options: ReaderOptions): Promise<Found> {
-  const { pathColumn, labelColumn } = options;
+  const { pathColumn, labelColumn, cache = defaultCache() } = options;
   if (options.labelRegex !== undefined || options.splitColumn !== undefined) {
     const [option, other] =
       options.labelRegex === undefined ? ['splitColumn', 'labelRegex'] : ['labelRegex', 'splitColumn'];
@@ -47,7 +48,7 @@ export async function readParquet(base: string, files: readonly ParquetFile[], o
       .update(JSON.stringify([VERSION, columns]))
       .digest('hex')
       .slice(0, 8);
-    const kept = await keptInCache(path, `.${key}.images`, (part) => unpackApart(path, part, columns));
+    const kept = await keptInCache(cache, path, `.${key}.images`, (part) => unpackApart(path, part, columns));
     const unpacked = kept.path;
     const { note, entries } = await readPackList(unpacked);
     notes.push(...kept.notes, `${path}: ${note}, unpacked into ${unpacked}.`);

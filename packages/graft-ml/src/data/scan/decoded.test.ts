@@ -4,20 +4,21 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { flipBit } from '../../../../../test/damage.ts';
 import { temporaryFolder } from '../../../../../test/images.ts';
+import { folderCache } from '../../cache/folder-cache.ts';
 import { readDecoded } from './decoded.ts';
 
 const root = temporaryFolder();
 let count = 0;
 const contents = ['a', 'b', 'c'].map((digit) => digit.repeat(64));
 const known = async (cache: string) => {
-  const decoded = await readDecoded(cache);
+  const decoded = await readDecoded(folderCache(cache));
   return contents.filter((content) => decoded.has(content));
 };
 
 /** A cache that knows all three. */
 async function filled(): Promise<{ cache: string; path: string }> {
   const cache = join(root, `cache-${++count}`);
-  await (await readDecoded(cache)).add(contents);
+  await (await readDecoded(folderCache(cache))).add(contents);
   const [name] = readdirSync(join(cache, 'images'));
   return { cache, path: join(cache, 'images', name!) };
 }
@@ -41,7 +42,7 @@ describe('which images are known to decode', () => {
     writeFileSync(precious, 'precious');
     rmSync(path);
     plant(path, precious);
-    await (await readDecoded(cache)).add(contents);
+    await (await readDecoded(folderCache(cache))).add(contents);
     expect(await known(cache)).toEqual([]);
     expect(readFileSync(precious, 'utf8')).toBe('precious');
   });

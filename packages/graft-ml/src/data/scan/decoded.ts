@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
-import { cached, cacheFolder, privateFolder, privateMode } from '../../files/cache-folder.ts';
+import { cached, type FolderCache, privateFolder, privateMode } from '../../files/cache-folder.ts';
 import { isTrustedOwner, readBytes } from '../../files/read.ts';
 
 /** Another number for another way to decode. */
@@ -20,8 +20,10 @@ export interface DecodedContents {
   add(contents: Iterable<string>): Promise<void>;
 }
 
-/** What this machine decoded before, from the cache. A decoder of another version begins anew. */
-export async function readDecoded(root = cacheFolder()): Promise<DecodedContents> {
+/** What was decoded before, from the cache; null: nothing, and nothing is kept. A decoder of another version begins anew. */
+export async function readDecoded(cache: FolderCache | null): Promise<DecodedContents> {
+  if (cache === null) return { has: () => false, add: async () => {} };
+  const { folder: root } = cache;
   const name = `decoded-${VERSION}-${sharp.versions.vips}.bin`;
   const known = await readRecords(join(root, 'images', name));
   return {

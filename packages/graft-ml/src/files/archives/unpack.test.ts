@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { flipBit } from '../../../../../test/damage.ts';
 import { ownCache, temporaryFolder } from '../../../../../test/images.ts';
+import { defaultCache } from '../../cache/folder-cache.ts';
 import { gunzip, gunzipped } from './unpack.ts';
 
 ownCache();
@@ -15,10 +16,10 @@ writeFileSync(archive, gzipSync(content));
 
 describe('what was unpacked', () => {
   test('is kept for the user alone', async () => {
-    const first = await gunzipped(archive);
+    const first = await gunzipped(defaultCache(), archive);
     expect(first.notes).toEqual([]);
     expect([first.path, `${first.path}.json`].map((path) => statSync(path).mode & 0o777)).toEqual([0o600, 0o600]);
-    expect(await gunzipped(archive)).toEqual(first);
+    expect(await gunzipped(defaultCache(), archive)).toEqual(first);
     expect(readFileSync(first.path)).toEqual(content);
   });
 
@@ -43,22 +44,22 @@ describe('what was unpacked', () => {
       },
     ],
   ])('and is %s is unpacked again, with a note', async (_what, damage) => {
-    const { path } = await gunzipped(archive);
+    const { path } = await gunzipped(defaultCache(), archive);
     damage(path);
-    const again = await gunzipped(archive);
+    const again = await gunzipped(defaultCache(), archive);
     expect(again.notes).toEqual([`${path} was damaged, not ours, or of an older version: it was unpacked again.`]);
     expect(statSync(path).isFile()).toBe(true);
     expect(readFileSync(path)).toEqual(content);
-    expect((await gunzipped(archive)).notes).toEqual([]);
+    expect((await gunzipped(defaultCache(), archive)).notes).toEqual([]);
   });
 
   test('is not written through a link in place of its part', async () => {
-    const { path } = await gunzipped(archive);
+    const { path } = await gunzipped(defaultCache(), archive);
     const precious = join(root, 'precious');
     writeFileSync(precious, 'precious');
     rmSync(path);
     symlinkSync(precious, `${path}.part`);
-    expect(readFileSync((await gunzipped(archive)).path)).toEqual(content);
+    expect(readFileSync((await gunzipped(defaultCache(), archive)).path)).toEqual(content);
     expect(readFileSync(precious, 'utf8')).toBe('precious');
   });
 

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { z } from 'zod';
-import { cached, cacheFolder, createPrivateFile, privateFolder, privateMode } from '../cache-folder.ts';
+import { cached, createPrivateFile, type FolderCache, privateFolder, privateMode } from '../cache-folder.ts';
 import { crc32Of, sha256Of } from '../checksum.ts';
 import { withLock } from '../lock.ts';
 import { formatOwnJson, readOwnJson } from '../own-json.ts';
@@ -28,17 +28,20 @@ export interface KeptFile {
  * What `make` writes of the file at `path`, kept in the cache under the file's content and `suffix`, and made only once, or
  * again where it was damaged. It grows under another name, so that it is whole as soon as it is there.
  *
- * @throws UserError where the cache cannot be written; with what `make` throws nothing is left behind
+ * @throws UserError where there is no cache, or it cannot be written; with what `make` throws nothing is left behind
  */
 export async function keptInCache(
+  cache: FolderCache | null,
   path: string,
   suffix: string,
   make: (part: string) => Promise<void>,
 ): Promise<KeptFile> {
-  const kept = join(cacheFolder(), 'datasets', `${await sha256Of(path)}${suffix}`);
+  if (cache === null) throw new UserError(`${path} must be unpacked to be read, and there is no cache to do so in.`);
+  const folder = join(cache.folder, 'datasets');
+  const kept = join(folder, `${await sha256Of(path)}${suffix}`);
   const notes: string[] = [];
   try {
-    await privateFolder(cacheFolder(), 'datasets');
+    await privateFolder(cache.folder, 'datasets');
     if (await isSound(kept)) return { path: kept, notes };
     const work = async () => {
       if (await isSound(kept)) return;
@@ -50,7 +53,7 @@ export async function keptInCache(
   } catch (error) {
     if (!(error instanceof Error && 'syscall' in error)) throw error;
     throw new UserError(
-      `${path} must be unpacked into ${join(cacheFolder(), 'datasets')}, which fails: ${error.message}. GRAFT_CACHE names another folder for that.`,
+      `${path} must be unpacked into ${folder}, which fails: ${error.message}. GRAFT_CACHE names another folder for that.`,
       { cause: error },
     );
   }
@@ -88,12 +91,12 @@ function isThere(path: string): Promise<boolean> {
   );
 }
 
-/** The content of a gzipped file, unpacked once. @throws UserError where it is damaged, or unpacks to more thimages do */
-export function gunzipped(path: string): Promise<KeptFile> {
-  return keptInCache(path, '.tar', (part) => gunzip(path, part));
+/** The content of a gzipped file, unpacked once. @throws UserError where it is damaged, or unpacks to more than images do */
+export function gunzipped(cache: FolderCache | null, path: string): Promise<KeptFile> {
+  return keptInCache(cache, path, '.tar', (part) => gunzip(path, part));
 }
 
-/** Unpacks a gzipped file. @throws UserError where it is damaged, or unpacks to more thimages do */
+/** Unpacks a gzipped file. @throws UserError where it is damaged, or unpacks to more than images do */
 export async function gunzip(path: string, target: string): Promise<void> {
   const source = await openPlainFile(path);
   try {

@@ -35,7 +35,7 @@ describe('a download', () => {
     const options = fresh({ onProgress: (progress) => seen.push(progress) });
     const fetched = await fetchWeights(entry, options);
     expect(fetched).toEqual({ path: cachePath(entry, options.cache), sha256: sha256(file) });
-    expect(fetched.path).toBe(join(options.cache, 'weights/torchvision/toy.imagenet1k_v1/toy-0123abcd.pth'));
+    expect(fetched.path).toBe(join(options.cache.folder, 'weights/torchvision/toy.imagenet1k_v1/toy-0123abcd.pth'));
     expectFile(fetched.path, file);
     expect(left(options.cache)).toEqual(['toy-0123abcd.pth', 'toy-0123abcd.pth.json']);
     const done = seen.map((progress) => progress.done);

@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { dirname, relative, sep } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { cached, privateFolder } from '../cache-folder.ts';
+import { cached, type FolderCache, privateFolder } from '../cache-folder.ts';
 import { type Checksum, type Digests, digestsOf } from '../checksum.ts';
 import { withLock } from '../lock.ts';
 import { download, type Patience } from './download.ts';
@@ -18,8 +18,8 @@ import { hubFromEnvironment, isOnHub, type Place, placeOf } from './place.ts';
 import type { Bounds } from './transfer.ts';
 
 export interface FetchOptions {
-  /** The folder of everything that can be had again. Default: `cacheFolder()`. */
-  readonly cache?: string;
+  /** Where downloads are kept. Default: `defaultCache()`; null: nowhere, so that nothing can be downloaded. */
+  readonly cache?: FolderCache | null;
   /** Only what is in the cache. Default: false, and for the Hugging Face hub `HF_HUB_OFFLINE`. */
   readonly offline?: boolean;
   /** An address or a folder instead of the publishers' hosts, see `placeOf`; null: none. Default: `GRAFT_MIRROR`. */
@@ -50,7 +50,7 @@ export interface PublishedFile {
   /** What it is called in messages. */
   readonly name: string;
   readonly url: string;
-  /** The cache that `path` is in. */
+  /** The folder of the cache that `path` is in. */
   readonly cache: string;
   readonly path: string;
   readonly bounds: Bounds;

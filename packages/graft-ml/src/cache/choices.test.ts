@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../../../test/images.ts';
-import { choiceStore } from './choice-store.ts';
+import { choiceStore } from './choices.ts';
 
 const execute = promisify(execFile);
 const root = temporaryFolder();
@@ -14,7 +14,7 @@ const fresh = () => {
   mkdirSync(folder);
   return folder;
 };
-const built = new URL('../../dist/runtime/choice-store.js', import.meta.url).href;
+const built = new URL('../../dist/cache/choices.js', import.meta.url).href;
 
 describe('the store of timings', () => {
   test('loses nothing while ten processes write to it', async () => {

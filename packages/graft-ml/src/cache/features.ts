@@ -4,24 +4,12 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { type Shape, sizeOf } from '@graft-ml/core/internal/base/tensor';
+import type { FeatureTable, FeatureTableOptions } from '@graft-ml/core/internal/fit/cache';
 import { z } from 'zod';
 import { cached, privateFolder, privateMode } from '../files/cache-folder.ts';
 import { formatOwnJson, readOwnJson } from '../files/own-json.ts';
 import { openPlainFile } from '../files/read.ts';
 import { replaceFile } from '../files/write.ts';
-
-/** Rows of features by key, on disk. What cannot be read or written, or is damaged, is only computed again. */
-export interface FeatureTable {
-  has(key: string): boolean;
-  /** Copies a row to `target`. False where it is gone. */
-  read(key: string, target: Float32Array): Promise<boolean>;
-  /** Keeps rows for later runs, as far as the disk's share allows. */
-  add(key: string, row: Float32Array): Promise<void>;
-  /** Writes what was added. */
-  flush(): Promise<void>;
-  /** Writes what was added, and closes the files. */
-  close(): Promise<void>;
-}
 
 /** Rows are gathered up to this many bytes, and then written as one file: a kill loses at most so much. */
 const segment = { bytes: 64 * 2 ** 20, rows: 50_000 } as const;
@@ -39,13 +27,6 @@ interface Place {
   readonly file: string;
   readonly row: number;
   readonly checksum: number;
-}
-
-export interface FeatureTableOptions {
-  /** Bytes for all trunks together; the longest unused give way. 0: nothing is read or written. */
-  readonly limit: number;
-  /** Hears, in a sentence, of a file that is damaged. */
-  readonly onNote: (note: string) => void;
 }
 
 /**

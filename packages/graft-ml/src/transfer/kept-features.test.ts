@@ -2,11 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomStream } from '@graft-ml/core/internal/base/random';
+import type { FeatureTable } from '@graft-ml/core/internal/fit/cache';
 import { describe, expect, test, vi } from 'vitest';
 import { flipBit } from '../../../../test/damage.ts';
 import { drawImages, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, runFolder, smallRun } from '../../../../test/runs.ts';
-import { type FeatureTable, openFeatures } from './feature-cache.ts';
+import { openFeatures } from '../cache/features.ts';
 import { trainFolder } from './train-folder.ts';
 
 const root = temporaryFolder();

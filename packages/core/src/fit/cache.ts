@@ -1,0 +1,46 @@
+import type { Shape } from '../base/tensor.ts';
+import type { ChoiceStore } from '../runtime/index.ts';
+
+/**
+ * Where results are kept that can be computed again, for this program and later ones. A cache is passed to what may use it; what is not
+ * in it, cannot be read or is damaged costs only time.
+ */
+export interface Cache {
+  /** The lowerings that were timed on one backend, by all that their times depend on. */
+  choices(backend: string): ChoiceStore;
+  /**
+   * The features that one frozen backbone makes of images.
+   * @param backbone a name for all that features depend on besides the image
+   * @param shape of one row
+   */
+  features(backbone: string, shape: Shape, options: FeatureTableOptions): Promise<FeatureTable>;
+}
+
+export interface FeatureTableOptions {
+  /** Bytes for all backbones together; the longest unused give way. 0: nothing is read or written. */
+  readonly limit: number;
+  /** Hears, in a sentence, of a file that is damaged. */
+  readonly onNote: (note: string) => void;
+}
+
+/** Rows of features by key. */
+export interface FeatureTable {
+  has(key: string): boolean;
+  /** Copies a row to `target`. False where it is gone. */
+  read(key: string, target: Float32Array): Promise<boolean>;
+  /** Keeps rows for later runs, as far as the limit allows. */
+  add(key: string, row: Float32Array): Promise<void>;
+  /** Writes what was added. */
+  flush(): Promise<void>;
+  /** Writes what was added, and lets go of what is open. */
+  close(): Promise<void>;
+}
+
+/** A table that keeps nothing: every row is computed when it is asked for. */
+export const noFeatures: FeatureTable = {
+  has: () => false,
+  read: async () => false,
+  add: async () => {},
+  flush: async () => {},
+  close: async () => {},
+};

@@ -1,0 +1,2 @@
+export type { FolderCache } from '../files/cache-folder.ts';
+export { defaultCache, folderCache } from './folder-cache.ts';
