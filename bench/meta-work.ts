@@ -135,6 +135,7 @@ export function formsOf(work: MetaStepWork): Readonly<Record<string, () => Promi
           return {
             runAll: async (shared, feeds) => [await program.run({ ...shared, ...stackedFeeds(feeds) })],
             release: () => program.release(),
+            [Symbol.asyncDispose]: () => program.release(),
           };
         },
       );
@@ -179,6 +180,7 @@ export async function contenderOf(work: MetaStepWork, { program }: Form): Promis
   const unused: ParallelProgram = {
     runAll: () => Promise.reject(new Error('nothing is tested')),
     release: async () => {},
+    [Symbol.asyncDispose]: async () => {},
   };
   const course = metaCourse({
     ...{ network, learner, shape, initial, optimizer },

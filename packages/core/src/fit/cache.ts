@@ -24,7 +24,7 @@ export interface FeatureTableOptions {
 }
 
 /** Rows of features by key. */
-export interface FeatureTable {
+export interface FeatureTable extends AsyncDisposable {
   has(key: string): boolean;
   /** Copies a row to `target`. False where it is gone. */
   read(key: string, target: Float32Array): Promise<boolean>;
@@ -43,4 +43,5 @@ export const noFeatures: FeatureTable = {
   add: async () => {},
   flush: async () => {},
   close: async () => {},
+  [Symbol.asyncDispose]: async () => {},
 };

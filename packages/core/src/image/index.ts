@@ -1,5 +1,6 @@
 export * from './augment/index.ts';
 export { type ClassCount, fewestToTrain, imbalanceOf, mostImbalance } from './class-balance.ts';
+export { type EncodedImage, type ImageDecoder, type PixelImage, rgbOf } from './decoder.ts';
 export {
   distanceBetween,
   farApart,
@@ -32,3 +33,11 @@ export {
   randomResizedCrop,
   type View,
 } from './transform.ts';
+export {
+  type EvaluationRequest,
+  type ImageRows,
+  rowsOf,
+  type TrainingRequest,
+  type ViewRequest,
+  viewOf,
+} from './view.ts';

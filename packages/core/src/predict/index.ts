@@ -1,4 +1,17 @@
 export {
+  type Classification,
+  type ClassifierParts,
+  type FeatureVector,
+  type ImageAccess,
+  ImageClassifier,
+  type ImageClassifierOptions,
+  type ImageInput,
+  imageAccess,
+  type LookOptions,
+  type Prediction,
+  type RankedClass,
+} from './classifier.ts';
+export {
   type ClassMetrics,
   type ConfusionMatrix,
   type Judged,

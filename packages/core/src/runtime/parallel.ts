@@ -2,7 +2,7 @@ import type { Tensor, Tensors } from '../base/tensor.ts';
 import type { Program } from './program.ts';
 
 /** One graph that is run on several sets of feeds, which share what is large: the parameters of many tasks. */
-export interface ParallelProgram {
+export interface ParallelProgram extends AsyncDisposable {
   /** Results in the order of `feeds`, whoever computed them. A feed comes before a shared tensor of its name. */
   runAll(shared: Tensors, feeds: readonly Tensors[]): Promise<Record<string, Tensor>[]>;
   /** Frees the sessions. Idempotent. */
@@ -18,5 +18,6 @@ export function inSequence(program: Program): ParallelProgram {
       return results;
     },
     release: () => program.release(),
+    [Symbol.asyncDispose]: () => program.release(),
   };
 }

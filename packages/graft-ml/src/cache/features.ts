@@ -87,6 +87,12 @@ export async function openFeatures(
     }
   }
 
+  async function close(): Promise<void> {
+    await flush();
+    for (const handle of handles.values()) await handle.close();
+    handles.clear();
+  }
+
   return {
     has: (key) => places.has(key),
     async read(key, target) {
@@ -115,11 +121,8 @@ export async function openFeatures(
       if (length >= segment.rows || length * row.byteLength >= segment.bytes) await flush();
     },
     flush,
-    async close() {
-      await flush();
-      for (const handle of handles.values()) await handle.close();
-      handles.clear();
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

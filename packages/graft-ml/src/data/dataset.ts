@@ -81,10 +81,12 @@ export interface DatasetOptions extends ReaderOptions {
    * sound and nothing was decoded of the same content before; the image then says so (`isUnproven`). Default `now`.
    */
   readonly decode?: 'now' | 'later';
-  /** The threads to check with; without it a pool is opened and closed. */
+  /** What to check with; without it a pool of threads is opened and closed. */
   readonly pool?: ImagePool;
   /** Called after each image that was checked. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** Ends the checking, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 type Checked = Candidate & SurveyedFacts;
@@ -172,8 +174,11 @@ async function readAll(candidates: readonly Candidate[], options: DatasetOptions
       pool,
       // What is wrong has to be known before `strict` lets anything pass.
       decode: options.strict ? 'now' : (options.decode ?? 'now'),
-      decoded: await readDecoded(options.cache === undefined ? defaultCache() : options.cache),
-      onProgress: options.onProgress,
+      decoded: await readDecoded(options.cache === undefined ? defaultCache() : options.cache, pool),
+      onProgress: (done, total) => {
+        options.signal?.throwIfAborted();
+        options.onProgress?.(done, total);
+      },
     });
     const good = results.flatMap((result, i): Checked[] => (isFine(result) ? [{ ...candidates[i]!, ...result }] : []));
     return { good, broken: results.filter(isProblem) };

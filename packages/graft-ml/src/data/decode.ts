@@ -17,10 +17,11 @@ export const imageFileBounds = {
   seconds: 60,
 } as const;
 
-/** An image on disk: a file of its own, or, with `within`, a part of one. Then `path` is what people read. */
+/** An image on disk: a file of its own, or, with `within`, a part of one; or its content in memory. Then `path` is what people read. */
 export interface ImageFile {
   readonly path: string;
   readonly within?: Within;
+  readonly bytes?: Uint8Array;
 }
 
 /**
@@ -29,8 +30,17 @@ export interface ImageFile {
  *
  * @throws ImageError where it is missing, not a plain file, empty or too large
  */
-export async function readImageFile({ path, within }: ImageFile): Promise<Buffer> {
+export async function readImageFile({ path, within, bytes }: ImageFile): Promise<Buffer> {
   const fail = problemAt(path);
+  const assertSize = (size: number, largest: number) => {
+    if (size === 0) fail('empty-file', 'the file has 0 bytes');
+    if (largest <= imageFileBounds.fileBytes) return;
+    fail('too-large', `the file has ${largest} bytes, more than ${imageFileBounds.fileBytes}`);
+  };
+  if (bytes) {
+    assertSize(bytes.length, bytes.length);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
   const reading = <T>(read: () => T): T => {
     try {
       return read();
@@ -41,15 +51,13 @@ export async function readImageFile({ path, within }: ImageFile): Promise<Buffer
   const status = reading(() => statSync(within?.file ?? path));
   if (!status.isFile()) return fail('unreadable', 'this is not a plain file');
   const { size, largest } = sizesOf(status.size, within);
-  if (size === 0) return fail('empty-file', 'the file has 0 bytes');
-  if (largest > imageFileBounds.fileBytes) {
-    return fail('too-large', `the file has ${largest} bytes, more than ${imageFileBounds.fileBytes}`);
-  }
+  assertSize(size, largest);
   return reading(() => (within ? readWithin(within) : readFileSync(path)));
 }
 
 /** The bytes of an image file, before it is read; 0 where that cannot be said, which whoever reads it finds out. */
-export function fileBytes({ path, within }: ImageFile): number {
+export function fileBytes({ path, within, bytes }: ImageFile): number {
+  if (bytes) return bytes.length;
   const onDisk = () => {
     try {
       return statSync(path).size;

@@ -1,32 +1,26 @@
+import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
+import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
+import type { EvaluationRequest, ViewRequest } from '@graft-ml/core/internal/image/view';
 import { Tinypool } from 'tinypool';
 import { builtWorker } from '../files/package-file.ts';
 import type { ImageFile } from './decode.ts';
 import type { Examination } from './doctor/examine.ts';
 import type { ImageFacts } from './image-facts.ts';
-import type {
-  EvaluationRequest,
-  Reply,
-  Squares,
-  SquaresTask,
-  SurveyTask,
-  ViewRequest,
-  ViewTask,
-} from './image-worker.ts';
+import type { DecodeTask, Reply, SquaresTask, SurveyTask, ViewTask } from './image-worker.ts';
 import type { Surveyed, SurveyOptions } from './scan/survey.ts';
+import type { Squares } from './squares.ts';
 
 /**
- * Threads that read, decode and crop images, which are files of their own (a path) or parts of one. Requests are served in
- * order, and none needs the event loop to begin.
+ * Reads, decodes and crops images, which are files of their own (a path), parts of one, or in memory. Requests are served in order.
+ * `createImagePool` has threads for it, and a process beside them for images that cost much.
  */
-export interface ImagePool {
+export interface ImagePool extends ImageDecoder, AsyncDisposable {
   /** Reads, hashes and fully decodes an image. @throws ImageError (by rejection) where it cannot be used */
   check(image: string | ImageFile): Promise<ImageFacts>;
   /** Reads and hashes images, in one message to one thread; `decode: 'later'` decodes only those whose structure leaves a doubt. In their order. */
   survey(images: readonly ImageFile[], options: SurveyOptions): Promise<readonly Surveyed[]>;
-  /** As `check`, with what the doctor wants to know. */
-  examine(image: string | ImageFile): Promise<Examination>;
   /** One view of an image as planar u8 (3, size, size), or as many as `places` asks for. @throws ImageError (by rejection) where it cannot be used */
   view(image: string | ImageFile, request: ViewRequest, size: number): Promise<Uint8Array>;
   /** One view of each of these images, in one message to one thread. Those that cannot be used are among its `problems`. */
@@ -35,11 +29,20 @@ export interface ImagePool {
   close(): Promise<void>;
 }
 
-/** What a thread can be asked for, by the names in `image-worker.ts`. */
-type Task = 'check' | 'survey' | 'examine' | 'view' | 'squares';
+/** A pool that can look closer. */
+export interface ExaminingPool extends ImagePool {
+  /** As `check`, with what the doctor wants to know. */
+  examine(image: string | ImageFile): Promise<Examination>;
+}
 
-/** Starts a pool. Default: a thread per core, at most 8; each holds one decoded image at a time. Close it when done. */
-export function createImagePool(options: { threads?: number } = {}): ImagePool {
+/** What a thread can be asked for, by the names in `image-worker.ts`. */
+type Task = 'check' | 'survey' | 'examine' | 'view' | 'squares' | 'decode';
+
+/**
+ * Starts a pool of threads, none of which needs this one's event loop to begin with a request. Default: a thread per core, at most 8;
+ * each holds one decoded image at a time. Close it when done.
+ */
+export function createImagePool(options: { threads?: number } = {}): ExaminingPool {
   const threads = options.threads ?? Math.min(availableParallelism(), 8);
   if (!(Number.isInteger(threads) && threads >= 1)) {
     throw new RangeError(`createImagePool: threads is ${threads}, expected a whole number of at least 1`);
@@ -57,7 +60,11 @@ export function createImagePool(options: { threads?: number } = {}): ImagePool {
   let pool: Promise<Tinypool> | undefined;
   let closed = false;
 
-  async function ask<T>(name: Task, task: ImageFile | ViewTask | SquaresTask | SurveyTask, path: string): Promise<T> {
+  async function ask<T>(
+    name: Task,
+    task: ImageFile | ViewTask | SquaresTask | SurveyTask | DecodeTask,
+    path: string,
+  ): Promise<T> {
     const gone = (cause?: unknown) =>
       new Error(`The image pool was closed before it was done with ${path}.`, { cause });
     if (closed) throw gone();
@@ -71,23 +78,36 @@ export function createImagePool(options: { threads?: number } = {}): ImagePool {
     return reply;
   }
 
+  const close = async () => {
+    closed = true;
+    await (await pool)?.destroy();
+  };
   return {
+    get identity() {
+      return `libvips-${libvipsVersion()}`;
+    },
+    decode: ({ bytes, name }, reading) => ask('decode', { path: name, bytes, reading }, name),
     check: (image) => ask('check', fileOf(image), fileOf(image).path),
     survey: (images, { decode }) => ask('survey', { images: images.map(fileOf), decode }, images[0]?.path ?? 'nothing'),
     examine: (image) => ask('examine', fileOf(image), fileOf(image).path),
     view: (image, request, size) => ask('view', { ...fileOf(image), request, size }, fileOf(image).path),
     squares: (images, request, size) =>
       ask('squares', { images: images.map(fileOf), request, size }, images[0]?.path ?? 'nothing'),
-    close: async () => {
-      closed = true;
-      await (await pool)?.destroy();
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
+}
+
+/** Read when it is asked for: loading libvips takes a while, and not all who have a pool use it. */
+function libvipsVersion(): string {
+  const { versions }: typeof import('sharp') = createRequire(import.meta.url)('sharp');
+  return versions.vips;
 }
 
 /** What of an image a thread needs to read it. */
 function fileOf(image: string | ImageFile): ImageFile {
   if (typeof image === 'string') return { path: image };
-  const { path, within } = image;
+  const { path, within, bytes } = image;
+  if (bytes) return { path, bytes };
   return within ? { path, within } : { path };
 }

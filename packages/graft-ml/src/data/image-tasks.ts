@@ -1,51 +1,23 @@
 import { createHash } from 'node:crypto';
-import { randomStream } from '@graft-ml/core/internal/base/random';
-import {
-  type Augmentation,
-  augmentedPixels,
-  augmentedView,
-  type Colour,
-} from '@graft-ml/core/internal/image/augment/index';
 import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
-import {
-  type CropPlace,
-  centreCrop,
-  evaluationView,
-  type Framing,
-  type View,
-} from '@graft-ml/core/internal/image/transform';
+import type { RgbImage } from '@graft-ml/core/internal/image/resize';
+import type { ImageReading } from '@graft-ml/core/internal/image/transform';
+import { type ViewRequest, viewOf } from '@graft-ml/core/internal/image/view';
 import { fileBytes, type ImageFile, readImageFile } from './decode.ts';
 import { type Examination, examineImage } from './doctor/examine.ts';
-import { isCostlyFormat, mostInThread, type OpenImage, openImage, resizeImage, verifyImage } from './image/open.ts';
+import { isCostlyFormat, mostInThread, type OpenImage, openImage, verifyImage, wholeImage } from './image/open.ts';
 import type { ImageFacts } from './image-facts.ts';
-
-/** What is wanted of an image. */
-export type ViewRequest = EvaluationRequest | TrainingRequest;
-
-export interface EvaluationRequest {
-  readonly kind: 'evaluation';
-  readonly preprocessing: Framing;
-  /** Several crops, one after the other in the reply. Default: the centre. */
-  readonly places?: readonly CropPlace[];
-}
-
-/** The image as it is augmented: a function of (seed, epoch, index) alone. */
-export interface TrainingRequest {
-  readonly kind: 'training';
-  readonly preprocessing: Framing;
-  readonly augmentation: Augmentation;
-  /** What is left empty or erased: the mean colour of the preprocessing. */
-  readonly fill: Colour;
-  readonly seed: number;
-  readonly epoch: number;
-  readonly index: number;
-}
 
 export interface ViewTask extends ImageFile {
   readonly request: ViewRequest;
   readonly size: number;
   /** Whether the file's hash is wanted, too. */
   readonly isHashed?: boolean;
+}
+
+/** The whole image is wanted. */
+export interface DecodeTask extends ImageFile {
+  readonly reading: ImageReading;
 }
 
 export interface Viewed {
@@ -63,6 +35,7 @@ export interface ImageTasks {
   readonly check: { readonly task: ImageFile; readonly result: ImageFacts };
   readonly examine: { readonly task: ImageFile; readonly result: Examination };
   readonly view: { readonly task: ViewTask; readonly result: Viewed };
+  readonly decode: { readonly task: DecodeTask; readonly result: RgbImage };
 }
 
 export type TaskName = keyof ImageTasks;
@@ -85,10 +58,12 @@ const work: {
   examine: async (image, bytes) => examineImage(image, factsOf(image, bytes)),
   view: async (image, bytes, { request, size, isHashed }) => {
     const sha256 = isHashed ? hashOf(bytes) : undefined;
-    const { evaluation, training } = views;
-    const pixels =
-      request.kind === 'evaluation' ? await evaluation(image, request, size) : await training(image, request, size);
+    const pixels = await viewOf(image, request, size);
     return { pixels, ...(sha256 !== undefined && { sha256 }) };
+  },
+  decode: async (image) => {
+    const { width, height, data } = await wholeImage(image);
+    return { width, height, data };
   },
 };
 
@@ -107,9 +82,14 @@ export async function perform<N extends TaskName>(
   if (isThread && fileBytes(task) > mostInThread / 4) return costly;
   const bytes = await readImageFile(task);
   if (isThread && isCostlyFormat(bytes)) return costly;
-  const image = await openImage(bytes, task.path, 'request' in task ? task.request.preprocessing : {});
+  const image = await openImage(bytes, task.path, readingOf(task));
   if (isThread && image.isCostly) return costly;
   return work[name](image, bytes, task);
+}
+
+function readingOf(task: ImageFile | ViewTask | DecodeTask): ImageReading {
+  if ('request' in task) return task.request.preprocessing;
+  return 'reading' in task ? task.reading : {};
 }
 
 function factsOf({ width, height }: OpenImage, bytes: Buffer): ImageFacts {
@@ -118,37 +98,4 @@ function factsOf({ width, height }: OpenImage, bytes: Buffer): ImageFacts {
 
 function hashOf(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-const views = {
-  async evaluation(image: OpenImage, request: EvaluationRequest, size: number): Promise<Uint8Array> {
-    const { preprocessing, places = [centreCrop] } = request;
-    const seen = places.map((place) => evaluationView(image, preprocessing, place));
-    const crops = await pixelsOf(image, seen, preprocessing, size);
-    if (crops.length === 1) return crops[0]!;
-    const pixels = new Uint8Array(crops.length * 3 * size * size);
-    for (const [i, crop] of crops.entries()) pixels.set(crop, i * crop.length);
-    return pixels;
-  },
-
-  async training(image: OpenImage, request: TrainingRequest, size: number): Promise<Uint8Array> {
-    const { preprocessing, augmentation, fill, seed, epoch, index } = request;
-    const stream = randomStream(seed, 'augment', epoch, index);
-    const seen = augmentedView(stream, image, preprocessing, augmentation);
-    const [data] = await pixelsOf(image, [seen], preprocessing, size);
-    return augmentedPixels(stream, { width: size, height: size, data: data! }, augmentation, fill).data;
-  },
-};
-
-function pixelsOf(
-  image: OpenImage,
-  seen: readonly View[],
-  { interpolation }: Framing,
-  size: number,
-): Promise<Uint8Array[]> {
-  const target = { width: size, height: size, ...(interpolation && { interpolation }) };
-  return resizeImage(
-    image,
-    seen.map(({ box, mirror }) => ({ box, target: { ...target, mirror } })),
-  );
 }

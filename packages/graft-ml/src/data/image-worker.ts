@@ -1,7 +1,9 @@
 /** What a thread of the image pool does. Loaded by `image-pool.ts`, always as the built file. */
 
-import { ImageError, type ImageProblem } from '@graft-ml/core/internal/image/problem';
-import { type ContentKey, contentKey } from '@graft-ml/core/internal/image/seen';
+import { ImageError } from '@graft-ml/core/internal/image/problem';
+import type { RgbImage } from '@graft-ml/core/internal/image/resize';
+import { contentKey } from '@graft-ml/core/internal/image/seen';
+import type { EvaluationRequest } from '@graft-ml/core/internal/image/view';
 import sharp from 'sharp';
 import { Tinypool } from 'tinypool';
 import type { ImageFile } from './decode.ts';
@@ -10,7 +12,7 @@ import type { ImageFacts } from './image-facts.ts';
 import { type ImageProcess, startImageProcess } from './image-process.ts';
 import {
   costly,
-  type EvaluationRequest,
+  type DecodeTask,
   type ImageTasks,
   perform,
   type Reply,
@@ -18,26 +20,15 @@ import {
   type ViewTask,
 } from './image-tasks.ts';
 import { factsOfSound, type Surveyed, type SurveyOptions } from './scan/survey.ts';
+import { packSquares, type Squares } from './squares.ts';
 
-export type { EvaluationRequest, Reply, TrainingRequest, ViewRequest, ViewTask } from './image-tasks.ts';
+export type { DecodeTask, Reply, ViewTask } from './image-tasks.ts';
 
 /** Many small views at once, so that what a message costs does not count. */
 export interface SquaresTask {
   readonly images: readonly ImageFile[];
   readonly request: EvaluationRequest;
   readonly size: number;
-}
-
-/** Views as compact as they can be: of a grey image one plane is kept, because its three are equal. */
-export interface Squares {
-  /** For each image: 1, 3, or 0 where it cannot be used. */
-  readonly planes: Uint8Array;
-  /** (sum of `planes`, size, size) */
-  readonly pixels: Uint8Array;
-  /** The `ContentKey` of each image's file; '' where it could not be read. */
-  readonly contents: readonly ContentKey[];
-  /** What is wrong with the images without planes, in their order. */
-  readonly problems: readonly ImageProblem[];
 }
 
 // The pool's threads are the parallelism; libvips adds none of its own, and keeps no images.
@@ -78,33 +69,18 @@ export async function view(task: ViewTask): Promise<unknown> {
   return 'problem' in reply ? reply : Tinypool.move(reply.pixels);
 }
 
-/** The views of several images, one after the other. */
-export async function squares({ images, request, size }: SquaresTask): Promise<Squares> {
-  const area = size * size;
-  const pixels = new Uint8Array(3 * area * images.length);
-  const planes = new Uint8Array(images.length);
-  const problems: ImageProblem[] = [];
-  const contents = new Array<ContentKey>(images.length).fill('');
-  let used = 0;
-  for (const [i, file] of images.entries()) {
-    const reply = await done('view', { ...file, request, size, isHashed: true });
-    if ('problem' in reply) {
-      problems.push(reply.problem);
-      continue;
-    }
-    contents[i] = contentKey({ sha256: reply.sha256! });
-    planes[i] = isGrey(reply.pixels) ? 1 : 3;
-    pixels.set(reply.pixels.subarray(0, planes[i]! * area), used);
-    used += planes[i]! * area;
-  }
-  return { planes, pixels: pixels.slice(0, used), contents, problems };
+/** The whole image. */
+export function decode(task: DecodeTask): Promise<Reply<RgbImage>> {
+  return done('decode', task);
 }
 
-/** Whether the three planes of an image are equal. */
-function isGrey(pixels: Uint8Array): boolean {
-  const area = pixels.length / 3;
-  const [red, green, blue] = [0, 1, 2].map((c) => Buffer.from(pixels.buffer, pixels.byteOffset + c * area, area));
-  return red!.equals(green!) && red!.equals(blue!);
+/** The views of several images, one after the other. */
+export function squares({ images, request, size }: SquaresTask): Promise<Squares> {
+  return packSquares(images, size, async (file) => {
+    const reply = await done('view', { ...file, request, size, isHashed: true });
+    if ('problem' in reply) throw new ImageError(reply.problem);
+    return { pixels: reply.pixels, content: contentKey({ sha256: reply.sha256! }) };
+  });
 }
 
 let previous: Promise<unknown> = Promise.resolve();

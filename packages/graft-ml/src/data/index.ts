@@ -9,10 +9,10 @@ export {
   openDataset,
 } from './dataset.ts';
 export { decodeImage, type ImageFile, imageFileBounds, readImageFile } from './decode.ts';
+export { openImagePool } from './decoder-pool.ts';
 export { type FoundImages, findImages } from './find-images.ts';
 export type { ImageFacts } from './image-facts.ts';
-export { createImagePool, type ImagePool } from './image-pool.ts';
-export type { EvaluationRequest, TrainingRequest, ViewRequest } from './image-worker.ts';
+export { createImagePool, type ExaminingPool, type ImagePool } from './image-pool.ts';
 export { findLabelledImages, type LabelledImage, type LabelledImages } from './labelled-images.ts';
 export { type Batch, type BatchOptions, batches, type LabelledImageFile } from './loader.ts';
 export { type PreviewOptions, type PreviewRow, previewAugmentation } from './preview.ts';

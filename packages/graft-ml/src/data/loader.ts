@@ -1,6 +1,6 @@
+import type { EvaluationRequest, TrainingRequest, ViewRequest } from '@graft-ml/core/internal/image/view';
 import type { ImageFile } from './decode.ts';
 import type { ImagePool } from './image-pool.ts';
-import type { EvaluationRequest, TrainingRequest, ViewRequest } from './image-worker.ts';
 
 /** Images as a model takes them in; n is always the batch size. */
 export interface Batch {

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
 import type { ContentKey } from '@graft-ml/core/internal/image/seen';
+import type { EvaluationRequest } from '@graft-ml/core/internal/image/view';
 import type { ImageFile } from '../data/decode.ts';
 import type { ImagePool } from '../data/image-pool.ts';
-import type { EvaluationRequest, Squares } from '../data/image-worker.ts';
+import type { Squares } from '../data/squares.ts';
 
 /** Square images of one size, decoded and side by side in memory. */
 export interface ImageTable {

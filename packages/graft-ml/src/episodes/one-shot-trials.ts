@@ -1,10 +1,11 @@
 import { basename, join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { tensor } from '@graft-ml/core/internal/base/tensor';
+import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { Episode } from '@graft-ml/core/internal/meta/episode';
 import type { ImageFile } from '../data/decode.ts';
-import { createImagePool } from '../data/image-pool.ts';
+import { openImagePool } from '../data/decoder-pool.ts';
 import { statDataset } from '../data/readers/find-candidates.ts';
 import { archiveTree } from '../data/tree/archive-tree.ts';
 import { folderTree } from '../data/tree/folder-tree.ts';
@@ -32,11 +33,15 @@ interface Trial {
  * @param path Omniglot's folder with `all_runs.zip`, that archive itself, or the folder that it unpacks to
  * @throws UserError where they are not there, or not whole
  */
-export async function oneShotTrials(path: string, side: number): Promise<readonly Episode[]> {
+export async function oneShotTrials(
+  path: string,
+  side: number,
+  decoder?: ImageDecoder | undefined,
+): Promise<readonly Episode[]> {
   const tree = await openTrials(path);
   const all: Trial[] = [];
   for (let i = 1; i <= trials; i++) all.push(await readTrial(tree, `run${String(i).padStart(2, '0')}`));
-  const pool = createImagePool();
+  const pool = openImagePool(decoder);
   try {
     const request = { kind: 'evaluation', preprocessing: { resize: side, crop: side } } as const;
     const files = all.flatMap((trial) => trial.files);

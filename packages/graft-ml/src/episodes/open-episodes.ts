@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import { formatProblems, type Problem } from '@graft-ml/core/internal/image/problem';
+import type { EvaluationRequest } from '@graft-ml/core/internal/image/view';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { createImagePool } from '../data/image-pool.ts';
-import type { EvaluationRequest } from '../data/image-worker.ts';
 import { findCandidates, statDataset } from '../data/readers/find-candidates.ts';
 import type { Candidate, Found, ShapeOptions } from '../data/readers/found.ts';
 import {
@@ -117,12 +117,12 @@ async function decodeOnce(
   const limit = memory * 2 ** 20;
   const { cache = defaultCache() } = options;
   const folder = cache && join(cache.folder, 'episodes');
-  const key = folder === null ? '' : tableKey(candidates, request);
-  const kept = folder === null ? undefined : await readKept(folder, key, candidates, limit);
-  signal?.throwIfAborted();
-  if (kept?.decoded) return { ...kept.decoded, notes: [] };
   const pool = options.pool ?? createImagePool();
   try {
+    const key = folder === null ? '' : tableKey(candidates, request, pool);
+    const kept = folder === null ? undefined : await readKept(folder, key, candidates, limit);
+    signal?.throwIfAborted();
+    if (kept?.decoded) return { ...kept.decoded, notes: [] };
     const decoded = await decodeTable(candidates, { request, pool, limit, onProgress, signal });
     if (folder !== null) await keep(folder, key, candidates, decoded);
     return { ...decoded, notes: kept?.note === undefined ? [] : [kept.note] };

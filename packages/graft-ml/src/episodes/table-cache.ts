@@ -3,10 +3,11 @@ import { statSync } from 'node:fs';
 import { lstat, readdir, rm, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { version } from '@graft-ml/core/internal/base/version';
+import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { ImageProblemKind } from '@graft-ml/core/internal/image/problem';
 import { joinKeys, splitKeys } from '@graft-ml/core/internal/image/seen';
+import type { EvaluationRequest } from '@graft-ml/core/internal/image/view';
 import { z } from 'zod';
-import type { EvaluationRequest } from '../data/image-worker.ts';
 import type { Candidate } from '../data/readers/found.ts';
 import { cached, privateFolder, privateMode } from '../files/cache-folder.ts';
 import { formatOwnJson, readOwnJson } from '../files/own-json.ts';
@@ -39,17 +40,21 @@ const noteSchema = z.strictObject({
 });
 
 /**
- * A name for all that a table depends on: the images' names and contents, and how they are seen. In a ZIP archive a checksum
+ * A name for all that a table depends on: the images' names and contents, and how they are decoded and seen. In a ZIP archive a checksum
  * stands for the content, else size and time of change.
  */
-export function tableKey(candidates: readonly Candidate[], { preprocessing }: EvaluationRequest): string {
+export function tableKey(
+  candidates: readonly Candidate[],
+  { preprocessing }: EvaluationRequest,
+  { identity }: Pick<ImageDecoder, 'identity'>,
+): string {
   const times = new Map<string, readonly number[]>();
   const timeOf = (file: string): readonly number[] => {
     const known = times.get(file) ?? timeOfChange(file);
     times.set(file, known);
     return known;
   };
-  const hash = createHash('sha256').update(JSON.stringify([version, preprocessing]));
+  const hash = createHash('sha256').update(JSON.stringify([version, preprocessing, identity]));
   for (const { part, className, name, path, within } of candidates) {
     const content = within?.zip ? [within.zip.crc32, within.zip.size] : timeOf(within?.file ?? path);
     hash.update(`${JSON.stringify([part.name, className, name, within?.start, within?.length, content])}\n`);

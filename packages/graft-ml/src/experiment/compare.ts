@@ -147,7 +147,7 @@ async function* remaining(
   options: CompareOptions,
   { isNew }: { readonly isNew: boolean },
 ): AsyncGenerator<CompareEvent, void, undefined> {
-  const { out, signal, cache, onPreparation, onTest } = options;
+  const { out, signal, cache, decoder, onPreparation, onTest } = options;
   const names = contestants.map(({ name }) => name);
   await assertNoLinks(out, names);
   if (isNew && !options.overwrite) await assertEmpty(out, names);
@@ -174,6 +174,7 @@ async function* remaining(
       episodes: episodes ?? undefined,
       signal,
       cache,
+      decoder,
       onPreparation,
       onProgress: onTest,
     });

@@ -6,6 +6,7 @@ import { version } from '@graft-ml/core/internal/base/version';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { labelTensor } from '@graft-ml/core/internal/fit/source';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
+import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { distanceBetween, farApart, inverted, statisticsOf } from '@graft-ml/core/internal/image/image-statistics';
 import { contentKey, encodeSeen, seenAfter, seenOf } from '@graft-ml/core/internal/image/seen';
 import { isByFeatures, learners } from '@graft-ml/core/internal/meta/learners';
@@ -19,7 +20,8 @@ import type { Runtime } from '@graft-ml/core/runtime';
 import { withLayers } from '../checkpoint/backbone.ts';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import { type Dataset, type DatasetImage, fingerprint, imagesOf, openDataset } from '../data/dataset.ts';
-import { createImagePool, type ImagePool } from '../data/image-pool.ts';
+import { openImagePool } from '../data/decoder-pool.ts';
+import type { ImagePool } from '../data/image-pool.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { CheckpointName } from '../runs/checkpoints.ts';
@@ -49,6 +51,8 @@ export interface AdaptMetaOptions extends ShapeOptions {
   readonly onPreparation?: ((progress: Preparation) => void) | undefined;
   /** Where what can be computed again is kept. Default: `defaultCache()`; null: nowhere. */
   readonly cache?: FolderCache | null | undefined;
+  /** Who decodes images: a pool, or a program's own. It stays its owner's. Default: threads of this process's, opened and closed. */
+  readonly decoder?: ImageDecoder | undefined;
   /** How the files of the run folder are written. Default: as plain files in it. */
   readonly openStore?: OpenRunStore | undefined;
   /** Gives up, with the signal's reason, as long as nothing is written. */
@@ -86,11 +90,12 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
     signal,
     openStore,
     cache,
+    decoder,
     ...shape
   } = options;
   const { seed } = (await readMetaRun(path)).config;
   await refuseOut(out, { overwrite });
-  const pool = createImagePool();
+  const pool = openImagePool(decoder);
   try {
     const whole = await openDataset(folder, {
       ...shape,

@@ -15,7 +15,7 @@ import type { Runtime } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import { weightsFor } from '../checkpoint/pretrained.ts';
-import { createImagePool } from '../data/image-pool.ts';
+import { openImagePool } from '../data/decoder-pool.ts';
 import type { EpisodeSets } from '../episodes/episode.ts';
 import { openEpisodes } from '../episodes/open-episodes.ts';
 import { openSubsets } from '../episodes/subsets.ts';
@@ -142,12 +142,12 @@ export async function openSets(
     'learner' | 'way' | 'split' | 'rotations' | 'seed' | 'memory' | 'shots' | 'queries' | 'fixedLabels'
   >,
   preprocessing: Preprocessing,
-  { signal, cache, onPreparation }: Pick<PrepareOptions, 'signal' | 'cache' | 'onPreparation'>,
+  { signal, cache, decoder, onPreparation }: Pick<PrepareOptions, 'signal' | 'cache' | 'decoder' | 'onPreparation'>,
 ): Promise<EpisodeSets> {
   const { split, rotations, seed, memory, shots, queries, fixedLabels } = config;
   const { crop, resize, squash, interpolation, colourProfile, orientation } = preprocessing;
   const onProgress = (done: number, total: number) => onPreparation?.({ stage: 'decoding images', done, total });
-  const pool = createImagePool();
+  const pool = openImagePool(decoder);
   try {
     if (fixedLabels) return await openSubsets(path, { seed, preprocessing, memory, pool, cache, onProgress });
     return await openEpisodes(path, {

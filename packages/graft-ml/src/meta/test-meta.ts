@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { call, placeholder } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Episode, EpisodeShape } from '@graft-ml/core/internal/meta/episode';
 import { type EpisodeInterval, episodeInterval } from '@graft-ml/core/internal/meta/statistics';
 import type { LearnerName, ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
@@ -40,6 +41,8 @@ export interface TestMetaOptions {
   readonly threads?: number | undefined;
   /** Where what can be computed again is kept. Default: `defaultCache()`; null: nowhere. */
   readonly cache?: FolderCache | null | undefined;
+  /** Who decodes images: a pool, or a program's own. It stays its owner's. Default: threads of this process's, opened and closed. */
+  readonly decoder?: ImageDecoder | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onPreparation?: ((progress: Preparation) => void) | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -77,7 +80,7 @@ const chunk = 32;
  */
 export async function testMeta(start: string, options: TestMetaOptions = {}): Promise<MetaTest> {
   const path = startFolder(start);
-  const { trials = false, side = 'test', signal, cache, onPreparation, onProgress } = options;
+  const { trials = false, side = 'test', signal, cache, decoder, onPreparation, onProgress } = options;
   if (trials) refuseShape(options);
   const opened = await openLearner(path, trials ? 20 : options.way, options.checkpoint);
   const { config, run, preprocessing, notes } = opened;
@@ -108,8 +111,8 @@ export async function testMeta(start: string, options: TestMetaOptions = {}): Pr
   const look = { ...config, ...shape, split, seed: config.seed };
   const seed = options.seed ?? config.seed;
   const draw = trials
-    ? await drawTrials(folder, preprocessing.crop)
-    : await openSets(folder, look, preprocessing, { signal, cache, onPreparation }).then(
+    ? await drawTrials(folder, preprocessing.crop, decoder)
+    : await openSets(folder, look, preprocessing, { signal, cache, decoder, onPreparation }).then(
         (sets) => (i: number) => sets[side].draw(shape, [seed, side, i]),
       );
   const count = trials ? 20 : (options.episodes ?? 600);
@@ -160,8 +163,12 @@ function summarise(results: readonly EpisodeResult[], queries: number): StepResu
   }));
 }
 
-async function drawTrials(folder: string, side: number): Promise<(index: number) => Episode> {
-  const episodes = await oneShotTrials(folder, side);
+async function drawTrials(
+  folder: string,
+  side: number,
+  decoder: ImageDecoder | undefined,
+): Promise<(index: number) => Episode> {
+  const episodes = await oneShotTrials(folder, side, decoder);
   return (index) => episodes[index]!;
 }
 

@@ -133,6 +133,7 @@ async function* runMeta(
       onPreparation,
       download,
       cache: options.cache,
+      decoder: options.decoder,
       onnxFile: resumed ? ownOnnx(out, resumed.run) : undefined,
       cleanups: [],
     });

@@ -6,8 +6,8 @@ import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-ti
 import { type Judged, type Metrics, measure } from '@graft-ml/core/internal/predict/metrics';
 import { resolveConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { datasetOptionsOf, shapeOptionsOf } from '../data/configured.ts';
-import { type Dataset, type DatasetImage, fingerprint, openDataset } from '../data/dataset.ts';
-import type { ReaderOptions, ShapeOptions } from '../data/readers/found.ts';
+import { type Dataset, type DatasetImage, type DatasetOptions, fingerprint, openDataset } from '../data/dataset.ts';
+import type { ShapeOptions } from '../data/readers/found.ts';
 import { type Run, readRun } from '../runs/run-file.ts';
 import type { Classifier } from './classifier.ts';
 import { type OpenRunOptions, openRun } from './open-run.ts';
@@ -24,6 +24,8 @@ export interface EvaluateOptions extends OpenRunOptions {
   /** How to read the data set, where that is not the run's own; its own is read as it was for training. */
   readonly shape?: ShapeOptions;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Ends it, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How many images of a part a run knows, by their content. */
@@ -57,14 +59,14 @@ export async function evaluateFolder(
   folder: string,
   options: EvaluateOptions = {},
 ): Promise<FolderEvaluation> {
-  const { part: chosen, shape, onProgress, ...classifierOptions } = options;
+  const { part: chosen, shape, onProgress, signal, ...classifierOptions } = options;
   const described = await readRun(run);
   const classifier = await openRun(run, classifierOptions);
   try {
     const { images, sameDataset, seen } = await openForRun(
       described,
       folder,
-      { ...shape, cache: options.cache },
+      { ...shape, cache: options.cache, signal },
       classifier,
     );
     const part = chosen ?? defaultPart(images, sameDataset);
@@ -73,7 +75,7 @@ export async function evaluateFolder(
     const { selected, known } = select(all, seen, { isOwn, isAskedFor: chosen === 'train' || chosen === 'all' });
     if (selected.length === 0) throw new UserError(`${folder} has no images to evaluate in its part "${part}".`);
     const judged: Judged[] = [];
-    for await (const prediction of classifier.predict(selected)) {
+    for await (const prediction of classifier.predict(selected, { signal })) {
       const { path, problem } = prediction;
       if (problem) throw new Error(`${path} could be read a moment ago: ${problem.message}`);
       judged.push({ label: selected[judged.length]!.label, probabilities: prediction.probabilities });
@@ -96,7 +98,7 @@ export async function evaluateFolder(
 async function openForRun(
   { config, classes, dataset, folder: ownFolder, adaptedFrom, before }: Run,
   folder: string,
-  shape: ShapeOptions & Pick<ReaderOptions, 'cache'>,
+  shape: ShapeOptions & Pick<DatasetOptions, 'cache' | 'signal'>,
   { pool, seen: recorded }: Classifier,
 ): Promise<{ images: Dataset; sameDataset: boolean; seen: Seen }> {
   const { testFraction = 0, ...others } = datasetOptionsOf(resolveConfig(config));

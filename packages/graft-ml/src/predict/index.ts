@@ -1,10 +1,4 @@
-export {
-  Classifier,
-  type ClassifierOptions,
-  type FeatureVector,
-  openModel,
-  type Prediction,
-} from './classifier.ts';
+export { Classifier, type ClassifierInput, type ClassifierOptions, openModel } from './classifier.ts';
 export { type EvaluateOptions, evaluateFolder, type FolderEvaluation, type Part } from './evaluate-folder.ts';
 export { type Exported, type ExportOptions, exportClassifier } from './export.ts';
 export { assertFeatureFile, type FeatureTable, writeFeatures } from './feature-file.ts';

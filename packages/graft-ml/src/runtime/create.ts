@@ -14,13 +14,15 @@ import { loadSession } from './session.ts';
 import { shippedChoices } from './shipped-choices.ts';
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped'> {
+  /** What runs the graphs, in place of `device`, `threads` and `session`. Default: ORT in this process. */
+  readonly backend?: Backend | undefined;
   /** Only `cpu` as yet. */
   readonly device?: string;
   /** Threads inside one operator. Default: the processor's cores. */
   readonly threads?: number;
   /** Remembers timings; null: they are made anew. Default: `defaultCache()`. */
   readonly cache?: Cache | null | undefined;
-  /** Whether the choices that come with Graft for this processor are used. Default true. */
+  /** Whether the choices that come with Graft for this processor are used. Default: with its own backend. */
   readonly shipped?: boolean;
   /** Further options of ORT's sessions, for its profiler and for experiments. */
   readonly session?: InferenceSession.SessionOptions;
@@ -33,11 +35,11 @@ export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
     threads = availableParallelism(),
     cache = defaultCache(),
     session,
-    shipped = true,
+    backend = cpuBackend(threads, session),
+    shipped = options.backend === undefined,
     ...rest
   } = options;
   if (device !== 'cpu') throw choiceError('device', device, ['cpu']);
-  const backend = cpuBackend(threads, session);
   return new Runtime(backend, {
     ...rest,
     ...(cache !== null && { store: storeOf(backend, cache) }),

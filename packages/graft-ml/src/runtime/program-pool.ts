@@ -59,6 +59,7 @@ export async function openProgramPool(
       );
     },
     release,
+    [Symbol.asyncDispose]: release,
   };
 }
 

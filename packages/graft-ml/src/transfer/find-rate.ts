@@ -7,6 +7,7 @@ import {
   suggestLearningRates,
   usefulPart,
 } from '@graft-ml/core/internal/fit/learning-rate-curve';
+import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import {
   parseConfig,
   type ResolvedConfig,
@@ -14,6 +15,7 @@ import {
   type TrainConfigInput,
 } from '@graft-ml/core/internal/recipe/config/index';
 import { planOf } from '@graft-ml/core/internal/recipe/plan';
+import type { Backend } from '@graft-ml/core/runtime';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { type Preparation, prepare } from './prepare.ts';
@@ -26,6 +28,10 @@ export interface FindRateOptions extends RangeOptions {
   readonly onNote?: (note: string) => void;
   readonly onStep?: (step: RangeStep) => void;
   readonly download?: FetchOptions;
+  /** Who decodes images: a pool, or a program's own. It stays its owner's. Default: threads of this process's, opened and closed. */
+  readonly decoder?: ImageDecoder | undefined;
+  /** What runs the graphs. Default: ORT in this process, with the configuration's threads. */
+  readonly backend?: Backend | undefined;
   /** As that of `trainFolder`. */
   readonly cache?: FolderCache | null | undefined;
 }
@@ -60,6 +66,8 @@ export async function findFolderRate(
       onPreparation,
       onNote: options.onNote,
       cache: options.cache,
+      decoder: options.decoder,
+      backend: options.backend,
       download,
       onnxFile: undefined,
       cleanups,

@@ -6,6 +6,7 @@ import { version } from '@graft-ml/core/internal/base/version';
 import { imageNetwork, parameterTable } from '@graft-ml/core/internal/fit/network';
 import type { ParameterTable } from '@graft-ml/core/internal/fit/selection';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
+import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { contentKey, encodeSeen, type Seen, seenAfter, seenOf } from '@graft-ml/core/internal/image/seen';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
@@ -16,13 +17,14 @@ import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessi
 import { type Strategy, strategies } from '@graft-ml/core/internal/recipe/strategy';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { initialise, type Variable } from '@graft-ml/core/nn';
-import type { Choices, Runtime } from '@graft-ml/core/runtime';
+import type { Backend, Choices, Runtime } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { type OwnOnnx, openBackbone } from '../checkpoint/backbone.ts';
 import { type Checkpoint, weightsFor } from '../checkpoint/pretrained.ts';
 import { datasetOptionsOf } from '../data/configured.ts';
 import { type Dataset, fingerprint, imagesOf, openDataset } from '../data/dataset.ts';
-import { createImagePool, type ImagePool } from '../data/image-pool.ts';
+import { openImagePool } from '../data/decoder-pool.ts';
+import type { ImagePool } from '../data/image-pool.ts';
 import { statDataset } from '../data/readers/find-candidates.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
@@ -80,6 +82,10 @@ export interface Prepared {
 export interface PrepareOptions {
   /** Where downloads and what can be computed again are kept. Default: `defaultCache()`; null: nowhere. */
   readonly cache?: FolderCache | null | undefined;
+  /** Who decodes images: a pool, or a program's own. It stays its owner's. Default: threads of this process's, opened and closed. */
+  readonly decoder?: ImageDecoder | undefined;
+  /** What runs the graphs. Default: ORT in this process, with the configuration's threads. */
+  readonly backend?: Backend | undefined;
   /** Lowerings and threads that stand. */
   readonly choices: Choices | undefined;
   readonly threads: number | undefined;
@@ -112,15 +118,16 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   });
   if (checkpoint?.learner) refuseWithoutStatistics(config, checkpoint);
   const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, config);
-  const threads = options.threads ?? config.threads ?? availableParallelism();
+  const threads = options.backend?.threads ?? options.threads ?? config.threads ?? availableParallelism();
   const runtime = createRuntime({
     device: config.device,
     threads,
+    backend: options.backend,
     cache,
     ...(choices && { choices }),
     onTuning: ({ done, total }) => onPreparation({ stage: 'timing kernels', done, total }),
   });
-  const pool = createImagePool();
+  const pool = openImagePool(options.decoder);
   cleanups.push(() => pool.close());
   const start = strategy.pretrained ? checkpoint : null;
   const seen = start?.seen ?? null;

@@ -69,7 +69,7 @@ export function proofOf(dataset: Dataset, pool: ImagePool, cache: FolderCache | 
     },
     async remember() {
       const proven = unproven.filter(({ path }) => !pending.has(path));
-      if (proven.length > 0) await (await readDecoded(cache)).add(proven.map(({ sha256 }) => sha256));
+      if (proven.length > 0) await (await readDecoded(cache, pool)).add(proven.map(({ sha256 }) => sha256));
     },
     async isDamage(error) {
       const image = error instanceof ImageError ? pending.get(error.problem.path) : undefined;

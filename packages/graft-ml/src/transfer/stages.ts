@@ -112,7 +112,7 @@ function fits(mebibytes: number, count: number, { dtype, shape }: Network['input
 
 /** A name for all that features depend on besides the image: what is computed, with which numbers, by what. */
 function trunkKey(
-  { preprocessing, runtime, threads }: Prepared,
+  { preprocessing, runtime, threads, pool }: Prepared,
   network: Network,
   endpoint: string,
   batchSize: number,
@@ -125,7 +125,14 @@ function trunkKey(
   });
   const { device, choices } = runtime;
   const versions = [ortVersion(), device, threads];
-  const parts = [print({ features }), hashOf(used), preprocessing, versions, Object.entries(choices).sort()];
+  const parts = [
+    print({ features }),
+    hashOf(used),
+    preprocessing,
+    versions,
+    pool.identity,
+    Object.entries(choices).sort(),
+  ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }
 

@@ -3,6 +3,7 @@ import type { Best, TrainEvent } from '@graft-ml/core/internal/fit/events';
 import type { Logger } from '@graft-ml/core/internal/fit/loggers/index';
 import { LossError } from '@graft-ml/core/internal/fit/loss-error';
 import { train } from '@graft-ml/core/internal/fit/trainer';
+import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { ImageError, type ImageProblem } from '@graft-ml/core/internal/image/problem';
 import { decodeSeen, type Seen } from '@graft-ml/core/internal/image/seen';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
@@ -16,7 +17,7 @@ import {
 import { lengthened } from '@graft-ml/core/internal/recipe/longer';
 import { type PlannedStage, planOf } from '@graft-ml/core/internal/recipe/plan';
 import { strategies } from '@graft-ml/core/internal/recipe/strategy';
-import type { Choices } from '@graft-ml/core/runtime';
+import type { Backend, Choices } from '@graft-ml/core/runtime';
 import type { OwnOnnx } from '../checkpoint/backbone.ts';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import { type Dataset, fingerprint } from '../data/dataset.ts';
@@ -92,6 +93,10 @@ export interface TrainFolderOptions {
   readonly loggers?: readonly Logger[];
   /** Where downloads and what can be computed again are kept. Default: `defaultCache()`; null: nowhere. */
   readonly cache?: FolderCache | null | undefined;
+  /** Who decodes images: a pool, or a program's own. It stays its owner's. Default: threads of this process's, opened and closed. */
+  readonly decoder?: ImageDecoder | undefined;
+  /** What runs the graphs. Default: ORT in this process, with the configuration's threads. */
+  readonly backend?: Backend | undefined;
   /** How the files of the run folder are read and written. Default: as plain files in it. */
   readonly openStore?: OpenRunStore;
 }
@@ -193,6 +198,8 @@ async function* runTraining(
       onPreparation,
       onNote: options.onNote,
       cache: options.cache,
+      decoder: options.decoder,
+      backend: options.backend,
       download,
       onnxFile: resumed ? ownOnnx(out, resumed.run) : options.onnxFile,
       cleanups,

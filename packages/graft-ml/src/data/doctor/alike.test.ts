@@ -1,9 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomStream } from '@graft-ml/core/internal/base/random';
+import { resizeImage } from '@graft-ml/core/internal/image/view';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { openImage, resizeImage } from '../image/open.ts';
+import { openImage } from '../image/open.ts';
 import { alikeGroups } from './alike.ts';
 import { correlation, type Likeness, likenessFrom, likenessViews } from './likeness.ts';
 

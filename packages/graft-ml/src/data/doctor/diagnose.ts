@@ -1,6 +1,6 @@
 import type { ClassCount } from '@graft-ml/core/internal/image/class-balance';
 import type { Split } from '../folder-layout.ts';
-import { createImagePool, type ImagePool } from '../image-pool.ts';
+import { createImagePool, type ExaminingPool } from '../image-pool.ts';
 import { findCandidates } from '../readers/find-candidates.ts';
 import type { ReaderOptions } from '../readers/found.ts';
 import { classFindings, countClasses } from './classes.ts';
@@ -11,7 +11,9 @@ import { type Examined, examineFile, filesToExamine, type Placed, placeIn, type 
 
 export interface DoctorOptions extends Omit<ReaderOptions, 'classes'> {
   /** The threads to examine with; without it a pool is opened and closed. */
-  readonly pool?: ImagePool;
+  readonly pool?: ExaminingPool;
+  /** Ends it, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
   /** Called after each file that was examined. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -36,7 +38,7 @@ export interface Diagnosis {
  * @example const { findings } = await diagnose('photos');
  */
 export async function diagnose(root: string, options: DoctorOptions = {}): Promise<Diagnosis> {
-  const { pool: _pool, onProgress: _onProgress, ...readerOptions } = options;
+  const { pool: _pool, onProgress: _onProgress, signal: _signal, ...readerOptions } = options;
   const found = await findCandidates(root, { ...readerOptions, classes: [] });
   const files = filesToExamine(found);
   const examined = await examineAll(files, options);
@@ -68,6 +70,7 @@ async function examineAll(files: readonly Placed[], options: DoctorOptions): Pro
     return await Promise.all(
       files.map(async (file) => {
         const result = await examineFile(file, pool);
+        options.signal?.throwIfAborted();
         options.onProgress?.(++done, files.length);
         return result;
       }),

@@ -1,5 +1,6 @@
+import { resizeImage } from '@graft-ml/core/internal/image/view';
 import type { ImageFormat } from '../image/header.ts';
-import { type OpenImage, resizeImage } from '../image/open.ts';
+import type { OpenImage } from '../image/open.ts';
 import type { ImageFacts } from '../image-facts.ts';
 import { type Likeness, likenessFrom, likenessViews } from './likeness.ts';
 

@@ -1,7 +1,7 @@
 import { extname, relative, sep } from 'node:path';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { readImageFile, sniffFormat } from '../decode.ts';
-import type { ImagePool } from '../image-pool.ts';
+import type { ExaminingPool } from '../image-pool.ts';
 import type { Candidate, Found } from '../readers/found.ts';
 import { foreignNameProblem, formatExtensions, isImageName } from '../tree/listing.ts';
 import type { Examination } from './examine.ts';
@@ -41,7 +41,7 @@ export function filesToExamine({ base, candidates, others = [] }: Found): Placed
 }
 
 /** An image with what its name says wrongly, or the reason why it cannot be used; nothing for a file that is no image and says so. */
-export async function examineFile(file: Placed, pool: ImagePool): Promise<Examined> {
+export async function examineFile(file: Placed, pool: ExaminingPool): Promise<Examined> {
   try {
     const specimen = { ...file, ...(await pool.examine(file)) };
     return { specimen, ...misnomer(specimen) };

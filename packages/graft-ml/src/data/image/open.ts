@@ -1,6 +1,7 @@
 import { ImageError, type ImageProblemKind } from '@graft-ml/core/internal/image/problem';
-import { type Box, type ResizeTarget, type RgbImage, startResize } from '@graft-ml/core/internal/image/resize';
+import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import type { ImageReading, Size } from '@graft-ml/core/internal/image/transform';
+import type { ImageRows } from '@graft-ml/core/internal/image/view';
 import { decodePlainPng } from '../plain-png.ts';
 import { decodeBmp, readBmpHeader } from './bmp.ts';
 import { readGifHeader } from './gif.ts';
@@ -32,15 +33,12 @@ const muchMemory = 16e6;
 const leastBand = 20e6;
 
 /** An image whose header is read and found within bounds. Its sizes are those of the upright image. */
-export interface OpenImage extends Size {
+export interface OpenImage extends ImageRows {
   readonly format: ImageFormat;
   /** Whether decoding it costs so much that it is to be done where it can be ended. */
   readonly isCostly: boolean;
-  /**
-   * Decodes at least rows [first, last) and hands them to `use` in bands from top to bottom, all of them at once where that fits into
-   * `imageBounds.memory`; `top` is the number of a band's first row. @throws ImageError (by rejection) where they are damaged
-   */
-  decode(first: number, last: number, use: (rows: RgbImage, top: number) => void): Promise<void>;
+  /** As of any rows: all of them at once where that fits into `imageBounds.memory`. */
+  decode: ImageRows['decode'];
 }
 
 /** Formats whose decoders may do more than the size of an image says, so that they never run where they cannot be ended. */
@@ -130,7 +128,12 @@ function fromHeader(file: Buffer, header: ImageHeader, path: string, reading: Im
 
 /** An image that is within bounds. */
 function within(path: string, image: OpenImage): OpenImage {
-  const { width, height } = image;
+  assertWithinBounds(path, image);
+  return image;
+}
+
+/** @throws ImageError with `path` in it where an image has too few or too many pixels */
+export function assertWithinBounds(path: string, { width, height }: Size): void {
   const { pixels, minimumSide, maximumSide } = imageBounds;
   if (width * height > pixels) {
     throw problem(path, 'too-large', `${width} x ${height} pixels, more than ${pixels / 1e6} million`);
@@ -141,7 +144,6 @@ function within(path: string, image: OpenImage): OpenImage {
   if (Math.min(width, height) < minimumSide) {
     throw problem(path, 'too-small', `${width} x ${height} pixels, at least ${minimumSide} on each side are needed`);
   }
-  return image;
 }
 
 async function decodeBand(
@@ -198,23 +200,4 @@ export async function verifyImage(image: OpenImage): Promise<void> {
  */
 export function freeMemory(): void {
   globalThis.gc?.();
-}
-
-/** Several views of an image in one pass over its rows: for each, planar u8 (3, height, width) as `resize` makes it. */
-export async function resizeImage(
-  image: OpenImage,
-  views: readonly { readonly box: Box; readonly target: ResizeTarget }[],
-): Promise<Uint8Array[]> {
-  const started = views.map(({ box, target }) => startResize(image, box, target));
-  const first = Math.min(...started.map(({ firstRow }) => firstRow));
-  const last = Math.max(...started.map(({ lastRow }) => lastRow));
-  await image.decode(first, last, (rows, top) => {
-    for (const one of started) one.add(rows, top);
-  });
-  return started.map((one, i) => {
-    const { width, height } = views[i]!.target;
-    const pixels = new Uint8Array(3 * height * width);
-    one.finish(pixels);
-    return pixels;
-  });
 }

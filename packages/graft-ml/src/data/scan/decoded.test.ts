@@ -11,14 +11,14 @@ const root = temporaryFolder();
 let count = 0;
 const contents = ['a', 'b', 'c'].map((digit) => digit.repeat(64));
 const known = async (cache: string) => {
-  const decoded = await readDecoded(folderCache(cache));
+  const decoded = await readDecoded(folderCache(cache), { identity: 'toy-1' });
   return contents.filter((content) => decoded.has(content));
 };
 
 /** A cache that knows all three. */
 async function filled(): Promise<{ cache: string; path: string }> {
   const cache = join(root, `cache-${++count}`);
-  await (await readDecoded(folderCache(cache))).add(contents);
+  await (await readDecoded(folderCache(cache), { identity: 'toy-1' })).add(contents);
   const [name] = readdirSync(join(cache, 'images'));
   return { cache, path: join(cache, 'images', name!) };
 }
@@ -42,7 +42,7 @@ describe('which images are known to decode', () => {
     writeFileSync(precious, 'precious');
     rmSync(path);
     plant(path, precious);
-    await (await readDecoded(folderCache(cache))).add(contents);
+    await (await readDecoded(folderCache(cache), { identity: 'toy-1' })).add(contents);
     expect(await known(cache)).toEqual([]);
     expect(readFileSync(precious, 'utf8')).toBe('precious');
   });

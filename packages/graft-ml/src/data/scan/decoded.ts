@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import sharp from 'sharp';
+import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { cached, type FolderCache, privateFolder, privateMode } from '../../files/cache-folder.ts';
 import { isTrustedOwner, readBytes } from '../../files/read.ts';
 
@@ -20,11 +21,15 @@ export interface DecodedContents {
   add(contents: Iterable<string>): Promise<void>;
 }
 
-/** What was decoded before, from the cache; null: nothing, and nothing is kept. A decoder of another version begins anew. */
-export async function readDecoded(cache: FolderCache | null): Promise<DecodedContents> {
+/** What this decoder decoded before, from the cache; null: nothing, and nothing is kept. One of another version begins anew. */
+export async function readDecoded(
+  cache: FolderCache | null,
+  { identity }: Pick<ImageDecoder, 'identity'>,
+): Promise<DecodedContents> {
   if (cache === null) return { has: () => false, add: async () => {} };
   const { folder: root } = cache;
-  const name = `decoded-${VERSION}-${sharp.versions.vips}.bin`;
+  const decoder = /^[\w.-]{1,60}$/.test(identity) ? identity : createHash('sha256').update(identity).digest('hex');
+  const name = `decoded-${VERSION}-${decoder}.bin`;
   const known = await readRecords(join(root, 'images', name));
   return {
     has: (sha256) => known.has(sha256),

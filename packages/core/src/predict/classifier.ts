@@ -1,0 +1,307 @@
+import { option } from '../base/code.ts';
+import { OptionError, UserError } from '../base/errors.ts';
+import { type Tensors, tensor } from '../base/tensor.ts';
+import { imageNetwork } from '../fit/network.ts';
+import { constant, input, type Value } from '../graph/index.ts';
+import { type EncodedImage, type ImageDecoder, type PixelImage, rgbOf } from '../image/decoder.ts';
+import { ImageError, type ImageProblem } from '../image/problem.ts';
+import type { Seen } from '../image/seen.ts';
+import { type TestTimeAugmentation, testTimeViews } from '../image/test-time.ts';
+import { type EvaluationRequest, rowsOf, viewOf } from '../image/view.ts';
+import { type NamedArchitecture, type Preprocessing, penultimate } from '../models/index.ts';
+import { normalisePixels, Scope, type Variable } from '../nn/index.ts';
+import { softmax } from '../ops/index.ts';
+import type { Program, Runtime } from '../runtime/index.ts';
+import { ranked } from './metrics.ts';
+
+/** An image as programs have it: the content of a file, a `Blob` or `File`, or decoded pixels. */
+export type ImageInput = Uint8Array | ArrayBuffer | Blob | PixelImage;
+
+/** What a classifier says of one image: probabilities, or why it could not look at it. */
+export type Prediction =
+  | { readonly path: string; readonly probabilities: Float32Array; readonly problem?: undefined }
+  | { readonly path: string; readonly probabilities?: undefined; readonly problem: ImageProblem };
+
+/** What the last layer of a network takes of one image, or why it could not be looked at. */
+export type FeatureVector =
+  | { readonly path: string; readonly features: Float32Array; readonly problem?: undefined }
+  | { readonly path: string; readonly features?: undefined; readonly problem: ImageProblem };
+
+export interface RankedClass {
+  readonly name: string;
+  readonly probability: number;
+}
+
+/** What a classifier says of an image that it could look at. */
+export interface Classification {
+  /** The likeliest classes, the first first. */
+  readonly classes: readonly RankedClass[];
+  /** One for each class, in the order of the classifier's. */
+  readonly probabilities: Float32Array;
+}
+
+/** A trained network with everything it needs to look at images. */
+export interface ClassifierParts {
+  readonly model: NamedArchitecture;
+  readonly weights: Tensors;
+  readonly classes: readonly string[];
+  readonly preprocessing: Preprocessing;
+  /** What reading the weights made necessary, a sentence each. */
+  readonly notes?: readonly string[];
+  /** The images that it was made of; null where nobody says. */
+  readonly seen?: Seen | null;
+}
+
+/** How a classifier gets at images of type I. */
+export interface ImageAccess<I> {
+  /** Its views, planar u8, one after the other. @throws ImageError (by rejection) where it cannot be used */
+  view(image: I, request: EvaluationRequest, name: string): Promise<Uint8Array>;
+  /** What it is called in results and messages, where it has a name of its own. */
+  nameOf(image: I): string | undefined;
+}
+
+export interface ImageClassifierOptions {
+  /** What runs the network. It stays its owner's. */
+  readonly runtime: Runtime;
+  /** The views of each image whose probabilities are averaged. Default `none`: the centre alone. */
+  readonly tta?: TestTimeAugmentation | undefined;
+}
+
+/** How images are looked at. */
+export interface LookOptions {
+  /** Ends it between two batches, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+const batchSize = 16;
+
+/** A trained network with everything it needs to look at images: preprocessing and class names. */
+export class ImageClassifier<I> {
+  readonly classes: readonly string[];
+  readonly preprocessing: Preprocessing;
+  /** What reading the weights made necessary, a sentence each. */
+  readonly notes: readonly string[];
+  /** Which views of each image it looks at. */
+  readonly tta: TestTimeAugmentation;
+  /** The images that it was made of; null where nobody says. */
+  readonly seen: Seen | null;
+  readonly model: NamedArchitecture;
+  readonly #weights: Tensors;
+  readonly #runtime: Runtime;
+  readonly #access: ImageAccess<I>;
+  readonly #programs = new Map<string, Promise<Program>>();
+
+  constructor(parts: ClassifierParts, access: ImageAccess<I>, { runtime, tta = 'none' }: ImageClassifierOptions) {
+    this.classes = parts.classes;
+    this.preprocessing = parts.preprocessing;
+    this.notes = parts.notes ?? [];
+    this.seen = parts.seen ?? null;
+    this.model = parts.model;
+    this.tta = tta;
+    refuseSameCrops(tta, parts.preprocessing);
+    this.#weights = parts.weights;
+    this.#runtime = runtime;
+    this.#access = access;
+  }
+
+  /**
+   * Looks at one image.
+   * @param options `top` is the number of classes to name, default 5
+   * @throws ImageError where it cannot be used; UserError where the network has no head
+   * @example const { classes: [best] } = await classifier.classify(await file.arrayBuffer());
+   */
+  async classify(image: I, { top = 5, ...options }: LookOptions & { top?: number } = {}): Promise<Classification> {
+    for await (const { probabilities, problem } of this.predict([image], options)) {
+      if (problem) throw new ImageError(problem);
+      return { classes: this.top(probabilities, top), probabilities };
+    }
+    throw new Error('classify: no answer');
+  }
+
+  /** The likeliest classes of a prediction, the first first. */
+  top(probabilities: ArrayLike<number>, count = 5): RankedClass[] {
+    return ranked(probabilities, count).map((i) => ({ name: this.classes[i]!, probability: probabilities[i]! }));
+  }
+
+  /**
+   * Looks at images one batch after the other, getting at the next batch meanwhile. What is wrong with one is said in its place.
+   * @throws UserError where the network has no head: `features` is what it gives
+   */
+  async *predict(images: readonly I[], options: LookOptions = {}): AsyncGenerator<Prediction, void, undefined> {
+    if (this.classes.length === 0)
+      throw new UserError('This network has no head: it gives features, not classes: `classifier.features(images)`.');
+    for await (const { path, values, problem } of this.#look('probabilities', images, options)) {
+      yield values ? { path, probabilities: values } : { path, problem };
+    }
+  }
+
+  /**
+   * What the network's last layer takes of each image, (f): the backbone's features averaged over the image, through the
+   * layers of a deeper head. The mean of the views that `tta` asks for.
+   */
+  async *features(images: readonly I[], options: LookOptions = {}): AsyncGenerator<FeatureVector, void, undefined> {
+    for await (const { path, values, problem } of this.#look('features', images, options)) {
+      yield values ? { path, features: values } : { path, problem };
+    }
+  }
+
+  async *#look(
+    output: Output,
+    images: readonly I[],
+    { signal, onProgress }: LookOptions,
+  ): AsyncGenerator<Looked, void, undefined> {
+    const size = Math.min(batchSize, images.length);
+    let ahead = this.#views(images, 0, size);
+    for (let start = 0; start < images.length; start += size) {
+      signal?.throwIfAborted();
+      const views = await ahead;
+      ahead = this.#views(images, start + size, size);
+      ahead.catch(() => {}); // a failure is said when its turn comes, and by nobody after an early return
+      const values = await this.#run(output, views, size);
+      const width = values.length / size;
+      for (const [i, view] of views.entries()) {
+        const path = this.#nameOf(images, start + i);
+        if (view instanceof ImageError) yield { path, problem: view.problem };
+        else yield { path, values: values.slice(i * width, (i + 1) * width) };
+        onProgress?.(start + i + 1, images.length);
+      }
+    }
+  }
+
+  /** The probabilities of images that are resized and cropped: bytes (batchSize, 3, crop, crop) → (batchSize, classes). */
+  probabilities(pixels: Uint8Array, batchSize: number): Promise<Float32Array> {
+    return this.#compute('probabilities', pixels, batchSize);
+  }
+
+  /** From `pixels` u8 (batchSize, 3, crop, crop) to logits and probabilities, the weights as constants under their names. */
+  graph(batchSize: number): { logits: Value; probabilities: Value } {
+    const network = imageNetwork(this.model, this.preprocessing, this.classes.length);
+    const logits = network.forward(this.#scope(), this.#pixels(batchSize));
+    return { logits, probabilities: softmax(logits) };
+  }
+
+  /** Frees the sessions. The runtime stays its owner's. Idempotent. */
+  async close(): Promise<void> {
+    const programs = await Promise.all(this.#programs.values());
+    this.#programs.clear();
+    await Promise.all(programs.map((program) => program.release()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #featuresGraph(batchSize: number): Value {
+    return penultimate(this.model, this.#scope(), normalisePixels(this.#pixels(batchSize), this.preprocessing));
+  }
+
+  #pixels(batchSize: number): Value {
+    const { crop } = this.preprocessing;
+    return input('pixels', 'u8', [batchSize, 3, crop, crop]);
+  }
+
+  #scope(): Scope {
+    const variable = ({ name }: Variable) => constant(this.#weights[name]!, name);
+    return Scope.root({ training: false, variable }).scope;
+  }
+
+  #nameOf(images: readonly I[], index: number): string {
+    return this.#access.nameOf(images[index]!) ?? `image ${index + 1}`;
+  }
+
+  #views(images: readonly I[], start: number, count: number): Promise<(Uint8Array | ImageError)[]> {
+    const { preprocessing, tta } = this;
+    const request = { kind: 'evaluation', preprocessing, places: testTimeViews[tta] } as const;
+    const views = images.slice(start, start + count).map((image, i) =>
+      this.#access.view(image, request, this.#nameOf(images, start + i)).catch((error: unknown) => {
+        if (error instanceof ImageError) return error;
+        throw error;
+      }),
+    );
+    return Promise.all(views);
+  }
+
+  /** The mean of what it gives for the views of each image: one row after the other. */
+  async #run(output: Output, images: readonly (Uint8Array | ImageError)[], size: number): Promise<Float32Array> {
+    const length = 3 * this.preprocessing.crop ** 2;
+    const views = testTimeViews[this.tta].length;
+    let mean = new Float32Array(0);
+    for (let view = 0; view < views; view++) {
+      const pixels = new Uint8Array(size * length);
+      images.forEach((image, i) => {
+        if (image instanceof ImageError) return;
+        pixels.set(image.subarray(view * length, (view + 1) * length), i * length);
+      });
+      const values = await this.#compute(output, pixels, size);
+      if (view === 0) mean = new Float32Array(values.length);
+      for (const [i, value] of values.entries()) mean[i]! += value / views;
+    }
+    return mean;
+  }
+
+  async #compute(output: Output, pixels: Uint8Array, batchSize: number): Promise<Float32Array> {
+    const { crop } = this.preprocessing;
+    const program = await this.#program(output, batchSize);
+    const results = await program.run({ pixels: tensor('u8', [batchSize, 3, crop, crop], pixels) });
+    return results[output]!.data as Float32Array;
+  }
+
+  #program(output: Output, size: number): Promise<Program> {
+    const key = `${output} ${size}`;
+    let program = this.#programs.get(key);
+    if (!program) {
+      const result = output === 'features' ? this.#featuresGraph(size) : this.graph(size).probabilities;
+      // Constants let ORT fold and lay out the weights once.
+      program = this.#runtime.compile({ [output]: result });
+      this.#programs.set(key, program);
+    }
+    return program;
+  }
+}
+
+/** What is computed of images: the last layer's answer, or what it is given. */
+type Output = 'probabilities' | 'features';
+
+/** What a network gives for one image. */
+type Looked =
+  | { readonly path: string; readonly values: Float32Array; readonly problem?: undefined }
+  | { readonly path: string; readonly values?: undefined; readonly problem: ImageProblem };
+
+/** Gets at images in memory, which `decoder` decodes where they are not. */
+export function imageAccess(decoder: ImageDecoder): ImageAccess<ImageInput> {
+  return {
+    nameOf: nameOfInput,
+    async view(image, request, name) {
+      const content = await contentOf(image, name);
+      const pixels = 'bytes' in content ? await decoder.decode(content, request.preprocessing) : rgbOf(content);
+      return viewOf(rowsOf(pixels), request, request.preprocessing.crop);
+    },
+  };
+}
+
+/** A `File` has a name. */
+export function nameOfInput(image: ImageInput): string | undefined {
+  return image instanceof Blob && 'name' in image && typeof image.name === 'string' ? image.name : undefined;
+}
+
+/** The content of an image file, or an image that is decoded. */
+export async function contentOf(image: ImageInput, name: string): Promise<EncodedImage | PixelImage> {
+  if (image instanceof Uint8Array) return { bytes: image, name };
+  if (image instanceof ArrayBuffer) return { bytes: new Uint8Array(image), name };
+  if (image instanceof Blob) return { bytes: new Uint8Array(await image.arrayBuffer()), name };
+  return image;
+}
+
+/** @throws UserError where a model sees all of an image, and all crops would be the same */
+function refuseSameCrops(tta: TestTimeAugmentation, { resize, crop, squash = false }: Preprocessing): void {
+  if (resize > crop || !squash || tta === 'none' || tta === 'flip') return;
+  throw new OptionError({
+    option: 'tta',
+    expected: 'none or flip',
+    received: tta,
+    problem:
+      ` ${tta}: this model sees the whole image, squashed to ${crop} x ${crop} pixels, so all crops are the same. ` +
+      `Use ${option('tta', 'flip')}.`,
+  });
+}
