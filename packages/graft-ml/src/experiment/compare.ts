@@ -12,16 +12,15 @@ import {
   resolveMetaConfig,
 } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
-import { formatOwnJson, readOwnJson } from '../files/own-json.ts';
+import { readOwnJson } from '../files/own-json.ts';
 import { exists, parseJson } from '../files/read.ts';
 import { isSignedByUser, signAsUser } from '../files/user-key.ts';
-import { replaceFile, wrapWriteErrors } from '../files/write.ts';
 import { readMetaRun } from '../meta/meta-run.ts';
 import { type MetaTest, testMeta } from '../meta/test-meta.ts';
 import { type MetaEvent, resumeMeta, type TrainMetaOptions, trainMeta } from '../meta/train-meta.ts';
 import { isWeightsFile, type NamedPaths } from '../runs/own-paths.ts';
-import { assertEmpty } from '../runs/run-folder.ts';
-import { assertNoLinks, makeRunFolder, openRunStore } from '../runs/run-store.ts';
+import { openRunStore } from '../runs/run-store.ts';
+import { type Batch, type MemberEvent, runBatch } from './batch.ts';
 import { type Comparison, type ComparisonRow, comparisonChart, comparisonMarkdown } from './comparison.ts';
 
 /** One of those that are compared. */
@@ -60,18 +59,38 @@ const planFile = 'compare.json';
 /** Of a folder beside the file: a comparison may have been sent, and leads nowhere else. */
 const plainName = /^(?!\.)[^/\\\0]+$/;
 
+const intervalSchema = z.object({ mean: z.number(), margin: z.number(), deviation: z.number() });
+
+const rowSchema = z.object({
+  name: z.string(),
+  learner: z.string(),
+  model: z.string(),
+  parameters: z.int(),
+  episodes: z.int(),
+  accuracy: intervalSchema,
+  perStep: z.array(z.object({ steps: z.int(), accuracy: intervalSchema, loss: intervalSchema })),
+  validation: z.number(),
+  seconds: z.number(),
+  curve: z.array(z.tuple([z.int(), z.number()])),
+});
+
 const planSchema = z.object({
   folder: z.string(),
   episodes: z.int().nullable(),
   /** That its user named the places in it. */
   signature: z.string().nullable().default(null),
   contestants: z.array(z.object({ name: z.string().regex(plainName), config: metaConfigSchema })),
+  /** Of those that were tested. What cannot be read is tested again. */
+  rows: z.array(rowSchema).default([]).catch([]),
+  shape: z.object({ way: z.int(), shots: z.int(), queries: z.int() }).nullable().default(null).catch(null),
 });
 
 interface Plan {
   readonly folder: string;
   readonly episodes: number | null;
   readonly contestants: readonly { readonly name: string; readonly config: MetaConfig }[];
+  readonly rows: readonly ComparisonRow[];
+  readonly shape: EpisodeShape | null;
 }
 
 /**
@@ -94,9 +113,8 @@ export async function* compareLearners(
       `${out} already holds a comparison. ${call('resumeComparison', [out])} goes on with it; pass ${option('overwrite', true)} to replace it, or another ${option('out')}.`,
     );
   }
-  yield* remaining({ folder: resolve(folder), episodes: episodes ?? null, contestants: parsed }, options, {
-    isNew: true,
-  });
+  const plan = { folder: resolve(folder), episodes: episodes ?? null, contestants: parsed, rows: [], shape: null };
+  yield* remaining(plan, options, { isNew: true });
 }
 
 /** Goes on with a comparison: with the run under way, then with those that are still to come. */
@@ -137,69 +155,65 @@ async function usableFolder(
 }
 
 /** What is signed of a plan. */
-function placesOf({ folder, contestants }: Plan): string {
+function placesOf({ folder, contestants }: Pick<Plan, 'folder' | 'contestants'>): string {
   const places = contestants.map(({ name, config: { model, weights } }) => [name, model, weights]);
   return JSON.stringify(['comparison', folder, places]);
 }
 
 async function* remaining(
-  { folder, episodes, contestants }: Plan,
+  { folder, episodes, contestants, rows, shape: known }: Plan,
   options: CompareOptions,
   { isNew }: { readonly isNew: boolean },
 ): AsyncGenerator<CompareEvent, void, undefined> {
-  const { out, signal, cache, decoder, onPreparation, onTest } = options;
-  const names = contestants.map(({ name }) => name);
-  await assertNoLinks(out, names);
-  if (isNew && !options.overwrite) await assertEmpty(out, names);
-  const write = (name: string, content: string) =>
-    wrapWriteErrors(join(out, name), () => replaceFile(join(out, name), content));
-  const signature = await signAsUser(placesOf({ folder, episodes, contestants }));
-  const record = (more: object) =>
-    write(planFile, formatOwnJson({ folder, episodes, contestants, signature, ...more }));
-  const rows: ComparisonRow[] = [];
-  let shape: EpisodeShape | null = null;
-  for (const [i, { name, config }] of contestants.entries()) {
-    const own = join(out, name);
-    yield { kind: 'contestant', name, index: i + 1, of: contestants.length, out: own };
-    for await (const event of oneRun(folder, config, { ...options, out: own }, isNew)) {
-      // Now everything is known to be sound, and something is there to go on with.
-      if (event.kind === 'start' && i === 0 && isNew) {
-        await makeRunFolder(out);
-        await record({});
-      }
-      yield event;
-      if (event.kind === 'interrupted' || event.kind === 'cancelled') return;
-    }
-    const test = await testMeta(own, {
-      episodes: episodes ?? undefined,
-      signal,
-      cache,
-      decoder,
-      onPreparation,
-      onProgress: onTest,
-    });
-    shape ??= test.shape;
-    rows.push(await rowOf(name, own, test));
-  }
-  const comparison: Comparison = { rows, shape: shape!, episodes: rows[0]!.episodes };
-  await record(comparison);
-  await write('compare.md', comparisonMarkdown(comparison));
-  await write('compare.svg', await lineChartSvg(comparisonChart(comparison)));
+  const { out, overwrite, openStore = openRunStore, signal, cache, decoder, onPreparation, onTest } = options;
+  const configs = new Map(contestants.map(({ name, config }) => [name, config]));
+  const signature = await signAsUser(placesOf({ folder, contestants }));
+  let shape: EpisodeShape | null = known;
+  const summary = (results: ReadonlyMap<string, ComparisonRow>) => {
+    const all = [...results.values()];
+    const isWhole = all.length === contestants.length;
+    return { ...(shape && { shape }), rows: all, episodes: isWhole ? all[0]!.episodes : episodes };
+  };
+  const batch: Batch<MetaEvent, ComparisonRow> = {
+    file: planFile,
+    members: [...configs.keys()],
+    results: new Map(shape ? rows.flatMap((row) => (configs.has(row.name) ? [[row.name, row] as const] : [])) : []),
+    train: (name, path) => trainMeta(folder, configs.get(name)!, { ...options, out: path, overwrite: true }),
+    resume: (_, path) => {
+      const { overwrite: _overwrite, ...others } = options;
+      return resumeMeta(path, { ...others, data: folder });
+    },
+    async state(_, path) {
+      const run = await readMetaRun(path).catch(() => null);
+      return run === null ? 'none' : run.status === 'done' ? 'done' : 'begun';
+    },
+    async result(name, path) {
+      const test = await testMeta(path, {
+        ...{ episodes: episodes ?? undefined, signal, cache, decoder, onPreparation, onProgress: onTest },
+      });
+      shape ??= test.shape;
+      return rowOf(name, path, test);
+    },
+    record: (results) => ({ folder, contestants, signature, ...summary(results) }),
+  };
+  const results = yield* asContestants(runBatch(batch, { out, isNew, overwrite, openStore }));
+  if (!results || !shape) return;
+  const comparison: Comparison = { ...summary(results), shape, episodes: [...results.values()][0]!.episodes };
+  const store = openStore(out);
+  await store.replace('compare.md', comparisonMarkdown(comparison));
+  await store.replace('compare.svg', await lineChartSvg(comparisonChart(comparison)));
   yield { kind: 'comparison', out, ...comparison };
 }
 
-/** Trains, goes on where there is a checkpoint, or passes over what is done. */
-async function* oneRun(
-  folder: string,
-  config: MetaConfig,
-  options: TrainMetaOptions,
-  isNew: boolean,
-): AsyncGenerator<MetaEvent, void, undefined> {
-  const { out, overwrite: _, ...others } = options;
-  const run = isNew ? null : await readMetaRun(out).catch(() => null);
-  if (run?.status === 'done') return;
-  if (run && (await exists(join(out, 'last.safetensors')))) yield* resumeMeta(out, { ...others, data: folder });
-  else yield* trainMeta(folder, config, { ...options, overwrite: true });
+/** The members of the batch are contestants. */
+async function* asContestants<T>(
+  events: AsyncGenerator<MemberEvent | MetaEvent, T, undefined>,
+): AsyncGenerator<ContestantEvent | MetaEvent, T, undefined> {
+  for (;;) {
+    const { value, done } = await events.next();
+    if (done) return value;
+    yield value.kind === 'member' ? { ...value, kind: 'contestant' } : value;
+  }
 }
 
 async function rowOf(name: string, out: string, test: MetaTest): Promise<ComparisonRow> {

@@ -11,13 +11,12 @@ import {
   trainConfigSchema,
 } from '@graft-ml/core/internal/recipe/config/index';
 import { z } from 'zod';
-import { formatOwnJson, readOwnJson } from '../files/own-json.ts';
+import { readOwnJson } from '../files/own-json.ts';
 import { exists } from '../files/read.ts';
-import { replaceFile, wrapWriteErrors } from '../files/write.ts';
+import { wrapWriteErrors } from '../files/write.ts';
 import { areOwnPaths, isWeightsFile, signPaths, usablePaths } from '../runs/own-paths.ts';
 import { readRun } from '../runs/run-file.ts';
-import { assertEmpty } from '../runs/run-folder.ts';
-import { assertNoLinks, makeRunFolder } from '../runs/run-store.ts';
+import { assertNoLinks } from '../runs/run-store.ts';
 import {
   type FolderEvent,
   type ResumeOptions,
@@ -26,6 +25,7 @@ import {
   trainFolder,
   withAbsolutePaths,
 } from '../transfer/train-folder.ts';
+import { type Batch, type MemberEvent, runBatch } from './batch.ts';
 import { type FoldResult, type FoldSummary, summariseFolds } from './fold-summary.ts';
 
 /** One of the runs of a cross-validation begins, or is gone on with. Its events follow. */
@@ -92,9 +92,7 @@ export async function* trainFolds(
       `${out} already holds a run. ${call('resumeFolds', [out])} goes on with it; pass ${option('overwrite', true)} to replace it, or another ${option('out')}.`,
     );
   }
-  await assertNoLinks(out);
-  if (!overwrite) await assertEmpty(out);
-  yield* remainingFolds({ of: folds, folder: resolve(folder), config: absolute(parsed), folds: [] }, options);
+  yield* remainingFolds({ of: folds, folder: resolve(folder), config: absolute(parsed), folds: [] }, options, true);
 }
 
 /** The same configuration for another working directory. */
@@ -129,42 +127,61 @@ export async function* resumeFolds(
         `that it names: ${parsed.data.config.model}. Begin a cross-validation of your own.`,
     );
   }
-  yield* remainingFolds(await usablePaths(out, parsed.data, { data, weights }), { ...options, out });
+  yield* remainingFolds(await usablePaths(out, parsed.data, { data, weights }), { ...options, out }, false);
 }
 
 /** Trains the folds that have no result yet, one after the other. Ends early where one was interrupted. */
 async function* remainingFolds(
   plan: { of: number; folder: string; config: TrainConfig; folds: readonly FoldResult[] },
   options: TrainFolderOptions,
+  isNew: boolean,
 ): AsyncGenerator<CrossValidationEvent, void, undefined> {
   const { of, folder, config } = plan;
-  const file = join(options.out, foldsFile);
-  const done: FoldResult[] = [...plan.folds];
+  const { out, overwrite } = options;
+  const numbers = new Map(Array.from({ length: of }, (_, i) => [`fold-${i + 1}`, i + 1]));
   const signature = await signPaths({ folder, config });
-  const write = (more: object = {}) =>
-    wrapWriteErrors(file, () =>
-      replaceFile(file, formatOwnJson({ of, folder, config, signature, folds: done, ...more })),
-    );
-  for (let fold = done.length + 1; fold <= of; fold++) {
-    const out = join(options.out, `fold-${fold}`);
-    yield { kind: 'fold', fold, of, out };
-    for await (const event of oneFold(folder, { ...config, fold: `${fold}/${of}` }, { ...options, out })) {
-      // Now everything is known to be sound, and something is there to go on with.
-      if (event.kind === 'start' && fold === plan.folds.length + 1) {
-        await makeRunFolder(options.out);
-        if (options.overwrite) await removeFolds(options.out, fold);
-        await write();
-      }
-      yield event;
-      if (event.kind === 'interrupted' || event.kind === 'cancelled') return;
-    }
-    const { best, dataset } = await readRun(out);
-    done.push({ fold, out: `fold-${fold}`, validation: dataset.validation, ...best! });
-    await write();
+  const own = (name: string) => ({ ...config, fold: `${numbers.get(name)}/${of}` });
+  const batch: Batch<FolderEvent, FoldResult> = {
+    file: foldsFile,
+    members: [...numbers.keys()],
+    results: new Map(plan.folds.map((result) => [result.out, result])),
+    train: (name, path) => trainFolder(folder, own(name), { ...options, out: path, overwrite: true }),
+    resume: (_, path) => {
+      const { overwrite: _overwrite, choices: _choices, ...others } = options;
+      const weights = isWeightsFile(config.weights, config.model) ? config.weights : undefined;
+      return resumeTraining(path, { ...others, data: folder, weights });
+    },
+    async state(_, path) {
+      const run = await readRun(path).catch(() => null);
+      if (run === null) return 'none';
+      const hasBoth = !run.decision?.alsoScratch || (await exists(join(path, 'scratch', 'run.json')));
+      return run.status === 'done' && hasBoth ? 'done' : 'begun';
+    },
+    async result(name, path) {
+      const { best, dataset } = await readRun(path);
+      return { fold: numbers.get(name)!, out: name, validation: dataset.validation, ...best! };
+    },
+    record(results) {
+      const folds = [...results.values()];
+      const { accuracy, loss } = summariseFolds(folds);
+      return { of, folder, config, signature, folds, ...(folds.length === of && { accuracy, loss }) };
+    },
+    removeOld: (path) => removeFolds(path, 1),
+  };
+  const events = runBatch(batch, { out, isNew, overwrite, openStore: options.openStore });
+  const results = yield* asFolds(events);
+  if (results) yield { kind: 'folds', out, ...summariseFolds([...results.values()]) };
+}
+
+/** The members of the batch are folds. */
+async function* asFolds<T>(
+  events: AsyncGenerator<MemberEvent | FolderEvent, T, undefined>,
+): AsyncGenerator<FoldEvent | FolderEvent, T, undefined> {
+  for (;;) {
+    const { value, done } = await events.next();
+    if (done) return value;
+    yield value.kind === 'member' ? { kind: 'fold', fold: value.index, of: value.of, out: value.out } : value;
   }
-  const summary = summariseFolds(done);
-  await write({ accuracy: summary.accuracy, loss: summary.loss });
-  yield { kind: 'folds', out: options.out, ...summary };
 }
 
 /** Removes the runs of an earlier cross-validation, except those up to a fold. */
@@ -174,21 +191,4 @@ async function removeFolds(out: string, kept: number): Promise<void> {
     if (fold <= kept || !(await exists(join(out, name, 'run.json')))) continue;
     await wrapWriteErrors(join(out, name), () => rm(join(out, name), { recursive: true }));
   }
-}
-
-/** Trains a fold, goes on with it where it has a checkpoint, or passes over it where it is done. */
-async function* oneFold(
-  folder: string,
-  config: TrainConfig,
-  options: TrainFolderOptions,
-): AsyncGenerator<FolderEvent, void, undefined> {
-  const { out, overwrite, choices: _, ...others } = options;
-  const run = overwrite ? null : await readRun(out).catch(() => null);
-  const isDone =
-    run?.status === 'done' && (!run.decision?.alsoScratch || (await exists(join(out, 'scratch', 'run.json'))));
-  if (isDone) return;
-  const weights = isWeightsFile(config.weights, config.model) ? config.weights : undefined;
-  if (run && (await exists(join(out, 'last.safetensors'))))
-    yield* resumeTraining(out, { ...others, data: folder, weights });
-  else yield* trainFolder(folder, config, { ...options, overwrite: true });
 }
