@@ -18,7 +18,9 @@ export {
   type WeightsEntry,
 } from './entries/models.ts';
 export {
+  type Classification,
   Classifier,
+  type ClassifierInput,
   describePrediction,
   evaluateFolder,
   exportClassifier,
@@ -32,6 +34,6 @@ export {
   writeFeatures,
   writePredictions,
 } from './entries/predict.ts';
-export { createRuntime } from './entries/runtime.ts';
+export { createRuntime, defaultCache, type FolderCache, folderCache } from './entries/runtime.ts';
 export { type FolderEvent, readRun, resumeTraining, type TrainConfigInput, trainFolder } from './entries/train.ts';
 export { fetchWeights, readSafetensorsFile, resolveWeights, writeSafetensorsFile } from './entries/weights.ts';

@@ -1,9 +1,20 @@
-/* Measuring classifiers: accuracy with its interval, per class, and the confusion matrix. */
+/* Classifiers on images in memory, whatever runs and decodes them; and measuring them: accuracy with its interval, per class, and the confusion matrix. */
 export {
+  type Classification,
+  type ClassifierParts,
   type ClassMetrics,
   type ConfusionMatrix,
+  type FeatureVector,
+  type ImageAccess,
+  ImageClassifier,
+  type ImageClassifierOptions,
+  type ImageInput,
+  imageAccess,
   type Judged,
+  type LookOptions,
   type Metrics,
   measure,
+  type Prediction,
+  type RankedClass,
   wilsonInterval,
 } from '../predict/index.ts';

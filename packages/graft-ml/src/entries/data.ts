@@ -1,5 +1,6 @@
 export * from '@graft-ml/core/data';
 export {
+  createImagePool,
   type Dataset,
   type DatasetImage,
   type DatasetOptions,
@@ -9,9 +10,11 @@ export {
   findLabelledImages,
   fingerprint,
   type ImageFile,
+  type ImagePool,
   type LabelledImage,
   type LabelledImages,
   openDataset,
+  openImagePool,
   type PreviewOptions,
   type PreviewRow,
   previewAugmentation,

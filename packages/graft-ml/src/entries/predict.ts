@@ -1,6 +1,7 @@
 export * from '@graft-ml/core/predict';
 export {
   Classifier,
+  type ClassifierInput,
   type ClassifierOptions,
   type DescribedPrediction,
   describePrediction,
@@ -10,13 +11,11 @@ export {
   evaluateFolder,
   exportClassifier,
   type FeatureTable,
-  type FeatureVector,
   type FolderEvaluation,
   type OpenRunOptions,
   openModel,
   openRun,
   type Part,
-  type Prediction,
   writeFeatures,
   writePredictions,
 } from '../predict/index.ts';

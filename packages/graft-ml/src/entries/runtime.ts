@@ -1,4 +1,5 @@
 export * from '@graft-ml/core/runtime';
+export { defaultCache, type FolderCache, folderCache } from '../cache/index.ts';
 export {
   createRuntime,
   inspectMachine,

@@ -18,7 +18,7 @@ import {
 import { assertModelName } from '@graft-ml/core/internal/recipe/config/model';
 import { changedPreprocessing, type PreprocessingChanges } from '@graft-ml/core/internal/recipe/preprocessing';
 import { entriesOf, entryNamed } from '@graft-ml/core/internal/weights/registry/lookup';
-import type { NamedArchitecture, type Preprocessing } from '@graft-ml/core/models';
+import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { type BackboneOptions, openBackbone, withLayers } from '../checkpoint/backbone.ts';
 import { namesFor } from '../checkpoint/create-model.ts';
