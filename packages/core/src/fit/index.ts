@@ -4,7 +4,23 @@ export type { Course, CourseStage, OpenStage, Step, StepOutcome } from './course
 export { type Cut, cutBefore, prefixGraph } from './cut.ts';
 export { type Criterion, type Evaluator, type EvaluatorOptions, openEvaluator } from './evaluation.ts';
 export type { Best, EndEvent, Evaluation, EvaluationEvent, StageEvent, StepEvent, TrainEvent } from './events.ts';
+export {
+  type Example,
+  type Examples,
+  type FitData,
+  type GeneratorDatasetOptions,
+  generatorDataset,
+  type ImageSet,
+  type ImageView,
+  randomSplit,
+  subset,
+  type Transform,
+  type TransformContext,
+  tensorDataset,
+} from './examples.ts';
 export { findLearningRate, type RangeStep, type RangeTestOptions } from './find-learning-rate.ts';
+export { type Clipping, type FitOptions, type FitStore, fit, type SavedFit } from './fit.ts';
+export type { Unfreezing } from './fit-stages.ts';
 export {
   beforeExplosion,
   type LearningRateCurve,
@@ -26,6 +42,20 @@ export {
   multilabelAccuracy,
   topK,
 } from './metrics.ts';
+export {
+  type CreateModelOptions,
+  createModel,
+  type EvaluateOptions,
+  type Forward,
+  type ImageModel,
+  type ImageModelOptions,
+  imageModel,
+  imageModelParts,
+  Model,
+  type ModelParameter,
+  type ModelParts,
+  modelParts,
+} from './model.ts';
 export { imageNetwork, parameterTable } from './network.ts';
 export { type Batch, type BatchRequest, held, labelTensor, type Source, throughPrefix } from './source.ts';
 export {

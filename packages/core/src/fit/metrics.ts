@@ -157,6 +157,16 @@ export function sumsOver<M extends string>(
   });
 }
 
+/** The metrics that are asked for. Without any `M` is its default, and what is measured is the accuracy. */
+export function metricsIn<M extends string>({
+  metrics,
+}: {
+  readonly metrics?: readonly Metric<M>[] | undefined;
+}): readonly Metric<M>[] {
+  const usual: readonly Metric<string>[] = [accuracy()];
+  return metrics ?? (usual as readonly Metric<M>[]);
+}
+
 /** A number for each metric, under its name. */
 export function scoresOf<T extends { readonly name: string }>(
   metrics: readonly T[],

@@ -1,5 +1,5 @@
 import type { Tensor, TensorOf, Tensors, TensorType } from '../base/tensor.ts';
-import { sizeOf, tensor, zeros } from '../base/tensor.ts';
+import { bytesPerElement, sizeOf, tensor, zeros } from '../base/tensor.ts';
 import { type Program, scalar } from '../runtime/index.ts';
 import { feedNames, label } from './step.ts';
 
@@ -42,6 +42,10 @@ export interface Source {
   readonly size: number;
   /** Of one target, without the batch axis. Default: a label, i64 (). */
   readonly target?: TensorType | undefined;
+  /** The label of each example, where it has one and that is known: what balanced sampling goes by. */
+  readonly labels?: readonly number[] | undefined;
+  /** Gives its examples in its own order only. Default false. */
+  readonly isSequential?: boolean | undefined;
   batches(request: BatchRequest): AsyncIterable<Batch>;
 }
 
@@ -101,12 +105,18 @@ export function typeOfRow({ dtype, shape }: TensorType): TensorType {
 
 /** The first rows of (n, …), in the same memory. */
 export function firstRows(value: Tensor, count: number): Tensor {
-  const shape = [count, ...value.shape.slice(1)];
-  return { dtype: value.dtype, shape, data: value.data.subarray(0, sizeOf(shape)) } as Tensor;
+  return rowsFrom(value, 0, count);
 }
 
-/** Writes a row of elements of the tensor's own type. */
-function setRow({ data, shape }: Tensor, index: number, elements: Elements): void {
+/** Some rows of (n, …), in the same memory. */
+export function rowsFrom({ dtype, shape, data }: Tensor, first: number, count: number): Tensor {
+  const rows = shape.slice(1);
+  const width = sizeOf(rows);
+  return { dtype, shape: [count, ...rows], data: data.subarray(first * width, (first + count) * width) } as Tensor;
+}
+
+/** Writes elements of the tensor's own type from a row on. */
+export function setRow({ data, shape }: Tensor, index: number, elements: Elements): void {
   const at = index * sizeOf(shape.slice(1));
   if (data instanceof BigInt64Array) data.set(elements as BigInt64Array, at);
   else data.set(elements as Exclude<Elements, BigInt64Array>, at);
@@ -172,6 +182,11 @@ function ofRows(rows: readonly Row[], types: ExampleTypes): Source {
       }
     },
   };
+}
+
+/** Whether so many inputs fit into `mebibytes`. */
+export function fits(mebibytes: number, count: number, { dtype, shape }: TensorType): boolean {
+  return count * sizeOf(shape) * bytesPerElement[dtype] <= mebibytes * 2 ** 20;
 }
 
 /** A source that is made when it is first asked for batches. */

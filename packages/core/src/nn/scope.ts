@@ -92,6 +92,11 @@ export class Scope {
     return this.#trace.options.training;
   }
 
+  /** The endpoints that were noted so far. */
+  get endpoints(): ReadonlyMap<string, Value> {
+    return this.#trace.endpoints;
+  }
+
   get batchNorm(): BatchNormPolicy {
     const { batchNorm = 'running' } = this.#trace.options;
     return typeof batchNorm === 'function' ? batchNorm(this.path) : batchNorm;

@@ -1,0 +1,79 @@
+import { OptionError } from '../base/errors.ts';
+import { type Optimizer, optimizers, type ParameterSetting, type Schedule } from '../optim/index.ts';
+import type { FitStage } from './fit-stages.ts';
+import type { Model } from './model.ts';
+import { selected } from './selection.ts';
+import { freshStage, type StageRates } from './stage.ts';
+
+export interface RateOptions {
+  readonly optimizer: Optimizer;
+  readonly schedule: Schedule;
+  readonly stepsPerEpoch: number;
+  /** Whether weight decay applies to biases and the parameters of norms, too. */
+  readonly normDecay: boolean;
+}
+
+/**
+ * The stages with the rates of their parameters: a pattern's rate is to the optimizer's as the parameter's is to what the schedule
+ * gives.
+ *
+ * @throws OptionError where a rate is no rate, or of parameters that are never trained
+ */
+export function settingsOf(
+  model: Model,
+  stages: readonly FitStage[],
+  { optimizer, schedule, stepsPerEpoch, normDecay }: RateOptions,
+): (FitStage & StageRates)[] {
+  const learningRate = learningRateOf(optimizer);
+  const rates = ratesOf(model, optimizer, stages);
+  const setting = (name: string, dimensions: number): ParameterSetting | null => {
+    const given = rates.find(({ names }) => names.has(name));
+    const rate = given ? given.rate / learningRate : 1;
+    return rate === 0 ? null : { rate, weightDecay: dimensions > 1 || normDecay ? 1 : 0 };
+  };
+  return stages.map((stage, i) => {
+    const start = freshStage(stages, i);
+    const sharing = stages.filter((_, j) => freshStage(stages, j) === start);
+    const steps = stepsPerEpoch * sharing.reduce((sum, { epochs }) => sum + epochs, 0);
+    return {
+      ...stage,
+      schedule: (step, losses) => schedule(step, losses, { steps, learningRate }),
+      settings: new Map(
+        [...model.table.parameters].map(([name, { length }]) => [
+          name,
+          stage.trained.has(name) ? setting(name, length) : null,
+        ]),
+      ),
+    };
+  });
+}
+
+/** Of the parameters that no pattern means. */
+function learningRateOf({ name, learningRate }: Optimizer): number {
+  const known = Object.entries(optimizers).find(([key]) => key === name)?.[1].learningRate;
+  const rate = learningRate ?? known;
+  if (rate !== undefined && rate > 0 && Number.isFinite(rate)) return rate;
+  throw new OptionError({ option: 'optimizer.learningRate', expected: 'a number above 0', received: rate });
+}
+
+function ratesOf(model: Model, { rates = {} }: Optimizer, stages: readonly FitStage[]) {
+  const decided = new Set<string>();
+  return Object.entries(rates).map(([pattern, rate]) => {
+    const names = selected('optimizer.rates', pattern, model.table);
+    const option = 'optimizer.rates';
+    if (!(rate >= 0 && Number.isFinite(rate))) {
+      throw new OptionError({ option, expected: 'rates from 0 on', received: { [pattern]: rate } });
+    }
+    const own = [...names].filter((name) => !decided.has(name));
+    for (const name of own) decided.add(name);
+    const isIdle = !own.some((name) => stages.some(({ trained }) => trained.has(name)));
+    if (isIdle && rate > 0 && pattern !== 'all' && pattern !== '*') {
+      const problem =
+        own.length === 0
+          ? `: ${pattern} decides about nothing: what stands before it matches all of it.`
+          : `: ${pattern} is frozen, so its rate means nothing. Unfreeze it: model.unfreeze('${pattern}').`;
+      throw new OptionError({ option, expected: 'rates of parameters that are trained', received: pattern, problem });
+    }
+    return { names, rate };
+  });
+}
