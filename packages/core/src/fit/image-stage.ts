@@ -131,7 +131,7 @@ async function takeStep<M extends string>(
 }
 
 /** Batch norm as asked for in layers that are trained; the others keep their statistics. */
-function batchNormOf(settings: Stage['settings'], policy: BatchNormPolicy): (path: string) => BatchNormPolicy {
+export function batchNormOf(settings: Stage['settings'], policy: BatchNormPolicy): (path: string) => BatchNormPolicy {
   const trained = new Set([...settings].flatMap(([name, setting]) => (setting ? [name.replace(/\.[^.]+$/, '')] : [])));
   return (path) => (trained.has(path) ? policy : 'frozen');
 }

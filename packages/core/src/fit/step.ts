@@ -14,7 +14,14 @@ import {
   type Variable,
 } from '../nn/index.ts';
 import { add, div, mul, reduceSum, sub } from '../ops/index.ts';
-import type { Optimizer, ParameterSetting, StepScalars } from '../optim/index.ts';
+import {
+  type Optimizer,
+  type ParameterSetting,
+  type StepScalars,
+  scalarInputs,
+  scalarName,
+  slotName,
+} from '../optim/index.ts';
 
 /** A network as training sees it: from one batch of inputs to one of outputs, whatever these are. */
 export interface Network {
@@ -42,10 +49,11 @@ export const feedNames = {
   share: 'batch/share',
 } as const;
 export const resultNames = { loss: 'result/loss', outputs: 'result/outputs' } as const;
-export const scalarName = (name: string, group = '') => `step/${group === '' ? '' : `${group}/`}${name}`;
-export const slotName = (slot: string, parameter: string) => `optimizer/${slot}/${parameter}`;
+export { scalarName, slotName };
 /** The sum of the gradients of the batches that make one step. */
 export const sumName = (parameter: string) => `sum/${parameter}`;
+/** What the sum of all batches' gradients is multiplied by, where their number is not known beforehand. */
+export const gatheredShare = 'step/gathered-share';
 /** The moving average of a variable. */
 export const averageName = (variable: string) => `average/${variable}`;
 /** Of the moving averages, which begins fast. */
@@ -80,8 +88,11 @@ export interface TrainingStepOptions {
   readonly target?: TensorType | undefined;
   /** What is done to all gradients together before the optimizer sees them. */
   readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
-  /** Batches whose mean gradient makes one step. With more than one, the others go through `gatheringStep`. Default 1. */
-  readonly accumulate?: number;
+  /**
+   * Batches whose mean gradient makes one step. With more than one, the others go through `gatheringStep`. `fed`: any number of them, the
+   * gradients of which are summed up and multiplied by what `gatheredShare` is fed, 1 / number. Default 1.
+   */
+  readonly accumulate?: number | 'fed';
   /** Is fed batches of mixed images, with the targets of both. Default false. */
   readonly mixes?: boolean | undefined;
   /** Keeps moving averages of all that a step changes. Default false. */
@@ -95,13 +106,18 @@ export interface TrainingStepOptions {
 export function trainingStep(network: Network, options: TrainingStepOptions): StepGraph {
   const { optimizer, settings, clip, accumulate = 1, average = false } = options;
   const { trace, outputs, parameters, gradients: own } = forwardAndBackward(network, options);
-  const sums = accumulate === 1 ? own : parameters.map((name, i) => add(sumOf(name, own[i]!), own[i]!));
-  if (accumulate > 1)
+  const isSum = accumulate !== 1;
+  const sums = isSum ? parameters.map((name, i) => add(sumOf(name, own[i]!), own[i]!)) : own;
+  if (isSum)
     parameters.forEach((name, i) => {
       outputs[sumName(name)] = constant(zeros('f32', own[i]!.shape));
     });
+  const share = accumulate === 'fed' ? input(gatheredShare, 'f32', []) : null;
   const gradients = new Map(
-    parameters.map((name, i) => [name, { value: trace.values.get(name)!, gradient: sums[i]! }] as const),
+    parameters.map((name, i) => {
+      const gradient = share ? mul(sums[i]!, share) : sums[i]!;
+      return [name, { value: trace.values.get(name)!, gradient }] as const;
+    }),
   );
   Object.assign(outputs, updateStep(gradients, { optimizer, settings, clip, average: false }));
   if (average)
@@ -132,7 +148,7 @@ export function updateStep(
     const slots = Object.fromEntries(optimizer.slots.map((slot) => [slot, input(slotName(slot, name), 'f32', shape)]));
     const setting = settings.get(name)!;
     const { group = '' } = setting;
-    const scalars = groups.get(group) ?? stepScalars(optimizer, group);
+    const scalars = groups.get(group) ?? scalarInputs(optimizer, group);
     groups.set(group, scalars);
     const updated = optimizer.update(value, gradients[i]!, slots, scalars, setting);
     outputs[name] = updated.parameter;
@@ -173,7 +189,7 @@ function forwardAndBackward(network: Network, options: TrainingStepOptions) {
     kind === 'parameter' && settings.get(name) ? [name] : [],
   );
   const gradients = grad(
-    accumulate === 1 ? total : mul(total, 1 / accumulate),
+    accumulate === 1 || accumulate === 'fed' ? total : mul(total, 1 / accumulate),
     parameters.map((name) => trace.values.get(name)!),
   );
   const outputs: Record<string, Value> = {
@@ -216,12 +232,6 @@ function averages(
       return [averageName(name), add(mul(before, decay), mul(value, sub(1, decay)))];
     }),
   );
-}
-
-function stepScalars(optimizer: Optimizer, group: string): StepScalars {
-  const scalar = (name: string) => input(scalarName(name, group), 'f32', []);
-  const others = Object.keys(optimizer.scalars(1)).map((name) => [name, scalar(name)] as const);
-  return { learningRate: scalar('learningRate'), ...Object.fromEntries(others) };
 }
 
 export interface EvaluationStepOptions {

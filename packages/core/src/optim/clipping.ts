@@ -21,3 +21,17 @@ export function globalNorm(gradients: readonly Value[]): Value {
 export function clipByValue(gradients: readonly Value[], maximum: number): Value[] {
   return gradients.map((gradient) => clip(gradient, -maximum, maximum));
 }
+
+/** Limits on the gradients of a step. With both, elements are limited first. */
+export interface ClipOptions {
+  /** The largest norm of all gradients together, as `clipByNorm`. Default: none. */
+  readonly norm?: number | undefined;
+  /** The largest absolute value of an element, as `clipByValue`. Default: none. */
+  readonly value?: number | undefined;
+}
+
+/** The gradients of a step, limited. */
+export function clipGradients(gradients: readonly Value[], { norm, value }: ClipOptions): readonly Value[] {
+  const limited = value === undefined ? gradients : clipByValue(gradients, value);
+  return norm === undefined ? limited : clipByNorm(limited, norm).gradients;
+}

@@ -1,6 +1,6 @@
 export { type AdagradOptions, adagrad } from './adagrad.ts';
 export { type AdamOptions, adam, adamw, type NadamOptions, nadam, radam } from './adam.ts';
-export { clipByNorm, clipByValue, globalNorm } from './clipping.ts';
+export { type ClipOptions, clipByNorm, clipByValue, clipGradients, globalNorm } from './clipping.ts';
 export { lamb } from './lamb.ts';
 export { type LionOptions, lion } from './lion.ts';
 export type { LearningRates, Optimizer, ParameterSetting, Slots, StepScalars, Updated } from './optimizer.ts';
@@ -8,6 +8,10 @@ export {
   type OptimizerStep,
   type OptimizerStepOptions,
   optimizerStep,
+  scalarFeeds,
+  scalarInputs,
+  scalarName,
+  slotName,
   updateParameters,
 } from './optimizer-step.ts';
 export {
@@ -17,6 +21,7 @@ export {
   type OptimizerOption,
   optimizerNames,
   optimizers,
+  usualLearningRate,
 } from './optimizers.ts';
 export { type RmspropOptions, rmsprop } from './rmsprop.ts';
 export * from './schedule.ts';

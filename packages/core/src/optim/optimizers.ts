@@ -109,6 +109,12 @@ export const optimizers = {
 export type OptimizerName = keyof typeof optimizers;
 export const optimizerNames = Object.keys(optimizers) as OptimizerName[];
 
+/** The learning rate that suits an optimizer of that name; undefined where it is not one of these. */
+export function usualLearningRate(name: string): number | undefined {
+  const known = optimizerNames.find((each) => each === name);
+  return known && optimizers[known].learningRate;
+}
+
 /** An option of one of the optimizers. */
 type OptionOf<Name extends OptimizerName> = keyof (typeof optimizers)[Name]['options'];
 export type OptimizerOption = { [Name in OptimizerName]: OptionOf<Name> }[OptimizerName];

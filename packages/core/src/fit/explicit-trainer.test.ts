@@ -1,0 +1,403 @@
+import { describe, expect, test } from 'vitest';
+import { golden, relativeError, tolerance, withPrefix } from '../../../../test/golden.ts';
+import { narrowModels } from '../../../../test/narrow-models.ts';
+import { gaussian, numbers } from '../../../../test/run.ts';
+import {
+  classes,
+  network,
+  run,
+  runtime,
+  type Toy,
+  taskOf,
+  training,
+  validation,
+  width,
+} from '../../../../test/toy-run.ts';
+import { ShapeError, UserError } from '../base/errors.ts';
+import { f32, i64, type Tensors, zeros } from '../base/tensor.ts';
+import { applyModel } from '../models/index.ts';
+import { crossEntropyLoss, initialise, linear, meanSquaredError } from '../nn/index.ts';
+import { adamw, clipGradients, constant, type LearningRates, type Optimizer, optimizers, sgd } from '../optim/index.ts';
+import { copy, type Runtime } from '../runtime/index.ts';
+import { createTrainer, type TrainableModel, type Trainer, type TrainerOptions } from './explicit-trainer.ts';
+import { accuracy } from './metrics.ts';
+import { type ParameterTable, selected } from './selection.ts';
+import type { Batch } from './source.ts';
+import { averageName, type Network, slotName, traceOf, variablesOf } from './step.ts';
+
+/** A network with its weights, to be trained in place. */
+class Weights implements TrainableModel {
+  readonly network: Network;
+  readonly runtime: Runtime;
+  readonly table: ParameterTable;
+  readonly trainable: Set<string>;
+  variables: Tensors;
+
+  constructor(of: Network, initial?: Tensors) {
+    const { variables, blocks } = traceOf(of);
+    const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter');
+    const head = new Set(parameters.flatMap(({ name }) => (name.startsWith('head.') ? [name] : [])));
+    this.network = of;
+    this.runtime = runtime();
+    this.table = { parameters: new Map(parameters.map(({ name, shape }) => [name, shape])), blocks, head };
+    this.trainable = new Set(this.table.parameters.keys());
+    this.variables = initial ?? initialise(variablesOf(of).values(), 3);
+  }
+
+  load(variables: Tensors): void {
+    this.variables = variables;
+  }
+
+  freeze(...patterns: string[]): void {
+    for (const pattern of patterns)
+      for (const name of selected('freeze', pattern, this.table)) this.trainable.delete(name);
+  }
+
+  unfreeze(...patterns: string[]): void {
+    for (const pattern of patterns)
+      for (const name of selected('unfreeze', pattern, this.table)) this.trainable.add(name);
+  }
+}
+
+const copied = (tensors: Tensors) =>
+  Object.fromEntries(Object.entries(tensors).map(([name, value]) => [name, copy(value)]));
+
+/** The batches of an epoch, as a run has them. */
+async function batchesOf(epoch: number, batchSize = 8): Promise<Batch[]> {
+  const batches: Batch[] = [];
+  const order = taskOf().order(epoch);
+  for await (const batch of training.batches({ batchSize, order, lastBatch: 'drop', epoch })) batches.push(batch);
+  return batches;
+}
+
+const options: TrainerOptions = { optimizer: sgd({ momentum: 0.9 }), seed: 3 };
+
+async function takeSteps(trainer: Trainer, batches: readonly Batch[], learningRate = 0.05) {
+  for (const batch of batches) await trainer.step(batch, { learningRate });
+}
+
+describe('a loop of one’s own ends in the bytes of a run', () => {
+  const cases: Record<string, { toy: Toy; trainer: Partial<TrainerOptions> }> = {
+    'SGD with momentum': { toy: { optimizer: sgd() }, trainer: { optimizer: sgd() } },
+    'AdamW, clipped by norm': {
+      toy: { optimizer: adamw(), clip: (gradients) => clipGradients(gradients, { norm: 0.5 }) },
+      trainer: { optimizer: adamw(), clip: { norm: 0.5 } },
+    },
+    'moving averages': { toy: { optimizer: sgd(), average: 0.99 }, trainer: { optimizer: sgd(), average: 0.99 } },
+  };
+  test.each(Object.entries(cases))('%s', async (_name, { toy, trainer: own }) => {
+    const loss = crossEntropyLoss({ labelSmoothing: 0.1 });
+    const { store } = await run(taskOf({ ...toy, loss, schedule: () => constant(0.05), epochs: 3 }));
+    const model = new Weights(network);
+    await using trainer = createTrainer(model, { ...options, loss, ...own });
+    for (const epoch of [1, 2, 3]) await takeSteps(trainer, await batchesOf(epoch));
+    expect(trainer.state().tensors).toEqual(store.last!.tensors);
+    expect(trainer.steps).toBe(15);
+  });
+
+  test('two batches gathered for every step', async () => {
+    const loss = crossEntropyLoss();
+    const task = taskOf({ optimizer: adamw(), loss, accumulate: 2, schedule: () => constant(0.05), epochs: 2 });
+    const { store } = await run(task);
+    await using trainer = createTrainer(new Weights(network), { ...options, optimizer: adamw() });
+    for (const epoch of [1, 2]) {
+      const [a, b, c, d] = await batchesOf(epoch); // a fifth would be half a step, which a run leaves out
+      for (const [first, second] of [[a!, b!] as const, [c!, d!] as const]) {
+        await trainer.gather(first);
+        await trainer.step(second, { learningRate: 0.05 });
+      }
+    }
+    const expected = Object.entries(store.last!.tensors).filter(([name]) => !name.startsWith('sum/'));
+    expect(trainer.state().tensors).toEqual(Object.fromEntries(expected));
+  });
+});
+
+describe('equals PyTorch after three steps', () => {
+  test.each(['conv4', 'resnet_basic'])('%s', async (name) => {
+    const { tensors, metadata } = golden(`model-${name}`);
+    const config = JSON.parse(metadata.config!);
+    const images = tensors.input!;
+    const narrow: Network = {
+      input: { dtype: 'f32', shape: images.shape.slice(1) },
+      forward: (s, x) => applyModel(narrowModels[name]!, s, x, { numClasses: config.numClasses }),
+    };
+    const initial = { ...initialise(variablesOf(narrow).values(), 0), ...withPrefix(tensors, 'init/') };
+    for (const [key, { kind, learningRate, ...rest }] of Object.entries<{
+      kind: 'sgd' | 'adamw';
+      learningRate: number;
+    }>(config.optimizers)) {
+      const model = new Weights(narrow, initial);
+      await using trainer = createTrainer(model, { optimizer: optimizers[kind].create(rest) });
+      for (let i = 0; i < 3; i++) {
+        const { loss } = await trainer.step({ inputs: images, targets: tensors.labels! }, { learningRate });
+        if (i === 0) expect(relativeError(f32([], [loss]), tensors['train/loss']!)).toBeLessThan(tolerance.model);
+      }
+      for (const [parameter, reference] of Object.entries(withPrefix(tensors, `${key}/`))) {
+        const floor = numbers(reference).some((value) => value !== 0) ? undefined : 0.01;
+        expect(relativeError(model.variables[parameter]!, reference, floor), `${key} ${parameter}`).toBeLessThan(
+          tolerance.model,
+        );
+      }
+    }
+  });
+});
+
+describe('freezing in the middle', () => {
+  const adam = { ...options, optimizer: adamw() };
+
+  test('a frozen parameter stays to the bit, and the others go on as if nothing had happened to their optimizer', async () => {
+    const model = new Weights(network);
+    await using trainer = createTrainer(model, adam);
+    await takeSteps(trainer, await batchesOf(1));
+    const before = trainer.state();
+    model.freeze('body', 'bn');
+    await takeSteps(trainer, await batchesOf(2));
+    const after = trainer.state();
+    for (const name of ['body.weight', 'body.bias', 'bn.weight', 'bn.bias', 'bn.running_mean', 'bn.running_var']) {
+      expect(after.tensors[name], name).toEqual(before.tensors[name]);
+    }
+    for (const name of ['body.weight', 'bn.bias'].map((parameter) => slotName('mean', parameter))) {
+      expect(after.tensors[name], name).toEqual(before.tensors[name]);
+    }
+    expect(after.tensors['head.weight']).not.toEqual(before.tensors['head.weight']);
+    expect(after.counts).toEqual({
+      'body.weight': 5,
+      'body.bias': 5,
+      'bn.weight': 5,
+      'bn.bias': 5,
+      'head.weight': 10,
+      'head.bias': 10,
+    });
+  });
+
+  test('what is frozen and unfrozen between two steps changes nothing', async () => {
+    const [plain, changed] = [new Weights(network), new Weights(network)];
+    await using one = createTrainer(plain, adam);
+    await using other = createTrainer(changed, adam);
+    const batches = await batchesOf(1);
+    await takeSteps(one, batches);
+    await takeSteps(other, batches.slice(0, 2));
+    changed.freeze('body');
+    changed.unfreeze('body');
+    await takeSteps(other, batches.slice(2));
+    expect(other.state()).toEqual(one.state());
+  });
+
+  test('Adam counts the steps of each parameter: its first step is as long as the learning rate', async () => {
+    const model = new Weights(network);
+    model.freeze('body', 'bn');
+    await using trainer = createTrainer(model, { ...options, optimizer: adamw({ weightDecay: 0 }) });
+    await takeSteps(trainer, await batchesOf(1), 0.01);
+    model.unfreeze('body');
+    const before = copy(model.variables['body.weight']!);
+    await takeSteps(trainer, (await batchesOf(2)).slice(0, 1), 0.01);
+    const moved = numbers(model.variables['body.weight']).map((value, i) => Math.abs(value - numbers(before)[i]!));
+    // Where a unit is dead, there is no gradient.
+    const alive = moved.filter((distance) => distance > 0);
+    expect(alive.length).toBeGreaterThan(moved.length / 2);
+    for (const distance of alive) expect(distance).toBeCloseTo(0.01, 4);
+  });
+
+  test('with everything frozen there is nothing to do', async () => {
+    const model = new Weights(network);
+    await using trainer = createTrainer(model, adam);
+    model.freeze('all');
+    const [batch] = await batchesOf(1);
+    await expect(trainer.step(batch!, { learningRate: 0.1 })).rejects.toThrow('every parameter is frozen');
+  });
+
+  test('not between gather and step', async () => {
+    const model = new Weights(network);
+    await using trainer = createTrainer(model, adam);
+    const [first, second] = await batchesOf(1);
+    await trainer.gather(first!);
+    model.freeze('body');
+    await expect(trainer.step(second!, { learningRate: 0.1 })).rejects.toThrow('not between gather and step');
+    expect(() => trainer.state()).toThrow('gradients wait for their step');
+  });
+});
+
+describe('learning rates', () => {
+  test('of patterns: the first that means a parameter decides', async () => {
+    const [batch] = await batchesOf(1);
+    const plain: TrainerOptions = { ...options, optimizer: sgd({ momentum: 0 }) };
+    const model = new Weights(network);
+    const start = copied(model.variables);
+    await using trainer = createTrainer(model, plain);
+    await trainer.step(batch!, { learningRate: 0.1, rates: { head: 0.2 } });
+    const other = new Weights(network);
+    await using reference = createTrainer(other, plain);
+    await reference.step(batch!, { learningRate: 0.1 });
+    const way = (to: Tensors, name: string) => numbers(to[name]).map((value, i) => value - numbers(start[name])[i]!);
+    expect(model.variables['body.weight']).toEqual(other.variables['body.weight']);
+    way(model.variables, 'head.weight').forEach((distance, i) => {
+      expect(distance).toBeCloseTo(2 * way(other.variables, 'head.weight')[i]!, 6);
+    });
+  });
+
+  test('a rate of 0 leaves its parameters where they are', async () => {
+    const model = new Weights(network);
+    const start = copied(model.variables);
+    await using trainer = createTrainer(model, options);
+    for (const batch of await batchesOf(1)) await trainer.step(batch, { learningRate: 0.1, rates: { body: 0 } });
+    expect(model.variables['body.weight']).toEqual(start['body.weight']);
+    expect(model.variables['head.weight']).not.toEqual(start['head.weight']);
+  });
+
+  test('are the optimizer’s where nothing else is said; its groups go along in proportion', async () => {
+    const own = { momentum: 0, learningRate: 0.1, rates: { head: 0.2 } };
+    const [batch] = await batchesOf(1);
+    const end = async (optimizer: Optimizer, rates: LearningRates) => {
+      const model = new Weights(network);
+      await using trainer = createTrainer(model, { ...options, optimizer });
+      await trainer.step(batch!, rates);
+      return copied(model.variables);
+    };
+    const plain = sgd({ momentum: 0 });
+    expect(await end(sgd(own), {})).toEqual(await end(plain, { learningRate: 0.1, rates: { head: 0.2 } }));
+    expect(await end(sgd(own), { learningRate: 0.05 })).toEqual(
+      await end(plain, { learningRate: 0.05, rates: { head: 0.1 } }),
+    );
+    expect(await end(plain, {})).toEqual(await end(plain, { learningRate: optimizers.sgd.learningRate }));
+    await expect(end({ ...plain, name: 'own' }, {})).rejects.toThrow('since own has none of its own');
+    await expect(end(plain, { rates: { haed: 1 } })).rejects.toThrow('Did you mean "head"?');
+  });
+
+  test('the order of patterns decides, also after another order', async () => {
+    const [batch] = await batchesOf(1);
+    const model = new Weights(network);
+    await using trainer = createTrainer(model, { ...options, optimizer: sgd({ momentum: 0 }) });
+    await trainer.step(batch!, { rates: { head: 0.1, all: 0 } });
+    const before = copied(model.variables);
+    await trainer.step(batch!, { rates: { all: 0, head: 0.1 } });
+    expect(model.variables['head.weight']).toEqual(before['head.weight']);
+  });
+});
+
+test('the model has the new weights after every step', async () => {
+  const model = new Weights(network);
+  const start = copied(model.variables);
+  await using trainer = createTrainer(model, options);
+  const [batch] = await batchesOf(1);
+  await trainer.step(batch!, { learningRate: 0.1 });
+  expect(model.variables['head.weight']).not.toEqual(start['head.weight']);
+  expect(Object.keys(model.variables)).toEqual(Object.keys(start));
+});
+
+test('weights that the model was given in the middle are trained from there', async () => {
+  const [model, other] = [new Weights(network), new Weights(network)];
+  const plain: TrainerOptions = { ...options, optimizer: sgd({ momentum: 0 }) };
+  const given = initialise(variablesOf(network).values(), 77);
+  const batches = await batchesOf(1);
+  await using trainer = createTrainer(model, plain);
+  await takeSteps(trainer, batches.slice(0, 1));
+  model.load(given);
+  await takeSteps(trainer, batches.slice(1, 2));
+  // Masks are drawn for the number of the batch.
+  other.load(given);
+  await using reference = createTrainer(other, plain);
+  await reference.load({ ...reference.state(), batches: 1 });
+  await takeSteps(reference, batches.slice(1, 2));
+  expect(model.variables).toEqual(other.variables);
+});
+
+test('a loss of one’s own and targets of any shape, in batches of any size', async () => {
+  const weight = [1, -2, 0.5];
+  const line: Network = {
+    input: { dtype: 'f32', shape: [3] },
+    forward: (s, x) => linear(s.at('head'), x, { features: 1 }),
+  };
+  const batch = (size: number, seed: number): Batch => {
+    const x = numbers(gaussian([3 * size], 'x', seed));
+    const y = Array.from({ length: size }, (_, n) => weight.reduce((sum, w, i) => sum + w * x[3 * n + i]!, 0.25));
+    return { inputs: f32([size, 3], x), targets: f32([size, 1], y) };
+  };
+  const model = new Weights(line);
+  await using trainer = createTrainer(model, { optimizer: sgd({ momentum: 0.9 }), loss: meanSquaredError });
+  let last = Number.POSITIVE_INFINITY;
+  for (let step = 0; step < 200; step++) {
+    const { loss, outputs } = await trainer.step(batch(step % 2 === 0 ? 8 : 5, step), { learningRate: 0.05 });
+    expect(outputs.shape).toEqual([step % 2 === 0 ? 8 : 5, 1]);
+    last = loss;
+  }
+  expect(last).toBeLessThan(1e-6);
+  numbers(model.variables['head.weight']).forEach((value, i) => {
+    expect(value).toBeCloseTo(weight[i]!, 2);
+  });
+});
+
+describe('checkpoints by hand', () => {
+  test('a loop goes on from one bit for bit', async () => {
+    const own = { ...options, optimizer: adamw(), average: 0.9 };
+    const [first, second] = [await batchesOf(1), await batchesOf(2)];
+    await using whole = createTrainer(new Weights(network), own);
+    await takeSteps(whole, [...first, ...second]);
+    await using begun = createTrainer(new Weights(network), own);
+    await takeSteps(begun, first);
+    const saved = begun.state();
+    const json = JSON.stringify({ ...saved, tensors: undefined });
+    const model = new Weights(network, initialise(variablesOf(network).values(), 99));
+    await using resumed = createTrainer(model, own);
+    await resumed.load({ ...JSON.parse(json), tensors: saved.tensors });
+    await takeSteps(resumed, second);
+    expect(resumed.state()).toEqual(whole.state());
+    expect(model.variables['head.weight']).toEqual(whole.state().tensors['head.weight']);
+  });
+
+  test('of another network is refused', async () => {
+    await using trainer = createTrainer(new Weights(network), options);
+    const { tensors, ...state } = trainer.state();
+    await expect(trainer.load({ ...state, tensors: { ...tensors, 'head.bias': zeros('f32', [7]) } })).rejects.toThrow(
+      `load: head.bias is f32[${classes}] in the model, f32[7] in the checkpoint.`,
+    );
+  });
+});
+
+describe('evaluation', () => {
+  test('has loss and metrics, of the moving averages where there are any', async () => {
+    const model = new Weights(network);
+    await using trainer = createTrainer(model, { ...options, average: 0.9 });
+    for (const epoch of [1, 2, 3, 4]) await takeSteps(trainer, await batchesOf(epoch));
+    const asked = { batchSize: 8, metrics: [accuracy()] };
+    const averaged = await trainer.evaluate(validation, asked);
+    const last = await trainer.evaluate(validation, { ...asked, average: false });
+    expect(averaged!.accuracy).toBeGreaterThan(0.8);
+    expect(averaged!.loss).not.toBe(last!.loss);
+    const plain = new Weights(network, trainer.averages());
+    await using reference = createTrainer(plain, options);
+    expect(await reference.evaluate(validation, asked)).toEqual(averaged);
+    expect(trainer.averages()['head.weight']).toEqual(trainer.state().tensors[averageName('head.weight')]);
+  });
+});
+
+describe('batches that do not fit', () => {
+  const trainer = createTrainer(new Weights(network), options);
+  const inputs = zeros('f32', [4, width]);
+  const targets = i64([4], [0, 1, 2, 0]);
+  const refused: [string, Batch, new (...args: never[]) => Error, string][] = [
+    [
+      'inputs',
+      { inputs: zeros('f32', [4, 7]), targets },
+      ShapeError,
+      `expected inputs f32[4,${width}], received f32[4,7]`,
+    ],
+    [
+      'another number of targets',
+      { inputs, targets: i64([3], [0, 1, 2]) },
+      ShapeError,
+      'expected 4 targets, received i64[3]',
+    ],
+    ['padding', { inputs, targets, weights: f32([4], [1, 1, 1, 0]) }, UserError, "lastBatch: 'drop'"],
+  ];
+  test.each(refused)('%s', async (_name, batch, kind, message) => {
+    await expect(trainer.step(batch, { learningRate: 0.1 })).rejects.toThrow(kind);
+    await expect(trainer.step(batch, { learningRate: 0.1 })).rejects.toThrow(message);
+  });
+
+  test('two calls at once', async () => {
+    const first = trainer.step({ inputs, targets }, { learningRate: 0.1 });
+    await expect(trainer.step({ inputs, targets }, { learningRate: 0.1 })).rejects.toThrow('Await it');
+    await first;
+    expect(trainer.steps).toBe(1);
+  });
+});
