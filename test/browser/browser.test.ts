@@ -2,7 +2,7 @@
  * The runtime in a real browser: bundled by Vite as a user's page would be, served from this machine, in a worker. Where there is no
  * Chromium, the tests are skipped.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { f32, type Tensors } from '@graft-ml/core/internal/base/tensor';
@@ -121,6 +121,16 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
     expect(first).toEqual({ timed: 1, chosen: [expect.any(String)] });
     await page.reload();
     expect(await ask(page, { task: 'choose' })).toEqual({ ...first, timed: 0 });
+    await page.context().close();
+  });
+
+  test('the place of the WebAssembly file can be given, to any number of runtimes', async () => {
+    const file = readdirSync(join(folder, 'assets')).find((name) => name.endsWith('.wasm'));
+    const page = await open();
+    const options = { wasmPaths: { wasm: `/assets/${file}` } };
+    for (let i = 0; i < 2; i++) expectReference(await ask(page, { task: 'train', options }));
+    const other = await ask(page, { task: 'train', options: { wasmPaths: '/elsewhere/' } });
+    expect(other).toEqual({ error: expect.stringMatching(/^OptionError: wasmPaths is not what/) });
     await page.context().close();
   });
 

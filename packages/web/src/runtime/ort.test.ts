@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 const wasmFile = createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm');
@@ -29,11 +29,6 @@ function doubled(options: string): string {
 
 test('the content of the WebAssembly file can be given, and nothing is said on the way', () => {
   expect(doubled(`{ wasmBinary: readFileSync(${JSON.stringify(wasmFile)}) }`)).toBe('2,4\n');
-});
-
-test('a second runtime may be told the same place of the file', () => {
-  const options = `{ wasmPaths: { wasm: ${JSON.stringify(pathToFileURL(wasmFile).href)} } }`;
-  expect(doubled(`(createRuntime(${options}), ${options})`)).toBe('2,4\n');
 });
 
 test.each([
