@@ -61,7 +61,11 @@ export function primitives(): ReadonlyMap<string, Primitive> {
   return registry;
 }
 
-/** Defines a primitive in one block: shape rule, VJP, lowerings, FLOPs, memory, and how constants are folded. */
+/**
+ * Defines a primitive in one block: shape rule, VJP, lowerings, FLOPs, memory, and how constants are folded. A bundler leaves out those
+ * that nothing uses: `primitives` of a bundle has the others.
+ */
+/* @__NO_SIDE_EFFECTS__ */
 export function defineOp<A extends Attributes = Record<never, never>>(name: string, rule: Rule<A>): Op<A> {
   const { vjp, flops, memory, evaluate } = rule;
   const lowerings: Readonly<Record<string, LoweringRule<A>>> = rule.lowerings ?? { onnx: onnx(name) };

@@ -33,6 +33,7 @@ interface UnaryRule {
 }
 
 /** y = f(x), element by element. */
+/* @__NO_SIDE_EFFECTS__ */
 function unary(name: string, rule: UnaryRule): (x: Operand) => Value {
   const { vjp, evaluate, flops = elementwise, memory = inPlace, lowering = onnx(name) } = rule;
   const op = defineOp(name, {
@@ -80,6 +81,7 @@ interface BinaryRule {
 }
 
 /** y = f(a, b), element by element, broadcast as in NumPy. */
+/* @__NO_SIDE_EFFECTS__ */
 function binary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => Value {
   const { vjp, evaluate, memory = inPlace, operator = name } = rule;
   const op = defineOp(name, {
@@ -93,6 +95,7 @@ function binary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => Val
   return (left, right) => behindBroadcast(name, left, right, (a, b) => op([a, b], {}));
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function comparison(name: string, holds: (a: number, b: number) => boolean): (a: Operand, b: Operand) => Value {
   const op = defineOp(name, {
     infer: ([a, b]) => ({ ...inferBinary(name, a!, b!), dtype: 'bool' }),

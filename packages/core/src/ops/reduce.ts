@@ -55,6 +55,7 @@ const reduceMaxOp = defineOp<ReduceAttributes>('ReduceMax', {
 
 const everyAxis = (x: Value) => x.shape.map((_, i) => i);
 
+/* @__NO_SIDE_EFFECTS__ */
 function reduction(name: string, op: typeof reduceSumOp) {
   return (x: Value, axes: readonly number[] = everyAxis(x), keepDims = false): Value => {
     const normalised = axes.map((axis) => normaliseAxis(name, axis, x.shape.length)).sort((a, b) => a - b);
