@@ -3,9 +3,9 @@ import { constant, reachable, typeOf, type Value } from '../graph/index.ts';
 import { add, broadcastTo, reduceSum, reshape } from '../ops/index.ts';
 
 /**
- * The gradient of a scalar with respect to some values, as new values of the same graph: it can be differentiated again.
- * The values are a list, or a record such as a network's parameters, and the gradients come in the same form.
- * A value that the scalar does not depend on has the gradient zero.
+ * The gradient of a scalar with respect to some values, as new values of the same graph: it can be differentiated
+ * again. The values are a list, or a record such as a network's parameters, and the gradients come in the same form. A
+ * value that the scalar does not depend on has the gradient zero.
  *
  * @throws Error where `output` is not a scalar; use `vjp` with a cotangent for anything else.
  * @example
@@ -67,7 +67,10 @@ export function vjp(
   return wrt.map((value) => collected.get(value) ?? broadcastTo(constant(f32([], [0])), value.shape));
 }
 
-/** The values that depend on one of `sources`, not through those that are held: the only ones through which a gradient must flow. */
+/**
+ * The values that depend on one of `sources`, not through those that are held: the only ones through which a gradient
+ * must flow.
+ */
 function dependents(order: readonly Value[], sources: ReadonlySet<Value>, held: ReadonlySet<Value>): Set<Value> {
   const found = new Set<Value>();
   for (const value of order) {

@@ -117,8 +117,8 @@ export function bytesOfTensor(name: string, code: number, dims: Shape): number {
 }
 
 /**
- * A TensorProto. Its elements are a view of `bytes` where they lie aligned there. Half and brain floats become f32, small
- * integers i32, unsigned ones i64.
+ * A TensorProto. Its elements are a view of `bytes` where they lie aligned there. Half and brain floats become f32,
+ * small integers i32, unsigned ones i64.
  * @throws UserError with the tensor's name, where its data does not fill its shape, or lies elsewhere.
  */
 export function decodeTensor(bytes: Uint8Array, budget: PartBudget): { name: string; tensor: Tensor } {

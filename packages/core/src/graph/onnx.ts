@@ -2,8 +2,8 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { type DType, type Tensor, type TensorType, tensor } from '../base/tensor.ts';
 
 /**
- * Kernels that only some builds of ORT have, or have in one form: blocked convolutions (`com.microsoft.nchwc`) with 8 or
- * with 16 channels in a block, and a convolution that adds a tensor to its result.
+ * Kernels that only some builds of ORT have, or have in one form: blocked convolutions (`com.microsoft.nchwc`) with 8
+ * or with 16 channels in a block, and a convolution that adds a tensor to its result.
  */
 export type Feature = 'nchwc8' | 'nchwc16' | 'fusedConvSum';
 export type Features = ReadonlySet<Feature>;
@@ -100,8 +100,8 @@ export class OnnxBuilder {
     metadata: Readonly<Record<string, string>> = {},
   ): Uint8Array {
     const graph = this.#graph;
-    // A node that computes an output takes its public name. What is no node's, or has two names, goes through an Identity:
-    // ORT keeps that where others use the value too, and copies.
+    // A node that computes an output takes its public name. What is no node's, or has two names, goes through an
+    // Identity: ORT keeps that where others use the value too, and copies.
     const computed = new Set([...this.#nodes.values()].flatMap((node) => node.outputs));
     const renamed = new Map<string, string>();
     const copied = outputs.filter(({ name, from }) => {

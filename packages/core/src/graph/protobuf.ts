@@ -5,10 +5,10 @@ import { UserError } from '../base/errors.ts';
 export type FieldReaders = Readonly<Record<number, (field: Field) => void>>;
 
 /**
- * How much a whole file may have of what takes more memory than it does there; charged before it is decoded. A part (node, name,
- * integer of an attribute) of two bytes becomes an object of a hundred, so without a limit a small file could fill the memory; the
- * largest classifiers have some ten thousand. An integer of a tensor that stands there as one byte becomes eight: shapes and tables
- * of positions have some thousands.
+ * How much a whole file may have of what takes more memory than it does there; charged before it is decoded. A part
+ * (node, name, integer of an attribute) of two bytes becomes an object of a hundred, so without a limit a small file
+ * could fill the memory; the largest classifiers have some ten thousand. An integer of a tensor that stands there as
+ * one byte becomes eight: shapes and tables of positions have some thousands.
  */
 export class PartBudget {
   #parts: number;
@@ -92,7 +92,10 @@ export class Field {
     return this.#reader.float();
   }
 
-  /** The integers of a repeated field: all of them where it is packed, else one. `charge` is told how many before they are read. */
+  /**
+   * The integers of a repeated field: all of them where it is packed, else one. `charge` is told how many before they
+   * are read.
+   */
   integers(charge: Charge): number[] {
     return Array.from(this.bigIntegers(charge), Number);
   }
@@ -143,7 +146,10 @@ function countVarints(packed: Uint8Array): number {
   return count;
 }
 
-/** Seven bits a byte, the lowest first. Written as pairs of 32-bit words, because BigInts one by one take twenty times as long. */
+/**
+ * Seven bits a byte, the lowest first. Written as pairs of 32-bit words, because BigInts one by one take twenty times
+ * as long.
+ */
 function readVarints(packed: Uint8Array, count: number): BigInt64Array {
   const values = new BigInt64Array(count);
   const words = new Int32Array(values.buffer);

@@ -38,13 +38,16 @@ export interface Primitive {
 /** Where the result of a primitive lies, and which memory it takes to compute it. */
 export interface Memory {
   /**
-   * In the words of ORT's kernel definitions: `own`, a buffer of its own; `mayInplace`, the buffer of an operand of the same size
-   * that nobody reads any more; `alias`, its operand's buffer, as a view.
+   * In the words of ORT's kernel definitions: `own`, a buffer of its own; `mayInplace`, the buffer of an operand of the
+   * same size that nobody reads any more; `alias`, its operand's buffer, as a view.
    */
   readonly buffer: 'own' | 'mayInplace' | 'alias';
   /** Bytes beside operands and result. Absent: none. */
   workspace?(y: Value): number;
-  /** What the kernel reads, where the default lowering computes something else from the inputs first. Absent: the inputs. */
+  /**
+   * What the kernel reads, where the default lowering computes something else from the inputs first. Absent: the
+   * inputs.
+   */
   reads?(y: Value): readonly Value[];
 }
 

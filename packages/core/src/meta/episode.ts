@@ -10,7 +10,10 @@ export interface EpisodeShape {
   readonly queries: number;
 }
 
-/** A task: tell these classes apart. Images in class order: the first `shots` (or `queries`) rows are of label 0, and so on. */
+/**
+ * A task: tell these classes apart. Images in class order: the first `shots` (or `queries`) rows are of label 0, and so
+ * on.
+ */
 export interface Episode {
   /** (way · shots, 3, side, side) */
   readonly support: TensorOf<'u8'>;
@@ -29,8 +32,8 @@ export interface EpisodeSource {
   /** Rotation classes are classes. */
   readonly classes: readonly string[];
   /**
-   * The episode at `address`: other classes and other images under every other address, and the same address gives the same
-   * episode, in any process.
+   * The episode at `address`: other classes and other images under every other address, and the same address gives the
+   * same episode, in any process.
    *
    * @throws UserError where classes or images are too few
    * @example const task = sets.train.draw({ way: 5, shots: 1, queries: 15 }, ['train', step, i]);

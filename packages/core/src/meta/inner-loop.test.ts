@@ -150,7 +150,8 @@ describe('the meta-gradient is the derivative of the queries’ loss', () => {
         );
         return numbers(loss)[0]!;
       };
-      // (8(f(ε) - f(-ε)) - (f(2ε) - f(-2ε))) / 12ε: with ε = 1/128 rounding and the fifth derivative are both below 1e-4.
+      // (8(f(ε) - f(-ε)) - (f(2ε) - f(-2ε))) / 12ε: with ε = 1/128 rounding and the fifth derivative are both below
+      // 1e-4.
       const e = 1 / 128;
       const difference =
         (8 * ((await lossAt(e)) - (await lossAt(-e))) - ((await lossAt(2 * e)) - (await lossAt(-2 * e)))) / (12 * e);

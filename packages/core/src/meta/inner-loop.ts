@@ -28,7 +28,10 @@ export interface Adaptation {
   readonly losses: readonly Value[];
 }
 
-/** The network on one batch, with these values for its variables. Dropout has no place here: the loop is short and must repeat. */
+/**
+ * The network on one batch, with these values for its variables. Dropout has no place here: the loop is short and must
+ * repeat.
+ */
 export function forward(network: Network, values: Values, inputs: Value, batchNorm: BatchNormPolicy): FunctionalResult {
   const call = (s: Scope, x: Value) => network.forward(s, x);
   return functionalCallWithState(call, Object.fromEntries(values), inputs, { batchNorm });
@@ -105,8 +108,8 @@ function innerRate(learner: GradientLearner | ReptileLearner, start: Values, par
 }
 
 /**
- * The network on queries. With `support` statistics they are normalised by those that the support has under the same values;
- * such statistics are running ones, so the variance is the unbiased estimate.
+ * The network on queries. With `support` statistics they are normalised by those that the support has under the same
+ * values; such statistics are running ones, so the variance is the unbiased estimate.
  */
 export function answer(
   network: Network,

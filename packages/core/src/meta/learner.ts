@@ -2,9 +2,9 @@ import type { Value } from '../graph/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 
 /**
- * Whose statistics batch norm takes. `batch`: those of the images that are looked at together, so the queries of an episode
- * help each other (transductive, as in MAML's own experiments). `support`: queries are normalised with those of the support,
- * each for itself. `running`: the ones that came with pretrained weights, which stay as they are.
+ * Whose statistics batch norm takes. `batch`: those of the images that are looked at together, so the queries of an
+ * episode help each other (transductive, as in MAML's own experiments). `support`: queries are normalised with those of
+ * the support, each for itself. `running`: the ones that came with pretrained weights, which stay as they are.
  */
 export type Statistics = 'batch' | 'support' | 'running';
 
@@ -30,9 +30,10 @@ interface Adapting {
 }
 
 /**
- * The family of MAML (Finn et al. 2017): the outer loss is that of the queries after the inner steps, and its gradient goes
- * through them. One engine; what differs is the vector of inner rates. ANIL (Raghu et al. 2019) has 0 for the body, BOIL
- * (Oh et al. 2020) 0 for the head; Meta-SGD (Li et al. 2017) and MAML++ (Antoniou et al. 2018) learn the rates.
+ * The family of MAML (Finn et al. 2017): the outer loss is that of the queries after the inner steps, and its gradient
+ * goes through them. One engine; what differs is the vector of inner rates. ANIL (Raghu et al. 2019) has 0 for the
+ * body, BOIL (Oh et al. 2020) 0 for the head; Meta-SGD (Li et al. 2017) and MAML++ (Antoniou et al. 2018) learn the
+ * rates.
  */
 export interface GradientLearner extends LearnerOf<'gradient'>, Adapting {
   readonly learnedRates: LearnedRates;
@@ -41,7 +42,10 @@ export interface GradientLearner extends LearnerOf<'gradient'>, Adapting {
 /** Reptile (Nichol et al. 2018): the outer "gradient" is the way from where the inner loop ended back to the start. */
 export interface ReptileLearner extends LearnerOf<'reptile'>, Adapting {}
 
-/** Prototypical networks (Snell et al. 2017): a query belongs to the class whose mean feature is nearest. Nothing is adapted. */
+/**
+ * Prototypical networks (Snell et al. 2017): a query belongs to the class whose mean feature is nearest. Nothing is
+ * adapted.
+ */
 export interface PrototypeLearner extends LearnerOf<'prototypes'> {}
 
 /** What is learned across tasks, and how. Data: the graphs are made of it in `task-graph.ts`. */

@@ -114,7 +114,8 @@ const entries = {
     description: 'moves the start towards where the inner loop ends (Nichol et al. 2018)',
     adapts: 'all',
     innerSteps: 5,
-    // Its way is not a gradient, and the mean of many steps already: a rate of 1 goes all of it (table 3), without momentum.
+    // Its way is not a gradient, and the mean of many steps already: a rate of 1 goes all of it (table 3), without
+    // momentum.
     outer: { optimizer: 'sgd', learningRate: 1, momentum: 0, schedule: 'linear' },
   },
   protonet: {
@@ -147,7 +148,10 @@ export function isAdapting(learner: LearnerEntry): learner is GradientEntry | Re
   return learner.kind === 'gradient' || learner.kind === 'reptile';
 }
 
-/** Whether queries go to the nearest class mean or to a head that is fitted, so that any number of classes can be told apart. */
+/**
+ * Whether queries go to the nearest class mean or to a head that is fitted, so that any number of classes can be told
+ * apart.
+ */
 export function isByFeatures({ kind }: LearnerEntry): boolean {
   return kind === 'prototypes' || kind === 'baseline';
 }

@@ -5,12 +5,14 @@ import type { OuterPhase } from './outer-phases.ts';
 import { testGraph, trainingGraph } from './task-graph.ts';
 
 /*
- * What an unrolled graph will take is known before it is compiled: shapes are static, and a buffer is freed after its last use.
+ * What an unrolled graph will take is known before it is compiled: shapes are static, and a buffer is freed after its
+ * last use.
  */
 
 /**
- * ORT's arena grows by powers of two in the first run, and from the second on a plan of the whole run stands beside it. Measured on
- * conv-4 with 32 and 64 filters, 5-way and 20-way, 1 to 5 inner steps of both orders: 3.2 to 3.9 times what is alive at once.
+ * ORT's arena grows by powers of two in the first run, and from the second on a plan of the whole run stands beside it.
+ * Measured on conv-4 with 32 and 64 filters, 5-way and 20-way, 1 to 5 inner steps of both orders: 3.2 to 3.9 times what
+ * is alive at once.
  */
 const perByteAlive = 3.6;
 /** The session's own notes of a node, in bytes: measured likewise, on graphs of 600 to 4,500 values. */
@@ -22,7 +24,9 @@ export function sessionBytes(outputs: Readonly<Record<string, Value>>): number {
   return Math.round(perByteAlive * peakBytes(values) + perNode * reachable(values).length);
 }
 
-/** Bytes of one thread in meta-training: its sessions of the largest phase and of validation, which stand side by side. */
+/**
+ * Bytes of one thread in meta-training: its sessions of the largest phase and of validation, which stand side by side.
+ */
 export function taskMemory(
   task: Pick<MetaTask, 'network' | 'learner' | 'phases' | 'shape' | 'testSteps' | 'settings'>,
 ): number {
@@ -37,7 +41,10 @@ export function taskMemory(
 
 const bytesOf = ({ dtype, shape }: TensorType) => sizeOf(shape) * bytesPerElement[dtype];
 
-/** The most bytes that are alive at once, where values are computed in the order of the graph and freed after their last use. */
+/**
+ * The most bytes that are alive at once, where values are computed in the order of the graph and freed after their last
+ * use.
+ */
 export function peakBytes(outputs: readonly Value[]): number {
   const nodes = nodesOf(outputs);
   const lastUse = new Map<Value, number>();

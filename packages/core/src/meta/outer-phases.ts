@@ -19,7 +19,10 @@ export interface OuterOptions {
   readonly multiStepEpochs: number;
 }
 
-/** How the outer gradient is taken in the course of a run. Only annealing changes it (MAML++: Antoniou et al. 2018, section 4). */
+/**
+ * How the outer gradient is taken in the course of a run. Only annealing changes it (MAML++: Antoniou et al. 2018,
+ * section 4).
+ */
 export function outerPhases(learner: LearnerName, options: OuterOptions): OuterPhase[] {
   const { epochs, innerSteps, firstOrderEpochs, multiStepEpochs } = options;
   const entry = learners[learner];
@@ -44,8 +47,8 @@ export function outerPhases(learner: LearnerName, options: OuterOptions): OuterP
 }
 
 /**
- * All alike at first, nearly all on the last step in the end: the others fall in a line to a floor of 0.03 / steps, as in the
- * authors' code.
+ * All alike at first, nearly all on the last step in the end: the others fall in a line to a floor of 0.03 / steps, as
+ * in the authors' code.
  */
 export function stepWeightsAt(epoch: number, steps: number, epochs: number): number[] {
   const even = 1 / steps;

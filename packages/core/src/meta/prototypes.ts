@@ -15,7 +15,9 @@ export function linearOf(centres: Value): { weight: Value; bias: Value } {
   return { weight: mul(centres, 2), bias: neg(reduceSum(square(centres), [1])) };
 }
 
-/** -|x - c|² for each feature vector (n, f) and centre (classes, f): (n, classes). Snell et al. 2017, equations 2 and 8. */
+/**
+ * -|x - c|² for each feature vector (n, f) and centre (classes, f): (n, classes). Snell et al. 2017, equations 2 and 8.
+ */
 export function negativeDistances(features: Value, centres: Value): Value {
   const { weight, bias } = linearOf(centres);
   const squares = reshape(reduceSum(square(features), [1]), [-1, 1]);

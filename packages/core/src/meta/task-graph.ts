@@ -60,8 +60,8 @@ export function learnerVariables(network: Network, learner: Learner): Map<string
 }
 
 /**
- * The outer gradient of one task as a graph. Outputs: `gradient/…` of each variable in `trained`, the queries' loss and how many
- * of them are right (Reptile has no queries: of all its images, before the last step).
+ * The outer gradient of one task as a graph. Outputs: `gradient/…` of each variable in `trained`, the queries' loss and
+ * how many of them are right (Reptile has no queries: of all its images, before the last step).
  */
 export function trainingGraph(
   network: Network,
@@ -85,8 +85,8 @@ export function trainingGraph(
 }
 
 /**
- * How well a learner does on one task as a graph. Outputs, of the queries after 0, 1, …, `steps` inner steps: losses (steps + 1) and
- * how many are right (steps + 1); the logits after the last.
+ * How well a learner does on one task as a graph. Outputs, of the queries after 0, 1, …, `steps` inner steps: losses
+ * (steps + 1) and how many are right (steps + 1); the logits after the last.
  */
 export function testGraph(network: Network, learner: Learner, shape: TaskShape, steps: number): Record<string, Value> {
   const task = taskInputs(network, learner, shape);
@@ -105,8 +105,8 @@ export function testGraph(network: Network, learner: Learner, shape: TaskShape, 
 }
 
 /**
- * What one task makes of the start as a graph: every variable of the network after `steps` inner steps on the support, with the
- * support's statistics as running ones where there are batch norms that take the batch's.
+ * What one task makes of the start as a graph: every variable of the network after `steps` inner steps on the support,
+ * with the support's statistics as running ones where there are batch norms that take the batch's.
  */
 export function adaptationGraph(
   network: Network,
@@ -121,7 +121,10 @@ export function adaptationGraph(
   return Object.fromEntries([...own, ...renewed]);
 }
 
-/** The mean feature of each class of the support as a graph: `prototypes` (way, f), and the statistics it was computed with. */
+/**
+ * The mean feature of each class of the support as a graph: `prototypes` (way, f), and the statistics it was computed
+ * with.
+ */
 export function prototypeGraph(network: Network, learner: PrototypeLearner, shape: TaskShape): Record<string, Value> {
   const { start, support } = taskInputs(network, learner, shape);
   const renewed = learner.statistics === 'running' ? [] : supportStatistics(network, start, support.inputs);
@@ -157,7 +160,9 @@ interface Outcome {
   readonly correct: Value;
 }
 
-/** Of MAML and its family: the gradient of the queries' loss at the end of the inner loop, with respect to its start. */
+/**
+ * Of MAML and its family: the gradient of the queries' loss at the end of the inner loop, with respect to its start.
+ */
 function throughInnerSteps(
   network: Network,
   learner: GradientLearner,

@@ -1,6 +1,6 @@
 /**
- * The multiple of 8 nearest to a number of channels, at least 8, and the next one where that would take more than a tenth
- * away: how the MobileNets and EfficientNets round (Sandler et al. 2018, reference code).
+ * The multiple of 8 nearest to a number of channels, at least 8, and the next one where that would take more than a
+ * tenth away: how the MobileNets and EfficientNets round (Sandler et al. 2018, reference code).
  */
 export function roundChannels(channels: number): number {
   const rounded = Math.max(8, Math.floor((channels + 4) / 8) * 8);

@@ -23,10 +23,10 @@ function layer(s: Scope, x: Value, { filters, halving }: Required<Conv4Config>):
 }
 
 /**
- * The four-layer network of the few-shot literature (Vinyals et al. 2016, section 4.1), for small images. With max-pools all
- * positions go into the head: one at 28x28, 5x5 at the 84x84 of mini-ImageNet, where 32 filters are usual (Ravi & Larochelle
- * 2017). MAML's network for Omniglot has strides in their place and averages the 2x2 positions that are left of 28x28
- * (Finn et al. 2017, section 5.2, and its code). Endpoints: layer1 to layer4.
+ * The four-layer network of the few-shot literature (Vinyals et al. 2016, section 4.1), for small images. With
+ * max-pools all positions go into the head: one at 28x28, 5x5 at the 84x84 of mini-ImageNet, where 32 filters are usual
+ * (Ravi & Larochelle 2017). MAML's network for Omniglot has strides in their place and averages the 2x2 positions that
+ * are left of 28x28 (Finn et al. 2017, section 5.2, and its code). Endpoints: layer1 to layer4.
  */
 export function conv4({ filters, halving = 'max-pool' }: Conv4Config): Architecture {
   return {

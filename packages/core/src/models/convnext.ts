@@ -44,7 +44,10 @@ function block(s: Scope, x: Value, dropped: number): Value {
   return add(x, stochasticDepth(s.at('stochastic_depth'), mul(scale, y), dropped));
 }
 
-/** ConvNeXt (Liu et al. 2022, arXiv 2201.03545). Endpoints: features.0 to features.7 and each block, avgpool, classifier.0. */
+/**
+ * ConvNeXt (Liu et al. 2022, arXiv 2201.03545). Endpoints: features.0 to features.7 and each block, avgpool,
+ * classifier.0.
+ */
 export function convnext({ stages, stochasticDepth: last }: ConvNeXtConfig): Architecture {
   const depth = stages.reduce((sum, [, blocks]) => sum + blocks, 0);
   return {

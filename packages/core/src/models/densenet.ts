@@ -30,8 +30,8 @@ function transition(s: Scope, x: Value): Value {
 }
 
 /**
- * DenseNet-BC (Huang et al. 2016, arXiv 1608.06993, table 1). Endpoints: stem, features.pool0, features.denseblock1 to 4 and
- * each layer of theirs (denselayer1, …), features.transition1 to 3, features.norm5.
+ * DenseNet-BC (Huang et al. 2016, arXiv 1608.06993, table 1). Endpoints: stem, features.pool0, features.denseblock1 to
+ * 4 and each layer of theirs (denselayer1, …), features.transition1 to 3, features.norm5.
  */
 export function densenet({ layers, growth, stem }: DenseNetConfig): Architecture {
   return {

@@ -35,7 +35,9 @@ export interface EfficientNetConfig {
   /** Channels of the last convolution: the features. */
   readonly last: number;
   readonly dropout: number;
-  /** Probability of leaving out a block; it grows evenly from 0 at the first block to this after the last. Default 0.2. */
+  /**
+   * Probability of leaving out a block; it grows evenly from 0 at the first block to this after the last. Default 0.2.
+   */
   readonly stochasticDepth?: number;
   readonly norm?: BatchNormOptions;
 }
@@ -94,8 +96,8 @@ function stageLayers({ stages, stochasticDepth: most = 0.2, norm = {} }: Efficie
 }
 
 /**
- * EfficientNet (Tan & Le 2019, arXiv 1905.11946, table 1) and EfficientNet v2 (Tan & Le 2021, arXiv 2104.00298, table 4).
- * Endpoints: features.0, each block, each stage, the last convolution, avgpool.
+ * EfficientNet (Tan & Le 2019, arXiv 1905.11946, table 1) and EfficientNet v2 (Tan & Le 2021, arXiv 2104.00298, table
+ * 4). Endpoints: features.0, each block, each stage, the last convolution, avgpool.
  */
 export function efficientnet(config: EfficientNetConfig): Architecture {
   const { stem, last, dropout: p, norm = {} } = config;

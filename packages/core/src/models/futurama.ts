@@ -11,9 +11,10 @@ export interface FuturamaConfig {
 
 /**
  * The two networks of the study on Omniglot's Futurama alphabet (`CNN_` and `ResNet_`, each by MAML and by BOIL;
- * lif31up/model-agnostic-meta-learning), as its code has them: four 3x3 convolutions with SiLU that keep the size, without norms,
- * and one 3x3 max-pool of stride 1, so that 26x26 positions of a 28x28 image go into the head. The first layer of the form
- * without adds has no activation. The adds stand behind the SiLU, x + silu(conv(x)). Endpoints: convs.0 to convs.3.
+ * lif31up/model-agnostic-meta-learning), as its code has them: four 3x3 convolutions with SiLU that keep the size,
+ * without norms, and one 3x3 max-pool of stride 1, so that 26x26 positions of a 28x28 image go into the head. The first
+ * layer of the form without adds has no activation. The adds stand behind the SiLU, x + silu(conv(x)). Endpoints:
+ * convs.0 to convs.3.
  */
 export function futurama({ filters, residual }: FuturamaConfig): Architecture {
   return {

@@ -40,8 +40,8 @@ interface Block {
 }
 
 /**
- * An inverted residual: widen, filter each channel by itself, narrow without an activation (Sandler et al. 2018, fig. 4d).
- * (n, c, h, w) → (n, channels, h/stride, w/stride).
+ * An inverted residual: widen, filter each channel by itself, narrow without an activation (Sandler et al. 2018, fig.
+ * 4d). (n, c, h, w) → (n, channels, h/stride, w/stride).
  */
 function invertedResidual(s: Scope, x: Value, { expansion, channels, stride, norm }: Block): Value {
   const wide = x.shape[1]! * expansion;

@@ -61,8 +61,8 @@ function invertedResidual(s: Scope, x: Value, row: Row, norm: BatchNormOptions):
 }
 
 /**
- * MobileNet v3 (Howard et al. 2019, arXiv 1905.02244, tables 1 and 2). The last convolution has six times the channels of
- * the last block. Endpoints: features.0 and on, avgpool, classifier.1.
+ * MobileNet v3 (Howard et al. 2019, arXiv 1905.02244, tables 1 and 2). The last convolution has six times the channels
+ * of the last block. Endpoints: features.0 and on, avgpool, classifier.1.
  */
 export function mobilenetV3(config: MobileNetV3Config): Architecture {
   const { stem, rows, features: hidden, dropout: p = 0.2, norm = { epsilon: 1e-3, momentum: 0.01 } } = config;

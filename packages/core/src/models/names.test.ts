@@ -205,7 +205,8 @@ describe('three training steps lower the loss of their batch', () => {
     const side = Math.max(smallSize(model), 2 * (model.sides?.minimum ?? 0));
     const network: Network = {
       input: { dtype: 'f32', shape: [3, side, side] },
-      // A hundred classes: torchvision starts the heads of some within ±1/√numClasses, which is wild where these are few.
+      // A hundred classes: torchvision starts the heads of some within ±1/√numClasses, which is wild where these are
+      // few.
       forward: (s, x: Value) => applyModel(model, s, x, { numClasses: 100 }),
     };
     const variables = [...variablesOf(network).values()];

@@ -48,8 +48,8 @@ function block(s: Scope, x: Value, { channels, stride, groupWidth, norm }: Block
 }
 
 /**
- * RegNet Y (Radosavovic et al. 2020, arXiv 2003.13678). Each stage halves the size. Endpoints: stem, each block, each stage,
- * avgpool.
+ * RegNet Y (Radosavovic et al. 2020, arXiv 2003.13678). Each stage halves the size. Endpoints: stem, each block, each
+ * stage, avgpool.
  */
 export function regnet({ stem, depths, widths, groupWidth, norm = {} }: RegNetConfig): Architecture {
   return {

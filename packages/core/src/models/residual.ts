@@ -5,8 +5,8 @@ import type { NamedArchitecture } from './model.ts';
 const layers = new Set(['Conv2d', 'MatMul']);
 
 /**
- * Whether a network adds activations to earlier ones (He et al. 2015), whatever it is called: somewhere two activations are
- * added of which one has gone through more layers than the other.
+ * Whether a network adds activations to earlier ones (He et al. 2015), whatever it is called: somewhere two activations
+ * are added of which one has gone through more layers than the other.
  */
 export function hasResiduals({
   trunk,

@@ -32,8 +32,8 @@ const basic: Block = (s, x, channels, stride) => {
 };
 
 /**
- * 1x1, 3x3, 1x1 (fig. 5 right), with the stride on the 3x3 as in torchvision ("ResNet v1.5"). The 3x3 may stand in groups
- * (Xie et al. 2016, fig. 3c) or be wider (Zagoruyko & Komodakis 2016).
+ * 1x1, 3x3, 1x1 (fig. 5 right), with the stride on the 3x3 as in torchvision ("ResNet v1.5"). The 3x3 may stand in
+ * groups (Xie et al. 2016, fig. 3c) or be wider (Zagoruyko & Komodakis 2016).
  */
 const bottleneck: Block = (s, x, channels, stride, { groups = 1, widthPerGroup = 64 }) => {
   const inner = Math.floor((channels * widthPerGroup) / 64) * groups;
@@ -53,7 +53,9 @@ export interface ResNetConfig extends Cardinality {
   readonly width?: number;
 }
 
-/** ResNet (He et al. 2015, arXiv 1512.03385, table 1). Endpoints: stem, maxpool, each block, layer1 to layer4, avgpool. */
+/**
+ * ResNet (He et al. 2015, arXiv 1512.03385, table 1). Endpoints: stem, maxpool, each block, layer1 to layer4, avgpool.
+ */
 export function resnet({ block: kind, layers, width = 64, ...cardinality }: ResNetConfig): Architecture {
   const block = blocks[kind];
   return {

@@ -34,8 +34,9 @@ function block(s: Scope, x: Value, channels: number): Value {
 }
 
 /**
- * ResNet-12 of the few-shot literature (Oreshkin et al. 2018, TADAM) in the form and with the names of MetaOptNet's code (Lee et al.
- * 2019, section 4.1), without its DropBlock; averaged over the positions, 5x5 of an 84x84 image. Endpoints: layer1 to layer4.
+ * ResNet-12 of the few-shot literature (Oreshkin et al. 2018, TADAM) in the form and with the names of MetaOptNet's
+ * code (Lee et al. 2019, section 4.1), without its DropBlock; averaged over the positions, 5x5 of an 84x84 image.
+ * Endpoints: layer1 to layer4.
  */
 export function resnet12({ channels }: ResNet12Config): Architecture {
   return {

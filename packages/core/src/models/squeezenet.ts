@@ -27,7 +27,9 @@ function conv(
 
 const pool = (x: Value) => maxPool(x, { kernel: [3, 3], strides: [2, 2], ceilMode: true });
 
-/** Squeeze by 1x1, expand by 1x1 and 3x3 side by side (Iandola et al. 2016, fig. 1). (n, c, h, w) → (n, 2·expand, h, w). */
+/**
+ * Squeeze by 1x1, expand by 1x1 and 3x3 side by side (Iandola et al. 2016, fig. 1). (n, c, h, w) → (n, 2·expand, h, w).
+ */
 function fire(s: Scope, x: Value, [squeeze, expand]: Fire): Value {
   const squeezed = relu(conv(s.at('squeeze'), x, squeeze, 1));
   const narrow = relu(conv(s.at('expand1x1'), squeezed, expand, 1));

@@ -33,7 +33,10 @@ function patches(s: Scope, images: Value, channels: number): Value {
   return layerNorm(s.at(2), channelsLast(map));
 }
 
-/** Each 2x2 pixels become one, which is made half as wide as they are (section 3.1). (n, h, w, c) → (n, ⌈h/2⌉, ⌈w/2⌉, 2c). */
+/**
+ * Each 2x2 pixels become one, which is made half as wide as they are (section 3.1). (n, h, w, c) → (n, ⌈h/2⌉, ⌈w/2⌉,
+ * 2c).
+ */
 function mergePatches(s: Scope, map: Value): Value {
   const [n, height, width, c] = map.shape as [number, number, number, number];
   const weight = s.at('reduction').param('weight', [2 * c, 4 * c], initialisers.initialiser); // torchvision's order

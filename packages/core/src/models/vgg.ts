@@ -37,7 +37,10 @@ const norm: Layer = (s, x) => batchNorm(s, x);
 const relu: Layer = (_s, x) => rectify(x);
 const pool: Layer = (_s, x) => maxPool(x, { kernel: [2, 2] });
 
-/** VGG (Simonyan & Zisserman 2014, arXiv 1409.1556, table 1). Endpoints: features.0 and on, avgpool, classifier.0 to classifier.5. */
+/**
+ * VGG (Simonyan & Zisserman 2014, arXiv 1409.1556, table 1). Endpoints: features.0 and on, avgpool, classifier.0 to
+ * classifier.5.
+ */
 export function vgg(config: VGGConfig): Architecture {
   const { depths, batchNorm: normed = false, width = 64, hidden = 4096, dropout: p = 0.5 } = config;
   const drop: Layer = (s, x) => dropout(s, x, p);

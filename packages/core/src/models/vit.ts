@@ -41,8 +41,8 @@ function patchTokens(s: Scope, images: Value, { patch, width }: ViTConfig): Valu
 }
 
 /**
- * The learned position embedding, (1, 1 + side², width), for a grid of patches of any size: the class token's stays, and the
- * patches' are resized as an image is (Dosovitskiy et al. 2020, section 3.2). → (1, 1 + rows · columns, width).
+ * The learned position embedding, (1, 1 + side², width), for a grid of patches of any size: the class token's stays,
+ * and the patches' are resized as an image is (Dosovitskiy et al. 2020, section 3.2). → (1, 1 + rows · columns, width).
  */
 function resizeGrid(embedding: Value, side: number, grid: readonly [rows: number, columns: number]): Value {
   const [, length, width] = embedding.shape as [number, number, number];
@@ -77,7 +77,9 @@ function nativeSize(weights: Tensors, patch: number): number | undefined {
   return Number.isInteger(side) && side > 0 ? side * patch : undefined;
 }
 
-/** Vision Transformer (Dosovitskiy et al. 2020, arXiv 2010.11929). Endpoints: embedding, each encoder layer, encoder.ln. */
+/**
+ * Vision Transformer (Dosovitskiy et al. 2020, arXiv 2010.11929). Endpoints: embedding, each encoder layer, encoder.ln.
+ */
 export function vit(config: ViTConfig): Architecture {
   const { patch, layers, width } = config;
   return {

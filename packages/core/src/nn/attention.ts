@@ -24,7 +24,9 @@ export function attend(projections: Value, heads: number, bias?: Value): Value {
   return reshape(transpose(mixed, headFirst), [...batch, tokens, width / 3]);
 }
 
-/** Self-attention under the names, and with the first values, of `torch.nn.MultiheadAttention`. (n, t, c) → (n, t, c). */
+/**
+ * Self-attention under the names, and with the first values, of `torch.nn.MultiheadAttention`. (n, t, c) → (n, t, c).
+ */
 export function selfAttention(s: Scope, x: Value, { heads }: { readonly heads: number }): Value {
   const width = x.shape.at(-1)!;
   const weight = s.param('in_proj_weight', [3 * width, width], glorotUniform);
@@ -37,7 +39,9 @@ export interface FeedForwardOptions extends Pick<LinearOptions, 'initialiser' | 
   readonly hidden: number;
 }
 
-/** Two linear layers and a GELU between them, for each token by itself, named as torchvision's `MLP`. (…, c) → (…, c). */
+/**
+ * Two linear layers and a GELU between them, for each token by itself, named as torchvision's `MLP`. (…, c) → (…, c).
+ */
 export function feedForward(s: Scope, x: Value, { hidden, ...initialisers }: FeedForwardOptions): Value {
   const wide = gelu(linear(s.at(0), x, { features: hidden, ...initialisers }));
   return linear(s.at(3), wide, { features: x.shape.at(-1)!, ...initialisers });

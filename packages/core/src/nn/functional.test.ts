@@ -45,7 +45,8 @@ describe('functionalCall', () => {
   });
 
   test('is differentiated with respect to a record, twice', async () => {
-    // y = w·x with one weight: L = Σ(w·x)², dL/dw = 2·w·Σx². After w' = w - r·dL/dw: dL(w')/dw = 2·w'·Σx²·(1 - 2·r·Σx²).
+    // y = w·x with one weight: L = Σ(w·x)², dL/dw = 2·w·Σx². After w' = w - r·dL/dw: dL(w')/dw = 2·w'·Σx²·(1 -
+    // 2·r·Σx²).
     const one = (s: Scope, inputs: Value) =>
       mul(
         s.param('weight', [], () => new Float32Array(1)),

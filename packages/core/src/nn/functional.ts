@@ -28,11 +28,12 @@ export interface FunctionalResult {
 }
 
 /**
- * A network as a pure function of its parameters, PyTorch's `torch.func.functional_call`: what stands in `parameters` takes the place
- * of the parameters of that name, be it a graph input, a constant, or what an inner loop has made of them. x (n, …) → (n, …).
+ * A network as a pure function of its parameters, PyTorch's `torch.func.functional_call`: what stands in `parameters`
+ * takes the place of the parameters of that name, be it a graph input, a constant, or what an inner loop has made of
+ * them. x (n, …) → (n, …).
  *
- * Values that the network does not ask for are passed over. Buffers may be left out as long as nothing looks at them: running
- * statistics with the policy `batch`, say.
+ * Values that the network does not ask for are passed over. Buffers may be left out as long as nothing looks at them:
+ * running statistics with the policy `batch`, say.
  *
  * @throws UserError where a parameter has no value
  * @throws ShapeError where a value has another type than the network asks for
@@ -106,8 +107,8 @@ export interface InitialOptions {
 }
 
 /**
- * First values for the parameters of a network, by name, as its layers initialise them. `x` is the type of a batch (n, …); the size of
- * the batch does not matter.
+ * First values for the parameters of a network, by name, as its layers initialise them. `x` is the type of a batch (n,
+ * …); the size of the batch does not matter.
  *
  * @example const weights = initialParameters(network, { dtype: 'f32', shape: [1, 3, 32, 32] }, { seed: 1 });
  */

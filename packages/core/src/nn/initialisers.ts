@@ -61,6 +61,8 @@ export const kaimingNormal: Initialiser = (shape, stream) => normal(Math.sqrt(2 
 /** Normal with variance 2/fanOut, for layers before a ReLU (He et al. 2015, the backward form). */
 export const kaimingNormalFanOut: Initialiser = (shape, stream) => normal(Math.sqrt(2 / fanOut(shape)))(shape, stream);
 
-/** Uniform in ±√(6/(fanIn + fanOut)), which keeps the variance forwards and backwards (Glorot & Bengio 2010, "xavier"). */
+/**
+ * Uniform in ±√(6/(fanIn + fanOut)), which keeps the variance forwards and backwards (Glorot & Bengio 2010, "xavier").
+ */
 export const glorotUniform: Initialiser = (shape, stream) =>
   uniform(Math.sqrt(6 / (fanIn(shape) + fanOut(shape))))(shape, stream);

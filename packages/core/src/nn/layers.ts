@@ -79,8 +79,8 @@ export function dropout(s: Scope, x: Value, p: number): Value {
 }
 
 /**
- * Stochastic depth (Huang et al. 2016): in training sets all of an image to zero with probability p and scales the others by
- * 1/(1-p); for the residual branch of a block. torchvision's mode `row`. (n, …) → the same shape.
+ * Stochastic depth (Huang et al. 2016): in training sets all of an image to zero with probability p and scales the
+ * others by 1/(1-p); for the residual branch of a block. torchvision's mode `row`. (n, …) → the same shape.
  */
 export function stochasticDepth(s: Scope, x: Value, p: number): Value {
   if (!s.training || p === 0) return x;
@@ -120,7 +120,9 @@ export function adaptiveAveragePool(x: Value, size: readonly [number, number]): 
   return size[0] === 1 && size[1] === 1 ? reduceMean(x, [2, 3], true) : adaptive(x, size);
 }
 
-/** Bytes to what the network was trained on: (x/255 - mean) / std per channel. u8 (n, 3, h, w) → f32 of the same shape. */
+/**
+ * Bytes to what the network was trained on: (x/255 - mean) / std per channel. u8 (n, 3, h, w) → f32 of the same shape.
+ */
 export function normalisePixels(
   pixels: Value,
   { mean, std }: { readonly mean: readonly number[]; readonly std: readonly number[] },

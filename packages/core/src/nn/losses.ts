@@ -24,14 +24,17 @@ import {
 } from '../ops/index.ts';
 
 /**
- * What training makes small: the network's output (n, …) and the target (n, …) to one f32 number, the batch's mean, or to one
- * number per example, (n). Any function of this kind is a loss.
+ * What training makes small: the network's output (n, …) and the target (n, …) to one f32 number, the batch's mean, or
+ * to one number per example, (n). Any function of this kind is a loss.
  *
  * @example const quantile: Loss = (output, target) => reduceMean(maximum(sub(target, output), mul(sub(output, target), 9)));
  */
 export interface Loss {
   (output: Value, target: Value): Value;
-  /** The loss that an evaluation measures instead, where training makes small another one: smoothed, or weighted by class. */
+  /**
+   * The loss that an evaluation measures instead, where training makes small another one: smoothed, or weighted by
+   * class.
+   */
   readonly evaluation?: Loss;
 }
 
@@ -58,7 +61,8 @@ export function oneHot(labels: Value, classes: number): Value {
 /**
  * The mean cross entropy of logits (n, classes) against labels (n, i64), as `torch.nn.functional.cross_entropy`:
  * -Σ w[label] · target · log softmax / Σ w[label]; with label smoothing every class's term carries its own weight.
- * With `focalGamma` it is the focal loss for a softmax (Lin et al. 2017, eq. 5): what is already known well counts less.
+ * With `focalGamma` it is the focal loss for a softmax (Lin et al. 2017, eq. 5): what is already known well counts
+ * less.
  */
 export function crossEntropy(logits: Value, labels: Value, options: CrossEntropyOptions = {}): Value {
   const { losses, labelWeights } = crossEntropyTerms(logits, labels, options);
@@ -93,8 +97,8 @@ function crossEntropyTerms(logits: Value, labels: Value, options: CrossEntropyOp
 }
 
 /**
- * Cross entropy with its options as a loss for `fit`, PyTorch's `CrossEntropyLoss`: logits (n, classes) and labels (n) i64. An
- * evaluation measures the plain one, whatever the options: it tells how good a classifier is.
+ * Cross entropy with its options as a loss for `fit`, PyTorch's `CrossEntropyLoss`: logits (n, classes) and labels (n)
+ * i64. An evaluation measures the plain one, whatever the options: it tells how good a classifier is.
  *
  * @example fit(model, images, { loss: crossEntropyLoss({ labelSmoothing: 0.1 }) })
  */
@@ -113,8 +117,8 @@ export interface MixedTargets {
 }
 
 /**
- * The loss of mixed examples, share · loss(targets) + (1 - share) · loss(partners). For cross entropy that is the one against the
- * mixed targets.
+ * The loss of mixed examples, share · loss(targets) + (1 - share) · loss(partners). For cross entropy that is the one
+ * against the mixed targets.
  */
 export function mixedLoss(loss: Loss, output: Value, { targets, partners, share }: MixedTargets): Value {
   return add(mul(share, meanOf(loss(output, targets))), mul(sub(1, share), meanOf(loss(output, partners))));
@@ -125,22 +129,33 @@ export function meanOf(loss: Value): Value {
   return loss.shape.length === 0 ? loss : reduceMean(loss);
 }
 
-/** (1 - p)^γ of log p. Where p is 1 the slope of a γ below 1 would be infinite, so 1 - p ends at what f32 can tell from 0. */
+/**
+ * (1 - p)^γ of log p. Where p is 1 the slope of a γ below 1 would be infinite, so 1 - p ends at what f32 can tell from
+ * 0.
+ */
 function doubt(logarithms: Value, gamma: number): Value {
   return pow(clip(sub(1, exp(logarithms)), 1e-7, 1), gamma);
 }
 
-/** The mean squared difference, over all elements. A loss as it stands: `fit(model, data, { loss: meanSquaredError })`. */
+/**
+ * The mean squared difference, over all elements. A loss as it stands: `fit(model, data, { loss: meanSquaredError })`.
+ */
 export function meanSquaredError(prediction: Value, target: Value): Value {
   return reduceMean(square(sub(prediction, target)));
 }
 
-/** Squared differences, PyTorch's `MSELoss`: outputs and targets (n, …) f32 of one shape → (n), each a mean over its elements. */
+/**
+ * Squared differences, PyTorch's `MSELoss`: outputs and targets (n, …) f32 of one shape → (n), each a mean over its
+ * elements.
+ */
 export function mseLoss(): Loss {
   return perExample('mseLoss', (output, target) => square(sub(output, target)));
 }
 
-/** Absolute differences, PyTorch's `L1Loss`: outputs and targets (n, …) f32 of one shape → (n), each a mean over its elements. */
+/**
+ * Absolute differences, PyTorch's `L1Loss`: outputs and targets (n, …) f32 of one shape → (n), each a mean over its
+ * elements.
+ */
 export function l1Loss(): Loss {
   return perExample('l1Loss', (output, target) => abs(sub(output, target)));
 }
@@ -151,8 +166,8 @@ export interface HuberLossOptions {
 }
 
 /**
- * ½d² where |d| ≤ δ, else δ·(|d| - ½δ) (Huber 1964), PyTorch's `HuberLoss`: outputs and targets (n, …) f32 of one shape → (n), each
- * a mean over its elements.
+ * ½d² where |d| ≤ δ, else δ·(|d| - ½δ) (Huber 1964), PyTorch's `HuberLoss`: outputs and targets (n, …) f32 of one shape
+ * → (n), each a mean over its elements.
  */
 export function huberLoss({ delta = 1 }: HuberLossOptions = {}): Loss {
   return perExample('huberLoss', (output, target) => {
@@ -169,8 +184,8 @@ export interface BceWithLogitsLossOptions {
 }
 
 /**
- * Binary cross entropy of logits, PyTorch's `BCEWithLogitsLoss`: logits (n, …) and targets (n, …) f32 in [0, 1] → (n), each a mean
- * over its elements. For several labels per example, or for yes and no.
+ * Binary cross entropy of logits, PyTorch's `BCEWithLogitsLoss`: logits (n, …) and targets (n, …) f32 in [0, 1] → (n),
+ * each a mean over its elements. For several labels per example, or for yes and no.
  */
 export function bceWithLogitsLoss({ positiveWeights }: BceWithLogitsLossOptions = {}): Loss {
   return perExample('bceWithLogitsLoss', (logits, target) => {

@@ -5,9 +5,9 @@ import type { Scope } from './scope.ts';
 export type Layer = (s: Scope, x: Value) => Value;
 
 /**
- * Layers one after the other, each at its index, as PyTorch's `Sequential`. Every layer's output is an endpoint under its path.
- * A list of layers is a unit: its layers are one block, under the name of the first, and a network is not cut at their
- * endpoints.
+ * Layers one after the other, each at its index, as PyTorch's `Sequential`. Every layer's output is an endpoint under
+ * its path. A list of layers is a unit: its layers are one block, under the name of the first, and a network is not cut
+ * at their endpoints.
  */
 export function sequential(s: Scope, x: Value, layers: readonly (Layer | readonly Layer[])[]): Value {
   let y = x;

@@ -57,8 +57,8 @@ function seams(tiling: Tiling): Value {
 }
 
 /**
- * For each pair of pixels of a window, counted row by row, how far the first is from the second, downwards and to the right,
- * as the row of a table.
+ * For each pair of pixels of a window, counted row by row, how far the first is from the second, downwards and to the
+ * right, as the row of a table.
  */
 function relativePositions(window: number): number[] {
   const pixels = Array.from({ length: window * window }, (_, i) => [Math.floor(i / window), i % window] as const);
@@ -78,8 +78,9 @@ function relativeBias(s: Scope, heads: number, window: number): Value {
 }
 
 /**
- * Self-attention within square windows of a map of any size, with a bias for each relative position (Liu et al. 2021, section
- * 3.2), under torchvision's names. The map is padded with zeros to whole windows. (n, h, w, c) → the same shape.
+ * Self-attention within square windows of a map of any size, with a bias for each relative position (Liu et al. 2021,
+ * section 3.2), under torchvision's names. The map is padded with zeros to whole windows. (n, h, w, c) → the same
+ * shape.
  */
 export function windowAttention(s: Scope, map: Value, options: WindowAttentionOptions): Value {
   const { heads, window, shifted, ...initialisers } = options;

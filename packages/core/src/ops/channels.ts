@@ -134,7 +134,9 @@ const batchNormOp = defineOp<{ epsilon: number }>('BatchNorm', {
           return [add(mul(centred, channelwise(scaleOf(weight!, variance, epsilon), x!)), channelwise(bias!, x!))];
         })[0]!,
     },
-    /** Scale and shift as a 1x1 convolution of each channel by itself: one pass, and ORT puts a relu behind it into it. */
+    /**
+     * Scale and shift as a 1x1 convolution of each channel by itself: one pass, and ORT puts a relu behind it into it.
+     */
     depthwise: {
       applies: ({ inputs: [x] }) => hasPixels(x!),
       lower: (builder, names, value, { epsilon }) => {

@@ -12,8 +12,8 @@ const notDifferentiable = new Set(
 );
 
 /**
- * f'(0) ≈ (8(f(ε) - f(-ε)) - (f(2ε) - f(-2ε))) / 12ε, wrong by ε⁴f⁗'/30 and by rounding over ε; exact for polynomials up
- * to the fourth degree. In f32 with ε = 1/32 both errors are near 1e-5; a linear op affords the larger step.
+ * f'(0) ≈ (8(f(ε) - f(-ε)) - (f(2ε) - f(-2ε))) / 12ε, wrong by ε⁴f⁗'/30 and by rounding over ε; exact for polynomials
+ * up to the fourth degree. In f32 with ε = 1/32 both errors are near 1e-5; a linear op affords the larger step.
  */
 const step = { linear: 1 / 4, normal: 1 / 32, positive: 1 / 32, separated: 1 / 32 } as const;
 const weights = [

@@ -2,8 +2,9 @@ import { sizeOf } from '../base/tensor.ts';
 import { originals, reachable, type Value } from '../graph/index.ts';
 
 /*
- * How floating-point operations are counted: a multiply-add is two, any other arithmetic on an element one; what only moves
- * or compares numbers is free, and a primitive that stands for a composition counts as that. Each op's file says its count.
+ * How floating-point operations are counted: a multiply-add is two, any other arithmetic on an element one; what only
+ * moves or compares numbers is free, and a primitive that stands for a composition counts as that. Each op's file says
+ * its count.
  */
 
 /** Moves or compares numbers, and computes nothing. */

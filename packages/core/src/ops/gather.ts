@@ -91,8 +91,8 @@ const scatterAddOp = defineOp<ScatterAttributes>('ScatterAdd', {
 });
 
 /**
- * Zeros of length `size` along an axis, to which values[…, i, …] is added at indices[i] (i64, 1-d). They may repeat, unless the caller
- * knows that they do not (`isDistinct`), which is faster.
+ * Zeros of length `size` along an axis, to which values[…, i, …] is added at indices[i] (i64, 1-d). They may repeat,
+ * unless the caller knows that they do not (`isDistinct`), which is faster.
  */
 export function scatterAdd(
   values: Value,

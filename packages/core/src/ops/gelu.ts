@@ -4,8 +4,8 @@ import { add, erf, exp, mul, square, sub } from './elementwise.ts';
 import { perOutput } from './flops.ts';
 
 /*
- * As a composition, GELU reads or writes its activations 14 times in a step and keeps four of them for the backward pass: with
- * ConvNeXt that was a fifth of the time. These primitives keep x alone, and compute in fewer passes.
+ * As a composition, GELU reads or writes its activations 14 times in a step and keeps four of them for the backward
+ * pass: with ConvNeXt that was a fifth of the time. These primitives keep x alone, and compute in fewer passes.
  */
 
 const perElement = (op: string) => (x: Value) => {

@@ -8,8 +8,8 @@ import { matmul } from './matmul.ts';
 import { broadcastTo, reshape } from './shape.ts';
 
 /*
- * As a composition, layer normalisation reads or writes its activations about 26 times in a step. ORT has a kernel for the
- * forward pass, which also tells 1/√(σ² + ε); with the derivative worked out on paper that makes 13.
+ * As a composition, layer normalisation reads or writes its activations about 26 times in a step. ORT has a kernel for
+ * the forward pass, which also tells 1/√(σ² + ε); with the derivative worked out on paper that makes 13.
  */
 
 type Attributes = { epsilon: number };
@@ -32,7 +32,10 @@ function kernel(b: OnnxBuilder, inputs: readonly string[], { epsilon }: Attribut
   return { y: node.output(0), node };
 }
 
-/** Weights and biases that change nothing: what both primitives get where only x̂ is wanted, so that they share a kernel. */
+/**
+ * Weights and biases that change nothing: what both primitives get where only x̂ is wanted, so that they share a
+ * kernel.
+ */
 function unit(x: Value): [x: Value, weight: Value, bias: Value] {
   const channels = x.shape.slice(-1);
   return [x, broadcastTo(constant(f32([], [1])), channels), broadcastTo(constant(f32([], [0])), channels)];

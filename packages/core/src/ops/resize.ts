@@ -18,7 +18,10 @@ function applyAlongBoth(x: Value, rows: Weights | null, columns: Weights | null)
   return columns ? matmul(tall, swapLast(matrix(columns))) : tall;
 }
 
-/** R · x · Cᵀ with the matrices that `weights` makes of the lengths along one axis (0: rows). (n, c, h, w) → (n, c, …size). */
+/**
+ * R · x · Cᵀ with the matrices that `weights` makes of the lengths along one axis (0: rows). (n, c, h, w) → (n, c,
+ * …size).
+ */
 export function separable(
   op: string,
   x: Value,
@@ -55,7 +58,10 @@ function cubic(distance: number): number {
   return d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : a * (((d - 5) * d + 8) * d - 4);
 }
 
-/** The source pixels around a place, counted from the one before it, and their weights where the place is `t` behind that. */
+/**
+ * The source pixels around a place, counted from the one before it, and their weights where the place is `t` behind
+ * that.
+ */
 const taps = {
   bilinear: (t: number) => [
     [0, 1 - t],
@@ -88,7 +94,10 @@ export function resize(
   return separable('resize', x, size, (from, to) => interpolationWeights(from, to, mode, alignCorners));
 }
 
-/** The mean over windows of nearly equal size, as PyTorch's adaptive average pooling: window i is [⌊i·h/oh⌋, ⌈(i+1)·h/oh⌉). */
+/**
+ * The mean over windows of nearly equal size, as PyTorch's adaptive average pooling: window i is [⌊i·h/oh⌋,
+ * ⌈(i+1)·h/oh⌉).
+ */
 export function adaptiveAveragePool(x: Value, size: readonly [number, number]): Value {
   return separable('adaptiveAveragePool', x, size, (from, to) =>
     Array.from({ length: to }, (_, i) => {

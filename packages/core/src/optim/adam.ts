@@ -98,8 +98,8 @@ function productUpTo(count: number, factor: (index: number) => number): number {
 }
 
 /**
- * Rectified Adam (Liu et al. 2019, algorithm 2, as in PyTorch): as long as too few squares are averaged for their mean to
- * be trusted (ρₜ ≤ 5), a step along the mean alone, p ← p - η·m̂; then Adam's, times rₜ. Weight decay is L2.
+ * Rectified Adam (Liu et al. 2019, algorithm 2, as in PyTorch): as long as too few squares are averaged for their mean
+ * to be trusted (ρₜ ≤ 5), a step along the mean alone, p ← p - η·m̂; then Adam's, times rₜ. Weight decay is L2.
  */
 export function radam(options: AdamOptions = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, learningRate, rates } = options;

@@ -4,9 +4,9 @@ import { type AdamOptions, corrections, denominator, updateMoments } from './ada
 import { addDecay, decayOf, type Optimizer, rateOf } from './optimizer.ts';
 
 /**
- * LAMB (You et al. 2019, algorithm 2, as in timm): Adam's direction with the decay in it, u = m̂ / (√v̂ + ε) + λ·p, as long as
- * the parameter is: p ← p - η·(‖p‖/‖u‖)·u. Where either norm is 0, or the parameter has no decay (biases, norms), p ← p - η·u.
- * Gradients are not clipped here. Defaults: ε 1e-6, λ 0.01.
+ * LAMB (You et al. 2019, algorithm 2, as in timm): Adam's direction with the decay in it, u = m̂ / (√v̂ + ε) + λ·p, as
+ * long as the parameter is: p ← p - η·(‖p‖/‖u‖)·u. Where either norm is 0, or the parameter has no decay (biases,
+ * norms), p ← p - η·u. Gradients are not clipped here. Defaults: ε 1e-6, λ 0.01.
  */
 export function lamb(options: AdamOptions = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-6, weightDecay = 0.01, learningRate, rates } = options;

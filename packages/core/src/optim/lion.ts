@@ -12,7 +12,8 @@ export interface LionOptions extends LearningRates {
 
 /**
  * Lion (Chen et al. 2023, algorithm 2): p ← p·(1 - η·λ) - η·sign(β₁·m + (1-β₁)·g), then m ← β₂·m + (1-β₂)·g. Every
- * element moves by η, so it wants a third to a tenth of AdamW's learning rate, and as much more weight decay (section 5).
+ * element moves by η, so it wants a third to a tenth of AdamW's learning rate, and as much more weight decay (section
+ * 5).
  */
 export function lion(options: LionOptions = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.99, weightDecay = 0, learningRate, rates } = options;

@@ -20,8 +20,8 @@ export interface OptimizerStepOptions {
 /** One step of an optimizer, as a graph and what it is fed. */
 export interface OptimizerStep {
   /**
-   * The new values of the parameters, and of what the optimizer keeps, each under the name of the old one: outputs to compile. A
-   * `State` takes them over.
+   * The new values of the parameters, and of what the optimizer keeps, each under the name of the old one: outputs to
+   * compile. A `State` takes them over.
    */
   readonly outputs: Readonly<Record<string, Value>>;
   /** What the optimizer keeps, before the first step: zeros (momentum, mean squares). Part of the `State`. */
@@ -31,8 +31,8 @@ export interface OptimizerStep {
 }
 
 /**
- * One step of an optimizer, given the gradients: `optimizer.step()`, written into the graph. A parameter without a gradient stays as it
- * is, and is no output.
+ * One step of an optimizer, given the gradients: `optimizer.step()`, written into the graph. A parameter without a
+ * gradient stays as it is, and is no output.
  *
  * @throws UserError where a gradient has no parameter
  * @example
@@ -89,8 +89,8 @@ export function scalarFeeds(
 }
 
 /**
- * New parameters from old ones and their gradients, one by one: an inner step, written out. A parameter without a gradient stays as it
- * is, so that BOIL's head is what `grad` was not asked for.
+ * New parameters from old ones and their gradients, one by one: an inner step, written out. A parameter without a
+ * gradient stays as it is, so that BOIL's head is what `grad` was not asked for.
  *
  * @throws UserError where a gradient has no parameter
  * @example updateParameters(parameters, grad(loss, parameters), (p, g) => sub(p, mul(g, 0.01)))

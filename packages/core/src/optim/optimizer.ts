@@ -9,13 +9,16 @@ export interface ParameterSetting {
   readonly weightDecay?: number;
 }
 
-/** The learning rates of an optimizer, for `fit`. A schedule goes from them; the update itself is told the rate at every step. */
+/**
+ * The learning rates of an optimizer, for `fit`. A schedule goes from them; the update itself is told the rate at every
+ * step.
+ */
 export interface LearningRates {
   /** Of all parameters that no pattern of `rates` means. Default: what suits the optimizer. */
   readonly learningRate?: number | undefined;
   /**
-   * The learning rates of groups of parameters, by the patterns that `freeze` takes: `{ head: 1e-3, layer4: 1e-4 }`. The first
-   * pattern that means a parameter decides.
+   * The learning rates of groups of parameters, by the patterns that `freeze` takes: `{ head: 1e-3, layer4: 1e-4 }`.
+   * The first pattern that means a parameter decides.
    */
   readonly rates?: Readonly<Record<string, number>> | undefined;
 }

@@ -2,7 +2,8 @@ import { UserError } from '../base/errors.ts';
 
 /**
  * The learning rate at each step, counted from 0. A function of the host: nothing is compiled again when it changes.
- * `losses` are the validation losses of the epochs that are complete; `run` is what a schedule goes by where it was not told.
+ * `losses` are the validation losses of the epochs that are complete; `run` is what a schedule goes by where it was not
+ * told.
  */
 export type Schedule = (step: number, losses: readonly number[], run?: ScheduledRun) => number;
 
@@ -167,7 +168,9 @@ export interface PlateauOptions {
   readonly minimum?: number;
 }
 
-/** A drop whenever the validation loss has not fallen for more than `patience` epochs, PyTorch's `ReduceLROnPlateau`. */
+/**
+ * A drop whenever the validation loss has not fallen for more than `patience` epochs, PyTorch's `ReduceLROnPlateau`.
+ */
 export function plateau(options: PlateauOptions = {}): Schedule {
   const { learningRate, factor = 0.1, patience = 10, threshold = 1e-4, cooldown = 0, minimum = 0 } = options;
   const start = constant(learningRate);

@@ -37,9 +37,9 @@ const manyMistakes = 0.1;
 
 /**
  * How much of a network to train, from the number of images, what they are like, and what a probe reached. The more
- * images there are, and the less they resemble those of the pretraining, the more layers (Yosinski et al. 2014). A probe that
- * makes hardly a mistake leaves nothing to gain; one that makes some or many leads deeper than the number of images alone
- * would, and its head is where that starts (Kumar et al. 2022).
+ * images there are, and the less they resemble those of the pretraining, the more layers (Yosinski et al. 2014). A
+ * probe that makes hardly a mistake leaves nothing to gain; one that makes some or many leads deeper than the number of
+ * images alone would, and its head is where that starts (Kumar et al. 2022).
  */
 export function decide(evidence: Evidence): Decision {
   const { images, validation, probe, domain } = evidence;

@@ -23,9 +23,10 @@ export function parameterBlocks({ blocks, parameters }: ParameterTable): string[
 }
 
 /**
- * Partial transfer: the share `ratio` of the blocks is trained, rounded to whole blocks (a half up), and the others stay as they
- * came. With the upper side frozen the first blocks are trained, and the gradient goes to them through the frozen ones; with the
- * lower side frozen the last. A block is never cut, so that a convolution and its batch norm are on the same side.
+ * Partial transfer: the share `ratio` of the blocks is trained, rounded to whole blocks (a half up), and the others
+ * stay as they came. With the upper side frozen the first blocks are trained, and the gradient goes to them through the
+ * frozen ones; with the lower side frozen the last. A block is never cut, so that a convolution and its batch norm are
+ * on the same side.
  *
  * @throws OptionError where the ratio is not in [0, 1]
  */

@@ -6,10 +6,10 @@ const tolerance = 1e-10;
 const mostSteps = 20_000;
 
 /**
- * Multinomial logistic regression on features of length 1 (Tian et al. 2020, section 3): the W that minimises
- * ½·|W|² + C · Σ cross entropy, which is scikit-learn's objective. There is no bias, so that W can stand in a network whose
- * features have any length: x and x/|x| get the same answer. W is scaled by 1 / (mean length of the support's features), so
- * that a softmax of W·x is about as sure as one of the features of length 1.
+ * Multinomial logistic regression on features of length 1 (Tian et al. 2020, section 3): the W that minimises ½·|W|² +
+ * C · Σ cross entropy, which is scikit-learn's objective. There is no bias, so that W can stand in a network whose
+ * features have any length: x and x/|x| get the same answer. W is scaled by 1 / (mean length of the support's
+ * features), so that a softmax of W·x is about as sure as one of the features of length 1.
  *
  * @param inverseStrength C; scikit-learn's and Tian's default is 1
  */
@@ -31,10 +31,11 @@ export function linearProbe({ features, labels }: LabelledFeatures, inverseStren
 }
 
 /**
- * The optimum lies in the span of the examples, W = Aᵀ·X with A (n, way), so features may be as wide as they like. In A, with
- * the geometry of W, the gradient is A + C·(P - Y), P the softmax of K·A and K = X·Xᵀ. The objective is 1-strongly convex
- * and (1 + C·λ/2)-smooth, λ the largest eigenvalue of K, so Nesterov's method with constant momentum converges linearly
- * (Nesterov 2004, section 2.2.1); λ is at most K's largest row sum. Deterministic: no line search, no random start.
+ * The optimum lies in the span of the examples, W = Aᵀ·X with A (n, way), so features may be as wide as they like. In
+ * A, with the geometry of W, the gradient is A + C·(P - Y), P the softmax of K·A and K = X·Xᵀ. The objective is
+ * 1-strongly convex and (1 + C·λ/2)-smooth, λ the largest eigenvalue of K, so Nesterov's method with constant momentum
+ * converges linearly (Nesterov 2004, section 2.2.1); λ is at most K's largest row sum. Deterministic: no line search,
+ * no random start.
  */
 function solve(gram: Float64Array, labels: readonly number[], way: number, inverseStrength: number): Float64Array {
   const n = labels.length;

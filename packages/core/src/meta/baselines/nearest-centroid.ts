@@ -7,9 +7,9 @@ export type Metric = 'cosine' | 'euclidean';
 /**
  * The class whose mean feature is nearest, as a linear layer.
  *
- * `cosine`: W = c / |c|, b = 0: the angle between x and c, times |x|, which is the same for all classes. For a backbone that
- * was trained to classify; its features say more by direction than by length (Chen et al. 2021, Meta-Baseline, section 3).
- * `euclidean`: -|x - c|² = 2·x·c - |c|² - |x|², so W = 2c and b = -|c|² (Snell et al. 2017, equation 8).
+ * `cosine`: W = c / |c|, b = 0: the angle between x and c, times |x|, which is the same for all classes. For a backbone
+ * that was trained to classify; its features say more by direction than by length (Chen et al. 2021, Meta-Baseline,
+ * section 3). `euclidean`: -|x - c|² = 2·x·c - |c|² - |x|², so W = 2c and b = -|c|² (Snell et al. 2017, equation 8).
  */
 export function nearestCentroid(support: LabelledFeatures, metric: Metric): LinearHead {
   const centres = centroids(support);

@@ -14,9 +14,9 @@ const following =
   /^(BatchNormalization|Dropout|Identity|Cast|Relu|LeakyRelu|PRelu|Elu|Selu|Celu|Clip|HardSigmoid|HardSwish|Sigmoid|Tanh|Softplus|Softsign|Mish|Gelu|Erf|Add|Sub|Mul|Div|Pow|Sqrt|Exp|Log|Neg|Abs|Min|Max)$/;
 
 /**
- * Divides the trunk where every path goes through one value: between two such places stands a unit that can be frozen by
- * itself. A batch norm or an activation stays with the layer before it. A block is called by what its parameters' paths
- * have in common (`layer1.0`), if that is nobody else's, else by its first layer.
+ * Divides the trunk where every path goes through one value: between two such places stands a unit that can be frozen
+ * by itself. A batch norm or an activation stays with the layer before it. A block is called by what its parameters'
+ * paths have in common (`layer1.0`), if that is nobody else's, else by its first layer.
  */
 export function findBlocks(
   graph: FileGraph,

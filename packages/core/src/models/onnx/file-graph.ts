@@ -26,7 +26,9 @@ export interface FileGraph {
 /** Graphs whose operators are described in the same way; newer ones have been seen to work. */
 export const opsets = { oldest: 7, newest: 21 } as const;
 
-/** The largest classifiers have some thousands; each takes time while a model is opened, and whenever it is compiled. */
+/**
+ * The largest classifiers have some thousands; each takes time while a model is opened, and whenever it is compiled.
+ */
 const mostNodes = 20_000;
 
 /** The graph of a file's classifier. `output` names the one that is wanted. @throws UserError where there is none */

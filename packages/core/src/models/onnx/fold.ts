@@ -10,8 +10,8 @@ import { constant, constantTensor, type Numbers, type Value } from '../../graph/
 const mostNumbers = 2 ** 16;
 
 /**
- * And so is what goes beyond this many in one run over the nodes: each may stay below the limit for one and all together take
- * minutes. Networks with many masks and tables of positions need some ten millions.
+ * And so is what goes beyond this many in one run over the nodes: each may stay below the limit for one and all
+ * together take minutes. Networks with many masks and tables of positions need some ten millions.
  */
 export const mostWork = 2 ** 24;
 

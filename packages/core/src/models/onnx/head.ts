@@ -32,7 +32,9 @@ export interface FollowingNode {
 
 /** What makes probabilities of logits. */
 const probabilities = new Set(['Softmax', 'LogSoftmax', 'Sigmoid']);
-/** What may stand between the classifying layer and the logits, beside those. The first input is the one that counts. */
+/**
+ * What may stand between the classifying layer and the logits, beside those. The first input is the one that counts.
+ */
 const passing = new Set([
   ...['Identity', 'Cast', 'Dropout', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Relu', 'Clip'],
   ...['GlobalAveragePool', 'GlobalMaxPool', 'AveragePool', 'MaxPool', 'ReduceMean', 'ReduceMax', 'ReduceSum'],
@@ -123,7 +125,9 @@ function product(graph: FileGraph, node: DecodedNode, output: string, shift: str
   return bias && { node, output, input, weight, bias, weightName, biasName: shift ?? '' };
 }
 
-/** `shift` is what is added behind the convolution, where a bias is written so: as a number for each channel (c, 1, 1). */
+/**
+ * `shift` is what is added behind the convolution, where a bias is written so: as a number for each channel (c, 1, 1).
+ */
 function convolution(graph: FileGraph, node: DecodedNode, output: string, shift?: string): Layer | undefined {
   const [input = '', weightName = '', own = ''] = node.inputs;
   if (shift !== undefined && own !== '') return undefined;
@@ -137,7 +141,9 @@ function convolution(graph: FileGraph, node: DecodedNode, output: string, shift?
     : { node, output, input, weight, bias, weightName, biasName: biasName ?? '' };
 }
 
-/** The constant that is added to each channel (c, 1, 1), given in that shape or put into it; undefined where it is none. */
+/**
+ * The constant that is added to each channel (c, 1, 1), given in that shape or put into it; undefined where it is none.
+ */
 function perChannel(graph: FileGraph, name: string): string | undefined {
   const isPerChannel = (shape: readonly number[]) => {
     const [channels, ...pixels] = shape.slice(-3);

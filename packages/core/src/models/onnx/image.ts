@@ -18,7 +18,9 @@ export interface ImageFormat {
   readonly side: number | null;
 }
 
-/** What the input's shape says, and where that leaves it open, who takes it. @throws UserError for what are no images */
+/**
+ * What the input's shape says, and where that leaves it open, who takes it. @throws UserError for what are no images
+ */
 export function imageFormat({ image, takers }: FileGraph): ImageFormat {
   const shape = image.shape ?? [null, null, null, null];
   const isChannels = (d: unknown) => d === 1 || d === 3;

@@ -28,7 +28,9 @@ const mostNumbers = 2 ** 32;
 /** More axes than any has. */
 const mostAxes = 32;
 
-/** More numbers than a network makes of its constants, all together: they would all be computed before the first image. */
+/**
+ * More numbers than a network makes of its constants, all together: they would all be computed before the first image.
+ */
 const mostComputed = ({ numbers }: FileGraph) => 2 ** 27 + 16 * numbers;
 
 /** @throws UserError that lists every node whose operator there is not */

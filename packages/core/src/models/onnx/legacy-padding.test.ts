@@ -12,8 +12,8 @@ import { openOnnxModel } from './index.ts';
 const side = 15;
 
 /**
- * Padding "same" of a stride 2 as PyTorch's older exporter writes it for a dynamic batch: the sides are taken out of a Shape, halves
- * are rounded as in Python, and the widths of the batch and the channels come from the rank.
+ * Padding "same" of a stride 2 as PyTorch's older exporter writes it for a dynamic batch: the sides are taken out of a
+ * Shape, halves are rounded as in Python, and the widths of the batch and the channels come from the rank.
  */
 function padding(opset: number, atLeastZero: 'Clip' | 'Max'): FileNode[] {
   const nodes: FileNode[] = [];

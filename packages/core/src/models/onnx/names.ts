@@ -1,14 +1,16 @@
 import type { DecodedNode } from '../../graph/index.ts';
 
 /*
- * Parameters keep the names that the file gives them, as far as they mean something: an exporter that folded or copied a
- * weight calls it onnx::Conv_493. Then the layer's node tells its place, or at last its operator and a number.
+ * Parameters keep the names that the file gives them, as far as they mean something: an exporter that folded or copied
+ * a weight calls it onnx::Conv_493. Then the layer's node tells its place, or at last its operator and a number.
  */
 
 /** A name in a file can be as long as the file. */
 const longestName = 200;
 
-/** A name without characters that mean something elsewhere (a slash separates our own names), not long and never empty. */
+/**
+ * A name without characters that mean something elsewhere (a slash separates our own names), not long and never empty.
+ */
 export function safeName(name: string): string {
   const safe = name
     .slice(0, longestName)

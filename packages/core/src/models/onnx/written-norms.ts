@@ -4,9 +4,10 @@ import type { DecodedAttribute, DecodedModel, DecodedNode } from '../../graph/in
 type Makers = ReadonlyMap<string, DecodedNode>;
 
 /**
- * The nodes of a file, with each batch norm that is written out as arithmetic put back in one piece, so that it is a layer in
- * training: x · s + (β - µ · s) with s = γ · 1/√(σ² + ε), where s and the sum are reshaped to (1, c, …). Graft's own exports, and
- * TensorFlow's, write it so. What is left over of the arithmetic computes nothing that is needed.
+ * The nodes of a file, with each batch norm that is written out as arithmetic put back in one piece, so that it is a
+ * layer in training: x · s + (β - µ · s) with s = γ · 1/√(σ² + ε), where s and the sum are reshaped to (1, c, …).
+ * Graft's own exports, and TensorFlow's, write it so. What is left over of the arithmetic computes nothing that is
+ * needed.
  */
 export function withBatchNorms({ nodes, initializers }: DecodedModel): readonly DecodedNode[] {
   const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));

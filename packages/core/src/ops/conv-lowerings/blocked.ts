@@ -4,11 +4,12 @@ import type { LoweringRule } from '../define.ts';
 import { croppedInput, flippedPads, reshape, sumBatch, transpose } from './nodes.ts';
 
 /*
- * ORT's convolutions in blocked layout (NCHWc: channels in blocks of 8 or 16 that lie together, as one vector register).
- * Its optimizer uses them for constant weights only; a graph may also name them, and reorder weights that change itself.
- * Both reorders included they took 43 to 57 ms for ResNet's four 3x3 layers where plain convolutions took 50 to 64 (one
- * thread of an AVX2 processor, batch 16), and depthwise ones a fifth. The weight gradient does not gain (85 to 109 ms,
- * a product per tap 50 to 65), so it has no such form, but for depthwise convolutions: a fifth there, too.
+ * ORT's convolutions in blocked layout (NCHWc: channels in blocks of 8 or 16 that lie together, as one vector
+ * register). Its optimizer uses them for constant weights only; a graph may also name them, and reorder weights that
+ * change itself. Both reorders included they took 43 to 57 ms for ResNet's four 3x3 layers where plain convolutions
+ * took 50 to 64 (one thread of an AVX2 processor, batch 16), and depthwise ones a fifth. The weight gradient does not
+ * gain (85 to 109 ms, a product per tap 50 to 65), so it has no such form, but for depthwise convolutions: a fifth
+ * there, too.
  */
 
 const domain = 'com.microsoft.nchwc';
@@ -73,7 +74,8 @@ function forward({ feature, block }: Blocking): LoweringRule<ConvGeometry> {
       const { shape } = value.inputs[1]!;
       const [outputs, inputs, kh, kw] = shape as [number, number, number, number];
       if (groups > 1) return convolve(b, reorder(b, x!), blockDepthwise(b, w!, shape, block), value, geometry, groups);
-      // (o, i, kh, kw) → [o/B, i/B, kh, kw, B(i), B(o)]. ReorderInput blocks i; a transpose of the whole takes twice as long.
+      // (o, i, kh, kw) → [o/B, i/B, kh, kw, B(i), B(o)]. ReorderInput blocks i; a transpose of the whole takes twice as
+      // long.
       const thin = isThin(value, groups, block);
       const rows = reshape(b, thin ? w! : reorder(b, w!), [outputs / block, block, inputs * kh * kw]);
       const weights = reshape(b, transpose(b, rows, [0, 2, 1]), shape);
@@ -109,8 +111,8 @@ function inputGrad({ feature, block }: Blocking): LoweringRule<InputGradAttribut
 }
 
 /**
- * Of a depthwise convolution: each channel of each image is convolved with its own part of dy, as if all were channels of
- * one image, and the images are summed. Stride and dilation change places.
+ * Of a depthwise convolution: each channel of each image is convolved with its own part of dy, as if all were channels
+ * of one image, and the images are summed. Stride and dilation change places.
  */
 function depthwiseWeightGrad({ feature, block }: Blocking): LoweringRule<WeightGradAttributes> {
   return {

@@ -36,8 +36,8 @@ export function sumBatch(b: OnnxBuilder, x: string): string {
 }
 
 /**
- * The input and the pads of the convolution with dy as the kernel that is the weight gradient. Rows and columns that a stride
- * left over would make its result larger than the kernel: they are taken from the pads, or cropped away.
+ * The input and the pads of the convolution with dy as the kernel that is the weight gradient. Rows and columns that a
+ * stride left over would make its result larger than the kernel: they are taken from the pads, or cropped away.
  */
 export function croppedInput(
   b: OnnxBuilder,

@@ -38,9 +38,9 @@ export const optionAliases: Readonly<Record<string, string>> = {
 };
 
 /**
- * Options from YAML, or from JSON, which is YAML too: under their names (`learningRate` or `learning-rate`), at the top or in
- * the groups of the table. Nothing is executed, and nothing stands for more than it is: YAML's references and tags are
- * refused, and so is a key that no option has.
+ * Options from YAML, or from JSON, which is YAML too: under their names (`learningRate` or `learning-rate`), at the top
+ * or in the groups of the table. Nothing is executed, and nothing stands for more than it is: YAML's references and
+ * tags are refused, and so is a key that no option has.
  *
  * @param source the file's name, for messages
  * @param table the options that there are
@@ -116,8 +116,8 @@ function checked(value: unknown, option: OptionInfo, schema: z.ZodObject, where:
 }
 
 /**
- * A configuration as YAML that `parseConfigText` reads back: every option, under its group, with what it means, what it may
- * be and what it is by default.
+ * A configuration as YAML that `parseConfigText` reads back: every option, under its group, with what it means, what it
+ * may be and what it is by default.
  */
 export function formatConfig(
   config: Readonly<Record<string, unknown>>,

@@ -44,8 +44,9 @@ interface InnerSituation {
 }
 
 /**
- * The inner loop where it is not given: MAML's on Omniglot (one step of 0.4, with more steps 0.1 each) or on mini-ImageNet
- * (5 steps of 0.01), and what the authors of others say. Rates that are learned begin at 0.1 or 0.01. Null without an inner loop.
+ * The inner loop where it is not given: MAML's on Omniglot (one step of 0.4, with more steps 0.1 each) or on
+ * mini-ImageNet (5 steps of 0.01), and what the authors of others say. Rates that are learned begin at 0.1 or 0.01.
+ * Null without an inner loop.
  */
 export function innerDefaults(
   name: LearnerName,
@@ -66,8 +67,8 @@ export function innerDefaults(
 }
 
 /**
- * After one large step, a second and third may be worse than none, and only then does it settle (`bench/README.md`, Futurama: 90, 78
- * and 97 % after 1, 3 and 10), so it is 10 at least, not the 3 of MAML on Omniglot.
+ * After one large step, a second and third may be worse than none, and only then does it settle (`bench/README.md`,
+ * Futurama: 90, 78 and 97 % after 1, 3 and 10), so it is 10 at least, not the 3 of MAML on Omniglot.
  */
 function manyTestSteps(innerSteps: number): number {
   return Math.max(10, 2 * innerSteps);

@@ -4,7 +4,9 @@ import { beforeBroadcast, broadcastTo, cast, concat, gather, reshape, slice, sli
 import { numbersOf, tensorOf } from '../fold.ts';
 import type { Handlers, NodeCall } from '../node-call.ts';
 
-/** What is repeated along the batch, before it was: a class token, say. Undefined where it differs from image to image. */
+/**
+ * What is repeated along the batch, before it was: a class token, say. Undefined where it differs from image to image.
+ */
 function repeated(x: Value): Value | undefined {
   if (x.shape[0] === 1) return x;
   const source = beforeBroadcast(x);
