@@ -1,7 +1,8 @@
 import { UserError } from './errors.ts';
 import { quote } from './quote.ts';
 
-const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 const OPENING = new Set([0x5b, 0x7b]);
 const CLOSING = new Set([0x5d, 0x7d]);
 /** An empty one takes thirty times as much memory as it takes room in the file. */

@@ -49,7 +49,9 @@ describe('a cotangent is summed to the shape before broadcasting', () => {
   ];
   const orders = cases.flatMap(([a, b, y]) => [[a, b, y] as const, [b, a, y] as const]);
   test.each(orders)('%j with %j', async (aShape, bShape, yShape) => {
-    const [a, b, w] = [input('a', 'f32', aShape), input('b', 'f32', bShape), input('w', 'f32', yShape)];
+    const a = input('a', 'f32', aShape);
+    const b = input('b', 'f32', bShape);
+    const w = input('w', 'f32', yShape);
     const values = { a: gaussian(aShape, 'a'), b: gaussian(bShape, 'b'), w: gaussian(yShape, 'w') };
     const actual = await gradient(reduceSum(mul(w, add(a, b))), a, values);
     const expected = new Array<number>(sizeOf(aShape)).fill(0);
@@ -68,9 +70,12 @@ describe('a cotangent is summed to the shape before broadcasting', () => {
 
 /** The element of `from` that stands at position `index` of what it was broadcast to. */
 function sourceIndex(index: number, to: Shape, from: Shape): number {
-  let [rest, stride, source] = [index, 1, 0];
+  let rest = index;
+  let stride = 1;
+  let source = 0;
   for (let axis = to.length - 1; axis >= 0; axis--) {
-    const [at, length] = [rest % to[axis]!, from[axis - to.length + from.length] ?? 1];
+    const at = rest % to[axis]!;
+    const length = from[axis - to.length + from.length] ?? 1;
     rest = Math.floor(rest / to[axis]!);
     if (length > 1) source += at * stride;
     stride *= length;

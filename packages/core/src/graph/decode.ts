@@ -34,7 +34,9 @@ function decodeModel(bytes: Uint8Array): DecodedModel {
   const opsets = new Map<string, number>();
   const metadata: Record<string, string> = Object.create(null);
   const graph = new GraphParts();
-  let [producer, irVersion, found] = ['', 0, false];
+  let producer = '';
+  let irVersion = 0;
+  let found = false;
   readMessage(bytes, budget, {
     1: (f) => {
       irVersion = f.integer();
@@ -47,7 +49,8 @@ function decodeModel(bytes: Uint8Array): DecodedModel {
       graph.read(f);
     },
     8: (f) => {
-      let [domain, version] = ['', 0];
+      let domain = '';
+      let version = 0;
       f.message({
         1: (g) => {
           domain = g.text();
@@ -98,7 +101,9 @@ function readNode(field: Field): DecodedNode {
   const inputs: string[] = [];
   const outputs: string[] = [];
   const attributes = new Map<string, DecodedAttribute>();
-  let [name, operator, domain] = ['', '', ''];
+  let name = '';
+  let operator = '';
+  let domain = '';
   field.message({
     1: (f) => inputs.push(f.text()),
     2: (f) => outputs.push(f.text()),
@@ -176,7 +181,8 @@ function collect(list: number[], more: ArrayLike<number>): void {
 }
 
 function readSlot(field: Field): DecodedSlot {
-  let [name, code] = ['', 0];
+  let name = '';
+  let code = 0;
   let shape: (number | string | null)[] | undefined;
   field.message({
     1: (f) => {

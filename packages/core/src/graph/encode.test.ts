@@ -56,7 +56,8 @@ describe('equal nodes are written once', () => {
 });
 
 test('what no output needs is not written', () => {
-  const [x, w] = [input('x', 'f32', [2, 2]), input('w', 'f32', [2, 2])];
+  const x = input('x', 'f32', [2, 2]);
+  const w = input('w', 'f32', [2, 2]);
   const y = matmul(x, w);
   const [dx, dw] = vjp([y], [input('dy', 'f32', [2, 2])], [x, w]);
   expect([...encode({ y }).inputs.keys()]).toEqual(['x', 'w']);
@@ -115,7 +116,8 @@ describe('attributes arrive in ORT as they were', () => {
     expect(y!.data).toEqual(Float32Array.of(value));
   });
   test('string', async () => {
-    const [x, widths] = [constant(f32([3], [1, 2, 3])), constant(i64([2], [2, 1]))];
+    const x = constant(f32([3], [1, 2, 3]));
+    const widths = constant(i64([2], [2, 1]));
     const y = emit('Pad', { dtype: 'f32', shape: [6] }, { mode: 'reflect' }, [x, widths]);
     expect(numbers((await evaluate({ y })).y)).toEqual([3, 2, 1, 2, 3, 2]);
   });

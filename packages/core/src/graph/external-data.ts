@@ -59,7 +59,9 @@ function visit(bytes: Uint8Array, along: Route, budget: PartBudget, onTensor: (b
 function referenceOf(tensor: Uint8Array, budget: PartBudget): ExternalData | undefined {
   const entries = new Map<string, string>();
   const dims: number[] = [];
-  let [name, code, isExternal] = ['', 0, false];
+  let name = '';
+  let code = 0;
+  let isExternal = false;
   readMessage(tensor, budget, {
     1: (f) => {
       for (const dimension of f.integers((count) => budget.take(count))) dims.push(dimension);

@@ -155,7 +155,9 @@ function readVarints(packed: Uint8Array, count: number): BigInt64Array {
   const words = new Int32Array(values.buffer);
   let at = 0;
   for (let i = 0; i < count; i++) {
-    let [low, high, shift] = [0, 0, 0];
+    let low = 0;
+    let high = 0;
+    let shift = 0;
     for (let byte = 0x80; byte >= 0x80; shift += 7) {
       byte = packed[at++]!;
       const bits = byte & 0x7f;

@@ -4,17 +4,21 @@ import { add, exp, mul, neg, reduceSum, transpose } from '../ops/index.ts';
 import { constant, constantTensor, input, inputName, print, reachable, typecheck, type Value } from './index.ts';
 
 test('reachable: each value once, after its inputs, in the order of the outputs', () => {
-  const [a, b] = [input('a', 'f32', [2]), input('b', 'f32', [2])];
+  const a = input('a', 'f32', [2]);
+  const b = input('b', 'f32', [2]);
   const sum = add(a, b);
-  const [left, right] = [exp(sum), neg(sum)];
+  const left = exp(sum);
+  const right = neg(sum);
   const product = mul(left, right);
   expect(reachable([product])).toEqual([a, b, sum, left, right, product]);
   expect(reachable([right, product])).toEqual([a, b, sum, right, left, product]);
 });
 
 test('what no output needs is not in the graph', () => {
-  const [a, b] = [input('a', 'f32', [2]), input('b', 'f32', [2])];
-  const [used, unused] = [exp(a), mul(a, b)];
+  const a = input('a', 'f32', [2]);
+  const b = input('b', 'f32', [2]);
+  const used = exp(a);
+  const unused = mul(a, b);
   expect(reachable([used])).toEqual([a, used]);
   expect(print({ y: used })).not.toContain('b');
   expect(unused.inputs).toEqual([a, b]);
@@ -40,7 +44,8 @@ test('a value is frozen, and a leaf knows what it is', () => {
 });
 
 test('print', () => {
-  const [x, w] = [input('x', 'f32', [2, 3]), input('w', 'f32', [3])];
+  const x = input('x', 'f32', [2, 3]);
+  const w = input('w', 'f32', [3]);
   const y = reduceSum(add(mul(x, w), 0.5), [1], true);
   const indices = constant(i64([5], [0, 1, 2, 3, 4]));
   expect(print({ y, turned: transpose(x, [1, 0]), indices, w })).toBe(

@@ -15,7 +15,8 @@ export const mostImbalance = 5;
 /** The largest and the smallest class in training, where the one has at least 5 times the images of the other. */
 export function imbalanceOf(classes: readonly ClassCount[]): { largest: ClassCount; smallest: ClassCount } | undefined {
   const sorted = classes.filter(({ train }) => train > 0).sort((a, b) => b.train - a.train);
-  const [largest, smallest] = [sorted[0], sorted.at(-1)];
+  const largest = sorted[0];
+  const smallest = sorted.at(-1);
   if (!largest || !smallest || largest.train < mostImbalance * smallest.train) return undefined;
   return { largest, smallest };
 }

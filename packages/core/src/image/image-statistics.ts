@@ -24,7 +24,9 @@ export function statisticsOf({ data, shape }: TensorOf<'u8'>): ImageStatistics {
   const pixels = data.length / 3;
   for (let image = 0; image < data.length; image += 3 * area) {
     for (let i = image; i < image + area; i++) {
-      const [red, green, blue] = [data[i]!, data[i + area]!, data[i + 2 * area]!];
+      const red = data[i]!;
+      const green = data[i + area]!;
+      const blue = data[i + 2 * area]!;
       // ITU-R BT.601, as Pillow's conversion to grey.
       counts[Math.min(steps - 1, Math.floor((0.299 * red + 0.587 * green + 0.114 * blue) / steps))]!++;
       saturation += (Math.max(red, green, blue) - Math.min(red, green, blue)) / 255;
@@ -54,7 +56,8 @@ export function inverted({ brightness, saturation }: ImageStatistics): ImageStat
  * must be moved to make one histogram the other (Wasserstein-1).
  */
 export function distanceBetween(a: ImageStatistics, b: ImageStatistics): number {
-  let [difference, moved] = [0, 0];
+  let difference = 0;
+  let moved = 0;
   for (let step = 0; step < steps - 1; step++) {
     difference += a.brightness[step]! - b.brightness[step]!;
     moved += Math.abs(difference) / (steps - 1);

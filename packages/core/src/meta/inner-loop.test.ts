@@ -78,7 +78,8 @@ describe('the order of the gradient', () => {
   });
   test('of second order each inner step is gone through backwards, too', () => {
     for (const steps of [1, 3]) {
-      const [once, twice] = [count(steps, first), count(steps, second)];
+      const once = count(steps, first);
+      const twice = count(steps, second);
       expect(twice.nodes.Conv2d! - once.nodes.Conv2d!).toBeGreaterThanOrEqual(3 * steps);
       expect(twice.total / once.total).toBeGreaterThan(1.5);
     }
@@ -212,14 +213,15 @@ describe('more steps in a test than in training', () => {
           taskNames.losses
         ],
       );
-    const [two, four] = [await lossesOf(learner, 2, [0.3, 0.1]), await lossesOf(learner, 4, [0.3, 0.1])];
+    const two = await lossesOf(learner, 2, [0.3, 0.1]);
+    const four = await lossesOf(learner, 4, [0.3, 0.1]);
     expect(four.slice(0, 3)).toEqual(two);
     expect(four).toEqual(await lossesOf({ ...learner, innerSteps: 4 }, 4, [0.3, 0.1, 0.1, 0.1]));
     expect(new Set(four).size).toBe(5);
   });
   test('no step at all is the start itself', async () => {
     const learner = maml(smooth);
-    const [losses] = [await evaluateTask(testGraph(smooth, learner, small, 0), { ...start(smooth), ...examples })];
+    const losses = await evaluateTask(testGraph(smooth, learner, small, 0), { ...start(smooth), ...examples });
     expect(losses[taskNames.losses]!.shape).toEqual([1]);
   });
 });

@@ -50,7 +50,9 @@ export function adapt(
 ): Adaptation {
   const adapted = [...start.keys()].filter((name) => learner.rates.get(name));
   const slots = new Map(adapted.map((name) => [name, emptySlots(learner, start.get(name)!.shape)]));
-  const [path, gradients, losses]: [Values[], Value[], Value[]] = [[start], [], []];
+  const path: Values[] = [start];
+  const gradients: Value[] = [];
+  const losses: Value[] = [];
   for (let step = 0; step < steps; step++) {
     const now = path[step]!;
     const { output } = forward(network, now, support.inputs, own(learner.statistics));

@@ -60,7 +60,9 @@ describe('an unrolled conv-4', () => {
     peakBytes(Object.values(graph(steps, order, queries)));
 
   test('of second order grows by the same with every inner step, of first order hardly', () => {
-    const [one, three, five] = [peak(1, 2), peak(3, 2), peak(5, 2)];
+    const one = peak(1, 2);
+    const three = peak(3, 2);
+    const five = peak(5, 2);
     expect((five - three) / (three - one)).toBeCloseTo(1, 2);
     expect(five / one).toBeGreaterThan(2);
     expect(peak(5, 1) / peak(1, 1)).toBeLessThan(1.1);

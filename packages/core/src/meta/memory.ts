@@ -53,7 +53,8 @@ export function peakBytes(outputs: readonly Value[]): number {
   });
   // What is fed or fetched lies outside, and stays.
   const kept = new Set([...outputs, ...nodes.flatMap(({ place }) => (inputName(place) === undefined ? [] : [place]))]);
-  let [alive, peak] = [0, 0];
+  let alive = 0;
+  let peak = 0;
   nodes.forEach(({ value, place, operands }, at) => {
     const ending = [...new Set(operands)].filter((operand) => lastUse.get(operand) === at && !kept.has(operand));
     if (place === value) {

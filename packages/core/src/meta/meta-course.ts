@@ -198,7 +198,8 @@ async function validate(
   values: Tensors,
   signal: AbortSignal | undefined,
 ): Promise<Evaluation | null> {
-  let [loss, correct] = [0, 0];
+  let loss = 0;
+  let correct = 0;
   for (let first = 0; first < validationEpisodes; first += chunk) {
     if (signal?.aborted) return null;
     const count = Math.min(chunk, validationEpisodes - first);

@@ -38,7 +38,12 @@ const source: EpisodeSource = {
 /** The start after one outer step of gradient descent at rate 1: less the mean gradient. */
 async function afterOneStep(tasksPerStep: number, parallel: MetaTask['parallel']): Promise<Tensors> {
   const task: MetaTask = {
-    ...{ network, learner, shape, tasksPerStep, initial, parallel },
+    network,
+    learner,
+    shape,
+    tasksPerStep,
+    initial,
+    parallel,
     phases: [{ name: 'maml', epochs: 1, outer }],
     episodes: { train: source, validation: source },
     stepsPerEpoch: 1,
@@ -47,7 +52,9 @@ async function afterOneStep(tasksPerStep: number, parallel: MetaTask['parallel']
     optimizer: sgd({ momentum: 0 }),
     schedule: constant(1),
     settings: new Map(parameters.map((name) => [name, { rate: 1 }])),
-    ...{ average: null, patience: null, seed: 0 },
+    average: null,
+    patience: null,
+    seed: 0,
   };
   const store = memoryStore();
   for await (const _ of follow(metaCourse(task), { runtime, store })) {

@@ -113,7 +113,8 @@ export function efficientnet(config: EfficientNetConfig): Architecture {
       return s.endpoint('avgpool', globalAveragePool(x));
     },
     head(s, features, numClasses) {
-      const [drop, layer] = [s.at('classifier').at(0), s.at('classifier').at(1)];
+      const drop = s.at('classifier').at(0);
+      const layer = s.at('classifier').at(1);
       const initialisers = { initialiser: uniform(1 / Math.sqrt(numClasses)), biasInitialiser: filled(0) };
       return linear(layer, dropout(drop, features, p), { features: numClasses, ...initialisers });
     },

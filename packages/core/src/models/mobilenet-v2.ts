@@ -74,7 +74,8 @@ export function mobilenetV2({ stem, stages, last, dropout: p, norm = {} }: Mobil
       return s.endpoint('avgpool', globalAveragePool(x));
     },
     head(s, features, numClasses) {
-      const [drop, layer] = [s.at('classifier').at(0), s.at('classifier').at(1)];
+      const drop = s.at('classifier').at(0);
+      const layer = s.at('classifier').at(1);
       const initialisers = { initialiser: normal(0.01), biasInitialiser: filled(0) };
       return linear(layer, dropout(drop, features, p), { features: numClasses, ...initialisers });
     },

@@ -85,7 +85,8 @@ export function mobilenetV3(config: MobileNetV3Config): Architecture {
       return s.endpoint('classifier.1', features, layer.path);
     },
     head(s, features, numClasses) {
-      const [drop, layer] = [s.at('classifier').at(2), s.at('classifier').at(3)];
+      const drop = s.at('classifier').at(2);
+      const layer = s.at('classifier').at(3);
       return linear(layer, dropout(drop, features, p), { features: numClasses, ...initialisers });
     },
   };

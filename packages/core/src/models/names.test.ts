@@ -89,7 +89,8 @@ describe.each(listArchitectures())('%s', (name) => {
   const heads = getModel(name).auxiliary ? 2 : 1;
 
   test('another number of classes changes the head’s shapes and nothing else', () => {
-    const [many, seven] = [trace(name, { size: [side, side] }), trace(name, { size: [side, side], numClasses: 7 })];
+    const many = trace(name, { size: [side, side] });
+    const seven = trace(name, { size: [side, side], numClasses: 7 });
     expect(seven.y.shape).toEqual([2, 7]);
     expect(seven.shapes.map(([key]) => key)).toEqual(many.shapes.map(([key]) => key));
     const changed = seven.shapes.filter(([, shape], i) => String(shape) !== String(many.shapes[i]![1]));

@@ -41,7 +41,8 @@ function mergePatches(s: Scope, map: Value): Value {
   const [n, height, width, c] = map.shape as [number, number, number, number];
   const weight = s.at('reduction').param('weight', [2 * c, 4 * c], initialisers.initialiser); // torchvision's order
   const even = pad(map, [0, 0, 0, 0], [0, height % 2, width % 2, 0]);
-  const [rows, columns] = [Math.ceil(height / 2), Math.ceil(width / 2)];
+  const rows = Math.ceil(height / 2);
+  const columns = Math.ceil(width / 2);
   // Of a square the upper left comes first, then the lower left: columns outside, rows inside.
   const squares = transpose(reshape(even, [n, rows, 2, columns, 2, c]), [0, 1, 3, 4, 2, 5]);
   return matmul(layerNorm(s.at('norm'), reshape(squares, [n, rows, columns, 4 * c])), swapLast(weight));

@@ -62,7 +62,8 @@ export function vgg(config: VGGConfig): Architecture {
       ]);
     },
     head(s, features, numClasses) {
-      const [dropped, layer] = [s.at('classifier').at(5), s.at('classifier').at(6)];
+      const dropped = s.at('classifier').at(5);
+      const layer = s.at('classifier').at(6);
       return dense(numClasses)(layer, s.endpoint(dropped.path, drop(dropped, features)));
     },
   };

@@ -269,7 +269,8 @@ describe('each variable has a stream of its own', () => {
   const narrow = conv4({ filters: 6 });
   const random = (name: string) => name.endsWith('conv.weight') || name.endsWith('conv.bias') || name.startsWith('fc.');
   test('another head leaves the body bit for bit', () => {
-    const [ten, seven] = [start(narrow, { numClasses: 10 }), start(narrow, { numClasses: 7 })];
+    const ten = start(narrow, { numClasses: 10 });
+    const seven = start(narrow, { numClasses: 7 });
     const body = Object.keys(ten).filter((name) => !name.startsWith('fc.'));
     expect(body.length).toBeGreaterThan(20);
     for (const name of body) expect(seven[name], name).toEqual(ten[name]);
@@ -282,7 +283,9 @@ describe('each variable has a stream of its own', () => {
     expect(initialise(variables.toReversed(), 3)).toEqual(initialise(variables, 3));
   });
   test('the same seed repeats, another seed changes everything that is random', () => {
-    const [first, same, other] = [start(narrow), start(narrow), start(narrow, { seed: 1 })];
+    const first = start(narrow);
+    const same = start(narrow);
+    const other = start(narrow, { seed: 1 });
     expect(same).toEqual(first);
     const changed = Object.keys(first).filter((name) => random(name));
     expect(changed.length).toBe(10);

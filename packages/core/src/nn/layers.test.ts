@@ -208,7 +208,8 @@ describe('losses', () => {
     }
   });
   test('class weights of another number', () => {
-    const [logits, labels] = [input('logits', 'f32', [2, 3]), input('labels', 'i64', [2])];
+    const logits = input('logits', 'f32', [2, 3]);
+    const labels = input('labels', 'i64', [2]);
     expect(() => crossEntropy(logits, labels, { classWeights: [1, 2] })).toThrow(
       new ShapeError({ op: 'crossEntropy', expected: '3 class weights', received: '2' }),
     );

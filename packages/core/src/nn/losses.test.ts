@@ -21,8 +21,10 @@ const cases: Readonly<Record<string, Loss>> = {
 describe('as PyTorch computes them', () => {
   test.each(Object.entries(cases))('%s: of each example, its mean and the gradient', async (name, loss) => {
     const part = (key: string) => tensors[`${name}/${key}`]!;
-    const [output, target] = [part('output'), part('target')];
-    const [y, t] = [input('y', output.dtype, output.shape), input('t', target.dtype, target.shape)];
+    const output = part('output');
+    const target = part('target');
+    const y = input('y', output.dtype, output.shape);
+    const t = input('t', target.dtype, target.shape);
     const mean = meanOf(loss(y, t));
     const losses = (loss.evaluation ?? loss)(y, t);
     const results = await evaluate({ losses, mean, gradient: grad(mean, [y])[0]! }, { y: output, t: target });
@@ -32,7 +34,8 @@ describe('as PyTorch computes them', () => {
   });
 
   test('binary cross entropy of logits whose exponentials are beyond f32', async () => {
-    const [y, t] = [input('y', 'f32', [1, 4]), input('t', 'f32', [1, 4])];
+    const y = input('y', 'f32', [1, 4]);
+    const t = input('t', 'f32', [1, 4]);
     const feeds = { y: tensors['large/output']!, t: tensors['large/target']! };
     const { loss } = await evaluate({ loss: bceWithLogitsLoss()(y, t) }, feeds);
     expect(numbers(loss)[0]).toBeCloseTo(numbers(tensors['large/loss'])[0]!, 4);
@@ -40,8 +43,10 @@ describe('as PyTorch computes them', () => {
 });
 
 test('the loss of an evaluation is the plain cross entropy, whatever is trained on', async () => {
-  const [y, t] = [tensors['crossEntropy/output']!, tensors['crossEntropy/target']!];
-  const [output, target] = [input('y', y.dtype, y.shape), input('t', t.dtype, t.shape)];
+  const y = tensors['crossEntropy/output']!;
+  const t = tensors['crossEntropy/target']!;
+  const output = input('y', y.dtype, y.shape);
+  const target = input('t', t.dtype, t.shape);
   const { evaluation } = crossEntropyLoss({ labelSmoothing: 0.3, focalGamma: 2, classWeights: [1, 2, 3, 4] });
   const { losses } = await evaluate({ losses: evaluation!(output, target) }, { y, t });
   expect(relativeError(losses!, tensors['crossEntropy/losses']!)).toBeLessThan(tolerance.value);

@@ -31,7 +31,8 @@ function tilingOf(map: Value, window: number, shifted: boolean): Tiling {
 
 /** (n, h, w, c) → (n, windows, window², c). What the shift pushes out at the near edges comes in at the far ones. */
 function divide(map: Value, { window, count: [down, across], shift }: Tiling): Value {
-  const [n, channels] = [map.shape[0]!, map.shape[3]!];
+  const n = map.shape[0]!;
+  const channels = map.shape[3]!;
   const rolled = roll(roll(map, 1, -shift[0]), 2, -shift[1]);
   const tiles = transpose(reshape(rolled, [n, down, window, across, window, channels]), [0, 1, 3, 2, 4, 5]);
   return reshape(tiles, [n, down * across, window * window, channels]);
@@ -39,7 +40,8 @@ function divide(map: Value, { window, count: [down, across], shift }: Tiling): V
 
 /** Undoes `divide`. */
 function join(tiles: Value, { window, count: [down, across], shift }: Tiling): Value {
-  const [n, channels] = [tiles.shape[0]!, tiles.shape[3]!];
+  const n = tiles.shape[0]!;
+  const channels = tiles.shape[3]!;
   const rows = transpose(reshape(tiles, [n, down, across, window, window, channels]), [0, 1, 3, 2, 4, 5]);
   const rolled = reshape(rows, [n, down * window, across * window, channels]);
   return roll(roll(rolled, 1, shift[0]), 2, shift[1]);

@@ -26,7 +26,8 @@ const tolerance = { linear: 5e-6, normal: 2e-4, positive: 2e-4, separated: 2e-5 
 
 /** Σ a·b in double precision, and what its rounding errors are relative to. */
 function dot(a: readonly Tensor[], b: readonly Tensor[]): { sum: number; scale: number } {
-  let [sum, scale] = [0, 0];
+  let sum = 0;
+  let scale = 0;
   a.forEach((x, k) => {
     x.data.forEach((value, i) => {
       const product = Number(value) * Number(b[k]!.data[i]);

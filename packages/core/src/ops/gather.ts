@@ -63,7 +63,8 @@ const scatterAddOp = defineOp<ScatterAttributes>('ScatterAdd', {
     unpool: {
       applies: (value, { isDistinct }) => isDistinct === true && value.dtype === 'f32' && value.shape.length === 1,
       lower: (b, [values, indices], value) => {
-        const [count, size] = [value.inputs[0]!.shape[0]!, value.shape[0]!];
+        const count = value.inputs[0]!.shape[0]!;
+        const size = value.shape[0]!;
         const row = (name: string) => b.emit('Reshape', [name, b.integers([1, 1, count])]);
         const inputs = [row(values!), row(indices!), b.integers([1, 1, size])];
         const whole = b.emit('MaxUnpool', inputs, { kernel_shape: [1], strides: [1] });

@@ -46,7 +46,9 @@ function resolve(x: Value, { ceilMode = false, ...options }: PoolOptions): PoolG
   if (!ceilMode) return { kernel, strides, pads, dilations };
   const end = [0, 1].map((axis) => {
     const reach = dilations[axis]! * (kernel[axis]! - 1) + 1;
-    const [size, before, after] = [x.shape[axis + 2]!, pads[axis]!, pads[axis + 2]!];
+    const size = x.shape[axis + 2]!;
+    const before = pads[axis]!;
+    const after = pads[axis + 2]!;
     let windows = Math.ceil((size + before + after - reach) / strides[axis]!) + 1;
     if ((windows - 1) * strides[axis]! >= size + before) windows--;
     return Math.max(after, (windows - 1) * strides[axis]! + reach - size - before);
@@ -171,7 +173,8 @@ export function averagePool(
   const declared = options.pads ?? [0, 0, 0, 0];
   const counts = [0, 1].map((axis) => {
     const size = x.shape[axis + 2]!;
-    const [before, after] = [declared[axis]!, declared[axis + 2]!];
+    const before = declared[axis]!;
+    const after = declared[axis + 2]!;
     const [low, high] = countIncludePad ? [-before, size + after] : [0, size];
     return Array.from({ length: sum.shape[axis + 2]! }, (_, window) => {
       const start = window * geometry.strides[axis]! - before;

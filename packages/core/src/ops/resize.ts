@@ -54,7 +54,8 @@ export interface ResizeOptions {
 
 /** Keys' cubic convolution kernel at distance |d| < 2, with PyTorch's a = -3/4 (Keys 1981, eq. 4). */
 function cubic(distance: number): number {
-  const [a, d] = [-0.75, Math.abs(distance)];
+  const a = -0.75;
+  const d = Math.abs(distance);
   return d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : a * (((d - 5) * d + 8) * d - 4);
 }
 
@@ -101,7 +102,8 @@ export function resize(
 export function adaptiveAveragePool(x: Value, size: readonly [number, number]): Value {
   return separable('adaptiveAveragePool', x, size, (from, to) =>
     Array.from({ length: to }, (_, i) => {
-      const [start, end] = [Math.floor((i * from) / to), Math.ceil(((i + 1) * from) / to)];
+      const start = Math.floor((i * from) / to);
+      const end = Math.ceil(((i + 1) * from) / to);
       return row(
         from,
         Array.from({ length: end - start }, (_, k) => [start + k, 1 / (end - start)] as const),

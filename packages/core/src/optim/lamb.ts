@@ -31,7 +31,8 @@ export function lamb(options: AdamOptions = {}): Optimizer {
 
 /** ‖p‖ / ‖u‖, or 1 where one of them is 0. */
 function trustRatio(parameter: Value, direction: Value): Value {
-  const [p, u] = [norm(parameter), norm(direction)];
+  const p = norm(parameter);
+  const u = norm(direction);
   return where(greater(minimum(p, u), 0), div(p, u), 1);
 }
 

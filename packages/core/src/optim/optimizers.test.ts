@@ -133,7 +133,8 @@ test.each([
   ['adagrad', {}, 1],
 ] as const)('%s %o finds the minimum of a quadratic', async (name, options, learningRate) => {
   const optimizer = optimizers[name].create(options);
-  const [p, target] = [input('p', 'f32', [6]), input('target', 'f32', [6])];
+  const p = input('p', 'f32', [6]);
+  const target = input('target', 'f32', [6]);
   const [gradient] = grad(mul(meanSquaredError(p, target), 6), [p]);
   const step = Object.fromEntries(
     ['learningRate', ...Object.keys(optimizer.scalars(1))].map((key) => [key, input(key, 'f32', [])]),

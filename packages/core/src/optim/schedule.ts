@@ -175,7 +175,10 @@ export function plateau(options: PlateauOptions = {}): Schedule {
   const { learningRate, factor = 0.1, patience = 10, threshold = 1e-4, cooldown = 0, minimum = 0 } = options;
   const start = constant(learningRate);
   return (step, losses, run) => {
-    let [rate, best, idle, cooling] = [start(step, losses, run), Number.POSITIVE_INFINITY, 0, 0];
+    let rate = start(step, losses, run);
+    let best = Number.POSITIVE_INFINITY;
+    let idle = 0;
+    let cooling = 0;
     for (const loss of losses) {
       const isProgress = loss < best * (1 - threshold);
       if (isProgress) best = loss;

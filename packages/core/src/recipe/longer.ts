@@ -24,7 +24,8 @@ export function describeLonger(
   { before, after }: Readonly<Record<'before' | 'after', readonly PlannedStage[]>>,
   images: number,
 ): string {
-  const [had, have] = [epochsOfPlan(before), epochsOfPlan(after)];
+  const had = epochsOfPlan(before);
+  const have = epochsOfPlan(after);
   const rates = [before, after].map((plan) => {
     const timetable = timetableOf(config, plan, images);
     // As if the validation loss went on falling.

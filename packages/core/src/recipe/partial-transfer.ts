@@ -36,7 +36,8 @@ export function transferCut(blocks: readonly string[], ratio: number, frozenSide
   }
   const count = Math.round(ratio * blocks.length);
   const boundary = frozenSide === 'upper' ? count : blocks.length - count;
-  const [lower, upper] = [blocks.slice(0, boundary), blocks.slice(boundary)];
+  const lower = blocks.slice(0, boundary);
+  const upper = blocks.slice(boundary);
   const [trained, frozen] = frozenSide === 'upper' ? [lower, upper] : [upper, lower];
   const named = (what: string, part: readonly string[]) =>
     part.length === 0 ? `${what} none` : `${what} ${part.length} of ${blocks.length} blocks (${part.join(', ')})`;

@@ -5,7 +5,10 @@ import { timetableOf } from './timetable.ts';
 
 test('each fresh stage begins a schedule of its own, whatever the stages are called', () => {
   const stage = (name: string, from: number, epochs: number, isFresh: boolean): PlannedStage => ({
-    ...{ name, from, epochs, isFresh },
+    name,
+    from,
+    epochs,
+    isFresh,
     isProbe: false,
     settings: new Map(),
   });

@@ -71,7 +71,8 @@ test('150 training steps after the first 200: the resident size stays, within 8 
     if (i % 10 === 0) sizes.push(residentSize());
   }
   await program.release();
-  const [early, late] = [median(sizes.slice(14, 20)), median(sizes.slice(-6))];
+  const early = median(sizes.slice(14, 20));
+  const late = median(sizes.slice(-6));
   expect((late - early) / megabyte).toBeLessThan(8);
 });
 
@@ -86,6 +87,7 @@ test('30 compilations: what was released is free, even where the program is stil
     sizes.push(residentSize());
   }
   expect(held.length).toBe(42);
-  const [early, late] = [median(sizes.slice(7, 12)), median(sizes.slice(37))];
+  const early = median(sizes.slice(7, 12));
+  const late = median(sizes.slice(37));
   expect((late - early) / megabyte).toBeLessThan(32); // without the release: 100
 });

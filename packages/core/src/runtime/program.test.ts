@@ -5,7 +5,8 @@ import { input } from '../graph/index.ts';
 import { add, cast, greater, mul } from '../ops/index.ts';
 import { copy, State, scalar } from './index.ts';
 
-const [a, b] = [input('a', 'f32', [2, 2]), input('b', 'f32', [2])];
+const a = input('a', 'f32', [2, 2]);
+const b = input('b', 'f32', [2]);
 const feeds = { a: f32([2, 2], [1, 2, 3, 4]), b: f32([2], [10, 20]) };
 
 describe('Program.run', () => {
@@ -94,7 +95,8 @@ describe('Program.run', () => {
 });
 
 describe('State', () => {
-  const [w, rate] = [input('w', 'f32', [3]), input('rate', 'f32', [])];
+  const w = input('w', 'f32', [3]);
+  const rate = input('rate', 'f32', []);
   const initial = { w: f32([3], [1, 2, 3]), kept: f32([1], [7]) };
 
   test('two buffers change places at each step; a part that is not written stays', async () => {

@@ -143,7 +143,8 @@ class Yardstick {
   }
 
   static async open(backend: Backend): Promise<Yardstick> {
-    const [a, b] = [input('a', 'f32', [side, side]), input('b', 'f32', [side, side])];
+    const a = input('a', 'f32', [side, side]);
+    const b = input('b', 'f32', [side, side]);
     const graph = encode({ [`${outputPrefix}y`]: matmul(a, b) });
     const program = new Program(await backend.loadForTiming(graph.model, backend.threads), graph, backend.wrap);
     const feeds = { a: sampleTensor(a), b: sampleTensor(b) };

@@ -14,7 +14,12 @@ test('the interval of the mean over episodes, by hand', () => {
 test('a comparison as a table and as curves', () => {
   const interval = { mean: 0.95, margin: 0.01, deviation: 0.1 };
   const row = {
-    ...{ name: 'maml', learner: 'maml', model: 'conv4', parameters: 112_000, episodes: 600, accuracy: interval },
+    name: 'maml',
+    learner: 'maml',
+    model: 'conv4',
+    parameters: 112_000,
+    episodes: 600,
+    accuracy: interval,
     ...{
       perStep: [
         { steps: 0, accuracy: { ...interval, mean: 0.2 } },

@@ -36,7 +36,9 @@ export async function* measureBaseline(
   const seconds = (performance.now() - start) / 1000;
   const event = {
     ...({ kind: 'evaluation', stage: learner, epoch: 1, step: 0, ...evaluation, training: evaluation } as const),
-    ...{ isBest: true, learningRate: 0, seconds },
+    isBest: true,
+    learningRate: 0,
+    seconds,
   };
   await store.record(event);
   await store.saveBest(initial, best);

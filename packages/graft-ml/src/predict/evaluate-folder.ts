@@ -107,7 +107,12 @@ async function openForRun(
   const ownShape = resolve(folder) === ownFolder ? shapeOptionsOf(config) : {};
   const open = (limit: { maxPerClass?: number; testFraction?: number }) =>
     openDataset(folder, {
-      ...{ ...kept, ...ownShape, ...shape, ...limit, classes, pool },
+      ...kept,
+      ...ownShape,
+      ...shape,
+      ...limit,
+      classes,
+      pool,
       seen: before && decodeSeen(before),
     });
   const limit = maxPerClass === undefined ? {} : { maxPerClass };

@@ -22,7 +22,10 @@ beforeAll(async () => {
   const photos = await drawImages(join(root, 'photos'), { perClass: 8 });
   await runFolder(photos, join(root, 'applied'), { imageSize: 30, epochs: 1 });
   await runFolder(photos, join(root, 'ignored'), {
-    ...{ imageSize: 30, epochs: 1, colourProfile: 'ignore', orientation: 'ignore' },
+    imageSize: 30,
+    epochs: 1,
+    colourProfile: 'ignore',
+    orientation: 'ignore',
   });
   for (const name of ['described', 'plain']) mkdirSync(join(root, name));
   for (const file of readdirSync(join(photos, 'disc')).slice(0, 4)) {

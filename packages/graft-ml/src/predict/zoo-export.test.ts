@@ -103,7 +103,9 @@ describe.each(Object.keys(narrowModels))('the export of %s', (name) => {
 
   test('takes the same step in training', async () => {
     const { model: opened, checkpoint } = await openBackbone({
-      ...{ model: join(root, `${name}-1.onnx`), weights: null, head: null },
+      model: join(root, `${name}-1.onnx`),
+      weights: null,
+      head: null,
     });
     const pixels = tensor('u8', [2, 3, side, side], pixelsOf(2));
     const mine = await step(model, weights, pixels, numClasses);

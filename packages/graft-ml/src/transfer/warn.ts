@@ -9,7 +9,13 @@ export function warningsOf({ config, folder, table, preprocessing, pretraining }
   const { root, classes, train, validation } = folder;
   const trunkRate = highestTrunkRate(config, table);
   const found = warnings({
-    ...{ folder: root, classes, train, validation, config, trunkRate, preprocessing },
+    folder: root,
+    classes,
+    train,
+    validation,
+    config,
+    trunkRate,
+    preprocessing,
     pretraining,
   });
   const errors = found.filter(isAboutData);

@@ -127,14 +127,17 @@ function turnedHue(r: number, g: number, b: number, shift: number): [number, num
 
 /** factor · a + (1 - factor) · b, within [0, 255], not yet cut to a whole number. */
 export function blender(factor: number): (a: number, b: number) => number {
-  const [ofFirst, ofSecond] = [fround(factor), fround(1 - factor)];
+  const ofFirst = fround(factor);
+  const ofSecond = fround(1 - factor);
   return (a, b) => Math.min(255, Math.max(0, fround(fround(ofFirst * a) + fround(ofSecond * b))));
 }
 
 /** The brightness of each pixel, (height · width). */
 function greyOf(image: Planes): Uint8Array {
   const [red, green, blue] = channelsOf(image);
-  const [ofRed, ofGreen, ofBlue] = [fround(0.2989), fround(0.587), fround(0.114)];
+  const ofRed = fround(0.2989);
+  const ofGreen = fround(0.587);
+  const ofBlue = fround(0.114);
   return red.map((value, i) =>
     fround(fround(fround(ofRed * value) + fround(ofGreen * green[i]!)) + fround(ofBlue * blue[i]!)),
   );

@@ -28,7 +28,8 @@ export function flipVertically(image: Planes): Planes {
 /** Turned counter-clockwise about its centre; the corners that leave the image are lost. */
 export function rotate(image: Planes, degrees: number, sampling: Sampling): Planes {
   const angle = (degrees * Math.PI) / 180;
-  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  const cos = Math.cos(angle);
+  const sin = Math.sin(angle);
   return affine(image, [cos, -sin, 0, sin, cos, 0], sampling);
 }
 
@@ -62,7 +63,8 @@ function nearest(image: Planes, map: AffineMap, fill: Colour): Planes {
   const plane = width * height;
   const out = blank(image);
   forEachPixel(image, map, (to, x, y) => {
-    const [column, row] = [roundHalfEven(x), roundHalfEven(y)];
+    const column = roundHalfEven(x);
+    const row = roundHalfEven(y);
     const isInside = column >= 0 && column < width && row >= 0 && row < height;
     const from = row * width + column;
     for (let channel = 0; channel < 3; channel++) {
@@ -81,10 +83,12 @@ function bilinear(image: Planes, map: AffineMap, fill: Colour): Planes {
   const weights = [0, 0, 0, 0];
   const places = [0, 0, 0, 0];
   forEachPixel(image, map, (to, x, y) => {
-    const [left, top] = [Math.floor(x), Math.floor(y)];
+    const left = Math.floor(x);
+    const top = Math.floor(y);
     let mask = 0;
     for (let corner = 0; corner < 4; corner++) {
-      const [column, row] = [left + (corner & 1), top + (corner >> 1)];
+      const column = left + (corner & 1);
+      const row = top + (corner >> 1);
       const isInside = column >= 0 && column < width && row >= 0 && row < height;
       const weight = isInside ? (1 - Math.abs(x - column)) * (1 - Math.abs(y - row)) : 0;
       weights[corner] = weight;
@@ -107,7 +111,8 @@ function forEachPixel(
   [a, b, c, d, e, f]: AffineMap,
   visit: (to: number, x: number, y: number) => void,
 ): void {
-  const [centreX, centreY] = [(width - 1) / 2, (height - 1) / 2];
+  const centreX = (width - 1) / 2;
+  const centreY = (height - 1) / 2;
   for (let row = 0, to = 0; row < height; row++) {
     const y = row - centreY;
     for (let column = 0; column < width; column++, to++) {

@@ -17,7 +17,8 @@ const support = {
 function logitsOf({ weight, bias }: LinearHead): TensorOf<'f32'> {
   const way = bias.data.length;
   const logits = Array.from({ length: queries.shape[0]! * way }, (_, i) => {
-    const [row, label] = [Math.floor(i / way), i % way];
+    const row = Math.floor(i / way);
+    const label = i % way;
     return dot(rowOf(weight, label), rowOf(queries, row)) + bias.data[label]!;
   });
   return f32([queries.shape[0]!, way], logits);

@@ -51,7 +51,8 @@ export function unitRows(features: TensorOf<'f32'>): TensorOf<'f32'> {
 export function predict({ weight, bias }: LinearHead, features: TensorOf<'f32'>): number[] {
   return Array.from({ length: features.shape[0]! }, (_, row) => {
     const x = rowOf(features, row);
-    let [best, most] = [0, Number.NEGATIVE_INFINITY];
+    let best = 0;
+    let most = Number.NEGATIVE_INFINITY;
     for (let label = 0; label < bias.data.length; label++) {
       const logit = dot(rowOf(weight, label), x) + bias.data[label]!;
       if (logit > most) [best, most] = [label, logit];

@@ -22,7 +22,8 @@ export function linearProbe({ features, labels }: LabelledFeatures, inverseStren
   for (let label = 0; label < way; label++) {
     const w = new Float64Array(features.shape[1]!);
     labels.forEach((_, row) => {
-      const [x, a] = [rowOf(units, row), coefficients[row * way + label]!];
+      const x = rowOf(units, row);
+      const a = coefficients[row * way + label]!;
       for (let i = 0; i < w.length; i++) w[i]! += a * x[i]!;
     });
     rowOf(weight, label).set(w.map((value) => value * scale));

@@ -31,7 +31,8 @@ export function centroids({ features, labels }: LabelledFeatures): TensorOf<'f32
   const counts = new Array<number>(way).fill(0);
   for (const label of labels) counts[label]!++;
   labels.forEach((label, row) => {
-    const [mean, x] = [rowOf(means, label), rowOf(features, row)];
+    const mean = rowOf(means, label);
+    const x = rowOf(features, row);
     for (let i = 0; i < x.length; i++) mean[i]! += x[i]! / counts[label]!;
   });
   return means;

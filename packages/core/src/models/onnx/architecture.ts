@@ -110,7 +110,9 @@ function convolutionOf({ node, weight }: FileHead): Omit<Conv2dOptions, 'channel
     const list = attribute?.kind === 'ints' ? attribute.value : [otherwise];
     return list.every((n) => n === list[0]) ? list[0]! : Number.NaN;
   };
-  const [stride, padding, dilation] = [same('strides', 1), same('pads', 0), same('dilations', 1)];
+  const stride = same('strides', 1);
+  const padding = same('pads', 0);
+  const dilation = same('dilations', 1);
   const mode = node.attributes.get('auto_pad');
   const automatic = mode?.kind === 'string' && mode.value.startsWith('SAME') && height * width > 1;
   if (height !== width || Number.isNaN(stride + padding + dilation) || automatic) {

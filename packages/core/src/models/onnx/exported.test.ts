@@ -104,7 +104,9 @@ describe.each(names)('%s', (name) => {
         trace,
       };
     };
-    const [own, seven, none] = [shapes(5), shapes(7), shapes(0)];
+    const own = shapes(5);
+    const seven = shapes(7);
+    const none = shapes(0);
     expect([own.y.shape, seven.y.shape, none.y.shape.length]).toEqual([[4, 5], [4, 7], 2]);
     const changed = seven.variables.filter(([, shape], i) => String(shape) !== String(own.variables[i]![1]));
     const path = opened.model.headPath;

@@ -35,7 +35,8 @@ export function imageFormat({ image, takers }: FileGraph): ImageFormat {
     throw new UserError(`ONNX: expected images of 3 channels or 1, but the input is [${shape.join(', ')}].`);
   }
   const fixed = (d: unknown) => (typeof d === 'number' && d > 0 ? d : null);
-  const [h, w] = [fixed(height), fixed(width)];
+  const h = fixed(height);
+  const w = fixed(width);
   if (h !== null && w !== null && h !== w) {
     throw new UserError(`ONNX: the file takes images of ${h}x${w}; only squares are supported.`);
   }

@@ -99,7 +99,11 @@ export function interpret(
     const layer = path === undefined ? undefined : s.at(path);
     const adapted = tracker.shapeOf(node, inputs);
     const call = new NodeCall({
-      ...{ node, opset: graph.opset, inputs, layer, adaptedShape: adapted?.shape },
+      node,
+      opset: graph.opset,
+      inputs,
+      layer,
+      adaptedShape: adapted?.shape,
       work: folder.work,
     });
     const outputs = apply(call).map((value) => folder.fold(value));

@@ -63,7 +63,10 @@ test.each([
   [14, 'Clip'],
 ] as const)('padding that is computed from a dynamic shape, in opset %i with %s', async (opset, atLeastZero) => {
   const node = (operator: string, inputs: string[], output: string, attributes: FileNode['attributes'] = {}) => ({
-    ...{ operator, inputs, outputs: [output], attributes },
+    operator,
+    inputs,
+    outputs: [output],
+    attributes,
   });
   const bytes = onnxFile({
     opset,

@@ -114,7 +114,8 @@ describe.skipIf(!existsSync(path))('MobileNetV1 0.25 of ../shared/weights (skipp
       .map((line) => line.split('\t')[2]!);
     expect(names.length).toBe(1000);
     const { mean, std, crop } = opened.model.preprocessing;
-    const [batch, side] = [20, crop];
+    const batch = 20;
+    const side = crop;
     const { scope } = Scope.root({ training: false });
     const images = normalisePixels(input('pixels', 'u8', [batch, 3, side, side]), { mean, std });
     const logits = applyModel(opened.model, scope, images, { numClasses: 1000 });

@@ -108,7 +108,8 @@ describe('TensorFlow’s way: channels last, padding by name, a product and a su
       { images, file: { 'input:0': turned.y! } },
     );
     expect(relativeError(actual.probabilities!, expected['output:0']!)).toBeLessThan(tolerance.model);
-    const [conv, bn] = ['model.conv1.Conv2D', 'model.bn1'];
+    const conv = 'model.conv1.Conv2D';
+    const bn = 'model.bn1';
     expect([...trace.variables.keys()]).toEqual([
       `${conv}.weight`,
       `${conv}.bias`,

@@ -30,7 +30,8 @@ const isThin = (value: Value, groups: number, block: number) => groups === 1 && 
 
 /** The kernels know whole blocks of channels on both sides, and depthwise convolution. */
 function fits(value: Value, groups: number, block: number, thin = false): boolean {
-  const [from, to] = [value.inputs[0]!.shape[1]!, value.shape[1]!];
+  const from = value.inputs[0]!.shape[1]!;
+  const to = value.shape[1]!;
   const whole = (thin || from % block === 0) && to % block === 0;
   // Where the weights are constants ORT does all this itself, and keeps the blocks from layer to layer.
   const weightsChange = constantTensor(value.inputs[1]!) === undefined;
@@ -96,7 +97,8 @@ function inputGrad({ feature, block }: Blocking): LoweringRule<InputGradAttribut
       const { groups, dilations } = attributes;
       const { shape } = value.inputs[1]!;
       const [outputs, inputs, kh, kw] = shape as [number, number, number, number];
-      const [pads, taps] = [flippedPads(value, attributes), kh * kw];
+      const pads = flippedPads(value, attributes);
+      const taps = kh * kw;
       const geometry = { strides: [1, 1], pads, dilations } as const;
       if (groups > 1) {
         const turned = reshape(b, reverseTaps(b, reshape(b, w!, [outputs, taps]), 1, taps), shape);
@@ -129,7 +131,8 @@ function depthwiseWeightGrad({ feature, block }: Blocking): LoweringRule<WeightG
       const output = value.inputs[1]!.shape.slice(2);
       const images = reorder(b, reshape(b, input, [1, every, ...size]));
       const kernels = reshape(b, reorder(b, reshape(b, dy!, [1, every, ...output])), [every, 1, ...output]);
-      const [strides, dilations] = [attributes.dilations, attributes.strides];
+      const strides = attributes.dilations;
+      const dilations = attributes.strides;
       const geometry = { strides, dilations, pads, group: every, kernel_shape: output };
       const y = b.emit('Conv', [images, kernels], geometry, domain);
       const each = reshape(b, unblock(b, y, every), [n, channels, 1, ...attributes.kernel]);

@@ -83,7 +83,8 @@ function product(a: Value, b: Value): Value {
 
 /** Y = α·A'·B' + β·C. */
 function gemm(call: NodeCall): Value {
-  const [alpha, beta] = [call.float('alpha', 1), call.float('beta', 1)];
+  const alpha = call.float('alpha', 1);
+  const beta = call.float('beta', 1);
   const scaled = (x: Value, factor: number) => (factor === 1 ? x : mul(x, factor));
   const a = call.int('transA', 0) ? swapLast(call.value(0)) : call.value(0);
   const b = call.int('transB', 0) ? swapLast(call.value(1)) : call.value(1);
@@ -95,7 +96,9 @@ function gemm(call: NodeCall): Value {
 
 /** From start to limit (exclusive) in steps of delta. */
 function range(call: NodeCall): Value {
-  const [start, limit, delta] = [call.number(0), call.number(1), call.number(2)];
+  const start = call.number(0);
+  const limit = call.number(1);
+  const delta = call.number(2);
   const length = Math.max(0, Math.ceil((limit - start) / delta));
   if (!(length <= 2 ** 16)) call.fail(`has ${length} numbers`);
   call.take(length);

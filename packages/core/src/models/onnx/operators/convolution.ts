@@ -51,7 +51,8 @@ function padding(call: NodeCall, x: Value, window: Omit<Geometry, 'pads'>): Pads
   if (mode !== 'SAME_UPPER' && mode !== 'SAME_LOWER') call.fail(`has auto_pad ${mode}`);
   // As many windows as strides fit in; what is missing goes half to each side, the odd one to the end (UPPER) or front.
   const total = ([0, 1] as const).map((axis) => {
-    const [size, stride] = [x.shape[axis + 2]!, window.strides[axis]];
+    const size = x.shape[axis + 2]!;
+    const stride = window.strides[axis];
     const reach = (window.kernel[axis] - 1) * window.dilations[axis] + 1;
     return Math.max(0, (Math.ceil(size / stride) - 1) * stride + reach - size);
   }) as [number, number];
@@ -61,7 +62,8 @@ function padding(call: NodeCall, x: Value, window: Omit<Geometry, 'pads'>): Pads
 }
 
 function convolution(call: NodeCall): Value {
-  const [x, weight] = [call.value(0), call.value(1)];
+  const x = call.value(0);
+  const weight = call.value(1);
   if (weight.shape.length !== 4) call.fail(`has a weight of rank ${weight.shape.length}; only images are supported`);
   const { kernel, ...window } = geometry(call, x, [weight.shape[2]!, weight.shape[3]!]);
   if (kernel[0] !== weight.shape[2] || kernel[1] !== weight.shape[3]) call.fail('has a weight of another kernel');

@@ -61,7 +61,10 @@ function sliced(call: NodeCall): Value {
   if (counts.some((count) => count !== starts.length)) call.fail(`has lists of ${counts.join(', ')} numbers`);
   const whole = { starts: x.shape.map(() => 0), ends: [...x.shape], steps: x.shape.map(() => 1) };
   axes.forEach((axis, i) => {
-    const [d, start, end, step] = [x.shape[axis]!, starts[i]!, ends[i]!, steps[i]!];
+    const d = x.shape[axis]!;
+    const start = starts[i]!;
+    const end = ends[i]!;
+    const step = steps[i]!;
     if (step === 0) call.fail('has a step of 0');
     const [low, high] = step > 0 ? [0, d] : [-1, d - 1];
     const place = (at: number) => Math.max(low, Math.min(high, at < 0 ? at + d : at));
@@ -73,7 +76,8 @@ function sliced(call: NodeCall): Value {
 }
 
 function picked(call: NodeCall): Value {
-  const [x, indices] = [call.value(0), call.value(1)];
+  const x = call.value(0);
+  const indices = call.value(1);
   const axis = call.axis(call.int('axis', 0), x.shape.length);
   const d = x.shape[axis]!;
   const known = constantTensor(indices);
@@ -90,13 +94,16 @@ function picked(call: NodeCall): Value {
 
 /** Each row of the indices is a place along the first axes, as many as it has numbers; the other axes come along. */
 function pickedPlaces(call: NodeCall): Value {
-  const [x, indices] = [call.value(0), call.tensor(1)];
+  const x = call.value(0);
+  const indices = call.tensor(1);
   const depth = indices.shape.at(-1) ?? 0;
   if (call.int('batch_dims', 0) !== 0 || depth < 1) call.fail('picks by batch or by nothing, which is not supported');
-  const [axes, rest] = [x.shape.slice(0, depth), x.shape.slice(depth)];
+  const axes = x.shape.slice(0, depth);
+  const rest = x.shape.slice(depth);
   const flat: number[] = [];
   numbersOf(indices).forEach((place, i) => {
-    const [axis, d] = [i % depth, axes[i % depth] ?? 0];
+    const axis = i % depth;
+    const d = axes[i % depth] ?? 0;
     const at = place < 0 ? place + d : place;
     if (!(at >= 0 && at < d)) call.fail(`takes place ${place} of ${d}`);
     if (axis === 0) flat.push(at);
@@ -108,11 +115,15 @@ function pickedPlaces(call: NodeCall): Value {
 
 /** Numbers put into a constant at places; it is how masks of attention are written that are the same for all images. */
 function scattered(call: NodeCall): Value {
-  const [data, indices, updates] = [call.tensor(0), call.tensor(1), call.tensor(2)];
+  const data = call.tensor(0);
+  const indices = call.tensor(1);
+  const updates = call.tensor(2);
   if (call.text('reduction', 'none') !== 'none') call.fail('adds up, which is not supported');
   const depth = indices.shape.at(-1) ?? 0;
   const size = sizeOf(data.shape.slice(depth));
-  const [numbers, places, values] = [numbersOf(data), numbersOf(indices), numbersOf(updates)];
+  const numbers = numbersOf(data);
+  const places = numbersOf(indices);
+  const values = numbersOf(updates);
   for (let i = 0; i * depth < places.length; i++) {
     const place = places.slice(i * depth, (i + 1) * depth);
     const offset = place.reduce((sum, at, axis) => sum * data.shape[axis]! + (at < 0 ? at + data.shape[axis]! : at), 0);

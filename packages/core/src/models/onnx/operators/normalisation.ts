@@ -73,7 +73,8 @@ function localResponse(call: NodeCall): Value {
   const size = call.int('size', 0);
   const [n, channels] = x.shape as [number, number];
   if (size < 1 || size > 2 * channels + 1) call.fail(`has size ${size} for ${channels} channels`);
-  const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
+  const before = Math.floor((size - 1) / 2);
+  const after = Math.ceil((size - 1) / 2);
   // The channels as the rows of one image, over which a window of `size` slides.
   const mean = averagePool(reshape(square(x), [n, 1, channels, -1]), {
     kernel: [size, 1],

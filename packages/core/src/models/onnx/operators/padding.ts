@@ -18,7 +18,9 @@ function padded(call: NodeCall): Value {
     before.map((n) => Math.max(0, -n)),
     x.shape.map((d, i) => Math.max(0, d - Math.max(0, -after[i]!))),
   );
-  const [front, back] = [before, after].map((list) => list.map((n) => Math.max(0, n))) as [number[], number[]];
+  const atLeastZero = (widths: readonly number[]) => widths.map((n) => Math.max(0, n));
+  const front = atLeastZero(before);
+  const back = atLeastZero(after);
   const mode = call.text('mode', 'constant');
   if (mode === 'reflect') return mirrored(cut, front, back, 1);
   if (mode === 'edge') return mirrored(cut, front, back, 0);
@@ -43,7 +45,8 @@ function mirrored(x: Value, before: readonly number[], after: readonly number[],
     const rows = (start: number, end: number) => flip(sliceAxis(value, axis, start, end), [axis]);
     const edge = (at: number, width: number) =>
       broadcastTo(sliceAxis(value, axis, at, at + 1), value.shape.with(axis, width));
-    const [head, tail] = [before[axis]!, after[axis]!];
+    const head = before[axis]!;
+    const tail = after[axis]!;
     const front = from === 1 ? () => rows(1, 1 + head) : () => edge(0, head);
     const back = from === 1 ? () => rows(d - 1 - tail, d - 1) : () => edge(d - 1, tail);
     return concat([...(head > 0 ? [front()] : []), value, ...(tail > 0 ? [back()] : [])], axis);

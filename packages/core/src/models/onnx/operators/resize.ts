@@ -80,7 +80,8 @@ function resized(call: NodeCall): Value {
   };
   // Of the batch and the channels only the scales mean anything: the batch here may be another than the file's.
   if (scales && (side(0).scale !== 1 || side(1).scale !== 1)) call.fail('resizes batch or channels');
-  const [height, width] = [side(2), side(3)];
+  const height = side(2);
+  const width = side(3);
   if (![height.to, width.to].every((d) => d >= 1 && d <= longestSide) || Math.max(...x.shape.slice(2)) > longestSide) {
     call.fail(`resizes ${x.shape.slice(2).join('x')} to ${height.to}x${width.to}`);
   }
