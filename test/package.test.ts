@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { extract } from 'tar';
 import { beforeAll, expect, test } from 'vitest';
@@ -12,6 +12,7 @@ const project = temporaryFolder();
 const modules = join(project, 'node_modules');
 const core = join(modules, '@graft-ml', 'core');
 const installed = join(modules, 'graft-ml');
+const web = join(modules, '@graft-ml', 'web');
 
 const dependencies = z.record(z.string(), z.string());
 const manifestSchema = z.object({
@@ -26,12 +27,12 @@ const manifestOf = (folder: string) =>
 
 /** The tarball that would be published, in a project that has what it depends on and nothing else. */
 beforeAll(async () => {
-  const workspaces = ['core', 'graft-ml'].flatMap((name) => ['--workspace', join('packages', name)]);
+  const workspaces = ['core', 'graft-ml', 'web'].flatMap((name) => ['--workspace', join('packages', name)]);
   const args = ['pack', '--silent', '--offline', '--pack-destination', project, ...workspaces];
   const packed = spawnSync('npm', args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' });
   expect([packed.status, packed.stderr]).toEqual([0, '']);
   const tarballs = packed.stdout.trim().split('\n');
-  for (const [i, folder] of [core, installed].entries()) {
+  for (const [i, folder] of [core, installed, web].entries()) {
     mkdirSync(folder, { recursive: true });
     await extract({ file: join(project, tarballs[i]!), cwd: folder, strip: 1 });
     const needed = manifestOf(folder);
@@ -64,15 +65,15 @@ test('the packed command helps, trains and predicts', () => {
 });
 
 test('every entry of the packed library can be imported, and its types are there', () => {
-  const entries = [core, installed].flatMap((folder) => {
-    const name = folder === core ? '@graft-ml/core' : 'graft-ml';
+  const entries = [core, installed, web].flatMap((folder) => {
+    const name = relative(modules, folder).split(sep).join('/');
     const { exports } = manifestOf(folder);
     for (const file of Object.values(exports).filter((each) => each.endsWith('.js') && !each.includes('*'))) {
       expect(existsSync(join(folder, file.replace(/\.js$/, '.d.ts'))), file).toBe(true);
     }
     return Object.keys(exports).flatMap((key) => (/\*|\.json/.test(key) ? [] : [name + key.slice(1)]));
   });
-  expect(entries).toEqual(expect.arrayContaining(['graft-ml', 'graft-ml/nn', '@graft-ml/core/nn']));
+  expect(entries).toEqual(expect.arrayContaining(['graft-ml', 'graft-ml/nn', '@graft-ml/core/nn', '@graft-ml/web']));
   writeFileSync(join(project, 'all.mjs'), entries.map((name) => `await import('${name}');`).join('\n'));
   const { status, stderr } = node('all.mjs');
   expect([status, stderr]).toEqual([0, '']);
@@ -80,7 +81,7 @@ test('every entry of the packed library can be imported, and its types are there
 
 test('installing runs nothing of ours', () => {
   const atInstall = ['preinstall', 'install', 'postinstall', 'prepare'];
-  for (const folder of [core, installed]) {
+  for (const folder of [core, installed, web]) {
     const { scripts = {} } = manifestOf(folder);
     expect(Object.keys(scripts).filter((name) => atInstall.includes(name))).toEqual([]);
   }

@@ -134,7 +134,9 @@ describe('tuning', () => {
 });
 
 test('a device that there is not', () => {
-  expect(() => createRuntime({ device: 'tpu' })).toThrow('device "tpu" is not known. Expected one of: cpu.');
+  expect(() => createRuntime({ device: 'tpu' })).toThrow(
+    'device "tpu" is not known. Did you mean "cpu"? Expected one of: cpu.',
+  );
   expect(createRuntime({ device: 'cpu', cache: null }).device).toBe('cpu');
 });
 
