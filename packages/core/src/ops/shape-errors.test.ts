@@ -232,7 +232,7 @@ const table: readonly (readonly [name: string, call: () => Value, message: strin
   [
     'crossEntropy: labels of another batch',
     () => crossEntropy(x([8, 5]), x([7], 'i64')),
-    'crossEntropy: expected logits (n, classes) and labels (n), received f32[8,5] and i64[7].',
+    'crossEntropy: expected logits (n, classes) and labels (n) i64, received f32[8,5] and i64[7].',
   ],
 ];
 
