@@ -1,12 +1,14 @@
 import { constant, input } from '@graft-ml/core/graph';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { f32, i64, zeros } from '@graft-ml/core/internal/base/tensor';
-import { add, broadcastTo, cast, greater, matmul, mul, reduceSum } from '@graft-ml/core/ops';
+import { channelCombine } from '@graft-ml/core/internal/ops/channels';
+import { choiceKey } from '@graft-ml/core/internal/runtime/tuning';
+import { add, broadcastTo, cast, conv2d, greater, matmul, mul, reduceSum } from '@graft-ml/core/ops';
 import { createRuntime as createNodeRuntime } from 'graft-ml/internal/runtime/index';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { trainConv4 } from '../../../../test/conv4-steps.ts';
-import { relativeError } from '../../../../test/golden.ts';
-import { numbers } from '../../../../test/run.ts';
+import { relativeError, tolerance } from '../../../../test/golden.ts';
+import { evaluate, gaussian, numbers } from '../../../../test/run.ts';
 import { createRuntime, type WebRuntimeOptions } from './index.ts';
 
 const [a, b] = [input('a', 'f32', [2, 2]), input('b', 'f32', [2])];
@@ -143,7 +145,26 @@ describe('settings', () => {
   });
 });
 
-test('the device and the lowerings in use can be recorded with a run', async () => {
-  const runtime = createRuntime({ cache: null });
-  expect([runtime.device, runtime.choices]).toEqual(['wasm', {}]);
+describe('kernels beyond the common ones', () => {
+  const images = (name: string) => input(name, 'f32', [2, 16, 5, 5]);
+  const perChannel = (name: string) => input(name, 'f32', [16]);
+
+  test('are used where they give the right numbers', async () => {
+    const y = channelCombine(images('x'), images('z'), perChannel('a'), perChannel('b'), perChannel('c'));
+    const given = Object.fromEntries(y.inputs.map((each, i) => ['xzabc'[i]!, gaussian(each.shape, 'combine', i)]));
+    const choices = { [choiceKey(y)]: 'depthwise' };
+    const runtime = createRuntime({ cache: null, choices });
+    const program = await runtime.compile({ y });
+    expect([runtime.device, runtime.choices]).toEqual(['wasm', choices]);
+    const results = await program.run(given);
+    expect(relativeError(results.y!, (await evaluate({ y }, given)).y!)).toBeLessThan(tolerance.value);
+    await program.release();
+  });
+
+  test.each(['blocked8', 'blocked16'])('%s are missing in this build', async (lowering) => {
+    const geometry = { strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1], groups: 1 } as const;
+    const y = conv2d(images('x'), input('w', 'f32', [16, 16, 3, 3]), geometry);
+    const compiled = createRuntime({ cache: null, choices: { [choiceKey(y)]: lowering } }).compile({ y });
+    await expect(compiled).rejects.toThrow(`Conv2d has no lowering ${lowering} that applies here`);
+  });
 });
