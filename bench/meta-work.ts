@@ -4,18 +4,10 @@ import { i64, sizeOf, type TensorOf, type Tensors, tensor, zeros } from '@graft-
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { scalarName, slotName, variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { Episode, EpisodeShape, EpisodeSource } from '@graft-ml/core/internal/meta/episode';
-import { gradientName, taskNames } from '@graft-ml/core/internal/meta/index';
+import { gradientName, type MetaTask, metaCourse, taskNames } from '@graft-ml/core/internal/meta/index';
 import { conv4 } from '@graft-ml/core/internal/models/conv4';
 import { inSequence, type ParallelProgram } from '@graft-ml/core/internal/runtime/index';
-import {
-  feedsOfEpisode,
-  learnerVariables,
-  type MetaTask,
-  makeLearner,
-  metaCourse,
-  taskShape,
-  trainingGraph,
-} from '@graft-ml/core/meta';
+import { feedsOfEpisode, learnerVariables, makeLearner, taskShape, trainingGraph } from '@graft-ml/core/meta';
 import { crossEntropy, initialise } from '@graft-ml/core/nn';
 import { adam, sgd } from '@graft-ml/core/optim';
 import { type Runtime, State, scalar } from '@graft-ml/core/runtime';

@@ -35,3 +35,7 @@ export {
   type View,
   type ViewRequest,
 } from '../image/index.ts';
+export type { FolderProblemKind, ImageProblemKind } from '../image/problem.ts';
+export type { ContentKey, Seen, SeenRecord } from '../image/seen.ts';
+export type { Fold } from '../image/split.ts';
+export type { ImageReading, Size } from '../image/transform.ts';

@@ -1,4 +1,6 @@
-/* The training loop: a network, sources of batches and a timetable in, events out. */
+/* The training loop: networks, batches, metrics, and the events of a run. */
+
+export type { EpochFacts } from '../fit/events.ts';
 export {
   accuracy,
   type Batch,
@@ -12,8 +14,6 @@ export {
   type FeatureTable,
   type FeatureTableOptions,
   f1Score,
-  findLearningRate,
-  imageNetwork,
   type LearningRateCurve,
   type Logger,
   LossError,
@@ -28,18 +28,13 @@ export {
   type Phase,
   type RangeOptions,
   type RangeStep,
-  type RangeTestOptions,
   type Source,
-  type Stage,
   type StageEvent,
-  type StageSources,
   type StepEvent,
   type Suggestions,
   suggestLearningRates,
-  type Timetable,
   type TrainEvent,
-  type TrainingTask,
-  type TrainOptions,
   topK,
-  train,
 } from '../fit/index.ts';
+export type { LoggedPhase } from '../fit/loggers/index.ts';
+export type { LossFacts } from '../fit/loss-error.ts';

@@ -14,6 +14,8 @@ export {
   inputName,
   inputsLike,
   type Lowering,
+  type Memory,
+  type Numbers,
   type OnnxAttribute,
   type OnnxBuilder,
   type OnnxNode,

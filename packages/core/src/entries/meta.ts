@@ -9,9 +9,7 @@ export {
   type LearnerName,
   learnerNames,
   learnerVariables,
-  type MetaTask,
   makeLearner,
-  metaCourse,
   type OuterLoss,
   type OuterPhase,
   outerPhases,
@@ -20,8 +18,12 @@ export {
   type ReptileLearner,
   type Statistics,
   type TaskShape,
-  taskMemory,
   taskShape,
   testGraph,
   trainingGraph,
 } from '../meta/index.ts';
+export type { InnerLoop, LearnerOf } from '../meta/learner.ts';
+export type { LearnerOptions } from '../meta/learners.ts';
+export type { OuterOptions } from '../meta/outer-phases.ts';
+export type { EpisodeInterval } from '../meta/statistics.ts';
+export type { MetaConfig, MetaConfigInput, ResolvedMetaConfig } from '../recipe/meta/index.ts';

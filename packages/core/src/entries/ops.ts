@@ -67,3 +67,5 @@ export {
   transpose,
   where,
 } from '../ops/index.ts';
+export type { PoolGeometry } from '../ops/pool.ts';
+export type { Interpolation } from '../ops/resize.ts';

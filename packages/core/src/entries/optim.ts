@@ -51,3 +51,5 @@ export {
   type WarmupOptions,
   withWarmup,
 } from '../optim/index.ts';
+export type { LearningRates } from '../optim/optimizer.ts';
+export type { ScheduledRun } from '../optim/schedule.ts';

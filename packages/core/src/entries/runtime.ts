@@ -1,4 +1,6 @@
 /* Running graphs: compile once per shape, then feed tensors. A backend says what runs them. */
+
+export type { Session, WrapTensor } from '../runtime/backend.ts';
 export {
   type Backend,
   type ChoiceStore,
@@ -12,3 +14,4 @@ export {
   scalar,
   type TuningEvent,
 } from '../runtime/index.ts';
+export type { ShippedChoices } from '../runtime/tuning.ts';

@@ -1,15 +1,18 @@
 /* Recipes for transfer learning: options with their checks, strategies, and warnings about the data. */
+
+export type { PartsChoice } from '../recipe/config/data.ts';
+export type { Domain } from '../recipe/config/strategy.ts';
 export {
   type Decision,
   type Evidence,
   parseConfig,
   type ResolvedConfig,
   resolveConfig,
-  type Strategy,
   type StrategyName,
-  strategies,
   type TrainConfig,
   type TrainConfigInput,
   type Warning,
   type WarningKind,
 } from '../recipe/index.ts';
+export type { TransferSide } from '../recipe/partial-transfer.ts';
+export type { PreprocessingChanges } from '../recipe/preprocessing.ts';

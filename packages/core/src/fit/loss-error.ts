@@ -1,7 +1,7 @@
 import { UserError } from '../base/errors.ts';
 
 /** Where training left the ground. */
-interface LossFacts {
+export interface LossFacts {
   readonly where: string;
   readonly loss: number;
   readonly learningRate: number;

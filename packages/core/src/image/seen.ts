@@ -63,7 +63,13 @@ export const seenSchema = z
   .object({ history: z.array(z.string().max(100)).max(1000), isComplete: z.boolean(), fitted: packed, chosen: packed })
   .readonly();
 
-export type SeenRecord = z.output<typeof seenSchema>;
+/** What was seen, as a file has it: keys packed as base64. */
+export interface SeenRecord {
+  readonly fitted: string;
+  readonly chosen: string;
+  readonly history: readonly string[];
+  readonly isComplete: boolean;
+}
 
 export function encodeSeen({ fitted, chosen, history, isComplete }: Seen): SeenRecord {
   return { history: [...history], isComplete, fitted: pack(fitted), chosen: pack(chosen) };

@@ -12,7 +12,7 @@ export type Statistics = 'batch' | 'support' | 'running';
 export type LearnedRates = 'none' | 'per-element' | 'per-step';
 
 /** What all learners have in common. */
-interface LearnerOf<Kind extends string> {
+export interface LearnerOf<Kind extends string> {
   readonly kind: Kind;
   readonly name: string;
   readonly statistics: Statistics;
@@ -21,7 +21,7 @@ interface LearnerOf<Kind extends string> {
 }
 
 /** How a learner goes from the start to what fits one task. */
-interface Adapting {
+export interface InnerLoop {
   /** In training. */
   readonly innerSteps: number;
   /** The inner step size of each parameter, at first; 0 or absent: it is not adapted. */
@@ -35,12 +35,12 @@ interface Adapting {
  * body, BOIL (Oh et al. 2020) 0 for the head; Meta-SGD (Li et al. 2017) and MAML++ (Antoniou et al. 2018) learn the
  * rates.
  */
-export interface GradientLearner extends LearnerOf<'gradient'>, Adapting {
+export interface GradientLearner extends LearnerOf<'gradient'>, InnerLoop {
   readonly learnedRates: LearnedRates;
 }
 
 /** Reptile (Nichol et al. 2018): the outer "gradient" is the way from where the inner loop ended back to the start. */
-export interface ReptileLearner extends LearnerOf<'reptile'>, Adapting {}
+export interface ReptileLearner extends LearnerOf<'reptile'>, InnerLoop {}
 
 /**
  * Prototypical networks (Snell et al. 2017): a query belongs to the class whose mean feature is nearest. Nothing is

@@ -132,9 +132,19 @@ const entries = {
     description: 'not trained: a linear classifier on such features',
     fitHead: linearProbe,
   },
-} as const satisfies Record<string, LearnerEntry>;
+} as const satisfies Record<LearnerName, LearnerEntry>;
 
-export type LearnerName = keyof typeof entries;
+export type LearnerName =
+  | 'maml'
+  | 'fomaml'
+  | 'anil'
+  | 'boil'
+  | 'meta-sgd'
+  | 'maml++'
+  | 'reptile'
+  | 'protonet'
+  | 'nearest-centroid'
+  | 'linear-probe';
 export const learners: Readonly<Record<LearnerName, LearnerEntry>> = entries;
 export const learnerNames = Object.keys(learners) as LearnerName[];
 

@@ -19,8 +19,8 @@ import { roundChannels } from './channels.ts';
 import type { Architecture } from './model.ts';
 
 /** Blocks in a row. The stride is the first one's. */
-type Stage = readonly [
-  block: keyof typeof blocks,
+export type EfficientNetStage = readonly [
+  block: 'inverted' | 'fused',
   expansion: number,
   kernel: 3 | 5,
   stride: 1 | 2,
@@ -31,7 +31,7 @@ type Stage = readonly [
 export interface EfficientNetConfig {
   /** Channels of the first convolution. */
   readonly stem: number;
-  readonly stages: readonly Stage[];
+  readonly stages: readonly EfficientNetStage[];
   /** Channels of the last convolution: the features. */
   readonly last: number;
   readonly dropout: number;

@@ -19,12 +19,12 @@ import { add } from '../ops/index.ts';
 import type { Architecture } from './model.ts';
 
 /** Blocks in a row. The stride is the first one's. */
-type Stage = readonly [expansion: number, channels: number, blocks: number, stride: number];
+export type MobileNetV2Stage = readonly [expansion: number, channels: number, blocks: number, stride: number];
 
 export interface MobileNetV2Config {
   /** Channels of the first convolution. */
   readonly stem: number;
-  readonly stages: readonly Stage[];
+  readonly stages: readonly MobileNetV2Stage[];
   /** Channels of the last convolution: the features. */
   readonly last: number;
   readonly dropout: number;

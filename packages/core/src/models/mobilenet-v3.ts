@@ -20,19 +20,19 @@ import type { Architecture } from './model.ts';
 const activations = { RE: relu, HS: hardSwish };
 
 /** A line of the paper's tables: one block. `SE` where it has squeeze-and-excitation. */
-type Row = readonly [
+export type MobileNetV3Block = readonly [
   kernel: 3 | 5,
   expanded: number,
   channels: number,
   squeeze: 'SE' | '',
-  activation: keyof typeof activations,
+  activation: 'RE' | 'HS',
   stride: 1 | 2,
 ];
 
 export interface MobileNetV3Config {
   /** Channels of the first convolution. */
   readonly stem: number;
-  readonly rows: readonly Row[];
+  readonly rows: readonly MobileNetV3Block[];
   /** Outputs of the linear layer before the head: the features. */
   readonly features: number;
   readonly dropout?: number;
@@ -43,7 +43,7 @@ export interface MobileNetV3Config {
  * The inverted residual of MobileNet v2 with squeeze-and-excitation after the filters (Howard et al. 2019, fig. 4).
  * (n, c, h, w) → (n, channels, h/stride, w/stride).
  */
-function invertedResidual(s: Scope, x: Value, row: Row, norm: BatchNormOptions): Value {
+function invertedResidual(s: Scope, x: Value, row: MobileNetV3Block, norm: BatchNormOptions): Value {
   const [kernel, expanded, channels, squeeze, kind, stride] = row;
   const wide = { channels: expanded, activation: activations[kind], ...norm };
   const layers = s.at('block');

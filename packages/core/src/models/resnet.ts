@@ -4,7 +4,7 @@ import { add, maxPool, relu } from '../ops/index.ts';
 import type { Architecture } from './model.ts';
 
 /** How wide the 3x3 convolution of a bottleneck is, and in how many groups. */
-interface Cardinality {
+export interface Cardinality {
   readonly groups?: number;
   /** Channels of each group where `channels` is 64, and in proportion elsewhere. */
   readonly widthPerGroup?: number;
@@ -43,10 +43,10 @@ const bottleneck: Block = (s, x, channels, stride, { groups = 1, widthPerGroup =
   return relu(add(y, shortcut(s.at('downsample'), x, channels * 4, stride)));
 };
 
-const blocks = { basic, bottleneck };
+const blocks: Readonly<Record<ResNetConfig['block'], Block>> = { basic, bottleneck };
 
 export interface ResNetConfig extends Cardinality {
-  readonly block: keyof typeof blocks;
+  readonly block: 'basic' | 'bottleneck';
   /** Blocks in each of the four stages. */
   readonly layers: readonly [number, number, number, number];
   /** Channels of the first stage; each further stage has twice as many. Default 64. */

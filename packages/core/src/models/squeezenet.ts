@@ -4,12 +4,12 @@ import { concat, maxPool, relu } from '../ops/index.ts';
 import type { Architecture } from './model.ts';
 
 /** A fire module: channels of the squeeze layer and of each of its two expand layers. */
-type Fire = readonly [squeeze: number, expand: number];
+export type FireModule = readonly [squeeze: number, expand: number];
 
 export interface SqueezeNetConfig {
   readonly stem: { readonly channels: number; readonly kernel: number };
   /** `features.3` and on: fire modules, with the max-pools between them. */
-  readonly layers: readonly (Fire | 'pool')[];
+  readonly layers: readonly (FireModule | 'pool')[];
   /** Divides every channel count, for small tests. Default 1. */
   readonly widthDivisor?: number;
   readonly dropout?: number;
@@ -30,7 +30,7 @@ const pool = (x: Value) => maxPool(x, { kernel: [3, 3], strides: [2, 2], ceilMod
 /**
  * Squeeze by 1x1, expand by 1x1 and 3x3 side by side (Iandola et al. 2016, fig. 1). (n, c, h, w) → (n, 2·expand, h, w).
  */
-function fire(s: Scope, x: Value, [squeeze, expand]: Fire): Value {
+function fire(s: Scope, x: Value, [squeeze, expand]: FireModule): Value {
   const squeezed = relu(conv(s.at('squeeze'), x, squeeze, 1));
   const narrow = relu(conv(s.at('expand1x1'), squeezed, expand, 1));
   const wide = relu(conv(s.at('expand3x3'), squeezed, expand, 3, { padding: 1 }));

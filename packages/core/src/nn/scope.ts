@@ -67,7 +67,7 @@ export class Scope {
   readonly #trace: Trace;
   readonly #cut: Cut | undefined;
 
-  constructor(trace: Trace, path = '', cut?: Cut) {
+  private constructor(trace: Trace, path = '', cut?: Cut) {
     this.#trace = trace;
     this.path = path;
     this.#cut = cut;

@@ -45,7 +45,7 @@ export function row(length: number, entries: readonly (readonly [index: number, 
   return result;
 }
 
-type Interpolation = 'nearest' | 'bilinear' | 'bicubic';
+export type Interpolation = 'nearest' | 'bilinear' | 'bicubic';
 
 export interface ResizeOptions {
   /** Whether the centres of the corner pixels stay where they are, instead of the image's edges. Not for `nearest`. */

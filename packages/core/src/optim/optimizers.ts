@@ -104,9 +104,9 @@ export const optimizers = {
     weightDecay: 0.1,
     highestRate: 0.0003,
   }),
-} as const;
+} as const satisfies Readonly<Record<OptimizerName, unknown>>;
 
-export type OptimizerName = keyof typeof optimizers;
+export type OptimizerName = 'sgd' | 'adam' | 'adamw' | 'nadam' | 'radam' | 'rmsprop' | 'adagrad' | 'lamb' | 'lion';
 export const optimizerNames = Object.keys(optimizers) as OptimizerName[];
 
 /** The learning rate that suits an optimizer of that name; undefined where it is not one of these. */

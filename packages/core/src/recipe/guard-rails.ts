@@ -6,7 +6,7 @@ import { optimizers } from '../optim/index.ts';
 import type { ResolvedConfig } from './config/index.ts';
 
 /** What a run may be warned of, and whether the images or the options are to blame. */
-const concerns = {
+const concerns: Readonly<Record<WarningKind, 'data' | 'settings'>> = {
   'validation-in-training': 'data',
   'few-images': 'data',
   'no-validation': 'data',
@@ -15,9 +15,17 @@ const concerns = {
   'learning-rate': 'settings',
   'image-size': 'settings',
   normalisation: 'settings',
-} as const;
+};
 
-export type WarningKind = keyof typeof concerns;
+export type WarningKind =
+  | 'validation-in-training'
+  | 'few-images'
+  | 'no-validation'
+  | 'imbalance'
+  | 'far-from-start'
+  | 'learning-rate'
+  | 'image-size'
+  | 'normalisation';
 
 /** Something that can go on, and is likely to end badly: what is wrong, why it matters, what to do. */
 export interface Warning {

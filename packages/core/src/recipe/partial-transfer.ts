@@ -2,8 +2,8 @@ import { OptionError } from '../base/errors.ts';
 import type { ParameterTable } from '../fit/selection.ts';
 
 /** Which end of a network stays as it came: what is near the head, or what is near the images. */
-export const transferSides = ['upper', 'lower'] as const;
-export type TransferSide = (typeof transferSides)[number];
+export type TransferSide = 'upper' | 'lower';
+export const transferSides = ['upper', 'lower'] as const satisfies readonly TransferSide[];
 
 /** Whether the head is taken over with its numbers, or made anew. */
 export const transferHeads = ['kept', 'new'] as const;

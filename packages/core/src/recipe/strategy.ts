@@ -91,9 +91,16 @@ const entries = {
     noProbe: 'the features of random weights say nothing',
     stages: wholeStages,
   },
-} as const satisfies Record<string, Strategy>;
+} as const satisfies Record<StrategyName, Strategy>;
 
-export type StrategyName = keyof typeof entries;
+export type StrategyName =
+  | 'auto'
+  | 'feature-extraction'
+  | 'partial'
+  | 'full'
+  | 'gradual'
+  | 'partial-transfer'
+  | 'scratch';
 export const strategies: Readonly<Record<StrategyName, Strategy>> = entries;
 export const strategyNames = Object.keys(strategies) as StrategyName[];
 

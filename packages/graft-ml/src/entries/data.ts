@@ -1,6 +1,7 @@
 export * from '@graft-ml/core/data';
+export type { Split } from '../data/folder-layout.ts';
+export type { ImageFacts } from '../data/image-facts.ts';
 export {
-  createImagePool,
   type Dataset,
   type DatasetImage,
   type DatasetOptions,
@@ -20,3 +21,8 @@ export {
   previewAugmentation,
   writeContactSheet,
 } from '../data/index.ts';
+export type { ColumnOptions } from '../data/readers/columns.ts';
+export type { ReaderOptions, ShapeOptions } from '../data/readers/found.ts';
+export type { Surveyed, SurveyedFacts, SurveyOptions } from '../data/scan/survey.ts';
+export type { Squares } from '../data/squares.ts';
+export type { Within, ZipMember } from '../files/within.ts';

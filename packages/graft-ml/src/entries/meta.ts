@@ -1,4 +1,5 @@
 export * from '@graft-ml/core/meta';
+export type { SideCounts } from '../episodes/episode.ts';
 export {
   augmentedSource,
   type EpisodeHeader,
@@ -7,6 +8,7 @@ export {
   oneShotTrials,
   openEpisodes,
 } from '../episodes/index.ts';
+export type { Comparison, ComparisonRow } from '../experiment/comparison.ts';
 export {
   type CompareEvent,
   type CompareOptions,
@@ -32,3 +34,6 @@ export {
   testMeta,
   trainMeta,
 } from '../meta/index.ts';
+export type { MetaDataset } from '../meta/meta-run.ts';
+export type { TestSide } from '../meta/test-meta.ts';
+export type { ResumeMetaOptions } from '../meta/train-meta.ts';

@@ -1,4 +1,6 @@
 export * from '@graft-ml/core/predict';
+export type { OpenModelOptions, PretrainedModel } from '../predict/classifier.ts';
+export type { SeenImages } from '../predict/evaluate-folder.ts';
 export {
   Classifier,
   type ClassifierInput,

@@ -7,3 +7,4 @@ export {
   type Machine,
   type NodeRuntimeOptions,
 } from '../runtime/index.ts';
+export type { MachineOptions } from '../runtime/machine.ts';

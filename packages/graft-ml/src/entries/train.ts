@@ -10,6 +10,8 @@ export {
   trainFolds,
 } from '../experiment/index.ts';
 export { type CheckpointName, type OpenRunStore, type Run, type RunStore, readRun } from '../runs/index.ts';
+export type { NamedPaths } from '../runs/own-paths.ts';
+export type { RunDataset, RunRecord } from '../runs/run-file.ts';
 export {
   type CancelledEvent,
   type DamageEvent,
@@ -24,3 +26,4 @@ export {
   type TrainFolderOptions,
   trainFolder,
 } from '../transfer/index.ts';
+export type { DecisionEvent, ScratchEvent } from '../transfer/train-folder.ts';

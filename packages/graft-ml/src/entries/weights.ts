@@ -10,3 +10,6 @@ export {
   type WeightsFile,
   writeSafetensorsFile,
 } from '../checkpoint/index.ts';
+export type { Patience } from '../files/download/download.ts';
+export type { DownloadProgress, FetchOptions } from '../files/download/fetch-file.ts';
+export type { OpenOptions } from '../files/read.ts';

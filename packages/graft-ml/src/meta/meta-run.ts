@@ -1,18 +1,18 @@
+import type { SeenRecord } from '@graft-ml/core/data';
 import { call, placeholder } from '@graft-ml/core/internal/base/code';
+import type { MetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
 import { runSeenSchema } from '../checkpoint/pretrained.ts';
-import { type RunKind, readRunOf, runRecordSchema, withImages } from '../runs/run-file.ts';
+import type { SideCounts } from '../episodes/episode.ts';
+import { type RunKind, type RunRecord, readRunOf, runRecordSchema, withImages } from '../runs/run-file.ts';
 
 const sideSchema = withImages(z.object({ classes: z.int(), images: z.int() }));
 
-/** `run.json` of meta-learning. */
 export const metaRunSchema = runRecordSchema.extend({
   kind: z.literal('meta'),
   config: metaConfigSchema,
-  /** Which of its images its weights had seen when it began. */
   before: runSeenSchema,
-  /** Classes and images, by side of the split. */
   dataset: z.object({
     fingerprint: z.string(),
     split: z.string().overwrite((split) => (split === 'pictures' ? 'images' : split)), // 0.1's word for fixed labels
@@ -23,7 +23,24 @@ export const metaRunSchema = runRecordSchema.extend({
   }),
 });
 
-export type MetaRun = z.output<typeof metaRunSchema>;
+/** `run.json` of meta-learning. */
+export interface MetaRun extends RunRecord {
+  readonly kind: 'meta';
+  readonly config: MetaConfig;
+  /** Which of its images its weights had seen when it began. */
+  readonly before: SeenRecord | null;
+  readonly dataset: MetaDataset;
+}
+
+/** The dataset of a run of meta-learning: classes and images, by side of the split. */
+export interface MetaDataset {
+  readonly fingerprint: string;
+  readonly split: string;
+  readonly train: SideCounts;
+  readonly validation: SideCounts;
+  readonly test: SideCounts;
+  readonly leftOut: readonly { readonly path: string; readonly kind: string }[];
+}
 
 /** Runs of `trainMeta`. */
 export const metaRuns: RunKind<MetaRun> = {

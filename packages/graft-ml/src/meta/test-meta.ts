@@ -16,7 +16,9 @@ import { openTester } from './open-tester.ts';
 import { openSets, taskRuntime } from './prepare-meta.ts';
 import { startFolder } from './starts.ts';
 
-export const testSides = ['test', 'validation', 'train'] as const;
+/** The classes of a split that episodes are drawn from. */
+export type TestSide = 'test' | 'validation' | 'train';
+export const testSides: readonly TestSide[] = ['test', 'validation', 'train'];
 
 export interface TestMetaOptions {
   /** Which state of the run. Default: `best`. */
@@ -30,7 +32,7 @@ export interface TestMetaOptions {
   /** Inner steps; default: the run's `testSteps`. */
   readonly steps?: number | undefined;
   /** Whose classes. Default `test`, which training never saw. */
-  readonly side?: (typeof testSides)[number] | undefined;
+  readonly side?: TestSide | undefined;
   /** Another data set than the run's, and how to divide it. */
   readonly folder?: string | undefined;
   readonly split?: string | undefined;
@@ -61,7 +63,7 @@ export interface MetaTest {
   readonly model: string;
   readonly statistics: ResolvedMetaConfig['statistics'];
   readonly folder: string;
-  readonly of: (typeof testSides)[number] | 'one-shot trials';
+  readonly of: TestSide | 'one-shot trials';
   readonly shape: EpisodeShape;
   readonly episodes: number;
   /** After the last inner step. */

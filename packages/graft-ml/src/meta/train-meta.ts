@@ -23,6 +23,7 @@ import {
   resolveMetaConfig,
 } from '@graft-ml/core/internal/recipe/meta/index';
 import { phasesOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
+import type { Learner } from '@graft-ml/core/meta';
 import type { NamedArchitecture } from '@graft-ml/core/models';
 import type { ParameterSetting } from '@graft-ml/core/optim';
 import type { Choices } from '@graft-ml/core/runtime';
@@ -55,7 +56,10 @@ export interface MetaReadyEvent {
   readonly run: MetaRun;
   readonly config: ResolvedMetaConfig;
   readonly sets: EpisodeSets;
-  readonly prepared: PreparedMeta;
+  /** What adapts, or is fitted, to the support set of each episode. */
+  readonly learner: Learner;
+  /** Episodes side by side. */
+  readonly threads: number;
   /** Bytes that each thread will take, about; null for what is not trained. */
   readonly memory: number | null;
   /** What reading the weights made necessary, a sentence each. */
@@ -137,13 +141,13 @@ async function* runMeta(
       onnxFile: resumed ? ownOnnx(out, resumed.run) : undefined,
       cleanups: [],
     });
-    const { sets, notes, threads, weightsSha256 } = prepared;
+    const { sets, learner, notes, threads, weightsSha256 } = prepared;
     const now = { fingerprint: sets.header.fingerprint, weightsSha256 };
     if (resumed) refuseChanged(out, resumed.run, now, resumed.named);
     const run = resumed?.run ?? describeMetaRun(path, prepared);
     const memory = learners[config.learner].kind === 'baseline' ? null : taskMemory(metaTask(prepared));
     if (memory !== null) checkMemory(memory, threads, prepared.config);
-    yield { kind: 'ready', out, run, config: prepared.config, sets, prepared, memory, notes };
+    yield { kind: 'ready', out, run, config: prepared.config, sets, learner, threads, memory, notes };
     yield* trained(run, prepared, options, resumed);
   } catch (error) {
     if (error instanceof LossError)

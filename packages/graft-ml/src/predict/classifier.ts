@@ -20,13 +20,14 @@ import { changedPreprocessing, type PreprocessingChanges } from '@graft-ml/core/
 import { entriesOf, entryNamed } from '@graft-ml/core/internal/weights/registry/lookup';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import type { Runtime } from '@graft-ml/core/runtime';
-import { type BackboneOptions, openBackbone, withLayers } from '../checkpoint/backbone.ts';
+import { openBackbone, withLayers } from '../checkpoint/backbone.ts';
 import { namesFor } from '../checkpoint/create-model.ts';
 import { allVariables, type Checkpoint, describeCheckpoint, outputsOf } from '../checkpoint/pretrained.ts';
 import type { ImageFile } from '../data/decode.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
+import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { createRuntime } from '../runtime/index.ts';
 
 export type {
@@ -116,10 +117,15 @@ export interface PretrainedModel extends PreprocessingChanges {
   readonly classes?: readonly string[] | undefined;
 }
 
+/** How a pretrained model is run, and how its weights are fetched. */
+export interface OpenModelOptions extends ClassifierOptions {
+  readonly download?: FetchOptions | undefined;
+}
+
 /** Opens published weights, a file of weights, or an ONNX file, to see what they say of images. Without a head it has no classes. */
 export async function openModel(
   { name, weights, classes, ...changes }: PretrainedModel,
-  { download, ...options }: ClassifierOptions & Pick<BackboneOptions, 'download'> = {},
+  { download, ...options }: OpenModelOptions = {},
 ): Promise<Classifier> {
   const entry = isOnnx(name) ? undefined : entryNamed(name);
   const architecture = entry?.architecture ?? name;

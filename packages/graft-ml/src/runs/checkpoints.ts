@@ -13,8 +13,8 @@ import { evaluationSchema, type RunKind, type RunRecord, trainingRuns } from './
 import { openRunStore } from './run-store.ts';
 
 /** The checkpoints of a run: the state after the last step that was saved, and the variables of the best epoch. */
-export const checkpoints = ['best', 'last'] as const;
-export type CheckpointName = (typeof checkpoints)[number];
+export type CheckpointName = 'best' | 'last';
+export const checkpoints = ['best', 'last'] as const satisfies readonly CheckpointName[];
 
 /** What a run is resumed with. */
 export interface Last {

@@ -1,14 +1,18 @@
 import { join } from 'node:path';
+import type { SeenRecord } from '@graft-ml/core/data';
+import type { Best } from '@graft-ml/core/fit';
 import { call, placeholder } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { preprocessingSchema } from '@graft-ml/core/internal/models/index';
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { domains } from '@graft-ml/core/internal/recipe/config/strategy';
+import type { Preprocessing } from '@graft-ml/core/models';
+import type { Decision, TrainConfig } from '@graft-ml/core/train';
 import { z } from 'zod';
 import { runSeenSchema } from '../checkpoint/pretrained.ts';
 import { readOwnJson } from '../files/own-json.ts';
 import type { OpenOptions } from '../files/read.ts';
-import type { NamedPaths, PathRecord } from './own-paths.ts';
+import type { NamedPaths } from './own-paths.ts';
 import { assertNoLinks } from './run-store.ts';
 
 export const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
@@ -37,11 +41,9 @@ const decisionSchema = z.object({
   alsoScratch: z.boolean(),
 });
 
-/** What `run.json` says of a run of any kind; how it was configured and what it saw, each kind adds. */
 export const runRecordSchema = z.object({
   graft: z.string(),
   status: z.enum(['running', 'interrupted', 'done']),
-  /** Of the pretrained tensors; null without. */
   weightsSha256: z.string().nullable(),
   folder: z.string(),
   preprocessing: preprocessingSchema,
@@ -49,14 +51,10 @@ export const runRecordSchema = z.object({
   versions: z.object({ node: z.string(), onnxruntime: z.string() }),
   device: z.string(),
   threads: z.int(),
-  /** The lowerings that were chosen by timing. With them a run is repeated to the bit. */
   choices: z.record(z.string(), z.string()),
   best: evaluationSchema.nullable(),
-  /** SHA-256 of its ONNX file, where that is the model. */
   onnxSha256: z.string().nullable().default(null),
-  /** That its user named the places in it: `own-paths.ts`. */
   signature: z.string().nullable().default(null),
-  /** What was changed when it was resumed: its options alone do not repeat it. */
   changes: z.array(z.object({ epoch: z.int(), change: z.string() })).default([]),
 });
 
@@ -68,11 +66,32 @@ export const newRecord: Pick<RunRecord, 'onnxSha256' | 'signature' | 'changes' |
   best: null,
 };
 
-export type RunRecord = z.output<typeof runRecordSchema> & {
-  readonly config: { readonly log: string | null } & PathRecord['config'];
-};
+/** What `run.json` says of a run of any kind; how it was configured and what it saw, each kind adds. */
+export interface RunRecord {
+  /** The version of Graft. */
+  readonly graft: string;
+  readonly status: 'running' | 'interrupted' | 'done';
+  /** Of the pretrained tensors; null without. */
+  readonly weightsSha256: string | null;
+  readonly folder: string;
+  readonly preprocessing: Preprocessing;
+  /** How many numbers it has, and how many of them are trained. */
+  readonly parameters: { readonly total: number; readonly trained: number };
+  readonly versions: { readonly node: string; readonly onnxruntime: string };
+  readonly device: string;
+  readonly threads: number;
+  /** The lowerings that were chosen by timing. With them a run is repeated to the bit. */
+  readonly choices: Readonly<Record<string, string>>;
+  readonly best: Best | null;
+  /** SHA-256 of its ONNX file, where that is the model. */
+  readonly onnxSha256: string | null;
+  /** That its user named the places in it: `own-paths.ts`. */
+  readonly signature: string | null;
+  /** What was changed when it was resumed: its options alone do not repeat it. */
+  readonly changes: readonly { readonly epoch: number; readonly change: string }[];
+  readonly config: { readonly log: string | null; readonly model: string | null; readonly weights: string | null };
+}
 
-/** `run.json` of an ordinary training run: what the run is. Enough to repeat it. */
 export const runSchema = runRecordSchema.extend({
   kind: z.literal('train').default('train'),
   config: trainConfigSchema,
@@ -85,19 +104,41 @@ export const runSchema = runRecordSchema.extend({
     test: z.int(),
     leftOut: z.array(z.object({ path: z.string(), kind: z.string() })),
   }),
-  /** What it was warned of before it began. */
   warnings: z.array(z.object({ kind: z.string(), message: z.string() })).default([]),
-  /** Epochs beyond its options, which it was given when it was done. */
   addedEpochs: z.int().min(0).default(0),
-  /** What the strategy `auto` came to; null before it, and for other strategies. */
   decision: decisionSchema.nullable(),
-  /** The meta-learned run that this one was adapted from; null for one that was trained. */
   adaptedFrom: z.string().nullable().default(null),
-  /** Which of its images its weights had seen when it began: they neither validate nor test. */
   before: runSeenSchema,
 });
 
-export type Run = z.output<typeof runSchema>;
+/** `run.json` of an ordinary training run: what the run is. Enough to repeat it. */
+export interface Run extends RunRecord {
+  readonly kind: 'train';
+  readonly config: TrainConfig;
+  readonly classes: readonly string[];
+  readonly batchNorm: string;
+  readonly dataset: RunDataset;
+  /** What it was warned of before it began. */
+  readonly warnings: readonly { readonly kind: string; readonly message: string }[];
+  /** Epochs beyond its options, which it was given when it was done. */
+  readonly addedEpochs: number;
+  /** What the strategy `auto` came to; null before it, and for other strategies. */
+  readonly decision: Decision | null;
+  /** The meta-learned run that this one was adapted from; null for one that was trained. */
+  readonly adaptedFrom: string | null;
+  /** Which of its images its weights had seen when it began: they neither validate nor test. */
+  readonly before: SeenRecord | null;
+}
+
+/** The dataset of a run: how many images each part has, and what was left out. */
+export interface RunDataset {
+  /** Of the images, their classes and their parts. */
+  readonly fingerprint: string;
+  readonly train: number;
+  readonly validation: number;
+  readonly test: number;
+  readonly leftOut: readonly { readonly path: string; readonly kind: string }[];
+}
 
 /** A kind of run, by what its `run.json` holds and which functions make one. */
 export interface RunKind<R extends RunRecord> {

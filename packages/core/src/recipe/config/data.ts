@@ -5,7 +5,7 @@ import { choice, orDefault } from './choice.ts';
 export const partsChoices = ['auto', 'named', 'none'] as const;
 
 /** Whether folders with the names of splits are parts of the dataset or classes; `auto` goes by the other folders. */
-export type PartsChoice = (typeof partsChoices)[number];
+export type PartsChoice = 'auto' | 'named' | 'none';
 
 /** Which images, and how they are divided. */
 export const dataOptions = {

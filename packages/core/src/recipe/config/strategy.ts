@@ -10,7 +10,7 @@ const defaultOf = (option: keyof Strategy['defaults']) =>
 
 const strategyTexts = Object.entries(strategies).map(([name, { description }]) => `${name}: ${description}`);
 export const domains = ['similar', 'different', 'very-different'] as const;
-export type Domain = (typeof domains)[number];
+export type Domain = 'similar' | 'different' | 'very-different';
 const batchNorms = ['running', 'batch', 'frozen'] as const;
 export const samplings = ['shuffle', 'balanced'] as const;
 

@@ -1,43 +1,71 @@
 import * as z from 'zod';
+import type { Preprocessing } from '../../models/index.ts';
 
 const triple = z.tuple([z.number(), z.number(), z.number()]).readonly();
 
-/** One published file of weights, and all that is known of it. Accuracies are those that its publisher states. */
-export const weightsEntrySchema = z.strictObject({
+/** One published file of weights, and all that is known of it. Entries of one architecture stand in order of preference: the first is its default. */
+export interface WeightsEntry {
   /** `<origin>/<model>.<tag>`: `torchvision/resnet50.imagenet1k_v2`, `timm/resnet18.a1_in1k`. The path in the cache, too. */
-  name: z.string().regex(/^(torchvision|timm)\/[a-z0-9_-]+\.[a-z0-9_-]+$/),
+  readonly name: string;
   /** The model of the zoo that it belongs to. */
-  architecture: z.string(),
-  url: z.url({ protocol: /^https$/ }),
+  readonly architecture: string;
+  readonly url: string;
   /** Of the file, or as much of it as is published; null where the Hugging Face hub tells it with the download. */
-  sha256: z
-    .string()
-    .regex(/^([0-9a-f]{8}|[0-9a-f]{64})$/)
-    .nullable(),
+  readonly sha256: string | null;
   /** The file's size as published: 2^20 bytes, rounded to three decimals. */
-  sizeMiB: z.number().positive().nullable(),
+  readonly sizeMiB: number | null;
   /**
    * Of the weights where they have one of their own, else of the package that publishes them. An SPDX identifier, or a
    * reference in SPDX's form to one that SPDX does not list; null where nobody says.
    */
-  licence: z
-    .enum([
-      'Apache-2.0',
-      'BSD-3-Clause',
-      'CC-BY-NC-4.0',
-      'MIT',
-      'LicenseRef-DINOv3',
-      'LicenseRef-FAIR-Noncommercial-Research',
-    ])
-    .nullable(),
+  readonly licence: Licence | null;
   /** How it was trained, or who published it: a link. */
-  source: z.url(),
+  readonly source: string;
   /** How many numbers are learned, with the file's head where it has one. */
+  readonly parameters: number;
+  /** Percent of ImageNet-1k's validation images. Accuracies are those that the publisher states. */
+  readonly top1: number | null;
+  readonly top5: number | null;
+  /** What the network was measured with; `crop` is the input size. */
+  readonly preprocessing: Preprocessing;
+  /** What the outputs are, in which order: a list in `assets/`. Null where only the trunk is of use, for other classes. */
+  readonly classes: 'imagenet1k' | null;
+  /** Where `classes` is null: how many outputs the file's head has; 0: it has none. */
+  readonly outputs?: number | undefined;
+}
+
+/** The licence of published weights, by SPDX. */
+export type Licence =
+  | 'Apache-2.0'
+  | 'BSD-3-Clause'
+  | 'CC-BY-NC-4.0'
+  | 'MIT'
+  | 'LicenseRef-DINOv3'
+  | 'LicenseRef-FAIR-Noncommercial-Research';
+
+const licences = [
+  'Apache-2.0',
+  'BSD-3-Clause',
+  'CC-BY-NC-4.0',
+  'MIT',
+  'LicenseRef-DINOv3',
+  'LicenseRef-FAIR-Noncommercial-Research',
+] as const satisfies readonly Licence[];
+
+export const weightsEntrySchema: z.ZodType<WeightsEntry> = z.strictObject({
+  name: z.string().regex(/^(torchvision|timm)\/[a-z0-9_-]+\.[a-z0-9_-]+$/),
+  architecture: z.string(),
+  url: z.url({ protocol: /^https$/ }),
+  sha256: z
+    .string()
+    .regex(/^([0-9a-f]{8}|[0-9a-f]{64})$/)
+    .nullable(),
+  sizeMiB: z.number().positive().nullable(),
+  licence: z.enum(licences).nullable(),
+  source: z.url(),
   parameters: z.int().positive(),
-  /** Percent of ImageNet-1k's validation images. */
   top1: z.number().min(0).max(100).nullable(),
   top5: z.number().min(0).max(100).nullable(),
-  /** What the network was measured with; `crop` is the input size. */
   preprocessing: z.strictObject({
     resize: z.int().min(1),
     squash: z.boolean().optional(),
@@ -46,11 +74,6 @@ export const weightsEntrySchema = z.strictObject({
     mean: triple,
     std: triple,
   }),
-  /** What the outputs are, in which order: a list in `assets/`. Null where only the trunk is of use, for other classes. */
   classes: z.enum(['imagenet1k']).nullable(),
-  /** Where `classes` is null: how many outputs the file's head has; 0: it has none. */
   outputs: z.int().nonnegative().optional(),
 });
-
-/** See `weightsEntrySchema`. Entries of one architecture stand in order of preference: the first is its default. */
-export type WeightsEntry = z.output<typeof weightsEntrySchema>;

@@ -198,11 +198,12 @@ const statisticsTexts = {
 } as const;
 
 /** What was resolved, before anything is trained. */
-function header({ out, run, config, sets, notes, prepared, memory }: MetaReadyEvent, terminal: Terminal): void {
+function header(event: MetaReadyEvent, terminal: Terminal): void {
+  const { out, run, config, sets, notes, threads, memory } = event;
   for (const line of notes) terminal.note(line);
   if (sets.problems.length > 0) terminal.note(formatProblems(sets.problems));
   const { learner, way, shots, queries, metaBatch, metaSteps, optimizer, learningRate, schedule } = config;
-  const adapts = prepared.learner.kind === 'gradient' || prepared.learner.kind === 'reptile';
+  const adapts = event.learner.kind === 'gradient' || event.learner.kind === 'reptile';
   const order = config.order === null ? '' : `, ${config.order === 1 ? 'first' : 'second'} order`;
   const norms = statisticsTexts[config.statistics ?? 'running'];
   const isBaseline = learners[learner].kind === 'baseline';
@@ -210,7 +211,7 @@ function header({ out, run, config, sets, notes, prepared, memory }: MetaReadyEv
     `run        ${out}`,
     `learner    ${learner}${order}: ${learners[learner].description}`,
     `model      ${config.model}, ${run.parameters.total.toLocaleString('en')} parameters, ${run.preprocessing.crop} px, weights ${config.weights}`,
-    ...(adapts ? [innerLine(prepared)] : []),
+    ...(adapts ? [innerLine(event)] : []),
     `batch norm ${norms}`,
     ...sets.header.lines.map((line, i) => `${i === 0 ? 'images  ' : '          '} ${line}`),
     `episodes   ${way}-way, ${shots}-shot, ${queries} queries of each class; ${config.episodes} to validate`,
@@ -220,13 +221,13 @@ function header({ out, run, config, sets, notes, prepared, memory }: MetaReadyEv
           ...(config.augment === null ? [] : [`           images of training episodes augmented: ${config.augment}`]),
           `training   ${metaSteps} meta-steps of ${metaBatch} episodes, ${plural(epochsOf(config), 'validation')}, ${optimizer} at ${learningRate} (${schedule}), seed ${config.seed}`,
         ]),
-    `threads    ${prepared.threads}, an episode each${memory === null ? '' : `, about ${formatBytes(memory)} of memory each`}`,
+    `threads    ${threads}, an episode each${memory === null ? '' : `, about ${formatBytes(memory)} of memory each`}`,
   ];
   for (const line of lines) terminal.note(line);
 }
 
 /** What is adapted how. */
-function innerLine({ config, learner }: MetaReadyEvent['prepared']): string {
+function innerLine({ config, learner }: Pick<MetaReadyEvent, 'config' | 'learner'>): string {
   if (learner.kind === 'prototypes') return '';
   const names = [...learner.rates].filter(([, rate]) => rate > 0).map(([name]) => name);
   const all = learner.rates.size === names.length;
