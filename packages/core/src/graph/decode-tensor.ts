@@ -100,7 +100,7 @@ export function elementType(code: number): DType | undefined {
 const largestDimension = 2 ** 31 - 1;
 const mostDimensions = 32;
 
-/** What a TensorProto says, before anything is allocated for its elements. */
+/** The fields of a TensorProto, before anything is allocated for its elements. */
 interface Parts {
   name: string;
   readonly dims: number[];

@@ -169,7 +169,7 @@ function readAttribute(field: Field): { key: string; attribute: DecodedAttribute
   return { key, attribute };
 }
 
-/** What protobuf leaves out because it is zero. */
+/** The fields that protobuf leaves out because they are zero. */
 const zeroOf: Readonly<Record<number, DecodedAttribute>> = {
   1: { kind: 'float', value: 0 },
   2: { kind: 'int', value: 0 },

@@ -33,7 +33,9 @@ function isApplicable({ requires, applies }: Lowering, value: Value, features: F
 
 export interface EncodeOptions {
   readonly choose?: ChooseLowering;
-  /** What the device has. Default: what every build of ORT has, and no more than standard operators are used. */
+  /**
+   * The features of the device. Default: none, so that only standard operators are used, which every build of ORT has.
+   */
   readonly features?: Features;
   /** Texts that travel with the model. */
   readonly metadata?: Readonly<Record<string, string>>;

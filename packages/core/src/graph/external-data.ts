@@ -20,7 +20,10 @@ interface Route {
 }
 const route: Route = { 7: { 5: 'tensor', 1: { 5: { 5: 'tensor' } } } };
 
-/** What lies outside of a model, in the order in which it is named. @throws UserError where the bytes are no model */
+/**
+ * The data that a model keeps in other files, in the order in which it names them. @throws UserError where the bytes
+ * are no model
+ */
 export function externalData(model: Uint8Array): ExternalData[] {
   const found: ExternalData[] = [];
   const budget = new PartBudget();
@@ -55,7 +58,7 @@ function visit(bytes: Uint8Array, along: Route, budget: PartBudget, onTensor: (b
   readMessage(bytes, budget, Object.fromEntries(readers));
 }
 
-/** Of a TensorProto; undefined where its numbers are in it. */
+/** The external data of a TensorProto; undefined where its numbers are in it. */
 function referenceOf(tensor: Uint8Array, budget: PartBudget): ExternalData | undefined {
   const entries = new Map<string, string>();
   const dims: number[] = [];

@@ -1,7 +1,7 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { UserError } from '../base/errors.ts';
 
-/** What a message holds is read by one function per field number; fields without one are skipped. */
+/** One function per field number reads a message; fields without one are skipped. */
 export type FieldReaders = Readonly<Record<number, (field: Field) => void>>;
 
 /**

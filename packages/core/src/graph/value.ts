@@ -45,7 +45,7 @@ export interface Memory {
   /** Bytes beside operands and result. Absent: none. */
   workspace?(y: Value): number;
   /**
-   * What the kernel reads, where the default lowering computes something else from the inputs first. Absent: the
+   * The values that the kernel reads, where the default lowering computes them from the inputs first. Absent: the
    * inputs.
    */
   reads?(y: Value): readonly Value[];
@@ -59,7 +59,7 @@ export interface Numbers {
 
 /** One way to write a primitive as ONNX nodes. */
 export interface Lowering {
-  /** What the device must have, beyond what every build of ORT has. Absent: nothing. */
+  /** The feature that the device must have, beyond those of every build of ORT. Absent: none. */
   readonly requires?: Feature;
   /** Whether this form can express the value. Absent: always. */
   applies?(value: Value): boolean;

@@ -7,7 +7,7 @@ import { reshape, sliceAxis } from '../ops/index.ts';
 import type { Slots, StepScalars } from '../optim/index.ts';
 import { type GradientLearner, innerRateName, type Learner, type ReptileLearner, type Statistics } from './learner.ts';
 
-/** What stands for each variable of a network in the graph, by name. */
+/** The value of each variable of a network in the graph, by name. */
 export type Values = ReadonlyMap<string, Value>;
 
 /** Labelled images in the graph. */
@@ -18,13 +18,13 @@ export interface Examples {
   readonly labels: Value;
 }
 
-/** What the inner loop came to. */
+/** The result of an inner loop. */
 export interface Adaptation {
   /** The network's variables after 0, 1, …, `steps` inner steps. */
   readonly path: readonly Values[];
   /** The gradients of all inner steps. A first-order learner takes them for constants. */
   readonly gradients: readonly Value[];
-  /** Of the support, before each step. */
+  /** The support's loss before each step. */
   readonly losses: readonly Value[];
 }
 
@@ -86,7 +86,7 @@ function emptySlots({ innerOptimizer }: GradientLearner | ReptileLearner, shape:
   return Object.fromEntries(innerOptimizer.slots.map((slot) => [slot, constant(zeros('f32', shape))]));
 }
 
-/** What the inner optimizer is told in a step (from 0) of a parameter: numbers, or rates that are learned. */
+/** The scalars of the inner optimizer in a step (from 0) of a parameter: numbers, or rates that are learned. */
 function innerScalars(
   learner: GradientLearner | ReptileLearner,
   start: Values,

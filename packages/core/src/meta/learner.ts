@@ -11,12 +11,12 @@ export type Statistics = 'batch' | 'support' | 'running';
 /** Inner rates that are learned: one for each element of a parameter, or one for each parameter tensor and step. */
 export type LearnedRates = 'none' | 'per-element' | 'per-step';
 
-/** What all learners have in common. */
+/** The part that all learners share. */
 export interface LearnerOf<Kind extends string> {
   readonly kind: Kind;
   readonly name: string;
   readonly statistics: Statistics;
-  /** Of logits (n, classes) and labels (n, i64): a scalar. In the inner and in the outer loop. */
+  /** The loss of the inner and of the outer loop: logits (n, classes) and labels (n, i64) to a scalar. */
   readonly loss: (logits: Value, labels: Value) => Value;
 }
 
@@ -48,7 +48,7 @@ export interface ReptileLearner extends LearnerOf<'reptile'>, InnerLoop {}
  */
 export interface PrototypeLearner extends LearnerOf<'prototypes'> {}
 
-/** What is learned across tasks, and how. Data: the graphs are made of it in `task-graph.ts`. */
+/** A meta-learner: what is learned across tasks, and how. It is data; `task-graph.ts` makes the graphs. */
 export type Learner = GradientLearner | ReptileLearner | PrototypeLearner;
 
 /** How the outer gradient of a gradient learner is taken, which may change in the course of a run. */

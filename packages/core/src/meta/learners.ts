@@ -6,7 +6,7 @@ import { nearestCentroid } from './baselines/nearest-centroid.ts';
 import type { LearnedRates, Learner, Statistics } from './learner.ts';
 
 interface Described {
-  /** What sets it apart, in a few words. */
+  /** Its distinguishing idea, in a few words. */
   readonly description: string;
   /** How the start is moved by default. Absent: Adam at its usual rate, under a cosine schedule. */
   readonly outer?: OuterDefaults;
@@ -23,7 +23,7 @@ export interface OuterDefaults {
 
 /** The inner loop of a learner, and what its authors chose for it. */
 interface Adapting extends Described {
-  /** What the inner loop moves. */
+  /** The part of the network that the inner loop moves. */
   readonly adapts: 'all' | 'head' | 'body';
   /** Inner steps in training. Absent: as MAML, by the size of the images. */
   readonly innerSteps?: number;

@@ -5,7 +5,7 @@ import type { OuterPhase } from './outer-phases.ts';
 import { testGraph, trainingGraph } from './task-graph.ts';
 
 /*
- * What an unrolled graph will take is known before it is compiled: shapes are static, and a buffer is freed after its
+ * The memory of an unrolled graph is known before it is compiled: shapes are static, and a buffer is freed after its
  * last use.
  */
 
@@ -18,7 +18,7 @@ const perByteAlive = 3.6;
 /** The session's own notes of a node, in bytes: measured likewise, on graphs of 600 to 4,500 values. */
 const perNode = 5000;
 
-/** What the process grows by, in bytes, with a session of one thread for these outputs; within a quarter on conv-4. */
+/** The bytes that a session of one thread for these outputs adds to the process; within a quarter on conv-4. */
 export function sessionBytes(outputs: Readonly<Record<string, Value>>): number {
   const values = Object.values(outputs);
   return Math.round(perByteAlive * peakBytes(values) + perNode * reachable(values).length);
@@ -76,7 +76,7 @@ interface Node {
   readonly operands: readonly Value[];
 }
 
-/** What is written of a graph, in order: equal nodes once, a batch norm as its moments and what is made of them. */
+/** The nodes of a graph in the order in which they run: equal ones once, a batch norm behind its moments. */
 function nodesOf(outputs: readonly Value[]): Node[] {
   const read = new Map<Value, readonly Value[]>();
   const order: Value[] = [];

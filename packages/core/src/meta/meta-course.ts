@@ -32,7 +32,7 @@ export interface MetaTask {
   readonly optimizer: Optimizer;
   /** By outer step of the whole run. */
   readonly schedule: Schedule;
-  /** Of the outer loop, by variable of the learner; null or absent: it stays as it is. */
+  /** The outer loop's setting of each variable of the learner; null or absent: it stays as it is. */
   readonly settings: ReadonlyMap<string, ParameterSetting | null>;
   readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
   readonly average: number | null;

@@ -18,7 +18,7 @@ import { negativeDistances, prototypes } from './prototypes.ts';
 /** How many images an episode has. */
 export interface TaskShape {
   readonly way: number;
-  /** Of the whole episode. */
+  /** The images of the support set, of all classes together. */
   readonly support: number;
   readonly queries: number;
 }
@@ -31,11 +31,11 @@ export const taskNames = {
   queryLabels: 'query/labels',
   /** (innerSteps) f32: the weight of the queries' loss after each inner step. */
   stepWeights: 'step/loss-weights',
-  /** Of testing: after 0, 1, …, steps inner steps. */
+  /** The results of testing after 0, 1, …, steps inner steps. */
   losses: 'result/losses',
   /** How many of the queries are right; of testing after each number of inner steps. */
   correct: 'result/correct',
-  /** Of the queries, after the last inner step. */
+  /** The queries' loss after the last inner step. */
   logits: 'result/logits',
 } as const;
 export const gradientName = (variable: string) => `gradient/${variable}`;
@@ -105,8 +105,8 @@ export function testGraph(network: Network, learner: Learner, shape: TaskShape, 
 }
 
 /**
- * What one task makes of the start as a graph: every variable of the network after `steps` inner steps on the support,
- * with the support's statistics as running ones where there are batch norms that take the batch's.
+ * The adaptation of the start to one task as a graph: every variable of the network after `steps` inner steps on the
+ * support, with the support's statistics as running ones where there are batch norms that take the batch's.
  */
 export function adaptationGraph(
   network: Network,
@@ -161,7 +161,8 @@ interface Outcome {
 }
 
 /**
- * Of MAML and its family: the gradient of the queries' loss at the end of the inner loop, with respect to its start.
+ * The outer gradient of MAML and its family: that of the queries' loss at the end of the inner loop, with respect to
+ * its start.
  */
 function throughInnerSteps(
   network: Network,
@@ -190,7 +191,7 @@ function weighted(losses: readonly Value[]): Value {
   return losses.map((loss, i) => mul(loss, reshape(sliceAxis(weights, 0, i, i + 1), []))).reduce(add);
 }
 
-/** Of Reptile: start - end, of an inner loop on all of the task's images. */
+/** The outer "gradient" of Reptile: start - end of an inner loop on all of the task's images. */
 function backFromTheEnd(
   network: Network,
   learner: ReptileLearner,

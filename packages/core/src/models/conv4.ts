@@ -6,7 +6,10 @@ import type { Architecture } from './model.ts';
 export interface Conv4Config {
   /** Filters of every layer. */
   readonly filters: number;
-  /** What halves the image: a 2x2 max-pool behind each layer, or the stride of its convolution. Default `max-pool`. */
+  /**
+   * How the image is halved: by a 2x2 max-pool behind each layer or by the stride of its convolution. Default
+   * `max-pool`.
+   */
   readonly halving?: 'max-pool' | 'stride';
 }
 
@@ -18,7 +21,7 @@ function layer(s: Scope, x: Value, { filters, halving }: Required<Conv4Config>):
   const stride = halving === 'stride' ? 2 : 1;
   const y = conv2d(s.at('conv'), x, { channels: filters, kernel: 3, stride, padding: 1 });
   const normal = batchNorm(s.at('bn'), y);
-  // The largest of what is above 0 is above 0 what is largest: so the ReLU comes last, and has a quarter of the work.
+  // ReLU commutes with max, so pooling first saves three quarters of the ReLU's work.
   return relu(halving === 'stride' ? normal : maxPool(normal, { kernel: [2, 2] }));
 }
 

@@ -24,7 +24,7 @@ export interface ConvNeXtConfig {
 
 const initialisers = { initialiser: truncatedNormal(0.02), biasInitialiser: filled(0) };
 const norm = { epsilon: 1e-6 };
-/** What a branch is scaled by at first, so that a deep network starts as the identity (Touvron et al. 2021). */
+/** The initial scale of a branch, small so that a deep network starts as the identity (Touvron et al. 2021). */
 const layerScale = filled(1e-6);
 
 /** A convolution that divides the image into patches of side `patch`. */

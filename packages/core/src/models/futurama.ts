@@ -5,7 +5,7 @@ import type { Architecture } from './model.ts';
 export interface FuturamaConfig {
   /** Filters of every layer. */
   readonly filters: number;
-  /** What goes into a layer is added to what comes out of it, in all but the first. */
+  /** Adds the input of each layer but the first to its output. */
   readonly residual: boolean;
 }
 

@@ -141,7 +141,7 @@ const auxiliary: AuxiliaryHead = {
 };
 
 /**
- * What the branch looks at. Its kernels do not fit into the maps of small images. In evaluation, where nothing comes of
+ * The input of the branch. Its kernels do not fit into the maps of small images. In evaluation, where nothing comes of
  * it but the names of its parameters, such maps are enlarged.
  */
 function branchInput(s: Scope, maps: Value, images: Value): Value {

@@ -14,7 +14,7 @@ export function hasResiduals({
 }: Pick<NamedArchitecture, 'trunk' | 'preprocessing'>): boolean {
   const images = input('images', 'f32', [1, 3, crop, crop]);
   const { scope } = Scope.root({ training: false });
-  /** Of each activation: the layers on the longest way to it. */
+  /** The number of layers on the longest path to each activation. */
   const depths = new Map<Value, number>();
   for (const value of reachable([trunk(scope, images)])) {
     const before = value.inputs.flatMap((operand) => depths.get(operand) ?? []);

@@ -17,7 +17,7 @@ export interface FunctionalCallOptions {
   readonly batchNorm?: BatchNormPolicy | ((path: string) => BatchNormPolicy);
 }
 
-/** What a call of a network comes to, beside its output. */
+/** The results of a call of a network beside its output. */
 export interface FunctionalResult {
   /** (n, …) */
   readonly output: Value;

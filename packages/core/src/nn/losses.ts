@@ -69,7 +69,7 @@ export function crossEntropy(logits: Value, labels: Value, options: CrossEntropy
   return div(reduceSum(losses), reduceSum(labelWeights));
 }
 
-/** Of each example: w-weighted losses (n), and the weights of their labels (n). */
+/** The w-weighted loss of each example (n), and the weights of their labels (n). */
 function crossEntropyTerms(logits: Value, labels: Value, options: CrossEntropyOptions) {
   const [n, classes] = logits.shape;
   if (logits.shape.length !== 2 || labels.shape.length !== 1 || labels.shape[0] !== n || labels.dtype !== 'i64') {

@@ -9,7 +9,7 @@ export interface SqueezeExcitationOptions {
   readonly squeeze: number;
   /** Between the two layers. Default ReLU. */
   readonly activation?: (x: Value) => Value;
-  /** Of the scale that each channel is given. Default sigmoid. */
+  /** The activation that makes a channel's scale. Default sigmoid. */
   readonly scaleActivation?: (x: Value) => Value;
   /** Default: PyTorch's. */
   readonly biasInitialiser?: Initialiser;

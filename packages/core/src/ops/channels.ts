@@ -8,7 +8,7 @@ import { reduceMean, reduceSum } from './reduce.ts';
 import { reshape } from './shape.ts';
 
 /*
- * What batch normalisation is made of: sums over, and factors for, each channel of (n, c, …). A batch norm as a plain
+ * The parts of batch normalisation: sums over, and factors for, each channel of (n, c, …). A batch norm as a plain
  * composition reads or writes its activations about 27 times in a step, many of them for the derivative of the mean.
  * These two primitives say what remains after that has been worked out on paper: 18 times.
  */

@@ -22,8 +22,8 @@ export function convOutputSize(
   return [along(0), along(1)];
 }
 
-/** What the input gradient of a convolution must know besides the geometry: the input's height and width. */
+/** The geometry of a convolution, and the height and width of its input, for the gradient of the input. */
 export type InputGradAttributes = ConvGeometry & { readonly size: readonly [number, number] };
 
-/** What the weight gradient of a convolution must know besides the geometry: the kernel's height and width. */
+/** The geometry of a convolution, and the height and width of its kernel, for the gradient of the weight. */
 export type WeightGradAttributes = ConvGeometry & { readonly kernel: readonly [number, number] };

@@ -27,7 +27,9 @@ export interface Rule<A extends Attributes> {
   vjp?(dy: Value, inputs: readonly Value[], y: Value, attributes: A): readonly (Value | null)[];
   /** Absent: the ONNX operator of the same name, without attributes. */
   lowerings?: Readonly<Record<string, LoweringRule<A>>>;
-  /** Floating-point operations: `free`, `elementwise`, `perOutput(n)`, `perInput(n)` (flops.ts), or a sum of its own. */
+  /**
+   * Floating-point operations: `free`, `elementwise`, `perOutput(n)`, `perInput(n)` (flops.ts), or a sum of its own.
+   */
   flops(y: Value, attributes: A): number;
   /** `ownBuffer`, `inPlace`, `alias`, or one of these with more to say. */
   memory: Memory;
@@ -62,8 +64,8 @@ export function primitives(): ReadonlyMap<string, Primitive> {
 }
 
 /**
- * Defines a primitive in one block: shape rule, VJP, lowerings, FLOPs, memory, and how constants are folded. A bundler leaves out those
- * that nothing uses: `primitives` of a bundle has the others.
+ * Defines a primitive in one block: shape rule, VJP, lowerings, FLOPs, memory, and how constants are folded. A bundler
+ * leaves out those that nothing uses: `primitives` of a bundle has the others.
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineOp<A extends Attributes = Record<never, never>>(name: string, rule: Rule<A>): Op<A> {
@@ -105,8 +107,8 @@ export function onnx<A extends Attributes>(
 
 /**
  * Adds the nodes of values that are built from other primitives, each in its default lowering, and returns their names.
- * `build` gets stand-ins for the inputs. Nodes that the graph has anyway are shared, so a lowering may repeat in this way
- * what stands elsewhere as a composition.
+ * `build` gets stand-ins for the inputs. Nodes that the graph has anyway are shared, so a lowering may repeat in this
+ * way what stands elsewhere as a composition.
  */
 export function lowerComposition(
   builder: OnnxBuilder,

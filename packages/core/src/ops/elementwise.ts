@@ -174,8 +174,8 @@ export const log = unary('Log', {
 });
 
 /**
- * y = √x. dx = dy / (2y), and 0 where y is 0. The slope is infinite there, and of √(g²) that would make 0 · ∞ of a g that is
- * 0: in a meta-gradient through Adam's steps, all of it is NaN as soon as one channel is dead.
+ * y = √x. dx = dy / (2y), and 0 where y is 0. The slope is infinite there, and of √(g²) that would make 0 · ∞ of a g
+ * that is 0: in a meta-gradient through Adam's steps, all of it is NaN as soon as one channel is dead.
  */
 export const sqrt = unary('Sqrt', {
   vjp: (dy, _x, y) => {
@@ -206,7 +206,8 @@ export const sigmoid = unary('Sigmoid', {
 /**
  * y = min(max(x/6 + 1/2, 0), 1) (Howard et al. 2019, section 5.2). dx = dy/6 · [y² < y], which is 0 < y < 1.
  *
- * One operator: MobileNet v3's forward pass takes 0.75 of the time that it took with a clipped sum, its training step 0.93.
+ * One operator: MobileNet v3's forward pass takes 0.75 of the time that it took with a clipped sum, its training step
+ * 0.93.
  */
 export const hardSigmoid = unary('HardSigmoid', {
   vjp: (dy, _x, y) => mul(dy, mul(cast(greater(y, square(y)), y.dtype), 1 / 6)),
@@ -229,7 +230,9 @@ export const sign = unary('Sign', {
   evaluate: atRuntime,
 });
 
-/** y = max(x, 0). dx = dy · [y > 0]. A cast comparison is a third cheaper than sign(y), and than a choice by `where`. */
+/**
+ * y = max(x, 0). dx = dy · [y > 0]. A cast comparison is a third cheaper than sign(y), and than a choice by `where`.
+ */
 export const relu = unary('Relu', {
   vjp: (dy, _x, y) => mul(dy, cast(greater(y, constant(zeros(y.dtype, []))), y.dtype)),
   evaluate: atRuntime,
@@ -279,8 +282,8 @@ const clipOp = defineOp<{ low: number; high: number }>('Clip', {
 /**
  * y = min(max(x, low), high). dx = dy · [x = y]: at a bound the gradient passes, as in PyTorch.
  *
- * One operator, which ORT also merges into a convolution before it: MobileNet v2's forward pass takes 0.57 of the time that it
- * took with `minimum` and `maximum`, its training step 0.83.
+ * One operator, which ORT also merges into a convolution before it: MobileNet v2's forward pass takes 0.57 of the time
+ * that it took with `minimum` and `maximum`, its training step 0.83.
  */
 export function clip(x: Value, low: number, high: number): Value {
   return broadcastTo(clipOp([beforeBroadcast(x)], { low, high }), x.shape);

@@ -16,7 +16,7 @@ export type PoolGeometry = {
   readonly dilations: readonly [number, number];
 };
 
-/** What a caller may leave out: stride = kernel, no padding, no dilation, floor. */
+/** The geometry with its defaults: stride = kernel, no padding, no dilation, output sizes rounded down. */
 export type PoolOptions = Pick<PoolGeometry, 'kernel'> & Partial<PoolGeometry> & { readonly ceilMode?: boolean };
 
 function inferPool(op: string, x: Value, geometry: PoolGeometry) {

@@ -101,7 +101,7 @@ export function broadcastTo(x: Value, shape: Shape): Value {
   return sameShape(x.shape, shape) ? x : broadcastOp([x], { shape });
 }
 
-/** What was broadcast to `value`, or value itself. Elementwise operators broadcast without being asked. */
+/** The value before it was broadcast, or the value itself. Elementwise operators broadcast without being asked. */
 export function beforeBroadcast(value: Value): Value {
   return value.op === broadcastOp.primitive ? value.inputs[0]! : value;
 }

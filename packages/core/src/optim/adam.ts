@@ -12,9 +12,9 @@ import {
 } from './optimizer.ts';
 
 export interface AdamOptions extends LearningRates {
-  /** Of the mean of the gradients. Default 0.9. */
+  /** The decay of the mean of the gradients. Default 0.9. */
   readonly beta1?: number;
-  /** Of the mean of their squares. Default 0.999. */
+  /** The decay of the mean of their squares. Default 0.999. */
   readonly beta2?: number;
   /** Added to the root of the mean square. Default 1e-8. */
   readonly epsilon?: number;
@@ -136,7 +136,7 @@ function rectify(beta2: number, step: number): number | null {
   return Math.sqrt(((length - 4) * (length - 2) * limit) / ((limit - 4) * (limit - 2) * length));
 }
 
-/** What Adam and its relatives keep: m ← β₁·m + (1-β₁)·g, v ← β₂·v + (1-β₂)·g². */
+/** The moments that Adam and its relatives keep: m ← β₁·m + (1-β₁)·g, v ← β₂·v + (1-β₂)·g². */
 export function updateMoments(slots: Slots, gradient: Value, beta1: number, beta2: number) {
   return {
     mean: movingMean(slots.mean!, gradient, beta1),

@@ -2,9 +2,9 @@ import { mul, sign, sub } from '../ops/index.ts';
 import { decayOf, type LearningRates, movingMean, type Optimizer, rateOf, shrink } from './optimizer.ts';
 
 export interface LionOptions extends LearningRates {
-  /** Of the direction. Default 0.9. */
+  /** The decay of the mean that gives the direction. Default 0.9. */
   readonly beta1?: number;
-  /** Of what is kept. Default 0.99. */
+  /** The decay of the mean that is kept. Default 0.99. */
   readonly beta2?: number;
   /** Decoupled. Default 0. */
   readonly weightDecay?: number;

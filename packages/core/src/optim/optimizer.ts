@@ -30,10 +30,10 @@ export interface StepScalars {
   readonly [name: string]: Value;
 }
 
-/** What an optimizer keeps for one parameter, by the name of the slot. */
+/** The state of an optimizer for one parameter, by the name of the slot. */
 export type Slots = Readonly<Record<string, Value>>;
 
-/** What an optimizer gives for one parameter: its new value and its slots' new values. */
+/** One parameter after a step: its new value and its slots' new values. */
 export interface Updated {
   readonly parameter: Value;
   readonly slots: Slots;

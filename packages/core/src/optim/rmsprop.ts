@@ -2,7 +2,7 @@ import { add, div, mul, relu, sqrt, square, sub } from '../ops/index.ts';
 import { addDecay, decayOf, type LearningRates, movingMean, type Optimizer, rateOf } from './optimizer.ts';
 
 export interface RmspropOptions extends LearningRates {
-  /** Of the mean of the squares. Default 0.99. */
+  /** The decay of the mean of the squares. Default 0.99. */
   readonly alpha?: number;
   /** Default 1e-8. */
   readonly epsilon?: number;

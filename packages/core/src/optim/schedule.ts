@@ -37,7 +37,7 @@ export interface StepOptions {
   readonly learningRate?: number;
   /** Steps between two drops. */
   readonly every: number;
-  /** What each drop multiplies with. Default 0.1. */
+  /** The factor on the rate at each drop. Default 0.1. */
   readonly factor?: number;
 }
 
@@ -52,7 +52,7 @@ export interface MultiStepOptions {
   readonly learningRate?: number;
   /** The steps of the drops, ascending. */
   readonly milestones: readonly number[];
-  /** What each drop multiplies with. Default 0.1. */
+  /** The factor on the rate at each drop. Default 0.1. */
   readonly factor?: number;
 }
 
@@ -65,7 +65,7 @@ export function multiStep({ milestones, factor = 0.1, learningRate }: MultiStepO
 export interface ExponentialOptions {
   /** Default: the optimizer's. */
   readonly learningRate?: number;
-  /** What each step multiplies with. */
+  /** The factor on the rate at each step. */
   readonly factor: number;
 }
 
@@ -156,7 +156,7 @@ export function cosineRestarts(options: CosineRestartsOptions): Schedule {
 export interface PlateauOptions {
   /** Default: the optimizer's. */
   readonly learningRate?: number;
-  /** What each drop multiplies with. Default 0.1. */
+  /** The factor on the rate at each drop. Default 0.1. */
   readonly factor?: number;
   /** Epochs without progress that are let pass. Default 10. */
   readonly patience?: number;

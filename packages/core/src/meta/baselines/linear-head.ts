@@ -7,7 +7,7 @@ export interface LabelledFeatures {
   readonly labels: readonly number[];
 }
 
-/** What every baseline comes to: logits = W · x + b. The head of an ordinary run can be made of it. */
+/** The head that every baseline fits: logits = W · x + b. The head of an ordinary run can be made of it. */
 export interface LinearHead {
   /** (way, f) */
   readonly weight: TensorOf<'f32'>;

@@ -82,7 +82,7 @@ function noteEndpoint(s: Scope, end: BlockEnd | undefined, node: DecodedNode, ou
   if (value) s.endpoint(end.name, value);
 }
 
-/** What the Reshapes do in the file's own batch, for images of a size; only asked for in another batch. */
+/** The shapes of the Reshapes in the file's own batch, for images of a size; only asked for in another batch. */
 function reshapesInFile(
   program: Program,
   nodes: readonly DecodedNode[],

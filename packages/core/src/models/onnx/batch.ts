@@ -8,7 +8,7 @@ import { numbersOf } from './fold.ts';
  * 12 heads. What the file means for other batches follows from what it does in its own.
  */
 
-/** What a Reshape did in the file's own batch. */
+/** The shapes of a Reshape in the file's own batch. */
 export interface ReshapeInFile {
   readonly from: Shape;
   readonly target: readonly number[];
@@ -22,10 +22,10 @@ interface Rows {
 }
 
 /**
- * What a Reshape makes of another batch. The batch is where `shape` differs from the file's: with `before` elements
- * around it in row-major order, it stands in the result behind as many. There it begins an axis, or ends the one before
- * (rows of a matrix are positions times images); the last axis holds features and never the batch, unless it is alone.
- * Null where none of that holds.
+ * The target shape of a Reshape in another batch. The batch is where `shape` differs from the file's: with `before`
+ * elements around it in row-major order, it stands in the result behind as many. There it begins an axis, or ends the
+ * one before (rows of a matrix are positions times images); the last axis holds features and never the batch, unless it
+ * is alone. Null where none of that holds.
  */
 export function inOtherBatch(
   { from, to }: ReshapeInFile,

@@ -9,7 +9,7 @@ export interface BlockEnd {
   readonly name: string;
 }
 
-/** What belongs to the layer before it, if it is all that takes its result. */
+/** Operators that belong to the layer before them, where nothing else takes its result. */
 const following =
   /^(BatchNormalization|Dropout|Identity|Cast|Relu|LeakyRelu|PRelu|Elu|Selu|Celu|Clip|HardSigmoid|HardSwish|Sigmoid|Tanh|Softplus|Softsign|Mish|Gelu|Erf|Add|Sub|Mul|Div|Pow|Sqrt|Exp|Log|Neg|Abs|Min|Max)$/;
 

@@ -17,7 +17,7 @@ export interface FileGraph {
   readonly nodes: readonly DecodedNode[];
   readonly makers: ReadonlyMap<string, DecodedNode>;
   readonly takers: ReadonlyMap<string, readonly DecodedNode[]>;
-  /** What is computed from the image's pixels: not from constants, and not from its shape alone. */
+  /** The values computed from the image's pixels: not from constants, and not from its shape alone. */
   readonly activations: ReadonlySet<string>;
   /** The numbers of an initializer or a Constant, also under another name. */
   constant(name: string): Tensor | undefined;
@@ -107,7 +107,7 @@ function chooseImage({ inputs }: DecodedModel): DecodedSlot {
   throw new UserError(`ONNX: expected one input, images (n, 3, h, w), but the file has ${listed || 'none'}.`);
 }
 
-/** Of several outputs the one whose name says that it is the classes', else the last with two axes. */
+/** The output of the classes among several: the one that is named so, else the last with two axes. */
 function chooseOutput({ outputs }: DecodedModel, wanted: string | undefined): string {
   const names = outputs.map(({ name }) => name);
   if (wanted !== undefined) return expectChoice('output', wanted, names);

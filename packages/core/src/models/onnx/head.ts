@@ -7,9 +7,9 @@ import { numbersOf } from './fold.ts';
 /** A file's classifier: its last learned layer that is linear, with what stands around it. */
 export interface FileHead {
   readonly node: DecodedNode;
-  /** What the layer makes, its bias included. */
+  /** The layer's output, its bias included. */
   readonly output: string;
-  /** What the trunk gives. */
+  /** The trunk's output. */
   readonly input: string;
   /** Dropout between the trunk and the layer. */
   readonly before: readonly DecodedNode[];
@@ -20,7 +20,7 @@ export interface FileHead {
   readonly bias: Tensor;
   readonly weightName: string;
   readonly biasName: string;
-  /** What made probabilities of the logits, and is left out. */
+  /** The operator that made probabilities of the logits, and is left out. */
   readonly dropped: readonly string[];
 }
 
@@ -30,18 +30,21 @@ export interface FollowingNode {
   readonly input: string;
 }
 
-/** What makes probabilities of logits. */
+/** Operators that make probabilities of logits. */
 const probabilities = new Set(['Softmax', 'LogSoftmax', 'Sigmoid']);
 /**
- * What may stand between the classifying layer and the logits, beside those. The first input is the one that counts.
+ * Operators that may stand between the classifying layer and the logits, beside those. The first input is the one that
+ * counts.
  */
 const passing = new Set([
   ...['Identity', 'Cast', 'Dropout', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Relu', 'Clip'],
   ...['GlobalAveragePool', 'GlobalMaxPool', 'AveragePool', 'MaxPool', 'ReduceMean', 'ReduceMax', 'ReduceSum'],
 ]);
-/** What may stand there with one number beside the logits: a temperature, or the size of what was summed up. */
+/**
+ * Operators that may stand there with one number beside the logits: a temperature, or the size of what was summed up.
+ */
 const scaling = new Set(['Mul', 'Div', 'Add', 'Sub']);
-/** What only arranges numbers in another way. */
+/** Operators that only rearrange numbers. */
 export const arranging: ReadonlySet<string> = new Set([
   'Identity',
   'Cast',

@@ -19,7 +19,8 @@ export interface ImageFormat {
 }
 
 /**
- * What the input's shape says, and where that leaves it open, who takes it. @throws UserError for what are no images
+ * The layout and the size of images, from the input's shape, and where that leaves them open, from the nodes that take
+ * it. @throws UserError for what are no images
  */
 export function imageFormat({ image, takers }: FileGraph): ImageFormat {
   const shape = image.shape ?? [null, null, null, null];
@@ -64,7 +65,7 @@ export interface PreprocessingOptions {
 }
 
 /**
- * What is to be done to images. An ONNX file does not say it, except for those that Graft wrote: then it is what the
+ * The preprocessing of images. An ONNX file does not say it, except for those that Graft wrote: then it is what the
  * caller says, or what is usual for ImageNet, with a note.
  */
 export function preprocessingFor(

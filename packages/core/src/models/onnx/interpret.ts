@@ -10,14 +10,14 @@ import { NodeCall } from './node-call.ts';
 import { operators } from './operators/index.ts';
 import type { ParameterPlan } from './parameters.ts';
 
-/** What all runs of a file's nodes have in common. */
+/** The part that all runs of a file's nodes share. */
 export interface Program {
   readonly graph: FileGraph;
   readonly plan: ParameterPlan;
 }
 
 export interface InterpretOptions {
-  /** What each Reshape did in the file's own batch, for a run in another. */
+  /** The shapes that each Reshape had in the file's own batch, for a run in another. */
   readonly inFile?: ReadonlyMap<DecodedNode, ReshapeInFile>;
   /** Called after each node. */
   readonly onNode?: (call: NodeCall, outputs: readonly Value[]) => void;

@@ -9,11 +9,11 @@ export class NodeCall {
   readonly node: DecodedNode;
   readonly opset: number;
   readonly inputs: readonly (Value | undefined)[];
-  /** Of a layer that is more than arithmetic (batch norm, dropout): where it stands. */
+  /** The place of a layer that is more than arithmetic (batch norm, dropout). */
   readonly layer: Scope | undefined;
-  /** Of a Reshape in another batch than the file's: what it comes to there. */
+  /** The target shape of a Reshape in another batch than the file's. */
   readonly adaptedShape: Shape | undefined;
-  /** Of all nodes together. */
+  /** The work of all nodes together. */
   readonly work: FoldingWork;
 
   constructor(parts: Pick<NodeCall, 'node' | 'opset' | 'inputs' | 'layer' | 'adaptedShape' | 'work'>) {

@@ -8,9 +8,9 @@ import { type FileHead, findHead } from './head.ts';
 import { type ImageFormat, imageFormat, type PreprocessingOptions, preprocessingFor, writtenClasses } from './image.ts';
 import { expectSupported } from './interpret.ts';
 
-/** What a file leaves open. All of it can be kept as JSON beside the file, and opens it again as it was. */
+/** The choices that a file leaves open. All of it can be kept as JSON beside the file, and opens it again as it was. */
 export interface OnnxModelOptions extends PreprocessingOptions {
-  /** What the model is called. Default `onnx`. */
+  /** The model's name. Default `onnx`. */
   readonly name?: string;
   /** The output with the logits, where the file has several. Default: the one that is called so. */
   readonly output?: string;
@@ -24,9 +24,9 @@ export interface OnnxModel {
   readonly numClasses: number;
   /** The names of the classes, in a file that Graft wrote. */
   readonly classes: readonly string[] | undefined;
-  /** What the file says of itself. */
+  /** The metadata of the file. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** What was assumed or left out, a sentence each. */
+  /** The assumptions made and the parts left out, a sentence each. */
   readonly notes: readonly string[];
 }
 

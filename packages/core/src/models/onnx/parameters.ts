@@ -38,7 +38,7 @@ const layerInputs: Readonly<Record<string, { readonly weights: readonly number[]
 };
 /** Normalisations have scales of their own, even where an exporter stores equal ones once. */
 const normalisations = /Normalization$/;
-/** What only moves numbers of its first input: a weight may come through it. */
+/** Operators that only move the numbers of their first input: a weight may come through them. */
 const moving =
   /^(Identity|Cast|Transpose|Reshape|Flatten|Squeeze|Unsqueeze|Expand|Slice|Split|Gather|GatherND|Resize|Upsample)$/;
 

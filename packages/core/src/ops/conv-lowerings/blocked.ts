@@ -113,8 +113,8 @@ function inputGrad({ feature, block }: Blocking): LoweringRule<InputGradAttribut
 }
 
 /**
- * Of a depthwise convolution: each channel of each image is convolved with its own part of dy, as if all were channels
- * of one image, and the images are summed. Stride and dilation change places.
+ * The weight gradient of a depthwise convolution: each channel of each image is convolved with its own part of dy, as
+ * if all were channels of one image, and the images are summed. Stride and dilation change places.
  */
 function depthwiseWeightGrad({ feature, block }: Blocking): LoweringRule<WeightGradAttributes> {
   return {

@@ -44,7 +44,7 @@ function geluTanh(x: Value): Value {
   return mul(mul(x, 0.5), add(tanh(mul(inner, Math.sqrt(2 / Math.PI))), 1));
 }
 
-/** Of sizes, which padding is computed from. */
+/** The clip of integers: of sizes that padding is computed from. */
 function clippedInteger(x: Value, low: number, high: number): Value {
   const bound = (value: number) => constant(tensorOf('i64', [], [value]));
   return minimum(maximum(x, bound(low)), bound(high));

@@ -46,7 +46,7 @@ const variadic =
   (call) =>
     call.inputs.map((_, i) => call.value(i)).reduce(f);
 
-/** What only shapes are computed with: the operands must be known, and nothing is differentiated. */
+/** Operators that only shapes are computed with: the operands must be known, and nothing is differentiated. */
 const known =
   (f: (...operands: number[]) => number): Handler =>
   (call) => {

@@ -74,7 +74,7 @@ function convolution(call: NodeCall): Value {
   return add(y, reshape(bias, [1, -1, 1, 1]));
 }
 
-/** Of pooling: a window may not lie in the padding alone. */
+/** Checks a pooling's padding: no window may lie in it alone. */
 function poolGeometry(call: NodeCall, x: Value): Geometry {
   const found = geometry(call, x);
   const { pads, kernel } = found;

@@ -9,7 +9,7 @@ import { reduction } from './reduction.ts';
 import { resizing } from './resize.ts';
 import { shapes } from './shape.ts';
 
-/** What there is of ONNX's own operators, by name; each knows its versions from opset 7 on. */
+/** The handlers of ONNX's own operators, by name; each knows its versions from opset 7 on. */
 export const operators: Handlers = {
   ...arithmetic,
   ...activation,

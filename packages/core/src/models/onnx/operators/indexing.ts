@@ -5,7 +5,7 @@ import { numbersOf, tensorOf } from '../fold.ts';
 import type { Handlers, NodeCall } from '../node-call.ts';
 
 /**
- * What is repeated along the batch, before it was: a class token, say. Undefined where it differs from image to image.
+ * A value before it was repeated along the batch: a class token, say. Undefined where it differs from image to image.
  */
 function repeated(x: Value): Value | undefined {
   if (x.shape[0] === 1) return x;
