@@ -17,47 +17,18 @@ import { ShapeError, UserError } from '../base/errors.ts';
 import { f32, i64, type Tensors, zeros } from '../base/tensor.ts';
 import { applyModel } from '../models/index.ts';
 import { crossEntropyLoss, initialise, linear, meanSquaredError } from '../nn/index.ts';
-import { adamw, clipGradients, constant, type LearningRates, type Optimizer, optimizers, sgd } from '../optim/index.ts';
-import { copy, type Runtime } from '../runtime/index.ts';
-import { createTrainer, type TrainableModel, type Trainer, type TrainerOptions } from './explicit-trainer.ts';
-import { accuracy } from './metrics.ts';
-import { type ParameterTable, selected } from './selection.ts';
-import type { Batch } from './source.ts';
-import { averageName, type Network, slotName, traceOf, variablesOf } from './step.ts';
+import { adamw, clipperOf, constant, type LearningRates, type Optimizer, optimizers, sgd } from '../optim/index.ts';
+import { copy } from '../runtime/index.ts';
+import { createTrainer, type Trainer, type TrainerOptions } from './explicit-trainer.ts';
+import { fit } from './fit.ts';
+import { createModel } from './model.ts';
+import { epochOrder } from './sampling.ts';
+import { type Batch, inOrder } from './source.ts';
+import { averageName, type Network, slotName, variablesOf } from './step.ts';
 
-/** A network with its weights, to be trained in place. */
-class Weights implements TrainableModel {
-  readonly network: Network;
-  readonly runtime: Runtime;
-  readonly table: ParameterTable;
-  readonly trainable: Set<string>;
-  variables: Tensors;
-
-  constructor(of: Network, initial?: Tensors) {
-    const { variables, blocks } = traceOf(of);
-    const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter');
-    const head = new Set(parameters.flatMap(({ name }) => (name.startsWith('head.') ? [name] : [])));
-    this.network = of;
-    this.runtime = runtime();
-    this.table = { parameters: new Map(parameters.map(({ name, shape }) => [name, shape])), blocks, head };
-    this.trainable = new Set(this.table.parameters.keys());
-    this.variables = initial ?? initialise(variablesOf(of).values(), 3);
-  }
-
-  load(variables: Tensors): void {
-    this.variables = variables;
-  }
-
-  freeze(...patterns: string[]): void {
-    for (const pattern of patterns)
-      for (const name of selected('freeze', pattern, this.table)) this.trainable.delete(name);
-  }
-
-  unfreeze(...patterns: string[]): void {
-    for (const pattern of patterns)
-      for (const name of selected('unfreeze', pattern, this.table)) this.trainable.add(name);
-  }
-}
+/** A model of a toy network, or of another. */
+const makeModel = (of: Network = network, weights: Tensors = {}) =>
+  createModel((s, x) => of.forward(s, x), { input: of.input, runtime: runtime(), seed: 3, weights });
 
 const copied = (tensors: Tensors) =>
   Object.fromEntries(Object.entries(tensors).map(([name, value]) => [name, copy(value)]));
@@ -70,7 +41,8 @@ async function batchesOf(epoch: number, batchSize = 8): Promise<Batch[]> {
   return batches;
 }
 
-const options: TrainerOptions = { optimizer: sgd({ momentum: 0.9 }), seed: 3 };
+/** As the runs of `taskOf`: weight decay applies to every parameter. */
+const options: TrainerOptions = { optimizer: sgd({ momentum: 0.9 }), normDecay: true, seed: 3 };
 
 async function takeSteps(trainer: Trainer, batches: readonly Batch[], learningRate = 0.05) {
   for (const batch of batches) await trainer.step(batch, { learningRate });
@@ -80,16 +52,16 @@ describe('a loop of one’s own ends in the bytes of a run', () => {
   const cases: Record<string, { toy: Toy; trainer: Partial<TrainerOptions> }> = {
     'SGD with momentum': { toy: { optimizer: sgd() }, trainer: { optimizer: sgd() } },
     'AdamW, clipped by norm': {
-      toy: { optimizer: adamw(), clip: (gradients) => clipGradients(gradients, { norm: 0.5 }) },
+      toy: { optimizer: adamw(), clip: clipperOf({ norm: 0.5 }) },
       trainer: { optimizer: adamw(), clip: { norm: 0.5 } },
     },
     'moving averages': { toy: { optimizer: sgd(), average: 0.99 }, trainer: { optimizer: sgd(), average: 0.99 } },
   };
-  test.each(Object.entries(cases))('%s', async (_name, { toy, trainer: own }) => {
+  test.each(Object.entries(cases))('%s', async (_name, { toy, trainer: changes }) => {
     const loss = crossEntropyLoss({ labelSmoothing: 0.1 });
     const { store } = await run(taskOf({ ...toy, loss, schedule: () => constant(0.05), epochs: 3 }));
-    const model = new Weights(network);
-    await using trainer = createTrainer(model, { ...options, loss, ...own });
+    const model = makeModel();
+    await using trainer = createTrainer(model, { ...options, loss, ...changes });
     for (const epoch of [1, 2, 3]) await takeSteps(trainer, await batchesOf(epoch));
     expect(trainer.state().tensors).toEqual(store.last!.tensors);
     expect(trainer.steps).toBe(15);
@@ -99,7 +71,7 @@ describe('a loop of one’s own ends in the bytes of a run', () => {
     const loss = crossEntropyLoss();
     const task = taskOf({ optimizer: adamw(), loss, accumulate: 2, schedule: () => constant(0.05), epochs: 2 });
     const { store } = await run(task);
-    await using trainer = createTrainer(new Weights(network), { ...options, optimizer: adamw() });
+    await using trainer = createTrainer(makeModel(), { ...options, optimizer: adamw() });
     for (const epoch of [1, 2]) {
       const [a, b, c, d] = await batchesOf(epoch); // a fifth would be half a step, which a run leaves out
       for (const [first, second] of [[a!, b!] as const, [c!, d!] as const]) {
@@ -110,6 +82,33 @@ describe('a loop of one’s own ends in the bytes of a run', () => {
     const expected = Object.entries(store.last!.tensors).filter(([name]) => !name.startsWith('sum/'));
     expect(trainer.state().tensors).toEqual(Object.fromEntries(expected));
   });
+});
+
+test('a loop with groups of learning rates and a schedule ends in the bytes of fit', async () => {
+  const optimizer = adamw({ learningRate: 0.02, rates: { head: 0.05, bn: 0 } });
+  const [epochs, batchSize, clip] = [3, 8, { value: 0.1 }];
+  const [fitted, model] = [makeModel(), makeModel()];
+  fitted.freeze('body.bias');
+  model.freeze('body.bias');
+  const rates: number[] = [];
+  let last: Tensors = {};
+  for await (const event of fit(
+    fitted,
+    { train: training, validation },
+    { epochs, batchSize, optimizer, clip, seed: 3 },
+  )) {
+    if (event.kind === 'step') rates.push(event.learningRate);
+    if (event.kind === 'evaluation') last = copied(fitted.variables);
+  }
+  await using trainer = createTrainer(model, { optimizer, clip, seed: 3 });
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    const order = epochOrder('shuffle', inOrder(training.size), 3)(epoch);
+    for await (const batch of training.batches({ batchSize, order, lastBatch: 'drop', epoch })) {
+      await trainer.step(batch, { learningRate: rates[trainer.steps]! });
+    }
+  }
+  expect(new Set(rates).size).toBeGreaterThan(10);
+  expect(model.variables).toEqual(last);
 });
 
 describe('equals PyTorch after three steps', () => {
@@ -126,8 +125,8 @@ describe('equals PyTorch after three steps', () => {
       kind: 'sgd' | 'adamw';
       learningRate: number;
     }>(config.optimizers)) {
-      const model = new Weights(narrow, initial);
-      await using trainer = createTrainer(model, { optimizer: optimizers[kind].create(rest) });
+      const model = makeModel(narrow, initial);
+      await using trainer = createTrainer(model, { optimizer: optimizers[kind].create(rest), normDecay: true });
       for (let i = 0; i < 3; i++) {
         const { loss } = await trainer.step({ inputs: images, targets: tensors.labels! }, { learningRate });
         if (i === 0) expect(relativeError(f32([], [loss]), tensors['train/loss']!)).toBeLessThan(tolerance.model);
@@ -146,7 +145,7 @@ describe('freezing in the middle', () => {
   const adam = { ...options, optimizer: adamw() };
 
   test('a frozen parameter stays to the bit, and the others go on as if nothing had happened to their optimizer', async () => {
-    const model = new Weights(network);
+    const model = makeModel();
     await using trainer = createTrainer(model, adam);
     await takeSteps(trainer, await batchesOf(1));
     const before = trainer.state();
@@ -171,7 +170,7 @@ describe('freezing in the middle', () => {
   });
 
   test('what is frozen and unfrozen between two steps changes nothing', async () => {
-    const [plain, changed] = [new Weights(network), new Weights(network)];
+    const [plain, changed] = [makeModel(), makeModel()];
     await using one = createTrainer(plain, adam);
     await using other = createTrainer(changed, adam);
     const batches = await batchesOf(1);
@@ -184,7 +183,7 @@ describe('freezing in the middle', () => {
   });
 
   test('Adam counts the steps of each parameter: its first step is as long as the learning rate', async () => {
-    const model = new Weights(network);
+    const model = makeModel();
     model.freeze('body', 'bn');
     await using trainer = createTrainer(model, { ...options, optimizer: adamw({ weightDecay: 0 }) });
     await takeSteps(trainer, await batchesOf(1), 0.01);
@@ -199,7 +198,7 @@ describe('freezing in the middle', () => {
   });
 
   test('with everything frozen there is nothing to do', async () => {
-    const model = new Weights(network);
+    const model = makeModel();
     await using trainer = createTrainer(model, adam);
     model.freeze('all');
     const [batch] = await batchesOf(1);
@@ -207,7 +206,7 @@ describe('freezing in the middle', () => {
   });
 
   test('not between gather and step', async () => {
-    const model = new Weights(network);
+    const model = makeModel();
     await using trainer = createTrainer(model, adam);
     const [first, second] = await batchesOf(1);
     await trainer.gather(first!);
@@ -221,11 +220,11 @@ describe('learning rates', () => {
   test('of patterns: the first that means a parameter decides', async () => {
     const [batch] = await batchesOf(1);
     const plain: TrainerOptions = { ...options, optimizer: sgd({ momentum: 0 }) };
-    const model = new Weights(network);
+    const model = makeModel();
     const start = copied(model.variables);
     await using trainer = createTrainer(model, plain);
     await trainer.step(batch!, { learningRate: 0.1, rates: { head: 0.2 } });
-    const other = new Weights(network);
+    const other = makeModel();
     await using reference = createTrainer(other, plain);
     await reference.step(batch!, { learningRate: 0.1 });
     const way = (to: Tensors, name: string) => numbers(to[name]).map((value, i) => value - numbers(start[name])[i]!);
@@ -236,7 +235,7 @@ describe('learning rates', () => {
   });
 
   test('a rate of 0 leaves its parameters where they are', async () => {
-    const model = new Weights(network);
+    const model = makeModel();
     const start = copied(model.variables);
     await using trainer = createTrainer(model, options);
     for (const batch of await batchesOf(1)) await trainer.step(batch, { learningRate: 0.1, rates: { body: 0 } });
@@ -248,7 +247,7 @@ describe('learning rates', () => {
     const own = { momentum: 0, learningRate: 0.1, rates: { head: 0.2 } };
     const [batch] = await batchesOf(1);
     const end = async (optimizer: Optimizer, rates: LearningRates) => {
-      const model = new Weights(network);
+      const model = makeModel();
       await using trainer = createTrainer(model, { ...options, optimizer });
       await trainer.step(batch!, rates);
       return copied(model.variables);
@@ -259,13 +258,15 @@ describe('learning rates', () => {
       await end(plain, { learningRate: 0.05, rates: { head: 0.1 } }),
     );
     expect(await end(plain, {})).toEqual(await end(plain, { learningRate: optimizers.sgd.learningRate }));
-    await expect(end({ ...plain, name: 'own' }, {})).rejects.toThrow('since own has none of its own');
+    await expect(end({ ...plain, name: 'own' }, {})).rejects.toThrow(
+      'optimizer.learningRate: expected a number above 0',
+    );
     await expect(end(plain, { rates: { haed: 1 } })).rejects.toThrow('Did you mean "head"?');
   });
 
   test('the order of patterns decides, also after another order', async () => {
     const [batch] = await batchesOf(1);
-    const model = new Weights(network);
+    const model = makeModel();
     await using trainer = createTrainer(model, { ...options, optimizer: sgd({ momentum: 0 }) });
     await trainer.step(batch!, { rates: { head: 0.1, all: 0 } });
     const before = copied(model.variables);
@@ -275,7 +276,7 @@ describe('learning rates', () => {
 });
 
 test('the model has the new weights after every step', async () => {
-  const model = new Weights(network);
+  const model = makeModel();
   const start = copied(model.variables);
   await using trainer = createTrainer(model, options);
   const [batch] = await batchesOf(1);
@@ -285,7 +286,7 @@ test('the model has the new weights after every step', async () => {
 });
 
 test('weights that the model was given in the middle are trained from there', async () => {
-  const [model, other] = [new Weights(network), new Weights(network)];
+  const [model, other] = [makeModel(), makeModel()];
   const plain: TrainerOptions = { ...options, optimizer: sgd({ momentum: 0 }) };
   const given = initialise(variablesOf(network).values(), 77);
   const batches = await batchesOf(1);
@@ -312,7 +313,7 @@ test('a loss of one’s own and targets of any shape, in batches of any size', a
     const y = Array.from({ length: size }, (_, n) => weight.reduce((sum, w, i) => sum + w * x[3 * n + i]!, 0.25));
     return { inputs: f32([size, 3], x), targets: f32([size, 1], y) };
   };
-  const model = new Weights(line);
+  const model = makeModel(line);
   await using trainer = createTrainer(model, { optimizer: sgd({ momentum: 0.9 }), loss: meanSquaredError });
   let last = Number.POSITIVE_INFINITY;
   for (let step = 0; step < 200; step++) {
@@ -330,13 +331,13 @@ describe('checkpoints by hand', () => {
   test('a loop goes on from one bit for bit', async () => {
     const own = { ...options, optimizer: adamw(), average: 0.9 };
     const [first, second] = [await batchesOf(1), await batchesOf(2)];
-    await using whole = createTrainer(new Weights(network), own);
+    await using whole = createTrainer(makeModel(), own);
     await takeSteps(whole, [...first, ...second]);
-    await using begun = createTrainer(new Weights(network), own);
+    await using begun = createTrainer(makeModel(), own);
     await takeSteps(begun, first);
     const saved = begun.state();
     const json = JSON.stringify({ ...saved, tensors: undefined });
-    const model = new Weights(network, initialise(variablesOf(network).values(), 99));
+    const model = makeModel(network, initialise(variablesOf(network).values(), 99));
     await using resumed = createTrainer(model, own);
     await resumed.load({ ...JSON.parse(json), tensors: saved.tensors });
     await takeSteps(resumed, second);
@@ -345,7 +346,7 @@ describe('checkpoints by hand', () => {
   });
 
   test('of another network is refused', async () => {
-    await using trainer = createTrainer(new Weights(network), options);
+    await using trainer = createTrainer(makeModel(), options);
     const { tensors, ...state } = trainer.state();
     await expect(trainer.load({ ...state, tensors: { ...tensors, 'head.bias': zeros('f32', [7]) } })).rejects.toThrow(
       `load: head.bias is f32[${classes}] in the model, f32[7] in the checkpoint.`,
@@ -353,25 +354,21 @@ describe('checkpoints by hand', () => {
   });
 });
 
-describe('evaluation', () => {
-  test('has loss and metrics, of the moving averages where there are any', async () => {
-    const model = new Weights(network);
-    await using trainer = createTrainer(model, { ...options, average: 0.9 });
-    for (const epoch of [1, 2, 3, 4]) await takeSteps(trainer, await batchesOf(epoch));
-    const asked = { batchSize: 8, metrics: [accuracy()] };
-    const averaged = await trainer.evaluate(validation, asked);
-    const last = await trainer.evaluate(validation, { ...asked, average: false });
-    expect(averaged!.accuracy).toBeGreaterThan(0.8);
-    expect(averaged!.loss).not.toBe(last!.loss);
-    const plain = new Weights(network, trainer.averages());
-    await using reference = createTrainer(plain, options);
-    expect(await reference.evaluate(validation, asked)).toEqual(averaged);
-    expect(trainer.averages()['head.weight']).toEqual(trainer.state().tensors[averageName('head.weight')]);
-  });
+test('an evaluation is of the moving averages, where there are any', async () => {
+  const model = makeModel();
+  await using trainer = createTrainer(model, { ...options, average: 0.9 });
+  for (const epoch of [1, 2, 3, 4]) await takeSteps(trainer, await batchesOf(epoch));
+  const averaged = await trainer.evaluate(validation);
+  const last = await trainer.evaluate(validation, { average: false });
+  expect(averaged.accuracy).toBeGreaterThan(0.8);
+  expect(averaged.loss).not.toBe(last.loss);
+  expect(last).toEqual(await model.evaluate(validation));
+  expect(averaged).toEqual(await makeModel(network, trainer.averages()).evaluate(validation));
+  expect(trainer.averages()['head.weight']).toEqual(trainer.state().tensors[averageName('head.weight')]);
 });
 
 describe('batches that do not fit', () => {
-  const trainer = createTrainer(new Weights(network), options);
+  const trainer = createTrainer(makeModel(), options);
   const inputs = zeros('f32', [4, width]);
   const targets = i64([4], [0, 1, 2, 0]);
   const refused: [string, Batch, new (...args: never[]) => Error, string][] = [

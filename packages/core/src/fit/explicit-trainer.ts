@@ -2,26 +2,28 @@ import { OptionError, ShapeError, UserError } from '../base/errors.ts';
 import { formatType, type Tensor, type Tensors, zeros } from '../base/tensor.ts';
 import { type BatchNormPolicy, crossEntropyLoss, drawNoise, type Loss, type Noise } from '../nn/index.ts';
 import {
-  type ClipOptions,
-  clipGradients,
+  adamw,
+  type Clipping,
+  clipperOf,
+  type GradientTransform,
   type LearningRates,
   type Optimizer,
   scalarFeeds,
-  usualLearningRate,
 } from '../optim/index.ts';
-import { copy, type Program, type Runtime, State, scalar } from '../runtime/index.ts';
-import { number, openEvaluator } from './evaluation.ts';
+import { copy, type Program, State, scalar } from '../runtime/index.ts';
+import { number } from './evaluation.ts';
 import type { Evaluation } from './events.ts';
+import type { Examples } from './examples.ts';
+import { learningRateOf, settingOf } from './fit-rates.ts';
 import { batchNormOf } from './image-stage.ts';
-import type { Metric } from './metrics.ts';
-import { type ParameterTable, selected } from './selection.ts';
-import { type Batch, feedsOf, type Source, typeOfRow } from './source.ts';
+import type { EvaluateOptions, Model } from './model.ts';
+import { selected } from './selection.ts';
+import { type Batch, feedsOf, typeOfRow } from './source.ts';
 import {
   averageDecay,
   averageName,
   gatheredShare,
   gatheringStep,
-  type Network,
   resultNames,
   type StepSetting,
   slotName,
@@ -30,31 +32,24 @@ import {
   trainingStep,
 } from './step.ts';
 
-/** What a trainer needs of a model: a network, its weights, and which of them are trained. */
-export interface TrainableModel {
-  readonly network: Network;
-  readonly runtime: Runtime;
-  /** The values of all parameters and buffers, by name. */
-  readonly variables: Tensors;
-  /** The names of the parameters that are not frozen, as `freeze` and `unfreeze` leave them. */
-  readonly trainable: ReadonlySet<string>;
-  /** What patterns over the parameters are about. */
-  readonly table: ParameterTable;
-  /** Takes over new values, without a copy. */
-  load(variables: Tensors): void;
-}
-
+/** How a trainer takes its steps: the options of `fit` that are about a step. */
 export interface TrainerOptions {
-  readonly optimizer: Optimizer;
-  /** Default: `crossEntropyLoss()`. */
+  /** With its learning rates: `adamw({ rates: { head: 1e-3, layer4: 1e-4 } })`. Default: `adamw()`. */
+  readonly optimizer?: Optimizer | undefined;
+  /** Output and target to what is made small. Default: `crossEntropyLoss()`. */
   readonly loss?: Loss | undefined;
-  /** Limits on the gradients, all together or by element. Default: none. */
-  readonly clip?: ClipOptions | undefined;
-  /** Decay of a moving average of the weights, 0.999 say (EMA). It begins fast: min(decay, (1 + step) / (10 + step)). Default: none. */
+  /** Limits on the gradients, or what else is done to all of them together. Default: none. */
+  readonly clip?: Clipping | GradientTransform | undefined;
+  /**
+   * The decay of moving averages of the weights, 0.999 say (EMA): a ← d·a + (1-d)·w, where d = min(decay, (1 + step) / (10 + step)).
+   * Default: none.
+   */
   readonly average?: number | undefined;
-  /** Batch norm in the layers that are trained; in frozen ones it keeps its statistics. Default `running`. */
+  /** What batch norms do in layers that are trained; frozen ones keep their statistics. Default `running`. */
   readonly batchNorm?: BatchNormPolicy | undefined;
-  /** Decides the masks of dropout. Default 0. */
+  /** Whether weight decay applies to biases and the parameters of norms, too. Default false. */
+  readonly normDecay?: boolean | undefined;
+  /** Decides dropout. Default 0. */
   readonly seed?: number | undefined;
 }
 
@@ -62,11 +57,11 @@ export interface TrainerOptions {
 export interface StepResult {
   /** The batch's mean loss, before the step. */
   readonly loss: number;
-  /** Of the network in training mode (n, …), before the step. */
+  /** The network's outputs in training (n, …), before the step. */
   readonly outputs: Tensor;
 }
 
-/** All that a trainer keeps, for a checkpoint. `tensors` goes into a safetensors file, the rest is JSON. */
+/** All that a trainer keeps, for a checkpoint: the tensors are a safetensors file, the rest is JSON. */
 export interface TrainerState {
   /** Parameters, buffers, what the optimizer keeps, moving averages. */
   readonly tensors: Tensors;
@@ -78,19 +73,9 @@ export interface TrainerState {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-export interface TrainerEvaluationOptions<M extends string> {
-  readonly batchSize: number;
-  /** Default: the loss alone. */
-  readonly metrics?: readonly Metric<M>[];
+export interface TrainerEvaluateOptions<M extends string = 'accuracy'> extends EvaluateOptions<M> {
   /** Whether the moving averages are evaluated. Default: where there are any. */
   readonly average?: boolean;
-  readonly signal?: AbortSignal;
-}
-
-/** The learning rates of a step: of what no pattern means, and by pattern. */
-interface RatesInUse {
-  readonly learningRate: number;
-  readonly rates: Readonly<Record<string, number>>;
 }
 
 /** A compiled step. */
@@ -102,7 +87,7 @@ interface Compiled {
 /** Parameters that share their learning rate and their count of steps. */
 interface Group {
   readonly name: string;
-  /** The pattern of `rates` that gives their learning rate; null: none does. */
+  /** The pattern of the step's `rates` that gives their learning rate; null: none does. */
   readonly pattern: string | null;
   readonly parameters: readonly string[];
 }
@@ -113,8 +98,9 @@ interface Group {
  * What the optimizer keeps for a parameter stays while that is frozen, as in PyTorch.
  */
 export class Trainer implements AsyncDisposable {
-  readonly #model: TrainableModel;
+  readonly #model: Model;
   readonly #options: TrainerOptions;
+  readonly #optimizer: Optimizer;
   readonly #loss: Loss;
   #state: State;
   #steps = 0;
@@ -127,9 +113,10 @@ export class Trainer implements AsyncDisposable {
   readonly #programs = new Map<string, Compiled>();
   #isBusy = false;
 
-  constructor(model: TrainableModel, options: TrainerOptions) {
+  constructor(model: Model, options: TrainerOptions = {}) {
     this.#model = model;
     this.#options = options;
+    this.#optimizer = options.optimizer ?? adamw();
     this.#loss = options.loss ?? crossEntropyLoss();
     this.#state = new State(model.variables);
     this.#addAverages();
@@ -145,9 +132,8 @@ export class Trainer implements AsyncDisposable {
    * One step: forward, backward and the optimizer, on this batch and on those that were gathered for it. The gradient is the mean over
    * the batches. Nothing is checked of the loss: where it is not a number, the weights are lost, and `load` goes back to others.
    *
-   * @param learningRates default: the optimizer's. `learningRate` alone takes the rates of its groups along, in proportion; `rates` are
-   *   those of this step, by pattern. Other numbers compile nothing anew, other
-   *   patterns do.
+   * @param learningRates default: the optimizer's. `learningRate` alone takes the optimizer's `rates` along, in proportion, as a
+   *   schedule does; `rates` are of this step, by pattern. Other numbers compile nothing anew, other patterns do.
    * @throws UserError where everything is frozen
    * @throws OptionError where a pattern means no parameter
    * @throws ShapeError where the batch does not fit the network
@@ -159,15 +145,13 @@ export class Trainer implements AsyncDisposable {
   async step(batch: Batch, learningRates: LearningRates = {}): Promise<StepResult> {
     return this.#exclusively('step', async () => {
       await this.#followModel();
-      const { optimizer } = this.#options;
-      const rates = ratesOf(optimizer, learningRates);
-      const patterns = Object.keys(rates.rates);
+      const patterns = Object.keys(learningRates.rates ?? {});
       const groups = this.#groupsOf(patterns);
       const { program, noise } = await this.#stepProgram(batch, patterns, groups);
       const results = await this.#state.step(program, {
         ...feedsOf(batch),
         ...drawNoise(noise, this.#seed, this.#batches),
-        ...this.#scalars(groups, rates),
+        ...this.#scalars(groups, learningRates),
       });
       for (const name of this.#trained) this.#counts.set(name, this.#countOf(name) + 1);
       this.#steps++;
@@ -202,18 +186,23 @@ export class Trainer implements AsyncDisposable {
     });
   }
 
-  /** Mean loss and metrics over a source, in evaluation mode. Null where the signal came first. */
-  async evaluate<M extends string = never>(
-    data: Source,
-    { batchSize, metrics = [], average = this.#options.average !== undefined, signal }: TrainerEvaluationOptions<M>,
-  ): Promise<Evaluation<M> | null> {
+  /**
+   * Mean loss and metrics over examples, as `model.evaluate`, by the trainer's loss and on the moving averages.
+   *
+   * @throws the signal's reason
+   * @example const { loss, accuracy } = await trainer.evaluate(validation);
+   */
+  async evaluate<M extends string = 'accuracy'>(
+    examples: Examples,
+    { average = true, ...options }: TrainerEvaluateOptions<M> = {},
+  ): Promise<Evaluation<M>> {
     return this.#exclusively('evaluate', async () => {
-      const options = { batchSize, metrics, loss: this.#loss, target: data.target };
-      const evaluator = await openEvaluator(this.#model.network, options, this.#model.runtime);
+      const own = this.#model.variables;
+      if (average && this.#options.average !== undefined) this.#model.load(this.averages());
       try {
-        return await evaluator.evaluate(average ? this.averages() : this.#state.current, data, signal);
+        return await this.#model.evaluate(examples, { loss: this.#loss, ...options });
       } finally {
-        await evaluator.release();
+        this.#model.load(own);
       }
     });
   }
@@ -287,22 +276,21 @@ export class Trainer implements AsyncDisposable {
 
   /** Takes up what was frozen, unfrozen and loaded since the last call. */
   async #followModel(): Promise<void> {
-    const { table, trainable, variables } = this.#model;
+    const { trainable, variables } = this.#model;
     const { current } = this.#state;
     if (Object.entries(variables).some(([name, value]) => value !== current[name])) {
       this.#state = new State({ ...current, ...variables });
       this.#handOver();
     }
-    const trained = [...table.parameters.keys()].filter((name) => trainable.has(name));
+    const settings = this.#settings();
+    const trained = [...trainable].filter((name) => settings.get(name));
     if (trained.length === 0)
       throw new UserError('step: every parameter is frozen. Unfreeze some: model.unfreeze("head").');
     if (trained.join() === this.#trained.join()) return;
     if (this.#gathered > 0) throw new UserError('step: freeze and unfreeze after a step, not between gather and step.');
     await this[Symbol.asyncDispose]();
     this.#trained = trained;
-    this.#extendState(
-      trained.flatMap((name) => this.#options.optimizer.slots.map((slot) => [slotName(slot, name), name])),
-    );
+    this.#extendState(trained.flatMap((name) => this.#optimizer.slots.map((slot) => [slotName(slot, name), name])));
   }
 
   /** Adds zeros of a parameter's shape to the state, under names that it does not have. */
@@ -358,32 +346,55 @@ export class Trainer implements AsyncDisposable {
     return compiled;
   }
 
+  /** How each parameter is trained where it is not frozen, relative to the learning rate. */
+  #settings(): ReadonlyMap<string, StepSetting | null> {
+    const { table } = this.#model;
+    const rates = Object.entries(this.#optimizer.rates ?? {}).map(([pattern, rate]) => ({
+      names: selected('optimizer.rates', pattern, table),
+      rate,
+    }));
+    const options = {
+      rates,
+      learningRate: rates.length === 0 ? 1 : learningRateOf(this.#optimizer),
+      normDecay: this.#options.normDecay ?? false,
+    };
+    return new Map([...table.parameters].map(([name, shape]) => [name, settingOf(name, shape, options)]));
+  }
+
   #stepOptions(batch: Batch, groups: readonly Group[]): TrainingStepOptions {
-    const { network } = this.#model;
-    const { optimizer, clip, average, batchNorm = 'running' } = this.#options;
-    const batchSize = batchSizeOf(network, batch);
-    const settings = new Map<string, StepSetting>(this.#trained.map((name) => [name, { rate: 1 }]));
-    for (const { name: group, parameters } of groups)
-      for (const name of parameters) settings.set(name, { rate: 1, group });
+    const { clip, average, batchNorm = 'running' } = this.#options;
+    const batchSize = batchSizeOf(this.#model.network, batch);
+    const all = this.#settings();
+    const settings = new Map(this.#trained.map((name) => [name, all.get(name)!]));
+    for (const { name: group, pattern, parameters } of groups) {
+      for (const name of parameters) {
+        // The rate of a pattern is fed.
+        const own = settings.get(name)!;
+        settings.set(name, { ...own, ...(pattern !== null && { rate: 1 }), group });
+      }
+    }
     return {
       batchSize,
-      optimizer,
+      optimizer: this.#optimizer,
       settings,
       batchNorm: batchNormOf(settings, batchNorm),
       loss: this.#loss,
       target: typeOfRow(batch.targets),
-      clip: clip && ((gradients) => clipGradients(gradients, clip)),
+      clip: clip && clipperOf(clip),
       mixes: batch.mix !== undefined,
       average: average !== undefined,
     };
   }
 
-  #scalars(groups: readonly Group[], { learningRate, rates }: RatesInUse): Tensors {
-    const { optimizer, average } = this.#options;
+  #scalars(groups: readonly Group[], { learningRate, rates = {} }: LearningRates): Tensors {
+    const { average } = this.#options;
     const feeds: Record<string, Tensor> = {};
     for (const { name: group, pattern, parameters } of groups) {
-      const rate = pattern === null ? learningRate : rates[pattern]!;
-      Object.assign(feeds, scalarFeeds(optimizer, { learningRate: rate, step: this.#countOf(parameters[0]!), group }));
+      const rate = pattern === null ? (learningRate ?? learningRateOf(this.#optimizer)) : rates[pattern]!;
+      if (!Number.isFinite(rate))
+        throw new OptionError({ option: 'learningRate', expected: 'a number', received: rate });
+      const step = this.#countOf(parameters[0]!);
+      Object.assign(feeds, scalarFeeds(this.#optimizer, { learningRate: rate, step, group }));
     }
     if (this.#gathered > 0) feeds[gatheredShare] = scalar(1 / (this.#gathered + 1));
     if (average !== undefined) feeds[averageDecay] = scalar(Math.min(average, (1 + this.#steps) / (10 + this.#steps)));
@@ -407,24 +418,8 @@ export class Trainer implements AsyncDisposable {
  *   if (step === 50) model.unfreeze('layer4');
  * }
  */
-export function createTrainer(model: TrainableModel, options: TrainerOptions): Trainer {
+export function createTrainer(model: Model, options: TrainerOptions = {}): Trainer {
   return new Trainer(model, options);
-}
-
-/** The learning rates of a step. */
-function ratesOf(optimizer: Optimizer, { learningRate, rates }: LearningRates): RatesInUse {
-  const usual = optimizer.learningRate ?? usualLearningRate(optimizer.name);
-  const base = learningRate ?? usual;
-  if (base === undefined) {
-    throw new OptionError({
-      option: 'learningRate',
-      expected: `a number, since ${optimizer.name} has none of its own`,
-      received: base,
-    });
-  }
-  const factor = usual ? base / usual : 1;
-  const scaled = Object.entries(optimizer.rates ?? {}).map(([pattern, rate]) => [pattern, rate * factor] as const);
-  return { learningRate: base, rates: rates ?? Object.fromEntries(scaled) };
 }
 
 function resultOf(results: Tensors): StepResult {
@@ -437,7 +432,7 @@ function keyOf({ inputs, targets, mix }: Batch): string {
 }
 
 /** How many examples there are in a batch. @throws ShapeError, @throws UserError */
-function batchSizeOf({ input }: Network, { inputs, targets, weights }: Batch): number {
+function batchSizeOf({ input }: Model['network'], { inputs, targets, weights }: Batch): number {
   const [batchSize] = inputs.shape;
   if (batchSize === undefined || formatType(typeOfRow(inputs)) !== formatType(input)) {
     throw new ShapeError({

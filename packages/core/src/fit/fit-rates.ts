@@ -1,5 +1,6 @@
 import { OptionError } from '../base/errors.ts';
-import { type Optimizer, optimizers, type ParameterSetting, type Schedule } from '../optim/index.ts';
+import type { Shape } from '../base/tensor.ts';
+import { type Optimizer, type ParameterSetting, type Schedule, usualLearningRate } from '../optim/index.ts';
 import type { FitStage } from './fit-stages.ts';
 import type { Model } from './model.ts';
 import { selected } from './selection.ts';
@@ -26,11 +27,6 @@ export function settingsOf(
 ): (FitStage & StageRates)[] {
   const learningRate = learningRateOf(optimizer);
   const rates = ratesOf(model, optimizer, stages);
-  const setting = (name: string, dimensions: number): ParameterSetting | null => {
-    const given = rates.find(({ names }) => names.has(name));
-    const rate = given ? given.rate / learningRate : 1;
-    return rate === 0 ? null : { rate, weightDecay: dimensions > 1 || normDecay ? 1 : 0 };
-  };
   return stages.map((stage, i) => {
     const start = freshStage(stages, i);
     const sharing = stages.filter((_, j) => freshStage(stages, j) === start);
@@ -39,24 +35,45 @@ export function settingsOf(
       ...stage,
       schedule: (step, losses) => schedule(step, losses, { steps, learningRate }),
       settings: new Map(
-        [...model.table.parameters].map(([name, { length }]) => [
+        [...model.table.parameters].map(([name, shape]) => [
           name,
-          stage.trained.has(name) ? setting(name, length) : null,
+          stage.trained.has(name) ? settingOf(name, shape, { rates, learningRate, normDecay }) : null,
         ]),
       ),
     };
   });
 }
 
+/** The learning rate of the parameters that a pattern means. */
+export interface PatternRate {
+  readonly names: ReadonlySet<string>;
+  readonly rate: number;
+}
+
+/** How a parameter is trained: at the rate of the first pattern that means it, relative to the learning rate. Null: it is not. */
+export function settingOf(
+  name: string,
+  { length: dimensions }: Shape,
+  options: {
+    readonly rates: readonly PatternRate[];
+    readonly learningRate: number;
+    readonly normDecay: boolean;
+  },
+): ParameterSetting | null {
+  const { rates, learningRate, normDecay } = options;
+  const given = rates.find(({ names }) => names.has(name));
+  const rate = given ? given.rate / learningRate : 1;
+  return rate === 0 ? null : { rate, weightDecay: dimensions > 1 || normDecay ? 1 : 0 };
+}
+
 /** Of the parameters that no pattern means. */
-function learningRateOf({ name, learningRate }: Optimizer): number {
-  const known = Object.entries(optimizers).find(([key]) => key === name)?.[1].learningRate;
-  const rate = learningRate ?? known;
+export function learningRateOf({ name, learningRate }: Optimizer): number {
+  const rate = learningRate ?? usualLearningRate(name);
   if (rate !== undefined && rate > 0 && Number.isFinite(rate)) return rate;
   throw new OptionError({ option: 'optimizer.learningRate', expected: 'a number above 0', received: rate });
 }
 
-function ratesOf(model: Model, { rates = {} }: Optimizer, stages: readonly FitStage[]) {
+function ratesOf(model: Model, { rates = {} }: Optimizer, stages: readonly FitStage[]): PatternRate[] {
   const decided = new Set<string>();
   return Object.entries(rates).map(([pattern, rate]) => {
     const names = selected('optimizer.rates', pattern, model.table);

@@ -1,9 +1,16 @@
 import { OptionError } from '../base/errors.ts';
 import type { Tensors } from '../base/tensor.ts';
-import type { Value } from '../graph/index.ts';
 import type { Augmentation } from '../image/augment/index.ts';
 import { type BatchNormPolicy, crossEntropyLoss, type Loss } from '../nn/index.ts';
-import { adamw, clipByNorm, clipByValue, type Optimizer, oneCycle, type Schedule } from '../optim/index.ts';
+import {
+  adamw,
+  type Clipping,
+  clipperOf,
+  type GradientTransform,
+  type Optimizer,
+  oneCycle,
+  type Schedule,
+} from '../optim/index.ts';
 import { copy } from '../runtime/index.ts';
 import type { CheckpointStore, Phase } from './checkpoint.ts';
 import type { Course } from './course.ts';
@@ -21,14 +28,6 @@ import { epochOrder } from './sampling.ts';
 import { inOrder, type Source } from './source.ts';
 import type { TrainingTask } from './task.ts';
 import { follow } from './trainer.ts';
-
-/** What is done to all gradients of a step before the optimizer sees them: elements are cut first, then the norm. */
-export interface Clipping {
-  /** The largest norm of all gradients together. */
-  readonly norm?: number;
-  /** The largest element. */
-  readonly value?: number;
-}
 
 /** Where a fit leaves its state, and finds it again. */
 export interface FitStore<M extends string = 'accuracy'> extends CheckpointStore<M> {
@@ -67,7 +66,8 @@ export interface FitOptions<M extends string = 'accuracy'> {
   readonly mixing?: Mixing;
   /** Parameters that are trained from an epoch on, besides those that the model does not freeze. */
   readonly unfreeze?: readonly Unfreezing[];
-  readonly clip?: Clipping | ((gradients: readonly Value[]) => readonly Value[]);
+  /** Limits on the gradients, or what else is done to all of them together. Default: none. */
+  readonly clip?: Clipping | GradientTransform;
   /** Batches that make one step. Default 1. */
   readonly accumulate?: number;
   /** The decay of moving averages of the parameters, which are then what is evaluated and kept: 0.999. Default: none. */
@@ -200,7 +200,7 @@ export function fitTask<M extends string = 'accuracy'>(
     target: training.target,
     metrics,
     criterion: criterionOf(options.best, metrics),
-    clip: clipOf(options.clip),
+    clip: options.clip && clipperOf(options.clip),
     batchNorm: options.batchNorm ?? 'running',
     batchSize,
     accumulate,
@@ -244,15 +244,6 @@ function criterionOf<M extends string>(
   if (metric) return metric;
   const names = ['loss', ...metrics.map(({ name }) => name)];
   throw new OptionError({ option: 'best', expected: `one of: ${names.join(', ')}`, received: best });
-}
-
-function clipOf(clip: FitOptions['clip']): TrainingTask['clip'] {
-  if (clip === undefined || typeof clip === 'function') return clip;
-  const { norm, value } = clip;
-  return (gradients) => {
-    const cut = value === undefined ? gradients : clipByValue(gradients, value);
-    return norm === undefined ? cut : clipByNorm(cut, norm).gradients;
-  };
 }
 
 function orderOf(source: Source, sampling: 'shuffle' | 'balanced', seed: number): (epoch: number) => readonly number[] {

@@ -18,8 +18,16 @@ export {
   type TransformContext,
   tensorDataset,
 } from './examples.ts';
+export {
+  createTrainer,
+  type StepResult,
+  Trainer,
+  type TrainerEvaluateOptions,
+  type TrainerOptions,
+  type TrainerState,
+} from './explicit-trainer.ts';
 export { findLearningRate, type RangeStep, type RangeTestOptions } from './find-learning-rate.ts';
-export { type Clipping, type FitOptions, type FitStore, fit, type SavedFit } from './fit.ts';
+export { type FitOptions, type FitStore, fit, type SavedFit } from './fit.ts';
 export type { Unfreezing } from './fit-stages.ts';
 export {
   beforeExplosion,

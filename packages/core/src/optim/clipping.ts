@@ -22,16 +22,23 @@ export function clipByValue(gradients: readonly Value[], maximum: number): Value
   return gradients.map((gradient) => clip(gradient, -maximum, maximum));
 }
 
-/** Limits on the gradients of a step. With both, elements are limited first. */
-export interface ClipOptions {
-  /** The largest norm of all gradients together, as `clipByNorm`. Default: none. */
+/** Limits on all gradients of a step, before the optimizer sees them: elements are limited first, then the norm. */
+export interface Clipping {
+  /** The largest norm of all gradients together, as `clipByNorm`. Default: any. */
   readonly norm?: number | undefined;
-  /** The largest absolute value of an element, as `clipByValue`. Default: none. */
+  /** The largest absolute value of an element, as `clipByValue`. Default: any. */
   readonly value?: number | undefined;
 }
 
-/** The gradients of a step, limited. */
-export function clipGradients(gradients: readonly Value[], { norm, value }: ClipOptions): readonly Value[] {
-  const limited = value === undefined ? gradients : clipByValue(gradients, value);
-  return norm === undefined ? limited : clipByNorm(limited, norm).gradients;
+/** What is done to all gradients of a step together. */
+export type GradientTransform = (gradients: readonly Value[]) => readonly Value[];
+
+/** Limits as a function of gradients; a function is one already. */
+export function clipperOf(clip: Clipping | GradientTransform): GradientTransform {
+  if (typeof clip === 'function') return clip;
+  const { norm, value } = clip;
+  return (gradients) => {
+    const limited = value === undefined ? gradients : clipByValue(gradients, value);
+    return norm === undefined ? limited : clipByNorm(limited, norm).gradients;
+  };
 }

@@ -1,6 +1,13 @@
 export { type AdagradOptions, adagrad } from './adagrad.ts';
 export { type AdamOptions, adam, adamw, type NadamOptions, nadam, radam } from './adam.ts';
-export { type ClipOptions, clipByNorm, clipByValue, clipGradients, globalNorm } from './clipping.ts';
+export {
+  type Clipping,
+  clipByNorm,
+  clipByValue,
+  clipperOf,
+  type GradientTransform,
+  globalNorm,
+} from './clipping.ts';
 export { lamb } from './lamb.ts';
 export { type LionOptions, lion } from './lion.ts';
 export type { LearningRates, Optimizer, ParameterSetting, Slots, StepScalars, Updated } from './optimizer.ts';
