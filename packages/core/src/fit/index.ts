@@ -65,6 +65,7 @@ export {
   modelParts,
 } from './model.ts';
 export { imageNetwork, parameterTable } from './network.ts';
+export { memoryRuns, type OpenRunStore, type RunLock, type RunStore } from './run-store.ts';
 export { type Batch, type BatchRequest, held, labelTensor, type Source, throughPrefix } from './source.ts';
 export {
   epochsBefore,

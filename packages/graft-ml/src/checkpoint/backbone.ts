@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { fittedTo, isOnnx } from '@graft-ml/core/internal/models/index';
@@ -22,6 +23,7 @@ export interface Backbone {
 export interface OwnOnnx {
   readonly path: string;
   readonly sha256: string | null;
+  read(): Promise<Uint8Array>;
 }
 
 export interface BackboneOptions {
@@ -85,10 +87,16 @@ async function openOnnxBackbone(
   return { model: withLayers(model, head, dropout), checkpoint, onnx: bytes };
 }
 
+/** A run's own copy, which is in one piece. */
+async function ofRun({ read }: OwnOnnx): Promise<OnnxBytes> {
+  const bytes = await read();
+  return { bytes, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
 /** What a person names, links and all; of a run its own copy. */
 async function readOnnx(path: string, own: OwnOnnx | undefined): Promise<OnnxBytes> {
-  const [file, links] = own === undefined ? ([path, 'follow'] as const) : ([own.path, 'refuse'] as const);
-  const read = await readOnnxFile(file, { links }).catch((error: Error) => {
+  const file = own?.path ?? path;
+  const read = await (own ? ofRun(own) : readOnnxFile(path, { links: 'follow' })).catch((error: Error) => {
     throw new OptionError({
       option: 'model',
       expected: 'an ONNX file',

@@ -15,6 +15,7 @@ import { initialise, type Variable } from '@graft-ml/core/nn';
 import { z } from 'zod';
 import type { OpenOptions } from '../files/read.ts';
 import { classNames } from './class-names.ts';
+import type { WeightsFile } from './found-weights.ts';
 import { readWeightsFile } from './weights-file.ts';
 
 /** What a checkpoint of ours says about itself, beside its tensors. Other people's files say nothing of the kind. */
@@ -93,7 +94,16 @@ export async function readCheckpoint(
   model: NamedArchitecture,
   { entry = null, ...options }: OpenOptions & { entry?: WeightsEntry | null } = {},
 ): Promise<Checkpoint> {
-  const { tensors: read, metadata, notes } = await readWeightsFile(path, options);
+  return checkpointFrom(path, await readWeightsFile(path, options), model, entry);
+}
+
+/** A checkpoint for a model, of what was read at `path`. @throws UserError where it is damaged or of another architecture */
+export async function checkpointFrom(
+  path: string,
+  { tensors: read, metadata, notes }: WeightsFile,
+  model: NamedArchitecture,
+  entry: WeightsEntry | null = null,
+): Promise<Checkpoint> {
   if (metadata.phase !== undefined) {
     throw new UserError(`${path} is a run's state to go on from. Its weights are in best.safetensors beside it.`);
   }

@@ -17,15 +17,18 @@ import { readShards } from './shards.ts';
  * const { tensors, notes } = await readWeightsFile('checkpoint.pth');
  */
 export async function readWeightsFile(path: string, options: OpenOptions = {}): Promise<WeightsFile> {
-  const read = (file: RandomAccessFile) =>
-    inFile(path, async () => {
-      const found = await readByKind(file);
-      // Graft's own files have today's names.
-      if (found.metadata.format === 'graft') return found;
-      const { tensors, notes } = withCurrentNames(found.tensors);
-      return { ...found, tensors, notes: [...found.notes, ...notes] };
-    });
-  return withFile(path, read, options);
+  return withFile(path, readOpenWeights, options);
+}
+
+/** The same of a file that is open, or in memory. */
+export function readOpenWeights(file: RandomAccessFile): Promise<WeightsFile> {
+  return inFile(file.path, async () => {
+    const found = await readByKind(file);
+    // Graft's own files have today's names.
+    if (found.metadata.format === 'graft') return found;
+    const { tensors, notes } = withCurrentNames(found.tensors);
+    return { ...found, tensors, notes: [...found.notes, ...notes] };
+  });
 }
 
 async function readByKind(file: RandomAccessFile): Promise<WeightsFile> {

@@ -1,9 +1,8 @@
 import { join } from 'node:path';
+import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
 import { formatOwnJson } from '../files/own-json.ts';
-import { exists } from '../files/read.ts';
 import { assertEmpty } from '../runs/run-folder.ts';
-import { lockRun, type RunLock, refuseHeld } from '../runs/run-lock.ts';
-import { assertNoLinks, makeRunFolder, type OpenRunStore, openRunStore } from '../runs/run-store.ts';
+import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
 
 /**
  * Runs that belong together: one after the other, each in a folder of its own in the batch's, with one file beside them that says what
@@ -27,7 +26,7 @@ export interface Batch<Event extends { readonly kind: string }, Result> {
   /** The content of the record with these results; with those of all members it has their summary. */
   record(results: ReadonlyMap<string, Result>): object;
   /** Removes the runs of a batch that this one replaces, when its first member has begun. */
-  removeOld?(out: string): Promise<void>;
+  removeOld?(store: RunStore): Promise<void>;
 }
 
 /** A member is trained, gone on with, or there already. Its events follow. */
@@ -61,12 +60,12 @@ export async function* runBatch<Event extends { readonly kind: string }, Result>
   { out, isNew, overwrite = false, openStore = openRunStore }: BatchOptions,
 ): AsyncGenerator<MemberEvent | Event, ReadonlyMap<string, Result> | null, undefined> {
   const { members, file } = batch;
-  await assertNoLinks(out, members);
-  if (isNew && !overwrite) await assertEmpty(out, members);
-  if (isNew) await refuseHeld(out);
-  const results = new Map(batch.results);
   const store = openStore(out);
-  let lock: RunLock | null = isNew ? null : await lockRun(out);
+  await store.inspect(members);
+  if (isNew && !overwrite) await assertEmpty(store, members);
+  if (isNew) await store.assertWritable();
+  const results = new Map(batch.results);
+  let lock: RunLock | null = isNew ? null : await store.lock();
   const write = async () => {
     await lock?.check();
     await store.replace(file, formatOwnJson(batch.record(results)));
@@ -77,12 +76,12 @@ export async function* runBatch<Event extends { readonly kind: string }, Result>
       if (results.has(name)) continue;
       const own = join(out, name);
       yield { kind: 'member', name, index: i + 1, of: members.length, out: own };
-      for await (const event of eventsOf(batch, name, own, isNew)) {
+      for await (const event of eventsOf(batch, name, openStore(own), isNew)) {
         if (event.kind === 'start' && !isBegun) {
           isBegun = true;
-          await makeRunFolder(out);
-          lock ??= await lockRun(out);
-          if (isNew && overwrite) await batch.removeOld?.(out);
+          await store.make();
+          lock ??= await store.lock();
+          if (isNew && overwrite) await batch.removeOld?.(store);
           await write();
         }
         yield event;
@@ -100,11 +99,12 @@ export async function* runBatch<Event extends { readonly kind: string }, Result>
 async function* eventsOf<Event extends { readonly kind: string }, Result>(
   batch: Batch<Event, Result>,
   name: string,
-  out: string,
+  store: RunStore,
   isNew: boolean,
 ): AsyncGenerator<Event, void, undefined> {
+  const { path: out } = store;
   const state = isNew ? 'none' : await batch.state(name, out);
   if (state === 'done') return;
-  const canResume = state === 'begun' && (await exists(join(out, 'last.safetensors')));
+  const canResume = state === 'begun' && (await store.names()).includes('last.safetensors');
   yield* canResume ? batch.resume(name, out) : batch.train(name, out);
 }

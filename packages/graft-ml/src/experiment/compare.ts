@@ -12,14 +12,14 @@ import {
   resolveMetaConfig,
 } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
-import { readOwnJson } from '../files/own-json.ts';
-import { exists, parseJson } from '../files/read.ts';
+import { longestOwnJson, parseOwnJson } from '../files/own-json.ts';
+import { parseJson } from '../files/read.ts';
 import { isSignedByUser, signAsUser } from '../files/user-key.ts';
-import { readMetaRun } from '../meta/meta-run.ts';
+import { type MetaRun, readMetaRun } from '../meta/meta-run.ts';
 import { type MetaTest, testMeta } from '../meta/test-meta.ts';
 import { type MetaEvent, resumeMeta, type TrainMetaOptions, trainMeta } from '../meta/train-meta.ts';
 import { isWeightsFile, type NamedPaths } from '../runs/own-paths.ts';
-import { openRunStore } from '../runs/run-store.ts';
+import { openRunStore, type RunStore } from '../runs/run-store.ts';
 import { type Batch, type MemberEvent, runBatch } from './batch.ts';
 import { type Comparison, type ComparisonRow, comparisonChart, comparisonMarkdown } from './comparison.ts';
 
@@ -108,7 +108,7 @@ export async function* compareLearners(
   const parsed = contestants.map(({ name, config }) => ({ name, config: parseMetaConfig(config) }));
   for (const { config } of parsed) resolveMetaConfig(config); // what is wrong with one is said before any is trained
   refuseUnlike(parsed);
-  if (!overwrite && (await exists(join(out, planFile)))) {
+  if (!overwrite && (await (options.openStore ?? openRunStore)(out).names()).includes(planFile)) {
     throw new UserError(
       `${out} already holds a comparison. ${call('resumeComparison', [out])} goes on with it; pass ${option('overwrite', true)} to replace it, or another ${option('out')}.`,
     );
@@ -123,7 +123,9 @@ export async function* resumeComparison(
   { data, ...options }: Omit<CompareOptions, 'out' | 'overwrite' | 'episodes'> & Pick<NamedPaths, 'data'> = {},
 ): AsyncGenerator<CompareEvent, void, undefined> {
   const file = join(out, planFile);
-  const json = await readOwnJson(file, { links: 'refuse' }).catch((error: Error) => {
+  const store = (options.openStore ?? openRunStore)(out);
+  const read = async () => parseOwnJson(await store.read(planFile, longestOwnJson), file);
+  const json = await read().catch((error: Error) => {
     throw new UserError(`${out} is no comparison: ${error.message}`, { cause: error });
   });
   const plan = planSchema.safeParse(json);
@@ -184,15 +186,15 @@ async function* remaining(
       return resumeMeta(path, { ...others, data: folder });
     },
     async state(_, path) {
-      const run = await readMetaRun(path).catch(() => null);
+      const run = await readMetaRun(path, openStore).catch(() => null);
       return run === null ? 'none' : run.status === 'done' ? 'done' : 'begun';
     },
     async result(name, path) {
       const test = await testMeta(path, {
-        ...{ episodes: episodes ?? undefined, signal, cache, decoder, onPreparation, onProgress: onTest },
+        ...{ episodes: episodes ?? undefined, signal, cache, decoder, openStore, onPreparation, onProgress: onTest },
       });
       shape ??= test.shape;
-      return rowOf(name, path, test);
+      return rowOf(name, openStore(path), test, await readMetaRun(path, openStore));
     },
     record: (results) => ({ folder, contestants, signature, ...summary(results) }),
   };
@@ -216,14 +218,20 @@ async function* asContestants<T>(
   }
 }
 
-async function rowOf(name: string, out: string, test: MetaTest): Promise<ComparisonRow> {
-  const { best, parameters } = await readMetaRun(out);
-  const log = Buffer.from(await openRunStore(out).read('metrics.jsonl')).toString('utf8');
+async function rowOf(
+  name: string,
+  store: RunStore,
+  test: MetaTest,
+  { best, parameters }: Pick<MetaRun, 'best' | 'parameters'>,
+): Promise<ComparisonRow> {
+  const log = Buffer.from(await store.read('metrics.jsonl')).toString('utf8');
   const lines = log.split('\n').filter((line) => line !== '');
   const epochs = lines.map((line, i) => {
     const parsed = epochSchema.safeParse(parseJson(line));
     if (parsed.success) return parsed.data;
-    throw new UserError(`${join(out, 'metrics.jsonl')}, line ${i + 1}, is damaged: ${z.prettifyError(parsed.error)}`);
+    throw new UserError(
+      `${join(store.path, 'metrics.jsonl')}, line ${i + 1}, is damaged: ${z.prettifyError(parsed.error)}`,
+    );
   });
   return {
     ...{ name, learner: test.learner, model: test.model, episodes: test.episodes },

@@ -1,4 +1,3 @@
-import { readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { call, option } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
@@ -11,12 +10,10 @@ import {
   trainConfigSchema,
 } from '@graft-ml/core/internal/recipe/config/index';
 import { z } from 'zod';
-import { readOwnJson } from '../files/own-json.ts';
-import { exists } from '../files/read.ts';
-import { wrapWriteErrors } from '../files/write.ts';
+import { longestOwnJson, parseOwnJson } from '../files/own-json.ts';
 import { areOwnPaths, isWeightsFile, signPaths, usablePaths } from '../runs/own-paths.ts';
 import { readRun } from '../runs/run-file.ts';
-import { assertNoLinks } from '../runs/run-store.ts';
+import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
 import {
   type FolderEvent,
   type ResumeOptions,
@@ -86,8 +83,9 @@ export async function* trainFolds(
       received: parsed.fold,
       problem: ` ${parsed.fold} is one of the folds, and all are to be trained.`,
     });
+  const names = await (options.openStore ?? openRunStore)(out).names();
   for (const file of [foldsFile, 'run.json']) {
-    if (overwrite || !(await exists(join(out, file)))) continue;
+    if (overwrite || !names.includes(file)) continue;
     throw new UserError(
       `${out} already holds a run. ${call('resumeFolds', [out])} goes on with it; pass ${option('overwrite', true)} to replace it, or another ${option('out')}.`,
     );
@@ -106,8 +104,8 @@ function absolute(config: TrainConfig): TrainConfig {
 }
 
 /** Whether a folder is of a cross-validation. */
-export function holdsFolds(out: string): Promise<boolean> {
-  return exists(join(out, foldsFile));
+export async function holdsFolds(out: string, openStore: OpenRunStore = openRunStore): Promise<boolean> {
+  return (await openStore(out).names()).includes(foldsFile);
 }
 
 /** Goes on with a cross-validation: with the fold under way, then with those that are still to come. */
@@ -116,8 +114,9 @@ export async function* resumeFolds(
   { data, weights, ...options }: Omit<ResumeOptions, 'from' | 'epochs'> = {},
 ): AsyncGenerator<CrossValidationEvent, void, undefined> {
   const file = join(out, foldsFile);
-  await assertNoLinks(out);
-  const parsed = foldsSchema.safeParse(await readOwnJson(file, { links: 'refuse' }));
+  const store = (options.openStore ?? openRunStore)(out);
+  await store.inspect();
+  const parsed = foldsSchema.safeParse(parseOwnJson(await store.read(foldsFile, longestOwnJson), file));
   if (!parsed.success) throw new UserError(`${file} is damaged: ${z.prettifyError(parsed.error)}`);
   if (parsed.data.folds.length === parsed.data.of)
     throw new UserError(`${out} is complete: it has its ${parsed.data.of} folds.`);
@@ -137,7 +136,7 @@ async function* remainingFolds(
   isNew: boolean,
 ): AsyncGenerator<CrossValidationEvent, void, undefined> {
   const { of, folder, config } = plan;
-  const { out, overwrite } = options;
+  const { out, overwrite, openStore = openRunStore } = options;
   const numbers = new Map(Array.from({ length: of }, (_, i) => [`fold-${i + 1}`, i + 1]));
   const signature = await signPaths({ folder, config });
   const own = (name: string) => ({ ...config, fold: `${numbers.get(name)}/${of}` });
@@ -152,13 +151,14 @@ async function* remainingFolds(
       return resumeTraining(path, { ...others, data: folder, weights });
     },
     async state(_, path) {
-      const run = await readRun(path).catch(() => null);
+      const run = await readRun(path, openStore).catch(() => null);
       if (run === null) return 'none';
-      const hasBoth = !run.decision?.alsoScratch || (await exists(join(path, 'scratch', 'run.json')));
+      const hasBoth =
+        !run.decision?.alsoScratch || (await openStore(join(path, 'scratch')).names()).includes('run.json');
       return run.status === 'done' && hasBoth ? 'done' : 'begun';
     },
     async result(name, path) {
-      const { best, dataset } = await readRun(path);
+      const { best, dataset } = await readRun(path, openStore);
       return { fold: numbers.get(name)!, out: name, validation: dataset.validation, ...best! };
     },
     record(results) {
@@ -166,9 +166,9 @@ async function* remainingFolds(
       const { accuracy, loss } = summariseFolds(folds);
       return { of, folder, config, signature, folds, ...(folds.length === of && { accuracy, loss }) };
     },
-    removeOld: (path) => removeFolds(path, 1),
+    removeOld: (store) => removeFolds(store, 1, openStore),
   };
-  const events = runBatch(batch, { out, isNew, overwrite, openStore: options.openStore });
+  const events = runBatch(batch, { out, isNew, overwrite, openStore });
   const results = yield* asFolds(events);
   if (results) yield { kind: 'folds', out, ...summariseFolds([...results.values()]) };
 }
@@ -185,10 +185,11 @@ async function* asFolds<T>(
 }
 
 /** Removes the runs of an earlier cross-validation, except those up to a fold. */
-async function removeFolds(out: string, kept: number): Promise<void> {
-  for (const name of await readdir(out)) {
+async function removeFolds(store: RunStore, kept: number, openStore: OpenRunStore): Promise<void> {
+  for (const name of await store.names()) {
     const fold = Number(/^fold-(\d+)$/.exec(name)?.[1] ?? 0);
-    if (fold <= kept || !(await exists(join(out, name, 'run.json')))) continue;
-    await wrapWriteErrors(join(out, name), () => rm(join(out, name), { recursive: true }));
+    if (fold <= kept) continue;
+    const run = openStore(join(store.path, name));
+    if ((await run.names()).includes('run.json')) await run.removeAll();
   }
 }

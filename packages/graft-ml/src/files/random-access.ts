@@ -31,6 +31,18 @@ export async function withFile<T>(
   }
 }
 
+/** What is in memory, as a file. */
+export function bytesAsFile(path: string, bytes: Uint8Array): RandomAccessFile {
+  return {
+    path,
+    size: bytes.length,
+    async read(position, length) {
+      if (position + length > bytes.length) throw new UserError(`It ends after ${bytes.length} bytes.`);
+      return Uint8Array.from(bytes.subarray(position, position + length));
+    },
+  };
+}
+
 /** Runs `use`, and puts `name` before the message of its UserErrors. */
 export async function inFile<T>(name: string, use: () => Promise<T>): Promise<T> {
   try {

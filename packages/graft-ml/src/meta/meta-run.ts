@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { runSeenSchema } from '../checkpoint/pretrained.ts';
 import type { SideCounts } from '../episodes/episode.ts';
 import { type RunKind, type RunRecord, readRunOf, runRecordSchema, withImages } from '../runs/run-file.ts';
+import type { OpenRunStore } from '../runs/run-store.ts';
 
 const sideSchema = withImages(z.object({ classes: z.int(), images: z.int() }));
 
@@ -53,6 +54,6 @@ export const metaRuns: RunKind<MetaRun> = {
 };
 
 /** The run of meta-learning in a folder. @throws UserError where there is none, or it is not one of ours, or of ordinary training */
-export function readMetaRun(path: string): Promise<MetaRun> {
-  return readRunOf(path, metaRuns);
+export function readMetaRun(path: string, openStore?: OpenRunStore): Promise<MetaRun> {
+  return readRunOf(path, metaRuns, openStore);
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
@@ -11,13 +10,18 @@ import { learnerVariables } from '@graft-ml/core/internal/meta/task-graph';
 import { headPattern } from '@graft-ml/core/internal/models/index';
 import { type ResolvedMetaConfig, resolveMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { type LearnerParts, learnerOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
-import type { Safetensors } from '@graft-ml/core/internal/weights/safetensors';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import { imagesIn, seenIn } from '../checkpoint/pretrained.ts';
-import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
-import { type CheckpointName, orElse, readLast, variablesOfState } from '../runs/checkpoints.ts';
-import { ownOnnx } from '../runs/run-store.ts';
+import {
+  type CheckpointName,
+  checkpointFile,
+  hasCheckpoint,
+  readLast,
+  readRunCheckpoint,
+  variablesOfState,
+} from '../runs/checkpoints.ts';
+import { type OpenRunStore, openRunStore, ownOnnx } from '../runs/run-store.ts';
 import { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
 
 /** What a run of meta-learning came to, ready for tasks of so many classes. */
@@ -46,16 +50,19 @@ export async function openLearner(
   path: string,
   way?: number,
   checkpoint: CheckpointName = 'best',
+  openStore: OpenRunStore = openRunStore,
 ): Promise<OpenLearner> {
-  const run = await readMetaRun(path);
+  const run = await readMetaRun(path, openStore);
   const config = resolveMetaConfig(run.config);
-  const file = join(path, `${checkpoint}.safetensors`);
-  if (checkpoint === 'best' && !existsSync(file))
+  const file = join(path, checkpointFile(checkpoint));
+  if (checkpoint === 'best' && !(await hasCheckpoint(path, 'best', openStore)))
     throw new UserError(`${path} has no best.safetensors: no validation of it is complete yet.`);
   const named = { ...config, weights: null, head: null };
-  const { model, onnx } = await openBackbone(named, { onnxFile: ownOnnx(path, run) });
+  const { model, onnx } = await openBackbone(named, { onnxFile: ownOnnx(path, run, openStore) });
   const { preprocessing } = run;
-  const { tensors, metadata } = await (checkpoint === 'best' ? readBestOf(path, file) : readLastOf(path));
+  const { tensors, metadata } = await (checkpoint === 'best'
+    ? readRunCheckpoint(path, 'best', metaRuns.resumedBy, openStore)
+    : readLastOf(path, openStore));
   const count = way ?? config.way;
   const parts = learnerOf(config, model, preprocessing, count);
   const fitted = fitHead(tensors, { path, config, model, way: count });
@@ -66,12 +73,11 @@ export async function openLearner(
   return { ...parts, ...fitted, run, config, model, preprocessing, seen, images, onnx };
 }
 
-function readBestOf(path: string, file: string): Promise<Safetensors> {
-  return orElse(path, 'best', metaRuns.resumedBy, () => readSafetensorsFile(file, { links: 'refuse' }));
-}
-
-async function readLastOf(path: string): Promise<{ tensors: Tensors; metadata: Record<string, string> }> {
-  return { tensors: variablesOfState((await readLast(path, metaRuns)).tensors), metadata: {} };
+async function readLastOf(
+  path: string,
+  openStore: OpenRunStore,
+): Promise<{ tensors: Tensors; metadata: Record<string, string> }> {
+  return { tensors: variablesOfState((await readLast(path, metaRuns, openStore)).tensors), metadata: {} };
 }
 
 interface HeadChange {

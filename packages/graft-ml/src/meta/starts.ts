@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { packageFile } from '../files/package-file.ts';
+import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
 
 /** Where the meta-learned starts are that come with Graft, each a run folder (assets/README.md says how it was made). */
 const folder = () => packageFile('assets', 'starts');
@@ -22,4 +23,16 @@ export function startFolder(nameOrPath: string): string {
   throw new UserError(
     `${nameOrPath} is not there. Expected a run of meta-learning, or a start that comes with Graft: ${names.join(', ')}.`,
   );
+}
+
+/**
+ * The path of a start, and where it is kept: a run in the stores of `openStore`, or else a run folder or what comes with Graft.
+ * @throws UserError where it is neither
+ */
+export async function findStart(
+  nameOrPath: string,
+  openStore: OpenRunStore = openRunStore,
+): Promise<{ readonly path: string; readonly openStore: OpenRunStore }> {
+  const isThere = openStore !== openRunStore && (await openStore(nameOrPath).names()).length > 0;
+  return isThere ? { path: nameOrPath, openStore } : { path: startFolder(nameOrPath), openStore: openRunStore };
 }

@@ -9,12 +9,13 @@ import { oneShotTrials } from '../episodes/one-shot-trials.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { CheckpointName } from '../runs/checkpoints.ts';
 import { areOwnPaths } from '../runs/own-paths.ts';
+import type { OpenRunStore } from '../runs/run-store.ts';
 import type { Preparation } from '../transfer/prepare.ts';
 import type { EpisodeResult } from './episode-tester.ts';
 import { openLearner } from './open-learner.ts';
 import { openTester } from './open-tester.ts';
 import { openSets, taskRuntime } from './prepare-meta.ts';
-import { startFolder } from './starts.ts';
+import { findStart } from './starts.ts';
 
 /** The classes of a split that episodes are drawn from. */
 export type TestSide = 'test' | 'validation' | 'train';
@@ -45,6 +46,8 @@ export interface TestMetaOptions {
   readonly cache?: FolderCache | null | undefined;
   /** Who decodes images: a pool, or a program's own. It stays its owner's. Default: threads of this process's, opened and closed. */
   readonly decoder?: ImageDecoder | undefined;
+  /** Where the run is kept. Default: in a folder. */
+  readonly openStore?: OpenRunStore | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onPreparation?: ((progress: Preparation) => void) | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -81,10 +84,10 @@ const chunk = 32;
  * @throws UserError where the run, the data set, or the shape of the episodes cannot be had
  */
 export async function testMeta(start: string, options: TestMetaOptions = {}): Promise<MetaTest> {
-  const path = startFolder(start);
+  const { path, openStore } = await findStart(start, options.openStore);
   const { trials = false, side = 'test', signal, cache, decoder, onPreparation, onProgress } = options;
   if (trials) refuseShape(options);
-  const opened = await openLearner(path, trials ? 20 : options.way, options.checkpoint);
+  const opened = await openLearner(path, trials ? 20 : options.way, options.checkpoint, openStore);
   const { config, run, preprocessing, notes } = opened;
   const shape: EpisodeShape = trials
     ? { way: 20, shots: 1, queries: 1 }

@@ -4,6 +4,7 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { zeros } from '@graft-ml/core/internal/base/tensor';
 import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
 import { LossError } from '@graft-ml/core/internal/fit/loss-error';
+import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
 import { follow } from '@graft-ml/core/internal/fit/trainer';
 import { parseAugmentation } from '@graft-ml/core/internal/image/augment/parse';
 import { type ImageStatistics, statisticsOf } from '@graft-ml/core/internal/image/image-statistics';
@@ -36,8 +37,7 @@ import { type NamedPaths, usablePaths } from '../runs/own-paths.ts';
 import { closing, recorded } from '../runs/recording.ts';
 import { refuseChanged } from '../runs/run-file.ts';
 import { RunFolder, refuseOut } from '../runs/run-folder.ts';
-import { lockRun, type RunLock } from '../runs/run-lock.ts';
-import { ownOnnx } from '../runs/run-store.ts';
+import { openRunStore, ownOnnx } from '../runs/run-store.ts';
 import {
   type CancelledEvent,
   type ResumeOptions,
@@ -82,7 +82,7 @@ export async function* trainMeta(
 ): AsyncGenerator<MetaEvent, void, undefined> {
   const parsed = parseMetaConfig(config);
   const resolved = withAbsolutePaths(resolveMetaConfig(parsed, await fileModel(parsed)));
-  await refuseOut(options.out, { overwrite: options.overwrite ?? false });
+  await refuseOut((options.openStore ?? openRunStore)(options.out), { overwrite: options.overwrite ?? false });
   yield* runMeta(resolve(folder), resolved, options, null);
 }
 
@@ -100,17 +100,18 @@ export async function* resumeMeta(
   out: string,
   { data, weights, from = 'last', ...options }: ResumeMetaOptions = {},
 ): AsyncGenerator<MetaEvent, void, undefined> {
-  await readMetaRun(out); // so that nothing is written where there is none
-  const lock = await lockRun(out);
+  const { openStore = openRunStore } = options;
+  await readMetaRun(out, openStore); // so that nothing is written where there is none
+  const lock = await openStore(out).lock();
   try {
     const named = { data, weights };
-    const found = await usablePaths(out, await readMetaRun(out), named);
+    const found = await usablePaths(out, await readMetaRun(out, openStore), named);
     if (found.status === 'done') {
       throw new UserError(
         `${out} is complete. To train on from its weights, begin another run with ${option('weights', out)} and ${option('model', resolveMetaConfig(found.config).model)}.`,
       );
     }
-    const last = await (from === 'best' ? readBest(out, metaRuns) : readLast(out, metaRuns));
+    const last = await (from === 'best' ? readBest(out, metaRuns, openStore) : readLast(out, metaRuns, openStore));
     const change = { epoch: last.phase.epoch, change: 'resumed from best.safetensors, with a new optimizer state' };
     const run = from === 'best' ? { ...found, changes: [...found.changes, change] } : found;
     yield* runMeta(run.folder, resolveMetaConfig(run.config), { ...options, out }, { run, lock, named, ...last });
@@ -138,7 +139,7 @@ async function* runMeta(
       download,
       cache: options.cache,
       decoder: options.decoder,
-      onnxFile: resumed ? ownOnnx(out, resumed.run) : undefined,
+      onnxFile: resumed ? ownOnnx(out, resumed.run, options.openStore) : undefined,
       cleanups: [],
     });
     const { sets, learner, notes, threads, weightsSha256 } = prepared;

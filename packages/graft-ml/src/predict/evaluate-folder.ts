@@ -60,7 +60,7 @@ export async function evaluateFolder(
   options: EvaluateOptions = {},
 ): Promise<FolderEvaluation> {
   const { part: chosen, shape, onProgress, signal, ...classifierOptions } = options;
-  const described = await readRun(run);
+  const described = await readRun(run, options.openStore);
   const classifier = await openRun(run, classifierOptions);
   try {
     const { images, sameDataset, seen } = await openForRun(

@@ -7,10 +7,11 @@ import type { Phase } from '@graft-ml/core/internal/fit/checkpoint';
 import { averageName } from '@graft-ml/core/internal/fit/step';
 import type { Safetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { z } from 'zod';
-import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
-import { exists, parseJson } from '../files/read.ts';
+import { readSealed } from '../checkpoint/sealed.ts';
+import { inFile } from '../files/random-access.ts';
+import { parseJson } from '../files/read.ts';
 import { evaluationSchema, type RunKind, type RunRecord, trainingRuns } from './run-file.ts';
-import { openRunStore } from './run-store.ts';
+import { type OpenRunStore, openRunStore } from './run-store.ts';
 
 /** The checkpoints of a run: the state after the last step that was saved, and the variables of the best epoch. */
 export type CheckpointName = 'best' | 'last';
@@ -35,8 +36,24 @@ const phaseSchema = z.object({
 });
 
 /** @throws UserError where the checkpoint cannot be read, with what can be done about it */
-async function readRunCheckpoint(path: string, name: CheckpointName, resumedBy: string): Promise<Safetensors> {
-  return orElse(path, name, resumedBy, () => readSafetensorsFile(fileOf(path, name), { links: 'refuse' }));
+export async function readRunCheckpoint(
+  path: string,
+  name: CheckpointName,
+  resumedBy: string,
+  openStore: OpenRunStore = openRunStore,
+): Promise<Safetensors> {
+  return orElse(path, name, resumedBy, () => readTensors(path, name, openStore), openStore);
+}
+
+/** @throws UserError with the path where the checkpoint cannot be read, or is not what was written */
+function readTensors(path: string, name: CheckpointName, openStore: OpenRunStore): Promise<Safetensors> {
+  const file = checkpointFile(name);
+  return inFile(join(path, file), async () => readSealed(await openStore(path).read(file)));
+}
+
+/** Whether a run has this checkpoint. */
+export async function hasCheckpoint(path: string, name: CheckpointName, openStore = openRunStore): Promise<boolean> {
+  return (await openStore(path).names()).includes(checkpointFile(name));
 }
 
 /** Reads a checkpoint of a run. @throws UserError where that fails, with what can be done about it */
@@ -45,10 +62,11 @@ export async function orElse<T>(
   name: CheckpointName,
   resumedBy: string,
   read: () => Promise<T>,
+  openStore: OpenRunStore = openRunStore,
 ): Promise<T> {
   return read().catch(async (error: unknown) => {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(`${error.message} ${await wayOut(path, name, resumedBy)}`, { cause: error });
+    throw new UserError(`${error.message} ${await wayOut(path, name, resumedBy, openStore)}`, { cause: error });
   });
 }
 
@@ -59,9 +77,14 @@ export function variablesOfState(tensors: Tensors): Tensors {
 }
 
 /** What there is in place of a checkpoint that is damaged. */
-async function wayOut(path: string, damaged: CheckpointName, resumedBy: string): Promise<string> {
+async function wayOut(
+  path: string,
+  damaged: CheckpointName,
+  resumedBy: string,
+  openStore: OpenRunStore,
+): Promise<string> {
   const other = damaged === 'best' ? 'last' : 'best';
-  const sound = await readSafetensorsFile(fileOf(path, other), { links: 'refuse' }).catch(() => null);
+  const sound = await readTensors(path, other, openStore).catch(() => null);
   if (sound === null) return `${other}.safetensors beside it cannot be read either.`;
   if (damaged === 'last') {
     return (
@@ -80,8 +103,9 @@ function epochText(epoch: number | undefined): string {
   return epoch === undefined ? '' : ` (epoch ${epoch})`;
 }
 
-function fileOf(path: string, name: CheckpointName): string {
-  return join(path, `${name}.safetensors`);
+/** The name of its file. */
+export function checkpointFile(name: CheckpointName): string {
+  return `${name}.safetensors`;
 }
 
 function phaseOf({ metadata }: Safetensors) {
@@ -96,17 +120,20 @@ function bestOf({ metadata }: Safetensors) {
 export async function readLast(
   path: string,
   { begunBy, resumedBy }: Pick<RunKind<RunRecord>, 'begunBy' | 'resumedBy'> = trainingRuns,
+  openStore: OpenRunStore = openRunStore,
 ): Promise<Last> {
-  if (!(await exists(fileOf(path, 'last')))) {
+  if (!(await hasCheckpoint(path, 'last', openStore))) {
     throw new UserError(
       `${path} has no last.safetensors to go on from: the run ended before its first checkpoint, or the file was removed. ` +
         `${call(begunBy, [placeholder('folder'), placeholder('run.config')], { out: path, overwrite: true })} starts it anew.`,
     );
   }
-  const read = await readRunCheckpoint(path, 'last', resumedBy);
+  const read = await readRunCheckpoint(path, 'last', resumedBy, openStore);
   const phase = phaseOf(read);
   if (!phase.success) {
-    throw new UserError(`${fileOf(path, 'last')} does not say how far the run came: ${z.prettifyError(phase.error)}`);
+    throw new UserError(
+      `${join(path, checkpointFile('last'))} does not say how far the run came: ${z.prettifyError(phase.error)}`,
+    );
   }
   return { tensors: read.tensors, phase: phase.data };
 }
@@ -117,11 +144,16 @@ export async function readLast(
  *
  * @throws UserError where it cannot be read, or does not say which epoch it is
  */
-export async function readBest(path: string, { resumedBy }: Pick<RunKind<RunRecord>, 'resumedBy'>): Promise<Last> {
-  const read = await readRunCheckpoint(path, 'best', resumedBy);
+export async function readBest(
+  path: string,
+  { resumedBy }: Pick<RunKind<RunRecord>, 'resumedBy'>,
+  openStore: OpenRunStore = openRunStore,
+): Promise<Last> {
+  const read = await readRunCheckpoint(path, 'best', resumedBy, openStore);
   const best = bestOf(read);
-  if (best === undefined) throw new UserError(`${fileOf(path, 'best')} does not say of which epoch it is.`);
-  const log = await openRunStore(path)
+  if (best === undefined)
+    throw new UserError(`${join(path, checkpointFile('best'))} does not say of which epoch it is.`);
+  const log = await openStore(path)
     .read('metrics.jsonl')
     .catch(() => new Uint8Array());
   const losses = Buffer.from(log)

@@ -1,10 +1,13 @@
 export {
   type CheckpointName,
+  checkpointFile,
   checkpoints,
+  hasCheckpoint,
   type Last,
   orElse,
   readBest,
   readLast,
+  readRunCheckpoint,
   variablesOfState,
 } from './checkpoints.ts';
 export { type ConfigFile, readConfigFile, readConfigFileOf } from './config-file.ts';
@@ -29,5 +32,4 @@ export {
   trainingRuns,
 } from './run-file.ts';
 export { assertEmpty, RunFolder, type RunParts, refuseOut } from './run-folder.ts';
-export { lockRun, type RunLock } from './run-lock.ts';
-export { assertNoLinks, makeRunFolder, type OpenRunStore, openRunStore, ownOnnx, type RunStore } from './run-store.ts';
+export { type OpenRunStore, openRunStore, ownOnnx, type RunStore } from './run-store.ts';

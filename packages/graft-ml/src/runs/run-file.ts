@@ -10,10 +10,10 @@ import type { Preprocessing } from '@graft-ml/core/models';
 import type { Decision, TrainConfig } from '@graft-ml/core/train';
 import { z } from 'zod';
 import { runSeenSchema } from '../checkpoint/pretrained.ts';
-import { readOwnJson } from '../files/own-json.ts';
+import { longestOwnJson, parseOwnJson, readOwnJson } from '../files/own-json.ts';
 import type { OpenOptions } from '../files/read.ts';
 import type { NamedPaths } from './own-paths.ts';
-import { assertNoLinks } from './run-store.ts';
+import { type OpenRunStore, openRunStore } from './run-store.ts';
 
 export const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
 
@@ -162,21 +162,26 @@ export const trainingRuns: RunKind<Run> = {
     `${call('adaptMeta', [path, placeholder('folder')])}.`,
 };
 
-/** The run in a folder. @throws UserError where there is none, or it is not one of ours, or of another kind. */
-export async function readRunOf<R extends RunRecord>(path: string, kind: RunKind<R>): Promise<R> {
-  await assertNoLinks(path);
-  return readRunFileOf(join(path, 'run.json'), kind, { run: path, links: 'refuse' }).catch((error: Error) => {
-    const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+/** The run in a store. @throws UserError where there is none, or it is not one of ours, or of another kind. */
+export async function readRunOf<R extends RunRecord>(
+  path: string,
+  kind: RunKind<R>,
+  openStore: OpenRunStore = openRunStore,
+): Promise<R> {
+  const store = openStore(path);
+  await store.inspect();
+  if (!(await store.names()).includes('run.json')) {
     throw new UserError(
       `${path} is not a run: it has no run.json. ${call(kind.begunBy, [placeholder('folder'), placeholder('config')], { out: path })} makes one.`,
     );
-  });
+  }
+  const file = join(path, 'run.json');
+  return parseRun(parseOwnJson(await store.read('run.json', longestOwnJson), file), kind, { file, run: path });
 }
 
-/** The training run in a folder. @throws UserError as `readRunOf` */
-export function readRun(path: string): Promise<Run> {
-  return readRunOf(path, trainingRuns);
+/** The training run in a store. @throws UserError as `readRunOf` */
+export function readRun(path: string, openStore?: OpenRunStore): Promise<Run> {
+  return readRunOf(path, trainingRuns, openStore);
 }
 
 /**
@@ -188,7 +193,14 @@ export async function readRunFileOf<R extends RunRecord>(
   kind: RunKind<R>,
   { run = file, ...options }: OpenOptions & { run?: string } = {},
 ): Promise<R> {
-  const value = await readOwnJson(file, options);
+  return parseRun(await readOwnJson(file, options), kind, { file, run });
+}
+
+function parseRun<R extends RunRecord>(
+  value: object,
+  kind: RunKind<R>,
+  { file, run }: { readonly file: string; readonly run: string },
+): R {
   const { kind: name } = kindSchema.safeParse(value).data ?? { kind: kind.name };
   if (name !== kind.name) throw new UserError(kind.refusal(run));
   const parsed = kind.schema.safeParse(value);

@@ -1,29 +1,23 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { createHash } from 'node:crypto';
 import { call, option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import type { CheckpointStore, Phase } from '@graft-ml/core/internal/fit/checkpoint';
 import type { EvaluationEvent, TrainEvent } from '@graft-ml/core/internal/fit/events';
 import type { Logger } from '@graft-ml/core/internal/fit/loggers/index';
+import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
 import type { Choices } from '@graft-ml/core/runtime';
 import type { z } from 'zod';
 import { writeSealed } from '../checkpoint/sealed.ts';
 import { formatOwnJson } from '../files/own-json.ts';
-import { exists } from '../files/read.ts';
-import { wrapWriteErrors } from '../files/write.ts';
 import { fileLogger } from './file-logger.ts';
 import { signPaths } from './own-paths.ts';
 import type { evaluationSchema, Run, RunRecord } from './run-file.ts';
-import { lockRun, type RunLock, refuseHeld } from './run-lock.ts';
 import { runLogs } from './run-logs.ts';
 import {
-  assertNoLinks,
   isLeftover,
   isOfRun,
   isRunFile,
-  makeRunFolder,
   type OpenRunStore,
   onnxFile,
   openRunStore,
@@ -94,10 +88,10 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
   }
 
   async #occupy({ overwrite }: { readonly overwrite: boolean }): Promise<void> {
-    await makeRunFolder(this.path);
-    this.#lock = await lockRun(this.path);
+    await this.#store.make();
+    this.#lock = await this.#store.lock();
     // Another process may have been faster.
-    if (!overwrite) await refuseRun(this.path);
+    if (!overwrite) await refuseRun(this.#store);
     // First of all it ceases to be a run.
     await this.#remove((name) => name === 'run.json');
     await this.#remove(isRunFile);
@@ -206,37 +200,27 @@ function whileHeld(store: RunStore, check: () => Promise<void> | undefined): Run
     append: held(store.append),
     truncate: held(store.truncate),
     remove: held(store.remove),
+    removeAll: held(store.removeAll),
   };
 }
 
-/** @throws UserError where no new run can stand at `path`: said before time is spent on preparing it */
-export async function refuseOut(path: string, { overwrite }: { overwrite: boolean }): Promise<void> {
-  let folder = resolve(path);
-  while (!(await exists(folder)) && folder !== dirname(folder)) folder = dirname(folder);
-  if (!(await stat(folder)).isDirectory()) {
-    throw new UserError(`A run is a folder, and ${folder} is a file. Choose another ${option('out')} than ${path}.`);
-  }
-  await assertNoLinks(path);
+/** @throws UserError where no new run can be kept in `store`: said before time is spent on preparing it */
+export async function refuseOut(store: RunStore, { overwrite }: { overwrite: boolean }): Promise<void> {
+  await store.inspect();
   if (!overwrite) {
-    await refuseRun(path);
-    await assertEmpty(path);
+    await refuseRun(store);
+    await assertEmpty(store);
   }
-  await refuseHeld(path);
-  // Permissions don't tell all: root may write anywhere but on a disk that is read-only, or into /proc.
-  const trial = join(folder, `.${randomUUID()}`);
-  await wrapWriteErrors(path, async () => {
-    await mkdir(trial);
-    await rmdir(trial);
-  });
+  await store.assertWritable();
 }
 
-/** @throws UserError where a folder holds something else than what is left of a run that was killed before it had its `run.json` */
-export async function assertEmpty(path: string, runs: readonly string[] = []): Promise<void> {
-  const names = (await exists(path)) ? await wrapWriteErrors(path, () => readdir(path)) : [];
+/** @throws UserError where a store holds something else than what is left of a run that was killed before it had its `run.json` */
+export async function assertEmpty(store: RunStore, runs: readonly string[] = []): Promise<void> {
+  const names = await store.names();
   const foreign = names.filter((name) => !isOfRun(name) && !runs.includes(name) && !unseen.has(name));
   if (foreign.length === 0) return;
   throw new UserError(
-    `${path} is not empty, and holds no run: there is ${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ', …' : ''}. ` +
+    `${store.path} is not empty, and holds no run: there is ${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ', …' : ''}. ` +
       'Choose a new folder as `out`, or pass `overwrite` to put the run beside what is there.',
   );
 }
@@ -244,8 +228,9 @@ export async function assertEmpty(path: string, runs: readonly string[] = []): P
 /** What file managers and git leave in an empty folder. */
 const unseen: ReadonlySet<string> = new Set(['.DS_Store', '.gitignore', '.gitkeep', 'Thumbs.db', 'desktop.ini']);
 
-async function refuseRun(path: string): Promise<void> {
-  if (!(await exists(join(path, 'run.json')))) return;
+async function refuseRun(store: RunStore): Promise<void> {
+  if (!(await store.names()).includes('run.json')) return;
+  const { path } = store;
   throw new UserError(
     `${path} already holds a run. ${call('resumeTraining', [path])} goes on with it; pass ${option('overwrite', true)} to replace it, or another ${option('out')}.`,
   );

@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
 import { z } from 'zod';
 import { readJson } from '../files/read.ts';
 import { wrapWriteErrors } from '../files/write.ts';
@@ -41,13 +42,6 @@ const holderSchema = z.object({
 });
 
 type Holder = z.output<typeof holderSchema>;
-
-/** A run folder that is this process's alone. */
-export interface RunLock {
-  /** To be asked before each write. @throws UserError where the folder is gone, or is no longer this run's */
-  check(): Promise<void>;
-  release(): Promise<void>;
-}
 
 /**
  * Makes an existing folder this process's, until `release` or its end, however that comes: the process of a lock on this

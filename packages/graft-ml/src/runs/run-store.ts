@@ -1,32 +1,17 @@
-import { lstat, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { lstat, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { readBytes } from '../files/read.ts';
+import type { OpenRunStore, RunStore } from '@graft-ml/core/internal/fit/run-store';
+import type { OwnOnnx } from '../checkpoint/backbone.ts';
+import { withFile } from '../files/random-access.ts';
+import { exists, failToRead, readBytes } from '../files/read.ts';
 import { appendToFile, makeFolders, replacedBy, replaceFile, truncateFile, wrapWriteErrors } from '../files/write.ts';
+import { lockRun, refuseHeld } from './run-lock.ts';
 import { isRunLog } from './run-logs.ts';
 
-/**
- * The files of a run, by name: all that a run needs of the place where it is kept. `replace` writes a file whole or not at all;
- * the other three change it where it stands.
- *
- * @throws UserError where a file cannot be read or written
- */
-export interface RunStore {
-  /** What a person knows it by: the run folder. */
-  readonly path: string;
-  names(): Promise<string[]>;
-  read(name: string): Promise<Uint8Array>;
-  replace(name: string, content: string | Uint8Array): Promise<void>;
-  append(name: string, content: Uint8Array): Promise<void>;
-  truncate(name: string, length: number): Promise<void>;
-  remove(name: string): Promise<void>;
-}
-
-/** The store of a run folder, by its path. */
-export type OpenRunStore = (path: string) => RunStore;
-
-/** In bytes: what can be read in one piece. */
-const longest = 2 ** 31 - 1;
+export type { OpenRunStore, RunStore } from '@graft-ml/core/internal/fit/run-store';
 
 /** A run in a folder. Nothing in it is followed, and nothing but plain files is read or written: it may have been sent. */
 export function openRunStore(path: string): RunStore {
@@ -36,26 +21,56 @@ export function openRunStore(path: string): RunStore {
   };
   return {
     path,
-    names: () => wrapWriteErrors(path, () => readdir(path)),
-    read: (name) => readBytes(join(path, name), { most: longest, links: 'refuse' }),
+    names: () =>
+      readdir(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+        return failToRead(path, error);
+      }),
+    read: (name, most) => readRunFile(join(path, name), most),
     replace: (name, content) => change(name, (file) => replaceFile(file, content)),
     append: (name, content) => change(name, (file) => appendToFile(file, content)),
     truncate: (name, length) => change(name, (file) => truncateFile(file, length)),
     remove: (name) => change(name, (file) => rm(file)),
+    removeAll: () => wrapWriteErrors(path, () => rm(path, { recursive: true })),
+    inspect: (runs) => assertNoLinks(path, runs),
+    assertWritable: () => assertWritable(path),
+    make: () => wrapWriteErrors(path, () => makeFolders(path)),
+    lock: () => lockRun(path),
   };
 }
 
-/** Makes the folder of a new run. @throws UserError where that cannot be */
-export async function makeRunFolder(path: string): Promise<void> {
-  await wrapWriteErrors(path, () => makeFolders(path));
+/** Without a bound a checkpoint may be longer than one read can be. */
+function readRunFile(path: string, most: number | undefined): Promise<Uint8Array> {
+  if (most !== undefined) return readBytes(path, { most, links: 'refuse' });
+  return withFile(path, (file) => file.read(0, file.size), { links: 'refuse' });
+}
+
+/** @throws UserError where no run can be written at `path` */
+async function assertWritable(path: string): Promise<void> {
+  let folder = resolve(path);
+  while (!(await exists(folder)) && folder !== dirname(folder)) folder = dirname(folder);
+  if (!(await stat(folder)).isDirectory()) {
+    throw new UserError(`A run is a folder, and ${folder} is a file. Choose another ${option('out')} than ${path}.`);
+  }
+  await refuseHeld(path);
+  // Permissions don't tell all: root may write anywhere but on a disk that is read-only, or into /proc.
+  const trial = join(folder, `.${randomUUID()}`);
+  await wrapWriteErrors(path, async () => {
+    await mkdir(trial);
+    await rmdir(trial);
+  });
 }
 
 /** Where a run keeps the ONNX file that is its model. */
 export const onnxFile = 'architecture.onnx';
 
 /** A run's own copy of its model, as `openBackbone` takes it. */
-export function ownOnnx(path: string, { onnxSha256 }: { readonly onnxSha256: string | null }) {
-  return { path: join(path, onnxFile), sha256: onnxSha256 };
+export function ownOnnx(
+  path: string,
+  { onnxSha256 }: { readonly onnxSha256: string | null },
+  openStore: OpenRunStore = openRunStore,
+): OwnOnnx {
+  return { path: join(path, onnxFile), sha256: onnxSha256, read: () => openStore(path).read(onnxFile) };
 }
 
 const runFiles: ReadonlySet<string> = new Set(['run.json', 'best.safetensors', 'last.safetensors', onnxFile]);
@@ -83,7 +98,7 @@ export function isOfRun(name: string): boolean {
  * @param runs other names of runs in it
  * @throws UserError where something in it that Graft reads or writes is neither a file nor a folder
  */
-export async function assertNoLinks(path: string, runs: readonly string[] = []): Promise<void> {
+async function assertNoLinks(path: string, runs: readonly string[] = []): Promise<void> {
   const names = await readdir(path).catch(() => []); // that there is no such folder is another's to say
   for (const name of names) {
     if (!isOfRun(name) && !runs.includes(name)) continue;

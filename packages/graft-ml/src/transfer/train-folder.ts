@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import type { Best, TrainEvent } from '@graft-ml/core/internal/fit/events';
 import type { Logger } from '@graft-ml/core/internal/fit/loggers/index';
 import { LossError } from '@graft-ml/core/internal/fit/loss-error';
+import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
 import { train } from '@graft-ml/core/internal/fit/trainer';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { ImageError, type ImageProblem } from '@graft-ml/core/internal/image/problem';
@@ -28,8 +29,7 @@ import { isWeightsFile, type NamedPaths, usablePaths } from '../runs/own-paths.t
 import { closing, recorded } from '../runs/recording.ts';
 import { type Run, readRun, refuseChanged, refuseOtherWeights, trainingRuns } from '../runs/run-file.ts';
 import { RunFolder, refuseOut } from '../runs/run-folder.ts';
-import { lockRun, type RunLock } from '../runs/run-lock.ts';
-import { type OpenRunStore, ownOnnx } from '../runs/run-store.ts';
+import { type OpenRunStore, openRunStore, ownOnnx } from '../runs/run-store.ts';
 import { describePlan, describeRun, type Preparation, type Prepared, prepare, seenByRun } from './prepare.ts';
 import type { Proof } from './proof.ts';
 import { changed, completeError, notesOnLength } from './resumed-run.ts';
@@ -97,7 +97,7 @@ export interface TrainFolderOptions {
   readonly decoder?: ImageDecoder | undefined;
   /** What runs the graphs. Default: ORT in this process, with the configuration's threads. */
   readonly backend?: Backend | undefined;
-  /** How the files of the run folder are read and written. Default: as plain files in it. */
+  /** Where runs are kept: opens the store of one by its path. Default: in folders. */
   readonly openStore?: OpenRunStore;
 }
 
@@ -112,7 +112,7 @@ export async function* trainFolder(
   options: TrainFolderOptions,
 ): AsyncGenerator<FolderEvent, void, undefined> {
   const resolved = withAbsolutePaths(resolveConfig(parseConfig(config)));
-  await refuseOut(options.out, { overwrite: options.overwrite ?? false });
+  await refuseOut((options.openStore ?? openRunStore)(options.out), { overwrite: options.overwrite ?? false });
   yield* runTraining(resolve(folder), resolved, options, null);
 }
 
@@ -142,18 +142,21 @@ export async function* resumeTraining(
   out: string,
   { data, weights, from = 'last', epochs, ...options }: ResumeOptions = {},
 ): AsyncGenerator<FolderEvent, void, undefined> {
-  await readRun(out); // so that nothing is written where there is none
-  const lock = await lockRun(out);
+  const { openStore = openRunStore } = options;
+  await readRun(out, openStore); // so that nothing is written where there is none
+  const lock = await openStore(out).lock();
   try {
     const named = { data, weights };
-    const found = await usablePaths(out, await readRun(out), named);
+    const found = await usablePaths(out, await readRun(out, openStore), named);
     const config = resolveConfig(found.config);
     const isDone = found.status === 'done' && epochs === undefined;
     if (!isDone) {
-      const last = await (from === 'best' ? readBest(out, trainingRuns) : readLast(out));
+      const last = await (from === 'best'
+        ? readBest(out, trainingRuns, openStore)
+        : readLast(out, trainingRuns, openStore));
       const run = changed(out, found, config.epochs, { from, epochs, at: last.phase.epoch });
       yield* runTraining(run.folder, config, { ...options, out }, { run, lock, named, ...last });
-    } else if (found.decision?.alsoScratch && !(await isDoneIn(join(out, 'scratch')))) {
+    } else if (found.decision?.alsoScratch && !(await isDoneIn(join(out, 'scratch'), openStore))) {
       yield* scratchBeside(found, config, { ...options, out });
     } else {
       throw completeError(out, config.epochs + found.addedEpochs);
@@ -181,7 +184,7 @@ async function* runTraining(
   options: RunOptions,
   resumed: Resumed | null,
 ): AsyncGenerator<FolderEvent, void, undefined> {
-  const { out, signal, onPreparation, download } = options;
+  const { out, signal, onPreparation, download, openStore } = options;
   const cleanups: (() => Promise<void>)[] = [];
   let run: Run | null = null;
   let proof: Proof | null = null;
@@ -201,7 +204,7 @@ async function* runTraining(
       decoder: options.decoder,
       backend: options.backend,
       download,
-      onnxFile: resumed ? ownOnnx(out, resumed.run) : options.onnxFile,
+      onnxFile: resumed ? ownOnnx(out, resumed.run, openStore) : options.onnxFile,
       cleanups,
       before,
       decode: options.decode ?? 'later',
@@ -227,13 +230,13 @@ async function* runTraining(
   if (damage) {
     yield { kind: 'damage', problem: damage };
     const overwrite = Boolean(options.overwrite || resumed || proof?.hasBegun);
-    const onnxFile = resumed ? ownOnnx(out, resumed.run) : options.onnxFile;
+    const onnxFile = resumed ? ownOnnx(out, resumed.run, openStore) : options.onnxFile;
     const kept = { ...(choices && { choices }), ...(onnxFile && { onnxFile }) };
     const again = { ...options, ...kept, overwrite, decode: 'now' } as const;
     yield* runTraining(path, config, before === undefined ? again : { ...again, before }, null);
     return;
   }
-  const isAlone = !run?.decision?.alsoScratch || (await isDoneIn(join(out, 'scratch')));
+  const isAlone = !run?.decision?.alsoScratch || (await isDoneIn(join(out, 'scratch'), openStore));
   if (run?.status === 'done' && !isAlone) yield* scratchBeside(run, config, options);
 }
 
@@ -260,7 +263,7 @@ async function* planned(
       decision = decide({ ...evidenceOf(prepared), probe: probe.best.accuracy });
       await store.note({ decision, ...describePlan(prepared, planOf(config, table, continuationOf(decision))) });
       yield { kind: 'decision', decision };
-      last = await readLast(out);
+      last = await readLast(out, trainingRuns, openStore);
     }
     const plan = lengthened(planOf(config, table, decision ? continuationOf(decision) : null), run.addedEpochs);
     const end = yield* follow(plan, last);
@@ -296,7 +299,7 @@ async function* scratchBeside(
   const { loggers: _, ...others } = options;
   const out = join(options.out, 'scratch');
   yield { kind: 'scratch', out, best: run.best! };
-  if (await readLast(out).catch(() => null)) {
+  if (await readLast(out, trainingRuns, options.openStore).catch(() => null)) {
     yield* resumeTraining(out, { ...others, data: run.folder });
     return;
   }
@@ -310,7 +313,7 @@ async function* scratchBeside(
     train: null,
   } as const;
   const before = beforeOf(run);
-  const onnxFile = ownOnnx(options.out, run);
+  const onnxFile = ownOnnx(options.out, run, options.openStore);
   yield* runTraining(run.folder, resolveConfig({ ...config, ...scratch }), { ...others, out, before, onnxFile }, null);
 }
 
@@ -319,8 +322,8 @@ function beforeOf({ before }: Run): Seen | null {
   return before && decodeSeen(before);
 }
 
-async function isDoneIn(out: string): Promise<boolean> {
-  return readRun(out).then(
+async function isDoneIn(out: string, openStore: OpenRunStore | undefined): Promise<boolean> {
+  return readRun(out, openStore).then(
     ({ status }) => status === 'done',
     () => false,
   );
