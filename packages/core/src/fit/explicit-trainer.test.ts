@@ -22,8 +22,7 @@ import { copy } from '../runtime/index.ts';
 import { createTrainer, type Trainer, type TrainerOptions } from './explicit-trainer.ts';
 import { fit } from './fit.ts';
 import { createModel } from './model.ts';
-import { epochOrder } from './sampling.ts';
-import { type Batch, inOrder } from './source.ts';
+import type { Batch } from './source.ts';
 import { averageName, type Network, slotName, variablesOf } from './step.ts';
 
 /** A model of a toy network, or of another. */
@@ -102,8 +101,7 @@ test('a loop with groups of learning rates and a schedule ends in the bytes of f
   }
   await using trainer = createTrainer(model, { optimizer, clip, seed: 3 });
   for (let epoch = 1; epoch <= epochs; epoch++) {
-    const order = epochOrder('shuffle', inOrder(training.size), 3)(epoch);
-    for await (const batch of training.batches({ batchSize, order, lastBatch: 'drop', epoch })) {
+    for await (const batch of trainer.batches(training, { epoch, batchSize })) {
       await trainer.step(batch, { learningRate: rates[trainer.steps]! });
     }
   }
@@ -365,6 +363,12 @@ test('an evaluation is of the moving averages, where there are any', async () =>
   expect(last).toEqual(await model.evaluate(validation));
   expect(averaged).toEqual(await makeModel(network, trainer.averages()).evaluate(validation));
   expect(trainer.averages()['head.weight']).toEqual(trainer.state().tensors[averageName('head.weight')]);
+});
+
+test('the batches of an epoch are of images only where the network says how it looks at them', async () => {
+  await using trainer = createTrainer(makeModel(), options);
+  const images = { size: 3, labels: [0, 1, 2], view: () => training };
+  expect(() => trainer.batches(images, { epoch: 1 })).toThrow('how it looks at images');
 });
 
 describe('batches that do not fit', () => {

@@ -1,5 +1,6 @@
 import { OptionError, ShapeError, UserError } from '../base/errors.ts';
 import { formatType, type Tensor, type Tensors, zeros } from '../base/tensor.ts';
+import type { Augmentation } from '../image/augment/index.ts';
 import { type BatchNormPolicy, crossEntropyLoss, drawNoise, type Loss, type Noise } from '../nn/index.ts';
 import {
   adamw,
@@ -13,7 +14,8 @@ import {
 import { copy, type Program, State, scalar } from '../runtime/index.ts';
 import { number } from './evaluation.ts';
 import type { Evaluation } from './events.ts';
-import type { Examples } from './examples.ts';
+import { type Examples, openExamples } from './examples.ts';
+import { orderOf } from './fit.ts';
 import { learningRateOf, settingOf } from './fit-rates.ts';
 import { batchNormOf } from './image-stage.ts';
 import type { EvaluateOptions, Model } from './model.ts';
@@ -78,6 +80,18 @@ export interface TrainerEvaluateOptions<M extends string = 'accuracy'> extends E
   readonly average?: boolean;
 }
 
+/** The batches of an epoch: the options of `fit` that are about examples. */
+export interface BatchesOptions {
+  /** From 1. It decides the order and the augmentation. */
+  readonly epoch: number;
+  /** Examples per batch; a last batch that is not full is left out. Default 16. */
+  readonly batchSize?: number | undefined;
+  /** `shuffle`: each example once. `balanced`: drawn so that every class is equally likely. Default `shuffle`. */
+  readonly sampling?: 'shuffle' | 'balanced' | undefined;
+  /** What is done to images anew in every epoch. Default: nothing. */
+  readonly augment?: Augmentation | undefined;
+}
+
 /** A compiled step. */
 interface Compiled {
   readonly program: Program;
@@ -129,6 +143,19 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
+   * The batches of an epoch, as `fit` has them under the same seed; a data loader in PyTorch's words.
+   *
+   * @throws OptionError where the examples are images and the network does not say how it looks at them
+   * @example for await (const batch of trainer.batches(images.train, { epoch, batchSize: 32 })) await trainer.step(batch);
+   */
+  batches(examples: Examples, options: BatchesOptions): AsyncIterable<Batch> {
+    const { epoch, batchSize = 16, sampling = 'shuffle', augment } = options;
+    const source = openExamples('examples', examples, this.#model, { augmentation: augment, seed: this.#seed });
+    const order = orderOf(source, sampling, this.#seed)(epoch);
+    return source.batches({ batchSize, order, lastBatch: 'drop', epoch });
+  }
+
+  /**
    * One step: forward, backward and the optimizer, on this batch and on those that were gathered for it. The gradient is the mean over
    * the batches. Nothing is checked of the loss: where it is not a number, the weights are lost, and `load` goes back to others.
    *
@@ -138,7 +165,7 @@ export class Trainer implements AsyncDisposable {
    * @throws OptionError where a pattern means no parameter
    * @throws ShapeError where the batch does not fit the network
    * @example
-   * for await (const batch of images.train.batches({ batchSize: 32, order, lastBatch: 'drop', epoch })) {
+   * for await (const batch of trainer.batches(train, { epoch })) {
    *   const { loss } = await trainer.step(batch, { learningRate: 1e-4, rates: { head: 1e-3 } });
    * }
    */

@@ -246,7 +246,12 @@ function criterionOf<M extends string>(
   throw new OptionError({ option: 'best', expected: `one of: ${names.join(', ')}`, received: best });
 }
 
-function orderOf(source: Source, sampling: 'shuffle' | 'balanced', seed: number): (epoch: number) => readonly number[] {
+/** Positions in a source, in the order of an epoch (from 1). @throws OptionError where a source cannot be sampled so */
+export function orderOf(
+  source: Source,
+  sampling: 'shuffle' | 'balanced',
+  seed: number,
+): (epoch: number) => readonly number[] {
   const order = inOrder(source.size);
   if (sampling === 'shuffle') return source.isSequential ? () => order : epochOrder('shuffle', order, seed);
   if (source.labels && !source.isSequential) return epochOrder('balanced', source.labels, seed);

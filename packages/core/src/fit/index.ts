@@ -19,6 +19,7 @@ export {
   tensorDataset,
 } from './examples.ts';
 export {
+  type BatchesOptions,
   createTrainer,
   type StepResult,
   Trainer,
