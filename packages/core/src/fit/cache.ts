@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Shape } from '../base/tensor.ts';
 import type { ChoiceStore } from '../runtime/index.ts';
 

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { OptionError, ShapeError, UserError } from '../base/errors.ts';
 import { formatType, type Tensor, type Tensors, zeros } from '../base/tensor.ts';
 import type { Augmentation } from '../image/augment/index.ts';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { OptionError, UserError } from '../base/errors.ts';
 import { formatType, type Shape, sizeOf, type Tensor, type Tensors, type TensorType, zeros } from '../base/tensor.ts';
 import { constant, encode, input, type Value } from '../graph/index.ts';

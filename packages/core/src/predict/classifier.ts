@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { option } from '../base/code.ts';
 import { OptionError, UserError } from '../base/errors.ts';
 import { type Tensors, tensor } from '../base/tensor.ts';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Tensor, Tensors } from '../base/tensor.ts';
 import type { Program } from './program.ts';
 

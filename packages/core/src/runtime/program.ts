@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Tensor as OrtTensor } from 'onnxruntime-common';
 import { formatType, type Tensor, type Tensors, tensor, zeros } from '../base/tensor.ts';
 import { type EncodedGraph, type TensorType, typeOf } from '../graph/index.ts';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';

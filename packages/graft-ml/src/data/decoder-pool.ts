@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { createHash } from 'node:crypto';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { ImageError } from '@graft-ml/core/internal/image/problem';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { EncodedGraph } from '@graft-ml/core/graph';
 import { bytesPerElement, sizeOf, type Tensor, type TensorType } from '@graft-ml/core/internal/base/tensor';
 import { explainMemory } from '@graft-ml/core/internal/runtime/out-of-memory';
