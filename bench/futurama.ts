@@ -6,10 +6,12 @@
  * FOLDER is ../shared/data/omniglot. Each seed puts other characters aside: 16 train, 5 validate, 5 test. The results in
  * bench/results/futurama.json grow run by run; what is there is not run again, and a run that was interrupted goes on.
  */
+
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { expectChoice } from '@graft-ml/core/internal/base/choice';
 import { presetNames } from '@graft-ml/core/internal/recipe/meta/index';
+import { augment } from 'graft-ml/internal/text/augmentation';
 import { MetaStudy } from './meta-study.ts';
 
 const { values, positionals } = parseArgs({
@@ -39,8 +41,8 @@ const common = {
   metaSteps,
   metaBatch: Number(values['meta-batch']),
   validateEvery: metaSteps % 10 === 0 ? metaSteps / 10 : null,
-  split: 'Futurama:16/5/5',
-  augment: values.augment,
+  split: { folder: 'Futurama', classes: { train: 16, validation: 5, test: 5 } },
+  augment: augment.parse(values.augment),
   threads: Number(values.threads),
 } as const;
 

@@ -40,7 +40,7 @@ const common = {
   metaSteps,
   metaBatch: Number(values['meta-batch']),
   validateEvery: metaSteps % 10 === 0 ? metaSteps / 10 : null,
-  split: '1200/423',
+  split: { classes: { train: 1200, test: 423 } },
   rotations: 'train',
   seed: Number(values.seed),
   threads: Number(values.threads),

@@ -30,7 +30,7 @@ if (!model || !photos || !folder)
   throw new Error('usage: node dist/bench/onnx.js MODEL.onnx PHOTOS FOLDER [--seeds 3]');
 
 /** What the file was trained with. */
-const normalisation = { mean: '0.5,0.5,0.5', std: '0.5,0.5,0.5' };
+const normalisation = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
 
 /** Which of ImageNet's classes are right for a class of Caltech-101. Sunflowers and chandeliers have none. */
 const right: Readonly<Record<string, RegExp>> = {

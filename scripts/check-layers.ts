@@ -25,6 +25,7 @@ const house = [
         'files',
         'cache',
         'runtime',
+        'text',
         'checkpoint',
         'data',
         'episodes',

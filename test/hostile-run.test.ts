@@ -27,9 +27,9 @@ const meta = { way: 2, shots: 1, queries: 1, metaSteps: 2, validateEvery: 1, epi
 
 beforeAll(async () => {
   await drawImages(shapes, { perClass: 6, classes: ['bar', 'cross', 'disc', 'ring', 'square'] });
-  await runFolder(shapes, trained, { stopAfter: 4, log: 'csv,tensorboard' });
+  await runFolder(shapes, trained, { stopAfter: 4, log: ['csv', 'tensorboard'] });
   const controller = new AbortController();
-  const config = { ...meta, split: '2/2/1', imageSize: 28 } as const;
+  const config = { ...meta, split: { classes: { train: 2, validation: 2, test: 1 } }, imageSize: 28 } as const;
   for await (const event of trainMeta(shapes, config, { out: learned, signal: controller.signal })) {
     if (event.kind === 'evaluation') controller.abort();
   }

@@ -4,14 +4,14 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { type RandomStream, randomStream } from '@graft-ml/core/internal/base/random';
 import { csv, jsonLines, tensorBoard } from '@graft-ml/core/internal/fit/loggers/index';
 import { decode } from '@graft-ml/core/internal/graph/index';
-import { parseAugmentation } from '@graft-ml/core/internal/image/augment/index';
 import { openOnnxModel } from '@graft-ml/core/internal/models/onnx/index';
-import { parseConfigText } from '@graft-ml/core/internal/recipe/config/text';
 import { readSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { readWeightsFile } from 'graft-ml/internal/checkpoint/weights-file';
 import { openDataset } from 'graft-ml/internal/data/dataset';
 import { decodeImage } from 'graft-ml/internal/data/decode';
-import { parseSplit } from 'graft-ml/internal/episodes/class-split';
+import { augment } from 'graft-ml/internal/text/augmentation';
+import { parseConfigText } from 'graft-ml/internal/text/config-text';
+import { split } from 'graft-ml/internal/text/split';
 import { tarOf, zipOf } from '../../test/archives.ts';
 import { dict, legacyCheckpoint, program, tensorProgram, zipCheckpoint } from '../../test/checkpoint.ts';
 import { damaged, pick } from '../make/damage.ts';
@@ -92,7 +92,7 @@ const readers: Readonly<Record<string, () => Reader>> = {
     ),
     read: (bytes) => {
       const written = Buffer.from(bytes).toString('utf8');
-      return /\d\/|:\d+\//.test(written) ? parseSplit(written) : parseAugmentation(written);
+      return /\d\/|:\d+\//.test(written) ? split.parse(written) : augment.parse(written);
     },
   }),
   logs: () => ({

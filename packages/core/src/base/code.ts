@@ -1,11 +1,15 @@
 import { printableJson } from './printable.ts';
 
 /** A value that an option is given in a message. */
-export type CodeValue = string | number | boolean | readonly number[];
+export type CodeValue = string | number | boolean | readonly CodeValue[] | { readonly [key: string]: CodeValue };
 
 /** Stands for an argument whose value the reader knows: `folder`, `model`. */
-export interface Placeholder {
-  readonly placeholder: string;
+export class Placeholder {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
 export type CodeOptions = Readonly<Record<string, CodeValue | Placeholder>>;
@@ -31,11 +35,11 @@ export function call(
 
 /** Where a reader puts a value of their own. */
 export function placeholder(name: string): Placeholder {
-  return { placeholder: name };
+  return new Placeholder(name);
 }
 
 /** Backquotes would end the code. */
 function written(value: CodeValue | Placeholder): string {
-  if (typeof value === 'object' && 'placeholder' in value) return value.placeholder;
+  if (value instanceof Placeholder) return value.name;
   return printableJson(value).replaceAll('`', '\\u0060');
 }

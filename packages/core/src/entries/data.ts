@@ -1,7 +1,9 @@
 /* Decoded images: resizing and cropping as the models want it, augmentation, and what can be wrong with a file. */
 export {
   type Augmentation,
+  type AugmentationLevel,
   augmentationLevels,
+  augmentationOf,
   augmentedPixels,
   augmentedView,
   type Box,
@@ -21,7 +23,6 @@ export {
   type Planes,
   type Problem,
   type ProblemKind,
-  parseAugmentation,
   type RandomCrop,
   type RandomOperation,
   type ResizeTarget,

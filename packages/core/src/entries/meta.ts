@@ -26,4 +26,11 @@ export type { InnerLoop, LearnerOf } from '../meta/learner.ts';
 export type { LearnerOptions } from '../meta/learners.ts';
 export type { OuterOptions } from '../meta/outer-phases.ts';
 export type { EpisodeInterval } from '../meta/statistics.ts';
-export type { MetaConfig, MetaConfigInput, ResolvedMetaConfig } from '../recipe/meta/index.ts';
+export type {
+  ClassDivision,
+  ClassSplit,
+  MetaConfig,
+  MetaConfigInput,
+  ResolvedMetaConfig,
+  SideNumbers,
+} from '../recipe/meta/index.ts';

@@ -50,11 +50,3 @@ function beginnings(name: string): string[] {
   const parts = name.split('.');
   return parts.map((_, i) => parts.slice(0, i + 1).join('.'));
 }
-
-/** The parts of a list with commas between them. */
-export function listOf(text: string | null): string[] {
-  return (text ?? '')
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-}

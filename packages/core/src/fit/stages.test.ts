@@ -130,7 +130,16 @@ describe('frozen means frozen', () => {
   });
 
   test('gradual unfreezing moves each layer from its epoch on, with its running statistics, and not before', async () => {
-    const schedule = { strategy: 'gradual', epochs: 8, unfreeze: '0:head,2:layer4,4:layer3,6:all' } as const;
+    const schedule = {
+      strategy: 'gradual',
+      epochs: 8,
+      unfreeze: [
+        { epoch: 0, train: ['head'] },
+        { epoch: 2, train: ['layer4'] },
+        { epoch: 4, train: ['layer3'] },
+        { epoch: 6, train: ['all'] },
+      ],
+    } as const;
     const from = { fc: 0, layer4: 2, layer3: 4, layer2: 6, layer1: 6 };
     let before: Tensors = initialise(variables.values(), 5);
     const moved: Record<string, number[]> = Object.fromEntries(Object.keys(from).map((path) => [path, []]));

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { compile, gaussian, numbers } from '../../../../test/run.ts';
+import { OptionError } from '../base/errors.ts';
 import { sizeOf, tensor } from '../base/tensor.ts';
 import { input } from '../graph/index.ts';
 import { drawNoise, initialise, Scope } from '../nn/index.ts';
-import { type Architecture, applyModel, getModel, parseHead, withDropout, withHead } from './index.ts';
+import { parseConfig } from '../recipe/config/index.ts';
+import { type Architecture, applyModel, getModel, type HeadLayers, withDropout, withHead } from './index.ts';
 
-function trace(name: string, head: string, training = false) {
+function trace(name: string, head: HeadLayers, training = false) {
   const { scope, trace: noted } = Scope.root({ training });
   const y = applyModel(withHead(getModel(name), head), scope, input('x', 'f32', [2, 3, 64, 64]), { numClasses: 7 });
   return { y, noted };
@@ -15,7 +17,7 @@ test.each([
   ['resnet18', 'fc', 512],
   ['squeezenet1_1', 'classifier', 512],
 ])('a deeper head on %s has the names of PyTorch’s Sequential, under %s', (name, path, features) => {
-  const { y, noted } = trace(name, '32, relu,batchnorm,dropout=0.3,16,tanh', true);
+  const { y, noted } = trace(name, [32, 'relu', 'batchnorm', { dropout: 0.3 }, 16, 'tanh'], true);
   expect(y.shape).toEqual([2, 7]);
   const shapes = noted.blocks.get('head')!.map((key) => [key, noted.variables.get(key)!.shape]);
   expect(shapes).toEqual([
@@ -35,7 +37,7 @@ test.each([
 });
 
 test('its layers are in the way of the numbers', async () => {
-  const { y, noted } = trace('squeezenet1_1', '8,relu,dropout=0.5', true);
+  const { y, noted } = trace('squeezenet1_1', [8, 'relu', { dropout: 0.5 }], true);
   const variables = initialise(noted.variables.values(), 0);
   const noise = drawNoise(noted.noise, 0, 0);
   const program = await compile({ y });
@@ -48,14 +50,17 @@ test('its layers are in the way of the numbers', async () => {
 });
 
 test.each([
-  ['512,rleu', '"rleu" is not understood'],
-  ['', '"" is not understood'],
-  ['0', '"0" is not understood'],
-  ['dropout=1', '"dropout=1" is not understood'],
-  ['512,,relu', '"" is not understood'],
-  ['constructor', '"constructor" is not understood'],
-])('head %j: %s', (text, message) => {
-  expect(() => parseHead(text)).toThrow(message);
+  [[512, 'rleu'], 'head: "rleu" is not understood. Expected a list of numbers of features'],
+  [[''], '"" is not understood'],
+  [[0], '0 is not understood'],
+  [[1.5], '1.5 is not understood'],
+  [[{ dropout: 1 }], '{"dropout":1} is not understood'],
+  [[{ dropout: 0.5, more: 1 }], 'is not understood'],
+  [['constructor'], '"constructor" is not understood'],
+  ['512,relu', 'head: expected a list of numbers of features'],
+])('head %j: %s', (head, message) => {
+  expect(() => parseConfig({ head: head as HeadLayers })).toThrow(message);
+  expect(() => withHead(getModel('conv4'), head as HeadLayers)).toThrow(OptionError);
 });
 
 describe('dropout before the last layer', () => {
@@ -77,6 +82,8 @@ describe('dropout before the last layer', () => {
     expect(noiseOf(withDropout(model, 0), true)).toHaveLength(others);
   });
   test('a head of several layers has its own', () => {
-    expect(() => withDropout(withHead(getModel('resnet18'), '32,relu'), 0.5)).toThrow('`head: "32,relu,dropout=0.5"`.');
+    expect(() => withDropout(withHead(getModel('resnet18'), [32, 'relu']), 0.5)).toThrow(
+      'as in `head: [32,"relu",{"dropout":0.5}]`.',
+    );
   });
 });

@@ -5,8 +5,10 @@ import { batchNorm, dropout, globalAveragePool, hardSwish, type Layer, linear, t
 import { gelu, relu, tanh } from '../ops/index.ts';
 import type { Architecture } from './model.ts';
 
-/** The layers a head may be made of, beside a number, which is a linear layer with so many features. */
-const layers: Readonly<Record<string, Layer>> = {
+/** A layer without options of its own. */
+export type HeadLayerName = 'relu' | 'gelu' | 'silu' | 'hardswish' | 'tanh' | 'batchnorm';
+
+const layers: Readonly<Record<HeadLayerName, Layer>> = {
   relu: (_s, x) => relu(x),
   gelu: (_s, x) => gelu(x),
   silu: (_s, x) => silu(x),
@@ -15,30 +17,49 @@ const layers: Readonly<Record<string, Layer>> = {
   batchnorm: (s, x) => batchNorm(s, x),
 };
 
-/**
- * The layers of a text such as `512,relu,dropout=0.3`.
- * @throws OptionError that says which part is not understood, and what may stand there.
- */
-export function parseHead(text: string): Layer[] {
-  return text.split(',').map((part) => {
-    const name = part.trim();
-    const [, rate] = /^dropout=(\d*\.?\d+)$/.exec(name) ?? [];
-    if (rate !== undefined && Number(rate) < 1) return (s, x) => dropout(s, x, Number(rate));
-    if (/^[1-9]\d{0,5}$/.test(name)) return (s, x) => linear(s, x, { features: Number(name) });
-    const layer = Object.hasOwn(layers, name) ? layers[name] : undefined;
-    if (layer) return layer;
-    const expected = `a number of features (512), dropout=P with 0 <= P < 1, or one of: ${Object.keys(layers).join(', ')}`;
-    const problem = ` "${text}": "${name}" is not understood. Expected ${expected}.`;
-    throw new OptionError({ option: 'head', expected, received: text, problem });
-  });
+export const headLayerNames = Object.keys(layers) as HeadLayerName[];
+
+/** A layer of a head: a number is a linear layer with so many features. */
+export type HeadLayer = number | HeadLayerName | { readonly dropout: number };
+export type HeadLayers = readonly HeadLayer[];
+
+export const headExpected = `a list of numbers of features, { dropout: P } with 0 <= P < 1, and ${headLayerNames.join(', ')}`;
+
+const mostFeatures = 999_999;
+
+/** What keeps a value from being the layers of a head; undefined where nothing does. */
+export function headProblem(value: unknown): string | true | undefined {
+  if (!Array.isArray(value)) return true;
+  const wrong: unknown = value.find((layer: unknown) => layerOf(layer) === undefined);
+  return wrong === undefined ? undefined : `: ${JSON.stringify(wrong)} is not understood. Expected ${headExpected}.`;
+}
+
+function layerOf(layer: unknown): Layer | undefined {
+  if (typeof layer === 'number') {
+    const isCount = Number.isInteger(layer) && layer >= 1 && layer <= mostFeatures;
+    return isCount ? (s, x) => linear(s, x, { features: layer }) : undefined;
+  }
+  const name = headLayerNames.find((known) => known === layer);
+  if (name !== undefined) return layers[name];
+  if (typeof layer !== 'object' || layer === null || !('dropout' in layer)) return undefined;
+  const { dropout: rate, ...others } = layer;
+  if (typeof rate !== 'number' || !(rate >= 0 && rate < 1) || Object.keys(others).length > 0) return undefined;
+  return (s, x) => dropout(s, x, rate);
 }
 
 /**
  * The model with a deeper head: the given layers and then the linear one, on features that are averaged over the image.
- * Parameters are named as in PyTorch's `Sequential`: for `512,relu` these are `fc.0.weight`, …, `fc.2.weight`, ….
+ * Parameters are named as in PyTorch's `Sequential`: for `[512, 'relu']` these are `fc.0.weight`, …, `fc.2.weight`, ….
+ *
+ * @throws OptionError that says which layer is not understood, and what may stand there
  */
-export function withHead<M extends Architecture>(model: M, text: string): M {
-  const deeper = parseHead(text);
+export function withHead<M extends Architecture>(model: M, headLayers: HeadLayers): M {
+  const problem = headProblem(headLayers);
+  if (problem !== undefined) {
+    const said = problem === true ? {} : { problem };
+    throw new OptionError({ option: 'head', expected: headExpected, received: headLayers, ...said });
+  }
+  const deeper = headLayers.map((layer) => layerOf(layer)!);
   const at = (s: Scope, index: number) => atPath(s, model.headPath).at(index);
   const beforeLast = (s: Scope, features: Value) => {
     const flat = features.shape.length === 4 ? globalAveragePool(features) : features;
@@ -46,7 +67,7 @@ export function withHead<M extends Architecture>(model: M, text: string): M {
   };
   const head: Architecture['head'] = (s, features, numClasses) =>
     linear(at(s, deeper.length), beforeLast(s, features), { features: numClasses });
-  return { ...model, head, beforeLast, headLayers: text };
+  return { ...model, head, beforeLast, headLayers };
 }
 
 /**
@@ -62,7 +83,7 @@ export function withDropout<M extends Architecture>(model: M, probability: numbe
       received: probability,
       problem:
         ` ${probability} and ${option('head', model.headLayers)} do not go together: ` +
-        `write it into the head, as in ${option('head', `${model.headLayers},dropout=${probability}`)}.`,
+        `write it into the head, as in ${option('head', [...model.headLayers, { dropout: probability }])}.`,
     });
   }
   const head: Architecture['head'] = (s, features, numClasses) =>

@@ -4,7 +4,7 @@ export { convnext } from './convnext.ts';
 export { densenet } from './densenet.ts';
 export { efficientnet } from './efficientnet.ts';
 export { futurama } from './futurama.ts';
-export { parseHead, withDropout, withHead } from './head.ts';
+export { type HeadLayer, type HeadLayerName, type HeadLayers, withDropout, withHead } from './head.ts';
 export { inception } from './inception.ts';
 export { mobilenetV2 } from './mobilenet-v2.ts';
 export { mobilenetV3 } from './mobilenet-v3.ts';

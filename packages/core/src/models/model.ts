@@ -1,6 +1,7 @@
 import type { Tensors } from '../base/tensor.ts';
 import type { Value } from '../graph/index.ts';
 import { globalAveragePool, type Scope, under } from '../nn/index.ts';
+import type { HeadLayers } from './head.ts';
 
 /** What was done to the images a network was trained on, and must be done to all others. Part of the model. */
 export interface Preprocessing {
@@ -43,7 +44,7 @@ export interface Architecture {
   /** The path under which all of the head's parameters, and no others, stand. */
   readonly headPath: string;
   /** What stands before the head's last layer, as `withHead` was given it. */
-  readonly headLayers?: string;
+  readonly headLayers?: HeadLayers;
   /** Those layers: the trunk's output to what the head's last layer takes. Absent where the head is one layer. */
   beforeLast?(s: Scope, features: Value): Value;
   /** The sides that an image may have, in pixels. Absent: any that the strides leave something of. */

@@ -37,7 +37,16 @@ describe('strategies', () => {
   });
 
   test('gradual adds what it is told at its epoch, and what came before stays', () => {
-    const stages = plan({ strategy: 'gradual', epochs: 12, unfreeze: '0:head,3:layer4,6:layer3+layer2,9:all' });
+    const stages = plan({
+      strategy: 'gradual',
+      epochs: 12,
+      unfreeze: [
+        { epoch: 0, train: ['head'] },
+        { epoch: 3, train: ['layer4'] },
+        { epoch: 6, train: ['layer3', 'layer2'] },
+        { epoch: 9, train: ['all'] },
+      ],
+    });
     expect(stages.map(({ name, from, epochs }) => [name, from, epochs])).toEqual([
       ['head', 0, 3],
       ['layer4', 3, 3],
@@ -54,9 +63,13 @@ describe('strategies', () => {
   });
 
   test('epochs count from 1, as in graft inspect; a list from before that was so counts from 0', () => {
-    const unfreeze = '1:head,4:layer4,7:layer3+layer2,10:all';
-    const before = '0:head,3:layer4,6:layer3+layer2,9:all';
-    const [now, then] = [unfreeze, before].map((text) => plan({ strategy: 'gradual', epochs: 12, unfreeze: text }));
+    const from = (first: number) => [
+      { epoch: first, train: ['head'] },
+      { epoch: first + 3, train: ['layer4'] },
+      { epoch: first + 6, train: ['layer3', 'layer2'] },
+      { epoch: first + 9, train: ['all'] },
+    ];
+    const [now, then] = [1, 0].map((first) => plan({ strategy: 'gradual', epochs: 12, unfreeze: from(first) }));
     expect(now).toEqual(then);
     expect(now!.map(({ from }) => from)).toEqual([0, 3, 6, 9]);
   });
@@ -91,9 +104,12 @@ describe('rules', () => {
     const [stage] = plan({
       strategy: 'partial',
       freezeTo: 'layer3',
-      freeze: 'layer4.0,*.bn2.*',
-      train: 'conv1',
-      rates: 'head=5e-3,layer4.1.conv?.weight=1e-4',
+      freeze: ['layer4.0', '*.bn2.*'],
+      train: ['conv1'],
+      rates: [
+        ['head', 5e-3],
+        ['layer4.1.conv?.weight', 1e-4],
+      ],
       learningRate: 1e-3,
     });
     const { settings } = stage!;
@@ -105,7 +121,13 @@ describe('rules', () => {
     expect(settings.get('fc.weight')!.rate).toBeCloseTo(5, 12);
     expect(settings.get('layer4.1.conv2.weight')!.rate).toBeCloseTo(0.1, 12);
     expect(settings.get('layer4.1.bn1.weight')!.rate).toBe(0.1);
-    const [frozen] = plan({ strategy: 'full', rates: 'conv1=0,*=1e-3' });
+    const [frozen] = plan({
+      strategy: 'full',
+      rates: [
+        ['conv1', 0],
+        ['*', 1e-3],
+      ],
+    });
     expect(trainedIn(frozen!)).toEqual(names.slice(1));
   });
 
@@ -143,21 +165,71 @@ describe('errors say which option, and what it may be', () => {
   test.each<[TrainConfigInput, string]>([
     [{ strategy: 'partial', freezeTo: 'layer5' }, 'freezeTo: no parameter is called "layer5". Did you mean "layer'],
     [{ strategy: 'full', freezeTo: 'layer3' }, 'freezeTo means something only with `strategy` partial, not with full.'],
-    [{ strategy: 'full', unfreeze: '0:head' }, 'unfreeze means something only with `strategy` gradual'],
-    [{ strategy: 'gradual', unfreeze: '2:head' }, 'it must begin with epoch 1'],
-    [{ strategy: 'gradual', unfreeze: '0:head,5:all,3:layer4' }, 'the epochs must rise'],
-    [{ strategy: 'gradual', epochs: 6, unfreeze: '0:head,6:all' }, 'epoch 6 is never reached in 6'],
-    [{ strategy: 'gradual', epochs: 6, unfreeze: '1:head,7:all' }, 'epoch 7 is never reached in 6'],
-    [{ strategy: 'gradual', unfreeze: '0:head,layer4' }, '"layer4" is not EPOCH:WHAT'],
-    [{ strategy: 'gradual', unfreeze: '0:head,3:None' }, 'unfreeze: no parameter is called "None"'],
-    [{ strategy: 'full', rates: 'head' }, '"head" is not PATTERN=RATE'],
-    [{ strategy: 'full', rates: 'head=fast' }, '"head=fast" is not PATTERN=RATE'],
-    [{ strategy: 'feature-extraction', rates: 'layer4=1e-4' }, 'rates: layer4 is never trained'],
-    [{ strategy: 'full', rates: '*=1e-3,fc=1e-2' }, 'fc decides about nothing'],
-    [{ strategy: 'feature-extraction', freeze: 'head' }, 'Nothing is trained in head'],
+    [
+      { strategy: 'full', unfreeze: [{ epoch: 0, train: ['head'] }] },
+      'unfreeze means something only with `strategy` gradual',
+    ],
+    [{ strategy: 'gradual', unfreeze: [{ epoch: 2, train: ['head'] }] }, 'it must begin with epoch 1'],
+    [
+      {
+        strategy: 'gradual',
+        unfreeze: [
+          { epoch: 0, train: ['head'] },
+          { epoch: 5, train: ['all'] },
+          { epoch: 3, train: ['layer4'] },
+        ],
+      },
+      'the epochs must rise',
+    ],
+    [
+      {
+        strategy: 'gradual',
+        epochs: 6,
+        unfreeze: [
+          { epoch: 0, train: ['head'] },
+          { epoch: 6, train: ['all'] },
+        ],
+      },
+      'epoch 6 is never reached in 6',
+    ],
+    [
+      {
+        strategy: 'gradual',
+        epochs: 6,
+        unfreeze: [
+          { epoch: 1, train: ['head'] },
+          { epoch: 7, train: ['all'] },
+        ],
+      },
+      'epoch 7 is never reached in 6',
+    ],
+    [
+      {
+        strategy: 'gradual',
+        unfreeze: [
+          { epoch: 0, train: ['head'] },
+          { epoch: 3, train: ['None'] },
+        ],
+      },
+      'unfreeze: no parameter is called "None"',
+    ],
+    [{ strategy: 'full', rates: { head: -1 } }, 'rates: expected rates by pattern'],
+    [{ strategy: 'full', freeze: [''] }, 'freeze: expected a list of blocks'],
+    [{ strategy: 'feature-extraction', rates: [['layer4', 1e-4]] }, 'rates: layer4 is never trained'],
+    [
+      {
+        strategy: 'full',
+        rates: [
+          ['*', 1e-3],
+          ['fc', 1e-2],
+        ],
+      },
+      'fc decides about nothing',
+    ],
+    [{ strategy: 'feature-extraction', freeze: ['head'] }, 'Nothing is trained in head'],
     [{ strategy: 'auto', probe: 0 }, 'auto decides by its probe'],
     [{ strategy: 'scratch', weights: null, probe: 3 }, 'the features of random weights say nothing'],
-    [{ strategy: 'full', freeze: 'laye' }, 'freeze: no parameter is called "laye"'],
+    [{ strategy: 'full', freeze: ['laye'] }, 'freeze: no parameter is called "laye"'],
   ])('%o', (config, message) => {
     expect(() => plan(config)).toThrow(message);
   });

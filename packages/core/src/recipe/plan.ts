@@ -1,6 +1,6 @@
 import { option } from '../base/code.ts';
 import { OptionError, UserError } from '../base/errors.ts';
-import { listOf, type ParameterTable, selected } from '../fit/selection.ts';
+import { type ParameterTable, selected } from '../fit/selection.ts';
 import type { ParameterSetting } from '../optim/index.ts';
 import type { ResolvedConfig } from './config/index.ts';
 import { strategies } from './strategy.ts';
@@ -72,8 +72,8 @@ export function planOf(config: PlanConfig, table: ParameterTable, continuation?:
 
 /** How each parameter is trained where `trained` is what the strategy trains. */
 function settingsOf(config: PlanConfig, table: ParameterTable, trained: ReadonlySet<string>): Settings {
-  const union = (option: string, patterns: string | null) =>
-    new Set(listOf(patterns).flatMap((pattern) => [...selected(option, pattern, table)]));
+  const union = (option: string, patterns: readonly string[] | null) =>
+    new Set((patterns ?? []).flatMap((pattern) => [...selected(option, pattern, table)]));
   const [frozen, added] = [union('freeze', config.freeze), union('train', config.train)];
   const rates = ratesOf(config, table);
   const rateOf = strategyRates(config, table);
@@ -101,21 +101,8 @@ interface Rate {
   readonly rate: number;
 }
 
-/** `head=1e-3,*=1e-5` */
 function ratesOf({ rates }: PlanConfig, table: ParameterTable): Rate[] {
-  return listOf(rates).map((part) => {
-    const [, pattern, number] = /^(.+)=([^=]+)$/.exec(part) ?? [];
-    const rate = Number(number);
-    if (pattern === undefined || !(rate >= 0 && Number.isFinite(rate))) {
-      throw new OptionError({
-        option: 'rates',
-        expected: 'PATTERN=RATE, as in head=1e-3,layer4=1e-4,*=1e-5',
-        received: part,
-        problem: `: "${part}" is not PATTERN=RATE, as in head=1e-3,layer4=1e-4,*=1e-5.`,
-      });
-    }
-    return { pattern, rate, names: selected('rates', pattern, table) };
-  });
+  return (rates ?? []).map(([pattern, rate]) => ({ pattern, rate, names: selected('rates', pattern, table) }));
 }
 
 /** @throws OptionError where a rate is given to parameters of which none is ever trained */

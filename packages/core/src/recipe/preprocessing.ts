@@ -1,13 +1,14 @@
 import { OptionError } from '../base/errors.ts';
 import type { NamedArchitecture, Preprocessing } from '../models/index.ts';
+import type { PerChannel } from './config/model.ts';
 
 /** What may be asked for instead of what the weights were trained with. */
 export interface PreprocessingChanges {
   /** The side of the square the model sees, in pixels. */
   readonly imageSize?: number | null;
-  /** Three numbers with commas between them. */
-  readonly mean?: string | null;
-  readonly std?: string | null;
+  /** Of red, green and blue in [0, 1]. */
+  readonly mean?: PerChannel | null;
+  readonly std?: PerChannel | null;
   readonly colourProfile?: 'apply' | 'ignore' | null;
   readonly orientation?: 'apply' | 'ignore' | null;
 }
@@ -27,17 +28,11 @@ export function changedPreprocessing(
     ...trained,
     crop,
     resize: Math.round((crop * trained.resize) / trained.crop),
-    ...(mean && { mean: perChannelOf(mean) }),
-    ...(std && { std: perChannelOf(std) }),
+    ...(mean && { mean }),
+    ...(std && { std }),
     ...(colourProfile && { colourProfile }),
     ...(orientation && { orientation }),
   };
-}
-
-/** `0.5,0.5,0.5`, which the schema of the options has seen, as numbers. */
-export function perChannelOf(text: string): [number, number, number] {
-  const [red, green, blue] = text.split(',').map(Number);
-  return [red!, green!, blue!];
 }
 
 /** @throws OptionError where the model cannot take images of that size, with the nearest that it can */

@@ -1,6 +1,6 @@
 import { call, placeholder } from '../base/code.ts';
 import { OptionError, UserError } from '../base/errors.ts';
-import { listOf, type ParameterTable, selected } from '../fit/selection.ts';
+import { type ParameterTable, selected } from '../fit/selection.ts';
 import { partialTransfer, type TransferOptions } from './partial-transfer.ts';
 
 /** Epochs in which the same parameters are trained. */
@@ -13,12 +13,19 @@ export interface StrategyStage {
   readonly isProbe?: boolean;
 }
 
+/** What is trained from an epoch on, besides what was before. Epochs count from 1, or from 0 in a list that begins with 0. */
+export interface Unfreezing {
+  readonly epoch: number;
+  /** Blocks, dotted beginnings of names, globs, `head` or `all`. */
+  readonly train: readonly string[];
+}
+
 /** The options that strategies go by. */
 export interface StrategyConfig extends TransferOptions {
   readonly epochs: number;
   readonly freezeTo: string | null;
-  readonly unfreeze: string | null;
-  readonly train: string | null;
+  readonly unfreeze: readonly Unfreezing[] | null;
+  readonly train: readonly string[] | null;
 }
 
 /** The head alone, on features that are computed once. */
@@ -57,7 +64,7 @@ export function defaultFreezeTo(table: ParameterTable): string {
 /** A share of the blocks, from one end. @throws UserError where nothing is left to train */
 export function transferStages(config: StrategyConfig, table: ParameterTable): StrategyStage[] {
   const { description, trained, parameters } = partialTransfer(config, table);
-  if (parameters.size === 0 && config.train === null) {
+  if (parameters.size === 0 && (config.train ?? []).length === 0) {
     const measures = call('evaluateFolder', [placeholder('classifier'), placeholder('folder')]);
     throw new UserError(`${description} Nothing is left to train: ${measures} measures weights as they are.`);
   }
@@ -66,9 +73,9 @@ export function transferStages(config: StrategyConfig, table: ParameterTable): S
   return [{ name, epochs: config.epochs, trained: parameters }];
 }
 
-/** `1:head,4:layer4,10:all`: from each of these epochs on, more is trained. */
+/** From each of some epochs on, more is trained. */
 export function gradualStages({ unfreeze, epochs }: StrategyConfig, table: ParameterTable): StrategyStage[] {
-  const steps = unfreeze === null ? defaultUnfreezing(epochs, table) : parseUnfreezing(unfreeze, epochs, table);
+  const steps = unfreeze === null ? defaultSteps(epochs, table) : stepsOf(unfreeze, epochs, table);
   return steps.map(({ from, name }, i) => ({
     name,
     epochs: (steps[i + 1]?.from ?? epochs) - from,
@@ -76,38 +83,32 @@ export function gradualStages({ unfreeze, epochs }: StrategyConfig, table: Param
   }));
 }
 
-interface Unfreezing {
+interface UnfreezingStep {
   readonly from: number;
   readonly name: string;
   readonly names: ReadonlySet<string>;
 }
 
-/** Epochs count from 1, as everywhere; a text that begins with 0 is from before that was so, and counts from 0. */
-function parseUnfreezing(text: string, epochs: number, table: ParameterTable): Unfreezing[] {
+/** Epochs count from 1, as everywhere; a list that begins with 0 is from before that was so, and counts from 0. */
+function stepsOf(unfreeze: readonly Unfreezing[], epochs: number, table: ParameterTable): UnfreezingStep[] {
   const fail = (why: string): never => {
-    throw new OptionError({
-      option: 'unfreeze',
-      expected: 'something like 1:head,4:layer4,7:layer3,10:all',
-      received: text,
-      problem: ` ${text}: ${why}. Expected something like 1:head,4:layer4,7:layer3,10:all.`,
-    });
+    const expected = 'rising epochs from 1 on, all within the run';
+    throw new OptionError({ option: 'unfreeze', expected, received: unfreeze, problem: `: ${why}.` });
   };
-  const steps = listOf(text).map((part) => {
-    const [, epoch, what] = /^(\d+):(.+)$/.exec(part) ?? [];
-    if (epoch === undefined || what === undefined) return fail(`"${part}" is not EPOCH:WHAT`);
-    const names = what.split('+').flatMap((pattern) => [...selected('unfreeze', pattern.trim(), table)]);
-    return { epoch: Number(epoch), name: what, names: new Set(names) };
-  });
-  const first = steps[0]?.epoch;
-  if (first !== 0 && first !== 1) fail('it must begin with epoch 1');
-  if (steps.some(({ epoch }, i) => i > 0 && epoch <= steps[i - 1]!.epoch)) fail('the epochs must rise');
-  const late = steps.find(({ epoch }) => epoch >= epochs + first!);
+  const first = unfreeze[0]?.epoch;
+  if (first !== 0 && first !== 1) return fail('it must begin with epoch 1');
+  if (unfreeze.some(({ epoch }, i) => i > 0 && epoch <= unfreeze[i - 1]!.epoch)) fail('the epochs must rise');
+  const late = unfreeze.find(({ epoch }) => epoch >= epochs + first);
   if (late) fail(`epoch ${late.epoch} is never reached in ${epochs}`);
-  return steps.map(({ epoch, name, names }) => ({ from: epoch - first!, name, names }));
+  return unfreeze.map(({ epoch, train }) => ({
+    from: epoch - first,
+    name: train.join('+'),
+    names: new Set(train.flatMap((pattern) => [...selected('unfreeze', pattern, table)])),
+  }));
 }
 
 /** The head, then the trunk in three parts from the top, over four equal parts of the epochs. */
-function defaultUnfreezing(epochs: number, table: ParameterTable): Unfreezing[] {
+function defaultSteps(epochs: number, table: ParameterTable): UnfreezingStep[] {
   const blocks = trunkBlocks(table);
   const count = Math.min(4, epochs, blocks.length + 1);
   const names = [...table.parameters.keys()];

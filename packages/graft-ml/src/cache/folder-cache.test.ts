@@ -36,7 +36,16 @@ test('two trainings with two caches, and one with none, end alike; nothing but t
     perClass: 4,
     side: 16,
   });
-  const meta = { way: 2, shots: 1, queries: 1, metaBatch: 1, metaSteps: 1, imageSize: 16, episodes: 2, split: '2/2/1' };
+  const meta = {
+    way: 2,
+    shots: 1,
+    queries: 1,
+    metaBatch: 1,
+    metaSteps: 1,
+    imageSize: 16,
+    episodes: 2,
+    split: { classes: { train: 2, validation: 2, test: 1 } },
+  };
   await collect(
     trainMeta(
       classes,

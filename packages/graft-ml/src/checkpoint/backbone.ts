@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import type { HeadLayers } from '@graft-ml/core/internal/models/head';
 import { fittedTo, isOnnx } from '@graft-ml/core/internal/models/index';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
-import { type PreprocessingChanges, perChannelOf } from '@graft-ml/core/internal/recipe/preprocessing';
+import type { PreprocessingChanges } from '@graft-ml/core/internal/recipe/preprocessing';
 import { getModel, type NamedArchitecture, openOnnxModel, withDropout, withHead } from '@graft-ml/core/models';
 import { assertExpected } from '../files/download/expectations.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
@@ -75,8 +76,8 @@ async function openOnnxBackbone(
   assertExpected(path, sha256, download?.expectSha256);
   const { model, tensors, classes, notes, metadata } = openOnnxModel(bytes, {
     name: basename(path),
-    ...(mean && { mean: perChannelOf(mean) }),
-    ...(std && { std: perChannelOf(std) }),
+    ...(mean && { mean }),
+    ...(std && { std }),
   });
   const checkpoint = checkpointOf(path, tensors, {
     preprocessing: model.preprocessing,
@@ -116,7 +117,7 @@ async function readOnnx(path: string, own: OwnOnnx | undefined): Promise<OnnxByt
 /** The model with a deeper head, or with dropout of its own, where that is asked for. */
 export function withLayers<M extends NamedArchitecture>(
   model: M,
-  layers: string | null | undefined,
+  layers: HeadLayers | null | undefined,
   dropout?: number | null,
 ): M {
   const deeper = layers ? withHead(model, layers) : model;

@@ -57,7 +57,7 @@ describe('createModel', () => {
     expect(differing(published.weights, model.weights)).toEqual(['classifier.1.weight', 'classifier.1.bias']);
     expect(model.weights['classifier.1.weight']!.shape).toEqual([2, 512, 1, 1]);
     expect(model.classes).toEqual(['cat', 'dog']);
-    const deeper = await createModel('squeezenet1_1', { pretrained: file, numClasses: 2, head: '8,relu' });
+    const deeper = await createModel('squeezenet1_1', { pretrained: file, numClasses: 2, head: [8, 'relu'] });
     expect(Object.keys(deeper.weights).filter((name) => !(name in model.weights))).toEqual([
       'classifier.0.weight',
       'classifier.0.bias',
@@ -76,7 +76,7 @@ describe('createModel', () => {
 
   test('a checkpoint of Graft brings its classes, preprocessing and head', async () => {
     const own = join(root, 'own.safetensors');
-    const trained = await createModel('conv4', { classes: ['a', 'b', 'c'], head: '5,tanh' });
+    const trained = await createModel('conv4', { classes: ['a', 'b', 'c'], head: [5, 'tanh'] });
     const preprocessing = { ...trained.preprocessing, crop: 30, resize: 33 };
     await writeSafetensorsFile(
       own,

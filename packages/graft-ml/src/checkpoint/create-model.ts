@@ -3,6 +3,7 @@ import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
+import type { HeadLayers } from '@graft-ml/core/internal/models/head';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
 import { pretrainedConfig, publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
@@ -22,8 +23,8 @@ export interface CreateModelOptions extends FetchOptions {
   readonly numClasses?: number;
   /** Names of the outputs, instead of `numClasses`. */
   readonly classes?: readonly string[];
-  /** A deeper head, `512,relu,dropout=0.3`; always a new one. */
-  readonly head?: string;
+  /** A deeper head, `[512, 'relu', { dropout: 0.3 }]`; always a new one. */
+  readonly head?: HeadLayers;
   /** Of the random numbers. Default 0. */
   readonly seed?: number;
 }

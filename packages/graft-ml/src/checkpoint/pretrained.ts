@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { option } from '@graft-ml/core/internal/base/code';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
 import { formatType, type Tensors } from '@graft-ml/core/internal/base/tensor';
 import { type ImageStatistics, imageStatisticsSchema } from '@graft-ml/core/internal/image/image-statistics';
 import { decodeSeen, encodeSeen, type Seen, seenSchema, unrecorded } from '@graft-ml/core/internal/image/seen';
+import type { HeadLayers } from '@graft-ml/core/internal/models/head';
 import { headPattern, preprocessingSchema } from '@graft-ml/core/internal/models/index';
 import { under } from '@graft-ml/core/internal/nn/index';
 import { matchWeights } from '@graft-ml/core/internal/weights/match';
@@ -14,14 +15,26 @@ import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { initialise, type Variable } from '@graft-ml/core/nn';
 import { z } from 'zod';
 import type { OpenOptions } from '../files/read.ts';
+import { head as headCodec } from '../text/head.ts';
 import { classNames } from './class-names.ts';
 import type { WeightsFile } from './found-weights.ts';
 import { readWeightsFile } from './weights-file.ts';
 
 /** What a checkpoint of ours says about itself, beside its tensors. Other people's files say nothing of the kind. */
+/** The layers of a head, as they stand in the header of a file. */
+const headText = z.string().transform((text, context) => {
+  try {
+    return headCodec.parse(text);
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+    return z.NEVER;
+  }
+});
+
 const metadataSchema = z.object({
   model: z.string(),
-  head: z.string().optional(),
+  head: headText.optional(),
   /** Of what was meta-learned, the learner. */
   learner: z.string().optional(),
   classes: json(z.array(z.string())),
@@ -60,7 +73,7 @@ export interface Checkpoint {
   readonly preprocessing: Preprocessing | undefined;
   readonly classes: readonly string[] | undefined;
   /** The layers of its head, where that is a deeper one. */
-  readonly head: string | undefined;
+  readonly head: HeadLayers | undefined;
   /** Of what was meta-learned and not yet adapted to anything: by which learner. */
   readonly learner: string | undefined;
   /** The images that it was made of; null in a file that Graft did not write. */
@@ -78,7 +91,7 @@ export function describeCheckpoint(
   return {
     format: 'graft',
     model: name,
-    ...(headLayers !== undefined && { head: headLayers }),
+    ...(headLayers !== undefined && { head: headCodec.format(headLayers) }),
     classes: JSON.stringify(classes),
     preprocessing: JSON.stringify(preprocessing),
     ...(seen && { seen: JSON.stringify(encodeSeen(seen)) }),

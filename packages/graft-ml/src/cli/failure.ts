@@ -1,6 +1,6 @@
 import { OptionError, UsageError, UserError } from '@graft-ml/core/internal/base/errors';
 import { printableMessage } from '@graft-ml/core/internal/base/printable';
-import { messageInCommands } from './wording.ts';
+import { messageInCommands } from '../text/wording.ts';
 
 /** Lines for stderr. Those after the first are set in, so that a line break in a name makes no line that looks like ours. */
 export function message(text: string): string {

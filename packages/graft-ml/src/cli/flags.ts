@@ -1,12 +1,13 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
 import { quote } from '@graft-ml/core/internal/base/quote';
-import { optionsOf } from '@graft-ml/core/internal/recipe/config/options';
+import { type OptionInfo, optionsOf } from '@graft-ml/core/internal/recipe/config/options';
 import { optionError } from '@graft-ml/core/internal/recipe/config/parse';
-import { optionAliases, optionKey, unknownOption } from '@graft-ml/core/internal/recipe/config/text';
 import { Option } from 'commander';
 import type { z } from 'zod';
-import { flagOf, inCommands, messageInCommands } from './wording.ts';
+import { optionAliases, optionKey, unknownOption } from '../text/config-text.ts';
+import { codecOf, textOf } from '../text/options.ts';
+import { describeAsText, flagOf, messageInCommands } from '../text/wording.ts';
 
 /** One flag, read off the schema of a command's options. */
 export interface Flag {
@@ -14,7 +15,7 @@ export interface Flag {
   /** `--learning-rate <number>`, `--no-augment`, `--strict` */
   readonly syntax: string;
   readonly description: string;
-  readonly type: 'string' | 'number' | 'boolean';
+  readonly type: OptionInfo['type'];
   readonly defaultText: string;
   /** Other names that are understood: `lr`. */
   readonly aliases: readonly string[];
@@ -28,14 +29,14 @@ export function flagsOf(schema: z.ZodObject): Flag[] {
     const kebab = kebabCase(key);
     const value = type === 'number' ? ' <number>' : ' <value>';
     const syntax = type === 'boolean' ? (usual === true ? `--no-${kebab}` : `--${kebab}`) : `--${kebab}${value}`;
-    const shown = usual === null || type === 'boolean' ? undefined : usual;
+    const shown = usual === null || type === 'boolean' ? undefined : (textOf(key, usual) ?? usual);
     const aliases = Object.entries(optionAliases).flatMap(([alias, meant]) => (meant === key ? [alias] : []));
     const also = aliases.length > 0 ? ` (also ${aliases.map(nameOf).join(', ')})` : '';
     return {
       key,
       syntax,
       type,
-      description: `${usual === true ? 'do not: ' : ''}${inCommands(description)}${also}`,
+      description: `${usual === true ? 'do not: ' : ''}${describeAsText(key, description)}${also}`,
       defaultText: shown === undefined ? '' : String(shown),
       aliases,
       allowed,
@@ -114,6 +115,8 @@ export function parseFlags<S extends z.ZodObject>(
   const flags = new Map(flagsOf(schema).map((flag) => [flag.key, flag]));
   const values = Object.entries(given).map(([key, value]) => {
     const type = flags.get(key)?.type;
+    const codec = type === 'structured' && typeof value === 'string' ? codecOf(key) : undefined;
+    if (codec && typeof value === 'string') return [key, codec.parse(value)] as const;
     if (type === 'boolean' && (value === 'true' || value === 'false')) return [key, value === 'true'] as const;
     if (type !== 'number' || value === null) return [key, value] as const;
     const number = String(value).trim() === '' ? Number.NaN : Number(value);

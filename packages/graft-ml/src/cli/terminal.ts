@@ -1,8 +1,8 @@
 import { printable, printableJson, printableName } from '@graft-ml/core/internal/base/printable';
 import { Presets, SingleBar } from 'cli-progress';
+import { inCommands } from '../text/wording.ts';
 import { message } from './failure.ts';
 import { write } from './output.ts';
-import { inCommands } from './wording.ts';
 
 /**
  * Results go to stdout, everything about the way there to stderr. No text that comes by here reaches the terminal with control

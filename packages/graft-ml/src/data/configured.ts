@@ -1,4 +1,3 @@
-import { parseFold } from '@graft-ml/core/internal/recipe/config/data';
 import type { TrainConfig } from '@graft-ml/core/internal/recipe/config/index';
 import type { DatasetOptions } from './dataset.ts';
 import type { ShapeOptions } from './readers/found.ts';
@@ -6,7 +5,6 @@ import type { ShapeOptions } from './readers/found.ts';
 /** How a configuration opens its data set; the same for every later look at it. */
 export function datasetOptionsOf(config: TrainConfig): DatasetOptions {
   const { seed, validationFraction, testFraction, classDepth, strict, maxPerClass, fold } = config;
-  const parsedFold = fold === null ? undefined : parseFold(fold);
   return {
     seed,
     validationFraction,
@@ -14,7 +12,7 @@ export function datasetOptionsOf(config: TrainConfig): DatasetOptions {
     classDepth,
     strict,
     ...(maxPerClass !== null && { maxPerClass }),
-    ...(parsedFold && { fold: parsedFold }),
+    ...(fold && { fold }),
     ...shapeOptionsOf(config),
   };
 }

@@ -3,12 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomStream } from '@graft-ml/core/internal/base/random';
-import { augmentedView, parseAugmentation } from '@graft-ml/core/internal/image/augment/index';
+import { augmentedView } from '@graft-ml/core/internal/image/augment/index';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { type Interpolation, resize } from '@graft-ml/core/internal/image/resize';
 import { evaluationView, type View } from '@graft-ml/core/internal/image/transform';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { parseAugmentation } from '../../../../test/augmentation.ts';
 import { createImagePool } from './image-pool.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'graft-pool-'));

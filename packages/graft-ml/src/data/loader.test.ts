@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomStream } from '@graft-ml/core/internal/base/random';
-import { augmentedPixels, augmentedView, parseAugmentation } from '@graft-ml/core/internal/image/augment/index';
+import { augmentedPixels, augmentedView } from '@graft-ml/core/internal/image/augment/index';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { resize } from '@graft-ml/core/internal/image/resize';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { parseAugmentation } from '../../../../test/augmentation.ts';
 import { decodeImage, readImageFile } from './decode.ts';
 import { createImagePool } from './image-pool.ts';
 import { type Batch, type BatchOptions, batches } from './loader.ts';

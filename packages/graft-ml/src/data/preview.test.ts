@@ -1,7 +1,9 @@
 import { join } from 'node:path';
-import { type Planes, parseAugmentation } from '@graft-ml/core/internal/image/augment/index';
+import type { Planes } from '@graft-ml/core/internal/image/augment/index';
 import sharp from 'sharp';
 import { expect, it } from 'vitest';
+
+import { parseAugmentation } from '../../../../test/augmentation.ts';
 import { drawImages, temporaryFolder } from '../../../../test/images.ts';
 import { writeContactSheet } from './contact-sheet.ts';
 import { previewAugmentation } from './preview.ts';

@@ -1,5 +1,7 @@
-import { type Augmentation, parseAugmentation } from '@graft-ml/core/internal/image/augment/index';
+import type { Augmentation } from '@graft-ml/core/internal/image/augment/index';
 import { describe, expect, it } from 'vitest';
+
+import { parseAugmentation } from '../../../../test/augmentation.ts';
 import { augmentedSource } from './augmented.ts';
 import { startsOf } from './image-table.ts';
 import { episodeSource } from './source.ts';

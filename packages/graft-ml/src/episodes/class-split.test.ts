@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { Split } from '../data/folder-layout.ts';
-import { divideClasses, type PlacedClass, parseSplit } from './class-split.ts';
+import { split as splitText } from '../text/split.ts';
+import { divideClasses, type PlacedClass, requestOf } from './class-split.ts';
 
 const classes = (count: number, part: readonly [string, Split | undefined] = ['', undefined], prefix = 'c') =>
   Array.from({ length: count }, (_, i): PlacedClass => ({ name: `${prefix}${i}`, parts: new Map([part]) }));
 
 const divide = (all: readonly PlacedClass[], text: string, options: { seed?: number; isOmniglot?: boolean } = {}) =>
-  divideClasses(all, parseSplit(text), { seed: 0, isOmniglot: false, ...options });
+  divideClasses(all, requestOf(splitText.parse(text)), { seed: 0, isOmniglot: false, ...options });
 
 const sizes = ({ train, validation, test }: ReturnType<typeof divide>) =>
   [train, validation, test].map((s) => s.length);
@@ -106,7 +107,7 @@ it.each([
   ['Futurama:1/2/3/4', 'is not understood'],
   ['60/30/20%', 'has 110 per cent'],
 ])('split "%s" is refused', (text, message) => {
-  expect(() => parseSplit(text)).toThrow(message);
+  expect(() => splitText.parse(text)).toThrow(message);
 });
 
 it.each([

@@ -1,6 +1,7 @@
 import { didYouMean } from '@graft-ml/core/internal/base/choice';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { rankBySeed } from '@graft-ml/core/internal/image/split';
+import type { ClassSplit, SideNumbers } from '@graft-ml/core/internal/recipe/meta/split';
 import type { Split } from '../data/folder-layout.ts';
 import { omniglotParts } from './omniglot.ts';
 
@@ -42,39 +43,17 @@ const usualOmniglot: Numbers = { kind: 'classes', train: 1200, test: 423 };
 /** The part of the training classes that validates where nothing else is said: those 100 of 1200. */
 const validationShare = 1 / 12;
 
-/** Reads the text of `EpisodeOptions.split`. @throws UserError where it is none */
-export function parseSplit(text: string): SplitRequest {
-  if (text === 'auto') return { division: { kind: 'auto' } };
-  if (text === background) return { division: { kind: 'background' } };
-  const numbers = parseNumbers(text);
-  if (numbers) return { division: numbers };
-  const colon = text.lastIndexOf(':');
-  const folder = colon < 0 ? text : text.slice(0, colon);
-  const division = colon < 0 ? usual : parseNumbers(text.slice(colon + 1));
-  if (!division || folder === '') {
-    throw new UserError(
-      `openEpisodes: split "${text}" is not understood. Expected auto, numbers of classes as in 1100/100/423 or 1200/423, ` +
-        `per cent as in 60/20/20%, ${background}, or a folder, alone or with such numbers as in Futurama:16/5/5.`,
-    );
-  }
-  return { folder, division };
+/** A split as the classes are divided by it. */
+export function requestOf(split: ClassSplit): SplitRequest {
+  if (split === 'auto') return { division: { kind: 'auto' } };
+  if (split === 'background/evaluation') return { division: { kind: 'background' } };
+  const { folder, classes, percent } = split;
+  const division: Numbers = classes ? numbersOf('classes', classes) : percent ? numbersOf('percent', percent) : usual;
+  return { ...(folder !== undefined && { folder }), division };
 }
 
-function parseNumbers(text: string): Numbers | undefined {
-  const match = /^(\d{1,7})\/(?:(\d{1,7})\/)?(\d{1,7})(%?)$/.exec(text);
-  if (!match) return undefined;
-  const [, train, validation, test, percent] = match;
-  const division = {
-    kind: percent ? ('percent' as const) : ('classes' as const),
-    train: Number(train),
-    ...(validation !== undefined && { validation: Number(validation) }),
-    test: Number(test),
-  };
-  const sum = division.train + (division.validation ?? 0) + division.test;
-  if (percent && sum > 100) {
-    throw new UserError(`openEpisodes: split "${text}" has ${sum} per cent. Lower one of them.`);
-  }
-  return division;
+function numbersOf(kind: Numbers['kind'], { train, validation, test }: SideNumbers): Numbers {
+  return { kind, train, ...(validation !== undefined && { validation }), test };
 }
 
 /** Whether a class lies in a folder, whatever its depth. */

@@ -2,6 +2,7 @@ import type { Problem } from '@graft-ml/core/internal/image/problem';
 import type { ContentKey } from '@graft-ml/core/internal/image/seen';
 import type { Framing } from '@graft-ml/core/internal/image/transform';
 import type { EpisodeSource } from '@graft-ml/core/internal/meta/episode';
+import type { ClassSplit } from '@graft-ml/core/internal/recipe/meta/split';
 import type { ImagePool } from '../data/image-pool.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
@@ -54,16 +55,16 @@ export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>>, ShapeOpt
   /**
    * Which classes train, validate and test. Default `auto`.
    *
-   * | text | divides |
+   * | split | divides |
    * |---|---|
-   * | `auto` | by the folders train, val and test where there are such; Omniglot as `1200/423`; else `60/20/20%` (see `untrainedWay`) |
-   * | `60/20/20%` | that part of the classes, seeded |
-   * | `1100/100/423` | that many classes, seeded; what is left over is not used |
-   * | `1200/423`, `80/20%` | as above, where a twelfth of the first is for validation |
-   * | `background/evaluation` | Omniglot's two sets; a twelfth of the first is for validation |
-   * | `Futurama`, `Futurama:16/5/5` | the classes in this folder alone, by `60/20/20%` or as it says |
+   * | `'auto'` | by the folders train, val and test where there are such; Omniglot as 1200 and 423; else 60, 20 and 20 per cent (see `untrainedWay`) |
+   * | `{ percent: { train: 60, validation: 20, test: 20 } }` | that part of the classes, seeded |
+   * | `{ classes: { train: 1100, validation: 100, test: 423 } }` | that many classes, seeded; what is left over is not used |
+   * | without `validation` | as above, where a twelfth of those that train is for validation |
+   * | `'background/evaluation'` | Omniglot's two sets; a twelfth of the first is for validation |
+   * | `{ folder: 'Futurama' }`, alone or with numbers | the classes in this folder alone, by 60, 20 and 20 per cent or as it says |
    */
-  readonly split?: string;
+  readonly split?: ClassSplit;
   /** Every class is also there turned by 90, 180 and 270 degrees, as classes of their own; `train`: on that side alone. Default false. */
   readonly rotations?: boolean | 'train';
   /** Decides the split and the episodes. Default 0. */

@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type PackedFile, zipOf } from '../../../../test/archives.ts';
 import { ownCache, temporaryFolder } from '../../../../test/images.ts';
+import { split as splitText } from '../text/split.ts';
 import { oneShotTrials } from './one-shot-trials.ts';
 import { openEpisodes } from './open-episodes.ts';
 
@@ -80,7 +81,7 @@ describe('the two archives in their folder', () => {
     ['Futurama', [16, 5, 5], 'Futurama:16/5/5', ['Futurama']],
     ['Angelic:6/3/3', [6, 3, 3], 'Angelic:6/3/3', ['Angelic']],
   ] as const)('split %s', async (split, expected, resolved, used) => {
-    const { train, validation, test, header } = await openEpisodes(folder, { side: 7, split });
+    const { train, validation, test, header } = await openEpisodes(folder, { side: 7, split: splitText.parse(split) });
     expect([train, validation, test].map(({ classes }) => classes.length)).toEqual(expected);
     expect(header.split).toBe(resolved);
     const all = [...train.classes, ...validation.classes, ...test.classes];
@@ -179,7 +180,7 @@ describe.skipIf(!existsSync(omniglot))('Omniglot in ../shared/data/omniglot (ski
       perClass: 20,
     });
     expect(header).toMatchObject({
-      split: '1100/100/423',
+      split: { classes: { train: 1100, validation: 100, test: 423 } },
       train: { classes: 4400, images: 22_000 },
       validation: { classes: 400, images: 2000 },
       test: { classes: 1692, images: 8460 },
@@ -205,7 +206,10 @@ describe.skipIf(!existsSync(omniglot))('Omniglot in ../shared/data/omniglot (ski
     const again = await openEpisodes(omniglot, { side: 28, split: 'background/evaluation' });
     expect([again.train, again.validation, again.test].map(({ classes }) => classes.length)).toEqual([884, 80, 659]);
     expect(again.header.fingerprint).toBe(header.fingerprint);
-    const { train: some } = await openEpisodes(omniglot, { side: 28, split: 'Futurama:16/5/5' });
+    const { train: some } = await openEpisodes(omniglot, {
+      side: 28,
+      split: { folder: 'Futurama', classes: { train: 16, validation: 5, test: 5 } },
+    });
     expect(some.classes.length).toBe(16);
     expect(some.classes.every((name) => name.startsWith('Futurama/character'))).toBe(true);
   });

@@ -76,7 +76,13 @@ describe('a nested folder', () => {
     expect([...train.classes, ...validation.classes, ...test.classes].sort()).toEqual([...names].sort());
     expect([train, validation, test].map(({ classes }) => classes.length)).toEqual([6, 2, 2]);
     expect(problems).toEqual([]);
-    expect(header).toMatchObject({ root: folder, side, split: '6/2/2', seed: 0, rotations: false });
+    expect(header).toMatchObject({
+      root: folder,
+      side,
+      split: '6/2/2',
+      seed: 0,
+      rotations: false,
+    });
     expect(header).toMatchObject({ train: { classes: 6, images: 24 }, test: { classes: 2, images: 8 } });
     // 32 grey images in one plane, 8 in colour in three.
     expect(header.bytes).toBe((32 + 3 * 8) * side * side);
@@ -122,11 +128,15 @@ describe('a nested folder', () => {
   });
 
   it('can be used in part: the classes below one folder', async () => {
-    const { train, validation, test, header } = await open(folder, { split: 'B:2/1/1' });
+    const { train, validation, test, header } = await open(folder, {
+      split: { folder: 'B', classes: { train: 2, validation: 1, test: 1 } },
+    });
     expect([...train.classes, ...validation.classes, ...test.classes].sort()).toEqual(names.slice(4, 8));
     expect(header.split).toBe('B:2/1/1');
     expect(header.bytes).toBe(16 * side * side);
-    await expect(open(folder, { split: 'B/deeep:2/1/1' })).rejects.toThrow(
+    await expect(
+      open(folder, { split: { folder: 'B/deeep', classes: { train: 2, validation: 1, test: 1 } } }),
+    ).rejects.toThrow(
       'split "B/deeep" is no folder with classes in it. Did you mean "B/deep"? Expected one of: A, B, B/deep.',
     );
   });
@@ -143,7 +153,9 @@ describe('a nested folder', () => {
 });
 
 it('Parquet files have classes, too', async () => {
-  const { train, validation, test, header } = await open('golden/shapes/snappy.parquet', { split: '1/1/1' });
+  const { train, validation, test, header } = await open('golden/shapes/snappy.parquet', {
+    split: { classes: { train: 1, validation: 1, test: 1 } },
+  });
   const classes = [...train.classes, ...validation.classes, ...test.classes];
   expect(classes.sort()).toEqual(['birch', 'groß', '猫']);
   expect([header.train.images, header.validation.images, header.test.images]).toEqual([5, 5, 5]);
@@ -203,7 +215,9 @@ describe('the folder’s own parts', () => {
     expect(validation.classes).toEqual(names.slice(4, 8));
     expect(test.classes).toEqual(['other', 'plain']);
     expect(header.split).toBe('auto');
-    expect((await open(root, { split: '6/2/2' })).train.classes.length).toBe(6);
+    expect((await open(root, { split: { classes: { train: 6, validation: 2, test: 2 } } })).train.classes.length).toBe(
+      6,
+    );
   });
 });
 
@@ -324,7 +338,10 @@ describe('says what is wrong', () => {
     [{ perClass: 0 }, 'perClass is 0'],
     [{ memory: 0 }, 'memory is 0'],
     [{ resize: 1e6 }, 'resize is 1000000'],
-    [{ split: '9/1/1' }, 'split 9/1/1 (train/validation/test) cannot be had of 10 classes'],
+    [
+      { split: { classes: { train: 9, validation: 1, test: 1 } } },
+      'split 9/1/1 (train/validation/test) cannot be had of 10 classes',
+    ],
     [{ perClass: 5 }, 'has no class with 5 usable images, which an episode takes of each'],
     [{ perClass: 5 }, 'usable images, episodes need 5; it is left out (few-images)'],
   ])('%j', async (options, message) => {

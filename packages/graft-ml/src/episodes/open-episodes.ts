@@ -12,7 +12,7 @@ import {
   divideClasses,
   isBelow,
   type PlacedClass,
-  parseSplit,
+  requestOf,
   type SplitRequest,
   unknownFolder,
 } from './class-split.ts';
@@ -39,13 +39,13 @@ type SideClass = Pick<HeldClass, 'name' | 'images'>;
  *
  * @throws UserError where there is no such data set, the split cannot be had, or the images take more memory than they may
  * @example
- * const { train, header } = await openEpisodes('omniglot', { side: 28, split: 'Futurama:16/5/5', seed: 1 });
+ * const { train, header } = await openEpisodes('omniglot', { side: 28, split: { folder: 'Futurama', classes: { train: 16, validation: 5, test: 5 } } });
  * const { support, query } = train.draw({ way: 5, shots: 1, queries: 15 }, ['train', 0]);
  */
 export async function openEpisodes(path: string, options: EpisodeOptions): Promise<EpisodeSets> {
   const { seed = 0, perClass = 1 } = options;
   refuseImpossible(options);
-  const wanted = parseSplit(options.split ?? 'auto');
+  const wanted = requestOf(options.split ?? 'auto');
   const { found, isOmniglot } = await find(path, options);
   const candidates = chosen(found, wanted.folder);
   const decoded = await decodeOnce(candidates, options);

@@ -116,7 +116,7 @@ describe('a comparison', () => {
     metaSteps: 2,
     validateEvery: 1,
     episodes: 2,
-    split: '2/2/1',
+    split: { classes: { train: 2, validation: 2, test: 1 } },
     rotations: 'all',
     threads: 1,
   } as const;

@@ -20,6 +20,7 @@ import { type MetaTest, testMeta } from '../meta/test-meta.ts';
 import { type MetaEvent, resumeMeta, type TrainMetaOptions, trainMeta } from '../meta/train-meta.ts';
 import { isWeightsFile, type NamedPaths } from '../runs/own-paths.ts';
 import { openRunStore, type RunStore } from '../runs/run-store.ts';
+import { withoutTexts } from '../text/options.ts';
 import { type Batch, type MemberEvent, runBatch } from './batch.ts';
 import { type Comparison, type ComparisonRow, comparisonChart, comparisonMarkdown } from './comparison.ts';
 
@@ -79,7 +80,9 @@ const planSchema = z.object({
   episodes: z.int().nullable(),
   /** That its user named the places in it. */
   signature: z.string().nullable().default(null),
-  contestants: z.array(z.object({ name: z.string().regex(plainName), config: metaConfigSchema })),
+  contestants: z.array(
+    z.object({ name: z.string().regex(plainName), config: z.preprocess(withoutTexts, metaConfigSchema) }),
+  ),
   /** Of those that were tested. What cannot be read is tested again. */
   rows: z.array(rowSchema).default([]).catch([]),
   shape: z.object({ way: z.int(), shots: z.int(), queries: z.int() }).nullable().default(null).catch(null),

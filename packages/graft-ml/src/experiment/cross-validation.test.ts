@@ -59,7 +59,7 @@ describe('cross-validation', () => {
 
   test('a fold is an ordinary run, and can be repeated alone', async () => {
     const alone = join(home, 'alone');
-    await runFolder(shapes, alone, { ...config, fold: '2/3' });
+    await runFolder(shapes, alone, { ...config, fold: { index: 2, of: 3 } });
     expectSameRun(alone, join(whole, 'fold-2'));
   });
 
@@ -85,7 +85,7 @@ describe('cross-validation', () => {
   test('where the images cannot be used, nothing is written', async () => {
     const out = join(home, 'nothing');
     await expect(collect(trainFolds(join(home, 'nowhere'), config, 3, { out }))).rejects.toThrow(/does not exist/);
-    await expect(collect(trainFolds(shapes, { ...config, fold: '1/3' }, 3, { out }))).rejects.toThrow(
+    await expect(collect(trainFolds(shapes, { ...config, fold: { index: 1, of: 3 } }, 3, { out }))).rejects.toThrow(
       /one of the folds/,
     );
     expect(existsSync(out)).toBe(false);

@@ -14,6 +14,7 @@ import { longestOwnJson, parseOwnJson } from '../files/own-json.ts';
 import { areOwnPaths, isWeightsFile, signPaths, usablePaths } from '../runs/own-paths.ts';
 import { readRun } from '../runs/run-file.ts';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
+import { withoutTexts } from '../text/options.ts';
 import {
   type FolderEvent,
   type ResumeOptions,
@@ -45,7 +46,7 @@ export type CrossValidationEvent = FoldEvent | FoldsEvent | FolderEvent;
 const foldsSchema = z.object({
   of: z.int().min(2),
   folder: z.string(),
-  config: trainConfigSchema,
+  config: z.preprocess(withoutTexts, trainConfigSchema),
   /** As that of a run. */
   signature: z.string().nullable().default(null),
   folds: z.array(
@@ -81,7 +82,7 @@ export async function* trainFolds(
       option: 'fold',
       expected: 'none, since all are to be trained',
       received: parsed.fold,
-      problem: ` ${parsed.fold} is one of the folds, and all are to be trained.`,
+      problem: ` ${parsed.fold.index} of ${parsed.fold.of} is one of the folds, and all are to be trained.`,
     });
   const names = await (options.openStore ?? openRunStore)(out).names();
   for (const file of [foldsFile, 'run.json']) {
@@ -139,7 +140,7 @@ async function* remainingFolds(
   const { out, overwrite, openStore = openRunStore } = options;
   const numbers = new Map(Array.from({ length: of }, (_, i) => [`fold-${i + 1}`, i + 1]));
   const signature = await signPaths({ folder, config });
-  const own = (name: string) => ({ ...config, fold: `${numbers.get(name)}/${of}` });
+  const own = (name: string) => ({ ...config, fold: { index: numbers.get(name)!, of } });
   const batch: Batch<FolderEvent, FoldResult> = {
     file: foldsFile,
     members: [...numbers.keys()],

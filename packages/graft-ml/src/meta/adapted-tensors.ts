@@ -5,6 +5,7 @@ import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { learners } from '@graft-ml/core/internal/meta/learners';
 import { linearOf } from '@graft-ml/core/internal/meta/prototypes';
 import { adaptationGraph, prototypeGraph, type TaskShape, taskNames } from '@graft-ml/core/internal/meta/task-graph';
+import type { HeadLayers } from '@graft-ml/core/internal/models/head';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { initialise } from '@graft-ml/core/nn';
 import type { Runtime } from '@graft-ml/core/runtime';
@@ -56,7 +57,7 @@ export async function adapted(
 }
 
 /** One linear layer on the averaged features, whatever the model's own head is. */
-const linearHead = 'dropout=0';
+const linearHead: HeadLayers = [{ dropout: 0 }];
 
 /** The network as it is, with what the support says of each class as its head. */
 export async function withMeans(
@@ -64,7 +65,7 @@ export async function withMeans(
   support: TensorOf<'u8'>,
   dataset: Dataset,
   runtime: Runtime,
-): Promise<{ model: NamedArchitecture; head: string; tensors: Tensors }> {
+): Promise<{ model: NamedArchitecture; head: HeadLayers; tensors: Tensors }> {
   const { network, learner, values, config } = opened;
   const model = withLayers(opened.model, linearHead);
   const at = `${model.headPath}.1`;

@@ -13,7 +13,16 @@ test('a baseline asks for no classes to train on, and a network of random featur
   const folder = join(root, 'shapes');
   await drawImages(folder, { classes: ['disc', 'square', 'cross', 'ring', 'bar'], perClass: 8, side: 16 });
   const config = {
-    ...{ model: 'conv4_32', imageSize: 16, way: 2, shots: 4, queries: 4, episodes: 6, split: '1/2/2', threads: 1 },
+    ...{
+      model: 'conv4_32',
+      imageSize: 16,
+      way: 2,
+      shots: 4,
+      queries: 4,
+      episodes: 6,
+      split: { classes: { train: 1, validation: 2, test: 2 } },
+      threads: 1,
+    },
   } as const satisfies MetaConfigInput;
   const train = (learner: 'nearest-centroid' | 'maml') =>
     collect(trainMeta(folder, { ...config, learner }, { out: join(root, learner) }));

@@ -17,7 +17,7 @@ const shapes = join(root, 'shapes');
 const whole = join(root, 'whole');
 const config = {
   ...({ way: 2, shots: 1, queries: 1, metaSteps: 2, validateEvery: 1, episodes: 4, threads: 1 } as const),
-  ...{ imageSize: 28, split: '2/2/1' },
+  ...{ imageSize: 28, split: { classes: { train: 2, validation: 2, test: 1 } } },
 };
 let count = 0;
 

@@ -7,12 +7,13 @@ import { runSeenSchema } from '../checkpoint/pretrained.ts';
 import type { SideCounts } from '../episodes/episode.ts';
 import { type RunKind, type RunRecord, readRunOf, runRecordSchema, withImages } from '../runs/run-file.ts';
 import type { OpenRunStore } from '../runs/run-store.ts';
+import { withoutTexts } from '../text/options.ts';
 
 const sideSchema = withImages(z.object({ classes: z.int(), images: z.int() }));
 
 export const metaRunSchema = runRecordSchema.extend({
   kind: z.literal('meta'),
-  config: metaConfigSchema,
+  config: z.preprocess(withoutTexts, metaConfigSchema),
   before: runSeenSchema,
   dataset: z.object({
     fingerprint: z.string(),

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { parseAugmentation } from '../../../../test/augmentation.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
@@ -22,7 +23,7 @@ const folder = join(root, 'shapes');
 const few = join(root, 'few');
 const tiny = {
   ...{ model: 'conv4_32', imageSize: 16, way: 2, shots: 2, queries: 2, metaBatch: 2, metaSteps: 6, validateEvery: 3 },
-  ...{ episodes: 4, split: '3/1/1', rotations: 'all', threads: 1 },
+  ...{ episodes: 4, split: { classes: { train: 3, validation: 1, test: 1 } }, rotations: 'all', threads: 1 },
 } as const satisfies MetaConfigInput;
 
 beforeAll(async () => {
@@ -125,7 +126,7 @@ describe('a run of maml', () => {
   });
 
   test('augmented, learns something else from the same episodes, and ends the same where it was interrupted', async () => {
-    const augment = { augment: 'crop=0.5,rotate=20' };
+    const augment = { augment: parseAugmentation('crop=0.5,rotate=20') };
     const whole = (await run('augmented', augment)).out;
     const weights = (of: string) => readFileSync(join(of, 'best.safetensors'));
     expect(weights(whole).equals(weights(out))).toBe(false);

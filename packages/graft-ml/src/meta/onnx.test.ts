@@ -36,7 +36,7 @@ test('a meta-learned ONNX file, in capitals: adapted, it opens without the file'
     metaSteps: 2,
     validateEvery: 2,
     episodes: 2,
-    split: '3/1/1',
+    split: { classes: { train: 3, validation: 1, test: 1 } },
     rotations: 'all',
     threads: 1,
   };

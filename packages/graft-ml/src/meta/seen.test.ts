@@ -52,7 +52,13 @@ beforeAll(async () => {
       others,
       {
         ...{ model: 'conv4_32', imageSize: 16, way: 2, shots: 2, queries: 2, metaBatch: 2, metaSteps: 2 },
-        ...{ validateEvery: 2, episodes: 2, split: '3/1/1', rotations: 'all', threads: 1 },
+        ...{
+          validateEvery: 2,
+          episodes: 2,
+          split: { classes: { train: 3, validation: 1, test: 1 } },
+          rotations: 'all',
+          threads: 1,
+        },
       },
       { out: path('start') },
     ),

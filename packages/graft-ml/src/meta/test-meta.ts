@@ -5,6 +5,7 @@ import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Episode, EpisodeShape } from '@graft-ml/core/internal/meta/episode';
 import { type EpisodeInterval, episodeInterval } from '@graft-ml/core/internal/meta/statistics';
 import type { LearnerName, ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
+import type { ClassSplit } from '@graft-ml/core/internal/recipe/meta/split';
 import { oneShotTrials } from '../episodes/one-shot-trials.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { CheckpointName } from '../runs/checkpoints.ts';
@@ -36,7 +37,7 @@ export interface TestMetaOptions {
   readonly side?: TestSide | undefined;
   /** Another data set than the run's, and how to divide it. */
   readonly folder?: string | undefined;
-  readonly split?: string | undefined;
+  readonly split?: ClassSplit | undefined;
   /** The 20 trials of one-shot classification that belong to Omniglot, which must be in the data set's folder. */
   readonly trials?: boolean | undefined;
   /** Default: the run's. Another one draws other episodes. */

@@ -6,7 +6,7 @@ import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
 import { LossError } from '@graft-ml/core/internal/fit/loss-error';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
 import { follow } from '@graft-ml/core/internal/fit/trainer';
-import { parseAugmentation } from '@graft-ml/core/internal/image/augment/parse';
+import { augmentationOf } from '@graft-ml/core/internal/image/augment/levels';
 import { type ImageStatistics, statisticsOf } from '@graft-ml/core/internal/image/image-statistics';
 import { type Seen, seenAfter } from '@graft-ml/core/internal/image/seen';
 import { taskMemory } from '@graft-ml/core/internal/meta/memory';
@@ -221,7 +221,7 @@ export function metaTask(prepared: PreparedMeta): MetaTask {
     ...{ network, learner, initial, patience, seed },
     phases: phasesOf(config),
     episodes: {
-      train: augmentedSource(sets.train, parseAugmentation(config.augment ?? 'none'), seed),
+      train: augmentedSource(sets.train, augmentationOf(config.augment ?? 'none'), seed),
       validation: sets.validation,
     },
     shape: { way, shots, queries },

@@ -2,9 +2,9 @@ import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallowJson } from '@graft-ml/core/internal/base/shallow-json';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
-import { type ConfigTable, parseConfigText, trainTable } from '@graft-ml/core/internal/recipe/config/text';
 import { longestOwnJson } from '../files/own-json.ts';
 import { readBytes } from '../files/read.ts';
+import { type ConfigTable, parseConfigText, trainTable } from '../text/config-text.ts';
 import { areOwnPaths, isWeightsFile, type PathRecord } from './own-paths.ts';
 import { type Run, type RunKind, type RunRecord, readRunFileOf, trainingRuns } from './run-file.ts';
 

@@ -46,7 +46,7 @@ const bytesIn = async (path: string, name: string) => Buffer.from(await openStor
 
 test('a run in memory is trained, interrupted, resumed, evaluated and exported as one on disk, to the bit', async () => {
   const [disk, out] = [join(root, 'disk'), at('run')];
-  const config = { ...smallRun, epochs: 2, log: 'csv' };
+  const config = { ...smallRun, epochs: 2, log: ['csv'] as const };
   await runFolder(shapes, disk, config);
   const { choices } = await readRun(disk);
   const options = { out, openStore, choices };
@@ -73,7 +73,14 @@ test('a run in memory is trained, interrupted, resumed, evaluated and exported a
 test('a meta-learned run in memory is tested and adapted, and so is a cross-validation gone on with', async () => {
   const meta = at('meta');
   const config = { model: 'conv4_32', way: 2, shots: 1, queries: 1, metaBatch: 1, metaSteps: 4, validateEvery: 2 };
-  const rest = { ...config, imageSize: 16, episodes: 2, split: '2/2/1', rotations: 'all', threads: 1 } as const;
+  const rest = {
+    ...config,
+    imageSize: 16,
+    episodes: 2,
+    split: { classes: { train: 2, validation: 2, test: 1 } },
+    rotations: 'all',
+    threads: 1,
+  } as const;
   await until(3, (signal) => trainMeta(shapes, rest, { out: meta, openStore, signal }));
   expect((await readMetaRun(meta, openStore)).status).toBe('interrupted');
   await collect(resumeMeta(meta, { openStore }));

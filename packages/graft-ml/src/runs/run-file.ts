@@ -3,6 +3,7 @@ import type { SeenRecord } from '@graft-ml/core/data';
 import type { Best } from '@graft-ml/core/fit';
 import { call, placeholder } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import type { LogName } from '@graft-ml/core/internal/fit/loggers/names';
 import { preprocessingSchema } from '@graft-ml/core/internal/models/index';
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { domains } from '@graft-ml/core/internal/recipe/config/strategy';
@@ -12,6 +13,7 @@ import { z } from 'zod';
 import { runSeenSchema } from '../checkpoint/pretrained.ts';
 import { longestOwnJson, parseOwnJson, readOwnJson } from '../files/own-json.ts';
 import type { OpenOptions } from '../files/read.ts';
+import { withoutTexts } from '../text/options.ts';
 import type { NamedPaths } from './own-paths.ts';
 import { type OpenRunStore, openRunStore } from './run-store.ts';
 
@@ -89,12 +91,16 @@ export interface RunRecord {
   readonly signature: string | null;
   /** What was changed when it was resumed: its options alone do not repeat it. */
   readonly changes: readonly { readonly epoch: number; readonly change: string }[];
-  readonly config: { readonly log: string | null; readonly model: string | null; readonly weights: string | null };
+  readonly config: {
+    readonly log: readonly LogName[] | null;
+    readonly model: string | null;
+    readonly weights: string | null;
+  };
 }
 
 export const runSchema = runRecordSchema.extend({
   kind: z.literal('train').default('train'),
-  config: trainConfigSchema,
+  config: z.preprocess(withoutTexts, trainConfigSchema),
   classes: z.array(z.string()),
   batchNorm: z.string(),
   dataset: z.object({

@@ -9,9 +9,9 @@ const formats: Readonly<Record<LogName, () => LogFormat>> = {
 };
 
 /** The logs of a run: `metrics.jsonl`, and what `log` names besides. */
-export function runLogs(log: string | null): LogFormat[] {
-  const names = new Set(['jsonl', ...(log === null ? [] : log.split(','))]);
-  return [...names].map((name) => formats[name as LogName]());
+export function runLogs(log: readonly LogName[] | null): LogFormat[] {
+  const names = new Set<LogName>(['jsonl', ...(log ?? [])]);
+  return [...names].map((name) => formats[name]());
 }
 
 /** Whether a file of a run folder is a log. */

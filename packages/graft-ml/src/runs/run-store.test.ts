@@ -24,7 +24,7 @@ let run: Run;
 
 beforeAll(async () => {
   await drawImages(shapes, { perClass: 6 });
-  await runFolder(shapes, join(root, 'pattern'), { stopAfter: 1, log: 'csv,tensorboard' });
+  await runFolder(shapes, join(root, 'pattern'), { stopAfter: 1, log: ['csv', 'tensorboard'] });
   run = { ...(await readRun(join(root, 'pattern'))), status: 'running', best: null };
   await trainToy(whole);
 });
@@ -89,7 +89,7 @@ describe('a run one of whose writes fails', () => {
   );
 
   test('of training on images and all around it', async () => {
-    const config = { ...smallRun, epochs: 1, log: 'csv,tensorboard' };
+    const config = { ...smallRun, epochs: 1, log: ['csv', 'tensorboard'] as const };
     const [sound, options] = [join(root, 'sound'), { overwrite: true }];
     await collect(trainFolder(shapes, config, { out: sound, ...options }));
     let at = 1;

@@ -20,7 +20,7 @@ const root = temporaryFolder();
 const shapes = join(root, 'shapes');
 /** PyTorch's exporter wrote it, with its batch norms. */
 const model = join(root, 'residual.onnx');
-const half = { mean: '0.5,0.5,0.5', std: '0.5,0.5,0.5' };
+const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
 let count = 0;
 
 async function transfer(config: TrainConfigInput & { stopAfter?: number } = {}): Promise<string> {
@@ -95,7 +95,7 @@ test('a run that was sent uses its own copy of the model alone; one flipped bit 
 });
 
 test('from scratch, with a deeper head, and what cannot be', async () => {
-  const deep = await transfer({ strategy: 'scratch', head: '8,relu', epochs: 1 });
+  const deep = await transfer({ strategy: 'scratch', head: [8, 'relu'], epochs: 1 });
   expect((await readRun(deep)).weightsSha256).toBeNull();
   const { metadata } = await readSafetensorsFile(join(deep, 'best.safetensors'));
   expect(metadata).toMatchObject({ model: 'residual.onnx', head: '8,relu' });

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import { option } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { sizeOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
@@ -177,7 +178,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
  */
 function headOf({ head, transferHead }: ResolvedConfig, start: Checkpoint, classes: readonly string[]): TransferHead {
   if (transferHead === 'new') return 'new';
-  const fits = JSON.stringify(start.classes) === JSON.stringify(classes) && (start.head ?? null) === head;
+  const fits = isDeepStrictEqual([start.classes, start.head ?? null], [classes, head]);
   if (fits || transferHead === null) return fits ? 'kept' : 'new';
   const own = start.classes?.join(', ') ?? 'classes that it does not name';
   const layers = start.head ? ` (${option('head', start.head)})` : '';

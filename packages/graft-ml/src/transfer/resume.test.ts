@@ -250,3 +250,47 @@ test('a run of version 0.1 is read as it was, and asked for its dataset', async 
   await collect(resumeTraining(out, { data: shapes }));
   expectSameRun(whole, out);
 });
+
+test('a run whose options stand as texts in run.json, as in version 0.1, goes on as it was begun', async () => {
+  const config: TrainConfigInput = {
+    strategy: 'gradual',
+    unfreeze: [
+      { epoch: 1, train: ['head'] },
+      { epoch: 2, train: ['layer4', 'layer3'] },
+    ],
+    head: [8, 'relu'],
+    mean: [0.5, 0.5, 0.5],
+    std: [0.25, 0.25, 0.25],
+    augment: [{ kind: 'rotate', degrees: 20 }],
+    schedule: 'multi-step',
+    milestones: [1, 2],
+    rates: { head: 1e-3, '*': 1e-4 },
+    freeze: ['layer1'],
+    fold: { index: 1, of: 3 },
+    log: ['csv'],
+    weights: join(whole, 'best.safetensors'),
+  };
+  const [one, two] = [fresh(), fresh()];
+  await runFolder(shapes, one, config);
+  await runFolder(shapes, two, { ...config, stopAfter: 4 });
+  const file = join(two, 'run.json');
+  const run = JSON.parse(readFileSync(file, 'utf8'));
+  const rates = Object.entries(config.rates!);
+  expect(run.config).toMatchObject({ ...config, rates });
+  const texts = {
+    unfreeze: '1:head,2:layer4+layer3',
+    head: '8, relu',
+    mean: '0.5,0.5,0.5',
+    std: '.25,.25,.25',
+    augment: 'rotate=20',
+    milestones: '1,2',
+    rates: 'head=1e-3,*=1e-4',
+    freeze: 'layer1',
+    fold: '1/3',
+    log: 'csv',
+  };
+  writeFileSync(file, JSON.stringify({ ...run, config: { ...run.config, ...texts }, checksum: undefined }));
+  expect((await readRun(two)).config).toEqual(run.config);
+  await runFolder(shapes, two);
+  expectSameRun(one, two);
+});

@@ -23,12 +23,30 @@ beforeAll(async () => {
  */
 const cases: Record<string, { config: TrainConfigInput; stops: readonly number[] }> = {
   'gradual unfreezing': {
-    config: { strategy: 'gradual', unfreeze: '0:head,1:layer4,3:all', epochs: 4 },
+    config: {
+      strategy: 'gradual',
+      unfreeze: [
+        { epoch: 0, train: ['head'] },
+        { epoch: 1, train: ['layer4'] },
+        { epoch: 3, train: ['all'] },
+      ],
+      epochs: 4,
+    },
     stops: [3, 4, 13],
   },
   'gradual unfreezing with averages, momentum, accumulation and a warm-up': {
     config: {
-      ...{ strategy: 'gradual', unfreeze: '0:head,1:layer4+layer3,2:all', epochs: 3, ema: 0.9, warmup: 1 },
+      ...{
+        strategy: 'gradual',
+        unfreeze: [
+          { epoch: 0, train: ['head'] },
+          { epoch: 1, train: ['layer4', 'layer3'] },
+          { epoch: 2, train: ['all'] },
+        ],
+        epochs: 3,
+        ema: 0.9,
+        warmup: 1,
+      },
       ...{ optimizer: 'sgd', schedule: 'cosine', accumulate: 2, batchSize: 2 },
     },
     stops: [3, 7],
@@ -44,7 +62,7 @@ const cases: Record<string, { config: TrainConfigInput; stops: readonly number[]
 };
 
 describe.each(Object.entries(cases))('%s', (name, { config, stops }) => {
-  const log = 'csv,tensorboard';
+  const log = ['csv', 'tensorboard'] as const;
   const options = { ...smallRun, batchSize: 4, weights, log, ...config };
   const whole = join(root, name.replaceAll(/\W+/g, '-'));
 

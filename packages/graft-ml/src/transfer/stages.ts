@@ -7,7 +7,7 @@ import { type Mixing, mixed } from '@graft-ml/core/internal/fit/mixing';
 import { held, type Source, throughPrefix, whenAsked } from '@graft-ml/core/internal/fit/source';
 import type { Stage, StageRates, StageSources } from '@graft-ml/core/internal/fit/stage';
 import type { Network } from '@graft-ml/core/internal/fit/step';
-import { parseAugmentation } from '@graft-ml/core/internal/image/augment/parse';
+import { augmentationOf } from '@graft-ml/core/internal/image/augment/levels';
 import { mixingOf } from '@graft-ml/core/internal/recipe/config/index';
 import type { PlannedStage } from '@graft-ml/core/internal/recipe/plan';
 import { hashOf } from '../checkpoint/pretrained.ts';
@@ -22,7 +22,7 @@ export function stageOf(planned: PlannedStage & StageRates, network: Network, pr
   const { name, epochs, settings, schedule, isFresh, isProbe } = planned;
   const { config } = prepared;
   const cut = cutBefore(network, (parameter) => Boolean(settings.get(parameter)));
-  const augmentation = parseAugmentation(config.augment);
+  const augmentation = augmentationOf(config.augment);
   const isAugmented = augmentation.length > 0 && (!isProbe || config.views !== null);
   const augmented = isAugmented ? { seed: config.seed, augmentation } : null;
   const mixing = cut ? null : mixingOf(config);

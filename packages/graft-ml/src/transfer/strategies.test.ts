@@ -53,7 +53,16 @@ describe('what is trained', () => {
 });
 
 describe('interrupted across an unfreeze', () => {
-  const gradual = { strategy: 'gradual', epochs: 4, unfreeze: '0:head,1:layer4,2:layer3,3:all' } as const;
+  const gradual = {
+    strategy: 'gradual',
+    epochs: 4,
+    unfreeze: [
+      { epoch: 0, train: ['head'] },
+      { epoch: 1, train: ['layer4'] },
+      { epoch: 2, train: ['layer3'] },
+      { epoch: 3, train: ['all'] },
+    ],
+  } as const;
   const whole = join(root, 'gradual');
   beforeAll(() => transfer(gradual, whole));
 

@@ -108,7 +108,7 @@ describe('resumed', () => {
 describe('logs', () => {
   const names = ['events.out.tfevents', 'metrics.csv', 'metrics.jsonl'];
   const files = (out: string) => readdirSync(out).filter((name) => names.some((log) => name.startsWith(log)));
-  const log = 'csv,tensorboard';
+  const log = ['csv', 'tensorboard'] as const;
   const pointsOfTag = (out: string, wanted: string) => pointsOf(out).filter(({ tag }) => tag === wanted);
 
   test('that are asked for stand in the run folder; interrupted and resumed they have every step once', async () => {

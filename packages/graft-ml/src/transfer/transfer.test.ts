@@ -1,5 +1,6 @@
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { HeadLayers } from '@graft-ml/core/internal/models/head';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import { refuseSide } from '@graft-ml/core/internal/recipe/preprocessing';
 import { getModel } from '@graft-ml/core/models';
@@ -102,11 +103,11 @@ test('weights that are no longer those of the start stop a resumed run', async (
 });
 
 test('a deeper head is trained, saved and known again, by features and by everything', async () => {
-  const head = '16,relu,dropout=0.2';
+  const head: HeadLayers = [16, 'relu', { dropout: 0.2 }];
   const runs = [await transfer({ head }), await transfer({ head, strategy: 'full', epochs: 2 })];
   for (const out of runs) {
     const { tensors, metadata } = await readSafetensorsFile(join(out, 'best.safetensors'));
-    expect(metadata.head).toBe(head);
+    expect(metadata.head).toBe('16,relu,dropout=0.2');
     expect(tensors['fc.0.weight']!.shape).toEqual([16, 64]);
     expect(tensors['fc.3.weight']!.shape).toEqual([2, 16]);
     const { accuracy } = await evaluateFolder(out, folder, { threads: 1 });
@@ -117,14 +118,14 @@ test('a deeper head is trained, saved and known again, by features and by everyt
 });
 
 test('a run with a deeper head, interrupted and resumed, ends bit for bit like one that was not', async () => {
-  const head = '16,relu,dropout=0.2';
+  const head: HeadLayers = [16, 'relu', { dropout: 0.2 }];
   const stopped = await transfer({ head, stopAfter: 5 });
   await collect(resumeTraining(stopped));
   expectSameRun(await transfer({ head }), stopped);
 });
 
 test('mean and std can be given; a size that the model does not take cannot', async () => {
-  const { preprocessing } = await readRun(await transfer({ mean: '0.1, 0.2,0.3', std: '1,1,.5', epochs: 1 }));
+  const { preprocessing } = await readRun(await transfer({ mean: [0.1, 0.2, 0.3], std: [1, 1, 0.5], epochs: 1 }));
   expect(preprocessing).toMatchObject({ mean: [0.1, 0.2, 0.3], std: [1, 1, 0.5] });
   expect(() => refuseSide({ ...getModel('conv4'), sides: { minimum: 32, multipleOf: 16 } }, 41)).toThrow(
     'imageSize 41: conv4 takes multiples of 16 from 32 on. The nearest is 48.',

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { parseAugmentation } from '../../../../../test/augmentation.ts';
 import { type RandomStream, randomStream } from '../../base/random.ts';
 import { type Augmentation, augmentedPixels, augmentedView, randomRegion } from './augmentation.ts';
 import { brightness, contrast, greyscale, hue, saturation } from './colour.ts';
 import { flipVertically } from './geometry.ts';
-import { parseAugmentation } from './parse.ts';
 import type { Colour, Planes } from './planes.ts';
 
 const fill: Colour = [124, 116, 104];

@@ -23,6 +23,6 @@ export {
   shearY,
   translate,
 } from './geometry.ts';
-export { augmentationLevels, augmentationParts, parseAugmentation } from './parse.ts';
+export { type AugmentationLevel, augmentationLevels, augmentationOf } from './levels.ts';
 export type { Colour, Planes } from './planes.ts';
 export { autoAugment, randAugment, trivialAugment } from './policies.ts';

@@ -1,32 +1,63 @@
 import * as z from 'zod';
-import type { OptionError } from '../../base/errors.ts';
+import { unknownChoice } from '../../base/choice.ts';
 import type { Mixing } from '../../fit/mixing.ts';
-import { augmentationLevels, augmentationParts, parseAugmentation } from '../../image/augment/parse.ts';
-import { orDefault } from './choice.ts';
-import type { ResolvedConfig } from './index.ts';
+import type { Augmentation } from '../../image/augment/augmentation.ts';
+import {
+  type AugmentationLevel,
+  augmentationLevels,
+  augmentationProblem,
+  isAugmentationLevel,
+} from '../../image/augment/levels.ts';
+import { type OptionSchemas, orDefault, structured } from './choice.ts';
 
-const levels = Object.entries(augmentationLevels).map(([name, list]) => (list ? `${name} (${list})` : name));
+const expected = `${Object.keys(augmentationLevels).join(', ')}, or a list of operations`;
 
-/** What may be given, in words. */
-export const augmentationChoices = `${levels.join(', ')}; or a list of ${augmentationParts.join(', ')}`;
+/** The fields of every operation; their bounds `augmentationProblem` knows. */
+const operation = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('crop'), scale: z.tuple([z.number(), z.number()]) }),
+  ...(['flip', 'vflip', 'greyscale', 'blur', 'erase'] as const).map((kind) =>
+    z.strictObject({ kind: z.literal(kind), probability: z.number() }),
+  ),
+  z.strictObject({ kind: z.literal('rotate'), degrees: z.number() }),
+  z.strictObject({
+    kind: z.literal('jitter'),
+    brightness: z.number(),
+    contrast: z.number(),
+    saturation: z.number(),
+    hue: z.number(),
+  }),
+  z.strictObject({ kind: z.literal('randaugment'), count: z.number(), magnitude: z.number() }),
+  z.strictObject({ kind: z.literal('trivialaugment') }),
+  z.strictObject({ kind: z.literal('autoaugment') }),
+]);
 
-/** A level of augmentation, or a list of its parts. */
-export const augmentationText = z.string().superRefine((text, context) => {
-  try {
-    parseAugmentation(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as OptionError).messageOf('').trimStart() });
-  }
+/** A level of augmentation, or a list of its operations. */
+export const augmentation = structured<AugmentationLevel | Augmentation>(expected, (value) => {
+  if (isAugmentationLevel(value)) return undefined;
+  if (typeof value === 'string') return ` ${unknownChoice('', value, Object.keys(augmentationLevels)).trimStart()}`;
+  const { data } = z.array(operation).safeParse(value);
+  if (data === undefined) return true;
+  const problem = augmentationProblem(data);
+  return problem === undefined ? undefined : `: ${problem}.`;
 });
 
 /** The α of Beta(α, α). */
 const concentration = orDefault(z.number().positive().max(100));
 
 /** What is done to the images in training only. */
-export const augmentationOptions = {
-  augment: augmentationText
+export interface AugmentationOptions {
+  /** A level, or a list of operations. */
+  readonly augment: AugmentationLevel | Augmentation;
+  /** Mixes each image with another of its batch, in a share from Beta(α, α); null: not at all. */
+  readonly mixup: number | null;
+  /** Puts a box of another image of the batch into each, with a share from Beta(α, α); null: not at all. */
+  readonly cutmix: number | null;
+}
+
+export const augmentationOptions: OptionSchemas<AugmentationOptions> = {
+  augment: augmentation
     .default('light')
-    .describe(`what happens to images in training (with feature-extraction only by \`views\`): ${augmentationChoices}`),
+    .describe('what happens to images in training (with feature-extraction only by `views`)'),
   mixup: concentration.describe(
     'mixes each image with another of its batch, in a share from Beta(α, α); a number such as 0.2. Where nothing is frozen',
   ),
@@ -36,6 +67,6 @@ export const augmentationOptions = {
 };
 
 /** How batches are mixed; null: not at all. */
-export function mixingOf({ mixup, cutmix }: Pick<ResolvedConfig, 'mixup' | 'cutmix'>): Mixing | null {
+export function mixingOf({ mixup, cutmix }: Pick<AugmentationOptions, 'mixup' | 'cutmix'>): Mixing | null {
   return mixup === null && cutmix === null ? null : { mixup, cutmix };
 }

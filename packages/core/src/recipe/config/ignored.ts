@@ -2,7 +2,7 @@ import { option as code } from '../../base/code.ts';
 import { OptionError } from '../../base/errors.ts';
 import { defaultsOf, type OptimizerName, type OptimizerOption } from '../../optim/index.ts';
 import { strategiesByOption } from '../strategy.ts';
-import type { TrainConfig } from './index.ts';
+import type { TrainConfig } from './train-config.ts';
 
 /** Options that only some choices look at: by the option that makes the choice, what each of them belongs to. */
 export type Belongings = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;

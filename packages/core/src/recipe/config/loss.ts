@@ -1,13 +1,22 @@
 import * as z from 'zod';
 import type { CrossEntropyOptions } from '../../nn/index.ts';
-import { choice, orDefault } from './choice.ts';
-import type { ResolvedConfig } from './index.ts';
+import { choice, type OptionSchemas, orDefault } from './choice.ts';
 
 const losses = ['cross-entropy', 'focal'] as const;
 const classWeights = ['none', 'balanced'] as const;
 
 /** What is minimised in training. A validation's loss is always the plain cross entropy, so that runs can be compared. */
-export const lossOptions = {
+export interface LossOptions {
+  readonly loss: (typeof losses)[number];
+  /** How much less what is known well already counts, for the focal loss; null: 2. */
+  readonly focalGamma: number | null;
+  /** `balanced`: every class counts alike in the loss, however few images it has. */
+  readonly classWeights: (typeof classWeights)[number];
+  /** The share of the target spread over all classes. */
+  readonly labelSmoothing: number;
+}
+
+export const lossOptions: OptionSchemas<LossOptions> = {
   loss: choice(losses)
     .default('cross-entropy')
     .describe('cross-entropy | focal: what is known well already counts less'),
@@ -19,7 +28,7 @@ export const lossOptions = {
 };
 
 /** The loss of a run whose training images have these labels. */
-export function lossOf(config: ResolvedConfig, labels: readonly number[], classes: number): CrossEntropyOptions {
+export function lossOf(config: LossOptions, labels: readonly number[], classes: number): CrossEntropyOptions {
   const { labelSmoothing, loss, focalGamma } = config;
   return {
     labelSmoothing,

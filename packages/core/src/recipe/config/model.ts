@@ -3,9 +3,10 @@ import { unknownName } from '../../base/choice.ts';
 import { call, option, placeholder } from '../../base/code.ts';
 import { OptionError } from '../../base/errors.ts';
 import { printableName } from '../../base/printable.ts';
-import { isOnnx, listArchitectures, otherNetwork, parseHead } from '../../models/index.ts';
+import { type HeadLayers, headExpected, headProblem } from '../../models/head.ts';
+import { isOnnx, listArchitectures, otherNetwork } from '../../models/index.ts';
 import { entryNamed, weightsEntries } from '../../weights/registry/lookup.ts';
-import { orDefault } from './choice.ts';
+import { type OptionSchemas, orDefault, structured, structuredBy } from './choice.ts';
 
 /** @throws OptionError where no model can have this name, with what to do */
 export function assertModelName(name: string): void {
@@ -30,32 +31,44 @@ function modelProblem(name: string): string | undefined {
 
 /** An architecture, published weights of one, or an ONNX file. */
 export const modelName = z.string().superRefine((name, context) => {
-  const message = modelProblem(name);
-  if (message !== undefined) context.addIssue({ code: 'custom', message: message.trimStart() });
+  const problem = modelProblem(name);
+  if (problem !== undefined) context.addIssue({ code: 'custom', params: { problem } });
 });
 
-/** The layers of a deeper head. */
-const headLayers = z.string().superRefine((text, context) => {
-  try {
-    parseHead(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as OptionError).messageOf('').trimStart() });
-  }
-});
+/** A number each for red, green and blue. */
+export type PerChannel = readonly [red: number, green: number, blue: number];
 
-/** Three numbers with commas between them. */
-export const perChannel = () =>
-  z.string().refine((text) => /^(\d*\.?\d+)(\s*,\s*\d*\.?\d+){2}$/.test(text), {
-    error: 'takes three numbers, for red, green and blue: 0.485,0.456,0.406.',
-  });
+const level = z.number().min(0);
+const perChannel = structuredBy<PerChannel>('three numbers, for red, green and blue', z.tuple([level, level, level]));
 
 /** Which network, and how images come into it. */
-export const modelOptions = {
+export interface ModelOptions {
+  /** An architecture, published weights (`timm/resnet18.a1_in1k`) or an .onnx file. */
+  readonly model: string;
+  /** The layers before the last one of a new head. */
+  readonly head: HeadLayers | null;
+  /** The probability of dropout before the last layer of the head; null: the model's own. */
+  readonly dropout: number | null;
+  /** Pretrained weights: a file, the folder of a run, or published ones by name, by tag or as `default`; null: the model's own. */
+  readonly weights: string | null;
+  /** The side of the square the model sees, in pixels; null: what the weights were trained on. */
+  readonly imageSize: number | null;
+  /** Of red, green and blue in [0, 1]; null: what the weights were trained with. */
+  readonly mean: PerChannel | null;
+  readonly std: PerChannel | null;
+  /** Whether embedded colour profiles are applied, as browsers do, or ignored, as torchvision does. */
+  readonly colourProfile: 'apply' | 'ignore' | null;
+  /** The same of EXIF orientations. */
+  readonly orientation: 'apply' | 'ignore' | null;
+}
+
+/** Which network, and how images come into it. */
+export const modelOptions: OptionSchemas<ModelOptions> = {
   model: modelName
     .default('squeezenet1_1')
     .describe('architecture, published weights (timm/resnet18.a1_in1k) or an .onnx file; `listModels()` lists them'),
-  head: orDefault(headLayers).describe(
-    'layers before the last one of the new head: features, dropout=P, relu, gelu, silu, hardswish, tanh, batchnorm, as in 512,relu,dropout=0.3',
+  head: orDefault(structured<HeadLayers>(headExpected, headProblem)).describe(
+    'layers before the last one of the new head',
   ),
   dropout: orDefault(z.number().min(0).lt(1)).describe(
     'probability of dropout before the last layer of the head; default: the model’s own',
@@ -66,10 +79,8 @@ export const modelOptions = {
   imageSize: orDefault(z.int().min(8).max(4096)).describe(
     'side of the square the model sees, in pixels; default: what the weights were trained on',
   ),
-  mean: orDefault(perChannel()).describe(
-    'of red, green and blue in [0, 1], as in 0.485,0.456,0.406; default: what the weights were trained with',
-  ),
-  std: orDefault(perChannel()).describe('as `mean`; default: what the weights were trained with'),
+  mean: orDefault(perChannel).describe('of red, green and blue in [0, 1]; default: what the weights were trained with'),
+  std: orDefault(perChannel).describe('as `mean`; default: what the weights were trained with'),
   colourProfile: orDefault(z.enum(['apply', 'ignore'])).describe(
     'embedded colour profiles: apply them, as browsers do, or ignore them, as torchvision does; default: as in the run that the weights are from, else apply',
   ),

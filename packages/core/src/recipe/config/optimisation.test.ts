@@ -20,7 +20,7 @@ test.each<[TrainConfigInput, readonly number[]]>([
   [{ schedule: 'step', stepEpochs: 4 }, [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01]],
   [{ schedule: 'multi-step' }, [1, 1, 1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01]],
   [
-    { schedule: 'multi-step', milestones: '3,6', decayFactor: 0.5, warmup: 1 },
+    { schedule: 'multi-step', milestones: [3, 6], decayFactor: 0.5, warmup: 1 },
     [0, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25],
   ],
   [{ schedule: 'exponential', decayFactor: 0.1 }, [1, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9]],
@@ -55,17 +55,26 @@ describe('an option that nothing would look at is refused', () => {
     [{ optimizer: 'lion', epsilon: 1e-8 }, 'epsilon means something only with `optimizer` adam, adamw,'],
     [{ optimizer: 'rmsprop', nesterov: true }, 'nesterov means something only with `optimizer` sgd, not with rmsprop.'],
     [
-      { schedule: 'cosine', milestones: '2,4' },
+      { schedule: 'cosine', milestones: [2, 4] },
       'milestones means something only with `schedule` multi-step, not with cosine',
     ],
-    [{ unfreeze: '0:head,2:all' }, 'unfreeze means something only with `strategy` gradual. Leave it out.'],
+    [
+      {
+        unfreeze: [
+          { epoch: 0, train: ['head'] },
+          { epoch: 2, train: ['all'] },
+        ],
+      },
+      'unfreeze means something only with `strategy` gradual. Leave it out.',
+    ],
     [{ focalGamma: 1 }, 'focalGamma means something only with `loss` focal'],
     [{ plateauPatience: 2 }, 'plateauPatience means something only with `schedule` plateau, not with one-cycle'],
   ])('%o', (config, message) => {
     expect(() => parseConfig(config)).toThrow(message);
   });
-  test.each(['', '1,,2', '0', 'a'])('milestones %j', (milestones) => {
-    expect(() => parseConfig({ schedule: 'multi-step', milestones })).toThrow('the epochs of the drops');
+  test.each([[], [1, 0], [Number.NaN], '10,20'])('milestones %j', (milestones) => {
+    const config = { schedule: 'multi-step', milestones: milestones as number[] } as const;
+    expect(() => parseConfig(config)).toThrow('milestones: expected a list of the epochs of the drops, received ');
   });
 });
 

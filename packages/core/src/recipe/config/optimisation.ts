@@ -6,15 +6,15 @@ import {
   defaultsOf,
   type Optimizer,
   type OptimizerEntry,
+  type OptimizerName,
   type OptimizerOption,
   optimizerNames,
   optimizers,
 } from '../../optim/index.ts';
-import { choice, orDefault } from './choice.ts';
+import { choice, type OptionSchemas, orDefault } from './choice.ts';
 import { defaultsText, listed } from './exceptions.ts';
-import type { ResolvedConfig } from './index.ts';
-import { lossOptions } from './loss.ts';
-import { scheduleOptions } from './schedule.ts';
+import { type LossOptions, lossOptions } from './loss.ts';
+import { type ScheduleOptions, scheduleOptions } from './schedule.ts';
 
 export const optimizerChoice = choice(optimizerNames);
 export const optimizerText = optimizerNames.join(' | ');
@@ -29,8 +29,22 @@ const factText = (fact: 'learningRate' | 'weightDecay') =>
 const decaying = (decay: OptimizerEntry<object>['decay']) =>
   listed(optimizerNames.filter((name) => optimizers[name].decay === decay));
 
-/** The options of optimizers, and what is done to gradients before. */
-export const optimizerOptions = {
+/** The options of optimizers, and what is done to gradients before. Null: what the optimizer's authors say. */
+export interface OptimizerOptions {
+  readonly momentum: number | null;
+  readonly nesterov: boolean;
+  readonly centered: boolean;
+  readonly beta1: number | null;
+  readonly beta2: number | null;
+  readonly epsilon: number | null;
+  readonly weightDecay: number | null;
+  /** The largest norm of the gradient of all parameters together; null: any. */
+  readonly clipNorm: number | null;
+  /** The largest element of a gradient; null: any. */
+  readonly clipValue: number | null;
+}
+
+export const optimizerOptions: OptionSchemas<OptimizerOptions> = {
   momentum: orDefault(z.number().min(0).lt(1)).describe(optionText('momentum')),
   nesterov: z
     .boolean()
@@ -51,7 +65,15 @@ export const optimizerOptions = {
 };
 
 /** How the parameters that are trained are moved. */
-export const optimisationOptions = {
+export interface OptimisationOptions extends OptimizerOptions, ScheduleOptions, LossOptions {
+  /** Images per step. */
+  readonly batchSize: number;
+  readonly optimizer: OptimizerName;
+  /** Of the head, at its peak; null: what fits the optimizer. */
+  readonly learningRate: number | null;
+}
+
+export const optimisationOptions: OptionSchemas<OptimisationOptions> = {
   batchSize: z.int().min(1).default(16).describe('images per step'),
   optimizer: optimizerChoice.default('adamw').describe(optimizerText),
   learningRate: orDefault(z.number().positive()).describe(
@@ -62,7 +84,7 @@ export const optimisationOptions = {
   ...lossOptions,
 };
 
-type OptimizerConfig = Pick<ResolvedConfig, 'optimizer' | keyof typeof optimizerOptions>;
+type OptimizerConfig = OptimizerOptions & { readonly optimizer: OptimizerName; readonly weightDecay: number };
 
 /** The optimizer with the options that were given; it has its own defaults for the others. */
 export function optimizerOf(config: OptimizerConfig): Optimizer {
@@ -82,7 +104,7 @@ export function optimizerOf(config: OptimizerConfig): Optimizer {
 export function clipOf({
   clipNorm,
   clipValue,
-}: Pick<ResolvedConfig, 'clipNorm' | 'clipValue'>): ((gradients: readonly Value[]) => readonly Value[]) | undefined {
+}: Pick<OptimizerOptions, 'clipNorm' | 'clipValue'>): ((gradients: readonly Value[]) => readonly Value[]) | undefined {
   if (clipNorm === null && clipValue === null) return undefined;
   return (gradients) => {
     const cut = clipValue === null ? gradients : clipByValue(gradients, clipValue);

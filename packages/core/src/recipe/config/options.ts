@@ -3,7 +3,8 @@ import * as z from 'zod';
 /** One option, read off its schema: flags, help, configuration files and their comments are all made from this. */
 export interface OptionInfo {
   readonly key: string;
-  readonly type: 'string' | 'number' | 'boolean';
+  /** `structured`: more than a text, a number or a choice. */
+  readonly type: 'string' | 'number' | 'boolean' | 'structured';
   readonly description: string;
   /** Of the table; null where the run chooses, as the description says. */
   readonly default: unknown;
@@ -21,6 +22,7 @@ interface Property {
   readonly exclusiveMaximum?: number;
   readonly description?: string;
   readonly default?: unknown;
+  readonly expected?: string;
 }
 
 /** The options of a table, in its order. */
@@ -33,13 +35,14 @@ export function optionsOf(schema: z.ZodObject): OptionInfo[] {
     const types = parts.flatMap(({ type = [] }) => type);
     const named = parts.find(({ type }) => type !== 'null') ?? property;
     const isNumber = types.includes('number') || types.includes('integer');
-    const type = types.includes('boolean') ? 'boolean' : isNumber ? 'number' : 'string';
+    const isText = types.includes('string') || named.enum !== undefined;
+    const type = types.includes('boolean') ? 'boolean' : isNumber ? 'number' : isText ? 'string' : 'structured';
     const allowed = allowedText(type, types.includes('integer'), named);
     return {
       key,
       type,
       description: property.description ?? '',
-      default: property.default,
+      default: property.default ?? null,
       allowed: types.includes('null') ? `${allowed} | null` : allowed,
     };
   });
@@ -47,6 +50,7 @@ export function optionsOf(schema: z.ZodObject): OptionInfo[] {
 
 function allowedText(type: OptionInfo['type'], isInteger: boolean, property: Property): string {
   if (property.enum) return property.enum.join(' | ');
+  if (type === 'structured') return property.expected ?? 'anything';
   if (type !== 'number') return type === 'boolean' ? 'true | false' : 'text';
   const { minimum, exclusiveMinimum, maximum, exclusiveMaximum } = property;
   const bounds = [

@@ -1,4 +1,4 @@
-import type * as z from 'zod';
+import * as z from 'zod';
 import { choiceError, didYouMean } from '../../base/choice.ts';
 import { OptionError } from '../../base/errors.ts';
 import { type OptionInfo, optionsOf } from './options.ts';
@@ -23,16 +23,18 @@ export function optionError(issue: z.core.$ZodIssue, schema: z.ZodObject, option
   return valueError(issue, info, received);
 }
 
+/** What `structured` says beside its issue. */
+const paramsSchema = z.object({ expected: z.string(), problem: z.string().optional() }).partial();
+
 /** What a schema found wrong with the value of an option. */
 export function valueError(issue: z.core.$ZodIssue, info: OptionInfo, received: unknown): OptionError {
   const { key: option } = info;
   if (issue.code === 'invalid_value' && typeof received === 'string') {
     return choiceError(option, received, issue.values.map(String));
   }
-  const expected = expectedText(info);
-  if (issue.code !== 'custom') return new OptionError({ option, expected, received });
-  const problem = /^[":]/.test(issue.message) ? issue.message.replace(/^"/, ' "') : ` ${issue.message}`;
-  return new OptionError({ option, expected, received, problem });
+  const { expected = expectedText(info), problem } =
+    issue.code === 'custom' ? (paramsSchema.safeParse(issue.params).data ?? {}) : {};
+  return new OptionError({ option, expected, received, ...(problem !== undefined && { problem }) });
 }
 
 function unknownOption(key: string, received: unknown, infos: readonly OptionInfo[]): OptionError {
@@ -49,6 +51,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 function expectedText({ allowed, type }: OptionInfo): string {
   const plain = allowed.replace(/ \| null$/, '');
   if (type === 'boolean') return 'true or false';
+  if (type === 'structured') return plain;
   if (type !== 'number') return plain.includes(' | ') ? `one of: ${plain.replaceAll(' | ', ', ')}` : 'a text';
   const [, kind, bounds = ''] = /^(integer|number) ?(.*)$/.exec(plain) ?? [];
   const words: Readonly<Record<string, string>> = { '≥': 'of at least', '>': 'above', '≤': 'at most', '<': 'below' };

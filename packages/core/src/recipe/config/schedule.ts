@@ -15,31 +15,53 @@ import {
   stepDecay,
   withWarmup,
 } from '../../optim/index.ts';
-import { choice, orDefault } from './choice.ts';
-import type { ResolvedConfig } from './index.ts';
+import { choice, type OptionSchemas, orDefault, structuredBy } from './choice.ts';
 
 export const scheduleNames = [
   ...(['constant', 'linear', 'step', 'multi-step', 'exponential'] as const),
   ...(['cosine', 'cosine-restarts', 'one-cycle', 'polynomial', 'plateau'] as const),
 ] as const;
 
-type ScheduleName = (typeof scheduleNames)[number];
+export type ScheduleName = (typeof scheduleNames)[number];
 
 export const scheduleChoice = choice(scheduleNames);
 export const scheduleText = scheduleNames.join(' | ');
 
+const milestones = structuredBy<readonly number[]>(
+  'a list of the epochs of the drops',
+  z.array(z.number().positive()).min(1),
+);
+
 /** How the learning rate goes over the run. */
-export const scheduleOptions = {
+export interface ScheduleOptions {
+  readonly schedule: ScheduleName;
+  /** Epochs in which the learning rate rises from 0 before the schedule begins; of one-cycle: the way up. */
+  readonly warmup: number | null;
+  /** Epochs between two drops of `step`; null: 10. */
+  readonly stepEpochs: number | null;
+  /** Epochs of the drops of `multi-step`; null: at a half and three quarters. */
+  readonly milestones: readonly number[] | null;
+  /** Of a drop of `step`, `multi-step` and `plateau`, null: 0.1; of an epoch of `exponential`, null: 0.9. */
+  readonly decayFactor: number | null;
+  /** Epochs of the first cycle of `cosine-restarts`; null: 10. */
+  readonly restartEpochs: number | null;
+  /** How much longer each cycle is than the last; null: 2. */
+  readonly restartGrowth: number | null;
+  /** Of `polynomial`; null: 0.9. */
+  readonly power: number | null;
+  /** Epochs without a lower validation loss that `plateau` lets pass; null: 3. */
+  readonly plateauPatience: number | null;
+}
+
+export const scheduleOptions: OptionSchemas<ScheduleOptions> = {
   schedule: scheduleChoice.default('one-cycle').describe(scheduleText),
   warmup: orDefault(z.number().min(0)).describe(
     'epochs in which the learning rate rises from 0 before the schedule begins; default: 0; of one-cycle: the way up, 0.3 of the run',
   ),
   stepEpochs: orDefault(z.int().min(1)).describe('epochs between two drops of the step schedule; default: 10'),
-  milestones: orDefault(
-    z.string().refine((text) => parseMilestones(text).every((epoch) => epoch > 0), {
-      error: 'takes the epochs of the drops: 10,20.',
-    }),
-  ).describe('epochs of the drops of multi-step, as in 10,20; default: at a half and three quarters'),
+  milestones: orDefault(milestones).describe(
+    'epochs of the drops of multi-step; default: at a half and three quarters',
+  ),
   decayFactor: orDefault(z.number().gt(0).lt(1)).describe(
     'of a drop of step, multi-step and plateau, default: 0.1; of an epoch of exponential, default: 0.9',
   ),
@@ -50,11 +72,6 @@ export const scheduleOptions = {
     'epochs without a lower validation loss that plateau lets pass; default: 3',
   ),
 };
-
-/** NaN for what is no number. */
-function parseMilestones(text: string): number[] {
-  return text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
-}
 
 /** What a schedule is made from. Lengths are in steps. */
 interface Run {
@@ -68,7 +85,7 @@ interface Run {
 }
 
 /** What a schedule goes by. */
-type ScheduleConfig = Pick<ResolvedConfig, keyof typeof scheduleOptions | 'epochs' | 'learningRate'>;
+type ScheduleConfig = ScheduleOptions & { readonly epochs: number; readonly learningRate: number };
 
 type Maker = (run: Run, options: ScheduleConfig) => Schedule;
 
@@ -80,7 +97,7 @@ const makers: Readonly<Record<ScheduleName, Maker>> = {
   'multi-step': ({ learningRate, at }, { milestones, decayFactor, epochs }) =>
     multiStep({
       learningRate,
-      milestones: (milestones === null ? [epochs / 2, (3 * epochs) / 4] : parseMilestones(milestones)).map(at),
+      milestones: (milestones ?? [epochs / 2, (3 * epochs) / 4]).map(at),
       factor: decayFactor ?? 0.1,
     }),
   exponential: ({ learningRate, during }, { decayFactor }) =>

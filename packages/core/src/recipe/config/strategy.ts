@@ -1,7 +1,14 @@
 import * as z from 'zod';
-import { defaultRatio, transferHeads, transferSides } from '../partial-transfer.ts';
-import { type Strategy, strategies, strategyNames } from '../strategy.ts';
-import { choice, orDefault } from './choice.ts';
+import {
+  defaultRatio,
+  type TransferHead,
+  type TransferSide,
+  transferHeads,
+  transferSides,
+} from '../partial-transfer.ts';
+import { type Strategy, type StrategyName, strategies, strategyNames } from '../strategy.ts';
+import type { Unfreezing } from '../strategy-stages.ts';
+import { choice, type OptionSchemas, orDefault, structuredBy } from './choice.ts';
 import { defaultsText } from './exceptions.ts';
 
 /** In help, the default of an option by strategy. */
@@ -14,8 +21,77 @@ export type Domain = 'similar' | 'different' | 'very-different';
 const batchNorms = ['running', 'batch', 'frozen'] as const;
 export const samplings = ['shuffle', 'balanced'] as const;
 
+/** Parameters by a pattern, and their learning rate at its peak. */
+export type LayerRate = readonly [pattern: string, rate: number];
+/** A record where its order is known, or a list: the first pattern that matches a parameter decides. */
+export type LayerRates = Readonly<Record<string, number>> | readonly LayerRate[];
+
+const pattern = z.string().min(1);
+const patterns = structuredBy<readonly string[]>(
+  'a list of blocks, dotted beginnings of names or globs',
+  z.array(pattern),
+);
+const unfreezing = structuredBy<readonly Unfreezing[]>(
+  "a list such as [{ epoch: 1, train: ['head'] }, { epoch: 4, train: ['all'] }]",
+  z.array(z.strictObject({ epoch: z.int().min(0), train: z.array(pattern).min(1) })),
+);
+const rate = z.number().min(0);
+const rates = structuredBy<LayerRates>(
+  'rates by pattern, such as { head: 1e-3, layer4: 1e-4 }, or a list of [pattern, rate]',
+  z.union([z.record(pattern, rate), z.array(z.tuple([pattern, rate]))]),
+).transform((given): readonly LayerRate[] => (isList(given) ? given : Object.entries(given)));
+
+function isList(given: LayerRates): given is readonly LayerRate[] {
+  return Array.isArray(given);
+}
+
 /** How much of the network is trained, and how long. */
-export const strategyOptions = {
+export interface StrategyOptions {
+  /** Null: auto, or scratch for a model without published weights. */
+  readonly strategy: StrategyName | null;
+  /** Passes over the training images, after those of `probe`; null: 30 for feature-extraction, else 12. */
+  readonly epochs: number | null;
+  /** Epochs in which only the head is trained, on features that are computed once, before everything else. */
+  readonly probe: number | null;
+  /** How far the images are from the pretraining data, for auto. */
+  readonly domain: Domain;
+  /** For partial: the last frozen block; null: the last third of the parameters' blocks is trained. */
+  readonly freezeTo: string | null;
+  /** For gradual: what is trained from which epoch on; null: four steps from the head down. */
+  readonly unfreeze: readonly Unfreezing[] | null;
+  /** For partial-transfer, which it chooses: the share of the blocks that is trained, the head included. */
+  readonly transferRatio: number | null;
+  /** For partial-transfer, the side that stays as it came. */
+  readonly transferFrozen: TransferSide | null;
+  /** For partial-transfer; null: kept where the weights have the classes of the images. */
+  readonly transferHead: TransferHead | null;
+  /** Parameters that stay as they are whatever the strategy says: blocks, dotted beginnings of names or globs. */
+  readonly freeze: readonly string[] | null;
+  /** Parameters that are trained whatever the strategy says. */
+  readonly train: readonly string[] | null;
+  /** Peak learning rates by parameter: the first pattern that matches decides; 0 freezes. */
+  readonly rates: readonly LayerRate[] | null;
+  /** The trunk's learning rate as a part of the head's. */
+  readonly trunkRate: number | null;
+  /** The factor on the learning rate from each block to the one before it, beginning at the head. */
+  readonly layerDecay: number;
+  /** Weight decay also for biases and norms. */
+  readonly normDecay: boolean;
+  /** Of layers that are trained; frozen layers keep theirs. */
+  readonly batchNorm: (typeof batchNorms)[number];
+  /** Augmented views per image, computed once through what is frozen and taken in turn; null: anew in every epoch. */
+  readonly views: number | null;
+  /** Stops after so many epochs without a better validation; null: never. */
+  readonly patience: number | null;
+  /** The decay of a moving average of the weights, which is evaluated and kept; null: none. */
+  readonly ema: number | null;
+  /** Batches whose gradients make one step. */
+  readonly accumulate: number;
+  /** Every image once an epoch, or every class equally often. */
+  readonly sampling: (typeof samplings)[number];
+}
+
+export const strategyOptions: OptionSchemas<StrategyOptions> = {
   strategy: orDefault(choice(strategyNames)).describe(
     `${strategyTexts.join('; ')}. Default: auto, or scratch for a model without published weights`,
   ),
@@ -27,12 +103,12 @@ export const strategyOptions = {
   ),
   domain: choice(domains)
     .default('similar')
-    .describe(`for auto, the images beside those of the pretraining: ${domains.join(' | ')}`),
+    .describe(`how far your images are from the pretraining data, for auto: ${domains.join(' | ')}`),
   freezeTo: orDefault(z.string()).describe(
     'for partial: the last frozen block, as `parameterBlocks(model)` calls it; default: the last third of the parameters’ blocks is trained',
   ),
-  unfreeze: orDefault(z.string()).describe(
-    'for gradual: what is trained from which epoch on, the first after `probe` being epoch 1, as in 1:head,4:layer4,7:layer3+layer2,10:all (a list that begins with 0 counts from 0); default: four steps from the head down',
+  unfreeze: orDefault(unfreezing).describe(
+    'for gradual: what is trained from which epoch on, the first after `probe` being epoch 1; default: four steps from the head down',
   ),
   transferRatio: orDefault(z.number().min(0).max(1)).describe(
     `for partial-transfer, which it chooses: the share of the blocks that is trained, as \`parameterBlocks(model)\` counts them, the head included; default: ${defaultRatio}`,
@@ -43,13 +119,11 @@ export const strategyOptions = {
   transferHead: orDefault(choice(transferHeads)).describe(
     'for partial-transfer: kept | new, which is always trained; default: kept where the weights have the classes of the images',
   ),
-  freeze: orDefault(z.string()).describe(
-    'parameters that stay as they are whatever the strategy says: blocks, dotted beginnings or globs, with commas between them',
+  freeze: orDefault(patterns).describe(
+    'parameters that stay as they are whatever the strategy says: blocks, dotted beginnings or globs',
   ),
-  train: orDefault(z.string()).describe('parameters that are trained whatever the strategy says; as `freeze`'),
-  rates: orDefault(z.string()).describe(
-    'peak learning rates by parameter, the first that matches: head=1e-3,layer4=1e-4,*=1e-5; 0 freezes',
-  ),
+  train: orDefault(patterns).describe('parameters that are trained whatever the strategy says; as `freeze`'),
+  rates: orDefault(rates).describe('peak learning rates by parameter, the first that matches; 0 freezes'),
   trunkRate: orDefault(z.number().gt(0).max(1)).describe(
     `the trunk’s learning rate as a part of the head’s; default: ${defaultOf('trunkRate')}; with \`layerDecay\` 1`,
   ),

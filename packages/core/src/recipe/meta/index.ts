@@ -4,24 +4,32 @@ import { OptionError } from '../../base/errors.ts';
 import { printableName } from '../../base/printable.ts';
 import { isAdapting, type LearnerName, learners } from '../../meta/learners.ts';
 import { getModel, hasResiduals, isOnnx, type NamedArchitecture } from '../../models/index.ts';
-import { optimizers } from '../../optim/index.ts';
+import { type OptimizerName, optimizers } from '../../optim/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
+import type { OptionSchemas } from '../config/choice.ts';
 import { refuseIgnoredBy } from '../config/ignored.ts';
 import { parseOptions } from '../config/parse.ts';
-import type { ConfigTable } from '../config/text.ts';
+import type { ScheduleName } from '../config/schedule.ts';
 import { belongings } from './ignored.ts';
 import { innerDefaults, isAnnealing, outerDefaultsOf, type PresetName, presets } from './learners.ts';
 import {
+  type EpisodeOptions,
   episodeOptions,
+  type InnerOptions,
   innerOptions,
+  type LearnerOptions,
   learnerOptions,
+  type MetaMachineOptions,
+  type MetaModelOptions,
   metaMachineOptions,
   metaModelOptions,
+  type OuterOptions,
   outerOptions,
 } from './options.ts';
 
 export { type LearnerKind, type LearnerName, learnerNames, learners } from '../../meta/learners.ts';
 export { presetNames, presets } from './learners.ts';
+export type { ClassDivision, ClassSplit, SideNumbers } from './split.ts';
 
 /** The options by what they are about. */
 export const metaConfigGroups = {
@@ -33,8 +41,33 @@ export const metaConfigGroups = {
   machine: metaMachineOptions,
 } as const;
 
+/** Everything that decides a run of meta-learning, and nothing else. */
+export interface MetaConfig
+  extends LearnerOptions,
+    MetaModelOptions,
+    InnerOptions,
+    OuterOptions,
+    EpisodeOptions,
+    MetaMachineOptions {}
+
+/** A configuration as it is given: what is left out has its default. */
+export type MetaConfigInput = Partial<MetaConfig>;
+
+/** A configuration with every default that depends on others filled in. What a learner does not look at is null. */
+export interface ResolvedMetaConfig extends MetaConfig {
+  readonly learner: LearnerName;
+  readonly model: string;
+  readonly weights: string;
+  readonly order: 1 | 2 | null;
+  readonly optimizer: OptimizerName;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  readonly schedule: ScheduleName;
+  readonly validateEvery: number;
+}
+
 /** Everything that decides a run of meta-learning: flags, help, files and `run.json` are made from it, as in `graft train`. */
-export const metaConfigSchema = z.strictObject({
+export const metaConfigSchema: z.ZodObject<OptionSchemas<MetaConfig>, z.core.$strict> = z.strictObject({
   ...learnerOptions,
   ...metaModelOptions,
   ...innerOptions,
@@ -42,18 +75,6 @@ export const metaConfigSchema = z.strictObject({
   ...episodeOptions,
   ...metaMachineOptions,
 });
-
-export type MetaConfig = z.output<typeof metaConfigSchema>;
-export type MetaConfigInput = z.input<typeof metaConfigSchema>;
-
-/** Of `graft meta train`. */
-export const metaTable: ConfigTable = {
-  schema: metaConfigSchema,
-  groups: metaConfigGroups,
-  shownBy: 'graft meta config',
-  heading:
-    'Options of meta-learning: graft meta train <folder> --config <this file>. Where null stands, the run chooses.',
-};
 
 /** The configuration with its defaults. @throws OptionError for a value that it cannot have, or says which option nothing would look at */
 export function parseMetaConfig(config: MetaConfigInput): MetaConfig {
@@ -64,7 +85,10 @@ export function parseMetaConfig(config: MetaConfigInput): MetaConfig {
  * The configuration with every default that depends on others filled in. What a learner does not look at stays null.
  * @throws OptionError where an option was given that nothing would look at, or two contradict each other
  */
-export function resolveMetaConfig(config: MetaConfig, file?: Pick<NamedArchitecture, 'trunk' | 'preprocessing'>) {
+export function resolveMetaConfig(
+  config: MetaConfig,
+  file?: Pick<NamedArchitecture, 'trunk' | 'preprocessing'>,
+): ResolvedMetaConfig {
   const chosen = { ...config, ...chosenNames(config) };
   refuseIgnoredBy(chosen, belongings);
   refuseSplit(config);
@@ -94,8 +118,6 @@ export function resolveMetaConfig(config: MetaConfig, file?: Pick<NamedArchitect
     validateEvery,
   };
 }
-
-export type ResolvedMetaConfig = ReturnType<typeof resolveMetaConfig>;
 
 /** Epochs, which are the meta-steps between two validations. */
 export function epochsOf({

@@ -1,15 +1,32 @@
 import * as z from 'zod';
-import { isAdapting, type LearnerEntry, learnerNames, learners, learnersThat } from '../../meta/learners.ts';
-import { augmentationChoices, augmentationText } from '../config/augmentation.ts';
-import { choice, orDefault } from '../config/choice.ts';
+import type { Augmentation } from '../../image/augment/augmentation.ts';
+import type { AugmentationLevel } from '../../image/augment/levels.ts';
+import {
+  isAdapting,
+  type LearnerEntry,
+  type LearnerName,
+  learnerNames,
+  learners,
+  learnersThat,
+} from '../../meta/learners.ts';
+import type { OptimizerName } from '../../optim/index.ts';
+import { augmentation } from '../config/augmentation.ts';
+import { choice, type OptionSchemas, orDefault, structured } from '../config/choice.ts';
 import { defaultsText, exceptionsText, listed } from '../config/exceptions.ts';
-import { lossOptions } from '../config/loss.ts';
-import { machineOptions } from '../config/machine.ts';
-import { modelName, modelOptions } from '../config/model.ts';
-import { optimizerChoice, optimizerOptions, optimizerText } from '../config/optimisation.ts';
-import { scheduleChoice, scheduleOptions, scheduleText } from '../config/schedule.ts';
-import { strategyOptions } from '../config/strategy.ts';
-import { annealing, outerDefaultsOf, presetNames, presets, testedAsTrained } from './learners.ts';
+import { type LossOptions, lossOptions } from '../config/loss.ts';
+import { type MachineOptions, machineOptions } from '../config/machine.ts';
+import { type ModelOptions, modelName, modelOptions } from '../config/model.ts';
+import { type OptimizerOptions, optimizerChoice, optimizerOptions, optimizerText } from '../config/optimisation.ts';
+import {
+  type ScheduleName,
+  type ScheduleOptions,
+  scheduleChoice,
+  scheduleOptions,
+  scheduleText,
+} from '../config/schedule.ts';
+import { type StrategyOptions, strategyOptions } from '../config/strategy.ts';
+import { annealing, outerDefaultsOf, type PresetName, presetNames, presets, testedAsTrained } from './learners.ts';
+import { type ClassSplit, isClassSplit, splitExpected } from './split.ts';
 
 const statistics = ['batch', 'support', 'running'] as const;
 const rotations = ['none', 'train', 'all'] as const;
@@ -41,7 +58,19 @@ const outerRateTexts = ownTexts(
 const presetTexts = presetNames.map((name) => `${name}: ${presets[name].learner} on ${presets[name].model}`);
 
 /** What learns, and by what. */
-export const learnerOptions = {
+export interface LearnerOptions {
+  readonly learner: LearnerName | PresetName;
+  /** Of the outer gradient; 1: the inner gradients are taken for constants. Null: 2, for fomaml 1. */
+  readonly order: number | null;
+  /** What batch norm goes by; null: batch, or running with pretrained weights. */
+  readonly statistics: (typeof statistics)[number] | null;
+  /** Of maml++: epochs in which the loss after every inner step counts, less and less; null: a tenth of them. */
+  readonly multiStepEpochs: number | null;
+  /** Of maml++: epochs of first order before those of second; null: a third of them. */
+  readonly orderEpochs: number | null;
+}
+
+export const learnerOptions: OptionSchemas<LearnerOptions> = {
   learner: choice([...learnerNames, ...presetNames])
     .default('maml')
     .describe([...learnerTexts, ...presetTexts].join('; ')),
@@ -61,7 +90,15 @@ export const learnerOptions = {
 };
 
 /** Which network, and how images come into it. */
-export const metaModelOptions = {
+export interface MetaModelOptions
+  extends Pick<ModelOptions, 'imageSize' | 'mean' | 'std' | 'colourProfile' | 'orientation'> {
+  /** As in ordinary training; null: conv4_32, or what the learner names. */
+  readonly model: string | null;
+  /** What meta-learning starts from: a file, published weights by name or tag, or none; null: the model's published ones. */
+  readonly weights: string | null;
+}
+
+export const metaModelOptions: OptionSchemas<MetaModelOptions> = {
   model: orDefault(modelName).describe('as in ordinary training; default: conv4_32, or what `learner` names'),
   weights: orDefault(z.string()).describe(
     'what meta-learning starts from: a file, published weights by name or tag, or none; default: the model’s published ones',
@@ -74,7 +111,19 @@ export const metaModelOptions = {
 };
 
 /** What is done on the support of a task. */
-export const innerOptions = {
+export interface InnerOptions {
+  /** Steps on the support in training. */
+  readonly innerSteps: number | null;
+  /** The learning rate of an inner step. */
+  readonly innerRate: number | null;
+  readonly innerOptimizer: OptimizerName | null;
+  /** Of sgd or rmsprop in the inner loop; null: 0. */
+  readonly innerMomentum: number | null;
+  /** Steps on the support in validation and test. */
+  readonly testSteps: number | null;
+}
+
+export const innerOptions: OptionSchemas<InnerOptions> = {
   innerSteps: orDefault(z.int().min(1).max(10)).describe(
     `steps on the support in training; default: 1 with images up to 32 pixels, else 5; ${stepsTexts}`,
   ),
@@ -92,7 +141,20 @@ const { classWeights: _, ...losses } = lossOptions;
 const { schedule: __, ...schedules } = scheduleOptions;
 
 /** How the start is moved. An epoch is the meta-steps between two validations. */
-export const outerOptions = {
+export interface OuterOptions
+  extends OptimizerOptions,
+    Omit<ScheduleOptions, 'schedule'>,
+    Omit<LossOptions, 'classWeights'>,
+    Pick<StrategyOptions, 'ema'> {
+  /** Null: adam, for reptile sgd. */
+  readonly optimizer: OptimizerName | null;
+  /** At its peak; null: as in ordinary training, for reptile with sgd 1. */
+  readonly learningRate: number | null;
+  /** Null: cosine, for reptile linear. */
+  readonly schedule: ScheduleName | null;
+}
+
+export const outerOptions: OptionSchemas<OuterOptions> = {
   optimizer: orDefault(optimizerChoice).describe(`${optimizerText}; default: ${outerText('optimizer')}`),
   learningRate: orDefault(z.number().positive()).describe(
     `at its peak; default: as in ordinary training, ${outerRateTexts}`,
@@ -105,7 +167,33 @@ export const outerOptions = {
 };
 
 /** What the tasks are made of, and how many there are. */
-export const episodeOptions = {
+export interface EpisodeOptions {
+  /** Classes of an episode. */
+  readonly way: number;
+  /** Images of each class in the support set. */
+  readonly shots: number;
+  /** Other images of each class in the query set. */
+  readonly queries: number;
+  /** Episodes of a meta-step. */
+  readonly metaBatch: number;
+  /** In all. */
+  readonly metaSteps: number;
+  /** Meta-steps between two validations, an epoch of logs and schedules; null: 100. */
+  readonly validateEvery: number | null;
+  /** Episodes of a validation: the same ones every time. */
+  readonly episodes: number;
+  readonly split: ClassSplit;
+  /** Whether classes turned by 90, 180 and 270 degrees are classes too, of the training side or of all. */
+  readonly rotations: (typeof rotations)[number];
+  /** What happens to the images of training episodes, support and queries alike; null: nothing. */
+  readonly augment: AugmentationLevel | Augmentation | null;
+  /** Every episode has all classes, each under its own label, and only the images are drawn. */
+  readonly fixedLabels: boolean;
+  /** Stops after so many validations without a better one; null: never. */
+  readonly patience: number | null;
+}
+
+export const episodeOptions: OptionSchemas<EpisodeOptions> = {
   way: z.int().min(2).max(1000).default(5).describe('classes of an episode'),
   shots: z.int().min(1).max(1000).default(5).describe('images of each class in the support set'),
   queries: z.int().min(1).max(1000).default(15).describe('other images of each class in the query set'),
@@ -115,20 +203,16 @@ export const episodeOptions = {
     'meta-steps between two validations, an epoch of logs and schedules; default: 100',
   ),
   episodes: z.int().min(2).default(100).describe('episodes of a validation: the same ones every time'),
-  split: z
-    .string()
+  split: structured<ClassSplit>(splitExpected, (value) => (isClassSplit(value) ? undefined : true))
     .default('auto')
-    .describe(
-      'which classes train, validate and test: auto (by the folders train, val and test where there are such; Omniglot as 1200/423; else 60/20/20%, or for learners that train nothing all classes on every side, where a side would have fewer than `way`), ' +
-        'shares as in 60/20/20%, numbers as in 1100/100/423 or 1200/423, background/evaluation, or a folder such as Futurama or Futurama:16/5/5',
-    ),
+    .describe('which classes train, validate and test'),
   rotations: choice(rotations)
     .default('none')
     .describe(
       'none | train | all: classes turned by 90, 180 and 270 degrees are classes too, of the training side or of all',
     ),
-  augment: orDefault(augmentationText).describe(
-    `what happens to the images of training episodes, support and queries alike: ${augmentationChoices}; default: none, for drawings crop=0.7,rotate=10 is a beginning`,
+  augment: orDefault(augmentation).describe(
+    'what happens to the images of training episodes, support and queries alike; default: none, for drawings a crop from 0.7 and a rotation of 10 degrees are a beginning',
   ),
   fixedLabels: z
     .boolean()
@@ -142,7 +226,9 @@ export const episodeOptions = {
 };
 
 /** Where it runs, and what makes it repeatable. */
-export const metaMachineOptions = {
+export type MetaMachineOptions = Omit<MachineOptions, 'disk'>;
+
+export const metaMachineOptions: OptionSchemas<MetaMachineOptions> = {
   seed: machineOptions.seed.describe('decides initialisation, split and episodes'),
   device: machineOptions.device,
   threads: machineOptions.threads.describe(

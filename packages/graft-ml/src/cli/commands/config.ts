@@ -1,7 +1,7 @@
 import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
-import { formatConfig } from '@graft-ml/core/internal/recipe/config/text';
 import { z } from 'zod';
 import { readConfigFile } from '../../runs/config-file.ts';
+import { formatConfig } from '../../text/config-text.ts';
 import { defineCommand } from '../command.ts';
 
 export const configCommand = defineCommand({

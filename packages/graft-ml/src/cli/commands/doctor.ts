@@ -13,10 +13,10 @@ import {
   refuseTarget,
   writeCleanCopy,
 } from '../../data/doctor/index.ts';
+import { inCommands } from '../../text/wording.ts';
 import { defineCommand } from '../command.ts';
 import { reportMachine } from '../machine-report.ts';
 import { shapeFlags } from '../shape-flags.ts';
-import { inCommands } from '../wording.ts';
 
 export const doctorCommand = defineCommand({
   arguments: [

@@ -1,16 +1,12 @@
 import { basename, extname } from 'node:path';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
-import {
-  metaConfigGroups,
-  metaConfigSchema,
-  metaTable,
-  withoutIgnored,
-} from '@graft-ml/core/internal/recipe/meta/index';
+import { metaConfigGroups, metaConfigSchema, withoutIgnored } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
 import { type Contestant, compareLearners, resumeComparison } from '../../experiment/compare.ts';
 import { comparisonCells } from '../../experiment/comparison.ts';
 import { metaRuns } from '../../meta/meta-run.ts';
 import { readConfigFileOf } from '../../runs/config-file.ts';
+import { metaTable } from '../../text/config-text.ts';
 import type { Preparation } from '../../transfer/prepare.ts';
 import { defineCommand } from '../command.ts';
 import { downloadFlags, downloadOptions } from '../download.ts';

@@ -1,8 +1,8 @@
-import { formatConfig } from '@graft-ml/core/internal/recipe/config/text';
-import { metaConfigGroups, metaConfigSchema, metaTable } from '@graft-ml/core/internal/recipe/meta/index';
+import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
 import { metaRuns } from '../../meta/meta-run.ts';
 import { readConfigFileOf } from '../../runs/config-file.ts';
+import { formatConfig, metaTable } from '../../text/config-text.ts';
 import { defineCommand } from '../command.ts';
 
 export const metaConfigCommand = defineCommand({

@@ -1,4 +1,5 @@
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
+import { metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
 import { formatInterval } from '../../experiment/comparison.ts';
 import { type MetaTest, testMeta, testSides } from '../../meta/test-meta.ts';
@@ -7,7 +8,7 @@ import { defineCommand } from '../command.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { percent, type Terminal, table } from '../terminal.ts';
 
-const orOwn = (schema: z.ZodType<number>) => schema.nullable().default(null);
+const orOwn = <S extends z.ZodType>(schema: S) => schema.nullable().default(null);
 
 export const metaTestCommand = defineCommand({
   arguments: [
@@ -24,7 +25,7 @@ export const metaTestCommand = defineCommand({
       .nullable()
       .default(null)
       .describe(`whose classes: ${testSides.join(' | ')}; default: test`),
-    split: z.string().nullable().default(null).describe('how to divide the classes; default: as in training'),
+    split: orOwn(metaConfigSchema.shape.split).describe('how to divide the classes; default: as in training'),
     ...checkpointFlag,
     trials: z
       .boolean()

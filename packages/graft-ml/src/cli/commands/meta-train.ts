@@ -1,19 +1,20 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
-import type { ConfigTable } from '@graft-ml/core/internal/recipe/config/text';
 import {
   epochsOf,
   learnerNames,
   learners,
   metaConfigGroups,
   metaConfigSchema,
-  metaTable,
 } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
 import { formatBytes } from '../../meta/check-memory.ts';
 import { metaRuns } from '../../meta/meta-run.ts';
 import { type MetaEvent, type MetaReadyEvent, resumeMeta, trainMeta } from '../../meta/train-meta.ts';
 import { readConfigFileOf } from '../../runs/config-file.ts';
+import type { ConfigTable } from '../../text/config-text.ts';
+import { metaTable } from '../../text/config-text.ts';
+import { textOf } from '../../text/options.ts';
 import type { Preparation } from '../../transfer/prepare.ts';
 import { defineCommand } from '../command.ts';
 import { downloadFlags, downloadOptions } from '../download.ts';
@@ -218,7 +219,9 @@ function header(event: MetaReadyEvent, terminal: Terminal): void {
     ...(isBaseline
       ? ['training   none']
       : [
-          ...(config.augment === null ? [] : [`           images of training episodes augmented: ${config.augment}`]),
+          ...(config.augment === null
+            ? []
+            : [`           images of training episodes augmented: ${textOf('augment', config.augment)}`]),
           `training   ${metaSteps} meta-steps of ${metaBatch} episodes, ${plural(epochsOf(config), 'validation')}, ${optimizer} at ${learningRate} (${schedule}), seed ${config.seed}`,
         ]),
     `threads    ${threads}, an episode each${memory === null ? '' : `, about ${formatBytes(memory)} of memory each`}`,

@@ -1,5 +1,5 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
-import { parseAugmentation } from '@graft-ml/core/internal/image/augment/parse';
+import { augmentationOf } from '@graft-ml/core/internal/image/augment/levels';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { imageNetPreprocessing } from '@graft-ml/core/models';
@@ -41,7 +41,7 @@ export const previewCommand = defineCommand({
     }
     const { resize, crop } = imageNetPreprocessing;
     const { rows, problems } = await previewAugmentation(positionals[0]!, {
-      augmentation: parseAugmentation(augment),
+      augmentation: augmentationOf(augment),
       preprocessing: { ...imageNetPreprocessing, crop: imageSize, resize: Math.round((imageSize * resize) / crop) },
       fill: meanColour(imageNetPreprocessing),
       images,

@@ -3,7 +3,6 @@ import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { optimizerText } from '@graft-ml/core/internal/recipe/config/optimisation';
-import { type ConfigTable, trainTable } from '@graft-ml/core/internal/recipe/config/text';
 import { strategyNames } from '@graft-ml/core/internal/recipe/strategy';
 import { z } from 'zod';
 import {
@@ -15,6 +14,8 @@ import {
   trainFolds,
 } from '../../experiment/cross-validation.ts';
 import { type ConfigFile, readConfigFile } from '../../runs/config-file.ts';
+import { type ConfigTable, trainTable } from '../../text/config-text.ts';
+import { textOf } from '../../text/options.ts';
 import type { Preparation } from '../../transfer/prepare.ts';
 import { type FolderEvent, type ReadyEvent, resumeTraining, trainFolder } from '../../transfer/train-folder.ts';
 import { defineCommand } from '../command.ts';
@@ -291,7 +292,7 @@ function header({ out, run, folder, notes }: ReadyEvent, terminal: Terminal): vo
   if (folder.problems.length > 0) terminal.note(formatProblems(folder.problems));
   const lines = [
     `run        ${out}`,
-    `model      ${config.model}${config.head === null ? '' : ` with ${config.head} before the last layer`}, ${number(parameters.trained)} of ${number(parameters.total)} parameters trained, batch norm ${batchNorm}`,
+    `model      ${config.model}${config.head === null ? '' : ` with ${textOf('head', config.head)} before the last layer`}, ${number(parameters.trained)} of ${number(parameters.total)} parameters trained, batch norm ${batchNorm}`,
     `weights    ${config.weights ?? (run.weightsSha256 === null ? 'none: from scratch' : 'its own')}`,
     `images   ${dataset.train} to train, ${dataset.validation} to validate, ${dataset.test > 0 ? `${dataset.test} for testing, ` : ''}${run.classes.length} classes, ${preprocessing.crop} px${dataset.leftOut.length > 0 ? `, ${plural(dataset.leftOut.length, 'problem')}` : ''}`,
     `training   ${config.strategy}, epochs: ${(config.epochs ?? 0) + run.addedEpochs}, batches of ${config.batchSize}, ${config.optimizer} at ${config.learningRate} (${config.schedule}), seed ${config.seed}`,

@@ -1,11 +1,14 @@
+import { didYouMean } from '@graft-ml/core/internal/base/choice';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { quote } from '@graft-ml/core/internal/base/quote';
+import { type OptionInfo, optionsOf } from '@graft-ml/core/internal/recipe/config/options';
+import { valueError } from '@graft-ml/core/internal/recipe/config/parse';
+import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
+import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, stringify } from 'yaml';
-import * as z from 'zod';
-import { didYouMean } from '../../base/choice.ts';
-import { UserError } from '../../base/errors.ts';
-import { quote } from '../../base/quote.ts';
-import { configGroups, trainConfigSchema } from './index.ts';
-import { type OptionInfo, optionsOf } from './options.ts';
-import { valueError } from './parse.ts';
+import { z } from 'zod';
+import { codecOf, textOf } from './options.ts';
+import { describeAsText } from './wording.ts';
 
 /** In characters. With every option and its comment there are some twenty thousand. */
 const longest = 200_000;
@@ -27,6 +30,15 @@ export const trainTable: ConfigTable = {
   groups: configGroups,
   shownBy: 'graft config',
   heading: 'Options of a training run: graft train <folder> --config <this file>. Where null stands, the run chooses.',
+};
+
+/** Of `graft meta train`. */
+export const metaTable: ConfigTable = {
+  schema: metaConfigSchema,
+  groups: metaConfigGroups,
+  shownBy: 'graft meta config',
+  heading:
+    'Options of meta-learning: graft meta train <folder> --config <this file>. Where null stands, the run chooses.',
 };
 
 /** Short names that everyone knows, for files, for `lr=0.01` and for `--lr 0.01`. */
@@ -76,7 +88,7 @@ export function parseConfigText(
       throw new UserError(`${where}: ${option.key} does not belong under ${group}. Put it at the top.`);
     }
     if (option.key in values) throw new UserError(`${where}: ${option.key} stands here twice.`);
-    values[option.key] = checked(readValue(pair.value, option, where), option, schema, where);
+    values[option.key] = checked(readValue(pair.value, option, schema, where), option, schema, where);
   };
   for (const pair of root.items) read(pair, null);
   return values;
@@ -93,11 +105,47 @@ export function unknownOption(written: string, keys: readonly string[], shownBy:
 }
 
 /** What a value of the file is, where it is one that an option can have. */
-function readValue(node: unknown, option: OptionInfo, where: string): unknown {
+function readValue(node: unknown, option: OptionInfo, schema: z.ZodObject, where: string): unknown {
   if (node === null) return null;
-  // What is listed by commas elsewhere may be a list here.
-  if (isSeq(node) && option.type === 'string') return node.items.map((item) => plain(item, option, where)).join(',');
-  return plain(node, option, where);
+  const { key, type } = option;
+  const codec = codecOf(key);
+  if (type !== 'structured' || !codec) return plain(node, option, where);
+  if (isScalar(node)) {
+    const value = plain(node, option, where);
+    const text = typeof value === 'string' ? value : (node.source ?? String(value));
+    return value === null ? null : parsed(() => codec.parse(text), where);
+  }
+  const value = nested(node, option, where);
+  // A list of texts, such as `[crop=0.7, rotate=10]`, is the text with commas between them.
+  const isTexts = Array.isArray(value) && value.every((item) => typeof item !== 'object');
+  if (!isTexts || z.safeParse(schema.shape[key]!, value).success) return value;
+  return parsed(() => codec.parse(value.join(',')), where);
+}
+
+/** @throws UserError with the place in the file, where a text stands for no value */
+function parsed<T>(read: () => T, where: string): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof OptionError) throw new UserError(`${where}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/** No option holds lists in lists in lists. */
+const deepest = 4;
+
+/** A list or a map of the file, with all that is in it. */
+function nested(node: unknown, option: OptionInfo, where: string, depth = 0): unknown {
+  const refuse = () => new UserError(`${where}: ${option.key} should be ${option.allowed}.`);
+  if (isScalar(node)) return plain(node, option, where);
+  if (depth > deepest || !(isSeq(node) || isMap(node)) || node.anchor || node.tag) throw refuse();
+  if (isSeq(node)) return node.items.map((item) => nested(item, option, where, depth + 1));
+  const entries = node.items.map(({ key, value }) => {
+    if (!isScalar(key) || key.anchor || key.tag) throw refuse();
+    return [String(key.value), nested(value, option, where, depth + 1)];
+  });
+  return Object.fromEntries(entries);
 }
 
 function plain(node: unknown, { key, type, allowed }: OptionInfo, where: string): unknown {
@@ -119,22 +167,29 @@ function checked(value: unknown, option: OptionInfo, schema: z.ZodObject, where:
  * A configuration as YAML that `parseConfigText` reads back: every option, under its group, with what it means, what it
  * may be and what it is by default.
  */
-export function formatConfig(
-  config: Readonly<Record<string, unknown>>,
-  { schema, groups, heading }: ConfigTable = trainTable,
-): string {
+export function formatConfig(config: object, { schema, groups, heading }: ConfigTable = trainTable): string {
   const options = new Map(optionsOf(schema).map((option) => [option.key, option]));
+  const values = new Map<string, unknown>(Object.entries(config));
   const group = ([name, schemas]: [string, object]) => {
-    const entries = Object.keys(schemas).map((key) => formatOption(options.get(key)!, config[key]));
+    const entries = Object.keys(schemas).map((key) => formatOption(options.get(key)!, values.get(key)));
     return `${name}:\n${entries.join('\n\n')}`;
   };
   return `${[wrap(heading, ''), ...Object.entries(groups).map(group)].join('\n\n')}\n`;
 }
 
-function formatOption({ key, description, allowed, default: usual }: OptionInfo, value: unknown): string {
-  const scalar = (of: unknown) => stringify(of, { lineWidth: 0, blockQuote: false }).replace(/\n$/, '');
-  const comment = [description, `[${allowed}]${usual === null ? '' : ` default: ${scalar(usual)}`}`];
-  return [...comment.map((text) => wrap(text, '  ')), `  ${key}: ${scalar(value)}`].join('\n');
+function formatOption({ key, description, allowed, default: usual, type }: OptionInfo, value: unknown): string {
+  const what = `[${type === 'structured' ? (allowed.endsWith('null') ? 'text | null' : 'text') : allowed}]`;
+  const comment = [
+    describeAsText(key, description),
+    `${what}${usual === null ? '' : ` default: ${scalar(key, usual)}`}`,
+  ];
+  return [...comment.map((text) => wrap(text, '  ')), `  ${key}: ${scalar(key, value)}`].join('\n');
+}
+
+/** A value on one line: as text where that says all of it. */
+function scalar(key: string, value: unknown): string {
+  const options = { lineWidth: 0, blockQuote: false, collectionStyle: 'flow' } as const;
+  return stringify(textOf(key, value) ?? value, options).replace(/\n$/, '');
 }
 
 /** A comment of lines that are not too long. */

@@ -1,5 +1,6 @@
 import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
+import { textHelpOf, textOf } from './options.ts';
 
 /** What the library says, in the words of the command line: options as flags, and its functions as commands. */
 export function inCommands(text: string): string {
@@ -9,6 +10,12 @@ export function inCommands(text: string): string {
 /** The message of an error in the words of the command line. */
 export function messageInCommands(error: Error): string {
   return inCommands(error instanceof OptionError ? error.messageOf(flagOf(error.option)) : error.message);
+}
+
+/** What an option means, for whoever writes it as text. */
+export function describeAsText(key: string, description: string): string {
+  const [what = '', ...others] = description.split(';');
+  return inCommands([`${what}${textHelpOf(key)}`, ...others].join(';'));
 }
 
 /** `learningRate` → `--learning-rate` */
@@ -85,7 +92,9 @@ function valueIn(code: string): unknown {
 
 function flags(options: Readonly<Record<string, unknown>>): string {
   return Object.entries(options)
-    .map(([key, value]) => (value === true ? ` ${flagOf(key)}` : ` ${flagOf(key)} ${argument(String(value))}`))
+    .map(([key, value]) =>
+      value === true ? ` ${flagOf(key)}` : ` ${flagOf(key)} ${argument(textOf(key, value) ?? String(value))}`,
+    )
     .join('');
 }
 

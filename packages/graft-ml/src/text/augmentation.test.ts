@@ -1,6 +1,8 @@
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { type AugmentationLevel, augmentationLevels } from '@graft-ml/core/internal/image/augment/levels';
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../../base/errors.ts';
-import { augmentationLevels, parseAugmentation } from './parse.ts';
+import { parseAugmentation } from '../../../../test/augmentation.ts';
+import { augment, levelTexts } from './augmentation.ts';
 
 describe('parseAugmentation', () => {
   it('reads a list, with presets for what is left out', () => {
@@ -24,7 +26,9 @@ describe('parseAugmentation', () => {
   it('levels stand for their lists, alone or in one', () => {
     expect(parseAugmentation('none')).toEqual([]);
     for (const [name, list] of Object.entries(augmentationLevels)) {
-      if (list) expect(parseAugmentation(name)).toEqual(parseAugmentation(list));
+      expect(parseAugmentation(name)).toEqual(list);
+      expect(parseAugmentation(augment.format(list))).toEqual(list);
+      expect(parseAugmentation(levelTexts[name as AugmentationLevel] || 'none')).toEqual(list);
     }
     expect(parseAugmentation('light,autoaugment').map(({ kind }) => kind)).toEqual(['crop', 'flip', 'autoaugment']);
   });

@@ -1,8 +1,8 @@
+import { UserError } from '@graft-ml/core/internal/base/errors';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mutantOf, seeded } from '../../../../../test/arbitrary.ts';
-import { UserError } from '../../base/errors.ts';
-import { augmentationLevels, parseAugmentation } from './parse.ts';
+import { mutantOf, seeded } from '../../../../test/arbitrary.ts';
+import { parseAugmentation } from '../../../../test/augmentation.ts';
 
 const share = fc.integer({ min: 0, max: 100 }).map((value) => value / 100);
 const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
@@ -37,10 +37,6 @@ describe('the text of an augmentation', () => {
       }),
       seeded(300),
     );
-  });
-
-  it.each(Object.entries(augmentationLevels))('%s is its list', (level, list) => {
-    if (list !== '') expect(parseAugmentation(level)).toEqual(parseAugmentation(list));
   });
 
   it('that is damaged is read or refused', () => {

@@ -1,8 +1,10 @@
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { configGroups, parseConfig, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { optionsOf } from '@graft-ml/core/internal/recipe/config/options';
+import { parseMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { describe, expect, test } from 'vitest';
-import { UserError } from '../../base/errors.ts';
-import { configGroups, parseConfig, trainConfigSchema } from './index.ts';
-import { optionsOf } from './options.ts';
-import { formatConfig, parseConfigText } from './text.ts';
+import { formatConfig, metaTable, parseConfigText } from './config-text.ts';
+import { describeAsText } from './wording.ts';
 
 const parse = (text: string) => parseConfigText(text, 'x.yaml');
 
@@ -30,10 +32,25 @@ describe('options in a file', () => {
 
   test('a text is a text, also where it looks like a number or is a list', () => {
     expect(parse('head: 512\nmean: [0.5, 0.50, .25]\nweights: 1e3')).toEqual({
-      head: '512',
-      mean: '0.5,0.50,.25',
+      head: [512],
+      mean: [0.5, 0.5, 0.25],
       weights: '1e3',
     });
+  });
+
+  test.each([
+    ['mean: 0.5,0.5,0.5', 'mean: [0.5, 0.5, 0.5]'],
+    ['milestones: 10', 'milestones: [10]'],
+    ['fold: 2/5', 'fold: {index: 2, of: 5}'],
+    ['freeze: layer1,layer2', 'freeze: [layer1, layer2]'],
+    ['rates: head=1e-3,*=0', 'rates: {head: 0.001, "*": 0}'],
+    ['rates: [head=1e-3, "*=0"]', 'rates: [[head, 0.001], ["*", 0]]'],
+    ['unfreeze: 1:head,4:layer4+layer3', 'unfreeze: [{epoch: 1, train: [head]}, {epoch: 4, train: [layer4, layer3]}]'],
+    ['head: [512, relu, dropout=0.3]', 'head: [512, relu, {dropout: 0.3}]'],
+    ['augment: [rotate=20, flip]', 'augment: [{kind: rotate, degrees: 20}, {kind: flip, probability: 0.5}]'],
+    ['log: csv,tensorboard', 'log: [csv, tensorboard]'],
+  ])('as text or as values: %s', (text, values) => {
+    expect(parse(text)).toEqual(parse(values));
   });
 
   test.each([
@@ -48,7 +65,11 @@ describe('options in a file', () => {
     ['batchSize:', 'batchSize: expected an integer of at least 1, received null.'],
     ['strict: yes', 'strict: expected true or false, received "yes".'],
     ['epochs: [1, 2]', 'epochs should be integer ≥ 1 | null.'],
-    ['head: {a: 1}', 'head should be text | null.'],
+    ['head: {a: 1}', 'x.yaml, line 1: head: expected a list of numbers of features'],
+    ['head: 512,rleu', 'x.yaml, line 1: head "512,rleu": "rleu" is not understood.'],
+    ['fold: 6/5', 'x.yaml, line 1: fold 6/5 is none'],
+    ['rates: {head: fast}', 'x.yaml, line 1: rates: expected rates by pattern'],
+    ['unfreeze: [[[[[[1]]]]]]', 'x.yaml, line 1: unfreeze should be '],
     ['seed: 1\nseed: 2', 'x.yaml, line 2: Map keys must be unique.'],
     ['seed: 1\nmachine: {seed: 2}', 'x.yaml, line 2: seed stands here twice.'],
     ['lr: 1\nlearning-rate: 2', 'x.yaml, line 2: learningRate stands here twice.'],
@@ -95,9 +116,12 @@ describe('printed', () => {
     expect(parse(formatConfig(defaults))).toEqual(defaults);
     const other = parseConfig({
       model: 'conv4',
-      head: '512,relu,dropout=0.3',
+      head: [512, 'relu', { dropout: 0.3 }],
+      freeze: ['layer1', 'a,b'],
+      rates: { layer4: 1e-4, '*': 1e-5 },
+      unfreeze: null,
       weights: 'a: #b "c" \\ é',
-      mean: '0.5,0.5,0.5',
+      mean: [0.5, 0.5, 0.5],
       learningRate: 3e-7,
       optimizer: 'sgd',
       nesterov: true,
@@ -109,12 +133,23 @@ describe('printed', () => {
 
   test('has every option once, under its group, with what it means and what it may be', () => {
     const text = formatConfig(trainConfigSchema.parse({}));
-    for (const { key, allowed, description } of optionsOf(trainConfigSchema)) {
+    for (const { key, allowed, description, type } of optionsOf(trainConfigSchema)) {
       expect(text.match(new RegExp(`^  ${key}: `, 'gm')), key).toHaveLength(1);
       const words = text.replaceAll(/\s+# /g, ' ').replaceAll(/\s+/g, ' ');
-      expect(words, key).toContain(`${description} [${allowed}]`.replaceAll(/\s+/g, ' '));
+      const may = type === 'structured' ? (allowed.endsWith('null') ? 'text | null' : 'text') : allowed;
+      expect(words, key).toContain(`${describeAsText(key, description)} [${may}]`.replaceAll(/\s+/g, ' '));
     }
     expect(text.match(/^\w+:$/gm)).toEqual(Object.keys(configGroups).map((name) => `${name}:`));
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
   });
+});
+
+test('a file of options and back', () => {
+  const config = parseMetaConfig({ learner: 'boil', way: 20, shots: 1, rotations: 'train', innerRate: 0.3 });
+  const text = formatConfig(config, metaTable);
+  expect(text).toContain('episodes:\n  # classes of an episode\n  # [integer ≥ 2, ≤ 1000] default: 5\n  way: 20\n');
+  expect(parseConfigText(text, 'x.yaml', metaTable)).toEqual(config);
+  expect(() => parseConfigText('epochs: 3', 'x.yaml', metaTable)).toThrow(
+    'x.yaml, line 1: "epochs" is no option. `graft meta config` shows them all.',
+  );
 });
