@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { OptionError, ShapeError, UserError } from '../base/errors.ts';
+import { ShapeError, UserError } from '../base/errors.ts';
 import { formatType, type Tensor, type Tensors, zeros } from '../base/tensor.ts';
 import type { Augmentation } from '../image/augment/index.ts';
 import { type BatchNormPolicy, crossEntropyLoss, drawNoise, type Loss, type Noise } from '../nn/index.ts';
@@ -10,17 +10,15 @@ import {
   type GradientTransform,
   type LearningRates,
   type Optimizer,
-  scalarFeeds,
+  type ParameterSetting,
 } from '../optim/index.ts';
 import { copy, type Program, State, scalar } from '../runtime/index.ts';
 import { number } from './evaluation.ts';
 import type { Evaluation } from './events.ts';
 import { type Examples, openExamples } from './examples.ts';
 import { orderOf } from './fit.ts';
-import { learningRateOf, settingOf } from './fit-rates.ts';
 import { batchNormOf } from './image-stage.ts';
 import type { EvaluateOptions, Model } from './model.ts';
-import { selected } from './selection.ts';
 import { type Batch, feedsOf, typeOfRow } from './source.ts';
 import {
   averageDecay,
@@ -28,12 +26,13 @@ import {
   gatheredShare,
   gatheringStep,
   resultNames,
-  type StepSetting,
+  type StepGraph,
   slotName,
   sumName,
   type TrainingStepOptions,
   trainingStep,
 } from './step.ts';
+import { groupedSettings, groupFeeds, relativeSettings, type StepGroup, stepGroups } from './step-groups.ts';
 
 /** How a trainer takes its steps: the options of `fit` that are about a step. */
 export interface TrainerOptions {
@@ -99,14 +98,6 @@ interface Compiled {
   readonly noise: readonly Noise[];
 }
 
-/** Parameters that share their learning rate and their count of steps. */
-interface Group {
-  readonly name: string;
-  /** The pattern of the step's `rates` that gives their learning rate; null: none does. */
-  readonly pattern: string | null;
-  readonly parameters: readonly string[];
-}
-
 /**
  * Training step by step, for a loop of one's own. It holds the weights and what the optimizer keeps, takes batches of any size and
  * compiles what it meets for the first time: a step, a size of batch, another set of frozen parameters, other groups of learning rates.
@@ -117,6 +108,7 @@ export class Trainer implements AsyncDisposable {
   readonly #options: TrainerOptions;
   readonly #optimizer: Optimizer;
   readonly #loss: Loss;
+  readonly #settings: ReadonlyMap<string, ParameterSetting | null>;
   #state: State;
   #steps = 0;
   #batches = 0;
@@ -133,6 +125,7 @@ export class Trainer implements AsyncDisposable {
     this.#options = options;
     this.#optimizer = options.optimizer ?? adamw();
     this.#loss = options.loss ?? crossEntropyLoss();
+    this.#settings = relativeSettings(model.table, this.#optimizer, options.normDecay ?? false);
     this.#state = new State(model.variables);
     this.#addAverages();
     this.#handOver();
@@ -174,19 +167,16 @@ export class Trainer implements AsyncDisposable {
     return this.#exclusively('step', async () => {
       await this.#followModel();
       const patterns = Object.keys(learningRates.rates ?? {});
-      const groups = this.#groupsOf(patterns);
-      const { program, noise } = await this.#stepProgram(batch, patterns, groups);
-      const results = await this.#state.step(program, {
-        ...feedsOf(batch),
-        ...drawNoise(noise, this.#seed, this.#batches),
-        ...this.#scalars(groups, learningRates),
-      });
+      const groups = this.#groups(patterns);
+      const options = this.#stepOptions(batch, groups);
+      const key = `step ${options.accumulate} ${keyOf(batch)} ${JSON.stringify(patterns)}`;
+      const compiled = await this.#compiled(key, () => trainingStep(this.#model.network, options));
+      const feeds = { ...groupFeeds(groups, this.#optimizer, learningRates), ...this.#scalars() };
+      const result = await this.#run(compiled, batch, feeds);
       for (const name of this.#trained) this.#counts.set(name, this.#countOf(name) + 1);
       this.#steps++;
-      this.#batches++;
       this.#gathered = 0;
-      this.#handOver();
-      return resultOf(results);
+      return result;
     });
   }
 
@@ -199,18 +189,13 @@ export class Trainer implements AsyncDisposable {
     return this.#exclusively('gather', async () => {
       await this.#followModel();
       this.#extendState(this.#trained.map((name) => [sumName(name), name]));
-      const key = `gather ${keyOf(batch)}`;
-      const { program, noise } = await this.#compiled(key, () =>
-        gatheringStep(this.#model.network, this.#stepOptions(batch, [])),
+      const options: TrainingStepOptions = { ...this.#stepOptions(batch, this.#groups([])), accumulate: 1 };
+      const compiled = await this.#compiled(`gather ${keyOf(batch)}`, () =>
+        gatheringStep(this.#model.network, options),
       );
-      const results = await this.#state.step(program, {
-        ...feedsOf(batch),
-        ...drawNoise(noise, this.#seed, this.#batches),
-      });
-      this.#batches++;
+      const result = await this.#run(compiled, batch, {});
       this.#gathered++;
-      this.#handOver();
-      return resultOf(results);
+      return result;
     });
   }
 
@@ -242,8 +227,9 @@ export class Trainer implements AsyncDisposable {
     return Object.fromEntries(names.map((name) => [name, copy(current[averageName(name)] ?? current[name]!)]));
   }
 
-  /** All that is kept, copied: for a checkpoint. @throws Error between `gather` and `step` */
+  /** All that is kept, copied: for a checkpoint. @throws Error during a step, and between `gather` and `step` */
   state(): TrainerState {
+    this.#assertIdle('state');
     if (this.#gathered > 0) throw new Error('state: gradients wait for their step. Take it first.');
     const isSum = new Set([...this.#model.table.parameters.keys()].map(sumName));
     const kept = Object.entries(this.#state.current).filter(([name]) => !isSum.has(name));
@@ -257,6 +243,7 @@ export class Trainer implements AsyncDisposable {
 
   /** Goes on from a checkpoint, bit for bit, under the same options. @throws UserError where it is of another network */
   async load({ tensors, steps, batches, counts }: TrainerState): Promise<void> {
+    this.#assertIdle('load');
     for (const [name, value] of Object.entries(this.#model.variables)) {
       const saved = tensors[name];
       if (saved && formatType(saved) === formatType(value)) continue;
@@ -292,8 +279,12 @@ export class Trainer implements AsyncDisposable {
   }
 
   /** One call at a time: a step reads what the one before it has written. */
-  async #exclusively<T>(caller: string, action: () => Promise<T>): Promise<T> {
+  #assertIdle(caller: string): void {
     if (this.#isBusy) throw new Error(`${caller}: the call before is not finished. Await it.`);
+  }
+
+  async #exclusively<T>(caller: string, action: () => Promise<T>): Promise<T> {
+    this.#assertIdle(caller);
     this.#isBusy = true;
     try {
       return await action();
@@ -310,10 +301,10 @@ export class Trainer implements AsyncDisposable {
       this.#state = new State({ ...current, ...variables });
       this.#handOver();
     }
-    const settings = this.#settings();
-    const trained = [...trainable].filter((name) => settings.get(name));
-    if (trained.length === 0)
+    const trained = [...trainable].filter((name) => this.#settings.get(name));
+    if (trained.length === 0) {
       throw new UserError('step: every parameter is frozen. Unfreeze some: model.unfreeze("head").');
+    }
     if (trained.join() === this.#trained.join()) return;
     if (this.#gathered > 0) throw new UserError('step: freeze and unfreeze after a step, not between gather and step.');
     await this[Symbol.asyncDispose]();
@@ -343,28 +334,20 @@ export class Trainer implements AsyncDisposable {
     });
   }
 
-  /** The trained parameters by the pattern that gives their learning rate and by the steps that they have had. */
-  #groupsOf(patterns: readonly string[]): readonly Group[] {
-    const groups = new Map<string, { pattern: string | null; parameters: string[] }>();
-    const meant = patterns.map((pattern) => selected('rates', pattern, this.#model.table));
-    for (const name of this.#trained) {
-      const index = meant.findIndex((names) => names.has(name));
-      const key = `${index}/${this.#countOf(name)}`;
-      const group = groups.get(key) ?? { pattern: patterns[index] ?? null, parameters: [] };
-      group.parameters.push(name);
-      groups.set(key, group);
-    }
-    return [...groups.values()].map((group, i) => ({ ...group, name: i === 0 ? '' : String(i) }));
+  #groups(patterns: readonly string[]): readonly StepGroup[] {
+    return stepGroups(this.#trained, (name) => this.#countOf(name), patterns, this.#model.table);
   }
 
-  async #stepProgram(batch: Batch, patterns: readonly string[], groups: readonly Group[]): Promise<Compiled> {
-    const accumulate = this.#gathered > 0 ? 'fed' : 1;
-    const key = `step ${accumulate} ${keyOf(batch)} ${JSON.stringify(patterns)}`;
-    const options: TrainingStepOptions = { ...this.#stepOptions(batch, groups), accumulate };
-    return this.#compiled(key, () => trainingStep(this.#model.network, options));
+  /** Runs a program on a batch and hands the new weights over to the model. */
+  async #run({ program, noise }: Compiled, batch: Batch, scalars: Tensors): Promise<StepResult> {
+    const masks = drawNoise(noise, this.#seed, this.#batches);
+    const results = await this.#state.step(program, { ...feedsOf(batch), ...masks, ...scalars });
+    this.#batches++;
+    this.#handOver();
+    return { loss: number(results[resultNames.loss]), outputs: results[resultNames.outputs]! };
   }
 
-  async #compiled(key: string, make: () => ReturnType<typeof trainingStep>): Promise<Compiled> {
+  async #compiled(key: string, make: () => StepGraph): Promise<Compiled> {
     let compiled = this.#programs.get(key);
     if (!compiled) {
       const { outputs, noise } = make();
@@ -374,59 +357,31 @@ export class Trainer implements AsyncDisposable {
     return compiled;
   }
 
-  /** How each parameter is trained where it is not frozen, relative to the learning rate. */
-  #settings(): ReadonlyMap<string, StepSetting | null> {
-    const { table } = this.#model;
-    const rates = Object.entries(this.#optimizer.rates ?? {}).map(([pattern, rate]) => ({
-      names: selected('optimizer.rates', pattern, table),
-      rate,
-    }));
-    const options = {
-      rates,
-      learningRate: rates.length === 0 ? 1 : learningRateOf(this.#optimizer),
-      normDecay: this.#options.normDecay ?? false,
-    };
-    return new Map([...table.parameters].map(([name, shape]) => [name, settingOf(name, shape, options)]));
-  }
-
-  #stepOptions(batch: Batch, groups: readonly Group[]): TrainingStepOptions {
+  #stepOptions(batch: Batch, groups: readonly StepGroup[]): TrainingStepOptions {
     const { clip, average, batchNorm = 'running' } = this.#options;
-    const batchSize = batchSizeOf(this.#model.network, batch);
-    const all = this.#settings();
-    const settings = new Map(this.#trained.map((name) => [name, all.get(name)!]));
-    for (const { name: group, pattern, parameters } of groups) {
-      for (const name of parameters) {
-        // The rate of a pattern is fed.
-        const own = settings.get(name)!;
-        settings.set(name, { ...own, ...(pattern !== null && { rate: 1 }), group });
-      }
-    }
+    const settings = groupedSettings(groups, this.#settings);
     return {
-      batchSize,
+      batchSize: batchSizeOf(this.#model.network, batch),
       optimizer: this.#optimizer,
       settings,
       batchNorm: batchNormOf(settings, batchNorm),
       loss: this.#loss,
       target: typeOfRow(batch.targets),
+      accumulate: this.#gathered > 0 ? 'fed' : 1,
       clip: clip && clipperOf(clip),
       mixes: batch.mix !== undefined,
       average: average !== undefined,
     };
   }
 
-  #scalars(groups: readonly Group[], { learningRate, rates = {} }: LearningRates): Tensors {
+  /** What a step is fed besides its batch and its learning rates. */
+  #scalars(): Tensors {
     const { average } = this.#options;
-    const feeds: Record<string, Tensor> = {};
-    for (const { name: group, pattern, parameters } of groups) {
-      const rate = pattern === null ? (learningRate ?? learningRateOf(this.#optimizer)) : rates[pattern]!;
-      if (!Number.isFinite(rate))
-        throw new OptionError({ option: 'learningRate', expected: 'a number', received: rate });
-      const step = this.#countOf(parameters[0]!);
-      Object.assign(feeds, scalarFeeds(this.#optimizer, { learningRate: rate, step, group }));
-    }
-    if (this.#gathered > 0) feeds[gatheredShare] = scalar(1 / (this.#gathered + 1));
-    if (average !== undefined) feeds[averageDecay] = scalar(Math.min(average, (1 + this.#steps) / (10 + this.#steps)));
-    return feeds;
+    const [gathered, steps] = [this.#gathered, this.#steps];
+    return {
+      ...(gathered > 0 && { [gatheredShare]: scalar(1 / (gathered + 1)) }),
+      ...(average !== undefined && { [averageDecay]: scalar(Math.min(average, (1 + steps) / (10 + steps))) }),
+    };
   }
 
   #handOver(): void {
@@ -448,10 +403,6 @@ export class Trainer implements AsyncDisposable {
  */
 export function createTrainer(model: Model, options: TrainerOptions = {}): Trainer {
   return new Trainer(model, options);
-}
-
-function resultOf(results: Tensors): StepResult {
-  return { loss: number(results[resultNames.loss]), outputs: results[resultNames.outputs]! };
 }
 
 /** What a compiled step depends on of a batch. */
