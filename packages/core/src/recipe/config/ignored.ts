@@ -2,6 +2,7 @@ import { option as code } from '../../base/code.ts';
 import { OptionError } from '../../base/errors.ts';
 import { defaultsOf, type OptimizerName, type OptimizerOption } from '../../optim/index.ts';
 import { strategiesByOption } from '../strategy.ts';
+import { schedulesByOption } from './schedule.ts';
 import type { TrainConfig } from './train-config.ts';
 
 /** Options that only some choices look at: by the option that makes the choice, what each of them belongs to. */
@@ -19,15 +20,7 @@ export const outerBelongings = {
     beta2: optimizersWith('beta2'),
     epsilon: optimizersWith('epsilon'),
   } satisfies Record<OptimizerOption & keyof TrainConfig, readonly OptimizerName[]>,
-  schedule: {
-    stepEpochs: ['step'],
-    milestones: ['multi-step'],
-    decayFactor: ['step', 'multi-step', 'exponential', 'plateau'],
-    restartEpochs: ['cosine-restarts'],
-    restartGrowth: ['cosine-restarts'],
-    power: ['polynomial'],
-    plateauPatience: ['plateau'],
-  },
+  schedule: schedulesByOption,
 } as const satisfies Checked<TrainConfig>;
 
 const belongs = {
