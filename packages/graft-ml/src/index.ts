@@ -5,18 +5,39 @@
  */
 export * from '@graft-ml/core';
 export { type Dataset, findImages, findLabelledImages, formatProblems, openDataset } from './entries/data.ts';
+export {
+  accuracy,
+  createModel,
+  type FitOptions,
+  f1Score,
+  fit,
+  generatorDataset,
+  type ImageFolder,
+  imageFolder,
+  type LoadModelOptions,
+  loadModel,
+  type Metric,
+  Model,
+  meanAbsoluteError,
+  meanMetric,
+  meanSquaredError,
+  multilabelAccuracy,
+  randomSplit,
+  tensorDataset,
+  topK,
+} from './entries/fit.ts';
 export { adaptMeta, compareLearners, readMetaRun, resumeMeta, testMeta, trainMeta } from './entries/meta.ts';
 export {
   applyModel,
-  createModel,
   getModel,
   listModels,
   type NamedArchitecture,
   type Preprocessing,
   pretrainedConfig,
-  type ReadyModel,
   type WeightsEntry,
 } from './entries/models.ts';
+export { bceWithLogitsLoss, crossEntropyLoss, huberLoss, type Loss, l1Loss, mseLoss } from './entries/nn.ts';
+export { adam, adamw, constant, cosine, oneCycle, sgd } from './entries/optim.ts';
 export {
   type Classification,
   Classifier,

@@ -113,6 +113,7 @@ export async function* fit<M extends string = 'accuracy'>(
 ): AsyncGenerator<TrainEvent<M>, void, undefined> {
   const { signal, store, callbacks = [] } = options;
   const course = showing(model, courseOf(fitTask(model, data, options)));
+  model.trainedOn(data);
   const saved = options.resume ? await savedIn(store) : null;
   let best = saved?.best;
   const keeping: CheckpointStore<M> = {
@@ -171,7 +172,8 @@ export function fitTask<M extends string = 'accuracy'>(
     throw new OptionError({ option, expected: 'a whole number from 1 on', received: value });
   };
   const training = trainingSource(model, data, options);
-  const validation = openExamples('data.validation', data.validation ?? data.train, model);
+  const judging = data.validation && data.validation.size > 0 ? data.validation : data.train;
+  const validation = openExamples('data.validation', judging, model);
   const batchSize = Math.min(whole('batchSize', options.batchSize ?? 16), training.size);
   const accumulate = Math.min(whole('accumulate', options.accumulate ?? 1), Math.floor(training.size / batchSize));
   const stepsPerEpoch = Math.floor(Math.floor(training.size / batchSize) / accumulate);

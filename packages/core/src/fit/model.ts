@@ -25,7 +25,7 @@ import type { Program, Runtime } from '../runtime/index.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import { openEvaluator } from './evaluation.ts';
 import type { Evaluation } from './events.ts';
-import { type Examples, openExamples } from './examples.ts';
+import { type Examples, type FitData, openExamples } from './examples.ts';
 import { type Metric, metricsIn } from './metrics.ts';
 import { imageNetwork } from './network.ts';
 import { type ParameterTable, selected } from './selection.ts';
@@ -177,6 +177,9 @@ export class Model implements AsyncDisposable {
     return new Set(chosen.flatMap((pattern) => [...selected(option, pattern, this.table)]));
   }
 
+  /** Told by `fit` of what it trains on and is judged by, before it begins. */
+  trainedOn(_data: FitData): void {}
+
   /** The names of the parameters that are not frozen, from input to head. */
   get trainable(): ReadonlySet<string> {
     return new Set([...this.table.parameters.keys()].filter((name) => !this.#frozen.has(name)));
@@ -262,6 +265,7 @@ export class Model implements AsyncDisposable {
   ): Promise<Evaluation<M>> {
     const { loss = crossEntropyLoss(), batchSize = rowsAtOnce, signal } = options;
     const source = openExamples('examples', examples, this);
+    if (source.size === 0) throw new OptionError({ option: 'examples', expected: 'at least one', received: 0 });
     const size = Math.min(batchSize, source.size);
     const settings = { batchSize: size, loss, target: source.target, metrics: metricsIn(options) };
     const evaluator = await openEvaluator(this.network, settings, this.runtime);

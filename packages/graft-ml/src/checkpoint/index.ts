@@ -1,6 +1,5 @@
 export { type Backbone, type BackboneOptions, openBackbone, withLayers } from './backbone.ts';
 export { classNames } from './class-names.ts';
-export { type CreateModelOptions, createModel, namesFor, type ReadyModel } from './create-model.ts';
 export { cachePath, type FetchedWeights, fetchWeights } from './fetch-weights.ts';
 export type { WeightsFile } from './found-weights.ts';
 export { type OnnxBytes, readOnnxFile } from './onnx-file.ts';
@@ -16,6 +15,7 @@ export {
   seenIn,
   weightsFor,
 } from './pretrained.ts';
+export { namesFor, type ReadyModel, type ReadyModelOptions, readyModel } from './ready-model.ts';
 export { type ResolvedWeights, type ResolveOptions, resolveWeights } from './resolve.ts';
 export { readSafetensorsFile, writeSafetensorsFile } from './safetensors-file.ts';
 export { DamageError, writeSealed } from './sealed.ts';

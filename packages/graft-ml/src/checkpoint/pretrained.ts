@@ -177,7 +177,7 @@ export function weightsFor(
     source: checkpoint.path,
     skip: newHead ? headPattern(model) : undefined,
     advice:
-      `It is not of ${model.name} as it is here. Name the model that it was made for (${option('model')}, the first argument of createModel). ` +
+      `It is not of ${model.name} as it is here. Name the model that it was made for (${option('model')}, the first argument of readyModel). ` +
       '`listModels()` lists them.',
   });
 }

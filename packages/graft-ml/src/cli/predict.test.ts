@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft, outcomeOf, program } from '../../../../test/graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
-import { createModel } from '../checkpoint/create-model.ts';
+import { readyModel } from '../checkpoint/ready-model.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
 import { Classifier } from '../predict/classifier.ts';
 import { openRun } from '../predict/open-run.ts';
@@ -204,7 +204,7 @@ describe('graft features', () => {
 });
 
 test('a network without a head gives vectors, and says that it has no classes', async () => {
-  const classifier = new Classifier(await createModel('conv4', { numClasses: 0 }), { threads: 1 });
+  const classifier = new Classifier(await readyModel('conv4', { numClasses: 0 }), { threads: 1 });
   try {
     for await (const { features } of classifier.features(images.slice(0, 2))) {
       expect(features).toHaveLength(64);

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, runFolder, smallRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
-import { createModel } from '../checkpoint/create-model.ts';
+import { readyModel } from '../checkpoint/ready-model.ts';
 import { decodeImage } from '../data/decode.ts';
 import { createImagePool } from '../data/image-pool.ts';
 import { readRun } from '../runs/run-file.ts';
@@ -58,7 +58,7 @@ beforeAll(async () => {
 });
 
 async function makeClassifier(options: ConstructorParameters<typeof Classifier>[1] = {}): Promise<Classifier> {
-  const model = await createModel('conv4', { classes: ['a', 'b', 'c', 'd', 'e', 'f'], seed: 3 });
+  const model = await readyModel('conv4', { classes: ['a', 'b', 'c', 'd', 'e', 'f'], seed: 3 });
   return new Classifier(model, { runtime, decoder: pool, ...options });
 }
 
@@ -187,7 +187,7 @@ describe('a decoder of a program’s own', () => {
     await using own = await makeClassifier({ decoder });
     for (const form of [path, bytes]) expect((await own.classify(form)).probabilities).toEqual(expected);
     expect(decoder.count).toBe(2);
-    const model = await createModel('conv4', { classes: ['a', 'b', 'c', 'd', 'e', 'f'], seed: 3 });
+    const model = await readyModel('conv4', { classes: ['a', 'b', 'c', 'd', 'e', 'f'], seed: 3 });
     await using anywhere = new ImageClassifier<ImageInput>(model, imageAccess(decoder), { runtime });
     expect((await anywhere.classify(new Blob([bytes]))).probabilities).toEqual(expected);
   });

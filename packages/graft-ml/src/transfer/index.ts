@@ -1,5 +1,8 @@
 export { type FindRateOptions, type FoundRates, findFolderRate } from './find-rate.ts';
+export { FolderImages, type ImageFolder, type ImageFolderOptions, imageFolder } from './image-folder.ts';
 export { imageSource, meanColour, type SeededAugmentation } from './image-source.ts';
+export { type LoadModelOptions, loadModel } from './load-model.ts';
+export { type CreateModelOptions, createModel, Model } from './model.ts';
 export { type Preparation, type PrepareOptions, unlessAborted } from './prepare.ts';
 export {
   type CancelledEvent,

@@ -11,9 +11,9 @@ import { differing } from '../../../../test/training.ts';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { Classifier } from '../predict/classifier.ts';
 import { openBackbone } from './backbone.ts';
-import { createModel, type ReadyModel } from './create-model.ts';
 import { cachePath } from './fetch-weights.ts';
 import { describeCheckpoint } from './pretrained.ts';
+import { type ReadyModel, readyModel } from './ready-model.ts';
 import { writeSafetensorsFile } from './safetensors-file.ts';
 
 ownCache();
@@ -22,13 +22,13 @@ const file = join(root, 'squeezenet1_1.safetensors');
 let published: ReadyModel;
 
 beforeAll(async () => {
-  published = await createModel('squeezenet1_1', { seed: 7 });
+  published = await readyModel('squeezenet1_1', { seed: 7 });
   await writeSafetensorsFile(file, published.weights);
 });
 
-describe('createModel', () => {
+describe('readyModel', () => {
   test('without weights: numbers that the seed decides, 1000 outputs without names', async () => {
-    const [same, other] = [await createModel('squeezenet1_1', { seed: 7 }), await createModel('squeezenet1_1')];
+    const [same, other] = [await readyModel('squeezenet1_1', { seed: 7 }), await readyModel('squeezenet1_1')];
     expect(differing(published.weights, same.weights)).toEqual([]);
     expect(differing(published.weights, other.weights)).toContain('classifier.1.weight');
     const { classes, entry, preprocessing } = published;
@@ -36,7 +36,7 @@ describe('createModel', () => {
   });
 
   test('with weights from a file: all of them, and the names of ImageNet', async () => {
-    const model = await createModel('squeezenet1_1', { pretrained: file });
+    const model = await readyModel('squeezenet1_1', { pretrained: file });
     expect(differing(published.weights, model.weights)).toEqual([]);
     expect([model.classes.length, model.classes[0], model.entry]).toEqual([1000, 'tench', null]);
   });
@@ -53,11 +53,11 @@ describe('createModel', () => {
   });
 
   test('for other classes: the trunk stays, the head is new', async () => {
-    const model = await createModel('squeezenet1_1', { pretrained: file, classes: ['cat', 'dog'] });
+    const model = await readyModel('squeezenet1_1', { pretrained: file, classes: ['cat', 'dog'] });
     expect(differing(published.weights, model.weights)).toEqual(['classifier.1.weight', 'classifier.1.bias']);
     expect(model.weights['classifier.1.weight']!.shape).toEqual([2, 512, 1, 1]);
     expect(model.classes).toEqual(['cat', 'dog']);
-    const deeper = await createModel('squeezenet1_1', { pretrained: file, numClasses: 2, head: [8, 'relu'] });
+    const deeper = await readyModel('squeezenet1_1', { pretrained: file, numClasses: 2, head: [8, 'relu'] });
     expect(Object.keys(deeper.weights).filter((name) => !(name in model.weights))).toEqual([
       'classifier.0.weight',
       'classifier.0.bias',
@@ -67,7 +67,7 @@ describe('createModel', () => {
   });
 
   test('for features: no head', async () => {
-    const { weights, classes } = await createModel('squeezenet1_1', { pretrained: file, numClasses: 0 });
+    const { weights, classes } = await readyModel('squeezenet1_1', { pretrained: file, numClasses: 0 });
     expect(Object.keys(weights)).toEqual(
       Object.keys(published.weights).filter((name) => !name.startsWith('classifier')),
     );
@@ -76,14 +76,14 @@ describe('createModel', () => {
 
   test('a checkpoint of Graft brings its classes, preprocessing and head', async () => {
     const own = join(root, 'own.safetensors');
-    const trained = await createModel('conv4', { classes: ['a', 'b', 'c'], head: [5, 'tanh'] });
+    const trained = await readyModel('conv4', { classes: ['a', 'b', 'c'], head: [5, 'tanh'] });
     const preprocessing = { ...trained.preprocessing, crop: 30, resize: 33 };
     await writeSafetensorsFile(
       own,
       trained.weights,
       describeCheckpoint(trained.model, trained.classes, preprocessing, null),
     );
-    const model = await createModel('conv4', { pretrained: own });
+    const model = await readyModel('conv4', { pretrained: own });
     expect(differing(trained.weights, model.weights)).toEqual([]);
     expect(model.classes).toEqual(['a', 'b', 'c']);
     expect([model.preprocessing.crop, model.model.preprocessing.crop]).toEqual([30, 30]);
@@ -92,10 +92,10 @@ describe('createModel', () => {
   test('published weights: their preprocessing, their classes, and what is known of them', async () => {
     const entry = pretrainedConfig('timm/resnet18.a1_in1k');
     const path = cachePath(entry, defaultCache());
-    const drawn = await createModel('resnet18');
+    const drawn = await readyModel('resnet18');
     await mkdir(dirname(path), { recursive: true });
     await writeSafetensorsFile(path, drawn.weights);
-    const model = await createModel(entry.name, { offline: true });
+    const model = await readyModel(entry.name, { offline: true });
     expect(differing(drawn.weights, model.weights)).toEqual([]);
     expect([model.entry, model.classes[999], model.model.name]).toEqual([entry, 'toilet tissue', 'resnet18']);
     expect(model.preprocessing).toMatchObject({ crop: 288, interpolation: 'bicubic' });
@@ -103,7 +103,7 @@ describe('createModel', () => {
 
   test('is what a classifier takes', async () => {
     await drawImages(root, { classes: ['disc'], perClass: 1 });
-    const classifier = new Classifier(await createModel('conv4', { classes: ['cat', 'dog'] }));
+    const classifier = new Classifier(await readyModel('conv4', { classes: ['cat', 'dog'] }));
     for await (const { probabilities } of classifier.predict([join(root, 'disc', '000.png')])) {
       expect(probabilities!.length).toBe(2);
       expect(probabilities![0]! + probabilities![1]!).toBeCloseTo(1, 5);
@@ -121,7 +121,7 @@ describe('createModel', () => {
     ['conv4', { pretrained: true }, 'Nobody has published any for conv4'],
     ['conv4', { classes: ['a', 'b'], numClasses: 3 }, '2 classes are named, but numClasses is 3'],
   ])('%s %j: what is wrong, and the way out', async (name, options, message) => {
-    await expect(createModel(name, { mirror: null, ...options })).rejects.toThrow(UserError);
-    await expect(createModel(name, { mirror: null, ...options })).rejects.toThrow(message);
+    await expect(readyModel(name, { mirror: null, ...options })).rejects.toThrow(UserError);
+    await expect(readyModel(name, { mirror: null, ...options })).rejects.toThrow(message);
   });
 });

@@ -5,6 +5,7 @@ import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
 import type { HeadLayers } from '@graft-ml/core/internal/models/head';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
+import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
 import { pretrainedConfig, publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
 import { listArchitectures, type NamedArchitecture, type Preprocessing } from '@graft-ml/core/models';
@@ -13,7 +14,7 @@ import { openBackbone, withLayers } from './backbone.ts';
 import { classNames } from './class-names.ts';
 import { allVariables, outputsOf } from './pretrained.ts';
 
-export interface CreateModelOptions extends FetchOptions {
+export interface ReadyModelOptions extends FetchOptions {
   /**
    * False: random numbers. True: the architecture's default weights. A text: a tag, a name or a file, as `weights` of a training run takes it.
    * Default: false for an architecture, true where `name` is that of published weights. An ONNX file has its own.
@@ -25,6 +26,10 @@ export interface CreateModelOptions extends FetchOptions {
   readonly classes?: readonly string[];
   /** A deeper head, `[512, 'relu', { dropout: 0.3 }]`; always a new one. */
   readonly head?: HeadLayers;
+  /** The probability of dropout before the last layer. Default: the architecture's own. */
+  readonly dropout?: number | undefined;
+  /** The side of the square the model sees, in pixels. Default: that of its weights. */
+  readonly imageSize?: number | undefined;
   /** Of the random numbers. Default 0. */
   readonly seed?: number;
 }
@@ -44,6 +49,10 @@ export interface ReadyModel {
   readonly seen: Seen | null;
   /** What reading them made necessary, a sentence each. */
   readonly notes: readonly string[];
+  /** The file that is the model, where it is not one of the zoo's. */
+  readonly onnx: Uint8Array | null;
+  /** SHA-256 of the weights that were read; null where all are random. */
+  readonly sha256: string | null;
 }
 
 /**
@@ -51,25 +60,27 @@ export interface ReadyModel {
  * not in the cache (`torchvision/resnet50.imagenet1k_v2`), or an ONNX file.
  *
  * @example
- * const { model, weights, preprocessing } = await createModel('resnet18', { pretrained: true, numClasses: 6 });
- * const classifier = new Classifier(await createModel('convnext_tiny', { pretrained: true }));
+ * const { model, weights, preprocessing } = await readyModel('resnet18', { pretrained: true, numClasses: 6 });
+ * const classifier = new Classifier(await readyModel('convnext_tiny', { pretrained: true }));
  *
  * @throws UserError where the name is not known, or the weights cannot be had or belong to another model
  */
-export async function createModel(name: string, options: CreateModelOptions = {}): Promise<ReadyModel> {
-  const { numClasses, classes, head, seed = 0 } = options;
+export async function readyModel(name: string, options: ReadyModelOptions = {}): Promise<ReadyModel> {
+  const { numClasses, classes, head, dropout, imageSize, seed = 0 } = options;
   const { architecture, weights } = meaning(name, options.pretrained);
-  const { model: base, checkpoint } = await openBackbone(
-    { model: architecture, weights, head: null },
-    { download: options },
-  );
-  const model = withLayers(base, head ?? checkpoint?.head);
+  const {
+    model: base,
+    checkpoint,
+    onnx,
+  } = await openBackbone({ model: architecture, weights, head: null }, { download: options });
+  const model = withLayers(base, head ?? checkpoint?.head, dropout);
   const outputs = checkpoint && outputsOf(checkpoint, model);
   const count = classes?.length ?? numClasses ?? (checkpoint ? (outputs ?? 0) : 1000);
   if (numClasses !== undefined && numClasses !== count) {
-    throw new UserError(`createModel: ${count} classes are named, but numClasses is ${numClasses}. Give one of them.`);
+    throw new UserError(`readyModel: ${count} classes are named, but numClasses is ${numClasses}. Give one of them.`);
   }
-  const preprocessing = checkpoint?.preprocessing ?? base.preprocessing;
+  const trained = checkpoint?.preprocessing ?? base.preprocessing;
+  const preprocessing = changedPreprocessing(trained, model, { imageSize: imageSize ?? null });
   const variables = variablesOf(imageNetwork(model, preprocessing, count));
   const newHead = head !== undefined || count !== outputs;
   return {
@@ -80,6 +91,8 @@ export async function createModel(name: string, options: CreateModelOptions = {}
     entry: (weights !== null && publishedAs(weights, architecture)) || null,
     seen: checkpoint?.seen ?? null,
     notes: checkpoint?.notes ?? [],
+    onnx,
+    sha256: checkpoint?.sha256 ?? null,
   };
 }
 
@@ -95,7 +108,7 @@ function meaning(
   }
   const entry = pretrainedConfig(name);
   if (typeof pretrained === 'string') {
-    throw new UserError(`createModel: ${name} are weights already; leave out pretrained: "${pretrained}".`);
+    throw new UserError(`readyModel: ${name} are weights already; leave out pretrained: "${pretrained}".`);
   }
   return { architecture: entry.architecture, weights: pretrained === false ? null : entry.name };
 }

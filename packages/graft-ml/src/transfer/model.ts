@@ -1,0 +1,161 @@
+import { dirname } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { version } from '@graft-ml/core/internal/base/version';
+import type { FitData } from '@graft-ml/core/internal/fit/examples';
+import {
+  Model as CoreModel,
+  type CreateModelOptions as CoreOptions,
+  type Forward,
+  type ImageModel,
+  type ModelParts,
+  modelParts,
+} from '@graft-ml/core/internal/fit/model';
+import { contentKey, type Seen, seenAfter } from '@graft-ml/core/internal/image/seen';
+import type { ClassifierParts } from '@graft-ml/core/internal/predict/classifier';
+import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
+import type { Runtime } from '@graft-ml/core/runtime';
+import { describeCheckpoint } from '../checkpoint/pretrained.ts';
+import type { DatasetImage } from '../data/dataset.ts';
+import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
+import type { Run } from '../runs/run-file.ts';
+import { createRuntime } from '../runtime/index.ts';
+import { FolderImages } from './image-folder.ts';
+import { saveRun } from './saved-run.ts';
+
+/** Where a model comes from. */
+export interface ModelOrigin {
+  /** What is known of its weights; null where they are random or from a file of the user's own. */
+  readonly entry: WeightsEntry | null;
+  /** SHA-256 of the weights that were read; null where all are random. */
+  readonly sha256: string | null;
+  /** The images that they were made of; null where nobody says, as of random numbers. */
+  readonly seen: Seen | null;
+  /** The file that is the model, where it is not one of the zoo's. */
+  readonly onnx: Uint8Array | null;
+  /** What reading them made necessary, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** A model with nothing behind it. */
+const fresh: ModelOrigin = { entry: null, sha256: null, seen: null, onnx: null, notes: [] };
+
+/**
+ * A network with its numbers, on this machine: what `fit` trains, and what predicts, evaluates, is saved as a run and exported.
+ * `loadModel` makes one of the zoo, of a file or a run; `createModel` one of a network of one's own.
+ */
+export class Model extends CoreModel {
+  readonly #origin: ModelOrigin;
+  readonly #data = new Set<FitData>();
+
+  constructor(parts: ModelParts, origin: ModelOrigin = fresh) {
+    super(parts);
+    this.#origin = origin;
+  }
+
+  /** What reading its weights made necessary, a sentence each. */
+  get notes(): readonly string[] {
+    return this.#origin.notes;
+  }
+
+  /** What is known of its weights; null where they are random or from a file of the user's own. */
+  get entry(): WeightsEntry | null {
+    return this.#origin.entry;
+  }
+
+  /** The images that it was made of, as far as that is known: by its weights, and by `fit` on images of a folder. */
+  get seen(): Seen | null {
+    if (this.#data.size === 0) return this.#origin.seen;
+    const [fitted, chosen] = [this.#images('train').map(contentKey), this.#images('validation').map(contentKey)];
+    const seen = seenAfter(this.#origin.seen, 'fit', { fitted, chosen });
+    // Of examples that are not images of a folder nothing is known.
+    const isTold = [...this.#data].every(({ train }) => train instanceof FolderImages);
+    return isTold ? seen : { ...seen, isComplete: false };
+  }
+
+  override trainedOn(data: FitData): void {
+    this.#data.add(data);
+  }
+
+  /** As it is now, for `new Classifier(…)`, which looks at files, Blobs and pixels. @throws UserError for a network of one's own */
+  get classifierParts(): ClassifierParts {
+    const { architecture: model, classes, preprocessing } = this.#asImageModel('classifierParts');
+    const { notes, seen, variables: weights } = this;
+    return { model, weights, classes, preprocessing, notes, seen };
+  }
+
+  /**
+   * Writes the model as a run, which `graft predict`, `graft evaluate` and `openRun` take like one that `trainFolder` made.
+   *
+   * @throws UserError for a network of one's own, which no command knows, or where the folder cannot be written or holds a run
+   */
+  async save(folder: string, { overwrite = false }: { readonly overwrite?: boolean } = {}): Promise<Run> {
+    const image = this.#asImageModel('save');
+    if (image.classes.length === 0)
+      throw new UserError('save: the model has no classes. Save its numbers: toSafetensors().');
+    const parameters = this.parameters();
+    const sum = (sizes: readonly { readonly size: number }[]) => sizes.reduce((total, { size }) => total + size, 0);
+    return saveRun(folder, {
+      ...image,
+      variables: this.variables,
+      seen: this.seen,
+      onnx: this.#origin.onnx,
+      weightsSha256: this.#origin.sha256,
+      parameters: { total: sum(parameters), trained: sum(parameters.filter(({ isTrainable }) => isTrainable)) },
+      runtime: this.runtime,
+      train: this.#images('train'),
+      validation: this.#images('validation'),
+      overwrite,
+    });
+  }
+
+  /**
+   * Writes the network as one ONNX file, with its numbers as they are now: `toOnnx` says what goes in and out. Of images, classes and
+   * preprocessing are in its metadata.
+   *
+   * @returns its size in bytes
+   * @throws UserError where it cannot be written
+   */
+  async export(path: string, { batchSize = 1 }: { readonly batchSize?: number } = {}): Promise<number> {
+    const { image } = this;
+    const description = image
+      ? describeCheckpoint(image.architecture, image.classes, image.preprocessing, this.seen)
+      : { format: 'graft' };
+    const bytes = this.toOnnx({ batchSize, metadata: { version, ...description } });
+    await wrapWriteErrors(path, async () => {
+      await makeFolders(dirname(path));
+      await replaceFile(path, bytes);
+    });
+    return bytes.length;
+  }
+
+  /** The images of folders that `fit` was given. */
+  #images(part: 'train' | 'validation'): DatasetImage[] {
+    const parts = [...this.#data].map((data) => data[part]);
+    return [...new Set(parts.flatMap((examples) => (examples instanceof FolderImages ? examples.images : [])))];
+  }
+
+  #asImageModel(what: string): ImageModel {
+    if (this.image) return this.image;
+    throw new UserError(
+      `${what}: a run is of a network of the zoo, so that others can open it. Of one of your own keep toSafetensors() or export(path).`,
+    );
+  }
+}
+
+/** How a network of one's own becomes a model. */
+export interface CreateModelOptions extends Omit<CoreOptions, 'runtime'> {
+  /** Default: `createRuntime()`. */
+  readonly runtime?: Runtime;
+}
+
+/**
+ * A model of a network of one's own, with first values for its variables.
+ *
+ * @throws UserError where `weights` do not fit
+ * @example
+ * const mlp = (s: Scope, x: Value) => linear(s.at('out'), relu(linear(s.at('hidden'), x, { features: 16 })), { features: 1 });
+ * const model = createModel(mlp, { input: { dtype: 'f32', shape: [8] } });
+ */
+export function createModel(network: Forward, options: CreateModelOptions): Model {
+  return new Model(modelParts(network, { ...options, runtime: options.runtime ?? createRuntime() }));
+}

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import type { Tensors } from '@graft-ml/core/internal/base/tensor';
+import { version } from '@graft-ml/core/internal/base/version';
+import type { ImageModel } from '@graft-ml/core/internal/fit/model';
+import type { Seen } from '@graft-ml/core/internal/image/seen';
+import { resolveConfig, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import type { Runtime } from '@graft-ml/core/runtime';
+import { describeCheckpoint } from '../checkpoint/pretrained.ts';
+import type { DatasetImage } from '../data/dataset.ts';
+import { newRecord, type Run } from '../runs/run-file.ts';
+import { RunFolder, refuseOut } from '../runs/run-folder.ts';
+import { ortVersion } from '../runtime/index.ts';
+
+export interface SavedModel extends ImageModel {
+  readonly variables: Tensors;
+  readonly seen: Seen | null;
+  /** The file that is the model, where it is not one of the zoo's. */
+  readonly onnx: Uint8Array | null;
+  readonly weightsSha256: string | null;
+  /** How many there are, in all and as `fit` trains them. */
+  readonly parameters: { readonly total: number; readonly trained: number };
+  readonly runtime: Runtime;
+  /** The images of a folder that it was trained on, and judged by. */
+  readonly train: readonly DatasetImage[];
+  readonly validation: readonly DatasetImage[];
+  readonly overwrite: boolean;
+}
+
+/**
+ * Writes a model as a run that is done: it is opened, evaluated and exported like one that `trainFolder` made, but says that a program
+ * trained it, so that its configuration does not repeat it.
+ *
+ * @throws UserError where the folder cannot be written or holds a run
+ */
+export async function saveRun(folder: string, model: SavedModel): Promise<Run> {
+  await refuseOut(folder, model);
+  const { architecture, classes, preprocessing, seen, variables: initial, onnx } = model;
+  const description = describeCheckpoint(architecture, classes, preprocessing, seen);
+  const store = new RunFolder(folder, describeSaved(model), { description, initial, onnx });
+  try {
+    await store.createWhole(model);
+  } finally {
+    await store.release();
+  }
+  return store.run;
+}
+
+function describeSaved(model: SavedModel): Run {
+  const { architecture, classes, preprocessing, onnx, train, validation, runtime } = model;
+  const { name, headLayers = null } = architecture;
+  const config = trainConfigSchema.parse({
+    model: onnx ? 'architecture.onnx' : name,
+    strategy: 'scratch',
+    head: headLayers,
+  });
+  return {
+    graft: version,
+    kind: 'train',
+    status: 'running',
+    config: resolveConfig(config),
+    weightsSha256: model.weightsSha256,
+    folder: '',
+    classes: [...classes],
+    preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
+    batchNorm: 'running',
+    dataset: {
+      fingerprint: contentOf([...train, ...validation]),
+      train: train.length,
+      validation: validation.length,
+      test: 0,
+      leftOut: [],
+    },
+    parameters: model.parameters,
+    warnings: [],
+    decision: null,
+    adaptedFrom: null,
+    before: null,
+    versions: { node: process.versions.node, onnxruntime: ortVersion() },
+    device: runtime.device,
+    threads: availableParallelism(),
+    choices: { ...runtime.choices },
+    addedEpochs: 0,
+    ...newRecord,
+    changes: [{ epoch: 0, change: 'trained by a program, with fit, and saved with model.save' }],
+  };
+}
+
+/** A name for these images by their content alone: no folder has this as its own. */
+function contentOf(images: readonly DatasetImage[]): string {
+  const lines = images.map(({ sha256, label }) => `${sha256} ${label}`).sort();
+  return createHash('sha256').update(lines.join('\n')).digest('hex');
+}
