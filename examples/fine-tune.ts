@@ -31,5 +31,5 @@ for await (const event of events) {
 }
 
 console.log(await model.evaluate(images.validation));
-await model.save('runs/fine-tuned'); // `graft predict runs/fine-tuned cat.jpg` opens it
+await model.save('runs/fine-tuned', { overwrite: true }); // `graft predict runs/fine-tuned cat.jpg` opens it
 console.log(`model.onnx has ${await model.export('model.onnx')} bytes`);

@@ -4,7 +4,7 @@
  *
  *   node gradual-unfreezing.js photos
  */
-import { adamw, fit, imageFolder, loadModel, oneCycle } from 'graft-ml';
+import { adamw, fit, imageFolder, loadModel, numbersOf, oneCycle } from 'graft-ml';
 
 const [folder = 'photos', weights = 'default', imageSize = '224'] = process.argv.slice(2);
 await using images = await imageFolder(folder);
@@ -35,8 +35,8 @@ for await (const event of events) {
 
 /** How far the model is from where it began: the largest change of an element. */
 function moved(name: string): number {
-  const [from, to] = [before[name]!.data, model.variables[name]!.data];
-  return Math.max(...Array.from(to, (value, i) => Math.abs(Number(value) - Number(from[i]))));
+  const [from, to] = [numbersOf(before[name]!), numbersOf(model.variables[name]!)];
+  return to.reduce((most, value, i) => Math.max(most, Math.abs(value - from[i]!)), 0);
 }
 for (const name of ['fc.weight', 'layer4.1.conv2.weight', 'layer3.1.conv2.weight', 'layer2.1.conv2.weight']) {
   console.log(`${name} moved by ${moved(name).toExponential(1)}`);

@@ -10,9 +10,10 @@ import {
   fit,
   multilabelAccuracy,
   randomSplit,
+  randomStream,
   tensorDataset,
+  zeros,
 } from 'graft-ml';
-import { randomStream, zeros } from 'graft-ml/base';
 import { linear } from 'graft-ml/nn';
 import { relu } from 'graft-ml/ops';
 

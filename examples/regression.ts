@@ -2,8 +2,18 @@
  * Shows regression with a loss and a metric of one's own: the 0.9 quantile of a noisy curve, by the pinball loss. A loss is a function
  * of two graph values, a metric a function of two rows of numbers.
  */
-import { adam, createModel, fit, type Loss, meanAbsoluteError, meanMetric, randomSplit, tensorDataset } from 'graft-ml';
-import { f32, randomStream } from 'graft-ml/base';
+import {
+  adam,
+  createModel,
+  f32,
+  fit,
+  type Loss,
+  meanAbsoluteError,
+  meanMetric,
+  randomSplit,
+  randomStream,
+  tensorDataset,
+} from 'graft-ml';
 import { linear } from 'graft-ml/nn';
 import { maximum, mul, reduceMean, sub, tanh } from 'graft-ml/ops';
 

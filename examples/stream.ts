@@ -3,8 +3,7 @@
  * Here it is signals of two frequencies under noise, told apart by a small network over time; a transform of one's own shifts them.
  */
 import { setImmediate } from 'node:timers/promises';
-import { adamw, createModel, fit, generatorDataset } from 'graft-ml';
-import { f32, randomStream } from 'graft-ml/base';
+import { adamw, createModel, f32, fit, generatorDataset, numbersOf, randomStream } from 'graft-ml';
 import { conv2d, linear } from 'graft-ml/nn';
 import { reduceMax, relu } from 'graft-ml/ops';
 
@@ -46,12 +45,11 @@ const events = fit(
     optimizer: adamw({ learningRate: 0.01 }),
     transform: (batch, { random }) => {
       const louder = 0.8 + 0.4 * random.uniform();
-      const { shape, data } = batch.inputs;
       return {
         ...batch,
         inputs: f32(
-          shape,
-          Array.from(data, (value) => louder * Number(value)),
+          batch.inputs.shape,
+          numbersOf(batch.inputs).map((value) => louder * value),
         ),
       };
     },

@@ -8,6 +8,7 @@ export {
   type DTypeArrays,
   f32,
   i64,
+  numbersOf,
   OptionError,
   type RandomStream,
   randomStream,

@@ -68,6 +68,11 @@ export function i64(shape: Shape, values: ArrayLike<number>): TensorOf<'i64'> {
   );
 }
 
+/** The elements as plain numbers, in row-major order. */
+export function numbersOf({ data }: Tensor): number[] {
+  return Array.from(data as ArrayLike<number | bigint>, Number);
+}
+
 /** `f32[8,64,56,56]`, as every message and every printed graph writes a type. */
 export function formatType(type: TensorType): string {
   return `${type.dtype}[${type.shape.join(',')}]`;
