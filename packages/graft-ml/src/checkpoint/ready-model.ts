@@ -14,12 +14,8 @@ import { openBackbone, withLayers } from './backbone.ts';
 import { classNames } from './class-names.ts';
 import { allVariables, outputsOf } from './pretrained.ts';
 
-export interface ReadyModelOptions extends FetchOptions {
-  /**
-   * False: random numbers. True: the architecture's default weights. A text: a tag, a name or a file, as `weights` of a training run takes it.
-   * Default: false for an architecture, true where `name` is that of published weights. An ONNX file has its own.
-   */
-  readonly pretrained?: boolean | string;
+/** What a model is to be like. */
+export interface ModelOptions extends FetchOptions {
   /** Outputs; 0: features, and no head. Another number than the weights have makes a new head. Default: the weights', or 1000. */
   readonly numClasses?: number;
   /** Names of the outputs, instead of `numClasses`. */
@@ -32,6 +28,14 @@ export interface ReadyModelOptions extends FetchOptions {
   readonly imageSize?: number | undefined;
   /** Of the random numbers. Default 0. */
   readonly seed?: number;
+}
+
+export interface ReadyModelOptions extends ModelOptions {
+  /**
+   * False: random numbers. True: the architecture's default weights. A text: a tag, a name or a file, as `weights` of a training run takes it.
+   * Default: false for an architecture, true where `name` is that of published weights. An ONNX file has its own.
+   */
+  readonly pretrained?: boolean | string;
 }
 
 /** An architecture and all its numbers. */

@@ -1,4 +1,5 @@
 export * from '@graft-ml/core/fit';
+export type { ModelOptions } from '../checkpoint/ready-model.ts';
 export {
   type CreateModelOptions,
   createModel,
@@ -9,4 +10,6 @@ export {
   type LoadModelOptions,
   loadModel,
   Model,
+  type ModelOrigin,
+  type SaveOptions,
 } from '../transfer/index.ts';

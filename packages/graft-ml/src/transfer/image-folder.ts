@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { ImageSet, ImageView } from '@graft-ml/core/internal/fit/examples';
 import type { Source } from '@graft-ml/core/internal/fit/source';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
@@ -19,11 +20,14 @@ export interface ImageFolderOptions
 
 /** Images of files with their labels, for `fit` and `model.evaluate`. */
 export class FolderImages implements ImageSet {
+  /** Their folder, as an absolute path. */
+  readonly root: string;
   readonly images: readonly DatasetImage[];
   readonly labels: readonly number[];
   readonly #pool: ImagePool;
 
-  constructor(images: readonly DatasetImage[], pool: ImagePool) {
+  constructor(root: string, images: readonly DatasetImage[], pool: ImagePool) {
+    this.root = resolve(root);
     this.images = images;
     this.labels = images.map(({ label }) => label);
     this.#pool = pool;
@@ -76,9 +80,9 @@ export async function imageFolder(root: string, options: ImageFolderOptions = {}
     const close = () => pool.close();
     return {
       classes: dataset.classes,
-      train: new FolderImages(dataset.train, pool),
-      validation: new FolderImages(dataset.validation, pool),
-      test: new FolderImages(dataset.test, pool),
+      train: new FolderImages(root, dataset.train, pool),
+      validation: new FolderImages(root, dataset.validation, pool),
+      test: new FolderImages(root, dataset.test, pool),
       problems: dataset.problems,
       notes: dataset.notes,
       dataset,

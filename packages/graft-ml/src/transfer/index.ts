@@ -2,7 +2,7 @@ export { type FindRateOptions, type FoundRates, findFolderRate } from './find-ra
 export { FolderImages, type ImageFolder, type ImageFolderOptions, imageFolder } from './image-folder.ts';
 export { imageSource, meanColour, type SeededAugmentation } from './image-source.ts';
 export { type LoadModelOptions, loadModel } from './load-model.ts';
-export { type CreateModelOptions, createModel, Model } from './model.ts';
+export { type CreateModelOptions, createModel, Model, type ModelOrigin, type SaveOptions } from './model.ts';
 export { type Preparation, type PrepareOptions, unlessAborted } from './prepare.ts';
 export {
   type CancelledEvent,

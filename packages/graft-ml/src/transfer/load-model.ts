@@ -8,14 +8,14 @@ import { listArchitectures } from '@graft-ml/core/models';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import { readCheckpoint } from '../checkpoint/pretrained.ts';
-import { type ReadyModelOptions, readyModel } from '../checkpoint/ready-model.ts';
+import { type ModelOptions, readyModel } from '../checkpoint/ready-model.ts';
 import { readWeightsFile } from '../checkpoint/weights-file.ts';
 import { readRun } from '../runs/run-file.ts';
 import { ownOnnx } from '../runs/run-store.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { Model } from './model.ts';
 
-export interface LoadModelOptions extends Omit<ReadyModelOptions, 'pretrained'> {
+export interface LoadModelOptions extends ModelOptions {
   /**
    * A file, a tag (`imagenet1k_v2`) or a name of published weights; null: random numbers. Default: those that the name stands for, of
    * an architecture the ones that are published for it.

@@ -18,6 +18,7 @@ import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import type { DatasetImage } from '../data/dataset.ts';
 import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
 import type { Run } from '../runs/run-file.ts';
+import type { OpenRunStore } from '../runs/run-store.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { FolderImages } from './image-folder.ts';
 import { saveRun } from './saved-run.ts';
@@ -34,6 +35,14 @@ export interface ModelOrigin {
   readonly onnx: Uint8Array | null;
   /** What reading them made necessary, a sentence each. */
   readonly notes: readonly string[];
+}
+
+/** How a model is saved. */
+export interface SaveOptions {
+  /** Takes the place of a run that stands there. Default false. */
+  readonly overwrite?: boolean;
+  /** Where runs are kept. Default: in folders. */
+  readonly openStore?: OpenRunStore;
 }
 
 /** A model with nothing behind it. */
@@ -88,7 +97,7 @@ export class Model extends CoreModel {
    *
    * @throws UserError for a network of one's own, which no command knows, or where the folder cannot be written or holds a run
    */
-  async save(folder: string, { overwrite = false }: { readonly overwrite?: boolean } = {}): Promise<Run> {
+  async save(folder: string, { overwrite = false, openStore }: SaveOptions = {}): Promise<Run> {
     const image = this.#asImageModel('save');
     if (image.classes.length === 0)
       throw new UserError('save: the model has no classes. Save its numbers: toSafetensors().');
@@ -104,7 +113,9 @@ export class Model extends CoreModel {
       runtime: this.runtime,
       train: this.#images('train'),
       validation: this.#images('validation'),
+      root: this.#root,
       overwrite,
+      openStore,
     });
   }
 
@@ -126,6 +137,11 @@ export class Model extends CoreModel {
       await replaceFile(path, bytes);
     });
     return bytes.length;
+  }
+
+  get #root(): string | undefined {
+    const [data] = this.#data;
+    return data?.train instanceof FolderImages ? data.train.root : undefined;
   }
 
   /** The images of folders that `fit` was given. */

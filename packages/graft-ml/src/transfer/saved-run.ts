@@ -10,6 +10,7 @@ import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import type { DatasetImage } from '../data/dataset.ts';
 import { newRecord, type Run } from '../runs/run-file.ts';
 import { RunFolder, refuseOut } from '../runs/run-folder.ts';
+import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
 import { ortVersion } from '../runtime/index.ts';
 
 export interface SavedModel extends ImageModel {
@@ -21,10 +22,13 @@ export interface SavedModel extends ImageModel {
   /** How many there are, in all and as `fit` trains them. */
   readonly parameters: { readonly total: number; readonly trained: number };
   readonly runtime: Runtime;
-  /** The images of a folder that it was trained on, and judged by. */
+  /** The folder, and the images of it that it was trained on and judged by. */
+  readonly root: string | undefined;
   readonly train: readonly DatasetImage[];
   readonly validation: readonly DatasetImage[];
   readonly overwrite: boolean;
+  /** Where runs are kept. Default: in folders. */
+  readonly openStore?: OpenRunStore | undefined;
 }
 
 /**
@@ -34,10 +38,11 @@ export interface SavedModel extends ImageModel {
  * @throws UserError where the folder cannot be written or holds a run
  */
 export async function saveRun(folder: string, model: SavedModel): Promise<Run> {
-  await refuseOut(folder, model);
+  const { openStore = openRunStore } = model;
+  await refuseOut(openStore(folder), model);
   const { architecture, classes, preprocessing, seen, variables: initial, onnx } = model;
   const description = describeCheckpoint(architecture, classes, preprocessing, seen);
-  const store = new RunFolder(folder, describeSaved(model), { description, initial, onnx });
+  const store = new RunFolder(folder, describeSaved(model), { description, initial, onnx, openStore });
   try {
     await store.createWhole(model);
   } finally {
@@ -60,7 +65,7 @@ function describeSaved(model: SavedModel): Run {
     status: 'running',
     config: resolveConfig(config),
     weightsSha256: model.weightsSha256,
-    folder: '',
+    folder: model.root ?? '',
     classes: [...classes],
     preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
     batchNorm: 'running',
