@@ -10,7 +10,7 @@ const [folder = 'photos', weights = 'default', imageSize = '224'] = process.argv
 await using images = await imageFolder(folder);
 await using model = await loadModel('resnet18', {
   classes: images.classes,
-  head: '64,relu,dropout=0.3',
+  head: [64, 'relu', { dropout: 0.3 }],
   weights: weights === 'none' ? null : weights,
   imageSize: Number(imageSize),
 });

@@ -20,10 +20,7 @@ const events = fit(model, images, {
   epochs: 3,
   optimizer: adamw({ rates: { head: 1e-3, layer4: 1e-4 } }),
   schedule: oneCycle(),
-  augment: [
-    { kind: 'crop', scale: [0.35, 1] },
-    { kind: 'flip', probability: 0.5 },
-  ],
+  augment: 'standard',
 });
 for await (const event of events) {
   if (event.kind !== 'evaluation') continue;

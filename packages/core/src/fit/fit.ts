@@ -1,6 +1,6 @@
 import { OptionError } from '../base/errors.ts';
 import type { Tensors } from '../base/tensor.ts';
-import type { Augmentation } from '../image/augment/index.ts';
+import { type Augmentation, type AugmentationLevel, augmentationOf } from '../image/augment/index.ts';
 import { type BatchNormPolicy, crossEntropyLoss, type Loss } from '../nn/index.ts';
 import {
   adamw,
@@ -58,8 +58,8 @@ export interface FitOptions<M extends string = 'accuracy'> {
   readonly metrics?: readonly Metric<M>[];
   /** By what an epoch is the best so far: `loss`, or a metric. Default: the first metric. */
   readonly best?: M | 'loss';
-  /** What is done to images anew in every epoch. Default: nothing. */
-  readonly augment?: Augmentation;
+  /** What is done to images anew in every epoch: `light`, `standard`, `strong`, or a list of operations. Default: nothing. */
+  readonly augment?: AugmentationLevel | Augmentation;
   /** Changes batches of training examples, after the augmentation. */
   readonly transform?: Transform;
   /** Mixes the images of a batch with one another. Default: not. */
@@ -219,7 +219,10 @@ function trainingSource<M extends string>(model: Model, data: FitData, options: 
     const expected = 'a set of images to train on; a transform changes batches';
     throw new OptionError({ option: 'augment', expected, received: 'batches' });
   }
-  const source = openExamples('data.train', data.train, model, { augmentation: augment, seed });
+  const source = openExamples('data.train', data.train, model, {
+    augmentation: augment && augmentationOf(augment),
+    seed,
+  });
   return transform ? transformed(source, transform, seed) : source;
 }
 
