@@ -22,11 +22,11 @@ export interface MetaOutcome {
   readonly curve: readonly (readonly [step: number, accuracy: number])[];
   /** Of training, its validations included. */
   readonly seconds: number;
-  /** The machine's load when it began, or was gone on with. */
+  /** The machine's load when it began, or was resumed. */
   readonly load: number;
 }
 
-/** Runs of meta-learning by key, each trained once in a folder of its own and tested once. Whatever ends it, it can be gone on with. */
+/** Runs of meta-learning by key, each trained once in a folder of its own and tested once. Whatever ends it, it can be resumed. */
 export class MetaStudy extends Results<MetaOutcome> {
   readonly #name: string;
   readonly #runs: string;

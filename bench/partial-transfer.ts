@@ -1,5 +1,5 @@
 /*
- * Partial transfer: meta-learning on subsets of a data set, then ordinary training on all of it with a part of the blocks frozen,
+ * Partial transfer: meta-learning on subsets of a dataset, then ordinary training on all of it with a part of the blocks frozen,
  * beside full training from random weights. Accuracy and time per epoch and counted operations, both sides frozen, over seeds.
  *   npm run build && node dist/bench/partial-transfer.js FOLDER [--seeds 3] [--epochs 12] [--side 42] [--model conv4_32]
  *     [--meta-steps 150] [--threads N]

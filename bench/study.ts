@@ -50,7 +50,7 @@ export async function outcomeOf(folder: string, config: TrainConfigInput): Promi
   }
 }
 
-/** Results by key in a file, which grows with each that is asked for and not there yet: a study can be gone on with. */
+/** Results by key in a file, which grows with each that is asked for and not there yet: a study can be resumed. */
 export class Results<Result> {
   readonly #file: string;
   readonly results: Record<string, Result>;

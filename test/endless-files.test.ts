@@ -54,7 +54,7 @@ const openings: Record<string, readonly [name: string, open: (path: string, fold
   ],
   'a table': ['labels.csv', (path) => openDataset(path)],
   'a table for episodes': ['labels.jsonl', (path) => openEpisodes(path, { side: 8, cache: null })],
-  'a data set': ['photos.tar.gz', (path) => openDataset(path)],
+  'a dataset': ['photos.tar.gz', (path) => openDataset(path)],
 };
 
 describe.each(Object.entries(endless))('%s is refused in words, at once, in place of', (_what, make) => {

@@ -6,7 +6,7 @@ import { compareCheckpoints, nextCall, warmCache, writers } from '../writers.ts'
 /** Names that a run folder has only while something is being written. */
 const unfinished = /\.(part|tmp|lock)$|^\.|\.\d{6,}$/;
 
-/** Killed once, twice or three times, at any moment, and gone on with each time. */
+/** Killed once, twice or three times, at any moment, and resumed each time. */
 export const kills: Kind = {
   name: 'kills',
   cases: writers.map(

@@ -4,7 +4,7 @@ import { printableName } from '../base/printable.ts';
 /** Why one file is not an image to learn from. */
 export type ImageProblemKind = 'unreadable' | 'empty-file' | 'not-an-image' | 'truncated' | 'too-small' | 'too-large';
 
-/** What can be wrong with a data set beyond its single images. */
+/** What can be wrong with a dataset beyond its single images. */
 export type FolderProblemKind =
   | 'empty-class'
   | 'foreign-format'

@@ -122,7 +122,7 @@ test.each([
   expect(losses.at(-1)).toBeLessThan(0.9 * losses[0]!);
 });
 
-test('interrupted within an epoch, between two and at a change of phase, and gone on with, it ends bit for bit the same', async () => {
+test('interrupted within an epoch, between two and at a change of phase, and resumed, it ends bit for bit the same', async () => {
   const whole = await run(taskOf('maml++'));
   for (const stopAfter of [3, 6, 13]) {
     const first = await run(taskOf('maml++'), { stopAfter });

@@ -49,7 +49,7 @@ export interface ClassifierParts {
   readonly preprocessing: Preprocessing;
   /** What reading the weights made necessary, a sentence each. */
   readonly notes?: readonly string[];
-  /** The images that it was made of; null where nobody says. */
+  /** The images that it was trained on; null where unknown. */
   readonly seen?: Seen | null;
 }
 
@@ -85,7 +85,7 @@ export class ImageClassifier<I> {
   readonly notes: readonly string[];
   /** Which views of each image it looks at. */
   readonly tta: TestTimeAugmentation;
-  /** The images that it was made of; null where nobody says. */
+  /** The images that it was trained on; null where unknown. */
   readonly seen: Seen | null;
   readonly model: NamedArchitecture;
   readonly #weights: Tensors;

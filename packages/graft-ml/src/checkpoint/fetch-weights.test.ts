@@ -279,7 +279,7 @@ describe('what somebody planted in the cache', () => {
     expect(await failure(options)).toContain('it is a link, and links in the cache are not followed');
   });
 
-  test('a part is not gone on with where nothing says what the whole must be', async () => {
+  test('a part is not resumed where nothing says what the whole must be', async () => {
     const { options, path } = planted();
     const url = `${server.address}/timm/toy.a1_in1k/resolve/main/model.safetensors`;
     writeFileSync(`${path}.part`, other.subarray(0, 100_000));

@@ -49,7 +49,7 @@ export interface ReadyModel {
   readonly classes: readonly string[];
   /** What is known of the weights; null where they are random or from a file of the user's own. */
   readonly entry: WeightsEntry | null;
-  /** The images that they were made of; null where nobody says, as of random numbers. */
+  /** The images that they were trained on; null where unknown, as of random numbers. */
   readonly seen: Seen | null;
   /** What reading them made necessary, a sentence each. */
   readonly notes: readonly string[];

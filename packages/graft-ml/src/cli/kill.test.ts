@@ -54,7 +54,7 @@ beforeAll(async () => {
 }, timeout);
 
 test(
-  'killed around the unfreezing and at any other moment, gone on with each time, a run is what it would have been',
+  'killed around the unfreezing and at any other moment, resumed each time, a run is what it would have been',
   async () => {
     const out = join(root, 'killed');
     const stream = randomStream(5, 'kills');

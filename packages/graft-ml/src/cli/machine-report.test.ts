@@ -44,7 +44,7 @@ describe('doctor --machine', () => {
   });
 
   test.each([
-    [['--strict'], '--strict is about a data set, and --machine about this machine'],
+    [['--strict'], '--strict is about a dataset, and --machine about this machine'],
     [['nothing-here'], 'nothing-here is not a run'],
   ])('refuses %j', async (args, message) => {
     const { status, stderr } = await doctor(...args);

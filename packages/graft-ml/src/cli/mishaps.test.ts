@@ -160,7 +160,7 @@ describe('no room for a checkpoint', () => {
       expect.stringMatching(/graft: Cannot write .*(last|best)\.safetensors: EFBIG: file too large/),
     ]);
     expect(stderr).toContain(`The last checkpoint stands. Go on with: graft train --resume ${out}`);
-    expect(kept(out)).toEqual({ ...before, 'run.json': expect.any(Buffer) }); // in which it says that it was gone on with
+    expect(kept(out)).toEqual({ ...before, 'run.json': expect.any(Buffer) }); // in which it says that it was resumed
     await expectToGoOn(out);
   });
 });

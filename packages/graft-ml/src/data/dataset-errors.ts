@@ -41,7 +41,7 @@ export function refuseSecondTest(root: string, parts: readonly Part[], testFract
   });
 }
 
-/** Nothing in the data set can be used: what is there instead. */
+/** Nothing in the dataset can be used: what is there instead. */
 export function noImages(root: string, { ignored }: Found, problems: readonly Problem[]): UserError {
   const others = [...ignored].map(([reason, count]) => `${count} ${reason}`).join(', ');
   const passedOver = others ? ` Other entries there: ${others}.` : '';
@@ -59,14 +59,14 @@ export function tooFewClasses(root: string, classes: readonly string[], problems
   );
 }
 
-/** @throws UserError where the data set has classes that a run with a frozen list does not know */
+/** @throws UserError where the dataset has classes that a run with a frozen list does not know */
 export function refuseUnknownClasses(root: string, { classNames }: Found, classes: readonly string[]): void {
   const known = new Set(classes);
   const unknown = [...classNames].filter((name) => !known.has(name)).sort();
   if (unknown.length === 0) return;
   throw new UserError(
     `${unknown.length} classes of ${root} are no classes of the run. ` +
-      `+ ${shorten(unknown)} (data set), the run has ${shorten(classes)}. ` +
+      `+ ${shorten(unknown)} (dataset), the run has ${shorten(classes)}. ` +
       `${caseAdvice(unknown, classes)}Rename or remove those, or train a run with them.`,
   );
 }

@@ -438,7 +438,7 @@ describe('errors', () => {
       ['a/1.png', 'b/1.png', 'x/1.png'],
       {},
       { classes: ['a', 'b', 'c'] },
-      /^1 classes .*\+ x \(data set\), the run has a, b, c\./,
+      /^1 classes .*\+ x \(dataset\), the run has a, b, c\./,
     ],
   ];
   it.each(cases)('%s', async (name, files, contents, options, message) => {

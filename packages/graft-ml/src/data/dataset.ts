@@ -59,18 +59,18 @@ export interface DatasetOptions extends ReaderOptions {
   readonly classDepth?: number;
   /** Decides the split, and which images `maxPerClass` keeps. Default 0. */
   readonly seed?: number;
-  /** The part of each class that validates where the data set has no validation part of its own. Default 0.2; 0 and 1 put all on one side. */
+  /** The part of each class that validates where the dataset has no validation part of its own. Default 0.2; 0 and 1 put all on one side. */
   readonly validationFraction?: number;
   /**
-   * The part of each class that is kept for testing, before anything else is divided, where the data set has no test part of its own:
+   * The part of each class that is kept for testing, before anything else is divided, where the dataset has no test part of its own:
    * never trained on, and nothing is chosen by it. Default 0.
    */
   readonly testFraction?: number;
-  /** Divides by cross-validation instead, whatever the data set's own validation part: each image but those for testing validates in one fold. */
+  /** Divides by cross-validation instead, whatever the dataset's own validation part: each image but those for testing validates in one fold. */
   readonly fold?: Fold;
   /** The classes of an existing run, in its order. Classes beyond them are an error, missing ones are not. */
   readonly classes?: readonly string[];
-  /** Use at most so many images of a class in each part of the data set. */
+  /** Use at most so many images of a class in each part of the dataset. */
   readonly maxPerClass?: number;
   /** What the weights know that will be trained from here or evaluated: none of it validates or tests. */
   readonly seen?: Seen | null;
@@ -97,7 +97,7 @@ type Checked = Candidate & SurveyedFacts;
  * Every image is read, hashed and decoded once (of one whose content was decoded before, the cache remembers that); what cannot be
  * used is left out and listed in `problems`.
  *
- * @throws UserError where there is no such data set, no usable image, fewer than two classes, a class that the run does not know,
+ * @throws UserError where there is no such dataset, no usable image, fewer than two classes, a class that the run does not know,
  * or, with `strict`, any problem
  * @example const { classes, train } = await openDataset('photos', { seed: 1 });
  */
@@ -134,7 +134,7 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
   return { root, base, classes, ...divide(parts, good, classes, options), problems, ignored, notes };
 }
 
-/** The identity of a data set's content: SHA-256 over the relative path, label and hash of every image, whatever the split. */
+/** The identity of a dataset's content: SHA-256 over the relative path, label and hash of every image, whatever the split. */
 export function fingerprint(dataset: Dataset): string {
   const { base } = dataset;
   const lines = imagesOf(dataset).map(({ path, label, sha256 }) =>
@@ -205,7 +205,7 @@ function spoiledClasses(candidates: readonly Candidate[], good: readonly Checked
     }));
 }
 
-/** The classes that stand in some splits of the data set and not in others. Without a place in train a class is left out. */
+/** The classes that stand in some splits of the dataset and not in others. Without a place in train a class is left out. */
 function unevenClasses(parts: readonly Part[], good: readonly Checked[]): Problem[] {
   const byClass = groupBy(good, ({ className }) => className);
   const names = [...byClass.keys()];
@@ -221,7 +221,7 @@ function unevenClasses(parts: readonly Part[], good: readonly Checked[]): Proble
   });
 }
 
-/** Puts labels on the images of known classes, and validation images aside where the data set has none of its own. */
+/** Puts labels on the images of known classes, and validation images aside where the dataset has none of its own. */
 function divide(parts: readonly Part[], good: readonly Checked[], classes: readonly string[], options: DatasetOptions) {
   const labels = new Map(classes.map((name, label) => [name, label]));
   const known = good.filter(({ className }) => labels.has(className));
@@ -270,7 +270,7 @@ function chooseForTest(known: readonly Checked[], { testFraction = 0, seed = 0, 
   return known.filter(({ sha256 }) => contents.has(sha256));
 }
 
-/** The images that validate, beyond those that the data set itself puts aside for that. */
+/** The images that validate, beyond those that the dataset itself puts aside for that. */
 function chooseHeldOut(parts: readonly Part[], known: readonly Checked[], options: DatasetOptions): Checked[] {
   const { validationFraction = 0.2, seed = 0, fold } = options;
   if (!fold && parts.some(({ split }) => split === 'validation')) return [];

@@ -6,7 +6,7 @@ import type { PartsChoice } from '@graft-ml/core/internal/recipe/config/data';
 /** What the images of a folder's part are for. */
 export type Split = 'train' | 'validation' | 'test';
 
-/** The root of a data set, or its part for one split. */
+/** The root of a dataset, or its part for one split. */
 export interface Part {
   /** The name below the root; '' for the root itself. */
   readonly name: string;

@@ -14,7 +14,7 @@ export interface PreviewOptions {
   readonly images: number;
   readonly views: number;
   readonly seed: number;
-  /** How the data set is read. */
+  /** How the dataset is read. */
   readonly reading?: Pick<DatasetOptions, keyof ReaderOptions>;
 }
 
@@ -25,7 +25,7 @@ export interface PreviewRow {
   readonly images: readonly Planes[];
 }
 
-/** What an augmentation makes of a few images of a data set, of each class in turn. */
+/** What an augmentation makes of a few images of a dataset, of each class in turn. */
 export async function previewAugmentation(
   root: string,
   options: PreviewOptions,

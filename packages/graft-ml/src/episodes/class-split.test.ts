@@ -61,7 +61,7 @@ describe('numbers of classes', () => {
   });
 });
 
-describe('parts of the data set', () => {
+describe('parts of the dataset', () => {
   const train = classes(24, ['train', 'train'], 'a');
   const validation = classes(3, ['val', 'validation'], 'b');
   const test = classes(5, ['test', 'test'], 'd');

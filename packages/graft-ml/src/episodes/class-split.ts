@@ -5,7 +5,7 @@ import type { ClassSplit, SideNumbers } from '@graft-ml/core/internal/recipe/met
 import type { Split } from '../data/folder-layout.ts';
 import { omniglotParts } from './omniglot.ts';
 
-/** How the classes are divided: by the parts that the data set has, or by numbers, seeded. */
+/** How the classes are divided: by the parts that the dataset has, or by numbers, seeded. */
 export type Division = { readonly kind: 'auto' } | { readonly kind: 'background' } | Numbers;
 
 /** Of the classes that train, validate and test. */
@@ -24,7 +24,7 @@ export interface SplitRequest {
   readonly division: Division;
 }
 
-/** A class, and the part of the data set that it lies in. */
+/** A class, and the part of the dataset that it lies in. */
 export interface PlacedClass {
   readonly name: string;
   /** Of each of its images: the name of the part, and the split that it is called by. */
@@ -143,7 +143,7 @@ function divideByBackground(classes: readonly PlacedClass[], seed: number, isOmn
   return { split: background, test: test.sort(), ...withValidation(inPart(omniglotParts.background), seed) };
 }
 
-/** The parts of the data set, as they are. */
+/** The parts of the dataset, as they are. */
 function divideByParts(classes: readonly PlacedClass[], seed: number): DividedClasses {
   const torn = classes.find(({ parts }) => parts.size > 1);
   if (torn) {
@@ -159,7 +159,7 @@ function divideByParts(classes: readonly PlacedClass[], seed: number): DividedCl
       .sort();
   if (on('test').length === 0) {
     throw new UserError(
-      'openEpisodes: the data set has parts, but none with classes to test on. Add a folder test, or give a split by numbers, as 60/20/20%.',
+      'openEpisodes: the dataset has parts, but none with classes to test on. Add a folder test, or give a split by numbers, as 60/20/20%.',
     );
   }
   const others =

@@ -34,7 +34,7 @@ export interface EpisodeHeader {
   readonly lines: readonly string[];
 }
 
-/** A data set whose classes are divided: no class, and no rotation of it, is on two sides. */
+/** A dataset whose classes are divided: no class, and no rotation of it, is on two sides. */
 export interface EpisodeSets {
   readonly train: EpisodeSource;
   readonly validation: EpisodeSource;

@@ -94,7 +94,7 @@ async function* decoded(images: readonly ImageFile[], { request: view, pool }: D
   }
 }
 
-/** Memory for the largest case. Pages that are never written to are never taken, so a grey data set costs a third of it. */
+/** Memory for the largest case. Pages that are never written to are never taken, so a grey dataset costs a third of it. */
 function reserve(length: number): Uint8Array {
   try {
     return new Uint8Array(length);

@@ -25,19 +25,19 @@ import { keep, readKept, tableKey } from './table-cache.ts';
 const sides = ['train', 'validation', 'test'] as const;
 type Side = (typeof sides)[number];
 
-/** A class of the data set whose images are rows of the table. */
+/** A class of the dataset whose images are rows of the table. */
 type TableClass = PlacedClass & SideClass;
 
 /** A class as it is on one side. */
 type SideClass = Pick<HeldClass, 'name' | 'images'>;
 
 /**
- * Opens a data set for episodes: every image is decoded once and held in memory, and the classes are divided into sides.
+ * Opens a dataset for episodes: every image is decoded once and held in memory, and the classes are divided into sides.
  *
  * A class is the deepest folder that holds images, and its name is the path to it (`Alphabet/character01`); tables and Parquet files name
  * their classes. What cannot be used is left out and listed in `problems`.
  *
- * @throws UserError where there is no such data set, the split cannot be had, or the images take more memory than they may
+ * @throws UserError where there is no such dataset, the split cannot be had, or the images take more memory than they may
  * @example
  * const { train, header } = await openEpisodes('omniglot', { side: 28, split: { folder: 'Futurama', classes: { train: 16, validation: 5, test: 5 } } });
  * const { support, query } = train.draw({ way: 5, shots: 1, queries: 15 }, ['train', 0]);
@@ -90,7 +90,7 @@ async function find(
   return { found, isOmniglot: omniglot !== undefined };
 }
 
-/** The images of the data set, or those in one of its folders. */
+/** The images of the dataset, or those in one of its folders. */
 function chosen({ base, candidates, classNames }: Found, folder: string | undefined): readonly Candidate[] {
   const those = folder === undefined ? candidates : candidates.filter(({ className }) => isBelow(folder, className));
   if (those.length > 0) return those;

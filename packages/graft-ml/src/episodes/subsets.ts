@@ -22,11 +22,11 @@ export interface SubsetOptions {
 }
 
 /**
- * Subsets of a data set as episodes: each has all classes, a class has the same label in all of them, and only the images are drawn.
- * So the head is learned too, for these classes. Sides differ by images: those of the data set's own parts, or a fifth of each class
+ * Subsets of a dataset as episodes: each has all classes, a class has the same label in all of them, and only the images are drawn.
+ * So the head is learned too, for these classes. Sides differ by images: those of the dataset's own parts, or a fifth of each class
  * to validate with. Without a part for testing, the validation side stands for it.
  *
- * @throws UserError where there is no such data set, or its images take more memory than they may
+ * @throws UserError where there is no such dataset, or its images take more memory than they may
  */
 export async function openSubsets(path: string, options: SubsetOptions): Promise<EpisodeSets> {
   const { seed, preprocessing, memory, pool, cache, onProgress } = options;

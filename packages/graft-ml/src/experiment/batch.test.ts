@@ -157,7 +157,7 @@ describe('a comparison', () => {
     expect(readFileSync(join(out, 'compare.md'), 'utf8').split('|').length).toBeGreaterThan(10);
   });
 
-  test('of version 0.1, which has no rows before its end, is gone on with', async () => {
+  test('of version 0.1, which has no rows before its end, is resumed', async () => {
     const { folder, contestants: planned } = jsonOf(join(whole, 'compare.json'));
     const old = join(root, 'old');
     const controller = new AbortController();

@@ -29,7 +29,7 @@ export interface Batch<Event extends { readonly kind: string }, Result> {
   removeOld?(store: RunStore): Promise<void>;
 }
 
-/** A member is trained, gone on with, or there already. Its events follow. */
+/** A member is trained, resumed, or there already. Its events follow. */
 export interface MemberEvent {
   readonly kind: 'member';
   readonly name: string;
@@ -42,7 +42,7 @@ export interface MemberEvent {
 export interface BatchOptions {
   /** The batch's folder. */
   readonly out: string;
-  /** Whether it begins; else it is gone on with. */
+  /** Whether it begins; else it is resumed. */
   readonly isNew: boolean;
   /** A new batch may take the place of what stands there. */
   readonly overwrite?: boolean | undefined;

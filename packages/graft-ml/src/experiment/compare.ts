@@ -31,7 +31,7 @@ export interface Contestant {
   readonly config: MetaConfigInput;
 }
 
-/** A contestant's run begins, is gone on with, or is there already. Its events follow. */
+/** A contestant's run begins, is resumed, or is there already. Its events follow. */
 export interface ContestantEvent {
   readonly kind: 'contestant';
   readonly name: string;

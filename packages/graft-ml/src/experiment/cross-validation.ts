@@ -26,7 +26,7 @@ import {
 import { type Batch, type MemberEvent, runBatch } from './batch.ts';
 import { type FoldResult, type FoldSummary, summariseFolds } from './fold-summary.ts';
 
-/** One of the runs of a cross-validation begins, or is gone on with. Its events follow. */
+/** One of the runs of a cross-validation begins, or is resumed. Its events follow. */
 export interface FoldEvent {
   readonly kind: 'fold';
   readonly fold: number;
@@ -67,7 +67,7 @@ const foldsFile = 'folds.json';
  * Cross-validation: trains one ordinary run a fold, `out/fold-1` and so on, in which each image validates once. What they
  * come to is in `out/folds.json`.
  *
- * @throws UserError for anything wrong with the data set or the options
+ * @throws UserError for anything wrong with the dataset or the options
  */
 export async function* trainFolds(
   folder: string,

@@ -114,7 +114,7 @@ describe('a run of maml', () => {
     );
   });
 
-  test('interrupted and gone on with, it ends bit for bit the same; so it does in two threads', async () => {
+  test('interrupted and resumed, it ends bit for bit the same; so it does in two threads', async () => {
     for (const stopAfter of [2, 3]) {
       const name = `stopped-${stopAfter}`;
       const { events } = await run(name, { stopAfter });

@@ -34,7 +34,7 @@ export interface OpenLearner extends LearnerParts {
   readonly values: Tensors;
   /** What had to be done to the head, a sentence each. */
   readonly notes: readonly string[];
-  /** The images that it was made of; null where nobody says. */
+  /** The images that it was trained on; null where unknown. */
   readonly seen: Seen | null;
   /** What the images looked like that it was learned on; null where nobody says. */
   readonly images: ImageStatistics | null;

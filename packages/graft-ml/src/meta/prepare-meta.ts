@@ -36,7 +36,7 @@ export interface PreparedMeta extends LearnerParts {
   /** Their first values, pretrained or drawn. */
   readonly initial: Tensors;
   readonly weightsSha256: string | null;
-  /** The images that the weights were made of; null where nobody says. */
+  /** The images that the weights were trained on; null where unknown. */
   readonly before: Seen | null;
   /** The file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
@@ -134,7 +134,7 @@ export function sideBySide(threads: number) {
   ): Promise<ParallelProgram> => openProgramPool(await runtime.encode(outputs), { threads, shared });
 }
 
-/** The data set as a configuration opens it; the same for every later look at it. */
+/** The dataset as a configuration opens it; the same for every later look at it. */
 export async function openSets(
   path: string,
   config: Pick<

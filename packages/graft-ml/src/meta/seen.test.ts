@@ -106,7 +106,7 @@ describe('what a start has seen', () => {
     expect((await seenBy(path('second'))).history).toEqual(['meta train', 'meta adapt', 'train', 'train']);
   });
 
-  test('decides the split of a run that is gone on with, and of its own evaluation', async () => {
+  test('decides the split of a run that is resumed, and of its own evaluation', async () => {
     await runFolder(shapes, path('stopped'), { ...partial, stopAfter: 1 });
     await runFolder(shapes, path('stopped'), partial);
     await runFolder(shapes, path('whole'), partial);
@@ -129,7 +129,7 @@ describe('what a start has seen', () => {
   test('leaves nothing to validate with where all was learned, and says so', async () => {
     await adaptMeta(path('start'), shapes, { out: path('all') });
     await expect(runFolder(shapes, path('none'), { ...partial, weights: path('all') })).rejects.toThrow(
-      `no image is left to validate with: ${path('all')} was made of them (meta train, meta adapt)`,
+      `no image is left to validate on: ${path('all')} was trained on them (meta train, meta adapt)`,
     );
   });
 
@@ -149,7 +149,7 @@ describe('what a start has seen', () => {
     await writeSafetensorsFile(path('old.safetensors'), tensors, old);
     const events = await runFolder(shapes, path('from-old'), { ...partial, weights: path('old.safetensors') });
     expect(events.find((event) => event.kind === 'ready')!.notes).toContain(
-      `${path('old.safetensors')} does not say which images it was made of, as version 0.1 kept no record: some of them may be among those that validate.`,
+      `${path('old.safetensors')} does not say which images it was trained on, as version 0.1 kept no record: some of them may be among those that validate.`,
     );
     expect((await evaluateFolder(path('from-old'), shapes)).seen.isComplete).toBe(false);
   });

@@ -35,10 +35,10 @@ export interface TestMetaOptions {
   readonly steps?: number | undefined;
   /** Whose classes. Default `test`, which training never saw. */
   readonly side?: TestSide | undefined;
-  /** Another data set than the run's, and how to divide it. */
+  /** Another dataset than the run's, and how to divide it. */
   readonly folder?: string | undefined;
   readonly split?: ClassSplit | undefined;
-  /** The 20 trials of one-shot classification that belong to Omniglot, which must be in the data set's folder. */
+  /** The 20 trials of one-shot classification that belong to Omniglot, which must be in the dataset's folder. */
   readonly trials?: boolean | undefined;
   /** Default: the run's. Another one draws other episodes. */
   readonly seed?: number | undefined;
@@ -82,7 +82,7 @@ const chunk = 32;
 
 /**
  * How well a run of meta-learning does on tasks it has not seen: the mean over episodes with its 95 % interval, after each inner step.
- * @throws UserError where the run, the data set, or the shape of the episodes cannot be had
+ * @throws UserError where the run, the dataset, or the shape of the episodes cannot be had
  */
 export async function testMeta(start: string, options: TestMetaOptions = {}): Promise<MetaTest> {
   const { path, openStore } = await findStart(start, options.openStore);

@@ -21,7 +21,7 @@ export interface EvaluateOptions extends OpenRunOptions {
    * lie), of other parts than its own `validation` also those that it was chosen by, unless `train` or `all` asks for them.
    */
   readonly part?: Part;
-  /** How to read the data set, where that is not the run's own; its own is read as it was for training. */
+  /** How to read the dataset, where that is not the run's own; its own is read as it was for training. */
   readonly shape?: ShapeOptions;
   readonly onProgress?: (done: number, total: number) => void;
   /** Ends it, with the signal's reason. */

@@ -46,13 +46,13 @@ test.each(Object.entries(formats))(
   },
 );
 
-test('a log that is not there when the run is gone on with begins then', async () => {
+test('a log that is not there when the run is resumed begins then', async () => {
   const folder = newFolder();
   await log(folder, csv, { epoch: 2, step: 0 });
   expect(readFileSync(join(folder, csv.name), 'utf8')).toMatch(/^epoch,.*\n3,all,15,.*\n$/);
 });
 
-test('a file of another name that is this log is gone on with', async () => {
+test('a file of another name that is this log is resumed', async () => {
   const folder = newFolder();
   await log(
     folder,

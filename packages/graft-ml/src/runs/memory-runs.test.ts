@@ -70,7 +70,7 @@ test('a run in memory is trained, interrupted, resumed, evaluated and exported a
   expect(existsSync(join(root, 'nowhere'))).toBe(false);
 }, 120_000);
 
-test('a meta-learned run in memory is tested and adapted, and so is a cross-validation gone on with', async () => {
+test('a meta-learned run in memory is tested and adapted, and so is a cross-validation resumed', async () => {
   const meta = at('meta');
   const config = { model: 'conv4_32', way: 2, shots: 1, queries: 1, metaBatch: 1, metaSteps: 4, validateEvery: 2 };
   const rest = {

@@ -52,7 +52,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
   #isOpen = false;
   #isLogBehind = false;
 
-  /** `lock` is of a run that is gone on with; a new one locks its folder when it makes it. */
+  /** `lock` is of a run that is resumed; a new one locks its folder when it makes it. */
   constructor(path: string, run: R, parts: RunParts, lock: RunLock | null = null) {
     this.path = path;
     this.#run = run;

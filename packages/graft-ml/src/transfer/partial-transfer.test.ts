@@ -54,7 +54,7 @@ describe('the classes of the weights', () => {
     },
   );
 
-  test('the cut is said, and a run that is gone on with ends as it would have', async () => {
+  test('the cut is said, and a run that is resumed ends as it would have', async () => {
     const config = { transferRatio: 0.4 };
     const whole = await transfer(shapes, config);
     expect(whole.notes).toEqual([

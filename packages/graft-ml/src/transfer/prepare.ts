@@ -61,7 +61,7 @@ export interface Prepared {
   /** First values of all variables, pretrained or drawn. */
   readonly initial: Tensors;
   readonly weightsSha256: string | null;
-  /** The images that the weights were made of; null where nobody says. */
+  /** The images that the weights were trained on; null where unknown. */
   readonly seen: Seen | null;
   /** What decided which images may validate: the same, or what another run began with. */
   readonly before: Seen | null;
@@ -97,7 +97,7 @@ export interface PrepareOptions {
   /** The run's own copy of an ONNX model. */
   readonly onnxFile: OwnOnnx | undefined;
   readonly cleanups: (() => Promise<void>)[];
-  /** Of a run that is gone on with, or compared with another: what its weights had seen when it began, which decides its split. */
+  /** Of a run that is resumed, or compared with another: what its weights had seen when it began, which decides its split. */
   readonly before?: Seen | null | undefined;
   /** When pixels are decoded to see whether they are damaged: `later` is for who can begin again. Default `now`. */
   readonly decode?: 'now' | 'later' | undefined;
@@ -237,7 +237,7 @@ function notesOnSeen(folder: Dataset, before: Seen | null, weights: string | nul
     ...(before.isComplete
       ? []
       : [
-          `${start} does not say which images it was made of, as version 0.1 kept no record: some of them may be among those that validate.`,
+          `${start} does not say which images it was trained on, as version 0.1 kept no record: some of them may be among those that validate.`,
         ]),
     ...(known + keptOut.length > 0
       ? [
@@ -263,10 +263,10 @@ function nothingToValidate(path: string, folder: Dataset, before: Seen | null, w
       ? 'Give `validationFraction` a share, or add a folder val/.'
       : `its ${folder.classes.length} classes have one each, which is to train on. Add images (ten or more of each class make a useful ` +
         'classifier); or adapt a start that was made for a few images of each class: `adaptMeta(start, folder)`.';
-    return new UserError(`${path}: no image is left to validate with${hasTwo ? '.' : ':'} ${advice}`);
+    return new UserError(`${path}: no image is left to validate on${hasTwo ? '.' : ':'} ${advice}`);
   }
   return new UserError(
-    `${path}: no image is left to validate with: ${weights} was made of them (${before!.history.join(', ')}), and would be praised for ` +
+    `${path}: no image is left to validate on: ${weights} was trained on them (${before!.history.join(', ')}), and would be praised for ` +
       'what it knows by heart. Add images that it has not seen, or start from other weights.',
   );
 }

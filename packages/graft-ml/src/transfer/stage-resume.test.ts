@@ -68,7 +68,7 @@ describe.each(Object.entries(cases))('%s', (name, { config, stops }) => {
 
   beforeAll(() => runFolder(shapes, whole, options));
 
-  test.each(stops)('stopped after step %i and gone on with, it is what it would have been', async (stopAfter) => {
+  test.each(stops)('stopped after step %i and resumed, it is what it would have been', async (stopAfter) => {
     const out = join(root, `run${count++}`);
     const events = await runFolder(shapes, out, { ...options, stopAfter });
     expect(events.at(-1)).toMatchObject({ kind: 'interrupted' });

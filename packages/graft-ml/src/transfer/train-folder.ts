@@ -116,7 +116,7 @@ export async function* trainFolder(
   yield* runTraining(resolve(folder), resolved, options, null);
 }
 
-/** A run is gone on with from anywhere. */
+/** A run is resumed from anywhere. */
 export function withAbsolutePaths<C extends Pick<ResolvedConfig, 'model' | 'weights'>>(config: C): C {
   const { model, weights } = config;
   return {

@@ -16,7 +16,7 @@ import type { TrainEvent } from '../events.ts';
  */
 export interface Logger {
   /**
-   * Before the first event of a run that is gone on with. What was logged beyond `phase` comes again: a log that outlives
+   * Before the first event of a run that is resumed. What was logged beyond `phase` comes again: a log that outlives
    * the process drops it now.
    */
   resume?(phase: LoggedPhase): Promise<void>;

@@ -15,7 +15,7 @@ describe.each([
   const epochs = 3;
   const whole = logOf(format, runEvents(epochs));
 
-  test('cut at any byte, and gone on with from any checkpoint before it, it is what it would have been', () => {
+  test('cut at any byte, and resumed from any checkpoint before it, it is what it would have been', () => {
     for (let cut = 0; cut <= whole.length; cut += 7) {
       for (let epoch = 0; epoch < epochs; epoch++) {
         for (const step of [0, 1, 4]) {

@@ -30,7 +30,7 @@ export const doctorCommand = defineCommand({
     near: z.boolean().default(false).describe('treat images that look the same as copies, in the clean copy'),
     strict: z.boolean().default(false).describe('exit status 1 where anything is found'),
     examples: z.int().min(1).default(5).describe('findings of each kind that are written out; --json has all'),
-    machine: z.boolean().default(false).describe('look at this machine in place of a data set'),
+    machine: z.boolean().default(false).describe('look at this machine in place of a dataset'),
     renew: z
       .boolean()
       .default(false)
@@ -52,7 +52,7 @@ export const doctorCommand = defineCommand({
     if (machine) {
       const other = given.find((key) => !['machine', 'renew', 'threads'].includes(key));
       if (other !== undefined)
-        throw new UsageError(`doctor: --${kebabCase(other)} is about a data set, and --machine about this machine.`);
+        throw new UsageError(`doctor: --${kebabCase(other)} is about a dataset, and --machine about this machine.`);
       return reportMachine({ run: folder, renew, threads, terminal });
     }
     if (folder === undefined) throw new UsageError('doctor: name a folder of labelled images, or --machine.');

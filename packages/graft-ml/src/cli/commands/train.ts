@@ -26,7 +26,7 @@ import { foreignFolder, refuseBesideResume, refuseWithoutResume, resumeFlags } f
 import { whatIsLeft } from '../run-files.ts';
 import { formatSeconds, percent, plural, type Terminal } from '../terminal.ts';
 
-/** Which run is written, or gone on with. */
+/** Which run is written, or resumed. */
 const runOptions = {
   out: z.string().nullable().default(null).describe('the run folder to write; default: runs/<model>-<time>'),
   overwrite: z.boolean().default(false).describe('replace the run that stands there'),

@@ -15,7 +15,7 @@ export interface LeftOut {
   readonly copyOf?: string;
 }
 
-/** What a clean copy of a data set holds. All paths with '/' everywhere. */
+/** What a clean copy of a dataset holds. All paths with '/' everywhere. */
 export interface CleanPlan {
   /** `to` is `[split/]class/name`. */
   readonly kept: readonly { readonly specimen: Specimen; readonly to: string }[];
@@ -92,7 +92,7 @@ function freeName(specimen: Specimen, taken: ReadonlySet<string>): string {
   }
 }
 
-/** The place of an image in class folders, which is where it is unless the data set has another shape. */
+/** The place of an image in class folders, which is where it is unless the dataset has another shape. */
 function pathInClassFolder({ place, part, className }: Specimen): string {
   const folder = classFolder(part, className);
   if (place.startsWith(`${folder}/`)) return place;

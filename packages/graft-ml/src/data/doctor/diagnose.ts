@@ -18,7 +18,7 @@ export interface DoctorOptions extends Omit<ReaderOptions, 'classes'> {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** What is wrong with a data set. */
+/** What is wrong with a dataset. */
 export interface Diagnosis {
   /** As it was named. */
   readonly root: string;
@@ -32,9 +32,9 @@ export interface Diagnosis {
 }
 
 /**
- * Looks through a data set of any shape that `openDataset` reads for everything that spoils training. Nothing is changed.
+ * Looks through a dataset of any shape that `openDataset` reads for everything that spoils training. Nothing is changed.
  *
- * @throws UserError where there is no such data set or its layout can be read in two ways
+ * @throws UserError where there is no such dataset or its layout can be read in two ways
  * @example const { findings } = await diagnose('photos');
  */
 export async function diagnose(root: string, options: DoctorOptions = {}): Promise<Diagnosis> {

@@ -130,8 +130,8 @@ export const findingKinds: { readonly [K in FindingKind]: FindingInfo } = {
   },
   outside: {
     severity: 'warning',
-    title: 'files outside the data set',
-    advice: 'They are not read. Put them where the data set is.',
+    title: 'files outside the dataset',
+    advice: 'They are not read. Put them where the dataset is.',
   },
   'listed-twice': {
     severity: 'warning',

@@ -8,9 +8,9 @@ import type { Examination } from './examine.ts';
 import type { Finding } from './finding.ts';
 import { foreignFormat } from './foreign-formats.ts';
 
-/** A file and where it is in its data set. */
+/** A file and where it is in its dataset. */
 export interface Placed extends Candidate {
-  /** From the data set's base, with '/' everywhere. */
+  /** From the dataset's base, with '/' everywhere. */
   readonly place: string;
   /** It has not the extension of an image, so that training does not look at it. */
   readonly isPassedOver: boolean;
@@ -25,7 +25,7 @@ export interface Examined {
   readonly finding?: Finding;
 }
 
-/** A path from the data set's base, with '/' everywhere. */
+/** A path from the dataset's base, with '/' everywhere. */
 export function placeIn(base: string, path: string): string {
   return relative(base, path).replaceAll(sep, '/');
 }
@@ -69,7 +69,7 @@ function misnomer(specimen: Specimen): Examined {
   return { finding: { kind, paths: [place], message: `the content is ${format}` } };
 }
 
-/** Whether the data set or the first bytes say that this is an image. */
+/** Whether the dataset or the first bytes say that this is an image. */
 async function claimsImage(file: Placed): Promise<boolean> {
   return !file.isPassedOver || sniffFormat(await headOf(file)) !== undefined;
 }

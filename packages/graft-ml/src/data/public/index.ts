@@ -5,5 +5,5 @@ import type { PublicSet } from './public-set.ts';
 export { type GetOptions, type GottenSet, getPublicSet, publicFilePath } from './get-set.ts';
 export type { PublicSet } from './public-set.ts';
 
-/** The public data sets that can be got, by name. */
+/** The public datasets that can be got, by name. */
 export const publicSets: readonly PublicSet[] = [omniglot, flowers102, pets, food101, cifar10, caltech101, hymenoptera];

@@ -1,7 +1,7 @@
 import type { Member } from '../../files/archives/member.ts';
 import type { Checksum } from '../../files/checksum.ts';
 
-/** A public data set: what its publisher says of it, and how it becomes folders of classes. */
+/** A public dataset: what its publisher says of it, and how it becomes folders of classes. */
 export interface PublicSet {
   readonly name: string;
   readonly title: string;

@@ -5,7 +5,7 @@ import type { ImageFile } from '../decode.ts';
 import type { Part } from '../folder-layout.ts';
 import type { ColumnOptions } from './columns.ts';
 
-/** A file that may be an image, and what its data set says about it. Nothing of it is read yet. */
+/** A file that may be an image, and what its dataset says about it. Nothing of it is read yet. */
 export interface Candidate extends ImageFile {
   /** Relative to its part, with '/' everywhere: the same for the same images in any shape. */
   readonly name: string;
@@ -13,7 +13,7 @@ export interface Candidate extends ImageFile {
   readonly part: Part;
 }
 
-/** What a reader makes of a data set. */
+/** What a reader makes of a dataset. */
 export interface Found {
   /** What the paths of the images are relative to. */
   readonly base: string;
@@ -30,14 +30,14 @@ export interface Found {
   readonly notes: readonly string[];
 }
 
-/** What a data set does not say about its own shape. */
+/** What a dataset does not say about its own shape. */
 export interface ShapeOptions extends ColumnOptions {
   /**
    * Whether folders called like `train`, `val` and `test` (and split columns, and Parquet files) are parts: `none`, all folders are classes
    * and all images one part; `named`, other folders beside them are none. Default `auto`: an error where that is not clear.
    */
   readonly parts?: PartsChoice;
-  /** Whether links to folders, and to files outside of the data set, are followed. Default false: they are left out, and listed. */
+  /** Whether links to folders, and to files outside of the dataset, are followed. Default false: they are left out, and listed. */
   readonly followLinks?: boolean;
   /** An expression that finds the class in a file's name: the group `label`, or the first one. */
   readonly labelRegex?: string;

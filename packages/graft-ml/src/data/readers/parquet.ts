@@ -11,7 +11,7 @@ import { readPackList } from '../parquet/pack.ts';
 import { unpackApart } from '../parquet/unpack-apart.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 
-/** A Parquet file of a data set. */
+/** A Parquet file of a dataset. */
 export interface ParquetFile {
   readonly path: string;
   readonly split: Split | undefined;
@@ -22,7 +22,7 @@ const VERSION = 1;
 
 /**
  * Reads Parquet files with an image and its class in each row, one split a file or several files a split, as Hugging Face
- * publishes data sets. The images are unpacked into the cache, once.
+ * publishes datasets. The images are unpacked into the cache, once.
  *
  * @throws UserError where a file is damaged or has no such columns
  */

@@ -29,7 +29,7 @@ function write(name: string, content: string | Uint8Array): string {
 const packed = (prefix = '', more: Partial<PackedFile> = {}): PackedFile[] =>
   names.map((name) => ({ name: prefix + name, bytes: bytesOf(name), ...more }));
 
-/** What training sees of a data set. */
+/** What training sees of a dataset. */
 async function seen(dataset: Dataset) {
   const views = [];
   for (const images of [dataset.train, dataset.validation]) {
@@ -109,7 +109,7 @@ const shapes: readonly [name: string, make: () => string, options?: DatasetOptio
   ],
 ];
 
-describe('the same images are the same data set', () => {
+describe('the same images are the same dataset', () => {
   it.each(shapes)('%s', async (_name, make, options = {}) => {
     const expected = await open(folder);
     const dataset = await open(make(), options);

@@ -55,7 +55,7 @@ describe('what other tools write', () => {
     expect(fingerprint(dataset)).toBe(fingerprint(expected));
   });
 
-  it('a data set of the hub: the files say the splits', async () => {
+  it('a dataset of the hub: the files say the splits', async () => {
     const dataset = await open(join(golden, 'hub'));
     expect(dataset.classes).toEqual(classes);
     expect([dataset.train.length, dataset.validation.length]).toEqual([9, 6]);

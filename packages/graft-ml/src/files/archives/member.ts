@@ -15,5 +15,5 @@ export interface Member {
   readonly refusal?: MemberRefusal;
 }
 
-/** More than any data set of images that is worth one file. */
+/** More than any dataset of images that is worth one file. */
 export const MOST_MEMBERS = 2_000_000;

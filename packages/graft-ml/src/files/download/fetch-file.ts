@@ -111,7 +111,7 @@ function isKnown(checksum: Checksum | null): boolean {
   return checksum !== null && (checksum.algorithm === 'md5' || checksum.digest.length === 64);
 }
 
-/** Whether the first download says what the next one must be. The whole MD5 that some data sets have says enough. */
+/** Whether the first download says what the next one must be. The whole MD5 that some datasets have says enough. */
 function isPinned(checksum: Checksum | null): boolean {
   return checksum?.algorithm !== 'md5';
 }

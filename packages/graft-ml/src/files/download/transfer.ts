@@ -16,7 +16,7 @@ export interface Bounds {
 export interface TransferOptions {
   readonly credentials: Credentials | null;
   readonly bounds: Bounds;
-  /** Whether what an earlier process left of the file is gone on with though the server tells no checksum. */
+  /** Whether what an earlier process left of the file is resumed though the server tells no checksum. */
   readonly isChecked: boolean;
   readonly guard: StallGuard;
   readonly onProgress: (done: number, total: number | null) => void;
