@@ -9,7 +9,7 @@ export function didYouMean(value: string, choices: readonly string[]): string {
   return distance(value, near) <= farthest(value) ? ` Did you mean "${printableName(near)}"?` : '';
 }
 
-/** What to say to a value that is not one of the choices: which ones there are, and which one was probably meant. */
+/** A message for a value that is not one of the choices: lists them, and the one that was probably meant. */
 export function unknownChoice(what: string, value: string, choices: readonly string[]): string {
   return `${what} "${printableName(value)}" is not known.${didYouMean(value, choices)} Expected one of: ${choices.join(', ')}.`;
 }
@@ -21,7 +21,7 @@ export function choiceError(option: string, received: unknown, choices: readonly
 }
 
 /**
- * What to say to a name that is not known, where there are too many to print: the nearest few, and what lists them all.
+ * A message for a name that is not known, where there are too many to print: the nearest few, and what lists them all.
  * `"resnet81" is not known. Did you mean "resnet18"? Near it are also: resnet101, resnet34. …`
  */
 export function unknownName(value: string, names: readonly string[], listedBy: string): string {

@@ -33,7 +33,7 @@ export function call(
   return `\`${name}(${all.join(', ')})\``;
 }
 
-/** Where a reader puts a value of their own. */
+/** A place in a snippet of code where the reader puts a value of their own. */
 export function placeholder(name: string): Placeholder {
   return new Placeholder(name);
 }

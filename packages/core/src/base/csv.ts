@@ -1,6 +1,6 @@
 import { printableName } from './printable.ts';
 
-/** What a spreadsheet takes for a formula. */
+/** The first characters by which a spreadsheet recognises a formula. */
 const formula = /^[=+\-@\t]/;
 /** Names are kept whole: who reads the file looks them up. */
 const longest = 10_000;

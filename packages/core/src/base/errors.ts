@@ -19,7 +19,7 @@ export class OptionError extends UserError {
   override readonly name = 'OptionError';
   /** Its key: `learningRate`. */
   readonly option: string;
-  /** For people: `a number above 0`. */
+  /** The expected value in words: `a number above 0`. */
   readonly expected: string;
   readonly received: unknown;
   readonly #problem: string;
@@ -60,7 +60,7 @@ export class ShapeError extends Error {
   readonly op: string;
   readonly expected: string;
   readonly received: string;
-  /** Where in the model, as a parameter's path. */
+  /** The place in the model, as a parameter's path. */
   readonly path: string | undefined;
   readonly #text: string;
 

@@ -2,7 +2,7 @@ import picomatch from 'picomatch';
 import { UserError } from './errors.ts';
 import { printableName } from './printable.ts';
 
-/** In characters. */
+/** The longest pattern, in characters. */
 const longest = 1000;
 
 /** Whether a text has the characters of a pattern. */

@@ -5,9 +5,9 @@
  */
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** In characters. A name that is longer is cut in its middle. */
+/** The longest name, in characters. A longer one is cut in the middle. */
 const longestName = 160;
-/** Of a message; what is longer has swallowed a file. */
+/** The longest message, in characters; a longer one has swallowed a file. */
 const longestMessage = 20_000;
 
 /** Lines of text for a terminal: only line breaks, tabs and what can be seen. */
@@ -22,12 +22,12 @@ export function printableName(text: string, longest = longestName): string {
   return cut(text, longest).replace(unprintable, escaped);
 }
 
-/** What went wrong, in lines. */
+/** An error message, which may have several lines, made safe to print. */
 export function printableMessage(text: string): string {
   return printable(cut(text, longestMessage));
 }
 
-/** As JSON, in which what cannot be seen is written as escapes, too: the same value for machines, harmless for `cat`. */
+/** The value as JSON with invisible characters escaped: the same value for machines, harmless for `cat`. */
 export function printableJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, null, indent).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, unitEscapes);
 }

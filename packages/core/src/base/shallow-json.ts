@@ -33,7 +33,7 @@ export function parseShallowJson(bytes: Uint8Array, depth: number, what: string)
   return value;
 }
 
-/** What stands in a text whose containers stand at most `depth` deep; undefined where it is no such JSON. */
+/** Parses JSON whose containers are nested at most `depth` deep; undefined for any other text. */
 export function parseShallow(text: string, depth: number): unknown {
   try {
     expectDepth(new TextEncoder().encode(text), depth);

@@ -7,16 +7,16 @@ import { type PartBudget, readMessage } from './protobuf.ts';
 /** The typed fields of a TensorProto, which stand in for raw bytes; each element type has one of them. */
 type TypedField = 'floats' | 'integers' | 'doubles';
 
-/** How an element type of ONNX becomes one of ours. */
+/** Converts an ONNX element type to one of ours. */
 interface Codec {
   readonly name: string;
   readonly dtype: DType;
   /** Bytes of one element in raw_data. */
   readonly width: number;
   readonly typed: TypedField;
-  /** From bytes that are aligned and hold exactly the elements. */
+  /** Reads bytes that are aligned and hold exactly the elements. */
   fromRaw(bytes: Uint8Array): DTypeArrays[DType];
-  /** From the typed field's numbers. */
+  /** Reads the numbers of the typed field. */
   fromTyped(values: Float32Array | Float64Array | BigInt64Array): DTypeArrays[DType];
 }
 
@@ -36,7 +36,7 @@ const toWords = (values: ArrayLike<number> | BigInt64Array) => filled(new Uint16
 const toBytes = (values: ArrayLike<number> | BigInt64Array) => filled(new Uint8Array(values.length), values);
 const integers = (values: ArrayLike<number> | BigInt64Array) => values as BigInt64Array;
 
-/** By `TensorProto.DataType` of onnx.proto. What Graft has no type for becomes the next wider one. */
+/** Codecs by `TensorProto.DataType` of onnx.proto. A type that Graft lacks becomes the next wider one. */
 const codecs: Readonly<Record<number, Codec>> = {
   1: codec(
     'FLOAT',

@@ -5,7 +5,7 @@ import { asOnnxError } from './decode.ts';
 import { bytesOfTensor } from './decode-tensor.ts';
 import { type Field, PartBudget, readMessage } from './protobuf.ts';
 
-/** Where the numbers of a tensor lie, if not in the model: `length` bytes from `offset` on in a file beside it. */
+/** The location of a tensor's numbers outside the model: `length` bytes from `offset` on in a file beside it. */
 export interface ExternalData {
   readonly tensor: string;
   /** A path that begins at the model's folder, as the model says it. Not checked. */

@@ -2,8 +2,8 @@ import type { Tensor } from '../base/tensor.ts';
 import { constantTensor, type Value } from './value.ts';
 
 /**
- * For each value the first one that computes the same from the same: equal nodes are written once. Each value stands
- * behind its inputs.
+ * Maps each value to the first one that computes the same from the same inputs, so that equal nodes are written once.
+ * Each value comes after its inputs.
  */
 export function originals(values: readonly Value[]): ReadonlyMap<Value, Value> {
   const found = new Map<Value, Value>();

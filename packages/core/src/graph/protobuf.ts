@@ -5,10 +5,10 @@ import { UserError } from '../base/errors.ts';
 export type FieldReaders = Readonly<Record<number, (field: Field) => void>>;
 
 /**
- * How much a whole file may have of what takes more memory than it does there; charged before it is decoded. A part
+ * A limit on the parts of a file that take more memory decoded than encoded; charged before they are decoded. A part
  * (node, name, integer of an attribute) of two bytes becomes an object of a hundred, so without a limit a small file
- * could fill the memory; the largest classifiers have some ten thousand. An integer of a tensor that stands there as
- * one byte becomes eight: shapes and tables of positions have some thousands.
+ * could fill the memory; the largest classifiers have some ten thousand. A tensor's integer that is one byte in the
+ * file becomes eight: shapes and index tables have some thousands.
  */
 export class PartBudget {
   #parts: number;
@@ -100,7 +100,7 @@ export class Field {
     return Array.from(this.bigIntegers(charge), Number);
   }
 
-  /** As `integers`, to the last bit. */
+  /** Like `integers`, exact to the last bit. */
   bigIntegers(charge: Charge): BigInt64Array {
     if (this.#wire === WireType.Varint) {
       charge(1);
@@ -112,14 +112,14 @@ export class Field {
     return readVarints(packed, count);
   }
 
-  /** As `integers`, of 4-byte floats. */
+  /** Like `integers`, for 4-byte floats. */
   floats(charge: Charge): Float32Array {
     if (this.#wire !== WireType.Bit32) return new Float32Array(this.#packed(4, charge));
     charge(1);
     return Float32Array.of(this.#reader.float());
   }
 
-  /** As `integers`, of 8-byte floats. */
+  /** Like `integers`, for 8-byte floats. */
   doubles(charge: Charge): Float64Array {
     if (this.#wire !== WireType.Bit64) return new Float64Array(this.#packed(8, charge));
     charge(1);

@@ -35,11 +35,11 @@ export interface Primitive {
   readonly evaluate: ((inputs: readonly Numbers[], y: Value) => number[]) | null;
 }
 
-/** Where the result of a primitive lies, and which memory it takes to compute it. */
+/** The buffer that holds a primitive's result, and the memory it takes to compute it. */
 export interface Memory {
   /**
-   * In the words of ORT's kernel definitions: `own`, a buffer of its own; `mayInplace`, the buffer of an operand of the
-   * same size that nobody reads any more; `alias`, its operand's buffer, as a view.
+   * The kind of buffer, in the words of ORT's kernel definitions: `own`, a buffer of its own; `mayInplace`, the buffer
+   * of an operand of the same size that is not read again; `alias`, its operand's buffer, as a view.
    */
   readonly buffer: 'own' | 'mayInplace' | 'alias';
   /** Bytes beside operands and result. Absent: none. */
@@ -133,7 +133,7 @@ export function constantTensor(value: Value): Tensor | undefined {
   return value.op === constantPrimitive ? (value.attributes.tensor as Tensor) : undefined;
 }
 
-/** Everything the outputs depend on, themselves included, each after its inputs. */
+/** All values that the outputs depend on, themselves included, each after its inputs. */
 export function reachable(outputs: Iterable<Value>): Value[] {
   const order: Value[] = [];
   const seen = new Set<Value>();

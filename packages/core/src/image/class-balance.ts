@@ -1,4 +1,4 @@
-/** How many images of a class there are for what. */
+/** The number of images of a class in each part. */
 export interface ClassCount {
   readonly name: string;
   readonly train: number;

@@ -4,7 +4,7 @@ import type { ImageReading } from './transform.ts';
 /** The content of an image file. */
 export interface EncodedImage {
   readonly bytes: Uint8Array;
-  /** What messages call it. */
+  /** The image's name in messages. */
   readonly name: string;
 }
 

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { TensorOf } from '../base/tensor.ts';
 
-/** What a set of images looks like from afar: enough to tell ink on paper from photos, and white on black from black on white. */
+/** Statistics that tell ink on paper from photos, and white on black from black on white. */
 export interface ImageStatistics {
   /** The share of pixels in each of 16 equal steps from black to white. */
   readonly brightness: readonly number[];
@@ -16,7 +16,7 @@ export const imageStatisticsSchema = z.object({
   saturation: z.number().min(0).max(1),
 });
 
-/** Of images u8 (n, 3, h, w). */
+/** The statistics of images u8 (n, 3, h, w). */
 export function statisticsOf({ data, shape }: TensorOf<'u8'>): ImageStatistics {
   const area = shape[2]! * shape[3]!;
   const counts = new Float64Array(steps);
@@ -40,9 +40,10 @@ export function statisticsOf({ data, shape }: TensorOf<'u8'>): ImageStatistics {
 }
 
 /**
- * From here on two sets of images are of different kinds. Measured (distances to Omniglot's drawings at 28 pixels): other drawings
- * of it 0.00, MNIST's digits in dark ink 0.05, TrashNet's photos 0.28, Caltech-101's 0.41, MNIST's digits in white on black 0.79. TrashNet
- * and Caltech-101, both photos, are 0.16 apart; five images of each class and the whole set at most 0.03.
+ * The distance from which two sets of images count as different kinds. Measured (distances to Omniglot's drawings at 28
+ * pixels): other drawings of it 0.00, MNIST's digits in dark ink 0.05, TrashNet's photos 0.28, Caltech-101's 0.41,
+ * MNIST's digits in white on black 0.79. TrashNet and Caltech-101, both photos, are 0.16 apart; five images of each
+ * class and the whole set at most 0.03.
  */
 export const farApart = 0.2;
 
@@ -52,8 +53,8 @@ export function inverted({ brightness, saturation }: ImageStatistics): ImageStat
 }
 
 /**
- * How far two sets of images are apart, from 0 to 1: the larger of the difference of mean saturation and the distance that brightness
- * must be moved to make one histogram the other (Wasserstein-1).
+ * The distance between two sets of images, from 0 to 1: the larger of the difference in mean saturation and the
+ * distance by which brightness must be moved to turn one histogram into the other (Wasserstein-1).
  */
 export function distanceBetween(a: ImageStatistics, b: ImageStatistics): number {
   let difference = 0;

@@ -4,7 +4,7 @@ import { printableName } from '../base/printable.ts';
 /** Why one file is not an image to learn from. */
 export type ImageProblemKind = 'unreadable' | 'empty-file' | 'not-an-image' | 'truncated' | 'too-small' | 'too-large';
 
-/** What can be wrong with a dataset beyond its single images. */
+/** A problem of a dataset beyond its single images. */
 export type FolderProblemKind =
   | 'empty-class'
   | 'foreign-format'
@@ -25,7 +25,7 @@ export type ProblemKind = ImageProblemKind | FolderProblemKind;
 export interface Problem<Kind extends ProblemKind = ProblemKind> {
   readonly path: string;
   readonly kind: Kind;
-  /** What is wrong, without the path. */
+  /** The problem, without the path. */
   readonly message: string;
 }
 
@@ -42,23 +42,23 @@ export class ImageError extends UserError {
   }
 }
 
-/** On one line, whatever the file is called. */
+/** The problem on one line, whatever the file is called. */
 function describe({ path, kind, message }: Problem): string {
   return `${printableName(path, longestPath)}: ${printableName(message, longestPath)} (${kind})`;
 }
 
-/** In characters. */
+/** The longest path, in characters. */
 const longestPath = 400;
 
 /** The most problems that a summary writes out. */
 const listed = 20;
 
 /**
- * The one summary of everything that was left out: how many of each kind, then the first 20 by path.
+ * A summary of everything that was left out: the number of each kind, then the first 20 by path.
  *
  * ```
  * 3 problems: 2 truncated, 1 empty-class.
- *   photos/cat/7.jpg: the file ends before the image does (truncated)
+ * photos/cat/7.jpg: the file ends before the image does (truncated)
  * ```
  */
 export function formatProblems(problems: readonly Problem[]): string {

@@ -15,7 +15,7 @@ export interface Box {
 
 export type Interpolation = 'bilinear' | 'bicubic';
 
-/** What a resize writes: `width` x `height` pixels, read from right to left if `mirror`. */
+/** The output of a resize: `width` x `height` pixels, read from right to left if `mirror`. */
 export interface ResizeTarget {
   readonly width: number;
   readonly height: number;
@@ -66,7 +66,7 @@ export interface StartedResize {
   readonly lastRow: number;
   /** Takes a band whose first row is row `top` of the source. Each row that is read has to come once, in any order. */
   add(band: RgbImage, top: number): void;
-  /** As `resize` does. @throws RangeError where `out` has not 3 · height · width elements */
+  /** Writes what `resize` would. @throws RangeError where `out` does not have 3 · height · width elements */
   finish(out: Uint8Array): void;
 }
 

@@ -21,7 +21,7 @@ const digits = 12;
 
 export const nothingSeen: Seen = { fitted: new Set(), chosen: new Set(), history: [], isComplete: true };
 
-/** Of weights that a command of ours made without a record. */
+/** The record of weights that one of our commands made without keeping one. */
 export const unrecorded: Seen = { ...nothingSeen, isComplete: false };
 
 export function contentKey({ sha256 }: { readonly sha256: string }): ContentKey {
@@ -33,7 +33,7 @@ interface Used {
   readonly chosen: Iterable<ContentKey>;
 }
 
-/** What weights have seen after `command` made them of `before` by these images. */
+/** The record of weights after `command` trained them on these images, starting from `before`. */
 export function seenAfter(before: Seen | null, command: string, { fitted, chosen }: Used): Seen {
   return {
     fitted: new Set([...(before?.fitted ?? []), ...fitted]),
@@ -43,7 +43,7 @@ export function seenAfter(before: Seen | null, command: string, { fitted, chosen
   };
 }
 
-/** What of it concerns these images: enough to divide them again as they were divided. */
+/** The part of the record about these images: enough to split them again as they were split. */
 export function seenOf({ fitted, chosen, ...rest }: Seen, images: Iterable<ContentKey>): Seen {
   const keys = [...images];
   return {
@@ -58,12 +58,12 @@ const packed = z
   .regex(/^[A-Za-z0-9+/]*$/)
   .refine((text) => text.length % ((4 / 3) * (digits / 2)) === 0, 'is cut short');
 
-/** In files: each key is eight characters of base64. */
+/** The record in files: each key is eight characters of base64. */
 export const seenSchema = z
   .object({ history: z.array(z.string().max(100)).max(1000), isComplete: z.boolean(), fitted: packed, chosen: packed })
   .readonly();
 
-/** What was seen, as a file has it: keys packed as base64. */
+/** The record as a file holds it: keys packed as base64. */
 export interface SeenRecord {
   readonly fitted: string;
   readonly chosen: string;

@@ -23,8 +23,9 @@ export function chooseValidation<P extends { readonly sha256: string }>(
 }
 
 /**
- * What is kept for testing, by content: of each class `fraction`, rounded, but at least one where there are three or more, and one is
- * always left. Ranked as for validation, in an order of its own. By content, since no copy may stand on another side, whatever its class.
+ * Chooses the images kept for testing: `fraction` of each class, rounded, but at least one where there are three or
+ * more, and one is always left. Ranked as for validation, in an order of its own. By content, since no copy may be on
+ * another side, whatever its class.
  */
 export function chooseTest<P extends { readonly sha256: string }>(
   classes: readonly (readonly P[])[],
@@ -45,9 +46,9 @@ export function chooseTest<P extends { readonly sha256: string }>(
 
 /** One of several ways to divide the same images. */
 export interface Fold {
-  /** From 1 on. */
+  /** The number of this fold, from 1 on. */
   readonly index: number;
-  /** How many there are. */
+  /** The number of folds. */
   readonly of: number;
 }
 

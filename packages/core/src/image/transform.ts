@@ -2,7 +2,7 @@ import type { RandomStream } from '../base/random.ts';
 import { roundHalfEven } from '../base/rounding.ts';
 import type { Box, Interpolation } from './resize.ts';
 
-/** What of an image file beside its pixels counts. */
+/** The metadata of an image file that count: colour profile and orientation. */
 export interface ImageReading {
   /** Whether colours go through an embedded colour profile to sRGB, as in a browser. Default: they do. */
   readonly colourProfile?: 'apply' | 'ignore' | undefined;
@@ -10,7 +10,7 @@ export interface ImageReading {
   readonly orientation?: 'apply' | 'ignore' | undefined;
 }
 
-/** How a model wants to see an image, as far as reading and geometry go: the rest of its preprocessing happens in the graph. */
+/** The reading and geometry that a model needs of an image; the rest of its preprocessing happens in the graph. */
 export interface Framing extends ImageReading {
   /** The length of the shorter side after the resize, in pixels. */
   readonly resize: number;
@@ -22,7 +22,7 @@ export interface Framing extends ImageReading {
   readonly interpolation?: Interpolation;
 }
 
-/** How random crops are drawn. */
+/** The distribution of random crops. */
 export interface RandomCrop {
   /** The range of the crop's area, as a part of the image's. */
   readonly scale: readonly [number, number];
@@ -36,14 +36,14 @@ export interface View {
   readonly mirror: boolean;
 }
 
-/** Which crop of the resized image: where it lies along each axis, and whether left and right are exchanged. */
+/** A crop of the resized image: its position along each axis, and whether it is mirrored left to right. */
 export interface CropPlace {
   readonly x: 'start' | 'centre' | 'end';
   readonly y: 'start' | 'centre' | 'end';
   readonly mirror: boolean;
 }
 
-/** What evaluation looks at. */
+/** The crop that evaluation uses. */
 export const centreCrop: CropPlace = { x: 'centre', y: 'centre', mirror: false };
 
 export interface Size {
@@ -72,13 +72,16 @@ export function evaluationView(source: Size, framing: Framing, place: CropPlace 
   return { box: { left: x.start, top: y.start, width: x.length, height: y.length }, mirror: place.mirror };
 }
 
-/** Where a crop starts in `side` pixels. */
+/** The first pixel of a crop in `side` pixels. */
 function offset(at: CropPlace['x'], side: number, crop: number): number {
   if (at === 'centre' || crop > side) return centreOffset(side, crop);
   return at === 'start' ? 0 : side - crop;
 }
 
-/** Where torchvision's `center_crop` starts in `side` pixels; negative where it pads, with the odd pixel at the end. */
+/**
+ * The first pixel of torchvision's `center_crop` in `side` pixels; negative where it pads, with the odd pixel at the
+ * end.
+ */
 function centreOffset(side: number, crop: number): number {
   return crop > side ? -Math.floor((crop - side) / 2) : roundHalfEven((side - crop) / 2);
 }

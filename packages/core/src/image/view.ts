@@ -4,7 +4,7 @@ import type { Colour } from './augment/planes.ts';
 import { type Box, type ResizeTarget, type RgbImage, startResize } from './resize.ts';
 import { type CropPlace, centreCrop, evaluationView, type Framing, type Size } from './transform.ts';
 
-/** How an image is to be seen. */
+/** A request for a view of an image. */
 export type ViewRequest = EvaluationRequest | TrainingRequest;
 
 export interface EvaluationRequest {
@@ -19,7 +19,7 @@ export interface TrainingRequest {
   readonly kind: 'training';
   readonly preprocessing: Framing;
   readonly augmentation: Augmentation;
-  /** What is left empty or erased: the mean colour of the preprocessing. */
+  /** The colour of empty and erased pixels: the mean colour of the preprocessing. */
   readonly fill: Colour;
   readonly seed: number;
   readonly epoch: number;
@@ -40,7 +40,7 @@ export function rowsOf(image: RgbImage): ImageRows {
   return { width: image.width, height: image.height, decode: async (_first, _last, use) => use(image, 0) };
 }
 
-/** What a model takes in of an image: planar u8 (3, size, size), or as many of them as `places` asks for. */
+/** The input that a model gets of an image: planar u8 (3, size, size), or as many of them as `places` asks for. */
 export async function viewOf(image: ImageRows, request: ViewRequest, size: number): Promise<Uint8Array> {
   return request.kind === 'evaluation' ? evaluation(image, request, size) : training(image, request, size);
 }

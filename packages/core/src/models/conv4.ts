@@ -7,7 +7,7 @@ export interface Conv4Config {
   /** Filters of every layer. */
   readonly filters: number;
   /**
-   * How the image is halved: by a 2x2 max-pool behind each layer or by the stride of its convolution. Default
+   * The way the image is halved: by a 2x2 max-pool after each layer or by the stride of its convolution. Default
    * `max-pool`.
    */
   readonly halving?: 'max-pool' | 'stride';

@@ -43,7 +43,7 @@ export interface EfficientNetConfig {
 }
 
 interface Block {
-  /** How many times wider than the block's input its middle is. */
+  /** The block's inner width as a multiple of its input's. */
   readonly expansion: number;
   readonly kernel: 3 | 5;
   readonly stride: number;
@@ -150,7 +150,7 @@ export const efficientnets = {
   efficientnet_b3: { ...scaled(1.2, 1.4), dropout: 0.3 },
   efficientnet_b4: { ...scaled(1.4, 1.8), dropout: 0.4 },
   efficientnet_b5: { ...scaled(1.6, 2.2), dropout: 0.4, ...slowNorm },
-  /** For timm's weights, which were trained with PyTorch's ε of 1e-5: it belongs to them. */
+  /** Batch norm as in timm's weights, which were trained with PyTorch's ε of 1e-5. */
   efficientnet_b5_timm: { ...scaled(1.6, 2.2), dropout: 0.4 },
   efficientnet_b6: { ...scaled(1.8, 2.6), dropout: 0.5, ...slowNorm },
   efficientnet_b7: { ...scaled(2.0, 3.1), dropout: 0.5, ...slowNorm },

@@ -25,7 +25,7 @@ export interface InceptionConfig {
   readonly between?: readonly number[];
   /** Number of 8x8 blocks. */
   readonly expanded?: number;
-  /** How many channels stand for so many, for small tests. Default: as many. */
+  /** Maps a number of channels to a smaller one, for small tests. Default: as many. */
   readonly narrow?: (channels: number) => number;
   readonly dropout?: number;
 }
@@ -155,7 +155,7 @@ function branchInput(s: Scope, maps: Value, images: Value): Value {
   return resize(maps, [Math.max(height, branchMaps), Math.max(width, branchMaps)], 'nearest');
 }
 
-/** From ImageNet's normalisation to (x - 0.5) / 0.5 of pixels x in [0, 1]. */
+/** Converts from ImageNet's normalisation to (x - 0.5) / 0.5 for pixels x in [0, 1]. */
 function toUnitRange(x: Value): Value {
   const { mean, std } = imageNetPreprocessing;
   const perChannel = (values: readonly number[]) => constant(f32([1, 3, 1, 1], values));

@@ -32,7 +32,7 @@ export interface MobileNetV2Config {
 }
 
 interface Block {
-  /** How many times wider than the block's input its middle is. */
+  /** The block's inner width as a multiple of its input's. */
   readonly expansion: number;
   readonly channels: number;
   readonly stride: number;

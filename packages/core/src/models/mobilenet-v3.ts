@@ -132,7 +132,7 @@ const large = {
   features: 1280,
 } as const;
 
-/** For timm's weights, which were trained with PyTorch's ε of 1e-5: it belongs to them. */
+/** Batch norm as in timm's weights, which were trained with PyTorch's ε of 1e-5. */
 const timmNorm = { norm: {} };
 
 export const mobilenetV3s = {

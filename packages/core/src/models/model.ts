@@ -3,7 +3,7 @@ import type { Value } from '../graph/index.ts';
 import { globalAveragePool, type Scope, under } from '../nn/index.ts';
 import type { HeadLayers } from './head.ts';
 
-/** What was done to the images a network was trained on, and must be done to all others. Part of the model. */
+/** The preprocessing of the images that a network was trained on, which all others need too. Part of the model. */
 export interface Preprocessing {
   /** The shorter side after resizing, in pixels. */
   readonly resize: number;
@@ -12,7 +12,7 @@ export interface Preprocessing {
   /** The side of the centre square that is looked at, in pixels. */
   readonly crop: number;
   readonly interpolation: 'bilinear' | 'bicubic';
-  /** Of pixels in [0, 1], red, green, blue. */
+  /** The mean of pixels in [0, 1]: red, green, blue. */
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
   /** Whether colours go through an embedded colour profile to sRGB. Default: they do. */
@@ -43,9 +43,12 @@ export interface Architecture {
   head(s: Scope, features: Value, numClasses: number): Value;
   /** The path under which all of the head's parameters, and no others, stand. */
   readonly headPath: string;
-  /** What stands before the head's last layer, as `withHead` was given it. */
+  /** The layers before the head's last one, as `withHead` was given them. */
   readonly headLayers?: HeadLayers;
-  /** Those layers: the trunk's output to what the head's last layer takes. Absent where the head is one layer. */
+  /**
+   * Applies those layers: from the backbone's output to the input of the head's last layer. Absent where the head is
+   * one layer.
+   */
   beforeLast?(s: Scope, features: Value): Value;
   /** The sides that an image may have, in pixels. Absent: any that the strides leave something of. */
   readonly sides?: { readonly minimum?: number; readonly multipleOf?: number };
@@ -56,7 +59,7 @@ export interface Architecture {
 /** A head on an earlier part of the trunk, whose loss helps the layers before it to learn (Szegedy et al. 2014, section 5). */
 export interface AuxiliaryHead {
   readonly headPath: string;
-  /** Of its loss, beside 1 for the head's. */
+  /** The weight of its loss, relative to 1 for the head's. */
   readonly weight: number;
   /** The shortest side of an image that it can learn from, in pixels. */
   readonly minimum: number;
@@ -66,7 +69,7 @@ export interface AuxiliaryHead {
 /** An architecture under its name. */
 export interface NamedArchitecture extends Architecture {
   readonly name: string;
-  /** What its published weights expect; a checkpoint that says otherwise is believed. */
+  /** The preprocessing that its published weights expect; a checkpoint that says otherwise is believed. */
   readonly preprocessing: Preprocessing;
   /** The paper. */
   readonly source: string;
@@ -93,8 +96,8 @@ export function applyModel(model: Architecture, s: Scope, x: Value, { numClasses
 }
 
 /**
- * What the last layer of the network takes: images f32 (n, 3, h, w), normalised, to vectors (n, f). Without a deeper head these
- * are the trunk's features, averaged over the image.
+ * The input of the network's last layer: images f32 (n, 3, h, w), normalised, to vectors (n, f). Without a deeper head
+ * these are the backbone's features, averaged over the image.
  */
 export function penultimate(model: Architecture, s: Scope, x: Value): Value {
   const features = model.trunk(s, x);

@@ -19,7 +19,7 @@ import { swin, swins } from './swin.ts';
 import { vgg, vggs } from './vgg.ts';
 import { vit, vits } from './vit.ts';
 
-/** All variants of one paper. What differs from the usual preprocessing is given by variant. */
+/** All variants of one paper. Deviations from the usual preprocessing are given by variant. */
 function family<Name extends string, C>(
   variants: Readonly<Record<Name, C>>,
   build: (config: C) => Architecture,
@@ -40,7 +40,7 @@ const inceptionPreprocessing: Partial<Preprocessing> = {
   std: [0.5, 0.5, 0.5],
 };
 
-/** For characters and other small images, seen whole. */
+/** The model with preprocessing for characters and other small images, which are not cropped. */
 function small(model: NamedArchitecture): NamedArchitecture {
   const half = [0.5, 0.5, 0.5] as const;
   return { ...model, preprocessing: { ...model.preprocessing, resize: 28, crop: 28, mean: half, std: half } };
@@ -124,7 +124,7 @@ export function getModel(name: string): NamedArchitecture {
   return model;
 }
 
-/** For a network that is not in the zoo. */
+/** Advice for a network that is not in the zoo. */
 export const otherNetwork =
   'Of a network that Graft does not have, export an ONNX file (torch.onnx.export) and pass that as `model`, or write the ' +
   'network in TypeScript as those of the zoo are (CONTRIBUTING.md).';

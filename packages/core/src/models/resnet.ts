@@ -3,7 +3,7 @@ import { batchNorm, conv2d, globalAveragePool, kaimingNormalFanOut, linear, type
 import { add, maxPool, relu } from '../ops/index.ts';
 import type { Architecture } from './model.ts';
 
-/** How wide the 3x3 convolution of a bottleneck is, and in how many groups. */
+/** The groups and the width of a bottleneck's 3x3 convolution. */
 export interface Cardinality {
   readonly groups?: number;
   /** Channels of each group where `channels` is 64, and in proportion elsewhere. */

@@ -110,7 +110,7 @@ export function vit(config: ViTConfig): Architecture {
 const base = { layers: 12, heads: 12, width: 768, hidden: 3072 };
 const large = { layers: 24, heads: 16, width: 1024, hidden: 4096 };
 
-/** With a number at the end: fine-tuned on images of that side, so that there are weights with more positions. */
+/** A number at the end: fine-tuned on images of that side, so that the weights have more positions. */
 export const vits = {
   vit_b_16: { patch: 16, ...base },
   vit_b_16_384: { patch: 16, ...base, size: 384 },

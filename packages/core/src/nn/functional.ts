@@ -13,7 +13,9 @@ export type Parameters = Readonly<Record<string, Value>>;
 export interface FunctionalCallOptions {
   /** Whether dropout and the like are on, and batch norm updates its running statistics. Default false. */
   readonly training?: boolean;
-  /** By layer path (`layer1.0.bn1`), or one for all. Default `running`: in evaluation the running statistics. */
+  /**
+   * The policy by layer path (`layer1.0.bn1`), or one for all. Default `running`: in evaluation the running statistics.
+   */
   readonly batchNorm?: BatchNormPolicy | ((path: string) => BatchNormPolicy);
 }
 

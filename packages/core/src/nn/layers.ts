@@ -26,7 +26,7 @@ export interface Conv2dOptions {
   readonly channels: number;
   readonly kernel: Extent;
   readonly stride?: number;
-  /** On each side of the image. */
+  /** Pixels on each side of the image. */
   readonly padding?: Extent;
   readonly dilation?: number;
   readonly groups?: number;

@@ -24,10 +24,11 @@ import {
 } from '../ops/index.ts';
 
 /**
- * What training makes small: the network's output (n, …) and the target (n, …) to one f32 number, the batch's mean, or
- * to one number per example, (n). Any function of this kind is a loss.
+ * The quantity that training minimises: takes the network's output (n, …) and the target (n, …) to one f32 number, the
+ * batch's mean, or to one number per example, (n). Any function of this kind is a loss.
  *
- * @example const quantile: Loss = (output, target) => reduceMean(maximum(sub(target, output), mul(sub(output, target), 9)));
+ * @example
+ * const quantile: Loss = (output, target) => reduceMean(maximum(sub(target, output), mul(sub(output, target), 9)));
  */
 export interface Loss {
   (output: Value, target: Value): Value;
@@ -161,7 +162,7 @@ export function l1Loss(): Loss {
 }
 
 export interface HuberLossOptions {
-  /** Where the parabola goes over into lines. Default 1. */
+  /** The absolute error at which the parabola becomes a line. Default 1. */
   readonly delta?: number;
 }
 

@@ -21,26 +21,26 @@ export interface Noise {
 }
 
 /**
- * What batch norm does. `running`: the batch's statistics in training, folded into the running ones, and the running ones
- * in evaluation. `batch`: the batch's own, always. `renewed`: the batch's own, which take the place of the running ones.
- * `frozen`: the running ones, always, and they stay as they are.
+ * The statistics that batch norm uses. `running`: the batch's statistics in training, folded into the running ones, and
+ * the running ones in evaluation. `batch`: always the batch's own. `renewed`: the batch's own, which replace the
+ * running ones. `frozen`: always the running ones, which stay as they are.
  */
 export type BatchNormPolicy = 'frozen' | 'batch' | 'renewed' | 'running';
 
 export interface TraceOptions {
   readonly training: boolean;
-  /** By layer path (`layer1.0.bn1`), or one for all. Default `running`. */
+  /** The policy by layer path (`layer1.0.bn1`), or one for all. Default `running`. */
   readonly batchNorm?: BatchNormPolicy | ((path: string) => BatchNormPolicy);
-  /** What stands for a variable. Default: a graph input of its name. */
+  /** The value that stands for a variable. Default: a graph input of its name. */
   readonly variable?: (variable: Variable) => Value;
 }
 
-/** What a model's function left behind while it ran. */
+/** The record of a run of a model's function. */
 export interface Trace {
   readonly options: TraceOptions;
-  /** In the order in which the model asked for them, as in torchvision's `state_dict`. */
+  /** The variables in the order in which the model asked for them, as in torchvision's `state_dict`. */
   readonly variables: Map<string, Variable>;
-  /** What stands for each variable in the graph. */
+  /** The value that stands for each variable in the graph. */
   readonly values: Map<string, Value>;
   /** New values of buffers. */
   readonly updates: Map<string, Value>;
@@ -48,7 +48,7 @@ export interface Trace {
   readonly endpoints: Map<string, Value>;
   /** The variables of each block, in order from input to head. A block is what lies between two endpoints. */
   readonly blocks: Map<string, readonly string[]>;
-  /** How many variables had been asked for when each endpoint was reached. */
+  /** The number of variables that had been asked for when each endpoint was reached. */
   readonly variablesBefore: Map<string, number>;
 }
 
@@ -59,7 +59,7 @@ interface Cut {
 }
 
 /**
- * Where a layer stands in a model. Layers are plain functions of `(scope, x, options)`; the scope gives them their
+ * A layer's place in a model. Layers are plain functions of `(scope, x, options)`; the scope gives them their
  * parameters under the right name, whether these are to be initialised, loaded, or replaced by adapted values.
  */
 export class Scope {
@@ -107,7 +107,9 @@ export class Scope {
     return new Scope(this.#trace, this.#join(String(name)), this.#cut);
   }
 
-  /** This scope, with `value` in place of what the layers before an endpoint make; they leave nothing in the trace. */
+  /**
+   * This scope, with `value` in place of the result of the layers before an endpoint; those leave nothing in the trace.
+   */
   cutAt(endpoint: string, value: Value): Scope {
     return new Scope(this.#trace, this.path, { endpoint, value });
   }
@@ -201,7 +203,10 @@ export function initialise(variables: Iterable<Variable>, seed: number): Record<
   return initial;
 }
 
-/** This step's masks. Two are made of each random number: 16 bits are enough to compare a probability with. */
+/**
+ * Draws this step's dropout masks. Each random number makes two of them: 16 bits are enough to compare a probability
+ * with.
+ */
 export function drawNoise(noise: Iterable<Noise>, seed: number, step: number): Record<string, Tensor> {
   const drawn: Record<string, Tensor> = {};
   for (const { name, shape, keep } of noise) {

@@ -14,7 +14,7 @@ export interface WindowAttentionOptions extends Pick<LinearOptions, 'initialiser
   readonly shifted: boolean;
 }
 
-/** How windows lie on a map (n, h, w, c) that they fill. */
+/** A tiling of a map (n, h, w, c) by windows that fill it. */
 interface Tiling {
   readonly window: number;
   /** Windows downwards and across. */
@@ -59,8 +59,8 @@ function seams(tiling: Tiling): Value {
 }
 
 /**
- * For each pair of pixels of a window, counted row by row, how far the first is from the second, downwards and to the
- * right, as the row of a table.
+ * For each pair of pixels of a window, counted row by row, the offset of the first from the second, downwards and to
+ * the right, as a row of the table.
  */
 function relativePositions(window: number): number[] {
   const pixels = Array.from({ length: window * window }, (_, i) => [Math.floor(i / window), i % window] as const);

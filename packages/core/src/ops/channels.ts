@@ -54,7 +54,7 @@ const hasPixels = (x: Value) => x.shape.length > 2;
 /** A 1x1 convolution of each channel by itself, in ORT's names: kernel · x + bias. */
 const depthwise = (x: Value) => ({ group: channelsOf(x), kernel_shape: [1, 1] });
 
-/** To another shape, without a node where it is the same: ORT fuses only what follows directly. */
+/** Reshapes, without a node where the shape stays the same: ORT fuses only nodes that follow each other directly. */
 function lowerReshape(builder: OnnxBuilder, name: string, from: Shape, to: Shape): string {
   return sameShape(from, to) ? name : builder.emit('Reshape', [name, builder.integers(to)]);
 }

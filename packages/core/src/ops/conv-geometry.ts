@@ -1,4 +1,4 @@
-/** How a kernel moves over the image. Pads are [top, left, bottom, right] and need not be symmetric. */
+/** The geometry of a convolution. Pads are [top, left, bottom, right] and need not be symmetric. */
 export type ConvGeometry = {
   readonly strides: readonly [number, number];
   readonly pads: readonly [number, number, number, number];

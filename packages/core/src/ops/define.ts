@@ -33,7 +33,7 @@ export interface Rule<A extends Attributes> {
   flops(y: Value, attributes: A): number;
   /** `ownBuffer`, `inPlace`, `alias`, or one of these with more to say. */
   memory: Memory;
-  /** On constants, while a graph is built (evaluate.ts), or `atRuntime`. */
+  /** Evaluates constants while a graph is built (evaluate.ts), or is `atRuntime`. */
   evaluate: Evaluate<A> | null;
 }
 

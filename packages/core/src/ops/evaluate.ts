@@ -9,7 +9,7 @@ import type { Attributes, Numbers, TensorType } from '../graph/index.ts';
 /** Computes a primitive from the numbers of its inputs, in row-major order. */
 export type Evaluate<A extends Attributes> = (inputs: readonly Numbers[], y: TensorType, attributes: A) => number[];
 
-/** In row-major order, how far apart neighbours along each axis lie. */
+/** The strides of a row-major array: the distance between neighbours along each axis, in elements. */
 export function stridesOf(shape: Shape): number[] {
   const strides = shape.map(() => 1);
   for (let axis = shape.length - 2; axis >= 0; axis--) strides[axis] = strides[axis + 1]! * shape[axis + 1]!;

@@ -10,10 +10,10 @@ import { originals, reachable, type Value } from '../graph/index.ts';
 /** Moves or compares numbers, and computes nothing. */
 export const free = () => 0;
 
-/** So many operations for each element of the result. */
+/** A fixed number of operations per element of the result. */
 export const perOutput = (operations: number) => (y: Value) => operations * sizeOf(y.shape);
 
-/** So many operations for each element of the first input. */
+/** A fixed number of operations per element of the first input. */
 export const perInput = (operations: number) => (y: Value) => operations * sizeOf(y.inputs[0]!.shape);
 
 /** One operation for each element of the result. */
@@ -22,9 +22,9 @@ export const elementwise = perOutput(1);
 /** Floating-point operations of a graph. */
 export interface Flops {
   readonly total: number;
-  /** By the name of the primitive, of those that compute something. */
+  /** FLOPs by the name of the primitive, for those that compute something. */
   readonly byOp: Readonly<Record<string, number>>;
-  /** How many nodes there are of each primitive, of all of them. */
+  /** The number of nodes by the name of the primitive, for all of them. */
   readonly nodes: Readonly<Record<string, number>>;
 }
 

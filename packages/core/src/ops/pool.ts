@@ -8,7 +8,7 @@ import { free } from './flops.ts';
 import { scatterAdd } from './gather.ts';
 import { reshape } from './shape.ts';
 
-/** How a pooling window moves. Pads are [top, left, bottom, right]. */
+/** The geometry of a pooling window. Pads are [top, left, bottom, right]. */
 export type PoolGeometry = {
   readonly kernel: readonly [number, number];
   readonly strides: readonly [number, number];
@@ -77,7 +77,7 @@ const maxPoolOp = defineOp<PoolGeometry>('MaxPool', {
   evaluate: atRuntime,
 });
 
-/** Where each maximum stood, as i64 positions in the flattened input. */
+/** The position of each maximum in the flattened input, as i64. */
 const maxPoolIndicesOp = defineOp<PoolGeometry>('MaxPoolIndices', {
   infer: ([x], geometry) => ({ ...inferPool('maxPool', x!, geometry), dtype: 'i64' }),
   lowerings: {

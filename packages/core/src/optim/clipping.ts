@@ -30,7 +30,7 @@ export interface Clipping {
   readonly value?: number | undefined;
 }
 
-/** What is done to all gradients of a step together. */
+/** A transformation of all gradients of a step together. */
 export type GradientTransform = (gradients: readonly Value[]) => readonly Value[];
 
 /** Limits as a function of gradients; a function is one already. */

@@ -24,9 +24,9 @@ export interface OptimizerStep {
    * compile. A `State` takes them over.
    */
   readonly outputs: Readonly<Record<string, Value>>;
-  /** What the optimizer keeps, before the first step: zeros (momentum, mean squares). Part of the `State`. */
+  /** The optimizer's state before the first step: zeros (momentum, mean squares). Part of the `State`. */
   readonly slots: Readonly<Record<string, Tensor>>;
-  /** What one step is fed. `step` is the number of steps before it: 0, 1, … */
+  /** The feeds of one step. `step` is the number of steps before it: 0, 1, … */
   feeds(options: { readonly learningRate: number; readonly step: number }): Tensors;
 }
 
@@ -75,7 +75,7 @@ export function scalarInputs(optimizer: Optimizer, group?: string): StepScalars 
   return { learningRate: scalar('learningRate'), ...Object.fromEntries(counted) };
 }
 
-/** What those inputs are fed. `step` is the number of steps that were taken before. */
+/** The feeds of those inputs. `step` is the number of steps taken before. */
 export function scalarFeeds(
   optimizer: Optimizer,
   {

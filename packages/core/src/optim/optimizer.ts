@@ -1,7 +1,7 @@
 import type { Value } from '../graph/index.ts';
 import { add, mul, sub } from '../ops/index.ts';
 
-/** How a parameter is trained. */
+/** The settings by which a parameter is trained. */
 export interface ParameterSetting {
   /** Factor on the learning rate. */
   readonly rate: number;
@@ -14,7 +14,7 @@ export interface ParameterSetting {
  * step.
  */
 export interface LearningRates {
-  /** Of all parameters that no pattern of `rates` means. Default: what suits the optimizer. */
+  /** The learning rate of all parameters that no pattern of `rates` matches. Default: the optimizer's own. */
   readonly learningRate?: number | undefined;
   /**
    * The learning rates of groups of parameters, by the patterns that `freeze` takes: `{ head: 1e-3, layer4: 1e-4 }`.

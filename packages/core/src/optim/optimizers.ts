@@ -14,7 +14,10 @@ export interface OptimizerEntry<Options> {
     readonly [Option in keyof Omit<Options, 'weightDecay' | keyof LearningRates>]-?: Options[Option];
   };
   readonly decay: 'L2' | 'decoupled' | 'in the update';
-  /** These two fit the head of a pretrained network, as far as the optimizers' authors say: of LAMB and Lion their papers. */
+  /**
+   * These two suit the head of a pretrained network, as far as the optimizers' authors say: for LAMB and Lion, their
+   * papers.
+   */
   readonly learningRate: number;
   readonly weightDecay: number;
   /**

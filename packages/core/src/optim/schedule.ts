@@ -133,7 +133,7 @@ export interface CosineRestartsOptions {
   readonly learningRate?: number;
   /** Steps of the first cycle. */
   readonly period: number;
-  /** How much longer each cycle is than the one before, a whole number. Default 1. */
+  /** The factor by which each cycle is longer than the one before, a whole number. Default 1. */
   readonly growth?: number;
   /** Default 0. */
   readonly minimum?: number;

@@ -2,7 +2,7 @@ import type { Tensor as OrtTensor, TensorConstructor } from 'onnxruntime-common'
 import type { Tensor } from '../base/tensor.ts';
 import type { Features } from '../graph/index.ts';
 
-/** Where graphs can run: `cpu` is ORT's processor kernels in Node, `wasm` the same kernels in WebAssembly. */
+/** A device that runs graphs: `cpu` is ORT's CPU kernels in Node, `wasm` the same kernels in WebAssembly. */
 export type Device = 'cpu' | 'wasm';
 
 /** An ORT session, as far as a program uses it. */
@@ -18,7 +18,10 @@ export interface Session {
  */
 export interface Backend {
   readonly device: Device;
-  /** What timings depend on (device, processor, threads, ORT's version): timings are never carried to another. */
+  /**
+   * A key of everything that timings depend on (device, processor, threads, ORT's version): timings are never carried
+   * over to another.
+   */
   readonly identity: string;
   /** Threads inside one operator. */
   readonly threads: number;

@@ -55,7 +55,7 @@ export class Program {
     await this.#session.release();
   }
 
-  /** As `release`: `await using program = await runtime.compile(outputs)`. */
+  /** Same as `release`: `await using program = await runtime.compile(outputs)`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
   }

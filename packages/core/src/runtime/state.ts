@@ -2,8 +2,8 @@ import { type Tensor, type Tensors, tensor, zeros } from '../base/tensor.ts';
 import type { Program } from './program.ts';
 
 /**
- * What a training step reads and replaces: parameters, optimizer slots, running statistics. There are two sets of
- * buffers; a step reads one and writes the other, and then they change places. Nothing is copied or allocated.
+ * The tensors that a training step reads and replaces: parameters, optimizer slots, running statistics. There are two
+ * sets of buffers; a step reads one and writes the other, and then they swap. Nothing is copied or allocated.
  */
 export class State {
   #current: Record<string, Tensor>;

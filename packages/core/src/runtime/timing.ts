@@ -12,7 +12,7 @@ import type { Backend } from './backend.ts';
 import { outputPrefix, Program } from './program.ts';
 import { sampleTensor } from './sample-tensor.ts';
 
-/** How candidates are compared. */
+/** The clock and the scale by which candidates are timed. */
 export interface Clock {
   /** Milliseconds. */
   now(): number;
@@ -26,9 +26,12 @@ const fewestRounds = 3;
 const mostRounds = 12;
 /** Milliseconds of the clock after which no round is begun beyond the fewest. */
 const patience = 500;
-/** What is this much slower than the best is not run again. */
+/** A candidate slower than the best by this factor is not run again. */
 const hopeless = 1.3;
-/** Of what is this near to the best, the first in the primitive's own order is taken, so that a repetition chooses alike. */
+/**
+ * Among candidates within this factor of the best, the first in the primitive's own order is chosen, so that a
+ * repetition chooses alike.
+ */
 const tie = 1.03;
 /** A run is short where the clock and the call would count; short ones are repeated. */
 const shortest = 1;
@@ -172,7 +175,10 @@ class Yardstick {
   }
 }
 
-/** Of a yardstick's matrices: long beside what it takes to start threads, short beside a time slice of the system's. */
+/**
+ * The side of the matrices of the reference product: long compared with starting threads, short compared with a time
+ * slice of the system.
+ */
 const side = 512;
 
 /** The value alone, with inputs of the same types, and numbers for them. Constants stay what they are. */

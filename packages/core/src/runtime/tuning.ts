@@ -13,19 +13,22 @@ import {
 import { primitives } from '../ops/index.ts';
 import { sampleTensor } from './sample-tensor.ts';
 
-/** Which lowering is used where: `Conv2dWeightGrad(f32[…], f32[…]) {…}` → `shiftedMatMul`. */
+/** The chosen lowering of each node: `Conv2dWeightGrad(f32[…], f32[…]) {…}` → `shiftedMatMul`. */
 export type Choices = Readonly<Record<string, string>>;
 
-/** Where timings are remembered between processes. */
+/** A store that keeps timings between processes. */
 export interface ChoiceStore {
   load(): Promise<Choices>;
   save(choices: Choices): Promise<void>;
 }
 
-/** How choices are timed, as a number: what was found in another way is not used. 1 went by the clock on a busy machine, too. */
+/**
+ * The version of the timing method: choices found by another version are not used. Version 1 went by the wall clock on
+ * a busy machine, too.
+ */
 export const timingMethod = 2;
 
-/** What there is to choose from, as text: a choice among fewer is not remembered. */
+/** All lowerings there are to choose from, as text: a choice among fewer is not reused. */
 export function everyLowering(): string {
   const names = [...primitives()].map(([name, { lowerings }]) => `${name}: ${Object.keys(lowerings)}`);
   return names.sort().join('\n');
@@ -40,8 +43,8 @@ export interface TuningEvent {
 }
 
 /**
- * What a timing depends on, as text: the primitive, the types of its inputs, which of them are constants (ORT prepares
- * those once), and its attributes.
+ * The key of a timing: the primitive, the types of its inputs, which of them are constants (ORT prepares those once),
+ * and its attributes.
  */
 export function choiceKey(value: Value): string {
   const operands = value.inputs.map((each) => (constantTensor(each) ? `constant ${typeOf(each)}` : typeOf(each)));

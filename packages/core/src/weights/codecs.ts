@@ -2,7 +2,7 @@ import { UserError } from '../base/errors.ts';
 import { fromBrainFloat, fromHalf } from '../base/half.ts';
 import { type Shape, sizeOf, type Tensor, tensor } from '../base/tensor.ts';
 
-/** How elements of one type in a file become a tensor. */
+/** Converts elements of one type in a file to a tensor. */
 export interface Codec {
   /** Bytes per element. */
   readonly width: number;
@@ -10,7 +10,10 @@ export interface Codec {
   readonly decode: (shape: Shape, bytes: Uint8Array) => Tensor;
 }
 
-/** By the names that safetensors gives the types. What Graft does not compute with becomes a type that holds every value of it. */
+/**
+ * Codecs by safetensors' names of the types. A type that Graft does not compute with becomes one that holds its every
+ * value.
+ */
 export const codecs: ReadonlyMap<string, Codec> = new Map<string, Codec>([
   [
     'F64',

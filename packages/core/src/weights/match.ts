@@ -12,9 +12,12 @@ export interface ExpectedTensor {
 export interface MatchOptions {
   /** Names that are not loaded and not compared: the model keeps its own, the file's are left alone. */
   readonly skip?: RegExp | undefined;
-  /** Where the tensors come from, for the message: a path or an address. */
+  /** The source of the tensors, for the message: a path or an address. */
   readonly source: string;
-  /** What to do where some do not match, for whoever cannot pass `skip`: the message's last line. Default: the `skip` that helps. */
+  /**
+   * The message's last line where some do not match, for a caller who cannot pass `skip`. Default: the `skip` that
+   * helps.
+   */
   readonly advice?: string | undefined;
 }
 

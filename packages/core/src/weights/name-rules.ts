@@ -9,7 +9,7 @@ export interface NameRule {
   readonly reshape?: (shape: Shape) => Shape;
 }
 
-/** What is known of a tensor before it is read. */
+/** A tensor's name and type, known before it is read. */
 interface Named {
   readonly name: string;
   readonly shape: Shape;

@@ -4,7 +4,7 @@ import type { Tensor } from '../base/tensor.ts';
 
 /** Put before names by DataParallel, DistributedDataParallel and torch.compile; no network's own. */
 const wrapper = /^(module|_orig_mod)\./;
-/** What people call the network inside the module that they train. Taken off only where every name has it. */
+/** Usual names for the network inside a training module. Stripped only where every name has it. */
 const holder = /^(model|net|network|backbone|encoder|trunk)\./;
 /** DenseNets of before torchvision 0.2: denseblock1.denselayer1.norm.1.weight. */
 const oldDenseNet = /(\bdenselayer\d+\.(?:norm|conv))\.([12])(?=\.[^.]+$)/;

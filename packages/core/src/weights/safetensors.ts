@@ -5,7 +5,7 @@ import { parseShallowJson } from '../base/shallow-json.ts';
 import { bytesPerElement, type DType, type Shape, sizeOf, type Tensor, type Tensors } from '../base/tensor.ts';
 import { byteLength, codecs } from './codecs.ts';
 
-/** What a safetensors file holds. Both records have no prototype, so that any name is an ordinary name. */
+/** The content of a safetensors file. Both records have no prototype, so that any name is an ordinary name. */
 export interface Safetensors {
   tensors: Record<string, Tensor>;
   metadata: Record<string, string>;
@@ -23,7 +23,10 @@ interface Entry {
 
 const METADATA = '__metadata__';
 const LENGTH_BYTES = 8;
-/** In bytes. The reference implementation accepts ten times as much; a model of a thousand tensors has a hundred thousand. */
+/**
+ * The longest header, in bytes. The reference implementation accepts ten times as much; a model of a thousand tensors
+ * has a hundred thousand.
+ */
 const LONGEST_HEADER = 10_000_000;
 /** A shape in an entry in the header. */
 const HEADER_DEPTH = 3;

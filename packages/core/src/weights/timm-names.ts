@@ -181,7 +181,7 @@ const byArchitecture: readonly (readonly [architectures: RegExp, rules: readonly
   [/^swin/, swin],
 ];
 
-/** What to do to the names of a timm checkpoint for one of the zoo's architectures. None where they are named alike. */
+/** The rules that rename a timm checkpoint for one of the zoo's architectures. None where the names are the same. */
 export function timmRules(architecture: string): readonly NameRule[] {
   return byArchitecture.find(([architectures]) => architectures.test(architecture))?.[1] ?? [];
 }

@@ -8,7 +8,7 @@ import { flipVertically, rotate, type Sampling } from './geometry.ts';
 import type { Colour, Planes } from './planes.ts';
 import { autoAugment, randAugment, trivialAugment } from './policies.ts';
 
-/** What is drawn anew for every view of an image; probabilities and shares are in [0, 1]. */
+/** An operation that is drawn anew for every view of an image; probabilities and shares are in [0, 1]. */
 export type RandomOperation =
   /** A part of the image, of a random area between two shares of it and a random shape. */
   | { readonly kind: 'crop'; readonly scale: readonly [number, number] }
@@ -34,10 +34,9 @@ export type RandomOperation =
   | { readonly kind: 'autoaugment' };
 
 /**
- * What happens to an image in training, as data: it travels to the threads that make the views.
- *
- * Crop and flip are part of the one resize, wherever they stand; without a crop the view is that of evaluation. The others follow
- * on the resized image, in their order. Each kind at most once.
+ * The augmentation of images in training, as data that is sent to the threads that make the views. Crop and flip are
+ * part of the one resize, wherever they stand; without a crop the view is that of evaluation. The others follow on the
+ * resized image, in their order. Each kind at most once.
  */
 export type Augmentation = readonly RandomOperation[];
 

@@ -29,7 +29,7 @@ export function saturation(image: Planes, factor: number): Planes {
   });
 }
 
-/** All three channels become 0.2989 red + 0.587 green + 0.114 blue. */
+/** Sets all three channels to 0.2989 red + 0.587 green + 0.114 blue. */
 export function greyscale(image: Planes): Planes {
   const grey = greyOf(image);
   return eachChannel(image, (_, to) => to.set(grey));

@@ -1,14 +1,15 @@
 import { roundHalfEven } from '../../base/rounding.ts';
 import { blank, type Colour, channelsOf, type Planes, rounding } from './planes.ts';
 
-/** How an image is read between its pixels, and what stands where it has none. */
+/** The interpolation between pixels, and the colour outside the image. */
 export interface Sampling {
   readonly interpolation: 'nearest' | 'bilinear';
   readonly fill: Colour;
 }
 
 /**
- * Where an output pixel at (x, y) comes from: (a·x + b·y + c, d·x + e·y + f), both measured in pixels from the image's centre.
+ * The source of an output pixel at (x, y): (a·x + b·y + c, d·x + e·y + f), both measured in pixels from the image's
+ * centre.
  */
 export type AffineMap = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 

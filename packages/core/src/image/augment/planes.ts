@@ -20,7 +20,7 @@ export function channelsOf({ width, height, data }: Planes): [Uint8Array, Uint8A
   return [data.subarray(0, plane), data.subarray(plane, 2 * plane), data.subarray(2 * plane)];
 }
 
-/** What is written into it is rounded, a half to the even neighbour, and clamped: as `torch.round`. */
+/** An array that rounds what is written into it, half to even, and clamps: as `torch.round`. */
 export function rounding(data: Uint8Array): Uint8ClampedArray {
   return new Uint8ClampedArray(data.buffer, data.byteOffset, data.length);
 }

@@ -25,7 +25,10 @@ const operations = {
 
 export type PolicyOperation = keyof typeof operations;
 
-/** How strong an operation may be: one number a bin, or null where there is but one strength; signed: to either side. */
+/**
+ * The strengths of an operation: one magnitude per bin, or null where there is but one strength; signed: in either
+ * direction.
+ */
 export interface Strengths {
   readonly magnitudes: readonly number[] | null;
   readonly signed: boolean;
@@ -87,7 +90,7 @@ function strength(stream: RandomStream, { magnitudes, signed }: Strengths, bin: 
 
 const steady: Strengths = { magnitudes: null, signed: false };
 
-/** From 0 to `end`, to either side. */
+/** Magnitudes from 0 to `end`, in either direction. */
 const upTo = (end: number, bins: number): Strengths => ({ magnitudes: evenly(0, end, bins), signed: true });
 
 /** torchvision's table for RandAugment; translations go up to 150/331 of the image, as in AutoAugment. */

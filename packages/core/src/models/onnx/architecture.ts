@@ -16,7 +16,7 @@ import { planParameters } from './parameters.ts';
 export interface ImportedArchitecture {
   readonly model: Architecture;
   readonly tensors: Tensors;
-  /** How many layers are left as they are, because the file computes their weights. */
+  /** The number of layers that stay as they are, because the file computes their weights. */
   readonly computedWeights: number;
   /** The trunk, for whoever wants to see what each node makes. */
   runTrunk(s: Scope, images: Value, onNode?: InterpretOptions['onNode']): Value;
@@ -121,7 +121,7 @@ function convolutionOf({ node, weight }: FileHead): Omit<Conv2dOptions, 'channel
   return { kernel: height, stride, padding, dilation };
 }
 
-/** From the classifying layer to logits (n, classes), by what the file does between them. */
+/** From the classifying layer to logits (n, classes), by the nodes that the file has between them. */
 function toLogits(program: Program, head: FileHead, s: Scope, layer: Value, numClasses: number): Value {
   // What stands at the end and only takes away axes need not be done as the file does it, for its number of classes.
   const last = head.after.findLastIndex(({ node }) => !arranging.has(node.operator));

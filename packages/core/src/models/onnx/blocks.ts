@@ -3,7 +3,7 @@ import type { FileGraph } from './file-graph.ts';
 import { NameRegister } from './names.ts';
 import type { ParameterPlan } from './parameters.ts';
 
-/** Where a block ends: after the node, all that follows depends on this value alone. */
+/** The end of a block: after the node, all that follows depends on this value alone. */
 export interface BlockEnd {
   readonly value: string;
   readonly name: string;

@@ -8,12 +8,12 @@ import { withBatchNorms } from './written-norms.ts';
 /** The part of a file that computes one output from the image, and who makes and takes what in it. */
 export interface FileGraph {
   readonly opset: number;
-  /** How many numbers the file has. */
+  /** The number of numbers in the file. */
   readonly numbers: number;
   readonly image: DecodedSlot;
   /** The output that was chosen. */
   readonly output: string;
-  /** In the order of computation; nodes that the output does not need are left out. */
+  /** The nodes in order of computation, without those that the output does not need. */
   readonly nodes: readonly DecodedNode[];
   readonly makers: ReadonlyMap<string, DecodedNode>;
   readonly takers: ReadonlyMap<string, readonly DecodedNode[]>;
@@ -88,7 +88,7 @@ function withoutAliases(name: string, makers: ReadonlyMap<string, DecodedNode>):
 
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 
-/** How many numbers stand in a node's attributes. */
+/** The number of numbers in a node's attributes. */
 function numbersIn({ attributes }: DecodedNode): number {
   return sum([...attributes.values()].map((of) => (of.kind === 'tensor' ? of.value.data.length : 1)));
 }

@@ -13,9 +13,9 @@ export interface FileHead {
   readonly input: string;
   /** Dropout between the trunk and the layer. */
   readonly before: readonly DecodedNode[];
-  /** From the layer to the logits: pooling, say, where the layer is a 1x1 convolution. */
+  /** The nodes from the layer to the logits: pooling, say, where the layer is a 1x1 convolution. */
   readonly after: readonly FollowingNode[];
-  /** In PyTorch's layout: (classes, inputs) or (classes, inputs, kh, kw), and (classes). */
+  /** The weight in PyTorch's layout, (classes, inputs) or (classes, inputs, kh, kw), and the bias, (classes). */
   readonly weight: Tensor;
   readonly bias: Tensor;
   readonly weightName: string;

@@ -7,7 +7,7 @@ import { imageNetPreprocessing, type Preprocessing } from '../model.ts';
 import { preprocessingSchema } from '../preprocessing.ts';
 import type { FileGraph } from './file-graph.ts';
 
-/** How a file wants its images. */
+/** The format in which a file takes its images. */
 export interface ImageFormat {
   /** PyTorch's order of axes, or TensorFlow's. */
   readonly layout: 'NCHW' | 'NHWC';

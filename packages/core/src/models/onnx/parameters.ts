@@ -9,18 +9,20 @@ import { isTelling, layerOfBias, layerOfNode, layerOfWeight, NameRegister, safeN
 export interface Parameter {
   readonly name: string;
   readonly tensor: Tensor;
-  /** For training from nothing. */
+  /** The initialiser, for training from scratch. */
   readonly initialise: Initialiser;
 }
 
-/** Which of a file's numbers are learned, and under which names. What is not in here stays as it is. */
+/** The numbers of a file that are learned, and their names. All others stay as they are. */
 export interface ParameterPlan {
-  /** By node and the place of the input. */
+  /** Parameters by node and index of the input. */
   readonly parameters: ReadonlyMap<DecodedNode, ReadonlyMap<number, Parameter>>;
-  /** Where batch norms and dropouts stand: layers that keep more than the numbers of their inputs. */
+  /** The paths of batch norms and dropouts: layers that have more state than the numbers of their inputs. */
   readonly layers: ReadonlyMap<DecodedNode, string>;
   readonly headPath: string;
-  /** How many layers have weights that the file computes from others (weight standardisation): they are not learned. */
+  /**
+   * The number of layers whose weights the file computes from others (weight standardisation): they are not learned.
+   */
   readonly computedWeights: number;
   /** The file's numbers for all of them, batch norms' statistics and the head included. */
   readonly tensors: Tensors;

@@ -10,27 +10,33 @@ export interface WeightsEntry {
   /** The model of the zoo that it belongs to. */
   readonly architecture: string;
   readonly url: string;
-  /** Of the file, or as much of it as is published; null where the Hugging Face hub tells it with the download. */
+  /**
+   * The SHA-256 of the file, or as much of it as is published; null where the Hugging Face hub gives it with the
+   * download.
+   */
   readonly sha256: string | null;
   /** The file's size as published: 2^20 bytes, rounded to three decimals. */
   readonly sizeMiB: number | null;
   /**
-   * Of the weights where they have one of their own, else of the package that publishes them. An SPDX identifier, or a
-   * reference in SPDX's form to one that SPDX does not list; null where nobody says.
+   * The licence of the weights where they have one of their own, else of the package that publishes them. An SPDX
+   * identifier, or a reference in SPDX's form to one that SPDX does not list; null where none is stated.
    */
   readonly licence: Licence | null;
-  /** How it was trained, or who published it: a link. */
+  /** A link to the training recipe or the publisher. */
   readonly source: string;
-  /** How many numbers are learned, with the file's head where it has one. */
+  /** The number of learned parameters, with the file's head where it has one. */
   readonly parameters: number;
   /** Percent of ImageNet-1k's validation images. Accuracies are those that the publisher states. */
   readonly top1: number | null;
   readonly top5: number | null;
-  /** What the network was measured with; `crop` is the input size. */
+  /** The preprocessing with which the network was measured; `crop` is the input size. */
   readonly preprocessing: Preprocessing;
-  /** What the outputs are, in which order: a list in `assets/`. Null where only the trunk is of use, for other classes. */
+  /**
+   * The classes of the outputs, in order: a list in `assets/`. Null where only the backbone is of use, for other
+   * classes.
+   */
   readonly classes: 'imagenet1k' | null;
-  /** Where `classes` is null: how many outputs the file's head has; 0: it has none. */
+  /** Where `classes` is null, the number of outputs of the file's head; 0: it has none. */
   readonly outputs?: number | undefined;
 }
 

@@ -5,7 +5,7 @@ import type { WeightsEntry } from './entry.ts';
 import { timmWeights } from './timm.ts';
 import { torchvisionWeights } from './torchvision.ts';
 
-/** All weights that Graft knows of. Of one architecture the preferred ones stand first. */
+/** All weights that Graft knows of. Those of one architecture begin with the preferred ones. */
 export const weightsEntries: readonly WeightsEntry[] = [...torchvisionWeights, ...timmWeights];
 
 /** `torchvision/resnet50.imagenet1k_v2` → `resnet50.imagenet1k_v2` */

@@ -3,8 +3,8 @@ import type { WeightsEntry } from './entry.ts';
 const imageNet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
 
 /**
- * Of inception_v3. torchvision normalises its images as for the others, and by `transform_input` the model makes
- * (x - 0.5) / 0.5 of that: the same numbers in one step.
+ * The preprocessing of inception_v3. torchvision normalises its images as for the others, and by `transform_input` the
+ * model makes (x - 0.5) / 0.5 of that: the same numbers in one step.
  */
 const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
 

@@ -94,7 +94,7 @@ function gemm(call: NodeCall): Value {
   return sameShape(sum.shape, y.shape) ? sum : call.fail(`adds [${call.value(2).shape}] to [${y.shape}]`);
 }
 
-/** From start to limit (exclusive) in steps of delta. */
+/** Range from start to limit (exclusive) in steps of delta. */
 function range(call: NodeCall): Value {
   const start = call.number(0);
   const limit = call.number(1);

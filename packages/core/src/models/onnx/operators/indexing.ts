@@ -13,7 +13,7 @@ function repeated(x: Value): Value | undefined {
   return source !== x && (source.shape.length < x.shape.length || source.shape[0] === 1) ? source : undefined;
 }
 
-/** In another batch than the file's, what is the same for all images is repeated as often as there are images here. */
+/** In a batch of another size than the file's, a part that is the same for all images is repeated once for each. */
 function joined(call: NodeCall): Value {
   const values = call.inputs
     .map((_, i) => call.value(i))

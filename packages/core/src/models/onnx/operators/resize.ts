@@ -2,7 +2,7 @@ import type { Value } from '../../../graph/index.ts';
 import { row, separable, type Weights } from '../../../ops/index.ts';
 import type { Handlers, NodeCall } from '../node-call.ts';
 
-/** Where place `i` of the result lies among the pixels of the input (`scale` = result / input). */
+/** The coordinate of place `i` of the result among the pixels of the input (`scale` = result / input). */
 type Place = (i: number, from: number, to: number, scale: number) => number;
 
 // In single precision, as runtimes do it: where a place lies right between two pixels, the last digit decides.

@@ -45,7 +45,7 @@ function checkedShape(call: NodeCall, shape: readonly number[]): Shape {
   return shape;
 }
 
-/** To the shape that both broadcast to: a 1 of the target keeps what is there. */
+/** Expands to the shape that both broadcast to: a 1 in the target keeps the axis as it is. */
 function expand(call: NodeCall): Value {
   const x = call.value(0);
   const target = checkedShape(call, call.integers(1));
