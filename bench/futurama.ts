@@ -31,7 +31,7 @@ const { values, positionals } = parseArgs({
 const [folder] = positionals;
 if (!folder) throw new Error('usage: node dist/bench/futurama.js FOLDER');
 const metaSteps = Number(values['meta-steps']);
-const learners = values.learners.split(',').map((name) => expectChoice('--learners', name, presetNames));
+const learners = values.learners.split(',').map((name) => expectChoice('learners', name, presetNames));
 const seeds = Array.from({ length: Number(values.seeds) }, (_, seed) => String(seed));
 
 const common = {

@@ -30,7 +30,7 @@ const { values, positionals } = parseArgs({
 const [folder] = positionals;
 if (!folder) throw new Error('usage: node dist/bench/omniglot.js FOLDER');
 const metaSteps = Number(values['meta-steps']);
-const learners = values.learners.split(',').map((name) => expectChoice('--learners', name, learnerNames));
+const learners = values.learners.split(',').map((name) => expectChoice('learners', name, learnerNames));
 const shots = values.shots.split(',');
 
 const common = {

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { didYouMean, unknownChoice } from './choice.ts';
+import { choiceProblem, didYouMean } from './choice.ts';
 
 test('the nearest choice is offered where it is near, and nothing where there is none', () => {
   expect(didYouMean('resnet81', ['resnet18', 'vgg16'])).toBe(' Did you mean "resnet18"?');
   expect(didYouMean('alexnet', ['vgg16'])).toBe('');
   expect(didYouMean('Futurama', [])).toBe('');
-  expect(unknownChoice('--optimizer', 'adma', ['sgd', 'adam'])).toBe(
-    '--optimizer "adma" is not known. Did you mean "adam"? Expected one of: sgd, adam.',
+  expect(choiceProblem('adma', ['sgd', 'adam'])).toBe(
+    ' "adma" is not known. Did you mean "adam"? Expected one of: sgd, adam.',
   );
 });

@@ -1,5 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein';
-import { OptionError, UserError } from './errors.ts';
+import { OptionError } from './errors.ts';
 import { printableName } from './printable.ts';
 
 /** ` Did you mean "resnet18"?`, or nothing where no choice is near. */
@@ -9,14 +9,14 @@ export function didYouMean(value: string, choices: readonly string[]): string {
   return distance(value, near) <= farthest(value) ? ` Did you mean "${printableName(near)}"?` : '';
 }
 
-/** A message for a value that is not one of the choices: lists them, and the one that was probably meant. */
-export function unknownChoice(what: string, value: string, choices: readonly string[]): string {
-  return `${what} "${printableName(value)}" is not known.${didYouMean(value, choices)} Expected one of: ${choices.join(', ')}.`;
+/** A message after the name of an option, for a value that is not one of the choices: lists them, and the one that was probably meant. */
+export function choiceProblem(value: string, choices: readonly string[]): string {
+  return ` "${printableName(value)}" is not known.${didYouMean(value, choices)} Expected one of: ${choices.join(', ')}.`;
 }
 
 /** An option whose value is not one of its choices. */
 export function choiceError(option: string, received: unknown, choices: readonly string[]): OptionError {
-  const problem = unknownChoice('', String(received), choices);
+  const problem = choiceProblem(String(received), choices);
   return new OptionError({ option, expected: `one of: ${choices.join(', ')}`, received, problem });
 }
 
@@ -42,9 +42,9 @@ export function nearestNames(value: string, names: readonly string[]): string {
 /** Edits to a name that is still meant. */
 const farthest = (value: string) => Math.max(2, value.length / 3);
 
-/** `value`, if it is one of the choices. @throws UserError with the text of `unknownChoice`. */
-export function expectChoice<T extends string>(what: string, value: string, choices: readonly T[]): T {
+/** `value`, if it is one of the choices. @throws OptionError where it is not */
+export function expectChoice<T extends string>(option: string, value: string, choices: readonly T[]): T {
   const found = choices.find((choice) => choice === value);
-  if (found === undefined) throw new UserError(unknownChoice(what, value, choices));
+  if (found === undefined) throw choiceError(option, value, choices);
   return found;
 }

@@ -1,20 +1,54 @@
 import { describe, expect, test } from 'vitest';
 import { expectChoice } from './choice.ts';
-import { ShapeError, UsageError, UserError } from './errors.ts';
+import { OptionError, ShapeError, UsageError, UserError } from './errors.ts';
 
 describe('expectChoice', () => {
   const choices = ['sgd', 'adam', 'adamw'] as const;
   const list = 'Expected one of: sgd, adam, adamw.';
   test.each([
-    ['adma', `--optimizer "adma" is not known. Did you mean "adam"? ${list}`],
-    ['Adam', `--optimizer "Adam" is not known. Did you mean "adam"? ${list}`],
-    ['rmsprop', `--optimizer "rmsprop" is not known. ${list}`],
-    ['', `--optimizer "" is not known. ${list}`],
+    ['adma', `optimizer "adma" is not known. Did you mean "adam"? ${list}`],
+    ['Adam', `optimizer "Adam" is not known. Did you mean "adam"? ${list}`],
+    ['rmsprop', `optimizer "rmsprop" is not known. ${list}`],
+    ['', `optimizer "" is not known. ${list}`],
   ])('"%s"', (value, message) => {
-    expect(() => expectChoice('--optimizer', value, choices)).toThrow(new UserError(message));
+    expect(() => expectChoice('optimizer', value, choices)).toThrow(
+      new OptionError({
+        option: 'optimizer',
+        expected: 'one of: sgd, adam, adamw',
+        received: value,
+        problem: message.slice(9),
+      }),
+    );
   });
   test('one of the choices is returned', () => {
-    expect(expectChoice('--optimizer', 'adamw', choices)).toBe('adamw');
+    expect(expectChoice('optimizer', 'adamw', choices)).toBe('adamw');
+  });
+});
+
+describe('OptionError', () => {
+  const fields = { option: 'learningRate', expected: 'a number above 0', received: -1 };
+  test('says what was expected and received, and has them as fields', () => {
+    const error = new OptionError(fields);
+    expect(error).toMatchObject({ ...fields, name: 'OptionError' });
+    expect(error).toBeInstanceOf(UserError);
+    expect(error.message).toBe('learningRate: expected a number above 0, received -1.');
+    expect(error.messageOf('--learning-rate')).toBe('--learning-rate: expected a number above 0, received -1.');
+  });
+  test.each([
+    ['a\u202eb', '"a\\u202eb"'],
+    [[1, 'a'], '[1,"a"]'],
+    [Number.NaN, 'NaN'],
+    [undefined, 'undefined'],
+    ['x'.repeat(300), `"${'x'.repeat(199)}…`],
+  ])('shows what it received: %j', (received, shown) => {
+    expect(new OptionError({ ...fields, received }).message).toBe(
+      `learningRate: expected a number above 0, received ${shown}.`,
+    );
+  });
+  test('what there is to say instead follows the option’s name', () => {
+    const cause = new Error('x');
+    const error = new OptionError({ ...fields, problem: ' is for training.', cause });
+    expect([error.message, error.cause]).toEqual(['learningRate is for training.', cause]);
   });
 });
 

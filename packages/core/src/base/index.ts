@@ -1,4 +1,4 @@
-export { didYouMean, expectChoice, unknownChoice, unknownName } from './choice.ts';
+export { choiceError, choiceProblem, didYouMean, expectChoice, unknownName } from './choice.ts';
 export { OptionError, ShapeError, UsageError, UserError } from './errors.ts';
 export { fromBrainFloat, fromHalf } from './half.ts';
 export { quote } from './quote.ts';

@@ -254,7 +254,7 @@ function restored(initial: Tensors, saved: Tensors): Tensors {
   const different = names.find((name) => type(initial[name]) !== type(saved[name]));
   if (different === undefined) return saved;
   throw new UserError(
-    `train: the checkpoint is not of this run: ${different} is ${type(saved[different])} in it, ` +
+    `The checkpoint is not of this run: ${different} is ${type(saved[different])} in it, ` +
       `${type(initial[different])} in the run. Start the run anew.`,
   );
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft, startGraft } from '../../../../test/graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
+import { inCommands } from '../text/wording.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -100,11 +101,14 @@ test('warnings stand before training, in run.json and in the JSON; about the ima
     },
   ]);
   expect(JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')).warnings).toEqual(warnings);
-  expect(stderr).toContain(`warning    ${warnings[0].message}\n`);
+  expect(inCommands(warnings[0].message)).toContain(
+    `\`graft doctor ${folder} --fix-to <new folder>\` leaves the copies out.`,
+  );
+  expect(stderr).toContain(`warning    ${inCommands(warnings[0].message)}\n`);
   const strict = await graft(['train', folder, ...small, '--strict', '--out', join(root, 'strict')]);
   expect([strict.status, strict.stderr]).toEqual([
     1,
-    expect.stringContaining(`graft: train: --strict: ${warnings[0].message}`),
+    expect.stringContaining(`graft: --strict: ${inCommands(warnings[0].message)}`),
   ]);
 });
 

@@ -119,7 +119,7 @@ describe('the run folder, in training', () => {
     const { child, done } = await paused(out);
     renameSync(out, renamed);
     child.kill('SIGCONT');
-    expect((await done).stderr).toContain('If it has another name now: graft train --resume <that name>.');
+    expect((await done).stderr).toContain('If it has another name now: `graft train --resume <run>`.');
     expect(existsSync(out)).toBe(false);
     await expectToGoOn(renamed);
   });

@@ -13,7 +13,7 @@ test('what fits passes', () => {
 test('what does not fit says the need, what there is, and what to lower', () => {
   expect(() => checkMemory(1.4e9, 4, config, 3e9)).toThrow(
     new UserError(
-      'meta train: the graph of a task takes about 1.4 GB of memory in each thread, 5.6 GB in 4, and 3.0 GB are there. ' +
+      'The graph of a task takes about 1.4 GB of memory in each thread, 5.6 GB in 4, and 3.0 GB are there. ' +
         '`threads: 2` would fit. Lower `innerSteps: 5`, `testSteps: 10`, `queries: 15`, `shots: 5`, `way: 5`, `imageSize` ' +
         'or the filters of `model`, or pass `order: 1`, which frees what an inner step took when it is done.',
     ),

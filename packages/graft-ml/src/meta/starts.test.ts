@@ -65,6 +65,6 @@ test('images of another kind are told, and negatives for what they are', async (
 
 test('a name that is neither a folder nor a start', () => {
   expect(() => startFolder('omniglott')).toThrow(
-    'omniglott is not there. Expected a run folder of graft meta train, or a start that comes with Graft: omniglot.',
+    'omniglott is not there. Expected a run of meta-learning, or a start that comes with Graft: omniglot.',
   );
 });

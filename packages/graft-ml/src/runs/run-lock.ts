@@ -200,7 +200,7 @@ async function refuseToWrite(path: string): Promise<never> {
     isThere
       ? `${path} is no longer this run's: its ${lockName} is gone or another process's. Training has stopped; nothing more was written.`
       : `${path} was removed or renamed while it was being trained. Training has stopped; nothing was written in its place. ` +
-          'If it has another name now, resume it by that.',
+          'If it has another name now: `resumeTraining(run)`.',
   );
 }
 

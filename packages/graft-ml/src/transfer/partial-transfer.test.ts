@@ -101,5 +101,7 @@ test('what was meta-learned and not adapted can be trained whole, but not frozen
   await writeSafetensorsFile(weights, learned, { ...metadata, learner: 'maml', classes: '[]' });
   const { path } = await transfer(shapes, { weights, strategy: 'full', epochs: 1 });
   expect((await readRun(path)).best!.accuracy).toBeGreaterThan(0);
-  await expect(transfer(shapes, { weights, transferRatio: 0.5 })).rejects.toThrow('`graft meta adapt` makes a run');
+  await expect(transfer(shapes, { weights, transferRatio: 0.5 })).rejects.toThrow(
+    '`adaptMeta(run, folder)` makes a run',
+  );
 });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { unknownChoice } from '../../base/choice.ts';
+import { choiceProblem } from '../../base/choice.ts';
 import type { Mixing } from '../../fit/mixing.ts';
 import type { Augmentation } from '../../image/augment/augmentation.ts';
 import {
@@ -34,7 +34,7 @@ const operation = z.discriminatedUnion('kind', [
 /** A level of augmentation, or a list of its operations. */
 export const augmentation = structured<AugmentationLevel | Augmentation>(expected, (value) => {
   if (isAugmentationLevel(value)) return undefined;
-  if (typeof value === 'string') return ` ${unknownChoice('', value, Object.keys(augmentationLevels)).trimStart()}`;
+  if (typeof value === 'string') return choiceProblem(value, Object.keys(augmentationLevels));
   const { data } = z.array(operation).safeParse(value);
   if (data === undefined) return true;
   const problem = augmentationProblem(data);

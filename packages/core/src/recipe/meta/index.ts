@@ -66,7 +66,7 @@ export interface ResolvedMetaConfig extends MetaConfig {
   readonly validateEvery: number;
 }
 
-/** Everything that decides a run of meta-learning: flags, help, files and `run.json` are made from it, as in `graft train`. */
+/** Everything that decides a run of meta-learning: flags, help and files of options are made from it. */
 export const metaConfigSchema: z.ZodObject<OptionSchemas<MetaConfig>, z.core.$strict> = z.strictObject({
   ...learnerOptions,
   ...metaModelOptions,

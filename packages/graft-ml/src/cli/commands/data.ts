@@ -1,4 +1,5 @@
-import { expectChoice } from '@graft-ml/core/internal/base/choice';
+import { choiceProblem } from '@graft-ml/core/internal/base/choice';
+import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { z } from 'zod';
 import { getPublicSet, publicSets } from '../../data/public/index.ts';
 import { defineCommand } from '../command.ts';
@@ -15,7 +16,8 @@ export const dataGetCommand = defineCommand({
   examples: ['graft data get flowers102', 'graft data get pets data/pets --mirror /mnt/archives'],
   async run({ positionals: [name, folder], options, terminal }) {
     const names = publicSets.map((one) => one.name);
-    const set = publicSets[names.indexOf(expectChoice('data get', name!, names))]!;
+    const set = publicSets[names.indexOf(name!)];
+    if (set === undefined) throw new UsageError(`data get${choiceProblem(name!, names)}`);
     const onImage = (done: number, total: number) => terminal.progress('unpacking images', done, Math.max(done, total));
     const got = await getPublicSet(set, folder ?? set.name, { ...downloadOptions(options, terminal), onImage });
     terminal.print(`${got.folder}: ${got.images} images, ${set.layout}. The archives stay in ${got.files.join(', ')}`);

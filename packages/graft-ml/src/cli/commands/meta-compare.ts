@@ -1,6 +1,14 @@
 import { basename, extname } from 'node:path';
+import { choiceError } from '@graft-ml/core/internal/base/choice';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
-import { metaConfigGroups, metaConfigSchema, withoutIgnored } from '@graft-ml/core/internal/recipe/meta/index';
+import {
+  learnerNames,
+  metaConfigGroups,
+  metaConfigSchema,
+  parseMetaConfig,
+  presetNames,
+  withoutIgnored,
+} from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
 import { type Contestant, compareLearners, resumeComparison } from '../../experiment/compare.ts';
 import { comparisonCells } from '../../experiment/comparison.ts';
@@ -115,12 +123,13 @@ async function contestantsOf(
   const contestants = list.split(',').map(async (item): Promise<Contestant> => {
     const text = item.trim();
     if (!/\.(ya?ml|json)$/i.test(text)) {
-      const learner = metaConfigSchema.shape.learner.safeParse(text);
-      if (!learner.success) throw new UsageError(learner.error.issues[0]!.message.replace('--learner', '--learners'));
-      return { name: text, config: withoutIgnored({ ...flags, learner: learner.data }) };
+      const names = [...learnerNames, ...presetNames];
+      const learner = names.find((name) => name === text);
+      if (learner === undefined) throw choiceError('learners', text, names);
+      return { name: text, config: withoutIgnored({ ...flags, learner }) };
     }
     const { values } = await readConfigFileOf(text, metaTable, metaRuns, given);
-    return { name: basename(text, extname(text)), config: metaConfigSchema.parse({ ...flags, ...values }) };
+    return { name: basename(text, extname(text)), config: parseMetaConfig({ ...flags, ...values }) };
   });
   const all = await Promise.all(contestants);
   const unused = given.find((key) => {

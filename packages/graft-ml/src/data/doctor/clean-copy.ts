@@ -51,7 +51,7 @@ async function copyAll({ kept }: CleanPlan, into: string, { onProgress }: CleanC
   for (const [i, { specimen, to }] of kept.entries()) {
     const bytes = await readImageFile(specimen);
     if (createHash('sha256').update(bytes).digest('hex') !== specimen.sha256) {
-      throw new UserError(`doctor: ${specimen.path} was changed while it was looked at. Run it again.`);
+      throw new UserError(`${specimen.path} was changed while it was looked at. Run it again.`);
     }
     await mkdir(dirname(join(into, to)), { recursive: true });
     await writeFile(join(into, to), bytes, { flag: 'wx' });

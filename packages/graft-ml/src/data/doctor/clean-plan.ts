@@ -98,7 +98,7 @@ function pathInClassFolder({ place, part, className }: Specimen): string {
   if (place.startsWith(`${folder}/`)) return place;
   // A table or an expression may call a class anything.
   if (folder.split('/').some((level) => /^\.*$|[\\:\p{Cc}]/u.test(level))) {
-    throw new UserError(`doctor: the class ${JSON.stringify(className)} cannot be the name of a folder.`);
+    throw new UserError(`The class ${JSON.stringify(className)} cannot be the name of a folder.`);
   }
   return `${folder}/${basename(place)}`;
 }
