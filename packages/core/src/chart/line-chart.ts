@@ -16,7 +16,7 @@ export interface Axis {
 
 export interface Series {
   readonly name: string;
-  /** By ascending x. */
+  /** Points by ascending x. */
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 

@@ -1,7 +1,7 @@
 import type { LineChart } from './line-chart.ts';
 
 export interface SvgSize {
-  /** In pixels. Default 720 x 440. */
+  /** The size in pixels. Default 720 x 440. */
   readonly width?: number;
   readonly height?: number;
 }

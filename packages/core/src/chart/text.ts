@@ -62,7 +62,7 @@ function between({ scale }: Axis, low: number, high: number, part: number): numb
   return scale === 'log' ? low * (high / low) ** part : low + (high - low) * part;
 }
 
-/** On the line through the two points around x; beyond the ends, the nearest point's. */
+/** The value at x on the line between the two points around it; beyond the ends, the nearest point's. */
 function valueAt({ points }: Series, x: number, { scale }: Axis): number {
   const next = points.findIndex(([at]) => at >= x);
   if (next <= 0) return points.at(next === 0 ? 0 : -1)![1];

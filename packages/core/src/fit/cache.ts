@@ -3,8 +3,8 @@ import type { Shape } from '../base/tensor.ts';
 import type { ChoiceStore } from '../runtime/index.ts';
 
 /**
- * Where results are kept that can be computed again, for this program and later ones. A cache is passed to what may use it; what is not
- * in it, cannot be read or is damaged costs only time.
+ * Keeps results that can be computed again, for this program and later ones. A cache is passed to whatever may use it;
+ * a result that is missing, unreadable or damaged costs only time.
  */
 export interface Cache {
   /** The lowerings that were timed on one backend, by all that their times depend on. */

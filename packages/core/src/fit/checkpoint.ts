@@ -2,7 +2,7 @@ import type { Tensor, Tensors } from '../base/tensor.ts';
 import { copy } from '../runtime/index.ts';
 import type { Best, EvaluationEvent } from './events.ts';
 
-/** How far a run has come: with the tensors, all that is needed to go on as if nothing had happened. */
+/** The progress of a run: with the tensors, all that is needed to continue as if nothing had happened. */
 export interface Phase<M extends string = 'accuracy'> {
   /** Epochs that are complete. */
   readonly epoch: number;
@@ -41,7 +41,7 @@ export function withStep<M extends string>(
   };
 }
 
-/** Where a run leaves its state. The tensors given to it are only valid until it resolves. */
+/** A place to which a run saves its state. The tensors given to it are only valid until it resolves. */
 export interface CheckpointStore<M extends string = 'accuracy'> {
   /**
    * An epoch ended. Comes before the checkpoint that counts the epoch as complete, so that no line of the log is lost;

@@ -6,7 +6,7 @@ import type { Criterion } from './evaluation.ts';
 import type { Evaluation } from './events.ts';
 import type { StageRates, Timetable } from './stage.ts';
 
-/** What a run keeps from step to step, and who trains it at which rate. */
+/** A course with state: the variables that a run keeps from step to step, and the learning rate of each. */
 export interface StatefulCourse extends Timetable {
   readonly stages: readonly StatefulStage[];
   /** First values of all that is kept and evaluated. */
@@ -20,7 +20,7 @@ export interface StatefulCourse extends Timetable {
 
 /** A stretch of epochs, as far as what the state holds in it. */
 export interface StatefulStage extends StageRates {
-  /** What the state holds of the course's variables. */
+  /** The course's variables in the state. */
   readonly variables: ReadonlyMap<string, Pick<Variable, 'name' | 'dtype' | 'shape'>>;
 }
 
@@ -32,9 +32,9 @@ export interface Course<M extends string = 'accuracy'> extends StatefulCourse {
   readonly stages: readonly CourseStage<M>[];
   /** The examples that are measured in a step. */
   readonly examplesPerStep: number;
-  /** What is measured besides the loss. */
+  /** The metrics that are measured besides the loss. */
   readonly metrics: readonly { readonly name: M }[];
-  /** By what an epoch is the best so far. */
+  /** The criterion by which an epoch is the best so far. */
   readonly criterion: Criterion<M>;
   /** Epochs without a better one after which the last stage ends. */
   readonly patience: number | null;
@@ -62,7 +62,7 @@ export type Step<M extends string = 'accuracy'> = (state: State, scalars: Tensor
 export interface StepOutcome<M extends string = 'accuracy'> {
   /** Mean, before the step. */
   readonly loss: number;
-  /** Of each metric, its sum over the step's examples: of the accuracy, how many were right. */
+  /** The sum of each metric over the step's examples: for accuracy, the number of correct predictions. */
   readonly sums: Readonly<Record<M, number>>;
   /** The training images behind a loss that is not a number, where they are known. */
   readonly images?: readonly number[];

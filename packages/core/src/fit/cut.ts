@@ -7,9 +7,9 @@ import { feedNames, type Network } from './step.ts';
 /** A network in two parts at an endpoint: what is frozen runs before it, what is trained behind it. */
 export interface Cut {
   readonly endpoint: string;
-  /** What the endpoint gives for one input, without the batch axis. */
+  /** The endpoint's shape for one input, without the batch axis. */
   readonly shape: Shape;
-  /** From the endpoint on. */
+  /** The network from the endpoint on. */
   readonly network: Network;
 }
 
@@ -54,7 +54,7 @@ function separates({ network }: Cut): boolean {
   return !reachable(outputs).some((value) => inputName(value) === beforeCut);
 }
 
-/** What an endpoint gives for a batch, as evaluation computes it: (n, …cut.shape). */
+/** The endpoint's value for a batch, as evaluation computes it: (n, …cut.shape). */
 export function prefixGraph(
   network: Network,
   endpoint: string,

@@ -9,7 +9,7 @@ import { evaluationStep, feedNames, label, lossOfOutputs, type Network, resultNa
 export interface EvaluatorOptions<M extends string = string> {
   readonly batchSize: number;
   readonly loss: Loss;
-  /** Of one target, without the batch axis. Default: a label, i64 (). */
+  /** The type of one target, without the batch axis. Default: a label, i64 (). */
   readonly target?: TensorType | undefined;
   readonly metrics: readonly Metric<M>[];
 }
@@ -30,7 +30,7 @@ export async function openEvaluator<M extends string>(
   const graph = evaluationStep(network, { batchSize, batchNorm: 'running', loss, target });
   const output = graph.outputs[resultNames.outputs]!;
   const program = await runtime.compile(graph.outputs);
-  /** Of a loss that is one number for a batch, by the number of examples. */
+  /** Programs for a loss that is one number for a batch, by the number of examples. */
   const lossPrograms = new Map<number, Program>();
 
   async function lossSum(results: Tensors, targets: Tensor, count: number): Promise<number> {
@@ -86,7 +86,7 @@ function countedWeights(batchSize: number, count: number): Tensor {
   );
 }
 
-/** By what one evaluation is better than another: a metric, or the loss. */
+/** The quantity by which evaluations are compared: a metric, or the loss. */
 export interface Criterion<M extends string = string> {
   readonly name: M | 'loss';
   readonly higherIsBetter: boolean;
@@ -98,7 +98,7 @@ export function isBetter<M extends string>(a: Evaluation<M>, b: Evaluation<M>, b
   return gain > 0 || (gain === 0 && a.loss < b.loss);
 }
 
-/** The one number of a scalar. */
+/** The number in a scalar tensor. */
 export function number(tensor: Tensor | undefined): number {
   return Number(tensor!.data[0]);
 }

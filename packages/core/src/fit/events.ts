@@ -1,6 +1,6 @@
 /**
- * What a training run tells while it goes on. The progress bar, the log and early stopping are all readers of these. `M` are the
- * names of its metrics: an evaluation has a number under each.
+ * An event of a training run. Progress bar, log and early stopping are all readers of these. `M` are the names of its
+ * metrics: an evaluation has a number under each.
  */
 export type TrainEvent<M extends string = 'accuracy'> =
   | { readonly kind: 'start'; readonly epochs: number; readonly stepsPerEpoch: number; readonly resumedAt: number }
@@ -10,7 +10,7 @@ export type TrainEvent<M extends string = 'accuracy'> =
   | { readonly kind: 'interrupted'; readonly epoch: number; readonly step: number }
   | EndEvent<M>;
 
-/** From here on other parameters are trained. */
+/** From this event on, other parameters are trained. */
 export interface StageEvent {
   readonly kind: 'stage';
   readonly name: string;
@@ -29,12 +29,12 @@ export interface EndEvent<M extends string = 'accuracy'> {
 /** One step was taken. */
 export interface StepEvent {
   readonly kind: 'step';
-  /** From 1. */
+  /** The epoch, from 1. */
   readonly epoch: number;
   /** Within the epoch, from 1. */
   readonly step: number;
   readonly steps: number;
-  /** Of the batch, before the step. */
+  /** The batch's loss, before the step. */
   readonly loss: number;
   readonly learningRate: number;
 }
@@ -48,7 +48,7 @@ export type Best<M extends string = 'accuracy'> = Evaluation<M> & { readonly epo
 /** An epoch ended. */
 export type EvaluationEvent<M extends string = 'accuracy'> = Evaluation<M> & EpochFacts<M>;
 
-/** What is known of an epoch besides its evaluation. */
+/** The facts about an epoch besides its evaluation. */
 export interface EpochFacts<M extends string = 'accuracy'> {
   readonly kind: 'evaluation';
   /** The name of the stage. */
@@ -59,8 +59,8 @@ export interface EpochFacts<M extends string = 'accuracy'> {
   /** Means over the epoch's steps, each measured before the step. */
   readonly training: Evaluation<M>;
   readonly isBest: boolean;
-  /** Of the epoch's last step. */
+  /** The learning rate of the epoch's last step. */
   readonly learningRate: number;
-  /** Of the epoch, its evaluation included. */
+  /** The duration of the epoch, its evaluation included. */
   readonly seconds: number;
 }

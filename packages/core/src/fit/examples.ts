@@ -5,12 +5,12 @@ import type { Augmentation } from '../image/augment/index.ts';
 import type { Preprocessing } from '../models/index.ts';
 import { type Batch, inOrder, labelTensor, rowsFrom, type Source, setRow, typeOfRow } from './source.ts';
 
-/** How a model looks at images. */
+/** The preprocessing and augmentation with which a model sees images. */
 export interface ImageView {
   readonly preprocessing: Preprocessing;
-  /** What is done to each image anew in every epoch. Default: nothing, as in evaluation. */
+  /** The augmentation, drawn anew for each image in every epoch. Default: none, as in evaluation. */
   readonly augmentation?: Augmentation | undefined;
-  /** Of the augmentation. Default 0. */
+  /** The seed of the augmentation. Default 0. */
   readonly seed?: number | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface ImageSet {
 /** Examples to learn from or to be measured by. */
 export type Examples = Source | ImageSet;
 
-/** What is trained on, and what it is judged by after each epoch. */
+/** The examples to train on, and those that judge the model after each epoch. */
 export interface FitData {
   readonly train: Examples;
   /** Default: the training examples, without augmentation. */
@@ -87,7 +87,7 @@ function isTensor(value: Tensor | readonly number[]): value is Tensor {
   return !Array.isArray(value);
 }
 
-/** These rows of (n, …) as a batch, filled up with the first. */
+/** The chosen rows of (n, …) as a batch, filled up with the first. */
 function picked(rows: Tensor, chosen: readonly number[], batchSize: number): Tensor {
   const batch = zeros(rows.dtype, [batchSize, ...rows.shape.slice(1)]);
   for (let i = 0; i < batchSize; i++) setRow(batch, i, rowsFrom(rows, chosen[i] ?? chosen[0]!, 1).data);
@@ -96,7 +96,7 @@ function picked(rows: Tensor, chosen: readonly number[], batchSize: number): Ten
 
 /** One example that a generator gives. */
 export interface Example {
-  /** As the network takes it, without the batch axis. */
+  /** The network's input, without the batch axis. */
   readonly input: Tensor;
   /** A label, or numbers without the batch axis. */
   readonly target: Tensor | number;
@@ -202,9 +202,9 @@ export function subset(source: Source, indices: readonly number[]): Source {
   };
 }
 
-/** What a transform may go by. */
+/** The context of a transform's call. */
 export interface TransformContext {
-  /** From 1. */
+  /** The epoch, from 1. */
   readonly epoch: number;
   /** Addressed by the epoch and the examples of the batch: a run that is resumed draws the same. */
   readonly random: RandomStream;

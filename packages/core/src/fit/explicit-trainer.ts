@@ -34,9 +34,9 @@ import {
 } from './step.ts';
 import { groupedSettings, groupFeeds, relativeSettings, type StepGroup, stepGroups } from './step-groups.ts';
 
-/** How a trainer takes its steps: the options of `fit` that are about a step. */
+/** Options of a trainer: those of `fit` that are about a step. */
 export interface TrainerOptions {
-  /** With its learning rates: `adamw({ rates: { head: 1e-3, layer4: 1e-4 } })`. Default: `adamw()`. */
+  /** The optimizer with its learning rates: `adamw({ rates: { head: 1e-3, layer4: 1e-4 } })`. Default: `adamw()`. */
   readonly optimizer?: Optimizer | undefined;
   /** Output and target to what is made small. Default: `crossEntropyLoss()`. */
   readonly loss?: Loss | undefined;
@@ -47,7 +47,7 @@ export interface TrainerOptions {
    * Default: none.
    */
   readonly average?: number | undefined;
-  /** What batch norms do in layers that are trained; frozen ones keep their statistics. Default `running`. */
+  /** The statistics of batch norms in layers that are trained; frozen ones keep theirs. Default `running`. */
   readonly batchNorm?: BatchNormPolicy | undefined;
   /** Whether weight decay applies to biases and the parameters of norms, too. Default false. */
   readonly normDecay?: boolean | undefined;
@@ -55,7 +55,7 @@ export interface TrainerOptions {
   readonly seed?: number | undefined;
 }
 
-/** What a batch came to. */
+/** The result of a step on a batch. */
 export interface StepResult {
   /** The batch's mean loss, before the step. */
   readonly loss: number;
@@ -63,7 +63,7 @@ export interface StepResult {
   readonly outputs: Tensor;
 }
 
-/** All that a trainer keeps, for a checkpoint: the tensors are a safetensors file, the rest is JSON. */
+/** The state of a trainer, for a checkpoint: the tensors are a safetensors file, the rest is JSON. */
 export interface TrainerState {
   /** Parameters, buffers, what the optimizer keeps, moving averages. */
   readonly tensors: Tensors;
@@ -405,12 +405,12 @@ export function createTrainer(model: Model, options: TrainerOptions = {}): Train
   return new Trainer(model, options);
 }
 
-/** What a compiled step depends on of a batch. */
+/** The properties of a batch that a compiled step depends on. */
 function keyOf({ inputs, targets, mix }: Batch): string {
   return `${formatType(inputs)} ${formatType(targets)}${mix ? ' mixed' : ''}`;
 }
 
-/** How many examples there are in a batch. @throws ShapeError, @throws UserError */
+/** The number of examples in a batch. @throws ShapeError, @throws UserError */
 function batchSizeOf({ input }: Model['network'], { inputs, targets, weights }: Batch): number {
   const [batchSize] = inputs.shape;
   if (batchSize === undefined || formatType(typeOfRow(inputs)) !== formatType(input)) {

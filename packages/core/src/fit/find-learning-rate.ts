@@ -12,18 +12,18 @@ import type { TrainingTask } from './task.ts';
 
 /** One step of a range test. */
 export interface RangeStep {
-  /** From 1. */
+  /** The step, from 1. */
   readonly step: number;
   /** At most so many. */
   readonly steps: number;
   readonly learningRate: number;
-  /** Of the batch, before the step. */
+  /** The batch's loss, before the step. */
   readonly loss: number;
 }
 
 export interface RangeTestOptions extends RangeOptions {
   readonly runtime: Runtime;
-  /** Which of the task's stages is tested. Default: the first. */
+  /** The index of the task's stage that is tested. Default: the first. */
   readonly stage?: number;
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: (step: RangeStep) => void;

@@ -50,7 +50,10 @@ export interface PatternRate {
   readonly rate: number;
 }
 
-/** How a parameter is trained: at the rate of the first pattern that means it, relative to the learning rate. Null: it is not. */
+/**
+ * The setting of a parameter: the rate of the first pattern that matches it, relative to the learning rate. Null: it is
+ * frozen.
+ */
 export function settingOf(
   name: string,
   { length: dimensions }: Shape,
@@ -66,7 +69,7 @@ export function settingOf(
   return rate === 0 ? null : { rate, weightDecay: dimensions > 1 || normDecay ? 1 : 0 };
 }
 
-/** Of the parameters that no pattern means. */
+/** The learning rate of parameters that no pattern matches. */
 export function learningRateOf({ name, learningRate }: Optimizer): number {
   const rate = learningRate ?? usualLearningRate(name);
   if (rate !== undefined && rate > 0 && Number.isFinite(rate)) return rate;

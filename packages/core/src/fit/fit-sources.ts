@@ -21,8 +21,8 @@ export interface SourceOptions {
 const rowsAtOnce = 16;
 
 /**
- * What a stage trains, and what that is fed: the whole network on the examples themselves, or what lies behind the frozen layers on
- * their outputs, which are kept as far as the memory goes.
+ * The network that a stage trains and its inputs: the whole network on the examples themselves, or the part behind the
+ * frozen layers on their outputs, which are cached as far as the memory goes.
  */
 export function openSources(
   model: Model,

@@ -4,7 +4,7 @@ import { selected } from './selection.ts';
 
 /** Parameters that are trained from an epoch on, besides those that were before. */
 export interface Unfreezing {
-  /** From 1, or from 0 in a list that begins with 0. */
+  /** The first epoch: from 1, or from 0 in a list that begins with 0. */
   readonly epoch: number;
   /** `head`, `all`, blocks, dotted beginnings of names or globs. */
   readonly train: readonly string[];
@@ -61,7 +61,7 @@ function checkEpochs(unfreeze: readonly Unfreezing[], epochs: number, first: num
   });
 }
 
-/** What is trained, in a word or two. */
+/** The name of the trained parameters, in a word or two. */
 function nameOf({ table, trainable }: Model): string {
   if (trainable.size === table.parameters.size) return 'all';
   if (trainable.size === table.head.size && [...trainable].every((name) => table.head.has(name))) return 'head';

@@ -29,9 +29,9 @@ import { inOrder, type Source } from './source.ts';
 import type { TrainingTask } from './task.ts';
 import { follow } from './trainer.ts';
 
-/** Where a fit leaves its state, and finds it again. */
+/** A store in which a fit saves its state and finds it again. */
 export interface FitStore<M extends string = 'accuracy'> extends CheckpointStore<M> {
-  /** What was saved last: for `resume`. Null where nothing was. */
+  /** The state saved last, for `resume`. Null where there is none. */
   load?(): Promise<SavedFit<M> | null>;
 }
 
@@ -42,13 +42,13 @@ export interface SavedFit<M extends string = 'accuracy'> {
   readonly best?: Tensors | undefined;
 }
 
-/** How a model is trained. `M` are the names of the metrics: evaluations have a number under each. */
+/** Options of `fit`. `M` are the names of the metrics: evaluations have a number under each. */
 export interface FitOptions<M extends string = 'accuracy'> {
   /** Default 10. */
   readonly epochs?: number;
   /** Examples per batch. Default 16. */
   readonly batchSize?: number;
-  /** With its learning rates: `adamw({ rates: { head: 1e-3, layer4: 1e-4 } })`. Default: `adamw()`. */
+  /** The optimizer with its learning rates: `adamw({ rates: { head: 1e-3, layer4: 1e-4 } })`. Default: `adamw()`. */
   readonly optimizer?: Optimizer;
   /** The learning rate at each step; a schedule without numbers of its own goes by the optimizer's and over the whole run. Default: `oneCycle()`. */
   readonly schedule?: Schedule;
@@ -56,7 +56,7 @@ export interface FitOptions<M extends string = 'accuracy'> {
   readonly loss?: Loss;
   /** Default: `[accuracy()]`. */
   readonly metrics?: readonly Metric<M>[];
-  /** By what an epoch is the best so far: `loss`, or a metric. Default: the first metric. */
+  /** The criterion of the best epoch: `loss`, or a metric. Default: the first metric. */
   readonly best?: M | 'loss';
   /** What is done to images anew in every epoch: `light`, `standard`, `strong`, or a list of operations. Default: nothing. */
   readonly augment?: AugmentationLevel | Augmentation;
@@ -74,7 +74,7 @@ export interface FitOptions<M extends string = 'accuracy'> {
   readonly average?: number;
   /** Epochs without a better one after which the last stage ends. Default: no end before `epochs`. */
   readonly patience?: number;
-  /** What batch norms do in layers that are trained; frozen ones keep their statistics. Default `running`. */
+  /** The statistics of batch norms in layers that are trained; frozen ones keep theirs. Default `running`. */
   readonly batchNorm?: BatchNormPolicy;
   /** Whether weight decay applies to biases and the parameters of norms, too. Default false. */
   readonly normDecay?: boolean;
@@ -160,7 +160,7 @@ function showing<M extends string>(model: Model, course: Course<M>): Course<M> {
   return { ...course, stages };
 }
 
-/** What `fit` comes to, as the trainer takes it. @throws OptionError */
+/** Resolves the options of `fit` to the trainer's task. @throws OptionError */
 export function fitTask<M extends string = 'accuracy'>(
   model: Model,
   data: FitData,

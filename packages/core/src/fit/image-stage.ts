@@ -23,7 +23,7 @@ export function courseOf<M extends string>(task: TrainingTask<M>): Course<M> {
   return { ...task, stages, examplesPerStep: batchSize * accumulate, criterion: criterionOf(task) };
 }
 
-/** By what an epoch is the best, where the task does not say. */
+/** The criterion of the best epoch, with its default where the task gives none. */
 function criterionOf<M extends string>({ criterion, metrics: [first] }: TrainingTask<M>): Criterion<M> {
   return criterion ?? first ?? { name: 'loss', higherIsBetter: false };
 }

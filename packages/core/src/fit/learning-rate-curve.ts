@@ -1,6 +1,6 @@
 import { UserError } from '../base/errors.ts';
 
-/** What a range test saw: the smoothed loss at each learning rate, ascending. */
+/** The result of a range test: the smoothed loss at each learning rate, ascending. */
 export interface LearningRateCurve {
   readonly rates: readonly number[];
   readonly losses: readonly number[];
@@ -8,9 +8,9 @@ export interface LearningRateCurve {
 
 /** Learning rates to begin with, by three rules of thumb (fastai's `lr_find`). */
 export interface Suggestions {
-  /** In the midst of the longest descent. */
+  /** The middle of the longest descent. */
   readonly valley: number;
-  /** Where the loss falls fastest. */
+  /** The rate at which the loss falls fastest. */
   readonly steepest: number;
   /** A tenth of where it is lowest. */
   readonly minimum: number;
@@ -52,7 +52,7 @@ export function recordCurve(beta = 0.98) {
   };
 }
 
-/** What is left of a curve when the rates at which nothing happens yet, and those at which all is lost, are cut off. */
+/** The curve without the rates at which nothing happens yet and those at which the loss has diverged. */
 export function usefulPart(
   { rates, losses }: LearningRateCurve,
   { steps = 100 }: RangeOptions = {},
@@ -103,7 +103,7 @@ function valleyIndex(losses: readonly number[]): number {
   return Math.max(0, start + Math.floor(longest / 3) + Math.floor(longest / 6));
 }
 
-/** Of d loss / d log rate. */
+/** The index of the steepest d loss / d log rate. */
 function steepestIndex(rates: readonly number[], losses: readonly number[]): number {
   const slopes = losses.slice(1).map((loss, i) => (loss - losses[i]!) / Math.log(rates[i + 1]! / rates[i]!));
   return indexOfLeast(slopes);

@@ -1,13 +1,13 @@
 import { UserError } from '../base/errors.ts';
 
-/** Where training left the ground. */
+/** The step at which training diverged. */
 export interface LossFacts {
   readonly where: string;
   readonly loss: number;
   readonly learningRate: number;
   /** Positions in the training source of the images of the batch. */
   readonly images?: readonly number[];
-  /** What to try. */
+  /** A remedy to try. */
   readonly advice?: string;
 }
 

@@ -17,7 +17,10 @@ export interface MetricState {
   add(outputs: Tensor, targets: Tensor, count: number): void;
   /** Over all that was added. */
   value(): number;
-  /** Of a mean over examples, the sum: in training, sums add up exactly over an epoch. Default: the value times the examples. */
+  /**
+   * For a mean over examples, the sum: in training, sums add up exactly over an epoch. Default: the value times the
+   * examples.
+   */
   sum?(): number;
 }
 
@@ -143,7 +146,7 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** What each metric sums up to over the first `count` examples of a batch. */
+/** The sum of each metric over the first `count` examples of a batch. */
 export function sumsOver<M extends string>(
   metrics: readonly Metric<M>[],
   outputs: Tensor,

@@ -9,7 +9,10 @@ export interface Mixing {
   readonly cutmix: number | null;
 }
 
-/** What is done to a batch: each image keeps `share` of itself, the rest is its partner's, the image before it (of the first, the last). */
+/**
+ * A mixed batch: each image keeps `share` of itself, the rest is its partner's, which is the image before it (for the
+ * first, the last).
+ */
 export type Mix =
   | { readonly kind: 'mixup'; readonly share: number }
   | { readonly kind: 'cutmix'; readonly share: number; readonly box: MixBox };

@@ -39,7 +39,7 @@ export interface CreateModelOptions {
   /** The type of one input, without the batch axis. */
   readonly input: TensorType;
   readonly runtime: Runtime;
-  /** Of the first values. Default 0. */
+  /** The seed of the initial values. Default 0. */
   readonly seed?: number;
   /** Values to begin with, by name, where they are not drawn. */
   readonly weights?: Tensors;
@@ -47,7 +47,7 @@ export interface CreateModelOptions {
   readonly head?: string;
 }
 
-/** What a model of images knows besides its network. */
+/** The part of an image model besides its network. */
 export interface ImageModel {
   readonly architecture: NamedArchitecture;
   readonly preprocessing: Preprocessing;
@@ -57,7 +57,7 @@ export interface ImageModel {
 
 export interface ImageModelOptions extends ImageModel {
   readonly runtime: Runtime;
-  /** Of what the weights lack: a new head. Default 0. */
+  /** The seed of variables that the weights lack: a new head. Default 0. */
   readonly seed?: number;
   readonly weights?: Tensors;
 }
@@ -82,14 +82,14 @@ export interface EvaluateOptions<M extends string = 'accuracy'> {
   readonly signal?: AbortSignal;
 }
 
-/** What a model is made of. */
+/** The parts of a model. */
 export interface ModelParts {
   readonly network: Network;
   readonly runtime: Runtime;
   readonly variables: Tensors;
   /** Whether a parameter belongs to the head. */
   readonly head: (parameter: string) => boolean;
-  /** From inputs to what the last layer is given; null where the endpoint `trunk` says so. */
+  /** From inputs to the input of the last layer; null where the endpoint `trunk` gives it. */
   readonly features: Forward | null;
   readonly image: ImageModel | null;
 }
@@ -107,9 +107,9 @@ const rowsAtOnce = 16;
 export class Model implements AsyncDisposable {
   readonly network: Network;
   readonly runtime: Runtime;
-  /** What patterns mean: the parameters, their blocks and the head. */
+  /** The names that patterns refer to: the parameters, their blocks and the head. */
   readonly table: ParameterTable;
-  /** Of a model of images, its architecture, preprocessing and class names. */
+  /** The architecture, preprocessing and class names of an image model; null for others. */
   readonly image: ImageModel | null;
   readonly #declared: ReadonlyMap<string, Variable>;
   readonly #features: Forward | null;
@@ -135,7 +135,7 @@ export class Model implements AsyncDisposable {
     return this.#variables;
   }
 
-  /** Of images: the names of the outputs. */
+  /** The names of the outputs of an image model; of others, none. */
   get classes(): readonly string[] {
     return this.image?.classes ?? [];
   }
@@ -201,10 +201,8 @@ export class Model implements AsyncDisposable {
   }
 
   /**
-   * What the last layer is given for inputs (n, …): (n, f). Of a network of one's own, the value of its endpoint `trunk`, averaged
-   * over the image where it is (n, c, h, w).
-   *
-   * @throws UserError where the network has no such endpoint
+   * The input of the last layer for inputs (n, …): (n, f). In a network of one's own, the value of its endpoint
+   * `trunk`, averaged over the image where it is (n, c, h, w). @throws UserError where the network has no such endpoint
    */
   features(inputs: Tensor): Promise<Tensor> {
     return this.#compute('features', inputs, this.#features ?? this.#trunk);
@@ -365,7 +363,7 @@ export function imageModel(options: ImageModelOptions): Model {
   return new Model(imageModelParts(options));
 }
 
-/** What patterns over a network's parameters are about. */
+/** The table of names that patterns over a network's parameters refer to. */
 function tableOf({ variables, blocks }: Trace, isHead: (parameter: string) => boolean): ParameterTable {
   const own = [...variables.values()].filter(({ kind }) => kind === 'parameter');
   const parameters = new Map(own.map(({ name, shape }) => [name, shape]));

@@ -13,7 +13,7 @@ export function imageNetwork(model: Architecture, preprocessing: Preprocessing, 
   };
 }
 
-/** What patterns over the parameters of a model's network are about. */
+/** The table of names that patterns over the parameters of a model's network refer to. */
 export function parameterTable(network: Network, model: Architecture): ParameterTable {
   const { variables, blocks } = traceOf(network);
   const parameters = new Map(

@@ -6,7 +6,7 @@ import { printableName } from '../base/printable.ts';
 import type { Shape } from '../base/tensor.ts';
 import { under } from '../nn/index.ts';
 
-/** What patterns over parameters are about. */
+/** The names that patterns over parameters refer to. */
 export interface ParameterTable {
   /** The shape of every parameter by its name, from input to head. */
   readonly parameters: ReadonlyMap<string, Shape>;

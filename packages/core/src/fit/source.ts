@@ -11,7 +11,7 @@ export interface Batch {
   readonly targets: Tensor;
   /** (n) f32: 1, or 0 where the batch was filled up. Default: as many examples count as the source has left. */
   readonly weights?: TensorOf<'f32'>;
-  /** Where images are mixed: the targets (n, …) of the others in them, and the share that is of `targets`. */
+  /** The mixing of the batch, if any: the targets (n, …) of the images mixed in, and the share that is of `targets`. */
   readonly mix?: { readonly partners: Tensor; readonly share: number };
 }
 
@@ -40,7 +40,7 @@ export interface BatchRequest {
  */
 export interface Source {
   readonly size: number;
-  /** Of one target, without the batch axis. Default: a label, i64 (). */
+  /** The type of one target, without the batch axis. Default: a label, i64 (). */
   readonly target?: TensorType | undefined;
   /** The label of each example, where it has one and that is known: what balanced sampling goes by. */
   readonly labels?: readonly number[] | undefined;
@@ -55,7 +55,7 @@ export function inOrder(size: number): number[] {
 }
 
 /**
- * What a frozen prefix makes of a source, computed anew whenever a batch is asked for. The prefix is compiled for
+ * A source of a frozen prefix's outputs, computed anew whenever a batch is asked for. The prefix is compiled for
  * `batchSize` and runs at that size whatever the request's is, so that a row does not depend on who asks for it.
  */
 export function throughPrefix(source: Source, prefix: Program, batchSize: number): Source {
@@ -85,7 +85,7 @@ export interface Row {
   readonly target: Elements;
 }
 
-/** What tensors are made of. */
+/** The typed array of a tensor. */
 type Elements = Tensor['data'];
 
 function rowsOf(inputs: Tensor, targets: Tensor, count: number): Row[] {

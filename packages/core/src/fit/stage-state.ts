@@ -4,8 +4,8 @@ import { trainedSince } from './stage.ts';
 import { averageName, slotName, sumName } from './step.ts';
 
 /**
- * What the state holds in a stage: its variables and those of the stages before it, and what the optimizer keeps for the
- * parameters that are trained. Values come from `now`, where they stand there and are not to begin anew.
+ * The state in a stage: its variables and those of the stages before it, and the optimizer's slots for the parameters
+ * that are trained. Values come from `now`, where they exist there and do not begin anew.
  */
 export function stageState(
   { stages, optimizer, initial, average, accumulate }: StatefulCourse,

@@ -6,9 +6,9 @@ import type { Network, StepSetting } from './step.ts';
 /** A stretch of epochs, as far as who is trained at which rate. */
 export interface StageRates {
   readonly epochs: number;
-  /** By parameter of the whole network; null or absent: frozen. */
+  /** The setting of each parameter of the whole network; null or absent: frozen. */
   readonly settings: ReadonlyMap<string, ParameterSetting | null>;
-  /** By step since the last stage began that is fresh. */
+  /** The learning rate by step since the last fresh stage began. */
   readonly schedule: Schedule;
   /** Begins its schedule and the optimizer's memory anew. */
   readonly isFresh: boolean;
@@ -21,7 +21,7 @@ export interface Stage extends StageRates {
   readonly network: Network;
   /** Trains on mixed images. Default false. */
   readonly mixes?: boolean;
-  /** What its network is fed. `variables` is what the whole network has when the stage begins. */
+  /** Opens the inputs of its network. `variables` are those of the whole network when the stage begins. */
   open(variables: Tensors): Promise<StageSources>;
 }
 
@@ -32,7 +32,7 @@ export interface StageSources {
   close(): Promise<void>;
 }
 
-/** Which of a task's stages the given epoch (from 0) belongs to. */
+/** The index of the stage to which the given epoch (from 0) belongs. */
 export function stageAt(stages: readonly { readonly epochs: number }[], epoch: number): number {
   const index = stages.findIndex((_, i) => epoch < epochsBefore(stages, i + 1));
   return index === -1 ? stages.length - 1 : index;
@@ -69,7 +69,7 @@ export function stepSettings(stages: readonly StageRates[], index: number): Map<
   );
 }
 
-/** What the parameters are called that began to be trained with a stage. */
+/** The name of the group of parameters that began to be trained with a stage. */
 export const groupName = (stage: number) => (stage === 0 ? '' : String(stage));
 
 /** The groups that a stage trains, as the stages they began with. */
@@ -78,7 +78,7 @@ export function groupsOf(stages: readonly StageRates[], index: number): number[]
   return [...new Set(trained.map((name) => trainedSince(stages, index, name)))];
 }
 
-/** When what is trained, of a run. */
+/** The timetable of a run: which parameters are trained at which rate in which steps. */
 export interface Timetable {
   readonly stages: readonly StageRates[];
   readonly stepsPerEpoch: number;

@@ -25,7 +25,7 @@ import {
 
 /** A network as training sees it: from one batch of inputs to one of outputs, whatever these are. */
 export interface Network {
-  /** Of one input, without the batch axis: u8 (3, h, w) images, or f32 features at a freeze boundary. */
+  /** The type of one input, without the batch axis: u8 (3, h, w) images, or f32 features at a freeze boundary. */
   readonly input: TensorType;
   /** Inputs (n, …) to outputs (n, …): logits, numbers, whatever the loss takes. */
   forward(s: Scope, x: Value): Value;
@@ -52,14 +52,14 @@ export const resultNames = { loss: 'result/loss', outputs: 'result/outputs' } as
 export { scalarName, slotName };
 /** The sum of the gradients of the batches that make one step. */
 export const sumName = (parameter: string) => `sum/${parameter}`;
-/** What the sum of all batches' gradients is multiplied by, where their number is not known beforehand. */
+/** The factor on the sum of all batches' gradients, where their number is not known beforehand. */
 export const gatheredShare = 'step/gathered-share';
 /** The moving average of a variable. */
 export const averageName = (variable: string) => `average/${variable}`;
-/** Of the moving averages, which begins fast. */
+/** The decay of the moving averages, which begins low. */
 export const averageDecay = 'step/average-decay';
 
-/** What a network leaves behind in a dry run at batch size 1. */
+/** The trace of a network's dry run at batch size 1. */
 export function traceOf(network: Network): Trace {
   const { scope, trace } = Scope.root({ training: false });
   network.forward(scope, input(feedNames.input, network.input.dtype, [1, ...network.input.shape]));
@@ -71,7 +71,7 @@ export function variablesOf(network: Network): ReadonlyMap<string, Variable> {
   return traceOf(network).variables;
 }
 
-/** How one parameter is trained; those of a group share their learning rate and their count of steps. */
+/** The setting of one parameter; those of a group share their learning rate and their count of steps. */
 export interface StepSetting extends ParameterSetting {
   /** Default: the group without a name. */
   readonly group?: string;
@@ -80,13 +80,13 @@ export interface StepSetting extends ParameterSetting {
 export interface TrainingStepOptions {
   readonly batchSize: number;
   readonly optimizer: Optimizer;
-  /** By parameter name; null or absent: frozen. */
+  /** Settings by parameter name; null or absent: frozen. */
   readonly settings: ReadonlyMap<string, StepSetting | null>;
   readonly batchNorm: BatchNormPolicy | ((path: string) => BatchNormPolicy);
   readonly loss: Loss;
-  /** Of one target, without the batch axis. Default: a label, i64 (). */
+  /** The type of one target, without the batch axis. Default: a label, i64 (). */
   readonly target?: TensorType | undefined;
-  /** What is done to all gradients together before the optimizer sees them. */
+  /** Clips all gradients together, before the optimizer sees them. */
   readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
   /**
    * Batches whose mean gradient makes one step. With more than one, the others go through `gatheringStep`. `fed`: any number of them, the
@@ -173,7 +173,9 @@ export function gatheringStep(network: Network, options: TrainingStepOptions): S
 
 const sumOf = (parameter: string, { shape }: Value) => input(sumName(parameter), 'f32', shape);
 
-/** What every step begins with. The gradients are this batch's part of the step's mean. */
+/**
+ * The forward and backward pass, with which every step begins. The gradients are this batch's part of the step's mean.
+ */
 function forwardAndBackward(network: Network, options: TrainingStepOptions) {
   const { batchSize, settings, batchNorm, mixes = false, accumulate = 1, target = label } = options;
   const { scope, trace } = Scope.root({ training: true, batchNorm });
@@ -200,7 +202,7 @@ function forwardAndBackward(network: Network, options: TrainingStepOptions) {
   return { trace, outputs, parameters, gradients };
 }
 
-/** What a target is where nothing else is said: the number of a class. */
+/** The type of a target by default: the number of a class. */
 export const label: TensorType = { dtype: 'i64', shape: [] };
 
 /** The loss, where it gives what a loss gives. @throws ShapeError */
@@ -238,7 +240,7 @@ export interface EvaluationStepOptions {
   readonly batchSize: number;
   readonly batchNorm: BatchNormPolicy;
   readonly loss: Loss;
-  /** Of one target, without the batch axis. Default: a label, i64 (). */
+  /** The type of one target, without the batch axis. Default: a label, i64 (). */
   readonly target?: TensorType | undefined;
 }
 

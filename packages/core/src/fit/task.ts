@@ -6,22 +6,22 @@ import type { Criterion } from './evaluation.ts';
 import type { Metric } from './metrics.ts';
 import type { Stage, Timetable } from './stage.ts';
 
-/** All that a run needs, resolved: nothing is looked up or guessed from here on. */
+/** A run, resolved: nothing is looked up or guessed from here on. */
 export interface TrainingTask<M extends string = 'accuracy'> extends Timetable {
   readonly stages: readonly Stage[];
   /** First values of all the network's variables. */
   readonly initial: Tensors;
   readonly optimizer: Optimizer;
   readonly loss: Loss;
-  /** Of one target, without the batch axis. Default: a label, i64 (). */
+  /** The type of one target, without the batch axis. Default: a label, i64 (). */
   readonly target?: TensorType | undefined;
-  /** What is measured, in training and in evaluation. */
+  /** The metrics, in training and in evaluation. */
   readonly metrics: readonly Metric<M>[];
-  /** By what an epoch is the best so far. Default: the first metric, or without any the loss. */
+  /** The criterion of the best epoch. Default: the first metric, or the loss where there is none. */
   readonly criterion?: Criterion<M> | undefined;
-  /** What is done to all gradients together before the optimizer sees them. */
+  /** Clips all gradients together, before the optimizer sees them. */
   readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
-  /** Of the layers that are trained. */
+  /** The policy of batch norms in layers that are trained. */
   readonly batchNorm: BatchNormPolicy;
   readonly batchSize: number;
   /** Batches that make one step. */

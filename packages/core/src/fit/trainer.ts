@@ -34,7 +34,7 @@ interface Run<M extends string> {
   isSound: boolean;
 }
 
-/** Where a run stands, as far as its rates go. */
+/** The position of a run in its timetable. */
 interface Position {
   readonly course: StatefulCourse;
   readonly stage: number;
@@ -64,7 +64,7 @@ export function train<M extends string>(
   return follow(courseOf(task), options);
 }
 
-/** As `train`, whatever the steps are. @throws LossError where the loss is no longer a number */
+/** The loop of `train`, whatever the steps are. @throws LossError where the loss is no longer a number */
 export async function* follow<M extends string>(
   course: Course<M>,
   options: TrainOptions<M>,
@@ -197,7 +197,9 @@ async function* takeSteps<M extends string>(
   }
 }
 
-/** What a step is fed besides its batch: for each group of parameters its learning rate and what its optimizer counts. */
+/**
+ * The feeds of a step besides its batch: the learning rate of each group of parameters and its optimizer's counters.
+ */
 function scalarsAt({ course, stage, phase }: Position, step: number): Tensors {
   const { stages, optimizer, average, stepsPerEpoch: steps } = course;
   const feeds: Record<string, Tensor> = {};
@@ -215,7 +217,7 @@ function peakRateAt({ course, stage, phase }: Position, step: number): number {
   return learningRateAt(course, freshStage(course.stages, stage), step, phase.losses);
 }
 
-/** What an epoch came to. `start` is when it began, in milliseconds. @throws LossError */
+/** The event of an epoch's end. `start` is when it began, in milliseconds. @throws LossError */
 function describeEpoch<M extends string>(run: Run<M>, result: Evaluation<M>, start: number): EvaluationEvent<M> {
   const { course, phase, stage } = run;
   const epoch = phase.epoch + 1;

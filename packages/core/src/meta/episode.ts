@@ -1,6 +1,6 @@
 import type { TensorOf } from '../base/tensor.ts';
 
-/** How large an episode is: n-way, k-shot, q queries of each class. */
+/** The shape of an episode: n-way, k-shot, q queries per class. */
 export interface EpisodeShape {
   /** Classes. */
   readonly way: number;

@@ -2,9 +2,9 @@ import type { Value } from '../graph/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 
 /**
- * Whose statistics batch norm takes. `batch`: those of the images that are looked at together, so the queries of an
- * episode help each other (transductive, as in MAML's own experiments). `support`: queries are normalised with those of
- * the support, each for itself. `running`: the ones that came with pretrained weights, which stay as they are.
+ * The statistics that batch norm uses. `batch`: those of the images of a forward pass, so the queries of an episode
+ * help each other (transductive, as in MAML's own experiments). `support`: queries are normalised with those of the
+ * support, each for itself. `running`: the ones that came with pretrained weights, which stay as they are.
  */
 export type Statistics = 'batch' | 'support' | 'running';
 
@@ -20,9 +20,9 @@ export interface LearnerOf<Kind extends string> {
   readonly loss: (logits: Value, labels: Value) => Value;
 }
 
-/** How a learner goes from the start to what fits one task. */
+/** The way in which a learner adapts its initialisation to one task. */
 export interface InnerLoop {
-  /** In training. */
+  /** Inner steps in training. */
   readonly innerSteps: number;
   /** The inner step size of each parameter, at first; 0 or absent: it is not adapted. */
   readonly rates: ReadonlyMap<string, number>;
@@ -51,7 +51,7 @@ export interface PrototypeLearner extends LearnerOf<'prototypes'> {}
 /** A meta-learner: what is learned across tasks, and how. It is data; `task-graph.ts` makes the graphs. */
 export type Learner = GradientLearner | ReptileLearner | PrototypeLearner;
 
-/** How the outer gradient of a gradient learner is taken, which may change in the course of a run. */
+/** The form of a gradient learner's outer gradient, which may change in the course of a run. */
 export interface OuterLoss {
   /** 1: the inner gradients are taken for constants (first-order MAML). */
   readonly order: 1 | 2;

@@ -8,14 +8,14 @@ import type { LearnedRates, Learner, Statistics } from './learner.ts';
 interface Described {
   /** Its distinguishing idea, in a few words. */
   readonly description: string;
-  /** How the start is moved by default. Absent: Adam at its usual rate, under a cosine schedule. */
+  /** The defaults of the outer loop. Absent: Adam at its usual rate, under a cosine schedule. */
   readonly outer?: OuterDefaults;
 }
 
-/** How the start is moved, where the options do not say. */
+/** The outer loop's optimizer and schedule, where the options do not say. */
 export interface OuterDefaults {
   readonly optimizer: OptimizerName;
-  /** These two with this optimizer alone. Absent: the optimizer's usual ones. */
+  /** The learning rate and momentum, with this optimizer alone. Absent: the optimizer's usual ones. */
   readonly learningRate?: number;
   readonly momentum?: number;
   readonly schedule: 'cosine' | 'linear';
@@ -51,14 +51,14 @@ export interface PrototypeEntry extends Described {
   readonly kind: 'prototypes';
 }
 
-/** Not trained: a head is fitted to the features of each support set. */
+/** A baseline that is not meta-trained: a head is fitted to the features of each support set. */
 export interface BaselineEntry extends Described {
   readonly kind: 'baseline';
   readonly fitHead: (support: LabelledFeatures) => LinearHead;
 }
 
 export type LearnerEntry = GradientEntry | ReptileEntry | PrototypeEntry | BaselineEntry;
-/** How a learner is trained: by an inner loop, by distances to class means, or not at all. */
+/** The way a learner is trained: by an inner loop, by distances to class means, or not at all. */
 export type LearnerKind = LearnerEntry['kind'];
 
 /** Every learner. */

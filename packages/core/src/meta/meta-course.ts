@@ -12,11 +12,11 @@ import type { Learner } from './learner.ts';
 import type { OuterPhase } from './outer-phases.ts';
 import { gradientName, learnerVariables, type TaskShape, taskNames, testGraph, trainingGraph } from './task-graph.ts';
 
-/** All that a run of meta-training needs, resolved. */
+/** A run of meta-training, resolved. */
 export interface MetaTask {
   readonly network: Network;
   readonly learner: Learner;
-  /** How the outer gradient is taken. An epoch is a stretch of outer steps between two validations. */
+  /** The form of the outer gradient by phase. An epoch is the outer steps between two validations. */
   readonly phases: readonly OuterPhase[];
   readonly episodes: { readonly train: EpisodeSource; readonly validation: EpisodeSource };
   readonly shape: EpisodeShape;
@@ -30,7 +30,7 @@ export interface MetaTask {
   /** First values of the learner's variables. */
   readonly initial: Tensors;
   readonly optimizer: Optimizer;
-  /** By outer step of the whole run. */
+  /** The learning rate by outer step of the whole run. */
   readonly schedule: Schedule;
   /** The outer loop's setting of each variable of the learner; null or absent: it stays as it is. */
   readonly settings: ReadonlyMap<string, ParameterSetting | null>;
@@ -71,7 +71,7 @@ export function metaCourse(task: MetaTask): Course {
   };
 }
 
-/** How many images the tasks of an episode shape have. */
+/** The number of images of the tasks of an episode shape. */
 export function taskShape({ way, shots, queries }: EpisodeShape): TaskShape {
   return { way, support: way * shots, queries: way * queries };
 }

@@ -13,16 +13,13 @@ export interface OuterPhase {
 export interface OuterOptions {
   readonly epochs: number;
   readonly innerSteps: number;
-  /** With annealing: epochs of first-order gradients, which come first. */
+  /** Epochs of first-order gradients, which come first, with annealing. */
   readonly firstOrderEpochs: number;
-  /** With annealing: epochs in which the loss after every inner step counts. */
+  /** Epochs in which the loss after every inner step counts, with annealing. */
   readonly multiStepEpochs: number;
 }
 
-/**
- * How the outer gradient is taken in the course of a run. Only annealing changes it (MAML++: Antoniou et al. 2018,
- * section 4).
- */
+/** The phases of the outer gradient in a run. Only annealing changes it (MAML++: Antoniou et al. 2018, section 4). */
 export function outerPhases(learner: LearnerName, options: OuterOptions): OuterPhase[] {
   const { epochs, innerSteps, firstOrderEpochs, multiStepEpochs } = options;
   const entry = learners[learner];
@@ -47,8 +44,8 @@ export function outerPhases(learner: LearnerName, options: OuterOptions): OuterP
 }
 
 /**
- * All alike at first, nearly all on the last step in the end: the others fall in a line to a floor of 0.03 / steps, as
- * in the authors' code.
+ * Weights of the steps' losses: all alike at first, nearly all on the last step in the end. The others fall in a line
+ * to a floor of 0.03 / steps, as in the authors' code.
  */
 export function stepWeightsAt(epoch: number, steps: number, epochs: number): number[] {
   const even = 1 / steps;

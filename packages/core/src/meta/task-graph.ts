@@ -15,7 +15,7 @@ import {
 } from './learner.ts';
 import { negativeDistances, prototypes } from './prototypes.ts';
 
-/** How many images an episode has. */
+/** The number of images of an episode. */
 export interface TaskShape {
   readonly way: number;
   /** The images of the support set, of all classes together. */
@@ -33,14 +33,14 @@ export const taskNames = {
   stepWeights: 'step/loss-weights',
   /** The results of testing after 0, 1, …, steps inner steps. */
   losses: 'result/losses',
-  /** How many of the queries are right; of testing after each number of inner steps. */
+  /** The number of correct queries; in testing, after each number of inner steps. */
   correct: 'result/correct',
   /** The queries' loss after the last inner step. */
   logits: 'result/logits',
 } as const;
 export const gradientName = (variable: string) => `gradient/${variable}`;
 
-/** All that a learner keeps: the network's variables and the inner rates it learns, with their first values. */
+/** The variables of a learner: the network's, and the inner rates it learns, with their initial values. */
 export function learnerVariables(network: Network, learner: Learner): Map<string, Variable> {
   const variables = new Map(variablesOf(network));
   if (learner.kind !== 'gradient' || learner.learnedRates === 'none') return variables;
@@ -85,8 +85,8 @@ export function trainingGraph(
 }
 
 /**
- * How well a learner does on one task as a graph. Outputs, of the queries after 0, 1, …, `steps` inner steps: losses
- * (steps + 1) and how many are right (steps + 1); the logits after the last.
+ * The graph that tests a learner on one task. Outputs, for the queries after 0, 1, …, `steps` inner steps: losses
+ * (steps + 1) and the number of correct ones (steps + 1); the logits after the last.
  */
 export function testGraph(network: Network, learner: Learner, shape: TaskShape, steps: number): Record<string, Value> {
   const task = taskInputs(network, learner, shape);
@@ -251,7 +251,7 @@ function stacked(scalars: readonly Value[]): Value {
   );
 }
 
-/** How many of logits (n, classes) are largest at their label (n): a number, f32. */
+/** The number of logits (n, classes) that are largest at their label (n), f32. */
 export function countCorrect(logits: Value, labels: Value): Value {
   return reduceSum(cast(equal(argMax(logits, 1), labels), 'f32'));
 }

@@ -18,12 +18,12 @@ import { ranked } from './metrics.ts';
 /** An image as programs have it: the content of a file, a `Blob` or `File`, or decoded pixels. */
 export type ImageInput = Uint8Array | ArrayBuffer | Blob | PixelImage;
 
-/** What a classifier says of one image: probabilities, or why it could not look at it. */
+/** A classifier's answer for one image: probabilities, or why the image cannot be used. */
 export type Prediction =
   | { readonly path: string; readonly probabilities: Float32Array; readonly problem?: undefined }
   | { readonly path: string; readonly probabilities?: undefined; readonly problem: ImageProblem };
 
-/** What the last layer of a network takes of one image, or why it could not be looked at. */
+/** The input of a network's last layer for one image, or why the image cannot be used. */
 export type FeatureVector =
   | { readonly path: string; readonly features: Float32Array; readonly problem?: undefined }
   | { readonly path: string; readonly features?: undefined; readonly problem: ImageProblem };
@@ -33,7 +33,7 @@ export interface RankedClass {
   readonly probability: number;
 }
 
-/** What a classifier says of an image that it could look at. */
+/** A classifier's answer for an image that can be used. */
 export interface Classification {
   /** The likeliest classes, the first first. */
   readonly classes: readonly RankedClass[];
@@ -47,28 +47,28 @@ export interface ClassifierParts {
   readonly weights: Tensors;
   readonly classes: readonly string[];
   readonly preprocessing: Preprocessing;
-  /** What reading the weights made necessary, a sentence each. */
+  /** Notes on reading the weights, a sentence each. */
   readonly notes?: readonly string[];
   /** The images that it was trained on; null where unknown. */
   readonly seen?: Seen | null;
 }
 
-/** How a classifier gets at images of type I. */
+/** A classifier's access to images of type I. */
 export interface ImageAccess<I> {
   /** Its views, planar u8, one after the other. @throws ImageError (by rejection) where it cannot be used */
   view(image: I, request: EvaluationRequest, name: string): Promise<Uint8Array>;
-  /** What it is called in results and messages, where it has a name of its own. */
+  /** The image's name in results and messages, where it has one. */
   nameOf(image: I): string | undefined;
 }
 
 export interface ImageClassifierOptions {
-  /** What runs the network. It stays its owner's. */
+  /** The runtime that runs the network. It stays its owner's. */
   readonly runtime: Runtime;
   /** The views of each image whose probabilities are averaged. Default `none`: the centre alone. */
   readonly tta?: TestTimeAugmentation | undefined;
 }
 
-/** How images are looked at. */
+/** Options of classifying images. */
 export interface LookOptions {
   /** Ends it between two batches, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -81,9 +81,9 @@ const batchSize = 16;
 export class ImageClassifier<I> {
   readonly classes: readonly string[];
   readonly preprocessing: Preprocessing;
-  /** What reading the weights made necessary, a sentence each. */
+  /** Notes on reading the weights, a sentence each. */
   readonly notes: readonly string[];
-  /** Which views of each image it looks at. */
+  /** The views of each image that are averaged. */
   readonly tta: TestTimeAugmentation;
   /** The images that it was trained on; null where unknown. */
   readonly seen: Seen | null;
@@ -138,8 +138,8 @@ export class ImageClassifier<I> {
   }
 
   /**
-   * What the network's last layer takes of each image, (f): the backbone's features averaged over the image, through the
-   * layers of a deeper head. The mean of the views that `tta` asks for.
+   * The input of the network's last layer for each image, (f): the backbone's features averaged over the image, through
+   * the layers of a deeper head. The mean of the views that `tta` asks for.
    */
   async *features(images: readonly I[], options: LookOptions = {}): AsyncGenerator<FeatureVector, void, undefined> {
     for await (const { path, values, problem } of this.#look('features', images, options)) {
@@ -175,7 +175,10 @@ export class ImageClassifier<I> {
     return this.#compute('probabilities', pixels, batchSize);
   }
 
-  /** From `pixels` u8 (batchSize, 3, crop, crop) to logits and probabilities, the weights as constants under their names. */
+  /**
+   * The graph from `pixels` u8 (batchSize, 3, crop, crop) to logits and probabilities, the weights as constants under
+   * their names.
+   */
   graph(batchSize: number): { logits: Value; probabilities: Value } {
     const network = imageNetwork(this.model, this.preprocessing, this.classes.length);
     const logits = network.forward(this.#scope(), this.#pixels(batchSize));
@@ -261,10 +264,10 @@ export class ImageClassifier<I> {
   }
 }
 
-/** What is computed of images: the last layer's answer, or what it is given. */
+/** The output for an image: the last layer's probabilities, or its input. */
 type Output = 'probabilities' | 'features';
 
-/** What a network gives for one image. */
+/** The network's output for one image. */
 type Looked =
   | { readonly path: string; readonly values: Float32Array; readonly problem?: undefined }
   | { readonly path: string; readonly values?: undefined; readonly problem: ImageProblem };

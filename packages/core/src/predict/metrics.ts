@@ -1,13 +1,13 @@
-/** How many images of each class (row) were taken for each class (column). */
+/** The number of images of each class (row) classified as each class (column). */
 export type ConfusionMatrix = readonly (readonly number[])[];
 
 export interface ClassMetrics {
   readonly name: string;
   /** Images of this class. */
   readonly support: number;
-  /** Of the images taken for this class, the share that are of it; NaN where none was. */
+  /** The share of images classified as this class that belong to it; NaN where there is none. */
   readonly precision: number;
-  /** Of the images of this class, the share that were recognised; NaN where there is none. */
+  /** The share of images of this class that were recognised; NaN where there is none. */
   readonly recall: number;
 }
 

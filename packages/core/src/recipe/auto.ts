@@ -1,19 +1,19 @@
 import type { Domain } from './config/strategy.ts';
 import type { Continuation } from './plan.ts';
 
-/** What `auto` looks at. */
+/** The facts on which `auto` decides. */
 export interface Evidence {
-  /** To train on. */
+  /** Images to train on. */
   readonly images: number;
   readonly classes: number;
-  /** To validate with. */
+  /** Images to validate on. */
   readonly validation: number;
   /** The best validation accuracy of a head on frozen features. */
   readonly probe: number;
   readonly domain: Domain;
 }
 
-/** What `auto` chose, and why. */
+/** The decision of `auto`, with its reasons. */
 export interface Decision {
   readonly evidence: Evidence;
   /** `feature-extraction`: the probe is all there is. */
@@ -24,7 +24,7 @@ export interface Decision {
   readonly alsoScratch: boolean;
 }
 
-/** From the least that is trained to the most. */
+/** Strategies from the least that is trained to the most. */
 const depths = ['feature-extraction', 'partial', 'full'] as const;
 
 /** Fewer images than these: the head alone, then the late blocks; from there on everything. */
@@ -36,10 +36,10 @@ const shifts: Readonly<Record<Domain, number>> = { similar: 0, different: 1, 've
 const manyMistakes = 0.1;
 
 /**
- * How much of a network to train, from the number of images, what they are like, and what a probe reached. The more
- * images there are, and the less they resemble those of the pretraining, the more layers (Yosinski et al. 2014). A
- * probe that makes hardly a mistake leaves nothing to gain; one that makes some or many leads deeper than the number of
- * images alone would, and its head is where that starts (Kumar et al. 2022).
+ * Decides how much of a network to train, from the number of images, their distance from the pretraining data, and the
+ * accuracy of a probe. The more images there are, and the less they resemble those of the pretraining, the more layers
+ * (Yosinski et al. 2014). A probe that makes hardly a mistake leaves nothing to gain; one that makes some or many leads
+ * deeper than the number of images alone would, and its head is where that starts (Kumar et al. 2022).
  */
 export function decide(evidence: Evidence): Decision {
   const { images, validation, probe, domain } = evidence;

@@ -5,7 +5,7 @@ import type { Preprocessing } from '../models/index.ts';
 import { optimizers } from '../optim/index.ts';
 import type { ResolvedConfig } from './config/index.ts';
 
-/** What a run may be warned of, and whether the images or the options are to blame. */
+/** The source of each warning: the images or the options. */
 const concerns: Readonly<Record<WarningKind, 'data' | 'settings'>> = {
   'validation-in-training': 'data',
   'few-images': 'data',
@@ -33,9 +33,9 @@ export interface Warning {
   readonly message: string;
 }
 
-/** What the guard rails look at. */
+/** The facts that the guard rails check. */
 export interface Situation {
-  /** As it was named, for messages. */
+  /** The folder as it was named, for messages. */
   readonly folder: string;
   readonly classes: readonly string[];
   readonly train: readonly LabelledContent[];
@@ -44,7 +44,7 @@ export interface Situation {
   /** The highest learning rate of any parameter that was pretrained; 0 where none is trained. */
   readonly trunkRate: number;
   readonly preprocessing: Preprocessing;
-  /** What the pretrained weights were trained with; null without any. */
+  /** The preprocessing of the pretrained weights; null without any. */
   readonly pretraining: Preprocessing | null;
 }
 
@@ -54,7 +54,7 @@ interface LabelledContent {
   readonly sha256: string;
 }
 
-/** Everything that a run should be warned of before it begins. */
+/** All warnings about a run before it begins. */
 export function warnings(situation: Situation): Warning[] {
   return [...dataWarnings(situation), ...settingWarnings(situation)];
 }

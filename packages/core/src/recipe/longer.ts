@@ -14,8 +14,8 @@ export function epochsOfPlan(plan: readonly PlannedStage[]): number {
 }
 
 /**
- * What it means for the learning rate that a run which had its epochs is given some more. A schedule that goes over the
- * whole run is stretched: what was trained had the rates of the shorter one.
+ * Describes what more epochs mean for the learning rate of a run that had completed its own. A schedule over the whole
+ * run is stretched: the epochs already trained had the rates of the shorter one.
  *
  * @param images in the training part
  */

@@ -1,7 +1,7 @@
 import { OptionError } from '../base/errors.ts';
 import type { ParameterTable } from '../fit/selection.ts';
 
-/** Which end of a network stays as it came: what is near the head, or what is near the images. */
+/** The end of a network that keeps its meta-learned weights: the blocks near the head, or those near the input. */
 export type TransferSide = 'upper' | 'lower';
 export const transferSides = ['upper', 'lower'] as const satisfies readonly TransferSide[];
 
@@ -13,7 +13,7 @@ export type TransferHead = (typeof transferHeads)[number];
 export interface TransferCut {
   readonly trained: readonly string[];
   readonly frozen: readonly string[];
-  /** For people: which blocks are on which side. */
+  /** A description of which blocks are on which side. */
   readonly description: string;
 }
 
@@ -44,7 +44,7 @@ export function transferCut(blocks: readonly string[], ratio: number, frozenSide
   return { trained, frozen, description: `${named('trained', trained)}; ${named('frozen', frozen)}` };
 }
 
-/** What a configuration says of partial transfer; null: not yet known, which counts as the defaults. */
+/** The options of partial transfer; null: not yet known, which counts as the defaults. */
 export interface TransferOptions {
   readonly transferRatio: number | null;
   readonly transferFrozen: TransferSide | null;

@@ -6,12 +6,12 @@ import type { ResolvedConfig } from './config/index.ts';
 import { strategies } from './strategy.ts';
 import { trunkBlocks } from './strategy-stages.ts';
 
-/** By parameter; null: it is frozen. */
+/** The setting of each parameter; null: it is frozen. */
 export type Settings = ReadonlyMap<string, ParameterSetting | null>;
 
 /** A stretch of epochs in which the same parameters are trained. */
 export interface PlannedStage {
-  /** What is trained, in a word or two. */
+  /** The name of the trained parameters, in a word or two. */
   readonly name: string;
   /** The epochs before it. */
   readonly from: number;
@@ -19,11 +19,11 @@ export interface PlannedStage {
   readonly settings: Settings;
   /** Begins a learning-rate schedule and the optimizer's memory anew. */
   readonly isFresh: boolean;
-  /** On features of images as evaluation sees them, computed once. */
+  /** Whether it trains on features of images as evaluation sees them, computed once. */
   readonly isProbe: boolean;
 }
 
-/** What `planOf` goes by. */
+/** The options from which `planOf` makes a plan. */
 export type PlanConfig = Pick<
   ResolvedConfig,
   | 'strategy'
@@ -43,11 +43,12 @@ export type PlanConfig = Pick<
   | 'normDecay'
 >;
 
-/** What `auto` comes to once its probe is known; null: the probe is all there is. */
+/** The stage that `auto` chooses once its probe is known; null: the probe is all there is. */
 export type Continuation = { readonly strategy: 'partial' | 'full'; readonly freezeTo: string | null } | null;
 
 /**
- * Who is trained at which rate in which epochs: everything that the options about freezing and rates come to.
+ * The learning rate of every parameter in every epoch, as the options about freezing and rates give it; null is frozen.
+ *
  * @param continuation of `auto`, where it is decided already
  * @throws UserError where an option means nothing, contradicts another, or leaves nothing to train
  */
@@ -70,7 +71,7 @@ export function planOf(config: PlanConfig, table: ParameterTable, continuation?:
   return stages;
 }
 
-/** How each parameter is trained where `trained` is what the strategy trains. */
+/** The setting of each parameter where `trained` is what the strategy trains. */
 function settingsOf(config: PlanConfig, table: ParameterTable, trained: ReadonlySet<string>): Settings {
   const union = (option: string, patterns: readonly string[] | null) =>
     new Set((patterns ?? []).flatMap((pattern) => [...selected(option, pattern, table)]));

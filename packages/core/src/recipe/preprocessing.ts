@@ -2,7 +2,7 @@ import { OptionError } from '../base/errors.ts';
 import type { NamedArchitecture, Preprocessing } from '../models/index.ts';
 import type { PerChannel } from './config/model.ts';
 
-/** What may be asked for instead of what the weights were trained with. */
+/** Changes to the preprocessing that the weights were trained with. */
 export interface PreprocessingChanges {
   /** The side of the square the model sees, in pixels. */
   readonly imageSize?: number | null;

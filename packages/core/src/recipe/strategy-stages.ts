@@ -5,11 +5,11 @@ import { partialTransfer, type TransferOptions } from './partial-transfer.ts';
 
 /** Epochs in which the same parameters are trained. */
 export interface StrategyStage {
-  /** What is trained, in a word or two. */
+  /** The name of the trained parameters, in a word or two. */
   readonly name: string;
   readonly epochs: number;
   readonly trained: ReadonlySet<string>;
-  /** On features of images as evaluation sees them, computed once. */
+  /** Whether it trains on features of images as evaluation sees them, computed once. */
   readonly isProbe?: boolean;
 }
 
@@ -33,7 +33,7 @@ export function headStages({ epochs }: StrategyConfig, { head }: ParameterTable)
   return [{ name: 'head', epochs, trained: head, isProbe: true }];
 }
 
-/** Everything at once. */
+/** Trains everything at once. */
 export function wholeStages({ epochs }: StrategyConfig, table: ParameterTable): StrategyStage[] {
   return [{ name: 'all', epochs, trained: selected('strategy', 'all', table) }];
 }

@@ -12,20 +12,20 @@ import {
 /** The options that only some strategies look at. */
 type StrategyOption = Exclude<keyof StrategyConfig, 'epochs' | 'train'>;
 
-/** How much of a network is trained, and when. */
+/** A strategy: how much of a network is trained, and when. */
 export interface Strategy {
   readonly description: string;
   /** Starts from pretrained weights; without, from random ones. */
   readonly pretrained: boolean;
   /** Takes over the head too, where it tells the same classes apart. Default: a new one. */
   readonly keepsHead?: boolean;
-  /** Those of its options that other strategies do not look at. */
+  /** The options that only this strategy uses. */
   readonly options: readonly StrategyOption[];
   /** Epochs, where they are not given: of the probe, and of the stages after it. */
   readonly defaults: { readonly probe: number; readonly epochs: number; readonly trunkRate: number };
   /** Why a probe would say nothing. Absent: it may come first. */
   readonly noProbe?: string;
-  /** What is trained after the probe is decided by what it reached. */
+  /** Whether the probe's result decides what is trained after it. */
   readonly isDecidedByProbe?: boolean;
   /** The stages after the probe. */
   readonly stages: (config: StrategyConfig, table: ParameterTable) => StrategyStage[];

@@ -7,14 +7,14 @@ export function stepsPerEpoch(images: number, batchSize: number, accumulate: num
   return Math.floor(Math.floor(images / batchSize) / accumulate);
 }
 
-/** How many images make a batch, and how many batches a step, where there are so many to train on. */
+/** The batch size, and the number of batches per step, for so many training images. */
 export function batching({ batchSize, accumulate }: ResolvedConfig, images: number) {
   const size = Math.min(batchSize, images);
   const batches = Math.min(accumulate, Math.floor(images / size));
   return { batchSize: size, accumulate: batches, stepsPerEpoch: stepsPerEpoch(images, size, batches) };
 }
 
-/** When what of a plan is trained at which rate: each fresh stage begins a schedule, which those after it share. */
+/** The timetable of a plan: each fresh stage begins a schedule, which those after it share. */
 export function timetableOf(config: ResolvedConfig, plan: readonly PlannedStage[], images: number) {
   const { stepsPerEpoch: steps } = batching(config, images);
   const starts = plan.map((_, i) => freshStage(plan, i));

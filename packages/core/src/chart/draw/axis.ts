@@ -5,7 +5,7 @@ import { type Axis, formatNumber } from '../line-chart.ts';
 export type Span = readonly [start: number, end: number];
 
 export interface Tick {
-  /** In pixels. */
+  /** The position in pixels. */
   readonly at: number;
   readonly label: string;
 }

@@ -15,11 +15,11 @@ const narrowest = 90;
 
 export interface Legend {
   readonly markup: string;
-  /** In pixels. */
+  /** The height in pixels. */
   readonly height: number;
 }
 
-/** How many columns, each how wide (with the gap behind it), and how many rows. */
+/** The widths of the columns (with the gap behind them), and the number of rows. */
 interface Grid {
   readonly columns: readonly number[];
   readonly rows: number;

@@ -18,12 +18,12 @@ import { documentOf, fontSize, inkOf, lineHeight, seriesDash, seriesInk } from '
 
 /** Pixels between the edge and what is drawn. */
 const margin = 16;
-/** Of the height at most: the legend, and the rows of the marks' labels. */
+/** The largest shares of the height: the legend's, and that of the marks' labels. */
 const legendShare = 0.4;
 const marksShare = 0.2;
 /** Pixels between points, on average, from which each is shown by a symbol. */
 const sparse = 22;
-/** In square pixels. */
+/** The area of a symbol, in square pixels. */
 const symbolSize = 34;
 const symbols: readonly SymbolType[] = [symbolCircle, symbolSquare, symbolTriangle, symbolDiamond, symbolCross];
 
@@ -69,7 +69,7 @@ export function drawLineChart(chart: LineChart, width: number, height: number): 
   ]);
 }
 
-/** Where everything below the legend goes. Labels of marks stand in rows above the plot, so that they hide no curve. */
+/** Lays out everything below the legend. Labels of marks stand in rows above the plot, so that they hide no curve. */
 function layOutPlot(chart: LineChart, width: number, height: number, plotTop: number) {
   const [scaleX, scaleY] = [chart.x.scale ?? 'linear', chart.y.scale ?? 'linear'];
   const points = chart.series

@@ -9,10 +9,10 @@ const markGap = 6;
 
 /** A mark's line, and its label if there is room for it. */
 export interface PlacedMark {
-  /** In pixels from the left. */
+  /** The position in pixels from the left. */
   readonly at: number;
   readonly label: string;
-  /** From the top; undefined for a label that has no room. */
+  /** The row from the top; undefined for a label that has no room. */
   readonly row: number | undefined;
   readonly anchor: 'start' | 'end';
 }

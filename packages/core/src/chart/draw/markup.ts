@@ -1,4 +1,4 @@
-/** To a hundredth of a pixel, as all numbers in a document are written. */
+/** Rounds to a hundredth of a pixel, as all numbers in a document are written. */
 export const decimal = (pixels: number) => Number(pixels.toFixed(2));
 
 type Attributes = Readonly<Record<string, string | number | undefined>>;
@@ -67,7 +67,7 @@ export function fitted(text: string, width: number, fontSize: number, bold = fal
   return '…';
 }
 
-/** In lines of whole words; the last line is cut where there are more. */
+/** Wraps text to lines of whole words; the last line is cut where there are more. */
 export function wrapped(text: string, width: number, fontSize: number, lines: number, bold = false): string[] {
   const fits = (line: string) => textWidth(line, fontSize, bold) <= width;
   if (fits(text) || lines === 1) return [fitted(text, width, fontSize, bold)];

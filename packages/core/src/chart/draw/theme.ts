@@ -7,7 +7,7 @@ export const lineHeight = 18;
 /** A colour on white, and on the dark background. */
 type Color = readonly [light: string, dark: string];
 
-/** What is not data: names are classes of the document's elements, too. */
+/** Colours of everything but the data: their names are classes of the document's elements, too. */
 const inks = {
   paper: ['#ffffff', '#15181c'],
   ink: ['#1f2328', '#e6e8eb'],
@@ -30,7 +30,7 @@ export const palette: readonly Color[] = [
   ['#12191e', '#aeaeae'],
 ];
 
-/** Of the first series in each colour, of the second, …: more series than colours are told apart by their dashes. */
+/** The dashes of the first series in each colour, of the second, …: more series than colours are told apart by them. */
 const dashes = [undefined, '7 4', '2 3', '9 3 2 3'] as const;
 
 /** Attributes of a group whose `currentColor` is the ink. */

@@ -40,7 +40,7 @@ export const csv: LogFormat = lineLog({
 });
 
 const lineFeed = 0x0a;
-/** In bytes; ours have 300. A log that someone sent may be one line, too long for a text. */
+/** The longest line, in bytes; ours have 300. A log from elsewhere may be one line, too long for a string. */
 const longestLine = 100_000;
 
 /** A log with a line for each epoch. `epochOf` is undefined for what is no such line. */

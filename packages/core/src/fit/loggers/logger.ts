@@ -30,14 +30,14 @@ export type LoggedPhase = Pick<Phase, 'epoch' | 'step'>;
 
 /** A log in a file that only grows: what stands in it, not how it is written. */
 export interface LogFormat {
-  /** Of a new file. */
+  /** The name of a new file. */
   readonly name: string;
   /** Whether a file of the run folder is this log, whoever began it. */
   isLog(name: string): boolean;
-  /** What the file begins with. */
+  /** The first bytes of the file. */
   readonly header: Uint8Array;
-  /** What is added for an event; null where the log doesn't tell of it. */
+  /** The bytes that an event adds; null where the log leaves it out. */
   encode(event: TrainEvent): Uint8Array | null;
-  /** How many bytes of the file are whole entries until `phase`. */
+  /** The number of bytes that are whole entries until `phase`. */
   lengthUntil(content: Uint8Array, phase: LoggedPhase): number;
 }

@@ -45,7 +45,7 @@ export function tensorBoard(host: string, now: () => number = Date.now): LogForm
   };
 }
 
-/** What is shown of an event, at the number of steps since the start of the run. */
+/** The scalars of an event, at the number of steps since the start of the run. */
 function scalarsOf(event: TrainEvent): { step: number; values: Readonly<Record<string, number>> } | null {
   if (event.kind === 'step') {
     const step = (event.epoch - 1) * event.steps + event.step;
@@ -119,7 +119,7 @@ function tagsOf(event: Uint8Array): string[] {
   return values.flatMap((value) => messagesIn(value, 1)).map((text) => new TextDecoder().decode(text));
 }
 
-/** What stands in a field of a message, where its wire type is that of messages and texts. */
+/** The contents of a field of a message, where its wire type is that of messages and strings. */
 function messagesIn(message: Uint8Array, field: number): Uint8Array[] {
   const reader = new BinaryReader(message);
   const found: Uint8Array[] = [];

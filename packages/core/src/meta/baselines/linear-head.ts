@@ -21,7 +21,7 @@ export function rowOf({ shape, data }: TensorOf<'f32'>, row: number): Float32Arr
   return data.subarray(row * width, (row + 1) * width);
 }
 
-/** These rows, copied. */
+/** A copy of the given rows. */
 export function rowsOf(features: TensorOf<'f32'>, rows: readonly number[]): TensorOf<'f32'> {
   const chosen = zeros('f32', [rows.length, features.shape[1]!]);
   rows.forEach((row, i) => {

@@ -1,7 +1,7 @@
 import { type TensorOf, zeros } from '../../base/tensor.ts';
 import { dot, type LabelledFeatures, type LinearHead, rowOf, unitRows } from './linear-head.ts';
 
-/** How near a feature vector is to the mean of a class. */
+/** The similarity of a feature vector to the mean of a class. */
 export type Metric = 'cosine' | 'euclidean';
 
 /**
