@@ -1,5 +1,6 @@
 /* Layers, initialisers, losses, and the scope that names the parameters of a network. */
 export {
+  type AnyNetwork,
   adaptiveAveragePool,
   type BatchNormOptions,
   type BatchNormPolicy,
@@ -17,6 +18,7 @@ export {
   dropout,
   type Extent,
   type FeedForwardOptions,
+  type Forward,
   type FunctionalCallOptions,
   type FunctionalResult,
   fanIn,
@@ -48,7 +50,6 @@ export {
   linear,
   meanSquaredError,
   mseLoss,
-  type NetworkFunction,
   type Noise,
   normal,
   normalisePixels,

@@ -4,7 +4,7 @@ import { conv4Network, evaluateTask, innerRates, maml, parametersOf } from '../.
 import { numbers } from '../../../../test/run.ts';
 import { grad } from '../grad/index.ts';
 import { inputsLike, type Value } from '../graph/index.ts';
-import { crossEntropy, functionalCall, type Parameters, type Scope } from '../nn/index.ts';
+import { crossEntropy, functionalCall, type Parameters } from '../nn/index.ts';
 import { mul, sub } from '../ops/index.ts';
 import { updateParameters } from '../optim/index.ts';
 import { taskNames, trainingGraph } from './index.ts';
@@ -28,10 +28,7 @@ function metaGradients(steps: number, adapts: (name: string) => boolean, order: 
   const start = inputsLike(weights);
   const episode = inputsLike(task);
   const lossOf = (parameters: Parameters, images: string, labels: string) =>
-    crossEntropy(
-      functionalCall((s: Scope, x) => network.forward(s, x), parameters, episode[images]!, { batchNorm: 'batch' }),
-      episode[labels]!,
-    );
+    crossEntropy(functionalCall(network, parameters, episode[images]!, { batchNorm: 'batch' }), episode[labels]!);
   const held: Value[] = [];
   let adapted: Parameters = start;
   for (let step = 0; step < steps; step++) {

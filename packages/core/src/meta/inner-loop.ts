@@ -2,7 +2,7 @@ import { f32, type Shape, zeros } from '../base/tensor.ts';
 import type { Network } from '../fit/step.ts';
 import { grad } from '../grad/index.ts';
 import { constant, type Value } from '../graph/index.ts';
-import { type BatchNormPolicy, type FunctionalResult, functionalCallWithState, type Scope } from '../nn/index.ts';
+import { type BatchNormPolicy, type FunctionalResult, functionalCallWithState } from '../nn/index.ts';
 import { reshape, sliceAxis } from '../ops/index.ts';
 import type { Slots, StepScalars } from '../optim/index.ts';
 import { type GradientLearner, innerRateName, type Learner, type ReptileLearner, type Statistics } from './learner.ts';
@@ -33,8 +33,7 @@ export interface Adaptation {
  * repeat.
  */
 export function forward(network: Network, values: Values, inputs: Value, batchNorm: BatchNormPolicy): FunctionalResult {
-  const call = (s: Scope, x: Value) => network.forward(s, x);
-  return functionalCallWithState(call, Object.fromEntries(values), inputs, { batchNorm });
+  return functionalCallWithState(network, Object.fromEntries(values), inputs, { batchNorm });
 }
 
 /** The policy for a batch that is normalised by itself. */

@@ -4,8 +4,11 @@ import type { Tensor, TensorType } from '../base/tensor.ts';
 import { input, typeOf, type Value } from '../graph/index.ts';
 import { type BatchNormPolicy, initialise, type Noise, Scope, type Variable } from './scope.ts';
 
-/** A network: from where its parameters stand and one batch of inputs (n, …) to one of outputs (n, …). */
-export type NetworkFunction = (s: Scope, x: Value) => Value;
+/** A network as a function: inputs (n, …) to outputs (n, …). Its layers ask the scope for their parameters. */
+export type Forward = (s: Scope, x: Value) => Value;
+
+/** A network, or something that has one as its method: `model.network`. */
+export type AnyNetwork = Forward | { forward(s: Scope, x: Value): Value };
 
 /** Values for a network's parameters and buffers, by their full names (`layer1.conv.weight`). */
 export type Parameters = Readonly<Record<string, Value>>;
@@ -47,7 +50,7 @@ export interface FunctionalResult {
  * const metaGradients = grad(loss(adapted), parameters);
  */
 export function functionalCall(
-  network: NetworkFunction,
+  network: AnyNetwork,
   parameters: Parameters,
   x: Value,
   options: FunctionalCallOptions = {},
@@ -70,15 +73,19 @@ export function functionalCall(
  * await state.step(program, { ...batch, ...drawNoise(noise, seed, step) });
  */
 export function functionalCallWithState(
-  network: NetworkFunction,
+  network: AnyNetwork,
   parameters: Parameters,
   x: Value,
   { training = false, batchNorm = 'running' }: FunctionalCallOptions = {},
 ): FunctionalResult {
   const variable = (asked: Variable) => substitute(asked, parameters);
   const { scope, trace } = Scope.root({ training, batchNorm, variable });
-  const output = network(scope, x);
+  const output = forwardOf(network, scope, x);
   return { output, buffers: Object.fromEntries(trace.updates), noise: trace.noise };
+}
+
+function forwardOf(network: AnyNetwork, s: Scope, x: Value): Value {
+  return typeof network === 'function' ? network(s, x) : network.forward(s, x);
 }
 
 function substitute({ name, kind, dtype, shape }: Variable, parameters: Parameters): Value {
@@ -115,7 +122,7 @@ export interface InitialOptions {
  * @example const weights = initialParameters(network, { dtype: 'f32', shape: [1, 3, 32, 32] }, { seed: 1 });
  */
 export function initialParameters(
-  network: NetworkFunction,
+  network: AnyNetwork,
   x: TensorType,
   { seed = 0 }: InitialOptions = {},
 ): Record<string, Tensor> {
@@ -123,12 +130,12 @@ export function initialParameters(
 }
 
 /** First values for what a network keeps beside its parameters: running statistics, by name. */
-export function initialBuffers(network: NetworkFunction, x: TensorType): Record<string, Tensor> {
+export function initialBuffers(network: AnyNetwork, x: TensorType): Record<string, Tensor> {
   return initialise(ofKind('buffer', network, x), 0);
 }
 
-function ofKind(kind: Variable['kind'], network: NetworkFunction, { dtype, shape }: TensorType): Variable[] {
+function ofKind(kind: Variable['kind'], network: AnyNetwork, { dtype, shape }: TensorType): Variable[] {
   const { scope, trace } = Scope.root({ training: false });
-  network(scope, input('batch/input', dtype, shape));
+  forwardOf(network, scope, input('batch/input', dtype, shape));
   return [...trace.variables.values()].filter((variable) => variable.kind === kind);
 }

@@ -3,6 +3,8 @@ export * from './attention.ts';
 export { type BatchNormOptions, batchNorm, normalise } from './batch-norm.ts';
 export { type ConvNormOptions, convNorm } from './conv-norm.ts';
 export {
+  type AnyNetwork,
+  type Forward,
   type FunctionalCallOptions,
   type FunctionalResult,
   functionalCall,
@@ -10,7 +12,6 @@ export {
   type InitialOptions,
   initialBuffers,
   initialParameters,
-  type NetworkFunction,
   type Parameters,
 } from './functional.ts';
 export * from './initialisers.ts';
