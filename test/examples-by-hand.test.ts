@@ -46,3 +46,13 @@ test('boil-by-hand: the inner loop learns a task and leaves the head alone', () 
   expect(moved).toEqual(expect.arrayContaining(['layer1.conv.weight', 'layer1.bn.weight', 'layer2.conv.weight']));
   expect(moved.filter((name) => name.startsWith('head.'))).toEqual([]);
 });
+
+test('own-loop: learns, while layers are frozen and unfrozen', () => {
+  const output = run('own-loop');
+  const epochs = numbersIn(output, /^\d+: (\d+) trained, loss (\S+), accuracy (\S+)$/gm);
+  expect(epochs.map(([trained]) => trained)).toEqual([...Array(6).fill(17), ...Array(3).fill(8), ...Array(3).fill(14)]);
+  const [[, first], [, last, accuracy]] = [epochs[0]!, epochs.at(-1)!] as [number[], number[]];
+  expect(last!).toBeLessThan(0.3 * first!);
+  expect(accuracy).toBeGreaterThan(0.75); // of three classes
+  expect(numbersIn(output, /^the model: .*"accuracy":(\S+)}$/gm)[0]![0]).toBeCloseTo(accuracy!, 3);
+});

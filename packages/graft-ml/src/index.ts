@@ -8,6 +8,7 @@ export { type Dataset, findImages, findLabelledImages, formatProblems, openDatas
 export {
   accuracy,
   createModel,
+  createTrainer,
   type FitOptions,
   f1Score,
   fit,
@@ -23,6 +24,8 @@ export {
   meanSquaredError,
   multilabelAccuracy,
   randomSplit,
+  Trainer,
+  type TrainerOptions,
   tensorDataset,
   topK,
 } from './entries/fit.ts';

@@ -5,14 +5,14 @@ import { collect, differing, memoryStore } from '../../../../test/training.ts';
 import { OptionError } from '../base/errors.ts';
 import { randomStream } from '../base/random.ts';
 import { f32, i64, type Tensor } from '../base/tensor.ts';
-import { batchNorm, bceWithLogitsLoss, dropout, type Loss, linear, mseLoss } from '../nn/index.ts';
+import { batchNorm, bceWithLogitsLoss, dropout, type Forward, type Loss, linear, mseLoss } from '../nn/index.ts';
 import { maximum, mul, reduceMean, relu, sub } from '../ops/index.ts';
 import { adamw, constant, oneCycle, sgd } from '../optim/index.ts';
 import type { EvaluationEvent } from './events.ts';
 import { generatorDataset, randomSplit, subset, tensorDataset } from './examples.ts';
 import { type FitStore, fit, type SavedFit } from './fit.ts';
 import { meanAbsoluteError, meanMetric, multilabelAccuracy } from './metrics.ts';
-import { createModel, type Forward } from './model.ts';
+import { createModel } from './model.ts';
 
 const runtime = createRuntime({ cache: null, threads: 1 });
 const [size, width, classes] = [44, 6, 3];

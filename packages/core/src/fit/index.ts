@@ -55,7 +55,6 @@ export {
   type CreateModelOptions,
   createModel,
   type EvaluateOptions,
-  type Forward,
   type ImageModel,
   type ImageModelOptions,
   imageModel,

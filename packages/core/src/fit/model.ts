@@ -12,6 +12,7 @@ import {
 } from '../models/index.ts';
 import {
   crossEntropyLoss,
+  type Forward,
   globalAveragePool,
   initialise,
   type Loss,
@@ -31,9 +32,6 @@ import { imageNetwork } from './network.ts';
 import { type ParameterTable, selected } from './selection.ts';
 import { firstRows, rowsFrom, setRow } from './source.ts';
 import { feedNames, type Network, traceOf } from './step.ts';
-
-/** A network as a function: inputs (n, …) to outputs (n, …). Its layers ask the scope for their parameters. */
-export type Forward = (s: Scope, x: Value) => Value;
 
 export interface CreateModelOptions {
   /** The type of one input, without the batch axis. */

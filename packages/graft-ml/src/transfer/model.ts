@@ -5,7 +5,6 @@ import type { FitData } from '@graft-ml/core/internal/fit/examples';
 import {
   Model as CoreModel,
   type CreateModelOptions as CoreOptions,
-  type Forward,
   type ImageModel,
   type ModelParts,
   modelParts,
@@ -13,6 +12,7 @@ import {
 import { contentKey, type Seen, seenAfter } from '@graft-ml/core/internal/image/seen';
 import type { ClassifierParts } from '@graft-ml/core/internal/predict/classifier';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
+import type { Forward } from '@graft-ml/core/nn';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import type { DatasetImage } from '../data/dataset.ts';
