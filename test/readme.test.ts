@@ -36,6 +36,7 @@ const blocks = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```ts
 /** What each block prints, in the README's order. */
 const printed = [
   /^1 [\d.]+\n2 [\d.]+\naccuracy .*\nphotos\/circle\/00\.png Float32Array\(2\)/,
+  /^1 [\d.]+ [\d.]+\n2 .*\n3 .*\n\{ loss: [\d.]+, accuracy: [\d.]+ \}\n/,
   /graph\(x : f32\[3\]\) \{[\s\S]*second/,
 ];
 
