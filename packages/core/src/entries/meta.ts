@@ -34,3 +34,12 @@ export type {
   ResolvedMetaConfig,
   SideNumbers,
 } from '../recipe/meta/index.ts';
+export type { PresetName } from '../recipe/meta/learners.ts';
+export type {
+  MetaEpisodeOptions,
+  MetaInnerOptions,
+  MetaLearnerOptions,
+  MetaMachineOptions,
+  MetaModelOptions,
+  MetaOuterOptions,
+} from '../recipe/meta/options.ts';

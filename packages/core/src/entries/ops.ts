@@ -1,5 +1,6 @@
 /* Differentiable operations on values, to any order. */
 export {
+  type AveragePoolOptions,
   abs,
   adaptiveAveragePool,
   add,
@@ -67,5 +68,4 @@ export {
   transpose,
   where,
 } from '../ops/index.ts';
-export type { PoolGeometry } from '../ops/pool.ts';
 export type { Interpolation } from '../ops/resize.ts';

@@ -1,8 +1,13 @@
 /* Recipes for transfer learning: options with their checks, strategies, and warnings about the data. */
 export type { LogName } from '../fit/loggers/names.ts';
-
-export type { PartsChoice } from '../recipe/config/data.ts';
-export type { Domain } from '../recipe/config/strategy.ts';
+export type { AugmentationOptions } from '../recipe/config/augmentation.ts';
+export type { DataOptions, PartsChoice } from '../recipe/config/data.ts';
+export type { LossOptions } from '../recipe/config/loss.ts';
+export type { MachineOptions } from '../recipe/config/machine.ts';
+export type { ModelOptions } from '../recipe/config/model.ts';
+export type { OptimisationOptions, OptimizerOptions } from '../recipe/config/optimisation.ts';
+export type { ScheduleName, ScheduleOptions } from '../recipe/config/schedule.ts';
+export type { Domain, StrategyOptions } from '../recipe/config/strategy.ts';
 export {
   type Decision,
   type Evidence,
@@ -19,5 +24,5 @@ export {
   type Warning,
   type WarningKind,
 } from '../recipe/index.ts';
-export type { TransferSide } from '../recipe/partial-transfer.ts';
+export type { TransferHead, TransferSide } from '../recipe/partial-transfer.ts';
 export type { PreprocessingChanges } from '../recipe/preprocessing.ts';

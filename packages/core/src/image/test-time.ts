@@ -11,14 +11,15 @@ const fiveCrops: readonly CropPlace[] = [
   centreCrop,
 ];
 
-/** The views of an image whose probabilities are averaged in evaluation, by what that is called. */
-export const testTimeViews = {
+/** Which views of an image have their probabilities averaged in evaluation. */
+export type TestTimeAugmentation = 'none' | 'flip' | 'five-crop' | 'ten-crop';
+
+/** The views of each kind of test-time augmentation. */
+export const testTimeViews: Readonly<Record<TestTimeAugmentation, readonly CropPlace[]>> = {
   none: [centreCrop],
   flip: mirrored([centreCrop]),
   'five-crop': fiveCrops,
   'ten-crop': mirrored(fiveCrops),
-} as const satisfies Record<string, readonly CropPlace[]>;
-
-export type TestTimeAugmentation = keyof typeof testTimeViews;
+};
 
 export const testTimeNames = Object.keys(testTimeViews) as TestTimeAugmentation[];

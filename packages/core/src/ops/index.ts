@@ -8,7 +8,7 @@ export { gather, scatterAdd } from './gather.ts';
 export { gelu, normalCdf } from './gelu.ts';
 export { layerNormalise } from './layer-norm.ts';
 export { matmul } from './matmul.ts';
-export { averagePool, maxPool, type PoolOptions } from './pool.ts';
+export { type AveragePoolOptions, averagePool, maxPool, type PoolOptions } from './pool.ts';
 export { argMax, logSoftmax, reduceMax, reduceMean, reduceSum, softmax } from './reduce.ts';
 export {
   adaptiveAveragePool,

@@ -17,7 +17,24 @@ export type PoolGeometry = {
 };
 
 /** The geometry with its defaults: stride = kernel, no padding, no dilation, output sizes rounded down. */
-export type PoolOptions = Pick<PoolGeometry, 'kernel'> & Partial<PoolGeometry> & { readonly ceilMode?: boolean };
+export interface PoolOptions {
+  readonly kernel: readonly [number, number];
+  readonly strides?: readonly [number, number];
+  readonly pads?: readonly [number, number, number, number];
+  readonly dilations?: readonly [number, number];
+  /** Whether a last window that is not whole counts, as in PyTorch. */
+  readonly ceilMode?: boolean;
+}
+
+/** How averages are taken: as maxima are, without dilations. */
+export interface AveragePoolOptions {
+  readonly kernel: readonly [number, number];
+  readonly strides?: readonly [number, number];
+  readonly pads?: readonly [number, number, number, number];
+  readonly ceilMode?: boolean;
+  /** Whether padding counts as zeros in an average. Default true. */
+  readonly countIncludePad?: boolean;
+}
 
 function inferPool(op: string, x: Value, geometry: PoolGeometry) {
   expectRank(op, x, 4, '(n, c, h, w)');
@@ -164,10 +181,7 @@ function sumPoolGrad(dy: Value, geometry: PoolGeometry, size: readonly number[])
  * The mean of each window. (n, c, h, w) → (n, c, oh, ow). `countIncludePad` (the default, as in PyTorch) divides by the
  * padded window; the extra rows of ceil mode never count.
  */
-export function averagePool(
-  x: Value,
-  { countIncludePad = true, ...options }: Omit<PoolOptions, 'dilations'> & { readonly countIncludePad?: boolean },
-): Value {
+export function averagePool(x: Value, { countIncludePad = true, ...options }: AveragePoolOptions): Value {
   const geometry = resolve(x, options);
   const sum = sumPool(x, geometry);
   const declared = options.pads ?? [0, 0, 0, 0];

@@ -7,7 +7,7 @@ export const transferSides = ['upper', 'lower'] as const satisfies readonly Tran
 
 /** Whether the head is taken over with its numbers, or made anew. */
 export const transferHeads = ['kept', 'new'] as const;
-export type TransferHead = (typeof transferHeads)[number];
+export type TransferHead = 'kept' | 'new';
 
 /** A network in two parts, by blocks from input to head. */
 export interface TransferCut {

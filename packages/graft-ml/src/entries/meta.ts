@@ -8,6 +8,7 @@ export {
   oneShotTrials,
   openEpisodes,
 } from '../episodes/index.ts';
+export type { ResumeComparisonOptions } from '../experiment/compare.ts';
 export type { Comparison, ComparisonRow } from '../experiment/comparison.ts';
 export {
   type CompareEvent,

@@ -1,4 +1,5 @@
 export * from '@graft-ml/core/train';
+export type { ResumeFoldsOptions } from '../experiment/cross-validation.ts';
 export {
   type CrossValidationEvent,
   type FoldEvent,

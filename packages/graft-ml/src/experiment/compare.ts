@@ -18,7 +18,7 @@ import { isSignedByUser, signAsUser } from '../files/user-key.ts';
 import { type MetaRun, readMetaRun } from '../meta/meta-run.ts';
 import { type MetaTest, testMeta } from '../meta/test-meta.ts';
 import { type MetaEvent, resumeMeta, type TrainMetaOptions, trainMeta } from '../meta/train-meta.ts';
-import { isWeightsFile, type NamedPaths } from '../runs/own-paths.ts';
+import { isWeightsFile } from '../runs/own-paths.ts';
 import { openRunStore, type RunStore } from '../runs/run-store.ts';
 import { withoutTexts } from '../text/options.ts';
 import { type Batch, type MemberEvent, runBatch } from './batch.ts';
@@ -120,10 +120,16 @@ export async function* compareLearners(
   yield* remaining(plan, options, { isNew: true });
 }
 
+/** How a comparison is resumed. */
+export interface ResumeComparisonOptions extends Omit<CompareOptions, 'out' | 'overwrite' | 'episodes'> {
+  /** Where the dataset is now. Default: where it was. */
+  readonly data?: string | undefined;
+}
+
 /** Goes on with a comparison: with the run under way, then with those that are still to come. */
 export async function* resumeComparison(
   out: string,
-  { data, ...options }: Omit<CompareOptions, 'out' | 'overwrite' | 'episodes'> & Pick<NamedPaths, 'data'> = {},
+  { data, ...options }: ResumeComparisonOptions = {},
 ): AsyncGenerator<CompareEvent, void, undefined> {
   const file = join(out, planFile);
   const store = (options.openStore ?? openRunStore)(out);

@@ -109,10 +109,13 @@ export async function holdsFolds(out: string, openStore: OpenRunStore = openRunS
   return (await openStore(out).names()).includes(foldsFile);
 }
 
+/** How a cross-validation is resumed. */
+export type ResumeFoldsOptions = Omit<ResumeOptions, 'from' | 'epochs'>;
+
 /** Goes on with a cross-validation: with the fold under way, then with those that are still to come. */
 export async function* resumeFolds(
   out: string,
-  { data, weights, ...options }: Omit<ResumeOptions, 'from' | 'epochs'> = {},
+  { data, weights, ...options }: ResumeFoldsOptions = {},
 ): AsyncGenerator<CrossValidationEvent, void, undefined> {
   const file = join(out, foldsFile);
   const store = (options.openStore ?? openRunStore)(out);

@@ -7,11 +7,11 @@ const classWeights = ['none', 'balanced'] as const;
 
 /** What is minimised in training. A validation's loss is always the plain cross entropy, so that runs can be compared. */
 export interface LossOptions {
-  readonly loss: (typeof losses)[number];
+  readonly loss: 'cross-entropy' | 'focal';
   /** How much less what is known well already counts, for the focal loss; null: 2. */
   readonly focalGamma: number | null;
   /** `balanced`: every class counts alike in the loss, however few images it has. */
-  readonly classWeights: (typeof classWeights)[number];
+  readonly classWeights: 'none' | 'balanced';
   /** The share of the target spread over all classes. */
   readonly labelSmoothing: number;
 }

@@ -120,7 +120,17 @@ const entries = {
   ),
 };
 
-export type ScheduleName = keyof typeof entries;
+export type ScheduleName =
+  | 'constant'
+  | 'linear'
+  | 'step'
+  | 'multi-step'
+  | 'exponential'
+  | 'cosine'
+  | 'cosine-restarts'
+  | 'one-cycle'
+  | 'polynomial'
+  | 'plateau';
 const schedules: Readonly<Record<ScheduleName, ScheduleEntry>> = entries;
 export const scheduleNames = Object.keys(schedules) as ScheduleName[];
 

@@ -78,7 +78,7 @@ export interface StrategyOptions {
   /** Weight decay also for biases and norms. */
   readonly normDecay: boolean;
   /** Of layers that are trained; frozen layers keep theirs. */
-  readonly batchNorm: (typeof batchNorms)[number];
+  readonly batchNorm: 'running' | 'batch' | 'frozen';
   /** Augmented views per image, computed once through what is frozen and taken in turn; null: anew in every epoch. */
   readonly views: number | null;
   /** Stops after so many epochs without a better validation; null: never. */
@@ -88,7 +88,7 @@ export interface StrategyOptions {
   /** Batches whose gradients make one step. */
   readonly accumulate: number;
   /** Every image once an epoch, or every class equally often. */
-  readonly sampling: (typeof samplings)[number];
+  readonly sampling: 'shuffle' | 'balanced';
 }
 
 export const strategyOptions: OptionSchemas<StrategyOptions> = {

@@ -13,17 +13,17 @@ import type { ScheduleName } from '../config/schedule.ts';
 import { belongings } from './ignored.ts';
 import { innerDefaults, isAnnealing, outerDefaultsOf, type PresetName, presets } from './learners.ts';
 import {
-  type EpisodeOptions,
   episodeOptions,
-  type InnerOptions,
   innerOptions,
-  type LearnerOptions,
   learnerOptions,
+  type MetaEpisodeOptions,
+  type MetaInnerOptions,
+  type MetaLearnerOptions,
   type MetaMachineOptions,
   type MetaModelOptions,
+  type MetaOuterOptions,
   metaMachineOptions,
   metaModelOptions,
-  type OuterOptions,
   outerOptions,
 } from './options.ts';
 
@@ -43,11 +43,11 @@ export const metaConfigGroups = {
 
 /** Everything that decides a run of meta-learning, and nothing else. */
 export interface MetaConfig
-  extends LearnerOptions,
+  extends MetaLearnerOptions,
     MetaModelOptions,
-    InnerOptions,
-    OuterOptions,
-    EpisodeOptions,
+    MetaInnerOptions,
+    MetaOuterOptions,
+    MetaEpisodeOptions,
     MetaMachineOptions {}
 
 /** A configuration as it is given: what is left out has its default. */

@@ -28,9 +28,9 @@ export const presets = {
   'cnn-boil': { model: 'conv4_32', learner: 'boil' },
   'resnet-maml': { model: 'residual_conv4_32', learner: 'maml' },
   'resnet-boil': { model: 'residual_conv4_32', learner: 'boil' },
-} as const satisfies Record<string, { readonly model: string; readonly learner: LearnerName }>;
+} as const satisfies Record<PresetName, { readonly model: string; readonly learner: LearnerName }>;
 
-export type PresetName = keyof typeof presets;
+export type PresetName = 'cnn-maml' | 'cnn-boil' | 'resnet-maml' | 'resnet-boil';
 export const presetNames = Object.keys(presets) as PresetName[];
 
 /** Images up to this side are treated as Omniglot's, larger ones as mini-ImageNet's. */

@@ -58,19 +58,19 @@ const outerRateTexts = ownTexts(
 const presetTexts = presetNames.map((name) => `${name}: ${presets[name].learner} on ${presets[name].model}`);
 
 /** What learns, and by what. */
-export interface LearnerOptions {
+export interface MetaLearnerOptions {
   readonly learner: LearnerName | PresetName;
   /** Of the outer gradient; 1: the inner gradients are taken for constants. Null: 2, for fomaml 1. */
   readonly order: number | null;
   /** What batch norm goes by; null: batch, or running with pretrained weights. */
-  readonly statistics: (typeof statistics)[number] | null;
+  readonly statistics: 'batch' | 'support' | 'running' | null;
   /** Of maml++: epochs in which the loss after every inner step counts, less and less; null: a tenth of them. */
   readonly multiStepEpochs: number | null;
   /** Of maml++: epochs of first order before those of second; null: a third of them. */
   readonly orderEpochs: number | null;
 }
 
-export const learnerOptions: OptionSchemas<LearnerOptions> = {
+export const learnerOptions: OptionSchemas<MetaLearnerOptions> = {
   learner: choice([...learnerNames, ...presetNames])
     .default('maml')
     .describe([...learnerTexts, ...presetTexts].join('; ')),
@@ -111,7 +111,7 @@ export const metaModelOptions: OptionSchemas<MetaModelOptions> = {
 };
 
 /** What is done on the support of a task. */
-export interface InnerOptions {
+export interface MetaInnerOptions {
   /** Steps on the support in training. */
   readonly innerSteps: number | null;
   /** The learning rate of an inner step. */
@@ -123,7 +123,7 @@ export interface InnerOptions {
   readonly testSteps: number | null;
 }
 
-export const innerOptions: OptionSchemas<InnerOptions> = {
+export const innerOptions: OptionSchemas<MetaInnerOptions> = {
   innerSteps: orDefault(z.int().min(1).max(10)).describe(
     `steps on the support in training; default: 1 with images up to 32 pixels, else 5; ${stepsTexts}`,
   ),
@@ -141,7 +141,7 @@ const { classWeights: _, ...losses } = lossOptions;
 const { schedule: __, ...schedules } = scheduleOptions;
 
 /** How the start is moved. An epoch is the meta-steps between two validations. */
-export interface OuterOptions
+export interface MetaOuterOptions
   extends OptimizerOptions,
     Omit<ScheduleOptions, 'schedule'>,
     Omit<LossOptions, 'classWeights'>,
@@ -154,7 +154,7 @@ export interface OuterOptions
   readonly schedule: ScheduleName | null;
 }
 
-export const outerOptions: OptionSchemas<OuterOptions> = {
+export const outerOptions: OptionSchemas<MetaOuterOptions> = {
   optimizer: orDefault(optimizerChoice).describe(`${optimizerText}; default: ${outerText('optimizer')}`),
   learningRate: orDefault(z.number().positive()).describe(
     `at its peak; default: as in ordinary training, ${outerRateTexts}`,
@@ -167,7 +167,7 @@ export const outerOptions: OptionSchemas<OuterOptions> = {
 };
 
 /** What the tasks are made of, and how many there are. */
-export interface EpisodeOptions {
+export interface MetaEpisodeOptions {
   /** Classes of an episode. */
   readonly way: number;
   /** Images of each class in the support set. */
@@ -184,7 +184,7 @@ export interface EpisodeOptions {
   readonly episodes: number;
   readonly split: ClassSplit;
   /** Whether classes turned by 90, 180 and 270 degrees are classes too, of the training side or of all. */
-  readonly rotations: (typeof rotations)[number];
+  readonly rotations: 'none' | 'train' | 'all';
   /** What happens to the images of training episodes, support and queries alike; null: nothing. */
   readonly augment: AugmentationLevel | Augmentation | null;
   /** Every episode has all classes, each under its own label, and only the images are drawn. */
@@ -193,7 +193,7 @@ export interface EpisodeOptions {
   readonly patience: number | null;
 }
 
-export const episodeOptions: OptionSchemas<EpisodeOptions> = {
+export const episodeOptions: OptionSchemas<MetaEpisodeOptions> = {
   way: z.int().min(2).max(1000).default(5).describe('classes of an episode'),
   shots: z.int().min(1).max(1000).default(5).describe('images of each class in the support set'),
   queries: z.int().min(1).max(1000).default(15).describe('other images of each class in the query set'),
