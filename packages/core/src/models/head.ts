@@ -3,10 +3,7 @@ import { OptionError } from '../base/errors.ts';
 import type { Value } from '../graph/index.ts';
 import { batchNorm, dropout, globalAveragePool, hardSwish, type Layer, linear, type Scope, silu } from '../nn/index.ts';
 import { gelu, relu, tanh } from '../ops/index.ts';
-import type { Architecture } from './model.ts';
-
-/** A layer without options of its own. */
-export type HeadLayerName = 'relu' | 'gelu' | 'silu' | 'hardswish' | 'tanh' | 'batchnorm';
+import type { Architecture, HeadLayerName, HeadLayers } from './model.ts';
 
 const layers: Readonly<Record<HeadLayerName, Layer>> = {
   relu: (_s, x) => relu(x),
@@ -19,15 +16,11 @@ const layers: Readonly<Record<HeadLayerName, Layer>> = {
 
 export const headLayerNames = Object.keys(layers) as HeadLayerName[];
 
-/** A layer of a head: a number is a linear layer with so many features. */
-export type HeadLayer = number | HeadLayerName | { readonly dropout: number };
-export type HeadLayers = readonly HeadLayer[];
-
 export const headExpected = `a list of numbers of features, { dropout: P } with 0 <= P < 1, and ${headLayerNames.join(', ')}`;
 
 const mostFeatures = 999_999;
 
-/** What keeps a value from being the layers of a head; undefined where nothing does. */
+/** Why a value cannot be the layers of a head; undefined where it can. */
 export function headProblem(value: unknown): string | true | undefined {
   if (!Array.isArray(value)) return true;
   const wrong: unknown = value.find((layer: unknown) => layerOf(layer) === undefined);
@@ -71,8 +64,8 @@ export function withHead<M extends Architecture>(model: M, headLayers: HeadLayer
 }
 
 /**
- * The model with dropout before the last layer of its head, in place of the head's own, if any; the trunk keeps its. A head is one
- * layer on the features, so this is dropout of the features.
+ * The model with dropout before the last layer of its head, in place of the head's own, if any; the trunk keeps its. A
+ * head is one layer on the features, so this is dropout of the features.
  * @throws OptionError where the head has been made deeper: its dropout is one of its layers.
  */
 export function withDropout<M extends Architecture>(model: M, probability: number): M {

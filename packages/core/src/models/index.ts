@@ -4,7 +4,7 @@ export { convnext } from './convnext.ts';
 export { densenet } from './densenet.ts';
 export { efficientnet } from './efficientnet.ts';
 export { futurama } from './futurama.ts';
-export { type HeadLayer, type HeadLayerName, type HeadLayers, withDropout, withHead } from './head.ts';
+export { withDropout, withHead } from './head.ts';
 export { inception } from './inception.ts';
 export { mobilenetV2 } from './mobilenet-v2.ts';
 export { mobilenetV3 } from './mobilenet-v3.ts';
@@ -14,6 +14,9 @@ export {
   applyModel,
   auxiliaryLogits,
   fittedTo,
+  type HeadLayer,
+  type HeadLayerName,
+  type HeadLayers,
   headPattern,
   imageNetPreprocessing,
   type NamedArchitecture,

@@ -1,7 +1,12 @@
 import type { Tensors } from '../base/tensor.ts';
 import type { Value } from '../graph/index.ts';
 import { globalAveragePool, type Scope, under } from '../nn/index.ts';
-import type { HeadLayers } from './head.ts';
+
+/** A layer of a head without options of its own. */
+export type HeadLayerName = 'relu' | 'gelu' | 'silu' | 'hardswish' | 'tanh' | 'batchnorm';
+/** A layer of a head: a number is a linear layer with so many features. */
+export type HeadLayer = number | HeadLayerName | { readonly dropout: number };
+export type HeadLayers = readonly HeadLayer[];
 
 /** The preprocessing of the images that a network was trained on, which all others need too. Part of the model. */
 export interface Preprocessing {

@@ -127,7 +127,10 @@ function refuseIdleRates(config: PlanConfig, table: ParameterTable, stages: read
   }
 }
 
-/** @throws OptionError for a probe where it says nothing. Options that a strategy does not look at, `parseConfig` refuses. */
+/**
+ * @throws OptionError for a probe where it says nothing. Options that a strategy does not look at, `parseConfig`
+ * refuses.
+ */
 function refuseProbe({ strategy, probe }: PlanConfig): void {
   const { isDecidedByProbe, noProbe } = strategies[strategy];
   const fail = (expected: string, problem: string): never => {

@@ -13,7 +13,10 @@ export interface StrategyStage {
   readonly isProbe?: boolean;
 }
 
-/** What is trained from an epoch on, besides what was before. Epochs count from 1, or from 0 in a list that begins with 0. */
+/**
+ * What is trained from an epoch on, besides what was before. Epochs count from 1, or from 0 in a list that begins with
+ * 0.
+ */
 export interface Unfreezing {
   readonly epoch: number;
   /** Blocks, dotted beginnings of names, globs, `head` or `all`. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
-import type { HeadLayers } from '@graft-ml/core/internal/models/head';
 import { fittedTo, isOnnx } from '@graft-ml/core/internal/models/index';
+import type { HeadLayers } from '@graft-ml/core/internal/models/model';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
 import type { PreprocessingChanges } from '@graft-ml/core/internal/recipe/preprocessing';
 import { getModel, type NamedArchitecture, openOnnxModel, withDropout, withHead } from '@graft-ml/core/models';

@@ -5,7 +5,7 @@ import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { learners } from '@graft-ml/core/internal/meta/learners';
 import { linearOf } from '@graft-ml/core/internal/meta/prototypes';
 import { adaptationGraph, prototypeGraph, type TaskShape, taskNames } from '@graft-ml/core/internal/meta/task-graph';
-import type { HeadLayers } from '@graft-ml/core/internal/models/head';
+import type { HeadLayers } from '@graft-ml/core/internal/models/model';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { initialise } from '@graft-ml/core/nn';
 import type { Runtime } from '@graft-ml/core/runtime';

@@ -1,4 +1,5 @@
-import { type HeadLayer, headLayerNames } from '@graft-ml/core/internal/models/head';
+import { headLayerNames } from '@graft-ml/core/internal/models/head';
+import type { HeadLayer } from '@graft-ml/core/internal/models/model';
 import { numberOf, type TextCodec, textError } from './codec.ts';
 
 const syntax = `a number of features (512), dropout=P with 0 <= P < 1, or one of: ${headLayerNames.join(', ')}`;

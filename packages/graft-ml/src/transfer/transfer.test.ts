@@ -1,6 +1,6 @@
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { HeadLayers } from '@graft-ml/core/internal/models/head';
+import type { HeadLayers } from '@graft-ml/core/internal/models/model';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import { refuseSide } from '@graft-ml/core/internal/recipe/preprocessing';
 import { getModel } from '@graft-ml/core/models';

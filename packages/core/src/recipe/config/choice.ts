@@ -14,8 +14,8 @@ export const orDefault = <S extends z.ZodType>(schema: S) => schema.nullable().d
 /**
  * An option that is more than a text, a number or a choice.
  * @param expected what it may be, in words
- * @param problemOf what is wrong with a value: true where no more can be said than what was expected, else words that follow on
- * the option's name; undefined where nothing is
+ * @param problemOf what is wrong with a value: true where no more can be said than what was expected, else words that
+ * follow on the option's name; undefined where nothing is
  */
 export function structured<T>(expected: string, problemOf: (value: unknown) => string | true | undefined) {
   return z

@@ -20,7 +20,10 @@ export {
   trainConfigSchema,
 } from './train-config.ts';
 
-/** The configuration with its defaults. @throws OptionError for a value that it cannot have, or an option that nothing would look at. */
+/**
+ * The configuration with its defaults. @throws OptionError for a value that it cannot have, or an option that nothing
+ * would look at.
+ */
 export function parseConfig(config: TrainConfigInput): TrainConfig {
   const parsed = parseOptions(trainConfigSchema, config);
   const { strategy, transferRatio } = parsed;

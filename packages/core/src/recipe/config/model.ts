@@ -3,8 +3,9 @@ import { unknownName } from '../../base/choice.ts';
 import { call, option, placeholder } from '../../base/code.ts';
 import { OptionError } from '../../base/errors.ts';
 import { printableName } from '../../base/printable.ts';
-import { type HeadLayers, headExpected, headProblem } from '../../models/head.ts';
+import { headExpected, headProblem } from '../../models/head.ts';
 import { isOnnx, listArchitectures, otherNetwork } from '../../models/index.ts';
+import type { HeadLayers } from '../../models/model.ts';
 import { entryNamed, weightsEntries } from '../../weights/registry/lookup.ts';
 import { type OptionSchemas, orDefault, structured, structuredBy } from './choice.ts';
 
@@ -49,7 +50,10 @@ export interface ModelOptions {
   readonly head: HeadLayers | null;
   /** The probability of dropout before the last layer of the head; null: the model's own. */
   readonly dropout: number | null;
-  /** Pretrained weights: a file, the folder of a run, or published ones by name, by tag or as `default`; null: the model's own. */
+  /**
+   * Pretrained weights: a file, the folder of a run, or published ones by name, by tag or as `default`; null: the
+   * model's own.
+   */
   readonly weights: string | null;
   /** The side of the square the model sees, in pixels; null: what the weights were trained on. */
   readonly imageSize: number | null;

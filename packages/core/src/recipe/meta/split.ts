@@ -19,8 +19,8 @@ export interface ClassDivision {
 }
 
 /**
- * Which classes train, validate and test. `auto` goes by the folders train, val and test where there are such, and by numbers
- * elsewhere; `background/evaluation` by Omniglot's two sets.
+ * Which classes train, validate and test. `auto` goes by the folders train, val and test where there are such, and by
+ * numbers elsewhere; `background/evaluation` by Omniglot's two sets.
  */
 export type ClassSplit = 'auto' | 'background/evaluation' | ClassDivision;
 
