@@ -12,7 +12,7 @@ import { type OnnxBytes, readOnnxFile } from './onnx-file.ts';
 import { type Checkpoint, checkpointOf, readCheckpoint, seenIn } from './pretrained.ts';
 import { resolveWeights } from './resolve.ts';
 
-/** What training starts from, and prediction uses: a model, and the weights that it has, if any. */
+/** The network that training starts from and prediction uses: a model with its weights, if any. */
 export interface Backbone {
   readonly model: NamedArchitecture;
   readonly checkpoint: Checkpoint | null;
@@ -33,7 +33,7 @@ export interface BackboneOptions {
   readonly onnxFile?: OwnOnnx | undefined;
 }
 
-/** What a configuration says of its model. */
+/** The options that decide the backbone. */
 export type BackboneConfig = Pick<ResolvedConfig, 'model' | 'head' | 'weights'> &
   Pick<PreprocessingChanges, 'mean' | 'std'> &
   Partial<Pick<ResolvedConfig, 'dropout'>>;
@@ -94,7 +94,7 @@ async function ofRun({ read }: OwnOnnx): Promise<OnnxBytes> {
   return { bytes, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
-/** What a person names, links and all; of a run its own copy. */
+/** Reads an ONNX file: one named by the user, links followed, or a run's own copy. */
 async function readOnnx(path: string, own: OwnOnnx | undefined): Promise<OnnxBytes> {
   const file = own?.path ?? path;
   const read = await (own ? ofRun(own) : readOnnxFile(path, { links: 'follow' })).catch((error: Error) => {

@@ -7,7 +7,10 @@ import { type FetchOptions, fetchFile } from '../files/download/fetch-file.ts';
 import type { Bounds } from '../files/download/transfer.ts';
 import { readWeightsFile } from './weights-file.ts';
 
-/** Where a cache has the file of an entry: `<cache>/weights/torchvision/resnet50.imagenet1k_v2/resnet50-11ad3fa6.pth`: under the entry's name, as published. */
+/**
+ * The path of an entry's file in a cache, under the entry's name, as published:
+ * `<cache>/weights/torchvision/resnet50.imagenet1k_v2/resnet50-11ad3fa6.pth`.
+ */
 export function cachePath({ name, url }: WeightsEntry, { folder }: FolderCache): string {
   const file = new URL(url).pathname.split('/').at(-1)!;
   return join(folder, 'weights', ...name.split('/'), file);

@@ -7,6 +7,6 @@ export interface WeightsFile {
   /** Texts that the file has beside its tensors. */
   readonly metadata: Record<string, string>;
   readonly format: 'safetensors' | 'sharded' | 'pytorch-zip' | 'pytorch-legacy';
-  /** What was chosen, left out or renamed, a sentence each. */
+  /** Notes on tensors that were chosen, left out or renamed, a sentence each. */
   readonly notes: readonly string[];
 }

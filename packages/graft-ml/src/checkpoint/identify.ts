@@ -5,7 +5,7 @@ import { legacyMagic } from './pytorch/legacy-format.ts';
 
 export type FileKind = 'safetensors' | 'index' | 'pytorch-zip' | 'pytorch-legacy';
 
-/** How many bytes of a file `identify` wants to see. */
+/** The number of bytes of a file that `identify` needs. */
 export const IDENTIFYING_BYTES = 1024;
 
 const expected =
@@ -47,9 +47,8 @@ const strangers: readonly (readonly [test: (head: string) => boolean, what: stri
 ];
 
 /**
- * What a weights file is, by its first bytes; its name helps only where they say nothing.
- *
- * @throws UserError that says what the file is instead, and what to do
+ * Identifies a weights file by its first bytes; its name helps only where they say nothing. @throws UserError that says
+ * what the file is instead, and what to do
  */
 export function identify(bytes: Uint8Array, { size, path }: { size: number; path: string }): FileKind {
   if (size === 0) throw new UserError('It is empty. Download it again.');

@@ -7,7 +7,7 @@ import { type ExternalData, externalData, withExternalData } from '@graft-ml/cor
 import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
 import { type OpenOptions, readBytes } from '../files/read.ts';
 
-/** In bytes: what protobuf can have in one piece. */
+/** The largest model, in bytes: the most that protobuf can hold in one piece. */
 const longestModel = 2 ** 31 - 1;
 /** Tensors may share their bytes, but a small file may not become a large one by it. */
 const mostSharing = 4;
@@ -16,7 +16,7 @@ const alwaysAllowed = 2 ** 26;
 export interface OnnxBytes {
   /** The whole model in one piece. */
   readonly bytes: Uint8Array;
-  /** Of the file at the path itself. */
+  /** The digest of the file at the path itself. */
   readonly sha256: string;
 }
 
@@ -39,7 +39,7 @@ export async function readOnnxFile(path: string, options: OpenOptions = {}): Pro
   return { bytes: withExternalData(model, contents), sha256 };
 }
 
-/** In the order of the references. Everything is checked before anything is read. */
+/** Reads the data in the order of the references. Everything is checked before anything is read. */
 async function readAll(path: string, references: readonly ExternalData[], total: number): Promise<Uint8Array[]> {
   const byLocation = new Map<string, { readonly file: string; readonly indices: number[] }>();
   for (const [i, reference] of references.entries()) {
@@ -72,7 +72,10 @@ function assertInside(path: string, { tensor, location, offset, length }: Extern
   );
 }
 
-/** Where the file really is that a model names: in the model's folder, or where that is a link, in the folder it leads to. */
+/**
+ * The real path of a file that a model names: in the model's folder, or where that is a link, in the folder it leads
+ * to.
+ */
 async function placeOf(path: string, { tensor, location }: ExternalData): Promise<string> {
   const parts = location.replace(/^\.\//, '').split('/');
   // A backslash separates folders on Windows, a colon names a drive there.

@@ -20,7 +20,7 @@ import { classNames } from './class-names.ts';
 import type { WeightsFile } from './found-weights.ts';
 import { readWeightsFile } from './weights-file.ts';
 
-/** What a checkpoint of ours says about itself, beside its tensors. Other people's files say nothing of the kind. */
+/** The metadata of a checkpoint of ours, beside its tensors. Files from elsewhere have none of it. */
 /** The layers of a head, as they stand in the header of a file. */
 const headText = z.string().transform((text, context) => {
   try {
@@ -35,14 +35,14 @@ const headText = z.string().transform((text, context) => {
 const metadataSchema = z.object({
   model: z.string(),
   head: headText.optional(),
-  /** Of what was meta-learned, the learner. */
+  /** The learner, of meta-learned weights. */
   learner: z.string().optional(),
   classes: json(z.array(z.string())),
   preprocessing: json(preprocessingSchema),
   seen: json(seenSchema).transform(decodeSeen).optional(),
 });
 
-/** What a text holds as JSON. */
+/** A schema for a text that holds JSON. */
 function json<S extends z.ZodType>(schema: S) {
   return z
     .string()
@@ -56,29 +56,29 @@ export function seenIn(metadata: Readonly<Record<string, string>>): Seen | null 
   return metadataSchema.shape.seen.safeParse(metadata.seen).data ?? unrecorded;
 }
 
-/** What the images looked like that a start was learned on, by the metadata of its checkpoint. */
+/** The statistics of the images that an initialisation was meta-learned on, from the metadata of its checkpoint. */
 export function imagesIn(metadata: Readonly<Record<string, string>>): ImageStatistics | null {
   return json(imageStatisticsSchema).safeParse(metadata.images).data ?? null;
 }
 
-/** What the weights have seen that a run starts from, as its `run.json` keeps it. */
+/** The record of the images that a run's starting weights have seen, as `run.json` keeps it. */
 export const runSeenSchema = seenSchema.nullable().default(null);
 
 export interface Checkpoint {
   readonly path: string;
   readonly tensors: Tensors;
-  /** Of the tensors, whatever order the file has them in. */
+  /** The digest of the tensors, whatever order the file has them in. */
   readonly sha256: string;
   /** Absent in a file that neither Graft wrote nor the registry knows. */
   readonly preprocessing: Preprocessing | undefined;
   readonly classes: readonly string[] | undefined;
   /** The layers of its head, where that is a deeper one. */
   readonly head: HeadLayers | undefined;
-  /** Of what was meta-learned and not yet adapted to anything: by which learner. */
+  /** The learner that made weights that are meta-learned and not yet adapted. */
   readonly learner: string | undefined;
   /** The images that it was made of; null in a file that Graft did not write. */
   readonly seen: Seen | null;
-  /** What reading it made necessary, a sentence each. */
+  /** Notes on reading the checkpoint, a sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -160,7 +160,7 @@ export function hashOf(tensors: Tensors): string {
   return hash.digest('hex');
 }
 
-/** How many classes the checkpoint's head tells apart; undefined where it has none. */
+/** The number of classes of the checkpoint's head; undefined where it has none. */
 export function outputsOf({ tensors }: Checkpoint, { headPath }: NamedArchitecture): number | undefined {
   const head = Object.keys(tensors).filter((name) => under(headPath).test(name));
   return tensors[head.at(-1) ?? '']?.shape[0];

@@ -22,16 +22,16 @@ export interface ResolvedWeights {
   readonly path: string;
   /** Whether the person named it, or only the folder of a run that it is in. */
   readonly links: NonNullable<OpenOptions['links']>;
-  /** What is known of it; null for a file of the user's own. */
+  /** The registry's entry; null for a file of the user's own. */
   readonly entry: WeightsEntry | null;
 }
 
 /**
- * What stands behind the option `weights`: published weights under their name (`torchvision/resnet50.imagenet1k_v2`, see
- * `pretrainedConfig`), which are downloaded where they are not in the cache, or else a file or the folder of a run. Names come first; `./default`
- * is a file whatever it is called.
+ * Resolves the option `weights`: published weights by name (`torchvision/resnet50.imagenet1k_v2`, see
+ * `pretrainedConfig`), which are downloaded where they are not in the cache, or else a file or the folder of a run.
+ * Names come first; `./default` is a file whatever it is called.
  *
- * @throws UserError where it is neither, where the weights belong to another model, or where they cannot be had
+ * @throws UserError where it is neither, where the weights belong to another model, or where they cannot be downloaded
  */
 export async function resolveWeights(
   weights: string,

@@ -6,7 +6,9 @@ import { readSafetensors, type Safetensors, writeSafetensors } from '@graft-ml/c
 /** The content is not what was written. */
 export class DamageError extends UserError {}
 
-/** In the metadata of a file of ours: SHA-256 of the whole file, with zeros where it stands itself. */
+/**
+ * The key in the metadata of our files: SHA-256 of the whole file, computed with zeros in place of the checksum itself.
+ */
 const key = 'graft-sha256';
 const blank = '0'.repeat(64);
 
@@ -17,10 +19,7 @@ export function writeSealed(tensors: Tensors, metadata: Readonly<Record<string, 
   return bytes;
 }
 
-/**
- * As `readSafetensors`, and where the file has a checksum, that is compared.
- * @throws DamageError where it is another
- */
+/** Reads a safetensors file and verifies its checksum, where it has one. @throws DamageError where it does not match */
 export function readSealed(bytes: Uint8Array): Safetensors {
   const { tensors, metadata } = readSafetensors(bytes);
   const { [key]: expected, ...others } = metadata;
@@ -39,7 +38,7 @@ export function readSealed(bytes: Uint8Array): Safetensors {
   return { tensors, metadata: Object.assign(Object.create(null), others) };
 }
 
-/** Where the checksum stands in the header, which is the first text like it. */
+/** The place of the checksum in the header: its first occurrence. */
 function sealPlace(bytes: Uint8Array, checksum: string): Buffer {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const entry = `${JSON.stringify(key)}:${JSON.stringify(checksum)}`;

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
 import type { WeightsFile } from './found-weights.ts';
 
-/** In bytes. That of a model with ten thousand tensors has less than one million. */
+/** The longest index, in bytes. That of a model with ten thousand tensors has less than one million. */
 const LONGEST_INDEX = 4_000_000;
 /** The map in the index; a list in its metadata would be as deep. */
 const INDEX_DEPTH = 3;
@@ -40,7 +40,7 @@ export async function readShards(index: RandomAccessFile): Promise<WeightsFile> 
   return { tensors, metadata: Object.create(null), format: 'sharded', notes: [`Read ${shards.size} files.`] };
 }
 
-/** Which tensors each file is to have. */
+/** The tensors that each file must have. */
 async function parseIndex(index: RandomAccessFile): Promise<Map<string, Set<string>>> {
   if (index.size > LONGEST_INDEX)
     throw new UserError(`The index has ${index.size} bytes, at most ${LONGEST_INDEX} are read.`);

@@ -41,7 +41,7 @@ export function refuseSecondTest(root: string, parts: readonly Part[], testFract
   });
 }
 
-/** Nothing in the dataset can be used: what is there instead. */
+/** The error where nothing in the dataset can be used; says what is there instead. */
 export function noImages(root: string, { ignored }: Found, problems: readonly Problem[]): UserError {
   const others = [...ignored].map(([reason, count]) => `${count} ${reason}`).join(', ');
   const passedOver = others ? ` Other entries there: ${others}.` : '';

@@ -36,26 +36,29 @@ export interface DatasetImage extends ImageFacts, ImageFile {
 
 /** Labelled images, checked and divided. The order of the images depends on their names alone. */
 export interface Dataset {
-  /** As it was named. */
+  /** The folder as it was named. */
   readonly root: string;
-  /** What the paths of the images are relative to. */
+  /** The folder to which the images' paths are relative. */
   readonly base: string;
   readonly classes: readonly string[];
   readonly train: readonly DatasetImage[];
   readonly validation: readonly DatasetImage[];
   readonly test: readonly DatasetImage[];
-  /** Of the dataset's own validation and test parts, the images that `seen` knows: they are in no part, since they would flatter. */
+  /**
+   * Images of the dataset's own validation and test parts that `seen` knows: they are in no part, since they would
+   * flatter.
+   */
   readonly keptOut: readonly DatasetImage[];
-  /** What was left out and why, by path. */
+  /** The files that were left out, and why, by path. */
   readonly problems: readonly Problem[];
-  /** How many hidden entries and files of other kinds were passed over. */
+  /** The number of hidden entries and files of other kinds that were passed over. */
   readonly ignored: number;
-  /** What was chosen or done to read it, a sentence each. */
+  /** Notes on reading the dataset, a sentence each. */
   readonly notes: readonly string[];
 }
 
 export interface DatasetOptions extends ReaderOptions {
-  /** How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. */
+  /** The number of folder levels that name a class. Default 1; with 2 a class is called `Alphabet/character01`. */
   readonly classDepth?: number;
   /** Decides the split, and which images `maxPerClass` keeps. Default 0. */
   readonly seed?: number;
@@ -72,16 +75,16 @@ export interface DatasetOptions extends ReaderOptions {
   readonly classes?: readonly string[];
   /** Use at most so many images of a class in each part of the dataset. */
   readonly maxPerClass?: number;
-  /** What the weights know that will be trained from here or evaluated: none of it validates or tests. */
+  /** The images that the weights to train or evaluate have seen: none of them validates or tests. */
   readonly seen?: Seen | null;
   /** Any problem is an error. */
   readonly strict?: boolean;
   /**
-   * When pixels are decoded to see whether they are damaged. `later`: by whoever uses the image, where the structure of its file is
-   * sound and nothing was decoded of the same content before; the image then says so (`isUnproven`). Default `now`.
+   * When pixels are decoded to see whether they are damaged. `later`: on first use, where the structure of the file is
+   * sound and no file of the same content was decoded before; the image then says so (`isUnproven`). Default `now`.
    */
   readonly decode?: 'now' | 'later';
-  /** What to check with; without it a pool of threads is opened and closed. */
+  /** The pool that checks images; without it a pool of threads is opened and closed. */
   readonly pool?: ImagePool;
   /** Called after each image that was checked. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -157,7 +160,7 @@ function chosen(candidates: readonly Candidate[], { maxPerClass, seed = 0 }: Dat
     .sort((a, b) => compare(a.part.name, b.part.name) || compare(a.className, b.className) || compare(a.name, b.name));
 }
 
-/** Where a class is in its part. */
+/** The path of a class in its part. */
 function placeOf({ part, className }: Candidate): string {
   return join(part.folder, className);
 }

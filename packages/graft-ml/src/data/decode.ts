@@ -8,7 +8,7 @@ import { imageBounds, openImage, wholeImage } from './image/open.ts';
 export type { ImageFormat } from './image/header.ts';
 export { sniffFormat } from './image/sniff.ts';
 
-/** What an image may be at most, and at least. */
+/** Bounds on the files of images. */
 export const imageFileBounds = {
   ...imageBounds,
   /** Bytes of a file, checked before it is read. */
@@ -68,7 +68,7 @@ export function fileBytes({ path, within, bytes }: ImageFile): number {
   return sizesOf(within ? 0 : onDisk(), within).largest;
 }
 
-/** Of the image, and of what has to be in memory for it. */
+/** The size of the image's file, and the largest that would fit in memory. */
 function sizesOf(onDisk: number, within: Within | undefined): { size: number; largest: number } {
   const size = within ? (within.zip?.size ?? within.length) : onDisk;
   return { size, largest: Math.max(size, within?.length ?? 0) };

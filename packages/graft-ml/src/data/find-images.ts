@@ -8,13 +8,13 @@ import picomatch from 'picomatch';
 import { listFolder } from './tree/folder-tree.ts';
 import { isImageName } from './tree/listing.ts';
 
-/** What is at the places that somebody named. */
+/** The images at the given paths. */
 export interface FoundImages {
   /** The paths of files, each as its folder was named; not yet looked into. */
   readonly paths: readonly string[];
   /** Links that were not followed. */
   readonly problems: readonly Problem[];
-  /** How many files of other kinds and hidden entries lie in the folders. */
+  /** The number of files of other kinds and hidden entries in the folders. */
   readonly passedOver: number;
 }
 

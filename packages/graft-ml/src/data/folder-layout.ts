@@ -3,7 +3,7 @@ import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { PartsChoice } from '@graft-ml/core/internal/recipe/config/data';
 
-/** What the images of a folder's part are for. */
+/** A split: training, validation or test. */
 export type Split = 'train' | 'validation' | 'test';
 
 /** The root of a dataset, or its part for one split. */
@@ -20,7 +20,7 @@ export interface Part {
 export const expectedLayouts =
   '<folder>/<class>/*.jpg or <folder>/{train,val,test}/<class>/*.jpg (also png, webp, gif, avif, tiff, bmp)';
 
-/** What parts are called, in any case. */
+/** The usual names of splits, in any case. */
 const splitNames: ReadonlyMap<string, Split> = new Map([
   ...['train', 'training', 'trn'].map((name) => [name, 'train'] as const),
   ...['val', 'valid', 'validation', 'validate', 'dev', 'eval', 'evaluation'].map(
@@ -34,7 +34,7 @@ const evaluationNames: ReadonlySet<string> = new Set(['eval', 'evaluation']);
 
 export interface LayoutOptions {
   readonly parts?: PartsChoice | undefined;
-  /** Not so when an existing run is evaluated: then there may be `test` or `val` alone. */
+  /** Whether there must be a training part. When an existing run is evaluated there may be `test` or `val` alone. */
   readonly needsTrain: boolean;
 }
 

@@ -2,14 +2,16 @@ import { extname, join } from 'node:path';
 import type { FolderProblemKind, Problem } from '@graft-ml/core/internal/image/problem';
 import { foreignNameProblem, isImageName, type ListedFile, type Listing } from './tree/listing.ts';
 
-/** What lies in a folder of class folders. Names are relative to the scanned folder and written with '/' everywhere. */
+/**
+ * The content of a folder of class folders. Names are relative to the scanned folder and written with '/' everywhere.
+ */
 export interface FolderScan {
   /** The images of each class, and an empty list for a class folder without any. Both in code unit order. */
   readonly classes: ReadonlyMap<string, readonly ListedFile[]>;
   readonly problems: readonly Problem[];
   /** Visible files of other extensions in class folders, which are passed over. In code unit order. */
   readonly others: readonly ListedFile[];
-  /** How many entries were passed over, by extension; `hidden` for names that begin with a dot. */
+  /** The number of entries passed over, by extension; `hidden` for names that begin with a dot. */
   readonly ignored: ReadonlyMap<string, number>;
 }
 

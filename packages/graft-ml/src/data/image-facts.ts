@@ -1,8 +1,8 @@
-/** What is known of an image that was read and decoded once. */
+/** The facts about an image that was read and decoded once. */
 export interface ImageFacts {
   /** Pixels, after the EXIF orientation. */
   readonly width: number;
   readonly height: number;
-  /** Of the file, in hexadecimal. */
+  /** The file's SHA-256, in hexadecimal. */
   readonly sha256: string;
 }

@@ -32,11 +32,11 @@ export interface ImagePool extends ImageDecoder, AsyncDisposable {
 
 /** A pool that can look closer. */
 export interface ExaminingPool extends ImagePool {
-  /** As `check`, with what the doctor wants to know. */
+  /** Checks an image like `check`, and adds the facts for the doctor. */
   examine(image: string | ImageFile): Promise<Examination>;
 }
 
-/** What a thread can be asked for, by the names in `image-worker.ts`. */
+/** A task of the threads, by its name in `image-worker.ts`. */
 type Task = 'check' | 'survey' | 'examine' | 'view' | 'squares' | 'decode';
 
 /**
@@ -105,7 +105,7 @@ function libvipsVersion(): string {
   return versions.vips;
 }
 
-/** What of an image a thread needs to read it. */
+/** The part of an image that a thread needs to read it. */
 function fileOf(image: string | ImageFile): ImageFile {
   if (typeof image === 'string') return { path: image };
   const { path, within, bytes } = image;

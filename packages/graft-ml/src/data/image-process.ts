@@ -5,9 +5,9 @@ import { builtWorker } from '../files/package-file.ts';
 import { imageBounds } from './image/open.ts';
 import type { ImageTasks, Reply, TaskName } from './image-tasks.ts';
 
-/** What decoding one image may take before its process is ended. */
+/** Limits on decoding one image; its process is ended beyond them. */
 export const processLimits = {
-  /** Of processor time, so that a busy machine makes no image costly. */
+  /** Seconds of processor time, so that a busy machine makes no image costly. */
   seconds: 60,
   /** Resident memory: what an image may take, and what Node takes. */
   bytes: imageBounds.memory + 200e6,
@@ -16,7 +16,10 @@ export const processLimits = {
   heapMegabytes: 128,
 } as const;
 const watchMilliseconds = 50;
-/** What a second of processor time may come to on the clock, and where the system does not tell the former, all that counts. */
+/**
+ * The wall-clock time that a second of processor time may take; where the system does not report processor time, it
+ * alone counts.
+ */
 const patience = 10;
 
 /** One message to the process. */
@@ -30,7 +33,7 @@ export type ProcessReply = Reply<ImageTasks[TaskName]['result']> | { readonly fa
 
 /** A process of its own for images that may cost much. It is started when it is first needed, and again when it was ended. */
 export interface ImageProcess {
-  /** Of the process that runs, if one does. */
+  /** The process that runs, if any. */
   readonly pid: number | undefined;
   /** One task at a time. */
   perform<N extends TaskName>(name: N, task: ImageTasks[N]['task']): Promise<Reply<ImageTasks[N]['result']>>;
@@ -63,11 +66,11 @@ export function startImageProcess(limits: Limits = processLimits): ImageProcess 
 
 interface Limits {
   readonly seconds: number;
-  /** Of resident memory. */
+  /** The limit of resident memory. */
   readonly bytes: number;
 }
 
-/** How a process ends before it answers. */
+/** The way a process ended before it answered. */
 type End = 'gone' | 'late' | 'full';
 
 function problemOf(end: End, { seconds, bytes }: Limits): Omit<ImageProblem, 'path'> {
@@ -93,7 +96,7 @@ function start(): ChildProcess {
   return fork(program, [], { ...channel, execPath: '/bin/sh', execArgv: ['-c', limit, process.execPath, ...options] });
 }
 
-/** What the process answers, or how it ended before. */
+/** The answer of the process, or how it ended before. */
 function ask(child: ChildProcess, message: ProcessTask, { seconds, bytes }: Limits): Promise<ProcessReply | End> {
   return new Promise((resolve) => {
     const finish = (reply: ProcessReply | End) => {

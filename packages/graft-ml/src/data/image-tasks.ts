@@ -23,14 +23,14 @@ export interface DecodeTask extends ImageFile {
 export interface Viewed {
   /** Planar u8 (3, size, size), or several of them. */
   readonly pixels: Uint8Array;
-  /** In hexadecimal, if it was wanted. */
+  /** The digest in hexadecimal, if requested. */
   readonly sha256?: string;
 }
 
 /** A problem travels as data: an Error that crosses threads loses its class and its fields. */
 export type Reply<T> = T | { readonly problem: ImageProblem };
 
-/** What can be done with an image: what each task is given, and what it gives. */
+/** Tasks on an image, each with its input and its result. */
 export interface ImageTasks {
   readonly check: { readonly task: ImageFile; readonly result: ImageFacts };
   readonly examine: { readonly task: ImageFile; readonly result: Examination };

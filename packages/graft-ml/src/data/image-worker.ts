@@ -1,4 +1,4 @@
-/** What a thread of the image pool does. Loaded by `image-pool.ts`, always as the built file. */
+/** A thread of the image pool. Loaded by `image-pool.ts`, always as the built file. */
 
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
@@ -58,7 +58,7 @@ export async function survey({ images, decode }: SurveyTask): Promise<Surveyed[]
   return results;
 }
 
-/** As `check`, with what the doctor wants to know. */
+/** Checks an image like `check`, and adds the facts for the doctor. */
 export function examine(image: ImageFile): Promise<Reply<Examination>> {
   return done('examine', image);
 }

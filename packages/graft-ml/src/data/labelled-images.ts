@@ -17,7 +17,7 @@ export interface LabelledImage extends ImageFile {
 export interface LabelledImages {
   readonly images: readonly LabelledImage[];
   readonly problems: readonly Problem[];
-  /** What was chosen or done to read it, a sentence each. */
+  /** Notes on reading the dataset, a sentence each. */
   readonly notes: readonly string[];
 }
 

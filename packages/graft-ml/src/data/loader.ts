@@ -22,13 +22,16 @@ export interface BatchOptions {
   readonly batchSize: number;
   /** The side of the square images, in pixels. */
   readonly size: number;
-  /** What is wanted of every image. */
+  /** The view of every image. */
   readonly view: EvaluationRequest | Omit<TrainingRequest, 'index'>;
-  /** Which images, in which order: positions in `images`. */
+  /** The order of the images: positions in `images`. */
   readonly order: readonly number[];
-  /** What becomes of a last batch that is not full: left out, or filled up with its first image at weight 0. */
+  /** Whether a last batch that is not full is left out, or filled up with its first image at weight 0. */
   readonly lastBatch: 'drop' | 'pad';
-  /** How many batches are prepared while the consumer works on one. Default 2; the memory of `prefetch` + 1 batches is in use. */
+  /**
+   * The number of batches prepared while the consumer works on one. Default 2; the memory of `prefetch` + 1 batches is
+   * in use.
+   */
   readonly prefetch?: number;
 }
 

@@ -8,13 +8,13 @@ import type { ReaderOptions } from './readers/found.ts';
 export interface PreviewOptions {
   readonly augmentation: Augmentation;
   readonly preprocessing: Framing;
-  /** What is left empty or erased. */
+  /** The colour of empty and erased pixels. */
   readonly fill: Colour;
-  /** How many images, and how many augmented views of each. */
+  /** The number of images, and of augmented views of each. */
   readonly images: number;
   readonly views: number;
   readonly seed: number;
-  /** How the dataset is read. */
+  /** Options for reading the dataset. */
   readonly reading?: Pick<DatasetOptions, keyof ReaderOptions>;
 }
 
@@ -25,7 +25,7 @@ export interface PreviewRow {
   readonly images: readonly Planes[];
 }
 
-/** What an augmentation makes of a few images of a dataset, of each class in turn. */
+/** Augmented views of a few images of a dataset, of each class in turn. */
 export async function previewAugmentation(
   root: string,
   options: PreviewOptions,

@@ -4,13 +4,13 @@ import type { ImageFile } from './decode.ts';
 
 /** Views as compact as they can be: of a grey image one plane is kept, because its three are equal. */
 export interface Squares {
-  /** For each image: 1, 3, or 0 where it cannot be used. */
+  /** Planes of each image: 1, 3, or 0 where it cannot be used. */
   readonly planes: Uint8Array;
   /** (sum of `planes`, size, size) */
   readonly pixels: Uint8Array;
   /** The `ContentKey` of each image's file; '' where it could not be read. */
   readonly contents: readonly ContentKey[];
-  /** What is wrong with the images without planes, in their order. */
+  /** The problems of the images without planes, in their order. */
   readonly problems: readonly ImageProblem[];
 }
 

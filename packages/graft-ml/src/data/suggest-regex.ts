@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { option } from '@graft-ml/core/internal/base/code';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 
-/** How people number images of a class, in a flat folder. A group holds the class. */
+/** The usual ways of numbering images of a class in a flat folder. A group holds the class. */
 const usual: readonly string[] = [
   '^(.+)_\\d+\\.\\w+$',
   '^(.+)-\\d+\\.\\w+$',
@@ -27,7 +27,7 @@ export function suggestRegex(paths: readonly string[]): string | undefined {
   });
 }
 
-/** What to say of images that lie in no class folder; '' where their names tell nothing. */
+/** Advice for images that are in no class folder; '' where their names tell nothing. */
 export function regexAdvice(paths: readonly string[]): string {
   const regex = suggestRegex(paths);
   if (regex === undefined) return '';

@@ -5,10 +5,10 @@ import type { ClassSplit, SideNumbers } from '@graft-ml/core/internal/recipe/met
 import type { Split } from '../data/folder-layout.ts';
 import { omniglotParts } from './omniglot.ts';
 
-/** How the classes are divided: by the parts that the dataset has, or by numbers, seeded. */
+/** The division of the classes: by the parts that the dataset has, or by numbers, seeded. */
 export type Division = { readonly kind: 'auto' } | { readonly kind: 'background' } | Numbers;
 
-/** Of the classes that train, validate and test. */
+/** The numbers of classes for training, validation and testing. */
 interface Numbers {
   readonly kind: 'classes' | 'percent';
   readonly train: number;
@@ -27,7 +27,7 @@ export interface SplitRequest {
 /** A class, and the part of the dataset that it lies in. */
 export interface PlacedClass {
   readonly name: string;
-  /** Of each of its images: the name of the part, and the split that it is called by. */
+  /** The names of the parts that its images are in, each with the split it is called by. */
   readonly parts: ReadonlyMap<string, Split | undefined>;
 }
 
@@ -61,7 +61,7 @@ export function isBelow(folder: string, className: string): boolean {
   return className.startsWith(`${folder}/`);
 }
 
-/** There is no class below the folder that a split names. */
+/** The error where there is no class below the folder that a split names. */
 export function unknownFolder(folder: string, classNames: Iterable<string>): UserError {
   const folders = new Set<string>();
   for (const name of classNames) {
@@ -94,7 +94,7 @@ export function divideClasses(
   return divideByNumbers(classes, isOmniglot ? usualOmniglot : usual, seed, prefix);
 }
 
-/** Where nothing is trained, no class gives anything away: all of them can validate and test. */
+/** All classes on every side: where nothing is trained, no class gives anything away. */
 function onEverySide(classes: readonly PlacedClass[]): DividedClasses {
   const names = classes.map(({ name }) => name).sort();
   return { split: 'all', train: names, validation: names, test: names };

@@ -7,15 +7,15 @@ import type { ImagePool } from '../data/image-pool.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 
-/** How many classes (rotation classes among them) and how many images on disk one side of a split has. */
+/** The number of classes (rotation classes included) and of images on disk on one side of a split. */
 export interface SideCounts {
   readonly classes: number;
   readonly images: number;
 }
 
-/** What a run says of its episodes, and what a resumed one compares. */
+/** A run's record of its episodes, which a resumed one compares. */
 export interface EpisodeHeader {
-  /** As it was named. */
+  /** The folder as it was named. */
   readonly root: string;
   /** Pixels. */
   readonly side: number;
@@ -26,7 +26,7 @@ export interface EpisodeHeader {
   readonly train: SideCounts;
   readonly validation: SideCounts;
   readonly test: SideCounts;
-  /** What all images together take in memory. */
+  /** The memory that all images take together. */
   readonly bytes: number;
   /** SHA-256 over the names and the pixels of all images, whatever the split. */
   readonly fingerprint: string;
@@ -42,9 +42,9 @@ export interface EpisodeSets {
   readonly header: EpisodeHeader;
   /** The content of the image files on each side. */
   readonly contents: Readonly<Record<'train' | 'validation' | 'test', readonly ContentKey[]>>;
-  /** What was left out and why, by path. */
+  /** The files that were left out, and why, by path. */
   readonly problems: readonly Problem[];
-  /** What reading made necessary, a sentence each. */
+  /** Notes on reading the dataset, a sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -70,8 +70,8 @@ export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>>, ShapeOpt
   /** Decides the split and the episodes. Default 0. */
   readonly seed?: number;
   /**
-   * For learners that train nothing, the classes of their episodes: where the split `auto` would leave a side with fewer, every class is
-   * on every side (`all`).
+   * For learners that are not meta-trained, the classes of their episodes: where the split `auto` would leave a side
+   * with fewer, every class is on every side (`all`).
    */
   readonly untrainedWay?: number | undefined;
   /** Classes with fewer images are left out and reported: `shots + queries` of the episodes to come. Default 1. */

@@ -23,7 +23,7 @@ export interface Decoded {
   readonly problems: readonly ImageProblem[];
   /** The content of each image's file. */
   readonly contents: readonly ContentKey[];
-  /** Of the pixels, in hexadecimal. */
+  /** The SHA-256 of the pixels, in hexadecimal. */
   readonly sha256: string;
 }
 

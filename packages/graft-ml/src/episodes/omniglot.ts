@@ -4,7 +4,7 @@ import { sumOf } from '../data/readers/class-folders.ts';
 import { findCandidates } from '../data/readers/find-candidates.ts';
 import type { Found } from '../data/readers/found.ts';
 
-/** What the two sets of Omniglot are called, which share no alphabet. */
+/** The names of Omniglot's two sets, which share no alphabet. */
 export const omniglotParts = { background: 'background', evaluation: 'evaluation' } as const;
 
 /**

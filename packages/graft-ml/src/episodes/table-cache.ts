@@ -15,7 +15,7 @@ import { withFile } from '../files/random-access.ts';
 import { replaceFile } from '../files/write.ts';
 import { type Decoded, startsOf } from './image-table.ts';
 
-/** What all tables in the folder may take, in bytes; the longest unused give way. */
+/** The size that all tables in the folder may have, in bytes; those unused for longest are removed first. */
 const mostOnDisk = 4 * 2 ** 30;
 
 const problemKinds = [
@@ -27,14 +27,14 @@ const problemKinds = [
   'too-large',
 ] as const satisfies readonly ImageProblemKind[];
 
-/** What lies beside the pixels; written last, so that what it describes is whole. */
+/** The schema of the note beside the pixels; written last, so that what it describes is whole. */
 const noteSchema = z.strictObject({
   side: z.int().min(1),
   /** A digit for each image. */
   planes: z.string().regex(/^[013]*$/),
   /** The content of each image's file, a `ContentKey` after the other; blanks where it could not be read. */
   contents: z.string(),
-  /** Of the pixels. */
+  /** The digest of the pixels. */
   sha256: z.string(),
   problems: z.array(z.strictObject({ index: z.int().min(0), kind: z.enum(problemKinds), message: z.string() })),
 });
@@ -68,15 +68,15 @@ function timeOfChange(file: string): readonly number[] {
   return status ? [status.size, status.mtimeMs] : [];
 }
 
-/** What an earlier run kept. */
+/** The table kept by an earlier run. */
 export interface Kept {
   /** Undefined where there is nothing, nothing that can be used, or more than `limit` bytes. */
   readonly decoded: Decoded | undefined;
-  /** That something is there and damaged. */
+  /** A note where a table is there and damaged. */
   readonly note: string | undefined;
 }
 
-/** What an earlier run kept under this key, of at most `limit` bytes. */
+/** Reads the table that an earlier run kept under this key, of at most `limit` bytes. */
 export async function readKept(
   folder: string,
   key: string,

@@ -12,15 +12,18 @@ export interface FolderCache extends Cache {
   readonly folder: string;
 }
 
-/** Where Graft keeps what can be made again, unless a program says otherwise: `GRAFT_CACHE`, or `graft` in the user's cache folder. */
+/** The folder of the cache, unless a program says otherwise: `GRAFT_CACHE`, or `graft` in the user's cache folder. */
 export function defaultCacheFolder(): string {
   return process.env.GRAFT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'graft');
 }
 
-/** How what is in the cache is opened: someone else who can write there could have put it there, or a link to something. */
+/**
+ * The precautions for opening files in the cache: someone else who can write there could have put them there, or a link
+ * to something.
+ */
 export const cached = { links: 'refuse', owner: 'user' } as const satisfies OpenOptions;
 
-/** Only the user may read what is in the cache, and nobody else may put anything there, whatever the umask is. */
+/** The modes of files and folders in the cache: only the user may read them or add to them, whatever the umask is. */
 export const privateMode = { file: 0o600, folder: 0o700 } as const;
 
 /**

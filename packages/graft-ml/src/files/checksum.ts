@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import { type OpenOptions, openPlainFile } from './read.ts';
 
-/** What a file has to have, in hexadecimal; of `sha256` perhaps only how it begins. */
+/** The checksum that a file must have, in hexadecimal; of `sha256` perhaps only its first digits. */
 export interface Checksum {
   readonly algorithm: 'sha256' | 'md5';
   readonly digest: string;
@@ -15,7 +15,7 @@ export async function sha256Of(path: string, options: OpenOptions = {}): Promise
   return (await digestsOf(path, ['sha256'], options)).sha256!;
 }
 
-/** All at once, as large files take long to read. @throws UserError where it is no plain file */
+/** Computes all digests in one pass, as large files take long to read. @throws UserError where it is no plain file */
 export async function digestsOf(
   path: string,
   algorithms: Iterable<Checksum['algorithm']>,

@@ -4,7 +4,7 @@ import { printableJson } from '@graft-ml/core/internal/base/printable';
 import { parseShallowJson } from '@graft-ml/core/internal/base/shallow-json';
 import { type OpenOptions, readBytes } from './read.ts';
 
-/** In bytes. What is left out of a dataset of a hundred thousand rows makes a `run.json` of 10 MB. */
+/** The longest file, in bytes. The problems of a dataset of a hundred thousand rows make a `run.json` of 10 MB. */
 export const longestOwnJson = 50_000_000;
 /** None of ours is as deep. */
 const depth = 12;
@@ -36,7 +36,7 @@ export function parseOwnJson(bytes: Uint8Array, path: string): object {
   return content;
 }
 
-/** Of the values, in whatever order an object has its keys. */
+/** The checksum of the values, in whatever order an object has its keys. */
 function checksumOf(content: object): string {
   return createHash('sha256').update(JSON.stringify(content, inOrder)).digest('hex');
 }

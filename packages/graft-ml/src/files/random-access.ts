@@ -5,7 +5,7 @@ import { type OpenOptions, openPlainFile } from './read.ts';
 /** A file that is read piece by piece. */
 export interface RandomAccessFile {
   readonly path: string;
-  /** In bytes. */
+  /** The size in bytes. */
   readonly size: number;
   /** `length` bytes from `position` on, in memory of their own. @throws UserError where the file does not have them */
   read(position: number, length: number): Promise<Uint8Array<ArrayBuffer>>;

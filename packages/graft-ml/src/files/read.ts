@@ -3,7 +3,7 @@ import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallow, parseShallowJson } from '@graft-ml/core/internal/base/shallow-json';
 
-/** How a file is opened that someone else may have made. */
+/** Options for opening a file that someone else may have made. */
 export interface OpenOptions {
   /** `refuse` where the path is not one that a person typed: of a run folder, of the cache. Default: `follow`. */
   readonly links?: 'follow' | 'refuse';
@@ -12,7 +12,7 @@ export interface OpenOptions {
 }
 
 export interface ReadOptions extends OpenOptions {
-  /** In bytes. A longer file is refused before it is read. */
+  /** The largest size, in bytes. A longer file is refused before it is read. */
   readonly most: number;
 }
 
@@ -84,7 +84,7 @@ export async function readJson(path: string, { depth, ...options }: ReadOptions 
   return parseShallowJson(await readBytes(path, options), depth, path);
 }
 
-/** What stands in a text, or undefined where it is no JSON: a schema then says what it is not. */
+/** Parses a text as JSON; undefined where it is none, and the schema's message then says so. */
 export function parseJson(text: string): unknown {
   return parseShallow(text, 32);
 }

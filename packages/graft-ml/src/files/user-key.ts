@@ -8,8 +8,8 @@ const bytes = 32;
 const uid = () => process.getuid?.() ?? null;
 
 /**
- * That a text was written by this user: HMAC-SHA256 with a key that nobody else can read. Null where there can be no such key, as
- * for a user without a home.
+ * Signs a text as written by this user: HMAC-SHA256 with a key that nobody else can read. Null where there can be no
+ * such key, as for a user without a home.
  */
 export async function signAsUser(text: string): Promise<string | null> {
   const key = (await userKey()) ?? (await makeUserKey().then(userKey, () => null));
@@ -45,7 +45,7 @@ async function userKey(): Promise<Buffer | null> {
   }
 }
 
-/** Of several processes that make it at once, all get the first one's. */
+/** Makes the user's key. If several processes make it at once, all get the first one's. */
 async function makeUserKey(): Promise<void> {
   await privateFolder(defaultCacheFolder());
   const draft = `${keyFile()}.${randomUUID()}.tmp`;

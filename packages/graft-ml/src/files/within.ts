@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { crc32, inflateRawSync } from 'node:zlib';
 import { localHeader } from './zip-entries.ts';
 
-/** Where the bytes of an image lie in a larger file: an archive, or what was unpacked from one. */
+/** The place of an image's bytes in a larger file: an archive, or a file unpacked from one. */
 export interface Within {
   readonly file: string;
   /** The position of the first byte: the image's, or in a ZIP archive that of its local header. */
@@ -12,7 +12,7 @@ export interface Within {
   readonly zip?: ZipMember;
 }
 
-/** What a ZIP archive's directory says of a member. */
+/** An archive member as the ZIP directory describes it. */
 export interface ZipMember {
   readonly isDeflated: boolean;
   /** Bytes when inflated. */

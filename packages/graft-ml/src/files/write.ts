@@ -72,10 +72,13 @@ export async function growFile<T>(
   }
 }
 
-/** In characters. */
+/** The length of the buffer, in characters. */
 const bufferedLength = 2 ** 16;
 
-/** What `replaceFile` leaves when the process is killed in it: the name of the file that was to be written; null for other names. */
+/**
+ * The name of the file that `replaceFile` was writing when its process was killed, from the name of the temporary file
+ * that is left; null for other names.
+ */
 export function replacedBy(name: string): string | null {
   return /^(.+)\.(?:[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.tmp|\d+)$/.exec(name)?.[1] ?? null;
 }

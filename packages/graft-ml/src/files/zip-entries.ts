@@ -23,9 +23,8 @@ export function refuseOverlap(
 }
 
 /**
- * What `take` makes of each entry of the central directory.
- *
- * @throws UserError where the directory is not sound, or has more than `most` entries
+ * The result of `take` for each entry of the central directory. @throws UserError where the directory is not sound, or
+ * has more than `most` entries
  */
 export function listZipEntries<T>(file: RandomAccessFile, most: number, take: (entry: Entry) => T): Promise<T[]> {
   return new Promise<T[]>((resolve, reject) => {

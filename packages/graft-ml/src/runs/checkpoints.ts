@@ -17,11 +17,11 @@ import { type OpenRunStore, openRunStore } from './run-store.ts';
 export type CheckpointName = 'best' | 'last';
 export const checkpoints = ['best', 'last'] as const satisfies readonly CheckpointName[];
 
-/** What a run is resumed with. */
+/** The state from which a run is resumed. */
 export interface Last {
   readonly tensors: Tensors;
   readonly phase: Phase;
-  /** These are variables alone: the optimizer's memory begins anew. */
+  /** Whether it holds variables alone: the optimizer's state begins anew. */
   readonly isFresh?: boolean;
 }
 
@@ -76,7 +76,7 @@ export function variablesOfState(tensors: Tensors): Tensors {
   return Object.fromEntries(own.map(([name, value]) => [name, tensors[averageName(name)] ?? value]));
 }
 
-/** What there is in place of a checkpoint that is damaged. */
+/** Advice for a checkpoint that is damaged. */
 async function wayOut(
   path: string,
   damaged: CheckpointName,

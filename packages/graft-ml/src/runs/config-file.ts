@@ -10,9 +10,9 @@ import { type Run, type RunKind, type RunRecord, readRunFileOf, trainingRuns } f
 
 export interface ConfigFile<R extends RunRecord = Run> {
   readonly values: Readonly<Record<string, unknown>>;
-  /** Where the file is a run's `run.json`. */
+  /** The run, where the file is a `run.json`. */
   readonly run: R | null;
-  /** Where the file is a run's: its dataset, if this user named it. */
+  /** The dataset of the run, where the file is one and this user named it. */
   readonly folder: string | null;
 }
 

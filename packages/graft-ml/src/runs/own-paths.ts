@@ -17,11 +17,11 @@ export interface PathRecord {
   readonly signature: string | null;
 }
 
-/** What a person names of a run that is resumed. */
+/** The paths given for a run that is resumed. */
 export interface NamedPaths {
-  /** Where its dataset is. */
+  /** The path of its dataset. */
   readonly data?: string | undefined;
-  /** Where the weights are that it began with. */
+  /** The path of the weights that it began with. */
   readonly weights?: string | undefined;
 }
 

@@ -6,7 +6,7 @@ import type { RunFolder } from './run-folder.ts';
 
 export interface RecordingOptions {
   readonly runtime: Runtime;
-  /** Where the events go on from; null for a new run. */
+  /** The state from which events continue; null for a new run. */
   readonly last: Last | null;
   /** A new run may take the place of one that stands there. */
   readonly overwrite: boolean;

@@ -60,7 +60,7 @@ export const runRecordSchema = z.object({
   changes: z.array(z.object({ epoch: z.int(), change: z.string() })).default([]),
 });
 
-/** What a run that begins does not know yet. */
+/** The fields that a run does not know yet when it begins. */
 export const newRecord: Pick<RunRecord, 'onnxSha256' | 'signature' | 'changes' | 'best'> = {
   onnxSha256: null,
   signature: null,
@@ -68,16 +68,16 @@ export const newRecord: Pick<RunRecord, 'onnxSha256' | 'signature' | 'changes' |
   best: null,
 };
 
-/** What `run.json` says of a run of any kind; how it was configured and what it saw, each kind adds. */
+/** The part of `run.json` common to all kinds of run; each kind adds its configuration and its data. */
 export interface RunRecord {
   /** The version of Graft. */
   readonly graft: string;
   readonly status: 'running' | 'interrupted' | 'done';
-  /** Of the pretrained tensors; null without. */
+  /** The digest of the pretrained tensors; null without. */
   readonly weightsSha256: string | null;
   readonly folder: string;
   readonly preprocessing: Preprocessing;
-  /** How many numbers it has, and how many of them are trained. */
+  /** The number of parameters, and of those that are trained. */
   readonly parameters: { readonly total: number; readonly trained: number };
   readonly versions: { readonly node: string; readonly onnxruntime: string };
   readonly device: string;
@@ -87,9 +87,9 @@ export interface RunRecord {
   readonly best: Best | null;
   /** SHA-256 of its ONNX file, where that is the model. */
   readonly onnxSha256: string | null;
-  /** That its user named the places in it: `own-paths.ts`. */
+  /** The signature by which its user named the paths in it: `own-paths.ts`. */
   readonly signature: string | null;
-  /** What was changed when it was resumed: its options alone do not repeat it. */
+  /** The changes made when it was resumed: its options alone do not repeat it. */
   readonly changes: readonly { readonly epoch: number; readonly change: string }[];
   readonly config: {
     readonly log: readonly LogName[] | null;
@@ -124,21 +124,21 @@ export interface Run extends RunRecord {
   readonly classes: readonly string[];
   readonly batchNorm: string;
   readonly dataset: RunDataset;
-  /** What it was warned of before it began. */
+  /** The warnings before it began. */
   readonly warnings: readonly { readonly kind: string; readonly message: string }[];
   /** Epochs beyond its options, which it was given when it was done. */
   readonly addedEpochs: number;
-  /** What the strategy `auto` came to; null before it, and for other strategies. */
+  /** The decision of the strategy `auto`; null before it, and for other strategies. */
   readonly decision: Decision | null;
   /** The meta-learned run that this one was adapted from; null for one that was trained. */
   readonly adaptedFrom: string | null;
-  /** Which of its images its weights had seen when it began: they neither validate nor test. */
+  /** Those of its images that its weights had seen when it began: they neither validate nor test. */
   readonly before: SeenRecord | null;
 }
 
 /** The dataset of a run: how many images each part has, and what was left out. */
 export interface RunDataset {
-  /** Of the images, their classes and their parts. */
+  /** The fingerprint of the images, their classes and their parts. */
   readonly fingerprint: string;
   readonly train: number;
   readonly validation: number;
@@ -153,7 +153,7 @@ export interface RunKind<R extends RunRecord> {
   /** The functions that begin a run of this kind, and go on with one. */
   readonly begunBy: 'trainFolder' | 'trainMeta';
   readonly resumedBy: 'resumeTraining' | 'resumeMeta';
-  /** What to say of a run of another kind. */
+  /** The message for a run of another kind. */
   readonly refusal: (path: string) => string;
 }
 

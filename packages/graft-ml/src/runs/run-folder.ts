@@ -24,17 +24,17 @@ import {
   type RunStore,
 } from './run-store.ts';
 
-/** What a run writes besides what training gives it. */
+/** The parts of a run that training does not provide. */
 export interface RunParts {
-  /** What `best.safetensors` says of itself. */
+  /** The metadata of `best.safetensors`. */
   readonly description: Readonly<Record<string, string>>;
   /** First values of all its variables: those that training does not see complete `best.safetensors`. */
   readonly initial: Tensors;
   /** The ONNX file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
-  /** Who else hears of it, besides the logs that its configuration names. */
+  /** Loggers beside those that its configuration names. */
   readonly loggers?: readonly Logger[] | undefined;
-  /** How its files are read and written. Default: as `openRunStore` does. */
+  /** Opens the store of its files. Default: `openRunStore`. */
   readonly openStore?: OpenRunStore | undefined;
 }
 
@@ -63,7 +63,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     this.#loggers = [...logs, ...(parts.loggers ?? [])];
   }
 
-  /** As it stands in `run.json`. */
+  /** The run as `run.json` has it. */
   get run(): R {
     return this.#run;
   }
@@ -144,7 +144,10 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     if (isBest) this.#run = { ...this.#run, best: { loss, accuracy, epoch } };
   }
 
-  /** Not done where a log misses what the checkpoint would have: the one before stands, from which that comes again. */
+  /**
+   * Saves the state, unless a log lacks entries that the checkpoint would presuppose: then the one before stays, from
+   * which they come again.
+   */
   async saveLast(tensors: Tensors, phase: Phase): Promise<void> {
     if (this.#isLogBehind) return;
     await this.#store.replace('last.safetensors', writeSealed(tensors, { phase: JSON.stringify(phase) }));
@@ -225,7 +228,7 @@ export async function assertEmpty(store: RunStore, runs: readonly string[] = [])
   );
 }
 
-/** What file managers and git leave in an empty folder. */
+/** Files that file managers and git leave in an empty folder. */
 const unseen: ReadonlySet<string> = new Set(['.DS_Store', '.gitignore', '.gitkeep', 'Thumbs.db', 'desktop.ini']);
 
 async function refuseRun(store: RunStore): Promise<void> {

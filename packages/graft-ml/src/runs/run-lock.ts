@@ -25,18 +25,18 @@ import { readJson } from '../files/read.ts';
 import { wrapWriteErrors } from '../files/write.ts';
 
 const lockName = 'run.lock';
-/** In milliseconds. A holder touches its note so often, */
+/** The interval in milliseconds at which a holder touches its note, */
 const heartbeat = 2000;
 /** and one on another machine that did not for so long has ended. */
 const patience = 10_000;
 
-/** Who holds a lock: its note inside. */
+/** The schema of a lock's note, which tells its holder. */
 const holderSchema = z.object({
   pid: z.int().positive(),
   host: z.string(),
-  /** Of the processes that have this number, the one that started then, where the system tells. */
+  /** The start time of the process, since numbers are reused; null where the system does not tell. */
   started: z.string().nullable(),
-  /** On one machine, containers count their processes apart. */
+  /** The PID namespace: on one machine, containers number their processes apart. */
   processSpace: z.string(),
   since: z.string(),
 });
@@ -82,7 +82,7 @@ export async function lockRun(path: string, watch = patience): Promise<RunLock> 
   };
 }
 
-/** Of a process that is about to end, and cannot wait. */
+/** Removes the lock of a process that is about to end and cannot wait. */
 function removeNow(note: string, lock: string): void {
   try {
     rmSync(note, { force: true });
@@ -173,7 +173,7 @@ async function isRunning({ pid, host, started, processSpace: space }: Holder): P
   return start === null || started === null || start === started;
 }
 
-/** When a process began, in the system's own words; null where it does not tell. A process that is dead but not buried has none. */
+/** The start time of a process, in the system's own words; null where it does not tell. A zombie has none. */
 async function startOf(pid: number): Promise<string | null> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   if (text === null) return null;

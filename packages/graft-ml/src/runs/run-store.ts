@@ -61,7 +61,7 @@ async function assertWritable(path: string): Promise<void> {
   });
 }
 
-/** Where a run keeps the ONNX file that is its model. */
+/** The name of the ONNX file that is a run's model. */
 export const onnxFile = 'architecture.onnx';
 
 /** A run's own copy of its model, as `openBackbone` takes it. */
@@ -75,12 +75,12 @@ export function ownOnnx(
 
 const runFiles: ReadonlySet<string> = new Set(['run.json', 'best.safetensors', 'last.safetensors', onnxFile]);
 
-/** Of a run: what a new one in its place removes. */
+/** Whether a file is a run's, which a new one in its place removes. */
 export function isRunFile(name: string): boolean {
   return runFiles.has(name) || isRunLog(name) || isLeftover(name);
 }
 
-/** What a write leaves when the process is killed in it. */
+/** Whether a file is left by a write whose process was killed. */
 export function isLeftover(name: string): boolean {
   return runFiles.has(replacedBy(name) ?? '');
 }

@@ -36,12 +36,12 @@ const elementTypes = rows.map(([name, width, codec, storage]) => {
   return { type, storage };
 });
 
-/** By dtype: `torch.float32`. */
+/** Element types by dtype: `torch.float32`. */
 export const dtypes: ReadonlyMap<string, ElementType> = new Map(
   elementTypes.map(({ type }) => [`torch.${type.name}`, type]),
 );
 
-/** By storage class: `torch.FloatStorage`. A storage of the type `UntypedStorage` is counted in bytes. */
+/** Element types by storage class: `torch.FloatStorage`. A storage of the type `UntypedStorage` is counted in bytes. */
 export const storageTypes: ReadonlyMap<string, ElementType> = new Map(
   elementTypes.flatMap(({ type, storage }) =>
     storage ? [`torch.${storage}`, `torch.cuda.${storage}`].map((name): [string, ElementType] => [name, type]) : [],

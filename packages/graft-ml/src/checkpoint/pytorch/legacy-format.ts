@@ -53,7 +53,7 @@ interface Place {
   readonly length: number;
 }
 
-/** Where each storage lies. @throws UserError where they are not exactly what follows `position` in the file */
+/** The place of each storage. @throws UserError where they are not exactly what follows `position` in the file */
 async function locate(
   file: RandomAccessFile,
   position: number,

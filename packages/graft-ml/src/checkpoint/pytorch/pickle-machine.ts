@@ -1,7 +1,7 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { isKind, isTuple, kindOf, type PickleValue } from './values.ts';
 
-/** What stands behind the two doors through which a pickle reaches out of itself. */
+/** The two ways by which a pickle reaches out of itself: globals and persistent ids. */
 export interface PickleRules {
   /** The value of the global `name` (`module.class`). `outermost`: it is what the whole pickle is. @throws UserError for an unknown one */
   readonly find: (name: string, outermost: boolean) => PickleValue;
@@ -77,7 +77,7 @@ export class PickleMachine {
     return decodeText(this.take(length)) ?? fail('a text is not UTF-8');
   }
 
-  /** To the end of the line. */
+  /** The text up to the end of the line. */
   name(): string {
     const end = this.#bytes.indexOf(NEWLINE, this.position);
     if (end < 0 || end - this.position > LONGEST_NAME) fail('a name does not end');
@@ -120,7 +120,7 @@ export class PickleMachine {
     this.#marks.push(this.#stack.length);
   }
 
-  /** What was pushed since the last mark. */
+  /** Pops all values pushed since the last mark. */
   popToMark(): PickleValue[] {
     return this.#stack.splice(this.#marks.pop() ?? fail('an opcode finds no mark'));
   }

@@ -33,7 +33,7 @@ const LONGEST_INTEGER = 255;
 
 type Operation = (m: PickleMachine) => void;
 
-/** By opcode, as in Python's pickletools. */
+/** Operations by opcode, as in Python's pickletools. */
 const operations: ReadonlyMap<number, Operation> = new Map<number, Operation>([
   [0x80, (m) => expectProtocol(m.byte())], // PROTO
   [0x95, (m) => void m.u64()], // FRAME: a hint for reading ahead

@@ -6,18 +6,19 @@ import type { PickleValue, StorageRef, TensorRef } from './values.ts';
 
 /** A checkpoint whose pickle is read and whose storages are not yet. */
 export interface TorchArchive {
-  /** What was saved. */
+  /** The saved value. */
   readonly root: PickleValue;
   readonly format: 'pytorch-zip' | 'pytorch-legacy';
-  /** In bytes. */
+  /** The size in bytes. */
   readonly size: number;
   /** The bytes of a whole storage, new and aligned. @throws UserError where the file has another number of them than `storage` says */
   readonly read: (storage: StorageRef) => Promise<Uint8Array>;
 }
 
 /**
- * What tensors may take beyond the file's own size. Tensors that share a storage, or repeat one element through a stride of 0, are
- * written out one by one; four times the file is more than any state dict has in tied weights.
+ * The memory that tensors may take beyond the file's own size. Tensors that share a storage, or repeat one element
+ * through a stride of 0, are written out one by one; four times the file is more than any state dict has in tied
+ * weights.
  */
 const SLACK_BYTES = 64 * 2 ** 20;
 const MOST_EXPANSION = 4;

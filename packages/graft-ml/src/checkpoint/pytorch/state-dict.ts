@@ -2,7 +2,7 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { quote } from '@graft-ml/core/internal/base/quote';
 import { type Dict, isDict, isKind, kindOf, type PickleValue, type TensorRef } from './values.ts';
 
-/** Where training scripts keep the state dict in what they save; of several, the first. */
+/** The keys under which training scripts save the state dict; of several, the first. */
 const usualKeys = [
   'state_dict',
   'model_state_dict',
@@ -24,7 +24,7 @@ const SHOWN = 6;
 
 export interface StateDict {
   readonly tensors: ReadonlyMap<string, TensorRef>;
-  /** What was chosen and what was left out, for people. */
+  /** Notes on what was chosen and what was left out. */
   readonly notes: readonly string[];
 }
 
@@ -68,7 +68,7 @@ function nestedKey(dict: Dict, holders: Holders): string | undefined {
   return keys[0];
 }
 
-/** What is known of dicts that were looked at. A pickle can have the same one in a hundred thousand places. */
+/** Whether each dict that was examined holds tensors. A pickle can have the same one in a hundred thousand places. */
 type Holders = Map<Dict, boolean>;
 
 /** Whether a value is a state dict, or has one under a usual key. */

@@ -68,7 +68,10 @@ const globals: ReadonlyMap<string, PickleValue> = new Map<string, PickleValue>([
   ]),
 ]);
 
-/** What a checkpoint's pickle may name. @throws UserError that names everything else and says how to save weights alone */
+/**
+ * Finds a global that a checkpoint's pickle may name. @throws UserError that names any other and says how to save
+ * weights alone
+ */
 export function findGlobal(name: string, outermost: boolean): PickleValue {
   return globals.get(name) ?? refuseGlobal(name, outermost);
 }

@@ -1,6 +1,6 @@
 import type { Codec } from '@graft-ml/core/internal/weights/codecs';
 
-/** What a pickle of weights can hold, as data: nothing of it was run. */
+/** A value in a pickle of weights, as data: none of it was run. */
 export type PickleValue =
   | null
   | boolean
@@ -51,7 +51,7 @@ export interface Inert {
 /** The type of a tensor's elements. */
 export interface ElementType {
   readonly kind: 'element type';
-  /** As PyTorch calls it: float32, complex64. */
+  /** PyTorch's name of it: float32, complex64. */
   readonly name: string;
   /** Bytes per element. */
   readonly width: number;
@@ -100,7 +100,7 @@ export function isKind<K extends string>(
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind;
 }
 
-/** What a value is, for a message. */
+/** The kind of a value, for a message. */
 export function kindOf(value: PickleValue | undefined): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'None';

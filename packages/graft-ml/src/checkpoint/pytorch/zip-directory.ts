@@ -6,11 +6,11 @@ import { listZipEntries, localHeader, refuseOverlap } from '../../files/zip-entr
 /** An entry of a ZIP archive. */
 export interface ZipEntry {
   readonly name: string;
-  /** In bytes, as it lies in the archive. */
+  /** The size in bytes, as stored in the archive. */
   readonly size: number;
   readonly isCompressed: boolean;
   readonly crc32: number;
-  /** Where its header is. */
+  /** The position of its header. */
   readonly header: number;
 }
 
@@ -37,9 +37,8 @@ export async function readZipDirectory(file: RandomAccessFile): Promise<Map<stri
 }
 
 /**
- * Where the data of an entry begins.
- *
- * @throws UserError where it is compressed, which torch.save never does, or its header is not there, or is another entry's
+ * The position of an entry's data. @throws UserError where it is compressed, which torch.save never does, or its header
+ * is not there, or is another entry's
  */
 export async function locateEntry(file: RandomAccessFile, entry: ZipEntry): Promise<number> {
   const { name, header, size } = entry;

@@ -26,7 +26,7 @@ const mostSquares = 2 * (1 - leastCorrelation) + 1e-9;
 
 const bitCounts = Uint8Array.from({ length: wordSize }, (_, word) => countBits(word));
 
-/** All words with at most 2 bits: what two words that are near each other differ by. */
+/** All words with at most 2 bits set: the differences between words that are near each other. */
 const nearby = Array.from({ length: wordSize }, (_, word) => word).filter((word) => bitCounts[word]! <= mostBitsOfWord);
 
 function countBits(word: number): number {
@@ -89,7 +89,7 @@ function mayCorrelate(coarse: Float64Array, a: number, b: number): boolean {
   return true;
 }
 
-/** Which images have which value of one word of the hash. */
+/** The images by their value of one word of the hash. */
 function tableOf(likenesses: readonly Likeness[], word: number): ReadonlyMap<number, readonly number[]> {
   return groupBy(likenesses.keys(), (i) => likenesses[i]!.hash[word]!);
 }
@@ -98,7 +98,7 @@ function isAlike(a: Likeness, b: Likeness): boolean {
   return distance(a.hash, b.hash) <= mostBits && correlation(a.thumbnail, b.thumbnail) >= leastCorrelation;
 }
 
-/** In how many bits two hashes differ. */
+/** The Hamming distance of two hashes, in bits. */
 function distance(a: Uint16Array, b: Uint16Array): number {
   let bits = 0;
   for (let word = 0; word < words; word++) bits += bitCounts[a[word]! ^ b[word]!]!;

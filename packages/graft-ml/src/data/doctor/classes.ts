@@ -4,7 +4,7 @@ import type { Part, Split } from '../folder-layout.ts';
 import type { Finding } from './finding.ts';
 import type { Placed, Specimen } from './specimen.ts';
 
-/** How many usable images each class has; all count as training images in a folder that is not divided. */
+/** The number of usable images of each class; all count as training images in a folder that is not split. */
 export function countClasses(specimens: readonly Specimen[]): ClassCount[] {
   const count = (images: readonly Specimen[], split: Split) =>
     images.filter((image) => (image.part.split ?? 'train') === split).length;
@@ -18,7 +18,7 @@ export function countClasses(specimens: readonly Specimen[]): ClassCount[] {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** What is wrong with the classes, as far as their images are counted. */
+/** Findings about the classes, as far as counting their images shows them. */
 export function classFindings(
   parts: readonly Part[],
   files: readonly Placed[],
@@ -46,7 +46,7 @@ function spoiledClasses(files: readonly Placed[], specimens: readonly Specimen[]
     }));
 }
 
-/** Where a class is in its part. */
+/** The path of a class in its part. */
 export function classFolder({ name }: Part, className: string): string {
   return name === '' ? className : `${name}/${className}`;
 }

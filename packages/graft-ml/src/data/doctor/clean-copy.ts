@@ -41,7 +41,7 @@ export async function refuseTarget(root: string, target: string): Promise<void> 
   }
 }
 
-/** Where a path that may not exist yet will lead. */
+/** The real path of a path that may not exist yet. */
 async function futureRealpath(path: string): Promise<string> {
   const real = await realpath(path).catch(() => undefined);
   return real ?? (dirname(path) === path ? path : join(await futureRealpath(dirname(path)), basename(path)));

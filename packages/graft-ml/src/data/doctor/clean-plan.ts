@@ -11,15 +11,15 @@ import { isNamedRightly, type Specimen } from './specimen.ts';
 export interface LeftOut {
   readonly path: string;
   readonly kind: FindingKind;
-  /** The one that is kept in its place. */
+  /** The copy that is kept in its place. */
   readonly copyOf?: string;
 }
 
-/** What a clean copy of a dataset holds. All paths with '/' everywhere. */
+/** The content of a clean copy of a dataset. All paths with '/' everywhere. */
 export interface CleanPlan {
   /** `to` is `[split/]class/name`. */
   readonly kept: readonly { readonly specimen: Specimen; readonly to: string }[];
-  /** By path. */
+  /** The images left out, by path. */
   readonly leftOut: readonly LeftOut[];
 }
 
@@ -30,9 +30,8 @@ const unusable: ReadonlySet<FindingKind> = new Set<FindingKind>([
 ]);
 
 /**
- * Of images with the same content one is kept: in test, else in val, else in train; none where their labels differ. With
- * `near` the same goes for images that look the same. Names get the extension of the content.
- *
+ * Plans the clean copy: of images with the same content one is kept, in test, else in val, else in train; none where
+ * their labels differ. With `near` the same goes for images that look the same. Names get the extension of the content.
  * @throws UserError where a class cannot be a folder
  */
 export function planCleanCopy({ specimens, findings }: Diagnosis, { near }: { near: boolean }): CleanPlan {
@@ -56,7 +55,7 @@ function without(specimens: readonly Specimen[], leftOut: readonly LeftOut[]): S
   return specimens.filter(({ place }) => !gone.has(place));
 }
 
-/** What a group of copies loses. */
+/** The copies that a group loses. */
 function surplus(group: readonly Specimen[], kinds: Readonly<Record<Verdict, FindingKind>>): LeftOut[] {
   const verdict = verdictOn(group);
   const kind = kinds[verdict];
@@ -65,7 +64,10 @@ function surplus(group: readonly Specimen[], kinds: Readonly<Record<Verdict, Fin
   return group.filter((copy) => copy !== keeper).map(({ place }) => ({ path: place, kind, copyOf: keeper.place }));
 }
 
-/** Where each image goes. Those that are named rightly come first to a name, the others get a number where it is taken. */
+/**
+ * The destination of each image. Those that are named rightly keep their names, the others get a number where theirs is
+ * taken.
+ */
 function named(specimens: readonly Specimen[]): CleanPlan['kept'] {
   const taken = new Set<string>();
   const target = (specimen: Specimen) => {

@@ -4,7 +4,7 @@ import { alikeGroups } from './alike.ts';
 import type { DiagnosisKind, Finding } from './finding.ts';
 import type { Specimen } from './specimen.ts';
 
-/** What several copies of an image mean. */
+/** The significance of several copies of an image. */
 export type Verdict = 'conflict' | 'leak' | 'repetition';
 
 /** The groups of two or more files with the same content. */
@@ -27,7 +27,7 @@ export function verdictOn(copies: readonly Specimen[]): Verdict {
 const classesOf = (copies: readonly Specimen[]) => [...new Set(copies.map(({ className }) => className))];
 const partsOf = (copies: readonly Specimen[]) => [...new Set(copies.map(({ part }) => part.name))];
 
-/** What the copies of an image are called, by whether they are so byte for byte or for the eye. */
+/** The finding for each verdict, by whether copies are the same byte for byte or look the same. */
 export const copyKinds = {
   same: { conflict: 'conflicting-labels', leak: 'leak', repetition: 'duplicate' },
   alike: { conflict: 'alike-labels', leak: 'alike-leak', repetition: 'alike' },
@@ -46,7 +46,7 @@ export function copyFindings(specimens: readonly Specimen[]): Finding[] {
   ];
 }
 
-/** Which split keeps an image that stands in several: what measures is worth more than what trains. */
+/** The splits by which keeps an image that several have: test images are worth more than training images. */
 const precedence: readonly (Split | undefined)[] = ['test', 'validation', 'train', undefined];
 
 /** The copy that stays when the others go: in the split that measures most strictly, and the first there by its place. */

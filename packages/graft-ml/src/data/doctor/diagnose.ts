@@ -18,9 +18,9 @@ export interface DoctorOptions extends Omit<ReaderOptions, 'classes'> {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** What is wrong with a dataset. */
+/** The findings about a dataset. */
 export interface Diagnosis {
-  /** As it was named. */
+  /** The folder as it was named. */
   readonly root: string;
   /** The splits that it has; none where it is not divided. */
   readonly splits: readonly Split[];
@@ -62,7 +62,7 @@ export async function diagnose(root: string, options: DoctorOptions = {}): Promi
   return { root, splits, classes: countClasses(specimens), findings: sorted(findings), specimens };
 }
 
-/** In the order of the files. */
+/** Examines all files, in their order. */
 async function examineAll(files: readonly Placed[], options: DoctorOptions): Promise<Examined[]> {
   const pool = options.pool ?? createImagePool();
   let done = 0;
@@ -80,7 +80,7 @@ async function examineAll(files: readonly Placed[], options: DoctorOptions): Pro
   }
 }
 
-/** By kind, then by path. */
+/** The findings by kind, then by path. */
 function sorted(findings: readonly Finding[]): Finding[] {
   const path = ({ paths }: Finding) => paths[0] ?? '';
   return findings.toSorted(

@@ -4,9 +4,9 @@ import type { OpenImage } from '../image/open.ts';
 import type { ImageFacts } from '../image-facts.ts';
 import { type Likeness, likenessFrom, likenessViews } from './likeness.ts';
 
-/** What the doctor knows of an image that could be read and decoded. */
+/** The facts about an image that could be read and decoded. */
 export interface Examination extends ImageFacts {
-  /** What the content is, whatever the name says. */
+  /** The format of the content, whatever the name says. */
   readonly format: ImageFormat;
   readonly likeness: Likeness;
 }

@@ -6,13 +6,13 @@ export type Severity = 'serious' | 'warning' | 'note';
 /** Something that is wrong with a folder, and where. */
 export interface Finding {
   readonly kind: FindingKind;
-  /** From the folder, with '/' everywhere. */
+  /** Paths from the folder, with '/' everywhere. */
   readonly paths: readonly string[];
-  /** What is wrong, without the paths. */
+  /** The finding, without the paths. */
   readonly message: string;
 }
 
-/** What can be wrong beyond what opening a folder finds. */
+/** A finding beyond those of opening a folder. */
 export type DiagnosisKind =
   | 'conflicting-labels'
   | 'leak'
@@ -32,7 +32,7 @@ export type FindingKind = ProblemKind | DiagnosisKind;
 interface FindingInfo {
   readonly severity: Severity;
   readonly title: string;
-  /** What to do. */
+  /** Advice on what to do. */
   readonly advice: string;
 }
 

@@ -1,4 +1,4 @@
-/** How files of image formats begin that Graft does not read: a text at an offset. */
+/** The signatures of image formats that Graft does not read: a text at an offset. */
 const signatures: readonly { readonly format: string; readonly text: string; readonly at?: number }[] = [
   { format: 'BigTIFF', text: 'II+\0' },
   { format: 'BigTIFF', text: 'MM\0+' },
@@ -11,7 +11,7 @@ const signatures: readonly { readonly format: string; readonly text: string; rea
   { format: 'Photoshop', text: '8BPS\0\x01' },
 ];
 
-/** What the first 64 bytes of a file say, where that is an image of a format that Graft does not read. */
+/** The image format that the first 64 bytes of a file show, if Graft does not read it. */
 export function foreignFormat(head: Uint8Array): string | undefined {
   const text = Buffer.from(head).toString('latin1');
   const found = signatures.find(({ text: sign, at = 0 }) => text.startsWith(sign, at));

@@ -1,7 +1,7 @@
 import type { Box, ResizeTarget } from '@graft-ml/core/internal/image/resize';
 import type { Size } from '@graft-ml/core/internal/image/transform';
 
-/** What an image looks like from far away: enough to know it again when it was resized, recompressed or lightened. */
+/** A likeness of an image: enough to recognise it after it was resized, recompressed or lightened. */
 export interface Likeness {
   /** The 64-bit difference hash as four words of 16 bits. Alike images differ in few bits. */
   readonly hash: Uint16Array;

@@ -7,7 +7,10 @@ const mostDeviations = 3.5;
 /** Median absolute deviations of a normal distribution in one standard deviation. */
 const deviationsPerSigma = 0.6745;
 
-/** What is less than so many times as large, small or long as the median is never an outlier, however equal the others are. */
+/**
+ * A value less than so many times as large, small or long as the median is never an outlier, however equal the others
+ * are.
+ */
 const leastFactor = 2;
 
 /** Images whose size or shape is far from the others', on a logarithmic scale. Upright and lying are the same shape. */

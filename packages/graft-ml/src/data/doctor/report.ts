@@ -35,7 +35,7 @@ export function formatDiagnosis(diagnosis: Diagnosis, { examples = 5 }: { exampl
   return [overview(diagnosis), ...chapters, summary(diagnosis, bySeverity)].join('\n\n');
 }
 
-/** What was examined. */
+/** A summary of the dataset. */
 function overview({ root, splits, classes, specimens }: Diagnosis): string {
   const sizes = classes.map(({ train, validation, test }) => train + validation + test).sort((a, b) => a - b);
   const range = sizes.length === 0 ? '' : ` of ${sizes[0]} to ${sizes.at(-1)}`;
@@ -44,7 +44,7 @@ function overview({ root, splits, classes, specimens }: Diagnosis): string {
   return `${root}: ${specimens.length} usable images, ${classes.length} classes${range}, ${division}.`;
 }
 
-/** In characters: a few paths. */
+/** The longest line, in characters: a few paths. */
 const longestLine = 1500;
 
 function section(findings: readonly Finding[], examples: number): string {
@@ -68,7 +68,7 @@ function summary({ findings, root }: Diagnosis, bySeverity: ReadonlyMap<Severity
   return `${several(findings.length, 'finding')}: ${counts}. A clean copy: ${copy}`;
 }
 
-/** What a clean copy came to. */
+/** The result of a clean copy. */
 export function formatCleanCopy({ kept, leftOut }: CleanPlan, target: string): string {
   const renamed = kept.filter(({ specimen, to }) => specimen.place !== to).length;
   const reasons = [...groupBy(leftOut, ({ kind }) => kind)].map(([kind, some]) => `${some.length} ${kind}`);

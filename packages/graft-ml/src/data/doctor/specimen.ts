@@ -10,16 +10,16 @@ import { foreignFormat } from './foreign-formats.ts';
 
 /** A file and where it is in its dataset. */
 export interface Placed extends Candidate {
-  /** From the dataset's base, with '/' everywhere. */
+  /** The path from the dataset's base, with '/' everywhere. */
   readonly place: string;
-  /** It has not the extension of an image, so that training does not look at it. */
+  /** Whether its extension is not an image's, so that training passes over it. */
   readonly isPassedOver: boolean;
 }
 
 /** An image that can be used. */
 export interface Specimen extends Placed, Examination {}
 
-/** What came of looking at a file. */
+/** The result of examining a file. */
 export interface Examined {
   readonly specimen?: Specimen;
   readonly finding?: Finding;
@@ -30,7 +30,7 @@ export function placeIn(base: string, path: string): string {
   return relative(base, path).replaceAll(sep, '/');
 }
 
-/** All files that are or may be images, by their place. */
+/** All files that are or may be images, by path. */
 export function filesToExamine({ base, candidates, others = [] }: Found): Placed[] {
   const placed = (isPassedOver: boolean) => (candidate: Candidate) => ({
     ...candidate,

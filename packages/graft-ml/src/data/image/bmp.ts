@@ -1,7 +1,7 @@
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import { cutShort, HeaderError, type ImageHeader } from './header.ts';
 
-/** How the pixels of a bitmap are stored. */
+/** The layout of a bitmap's pixels. */
 interface Bitmap {
   readonly width: number;
   readonly height: number;

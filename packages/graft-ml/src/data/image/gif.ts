@@ -36,7 +36,7 @@ function colourTableBytes(packed: number): number {
   return packed & 0x80 ? 3 * 2 ** ((packed & 7) + 1) : 0;
 }
 
-/** Where the first frame is, from its descriptor to its last block, and the control block that says how transparent it is. */
+/** The first frame, from its descriptor to its last block, and the control block that describes its transparency. */
 function findFirstFrame(file: Buffer, from: number): { start: number; end: number; control?: number } {
   let control: number | undefined;
   for (let at = from; ; ) {

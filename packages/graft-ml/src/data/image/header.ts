@@ -3,10 +3,10 @@ import type { Size } from '@graft-ml/core/internal/image/transform';
 
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif' | 'tiff' | 'bmp';
 
-/** How a stored image has to be turned and mirrored to stand upright, as EXIF counts it. 1: it stands upright. */
+/** The turn and reflection that make a stored image upright, as EXIF counts them. 1: it is upright. */
 export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
-/** What a file says about its image before a pixel is decoded. */
+/** The facts about an image in its file's header, before a pixel is decoded. */
 export interface ImageHeader extends Size {
   readonly format: ImageFormat;
   readonly orientation: Orientation;

@@ -6,7 +6,7 @@ import { restrictLoaders } from './loaders.ts';
 /** The time after which libvips gives up by itself, in seconds: for busy machines, because a sound image of any size takes a few. */
 const secondsToDecode = 300;
 
-/** What is done to a stored image so that it stands upright: mirrored first, then turned clockwise. */
+/** The operations that make a stored image upright: first flipped, then turned clockwise. */
 interface Turn {
   readonly flip?: true;
   readonly flop?: true;
@@ -101,7 +101,7 @@ function toRgb(image: Sharp): Sharp {
     .raw({ depth: 'uchar' });
 }
 
-/** Where rows [first, last) of the upright image are in the stored one. */
+/** The part of the stored image that holds rows [first, last) of the upright one. */
 function storedPart({ width, height, orientation }: ImageHeader, first: number, last: number): Box {
   const isFromTheEnd = [3, 4, 7, 8].includes(orientation);
   if (isOnItsSide(orientation)) {

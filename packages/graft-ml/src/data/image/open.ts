@@ -13,7 +13,7 @@ import { sniffFormat } from './sniff.ts';
 import { readTiffHeader } from './tiff.ts';
 import { readWebpHeader } from './webp.ts';
 
-/** What an image may be at most, and at least. Files are hostile: a kilobyte of PNG can unpack to gigabytes. */
+/** Bounds on an image. Files are hostile: a kilobyte of PNG can unpack to gigabytes. */
 export const imageBounds = {
   /** Width times height. */
   pixels: 100e6,
@@ -27,7 +27,7 @@ export const imageBounds = {
 
 /** Up to so many bytes an image is decoded in one piece in the thread that asks, beyond in a process of its own. */
 export const mostInThread = 128e6;
-/** From so many bytes on, looking for garbage is worth its milliseconds. */
+/** The number of bytes from which a garbage collection is worth its milliseconds. */
 const muchMemory = 16e6;
 /** The least worth decoding at once: what is decoded in bands is decoded from its beginning for each of them. */
 const leastBand = 20e6;
@@ -37,7 +37,7 @@ export interface OpenImage extends ImageRows {
   readonly format: ImageFormat;
   /** Whether decoding it costs so much that it is to be done where it can be ended. */
   readonly isCostly: boolean;
-  /** As of any rows: all of them at once where that fits into `imageBounds.memory`. */
+  /** Decodes rows: all of them at once where that fits into `imageBounds.memory`. */
   decode: ImageRows['decode'];
 }
 
@@ -59,7 +59,10 @@ export async function openImage(bytes: Uint8Array, path: string, reading: ImageR
   return readHeader(bytes, path, reading);
 }
 
-/** As `openImage`, which decodes the smallest at once; here no pixel is. @throws ImageError as that does */
+/**
+ * Opens an image like `openImage`, which decodes the smallest at once; here no pixel is decoded. @throws ImageError
+ * like `openImage`
+ */
 export async function readHeader(bytes: Uint8Array, path: string, reading: ImageReading = {}): Promise<OpenImage> {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const format = sniffFormat(file);
@@ -163,7 +166,7 @@ async function decodeBand(
   }
 }
 
-/** Which problem a message of libvips stands for. */
+/** The problem that a message of libvips stands for. */
 function diagnose(format: ImageFormat, message: string): [ImageProblemKind, string] {
   if (/out of memory/i.test(message)) return ['too-large', 'decoding it takes more memory than one image may'];
   if (/premature end|unexpected end/i.test(message)) return ['truncated', 'the file ends before the image does'];

@@ -36,7 +36,7 @@ const mostInflation = 1032;
 
 interface Chunk {
   readonly type: string;
-  /** Of the body. */
+  /** The start of the body. */
   readonly start: number;
   readonly length: number;
 }

@@ -32,7 +32,10 @@ export function readWebpHeader(file: Buffer): ImageHeader {
   };
 }
 
-/** What libwebp holds for each pixel of a frame, which it decodes as a whole: measured. More without loss or with alpha. */
+/**
+ * Bytes that libwebp holds for each pixel of a frame, which it decodes as a whole: measured. More for lossless images
+ * or alpha.
+ */
 const workingBytes = { lossy: 7, other: 9 } as const;
 
 interface Chunk {
@@ -66,7 +69,7 @@ function* neededOf(file: Buffer): Generator<Segment> {
   }
 }
 
-/** With the length that it has now, and without the promise of what it has no longer. */
+/** The file with its new length, and without the flags of the chunks that were removed. */
 function repaired(bare: Buffer): Buffer {
   bare.writeUInt32LE(bare.length - 8, 4);
   const flags = { profile: 0x20, exif: 0x08, xmp: 0x04 };

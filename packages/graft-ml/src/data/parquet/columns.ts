@@ -5,18 +5,18 @@ import { type FileMetaData, parquetSchema, type SchemaTree } from 'hyparquet';
 import { z } from 'zod';
 import { type ColumnOptions, findColumn } from '../readers/columns.ts';
 
-/** Where the images, their names and their classes are. */
+/** The columns of the images, their names and their classes. */
 export interface ParquetColumns {
-  /** Of bytes, or of structs with `bytes` and `path`, as Hugging Face writes them. */
+  /** The column of bytes, or of structs with `bytes` and `path`, as Hugging Face writes them. */
   readonly image: string;
   readonly label: string;
-  /** Of the images' file names, where they have a column of their own. */
+  /** The column of the images' file names, if any. */
   readonly name: string | undefined;
   /** The names that the numbers in `label` stand for. */
   readonly classNames: readonly string[] | undefined;
 }
 
-/** What Hugging Face's `datasets` writes into a file: the columns' types. Others may stand there too. */
+/** The schema of what Hugging Face's `datasets` writes into a file: the columns' types. Others may be there too. */
 const featureSchema = z.object({
   info: z.object({ features: z.record(z.string(), z.object({ _type: z.string(), names: z.unknown().optional() })) }),
 });

@@ -16,7 +16,7 @@ const entrySchema = z.object({
   length: z.int().min(0),
 });
 
-/** In bytes: a million and a half rows with long names. */
+/** The longest list, in bytes: a million and a half rows with long names. */
 const longestList = 2 ** 29;
 const listDepth = 3;
 
@@ -64,7 +64,7 @@ export class PackWriter {
   }
 }
 
-/** What is in a pack. @throws UserError where it is damaged */
+/** Reads the list of a pack's content. @throws UserError where it is damaged */
 export async function readPackList(path: string): Promise<PackList> {
   const handle = await openPlainFile(path, cached);
   try {

@@ -5,7 +5,7 @@ import { builtWorker } from '../../files/package-file.ts';
 import type { ColumnOptions } from '../readers/columns.ts';
 import type { UnpackMessage, UnpackTask } from './unpack-process.ts';
 
-/** What reading a file may take: memory, and time for one row group. */
+/** Limits on reading a file: memory, and time for one row group. */
 const limits = { bytes: 4 * 2 ** 30, heapMegabytes: 768, stallMilliseconds: 120_000 } as const;
 const watchMilliseconds = 100;
 

@@ -14,7 +14,7 @@ import type { ColumnOptions } from '../readers/columns.ts';
 import { findParquetColumns, type ParquetColumns } from './columns.ts';
 import { PackWriter } from './pack.ts';
 
-/** What a file may ask for: it is read one row group at a time, and each of those as a whole. */
+/** Limits on a file: it is read one row group at a time, and each of those as a whole. */
 const bounds = { groupBytes: 2 ** 30, pageBytes: 2 ** 30, rows: 1_500_000, groupRows: 200_000 } as const;
 
 /**

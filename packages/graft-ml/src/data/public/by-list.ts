@@ -100,7 +100,7 @@ export const food101: PublicSet = {
   },
 };
 
-/** Which split lists which image: the first word of each line. */
+/** The split of each image, from lists with an image as the first word of each line. */
 async function splitsBy(
   members: readonly Member[],
   lists: Readonly<Record<string, string>>,

@@ -18,7 +18,7 @@ export interface GetOptions extends FetchOptions {
   readonly onImage?: (done: number, total: number) => void;
 }
 
-/** What was got. */
+/** The result of getting a public dataset. */
 export interface GottenSet {
   readonly folder: string;
   readonly images: number;
@@ -53,7 +53,7 @@ export async function getPublicSet(set: PublicSet, folder: string, options: GetO
   });
 }
 
-/** Where a cache has an archive. */
+/** The path of an archive in a cache. */
 export function publicFilePath({ name }: PublicSet, { url }: PublicFile, { folder }: FolderCache): string {
   return join(folder, 'datasets', name, new URL(url).pathname.split('/').at(-1)!);
 }
@@ -80,7 +80,7 @@ async function assertArchive(path: string): Promise<void> {
   if (members.length === 0) throw new UserError('It is no archive, or an empty one.');
 }
 
-/** In bytes, of a file that is read as a whole: those are lists of labels. */
+/** The longest list, in bytes: lists of labels are read as a whole. */
 const longestList = 100_000_000;
 
 /** An archive, by its first bytes. What is gzipped is unpacked into `unpacked` when it is asked for. */

@@ -4,7 +4,7 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 /** Types of data elements (MAT-File Format, version 5, table 1-1). */
 const types = { matrix: 14, compressed: 15 } as const;
 
-/** How many bytes a number of each type has, and how it is read. */
+/** The size of a number of each type in bytes, and its reader. */
 const numbers: ReadonlyMap<number, readonly [bytes: number, read: (view: DataView, at: number) => number]> = new Map([
   [1, [1, (view, at) => view.getInt8(at)]],
   [2, [1, (view, at) => view.getUint8(at)]],
@@ -18,7 +18,7 @@ const numbers: ReadonlyMap<number, readonly [bytes: number, read: (view: DataVie
 
 const headerBytes = 128;
 
-/** What a file of lists of numbers may unpack to at most. */
+/** The most that a file of lists of numbers may unpack to. */
 const mostBytes = 16 * 2 ** 20;
 
 interface Element {

@@ -9,7 +9,7 @@ export interface PublicSet {
   readonly classes: number;
   /** The folders that come of it. */
   readonly layout: string;
-  /** As the publisher states it; null where it does not. */
+  /** The licence as the publisher states it; null where none is stated. */
   readonly licence: string | null;
   readonly source: string;
   readonly files: readonly PublicFile[];
@@ -29,7 +29,7 @@ export interface PublicFile {
 export interface OpenFile {
   /** Its content, of a small file. */
   read(): Promise<Buffer>;
-  /** What is in it, of an archive. */
+  /** The members of an archive. */
   members(): Promise<readonly Member[]>;
   /** An archive inside this one. */
   inner(member: Member): Promise<OpenFile>;
@@ -38,7 +38,7 @@ export interface OpenFile {
 export interface PlacedImage {
   /** `class/name`, or `split/class/name`. */
   readonly to: string;
-  /** Where the image lies in an archive, or the image itself. */
+  /** The image, or its place in an archive. */
   readonly content: Member | Uint8Array;
 }
 

@@ -3,7 +3,7 @@ import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { quote } from '@graft-ml/core/internal/base/quote';
 
-/** Which columns to use, where their names do not say it. */
+/** The columns to use, where their names do not show it. */
 export interface ColumnOptions {
   /** The column of a table that names the images' files, or that holds the images in a Parquet file. */
   readonly pathColumn?: string;
@@ -19,7 +19,7 @@ export interface Columns {
   readonly split: string | undefined;
 }
 
-/** What such columns are called, the more telling names first; case, spaces, `_` and `-` do not matter. */
+/** The usual names of such columns, the more specific first; case, spaces, `_` and `-` do not matter. */
 const usualNames = {
   path: [
     'path',

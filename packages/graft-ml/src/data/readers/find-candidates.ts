@@ -17,7 +17,7 @@ import { findParquetFiles, readParquet } from './parquet.ts';
 import { readTables } from './table.ts';
 import { isMetadata, readTree } from './tree.ts';
 
-/** What may be given for a dataset, for messages. */
+/** The accepted shapes of a dataset, for messages. */
 export const acceptedShapes = `${expectedLayouts}, a CSV or JSON Lines file with a path and a class in each row, Parquet files with images in them, or such a folder in a .zip, .tar or .tar.gz`;
 
 /** Formats that people pack or list images in and that are not read: their first bytes, in latin1. */
@@ -40,7 +40,10 @@ export async function statDataset(path: string): Promise<Stats> {
   });
 }
 
-/** What the dataset at `path` has, whichever shape it is in: its content says which. @throws UserError where it is none */
+/**
+ * Finds the images of the dataset at `path`, whatever its shape, which its content shows. @throws UserError where it is
+ * no dataset
+ */
 export async function findCandidates(path: string, options: ReaderOptions): Promise<Found> {
   const status = await statDataset(path);
   if (status.isDirectory()) return readFolder(path, options);

@@ -13,9 +13,9 @@ export interface Candidate extends ImageFile {
   readonly part: Part;
 }
 
-/** What a reader makes of a dataset. */
+/** The dataset that a reader found. */
 export interface Found {
-  /** What the paths of the images are relative to. */
+  /** The folder to which the images' paths are relative. */
   readonly base: string;
   readonly parts: readonly Part[];
   readonly candidates: readonly Candidate[];
@@ -24,13 +24,13 @@ export interface Found {
   /** The classes that are named, also those without an image. */
   readonly classNames: ReadonlySet<string>;
   readonly problems: readonly Problem[];
-  /** How many entries were passed over, by extension or reason. */
+  /** The number of entries passed over, by extension or reason. */
   readonly ignored: ReadonlyMap<string, number>;
-  /** What was chosen or done to read it, a sentence each. */
+  /** Notes on reading the dataset, a sentence each. */
   readonly notes: readonly string[];
 }
 
-/** What a dataset does not say about its own shape. */
+/** The part of a dataset's shape that it does not show itself. */
 export interface ShapeOptions extends ColumnOptions {
   /**
    * Whether folders called like `train`, `val` and `test` (and split columns, and Parquet files) are parts: `none`, all folders are classes
@@ -43,13 +43,16 @@ export interface ShapeOptions extends ColumnOptions {
   readonly labelRegex?: string;
 }
 
-/** What readers need to know. */
+/** Options of readers. */
 export interface ReaderOptions extends ShapeOptions {
-  /** Where archives are unpacked that cannot be read in place. Default: `defaultCache()`; null: nowhere, so that they cannot be read. */
+  /**
+   * The cache for unpacking archives that cannot be read in place. Default: `defaultCache()`; null: none, so that they
+   * cannot be read.
+   */
   readonly cache?: FolderCache | null | undefined;
   /**
-   * How many folder levels name a class. Default 1; with 2 a class is called `Alphabet/character01`. With `deepest` each folder that
-   * holds images is a class, whatever its depth.
+   * The number of folder levels that name a class. Default 1; with 2 a class is called `Alphabet/character01`. With
+   * `deepest` each folder that holds images is a class, whatever its depth.
    */
   readonly classDepth?: number | 'deepest';
   /** The classes of an existing run, which needs nothing to train on. */

@@ -52,7 +52,7 @@ export async function listParts(
   return listed;
 }
 
-/** As far as names alone tell without doubt: for looking for tables in the parts. */
+/** The parts that names alone show without doubt: for finding tables in the parts. */
 export function partsByName(root: string, folders: readonly string[], parts: PartsChoice | undefined): Part[] {
   try {
     return findParts(root, folders, { parts, needsTrain: false }).filter(({ name }) => name !== '');
@@ -62,7 +62,7 @@ export function partsByName(root: string, folders: readonly string[], parts: Par
   }
 }
 
-/** The one folder for images, where there is nothing else but annotations. @throws UserError where those hold images, too */
+/** The only folder for images beside annotations. @throws UserError where those hold images, too */
 async function imagesFolder(tree: FileTree, folders: readonly string[]): Promise<string | undefined> {
   const images = folders.filter(isForImages);
   const annotations = folders.filter(isForAnnotations);

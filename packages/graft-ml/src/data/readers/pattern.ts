@@ -7,7 +7,7 @@ import { type FileTree, foreignNameProblem, isImageName } from '../tree/listing.
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 import { listParts } from './layout.ts';
 
-/** In characters. File names have 255, and V8 is ended by expressions of a hundred thousand. */
+/** The longest pattern, in characters. File names have 255, and an expression of a hundred thousand ends V8. */
 const longest = 1000;
 
 /** The time that an expression may take for a thousand names (milliseconds): some go on for years on one. */
@@ -73,7 +73,7 @@ function parsePattern(source: string): RegExp {
   }
 }
 
-/** What the group matches in each name; undefined or '' where there is no class in it. */
+/** The group's match in each name; undefined or '' where there is no class in it. */
 function labelsOf(names: readonly string[], pattern: RegExp): (string | undefined)[] {
   const script = new Script(
     'names.map((name) => { const found = pattern.exec(name); return found && [...found, found.groups]; })',

@@ -3,12 +3,12 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallowJson } from '@graft-ml/core/internal/base/shallow-json';
 import { CsvError, parse } from 'csv-parse';
 
-/** What a table may be at most. */
+/** Bounds on a table. */
 export const tableBounds = { bytes: 2 ** 28, recordBytes: 2 ** 20, rows: 5_000_000 } as const;
 
 /** One row: the texts of the columns that were asked for, '' where it has none. */
 export interface Row {
-  /** In the file, from 1 on. */
+  /** The line in the file, from 1 on. */
   readonly line: number;
   readonly texts: readonly string[];
 }

@@ -17,7 +17,7 @@ export interface TableFile {
   readonly part?: Part;
 }
 
-/** What is known of an image when a second row names it. */
+/** An image that a row has named, for comparison with a second row. */
 interface Entry {
   readonly candidate: Candidate;
   readonly at: string;

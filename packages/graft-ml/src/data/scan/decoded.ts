@@ -14,14 +14,20 @@ const record = { hash: 32, bytes: 36 } as const;
 /** Two million images. What is longer is begun anew. */
 const longest = 2e6 * record.bytes;
 
-/** Which files are known to decode, by their content. What cannot be read or written is only decoded again. */
+/**
+ * The files that are known to decode, by their content. A record that cannot be read or written costs only another
+ * decoding.
+ */
 export interface DecodedContents {
   has(sha256: string): boolean;
   /** Keeps these for later runs. */
   add(contents: Iterable<string>): Promise<void>;
 }
 
-/** What this decoder decoded before, from the cache; null: nothing, and nothing is kept. One of another version begins anew. */
+/**
+ * The files that this decoder has decoded before, from the cache; null: none, and nothing is kept. One of another
+ * version begins anew.
+ */
 export async function readDecoded(
   cache: FolderCache | null,
   { identity }: Pick<ImageDecoder, 'identity'>,

@@ -5,7 +5,7 @@ import { mostInThread, readHeader } from '../image/open.ts';
 import type { ImageFacts } from '../image-facts.ts';
 import { isSound } from './sound.ts';
 
-/** What is known of a file that was read once: facts, or why it cannot be used. */
+/** The result of reading a file once: facts, or why it cannot be used. */
 export type Surveyed = SurveyedFacts | ImageProblem;
 
 export interface SurveyedFacts extends ImageFacts {
@@ -18,8 +18,8 @@ export interface SurveyOptions {
 }
 
 /**
- * What can be known of a file by its structure; undefined where only decoding it tells whether it is whole.
- * @throws ImageError where it cannot be used
+ * The facts that a file's structure shows; undefined where only decoding it tells whether it is whole. @throws
+ * ImageError where it cannot be used
  */
 export async function factsOfSound(file: ImageFile): Promise<SurveyedFacts | undefined> {
   if (fileBytes(file) > mostInThread / 4) return undefined;

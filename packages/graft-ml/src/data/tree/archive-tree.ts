@@ -11,7 +11,7 @@ interface Named {
   readonly name: string;
 }
 
-/** What can be seen below a folder of an archive, in code unit order. */
+/** The visible content below a folder of an archive, in code unit order. */
 interface Content {
   readonly files: readonly ListedFile[];
   readonly folders: readonly Named[];
@@ -58,7 +58,7 @@ export function archiveTree(
   };
 }
 
-/** What is in the archive by kind. The first of two members of one name counts. */
+/** The content of the archive by kind. The first of two members of one name counts. */
 function sortMembers(path: string, members: readonly Member[]): Content & { readonly problems: readonly Problem[] } {
   const files = new Map<string, ListedFile>();
   const folders = new Set<string>();
@@ -93,7 +93,10 @@ function sortMembers(path: string, members: readonly Member[]): Content & { read
   };
 }
 
-/** Nothing is ever written under a member's name. But what means one place here and another elsewhere is a trick. */
+/**
+ * The reason why a member's name is unsafe. Nothing is ever written under it, but a name that means different places on
+ * different systems is a trick.
+ */
 function unsafeName(name: string, levels: readonly string[]): string | undefined {
   if (levels.includes('..')) return 'its name leads out of the archive';
   if (name.startsWith('/') || /^[a-z]:/i.test(name)) return 'its name is absolute';

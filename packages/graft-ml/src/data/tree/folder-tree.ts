@@ -48,7 +48,7 @@ function isFolderAt(path: string): Promise<boolean> {
   );
 }
 
-/** Everything visible below a folder on disk. */
+/** Lists everything visible below a folder on disk. */
 export async function listFolder(root: string, { followLinks = false }: LinkOptions = {}): Promise<Listing> {
   const files: ListedFile[] = [];
   const folders: string[] = [];
@@ -128,7 +128,7 @@ function finderIn(root: string, { followLinks = false }: LinkOptions): (name: st
   const places = new Map<string, string | undefined>();
   const home = () => placeOf(root) ?? root;
 
-  /** Where a folder truly is; undefined where there is none. */
+  /** The real path of a folder; undefined where there is none. */
   function placeOf(folder: string): string | undefined {
     if (places.has(folder)) return places.get(folder);
     if (places.size >= mostRemembered) places.clear();
@@ -137,7 +137,7 @@ function finderIn(root: string, { followLinks = false }: LinkOptions): (name: st
     return place;
   }
 
-  /** Where a file truly is; undefined where there is none. */
+  /** The real path of a file; undefined where there is none. */
   function targetOf(path: string): string | undefined {
     const folder = placeOf(dirname(path));
     if (folder === undefined) return undefined;
@@ -159,7 +159,7 @@ function finderIn(root: string, { followLinks = false }: LinkOptions): (name: st
   };
 }
 
-/** What `look` sees, or nothing: a name that is too long, a folder that may not be entered. */
+/** The result of `look`, or undefined where it fails: a name that is too long, a folder that may not be entered. */
 function attempt<T>(look: () => T): T | undefined {
   try {
     return look();

@@ -41,7 +41,7 @@ export function isImageName(name: string): boolean {
   return imageExtensions.includes(extname(name).toLowerCase());
 }
 
-/** What is wrong with a file that has the name of an image in a format that is not read. */
+/** The problem of a file that has the name of an image in a format that is not read. */
 export function foreignNameProblem(name: string): string | undefined {
   const format = foreignExtensions.get(extname(name).toLowerCase());
   return format && `${format} is not read; save the image as JPEG, PNG or TIFF`;
@@ -51,31 +51,31 @@ export function foreignNameProblem(name: string): string | undefined {
 export interface ListedFile {
   /** Relative to the root, with '/' everywhere. */
   readonly name: string;
-  /** Where it lies, if it is no file of its own. */
+  /** Its place in a larger file, if it is no file of its own. */
   readonly within?: Within;
 }
 
-/** What can be seen below a folder, or below the root of an archive. */
+/** The visible content below a folder, or below the root of an archive. */
 export interface Listing {
   readonly root: string;
-  /** All plain files that are not hidden, in code unit order of their levels. */
+  /** All regular files that are not hidden, in code unit order of their levels. */
   readonly files: readonly ListedFile[];
   /** The names of all folders, without the root's. */
   readonly folders: readonly string[];
   readonly problems: readonly Problem[];
-  /** How many entries begin with a dot. */
+  /** The number of entries that begin with a dot. */
   readonly hidden: number;
 }
 
 /** Files below one place: a folder on disk, or an archive. */
 export interface FileTree {
-  /** What stands before the names in every path and message. */
+  /** The path before the names, in every path and message. */
   readonly root: string;
-  /** What was wrong before anything was listed. */
+  /** Problems found before anything was listed. */
   readonly problems: readonly Problem[];
   /** The names of the folders directly below the root, in code unit order. */
   folders(): Promise<readonly string[]>;
-  /** Everything below one of its folders, with names relative to that; '' is the root. */
+  /** Lists everything below one of its folders, with names relative to that; '' is the root. */
   list(folder: string): Promise<Listing>;
   /** The file of this name, or why there is none that can be used. */
   find(name: string): Promise<ListedFile | Refusal>;

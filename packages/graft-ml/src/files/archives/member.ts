@@ -10,7 +10,7 @@ export interface MemberRefusal {
 export interface Member {
   readonly name: string;
   readonly isFolder: boolean;
-  /** Where its bytes lie; absent where it has none that could be read. */
+  /** The place of its bytes; absent where it has none that could be read. */
   readonly within?: Within;
   readonly refusal?: MemberRefusal;
 }

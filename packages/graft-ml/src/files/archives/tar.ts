@@ -9,7 +9,7 @@ const LONGEST_EXTENSION = 2 ** 20;
 const FILES: ReadonlySet<string> = new Set(['File', 'OldFile', 'ContiguousFile']);
 const LINKS: ReadonlySet<string> = new Set(['Link', 'SymbolicLink']);
 
-/** What extension headers have said of the entry that comes next, and of all that come. */
+/** The headers that extensions gave for the next entry, and for all that follow. */
 interface Extensions {
   next: HeaderData | undefined;
   readonly all: HeaderData;

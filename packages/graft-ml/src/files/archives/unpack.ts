@@ -15,20 +15,21 @@ import { replaceFile } from '../write.ts';
 /** The most that a gzipped archive may grow: images hardly do, the padding between small ones does. */
 const bomb = { ratio: 200, bytes: 2 ** 26 } as const;
 
-/** What stands beside a file that was unpacked, in `<file>.json`. */
+/** The schema of `<file>.json` beside an unpacked file. */
 const recordSchema = z.object({ crc32: z.int().min(0) });
 
 export interface KeptFile {
   readonly path: string;
-  /** That it was there and could not be used, a sentence; none where all is as it should be. */
+  /** A sentence where the cached file existed and could not be used; none otherwise. */
   readonly notes: readonly string[];
 }
 
 /**
- * What `make` writes of the file at `path`, kept in the cache under the file's content and `suffix`, and made only once, or
- * again where it was damaged. It grows under another name, so that it is whole as soon as it is there.
+ * The path of the file that `make` writes, kept in the cache under the content of the file at `path` and `suffix`, and
+ * made only once, or again where it was damaged. It grows under another name, so that it is whole as soon as it is
+ * there.
  *
- * @throws UserError where there is no cache, or it cannot be written; with what `make` throws nothing is left behind
+ * @throws UserError where there is no cache, or it cannot be written; if `make` throws, nothing is left behind
  */
 export async function keptInCache(
   cache: FolderCache | null,
@@ -60,7 +61,7 @@ export async function keptInCache(
   return { path: kept, notes };
 }
 
-/** By the one who holds the lock. */
+/** Makes the file anew; called by the holder of the lock. */
 async function remake(kept: string, make: (part: string) => Promise<void>): Promise<void> {
   const part = `${kept}.part`;
   try {

@@ -12,10 +12,10 @@ import type { Place } from './place.ts';
 import { StallGuard } from './stall.ts';
 import { type Bounds, transfer } from './transfer.ts';
 
-/** What a download may expect and how patient it is. */
+/** The expectations of a download and its patience. */
 export interface DownloadOptions {
   readonly bounds: Bounds;
-  /** Where there are none: whatever the server tells, if it does. */
+  /** The checksums to verify. Without any, the server's is used, if it sends one. */
   readonly expectations: readonly Expectation[];
   /** Refuses what is no such file. @throws UserError with the reason */
   readonly accept?: ((path: string) => Promise<void>) | undefined;
@@ -24,13 +24,13 @@ export interface DownloadOptions {
   readonly patience?: Patience | undefined;
 }
 
-/** When a download gives up. Times in milliseconds. */
+/** Limits after which a download gives up. Times in milliseconds. */
 export interface Patience {
   /** Attempts in a row that bring less than `worthwhile` bytes. Default 5. */
   readonly attempts?: number;
   /** The pause after the first of them; each further one is twice as long. Default 500. */
   readonly pause?: number;
-  /** How long a connection may bring nothing. Default 30,000. */
+  /** The longest time in which a connection may bring nothing. Default 30,000. */
   readonly stall?: number;
 }
 
@@ -62,7 +62,7 @@ export async function download(place: Place, path: string, options: DownloadOpti
   return digests;
 }
 
-/** From a mirror that is a folder. */
+/** Copies a file from a mirror that is a folder. */
 async function copy(
   from: string,
   part: string,

@@ -8,7 +8,7 @@ import { replaceFile } from '../write.ts';
 
 /** A checksum that a file must have, and why. */
 export interface Expectation extends Checksum {
-  /** In brackets behind it; empty for what is published. */
+  /** The reason in brackets after it; empty for published checksums. */
   readonly why: string;
 }
 
@@ -33,7 +33,7 @@ export function assertExpected(path: string, sha256: string, expected: string | 
   throw new UserError(`${path} has the sha256 ${sha256}, expected ${expected.toLowerCase()} (\`expectSha256\`).`);
 }
 
-/** All that a file must be: what its publisher says, and what the user says or else what it was the first time. */
+/** All checksums that a file must have: the publisher's, and the user's or else that of the first download. */
 export function expectationsOf(
   published: Checksum | null,
   { expected, pinned }: { expected: string | undefined; pinned: string | undefined },
@@ -53,7 +53,7 @@ export function expectationsOf(
   ];
 }
 
-/** What to compute of a file: where nothing is expected, what it can be known by the next time. */
+/** The digests to compute of a file: without expectations, the one that identifies it the next time. */
 export function algorithmsOf(expectations: readonly Expectation[]): Checksum['algorithm'][] {
   return expectations.length > 0 ? expectations.map(({ algorithm }) => algorithm) : ['sha256'];
 }
@@ -68,7 +68,9 @@ export function unmet(expectations: readonly Expectation[], digests: Digests): s
   return undefined;
 }
 
-/** What the file in the cache was the first time; undefined where nobody noted it, or the note is not ours or damaged. */
+/**
+ * The digest of the file at its first download; undefined where it was not noted, or the note is not ours or damaged.
+ */
 export async function readPin(path: string): Promise<string | undefined> {
   try {
     return pinSchema.parse(await readOwnJson(`${path}.json`, cached)).sha256;

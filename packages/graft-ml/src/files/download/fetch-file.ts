@@ -18,9 +18,9 @@ import { hubFromEnvironment, isOnHub, type Place, placeOf } from './place.ts';
 import type { Bounds } from './transfer.ts';
 
 export interface FetchOptions {
-  /** Where downloads are kept. Default: `defaultCache()`; null: nowhere, so that nothing can be downloaded. */
+  /** The cache for downloads. Default: `defaultCache()`; null: none, so that nothing can be downloaded. */
   readonly cache?: FolderCache | null;
-  /** Only what is in the cache. Default: false, and for the Hugging Face hub `HF_HUB_OFFLINE`. */
+  /** Whether only the cache is used. Default: false, and for the Hugging Face hub `HF_HUB_OFFLINE`. */
   readonly offline?: boolean;
   /** An address or a folder instead of the publishers' hosts, see `placeOf`; null: none. Default: `GRAFT_MIRROR`. */
   readonly mirror?: string | null;
@@ -36,7 +36,7 @@ export interface FetchOptions {
   readonly patience?: Patience;
 }
 
-/** How far a download is. `waiting`: another process is downloading the same file. */
+/** The progress of a download. `waiting`: another process is downloading the same file. */
 export interface DownloadProgress {
   readonly stage: 'waiting' | 'downloading';
   /** Bytes, with what earlier attempts brought. */
@@ -47,7 +47,7 @@ export interface DownloadProgress {
 
 /** A file that somebody publishes, and where it belongs. */
 export interface PublishedFile {
-  /** What it is called in messages. */
+  /** The file's name in messages. */
   readonly name: string;
   readonly url: string;
   /** The folder of the cache that `path` is in. */
@@ -57,11 +57,11 @@ export interface PublishedFile {
   readonly checksum: Checksum | null;
   /** Refuses what is no such file, where its content is not known in advance. @throws UserError with the reason */
   readonly accept?: (path: string) => Promise<void>;
-  /** What to do where it cannot be had, besides other mirrors. */
+  /** Advice where it cannot be downloaded, besides other mirrors. */
   readonly byHand: string;
 }
 
-/** What a file in the cache turned out to be: usable, or why not; null where there is none. */
+/** The state of a file in the cache: usable, or why not; null where there is none. */
 type Look = { readonly digests: Digests } | { readonly problem: string | null };
 
 /**
@@ -134,7 +134,7 @@ async function inCache(file: PublishedFile, options: FetchOptions): Promise<Look
   }
 }
 
-/** By the one who holds the lock. */
+/** Downloads the file; called by the holder of the lock. */
 async function downloaded(
   file: PublishedFile,
   place: Place,

@@ -21,7 +21,7 @@ export interface Part extends PartNote {
 
 const noteOf = (part: string) => `${part}.json`;
 
-/** What is there of `url`, if it is any use to go on from there. Nobody else may have put it there. */
+/** The part of `url` that is already there, if the download can continue from it. Nobody else may have put it there. */
 export async function readPart(part: string, url: URL): Promise<Part | null> {
   try {
     const note = noteSchema.parse(await readOwnJson(noteOf(part), cached));

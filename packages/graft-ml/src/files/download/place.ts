@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 
-/** Where a published file is fetched from: an address, or a file of a local mirror. */
+/** The place that a published file is fetched from: an address, or a file of a local mirror. */
 export type Place =
   | { readonly kind: 'address'; readonly url: URL; readonly credentials: Credentials | null }
   | { readonly kind: 'file'; readonly path: string };
@@ -40,8 +40,8 @@ export function isOnHub(url: string): boolean {
 }
 
 /**
- * Where `url` is to be fetched; `hub` is null for files that are not on it. A mirror, an address or a folder, holds every file under the path of its address:
- * `https://download.pytorch.org/models/x.pth` as `<mirror>/models/x.pth`, and
+ * The place to fetch `url` from; `hub` is null for files that are not on it. A mirror, an address or a folder, holds
+ * every file under the path of its address: `https://download.pytorch.org/models/x.pth` as `<mirror>/models/x.pth`, and
  * `https://huggingface.co/timm/x/resolve/main/model.safetensors` as `<mirror>/timm/x/resolve/main/model.safetensors`.
  */
 export function placeOf(url: string, { mirror, hub }: { mirror: string | null; hub: Hub | null }): Place {

@@ -7,7 +7,7 @@ import type { Credentials } from './place.ts';
 import { request } from './request.ts';
 import type { StallGuard } from './stall.ts';
 
-/** How long a file may be, in bytes. */
+/** The bounds of a file's length, in bytes. */
 export interface Bounds {
   readonly least: number;
   readonly most: number;
@@ -22,15 +22,15 @@ export interface TransferOptions {
   readonly onProgress: (done: number, total: number | null) => void;
 }
 
-/** What is known of a part that is now whole, as far as the server can know. */
+/** A completed part, with all that the server says about it. */
 export interface Transferred {
   /** The checksum that the server told, if it did. */
   readonly sha256: string | null;
-  /** It was put together from more than one answer. */
+  /** Whether it was put together from more than one answer. */
   readonly resumed: boolean;
 }
 
-/** What an answer says of the file. */
+/** The facts about the file in the headers of an answer. */
 interface Facts {
   readonly validator: string | null;
   readonly sha256: string | null;
@@ -92,7 +92,7 @@ function rangeOf(response: Response): { start: string; total: string } | undefin
   return match ? { start: match[2] ?? '*', total: match[3]! } : undefined;
 }
 
-/** Where in the file the answer begins; undefined where it does not continue the part. */
+/** The position in the file at which the answer begins; undefined where it does not continue the part. */
 function startOf(response: Response, facts: Facts, known: Part | null): number | undefined {
   if (response.status === 200) return 0;
   if (!known || facts.sha256 !== known.sha256) return undefined;
