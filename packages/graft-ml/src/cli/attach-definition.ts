@@ -1,10 +1,11 @@
-import { UsageError } from '@graft-ml/core/internal/base/errors';
+import { UsageError, UserError } from '@graft-ml/core/internal/base/errors';
 import type { Command } from 'commander';
+import { messageInCommands } from '../text/wording.ts';
 import { type CommandDefinition, settingsArgument } from './command.ts';
 import { parseFlags, splitSettings, underOwnNames } from './flags.ts';
 import { attachOptions } from './help.ts';
 import { goOnUnread } from './output.ts';
-import { createTerminal } from './terminal.ts';
+import { createTerminal, type Terminal } from './terminal.ts';
 
 /** Gives a command of commander the arguments, options, examples and action of its definition. */
 export function attachDefinition(command: Command, name: string, definition: CommandDefinition): void {
@@ -13,27 +14,41 @@ export function attachDefinition(command: Command, name: string, definition: Com
   attachOptions(command, name, definition);
   command.action(async (...received: unknown[]) => {
     const { json = false, ...given } = command.opts<{ json?: boolean }>();
-    const flags = underOwnNames(
-      Object.fromEntries(Object.entries(given).filter(([key]) => command.getOptionValueSource(key) === 'cli')),
-    );
-    const values = received
-      .slice(0, -2)
-      .flat()
-      .filter((value): value is string => typeof value === 'string');
-    const { positionals, settings } = definition.takesSettings
-      ? splitSettings(definition.options, values, flags, definition.takesSettings)
-      : { positionals: values, settings: {} };
-    if (definition.takesSettings) checkCount(name, definition.arguments, positionals);
-    const set = { ...flags, ...settings };
-    const options = parseFlags(definition.options, set, await definition.defaults?.(set));
-    if (definition.goesOnUnread?.(options)) goOnUnread();
     const terminal = createTerminal({ json });
     try {
-      await definition.run({ positionals, options, given: Object.keys(set), terminal });
+      const words = received
+        .slice(0, -2)
+        .flat()
+        .filter((value): value is string => typeof value === 'string');
+      const flags = Object.entries(given).filter(([key]) => command.getOptionValueSource(key) === 'cli');
+      await run(name, definition, words, underOwnNames(Object.fromEntries(flags)), terminal);
+    } catch (error) {
+      // Here and not where it is printed, so that no help and no mistyped command loads the words of options.
+      if (error instanceof UserError) error.message = messageInCommands(error);
+      throw error;
     } finally {
       terminal.endProgress();
     }
   });
+}
+
+/** Reads what stands on the command line by the table, and does what the command does. */
+async function run(
+  name: string,
+  definition: CommandDefinition,
+  words: readonly string[],
+  flags: Readonly<Record<string, unknown>>,
+  terminal: Terminal,
+): Promise<void> {
+  const { options: schema, takesSettings } = definition;
+  const { positionals, settings } = takesSettings
+    ? splitSettings(schema, words, flags, takesSettings)
+    : { positionals: words, settings: {} };
+  if (takesSettings) checkCount(name, definition.arguments, positionals);
+  const set = { ...flags, ...settings };
+  const options = parseFlags(schema, set, await definition.defaults?.(set));
+  if (definition.goesOnUnread?.(options)) goOnUnread();
+  await definition.run({ positionals, options, given: Object.keys(set), terminal });
 }
 
 /** What commander cannot check, since it takes settings for arguments. */

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import type { Terminal } from './terminal.ts';
 
-/** A command as data: the parser, `--help` and `docs/cli.md` are all made from this. Its name is in `commands/index.ts`. */
-export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> {
+/** What a command takes, as data: the parser, `--help` and `docs/cli.md` are all made from this. Its name is in `commands/index.ts`. */
+export interface CommandTable<S extends z.ZodObject = z.ZodObject> {
   /** Positional arguments as commander writes them: `<folder>`, `[run]`, `<images...>`. */
   readonly arguments: readonly { readonly syntax: string; readonly description: string }[];
   /** The flags: `learningRate` is `--learning-rate`. */
@@ -17,6 +17,10 @@ export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> {
   /** Where options may also be written without dashes, among the arguments (`epochs=3`): the command that shows them all. */
   readonly takesSettings?: string;
   readonly examples: readonly string[];
+}
+
+/** A command: what it takes, and what it does. */
+export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> extends CommandTable<S> {
   /** Whether its work is what it leaves on the disk, and not what it prints: then it goes on to its end where nobody reads. */
   goesOnUnread?(options: z.output<S>): boolean;
   /** Values for flags that were not given, from elsewhere than the table: an earlier run's, say. */
@@ -33,6 +37,11 @@ export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> {
 /** Keeps the type of the options between the table and `run`. */
 export function defineCommand<S extends z.ZodObject>(definition: CommandDefinition<S>): CommandDefinition<S> {
   return definition;
+}
+
+/** The same for a table that stands by itself. */
+export function defineTable<S extends z.ZodObject>(table: CommandTable<S>): CommandTable<S> {
+  return table;
 }
 
 /** How commander and the documentation have it that a command takes settings. */

@@ -1,6 +1,5 @@
 import { OptionError, UsageError, UserError } from '@graft-ml/core/internal/base/errors';
 import { printableMessage } from '@graft-ml/core/internal/base/printable';
-import { messageInCommands } from '../text/wording.ts';
 
 /** Lines for stderr. Those after the first are set in, so that a line break in a name makes no line that looks like ours. */
 export function message(text: string): string {
@@ -15,7 +14,7 @@ export function message(text: string): string {
 export function describeFailure(error: unknown): { text: string; status: number } {
   if (error instanceof UserError) {
     const isUsage = error instanceof UsageError || error instanceof OptionError;
-    return { text: message(messageInCommands(error)), status: isUsage ? 2 : 1 };
+    return { text: message(error.message), status: isUsage ? 2 : 1 };
   }
   const limit = limitOf(error);
   if (limit !== undefined) return { text: message(limit), status: 1 };

@@ -53,5 +53,5 @@ test.each([
 test('an image that cannot be written costs no result', async () => {
   const { status, stdout, stderr } = await graft(['find-lr', shapes, ...small, '--out', 'nowhere/curve.svg'], root);
   expect([status, stdout.includes('valley')]).toEqual([1, true]);
-  expect(stderr).toContain('nowhere/curve.svg cannot be written');
+  expect(stderr).toMatch(/Cannot write .*nowhere\/curve\.svg: ENOENT/);
 });

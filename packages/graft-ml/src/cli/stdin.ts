@@ -1,5 +1,4 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { sniffFormat } from '../data/decode.ts';
 
 /** In bytes: a million paths of 256. */
 const longest = 256 * 2 ** 20;
@@ -17,6 +16,7 @@ export async function readPaths(input: AsyncIterable<Uint8Array>): Promise<strin
     if (length > longest) throw new UserError(`stdin: more than ${longest} bytes are no list of paths.`);
   }
   const bytes = Buffer.concat(chunks);
+  const { sniffFormat } = await import('../data/image/sniff.ts');
   if (sniffFormat(bytes) !== undefined) {
     throw new UserError('stdin holds an image; it takes a list of paths. Write the image to a file, and name that.');
   }
@@ -24,6 +24,14 @@ export async function readPaths(input: AsyncIterable<Uint8Array>): Promise<strin
   const paths = text.split(text.includes('\0') ? '\0' : /\r?\n/).filter((path) => path !== '');
   if (paths.length === 0) throw new UserError('stdin holds no paths.');
   return paths;
+}
+
+/** The places on a command line, with the paths from stdin where `-` stands. */
+export async function expandStdin(places: readonly string[]): Promise<readonly string[]> {
+  const named: string[] = [];
+  for (const place of places)
+    for (const path of place === '-' ? await readPaths(process.stdin) : [place]) named.push(path);
+  return named;
 }
 
 function decode(bytes: Uint8Array): string {

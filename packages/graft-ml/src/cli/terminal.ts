@@ -3,6 +3,7 @@ import { Presets, SingleBar } from 'cli-progress';
 import { inCommands } from '../text/wording.ts';
 import { message } from './failure.ts';
 import { write } from './output.ts';
+import { formatSeconds } from './show/format.ts';
 
 /**
  * Results go to stdout, everything about the way there to stderr. No text that comes by here reaches the terminal with control
@@ -67,43 +68,4 @@ export function createTerminal({ json }: { json: boolean }): Terminal {
     progress,
     endProgress,
   };
-}
-
-/** `1:02:03`, `2:03`, `0:07`. */
-export function formatSeconds(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const pad = (n: number) => String(n).padStart(2, '0');
-  return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
-}
-
-/** `71.7 %` */
-export function percent(share: number): string {
-  return Number.isNaN(share) ? '–' : `${(100 * share).toFixed(1)} %`;
-}
-
-/** Columns side by side. Cells that look like numbers are set to the right. */
-export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const cells = [head, ...rows].map((row) => row.map((cell) => printableName(String(cell))));
-  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-  const right = head.map(
-    (_, column) => rows.length > 0 && rows.every((row) => /^[–\d.,+-]*( %)?$/.test(String(row[column]))),
-  );
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => (right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
-      .join('  ');
-  return [...cells.slice(0, 1), widths.map((width) => '─'.repeat(width)), ...cells.slice(1)]
-    .map((row) => line(row).trimEnd())
-    .join('\n');
-}
-
-/** `1 epoch`, `2 epochs`. */
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-/** What is wrong with one file, on one line. */
-export function problemLine(path: string, problem: string): string {
-  return `${printableName(path, 400)}: ${printableName(problem, 400)}`;
 }

@@ -5,6 +5,8 @@ export {
   Classifier,
   type ClassifierInput,
   type ClassifierOptions,
+  type ComputeFeaturesOptions,
+  computeFeatures,
   type DescribedPrediction,
   describePrediction,
   type EvaluateOptions,
@@ -18,6 +20,8 @@ export {
   openModel,
   openRun,
   type Part,
+  type PredictFilesOptions,
+  predictFiles,
   writeFeatures,
   writePredictions,
 } from '../predict/index.ts';

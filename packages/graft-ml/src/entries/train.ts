@@ -8,6 +8,7 @@ export {
   type FoldsEvent,
   type MeanInterval,
   resumeFolds,
+  resumeRun,
   trainFolds,
 } from '../experiment/index.ts';
 export { type CheckpointName, type OpenRunStore, type Run, type RunStore, readRun } from '../runs/index.ts';
@@ -26,5 +27,6 @@ export {
   resumeTraining,
   type TrainFolderOptions,
   trainFolder,
+  writeRateChart,
 } from '../transfer/index.ts';
 export type { DecisionEvent, ScratchEvent } from '../transfer/train-folder.ts';

@@ -16,3 +16,4 @@ export {
   trainFolds,
 } from './cross-validation.ts';
 export { type FoldResult, type FoldSummary, type MeanInterval, meanInterval, summariseFolds } from './fold-summary.ts';
+export { resumeRun } from './resume-run.ts';

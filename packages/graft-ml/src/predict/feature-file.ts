@@ -1,10 +1,13 @@
 import { extname } from 'node:path';
 import { csvCell } from '@graft-ml/core/internal/base/csv';
-import { OptionError } from '@graft-ml/core/internal/base/errors';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { printableJson } from '@graft-ml/core/internal/base/printable';
 import { tensor } from '@graft-ml/core/internal/base/tensor';
+import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
 import { writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
+import type { LabelledImage } from '../data/labelled-images.ts';
 import { growFile, replaceFile, wrapWriteErrors } from '../files/write.ts';
+import type { Classifier } from './classifier.ts';
 
 /** Vectors of images, a row each, and what is known of them. */
 export interface FeatureTable {
@@ -16,6 +19,41 @@ export interface FeatureTable {
   readonly vectors: readonly Float32Array[];
   /** What the vectors are of, for the header of a safetensors file. */
   readonly description: Readonly<Record<string, string>>;
+}
+
+export interface ComputeFeaturesOptions {
+  /** Ends the work between two images, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Hears of an image that could not be looked at, and has no row. */
+  readonly onProblem?: ((problem: ImageProblem) => void) | undefined;
+}
+
+/**
+ * The vectors of all images that can be looked at.
+ * @throws UserError where none can; the signal's reason
+ */
+export async function computeFeatures(
+  classifier: Classifier,
+  images: readonly LabelledImage[],
+  { signal, onProgress, onProblem }: ComputeFeaturesOptions = {},
+): Promise<FeatureTable> {
+  const [paths, labels, splits, vectors]: [string[], string[], string[], Float32Array[]] = [[], [], [], []];
+  let done = 0;
+  for await (const { path, features, problem } of classifier.features(images)) {
+    const { label, split = '' } = images[done++]!;
+    if (features) {
+      paths.push(path);
+      labels.push(label);
+      splits.push(split);
+      vectors.push(features);
+    } else onProblem?.(problem);
+    onProgress?.(done, images.length);
+    signal?.throwIfAborted();
+  }
+  if (vectors.length === 0) throw new UserError('features: none of these images can be used.');
+  const { classes: _, seen: __, ...description } = classifier.description;
+  return { paths, labels, splits, vectors, description: { ...description, format: 'graft-features' } };
 }
 
 type Write = (path: string, table: FeatureTable) => Promise<readonly string[]>;

@@ -34,6 +34,25 @@ export function describePrediction(
   };
 }
 
+export interface PredictFilesOptions {
+  /** How many classes are named. */
+  readonly top: number;
+  /** Ends the work between two images, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a classifier says of one image after the other, described. @throws the signal's reason */
+export async function* predictFiles(
+  classifier: Classifier,
+  paths: readonly string[],
+  { top, signal }: PredictFilesOptions,
+): AsyncGenerator<DescribedPrediction, void, undefined> {
+  for await (const prediction of classifier.predict(paths)) {
+    signal?.throwIfAborted();
+    yield describePrediction(prediction, classifier, top);
+  }
+}
+
 /** Formats of a file of predictions, by its extension. */
 const formats = {
   '.csv': { head: csvHead, line: csvLine },

@@ -12,7 +12,7 @@ import type { Decision, TrainConfig } from '@graft-ml/core/train';
 import { z } from 'zod';
 import { runSeenSchema } from '../checkpoint/pretrained.ts';
 import { longestOwnJson, parseOwnJson, readOwnJson } from '../files/own-json.ts';
-import type { OpenOptions } from '../files/read.ts';
+import { exists, type OpenOptions } from '../files/read.ts';
 import { withoutTexts } from '../text/options.ts';
 import type { NamedPaths } from './own-paths.ts';
 import { type OpenRunStore, openRunStore } from './run-store.ts';
@@ -183,6 +183,11 @@ export async function readRunOf<R extends RunRecord>(
   }
   const file = join(path, 'run.json');
   return parseRun(parseOwnJson(await store.read('run.json', longestOwnJson), file), kind, { file, run: path });
+}
+
+/** Whether a run stands in a folder. */
+export function isRun(path: string): Promise<boolean> {
+  return exists(join(path, 'run.json'));
 }
 
 /** The training run in a store. @throws UserError as `readRunOf` */

@@ -1,6 +1,9 @@
+import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { type LineChart, lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import { findLearningRate, type RangeStep } from '@graft-ml/core/internal/fit/find-learning-rate';
 import {
+  beforeExplosion,
   type LearningRateCurve,
   type RangeOptions,
   type Suggestions,
@@ -18,6 +21,7 @@ import { planOf } from '@graft-ml/core/internal/recipe/plan';
 import type { Backend } from '@graft-ml/core/runtime';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
+import { wrapWriteErrors } from '../files/write.ts';
 import { type Preparation, prepare } from './prepare.ts';
 import { trainingTask } from './tasks.ts';
 
@@ -79,4 +83,22 @@ export async function findFolderRate(
   } finally {
     await Promise.all(cleanups.map((clean) => clean()));
   }
+}
+
+/** The losses of a range test by learning rate, up to where they explode, with what it suggests. */
+export function rateChart({ config, curve, suggestions }: FoundRates): LineChart {
+  const { rates, losses } = beforeExplosion(curve);
+  return {
+    title: `${config.model}, ${config.strategy}, ${config.optimizer}`,
+    x: { label: 'learning rate', scale: 'log' },
+    y: { label: 'training loss, smoothed' },
+    series: [{ name: 'loss', points: rates.map((rate, i) => [rate, losses[i]!] as const) }],
+    marks: Object.entries(suggestions).map(([label, at]) => ({ at, label })),
+  };
+}
+
+/** Writes that chart as SVG. @throws UserError where the file cannot be written */
+export async function writeRateChart(path: string, found: FoundRates): Promise<void> {
+  const svg = await lineChartSvg(rateChart(found));
+  await wrapWriteErrors(path, () => writeFile(path, svg));
 }

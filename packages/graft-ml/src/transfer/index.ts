@@ -1,4 +1,4 @@
-export { type FindRateOptions, type FoundRates, findFolderRate } from './find-rate.ts';
+export { type FindRateOptions, type FoundRates, findFolderRate, rateChart, writeRateChart } from './find-rate.ts';
 export { FolderImages, type ImageFolder, type ImageFolderOptions, imageFolder } from './image-folder.ts';
 export { imageSource, meanColour, type SeededAugmentation } from './image-source.ts';
 export { type LoadModelOptions, loadModel } from './load-model.ts';

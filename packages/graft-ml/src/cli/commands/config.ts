@@ -1,6 +1,5 @@
 import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { z } from 'zod';
-import { readConfigFile } from '../../runs/config-file.ts';
 import { formatConfig } from '../../text/config-text.ts';
 import { defineCommand } from '../command.ts';
 
@@ -23,7 +22,9 @@ export const configCommand = defineCommand({
     'graft config --config runs/x/run.json --json',
   ],
   async defaults({ config }) {
-    return typeof config === 'string' ? (await readConfigFile(config)).values : {};
+    if (typeof config !== 'string') return {};
+    const { readConfigFile } = await import('../../runs/config-file.ts');
+    return (await readConfigFile(config)).values;
   },
   async run({ options: { config: _, ...config }, terminal }) {
     terminal.print(formatConfig(config).trimEnd());

@@ -1,10 +1,11 @@
 import { choiceProblem } from '@graft-ml/core/internal/base/choice';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { z } from 'zod';
-import { getPublicSet, publicSets } from '../../data/public/index.ts';
+import { publicSets } from '../../data/public/sets.ts';
 import { defineCommand } from '../command.ts';
-import { downloadFlags, downloadOptions } from '../download.ts';
-import { table } from '../terminal.ts';
+import { downloadOptions } from '../download.ts';
+import { downloadFlags } from '../options/shared.ts';
+import { table } from '../show/format.ts';
 
 export const dataGetCommand = defineCommand({
   arguments: [
@@ -15,6 +16,7 @@ export const dataGetCommand = defineCommand({
   goesOnUnread: () => true,
   examples: ['graft data get flowers102', 'graft data get pets data/pets --mirror /mnt/archives'],
   async run({ positionals: [name, folder], options, terminal }) {
+    const { getPublicSet } = await import('../../data/public/get-set.ts');
     const names = publicSets.map((one) => one.name);
     const set = publicSets[names.indexOf(name!)];
     if (set === undefined) throw new UsageError(`data get${choiceProblem(name!, names)}`);

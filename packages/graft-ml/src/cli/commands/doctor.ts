@@ -3,20 +3,10 @@ import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { z } from 'zod';
 import { shapeOptionsOf } from '../../data/configured.ts';
-import {
-  type CleanPlan,
-  type Diagnosis,
-  diagnose,
-  findingKinds,
-  formatCleanCopy,
-  formatDiagnosis,
-  refuseTarget,
-  writeCleanCopy,
-} from '../../data/doctor/index.ts';
 import { inCommands } from '../../text/wording.ts';
 import { defineCommand } from '../command.ts';
-import { reportMachine } from '../machine-report.ts';
-import { shapeFlags } from '../shape-flags.ts';
+import { optionalText, shapeFlags } from '../options/shared.ts';
+import { printResult, progressOf } from '../show/printer.ts';
 
 export const doctorCommand = defineCommand({
   arguments: [
@@ -26,7 +16,7 @@ export const doctorCommand = defineCommand({
     },
   ],
   options: z.strictObject({
-    fixTo: z.string().nullable().default(null).describe('write a clean copy to this new folder'),
+    fixTo: optionalText.describe('write a clean copy to this new folder'),
     near: z.boolean().default(false).describe('treat images that look the same as copies, in the clean copy'),
     strict: z.boolean().default(false).describe('exit status 1 where anything is found'),
     examples: z.int().min(1).default(5).describe('findings of each kind that are written out; --json has all'),
@@ -53,33 +43,29 @@ export const doctorCommand = defineCommand({
       const other = given.find((key) => !['machine', 'renew', 'threads'].includes(key));
       if (other !== undefined)
         throw new UsageError(`doctor: --${kebabCase(other)} is about a dataset, and --machine about this machine.`);
+      const { reportMachine } = await import('../machine-report.ts');
       return reportMachine({ run: folder, renew, threads, terminal });
     }
     if (folder === undefined) throw new UsageError('doctor: name a folder of labelled images, or --machine.');
     if (renew || given.includes('threads')) throw new UsageError('doctor: --renew and --threads go with --machine.');
     if (near && fixTo === null) throw new UsageError('doctor: --near is about the clean copy of --fix-to.');
-    if (fixTo !== null) await refuseTarget(folder, fixTo);
-    const onProgress = (stage: string) => (done: number, total: number) => terminal.progress(stage, done, total);
-    const diagnosis = await diagnose(folder, {
+    const doctor = await import('../../data/doctor/index.ts');
+    if (fixTo !== null) await doctor.refuseTarget(folder, fixTo);
+    const diagnosis = await doctor.diagnose(folder, {
       classDepth,
       ...shapeOptionsOf(shape),
-      onProgress: onProgress('examining images'),
+      onProgress: progressOf(terminal, 'examining images'),
     });
-    terminal.print(inCommands(formatDiagnosis(diagnosis, { examples })));
-    const copying = { near, onProgress: onProgress('copying images') };
-    const plan = fixTo === null ? undefined : await writeCleanCopy(diagnosis, fixTo, copying);
-    if (fixTo !== null && plan) terminal.print(formatCleanCopy(plan, fixTo));
-    terminal.printJson({ ...asJson(diagnosis), ...(plan && { copy: { folder: fixTo, ...copyAsJson(plan) } }) });
+    const copying = { near, onProgress: progressOf(terminal, 'copying images') };
+    const copy =
+      fixTo === null ? null : { folder: fixTo, plan: await doctor.writeCleanCopy(diagnosis, fixTo, copying) };
+    printResult(terminal, {
+      lines: [
+        inCommands(doctor.formatDiagnosis(diagnosis, { examples })),
+        ...(copy ? [doctor.formatCleanCopy(copy.plan, copy.folder)] : []),
+      ],
+      json: doctor.diagnosisJson(diagnosis, copy),
+    });
     if (strict && diagnosis.findings.length > 0) process.exitCode = 1;
   },
 });
-
-function asJson({ root, splits, classes, findings, specimens }: Diagnosis) {
-  const graded = findings.map((finding) => ({ severity: findingKinds[finding.kind].severity, ...finding }));
-  return { folder: root, images: specimens.length, splits, classes, findings: graded };
-}
-
-function copyAsJson({ kept, leftOut }: CleanPlan) {
-  const renamed = kept.flatMap(({ specimen, to }) => (specimen.place === to ? [] : [{ from: specimen.place, to }]));
-  return { images: kept.length, renamed, leftOut };
-}

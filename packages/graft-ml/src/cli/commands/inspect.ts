@@ -24,7 +24,7 @@ import { openBackbone } from '../../checkpoint/backbone.ts';
 import { readRun } from '../../runs/run-file.ts';
 import { ownOnnx } from '../../runs/run-store.ts';
 import { defineCommand } from '../command.ts';
-import { table } from '../terminal.ts';
+import { table } from '../show/format.ts';
 
 const {
   strategy,

@@ -1,7 +1,5 @@
 import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
-import { metaRuns } from '../../meta/meta-run.ts';
-import { readConfigFileOf } from '../../runs/config-file.ts';
 import { formatConfig, metaTable } from '../../text/config-text.ts';
 import { defineCommand } from '../command.ts';
 
@@ -20,7 +18,10 @@ export const metaConfigCommand = defineCommand({
   takesSettings: 'graft meta config',
   examples: ['graft meta config > options.yaml', 'graft meta config --config options.yaml learner=anil way=20'],
   async defaults({ config }) {
-    return typeof config === 'string' ? (await readConfigFileOf(config, metaTable, metaRuns)).values : {};
+    if (typeof config !== 'string') return {};
+    const { readConfigFileOf } = await import('../../runs/config-file.ts');
+    const { metaRuns } = await import('../../meta/meta-run.ts');
+    return (await readConfigFileOf(config, metaTable, metaRuns)).values;
   },
   async run({ options: { config: _, ...config }, terminal }) {
     terminal.print(formatConfig(config, metaTable).trimEnd());

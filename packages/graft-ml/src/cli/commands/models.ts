@@ -12,8 +12,10 @@ import { z } from 'zod';
 import { defaultCache } from '../../cache/folder-cache.ts';
 import { cachePath, fetchWeights } from '../../checkpoint/fetch-weights.ts';
 import { defineCommand } from '../command.ts';
-import { downloadFlags, downloadOptions } from '../download.ts';
-import { type Terminal, table } from '../terminal.ts';
+import { downloadOptions } from '../download.ts';
+import { downloadFlags } from '../options/shared.ts';
+import { table } from '../show/format.ts';
+import type { Terminal } from '../terminal.ts';
 
 const options = z.strictObject({
   pretrained: z.boolean().default(false).describe('published weights in place of architectures'),

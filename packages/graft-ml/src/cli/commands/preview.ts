@@ -9,7 +9,7 @@ import { writeContactSheet } from '../../data/contact-sheet.ts';
 import { previewAugmentation } from '../../data/preview.ts';
 import { meanColour } from '../../transfer/image-source.ts';
 import { defineCommand } from '../command.ts';
-import { shapeFlags } from '../shape-flags.ts';
+import { shapeFlags } from '../options/shared.ts';
 
 /** In megapixels. */
 const largestSheet = 64;

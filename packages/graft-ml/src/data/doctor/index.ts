@@ -2,4 +2,4 @@ export { type CleanCopyOptions, refuseTarget, writeCleanCopy } from './clean-cop
 export type { CleanPlan } from './clean-plan.ts';
 export { type Diagnosis, type DoctorOptions, diagnose } from './diagnose.ts';
 export { type Finding, type FindingKind, findingKinds, type Severity } from './finding.ts';
-export { formatCleanCopy, formatDiagnosis } from './report.ts';
+export { diagnosisJson, formatCleanCopy, formatDiagnosis } from './report.ts';

@@ -75,3 +75,16 @@ export function formatCleanCopy({ kept, leftOut }: CleanPlan, target: string): s
   const without = leftOut.length === 0 ? 'none left out' : `${leftOut.length} left out (${reasons.join(', ')})`;
   return `${target}: ${kept.length} images, ${renamed} renamed, ${without}.`;
 }
+
+/** A diagnosis as data: every finding with its severity, and what a clean copy kept, renamed and left out. */
+export function diagnosisJson(
+  { root, splits, classes, findings, specimens }: Diagnosis,
+  copy: { readonly folder: string; readonly plan: CleanPlan } | null,
+) {
+  const graded = findings.map((finding) => ({ severity: findingKinds[finding.kind].severity, ...finding }));
+  const json = { folder: root, images: specimens.length, splits, classes, findings: graded };
+  if (!copy) return json;
+  const { kept, leftOut } = copy.plan;
+  const renamed = kept.flatMap(({ specimen, to }) => (specimen.place === to ? [] : [{ from: specimen.place, to }]));
+  return { ...json, copy: { folder: copy.folder, images: kept.length, renamed, leftOut } };
+}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatSeconds, percent, table } from './terminal.ts';
+import { formatSeconds, percent, table } from './format.ts';
 
 test.each([
   [0, '0:00'],
@@ -28,9 +28,9 @@ test('a table sets numbers to the right and words to the left, and ends no line 
   );
   expect(text.split('\n')).toEqual([
     'class       images   recall  note',
-    '──────────  ────────  ───────  ────',
-    'ant                7  100.0 %  a',
-    'bumble-bee     1,234        –',
+    '──────────  ──────  ───────  ────',
+    'ant              7  100.0 %  a',
+    'bumble-bee   1,234        –',
   ]);
   expect(table(['a', 'bb'], [])).toBe('a  bb\n─  ──');
 });

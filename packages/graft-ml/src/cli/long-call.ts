@@ -1,0 +1,30 @@
+import type { Preparation } from '../transfer/prepare.ts';
+import { downloadOptions } from './download.ts';
+import { onInterrupt } from './interrupt.ts';
+import type { DownloadFlags } from './options/shared.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What long calls of the library are given: the signal of Ctrl-C, and ears for stages, notes and downloads. */
+export function longCall(terminal: Terminal, flags: DownloadFlags, signal = onInterrupt(terminal)) {
+  return {
+    signal,
+    onPreparation: ({ stage, done, total }: Preparation) => terminal.progress(stage, done, total),
+    onNote: (note: string) => terminal.note(note),
+    download: downloadOptions(flags, terminal),
+  };
+}
+
+/** What a call that writes nothing before its end comes to; null where a signal stopped it, which is then said. */
+export async function unlessStopped<T>(
+  terminal: Terminal,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T | null> {
+  const signal = onInterrupt(terminal);
+  try {
+    return await call(signal);
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    terminal.print('Stopped. Nothing was written.');
+    return null;
+  }
+}
