@@ -3,7 +3,7 @@ import { numberOf, type TextCodec, textError } from './codec.ts';
 
 /** `0.485,0.456,0.406` */
 export function perChannel(option: string): TextCodec<readonly [number, number, number]> {
-  const syntax = 'three numbers, for red, green and blue: 0.485,0.456,0.406';
+  const syntax = 'three numbers, for red, green and blue (0.485,0.456,0.406)';
   return {
     syntax,
     parse: (text) => {
@@ -16,7 +16,7 @@ export function perChannel(option: string): TextCodec<readonly [number, number, 
   };
 }
 
-const epochs = 'the epochs of the drops: 10,20';
+const epochs = 'the epochs of the drops (10,20)';
 
 /** `10,20` */
 export const milestones: TextCodec<readonly number[]> = {

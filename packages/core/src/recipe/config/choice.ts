@@ -23,7 +23,11 @@ export function structured<T>(expected: string, problemOf: (value: unknown) => s
     .superRefine((value, context) => {
       const problem = problemOf(value);
       if (problem === undefined) return;
-      context.addIssue({ code: 'custom', params: problem === true ? { expected } : { expected, problem } });
+      const [message, params] =
+        problem === true
+          ? [`Expected ${expected}`, { expected }]
+          : [problem.replace(/^:? /, ''), { expected, problem }];
+      context.addIssue({ code: 'custom', message, params });
     })
     .meta({ expected });
 }

@@ -33,7 +33,8 @@ function modelProblem(name: string): string | undefined {
 /** An architecture, published weights of one, or an ONNX file. */
 export const modelName = z.string().superRefine((name, context) => {
   const problem = modelProblem(name);
-  if (problem !== undefined) context.addIssue({ code: 'custom', params: { problem } });
+  if (problem !== undefined)
+    context.addIssue({ code: 'custom', message: problem.replace(/^:? /, ''), params: { problem } });
 });
 
 /** A number each for red, green and blue. */
