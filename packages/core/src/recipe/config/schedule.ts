@@ -118,7 +118,7 @@ const entries = {
   plateau: entry({ decayFactor: 0.1, plateauPatience: 3 }, ({ learningRate }, { decayFactor, plateauPatience }) =>
     plateau({ learningRate, factor: decayFactor, patience: plateauPatience }),
   ),
-};
+} satisfies Record<ScheduleName, ScheduleEntry>;
 
 export type ScheduleName =
   | 'constant'
