@@ -51,7 +51,7 @@ async function run(
   await definition.run({ positionals, options, given: Object.keys(set), terminal });
 }
 
-/** What commander cannot check, since it takes settings for arguments. */
+/** Checks the number of arguments, which commander cannot do, since it takes settings for arguments. */
 function checkCount(name: string, expected: CommandDefinition['arguments'], positionals: readonly string[]): void {
   if (positionals.length > expected.length) {
     throw new UsageError(`${name}: too many arguments: ${positionals.slice(expected.length).join(' ')}`);

@@ -14,7 +14,10 @@ export interface CommandTable<S extends z.ZodObject = z.ZodObject> {
   readonly basic?: { readonly [K in keyof z.output<S>]?: string };
   /** The options by what they are about: headings of `--help all` and `docs/cli.md`. One that is in no group comes before them. */
   readonly groups?: Readonly<Record<string, object>>;
-  /** Where options may also be written without dashes, among the arguments (`epochs=3`): the command that shows them all. */
+  /**
+   * The command that lists all options, for a command whose options may also be written without dashes, among the
+   * arguments (`epochs=3`).
+   */
   readonly takesSettings?: string;
   readonly examples: readonly string[];
 }
@@ -44,7 +47,7 @@ export function defineTable<S extends z.ZodObject>(table: CommandTable<S>): Comm
   return table;
 }
 
-/** How commander and the documentation have it that a command takes settings. */
+/** The argument for settings, in commander's syntax and in the documentation. */
 export const settingsArgument = {
   syntax: '[option=value...]',
   description: 'an option without dashes, as in lr=0.01; write a folder of such a name as ./a=b',

@@ -8,8 +8,8 @@ export function message(text: string): string {
 }
 
 /**
- * What ended a command, for people, and the exit status. What a person or the machine can mend is a sentence; anything else
- * is a bug, and keeps its stack.
+ * Describes the failure that ended a command, and gives the exit status. A problem that the user can mend is a
+ * sentence; anything else is a bug, and keeps its stack.
  */
 export function describeFailure(error: unknown): { text: string; status: number } {
   if (error instanceof UserError) {
@@ -27,7 +27,7 @@ const memory =
 const files = 'Raise the limit of open files: ulimit -n 4096.';
 const tasks = 'Lower --threads, or raise the limit of processes and threads (ulimit -u, the limit of its container).';
 
-/** What the system says by a code, or Node: what it means, and what to do. */
+/** Explanations and remedies by the system's error codes, or Node's. */
 const byCode: Readonly<Record<string, string>> = {
   ENOMEM: `There is not enough memory. ${memory}`,
   ERR_WORKER_OUT_OF_MEMORY: `A thread has run out of memory. ${memory}`,

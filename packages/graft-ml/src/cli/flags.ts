@@ -19,7 +19,7 @@ export interface Flag {
   readonly defaultText: string;
   /** Other names that are understood: `lr`. */
   readonly aliases: readonly string[];
-  /** What it may be, for people: `integer ≥ 1`. */
+  /** The allowed values in words: `integer ≥ 1`. */
   readonly allowed: string;
 }
 
@@ -46,7 +46,7 @@ export function flagsOf(schema: z.ZodObject): Flag[] {
 
 const nameOf = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`);
 
-/** What the help says of a flag. */
+/** The help text of a flag. */
 export function optionText({ description, defaultText }: Pick<Flag, 'description' | 'defaultText'>): string {
   return defaultText ? `${description} (default: ${defaultText})` : description;
 }
@@ -104,8 +104,9 @@ export function splitSettings(
 }
 
 /**
- * What commander read, as the schema wants it. Only flags that were given are looked at: defaults are the schema's.
- * @throws UsageError that names the flag.
+ * Parses what commander read by the schema. Only flags that were given are looked at: defaults are the schema's.
+ *
+ * @throws UsageError that names the flag
  */
 export function parseFlags<S extends z.ZodObject>(
   schema: S,

@@ -27,7 +27,7 @@ export function byGroup<F extends Pick<Flag, 'key'>>(
   return sections;
 }
 
-/** What one size of help shows. */
+/** The content of one size of help. */
 interface View {
   readonly options: readonly Option[];
   readonly examples: readonly string[];
@@ -89,7 +89,7 @@ function viewsOf(
   };
 }
 
-/** What stands below the options. */
+/** The text below the options. */
 function textBelow({ examples, more }: View, help: Help): string {
   help.prepareContext({ helpWidth: helpWidth() });
   const width = Math.max(...more.map(([line]) => line.length));

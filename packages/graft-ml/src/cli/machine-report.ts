@@ -65,7 +65,7 @@ function formatChoices(
   return lines.join('\n');
 }
 
-/** How often which lowering was chosen, by primitive. */
+/** The number of times each lowering was chosen, by primitive. */
 function tally(choices: readonly KernelChoice[]): string[] {
   const counts = new Map<string, Map<string, number>>();
   for (const { key, lowering } of choices) {

@@ -53,7 +53,7 @@ async function openNamedRun(
   return openRun(run, { device, tta, checkpoint, download: downloadOptions(flags, terminal) });
 }
 
-/** In bytes: a million names. */
+/** The longest file, in bytes: a million names. */
 const longestList = 50_000_000;
 
 async function readLines(path: string): Promise<string[]> {

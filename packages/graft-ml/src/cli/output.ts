@@ -3,18 +3,18 @@ import { writeSync } from 'node:fs';
 const names = ['stdout', 'stderr'] as const;
 type StreamName = (typeof names)[number];
 
-/** What the first failing write to a stream said: this process has one stdout and one stderr. */
+/** The first write error of each stream: this process has one stdout and one stderr. */
 const lost = new Map<StreamName, NodeJS.ErrnoException>();
 let goesOn = false;
 
-/** What a shell reports of a process that SIGPIPE ended. */
+/** The exit status that a shell reports for a process ended by SIGPIPE. */
 const brokenPipe = 128 + 13;
 
 /**
- * From here on a stream that cannot be written to is no exception and no success. A command whose result is what it prints
- * ends, as `head` wants it to; one that leaves something on the disk goes on without a word (`goOnUnread`). The status says
- * so in the end: 141 where the reader of stdout went away, 1 where a stream could not be written for another reason. Progress
- * that nobody reads (stderr, closed) changes no status.
+ * From here on a stream that cannot be written to is neither an exception nor a success. A command whose result is its
+ * output ends, as `head` expects; one that leaves something on the disk continues silently (`goOnUnread`). The final
+ * status tells: 141 where the reader of stdout went away, 1 where a stream could not be written for another reason. A
+ * closed stderr, which only loses progress, changes no status.
  */
 export function watchOutput(): void {
   for (const name of names) {
@@ -29,12 +29,12 @@ export function watchOutput(): void {
   });
 }
 
-/** This command's work is on the disk: it is done to its end even where nobody hears of it. */
+/** Lets a command whose result is on the disk run to its end even where its output is not read. */
 export function goOnUnread(): void {
   goesOn = true;
 }
 
-/** How wide help may be, in characters: as the terminal, but no wider than one reads; 80 where it is none. */
+/** The width of help, in characters: the terminal's, but no wider than is readable; 80 without a terminal. */
 export function helpWidth(): number {
   return Math.min(process.stdout.columns ?? 80, 110);
 }

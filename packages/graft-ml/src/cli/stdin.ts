@@ -1,6 +1,6 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 
-/** In bytes: a million paths of 256. */
+/** The longest input, in bytes: a million paths of 256. */
 const longest = 256 * 2 ** 20;
 
 /**

@@ -18,7 +18,9 @@ export interface Terminal {
   printJson(value: unknown): void;
   /** A line about the progress, what the library says in the words of the command line. */
   note(text: string): void;
-  /** How far a stage is. A bar with rate and time left on a terminal; elsewhere one line when a stage begins. */
+  /**
+   * Shows the progress of a stage: a bar with rate and time left on a terminal; elsewhere one line when a stage begins.
+   */
   progress(stage: string, done: number, total: number, detail?: string): void;
   /** Ends the bar, if there is one. */
   endProgress(): void;

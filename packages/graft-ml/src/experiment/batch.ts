@@ -13,15 +13,15 @@ export interface Batch<Event extends { readonly kind: string }, Result> {
   readonly file: string;
   /** The runs by the names of their folders, in their order. */
   readonly members: readonly string[];
-  /** What is known of earlier results, by member. These are not run again. */
+  /** Earlier results, by member. These are not run again. */
   readonly results: ReadonlyMap<string, Result>;
   /** Trains a member from its beginning, whatever stands in `out`. */
   train(member: string, out: string): AsyncIterable<Event>;
   /** Goes on with a member from its last checkpoint. */
   resume(member: string, out: string): AsyncIterable<Event>;
-  /** What stands in the folder of a member: a run that is complete, one that is not, or none that can be read. */
+  /** The state of a member's folder: a run that is complete, one that is not, or none that can be read. */
   state(member: string, out: string): Promise<'done' | 'begun' | 'none'>;
-  /** What a member came to that has just been trained, or was before. */
+  /** The result of a member that has just been trained, or was before. */
   result(member: string, out: string): Promise<Result>;
   /** The content of the record with these results; with those of all members it has their summary. */
   record(results: ReadonlyMap<string, Result>): object;
@@ -33,7 +33,7 @@ export interface Batch<Event extends { readonly kind: string }, Result> {
 export interface MemberEvent {
   readonly kind: 'member';
   readonly name: string;
-  /** From 1. */
+  /** The number of the member, from 1. */
   readonly index: number;
   readonly of: number;
   readonly out: string;

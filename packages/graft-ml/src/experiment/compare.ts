@@ -35,13 +35,13 @@ export interface Contestant {
 export interface ContestantEvent {
   readonly kind: 'contestant';
   readonly name: string;
-  /** From 1. */
+  /** The number of the contestant, from 1. */
   readonly index: number;
   readonly of: number;
   readonly out: string;
 }
 
-/** All are trained and tested. */
+/** Event: all are trained and tested. */
 export interface ComparisonEvent extends Comparison {
   readonly kind: 'comparison';
   readonly out: string;
@@ -57,7 +57,7 @@ export interface CompareOptions extends Omit<TrainMetaOptions, 'choices' | 'logg
 
 const planFile = 'compare.json';
 
-/** Of a folder beside the file: a comparison may have been sent, and leads nowhere else. */
+/** The name of a folder beside the file: a comparison may have come from elsewhere, and must not lead anywhere else. */
 const plainName = /^(?!\.)[^/\\\0]+$/;
 
 const intervalSchema = z.object({ mean: z.number(), margin: z.number(), deviation: z.number() });
@@ -78,12 +78,12 @@ const rowSchema = z.object({
 const planSchema = z.object({
   folder: z.string(),
   episodes: z.int().nullable(),
-  /** That its user named the places in it. */
+  /** The signature by which its user named the paths in it. */
   signature: z.string().nullable().default(null),
   contestants: z.array(
     z.object({ name: z.string().regex(plainName), config: z.preprocess(withoutTexts, metaConfigSchema) }),
   ),
-  /** Of those that were tested. What cannot be read is tested again. */
+  /** The rows of those that were tested. One that cannot be read is tested again. */
   rows: z.array(rowSchema).default([]).catch([]),
   shape: z.object({ way: z.int(), shots: z.int(), queries: z.int() }).nullable().default(null).catch(null),
 });
@@ -165,7 +165,7 @@ async function usableFolder(
   return resolve(data);
 }
 
-/** What is signed of a plan. */
+/** The part of a plan that is signed. */
 function placesOf({ folder, contestants }: Pick<Plan, 'folder' | 'contestants'>): string {
   const places = contestants.map(({ name, config: { model, weights } }) => [name, model, weights]);
   return JSON.stringify(['comparison', folder, places]);
@@ -253,7 +253,7 @@ async function rowOf(
 
 const epochSchema = z.object({ step: z.int(), accuracy: z.number(), seconds: z.number() });
 
-/** What decides the episodes: the same for all. */
+/** The options that decide the episodes: the same for all. */
 const shared = ['way', 'shots', 'queries', 'split', 'rotations', 'fixedLabels', 'seed', 'imageSize'] as const;
 
 /** @throws UserError where two contestants have one name, or would be given different episodes */

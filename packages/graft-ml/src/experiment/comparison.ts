@@ -3,7 +3,7 @@ import type { LineChart } from '@graft-ml/core/internal/chart/index';
 import type { EpisodeShape } from '@graft-ml/core/internal/meta/episode';
 import type { EpisodeInterval } from '@graft-ml/core/internal/meta/statistics';
 
-/** What one learner came to, on the same episodes as the others. */
+/** The result of one learner, on the same episodes as the others. */
 export interface ComparisonRow {
   readonly name: string;
   readonly learner: string;
@@ -11,12 +11,12 @@ export interface ComparisonRow {
   readonly parameters: number;
   /** Test episodes. */
   readonly episodes: number;
-  /** On test classes, after the last inner step. */
+  /** Accuracy on test classes, after the last inner step. */
   readonly accuracy: EpisodeInterval;
   readonly perStep: readonly { readonly steps: number; readonly accuracy: EpisodeInterval }[];
   /** The best on validation classes. */
   readonly validation: number;
-  /** Of training, validations included. */
+  /** The duration of training, validations included. */
   readonly seconds: number;
   /** Validation accuracy by meta-steps. */
   readonly curve: readonly (readonly [step: number, accuracy: number])[];

@@ -34,7 +34,7 @@ export interface FoldEvent {
   readonly out: string;
 }
 
-/** All folds are done. */
+/** Event: all folds are done. */
 export interface FoldsEvent extends FoldSummary {
   readonly kind: 'folds';
   readonly out: string;
@@ -47,7 +47,7 @@ const foldsSchema = z.object({
   of: z.int().min(2),
   folder: z.string(),
   config: z.preprocess(withoutTexts, trainConfigSchema),
-  /** As that of a run. */
+  /** The signature, as of a run. */
   signature: z.string().nullable().default(null),
   folds: z.array(
     z.object({

@@ -1,6 +1,6 @@
-/** How one run of a cross-validation ended. */
+/** The result of one run of a cross-validation. */
 export interface FoldResult {
-  /** From 1 on. */
+  /** The number of the fold, from 1 on. */
   readonly fold: number;
   /** The run folder. */
   readonly out: string;

@@ -28,16 +28,19 @@ export interface AdaptMetaOptions extends ShapeOptions {
   /** The run folder to write: an ordinary one. */
   readonly out: string;
   readonly overwrite?: boolean;
-  /** Which state of the run of meta-learning. Default: `best`. */
+  /** The checkpoint of the run of meta-learning. Default: `best`. */
   readonly checkpoint?: CheckpointName | undefined;
   /** Images of each class to learn from. Default: all there are, but those in val/ and test/. */
   readonly shots?: number | undefined;
   /** Inner steps; default: the run's `testSteps`, and at least 10 where there are more classes than it was trained on. */
   readonly steps?: number | undefined;
   readonly onPreparation?: ((progress: Preparation) => void) | undefined;
-  /** Where what can be computed again is kept. Default: `defaultCache()`; null: nowhere. */
+  /** The cache for results that can be computed again. Default: `defaultCache()`; null: none. */
   readonly cache?: FolderCache | null | undefined;
-  /** Who decodes images: a pool, or a program's own. It stays its owner's. Default: threads of this process's, opened and closed. */
+  /**
+   * The image decoder: a pool, or a program's own. It stays its owner's. Default: threads of this process, opened and
+   * closed.
+   */
   readonly decoder?: ImageDecoder | undefined;
   /** Where runs are kept, the start if it is one of those and the new one. Default: in folders. */
   readonly openStore?: OpenRunStore | undefined;
@@ -45,7 +48,7 @@ export interface AdaptMetaOptions extends ShapeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What was adapted to what. */
+/** The result of adapting a learner to a dataset. */
 export interface Adapted {
   readonly out: string;
   readonly run: Run;
@@ -53,7 +56,7 @@ export interface Adapted {
   /** Inner steps that were taken; null for a learner that takes none. */
   readonly steps: number | null;
   readonly folder: Dataset;
-  /** What had to be done to the head, a sentence each. */
+  /** Notes on the head, a sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -136,8 +139,8 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
 }
 
 /**
- * What was learned with fixed labels was validated on a part of these very images. They are not learned from now either: else nothing
- * would be left that could say how good this run, or one that goes on from it, is.
+ * Leaves out the images that validated a learner with fixed labels. Training on them now would leave nothing that could
+ * say how good this run, or one that starts from it, is.
  */
 function leavingChosen(dataset: Dataset, { config, seen }: OpenLearner): { dataset: Dataset; left: string[] } {
   const isLeft = (image: DatasetImage) =>
@@ -169,7 +172,10 @@ function unlikeStart(start: string, { images }: OpenLearner, support: TensorOf<'
   return [{ kind: 'far-from-start', message }];
 }
 
-/** With more classes than in training they all begin alike, and the run's own number of steps is too few to tell them apart. */
+/**
+ * The number of inner steps. With more classes than in training the rows of the head all begin alike, and the run's own
+ * number of steps is too few to tell them apart.
+ */
 function stepsFor({ testSteps, way }: OpenLearner['config'], classes: number): number | null {
   return testSteps !== null && classes > way ? Math.max(10, testSteps) : testSteps;
 }

@@ -10,7 +10,7 @@ import { Scope } from '@graft-ml/core/nn';
 import type { EpisodeResult, EpisodeTester, TesterOptions } from './episode-tester.ts';
 import { sideBySide } from './prepare-meta.ts';
 
-/** What a network gives for images: u8 (n, 3, side, side) to (n, f). */
+/** The features of a network: u8 (n, 3, side, side) to (n, f). */
 export interface Features {
   of(images: TensorOf<'u8'>): Promise<TensorOf<'f32'>>;
   close(): Promise<void>;
@@ -104,7 +104,7 @@ export async function openBaselineTester(
   };
 }
 
-/** How many queries a head gets right, and its mean cross entropy. */
+/** The number of queries that a head gets right, and its mean cross entropy. */
 function judge({ weight, bias }: LinearHead, queries: TensorOf<'f32'>, labels: readonly number[]): EpisodeResult {
   let [correct, loss] = [0, 0];
   labels.forEach((label, row) => {

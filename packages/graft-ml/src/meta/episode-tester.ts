@@ -2,7 +2,7 @@ import type { Episode, EpisodeShape } from '@graft-ml/core/internal/meta/episode
 import type { ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import type { Runtime } from '@graft-ml/core/runtime';
 
-/** How a learner did on the queries of one episode, after 0, 1, … inner steps. */
+/** The result of a learner on the queries of one episode, after 0, 1, … inner steps. */
 export interface EpisodeResult {
   readonly correct: readonly number[];
   /** Mean cross entropies. */

@@ -29,7 +29,7 @@ export const metaRunSchema = runRecordSchema.extend({
 export interface MetaRun extends RunRecord {
   readonly kind: 'meta';
   readonly config: MetaConfig;
-  /** Which of its images its weights had seen when it began. */
+  /** Those of its images that its weights had seen when it began. */
   readonly before: SeenRecord | null;
   readonly dataset: MetaDataset;
 }

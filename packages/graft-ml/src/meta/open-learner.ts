@@ -24,19 +24,19 @@ import {
 import { type OpenRunStore, openRunStore, ownOnnx } from '../runs/run-store.ts';
 import { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
 
-/** What a run of meta-learning came to, ready for tasks of so many classes. */
+/** A meta-learned run, ready for tasks of so many classes. */
 export interface OpenLearner extends LearnerParts {
   readonly run: MetaRun;
   readonly config: ResolvedMetaConfig;
   readonly model: NamedArchitecture;
   readonly preprocessing: Preprocessing;
-  /** Of the learner's variables. */
+  /** The values of the learner's variables. */
   readonly values: Tensors;
-  /** What had to be done to the head, a sentence each. */
+  /** Notes on the head, a sentence each. */
   readonly notes: readonly string[];
   /** The images that it was trained on; null where unknown. */
   readonly seen: Seen | null;
-  /** What the images looked like that it was learned on; null where nobody says. */
+  /** The statistics of the images that it was meta-learned on; null where unknown. */
   readonly images: ImageStatistics | null;
   /** Its own copy of an ONNX model, where it is one. */
   readonly onnx: Uint8Array | null;

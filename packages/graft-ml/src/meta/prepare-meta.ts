@@ -24,14 +24,14 @@ import { createRuntime, openProgramPool, ortVersion } from '../runtime/index.ts'
 import { type Preparation, type PrepareOptions, unlessAborted } from '../transfer/prepare.ts';
 import type { MetaRun } from './meta-run.ts';
 
-/** All that a run of meta-learning is made of, before anything is trained. */
+/** The parts of a run of meta-learning, before anything is trained. */
 export interface PreparedMeta extends LearnerParts {
   readonly config: ResolvedMetaConfig;
   readonly model: NamedArchitecture;
   readonly preprocessing: Preprocessing;
   readonly sets: EpisodeSets;
   readonly runtime: Runtime;
-  /** What the learner keeps: the network's variables, and the inner rates it learns. */
+  /** The learner's variables: the network's, and the inner rates it learns. */
   readonly variables: ReadonlyMap<string, Variable>;
   /** Their first values, pretrained or drawn. */
   readonly initial: Tensors;
@@ -40,7 +40,7 @@ export interface PreparedMeta extends LearnerParts {
   readonly before: Seen | null;
   /** The file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
-  /** What reading the weights made necessary, a sentence each. */
+  /** Notes on reading the weights, a sentence each. */
   readonly notes: readonly string[];
   /** Episodes side by side. */
   readonly threads: number;
@@ -97,7 +97,10 @@ export async function prepareMeta(
   };
 }
 
-/** How many of the images that validate and test the weights know. Classes stay where the split puts them. */
+/**
+ * Notes on the images of the validation and test sides that the weights have seen. Classes stay where the split puts
+ * them.
+ */
 function notesOnSeen({ contents }: EpisodeSets, before: Seen | null, weights: string): string[] {
   if (!before) return [];
   const known = (side: 'validation' | 'test') => contents[side].filter((key) => before.fitted.has(key)).length;

@@ -4,7 +4,10 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { packageFile } from '../files/package-file.ts';
 import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
 
-/** Where the meta-learned starts are that come with Graft, each a run folder (assets/README.md says how it was made). */
+/**
+ * The folder of the meta-learned initialisations that come with Graft, each a run folder (assets/README.md says how it
+ * was made).
+ */
 const folder = () => packageFile('assets', 'starts');
 
 /** Their names. */

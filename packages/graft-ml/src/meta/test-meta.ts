@@ -23,7 +23,7 @@ export type TestSide = 'test' | 'validation' | 'train';
 export const testSides: readonly TestSide[] = ['test', 'validation', 'train'];
 
 export interface TestMetaOptions {
-  /** Which state of the run. Default: `best`. */
+  /** The checkpoint of the run. Default: `best`. */
   readonly checkpoint?: CheckpointName | undefined;
   /** Default 600. Of `trials` there are 20. */
   readonly episodes?: number | undefined;
@@ -33,7 +33,7 @@ export interface TestMetaOptions {
   readonly queries?: number | undefined;
   /** Inner steps; default: the run's `testSteps`. */
   readonly steps?: number | undefined;
-  /** Whose classes. Default `test`, which training never saw. */
+  /** The side whose classes are tested. Default `test`, which training never saw. */
   readonly side?: TestSide | undefined;
   /** Another dataset than the run's, and how to divide it. */
   readonly folder?: string | undefined;
@@ -43,9 +43,12 @@ export interface TestMetaOptions {
   /** Default: the run's. Another one draws other episodes. */
   readonly seed?: number | undefined;
   readonly threads?: number | undefined;
-  /** Where what can be computed again is kept. Default: `defaultCache()`; null: nowhere. */
+  /** The cache for results that can be computed again. Default: `defaultCache()`; null: none. */
   readonly cache?: FolderCache | null | undefined;
-  /** Who decodes images: a pool, or a program's own. It stays its owner's. Default: threads of this process's, opened and closed. */
+  /**
+   * The image decoder: a pool, or a program's own. It stays its owner's. Default: threads of this process, opened and
+   * closed.
+   */
   readonly decoder?: ImageDecoder | undefined;
   /** Where the run is kept. Default: in a folder. */
   readonly openStore?: OpenRunStore | undefined;
@@ -54,7 +57,7 @@ export interface TestMetaOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** How a learner does after a number of inner steps. */
+/** The result of a learner after a number of inner steps. */
 export interface StepResult {
   readonly steps: number;
   readonly accuracy: EpisodeInterval;
@@ -81,7 +84,9 @@ export interface MetaTest {
 const chunk = 32;
 
 /**
- * How well a run of meta-learning does on tasks it has not seen: the mean over episodes with its 95 % interval, after each inner step.
+ * Tests a run of meta-learning on tasks it has not seen: the mean over episodes with its 95 % interval, after each
+ * inner step.
+ *
  * @throws UserError where the run, the dataset, or the shape of the episodes cannot be had
  */
 export async function testMeta(start: string, options: TestMetaOptions = {}): Promise<MetaTest> {
@@ -147,7 +152,7 @@ export async function testMeta(start: string, options: TestMetaOptions = {}): Pr
   };
 }
 
-/** How a run is tested on a dataset of the reader's. */
+/** The call that tests a run on a dataset of the reader's. */
 function naming(run: string): string {
   return call('testMeta', [run], { folder: placeholder('folder') });
 }

@@ -56,13 +56,13 @@ export interface MetaReadyEvent {
   readonly run: MetaRun;
   readonly config: ResolvedMetaConfig;
   readonly sets: EpisodeSets;
-  /** What adapts, or is fitted, to the support set of each episode. */
+  /** The learner that is adapted, or fitted, to the support set of each episode. */
   readonly learner: Learner;
   /** Episodes side by side. */
   readonly threads: number;
   /** Bytes that each thread will take, about; null for what is not trained. */
   readonly memory: number | null;
-  /** What reading the weights made necessary, a sentence each. */
+  /** Notes on reading the weights, a sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -92,7 +92,7 @@ async function fileModel({ model, mean, std }: MetaConfig): Promise<NamedArchite
   return (await openBackbone({ model, mean, std, weights: null, head: null })).model;
 }
 
-/** How a run of meta-learning is resumed. */
+/** Options for resuming a run of meta-learning. */
 export type ResumeMetaOptions = Omit<ResumeOptions, 'epochs'>;
 
 /** Goes on with a run of meta-learning where it stopped. It ends bit for bit as if it had not stopped, but for `from: 'best'`. */
@@ -202,13 +202,15 @@ function imagesLearnedFrom({ config: { way, shots, queries }, sets }: PreparedMe
   return statisticsOf(images);
 }
 
-/** What the weights of this run have seen when it ends. What is not trained has only been measured. */
+/**
+ * The images that the weights of this run have seen when it ends. A learner that is not trained has only been measured.
+ */
 function seenByMeta({ config, sets, before }: PreparedMeta): Seen | null {
   if (learners[config.learner].kind === 'baseline') return before;
   return seenAfter(before, 'meta train', { fitted: sets.contents.train, chosen: sets.contents.validation });
 }
 
-/** What is to be trained, as the engine takes it. */
+/** The task of meta-training for the loop. */
 export function metaTask(prepared: PreparedMeta): MetaTask {
   const { config, network, learner, sets, variables, initial, threads } = prepared;
   const { way, shots, queries, metaBatch, metaSteps, validateEvery, episodes, testSteps, patience, seed } = config;

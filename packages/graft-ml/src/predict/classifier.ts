@@ -46,11 +46,14 @@ export type ClassifierInput = string | ImageFile | ImageInput;
 export interface ClassifierOptions {
   readonly device?: string;
   readonly threads?: number;
-  /** Where downloads and what can be computed again are kept. Default: `defaultCache()`; null: nowhere. */
+  /** The cache for downloads and results that can be computed again. Default: `defaultCache()`; null: none. */
   readonly cache?: FolderCache | null | undefined;
-  /** What runs the network, in place of `device` and `threads`. It stays its owner's. */
+  /** The runtime that runs the network, in place of `device` and `threads`. It stays its owner's. */
   readonly runtime?: Runtime | undefined;
-  /** Who decodes images: a pool, or a program's own. It stays its owner's. Default: threads, opened and closed with the classifier. */
+  /**
+   * The image decoder: a pool, or a program's own. It stays its owner's. Default: threads, opened and closed with the
+   * classifier.
+   */
   readonly decoder?: ImageDecoder | undefined;
   /** The views of each image whose probabilities are averaged. Default `none`: the centre alone. */
   readonly tta?: TestTimeAugmentation;
@@ -77,7 +80,7 @@ export class Classifier extends ImageClassifier<ClassifierInput> {
     this.#pool = pool;
   }
 
-  /** What decodes its images, to share with whoever checks the same ones. */
+  /** The pool that decodes its images, to share with a caller who checks the same ones. */
   get pool(): ImagePool {
     return this.#pool;
   }
@@ -117,7 +120,7 @@ export interface PretrainedModel extends PreprocessingChanges {
   readonly classes?: readonly string[] | undefined;
 }
 
-/** How a pretrained model is run, and how its weights are fetched. */
+/** Options for running a pretrained model and fetching its weights. */
 export interface OpenModelOptions extends ClassifierOptions {
   readonly download?: FetchOptions | undefined;
 }

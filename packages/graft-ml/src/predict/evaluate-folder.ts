@@ -16,27 +16,28 @@ export type Part = 'train' | 'validation' | 'test' | 'all';
 
 export interface EvaluateOptions extends OpenRunOptions {
   /**
-   * Which images. Default: `test` where the folder has such a part; `validation` where it is the folder the run was
-   * trained on and some were put aside; else all. Images that the run was fitted to are left out (by their content, wherever they
-   * lie), of other parts than its own `validation` also those that it was chosen by, unless `train` or `all` asks for them.
+   * The images to evaluate on. Default: `test` where the folder has such a part; `validation` where it is the folder
+   * the run was trained on and some were held out; else all. Images that the run was fitted to are left out (by their
+   * content, wherever they are), of other parts than its own `validation` also those that it was chosen by, unless
+   * `train` or `all` asks for them.
    */
   readonly part?: Part;
-  /** How to read the dataset, where that is not the run's own; its own is read as it was for training. */
+  /** The shape of the dataset, where it is not the run's own; its own is read as it was for training. */
   readonly shape?: ShapeOptions;
   readonly onProgress?: (done: number, total: number) => void;
   /** Ends it, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How many images of a part a run knows, by their content. */
+/** The images of a part that a run has seen, by their content. */
 export interface SeenImages {
-  /** It was trained on or adapted to these. */
+  /** The number of images that it was trained on or adapted to. */
   readonly fitted: number;
-  /** It was chosen by these and not fitted to them: the best epoch, early stopping. */
+  /** The number of images that it was chosen by and not fitted to: the best epoch, early stopping. */
   readonly chosen: number;
   /**
-   * How many of these do not count: all, or where there are no others, those that it was fitted to. None where the part is asked for
-   * that they make up, or where it is made up of them.
+   * The number of seen images that do not count: all, or where there are no others, those that it was fitted to. None
+   * where the part was asked for that they make up, or where it is made up of them.
    */
   readonly leftOut: number;
   /** False where nobody recorded all that the run was made of. */
@@ -53,7 +54,7 @@ export interface FolderEvaluation extends Metrics {
   readonly problems: readonly Problem[];
 }
 
-/** How good a run is on a folder of labelled images, whose classes must be among the run's. */
+/** Evaluates a run on a folder of labelled images, whose classes must be among the run's. */
 export async function evaluateFolder(
   run: string,
   folder: string,

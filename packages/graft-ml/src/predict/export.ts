@@ -17,7 +17,7 @@ export interface ExportOptions {
 export interface Exported {
   readonly path: string;
   readonly bytes: number;
-  /** What goes in: pixels as bytes, red, green and blue planes. */
+  /** The shape of the input: pixels as bytes, red, green and blue planes. */
   readonly input: readonly number[];
   /** The largest difference of a probability between the file in plain ORT and the classifier, on random pixels. */
   readonly difference: number;

@@ -17,7 +17,7 @@ export interface FeatureTable {
   /** The part of its dataset that each is in; '' where that is not divided. */
   readonly splits: readonly string[];
   readonly vectors: readonly Float32Array[];
-  /** What the vectors are of, for the header of a safetensors file. */
+  /** A description of the vectors, for the header of a safetensors file. */
   readonly description: Readonly<Record<string, string>>;
 }
 
@@ -58,7 +58,7 @@ export async function computeFeatures(
 
 type Write = (path: string, table: FeatureTable) => Promise<readonly string[]>;
 
-/** By extension. Each says which files it wrote. */
+/** Writers by extension. Each returns the files it wrote. */
 const formats: Readonly<Record<string, Write>> = { '.safetensors': asSafetensors, '.npy': asNumpy, '.csv': asCsv };
 
 /** @throws OptionError where a file's name does not say in which format features are to be written */

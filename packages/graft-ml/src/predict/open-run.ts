@@ -23,9 +23,9 @@ import { type OpenRunStore, openRunStore, ownOnnx } from '../runs/run-store.ts';
 import { Classifier, type ClassifierOptions, weightsOf } from './classifier.ts';
 
 export interface OpenRunOptions extends ClassifierOptions {
-  /** Which state of it. Default: `best`, the best epoch; `last` is where it stopped. */
+  /** The checkpoint. Default: `best`, the best epoch; `last` is where the run stopped. */
   readonly checkpoint?: CheckpointName | undefined;
-  /** Where the published weights come from that it began with, should `last` need them. */
+  /** The source of the published weights that it began with, should `last` need them. */
   readonly download?: FetchOptions | undefined;
   /** Where the run is kept. Default: in a folder. */
   readonly openStore?: OpenRunStore | undefined;

@@ -7,10 +7,10 @@ import { ranked } from '@graft-ml/core/internal/predict/metrics';
 import { growFile } from '../files/write.ts';
 import type { Classifier, Prediction } from './classifier.ts';
 
-/** What a classifier says of one image, for people and for files. */
+/** A classifier's answer for one image, for printing and for files. */
 export interface DescribedPrediction {
   readonly path: string;
-  /** Where it is the mean of several views. */
+  /** The views, where it is the mean of several. */
   readonly tta?: TestTimeAugmentation;
   /** Why the image could not be looked at; then there are no classes. */
   readonly problem?: string;

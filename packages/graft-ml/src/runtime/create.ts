@@ -14,9 +14,9 @@ import { loadSession } from './session.ts';
 import { shippedChoices } from './shipped-choices.ts';
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped'> {
-  /** What runs the graphs, in place of `device`, `threads` and `session`. Default: ORT in this process. */
+  /** The backend that runs the graphs, in place of `device`, `threads` and `session`. Default: ORT in this process. */
   readonly backend?: Backend | undefined;
-  /** Only `cpu` as yet. */
+  /** The device; only `cpu` as yet. */
   readonly device?: string;
   /** Threads inside one operator. Default: the processor's cores. */
   readonly threads?: number;
@@ -53,7 +53,7 @@ export function storeOf({ identity }: Backend, cache: Cache): ChoiceStore {
   return cache.choices(`${identity} · lowerings ${lowerings} · timing ${timingMethod}`);
 }
 
-/** Of this processor, whatever the number of threads. */
+/** The features of this processor, whatever the number of threads. */
 let cpuFeatures: Promise<Features> | undefined;
 
 /** ORT's processor kernels in this process. */
@@ -80,7 +80,7 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
 /** Threads of a session wait for its next run in a loop, at the expense of whatever is timed next. */
 const stopsSpinning: InferenceSession.SessionOptions = { extra: { session: { force_spinning_stop: '1' } } };
 
-/** Of this thread where Node tells it (from version 23.9 on), else of the process. */
+/** The processor time of this thread where Node tells it (from version 23.9 on), else of the process. */
 function processorTime(): number {
   const timer: NodeJS.Process & { threadCpuUsage?: () => NodeJS.CpuUsage } = process;
   const { user, system } = timer.threadCpuUsage?.() ?? process.cpuUsage();

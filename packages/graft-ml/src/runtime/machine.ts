@@ -18,7 +18,7 @@ export interface KernelChoice {
 export interface Machine {
   readonly processor: string;
   readonly cores: number;
-  /** Of one operator: what the choices hold for. */
+  /** Threads inside one operator, for which the choices hold. */
   readonly threads: number;
   /** Bytes. */
   readonly memory: number;
@@ -27,13 +27,13 @@ export interface Machine {
   readonly features: readonly string[];
   readonly node: string;
   readonly onnxruntime: string;
-  /** Of ONNX Runtime. */
+  /** The telemetry of ONNX Runtime. */
   readonly telemetry: 'off';
   /** The folder. */
   readonly cache: string;
-  /** Where the shipped choices were measured; null where none hold here. */
+  /** The machine on which the shipped choices were measured; null where none hold here. */
   readonly shippedBy: string | null;
-  /** In the order in which a choice is looked for: what was measured here comes first. */
+  /** The choices in the order in which they are looked up: those measured here come first. */
   readonly choices: readonly KernelChoice[];
 }
 
@@ -44,7 +44,7 @@ export interface MachineOptions {
   readonly cache?: FolderCache;
 }
 
-/** What Graft knows of this machine. Nothing is timed. */
+/** Describes this machine as Graft sees it. Nothing is timed. */
 export async function inspectMachine(options: MachineOptions = {}): Promise<Machine> {
   const { threads = availableParallelism(), cache = defaultCache() } = options;
   const backend = cpuBackend(threads);
@@ -70,7 +70,7 @@ export async function inspectMachine(options: MachineOptions = {}): Promise<Mach
   };
 }
 
-/** What came of timing again. */
+/** The result of timing again. */
 export interface Renewed {
   readonly timed: number;
   readonly changed: readonly { readonly key: string; readonly before: string | undefined; readonly now: string }[];

@@ -8,7 +8,7 @@ import { builtWorker } from '../files/package-file.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData, type SharedTensor } from './shared-tensor.ts';
 
 export interface ProgramPoolOptions {
-  /** As many sessions of one thread each. */
+  /** The number of sessions, of one thread each. */
   readonly threads: number;
   /** The inputs that `runAll` shares. Every other one is fed with each task. */
   readonly shared: Iterable<string>;

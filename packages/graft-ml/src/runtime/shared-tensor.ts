@@ -7,7 +7,7 @@ export interface SharedTensor {
   readonly bytes: Uint8Array;
 }
 
-/** What a thread of a program is given when it starts. */
+/** The data that a thread of a program gets when it starts. */
 export interface ProgramThreadData {
   readonly graph: EncodedGraph;
   readonly shared: Readonly<Record<string, SharedTensor>>;

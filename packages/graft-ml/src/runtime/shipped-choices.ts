@@ -6,7 +6,10 @@ import { readOwnJson } from '../files/own-json.ts';
 import { packageFile } from '../files/package-file.ts';
 import { ortVersion } from './ort.ts';
 
-/** What `scripts/measure-kernels.ts` writes: choices measured on one machine, for all with its instruction set. */
+/**
+ * The schema of the output of `scripts/measure-kernels.ts`: choices measured on one machine, for all with its
+ * instruction set.
+ */
 export const shippedSchema = z.object({
   /** The machine they were measured on, in words. */
   machine: z.string(),
@@ -15,7 +18,7 @@ export const shippedSchema = z.object({
   measured: z.string(),
   /** The training steps whose shapes these are. */
   models: z.array(z.object({ model: z.string(), batchSize: z.int(), size: z.int() })),
-  /** What there was to choose from, by primitive. */
+  /** The lowerings there were to choose from, by primitive. */
   lowerings: z.record(z.string(), z.array(z.string())),
   choices: z.record(z.string(), z.string()),
 });
@@ -28,12 +31,12 @@ export function instructionSet(features: Features, architecture: string = proces
   return features.has('nchwc8') ? 'x64-avx2' : 'x64';
 }
 
-/** Where the choices for an instruction set are, whether or not there are any. */
+/** The path of the choices for an instruction set, whether or not there are any. */
 export function shippedPath(set: string): string {
   return packageFile('assets', 'kernels', `${set}.json`);
 }
 
-/** What comes with Graft for an instruction set; undefined where nothing does. */
+/** The choices that come with Graft for an instruction set; undefined where there are none. */
 export async function readShipped(set: string): Promise<Shipped | undefined> {
   try {
     return shippedSchema.parse(await readOwnJson(shippedPath(set)));
@@ -42,7 +45,7 @@ export async function readShipped(set: string): Promise<Shipped | undefined> {
   }
 }
 
-/** Those choices of a file that hold for this version of ORT and for what Graft can choose from now. */
+/** The choices of a file that hold for this version of ORT and its lowerings. */
 export function validChoices(shipped: Shipped, onnxruntime: string): Choices {
   if (shipped.onnxruntime !== onnxruntime) return {};
   const isCurrent = (name: string) => {

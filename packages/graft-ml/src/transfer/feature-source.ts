@@ -3,11 +3,11 @@ import type { FeatureTable } from '@graft-ml/core/internal/fit/cache';
 import { assembled, inOrder, type Row, type Source } from '@graft-ml/core/internal/fit/source';
 
 export interface FeatureSourceOptions {
-  /** Of one row. */
+  /** The shape of one row. */
   readonly shape: Shape;
   /** Views of each image; epochs take them in turn. */
   readonly views: number;
-  /** What a row is called in the table. */
+  /** The row's key in the table. */
   key(image: number, view: number): string;
   readonly labels: readonly number[];
   readonly table: FeatureTable;

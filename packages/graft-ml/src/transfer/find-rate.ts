@@ -32,15 +32,18 @@ export interface FindRateOptions extends RangeOptions {
   readonly onNote?: (note: string) => void;
   readonly onStep?: (step: RangeStep) => void;
   readonly download?: FetchOptions;
-  /** Who decodes images: a pool, or a program's own. It stays its owner's. Default: threads of this process's, opened and closed. */
+  /**
+   * The image decoder: a pool, or a program's own. It stays its owner's. Default: threads of this process, opened and
+   * closed.
+   */
   readonly decoder?: ImageDecoder | undefined;
-  /** What runs the graphs. Default: ORT in this process, with the configuration's threads. */
+  /** The backend that runs the graphs. Default: ORT in this process, with the configuration's threads. */
   readonly backend?: Backend | undefined;
-  /** As that of `trainFolder`. */
+  /** Same as `trainFolder`'s. */
   readonly cache?: FolderCache | null | undefined;
 }
 
-/** What the range test of a folder came to. */
+/** The result of a range test on a folder. */
 export interface FoundRates {
   readonly config: ResolvedConfig;
   /** The stage that was tested: the strategy's first. */

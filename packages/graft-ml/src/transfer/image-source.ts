@@ -7,7 +7,7 @@ import type { DatasetImage } from '../data/dataset.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 import { type BatchOptions, batches } from '../data/loader.ts';
 
-/** How the images of a run are augmented. */
+/** The augmentation of a run's images, with its seed. */
 export interface SeededAugmentation {
   readonly seed: number;
   readonly augmentation: Augmentation;

@@ -33,7 +33,7 @@ import { newRecord, type Run } from '../runs/run-file.ts';
 import { createRuntime, ortVersion } from '../runtime/index.ts';
 import { type Proof, proofOf } from './proof.ts';
 
-/** What is done before the first step, with how far it is. */
+/** The progress of the work before the first step. */
 export interface Preparation {
   readonly stage:
     | 'downloading weights (KiB)'
@@ -46,14 +46,14 @@ export interface Preparation {
   readonly total: number;
 }
 
-/** All that a run is made of, before anything is trained. */
+/** The parts of a run, before anything is trained. */
 export interface Prepared {
   readonly config: ResolvedConfig;
   readonly model: NamedArchitecture;
   readonly preprocessing: Preprocessing;
   readonly folder: Dataset;
   readonly pool: ImagePool;
-  /** Which images were decoded so far. */
+  /** The record of images decoded so far. */
   readonly proof: Proof;
   readonly runtime: Runtime;
   readonly variables: ReadonlyMap<string, Variable>;
@@ -63,29 +63,32 @@ export interface Prepared {
   readonly weightsSha256: string | null;
   /** The images that the weights were trained on; null where unknown. */
   readonly seen: Seen | null;
-  /** What decided which images may validate: the same, or what another run began with. */
+  /** The images that the weights had seen when the split was made: the same, or those another run began with. */
   readonly before: Seen | null;
   /** The preprocessing that the pretrained weights were trained with; null without any. */
   readonly pretraining: Preprocessing | null;
   /** The file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
-  /** What reading the weights made necessary, a sentence each. */
+  /** Notes on reading the weights, a sentence each. */
   readonly notes: readonly string[];
   readonly threads: number;
   readonly onPreparation: (progress: Preparation) => void;
-  /** Of a file in the cache that is not used, in a sentence. */
+  /** Receives a sentence about a file in the cache that is not used. */
   readonly onNote: (note: string) => void;
   readonly cache: FolderCache | null;
-  /** What to do when the run ends, however it ends. */
+  /** Cleanups to run when the run ends, however it ends. */
   readonly cleanups: (() => Promise<void>)[];
 }
 
 export interface PrepareOptions {
-  /** Where downloads and what can be computed again are kept. Default: `defaultCache()`; null: nowhere. */
+  /** The cache for downloads and results that can be computed again. Default: `defaultCache()`; null: none. */
   readonly cache?: FolderCache | null | undefined;
-  /** Who decodes images: a pool, or a program's own. It stays its owner's. Default: threads of this process's, opened and closed. */
+  /**
+   * The image decoder: a pool, or a program's own. It stays its owner's. Default: threads of this process, opened and
+   * closed.
+   */
   readonly decoder?: ImageDecoder | undefined;
-  /** What runs the graphs. Default: ORT in this process, with the configuration's threads. */
+  /** The backend that runs the graphs. Default: ORT in this process, with the configuration's threads. */
   readonly backend?: Backend | undefined;
   /** Lowerings and threads that stand. */
   readonly choices: Choices | undefined;
@@ -97,9 +100,15 @@ export interface PrepareOptions {
   /** The run's own copy of an ONNX model. */
   readonly onnxFile: OwnOnnx | undefined;
   readonly cleanups: (() => Promise<void>)[];
-  /** Of a run that is resumed, or compared with another: what its weights had seen when it began, which decides its split. */
+  /**
+   * For a run that is resumed, or compared with another: the images that its weights had seen when it began, which
+   * decide its split.
+   */
   readonly before?: Seen | null | undefined;
-  /** When pixels are decoded to see whether they are damaged: `later` is for who can begin again. Default `now`. */
+  /**
+   * When pixels are decoded to see whether they are damaged: `later` is for a caller who can begin again. Default
+   * `now`.
+   */
   readonly decode?: 'now' | 'later' | undefined;
 }
 
@@ -226,7 +235,7 @@ function refuseWithoutStatistics({ strategy }: ResolvedConfig, { path, learner, 
   );
 }
 
-/** What has become of the images that the weights know, a sentence each. */
+/** Notes on the images that the weights have seen, a sentence each. */
 function notesOnSeen(folder: Dataset, before: Seen | null, weights: string | null): string[] {
   if (!before) return [];
   const { train, validation, keptOut } = folder;
@@ -271,7 +280,7 @@ function nothingToValidate(path: string, folder: Dataset, before: Seen | null, w
   );
 }
 
-/** What the weights of this run have seen when it ends. */
+/** The images that the weights of this run have seen when it ends. */
 export function seenByRun({ folder, seen }: Pick<Prepared, 'folder' | 'seen'>): Seen {
   const keys = (images: Dataset['train']) => images.map(contentKey);
   return seenAfter(seen, 'train', { fitted: keys(folder.train), chosen: keys(folder.validation) });
@@ -331,7 +340,7 @@ export function describeRun(
   };
 }
 
-/** What a plan comes to: parameters in all and trained by any stage, and what batch norm does in training. */
+/** A summary of a plan: parameters in all and trained by any stage, and the statistics of batch norm in training. */
 export function describePlan({ config, table: { parameters, head } }: Prepared, plan: readonly PlannedStage[]) {
   const trained = [...parameters.keys()].filter((name) => plan.some(({ settings }) => settings.get(name)));
   const count = (names: Iterable<string>) => [...names].reduce((sum, name) => sum + sizeOf(parameters.get(name)!), 0);

@@ -26,7 +26,7 @@ export interface Proof {
 
 /** Images in one message to the pool. */
 const atOnce = 32;
-/** Of a larger image a view may have decoded some rows only. */
+/** The largest image, in pixels, that a view decodes whole; of a larger one it may have decoded some rows only. */
 const mostPixels = 20e6;
 
 export function proofOf(dataset: Dataset, pool: ImagePool, cache: FolderCache | null): Proof {

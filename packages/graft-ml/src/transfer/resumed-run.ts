@@ -9,7 +9,7 @@ import type { Prepared } from './prepare.ts';
 
 const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
-/** What to say to someone who resumes a run that has had all its epochs. */
+/** The error for resuming a run that has had all its epochs. */
 export function completeError(out: string, had: number): UserError {
   return new UserError(
     `${out} is complete: it has had its ${plural(had, 'epoch')}. ` +
@@ -49,8 +49,8 @@ export function changed(
 }
 
 /**
- * What it means that a run is given more epochs.
- * @throws UserError where they would never come, since it ended before it had those it was given at first
+ * Notes on a run that is given more epochs. @throws UserError where they would never come, since it ended before it had
+ * those it was given at first
  */
 export function notesOnLength(
   { phase, isFresh }: Last,

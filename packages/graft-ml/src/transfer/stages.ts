@@ -33,7 +33,7 @@ export function stageOf(planned: PlannedStage & StageRates, network: Network, pr
   return { name, epochs, network: cut?.network ?? network, settings, schedule, isFresh, mixes, open };
 }
 
-/** Nothing is frozen: images, augmented anew in every epoch, and mixed. */
+/** Opens images, augmented anew in every epoch, and mixed, where nothing is frozen. */
 async function openImages(
   network: Network,
   augmented: SeededAugmentation | null,
@@ -55,7 +55,10 @@ async function openImages(
   };
 }
 
-/** What is frozen runs as a graph of its own, and what it makes of images that do not change is kept. */
+/**
+ * Opens the outputs of the frozen layers, which run as a graph of their own; those of images that do not change are
+ * kept.
+ */
 async function openBehind(
   { endpoint, shape }: Cut,
   network: Network,

@@ -19,7 +19,7 @@ import { crossEntropyLoss } from '@graft-ml/core/nn';
 import type { Prepared } from './prepare.ts';
 import { stageOf } from './stages.ts';
 
-/** What is to be trained, as the trainer takes it. */
+/** The trainer's task for a plan. */
 export function trainingTask(prepared: Prepared, plan: readonly PlannedStage[]): TrainingTask {
   const { config, model, preprocessing, folder, initial } = prepared;
   const { seed, sampling, ema, patience, batchNorm } = config;

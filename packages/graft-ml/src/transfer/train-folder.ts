@@ -42,7 +42,7 @@ export interface ReadyEvent {
   readonly out: string;
   readonly run: Run;
   readonly folder: Dataset;
-  /** What reading the weights made necessary, a sentence each. */
+  /** Notes on reading the weights, a sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -62,7 +62,7 @@ export interface DecisionEvent {
 export interface ScratchEvent {
   readonly kind: 'scratch';
   readonly out: string;
-  /** Of the run that is compared with. */
+  /** The best epoch of the run that is compared with. */
   readonly best: Best;
 }
 
@@ -82,20 +82,23 @@ export interface TrainFolderOptions {
   readonly choices?: Choices;
   /** SHA-256 of the weights that run began with, by its `run.json`: others under the same name would repeat nothing. */
   readonly weightsSha256?: string | null;
-  /** In training the step under way is finished and the state saved; before it the run is given up. */
+  /** Ends the run: in training, after the step under way, with the state saved; before training, at once. */
   readonly signal?: AbortSignal;
   readonly onPreparation?: (progress: Preparation) => void;
   /** Hears, in a sentence, of what was kept for later runs and is damaged. */
   readonly onNote?: (note: string) => void;
-  /** Where published weights come from, and how far a download is. */
+  /** The sources of published weights, and the progress of their download. */
   readonly download?: FetchOptions;
   /** Hear what happens in training, as the logs in the run folder do. Of `auto`'s run from random weights they don't. */
   readonly loggers?: readonly Logger[];
-  /** Where downloads and what can be computed again are kept. Default: `defaultCache()`; null: nowhere. */
+  /** The cache for downloads and results that can be computed again. Default: `defaultCache()`; null: none. */
   readonly cache?: FolderCache | null | undefined;
-  /** Who decodes images: a pool, or a program's own. It stays its owner's. Default: threads of this process's, opened and closed. */
+  /**
+   * The image decoder: a pool, or a program's own. It stays its owner's. Default: threads of this process, opened and
+   * closed.
+   */
   readonly decoder?: ImageDecoder | undefined;
-  /** What runs the graphs. Default: ORT in this process, with the configuration's threads. */
+  /** The backend that runs the graphs. Default: ORT in this process, with the configuration's threads. */
   readonly backend?: Backend | undefined;
   /** Where runs are kept: opens the store of one by its path. Default: in folders. */
   readonly openStore?: OpenRunStore;
@@ -126,7 +129,7 @@ export function withAbsolutePaths<C extends Pick<ResolvedConfig, 'model' | 'weig
   };
 }
 
-/** How a run is resumed. */
+/** Options for resuming a run. */
 export interface ResumeOptions extends Omit<TrainFolderOptions, 'out' | 'overwrite' | 'choices'>, NamedPaths {
   /** The checkpoint to go on from. Default: `last`. */
   readonly from?: CheckpointName | undefined;
@@ -170,7 +173,7 @@ type Resumed = { run: Run; lock: RunLock; named: NamedPaths } & Last;
 
 /** Options that one run of ours gives another. */
 interface RunOptions extends TrainFolderOptions {
-  /** What decides the split, where that is another run's: the two are to be compared. */
+  /** The images that decide the split, where that is another run's: the two are to be compared. */
   readonly before?: Seen | null;
   /** Its copy of the model. */
   readonly onnxFile?: OwnOnnx;
@@ -317,7 +320,7 @@ async function* scratchBeside(
   yield* runTraining(run.folder, resolveConfig({ ...config, ...scratch }), { ...others, out, before, onnxFile }, null);
 }
 
-/** What a run's weights had seen when it began. */
+/** The images that a run's weights had seen when it began. */
 function beforeOf({ before }: Run): Seen | null {
   return before && decodeSeen(before);
 }

@@ -4,7 +4,7 @@ import { isAboutData, type Warning, warnings } from '@graft-ml/core/internal/rec
 import { type PlanConfig, planOf } from '@graft-ml/core/internal/recipe/plan';
 import type { Prepared } from './prepare.ts';
 
-/** What a prepared run is to be warned of. @throws UserError with `strict`, where that is about its images */
+/** The warnings about a prepared run. @throws UserError with `strict`, where one is about its images */
 export function warningsOf({ config, folder, table, preprocessing, pretraining }: Prepared): Warning[] {
   const { root, classes, train, validation } = folder;
   const trunkRate = highestTrunkRate(config, table);
@@ -25,7 +25,7 @@ export function warningsOf({ config, folder, table, preprocessing, pretraining }
   return found;
 }
 
-/** Of all stages; of `auto`, of the most that it may come to. */
+/** The highest rate of the backbone in any stage; for `auto`, in the most that it may choose. */
 function highestTrunkRate(config: PlanConfig, table: ParameterTable): number {
   const plan = planOf(config, table, { strategy: 'full', freezeTo: null });
   const rates = plan.flatMap(({ settings }) =>

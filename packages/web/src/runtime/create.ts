@@ -9,7 +9,7 @@ import { defaultThreads, loadOrt, setUpOrt, type WasmFiles } from './ort.ts';
 import { loadSession } from './session.ts';
 
 export interface WebRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped'>, WasmFiles {
-  /** Only `wasm` as yet: ORT's processor kernels in WebAssembly. */
+  /** The device; only `wasm` as yet: ORT's CPU kernels in WebAssembly. */
   readonly device?: 'wasm';
   /**
    * Threads inside one operator. More than one needs a page that is cross-origin isolated. Default: half the processor's cores, at

@@ -6,7 +6,7 @@ import { OptionError } from '@graft-ml/core/internal/base/errors';
 
 type Ort = typeof import('onnxruntime-web/wasm');
 
-/** Where onnxruntime-web's WebAssembly comes from. By default it lies beside the script, where bundlers put it. */
+/** The location of onnxruntime-web's WebAssembly. By default it is beside the script, where bundlers put it. */
 export interface WasmFiles {
   /** The folder of `ort-wasm-simd-threaded.wasm`, as an address that ends with a slash, or the address of each file. */
   readonly wasmPaths?: string | { readonly wasm?: string; readonly mjs?: string } | undefined;
@@ -18,7 +18,7 @@ export interface OrtSettings extends WasmFiles {
   readonly threads: number;
 }
 
-/** As many threads as onnxruntime-web itself takes, where a page can have threads at all. */
+/** The number of threads that onnxruntime-web itself takes, where a page can have threads at all. */
 export function defaultThreads(): number {
   return globalThis.crossOriginIsolated ? Math.min(4, Math.ceil(navigator.hardwareConcurrency / 2)) : 1;
 }

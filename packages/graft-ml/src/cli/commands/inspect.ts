@@ -138,11 +138,11 @@ export const inspectCommand = defineCommand({
 interface Rate {
   /** Without the schedule. */
   readonly peak: number;
-  /** In the epoch's first and last step; null where the number of steps is not known. */
+  /** The rates in the epoch's first and last step; null where the number of steps is not known. */
   readonly within: readonly [number, number] | null;
 }
 
-/** Who is trained at which rate in an epoch. @throws UserError where the plan does not have it */
+/** The learning rate of every parameter in an epoch. @throws UserError where the plan does not have it */
 function ratesIn(plan: readonly PlannedStage[], config: ResolvedConfig, epoch: number | null, images: number | null) {
   const last = epochsBefore(plan, plan.length);
   const shown = epoch ?? last;
@@ -160,7 +160,7 @@ function ratesIn(plan: readonly PlannedStage[], config: ResolvedConfig, epoch: n
   return { title, epoch: shown, stage: name, rates };
 }
 
-/** Where a schedule goes by validation losses, these are taken to go on falling. */
+/** The rates within an epoch. For a schedule that depends on validation losses, these are taken to go on falling. */
 function ratesWithin(timetable: Timetable, stage: number, parameter: string, epoch: number, factor: number) {
   const { stepsPerEpoch } = timetable;
   const group = trainedSince(timetable.stages, stage, parameter);
@@ -176,7 +176,7 @@ interface Row {
   readonly state: string;
   /** The learning rate without the schedule; null where it is frozen, or no configuration is known. */
   readonly rate: number | null;
-  /** In the epoch's first and last step. */
+  /** The rates in the epoch's first and last step. */
   readonly rates: readonly [number, number] | null;
 }
 

@@ -49,7 +49,7 @@ export const modelsCommand = defineCommand({
   },
 });
 
-/** What is known of an architecture. Counted are the parameters of the network with 1000 outputs. */
+/** The facts about an architecture. The parameters are those of the network with 1000 outputs. */
 function describe(name: string) {
   const { preprocessing, source } = getModel(name);
   const weights = entriesOf(name);
@@ -124,7 +124,7 @@ function showEntry(entry: WeightsEntry, terminal: Terminal): void {
   terminal.print(lines(entry.name, facts));
 }
 
-/** Where the file lies, if it has been downloaded. */
+/** The path of the file, if it has been downloaded. */
 function cached(entry: WeightsEntry): string | null {
   const path = cachePath(entry, defaultCache());
   return existsSync(path) ? path : null;

@@ -11,7 +11,7 @@ import { meanColour } from '../../transfer/image-source.ts';
 import { defineCommand } from '../command.ts';
 import { shapeFlags } from '../options/shared.ts';
 
-/** In megapixels. */
+/** The largest sheet, in megapixels. */
 const largestSheet = 64;
 
 export const previewCommand = defineCommand({
