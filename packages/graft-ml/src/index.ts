@@ -5,7 +5,15 @@
  */
 export * from '@graft-ml/core';
 export { type Dataset, findImages, findLabelledImages, openDataset } from './entries/data.ts';
-export { createModel, type ImageFolder, imageFolder, type LoadModelOptions, loadModel, Model } from './entries/fit.ts';
+export {
+  checkpointFolder,
+  createModel,
+  type ImageFolder,
+  imageFolder,
+  type LoadModelOptions,
+  loadModel,
+  Model,
+} from './entries/fit.ts';
 export { adaptMeta, compareLearners, readMetaRun, resumeMeta, testMeta, trainMeta } from './entries/meta.ts';
 export {
   type Classification,

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { constant, print } from '@graft-ml/core/graph';
-import { bytesPerElement, sizeOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { noFeatures } from '@graft-ml/core/internal/fit/cache';
 import { type Cut, cutBefore, prefixGraph } from '@graft-ml/core/internal/fit/cut';
 import { type Mixing, mixed } from '@graft-ml/core/internal/fit/mixing';
-import { held, type Source, throughPrefix, whenAsked } from '@graft-ml/core/internal/fit/source';
+import { fits, held, type Source, throughPrefix, whenAsked } from '@graft-ml/core/internal/fit/source';
 import type { Stage, StageRates, StageSources } from '@graft-ml/core/internal/fit/stage';
 import type { Network } from '@graft-ml/core/internal/fit/step';
 import { augmentationOf } from '@graft-ml/core/internal/image/augment/levels';
@@ -106,11 +106,6 @@ async function openBehind(
       await prefix.release();
     },
   };
-}
-
-/** Whether so many inputs fit into `mebibytes`. */
-function fits(mebibytes: number, count: number, { dtype, shape }: Network['input']): boolean {
-  return count * sizeOf(shape) * bytesPerElement[dtype] <= mebibytes * 2 ** 20;
 }
 
 /** A name for all that features depend on besides the image: what is computed, with which numbers, by what. */
