@@ -1,5 +1,6 @@
 import { UserError } from '../base/errors.ts';
 import { formatType, type Tensor, type Tensors } from '../base/tensor.ts';
+import { scalarFeeds } from '../optim/index.ts';
 import { type Runtime, State, scalar } from '../runtime/index.ts';
 import { type CheckpointStore, type Phase, Saver, sumIn, withStep } from './checkpoint.ts';
 import type { Course, OpenStage, StatefulCourse } from './course.ts';
@@ -10,7 +11,7 @@ import { LossError } from './loss-error.ts';
 import { scoresOf } from './metrics.ts';
 import { epochsBefore, freshStage, groupName, groupsOf, learningRateAt, stageAt } from './stage.ts';
 import { stageState } from './stage-state.ts';
-import { averageDecay, averageName, scalarName } from './step.ts';
+import { averageDecay, averageName } from './step.ts';
 import type { TrainingTask } from './task.ts';
 
 export interface TrainOptions<M extends string = 'accuracy'> {
@@ -205,8 +206,8 @@ function scalarsAt({ course, stage, phase }: Position, step: number): Tensors {
   const feeds: Record<string, Tensor> = {};
   for (const group of groupsOf(stages, stage)) {
     const learningRate = learningRateAt(course, group, step, phase.losses);
-    const scalars = { learningRate, ...optimizer.scalars(step - epochsBefore(stages, group) * steps + 1) };
-    for (const [name, value] of Object.entries(scalars)) feeds[scalarName(name, groupName(group))] = scalar(value);
+    const own = step - epochsBefore(stages, group) * steps;
+    Object.assign(feeds, scalarFeeds(optimizer, { learningRate, step: own, group: groupName(group) }));
   }
   if (average !== null) feeds[averageDecay] = scalar(Math.min(average, (1 + step) / (10 + step)));
   return feeds;

@@ -1,9 +1,8 @@
 import * as z from 'zod';
-import type { Value } from '../../graph/index.ts';
 import {
-  clipByNorm,
-  clipByValue,
+  clipperOf,
   defaultsOf,
+  type GradientTransform,
   type Optimizer,
   type OptimizerEntry,
   type OptimizerName,
@@ -104,10 +103,7 @@ export function optimizerOf(config: OptimizerConfig): Optimizer {
 export function clipOf({
   clipNorm,
   clipValue,
-}: Pick<OptimizerOptions, 'clipNorm' | 'clipValue'>): ((gradients: readonly Value[]) => readonly Value[]) | undefined {
+}: Pick<OptimizerOptions, 'clipNorm' | 'clipValue'>): GradientTransform | undefined {
   if (clipNorm === null && clipValue === null) return undefined;
-  return (gradients) => {
-    const cut = clipValue === null ? gradients : clipByValue(gradients, clipValue);
-    return clipNorm === null ? cut : clipByNorm(cut, clipNorm).gradients;
-  };
+  return clipperOf({ norm: clipNorm ?? undefined, value: clipValue ?? undefined });
 }
