@@ -1,7 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { ShapeError, UserError } from '../base/errors.ts';
 import { formatType, type Tensor, type Tensors, zeros } from '../base/tensor.ts';
-import type { Augmentation } from '../image/augment/index.ts';
 import { type BatchNormPolicy, crossEntropyLoss, drawNoise, type Loss, type Noise } from '../nn/index.ts';
 import {
   adamw,
@@ -15,8 +14,8 @@ import {
 import { copy, type Program, State, scalar } from '../runtime/index.ts';
 import { number } from './evaluation.ts';
 import type { Evaluation } from './events.ts';
-import { type Examples, openExamples } from './examples.ts';
-import { orderOf } from './fit.ts';
+import type { Examples } from './examples.ts';
+import { type FitOptions, orderOf, trainingSource } from './fit.ts';
 import { batchNormOf } from './image-stage.ts';
 import type { EvaluateOptions, Model } from './model.ts';
 import { type Batch, feedsOf, typeOfRow } from './source.ts';
@@ -80,16 +79,10 @@ export interface TrainerEvaluateOptions<M extends string = 'accuracy'> extends E
   readonly average?: boolean;
 }
 
-/** The batches of an epoch: the options of `fit` that are about examples. */
-export interface BatchesOptions {
-  /** From 1. It decides the order and the augmentation. */
+/** The options of `fit` that are about batches. */
+export interface BatchesOptions extends Pick<FitOptions, 'batchSize' | 'sampling' | 'augment' | 'transform'> {
+  /** From 1. It decides the order, the augmentation and what a transform draws. */
   readonly epoch: number;
-  /** Examples per batch; a last batch that is not full is left out. Default 16. */
-  readonly batchSize?: number | undefined;
-  /** `shuffle`: each example once. `balanced`: drawn so that every class is equally likely. Default `shuffle`. */
-  readonly sampling?: 'shuffle' | 'balanced' | undefined;
-  /** What is done to images anew in every epoch. Default: nothing. */
-  readonly augment?: Augmentation | undefined;
 }
 
 /** A compiled step. */
@@ -137,15 +130,18 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * The batches of an epoch, as `fit` has them under the same seed; a data loader in PyTorch's words.
+   * The batches of an epoch, as `fit` has them under the same seed; a data loader in PyTorch's words. A last batch that is not full is
+   * left out.
    *
-   * @throws OptionError where the examples are images and the network does not say how it looks at them
+   * @throws OptionError where the examples are images and the network does not say how it looks at them, and where others are to be
+   *   augmented
    * @example for await (const batch of trainer.batches(images.train, { epoch, batchSize: 32 })) await trainer.step(batch);
    */
   batches(examples: Examples, options: BatchesOptions): AsyncIterable<Batch> {
-    const { epoch, batchSize = 16, sampling = 'shuffle', augment } = options;
-    const source = openExamples('examples', examples, this.#model, { augmentation: augment, seed: this.#seed });
+    const { epoch, sampling = 'shuffle' } = options;
+    const source = trainingSource('examples', examples, this.#model, { ...options, seed: this.#seed });
     const order = orderOf(source, sampling, this.#seed)(epoch);
+    const batchSize = Math.min(options.batchSize ?? 16, source.size);
     return source.batches({ batchSize, order, lastBatch: 'drop', epoch });
   }
 

@@ -16,7 +16,7 @@ import type { CheckpointStore, Phase } from './checkpoint.ts';
 import type { Course } from './course.ts';
 import type { Criterion } from './evaluation.ts';
 import type { TrainEvent } from './events.ts';
-import { type FitData, isImageSet, openExamples, type Transform, transformed } from './examples.ts';
+import { type Examples, type FitData, isImageSet, openExamples, type Transform, transformed } from './examples.ts';
 import { settingsOf } from './fit-rates.ts';
 import { openSources } from './fit-sources.ts';
 import { stagesOf, type Unfreezing } from './fit-stages.ts';
@@ -171,7 +171,7 @@ export function fitTask<M extends string = 'accuracy'>(
     if (Number.isInteger(value) && value >= 1) return value;
     throw new OptionError({ option, expected: 'a whole number from 1 on', received: value });
   };
-  const training = trainingSource(model, data, options);
+  const training = trainingSource('data.train', data.train, model, options);
   const judging = data.validation && data.validation.size > 0 ? data.validation : data.train;
   const validation = openExamples('data.validation', judging, model);
   const batchSize = Math.min(whole('batchSize', options.batchSize ?? 16), training.size);
@@ -213,13 +213,18 @@ export function fitTask<M extends string = 'accuracy'>(
   };
 }
 
-function trainingSource<M extends string>(model: Model, data: FitData, options: FitOptions<M>): Source {
-  const { augment, transform, seed = 0 } = options;
-  if (augment && !isImageSet(data.train)) {
+/** Examples to train on, as a model takes them: augmented, and transformed. @throws OptionError where they cannot be */
+export function trainingSource(
+  option: string,
+  examples: Examples,
+  model: Model,
+  { augment, transform, seed = 0 }: Pick<FitOptions, 'augment' | 'transform' | 'seed'>,
+): Source {
+  if (augment && !isImageSet(examples)) {
     const expected = 'a set of images to train on; a transform changes batches';
     throw new OptionError({ option: 'augment', expected, received: 'batches' });
   }
-  const source = openExamples('data.train', data.train, model, {
+  const source = openExamples(option, examples, model, {
     augmentation: augment && augmentationOf(augment),
     seed,
   });

@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { createTrainer } from '@graft-ml/core/internal/fit/explicit-trainer';
 import { fit } from '@graft-ml/core/internal/fit/fit';
 import { linear } from '@graft-ml/core/nn';
-import { sgd } from '@graft-ml/core/optim';
+import { constant, sgd } from '@graft-ml/core/optim';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { gaussian, numbers } from '../../../../test/run.ts';
@@ -135,4 +136,25 @@ test('a network of one’s own: exported, but no run', async () => {
   for (const [i, value] of numbers(await own.predict(x)).entries())
     expect(results.output!.data[i]).toBeCloseTo(value, 6);
   await expect(own.evaluate(images.validation)).rejects.toThrow('does not say how it looks at images');
+});
+
+test('a loop of one’s own over a folder of images ends in the bytes of fit', async () => {
+  const make = async () => {
+    const own = await loadModel('conv4', { weights: bundled, classes: images.classes });
+    return own.freeze('layer3');
+  };
+  const [fitted, looped] = [await make(), await make()];
+  const optimizer = sgd({ learningRate: 0.01, rates: { head: 0.02 } });
+  const shared = { batchSize: 8, augment: 'light', seed: 5 } as const;
+  const schedule = constant();
+  for await (const event of fit(fitted, images, { ...shared, optimizer, schedule, epochs: 2, best: 'loss' })) {
+    if (event.kind === 'evaluation' && event.epoch === 2) break;
+  }
+  await using trainer = createTrainer(looped, { optimizer, seed: 5 });
+  for (const epoch of [1, 2]) {
+    for await (const batch of trainer.batches(images.train, { ...shared, epoch })) await trainer.step(batch);
+  }
+  expect(differing(looped.variables, fitted.variables)).toEqual([]);
+  expect(differing(looped.variables, (await make()).variables).length).toBeGreaterThan(10);
+  expect(await trainer.evaluate(images.validation)).toEqual(await fitted.evaluate(images.validation));
 });
