@@ -39,7 +39,11 @@ describe('cross-validation', () => {
     for (const index of [1, 2, 3]) {
       const { validation, train } = await openDataset(shapes, { seed: 3, fold: { index, of: 3 } });
       const { dataset, config: own } = await readRun(join(whole, `fold-${index}`));
-      expect([dataset.train, dataset.validation, own.fold]).toEqual([train.length, validation.length, `${index}/3`]);
+      expect([dataset.train, dataset.validation, own.fold]).toEqual([
+        train.length,
+        validation.length,
+        { index, of: 3 },
+      ]);
       expect(validation.length).toBe(10);
       seen.push(...validation.map(({ path }) => path));
     }

@@ -191,7 +191,7 @@ function refuseSplit({ fixedLabels, split, rotations }: MetaConfig): void {
   });
 }
 
-function learningRateOf({ learner, optimizer }: ReturnType<typeof chosenNames>): number {
+function learningRateOf({ learner, optimizer }: Pick<ResolvedMetaConfig, 'learner' | 'optimizer'>): number {
   const outer = outerDefaultsOf(learner);
   const own = optimizer === outer.optimizer ? outer.learningRate : undefined;
   return own ?? optimizers[optimizer].learningRate;
