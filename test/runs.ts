@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
-import { type FolderEvent, resumeTraining, trainFolder } from 'graft-ml/internal/transfer/train-folder';
+import type { FolderEvent } from 'graft-ml/internal/transfer/folder-events';
+import { resumeTraining, trainFolder } from 'graft-ml/internal/transfer/train-folder';
 import { expect } from 'vitest';
 import { scalarsIn } from './logs.ts';
 

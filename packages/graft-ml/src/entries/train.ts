@@ -14,6 +14,7 @@ export {
 export { type CheckpointName, type OpenRunStore, type Run, type RunStore, readRun } from '../runs/index.ts';
 export type { NamedPaths } from '../runs/own-paths.ts';
 export type { RunDataset, RunRecord } from '../runs/run-file.ts';
+export type { DecisionEvent, ScratchEvent } from '../transfer/index.ts';
 export {
   type CancelledEvent,
   type DamageEvent,
@@ -29,4 +30,3 @@ export {
   trainFolder,
   writeRateChart,
 } from '../transfer/index.ts';
-export type { DecisionEvent, ScratchEvent } from '../transfer/train-folder.ts';

@@ -176,7 +176,7 @@ async function* remaining(
   options: CompareOptions,
   { isNew }: { readonly isNew: boolean },
 ): AsyncGenerator<CompareEvent, void, undefined> {
-  const { out, overwrite, openStore = openRunStore, signal, cache, decoder, onPreparation, onTest } = options;
+  const { out, overwrite, openStore = openRunStore, signal, cache, decoder, backend, onPreparation, onTest } = options;
   const configs = new Map(contestants.map(({ name, config }) => [name, config]));
   const signature = await signAsUser(placesOf({ folder, contestants }));
   let shape: EpisodeShape | null = known;
@@ -200,7 +200,16 @@ async function* remaining(
     },
     async result(name, path) {
       const test = await testMeta(path, {
-        ...{ episodes: episodes ?? undefined, signal, cache, decoder, openStore, onPreparation, onProgress: onTest },
+        ...{
+          episodes: episodes ?? undefined,
+          signal,
+          cache,
+          decoder,
+          backend,
+          openStore,
+          onPreparation,
+          onProgress: onTest,
+        },
       });
       shape ??= test.shape;
       return rowOf(name, openStore(path), test, await readMetaRun(path, openStore));

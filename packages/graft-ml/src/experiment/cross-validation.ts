@@ -15,8 +15,8 @@ import { areOwnPaths, isWeightsFile, signPaths, usablePaths } from '../runs/own-
 import { readRun } from '../runs/run-file.ts';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
 import { withoutTexts } from '../text/options.ts';
+import type { FolderEvent } from '../transfer/folder-events.ts';
 import {
-  type FolderEvent,
   type ResumeOptions,
   resumeTraining,
   type TrainFolderOptions,

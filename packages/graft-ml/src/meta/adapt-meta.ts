@@ -5,6 +5,7 @@ import { distanceBetween, farApart, inverted, statisticsOf } from '@graft-ml/cor
 import { contentKey, seenAfter } from '@graft-ml/core/internal/image/seen';
 import { isByFeatures, learners } from '@graft-ml/core/internal/meta/learners';
 import type { Warning } from '@graft-ml/core/internal/recipe/guard-rails';
+import type { Backend } from '@graft-ml/core/runtime';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import { type Dataset, type DatasetImage, openDataset } from '../data/dataset.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
@@ -19,7 +20,7 @@ import { describeAdapted } from './adapted-run.ts';
 import { adapted, complete, readSupport, withMeans } from './adapted-tensors.ts';
 import { readMetaRun } from './meta-run.ts';
 import { type OpenLearner, openLearner } from './open-learner.ts';
-import { taskRuntime } from './prepare-meta.ts';
+import { sideBySide, taskRuntime } from './prepare-meta.ts';
 import { findStart } from './starts.ts';
 
 export interface AdaptMetaOptions extends ShapeOptions {
@@ -42,6 +43,8 @@ export interface AdaptMetaOptions extends ShapeOptions {
    * closed.
    */
   readonly decoder?: ImageDecoder | undefined;
+  /** What runs the graphs. Default: ORT in this process and in threads. */
+  readonly backend?: Backend | undefined;
   /** Where runs are kept, the start if it is one of those and the new one. Default: in folders. */
   readonly openStore?: OpenRunStore | undefined;
   /** Gives up, with the signal's reason, as long as nothing is written. */
@@ -79,6 +82,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
     openStore = openRunStore,
     cache,
     decoder,
+    backend,
     ...shape
   } = options;
   const { path, openStore: openStart } = await findStart(start, openStore);
@@ -96,12 +100,12 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
     const opened = await openLearner(path, whole.classes.length, checkpoint, openStart);
     const { config, preprocessing } = opened;
     const { dataset, left } = leavingChosen(whole, opened);
-    const runtime = taskRuntime(config.device, { choices: opened.run.choices, cache, onPreparation });
+    const runtime = taskRuntime(config.device, { choices: opened.run.choices, cache, backend, onPreparation });
     const support = await readSupport(dataset.train, preprocessing, pool);
     signal?.throwIfAborted();
     const taken = steps ?? stepsFor(config, dataset.classes.length);
     const { model, head, tensors } = isByFeatures(learners[config.learner])
-      ? await withMeans(opened, support, dataset, runtime)
+      ? await withMeans(opened, support, dataset, runtime, sideBySide(1, backend))
       : { model: opened.model, head: null, tensors: await adapted(opened, support, dataset, runtime, taken!) };
     const own = {
       ...{ validationFraction: 0, maxPerClass: shots ?? null, head },

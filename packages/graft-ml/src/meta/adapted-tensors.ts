@@ -14,6 +14,7 @@ import type { Dataset, DatasetImage } from '../data/dataset.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 import { openFeatures } from './baseline.ts';
 import type { OpenLearner } from './open-learner.ts';
+import type { CompileTasks } from './prepare-meta.ts';
 
 /** (n, 3, crop, crop) as evaluation sees them. */
 export async function readSupport(
@@ -65,13 +66,14 @@ export async function withMeans(
   support: TensorOf<'u8'>,
   dataset: Dataset,
   runtime: Runtime,
+  parallel: CompileTasks,
 ): Promise<{ model: NamedArchitecture; head: HeadLayers; tensors: Tensors }> {
   const { network, learner, values, config } = opened;
   const model = withLayers(opened.model, linearHead);
   const at = `${model.headPath}.1`;
   const entry = learners[config.learner];
   if (entry.kind === 'baseline') {
-    const features = await openFeatures(network, values, { runtime, threads: 1 });
+    const features = await openFeatures(network, values, { runtime, parallel });
     const labels = dataset.train.map(({ label }) => label);
     const { weight, bias } = entry.fitHead({ features: await features.of(support), labels });
     await features.close();

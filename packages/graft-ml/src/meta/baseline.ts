@@ -8,7 +8,6 @@ import type { BaselineEntry } from '@graft-ml/core/internal/meta/learners';
 import type { ParallelProgram } from '@graft-ml/core/internal/runtime/index';
 import { Scope } from '@graft-ml/core/nn';
 import type { EpisodeResult, EpisodeTester, TesterOptions } from './episode-tester.ts';
-import { sideBySide } from './prepare-meta.ts';
 
 /** The features of a network: u8 (n, 3, side, side) to (n, f). */
 export interface Features {
@@ -23,7 +22,7 @@ const batchSize = 16;
 export async function openFeatures(
   network: Network,
   values: Tensors,
-  { runtime, threads }: Pick<TesterOptions, 'runtime' | 'threads'>,
+  { runtime, parallel }: Pick<TesterOptions, 'runtime' | 'parallel'>,
 ): Promise<Features> {
   const { scope } = Scope.root({
     training: false,
@@ -32,7 +31,7 @@ export async function openFeatures(
   });
   const images = input('images', 'u8', [batchSize, ...network.input.shape]);
   const features = network.forward(scope, images);
-  const program = await sideBySide(threads)({ features }, variablesOf(network).keys(), runtime);
+  const program = await parallel({ features }, variablesOf(network).keys(), runtime);
   const known = new Map<string, Float32Array>();
   return {
     async of(pixels) {

@@ -10,13 +10,13 @@ export async function* measureBaseline(
   store: RunFolder<MetaRun>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<TrainEvent, void, undefined> {
-  const { config, sets, initial, runtime, threads } = prepared;
+  const { config, sets, initial, runtime, parallel } = prepared;
   const { way, shots, queries, episodes, seed, learner } = config;
   const shape = { way, shots, queries };
   yield { kind: 'start', epochs: 1, stepsPerEpoch: 0, resumedAt: 0 };
   yield { kind: 'stage', name: learner, epoch: 1, epochs: 1 };
   const start = performance.now();
-  const tester = await openTester(prepared, initial, { config, shape, steps: 0, runtime, threads });
+  const tester = await openTester(prepared, initial, { config, shape, steps: 0, runtime, parallel });
   let [correct, loss] = [0, 0];
   try {
     for (let i = 0; i < episodes; i++) {

@@ -5,7 +5,6 @@ import { learnerVariables, taskNames, testGraph } from '@graft-ml/core/internal/
 import type { LearnerParts } from '@graft-ml/core/internal/recipe/meta/make-learner';
 import { openBaselineTester } from './baseline.ts';
 import type { EpisodeTester, TesterOptions } from './episode-tester.ts';
-import { sideBySide } from './prepare-meta.ts';
 
 /** A learner with these values on episodes, as many side by side as there are threads. */
 export async function openTester(
@@ -13,11 +12,11 @@ export async function openTester(
   values: Tensors,
   options: TesterOptions,
 ): Promise<EpisodeTester> {
-  const { shape, steps, runtime, threads } = options;
+  const { shape, steps, runtime, parallel } = options;
   const entry = learners[options.config.learner];
   if (entry.kind === 'baseline') return openBaselineTester(network, values, { ...options, baseline: entry });
   const graph = testGraph(network, learner, taskShape(shape), steps);
-  const program = await sideBySide(threads)(graph, learnerVariables(network, learner).keys(), runtime);
+  const program = await parallel(graph, learnerVariables(network, learner).keys(), runtime);
   return {
     async test(episodes) {
       const results = await program.runAll(values, episodes.map(feedsOfEpisode));

@@ -8,10 +8,10 @@ import { learnerVariables } from '@graft-ml/core/internal/meta/task-graph';
 import { learners, noWeights, type ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { type LearnerParts, learnerOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
 import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
-import type { ParallelProgram } from '@graft-ml/core/internal/runtime/index';
+import { inSequence, type ParallelProgram } from '@graft-ml/core/internal/runtime/index';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { initialise, type Variable } from '@graft-ml/core/nn';
-import type { Runtime } from '@graft-ml/core/runtime';
+import type { Backend, Runtime } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import { weightsFor } from '../checkpoint/pretrained.ts';
@@ -44,6 +44,7 @@ export interface PreparedMeta extends LearnerParts {
   readonly notes: readonly string[];
   /** Episodes side by side. */
   readonly threads: number;
+  readonly parallel: CompileTasks;
 }
 
 /** Reads the weights, decodes the images, sets up the runtime. @throws the signal's reason soon after it is aborted */
@@ -71,7 +72,12 @@ export async function prepareMeta(
     learners[config.learner].kind === 'baseline' ? ['validation' as const] : ['train' as const, 'validation' as const];
   for (const side of needed) sets[side].draw({ way, shots, queries }, [config.seed, side, 0]);
   const threads = options.threads ?? config.threads ?? availableParallelism();
-  const runtime = taskRuntime(config.device, { choices: options.choices, cache, onPreparation });
+  const runtime = taskRuntime(config.device, {
+    choices: options.choices,
+    cache,
+    backend: options.backend,
+    onPreparation,
+  });
   const parts = learnerOf(config, model, preprocessing, config.way);
   const variables = learnerVariables(parts.network, parts.learner);
   const own = variablesOf(parts.network);
@@ -94,6 +100,7 @@ export async function prepareMeta(
     onnx,
     notes,
     threads,
+    parallel: sideBySide(threads, options.backend),
   };
 }
 
@@ -117,24 +124,34 @@ function notesOnSeen({ contents }: EpisodeSets, before: Seen | null, weights: st
 /** The runtime of tasks: every session has one thread, as many stand side by side. */
 export function taskRuntime(
   device: string,
-  { choices, cache, onPreparation }: Pick<PrepareOptions, 'choices' | 'cache' | 'onPreparation'>,
+  { choices, cache, backend, onPreparation }: Pick<PrepareOptions, 'choices' | 'cache' | 'backend' | 'onPreparation'>,
 ): Runtime {
   return createRuntime({
     device,
     threads: 1,
     cache,
+    backend,
     ...(choices && { choices }),
     onTuning: ({ done, total }) => onPreparation?.({ stage: 'timing kernels', done, total }),
   });
 }
 
-/** Compiles the graph of a task for as many sessions as there are threads; one also gets a thread, so that the number changes no bit. */
-export function sideBySide(threads: number) {
-  return async (
-    outputs: Readonly<Record<string, Value>>,
-    shared: Iterable<string>,
-    runtime: Runtime,
-  ): Promise<ParallelProgram> => openProgramPool(await runtime.encode(outputs), { threads, shared });
+/** Makes a program of the graph of a task; `shared` are the inputs that all tasks have in common. */
+export type CompileTasks = (
+  outputs: Readonly<Record<string, Value>>,
+  shared: Iterable<string>,
+  runtime: Runtime,
+) => Promise<ParallelProgram>;
+
+/**
+ * Tasks side by side, in as many sessions as there are threads; one also gets a thread, so that the number changes no bit. What a
+ * backend of the program's own compiles cannot be sent to a thread: there they come one after the other.
+ */
+export function sideBySide(threads: number, backend: Backend | undefined): CompileTasks {
+  return async (outputs, shared, runtime) =>
+    backend
+      ? inSequence(await runtime.compile(outputs))
+      : openProgramPool(await runtime.encode(outputs), { threads, shared });
 }
 
 /** The dataset as a configuration opens it; the same for every later look at it. */

@@ -6,6 +6,7 @@ import type { Episode, EpisodeShape } from '@graft-ml/core/internal/meta/episode
 import { type EpisodeInterval, episodeInterval } from '@graft-ml/core/internal/meta/statistics';
 import type { LearnerName, ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import type { ClassSplit } from '@graft-ml/core/internal/recipe/meta/split';
+import type { Backend } from '@graft-ml/core/runtime';
 import { oneShotTrials } from '../episodes/one-shot-trials.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { CheckpointName } from '../runs/checkpoints.ts';
@@ -15,7 +16,7 @@ import type { Preparation } from '../transfer/prepare.ts';
 import type { EpisodeResult } from './episode-tester.ts';
 import { openLearner } from './open-learner.ts';
 import { openTester } from './open-tester.ts';
-import { openSets, taskRuntime } from './prepare-meta.ts';
+import { openSets, sideBySide, taskRuntime } from './prepare-meta.ts';
 import { findStart } from './starts.ts';
 
 /** The classes of a split that episodes are drawn from. */
@@ -50,6 +51,8 @@ export interface TestMetaOptions {
    * closed.
    */
   readonly decoder?: ImageDecoder | undefined;
+  /** What runs the graphs. Default: ORT in this process and in threads. */
+  readonly backend?: Backend | undefined;
   /** Where the run is kept. Default: in a folder. */
   readonly openStore?: OpenRunStore | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -127,10 +130,16 @@ export async function testMeta(start: string, options: TestMetaOptions = {}): Pr
         (sets) => (i: number) => sets[side].draw(shape, [seed, side, i]),
       );
   const count = trials ? 20 : (options.episodes ?? 600);
-  const runtime = taskRuntime(config.device, { choices: run.choices, cache, onPreparation });
+  const runtime = taskRuntime(config.device, { choices: run.choices, cache, backend: options.backend, onPreparation });
   const threads = options.threads ?? config.threads ?? availableParallelism();
   const steps = stepsOf(config, options.steps);
-  const tester = await openTester(opened, opened.values, { config, shape, steps, runtime, threads });
+  const tester = await openTester(opened, opened.values, {
+    config,
+    shape,
+    steps,
+    runtime,
+    parallel: sideBySide(threads, options.backend),
+  });
   const results: EpisodeResult[] = [];
   try {
     for (let first = 0; first < count; first += chunk) {

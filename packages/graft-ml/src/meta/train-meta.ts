@@ -38,16 +38,12 @@ import { closing, recorded } from '../runs/recording.ts';
 import { refuseChanged } from '../runs/run-file.ts';
 import { RunFolder, refuseOut } from '../runs/run-folder.ts';
 import { openRunStore, ownOnnx } from '../runs/run-store.ts';
-import {
-  type CancelledEvent,
-  type ResumeOptions,
-  type TrainFolderOptions,
-  withAbsolutePaths,
-} from '../transfer/train-folder.ts';
+import type { CancelledEvent } from '../transfer/folder-events.ts';
+import { type ResumeOptions, type TrainFolderOptions, withAbsolutePaths } from '../transfer/train-folder.ts';
 import { checkMemory } from './check-memory.ts';
 import { measureBaseline } from './measure-baseline.ts';
 import { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
-import { describeMetaRun, type PreparedMeta, prepareMeta, sideBySide } from './prepare-meta.ts';
+import { describeMetaRun, type PreparedMeta, prepareMeta } from './prepare-meta.ts';
 
 /** A run of meta-learning is about to begin: what was resolved, before anything is trained. */
 export interface MetaReadyEvent {
@@ -139,6 +135,7 @@ async function* runMeta(
       download,
       cache: options.cache,
       decoder: options.decoder,
+      backend: options.backend,
       onnxFile: resumed ? ownOnnx(out, resumed.run, options.openStore) : undefined,
       cleanups: [],
     });
@@ -212,7 +209,7 @@ function seenByMeta({ config, sets, before }: PreparedMeta): Seen | null {
 
 /** The task of meta-training for the loop. */
 export function metaTask(prepared: PreparedMeta): MetaTask {
-  const { config, network, learner, sets, variables, initial, threads } = prepared;
+  const { config, network, learner, sets, variables, initial, parallel } = prepared;
   const { way, shots, queries, metaBatch, metaSteps, validateEvery, episodes, testSteps, patience, seed } = config;
   const epochs = epochsOf(config);
   const settings = [...variables.values()].map(({ name, kind, shape }): [string, ParameterSetting | null] => {
@@ -236,6 +233,6 @@ export function metaTask(prepared: PreparedMeta): MetaTask {
     settings: new Map(settings),
     clip: clipOf(config),
     average: config.ema,
-    parallel: sideBySide(threads),
+    parallel,
   };
 }

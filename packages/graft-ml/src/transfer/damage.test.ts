@@ -7,7 +7,7 @@ import { expectSameRun, runFolder } from '../../../../test/runs.ts';
 import { openDataset } from '../data/dataset.ts';
 import { createImagePool } from '../data/image-pool.ts';
 import { readRun } from '../runs/run-file.ts';
-import type { DamageEvent } from './train-folder.ts';
+import type { DamageEvent } from './folder-events.ts';
 
 ownCache();
 const home = temporaryFolder();

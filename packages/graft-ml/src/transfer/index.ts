@@ -1,14 +1,18 @@
 export { type FindRateOptions, type FoundRates, findFolderRate, rateChart, writeRateChart } from './find-rate.ts';
+export type {
+  CancelledEvent,
+  DamageEvent,
+  DecisionEvent,
+  FolderEvent,
+  ReadyEvent,
+  ScratchEvent,
+} from './folder-events.ts';
 export { FolderImages, type ImageFolder, type ImageFolderOptions, imageFolder } from './image-folder.ts';
 export { imageSource, meanColour, type SeededAugmentation } from './image-source.ts';
 export { type LoadModelOptions, loadModel } from './load-model.ts';
 export { type CreateModelOptions, createModel, Model, type ModelOrigin, type SaveOptions } from './model.ts';
 export { type Preparation, type PrepareOptions, unlessAborted } from './prepare.ts';
 export {
-  type CancelledEvent,
-  type DamageEvent,
-  type FolderEvent,
-  type ReadyEvent,
   type ResumeOptions,
   resumeTraining,
   type TrainFolderOptions,

@@ -2,18 +2,15 @@ import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { option } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
-import { sizeOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
-import { version } from '@graft-ml/core/internal/base/version';
+import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { imageNetwork, parameterTable } from '@graft-ml/core/internal/fit/network';
 import type { ParameterTable } from '@graft-ml/core/internal/fit/selection';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
-import { contentKey, encodeSeen, type Seen, seenAfter, seenOf } from '@graft-ml/core/internal/image/seen';
+import type { Seen } from '@graft-ml/core/internal/image/seen';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
-import type { Warning } from '@graft-ml/core/internal/recipe/guard-rails';
 import { partialTransfer, type TransferHead } from '@graft-ml/core/internal/recipe/partial-transfer';
-import type { PlannedStage } from '@graft-ml/core/internal/recipe/plan';
 import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
 import { type Strategy, strategies } from '@graft-ml/core/internal/recipe/strategy';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
@@ -23,15 +20,15 @@ import { defaultCache } from '../cache/folder-cache.ts';
 import { type OwnOnnx, openBackbone } from '../checkpoint/backbone.ts';
 import { type Checkpoint, weightsFor } from '../checkpoint/pretrained.ts';
 import { datasetOptionsOf } from '../data/configured.ts';
-import { type Dataset, fingerprint, imagesOf, openDataset } from '../data/dataset.ts';
+import { type Dataset, openDataset } from '../data/dataset.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 import { statDataset } from '../data/readers/find-candidates.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
-import { newRecord, type Run } from '../runs/run-file.ts';
-import { createRuntime, ortVersion } from '../runtime/index.ts';
+import { createRuntime } from '../runtime/index.ts';
 import { type Proof, proofOf } from './proof.ts';
+import { notesOnSeen, nothingToValidate } from './seen-images.ts';
 
 /** The progress of the work before the first step. */
 export interface Preparation {
@@ -235,57 +232,6 @@ function refuseWithoutStatistics({ strategy }: ResolvedConfig, { path, learner, 
   );
 }
 
-/** Notes on the images that the weights have seen, a sentence each. */
-function notesOnSeen(folder: Dataset, before: Seen | null, weights: string | null): string[] {
-  if (!before) return [];
-  const { train, validation, keptOut } = folder;
-  const known = train.filter((image) => before.fitted.has(contentKey(image))).length;
-  const chosen = validation.filter((image) => before.chosen.has(contentKey(image))).length;
-  const start = weights ?? 'The run that this one is compared with';
-  return [
-    ...(before.isComplete
-      ? []
-      : [
-          `${start} does not say which images it was trained on, as version 0.1 kept no record: some of them may be among those that validate.`,
-        ]),
-    ...(known + keptOut.length > 0
-      ? [
-          `The weights know ${known + keptOut.length} of these images (from ${before.history.join(', ')}): none of them validates or tests.`,
-        ]
-      : []),
-    ...(keptOut.length > 0
-      ? [`${keptOut.length} of these stand in the validation or test part, and are left out.`]
-      : []),
-    ...(chosen > 0
-      ? [
-          `The weights were chosen by ${chosen} of the ${validation.length} validation images: a test part would be stricter.`,
-        ]
-      : []),
-  ];
-}
-
-function nothingToValidate(path: string, folder: Dataset, before: Seen | null, weights: string | null): UserError {
-  const known = before && folder.train.some((image) => before.fitted.has(contentKey(image)));
-  if (!known && folder.keptOut.length === 0) {
-    const hasTwo = new Set(folder.train.map(({ label }) => label)).size < folder.train.length;
-    const advice = hasTwo
-      ? 'Give `validationFraction` a share, or add a folder val/.'
-      : `its ${folder.classes.length} classes have one each, which is to train on. Add images (ten or more of each class make a useful ` +
-        'classifier); or adapt a start that was made for a few images of each class: `adaptMeta(start, folder)`.';
-    return new UserError(`${path}: no image is left to validate on${hasTwo ? '.' : ':'} ${advice}`);
-  }
-  return new UserError(
-    `${path}: no image is left to validate on: ${weights} was trained on them (${before!.history.join(', ')}), and would be praised for ` +
-      'what it knows by heart. Add images that it has not seen, or start from other weights.',
-  );
-}
-
-/** The images that the weights of this run have seen when it ends. */
-export function seenByRun({ folder, seen }: Pick<Prepared, 'folder' | 'seen'>): Seen {
-  const keys = (images: Dataset['train']) => images.map(contentKey);
-  return seenAfter(seen, 'train', { fitted: keys(folder.train), chosen: keys(folder.validation) });
-}
-
 /** `work`, or the signal's reason as soon as it is aborted; what the work still does then is nobody's concern. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work;
@@ -300,52 +246,4 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | u
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
-}
-
-/** `run.json` of a run that begins. */
-export function describeRun(
-  path: string,
-  prepared: Prepared,
-  plan: readonly PlannedStage[],
-  warnings: readonly Warning[],
-): Run {
-  const { config, folder, preprocessing, runtime, threads, weightsSha256, before } = prepared;
-  return {
-    graft: version,
-    kind: 'train',
-    status: 'running',
-    config,
-    weightsSha256,
-    folder: path,
-    classes: [...folder.classes],
-    preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
-    dataset: {
-      fingerprint: fingerprint(folder),
-      train: folder.train.length,
-      validation: folder.validation.length,
-      test: folder.test.length,
-      leftOut: folder.problems.map(({ path: at, kind }) => ({ path: at, kind })),
-    },
-    ...describePlan(prepared, plan),
-    warnings: [...warnings],
-    decision: null,
-    adaptedFrom: null,
-    before: before && encodeSeen(seenOf(before, imagesOf(folder).map(contentKey))),
-    versions: { node: process.versions.node, onnxruntime: ortVersion() },
-    device: runtime.device,
-    threads,
-    choices: {},
-    addedEpochs: 0,
-    ...newRecord,
-  };
-}
-
-/** A summary of a plan: parameters in all and trained by any stage, and the statistics of batch norm in training. */
-export function describePlan({ config, table: { parameters, head } }: Prepared, plan: readonly PlannedStage[]) {
-  const trained = [...parameters.keys()].filter((name) => plan.some(({ settings }) => settings.get(name)));
-  const count = (names: Iterable<string>) => [...names].reduce((sum, name) => sum + sizeOf(parameters.get(name)!), 0);
-  return {
-    parameters: { total: count(parameters.keys()), trained: count(trained) },
-    batchNorm: trained.every((name) => head.has(name)) ? 'frozen' : config.batchNorm,
-  };
 }

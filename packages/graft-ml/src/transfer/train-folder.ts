@@ -1,5 +1,4 @@
 import { join, resolve } from 'node:path';
-import type { Best, TrainEvent } from '@graft-ml/core/internal/fit/events';
 import type { Logger } from '@graft-ml/core/internal/fit/loggers/index';
 import { LossError } from '@graft-ml/core/internal/fit/loss-error';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
@@ -21,7 +20,7 @@ import { strategies } from '@graft-ml/core/internal/recipe/strategy';
 import type { Backend, Choices } from '@graft-ml/core/runtime';
 import type { OwnOnnx } from '../checkpoint/backbone.ts';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
-import { type Dataset, fingerprint } from '../data/dataset.ts';
+import { fingerprint } from '../data/dataset.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { type CheckpointName, type Last, readBest, readLast } from '../runs/checkpoints.ts';
@@ -30,49 +29,13 @@ import { closing, recorded } from '../runs/recording.ts';
 import { type Run, readRun, refuseChanged, refuseOtherWeights, trainingRuns } from '../runs/run-file.ts';
 import { RunFolder, refuseOut } from '../runs/run-folder.ts';
 import { type OpenRunStore, openRunStore, ownOnnx } from '../runs/run-store.ts';
-import { describePlan, describeRun, type Preparation, type Prepared, prepare, seenByRun } from './prepare.ts';
+import { describePlan, describeRun, seenByRun } from './describe-run.ts';
+import type { FolderEvent } from './folder-events.ts';
+import { type Preparation, type Prepared, prepare } from './prepare.ts';
 import type { Proof } from './proof.ts';
 import { changed, completeError, notesOnLength } from './resumed-run.ts';
 import { trainingTask } from './tasks.ts';
 import { warningsOf } from './warn.ts';
-
-/** A run is about to begin: what was resolved, before anything is trained. */
-export interface ReadyEvent {
-  readonly kind: 'ready';
-  readonly out: string;
-  readonly run: Run;
-  readonly folder: Dataset;
-  /** Notes on reading the weights, a sentence each. */
-  readonly notes: readonly string[];
-}
-
-/** The signal came before the first step: the run folder is as it was before. */
-export interface CancelledEvent {
-  readonly kind: 'cancelled';
-  readonly out: string;
-}
-
-/** `auto` has seen its probe, and goes on with what it chose. */
-export interface DecisionEvent {
-  readonly kind: 'decision';
-  readonly decision: Decision;
-}
-
-/** `auto` was asked to try random weights too: a run of its own, in a folder inside this one's. Its events follow. */
-export interface ScratchEvent {
-  readonly kind: 'scratch';
-  readonly out: string;
-  /** The best epoch of the run that is compared with. */
-  readonly best: Best;
-}
-
-/** An image turned out to be damaged in the first epoch. All are decoded now, and the run begins again without those that cannot be used. */
-export interface DamageEvent {
-  readonly kind: 'damage';
-  readonly problem: ImageProblem;
-}
-
-export type FolderEvent = ReadyEvent | CancelledEvent | DecisionEvent | ScratchEvent | DamageEvent | TrainEvent;
 
 export interface TrainFolderOptions {
   /** The run folder to make. */

@@ -3,7 +3,7 @@ import { epochsOf, learners } from '@graft-ml/core/internal/recipe/meta/index';
 import { formatBytes } from '../../meta/check-memory.ts';
 import type { MetaReadyEvent } from '../../meta/train-meta.ts';
 import { textOf } from '../../text/options.ts';
-import type { ReadyEvent } from '../../transfer/train-folder.ts';
+import type { ReadyEvent } from '../../transfer/folder-events.ts';
 import { fields, formatCount, plural } from './format.ts';
 
 /** What was resolved for a training run, before anything is trained. */
