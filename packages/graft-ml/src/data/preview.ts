@@ -1,8 +1,10 @@
 import type { Augmentation, Colour, Planes } from '@graft-ml/core/internal/image/augment/index';
+import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import type { Framing } from '@graft-ml/core/internal/image/transform';
 import { type DatasetImage, type DatasetOptions, openDataset } from './dataset.ts';
-import { createImagePool, type ImagePool } from './image-pool.ts';
+import { openImagePool } from './decoder-pool.ts';
+import type { ImagePool } from './image-pool.ts';
 import type { ReaderOptions } from './readers/found.ts';
 
 export interface PreviewOptions {
@@ -16,6 +18,12 @@ export interface PreviewOptions {
   readonly seed: number;
   /** Options for reading the dataset. */
   readonly reading?: Pick<DatasetOptions, keyof ReaderOptions>;
+  /** Who decodes images: a pool, or a program's own. It stays its owner's. */
+  readonly decoder?: ImageDecoder | undefined;
+  /** Called after each image that was checked. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Ends it, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An image as evaluation sees it, and then as training would see it in one epoch after the other. */
@@ -30,12 +38,12 @@ export async function previewAugmentation(
   root: string,
   options: PreviewOptions,
 ): Promise<{ rows: PreviewRow[]; problems: readonly Problem[] }> {
-  const pool = createImagePool();
+  const pool = openImagePool(options.decoder);
   try {
     // With at least two classes, half of the rows from each are enough.
     const maxPerClass = Math.max(2, Math.ceil(options.images / 2));
-    const { seed, reading } = options;
-    const division = { seed, maxPerClass, validationFraction: 0 };
+    const { seed, reading, signal, onProgress } = options;
+    const division = { seed, maxPerClass, validationFraction: 0, signal, ...(onProgress && { onProgress }) };
     const { classes, train, problems } = await openDataset(root, { ...reading, ...division, pool });
     const chosen = inTurn(train, classes.length).slice(0, options.images);
     const rows = chosen.map(async (image, index) => ({

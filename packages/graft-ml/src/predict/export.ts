@@ -11,6 +11,8 @@ import type { Classifier } from './classifier.ts';
 export interface ExportOptions {
   /** Images that the model takes at once. Default 1. */
   readonly batchSize?: number;
+  /** Ends it before the file is written, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An exported model, and how it compares with what was exported. */
@@ -30,7 +32,7 @@ export interface Exported {
 export async function exportClassifier(
   classifier: Classifier,
   path: string,
-  { batchSize = 1 }: ExportOptions = {},
+  { batchSize = 1, signal }: ExportOptions = {},
 ): Promise<Exported> {
   const { crop } = classifier.preprocessing;
   const metadata = { version, ...classifier.description };
@@ -44,6 +46,7 @@ export async function exportClassifier(
   const written = results.probabilities!.data as Float32Array;
   const expected = await classifier.probabilities(pixels, batchSize);
   const difference = written.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
+  signal?.throwIfAborted();
   try {
     await makeFolders(dirname(path));
     await replaceFile(path, bytes);

@@ -78,12 +78,16 @@ export interface Renewed {
   readonly unknown: readonly string[];
 }
 
-/** Times the kernels of these keys again, and remembers the fastest. */
+/** Times the kernels of these keys again, and remembers the fastest. @throws the signal's reason between two of them; then nothing is remembered */
 export async function renewChoices(
   keys: Iterable<string>,
-  options: MachineOptions & { readonly onTuning?: (event: TuningEvent) => void } = {},
+  options: MachineOptions & { readonly onTuning?: (event: TuningEvent) => void; readonly signal?: AbortSignal } = {},
 ): Promise<Renewed> {
-  const { threads = availableParallelism(), cache = defaultCache(), onTuning } = options;
+  const { threads = availableParallelism(), cache = defaultCache(), signal } = options;
+  const onTuning = (event: TuningEvent) => {
+    signal?.throwIfAborted();
+    options.onTuning?.(event);
+  };
   const before = new Map(
     (await inspectMachine({ threads, cache })).choices.map(({ key, lowering }) => [key, lowering]),
   );
