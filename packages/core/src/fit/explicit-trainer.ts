@@ -223,7 +223,17 @@ export class Trainer implements AsyncDisposable {
     return Object.fromEntries(names.map((name) => [name, copy(current[averageName(name)] ?? current[name]!)]));
   }
 
-  /** All that is kept, copied: for a checkpoint. @throws Error during a step, and between `gather` and `step` */
+  /**
+   * All that is kept, copied: for a checkpoint.
+   *
+   * @throws Error during a step, and between `gather` and `step`
+   * @example
+   * const { tensors, ...counts } = trainer.state();
+   * const file = writeSafetensors(tensors, { trainer: JSON.stringify(counts) });
+   * // later
+   * const { tensors, metadata } = readSafetensors(file);
+   * await trainer.load({ tensors, ...JSON.parse(metadata.trainer) });
+   */
   state(): TrainerState {
     this.#assertIdle('state');
     if (this.#gathered > 0) throw new Error('state: gradients wait for their step. Take it first.');
