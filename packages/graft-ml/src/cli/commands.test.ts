@@ -26,7 +26,7 @@ describe('train', () => {
       /^Best validation accuracy \d+\.\d %, loss \d\.\d{4}, in epoch [12]\. The run is in .*run\n$/,
     );
     expect(stderr).toContain(`${join(shapes, 'disc', 'text.jpg')}: the content is neither JPEG`);
-    expect(stderr).toMatch(/images {3}30 to train, 6 to validate, 3 classes, 28 px, 1 problems?\n/);
+    expect(stderr).toMatch(/images {5}30 to train, 6 to validate, 3 classes, 28 px, 1 problems?\n/);
     expect(stderr.match(/^epoch \d of 2: loss/gm)).toHaveLength(2);
     expect(stderr.match(/^training \(6\)$/gm)).toHaveLength(1);
     expect(stderr).not.toContain('\u001b');

@@ -28,6 +28,11 @@ export interface Terminal {
 
 const bar = '{stage} {bar} {percentage}% · {value}/{total} · {rate}/s · {left} left{detail}';
 
+/** In characters: what the numbers beside it leave, which are worth more. */
+function barSize(): number {
+  return Math.max(10, Math.min(40, (process.stderr.columns ?? 80) - 66));
+}
+
 export function createTerminal({ json }: { json: boolean }): Terminal {
   let current: { stage: string; bar: SingleBar | null; start: number; first: number } | null = null;
   let announced = '';
@@ -39,7 +44,9 @@ export function createTerminal({ json }: { json: boolean }): Terminal {
     const stage = printableName(name);
     if (current?.stage !== stage) {
       endProgress();
-      const visible = process.stderr.isTTY ? new SingleBar({ format: bar, hideCursor: true }, Presets.rect) : null;
+      const visible = process.stderr.isTTY
+        ? new SingleBar({ format: bar, hideCursor: true, barsize: barSize() }, Presets.rect)
+        : null;
       visible?.start(total, done, { stage, rate: '–', left: '–', detail: '' });
       if (!visible && announced !== stage) write('stderr', `${stage} (${total})\n`);
       announced = stage;

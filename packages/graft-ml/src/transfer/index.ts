@@ -9,6 +9,14 @@ export type {
 } from './folder-events.ts';
 export { FolderImages, type ImageFolder, type ImageFolderOptions, imageFolder } from './image-folder.ts';
 export { imageSource, meanColour, type SeededAugmentation } from './image-source.ts';
+export {
+  type InspectConfig,
+  type InspectedBlock,
+  type InspectedParameter,
+  type Inspection,
+  type InspectOptions,
+  inspectModel,
+} from './inspect-model.ts';
 export { type LoadModelOptions, loadModel } from './load-model.ts';
 export { type CreateModelOptions, createModel, Model, type ModelOrigin, type SaveOptions } from './model.ts';
 export { type Preparation, type PrepareOptions, unlessAborted } from './prepare.ts';
