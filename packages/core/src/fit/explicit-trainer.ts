@@ -380,7 +380,7 @@ export class Trainer implements AsyncDisposable {
     };
   }
 
-  /** What a step is fed besides its batch and its learning rates. */
+  /** The feeds of a step besides its batch and its learning rates. */
   #scalars(): Tensors {
     const { average } = this.#options;
     const [gathered, steps] = [this.#gathered, this.#steps];

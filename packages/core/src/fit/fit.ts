@@ -58,7 +58,10 @@ export interface FitOptions<M extends string = 'accuracy'> {
   readonly metrics?: readonly Metric<M>[];
   /** The criterion of the best epoch: `loss`, or a metric. Default: the first metric. */
   readonly best?: M | 'loss';
-  /** What is done to images anew in every epoch: `light`, `standard`, `strong`, or a list of operations. Default: nothing. */
+  /**
+   * The augmentation, drawn anew for each image in every epoch: `light`, `standard`, `strong`, or a list of operations.
+   * Default: none.
+   */
   readonly augment?: AugmentationLevel | Augmentation;
   /** Changes batches of training examples, after the augmentation. */
   readonly transform?: Transform;

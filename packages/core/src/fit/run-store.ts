@@ -2,21 +2,21 @@ import { UserError } from '../base/errors.ts';
 
 /** A run that is this process's alone. */
 export interface RunLock {
-  /** To be asked before each write. @throws UserError where the run is gone, or is no longer this process's */
+  /** Checks the lock before a write. @throws UserError where the run is gone, or is no longer this process's */
   check(): Promise<void>;
   release(): Promise<void>;
 }
 
 /**
- * Where one run is kept, as files by name: a folder on disk, a browser's private file system, memory. `replace` writes a file whole or
- * not at all; `append`, `truncate` and `remove` change one where it stands.
+ * A store of one run, as files by name: a folder on disk, a browser's private file system, memory. `replace` writes a
+ * file whole or not at all; `append`, `truncate` and `remove` change one where it is.
  *
  * @throws UserError (by rejection) where a file cannot be read or written
  */
 export interface RunStore {
-  /** What a person knows it by: the path of the run folder. */
+  /** The path of the run folder, as messages name it. */
   readonly path: string;
-  /** What there is, files and the folders of runs inside; nothing where there is no run yet. */
+  /** The names of its files and of the folders of runs inside; none where there is no run yet. */
   names(): Promise<string[]>;
   /** The content of a file, of at most so many bytes where that is bounded. */
   read(name: string, most?: number): Promise<Uint8Array>;

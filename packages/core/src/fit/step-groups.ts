@@ -35,7 +35,10 @@ export function stepGroups(
   return [...groups.values()].map((group, i) => ({ ...group, name: i === 0 ? '' : String(i) }));
 }
 
-/** How each parameter is trained where it is not frozen, relative to the learning rate; null where the optimizer's rate of it is 0. */
+/**
+ * The setting of each parameter that is not frozen, relative to the learning rate; null where the optimizer's rate of
+ * it is 0.
+ */
 export function relativeSettings(
   table: ParameterTable,
   optimizer: Optimizer,
@@ -64,7 +67,9 @@ export function groupedSettings(
   );
 }
 
-/** What the groups are fed: learning rates, and what the optimizer counts. @throws OptionError where a rate is no number */
+/**
+ * The feeds of the groups: learning rates, and the optimizer's counters. @throws OptionError where a rate is no number
+ */
 export function groupFeeds(
   groups: readonly StepGroup[],
   optimizer: Optimizer,

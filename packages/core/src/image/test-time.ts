@@ -11,7 +11,7 @@ const fiveCrops: readonly CropPlace[] = [
   centreCrop,
 ];
 
-/** Which views of an image have their probabilities averaged in evaluation. */
+/** The views of an image whose probabilities are averaged in evaluation. */
 export type TestTimeAugmentation = 'none' | 'flip' | 'five-crop' | 'ten-crop';
 
 /** The views of each kind of test-time augmentation. */

@@ -26,7 +26,7 @@ export interface PoolOptions {
   readonly ceilMode?: boolean;
 }
 
-/** How averages are taken: as maxima are, without dilations. */
+/** The windows of an average pool, like those of a max-pool, without dilations. */
 export interface AveragePoolOptions {
   readonly kernel: readonly [number, number];
   readonly strides?: readonly [number, number];

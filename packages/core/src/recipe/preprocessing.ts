@@ -6,7 +6,7 @@ import type { PerChannel } from './config/model.ts';
 export interface PreprocessingChanges {
   /** The side of the square the model sees, in pixels. */
   readonly imageSize?: number | null;
-  /** Of red, green and blue in [0, 1]. */
+  /** The mean of red, green and blue in [0, 1]. */
   readonly mean?: PerChannel | null;
   readonly std?: PerChannel | null;
   readonly colourProfile?: 'apply' | 'ignore' | null;

@@ -14,8 +14,8 @@ export interface StrategyStage {
 }
 
 /**
- * What is trained from an epoch on, besides what was before. Epochs count from 1, or from 0 in a list that begins with
- * 0.
+ * The parameters to train from an epoch on, besides those before. Epochs count from 1, or from 0 in a list that begins
+ * with 0.
  */
 export interface Unfreezing {
   readonly epoch: number;
@@ -76,7 +76,7 @@ export function transferStages(config: StrategyConfig, table: ParameterTable): S
   return [{ name, epochs: config.epochs, trained: parameters }];
 }
 
-/** From each of some epochs on, more is trained. */
+/** Trains more from each of some epochs on. */
 export function gradualStages({ unfreeze, epochs }: StrategyConfig, table: ParameterTable): StrategyStage[] {
   const steps = unfreeze === null ? defaultSteps(epochs, table) : stepsOf(unfreeze, epochs, table);
   return steps.map(({ from, name }, i) => ({

@@ -2,8 +2,8 @@ import type { Tensor, Tensors } from '../base/tensor.ts';
 import { asMatrix, type NameRule, perChannel, renameTensors } from './name-rules.ts';
 
 /**
- * How timm (1.0) names what the zoo, as torchvision, names otherwise; ResNet, ResNeXt, DenseNet and Inception v3 are named alike.
- * Names that are torchvision's already stay.
+ * Rules from timm's (1.0) parameter names to the zoo's, which are torchvision's; ResNet, ResNeXt, DenseNet and
+ * Inception v3 have the same in both. Names that are torchvision's already stay.
  */
 
 /** The last two layers before the head are convolutions in timm, over 7x7 and 1x1. */

@@ -14,7 +14,7 @@ import { openBackbone, withLayers } from './backbone.ts';
 import { classNames } from './class-names.ts';
 import { allVariables, outputsOf } from './pretrained.ts';
 
-/** What a model is to be like. */
+/** Options for creating a model. */
 export interface ModelOptions extends FetchOptions {
   /** Outputs; 0: features, and no head. Another number than the weights have makes a new head. Default: the weights', or 1000. */
   readonly numClasses?: number;
@@ -26,7 +26,7 @@ export interface ModelOptions extends FetchOptions {
   readonly dropout?: number | undefined;
   /** The side of the square the model sees, in pixels. Default: that of its weights. */
   readonly imageSize?: number | undefined;
-  /** Of the random numbers. Default 0. */
+  /** The seed of random weights. Default 0. */
   readonly seed?: number;
 }
 
@@ -43,15 +43,15 @@ export interface ReadyModel {
   readonly model: NamedArchitecture;
   /** Every parameter and buffer, by name. */
   readonly weights: Tensors;
-  /** How its images are to be prepared. */
+  /** The preprocessing of its images. */
   readonly preprocessing: Preprocessing;
-  /** What its outputs are called; none without a head. */
+  /** The names of its outputs; none without a head. */
   readonly classes: readonly string[];
-  /** What is known of the weights; null where they are random or from a file of the user's own. */
+  /** The registry's entry for the weights; null where they are random or from a file of the user's own. */
   readonly entry: WeightsEntry | null;
   /** The images that they were trained on; null where unknown, as of random numbers. */
   readonly seen: Seen | null;
-  /** What reading them made necessary, a sentence each. */
+  /** Notes on reading the weights, a sentence each. */
   readonly notes: readonly string[];
   /** The file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
@@ -100,7 +100,7 @@ export async function readyModel(name: string, options: ReadyModelOptions = {}):
   };
 }
 
-/** Which architecture, and which weights for it: null for random ones. */
+/** Resolves a name to an architecture and its weights; null for random ones. */
 function meaning(
   name: string,
   pretrained: boolean | string | undefined,
@@ -119,7 +119,7 @@ function meaning(
 
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => `class ${i}`);
 
-/** Of a file that does not say: a thousand outputs are nearly always ImageNet-1k's. */
+/** The class names of a file that has none: a thousand outputs are nearly always ImageNet-1k's. */
 export async function namesFor(outputs: number): Promise<string[]> {
   return outputs === 1000 ? classNames('imagenet1k') : numbered(outputs);
 }

@@ -10,7 +10,7 @@ export interface Begun {
 }
 
 /**
- * What a run begins with: the folder of the command line, of a file of options, or of an earlier run.
+ * Resolves the folder that a run begins with: that of the command line, of a file of options, or of an earlier run.
  *
  * @param file what `--config` named, and what was read there; null where it was not given
  * @param given the options on the command line
@@ -34,12 +34,12 @@ export function beginning(
   return { folder: images, repeated: { choices, ...(weightsSha256 && !hasOthers && { weightsSha256 }) } };
 }
 
-/** Where a new run is written, unless `--out` says so. */
+/** The folder of a new run, unless `--out` gives another. */
 export function newFolder(name: string): string {
   return `runs/${name}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
 }
 
-/** What to say where a run that was sent is to be repeated. */
+/** The message for repeating a run that came from elsewhere. */
 function foreignFolder(file: string, folder: string): string {
   return (
     `${file} is of a run that was not made by you on this machine (or by a version of Graft before 0.2), so that the dataset it names ` +

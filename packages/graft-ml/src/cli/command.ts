@@ -1,7 +1,10 @@
 import type { z } from 'zod';
 import type { Terminal } from './terminal.ts';
 
-/** What a command takes, as data: the parser, `--help` and `docs/cli.md` are all made from this. Its name is in `commands/index.ts`. */
+/**
+ * The arguments and options of a command, as data: the parser, `--help` and `docs/cli.md` are all made from this. Its
+ * name is in `commands/index.ts`.
+ */
 export interface CommandTable<S extends z.ZodObject = z.ZodObject> {
   /** Positional arguments as commander writes them: `<folder>`, `[run]`, `<images...>`. */
   readonly arguments: readonly { readonly syntax: string; readonly description: string }[];

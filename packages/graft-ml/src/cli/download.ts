@@ -2,7 +2,7 @@ import type { DownloadProgress, FetchOptions } from '../files/download/fetch-fil
 import type { DownloadFlags } from './options/shared.ts';
 import type { Terminal } from './terminal.ts';
 
-/** What the flags of downloads mean, with the progress on the terminal. */
+/** The fetch options for the download flags, with the progress on the terminal. */
 export function downloadOptions({ offline, mirror, expectSha256 }: DownloadFlags, terminal: Terminal): FetchOptions {
   return {
     offline,

@@ -4,7 +4,9 @@ import { onInterrupt } from './interrupt.ts';
 import type { DownloadFlags } from './options/shared.ts';
 import type { Terminal } from './terminal.ts';
 
-/** What long calls of the library are given: the signal of Ctrl-C, and ears for stages, notes and downloads. */
+/**
+ * The common options of long calls of the library: the signal of Ctrl-C, and callbacks for stages, notes and downloads.
+ */
 export function longCall(terminal: Terminal, flags: DownloadFlags, signal = onInterrupt(terminal)) {
   return {
     signal,
@@ -14,7 +16,7 @@ export function longCall(terminal: Terminal, flags: DownloadFlags, signal = onIn
   };
 }
 
-/** What a call that writes nothing before its end comes to; null where a signal stopped it, which is then said. */
+/** The result of a call that writes nothing before its end; null, with a note, where a signal stopped it. */
 export async function unlessStopped<T>(
   terminal: Terminal,
   call: (signal: AbortSignal) => Promise<T>,

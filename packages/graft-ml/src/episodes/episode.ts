@@ -53,16 +53,18 @@ export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>>, ShapeOpt
   /** The side of the square images, in pixels. */
   readonly side: number;
   /**
-   * Which classes train, validate and test. Default `auto`.
+   * The split of classes for training, validation and testing. Default `auto`.
    *
    * | split | divides |
    * |---|---|
-   * | `'auto'` | by the folders train, val and test where there are such; Omniglot as 1200 and 423; else 60, 20 and 20 per cent (see `untrainedWay`) |
+   * | `'auto'` | by the folders train, val and test where there are such; Omniglot as 1200 and 423; else 60, 20 and 20
+   * per cent (see `untrainedWay`) |
    * | `{ percent: { train: 60, validation: 20, test: 20 } }` | that part of the classes, seeded |
-   * | `{ classes: { train: 1100, validation: 100, test: 423 } }` | that many classes, seeded; what is left over is not used |
-   * | without `validation` | as above, where a twelfth of those that train is for validation |
+   * | `{ classes: { train: 1100, validation: 100, test: 423 } }` | that many classes, seeded; the rest is not used |
+   * | without `validation` | as above, with a twelfth of the training classes for validation |
    * | `'background/evaluation'` | Omniglot's two sets; a twelfth of the first is for validation |
-   * | `{ folder: 'Futurama' }`, alone or with numbers | the classes in this folder alone, by 60, 20 and 20 per cent or as it says |
+   * | `{ folder: 'Futurama' }`, alone or with numbers | the classes in this folder alone, by 60, 20 and 20 per cent or
+   * as it says |
    */
   readonly split?: ClassSplit;
   /** Every class is also there turned by 90, 180 and 270 degrees, as classes of their own; `train`: on that side alone. Default false. */

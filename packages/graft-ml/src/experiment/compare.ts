@@ -120,9 +120,9 @@ export async function* compareLearners(
   yield* remaining(plan, options, { isNew: true });
 }
 
-/** How a comparison is resumed. */
+/** Options for resuming a comparison. */
 export interface ResumeComparisonOptions extends Omit<CompareOptions, 'out' | 'overwrite' | 'episodes'> {
-  /** Where the dataset is now. Default: where it was. */
+  /** The present path of the dataset. Default: its path then. */
   readonly data?: string | undefined;
 }
 

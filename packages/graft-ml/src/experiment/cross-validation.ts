@@ -109,7 +109,7 @@ export async function holdsFolds(out: string, openStore: OpenRunStore = openRunS
   return (await openStore(out).names()).includes(foldsFile);
 }
 
-/** How a cross-validation is resumed. */
+/** Options for resuming a cross-validation. */
 export type ResumeFoldsOptions = Omit<ResumeOptions, 'from' | 'epochs'>;
 
 /** Goes on with a cross-validation: with the fold under way, then with those that are still to come. */

@@ -31,7 +31,7 @@ export async function withFile<T>(
   }
 }
 
-/** What is in memory, as a file. */
+/** Bytes in memory, as a file. */
 export function bytesAsFile(path: string, bytes: Uint8Array): RandomAccessFile {
   return {
     path,

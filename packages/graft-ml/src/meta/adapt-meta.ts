@@ -45,7 +45,7 @@ export interface AdaptMetaOptions extends ShapeOptions {
   readonly decoder?: ImageDecoder | undefined;
   /** What runs the graphs. Default: ORT in this process and in threads. */
   readonly backend?: Backend | undefined;
-  /** Where runs are kept, the start if it is one of those and the new one. Default: in folders. */
+  /** Opens the stores of runs: of the start, if it is a run, and of the new one. Default: in folders. */
   readonly openStore?: OpenRunStore | undefined;
   /** Gives up, with the signal's reason, as long as nothing is written. */
   readonly signal?: AbortSignal | undefined;

@@ -53,7 +53,7 @@ export interface TestMetaOptions {
   readonly decoder?: ImageDecoder | undefined;
   /** What runs the graphs. Default: ORT in this process and in threads. */
   readonly backend?: Backend | undefined;
-  /** Where the run is kept. Default: in a folder. */
+  /** Opens the store of the run. Default: in a folder. */
   readonly openStore?: OpenRunStore | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onPreparation?: ((progress: Preparation) => void) | undefined;

@@ -27,7 +27,7 @@ export interface OpenRunOptions extends ClassifierOptions {
   readonly checkpoint?: CheckpointName | undefined;
   /** The source of the published weights that it began with, should `last` need them. */
   readonly download?: FetchOptions | undefined;
-  /** Where the run is kept. Default: in a folder. */
+  /** Opens the store of the run. Default: in a folder. */
   readonly openStore?: OpenRunStore | undefined;
 }
 

@@ -35,13 +35,13 @@ export function describePrediction(
 }
 
 export interface PredictFilesOptions {
-  /** How many classes are named. */
+  /** The number of classes to name. */
   readonly top: number;
   /** Ends the work between two images, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a classifier says of one image after the other, described. @throws the signal's reason */
+/** Describes a classifier's answers for one image after the other. @throws the signal's reason */
 export async function* predictFiles(
   classifier: Classifier,
   paths: readonly string[],

@@ -108,7 +108,7 @@ function operationOf(part: string, text: string): RandomOperation {
   throw refusal(text, `"${part}" is not understood. Expected ${[syntaxOf(name), ...ranges].join(', ')}.`);
 }
 
-/** With as few numbers as make the same operation. */
+/** The shortest list of numbers that makes the same operation. */
 function formatOperation(operation: RandomOperation): string {
   const { kind } = operation;
   const numbers = quantitiesOf(kind).map(([name]) => Number(quantityOf(operation, name)));

@@ -1,8 +1,8 @@
 import { OptionError } from '@graft-ml/core/internal/base/errors';
 
-/** How a value that is more than a text or a number is written where there is only text. */
+/** The textual form of a value that is more than a text or a number. */
 export interface TextCodec<T> {
-  /** What is written, for people: `three numbers, for red, green and blue: 0.485,0.456,0.406`. */
+  /** The syntax in words: `three numbers, for red, green and blue: 0.485,0.456,0.406`. */
   readonly syntax: string;
   /** @throws OptionError where the text stands for no such value */
   parse(text: string): T;

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { codecOf, textOf } from './options.ts';
 import { describeAsText } from './wording.ts';
 
-/** In characters. With every option and its comment there are some twenty thousand. */
+/** The longest text, in characters. With every option and its comment there are some twenty thousand. */
 const longest = 200_000;
 
 /** Options that a file can hold. */
@@ -24,7 +24,7 @@ export interface ConfigTable {
   readonly heading: string;
 }
 
-/** Of `graft train`. */
+/** The options of `graft train`. */
 export const trainTable: ConfigTable = {
   schema: trainConfigSchema,
   groups: configGroups,
@@ -32,7 +32,7 @@ export const trainTable: ConfigTable = {
   heading: 'Options of a training run: graft train <folder> --config <this file>. Where null stands, the run chooses.',
 };
 
-/** Of `graft meta train`. */
+/** The options of `graft meta train`. */
 export const metaTable: ConfigTable = {
   schema: metaConfigSchema,
   groups: metaConfigGroups,
@@ -104,7 +104,7 @@ export function unknownOption(written: string, keys: readonly string[], shownBy:
   return `${quote(written)} is no option.${didYouMean(optionKey(written), keys)} \`${shownBy}\` shows them all.`;
 }
 
-/** What a value of the file is, where it is one that an option can have. */
+/** The value of an option in the file, where it is one that an option can have. */
 function readValue(node: unknown, option: OptionInfo, schema: z.ZodObject, where: string): unknown {
   if (node === null) return null;
   const { key, type } = option;

@@ -10,10 +10,10 @@ import { log } from './log.ts';
 import { fold, milestones, perChannel } from './numbers.ts';
 import { split } from './split.ts';
 
-/** How an option is written as text. */
+/** The textual form of an option. */
 interface TextOption<T> {
   readonly codec: TextCodec<T>;
-  /** How it is written, for the help: stands before the first semicolon of the option's description. */
+  /** Its syntax, for the help: comes before the first semicolon of the option's description. */
   readonly help?: string;
 }
 
@@ -50,7 +50,7 @@ const textOptions: { readonly [K in StructuredKey<Options>]: TextOption<NonNulla
 
 const byKey: Readonly<Record<string, TextOption<unknown>>> = textOptions;
 
-/** How the option of this name is written as text; undefined where it is no structured one. */
+/** The codec of the option of this name; undefined where it is no structured one. */
 export function codecOf(key: string): TextCodec<unknown> | undefined {
   return Object.hasOwn(byKey, key) ? byKey[key]!.codec : undefined;
 }
@@ -68,7 +68,7 @@ export function textOf(key: string, value: unknown): string | undefined {
   }
 }
 
-/** How an option is written as text, for the help; '' where its description says all. */
+/** The syntax of an option as text, for the help; '' where its description says all. */
 export function textHelpOf(key: string): string {
   return (Object.hasOwn(byKey, key) ? byKey[key]!.help : undefined) ?? '';
 }

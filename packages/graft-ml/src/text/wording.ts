@@ -2,7 +2,7 @@ import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
 import { textHelpOf, textOf } from './options.ts';
 
-/** What the library says, in the words of the command line: options as flags, and its functions as commands. */
+/** Rewords a message of the library for the command line: options as flags, and its functions as commands. */
 export function inCommands(text: string): string {
   return text.replace(/`([^`\n]+)`/g, (whole, code: string) => spoken(code) ?? whole);
 }
@@ -12,7 +12,7 @@ export function messageInCommands(error: Error): string {
   return inCommands(error instanceof OptionError ? error.messageOf(flagOf(error.option)) : error.message);
 }
 
-/** What an option means, for whoever writes it as text. */
+/** The description of an option, for a reader who writes it as text. */
 export function describeAsText(key: string, description: string): string {
   const [what = '', ...others] = description.split(';');
   return inCommands([`${what}${textHelpOf(key)}`, ...others].join(';'));
@@ -23,7 +23,7 @@ export function flagOf(key: string): string {
   return `--${kebabCase(key)}`;
 }
 
-/** What a call was written with: its texts in their order, the names that stand for a value, and its options. */
+/** A parsed call: its texts in order, the names that stand for a value, and its options. */
 interface Call {
   readonly texts: readonly string[];
   readonly names: readonly string[];

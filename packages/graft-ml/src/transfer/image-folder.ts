@@ -14,7 +14,7 @@ export interface ImageFolderOptions
   readonly validation?: number;
   /** The part of each class that is kept for testing, where the folder has no test part of its own. Default 0. */
   readonly test?: number;
-  /** Who decodes images: a program's own. It stays its owner's. Default: threads, which end with `close`. */
+  /** The image decoder of the program. It stays its owner's. Default: threads, which end with `close`. */
   readonly decoder?: ImageDecoder;
 }
 
@@ -49,9 +49,9 @@ export interface ImageFolder extends AsyncDisposable {
   readonly train: FolderImages;
   readonly validation: FolderImages;
   readonly test: FolderImages;
-  /** What was left out and why, by path. */
+  /** The files that were left out, and why, by path. */
   readonly problems: readonly Problem[];
-  /** What was chosen or done to read it, a sentence each. */
+  /** Notes on reading the dataset, a sentence each. */
   readonly notes: readonly string[];
   readonly dataset: Dataset;
   close(): Promise<void>;

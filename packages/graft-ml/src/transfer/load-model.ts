@@ -21,7 +21,7 @@ export interface LoadModelOptions extends ModelOptions {
    * an architecture the ones that are published for it.
    */
   readonly weights?: string | null;
-  /** What runs it. It stays its owner's. Default: `createRuntime()`. */
+  /** The runtime. It stays its owner's. Default: `createRuntime()`. */
   readonly runtime?: Runtime;
 }
 

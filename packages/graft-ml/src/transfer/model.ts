@@ -23,9 +23,9 @@ import { createRuntime } from '../runtime/index.ts';
 import { FolderImages } from './image-folder.ts';
 import { saveRun } from './saved-run.ts';
 
-/** Where a model comes from. */
+/** The origin of a model. */
 export interface ModelOrigin {
-  /** What is known of its weights; null where they are random or from a file of the user's own. */
+  /** The registry's entry for its weights; null where they are random or from a file of the user's own. */
   readonly entry: WeightsEntry | null;
   /** SHA-256 of the weights that were read; null where all are random. */
   readonly sha256: string | null;
@@ -33,15 +33,15 @@ export interface ModelOrigin {
   readonly seen: Seen | null;
   /** The file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
-  /** What reading them made necessary, a sentence each. */
+  /** Notes on reading the weights, a sentence each. */
   readonly notes: readonly string[];
 }
 
-/** How a model is saved. */
+/** Options for saving a model. */
 export interface SaveOptions {
   /** Takes the place of a run that stands there. Default false. */
   readonly overwrite?: boolean;
-  /** Where runs are kept. Default: in folders. */
+  /** Opens the store of a run. Default: in a folder. */
   readonly openStore?: OpenRunStore;
 }
 
@@ -61,12 +61,12 @@ export class Model extends CoreModel {
     this.#origin = origin;
   }
 
-  /** What reading its weights made necessary, a sentence each. */
+  /** Notes on reading its weights, a sentence each. */
   get notes(): readonly string[] {
     return this.#origin.notes;
   }
 
-  /** What is known of its weights; null where they are random or from a file of the user's own. */
+  /** The registry's entry for its weights; null where they are random or from a file of the user's own. */
   get entry(): WeightsEntry | null {
     return this.#origin.entry;
   }
@@ -85,7 +85,10 @@ export class Model extends CoreModel {
     this.#data.add(data);
   }
 
-  /** As it is now, for `new Classifier(…)`, which looks at files, Blobs and pixels. @throws UserError for a network of one's own */
+  /**
+   * The model as it is now, for `new Classifier(…)`, which takes files, Blobs and pixels. @throws UserError for a
+   * network of one's own
+   */
   get classifierParts(): ClassifierParts {
     const { architecture: model, classes, preprocessing } = this.#asImageModel('classifierParts');
     const { notes, seen, variables: weights } = this;
@@ -158,7 +161,7 @@ export class Model extends CoreModel {
   }
 }
 
-/** How a network of one's own becomes a model. */
+/** Options for making a model of one's own network. */
 export interface CreateModelOptions extends Omit<CoreOptions, 'runtime'> {
   /** Default: `createRuntime()`. */
   readonly runtime?: Runtime;

@@ -19,7 +19,7 @@ export interface SavedModel extends ImageModel {
   /** The file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
   readonly weightsSha256: string | null;
-  /** How many there are, in all and as `fit` trains them. */
+  /** The number of parameters, in all and as `fit` trains them. */
   readonly parameters: { readonly total: number; readonly trained: number };
   readonly runtime: Runtime;
   /** The folder, and the images of it that it was trained on and judged by. */
@@ -27,7 +27,7 @@ export interface SavedModel extends ImageModel {
   readonly train: readonly DatasetImage[];
   readonly validation: readonly DatasetImage[];
   readonly overwrite: boolean;
-  /** Where runs are kept. Default: in folders. */
+  /** Opens the store of a run. Default: in a folder. */
   readonly openStore?: OpenRunStore | undefined;
 }
 

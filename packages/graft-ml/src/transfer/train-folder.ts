@@ -63,7 +63,7 @@ export interface TrainFolderOptions {
   readonly decoder?: ImageDecoder | undefined;
   /** The backend that runs the graphs. Default: ORT in this process, with the configuration's threads. */
   readonly backend?: Backend | undefined;
-  /** Where runs are kept: opens the store of one by its path. Default: in folders. */
+  /** Opens the store of a run by its path. Default: in folders. */
   readonly openStore?: OpenRunStore;
 }
 

@@ -64,7 +64,7 @@ export const augmentationQuantities = {
   autoaugment: {},
 } as const satisfies { readonly [K in RandomOperation['kind']]: Readonly<Record<string, Quantity>> };
 
-/** What keeps a list of operations from being an augmentation, in words that follow on its name; undefined where nothing does. */
+/** The reason why a list of operations is no augmentation, in words that follow its name; undefined where it is one. */
 export function augmentationProblem(operations: Augmentation): string | undefined {
   for (const [i, operation] of operations.entries()) {
     const { kind } = operation;

@@ -44,7 +44,7 @@ export const augmentation = structured<AugmentationLevel | Augmentation>(expecte
 /** The α of Beta(α, α). */
 const concentration = orDefault(z.number().positive().max(100));
 
-/** What is done to the images in training only. */
+/** The augmentation of training images. */
 export interface AugmentationOptions {
   /** A level, or a list of operations. */
   readonly augment: AugmentationLevel | Augmentation;
@@ -66,7 +66,7 @@ export const augmentationOptions: OptionSchemas<AugmentationOptions> = {
   ),
 };
 
-/** How batches are mixed; null: not at all. */
+/** The mixing of batches; null: none. */
 export function mixingOf({ mixup, cutmix }: Pick<AugmentationOptions, 'mixup' | 'cutmix'>): Mixing | null {
   return mixup === null && cutmix === null ? null : { mixup, cutmix };
 }

@@ -18,7 +18,7 @@ function isFold(value: unknown): value is Fold {
   return data !== undefined && data.index <= data.of;
 }
 
-/** Which images, and how they are divided. */
+/** The images, and their split. */
 export interface DataOptions {
   /** The share of each class held out, where the dataset has no validation part. */
   readonly validationFraction: number;

@@ -10,7 +10,7 @@ export type Belongings = Readonly<Record<string, Readonly<Record<string, readonl
 
 export const optimizersWith = (option: OptimizerOption): readonly OptimizerName[] => [...defaultsOf(option).keys()];
 
-/** Of optimizers and schedules. */
+/** The options of each optimizer and each schedule. */
 export const outerBelongings = {
   optimizer: {
     momentum: optimizersWith('momentum'),

@@ -5,10 +5,10 @@ import { choice, type OptionSchemas, orDefault } from './choice.ts';
 const losses = ['cross-entropy', 'focal'] as const;
 const classWeights = ['none', 'balanced'] as const;
 
-/** What is minimised in training. A validation's loss is always the plain cross entropy, so that runs can be compared. */
+/** The loss of training. The validation loss is always the plain cross entropy, so that runs can be compared. */
 export interface LossOptions {
   readonly loss: 'cross-entropy' | 'focal';
-  /** How much less what is known well already counts, for the focal loss; null: 2. */
+  /** The exponent by which the focal loss discounts examples that are already classified well; null: 2. */
   readonly focalGamma: number | null;
   /** `balanced`: every class counts alike in the loss, however few images it has. */
   readonly classWeights: 'none' | 'balanced';

@@ -4,12 +4,12 @@ import { choice, type OptionSchemas, orDefault, structuredBy } from './choice.ts
 
 const logs = structuredBy<readonly LogName[]>(`a list of some of ${logNames.join(', ')}`, z.array(z.enum(logNames)));
 
-/** Where it runs, what makes it repeatable, and what it writes about itself. */
+/** The machine, reproducibility, and the run's own files. */
 export interface MachineOptions {
   /** Decides initialisation, split, order, augmentation and dropout. */
   readonly seed: number;
   readonly device: 'cpu';
-  /** Of one operator; null: all cores. */
+  /** Threads of one operator; null: all cores. */
   readonly threads: number | null;
   /** MiB for what every epoch sees alike. */
   readonly memory: number;

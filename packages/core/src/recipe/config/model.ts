@@ -17,7 +17,7 @@ export function assertModelName(name: string): void {
   throw new OptionError({ option: 'model', expected, received: name, problem });
 }
 
-/** What is wrong with the name of a model, after the option's name; undefined where it can be one. */
+/** The reason why a name cannot be a model's, after the option's name; undefined where it can. */
 function modelProblem(name: string): string | undefined {
   if (isOnnx(name) || listArchitectures().includes(name) || entryNamed(name)) return undefined;
   if (/\.(safetensors|pth|pt|th|bin|ckpt|h5|pb|tflite|keras)$/i.test(name)) {
@@ -43,7 +43,7 @@ export type PerChannel = readonly [red: number, green: number, blue: number];
 const level = z.number().min(0);
 const perChannel = structuredBy<PerChannel>('three numbers, for red, green and blue', z.tuple([level, level, level]));
 
-/** Which network, and how images come into it. */
+/** The network and the preprocessing of its images. */
 export interface ModelOptions {
   /** An architecture, published weights (`timm/resnet18.a1_in1k`) or an .onnx file. */
   readonly model: string;
@@ -58,7 +58,7 @@ export interface ModelOptions {
   readonly weights: string | null;
   /** The side of the square the model sees, in pixels; null: what the weights were trained on. */
   readonly imageSize: number | null;
-  /** Of red, green and blue in [0, 1]; null: what the weights were trained with. */
+  /** The mean of red, green and blue in [0, 1]; null: that of the weights' training. */
   readonly mean: PerChannel | null;
   readonly std: PerChannel | null;
   /** Whether embedded colour profiles are applied, as browsers do, or ignored, as torchvision does. */
@@ -67,7 +67,7 @@ export interface ModelOptions {
   readonly orientation: 'apply' | 'ignore' | null;
 }
 
-/** Which network, and how images come into it. */
+/** The schemas of `ModelOptions`. */
 export const modelOptions: OptionSchemas<ModelOptions> = {
   model: modelName
     .default('squeezenet1_1')

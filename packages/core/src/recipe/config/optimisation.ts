@@ -63,12 +63,12 @@ export const optimizerOptions: OptionSchemas<OptimizerOptions> = {
   clipValue: orDefault(z.number().positive()).describe('largest element of a gradient'),
 };
 
-/** How the parameters that are trained are moved. */
+/** The optimisation of the trained parameters. */
 export interface OptimisationOptions extends OptimizerOptions, ScheduleOptions, LossOptions {
   /** Images per step. */
   readonly batchSize: number;
   readonly optimizer: OptimizerName;
-  /** Of the head, at its peak; null: what fits the optimizer. */
+  /** The head's learning rate at its peak; null: one that suits the optimizer. */
   readonly learningRate: number | null;
 }
 
@@ -99,7 +99,7 @@ export function optimizerOf(config: OptimizerConfig): Optimizer {
   });
 }
 
-/** What is done to all gradients of a step before the optimizer sees them: elements are cut first, then the norm. */
+/** The clipping of all gradients of a step before the optimizer sees them: first the elements, then the norm. */
 export function clipOf({
   clipNorm,
   clipValue,

@@ -6,9 +6,9 @@ export interface OptionInfo {
   /** `structured`: more than a text, a number or a choice. */
   readonly type: 'string' | 'number' | 'boolean' | 'structured';
   readonly description: string;
-  /** Of the table; null where the run chooses, as the description says. */
+  /** The table's default; null where the run chooses, as the description says. */
   readonly default: unknown;
-  /** What it may be, for people: `sgd | adam`, `integer ≥ 1`, `text | null`. */
+  /** The allowed values in words: `sgd | adam`, `integer ≥ 1`, `text | null`. */
   readonly allowed: string;
 }
 

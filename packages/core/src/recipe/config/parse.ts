@@ -13,7 +13,7 @@ export function parseOptions<S extends z.ZodObject>(schema: S, options: unknown)
   throw optionError(parsed.error.issues[0]!, schema, options);
 }
 
-/** What a schema found wrong with an option. `options` are those that were given, by their keys. */
+/** The error for a schema's issue with an option. `options` are those that were given, by their keys. */
 export function optionError(issue: z.core.$ZodIssue, schema: z.ZodObject, options: unknown): OptionError {
   const infos = optionsOf(schema);
   const key = String(issue.code === 'unrecognized_keys' ? issue.keys[0] : (issue.path[0] ?? 'options'));
@@ -23,10 +23,10 @@ export function optionError(issue: z.core.$ZodIssue, schema: z.ZodObject, option
   return valueError(issue, info, received);
 }
 
-/** What `structured` says beside its issue. */
+/** The parameters that `structured` adds to its issue. */
 const paramsSchema = z.object({ expected: z.string(), problem: z.string().optional() }).partial();
 
-/** What a schema found wrong with the value of an option. */
+/** The error for a schema's issue with the value of an option. */
 export function valueError(issue: z.core.$ZodIssue, info: OptionInfo, received: unknown): OptionError {
   const { key: option } = info;
   if (issue.code === 'invalid_value' && typeof received === 'string') {

@@ -23,7 +23,7 @@ const milestones = structuredBy<readonly number[]>(
   z.array(z.number().positive()).min(1),
 );
 
-/** How the learning rate goes over the run. */
+/** The learning rate over the run. */
 export interface ScheduleOptions {
   readonly schedule: ScheduleName;
   /** Epochs in which the learning rate rises from 0 before the schedule begins; of one-cycle: the way up. */
@@ -32,13 +32,16 @@ export interface ScheduleOptions {
   readonly stepEpochs: number | null;
   /** Epochs of the drops of `multi-step`; null: at a half and three quarters. */
   readonly milestones: readonly number[] | null;
-  /** Of a drop of `step`, `multi-step` and `plateau`, null: 0.1; of an epoch of `exponential`, null: 0.9. */
+  /**
+   * The factor of a drop for `step`, `multi-step` and `plateau`, null: 0.1; that of an epoch for `exponential`, null:
+   * 0.9.
+   */
   readonly decayFactor: number | null;
   /** Epochs of the first cycle of `cosine-restarts`; null: 10. */
   readonly restartEpochs: number | null;
-  /** How much longer each cycle is than the last; null: 2. */
+  /** The factor by which each cycle is longer than the last; null: 2. */
   readonly restartGrowth: number | null;
-  /** Of `polynomial`; null: 0.9. */
+  /** The exponent of `polynomial`; null: 0.9. */
   readonly power: number | null;
   /** Epochs without a lower validation loss that `plateau` lets pass; null: 3. */
   readonly plateauPatience: number | null;
@@ -150,7 +153,7 @@ function schedulesWith(option: ScheduleOption): ScheduleName[] {
 }
 
 const having = (option: ScheduleOption) => listed(schedulesByOption[option]);
-/** In help, the default of an option by schedule. */
+/** The default of an option by schedule, for help. */
 const defaultOf = (option: Exclude<ScheduleOption, 'milestones'>) =>
   defaultsText(
     schedulesByOption[option].flatMap((name) => {

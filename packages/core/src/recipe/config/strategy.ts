@@ -11,7 +11,7 @@ import type { Unfreezing } from '../strategy-stages.ts';
 import { choice, type OptionSchemas, orDefault, structuredBy } from './choice.ts';
 import { defaultsText } from './exceptions.ts';
 
-/** In help, the default of an option by strategy. */
+/** The default of an option by strategy, for help. */
 const defaultOf = (option: keyof Strategy['defaults']) =>
   defaultsText(strategyNames.map((name) => [name, strategies[name].defaults[option]]));
 
@@ -45,7 +45,7 @@ function isList(given: LayerRates): given is readonly LayerRate[] {
   return Array.isArray(given);
 }
 
-/** How much of the network is trained, and how long. */
+/** The strategy: how much of the network is trained, and how long. */
 export interface StrategyOptions {
   /** Null: auto, or scratch for a model without published weights. */
   readonly strategy: StrategyName | null;
@@ -53,17 +53,17 @@ export interface StrategyOptions {
   readonly epochs: number | null;
   /** Epochs in which only the head is trained, on features that are computed once, before everything else. */
   readonly probe: number | null;
-  /** How far the images are from the pretraining data, for auto. */
+  /** The distance of the images from the pretraining data, for auto. */
   readonly domain: Domain;
-  /** For partial: the last frozen block; null: the last third of the parameters' blocks is trained. */
+  /** The last frozen block, for partial; null: the last third of the parameters' blocks is trained. */
   readonly freezeTo: string | null;
-  /** For gradual: what is trained from which epoch on; null: four steps from the head down. */
+  /** The parameters to train from each epoch on, for gradual; null: four steps from the head down. */
   readonly unfreeze: readonly Unfreezing[] | null;
-  /** For partial-transfer, which it chooses: the share of the blocks that is trained, the head included. */
+  /** The share of the blocks that is trained, the head included; it chooses partial-transfer. */
   readonly transferRatio: number | null;
-  /** For partial-transfer, the side that stays as it came. */
+  /** The side that stays frozen, for partial-transfer. */
   readonly transferFrozen: TransferSide | null;
-  /** For partial-transfer; null: kept where the weights have the classes of the images. */
+  /** Whether the head is kept, for partial-transfer; null: kept where the weights have the classes of the images. */
   readonly transferHead: TransferHead | null;
   /** Parameters that stay as they are whatever the strategy says: blocks, dotted beginnings of names or globs. */
   readonly freeze: readonly string[] | null;
@@ -77,7 +77,7 @@ export interface StrategyOptions {
   readonly layerDecay: number;
   /** Weight decay also for biases and norms. */
   readonly normDecay: boolean;
-  /** Of layers that are trained; frozen layers keep theirs. */
+  /** The statistics of batch norms in layers that are trained; frozen layers keep theirs. */
   readonly batchNorm: 'running' | 'batch' | 'frozen';
   /** Augmented views per image, computed once through what is frozen and taken in turn; null: anew in every epoch. */
   readonly views: number | null;

@@ -9,7 +9,7 @@ import { type ModelOptions, modelOptions } from './model.ts';
 import { type OptimisationOptions, optimisationOptions } from './optimisation.ts';
 import { type LayerRates, type StrategyOptions, strategyOptions } from './strategy.ts';
 
-/** Everything that decides a training run, and nothing else. */
+/** All options that decide a training run. */
 export interface TrainConfig
   extends ModelOptions,
     StrategyOptions,

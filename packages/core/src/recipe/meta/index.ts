@@ -41,7 +41,7 @@ export const metaConfigGroups = {
   machine: metaMachineOptions,
 } as const;
 
-/** Everything that decides a run of meta-learning, and nothing else. */
+/** All options that decide a run of meta-learning. */
 export interface MetaConfig
   extends MetaLearnerOptions,
     MetaModelOptions,
@@ -66,7 +66,7 @@ export interface ResolvedMetaConfig extends MetaConfig {
   readonly validateEvery: number;
 }
 
-/** Everything that decides a run of meta-learning: flags, help and files of options are made from it. */
+/** The schema of all options that decide a run of meta-learning: flags, help and files of options are made from it. */
 export const metaConfigSchema: z.ZodObject<OptionSchemas<MetaConfig>, z.core.$strict> = z.strictObject({
   ...learnerOptions,
   ...metaModelOptions,
@@ -130,7 +130,7 @@ export function epochsOf({
 /** `weights` of a network that starts from random numbers. */
 export const noWeights = 'none';
 
-/** What is chosen by name. @throws OptionError where a preset and its model are both named */
+/** The learner and the model of the chosen names. @throws OptionError where a preset and its model are both named */
 function chosenNames(config: MetaConfig) {
   const preset = isPreset(config.learner) ? presets[config.learner] : undefined;
   if (preset && config.model !== null && config.model !== preset.model) {

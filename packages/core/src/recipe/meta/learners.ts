@@ -17,7 +17,7 @@ export function isAnnealing(learner: LearnerEntry): boolean {
   return learner.kind === 'gradient' && learner.annealing === true;
 }
 
-/** How the start is moved where the options do not say. */
+/** The defaults of the outer loop, where the options do not say. */
 export function outerDefaultsOf(learner: LearnerName): OuterDefaults {
   return learners[learner].outer ?? { optimizer: 'adam', schedule: 'cosine' };
 }

@@ -40,7 +40,7 @@ export function learnerOf(
   return { network, learner };
 }
 
-/** How the outer gradient is taken in the course of a run. */
+/** The phases of the outer gradient in a run. */
 export function phasesOf(config: ResolvedMetaConfig): OuterPhase[] {
   const { learner, order, innerSteps, multiStepEpochs, orderEpochs } = config;
   const phases = outerPhases(learner, {
@@ -52,7 +52,7 @@ export function phasesOf(config: ResolvedMetaConfig): OuterPhase[] {
   return phases.map((phase) => (order === 1 ? { ...phase, outer: { ...phase.outer, order } } : phase));
 }
 
-/** From bytes to features (n, f), averaged over the image. */
+/** The network from bytes to features (n, f), averaged over the image. */
 function featureNetwork(model: NamedArchitecture, preprocessing: Preprocessing): Network {
   const { crop } = preprocessing;
   return {

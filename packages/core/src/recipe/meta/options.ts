@@ -37,7 +37,7 @@ const firstOrder = learnersThat((learner) => learner.kind === 'gradient' && lear
 const outerText = (fact: 'optimizer' | 'schedule') =>
   defaultsText(learnerNames.map((name) => [name, outerDefaultsOf(name)[fact]]));
 
-/** In help, what the entries of learners say that say something. */
+/** The texts of learners that have one, for help. */
 function ownTexts<T>(fact: (learner: LearnerEntry) => T | undefined, text: (value: T) => string): string {
   const values = learnerNames.flatMap((name) => {
     const value = fact(learners[name]);
@@ -57,16 +57,16 @@ const outerRateTexts = ownTexts(
 );
 const presetTexts = presetNames.map((name) => `${name}: ${presets[name].learner} on ${presets[name].model}`);
 
-/** What learns, and by what. */
+/** The learner and its outer gradient. */
 export interface MetaLearnerOptions {
   readonly learner: LearnerName | PresetName;
-  /** Of the outer gradient; 1: the inner gradients are taken for constants. Null: 2, for fomaml 1. */
+  /** The order of the outer gradient; 1: the inner gradients are taken for constants. Null: 2, for fomaml 1. */
   readonly order: number | null;
-  /** What batch norm goes by; null: batch, or running with pretrained weights. */
+  /** The statistics of batch norm; null: batch, or running with pretrained weights. */
   readonly statistics: 'batch' | 'support' | 'running' | null;
-  /** Of maml++: epochs in which the loss after every inner step counts, less and less; null: a tenth of them. */
+  /** Epochs in which the loss after every inner step counts, less and less, for maml++; null: a tenth of them. */
   readonly multiStepEpochs: number | null;
-  /** Of maml++: epochs of first order before those of second; null: a third of them. */
+  /** Epochs of first order before those of second, for maml++; null: a third of them. */
   readonly orderEpochs: number | null;
 }
 
@@ -89,12 +89,15 @@ export const learnerOptions: OptionSchemas<MetaLearnerOptions> = {
   ),
 };
 
-/** Which network, and how images come into it. */
+/** The network and the preprocessing of its images. */
 export interface MetaModelOptions
   extends Pick<ModelOptions, 'imageSize' | 'mean' | 'std' | 'colourProfile' | 'orientation'> {
-  /** As in ordinary training; null: conv4_32, or what the learner names. */
+  /** The model, as in ordinary training; null: conv4_32, or the learner's. */
   readonly model: string | null;
-  /** What meta-learning starts from: a file, published weights by name or tag, or none; null: the model's published ones. */
+  /**
+   * The weights that meta-learning starts from: a file, published weights by name or tag, or none; null: the model's
+   * published ones.
+   */
   readonly weights: string | null;
 }
 
@@ -110,14 +113,14 @@ export const metaModelOptions: OptionSchemas<MetaModelOptions> = {
   orientation: modelOptions.orientation,
 };
 
-/** What is done on the support of a task. */
+/** The inner loop on the support set of a task. */
 export interface MetaInnerOptions {
   /** Steps on the support in training. */
   readonly innerSteps: number | null;
   /** The learning rate of an inner step. */
   readonly innerRate: number | null;
   readonly innerOptimizer: OptimizerName | null;
-  /** Of sgd or rmsprop in the inner loop; null: 0. */
+  /** The momentum of sgd or rmsprop in the inner loop; null: 0. */
   readonly innerMomentum: number | null;
   /** Steps on the support in validation and test. */
   readonly testSteps: number | null;
@@ -140,7 +143,7 @@ export const innerOptions: OptionSchemas<MetaInnerOptions> = {
 const { classWeights: _, ...losses } = lossOptions;
 const { schedule: __, ...schedules } = scheduleOptions;
 
-/** How the start is moved. An epoch is the meta-steps between two validations. */
+/** The outer loop. An epoch is the meta-steps between two validations. */
 export interface MetaOuterOptions
   extends OptimizerOptions,
     Omit<ScheduleOptions, 'schedule'>,
@@ -166,7 +169,7 @@ export const outerOptions: OptionSchemas<MetaOuterOptions> = {
   ema: strategyOptions.ema,
 };
 
-/** What the tasks are made of, and how many there are. */
+/** The shape and the number of the tasks. */
 export interface MetaEpisodeOptions {
   /** Classes of an episode. */
   readonly way: number;
@@ -176,7 +179,7 @@ export interface MetaEpisodeOptions {
   readonly queries: number;
   /** Episodes of a meta-step. */
   readonly metaBatch: number;
-  /** In all. */
+  /** Meta-steps in all. */
   readonly metaSteps: number;
   /** Meta-steps between two validations, an epoch of logs and schedules; null: 100. */
   readonly validateEvery: number | null;
@@ -185,7 +188,7 @@ export interface MetaEpisodeOptions {
   readonly split: ClassSplit;
   /** Whether classes turned by 90, 180 and 270 degrees are classes too, of the training side or of all. */
   readonly rotations: 'none' | 'train' | 'all';
-  /** What happens to the images of training episodes, support and queries alike; null: nothing. */
+  /** The augmentation of the images of training episodes, support and queries alike; null: none. */
   readonly augment: AugmentationLevel | Augmentation | null;
   /** Every episode has all classes, each under its own label, and only the images are drawn. */
   readonly fixedLabels: boolean;
@@ -225,7 +228,7 @@ export const episodeOptions: OptionSchemas<MetaEpisodeOptions> = {
   ),
 };
 
-/** Where it runs, and what makes it repeatable. */
+/** The machine and reproducibility. */
 export type MetaMachineOptions = Omit<MachineOptions, 'disk'>;
 
 export const metaMachineOptions: OptionSchemas<MetaMachineOptions> = {

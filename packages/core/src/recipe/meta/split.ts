@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** Of classes, for each side. */
+/** A number for each side. */
 export interface SideNumbers {
   readonly train: number;
   /** Default: a twelfth of those that train. */
@@ -12,15 +12,15 @@ export interface SideNumbers {
 export interface ClassDivision {
   /** The folder whose classes alone are used. */
   readonly folder?: string | undefined;
-  /** So many classes on each side. */
+  /** The number of classes on each side. */
   readonly classes?: SideNumbers | undefined;
-  /** So many per cent of the classes on each side. Default: 60, 20 and 20. */
+  /** The percentage of classes on each side. Default: 60, 20 and 20. */
   readonly percent?: SideNumbers | undefined;
 }
 
 /**
- * Which classes train, validate and test. `auto` goes by the folders train, val and test where there are such, and by
- * numbers elsewhere; `background/evaluation` by Omniglot's two sets.
+ * The split of classes for training, validation and testing. `auto` follows the folders train, val and test where there
+ * are such, and goes by numbers elsewhere; `background/evaluation` is Omniglot's two sets.
  */
 export type ClassSplit = 'auto' | 'background/evaluation' | ClassDivision;
 

@@ -25,7 +25,7 @@ const stepOptions = trainConfigSchema.omit({
   log: true,
 });
 
-/** Which rates are tried. */
+/** The rates to try. */
 const searchOptions = {
   out: optionalText.describe('an SVG file to draw the curve in'),
   from: z.number().positive().default(1e-7).describe('the first learning rate'),
@@ -33,7 +33,7 @@ const searchOptions = {
   steps: z.int().min(20).max(10_000).default(100).describe('the most steps to take'),
 };
 
-/** What `graft find-lr` takes. */
+/** The table of `graft find-lr`. */
 export const findLrTable = defineTable({
   arguments: [{ syntax: '<folder>', description: 'the images to train on, as of graft train' }],
   options: z.strictObject({ ...searchOptions, ...stepOptions.shape, ...downloadFlags }),

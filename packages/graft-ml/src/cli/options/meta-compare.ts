@@ -5,7 +5,7 @@ import { dataFlag, downloadFlags, optionalText } from './shared.ts';
 
 const { learner: _, ...sharedOptions } = metaConfigSchema.shape;
 
-/** What is compared, and where that is written. */
+/** The learners to compare, and the folder to write to. */
 const comparisonOptions = {
   learners: z
     .string()
@@ -22,7 +22,7 @@ const comparisonOptions = {
 
 const compareOptions = z.strictObject({ ...comparisonOptions, ...sharedOptions, ...downloadFlags });
 
-/** What `graft meta compare` takes. */
+/** The table of `graft meta compare`. */
 export const metaCompareTable = defineTable({
   arguments: [{ syntax: '[folder]', description: 'class folders, as for graft meta train' }],
   options: compareOptions,

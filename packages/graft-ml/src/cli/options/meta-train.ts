@@ -4,7 +4,7 @@ import { type ConfigTable, metaTable } from '../../text/config-text.ts';
 import { defineTable } from '../command.ts';
 import { downloadFlags, optionalText, resumeFlags } from './shared.ts';
 
-/** Which run is written or resumed. */
+/** The run to write, or to resume. */
 const runOptions = {
   out: optionalText.describe('the run folder to write; default: runs/<learner>-<time>'),
   overwrite: z.boolean().default(false).describe('replace the run that stands there'),
@@ -17,13 +17,13 @@ const runOptions = {
 
 const metaTrainOptions = z.strictObject({ ...runOptions, ...metaConfigSchema.shape, ...downloadFlags });
 
-/** What may stand in a file: the folder too. */
+/** The options that a config file may have: the folder too. */
 export const metaTrainFile: ConfigTable = {
   ...metaTable,
   schema: metaTrainOptions.omit({ config: true, resume: true, data: true, from: true }).extend({ folder: z.string() }),
 };
 
-/** What `graft meta train` takes. */
+/** The table of `graft meta train`. */
 export const metaTrainTable = defineTable({
   arguments: [
     {

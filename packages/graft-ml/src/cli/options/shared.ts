@@ -10,7 +10,7 @@ const checkpoints = ['best', 'last'] as const satisfies readonly CheckpointName[
 /** An option that is not set unless it is given. */
 export const optionalText = z.string().nullable().default(null);
 
-/** How a command finds the images and their classes, in the words of `graft train`. */
+/** The flags for finding the images and their classes, in the words of `graft train`. */
 export const shapeFlags = trainConfigSchema.pick({
   parts: true,
   followLinks: true,
@@ -20,14 +20,14 @@ export const shapeFlags = trainConfigSchema.pick({
   splitColumn: true,
 }).shape;
 
-/** Which state of a run a command opens. */
+/** The flag for the checkpoint of a run that a command opens. */
 export const checkpointFlag = {
   checkpoint: choice(checkpoints)
     .default('best')
     .describe('which state of the run: best (the best epoch) or last (where it stopped)'),
 };
 
-/** How a trained model looks at an image. */
+/** The flag for the views that a trained model averages. */
 export const testTimeFlag = {
   tta: choice(testTimeNames)
     .default('none')
@@ -37,7 +37,7 @@ export const testTimeFlag = {
     ),
 };
 
-/** For every command that may have to download weights. */
+/** The flags of every command that may have to download weights. */
 export const downloadFlags = {
   offline: z.boolean().default(false).describe('take weights from the cache only'),
   mirror: optionalText.describe('address or folder in place of the publishers’ hosts; default: GRAFT_MIRROR'),
@@ -53,7 +53,7 @@ export const downloadFlags = {
 
 export type DownloadFlags = z.output<z.ZodObject<typeof downloadFlags>>;
 
-/** For commands that look at images with a run, or with a model in its place. */
+/** The flags of commands that use a run, or a model in its place, on images. */
 export const classifierFlags = {
   ...checkpointFlag,
   model: optionalText.describe('instead of a run: an architecture, published weights, or an .onnx file'),
@@ -66,14 +66,14 @@ export const classifierFlags = {
 
 export type ClassifierFlags = z.output<z.ZodObject<typeof classifierFlags>>;
 
-/** Where the images of a run are now. */
+/** The flag for the present folder of a run's images. */
 export const dataFlag = {
   data: optionalText.describe(
     'for --resume: where the dataset is now, if it was moved, or if the run was made by someone else',
   ),
 };
 
-/** What goes with `--resume` alone. */
+/** The flags that go with `--resume` alone. */
 export const resumeFlags = {
   ...dataFlag,
   from: choice(checkpoints)

@@ -6,7 +6,7 @@ import { type ConfigTable, trainTable as configTable } from '../../text/config-t
 import { defineTable } from '../command.ts';
 import { downloadFlags, optionalText, resumeFlags } from './shared.ts';
 
-/** Which run is written or resumed. */
+/** The run to write, or to resume. */
 const runOptions = {
   out: optionalText.describe('the run folder to write; default: runs/<model>-<time>'),
   overwrite: z.boolean().default(false).describe('replace the run that stands there'),
@@ -26,13 +26,13 @@ const runOptions = {
 
 const trainOptions = z.strictObject({ ...runOptions, ...trainConfigSchema.shape, ...downloadFlags });
 
-/** What may stand in a file: the folder too. */
+/** The options that a config file may have: the folder too. */
 export const trainFile: ConfigTable = {
   ...configTable,
   schema: trainOptions.omit({ config: true, resume: true, data: true, from: true }).extend({ folder: z.string() }),
 };
 
-/** What `graft train` takes. */
+/** The table of `graft train`. */
 export const trainTable = defineTable({
   arguments: [
     {

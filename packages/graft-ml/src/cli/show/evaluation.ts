@@ -6,7 +6,7 @@ import type { Result } from './printer.ts';
 /** Confusions that are shown: the most frequent ones. */
 const shownConfusions = 8;
 
-/** What an evaluation came to. */
+/** The result of an evaluation. */
 export function evaluationResult(result: FolderEvaluation): Result {
   const { images, correct, accuracy, interval, top5, loss, part, sameDataset, seen, problems } = result;
   const isOwn = sameDataset && part === 'validation';
@@ -38,7 +38,7 @@ function classTable({ classes }: FolderEvaluation): string {
   return table(['class', 'images', 'precision', 'recall'], rows);
 }
 
-/** Which classes are taken for which others most often; nothing where none is. */
+/** The most frequent confusions of classes; none where there are none. */
 function confusions({ classes, confusion }: FolderEvaluation): string[] {
   const counts = confusion.flatMap((row, label) => row.map((count, taken) => ({ label, taken, count })));
   const rows = counts
@@ -49,7 +49,7 @@ function confusions({ classes, confusion }: FolderEvaluation): string[] {
   return rows.length === 0 ? [] : [`\nMost confused\n${table(['images', 'of', 'taken for'], rows)}`];
 }
 
-/** Which images the run knows, and whether they count. */
+/** A note on the images that the run has seen, and whether they count. */
 function knownImages({ fitted, chosen, leftOut }: FolderEvaluation['seen']): string {
   const known = [
     { text: `${fitted} that the run was fitted to`, count: fitted, isOut: leftOut >= fitted },

@@ -3,7 +3,7 @@ import type { FeatureTable } from '../../predict/feature-file.ts';
 import { plural } from './format.ts';
 import type { Result } from './printer.ts';
 
-/** What was noticed when images were looked for. */
+/** Notes on the images that were found. */
 export function foundNotes({
   notes,
   problems,
@@ -14,7 +14,7 @@ export function foundNotes({
   return [...notes, ...(problems.length > 0 ? [formatProblems(problems)] : [])];
 }
 
-/** What was written of the features of images. */
+/** The result of writing the features of images. */
 export function featuresResult(files: readonly string[], { vectors }: FeatureTable, failed: number): Result {
   const dimensions = vectors[0]!.length;
   const without = failed > 0 ? `, without ${failed} that could not be looked at` : '';

@@ -34,7 +34,7 @@ export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** What is wrong with one file, on one line. */
+/** A problem with one file, on one line. */
 export function problemLine(path: string, problem: string): string {
   return `${printableName(path, 400)}: ${printableName(problem, 400)}`;
 }

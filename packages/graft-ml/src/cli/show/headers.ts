@@ -6,7 +6,7 @@ import { textOf } from '../../text/options.ts';
 import type { ReadyEvent } from '../../transfer/folder-events.ts';
 import { fields, formatCount, plural } from './format.ts';
 
-/** What was resolved for a training run, before anything is trained. */
+/** The header of a training run: the resolved configuration, before anything is trained. */
 export function trainingHeader({ out, run, folder, notes }: ReadyEvent): string[] {
   const { config, dataset, parameters, preprocessing, batchNorm, warnings } = run;
   const head = config.head === null ? '' : ` with ${textOf('head', config.head)} before the last layer`;
@@ -44,7 +44,7 @@ const statisticsTexts = {
   running: 'the statistics that came with the weights',
 } as const;
 
-/** What was resolved for a run of meta-learning. */
+/** The header of a run of meta-learning. */
 export function metaHeader(event: MetaReadyEvent): string[] {
   const { out, run, config, sets, notes, threads, memory } = event;
   const { learner, way, shots, queries, metaBatch, metaSteps, optimizer, learningRate, schedule } = config;
@@ -78,7 +78,7 @@ export function metaHeader(event: MetaReadyEvent): string[] {
   ];
 }
 
-/** How a task is adapted to, and which parameters are. */
+/** The inner loop, and the parameters that it adapts. */
 function innerLoop({ config, learner }: Pick<MetaReadyEvent, 'config' | 'learner'>): string {
   if (learner.kind === 'prototypes') return '';
   const names = [...learner.rates].filter(([, rate]) => rate > 0).map(([name]) => name);

@@ -5,7 +5,7 @@ import type { MetaTest } from '../../meta/test-meta.ts';
 import { percent, plural, table } from './format.ts';
 import type { Result } from './printer.ts';
 
-/** What a run of meta-learning was adapted to. */
+/** The result of adapting a run of meta-learning. */
 export function adaptedResult({ out, run, learner, steps, folder, notes }: Adapted): Result {
   const how = steps === null ? 'from their features' : `in ${plural(steps, 'inner step')}`;
   const { classes, train, problems } = folder;
@@ -27,7 +27,7 @@ const normalisation = {
   running: 'each query for itself',
 } as const;
 
-/** What a run of meta-learning came to on tasks. */
+/** The result of testing a run of meta-learning. */
 export function testResult(result: MetaTest): Result {
   const { learner, model, shape, episodes, of, accuracy, perStep, statistics, notes } = result;
   const isTrials = of === 'one-shot trials';

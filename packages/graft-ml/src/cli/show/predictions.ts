@@ -4,7 +4,7 @@ import type { Terminal } from '../terminal.ts';
 import { percent, plural, problemLine, table } from './format.ts';
 import { printResult } from './printer.ts';
 
-/** In characters. */
+/** The longest line, in characters. */
 const longestLine = 1000;
 
 /** Images from which on progress is shown. */

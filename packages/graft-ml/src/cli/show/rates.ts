@@ -3,7 +3,7 @@ import type { FoundRates } from '../../transfer/find-rate.ts';
 import { table } from './format.ts';
 import type { Result } from './printer.ts';
 
-/** What a learning rate range test came to. */
+/** The result of a learning rate range test. */
 export function ratesResult(found: FoundRates, chart: LineChart, out: string | null): Result {
   const { config, stage, suggestions, curve } = found;
   const { model, strategy, optimizer } = config;

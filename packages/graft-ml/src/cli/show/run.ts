@@ -7,11 +7,11 @@ import { fields, formatSeconds, percent, table } from './format.ts';
 import { metaHeader, trainingHeader } from './headers.ts';
 import { type Told, tell } from './printer.ts';
 
-/** All that is told of a run, of the folds of a cross-validation, or of the learners of a comparison. */
+/** An event of a run, of the folds of a cross-validation, or of the learners of a comparison. */
 type RunEvent = CrossValidationEvent | CompareEvent;
 type EventOf<K extends RunEvent['kind']> = Extract<RunEvent, { readonly kind: K }>;
 
-/** What a command began or continued. */
+/** The run that a command began or continued. */
 interface Begun {
   /** The folder that the command writes. */
   readonly out: string;
@@ -19,7 +19,7 @@ interface Begun {
   readonly command: string;
 }
 
-/** What has become known while the events go by. */
+/** The facts that have become known from the events so far. */
 interface Known {
   /** The command line that continues it. */
   readonly resume: string;
@@ -29,9 +29,9 @@ interface Known {
   epochs: number;
   /** Whether it is one of several. */
   isPart: boolean;
-  /** How each run ended, for machines: the run itself, and the one from random weights beside it. */
+  /** The result of each run as JSON: the run itself, and the one from random weights beside it. */
   readonly results: Record<string, unknown>[];
-  /** What several runs came to, for machines. */
+  /** The summary of several runs, as JSON. */
   summary: Record<string, unknown> | null;
 }
 
@@ -98,7 +98,7 @@ function isMeta(ready: EventOf<'ready'> | null): boolean {
   return ready !== null && 'sets' in ready;
 }
 
-/** What is told of an event. */
+/** The lines that an event prints. */
 function linesOf(event: RunEvent, known: Known): readonly Told[] {
   switch (event.kind) {
     case 'fold':
