@@ -180,7 +180,7 @@ describe.skipIf(!existsSync(omniglot))('Omniglot in ../shared/data/omniglot (ski
       perClass: 20,
     });
     expect(header).toMatchObject({
-      split: { classes: { train: 1100, validation: 100, test: 423 } },
+      split: '1100/100/423',
       train: { classes: 4400, images: 22_000 },
       validation: { classes: 400, images: 2000 },
       test: { classes: 1692, images: 8460 },
