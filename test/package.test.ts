@@ -162,16 +162,16 @@ test.each([
   const program = (entries: readonly string[]) =>
     `${entries.map((entry, i) => `import * as m${i} from '${entry}';`).join('\n')}
     export const all = [${entries.map((_, i) => `m${i}`).join(', ')}];`;
-  writeFileSync(join(project, 'anywhere.ts'), program(['@graft-ml/core', '@graft-ml/web'].flatMap(entriesOf)));
-  writeFileSync(join(project, 'node.ts'), program(entriesOf('graft-ml')));
-  expect(compile('anywhere.ts', '--noEmit', '--types', '', ...options).stdout).toBe('');
+  writeFileSync(join(project, 'anywhere.mts'), program(['@graft-ml/core', '@graft-ml/web'].flatMap(entriesOf)));
+  writeFileSync(join(project, 'node.mts'), program(entriesOf('graft-ml')));
+  expect(compile('anywhere.mts', '--noEmit', '--types', '', ...options).stdout).toBe('');
   const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules', '@types')];
-  expect(compile('node.ts', '--noEmit', ...types, ...options).stdout).toBe('');
+  expect(compile('node.mts', '--noEmit', ...types, ...options).stdout).toBe('');
 });
 
 test('a TypeScript program trains the digits of the quickstart', () => {
   writeFileSync(
-    join(project, 'digits.ts'),
+    join(project, 'digits.mts'),
     `import { openRun, trainFolder, type TrainConfigInput } from 'graft-ml';
 
     const config: TrainConfigInput = { model: 'conv4', strategy: 'full', learningRate: 0.02, epochs: 8 };
@@ -184,8 +184,8 @@ test('a TypeScript program trains the digits of the quickstart', () => {
     await classifier.close();`,
   );
   const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules', '@types')];
-  expect(compile('digits.ts', '--module', 'nodenext', ...types).stdout).toBe('');
-  const { status, stdout, stderr } = node('digits.js');
+  expect(compile('digits.mts', '--module', 'nodenext', ...types).stdout).toBe('');
+  const { status, stdout, stderr } = node('digits.mjs');
   expect([status, stderr]).toEqual([0, '']);
   const lines = stdout.trim().split('\n');
   expect(lines.at(-1)).toBe('0 1 2 3 4 5 6 7 8 9');
