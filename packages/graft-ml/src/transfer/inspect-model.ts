@@ -87,7 +87,7 @@ async function subject(name: string, numClasses: number, changes: InspectConfig)
   }
   if (!isOnnx(name) && !listArchitectures().includes(name)) {
     const what = `${printableName(name)} is no run (it has no run.json), no .onnx file, and`;
-    throw new UserError(`${what} the model ${unknownName(name, listArchitectures(), '`graft models` lists all.')}`);
+    throw new UserError(`${what} the model ${unknownName(name, listArchitectures(), '`listModels()` lists all.')}`);
   }
   const { model } = await openBackbone({ model: name, weights: null, head: changes.head ?? null });
   const isPlanned = (changes.strategy ?? null) !== null || (changes.transferRatio ?? null) !== null;
