@@ -2,7 +2,7 @@ import { randomStream } from '@graft-ml/core/internal/base/random';
 import { f32, i64, type Tensor, type Tensors } from '@graft-ml/core/internal/base/tensor';
 import type { CheckpointStore, Phase } from '@graft-ml/core/internal/fit/checkpoint';
 import type { EvaluationEvent } from '@graft-ml/core/internal/fit/events';
-import { held, type Source } from '@graft-ml/core/internal/fit/source';
+import { inMemory, type Source } from '@graft-ml/core/internal/fit/source';
 import { copy } from '@graft-ml/core/runtime';
 
 /** Every event of a run. */
@@ -38,7 +38,7 @@ export function clusters(size: number, classes: number, width: number, part: str
       }
     },
   };
-  return held(source, { dtype: 'f32', shape: [width] }, { batchSize: 8 });
+  return inMemory(source, { dtype: 'f32', shape: [width] }, { batchSize: 8 });
 }
 
 export interface MemoryStore extends CheckpointStore {

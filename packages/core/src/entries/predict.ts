@@ -2,6 +2,7 @@
 export {
   type Classification,
   type ClassifierParts,
+  type ClassifyOptions,
   type ClassMetrics,
   type ConfusionMatrix,
   type FeatureVector,
@@ -11,7 +12,6 @@ export {
   type ImageInput,
   imageAccess,
   type Judged,
-  type LookOptions,
   type Metrics,
   measure,
   type Prediction,

@@ -3,7 +3,7 @@ import { constant } from '../graph/index.ts';
 import { cutBefore, prefixGraph } from './cut.ts';
 import { type Mixing, mixed } from './mixing.ts';
 import type { Model } from './model.ts';
-import { fits, held, type Source, throughPrefix, whenAsked } from './source.ts';
+import { fits, inMemory, type Source, throughPrefix, whenAsked } from './source.ts';
 import type { Stage } from './stage.ts';
 
 export interface SourceOptions {
@@ -38,7 +38,7 @@ export function openSources(
       training: mixing ? mixed(training, mixing, seed) : training,
       validation:
         fits(memory, validation.size, input) && !validation.isSequential
-          ? whenAsked(validation.size, () => held(validation, input, { batchSize: rowsAtOnce }))
+          ? whenAsked(validation.size, () => inMemory(validation, input, { batchSize: rowsAtOnce }))
           : validation,
       close: async () => {},
     });
@@ -53,7 +53,7 @@ export function openSources(
       const features = prefixGraph(network, cut.endpoint, rowsAtOnce, ({ name }) => constant(variables[name]!));
       const prefix = await runtime.compile({ features });
       const behind = (source: Source) => throughPrefix(source, prefix, rowsAtOnce);
-      const kept = async (source: Source) => held(behind(source), input, { batchSize: rowsAtOnce });
+      const kept = async (source: Source) => inMemory(behind(source), input, { batchSize: rowsAtOnce });
       const keepsTraining = isSame && !training.isSequential && keeps(training.size + validation.size);
       return {
         training: keepsTraining ? await kept(training) : behind(training),

@@ -27,7 +27,7 @@ import type { Model } from './model.ts';
 import { epochOrder } from './sampling.ts';
 import { inOrder, type Source } from './source.ts';
 import type { TrainingTask } from './task.ts';
-import { follow } from './trainer.ts';
+import { runCourse } from './trainer.ts';
 
 /** A store in which a fit saves its state and finds it again. */
 export interface FitStore<M extends string = 'accuracy'> extends CheckpointStore<M> {
@@ -128,7 +128,7 @@ export async function* fit<M extends string = 'accuracy'>(
     },
   };
   const run = { runtime: model.runtime, store: keeping, ...(signal && { signal }), ...(saved && { resume: saved }) };
-  for await (const event of follow(course, run)) {
+  for await (const event of runCourse(course, run)) {
     if (event.kind === 'end' && best) model.load(best);
     for (const callback of callbacks) await callback(event);
     yield event;

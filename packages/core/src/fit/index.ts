@@ -66,7 +66,7 @@ export {
 } from './model.ts';
 export { imageNetwork, parameterTable } from './network.ts';
 export { memoryRuns, type OpenRunStore, type RunLock, type RunStore } from './run-store.ts';
-export { type Batch, type BatchRequest, held, labelTensor, type Source, throughPrefix } from './source.ts';
+export { type Batch, type BatchRequest, inMemory, labelTensor, type Source, throughPrefix } from './source.ts';
 export {
   epochsBefore,
   learningRateAt,
@@ -88,4 +88,4 @@ export {
   variablesOf,
 } from './step.ts';
 export type { TrainingTask } from './task.ts';
-export { follow, type TrainOptions, train } from './trainer.ts';
+export { runCourse, type TrainOptions, train } from './trainer.ts';

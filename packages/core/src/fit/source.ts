@@ -150,7 +150,7 @@ export function assembled(
  * The same source held in memory: it is gone through once, and then every epoch is a matter of copying rows.
  * Only for a source without augmentation, since every epoch will see the same.
  */
-export async function held(
+export async function inMemory(
   source: Source,
   input: TensorType,
   { batchSize, onProgress }: { batchSize: number; onProgress?: (done: number, total: number) => void },

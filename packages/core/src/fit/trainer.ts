@@ -24,7 +24,7 @@ export interface TrainOptions<M extends string = 'accuracy'> {
 }
 
 /** A run while it goes on. */
-interface Run<M extends string> {
+interface ActiveRun<M extends string> {
   readonly course: Course<M>;
   readonly saver: Saver<M>;
   /** The stage that the state is of. */
@@ -62,11 +62,11 @@ export function train<M extends string>(
   task: TrainingTask<M>,
   options: TrainOptions<M>,
 ): AsyncGenerator<TrainEvent<M>, void, undefined> {
-  return follow(courseOf(task), options);
+  return runCourse(courseOf(task), options);
 }
 
 /** The loop of `train`, whatever the steps are. @throws LossError where the loss is no longer a number */
-export async function* follow<M extends string>(
+export async function* runCourse<M extends string>(
   course: Course<M>,
   options: TrainOptions<M>,
 ): AsyncGenerator<TrainEvent<M>, void, undefined> {
@@ -87,7 +87,7 @@ export async function* follow<M extends string>(
 }
 
 /** Sets up the state, of the stage that a checkpoint was written in. */
-function begin<M extends string>(course: Course<M>, { store, resume }: TrainOptions<M>): Run<M> {
+function begin<M extends string>(course: Course<M>, { store, resume }: TrainOptions<M>): ActiveRun<M> {
   const phase: Phase<M> = resume?.phase ?? startPhase;
   // A checkpoint between two epochs was written at the end of the first.
   const stage = stageAt(course.stages, phase.step === 0 ? Math.max(0, phase.epoch - 1) : phase.epoch);
@@ -99,7 +99,7 @@ function begin<M extends string>(course: Course<M>, { store, resume }: TrainOpti
 
 /** The epochs that are left of a stage. False where the signal came first. */
 async function* runStage<M extends string>(
-  run: Run<M>,
+  run: ActiveRun<M>,
   index: number,
   options: TrainOptions<M>,
 ): AsyncGenerator<TrainEvent<M>, boolean, undefined> {
@@ -146,7 +146,7 @@ async function* runStage<M extends string>(
 }
 
 /** Whether the patience with the last stage is over. */
-function isExhausted<M extends string>({ course: { stages, patience }, phase }: Run<M>): boolean {
+function isExhausted<M extends string>({ course: { stages, patience }, phase }: ActiveRun<M>): boolean {
   const begin = epochsBefore(stages, stages.length - 1);
   if (patience === null || phase.epoch <= begin || phase.step > 0) return false;
   return phase.epoch - Math.max(begin, phase.best?.epoch ?? 0) >= patience;
@@ -169,7 +169,7 @@ function variablesOf({
 
 /** The steps that are left of the epoch, or as many as there are until the signal. */
 async function* takeSteps<M extends string>(
-  run: Run<M>,
+  run: ActiveRun<M>,
   open: OpenStage<M>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StepEvent, void, undefined> {
@@ -219,7 +219,7 @@ function peakRateAt({ course, stage, phase }: Position, step: number): number {
 }
 
 /** The event of an epoch's end. `start` is when it began, in milliseconds. @throws LossError */
-function describeEpoch<M extends string>(run: Run<M>, result: Evaluation<M>, start: number): EvaluationEvent<M> {
+function describeEpoch<M extends string>(run: ActiveRun<M>, result: Evaluation<M>, start: number): EvaluationEvent<M> {
   const { course, phase, stage } = run;
   const epoch = phase.epoch + 1;
   const step = epoch * course.stepsPerEpoch;
@@ -238,7 +238,7 @@ function describeEpoch<M extends string>(run: Run<M>, result: Evaluation<M>, sta
   return { kind, stage: name, epoch, step, ...result, training, isBest, learningRate, seconds };
 }
 
-function completeEpoch<M extends string>(run: Run<M>, event: EvaluationEvent<M>): void {
+function completeEpoch<M extends string>(run: ActiveRun<M>, event: EvaluationEvent<M>): void {
   const { epoch, loss, isBest } = event;
   const evaluation: Best<M> = { loss, ...scoresOf(run.course.metrics, ({ name }) => event[name]), epoch };
   if (isBest) {

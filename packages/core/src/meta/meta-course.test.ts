@@ -5,7 +5,7 @@ import { randomStream } from '../base/random.ts';
 import { i64, type Tensors, zeros } from '../base/tensor.ts';
 import type { TrainEvent } from '../fit/events.ts';
 import { type Network, variablesOf } from '../fit/step.ts';
-import { follow } from '../fit/trainer.ts';
+import { runCourse } from '../fit/trainer.ts';
 import { crossEntropy, initialise, linear } from '../nn/index.ts';
 import { cast, flatten, mul, tanh } from '../ops/index.ts';
 import { adam, constant, sgd } from '../optim/index.ts';
@@ -100,7 +100,7 @@ async function run(task: MetaTask, { stopAfter = Number.POSITIVE_INFINITY, from 
   const events: TrainEvent[] = [];
   let steps = 0;
   const options = { runtime: runtime(), store, signal: controller.signal, ...(from.last && { resume: from.last }) };
-  for await (const event of follow(metaCourse(task), options)) {
+  for await (const event of runCourse(metaCourse(task), options)) {
     events.push(event);
     if (event.kind === 'step' && ++steps >= stopAfter) controller.abort();
   }

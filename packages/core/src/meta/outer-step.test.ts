@@ -4,7 +4,7 @@ import { bitsOf, conv4Network, madeTask, maml, parametersOf, start } from '../..
 import { defaultChoices, numbers } from '../../../../test/run.ts';
 import { memoryStore } from '../../../../test/training.ts';
 import type { Tensor, Tensors } from '../base/tensor.ts';
-import { follow } from '../fit/trainer.ts';
+import { runCourse } from '../fit/trainer.ts';
 import { constant, sgd } from '../optim/index.ts';
 import type { ParallelProgram } from '../runtime/index.ts';
 import type { Episode, EpisodeSource } from './episode.ts';
@@ -57,7 +57,7 @@ async function afterOneStep(tasksPerStep: number, parallel: MetaTask['parallel']
     seed: 0,
   };
   const store = memoryStore();
-  for await (const _ of follow(metaCourse(task), { runtime, store })) {
+  for await (const _ of runCourse(metaCourse(task), { runtime, store })) {
     // Only the end counts.
   }
   return store.last!.tensors;

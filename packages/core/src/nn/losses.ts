@@ -93,7 +93,7 @@ function crossEntropyTerms(logits: Value, labels: Value, options: CrossEntropyOp
   const smooth = mul(perClass, labelSmoothing / classes!);
   const target = labelSmoothing > 0 ? add(mul(hot, 1 - labelSmoothing), smooth) : hot;
   const logarithms = logSoftmax(logits);
-  const terms = focalGamma > 0 ? mul(logarithms, doubt(logarithms, focalGamma)) : logarithms;
+  const terms = focalGamma > 0 ? mul(logarithms, focalFactor(logarithms, focalGamma)) : logarithms;
   return { losses: neg(reduceSum(mul(target, terms), [1])), labelWeights: reduceSum(hot, [1]) };
 }
 
@@ -134,7 +134,7 @@ export function meanOf(loss: Value): Value {
  * (1 - p)^γ of log p. Where p is 1 the slope of a γ below 1 would be infinite, so 1 - p ends at what f32 can tell from
  * 0.
  */
-function doubt(logarithms: Value, gamma: number): Value {
+function focalFactor(logarithms: Value, gamma: number): Value {
   return pow(clip(sub(1, exp(logarithms)), 1e-7, 1), gamma);
 }
 

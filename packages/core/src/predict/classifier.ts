@@ -69,7 +69,7 @@ export interface ImageClassifierOptions {
 }
 
 /** Options of classifying images. */
-export interface LookOptions {
+export interface ClassifyOptions {
   /** Ends it between two batches, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -100,7 +100,7 @@ export class ImageClassifier<I> {
     this.seen = parts.seen ?? null;
     this.model = parts.model;
     this.tta = tta;
-    refuseSameCrops(tta, parts.preprocessing);
+    assertDistinctCrops(tta, parts.preprocessing);
     this.#weights = parts.weights;
     this.#runtime = runtime;
     this.#access = access;
@@ -112,7 +112,7 @@ export class ImageClassifier<I> {
    * @throws ImageError where it cannot be used; UserError where the network has no head
    * @example const { classes: [best] } = await classifier.classify(await file.arrayBuffer());
    */
-  async classify(image: I, { top = 5, ...options }: LookOptions & { top?: number } = {}): Promise<Classification> {
+  async classify(image: I, { top = 5, ...options }: ClassifyOptions & { top?: number } = {}): Promise<Classification> {
     for await (const { probabilities, problem } of this.predict([image], options)) {
       if (problem) throw new ImageError(problem);
       return { classes: this.top(probabilities, top), probabilities };
@@ -129,7 +129,7 @@ export class ImageClassifier<I> {
    * Looks at images one batch after the other, getting at the next batch meanwhile. What is wrong with one is said in its place.
    * @throws UserError where the network has no head: `features` is what it gives
    */
-  async *predict(images: readonly I[], options: LookOptions = {}): AsyncGenerator<Prediction, void, undefined> {
+  async *predict(images: readonly I[], options: ClassifyOptions = {}): AsyncGenerator<Prediction, void, undefined> {
     if (this.classes.length === 0)
       throw new UserError('This network has no head: it gives features, not classes: `classifier.features(images)`.');
     for await (const { path, values, problem } of this.#look('probabilities', images, options)) {
@@ -141,7 +141,7 @@ export class ImageClassifier<I> {
    * The input of the network's last layer for each image, (f): the backbone's features averaged over the image, through
    * the layers of a deeper head. The mean of the views that `tta` asks for.
    */
-  async *features(images: readonly I[], options: LookOptions = {}): AsyncGenerator<FeatureVector, void, undefined> {
+  async *features(images: readonly I[], options: ClassifyOptions = {}): AsyncGenerator<FeatureVector, void, undefined> {
     for await (const { path, values, problem } of this.#look('features', images, options)) {
       yield values ? { path, features: values } : { path, problem };
     }
@@ -150,8 +150,8 @@ export class ImageClassifier<I> {
   async *#look(
     output: Output,
     images: readonly I[],
-    { signal, onProgress }: LookOptions,
-  ): AsyncGenerator<Looked, void, undefined> {
+    { signal, onProgress }: ClassifyOptions,
+  ): AsyncGenerator<ImageOutput, void, undefined> {
     const size = Math.min(batchSize, images.length);
     let ahead = this.#views(images, 0, size);
     for (let start = 0; start < images.length; start += size) {
@@ -268,7 +268,7 @@ export class ImageClassifier<I> {
 type Output = 'probabilities' | 'features';
 
 /** The network's output for one image. */
-type Looked =
+type ImageOutput =
   | { readonly path: string; readonly values: Float32Array; readonly problem?: undefined }
   | { readonly path: string; readonly values?: undefined; readonly problem: ImageProblem };
 
@@ -298,7 +298,7 @@ export async function contentOf(image: ImageInput, name: string): Promise<Encode
 }
 
 /** @throws UserError where a model sees all of an image, and all crops would be the same */
-function refuseSameCrops(tta: TestTimeAugmentation, { resize, crop, squash = false }: Preprocessing): void {
+function assertDistinctCrops(tta: TestTimeAugmentation, { resize, crop, squash = false }: Preprocessing): void {
   if (resize > crop || !squash || tta === 'none' || tta === 'flip') return;
   throw new OptionError({
     option: 'tta',

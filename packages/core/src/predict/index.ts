@@ -1,13 +1,13 @@
 export {
   type Classification,
   type ClassifierParts,
+  type ClassifyOptions,
   type FeatureVector,
   type ImageAccess,
   ImageClassifier,
   type ImageClassifierOptions,
   type ImageInput,
   imageAccess,
-  type LookOptions,
   type Prediction,
   type RankedClass,
 } from './classifier.ts';

@@ -53,7 +53,7 @@ export type Continuation = { readonly strategy: 'partial' | 'full'; readonly fre
  * @throws UserError where an option means nothing, contradicts another, or leaves nothing to train
  */
 export function planOf(config: PlanConfig, table: ParameterTable, continuation?: Continuation): PlannedStage[] {
-  refuseProbe(config);
+  assertProbe(config);
   const probe = config.probe > 0 ? [{ name: 'probe', epochs: config.probe, trained: table.head, isProbe: true }] : [];
   const strategy = strategies[config.strategy];
   const main =
@@ -67,7 +67,7 @@ export function planOf(config: PlanConfig, table: ParameterTable, continuation?:
     from += epochs;
     return { name, from: from - epochs, epochs, settings, isProbe, isFresh: i === 0 || i === probe.length };
   });
-  refuseIdleRates(config, table, stages);
+  assertRatesUsed(config, table, stages);
   return stages;
 }
 
@@ -107,7 +107,7 @@ function ratesOf({ rates }: PlanConfig, table: ParameterTable): Rate[] {
 }
 
 /** @throws OptionError where a rate is given to parameters of which none is ever trained */
-function refuseIdleRates(config: PlanConfig, table: ParameterTable, stages: readonly PlannedStage[]): void {
+function assertRatesUsed(config: PlanConfig, table: ParameterTable, stages: readonly PlannedStage[]): void {
   if (strategies[config.strategy].isDecidedByProbe) return; // what is trained is not decided yet
   const decided = new Set<string>();
   for (const { pattern, names, rate } of ratesOf(config, table)) {
@@ -131,7 +131,7 @@ function refuseIdleRates(config: PlanConfig, table: ParameterTable, stages: read
  * @throws OptionError for a probe where it says nothing. Options that a strategy does not look at, `parseConfig`
  * refuses.
  */
-function refuseProbe({ strategy, probe }: PlanConfig): void {
+function assertProbe({ strategy, probe }: PlanConfig): void {
   const { isDecidedByProbe, noProbe } = strategies[strategy];
   const fail = (expected: string, problem: string): never => {
     throw new OptionError({ option: 'probe', expected, received: probe, problem });

@@ -23,7 +23,7 @@ export function changedPreprocessing(
   { imageSize, mean, std, colourProfile, orientation }: PreprocessingChanges,
 ): Preprocessing {
   const crop = imageSize ?? trained.crop;
-  refuseSide(model, crop);
+  assertSide(model, crop);
   return {
     ...trained,
     crop,
@@ -36,7 +36,7 @@ export function changedPreprocessing(
 }
 
 /** @throws OptionError where the model cannot take images of that size, with the nearest that it can */
-export function refuseSide({ name, sides = {} }: NamedArchitecture, side: number): void {
+export function assertSide({ name, sides = {} }: NamedArchitecture, side: number): void {
   const { multipleOf = 1, minimum = multipleOf } = sides;
   if (side >= minimum && side % multipleOf === 0) return;
   const nearest = Math.ceil(Math.max(minimum, Math.round(side / multipleOf) * multipleOf) / multipleOf) * multipleOf;

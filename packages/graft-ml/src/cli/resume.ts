@@ -5,7 +5,7 @@ import { downloadFlags, resumeFlags } from './options/shared.ts';
 const flags = (keys: readonly string[]) => keys.map((key) => `--${kebabCase(key)}`).join(', ');
 
 /** @throws UsageError for what is given beside `--resume` and would not be looked at. `others` is what the command takes besides. */
-export function refuseBesideResume(
+export function assertNoneBesideResume(
   command: string,
   folder: string | undefined,
   given: readonly string[],
@@ -21,7 +21,7 @@ export function refuseBesideResume(
 }
 
 /** @throws UsageError for what means something beside `--resume` alone */
-export function refuseWithoutResume(command: string, given: readonly string[]): void {
+export function assertNoneWithoutResume(command: string, given: readonly string[]): void {
   const lost = given.filter((key) => key in resumeFlags);
   if (lost.length > 0)
     throw new UsageError(`${command}: ${flags(lost)} goes with --resume <run>. A new run takes its folder as it is.`);

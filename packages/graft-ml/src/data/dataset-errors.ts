@@ -8,7 +8,7 @@ import type { Found } from './readers/found.ts';
 import { regexAdvice } from './suggest-regex.ts';
 
 /** @throws OptionError where a number is out of its range */
-export function refuseImpossible(options: {
+export function assertPossible(options: {
   validationFraction: number;
   testFraction: number;
   classDepth: number;
@@ -30,7 +30,7 @@ export function refuseImpossible(options: {
 }
 
 /** @throws OptionError where a test part is asked for, and there is one */
-export function refuseSecondTest(root: string, parts: readonly Part[], testFraction: number): void {
+export function assertOneTestSplit(root: string, parts: readonly Part[], testFraction: number): void {
   const own = parts.find(({ split }) => split === 'test');
   if (!own) return;
   throw new OptionError({
@@ -60,7 +60,7 @@ export function tooFewClasses(root: string, classes: readonly string[], problems
 }
 
 /** @throws UserError where the dataset has classes that a run with a frozen list does not know */
-export function refuseUnknownClasses(root: string, { classNames }: Found, classes: readonly string[]): void {
+export function assertKnownClasses(root: string, { classNames }: Found, classes: readonly string[]): void {
   const known = new Set(classes);
   const unknown = [...classNames].filter((name) => !known.has(name)).sort();
   if (unknown.length === 0) return;

@@ -8,12 +8,12 @@ import { contentKey, type Seen } from '@graft-ml/core/internal/image/seen';
 import { chooseFold, chooseTest, chooseValidation, type Fold, rankBySeed } from '@graft-ml/core/internal/image/split';
 import { defaultCache } from '../cache/folder-cache.ts';
 import {
+  assertKnownClasses,
+  assertOneTestSplit,
+  assertPossible,
   caseNotes,
   caseTwin,
   noImages,
-  refuseImpossible,
-  refuseSecondTest,
-  refuseUnknownClasses,
   tooFewClasses,
 } from './dataset-errors.ts';
 import type { ImageFile } from './decode.ts';
@@ -111,10 +111,10 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
     classDepth = 1,
     maxPerClass = Number.POSITIVE_INFINITY,
   } = options;
-  refuseImpossible({ validationFraction, testFraction, classDepth, maxPerClass, fold: options.fold });
+  assertPossible({ validationFraction, testFraction, classDepth, maxPerClass, fold: options.fold });
   const found = await findCandidates(root, options);
-  if (testFraction > 0) refuseSecondTest(root, found.parts, testFraction);
-  if (options.classes) refuseUnknownClasses(root, found, options.classes);
+  if (testFraction > 0) assertOneTestSplit(root, found.parts, testFraction);
+  if (options.classes) assertKnownClasses(root, found, options.classes);
 
   const candidates = chosen(found.candidates, options);
   const { good, broken } = await readAll(candidates, options);

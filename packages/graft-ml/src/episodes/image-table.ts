@@ -52,7 +52,7 @@ export function startsOf(planes: ArrayLike<number>): Uint32Array {
 export async function decodeTable(images: readonly ImageFile[], options: DecodeOptions): Promise<Decoded> {
   const side = options.request.preprocessing.crop;
   const area = side * side;
-  refuseTooMany(images.length, side, images.length * area, options.limit);
+  assertFits(images.length, side, images.length * area, options.limit);
   const bytes = reserve(Math.min(3 * area * images.length, options.limit));
   const planes = new Uint8Array(images.length);
   const problems: ImageProblem[] = [];
@@ -66,7 +66,7 @@ export async function decodeTable(images: readonly ImageFile[], options: DecodeO
     done += squares.planes.length;
     // What is still to come takes at least a plane each.
     const least = used + squares.pixels.length + (images.length - done) * area;
-    refuseTooMany(images.length, side, least, options.limit);
+    assertFits(images.length, side, least, options.limit);
     bytes.set(squares.pixels, used);
     hash.update(squares.pixels);
     used += squares.pixels.length;
@@ -106,7 +106,7 @@ function reserve(length: number): Uint8Array {
   }
 }
 
-function refuseTooMany(images: number, side: number, least: number, limit: number): void {
+function assertFits(images: number, side: number, least: number, limit: number): void {
   if (least <= limit) return;
   throw new UserError(
     `openEpisodes: ${images} images of ${side} x ${side} pixels take at least ${inMiB(least)} MiB, and memory is ${inMiB(limit)}. ` +

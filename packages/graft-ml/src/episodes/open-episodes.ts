@@ -44,7 +44,7 @@ type SideClass = Pick<HeldClass, 'name' | 'images'>;
  */
 export async function openEpisodes(path: string, options: EpisodeOptions): Promise<EpisodeSets> {
   const { seed = 0, perClass = 1 } = options;
-  refuseImpossible(options);
+  assertPossible(options);
   const wanted = requestOf(options.split ?? 'auto');
   const { found, isOmniglot } = await find(path, options);
   const candidates = chosen(found, wanted.folder);
@@ -219,7 +219,7 @@ function headerOf(
   };
 }
 
-function refuseImpossible({ side, perClass = 1, memory = 2048, resize = side }: EpisodeOptions): void {
+function assertPossible({ side, perClass = 1, memory = 2048, resize = side }: EpisodeOptions): void {
   const refuse = (name: string, value: number, range: string) => {
     throw new UserError(`openEpisodes: ${name} is ${value}, expected ${range}.`);
   };

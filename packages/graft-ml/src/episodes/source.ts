@@ -31,7 +31,7 @@ export function episodeSource(
   return {
     classes: classes.map(({ name }) => name),
     draw(shape, address) {
-      refuseImpossible(shape);
+      assertPossible(shape);
       const { way, shots, queries } = shape;
       const { usable, characters } = withImages(shots + queries);
       if (usable.length < way) throw tooFew(side, shape, usable.length, classes.length);
@@ -142,7 +142,7 @@ function sample(stream: RandomStream, bound: number, count: number): number[] {
   });
 }
 
-function refuseImpossible({ way, shots, queries }: EpisodeShape): void {
+function assertPossible({ way, shots, queries }: EpisodeShape): void {
   const refuse = (name: string, value: number, least: number) => {
     throw new UserError(`Episodes: ${name} is ${value}, expected a whole number of at least ${least}.`);
   };

@@ -110,7 +110,7 @@ export async function* compareLearners(
   const { out, overwrite = false, episodes } = options;
   const parsed = contestants.map(({ name, config }) => ({ name, config: parseMetaConfig(config) }));
   for (const { config } of parsed) resolveMetaConfig(config); // what is wrong with one is said before any is trained
-  refuseUnlike(parsed);
+  assertComparable(parsed);
   if (!overwrite && (await (options.openStore ?? openRunStore)(out).names()).includes(planFile)) {
     throw new UserError(
       `${out} already holds a comparison. ${call('resumeComparison', [out])} goes on with it; pass ${option('overwrite', true)} to replace it, or another ${option('out')}.`,
@@ -266,7 +266,7 @@ const epochSchema = z.object({ step: z.int(), accuracy: z.number(), seconds: z.n
 const shared = ['way', 'shots', 'queries', 'split', 'rotations', 'fixedLabels', 'seed', 'imageSize'] as const;
 
 /** @throws UserError where two contestants have one name, or would be given different episodes */
-function refuseUnlike(contestants: Plan['contestants']): void {
+function assertComparable(contestants: Plan['contestants']): void {
   if (contestants.length < 2)
     throw new UserError('meta compare: there is nothing to compare: name two learners or more.');
   const [first, ...others] = contestants;

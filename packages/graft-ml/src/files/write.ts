@@ -104,15 +104,15 @@ async function changeFile(path: string, how: number, change: (handle: FileHandle
   const handle = await opened.catch((error: NodeJS.ErrnoException) => {
     // What systems say to a link, and to a FIFO that nobody reads or a socket.
     if (error.code === 'ELOOP' || error.code === 'EMLINK')
-      refuseToChange(path, 'it is a link, and links are not followed');
-    if (error.code === 'ENXIO') refuseToChange(path, 'it is not an ordinary file');
+      throwUnchangeable(path, 'it is a link, and links are not followed');
+    if (error.code === 'ENXIO') throwUnchangeable(path, 'it is not an ordinary file');
     throw error;
   });
   try {
     const status = await handle.stat();
-    if (!status.isFile()) refuseToChange(path, 'it is not an ordinary file');
+    if (!status.isFile()) throwUnchangeable(path, 'it is not an ordinary file');
     if (status.nlink > 1) {
-      refuseToChange(
+      throwUnchangeable(
         path,
         'the file has another name elsewhere (a hard link), which would change with it. Make it a copy',
       );
@@ -123,7 +123,7 @@ async function changeFile(path: string, how: number, change: (handle: FileHandle
   }
 }
 
-function refuseToChange(path: string, reason: string): never {
+function throwUnchangeable(path: string, reason: string): never {
   throw new UserError(`Cannot write ${path}: ${reason}.`);
 }
 

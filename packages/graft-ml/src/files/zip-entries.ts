@@ -7,7 +7,7 @@ import type { RandomAccessFile } from './random-access.ts';
 export const localHeader = { signature: 0x04034b50, bytes: 30, nameLength: 26, extraLength: 28 } as const;
 
 /** @throws UserError where entries lie over each other, as in a bomb, or reach beyond the file */
-export function refuseOverlap(
+export function assertNoOverlap(
   entries: readonly { readonly name: string; readonly header: number; readonly size: number }[],
   fileSize: number,
 ): void {

@@ -13,7 +13,7 @@ import type { ShapeOptions } from '../data/readers/found.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { CheckpointName } from '../runs/checkpoints.ts';
 import type { Run } from '../runs/run-file.ts';
-import { RunFolder, refuseOut } from '../runs/run-folder.ts';
+import { assertNewRun, RunFolder } from '../runs/run-folder.ts';
 import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
 import type { Preparation } from '../transfer/prepare.ts';
 import { describeAdapted } from './adapted-run.ts';
@@ -87,7 +87,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
   } = options;
   const { path, openStore: openStart } = await findStart(start, openStore);
   const { seed } = (await readMetaRun(path, openStart)).config;
-  await refuseOut(openStore(out), { overwrite });
+  await assertNewRun(openStore(out), { overwrite });
   const pool = openImagePool(decoder);
   try {
     const whole = await openDataset(folder, {

@@ -95,7 +95,7 @@ const chunk = 32;
 export async function testMeta(start: string, options: TestMetaOptions = {}): Promise<MetaTest> {
   const { path, openStore } = await findStart(start, options.openStore);
   const { trials = false, side = 'test', signal, cache, decoder, onPreparation, onProgress } = options;
-  if (trials) refuseShape(options);
+  if (trials) assertShape(options);
   const opened = await openLearner(path, trials ? 20 : options.way, options.checkpoint, openStore);
   const { config, run, preprocessing, notes } = opened;
   const shape: EpisodeShape = trials
@@ -193,7 +193,7 @@ async function drawTrials(
 }
 
 /** @throws UserError where the trials, which are what they are, are to be of another shape */
-function refuseShape({ way, shots, queries, episodes, side, seed, split }: TestMetaOptions): void {
+function assertShape({ way, shots, queries, episodes, side, seed, split }: TestMetaOptions): void {
   const given = Object.entries({ way, shots, queries, episodes, side, seed, split }).find(
     ([, value]) => value !== undefined,
   );

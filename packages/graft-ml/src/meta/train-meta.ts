@@ -5,7 +5,7 @@ import { zeros } from '@graft-ml/core/internal/base/tensor';
 import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
 import { LossError } from '@graft-ml/core/internal/fit/loss-error';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
-import { follow } from '@graft-ml/core/internal/fit/trainer';
+import { runCourse } from '@graft-ml/core/internal/fit/trainer';
 import { augmentationOf } from '@graft-ml/core/internal/image/augment/levels';
 import { type ImageStatistics, statisticsOf } from '@graft-ml/core/internal/image/image-statistics';
 import { type Seen, seenAfter } from '@graft-ml/core/internal/image/seen';
@@ -35,8 +35,8 @@ import type { EpisodeSets } from '../episodes/episode.ts';
 import { type Last, readBest, readLast } from '../runs/checkpoints.ts';
 import { type NamedPaths, usablePaths } from '../runs/own-paths.ts';
 import { closing, recorded } from '../runs/recording.ts';
-import { refuseChanged } from '../runs/run-file.ts';
-import { RunFolder, refuseOut } from '../runs/run-folder.ts';
+import { assertUnchanged } from '../runs/run-file.ts';
+import { assertNewRun, RunFolder } from '../runs/run-folder.ts';
 import { openRunStore, ownOnnx } from '../runs/run-store.ts';
 import type { CancelledEvent } from '../transfer/folder-events.ts';
 import { type ResumeOptions, type TrainFolderOptions, withAbsolutePaths } from '../transfer/train-folder.ts';
@@ -78,7 +78,7 @@ export async function* trainMeta(
 ): AsyncGenerator<MetaEvent, void, undefined> {
   const parsed = parseMetaConfig(config);
   const resolved = withAbsolutePaths(resolveMetaConfig(parsed, await fileModel(parsed)));
-  await refuseOut((options.openStore ?? openRunStore)(options.out), { overwrite: options.overwrite ?? false });
+  await assertNewRun((options.openStore ?? openRunStore)(options.out), { overwrite: options.overwrite ?? false });
   yield* runMeta(resolve(folder), resolved, options, null);
 }
 
@@ -141,7 +141,7 @@ async function* runMeta(
     });
     const { sets, learner, notes, threads, weightsSha256 } = prepared;
     const now = { fingerprint: sets.header.fingerprint, weightsSha256 };
-    if (resumed) refuseChanged(out, resumed.run, now, resumed.named);
+    if (resumed) assertUnchanged(out, resumed.run, now, resumed.named);
     const run = resumed?.run ?? describeMetaRun(path, prepared);
     const memory = learners[config.learner].kind === 'baseline' ? null : taskMemory(metaTask(prepared));
     if (memory !== null) checkMemory(memory, threads, prepared.config);
@@ -174,7 +174,7 @@ async function* trained(
     const events =
       learners[config.learner].kind === 'baseline'
         ? measureBaseline(prepared, store, signal)
-        : follow(metaCourse(metaTask(prepared)), options);
+        : runCourse(metaCourse(metaTask(prepared)), options);
     const end = yield* recorded(events, store, { runtime, last: resumed, overwrite, signal });
     if (!end) return;
     await store.log(end);

@@ -33,9 +33,9 @@ import { createRuntime } from '../runtime/index.ts';
 export type {
   Classification,
   ClassifierParts,
+  ClassifyOptions,
   FeatureVector,
   ImageInput,
-  LookOptions,
   Prediction,
   RankedClass,
 } from '@graft-ml/core/internal/predict/classifier';

@@ -21,15 +21,15 @@ export {
 } from './own-paths.ts';
 export { closing, recorded } from './recording.ts';
 export {
+  assertUnchanged,
   newRecord,
   type Run,
   type RunKind,
   type RunRecord,
   readRun,
   readRunOf,
-  refuseChanged,
   runRecordSchema,
   trainingRuns,
 } from './run-file.ts';
-export { assertEmpty, RunFolder, type RunParts, refuseOut } from './run-folder.ts';
+export { assertEmpty, assertNewRun, RunFolder, type RunParts } from './run-folder.ts';
 export { type OpenRunStore, openRunStore, ownOnnx, type RunStore } from './run-store.ts';

@@ -226,7 +226,7 @@ const kindSchema = z.object({ kind: z.enum(['train', 'meta']).default('train') }
  * @param named whether the places were named now, and not when the run began
  * @throws UserError where the images or the weights, by their hashes as they are now, are not those that the run began with
  */
-export function refuseChanged(
+export function assertUnchanged(
   out: string,
   run: Pick<Run, 'folder' | 'weightsSha256'> & {
     config: Pick<Run['config'], 'weights'>;
@@ -255,7 +255,7 @@ export function refuseChanged(
 }
 
 /** @throws UserError where a run that is repeated began with other weights under the same name */
-export function refuseOtherWeights(
+export function assertSameWeights(
   { model, weights }: Pick<Run['config'], 'model' | 'weights'>,
   now: string | null,
   expected: string | null | undefined,

@@ -7,7 +7,7 @@ import { runFolder, smallRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
 import { resumeTraining, trainFolder } from '../transfer/train-folder.ts';
 import { readRun } from './run-file.ts';
-import { RunFolder, refuseOut } from './run-folder.ts';
+import { assertNewRun, RunFolder } from './run-folder.ts';
 import { openRunStore } from './run-store.ts';
 
 ownCache();
@@ -118,12 +118,12 @@ describe('a new run refuses', () => {
     mkdirSync(full);
     writeFileSync(join(full, '.gitkeep'), '');
     writeFileSync(join(full, 'run.json.0f8fad5b-d9cb-469f-a165-70867728950e.tmp'), '{"graft');
-    await refuseOut(openRunStore(full), { overwrite: false });
+    await assertNewRun(openRunStore(full), { overwrite: false });
     writeFileSync(join(full, 'thesis.tex'), '');
     await expect(start(full)).rejects.toThrow(
       `${full} is not empty, and holds no run: there is thesis.tex. Choose a new folder as \`out\`, or pass \`overwrite\``,
     );
-    await refuseOut(openRunStore(full), { overwrite: true });
+    await assertNewRun(openRunStore(full), { overwrite: true });
     expect(readdirSync(full)).toHaveLength(3);
   });
 

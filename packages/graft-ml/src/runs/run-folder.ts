@@ -91,7 +91,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     await this.#store.make();
     this.#lock = await this.#store.lock();
     // Another process may have been faster.
-    if (!overwrite) await refuseRun(this.#store);
+    if (!overwrite) await assertNoRun(this.#store);
     // First of all it ceases to be a run.
     await this.#remove((name) => name === 'run.json');
     await this.#remove(isRunFile);
@@ -208,10 +208,10 @@ function whileHeld(store: RunStore, check: () => Promise<void> | undefined): Run
 }
 
 /** @throws UserError where no new run can be kept in `store`: said before time is spent on preparing it */
-export async function refuseOut(store: RunStore, { overwrite }: { overwrite: boolean }): Promise<void> {
+export async function assertNewRun(store: RunStore, { overwrite }: { overwrite: boolean }): Promise<void> {
   await store.inspect();
   if (!overwrite) {
-    await refuseRun(store);
+    await assertNoRun(store);
     await assertEmpty(store);
   }
   await store.assertWritable();
@@ -231,7 +231,7 @@ export async function assertEmpty(store: RunStore, runs: readonly string[] = [])
 /** Files that file managers and git leave in an empty folder. */
 const unseen: ReadonlySet<string> = new Set(['.DS_Store', '.gitignore', '.gitkeep', 'Thumbs.db', 'desktop.ini']);
 
-async function refuseRun(store: RunStore): Promise<void> {
+async function assertNoRun(store: RunStore): Promise<void> {
   if (!(await store.names()).includes('run.json')) return;
   const { path } = store;
   throw new UserError(

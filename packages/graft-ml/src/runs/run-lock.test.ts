@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../../../test/images.ts';
-import { lockRun, refuseHeld } from './run-lock.ts';
+import { assertNotLocked, lockRun } from './run-lock.ts';
 
 const root = temporaryFolder();
 let count = 0;
@@ -34,7 +34,7 @@ test('a second lock is refused by what holds the first; afterwards nothing is le
   const lock = await lockRun(path);
   await lock.check();
   await expect(lockRun(path)).rejects.toThrow(`${path} is being trained by this process, since 2`);
-  await expect(refuseHeld(path)).rejects.toThrow('is being trained by this process');
+  await expect(assertNotLocked(path)).rejects.toThrow('is being trained by this process');
   await lock.check();
   await lock.release();
   expect(readdirSync(path)).toEqual([]);
@@ -43,7 +43,7 @@ test('a second lock is refused by what holds the first; afterwards nothing is le
 
 test('what a killed process held is free at once, and one of many gets it', async () => {
   const path = await lockedBy({ pid: nobody });
-  await refuseHeld(path);
+  await assertNotLocked(path);
   const attempts = await Promise.allSettled(Array.from({ length: 20 }, () => lockRun(path)));
   const locks = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
   expect(locks).toHaveLength(1);

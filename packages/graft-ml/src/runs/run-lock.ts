@@ -72,7 +72,7 @@ export async function lockRun(path: string, watch = patience): Promise<RunLock> 
   const leave = () => removeNow(note, join(path, lockName));
   process.on('exit', leave);
   return {
-    check: () => access(note).catch(() => refuseToWrite(path)),
+    check: () => access(note).catch(() => throwNotWritable(path)),
     release: async () => {
       clearInterval(timer);
       process.off('exit', leave);
@@ -93,7 +93,7 @@ function removeNow(note: string, lock: string): void {
 }
 
 /** @throws UserError where a process of this machine holds the folder: said before time is spent on preparing a run */
-export async function refuseHeld(path: string): Promise<void> {
+export async function assertNotLocked(path: string): Promise<void> {
   const found = await findNote(path);
   if (found?.holder && (await isRunning(found.holder))) throw new UserError(heldBy(path, found.holder));
 }
@@ -191,7 +191,7 @@ function heldBy(path: string, { pid, host, since }: Holder): string {
   return `${path} is being trained by ${who}, since ${since}. Wait for it, stop it, or choose another ${option('out')}.`;
 }
 
-async function refuseToWrite(path: string): Promise<never> {
+async function throwNotWritable(path: string): Promise<never> {
   const isThere = await stat(path).then(
     () => true,
     () => false,

@@ -8,7 +8,7 @@ import type { OwnOnnx } from '../checkpoint/backbone.ts';
 import { withFile } from '../files/random-access.ts';
 import { exists, failToRead, readBytes } from '../files/read.ts';
 import { appendToFile, makeFolders, replacedBy, replaceFile, truncateFile, wrapWriteErrors } from '../files/write.ts';
-import { lockRun, refuseHeld } from './run-lock.ts';
+import { assertNotLocked, lockRun } from './run-lock.ts';
 import { isRunLog } from './run-logs.ts';
 
 export type { OpenRunStore, RunStore } from '@graft-ml/core/internal/fit/run-store';
@@ -52,7 +52,7 @@ async function assertWritable(path: string): Promise<void> {
   if (!(await stat(folder)).isDirectory()) {
     throw new UserError(`A run is a folder, and ${folder} is a file. Choose another ${option('out')} than ${path}.`);
   }
-  await refuseHeld(path);
+  await assertNotLocked(path);
   // Permissions don't tell all: root may write anywhere but on a disk that is read-only, or into /proc.
   const trial = join(folder, `.${randomUUID()}`);
   await wrapWriteErrors(path, async () => {

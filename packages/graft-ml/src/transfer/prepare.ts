@@ -117,13 +117,13 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
     options.onPreparation?.(progress);
   };
   const strategy: Strategy = strategies[config.strategy];
-  refuseWeights(config, strategy);
+  assertWeightsOption(config, strategy);
   await statDataset(path); // before weights are downloaded
   const { model, onnx, checkpoint } = await openBackbone(config, {
     onnxFile: options.onnxFile,
     download: { cache, ...options.download, ...(signal && { signal }) },
   });
-  if (checkpoint?.learner) refuseWithoutStatistics(config, checkpoint);
+  if (checkpoint?.learner) assertStatistics(config, checkpoint);
   const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, config);
   const threads = options.backend?.threads ?? options.threads ?? config.threads ?? availableParallelism();
   const runtime = createRuntime({
@@ -199,7 +199,7 @@ function headOf({ head, transferHead }: ResolvedConfig, start: Checkpoint, class
 }
 
 /** @throws UserError where the strategy wants pretrained weights and there are none, or the reverse */
-function refuseWeights({ model, weights, strategy: name }: ResolvedConfig, strategy: Strategy): void {
+function assertWeightsOption({ model, weights, strategy: name }: ResolvedConfig, strategy: Strategy): void {
   if (strategy.pretrained && weights === null && !isOnnx(model)) {
     throw new OptionError({
       option: 'strategy',
@@ -221,7 +221,7 @@ function refuseWeights({ model, weights, strategy: name }: ResolvedConfig, strat
 }
 
 /** @throws UserError where layers would be frozen that have no running statistics, since meta-learning goes by those of a batch */
-function refuseWithoutStatistics({ strategy }: ResolvedConfig, { path, learner, tensors }: Checkpoint): void {
+function assertStatistics({ strategy }: ResolvedConfig, { path, learner, tensors }: Checkpoint): void {
   const hasNone = Object.entries(tensors).some(
     ([name, { data }]) => name.endsWith('running_var') && data.every((value: number | bigint) => value === 1),
   );

@@ -9,7 +9,7 @@ import type { Runtime } from '@graft-ml/core/runtime';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import type { DatasetImage } from '../data/dataset.ts';
 import { newRecord, type Run } from '../runs/run-file.ts';
-import { RunFolder, refuseOut } from '../runs/run-folder.ts';
+import { assertNewRun, RunFolder } from '../runs/run-folder.ts';
 import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
 import { ortVersion } from '../runtime/index.ts';
 
@@ -39,7 +39,7 @@ export interface SavedModel extends ImageModel {
  */
 export async function saveRun(folder: string, model: SavedModel): Promise<Run> {
   const { openStore = openRunStore } = model;
-  await refuseOut(openStore(folder), model);
+  await assertNewRun(openStore(folder), model);
   const { architecture, classes, preprocessing, seen, variables: initial, onnx } = model;
   const description = describeCheckpoint(architecture, classes, preprocessing, seen);
   const store = new RunFolder(folder, describeSaved(model), { description, initial, onnx, openStore });

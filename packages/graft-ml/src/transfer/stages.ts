@@ -4,7 +4,7 @@ import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { noFeatures } from '@graft-ml/core/internal/fit/cache';
 import { type Cut, cutBefore, prefixGraph } from '@graft-ml/core/internal/fit/cut';
 import { type Mixing, mixed } from '@graft-ml/core/internal/fit/mixing';
-import { fits, held, type Source, throughPrefix, whenAsked } from '@graft-ml/core/internal/fit/source';
+import { fits, inMemory, type Source, throughPrefix, whenAsked } from '@graft-ml/core/internal/fit/source';
 import type { Stage, StageRates, StageSources } from '@graft-ml/core/internal/fit/stage';
 import type { Network } from '@graft-ml/core/internal/fit/step';
 import { augmentationOf } from '@graft-ml/core/internal/image/augment/levels';
@@ -48,7 +48,7 @@ async function openImages(
     // Evaluation sees the same in every epoch, so its images are decoded once: at the end of the first.
     validation: fits(config.memory, validation.size, network.input)
       ? whenAsked(validation.size, () =>
-          held(validation, network.input, { batchSize: Math.min(config.batchSize, validation.size) }),
+          inMemory(validation, network.input, { batchSize: Math.min(config.batchSize, validation.size) }),
         )
       : validation,
     close: async () => {},

@@ -28,7 +28,7 @@ export function trainingTask(prepared: Prepared, plan: readonly PlannedStage[]):
   const { stages, stepsPerEpoch, warmup } = timetableOf(config, plan, labels.length);
   const { batchSize, accumulate } = batching(config, labels.length);
   const ready = stages.map((stage) => stageOf(stage, network, prepared));
-  refuseMixing(config, ready);
+  assertMixing(config, ready);
   return {
     stages: ready,
     stepsPerEpoch,
@@ -49,7 +49,7 @@ export function trainingTask(prepared: Prepared, plan: readonly PlannedStage[]):
 }
 
 /** @throws UserError where images are to be mixed, and in no stage whole images are what is trained on. (What auto comes to is its own choice.) */
-function refuseMixing(config: ResolvedConfig, stages: readonly Stage[]): void {
+function assertMixing(config: ResolvedConfig, stages: readonly Stage[]): void {
   const { strategy, mixup } = config;
   if (mixingOf(config) === null || strategies[strategy].isDecidedByProbe || stages.some(({ mixes }) => mixes)) return;
   throw new OptionError({

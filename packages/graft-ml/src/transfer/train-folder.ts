@@ -26,8 +26,8 @@ import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { type CheckpointName, type Last, readBest, readLast } from '../runs/checkpoints.ts';
 import { isWeightsFile, type NamedPaths, usablePaths } from '../runs/own-paths.ts';
 import { closing, recorded } from '../runs/recording.ts';
-import { type Run, readRun, refuseChanged, refuseOtherWeights, trainingRuns } from '../runs/run-file.ts';
-import { RunFolder, refuseOut } from '../runs/run-folder.ts';
+import { assertSameWeights, assertUnchanged, type Run, readRun, trainingRuns } from '../runs/run-file.ts';
+import { assertNewRun, RunFolder } from '../runs/run-folder.ts';
 import { type OpenRunStore, openRunStore, ownOnnx } from '../runs/run-store.ts';
 import { describePlan, describeRun, seenByRun } from './describe-run.ts';
 import type { FolderEvent } from './folder-events.ts';
@@ -78,7 +78,7 @@ export async function* trainFolder(
   options: TrainFolderOptions,
 ): AsyncGenerator<FolderEvent, void, undefined> {
   const resolved = withAbsolutePaths(resolveConfig(parseConfig(config)));
-  await refuseOut((options.openStore ?? openRunStore)(options.out), { overwrite: options.overwrite ?? false });
+  await assertNewRun((options.openStore ?? openRunStore)(options.out), { overwrite: options.overwrite ?? false });
   yield* runTraining(resolve(folder), resolved, options, null);
 }
 
@@ -178,9 +178,9 @@ async function* runTraining(
     proof = prepared.proof;
     if (resumed) {
       const { folder, weightsSha256 } = prepared;
-      refuseChanged(out, resumed.run, { fingerprint: fingerprint(folder), weightsSha256 }, resumed.named);
+      assertUnchanged(out, resumed.run, { fingerprint: fingerprint(folder), weightsSha256 }, resumed.named);
     }
-    refuseOtherWeights(prepared.config, prepared.weightsSha256, options.weightsSha256);
+    assertSameWeights(prepared.config, prepared.weightsSha256, options.weightsSha256);
     run = resumed?.run ?? describeRun(path, prepared, planOf(prepared.config, prepared.table), warningsOf(prepared));
     const notes = [...prepared.notes, ...(resumed ? notesOnLength(resumed, resumed.run, prepared) : [])];
     yield { kind: 'ready', out, run, folder: prepared.folder, notes };
@@ -216,7 +216,7 @@ async function* planned(
   const { config, table, model, initial, onnx, runtime } = prepared;
   const description = describeCheckpoint(model, run.classes, run.preprocessing, seenByRun(prepared));
   const store = new RunFolder(out, run, { description, initial, onnx, loggers, openStore }, resumed?.lock);
-  const follow = (plan: readonly PlannedStage[], last: Last | null) => {
+  const runPlan = (plan: readonly PlannedStage[], last: Last | null) => {
     const options = { runtime, store, ...(signal && { signal }), ...(last && { resume: last }) };
     const events = prepared.proof.within(train(trainingTask(prepared, plan), options));
     return recorded(events, store, { runtime, last, overwrite, signal });
@@ -224,7 +224,7 @@ async function* planned(
   const work = async function* (): AsyncGenerator<FolderEvent, void, undefined> {
     let [last, decision]: [Last | null, Decision | null] = [resumed, run.decision];
     if (strategies[config.strategy].isDecidedByProbe && !decision) {
-      const probe = yield* follow(planOf(config, table), last);
+      const probe = yield* runPlan(planOf(config, table), last);
       if (!probe) return;
       decision = decide({ ...evidenceOf(prepared), probe: probe.best.accuracy });
       await store.note({ decision, ...describePlan(prepared, planOf(config, table, continuationOf(decision))) });
@@ -232,7 +232,7 @@ async function* planned(
       last = await readLast(out, trainingRuns, openStore);
     }
     const plan = lengthened(planOf(config, table, decision ? continuationOf(decision) : null), run.addedEpochs);
-    const end = yield* follow(plan, last);
+    const end = yield* runPlan(plan, last);
     if (!end) return;
     await store.log(end);
     await store.close('done');

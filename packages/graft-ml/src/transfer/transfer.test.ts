@@ -2,7 +2,7 @@ import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HeadLayers } from '@graft-ml/core/internal/models/model';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
-import { refuseSide } from '@graft-ml/core/internal/recipe/preprocessing';
+import { assertSide } from '@graft-ml/core/internal/recipe/preprocessing';
 import { getModel } from '@graft-ml/core/models';
 import { beforeAll, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
@@ -127,9 +127,9 @@ test('a run with a deeper head, interrupted and resumed, ends bit for bit like o
 test('mean and std can be given; a size that the model does not take cannot', async () => {
   const { preprocessing } = await readRun(await transfer({ mean: [0.1, 0.2, 0.3], std: [1, 1, 0.5], epochs: 1 }));
   expect(preprocessing).toMatchObject({ mean: [0.1, 0.2, 0.3], std: [1, 1, 0.5] });
-  expect(() => refuseSide({ ...getModel('conv4'), sides: { minimum: 32, multipleOf: 16 } }, 41)).toThrow(
+  expect(() => assertSide({ ...getModel('conv4'), sides: { minimum: 32, multipleOf: 16 } }, 41)).toThrow(
     'imageSize 41: conv4 takes multiples of 16 from 32 on. The nearest is 48.',
   );
-  expect(() => refuseSide({ ...getModel('conv4'), sides: { minimum: 75 } }, 41)).toThrow('75 pixels or more');
-  refuseSide({ ...getModel('conv4'), sides: { minimum: 32, multipleOf: 16 } }, 48);
+  expect(() => assertSide({ ...getModel('conv4'), sides: { minimum: 75 } }, 41)).toThrow('75 pixels or more');
+  assertSide({ ...getModel('conv4'), sides: { minimum: 32, multipleOf: 16 } }, 48);
 });

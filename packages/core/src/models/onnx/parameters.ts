@@ -220,7 +220,7 @@ class Planner {
 const masks = new WeakMap<Tensor, boolean>();
 
 /**
- * A mask of attention has zeros and a very negative number, and is not learned; nor is anything infinite. Looked at
+ * A mask of attention has zeros and a very negative number, and is not learned; nor is anything infinite. ImageOutput at
  * once.
  */
 function isMask(value: Tensor): boolean {

@@ -34,12 +34,12 @@ type Checked<Config> = {
 };
 
 /** @throws OptionError where an option of a training run was given that nothing would look at */
-export function refuseIgnored(config: TrainConfig): void {
-  refuseIgnoredBy(config, belongs);
+export function assertNoneIgnored(config: TrainConfig): void {
+  assertNoneIgnoredBy(config, belongs);
 }
 
 /** The same for any table of options. */
-export function refuseIgnoredBy(config: object, belongings: Belongings): void {
+export function assertNoneIgnoredBy(config: object, belongings: Belongings): void {
   const values = new Map<string, unknown>(Object.entries(config));
   for (const [by, options] of Object.entries(belongings)) {
     const chosen = values.get(by);

@@ -2,7 +2,7 @@ import { isOnnx } from '../../models/onnx/suffix.ts';
 import { optimizers } from '../../optim/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
 import { strategies } from '../strategy.ts';
-import { refuseIgnored } from './ignored.ts';
+import { assertNoneIgnored } from './ignored.ts';
 import { parseOptions } from './parse.ts';
 import { type ResolvedConfig, type TrainConfig, type TrainConfigInput, trainConfigSchema } from './train-config.ts';
 
@@ -31,7 +31,7 @@ export function parseConfig(config: TrainConfigInput): TrainConfig {
     ...parsed,
     strategy: strategy ?? (transferRatio === null ? null : 'partial-transfer'),
   } as const;
-  refuseIgnored(chosen);
+  assertNoneIgnored(chosen);
   return chosen;
 }
 

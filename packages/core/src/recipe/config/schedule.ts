@@ -48,7 +48,7 @@ export interface ScheduleOptions {
 }
 
 /** The run that a schedule is made for. Lengths are in steps. */
-interface Run {
+interface ScheduledRun {
   readonly learningRate: number;
   /** After the warm-up. */
   readonly steps: number;
@@ -68,7 +68,7 @@ export type ScheduleOption = Exclude<keyof ScheduleOptions, 'schedule' | 'warmup
 interface ScheduleEntry {
   /** The options that it looks at, with their defaults; null: by the run. */
   readonly defaults: Partial<Pick<ScheduleOptions, ScheduleOption>>;
-  readonly create: (run: Run, options: Pick<ScheduleOptions, ScheduleOption>) => Schedule;
+  readonly create: (run: ScheduledRun, options: Pick<ScheduleOptions, ScheduleOption>) => Schedule;
   /** Begins with a way up of its own, so that no warm-up comes before it. */
   readonly hasWarmup?: boolean;
 }
@@ -76,7 +76,7 @@ interface ScheduleEntry {
 /** An entry whose schedule is made from the options that it names, each as given or with its default. */
 function entry<Defaults extends Partial<Pick<ScheduleOptions, ScheduleOption>>>(
   defaults: Defaults,
-  create: (run: Run, options: Defaults) => Schedule,
+  create: (run: ScheduledRun, options: Defaults) => Schedule,
 ): ScheduleEntry {
   return {
     defaults,

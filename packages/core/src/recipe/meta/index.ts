@@ -7,7 +7,7 @@ import { getModel, hasResiduals, isOnnx, type NamedArchitecture } from '../../mo
 import { type OptimizerName, optimizers } from '../../optim/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
 import type { OptionSchemas } from '../config/choice.ts';
-import { refuseIgnoredBy } from '../config/ignored.ts';
+import { assertNoneIgnoredBy } from '../config/ignored.ts';
 import { parseOptions } from '../config/parse.ts';
 import type { ScheduleName } from '../config/schedule.ts';
 import { belongings } from './ignored.ts';
@@ -90,8 +90,8 @@ export function resolveMetaConfig(
   file?: Pick<NamedArchitecture, 'trunk' | 'preprocessing'>,
 ): ResolvedMetaConfig {
   const chosen = { ...config, ...chosenNames(config) };
-  refuseIgnoredBy(chosen, belongings);
-  refuseSplit(config);
+  assertNoneIgnoredBy(chosen, belongings);
+  assertSplit(config);
   const { learner, model, optimizer } = chosen;
   const entry = learners[learner];
   const known = isOnnx(model) ? file : getModel(model);
@@ -180,7 +180,7 @@ function isPreset(name: string): name is PresetName {
 }
 
 /** @throws OptionError where classes are to be divided, and every episode has all of them */
-function refuseSplit({ fixedLabels, split, rotations }: MetaConfig): void {
+function assertSplit({ fixedLabels, split, rotations }: MetaConfig): void {
   if (!fixedLabels || (split === 'auto' && rotations === 'none')) return;
   const given = split === 'auto' ? 'rotations' : 'split';
   throw new OptionError({

@@ -13,7 +13,7 @@ const dangerousBuiltin =
 const networkClass = /^(torch\.nn|torchvision\.models|timm|fastai|ultralytics|models|__main__)\./;
 
 /** @throws UserError, always, with the name of what a pickle asks for */
-export function refuseGlobal(name: string, outermost: boolean): never {
+export function throwGlobalError(name: string, outermost: boolean): never {
   const shown = quote(name).slice(1, -1);
   if (dangerousModule.test(name) || dangerousBuiltin.test(name)) {
     throw new UserError(

@@ -1,6 +1,6 @@
 import { dtypes, storageTypes } from './element-types.ts';
 import { fail } from './pickle-machine.ts';
-import { refuseGlobal } from './refusals.ts';
+import { throwGlobalError } from './refusals.ts';
 import { rebuildFunctions } from './tensor-refs.ts';
 import { type Callable, isDict, isTuple, kindOf, type PickleValue } from './values.ts';
 
@@ -73,5 +73,5 @@ const globals: ReadonlyMap<string, PickleValue> = new Map<string, PickleValue>([
  * weights alone
  */
 export function findGlobal(name: string, outermost: boolean): PickleValue {
-  return globals.get(name) ?? refuseGlobal(name, outermost);
+  return globals.get(name) ?? throwGlobalError(name, outermost);
 }

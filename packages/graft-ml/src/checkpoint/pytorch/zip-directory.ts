@@ -1,7 +1,7 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { quote } from '@graft-ml/core/internal/base/quote';
 import type { RandomAccessFile } from '../../files/random-access.ts';
-import { listZipEntries, localHeader, refuseOverlap } from '../../files/zip-entries.ts';
+import { assertNoOverlap, listZipEntries, localHeader } from '../../files/zip-entries.ts';
 
 /** An entry of a ZIP archive. */
 export interface ZipEntry {
@@ -32,7 +32,7 @@ export async function readZipDirectory(file: RandomAccessFile): Promise<Map<stri
     if (entries.has(name)) throw refuse('is there twice');
     entries.set(name, { name, size, crc32, header, isCompressed: entry.compressionMethod !== 0 });
   }
-  refuseOverlap([...entries.values()], file.size);
+  assertNoOverlap([...entries.values()], file.size);
   return entries;
 }
 

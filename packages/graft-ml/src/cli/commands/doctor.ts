@@ -50,7 +50,7 @@ export const doctorCommand = defineCommand({
     if (renew || given.includes('threads')) throw new UsageError('doctor: --renew and --threads go with --machine.');
     if (near && fixTo === null) throw new UsageError('doctor: --near is about the clean copy of --fix-to.');
     const doctor = await import('../../data/doctor/index.ts');
-    if (fixTo !== null) await doctor.refuseTarget(folder, fixTo);
+    if (fixTo !== null) await doctor.assertTarget(folder, fixTo);
     const diagnosis = await doctor.diagnose(folder, {
       classDepth,
       ...shapeOptionsOf(shape),

@@ -3,7 +3,7 @@ import { newFolder } from '../begin.ts';
 import { defineCommand } from '../command.ts';
 import { longCall } from '../long-call.ts';
 import { metaCompareTable } from '../options/meta-compare.ts';
-import { refuseWithoutResume } from '../resume.ts';
+import { assertNoneWithoutResume } from '../resume.ts';
 import { progressOf } from '../show/printer.ts';
 
 export const metaCompareCommand = defineCommand({
@@ -23,7 +23,7 @@ export const metaCompareCommand = defineCommand({
       const events = resumeComparison(resume, { ...call(), data: data ?? undefined });
       return showRun(terminal, events, { command, out: resume });
     }
-    refuseWithoutResume('meta compare', given);
+    assertNoneWithoutResume('meta compare', given);
     if (folder === undefined)
       throw new UsageError('meta compare: which folder? `graft meta compare <folder>`, or --resume <comparison>.');
     const path = out ?? newFolder('compare');

@@ -2,7 +2,7 @@ import { beginning, newFolder } from '../begin.ts';
 import { defineCommand } from '../command.ts';
 import { longCall } from '../long-call.ts';
 import { metaTrainFile, metaTrainTable } from '../options/meta-train.ts';
-import { refuseBesideResume, refuseWithoutResume } from '../resume.ts';
+import { assertNoneBesideResume, assertNoneWithoutResume } from '../resume.ts';
 
 export const metaTrainCommand = defineCommand({
   ...metaTrainTable,
@@ -18,12 +18,12 @@ export const metaTrainCommand = defineCommand({
     const { showRun } = await import('../show/run.ts');
     const call = () => longCall(terminal, { offline, mirror, expectSha256 });
     if (resume !== null) {
-      refuseBesideResume('meta train', folder, given, ['weights']);
+      assertNoneBesideResume('meta train', folder, given, ['weights']);
       const weights = given.includes('weights') ? (config.weights ?? undefined) : undefined;
       const events = resumeMeta(resume, { ...call(), data: data ?? undefined, weights, from });
       return showRun(terminal, events, { command: 'graft meta train', out: resume });
     }
-    refuseWithoutResume('meta train', given);
+    assertNoneWithoutResume('meta train', given);
     const read = file === null ? null : { path: file, read: await readFile(file, given) };
     const { folder: images, repeated } = beginning('meta train', folder, read, given);
     const path = out ?? newFolder(config.learner);

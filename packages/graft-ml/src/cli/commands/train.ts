@@ -3,7 +3,7 @@ import { beginning, newFolder } from '../begin.ts';
 import { defineCommand } from '../command.ts';
 import { longCall } from '../long-call.ts';
 import { trainFile, trainTable } from '../options/train.ts';
-import { refuseBesideResume, refuseWithoutResume } from '../resume.ts';
+import { assertNoneBesideResume, assertNoneWithoutResume } from '../resume.ts';
 
 export const trainCommand = defineCommand({
   ...trainTable,
@@ -34,7 +34,7 @@ export const trainCommand = defineCommand({
     const { showRun } = await import('../show/run.ts');
     const call = () => longCall(terminal, { offline, mirror, expectSha256 });
     if (resume !== null) {
-      refuseBesideResume('train', folder, given, ['weights', 'epochs']);
+      assertNoneBesideResume('train', folder, given, ['weights', 'epochs']);
       const events = resumeRun(resume, {
         ...call(),
         data: data ?? undefined,
@@ -44,7 +44,7 @@ export const trainCommand = defineCommand({
       });
       return showRun(terminal, events, { command: 'graft train', out: resume });
     }
-    refuseWithoutResume('train', given);
+    assertNoneWithoutResume('train', given);
     const { readConfigFile } = await import('../../runs/config-file.ts');
     const read = file === null ? null : { path: file, read: await readConfigFile(file, trainFile, given) };
     const { folder: images, repeated } = beginning('train', folder, read, given);

@@ -25,7 +25,7 @@ export async function writeCleanCopy(
   target: string,
   options: CleanCopyOptions = {},
 ): Promise<CleanPlan> {
-  await refuseTarget(diagnosis.root, target);
+  await assertTarget(diagnosis.root, target);
   const plan = planCleanCopy(diagnosis, { near: options.near ?? false });
   if (plan.kept.length === 0) throw new UserError(`Nothing of ${diagnosis.root} is left to copy.`);
   await makeFolder(target, (growing) => copyAll(plan, growing, options));
@@ -33,7 +33,7 @@ export async function writeCleanCopy(
 }
 
 /** @throws UserError where a clean copy of `root` cannot stand at `target` */
-export async function refuseTarget(root: string, target: string): Promise<void> {
+export async function assertTarget(root: string, target: string): Promise<void> {
   await assertFree(target);
   const [source, place] = [await realpath(root), await futureRealpath(resolve(target))];
   if (`${place}${sep}`.startsWith(`${source}${sep}`)) {

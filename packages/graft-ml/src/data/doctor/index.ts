@@ -1,4 +1,4 @@
-export { type CleanCopyOptions, refuseTarget, writeCleanCopy } from './clean-copy.ts';
+export { assertTarget, type CleanCopyOptions, writeCleanCopy } from './clean-copy.ts';
 export type { CleanPlan } from './clean-plan.ts';
 export { type Diagnosis, type DoctorOptions, diagnose } from './diagnose.ts';
 export { type Finding, type FindingKind, findingKinds, type Severity } from './finding.ts';

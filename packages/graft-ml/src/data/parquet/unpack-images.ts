@@ -39,7 +39,7 @@ export async function unpackImages(
     const names = new Set<string>();
     let rowStart = 0;
     for (const [number, group] of metadata.row_groups.entries()) {
-      refuseLarge(path, number, group);
+      assertRowGroupSize(path, number, group);
       const rowEnd = rowStart + Number(group.num_rows);
       const rows = await damaged(path, () => readRows(file, metadata, columns, rowStart, rowEnd));
       for (const [i, row] of rows.entries()) {
@@ -97,7 +97,11 @@ function bufferOf(handle: FileHandle, byteLength: number): AsyncBuffer {
 }
 
 /** @throws UserError where a row group would not fit into memory */
-function refuseLarge(path: string, number: number, { columns, num_rows }: FileMetaData['row_groups'][number]): void {
+function assertRowGroupSize(
+  path: string,
+  number: number,
+  { columns, num_rows }: FileMetaData['row_groups'][number],
+): void {
   const bytes = columns.reduce((sum, { meta_data }) => sum + Number(meta_data?.total_uncompressed_size ?? 0), 0);
   if (!(bytes <= bounds.groupBytes && Number(num_rows) <= bounds.groupRows)) {
     throw new UserError(

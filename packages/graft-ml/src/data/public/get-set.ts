@@ -127,7 +127,7 @@ async function writeAll(
   let images = 0;
   for await (const { to, content } of set.arrange(files)) {
     options.signal?.throwIfAborted();
-    refuseUnsafe(set, to);
+    assertSafe(set, to);
     // A set whose archives grew is another set, and a bomb is none.
     if (++images > 2 * set.images)
       throw new UserError(`${set.name}: there are more than twice as many images as it has.`);
@@ -156,7 +156,7 @@ async function contentOf({ name, within, refusal }: Member): Promise<Buffer> {
 }
 
 /** Names come out of archives. */
-function refuseUnsafe({ name }: PublicSet, to: string): void {
+function assertSafe({ name }: PublicSet, to: string): void {
   if (to.split('/').some((level) => level === '' || level.startsWith('.') || /[\\:\p{Cc}]/u.test(level))) {
     throw new UserError(`${name}: its archive has a file called ${JSON.stringify(to)}, which is not written.`);
   }

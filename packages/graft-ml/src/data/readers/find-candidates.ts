@@ -57,7 +57,7 @@ export async function findCandidates(path: string, options: ReaderOptions): Prom
   if (text.startsWith('\x1f\x8b')) return readGzipped(path, options);
   if (text.startsWith('PAR1')) return readParquet(path, [{ path, split: undefined }], options);
   if (isTar(start)) return readArchive(path, await tarMembers(path), options);
-  refuseForeign(path, start);
+  assertReadable(path, start);
   if (options.labelRegex !== undefined) {
     throw new OptionError({
       option: 'labelRegex',
@@ -110,7 +110,7 @@ async function readGzipped(path: string, options: ReaderOptions): Promise<Found>
 }
 
 /** @throws UserError where the file is no text, with what it is instead if that is known */
-function refuseForeign(path: string, start: Buffer): void {
+function assertReadable(path: string, start: Buffer): void {
   const text = start.toString('latin1');
   const refuse = (what: string) => new UserError(`${path} is ${what}. Expected ${acceptedShapes}.`);
   if (start.length === 0) throw refuse('empty');

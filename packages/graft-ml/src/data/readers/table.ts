@@ -58,7 +58,7 @@ export async function readTables(tree: FileTree, tables: readonly TableFile[], o
   assertClearSplits(tree.root, [...splitWords]);
   const candidates = [...entries.values()].filter((entry) => !entry.isContradicted).map((entry) => entry.candidate);
   const found = [...parts.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  refuseUntrainable(tree.root, found, options);
+  assertTrainable(tree.root, found, options);
   const classNames = new Set(candidates.map(({ className }) => className));
   return { base: tree.root, parts: found, candidates, classNames, problems, ignored: new Map(), notes };
 }
@@ -148,7 +148,7 @@ function partOf(parts: Map<string, Part>, part: Part): Part {
   return part;
 }
 
-function refuseUntrainable(root: string, parts: readonly Part[], { classes }: ReaderOptions): void {
+function assertTrainable(root: string, parts: readonly Part[], { classes }: ReaderOptions): void {
   if (classes !== undefined || parts.length === 0) return;
   if (parts.some(({ split }) => split === undefined || split === 'train')) return;
   throw new UserError(`${root} has images for ${parts.map(({ name }) => name).join(', ')}, but none to train on.`);

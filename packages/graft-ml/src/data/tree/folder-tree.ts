@@ -75,7 +75,7 @@ export async function listFolder(root: string, { followLinks = false }: LinkOpti
       await visitLink(join(root, ...levels), levels);
     } else {
       const path = join(root, ...levels);
-      const message = entry.isSymbolicLink() ? await refuseLink(path, home) : undefined;
+      const message = entry.isSymbolicLink() ? await linkProblem(path, home) : undefined;
       if (message === undefined) files.push({ name });
       else problems.push({ path, kind: 'link-not-followed', message });
     }
@@ -108,7 +108,7 @@ function isBelow(path: string, folder: string): boolean {
 }
 
 /** Why a link is not followed, or nothing where it leads to a file inside `home`. */
-async function refuseLink(path: string, home: string): Promise<string | undefined> {
+async function linkProblem(path: string, home: string): Promise<string | undefined> {
   const target = await realpath(path).catch(() => undefined);
   if (target === undefined) return 'the link leads nowhere';
   if (!target.startsWith(home + sep)) return `the link leads out of the folder, to ${target}`;

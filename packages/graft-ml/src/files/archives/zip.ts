@@ -1,6 +1,6 @@
 import type { Entry } from 'yauzl';
 import { inFile, withFile } from '../random-access.ts';
-import { listZipEntries, refuseOverlap } from '../zip-entries.ts';
+import { assertNoOverlap, listZipEntries } from '../zip-entries.ts';
 import { type Member, type MemberRefusal, MOST_MEMBERS } from './member.ts';
 
 const [STORED, DEFLATED] = [0, 8];
@@ -17,7 +17,7 @@ export function zipMembers(path: string): Promise<Member[]> {
       const places = members.flatMap(({ name, within }) =>
         within ? [{ name, header: within.start, size: within.length }] : [],
       );
-      refuseOverlap(places, file.size);
+      assertNoOverlap(places, file.size);
       return members;
     }),
   );

@@ -62,7 +62,7 @@ export interface PublishedFile {
 }
 
 /** The state of a file in the cache: usable, or why not; null where there is none. */
-type Look = { readonly digests: Digests } | { readonly problem: string | null };
+type CachedFile = { readonly digests: Digests } | { readonly problem: string | null };
 
 /**
  * Makes sure that the file is in the cache, whole and the right one, and downloads it where it is not. Its content is hashed whenever it
@@ -116,7 +116,7 @@ function isPinned(checksum: Checksum | null): boolean {
   return checksum?.algorithm !== 'md5';
 }
 
-async function inCache(file: PublishedFile, options: FetchOptions): Promise<Look> {
+async function inCache(file: PublishedFile, options: FetchOptions): Promise<CachedFile> {
   const { path, checksum, accept } = file;
   if (!(await lstat(path).catch(() => null))) return { problem: null };
   try {
