@@ -18,7 +18,7 @@ export interface PreviewOptions {
   readonly seed: number;
   /** Options for reading the dataset. */
   readonly reading?: Pick<DatasetOptions, keyof ReaderOptions>;
-  /** Who decodes images: a pool, or a program's own. It stays its owner's. */
+  /** The image decoder: a pool, or one of your own. It stays its owner's. */
   readonly decoder?: ImageDecoder | undefined;
   /** Called after each image that was checked. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;

@@ -43,7 +43,7 @@ export interface AdaptMetaOptions extends ShapeOptions {
    * closed.
    */
   readonly decoder?: ImageDecoder | undefined;
-  /** What runs the graphs. Default: ORT in this process and in threads. */
+  /** The backend that runs the graphs. Default: ORT in this process and in threads. */
   readonly backend?: Backend | undefined;
   /** Opens the stores of runs: of the start, if it is a run, and of the new one. Default: in folders. */
   readonly openStore?: OpenRunStore | undefined;

@@ -51,7 +51,7 @@ export interface TestMetaOptions {
    * closed.
    */
   readonly decoder?: ImageDecoder | undefined;
-  /** What runs the graphs. Default: ORT in this process and in threads. */
+  /** The backend that runs the graphs. Default: ORT in this process and in threads. */
   readonly backend?: Backend | undefined;
   /** Opens the store of the run. Default: in a folder. */
   readonly openStore?: OpenRunStore | undefined;

@@ -21,7 +21,7 @@ const phaseSchema = z.object({
 });
 
 export interface CheckpointFolderOptions {
-  /** Where it is kept. Default: in folders. */
+  /** Opens the store of a run. Default: in folders. */
   readonly openStore?: OpenRunStore;
 }
 

@@ -21,7 +21,7 @@ import { openBackbone } from '../checkpoint/backbone.ts';
 import { isRun, readRun } from '../runs/run-file.ts';
 import { ownOnnx } from '../runs/run-store.ts';
 
-/** How a model would be trained: what decides who is trained at which rate. */
+/** The options that decide which parameters are trained at which rate. */
 export type InspectConfig = Omit<TrainConfigInput, 'model' | 'weights'>;
 
 export interface InspectOptions {
@@ -147,7 +147,7 @@ function sizeIn(rows: readonly InspectedParameter[], state: string): number {
 
 export interface InspectedBlock {
   readonly block: string;
-  /** What it gives for one image. */
+  /** The shape of its output for one image. */
   readonly output: Shape | undefined;
   readonly trained: number;
   readonly frozen: number;

@@ -60,7 +60,7 @@ export const dataOptions: OptionSchemas<DataOptions> = {
     ),
   fold: orDefault(fold).describe('hold out one fold of a cross-validation instead'),
   parts: orDefault(choice(partsChoices)).describe(
-    'auto | named | none: whether folders called train, val, test and the like are parts of the data set; with named, other folders beside them are not classes of it; with none, every folder is a class; default: auto, an error where that is not clear',
+    'auto | named | none: whether folders called train, val, test and the like are parts of the dataset; with named, other folders beside them are not classes of it; with none, every folder is a class; default: auto, an error where that is not clear',
   ),
   labelRegex: orDefault(z.string()).describe(
     'the class is in the file’s name: what the group of this expression matches, as in ^(.+)_\\d+\\.jpg$',
@@ -73,7 +73,7 @@ export const dataOptions: OptionSchemas<DataOptions> = {
   followLinks: z
     .boolean()
     .default(false)
-    .describe('follow links to folders, and to files outside of the data set; without it they are left out and listed'),
+    .describe('follow links to folders, and to files outside of the dataset; without it they are left out and listed'),
   classDepth: z.int().min(1).max(8).default(1).describe('folder levels that make a class name'),
   maxPerClass: orDefault(z.int().min(1)).describe('use at most so many images of each class'),
   strict: z
