@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+import { option } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
@@ -5,7 +7,17 @@ import { formatProblems, type Problem } from '@graft-ml/core/internal/image/prob
 import type { Fold } from '@graft-ml/core/internal/image/split';
 import { expectedLayouts, type Part } from './folder-layout.ts';
 import type { Found } from './readers/found.ts';
-import { regexAdvice } from './suggest-regex.ts';
+
+/** The usual ways of numbering images of a class in a flat folder. A group holds the class. */
+const usualNumbering: readonly string[] = [
+  '^(.+)_\\d+\\.\\w+$',
+  '^(.+)-\\d+\\.\\w+$',
+  '^(.+)\\.\\d+\\.\\w+$',
+  '^(.+) \\(\\d+\\)\\.\\w+$',
+  '^([A-Za-z_-]+?)[_-]?\\d+\\.\\w+$',
+  '^\\d+[_-](.+)\\.\\w+$',
+  '^([A-Za-z]+)[_-].+\\.\\w+$',
+];
 
 /** @throws OptionError where a number is out of its range */
 export function assertPossible(options: {
@@ -115,4 +127,26 @@ function shorten(names: readonly string[]): string {
 
 function summary(problems: readonly Problem[]): string {
   return problems.length > 0 ? `\n${formatProblems(problems)}` : '';
+}
+
+/** An expression for `labelRegex` that finds at least two classes, of several images each, in all of these names; undefined where none does. */
+function suggestRegex(paths: readonly string[]): string | undefined {
+  if (paths.length < 4) return undefined;
+  // A few hundred tell as much as all. Names are as long as a file system lets them, and these expressions do not backtrack far.
+  const step = Math.ceil(paths.length / 500);
+  const names = paths.filter((_, i) => i % step === 0).map((path) => basename(path));
+  return usualNumbering.find((source) => {
+    const pattern = new RegExp(source);
+    const labels = names.map((name) => pattern.exec(name)?.[1]);
+    const classes = new Set(labels).size;
+    return !labels.includes(undefined) && classes >= 2 && 2 * classes <= names.length;
+  });
+}
+
+/** Advice for images that are in no class folder; '' where their names tell nothing. */
+function regexAdvice(paths: readonly string[]): string {
+  const regex = suggestRegex(paths);
+  if (regex === undefined) return '';
+  const label = new RegExp(regex).exec(basename(paths[0]!))![1]!;
+  return ` The names of the files seem to tell the class (${printableName(basename(paths[0]!))} is of ${printableName(label)}): pass ${option('labelRegex', regex)}.`;
 }

@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sumOf } from '../data/readers/class-folders.ts';
 import { findCandidates } from '../data/readers/find-candidates.ts';
 import type { Found } from '../data/readers/found.ts';
+import { sumOf } from '../data/readers/tree.ts';
 
 /** The names of Omniglot's two sets, which share no alphabet. */
 export const omniglotParts = { background: 'background', evaluation: 'evaluation' } as const;

@@ -70,6 +70,19 @@ export async function readBytes(path: string, { most, ...options }: ReadOptions)
   }
 }
 
+/** The first 4096 bytes of a plain file, or all where it is shorter. @throws UserError where it cannot be opened */
+export async function readStart(path: string): Promise<Buffer> {
+  const handle = await openPlainFile(path).catch((error: Error) => {
+    throw new UserError(`${path} cannot be opened (${error.message}).`);
+  });
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4096), 0, 4096, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
 /** The text of a plain UTF-8 file. @throws UserError as `readBytes` */
 export async function readText(path: string, options: ReadOptions): Promise<string> {
   return (await readBytes(path, options)).toString('utf8');

@@ -2,23 +2,22 @@ import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
-import { defaultCache } from '../../cache/folder-cache.ts';
-import type { Member } from '../../files/archives/member.ts';
-import { isTar, tarMembers } from '../../files/archives/tar.ts';
-import { gunzipped } from '../../files/archives/unpack.ts';
-import { zipMembers } from '../../files/archives/zip.ts';
-import { openPlainFile } from '../../files/read.ts';
+import { readStart } from '../../files/read.ts';
 import { sniffFormat } from '../decode.ts';
-import { expectedLayouts } from '../folder-layout.ts';
-import { archiveTree } from '../tree/archive-tree.ts';
+import { acceptedShapes } from '../folder-layout.ts';
+import { archiveFormat, openArchive } from '../tree/archive-tree.ts';
 import { folderTree } from '../tree/folder-tree.ts';
+import type { FileTree } from '../tree/listing.ts';
 import type { Found, ReaderOptions } from './found.ts';
-import { findParquetFiles, readParquet } from './parquet.ts';
+import { findParquetFiles, type ParquetFile, readParquet } from './parquet.ts';
 import { readTables } from './table.ts';
 import { isMetadata, readTree } from './tree.ts';
 
-/** The accepted shapes of a dataset, for messages. */
-export const acceptedShapes = `${expectedLayouts}, a CSV or JSON Lines file with a path and a class in each row, Parquet files with images in them, or such a folder in a .zip, .tar or .tar.gz`;
+/** A dataset by the reader that it needs. */
+type Shape =
+  | { readonly kind: 'parquet'; readonly files: readonly ParquetFile[] }
+  | { readonly kind: 'table'; readonly tree: FileTree; readonly name: string }
+  | { readonly kind: 'tree'; readonly tree: FileTree; readonly notes: readonly string[] };
 
 /** Formats that people pack or list images in and that are not read: their first bytes, in latin1. */
 const foreign: readonly (readonly [start: string, what: string])[] = [
@@ -45,18 +44,29 @@ export async function statDataset(path: string): Promise<Stats> {
  * no dataset
  */
 export async function findCandidates(path: string, options: ReaderOptions): Promise<Found> {
-  const status = await statDataset(path);
-  if (status.isDirectory()) return readFolder(path, options);
-  if (!status.isFile()) throw new UserError(`${path} is neither a folder nor a plain file.`);
+  const shape = await shapeOf(path, options);
+  if (shape.kind === 'parquet') return readParquet(path, shape.files, options);
+  if (shape.kind === 'table') return readTables(shape.tree, [{ name: shape.name }], options);
+  const found = await readTree(shape.tree, options);
+  return { ...found, notes: [...shape.notes, ...found.notes] };
+}
 
-  const start = await firstBytes(path);
-  const text = start.toString('latin1');
-  if (text.startsWith('PK\x03\x04') || text.startsWith('PK\x05\x06')) {
-    return readArchive(path, await zipMembers(path), options);
+async function shapeOf(path: string, options: ReaderOptions): Promise<Shape> {
+  const status = await statDataset(path);
+  if (status.isDirectory()) {
+    const tree = folderTree(path, options);
+    const files = await findParquetFiles(path, await tree.folders(), options);
+    return files.length > 0 ? { kind: 'parquet', files } : { kind: 'tree', tree, notes: [] };
   }
-  if (text.startsWith('\x1f\x8b')) return readGzipped(path, options);
-  if (text.startsWith('PAR1')) return readParquet(path, [{ path, split: undefined }], options);
-  if (isTar(start)) return readArchive(path, await tarMembers(path), options);
+  if (!status.isFile()) throw new UserError(`${path} is neither a folder nor a plain file.`);
+  const start = await readStart(path);
+  if (start.toString('latin1').startsWith('PAR1')) return { kind: 'parquet', files: [{ path, split: undefined }] };
+  const format = archiveFormat(start);
+  if (format) {
+    const { cache, classDepth = 1 } = options;
+    const depth = classDepth === 'deepest' ? 1 : classDepth;
+    return { kind: 'tree', ...(await openArchive(path, format, { cache, classDepth: depth, isTable: isMetadata })) };
+  }
   assertReadable(path, start);
   if (options.labelRegex !== undefined) {
     throw new OptionError({
@@ -66,47 +76,7 @@ export async function findCandidates(path: string, options: ReaderOptions): Prom
       problem: ` is for folders and archives; ${path} is a table with a column for the class.`,
     });
   }
-  return readTables(folderTree(dirname(path), options), [{ name: basename(path) }], options);
-}
-
-async function readFolder(path: string, options: ReaderOptions): Promise<Found> {
-  const tree = folderTree(path, options);
-  const tables = await findParquetFiles(path, await tree.folders(), options);
-  return tables.length > 0 ? readParquet(path, tables, options) : readTree(tree, options);
-}
-
-async function firstBytes(path: string): Promise<Buffer> {
-  const handle = await openPlainFile(path).catch((error: Error) => {
-    throw new UserError(`${path} cannot be opened (${error.message}).`);
-  });
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4096), 0, 4096, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
-  }
-}
-
-function readArchive(path: string, members: readonly Member[], options: ReaderOptions): Promise<Found> {
-  const classDepth = options.classDepth === 'deepest' ? 1 : (options.classDepth ?? 1);
-  return readTree(archiveTree(path, members, { classDepth, isTable: isMetadata }), options);
-}
-
-/** A gzipped archive has no way to one of its images but through all before it: it is unpacked once. */
-async function readGzipped(path: string, options: ReaderOptions): Promise<Found> {
-  const { path: unpacked, notes } = await gunzipped(options.cache === undefined ? defaultCache() : options.cache, path);
-  if (!isTar(await firstBytes(unpacked))) {
-    throw new UserError(`${path} is gzipped, and not a tar archive. Unpack it. Expected ${acceptedShapes}.`);
-  }
-  const found = await readArchive(path, await tarMembers(unpacked), options);
-  return {
-    ...found,
-    notes: [
-      ...notes,
-      `${path} was unpacked into ${unpacked}: a gzipped archive cannot be read in place.`,
-      ...found.notes,
-    ],
-  };
+  return { kind: 'table', tree: folderTree(dirname(path), options), name: basename(path) };
 }
 
 /** @throws UserError where the file is no text, with what it is instead if that is known */

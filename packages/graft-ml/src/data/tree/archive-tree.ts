@@ -2,9 +2,15 @@ import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { quote } from '@graft-ml/core/internal/base/quote';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
+import { defaultCache } from '../../cache/folder-cache.ts';
 import type { Member } from '../../files/archives/member.ts';
+import { isTar, tarMembers } from '../../files/archives/tar.ts';
+import { gunzipped } from '../../files/archives/unpack.ts';
+import { zipMembers } from '../../files/archives/zip.ts';
+import type { FolderCache } from '../../files/cache-folder.ts';
+import { readStart } from '../../files/read.ts';
 import { readWithin } from '../../files/within.ts';
-import { splitNamed } from '../folder-layout.ts';
+import { acceptedShapes, splitNamed } from '../folder-layout.ts';
 import { compareNames, type FileTree, isImageName, type ListedFile, type Refusal } from './listing.ts';
 
 interface Named {
@@ -18,15 +24,52 @@ interface Content {
   readonly hidden: readonly Named[];
 }
 
+/** The way in which an archive is packed. */
+export type ArchiveFormat = 'zip' | 'tar' | 'gzip';
+
+/** How an archive's folder around everything is told from one of its classes. */
+export interface ArchiveOptions {
+  readonly classDepth: number;
+  /** Whether a file of this name describes the others. */
+  readonly isTable: (name: string) => boolean;
+}
+
+/** The format of an archive by its first bytes; undefined where they are not those of one. */
+export function archiveFormat(start: Buffer): ArchiveFormat | undefined {
+  const text = start.toString('latin1');
+  if (text.startsWith('PK\x03\x04') || text.startsWith('PK\x05\x06')) return 'zip';
+  if (text.startsWith('\x1f\x8b')) return 'gzip';
+  return isTar(start) ? 'tar' : undefined;
+}
+
+/**
+ * Opens an archive as a tree, with notes on that. A gzipped one has no way to one of its images but through all before it: it
+ * is unpacked into the cache, once.
+ *
+ * @throws UserError where the archive is damaged, or something else than a tar archive is gzipped
+ */
+export async function openArchive(
+  path: string,
+  format: ArchiveFormat,
+  { cache = defaultCache(), ...options }: ArchiveOptions & { readonly cache?: FolderCache | null | undefined },
+): Promise<{ tree: FileTree; notes: readonly string[] }> {
+  if (format === 'zip') return { tree: archiveTree(path, await zipMembers(path), options), notes: [] };
+  if (format === 'tar') return { tree: archiveTree(path, await tarMembers(path), options), notes: [] };
+  const { path: unpacked, notes } = await gunzipped(cache, path);
+  if (!isTar(await readStart(unpacked))) {
+    throw new UserError(`${path} is gzipped, and not a tar archive. Unpack it. Expected ${acceptedShapes}.`);
+  }
+  return {
+    tree: archiveTree(path, await tarMembers(unpacked), options),
+    notes: [...notes, `${path} was unpacked into ${unpacked}: a gzipped archive cannot be read in place.`],
+  };
+}
+
 /**
  * The members of an archive as a tree. A folder around everything, as most tools pack it, is taken off: `photos.zip` with
- * `photos/cat/1.jpg` has the classes of `photos/`. `isTable` says which files describe the others.
+ * `photos/cat/1.jpg` has the classes of `photos/`.
  */
-export function archiveTree(
-  path: string,
-  members: readonly Member[],
-  { classDepth, isTable }: { classDepth: number; isTable: (name: string) => boolean },
-): FileTree {
+function archiveTree(path: string, members: readonly Member[], { classDepth, isTable }: ArchiveOptions): FileTree {
   const { problems, ...all } = sortMembers(path, members);
   const wrapper = wrapperOf(all, classDepth, isTable);
   const root = join(path, wrapper);
