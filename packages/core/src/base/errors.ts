@@ -1,7 +1,7 @@
 import { printableJson } from './printable.ts';
 
 /**
- * A mistake of the person using Graft. Its message is a sentence for people. What stands in backquotes there is code: an option
+ * A mistake of the person using Graft. Its message is a readable sentence. Text in backquotes is code: an option
  * (`epochs`, `strategy: 'full'`) or a call (`resumeTraining("runs/x")`), made by `code.ts`. A command line says flags and
  * commands instead.
  */

@@ -36,7 +36,7 @@ const newHead = { probe: 0, epochs: 12, trunkRate: 0.1 };
 
 const entries = {
   auto: {
-    description: 'a new head on frozen features first; what it reaches decides how much more is trained',
+    description: 'a new head on frozen features first; its accuracy decides how much more is trained',
     pretrained: true,
     options: [],
     defaults: { ...newHead, probe: 30 },

@@ -13,7 +13,7 @@ const expected =
 const torchLoad = 'torch.load(path, weights_only=False)';
 
 /**
- * Files that people take for weights, by a test of their first bytes (a character each), and what to do with them. The first that
+ * Files that are mistaken for weights, by a test of their first bytes (a character each), and what to do with them. The first that
  * fits is it.
  */
 const strangers: readonly (readonly [test: (head: string) => boolean, what: string])[] = [

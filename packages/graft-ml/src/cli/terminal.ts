@@ -12,7 +12,7 @@ import { formatSeconds } from './show/format.ts';
 export interface Terminal {
   /** `--json`: one JSON value on stdout and nothing else there. */
   readonly json: boolean;
-  /** A line of the result, for people; nothing with `--json`. */
+  /** A line of the result as text; nothing with `--json`. */
   print(text?: string): void;
   /** The result, for machines; nothing without `--json`. */
   printJson(value: unknown): void;

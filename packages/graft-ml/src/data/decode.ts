@@ -17,7 +17,7 @@ export const imageFileBounds = {
   seconds: 60,
 } as const;
 
-/** An image on disk: a file of its own, or, with `within`, a part of one; or its content in memory. Then `path` is what people read. */
+/** An image on disk: a file of its own, or, with `within`, a part of one; or its content in memory. Then `path` is its name in messages. */
 export interface ImageFile {
   readonly path: string;
   readonly within?: Within;

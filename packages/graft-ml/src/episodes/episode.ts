@@ -30,7 +30,7 @@ export interface EpisodeHeader {
   readonly bytes: number;
   /** SHA-256 over the names and the pixels of all images, whatever the split. */
   readonly fingerprint: string;
-  /** The same for people, a line each. */
+  /** The same as text, a line each. */
   readonly lines: readonly string[];
 }
 

@@ -94,7 +94,7 @@ export function parseConfigText(
   return values;
 }
 
-/** The key of an option as people may write it: `learning-rate` and `lr` are `learningRate`. */
+/** The key of an option in any accepted spelling: `learning-rate` and `lr` are `learningRate`. */
 export function optionKey(written: string): string {
   const camel = written.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
   return Object.hasOwn(optionAliases, camel) ? optionAliases[camel]! : camel;

@@ -75,8 +75,8 @@ async function openBehind(
   const views = augmented === null ? 1 : (config.views ?? 1);
   const kept = validation.length + (isAnew ? 0 : views * train.length);
   const input = { dtype: 'f32', shape } as const;
-  const inMemory = fits(config.memory, kept, input);
-  const isKept = inMemory || (cache !== null && fits(config.disk, kept, input));
+  const fitsMemory = fits(config.memory, kept, input);
+  const isKept = fitsMemory || (cache !== null && fits(config.disk, kept, input));
   const trunk = trunkKey(prepared, network, endpoint, batchSize, variables);
   const limit = config.disk * 2 ** 20;
   const table = (await cache?.features(trunk, shape, { limit, onNote })) ?? noFeatures;
@@ -91,7 +91,7 @@ async function openBehind(
       key: (image, view) => viewKey(images[image]!, how && { ...how, image, view }),
       labels: images.map(({ label }) => label),
       table,
-      inMemory,
+      inMemory: fitsMemory,
       batchSize,
       onProgress: (done) => onPreparation({ stage: 'extracting features', done: before + done, total }),
     });

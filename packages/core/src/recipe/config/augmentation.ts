@@ -57,7 +57,7 @@ export interface AugmentationOptions {
 export const augmentationOptions: OptionSchemas<AugmentationOptions> = {
   augment: augmentation
     .default('light')
-    .describe('what happens to images in training (with feature-extraction only by `views`)'),
+    .describe('augmentation of training images (with feature-extraction only by `views`)'),
   mixup: concentration.describe(
     'mixes each image with another of its batch, in a share from Beta(α, α); a number such as 0.2. Where nothing is frozen',
   ),

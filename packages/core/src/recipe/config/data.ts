@@ -75,7 +75,7 @@ export const dataOptions: OptionSchemas<DataOptions> = {
     .default(false)
     .describe('follow links to folders, and to files outside of the dataset; without it they are left out and listed'),
   classDepth: z.int().min(1).max(8).default(1).describe('folder levels that make a class name'),
-  maxPerClass: orDefault(z.int().min(1)).describe('use at most so many images of each class'),
+  maxPerClass: orDefault(z.int().min(1)).describe('use at most this many images of each class'),
   strict: z
     .boolean()
     .default(false)

@@ -20,7 +20,7 @@ export const lossOptions: OptionSchemas<LossOptions> = {
   loss: choice(losses)
     .default('cross-entropy')
     .describe('cross-entropy | focal: what is known well already counts less'),
-  focalGamma: orDefault(z.number().positive()).describe('how much less, for the focal loss; default: 2'),
+  focalGamma: orDefault(z.number().positive()).describe('exponent of the focal loss; default: 2'),
   classWeights: choice(classWeights)
     .default('none')
     .describe('none | balanced: every class counts alike in the loss, however few images it has'),

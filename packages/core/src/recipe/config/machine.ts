@@ -27,12 +27,12 @@ export const machineOptions: OptionSchemas<MachineOptions> = {
     .number()
     .positive()
     .default(2048)
-    .describe('MiB for what every epoch sees alike: features of what is frozen, validation images'),
+    .describe('MiB for data that is the same in every epoch: features of frozen layers, validation images'),
   disk: z
     .number()
     .min(0)
     .default(4096)
-    .describe('MiB of the cache folder for features of what is frozen, which later runs use again; 0: none are kept'),
+    .describe('MiB of the cache folder for features of frozen layers, which later runs reuse; 0: none'),
   log: orDefault(logs).describe(
     'logs in the run folder besides metrics.jsonl: csv (metrics.csv), tensorboard (events.out.tfevents.*)',
   ),

@@ -76,7 +76,7 @@ export const optimisationOptions: OptionSchemas<OptimisationOptions> = {
   batchSize: z.int().min(1).default(16).describe('images per step'),
   optimizer: optimizerChoice.default('adamw').describe(optimizerText),
   learningRate: orDefault(z.number().positive()).describe(
-    `of the head, at its peak; default: ${factText('learningRate')}`,
+    `peak learning rate of the head; default: ${factText('learningRate')}`,
   ),
   ...optimizerOptions,
   ...scheduleOptions,

@@ -48,7 +48,7 @@ export interface ScheduleOptions {
 }
 
 /** The run that a schedule is made for. Lengths are in steps. */
-interface ScheduledRun {
+interface SchedulePlan {
   readonly learningRate: number;
   /** After the warm-up. */
   readonly steps: number;
@@ -68,7 +68,7 @@ export type ScheduleOption = Exclude<keyof ScheduleOptions, 'schedule' | 'warmup
 interface ScheduleEntry {
   /** The options that it looks at, with their defaults; null: by the run. */
   readonly defaults: Partial<Pick<ScheduleOptions, ScheduleOption>>;
-  readonly create: (run: ScheduledRun, options: Pick<ScheduleOptions, ScheduleOption>) => Schedule;
+  readonly create: (run: SchedulePlan, options: Pick<ScheduleOptions, ScheduleOption>) => Schedule;
   /** Begins with a way up of its own, so that no warm-up comes before it. */
   readonly hasWarmup?: boolean;
 }
@@ -76,7 +76,7 @@ interface ScheduleEntry {
 /** An entry whose schedule is made from the options that it names, each as given or with its default. */
 function entry<Defaults extends Partial<Pick<ScheduleOptions, ScheduleOption>>>(
   defaults: Defaults,
-  create: (run: ScheduledRun, options: Defaults) => Schedule,
+  create: (run: SchedulePlan, options: Defaults) => Schedule,
 ): ScheduleEntry {
   return {
     defaults,
@@ -185,7 +185,7 @@ export const scheduleOptions: OptionSchemas<ScheduleOptions> = {
     `epochs of the first cycle of ${having('restartEpochs')}; default: ${defaultOf('restartEpochs')}`,
   ),
   restartGrowth: orDefault(z.int().min(1)).describe(
-    `how much longer each cycle is than the last; default: ${defaultOf('restartGrowth')}`,
+    `factor by which each cycle is longer than the last; default: ${defaultOf('restartGrowth')}`,
   ),
   power: orDefault(z.number().positive()).describe(`of ${having('power')}; default: ${defaultOf('power')}`),
   plateauPatience: orDefault(z.int().min(0)).describe(

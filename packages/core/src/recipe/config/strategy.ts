@@ -79,7 +79,7 @@ export interface StrategyOptions {
   readonly normDecay: boolean;
   /** The statistics of batch norms in layers that are trained; frozen layers keep theirs. */
   readonly batchNorm: 'running' | 'batch' | 'frozen';
-  /** Augmented views per image, computed once through what is frozen and taken in turn; null: anew in every epoch. */
+  /** Augmented views per image, computed once by the frozen layers and taken in turn; null: anew in every epoch. */
   readonly views: number | null;
   /** Stops after so many epochs without a better validation; null: never. */
   readonly patience: number | null;
@@ -114,15 +114,15 @@ export const strategyOptions: OptionSchemas<StrategyOptions> = {
     `for partial-transfer, which it chooses: the share of the blocks that is trained, as \`parameterBlocks(model)\` counts them, the head included; default: ${defaultRatio}`,
   ),
   transferFrozen: orDefault(choice(transferSides)).describe(
-    'for partial-transfer, the side that stays as it came: upper (the first blocks are trained) | lower (the last ones); default: upper',
+    'for partial-transfer, the side that stays frozen: upper (the first blocks are trained) | lower (the last ones); default: upper',
   ),
   transferHead: orDefault(choice(transferHeads)).describe(
     'for partial-transfer: kept | new, which is always trained; default: kept where the weights have the classes of the images',
   ),
   freeze: orDefault(patterns).describe(
-    'parameters that stay as they are whatever the strategy says: blocks, dotted beginnings or globs',
+    'parameters to freeze, whatever the strategy says: blocks, dotted beginnings or globs',
   ),
-  train: orDefault(patterns).describe('parameters that are trained whatever the strategy says; as `freeze`'),
+  train: orDefault(patterns).describe('parameters to train, whatever the strategy says; as `freeze`'),
   rates: orDefault(rates).describe('peak learning rates by parameter, the first that matches; 0 freezes'),
   trunkRate: orDefault(z.number().gt(0).max(1)).describe(
     `the trunk’s learning rate as a part of the head’s; default: ${defaultOf('trunkRate')}; with \`layerDecay\` 1`,
@@ -140,13 +140,13 @@ export const strategyOptions: OptionSchemas<StrategyOptions> = {
   batchNorm: choice(batchNorms)
     .default('running')
     .describe(
-      'of layers that are trained: running (the batch’s statistics, kept for evaluation) | batch | frozen. Frozen layers keep theirs',
+      'batch norm in layers that are trained: running (the batch’s statistics, kept for evaluation) | batch | frozen. Frozen layers keep theirs',
     ),
   views: orDefault(z.int().min(1).max(1000)).describe(
-    'augmented views per image, computed once through what is frozen and taken in turn; default: anew in every epoch, none with feature-extraction',
+    'augmented views per image, computed once by the frozen layers and taken in turn; default: anew in every epoch, none with feature-extraction',
   ),
   patience: orDefault(z.int().min(1)).describe(
-    'stop after so many epochs without a better validation; the best epoch is what counts in any case',
+    'stop after this many epochs without improvement; the best epoch counts in any case',
   ),
   ema: orDefault(z.number().gt(0).lt(1)).describe(
     'evaluate and keep a moving average of the weights with this decay, such as 0.999',

@@ -78,7 +78,7 @@ export const learnerOptions: OptionSchemas<MetaLearnerOptions> = {
     `of the outer gradient, 1: the inner gradients are taken for constants; default: 2, for ${listed(firstOrder)} 1`,
   ),
   statistics: orDefault(choice(statistics)).describe(
-    'what batch norm goes by: batch, the queries’ own (transductive: the queries of an episode help each other, as in MAML’s experiments) | ' +
+    'statistics of batch norm: batch, the queries’ own (transductive: the queries of an episode help each other, as in MAML’s experiments) | ' +
       'support (each query for itself) | running (those that came with the weights). Default: batch, or running with pretrained weights',
   ),
   multiStepEpochs: orDefault(z.int().min(0)).describe(
@@ -131,7 +131,7 @@ export const innerOptions: OptionSchemas<MetaInnerOptions> = {
     `steps on the support in training; default: 1 with images up to 32 pixels, else 5; ${stepsTexts}`,
   ),
   innerRate: orDefault(z.number().positive()).describe(
-    `of an inner step; default: 0.4, with several steps 0.1, with images over 32 pixels 0.01; ${rateTexts}`,
+    `learning rate of an inner step; default: 0.4, with several steps 0.1, with images over 32 pixels 0.01; ${rateTexts}`,
   ),
   innerOptimizer: orDefault(optimizerChoice).describe(`${optimizerText}; default: sgd`),
   innerMomentum: orDefault(z.number().min(0).lt(1)).describe('of sgd or rmsprop in the inner loop; default: 0'),
@@ -160,7 +160,7 @@ export interface MetaOuterOptions
 export const outerOptions: OptionSchemas<MetaOuterOptions> = {
   optimizer: orDefault(optimizerChoice).describe(`${optimizerText}; default: ${outerText('optimizer')}`),
   learningRate: orDefault(z.number().positive()).describe(
-    `at its peak; default: as in ordinary training, ${outerRateTexts}`,
+    `peak learning rate; default: as in ordinary training, ${outerRateTexts}`,
   ),
   ...optimizerOptions,
   schedule: orDefault(scheduleChoice).describe(`${scheduleText}; default: ${outerText('schedule')}`),
@@ -201,7 +201,7 @@ export const episodeOptions: OptionSchemas<MetaEpisodeOptions> = {
   shots: z.int().min(1).max(1000).default(5).describe('images of each class in the support set'),
   queries: z.int().min(1).max(1000).default(15).describe('other images of each class in the query set'),
   metaBatch: z.int().min(1).max(1000).default(4).describe('episodes of a meta-step'),
-  metaSteps: z.int().min(1).default(2000).describe('in all'),
+  metaSteps: z.int().min(1).default(2000).describe('outer steps in all'),
   validateEvery: orDefault(z.int().min(1)).describe(
     'meta-steps between two validations, an epoch of logs and schedules; default: 100',
   ),
@@ -215,7 +215,7 @@ export const episodeOptions: OptionSchemas<MetaEpisodeOptions> = {
       'none | train | all: classes turned by 90, 180 and 270 degrees are classes too, of the training side or of all',
     ),
   augment: orDefault(augmentation).describe(
-    'what happens to the images of training episodes, support and queries alike; default: none, for drawings a crop from 0.7 and a rotation of 10 degrees are a beginning',
+    'augmentation of the images of training episodes, support and queries alike; default: none, for drawings a crop from 0.7 and a rotation of 10 degrees are a beginning',
   ),
   fixedLabels: z
     .boolean()
@@ -224,7 +224,7 @@ export const episodeOptions: OptionSchemas<MetaEpisodeOptions> = {
       'every episode has all classes, each under its own label, and only the images are drawn: phase one of a partial transfer, which goes on with `adaptMeta(run, folder)` and training with `transferRatio`',
     ),
   patience: orDefault(z.int().min(1)).describe(
-    'stop after so many validations without a better one; the best is what counts in any case',
+    'stop after this many validations without improvement; the best counts in any case',
   ),
 };
 

@@ -10,7 +10,7 @@ export const configCommand = defineCommand({
       .string()
       .nullable()
       .default(null)
-      .describe('begin with the options of this file: YAML, JSON or a run’s run.json'),
+      .describe('start from the options in this file: YAML, JSON or a run’s run.json'),
     ...trainConfigSchema.shape,
   }),
   groups: configGroups,

@@ -20,7 +20,7 @@ export const doctorCommand = defineCommand({
     near: z.boolean().default(false).describe('treat images that look the same as copies, in the clean copy'),
     strict: z.boolean().default(false).describe('exit status 1 where anything is found'),
     examples: z.int().min(1).default(5).describe('findings of each kind that are written out; --json has all'),
-    machine: z.boolean().default(false).describe('look at this machine in place of a dataset'),
+    machine: z.boolean().default(false).describe('examine this machine instead of a dataset'),
     renew: z
       .boolean()
       .default(false)

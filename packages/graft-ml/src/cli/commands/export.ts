@@ -9,7 +9,7 @@ export const exportCommand = defineCommand({
   options: z.strictObject({
     out: optionalText.describe('the file to write; default: model.onnx in the run folder'),
     ...checkpointFlag,
-    batchSize: z.int().min(1).max(4096).default(1).describe('images that the file takes at once'),
+    batchSize: z.int().min(1).max(4096).default(1).describe('batch size of the file'),
   }),
   goesOnUnread: () => true,
   examples: ['graft export runs/x', 'graft export runs/x --out flowers.onnx --batch-size 8'],

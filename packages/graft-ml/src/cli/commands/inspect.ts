@@ -6,13 +6,13 @@ import { printResult } from '../show/printer.ts';
 
 const inspectOptions = z.strictObject({
   numClasses: z.int().min(0).default(1000).describe('outputs of the head, for a model; 0: features'),
-  blocks: z.boolean().default(false).describe('by block, from input to head, in place of by parameter'),
+  blocks: z.boolean().default(false).describe('by block, from input to head, instead of by parameter'),
   epoch: z
     .int()
     .min(1)
     .nullable()
     .default(null)
-    .describe('who is trained in this epoch, the first being epoch 1; default: the last'),
+    .describe('show what is trained in this epoch, counted from 1; default: the last'),
   ...trainConfigSchema.pick({
     strategy: true,
     epochs: true,

@@ -13,13 +13,13 @@ export const metaAdaptCommand = defineCommand({
   ],
   options: z.strictObject({
     out: optionalText.describe('the run folder to write; default: <run>-adapted'),
-    overwrite: z.boolean().default(false).describe('replace the run that stands there'),
+    overwrite: z.boolean().default(false).describe('replace an existing run'),
     shots: z
       .int()
       .min(1)
       .nullable()
       .default(null)
-      .describe('learn from at most so many images of each class; default: all but those in val/ and test/'),
+      .describe('learn from at most this many images of each class; default: all but those in val/ and test/'),
     steps: z
       .int()
       .min(1)

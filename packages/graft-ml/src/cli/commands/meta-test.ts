@@ -17,7 +17,7 @@ export const metaTestCommand = defineCommand({
     { syntax: '[folder]', description: 'other class folders than the run’s own' },
   ],
   options: z.strictObject({
-    episodes: orOwn(z.int().min(2).max(1_000_000)).describe('how many; default: 600'),
+    episodes: orOwn(z.int().min(2).max(1_000_000)).describe('number of episodes; default: 600'),
     way: orOwn(z.int().min(2).max(1000)).describe('classes of an episode; default: as in training'),
     shots: orOwn(z.int().min(1).max(1000)).describe('images of each class to learn from; default: as in training'),
     queries: orOwn(z.int().min(1).max(1000)).describe('other images of each class; default: as in training'),
@@ -32,7 +32,7 @@ export const metaTestCommand = defineCommand({
       .boolean()
       .default(false)
       .describe('the 20 one-shot trials of 20 characters that belong to Omniglot (Lake et al. 2015)'),
-    seed: orOwn(z.int().min(0)).describe('decides which episodes; default: the run’s'),
+    seed: orOwn(z.int().min(0)).describe('seed of the episodes; default: the run’s'),
     threads: orOwn(z.int().min(1).max(256)).describe('episodes side by side; default: all cores'),
   }),
   examples: [

@@ -18,8 +18,8 @@ import { table } from '../show/format.ts';
 import type { Terminal } from '../terminal.ts';
 
 const options = z.strictObject({
-  pretrained: z.boolean().default(false).describe('published weights in place of architectures'),
-  download: z.boolean().default(false).describe('bring the weights of that name into the cache'),
+  pretrained: z.boolean().default(false).describe('published weights instead of architectures'),
+  download: z.boolean().default(false).describe('download the weights of that name into the cache'),
   ...downloadFlags,
 });
 

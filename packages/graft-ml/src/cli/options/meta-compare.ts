@@ -14,8 +14,8 @@ const comparisonOptions = {
       'with commas between them: learners, or files of options for one (YAML, JSON, a run.json), which come before the flags',
     ),
   out: optionalText.describe('the folder for the runs and the table; default: runs/compare-<time>'),
-  overwrite: z.boolean().default(false).describe('replace the comparison that stands there'),
-  resume: optionalText.describe('go on with this comparison'),
+  overwrite: z.boolean().default(false).describe('replace an existing comparison'),
+  resume: optionalText.describe('resume this comparison'),
   ...dataFlag,
   testEpisodes: z.int().min(2).max(1_000_000).default(600).describe('episodes of test classes'),
 };

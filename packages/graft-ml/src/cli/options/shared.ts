@@ -24,7 +24,7 @@ export const shapeFlags = trainConfigSchema.pick({
 export const checkpointFlag = {
   checkpoint: choice(checkpoints)
     .default('best')
-    .describe('which state of the run: best (the best epoch) or last (where it stopped)'),
+    .describe('checkpoint of the run: best (the best epoch) or last (where it stopped)'),
 };
 
 /** The flag for the views that a trained model averages. */

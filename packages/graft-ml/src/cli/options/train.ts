@@ -9,7 +9,7 @@ import { downloadFlags, optionalText, resumeFlags } from './shared.ts';
 /** The run to write, or to resume. */
 const runOptions = {
   out: optionalText.describe('the run folder to write; default: runs/<model>-<time>'),
-  overwrite: z.boolean().default(false).describe('replace the run that stands there'),
+  overwrite: z.boolean().default(false).describe('replace an existing run'),
   resume: optionalText.describe('continue this run, with its own options'),
   ...resumeFlags,
   folds: z

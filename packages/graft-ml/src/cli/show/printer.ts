@@ -14,7 +14,7 @@ export function tell(terminal: Terminal, told: Told, { isPart = false } = {}): v
   else terminal.print(told.print);
 }
 
-/** A result for people, in lines and in notes beside it, and for machines. */
+/** A result as lines of text with notes, and as JSON. */
 export interface Result {
   readonly notes?: readonly string[];
   readonly lines: readonly string[];

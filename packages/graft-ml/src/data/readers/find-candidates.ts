@@ -19,7 +19,7 @@ type Shape =
   | { readonly kind: 'table'; readonly tree: FileTree; readonly name: string }
   | { readonly kind: 'tree'; readonly tree: FileTree; readonly notes: readonly string[] };
 
-/** Formats that people pack or list images in and that are not read: their first bytes, in latin1. */
+/** Common formats of archives and lists that are not read: their first bytes, in latin1. */
 const foreign: readonly (readonly [start: string, what: string])[] = [
   ['7z\xbc\xaf\x27\x1c', 'a 7-Zip archive'],
   ['Rar!', 'a RAR archive'],
