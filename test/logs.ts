@@ -1,12 +1,12 @@
 import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
 import { maskedCrc32c } from '@graft-ml/core/internal/fit/loggers/crc32c';
-import type { LogFormat, LoggedPhase } from '@graft-ml/core/internal/fit/loggers/index';
+import type { LogFormat, LoggedProgress } from '@graft-ml/core/internal/fit/loggers/index';
 import { PartBudget, readMessage } from '@graft-ml/core/internal/graph/protobuf';
 
 const steps = 5;
 
 /** The events of a run with 5 steps an epoch, whose losses halve; what is left of it after `from`. */
-export function runEvents(epochs: number, from: LoggedPhase = { epoch: 0, step: 0 }): TrainEvent[] {
+export function runEvents(epochs: number, from: LoggedProgress = { epoch: 0, step: 0 }): TrainEvent[] {
   const events: TrainEvent[] = [
     { kind: 'start', epochs, stepsPerEpoch: steps, resumedAt: from.epoch * steps + from.step },
   ];

@@ -1,6 +1,6 @@
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { f32, i64, type Tensor, type Tensors } from '@graft-ml/core/internal/base/tensor';
-import type { CheckpointStore, Phase } from '@graft-ml/core/internal/fit/checkpoint';
+import type { CheckpointStore, Progress } from '@graft-ml/core/internal/fit/checkpoint';
 import type { EvaluationEvent } from '@graft-ml/core/internal/fit/events';
 import { inMemory, type Source } from '@graft-ml/core/internal/fit/source';
 import { copy } from '@graft-ml/core/runtime';
@@ -43,7 +43,7 @@ export function clusters(size: number, classes: number, width: number, part: str
 
 export interface MemoryStore extends CheckpointStore {
   readonly log: EvaluationEvent[];
-  last: { tensors: Tensors; phase: Phase } | null;
+  last: { tensors: Tensors; phase: Progress } | null;
   best: { tensors: Tensors; epoch: number } | null;
 }
 

@@ -49,7 +49,7 @@ export {
   multilabelAccuracy,
   type Network,
   type OpenRunStore,
-  type Phase,
+  type Progress,
   type RangeOptions,
   type RangeStep,
   type RunLock,
@@ -74,7 +74,7 @@ export {
   topK,
   type Unfreezing,
 } from '../fit/index.ts';
-export type { LoggedPhase } from '../fit/loggers/index.ts';
+export type { LoggedProgress } from '../fit/loggers/index.ts';
 export type { LossFacts } from '../fit/loss-error.ts';
 export type { Mixing } from '../fit/mixing.ts';
 export type { ParameterTable } from '../fit/selection.ts';

@@ -3,7 +3,7 @@ import { copy } from '../runtime/index.ts';
 import type { Best, EvaluationEvent } from './events.ts';
 
 /** The progress of a run: with the tensors, all that is needed to continue as if nothing had happened. */
-export interface Phase<M extends string = 'accuracy'> {
+export interface Progress<M extends string = 'accuracy'> {
   /** Epochs that are complete. */
   readonly epoch: number;
   /** Steps taken in the epoch after those. */
@@ -18,18 +18,18 @@ export interface Phase<M extends string = 'accuracy'> {
 }
 
 /** The sum of a metric over the steps of the epoch that is under way. */
-export function sumIn({ correctSum, sums }: Phase<string>, metric: string): number {
+export function sumIn({ correctSum, sums }: Progress<string>, metric: string): number {
   return metric === 'accuracy' ? correctSum : (sums?.[metric] ?? 0);
 }
 
 /** The phase with what one more step has come to. */
 export function withStep<M extends string>(
-  phase: Phase<M>,
+  phase: Progress<M>,
   {
     loss,
     sums: { accuracy = 0, ...others },
   }: { readonly loss: number; readonly sums: Readonly<Record<string, number>> },
-): Phase<M> {
+): Progress<M> {
   const { step, lossSum, correctSum } = phase;
   const sums = Object.entries(others).map(([name, sum]) => [name, sum + sumIn(phase, name)]);
   return {
@@ -49,7 +49,7 @@ export interface CheckpointStore<M extends string = 'accuracy'> {
    */
   record(event: EvaluationEvent<M>): Promise<void>;
   /** Parameters, slots and buffers, and the phase. Replaces the one before, wholly or not at all. */
-  saveLast(tensors: Tensors, phase: Phase<M>): Promise<void>;
+  saveLast(tensors: Tensors, phase: Progress<M>): Promise<void>;
   /** Parameters and buffers of the best epoch so far. */
   saveBest(tensors: Tensors, evaluation: Best<M>): Promise<void>;
 }
@@ -62,12 +62,12 @@ export class Saver<M extends string = 'accuracy'> {
   readonly #store: CheckpointStore<M> | undefined;
   readonly #state: () => Tensors;
   #best: { tensors: Record<string, Tensor>; evaluation: Best<M> } | null = null;
-  #saved: Phase<M>;
+  #saved: Progress<M>;
   #savedAt = performance.now();
   #cost = 0;
 
   /** `state` gives what a checkpoint holds; `phase` is where the run begins or goes on: that much is saved already. */
-  constructor(store: CheckpointStore<M> | undefined, state: () => Tensors, phase: Phase<M>) {
+  constructor(store: CheckpointStore<M> | undefined, state: () => Tensors, phase: Progress<M>) {
     this.#store = store;
     this.#state = state;
     this.#saved = phase;
@@ -79,12 +79,12 @@ export class Saver<M extends string = 'accuracy'> {
     this.#best = { tensors, evaluation };
   }
 
-  async saveIfDue(phase: Phase<M>): Promise<void> {
+  async saveIfDue(phase: Progress<M>): Promise<void> {
     if (performance.now() - this.#savedAt >= this.#cost * savingShare) await this.save(phase);
   }
 
   /** The best goes first: if the process dies between the two, resuming repeats the epoch that made it. */
-  async save(phase: Phase<M>): Promise<void> {
+  async save(phase: Progress<M>): Promise<void> {
     const start = performance.now();
     await this.#saveBest();
     if (phase !== this.#saved) await this.#store?.saveLast(this.#state(), phase);
@@ -94,7 +94,7 @@ export class Saver<M extends string = 'accuracy'> {
   }
 
   /** However the run ends, what it has is kept; `phase` is null where the state is spoiled, and then only the best is. */
-  async finish(phase: Phase<M> | null): Promise<void> {
+  async finish(phase: Progress<M> | null): Promise<void> {
     if (phase) await this.save(phase);
     else await this.#saveBest();
   }

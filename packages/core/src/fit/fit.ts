@@ -12,7 +12,7 @@ import {
   type Schedule,
 } from '../optim/index.ts';
 import { copy } from '../runtime/index.ts';
-import type { CheckpointStore, Phase } from './checkpoint.ts';
+import type { CheckpointStore, Progress } from './checkpoint.ts';
 import type { Course } from './course.ts';
 import type { Criterion } from './evaluation.ts';
 import type { TrainEvent } from './events.ts';
@@ -38,7 +38,7 @@ export interface FitStore<M extends string = 'accuracy'> extends CheckpointStore
 /** The state of a fit, with the values of its best epoch. */
 export interface SavedFit<M extends string = 'accuracy'> {
   readonly tensors: Tensors;
-  readonly phase: Phase<M>;
+  readonly phase: Progress<M>;
   readonly best?: Tensors | undefined;
 }
 

@@ -1,5 +1,5 @@
 export { type Cache, type FeatureTable, type FeatureTableOptions, noFeatures } from './cache.ts';
-export type { CheckpointStore, Phase } from './checkpoint.ts';
+export type { CheckpointStore, Progress } from './checkpoint.ts';
 export type { Course, CourseStage, OpenStage, Step, StepOutcome } from './course.ts';
 export { type Cut, cutBefore, prefixGraph } from './cut.ts';
 export { type Criterion, type Evaluator, type EvaluatorOptions, openEvaluator } from './evaluation.ts';
@@ -38,7 +38,7 @@ export {
   suggestLearningRates,
   usefulPart,
 } from './learning-rate-curve.ts';
-export type { LogFormat, LoggedPhase, Logger } from './loggers/index.ts';
+export type { LogFormat, LoggedProgress, Logger } from './loggers/index.ts';
 export { LossError } from './loss-error.ts';
 export {
   accuracy,

@@ -2,7 +2,7 @@ import { UserError } from '../base/errors.ts';
 import { formatType, type Tensor, type Tensors } from '../base/tensor.ts';
 import { scalarFeeds } from '../optim/index.ts';
 import { type Runtime, State, scalar } from '../runtime/index.ts';
-import { type CheckpointStore, type Phase, Saver, sumIn, withStep } from './checkpoint.ts';
+import { type CheckpointStore, type Progress, Saver, sumIn, withStep } from './checkpoint.ts';
 import type { Course, OpenStage, StatefulCourse } from './course.ts';
 import { isBetter } from './evaluation.ts';
 import type { Best, Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
@@ -18,7 +18,7 @@ export interface TrainOptions<M extends string = 'accuracy'> {
   readonly runtime: Runtime;
   readonly store?: CheckpointStore<M>;
   /** Go on from here: the tensors and the phase of `saveLast`, or, fresh, the variables alone that an epoch ended with. */
-  readonly resume?: { readonly tensors: Tensors; readonly phase: Phase<M>; readonly isFresh?: boolean };
+  readonly resume?: { readonly tensors: Tensors; readonly phase: Progress<M>; readonly isFresh?: boolean };
   /** The step under way is finished, the state saved, and the run ends with `interrupted`. */
   readonly signal?: AbortSignal;
 }
@@ -30,7 +30,7 @@ interface ActiveRun<M extends string> {
   /** The stage that the state is of. */
   stage: number;
   state: State;
-  phase: Phase<M>;
+  phase: Progress<M>;
   /** Whether the state belongs to the phase: not so between a step and the look at its loss. */
   isSound: boolean;
 }
@@ -39,10 +39,10 @@ interface ActiveRun<M extends string> {
 interface Position {
   readonly course: StatefulCourse;
   readonly stage: number;
-  readonly phase: Pick<Phase, 'losses'>;
+  readonly phase: Pick<Progress, 'losses'>;
 }
 
-const startPhase: Omit<Phase, 'best'> & { readonly best: null } = {
+const startProgress: Omit<Progress, 'best'> & { readonly best: null } = {
   epoch: 0,
   step: 0,
   lossSum: 0,
@@ -88,7 +88,7 @@ export async function* runCourse<M extends string>(
 
 /** Sets up the state, of the stage that a checkpoint was written in. */
 function begin<M extends string>(course: Course<M>, { store, resume }: TrainOptions<M>): ActiveRun<M> {
-  const phase: Phase<M> = resume?.phase ?? startPhase;
+  const phase: Progress<M> = resume?.phase ?? startProgress;
   // A checkpoint between two epochs was written at the end of the first.
   const stage = stageAt(course.stages, phase.step === 0 ? Math.max(0, phase.epoch - 1) : phase.epoch);
   const initial = stageState(course, stage, resume?.isFresh ? resume.tensors : {});
@@ -114,7 +114,7 @@ async function* runStage<M extends string>(
   const { name, epochs } = stages[index]!;
   const end = epochsBefore(stages, index + 1);
   const open = await stages[index]!.open(variablesOf(run), options.runtime).catch((error: unknown) => {
-    const isBegun = run.phase !== startPhase;
+    const isBegun = run.phase !== startProgress;
     if (isBegun && options.signal?.aborted && error === options.signal.reason) return null;
     throw error;
   });
@@ -247,7 +247,7 @@ function completeEpoch<M extends string>(run: ActiveRun<M>, event: EvaluationEve
     run.saver.markBest(Object.fromEntries(names.map((name) => [name, variables[name]!])), evaluation);
   }
   const { best, losses } = run.phase;
-  run.phase = { ...startPhase, epoch, losses: [...losses, loss], best: isBest ? evaluation : best };
+  run.phase = { ...startProgress, epoch, losses: [...losses, loss], best: isBest ? evaluation : best };
 }
 
 /** The checkpoint's tensors, which must be those that the run has. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
-import type { Phase } from '@graft-ml/core/internal/fit/checkpoint';
+import type { Progress } from '@graft-ml/core/internal/fit/checkpoint';
 import type { FitStore } from '@graft-ml/core/internal/fit/fit';
 import { z } from 'zod';
 import { readSealed, writeSealed } from '../checkpoint/sealed.ts';
@@ -60,7 +60,7 @@ export function checkpointFolder<M extends string = 'accuracy'>(
         );
       }
       const best = names.includes('best.safetensors') ? (await read(store, 'best')).tensors : undefined;
-      return { tensors, phase: phase.data as Phase<M>, best };
+      return { tensors, phase: phase.data as Progress<M>, best };
     },
   };
 }

@@ -3,7 +3,7 @@ import { call, option, placeholder } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
-import type { Phase } from '@graft-ml/core/internal/fit/checkpoint';
+import type { Progress } from '@graft-ml/core/internal/fit/checkpoint';
 import { averageName } from '@graft-ml/core/internal/fit/step';
 import type { Safetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { z } from 'zod';
@@ -20,7 +20,7 @@ export const checkpoints = ['best', 'last'] as const satisfies readonly Checkpoi
 /** The state from which a run is resumed. */
 export interface Last {
   readonly tensors: Tensors;
-  readonly phase: Phase;
+  readonly phase: Progress;
   /** Whether it holds variables alone: the optimizer's state begins anew. */
   readonly isFresh?: boolean;
 }

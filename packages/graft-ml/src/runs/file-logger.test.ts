@@ -5,7 +5,7 @@ import {
   csv,
   jsonLines,
   type LogFormat,
-  type LoggedPhase,
+  type LoggedProgress,
   tensorBoard,
 } from '@graft-ml/core/internal/fit/loggers/index';
 import { expect, test } from 'vitest';
@@ -24,7 +24,7 @@ function newFolder(): string {
 }
 
 /** Logs what is left of a run of three epochs after `from`, or its first events. */
-async function log(folder: string, format: LogFormat, from: LoggedPhase | null, events = Number.POSITIVE_INFINITY) {
+async function log(folder: string, format: LogFormat, from: LoggedProgress | null, events = Number.POSITIVE_INFINITY) {
   const logger = fileLogger(openRunStore(folder), format);
   if (from) await logger.resume!(from);
   for (const event of runEvents(3, from ?? undefined).slice(0, events)) await logger.log(event);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { call, option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
-import type { CheckpointStore, Phase } from '@graft-ml/core/internal/fit/checkpoint';
+import type { CheckpointStore, Progress } from '@graft-ml/core/internal/fit/checkpoint';
 import type { EvaluationEvent, TrainEvent } from '@graft-ml/core/internal/fit/events';
 import type { Logger } from '@graft-ml/core/internal/fit/loggers/index';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
@@ -99,7 +99,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
   }
 
   /** Goes on. What is in the logs beyond the checkpoint is dropped: it comes again. */
-  async reopen(phase: Phase): Promise<void> {
+  async reopen(phase: Progress): Promise<void> {
     await this.#remove(isLeftover);
     for (const logger of this.#loggers) await logger.resume?.(phase);
     this.#isOpen = true;
@@ -148,7 +148,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
    * Saves the state, unless a log lacks entries that the checkpoint would presuppose: then the one before stays, from
    * which they come again.
    */
-  async saveLast(tensors: Tensors, phase: Phase): Promise<void> {
+  async saveLast(tensors: Tensors, phase: Progress): Promise<void> {
     if (this.#isLogBehind) return;
     await this.#store.replace('last.safetensors', writeSealed(tensors, { phase: JSON.stringify(phase) }));
   }

@@ -1,4 +1,4 @@
-import type { Phase } from '../checkpoint.ts';
+import type { Progress } from '../checkpoint.ts';
 import type { TrainEvent } from '../events.ts';
 
 /**
@@ -19,14 +19,14 @@ export interface Logger {
    * Before the first event of a run that is resumed. What was logged beyond `phase` comes again: a log that outlives
    * the process drops it now.
    */
-  resume?(phase: LoggedPhase): Promise<void>;
+  resume?(phase: LoggedProgress): Promise<void>;
   /** An evaluation comes before the checkpoint that counts its epoch, so that a log which is written at once misses none. */
   log(event: TrainEvent): Promise<void>;
   /** However the run ends, short of a kill. */
   close(): Promise<void>;
 }
 
-export type LoggedPhase = Pick<Phase, 'epoch' | 'step'>;
+export type LoggedProgress = Pick<Progress, 'epoch' | 'step'>;
 
 /** A log in a file that only grows: what stands in it, not how it is written. */
 export interface LogFormat {
@@ -39,5 +39,5 @@ export interface LogFormat {
   /** The bytes that an event adds; null where the log leaves it out. */
   encode(event: TrainEvent): Uint8Array | null;
   /** The number of bytes that are whole entries until `phase`. */
-  lengthUntil(content: Uint8Array, phase: LoggedPhase): number;
+  lengthUntil(content: Uint8Array, phase: LoggedProgress): number;
 }
