@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
@@ -14,6 +15,12 @@ import { readWeightsFile } from './weights-file.ts';
 export function cachePath({ name, url }: WeightsEntry, { folder }: FolderCache): string {
   const file = new URL(url).pathname.split('/').at(-1)!;
   return join(folder, 'weights', ...name.split('/'), file);
+}
+
+/** The path of an entry's file, if it has been downloaded; else null. */
+export function cachedWeights(entry: WeightsEntry, cache: FolderCache = defaultCache()): string | null {
+  const path = cachePath(entry, cache);
+  return existsSync(path) ? path : null;
 }
 
 /** A file in the cache. */

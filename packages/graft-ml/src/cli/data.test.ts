@@ -33,5 +33,5 @@ test('data list and data get, from a mirror that is a folder', async () => {
     expect.stringContaining('pets cannot be had: it is not in the cache'),
   ]);
   const unknown = await graft(['data', 'get', 'petz']);
-  expect([unknown.status, unknown.stderr]).toEqual([1, expect.stringContaining('Did you mean "pets"?')]);
+  expect([unknown.status, unknown.stderr]).toEqual([2, expect.stringContaining('Did you mean "pets"?')]);
 });

@@ -1,5 +1,5 @@
 import type { DownloadProgress, FetchOptions } from '../files/download/fetch-file.ts';
-import type { DownloadFlags } from './options/shared.ts';
+import type { DownloadFlags } from './options/download.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The fetch options for the download flags, with the progress on the terminal. */

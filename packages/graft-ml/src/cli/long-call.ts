@@ -1,7 +1,7 @@
 import type { Preparation } from '../transfer/prepare.ts';
 import { downloadOptions } from './download.ts';
 import { onInterrupt } from './interrupt.ts';
-import type { DownloadFlags } from './options/shared.ts';
+import type { DownloadFlags } from './options/download.ts';
 import type { Terminal } from './terminal.ts';
 
 /**

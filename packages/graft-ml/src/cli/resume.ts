@@ -1,6 +1,7 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
-import { downloadFlags, resumeFlags } from './options/shared.ts';
+import { downloadFlags } from './options/download.ts';
+import { resumeFlags } from './options/shared.ts';
 
 const flags = (keys: readonly string[]) => keys.map((key) => `--${kebabCase(key)}`).join(', ');
 

@@ -43,14 +43,21 @@ test('a command that is used is loaded, and no other', async () => {
   expect(loadedBy(modules, /cli\/commands\//)).toHaveLength(2);
 });
 
-test.each(['train', 'meta train', 'find-lr', 'evaluate', 'predict', 'config'])(
+test.each(['train', 'meta train', 'find-lr', 'evaluate', 'predict', 'features', 'preview', 'doctor', 'config'])(
   'the help of %s loads its options, and neither what reads images nor what runs graphs',
   async (name) => {
     const modules = await modulesOf(...name.split(' '), '--help');
-    expect(loadedBy(modules, /core\/dist\/recipe\/config\/index\.js/)).toHaveLength(1);
+    expect(loadedBy(modules, /core\/dist\/recipe\/config\/train-config\.js/)).toHaveLength(1);
     expect(loadedBy(modules, /node_modules\/(sharp|@img|onnxruntime[^/]*|tar|tinypool|proper-lockfile)\//)).toEqual([]);
     expect(
       loadedBy(modules, /graft-ml\/dist\/(?!(cli|text)\/)(?!(data\/configured|experiment\/comparison)\.js)/),
     ).toEqual([]);
   },
 );
+
+test.each(['models', 'data get', 'data list'])('the help of %s loads no library of Node', async (name) => {
+  const modules = await modulesOf(...name.split(' '), '--help');
+  expect(loadedBy(modules, /cli\/attach-definition\.js$/)).toHaveLength(1);
+  expect(loadedBy(modules, /node_modules\/(sharp|@img|onnxruntime[^/]*|tar|tinypool|proper-lockfile)\//)).toEqual([]);
+  expect(loadedBy(modules, /graft-ml\/dist\/(?!(cli|text)\/)(?!data\/public\/names\.js)/)).toEqual([]);
+});

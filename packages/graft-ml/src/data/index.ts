@@ -15,7 +15,7 @@ export type { ImageFacts } from './image-facts.ts';
 export { createImagePool, type ExaminingPool, type ImagePool } from './image-pool.ts';
 export { findLabelledImages, type LabelledImage, type LabelledImages } from './labelled-images.ts';
 export { type Batch, type BatchOptions, batches, type LabelledImageFile } from './loader.ts';
-export { type PreviewOptions, type PreviewRow, previewAugmentation } from './preview.ts';
+export { type Preview, type PreviewOptions, type PreviewRow, previewAugmentation } from './preview.ts';
 export { statDataset } from './readers/find-candidates.ts';
 export type { ShapeOptions } from './readers/found.ts';
 export { readDecoded } from './scan/decoded.ts';

@@ -33,11 +33,14 @@ export interface PreviewRow {
   readonly images: readonly Planes[];
 }
 
+/** The rows of a preview, and the images that were left out. */
+export interface Preview {
+  readonly rows: readonly PreviewRow[];
+  readonly problems: readonly Problem[];
+}
+
 /** Augmented views of a few images of a dataset, of each class in turn. */
-export async function previewAugmentation(
-  root: string,
-  options: PreviewOptions,
-): Promise<{ rows: PreviewRow[]; problems: readonly Problem[] }> {
+export async function previewAugmentation(root: string, options: PreviewOptions): Promise<Preview> {
   const pool = openImagePool(options.decoder);
   try {
     // With at least two classes, half of the rows from each are enough.

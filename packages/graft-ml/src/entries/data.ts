@@ -16,6 +16,7 @@ export {
   type LabelledImages,
   openDataset,
   openImagePool,
+  type Preview,
   type PreviewOptions,
   type PreviewRow,
   previewAugmentation,

@@ -1,7 +1,8 @@
-import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
 import { z } from 'zod';
 import { formatConfig } from '../../text/config-text.ts';
 import { defineCommand } from '../command.ts';
+import { printResult } from '../show/printer.ts';
 
 export const configCommand = defineCommand({
   arguments: [],
@@ -27,7 +28,6 @@ export const configCommand = defineCommand({
     return (await readConfigFile(config)).values;
   },
   async run({ options: { config: _, ...config }, terminal }) {
-    terminal.print(formatConfig(config).trimEnd());
-    terminal.printJson(config);
+    printResult(terminal, { lines: [formatConfig(config).trimEnd()], json: config });
   },
 });

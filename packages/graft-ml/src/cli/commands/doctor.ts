@@ -1,11 +1,10 @@
-import { UsageError } from '@graft-ml/core/internal/base/errors';
-import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
-import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
 import { z } from 'zod';
 import { shapeOptionsOf } from '../../data/configured.ts';
-import { inCommands } from '../../text/wording.ts';
 import { defineCommand } from '../command.ts';
-import { optionalText, shapeFlags } from '../options/shared.ts';
+import { assertDatasetFlags, assertMachineFlags } from '../doctor-flags.ts';
+import { optionalText } from '../options/download.ts';
+import { shapeFlags } from '../options/shared.ts';
 import { printResult, progressOf } from '../show/printer.ts';
 
 export const doctorCommand = defineCommand({
@@ -40,32 +39,21 @@ export const doctorCommand = defineCommand({
   async run({ positionals: [folder], options, given, terminal }) {
     const { fixTo, near, strict, examples, classDepth, machine, renew, threads, ...shape } = options;
     if (machine) {
-      const other = given.find((key) => !['machine', 'renew', 'threads'].includes(key));
-      if (other !== undefined)
-        throw new UsageError(`doctor: --${kebabCase(other)} is about a dataset, and --machine about this machine.`);
-      const { reportMachine } = await import('../machine-report.ts');
-      return reportMachine({ run: folder, renew, threads, terminal });
+      assertMachineFlags(given);
+      const { machineReport } = await import('../../runs/machine-report.ts');
+      const { machineResult } = await import('../show/machine.ts');
+      const onTuning = progressOf(terminal, 'timing kernels');
+      return printResult(terminal, machineResult(await machineReport({ run: folder, renew, threads, onTuning })));
     }
-    if (folder === undefined) throw new UsageError('doctor: name a folder of labelled images, or --machine.');
-    if (renew || given.includes('threads')) throw new UsageError('doctor: --renew and --threads go with --machine.');
-    if (near && fixTo === null) throw new UsageError('doctor: --near is about the clean copy of --fix-to.');
-    const doctor = await import('../../data/doctor/index.ts');
-    if (fixTo !== null) await doctor.assertTarget(folder, fixTo);
-    const diagnosis = await doctor.diagnose(folder, {
-      classDepth,
-      ...shapeOptionsOf(shape),
-      onProgress: progressOf(terminal, 'examining images'),
-    });
+    assertDatasetFlags(folder, given);
+    const { diagnose, assertTarget, writeCleanCopy } = await import('../../data/doctor/index.ts');
+    const { diagnosisResult } = await import('../show/diagnosis.ts');
+    if (fixTo !== null) await assertTarget(folder, fixTo);
+    const onProgress = progressOf(terminal, 'examining images');
+    const diagnosis = await diagnose(folder, { classDepth, ...shapeOptionsOf(shape), onProgress });
     const copying = { near, onProgress: progressOf(terminal, 'copying images') };
-    const copy =
-      fixTo === null ? null : { folder: fixTo, plan: await doctor.writeCleanCopy(diagnosis, fixTo, copying) };
-    printResult(terminal, {
-      lines: [
-        inCommands(doctor.formatDiagnosis(diagnosis, { examples })),
-        ...(copy ? [doctor.formatCleanCopy(copy.plan, copy.folder)] : []),
-      ],
-      json: doctor.diagnosisJson(diagnosis, copy),
-    });
+    const copy = fixTo === null ? null : { folder: fixTo, plan: await writeCleanCopy(diagnosis, fixTo, copying) };
+    printResult(terminal, diagnosisResult(diagnosis, copy, { examples }));
     if (strict && diagnosis.findings.length > 0) process.exitCode = 1;
   },
 });

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { defineCommand } from '../command.ts';
-import { checkpointFlag, optionalText } from '../options/shared.ts';
+import { optionalText } from '../options/download.ts';
+import { checkpointFlag } from '../options/shared.ts';
 import { printResult } from '../show/printer.ts';
 
 export const exportCommand = defineCommand({

@@ -1,4 +1,4 @@
-import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
 import { z } from 'zod';
 import { defineCommand } from '../command.ts';
 import { inspectionResult } from '../show/inspection.ts';

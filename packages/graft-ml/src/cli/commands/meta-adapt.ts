@@ -1,8 +1,10 @@
+import { orDefault } from '@graft-ml/core/internal/recipe/config/choice';
 import { z } from 'zod';
 import { shapeOptionsOf } from '../../data/configured.ts';
 import { defineCommand } from '../command.ts';
 import { unlessStopped } from '../long-call.ts';
-import { checkpointFlag, optionalText, shapeFlags } from '../options/shared.ts';
+import { optionalText } from '../options/download.ts';
+import { checkpointFlag, shapeFlags } from '../options/shared.ts';
 import { adaptedResult } from '../show/meta.ts';
 import { printResult } from '../show/printer.ts';
 
@@ -14,19 +16,12 @@ export const metaAdaptCommand = defineCommand({
   options: z.strictObject({
     out: optionalText.describe('the run folder to write; default: <run>-adapted'),
     overwrite: z.boolean().default(false).describe('replace an existing run'),
-    shots: z
-      .int()
-      .min(1)
-      .nullable()
-      .default(null)
-      .describe('learn from at most this many images of each class; default: all but those in val/ and test/'),
-    steps: z
-      .int()
-      .min(1)
-      .max(50)
-      .nullable()
-      .default(null)
-      .describe('inner steps; default: the run’s --test-steps, at least 10 for more classes than its --way'),
+    shots: orDefault(z.int().min(1)).describe(
+      'learn from at most this many images of each class; default: all but those in val/ and test/',
+    ),
+    steps: orDefault(z.int().min(1).max(50)).describe(
+      'inner steps; default: the run’s --test-steps, at least 10 for more classes than its --way',
+    ),
     ...checkpointFlag,
     classDepth: z.int().min(1).max(8).default(1).describe('folder levels that make a class name'),
     ...shapeFlags,

@@ -2,6 +2,7 @@ import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/reci
 import { z } from 'zod';
 import { formatConfig, metaTable } from '../../text/config-text.ts';
 import { defineCommand } from '../command.ts';
+import { printResult } from '../show/printer.ts';
 
 export const metaConfigCommand = defineCommand({
   arguments: [],
@@ -24,7 +25,6 @@ export const metaConfigCommand = defineCommand({
     return (await readConfigFileOf(config, metaTable, metaRuns)).values;
   },
   async run({ options: { config: _, ...config }, terminal }) {
-    terminal.print(formatConfig(config, metaTable).trimEnd());
-    terminal.printJson(config);
+    printResult(terminal, { lines: [formatConfig(config, metaTable).trimEnd()], json: config });
   },
 });

@@ -1,12 +1,12 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { z } from 'zod';
 import { defineCommand } from '../command.ts';
-import { unlessStopped } from '../long-call.ts';
+import { givenImages } from '../given-images.ts';
 import { withClassifier } from '../open-classifier.ts';
-import { classifierFlags, optionalText } from '../options/shared.ts';
-import { plural, problemLine } from '../show/format.ts';
-import { showPredictionFile, showPredictions, watchPredictions } from '../show/predictions.ts';
-import { expandStdin } from '../stdin.ts';
+import { optionalText } from '../options/download.ts';
+import { classifierFlags } from '../options/shared.ts';
+import { outputPredictions } from '../prediction-output.ts';
+import { watchPredictions } from '../show/predictions.ts';
 
 export const predictCommand = defineCommand({
   arguments: [
@@ -41,27 +41,15 @@ export const predictCommand = defineCommand({
     const [first, ...others] = positionals;
     const places = model === null ? others : positionals;
     if (places.length === 0) throw new UsageError('predict: give a run and at least one image, or --model.');
-    const { assertPredictionFile, predictFiles, writePredictions } = await import('../../predict/prediction-file.ts');
+    const { assertPredictionFile, predictFiles } = await import('../../predict/prediction-file.ts');
     if (output !== null) assertPredictionFile(output);
-    const { findImages } = await import('../../data/find-images.ts');
-    const { paths, problems, passedOver } = await findImages(await expandStdin(places));
-    for (const { path, message } of problems) terminal.note(problemLine(path, message));
-    if (passedOver > 0) terminal.note(`${plural(passedOver, 'other file')} passed over.`);
-    await withClassifier(
-      model === null ? { run: first! } : { model, classes },
-      options,
-      terminal,
-      async (classifier) => {
-        const predict = (signal?: AbortSignal) =>
-          watchPredictions(terminal, predictFiles(classifier, paths, { top, signal }), paths.length);
-        const failed =
-          output === null
-            ? await showPredictions(terminal, predict())
-            : await unlessStopped(terminal, async (signal) =>
-                showPredictionFile(terminal, output, await writePredictions(output, predict(signal), top)),
-              );
-        if (failed !== null && failed > 0) process.exitCode = 1;
-      },
-    );
+    const paths = await givenImages(places, terminal);
+    const named = model === null ? { run: first! } : { model, classes };
+    await withClassifier(named, options, terminal, async (classifier) => {
+      const predict = (signal?: AbortSignal) =>
+        watchPredictions(terminal, predictFiles(classifier, paths, { top, signal }), paths.length);
+      const failed = await outputPredictions(terminal, { output, top }, predict);
+      if (failed !== null && failed > 0) process.exitCode = 1;
+    });
   },
 });

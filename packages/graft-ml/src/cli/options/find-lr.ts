@@ -1,9 +1,9 @@
-import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { optimizerText } from '@graft-ml/core/internal/recipe/config/optimisation';
+import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
 import { strategyNames } from '@graft-ml/core/internal/recipe/strategy';
 import { z } from 'zod';
 import { defineTable } from '../command.ts';
-import { downloadFlags, optionalText } from './shared.ts';
+import { downloadFlags, optionalText } from './download.ts';
 
 /** A training's options, without those that say how long it goes and how its rate does. */
 const stepOptions = trainConfigSchema.omit({

@@ -1,7 +1,8 @@
 import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
 import { defineTable } from '../command.ts';
-import { dataFlag, downloadFlags, optionalText } from './shared.ts';
+import { downloadFlags, optionalText } from './download.ts';
+import { dataFlag } from './shared.ts';
 
 const { learner: _, ...sharedOptions } = metaConfigSchema.shape;
 

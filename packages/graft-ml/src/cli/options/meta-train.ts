@@ -2,7 +2,8 @@ import { learnerNames, metaConfigGroups, metaConfigSchema } from '@graft-ml/core
 import { z } from 'zod';
 import { type ConfigTable, metaTable } from '../../text/config-text.ts';
 import { defineTable } from '../command.ts';
-import { downloadFlags, optionalText, resumeFlags } from './shared.ts';
+import { downloadFlags, optionalText } from './download.ts';
+import { resumeFlags } from './shared.ts';
 
 /** The run to write, or to resume. */
 const runOptions = {

@@ -1,14 +1,12 @@
 import { testTimeNames } from '@graft-ml/core/internal/image/test-time';
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
-import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
 import { z } from 'zod';
 import type { CheckpointName } from '../../runs/checkpoints.ts';
+import { downloadFlags, optionalText } from './download.ts';
 
 /** The checkpoints of a run, without the code that reads them. */
 const checkpoints = ['best', 'last'] as const satisfies readonly CheckpointName[];
-
-/** An option that is not set unless it is given. */
-export const optionalText = z.string().nullable().default(null);
 
 /** The flags for finding the images and their classes, in the words of `graft train`. */
 export const shapeFlags = trainConfigSchema.pick({
@@ -36,22 +34,6 @@ export const testTimeFlag = {
         'along an axis on which it is no larger than the crop they coincide',
     ),
 };
-
-/** The flags of every command that may have to download weights. */
-export const downloadFlags = {
-  offline: z.boolean().default(false).describe('take weights from the cache only'),
-  mirror: optionalText.describe('address or folder in place of the publishers’ hosts; default: GRAFT_MIRROR'),
-  expectSha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/i, 'expected 64 hexadecimal digits')
-    .nullable()
-    .default(null)
-    .describe(
-      'SHA-256 that the file of the weights must have; where none is published, it must be what was downloaded first',
-    ),
-};
-
-export type DownloadFlags = z.output<z.ZodObject<typeof downloadFlags>>;
 
 /** The flags of commands that use a run, or a model in its place, on images. */
 export const classifierFlags = {

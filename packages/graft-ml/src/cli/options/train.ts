@@ -1,10 +1,11 @@
-import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { optimizerText } from '@graft-ml/core/internal/recipe/config/optimisation';
+import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
 import { strategyNames } from '@graft-ml/core/internal/recipe/strategy';
 import { z } from 'zod';
 import { type ConfigTable, trainTable as configTable } from '../../text/config-text.ts';
 import { defineTable } from '../command.ts';
-import { downloadFlags, optionalText, resumeFlags } from './shared.ts';
+import { downloadFlags, optionalText } from './download.ts';
+import { resumeFlags } from './shared.ts';
 
 /** The run to write, or to resume. */
 const runOptions = {

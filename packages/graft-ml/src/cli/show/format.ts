@@ -48,3 +48,13 @@ export function formatCount(count: number): string {
 export function fields(facts: readonly (readonly [name: string, fact: string])[]): string[] {
   return facts.map(([name, fact]) => `${name.padEnd(10)} ${fact}`);
 }
+
+/** A heading, and facts in a column below it; a fact of several lines stays in the column. */
+export function factSheet(heading: string, facts: Readonly<Record<string, string>>): string {
+  const width = Math.max(...Object.keys(facts).map((name) => name.length)) + 2;
+  const rows = Object.entries(facts).map(([name, fact]) => {
+    const [first, ...others] = fact.split('\n');
+    return [`  ${name.padEnd(width)}${first}`, ...others.map((line) => `  ${' '.repeat(width)}${line}`)].join('\n');
+  });
+  return [heading, ...rows].join('\n');
+}

@@ -1,35 +1,21 @@
-import { availableParallelism } from 'node:os';
 import type { Choices } from '@graft-ml/core/runtime';
-import { readRun } from '../runs/run-file.ts';
-import { inspectMachine, type KernelChoice, type Machine, type Renewed, renewChoices } from '../runtime/index.ts';
-import type { Terminal } from './terminal.ts';
+import type { MachineReport } from '../../runs/machine-report.ts';
+import type { KernelChoice, Machine, Renewed } from '../../runtime/index.ts';
+import { plural } from './format.ts';
+import type { Result } from './printer.ts';
 
-export interface MachineReport {
-  /** A run, whose choices alone are shown and renewed. */
-  readonly run: string | undefined;
-  readonly renew: boolean;
-  readonly threads: number | null;
-  readonly terminal: Terminal;
-}
-
-/** Says what Graft knows of this machine, and which kernels it uses here; times them again where that is asked for. */
-export async function reportMachine({ run, renew, threads, terminal }: MachineReport): Promise<void> {
-  const recorded = run === undefined ? undefined : (await readRun(run)).choices;
-  const options = { threads: threads ?? availableParallelism() };
-  const before = await inspectMachine(options);
-  const measured = before.choices.filter(({ from }) => from === 'measured').map(({ key }) => key);
-  const onTuning = ({ done, total }: { done: number; total: number }) =>
-    terminal.progress('timing kernels', done, total);
-  const keys = recorded ? Object.keys(recorded) : measured;
-  const renewed = renew ? await renewChoices(keys, { ...options, onTuning }) : undefined;
-  const machine = renewed ? await inspectMachine(options) : before;
-  const choices = machine.choices.filter(({ key }) => !recorded || key in recorded);
-  terminal.print(formatMachine(machine));
-  terminal.print();
-  terminal.print(formatChoices(machine, choices, { run, recorded }));
-  if (renewed) terminal.print(`\n${formatRenewed(renewed, run)}`);
-  const ofRun = recorded && { run: { folder: run, choices: recorded } };
-  terminal.printJson({ ...machine, choices, ...ofRun, ...(renewed && { renewed }) });
+/** What Graft knows of this machine, and which kernels it uses here. */
+export function machineResult({ machine, run, renewed }: MachineReport): Result {
+  const folder = run?.folder;
+  return {
+    lines: [
+      formatMachine(machine),
+      '',
+      formatChoices(machine, machine.choices, { run: folder, recorded: run?.choices }),
+      ...(renewed ? [`\n${formatRenewed(renewed, folder)}`] : []),
+    ],
+    json: { ...machine, ...(run && { run }), ...(renewed && { renewed }) },
+  };
 }
 
 function formatMachine(machine: Machine): string {
@@ -51,7 +37,7 @@ function formatChoices(
   const count = (from: KernelChoice['from']) => choices.filter((each) => each.from === from).length;
   const shipped = shippedBy === null ? '' : ` (${shippedBy})`;
   const lines = [
-    `Kernels for ${threads} ${threads === 1 ? 'thread' : 'threads'}${run === undefined ? '' : `, of the shapes of ${run}`}:`,
+    `Kernels for ${plural(threads, 'thread')}${run === undefined ? '' : `, of the shapes of ${run}`}:`,
     `  ${count('measured')} measured here, ${count('shipped')} that come with Graft${shipped}`,
     ...tally(choices).map((line) => `  ${line}`),
   ];

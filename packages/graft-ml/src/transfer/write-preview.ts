@@ -1,0 +1,52 @@
+import { OptionError } from '@graft-ml/core/internal/base/errors';
+import type { Augmentation } from '@graft-ml/core/internal/image/augment/augmentation';
+import { type AugmentationLevel, augmentationOf } from '@graft-ml/core/internal/image/augment/levels';
+import { imageNetPreprocessing } from '@graft-ml/core/models';
+import { writeContactSheet } from '../data/contact-sheet.ts';
+import { type Preview, type PreviewOptions, previewAugmentation } from '../data/preview.ts';
+import { meanColour } from './image-source.ts';
+
+export interface WritePreviewOptions extends Pick<PreviewOptions, 'images' | 'views' | 'seed' | 'reading'> {
+  readonly augment: AugmentationLevel | Augmentation;
+  /** The side of the square the model sees, in pixels. */
+  readonly imageSize: number;
+}
+
+/** The largest sheet, in megapixels. */
+const largestSheet = 64;
+
+/**
+ * Writes a contact sheet of augmented images as a PNG: a row for each image, as evaluation sees it and then as training
+ * would. The preprocessing is ImageNet's, at `imageSize`.
+ *
+ * @throws OptionError for a sheet that is too large; UserError where there is no dataset, or `path` cannot be written
+ */
+export async function writePreview(
+  folder: string,
+  path: string,
+  { augment, imageSize, ...options }: WritePreviewOptions,
+): Promise<Preview> {
+  assertSheetSize({ imageSize, ...options });
+  const { resize, crop } = imageNetPreprocessing;
+  const preview = await previewAugmentation(folder, {
+    ...options,
+    augmentation: augmentationOf(augment),
+    preprocessing: { ...imageNetPreprocessing, crop: imageSize, resize: Math.round((imageSize * resize) / crop) },
+    fill: meanColour(imageNetPreprocessing),
+  });
+  const images = preview.rows.map((row) => row.images);
+  await writeContactSheet(path, images);
+  return preview;
+}
+
+function assertSheetSize({ images, views, imageSize }: Pick<WritePreviewOptions, 'images' | 'views' | 'imageSize'>) {
+  const megapixels = (images * (views + 1) * imageSize ** 2) / 1e6;
+  if (megapixels <= largestSheet) return;
+  const sheet = `${images} rows of ${views + 1} images of ${imageSize} pixels`;
+  throw new OptionError({
+    option: 'images',
+    expected: `a sheet of at most ${largestSheet} megapixels`,
+    received: images,
+    problem: ` ${images}: ${sheet} are ${Math.round(megapixels)} megapixels, more than ${largestSheet}. Ask for fewer or smaller ones.`,
+  });
+}
