@@ -21,7 +21,8 @@ import { openEpisodes } from '../episodes/open-episodes.ts';
 import { openSubsets } from '../episodes/subsets.ts';
 import { newRecord } from '../runs/run-file.ts';
 import { createRuntime, openProgramPool, ortVersion } from '../runtime/index.ts';
-import { type Preparation, type PrepareOptions, unlessAborted } from '../transfer/prepare.ts';
+import type { Preparation, PrepareOptions } from '../transfer/prepare.ts';
+import { unlessAborted } from '../transfer/run-images.ts';
 import type { MetaRun } from './meta-run.ts';
 
 /** The parts of a run of meta-learning, before anything is trained. */

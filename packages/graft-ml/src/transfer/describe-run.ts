@@ -1,8 +1,10 @@
+import { UserError } from '@graft-ml/core/internal/base/errors';
 import { sizeOf } from '@graft-ml/core/internal/base/tensor';
 import { version } from '@graft-ml/core/internal/base/version';
+import type { ParameterTable } from '@graft-ml/core/internal/fit/selection';
 import { contentKey, encodeSeen, type Seen, seenAfter, seenOf } from '@graft-ml/core/internal/image/seen';
-import type { Warning } from '@graft-ml/core/internal/recipe/guard-rails';
-import type { PlannedStage } from '@graft-ml/core/internal/recipe/plan';
+import { isAboutData, type Warning, warnings } from '@graft-ml/core/internal/recipe/guard-rails';
+import { type PlanConfig, type PlannedStage, planOf } from '@graft-ml/core/internal/recipe/plan';
 import { type Dataset, fingerprint, imagesOf } from '../data/dataset.ts';
 import { newRecord, type Run } from '../runs/run-file.ts';
 import { ortVersion } from '../runtime/index.ts';
@@ -14,14 +16,9 @@ export function seenByRun({ folder, seen }: Pick<Prepared, 'folder' | 'seen'>): 
   return seenAfter(seen, 'train', { fitted: keys(folder.train), chosen: keys(folder.validation) });
 }
 
-/** `run.json` of a run that begins. */
-export function describeRun(
-  path: string,
-  prepared: Prepared,
-  plan: readonly PlannedStage[],
-  warnings: readonly Warning[],
-): Run {
-  const { config, folder, preprocessing, runtime, threads, weightsSha256, before } = prepared;
+/** `run.json` of a run that begins. @throws UserError with `strict`, where a warning is about its images */
+export function describeRun(path: string, prepared: Prepared): Run {
+  const { config, table, folder, preprocessing, runtime, threads, weightsSha256, before } = prepared;
   return {
     graft: version,
     kind: 'train',
@@ -38,8 +35,8 @@ export function describeRun(
       test: folder.test.length,
       leftOut: folder.problems.map(({ path: at, kind }) => ({ path: at, kind })),
     },
-    ...describePlan(prepared, plan),
-    warnings: [...warnings],
+    ...describePlan(prepared, planOf(config, table)),
+    warnings: warningsOf(prepared),
     decision: null,
     adaptedFrom: null,
     before: before && encodeSeen(seenOf(before, imagesOf(folder).map(contentKey))),
@@ -60,4 +57,34 @@ export function describePlan({ config, table: { parameters, head } }: Prepared, 
     parameters: { total: count(parameters.keys()), trained: count(trained) },
     batchNorm: trained.every((name) => head.has(name)) ? 'frozen' : config.batchNorm,
   };
+}
+
+/** The warnings about a prepared run. @throws UserError with `strict`, where one is about its images */
+function warningsOf({ config, folder, table, preprocessing, pretraining }: Prepared): Warning[] {
+  const { root, classes, train, validation } = folder;
+  const trunkRate = highestTrunkRate(config, table);
+  const found = warnings({
+    folder: root,
+    classes,
+    train,
+    validation,
+    config,
+    trunkRate,
+    preprocessing,
+    pretraining,
+  });
+  const errors = found.filter(isAboutData);
+  if (config.strict && errors.length > 0) {
+    throw new UserError(`\`strict\`: ${errors.map(({ message }) => message).join('\n')}`);
+  }
+  return found;
+}
+
+/** The highest rate of the backbone in any stage; for `auto`, in the most that it may choose. */
+function highestTrunkRate(config: PlanConfig, table: ParameterTable): number {
+  const plan = planOf(config, table, { strategy: 'full', freezeTo: null });
+  const rates = plan.flatMap(({ settings }) =>
+    [...settings].map(([name, setting]) => (table.head.has(name) ? 0 : (setting?.rate ?? 0))),
+  );
+  return config.learningRate * rates.reduce((highest, rate) => Math.max(highest, rate), 0);
 }

@@ -19,7 +19,8 @@ export {
 } from './inspect-model.ts';
 export { type LoadModelOptions, loadModel } from './load-model.ts';
 export { type CreateModelOptions, createModel, Model, type ModelOrigin, type SaveOptions } from './model.ts';
-export { type Preparation, type PrepareOptions, unlessAborted } from './prepare.ts';
+export type { Preparation, PrepareOptions } from './prepare.ts';
+export { unlessAborted } from './run-images.ts';
 export {
   type ResumeOptions,
   resumeTraining,

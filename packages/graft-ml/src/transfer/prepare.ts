@@ -19,16 +19,13 @@ import type { Backend, Choices, Runtime } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { type OwnOnnx, openBackbone } from '../checkpoint/backbone.ts';
 import { type Checkpoint, weightsFor } from '../checkpoint/pretrained.ts';
-import { datasetOptionsOf } from '../data/configured.ts';
-import { type Dataset, openDataset } from '../data/dataset.ts';
-import { openImagePool } from '../data/decoder-pool.ts';
+import type { Dataset } from '../data/dataset.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 import { statDataset } from '../data/readers/find-candidates.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { createRuntime } from '../runtime/index.ts';
-import { type Proof, proofOf } from './proof.ts';
-import { notesOnSeen, nothingToValidate } from './seen-images.ts';
+import { openRunImages, type Proof } from './run-images.ts';
 
 /** The progress of the work before the first step. */
 export interface Preparation {
@@ -134,22 +131,18 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
     ...(choices && { choices }),
     onTuning: ({ done, total }) => onPreparation({ stage: 'timing kernels', done, total }),
   });
-  const pool = openImagePool(options.decoder);
-  cleanups.push(() => pool.close());
   const start = strategy.pretrained ? checkpoint : null;
   const seen = start?.seen ?? null;
   const before = options.before === undefined ? seen : options.before;
-  const opened = openDataset(path, {
-    ...datasetOptionsOf(config),
-    seen: before,
-    decode: options.decode ?? 'now',
-    pool,
+  const { folder, ...images } = await openRunImages(path, config, {
+    before,
+    decode: options.decode,
+    decoder: options.decoder,
     cache,
+    signal,
+    cleanups,
     onProgress: (done, total) => options.onPreparation?.({ stage: 'checking images', done, total }),
   });
-  const folder = await unlessAborted(opened, signal);
-  const proof = proofOf(folder, pool, cache);
-  if (folder.validation.length === 0) throw nothingToValidate(path, folder, before, config.weights);
   const network = imageNetwork(model, preprocessing, folder.classes.length);
   const variables = variablesOf(network);
   const table = parameterTable(network, model);
@@ -160,8 +153,19 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const pretraining = start ? (start.preprocessing ?? model.preprocessing) : null;
   const decided = { ...config, transferHead };
   const cut = strategy.keepsHead ? [partialTransfer(decided, table).description] : [];
-  const notes = [...(checkpoint?.notes ?? []), ...folder.notes, ...notesOnSeen(folder, before, config.weights), ...cut];
-  const parts = { config: decided, model, onnx, notes, preprocessing, folder, pool: proof.pool, proof, runtime, table };
+  const notes = [...(checkpoint?.notes ?? []), ...images.notes, ...cut];
+  const parts = {
+    config: decided,
+    model,
+    onnx,
+    notes,
+    preprocessing,
+    folder,
+    pool: images.proof.pool,
+    proof: images.proof,
+    runtime,
+    table,
+  };
   return {
     ...parts,
     variables,
@@ -230,20 +234,4 @@ function assertStatistics({ strategy }: ResolvedConfig, { path, learner, tensors
     `${path} is what ${learner} learned to start from: its batch norms have no running statistics, which frozen layers need. ` +
       '`adaptMeta(run, folder)` makes a run that has them and is taken here, with the head; or train everything: `strategy: "full"`.',
   );
-}
-
-/** `work`, or the signal's reason as soon as it is aborted; what the work still does then is nobody's concern. */
-export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort);
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -32,10 +32,9 @@ import { type OpenRunStore, openRunStore, ownOnnx } from '../runs/run-store.ts';
 import { describePlan, describeRun, seenByRun } from './describe-run.ts';
 import type { FolderEvent } from './folder-events.ts';
 import { type Preparation, type Prepared, prepare } from './prepare.ts';
-import type { Proof } from './proof.ts';
 import { changed, completeError, notesOnLength } from './resumed-run.ts';
+import type { Proof } from './run-images.ts';
 import { trainingTask } from './tasks.ts';
-import { warningsOf } from './warn.ts';
 
 export interface TrainFolderOptions {
   /** The run folder to make. */
@@ -181,7 +180,7 @@ async function* runTraining(
       assertUnchanged(out, resumed.run, { fingerprint: fingerprint(folder), weightsSha256 }, resumed.named);
     }
     assertSameWeights(prepared.config, prepared.weightsSha256, options.weightsSha256);
-    run = resumed?.run ?? describeRun(path, prepared, planOf(prepared.config, prepared.table), warningsOf(prepared));
+    run = resumed?.run ?? describeRun(path, prepared);
     const notes = [...prepared.notes, ...(resumed ? notesOnLength(resumed, resumed.run, prepared) : [])];
     yield { kind: 'ready', out, run, folder: prepared.folder, notes };
     run = yield* planned(run, prepared, options, resumed);
