@@ -10,13 +10,18 @@ import { folderTree } from '../tree/folder-tree.ts';
 import type { FileTree } from '../tree/listing.ts';
 import type { Found, ReaderOptions } from './found.ts';
 import { findParquetFiles, type ParquetFile, readParquet } from './parquet.ts';
-import { readTables } from './table.ts';
-import { isMetadata, readTree } from './tree.ts';
+import { findTables, isMetadata, readTables, type TableFile } from './table.ts';
+import { readTree } from './tree.ts';
 
 /** A dataset by the reader that it needs. */
 type Shape =
   | { readonly kind: 'parquet'; readonly files: readonly ParquetFile[] }
-  | { readonly kind: 'table'; readonly tree: FileTree; readonly name: string }
+  | {
+      readonly kind: 'table';
+      readonly tree: FileTree;
+      readonly tables: readonly TableFile[];
+      readonly notes: readonly string[];
+    }
   | { readonly kind: 'tree'; readonly tree: FileTree; readonly notes: readonly string[] };
 
 /** Common formats of archives and lists that are not read: their first bytes, in latin1. */
@@ -46,8 +51,8 @@ export async function statDataset(path: string): Promise<Stats> {
 export async function findCandidates(path: string, options: ReaderOptions): Promise<Found> {
   const shape = await shapeOf(path, options);
   if (shape.kind === 'parquet') return readParquet(path, shape.files, options);
-  if (shape.kind === 'table') return readTables(shape.tree, [{ name: shape.name }], options);
-  const found = await readTree(shape.tree, options);
+  const { kind, tree } = shape;
+  const found = await (kind === 'table' ? readTables(tree, shape.tables, options) : readTree(tree, options));
   return { ...found, notes: [...shape.notes, ...found.notes] };
 }
 
@@ -56,7 +61,7 @@ async function shapeOf(path: string, options: ReaderOptions): Promise<Shape> {
   if (status.isDirectory()) {
     const tree = folderTree(path, options);
     const files = await findParquetFiles(path, await tree.folders(), options);
-    return files.length > 0 ? { kind: 'parquet', files } : { kind: 'tree', tree, notes: [] };
+    return files.length > 0 ? { kind: 'parquet', files } : shapeOfTree(tree, [], options);
   }
   if (!status.isFile()) throw new UserError(`${path} is neither a folder nor a plain file.`);
   const start = await readStart(path);
@@ -65,7 +70,8 @@ async function shapeOf(path: string, options: ReaderOptions): Promise<Shape> {
   if (format) {
     const { cache, classDepth = 1 } = options;
     const depth = classDepth === 'deepest' ? 1 : classDepth;
-    return { kind: 'tree', ...(await openArchive(path, format, { cache, classDepth: depth, isTable: isMetadata })) };
+    const { tree, notes } = await openArchive(path, format, { cache, classDepth: depth, isTable: isMetadata });
+    return shapeOfTree(tree, notes, options);
   }
   assertReadable(path, start);
   if (options.labelRegex !== undefined) {
@@ -76,7 +82,13 @@ async function shapeOf(path: string, options: ReaderOptions): Promise<Shape> {
       problem: ` is for folders and archives; ${path} is a table with a column for the class.`,
     });
   }
-  return { kind: 'table', tree: folderTree(dirname(path), options), name: basename(path) };
+  const tree = folderTree(dirname(path), options);
+  return { kind: 'table', tree, tables: [{ name: basename(path) }], notes: [] };
+}
+
+async function shapeOfTree(tree: FileTree, notes: readonly string[], options: ReaderOptions): Promise<Shape> {
+  const tables = await findTables(tree, options);
+  return tables.length > 0 ? { kind: 'table', tree, tables, notes } : { kind: 'tree', tree, notes };
 }
 
 /** @throws UserError where the file is no text, with what it is instead if that is known */

@@ -3,9 +3,9 @@ import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { quote } from '@graft-ml/core/internal/base/quote';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
-import { type Part, splitNamed, splitsNamed } from '../folder-layout.ts';
+import { type Part, partsByName, splitNamed, splitsNamed } from '../folder-layout.ts';
 import type { FileTree } from '../tree/listing.ts';
-import { type Columns, findColumns } from './columns.ts';
+import { type Columns, findColumns, hasLabelColumn } from './columns.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 import { openTable, type Row, tableBounds } from './rows.ts';
 
@@ -26,6 +26,55 @@ interface Entry {
 
 /** A class name that is longer, or has control characters, comes from the wrong column. */
 const LONGEST_LABEL = 200;
+
+/** The files that Hugging Face's `imagefolder` takes for descriptions of the others. */
+const metadataNames: readonly string[] = ['metadata.csv', 'metadata.jsonl'];
+
+/** Whether a file says what the files beside it are. */
+export function isMetadata(name: string): boolean {
+  return metadataNames.includes(name);
+}
+
+/**
+ * The tables that describe the files beside them, in a tree's root or in the folders of its splits, as far as they say what the
+ * classes are. None where the classes are found in the names.
+ *
+ * @throws UserError where columns are named and there is no such table, or some splits have one and some have not
+ */
+export async function findTables(tree: FileTree, options: ReaderOptions): Promise<TableFile[]> {
+  const { labelRegex, pathColumn, labelColumn, splitColumn } = options;
+  if (labelRegex !== undefined) return [];
+  const parts = partsByName(tree.root, await tree.folders(), options.parts);
+  const found: TableFile[] = [];
+  for (const name of metadataNames) {
+    if (await labels(tree, name, options)) return [{ name }];
+    for (const part of parts.filter(({ split }) => split !== undefined)) {
+      const inPart = `${part.name}/${name}`;
+      if (await labels(tree, inPart, options)) found.push({ name: inPart, part });
+    }
+  }
+  if (found.length === 0 && (pathColumn ?? labelColumn ?? splitColumn) !== undefined) {
+    throw new UserError(
+      `Columns are named, but ${tree.root} has no ${metadataNames.join(' or ')}. Name the table itself.`,
+    );
+  }
+  const described = found.map(({ part }) => part!.name);
+  const bare = parts.filter(({ name }) => !described.includes(name));
+  if (found.length > 0 && bare.length > 0) {
+    throw new UserError(
+      `In ${tree.root}, ${described.join(', ')} say what their images are in ${metadataNames.join(' or ')}, ` +
+        `and ${bare.map(({ name }) => name).join(', ')} do not.`,
+    );
+  }
+  return found;
+}
+
+async function labels(tree: FileTree, name: string, options: ReaderOptions): Promise<boolean> {
+  const file = await tree.find(name);
+  if ('kind' in file) return false;
+  const { columns } = await openTable(await tree.read(file, tableBounds.bytes), name);
+  return hasLabelColumn(columns, options);
+}
 
 /**
  * Reads tables with a row for each image: its path, relative to the table's folder, its class, and perhaps its split.

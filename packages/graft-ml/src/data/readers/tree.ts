@@ -1,17 +1,11 @@
 import { basename, extname, join } from 'node:path';
 import { createContext, Script } from 'node:vm';
-import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import type { FolderProblemKind, Problem } from '@graft-ml/core/internal/image/problem';
-import { listParts, type Part, partsByName } from '../folder-layout.ts';
+import { type ListedPart, listParts, type Part } from '../folder-layout.ts';
 import { type FileTree, foreignNameProblem, isImageName, type ListedFile, type Listing } from '../tree/listing.ts';
-import { hasLabelColumn } from './columns.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
-import { openTable, tableBounds } from './rows.ts';
-import { readTables, type TableFile } from './table.ts';
-
-/** The files that Hugging Face's `imagefolder` takes for descriptions of the others. */
-const metadataNames: readonly string[] = ['metadata.csv', 'metadata.jsonl'];
 
 /** The longest pattern, in characters. File names have 255, and an expression of a hundred thousand ends V8. */
 const longest = 1000;
@@ -32,60 +26,20 @@ interface FolderScan {
   readonly ignored: ReadonlyMap<string, number>;
 }
 
-/** Whether a file says what the files beside it are. */
-export function isMetadata(name: string): boolean {
-  return metadataNames.includes(name);
-}
-
 /**
- * Reads a folder, or an archive: by an expression on the names, by its `metadata.csv` or `metadata.jsonl` where that has a
- * column for the class, else by its folders.
+ * Reads a folder, or an archive: by an expression on the names, or by its folders.
+ *
+ * @throws UserError where the expression is none, has no group, or takes too long
  */
 export async function readTree(tree: FileTree, options: ReaderOptions): Promise<Found> {
-  if (options.labelRegex !== undefined) return readByPattern(tree, options.labelRegex, options);
-  const tables = await findMetadata(tree, options);
-  if (tables.length > 0) return readTables(tree, tables, options);
-  if (options.pathColumn !== undefined || options.labelColumn !== undefined || options.splitColumn !== undefined) {
-    throw new UserError(
-      `Columns are named, but ${tree.root} has no ${metadataNames.join(' or ')}. Name the table itself.`,
-    );
-  }
-  return readClassFolders(tree, options);
-}
-
-/** The tables of a tree, in its root or in the folders of its splits, as far as they say what the classes are. */
-async function findMetadata(tree: FileTree, options: ReaderOptions): Promise<TableFile[]> {
-  const parts = partsByName(tree.root, await tree.folders(), options.parts);
-  const found: TableFile[] = [];
-  for (const name of metadataNames) {
-    if (await labels(tree, name, options)) return [{ name }];
-    for (const part of parts.filter(({ split }) => split !== undefined)) {
-      const inPart = `${part.name}/${name}`;
-      if (await labels(tree, inPart, options)) found.push({ name: inPart, part });
-    }
-  }
-  const described = found.map(({ part }) => part!.name);
-  const bare = parts.filter(({ name }) => !described.includes(name));
-  if (found.length > 0 && bare.length > 0) {
-    throw new UserError(
-      `In ${tree.root}, ${described.join(', ')} say what their images are in ${metadataNames.join(' or ')}, ` +
-        `and ${bare.map(({ name }) => name).join(', ')} do not.`,
-    );
-  }
-  return found;
-}
-
-async function labels(tree: FileTree, name: string, options: ReaderOptions): Promise<boolean> {
-  const file = await tree.find(name);
-  if ('kind' in file) return false;
-  const { columns } = await openTable(await tree.read(file, tableBounds.bytes), name);
-  return hasLabelColumn(columns, options);
+  const { labelRegex, classDepth = 1 } = options;
+  if (labelRegex === undefined) return readClassFolders(tree, await listParts(tree, options), classDepth);
+  const pattern = parsePattern(labelRegex);
+  return readByPattern(tree, await listParts(tree, { ...options, classDepth: 'deepest' }), pattern);
 }
 
 /** Reads `<class>/**` or `{train,val,test}/<class>/**`: the folders name the classes. */
-async function readClassFolders(tree: FileTree, options: ReaderOptions): Promise<Found> {
-  const { classDepth = 1 } = options;
-  const listed = await listParts(tree, options);
+function readClassFolders(tree: FileTree, listed: readonly ListedPart[], classDepth: number | 'deepest'): Found {
   const parts = listed.map(({ part }) => part);
   const scans = listed.map(({ listing }) => scanClasses(listing, classDepth));
   const candidatesIn = (part: Part, className: string, files: readonly ListedFile[]) =>
@@ -168,12 +122,8 @@ export function sumOf(counts: readonly ReadonlyMap<string, number>[]): Map<strin
 /**
  * Reads images whose file names say what is on them: the class is what the group `label` of the expression matches, or its
  * first group. Folders do not matter, except `train`, `val` and `test`.
- *
- * @throws UserError where the expression is none, has no group, or takes too long
  */
-async function readByPattern(tree: FileTree, labelRegex: string, options: ReaderOptions): Promise<Found> {
-  const pattern = parsePattern(labelRegex);
-  const listed = await listParts(tree, { ...options, classDepth: 'deepest' });
+function readByPattern(tree: FileTree, listed: readonly ListedPart[], pattern: RegExp): Found {
   const candidates: Candidate[] = [];
   const problems: Problem[] = [...tree.problems];
   let ignored = 0;
