@@ -3,7 +3,8 @@ import { OptionError } from '../base/errors.ts';
 import type { Value } from '../graph/index.ts';
 import { batchNorm, dropout, globalAveragePool, hardSwish, type Layer, linear, type Scope, silu } from '../nn/index.ts';
 import { gelu, relu, tanh } from '../ops/index.ts';
-import type { Architecture, HeadLayerName, HeadLayers } from './model.ts';
+import { headExpected, headProblem } from './head-layers.ts';
+import type { Architecture, HeadLayer, HeadLayerName, HeadLayers } from './model.ts';
 
 const layers: Readonly<Record<HeadLayerName, Layer>> = {
   relu: (_s, x) => relu(x),
@@ -14,30 +15,10 @@ const layers: Readonly<Record<HeadLayerName, Layer>> = {
   batchnorm: (s, x) => batchNorm(s, x),
 };
 
-export const headLayerNames = Object.keys(layers) as HeadLayerName[];
-
-export const headExpected = `a list of numbers of features, { dropout: P } with 0 <= P < 1, and ${headLayerNames.join(', ')}`;
-
-const mostFeatures = 999_999;
-
-/** Why a value cannot be the layers of a head; undefined where it can. */
-export function headProblem(value: unknown): string | true | undefined {
-  if (!Array.isArray(value)) return true;
-  const wrong: unknown = value.find((layer: unknown) => layerOf(layer) === undefined);
-  return wrong === undefined ? undefined : `: ${JSON.stringify(wrong)} is not understood. Expected ${headExpected}.`;
-}
-
-function layerOf(layer: unknown): Layer | undefined {
-  if (typeof layer === 'number') {
-    const isCount = Number.isInteger(layer) && layer >= 1 && layer <= mostFeatures;
-    return isCount ? (s, x) => linear(s, x, { features: layer }) : undefined;
-  }
-  const name = headLayerNames.find((known) => known === layer);
-  if (name !== undefined) return layers[name];
-  if (typeof layer !== 'object' || layer === null || !('dropout' in layer)) return undefined;
-  const { dropout: rate, ...others } = layer;
-  if (typeof rate !== 'number' || !(rate >= 0 && rate < 1) || Object.keys(others).length > 0) return undefined;
-  return (s, x) => dropout(s, x, rate);
+function layerOf(layer: HeadLayer): Layer {
+  if (typeof layer === 'number') return (s, x) => linear(s, x, { features: layer });
+  if (typeof layer === 'string') return layers[layer];
+  return (s, x) => dropout(s, x, layer.dropout);
 }
 
 /**
@@ -52,7 +33,7 @@ export function withHead<M extends Architecture>(model: M, headLayers: HeadLayer
     const said = problem === true ? {} : { problem };
     throw new OptionError({ option: 'head', expected: headExpected, received: headLayers, ...said });
   }
-  const deeper = headLayers.map((layer) => layerOf(layer)!);
+  const deeper = headLayers.map(layerOf);
   const at = (s: Scope, index: number) => atPath(s, model.headPath).at(index);
   const beforeLast = (s: Scope, features: Value) => {
     const flat = features.shape.length === 4 ? globalAveragePool(features) : features;

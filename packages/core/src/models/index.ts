@@ -24,10 +24,11 @@ export {
   penultimate,
   trunkEndpoint,
 } from './model.ts';
+export { listArchitectures, otherNetwork } from './names.ts';
 export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './onnx/index.ts';
 export { isOnnx } from './onnx/suffix.ts';
 export { preprocessingSchema } from './preprocessing.ts';
-export { getModel, listArchitectures, otherNetwork } from './registry.ts';
+export { getModel } from './registry.ts';
 export { regnet } from './regnet.ts';
 export { hasResiduals } from './residual.ts';
 export { residualConv4 } from './residual-conv4.ts';

@@ -10,6 +10,7 @@ import { inception, inceptions } from './inception.ts';
 import { mobilenetV2, mobilenetV2s } from './mobilenet-v2.ts';
 import { mobilenetV3, mobilenetV3s } from './mobilenet-v3.ts';
 import { type Architecture, imageNetPreprocessing, type NamedArchitecture, type Preprocessing } from './model.ts';
+import { type ArchitectureName, listArchitectures } from './names.ts';
 import { regnet, regnets } from './regnet.ts';
 import { residualConv4, residualConv4s } from './residual-conv4.ts';
 import { resnet, resnets, resnexts, wideResnets } from './resnet.ts';
@@ -20,16 +21,22 @@ import { vgg, vggs } from './vgg.ts';
 import { vit, vits } from './vit.ts';
 
 /** All variants of one paper. Deviations from the usual preprocessing are given by variant. */
-function family<Name extends string, C>(
+function family<Name extends ArchitectureName, C>(
   variants: Readonly<Record<Name, C>>,
   build: (config: C) => Architecture,
   source: string,
   preprocessing: { readonly [N in Name]?: Partial<Preprocessing> } = {},
-): NamedArchitecture[] {
-  return Object.entries<C>(variants).map(([name, config]) => {
-    const own = preprocessing[name as Name];
+): Record<Name, NamedArchitecture> {
+  return byName(variants, (config, name) => {
+    const own = preprocessing[name];
     return { name, source, preprocessing: { ...imageNetPreprocessing, ...own }, ...build(config) };
   });
+}
+
+/** A record with the same names. */
+function byName<Name extends string, A, B>(record: Readonly<Record<Name, A>>, make: (value: A, name: Name) => B) {
+  const entries = Object.entries<A>(record).map(([name, value]) => [name, make(value, name as Name)] as const);
+  return Object.fromEntries(entries) as Record<Name, B>;
 }
 
 /** Larger images, pixels in ±1. */
@@ -48,71 +55,66 @@ function small(model: NamedArchitecture): NamedArchitecture {
 
 const seenWhole = (side: number): Partial<Preprocessing> => ({ resize: side, crop: side, interpolation: 'bicubic' });
 
-const zoo: ReadonlyMap<string, NamedArchitecture> = new Map(
-  [
-    ...family(squeezenets, squeezenet, 'Iandola et al. 2016, arXiv 1602.07360'),
-    ...family(resnets, resnet, 'He et al. 2015, arXiv 1512.03385'),
-    ...family(resnexts, resnet, 'Xie et al. 2016, arXiv 1611.05431'),
-    ...family(wideResnets, resnet, 'Zagoruyko & Komodakis 2016, arXiv 1605.07146'),
-    ...family(alexnets, alexnet, 'Krizhevsky 2014, arXiv 1404.5997'),
-    ...family(vggs, vgg, 'Simonyan & Zisserman 2014, arXiv 1409.1556'),
-    ...family(inceptions, inception, 'Szegedy et al. 2015, arXiv 1512.00567', {
-      inception_v3: inceptionPreprocessing,
-      inception_v3_no_aux: inceptionPreprocessing,
-    }),
-    ...family(densenets, densenet, 'Huang et al. 2016, arXiv 1608.06993'),
-    ...family(mobilenetV2s, mobilenetV2, 'Sandler et al. 2018, arXiv 1801.04381', { mobilenet_v2: { resize: 232 } }),
-    ...family(mobilenetV3s, mobilenetV3, 'Howard et al. 2019, arXiv 1905.02244', {
-      mobilenet_v3_small_timm: { interpolation: 'bicubic' },
-      mobilenet_v3_large: { resize: 232 },
-      mobilenet_v3_large_timm: { interpolation: 'bicubic' },
-    }),
-    ...family(efficientnets, efficientnet, 'Tan & Le 2019, arXiv 1905.11946', {
-      efficientnet_b0: { interpolation: 'bicubic' },
-      efficientnet_b1: { resize: 255, crop: 240 },
-      efficientnet_b2: seenWhole(288),
-      efficientnet_b3: { resize: 320, crop: 300, interpolation: 'bicubic' },
-      efficientnet_b4: { resize: 384, crop: 380, interpolation: 'bicubic' },
-      efficientnet_b5: seenWhole(456),
-      efficientnet_b5_timm: seenWhole(448),
-      efficientnet_b6: seenWhole(528),
-      efficientnet_b7: seenWhole(600),
-    }),
-    ...family(efficientnetV2s, efficientnet, 'Tan & Le 2021, arXiv 2104.00298', {
-      efficientnet_v2_s: { resize: 384, crop: 384 },
-    }),
-    ...family(regnets, regnet, 'Radosavovic et al. 2020, arXiv 2003.13678', {
-      regnet_y_400mf: { resize: 232 },
-      regnet_y_800mf: { resize: 232 },
-    }),
-    ...family(convnexts, convnext, 'Liu et al. 2022, arXiv 2201.03545', {
-      convnext_tiny: { resize: 236 },
-      convnext_small: { resize: 230 },
-      convnext_base: { resize: 232 },
-      convnext_large: { resize: 232 },
-    }),
-    ...family(vits, vit, 'Dosovitskiy et al. 2020, arXiv 2010.11929', {
-      vit_b_16_384: seenWhole(384),
-      vit_b_32_384: seenWhole(384),
-      vit_l_16: { resize: 242 },
-      vit_l_16_384: seenWhole(384),
-      vit_l_16_512: seenWhole(512),
-    }),
-    ...family(swins, swin, 'Liu et al. 2021, arXiv 2103.14030', { swin_t: { resize: 232, interpolation: 'bicubic' } }),
-    ...family(conv4s, conv4, 'Vinyals et al. 2016, arXiv 1606.04080').map(small),
-    ...family(residualConv4s, residualConv4, 'He et al. 2015, arXiv 1512.03385, on conv-4').map(small),
-    ...family(futuramas, futurama, 'github.com/lif31up/model-agnostic-meta-learning').map(small),
-    ...family(resnet12s, resnet12, 'Lee et al. 2019, arXiv 1904.03758', {
-      resnet12: { resize: 84, crop: 84 },
-      resnet12_wide: { resize: 84, crop: 84 },
-    }),
-  ].map((model) => [model.name, model]),
-);
+const architectures: Readonly<Record<ArchitectureName, NamedArchitecture>> = {
+  ...family(squeezenets, squeezenet, 'Iandola et al. 2016, arXiv 1602.07360'),
+  ...family(resnets, resnet, 'He et al. 2015, arXiv 1512.03385'),
+  ...family(resnexts, resnet, 'Xie et al. 2016, arXiv 1611.05431'),
+  ...family(wideResnets, resnet, 'Zagoruyko & Komodakis 2016, arXiv 1605.07146'),
+  ...family(alexnets, alexnet, 'Krizhevsky 2014, arXiv 1404.5997'),
+  ...family(vggs, vgg, 'Simonyan & Zisserman 2014, arXiv 1409.1556'),
+  ...family(inceptions, inception, 'Szegedy et al. 2015, arXiv 1512.00567', {
+    inception_v3: inceptionPreprocessing,
+    inception_v3_no_aux: inceptionPreprocessing,
+  }),
+  ...family(densenets, densenet, 'Huang et al. 2016, arXiv 1608.06993'),
+  ...family(mobilenetV2s, mobilenetV2, 'Sandler et al. 2018, arXiv 1801.04381', { mobilenet_v2: { resize: 232 } }),
+  ...family(mobilenetV3s, mobilenetV3, 'Howard et al. 2019, arXiv 1905.02244', {
+    mobilenet_v3_small_timm: { interpolation: 'bicubic' },
+    mobilenet_v3_large: { resize: 232 },
+    mobilenet_v3_large_timm: { interpolation: 'bicubic' },
+  }),
+  ...family(efficientnets, efficientnet, 'Tan & Le 2019, arXiv 1905.11946', {
+    efficientnet_b0: { interpolation: 'bicubic' },
+    efficientnet_b1: { resize: 255, crop: 240 },
+    efficientnet_b2: seenWhole(288),
+    efficientnet_b3: { resize: 320, crop: 300, interpolation: 'bicubic' },
+    efficientnet_b4: { resize: 384, crop: 380, interpolation: 'bicubic' },
+    efficientnet_b5: seenWhole(456),
+    efficientnet_b5_timm: seenWhole(448),
+    efficientnet_b6: seenWhole(528),
+    efficientnet_b7: seenWhole(600),
+  }),
+  ...family(efficientnetV2s, efficientnet, 'Tan & Le 2021, arXiv 2104.00298', {
+    efficientnet_v2_s: { resize: 384, crop: 384 },
+  }),
+  ...family(regnets, regnet, 'Radosavovic et al. 2020, arXiv 2003.13678', {
+    regnet_y_400mf: { resize: 232 },
+    regnet_y_800mf: { resize: 232 },
+  }),
+  ...family(convnexts, convnext, 'Liu et al. 2022, arXiv 2201.03545', {
+    convnext_tiny: { resize: 236 },
+    convnext_small: { resize: 230 },
+    convnext_base: { resize: 232 },
+    convnext_large: { resize: 232 },
+  }),
+  ...family(vits, vit, 'Dosovitskiy et al. 2020, arXiv 2010.11929', {
+    vit_b_16_384: seenWhole(384),
+    vit_b_32_384: seenWhole(384),
+    vit_l_16: { resize: 242 },
+    vit_l_16_384: seenWhole(384),
+    vit_l_16_512: seenWhole(512),
+  }),
+  ...family(swins, swin, 'Liu et al. 2021, arXiv 2103.14030', { swin_t: { resize: 232, interpolation: 'bicubic' } }),
+  ...byName(family(conv4s, conv4, 'Vinyals et al. 2016, arXiv 1606.04080'), small),
+  ...byName(family(residualConv4s, residualConv4, 'He et al. 2015, arXiv 1512.03385, on conv-4'), small),
+  ...byName(family(futuramas, futurama, 'github.com/lif31up/model-agnostic-meta-learning'), small),
+  ...family(resnet12s, resnet12, 'Lee et al. 2019, arXiv 1904.03758', {
+    resnet12: { resize: 84, crop: 84 },
+    resnet12_wide: { resize: 84, crop: 84 },
+  }),
+};
 
-/** The names of all architectures, in the order of the zoo. */
-export function listArchitectures(): string[] {
-  return [...zoo.keys()];
-}
+const zoo: ReadonlyMap<string, NamedArchitecture> = new Map(Object.entries(architectures));
 
 /** The architecture of that name. @throws OptionError with the nearest names where there is none. */
 export function getModel(name: string): NamedArchitecture {
@@ -123,8 +125,3 @@ export function getModel(name: string): NamedArchitecture {
   }
   return model;
 }
-
-/** Advice for a network that is not in the zoo. */
-export const otherNetwork =
-  'Of a network that Graft does not have, export an ONNX file (torch.onnx.export) and pass that as `model`, or write the ' +
-  'network in TypeScript as those of the zoo are (CONTRIBUTING.md).';

@@ -1,4 +1,4 @@
-import { headLayerNames } from '@graft-ml/core/internal/models/head';
+import { headLayerNames } from '@graft-ml/core/internal/models/head-layers';
 import type { HeadLayer } from '@graft-ml/core/internal/models/model';
 import { numberOf, type TextCodec, textError } from './codec.ts';
 

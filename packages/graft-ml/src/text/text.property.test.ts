@@ -5,7 +5,7 @@ import {
   augmentationQuantities,
   type Quantity,
 } from '@graft-ml/core/internal/image/augment/levels';
-import { headLayerNames } from '@graft-ml/core/internal/models/head';
+import { headLayerNames } from '@graft-ml/core/internal/models/head-layers';
 import { parseConfig, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import { optionsOf } from '@graft-ml/core/internal/recipe/config/options';
 import { metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
