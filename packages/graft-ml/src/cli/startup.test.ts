@@ -44,11 +44,12 @@ test('a command that is used is loaded, and no other', async () => {
 });
 
 test.each(['train', 'meta train', 'find-lr', 'evaluate', 'predict', 'features', 'preview', 'doctor', 'config'])(
-  'the help of %s loads its options, and neither what reads images nor what runs graphs',
+  'the help of %s loads its options, and neither an architecture nor what reads images or runs graphs',
   async (name) => {
     const modules = await modulesOf(...name.split(' '), '--help');
     expect(loadedBy(modules, /core\/dist\/recipe\/config\/train-config\.js/)).toHaveLength(1);
     expect(loadedBy(modules, /node_modules\/(sharp|@img|onnxruntime[^/]*|tar|tinypool|proper-lockfile)\//)).toEqual([]);
+    expect(loadedBy(modules, /core\/dist\/models\/(?!(names|head-layers|onnx\/suffix)\.js)/)).toEqual([]);
     expect(
       loadedBy(modules, /graft-ml\/dist\/(?!(cli|text)\/)(?!(data\/configured|experiment\/comparison)\.js)/),
     ).toEqual([]);
@@ -59,5 +60,6 @@ test.each(['models', 'data get', 'data list'])('the help of %s loads no library 
   const modules = await modulesOf(...name.split(' '), '--help');
   expect(loadedBy(modules, /cli\/attach-definition\.js$/)).toHaveLength(1);
   expect(loadedBy(modules, /node_modules\/(sharp|@img|onnxruntime[^/]*|tar|tinypool|proper-lockfile)\//)).toEqual([]);
+  expect(loadedBy(modules, /core\/dist\/models\/(?!(names|head-layers|onnx\/suffix)\.js)/)).toEqual([]);
   expect(loadedBy(modules, /graft-ml\/dist\/(?!(cli|text)\/)(?!data\/public\/names\.js)/)).toEqual([]);
 });

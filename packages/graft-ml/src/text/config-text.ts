@@ -4,7 +4,7 @@ import { quote } from '@graft-ml/core/internal/base/quote';
 import { type OptionInfo, optionsOf } from '@graft-ml/core/internal/recipe/config/options';
 import { valueError } from '@graft-ml/core/internal/recipe/config/parse';
 import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
-import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
+import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/meta-config';
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
 import { codecOf, textOf } from './options.ts';

@@ -1,80 +1,26 @@
-import * as z from 'zod';
 import { option } from '../../base/code.ts';
 import { OptionError } from '../../base/errors.ts';
 import { printableName } from '../../base/printable.ts';
 import { isAdapting, type LearnerName, learners } from '../../meta/learners.ts';
 import { getModel, hasResiduals, isOnnx, type NamedArchitecture } from '../../models/index.ts';
-import { type OptimizerName, optimizers } from '../../optim/index.ts';
+import { optimizers } from '../../optim/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
-import type { OptionSchemas } from '../config/choice.ts';
 import { assertNoneIgnoredBy } from '../config/ignored.ts';
 import { parseOptions } from '../config/parse.ts';
-import type { ScheduleName } from '../config/schedule.ts';
 import { belongings } from './ignored.ts';
 import { innerDefaults, isAnnealing, outerDefaultsOf, type PresetName, presets } from './learners.ts';
-import {
-  episodeOptions,
-  innerOptions,
-  learnerOptions,
-  type MetaEpisodeOptions,
-  type MetaInnerOptions,
-  type MetaLearnerOptions,
-  type MetaMachineOptions,
-  type MetaModelOptions,
-  type MetaOuterOptions,
-  metaMachineOptions,
-  metaModelOptions,
-  outerOptions,
-} from './options.ts';
+import { type MetaConfig, type MetaConfigInput, metaConfigSchema, type ResolvedMetaConfig } from './meta-config.ts';
 
 export { type LearnerKind, type LearnerName, learnerNames, learners } from '../../meta/learners.ts';
 export { presetNames, presets } from './learners.ts';
+export {
+  type MetaConfig,
+  type MetaConfigInput,
+  metaConfigGroups,
+  metaConfigSchema,
+  type ResolvedMetaConfig,
+} from './meta-config.ts';
 export type { ClassDivision, ClassSplit, SideNumbers } from './split.ts';
-
-/** The options by what they are about. */
-export const metaConfigGroups = {
-  model: metaModelOptions,
-  learner: learnerOptions,
-  inner: innerOptions,
-  outer: outerOptions,
-  episodes: episodeOptions,
-  machine: metaMachineOptions,
-} as const;
-
-/** All options that decide a run of meta-learning. */
-export interface MetaConfig
-  extends MetaLearnerOptions,
-    MetaModelOptions,
-    MetaInnerOptions,
-    MetaOuterOptions,
-    MetaEpisodeOptions,
-    MetaMachineOptions {}
-
-/** A configuration as it is given: what is left out has its default. */
-export type MetaConfigInput = Partial<MetaConfig>;
-
-/** A configuration with every default that depends on others filled in. What a learner does not look at is null. */
-export interface ResolvedMetaConfig extends MetaConfig {
-  readonly learner: LearnerName;
-  readonly model: string;
-  readonly weights: string;
-  readonly order: 1 | 2 | null;
-  readonly optimizer: OptimizerName;
-  readonly learningRate: number;
-  readonly weightDecay: number;
-  readonly schedule: ScheduleName;
-  readonly validateEvery: number;
-}
-
-/** The schema of all options that decide a run of meta-learning: flags, help and files of options are made from it. */
-export const metaConfigSchema: z.ZodObject<OptionSchemas<MetaConfig>, z.core.$strict> = z.strictObject({
-  ...learnerOptions,
-  ...metaModelOptions,
-  ...innerOptions,
-  ...outerOptions,
-  ...episodeOptions,
-  ...metaMachineOptions,
-});
 
 /** The configuration with its defaults. @throws OptionError for a value that it cannot have, or says which option nothing would look at */
 export function parseMetaConfig(config: MetaConfigInput): MetaConfig {

@@ -1,4 +1,4 @@
-import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
+import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/meta-config';
 import { z } from 'zod';
 import { formatConfig, metaTable } from '../../text/config-text.ts';
 import { defineCommand } from '../command.ts';

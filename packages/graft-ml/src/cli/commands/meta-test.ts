@@ -1,5 +1,5 @@
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
-import { metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
+import { metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/meta-config';
 import { z } from 'zod';
 import type { TestMetaOptions } from '../../meta/test-meta.ts';
 import { defineCommand } from '../command.ts';

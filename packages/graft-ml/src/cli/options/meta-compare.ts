@@ -1,4 +1,4 @@
-import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
+import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/meta-config';
 import { z } from 'zod';
 import { defineTable } from '../command.ts';
 import { downloadFlags, optionalText } from './download.ts';

@@ -1,4 +1,5 @@
-import { learnerNames, metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
+import { learnerNames } from '@graft-ml/core/internal/meta/learners';
+import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/meta-config';
 import { z } from 'zod';
 import { type ConfigTable, metaTable } from '../../text/config-text.ts';
 import { defineTable } from '../command.ts';
