@@ -13,15 +13,10 @@ import { findParquetFiles, type ParquetFile, readParquet } from './parquet.ts';
 import { findTables, isMetadata, readTables, type TableFile } from './table.ts';
 import { readTree } from './tree.ts';
 
-/** A dataset by the reader that it needs. */
+/** A dataset by what lies at its path: Parquet files, a table with the tree that its paths lead into, or a tree of images. */
 type Shape =
   | { readonly kind: 'parquet'; readonly files: readonly ParquetFile[] }
-  | {
-      readonly kind: 'table';
-      readonly tree: FileTree;
-      readonly tables: readonly TableFile[];
-      readonly notes: readonly string[];
-    }
+  | { readonly kind: 'table'; readonly tree: FileTree; readonly table: TableFile; readonly notes: readonly string[] }
   | { readonly kind: 'tree'; readonly tree: FileTree; readonly notes: readonly string[] };
 
 /** Common formats of archives and lists that are not read: their first bytes, in latin1. */
@@ -51,9 +46,10 @@ export async function statDataset(path: string): Promise<Stats> {
 export async function findCandidates(path: string, options: ReaderOptions): Promise<Found> {
   const shape = await shapeOf(path, options);
   if (shape.kind === 'parquet') return readParquet(path, shape.files, options);
-  const { kind, tree } = shape;
-  const found = await (kind === 'table' ? readTables(tree, shape.tables, options) : readTree(tree, options));
-  return { ...found, notes: [...shape.notes, ...found.notes] };
+  const { tree, notes } = shape;
+  const tables = shape.kind === 'table' ? [shape.table] : await findTables(tree, options);
+  const found = await (tables.length > 0 ? readTables(tree, tables, options) : readTree(tree, options));
+  return { ...found, notes: [...notes, ...found.notes] };
 }
 
 async function shapeOf(path: string, options: ReaderOptions): Promise<Shape> {
@@ -61,7 +57,7 @@ async function shapeOf(path: string, options: ReaderOptions): Promise<Shape> {
   if (status.isDirectory()) {
     const tree = folderTree(path, options);
     const files = await findParquetFiles(path, await tree.folders(), options);
-    return files.length > 0 ? { kind: 'parquet', files } : shapeOfTree(tree, [], options);
+    return files.length > 0 ? { kind: 'parquet', files } : { kind: 'tree', tree, notes: [] };
   }
   if (!status.isFile()) throw new UserError(`${path} is neither a folder nor a plain file.`);
   const start = await readStart(path);
@@ -70,8 +66,7 @@ async function shapeOf(path: string, options: ReaderOptions): Promise<Shape> {
   if (format) {
     const { cache, classDepth = 1 } = options;
     const depth = classDepth === 'deepest' ? 1 : classDepth;
-    const { tree, notes } = await openArchive(path, format, { cache, classDepth: depth, isTable: isMetadata });
-    return shapeOfTree(tree, notes, options);
+    return { kind: 'tree', ...(await openArchive(path, format, { cache, classDepth: depth, isTable: isMetadata })) };
   }
   assertReadable(path, start);
   if (options.labelRegex !== undefined) {
@@ -82,13 +77,7 @@ async function shapeOf(path: string, options: ReaderOptions): Promise<Shape> {
       problem: ` is for folders and archives; ${path} is a table with a column for the class.`,
     });
   }
-  const tree = folderTree(dirname(path), options);
-  return { kind: 'table', tree, tables: [{ name: basename(path) }], notes: [] };
-}
-
-async function shapeOfTree(tree: FileTree, notes: readonly string[], options: ReaderOptions): Promise<Shape> {
-  const tables = await findTables(tree, options);
-  return tables.length > 0 ? { kind: 'table', tree, tables, notes } : { kind: 'tree', tree, notes };
+  return { kind: 'table', tree: folderTree(dirname(path), options), table: { name: basename(path) }, notes: [] };
 }
 
 /** @throws UserError where the file is no text, with what it is instead if that is known */

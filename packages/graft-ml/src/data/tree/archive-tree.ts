@@ -53,16 +53,18 @@ export async function openArchive(
   format: ArchiveFormat,
   { cache = defaultCache(), ...options }: ArchiveOptions & { readonly cache?: FolderCache | null | undefined },
 ): Promise<{ tree: FileTree; notes: readonly string[] }> {
-  if (format === 'zip') return { tree: archiveTree(path, await zipMembers(path), options), notes: [] };
-  if (format === 'tar') return { tree: archiveTree(path, await tarMembers(path), options), notes: [] };
+  const { path: plain, notes } = format === 'gzip' ? await unpackedTar(path, cache) : { path, notes: [] };
+  const members = await (format === 'zip' ? zipMembers(plain) : tarMembers(plain));
+  return { tree: archiveTree(path, members, options), notes };
+}
+
+async function unpackedTar(path: string, cache: FolderCache | null) {
   const { path: unpacked, notes } = await gunzipped(cache, path);
   if (!isTar(await readStart(unpacked))) {
     throw new UserError(`${path} is gzipped, and not a tar archive. Unpack it. Expected ${acceptedShapes}.`);
   }
-  return {
-    tree: archiveTree(path, await tarMembers(unpacked), options),
-    notes: [...notes, `${path} was unpacked into ${unpacked}: a gzipped archive cannot be read in place.`],
-  };
+  const note = `${path} was unpacked into ${unpacked}: a gzipped archive cannot be read in place.`;
+  return { path: unpacked, notes: [...notes, note] };
 }
 
 /**
