@@ -16,9 +16,8 @@ import {
   noImages,
   tooFewClasses,
 } from './dataset-errors.ts';
-import type { ImageFile } from './decode.ts';
+import type { ImageFacts, ImageFile } from './decode.ts';
 import type { Part, Split } from './folder-layout.ts';
-import type { ImageFacts } from './image-facts.ts';
 import { createImagePool, type ImagePool } from './image-pool.ts';
 import { findCandidates } from './readers/find-candidates.ts';
 import type { Candidate, ReaderOptions } from './readers/found.ts';

@@ -17,6 +17,15 @@ export const imageFileBounds = {
   seconds: 60,
 } as const;
 
+/** The facts about an image that was read and decoded once. */
+export interface ImageFacts {
+  /** Pixels, after the EXIF orientation. */
+  readonly width: number;
+  readonly height: number;
+  /** The file's SHA-256, in hexadecimal. */
+  readonly sha256: string;
+}
+
 /** An image on disk: a file of its own, or, with `within`, a part of one; or its content in memory. Then `path` is its name in messages. */
 export interface ImageFile {
   readonly path: string;

@@ -3,10 +3,9 @@ import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import type { ImageReading } from '@graft-ml/core/internal/image/transform';
 import { type ViewRequest, viewOf } from '@graft-ml/core/internal/image/view';
-import { fileBytes, type ImageFile, readImageFile } from './decode.ts';
+import { fileBytes, type ImageFacts, type ImageFile, readImageFile } from './decode.ts';
 import { type Examination, examineImage } from './doctor/examine.ts';
 import { isCostlyFormat, mostInThread, type OpenImage, openImage, verifyImage, wholeImage } from './image/open.ts';
-import type { ImageFacts } from './image-facts.ts';
 
 export interface ViewTask extends ImageFile {
   readonly request: ViewRequest;

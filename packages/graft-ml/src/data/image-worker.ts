@@ -6,9 +6,8 @@ import { contentKey } from '@graft-ml/core/internal/image/seen';
 import type { EvaluationRequest } from '@graft-ml/core/internal/image/view';
 import sharp from 'sharp';
 import { Tinypool } from 'tinypool';
-import type { ImageFile } from './decode.ts';
+import type { ImageFacts, ImageFile } from './decode.ts';
 import type { Examination } from './doctor/examine.ts';
-import type { ImageFacts } from './image-facts.ts';
 import { type ImageProcess, startImageProcess } from './image-process.ts';
 import {
   costly,

@@ -8,10 +8,9 @@ export {
   imagesOf,
   openDataset,
 } from './dataset.ts';
-export { decodeImage, type ImageFile, imageFileBounds, readImageFile } from './decode.ts';
+export { decodeImage, type ImageFacts, type ImageFile, imageFileBounds, readImageFile } from './decode.ts';
 export { openImagePool } from './decoder-pool.ts';
 export { type FoundImages, findImages } from './find-images.ts';
-export type { ImageFacts } from './image-facts.ts';
 export { createImagePool, type ExaminingPool, type ImagePool } from './image-pool.ts';
 export { findLabelledImages, type LabelledImage, type LabelledImages } from './labelled-images.ts';
 export { type Batch, type BatchOptions, batches, type LabelledImageFile } from './loader.ts';

@@ -1,6 +1,6 @@
 export * from '@graft-ml/core/data';
+export type { ImageFacts } from '../data/decode.ts';
 export type { Split } from '../data/folder-layout.ts';
-export type { ImageFacts } from '../data/image-facts.ts';
 export {
   type Dataset,
   type DatasetImage,

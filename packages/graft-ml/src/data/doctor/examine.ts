@@ -1,7 +1,7 @@
 import { resizeImage } from '@graft-ml/core/internal/image/view';
+import type { ImageFacts } from '../decode.ts';
 import type { ImageFormat } from '../image/header.ts';
 import type { OpenImage } from '../image/open.ts';
-import type { ImageFacts } from '../image-facts.ts';
 import { type Likeness, likenessFrom, likenessViews } from './likeness.ts';
 
 /** The facts about an image that could be read and decoded. */

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
-import { fileBytes, type ImageFile, readImageFile } from '../decode.ts';
+import { fileBytes, type ImageFacts, type ImageFile, readImageFile } from '../decode.ts';
 import { mostInThread, readHeader } from '../image/open.ts';
-import type { ImageFacts } from '../image-facts.ts';
 import { isSound } from './sound.ts';
 
 /** The result of reading a file once: facts, or why it cannot be used. */
