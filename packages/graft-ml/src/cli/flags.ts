@@ -5,7 +5,7 @@ import { type OptionInfo, optionsOf } from '@graft-ml/core/internal/recipe/confi
 import { optionError } from '@graft-ml/core/internal/recipe/config/parse';
 import { Option } from 'commander';
 import type { z } from 'zod';
-import { optionAliases, optionKey, unknownOption } from '../text/config-text.ts';
+import { optionAliases, optionKey, unknownOption } from '../text/option-names.ts';
 import { codecOf, textOf } from '../text/options.ts';
 import { describeAsText, flagOf, messageInCommands } from '../text/wording.ts';
 

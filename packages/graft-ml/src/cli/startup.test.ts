@@ -56,10 +56,16 @@ test.each(['train', 'meta train', 'find-lr', 'evaluate', 'predict', 'features', 
   },
 );
 
-test.each(['models', 'data get', 'data list'])('the help of %s loads no library of Node', async (name) => {
-  const modules = await modulesOf(...name.split(' '), '--help');
-  expect(loadedBy(modules, /cli\/attach-definition\.js$/)).toHaveLength(1);
-  expect(loadedBy(modules, /node_modules\/(sharp|@img|onnxruntime[^/]*|tar|tinypool|proper-lockfile)\//)).toEqual([]);
-  expect(loadedBy(modules, /core\/dist\/models\/(?!(names|head-layers|onnx\/suffix)\.js)/)).toEqual([]);
-  expect(loadedBy(modules, /graft-ml\/dist\/(?!(cli|text)\/)(?!data\/public\/names\.js)/)).toEqual([]);
-});
+test.each(['models', 'data get', 'data list'])(
+  'the help of %s loads no library, and the schema of no other command',
+  async (name) => {
+    const modules = await modulesOf(...name.split(' '), '--help');
+    expect(loadedBy(modules, /cli\/attach-definition\.js$/)).toHaveLength(1);
+    expect(loadedBy(modules, /node_modules\/(sharp|@img|onnxruntime[^/]*|tar|tinypool|proper-lockfile)\//)).toEqual([]);
+    expect(loadedBy(modules, /core\/dist\/models\/(?!(names|head-layers|onnx\/suffix)\.js)/)).toEqual([]);
+    expect(
+      loadedBy(modules, /core\/dist\/(optim|ops|graph|recipe\/meta\/meta-config|recipe\/config\/train-config)/),
+    ).toEqual([]);
+    expect(loadedBy(modules, /graft-ml\/dist\/(?!(cli|text)\/)(?!data\/public\/names\.js)/)).toEqual([]);
+  },
+);

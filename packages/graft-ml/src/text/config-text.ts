@@ -1,12 +1,11 @@
-import { didYouMean } from '@graft-ml/core/internal/base/choice';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
-import { quote } from '@graft-ml/core/internal/base/quote';
 import { type OptionInfo, optionsOf } from '@graft-ml/core/internal/recipe/config/options';
 import { valueError } from '@graft-ml/core/internal/recipe/config/parse';
 import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
 import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/meta-config';
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
+import { optionKey, unknownOption } from './option-names.ts';
 import { codecOf, textOf } from './options.ts';
 import { describeAsText } from './wording.ts';
 
@@ -39,14 +38,6 @@ export const metaTable: ConfigTable = {
   shownBy: 'graft meta config',
   heading:
     'Options of meta-learning: graft meta train <folder> --config <this file>. Where null stands, the run chooses.',
-};
-
-/** Short names that everyone knows, for files, for `lr=0.01` and for `--lr 0.01`. */
-export const optionAliases: Readonly<Record<string, string>> = {
-  lr: 'learningRate',
-  batch: 'batchSize',
-  bs: 'batchSize',
-  o: 'output',
 };
 
 /**
@@ -92,16 +83,6 @@ export function parseConfigText(
   };
   for (const pair of root.items) read(pair, null);
   return values;
-}
-
-/** The key of an option in any accepted spelling: `learning-rate` and `lr` are `learningRate`. */
-export function optionKey(written: string): string {
-  const camel = written.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-  return Object.hasOwn(optionAliases, camel) ? optionAliases[camel]! : camel;
-}
-
-export function unknownOption(written: string, keys: readonly string[], shownBy: string): string {
-  return `${quote(written)} is no option.${didYouMean(optionKey(written), keys)} \`${shownBy}\` shows them all.`;
 }
 
 /** The value of an option in the file, where it is one that an option can have. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { TrainConfig } from '@graft-ml/core/internal/recipe/config/train-config';
-import type { MetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
+import type { MetaConfig } from '@graft-ml/core/internal/recipe/meta/meta-config';
 import { augment, augmentHelp } from './augmentation.ts';
 import type { TextCodec } from './codec.ts';
 import { head, headHelp } from './head.ts';
