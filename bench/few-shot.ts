@@ -1,8 +1,8 @@
 /*
  * Few images of each class: from pretrained weights against from random ones, over seeds.
  *   npm run build && node dist/bench/few-shot.js FOLDER… --weights FILE [--seeds 3] [--image-size 128] [--threads 1]
- * Each seed puts 20 images of each class aside to validate with, and takes the first 5, 10, 20 and 40 of the others. The
- * results in bench/results/few-shot.json and the curves beside it come from the folders that strategies.ts names.
+ * Each seed puts 20 images of each class aside to validate with, and takes the first 5, 10, 20 and 40 of the others.
+ * The results in bench/results/few-shot.json and the curves beside it come from the folders that strategies.ts names.
  */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';

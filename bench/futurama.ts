@@ -1,10 +1,11 @@
 /*
- * The study that this project began with: conv-4 and residual conv-4, MAML and BOIL, on the Futurama alphabet of Omniglot. 5-way
- * 5-shot, 600 episodes of characters that training never saw, over splits.
+ * The study that this project began with: conv-4 and residual conv-4, MAML and BOIL, on the Futurama alphabet of
+ * Omniglot. 5-way 5-shot, 600 episodes of characters that training never saw, over splits.
  *   npm run build && node dist/bench/futurama.js FOLDER [--meta-steps 800] [--seeds 1] [--learners cnn-maml,resnet-boil]
  *     [--meta-batch 4] [--queries 10] [--augment crop=0.7,rotate=10] [--episodes 600] [--threads N] [--runs runs/futurama]
- * FOLDER is ../shared/data/omniglot. Each seed puts other characters aside: 16 train, 5 validate, 5 test. The results in
- * bench/results/futurama.json grow run by run; what is there is not run again, and a run that was interrupted goes on.
+ * FOLDER is ../shared/data/omniglot. Each seed puts other characters aside: 16 train, 5 validate, 5 test. The results
+ * in bench/results/futurama.json grow run by run; what is there is not run again, and a run that was interrupted goes
+ * on.
  */
 
 import { availableParallelism } from 'node:os';

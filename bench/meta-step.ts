@@ -1,5 +1,6 @@
 /*
- * A step of meta-training (MAML on conv-4, 28 px, 5-way) in three forms, beside PyTorch and learn2learn, all in turn in one run:
+ * A step of meta-training (MAML on conv-4, 28 px, 5-way) in three forms, beside PyTorch and learn2learn, all in turn in
+ * one run:
  *   npm run build && node dist/bench/meta-step.js --python PATH [--blocks 7] [--repetitions 2] [--threads 2]
  *     [--filters 32] [--shots 5] [--queries 15] [--steps 5] [--tasks 4] [--stride] [--first-order] [--name meta-step]
  * PATH has PyTorch and, to be compared with, learn2learn (see peer/maml.py). Results go to bench/results/NAME.json.

@@ -26,7 +26,10 @@ export interface MetaOutcome {
   readonly load: number;
 }
 
-/** Runs of meta-learning by key, each trained once in a folder of its own and tested once. Whatever ends it, it can be resumed. */
+/**
+ * Runs of meta-learning by key, each trained once in a folder of its own and tested once. Whatever ends it, it can be
+ * resumed.
+ */
 export class MetaStudy extends Results<MetaOutcome> {
   readonly #name: string;
   readonly #runs: string;

@@ -1,10 +1,10 @@
 /*
- * The learners of the family on Omniglot, 5-way 1-shot and 5-shot, on the same budget of meta-steps: accuracy on 600 episodes of
- * characters they never saw, and the curves of learning.
+ * The learners of the family on Omniglot, 5-way 1-shot and 5-shot, on the same budget of meta-steps: accuracy on 600
+ * episodes of characters they never saw, and the curves of learning.
  *   npm run build && node dist/bench/omniglot.js FOLDER [--meta-steps 1000] [--learners maml,anil] [--shots 1,5] [--seed 0]
  *     [--model conv4_stride] [--meta-batch 8] [--queries 5] [--episodes 600] [--threads N] [--runs runs/omniglot]
- * FOLDER is ../shared/data/omniglot. The results in bench/results/omniglot.json grow run by run; what is there is not run again, and
- * a run that was interrupted goes on.
+ * FOLDER is ../shared/data/omniglot. The results in bench/results/omniglot.json grow run by run; what is there is not
+ * run again, and a run that was interrupted goes on.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';

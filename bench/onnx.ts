@@ -1,6 +1,6 @@
 /*
- * The case of a foreign ONNX classifier from one end to the other: what it says of photos with its own classes, and what
- * becomes of it when its head is replaced and it is trained on other classes, over three seeds:
+ * The case of a foreign ONNX classifier from one end to the other: what it says of photos with its own classes, and
+ * what becomes of it when its head is replaced and it is trained on other classes, over three seeds:
  *   npm run build && node dist/bench/onnx.js MODEL.onnx CALTECH_FOLDER TRAIN_FOLDER [--seeds 3]
  * The results in bench/results/onnx.json come from ../shared/weights/mobilenet_v1_025_224_imagenet1k.onnx,
  * ../shared/data/caltech101_10x60 and ../shared/data/trashnet_600.

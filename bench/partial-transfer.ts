@@ -1,11 +1,13 @@
 /*
- * Partial transfer: meta-learning on subsets of a dataset, then ordinary training on all of it with a part of the blocks frozen,
- * beside full training from random weights. Accuracy and time per epoch and counted operations, both sides frozen, over seeds.
+ * Partial transfer: meta-learning on subsets of a dataset, then ordinary training on all of it with a part of the
+ * blocks frozen, beside full training from random weights. Accuracy and time per epoch and counted operations, both
+ * sides frozen, over seeds.
  *   npm run build && node dist/bench/partial-transfer.js FOLDER [--seeds 3] [--epochs 12] [--side 42] [--model conv4_32]
  *     [--meta-steps 150] [--threads N]
- * Each seed puts a fifth of each class aside to choose the epoch by, and another fifth, which nothing is fitted to or chosen by, to test on. Images are made small once, so that times are those of
- * training and not of decoding. The results in bench/results/partial-transfer.json come from ../shared/data/caltech101_10x60; what
- * is there already is not run again.
+ * Each seed puts a fifth of each class aside to choose the epoch by, and another fifth, which nothing is fitted to or
+ * chosen by, to test on. Images are made small once, so that times are those of training and not of decoding. The
+ * results in bench/results/partial-transfer.json come from ../shared/data/caltech101_10x60; what is there already is
+ * not run again.
  */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';

@@ -34,9 +34,9 @@ export interface PhaseOne {
 }
 
 /**
- * Meta-learning on subsets of a dataset: each episode has a few training images of every class, and a class has the same label in
- * all of them, so that the head is learned too. `graft meta adapt` then takes the inner steps on one more such subset, which also gives
- * the batch norms the running statistics that meta-learning has no use for.
+ * Meta-learning on subsets of a dataset: each episode has a few training images of every class, and a class has the
+ * same label in all of them, so that the head is learned too. `graft meta adapt` then takes the inner steps on one more
+ * such subset, which also gives the batch norms the running statistics that meta-learning has no use for.
  */
 export async function phaseOne(folder: string, options: PhaseOneOptions): Promise<PhaseOne> {
   const { side, shots, queries, metaSteps, metaBatch, seed, meta, adapted, ...others } = options;

@@ -1,10 +1,12 @@
 /*
- * How long a large dataset takes until training can begin: files are listed, read, hashed and checked. Three datasets of made-up images:
+ * How long a large dataset takes until training can begin: files are listed, read, hashed and checked. Three datasets
+ * of made-up images:
  *   photos  20,000 JPEGs of 256 px in 200 classes
  *   table   100,000 rows of a CSV, of which four fifths are missing, empty, text or cut short
  *   small   100,000 PNGs of 32 px in 100 classes
  *   npm run build && node dist/bench/scan.js [--scale 1] [--keep FOLDER]
- * Each is opened in a process of its own, as `graft train` opens it (pixels are decoded later) and as the library does by default.
+ * Each is opened in a process of its own, as `graft train` opens it (pixels are decoded later) and as the library does
+ * by default.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -43,7 +45,10 @@ async function classFolders(root: string, count: number, classes: number, side: 
   return root;
 }
 
-/** Of ten rows in turn: two good images, two that are missing, an empty file, a text, two images cut in half and two in their header. */
+/**
+ * Of ten rows in turn: two good images, two that are missing, an empty file, a text, two images cut in half and two in
+ * their header.
+ */
 async function table(root: string, count: number): Promise<string> {
   mkdirSync(root, { recursive: true });
   const rows = ['path,label'];

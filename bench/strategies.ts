@@ -1,7 +1,8 @@
 /*
  * Every strategy on folders of images, three seeds each: accuracy, time and trained parameters.
  *   npm run build && node dist/bench/strategies.js FOLDER… --weights FILE [--seeds 3] [--image-size 128] [--epochs 8]
- * (Partial transfer goes on from the same classes, and has a study of its own.) The results in bench/results/strategies.json come from ../shared/data/trashnet_600 and caltech101_10x60 with
+ * (Partial transfer goes on from the same classes, and has a study of its own.) The results in
+ * bench/results/strategies.json come from ../shared/data/trashnet_600 and caltech101_10x60 with
  * ../shared/weights/squeezenet1_1_imagenet1k.safetensors. What is there already is not run again.
  */
 import { parseArgs } from 'node:util';

@@ -37,9 +37,10 @@ export interface TaskAxisOptions extends TaskShape {
 type Values = ReadonlyMap<string, Value>;
 
 /**
- * MAML on conv-4 with the tasks of a meta-batch in one graph: each is a group of channels. Images (n, tasks·3, h, w), kernels
- * (tasks·filters, c, 3, 3) in `tasks` groups, batch norm by channel, the last layer a batched product. Written out here because
- * it exists to be timed beside sessions of one task each. Outputs: the mean of `gradient/…` over tasks, loss, and how many are right.
+ * MAML on conv-4 with the tasks of a meta-batch in one graph: each is a group of channels. Images (n, tasks·3, h, w),
+ * kernels (tasks·filters, c, 3, 3) in `tasks` groups, batch norm by channel, the last layer a batched product. Written
+ * out here because it exists to be timed beside sessions of one task each. Outputs: the mean of `gradient/…` over
+ * tasks, loss, and how many are right.
  */
 export function taskAxisGraph(start: Values, options: TaskAxisOptions): Record<string, Value> {
   const { tasks, innerSteps, innerRate, order } = options;
@@ -48,7 +49,8 @@ export function taskAxisGraph(start: Values, options: TaskAxisOptions): Record<s
   let now: Values = new Map([...start].map(([name, value]) => [name, forEachTask(value, tasks)]));
   const inner: Value[] = [];
   for (let step = 0; step < innerSteps; step++) {
-    // The mean over all tasks' images, times their number, is the sum of the tasks' losses; none sees another's parameters.
+    // The mean over all tasks' images, times their number, is the sum of the tasks' losses; none sees another's
+    // parameters.
     const loss = mul(crossEntropy(logitsOf(now, support.images, options), support.labels), tasks);
     const gradients = grad(loss, [...now.values()]);
     inner.push(...gradients);

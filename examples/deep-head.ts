@@ -1,6 +1,6 @@
 /*
- * Shows a head of several layers with dropout in place of a single linear one, trained on the features of a frozen backbone with
- * label smoothing, early stopping, and the best epoch kept.
+ * Shows a head of several layers with dropout in place of a single linear one, trained on the features of a frozen
+ * backbone with label smoothing, early stopping, and the best epoch kept.
  *
  *   node deep-head.js photos
  */

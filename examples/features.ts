@@ -1,6 +1,6 @@
 /*
- * Shows a backbone as a feature extractor: with numClasses 0 a model has no head and gives features, and on these a classifier of
- * one's own is trained, here a logistic regression.
+ * Shows a backbone as a feature extractor: with numClasses 0 a model has no head and gives features, and on these a
+ * classifier of one's own is trained, here a logistic regression.
  *
  *   node features.js photos
  */

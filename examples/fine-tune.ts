@@ -1,6 +1,6 @@
 /*
- * Shows transfer learning end to end: a folder of images, a pretrained network with a new head, the last block and the head
- * trained at rates of their own, and what comes of it evaluated, saved as a run and exported to ONNX.
+ * Shows transfer learning end to end: a folder of images, a pretrained network with a new head, the last block and the
+ * head trained at rates of their own, and what comes of it evaluated, saved as a run and exported to ONNX.
  *
  *   node fine-tune.js photos
  */

@@ -1,6 +1,6 @@
 /*
- * Shows gradual unfreezing (Howard & Ruder 2018): the head alone first, then block by block from the top. A schedule that falls
- * over the whole run would hardly move the blocks that come last, so it restarts with each of them.
+ * Shows gradual unfreezing (Howard & Ruder 2018): the head alone first, then block by block from the top. A schedule
+ * that falls over the whole run would hardly move the blocks that come last, so it restarts with each of them.
  *
  *   node gradual-unfreezing.js photos
  */

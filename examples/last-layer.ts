@@ -1,6 +1,6 @@
 /*
- * Shows what every course begins with: ResNet-18 with its last layer replaced, first as a feature extractor (everything but
- * the new layer frozen), then fine-tuned, with learning rates that fall from the head to the stem.
+ * Shows what every course begins with: ResNet-18 with its last layer replaced, first as a feature extractor (everything
+ * but the new layer frozen), then fine-tuned, with learning rates that fall from the head to the stem.
  *
  *   node last-layer.js photos
  */

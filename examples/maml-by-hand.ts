@@ -1,6 +1,6 @@
 /*
- * Shows MAML (Finn et al. 2017) written by hand, on the paper's sine waves: the inner loop is a graph, the meta-gradient goes
- * through it (grad of grad), and one of Graft's optimizers takes the outer step. A few seconds.
+ * Shows MAML (Finn et al. 2017) written by hand, on the paper's sine waves: the inner loop is a graph, the
+ * meta-gradient goes through it (grad of grad), and one of Graft's optimizers takes the outer step. A few seconds.
  */
 import { createRuntime, randomStream, zeros } from 'graft-ml';
 import { grad } from 'graft-ml/grad';

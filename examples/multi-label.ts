@@ -1,6 +1,6 @@
 /*
- * Shows classification with several labels per example: binary cross entropy of logits, targets that are rows of 0 and 1, rare labels
- * weighted up, and the share of right labels and F1 as metrics.
+ * Shows classification with several labels per example: binary cross entropy of logits, targets that are rows of 0 and
+ * 1, rare labels weighted up, and the share of right labels and F1 as metrics.
  */
 import {
   adam,

@@ -1,6 +1,7 @@
 /*
- * Shows a training loop of one's own, as PyTorch's courses write it: a small residual network on drawn shapes, gradients of two batches
- * for each step, clipping, a schedule, layers that are frozen for some epochs in the middle, and a moving average of the weights.
+ * Shows a training loop of one's own, as PyTorch's courses write it: a small residual network on drawn shapes,
+ * gradients of two batches for each step, clipping, a schedule, layers that are frozen for some epochs in the middle,
+ * and a moving average of the weights.
  */
 import { createModel, createTrainer, randomSplit, randomStream, sgd, tensorDataset, zeros } from 'graft-ml';
 import type { Value } from 'graft-ml/graph';

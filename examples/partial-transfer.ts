@@ -1,6 +1,6 @@
 /*
- * Shows partial transfer by ratio: which share of a pretrained network should stay as it is? The same network is trained with none
- * of its blocks frozen, with half of them, and with all, and the accuracies are compared.
+ * Shows partial transfer by ratio: which share of a pretrained network should stay as it is? The same network is
+ * trained with none of its blocks frozen, with half of them, and with all, and the accuracies are compared.
  *
  *   node partial-transfer.js photos
  */

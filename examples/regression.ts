@@ -1,6 +1,6 @@
 /*
- * Shows regression with a loss and a metric of one's own: the 0.9 quantile of a noisy curve, by the pinball loss. A loss is a function
- * of two graph values, a metric a function of two rows of numbers.
+ * Shows regression with a loss and a metric of one's own: the 0.9 quantile of a noisy curve, by the pinball loss. A
+ * loss is a function of two graph values, a metric a function of two rows of numbers.
  */
 import {
   adam,

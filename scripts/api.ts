@@ -1,7 +1,7 @@
 /*
- * Writes docs/api/, every public name with its type, from the built declaration files. With `--check` it writes nothing and says what
- * has changed. Two things are mistakes either way: a public declaration that names a type which no entry exports, and one that nobody
- * can read because its type was inferred.
+ * Writes docs/api/, every public name with its type, from the built declaration files. With `--check` it writes nothing
+ * and says what has changed. Two things are mistakes either way: a public declaration that names a type which no entry
+ * exports, and one that nobody can read because its type was inferred.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -73,7 +73,9 @@ function namedIn({ nodes, file }: Declared): Set<Declared> {
 
 const entries = manifests.flatMap(entriesOf);
 
-/** The entry where a name is listed in full: that of its topic, of the core where a package adds to one of the core's. */
+/**
+ * The entry where a name is listed in full: that of its topic, of the core where a package adds to one of the core's.
+ */
 const homes = new Map<Declared, Entry>();
 for (const entry of [...entries].sort((a, b) => Number(a.isRoot) - Number(b.isRoot))) {
   for (const declared of entry.exports.values()) if (!homes.has(declared)) homes.set(declared, entry);

@@ -1,5 +1,6 @@
 /*
- * Bundles for browsers: what a page that imports something from the core or from @graft-ml/web loads, and whether anything in it needs Node.
+ * Bundles for browsers: what a page that imports something from the core or from @graft-ml/web loads, and whether
+ * anything in it needs Node.
  */
 import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -95,7 +96,10 @@ export const picks = [
 
 export type SizeRow = Pick<Bundle, 'minified' | 'gzip' | 'brotli' | 'packages'>;
 
-/** Every entry and every pick, each bundled by itself, by what is imported. One after the other: a bundle takes up to three seconds. */
+/**
+ * Every entry and every pick, each bundled by itself, by what is imported. One after the other: a bundle takes up to
+ * three seconds.
+ */
 export async function bundleEverything(root: string): Promise<Map<string, Bundle>> {
   const bundles = new Map<string, Bundle>();
   for (const name of publicEntries(root)) bundles.set(name, await bundleForBrowser(root, `export * from '${name}';`));

@@ -1,6 +1,6 @@
 /*
- * The order of the rooms (docs/architecture.md). A file imports its own room and those before it, and a package those before it; the
- * core reaches nothing of Node, directly or through others. Tests are exempt.
+ * The order of the rooms (docs/architecture.md). A file imports its own room and those before it, and a package those
+ * before it; the core reaches nothing of Node, directly or through others. Tests are exempt.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative, sep } from 'node:path';

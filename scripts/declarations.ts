@@ -1,6 +1,6 @@
 /*
- * Built declaration files as modules: what they declare, and where a name leads to through imports and exports. Read with oxc's parser,
- * which comes with rolldown: TypeScript 7 has no JavaScript API.
+ * Built declaration files as modules: what they declare, and where a name leads to through imports and exports. Read
+ * with oxc's parser, which comes with rolldown: TypeScript 7 has no JavaScript API.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

@@ -1,8 +1,9 @@
 /*
  * Measures the choices of kernels that come with Graft, and writes them to assets/kernels/<instruction set>.json:
  *   npm run build && node dist/scripts/measure-kernels.js [--passes 3]
- * They are timed by processor time on one thread, which other work on the machine hardly changes. A choice is kept if more
- * than half of the passes agree on it. What is in the file already and still holds is not measured again; --anew does.
+ * They are timed by processor time on one thread, which other work on the machine hardly changes. A choice is kept if
+ * more than half of the passes agree on it. What is in the file already and still holds is not measured again; --anew
+ * does.
  */
 import { mkdir } from 'node:fs/promises';
 import { cpus } from 'node:os';

@@ -1,5 +1,6 @@
 /*
- * Writes docs/zoo.md: every model of the zoo with its parameters beside torchvision's, and what `bench/zoo.ts` measured.
+ * Writes docs/zoo.md: every model of the zoo with its parameters beside torchvision's, and what `bench/zoo.ts`
+ * measured.
  *   npm run build && node dist/scripts/zoo-table.js
  */
 import { readFileSync, writeFileSync } from 'node:fs';

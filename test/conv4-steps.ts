@@ -17,7 +17,9 @@ export interface Conv4Run {
 
 const [batchSize, side, numClasses] = [8, 28, 5];
 
-/** A few steps of gradient descent on conv4 with drawn images, in the default lowerings. It runs in a browser as well. */
+/**
+ * A few steps of gradient descent on conv4 with drawn images, in the default lowerings. It runs in a browser as well.
+ */
 export async function trainConv4(
   runtimeOf: (choices: Choices) => Runtime | Promise<Runtime>,
   { steps = 4, learningRate = 0.05 } = {},

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { type OpenRunStore, openRunStore, type RunStore } from 'graft-ml/internal/runs/run-store';
 
 /**
- * How a write fails. `before`: nothing of it was done. `torn`: a part of it, as on a disk that fills up. `after`: all of it, but the
- * system says that it failed. `full`: as `torn`, and all that come after it fail, too.
+ * How a write fails. `before`: nothing of it was done. `torn`: a part of it, as on a disk that fills up. `after`: all
+ * of it, but the system says that it failed. `full`: as `torn`, and all that come after it fail, too.
  */
 export const faults = ['before', 'torn', 'after', 'full'] as const;
 export type Fault = (typeof faults)[number];

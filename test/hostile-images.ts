@@ -1,6 +1,6 @@
 /**
- * Makers of image files that attack a decoder: small, sound by their signature, and costly or misleading inside. Each gives the bytes of a
- * file; none needs a library of images.
+ * Makers of image files that attack a decoder: small, sound by their signature, and costly or misleading inside. Each
+ * gives the bytes of a file; none needs a library of images.
  */
 import { crc32, deflateSync } from 'node:zlib';
 
@@ -39,8 +39,8 @@ export function png(parts: PngParts = {}): Buffer {
 }
 
 /**
- * A 16 x 16 PNG with compressed texts that inflate to `count` times `megabytes`. 56 texts of 40 MB are 2.3 MB of file; libpng inflates
- * all of them before the first pixel.
+ * A 16 x 16 PNG with compressed texts that inflate to `count` times `megabytes`. 56 texts of 40 MB are 2.3 MB of file;
+ * libpng inflates all of them before the first pixel.
  */
 export function pngTextBomb(type: 'zTXt' | 'iTXt', { count = 56, megabytes = 40 } = {}): Buffer {
   const inflating = deflateSync(Buffer.alloc(megabytes * 2 ** 20, 'A'), { level: 9 });
@@ -81,7 +81,10 @@ export function svgInAvif(side = 64): Buffer {
   return Buffer.concat([box('ftyp', 'avif\0\0\0\0avifmif1miaf'), box('free', drawing)]);
 }
 
-/** A GIF of 16 x 16 whose only frame covers `side` times `side` pixels, of which a few bytes of LZW make as many as they like. */
+/**
+ * A GIF of 16 x 16 whose only frame covers `side` times `side` pixels, of which a few bytes of LZW make as many as they
+ * like.
+ */
 export function gifFrameBomb(side = 65_535): Buffer {
   const screen = Buffer.from('GIF89a\x10\0\x10\0\x80\0\0\0\0\0\xff\xff\xff', 'latin1');
   const frame = Buffer.from(',\0\0\0\0\0\0\0\0\0\x02', 'latin1');

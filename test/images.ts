@@ -12,7 +12,9 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** Timings of this test file go nowhere else, and none from elsewhere are used. Also for the processes that it starts. */
+/**
+ * Timings of this test file go nowhere else, and none from elsewhere are used. Also for the processes that it starts.
+ */
 export function ownCache(): void {
   process.env.GRAFT_CACHE = join(temporaryFolder(), 'cache');
 }

@@ -16,8 +16,8 @@ function uniform(seed: number, i: number): number {
 }
 
 /**
- * A tensor of such a size that a network of them neither dies out nor grows. Made of nothing but its name, in the same way as by
- * golden/timm_logits.py, so that whole networks can be compared without a file of their weights.
+ * A tensor of such a size that a network of them neither dies out nor grows. Made of nothing but its name, in the same
+ * way as by golden/timm_logits.py, so that whole networks can be compared without a file of their weights.
  */
 export function madeTensor(name: string, shape: Shape): TensorOf<'f32'> {
   const isScale = /(running_var|gamma)$/.test(name) || (shape.length === 1 && name.endsWith('weight'));

@@ -66,7 +66,9 @@ async function writeDigits(folder: string): Promise<void> {
   }
 }
 
-/** An empty project outside the repository that installs the tarballs, which would be published, from npm's registry. */
+/**
+ * An empty project outside the repository that installs the tarballs, which would be published, from npm's registry.
+ */
 beforeAll(async () => {
   tarballs = packAll(root, project);
   if (isRegistryThere(project)) {

@@ -22,8 +22,9 @@ beforeAll(async () => {
 let homes = 0;
 
 /**
- * Runs Node with nothing in the environment but the folders of a person who has just arrived, and gives what was written
- * anywhere in them. On a build server ONNX Runtime is quiet by itself, which is why CI and its like are left out.
+ * Runs Node with nothing in the environment but the folders of a person who has just arrived, and gives what was
+ * written anywhere in them. On a build server ONNX Runtime is quiet by itself, which is why CI and its like are left
+ * out.
  */
 async function inFreshHome(
   args: readonly string[],

@@ -2,9 +2,10 @@ import fs, { type PathLike } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
 /**
- * Preloaded into a command (`node --import`): lets the n-th call of one kind into the file system fail, below one folder.
- * `GRAFT_FAULT` is JSON: `{"root": "/…", "call": "write", "nth": 3, "error": "ENOSPC"}`; the error `short` writes half of what
- * it was given. With `nth` 0 nothing fails. At the end the number of calls of each kind is appended to `GRAFT_FAULT_COUNT`.
+ * Preloaded into a command (`node --import`): lets the n-th call of one kind into the file system fail, below one
+ * folder. `GRAFT_FAULT` is JSON: `{"root": "/…", "call": "write", "nth": 3, "error": "ENOSPC"}`; the error `short`
+ * writes half of what it was given. With `nth` 0 nothing fails. At the end the number of calls of each kind is appended
+ * to `GRAFT_FAULT_COUNT`.
  */
 interface Fault {
   readonly root: string;

@@ -18,8 +18,8 @@ import { damaged, pick } from '../make/damage.ts';
 import { classNames, drawImage } from '../stock.ts';
 
 /**
- * Mutants of what a reader reads, many in one process: `mutants <reader> <seed> <first> <count> <folder> <stock>`. Each has to be
- * read or refused by a sentence; anything else is written to stdout, and the status is 1.
+ * Mutants of what a reader reads, many in one process: `mutants <reader> <seed> <first> <count> <folder> <stock>`. Each
+ * has to be read or refused by a sentence; anything else is written to stdout, and the status is 1.
  */
 interface Reader {
   /** Sound files; each is mutated in turn. */

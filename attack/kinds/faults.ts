@@ -37,7 +37,10 @@ function drawFault(root: string, all: Readonly<Record<string, number>>, stream: 
   return { root, call, nth: 1 + stream.integer(all[call]!), error: pick(stream, errors) };
 }
 
-/** Whatever happens to the files of a run, a command ends with a sentence, and what it leaves goes on to what it would have been. */
+/**
+ * Whatever happens to the files of a run, a command ends with a sentence, and what it leaves goes on to what it would
+ * have been.
+ */
 const inRun = (command: Writer): Case => ({
   label: command.label,
   isDrawn: true,

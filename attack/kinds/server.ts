@@ -52,7 +52,10 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
 
 const token = 'hf_attackedtoken0123456789';
 
-/** Asks a server for weights. Whatever it says, nothing that is not theirs may be in the cache, and the token stays at home. */
+/**
+ * Asks a server for weights. Whatever it says, nothing that is not theirs may be in the cache, and the token stays at
+ * home.
+ */
 const hostile = (
   label: string,
   answer: Answer,

@@ -57,7 +57,9 @@ export function textBomb(letters: number): Buffer {
   return chunk('zTXt', Buffer.concat([Buffer.from('Comment\0\0', 'latin1'), alike(letters)]));
 }
 
-/** The letter a, so many times, as zlib would write it: made of one piece again and again, so that it costs us nothing. */
+/**
+ * The letter a, so many times, as zlib would write it: made of one piece again and again, so that it costs us nothing.
+ */
 function alike(letters: number): Buffer {
   const piece = Math.min(letters, 2 ** 24);
   const packed = deflateRawSync(Buffer.alloc(piece, 'a'), { level: 9, finishFlush: constants.Z_FULL_FLUSH });

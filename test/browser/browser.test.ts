@@ -1,6 +1,6 @@
 /*
- * The runtime in a real browser: bundled by Vite as a user's page would be, served from this machine, in a worker. Where there is no
- * Chromium, the tests are skipped.
+ * The runtime in a real browser: bundled by Vite as a user's page would be, served from this machine, in a worker.
+ * Where there is no Chromium, the tests are skipped.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';

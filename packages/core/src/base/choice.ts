@@ -9,7 +9,10 @@ export function didYouMean(value: string, choices: readonly string[]): string {
   return distance(value, near) <= farthest(value) ? ` Did you mean "${printableName(near)}"?` : '';
 }
 
-/** A message after the name of an option, for a value that is not one of the choices: lists them, and the one that was probably meant. */
+/**
+ * A message after the name of an option, for a value that is not one of the choices: lists them, and the one that was
+ * probably meant.
+ */
 export function choiceProblem(value: string, choices: readonly string[]): string {
   return ` "${printableName(value)}" is not known.${didYouMean(value, choices)} Expected one of: ${choices.join(', ')}.`;
 }

@@ -15,8 +15,8 @@ export class Placeholder {
 export type CodeOptions = Readonly<Record<string, CodeValue | Placeholder>>;
 
 /**
- * An option in a message: `` `epochs` ``, or `` `strategy: "full"` `` where a value is proposed. A command line that shows the
- * message reads it again by `readCode`, and says a flag.
+ * An option in a message: `` `epochs` ``, or `` `strategy: "full"` `` where a value is proposed. A command line that
+ * shows the message reads it again by `readCode`, and says a flag.
  */
 export function option(key: string, value?: CodeValue | Placeholder): string {
   return `\`${value === undefined ? key : `${key}: ${written(value)}`}\``;

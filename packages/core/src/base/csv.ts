@@ -6,8 +6,9 @@ const formula = /^[=+\-@\t]/;
 const longest = 10_000;
 
 /**
- * One cell of a CSV file (RFC 4180), on one line. A text that a spreadsheet would compute (`=1+1`, `@SUM`) gets an apostrophe
- * in front, which spreadsheets take as "this is text"; control characters are written as escapes. Numbers are as they are.
+ * One cell of a CSV file (RFC 4180), on one line. A text that a spreadsheet would compute (`=1+1`, `@SUM`) gets an
+ * apostrophe in front, which spreadsheets take as "this is text"; control characters are written as escapes. Numbers
+ * are as they are.
  */
 export function csvCell(value: string | number | boolean): string {
   if (typeof value !== 'string') return String(value);

@@ -2,8 +2,8 @@ import { printableJson } from './printable.ts';
 
 /**
  * A mistake of the person using Graft. Its message is a readable sentence. Text in backquotes is code: an option
- * (`epochs`, `strategy: 'full'`) or a call (`resumeTraining("runs/x")`), made by `code.ts`. A command line says flags and
- * commands instead.
+ * (`epochs`, `strategy: 'full'`) or a call (`resumeTraining("runs/x")`), made by `code.ts`. A command line says flags
+ * and commands instead.
  */
 export class UserError extends Error {
   override readonly name: string = 'UserError';
@@ -24,7 +24,10 @@ export class OptionError extends UserError {
   readonly received: unknown;
   readonly #problem: string;
 
-  /** @param fields `problem`, where there is more to say than what was expected and received, follows the option's name in the message */
+  /**
+   * @param fields `problem`, where there is more to say than what was expected and received, follows the option's name
+   * in the message
+   */
   constructor(fields: {
     readonly option: string;
     readonly expected: string;

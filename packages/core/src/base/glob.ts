@@ -11,8 +11,8 @@ export function isGlob(text: string): boolean {
 }
 
 /**
- * A test whether names fit a pattern: `*` for any characters, `?` for one, `[ab]` for one of these, `{a,b}` for alternatives. With
- * `dots` names may begin with a dot.
+ * A test whether names fit a pattern: `*` for any characters, `?` for one, `[ab]` for one of these, `{a,b}` for
+ * alternatives. With `dots` names may begin with a dot.
  *
  * @throws UserError where it is no pattern
  */

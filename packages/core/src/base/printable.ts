@@ -1,7 +1,8 @@
 /*
- * Text from elsewhere (names of files, classes and layers, what servers and the system say) may hold what a terminal obeys or
- * an eye cannot see: control characters (C0, C1, DEL), invisible ones (zero width, bidirectional overrides, tags), line
- * separators, halves of surrogate pairs. They are written as escapes, so that nothing is hidden and nothing is obeyed.
+ * Text from elsewhere (names of files, classes and layers, what servers and the system say) may hold what a terminal
+ * obeys or an eye cannot see: control characters (C0, C1, DEL), invisible ones (zero width, bidirectional overrides,
+ * tags), line separators, halves of surrogate pairs. They are written as escapes, so that nothing is hidden and nothing
+ * is obeyed.
  */
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 

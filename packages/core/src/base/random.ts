@@ -75,8 +75,8 @@ export function beta(stream: RandomStream, a: number, b: number): number {
 }
 
 /**
- * The logarithm of a number of the Gamma distribution with scale 1 (Marsaglia and Tsang 2000). Of a shape below 1 the number itself
- * may be too small to be written: γ(a) is distributed as γ(a + 1) · u^(1/a).
+ * The logarithm of a number of the Gamma distribution with scale 1 (Marsaglia and Tsang 2000). Of a shape below 1 the
+ * number itself may be too small to be written: γ(a) is distributed as γ(a + 1) · u^(1/a).
  */
 function logGamma(stream: RandomStream, shape: number): number {
   if (shape < 1) return logGamma(stream, shape + 1) + Math.log(1 - stream.uniform()) / shape;

@@ -61,7 +61,9 @@ function expectDepth(bytes: Uint8Array, deepest: number): void {
   }
 }
 
-/** The first key that occurs twice in one object of `json`, which `JSON.parse` would pass over. `json` must be valid. */
+/**
+ * The first key that occurs twice in one object of `json`, which `JSON.parse` would pass over. `json` must be valid.
+ */
 function repeatedKey(json: string): string | undefined {
   const scopes: Set<string>[] = [];
   let text = '';

@@ -7,8 +7,8 @@ export interface SvgSize {
 }
 
 /**
- * The chart as an SVG document that needs nothing else: the same text for the same chart, in any JavaScript engine. Its colours
- * follow the viewer's light or dark scheme. D3 is loaded when the first chart is drawn.
+ * The chart as an SVG document that needs nothing else: the same text for the same chart, in any JavaScript engine. Its
+ * colours follow the viewer's light or dark scheme. D3 is loaded when the first chart is drawn.
  */
 export async function lineChartSvg(chart: LineChart, { width = 720, height = 440 }: SvgSize = {}): Promise<string> {
   const { drawLineChart } = await import('./draw/line-chart.ts');

@@ -8,7 +8,10 @@ export interface Progress<M extends string = 'accuracy'> {
   readonly epoch: number;
   /** Steps taken in the epoch after those. */
   readonly step: number;
-  /** Sums over those steps: of the loss, of right answers, and where they are measured of other metrics over their examples. */
+  /**
+   * Sums over those steps: of the loss, of right answers, and where they are measured of other metrics over their
+   * examples.
+   */
   readonly lossSum: number;
   readonly correctSum: number;
   readonly sums?: Readonly<Record<string, number>> | undefined;
@@ -93,7 +96,9 @@ export class Saver<M extends string = 'accuracy'> {
     this.#cost = this.#savedAt - start;
   }
 
-  /** However the run ends, what it has is kept; `phase` is null where the state is spoiled, and then only the best is. */
+  /**
+   * However the run ends, what it has is kept; `phase` is null where the state is spoiled, and then only the best is.
+   */
   async finish(phase: Progress<M> | null): Promise<void> {
     if (phase) await this.save(phase);
     else await this.#saveBest();

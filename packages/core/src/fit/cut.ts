@@ -14,8 +14,9 @@ export interface Cut {
 }
 
 /**
- * The latest endpoint of the trunk with nothing trained before it, through which everything behind it goes: a layer that is also fed
- * from further up (DenseNet's, an auxiliary head) cannot be cut off. Null where there is none: the first layer is trained.
+ * The latest endpoint of the trunk with nothing trained before it, through which everything behind it goes: a layer
+ * that is also fed from further up (DenseNet's, an auxiliary head) cannot be cut off. Null where there is none: the
+ * first layer is trained.
  */
 export function cutBefore(network: Network, isTrained: (variable: string) => boolean): Cut | null {
   const { scope, trace } = Scope.root({ training: true });

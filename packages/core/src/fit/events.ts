@@ -39,7 +39,10 @@ export interface StepEvent {
   readonly learningRate: number;
 }
 
-/** The mean loss, and each metric under its name: of a classifier its `accuracy`, the share of correct answers in [0, 1]. */
+/**
+ * The mean loss, and each metric under its name: of a classifier its `accuracy`, the share of correct answers in [0,
+ * 1].
+ */
 export type Evaluation<M extends string = 'accuracy'> = { readonly loss: number } & { readonly [metric in M]: number };
 
 /** The best epoch so far, from 1. */

@@ -37,7 +37,10 @@ export function isImageSet(examples: Examples): examples is ImageSet {
   return 'view' in examples;
 }
 
-/** Examples as a model takes them. @throws OptionError where they are images, and the model does not say how it looks at them */
+/**
+ * Examples as a model takes them. @throws OptionError where they are images, and the model does not say how it looks at
+ * them
+ */
 export function openExamples(
   option: string,
   examples: Examples,
@@ -50,12 +53,15 @@ export function openExamples(
     option,
     expected: 'batches as the network takes them, since it is not known how it looks at images',
     received: `a set of ${examples.size} images`,
-    problem: `: the network does not say how it looks at images (their size, their crop): give it batches, as tensorDataset makes them.`,
+    problem:
+      ': the network does not say how it looks at images (their size, their crop): give it batches, as ' +
+      'tensorDataset makes them.',
   });
 }
 
 /**
- * Examples in memory, PyTorch's `TensorDataset`: row i of the inputs belongs to row i of the targets. Plain numbers are labels.
+ * Examples in memory, PyTorch's `TensorDataset`: row i of the inputs belongs to row i of the targets. Plain numbers are
+ * labels.
  *
  * @param inputs (n, …)
  * @param targets (n, …): labels are i64 (n), numbers to be predicted f32
@@ -112,9 +118,9 @@ export interface GeneratorDatasetOptions {
 }
 
 /**
- * Examples that a generator makes or reads one by one, PyTorch's `IterableDataset`. It is called anew for every epoch (from 1; 0 is
- * evaluation), and must give at least `size` examples each time; where a run that is resumed must end like one that was not
- * interrupted, the same in the same epoch. Their order is the generator's.
+ * Examples that a generator makes or reads one by one, PyTorch's `IterableDataset`. It is called anew for every epoch
+ * (from 1; 0 is evaluation), and must give at least `size` examples each time; where a run that is resumed must end
+ * like one that was not interrupted, the same in the same epoch. Their order is the generator's.
  *
  * @throws UserError while it is read, where an example has another type or there are too few
  * @example generatorDataset((epoch) => readSensor(epoch), { size: 1000, input: { dtype: 'f32', shape: [8] } })
@@ -169,8 +175,8 @@ function checked(what: 'input' | 'target', value: Tensor, type: TensorType): Ten
 }
 
 /**
- * Divides examples at random, PyTorch's `random_split`: of each hundred, `100 · validation` are for validation. The same seed
- * divides in the same way.
+ * Divides examples at random, PyTorch's `random_split`: of each hundred, `100 · validation` are for validation. The
+ * same seed divides in the same way.
  *
  * @throws OptionError where one side would be empty, or the source cannot be asked for single examples
  */

@@ -42,8 +42,8 @@ export interface TrainerOptions {
   /** Limits on the gradients, or what else is done to all of them together. Default: none. */
   readonly clip?: Clipping | GradientTransform | undefined;
   /**
-   * The decay of moving averages of the weights, 0.999 say (EMA): a ← d·a + (1-d)·w, where d = min(decay, (1 + step) / (10 + step)).
-   * Default: none.
+   * The decay of moving averages of the weights, 0.999 say (EMA): a ← d·a + (1-d)·w, where d = min(decay, (1 + step) /
+   * (10 + step)). Default: none.
    */
   readonly average?: number | undefined;
   /** The statistics of batch norms in layers that are trained; frozen ones keep theirs. Default `running`. */
@@ -92,9 +92,9 @@ interface Compiled {
 }
 
 /**
- * Training step by step, for a loop of one's own. It holds the weights and what the optimizer keeps, takes batches of any size and
- * compiles what it meets for the first time: a step, a size of batch, another set of frozen parameters, other groups of learning rates.
- * What the optimizer keeps for a parameter stays while that is frozen, as in PyTorch.
+ * Training step by step, for a loop of one's own. It holds the weights and what the optimizer keeps, takes batches of
+ * any size and compiles what it meets for the first time: a step, a size of batch, another set of frozen parameters,
+ * other groups of learning rates. What the optimizer keeps for a parameter stays while that is frozen, as in PyTorch.
  */
 export class Trainer implements AsyncDisposable {
   readonly #model: Model;
@@ -130,10 +130,11 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * The batches of an epoch, as `fit` has them under the same seed; a data loader in PyTorch's words. A last batch that is not full is
-   * left out.
+   * The batches of an epoch, as `fit` has them under the same seed; a data loader in PyTorch's words. A last batch that
+   * is not full is left out.
    *
-   * @throws OptionError where the examples are images and the network does not say how it looks at them, and where others are to be
+   * @throws OptionError where the examples are images and the network does not say how it looks at them, and where
+   * others are to be
    *   augmented
    * @example for await (const batch of trainer.batches(images.train, { epoch, batchSize: 32 })) await trainer.step(batch);
    */
@@ -146,10 +147,12 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * One step: forward, backward and the optimizer, on this batch and on those that were gathered for it. The gradient is the mean over
-   * the batches. Nothing is checked of the loss: where it is not a number, the weights are lost, and `load` goes back to others.
+   * One step: forward, backward and the optimizer, on this batch and on those that were gathered for it. The gradient
+   * is the mean over the batches. Nothing is checked of the loss: where it is not a number, the weights are lost, and
+   * `load` goes back to others.
    *
-   * @param learningRates default: the optimizer's. `learningRate` alone takes the optimizer's `rates` along, in proportion, as a
+   * @param learningRates default: the optimizer's. `learningRate` alone takes the optimizer's `rates` along, in
+   * proportion, as a
    *   schedule does; `rates` are of this step, by pattern. Other numbers compile nothing anew, other patterns do.
    * @throws UserError where everything is frozen
    * @throws OptionError where a pattern means no parameter
@@ -177,7 +180,8 @@ export class Trainer implements AsyncDisposable {
   }
 
   /**
-   * Forward and backward on a batch, the gradient of which waits for the next `step`. Batch norm takes it into its running statistics.
+   * Forward and backward on a batch, the gradient of which waits for the next `step`. Batch norm takes it into its
+   * running statistics.
    *
    * @example for (const batch of batches.slice(0, -1)) await trainer.gather(batch);
    */
@@ -247,7 +251,9 @@ export class Trainer implements AsyncDisposable {
     };
   }
 
-  /** Goes on from a checkpoint, bit for bit, under the same options. @throws UserError where it is of another network */
+  /**
+   * Goes on from a checkpoint, bit for bit, under the same options. @throws UserError where it is of another network
+   */
   async load({ tensors, steps, batches, counts }: TrainerState): Promise<void> {
     this.#assertIdle('load');
     for (const [name, value] of Object.entries(this.#model.variables)) {

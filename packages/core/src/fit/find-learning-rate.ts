@@ -30,9 +30,10 @@ export interface RangeTestOptions extends RangeOptions {
 }
 
 /**
- * The learning rate range test (Smith 2015, section 3.3): takes the steps of a training task at learning rates that grow from
- * hardly anything to far too much, and notes the loss, until that has left the ground. Batches, optimizer, loss and the parameters' own
- * factors are the task's. The steps are taken on a copy of its values, which stay as they are.
+ * The learning rate range test (Smith 2015, section 3.3): takes the steps of a training task at learning rates that
+ * grow from hardly anything to far too much, and notes the loss, until that has left the ground. Batches, optimizer,
+ * loss and the parameters' own factors are the task's. The steps are taken on a copy of its values, which stay as they
+ * are.
  *
  * @throws the signal's reason
  */

@@ -15,8 +15,8 @@ export interface RateOptions {
 }
 
 /**
- * The stages with the rates of their parameters: a pattern's rate is to the optimizer's as the parameter's is to what the schedule
- * gives.
+ * The stages with the rates of their parameters: a pattern's rate is to the optimizer's as the parameter's is to what
+ * the schedule gives.
  *
  * @throws OptionError where a rate is no rate, or of parameters that are never trained
  */

@@ -9,8 +9,8 @@ export interface Unfreezing {
   /** `head`, `all`, blocks, dotted beginnings of names or globs. */
   readonly train: readonly string[];
   /**
-   * Begins the schedule and the optimizer's memory anew, for the stretch until the next that does. Where a schedule falls towards
-   * its end, layers that are unfrozen late hardly move without. Default false.
+   * Begins the schedule and the optimizer's memory anew, for the stretch until the next that does. Where a schedule
+   * falls towards its end, layers that are unfrozen late hardly move without. Default false.
    */
   readonly restart?: boolean;
 }

@@ -50,7 +50,10 @@ export interface FitOptions<M extends string = 'accuracy'> {
   readonly batchSize?: number;
   /** The optimizer with its learning rates: `adamw({ rates: { head: 1e-3, layer4: 1e-4 } })`. Default: `adamw()`. */
   readonly optimizer?: Optimizer;
-  /** The learning rate at each step; a schedule without numbers of its own goes by the optimizer's and over the whole run. Default: `oneCycle()`. */
+  /**
+   * The learning rate at each step; a schedule without numbers of its own goes by the optimizer's and over the whole
+   * run. Default: `oneCycle()`.
+   */
   readonly schedule?: Schedule;
   /** Output and target to what is made small. Default: `crossEntropyLoss()`. */
   readonly loss?: Loss;
@@ -73,7 +76,9 @@ export interface FitOptions<M extends string = 'accuracy'> {
   readonly clip?: Clipping | GradientTransform;
   /** Batches that make one step. Default 1. */
   readonly accumulate?: number;
-  /** The decay of moving averages of the parameters, which are then what is evaluated and kept: 0.999. Default: none. */
+  /**
+   * The decay of moving averages of the parameters, which are then what is evaluated and kept: 0.999. Default: none.
+   */
   readonly average?: number;
   /** Epochs without a better one after which the last stage ends. Default: no end before `epochs`. */
   readonly patience?: number;
@@ -81,7 +86,10 @@ export interface FitOptions<M extends string = 'accuracy'> {
   readonly batchNorm?: BatchNormPolicy;
   /** Whether weight decay applies to biases and the parameters of norms, too. Default false. */
   readonly normDecay?: boolean;
-  /** `shuffle`: each example once in an epoch. `balanced`: drawn so that every class is equally likely. Default `shuffle`. */
+  /**
+   * `shuffle`: each example once in an epoch. `balanced`: drawn so that every class is equally likely. Default
+   * `shuffle`.
+   */
   readonly sampling?: 'shuffle' | 'balanced';
   /** MiB for what frozen layers make of examples, and for decoded validation images. Default 1024. */
   readonly memory?: number;
@@ -90,18 +98,21 @@ export interface FitOptions<M extends string = 'accuracy'> {
   /** The step under way is finished, the state saved, and the run ends with the event `interrupted`. */
   readonly signal?: AbortSignal;
   readonly store?: FitStore<M>;
-  /** Goes on from what the store saved last. The fit ends bit for bit like one that was not interrupted. Default false. */
+  /**
+   * Goes on from what the store saved last. The fit ends bit for bit like one that was not interrupted. Default false.
+   */
   readonly resume?: boolean;
   /** Hear every event before the reader does. */
   readonly callbacks?: readonly ((event: TrainEvent<M>) => void | Promise<void>)[];
 }
 
 /**
- * Trains what a model does not freeze, epoch by epoch: steps, an evaluation, a checkpoint. Its events say how it goes; a reader may
- * stop at any of them. After each evaluation the model has the values that were evaluated, and at the end those of the best epoch.
+ * Trains what a model does not freeze, epoch by epoch: steps, an evaluation, a checkpoint. Its events say how it goes;
+ * a reader may stop at any of them. After each evaluation the model has the values that were evaluated, and at the end
+ * those of the best epoch.
  *
- * Layers before the first that is trained run once over the examples where these stay the same, and training goes on from their
- * outputs.
+ * Layers before the first that is trained run once over the examples where these stay the same, and training goes on
+ * from their outputs.
  *
  * @throws OptionError for an option that means nothing here; LossError where the loss is no longer a number
  * @example

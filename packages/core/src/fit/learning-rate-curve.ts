@@ -25,14 +25,16 @@ export interface RangeOptions {
   readonly steps?: number;
 }
 
-/** The learning rate of a step (from 0), which grows by the same factor from each to the next (Smith 2015, section 3.3). */
+/**
+ * The learning rate of a step (from 0), which grows by the same factor from each to the next (Smith 2015, section 3.3).
+ */
 export function rangeRate(step: number, { from = 1e-7, to = 10, steps = 100 }: RangeOptions = {}): number {
   return from * (to / from) ** (step / steps);
 }
 
 /**
- * Notes the losses of a range test: a ← β·a + (1-β)·loss, and as that begins at 0, a / (1 - βᵗ). It is over where the smoothed
- * loss is four times the lowest one, or no number.
+ * Notes the losses of a range test: a ← β·a + (1-β)·loss, and as that begins at 0, a / (1 - βᵗ). It is over where the
+ * smoothed loss is four times the lowest one, or no number.
  */
 export function recordCurve(beta = 0.98) {
   const [rates, losses]: [number[], number[]] = [[], []];
@@ -61,7 +63,10 @@ export function usefulPart(
   return { rates: rates.slice(start, -5), losses: losses.slice(start, -5) };
 }
 
-/** The curve up to where the loss is as high again as before its lowest: what comes then would flatten the rest of an image. */
+/**
+ * The curve up to where the loss is as high again as before its lowest: what comes then would flatten the rest of an
+ * image.
+ */
 export function beforeExplosion({ rates, losses }: LearningRateCurve): LearningRateCurve {
   const lowest = indexOfLeast(losses);
   const highest = Math.max(...losses.slice(0, lowest + 1));
@@ -88,8 +93,8 @@ export function suggestLearningRates({ rates, losses }: LearningRateCurve): Sugg
 }
 
 /**
- * The longest descent is the longest strictly falling subsequence; it is taken to end where that ends, at e, and to be as long as
- * that has members, L. Of it half (⌊L/3⌋ + ⌊L/6⌋) is walked down.
+ * The longest descent is the longest strictly falling subsequence; it is taken to end where that ends, at e, and to be
+ * as long as that has members, L. Of it half (⌊L/3⌋ + ⌊L/6⌋) is walked down.
  */
 function valleyIndex(losses: readonly number[]): number {
   const lengths = losses.map(() => 1);

@@ -2,8 +2,8 @@ import { ShapeError } from '../base/errors.ts';
 import { formatType, sizeOf, type Tensor } from '../base/tensor.ts';
 
 /**
- * A number that says how good a network is, counted up batch by batch. Any object of this form is a metric: evaluations have its
- * value under its name.
+ * A number that says how good a network is, counted up batch by batch. Any object of this form is a metric: evaluations
+ * have its value under its name.
  */
 export interface Metric<N extends string = string> {
   readonly name: N;
@@ -13,7 +13,10 @@ export interface Metric<N extends string = string> {
 }
 
 export interface MetricState {
-  /** Takes in the first `count` examples of a batch: outputs (n, …) of the network, targets (n, …). What follows them is padding. */
+  /**
+   * Takes in the first `count` examples of a batch: outputs (n, …) of the network, targets (n, …). What follows them is
+   * padding.
+   */
   add(outputs: Tensor, targets: Tensor, count: number): void;
   /** Over all that was added. */
   value(): number;
@@ -25,8 +28,8 @@ export interface MetricState {
 }
 
 /**
- * A metric that is the mean over the examples of what `measure` says of each: of its output and its target, as plain numbers in
- * row-major order.
+ * A metric that is the mean over the examples of what `measure` says of each: of its output and its target, as plain
+ * numbers in row-major order.
  *
  * @example const within = meanMetric('within', { higherIsBetter: true }, ([y], [target]) => Number(Math.abs(y! - target!) < 0.1));
  */
@@ -64,7 +67,10 @@ export function accuracy(): Metric<'accuracy'> {
   return { name: 'accuracy', higherIsBetter: true, start };
 }
 
-/** The share of examples whose label is among the k largest logits: outputs (n, classes), targets (n). Of equals the first counts. */
+/**
+ * The share of examples whose label is among the k largest logits: outputs (n, classes), targets (n). Of equals the
+ * first counts.
+ */
 export function topK<const K extends number>(k: K): Metric<`top${K}`> {
   const name: `top${K}` = `top${k}`;
   // A logit that is not a number is below all others.
@@ -84,7 +90,8 @@ export function topK<const K extends number>(k: K): Metric<`top${K}`> {
               expected: 'outputs (n, classes) and labels (n)',
               received: `${formatType(outputs)} and ${formatType(targets)}`,
               message:
-                `expected outputs (n, classes) and labels (n), received ${formatType(outputs)} and ${formatType(targets)}. ` +
+                `expected outputs (n, classes) and labels (n), received ${formatType(outputs)} and ` +
+                `${formatType(targets)}. ` +
                 'Say what else is to be measured: metrics: [meanAbsoluteError()], or metrics: [] for the loss alone',
             });
           }
@@ -109,7 +116,9 @@ export function meanSquaredError(): Metric<'meanSquaredError'> {
   );
 }
 
-/** The share of labels that a network gets right of examples with several: logits and targets 0 or 1, both (n, labels). */
+/**
+ * The share of labels that a network gets right of examples with several: logits and targets 0 or 1, both (n, labels).
+ */
 export function multilabelAccuracy(): Metric<'multilabelAccuracy'> {
   return meanMetric('multilabelAccuracy', { higherIsBetter: true }, (logits, target) =>
     mean(logits.map((logit, i) => Number(logit > 0 === target[i]! > 0.5))),
@@ -117,8 +126,8 @@ export function multilabelAccuracy(): Metric<'multilabelAccuracy'> {
 }
 
 /**
- * F₁ of all labels together (micro-averaged), 2·TP / (2·TP + FP + FN): logits and targets 0 or 1, both (n, labels). Where there is
- * nothing to find and nothing was found, it is 1.
+ * F₁ of all labels together (micro-averaged), 2·TP / (2·TP + FP + FN): logits and targets 0 or 1, both (n, labels).
+ * Where there is nothing to find and nothing was found, it is 1.
  */
 export function f1Score(): Metric<'f1Score'> {
   return {

@@ -3,7 +3,10 @@ import { type Tensor, type TensorOf, tensor } from '../base/tensor.ts';
 import { copy } from '../runtime/index.ts';
 import type { Batch, Source } from './source.ts';
 
-/** The α of the Beta(α, α) that the share of an image is drawn from; null: not used. With both, one of them is drawn per batch. */
+/**
+ * The α of the Beta(α, α) that the share of an image is drawn from; null: not used. With both, one of them is drawn per
+ * batch.
+ */
 export interface Mixing {
   readonly mixup: number | null;
   readonly cutmix: number | null;
@@ -25,7 +28,10 @@ export interface MixBox {
   readonly bottom: number;
 }
 
-/** Mixup (Zhang et al. 2017) or cutmix (Yun et al. 2019) of a batch of u8 images (n, 3, height, width), drawn from `stream`. */
+/**
+ * Mixup (Zhang et al. 2017) or cutmix (Yun et al. 2019) of a batch of u8 images (n, 3, height, width), drawn from
+ * `stream`.
+ */
 export function drawMix(stream: RandomStream, { mixup, cutmix }: Mixing, height: number, width: number): Mix {
   const isMixup = cutmix === null || (mixup !== null && stream.integer(2) === 0);
   const alpha = (isMixup ? mixup : cutmix)!;
@@ -36,7 +42,10 @@ export function drawMix(stream: RandomStream, { mixup, cutmix }: Mixing, height:
   return { kind: 'cutmix', share: 1 - cut / (height * width), box };
 }
 
-/** A box of 1 - share of the image around (x, y), as far as it lies inside; half its sides are whole pixels, as in torchvision. */
+/**
+ * A box of 1 - share of the image around (x, y), as far as it lies inside; half its sides are whole pixels, as in
+ * torchvision.
+ */
 export function cutmixBox(share: number, x: number, y: number, height: number, width: number): MixBox {
   const reach = 0.5 * Math.sqrt(1 - share);
   const [halfWidth, halfHeight] = [Math.floor(reach * width), Math.floor(reach * height)];
@@ -49,8 +58,8 @@ export function cutmixBox(share: number, x: number, y: number, height: number, w
 }
 
 /**
- * The images of a batch, mixed. Before the normalisation or after it is the same, since shares add up to 1; only that bytes are
- * rounded.
+ * The images of a batch, mixed. Before the normalisation or after it is the same, since shares add up to 1; only that
+ * bytes are rounded.
  */
 export function mixImages({ shape, data }: TensorOf<'u8'>, mix: Mix): TensorOf<'u8'> {
   const [n, , height, width] = shape as [number, number, number, number];
@@ -77,8 +86,8 @@ export function mixImages({ shape, data }: TensorOf<'u8'>, mix: Mix): TensorOf<'
 }
 
 /**
- * The batches of a source of images, mixed with themselves. What is drawn is addressed by the epoch and the images in the batch,
- * so that a run that is resumed in the midst of an epoch draws the same.
+ * The batches of a source of images, mixed with themselves. What is drawn is addressed by the epoch and the images in
+ * the batch, so that a run that is resumed in the midst of an epoch draws the same.
  */
 export function mixed(source: Source, mixing: Mixing, seed: number): Source {
   return {
@@ -96,7 +105,10 @@ export function mixed(source: Source, mixing: Mixing, seed: number): Source {
   };
 }
 
-/** A batch with its partners' targets. The target of the larger share comes first: metrics in training are measured by it. */
+/**
+ * A batch with its partners' targets. The target of the larger share comes first: metrics in training are measured by
+ * it.
+ */
 function mixedBatch(batch: Batch, mix: Mix): Batch {
   const { targets } = batch;
   const inputs = mixImages(batch.inputs as TensorOf<'u8'>, mix);

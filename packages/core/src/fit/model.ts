@@ -96,8 +96,8 @@ export interface ModelParts {
 const rowsAtOnce = 16;
 
 /**
- * A network with its numbers: what `fit` trains, and what predicts, evaluates and is saved. The numbers are live: training changes
- * them, and whatever is asked next is answered with them.
+ * A network with its numbers: what `fit` trains, and what predicts, evaluates and is saved. The numbers are live:
+ * training changes them, and whatever is asked next is answered with them.
  *
  * @example
  * const model = createModel((s, x) => linear(s.at('fc'), x, { features: 3 }), { input: { dtype: 'f32', shape: [4] }, runtime });
@@ -153,7 +153,8 @@ export class Model implements AsyncDisposable {
   }
 
   /**
-   * Freezes parameters: `fit` leaves them, and the statistics of their batch norms, as they are. Without patterns all are frozen.
+   * Freezes parameters: `fit` leaves them, and the statistics of their batch norms, as they are. Without patterns all
+   * are frozen.
    *
    * @param patterns `all`, `head`, blocks (`layer4`), dotted beginnings of names (`layer4.0`) or globs (`*.bn?.weight`)
    * @throws OptionError where a pattern means no parameter
@@ -280,9 +281,9 @@ export class Model implements AsyncDisposable {
   }
 
   /**
-   * The network as an ONNX file of standard operators, with its numbers as they are now. Of images: `pixels` u8 (n, 3, crop, crop),
-   * resized and cropped but not normalised, to `logits` and `probabilities` (n, classes), or without classes to `features` (n, f).
-   * Of a network of one's own: `input` to `output`.
+   * The network as an ONNX file of standard operators, with its numbers as they are now. Of images: `pixels` u8 (n, 3,
+   * crop, crop), resized and cropped but not normalised, to `logits` and `probabilities` (n, classes), or without
+   * classes to `features` (n, f). Of a network of one's own: `input` to `output`.
    */
   toOnnx(
     options: { readonly batchSize?: number; readonly metadata?: Readonly<Record<string, string>> } = {},

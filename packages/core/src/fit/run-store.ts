@@ -32,7 +32,10 @@ export interface RunStore {
    * @throws UserError where it is not to be trusted
    */
   inspect(runs?: readonly string[]): Promise<void>;
-  /** Asked before time is spent on a run to come. @throws UserError where none can be kept here, or another process writes one */
+  /**
+   * Asked before time is spent on a run to come. @throws UserError where none can be kept here, or another process
+   * writes one
+   */
   assertWritable(): Promise<void>;
   /** Makes the place of a new run. */
   make(): Promise<void>;

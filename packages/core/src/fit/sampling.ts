@@ -2,8 +2,9 @@ import { randomStream } from '../base/random.ts';
 import { inOrder } from './source.ts';
 
 /**
- * The order in which an epoch goes through the training images. `shuffle`: each once. `balanced`: as many draws as there are
- * images, with replacement, in which every class is equally likely (PyTorch's `WeightedRandomSampler` with 1 / class size).
+ * The order in which an epoch goes through the training images. `shuffle`: each once. `balanced`: as many draws as
+ * there are images, with replacement, in which every class is equally likely (PyTorch's `WeightedRandomSampler` with 1
+ * / class size).
  */
 export function epochOrder(
   sampling: 'shuffle' | 'balanced',

@@ -17,8 +17,8 @@ export interface ParameterTable {
 }
 
 /**
- * The parameters that a pattern means: `all` (or `*`), `head`, a block (`layer4`), the dotted beginning of names (`layer4.0`; never
- * a part of a word: `fc` is not `fc1`), or a glob over whole names (`*.bn?.weight`).
+ * The parameters that a pattern means: `all` (or `*`), `head`, a block (`layer4`), the dotted beginning of names
+ * (`layer4.0`; never a part of a word: `fc` is not `fc1`), or a glob over whole names (`*.bn?.weight`).
  *
  * @throws OptionError of `option` where it means none
  */
@@ -41,7 +41,9 @@ export function selected(option: string, pattern: string, table: ParameterTable)
     option,
     expected,
     received: pattern,
-    problem: `: no parameter is called "${printableName(pattern)}".${didYouMean(pattern, known)} Expected ${expected}; ${lists}.`,
+    problem:
+      `: no parameter is called "${printableName(pattern)}".${didYouMean(pattern, known)} Expected ${expected}; ` +
+      `${lists}.`,
   });
 }
 

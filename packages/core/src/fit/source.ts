@@ -35,8 +35,8 @@ export interface BatchRequest {
 }
 
 /**
- * Examples that come in batches, each of them full: images from files, features held in memory, whatever a network takes.
- * A source of one's own is an object of this form.
+ * Examples that come in batches, each of them full: images from files, features held in memory, whatever a network
+ * takes. A source of one's own is an object of this form.
  */
 export interface Source {
   readonly size: number;

@@ -87,8 +87,8 @@ export interface Timetable {
 }
 
 /**
- * The learning rate in a step of the run (from 0) of the parameters that have been trained since stage `group`, before their own
- * factors. `losses` are the validation losses of the epochs before.
+ * The learning rate in a step of the run (from 0) of the parameters that have been trained since stage `group`, before
+ * their own factors. `losses` are the validation losses of the epochs before.
  */
 export function learningRateAt(
   { stages, stepsPerEpoch, warmup }: Timetable,

@@ -89,8 +89,9 @@ export interface TrainingStepOptions {
   /** Clips all gradients together, before the optimizer sees them. */
   readonly clip?: ((gradients: readonly Value[]) => readonly Value[]) | undefined;
   /**
-   * Batches whose mean gradient makes one step. With more than one, the others go through `gatheringStep`. `fed`: any number of them, the
-   * gradients of which are summed up and multiplied by what `gatheredShare` is fed, 1 / number. Default 1.
+   * Batches whose mean gradient makes one step. With more than one, the others go through `gatheringStep`. `fed`: any
+   * number of them, the gradients of which are summed up and multiplied by what `gatheredShare` is fed, 1 / number.
+   * Default 1.
    */
   readonly accumulate?: number | 'fed';
   /** Is fed batches of mixed images, with the targets of both. Default false. */
@@ -245,9 +246,9 @@ export interface EvaluationStepOptions {
 }
 
 /**
- * The network in evaluation mode on one batch. Outputs: the network's (n, …), and where the loss gives one number per example the
- * sum of these, each counted by its weight (0 for padding). A loss that is one number for a batch cannot be told apart in it:
- * `lossOfOutputs` computes it.
+ * The network in evaluation mode on one batch. Outputs: the network's (n, …), and where the loss gives one number per
+ * example the sum of these, each counted by its weight (0 for padding). A loss that is one number for a batch cannot be
+ * told apart in it: `lossOfOutputs` computes it.
  */
 export function evaluationStep(network: Network, options: EvaluationStepOptions): StepGraph {
   const { batchSize, batchNorm, target = label } = options;

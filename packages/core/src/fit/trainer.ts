@@ -17,7 +17,9 @@ import type { TrainingTask } from './task.ts';
 export interface TrainOptions<M extends string = 'accuracy'> {
   readonly runtime: Runtime;
   readonly store?: CheckpointStore<M>;
-  /** Go on from here: the tensors and the phase of `saveLast`, or, fresh, the variables alone that an epoch ended with. */
+  /**
+   * Go on from here: the tensors and the phase of `saveLast`, or, fresh, the variables alone that an epoch ended with.
+   */
   readonly resume?: { readonly tensors: Tensors; readonly phase: Progress<M>; readonly isFresh?: boolean };
   /** The step under way is finished, the state saved, and the run ends with `interrupted`. */
   readonly signal?: AbortSignal;
@@ -53,8 +55,8 @@ const startProgress: Omit<Progress, 'best'> & { readonly best: null } = {
 
 /**
  * Trains a network, stage by stage and epoch by epoch: steps over the training source in a new order each time, an
- * evaluation, a checkpoint. Order, augmentation and masks are addressed by (seed, epoch, step), so a resumed run ends bit
- * for bit like one that was never interrupted. A reader that stops reading leaves a checkpoint too.
+ * evaluation, a checkpoint. Order, augmentation and masks are addressed by (seed, epoch, step), so a resumed run ends
+ * bit for bit like one that was never interrupted. A reader that stops reading leaves a checkpoint too.
  *
  * @throws LossError where the loss is no longer a number
  */

@@ -189,7 +189,8 @@ function readParts(bytes: Uint8Array, budget: PartBudget): Parts {
   if (elsewhere)
     fail(
       parts.name,
-      'lies in another file (external data), which its own bytes do not hold. Open the model by its path, with that file beside ' +
+      'lies in another file (external data), which its own bytes do not hold. Open the model by its path, with ' +
+        'that file beside ' +
         'it (in a program: readOnnxFile), or save it in one file',
     );
   return parts;

@@ -9,8 +9,8 @@ export interface EncodedImage {
 }
 
 /**
- * Decodes image files: libvips in Node, the browser's own decoder on the web, or a program's own for formats that neither knows.
- * What follows (resize, crop, augmentation) is the same for all of them.
+ * Decodes image files: libvips in Node, the browser's own decoder on the web, or a program's own for formats that
+ * neither knows. What follows (resize, crop, augmentation) is the same for all of them.
  */
 export interface ImageDecoder {
   /** Changes with whatever may change a pixel or what can be decoded at all: a name and a version. Caches go by it. */
@@ -30,7 +30,10 @@ export interface PixelImage {
   readonly data: Uint8Array | Uint8ClampedArray;
 }
 
-/** The same image without its alpha channel, laid on white as the decoders do. @throws RangeError where the data does not fit the size */
+/**
+ * The same image without its alpha channel, laid on white as the decoders do. @throws RangeError where the data does
+ * not fit the size
+ */
 export function rgbOf({ width, height, data }: PixelImage): RgbImage {
   const pixels = width * height;
   if (!(Number.isInteger(width) && Number.isInteger(height) && pixels > 0)) {
@@ -40,7 +43,8 @@ export function rgbOf({ width, height, data }: PixelImage): RgbImage {
   if (bytes.length === 3 * pixels) return { width, height, data: bytes };
   if (bytes.length !== 4 * pixels) {
     throw new RangeError(
-      `An image of ${width} x ${height} pixels has ${bytes.length} bytes; expected ${3 * pixels} (RGB) or ${4 * pixels} (RGBA).`,
+      `An image of ${width} x ${height} pixels has ${bytes.length} bytes; expected ${3 * pixels} (RGB) or ` +
+        `${4 * pixels} (RGBA).`,
     );
   }
   const rgb = new Uint8Array(3 * pixels);

@@ -47,9 +47,9 @@ const filters: { readonly [I in Interpolation]: Filter } = {
  * Antialiased resize of `box` into planar `out` (3, height, width); equal to Pillow's
  * `Image.resize((width, height), BILINEAR or BICUBIC, box)` to within one grey level, in training and evaluation alike.
  *
- * As in Pillow the filter is stretched by the downscale factor, it may read pixels next to the box, and the horizontal pass is
- * rounded to 8 bits before the vertical one (Resample.c). Beyond Pillow, the box may leave the image: an output pixel
- * whose centre lies outside is black, which is what padding before a centre crop gives.
+ * As in Pillow the filter is stretched by the downscale factor, it may read pixels next to the box, and the horizontal
+ * pass is rounded to 8 bits before the vertical one (Resample.c). Beyond Pillow, the box may leave the image: an output
+ * pixel whose centre lies outside is black, which is what padding before a centre crop gives.
  *
  * @throws RangeError where `out` has not 3 · height · width elements
  */
@@ -96,8 +96,8 @@ export function startResize(source: Pick<RgbImage, 'width' | 'height'>, box: Box
 
 /**
  * Output pixel i is the sum over k < counts[i] of weights[i · stride + k] · source[starts[i] + k], in units of 2^-22.
- * Weights sum to 1, and their absolute values to less than 1.5, so that no sum leaves 32 bits. Sums may leave [0, 255] where
- * weights are negative.
+ * Weights sum to 1, and their absolute values to less than 1.5, so that no sum leaves 32 bits. Sums may leave [0, 255]
+ * where weights are negative.
  */
 interface FilterTaps {
   readonly starts: Int32Array;
@@ -106,7 +106,10 @@ interface FilterTaps {
   readonly stride: number;
 }
 
-/** The taps along one axis that map `length` source pixels from `offset` on to `outputs` pixels (`precompute_coeffs` in Resample.c). */
+/**
+ * The taps along one axis that map `length` source pixels from `offset` on to `outputs` pixels (`precompute_coeffs` in
+ * Resample.c).
+ */
 function filterTaps(filter: Filter, sourceLength: number, offset: number, length: number, outputs: number): FilterTaps {
   const scale = length / outputs;
   const stretch = Math.max(scale, 1);
@@ -174,7 +177,10 @@ function resizeRows(
   }
 }
 
-/** The vertical pass: planar (3, lines, width), whose line 0 is source row `firstRow`, to planar `out` (3, height, width). */
+/**
+ * The vertical pass: planar (3, lines, width), whose line 0 is source row `firstRow`, to planar `out` (3, height,
+ * width).
+ */
 function resizeColumns(
   narrow: Uint8ClampedArray,
   width: number,

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 
 /**
- * The images that weights were made of, by their content: what they were fitted or adapted to, and what they were chosen by
- * (the best epoch, early stopping). It travels in checkpoints, through any number of hands, so that an accuracy never counts an image
- * that the weights know.
+ * The images that weights were made of, by their content: what they were fitted or adapted to, and what they were
+ * chosen by (the best epoch, early stopping). It travels in checkpoints, through any number of hands, so that an
+ * accuracy never counts an image that the weights know.
  */
 export interface Seen {
   readonly fitted: ReadonlySet<ContentKey>;
@@ -14,7 +14,10 @@ export interface Seen {
   readonly isComplete: boolean;
 }
 
-/** The first 48 bits of an image file's SHA-256, in hexadecimal: among a million images, one is mistaken for another in 300 datasets. */
+/**
+ * The first 48 bits of an image file's SHA-256, in hexadecimal: among a million images, one is mistaken for another in
+ * 300 datasets.
+ */
 export type ContentKey = string;
 
 const digits = 12;

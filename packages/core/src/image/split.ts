@@ -1,12 +1,12 @@
 import { randomStream } from '../base/random.ts';
 
 /**
- * The images of one class that are for validation: `fraction` of them, rounded, but at least one on each side where there
- * are two or more. A single image is for training. A fraction of 0 or 1 puts all on one side.
+ * The images of one class that are for validation: `fraction` of them, rounded, but at least one on each side where
+ * there are two or more. A single image is for training. A fraction of 0 or 1 puts all on one side.
  *
- * They are ranked by their content, so that neither names nor the order on disk matter, an image that is added moves few
- * others, and copies of one image stay together (unless the cut falls between them). Those that may not validate stay for
- * training, and others take their place as long as there are some.
+ * They are ranked by their content, so that neither names nor the order on disk matter, an image that is added moves
+ * few others, and copies of one image stay together (unless the cut falls between them). Those that may not validate
+ * stay for training, and others take their place as long as there are some.
  */
 export function chooseValidation<P extends { readonly sha256: string }>(
   images: readonly P[],
@@ -53,8 +53,8 @@ export interface Fold {
 }
 
 /**
- * The images of each class that validate in one fold of a cross-validation: about `1 / of` of them, and over all folds each
- * image once. Copies of one image are in one fold. Which fold gets the odd image differs from class to class.
+ * The images of each class that validate in one fold of a cross-validation: about `1 / of` of them, and over all folds
+ * each image once. Copies of one image are in one fold. Which fold gets the odd image differs from class to class.
  */
 export function chooseFold<P extends { readonly sha256: string }>(
   classes: readonly (readonly P[])[],

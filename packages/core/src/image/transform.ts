@@ -52,11 +52,11 @@ export interface Size {
 }
 
 /**
- * The view that equals torchvision's `Resize(resize)` followed by `CenterCrop(crop)`, as one box in source pixels; or by one of
- * the crops of `FiveCrop` and `TenCrop`.
+ * The view that equals torchvision's `Resize(resize)` followed by `CenterCrop(crop)`, as one box in source pixels; or
+ * by one of the crops of `FiveCrop` and `TenCrop`.
  *
- * Where the resized image is smaller than the crop, the box is the centred one, reaches beyond the image, and `resize` makes
- * that part black, as `CenterCrop` pads.
+ * Where the resized image is smaller than the crop, the box is the centred one, reaches beyond the image, and `resize`
+ * makes that part black, as `CenterCrop` pads.
  */
 export function evaluationView(source: Size, framing: Framing, place: CropPlace = centreCrop): View {
   const { resize, crop, squash = false } = framing;

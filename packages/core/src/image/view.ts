@@ -26,10 +26,14 @@ export interface TrainingRequest {
   readonly index: number;
 }
 
-/** An image whose pixels come in bands of rows, so that a large one need not be in memory as a whole. Its sizes are upright. */
+/**
+ * An image whose pixels come in bands of rows, so that a large one need not be in memory as a whole. Its sizes are
+ * upright.
+ */
 export interface ImageRows extends Size {
   /**
-   * Hands at least the rows [first, last) to `use`, in bands from top to bottom; `top` is the number of a band's first row.
+   * Hands at least the rows [first, last) to `use`, in bands from top to bottom; `top` is the number of a band's first
+   * row.
    * @throws ImageError (by rejection) where they are damaged
    */
   decode(first: number, last: number, use: (rows: RgbImage, top: number) => void): Promise<void>;

@@ -1,6 +1,8 @@
 import type { HeadLayer, HeadLayerName } from './model.ts';
 
-/** The layers without numbers. Their implementations are in `head.ts`, so that a name is checked without loading them. */
+/**
+ * The layers without numbers. Their implementations are in `head.ts`, so that a name is checked without loading them.
+ */
 const names: Readonly<Record<HeadLayerName, true>> = {
   relu: true,
   gelu: true,

@@ -148,7 +148,8 @@ function branchInput(s: Scope, maps: Value, images: Value): Value {
   const [height, width] = maps.shape.slice(2) as [number, number];
   if (s.training && Math.min(height, width) < branchMaps) {
     throw new UserError(
-      `inception_v3: its auxiliary head learns from images of ${auxiliary.minimum}x${auxiliary.minimum} pixels and more, ` +
+      `inception_v3: its auxiliary head learns from images of ${auxiliary.minimum}x${auxiliary.minimum} pixels ` +
+        'and more, ' +
         `these are ${images.shape.slice(2).join('x')}. Take larger ones, or inception_v3_no_aux.`,
     );
   }

@@ -38,11 +38,14 @@ export const imageNetPreprocessing: Preprocessing = {
 /** A network in two parts: the trunk, which transfers, and the head, which is grafted on anew for other classes. */
 export interface Architecture {
   /**
-   * Images f32 (n, 3, h, w), normalised, to what the head takes: (n, f) or (n, c, h', w'). A trunk with an auxiliary head
-   * tells `onAuxiliary` what that head takes, at the point where its parameters stand among the others.
+   * Images f32 (n, 3, h, w), normalised, to what the head takes: (n, f) or (n, c, h', w'). A trunk with an auxiliary
+   * head tells `onAuxiliary` what that head takes, at the point where its parameters stand among the others.
    */
   trunk(s: Scope, x: Value, onAuxiliary?: (features: Value) => void): Value;
-  /** The trunk in the form that weights were made for, where one name stands for several: position embeddings have sizes. */
+  /**
+   * The trunk in the form that weights were made for, where one name stands for several: position embeddings have
+   * sizes.
+   */
   trunkFor?(weights: Tensors): Architecture['trunk'];
   /** The trunk's output to logits (n, numClasses). */
   head(s: Scope, features: Value, numClasses: number): Value;
@@ -61,7 +64,10 @@ export interface Architecture {
   readonly auxiliary?: AuxiliaryHead;
 }
 
-/** A head on an earlier part of the trunk, whose loss helps the layers before it to learn (Szegedy et al. 2014, section 5). */
+/**
+ * A head on an earlier part of the trunk, whose loss helps the layers before it to learn (Szegedy et al. 2014, section
+ * 5).
+ */
 export interface AuxiliaryHead {
   readonly headPath: string;
   /** The weight of its loss, relative to 1 for the head's. */

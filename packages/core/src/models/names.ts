@@ -1,6 +1,6 @@
 /**
- * Every architecture of the zoo, in its order. A table of its own, so that options and help know the names without loading a
- * network: the registry does not compile with a name more or less.
+ * Every architecture of the zoo, in its order. A table of its own, so that options and help know the names without
+ * loading a network: the registry does not compile with a name more or less.
  */
 const architectureNames = [
   'squeezenet1_0',
@@ -77,5 +77,6 @@ export function listArchitectures(): string[] {
 
 /** Advice for a network that is not in the zoo. */
 export const otherNetwork =
-  'Of a network that Graft does not have, export an ONNX file (torch.onnx.export) and pass that as `model`, or write the ' +
+  'Of a network that Graft does not have, export an ONNX file (torch.onnx.export) and pass that as `model`, or ' +
+  'write the ' +
   'network in TypeScript as those of the zoo are (CONTRIBUTING.md).';

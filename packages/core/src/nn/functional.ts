@@ -58,7 +58,8 @@ export function functionalCall(
   const { output, noise } = functionalCallWithState(network, parameters, x, options);
   if (noise.length > 0) {
     throw new Error(
-      `functionalCall: the mask ${noise[0]!.name} is drawn for every step and must be fed. Use functionalCallWithState, and drawNoise.`,
+      `functionalCall: the mask ${noise[0]!.name} is drawn for every step and must be fed. Use ` +
+        'functionalCallWithState, and drawNoise.',
     );
   }
   return output;

@@ -142,8 +142,8 @@ export class Scope {
   }
 
   /**
-   * Notes a value under a public name (of the whole model, not of this scope), and returns it. The variables that were asked
-   * for since the last endpoint make the block of that name; where there are none, there is no such block.
+   * Notes a value under a public name (of the whole model, not of this scope), and returns it. The variables that were
+   * asked for since the last endpoint make the block of that name; where there are none, there is no such block.
    */
   endpoint(name: string, value: Value, block = name): Value {
     const { endpoints, variables, blocks, variablesBefore } = this.#trace;

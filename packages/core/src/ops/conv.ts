@@ -51,7 +51,9 @@ const conv2dOp = defineOp<ConvGeometry>('Conv2d', {
     }
     const output = convOutputSize(size, kernel, geometry);
     if (output.some((extent) => extent < 1)) {
-      const message = `a ${kernel.join('x')} kernel does not fit into ${size.join('x')} with pads [${geometry.pads}] (${received})`;
+      const message =
+        `a ${kernel.join('x')} kernel does not fit into ${size.join('x')} with pads [${geometry.pads}] ` +
+        `(${received})`;
       throw new ShapeError({ op: 'conv2d', expected: 'an output of at least 1x1', received, message });
     }
     return { dtype: x!.dtype, shape: [n, outputs, ...output] };

@@ -111,6 +111,7 @@ function parameterOf(caller: string, name: string, parameters: Readonly<Record<s
   const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
   if (parameter) return parameter;
   throw new UserError(
-    `${caller}: there is a gradient of ${name}, but no such parameter. Given are: ${Object.keys(parameters).join(', ')}.`,
+    `${caller}: there is a gradient of ${name}, but no such parameter. Given are: ` +
+      `${Object.keys(parameters).join(', ')}.`,
   );
 }

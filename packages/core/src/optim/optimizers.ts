@@ -21,11 +21,11 @@ export interface OptimizerEntry<Options> {
   readonly learningRate: number;
   readonly weightDecay: number;
   /**
-   * The highest learning rate that pretrained layers stand. Their weights are a few hundredths large. The Adam family moves
-   * each by about the rate in every step, so that at 1e-3 some thirty steps replace them; Adagrad does at first, and then
-   * ever less. Lion moves by exactly the rate, and its paper asks for a third to a tenth of Adam's. LAMB moves a layer by
-   * the rate as a part of its length. SGD follows the gradient; fine-tuning uses 0.001 to 0.01, and from 0.1 on it is
-   * training from scratch.
+   * The highest learning rate that pretrained layers stand. Their weights are a few hundredths large. The Adam family
+   * moves each by about the rate in every step, so that at 1e-3 some thirty steps replace them; Adagrad does at first,
+   * and then ever less. Lion moves by exactly the rate, and its paper asks for a third to a tenth of Adam's. LAMB moves
+   * a layer by the rate as a part of its length. SGD follows the gradient; fine-tuning uses 0.001 to 0.01, and from 0.1
+   * on it is training from scratch.
    */
   readonly highestRate: number;
 }

@@ -126,7 +126,8 @@ export class ImageClassifier<I> {
   }
 
   /**
-   * Looks at images one batch after the other, getting at the next batch meanwhile. What is wrong with one is said in its place.
+   * Looks at images one batch after the other, getting at the next batch meanwhile. What is wrong with one is said in
+   * its place.
    * @throws UserError where the network has no head: `features` is what it gives
    */
   async *predict(images: readonly I[], options: ClassifyOptions = {}): AsyncGenerator<Prediction, void, undefined> {
@@ -170,7 +171,9 @@ export class ImageClassifier<I> {
     }
   }
 
-  /** The probabilities of images that are resized and cropped: bytes (batchSize, 3, crop, crop) → (batchSize, classes). */
+  /**
+   * The probabilities of images that are resized and cropped: bytes (batchSize, 3, crop, crop) → (batchSize, classes).
+   */
   probabilities(pixels: Uint8Array, batchSize: number): Promise<Float32Array> {
     return this.#compute('probabilities', pixels, batchSize);
   }

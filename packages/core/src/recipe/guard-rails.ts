@@ -128,7 +128,8 @@ function imbalance(counts: readonly ClassCount[], { config }: Situation): Warnin
   if (!found || config.sampling === 'balanced' || config.classWeights === 'balanced') return [];
   const { largest, smallest } = found;
   const message =
-    `${largest.name} has ${largest.train} training images, ${smallest.name} ${smallest.train}. A model that neglects the small ` +
+    `${largest.name} has ${largest.train} training images, ${smallest.name} ${smallest.train}. A model that ` +
+    'neglects the small ' +
     'class still reaches a high accuracy. Pass `sampling: "balanced"` or `classWeights: "balanced"`, or add images.';
   return [{ kind: 'imbalance', message }];
 }
@@ -138,7 +139,8 @@ function rate({ config: { optimizer }, trunkRate }: Situation): Warning[] {
   // Products of rates and factors are not exact.
   if (trunkRate <= highest * (1 + 1e-9)) return [];
   const message =
-    `Pretrained layers are trained at a rate of ${Number(trunkRate.toPrecision(3))}, and ${optimizer} moves them too far above ${highest}: ` +
+    `Pretrained layers are trained at a rate of ${Number(trunkRate.toPrecision(3))}, and ${optimizer} moves them ` +
+    `too far above ${highest}: ` +
     'what they know is lost in the first steps. Lower `learningRate` or `trunkRate`.';
   return [{ kind: 'learning-rate', message }];
 }
@@ -150,7 +152,8 @@ function size({ preprocessing }: Situation, pretraining: Preprocessing): Warning
   const factor = preprocessing.crop / pretraining.crop;
   if (factor <= mostScaling && factor >= 1 / mostScaling) return [];
   const message =
-    `The weights were trained on ${pretraining.crop} x ${pretraining.crop} pixels and get ${preprocessing.crop} x ${preprocessing.crop}: ` +
+    `The weights were trained on ${pretraining.crop} x ${pretraining.crop} pixels and get ${preprocessing.crop} ` +
+    `x ${preprocessing.crop}: ` +
     'what they know looks different at that size. Leave out `imageSize`, or train all layers.';
   return [{ kind: 'image-size', message }];
 }

@@ -29,7 +29,10 @@ export interface Backend {
   load(model: Uint8Array): Promise<Session>;
   /** A session of so many threads that leaves the processor to others as soon as a run ends. The caller releases it. */
   loadForTiming(model: Uint8Array, threads: number): Promise<Session>;
-  /** Milliseconds of processor time spent so far, by the thread that runs a session of one thread. Absent where nothing tells it. */
+  /**
+   * Milliseconds of processor time spent so far, by the thread that runs a session of one thread. Absent where nothing
+   * tells it.
+   */
   processorTime?(): number;
   readonly wrap: WrapTensor;
   /** The kernels that this build has beyond the common ones; found out once. */

@@ -58,8 +58,8 @@ const batch = (i: number) => ({
 
 const median = (sizes: readonly number[]) => sizes.toSorted((a, b) => a - b)[sizes.length >> 1]!;
 
-// A single size wavers by some 20 MB, by what V8's compiler and the allocators do in the first hundred steps and now and
-// then later: so it is begun late, and medians are compared.
+// A single size wavers by some 20 MB, by what V8's compiler and the allocators do in the first hundred steps and now
+// and then later: so it is begun late, and medians are compared.
 test('150 training steps after the first 200: the resident size stays, within 8 MB', async () => {
   const program = await compile(step.outputs);
   const state = newState();

@@ -2,11 +2,12 @@ import { UserError } from '../base/errors.ts';
 
 const prefix = 'There is not enough memory';
 /**
- * ONNX Runtime throws plain errors; so does JavaScript where a buffer cannot be had, and a thread whose error was copied. In
- * WebAssembly the size of a tensor beyond 4 GiB is an integer overflow.
+ * ONNX Runtime throws plain errors; so does JavaScript where a buffer cannot be had, and a thread whose error was
+ * copied. In WebAssembly the size of a tensor beyond 4 GiB is an integer overflow.
  */
 const isAboutMemory = new RegExp(
-  `^${prefix}|Failed to allocate (memory|a buffer)|bad_alloc|bad allocation|SafeIntOnOverflow|Array buffer allocation failed|` +
+  `^${prefix}|Failed to allocate (memory|a buffer)|bad_alloc|bad allocation|SafeIntOnOverflow|Array buffer ` +
+    'allocation failed|' +
     'WebAssembly\\.Memory',
   'i',
 );
@@ -27,8 +28,10 @@ function explained(message: string): string {
   const wanted = bytes === undefined ? '' : `${(Number(bytes) / 2 ** 20).toFixed(0)} MiB more `;
   const where = operator === undefined ? 'for this network' : `for a ${operator}`;
   return (
-    `${prefix}: ONNX Runtime could not get ${wanted === '' ? 'what it needs ' : wanted}${where}. Lower the batch size ` +
-    '(`batchSize`; with `accumulate` a step stays as large) or the size of the images (`imageSize`); in meta-learning ' +
+    `${prefix}: ONNX Runtime could not get ${wanted === '' ? 'what it needs ' : wanted}${where}. Lower the batch ` +
+    'size ' +
+    '(`batchSize`; with `accumulate` a step stays as large) or the size of the images (`imageSize`); in ' +
+    'meta-learning ' +
     'the number of threads (`threads`), ways or shots.'
   );
 }

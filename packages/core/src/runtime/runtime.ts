@@ -42,8 +42,9 @@ export class Runtime {
   }
 
   /**
-   * Compiles what the outputs depend on. Where a primitive can be written in several ways, the choice is one that comes with Graft,
-   * or the fastest is found by timing, once per shape; later graphs, and later processes through the store, use what was found.
+   * Compiles what the outputs depend on. Where a primitive can be written in several ways, the choice is one that comes
+   * with Graft, or the fastest is found by timing, once per shape; later graphs, and later processes through the store,
+   * use what was found.
    */
   async compile(outputs: Readonly<Record<string, Value>>): Promise<Program> {
     const graph = await this.encode(outputs);

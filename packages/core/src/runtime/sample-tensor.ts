@@ -2,7 +2,10 @@ import { randomStream } from '../base/random.ts';
 import { sizeOf, type Tensor, tensor, zeros } from '../base/tensor.ts';
 import type { TensorType } from '../graph/index.ts';
 
-/** Numbers to time with. Zeros would be a special case for the processor; beyond that they do not matter, so a few are repeated. */
+/**
+ * Numbers to time with. Zeros would be a special case for the processor; beyond that they do not matter, so a few are
+ * repeated.
+ */
 export function sampleTensor({ dtype, shape }: TensorType): Tensor {
   if (dtype !== 'f32') return zeros(dtype, shape);
   const stream = randomStream(0, 'tuning');

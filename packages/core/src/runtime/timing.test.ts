@@ -12,8 +12,8 @@ import { winner } from './timing.ts';
 import { choiceKey } from './tuning.ts';
 
 /**
- * A machine on which runs take known times. `steal` is what other processes take in addition, which the wall clock counts and
- * the processor's does not; both are a tenth off.
+ * A machine on which runs take known times. `steal` is what other processes take in addition, which the wall clock
+ * counts and the processor's does not; both are a tenth off.
  */
 function machine(truth: Readonly<Record<string, number>>, steal: (time: number) => number, seed: number) {
   const stream = randomStream(seed, 'machine');

@@ -1,9 +1,10 @@
 /*
  * Which lowering of a value is the fastest, on a machine that may have other things to do.
  *
- * Wall time says so only while nothing else runs: with as many busy processes as cores, runs of one kernel differ by a factor of five,
- * whereas its processor time in a session of one thread stays within a tenth. So a kernel is timed by the clock, with all
- * threads, while a yardstick beside it shows that the machine is quiet; else by processor time, on one thread. Candidates run in turn.
+ * Wall time says so only while nothing else runs: with as many busy processes as cores, runs of one kernel differ by a
+ * factor of five, whereas its processor time in a session of one thread stays within a tenth. So a kernel is timed by
+ * the clock, with all threads, while a yardstick beside it shows that the machine is quiet; else by processor time, on
+ * one thread. Candidates run in turn.
  */
 import { type Tensor, zeros } from '../base/tensor.ts';
 import { applicableLowerings, constantTensor, encode, input, makeValue, type Value } from '../graph/index.ts';
@@ -130,8 +131,8 @@ async function timeOf(run: () => Promise<unknown>, clock: Clock): Promise<number
 }
 
 /**
- * A product of two matrices, as evenly divided among the threads as any work is. While nothing else runs it takes the same time in
- * every run; where other processes take turns on the cores, it does not.
+ * A product of two matrices, as evenly divided among the threads as any work is. While nothing else runs it takes the
+ * same time in every run; where other processes take turns on the cores, it does not.
  */
 class Yardstick {
   readonly #program: Program;

@@ -52,9 +52,9 @@ export function choiceKey(value: Value): string {
 }
 
 /**
- * The values of a graph for which there is something to choose, one for each key that `known` lacks, or for which it has a
- * lowering of another version of Graft or of another device. What was `given` is left as it is: where it is wrong, encoding
- * says so.
+ * The values of a graph for which there is something to choose, one for each key that `known` lacks, or for which it
+ * has a lowering of another version of Graft or of another device. What was `given` is left as it is: where it is
+ * wrong, encoding says so.
  */
 export function undecided(
   outputs: Iterable<Value>,
@@ -77,8 +77,8 @@ const keyPattern = /^(\w+)\((.*)\) (\{.*\})$/;
 const operandPattern = /^(constant )?(f32|f64|i32|i64|u8|bool)\[([\d,]*)\]$/;
 
 /**
- * A value that has this key, of new inputs and of constants with numbers of their own: what is to be timed, from its key alone.
- * Undefined where the text is no key of a primitive that there is.
+ * A value that has this key, of new inputs and of constants with numbers of their own: what is to be timed, from its
+ * key alone. Undefined where the text is no key of a primitive that there is.
  */
 export function valueOfKey(key: string): Value | undefined {
   const [, name = '', operands = '', attributes = ''] = keyPattern.exec(key) ?? [];

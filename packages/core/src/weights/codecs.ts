@@ -6,7 +6,10 @@ import { type Shape, sizeOf, type Tensor, tensor } from '../base/tensor.ts';
 export interface Codec {
   /** Bytes per element. */
   readonly width: number;
-  /** `bytes` holds exactly the shape's elements, little-endian and aligned to them; the tensor is a view of it where it can be. */
+  /**
+   * `bytes` holds exactly the shape's elements, little-endian and aligned to them; the tensor is a view of it where it
+   * can be.
+   */
   readonly decode: (shape: Shape, bytes: Uint8Array) => Tensor;
 }
 
@@ -52,7 +55,10 @@ export const codecs: ReadonlyMap<string, Codec> = new Map<string, Codec>([
   ['BOOL', { width: 1, decode: (shape, b) => tensor('bool', shape, expectBooleans(b)) }],
 ]);
 
-/** The length in bytes; Infinity where it is beyond the whole numbers that JavaScript holds exactly. No file is that long. */
+/**
+ * The length in bytes; Infinity where it is beyond the whole numbers that JavaScript holds exactly. No file is that
+ * long.
+ */
 export function byteLength(shape: Shape, width: number): number {
   let length = width;
   for (const dimension of shape) {

@@ -29,17 +29,19 @@ interface Mismatch {
 
 const SHOWN = 12;
 /**
- * Buffers that a file may lack or have besides, because no training makes them. PyTorch counts batches in every batch norm, but
- * not before 0.4.1; torchvision stores where in Swin's table each pair of pixels looks, which follows from the window; timm does not.
+ * Buffers that a file may lack or have besides, because no training makes them. PyTorch counts batches in every batch
+ * norm, but not before 0.4.1; torchvision stores where in Swin's table each pair of pixels looks, which follows from
+ * the window; timm does not.
  */
 const DISPENSABLE = /(^|\.)(num_batches_tracked|relative_position_index)$/;
 
 /**
  * The tensors of a file for the names that a model expects, without those that `skip` matches.
  *
- * Both sides must have the same names, shapes and dtypes. Two things are tolerated: f64 where the model computes in f32, which
- * is rounded, and `num_batches_tracked` and `relative_position_index`, which say nothing that was learned: they may be missing in
- * the file (then they are missing in the result, and the model's own first value is right) or be there in addition.
+ * Both sides must have the same names, shapes and dtypes. Two things are tolerated: f64 where the model computes in
+ * f32, which is rounded, and `num_batches_tracked` and `relative_position_index`, which say nothing that was learned:
+ * they may be missing in the file (then they are missing in the result, and the model's own first value is right) or be
+ * there in addition.
  *
  * @throws UserError that lists the names on which the two sides disagree, both sides of each, and the way out.
  */

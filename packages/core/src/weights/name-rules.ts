@@ -1,11 +1,15 @@
 import { UserError } from '../base/errors.ts';
 import { type Shape, sizeOf, type Tensor, type Tensors } from '../base/tensor.ts';
 
-/** One step from a foreign name to the zoo's: what `String.prototype.replace` is given. `null`: the tensor is left out. */
+/**
+ * One step from a foreign name to the zoo's: what `String.prototype.replace` is given. `null`: the tensor is left out.
+ */
 export interface NameRule {
   readonly from: RegExp;
   readonly to: string | ((match: string, ...groups: string[]) => string) | null;
-  /** The same numbers under another shape, where a framework keeps them differently. Only for names that `from` matches. */
+  /**
+   * The same numbers under another shape, where a framework keeps them differently. Only for names that `from` matches.
+   */
   readonly reshape?: (shape: Shape) => Shape;
 }
 
@@ -15,7 +19,10 @@ interface Named {
   readonly shape: Shape;
 }
 
-/** Every rule in turn, so that one can name the block and another the layer in it. Undefined where the tensor is left out. */
+/**
+ * Every rule in turn, so that one can name the block and another the layer in it. Undefined where the tensor is left
+ * out.
+ */
 export function renamed(rules: readonly NameRule[], { name, shape }: Named): Named | undefined {
   let current = { name, shape };
   for (const { from, to, reshape } of rules) {
@@ -29,8 +36,8 @@ export function renamed(rules: readonly NameRule[], { name, shape }: Named): Nam
 }
 
 /**
- * Tensors under the zoo's names. Those that no rule knows keep their names, so that a file which has the zoo's names already comes
- * through as it is; whether all is there is for `matchWeights` to say.
+ * Tensors under the zoo's names. Those that no rule knows keep their names, so that a file which has the zoo's names
+ * already comes through as it is; whether all is there is for `matchWeights` to say.
  *
  * @throws UserError where two tensors come to the same name.
  */

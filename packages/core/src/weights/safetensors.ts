@@ -49,9 +49,10 @@ const formatNames: { readonly [D in DType]: string } = {
 /**
  * The tensors and the text metadata of a safetensors file (https://github.com/huggingface/safetensors#format).
  *
- * A tensor is a view of `bytes` where its data lies aligned to its elements, else a copy. F16 and BF16 become f32, I8 and I16 become i32.
- * Nothing in the file is trusted: its header is at most 10 MB, no name occurs twice, every length agrees with its shape and
- * dtype, and the tensors fill the data without overlaps or holes. Assumes a little-endian machine, as every browser's is.
+ * A tensor is a view of `bytes` where its data lies aligned to its elements, else a copy. F16 and BF16 become f32, I8
+ * and I16 become i32. Nothing in the file is trusted: its header is at most 10 MB, no name occurs twice, every length
+ * agrees with its shape and dtype, and the tensors fill the data without overlaps or holes. Assumes a little-endian
+ * machine, as every browser's is.
  *
  * @throws UserError that says which of these does not hold, and for which tensor.
  */
@@ -70,8 +71,8 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
 }
 
 /**
- * A safetensors file of `tensors` and `metadata`. Equal arguments give equal bytes, whatever their order: wide elements come
- * first and names are sorted among equals, so that every tensor can be read back as a view.
+ * A safetensors file of `tensors` and `metadata`. Equal arguments give equal bytes, whatever their order: wide elements
+ * come first and names are sorted among equals, so that every tensor can be read back as a view.
  */
 export function writeSafetensors(tensors: Tensors, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
   const ordered = Object.entries(tensors).sort(
@@ -141,7 +142,8 @@ function parseEntry(name: string, value: unknown, available: number): Entry {
   }
   if (begin > end || end > available) {
     throw new UserError(
-      `safetensors: ${quote(name)} lies at bytes ${begin} to ${end} of ${available} bytes of data. The file may be cut short.`,
+      `safetensors: ${quote(name)} lies at bytes ${begin} to ${end} of ${available} bytes of data. The file may ` +
+        'be cut short.',
     );
   }
   const needed = byteLength(shape, codec.width);

@@ -15,7 +15,10 @@ const vgg: NameRule[] = [
   { from: /^head\.fc\./, to: 'classifier.6.' },
 ];
 
-/** Stem and last convolution, which all of timm's mobile networks name alike; `last` is the last one's number in `features`. */
+/**
+ * Stem and last convolution, which all of timm's mobile networks name alike; `last` is the last one's number in
+ * `features`.
+ */
 const ends = (last: number): NameRule[] => [
   { from: /^conv_stem\./, to: 'features.0.0.' },
   { from: /^bn1\./, to: 'features.0.1.' },
@@ -46,7 +49,9 @@ const mobilenetV2: NameRule[] = [
   { from: /^classifier\.(weight|bias)$/, to: 'classifier.1.$1' },
 ];
 
-/** A block of layers that torchvision numbers: where the expansion, if any, the depthwise convolution and so on stand. */
+/**
+ * A block of layers that torchvision numbers: where the expansion, if any, the depthwise convolution and so on stand.
+ */
 interface BlockPlaces {
   readonly expand?: number;
   readonly depthwise: number;
@@ -80,7 +85,10 @@ const [plain, squeezed] = [
   { expand: 0, depthwise: 1, squeeze: 2, project: 3 },
 ];
 
-/** The layer before the head is a convolution over 1x1 in timm. Its last stage is a convolution that torchvision counts as a block. */
+/**
+ * The layer before the head is a convolution over 1x1 in timm. Its last stage is a convolution that torchvision counts
+ * as a block.
+ */
 const mobilenetV3Ends = (last: number): NameRule[] => [
   { from: /^conv_head\.weight$/, to: 'classifier.0.weight', reshape: asMatrix },
   { from: /^conv_head\./, to: 'classifier.0.' },
@@ -157,7 +165,10 @@ const vit: NameRule[] = [
   { from: /^head\./, to: 'heads.head.' },
 ];
 
-/** torchvision counts the patch merging before a stage, and the stem, as stages. Older files hold what follows from the window, too. */
+/**
+ * torchvision counts the patch merging before a stage, and the stem, as stages. Older files hold what follows from the
+ * window, too.
+ */
 const swin: NameRule[] = [
   { from: /^layers\..*\.(attn_mask|relative_position_index)$/, to: null },
   { from: /^patch_embed\.proj\./, to: 'features.0.0.' },
@@ -187,8 +198,8 @@ export function timmRules(architecture: string): readonly NameRule[] {
 }
 
 /**
- * The tensors of a checkpoint for one of the zoo's architectures, under the zoo's names, whether they come with timm's names or with
- * torchvision's, which stay as they are.
+ * The tensors of a checkpoint for one of the zoo's architectures, under the zoo's names, whether they come with timm's
+ * names or with torchvision's, which stay as they are.
  *
  * @throws UserError where two tensors come to the same name
  *

@@ -9,8 +9,8 @@ import { replaceFile } from '../files/write.ts';
 const fileSchema = z.record(z.string(), z.record(z.string(), z.string()));
 
 /**
- * Timings of one backend in `tuning.json` of a folder, which any number of processes may write at once. A file that is missing,
- * damaged, not ours or not writable costs only the time to measure again, so it is never an error.
+ * Timings of one backend in `tuning.json` of a folder, which any number of processes may write at once. A file that is
+ * missing, damaged, not ours or not writable costs only the time to measure again, so it is never an error.
  */
 export function choiceStore(folder: string, identity: string): ChoiceStore {
   const path = join(folder, 'tuning.json');

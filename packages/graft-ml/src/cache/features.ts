@@ -31,8 +31,9 @@ interface Place {
 }
 
 /**
- * The features that one frozen trunk makes: `<cache>/features/<trunk>/*.f32`, rows one after another, each file with an index beside it
- * that is written last. Files are only ever added, and removed where they are damaged, so that several processes can share them.
+ * The features that one frozen trunk makes: `<cache>/features/<trunk>/*.f32`, rows one after another, each file with an
+ * index beside it that is written last. Files are only ever added, and removed where they are damaged, so that several
+ * processes can share them.
  *
  * @param trunk a name for all that features depend on besides the image
  */
@@ -143,7 +144,10 @@ async function touch(folder: string): Promise<void> {
   await utimes(folder, now, now).catch(() => {});
 }
 
-/** The rows of all whole files in a trunk's folder. What is not whole is removed, but for what another process may be writing. */
+/**
+ * The rows of all whole files in a trunk's folder. What is not whole is removed, but for what another process may be
+ * writing.
+ */
 async function readIndexes(
   folder: string,
   width: number,

@@ -39,8 +39,8 @@ export type BackboneConfig = Pick<ResolvedConfig, 'model' | 'head' | 'weights'> 
   Partial<Pick<ResolvedConfig, 'dropout'>>;
 
 /**
- * The model of a configuration with its weights: from the zoo, where they are downloaded once or come from a file, or an
- * ONNX file, which has its own.
+ * The model of a configuration with its weights: from the zoo, where they are downloaded once or come from a file, or
+ * an ONNX file, which has its own.
  *
  * @throws UserError where a file cannot be read or does not fit, or published weights cannot be had
  */
@@ -108,7 +108,8 @@ async function readOnnx(path: string, own: OwnOnnx | undefined): Promise<OnnxByt
   });
   if (own?.sha256 && read.sha256 !== own.sha256) {
     throw new UserError(
-      `${file} is damaged: its content is not what the run began with. Copy the model that it was started from (${path}) over it.`,
+      `${file} is damaged: its content is not what the run began with. Copy the model that it was started from ` +
+        `(${path}) over it.`,
     );
   }
   return read;

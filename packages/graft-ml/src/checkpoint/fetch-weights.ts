@@ -32,7 +32,8 @@ export interface FetchedWeights {
 /**
  * The file of an entry, from the cache or else downloaded into it.
  *
- * @throws UserError that says what failed, where the file is published, where to put it by hand, and the option that takes it
+ * @throws UserError that says what failed, where the file is published, where to put it by hand, and the option that
+ * takes it
  */
 export async function fetchWeights(entry: WeightsEntry, options: FetchOptions = {}): Promise<FetchedWeights> {
   const { name, url, sha256: published } = entry;
@@ -64,7 +65,10 @@ async function assertWeights(path: string): Promise<void> {
   if (isBlank) throw new UserError('it has no number but 0.');
 }
 
-/** A size in MiB with three decimals leaves a kilobyte. Where none is published: half precision at least, double at most. */
+/**
+ * A size in MiB with three decimals leaves a kilobyte. Where none is published: half precision at least, double at
+ * most.
+ */
 function boundsOf({ sizeMiB, parameters }: WeightsEntry): Bounds {
   if (sizeMiB === null) return { least: 2 * parameters, most: 8 * parameters + 2 ** 20 };
   return { least: Math.floor((sizeMiB - 0.0005) * 2 ** 20), most: Math.ceil((sizeMiB + 0.0005) * 2 ** 20) };

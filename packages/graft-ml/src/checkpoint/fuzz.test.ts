@@ -32,7 +32,10 @@ async function read(bytes: Uint8Array, name = 'x.pth'): Promise<WeightsFile | un
   return result;
 }
 
-/** A copy with what happens to files: cut off, up to eight bits flipped, a part of it overwritten by another or repeated. */
+/**
+ * A copy with what happens to files: cut off, up to eight bits flipped, a part of it overwritten by another or
+ * repeated.
+ */
 function damaged(sound: Uint8Array, random: RandomStream): Uint8Array {
   const kind = random.uniform();
   if (kind < 0.2) return sound.slice(0, random.integer(sound.length));

@@ -9,17 +9,19 @@ export type FileKind = 'safetensors' | 'index' | 'pytorch-zip' | 'pytorch-legacy
 export const IDENTIFYING_BYTES = 1024;
 
 const expected =
-  'Expected safetensors, the index of a sharded safetensors file, or a state dict that PyTorch saved (.pth, .pt, .bin).';
+  'Expected safetensors, the index of a sharded safetensors file, or a state dict that PyTorch saved (.pth, .pt, ' +
+  '.bin).';
 const torchLoad = 'torch.load(path, weights_only=False)';
 
 /**
- * Files that are mistaken for weights, by a test of their first bytes (a character each), and what to do with them. The first that
- * fits is it.
+ * Files that are mistaken for weights, by a test of their first bytes (a character each), and what to do with them. The
+ * first that fits is it.
  */
 const strangers: readonly (readonly [test: (head: string) => boolean, what: string])[] = [
   [
     (head) => head.startsWith('version https://git-lfs'),
-    'It is a pointer of Git LFS, not the file it stands for. Fetch that with "git lfs pull", or download it from its page.',
+    'It is a pointer of Git LFS, not the file it stands for. Fetch that with "git lfs pull", or download it from ' +
+      'its page.',
   ],
   [
     (head) => /^\s*<(!doctype|html|head|\?xml)/i.test(head),
@@ -77,7 +79,9 @@ function startsLikeSafetensors(bytes: Uint8Array, size: number): boolean {
   return bytes[8] === 0x7b && length <= BigInt(size);
 }
 
-/** Field 1 of the protocol buffer, the version, as a small number, and the tag of another of the model's first fields. */
+/**
+ * Field 1 of the protocol buffer, the version, as a small number, and the tag of another of the model's first fields.
+ */
 function startsLikeOnnx(head: string): boolean {
   const [tag, version, next] = [0, 1, 2].map((i) => head.charCodeAt(i));
   return tag === 0x08 && version! <= 0x20 && '\x12\x1a\x22\x2a\x3a\x42'.includes(String.fromCharCode(next!));

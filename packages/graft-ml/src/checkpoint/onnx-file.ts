@@ -21,8 +21,8 @@ export interface OnnxBytes {
 }
 
 /**
- * An ONNX file with its external data, if it has some, as one piece: what `openOnnxModel` takes. The data lies in the model's folder
- * or in folders in it, and no link leads out of there.
+ * An ONNX file with its external data, if it has some, as one piece: what `openOnnxModel` takes. The data lies in the
+ * model's folder or in folders in it, and no link leads out of there.
  *
  * @throws UserError with the path where a file cannot be read, or does not have what the model says
  */
@@ -67,7 +67,8 @@ async function readAll(path: string, references: readonly ExternalData[], total:
 function assertInside(path: string, { tensor, location, offset, length }: ExternalData, size: number): void {
   if (offset + length <= size) return;
   throw new UserError(
-    `${path}: its tensor ${quote(tensor)} are the bytes ${offset} to ${offset + length} of ${quote(location)}, which has ${size}. ` +
+    `${path}: its tensor ${quote(tensor)} are the bytes ${offset} to ${offset + length} of ${quote(location)}, ` +
+      `which has ${size}. ` +
       'That file is not whole, or of another model.',
   );
 }

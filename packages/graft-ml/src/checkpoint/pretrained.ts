@@ -99,7 +99,8 @@ export function describeCheckpoint(
 }
 
 /**
- * Reads a checkpoint for a model: a file of ours, or with its `entry` a published one, or any other with the model's names.
+ * Reads a checkpoint for a model: a file of ours, or with its `entry` a published one, or any other with the model's
+ * names.
  * @throws UserError where the file is damaged or of another architecture.
  */
 export async function readCheckpoint(
@@ -110,7 +111,10 @@ export async function readCheckpoint(
   return checkpointFrom(path, await readWeightsFile(path, options), model, entry);
 }
 
-/** A checkpoint for a model, of what was read at `path`. @throws UserError where it is damaged or of another architecture */
+/**
+ * A checkpoint for a model, of what was read at `path`. @throws UserError where it is damaged or of another
+ * architecture
+ */
 export async function checkpointFrom(
   path: string,
   { tensors: read, metadata, notes }: WeightsFile,
@@ -177,7 +181,8 @@ export function weightsFor(
     source: checkpoint.path,
     skip: newHead ? headPattern(model) : undefined,
     advice:
-      `It is not of ${model.name} as it is here. Name the model that it was made for (${option('model')}, the first argument of readyModel). ` +
+      `It is not of ${model.name} as it is here. Name the model that it was made for (${option('model')}, the ` +
+      'first argument of readyModel). ' +
       '`listModels()` lists them.',
   });
 }

@@ -16,7 +16,10 @@ import { allVariables, outputsOf } from './pretrained.ts';
 
 /** Options for creating a model. */
 export interface ModelOptions extends FetchOptions {
-  /** Outputs; 0: features, and no head. Another number than the weights have makes a new head. Default: the weights', or 1000. */
+  /**
+   * Outputs; 0: features, and no head. Another number than the weights have makes a new head. Default: the weights', or
+   * 1000.
+   */
   readonly numClasses?: number;
   /** Names of the outputs, instead of `numClasses`. */
   readonly classes?: readonly string[];
@@ -32,8 +35,9 @@ export interface ModelOptions extends FetchOptions {
 
 export interface ReadyModelOptions extends ModelOptions {
   /**
-   * False: random numbers. True: the architecture's default weights. A text: a tag, a name or a file, as `weights` of a training run takes it.
-   * Default: false for an architecture, true where `name` is that of published weights. An ONNX file has its own.
+   * False: random numbers. True: the architecture's default weights. A text: a tag, a name or a file, as `weights` of a
+   * training run takes it. Default: false for an architecture, true where `name` is that of published weights. An ONNX
+   * file has its own.
    */
   readonly pretrained?: boolean | string;
 }
@@ -60,8 +64,8 @@ export interface ReadyModel {
 }
 
 /**
- * A model ready to be used: `name` is an architecture (`resnet50`), published weights, which are downloaded where they are
- * not in the cache (`torchvision/resnet50.imagenet1k_v2`), or an ONNX file.
+ * A model ready to be used: `name` is an architecture (`resnet50`), published weights, which are downloaded where they
+ * are not in the cache (`torchvision/resnet50.imagenet1k_v2`), or an ONNX file.
  *
  * @example
  * const { model, weights, preprocessing } = await readyModel('resnet18', { pretrained: true, numClasses: 6 });

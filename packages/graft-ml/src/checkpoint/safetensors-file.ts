@@ -6,7 +6,10 @@ import type { OpenOptions } from '../files/read.ts';
 import { replaceFile } from '../files/write.ts';
 import { readSealed } from './sealed.ts';
 
-/** The safetensors file at `path`, whose checksum is compared where it has one. @throws UserError with the path, where it cannot be read or is not a sound file. */
+/**
+ * The safetensors file at `path`, whose checksum is compared where it has one. @throws UserError with the path, where
+ * it cannot be read or is not a sound file.
+ */
 export async function readSafetensorsFile(path: string, options: OpenOptions = {}): Promise<Safetensors> {
   return withFile(path, (file) => inFile(path, async () => readSealed(await file.read(0, file.size))), options);
 }

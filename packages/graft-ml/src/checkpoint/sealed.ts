@@ -12,7 +12,9 @@ export class DamageError extends UserError {}
 const key = 'graft-sha256';
 const blank = '0'.repeat(64);
 
-/** A safetensors file with a checksum, so that whoever reads it sees a flipped bit. Equal arguments give equal bytes. */
+/**
+ * A safetensors file with a checksum, so that whoever reads it sees a flipped bit. Equal arguments give equal bytes.
+ */
 export function writeSealed(tensors: Tensors, metadata: Readonly<Record<string, string>>): Uint8Array {
   const bytes = writeSafetensors(tensors, { ...metadata, [key]: blank });
   sealPlace(bytes, blank).write(digestOf(bytes), 'latin1');

@@ -18,8 +18,8 @@ const MOST_SHARDS = 1000;
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /**
- * The tensors of all files that an index (`model.safetensors.index.json`) names. They lie in the index's own folder, and no link
- * leads out of it; each has exactly the tensors that the index says.
+ * The tensors of all files that an index (`model.safetensors.index.json`) names. They lie in the index's own folder,
+ * and no link leads out of it; each has exactly the tensors that the index says.
  */
 export async function readShards(index: RandomAccessFile): Promise<WeightsFile> {
   const folder = dirname(await realpath(index.path));

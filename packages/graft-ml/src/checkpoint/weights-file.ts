@@ -8,8 +8,8 @@ import { readSealed } from './sealed.ts';
 import { readShards } from './shards.ts';
 
 /**
- * The weights in the file at `path`: safetensors, the index of a sharded safetensors file, or what torch.save wrote. Which of
- * them it is, its content says; its name does not matter. Nothing in the file is trusted or run.
+ * The weights in the file at `path`: safetensors, the index of a sharded safetensors file, or what torch.save wrote.
+ * Which of them it is, its content says; its name does not matter. Nothing in the file is trusted or run.
  *
  * @throws UserError with the path, what is wrong and what to do
  *

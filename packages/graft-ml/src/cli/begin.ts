@@ -42,7 +42,8 @@ export function newFolder(name: string): string {
 /** The message for repeating a run that came from elsewhere. */
 function foreignFolder(file: string, folder: string): string {
   return (
-    `${file} is of a run that was not made by you on this machine (or by a version of Graft before 0.2), so that the dataset it names ` +
+    `${file} is of a run that was not made by you on this machine (or by a version of Graft before 0.2), so that ` +
+    'the dataset it names ' +
     `is not opened unasked. Name the folder; it says ${folder}.`
   );
 }

@@ -11,11 +11,14 @@ export interface CommandTable<S extends z.ZodObject = z.ZodObject> {
   /** The flags: `learningRate` is `--learning-rate`. */
   readonly options: S;
   /**
-   * The options that a person begins with, in their order, each in a few words: `--help` shows these, `--help all` every one as its table
-   * describes it. Without it, both do the latter.
+   * The options that a person begins with, in their order, each in a few words: `--help` shows these, `--help all`
+   * every one as its table describes it. Without it, both do the latter.
    */
   readonly basic?: { readonly [K in keyof z.output<S>]?: string };
-  /** The options by what they are about: headings of `--help all` and `docs/cli.md`. One that is in no group comes before them. */
+  /**
+   * The options by what they are about: headings of `--help all` and `docs/cli.md`. One that is in no group comes
+   * before them.
+   */
   readonly groups?: Readonly<Record<string, object>>;
   /**
    * The command that lists all options, for a command whose options may also be written without dashes, among the
@@ -27,7 +30,10 @@ export interface CommandTable<S extends z.ZodObject = z.ZodObject> {
 
 /** A command: what it takes, and what it does. */
 export interface CommandDefinition<S extends z.ZodObject = z.ZodObject> extends CommandTable<S> {
-  /** Whether its work is what it leaves on the disk, and not what it prints: then it goes on to its end where nobody reads. */
+  /**
+   * Whether its work is what it leaves on the disk, and not what it prints: then it goes on to its end where nobody
+   * reads.
+   */
   goesOnUnread?(options: z.output<S>): boolean;
   /** Values for flags that were not given, from elsewhere than the table: an earlier run's, say. */
   defaults?(given: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>>;

@@ -1,7 +1,10 @@
 import { OptionError, UsageError, UserError } from '@graft-ml/core/internal/base/errors';
 import { printableMessage } from '@graft-ml/core/internal/base/printable';
 
-/** Lines for stderr. Those after the first are set in, so that a line break in a name makes no line that looks like ours. */
+/**
+ * Lines for stderr. Those after the first are set in, so that a line break in a name makes no line that looks like
+ * ours.
+ */
 export function message(text: string): string {
   const [, breaks = '', rest = ''] = /^(\n*)(.*)$/s.exec(text) ?? [];
   return breaks + printableMessage(rest).replace(/\n(?=\S)/g, '\n  ');
@@ -23,7 +26,8 @@ export function describeFailure(error: unknown): { text: string; status: number 
 }
 
 const memory =
-  'Use fewer or smaller things at once (--batch-size, --image-size, --threads), or give the process more (ulimit -v, the limit of its container).';
+  'Use fewer or smaller things at once (--batch-size, --image-size, --threads), or give the process more (ulimit ' +
+  '-v, the limit of its container).';
 const files = 'Raise the limit of open files: ulimit -n 4096.';
 const tasks = 'Lower --threads, or raise the limit of processes and threads (ulimit -u, the limit of its container).';
 
@@ -43,7 +47,8 @@ const byCode: Readonly<Record<string, string>> = {
   ERR_FS_FILE_TOO_LARGE: 'A file is larger than can be read at once.',
   ERR_DLOPEN_FAILED: 'A native library that Graft needs cannot be loaded. Install Graft again on this machine.',
   ERR_MODULE_NOT_FOUND:
-    'A part of Graft cannot be loaded. Install it again, or raise the limit of open files (ulimit -n 4096) where that is low.',
+    'A part of Graft cannot be loaded. Install it again, or raise the limit of open files (ulimit -n 4096) where ' +
+    'that is low.',
 };
 
 /** Limits of V8 and of the loader of native libraries, which have no code of their own. */

@@ -60,7 +60,9 @@ export function commanderOptions(flag: Flag): Option[] {
   ];
 }
 
-/** Flags by the keys of their options, whichever name they were given by. @throws UsageError where one is given twice */
+/**
+ * Flags by the keys of their options, whichever name they were given by. @throws UsageError where one is given twice
+ */
 export function underOwnNames(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const named: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(flags)) {
@@ -72,8 +74,8 @@ export function underOwnNames(flags: Readonly<Record<string, unknown>>): Record<
 }
 
 /**
- * Divides what stands on the command line besides flags: `epochs=3` sets an option, all else is an argument. A folder with
- * such a name is written `./epochs=3`.
+ * Divides what stands on the command line besides flags: `epochs=3` sets an option, all else is an argument. A folder
+ * with such a name is written `./epochs=3`.
  *
  * @throws UsageError where no option has that name, or it is given twice
  */

@@ -36,8 +36,9 @@ interface View {
 }
 
 /**
- * Gives a command its options, and help in three sizes: `--help` shows those that a person begins with, `--help all` every one under the
- * heading of its group, and `--help data` one group. Where a command names none to begin with, `--help` shows them all.
+ * Gives a command its options, and help in three sizes: `--help` shows those that a person begins with, `--help all`
+ * every one under the heading of its group, and `--help data` one group. Where a command names none to begin with,
+ * `--help` shows them all.
  */
 export function attachOptions(command: Command, name: string, definition: CommandDefinition): void {
   const flags = flagsOf(definition.options);

@@ -1,9 +1,10 @@
 import type { Terminal } from './terminal.ts';
 
 /**
- * The first Ctrl-C, SIGTERM or SIGHUP asks the run to finish its step and save, or to give up where it is still being prepared;
- * a second Ctrl-C or SIGTERM ends the process at once, and leaves the last checkpoint. Either way it exits as if the signal
- * had ended it. A second SIGHUP is no impatience: a closed terminal sends it through the shell and by itself.
+ * The first Ctrl-C, SIGTERM or SIGHUP asks the run to finish its step and save, or to give up where it is still being
+ * prepared; a second Ctrl-C or SIGTERM ends the process at once, and leaves the last checkpoint. Either way it exits as
+ * if the signal had ended it. A second SIGHUP is no impatience: a closed terminal sends it through the shell and by
+ * itself.
  */
 export function onInterrupt(terminal: Terminal): AbortSignal {
   const controller = new AbortController();
@@ -20,7 +21,10 @@ export function onInterrupt(terminal: Terminal): AbortSignal {
   return controller.signal;
 }
 
-/** A file that may not grow (`ulimit -f`) is an error of the write, EFBIG, and not the end of the process without a word. */
+/**
+ * A file that may not grow (`ulimit -f`) is an error of the write, EFBIG, and not the end of the process without a
+ * word.
+ */
 export function ignoreFileSizeSignal(): void {
   process.on('SIGXFSZ', () => {});
 }

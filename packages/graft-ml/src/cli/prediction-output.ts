@@ -4,8 +4,8 @@ import { showPredictionFile, showPredictions } from './show/predictions.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
- * Prints predictions, or writes them to a file and says so. Returns how many images could not be looked at; null where a
- * signal ended the writing.
+ * Prints predictions, or writes them to a file and says so. Returns how many images could not be looked at; null where
+ * a signal ended the writing.
  */
 export async function outputPredictions(
   terminal: Terminal,

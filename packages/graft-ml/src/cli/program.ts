@@ -58,7 +58,9 @@ async function load(command: Command): Promise<void> {
   attachDefinition(command, entry.name, definition);
 }
 
-/** `graft help train`, `graft data help get`; what is used is loaded. @throws UsageError where there is no such command */
+/**
+ * `graft help train`, `graft data help get`; what is used is loaded. @throws UsageError where there is no such command
+ */
 function addHelp(parent: Command): void {
   parent
     .helpCommand(false)

@@ -5,7 +5,10 @@ import { resumeFlags } from './options/shared.ts';
 
 const flags = (keys: readonly string[]) => keys.map((key) => `--${kebabCase(key)}`).join(', ');
 
-/** @throws UsageError for what is given beside `--resume` and would not be looked at. `others` is what the command takes besides. */
+/**
+ * @throws UsageError for what is given beside `--resume` and would not be looked at. `others` is what the command takes
+ * besides.
+ */
 export function assertNoneBesideResume(
   command: string,
   folder: string | undefined,

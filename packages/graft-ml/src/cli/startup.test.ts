@@ -10,7 +10,10 @@ const root = temporaryFolder();
 
 const coverageSchema = z.object({ result: z.array(z.object({ url: z.string() })) });
 
-/** The files of every module that a command line loads, without those of Node. V8 lists them when its coverage is asked for. */
+/**
+ * The files of every module that a command line loads, without those of Node. V8 lists them when its coverage is asked
+ * for.
+ */
 async function modulesOf(...args: string[]): Promise<string[]> {
   const folder = mkdtempSync(join(root, 'coverage-'));
   const env = { ...process.env, NODE_V8_COVERAGE: folder };

@@ -6,8 +6,9 @@ import { write } from './output.ts';
 import { formatSeconds } from './show/format.ts';
 
 /**
- * Results go to stdout, everything about the way there to stderr. No text that comes by here reaches the terminal with control
- * or invisible characters in it, wherever its names came from (`printable`); colours and cursor belong to the bar alone.
+ * Results go to stdout, everything about the way there to stderr. No text that comes by here reaches the terminal with
+ * control or invisible characters in it, wherever its names came from (`printable`); colours and cursor belong to the
+ * bar alone.
  */
 export interface Terminal {
   /** `--json`: one JSON value on stdout and nothing else there. */

@@ -49,7 +49,9 @@ export function assertOneTestSplit(root: string, parts: readonly Part[], testFra
     option: 'testFraction',
     expected: '0, since the dataset has a test part',
     received: testFraction,
-    problem: `: ${root} has a test part of its own (${own.name}). Leave it out; or, to divide all images anew, put them in one folder.`,
+    problem:
+      `: ${root} has a test part of its own (${own.name}). Leave it out; or, to divide all images anew, put them ` +
+      'in one folder.',
   });
 }
 
@@ -58,7 +60,8 @@ export function noImages(root: string, { ignored }: Found, problems: readonly Pr
   const others = [...ignored].map(([reason, count]) => `${count} ${reason}`).join(', ');
   const passedOver = others ? ` Other entries there: ${others}.` : '';
   return new UserError(
-    `${root} holds no usable images.${passedOver} Expected ${expectedLayouts}.${flatAdvice(problems)}${summary(problems)}`,
+    `${root} holds no usable images.${passedOver} Expected ` +
+      `${expectedLayouts}.${flatAdvice(problems)}${summary(problems)}`,
   );
 }
 
@@ -67,7 +70,8 @@ export function tooFewClasses(root: string, classes: readonly string[], problems
   const found = classes.length === 0 ? 'no class' : `one class (${printableName(classes[0]!)})`;
   return new UserError(
     `${root} has ${found} with usable training images, at least 2 are needed. Expected ${expectedLayouts}. ` +
-      `If the class folders lie deeper, name the folder above them or pass \`classDepth\`.${flatAdvice(problems)}${summary(problems)}`,
+      'If the class folders lie deeper, name the folder above them or pass ' +
+      `\`classDepth\`.${flatAdvice(problems)}${summary(problems)}`,
   );
 }
 
@@ -97,7 +101,9 @@ function caseAdvice(unknown: readonly string[], classes: readonly string[]): str
   return pairs.length === 0 ? '' : `Did you mean ${pairs.slice(0, listed).join(', ')}? Upper and lower case count. `;
 }
 
-/** Classes of one dataset whose names differ in upper and lower case alone: said, since one of them is probably a slip. */
+/**
+ * Classes of one dataset whose names differ in upper and lower case alone: said, since one of them is probably a slip.
+ */
 export function caseNotes(classes: readonly string[]): string[] {
   const byName = groupBy(classes, (name) => name.toLowerCase());
   return [...byName.values()]
@@ -129,10 +135,14 @@ function summary(problems: readonly Problem[]): string {
   return problems.length > 0 ? `\n${formatProblems(problems)}` : '';
 }
 
-/** An expression for `labelRegex` that finds at least two classes, of several images each, in all of these names; undefined where none does. */
+/**
+ * An expression for `labelRegex` that finds at least two classes, of several images each, in all of these names;
+ * undefined where none does.
+ */
 function suggestRegex(paths: readonly string[]): string | undefined {
   if (paths.length < 4) return undefined;
-  // A few hundred tell as much as all. Names are as long as a file system lets them, and these expressions do not backtrack far.
+  // A few hundred tell as much as all. Names are as long as a file system lets them, and these expressions do not
+  // backtrack far.
   const step = Math.ceil(paths.length / 500);
   const names = paths.filter((_, i) => i % step === 0).map((path) => basename(path));
   return usualNumbering.find((source) => {
@@ -148,5 +158,8 @@ function regexAdvice(paths: readonly string[]): string {
   const regex = suggestRegex(paths);
   if (regex === undefined) return '';
   const label = new RegExp(regex).exec(basename(paths[0]!))![1]!;
-  return ` The names of the files seem to tell the class (${printableName(basename(paths[0]!))} is of ${printableName(label)}): pass ${option('labelRegex', regex)}.`;
+  return (
+    ` The names of the files seem to tell the class (${printableName(basename(paths[0]!))} is of ` +
+    `${printableName(label)}): pass ${option('labelRegex', regex)}.`
+  );
 }

@@ -61,14 +61,20 @@ export interface DatasetOptions extends ReaderOptions {
   readonly classDepth?: number;
   /** Decides the split, and which images `maxPerClass` keeps. Default 0. */
   readonly seed?: number;
-  /** The part of each class that validates where the dataset has no validation part of its own. Default 0.2; 0 and 1 put all on one side. */
+  /**
+   * The part of each class that validates where the dataset has no validation part of its own. Default 0.2; 0 and 1 put
+   * all on one side.
+   */
   readonly validationFraction?: number;
   /**
-   * The part of each class that is kept for testing, before anything else is divided, where the dataset has no test part of its own:
-   * never trained on, and nothing is chosen by it. Default 0.
+   * The part of each class that is kept for testing, before anything else is divided, where the dataset has no test
+   * part of its own: never trained on, and nothing is chosen by it. Default 0.
    */
   readonly testFraction?: number;
-  /** Divides by cross-validation instead, whatever the dataset's own validation part: each image but those for testing validates in one fold. */
+  /**
+   * Divides by cross-validation instead, whatever the dataset's own validation part: each image but those for testing
+   * validates in one fold.
+   */
   readonly fold?: Fold;
   /** The classes of an existing run, in its order. Classes beyond them are an error, missing ones are not. */
   readonly classes?: readonly string[];
@@ -96,11 +102,11 @@ type Checked = Candidate & SurveyedFacts;
 /**
  * Opens `root/<class>/**`, divided by a seeded stratified split, or `root/{train,val,test}/<class>/**`.
  *
- * Every image is read, hashed and decoded once (of one whose content was decoded before, the cache remembers that); what cannot be
- * used is left out and listed in `problems`.
+ * Every image is read, hashed and decoded once (of one whose content was decoded before, the cache remembers that);
+ * what cannot be used is left out and listed in `problems`.
  *
- * @throws UserError where there is no such dataset, no usable image, fewer than two classes, a class that the run does not know,
- * or, with `strict`, any problem
+ * @throws UserError where there is no such dataset, no usable image, fewer than two classes, a class that the run does
+ * not know, or, with `strict`, any problem
  * @example const { classes, train } = await openDataset('photos', { seed: 1 });
  */
 export async function openDataset(root: string, options: DatasetOptions = {}): Promise<Dataset> {
@@ -136,7 +142,10 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
   return { root, base, classes, ...divide(parts, good, classes, options), problems, ignored, notes };
 }
 
-/** The identity of a dataset's content: SHA-256 over the relative path, label and hash of every image, whatever the split. */
+/**
+ * The identity of a dataset's content: SHA-256 over the relative path, label and hash of every image, whatever the
+ * split.
+ */
 export function fingerprint(dataset: Dataset): string {
   const { base } = dataset;
   const lines = imagesOf(dataset).map(({ path, label, sha256 }) =>
@@ -207,7 +216,9 @@ function spoiledClasses(candidates: readonly Candidate[], good: readonly Checked
     }));
 }
 
-/** The classes that stand in some splits of the dataset and not in others. Without a place in train a class is left out. */
+/**
+ * The classes that stand in some splits of the dataset and not in others. Without a place in train a class is left out.
+ */
 function unevenClasses(parts: readonly Part[], good: readonly Checked[]): Problem[] {
   const byClass = groupBy(good, ({ className }) => className);
   const names = [...byClass.keys()];
@@ -257,7 +268,10 @@ function divide(parts: readonly Part[], good: readonly Checked[], classes: reado
   };
 }
 
-/** Whether an image may stand in a part, for all that the weights know. One that they were chosen by may be chosen by again, not tested on. */
+/**
+ * Whether an image may stand in a part, for all that the weights know. One that they were chosen by may be chosen by
+ * again, not tested on.
+ */
 function mayCount(split: Split, image: Checked, seen: Seen | null | undefined): boolean {
   const key = contentKey(image);
   if (!seen || split === 'train') return true;

@@ -16,7 +16,10 @@ const height = 16;
 const orange: Colour = [230, 120, 30];
 const blue: Colour = [20, 60, 200];
 
-/** The left half orange, the right half blue, but for the top quarter, which is all orange. Opaque, or left half see-through. */
+/**
+ * The left half orange, the right half blue, but for the top quarter, which is all orange. Opaque, or left half
+ * see-through.
+ */
 function drawing(alpha = 1) {
   const pixels = new Uint8Array(width * height * 4);
   for (let i = 0; i < width * height; i++) {

@@ -26,7 +26,10 @@ export interface ImageFacts {
   readonly sha256: string;
 }
 
-/** An image on disk: a file of its own, or, with `within`, a part of one; or its content in memory. Then `path` is its name in messages. */
+/**
+ * An image on disk: a file of its own, or, with `within`, a part of one; or its content in memory. Then `path` is its
+ * name in messages.
+ */
 export interface ImageFile {
   readonly path: string;
   readonly within?: Within;
@@ -34,8 +37,8 @@ export interface ImageFile {
 }
 
 /**
- * The bytes of an image file. The calls are synchronous, because who reads images is a thread that waits for them: each way through
- * the event loop would cost more than a small file.
+ * The bytes of an image file. The calls are synchronous, because who reads images is a thread that waits for them: each
+ * way through the event loop would cost more than a small file.
  *
  * @throws ImageError where it is missing, not a plain file, empty or too large
  */
@@ -84,11 +87,12 @@ function sizesOf(onDisk: number, within: Within | undefined): { size: number; la
 }
 
 /**
- * Decodes a JPEG, PNG, WebP, GIF (its first frame), AVIF, TIFF (its first image) or BMP to 8-bit RGB, upright as its EXIF orientation
- * says, in the thread that asks, and in one piece.
+ * Decodes a JPEG, PNG, WebP, GIF (its first frame), AVIF, TIFF (its first image) or BMP to 8-bit RGB, upright as its
+ * EXIF orientation says, in the thread that asks, and in one piece.
  *
  * Greyscale, palette, 16-bit and CMYK images become sRGB, through their colour profile where they carry one; what is
- * transparent becomes white. Which format it is, its first bytes say, never its name; no other decoder of libvips is reached.
+ * transparent becomes white. Which format it is, its first bytes say, never its name; no other decoder of libvips is
+ * reached.
  *
  * @throws ImageError with `path` in it where the bytes are no such image, damaged, or out of `imageFileBounds`
  */

@@ -12,8 +12,8 @@ import { createImagePool, type ImagePool } from './image-pool.ts';
 import { packSquares } from './squares.ts';
 
 /**
- * The pool that a program's images go through: the program's own, one around its decoder, or a new one of threads. `close` ends only
- * what was made here; what was handed in stays its owner's.
+ * The pool that a program's images go through: the program's own, one around its decoder, or a new one of threads.
+ * `close` ends only what was made here; what was handed in stays its owner's.
  */
 export function openImagePool(decoder?: ImageDecoder | undefined): ImagePool {
   if (decoder === undefined) return createImagePool();
@@ -26,7 +26,10 @@ function isPool(decoder: ImageDecoder): decoder is ImagePool {
   return ['survey', 'view', 'squares'].every((name) => name in decoder);
 }
 
-/** Files by way of a program's own decoder, one after the other in this thread, so that one decoded image is in memory at a time. */
+/**
+ * Files by way of a program's own decoder, one after the other in this thread, so that one decoded image is in memory
+ * at a time.
+ */
 function decoderPool(decoder: ImageDecoder): ImagePool {
   let previous: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {

@@ -19,8 +19,9 @@ export interface FoundImages {
 }
 
 /**
- * The images of files, folders (everything below them that has the extension of an image) and patterns (`photos/**\/*.jpg`; a
- * file or folder that is really called so comes first). A file that was named is one, whatever its extension.
+ * The images of files, folders (everything below them that has the extension of an image) and patterns
+ * (`photos/**\/*.jpg`; a file or folder that is really called so comes first). A file that was named is one, whatever
+ * its extension.
  *
  * @throws UserError where a folder or a pattern has no image. A file that is not there is found when it is looked at
  */

@@ -22,7 +22,9 @@ export const expectedLayouts =
   '<folder>/<class>/*.jpg or <folder>/{train,val,test}/<class>/*.jpg (also png, webp, gif, avif, tiff, bmp)';
 
 /** The accepted shapes of a dataset, for messages. */
-export const acceptedShapes = `${expectedLayouts}, a CSV or JSON Lines file with a path and a class in each row, Parquet files with images in them, or such a folder in a .zip, .tar or .tar.gz`;
+export const acceptedShapes =
+  `${expectedLayouts}, a CSV or JSON Lines file with a path and a class in each row, Parquet files with images in ` +
+  'them, or such a folder in a .zip, .tar or .tar.gz';
 
 /** The usual names of splits, in any case. */
 const splitNames: ReadonlyMap<string, Split> = new Map([
@@ -138,12 +140,14 @@ function findParts(
       : `${list(others)} are classes to train on, and ${list(named)} is kept for ${named.map(({ split }) => split).join(' and ')}: ${option('parts', 'named')}`;
     throw refuse(
       `some folders are splits (${list(named)}) and some are not (${list(others)}), which can be read in two ways. ` +
-        `As parts: ${asParts}. As classes: ${list(all)} are ${all.length} classes: ${option('parts', 'none')}. Say which, or move one kind elsewhere.`,
+        `As parts: ${asParts}. As classes: ${list(all)} are ${all.length} classes: ${option('parts', 'none')}. ` +
+        'Say which, or move one kind elsewhere.',
     );
   }
   if (new Set(named.map(({ split }) => split)).size < named.length) {
     throw refuse(
-      `two folders are the same split (${list(named)}). Merge them; or, if every folder is a class, pass ${option('parts', 'none')}.`,
+      `two folders are the same split (${list(named)}). Merge them; or, if every folder is a class, pass ` +
+        `${option('parts', 'none')}.`,
     );
   }
   if (hasTrain) return named;
@@ -153,7 +157,8 @@ function findParts(
   }
   if (needsTrain) {
     throw refuse(
-      `there is ${list(named)}, but no train. Add <folder>/train; or, if every folder is a class, pass ${option('parts', 'none')}. Expected ${expectedLayouts}.`,
+      `there is ${list(named)}, but no train. Add <folder>/train; or, if every folder is a class, pass ` +
+        `${option('parts', 'none')}. Expected ${expectedLayouts}.`,
     );
   }
   return named;
@@ -169,7 +174,8 @@ async function imagesFolder(tree: FileTree, folders: readonly string[]): Promise
     if (!files.some(({ name }) => isImageName(name))) continue;
     throw new UserError(
       `In ${tree.root} there are images in ${images[0]} and in ${folder}, which can be read in two ways. As classes: ` +
-        `${folders.join(', ')} are ${folders.length} classes: ${option('parts', 'none')}. As a folder for images with annotations beside it: ` +
+        `${folders.join(', ')} are ${folders.length} classes: ${option('parts', 'none')}. As a folder for images ` +
+        'with annotations beside it: ' +
         `name ${join(tree.root, images[0]!)}.`,
     );
   }
@@ -186,8 +192,10 @@ function assertNoDetection(root: string, listed: readonly ListedPart[], around: 
     ? `every part has its images in ${folders.find(isForImages)}`
     : `the images are in ${around} without folders for classes`;
   throw new UserError(
-    `${root} is laid out as for object detection (YOLO, VOC): ${where}, and files beside them say what is on them. Such labels are not read: ` +
-      'an image has one class here. Put the images in a folder for each class, name a CSV file with a path and a class in each row, or say ' +
+    `${root} is laid out as for object detection (YOLO, VOC): ${where}, and files beside them say what is on ` +
+      'them. Such labels are not read: ' +
+      'an image has one class here. Put the images in a folder for each class, name a CSV file with a path and a ' +
+      'class in each row, or say ' +
       'with `labelRegex` how their names tell the class. If these folders are classes, pass `parts: "none"`.',
   );
 }

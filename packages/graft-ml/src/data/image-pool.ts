@@ -13,17 +13,25 @@ import type { Surveyed, SurveyOptions } from './scan/survey.ts';
 import type { Squares } from './squares.ts';
 
 /**
- * Reads, decodes and crops images, which are files of their own (a path), parts of one, or in memory. Requests are served in order.
- * `createImagePool` has threads for it, and a process beside them for images that cost much.
+ * Reads, decodes and crops images, which are files of their own (a path), parts of one, or in memory. Requests are
+ * served in order. `createImagePool` has threads for it, and a process beside them for images that cost much.
  */
 export interface ImagePool extends ImageDecoder, AsyncDisposable {
   /** Reads, hashes and fully decodes an image. @throws ImageError (by rejection) where it cannot be used */
   check(image: string | ImageFile): Promise<ImageFacts>;
-  /** Reads and hashes images, in one message to one thread; `decode: 'later'` decodes only those whose structure leaves a doubt. In their order. */
+  /**
+   * Reads and hashes images, in one message to one thread; `decode: 'later'` decodes only those whose structure leaves
+   * a doubt. In their order.
+   */
   survey(images: readonly ImageFile[], options: SurveyOptions): Promise<readonly Surveyed[]>;
-  /** One view of an image as planar u8 (3, size, size), or as many as `places` asks for. @throws ImageError (by rejection) where it cannot be used */
+  /**
+   * One view of an image as planar u8 (3, size, size), or as many as `places` asks for. @throws ImageError (by
+   * rejection) where it cannot be used
+   */
   view(image: string | ImageFile, request: ViewRequest, size: number): Promise<Uint8Array>;
-  /** One view of each of these images, in one message to one thread. Those that cannot be used are among its `problems`. */
+  /**
+   * One view of each of these images, in one message to one thread. Those that cannot be used are among its `problems`.
+   */
   squares(images: readonly ImageFile[], request: EvaluationRequest, size: number): Promise<Squares>;
   /** Ends the threads; whatever is still waiting rejects. May be called at any time, and again. */
   close(): Promise<void>;
@@ -39,8 +47,8 @@ export interface ExaminingPool extends ImagePool {
 type Task = 'check' | 'survey' | 'examine' | 'view' | 'squares' | 'decode';
 
 /**
- * Starts a pool of threads, none of which needs this one's event loop to begin with a request. Default: a thread per core, at most 8;
- * each holds one decoded image at a time. Close it when done.
+ * Starts a pool of threads, none of which needs this one's event loop to begin with a request. Default: a thread per
+ * core, at most 8; each holds one decoded image at a time. Close it when done.
  */
 export function createImagePool(options: { threads?: number } = {}): ExaminingPool {
   const threads = options.threads ?? Math.min(availableParallelism(), 8);
@@ -53,7 +61,8 @@ export function createImagePool(options: { threads?: number } = {}): ExaminingPo
       filename: builtWorker('data/image-worker.js'),
       minThreads: threads,
       maxThreads: threads,
-      // A request goes to its thread at once, not when an earlier one returns: training blocks the event loop meanwhile.
+      // A request goes to its thread at once, not when an earlier one returns: training blocks the event loop
+      // meanwhile.
       concurrentTasksPerWorker: Number.MAX_SAFE_INTEGER,
     });
   };

@@ -11,7 +11,10 @@ export const processLimits = {
   seconds: 60,
   /** Resident memory: what an image may take, and what Node takes. */
   bytes: imageBounds.memory + 200e6,
-  /** Memory that the process can allocate at all (RLIMIT_DATA); half of it is Node's stacks and heaps, which are hardly touched. */
+  /**
+   * Memory that the process can allocate at all (RLIMIT_DATA); half of it is Node's stacks and heaps, which are hardly
+   * touched.
+   */
   dataBytes: imageBounds.memory + 900e6,
   heapMegabytes: 128,
 } as const;
@@ -31,7 +34,10 @@ export interface ProcessTask<N extends TaskName = TaskName> {
 /** Its answer: the result, a problem of the image, or the stack of an error that is neither. */
 export type ProcessReply = Reply<ImageTasks[TaskName]['result']> | { readonly failure: string };
 
-/** A process of its own for images that may cost much. It is started when it is first needed, and again when it was ended. */
+/**
+ * A process of its own for images that may cost much. It is started when it is first needed, and again when it was
+ * ended.
+ */
 export interface ImageProcess {
   /** The process that runs, if any. */
   readonly pid: number | undefined;
@@ -49,7 +55,8 @@ export function startImageProcess(limits: Limits = processLimits): ImageProcess 
       const isFresh = !child?.connected;
       if (!child?.connected) child = start();
       let reply = await ask(child, { name, task }, limits);
-      // Idle processes end, perhaps just now; and memory that earlier images left in pieces may be what this one lacked.
+      // Idle processes end, perhaps just now; and memory that earlier images left in pieces may be what this one
+      // lacked.
       if ((reply === 'gone' || reply === 'full') && !isFresh) {
         child = start();
         reply = await ask(child, { name, task }, limits);
@@ -86,7 +93,8 @@ function start(): ChildProcess {
   const channel: ForkOptions = {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    // glibc keeps freed memory for each thread apart, and libvips has many: what one image left would count for the next.
+    // glibc keeps freed memory for each thread apart, and libvips has many: what one image left would count for the
+    // next.
     env: { ...process.env, MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '1000000' },
   };
   if (process.platform !== 'linux' || !existsSync('/bin/sh'))
@@ -130,7 +138,10 @@ function residentBytes(pid: number | undefined): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readProcess(pid, 'status'))?.[1] ?? 0) * 1024;
 }
 
-/** The processor time of a process, likewise: the 14th and 15th field, in hundredths, of which the second one may have blanks. */
+/**
+ * The processor time of a process, likewise: the 14th and 15th field, in hundredths, of which the second one may have
+ * blanks.
+ */
 function processorSeconds(pid: number | undefined): number {
   const fields = readProcess(pid, 'stat').replace(/^.*\)/s, '').split(' ');
   return (Number(fields[12] ?? 0) + Number(fields[13] ?? 0)) / 100;

@@ -67,8 +67,8 @@ const work: {
 };
 
 /**
- * Does one task. In a `thread`, an image that may take much memory or time is `costly`: a thread cannot be ended while libvips works
- * in it, and its memory cannot be bounded; those of a process `apart` can.
+ * Does one task. In a `thread`, an image that may take much memory or time is `costly`: a thread cannot be ended while
+ * libvips works in it, and its memory cannot be bounded; those of a process `apart` can.
  *
  * @throws ImageError where the image cannot be used
  */

@@ -85,7 +85,9 @@ export function squares({ images, request, size }: SquaresTask): Promise<Squares
 let previous: Promise<unknown> = Promise.resolve();
 let apart: ImageProcess | undefined;
 
-/** Does a task when everything before it is done: a thread holds one decoded image, however many requests wait for it. */
+/**
+ * Does a task when everything before it is done: a thread holds one decoded image, however many requests wait for it.
+ */
 function done<N extends TaskName>(name: N, task: ImageTasks[N]['task']): Promise<Reply<ImageTasks[N]['result']>> {
   return inTurn(async (): Promise<Reply<ImageTasks[N]['result']>> => {
     const here = await perform(name, task, 'thread');

@@ -25,8 +25,8 @@ export interface LabelledImages {
 const holdsMany = /\.(zip|tar|tgz|gz|csv|tsv|jsonl|ndjson|parquet)$/i;
 
 /**
- * The images of datasets in any shape that `openDataset` reads, with their classes, or of other folders, files and patterns
- * (`findImages`), without. All parts of a dataset are taken; one class is enough, or none.
+ * The images of datasets in any shape that `openDataset` reads, with their classes, or of other folders, files and
+ * patterns (`findImages`), without. All parts of a dataset are taken; one class is enough, or none.
  *
  * @throws UserError where a folder, a pattern or a dataset holds no images
  */

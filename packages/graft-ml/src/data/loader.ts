@@ -38,8 +38,9 @@ export interface BatchOptions {
 /**
  * The images of `order` in batches, decoded ahead by the pool's threads.
  *
- * Whenever a batch is handed out, all of the next `prefetch` batches are already queued in the threads, so that they work on
- * while the consumer blocks the event loop. A consumer that stops early leaves at most those to the threads to finish.
+ * Whenever a batch is handed out, all of the next `prefetch` batches are already queued in the threads, so that they
+ * work on while the consumer blocks the event loop. A consumer that stops early leaves at most those to the threads to
+ * finish.
  *
  * @throws ImageError (by rejection) with the path of a file that has vanished or changed since it was checked
  */

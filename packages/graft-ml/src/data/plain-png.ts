@@ -21,9 +21,9 @@ interface Header {
 }
 
 /**
- * Decodes a small PNG without anything special in it, as datasets of characters have them by the ten thousand: 0.15 ms for 105 x 105
- * pixels of one bit, where libvips takes 2 ms for each call. Everything else, and everything damaged, is undefined: libvips decides.
- * https://www.w3.org/TR/png-3/
+ * Decodes a small PNG without anything special in it, as datasets of characters have them by the ten thousand: 0.15 ms
+ * for 105 x 105 pixels of one bit, where libvips takes 2 ms for each call. Everything else, and everything damaged, is
+ * undefined: libvips decides. https://www.w3.org/TR/png-3/
  */
 export function decodePlainPng(bytes: Uint8Array): RgbImage | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -82,7 +82,10 @@ function inflated(data: Buffer, length: number): Buffer | undefined {
   }
 }
 
-/** Takes back the filter of each line, in place: every line is a byte that names it, and `stride` bytes. False for an unknown one. */
+/**
+ * Takes back the filter of each line, in place: every line is a byte that names it, and `stride` bytes. False for an
+ * unknown one.
+ */
 function unfilter(lines: Buffer, stride: number, { height, depth, samples }: Header): boolean {
   const pixel = Math.max(1, (depth * samples) / 8);
   for (let y = 0; y < height; y++) {

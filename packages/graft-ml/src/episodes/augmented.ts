@@ -10,7 +10,8 @@ import { type RgbImage, resize } from '@graft-ml/core/internal/image/resize';
 import type { Episode, EpisodeSource } from '@graft-ml/core/internal/meta/episode';
 
 /**
- * A source whose images are augmented, support and queries alike, anew in every episode; the same address gives the same pixels.
+ * A source whose images are augmented, support and queries alike, anew in every episode; the same address gives the
+ * same pixels.
  *
  * What a rotation leaves empty gets the mean colour of the image's edge: paper stays paper.
  */

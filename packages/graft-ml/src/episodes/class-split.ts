@@ -38,7 +38,10 @@ export interface DividedClasses extends Readonly<Record<Split, readonly string[]
 
 const background = `${omniglotParts.background}/${omniglotParts.evaluation}`;
 const usual: Numbers = { kind: 'percent', train: 60, validation: 20, test: 20 };
-/** 1200 characters to train on, of which 100 validate, and the other 423 to test: Santoro et al. 2016; Finn et al. 2017, in their code. */
+/**
+ * 1200 characters to train on, of which 100 validate, and the other 423 to test: Santoro et al. 2016; Finn et al. 2017,
+ * in their code.
+ */
 const usualOmniglot: Numbers = { kind: 'classes', train: 1200, test: 423 };
 /** The part of the training classes that validates where nothing else is said: those 100 of 1200. */
 const validationShare = 1 / 12;
@@ -110,7 +113,8 @@ function divideByNumbers(
   const split = `${prefix}${train}/${validation}/${test}`;
   if (train + validation + test > classes.length || Math.min(train, validation, test) < 1) {
     throw new UserError(
-      `openEpisodes: split ${split} (train/validation/test) cannot be had of ${classes.length} classes with enough images. ` +
+      `openEpisodes: split ${split} (train/validation/test) cannot be had of ${classes.length} classes with ` +
+        'enough images. ' +
         'Each side needs one at least. Lower the numbers, or name a folder with more classes.',
     );
   }
@@ -148,7 +152,8 @@ function divideByParts(classes: readonly PlacedClass[], seed: number): DividedCl
   const torn = classes.find(({ parts }) => parts.size > 1);
   if (torn) {
     throw new UserError(
-      `openEpisodes: the class ${torn.name} is in ${[...torn.parts.keys()].join(' and ')}. Episodes are of new classes: ` +
+      `openEpisodes: the class ${torn.name} is in ${[...torn.parts.keys()].join(' and ')}. Episodes are of new ` +
+        'classes: ' +
         'give a split by numbers, as 60/20/20%, which puts the images of a class together.',
     );
   }
@@ -159,7 +164,8 @@ function divideByParts(classes: readonly PlacedClass[], seed: number): DividedCl
       .sort();
   if (on('test').length === 0) {
     throw new UserError(
-      'openEpisodes: the dataset has parts, but none with classes to test on. Add a folder test, or give a split by numbers, as 60/20/20%.',
+      'openEpisodes: the dataset has parts, but none with classes to test on. Add a folder test, or give a split ' +
+        'by numbers, as 60/20/20%.',
     );
   }
   const others =

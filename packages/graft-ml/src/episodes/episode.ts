@@ -67,7 +67,10 @@ export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>>, ShapeOpt
    * as it says |
    */
   readonly split?: ClassSplit;
-  /** Every class is also there turned by 90, 180 and 270 degrees, as classes of their own; `train`: on that side alone. Default false. */
+  /**
+   * Every class is also there turned by 90, 180 and 270 degrees, as classes of their own; `train`: on that side alone.
+   * Default false.
+   */
   readonly rotations?: boolean | 'train';
   /** Decides the split and the episodes. Default 0. */
   readonly seed?: number;

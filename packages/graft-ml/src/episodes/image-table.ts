@@ -13,7 +13,10 @@ export interface ImageTable {
   readonly side: number;
   /** Planes of side · side bytes. */
   readonly bytes: Uint8Array;
-  /** (n + 1): image i has the planes `starts[i]` to `starts[i + 1]`: one if it is grey, three, or none where it could not be used. */
+  /**
+   * (n + 1): image i has the planes `starts[i]` to `starts[i + 1]`: one if it is grey, three, or none where it could
+   * not be used.
+   */
   readonly starts: Uint32Array;
 }
 
@@ -36,7 +39,10 @@ export interface DecodeOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Images in one request, and what they may take at most: enough that messages do not count, few enough that all threads have some. */
+/**
+ * Images in one request, and what they may take at most: enough that messages do not count, few enough that all threads
+ * have some.
+ */
 const request = { images: 64, bytes: 2 ** 22 } as const;
 /** Requests that are under way or answered and not yet taken. */
 const requestsAhead = 16;
@@ -94,13 +100,16 @@ async function* decoded(images: readonly ImageFile[], { request: view, pool }: D
   }
 }
 
-/** Memory for the largest case. Pages that are never written to are never taken, so a grey dataset costs a third of it. */
+/**
+ * Memory for the largest case. Pages that are never written to are never taken, so a grey dataset costs a third of it.
+ */
 function reserve(length: number): Uint8Array {
   try {
     return new Uint8Array(length);
   } catch (cause) {
     throw new UserError(
-      `openEpisodes: there is no memory for ${inMiB(length)} MiB in one piece. Lower side or memory, or use fewer classes.`,
+      `openEpisodes: there is no memory for ${inMiB(length)} MiB in one piece. Lower side or memory, or use ` +
+        'fewer classes.',
       { cause },
     );
   }
@@ -109,7 +118,8 @@ function reserve(length: number): Uint8Array {
 function assertFits(images: number, side: number, least: number, limit: number): void {
   if (least <= limit) return;
   throw new UserError(
-    `openEpisodes: ${images} images of ${side} x ${side} pixels take at least ${inMiB(least)} MiB, and memory is ${inMiB(limit)}. ` +
+    `openEpisodes: ${images} images of ${side} x ${side} pixels take at least ${inMiB(least)} MiB, and memory is ` +
+      `${inMiB(limit)}. ` +
       'Lower side, use fewer classes (split "folder" takes those of one folder), or raise memory.',
   );
 }

@@ -8,8 +8,8 @@ import { sumOf } from '../data/readers/tree.ts';
 export const omniglotParts = { background: 'background', evaluation: 'evaluation' } as const;
 
 /**
- * The images of Omniglot (Lake et al. 2015), where a folder has its two sets, `images_background` and `images_evaluation`, as they are
- * published: ZIP archives, which are read in place, or unpacked.
+ * The images of Omniglot (Lake et al. 2015), where a folder has its two sets, `images_background` and
+ * `images_evaluation`, as they are published: ZIP archives, which are read in place, or unpacked.
  */
 export async function findOmniglot(path: string): Promise<Found | undefined> {
   const entries = await readdir(path).catch((): string[] => []);

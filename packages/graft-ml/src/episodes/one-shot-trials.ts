@@ -26,8 +26,8 @@ interface Trial {
 }
 
 /**
- * The 20 trials of Lake, Salakhutdinov and Tenenbaum (Science 2015) for one-shot classification: 20-way, 1-shot, one query of each class,
- * all characters of a trial from one alphabet of the evaluation set. People err in 4.5 % of them.
+ * The 20 trials of Lake, Salakhutdinov and Tenenbaum (Science 2015) for one-shot classification: 20-way, 1-shot, one
+ * query of each class, all characters of a trial from one alphabet of the evaluation set. People err in 4.5 % of them.
  *
  * @param path Omniglot's folder with `all_runs.zip`, that archive itself, or the folder that it unpacks to
  * @throws UserError where they are not there, or not whole
@@ -68,11 +68,15 @@ async function openTrials(path: string): Promise<FileTree> {
   return isOutside ? folderTree(join(path, 'all_runs')) : tree;
 }
 
-/** A trial's `class_labels.txt` has a line for each query: its path, and that of the image of the same class to learn from. */
+/**
+ * A trial's `class_labels.txt` has a line for each query: its path, and that of the image of the same class to learn
+ * from.
+ */
 async function readTrial(tree: FileTree, run: string): Promise<Trial> {
   const fail = (problem: string) =>
     new UserError(
-      `oneShotTrials: ${join(tree.root, run)} ${problem}. Expected Omniglot's all_runs.zip, with run01 to run${trials}.`,
+      `oneShotTrials: ${join(tree.root, run)} ${problem}. Expected Omniglot's all_runs.zip, with run01 to ` +
+        `run${trials}.`,
     );
   const list = await tree.find(`${run}/class_labels.txt`);
   if ('kind' in list) throw fail('has no class_labels.txt');

@@ -34,10 +34,11 @@ type SideClass = Pick<HeldClass, 'name' | 'images'>;
 /**
  * Opens a dataset for episodes: every image is decoded once and held in memory, and the classes are divided into sides.
  *
- * A class is the deepest folder that holds images, and its name is the path to it (`Alphabet/character01`); tables and Parquet files name
- * their classes. What cannot be used is left out and listed in `problems`.
+ * A class is the deepest folder that holds images, and its name is the path to it (`Alphabet/character01`); tables and
+ * Parquet files name their classes. What cannot be used is left out and listed in `problems`.
  *
- * @throws UserError where there is no such dataset, the split cannot be had, or the images take more memory than they may
+ * @throws UserError where there is no such dataset, the split cannot be had, or the images take more memory than they
+ * may
  * @example
  * const { train, header } = await openEpisodes('omniglot', { side: 28, split: { folder: 'Futurama', classes: { train: 16, validation: 5, test: 5 } } });
  * const { support, query } = train.draw({ way: 5, shots: 1, queries: 15 }, ['train', 0]);
@@ -148,7 +149,8 @@ function classesOf(candidates: readonly Candidate[], { table: { starts } }: Deco
 /** No class is left: what is wrong with the images is why. */
 function noClasses(path: string, perClass: number, problems: readonly Problem[]): UserError {
   return new UserError(
-    `openEpisodes: ${path} has no class with ${perClass} usable ${perClass === 1 ? 'image' : 'images'}, which an episode takes of each. ` +
+    `openEpisodes: ${path} has no class with ${perClass} usable ${perClass === 1 ? 'image' : 'images'}, which an ` +
+      'episode takes of each. ' +
       `Lower shots or queries, or mend what is listed.\n${formatProblems(problems)}`,
   );
 }
@@ -214,7 +216,8 @@ function headerOf(
     lines: [
       `classes: ${sides.map(count).join(', ')}`,
       `split ${split === 'all' ? 'all: every class on every side, since nothing is trained' : `${split}, seed ${seed}`}; rotation classes: ${turns}`,
-      `images of ${side} x ${side} pixels, ${Math.ceil(counted.bytes / 2 ** 20)} MiB; fingerprint ${counted.fingerprint.slice(0, 12)}`,
+      `images of ${side} x ${side} pixels, ${Math.ceil(counted.bytes / 2 ** 20)} MiB; fingerprint ` +
+        `${counted.fingerprint.slice(0, 12)}`,
     ],
   };
 }

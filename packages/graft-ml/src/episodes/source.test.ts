@@ -5,7 +5,10 @@ import { episodeSource, type HeldClass, type QuarterTurns, turn, writeImage } fr
 const side = 4;
 const area = side * side;
 
-/** `count` images, the odd ones grey; byte j of plane c of image i is (7 i + 3 j + 11 c) mod 256, so that none are equal. */
+/**
+ * `count` images, the odd ones grey; byte j of plane c of image i is (7 i + 3 j + 11 c) mod 256, so that none are
+ * equal.
+ */
 function tableOf(count: number) {
   const planes = Array.from({ length: count }, (_, i) => (i % 2 === 1 ? 1 : 3));
   const starts = startsOf(planes);

@@ -41,7 +41,9 @@ export function episodeSource(
   };
 }
 
-/** Classes with enough images, and the same by what is turned in them: the rotations of one character stand together. */
+/**
+ * Classes with enough images, and the same by what is turned in them: the rotations of one character stand together.
+ */
 interface Usable {
   readonly usable: readonly HeldClass[];
   readonly characters: readonly (readonly HeldClass[])[];
@@ -53,8 +55,8 @@ function usableClasses(classes: readonly HeldClass[], count: number): Usable {
 }
 
 /**
- * Different characters, each turned in one way: a character and its rotation in one episode may look the same. Where there
- * are fewer characters than classes are wanted, rotations count as characters.
+ * Different characters, each turned in one way: a character and its rotation in one episode may look the same. Where
+ * there are fewer characters than classes are wanted, rotations count as characters.
  */
 function drawClasses(stream: RandomStream, usable: Usable['usable'], characters: Usable['characters'], way: number) {
   if (characters.length < way) return sample(stream, usable.length, way).map((i) => usable[i]!);
@@ -131,7 +133,10 @@ export function turn(plane: Uint8Array, side: number, turns: QuarterTurns, out: 
   }
 }
 
-/** `count` different numbers below `bound`, in random order: the first steps of a shuffle (Fisher and Yates) of a list that is not there. */
+/**
+ * `count` different numbers below `bound`, in random order: the first steps of a shuffle (Fisher and Yates) of a list
+ * that is not there.
+ */
 function sample(stream: RandomStream, bound: number, count: number): number[] {
   const moved = new Map<number, number>();
   return Array.from({ length: count }, (_, i) => {
@@ -153,7 +158,9 @@ function assertPossible({ way, shots, queries }: EpisodeShape): void {
 
 function tooFew(side: string, { way, shots, queries }: EpisodeShape, usable: number, all: number): UserError {
   return new UserError(
-    `Episodes: ${way}-way episodes with ${shots} + ${queries} images of each class need ${way} classes of ${shots + queries} ` +
-      `images; the ${side} side has ${usable}, and ${all} classes in all. Lower way, shots or queries, or give that side more classes (split).`,
+    `Episodes: ${way}-way episodes with ${shots} + ${queries} images of each class need ${way} classes of ` +
+      `${shots + queries} ` +
+      `images; the ${side} side has ${usable}, and ${all} classes in all. Lower way, shots or queries, or give ` +
+      'that side more classes (split).',
   );
 }

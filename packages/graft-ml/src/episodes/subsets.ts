@@ -22,9 +22,9 @@ export interface SubsetOptions {
 }
 
 /**
- * Subsets of a dataset as episodes: each has all classes, a class has the same label in all of them, and only the images are drawn.
- * So the head is learned too, for these classes. Sides differ by images: those of the dataset's own parts, or a fifth of each class
- * to validate with. Without a part for testing, the validation side stands for it.
+ * Subsets of a dataset as episodes: each has all classes, a class has the same label in all of them, and only the
+ * images are drawn. So the head is learned too, for these classes. Sides differ by images: those of the dataset's own
+ * parts, or a fifth of each class to validate with. Without a part for testing, the validation side stands for it.
  *
  * @throws UserError where there is no such dataset, or its images take more memory than they may
  */
@@ -38,7 +38,8 @@ export async function openSubsets(path: string, options: SubsetOptions): Promise
   if (bytes > memory * 2 ** 20) {
     const needed = Math.ceil(bytes / 2 ** 20);
     throw new UserError(
-      `${path}: ${all.length} images of ${side} x ${side} pixels take ${needed} MiB, more than ${option('memory', memory)}. Raise it, or lower ${option('imageSize')}.`,
+      `${path}: ${all.length} images of ${side} x ${side} pixels take ${needed} MiB, more than ` +
+        `${option('memory', memory)}. Raise it, or lower ${option('imageSize')}.`,
     );
   }
   let done = 0;
@@ -106,7 +107,8 @@ function drawSubset(
   const small = byLabel.findIndex((images) => images.length < shots + queries);
   if (small >= 0) {
     throw new UserError(
-      `${classes[small]} has ${byLabel[small]!.length} images on the ${name} side, and an episode takes ${shots} + ${queries}. ` +
+      `${classes[small]} has ${byLabel[small]!.length} images on the ${name} side, and an episode takes ${shots} ` +
+        `+ ${queries}. ` +
         'Lower `shots` or `queries`.',
     );
   }

@@ -40,8 +40,8 @@ const noteSchema = z.strictObject({
 });
 
 /**
- * A name for all that a table depends on: the images' names and contents, and how they are decoded and seen. In a ZIP archive a checksum
- * stands for the content, else size and time of change.
+ * A name for all that a table depends on: the images' names and contents, and how they are decoded and seen. In a ZIP
+ * archive a checksum stands for the content, else size and time of change.
  */
 export function tableKey(
   candidates: readonly Candidate[],

@@ -5,8 +5,9 @@ import { assertEmpty } from '../runs/run-folder.ts';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
 
 /**
- * Runs that belong together: one after the other, each in a folder of its own in the batch's, with one file beside them that says what
- * they are and what they came to so far. The batch can be interrupted whenever a run can, and goes on where it stopped.
+ * Runs that belong together: one after the other, each in a folder of its own in the batch's, with one file beside them
+ * that says what they are and what they came to so far. The batch can be interrupted whenever a run can, and goes on
+ * where it stopped.
  */
 export interface Batch<Event extends { readonly kind: string }, Result> {
   /** The record of the batch. */
@@ -50,8 +51,8 @@ export interface BatchOptions {
 }
 
 /**
- * Runs the members that have no result yet. Nothing is written before the first of them takes its first step: until then everything may
- * turn out to be wrong. Returns all results, or null where a member was interrupted or cancelled.
+ * Runs the members that have no result yet. Nothing is written before the first of them takes its first step: until
+ * then everything may turn out to be wrong. Returns all results, or null where a member was interrupted or cancelled.
  *
  * @throws UserError where the folder holds something else, or another process runs the batch
  */

@@ -97,8 +97,8 @@ interface Plan {
 }
 
 /**
- * Trains several learners on the same episodes, tests them on the same others, and makes one table: `compare.json`, `compare.md` and
- * `compare.svg` (validation accuracy against meta-steps) beside a run folder for each.
+ * Trains several learners on the same episodes, tests them on the same others, and makes one table: `compare.json`,
+ * `compare.md` and `compare.svg` (validation accuracy against meta-steps) beside a run folder for each.
  *
  * @throws UserError where their episodes would differ, or anything is wrong with one of them
  */
@@ -113,7 +113,8 @@ export async function* compareLearners(
   assertComparable(parsed);
   if (!overwrite && (await (options.openStore ?? openRunStore)(out).names()).includes(planFile)) {
     throw new UserError(
-      `${out} already holds a comparison. ${call('resumeComparison', [out])} goes on with it; pass ${option('overwrite', true)} to replace it, or another ${option('out')}.`,
+      `${out} already holds a comparison. ${call('resumeComparison', [out])} goes on with it; pass ` +
+        `${option('overwrite', true)} to replace it, or another ${option('out')}.`,
     );
   }
   const plan = { folder: resolve(folder), episodes: episodes ?? null, contestants: parsed, rows: [], shape: null };
@@ -151,7 +152,8 @@ async function usableFolder(
 ): Promise<string> {
   if (await isSignedByUser(placesOf(plan), plan.signature)) return data === undefined ? plan.folder : resolve(data);
   const foreign =
-    `${out} was not made by you on this machine (or by a version of Graft before 0.2), so that the places it names are not ` +
+    `${out} was not made by you on this machine (or by a version of Graft before 0.2), so that the places it ` +
+    'names are not ' +
     'opened unasked.';
   const file = plan.contestants
     .flatMap(({ config: { model, weights } }) => [
@@ -274,7 +276,8 @@ function assertComparable(contestants: Plan['contestants']): void {
     const key = shared.find((one) => config[one] !== first!.config[one]);
     if (key === undefined) continue;
     throw new UserError(
-      `meta compare: ${first!.name} and ${name} would see different episodes: ${key} is ${first!.config[key]} and ${config[key]}.`,
+      `meta compare: ${first!.name} and ${name} would see different episodes: ${key} is ${first!.config[key]} ` +
+        `and ${config[key]}.`,
     );
   }
   const twice = contestants.find(({ name }, i) => contestants.findIndex((other) => other.name === name) !== i);

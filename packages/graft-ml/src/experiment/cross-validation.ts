@@ -64,8 +64,8 @@ const foldsSchema = z.object({
 const foldsFile = 'folds.json';
 
 /**
- * Cross-validation: trains one ordinary run a fold, `out/fold-1` and so on, in which each image validates once. What they
- * come to is in `out/folds.json`.
+ * Cross-validation: trains one ordinary run a fold, `out/fold-1` and so on, in which each image validates once. What
+ * they come to is in `out/folds.json`.
  *
  * @throws UserError for anything wrong with the dataset or the options
  */
@@ -88,7 +88,8 @@ export async function* trainFolds(
   for (const file of [foldsFile, 'run.json']) {
     if (overwrite || !names.includes(file)) continue;
     throw new UserError(
-      `${out} already holds a run. ${call('resumeFolds', [out])} goes on with it; pass ${option('overwrite', true)} to replace it, or another ${option('out')}.`,
+      `${out} already holds a run. ${call('resumeFolds', [out])} goes on with it; pass ` +
+        `${option('overwrite', true)} to replace it, or another ${option('out')}.`,
     );
   }
   yield* remainingFolds({ of: folds, folder: resolve(folder), config: absolute(parsed), folds: [] }, options, true);
@@ -126,7 +127,8 @@ export async function* resumeFolds(
     throw new UserError(`${out} is complete: it has its ${parsed.data.of} folds.`);
   if (isOnnx(parsed.data.config.model) && !(await areOwnPaths(parsed.data))) {
     throw new UserError(
-      `${out} was not made by you on this machine (or by a version of Graft before 0.2), and its next fold would begin with a model ` +
+      `${out} was not made by you on this machine (or by a version of Graft before 0.2), and its next fold would ` +
+        'begin with a model ' +
         `that it names: ${parsed.data.config.model}. Begin a cross-validation of your own.`,
     );
   }

@@ -36,8 +36,8 @@ export function summariseFolds(folds: readonly FoldResult[]): FoldSummary {
 }
 
 /**
- * mean ± t · s / √n with Student's t at n - 1 degrees of freedom. The folds' training sets overlap, so that the true interval is
- * somewhat wider (Bengio & Grandvalet 2004): there is no unbiased estimate of it.
+ * mean ± t · s / √n with Student's t at n - 1 degrees of freedom. The folds' training sets overlap, so that the true
+ * interval is somewhat wider (Bengio & Grandvalet 2004): there is no unbiased estimate of it.
  */
 export function meanInterval(values: readonly number[]): MeanInterval {
   const n = values.length;

@@ -27,8 +27,8 @@ export const cached = { links: 'refuse', owner: 'user' } as const satisfies Open
 export const privateMode = { file: 0o600, folder: 0o700 } as const;
 
 /**
- * A folder in the cache at `root`, made where it is missing, which nobody but the user can write to or look into. The cache itself may be
- * a link, or a folder that several users share; what is in it may not.
+ * A folder in the cache at `root`, made where it is missing, which nobody but the user can write to or look into. The
+ * cache itself may be a link, or a folder that several users share; what is in it may not.
  *
  * @throws UserError where a level of it is no folder, a link, or belongs to someone else
  */
@@ -59,7 +59,8 @@ export async function privateFolder(root: string, ...levels: readonly string[]):
 }
 
 /**
- * Opens a new file for writing that only its user can read. Whatever stood there, a link or FIFO too, is removed and not written to.
+ * Opens a new file for writing that only its user can read. Whatever stood there, a link or FIFO too, is removed and
+ * not written to.
  */
 export async function createPrivateFile(path: string): Promise<FileHandle> {
   await rm(path, { force: true });
@@ -73,7 +74,10 @@ export async function createPrivateFile(path: string): Promise<FileHandle> {
   }
 }
 
-/** Opens a file of the cache to write on in it. @throws UserError where it is a link, has another name elsewhere, or is another user's */
+/**
+ * Opens a file of the cache to write on in it. @throws UserError where it is a link, has another name elsewhere, or is
+ * another user's
+ */
 export async function openPrivateFile(path: string): Promise<FileHandle> {
   await assertNoLink(path);
   const handle = await open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));

@@ -55,7 +55,8 @@ describe.each(Object.entries(kinds))('a %s archive', (kind, { write, read }) => 
         try {
           for (const { within } of await read(path)) if (within) readWithin(within);
         } catch (error) {
-          // What `readWithin` throws is a problem of that image, in words; a slip of ours would be another kind of error.
+          // What `readWithin` throws is a problem of that image, in words; a slip of ours would be another kind of
+          // error.
           expect(error).toBeInstanceOf(Error);
           expect(error).not.toBeInstanceOf(TypeError);
           expect(error).not.toBeInstanceOf(RangeError);

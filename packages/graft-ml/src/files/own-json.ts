@@ -16,8 +16,8 @@ export function formatOwnJson(value: object): string {
 }
 
 /**
- * The object in a JSON file of ours, which may be laid out anew but not changed. Files without a checksum are read, too: those of
- * version 0.1, and those that a person edits.
+ * The object in a JSON file of ours, which may be laid out anew but not changed. Files without a checksum are read,
+ * too: those of version 0.1, and those that a person edits.
  *
  * @throws UserError with the path where it cannot be read, is longer or deeper than it may be, or damaged
  */

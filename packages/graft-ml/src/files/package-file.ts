@@ -7,7 +7,10 @@ export function packageFile(...path: string[]): string {
   return join(dirname(createRequire(import.meta.url).resolve('graft-ml/package.json')), ...path);
 }
 
-/** The built file of a worker, by its path from `src/`: Node 20 runs no TypeScript in threads, so that even the tests, which run the sources, need it. */
+/**
+ * The built file of a worker, by its path from `src/`: Node 20 runs no TypeScript in threads, so that even the tests,
+ * which run the sources, need it.
+ */
 export function builtWorker(name: string): string {
   const file = packageFile('dist', name);
   if (!existsSync(file)) throw new Error(`A thread needs ${file}, which is missing. Build it: npm run build`);

@@ -85,7 +85,10 @@ function randomAccess(path: string, handle: FileHandle, size: number): RandomAcc
   };
 }
 
-/** More than this is only taken where it is there: systems promise memory that they do not have, and then end the process. */
+/**
+ * More than this is only taken where it is there: systems promise memory that they do not have, and then end the
+ * process.
+ */
 const unasked = 2 ** 28;
 
 function allocate(length: number): Uint8Array<ArrayBuffer> {

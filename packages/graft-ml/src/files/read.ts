@@ -7,7 +7,9 @@ import { parseShallow, parseShallowJson } from '@graft-ml/core/internal/base/sha
 export interface OpenOptions {
   /** `refuse` where the path is not one that a person typed: of a run folder, of the cache. Default: `follow`. */
   readonly links?: 'follow' | 'refuse';
-  /** `user`: only a file that this user or the administrator owns, so that nobody else put it there. Default: `anyone`. */
+  /**
+   * `user`: only a file that this user or the administrator owns, so that nobody else put it there. Default: `anyone`.
+   */
   readonly owner?: 'anyone' | 'user';
 }
 
@@ -17,8 +19,8 @@ export interface ReadOptions extends OpenOptions {
 }
 
 /**
- * Opens a plain file for reading. Never waits for the other end of a FIFO, and hands out nothing but plain files: what was
- * opened is looked at, not what stood at the path before.
+ * Opens a plain file for reading. Never waits for the other end of a FIFO, and hands out nothing but plain files: what
+ * was opened is looked at, not what stood at the path before.
  *
  * @throws UserError with the path where there is no file, or something else
  */
@@ -58,7 +60,8 @@ export async function readBytes(path: string, { most, ...options }: ReadOptions)
   const handle = await openPlainFile(path, options);
   try {
     const { size } = await handle.stat();
-    // Files of /proc have no size, and others may grow meanwhile: so what is read is bounded, not only what is promised.
+    // Files of /proc have no size, and others may grow meanwhile: so what is read is bounded, not only what is
+    // promised.
     const bytes = size > most ? null : await readAtMost(handle, most, size);
     if (bytes && bytes.length <= most) return bytes;
     throw new UserError(`Cannot read ${path}: it has ${Math.max(size, most + 1)} bytes, at most ${most} are read.`);

@@ -25,7 +25,9 @@ export async function isSignedByUser(text: string, signature: string | null): Pr
   return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
-/** The key says who the user is, so it stands in one place whatever cache a program uses. Several users may share that. */
+/**
+ * The key says who the user is, so it stands in one place whatever cache a program uses. Several users may share that.
+ */
 function keyFile(): string {
   return join(defaultCacheFolder(), `user${uid() === null ? '' : `-${uid()}`}.key`);
 }

@@ -6,9 +6,9 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { assertNoLink, exists } from './read.ts';
 
 /**
- * Writes a file so that a reader finds the old one or the whole new one, never a part, also after a crash or on a full disk:
- * temporary file beside it, fsync, rename. A link at `path` is replaced, not followed, and of another name of the same file
- * nothing changes.
+ * Writes a file so that a reader finds the old one or the whole new one, never a part, also after a crash or on a full
+ * disk: temporary file beside it, fsync, rename. A link at `path` is replaced, not followed, and of another name of the
+ * same file nothing changes.
  *
  * @param mode who may read it. Default: who could read the old file, or else what the umask leaves
  */
@@ -38,8 +38,8 @@ export async function replaceFile(
 }
 
 /**
- * Makes a text file that appears when it is complete, however long it grows: `fill` appends to one beside it, which takes the
- * place of `path` at the end and is removed where anything fails.
+ * Makes a text file that appears when it is complete, however long it grows: `fill` appends to one beside it, which
+ * takes the place of `path` at the end and is removed where anything fails.
  *
  * @throws UserError where `path` cannot be written
  */
@@ -84,8 +84,8 @@ export function replacedBy(name: string): string | null {
 }
 
 /**
- * Adds to the end of a plain file, which is made where there is none. Links are not followed, and a file that has another name
- * elsewhere is not written to.
+ * Adds to the end of a plain file, which is made where there is none. Links are not followed, and a file that has
+ * another name elsewhere is not written to.
  *
  * @throws UserError where it is such a file, or none that can be written
  */
@@ -128,8 +128,8 @@ function throwUnchangeable(path: string, reason: string): never {
 }
 
 /**
- * Makes a folder and those above it that are missing. (Node's own `recursive` tries for ever where a parent is there and refuses,
- * as /proc does.)
+ * Makes a folder and those above it that are missing. (Node's own `recursive` tries for ever where a parent is there
+ * and refuses, as /proc does.)
  */
 export async function makeFolders(path: string, mode?: number): Promise<void> {
   const missing: string[] = [];
@@ -159,8 +159,8 @@ export async function wrapWriteErrors<T>(path: string, work: () => Promise<T>): 
 }
 
 /**
- * Makes a folder that appears when it is complete: `fill` writes into one beside it, which is renamed at the end and removed
- * where anything fails.
+ * Makes a folder that appears when it is complete: `fill` writes into one beside it, which is renamed at the end and
+ * removed where anything fails.
  *
  * @throws UserError where `target` is in the way or cannot be written
  */

@@ -16,7 +16,8 @@ export function assertNoOverlap(
     const next = ordered[i + 1]?.header ?? fileSize;
     if (header + localHeader.bytes + size > next) {
       throw new UserError(
-        `${quote(name)} in the archive, ${size} bytes from ${header} on, reaches beyond byte ${next}, where it must end.`,
+        `${quote(name)} in the archive, ${size} bytes from ${header} on, reaches beyond byte ${next}, where it ` +
+          'must end.',
       );
     }
   });

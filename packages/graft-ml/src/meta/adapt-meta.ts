@@ -33,7 +33,9 @@ export interface AdaptMetaOptions extends ShapeOptions {
   readonly checkpoint?: CheckpointName | undefined;
   /** Images of each class to learn from. Default: all there are, but those in val/ and test/. */
   readonly shots?: number | undefined;
-  /** Inner steps; default: the run's `testSteps`, and at least 10 where there are more classes than it was trained on. */
+  /**
+   * Inner steps; default: the run's `testSteps`, and at least 10 where there are more classes than it was trained on.
+   */
   readonly steps?: number | undefined;
   readonly onPreparation?: ((progress: Preparation) => void) | undefined;
   /** The cache for results that can be computed again. Default: `defaultCache()`; null: none. */
@@ -64,11 +66,13 @@ export interface Adapted {
 }
 
 /**
- * Fits a run of meta-learning, or a start that comes with Graft, to the classes of a folder, by a few images of each, and writes an ordinary run, which can be looked at,
- * evaluated and exported like one that was trained. Single images can be classified: the running statistics of batch norms are those
- * of the support under the adapted parameters. A learner that goes by class means becomes a linear layer.
+ * Fits a run of meta-learning, or a start that comes with Graft, to the classes of a folder, by a few images of each,
+ * and writes an ordinary run, which can be looked at, evaluated and exported like one that was trained. Single images
+ * can be classified: the running statistics of batch norms are those of the support under the adapted parameters. A
+ * learner that goes by class means becomes a linear layer.
  *
- * @throws UserError where the run, the images or the place for the new run cannot be had, or the head cannot be made to fit
+ * @throws UserError where the run, the images or the place for the new run cannot be had, or the head cannot be made to
+ * fit
  */
 export async function adaptMeta(start: string, folder: string, options: AdaptMetaOptions): Promise<Adapted> {
   const {
@@ -155,7 +159,8 @@ function leavingChosen(dataset: Dataset, { config, seen }: OpenLearner): { datas
   return {
     dataset: { ...dataset, train, validation: [...dataset.validation, ...validation] },
     left: [
-      `${validation.length} images that the start was validated with are not learned from: they are left to validate with.`,
+      `${validation.length} images that the start was validated with are not learned from: they are left to ` +
+        'validate with.',
     ],
   };
 }
@@ -169,9 +174,11 @@ function unlikeStart(start: string, { images }: OpenLearner, support: TensorOf<'
   const isNegative = distanceBetween(images, inverted(own)) < farApart;
   const advice = isNegative
     ? 'As negatives they would be alike: invert them.'
-    : 'Expect little of it: adapt a start that was learned on such images, or train from pretrained weights (`trainFolder(folder)`).';
+    : 'Expect little of it: adapt a start that was learned on such images, or train from pretrained weights ' +
+      '(`trainFolder(folder)`).';
   const message =
-    `These images are unlike those that ${start} was learned on: by brightness and colour they are ${distance.toFixed(2)} apart, on a ` +
+    `These images are unlike those that ${start} was learned on: by brightness and colour they are ` +
+    `${distance.toFixed(2)} apart, on a ` +
     `scale where images of one kind are within ${farApart}. ${advice}`;
   return [{ kind: 'far-from-start', message }];
 }

@@ -91,7 +91,10 @@ export async function withMeans(
   }
 }
 
-/** The variables of the network that is written, and no others; what training alone needs (an auxiliary head) begins anew. */
+/**
+ * The variables of the network that is written, and no others; what training alone needs (an auxiliary head) begins
+ * anew.
+ */
 export function complete(
   model: NamedArchitecture,
   preprocessing: Preprocessing,

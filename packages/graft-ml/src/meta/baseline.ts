@@ -15,7 +15,10 @@ export interface Features {
   close(): Promise<void>;
 }
 
-/** Images that go through the network together. A row does not depend on the others: batch norm has its running statistics. */
+/**
+ * Images that go through the network together. A row does not depend on the others: batch norm has its running
+ * statistics.
+ */
 const batchSize = 16;
 
 /** Features that are computed once for each image, however many episodes it is in. */

@@ -51,10 +51,14 @@ export const metaRuns: RunKind<MetaRun> = {
   begunBy: 'trainMeta',
   resumedBy: 'resumeMeta',
   refusal: (path) =>
-    `${path} is a run of ordinary training, whose classes are decided. ${call('trainMeta', [placeholder('folder')])} makes runs that learn to learn.`,
+    `${path} is a run of ordinary training, whose classes are decided. ` +
+    `${call('trainMeta', [placeholder('folder')])} makes runs that learn to learn.`,
 };
 
-/** The run of meta-learning in a folder. @throws UserError where there is none, or it is not one of ours, or of ordinary training */
+/**
+ * The run of meta-learning in a folder. @throws UserError where there is none, or it is not one of ours, or of ordinary
+ * training
+ */
 export function readMetaRun(path: string, openStore?: OpenRunStore): Promise<MetaRun> {
   return readRunOf(path, metaRuns, openStore);
 }

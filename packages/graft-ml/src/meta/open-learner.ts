@@ -43,7 +43,8 @@ export interface OpenLearner extends LearnerParts {
 }
 
 /**
- * The best checkpoint of a run of meta-learning. `way` is the number of classes of the tasks to come; default: the run's own.
+ * The best checkpoint of a run of meta-learning. `way` is the number of classes of the tasks to come; default: the
+ * run's own.
  * @throws UserError where the folder is no such run, has no checkpoint yet, or its head cannot be made to fit
  */
 export async function openLearner(
@@ -88,16 +89,18 @@ interface HeadChange {
 }
 
 /**
- * A head for another number of classes. Classes get their labels by chance in meta-learning, so its rows differ only by chance too:
- * for fewer classes the first ones do; for more, every class begins with the mean of the rows (Ye and Chao 2021: a MAML with one row
- * for all classes is as good). The inner loop then tells them apart, except BOIL's, which leaves the head as it is.
+ * A head for another number of classes. Classes get their labels by chance in meta-learning, so its rows differ only by
+ * chance too: for fewer classes the first ones do; for more, every class begins with the mean of the rows (Ye and Chao
+ * 2021: a MAML with one row for all classes is as good). The inner loop then tells them apart, except BOIL's, which
+ * leaves the head as it is.
  */
 function fitHead(tensors: Tensors, { path, config, model, way }: HeadChange): Pick<OpenLearner, 'values' | 'notes'> {
   const learner = learners[config.learner];
   if (!isAdapting(learner) || way === config.way) return { values: tensors, notes: [] };
   if (way > config.way && learner.adapts === 'body') {
     throw new UserError(
-      `${path}: ${config.learner} does not adapt its head, which tells ${config.way} classes apart; ${way} are too many. ` +
+      `${path}: ${config.learner} does not adapt its head, which tells ${config.way} classes apart; ${way} are ` +
+        'too many. ' +
         `Meta-train with ${option('way', way)}, or with another learner, such as protonet, which takes any number.`,
     );
   }

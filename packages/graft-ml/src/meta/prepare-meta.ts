@@ -118,7 +118,8 @@ function notesOnSeen({ contents }: EpisodeSets, before: Seen | null, weights: st
   return said.length === 0
     ? []
     : [
-        `${weights} was fitted to ${said.join(' and ')}: accuracy on them says too much. Divide the classes otherwise (\`split\`).`,
+        `${weights} was fitted to ${said.join(' and ')}: accuracy on them says too much. Divide the classes ` +
+          `otherwise (\`split\`).`,
       ];
 }
 
@@ -145,8 +146,8 @@ export type CompileTasks = (
 ) => Promise<ParallelProgram>;
 
 /**
- * Tasks side by side, in as many sessions as there are threads; one also gets a thread, so that the number changes no bit. What a
- * backend of the program's own compiles cannot be sent to a thread: there they come one after the other.
+ * Tasks side by side, in as many sessions as there are threads; one also gets a thread, so that the number changes no
+ * bit. What a backend of the program's own compiles cannot be sent to a thread: there they come one after the other.
  */
 export function sideBySide(threads: number, backend: Backend | undefined): CompileTasks {
   return async (outputs, shared, runtime) =>

@@ -16,7 +16,8 @@ export function startNames(): string[] {
 }
 
 /**
- * The run folder of a path, or of a start that comes with Graft by its name. A folder of such a name is meant before the start.
+ * The run folder of a path, or of a start that comes with Graft by its name. A folder of such a name is meant before
+ * the start.
  * @throws UserError where it is neither
  */
 export function startFolder(nameOrPath: string): string {
@@ -24,12 +25,14 @@ export function startFolder(nameOrPath: string): string {
   const names = startNames();
   if (names.includes(nameOrPath)) return join(folder(), nameOrPath);
   throw new UserError(
-    `${nameOrPath} is not there. Expected a run of meta-learning, or a start that comes with Graft: ${names.join(', ')}.`,
+    `${nameOrPath} is not there. Expected a run of meta-learning, or a start that comes with Graft: ` +
+      `${names.join(', ')}.`,
   );
 }
 
 /**
- * The path of a start, and where it is kept: a run in the stores of `openStore`, or else a run folder or what comes with Graft.
+ * The path of a start, and where it is kept: a run in the stores of `openStore`, or else a run folder or what comes
+ * with Graft.
  * @throws UserError where it is neither
  */
 export async function findStart(

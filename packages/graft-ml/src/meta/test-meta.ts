@@ -117,7 +117,8 @@ export async function testMeta(start: string, options: TestMetaOptions = {}): Pr
     throw new UserError(`${start} comes with Graft, its dataset does not. Name one: ${naming(start)}.`);
   if (options.folder === undefined && !(await areOwnPaths(run))) {
     throw new UserError(
-      `${path} was not made by you on this machine (or by a version of Graft before 0.2), so that the dataset it names is not ` +
+      `${path} was not made by you on this machine (or by a version of Graft before 0.2), so that the dataset it ` +
+        'names is not ' +
         `opened unasked; it says ${folder}. Name one: ${naming(path)}.`,
     );
   }

@@ -91,7 +91,10 @@ async function fileModel({ model, mean, std }: MetaConfig): Promise<NamedArchite
 /** Options for resuming a run of meta-learning. */
 export type ResumeMetaOptions = Omit<ResumeOptions, 'epochs'>;
 
-/** Goes on with a run of meta-learning where it stopped. It ends bit for bit as if it had not stopped, but for `from: 'best'`. */
+/**
+ * Goes on with a run of meta-learning where it stopped. It ends bit for bit as if it had not stopped, but for `from:
+ * 'best'`.
+ */
 export async function* resumeMeta(
   out: string,
   { data, weights, from = 'last', ...options }: ResumeMetaOptions = {},
@@ -104,7 +107,8 @@ export async function* resumeMeta(
     const found = await usablePaths(out, await readMetaRun(out, openStore), named);
     if (found.status === 'done') {
       throw new UserError(
-        `${out} is complete. To train on from its weights, begin another run with ${option('weights', out)} and ${option('model', resolveMetaConfig(found.config).model)}.`,
+        `${out} is complete. To train on from its weights, begin another run with ${option('weights', out)} and ` +
+          `${option('model', resolveMetaConfig(found.config).model)}.`,
       );
     }
     const last = await (from === 'best' ? readBest(out, metaRuns, openStore) : readLast(out, metaRuns, openStore));

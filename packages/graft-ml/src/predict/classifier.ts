@@ -60,7 +60,8 @@ export interface ClassifierOptions {
 }
 
 /**
- * A trained network with everything it needs to look at images: preprocessing and class names. It has threads and sessions until `close`.
+ * A trained network with everything it needs to look at images: preprocessing and class names. It has threads and
+ * sessions until `close`.
  * @example
  * await using classifier = await openRun('runs/x');
  * const { classes: [best] } = await classifier.classify(await request.arrayBuffer());
@@ -125,7 +126,10 @@ export interface OpenModelOptions extends ClassifierOptions {
   readonly download?: FetchOptions | undefined;
 }
 
-/** Opens published weights, a file of weights, or an ONNX file, to see what they say of images. Without a head it has no classes. */
+/**
+ * Opens published weights, a file of weights, or an ONNX file, to see what they say of images. Without a head it has no
+ * classes.
+ */
 export async function openModel(
   { name, weights, classes, ...changes }: PretrainedModel,
   { download, ...options }: OpenModelOptions = {},

@@ -126,7 +126,8 @@ async function openForRun(
   const isUntold = sameDataset && isAdapted && recorded?.isComplete !== true;
   const known = recorded ?? unrecorded;
   const seen = isUntold ? { ...known, fitted: new Set([...known.fitted, ...limited.train.map(contentKey)]) } : known;
-  // The run's limit says which images of its own folder it trains on; of another folder, and beside a few shots, all are wanted.
+  // The run's limit says which images of its own folder it trains on; of another folder, and beside a few shots, all
+  // are wanted.
   const isLimited = maxPerClass !== undefined && sameDataset && !isAdapted;
   return { images: isLimited || maxPerClass === undefined ? limited : await open({}), sameDataset, seen };
 }

@@ -26,8 +26,8 @@ export interface Exported {
 }
 
 /**
- * Writes a classifier as one ONNX file of standard operators: `pixels` u8 (n, 3, crop, crop), resized and cropped but not
- * normalised, to `logits` and `probabilities` f32 (n, classes). Classes and preprocessing are in its metadata.
+ * Writes a classifier as one ONNX file of standard operators: `pixels` u8 (n, 3, crop, crop), resized and cropped but
+ * not normalised, to `logits` and `probabilities` f32 (n, classes). Classes and preprocessing are in its metadata.
  */
 export async function exportClassifier(
   classifier: Classifier,

@@ -149,7 +149,10 @@ function joined(table: FeatureTable): Float32Array<ArrayBuffer> {
   return all;
 }
 
-/** NumPy's format, version 1.0: a magic, the length of a header that fills up to 64 bytes, and the numbers, little-endian. */
+/**
+ * NumPy's format, version 1.0: a magic, the length of a header that fills up to 64 bytes, and the numbers,
+ * little-endian.
+ */
 function npy([rows, columns]: readonly [number, number], data: Float32Array<ArrayBuffer>): Uint8Array {
   const description = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${columns}), }`;
   const length = Math.ceil((10 + description.length + 1) / 64) * 64 - 10;

@@ -14,7 +14,9 @@ const root = temporaryFolder();
 const opened: Classifier[] = [];
 afterAll(() => Promise.all(opened.map((classifier) => classifier.close())));
 
-/** The same pixels twice: in files that say how to read them, by a colour profile and an orientation, and in plain ones. */
+/**
+ * The same pixels twice: in files that say how to read them, by a colour profile and an orientation, and in plain ones.
+ */
 let described: string[];
 let plain: string[];
 

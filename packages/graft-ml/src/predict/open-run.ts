@@ -31,7 +31,9 @@ export interface OpenRunOptions extends ClassifierOptions {
   readonly openStore?: OpenRunStore | undefined;
 }
 
-/** A run as a classifier. @throws UserError where the folder is no run, or has no such checkpoint yet, or a damaged one */
+/**
+ * A run as a classifier. @throws UserError where the folder is no run, or has no such checkpoint yet, or a damaged one
+ */
 export async function openRun(
   path: string,
   { checkpoint: name = 'best', download, openStore = openRunStore, ...options }: OpenRunOptions = {},
@@ -83,7 +85,8 @@ async function startOf(path: string, run: Run, { openStore, download }: Start) {
   const { config, preprocessing, classes } = run;
   if (isWeightsFile(config.weights, config.model) && !(await areOwnPaths(run))) {
     throw new UserError(
-      `${path}: its last checkpoint needs the weights that it began with, and it was not made by you on this machine (or by a ` +
+      `${path}: its last checkpoint needs the weights that it began with, and it was not made by you on this ` +
+        'machine (or by a ' +
         `version of Graft before 0.2), so that the file it names is not opened: ${config.weights}.`,
     );
   }

@@ -71,8 +71,9 @@ export function assertPredictionFile(path: string): void {
 }
 
 /**
- * Writes predictions as they come, a line for each image: `.csv` (path, class and probability `top` times, problem) or `.jsonl`
- * (objects). The file appears when it is complete. Returns how many images there were, and how many could not be looked at.
+ * Writes predictions as they come, a line for each image: `.csv` (path, class and probability `top` times, problem) or
+ * `.jsonl` (objects). The file appears when it is complete. Returns how many images there were, and how many could not
+ * be looked at.
  */
 export async function writePredictions(
   path: string,

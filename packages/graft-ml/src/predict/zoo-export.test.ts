@@ -60,8 +60,8 @@ async function step(model: NamedArchitecture, weights: Tensors, pixels: Tensor, 
 }
 
 /**
- * What shifted windows add up with a mask first, and what is resized for images of another side, stays as it is; an auxiliary head
- * is for training alone and not exported.
+ * What shifted windows add up with a mask first, and what is resized for images of another side, stays as it is; an
+ * auxiliary head is for training alone and not exported.
  */
 const notLearned = /\.1\.attn\.relative_position_bias_table$|^encoder\.pos_embedding$|^AuxLogits\./;
 /** A name ends in the role that the parameter has. */

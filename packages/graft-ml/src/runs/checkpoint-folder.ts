@@ -26,8 +26,9 @@ export interface CheckpointFolderOptions {
 }
 
 /**
- * A folder for the state of a fit: `last.safetensors`, from which it goes on, and `best.safetensors`, the values of its best epoch. Each
- * is replaced whole or not at all, and has a checksum. It is no run: a model that is done is saved as one with `model.save`.
+ * A folder for the state of a fit: `last.safetensors`, from which it goes on, and `best.safetensors`, the values of its
+ * best epoch. Each is replaced whole or not at all, and has a checksum. It is no run: a model that is done is saved as
+ * one with `model.save`.
  *
  * @throws UserError (by rejection) where the folder cannot be written, or what is in it is damaged
  * @example

@@ -94,7 +94,8 @@ async function wayOut(
   }
   const phase = phaseOf(sound);
   return (
-    `last.safetensors beside it is sound${epochText(phase.success ? phase.data.epoch : undefined)}: ${option('checkpoint', 'last')} uses that ` +
+    `last.safetensors beside it is sound${epochText(phase.success ? phase.data.epoch : undefined)}: ` +
+    `${option('checkpoint', 'last')} uses that ` +
     'where a run is evaluated, predicts or is exported, and resuming goes on from it.'
   );
 }
@@ -124,7 +125,8 @@ export async function readLast(
 ): Promise<Last> {
   if (!(await hasCheckpoint(path, 'last', openStore))) {
     throw new UserError(
-      `${path} has no last.safetensors to go on from: the run ended before its first checkpoint, or the file was removed. ` +
+      `${path} has no last.safetensors to go on from: the run ended before its first checkpoint, or the file was ` +
+        'removed. ' +
         `${call(begunBy, [placeholder('folder'), placeholder('run.config')], { out: path, overwrite: true })} starts it anew.`,
     );
   }
@@ -139,8 +141,8 @@ export async function readLast(
 }
 
 /**
- * The best epoch as a state to go on from, where the last one is damaged or to be given up. What was counted and averaged since is
- * gone; validation losses until then come from the log.
+ * The best epoch as a state to go on from, where the last one is damaged or to be given up. What was counted and
+ * averaged since is gone; validation losses until then come from the log.
  *
  * @throws UserError where it cannot be read, or does not say which epoch it is
  */

@@ -17,8 +17,8 @@ export interface ConfigFile<R extends RunRecord = Run> {
 }
 
 /**
- * The options of a configuration, YAML or JSON, or of an earlier run, then with the number of threads it had, on which the
- * last bits depend.
+ * The options of a configuration, YAML or JSON, or of an earlier run, then with the number of threads it had, on which
+ * the last bits depend.
  *
  * @param given options that are given besides, and come first; null where nothing that the file names is opened
  * @throws UserError with the file and, for a configuration, the line
@@ -59,7 +59,8 @@ function assertNoForeignFiles(
   const foreign = files.find(([option]) => !given.includes(option));
   if (foreign === undefined) return;
   throw new UserError(
-    `${path} is of a run that was not made by you on this machine (or by a version of Graft before 0.2), so that files it names are ` +
+    `${path} is of a run that was not made by you on this machine (or by a version of Graft before 0.2), so that ` +
+      'files it names are ' +
       `not opened unasked. Pass ${option(foreign[0])}; it says ${foreign[1]}.`,
   );
 }

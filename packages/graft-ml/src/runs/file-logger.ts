@@ -9,8 +9,8 @@ export interface LogFolder {
 }
 
 /**
- * A log in a run folder. Every entry is written at once: a checkpoint is never ahead of its log, and a log that is ahead of
- * its checkpoint is cut when the run is resumed.
+ * A log in a run folder. Every entry is written at once: a checkpoint is never ahead of its log, and a log that is
+ * ahead of its checkpoint is cut when the run is resumed.
  */
 export function fileLogger(folder: LogFolder, format: LogFormat): Logger {
   /** The log's file, and whether it has its header. */

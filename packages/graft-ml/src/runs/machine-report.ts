@@ -23,7 +23,10 @@ export interface MachineReport {
   readonly renewed: Renewed | null;
 }
 
-/** Describes this machine and its kernels, and times them again where that is asked for. @throws UserError where there is no such run */
+/**
+ * Describes this machine and its kernels, and times them again where that is asked for. @throws UserError where there
+ * is no such run
+ */
 export async function machineReport(options: MachineReportOptions = {}): Promise<MachineReport> {
   const { run: folder, renew = false, threads, onTuning } = options;
   const run = folder === undefined ? null : { folder, choices: (await readRun(folder)).choices };

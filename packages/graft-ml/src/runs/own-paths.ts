@@ -7,9 +7,9 @@ import { exists } from '../files/read.ts';
 import { isSignedByUser, signAsUser } from '../files/user-key.ts';
 
 /**
- * A run notes where its dataset and its weights are, so that it can be resumed without naming them again. A run that was sent could
- * note any place of its receiver's machine. So the places are signed by the user who named them, and those of another user's run
- * are only used when they are named anew.
+ * A run notes where its dataset and its weights are, so that it can be resumed without naming them again. A run that
+ * was sent could note any place of its receiver's machine. So the places are signed by the user who named them, and
+ * those of another user's run are only used when they are named anew.
  */
 export interface PathRecord {
   readonly folder: string;
@@ -55,7 +55,8 @@ export async function usablePaths<R extends PathRecord>(out: string, record: R, 
   const { folder, config } = record;
   const isOwn = await areOwnPaths(record);
   const foreign =
-    `${out} was not made by you on this machine (or by a version of Graft before 0.2), so that the places it names are not ` +
+    `${out} was not made by you on this machine (or by a version of Graft before 0.2), so that the places it ` +
+    'names are not ' +
     'opened unasked.';
   if (named.data === undefined && !isOwn) {
     throw new UserError(`${foreign} Pass ${option('data')} with the folder of its images; it says ${folder}.`);

@@ -14,8 +14,8 @@ export interface RecordingOptions {
 }
 
 /**
- * Passes on what happens in training, and writes the run folder from the moment on when the first step is about to be taken.
- * Returns how it ended; null where the signal came first.
+ * Passes on what happens in training, and writes the run folder from the moment on when the first step is about to be
+ * taken. Returns how it ended; null where the signal came first.
  */
 export async function* recorded<R extends RunRecord>(
   events: AsyncIterable<TrainEvent>,

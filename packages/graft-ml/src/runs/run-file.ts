@@ -164,7 +164,8 @@ export const trainingRuns: RunKind<Run> = {
   begunBy: 'trainFolder',
   resumedBy: 'resumeTraining',
   refusal: (path) =>
-    `${path} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few images of each class: ` +
+    `${path} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few images of ` +
+    'each class: ' +
     `${call('adaptMeta', [path, placeholder('folder')])}.`,
 };
 
@@ -224,7 +225,8 @@ const kindSchema = z.object({ kind: z.enum(['train', 'meta']).default('train') }
 
 /**
  * @param named whether the places were named now, and not when the run began
- * @throws UserError where the images or the weights, by their hashes as they are now, are not those that the run began with
+ * @throws UserError where the images or the weights, by their hashes as they are now, are not those that the run began
+ * with
  */
 export function assertUnchanged(
   out: string,
@@ -238,8 +240,10 @@ export function assertUnchanged(
   const isOther = now.fingerprint !== run.dataset.fingerprint;
   if (isOther && named.data !== undefined) {
     throw new UserError(
-      `${run.folder} does not hold the images that ${out} was started with (fingerprint ${now.fingerprint.slice(0, 12)}…, ` +
-        `expected ${run.dataset.fingerprint.slice(0, 12)}…). Images are known by content, class and place within the folder: ` +
+      `${run.folder} does not hold the images that ${out} was started with (fingerprint ` +
+        `${now.fingerprint.slice(0, 12)}…, ` +
+        `expected ${run.dataset.fingerprint.slice(0, 12)}…). Images are known by content, class and place within ` +
+        'the folder: ' +
         'name the same folder, as it was.',
     );
   }
@@ -262,7 +266,8 @@ export function assertSameWeights(
 ): void {
   if (now === null || expected === undefined || now === expected) return;
   throw new UserError(
-    `${weights ?? model}: these are not the weights that the repeated run began with. The SHA-256 of their numbers is ${now}, expected ${expected}. ` +
+    `${weights ?? model}: these are not the weights that the repeated run began with. The SHA-256 of their ` +
+      `numbers is ${now}, expected ${expected}. ` +
       'To train from them, name them: `weights`.',
   );
 }

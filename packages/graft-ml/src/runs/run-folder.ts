@@ -39,8 +39,8 @@ export interface RunParts {
 }
 
 /**
- * A run on disk: `run.json`, `best.safetensors`, `last.safetensors`, which are replaced whole, and logs, which grow. Nothing is
- * written before `create` or `reopen`, and nothing once the folder is gone or another process's.
+ * A run on disk: `run.json`, `best.safetensors`, `last.safetensors`, which are replaced whole, and logs, which grow.
+ * Nothing is written before `create` or `reopen`, and nothing once the folder is gone or another process's.
  */
 export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
   readonly path: string;
@@ -80,7 +80,10 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     await this.#update({});
   }
 
-  /** Writes a run that is complete as it is. Its `run.json` comes last: a folder without one is no run, and can be written again. */
+  /**
+   * Writes a run that is complete as it is. Its `run.json` comes last: a folder without one is no run, and can be
+   * written again.
+   */
   async createWhole(how: { readonly overwrite: boolean }): Promise<void> {
     await this.#occupy(how);
     await this.saveBest({}, null);
@@ -217,13 +220,17 @@ export async function assertNewRun(store: RunStore, { overwrite }: { overwrite: 
   await store.assertWritable();
 }
 
-/** @throws UserError where a store holds something else than what is left of a run that was killed before it had its `run.json` */
+/**
+ * @throws UserError where a store holds something else than what is left of a run that was killed before it had its
+ * `run.json`
+ */
 export async function assertEmpty(store: RunStore, runs: readonly string[] = []): Promise<void> {
   const names = await store.names();
   const foreign = names.filter((name) => !isOfRun(name) && !runs.includes(name) && !unseen.has(name));
   if (foreign.length === 0) return;
   throw new UserError(
-    `${store.path} is not empty, and holds no run: there is ${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ', …' : ''}. ` +
+    `${store.path} is not empty, and holds no run: there is ` +
+      `${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ', …' : ''}. ` +
       'Choose a new folder as `out`, or pass `overwrite` to put the run beside what is there.',
   );
 }
@@ -235,6 +242,7 @@ async function assertNoRun(store: RunStore): Promise<void> {
   if (!(await store.names()).includes('run.json')) return;
   const { path } = store;
   throw new UserError(
-    `${path} already holds a run. ${call('resumeTraining', [path])} goes on with it; pass ${option('overwrite', true)} to replace it, or another ${option('out')}.`,
+    `${path} already holds a run. ${call('resumeTraining', [path])} goes on with it; pass ` +
+      `${option('overwrite', true)} to replace it, or another ${option('out')}.`,
   );
 }

@@ -44,9 +44,9 @@ const holderSchema = z.object({
 type Holder = z.output<typeof holderSchema>;
 
 /**
- * Makes an existing folder this process's, until `release` or its end, however that comes: the process of a lock on this
- * machine is looked for, one on another machine is watched for a while. (The lock of the download cache cannot do this: it
- * doesn't say who holds it, and outlives a killed process for seconds.)
+ * Makes an existing folder this process's, until `release` or its end, however that comes: the process of a lock on
+ * this machine is looked for, one on another machine is watched for a while. (The lock of the download cache cannot do
+ * this: it doesn't say who holds it, and outlives a killed process for seconds.)
  *
  * The lock is a folder that is renamed to its place with the holder's note in it, which the file system does only where
  * there is none, or an empty one. So it is never without its note, and of those who find it abandoned only one gets it.
@@ -198,8 +198,10 @@ async function throwNotWritable(path: string): Promise<never> {
   );
   throw new UserError(
     isThere
-      ? `${path} is no longer this run's: its ${lockName} is gone or another process's. Training has stopped; nothing more was written.`
-      : `${path} was removed or renamed while it was being trained. Training has stopped; nothing was written in its place. ` +
+      ? `${path} is no longer this run's: its ${lockName} is gone or another process's. Training has stopped; ` +
+          'nothing more was written.'
+      : `${path} was removed or renamed while it was being trained. Training has stopped; nothing was written in ` +
+          'its place. ' +
           'If it has another name now: `resumeTraining(run)`.',
   );
 }

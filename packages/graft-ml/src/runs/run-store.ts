@@ -13,7 +13,9 @@ import { isRunLog } from './run-logs.ts';
 
 export type { OpenRunStore, RunStore } from '@graft-ml/core/internal/fit/run-store';
 
-/** A run in a folder. Nothing in it is followed, and nothing but plain files is read or written: it may have been sent. */
+/**
+ * A run in a folder. Nothing in it is followed, and nothing but plain files is read or written: it may have been sent.
+ */
 export function openRunStore(path: string): RunStore {
   const change = (name: string, work: (file: string) => Promise<void>) => {
     const file = join(path, name);
@@ -106,7 +108,8 @@ async function assertNoLinks(path: string, runs: readonly string[] = []): Promis
     if (status === null || status.isFile() || status.isDirectory()) continue;
     const what = status.isSymbolicLink() ? 'a link' : 'a FIFO, device or socket';
     throw new UserError(
-      `${join(path, name)} is ${what}. A run holds only files and folders; it may have been made to read or overwrite something else. ` +
+      `${join(path, name)} is ${what}. A run holds only files and folders; it may have been made to read or ` +
+        'overwrite something else. ' +
         'Remove it, or put a copy of what it leads to in its place.',
     );
   }

@@ -78,7 +78,10 @@ export interface Renewed {
   readonly unknown: readonly string[];
 }
 
-/** Times the kernels of these keys again, and remembers the fastest. @throws the signal's reason between two of them; then nothing is remembered */
+/**
+ * Times the kernels of these keys again, and remembers the fastest. @throws the signal's reason between two of them;
+ * then nothing is remembered
+ */
 export async function renewChoices(
   keys: Iterable<string>,
   options: MachineOptions & { readonly onTuning?: (event: TuningEvent) => void; readonly signal?: AbortSignal } = {},

@@ -31,7 +31,8 @@ export function loadOrt(): Ort {
 }
 
 const missing =
-  'onnxruntime-node is not installed. npm leaves it out where its install script fails, which fetches CUDA libraries from ' +
+  'onnxruntime-node is not installed. npm leaves it out where its install script fails, which fetches CUDA ' +
+  'libraries from ' +
   'outside npm’s registry. Graft uses none of them: run `npm install --ignore-scripts` in your project.';
 
 /** The version of ONNX Runtime, as runs record it. */
@@ -44,7 +45,8 @@ let mayStart = isMainThread;
 /**
  * A session of ONNX Runtime.
  *
- * @throws UserError where the memory does not suffice, and in a worker thread of a process in which its telemetry cannot be switched off any more
+ * @throws UserError where the memory does not suffice, and in a worker thread of a process in which its telemetry
+ * cannot be switched off any more
  */
 export async function createSession(
   model: Uint8Array,
@@ -53,7 +55,8 @@ export async function createSession(
   mayStart ||= isTelemetryOff();
   if (!mayStart) {
     throw new UserError(
-      'ONNX Runtime would send usage data from this process, and a worker thread cannot switch that off. Import graft-ml in ' +
+      'ONNX Runtime would send usage data from this process, and a worker thread cannot switch that off. Import ' +
+        'graft-ml in ' +
         'the main thread before this worker starts, or start Node with ORT_DISABLE_TELEMETRY=1.',
     );
   }
@@ -61,8 +64,8 @@ export async function createSession(
 }
 
 /**
- * Whether the native library sees the variable. In a worker thread `process.env` is as a rule a copy, and what is set in it
- * never reaches the process, so the report is asked, which reads the process's own environment.
+ * Whether the native library sees the variable. In a worker thread `process.env` is as a rule a copy, and what is set
+ * in it never reaches the process, so the report is asked, which reads the process's own environment.
  */
 function isTelemetryOff(): boolean {
   const report: NodeJS.ProcessReport & { excludeNetwork?: boolean } = process.report;

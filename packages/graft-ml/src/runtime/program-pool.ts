@@ -15,8 +15,8 @@ export interface ProgramPoolOptions {
 }
 
 /**
- * A graph in several sessions side by side, each in a thread of its own. For many runs of a small graph that is faster than
- * one session with as many threads: nothing waits for anything. Wants a graph that was tuned for one thread.
+ * A graph in several sessions side by side, each in a thread of its own. For many runs of a small graph that is faster
+ * than one session with as many threads: nothing waits for anything. Wants a graph that was tuned for one thread.
  */
 export async function openProgramPool(
   graph: EncodedGraph,

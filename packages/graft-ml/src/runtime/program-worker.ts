@@ -1,6 +1,6 @@
 /*
- * A thread with a session of its own, of one ORT thread. What is shared lies in memory that all threads see; the main thread
- * writes it while nothing is computed.
+ * A thread with a session of its own, of one ORT thread. What is shared lies in memory that all threads see; the main
+ * thread writes it while nothing is computed.
  */
 
 import { type Tensor, zeros } from '@graft-ml/core/internal/base/tensor';
@@ -12,8 +12,8 @@ import { loadSession } from './session.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData } from './shared-tensor.ts';
 
 const { graph, shared } = Tinypool.workerData as ProgramThreadData;
-// ORT's optimizers find nothing in an unrolled inner loop that makes it faster, and take five times as long to look for it as
-// all else (docs/performance.md).
+// ORT's optimizers find nothing in an unrolled inner loop that makes it faster, and take five times as long to look for
+// it as all else (docs/performance.md).
 const session = loadSession(graph.model, 1, { graphOptimizationLevel: 'disabled' });
 const program = session.then((opened) => new Program(opened, graph, wrapWith(loadOrt().Tensor)));
 // ORT reads no shared memory, so each thread has a copy.

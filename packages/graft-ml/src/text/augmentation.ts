@@ -50,8 +50,8 @@ const parts = Object.keys(makers).map((kind) => syntaxOf(kind as Kind));
 const syntax = `${Object.keys(augmentationLevels).join(', ')}, or a list of: ${parts.join(', ')}`;
 
 /**
- * `none`, `light`, `standard`, `strong`, or a list such as `crop=0.35,flip,rotate=10,randaugment=2:9`, in which a level stands for
- * its own list.
+ * `none`, `light`, `standard`, `strong`, or a list such as `crop=0.35,flip,rotate=10,randaugment=2:9`, in which a level
+ * stands for its own list.
  */
 export const augment: TextCodec<AugmentationLevel | Augmentation> = {
   syntax,

@@ -10,7 +10,9 @@ export interface TextCodec<T> {
   format(value: T): string;
 }
 
-/** An error of an option that is written as text. `problem` follows the option's name; without it the syntax is said. */
+/**
+ * An error of an option that is written as text. `problem` follows the option's name; without it the syntax is said.
+ */
 export function textError(option: string, syntax: string, received: string, problem?: string): OptionError {
   return new OptionError({ option, expected: syntax, received, ...(problem !== undefined && { problem }) });
 }

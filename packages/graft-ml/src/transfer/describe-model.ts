@@ -22,7 +22,10 @@ export interface ArchitectureDescription {
 /** Published weights, and the path of their file in the cache; null where it has not been downloaded. */
 export type WeightsDescription = WeightsEntry & { readonly cached: string | null };
 
-/** Describes an architecture without computing anything with it. @throws OptionError with the nearest names where there is none */
+/**
+ * Describes an architecture without computing anything with it. @throws OptionError with the nearest names where there
+ * is none
+ */
 export function describeArchitecture(name: string): ArchitectureDescription {
   const model = getModel(name);
   const weights = entriesOf(name);

@@ -18,8 +18,8 @@ export interface FeatureSourceOptions {
 }
 
 /**
- * A source of features that are computed once: what the table has is taken from there, the rest from `computed`, whose epoch
- * `v + 1` is view v, and kept in the table.
+ * A source of features that are computed once: what the table has is taken from there, the rest from `computed`, whose
+ * epoch `v + 1` is view v, and kept in the table.
  */
 export async function featureSource(computed: Source, options: FeatureSourceOptions): Promise<Source> {
   const { shape, views, key, labels, table, inMemory, batchSize, onProgress } = options;

@@ -34,7 +34,10 @@ export interface ScratchEvent {
   readonly best: Best;
 }
 
-/** An image turned out to be damaged in the first epoch. All are decoded now, and the run begins again without those that cannot be used. */
+/**
+ * An image turned out to be damaged in the first epoch. All are decoded now, and the run begins again without those
+ * that cannot be used.
+ */
 export interface DamageEvent {
   readonly kind: 'damage';
   readonly problem: ImageProblem;

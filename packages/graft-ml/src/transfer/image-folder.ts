@@ -59,8 +59,8 @@ export interface ImageFolder extends AsyncDisposable {
 
 /**
  * Opens labelled images, torchvision's `ImageFolder`: `root/<class>/**`, divided by a seeded stratified split, or
- * `root/{train,val,test}/<class>/**`; also lists, archives and Parquet files, as `openDataset` does. Every image is decoded once to see
- * whether it is damaged; what cannot be used is in `problems`.
+ * `root/{train,val,test}/<class>/**`; also lists, archives and Parquet files, as `openDataset` does. Every image is
+ * decoded once to see whether it is damaged; what cannot be used is in `problems`.
  *
  * @throws UserError where there is no such dataset, no usable image, or fewer than two classes
  * @example

@@ -17,8 +17,8 @@ import { Model } from './model.ts';
 
 export interface LoadModelOptions extends ModelOptions {
   /**
-   * A file, a tag (`imagenet1k_v2`) or a name of published weights; null: random numbers. Default: those that the name stands for, of
-   * an architecture the ones that are published for it.
+   * A file, a tag (`imagenet1k_v2`) or a name of published weights; null: random numbers. Default: those that the name
+   * stands for, of an architecture the ones that are published for it.
    */
   readonly weights?: string | null;
   /** The runtime. It stays its owner's. Default: `createRuntime()`. */
@@ -26,11 +26,11 @@ export interface LoadModelOptions extends ModelOptions {
 }
 
 /**
- * A pretrained model, ready to be trained or used. With `classes` (or `numClasses`) other than its own it gets a new head; with
- * `numClasses: 0` it has none, and gives features.
+ * A pretrained model, ready to be trained or used. With `classes` (or `numClasses`) other than its own it gets a new
+ * head; with `numClasses: 0` it has none, and gives features.
  *
- * @param name an architecture (`resnet18`), published weights (`torchvision/resnet50.imagenet1k_v2`), a file of weights that Graft
- * wrote, an ONNX file, or the folder of a run
+ * @param name an architecture (`resnet18`), published weights (`torchvision/resnet50.imagenet1k_v2`), a file of weights
+ * that Graft wrote, an ONNX file, or the folder of a run
  * @throws UserError where the name is not known, or the weights cannot be had or belong to another model
  * @example
  * const model = await loadModel('resnet18', { classes: ['cat', 'dog'] });
@@ -103,6 +103,7 @@ async function startOfFile(path: string) {
     return { architecture: metadata.model, pretrained: path };
   }
   throw new UserError(
-    `loadModel: ${path} does not say of which architecture its weights are. Name it: loadModel('resnet18', { weights: '${path}' }).`,
+    `loadModel: ${path} does not say of which architecture its weights are. Name it: loadModel('resnet18', { ` +
+      `weights: '${path}' }).`,
   );
 }

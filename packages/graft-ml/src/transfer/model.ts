@@ -49,8 +49,8 @@ export interface SaveOptions {
 const fresh: ModelOrigin = { entry: null, sha256: null, seen: null, onnx: null, notes: [] };
 
 /**
- * A network with its numbers, on this machine: what `fit` trains, and what predicts, evaluates, is saved as a run and exported.
- * `loadModel` makes one of the zoo, of a file or a run; `createModel` one of a network of one's own.
+ * A network with its numbers, on this machine: what `fit` trains, and what predicts, evaluates, is saved as a run and
+ * exported. `loadModel` makes one of the zoo, of a file or a run; `createModel` one of a network of one's own.
  */
 export class Model extends CoreModel {
   readonly #origin: ModelOrigin;
@@ -96,9 +96,11 @@ export class Model extends CoreModel {
   }
 
   /**
-   * Writes the model as a run, which `graft predict`, `graft evaluate` and `openRun` take like one that `trainFolder` made.
+   * Writes the model as a run, which `graft predict`, `graft evaluate` and `openRun` take like one that `trainFolder`
+   * made.
    *
-   * @throws UserError for a network of one's own, which no command knows, or where the folder cannot be written or holds a run
+   * @throws UserError for a network of one's own, which no command knows, or where the folder cannot be written or
+   * holds a run
    */
   async save(folder: string, { overwrite = false, openStore }: SaveOptions = {}): Promise<Run> {
     const image = this.#asImageModel('save');
@@ -123,8 +125,8 @@ export class Model extends CoreModel {
   }
 
   /**
-   * Writes the network as one ONNX file, with its numbers as they are now: `toOnnx` says what goes in and out. Of images, classes and
-   * preprocessing are in its metadata.
+   * Writes the network as one ONNX file, with its numbers as they are now: `toOnnx` says what goes in and out. Of
+   * images, classes and preprocessing are in its metadata.
    *
    * @returns its size in bytes
    * @throws UserError where it cannot be written
@@ -156,7 +158,8 @@ export class Model extends CoreModel {
   #asImageModel(what: string): ImageModel {
     if (this.image) return this.image;
     throw new UserError(
-      `${what}: a run is of a network of the zoo, so that others can open it. Of one of your own keep toSafetensors() or export(path).`,
+      `${what}: a run is of a network of the zoo, so that others can open it. Of one of your own keep ` +
+        'toSafetensors() or export(path).',
     );
   }
 }

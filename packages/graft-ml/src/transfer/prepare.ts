@@ -224,14 +224,19 @@ function assertWeightsOption({ model, weights, strategy: name }: ResolvedConfig,
   }
 }
 
-/** @throws UserError where layers would be frozen that have no running statistics, since meta-learning goes by those of a batch */
+/**
+ * @throws UserError where layers would be frozen that have no running statistics, since meta-learning goes by those of
+ * a batch
+ */
 function assertStatistics({ strategy }: ResolvedConfig, { path, learner, tensors }: Checkpoint): void {
   const hasNone = Object.entries(tensors).some(
     ([name, { data }]) => name.endsWith('running_var') && data.every((value: number | bigint) => value === 1),
   );
   if (strategy === 'full' || !hasNone) return;
   throw new UserError(
-    `${path} is what ${learner} learned to start from: its batch norms have no running statistics, which frozen layers need. ` +
-      '`adaptMeta(run, folder)` makes a run that has them and is taken here, with the head; or train everything: `strategy: "full"`.',
+    `${path} is what ${learner} learned to start from: its batch norms have no running statistics, which frozen ` +
+      'layers need. ' +
+      '`adaptMeta(run, folder)` makes a run that has them and is taken here, with the head; or train everything: ' +
+      '`strategy: "full"`.',
   );
 }

@@ -29,7 +29,9 @@ export function changed(
   if (epochs === undefined) return { ...run, changes };
   const had = begunWith + run.addedEpochs;
   if (run.status !== 'done') {
-    const problem = `: ${out} is not complete yet. Resume it as it is; when it has had its ${plural(had, 'epoch')}, it can be given more.`;
+    const problem =
+      `: ${out} is not complete yet. Resume it as it is; when it has had its ${plural(had, 'epoch')}, it can be ` +
+      'given more.';
     throw new OptionError({
       option: 'epochs',
       expected: 'nothing for a run that is not complete',
@@ -67,7 +69,9 @@ export function notesOnLength(
       option: 'epochs',
       expected: 'nothing for a run that stopped early',
       received: epochsOfPlan(after),
-      problem: `: the run stopped early, ${end}; it would stop again. Begin a new one with ${option('weights')} set to this run’s folder.`,
+      problem:
+        `: the run stopped early, ${end}; it would stop again. Begin a new one with ${option('weights')} set to ` +
+        'this run’s folder.',
     });
   }
   return [describeLonger(config, { before: plan, after }, folder.train.length)];

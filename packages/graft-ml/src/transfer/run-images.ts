@@ -36,7 +36,8 @@ export interface Proof {
   /** The pool, with every view that it gives noted. */
   readonly pool: ImagePool;
   /**
-   * Passes on what happens in training. By the end of its first epoch every image was decoded, so that none turns out to be damaged later.
+   * Passes on what happens in training. By the end of its first epoch every image was decoded, so that none turns out
+   * to be damaged later.
    * @throws ImageError where one is
    */
   within(events: AsyncIterable<TrainEvent>): AsyncGenerator<TrainEvent, void, undefined>;
@@ -46,7 +47,10 @@ export interface Proof {
   complete(): Promise<void>;
   /** Keeps for later runs what was decoded. */
   remember(): Promise<void>;
-  /** Whether an error says that an image is damaged which was taken for sound. Not so where its file has changed since: that is another matter. */
+  /**
+   * Whether an error says that an image is damaged which was taken for sound. Not so where its file has changed since:
+   * that is another matter.
+   */
   isDamage(error: unknown): Promise<boolean>;
 }
 
@@ -81,11 +85,13 @@ function notesOnSeen(folder: Dataset, before: Seen | null, weights: string | nul
     ...(before.isComplete
       ? []
       : [
-          `${start} does not say which images it was trained on, as version 0.1 kept no record: some of them may be among those that validate.`,
+          `${start} does not say which images it was trained on, as version 0.1 kept no record: some of them may ` +
+            'be among those that validate.',
         ]),
     ...(known + keptOut.length > 0
       ? [
-          `The weights know ${known + keptOut.length} of these images (from ${before.history.join(', ')}): none of them validates or tests.`,
+          `The weights know ${known + keptOut.length} of these images (from ${before.history.join(', ')}): none ` +
+            'of them validates or tests.',
         ]
       : []),
     ...(keptOut.length > 0
@@ -93,7 +99,8 @@ function notesOnSeen(folder: Dataset, before: Seen | null, weights: string | nul
       : []),
     ...(chosen > 0
       ? [
-          `The weights were chosen by ${chosen} of the ${validation.length} validation images: a test part would be stricter.`,
+          `The weights were chosen by ${chosen} of the ${validation.length} validation images: a test part would ` +
+            'be stricter.',
         ]
       : []),
   ];
@@ -106,12 +113,14 @@ function nothingToValidate(path: string, folder: Dataset, before: Seen | null, w
     const hasTwo = new Set(folder.train.map(({ label }) => label)).size < folder.train.length;
     const advice = hasTwo
       ? 'Give `validationFraction` a share, or add a folder val/.'
-      : `its ${folder.classes.length} classes have one each, which is to train on. Add images (ten or more of each class make a useful ` +
+      : `its ${folder.classes.length} classes have one each, which is to train on. Add images (ten or more of each ` +
+        'class make a useful ' +
         'classifier); or adapt a start that was made for a few images of each class: `adaptMeta(start, folder)`.';
     return new UserError(`${path}: no image is left to validate on${hasTwo ? '.' : ':'} ${advice}`);
   }
   return new UserError(
-    `${path}: no image is left to validate on: ${weights} was trained on them (${before!.history.join(', ')}), and would be praised for ` +
+    `${path}: no image is left to validate on: ${weights} was trained on them (${before!.history.join(', ')}), ` +
+      'and would be praised for ' +
       'what it knows by heart. Add images that it has not seen, or start from other weights.',
   );
 }

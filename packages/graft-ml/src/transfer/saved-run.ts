@@ -32,8 +32,8 @@ export interface SavedModel extends ImageModel {
 }
 
 /**
- * Writes a model as a run that is done: it is opened, evaluated and exported like one that `trainFolder` made, but says that a program
- * trained it, so that its configuration does not repeat it.
+ * Writes a model as a run that is done: it is opened, evaluated and exported like one that `trainFolder` made, but says
+ * that a program trained it, so that its configuration does not repeat it.
  *
  * @throws UserError where the folder cannot be written or holds a run
  */

@@ -18,8 +18,8 @@ beforeAll(async () => {
 });
 
 /**
- * Where each is stopped, in steps since its start. In all of them a stage ends with the first epoch, after step 4: just before
- * it does is where one easily goes on with the wrong stage, or twice.
+ * Where each is stopped, in steps since its start. In all of them a stage ends with the first epoch, after step 4: just
+ * before it does is where one easily goes on with the wrong stage, or twice.
  */
 const cases: Record<string, { config: TrainConfigInput; stops: readonly number[] }> = {
   'gradual unfreezing': {

@@ -105,7 +105,8 @@ describe('auto', () => {
   });
 
   test('interrupted before and after the decision, it ends bit for bit the same', async () => {
-    // Nothing tells these four classes apart, so that no probe, with whichever kernels, comes near the limit of a decision.
+    // Nothing tells these four classes apart, so that no probe, with whichever kernels, comes near the limit of a
+    // decision.
     const alike = join(root, 'alike');
     mkdirSync(alike);
     for (let i = 0; i < 4; i++) {

@@ -61,7 +61,10 @@ export function trainingTask(prepared: Prepared, plan: readonly PlannedStage[]):
   };
 }
 
-/** @throws UserError where images are to be mixed, and in no stage whole images are what is trained on. (What auto comes to is its own choice.) */
+/**
+ * @throws UserError where images are to be mixed, and in no stage whole images are what is trained on. (What auto comes
+ * to is its own choice.)
+ */
 function assertMixing(config: ResolvedConfig, stages: readonly Stage[]): void {
   const { strategy, mixup } = config;
   if (mixingOf(config) === null || strategies[strategy].isDecidedByProbe || stages.some(({ mixes }) => mixes)) return;
@@ -70,7 +73,8 @@ function assertMixing(config: ResolvedConfig, stages: readonly Stage[]): void {
     expected: 'nothing where features are trained on',
     received: mixup ?? config.cutmix,
     problem:
-      ` mixes images, but ${option('strategy', strategy)} trains on features of them here, since what comes first in the network is ` +
+      ` mixes images, but ${option('strategy', strategy)} trains on features of them here, since what comes ` +
+      'first in the network is ' +
       'frozen. Leave it out, or train everything (full, scratch, or gradual in its last stage).',
   });
 }

@@ -51,7 +51,9 @@ export interface TrainFolderOptions {
   readonly onNote?: (note: string) => void;
   /** The sources of published weights, and the progress of their download. */
   readonly download?: FetchOptions;
-  /** Hear what happens in training, as the logs in the run folder do. Of `auto`'s run from random weights they don't. */
+  /**
+   * Hear what happens in training, as the logs in the run folder do. Of `auto`'s run from random weights they don't.
+   */
   readonly loggers?: readonly Logger[];
   /** The cache for downloads and results that can be computed again. Default: `defaultCache()`; null: none. */
   readonly cache?: FolderCache | null | undefined;
@@ -100,8 +102,8 @@ export interface ResumeOptions extends Omit<TrainFolderOptions, 'out' | 'overwri
 }
 
 /**
- * Goes on with a run where it stopped. It ends bit for bit as if it had not stopped; not so with `from: 'best'`, where the
- * optimizer begins anew, and with more `epochs` under a schedule that goes over the whole run.
+ * Goes on with a run where it stopped. It ends bit for bit as if it had not stopped; not so with `from: 'best'`, where
+ * the optimizer begins anew, and with more `epochs` under a schedule that goes over the whole run.
  */
 export async function* resumeTraining(
   out: string,

@@ -47,6 +47,8 @@ function assertSheetSize({ images, views, imageSize }: Pick<WritePreviewOptions,
     option: 'images',
     expected: `a sheet of at most ${largestSheet} megapixels`,
     received: images,
-    problem: ` ${images}: ${sheet} are ${Math.round(megapixels)} megapixels, more than ${largestSheet}. Ask for fewer or smaller ones.`,
+    problem:
+      ` ${images}: ${sheet} are ${Math.round(megapixels)} megapixels, more than ${largestSheet}. Ask for fewer or ` +
+      'smaller ones.',
   });
 }

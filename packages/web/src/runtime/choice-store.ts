@@ -3,8 +3,8 @@ import { type ChoiceStore, type Choices, everyLowering, timingMethod } from '@gr
 const storeName = 'choices';
 
 /**
- * Timings of one backend in an IndexedDB database, which any number of pages and workers may write at once. A database that cannot be
- * opened, read or written costs only the time to measure again, so it is never an error.
+ * Timings of one backend in an IndexedDB database, which any number of pages and workers may write at once. A database
+ * that cannot be opened, read or written costs only the time to measure again, so it is never an error.
  */
 export function choiceStore(database: string, identity: () => Promise<string>): ChoiceStore {
   const keyOf = async () => `${await identity()} · timing ${timingMethod} · ${everyLowering()}`;

@@ -15,7 +15,8 @@ const [a, b] = [input('a', 'f32', [2, 2]), input('b', 'f32', [2])];
 const feeds = { a: f32([2, 2], [1, 2, 3, 4]), b: f32([2], [10, 20]) };
 
 /**
- * The memories of WebAssembly that are made from here on, of at most 512 MiB. They never shrink, so they tell what is not released.
+ * The memories of WebAssembly that are made from here on, of at most 512 MiB. They never shrink, so they tell what is
+ * not released.
  */
 const memories: WebAssembly.Memory[] = [];
 beforeAll(() => {

@@ -12,8 +12,8 @@ export interface WebRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipp
   /** The device; only `wasm` as yet: ORT's CPU kernels in WebAssembly. */
   readonly device?: 'wasm';
   /**
-   * Threads inside one operator. More than one needs a page that is cross-origin isolated. Default: half the processor's cores, at
-   * most 4, in such a page, else 1. The first runtime of a page or worker decides for all.
+   * Threads inside one operator. More than one needs a page that is cross-origin isolated. Default: half the
+   * processor's cores, at most 4, in such a page, else 1. The first runtime of a page or worker decides for all.
    */
   readonly threads?: number;
   /** The IndexedDB database that remembers timings; null for none. Default: `graft`. */
@@ -25,8 +25,8 @@ export interface WebRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipp
 /**
  * onnxruntime-web in this page or worker. Nothing is loaded before the first graph is compiled.
  *
- * @throws OptionError for a device that there is not, for threads that this page cannot have, and for settings of WebAssembly other than
- * those of an earlier runtime, because onnxruntime-web is set up once
+ * @throws OptionError for a device that there is not, for threads that this page cannot have, and for settings of
+ * WebAssembly other than those of an earlier runtime, because onnxruntime-web is set up once
  */
 export function createRuntime(options: WebRuntimeOptions = {}): Runtime {
   const {
@@ -48,7 +48,9 @@ export function createRuntime(options: WebRuntimeOptions = {}): Runtime {
 /** The same in every runtime of a page: found out once. */
 let wasmFeatures: Promise<Features> | undefined;
 
-/** ORT's processor kernels in WebAssembly. Nothing tells a page processor time, so candidates are timed by the clock. */
+/**
+ * ORT's processor kernels in WebAssembly. Nothing tells a page processor time, so candidates are timed by the clock.
+ */
 function wasmBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
   let wrapLoaded: WrapTensor | undefined;
   const load = async (model: Uint8Array) => {

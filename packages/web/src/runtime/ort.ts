@@ -1,6 +1,6 @@
 /*
- * The one door to onnxruntime-web. It is loaded when it is first needed, and by an import of its own: its threads load the script that it
- * is in once more, so bundlers must leave it in a file with nothing else.
+ * The one door to onnxruntime-web. It is loaded when it is first needed, and by an import of its own: its threads load
+ * the script that it is in once more, so bundlers must leave it in a file with nothing else.
  */
 import { OptionError } from '@graft-ml/core/internal/base/errors';
 
@@ -42,7 +42,8 @@ export function setUpOrt(wanted: OrtSettings): void {
   if (threads > 1 && !globalThis.crossOriginIsolated) {
     const problem =
       ` is ${threads}, and more than one needs shared memory, which a page has that is served with the headers ` +
-      'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp. Without them leave it out.';
+      'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp. Without them ' +
+      'leave it out.';
     throw new OptionError({ option: 'threads', expected: '1', received: threads, problem });
   }
   settings ??= wanted;
@@ -51,7 +52,8 @@ export function setUpOrt(wanted: OrtSettings): void {
     const isSame = now === before || (option === 'wasmPaths' && JSON.stringify(now) === JSON.stringify(before));
     if (now === undefined || isSame) continue;
     const problem =
-      ' is not what onnxruntime-web was set up with here. All runtimes of a page or worker have the same `threads`, `wasmPaths` and ' +
+      ' is not what onnxruntime-web was set up with here. All runtimes of a page or worker have the same ' +
+      '`threads`, `wasmPaths` and ' +
       '`wasmBinary`, those of the first; a worker of its own can have others.';
     throw new OptionError({ option, expected: 'that of the first runtime', received: now, problem });
   }

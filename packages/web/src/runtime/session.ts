@@ -22,8 +22,8 @@ export async function loadSession(model: Uint8Array, options: InferenceSession.S
     ),
   );
   return {
-    // onnxruntime-web takes tensors for its outputs, and leaves them as they are (microsoft/onnxruntime issue 25786). So they are asked
-    // for by name, and copied.
+    // onnxruntime-web takes tensors for its outputs, and leaves them as they are (microsoft/onnxruntime issue 25786).
+    // So they are asked for by name, and copied.
     run: async (feeds, fetches) => {
       const results = await session.run(feeds, Object.keys(fetches));
       for (const [name, fetched] of Object.entries(fetches)) copyInto(fetched, results[name]!);
@@ -50,9 +50,11 @@ async function explainStart<T>(work: () => Promise<T>): Promise<T> {
       (error instanceof Error && /^no available backend found\. ERR: (.*)$/s.exec(error.message)) || [];
     if (reason === undefined) throw error;
     const remedy = reason.includes('timeout')
-      ? 'Its threads load the script that it is in, which must hold nothing else: let the bundler keep what is imported dynamically in ' +
+      ? 'Its threads load the script that it is in, which must hold nothing else: let the bundler keep what is ' +
+        'imported dynamically in ' +
         "files of their own (in Vite worker: { format: 'es' }), or pass threads: 1."
-      : 'It needs the file ort-wasm-simd-threaded.wasm: wasmPaths says where it is served, wasmBinary gives its content.';
+      : 'It needs the file ort-wasm-simd-threaded.wasm: wasmPaths says where it is served, wasmBinary gives its ' +
+        'content.';
     throw new UserError(`onnxruntime-web does not start here: ${reason.replace(/\.?$/, '.')} ${remedy}`, {
       cause: error,
     });

@@ -128,8 +128,8 @@ function powerSteps([low, high]: Span, mantissas: readonly number[], stride = 1)
 }
 
 /**
- * The values with as many digits as tell them apart: 0.6941 0.6942, where `formatNumber` writes 0.694 twice. With exponents
- * where `formatNumber` has them, unless they make the labels longer: 100200 and not 1.002e5.
+ * The values with as many digits as tell them apart: 0.6941 0.6942, where `formatNumber` writes 0.694 twice. With
+ * exponents where `formatNumber` has them, unless they make the labels longer: 100200 and not 1.002e5.
  */
 export function tickLabels(values: readonly number[]): string[] {
   const most = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);

@@ -26,8 +26,9 @@ interface Grid {
 }
 
 /**
- * The names in one row where they fit, else in columns. Names are cut where the legend would be higher than `maxHeight`, and
- * what is still too much is counted in the last place ("+ 5 more"). Drawn from (0, 0) to the right and down.
+ * The names in one row where they fit, else in columns. Names are cut where the legend would be higher than
+ * `maxHeight`, and what is still too much is counted in the last place ("+ 5 more"). Drawn from (0, 0) to the right and
+ * down.
  */
 export function layOutLegend(items: readonly LegendItem[], width: number, maxHeight: number): Legend {
   const maxRows = Math.max(1, Math.floor(maxHeight / lineHeight));

@@ -78,8 +78,8 @@ function layOutPlot(chart: LineChart, width: number, height: number, plotTop: nu
   const marks = (chart.marks ?? []).filter(({ at }) => isDrawable(at, scaleX));
   const bottom = Math.max(plotTop + 1, height - margin - 2 * lineHeight - 6);
 
-  // The width of the labels decides how many rows the marks need, and these how high the axis is. So the ticks are chosen for
-  // the most rows that there may be; on a longer axis, they fit all the better.
+  // The width of the labels decides how many rows the marks need, and these how high the axis is. So the ticks are
+  // chosen for the most rows that there may be; on a longer axis, they fit all the better.
   const mostRows = Math.min(marks.length, Math.floor((height * marksShare) / lineHeight));
   const shortest: Span = [bottom, Math.min(plotTop + mostRows * lineHeight, bottom - 1)];
   const y = layOutAxis(

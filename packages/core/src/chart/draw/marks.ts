@@ -29,8 +29,8 @@ interface Extent {
 type Row = Extent & { readonly row: number };
 
 /**
- * Each label in the highest of the `rows` where it touches no other label and no line goes through it. It stands on the right
- * of its line or, where that has no room, on the left. The labels keep between `left` and `right`.
+ * Each label in the highest of the `rows` where it touches no other label and no line goes through it. It stands on the
+ * right of its line or, where that has no room, on the left. The labels keep between `left` and `right`.
  */
 export function placeMarks(
   marks: NonNullable<LineChart['marks']>,
@@ -42,8 +42,8 @@ export function placeMarks(
     .map(({ at, label }) => ({ at: place(at), label: printableName(label) }))
     .sort((a, b) => a.at - b.at)
     .map((mark) => ({ ...mark, sides: sidesOf(mark, bounds) }));
-  // A line goes down through the lower rows. So of labels that reach over one another's lines, the highest is the first of those
-  // that stand on the right, and the last of those on the left; these have less choice.
+  // A line goes down through the lower rows. So of labels that reach over one another's lines, the highest is the first
+  // of those that stand on the right, and the last of those on the left; these have less choice.
   const onlyLeft = labels.filter(({ sides }) => sides[0]!.anchor === 'end').reverse();
   const placed = new Map<object, Row>();
   for (const label of [...onlyLeft, ...labels.filter((one) => !onlyLeft.includes(one))]) {

@@ -43,8 +43,8 @@ const wide =
   /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Extended_Pictographic}\uff01-\uff60]/u;
 
 /**
- * Pixels that a text takes at most, in any of the fonts that a viewer puts for sans-serif: there is none to measure it with.
- * The widths are DejaVu Sans', which is wider than Arial, Helvetica, Roboto, Segoe UI and San Francisco.
+ * Pixels that a text takes at most, in any of the fonts that a viewer puts for sans-serif: there is none to measure it
+ * with. The widths are DejaVu Sans', which is wider than Arial, Helvetica, Roboto, Segoe UI and San Francisco.
  */
 export function textWidth(text: string, fontSize: number, bold = false): number {
   let width = 0;

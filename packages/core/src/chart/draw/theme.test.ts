@@ -38,7 +38,10 @@ function oklab(rgb: Rgb): Rgb {
   );
 }
 
-/** Of full severity: Machado, Oliveira, Fernandes, "A physiologically-based model for simulation of color vision deficiency", 2009. */
+/**
+ * Of full severity: Machado, Oliveira, Fernandes, "A physiologically-based model for simulation of color vision
+ * deficiency", 2009.
+ */
 const visions: Readonly<Record<string, readonly Rgb[]>> = {
   normal: [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
   protanopia: [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],

@@ -16,8 +16,8 @@ const inks = {
 } as const satisfies Record<string, Color>;
 
 /**
- * Found by a search over OKLCH for the largest least distance in OKLab, seen in full and with each of the three colour vision
- * deficiencies (Machado et al. 2009), at a contrast of 3 to the background on white and 4.5 on dark.
+ * Found by a search over OKLCH for the largest least distance in OKLab, seen in full and with each of the three colour
+ * vision deficiencies (Machado et al. 2009), at a contrast of 3 to the background on white and 4.5 on dark.
  */
 export const palette: readonly Color[] = [
   ['#196cb4', '#76a9fe'],

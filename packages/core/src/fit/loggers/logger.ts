@@ -2,8 +2,8 @@ import type { Progress } from '../checkpoint.ts';
 import type { TrainEvent } from '../events.ts';
 
 /**
- * Hears what happens in a run, in order, and waited for: a run goes on when `log` has resolved. What a logger throws ends
- * the run, so one that may fail (a network) catches that itself.
+ * Hears what happens in a run, in order, and waited for: a run goes on when `log` has resolved. What a logger throws
+ * ends the run, so one that may fail (a network) catches that itself.
  *
  * @example
  * const chart: Logger = {
@@ -20,7 +20,10 @@ export interface Logger {
    * the process drops it now.
    */
   resume?(phase: LoggedProgress): Promise<void>;
-  /** An evaluation comes before the checkpoint that counts its epoch, so that a log which is written at once misses none. */
+  /**
+   * An evaluation comes before the checkpoint that counts its epoch, so that a log which is written at once misses
+   * none.
+   */
   log(event: TrainEvent): Promise<void>;
   /** However the run ends, short of a kill. */
   close(): Promise<void>;

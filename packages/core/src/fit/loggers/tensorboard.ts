@@ -8,8 +8,9 @@ const prefix = 'events.out.tfevents.';
 const [epochTag, stepTag] = ['loss/validation', 'loss/step'];
 
 /**
- * A file of events for TensorBoard: TFRecord frames around `Event` messages (tensorboard/compat/proto/event.proto), with a
- * scalar for each number of a step (`loss/step`, `learning_rate`) or epoch (loss and accuracy of training and validation).
+ * A file of events for TensorBoard: TFRecord frames around `Event` messages (tensorboard/compat/proto/event.proto),
+ * with a scalar for each number of a step (`loss/step`, `learning_rate`) or epoch (loss and accuracy of training and
+ * validation).
  *
  * A run that is resumed writes on in the same file. As it repeats the cut steps to the bit, and so the entries to the
  * byte but for their times, a TensorBoard that was looking on meanwhile finds its place again.

@@ -54,8 +54,9 @@ export function augmentedView(stream: RandomStream, source: Size, framing: Frami
 /**
  * The rest of the augmentation, on the pixels of the view.
  *
- * What a rotation, shear or translation leaves empty, and what is erased, gets `fill`. With the mean colour of the preprocessing it
- * is 0 after the normalisation (within half a grey level), as torchvision's RandomErasing, which erases after it, leaves it.
+ * What a rotation, shear or translation leaves empty, and what is erased, gets `fill`. With the mean colour of the
+ * preprocessing it is 0 after the normalisation (within half a grey level), as torchvision's RandomErasing, which
+ * erases after it, leaves it.
  */
 export function augmentedPixels(stream: RandomStream, image: Planes, augmentation: Augmentation, fill: Colour): Planes {
   return augmentation.reduce((current, operation) => draw(stream, current, operation, fill), image);
@@ -107,14 +108,19 @@ function jitter(stream: RandomStream, image: Planes, widths: OperationOf<'jitter
     .reduce((current, { width, change, amount }) => (width > 0 ? change(current, amount(width)) : current), image);
 }
 
-/** A standard deviation of 0.1 to 2 pixels, as in torchvision's GaussianBlur; the kernel ends 3 of them from its centre. */
+/**
+ * A standard deviation of 0.1 to 2 pixels, as in torchvision's GaussianBlur; the kernel ends 3 of them from its centre.
+ */
 function randomBlur(stream: RandomStream, image: Planes): Planes {
   const sigma = between(stream, 0.1, 2);
   const reach = Math.min(Math.ceil(3 * sigma), Math.min(image.width, image.height) - 1);
   return gaussianBlur(image, 2 * reach + 1, sigma);
 }
 
-/** torchvision's RandomErasing: 2 to 33 % of the area, height / width from 0.3 to 3.3; nothing where ten shapes did not fit. */
+/**
+ * torchvision's RandomErasing: 2 to 33 % of the area, height / width from 0.3 to 3.3; nothing where ten shapes did not
+ * fit.
+ */
 export function randomRegion(stream: RandomStream, image: Planes): Region | undefined {
   for (let attempt = 0; attempt < 10; attempt++) {
     const area = image.width * image.height * between(stream, 0.02, 0.33);

@@ -2,8 +2,8 @@ import { blender } from './colour.ts';
 import { blank, channelsOf, type Planes, rounding } from './planes.ts';
 
 /**
- * Gaussian blur with standard deviation `sigma` over `kernelSize` (odd) pixels in each direction; beyond its edges the image
- * is reflected. torchvision's `gaussian_blur`, one axis after the other.
+ * Gaussian blur with standard deviation `sigma` over `kernelSize` (odd) pixels in each direction; beyond its edges the
+ * image is reflected. torchvision's `gaussian_blur`, one axis after the other.
  *
  * @throws RangeError where the kernel is even, or reaches further than the image is wide or high
  */
@@ -45,7 +45,10 @@ function gaussian(reach: number, sigma: number): Float64Array {
   return kernel.map((weight) => weight / sum);
 }
 
-/** The position that stands at -reach, …, length - 1 + reach of a line that is reflected at the centre of its last pixels. */
+/**
+ * The position that stands at -reach, …, length - 1 + reach of a line that is reflected at the centre of its last
+ * pixels.
+ */
 function reflected(length: number, reach: number): Int32Array {
   return Int32Array.from({ length: length + 2 * reach }, (_, i) => {
     const position = Math.abs(i - reach);

@@ -1,8 +1,8 @@
 import { blank, channelsOf, type Planes } from './planes.ts';
 
 /*
- * torchvision's operations on u8 tensors: arithmetic in single precision (`fround` after each step), then cut, not rounded, to
- * a whole number.
+ * torchvision's operations on u8 tensors: arithmetic in single precision (`fround` after each step), then cut, not
+ * rounded, to a whole number.
  */
 const { fround } = Math;
 
@@ -143,7 +143,9 @@ function greyOf(image: Planes): Uint8Array {
   );
 }
 
-/** An image whose numbers depend on the old ones at the same place, by a table of the 256 levels that each channel gets. */
+/**
+ * An image whose numbers depend on the old ones at the same place, by a table of the 256 levels that each channel gets.
+ */
 function byLevel(image: Planes, levelOf: (channel: Uint8Array) => (value: number) => number): Planes {
   return eachChannel(image, (from, to) => {
     const level = levelOf(from);

@@ -53,7 +53,8 @@ export function translate(image: Planes, x: number, y: number, sampling: Samplin
  * Every output pixel is read at its place in the source: torchvision's `affine` and `rotate` on tensors.
  *
  * What lies outside is black while reading, and a second reading of an all-white mask says how much of a pixel that is:
- * y = m·p + (1 - m)·fill. So a pixel across the image's edge is a little darker than a mixture would be, as it is there.
+ * y = m·p + (1 - m)·fill. So a pixel across the image's edge is a little darker than a mixture would be, as it is
+ * there.
  */
 export function affine(image: Planes, map: AffineMap, { interpolation, fill }: Sampling): Planes {
   return interpolation === 'nearest' ? nearest(image, map, fill) : bilinear(image, map, fill);
@@ -106,7 +107,9 @@ function bilinear(image: Planes, map: AffineMap, fill: Colour): Planes {
   return out;
 }
 
-/** Calls `visit` with each output pixel's position in a plane, and the column and row in the source that it is read at. */
+/**
+ * Calls `visit` with each output pixel's position in a plane, and the column and row in the source that it is read at.
+ */
 function forEachPixel(
   { width, height }: Planes,
   [a, b, c, d, e, f]: AffineMap,

@@ -2,8 +2,9 @@ import type { Augmentation, RandomOperation } from './augmentation.ts';
 import { policyBins } from './policies.ts';
 
 /**
- * Augmentations that have a name. `light` is what a few images always bear; `standard` adds the rotation and lighting of fastai's
- * `aug_transforms`, but not its warp; `strong` has RandAugment and random erasing instead, as timm and torchvision train.
+ * Augmentations that have a name. `light` is what a few images always bear; `standard` adds the rotation and lighting
+ * of fastai's `aug_transforms`, but not its warp; `strong` has RandAugment and random erasing instead, as timm and
+ * torchvision train.
  */
 export const augmentationLevels = {
   none: [],

@@ -48,7 +48,9 @@ const operations: Readonly<Record<string, (image: Planes, ...numbers: number[]) 
     erase(image, { left: left!, top: top!, width: width!, height: height! }, fill),
 };
 
-/** The share of numbers that may differ from torchvision's by one grey level: it computes positions in single precision. */
+/**
+ * The share of numbers that may differ from torchvision's by one grey level: it computes positions in single precision.
+ */
 const mayDiffer: Readonly<Record<string, number>> = { 'shear x bilinear': 0.03, 'shear y bilinear': 0.03 };
 
 const { tensors } = golden('augment');

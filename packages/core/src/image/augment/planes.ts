@@ -1,4 +1,6 @@
-/** An image as a model takes it in: 8-bit RGB, planar, `data[(channel · height + y) · width + x]`. What `resize` writes. */
+/**
+ * An image as a model takes it in: 8-bit RGB, planar, `data[(channel · height + y) · width + x]`. What `resize` writes.
+ */
 export interface Planes {
   readonly width: number;
   readonly height: number;

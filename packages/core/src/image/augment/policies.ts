@@ -139,7 +139,10 @@ export const trivialAugmentSpace: PolicySpace = {
   Equalize: steady,
 };
 
-/** `torch.linspace`, in single precision and from the end in its second half: of a translation only the whole pixels count. */
+/**
+ * `torch.linspace`, in single precision and from the end in its second half: of a translation only the whole pixels
+ * count.
+ */
 function evenly(start: number, end: number, count: number): number[] {
   const { fround } = Math;
   const step = fround(fround(fround(end) - fround(start)) / (count - 1));
@@ -155,7 +158,9 @@ function bitsLeft(most: number, count: number): number[] {
 
 type Step = readonly [operation: PolicyOperation, probability: number, bin: number | null];
 
-/** The pairs of AutoAugment's ImageNet policy: operation, probability, bin of ten. Some stand twice, as they were found. */
+/**
+ * The pairs of AutoAugment's ImageNet policy: operation, probability, bin of ten. Some stand twice, as they were found.
+ */
 export const imageNetPolicy: readonly (readonly [Step, Step])[] = [
   [
     ['Posterize', 0.4, 8],

@@ -49,7 +49,8 @@ export function fileGraph(model: DecodedModel, output?: string): FileGraph {
   const nodes = written.filter((node) => needed.has(node));
   if (nodes.length > mostNodes) {
     throw new UserError(
-      `ONNX: ${nodes.length} nodes compute the output, at most ${mostNodes} are read, which is more than any classifier has.`,
+      `ONNX: ${nodes.length} nodes compute the output, at most ${mostNodes} are read, which is more than any ` +
+        'classifier has.',
     );
   }
   const takers = new Map<string, DecodedNode[]>();

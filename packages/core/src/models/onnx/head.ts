@@ -88,7 +88,8 @@ function throughInput(graph: FileGraph, { operator, inputs }: DecodedNode): stri
 
 function fail({ output }: FileGraph, where: string): never {
   throw new UserError(
-    `ONNX: no classifier found: the way back from the output "${output}" to a linear layer or convolution ends at ${where}.`,
+    `ONNX: no classifier found: the way back from the output "${output}" to a linear layer or convolution ends ` +
+      `at ${where}.`,
   );
 }
 

@@ -94,7 +94,8 @@ export function preprocessingFor(
   const { mean, std } = imageNetPreprocessing;
   const notes = assumed
     ? [
-        `The file does not say how images are normalised: mean ${mean.join(' ')} and std ${std.join(' ')} of ImageNet are assumed.`,
+        `The file does not say how images are normalised: mean ${mean.join(' ')} and std ${std.join(' ')} of ` +
+          'ImageNet are assumed.',
       ]
     : [];
   return { preprocessing, notes };

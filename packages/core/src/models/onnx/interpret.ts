@@ -45,14 +45,18 @@ export function expectSupported(nodes: readonly DecodedNode[], opset: number): v
   const lines = [...missing].slice(0, 50).map(([operation, names]) => `  ${operation}: ${listed(names)}`);
   throw new UserError(
     `ONNX: ${missing.size === 1 ? 'one operator' : `${missing.size} operators`} of this file (opset ${opset}) ` +
-      `${missing.size === 1 ? 'is' : 'are'} not supported. By operator, the nodes:\n${lines.join('\n')}${reasonFor([...missing.keys()])}`,
+      `${missing.size === 1 ? 'is' : 'are'} not supported. By operator, the ` +
+      `nodes:\n${lines.join('\n')}${reasonFor([...missing.keys()])}`,
   );
 }
 
 /** Why there are none of that kind, and what to open in place of the file. */
 function reasonFor(operations: readonly string[]): string {
   if (operations.some((name) => /Quantize|QLinear|(^|\.)QAttention|(Conv|MatMul)Integer/.test(name))) {
-    return '\nThe file is quantised: its weights are small integers, which cannot be trained. Open the model that it was made from.';
+    return (
+      '\nThe file is quantised: its weights are small integers, which cannot be trained. Open the model that it ' +
+      'was made from.'
+    );
   }
   if (operations.some((name) => /^(If|Loop|Scan|Sequence\w+)$/.test(name))) {
     return (

@@ -59,10 +59,12 @@ export const augmentationOptions: OptionSchemas<AugmentationOptions> = {
     .default('light')
     .describe('augmentation of training images (with feature-extraction only by `views`)'),
   mixup: concentration.describe(
-    'mixes each image with another of its batch, in a share from Beta(α, α); a number such as 0.2. Where nothing is frozen',
+    'mixes each image with another of its batch, in a share from Beta(α, α); a number such as 0.2. Where nothing ' +
+      'is frozen',
   ),
   cutmix: concentration.describe(
-    'puts a box of another image of the batch into each, with a share from Beta(α, α); a number such as 1. With `mixup`, either by chance',
+    'puts a box of another image of the batch into each, with a share from Beta(α, α); a number such as 1. With ' +
+      '`mixup`, either by chance',
   ),
 };
 

@@ -56,11 +56,14 @@ export const dataOptions: OptionSchemas<DataOptions> = {
     .lt(1)
     .default(0)
     .describe(
-      'share of each class kept for testing, where the folder has no test/: never trained on nor chosen by; `evaluateFolder(run, folder)` measures on it',
+      'share of each class kept for testing, where the folder has no test/: never trained on nor chosen by; ' +
+        '`evaluateFolder(run, folder)` measures on it',
     ),
   fold: orDefault(fold).describe('hold out one fold of a cross-validation instead'),
   parts: orDefault(choice(partsChoices)).describe(
-    'auto | named | none: whether folders called train, val, test and the like are parts of the dataset; with named, other folders beside them are not classes of it; with none, every folder is a class; default: auto, an error where that is not clear',
+    'auto | named | none: whether folders called train, val, test and the like are parts of the dataset; with ' +
+      'named, other folders beside them are not classes of it; with none, every folder is a class; default: auto, ' +
+      'an error where that is not clear',
   ),
   labelRegex: orDefault(z.string()).describe(
     'the class is in the file’s name: what the group of this expression matches, as in ^(.+)_\\d+\\.jpg$',

@@ -37,7 +37,10 @@ export function lossOf(config: LossOptions, labels: readonly number[], classes: 
   };
 }
 
-/** n / (classes · n_c): each class together weighs the same, and all of them as much as they would without. 0 for an empty class. */
+/**
+ * n / (classes · n_c): each class together weighs the same, and all of them as much as they would without. 0 for an
+ * empty class.
+ */
 export function balancedWeights(labels: readonly number[], classes: number): number[] {
   const counts = new Array<number>(classes).fill(0);
   for (const label of labels) counts[label]!++;

@@ -80,7 +80,8 @@ export const modelOptions: OptionSchemas<ModelOptions> = {
     'probability of dropout before the last layer of the head; default: the model’s own',
   ),
   weights: orDefault(z.string()).describe(
-    'pretrained weights: a file (safetensors, .pth), the folder of a run, or published ones by name, by tag (imagenet1k_v2) or as default; default: the model’s published ones',
+    'pretrained weights: a file (safetensors, .pth), the folder of a run, or published ones by name, by tag ' +
+      '(imagenet1k_v2) or as default; default: the model’s published ones',
   ),
   imageSize: orDefault(z.int().min(8).max(4096)).describe(
     'side of the square the model sees, in pixels; default: what the weights were trained on',
@@ -88,9 +89,11 @@ export const modelOptions: OptionSchemas<ModelOptions> = {
   mean: orDefault(perChannel).describe('of red, green and blue in [0, 1]; default: what the weights were trained with'),
   std: orDefault(perChannel).describe('as `mean`; default: what the weights were trained with'),
   colourProfile: orDefault(z.enum(['apply', 'ignore'])).describe(
-    'embedded colour profiles: apply them, as browsers do, or ignore them, as torchvision does; default: as in the run that the weights are from, else apply',
+    'embedded colour profiles: apply them, as browsers do, or ignore them, as torchvision does; default: as in ' +
+      'the run that the weights are from, else apply',
   ),
   orientation: orDefault(z.enum(['apply', 'ignore'])).describe(
-    'EXIF orientations: apply them, so that photos stand upright, or ignore them, as torchvision does; default: as `colourProfile`',
+    'EXIF orientations: apply them, so that photos stand upright, or ignore them, as torchvision does; default: ' +
+      'as `colourProfile`',
   ),
 };

@@ -57,7 +57,8 @@ export const optimizerOptions: OptionSchemas<OptimizerOptions> = {
   beta2: orDefault(z.number().min(0).lt(1)).describe(optionText('beta2')),
   epsilon: orDefault(z.number().positive()).describe(optionText('epsilon')),
   weightDecay: orDefault(z.number().min(0)).describe(
-    `decoupled for ${decaying('decoupled')}, in the update for ${decaying('in the update')}, else L2; default: ${factText('weightDecay')}`,
+    `decoupled for ${decaying('decoupled')}, in the update for ${decaying('in the update')}, else L2; default: ` +
+      `${factText('weightDecay')}`,
   ),
   clipNorm: orDefault(z.number().positive()).describe('largest norm of the gradient of all parameters together'),
   clipValue: orDefault(z.number().positive()).describe('largest element of a gradient'),

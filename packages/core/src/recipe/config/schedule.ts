@@ -168,7 +168,8 @@ export const scheduleText = scheduleNames.join(' | ');
 export const scheduleOptions: OptionSchemas<ScheduleOptions> = {
   schedule: scheduleChoice.default('one-cycle').describe(scheduleText),
   warmup: orDefault(z.number().min(0)).describe(
-    'epochs in which the learning rate rises from 0 before the schedule begins; default: 0; of one-cycle: the way up, ' +
+    'epochs in which the learning rate rises from 0 before the schedule begins; default: 0; of one-cycle: the ' +
+      'way up, ' +
       '0.3 of the run',
   ),
   stepEpochs: orDefault(z.int().min(1)).describe(
@@ -189,7 +190,8 @@ export const scheduleOptions: OptionSchemas<ScheduleOptions> = {
   ),
   power: orDefault(z.number().positive()).describe(`of ${having('power')}; default: ${defaultOf('power')}`),
   plateauPatience: orDefault(z.int().min(0)).describe(
-    `epochs without a lower validation loss that ${having('plateauPatience')} lets pass; default: ${defaultOf('plateauPatience')}`,
+    `epochs without a lower validation loss that ${having('plateauPatience')} lets pass; default: ` +
+      `${defaultOf('plateauPatience')}`,
   ),
 };
 

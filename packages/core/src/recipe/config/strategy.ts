@@ -99,25 +99,31 @@ export const strategyOptions: OptionSchemas<StrategyOptions> = {
     `passes over the training images, after those of \`probe\`; default: ${defaultOf('epochs')}`,
   ),
   probe: orDefault(z.int().min(0)).describe(
-    `epochs in which only the head is trained, on features that are computed once, before everything else (LP-FT); default: ${defaultOf('probe')}`,
+    'epochs in which only the head is trained, on features that are computed once, before everything else ' +
+      `(LP-FT); default: ${defaultOf('probe')}`,
   ),
   domain: choice(domains)
     .default('similar')
     .describe(`how far your images are from the pretraining data, for auto: ${domains.join(' | ')}`),
   freezeTo: orDefault(z.string()).describe(
-    'for partial: the last frozen block, as `parameterBlocks(model)` calls it; default: the last third of the parameters’ blocks is trained',
+    'for partial: the last frozen block, as `parameterBlocks(model)` calls it; default: the last third of the ' +
+      'parameters’ blocks is trained',
   ),
   unfreeze: orDefault(unfreezing).describe(
-    'for gradual: what is trained from which epoch on, the first after `probe` being epoch 1; default: four steps from the head down',
+    'for gradual: what is trained from which epoch on, the first after `probe` being epoch 1; default: four ' +
+      'steps from the head down',
   ),
   transferRatio: orDefault(z.number().min(0).max(1)).describe(
-    `for partial-transfer, which it chooses: the share of the blocks that is trained, as \`parameterBlocks(model)\` counts them, the head included; default: ${defaultRatio}`,
+    'for partial-transfer, which it chooses: the share of the blocks that is trained, as ' +
+      `\`parameterBlocks(model)\` counts them, the head included; default: ${defaultRatio}`,
   ),
   transferFrozen: orDefault(choice(transferSides)).describe(
-    'for partial-transfer, the side that stays frozen: upper (the first blocks are trained) | lower (the last ones); default: upper',
+    'for partial-transfer, the side that stays frozen: upper (the first blocks are trained) | lower (the last ' +
+      'ones); default: upper',
   ),
   transferHead: orDefault(choice(transferHeads)).describe(
-    'for partial-transfer: kept | new, which is always trained; default: kept where the weights have the classes of the images',
+    'for partial-transfer: kept | new, which is always trained; default: kept where the weights have the classes ' +
+      'of the images',
   ),
   freeze: orDefault(patterns).describe(
     'parameters to freeze, whatever the strategy says: blocks, dotted beginnings or globs',
@@ -140,10 +146,12 @@ export const strategyOptions: OptionSchemas<StrategyOptions> = {
   batchNorm: choice(batchNorms)
     .default('running')
     .describe(
-      'batch norm in layers that are trained: running (the batch’s statistics, kept for evaluation) | batch | frozen. Frozen layers keep theirs',
+      'batch norm in layers that are trained: running (the batch’s statistics, kept for evaluation) | batch | ' +
+        'frozen. Frozen layers keep theirs',
     ),
   views: orDefault(z.int().min(1).max(1000)).describe(
-    'augmented views per image, computed once by the frozen layers and taken in turn; default: anew in every epoch, none with feature-extraction',
+    'augmented views per image, computed once by the frozen layers and taken in turn; default: anew in every ' +
+      'epoch, none with feature-extraction',
   ),
   patience: orDefault(z.int().min(1)).describe(
     'stop after this many epochs without improvement; the best epoch counts in any case',

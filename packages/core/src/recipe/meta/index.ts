@@ -22,7 +22,10 @@ export {
 } from './meta-config.ts';
 export type { ClassDivision, ClassSplit, SideNumbers } from './split.ts';
 
-/** The configuration with its defaults. @throws OptionError for a value that it cannot have, or says which option nothing would look at */
+/**
+ * The configuration with its defaults. @throws OptionError for a value that it cannot have, or says which option
+ * nothing would look at
+ */
 export function parseMetaConfig(config: MetaConfigInput): MetaConfig {
   return parseOptions(metaConfigSchema, config);
 }

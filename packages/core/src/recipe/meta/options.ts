@@ -78,11 +78,14 @@ export const learnerOptions: OptionSchemas<MetaLearnerOptions> = {
     `of the outer gradient, 1: the inner gradients are taken for constants; default: 2, for ${listed(firstOrder)} 1`,
   ),
   statistics: orDefault(choice(statistics)).describe(
-    'statistics of batch norm: batch, the queries’ own (transductive: the queries of an episode help each other, as in MAML’s experiments) | ' +
-      'support (each query for itself) | running (those that came with the weights). Default: batch, or running with pretrained weights',
+    'statistics of batch norm: batch, the queries’ own (transductive: the queries of an episode help each other, ' +
+      'as in MAML’s experiments) | ' +
+      'support (each query for itself) | running (those that came with the weights). Default: batch, or running ' +
+      'with pretrained weights',
   ),
   multiStepEpochs: orDefault(z.int().min(0)).describe(
-    `of ${listed(annealing)}: epochs in which the loss after every inner step counts, less and less; default: a tenth of them`,
+    `of ${listed(annealing)}: epochs in which the loss after every inner step counts, less and less; default: a ` +
+      'tenth of them',
   ),
   orderEpochs: orDefault(z.int().min(0)).describe(
     `of ${listed(annealing)}: epochs of first order before those of second; default: a third of them`,
@@ -104,7 +107,8 @@ export interface MetaModelOptions
 export const metaModelOptions: OptionSchemas<MetaModelOptions> = {
   model: orDefault(modelName).describe('as in ordinary training; default: conv4_32, or what `learner` names'),
   weights: orDefault(z.string()).describe(
-    'what meta-learning starts from: a file, published weights by name or tag, or none; default: the model’s published ones',
+    'what meta-learning starts from: a file, published weights by name or tag, or none; default: the model’s ' +
+      'published ones',
   ),
   imageSize: modelOptions.imageSize,
   mean: modelOptions.mean,
@@ -131,12 +135,14 @@ export const innerOptions: OptionSchemas<MetaInnerOptions> = {
     `steps on the support in training; default: 1 with images up to 32 pixels, else 5; ${stepsTexts}`,
   ),
   innerRate: orDefault(z.number().positive()).describe(
-    `learning rate of an inner step; default: 0.4, with several steps 0.1, with images over 32 pixels 0.01; ${rateTexts}`,
+    'learning rate of an inner step; default: 0.4, with several steps 0.1, with images over 32 pixels 0.01; ' +
+      `${rateTexts}`,
   ),
   innerOptimizer: orDefault(optimizerChoice).describe(`${optimizerText}; default: sgd`),
   innerMomentum: orDefault(z.number().min(0).lt(1)).describe('of sgd or rmsprop in the inner loop; default: 0'),
   testSteps: orDefault(z.int().min(1).max(50)).describe(
-    `steps on the support in validation and test; default: twice as many as in training, at least 10; for ${listed(testedAsTrained)} as many`,
+    'steps on the support in validation and test; default: twice as many as in training, at least 10; for ' +
+      `${listed(testedAsTrained)} as many`,
   ),
 };
 
@@ -215,13 +221,15 @@ export const episodeOptions: OptionSchemas<MetaEpisodeOptions> = {
       'none | train | all: classes turned by 90, 180 and 270 degrees are classes too, of the training side or of all',
     ),
   augment: orDefault(augmentation).describe(
-    'augmentation of the images of training episodes, support and queries alike; default: none, for drawings a crop from 0.7 and a rotation of 10 degrees are a beginning',
+    'augmentation of the images of training episodes, support and queries alike; default: none, for drawings a ' +
+      'crop from 0.7 and a rotation of 10 degrees are a beginning',
   ),
   fixedLabels: z
     .boolean()
     .default(false)
     .describe(
-      'every episode has all classes, each under its own label, and only the images are drawn: phase one of a partial transfer, which goes on with `adaptMeta(run, folder)` and training with `transferRatio`',
+      'every episode has all classes, each under its own label, and only the images are drawn: phase one of a ' +
+        'partial transfer, which goes on with `adaptMeta(run, folder)` and training with `transferRatio`',
     ),
   patience: orDefault(z.int().min(1)).describe(
     'stop after this many validations without improvement; the best counts in any case',

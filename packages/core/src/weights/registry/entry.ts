@@ -3,9 +3,15 @@ import type { Preprocessing } from '../../models/index.ts';
 
 const triple = z.tuple([z.number(), z.number(), z.number()]).readonly();
 
-/** One published file of weights, and all that is known of it. Entries of one architecture stand in order of preference: the first is its default. */
+/**
+ * One published file of weights, and all that is known of it. Entries of one architecture stand in order of preference:
+ * the first is its default.
+ */
 export interface WeightsEntry {
-  /** `<origin>/<model>.<tag>`: `torchvision/resnet50.imagenet1k_v2`, `timm/resnet18.a1_in1k`. The path in the cache, too. */
+  /**
+   * `<origin>/<model>.<tag>`: `torchvision/resnet50.imagenet1k_v2`, `timm/resnet18.a1_in1k`. The path in the cache,
+   * too.
+   */
   readonly name: string;
   /** The model of the zoo that it belongs to. */
   readonly architecture: string;

@@ -27,8 +27,8 @@ export function entriesOf(architecture: string): readonly WeightsEntry[] {
 }
 
 /**
- * The entry that `name` means: by its full name, `torchvision/resnet50.imagenet1k_v2`; without the origin where only one
- * fits, `resnet50.imagenet1k_v2`; or by an architecture, `resnet50`, for its default.
+ * The entry that `name` means: by its full name, `torchvision/resnet50.imagenet1k_v2`; without the origin where only
+ * one fits, `resnet50.imagenet1k_v2`; or by an architecture, `resnet50`, for its default.
  *
  * @throws UserError where there is none, with the nearest name, or where several fit
  */
@@ -48,7 +48,10 @@ export function entryNamed(name: string): WeightsEntry | undefined {
   return exact ?? only(name, (entry) => withoutOrigin(entry.name) === name);
 }
 
-/** The entry of an architecture with that tag, `imagenet1k_v2`; `default` for its first. @throws UserError where several fit */
+/**
+ * The entry of an architecture with that tag, `imagenet1k_v2`; `default` for its first. @throws UserError where several
+ * fit
+ */
 export function entryTagged(architecture: string, tag: string): WeightsEntry | undefined {
   if (tag === 'default') return entriesOf(architecture)[0];
   return only(tag, (entry) => entry.architecture === architecture && tagOf(entry.name) === tag);

@@ -224,7 +224,7 @@ const rows: readonly Row[] = [
 ];
 
 /**
- * timm's checkpoints on the Hugging Face hub for the zoo's architectures. Accuracies and the view of the image they were measured
- * with are from timm's results/results-imagenet.csv.
+ * timm's checkpoints on the Hugging Face hub for the zoo's architectures. Accuracies and the view of the image they
+ * were measured with are from timm's results/results-imagenet.csv.
  */
 export const timmWeights: readonly WeightsEntry[] = rows.map(entry);

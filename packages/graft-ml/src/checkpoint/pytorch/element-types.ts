@@ -1,7 +1,10 @@
 import { codecs } from '@graft-ml/core/internal/weights/codecs';
 import type { ElementType } from './values.ts';
 
-/** PyTorch's name, bytes per element, safetensors' name where Graft can hold the elements, name of the storage class if there is one. */
+/**
+ * PyTorch's name, bytes per element, safetensors' name where Graft can hold the elements, name of the storage class if
+ * there is one.
+ */
 const rows: readonly (readonly [name: string, width: number, codec?: string, storage?: string])[] = [
   ['float32', 4, 'F32', 'FloatStorage'],
   ['float64', 8, 'F64', 'DoubleStorage'],

@@ -16,9 +16,9 @@ const PROTOCOL = 1001;
 export const legacyMagic = Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19);
 
 /**
- * The format of torch.save before PyTorch 1.6, and with `_use_new_zipfile_serialization=False`: the pickles of a magic number, a
- * version, the machine's properties, the object and the list of its storages' keys; then each storage as the number of its
- * elements (int64) and the elements.
+ * The format of torch.save before PyTorch 1.6, and with `_use_new_zipfile_serialization=False`: the pickles of a magic
+ * number, a version, the machine's properties, the object and the list of its storages' keys; then each storage as the
+ * number of its elements (int64) and the elements.
  */
 export async function openLegacyFormat(file: RandomAccessFile): Promise<TorchArchive> {
   const storages = new Map<string, StorageRef>();
@@ -69,7 +69,8 @@ async function locate(
     const length = storage.total * storage.type.width;
     if (start + length > file.size) {
       throw new UserError(
-        `Storage ${quote(storage.key)} lies at bytes ${start} to ${start + length} of ${file.size}. The file is cut short.`,
+        `Storage ${quote(storage.key)} lies at bytes ${start} to ${start + length} of ${file.size}. The file is ` +
+          'cut short.',
       );
     }
     const header = await file.read(end, 8);

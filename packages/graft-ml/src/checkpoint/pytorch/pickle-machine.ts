@@ -3,15 +3,18 @@ import { isKind, isTuple, kindOf, type PickleValue } from './values.ts';
 
 /** The two ways by which a pickle reaches out of itself: globals and persistent ids. */
 export interface PickleRules {
-  /** The value of the global `name` (`module.class`). `outermost`: it is what the whole pickle is. @throws UserError for an unknown one */
+  /**
+   * The value of the global `name` (`module.class`). `outermost`: it is what the whole pickle is. @throws UserError for
+   * an unknown one
+   */
   readonly find: (name: string, outermost: boolean) => PickleValue;
   /** The object outside of the pickle that `id` stands for. */
   readonly load: (id: PickleValue) => PickleValue;
 }
 
 /**
- * The most work that one pickle may ask for, in units: an opcode is one, and what takes longer to make or up to 200 bytes to hold
- * is several. A checkpoint with 3,000 parameters and the state of Adam takes about 500,000.
+ * The most work that one pickle may ask for, in units: an opcode is one, and what takes longer to make or up to 200
+ * bytes to hold is several. A checkpoint with 3,000 parameters and the state of Adam takes about 500,000.
  */
 const MOST_UNITS = 4_000_000;
 const CONTAINER_UNITS = 8;

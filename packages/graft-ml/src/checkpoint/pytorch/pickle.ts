@@ -5,9 +5,9 @@ import { type Dict, isDict, isKind, kindOf, type PickleValue, type Tuple } from 
 /**
  * The first pickle in `bytes`, of protocol 2 to 5, and its length in bytes.
  *
- * Runs nothing: a global is looked up in `rules`, and what calling it means is Graft's own. Python's pickle module documents the
- * format (Lib/pickletools.py); the opcodes of protocols 0 and 1 that PyTorch never writes are refused, as are extension
- * codes and out-of-band buffers. Time and memory grow with the bytes alone, and the result has no cycles.
+ * Runs nothing: a global is looked up in `rules`, and what calling it means is Graft's own. Python's pickle module
+ * documents the format (Lib/pickletools.py); the opcodes of protocols 0 and 1 that PyTorch never writes are refused, as
+ * are extension codes and out-of-band buffers. Time and memory grow with the bytes alone, and the result has no cycles.
  *
  * @throws UserError where the pickle is damaged or asks for something that is not known
  */
@@ -159,7 +159,9 @@ function newObjectWithKeywords(m: PickleMachine): void {
   m.call(m.pop());
 }
 
-/** Attributes of an OrderedDict (PyTorch keeps the versions of modules there) and of what is passed over are left out. */
+/**
+ * Attributes of an OrderedDict (PyTorch keeps the versions of modules there) and of what is passed over are left out.
+ */
 function build(m: PickleMachine): void {
   m.pop();
   const target = m.top();

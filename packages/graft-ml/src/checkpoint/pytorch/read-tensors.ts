@@ -11,7 +11,10 @@ export interface TorchArchive {
   readonly format: 'pytorch-zip' | 'pytorch-legacy';
   /** The size in bytes. */
   readonly size: number;
-  /** The bytes of a whole storage, new and aligned. @throws UserError where the file has another number of them than `storage` says */
+  /**
+   * The bytes of a whole storage, new and aligned. @throws UserError where the file has another number of them than
+   * `storage` says
+   */
   readonly read: (storage: StorageRef) => Promise<Uint8Array>;
 }
 
@@ -26,9 +29,11 @@ const MOST_EXPANSION = 4;
 /**
  * The tensors that `refs` describe, row-major.
  *
- * Storages are read one after another, so that beyond the result only one of them is in memory. No two tensors share memory.
+ * Storages are read one after another, so that beyond the result only one of them is in memory. No two tensors share
+ * memory.
  *
- * @throws UserError with the tensor's name where it reaches beyond its storage, or is of a type that Graft does not hold
+ * @throws UserError with the tensor's name where it reaches beyond its storage, or is of a type that Graft does not
+ * hold
  */
 export async function readTensors(
   refs: ReadonlyMap<string, TensorRef>,
@@ -97,7 +102,9 @@ function decode(name: string, ref: TensorRef, storage: Uint8Array, alone: boolea
   }
 }
 
-/** The bytes from the tensor's first element to its last. @throws UserError where its storage's part does not have them */
+/**
+ * The bytes from the tensor's first element to its last. @throws UserError where its storage's part does not have them
+ */
 function partOf(name: string, ref: TensorRef, bytes: Uint8Array): Uint8Array {
   const { storage, type, offset, shape, strides } = ref;
   const begin = storage.first * storage.type.width + offset * type.width;
@@ -106,7 +113,8 @@ function partOf(name: string, ref: TensorRef, bytes: Uint8Array): Uint8Array {
   const needed = shape.includes(0) ? 0 : (last + 1) * type.width;
   if (!(end <= bytes.length && begin + needed <= end && begin % type.width === 0)) {
     throw new UserError(
-      `${quote(name)}, ${type.name}[${shape}] with strides [${strides}], takes bytes ${begin} to ${begin + needed} of a ` +
+      `${quote(name)}, ${type.name}[${shape}] with strides [${strides}], takes bytes ${begin} to ` +
+        `${begin + needed} of a ` +
         `storage that has ${Math.min(end, bytes.length)}. The file is damaged.`,
     );
   }

@@ -6,8 +6,9 @@ import { findStateDict } from './state-dict.ts';
 import { openZipFormat } from './zip-format.ts';
 
 /**
- * The state dict of a checkpoint that torch.save wrote, in either of its formats. float16 and bfloat16 become f32, int8 and int16
- * i32; everything else keeps its bits. Of what else the file holds, such as the optimizer's state, nothing is read.
+ * The state dict of a checkpoint that torch.save wrote, in either of its formats. float16 and bfloat16 become f32, int8
+ * and int16 i32; everything else keeps its bits. Of what else the file holds, such as the optimizer's state, nothing is
+ * read.
  *
  * @throws UserError that says what in the file cannot be read and how to save it so that it can
  */

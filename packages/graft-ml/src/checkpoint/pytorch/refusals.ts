@@ -28,7 +28,8 @@ export function throwGlobalError(name: string, outermost: boolean): never {
     );
   }
   throw new UserError(
-    `Beside the tensors it holds an object of ${shown}, which is not read: Graft knows tensors and plain containers, and runs no code. ${saveWeights}`,
+    `Beside the tensors it holds an object of ${shown}, which is not read: Graft knows tensors and plain ` +
+      `containers, and runs no code. ${saveWeights}`,
   );
 }
 

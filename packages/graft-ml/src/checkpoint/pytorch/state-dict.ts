@@ -29,7 +29,8 @@ export interface StateDict {
 }
 
 /**
- * The state dict in what torch.save saved: the dict itself, or the one dict of tensors in it, preferably under a usual key.
+ * The state dict in what torch.save saved: the dict itself, or the one dict of tensors in it, preferably under a usual
+ * key.
  *
  * @throws UserError that says what was saved instead
  */

@@ -14,7 +14,10 @@ import {
 /** PyTorch's own limit. */
 const MOST_DIMENSIONS = 64;
 
-/** The functions with which PyTorch pickles tensors (torch/_utils.py, torch/_tensor.py); here they only note where the numbers are. */
+/**
+ * The functions with which PyTorch pickles tensors (torch/_utils.py, torch/_tensor.py); here they only note where the
+ * numbers are.
+ */
 export const rebuildFunctions: Readonly<Record<string, Callable['call']>> = {
   'torch._utils._rebuild_tensor': ([storage, offset, shape, strides]) => tensorRef(storage, offset, shape, strides),
   'torch._utils._rebuild_tensor_v2': ([storage, offset, shape, strides, , , metadata]) =>
@@ -90,8 +93,8 @@ function wholeNumber(value: PickleValue | undefined): number {
 }
 
 /**
- * The storage that a persistent id stands for: ('storage', type, key, device, length) and, in the legacy format, a part of it
- * as (key, first element, length) or None.
+ * The storage that a persistent id stands for: ('storage', type, key, device, length) and, in the legacy format, a part
+ * of it as (key, first element, length) or None.
  */
 export function loadStorage(id: PickleValue): StorageRef {
   const [what, type, key, , length, part] = isTuple(id) ? id.items : [];

@@ -5,7 +5,8 @@ import { rebuildFunctions } from './tensor-refs.ts';
 import { type Callable, isDict, isTuple, kindOf, type PickleValue } from './values.ts';
 
 /**
- * Objects that training scripts save beside the weights. They are passed over: nothing of them is kept, and nothing in them runs.
+ * Objects that training scripts save beside the weights. They are passed over: nothing of them is kept, and nothing in
+ * them runs.
  */
 const inert = [
   'numpy.dtype',

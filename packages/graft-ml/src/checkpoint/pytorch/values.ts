@@ -59,7 +59,10 @@ export interface ElementType {
   readonly codec: Codec | undefined;
 }
 
-/** The part of a storage that begins at element `first` and has `length` elements; `total` is the whole storage's length. */
+/**
+ * The part of a storage that begins at element `first` and has `length` elements; `total` is the whole storage's
+ * length.
+ */
 export interface StorageRef {
   readonly kind: 'storage';
   readonly key: string;
@@ -69,7 +72,9 @@ export interface StorageRef {
   readonly length: number;
 }
 
-/** A tensor whose element (i, j, ...) is number offset + i · strides[0] + j · strides[1] + ... of the storage's part. */
+/**
+ * A tensor whose element (i, j, ...) is number offset + i · strides[0] + j · strides[1] + ... of the storage's part.
+ */
 export interface TensorRef {
   readonly kind: 'tensor';
   readonly type: ElementType;

@@ -20,8 +20,8 @@ const MOST_ENTRIES = 50_000;
 /**
  * The entries of a ZIP archive by name, from its central directory.
  *
- * Refuses what torch.save never writes and what tricks are made of: encrypted entries, a name twice, entries that overlap or reach
- * beyond the file.
+ * Refuses what torch.save never writes and what tricks are made of: encrypted entries, a name twice, entries that
+ * overlap or reach beyond the file.
  */
 export async function readZipDirectory(file: RandomAccessFile): Promise<Map<string, ZipEntry>> {
   const entries = new Map<string, ZipEntry>();
@@ -44,7 +44,8 @@ export async function locateEntry(file: RandomAccessFile, entry: ZipEntry): Prom
   const { name, header, size } = entry;
   if (entry.isCompressed) {
     throw new UserError(
-      `${quote(name)} in the archive is compressed, which torch.save never does. Unpack the archive, or save the weights again.`,
+      `${quote(name)} in the archive is compressed, which torch.save never does. Unpack the archive, or save the ` +
+        'weights again.',
     );
   }
   const damaged = () => new UserError(`${quote(name)} is not where the archive says. The file is damaged.`);

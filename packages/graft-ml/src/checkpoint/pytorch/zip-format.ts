@@ -12,8 +12,8 @@ import type { StorageRef } from './values.ts';
 import { locateEntry, readZipDirectory, type ZipEntry } from './zip-directory.ts';
 
 /**
- * The format of torch.save since PyTorch 1.6: a ZIP archive of uncompressed entries `<folder>/data.pkl`, `<folder>/data/<key>`
- * for each storage, and `<folder>/byteorder`.
+ * The format of torch.save since PyTorch 1.6: a ZIP archive of uncompressed entries `<folder>/data.pkl`,
+ * `<folder>/data/<key>` for each storage, and `<folder>/byteorder`.
  */
 export async function openZipFormat(file: RandomAccessFile): Promise<TorchArchive> {
   const entries = await readZipDirectory(file);
@@ -40,7 +40,10 @@ export async function openZipFormat(file: RandomAccessFile): Promise<TorchArchiv
   return { root: value, format: 'pytorch-zip', size: file.size, read };
 }
 
-/** The folder in which everything lies, with its slash. @throws UserError that says what the archive is instead, if it is known */
+/**
+ * The folder in which everything lies, with its slash. @throws UserError that says what the archive is instead, if it
+ * is known
+ */
 function folderOf(entries: ReadonlyMap<string, ZipEntry>): string {
   const names = [...entries.keys()];
   const pickles = names.filter((name) => /^[^/]+\/data\.pkl$/.test(name));
@@ -52,7 +55,8 @@ function folderOf(entries: ReadonlyMap<string, ZipEntry>): string {
   }
   if (names.includes('model.weights.h5')) throw new UserError('It is a Keras model, and Keras files are not read.');
   throw new UserError(
-    'It is a ZIP archive, but not one that torch.save wrote: it has no data.pkl. If the weights are in it, unpack it first.',
+    'It is a ZIP archive, but not one that torch.save wrote: it has no data.pkl. If the weights are in it, ' +
+      'unpack it first.',
   );
 }
 

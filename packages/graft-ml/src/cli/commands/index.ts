@@ -1,6 +1,9 @@
 import type { CommandDefinition } from '../command.ts';
 
-/** A command as the help of `graft` lists it. Its definition, and all that it stands on, is loaded when the command is used. */
+/**
+ * A command as the help of `graft` lists it. Its definition, and all that it stands on, is loaded when the command is
+ * used.
+ */
 export interface CommandEntry {
   readonly name: string;
   readonly summary: string;

@@ -13,7 +13,8 @@ export const predictCommand = defineCommand({
     {
       syntax: '<run-and-images...>',
       description:
-        'a run folder (not with --model), then images, folders of them, patterns (quoted) such as photos/**/*.jpg, or - for a list of paths on stdin',
+        'a run folder (not with --model), then images, folders of them, patterns (quoted) such as ' +
+        'photos/**/*.jpg, or - for a list of paths on stdin',
     },
   ],
   options: z.strictObject({

@@ -12,7 +12,8 @@ export const featuresTable = defineTable({
     {
       syntax: '<run-and-images...>',
       description:
-        'a run folder, if it is to be that, then datasets in any shape that `graft train` takes, folders, images, patterns, or - for a list of paths on stdin',
+        'a run folder, if it is to be that, then datasets in any shape that `graft train` takes, folders, ' +
+        'images, patterns, or - for a list of paths on stdin',
     },
   ],
   options: z.strictObject({

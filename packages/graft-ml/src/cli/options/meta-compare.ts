@@ -12,7 +12,8 @@ const comparisonOptions = {
     .string()
     .default('maml,fomaml,anil,boil,meta-sgd,maml++,reptile,protonet')
     .describe(
-      'with commas between them: learners, or files of options for one (YAML, JSON, a run.json), which come before the flags',
+      'with commas between them: learners, or files of options for one (YAML, JSON, a run.json), which come ' +
+        'before the flags',
     ),
   out: optionalText.describe('the folder for the runs and the table; default: runs/compare-<time>'),
   overwrite: z.boolean().default(false).describe('replace an existing comparison'),

@@ -21,7 +21,8 @@ const runOptions = {
     .default(null)
     .describe('cross-validation: train this many runs, in which each image validates once'),
   config: optionalText.describe(
-    'options from a YAML or JSON file, as `graft config` prints one, or with the folder from the run.json of a run that is to be repeated; what is given besides comes first',
+    'options from a YAML or JSON file, as `graft config` prints one, or with the folder from the run.json of a ' +
+      'run that is to be repeated; what is given besides comes first',
   ),
 };
 
@@ -39,7 +40,8 @@ export const trainTable = defineTable({
     {
       syntax: '[folder]',
       description:
-        'root/class/*.jpg or root/{train,val,test}/class/*.jpg, also in a .zip, .tar or .tar.gz; a .csv or .jsonl; .parquet files or a folder of them',
+        'root/class/*.jpg or root/{train,val,test}/class/*.jpg, also in a .zip, .tar or .tar.gz; a .csv or ' +
+        '.jsonl; .parquet files or a folder of them',
     },
   ],
   options: trainOptions,

@@ -25,13 +25,15 @@ export function trainingHeader({ out, run, folder, notes }: ReadyEvent): string[
       ['run', out],
       [
         'model',
-        `${config.model}${head}, ${formatCount(parameters.trained)} of ${formatCount(parameters.total)} parameters trained, batch norm ${batchNorm}`,
+        `${config.model}${head}, ${formatCount(parameters.trained)} of ${formatCount(parameters.total)} ` +
+          `parameters trained, batch norm ${batchNorm}`,
       ],
       ['weights', config.weights ?? (run.weightsSha256 === null ? 'none: from scratch' : 'its own')],
       ['images', counts.join(', ')],
       [
         'training',
-        `${config.strategy}, epochs: ${(config.epochs ?? 0) + run.addedEpochs}, batches of ${config.batchSize}, ${config.optimizer} at ${config.learningRate} (${config.schedule}), seed ${config.seed}`,
+        `${config.strategy}, epochs: ${(config.epochs ?? 0) + run.addedEpochs}, batches of ${config.batchSize}, ` +
+          `${config.optimizer} at ${config.learningRate} (${config.schedule}), seed ${config.seed}`,
       ],
       ...warnings.map(({ message }) => ['warning', message] as const),
     ]),
@@ -52,7 +54,9 @@ export function metaHeader(event: MetaReadyEvent): string[] {
   const order = config.order === null ? '' : `, ${config.order === 1 ? 'first' : 'second'} order`;
   const isBaseline = learners[learner].kind === 'baseline';
   const augmented = config.augment === null ? '' : `, images augmented: ${textOf('augment', config.augment)}`;
-  const training = `${metaSteps} meta-steps of ${metaBatch} episodes, ${plural(epochsOf(config), 'validation')}, ${optimizer} at ${learningRate} (${schedule}), seed ${config.seed}${augmented}`;
+  const training =
+    `${metaSteps} meta-steps of ${metaBatch} episodes, ${plural(epochsOf(config), 'validation')}, ${optimizer} at ` +
+    `${learningRate} (${schedule}), seed ${config.seed}${augmented}`;
   const [images = '', ...parts] = sets.header.lines;
   return [
     ...notes,
@@ -62,7 +66,8 @@ export function metaHeader(event: MetaReadyEvent): string[] {
       ['learner', `${learner}${order}: ${learners[learner].description}`],
       [
         'model',
-        `${config.model}, ${formatCount(run.parameters.total)} parameters, ${run.preprocessing.crop} px, weights ${config.weights}`,
+        `${config.model}, ${formatCount(run.parameters.total)} parameters, ${run.preprocessing.crop} px, weights ` +
+          `${config.weights}`,
       ],
       ...(adapts ? [['inner loop', innerLoop(event)] as const] : []),
       ['batch norm', statisticsTexts[config.statistics ?? 'running']],

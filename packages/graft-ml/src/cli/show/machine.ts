@@ -45,7 +45,8 @@ function formatChoices(
     const here = new Map(choices.map(({ key, lowering }) => [key, lowering]));
     const others = Object.entries(recorded).filter(([key, lowering]) => here.get(key) !== lowering).length;
     lines.push(
-      `  ${others} of the ${Object.keys(recorded).length} that the run was made with are not what a new run would use here`,
+      `  ${others} of the ${Object.keys(recorded).length} that the run was made with are not what a new run ` +
+        'would use here',
     );
   }
   return lines.join('\n');

@@ -58,7 +58,9 @@ function entrySheet(entry: WeightsDescription): string {
     architecture: entry.architecture,
     parameters: formatCount(entry.parameters),
     accuracy: `top-1 ${percent(top1)}, top-5 ${percent(top5)}`,
-    images: `resize ${resize}${squash ? ' both sides' : ''}, crop ${crop}, ${interpolation}, mean ${mean.join(' ')}, std ${std.join(' ')}`,
+    images:
+      `resize ${resize}${squash ? ' both sides' : ''}, crop ${crop}, ${interpolation}, mean ${mean.join(' ')}, std ` +
+      `${std.join(' ')}`,
     classes: entry.classes ?? (outputs ? `${formatCount(outputs)}, without names` : 'none: it has no head'),
     licence: licence ?? 'not stated',
     source: entry.source,

@@ -10,7 +10,9 @@ const longestLine = 1000;
 /** Images from which on progress is shown. */
 const many = 16;
 
-/** Passes predictions on, with a note about each image that could not be looked at, and progress where there are many. */
+/**
+ * Passes predictions on, with a note about each image that could not be looked at, and progress where there are many.
+ */
 export async function* watchPredictions(
   terminal: Terminal,
   predictions: AsyncIterable<DescribedPrediction>,

@@ -175,7 +175,9 @@ function foldsLines({ out, folds, accuracy, loss }: FoldsEvent): Told[] {
     fold.loss.toFixed(4),
     fold.epoch,
   ]);
-  const mean = `accuracy ${percent(accuracy.mean)} ± ${percent(accuracy.margin)}, loss ${loss.mean.toFixed(4)} ± ${loss.margin.toFixed(4)}`;
+  const mean =
+    `accuracy ${percent(accuracy.mean)} ± ${percent(accuracy.margin)}, loss ${loss.mean.toFixed(4)} ± ` +
+    `${loss.margin.toFixed(4)}`;
   return [
     { print: table(['fold', 'images', 'accuracy', 'loss', 'epoch'], cells) },
     { print: `\n${mean}` },

@@ -2,13 +2,14 @@ import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import { correlation, type Likeness, thumbnailSide } from './likeness.ts';
 
 /**
- * Images that are one image for the eye: hashes that differ in at most 11 of 64 bits, and thumbnails that correlate by at
- * least 0.98.
+ * Images that are one image for the eye: hashes that differ in at most 11 of 64 bits, and thumbnails that correlate by
+ * at least 0.98.
  *
- * Found on TrashNet and Caltech-101 (600 images of each). Copies at half or double the size, squashed, blurred, of other
- * contrast, or as JPEG of quality 15 stay within 8 bits and above 0.98 (one in a hundred falls to 0.978); so do most that lost
- * 1 % at each border, and few that lost more. Of the 359,400 other pairs, one passes, and that is one photograph with
- * and without a watermark; the next, two motorcycles posed alike, reach 0.9796. Mirrored and turned copies are not looked for.
+ * Found on TrashNet and Caltech-101 (600 images of each). Copies at half or double the size, squashed, blurred, of
+ * other contrast, or as JPEG of quality 15 stay within 8 bits and above 0.98 (one in a hundred falls to 0.978); so do
+ * most that lost 1 % at each border, and few that lost more. Of the 359,400 other pairs, one passes, and that is one
+ * photograph with and without a watermark; the next, two motorcycles posed alike, reach 0.9796. Mirrored and turned
+ * copies are not looked for.
  */
 const mostBits = 11;
 const leastCorrelation = 0.98;
@@ -38,9 +39,9 @@ function countBits(word: number): number {
 /**
  * The groups of two or more that look the same, as positions in `likenesses`; what is alike in a chain is one group.
  *
- * Multi-index hashing (Norouzi, Punjani, Fleet 2012): an image is compared with those alone of which one word of the hash is
- * within two bits of its own. Photographs spread over the words; drawings on a white ground do not, so that what
- * is met is first compared in the coarse.
+ * Multi-index hashing (Norouzi, Punjani, Fleet 2012): an image is compared with those alone of which one word of the
+ * hash is within two bits of its own. Photographs spread over the words; drawings on a white ground do not, so that
+ * what is met is first compared in the coarse.
  */
 export function alikeGroups(likenesses: readonly Likeness[]): number[][] {
   const groups = new DisjointSets(likenesses.length);
@@ -64,8 +65,8 @@ export function alikeGroups(likenesses: readonly Likeness[]): number[][] {
 }
 
 /**
- * A thumbnail of mean 0 and length 1, projected on the 16 orthonormal vectors that are 1/4 in one block of 4 x 4 levels.
- * NaN where it is of a single grey.
+ * A thumbnail of mean 0 and length 1, projected on the 16 orthonormal vectors that are 1/4 in one block of 4 x 4
+ * levels. NaN where it is of a single grey.
  */
 function coarsely(thumbnail: Uint8Array): Float64Array {
   const mean = thumbnail.reduce((sum, level) => sum + level, 0) / thumbnail.length;
@@ -78,7 +79,9 @@ function coarsely(thumbnail: Uint8Array): Float64Array {
   return projections;
 }
 
-/** Whether the correlation can reach 0.98: |u - v|² = 2 (1 - r) for vectors of length 1, and projections are no longer. */
+/**
+ * Whether the correlation can reach 0.98: |u - v|² = 2 (1 - r) for vectors of length 1, and projections are no longer.
+ */
 function mayCorrelate(coarse: Float64Array, a: number, b: number): boolean {
   let rest = mostSquares;
   for (let i = 0; i < blocks; i++) {

@@ -62,7 +62,9 @@ function unevenClasses(parts: readonly Part[], classes: readonly ClassCount[]): 
   });
 }
 
-/** The classes that have too few images to train on, after some were held out where the folder has no validation part. */
+/**
+ * The classes that have too few images to train on, after some were held out where the folder has no validation part.
+ */
 function smallClasses(parts: readonly Part[], classes: readonly ClassCount[]): Finding[] {
   const train = parts.find(({ split }) => split === undefined || split === 'train');
   const heldOut = parts.some(({ split }) => split === 'validation') ? 0 : 1;

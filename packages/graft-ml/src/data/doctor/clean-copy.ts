@@ -15,8 +15,8 @@ export interface CleanCopyOptions {
 }
 
 /**
- * Writes what is sound of a dataset to `target`, a folder of the same layout, or of class folders where it has another shape.
- * The dataset itself is not touched. `target` appears when it is complete.
+ * Writes what is sound of a dataset to `target`, a folder of the same layout, or of class folders where it has another
+ * shape. The dataset itself is not touched. `target` appears when it is complete.
  *
  * @throws UserError where `target` is in the way or cannot be written, or an image is no longer what it was
  */

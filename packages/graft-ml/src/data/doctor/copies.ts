@@ -49,7 +49,9 @@ export function copyFindings(specimens: readonly Specimen[]): Finding[] {
 /** The splits by which keeps an image that several have: test images are worth more than training images. */
 const precedence: readonly (Split | undefined)[] = ['test', 'validation', 'train', undefined];
 
-/** The copy that stays when the others go: in the split that measures most strictly, and the first there by its place. */
+/**
+ * The copy that stays when the others go: in the split that measures most strictly, and the first there by its place.
+ */
 export function keeperOf(copies: readonly Specimen[]): Specimen {
   const rank = ({ part }: Specimen) => precedence.indexOf(part.split);
   return copies.toSorted((a, b) => rank(a) - rank(b) || (a.place < b.place ? -1 : 1))[0]!;

@@ -32,7 +32,8 @@ export interface Diagnosis {
 }
 
 /**
- * Looks through a dataset of any shape that `openDataset` reads for everything that spoils training. Nothing is changed.
+ * Looks through a dataset of any shape that `openDataset` reads for everything that spoils training. Nothing is
+ * changed.
  *
  * @throws UserError where there is no such dataset or its layout can be read in two ways
  * @example const { findings } = await diagnose('photos');

@@ -14,7 +14,10 @@ export const thumbnailSide = 16;
 /** Levels by which the right neighbour has to be lighter: what JPEG leaves of an even ground is no slope. */
 const slope = 1;
 
-/** The resized copies that a likeness is made of: 9 x 8 for the hash, and the thumbnail. The image's shape is disregarded. */
+/**
+ * The resized copies that a likeness is made of: 9 x 8 for the hash, and the thumbnail. The image's shape is
+ * disregarded.
+ */
 export function likenessViews({ width, height }: Size): { readonly box: Box; readonly target: ResizeTarget }[] {
   const box = { left: 0, top: 0, width, height };
   return [hashGrid, { width: thumbnailSide, height: thumbnailSide }].map((target) => ({ box, target }));
@@ -28,8 +31,8 @@ export function likenessFrom([grid, thumbnail]: readonly Uint8Array[]): Likeness
 const hashGrid = { width: 9, height: 8 } as const;
 
 /**
- * Bit (row, column) says whether the grey level rises from cell (row, column) to the next on the right, in a grid of 8 x 9
- * cells. (After N. Krawetz's dHash, 2013.)
+ * Bit (row, column) says whether the grey level rises from cell (row, column) to the next on the right, in a grid of 8
+ * x 9 cells. (After N. Krawetz's dHash, 2013.)
  */
 function differenceHash(cells: Uint8Array): Uint16Array {
   const hash = new Uint16Array(4);
@@ -49,8 +52,8 @@ function greyOf(planes: Uint8Array): Uint8Array {
 }
 
 /**
- * Pearson's correlation of two thumbnails: 1 for the same image, whatever its brightness and contrast. NaN where one of them
- * is of a single grey, which is like nothing.
+ * Pearson's correlation of two thumbnails: 1 for the same image, whatever its brightness and contrast. NaN where one of
+ * them is of a single grey, which is like nothing.
  */
 export function correlation(a: Uint8Array, b: Uint8Array): number {
   let [sumA, sumB, squaresA, squaresB, products] = [0, 0, 0, 0, 0];

@@ -40,7 +40,10 @@ export function filesToExamine({ base, candidates, others = [] }: Found): Placed
   return [...candidates.map(placed(false)), ...others.map(placed(true))].sort((a, b) => (a.place < b.place ? -1 : 1));
 }
 
-/** An image with what its name says wrongly, or the reason why it cannot be used; nothing for a file that is no image and says so. */
+/**
+ * An image with what its name says wrongly, or the reason why it cannot be used; nothing for a file that is no image
+ * and says so.
+ */
 export async function examineFile(file: Placed, pool: ExaminingPool): Promise<Examined> {
   try {
     const specimen = { ...file, ...(await pool.examine(file)) };

@@ -27,8 +27,9 @@ export function readBmpHeader(file: Buffer): ImageHeader {
 }
 
 /**
- * Lines [first, last) of a bitmap, on white where it is transparent. Any depth, palettes, masks and run lengths; not the JPEG and PNG
- * that printers get. Nothing is allocated but the lines, so that a file of any content costs what its header announces.
+ * Lines [first, last) of a bitmap, on white where it is transparent. Any depth, palettes, masks and run lengths; not
+ * the JPEG and PNG that printers get. Nothing is allocated but the lines, so that a file of any content costs what its
+ * header announces.
  *
  * @throws HeaderError where it is damaged
  */

@@ -25,8 +25,8 @@ const bytesOfType: ReadonlyMap<number, 1 | 2 | 4> = new Map([
 ]);
 
 /**
- * The whole numbers in the first directory of a TIFF file, or of the EXIF data of another one, by their tag; the first where a tag
- * has several. Empty where it is none.
+ * The whole numbers in the first directory of a TIFF file, or of the EXIF data of another one, by their tag; the first
+ * where a tag has several. Empty where it is none.
  */
 export function readTags(tiff: Buffer): ReadonlyMap<number, number> {
   const tags = new Map<number, number>();

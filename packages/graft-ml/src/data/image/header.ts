@@ -11,15 +11,17 @@ export interface ImageHeader extends Size {
   readonly format: ImageFormat;
   readonly orientation: Orientation;
   /**
-   * Bytes that the decoder holds at once, beside the file and the rows that it hands over. 0 where it decodes row by row; the
-   * whole image and more where the file has it in several passes.
+   * Bytes that the decoder holds at once, beside the file and the rows that it hands over. 0 where it decodes row by
+   * row; the whole image and more where the file has it in several passes.
    */
   readonly working: number;
   /** Whether its samples are cyan, magenta, yellow and black ink. */
   readonly isInk?: boolean;
   /** Whether it has red, green and blue of more than 8 bits, and a colour profile. */
   readonly isDeepWithProfile?: boolean;
-  /** The file without what decoding has no use for: texts, previews, other frames, metadata. What is decoded is this. */
+  /**
+   * The file without what decoding has no use for: texts, previews, other frames, metadata. What is decoded is this.
+   */
   readonly bare: Uint8Array;
 }
 
@@ -49,8 +51,8 @@ export interface Segment {
 }
 
 /**
- * The needed segments in one piece: the file itself where all of it is needed. `segments` is asked twice, so that no list of millions
- * of segments is ever held.
+ * The needed segments in one piece: the file itself where all of it is needed. `segments` is asked twice, so that no
+ * list of millions of segments is ever held.
  */
 export function onlyNeeded(file: Buffer, segments: () => Iterable<Segment>): Buffer {
   let length = 0;

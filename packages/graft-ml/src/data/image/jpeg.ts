@@ -68,14 +68,16 @@ export function readJpegHeader(file: Buffer): ImageHeader {
 }
 
 /**
- * Whether the file ends within the pixels. libjpeg would decode all that is there before libvips refuses it; that can be had for less.
- * What only lacks the end marker and is filled up with zeros, as some cameras do, is decoded.
+ * Whether the file ends within the pixels. libjpeg would decode all that is there before libvips refuses it; that can
+ * be had for less. What only lacks the end marker and is filled up with zeros, as some cameras do, is decoded.
  */
 function endsInScan(file: Buffer, scan: number): boolean {
   return file.indexOf(endOfImage, scan) < 0 && (file.at(-1) !== 0 || file.at(-2) !== 0);
 }
 
-/** The segments up to and with the first scan's header. Ends early where something else than a marker follows a segment. */
+/**
+ * The segments up to and with the first scan's header. Ends early where something else than a marker follows a segment.
+ */
 function* segmentsBefore(file: Buffer): Generator<MarkerSegment> {
   for (let from = 2; ; ) {
     let at = from;

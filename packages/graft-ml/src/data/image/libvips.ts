@@ -3,7 +3,10 @@ import sharp, { type Sharp } from 'sharp';
 import { cutShort, HeaderError, type ImageHeader, type Orientation } from './header.ts';
 import { restrictLoaders } from './loaders.ts';
 
-/** The time after which libvips gives up by itself, in seconds: for busy machines, because a sound image of any size takes a few. */
+/**
+ * The time after which libvips gives up by itself, in seconds: for busy machines, because a sound image of any size
+ * takes a few.
+ */
 const secondsToDecode = 300;
 
 /** The operations that make a stored image upright: first flipped, then turned clockwise. */
@@ -40,8 +43,8 @@ export interface ColourOptions {
 }
 
 /**
- * Decodes rows [first, last) of the upright image to 8-bit RGB. Greyscale, palette, 16-bit and CMYK become sRGB; what is transparent
- * becomes white.
+ * Decodes rows [first, last) of the upright image to 8-bit RGB. Greyscale, palette, 16-bit and CMYK become sRGB; what
+ * is transparent becomes white.
  */
 export async function decodeRows(
   header: ImageHeader,
@@ -58,7 +61,8 @@ export async function decodeRows(
   if (flip) image = image.flip();
   if (flop) image = image.flop();
   if (angle) image = image.rotate(angle);
-  // Through a profile, sharp brings 16-bit colours to Display P3 and then takes them for sRGB; 8-bit ones it does right.
+  // Through a profile, sharp brings 16-bit colours to Display P3 and then takes them for sRGB; 8-bit ones it does
+  // right.
   if (usesProfile && header.isDeepWithProfile) image = image.pipelineColourspace('srgb');
   const isPlainInk = header.isInk === true && !usesProfile;
   const { data, info } = await (isPlainInk ? toInk(image) : toRgb(image)).toBuffer({ resolveWithObject: true });
@@ -77,7 +81,10 @@ function toInk(image: Sharp): Sharp {
   return raw.raw({ depth: 'uchar' });
 }
 
-/** RGB of CMYK as in Pillow's `convert`, which knows no profile: light that passes the colour and then the black, rounded after each. */
+/**
+ * RGB of CMYK as in Pillow's `convert`, which knows no profile: light that passes the colour and then the black,
+ * rounded after each.
+ */
 function lightThrough(ink: Uint8Array): Uint8Array {
   const data = new Uint8Array((ink.length / 4) * 3);
   for (let from = 0, to = 0; from < ink.length; from += 4) {
@@ -111,8 +118,8 @@ function storedPart({ width, height, orientation }: ImageHeader, first: number, 
 }
 
 /**
- * The header of an AVIF, as libheif reads it, which turns and mirrors by itself. Its boxes refer to each other by their places in the
- * file, so that none is taken out.
+ * The header of an AVIF, as libheif reads it, which turns and mirrors by itself. Its boxes refer to each other by their
+ * places in the file, so that none is taken out.
  */
 export async function measureAvif(bare: Buffer): Promise<ImageHeader> {
   restrictLoaders();

@@ -41,13 +41,18 @@ export interface OpenImage extends ImageRows {
   decode: ImageRows['decode'];
 }
 
-/** Formats whose decoders may do more than the size of an image says, so that they never run where they cannot be ended. */
+/**
+ * Formats whose decoders may do more than the size of an image says, so that they never run where they cannot be ended.
+ */
 export function isCostlyFormat(bytes: Uint8Array): boolean {
   const format = sniffFormat(bytes);
   return format === 'avif' || format === 'tiff';
 }
 
-/** Opens what `bytes` hold, without decoding a pixel. @throws ImageError with `path` in it where that is no image within bounds */
+/**
+ * Opens what `bytes` hold, without decoding a pixel. @throws ImageError with `path` in it where that is no image within
+ * bounds
+ */
 export async function openImage(bytes: Uint8Array, path: string, reading: ImageReading = {}): Promise<OpenImage> {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const format = sniffFormat(file);
@@ -198,8 +203,8 @@ export async function verifyImage(image: OpenImage): Promise<void> {
 }
 
 /**
- * Frees the pixels that nothing refers to any longer, where Node was started with --expose-gc: they are no memory of V8's, which would
- * let several bands pile up before it looks for garbage.
+ * Frees the pixels that nothing refers to any longer, where Node was started with --expose-gc: they are no memory of
+ * V8's, which would let several bands pile up before it looks for garbage.
  */
 export function freeMemory(): void {
   globalThis.gc?.();

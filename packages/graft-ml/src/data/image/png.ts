@@ -11,7 +11,9 @@ import {
 } from './header.ts';
 
 const signatureBytes = 8;
-/** Ancillary chunks that say what the samples mean, and how long they may be. All others are texts, times and the like. */
+/**
+ * Ancillary chunks that say what the samples mean, and how long they may be. All others are texts, times and the like.
+ */
 const meaningful: ReadonlyMap<string, number> = new Map([
   ['tRNS', 512],
   ['sRGB', 1],
@@ -42,8 +44,8 @@ interface Chunk {
 }
 
 /**
- * The header of a PNG (https://www.w3.org/TR/png-3/). Text chunks go, because libpng inflates them all before it looks at a pixel: 40 MB
- * from 40 KB, as many times as there are chunks.
+ * The header of a PNG (https://www.w3.org/TR/png-3/). Text chunks go, because libpng inflates them all before it looks
+ * at a pixel: 40 MB from 40 KB, as many times as there are chunks.
  */
 export function readPngHeader(file: Buffer): ImageHeader {
   let orientation: Orientation = 1;

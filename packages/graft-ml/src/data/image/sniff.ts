@@ -1,8 +1,8 @@
 import type { ImageFormat } from './header.ts';
 
 /**
- * The format that the first bytes announce. No two formats share a first byte, so that libvips, which looks at them in its own way,
- * cannot come to another one.
+ * The format that the first bytes announce. No two formats share a first byte, so that libvips, which looks at them in
+ * its own way, cannot come to another one.
  */
 export function sniffFormat(bytes: Uint8Array): ImageFormat | undefined {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64));
@@ -24,7 +24,10 @@ function isBitmapHeader(head: Buffer): boolean {
   );
 }
 
-/** A box of a plausible length whose brands, major or compatible, have AVIF's among them: `mif1` is that of any HEIF file. */
+/**
+ * A box of a plausible length whose brands, major or compatible, have AVIF's among them: `mif1` is that of any HEIF
+ * file.
+ */
 function isAvifBrand(head: Buffer): boolean {
   const length = head.readUInt32BE(0);
   if (length < 16 || length > 1024 || length % 4 !== 0) return false;

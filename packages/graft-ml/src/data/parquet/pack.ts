@@ -6,8 +6,8 @@ import { cached, createPrivateFile } from '../../files/cache-folder.ts';
 import { openPlainFile } from '../../files/read.ts';
 
 /**
- * Images that were unpacked: their bytes one after the other, then the list of them as JSON, then the length of that as a
- * 64-bit number. One file, so that it is there as a whole or not at all.
+ * Images that were unpacked: their bytes one after the other, then the list of them as JSON, then the length of that as
+ * a 64-bit number. One file, so that it is there as a whole or not at all.
  */
 const entrySchema = z.object({
   name: z.string(),

@@ -10,8 +10,8 @@ const limits = { bytes: 4 * 2 ** 30, heapMegabytes: 768, stallMilliseconds: 120_
 const watchMilliseconds = 100;
 
 /**
- * Unpacks a Parquet file in a process of its own, which is ended when it takes too much. A few bytes of run lengths can stand
- * for billions of values, and V8 ends a process, not a thread, when an array grows beyond what it can be.
+ * Unpacks a Parquet file in a process of its own, which is ended when it takes too much. A few bytes of run lengths can
+ * stand for billions of values, and V8 ends a process, not a thread, when an array grows beyond what it can be.
  *
  * @throws UserError with what is wrong with the file
  */

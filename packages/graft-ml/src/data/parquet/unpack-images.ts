@@ -105,7 +105,8 @@ function assertRowGroupSize(
   const bytes = columns.reduce((sum, { meta_data }) => sum + Number(meta_data?.total_uncompressed_size ?? 0), 0);
   if (!(bytes <= bounds.groupBytes && Number(num_rows) <= bounds.groupRows)) {
     throw new UserError(
-      `Row group ${number} of ${path} has ${num_rows} rows in ${bytes} bytes, at most ${bounds.groupBytes} bytes are held. ` +
+      `Row group ${number} of ${path} has ${num_rows} rows in ${bytes} bytes, at most ${bounds.groupBytes} bytes ` +
+        'are held. ' +
         'Write the file with smaller row groups.',
     );
   }

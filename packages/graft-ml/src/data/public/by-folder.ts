@@ -3,7 +3,10 @@ import { matching, md5, type PublicSet } from './public-set.ts';
 
 /** Sets whose archives have class folders already. */
 
-/** Handwritten characters (Lake, Salakhutdinov, Tenenbaum 2015). Its two halves have other characters each, to learn to learn. */
+/**
+ * Handwritten characters (Lake, Salakhutdinov, Tenenbaum 2015). Its two halves have other characters each, to learn to
+ * learn.
+ */
 export const omniglot: PublicSet = {
   name: 'omniglot',
   title: 'Omniglot: 1623 characters of 50 alphabets, drawn by 20 people',

@@ -27,7 +27,8 @@ export interface GottenSet {
 }
 
 /**
- * Brings a public dataset to `folder`, which appears when it is complete. Its archives are checked, and stay in the cache.
+ * Brings a public dataset to `folder`, which appears when it is complete. Its archives are checked, and stay in the
+ * cache.
  *
  * @throws UserError where a file cannot be had or is not what it should be, or `folder` is in the way
  */

@@ -27,7 +27,8 @@ interface Element {
 }
 
 /**
- * The numeric arrays of a little-endian MATLAB 5 file by name, flattened column by column; other variables are passed over.
+ * The numeric arrays of a little-endian MATLAB 5 file by name, flattened column by column; other variables are passed
+ * over.
  * @throws UserError where it is no such file, or damaged
  */
 export function readMatlabArrays(file: Buffer): Map<string, readonly number[]> {

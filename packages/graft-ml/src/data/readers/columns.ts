@@ -51,7 +51,10 @@ export function findColumns(columns: readonly string[], options: ColumnOptions, 
   };
 }
 
-/** The column that is given, or has a usual name. @throws UserError where there is none and `table` is named, which needs one */
+/**
+ * The column that is given, or has a usual name. @throws UserError where there is none and `table` is named, which
+ * needs one
+ */
 export function findColumn(columns: readonly string[], use: Use, given: string | undefined, table: string): string;
 export function findColumn(
   columns: readonly string[],

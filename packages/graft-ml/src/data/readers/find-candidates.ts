@@ -13,7 +13,10 @@ import { findParquetFiles, type ParquetFile, readParquet } from './parquet.ts';
 import { findTables, isMetadata, readTables, type TableFile } from './table.ts';
 import { readTree } from './tree.ts';
 
-/** A dataset by what lies at its path: Parquet files, a table with the tree that its paths lead into, or a tree of images. */
+/**
+ * A dataset by what lies at its path: Parquet files, a table with the tree that its paths lead into, or a tree of
+ * images.
+ */
 type Shape =
   | { readonly kind: 'parquet'; readonly files: readonly ParquetFile[] }
   | { readonly kind: 'table'; readonly tree: FileTree; readonly table: TableFile; readonly notes: readonly string[] }

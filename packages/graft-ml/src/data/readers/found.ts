@@ -33,11 +33,15 @@ export interface Found {
 /** The part of a dataset's shape that it does not show itself. */
 export interface ShapeOptions extends ColumnOptions {
   /**
-   * Whether folders called like `train`, `val` and `test` (and split columns, and Parquet files) are parts: `none`, all folders are classes
-   * and all images one part; `named`, other folders beside them are none. Default `auto`: an error where that is not clear.
+   * Whether folders called like `train`, `val` and `test` (and split columns, and Parquet files) are parts: `none`, all
+   * folders are classes and all images one part; `named`, other folders beside them are none. Default `auto`: an error
+   * where that is not clear.
    */
   readonly parts?: PartsChoice;
-  /** Whether links to folders, and to files outside of the dataset, are followed. Default false: they are left out, and listed. */
+  /**
+   * Whether links to folders, and to files outside of the dataset, are followed. Default false: they are left out, and
+   * listed.
+   */
   readonly followLinks?: boolean;
   /** An expression that finds the class in a file's name: the group `label`, or the first one. */
   readonly labelRegex?: string;

@@ -24,7 +24,9 @@ async function open(path: string): Promise<Dataset | undefined> {
   });
 }
 
-/** A copy with what happens to files: cut off, bits flipped, a part overwritten by another, a number replaced by a lie. */
+/**
+ * A copy with what happens to files: cut off, bits flipped, a part overwritten by another, a number replaced by a lie.
+ */
 function damaged(sound: Uint8Array, random: RandomStream): Uint8Array {
   const kind = random.uniform();
   if (kind < 0.1) return sound.slice(0, random.integer(sound.length));

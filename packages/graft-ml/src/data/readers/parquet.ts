@@ -21,8 +21,8 @@ export interface ParquetFile {
 const VERSION = 1;
 
 /**
- * Reads Parquet files with an image and its class in each row, one split a file or several files a split, as Hugging Face
- * publishes datasets. The images are unpacked into the cache, once.
+ * Reads Parquet files with an image and its class in each row, one split a file or several files a split, as Hugging
+ * Face publishes datasets. The images are unpacked into the cache, once.
  *
  * @throws UserError where a file is damaged or has no such columns
  */
@@ -75,8 +75,8 @@ export async function readParquet(base: string, files: readonly ParquetFile[], o
 }
 
 /**
- * The Parquet files of a folder: in it, in `data/`, or in a folder for each split, as the hub lays them out. None where there
- * are none.
+ * The Parquet files of a folder: in it, in `data/`, or in a folder for each split, as the hub lays them out. None where
+ * there are none.
  *
  * @throws UserError where it is not clear to which split one belongs
  */
@@ -105,7 +105,8 @@ export async function findParquetFiles(
   const unclear = files.filter(({ split }) => split === undefined);
   if (unclear.length > 0 && unclear.length < files.length) {
     throw new UserError(
-      `Some Parquet files in ${root} begin with the name of a split, train, validation or test, and ${basename(unclear[0]!.path)} does not. If that means nothing, pass ${code('parts', 'none')}.`,
+      `Some Parquet files in ${root} begin with the name of a split, train, validation or test, and ` +
+        `${basename(unclear[0]!.path)} does not. If that means nothing, pass ${code('parts', 'none')}.`,
     );
   }
   return files;

@@ -19,7 +19,10 @@ export interface Table {
   rows(columns: readonly string[]): AsyncIterable<Row>;
 }
 
-/** Reads CSV, with commas, semicolons or tabs, or JSON Lines. @throws UserError with `name` and the line where it is neither */
+/**
+ * Reads CSV, with commas, semicolons or tabs, or JSON Lines. @throws UserError with `name` and the line where it is
+ * neither
+ */
 export async function openTable(bytes: Uint8Array, name: string): Promise<Table> {
   const text = decode(bytes, name);
   if (/^\s*\[/.test(text)) {

@@ -36,8 +36,8 @@ export function isMetadata(name: string): boolean {
 }
 
 /**
- * The tables that describe the files beside them, in a tree's root or in the folders of its splits, as far as they say what the
- * classes are. None where the classes are found in the names.
+ * The tables that describe the files beside them, in a tree's root or in the folders of its splits, as far as they say
+ * what the classes are. None where the classes are found in the names.
  *
  * @throws UserError where columns are named and there is no such table, or some splits have one and some have not
  */
@@ -79,7 +79,8 @@ async function labels(tree: FileTree, name: string, options: ReaderOptions): Pro
 /**
  * Reads tables with a row for each image: its path, relative to the table's folder, its class, and perhaps its split.
  *
- * @throws UserError where a table is damaged, its columns are not found, or a split has another name than those of splits
+ * @throws UserError where a table is damaged, its columns are not found, or a split has another name than those of
+ * splits
  */
 export async function readTables(tree: FileTree, tables: readonly TableFile[], options: ReaderOptions): Promise<Found> {
   const entries = new Map<string, Entry>();
@@ -173,7 +174,8 @@ function namedPart(table: string, splitName: string | undefined, at: string): Pa
   const split = splitNamed(splitName);
   if (split) return { name: split, folder: join(table, split), split };
   throw new UserError(
-    `${at} has the split ${quote(splitName)}. Expected train, val or test; rename the column if it is something else, or pass ${option('parts', 'none')} to take no notice of it.`,
+    `${at} has the split ${quote(splitName)}. Expected train, val or test; rename the column if it is something ` +
+      `else, or pass ${option('parts', 'none')} to take no notice of it.`,
   );
 }
 
@@ -184,7 +186,8 @@ function assertClearSplits(root: string, words: readonly string[]): void {
   if (doubtful === undefined) return;
   const others = words.filter((word, i) => word !== doubtful && beside[i] === 'validation');
   throw new UserError(
-    `In ${root}, rows are in the splits ${quote(doubtful)} and ${others.map(quote).join(', ')}. If ${quote(doubtful)} is for testing, write test; ` +
+    `In ${root}, rows are in the splits ${quote(doubtful)} and ${others.map(quote).join(', ')}. If ` +
+      `${quote(doubtful)} is for testing, write test; ` +
       'if it is for validation, write val.',
   );
 }

@@ -59,7 +59,9 @@ function readClassFolders(tree: FileTree, listed: readonly ListedPart[], classDe
   };
 }
 
-/** The folder levels that name the class of a file: the first `classDepth` ones, or all. None where it lies in no class. */
+/**
+ * The folder levels that name the class of a file: the first `classDepth` ones, or all. None where it lies in no class.
+ */
 function classLevels(name: string, classDepth: number | 'deepest'): string[] {
   const levels = name.split('/').slice(0, -1);
   if (classDepth === 'deepest') return levels;
@@ -67,11 +69,11 @@ function classLevels(name: string, classDepth: number | 'deepest'): string[] {
 }
 
 /**
- * Reads a listing as `<class>/**` where a class is `classDepth` folder levels, named `level/level`; or each folder that holds images
- * is one.
+ * Reads a listing as `<class>/**` where a class is `classDepth` folder levels, named `level/level`; or each folder that
+ * holds images is one.
  *
- * Hidden entries and files of other extensions are ignored and counted. Images above the class level are problems, and so are
- * images in formats that are not read.
+ * Hidden entries and files of other extensions are ignored and counted. Images above the class level are problems, and
+ * so are images in formats that are not read.
  */
 function scanClasses(listing: Listing, classDepth: number | 'deepest'): FolderScan {
   const { root, files, folders, hidden } = listing;
@@ -120,8 +122,8 @@ export function sumOf(counts: readonly ReadonlyMap<string, number>[]): Map<strin
 }
 
 /**
- * Reads images whose file names say what is on them: the class is what the group `label` of the expression matches, or its
- * first group. Folders do not matter, except `train`, `val` and `test`.
+ * Reads images whose file names say what is on them: the class is what the group `label` of the expression matches, or
+ * its first group. Folders do not matter, except `train`, `val` and `test`.
  */
 function readByPattern(tree: FileTree, listed: readonly ListedPart[], pattern: RegExp): Found {
   const candidates: Candidate[] = [];
@@ -163,7 +165,9 @@ function parsePattern(source: string): RegExp {
       option: 'labelRegex',
       expected: 'an expression with a group that matches the class in the file’s name, as in ^(.+)_\\d+\\.jpg$',
       received: source,
-      problem: ` ${printableName(source)} ${problem}. As in ^(.+)_\\d+\\.jpg$, a group must match the class in the file's name.`,
+      problem:
+        ` ${printableName(source)} ${problem}. As in ^(.+)_\\d+\\.jpg$, a group must match the class in the file's ` +
+        'name.',
     });
   if (source.length > longest) throw refuse(`has ${source.length} characters, at most ${longest} are read`);
   try {

@@ -11,7 +11,10 @@ const MESSAGES = 32;
 
 export interface CheckOptions {
   readonly pool: ImagePool;
-  /** `later` leaves the pixels of files whose structure is sound to whoever uses them: `isDecoded` says which were decoded. */
+  /**
+   * `later` leaves the pixels of files whose structure is sound to whoever uses them: `isDecoded` says which were
+   * decoded.
+   */
   readonly decode: 'now' | 'later';
   readonly decoded: DecodedContents;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;

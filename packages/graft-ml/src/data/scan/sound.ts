@@ -2,8 +2,9 @@ import { crc32 } from 'node:zlib';
 import { sniffFormat } from '../decode.ts';
 
 /**
- * Whether an image file is whole as far as can be told without decoding it: every segment is there, checksums are right, the end marker
- * is the last thing in it. False where there is any doubt, or the format says too little of itself: then only decoding tells.
+ * Whether an image file is whole as far as can be told without decoding it: every segment is there, checksums are
+ * right, the end marker is the last thing in it. False where there is any doubt, or the format says too little of
+ * itself: then only decoding tells.
  */
 export function isSound(bytes: Buffer): boolean {
   switch (sniffFormat(bytes)) {

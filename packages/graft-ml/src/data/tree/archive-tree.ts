@@ -43,8 +43,8 @@ export function archiveFormat(start: Buffer): ArchiveFormat | undefined {
 }
 
 /**
- * Opens an archive as a tree, with notes on that. A gzipped one has no way to one of its images but through all before it: it
- * is unpacked into the cache, once.
+ * Opens an archive as a tree, with notes on that. A gzipped one has no way to one of its images but through all before
+ * it: it is unpacked into the cache, once.
  *
  * @throws UserError where the archive is damaged, or something else than a tar archive is gzipped
  */
@@ -68,8 +68,8 @@ async function unpackedTar(path: string, cache: FolderCache | null) {
 }
 
 /**
- * The members of an archive as a tree. A folder around everything, as most tools pack it, is taken off: `photos.zip` with
- * `photos/cat/1.jpg` has the classes of `photos/`.
+ * The members of an archive as a tree. A folder around everything, as most tools pack it, is taken off: `photos.zip`
+ * with `photos/cat/1.jpg` has the classes of `photos/`.
  */
 function archiveTree(path: string, members: readonly Member[], { classDepth, isTable }: ArchiveOptions): FileTree {
   const { problems, ...all } = sortMembers(path, members);

@@ -12,9 +12,9 @@ export interface LinkOptions {
 }
 
 /**
- * The files below a folder. A link to a file is followed where its target stays inside the folder; one that leads out, nowhere,
- * or to a folder is a problem, so that a listing ends and no image comes from elsewhere. With `followLinks` it is one only where it
- * leads nowhere, or to a folder that is listed already.
+ * The files below a folder. A link to a file is followed where its target stays inside the folder; one that leads out,
+ * nowhere, or to a folder is a problem, so that a listing ends and no image comes from elsewhere. With `followLinks` it
+ * is one only where it leads nowhere, or to a folder that is listed already.
  */
 export function folderTree(root: string, options: LinkOptions = {}): FileTree {
   return {
@@ -55,7 +55,8 @@ export async function listFolder(root: string, { followLinks = false }: LinkOpti
   const problems: Problem[] = [];
   let hidden = 0;
   const home = await realpath(root);
-  // Where links are followed: none to a folder that was gone through, or a handful of them would make folders without end.
+  // Where links are followed: none to a folder that was gone through, or a handful of them would make folders without
+  // end.
   const listed = new Set([home]);
 
   async function visitFolder(levels: readonly string[]): Promise<void> {
@@ -121,8 +122,9 @@ async function linkProblem(path: string, home: string): Promise<string | undefin
 const mostRemembered = 10_000;
 
 /**
- * Looks up files that someone wrote down: a path may be absolute, but must stay in the folder. Where each folder truly is, is asked once,
- * and a file costs one look, which does not go through the event loop: a table has a hundred thousand rows.
+ * Looks up files that someone wrote down: a path may be absolute, but must stay in the folder. Where each folder truly
+ * is, is asked once, and a file costs one look, which does not go through the event loop: a table has a hundred
+ * thousand rows.
  */
 function finderIn(root: string, { followLinks = false }: LinkOptions): (name: string) => Promise<ListedFile | Refusal> {
   const places = new Map<string, string | undefined>();

@@ -54,7 +54,8 @@ export async function keptInCache(
   } catch (error) {
     if (!(error instanceof Error && 'syscall' in error)) throw error;
     throw new UserError(
-      `${path} must be unpacked into ${folder}, which fails: ${error.message}. GRAFT_CACHE names another folder for that.`,
+      `${path} must be unpacked into ${folder}, which fails: ${error.message}. GRAFT_CACHE names another folder ` +
+        'for that.',
       { cause: error },
     );
   }
@@ -92,7 +93,10 @@ function isThere(path: string): Promise<boolean> {
   );
 }
 
-/** The content of a gzipped file, unpacked once. @throws UserError where it is damaged, or unpacks to more than images do */
+/**
+ * The content of a gzipped file, unpacked once. @throws UserError where it is damaged, or unpacks to more than images
+ * do
+ */
 export function gunzipped(cache: FolderCache | null, path: string): Promise<KeptFile> {
   return keptInCache(cache, path, '.tar', (part) => gunzip(path, part));
 }

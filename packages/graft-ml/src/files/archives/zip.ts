@@ -9,7 +9,9 @@ const bomb = { ratio: 100, bytes: 2 ** 20 } as const;
 /** The file type in the upper half of the external attributes, where the archive comes from Unix. */
 const [FILE_TYPE, SYMBOLIC_LINK] = [0xf000, 0xa000];
 
-/** The members of a ZIP archive, from its central directory. @throws UserError where that is damaged, or entries overlap */
+/**
+ * The members of a ZIP archive, from its central directory. @throws UserError where that is damaged, or entries overlap
+ */
 export function zipMembers(path: string): Promise<Member[]> {
   return inFile(path, () =>
     withFile(path, async (file) => {

@@ -39,8 +39,8 @@ const worthwhile = 2 ** 20;
 const longestPause = 60_000;
 
 /**
- * Brings a file to `path`, which holds the old file or the whole new one at any time: it grows in `path.part`, is checked
- * there and then renamed. The folder has to exist, and nobody else may do the same (`withLock`).
+ * Brings a file to `path`, which holds the old file or the whole new one at any time: it grows in `path.part`, is
+ * checked there and then renamed. The folder has to exist, and nobody else may do the same (`withLock`).
  *
  * @returns its SHA-256, and what else was expected of it
  * @throws UserError with the reason alone, without address and path

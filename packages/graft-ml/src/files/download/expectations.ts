@@ -46,7 +46,8 @@ export function expectationsOf(
       ? [
           sha256(
             pinned,
-            'what it was when it was downloaded first. If its publisher has changed it since, say so with `expectSha256`',
+            'what it was when it was downloaded first. If its publisher has changed it since, say so with ' +
+              '`expectSha256`',
           ),
         ]
       : []),

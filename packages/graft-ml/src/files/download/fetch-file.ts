@@ -25,8 +25,8 @@ export interface FetchOptions {
   /** An address or a folder instead of the publishers' hosts, see `placeOf`; null: none. Default: `GRAFT_MIRROR`. */
   readonly mirror?: string | null;
   /**
-   * The SHA-256 that the file must have, 64 hexadecimal digits, besides what is published. Where nothing is published, and
-   * without this, the file must be what it was when it was downloaded first.
+   * The SHA-256 that the file must have, 64 hexadecimal digits, besides what is published. Where nothing is published,
+   * and without this, the file must be what it was when it was downloaded first.
    */
   readonly expectSha256?: string;
   readonly signal?: AbortSignal;
@@ -65,11 +65,12 @@ export interface PublishedFile {
 type CachedFile = { readonly digests: Digests } | { readonly problem: string | null };
 
 /**
- * Makes sure that the file is in the cache, whole and the right one, and downloads it where it is not. Its content is hashed whenever it
- * is asked for, so that damage is noticed; that takes a tenth of a second for 100 MB.
+ * Makes sure that the file is in the cache, whole and the right one, and downloads it where it is not. Its content is
+ * hashed whenever it is asked for, so that damage is noticed; that takes a tenth of a second for 100 MB.
  *
  * @returns the SHA-256, if nothing else is published to know it by
- * @throws UserError that says what failed, where the file is published, where to put it by hand, and the flag that takes it
+ * @throws UserError that says what failed, where the file is published, where to put it by hand, and the flag that
+ * takes it
  */
 export async function fetchFile(file: PublishedFile, options: FetchOptions): Promise<Digests> {
   const { mirror = process.env.GRAFT_MIRROR, expectSha256, signal, onProgress, onNote } = options;

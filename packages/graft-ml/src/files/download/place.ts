@@ -22,7 +22,10 @@ export interface Hub {
 
 const hubOrigin = 'https://huggingface.co';
 
-/** Reads `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` as Hugging Face's own client does. @throws UserError for a damaged token */
+/**
+ * Reads `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` as Hugging Face's own client does. @throws UserError for a
+ * damaged token
+ */
 export function hubFromEnvironment(environment: NodeJS.ProcessEnv): Hub {
   const token = environment.HF_TOKEN?.trim() || null;
   // Anything else cannot stand in a header, and fetch would quote it in its error.

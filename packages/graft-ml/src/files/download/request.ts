@@ -22,8 +22,8 @@ const redirects = [301, 302, 303, 307, 308];
 const busy = [408, 425, 429, 500, 502, 503, 504];
 
 /**
- * GETs `url`. Redirects are followed here and not by `fetch`, so that the first answer can be read and the token goes to
- * its own origin and nowhere else.
+ * GETs `url`. Redirects are followed here and not by `fetch`, so that the first answer can be read and the token goes
+ * to its own origin and nowhere else.
  *
  * @throws TransientError where a later attempt may succeed, UserError where none will, and the guard's reason
  */

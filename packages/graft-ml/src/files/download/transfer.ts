@@ -39,8 +39,8 @@ interface Facts {
 }
 
 /**
- * One attempt to complete `part` from `url`. Goes on where the last attempt broke off, if the server says that the file is
- * still the same (`If-Range`), and begins anew otherwise. What arrived stays, for the next attempt.
+ * One attempt to complete `part` from `url`. Goes on where the last attempt broke off, if the server says that the file
+ * is still the same (`If-Range`), and begins anew otherwise. What arrived stays, for the next attempt.
  *
  * @throws TransientError where another attempt may succeed, UserError where none will
  */
