@@ -4,5 +4,5 @@ from pathlib import Path
 
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
-path = Path(__file__).parent.parent / "assets" / "imagenet1k_classes.txt"
+path = Path(__file__).parent.parent / "packages" / "graft-ml" / "assets" / "imagenet1k_classes.txt"
 path.write_text("".join(f"{name}\n" for name in _IMAGENET_CATEGORIES))
