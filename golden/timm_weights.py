@@ -129,7 +129,7 @@ def literal(value):
 
 
 def main(accuracies):
-    path = Path(__file__).parent.parent / "src" / "weights" / "registry" / "timm.ts"
+    path = Path(__file__).parent.parent / "packages" / "core" / "src" / "weights" / "registry" / "timm.ts"
     before, rest = path.read_text().split(BEGIN)
     _, after = rest.split(END, 1)
     lines = [f"  [{', '.join(map(literal, row))}],\n" for row in rows(measurements(accuracies))]

@@ -27,7 +27,7 @@ LICENCES = {None: "BSD-3-Clause", "https://github.com/facebookresearch/SWAG/blob
 # vit_b_16(image_size=384) is a model of its own in the zoo.
 ENLARGED = {(384, 384), (512, 512)}
 
-path = Path(__file__).parent.parent / "src" / "weights" / "registry" / "torchvision.ts"
+path = Path(__file__).parent.parent / "packages" / "core" / "src" / "weights" / "registry" / "torchvision.ts"
 
 
 IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]

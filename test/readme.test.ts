@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { version } from '@graft-ml/core/internal/base/version';
 import sharp from 'sharp';
@@ -53,4 +53,16 @@ test.each(['core', 'graft-ml'])('the version in the code is that of packages/%s'
   const manifest = JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'));
   expect(manifest.version).toBe(version);
   if (name !== 'core') expect(manifest.dependencies['@graft-ml/core']).toBe(version);
+});
+
+test.each([
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'bench/README.md',
+  'docs/architecture.md',
+  'docs/dependencies.md',
+])('every link of %s to a file of the repository leads somewhere', (name) => {
+  const links = [...readFileSync(join(root, name), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)];
+  expect(links.map(([, link]) => link!).filter((link) => !existsSync(join(root, dirname(name), link)))).toEqual([]);
 });
