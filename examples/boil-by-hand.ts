@@ -1,7 +1,6 @@
 /*
  * Shows BOIL (Oh et al. 2020) written by hand: few-shot classification where the inner loop moves the body alone, so a
- * task is learned by new features under an unchanged head. ANIL is the same with the condition turned round. A few
- * seconds.
+ * task is learned by new features under an unchanged head. ANIL is the reverse. A few seconds.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { createRuntime, i64, randomStream, zeros } from 'graft-ml';
@@ -22,9 +21,7 @@ function block(s: nn.Scope, x: Value): Value {
 const network = (s: nn.Scope, images: Value) =>
   nn.linear(s.at('head'), flatten(block(s.at('layer2'), block(s.at('layer1'), images))), { features: way });
 
-/**
- * Every task has classes of its own: random patterns, to be told apart in noise. Three images of each to learn from.
- */
+/** Every task has classes of its own: random patterns, to be told apart in noise, three images of each to learn. */
 function sampleTask(step: number) {
   const images = (part: string) => {
     const batch = zeros('f32', [count, 1, side, side]);

@@ -1,7 +1,6 @@
 /*
- * Shows training on what an async generator gives, one example at a time: a file that is too large for memory, a
- * database, a sensor. Here it is signals of two frequencies under noise, told apart by a small network over time; a
- * transform of one's own shifts them.
+ * Shows training on what an async generator gives, one example at a time, as from a file too large for memory: here
+ * signals of two frequencies under noise, told apart by a small network, with a transform of one's own that shifts them.
  */
 import { setImmediate } from 'node:timers/promises';
 import { adamw, createModel, f32, fit, generatorDataset, numbersOf, randomStream } from 'graft-ml';
