@@ -66,3 +66,13 @@ test.each([
   const links = [...readFileSync(join(root, name), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)];
   expect(links.map(([, link]) => link!).filter((link) => !existsSync(join(root, dirname(name), link)))).toEqual([]);
 });
+
+test('npx graft runs in a clone: npm links only what is there before the build', () => {
+  const folder = join(root, 'packages', 'graft-ml');
+  const bin: string = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).bin.graft;
+  expect(bin).not.toContain('dist');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, bin), '--version'], {
+    encoding: 'utf8',
+  });
+  expect([status, stdout.trim(), stderr]).toEqual([0, version, '']);
+});
