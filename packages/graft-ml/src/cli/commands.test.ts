@@ -54,6 +54,8 @@ describe('train', () => {
       expect(stderr).toContain(message);
       expect(stderr).not.toContain('    at ');
     }
+    const { stderr } = await graft(['train', join(root, 'empty'), '--offline', '--out', join(root, 'd')]);
+    expect(stderr).toMatch(/^graft: .*the folder is empty/); // not of weights, which would have to be downloaded first
   });
 
   test('--config repeats a run bit for bit, from its run.json alone', async () => {

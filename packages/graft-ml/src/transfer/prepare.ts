@@ -21,7 +21,7 @@ import { type OwnOnnx, openBackbone } from '../checkpoint/backbone.ts';
 import { type Checkpoint, weightsFor } from '../checkpoint/pretrained.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { ImagePool } from '../data/image-pool.ts';
-import { statDataset } from '../data/readers/find-candidates.ts';
+import { assertMayHoldImages } from '../data/readers/find-candidates.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { createRuntime } from '../runtime/index.ts';
@@ -115,7 +115,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   };
   const strategy: Strategy = strategies[config.strategy];
   assertWeightsOption(config, strategy);
-  await statDataset(path); // before weights are downloaded
+  await assertMayHoldImages(path); // before weights are downloaded
   const { model, onnx, checkpoint } = await openBackbone(config, {
     onnxFile: options.onnxFile,
     download: { cache, ...options.download, ...(signal && { signal }) },

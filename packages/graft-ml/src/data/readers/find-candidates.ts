@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { opendir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { readStart } from '../../files/read.ts';
@@ -40,6 +40,21 @@ export async function statDataset(path: string): Promise<Stats> {
     const reason = error.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${error.message})`;
     throw new UserError(`${path} ${reason}. Expected ${acceptedShapes}.`);
   });
+}
+
+/**
+ * Whether there may be a dataset at `path`, by one look, before weights are downloaded for it. @throws UserError where
+ * there is nothing, or an empty folder
+ */
+export async function assertMayHoldImages(path: string): Promise<void> {
+  if (!(await statDataset(path)).isDirectory()) return;
+  const entries = await opendir(path, { bufferSize: 1 });
+  try {
+    if ((await entries.read()) === null)
+      throw new UserError(`${path} holds no usable images: the folder is empty. Expected ${acceptedShapes}.`);
+  } finally {
+    await entries.close();
+  }
 }
 
 /**
