@@ -44,7 +44,7 @@ export function stepGraph(work: Work): StepGraph {
   const parameters = [...variablesOf(networkOf(work)).values()].filter(({ kind }) => kind === 'parameter');
   return trainingStep(networkOf(work), {
     batchSize: work.batchSize,
-    optimizer: optimizers[work.optimizer].create(),
+    optimizer: optimizers[work.optimizer](),
     settings: new Map(parameters.map(({ name }) => [name, { rate: 1 }])),
     batchNorm: 'running',
     loss: crossEntropyLoss(),
@@ -57,7 +57,7 @@ export async function stepContender(
   runtime: Runtime,
   { learningRate = 1e-4, onLoss = () => {} }: { learningRate?: number; onLoss?: (loss: number) => void } = {},
 ): Promise<Contender> {
-  const optimizer = optimizers[work.optimizer].create();
+  const optimizer = optimizers[work.optimizer]();
   const { outputs, variables, noise } = stepGraph(work);
   const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter');
   const slots = parameters.flatMap(({ name, shape }) =>

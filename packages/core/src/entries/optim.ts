@@ -28,6 +28,7 @@ export {
   nadam,
   type OneCycleOptions,
   type Optimizer,
+  type OptimizerFactory,
   type OptimizerName,
   type OptimizerStep,
   type OptimizerStepOptions,

@@ -125,7 +125,7 @@ describe('equals PyTorch after three steps', () => {
       learningRate: number;
     }>(config.optimizers)) {
       const model = makeModel(narrow, initial);
-      await using trainer = createTrainer(model, { optimizer: optimizers[kind].create(rest), normDecay: true });
+      await using trainer = createTrainer(model, { optimizer: optimizers[kind](rest), normDecay: true });
       for (let i = 0; i < 3; i++) {
         const { loss } = await trainer.step({ inputs: images, targets: tensors.labels! }, { learningRate });
         if (i === 0) expect(relativeError(f32([], [loss]), tensors['train/loss']!)).toBeLessThan(tolerance.model);

@@ -12,7 +12,7 @@ test.each(optimizerNames)(
   async (name) => {
     const task = () =>
       taskOf({
-        optimizer: optimizers[name].create(),
+        optimizer: optimizers[name](),
         schedule,
         clip: (gradients) => clipByNorm(gradients, 0.5).gradients,
         loss: crossEntropyLoss({ focalGamma: 2, classWeights: [0.5, 1, 2] }),
@@ -38,7 +38,7 @@ test('the plateau looks at the validation losses of the epochs before', async ()
 test('clipping shortens the steps', async () => {
   const moved = async (maximum: number) => {
     const task = taskOf({
-      optimizer: optimizers.sgd.create({ momentum: 0 }),
+      optimizer: optimizers.sgd({ momentum: 0 }),
       schedule: () => constant(1),
       clip: (gradients) => clipByNorm(gradients, maximum).gradients,
       batchNorm: 'frozen',

@@ -87,7 +87,7 @@ describe.each(Object.keys(narrowModels))('%s equals PyTorch', (name) => {
   test.each(Object.entries(config.optimizers as Record<string, { kind: 'sgd' | 'adamw'; learningRate: number }>))(
     'three steps: %s',
     async (key, { kind, learningRate, ...options }) => {
-      const optimizer = optimizers[kind].create(options);
+      const optimizer = optimizers[kind](options);
       const parameters = Object.keys(withPrefix(tensors, 'grad/'));
       const step = trainingStep(network, {
         batchSize,

@@ -1,5 +1,5 @@
 import { mul, sign, sub } from '../ops/index.ts';
-import { decayOf, type LearningRates, movingMean, type Optimizer, rateOf, shrink } from './optimizer.ts';
+import { defineOptimizer, type LearningRates, movingMean, type OptimizerFactory } from './optimizer.ts';
 
 export interface LionOptions extends LearningRates {
   /** The decay of the mean that gives the direction. Default 0.9. */
@@ -15,21 +15,22 @@ export interface LionOptions extends LearningRates {
  * element moves by η, so it wants a third to a tenth of AdamW's learning rate, and as much more weight decay (section
  * 5).
  */
-export function lion(options: LionOptions = {}): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.99, weightDecay = 0, learningRate, rates } = options;
-  return {
-    name: 'lion',
-    learningRate,
-    rates,
+export const lion: OptimizerFactory<LionOptions> = defineOptimizer<LionOptions>({
+  name: 'lion',
+  options: { beta1: 0.9, beta2: 0.99 },
+  decay: 'decoupled',
+  learningRate: 0.0001,
+  weightDecay: 0.1,
+  defaultDecay: 0, // timm's
+  highestRate: 0.0003,
+  rule: ({ beta1, beta2 }) => ({
     slots: ['mean'],
-    scalars: () => ({}),
-    update(parameter, gradient, slots, scalars, setting) {
-      const eta = rateOf(scalars, setting);
+    step({ parameter, gradient, slots, rate }) {
       const direction = sign(movingMean(slots.mean!, gradient, beta1));
       return {
-        parameter: sub(shrink(parameter, eta, decayOf(weightDecay, setting)), mul(direction, eta)),
+        parameter: sub(parameter, mul(direction, rate)),
         slots: { mean: movingMean(slots.mean!, gradient, beta2) },
       };
     },
-  };
-}
+  }),
+});

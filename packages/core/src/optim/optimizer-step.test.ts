@@ -19,7 +19,7 @@ test.each(Object.entries(cases))('ten steps of %s, written as a loop, equal PyTo
   const { kind, learningRate, ...options } = each;
   const parameters = inputsLike(weights);
   const gradients = inputsLike({ 'gradient/a': weights.a, 'gradient/b': weights.b });
-  const { outputs, slots, feeds } = optimizerStep(optimizers[kind].create(options), parameters, {
+  const { outputs, slots, feeds } = optimizerStep(optimizers[kind](options), parameters, {
     a: gradients['gradient/a'],
     b: gradients['gradient/b'],
   });

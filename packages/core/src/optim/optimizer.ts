@@ -1,3 +1,5 @@
+import { didYouMean } from '../base/choice.ts';
+import { OptionError } from '../base/errors.ts';
 import type { Value } from '../graph/index.ts';
 import { add, mul, sub } from '../ops/index.ts';
 
@@ -55,14 +57,132 @@ export interface Optimizer extends LearningRates {
   update(parameter: Value, gradient: Value, slots: Slots, scalars: StepScalars, setting: ParameterSetting): Updated;
 }
 
-/** The learning rate of one parameter. */
-export function rateOf({ learningRate }: StepScalars, { rate }: ParameterSetting): Value {
-  return mul(learningRate, rate);
+/** The options that every optimizer takes. */
+type CommonOptions = LearningRates & { readonly weightDecay?: number };
+
+/** Makes an optimizer of given options, and knows what configurations, their help and the guard rails go by. */
+export interface OptimizerFactory<Options> {
+  /** @throws OptionError where an option has a value of another kind, or is not one of this optimizer's */
+  (options?: Options): Optimizer;
+  /** Its own options with their defaults. */
+  readonly options: {
+    readonly [Option in keyof Omit<Options, 'weightDecay' | keyof LearningRates>]-?: Options[Option];
+  };
+  /**
+   * The place of the weight decay: λ·p added to the gradient (L2), p ← p·(1 - η·λ) before the step (decoupled;
+   * Loshchilov & Hutter 2017), or wherever the step puts it.
+   */
+  readonly decay: 'L2' | 'decoupled' | 'in the update';
+  /**
+   * These two suit the head of a pretrained network, as far as the optimizers' authors say: for LAMB and Lion, their
+   * papers.
+   */
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /**
+   * The highest learning rate that pretrained layers stand. Their weights are a few hundredths large. The Adam family
+   * moves each by about the rate in every step, so that at 1e-3 some thirty steps replace them; Adagrad does at first,
+   * and then ever less. Lion moves by exactly the rate, and its paper asks for a third to a tenth of Adam's. LAMB moves
+   * a layer by the rate as a part of its length. SGD follows the gradient; fine-tuning uses 0.001 to 0.01, and from 0.1
+   * on it is training from scratch.
+   */
+  readonly highestRate: number;
 }
 
-/** The weight decay of one parameter, of an optimizer's `weightDecay`. */
-export function decayOf(weightDecay: number, setting: ParameterSetting): number {
-  return weightDecay * (setting.weightDecay ?? 1);
+/** The inputs of one step on one parameter. */
+export interface StepInputs {
+  /** The parameter, with a decoupled weight decay applied. */
+  readonly parameter: Value;
+  /** The gradient, with the weight decay added where that is L2. */
+  readonly gradient: Value;
+  readonly slots: Slots;
+  readonly scalars: StepScalars;
+  /** The learning rate of this parameter, η. */
+  readonly rate: Value;
+  /** The weight decay of this parameter, λ, for a step that applies it itself. */
+  readonly decay: number;
+}
+
+/** The update of an optimizer whose options are known. */
+export interface UpdateRule {
+  readonly slots: readonly string[];
+  /** As `Optimizer.scalars`. Default: none. */
+  scalars?(step: number): Readonly<Record<string, number>>;
+  step(inputs: StepInputs): Updated;
+}
+
+export interface OptimizerDefinition<Options>
+  extends Pick<OptimizerFactory<Options>, 'options' | 'decay' | 'learningRate' | 'weightDecay' | 'highestRate'> {
+  readonly name: string;
+  /** The weight decay where none is given, if the reference has another one than `weightDecay`. */
+  readonly defaultDecay?: number;
+  rule(options: OptimizerFactory<Options>['options']): UpdateRule;
+}
+
+/** Defines an optimizer in one block: its options, its facts and its update. Weight decay and rates are done here. */
+/* @__NO_SIDE_EFFECTS__ */
+export function defineOptimizer<Options extends CommonOptions>(
+  definition: OptimizerDefinition<Options>,
+): OptimizerFactory<Options> {
+  const { name, decay, options, learningRate, weightDecay, highestRate, defaultDecay = weightDecay } = definition;
+  const create = (given?: Options): Optimizer => {
+    const { slots, scalars = () => ({}), step } = definition.rule(withDefaults(name, given, options));
+    const lambda = given?.weightDecay ?? defaultDecay;
+    return {
+      name,
+      learningRate: given?.learningRate,
+      rates: given?.rates,
+      slots,
+      scalars,
+      update(parameter, gradient, kept, fed, setting) {
+        const rate = mul(fed.learningRate, setting.rate);
+        const own = lambda * (setting.weightDecay ?? 1);
+        return step({
+          parameter: decay === 'decoupled' ? shrink(parameter, rate, own) : parameter,
+          gradient: decay === 'L2' ? addDecay(gradient, parameter, own) : gradient,
+          slots: kept,
+          scalars: fed,
+          rate,
+          decay: own,
+        });
+      },
+    };
+  };
+  return Object.assign(create, { options, decay, learningRate, weightDecay, highestRate });
+}
+
+function withDefaults<Own extends object>(name: string, given: object = {}, defaults: Own): Own {
+  assertOptions(name, given, defaults);
+  const chosen = Object.entries(given).filter(([key, value]) => value !== undefined && Object.hasOwn(defaults, key));
+  return { ...defaults, ...Object.fromEntries(chosen) };
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  number: 'a number',
+  boolean: 'true or false',
+  object: 'learning rates by pattern',
+};
+
+/** @throws OptionError where an option is not one of the optimizer's, or is of another kind than its default */
+function assertOptions(name: string, given: object, defaults: object): void {
+  if (typeof given !== 'object' || given === null) {
+    throw new OptionError({ option: `options of ${name}`, expected: 'an object', received: given });
+  }
+  const usual: Readonly<Record<string, unknown>> = { ...defaults, weightDecay: 0, learningRate: 0, rates: {} };
+  for (const [option, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    if (Object.hasOwn(usual, option)) {
+      const kind = typeof usual[option];
+      if (typeof value === kind && value !== null && !Number.isNaN(value)) continue;
+      throw new OptionError({ option, expected: kinds[kind]!, received: value });
+    }
+    // A switch that is off asks for nothing: it may stand there for optimizers that do not have it.
+    if (value === false) continue;
+    const known = Object.keys(usual);
+    const expected = `one of: ${known.join(', ')}`;
+    const problem = `: ${name} has no such option.${didYouMean(option, known)} Expected ${expected}.`;
+    throw new OptionError({ option, expected, received: value, problem });
+  }
 }
 
 /** L2: the gradient of ½ λ p² is added to the loss's, g + λ·p. */
@@ -71,7 +191,7 @@ export function addDecay(gradient: Value, parameter: Value, decay: number): Valu
 }
 
 /** Decoupled: p·(1 - η·λ), whatever the gradient is (Loshchilov & Hutter 2017). */
-export function shrink(parameter: Value, eta: Value, decay: number): Value {
+function shrink(parameter: Value, eta: Value, decay: number): Value {
   return decay === 0 ? parameter : mul(parameter, sub(1, mul(eta, decay)));
 }
 

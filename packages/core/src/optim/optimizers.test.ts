@@ -1,14 +1,16 @@
 import { createRuntime } from 'graft-ml/internal/runtime/index';
 import { describe, expect, test } from 'vitest';
 import { golden, relativeError } from '../../../../test/golden.ts';
+import { OptionError } from '../base/errors.ts';
 import { randomStream } from '../base/random.ts';
 import { type Tensor, zeros } from '../base/tensor.ts';
+import * as entry from '../entries/optim.ts';
 import { grad } from '../grad/index.ts';
 import { input, print, type Value } from '../graph/index.ts';
 import { meanSquaredError } from '../nn/index.ts';
 import { mul } from '../ops/index.ts';
 import { scalar } from '../runtime/index.ts';
-import { type Optimizer, type OptimizerName, optimizerNames, optimizers, type ParameterSetting } from './index.ts';
+import { type Optimizer, type OptimizerName, optimizerNames, optimizers, type ParameterSetting, sgd } from './index.ts';
 
 const { tensors, metadata } = golden('optim');
 const later = golden('later-optim');
@@ -50,7 +52,7 @@ describe('optimizers equal PyTorch’s (LAMB and Lion: timm’s) over ten steps'
     expect(new Set(Object.values(cases).map(({ kind }) => kind))).toEqual(new Set(Object.keys(optimizers)));
   });
   test.each(Object.entries(cases))('%s', async (name, { kind, learningRate, ...options }) => {
-    const optimizer = optimizers[kind as OptimizerName].create(options);
+    const optimizer = optimizers[kind as OptimizerName](options);
     const program = await createRuntime({ cache: null, threads: 1 }).compile(
       stepGraph(optimizer, { a: tensors['init/a']!.shape, b: tensors['init/b']!.shape }),
     );
@@ -79,7 +81,7 @@ describe('optimizers equal PyTorch’s (LAMB and Lion: timm’s) over ten steps'
 
 test.each(optimizerNames)('%s takes a parameter’s own factors', async (name) => {
   const step = async (weightDecay: number, learningRate: number, setting: ParameterSetting) => {
-    const optimizer = optimizers[name].create({ weightDecay });
+    const optimizer = optimizers[name]({ weightDecay });
     const graph = stepGraph(optimizer, { a: tensors['init/a']!.shape }, setting);
     const slots = optimizer.slots.map((slot) => [`${slot}/a`, zeros('f32', tensors['init/a']!.shape)]);
     const scalars = Object.entries({ learningRate, ...optimizer.scalars(1) }).map(([key, x]) => [key, scalar(x)]);
@@ -92,9 +94,9 @@ test.each(optimizerNames)('%s takes a parameter’s own factors', async (name) =
   expect(await step(0.5, 0.125, { rate: 1, weightDecay: 0 })).toEqual(await step(0, 0.125, { rate: 1 }));
 });
 
-describe.each(optimizerNames)('the entry of %s', (name) => {
+describe.each(optimizerNames)('%s', (name) => {
   const { options } = optimizers[name];
-  const create: (options?: object) => Optimizer = optimizers[name].create;
+  const create: (options?: object) => Optimizer = optimizers[name];
   /** Everything that decides about a step. */
   const described = (optimizer: Optimizer) => ({
     slots: optimizer.slots,
@@ -112,8 +114,35 @@ describe.each(optimizerNames)('the entry of %s', (name) => {
   });
 });
 
+test('every optimizer is public under its name', () => {
+  expect(entry).toMatchObject(optimizers);
+});
+
+test.each([
+  [{ learningRate: '0.1' }, 'learningRate: expected a number, received "0.1".'],
+  [{ momentum: null }, 'momentum: expected a number, received null.'],
+  [{ nesterov: 1 }, 'nesterov: expected true or false, received 1.'],
+  [{ rates: 0.1 }, 'rates: expected learning rates by pattern, received 0.1.'],
+  [
+    { momentun: 0.5 },
+    'momentun: sgd has no such option. Did you mean "momentum"? Expected one of: momentum, nesterov,',
+  ],
+  [{ beta1: 0.5 }, 'beta1: sgd has no such option. Expected one of: momentum, nesterov, weightDecay, learningRate,'],
+  [0.1, 'options of sgd: expected an object, received 0.1.'],
+  [null, 'options of sgd: expected an object, received null.'],
+])('sgd(%o), as JavaScript may call it, says what is wrong', (options, message) => {
+  const create: (options: never) => Optimizer = sgd;
+  expect(() => create(options as never)).toThrow(OptionError);
+  expect(() => create(options as never)).toThrow(message);
+});
+
+test('an option that is undefined has its default', () => {
+  const options = { momentum: undefined, centered: false };
+  expect(print(stepGraph(sgd(options), { p: [2] }))).toBe(print(stepGraph(sgd(), { p: [2] })));
+});
+
 test('the scalars of every optimizer are numbers at every step', () => {
-  for (const optimizer of optimizerNames.map((name) => optimizers[name].create())) {
+  for (const optimizer of optimizerNames.map((name) => optimizers[name]())) {
     for (const step of [1, 2, 10, 1000, 10_000_000]) {
       for (const [name, value] of Object.entries(optimizer.scalars(step))) {
         expect(Number.isFinite(value), `${optimizer.name}: ${name} of step ${step}`).toBe(true);
@@ -132,7 +161,7 @@ test.each([
   ['rmsprop', { centered: true }, 0.01],
   ['adagrad', {}, 1],
 ] as const)('%s %o finds the minimum of a quadratic', async (name, options, learningRate) => {
-  const optimizer = optimizers[name].create(options);
+  const optimizer = optimizers[name](options);
   const p = input('p', 'f32', [6]);
   const target = input('target', 'f32', [6]);
   const [gradient] = grad(mul(meanSquaredError(p, target), 6), [p]);

@@ -1,32 +1,33 @@
 import { add, mul, sub } from '../ops/index.ts';
-import { addDecay, decayOf, type LearningRates, type Optimizer, rateOf, type Updated } from './optimizer.ts';
+import { defineOptimizer, type LearningRates, type OptimizerFactory, type Updated } from './optimizer.ts';
 
 export interface SgdOptions extends LearningRates {
+  /** µ, the share of the last step's direction that is kept. Default 0.9; 0: none. */
   readonly momentum?: number;
+  /** Whether the gradient is taken as if the momentum's step had been made. Default false. */
   readonly nesterov?: boolean;
-  /** L2: added to the gradient. */
+  /** L2: added to the gradient. Default 0. */
   readonly weightDecay?: number;
 }
 
 /**
  * Stochastic gradient descent, with momentum in PyTorch's form: v ← µ·v + g, p ← p - η·v, or with Nesterov
- * p ← p - η·(g + µ·v) (Sutskever et al. 2013). Defaults: momentum 0.9.
+ * p ← p - η·(g + µ·v) (Sutskever et al. 2013).
  */
-export function sgd(options: SgdOptions = {}): Optimizer {
-  const { momentum = 0.9, nesterov = false, weightDecay = 0, learningRate, rates } = options;
-  return {
-    name: 'sgd',
-    learningRate,
-    rates,
+export const sgd: OptimizerFactory<SgdOptions> = defineOptimizer<SgdOptions>({
+  name: 'sgd',
+  options: { momentum: 0.9, nesterov: false },
+  decay: 'L2',
+  learningRate: 0.01,
+  weightDecay: 0,
+  highestRate: 0.05,
+  rule: ({ momentum, nesterov }) => ({
     slots: momentum > 0 ? ['momentum'] : [],
-    scalars: () => ({}),
-    update(parameter, gradient, slots, scalars, setting): Updated {
-      const g = addDecay(gradient, parameter, decayOf(weightDecay, setting));
-      const eta = rateOf(scalars, setting);
-      if (momentum === 0) return { parameter: sub(parameter, mul(g, eta)), slots: {} };
-      const velocity = add(mul(slots.momentum!, momentum), g);
-      const direction = nesterov ? add(g, mul(velocity, momentum)) : velocity;
-      return { parameter: sub(parameter, mul(direction, eta)), slots: { momentum: velocity } };
+    step({ parameter, gradient, slots, rate }): Updated {
+      if (momentum === 0) return { parameter: sub(parameter, mul(gradient, rate)), slots: {} };
+      const velocity = add(mul(slots.momentum!, momentum), gradient);
+      const direction = nesterov ? add(gradient, mul(velocity, momentum)) : velocity;
+      return { parameter: sub(parameter, mul(direction, rate)), slots: { momentum: velocity } };
     },
-  };
-}
+  }),
+});

@@ -82,8 +82,8 @@ test('every optimizer is made with its own defaults, and with the options that w
   for (const name of optimizerNames) {
     const { weightDecay } = resolved({ optimizer: name });
     const made = optimizerOf(resolved({ optimizer: name }));
-    expect(made.scalars(3)).toEqual(optimizers[name].create({ weightDecay }).scalars(3));
-    expect(made.slots).toEqual(optimizers[name].create().slots);
+    expect(made.scalars(3)).toEqual(optimizers[name]({ weightDecay }).scalars(3));
+    expect(made.slots).toEqual(optimizers[name]().slots);
   }
   expect(optimizerOf(resolved({ optimizer: 'adam', beta1: 0.5 })).scalars(1).correction1).toBe(2);
   expect(optimizerOf(resolved({ optimizer: 'rmsprop', momentum: 0.5, centered: true })).slots).toEqual([

@@ -4,7 +4,7 @@ import {
   defaultsOf,
   type GradientTransform,
   type Optimizer,
-  type OptimizerEntry,
+  type OptimizerFactory,
   type OptimizerName,
   type OptimizerOption,
   optimizerNames,
@@ -25,7 +25,7 @@ const optionText = (option: OptimizerOption) => `of ${having(option)}; default: 
 const factText = (fact: 'learningRate' | 'weightDecay') =>
   defaultsText(optimizerNames.map((name) => [name, optimizers[name][fact]]));
 
-const decaying = (decay: OptimizerEntry<object>['decay']) =>
+const decaying = (decay: OptimizerFactory<object>['decay']) =>
   listed(optimizerNames.filter((name) => optimizers[name].decay === decay));
 
 /** The options of optimizers, and what is done to gradients before. Null: what the optimizer's authors say. */
@@ -89,7 +89,7 @@ type OptimizerConfig = OptimizerOptions & { readonly optimizer: OptimizerName; r
 /** The optimizer with the options that were given; it has its own defaults for the others. */
 export function optimizerOf(config: OptimizerConfig): Optimizer {
   const { optimizer, weightDecay, nesterov, centered, momentum, beta1, beta2, epsilon } = config;
-  return optimizers[optimizer].create({
+  return optimizers[optimizer]({
     weightDecay,
     nesterov,
     centered,

@@ -33,7 +33,7 @@ export function learnerOf(
     isHead: (parameter) => head.test(parameter),
     innerSteps: innerSteps ?? 0,
     innerRate: innerRate ?? 0,
-    innerOptimizer: optimizers[config.innerOptimizer ?? 'sgd'].create({ momentum: innerMomentum ?? 0, weightDecay: 0 }),
+    innerOptimizer: optimizers[config.innerOptimizer ?? 'sgd']({ momentum: innerMomentum ?? 0, weightDecay: 0 }),
     statistics: config.statistics ?? 'running',
     loss: (logits, labels) => crossEntropy(logits, labels, options),
   });
