@@ -9,7 +9,7 @@ import { builtWorker } from '../files/package-file.ts';
 import type { ImageFacts, ImageFile } from './decode.ts';
 import type { Examination } from './doctor/examine.ts';
 import type { DecodeTask, Reply, SquaresTask, SurveyTask, ViewTask } from './image-worker.ts';
-import type { Surveyed, SurveyOptions } from './scan/survey.ts';
+import type { Surveyed, SurveyOptions } from './scan/sound.ts';
 import type { Squares } from './squares.ts';
 
 /**

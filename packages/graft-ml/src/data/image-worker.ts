@@ -18,7 +18,7 @@ import {
   type TaskName,
   type ViewTask,
 } from './image-tasks.ts';
-import { factsOfSound, type Surveyed, type SurveyOptions } from './scan/survey.ts';
+import { factsOfSound, type Surveyed, type SurveyOptions } from './scan/sound.ts';
 import { packSquares, type Squares } from './squares.ts';
 
 export type { DecodeTask, Reply, ViewTask } from './image-tasks.ts';

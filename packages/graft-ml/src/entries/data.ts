@@ -24,6 +24,8 @@ export {
 } from '../data/index.ts';
 export type { ColumnOptions } from '../data/readers/columns.ts';
 export type { ReaderOptions, ShapeOptions } from '../data/readers/found.ts';
-export type { Surveyed, SurveyedFacts, SurveyOptions } from '../data/scan/survey.ts';
+export type { CheckOptions } from '../data/scan/check-images.ts';
+export type { Surveyed, SurveyedFacts, SurveyOptions } from '../data/scan/sound.ts';
+export type { SplitImages, SplitOptions } from '../data/split-images.ts';
 export type { Squares } from '../data/squares.ts';
 export type { Within, ZipMember } from '../files/within.ts';

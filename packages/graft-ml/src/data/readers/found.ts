@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import type { PartsChoice } from '@graft-ml/core/internal/recipe/config/data';
 import type { FolderCache } from '../../files/cache-folder.ts';
@@ -11,6 +12,11 @@ export interface Candidate extends ImageFile {
   readonly name: string;
   readonly className: string;
   readonly part: Part;
+}
+
+/** The path of the class of an image: two parts of a dataset have one each. */
+export function classPath({ part, className }: Candidate): string {
+  return join(part.folder, className);
 }
 
 /** The dataset that a reader found. */

@@ -1,5 +1,32 @@
+import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { sniffFormat } from '../decode.ts';
+import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
+import { fileBytes, type ImageFacts, type ImageFile, readImageFile, sniffFormat } from '../decode.ts';
+import { mostInThread, readHeader } from '../image/open.ts';
+
+/** The result of reading a file once: facts, or why it cannot be used. */
+export type Surveyed = SurveyedFacts | ImageProblem;
+
+export interface SurveyedFacts extends ImageFacts {
+  /** Whether its pixels were decoded. Where not, the file is whole by all that its structure says. */
+  readonly isDecoded: boolean;
+}
+
+export interface SurveyOptions {
+  readonly decode: 'now' | 'later';
+}
+
+/**
+ * The facts about a file whose structure shows that it is whole; undefined where only decoding it tells.
+ * @throws ImageError where it cannot be used
+ */
+export async function factsOfSound(file: ImageFile): Promise<SurveyedFacts | undefined> {
+  if (fileBytes(file) > mostInThread / 4) return undefined;
+  const bytes = await readImageFile(file);
+  if (!isSound(bytes)) return undefined;
+  const { width, height } = await readHeader(bytes, file.path);
+  return { width, height, sha256: createHash('sha256').update(bytes).digest('hex'), isDecoded: false };
+}
 
 /**
  * Whether an image file is whole as far as can be told without decoding it: every segment is there, checksums are
