@@ -2,24 +2,23 @@
  * Writes docs/cli.md from the commands' option tables. `--check` only says whether it is up to date.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { settingsArgument } from 'graft-ml/internal/cli/command';
+import { byGroup } from 'graft-ml/internal/cli/command-line';
 import { type CommandEntry, commands } from 'graft-ml/internal/cli/commands/index';
-import { flagsOf } from 'graft-ml/internal/cli/flags';
-import { byGroup, noGroup } from 'graft-ml/internal/cli/help';
+import { commandLineOf } from 'graft-ml/internal/cli/flags';
 
 const path = 'docs/cli.md';
 
 async function section({ name, summary, load }: CommandEntry): Promise<string> {
-  const { options, groups, examples, ...command } = await load();
-  const positionals = [...command.arguments, ...(command.takesSettings ? [settingsArgument] : [])];
+  const { arguments: positionals, flags, examples } = commandLineOf(await load());
   const usage = ['graft', name, '[options]', ...positionals.map(({ syntax }) => syntax)].join(' ');
-  const { [noGroup]: own = [], ...grouped } = Object.fromEntries(byGroup(flagsOf(options), groups));
+  const sections = byGroup(flags);
+  const own = sections.get(null) ?? [];
   return [
     `## graft ${name}`,
     summary,
     `\`\`\`\n${usage}\n\`\`\``,
     table([...positionals, ...own, { syntax: '--json', description: 'print the result as JSON' }]),
-    ...Object.entries(grouped).flatMap(([group, flags]) => [`### graft ${name}: ${group}`, table(flags)]),
+    ...[...sections].flatMap(([group, each]) => (group ? [`### graft ${name}: ${group}`, table(each)] : [])),
     `\`\`\`sh\n${examples.join('\n')}\n\`\`\``,
   ].join('\n\n');
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Argument } from './command-line.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
@@ -6,8 +7,7 @@ import type { Terminal } from './terminal.ts';
  * name is in `commands/index.ts`.
  */
 export interface CommandTable<S extends z.ZodObject = z.ZodObject> {
-  /** Positional arguments as commander writes them: `<folder>`, `[run]`, `<images...>`. */
-  readonly arguments: readonly { readonly syntax: string; readonly description: string }[];
+  readonly arguments: readonly Argument[];
   /** The flags: `learningRate` is `--learning-rate`. */
   readonly options: S;
   /**
@@ -55,9 +55,3 @@ export function defineCommand<S extends z.ZodObject>(definition: CommandDefiniti
 export function defineTable<S extends z.ZodObject>(table: CommandTable<S>): CommandTable<S> {
   return table;
 }
-
-/** The argument for settings, in commander's syntax and in the documentation. */
-export const settingsArgument = {
-  syntax: '[option=value...]',
-  description: 'an option without dashes, as in lr=0.01; write a folder of such a name as ./a=b',
-};

@@ -40,14 +40,16 @@ describe('reading flags', () => {
     name: z.string().nullable().default(null).describe('name'),
   });
 
-  test('names, types and defaults come from the table', () => {
-    expect(flagsOf(schema).map(({ syntax, type, defaultText }) => [syntax, type, defaultText])).toEqual([
-      ['--learning-rate <number>', 'number', ''],
-      ['--epochs <number>', 'number', '12'],
-      ['--no-augment', 'boolean', ''],
-      ['--strict', 'boolean', ''],
-      ['--name <value>', 'string', ''],
+  test('names, defaults, groups and other spellings come from the table', () => {
+    const flags = flagsOf(schema, { training: { epochs: 0, learningRate: 0 } });
+    expect(flags.map(({ syntax, defaultText, group }) => [syntax, defaultText, group])).toEqual([
+      ['--learning-rate <number>', '', 'training'],
+      ['--epochs <number>', '12', 'training'],
+      ['--no-augment', '', null],
+      ['--strict', '', null],
+      ['--name <value>', '', null],
     ]);
+    expect(flags[0]).toMatchObject({ description: 'rate (also --lr)', aliases: ['--lr <number>'] });
   });
 
   test('a flag comes before a default from elsewhere, and that before the table’s', () => {

@@ -1,64 +1,54 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
 import { quote } from '@graft-ml/core/internal/base/quote';
-import { type OptionInfo, optionsOf } from '@graft-ml/core/internal/recipe/config/options';
+import { optionsOf } from '@graft-ml/core/internal/recipe/config/options';
 import { optionError } from '@graft-ml/core/internal/recipe/config/parse';
-import { Option } from 'commander';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { optionAliases, optionKey, unknownOption } from '../text/option-names.ts';
 import { codecOf, textOf } from '../text/options.ts';
 import { describeAsText, flagOf, messageInCommands } from '../text/wording.ts';
+import type { CommandTable } from './command.ts';
+import type { CommandLine, Flag } from './command-line.ts';
 
-/** One flag, read off the schema of a command's options. */
-export interface Flag {
-  readonly key: string;
-  /** `--learning-rate <number>`, `--no-augment`, `--strict` */
-  readonly syntax: string;
-  readonly description: string;
-  readonly type: OptionInfo['type'];
-  readonly defaultText: string;
-  /** Other names that are understood: `lr`. */
-  readonly aliases: readonly string[];
-  /** The allowed values in words: `integer ≥ 1`. */
-  readonly allowed: string;
+/** The command line of a command, read off its table. */
+export function commandLineOf(table: CommandTable): CommandLine {
+  const { options, groups, basic, examples, takesSettings } = table;
+  return {
+    arguments: [...table.arguments, ...(takesSettings ? [settingsArgument] : [])],
+    flags: flagsOf(options, groups),
+    basic: basic ? z.record(z.string(), z.string()).parse(basic) : null,
+    examples,
+  };
 }
 
+/** The argument for settings. */
+const settingsArgument = {
+  syntax: '[option=value...]',
+  description: 'an option without dashes, as in lr=0.01; write a folder of such a name as ./a=b',
+};
+
 /** The flags of a command, in the order of its table. */
-export function flagsOf(schema: z.ZodObject): Flag[] {
-  return optionsOf(schema).map(({ key, type, description, allowed, default: usual }) => {
+export function flagsOf(schema: z.ZodObject, groups: CommandTable['groups'] = {}): Flag[] {
+  return optionsOf(schema).map(({ key, type, description, default: usual }) => {
     const kebab = kebabCase(key);
     const value = type === 'number' ? ' <number>' : ' <value>';
     const syntax = type === 'boolean' ? (usual === true ? `--no-${kebab}` : `--${kebab}`) : `--${kebab}${value}`;
     const shown = usual === null || type === 'boolean' ? undefined : (textOf(key, usual) ?? usual);
-    const aliases = Object.entries(optionAliases).flatMap(([alias, meant]) => (meant === key ? [alias] : []));
-    const also = aliases.length > 0 ? ` (also ${aliases.map(nameOf).join(', ')})` : '';
+    const aliases = Object.entries(optionAliases).flatMap(([alias, meant]) => (meant === key ? [spelled(alias)] : []));
+    const also = aliases.length > 0 ? ` (also ${aliases.join(', ')})` : '';
+    const [group = null] = Object.entries(groups).find(([, options]) => key in options) ?? [];
     return {
       key,
       syntax,
-      type,
       description: `${usual === true ? 'do not: ' : ''}${describeAsText(key, description)}${also}`,
       defaultText: shown === undefined ? '' : String(shown),
-      aliases,
-      allowed,
+      aliases: aliases.map((alias) => `${alias}${value}`),
+      group,
     };
   });
 }
 
-const nameOf = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`);
-
-/** The help text of a flag. */
-export function optionText({ description, defaultText }: Pick<Flag, 'description' | 'defaultText'>): string {
-  return defaultText ? `${description} (default: ${defaultText})` : description;
-}
-
-/** The flag, and its other names, which the help shows beside it. */
-export function commanderOptions(flag: Flag): Option[] {
-  const value = flag.type === 'number' ? ' <number>' : ' <value>';
-  return [
-    new Option(flag.syntax, optionText(flag)),
-    ...flag.aliases.map((alias) => new Option(`${nameOf(alias)}${value}`).hideHelp()),
-  ];
-}
+const spelled = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`);
 
 /**
  * Flags by the keys of their options, whichever name they were given by. @throws UsageError where one is given twice
@@ -115,9 +105,9 @@ export function parseFlags<S extends z.ZodObject>(
   given: Readonly<Record<string, unknown>>,
   defaults: Readonly<Record<string, unknown>> = {},
 ): z.output<S> {
-  const flags = new Map(flagsOf(schema).map((flag) => [flag.key, flag]));
+  const options = new Map(optionsOf(schema).map((option) => [option.key, option]));
   const values = Object.entries(given).map(([key, value]) => {
-    const type = flags.get(key)?.type;
+    const type = options.get(key)?.type;
     const codec = type === 'structured' && typeof value === 'string' ? codecOf(key) : undefined;
     if (codec && typeof value === 'string') return [key, codec.parse(value)] as const;
     if (type === 'boolean' && (value === 'true' || value === 'false')) return [key, value === 'true'] as const;

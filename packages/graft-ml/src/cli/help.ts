@@ -1,31 +1,9 @@
 import { type Command, type Help, Option } from 'commander';
-import type { CommandDefinition } from './command.ts';
-import { commanderOptions, type Flag, flagsOf, optionText } from './flags.ts';
+import { byGroup, type CommandLine, type Flag } from './command-line.ts';
 import { helpWidth } from './output.ts';
-
-/** The group of options that belong to none. */
-export const noGroup = 'options';
-
-/** `model` → `Model` */
-function headingOf(group: string): string {
-  return `${group[0]!.toUpperCase()}${group.slice(1)}`;
-}
 
 /** Examples below the options that a person begins with. */
 const fewExamples = 5;
-
-/** The flags of a command by the names of its groups, in the order of its table. */
-export function byGroup<F extends Pick<Flag, 'key'>>(
-  flags: readonly F[],
-  groups: CommandDefinition['groups'] = {},
-): Map<string, F[]> {
-  const sections = new Map<string, F[]>();
-  for (const flag of flags) {
-    const [group = noGroup] = Object.entries(groups).find(([, options]) => flag.key in options) ?? [];
-    sections.set(group, [...(sections.get(group) ?? []), flag]);
-  }
-  return sections;
-}
 
 /** The content of one size of help. */
 interface View {
@@ -36,22 +14,22 @@ interface View {
 }
 
 /**
- * Gives a command its options, and help in three sizes: `--help` shows those that a person begins with, `--help all`
- * every one under the heading of its group, and `--help data` one group. Where a command names none to begin with,
- * `--help` shows them all.
+ * Gives a command its arguments and options, and help in three sizes: `--help` shows those that a person begins with,
+ * `--help all` every one under the heading of its group, and `--help data` one group. Where a command names none to
+ * begin with, `--help` shows them all.
  */
-export function attachOptions(command: Command, name: string, definition: CommandDefinition): void {
-  const flags = flagsOf(definition.options);
+export function attachCommandLine(command: Command, name: string, line: CommandLine): void {
   const always = [
     new Option('--json', 'print the result as JSON'),
-    definition.basic
+    line.basic
       ? new Option('-h, --help [all]', 'show this help, or with every option')
       : new Option('-h, --help', 'show this help'),
   ];
-  const views = viewsOf(name, definition, flags, always);
+  const views = viewsOf(name, line, always);
   let view = views.basic;
+  for (const { syntax, description } of line.arguments) command.argument(syntax, description);
   command.helpOption(false);
-  for (const option of [...flags.flatMap(commanderOptions), ...always]) command.addOption(option);
+  for (const option of [...line.flags.flatMap(optionsOf), ...always]) command.addOption(option);
   command
     .configureHelp({ visibleOptions: () => [...view.options] })
     .addHelpText('after', () => textBelow(view, command.createHelp()))
@@ -61,32 +39,47 @@ export function attachOptions(command: Command, name: string, definition: Comman
     });
 }
 
+/** A flag, and its other names, which stand in its description. */
+function optionsOf(flag: Flag): Option[] {
+  return [optionOf(flag), ...flag.aliases.map((syntax) => new Option(syntax).hideHelp())];
+}
+
+function optionOf({ syntax, description, defaultText }: Flag): Option {
+  return new Option(syntax, defaultText ? `${description} (default: ${defaultText})` : description);
+}
+
+/** `model` → `Model:` */
+function headingOf(group: string): string {
+  return `${group[0]!.toUpperCase()}${group.slice(1)}:`;
+}
+
 /** The help that a person begins with, and under `all` and the names of the groups the others. */
 function viewsOf(
   name: string,
-  { basic, groups, examples }: CommandDefinition,
-  flags: readonly Flag[],
+  { basic, flags, examples }: CommandLine,
   always: readonly Option[],
 ): { basic: View; others: ReadonlyMap<string, View> } {
-  const sections = [...byGroup(flags, groups)].map(([group, own]) => ({
+  const sections = [...byGroup(flags)].map(([group, own]) => ({
     group,
-    options: own.map((flag) => new Option(flag.syntax, optionText(flag)).helpGroup(`${headingOf(group)}:`)),
+    options: own.map((flag) => optionOf(flag).helpGroup(headingOf(group ?? 'options'))),
   }));
   const all: View = { options: [...always, ...sections.flatMap(({ options }) => options)], examples, more: [] };
   if (!basic) return { basic: all, others: new Map() };
-  const own = sections.map(({ group, options }) => [group, { options, examples: [], more: [] }] as const);
+  const grouped = sections.flatMap(({ group, options }) => (group === null ? [] : [{ group, options }]));
   const chosen = Object.entries(basic).flatMap(([key, description]) => {
     const flag = flags.find((each) => each.key === key);
-    return flag && description !== undefined ? [new Option(flag.syntax, optionText({ ...flag, description }))] : [];
+    return flag ? [optionOf({ ...flag, description })] : [];
   });
-  const names = sections.map(({ group }) => group).filter((group) => group !== noGroup);
   const more = [
     [`graft ${name} --help all`, `every option (${flags.length})`],
-    [`graft ${name} --help <group>`, `one group: ${names.join(', ')}`],
+    [`graft ${name} --help <group>`, `one group: ${grouped.map(({ group }) => group).join(', ')}`],
   ] as const;
   return {
     basic: { options: [...chosen, ...always], examples: examples.slice(0, fewExamples), more },
-    others: new Map<string, View>([...own, ['all', all]]),
+    others: new Map<string, View>([
+      ...grouped.map(({ group, options }) => [group, { options, examples: [], more: [] }] as const),
+      ['all', all],
+    ]),
   };
 }
 

@@ -1,10 +1,13 @@
+import { readFile } from 'node:fs/promises';
 import { didYouMean } from '@graft-ml/core/internal/base/choice';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { printable, printableMessage, printableName } from '@graft-ml/core/internal/base/printable';
 import { version } from '@graft-ml/core/internal/base/version';
 import { Command, CommanderError } from 'commander';
+import type { CommandLine } from './command-line.ts';
 import { type CommandEntry, commands, families } from './commands/index.ts';
 import { describeFailure, message } from './failure.ts';
+import { attachCommandLine } from './help.ts';
 import { helpWidth, write } from './output.ts';
 
 /** Runs a command line and returns the exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted. */
@@ -20,7 +23,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Every command by its name and summary alone; `load` brings the rest. */
+/** Every command by its name and summary alone; `load` gives it the rest. */
 function createProgram(): Command {
   const program = new Command('graft')
     .description('Transfer learning and meta-learning: a folder of labelled images in, a classifier out.')
@@ -41,7 +44,7 @@ function createProgram(): Command {
   return program;
 }
 
-/** The table that each command of commander is still to be given, when it is used. */
+/** The command that each one of commander is to be given, when it is used. */
 const entries = new WeakMap<Command, CommandEntry>();
 
 function addCommand(program: Command, entry: CommandEntry): void {
@@ -50,12 +53,27 @@ function addCommand(program: Command, entry: CommandEntry): void {
   entries.set(parent.command(words.at(-1)!).description(entry.summary), entry);
 }
 
-/** Loads the definition of a command. A group has none. */
+/** Gives a command its arguments, options and action. A group has none. */
 async function load(command: Command): Promise<void> {
   const entry = entries.get(command);
   if (!entry) return;
-  const [definition, { attachDefinition }] = await Promise.all([entry.load(), import('./attach-definition.ts')]);
-  attachDefinition(command, entry.name, definition);
+  attachCommandLine(command, entry.name, (await commandLines())[entry.name]!);
+  command.action(async (...received: unknown[]) => {
+    const words = received.slice(0, -2).flat();
+    const { json = false, ...given } = command.opts<{ json?: boolean }>();
+    const flags = Object.entries(given).filter(([key]) => command.getOptionValueSource(key) === 'cli');
+    const { runCommand } = await import('./run-command.ts');
+    await runCommand(entry, {
+      words: words.filter((word): word is string => typeof word === 'string'),
+      flags: Object.fromEntries(flags),
+      json,
+    });
+  });
+}
+
+/** The command line of every command by its name, as the build has written them. */
+async function commandLines(): Promise<Readonly<Record<string, CommandLine>>> {
+  return JSON.parse(await readFile(new URL('./commands.json', import.meta.url), 'utf8'));
 }
 
 /**
