@@ -68,5 +68,5 @@ export {
   sgd,
   withWarmup,
 } from './entries/optim.ts';
-export { type Metrics, measure, wilsonInterval } from './entries/predict.ts';
+export { type EvaluationMetrics, measure, startEvaluation, wilsonInterval } from './entries/predict.ts';
 export type { TrainConfigInput } from './entries/train.ts';

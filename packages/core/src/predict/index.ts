@@ -1,3 +1,5 @@
+export type { BootstrapIntervals, Interval } from './bootstrap.ts';
+export type { ClassAverages, ClassMetrics, ConfusionMatrix } from './class-scores.ts';
 export {
   type Classification,
   type ClassifierParts,
@@ -12,6 +14,15 @@ export {
   type RankedClass,
 } from './classifier.ts';
 export { type ClassMatrix, estimateLabelNoise, type LabelNoise, type ProbabilityRows } from './confident-joint.ts';
+export {
+  type EvaluationCurves,
+  type EvaluationMetrics,
+  type EvaluationOptions,
+  type Judged,
+  measure,
+  type RunningEvaluation,
+  startEvaluation,
+} from './evaluation.ts';
 export {
   type ConfusedPair,
   type ExampleLoss,
@@ -36,12 +47,8 @@ export {
   labelQuality,
   labelRankings,
 } from './label-issues.ts';
-export {
-  type ClassMetrics,
-  type ConfusionMatrix,
-  type Judged,
-  type Metrics,
-  measure,
-  ranked,
-  wilsonInterval,
-} from './metrics.ts';
+export { type McNemar, mcnemar } from './mcnemar.ts';
+export { ranked, wilsonInterval } from './metrics.ts';
+export type { CurvePoint } from './ranking.ts';
+export type { Reliability, ReliabilityBin } from './reliability.ts';
+export { type FittedTemperature, fitTemperature, type LabelledLogits } from './temperature.ts';

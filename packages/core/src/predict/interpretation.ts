@@ -1,7 +1,8 @@
 import { OptionError } from '../base/errors.ts';
 import { assertFitting, likeliest } from './confident-joint.ts';
+import type { Judged } from './evaluation.ts';
 import { normalisedEntropy } from './label-issues.ts';
-import { type Judged, ranked } from './metrics.ts';
+import { ranked } from './metrics.ts';
 
 /** An example by its position, with its label and the answer of the classifier. */
 export interface JudgedExample {

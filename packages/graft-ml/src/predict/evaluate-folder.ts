@@ -3,7 +3,7 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import { contentKey, decodeSeen, type Seen, unrecorded } from '@graft-ml/core/internal/image/seen';
 import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-time';
-import { type Judged, type Metrics, measure } from '@graft-ml/core/internal/predict/metrics';
+import { type EvaluationMetrics, type Judged, measure } from '@graft-ml/core/internal/predict/evaluation';
 import { resolveConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { datasetOptionsOf, shapeOptionsOf } from '../data/configured.ts';
 import { type Dataset, type DatasetImage, type DatasetOptions, fingerprint, openDataset } from '../data/dataset.ts';
@@ -44,7 +44,7 @@ export interface SeenImages {
   readonly isComplete: boolean;
 }
 
-export interface FolderEvaluation extends Metrics {
+export interface FolderEvaluation extends EvaluationMetrics {
   readonly part: Part;
   readonly tta: TestTimeAugmentation;
   /** Whether these are the very images that the run's dataset has. */
