@@ -7,9 +7,10 @@ import type { Episode } from '@graft-ml/core/internal/meta/episode';
 import type { ImageFile } from '../data/decode.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import { statDataset } from '../data/readers/find-candidates.ts';
-import { openArchive } from '../data/tree/archive-tree.ts';
+import { archiveTree } from '../data/tree/archive-tree.ts';
 import { folderTree } from '../data/tree/folder-tree.ts';
 import type { FileTree } from '../data/tree/listing.ts';
+import { zipMembers } from '../files/archives/zip.ts';
 import { decodeTable, type ImageTable } from './image-table.ts';
 import { labelsOf, writeImage } from './source.ts';
 
@@ -61,7 +62,7 @@ export async function oneShotTrials(
 
 async function openTrials(path: string): Promise<FileTree> {
   const status = await statDataset(path);
-  if (status.isFile()) return (await openArchive(path, 'zip', { classDepth: 1, isTable: () => false })).tree;
+  if (status.isFile()) return archiveTree(path, await zipMembers(path), { classDepth: 1, isTable: () => false });
   const tree = folderTree(path);
   if (!('kind' in (await tree.find('all_runs.zip')))) return openTrials(join(path, 'all_runs.zip'));
   const isOutside = (await tree.folders()).includes('all_runs');

@@ -2,25 +2,25 @@ import type { Stats } from 'node:fs';
 import { opendir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { defaultCache } from '../../cache/folder-cache.ts';
+import { openArchive } from '../../files/archives/open-archive.ts';
 import { readStart } from '../../files/read.ts';
 import { sniffFormat } from '../decode.ts';
 import { acceptedShapes } from '../folder-layout.ts';
-import { archiveFormat, openArchive } from '../tree/archive-tree.ts';
+import { archiveTree } from '../tree/archive-tree.ts';
 import { folderTree } from '../tree/folder-tree.ts';
 import type { FileTree } from '../tree/listing.ts';
 import type { Found, ReaderOptions } from './found.ts';
-import { findParquetFiles, type ParquetFile, readParquet } from './parquet.ts';
-import { findTables, isMetadata, readTables, type TableFile } from './table.ts';
+import { readParquet } from './parquet.ts';
+import { isMetadata, readTables } from './table.ts';
 import { readTree } from './tree.ts';
 
-/**
- * A dataset by what lies at its path: Parquet files, a table with the tree that its paths lead into, or a tree of
- * images.
- */
-type Shape =
-  | { readonly kind: 'parquet'; readonly files: readonly ParquetFile[] }
-  | { readonly kind: 'table'; readonly tree: FileTree; readonly table: TableFile; readonly notes: readonly string[] }
-  | { readonly kind: 'tree'; readonly tree: FileTree; readonly notes: readonly string[] };
+/** What lies at the path of a dataset, which its content shows, and the files there or beside it. */
+interface Source {
+  readonly kind: 'folder' | 'archive' | 'table' | 'parquet';
+  readonly tree: FileTree;
+  readonly notes: readonly string[];
+}
 
 /** Common formats of archives and lists that are not read: their first bytes, in latin1. */
 const foreign: readonly (readonly [start: string, what: string])[] = [
@@ -58,53 +58,55 @@ export async function assertMayHoldImages(path: string): Promise<void> {
 }
 
 /**
- * Finds the images of the dataset at `path`, whatever its shape, which its content shows. @throws UserError where it is
- * no dataset
+ * Finds the images of the dataset at `path`: in Parquet files, by a table, or by their folders or names. @throws
+ * UserError where it is no dataset
  */
 export async function findCandidates(path: string, options: ReaderOptions): Promise<Found> {
-  const shape = await shapeOf(path, options);
-  if (shape.kind === 'parquet') return readParquet(path, shape.files, options);
-  const { tree, notes } = shape;
-  const tables = shape.kind === 'table' ? [shape.table] : await findTables(tree, options);
-  const found = await (tables.length > 0 ? readTables(tree, tables, options) : readTree(tree, options));
+  const { kind, tree, notes } = await openSource(path, options);
+  if (kind === 'folder' || kind === 'parquet') {
+    const parquet = await readParquet(path, kind === 'folder' ? await tree.folders() : null, options);
+    if (parquet) return parquet;
+  }
+  const tables = await readTables(tree, kind === 'table' ? basename(path) : null, options);
+  const found = tables ?? (await readTree(tree, options));
   return { ...found, notes: [...notes, ...found.notes] };
 }
 
-async function shapeOf(path: string, options: ReaderOptions): Promise<Shape> {
+async function openSource(path: string, options: ReaderOptions): Promise<Source> {
   const status = await statDataset(path);
-  if (status.isDirectory()) {
-    const tree = folderTree(path, options);
-    const files = await findParquetFiles(path, await tree.folders(), options);
-    return files.length > 0 ? { kind: 'parquet', files } : { kind: 'tree', tree, notes: [] };
-  }
-  if (!status.isFile()) throw new UserError(`${path} is neither a folder nor a plain file.`);
-  const start = await readStart(path);
-  if (start.toString('latin1').startsWith('PAR1')) return { kind: 'parquet', files: [{ path, split: undefined }] };
-  const format = archiveFormat(start);
-  if (format) {
-    const { cache, classDepth = 1 } = options;
+  if (!status.isDirectory() && !status.isFile()) throw new UserError(`${path} is neither a folder nor a plain file.`);
+  const start = status.isFile() ? await readStart(path) : null;
+  const { cache = defaultCache(), classDepth = 1 } = options;
+  const archive = start && (await openArchive(path, start, cache));
+  if (archive) {
     const depth = classDepth === 'deepest' ? 1 : classDepth;
-    return { kind: 'tree', ...(await openArchive(path, format, { cache, classDepth: depth, isTable: isMetadata })) };
+    const tree = archiveTree(path, archive.members, { classDepth: depth, isTable: isMetadata });
+    return { kind: 'archive', tree, notes: archive.notes };
   }
-  assertReadable(path, start);
-  if (options.labelRegex !== undefined) {
-    throw new OptionError({
-      option: 'labelRegex',
-      expected: 'nothing for a table',
-      received: options.labelRegex,
-      problem: ` is for folders and archives; ${path} is a table with a column for the class.`,
-    });
-  }
-  return { kind: 'table', tree: folderTree(dirname(path), options), table: { name: basename(path) }, notes: [] };
+  const kind = start ? kindOf(path, start, options) : 'folder';
+  return { kind, tree: folderTree(kind === 'folder' ? path : dirname(path), options), notes: [] };
 }
 
-/** @throws UserError where the file is no text, with what it is instead if that is known */
-function assertReadable(path: string, start: Buffer): void {
+/**
+ * The kind of a file that is no archive. @throws UserError where it is neither Parquet nor text, with what it is instead
+ * if that is known
+ */
+function kindOf(path: string, start: Buffer, { labelRegex }: ReaderOptions): 'parquet' | 'table' {
   const text = start.toString('latin1');
+  if (text.startsWith('PAR1')) return 'parquet';
   const refuse = (what: string) => new UserError(`${path} is ${what}. Expected ${acceptedShapes}.`);
   if (start.length === 0) throw refuse('empty');
   if (sniffFormat(start)) throw refuse('a single image');
   const known = foreign.find(([bytes]) => text.startsWith(bytes));
   if (known) throw refuse(known[1]);
   if (start.includes(0)) throw refuse('neither an archive nor text');
+  if (labelRegex !== undefined) {
+    throw new OptionError({
+      option: 'labelRegex',
+      expected: 'nothing for a table',
+      received: labelRegex,
+      problem: ` is for folders and archives; ${path} is a table with a column for the class.`,
+    });
+  }
+  return 'table';
 }

@@ -12,7 +12,7 @@ import { unpackApart } from '../parquet/unpack-apart.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 
 /** A Parquet file of a dataset. */
-export interface ParquetFile {
+interface ParquetFile {
   readonly path: string;
   readonly split: Split | undefined;
 }
@@ -22,12 +22,21 @@ const VERSION = 1;
 
 /**
  * Reads Parquet files with an image and its class in each row, one split a file or several files a split, as Hugging
- * Face publishes datasets. The images are unpacked into the cache, once.
+ * Face publishes datasets: the file at `base`, or, where that is a folder with these folders in it, those that
+ * `findParquetFiles` finds. The images are unpacked into the cache, once.
  *
+ * @param folders null for a file
+ * @returns null where a folder has no such files
  * @throws UserError where a file is damaged or has no such columns
  */
-export async function readParquet(base: string, files: readonly ParquetFile[], options: ReaderOptions): Promise<Found> {
+export async function readParquet(
+  base: string,
+  folders: readonly string[] | null,
+  options: ReaderOptions,
+): Promise<Found | null> {
   const { pathColumn, labelColumn, cache = defaultCache() } = options;
+  const files = folders ? await findParquetFiles(base, folders, options) : [{ path: base, split: undefined }];
+  if (files.length === 0) return null;
   if (options.labelRegex !== undefined || options.splitColumn !== undefined) {
     const [option, other] =
       options.labelRegex === undefined ? ['splitColumn', 'labelRegex'] : ['labelRegex', 'splitColumn'];
@@ -80,10 +89,10 @@ export async function readParquet(base: string, files: readonly ParquetFile[], o
  *
  * @throws UserError where it is not clear to which split one belongs
  */
-export async function findParquetFiles(
+async function findParquetFiles(
   root: string,
   folders: readonly string[],
-  { parts }: Pick<ReaderOptions, 'parts'> = {},
+  { parts }: Pick<ReaderOptions, 'parts'>,
 ): Promise<ParquetFile[]> {
   const own = await parquetNames(root);
   // Class folders may have a table of something else beside them.

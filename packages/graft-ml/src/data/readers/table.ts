@@ -10,7 +10,7 @@ import type { Candidate, Found, ReaderOptions } from './found.ts';
 import { openTable, type Row, tableBounds } from './rows.ts';
 
 /** A table of images. */
-export interface TableFile {
+interface TableFile {
   /** Below the tree's root. */
   readonly name: string;
   /** The part that all its images belong to, where its place says so; their paths begin there. */
@@ -36,12 +36,53 @@ export function isMetadata(name: string): boolean {
 }
 
 /**
+ * Reads tables with a row for each image: its path, relative to the table's folder, its class, and perhaps its split.
+ *
+ * @param table the name of the table in the tree; null for those that describe the files beside them (`findTables`)
+ * @returns null where there are none
+ * @throws UserError where a table is damaged, its columns are not found, or a split has another name than those of
+ * splits
+ */
+export async function readTables(tree: FileTree, table: string | null, options: ReaderOptions): Promise<Found | null> {
+  const tables = table === null ? await findTables(tree, options) : [{ name: table }];
+  if (tables.length === 0) return null;
+  const entries = new Map<string, Entry>();
+  const parts = new Map<string, Part>();
+  const problems: Problem[] = [...tree.problems];
+  const notes: string[] = [];
+  const splitWords = new Set<string>();
+  for (const table of tables) {
+    const name = join(tree.root, table.name);
+    const file = await tree.find(table.name);
+    if ('kind' in file) throw new UserError(`${name} cannot be read: ${file.message}.`);
+    const content = await openTable(await tree.read(file, tableBounds.bytes), name);
+    const named = findColumns(content.columns, options, name);
+    const columns = options.parts === 'none' ? { ...named, split: undefined } : named;
+    notes.push(describeColumns(name, columns));
+    const wanted = [columns.path, columns.label, ...(columns.split === undefined ? [] : [columns.split])];
+    for await (const row of content.rows(wanted)) {
+      const at = `${name}:${row.line}`;
+      const read = await readRow(tree, table, row, { name, at, parts });
+      if (columns.split !== undefined) splitWords.add(row.texts[2]!.toLowerCase());
+      if ('kind' in read) problems.push(read);
+      else enter(read, at, entries, problems);
+    }
+  }
+  assertClearSplits(tree.root, [...splitWords]);
+  const candidates = [...entries.values()].filter((entry) => !entry.isContradicted).map((entry) => entry.candidate);
+  const found = [...parts.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  assertTrainable(tree.root, found, options);
+  const classNames = new Set(candidates.map(({ className }) => className));
+  return { base: tree.root, parts: found, candidates, classNames, problems, ignored: new Map(), notes };
+}
+
+/**
  * The tables that describe the files beside them, in a tree's root or in the folders of its splits, as far as they say
  * what the classes are. None where the classes are found in the names.
  *
  * @throws UserError where columns are named and there is no such table, or some splits have one and some have not
  */
-export async function findTables(tree: FileTree, options: ReaderOptions): Promise<TableFile[]> {
+async function findTables(tree: FileTree, options: ReaderOptions): Promise<TableFile[]> {
   const { labelRegex, pathColumn, labelColumn, splitColumn } = options;
   if (labelRegex !== undefined) return [];
   const parts = partsByName(tree.root, await tree.folders(), options.parts);
@@ -74,43 +115,6 @@ async function labels(tree: FileTree, name: string, options: ReaderOptions): Pro
   if ('kind' in file) return false;
   const { columns } = await openTable(await tree.read(file, tableBounds.bytes), name);
   return hasLabelColumn(columns, options);
-}
-
-/**
- * Reads tables with a row for each image: its path, relative to the table's folder, its class, and perhaps its split.
- *
- * @throws UserError where a table is damaged, its columns are not found, or a split has another name than those of
- * splits
- */
-export async function readTables(tree: FileTree, tables: readonly TableFile[], options: ReaderOptions): Promise<Found> {
-  const entries = new Map<string, Entry>();
-  const parts = new Map<string, Part>();
-  const problems: Problem[] = [...tree.problems];
-  const notes: string[] = [];
-  const splitWords = new Set<string>();
-  for (const table of tables) {
-    const name = join(tree.root, table.name);
-    const file = await tree.find(table.name);
-    if ('kind' in file) throw new UserError(`${name} cannot be read: ${file.message}.`);
-    const content = await openTable(await tree.read(file, tableBounds.bytes), name);
-    const named = findColumns(content.columns, options, name);
-    const columns = options.parts === 'none' ? { ...named, split: undefined } : named;
-    notes.push(describeColumns(name, columns));
-    const wanted = [columns.path, columns.label, ...(columns.split === undefined ? [] : [columns.split])];
-    for await (const row of content.rows(wanted)) {
-      const at = `${name}:${row.line}`;
-      const read = await readRow(tree, table, row, { name, at, parts });
-      if (columns.split !== undefined) splitWords.add(row.texts[2]!.toLowerCase());
-      if ('kind' in read) problems.push(read);
-      else enter(read, at, entries, problems);
-    }
-  }
-  assertClearSplits(tree.root, [...splitWords]);
-  const candidates = [...entries.values()].filter((entry) => !entry.isContradicted).map((entry) => entry.candidate);
-  const found = [...parts.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  assertTrainable(tree.root, found, options);
-  const classNames = new Set(candidates.map(({ className }) => className));
-  return { base: tree.root, parts: found, candidates, classNames, problems, ignored: new Map(), notes };
 }
 
 /** The image of a row, or why it gives none. */

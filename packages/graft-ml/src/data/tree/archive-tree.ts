@@ -2,15 +2,9 @@ import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { quote } from '@graft-ml/core/internal/base/quote';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
-import { defaultCache } from '../../cache/folder-cache.ts';
 import type { Member } from '../../files/archives/member.ts';
-import { isTar, tarMembers } from '../../files/archives/tar.ts';
-import { gunzipped } from '../../files/archives/unpack.ts';
-import { zipMembers } from '../../files/archives/zip.ts';
-import type { FolderCache } from '../../files/cache-folder.ts';
-import { readStart } from '../../files/read.ts';
 import { readWithin } from '../../files/within.ts';
-import { acceptedShapes, splitNamed } from '../folder-layout.ts';
+import { splitNamed } from '../folder-layout.ts';
 import { compareNames, type FileTree, isImageName, type ListedFile, type Refusal } from './listing.ts';
 
 interface Named {
@@ -24,9 +18,6 @@ interface Content {
   readonly hidden: readonly Named[];
 }
 
-/** The way in which an archive is packed. */
-export type ArchiveFormat = 'zip' | 'tar' | 'gzip';
-
 /** How an archive's folder around everything is told from one of its classes. */
 export interface ArchiveOptions {
   readonly classDepth: number;
@@ -34,44 +25,15 @@ export interface ArchiveOptions {
   readonly isTable: (name: string) => boolean;
 }
 
-/** The format of an archive by its first bytes; undefined where they are not those of one. */
-export function archiveFormat(start: Buffer): ArchiveFormat | undefined {
-  const text = start.toString('latin1');
-  if (text.startsWith('PK\x03\x04') || text.startsWith('PK\x05\x06')) return 'zip';
-  if (text.startsWith('\x1f\x8b')) return 'gzip';
-  return isTar(start) ? 'tar' : undefined;
-}
-
-/**
- * Opens an archive as a tree, with notes on that. A gzipped one has no way to one of its images but through all before
- * it: it is unpacked into the cache, once.
- *
- * @throws UserError where the archive is damaged, or something else than a tar archive is gzipped
- */
-export async function openArchive(
-  path: string,
-  format: ArchiveFormat,
-  { cache = defaultCache(), ...options }: ArchiveOptions & { readonly cache?: FolderCache | null | undefined },
-): Promise<{ tree: FileTree; notes: readonly string[] }> {
-  const { path: plain, notes } = format === 'gzip' ? await unpackedTar(path, cache) : { path, notes: [] };
-  const members = await (format === 'zip' ? zipMembers(plain) : tarMembers(plain));
-  return { tree: archiveTree(path, members, options), notes };
-}
-
-async function unpackedTar(path: string, cache: FolderCache | null) {
-  const { path: unpacked, notes } = await gunzipped(cache, path);
-  if (!isTar(await readStart(unpacked))) {
-    throw new UserError(`${path} is gzipped, and not a tar archive. Unpack it. Expected ${acceptedShapes}.`);
-  }
-  const note = `${path} was unpacked into ${unpacked}: a gzipped archive cannot be read in place.`;
-  return { path: unpacked, notes: [...notes, note] };
-}
-
 /**
  * The members of an archive as a tree. A folder around everything, as most tools pack it, is taken off: `photos.zip`
  * with `photos/cat/1.jpg` has the classes of `photos/`.
  */
-function archiveTree(path: string, members: readonly Member[], { classDepth, isTable }: ArchiveOptions): FileTree {
+export function archiveTree(
+  path: string,
+  members: readonly Member[],
+  { classDepth, isTable }: ArchiveOptions,
+): FileTree {
   const { problems, ...all } = sortMembers(path, members);
   const wrapper = wrapperOf(all, classDepth, isTable);
   const root = join(path, wrapper);
