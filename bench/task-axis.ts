@@ -58,7 +58,7 @@ export function taskAxisGraph(start: Values, options: TaskAxisOptions): Record<s
   }
   const logits = logitsOf(now, query.images, options);
   const loss = crossEntropy(logits, query.labels);
-  const gradients = grad(loss, [...start.values()], { held: order === 1 ? inner : [] });
+  const gradients = grad(loss, [...start.values()], { stopGradients: order === 1 ? inner : [] });
   return {
     ...Object.fromEntries([...start.keys()].map((name, i) => [gradientName(name), gradients[i]!])),
     [resultNames.loss]: loss,

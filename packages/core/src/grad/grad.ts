@@ -4,7 +4,7 @@ import { add, broadcastTo, reduceSum, reshape } from '../ops/index.ts';
 
 /**
  * The gradient of a scalar with respect to some values, as new values of the same graph: it can be differentiated
- * again. The values are a list, or a record such as a network's parameters, and the gradients come in the same form. A
+ * again. A gradient has the type of its value. The values are a list, or a record such as a network's parameters, and the gradients come in the same form. A
  * value that the scalar does not depend on has the gradient zero.
  *
  * @throws Error where `output` is not a scalar; use `vjp` with a cotangent for anything else.
@@ -30,22 +30,25 @@ export function grad(
 }
 
 export interface GradOptions {
-  /** Values that are taken for constants: nothing flows through them (`detach`, `stop_gradient`). Default: none. */
-  readonly held?: Iterable<Value>;
+  /**
+   * Values not to differentiate through, which count as constants: `stop_gradients` of TensorFlow's `tf.gradients`. As
+   * if `stopGradient` stood behind each, without building the graph again. Default: none.
+   */
+  readonly stopGradients?: Iterable<Value>;
 }
 
 /**
- * Pulls cotangents of the outputs back to the values in `wrt` (reverse mode; Griewank & Walther 2008, ch. 3).
- * Every value is visited once, after everything that uses it.
+ * Pulls cotangents of the outputs, each of its output's shape, back to the values in `wrt` (reverse mode; Griewank &
+ * Walther 2008, ch. 3): Σ cotangentᵀ · ∂output/∂value, of the value's shape.
  */
 export function vjp(
   outputs: readonly Value[],
   cotangents: readonly Value[],
   wrt: readonly Value[],
-  { held = [] }: GradOptions = {},
+  { stopGradients = [] }: GradOptions = {},
 ): Value[] {
   const order = reachable(outputs);
-  const needed = dependents(order, new Set(wrt), new Set(held));
+  const needed = dependents(order, new Set(wrt), new Set(stopGradients));
   const collected = new Map<Value, Value>();
   const collect = (value: Value, cotangent: Value) => {
     const summed = sumTo(cotangent, value.shape);
@@ -55,6 +58,7 @@ export function vjp(
   outputs.forEach((output, i) => {
     collect(output, cotangents[i]!);
   });
+  // Each value after everything that uses it, so that its cotangent is complete.
   for (const value of order.reverse()) {
     const dy = collected.get(value);
     if (!dy || !value.inputs.some((operand) => needed.has(operand))) continue;
@@ -67,20 +71,17 @@ export function vjp(
   return wrt.map((value) => collected.get(value) ?? broadcastTo(constant(f32([], [0])), value.shape));
 }
 
-/**
- * The values that depend on one of `sources`, not through those that are held: the only ones through which a gradient
- * must flow.
- */
-function dependents(order: readonly Value[], sources: ReadonlySet<Value>, held: ReadonlySet<Value>): Set<Value> {
+/** The values that depend on one of `sources`, not through `stops`: the only ones through which a gradient must flow. */
+function dependents(order: readonly Value[], sources: ReadonlySet<Value>, stops: ReadonlySet<Value>): Set<Value> {
   const found = new Set<Value>();
   for (const value of order) {
-    if (held.has(value)) continue;
+    if (stops.has(value)) continue;
     if (sources.has(value) || value.inputs.some((operand) => found.has(operand))) found.add(value);
   }
   return found;
 }
 
-/** Sums a cotangent down to the shape its value had before it was broadcast. The one place where this is done. */
+/** Sums a cotangent down to the shape that its value had before it was broadcast, so that no VJP has to. */
 function sumTo(cotangent: Value, shape: Shape): Value {
   const extra = cotangent.shape.length - shape.length;
   const axes = cotangent.shape.flatMap((d, i) => (i < extra || (shape[i - extra] === 1 && d !== 1) ? [i] : []));

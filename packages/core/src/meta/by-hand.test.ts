@@ -29,15 +29,15 @@ function metaGradients(steps: number, adapts: (name: string) => boolean, order: 
   const episode = inputsLike(task);
   const lossOf = (parameters: Parameters, images: string, labels: string) =>
     crossEntropy(functionalCall(network, parameters, episode[images]!, { batchNorm: 'batch' }), episode[labels]!);
-  const held: Value[] = [];
+  const stopGradients: Value[] = [];
   let adapted: Parameters = start;
   for (let step = 0; step < steps; step++) {
     const moving = Object.fromEntries(Object.entries(adapted).filter(([name]) => adapts(name)));
     const gradients = grad(lossOf(adapted, taskNames.support, taskNames.supportLabels), moving);
-    if (order === 1) held.push(...Object.values(gradients));
+    if (order === 1) stopGradients.push(...Object.values(gradients));
     adapted = updateParameters(adapted, gradients, (parameter, gradient) => sub(parameter, mul(gradient, rate)));
   }
-  return grad(lossOf(adapted, taskNames.query, taskNames.queryLabels), start, { held });
+  return grad(lossOf(adapted, taskNames.query, taskNames.queryLabels), start, { stopGradients });
 }
 
 const isHead = (name: string) => name.startsWith('fc.');

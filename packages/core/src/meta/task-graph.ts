@@ -179,7 +179,7 @@ function throughInnerSteps(
   const total = everyStep ? weighted(losses) : losses.at(-1)!;
   const wrt = trained.map((name) => start.get(name)!);
   return {
-    gradients: grad(total, wrt, { held: order === 1 ? inner : [] }),
+    gradients: grad(total, wrt, { stopGradients: order === 1 ? inner : [] }),
     loss: losses.at(-1)!,
     correct: countCorrect(answers.at(-1)!, query.labels),
   };
