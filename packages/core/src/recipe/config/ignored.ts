@@ -2,6 +2,7 @@ import { option as code } from '../../base/code.ts';
 import { OptionError } from '../../base/errors.ts';
 import { defaultsOf, type OptimizerName, type OptimizerOption } from '../../optim/index.ts';
 import { strategiesByOption } from '../strategy.ts';
+import { lossesByOption } from './loss.ts';
 import { schedulesByOption } from './schedule.ts';
 import type { TrainConfig } from './train-config.ts';
 
@@ -26,7 +27,7 @@ export const outerBelongings = {
 const belongs = {
   strategy: strategiesByOption,
   ...outerBelongings,
-  loss: { focalGamma: ['focal'] },
+  loss: lossesByOption,
 } as const satisfies Checked<TrainConfig>;
 
 type Checked<Config> = {

@@ -2,7 +2,25 @@ import * as z from 'zod';
 import type { CrossEntropyOptions } from '../../nn/index.ts';
 import { choice, type OptionSchemas, orDefault } from './choice.ts';
 
-const losses = ['cross-entropy', 'focal'] as const;
+/** The losses, each with a line of help, and the options that only it has with their defaults. */
+const losses = {
+  'cross-entropy': { description: '', options: {} },
+  focal: { description: 'examples that are classified well count less', options: { focalGamma: 2 } },
+} as const satisfies Readonly<
+  Record<LossOptions['loss'], { description: string; options: Partial<CrossEntropyOptions> }>
+>;
+
+const lossNames = Object.keys(losses) as LossOptions['loss'][];
+
+/** The losses that look at an option which not all have. */
+export const lossesByOption = {
+  focalGamma: lossNames.filter((name) => Object.hasOwn(losses[name].options, 'focalGamma')),
+} as const satisfies Readonly<Record<keyof (typeof losses)['focal']['options'], readonly LossOptions['loss'][]>>;
+
+const lossText = lossNames
+  .map((name) => `${name}${losses[name].description && `: ${losses[name].description}`}`)
+  .join(' | ');
+
 const classWeights = ['none', 'balanced'] as const;
 
 /** The loss of training. The validation loss is always the plain cross entropy, so that runs can be compared. */
@@ -17,22 +35,29 @@ export interface LossOptions {
 }
 
 export const lossOptions: OptionSchemas<LossOptions> = {
-  loss: choice(losses)
-    .default('cross-entropy')
-    .describe('cross-entropy | focal: what is known well already counts less'),
-  focalGamma: orDefault(z.number().positive()).describe('exponent of the focal loss; default: 2'),
+  loss: choice(lossNames).default('cross-entropy').describe(lossText),
+  focalGamma: orDefault(z.number().positive()).describe(
+    `exponent of the focal loss; default: ${losses.focal.options.focalGamma}`,
+  ),
   classWeights: choice(classWeights)
     .default('none')
     .describe('none | balanced: every class counts alike in the loss, however few images it has'),
   labelSmoothing: z.number().min(0).lt(1).default(0).describe('share of the target spread over all classes'),
 };
 
+/** The loss without class weights, which depend on the images. */
+export function unweightedLoss({
+  labelSmoothing,
+  loss,
+  focalGamma,
+}: Omit<LossOptions, 'classWeights'>): CrossEntropyOptions {
+  return { labelSmoothing, ...losses[loss].options, ...(focalGamma !== null && { focalGamma }) };
+}
+
 /** The loss of a run whose training images have these labels. */
 export function lossOf(config: LossOptions, labels: readonly number[], classes: number): CrossEntropyOptions {
-  const { labelSmoothing, loss, focalGamma } = config;
   return {
-    labelSmoothing,
-    ...(loss === 'focal' && { focalGamma: focalGamma ?? 2 }),
+    ...unweightedLoss(config),
     ...(config.classWeights === 'balanced' && { classWeights: balancedWeights(labels, classes) }),
   };
 }

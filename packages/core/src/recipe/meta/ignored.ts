@@ -1,4 +1,5 @@
 import { optimizersWith, outerBelongings } from '../config/ignored.ts';
+import { lossesByOption } from '../config/loss.ts';
 import { adapting, annealing, byGradient, trained } from './learners.ts';
 
 /** Options that only some choices look at: by the option that makes the choice, what each of them belongs to. */
@@ -18,5 +19,5 @@ export const belongings = {
   },
   innerOptimizer: { innerMomentum: optimizersWith('momentum') },
   ...outerBelongings,
-  loss: { focalGamma: ['focal'] },
+  loss: lossesByOption,
 };

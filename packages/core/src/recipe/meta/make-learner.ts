@@ -6,6 +6,7 @@ import { type OuterPhase, outerPhases } from '../../meta/outer-phases.ts';
 import { applyModel, headPattern, type NamedArchitecture, type Preprocessing } from '../../models/index.ts';
 import { crossEntropy, normalisePixels } from '../../nn/index.ts';
 import { optimizers } from '../../optim/index.ts';
+import { unweightedLoss } from '../config/loss.ts';
 import { epochsOf, type ResolvedMetaConfig } from './index.ts';
 
 /** A learner with the network it is made for: to logits of `way` classes, or to features where class means decide. */
@@ -21,13 +22,13 @@ export function learnerOf(
   preprocessing: Preprocessing,
   way: number,
 ): LearnerParts {
-  const { learner: name, innerSteps, innerRate, innerMomentum, labelSmoothing, loss, focalGamma } = config;
+  const { learner: name, innerSteps, innerRate, innerMomentum } = config;
   const network = isByFeatures(learners[name])
     ? featureNetwork(model, preprocessing)
     : imageNetwork(model, preprocessing, way);
   const parameters = [...variablesOf(network).values()].filter(({ kind }) => kind === 'parameter');
   const head = headPattern(model);
-  const options = { labelSmoothing, ...(loss === 'focal' && { focalGamma: focalGamma ?? 2 }) };
+  const options = unweightedLoss(config);
   const learner = makeLearner(name, {
     parameters: parameters.map((parameter) => parameter.name),
     isHead: (parameter) => head.test(parameter),
