@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bytesPerElement, type DType, f32, formatType, i64, sizeOf, tensor, zeros } from './tensor.ts';
+import { bytesPerElement, type DType, f32, formatType, i64, isTensor, sizeOf, tensor, zeros } from './tensor.ts';
 
 const dtypes: readonly DType[] = ['f32', 'f64', 'i32', 'i64', 'u8', 'bool'];
 
@@ -40,4 +40,26 @@ test('i64 keeps every safe integer', () => {
 
 test('formatType', () => {
   expect([formatType(f32([], [0])), formatType(zeros('i64', [8, 64]))]).toEqual(['f32[]', 'i64[8,64]']);
+});
+
+test.each([
+  ['no values', () => f32([1, 2] as const, undefined as never)],
+  ['no shape', () => f32(3 as never, [1, 2, 3])],
+])('f32 with %s says how it is called', (_name, make) => {
+  expect(make).toThrow('f32: expected a shape and the numbers in row-major order, f32([2, 3], [1, 2, 3, 4, 5, 6])');
+});
+
+test('isTensor knows tensors from what resembles them', () => {
+  expect([f32([2, 1], [0, 1]), zeros('i64', []), tensor('bool', [2], Uint8Array.of(0, 1))].map(isTensor)).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  const wrong = [null, [1, 2], new Float32Array(2), { dtype: 'f32', shape: [2], data: [0, 1] }];
+  const nearly = [
+    { dtype: 'float32', shape: [2], data: new Float32Array(2) },
+    { dtype: 'f32', shape: [3], data: new Float32Array(2) },
+    { dtype: 'f32', shape: 2, data: new Float32Array(2) },
+  ];
+  expect([...wrong, ...nearly].map(isTensor)).toEqual(new Array(7).fill(false));
 });

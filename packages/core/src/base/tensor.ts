@@ -49,18 +49,44 @@ export function tensor<D extends DType>(dtype: D, shape: Shape, data: DTypeArray
   return { dtype, shape, data } as unknown as TensorOf<D>;
 }
 
+/** Whether a value from JavaScript is a type: an element type, and a shape of whole numbers. */
+export function isTensorType(value: unknown): value is TensorType {
+  if (typeof value !== 'object' || value === null || !('dtype' in value && 'shape' in value)) return false;
+  const { dtype, shape } = value;
+  const isDType = typeof dtype === 'string' && Object.hasOwn(bytesPerElement, dtype);
+  return isDType && Array.isArray(shape) && shape.every((length) => Number.isInteger(length) && length >= 0);
+}
+
+/** Whether a value from JavaScript is a tensor: a type, and data that fills it. */
+export function isTensor(value: unknown): value is Tensor {
+  if (!isTensorType(value) || !('data' in value)) return false;
+  const { data } = value;
+  return ArrayBuffer.isView(data) && 'length' in data && data.length === sizeOf(value.shape);
+}
+
 /** A tensor of zeros. */
 export function zeros<D extends DType>(dtype: D, shape: Shape): TensorOf<D> {
   return tensor(dtype, shape, allocate[dtype](sizeOf(shape)));
 }
 
-/** An f32 tensor from plain numbers. */
+/** @throws TypeError where JavaScript passes something else than a shape and numbers: `f32([1, 2])`, say */
+function assertShapeAndValues(name: 'f32' | 'i64', shape: unknown, values: unknown): void {
+  const isList = (value: unknown) => typeof value === 'object' && value !== null && 'length' in value;
+  if (isList(shape) && isList(values)) return;
+  throw new TypeError(
+    `${name}: expected a shape and the numbers in row-major order, ${name}([2, 3], [1, 2, 3, 4, 5, 6])`,
+  );
+}
+
+/** An f32 tensor from plain numbers in row-major order. @throws RangeError where they do not fill the shape */
 export function f32(shape: Shape, values: ArrayLike<number>): TensorOf<'f32'> {
+  assertShapeAndValues('f32', shape, values);
   return tensor('f32', shape, Float32Array.from(values));
 }
 
-/** An i64 tensor from plain integers. */
+/** An i64 tensor from plain integers in row-major order. @throws RangeError where they do not fill the shape */
 export function i64(shape: Shape, values: ArrayLike<number>): TensorOf<'i64'> {
+  assertShapeAndValues('i64', shape, values);
   return tensor(
     'i64',
     shape,

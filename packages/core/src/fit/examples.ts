@@ -1,6 +1,6 @@
 import { OptionError } from '../base/errors.ts';
 import { type RandomStream, randomStream } from '../base/random.ts';
-import { type Tensor, type TensorType, zeros } from '../base/tensor.ts';
+import { isTensor, type Tensor, type TensorType, zeros } from '../base/tensor.ts';
 import type { Augmentation } from '../image/augment/index.ts';
 import type { Preprocessing } from '../models/index.ts';
 import { type Batch, inOrder, labelTensor, rowsFrom, type Source, setRow, typeOfRow } from './source.ts';
@@ -69,7 +69,11 @@ export function openExamples(
  * @example tensorDataset(f32([3, 2], [0, 1, 2, 3, 4, 5]), [0, 1, 1])
  */
 export function tensorDataset(inputs: Tensor, targets: Tensor | readonly number[]): Source {
-  const own = isTensor(targets) ? targets : labelTensor(targets);
+  if (!isTensor(inputs)) {
+    const expected = 'a tensor (n, …), as f32(shape, numbers) makes it: tensorDataset(inputs, targets)';
+    throw new OptionError({ option: 'inputs', expected, received: typeof inputs, problem: `: expected ${expected}.` });
+  }
+  const own = isTensor(targets) ? targets : labelsOf(targets);
   const size = inputs.shape[0] ?? 0;
   if (size === 0 || own.shape[0] !== size) {
     const received = `${own.shape[0] ?? 0} targets of ${size} inputs`;
@@ -89,8 +93,16 @@ export function tensorDataset(inputs: Tensor, targets: Tensor | readonly number[
   };
 }
 
-function isTensor(value: Tensor | readonly number[]): value is Tensor {
-  return !Array.isArray(value);
+/** Labels as a tensor i64 (n). @throws OptionError where they are not whole numbers */
+function labelsOf(targets: ArrayLike<number>): Tensor {
+  const labels = ArrayBuffer.isView(targets) || Array.isArray(targets) ? Array.from<unknown>(targets) : [undefined];
+  const wrong = labels.find((label) => !Number.isInteger(label));
+  if (labels.every((label) => typeof label === 'number' && Number.isInteger(label))) return labelTensor(targets);
+  throw new OptionError({
+    option: 'targets',
+    expected: 'labels from 0 on, or a tensor: f32([n, 1], numbers) for numbers to be predicted',
+    received: wrong,
+  });
 }
 
 /** The chosen rows of (n, …) as a batch, filled up with the first. */

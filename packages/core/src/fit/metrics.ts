@@ -1,4 +1,4 @@
-import { ShapeError } from '../base/errors.ts';
+import { OptionError, ShapeError } from '../base/errors.ts';
 import { formatType, sizeOf, type Tensor } from '../base/tensor.ts';
 
 /**
@@ -72,6 +72,9 @@ export function accuracy(): Metric<'accuracy'> {
  * first counts.
  */
 export function topK<const K extends number>(k: K): Metric<`top${K}`> {
+  if (!Number.isInteger(k) || k < 1) {
+    throw new OptionError({ option: 'k', expected: 'a whole number from 1 on', received: k });
+  }
   const name: `top${K}` = `top${k}`;
   // A logit that is not a number is below all others.
   const rank = (logits: readonly number[], label: number) =>
@@ -169,13 +172,22 @@ export function sumsOver<M extends string>(
   });
 }
 
-/** The metrics that are asked for. Without any `M` is its default, and what is measured is the accuracy. */
+/**
+ * The metrics that are asked for. Without any `M` is its default, and what is measured is the accuracy.
+ *
+ * @throws OptionError where they are not a list of metrics
+ */
 export function metricsIn<M extends string>({
   metrics,
 }: {
   readonly metrics?: readonly Metric<M>[] | undefined;
 }): readonly Metric<M>[] {
   const usual: readonly Metric<string>[] = [accuracy()];
+  const isMetric = (metric: Partial<Metric> | null) => typeof metric?.start === 'function';
+  if (metrics !== undefined && !(Array.isArray(metrics) && metrics.every(isMetric))) {
+    const expected = 'a list of metrics: [accuracy(), topK(5)]';
+    throw new OptionError({ option: 'metrics', expected, received: metrics, problem: `: expected ${expected}.` });
+  }
   return metrics ?? (usual as readonly Metric<M>[]);
 }
 

@@ -1,6 +1,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { OptionError, UserError } from '../base/errors.ts';
-import { formatType, type Shape, sizeOf, type Tensor, type Tensors, type TensorType, zeros } from '../base/tensor.ts';
+import {
+  formatType,
+  isTensorType,
+  type Shape,
+  sizeOf,
+  type Tensor,
+  type Tensors,
+  type TensorType,
+  zeros,
+} from '../base/tensor.ts';
 import { constant, encode, input, type Value } from '../graph/index.ts';
 import {
   applyModel,
@@ -317,7 +326,7 @@ export class Model implements AsyncDisposable {
 /**
  * A model of a network of one's own, with first values for its variables.
  *
- * @throws UserError where `weights` do not fit
+ * @throws OptionError where it is no network, or its input has no type; UserError where `weights` do not fit
  * @example
  * const mlp = (s: Scope, x: Value) => linear(s.at('out'), relu(linear(s.at('hidden'), x, { features: 16 })), { features: 1 });
  * const model = createModel(mlp, { input: { dtype: 'f32', shape: [8] }, runtime });
@@ -326,8 +335,20 @@ export function createModel(network: Forward, options: CreateModelOptions): Mode
   return new Model(modelParts(network, options));
 }
 
+/** @throws OptionError for arguments that JavaScript may pass, and TypeScript would not */
+function assertNetwork(forward: unknown, options: Partial<CreateModelOptions> | undefined): void {
+  if (typeof forward !== 'function') {
+    const expected = 'a function of a scope and a value, (s, x) => …, whose layers are those of `nn`';
+    throw new OptionError({ option: 'network', expected, received: typeof forward });
+  }
+  if (isTensorType(options?.input)) return;
+  const expected = "the type of one input, without the batch axis: { dtype: 'f32', shape: [3, 32, 32] }";
+  throw new OptionError({ option: 'input', expected, received: options?.input });
+}
+
 /** The parts of a model of a network of one's own. */
 export function modelParts(forward: Forward, options: CreateModelOptions): ModelParts {
+  assertNetwork(forward, options);
   const { input: type, runtime, seed = 0, weights = {}, head } = options;
   const network: Network = { input: type, forward };
   const { variables } = traceOf(network);

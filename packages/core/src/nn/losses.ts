@@ -1,4 +1,5 @@
-import { ShapeError } from '../base/errors.ts';
+import { OptionError, ShapeError } from '../base/errors.ts';
+import { assertOptions } from '../base/options.ts';
 import { f32, i64 } from '../base/tensor.ts';
 import { constant, typeOf, type Value } from '../graph/index.ts';
 import {
@@ -32,10 +33,7 @@ import {
  */
 export interface Loss {
   (output: Value, target: Value): Value;
-  /**
-   * The loss that an evaluation measures instead, where training makes small another one: smoothed, or weighted by
-   * class.
-   */
+  /** The loss that an evaluation measures instead, where training minimises another: smoothed, or weighted by class. */
   readonly evaluation?: Loss;
 }
 
@@ -62,8 +60,10 @@ export function oneHot(labels: Value, classes: number): Value {
 /**
  * The mean cross entropy of logits (n, classes) against labels (n, i64), as `torch.nn.functional.cross_entropy`:
  * -Σ w[label] · target · log softmax / Σ w[label]; with label smoothing every class's term carries its own weight.
- * With `focalGamma` it is the focal loss for a softmax (Lin et al. 2017, eq. 5): what is already known well counts
- * less.
+ * With `focalGamma` it is the focal loss for a softmax (Lin et al. 2017, eq. 5): examples that are classified well
+ * already count less. Logits (n, classes), labels (n) → ().
+ *
+ * @throws ShapeError where logits, labels and class weights do not fit together
  */
 export function crossEntropy(logits: Value, labels: Value, options: CrossEntropyOptions = {}): Value {
   const { losses, labelWeights } = crossEntropyTerms(logits, labels, options);
@@ -98,12 +98,30 @@ function crossEntropyTerms(logits: Value, labels: Value, options: CrossEntropyOp
 }
 
 /**
+ * (1 - p)^γ of log p. Where p is 1, a γ below 1 has an infinite slope, so 1 - p ends at what f32 can tell from 0.
+ */
+function focalFactor(logarithms: Value, gamma: number): Value {
+  return pow(clip(sub(1, exp(logarithms)), 1e-7, 1), gamma);
+}
+
+/**
  * Cross entropy with its options as a loss for `fit`, PyTorch's `CrossEntropyLoss`: logits (n, classes) and labels (n)
- * i64. An evaluation measures the plain one, whatever the options: it tells how good a classifier is.
+ * i64 → (). An evaluation measures the plain one, whatever the options: it tells how good a classifier is.
  *
+ * @throws OptionError where an option has a value that it cannot have
  * @example fit(model, images, { loss: crossEntropyLoss({ labelSmoothing: 0.1 }) })
  */
 export function crossEntropyLoss(options: CrossEntropyOptions = {}): Loss {
+  assertOptions('crossEntropyLoss', options, {
+    labelSmoothing: 'number',
+    classWeights: 'numbers',
+    focalGamma: 'number',
+  });
+  const { labelSmoothing = 0, focalGamma = 0 } = options;
+  if (labelSmoothing < 0 || labelSmoothing > 1) {
+    throw new OptionError({ option: 'labelSmoothing', expected: 'a share from 0 to 1', received: labelSmoothing });
+  }
+  if (focalGamma < 0) throw new OptionError({ option: 'focalGamma', expected: 'at least 0', received: focalGamma });
   const plain: Loss = (logits, labels) => crossEntropyTerms(logits, labels, {}).losses;
   return Object.assign((logits: Value, labels: Value) => crossEntropy(logits, labels, options), { evaluation: plain });
 }
@@ -128,14 +146,6 @@ export function mixedLoss(loss: Loss, output: Value, { targets, partners, share 
 /** The mean of losses per example (n); a scalar is one already. */
 export function meanOf(loss: Value): Value {
   return loss.shape.length === 0 ? loss : reduceMean(loss);
-}
-
-/**
- * (1 - p)^γ of log p. Where p is 1 the slope of a γ below 1 would be infinite, so 1 - p ends at what f32 can tell from
- * 0.
- */
-function focalFactor(logarithms: Value, gamma: number): Value {
-  return pow(clip(sub(1, exp(logarithms)), 1e-7, 1), gamma);
 }
 
 /**
@@ -170,7 +180,10 @@ export interface HuberLossOptions {
  * ½d² where |d| ≤ δ, else δ·(|d| - ½δ) (Huber 1964), PyTorch's `HuberLoss`: outputs and targets (n, …) f32 of one shape
  * → (n), each a mean over its elements.
  */
-export function huberLoss({ delta = 1 }: HuberLossOptions = {}): Loss {
+export function huberLoss(options: HuberLossOptions = {}): Loss {
+  assertOptions('huberLoss', options, { delta: 'number' });
+  const { delta = 1 } = options;
+  if (!(delta > 0)) throw new OptionError({ option: 'delta', expected: 'a number above 0', received: delta });
   return perExample('huberLoss', (output, target) => {
     const distance = abs(sub(output, target));
     const inside = minimum(distance, delta);
@@ -186,9 +199,11 @@ export interface BceWithLogitsLossOptions {
 
 /**
  * Binary cross entropy of logits, PyTorch's `BCEWithLogitsLoss`: logits (n, …) and targets (n, …) f32 in [0, 1] → (n),
- * each a mean over its elements. For several labels per example, or for yes and no.
+ * each a mean over its elements. For several labels per example (multi-label), or for two classes and one logit.
  */
-export function bceWithLogitsLoss({ positiveWeights }: BceWithLogitsLossOptions = {}): Loss {
+export function bceWithLogitsLoss(options: BceWithLogitsLossOptions = {}): Loss {
+  assertOptions('bceWithLogitsLoss', options, { positiveWeights: 'numbers' });
+  const { positiveWeights } = options;
   return perExample('bceWithLogitsLoss', (logits, target) => {
     if (!positiveWeights) return sub(softplus(logits), mul(logits, target));
     const labels = logits.shape.at(-1);

@@ -1,5 +1,4 @@
-import { didYouMean } from '../base/choice.ts';
-import { OptionError } from '../base/errors.ts';
+import { assertOptions } from '../base/options.ts';
 import type { Value } from '../graph/index.ts';
 import { add, mul, sub } from '../ops/index.ts';
 
@@ -151,38 +150,13 @@ export function defineOptimizer<Options extends CommonOptions>(
   return Object.assign(create, { options, decay, learningRate, weightDecay, highestRate });
 }
 
+/** @throws OptionError where an option is not one of the optimizer's, or is of another kind than its default */
 function withDefaults<Own extends object>(name: string, given: object = {}, defaults: Own): Own {
-  assertOptions(name, given, defaults);
+  const own = Object.entries(defaults).map(([key, value]) => [key, typeof value === 'boolean' ? 'boolean' : 'number']);
+  const common = { weightDecay: 'number', learningRate: 'number', rates: 'rates' } as const;
+  assertOptions(name, given, { ...Object.fromEntries(own), ...common });
   const chosen = Object.entries(given).filter(([key, value]) => value !== undefined && Object.hasOwn(defaults, key));
   return { ...defaults, ...Object.fromEntries(chosen) };
-}
-
-const kinds: Readonly<Record<string, string>> = {
-  number: 'a number',
-  boolean: 'true or false',
-  object: 'learning rates by pattern',
-};
-
-/** @throws OptionError where an option is not one of the optimizer's, or is of another kind than its default */
-function assertOptions(name: string, given: object, defaults: object): void {
-  if (typeof given !== 'object' || given === null) {
-    throw new OptionError({ option: `options of ${name}`, expected: 'an object', received: given });
-  }
-  const usual: Readonly<Record<string, unknown>> = { ...defaults, weightDecay: 0, learningRate: 0, rates: {} };
-  for (const [option, value] of Object.entries(given)) {
-    if (value === undefined) continue;
-    if (Object.hasOwn(usual, option)) {
-      const kind = typeof usual[option];
-      if (typeof value === kind && value !== null && !Number.isNaN(value)) continue;
-      throw new OptionError({ option, expected: kinds[kind]!, received: value });
-    }
-    // A switch that is off asks for nothing: it may stand there for optimizers that do not have it.
-    if (value === false) continue;
-    const known = Object.keys(usual);
-    const expected = `one of: ${known.join(', ')}`;
-    const problem = `: ${name} has no such option.${didYouMean(option, known)} Expected ${expected}.`;
-    throw new OptionError({ option, expected, received: value, problem });
-  }
 }
 
 /** L2: the gradient of ½ λ p² is added to the loss's, g + λ·p. */

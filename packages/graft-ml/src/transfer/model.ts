@@ -173,11 +173,11 @@ export interface CreateModelOptions extends Omit<CoreOptions, 'runtime'> {
 /**
  * A model of a network of one's own, with first values for its variables.
  *
- * @throws UserError where `weights` do not fit
+ * @throws OptionError where it is no network, or its input has no type; UserError where `weights` do not fit
  * @example
  * const mlp = (s: Scope, x: Value) => linear(s.at('out'), relu(linear(s.at('hidden'), x, { features: 16 })), { features: 1 });
  * const model = createModel(mlp, { input: { dtype: 'f32', shape: [8] } });
  */
 export function createModel(network: Forward, options: CreateModelOptions): Model {
-  return new Model(modelParts(network, { ...options, runtime: options.runtime ?? createRuntime() }));
+  return new Model(modelParts(network, { ...options, runtime: options?.runtime ?? createRuntime() }));
 }
