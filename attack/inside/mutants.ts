@@ -4,7 +4,7 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { type RandomStream, randomStream } from '@graft-ml/core/internal/base/random';
 import { csv, jsonLines, tensorBoard } from '@graft-ml/core/internal/fit/loggers/index';
 import { decode } from '@graft-ml/core/internal/graph/index';
-import { openOnnxModel } from '@graft-ml/core/internal/models/onnx/index';
+import { openOnnxModel } from '@graft-ml/core/internal/models/onnx/open';
 import { readSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { readWeightsFile } from 'graft-ml/internal/checkpoint/weights-file';
 import { openDataset } from 'graft-ml/internal/data/dataset';

@@ -94,7 +94,7 @@ export function i64(shape: Shape, values: ArrayLike<number>): TensorOf<'i64'> {
   );
 }
 
-/** The elements as plain numbers, in row-major order. */
+/** The elements as plain numbers, in row-major order; integers beyond 2⁵³ are rounded. */
 export function numbersOf({ data }: Tensor): number[] {
   return Array.from(data as ArrayLike<number | bigint>, Number);
 }

@@ -4,7 +4,7 @@ import { OptionError } from '../base/errors.ts';
 import { globMatcher } from '../base/glob.ts';
 import { printableName } from '../base/printable.ts';
 import type { Shape } from '../base/tensor.ts';
-import { under } from '../nn/parameter-path.ts';
+import { under } from '../nn/scope.ts';
 
 /** The names that patterns over parameters refer to. */
 export interface ParameterTable {

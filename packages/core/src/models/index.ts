@@ -17,6 +17,7 @@ export {
   type HeadLayer,
   type HeadLayerName,
   type HeadLayers,
+  hasResiduals,
   headPattern,
   imageNetPreprocessing,
   type NamedArchitecture,
@@ -24,13 +25,11 @@ export {
   penultimate,
   trunkEndpoint,
 } from './model.ts';
-export { listArchitectures, otherNetwork } from './names.ts';
-export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './onnx/index.ts';
-export { isOnnx } from './onnx/suffix.ts';
+export { isOnnx, listArchitectures, otherNetwork } from './names.ts';
+export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './onnx/open.ts';
 export { preprocessingSchema } from './preprocessing.ts';
 export { getModel } from './registry.ts';
 export { regnet } from './regnet.ts';
-export { hasResiduals } from './residual.ts';
 export { residualConv4 } from './residual-conv4.ts';
 export { resnet } from './resnet.ts';
 export { resnet12 } from './resnet12.ts';

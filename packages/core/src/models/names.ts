@@ -80,3 +80,10 @@ export const otherNetwork =
   'Of a network that Graft does not have, export an ONNX file (torch.onnx.export) and pass that as `model`, or ' +
   'write the ' +
   'network in TypeScript as those of the zoo are (CONTRIBUTING.md).';
+
+/**
+ * Whether a path is that of an ONNX file, which is a model with its weights. By its name alone: `.onnx`, in any case.
+ */
+export function isOnnx(path: string): boolean {
+  return /\.onnx$/i.test(path);
+}

@@ -33,7 +33,6 @@ export {
   mseLoss,
   oneHot,
 } from './losses.ts';
-export { under } from './parameter-path.ts';
 export {
   type BatchNormPolicy,
   drawNoise,
@@ -42,6 +41,7 @@ export {
   Scope,
   type Trace,
   type TraceOptions,
+  under,
   type Variable,
 } from './scope.ts';
 export { type Layer, sequential } from './sequential.ts';

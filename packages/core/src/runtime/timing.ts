@@ -6,12 +6,12 @@
  * the clock, with all threads, while a yardstick beside it shows that the machine is quiet; else by processor time, on
  * one thread. Candidates run in turn.
  */
-import { type Tensor, zeros } from '../base/tensor.ts';
+import { randomStream } from '../base/random.ts';
+import { sizeOf, type Tensor, type TensorType, tensor, zeros } from '../base/tensor.ts';
 import { applicableLowerings, constantTensor, encode, input, makeValue, type Value } from '../graph/index.ts';
 import { matmul } from '../ops/index.ts';
 import type { Backend } from './backend.ts';
 import { outputPrefix, Program } from './program.ts';
-import { sampleTensor } from './sample-tensor.ts';
 
 /** The clock and the scale by which candidates are timed. */
 export interface Clock {
@@ -191,4 +191,17 @@ function isolated(value: Value): { alone: Value; feeds: Record<string, Tensor> }
     return input(`x${i}`, operand.dtype, operand.shape);
   });
   return { alone: makeValue(value.op, inputs, value.attributes), feeds };
+}
+
+/**
+ * Numbers to time with. Zeros would be a special case for the processor; beyond that they do not matter, so a few are
+ * repeated.
+ */
+export function sampleTensor({ dtype, shape }: TensorType): Tensor {
+  if (dtype !== 'f32') return zeros(dtype, shape);
+  const stream = randomStream(0, 'tuning');
+  const pattern = Float32Array.from({ length: Math.min(4096, sizeOf(shape)) }, () => stream.uniform() - 0.5);
+  const data = new Float32Array(sizeOf(shape));
+  for (let at = 0; at < data.length; at += pattern.length) data.set(pattern.subarray(0, data.length - at), at);
+  return tensor('f32', shape, data);
 }

@@ -11,7 +11,7 @@ import {
   type Value,
 } from '../graph/index.ts';
 import { primitives } from '../ops/index.ts';
-import { sampleTensor } from './sample-tensor.ts';
+import { sampleTensor } from './timing.ts';
 
 /** The chosen lowering of each node: `Conv2dWeightGrad(f32[…], f32[…]) {…}` → `shiftedMatMul`. */
 export type Choices = Readonly<Record<string, string>>;

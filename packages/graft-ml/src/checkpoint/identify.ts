@@ -1,6 +1,6 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { quote } from '@graft-ml/core/internal/base/quote';
-import { isOnnx } from '@graft-ml/core/internal/models/onnx/suffix';
+import { isOnnx } from '@graft-ml/core/internal/models/names';
 import { legacyMagic } from './pytorch/legacy-format.ts';
 
 export type FileKind = 'safetensors' | 'index' | 'pytorch-zip' | 'pytorch-legacy';

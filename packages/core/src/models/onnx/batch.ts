@@ -1,7 +1,6 @@
-import { type Shape, sizeOf } from '../../base/tensor.ts';
+import { numbersOf, type Shape, sizeOf } from '../../base/tensor.ts';
 import { constantTensor, type DecodedNode, type Value } from '../../graph/index.ts';
 import { sameShape } from '../../ops/index.ts';
-import { numbersOf } from './fold.ts';
 
 /*
  * A file that was exported for one batch size has it written into its shapes: [1, 12, 64] where the batch of one has

@@ -10,7 +10,7 @@ import { crossEntropy, Scope } from '../../nn/index.ts';
 import { softmax } from '../../ops/index.ts';
 import { readSafetensors } from '../../weights/safetensors.ts';
 import { applyModel } from '../model.ts';
-import { type OnnxModel, openOnnxModel } from './index.ts';
+import { type OnnxModel, openOnnxModel } from './open.ts';
 
 /** Files of PyTorch's exporters, made by golden/onnx_models.py, with what PyTorch computes of the same networks. */
 const folder = new URL('../../../../../golden/onnx/', import.meta.url);

@@ -1,5 +1,6 @@
-import { type DType, type Shape, sizeOf, type Tensor, tensor } from '../../base/tensor.ts';
+import { numbersOf, sizeOf } from '../../base/tensor.ts';
 import { constant, constantTensor, type Numbers, type Value } from '../../graph/index.ts';
+import { tensorOf } from './constants.ts';
 
 /*
  * An exported graph computes its shapes as it runs: the batch size is taken out of a Shape, multiplied, and put into a
@@ -28,29 +29,6 @@ export class FoldingWork {
     this.#left -= numbers;
     return this.#left > 0;
   }
-}
-
-/** The numbers of a tensor as plain numbers; integers beyond 2⁵³ are rounded. */
-export function numbersOf(value: Tensor): number[] {
-  return Array.from<number | bigint, number>(value.data, Number);
-}
-
-/** A tensor from plain numbers: truncated for integers, and where they are beyond 2⁵³, the nearest of those. */
-export function tensorOf(dtype: DType, shape: Shape, numbers: readonly number[]): Tensor {
-  const bounded = (x: number) => Math.trunc(Math.max(-(2 ** 53), Math.min(2 ** 53, Number.isNaN(x) ? 0 : x)));
-  if (dtype === 'i64')
-    return tensor(
-      'i64',
-      shape,
-      BigInt64Array.from(numbers, (x) => BigInt(bounded(x))),
-    );
-  if (dtype === 'bool')
-    return tensor(
-      'bool',
-      shape,
-      Uint8Array.from(numbers, (x) => Number(x !== 0)),
-    );
-  return tensor('f32', shape, Float32Array.from(numbers));
 }
 
 /** Computes what depends only on constants. One per trace: it remembers what it has seen. */

@@ -10,7 +10,7 @@ import { f32, i64, sizeOf, type Tensor } from '../../base/tensor.ts';
 import { input } from '../../graph/index.ts';
 import { Scope } from '../../nn/index.ts';
 import { applyModel } from '../model.ts';
-import { openOnnxModel } from './index.ts';
+import { openOnnxModel } from './open.ts';
 import { operators } from './operators/index.ts';
 
 /** Opens what may be anything. Says whether it was a model; anything but a UserError is a failure. */

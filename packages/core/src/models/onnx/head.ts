@@ -1,8 +1,7 @@
 import { UserError } from '../../base/errors.ts';
-import { f32, type Tensor, tensor } from '../../base/tensor.ts';
+import { f32, numbersOf, type Tensor, tensor } from '../../base/tensor.ts';
 import { type DecodedNode, describeNode } from '../../graph/index.ts';
 import type { FileGraph } from './file-graph.ts';
-import { numbersOf } from './fold.ts';
 
 /** A file's classifier: its last learned layer that is linear, with what stands around it. */
 export interface FileHead {

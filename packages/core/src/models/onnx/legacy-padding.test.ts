@@ -7,7 +7,7 @@ import { f32, i64, type Tensor } from '../../base/tensor.ts';
 import { input } from '../../graph/index.ts';
 import { Scope } from '../../nn/index.ts';
 import { applyModel } from '../model.ts';
-import { openOnnxModel } from './index.ts';
+import { openOnnxModel } from './open.ts';
 
 const side = 15;
 

@@ -12,7 +12,7 @@ import { evaluationView } from '../../image/transform.ts';
 import { initialise, normalisePixels, Scope } from '../../nn/index.ts';
 import { argMax } from '../../ops/index.ts';
 import { applyModel } from '../model.ts';
-import { type OnnxModel, openOnnxModel } from './index.ts';
+import { type OnnxModel, openOnnxModel } from './open.ts';
 
 const path = '../shared/weights/mobilenet_v1_025_224_imagenet1k.onnx';
 const photos = '../shared/data/caltech101_10x60';

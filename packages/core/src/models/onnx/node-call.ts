@@ -1,8 +1,8 @@
 import { UserError } from '../../base/errors.ts';
-import type { Shape, Tensor } from '../../base/tensor.ts';
+import { numbersOf, type Shape, type Tensor } from '../../base/tensor.ts';
 import { constantTensor, type DecodedNode, describeNode, typeOf, type Value } from '../../graph/index.ts';
 import type { Scope } from '../../nn/index.ts';
-import { type FoldingWork, mostWork, numbersOf } from './fold.ts';
+import { type FoldingWork, mostWork } from './fold.ts';
 
 /** One node that is being turned into values: its inputs, its attributes, and where its parameters stand. */
 export class NodeCall {

@@ -10,7 +10,7 @@ import { initialise, normalisePixels, Scope } from '../../nn/index.ts';
 import { softmax, transpose } from '../../ops/index.ts';
 import { conv4 } from '../conv4.ts';
 import { applyModel, imageNetPreprocessing } from '../model.ts';
-import { type OnnxModelOptions, openOnnxModel } from './index.ts';
+import { type OnnxModelOptions, openOnnxModel } from './open.ts';
 
 const node = (operator: string, inputs: string[], output: string, more: Partial<FileNode> = {}): FileNode => ({
   operator,

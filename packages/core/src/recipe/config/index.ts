@@ -1,4 +1,4 @@
-import { isOnnx } from '../../models/onnx/suffix.ts';
+import { isOnnx } from '../../models/names.ts';
 import { optimizers } from '../../optim/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
 import { strategies } from '../strategy.ts';

@@ -5,8 +5,7 @@ import { OptionError } from '../../base/errors.ts';
 import { printableName } from '../../base/printable.ts';
 import { headExpected, headProblem } from '../../models/head-layers.ts';
 import type { HeadLayers } from '../../models/model.ts';
-import { listArchitectures, otherNetwork } from '../../models/names.ts';
-import { isOnnx } from '../../models/onnx/suffix.ts';
+import { isOnnx, listArchitectures, otherNetwork } from '../../models/names.ts';
 import { entryNamed, weightsEntries } from '../../weights/registry/lookup.ts';
 import { type OptionSchemas, orDefault, structured, structuredBy } from './choice.ts';
 

@@ -21,7 +21,7 @@ import {
   tanh,
   where,
 } from '../../../ops/index.ts';
-import { tensorOf } from '../fold.ts';
+import { tensorOf } from '../constants.ts';
 import type { Handler, Handlers, NodeCall } from '../node-call.ts';
 
 /**

@@ -1,4 +1,5 @@
-import { i64 } from '../../../base/tensor.ts';
+import { roundHalfEven } from '../../../base/rounding.ts';
+import { i64, numbersOf } from '../../../base/tensor.ts';
 import { constant, constantTensor, type Value } from '../../../graph/index.ts';
 import {
   abs,
@@ -29,7 +30,7 @@ import {
   tanh,
   where,
 } from '../../../ops/index.ts';
-import { numbersOf, tensorOf } from '../fold.ts';
+import { tensorOf } from '../constants.ts';
 import type { Handler, Handlers, NodeCall } from '../node-call.ts';
 
 const unary =
@@ -107,7 +108,6 @@ function range(call: NodeCall): Value {
 }
 
 const none = constant(i64([], [0]));
-const roundHalfToEven = (x: number) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
 
 export const arithmetic: Handlers = {
   Add: binary(add),
@@ -142,7 +142,7 @@ export const arithmetic: Handlers = {
   Xor: binary((a, b) => equal(cast(equal(comparable(a), comparable(b)), 'i64'), none)),
   Floor: known(Math.floor),
   Ceil: known(Math.ceil),
-  Round: known(roundHalfToEven),
+  Round: known(roundHalfEven),
   // The sign is the divisor's, as in Python; with `fmod` the dividend's, as in C.
   Mod: (call) => known((a, b) => (call.int('fmod', 0) ? a % b : a - b * Math.floor(a / b)))(call),
   Range: range,

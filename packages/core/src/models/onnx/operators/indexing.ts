@@ -1,7 +1,7 @@
-import { i64, sizeOf } from '../../../base/tensor.ts';
+import { i64, numbersOf, sizeOf } from '../../../base/tensor.ts';
 import { constant, constantTensor, type Value } from '../../../graph/index.ts';
 import { beforeBroadcast, broadcastTo, cast, concat, gather, reshape, slice, sliceAxis } from '../../../ops/index.ts';
-import { numbersOf, tensorOf } from '../fold.ts';
+import { tensorOf } from '../constants.ts';
 import type { Handlers, NodeCall } from '../node-call.ts';
 
 /**

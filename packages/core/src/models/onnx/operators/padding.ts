@@ -1,6 +1,6 @@
 import { constant, type Value } from '../../../graph/index.ts';
 import { broadcastTo, concat, flip, pad, slice, sliceAxis } from '../../../ops/index.ts';
-import { tensorOf } from '../fold.ts';
+import { tensorOf } from '../constants.ts';
 import type { Handlers, NodeCall } from '../node-call.ts';
 
 /** Zeros, another number, the reflection or the edge around x; negative widths cut off. */

@@ -1,7 +1,7 @@
-import { sizeOf } from '../../../base/tensor.ts';
+import { numbersOf, sizeOf } from '../../../base/tensor.ts';
 import { constant, type Value } from '../../../graph/index.ts';
 import { abs, exp, log, neg, reduceMax, reduceMean, reduceSum, reshape, sqrt, square } from '../../../ops/index.ts';
-import { numbersOf, tensorOf } from '../fold.ts';
+import { tensorOf } from '../constants.ts';
 import type { Handler, Handlers, NodeCall } from '../node-call.ts';
 
 type Reduce = (x: Value, axes: readonly number[], keepDims: boolean) => Value;

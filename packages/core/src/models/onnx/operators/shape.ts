@@ -1,10 +1,8 @@
 import { type DType, i64, type Shape, sizeOf, tensor } from '../../../base/tensor.ts';
 import { constant, type DecodedAttribute, elementType, type Value } from '../../../graph/index.ts';
 import { broadcastTo, cast, reshape, transpose, transposedAxes } from '../../../ops/index.ts';
-import { asOwn } from '../constants.ts';
-import { tensorOf } from '../fold.ts';
+import { asOwn, tensorOf } from '../constants.ts';
 import type { Handlers, NodeCall } from '../node-call.ts';
-import { reshapeFrom } from './reshape.ts';
 
 const scalarOf = (dtype: DType, value: number) => constant(tensorOf(dtype, [], [value]));
 
@@ -84,6 +82,24 @@ function permute(call: NodeCall): Value {
   return before?.length === axes.length && axes.every((axis, i) => before[axis] === i)
     ? x.inputs[0]!
     : transpose(x, axes);
+}
+
+/** A target shape in numbers: 0 stands for the input's dimension, -1 for what is left. */
+function resolveTarget(from: Shape, target: readonly number[], allowZero: boolean): Shape {
+  const copied = target.map((d, i) => (d === 0 && !allowZero ? (from[i] ?? 0) : d));
+  const known = copied.reduce((product, d) => (d === -1 ? product : product * d), 1);
+  return copied.map((d) => (d === -1 ? sizeOf(from) / known : d));
+}
+
+/** Reshape. In a batch that the file was not made for, a shape that it merely states has been adapted. */
+function reshapeFrom(call: NodeCall): Value {
+  const x = call.value(0);
+  const target = call.integers(1);
+  const shape = call.adaptedShape ?? resolveTarget(x.shape, target, call.int('allowzero', 0) === 1);
+  if (sizeOf(shape) !== sizeOf(x.shape) || !shape.every((d) => Number.isInteger(d) && d >= 0)) {
+    call.fail(`reshapes [${x.shape}] to [${target}], which does not fit`);
+  }
+  return reshape(x, shape);
 }
 
 function squeeze(call: NodeCall): Value {

@@ -1,1 +1,0 @@
-export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './open.ts';
