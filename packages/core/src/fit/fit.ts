@@ -33,6 +33,8 @@ import { runCourse } from './trainer.ts';
 export interface FitStore<M extends string = 'accuracy'> extends CheckpointStore<M> {
   /** The state saved last, for `resume`. Null where there is none. */
   load?(): Promise<SavedFit<M> | null>;
+  /** The fit has ended, however that came: nothing more is written. */
+  finish?(): Promise<void>;
 }
 
 /** The state of a fit, with the values of its best epoch. */
@@ -125,10 +127,22 @@ export async function* fit<M extends string = 'accuracy'>(
   data: FitData,
   options: FitOptions<M> = {},
 ): AsyncGenerator<TrainEvent<M>, void, undefined> {
-  const { signal, store, callbacks = [] } = options;
+  const { store } = options;
   const course = showing(model, courseOf(fitTask(model, data, options)));
   model.trainedOn(data);
-  const saved = options.resume ? await savedIn(store) : null;
+  try {
+    yield* fitCourse(model, course, options);
+  } finally {
+    await store?.finish?.();
+  }
+}
+
+async function* fitCourse<M extends string>(
+  model: Model,
+  course: Course<M>,
+  { signal, store, resume, callbacks = [] }: FitOptions<M>,
+): AsyncGenerator<TrainEvent<M>, void, undefined> {
+  const saved = resume ? await savedIn(store) : null;
   let best = saved?.best;
   const keeping: CheckpointStore<M> = {
     record: async (event) => store?.record(event),

@@ -1,6 +1,6 @@
 export * from '@graft-ml/core/fit';
 export type { ModelOptions } from '../checkpoint/ready-model.ts';
-export { type CheckpointFolderOptions, checkpointFolder } from '../runs/checkpoint-folder.ts';
+export { type CheckpointFolder, type CheckpointFolderOptions, checkpointFolder } from '../runs/checkpoint-folder.ts';
 export {
   type CreateModelOptions,
   createModel,

@@ -25,15 +25,20 @@ export interface Last {
   readonly isFresh?: boolean;
 }
 
-const phaseSchema = z.object({
-  epoch: z.int().min(0),
-  step: z.int().min(0),
-  lossSum: z.number(),
-  correctSum: z.number(),
-  sums: z.record(z.string(), z.number()).optional(),
-  losses: z.array(z.number()),
-  best: evaluationSchema.nullable(),
-});
+/** The schema of the progress that a checkpoint records, with that of the best evaluation. */
+export function progressSchema<B extends z.ZodType>(best: B) {
+  return z.object({
+    epoch: z.int().min(0),
+    step: z.int().min(0),
+    lossSum: z.number(),
+    correctSum: z.number(),
+    sums: z.record(z.string(), z.number()).optional(),
+    losses: z.array(z.number()),
+    best: best.nullable(),
+  });
+}
+
+const phaseSchema = progressSchema(evaluationSchema);
 
 /** @throws UserError where the checkpoint cannot be read, with what can be done about it */
 export async function readRunCheckpoint(
@@ -66,7 +71,7 @@ export async function orElse<T>(
 ): Promise<T> {
   return read().catch(async (error: unknown) => {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(`${error.message} ${await wayOut(path, name, resumedBy, openStore)}`, { cause: error });
+    throw new UserError(`${error.message} ${await adviceFor(path, name, resumedBy, openStore)}`, { cause: error });
   });
 }
 
@@ -77,7 +82,7 @@ export function variablesOfState(tensors: Tensors): Tensors {
 }
 
 /** Advice for a checkpoint that is damaged. */
-async function wayOut(
+async function adviceFor(
   path: string,
   damaged: CheckpointName,
   resumedBy: string,

@@ -10,7 +10,6 @@ import type { Choices } from '@graft-ml/core/runtime';
 import type { z } from 'zod';
 import { writeSealed } from '../checkpoint/sealed.ts';
 import { formatOwnJson } from '../files/own-json.ts';
-import { fileLogger } from './file-logger.ts';
 import { signPaths } from './own-paths.ts';
 import type { evaluationSchema, Run, RunRecord } from './run-file.ts';
 import { runLogs } from './run-logs.ts';
@@ -22,6 +21,7 @@ import {
   onnxFile,
   openRunStore,
   type RunStore,
+  whileHeld,
 } from './run-store.ts';
 
 /** The parts of a run that training does not provide. */
@@ -59,8 +59,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     this.#parts = parts;
     this.#lock = lock;
     this.#store = whileHeld((parts.openStore ?? openRunStore)(path), () => this.#lock?.check());
-    const logs = runLogs(run.config.log).map((format) => fileLogger(this.#store, format));
-    this.#loggers = [...logs, ...(parts.loggers ?? [])];
+    this.#loggers = [...runLogs(this.#store, run.config.log), ...(parts.loggers ?? [])];
   }
 
   /** The run as `run.json` has it. */
@@ -190,24 +189,6 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
   async #remove(isOld: (name: string) => boolean): Promise<void> {
     for (const name of (await this.#store.names()).filter(isOld)) await this.#store.remove(name);
   }
-}
-
-/** Before each write it is looked whether the run may still be written. */
-function whileHeld(store: RunStore, check: () => Promise<void> | undefined): RunStore {
-  const held =
-    <A extends unknown[]>(write: (...args: A) => Promise<void>) =>
-    async (...args: A) => {
-      await check();
-      await write(...args);
-    };
-  return {
-    ...store,
-    replace: held(store.replace),
-    append: held(store.append),
-    truncate: held(store.truncate),
-    remove: held(store.remove),
-    removeAll: held(store.removeAll),
-  };
 }
 
 /** @throws UserError where no new run can be kept in `store`: said before time is spent on preparing it */

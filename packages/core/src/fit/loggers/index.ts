@@ -1,3 +1,3 @@
-export { csv, jsonLines } from './lines.ts';
+export { csv, jsonLines, jsonLinesOf } from './lines.ts';
 export type { LogFormat, LoggedProgress, Logger } from './logger.ts';
 export { tensorBoard } from './tensorboard.ts';

@@ -5,15 +5,20 @@ import { parseShallow } from '../../base/shallow-json.ts';
 import type { EvaluationEvent, TrainEvent } from '../events.ts';
 import type { LogFormat } from './logger.ts';
 
-/** `metrics.jsonl`: an object a line for each epoch. */
-export const jsonLines: LogFormat = lineLog({
-  name: 'metrics.jsonl',
-  head: null,
-  line: ({ kind: _, ...metrics }) => printableJson(metrics),
-  epochOf: (line) => epochSchema.safeParse(parseShallow(line, 8)).data?.epoch,
-});
+/** `metrics.jsonl`: an object a line for each epoch, whatever its metrics. */
+export function jsonLinesOf<M extends string>(): LogFormat<M> {
+  return lineLog({
+    name: 'metrics.jsonl',
+    head: null,
+    line: ({ kind: _, ...metrics }) => printableJson(metrics),
+    epochOf: (line) => epochSchema.safeParse(parseShallow(line, 8)).data?.epoch,
+  });
+}
 
 const epochSchema = z.object({ epoch: z.int() });
+
+/** The lines of a classifier. */
+export const jsonLines: LogFormat = jsonLinesOf();
 
 const columns: Readonly<Record<string, (event: EvaluationEvent) => string | number | boolean>> = {
   epoch: ({ epoch }) => epoch,
@@ -44,12 +49,12 @@ const lineFeed = 0x0a;
 const longestLine = 100_000;
 
 /** A log with a line for each epoch. `epochOf` is undefined for what is no such line. */
-function lineLog(log: {
+function lineLog<M extends string>(log: {
   readonly name: string;
   readonly head: string | null;
-  line(event: EvaluationEvent): string;
+  line(event: EvaluationEvent<M>): string;
   epochOf(line: string): number | undefined;
-}): LogFormat {
+}): LogFormat<M> {
   const encoder = new TextEncoder();
   const decoder = new TextDecoder();
   const head = log.head === null ? '' : `${log.head}\n`;
@@ -57,7 +62,7 @@ function lineLog(log: {
     name: log.name,
     isLog: (name) => name === log.name,
     header: encoder.encode(head),
-    encode: (event: TrainEvent) => (event.kind === 'evaluation' ? encoder.encode(`${log.line(event)}\n`) : null),
+    encode: (event: TrainEvent<M>) => (event.kind === 'evaluation' ? encoder.encode(`${log.line(event)}\n`) : null),
     lengthUntil: (content, phase) => {
       // In bytes: what is damaged need not be UTF-8, and then its text has another length.
       const textOf = (start: number, end: number) => decoder.decode(content.subarray(start, end));

@@ -14,7 +14,7 @@ import type { TrainEvent } from '../events.ts';
  * };
  * trainFolder('photos', {}, { out: 'runs/x', loggers: [chart] });
  */
-export interface Logger {
+export interface Logger<M extends string = 'accuracy'> {
   /**
    * Before the first event of a run that is resumed. What was logged beyond `phase` comes again: a log that outlives
    * the process drops it now.
@@ -24,7 +24,7 @@ export interface Logger {
    * An evaluation comes before the checkpoint that counts its epoch, so that a log which is written at once misses
    * none.
    */
-  log(event: TrainEvent): Promise<void>;
+  log(event: TrainEvent<M>): Promise<void>;
   /** However the run ends, short of a kill. */
   close(): Promise<void>;
 }
@@ -32,7 +32,7 @@ export interface Logger {
 export type LoggedProgress = Pick<Progress, 'epoch' | 'step'>;
 
 /** A log in a file that only grows: what stands in it, not how it is written. */
-export interface LogFormat {
+export interface LogFormat<M extends string = 'accuracy'> {
   /** The name of a new file. */
   readonly name: string;
   /** Whether a file of the run folder is this log, whoever began it. */
@@ -40,7 +40,7 @@ export interface LogFormat {
   /** The first bytes of the file. */
   readonly header: Uint8Array;
   /** The bytes that an event adds; null where the log leaves it out. */
-  encode(event: TrainEvent): Uint8Array | null;
+  encode(event: TrainEvent<M>): Uint8Array | null;
   /** The number of bytes that are whole entries until `phase`. */
   lengthUntil(content: Uint8Array, phase: LoggedProgress): number;
 }

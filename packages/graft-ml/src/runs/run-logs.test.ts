@@ -11,7 +11,7 @@ import {
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../../../test/images.ts';
 import { logOf, runEvents } from '../../../../test/logs.ts';
-import { fileLogger } from './file-logger.ts';
+import { fileLogger } from './run-logs.ts';
 import { openRunStore } from './run-store.ts';
 
 const root = temporaryFolder();
