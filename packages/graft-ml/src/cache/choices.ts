@@ -27,7 +27,7 @@ export function choiceStore(folder: string, identity: string): ChoiceStore {
       try {
         // Others may write to the cache's own folder, and keep a lock there for ever.
         const locks = await privateFolder(folder, 'locks');
-        // What other processes have found meanwhile is kept: nobody writes between this reading and this writing.
+        // Choices of other processes are kept: nobody writes between this read and this write.
         const merge = async () => {
           const all = await read();
           const merged = { ...all, [identity]: { ...all[identity], ...choices } };

@@ -20,7 +20,6 @@ import { classNames } from './class-names.ts';
 import type { WeightsFile } from './found-weights.ts';
 import { readWeightsFile } from './weights-file.ts';
 
-/** The metadata of a checkpoint of ours, beside its tensors. Files from elsewhere have none of it. */
 /** The layers of a head, as they stand in the header of a file. */
 const headText = z.string().transform((text, context) => {
   try {
@@ -32,6 +31,7 @@ const headText = z.string().transform((text, context) => {
   }
 });
 
+/** The schema of the metadata in checkpoints of ours. Files from elsewhere have none of it. */
 const metadataSchema = z.object({
   model: z.string(),
   head: headText.optional(),

@@ -85,7 +85,7 @@ export async function readyModel(name: string, options: ReadyModelOptions = {}):
   const outputs = checkpoint && outputsOf(checkpoint, model);
   const count = classes?.length ?? numClasses ?? (checkpoint ? (outputs ?? 0) : 1000);
   if (numClasses !== undefined && numClasses !== count) {
-    throw new UserError(`readyModel: ${count} classes are named, but numClasses is ${numClasses}. Give one of them.`);
+    throw new UserError(`${count} classes are named, but numClasses is ${numClasses}. Give one of them.`);
   }
   const trained = checkpoint?.preprocessing ?? base.preprocessing;
   const preprocessing = changedPreprocessing(trained, model, { imageSize: imageSize ?? null });
@@ -116,7 +116,7 @@ function meaning(
   }
   const entry = pretrainedConfig(name);
   if (typeof pretrained === 'string') {
-    throw new UserError(`readyModel: ${name} are weights already; leave out pretrained: "${pretrained}".`);
+    throw new UserError(`${name} are weights already; leave out pretrained: "${pretrained}".`);
   }
   return { architecture: entry.architecture, weights: pretrained === false ? null : entry.name };
 }

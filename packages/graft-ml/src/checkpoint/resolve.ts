@@ -20,7 +20,7 @@ export interface ResolveOptions extends FetchOptions {
 export interface ResolvedWeights {
   /** A file that is there. */
   readonly path: string;
-  /** Whether the person named it, or only the folder of a run that it is in. */
+  /** `refuse` for a file in the cache or in the folder of a run, which nobody named itself. */
   readonly links: NonNullable<OpenOptions['links']>;
   /** The registry's entry; null for a file of the user's own. */
   readonly entry: WeightsEntry | null;
@@ -89,7 +89,7 @@ async function bestIn(run: string): Promise<string> {
   });
 }
 
-/** Whether somebody who wrote this must have meant a file. */
+/** Whether this can only be meant as a file. */
 function isPath(weights: string): boolean {
   return isAbsolute(weights) || /^\.\.?[\\/]|\.(safetensors|pth|pt|th|bin|json)$/i.test(weights);
 }

@@ -37,8 +37,8 @@ export interface ImageFile {
 }
 
 /**
- * The bytes of an image file. The calls are synchronous, because who reads images is a thread that waits for them: each
- * way through the event loop would cost more than a small file.
+ * The bytes of an image file. The calls are synchronous, because a thread that reads images waits for them anyway, and
+ * each trip through the event loop would cost more than a small file.
  *
  * @throws ImageError where it is missing, not a plain file, empty or too large
  */
@@ -67,7 +67,7 @@ export async function readImageFile({ path, within, bytes }: ImageFile): Promise
   return reading(() => (within ? readWithin(within) : readFileSync(path)));
 }
 
-/** The bytes of an image file, before it is read; 0 where that cannot be said, which whoever reads it finds out. */
+/** The size of an image file before it is read, in bytes; 0 where it is unknown, which reading it explains. */
 export function fileBytes({ path, within, bytes }: ImageFile): number {
   if (bytes) return bytes.length;
   const onDisk = () => {
@@ -91,8 +91,7 @@ function sizesOf(onDisk: number, within: Within | undefined): { size: number; la
  * EXIF orientation says, in the thread that asks, and in one piece.
  *
  * Greyscale, palette, 16-bit and CMYK images become sRGB, through their colour profile where they carry one; what is
- * transparent becomes white. Which format it is, its first bytes say, never its name; no other decoder of libvips is
- * reached.
+ * transparent becomes white. The first bytes decide the format, never the name; no other decoder of libvips is reached.
  *
  * @throws ImageError with `path` in it where the bytes are no such image, damaged, or out of `imageFileBounds`
  */

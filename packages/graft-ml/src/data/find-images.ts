@@ -20,10 +20,10 @@ export interface FoundImages {
 
 /**
  * The images of files, folders (everything below them that has the extension of an image) and patterns
- * (`photos/**\/*.jpg`; a file or folder that is really called so comes first). A file that was named is one, whatever
+ * (`photos/**\/*.jpg`; a file or folder of that name comes first). A file that is named counts as an image, whatever
  * its extension.
  *
- * @throws UserError where a folder or a pattern has no image. A file that is not there is found when it is looked at
+ * @throws UserError where a folder or a pattern has no image. A missing file is noticed when it is read
  */
 export async function findImages(places: readonly string[]): Promise<FoundImages> {
   const paths: string[] = [];

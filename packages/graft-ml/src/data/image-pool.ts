@@ -107,7 +107,7 @@ export function createImagePool(options: { threads?: number } = {}): ExaminingPo
   };
 }
 
-/** Read when it is asked for: loading libvips takes a while, and not all who have a pool use it. */
+/** Loaded when it is needed: libvips takes a while to load, and not every pool decodes anything. */
 function libvipsVersion(): string {
   const { versions }: typeof import('sharp') = createRequire(import.meta.url)('sharp');
   return versions.vips;

@@ -10,7 +10,7 @@ const idleSeconds = 20;
 sharp.concurrency(1);
 sharp.cache(false);
 
-// Not `exit`, which waits for libvips to finish what it is at.
+// Not `exit`, which waits for libvips to finish.
 const end = () => process.kill(process.pid, 'SIGKILL');
 
 async function answer({ name, task }: ProcessTask): Promise<ProcessReply> {
@@ -30,7 +30,7 @@ process.on('message', async (message: ProcessTask) => {
   process.send!(await answer(message));
   idle = setTimeout(end, idleSeconds * 1000);
 });
-// Whoever asked is gone, or pressed Ctrl-C.
+// The parent is gone, or Ctrl-C was pressed.
 process.on('disconnect', end);
 if (!process.connected) end(); // before this was listened for
 process.on('SIGINT', () => {});

@@ -10,11 +10,11 @@ import { isCostlyFormat, mostInThread, type OpenImage, openImage, verifyImage, w
 export interface ViewTask extends ImageFile {
   readonly request: ViewRequest;
   readonly size: number;
-  /** Whether the file's hash is wanted, too. */
+  /** Adds the hash of the file. */
   readonly isHashed?: boolean;
 }
 
-/** The whole image is wanted. */
+/** A request for the whole image. */
 export interface DecodeTask extends ImageFile {
   readonly reading: ImageReading;
 }

@@ -23,7 +23,7 @@ import { packSquares, type Squares } from './squares.ts';
 
 export type { DecodeTask, Reply, ViewTask } from './image-tasks.ts';
 
-/** Many small views at once, so that what a message costs does not count. */
+/** Many small views at once: the cost of a message is shared. */
 export interface SquaresTask {
   readonly images: readonly ImageFile[];
   readonly request: EvaluationRequest;

@@ -21,7 +21,7 @@ export interface LabelledImages {
   readonly notes: readonly string[];
 }
 
-/** Archives and tables; what they really are, their content says. */
+/** The names of archives and tables; their content decides later what they are. */
 const holdsMany = /\.(zip|tar|tgz|gz|csv|tsv|jsonl|ndjson|parquet)$/i;
 
 /**
@@ -44,7 +44,7 @@ export async function findLabelledImages(
   return { images, problems, notes };
 }
 
-/** Null where it is no dataset, or has no classes. */
+/** The images of a dataset; null where the place is none, or has no classes. */
 async function inDataset(place: string, options: Omit<ReaderOptions, 'classes'>): Promise<LabelledImages | null> {
   const status = await stat(place).catch(() => null);
   if (!status?.isDirectory() && !(status?.isFile() && holdsMany.test(place))) return null;

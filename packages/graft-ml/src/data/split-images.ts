@@ -90,8 +90,8 @@ export function splitImages(
 }
 
 /**
- * Whether an image may stand in a part, for all that the weights know. One that they were chosen by may be chosen by
- * again, not tested on.
+ * Whether an image may be in a part although the weights have seen it. One that they were chosen by may validate again,
+ * but not test.
  */
 function mayCount(split: Split, image: Checked, seen: Seen | null | undefined): boolean {
   const key = contentKey(image);

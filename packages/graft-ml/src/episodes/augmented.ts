@@ -13,7 +13,7 @@ import type { Episode, EpisodeSource } from '@graft-ml/core/internal/meta/episod
  * A source whose images are augmented, support and queries alike, anew in every episode; the same address gives the
  * same pixels.
  *
- * What a rotation leaves empty gets the mean colour of the image's edge: paper stays paper.
+ * Pixels that a rotation leaves empty get the mean colour of the image's edge: paper stays paper.
  */
 export function augmentedSource(source: EpisodeSource, augmentation: Augmentation, seed: number): EpisodeSource {
   if (augmentation.length === 0) return source;

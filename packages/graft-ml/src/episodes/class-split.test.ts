@@ -85,7 +85,7 @@ describe('parts of the dataset', () => {
   it('a class in two of them is no new class, and there must be a test part', () => {
     const torn = { name: 'cat', parts: new Map([...train[0]!.parts, ...test[0]!.parts]) };
     expect(() => divide([...train, torn, ...test], 'auto')).toThrow(
-      'the class cat is in train and test. Episodes are of new classes: give a split by numbers, as 60/20/20%',
+      'The class cat is in train and test, and episodes to test on are of classes that were not trained on. Give a split by numbers, as 60/20/20%',
     );
     expect(() => divide([...train, ...validation], 'auto')).toThrow('none with classes to test on');
   });
@@ -111,9 +111,9 @@ it.each([
 });
 
 it.each([
-  ['20/5/5', '20/5/5 (train/validation/test) cannot be had of 26 classes'],
-  ['26/0/0', '26/0/0 (train/validation/test) cannot be had'],
-  ['100/0%', '24/2/0 (train/validation/test) cannot be had'],
+  ['20/5/5', '20/5/5 (train/validation/test) is not possible with 26 classes'],
+  ['26/0/0', '26/0/0 (train/validation/test) is not possible'],
+  ['100/0%', '24/2/0 (train/validation/test) is not possible'],
 ])('split "%s" of 26 classes is refused', (text, message) => {
   expect(() => divide(classes(26), text)).toThrow(message);
 });

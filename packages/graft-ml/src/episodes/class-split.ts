@@ -74,9 +74,7 @@ export function unknownFolder(folder: string, classNames: Iterable<string>): Use
   const all = [...folders].sort();
   const known =
     all.length === 0 ? 'No class there lies in another folder.' : `Expected one of: ${all.slice(0, 60).join(', ')}.`;
-  return new UserError(
-    `openEpisodes: split "${folder}" is no folder with classes in it.${didYouMean(folder, all)} ${known}`,
-  );
+  return new UserError(`The split "${folder}" is no folder with classes in it.${didYouMean(folder, all)} ${known}`);
 }
 
 /** Puts each class on one side. @throws UserError where that cannot be done as it was asked for */
@@ -113,9 +111,8 @@ function divideByNumbers(
   const split = `${prefix}${train}/${validation}/${test}`;
   if (train + validation + test > classes.length || Math.min(train, validation, test) < 1) {
     throw new UserError(
-      `openEpisodes: split ${split} (train/validation/test) cannot be had of ${classes.length} classes with ` +
-        'enough images. ' +
-        'Each side needs one at least. Lower the numbers, or name a folder with more classes.',
+      `The split ${split} (train/validation/test) is not possible with ${classes.length} classes that have enough ` +
+        'images: each side needs at least one. Lower the numbers, or name a folder with more classes.',
     );
   }
   const ranked = ranking(classes, seed);
@@ -140,7 +137,7 @@ function countsOf(division: Numbers, all: number) {
 
 function divideByBackground(classes: readonly PlacedClass[], seed: number, isOmniglot: boolean): DividedClasses {
   if (!isOmniglot) {
-    throw new UserError(`openEpisodes: split ${background} is for Omniglot, a folder with its two sets of images.`);
+    throw new UserError(`The split ${background} is for Omniglot, a folder with its two sets of images.`);
   }
   const inPart = (part: string) => classes.filter(({ parts }) => parts.has(part));
   const test = inPart(omniglotParts.evaluation).map(({ name }) => name);
@@ -152,9 +149,8 @@ function divideByParts(classes: readonly PlacedClass[], seed: number): DividedCl
   const torn = classes.find(({ parts }) => parts.size > 1);
   if (torn) {
     throw new UserError(
-      `openEpisodes: the class ${torn.name} is in ${[...torn.parts.keys()].join(' and ')}. Episodes are of new ` +
-        'classes: ' +
-        'give a split by numbers, as 60/20/20%, which puts the images of a class together.',
+      `The class ${torn.name} is in ${[...torn.parts.keys()].join(' and ')}, and episodes to test on are of classes ` +
+        'that were not trained on. Give a split by numbers, as 60/20/20%, which keeps the images of a class together.',
     );
   }
   const on = (side: Split) => classes.filter(({ parts }) => [...parts.values()][0] === side);
@@ -164,8 +160,8 @@ function divideByParts(classes: readonly PlacedClass[], seed: number): DividedCl
       .sort();
   if (on('test').length === 0) {
     throw new UserError(
-      'openEpisodes: the dataset has parts, but none with classes to test on. Add a folder test, or give a split ' +
-        'by numbers, as 60/20/20%.',
+      'The dataset has parts, but none with classes to test on. Add a folder test, or give a split by numbers, as ' +
+        '60/20/20%.',
     );
   }
   const others =

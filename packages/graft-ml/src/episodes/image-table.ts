@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
 import type { ContentKey } from '@graft-ml/core/internal/image/seen';
@@ -70,7 +71,7 @@ export async function decodeTable(images: readonly ImageFile[], options: DecodeO
     options.signal?.throwIfAborted();
     planes.set(squares.planes, done);
     done += squares.planes.length;
-    // What is still to come takes at least a plane each.
+    // Each of the images to come takes at least one plane.
     const least = used + squares.pixels.length + (images.length - done) * area;
     assertFits(images.length, side, least, options.limit);
     bytes.set(squares.pixels, used);
@@ -108,7 +109,7 @@ function reserve(length: number): Uint8Array {
     return new Uint8Array(length);
   } catch (cause) {
     throw new UserError(
-      `openEpisodes: there is no memory for ${inMiB(length)} MiB in one piece. Lower side or memory, or use ` +
+      `There is no memory for ${inMiB(length)} MiB in one piece. Lower ${option('side')} or ${option('memory')}, or use ` +
         'fewer classes.',
       { cause },
     );
@@ -118,9 +119,9 @@ function reserve(length: number): Uint8Array {
 function assertFits(images: number, side: number, least: number, limit: number): void {
   if (least <= limit) return;
   throw new UserError(
-    `openEpisodes: ${images} images of ${side} x ${side} pixels take at least ${inMiB(least)} MiB, and memory is ` +
-      `${inMiB(limit)}. ` +
-      'Lower side, use fewer classes (split "folder" takes those of one folder), or raise memory.',
+    `${images} images of ${side} x ${side} pixels take at least ${inMiB(least)} MiB, more than ` +
+      `${option('memory', inMiB(limit))}. Lower ${option('side')}, use fewer classes (a folder as ${option('split')} ` +
+      'takes those in it), or raise the memory.',
   );
 }
 

@@ -114,7 +114,7 @@ describe('the two archives in their folder', () => {
 
   it('are 1200/423 without a word, which this small one has not', async () => {
     await expect(openEpisodes(folder, { side: 7 })).rejects.toThrow(
-      'split 1100/100/423 (train/validation/test) cannot be had of 68',
+      'split 1100/100/423 (train/validation/test) is not possible with 68',
     );
   });
 });

@@ -76,8 +76,7 @@ async function openTrials(path: string): Promise<FileTree> {
 async function readTrial(tree: FileTree, run: string): Promise<Trial> {
   const fail = (problem: string) =>
     new UserError(
-      `oneShotTrials: ${join(tree.root, run)} ${problem}. Expected Omniglot's all_runs.zip, with run01 to ` +
-        `run${trials}.`,
+      `${join(tree.root, run)} ${problem}. Expected Omniglot's all_runs.zip, with run01 to ` + `run${trials}.`,
     );
   const list = await tree.find(`${run}/class_labels.txt`);
   if ('kind' in list) throw fail('has no class_labels.txt');

@@ -324,7 +324,7 @@ describe('says what is wrong', () => {
   it('images that take too much memory, also where they turn out to be in colour', async () => {
     const memory = (40 * side * side - 1) / 2 ** 20;
     await expect(open(folder, { memory, cache: null })).rejects.toThrow(
-      '40 images of 8 x 8 pixels take at least 1 MiB, and memory is 1. Lower side, use fewer classes',
+      '40 images of 8 x 8 pixels take at least 1 MiB, more than `memory: 1`. Lower `side`, use fewer classes',
     );
     await expect(open(folder, { memory: ((32 + 3 * 8) * side * side - 1) / 2 ** 20, cache: null })).rejects.toThrow(
       'take at least',
@@ -334,15 +334,15 @@ describe('says what is wrong', () => {
   });
 
   it.each([
-    [{ side: 3 }, 'side is 3, expected a whole number of pixels'],
-    [{ perClass: 0 }, 'perClass is 0'],
-    [{ memory: 0 }, 'memory is 0'],
-    [{ resize: 1e6 }, 'resize is 1000000'],
+    [{ side: 3 }, 'side: expected a whole number of pixels, 4 to 1024, received 3'],
+    [{ perClass: 0 }, 'perClass: expected a whole number of at least 1, received 0'],
+    [{ memory: 0 }, 'memory: expected more than 0 MiB, received 0'],
+    [{ resize: 1e6 }, 'resize: expected a whole number of pixels, 4 to 2048, received 1000000'],
     [
       { split: { classes: { train: 9, validation: 1, test: 1 } } },
-      'split 9/1/1 (train/validation/test) cannot be had of 10 classes',
+      'split 9/1/1 (train/validation/test) is not possible with 10 classes',
     ],
-    [{ perClass: 5 }, 'has no class with 5 usable images, which an episode takes of each'],
+    [{ perClass: 5 }, 'has no class with 5 usable images, as an episode needs'],
     [{ perClass: 5 }, 'usable images, episodes need 5; it is left out (few-images)'],
   ])('%j', async (options, message) => {
     await expect(open(folder, options)).rejects.toThrow(message);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import { formatProblems, type Problem } from '@graft-ml/core/internal/image/problem';
 import type { EvaluationRequest } from '@graft-ml/core/internal/image/view';
@@ -96,7 +96,7 @@ function chosen({ base, candidates, classNames }: Found, folder: string | undefi
   const those = folder === undefined ? candidates : candidates.filter(({ className }) => isBelow(folder, className));
   if (those.length > 0) return those;
   if (folder !== undefined && candidates.length > 0) throw unknownFolder(folder, classNames);
-  throw new UserError(`openEpisodes: ${base} holds no images in class folders. Expected <folder>/**/<class>/*.png.`);
+  throw new UserError(`${base} holds no images in class folders. Expected <folder>/**/<class>/*.png.`);
 }
 
 /** The images as an earlier run kept them, else from their files. */
@@ -149,9 +149,8 @@ function classesOf(candidates: readonly Candidate[], { table: { starts } }: Deco
 /** No class is left: what is wrong with the images is why. */
 function noClasses(path: string, perClass: number, problems: readonly Problem[]): UserError {
   return new UserError(
-    `openEpisodes: ${path} has no class with ${perClass} usable ${perClass === 1 ? 'image' : 'images'}, which an ` +
-      'episode takes of each. ' +
-      `Lower shots or queries, or mend what is listed.\n${formatProblems(problems)}`,
+    `${path} has no class with ${perClass} usable ${perClass === 1 ? 'image' : 'images'}, as an episode needs. ` +
+      `Lower shots or queries, or fix what is listed.\n${formatProblems(problems)}`,
   );
 }
 
@@ -224,7 +223,7 @@ function headerOf(
 
 function assertPossible({ side, perClass = 1, memory = 2048, resize = side }: EpisodeOptions): void {
   const refuse = (name: string, value: number, range: string) => {
-    throw new UserError(`openEpisodes: ${name} is ${value}, expected ${range}.`);
+    throw new OptionError({ option: name, expected: range, received: value });
   };
   if (!(Number.isInteger(side) && side >= 4 && side <= 1024))
     refuse('side', side, 'a whole number of pixels, 4 to 1024');

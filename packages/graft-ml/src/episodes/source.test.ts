@@ -124,9 +124,9 @@ describe('refuses', () => {
   it.each([
     [{ way: 6, shots: 1, queries: 1 }, 'need 6 classes of 2 images; the train side has 5, and 5 classes in all'],
     [{ way: 2, shots: 3, queries: 3 }, 'need 2 classes of 6 images; the train side has 1, and 5 classes in all'],
-    [{ way: 1, shots: 1, queries: 1 }, 'way is 1, expected a whole number of at least 2'],
-    [{ way: 2, shots: 0, queries: 1 }, 'shots is 0'],
-    [{ way: 2, shots: 1, queries: 1.5 }, 'queries is 1.5'],
+    [{ way: 1, shots: 1, queries: 1 }, 'way: expected a whole number of at least 2, received 1'],
+    [{ way: 2, shots: 0, queries: 1 }, 'shots: expected a whole number of at least 1, received 0'],
+    [{ way: 2, shots: 1, queries: 1.5 }, 'queries: expected a whole number of at least 1, received 1.5'],
   ])('%j', (shape, message) => {
     expect(() => source.draw(shape, [0])).toThrow(message);
   });

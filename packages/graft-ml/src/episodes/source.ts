@@ -1,4 +1,4 @@
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { type RandomStream, randomStream } from '@graft-ml/core/internal/base/random';
 import { tensor } from '@graft-ml/core/internal/base/tensor';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
@@ -149,7 +149,7 @@ function sample(stream: RandomStream, bound: number, count: number): number[] {
 
 function assertPossible({ way, shots, queries }: EpisodeShape): void {
   const refuse = (name: string, value: number, least: number) => {
-    throw new UserError(`Episodes: ${name} is ${value}, expected a whole number of at least ${least}.`);
+    throw new OptionError({ option: name, expected: `a whole number of at least ${least}`, received: value });
   };
   if (!(Number.isInteger(way) && way >= 2)) refuse('way', way, 2);
   if (!(Number.isInteger(shots) && shots >= 1)) refuse('shots', shots, 1);
@@ -158,9 +158,8 @@ function assertPossible({ way, shots, queries }: EpisodeShape): void {
 
 function tooFew(side: string, { way, shots, queries }: EpisodeShape, usable: number, all: number): UserError {
   return new UserError(
-    `Episodes: ${way}-way episodes with ${shots} + ${queries} images of each class need ${way} classes of ` +
-      `${shots + queries} ` +
-      `images; the ${side} side has ${usable}, and ${all} classes in all. Lower way, shots or queries, or give ` +
-      'that side more classes (split).',
+    `${way}-way episodes with ${shots} + ${queries} images of each class need ${way} classes of ${shots + queries} ` +
+      `images; the ${side} side has ${usable}, and ${all} classes in all. Lower way, shots or queries, or give that ` +
+      'side more classes (split).',
   );
 }

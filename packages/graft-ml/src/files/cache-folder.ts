@@ -38,7 +38,7 @@ export async function privateFolder(root: string, ...levels: readonly string[]):
   for (const level of levels) {
     folder = join(folder, level);
     await mkdir(folder, privateMode.folder).catch(async (error: NodeJS.ErrnoException) => {
-      // Of a read-only cache the system says so first, whether or not the folder is there.
+      // In a read-only cache this is the error, whether or not the folder exists.
       if (error.code !== 'EEXIST' && !(await lstat(folder).catch(() => null))) throw error;
     });
     const status = await lstat(folder);

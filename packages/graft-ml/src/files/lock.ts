@@ -41,7 +41,7 @@ export async function withLock<T>(
   }
 }
 
-/** A lock is a folder. Anything else in its place is no lock, and could keep all out for ever. */
+/** A lock is a folder. Anything else in its place would keep everyone out for ever. */
 async function removeNoFolder(path: string): Promise<void> {
   const status = await lstat(path).catch(() => null);
   if (status && !status.isDirectory()) await rm(path, { force: true });

@@ -102,7 +102,7 @@ async function changeFile(path: string, how: number, change: (handle: FileHandle
   const safely = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
   const opened = assertNoLink(path).then(() => open(path, constants.O_WRONLY | how | safely));
   const handle = await opened.catch((error: NodeJS.ErrnoException) => {
-    // What systems say to a link, and to a FIFO that nobody reads or a socket.
+    // The errors of systems for a link, and for a socket or a FIFO without a reader.
     if (error.code === 'ELOOP' || error.code === 'EMLINK')
       throwUnchangeable(path, 'it is a link, and links are not followed');
     if (error.code === 'ENXIO') throwUnchangeable(path, 'it is not an ordinary file');

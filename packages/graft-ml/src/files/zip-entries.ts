@@ -82,7 +82,7 @@ class FileReader extends RandomAccessReader {
         },
         (error) => callback(error),
       )
-      // What yauzl throws in its callback would otherwise be nobody's.
+      // An error that yauzl throws in its callback would otherwise be unhandled.
       .catch((error) => this.emit('error', error));
   }
 }

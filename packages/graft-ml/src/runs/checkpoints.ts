@@ -21,7 +21,7 @@ export const checkpoints = ['best', 'last'] as const satisfies readonly Checkpoi
 export interface Last {
   readonly tensors: Tensors;
   readonly phase: Progress;
-  /** Whether it holds variables alone: the optimizer's state begins anew. */
+  /** It holds variables alone, and the optimizer's state begins anew. */
   readonly isFresh?: boolean;
 }
 

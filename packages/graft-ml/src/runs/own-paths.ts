@@ -55,8 +55,7 @@ export async function usablePaths<R extends PathRecord>(out: string, record: R, 
   const { folder, config } = record;
   const isOwn = await areOwnPaths(record);
   const foreign =
-    `${out} was not made by you on this machine (or by a version of Graft before 0.2), so that the places it ` +
-    'names are not ' +
+    `${out} was not made by you on this machine (or by a version of Graft before 0.2), so the paths in it are not ` +
     'opened unasked.';
   if (named.data === undefined && !isOwn) {
     throw new UserError(`${foreign} Pass ${option('data')} with the folder of its images; it says ${folder}.`);

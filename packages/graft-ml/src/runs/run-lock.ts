@@ -25,9 +25,9 @@ import { readJson } from '../files/read.ts';
 import { wrapWriteErrors } from '../files/write.ts';
 
 const lockName = 'run.lock';
-/** The interval in milliseconds at which a holder touches its note, */
+/** The interval at which a holder touches its note, in milliseconds. */
 const heartbeat = 2000;
-/** and one on another machine that did not for so long has ended. */
+/** A holder on another machine that has not touched its note for so long (milliseconds) has ended. */
 const patience = 10_000;
 
 /** The schema of a lock's note, which tells its holder. */
@@ -106,7 +106,7 @@ async function putInPlace(draft: string, lock: string): Promise<boolean> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
-    // What Windows says to the same.
+    // The same on Windows.
     if (code === 'EPERM' && (await stat(lock).catch(() => null))?.isDirectory()) return false;
     throw error;
   }
@@ -125,7 +125,7 @@ async function dropAbandoned(path: string, watch: number): Promise<void> {
 /** The note of the lock that there is; its holder is null where it cannot be read. */
 async function findNote(path: string): Promise<{ note: string; holder: Holder | null } | null> {
   const lock = join(path, lockName);
-  // What a link leads to is none of ours, and in a lock that is abandoned files are removed.
+  // A link may lead anywhere, and files in an abandoned lock are removed.
   if (!(await lstat(lock).catch(() => null))?.isDirectory()) return null;
   const [name] = await readdir(lock).catch(() => []);
   if (name === undefined) return null;

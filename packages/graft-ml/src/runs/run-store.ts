@@ -95,7 +95,7 @@ export function ownOnnx(
 
 const runFiles: ReadonlySet<string> = new Set(['run.json', 'best.safetensors', 'last.safetensors', onnxFile]);
 
-/** Whether a file is a run's, which a new one in its place removes. */
+/** Whether a file is a run's, so that a new run in its place removes it. */
 export function isRunFile(name: string): boolean {
   return runFiles.has(name) || isRunLog(name) || isLeftover(name);
 }
@@ -105,7 +105,7 @@ export function isLeftover(name: string): boolean {
   return runFiles.has(replacedBy(name) ?? '');
 }
 
-/** Folders in a run's, which are runs themselves or its lock, and what stands beside the runs that belong together. */
+/** The lock of a run, runs inside it, and the summaries of runs that belong together. */
 const beside = /^(run\.lock(\..*)?|scratch|fold-\d+|folds\.json|compare\.(json|md|svg))$/;
 
 /** Whether Graft reads or writes what has this name in a run folder. */
@@ -127,8 +127,7 @@ async function assertNoLinks(path: string, runs: readonly string[] = []): Promis
     const what = status.isSymbolicLink() ? 'a link' : 'a FIFO, device or socket';
     throw new UserError(
       `${join(path, name)} is ${what}. A run holds only files and folders; it may have been made to read or ` +
-        'overwrite something else. ' +
-        'Remove it, or put a copy of what it leads to in its place.',
+        'overwrite something else. Remove it, or put a copy of what it leads to in its place.',
     );
   }
 }

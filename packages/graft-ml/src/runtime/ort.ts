@@ -32,8 +32,7 @@ export function loadOrt(): Ort {
 
 const missing =
   'onnxruntime-node is not installed. npm leaves it out where its install script fails, which fetches CUDA ' +
-  'libraries from ' +
-  'outside npm’s registry. Graft uses none of them: run `npm install --ignore-scripts` in your project.';
+  'libraries from outside npm’s registry. Graft uses none of them: run `npm install --ignore-scripts` in your project.';
 
 /** The version of ONNX Runtime, as runs record it. */
 export function ortVersion(): string {
@@ -56,8 +55,7 @@ export async function createSession(
   if (!mayStart) {
     throw new UserError(
       'ONNX Runtime would send usage data from this process, and a worker thread cannot switch that off. Import ' +
-        'graft-ml in ' +
-        'the main thread before this worker starts, or start Node with ORT_DISABLE_TELEMETRY=1.',
+        'graft-ml in the main thread before this worker starts, or start Node with ORT_DISABLE_TELEMETRY=1.',
     );
   }
   return explainMemory(() => loadOrt().InferenceSession.create(model, options));

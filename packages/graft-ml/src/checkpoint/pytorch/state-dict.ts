@@ -69,7 +69,7 @@ function nestedKey(dict: Dict, holders: Holders): string | undefined {
   return keys[0];
 }
 
-/** Whether each dict that was examined holds tensors. A pickle can have the same one in a hundred thousand places. */
+/** The dicts examined so far, and whether they hold tensors: a pickle can have the same one in 100,000 places. */
 type Holders = Map<Dict, boolean>;
 
 /** Whether a value is a state dict, or has one under a usual key. */

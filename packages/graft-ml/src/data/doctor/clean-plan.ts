@@ -85,7 +85,7 @@ function named(specimens: readonly Specimen[]): CleanPlan['kept'] {
 function freeName(specimen: Specimen, taken: ReadonlySet<string>): string {
   const { format } = specimen;
   const path = pathInClassFolder(specimen);
-  // What looks like an extension may belong to the name, as in IMG.0001, unless it is an image's.
+  // A suffix that is no image's may be part of the name, as in IMG.0001.
   const stem = isImageName(path) ? path.slice(0, -extname(path).length) : path;
   const extension = isNamedRightly(specimen) ? extname(path) : formatExtensions[format][0]!;
   for (let number = 1; ; number++) {

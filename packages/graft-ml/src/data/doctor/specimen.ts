@@ -12,7 +12,7 @@ import { foreignFormat } from './foreign-formats.ts';
 export interface Placed extends Candidate {
   /** The path from the dataset's base, with '/' everywhere. */
   readonly place: string;
-  /** Whether its extension is not an image's, so that training passes over it. */
+  /** Its extension is not an image's, so training passes over it. */
   readonly isPassedOver: boolean;
 }
 
@@ -59,7 +59,7 @@ export async function examineFile(file: Placed, pool: ExaminingPool): Promise<Ex
   }
 }
 
-/** Whether an extension says what the content is. */
+/** Whether the extension is one of the content's format. */
 export function isNamedRightly({ place, format }: Pick<Specimen, 'place' | 'format'>): boolean {
   return formatExtensions[format].includes(extname(place).toLowerCase());
 }

@@ -25,7 +25,7 @@ export interface ImageHeader extends Size {
   readonly bare: Uint8Array;
 }
 
-/** Why a header cannot be read, without the path. */
+/** A header cannot be read. The message says why, without the path. */
 export class HeaderError extends Error {
   override readonly name = 'HeaderError';
   readonly kind: ImageProblemKind;

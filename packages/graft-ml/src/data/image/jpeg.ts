@@ -54,7 +54,7 @@ export function readJpegHeader(file: Buffer): ImageHeader {
   if (scanComponents === 0 || endsInScan(file, scan)) throw cutShort();
   if (!frame) throw new HeaderError('unreadable', 'damaged jpeg: it has no header');
   const { width, height, components, isProgressive, coefficientBytes } = frame;
-  // What comes in several scans is kept as coefficients until the last one is there.
+  // An image in several scans is kept as coefficients until the last one is read.
   const isInScans = isProgressive || scanComponents < components;
   return {
     format: 'jpeg',
@@ -68,8 +68,8 @@ export function readJpegHeader(file: Buffer): ImageHeader {
 }
 
 /**
- * Whether the file ends within the pixels. libjpeg would decode all that is there before libvips refuses it; that can
- * be had for less. What only lacks the end marker and is filled up with zeros, as some cameras do, is decoded.
+ * Whether the file ends within the pixels: libjpeg would decode all of them before libvips refuses the file. A file that
+ * only lacks the end marker and is filled up with zeros, as some cameras write it, is decoded.
  */
 function endsInScan(file: Buffer, scan: number): boolean {
   return file.indexOf(endOfImage, scan) < 0 && (file.at(-1) !== 0 || file.at(-2) !== 0);

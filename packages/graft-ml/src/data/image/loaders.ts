@@ -8,9 +8,9 @@ const loaders = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'].map((format) =>
 const done = 'graft: loaders are restricted';
 
 /**
- * Blocks all other loaders of libvips: which one runs, it decides by looks of its own, and SVG's takes any file with
- * `<svg` in its first kilobyte. What is blocked is blocked for the process, also for an application that uses sharp
- * beside Graft: so not before images are about to be decoded.
+ * Blocks all other loaders of libvips, which chooses one by the content: SVG's takes any file with `<svg` in its first
+ * kilobyte. They are blocked for the whole process, also for an application that uses sharp beside Graft; so this waits
+ * until images are about to be decoded.
  *
  * Once in a process: for a moment all loaders are blocked, and what another thread decodes then would fail. So whoever
  * starts threads that decode calls it first.

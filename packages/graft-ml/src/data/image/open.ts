@@ -29,13 +29,13 @@ export const imageBounds = {
 export const mostInThread = 128e6;
 /** The number of bytes from which a garbage collection is worth its milliseconds. */
 const muchMemory = 16e6;
-/** The least worth decoding at once: what is decoded in bands is decoded from its beginning for each of them. */
+/** The least worth decoding at once, in bytes: every band is decoded from the beginning of the file. */
 const leastBand = 20e6;
 
 /** An image whose header is read and found within bounds. Its sizes are those of the upright image. */
 export interface OpenImage extends ImageRows {
   readonly format: ImageFormat;
-  /** Whether decoding it costs so much that it is to be done where it can be ended. */
+  /** Decoding it may cost so much that it belongs in a process, which can be ended. */
   readonly isCostly: boolean;
   /** Decodes rows: all of them at once where that fits into `imageBounds.memory`. */
   decode: ImageRows['decode'];
@@ -97,7 +97,7 @@ function fromHeader(file: Buffer, header: ImageHeader, path: string, reading: Im
   const isTransposed = isOnItsSide(orientation);
   const width = isTransposed ? header.height : header.width;
   const height = isTransposed ? header.width : header.height;
-  // What is turned is copied.
+  // libvips turns a copy.
   const rowBytes = 3 * width * (isTurned(orientation) ? 2 : 1);
   const fixed = header.working + file.length + (bare === file ? 0 : bare.length);
 

@@ -19,7 +19,7 @@ const meaningful: ReadonlyMap<string, number> = new Map([
   ['sRGB', 1],
   ['gAMA', 4],
   ['cHRM', 32],
-  // Of no use, and hardly worth a copy of the file without them.
+  // Useless, but too small to be worth a copy of the file without them.
   ['pHYs', 9],
   ['tIME', 7],
   ['bKGD', 6],

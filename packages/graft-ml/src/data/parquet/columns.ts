@@ -53,7 +53,7 @@ export function findParquetColumns(metadata: FileMetaData, options: ColumnOption
   };
 }
 
-/** Whether a column is of bytes, or of structs with such. */
+/** Whether a column holds bytes, or structs with bytes. */
 function holdsImages({ element, children }: SchemaTree): boolean {
   if (children.length === 0) return element.type === 'BYTE_ARRAY' && element.converted_type === undefined;
   return children.some((child) => child.element.name === 'bytes' && holdsImages(child));

@@ -25,7 +25,7 @@ export function unpackApart(path: string, out: string, options: ColumnOptions): 
     let lastSign = performance.now();
     const watch = setInterval(async () => {
       if (performance.now() - lastSign > limits.stallMilliseconds) refuse('a row group of it takes minutes to read');
-      else if ((await residentBytes(child.pid!)) > limits.bytes) refuse('it unpacks to more memory thimages need');
+      else if ((await residentBytes(child.pid!)) > limits.bytes) refuse('it unpacks to more memory than images need');
       else return;
       child.kill('SIGKILL');
     }, watchMilliseconds);
@@ -38,7 +38,7 @@ export function unpackApart(path: string, out: string, options: ColumnOptions): 
     child.on('error', reject);
     child.on('exit', () => {
       clearInterval(watch);
-      // It told how it ended, unless it was ended.
+      // It has said how it ended, unless it was killed.
       refuse('its rows cannot be held in memory');
     });
     child.send({ path, out, options } satisfies UnpackTask);

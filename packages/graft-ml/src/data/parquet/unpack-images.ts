@@ -66,7 +66,7 @@ function readRows(
 ) {
   const { image, label, name } = columns;
   const wanted = [image, label, ...(name === undefined ? [] : [name])];
-  // Bytes that are not said to be text stay bytes.
+  // Bytes that are not declared as text stay bytes.
   return parquetReadObjects({
     file,
     metadata,
@@ -153,7 +153,7 @@ function uniqueName(name: string, row: number, taken: Set<string>): string {
   return unique;
 }
 
-/** Does `work`, whose errors are the file's fault. */
+/** Does `work`, whose errors mean that the file is damaged. */
 async function damaged<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

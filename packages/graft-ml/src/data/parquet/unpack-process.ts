@@ -30,5 +30,5 @@ async function run({ path, out, options }: UnpackTask): Promise<void> {
 }
 
 process.once('message', (task: UnpackTask) => void run(task));
-// Whoever asked is gone.
+// The parent is gone.
 process.once('disconnect', () => process.exit());

@@ -62,7 +62,7 @@ function elementsOf(data: Buffer): Element[] {
       small > 0 ? [word & 0xffff, small, at + 4] : [word, data.readUInt32LE(at + 4), at + 8];
     if (start + length > data.length || small > 4) throw new Error('an element reaches beyond its end');
     elements.push({ type, data: data.subarray(start, start + length) });
-    // What is compressed is not padded.
+    // Compressed elements are not padded.
     at = small > 0 ? at + 8 : start + (type === types.compressed ? length : Math.ceil(length / 8) * 8);
   }
   return elements;

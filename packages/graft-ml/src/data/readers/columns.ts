@@ -78,7 +78,7 @@ export function findColumn(
   );
 }
 
-/** Whether a table says of itself what the images' classes are. */
+/** Whether a table has a column for the class. */
 export function hasLabelColumn(columns: readonly string[], { labelColumn }: ColumnOptions): boolean {
   return labelColumn !== undefined || usual(columns, 'label') !== undefined;
 }

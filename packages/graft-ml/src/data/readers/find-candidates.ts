@@ -15,7 +15,7 @@ import { readParquet } from './parquet.ts';
 import { isMetadata, readTables } from './table.ts';
 import { readTree } from './tree.ts';
 
-/** What lies at the path of a dataset, which its content shows, and the files there or beside it. */
+/** The kind of what lies at the path of a dataset, by its content, and the files there or beside it. */
 interface Source {
   readonly kind: 'folder' | 'archive' | 'table' | 'parquet';
   readonly tree: FileTree;
@@ -34,7 +34,7 @@ const foreign: readonly (readonly [start: string, what: string])[] = [
   ['\x89HDF', 'an HDF5 file'],
 ];
 
-/** Whether there is something at `path`, before more is done for it. @throws UserError where there is nothing */
+/** The status of `path`. @throws UserError where nothing is there */
 export async function statDataset(path: string): Promise<Stats> {
   return stat(path).catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${error.message})`;
@@ -43,8 +43,8 @@ export async function statDataset(path: string): Promise<Stats> {
 }
 
 /**
- * Whether there may be a dataset at `path`, by one look, before weights are downloaded for it. @throws UserError where
- * there is nothing, or an empty folder
+ * A quick check before weights are downloaded for a dataset. @throws UserError where nothing is at `path`, or an empty
+ * folder
  */
 export async function assertMayHoldImages(path: string): Promise<void> {
   if (!(await statDataset(path)).isDirectory()) return;

@@ -25,7 +25,7 @@ export interface Found {
   readonly base: string;
   readonly parts: readonly Part[];
   readonly candidates: readonly Candidate[];
-  /** Files in class folders that have not the extension of an image, and are passed over. */
+  /** Files in class folders without the extension of an image, which are passed over. */
   readonly others?: readonly Candidate[];
   /** The classes that are named, also those without an image. */
   readonly classNames: ReadonlySet<string>;
@@ -36,7 +36,7 @@ export interface Found {
   readonly notes: readonly string[];
 }
 
-/** The part of a dataset's shape that it does not show itself. */
+/** Options for reading a dataset, where it can be read in two ways. */
 export interface ShapeOptions extends ColumnOptions {
   /**
    * Whether folders called like `train`, `val` and `test` (and split columns, and Parquet files) are parts: `none`, all

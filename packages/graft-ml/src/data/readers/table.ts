@@ -30,7 +30,7 @@ const LONGEST_LABEL = 200;
 /** The files that Hugging Face's `imagefolder` takes for descriptions of the others. */
 const metadataNames: readonly string[] = ['metadata.csv', 'metadata.jsonl'];
 
-/** Whether a file says what the files beside it are. */
+/** Whether a file is a table of the files beside it. */
 export function isMetadata(name: string): boolean {
   return metadataNames.includes(name);
 }
@@ -147,7 +147,7 @@ async function readRow(
   return { ...file, name: inPart, path: join(tree.root, file.name), className, part };
 }
 
-/** Why a text cannot be a class. */
+/** The reason why a text cannot be a class; undefined where it can. */
 function unusableLabel(text: string): string | undefined {
   if (text === '') return 'the row names no class';
   if (text.length > LONGEST_LABEL) return `its class has ${text.length} characters, at most ${LONGEST_LABEL} are taken`;
@@ -155,7 +155,7 @@ function unusableLabel(text: string): string | undefined {
   return /[\u0000-\u001f\u007f]/.test(text) ? 'its class has control characters' : undefined;
 }
 
-/** An image that two rows name counts once, if they agree. */
+/** Enters an image. One that two rows name counts once, and not at all where they disagree. */
 function enter(candidate: Candidate, at: string, entries: Map<string, Entry>, problems: Problem[]): void {
   const { path, className, part } = candidate;
   const first = entries.get(path);
@@ -183,7 +183,7 @@ function namedPart(table: string, splitName: string | undefined, at: string): Pa
   );
 }
 
-/** @throws UserError where two names that stand beside each other mean one part or two, who knows */
+/** @throws UserError where it is unclear whether two names stand for the same split */
 function assertClearSplits(root: string, words: readonly string[]): void {
   const beside = splitsNamed(words);
   const doubtful = words.find((word, i) => splitNamed(word) !== beside[i]);
@@ -196,7 +196,7 @@ function assertClearSplits(root: string, words: readonly string[]): void {
   );
 }
 
-/** Equal parts are one. */
+/** The part itself, or the equal one that is known already. */
 function partOf(parts: Map<string, Part>, part: Part): Part {
   const known = parts.get(part.folder);
   if (known) return known;

@@ -7,10 +7,10 @@ import { type ListedPart, listParts, type Part } from '../folder-layout.ts';
 import { type FileTree, foreignNameProblem, isImageName, type ListedFile, type Listing } from '../tree/listing.ts';
 import type { Candidate, Found, ReaderOptions } from './found.ts';
 
-/** The longest pattern, in characters. File names have 255, and an expression of a hundred thousand ends V8. */
+/** The longest pattern, in characters. File names have 255, and V8 crashes on an expression of a hundred thousand. */
 const longest = 1000;
 
-/** The time that an expression may take for a thousand names (milliseconds): some go on for years on one. */
+/** The time that an expression may take for a thousand names, in milliseconds: some take years for one. */
 const PATIENCE = 5_000;
 
 /**
@@ -188,7 +188,7 @@ function labelsOf(names: readonly string[], pattern: RegExp): (string | undefine
   for (let start = 0; start < names.length; start += 1000) {
     const context = createContext({ names: names.slice(start, start + 1000), pattern });
     try {
-      // Only a context of its own can be given up on while an expression runs.
+      // Only code in a context of its own can be stopped while it runs.
       const found: (readonly [...string[], Record<string, string> | undefined] | null)[] = script.runInContext(
         context,
         {
@@ -200,7 +200,7 @@ function labelsOf(names: readonly string[], pattern: RegExp): (string | undefine
         labels.push(groups?.label ?? (match?.[1] as string | undefined));
       }
     } catch (error) {
-      // What V8 throws where it has no room: "Maximum call stack size exceeded", "Regular expression too large".
+      // V8 also throws where it runs out of room: "Maximum call stack size exceeded", "Regular expression too large".
       const isTooLong = (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
       const what = isTooLong ? 'takes too long' : `cannot be run (${(error as Error).message.slice(-200)})`;
       throw new OptionError({

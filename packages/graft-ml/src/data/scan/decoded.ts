@@ -11,7 +11,7 @@ import { isTrustedOwner, readBytes } from '../../files/read.ts';
 const VERSION = 1;
 /** The SHA-256 of a file's content, and a CRC-32 of that: what a torn write leaves matches nothing. */
 const record = { hash: 32, bytes: 36 } as const;
-/** Two million images. What is longer is begun anew. */
+/** Two million images. A longer record is begun anew. */
 const longest = 2e6 * record.bytes;
 
 /**
@@ -25,8 +25,8 @@ export interface DecodedContents {
 }
 
 /**
- * The files that this decoder has decoded before, from the cache; null: none, and nothing is kept. One of another
- * version begins anew.
+ * The files that this decoder has decoded before, from the cache; without a cache none, and nothing is kept. Another
+ * version of the decoder begins anew.
  */
 export async function readDecoded(
   cache: FolderCache | null,
@@ -73,7 +73,7 @@ async function append(root: string, name: string, contents: readonly string[], i
   try {
     const status = await handle.stat();
     if (!status.isFile() || status.nlink > 1 || !isTrustedOwner(status)) return;
-    // A write that was torn, by a full disk, would put everything behind it out of step.
+    // A torn write, as on a full disk, would put all records after it out of step.
     await handle.truncate(isFull ? 0 : status.size - (status.size % record.bytes));
     await handle.write(bytes);
   } finally {

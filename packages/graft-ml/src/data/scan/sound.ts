@@ -8,7 +8,7 @@ import { mostInThread, readHeader } from '../image/open.ts';
 export type Surveyed = SurveyedFacts | ImageProblem;
 
 export interface SurveyedFacts extends ImageFacts {
-  /** Whether its pixels were decoded. Where not, the file is whole by all that its structure says. */
+  /** Whether its pixels were decoded. If not, the structure of the file shows no damage. */
   readonly isDecoded: boolean;
 }
 
@@ -29,9 +29,8 @@ export async function factsOfSound(file: ImageFile): Promise<SurveyedFacts | und
 }
 
 /**
- * Whether an image file is whole as far as can be told without decoding it: every segment is there, checksums are
- * right, the end marker is the last thing in it. False where there is any doubt, or the format says too little of
- * itself: then only decoding tells.
+ * Whether the structure of an image file shows that it is whole: every segment is there, checksums match, the end marker
+ * comes last. False where there is any doubt, and for formats whose structure says too little: only decoding tells then.
  */
 export function isSound(bytes: Buffer): boolean {
   switch (sniffFormat(bytes)) {

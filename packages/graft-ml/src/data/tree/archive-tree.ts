@@ -18,7 +18,7 @@ interface Content {
   readonly hidden: readonly Named[];
 }
 
-/** How an archive's folder around everything is told from one of its classes. */
+/** The options that tell a folder around the whole archive from one of its classes. */
 export interface ArchiveOptions {
   readonly classDepth: number;
   /** Whether a file of this name describes the others. */
@@ -26,7 +26,7 @@ export interface ArchiveOptions {
 }
 
 /**
- * The members of an archive as a tree. A folder around everything, as most tools pack it, is taken off: `photos.zip`
+ * The members of an archive as a tree. A folder around everything, as most tools pack it, is left out: `photos.zip`
  * with `photos/cat/1.jpg` has the classes of `photos/`.
  */
 export function archiveTree(

@@ -55,8 +55,7 @@ export async function listFolder(root: string, { followLinks = false }: LinkOpti
   const problems: Problem[] = [];
   let hidden = 0;
   const home = await realpath(root);
-  // Where links are followed: none to a folder that was gone through, or a handful of them would make folders without
-  // end.
+  // With links followed, no folder is listed twice: a handful of links to each other would never end.
   const listed = new Set([home]);
 
   async function visitFolder(levels: readonly string[]): Promise<void> {
@@ -108,7 +107,7 @@ function isBelow(path: string, folder: string): boolean {
   return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
-/** Why a link is not followed, or nothing where it leads to a file inside `home`. */
+/** The reason for not following a link; undefined where it leads to a file inside `home`. */
 async function linkProblem(path: string, home: string): Promise<string | undefined> {
   const target = await realpath(path).catch(() => undefined);
   if (target === undefined) return 'the link leads nowhere';
@@ -118,13 +117,12 @@ async function linkProblem(path: string, home: string): Promise<string | undefin
     : undefined;
 }
 
-/** The folders whose true places are remembered: a table may name millions. */
+/** The number of folders whose real paths are remembered: a table may name millions. */
 const mostRemembered = 10_000;
 
 /**
- * Looks up files that someone wrote down: a path may be absolute, but must stay in the folder. Where each folder truly
- * is, is asked once, and a file costs one look, which does not go through the event loop: a table has a hundred
- * thousand rows.
+ * Looks up files that a table names: a path may be absolute, but must stay in the folder. The real path of each folder
+ * is resolved once, and a file costs one synchronous call: a table has a hundred thousand rows.
  */
 function finderIn(root: string, { followLinks = false }: LinkOptions): (name: string) => Promise<ListedFile | Refusal> {
   const places = new Map<string, string | undefined>();

@@ -1,6 +1,6 @@
 import type { Within } from '../within.ts';
 
-/** Why an entry cannot be used, whatever it is called. */
+/** The reason why an entry cannot be used, whatever its name. */
 export interface MemberRefusal {
   readonly kind: 'encrypted' | 'link-not-followed' | 'too-large' | 'truncated' | 'unreadable';
   readonly message: string;
@@ -15,5 +15,5 @@ export interface Member {
   readonly refusal?: MemberRefusal;
 }
 
-/** More than any dataset of images that is worth one file. */
+/** The most members of an archive: more than any dataset that makes sense as one file. */
 export const MOST_MEMBERS = 2_000_000;

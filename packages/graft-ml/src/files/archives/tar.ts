@@ -61,7 +61,7 @@ async function readHeader(file: RandomAccessFile, position: number, { next, all 
   return header;
 }
 
-/** Whether the header only describes what comes next; then it is taken down. */
+/** Notes a header that only describes the next entry. @returns whether it is one */
 async function readExtension(file: RandomAccessFile, header: Header, body: number, extensions: Extensions) {
   const { type, size = 0 } = header;
   const isLongName = type === 'NextFileHasLongPath' || type === 'OldGnuLongPath';

@@ -12,7 +12,7 @@ import { formatOwnJson, readOwnJson } from '../own-json.ts';
 import { openPlainFile } from '../read.ts';
 import { replaceFile } from '../write.ts';
 
-/** The most that a gzipped archive may grow: images hardly do, the padding between small ones does. */
+/** The most that a gzipped archive may grow: images hardly grow, but the padding between small ones does. */
 const bomb = { ratio: 200, bytes: 2 ** 26 } as const;
 
 /** The schema of `<file>.json` beside an unpacked file. */
@@ -76,7 +76,7 @@ async function remake(kept: string, make: (part: string) => Promise<void>): Prom
   }
 }
 
-/** Whether a file is there, ours, and as it was written: that is read through. */
+/** Whether a file is there, ours, and unchanged: all of it is read to tell. */
 async function isSound(kept: string): Promise<boolean> {
   try {
     const { crc32 } = recordSchema.parse(await readOwnJson(`${kept}.json`, cached));

@@ -107,12 +107,12 @@ async function expectationsFor(
   return expectationsOf(checksum, { expected: expectSha256, pinned });
 }
 
-/** Whether the publisher says all of what the file is. */
+/** Whether the published checksum identifies the file by itself. */
 function isKnown(checksum: Checksum | null): boolean {
   return checksum !== null && (checksum.algorithm === 'md5' || checksum.digest.length === 64);
 }
 
-/** Whether the first download says what the next one must be. The whole MD5 that some datasets have says enough. */
+/** Whether the first download decides which file the next one must be. A full MD5, as some datasets have, is enough. */
 function isPinned(checksum: Checksum | null): boolean {
   return checksum?.algorithm !== 'md5';
 }
@@ -159,7 +159,7 @@ async function pin(path: string, { sha256 }: Digests): Promise<void> {
   if (sha256 !== undefined && (await readPin(path)) !== sha256) await writePin(path, sha256);
 }
 
-/** The same error with the way out, where it is the network's, the mirror's or the disk's. */
+/** An error of the network, the mirror or the disk with advice; any other as it is. */
 function explained(error: unknown, { name, url, path, byHand }: PublishedFile, place: Place): unknown {
   const { code, syscall, message } = error as NodeJS.ErrnoException;
   if (code !== undefined && syscall !== undefined) {

@@ -16,7 +16,7 @@ export interface Bounds {
 export interface TransferOptions {
   readonly credentials: Credentials | null;
   readonly bounds: Bounds;
-  /** Whether what an earlier process left of the file is resumed though the server tells no checksum. */
+  /** Resumes what an earlier process left of the file, even where the server gives no checksum. */
   readonly isChecked: boolean;
   readonly guard: StallGuard;
   readonly onProgress: (done: number, total: number | null) => void;
@@ -26,7 +26,7 @@ export interface TransferOptions {
 export interface Transferred {
   /** The checksum that the server told, if it did. */
   readonly sha256: string | null;
-  /** Whether it was put together from more than one answer. */
+  /** Whether it was assembled from more than one response. */
   readonly resumed: boolean;
 }
 
