@@ -2,7 +2,7 @@ import { printableName } from './printable.ts';
 
 /** The first characters by which a spreadsheet recognises a formula. */
 const formula = /^[=+\-@\t]/;
-/** Names are kept whole: who reads the file looks them up. */
+/** Names are kept whole, so that they can be looked up. */
 const longest = 10_000;
 
 /**

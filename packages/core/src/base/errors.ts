@@ -9,7 +9,7 @@ export class UserError extends Error {
   override readonly name: string = 'UserError';
 }
 
-/** A command line that does not make sense. */
+/** A wrong call of the command line. */
 export class UsageError extends UserError {
   override readonly name = 'UsageError';
 }

@@ -5,7 +5,7 @@ import { printableName } from './printable.ts';
 /** The longest pattern, in characters. */
 const longest = 1000;
 
-/** Whether a text has the characters of a pattern. */
+/** True for a text with the special characters of a pattern. */
 export function isGlob(text: string): boolean {
   return text.length <= longest && picomatch.scan(text).isGlob;
 }
@@ -14,7 +14,7 @@ export function isGlob(text: string): boolean {
  * A test whether names fit a pattern: `*` for any characters, `?` for one, `[ab]` for one of these, `{a,b}` for
  * alternatives. With `dots` names may begin with a dot.
  *
- * @throws UserError where it is no pattern
+ * @throws UserError where it is not a pattern
  */
 export function globMatcher(
   pattern: string,

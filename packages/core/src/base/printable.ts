@@ -1,8 +1,8 @@
 /*
- * Text from elsewhere (names of files, classes and layers, what servers and the system say) may hold what a terminal
- * obeys or an eye cannot see: control characters (C0, C1, DEL), invisible ones (zero width, bidirectional overrides,
- * tags), line separators, halves of surrogate pairs. They are written as escapes, so that nothing is hidden and nothing
- * is obeyed.
+ * Text from elsewhere (names of files, classes and layers, messages of servers and the system) may contain characters
+ * that a terminal interprets or that nobody can see: control characters (C0, C1, DEL), invisible ones (zero width,
+ * bidirectional overrides, tags), line separators, halves of surrogate pairs. They are written as escapes, so that no
+ * name can hide text or change the terminal.
  */
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
@@ -11,19 +11,19 @@ const longestName = 160;
 /** The longest message, in characters; a longer one has swallowed a file. */
 const longestMessage = 20_000;
 
-/** Lines of text for a terminal: only line breaks, tabs and what can be seen. */
+/** Makes text safe for a terminal: all but line breaks, tabs and visible characters is escaped. */
 export function printable(text: string): string {
   return text.replace(unprintable, (character) =>
     character === '\n' || character === '\t' ? character : escaped(character),
   );
 }
 
-/** A name, a path or one cell, on one line, not too long. */
+/** Makes a name, a path or a table cell safe to print: on one line, and shortened. */
 export function printableName(text: string, longest = longestName): string {
   return cut(text, longest).replace(unprintable, escaped);
 }
 
-/** An error message, which may have several lines, made safe to print. */
+/** Makes an error message, which may have several lines, safe to print. */
 export function printableMessage(text: string): string {
   return printable(cut(text, longestMessage));
 }
@@ -33,14 +33,14 @@ export function printableJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, null, indent).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, unitEscapes);
 }
 
-/** Beginning and end of a text that is too long, with the end for whoever looks for the file's name. */
+/** Cuts the middle out of a text that is too long: the end of a path is the file's name. */
 function cut(text: string, longest: number): string {
   if (text.length <= longest) return text;
   const half = (longest - 1) >> 1;
   return `${withoutHalf(text.slice(0, half))}…${withoutHalf(text.slice(-half))}`;
 }
 
-/** A cut between the halves of a surrogate pair takes the one that is left. */
+/** Drops the lone half that is left of a surrogate pair where the cut went through it. */
 function withoutHalf(text: string): string {
   return text.replace(/^[\udc00-\udfff]|[\ud800-\udbff]$/g, '');
 }

@@ -1,6 +1,6 @@
 import { printableJson } from './printable.ts';
 
-/** A text out of a file, safe and short enough to print. */
+/** Quotes a text from a file for a message: escaped, and cut at 200 characters. */
 export function quote(text: string): string {
   return printableJson(text.length > 200 ? `${text.slice(0, 200)}…` : text);
 }

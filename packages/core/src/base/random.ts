@@ -69,14 +69,14 @@ function sfc32(hash: bigint): () => number {
   return next;
 }
 
-/** A number of the Beta distribution with shapes a and b, both positive: mean a / (a + b). */
+/** Draws from the Beta distribution with shapes a and b, both positive: mean a / (a + b). */
 export function beta(stream: RandomStream, a: number, b: number): number {
   return 1 / (1 + Math.exp(logGamma(stream, b) - logGamma(stream, a)));
 }
 
 /**
- * The logarithm of a number of the Gamma distribution with scale 1 (Marsaglia and Tsang 2000). Of a shape below 1 the
- * number itself may be too small to be written: γ(a) is distributed as γ(a + 1) · u^(1/a).
+ * The logarithm of a draw from the Gamma distribution with scale 1 (Marsaglia and Tsang 2000). For a shape below 1 the
+ * draw itself may underflow: γ(a) is distributed as γ(a + 1) · u^(1/a).
  */
 function logGamma(stream: RandomStream, shape: number): number {
   if (shape < 1) return logGamma(stream, shape + 1) + Math.log(1 - stream.uniform()) / shape;

@@ -5,13 +5,13 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPENING = new Set([0x5b, 0x7b]);
 const CLOSING = new Set([0x5d, 0x7d]);
-/** An empty one takes thirty times as much memory as it takes room in the file. */
+/** An empty container takes thirty times as much memory as room in the file. */
 const MOST_CONTAINERS = 2_000_000;
 
 /**
  * The JSON object in `bytes`, whose containers stand at most `depth` deep, itself included, and have no key twice.
  *
- * The depth is looked at before anything is parsed: JSON.parse takes seconds and gigabytes for megabytes of brackets.
+ * The depth is checked before anything is parsed: JSON.parse takes seconds and gigabytes for megabytes of brackets.
  *
  * @throws UserError that calls it `what`
  */

@@ -3,8 +3,8 @@ import { quote } from '../base/quote.ts';
 import { type DecodedNode, type DecodedSlot, describeNode } from './decoded.ts';
 
 /**
- * The nodes, each after those it depends on, else in the file's order (ONNX demands that; not every writer keeps it).
- * @throws UserError where a value is made twice or by nothing, or where nodes depend on each other in a circle.
+ * The nodes, each after those it depends on, else in the file's order. ONNX requires that; not every exporter does it.
+ * @throws UserError where a value is produced twice or by no node, or where nodes depend on each other in a circle.
  */
 export function inOrder(
   nodes: readonly DecodedNode[],
@@ -16,13 +16,13 @@ export function inOrder(
   for (const node of nodes) {
     for (const name of node.outputs) {
       if (name === '') continue;
-      if (makers.has(name)) throw new UserError(`ONNX: the value ${quote(name)} is made twice.`);
+      if (makers.has(name)) throw new UserError(`ONNX: the value ${quote(name)} is produced twice.`);
       makers.set(name, node);
     }
   }
   const maker = (name: string, whose: () => string) => {
     const found = makers.get(name);
-    if (found === undefined) throw new UserError(`ONNX: ${whose()} is ${quote(name)}, which nothing makes.`);
+    if (found === undefined) throw new UserError(`ONNX: ${whose()} is ${quote(name)}, which no node produces.`);
     return found;
   };
   for (const { name } of outputs) maker(name, () => 'an output');

@@ -117,7 +117,7 @@ export function bytesOfTensor(name: string, code: number, dims: Shape): number {
 }
 
 /**
- * A TensorProto. Its elements are a view of `bytes` where they lie aligned there. Half and brain floats become f32,
+ * Decodes a TensorProto. Its elements are a view of `bytes` where they are aligned. Half and brain floats become f32,
  * small integers i32, unsigned ones i64.
  * @throws UserError with the tensor's name, where its data does not fill its shape, or lies elsewhere.
  */
@@ -169,7 +169,7 @@ function readParts(bytes: Uint8Array, budget: PartBudget): Parts {
       parts.code = f.integer();
     },
     3: () => {
-      fail(parts.name, 'is a part of a larger one, which nothing writes any more');
+      fail(parts.name, 'is a segment of a larger tensor, a form that Graft does not read');
     },
     4: (f) => typed.floats.push(f.floats(stored)),
     5: (f) => typed.integers.push(f.bigIntegers(integers)),
@@ -189,9 +189,8 @@ function readParts(bytes: Uint8Array, budget: PartBudget): Parts {
   if (elsewhere)
     fail(
       parts.name,
-      'lies in another file (external data), which its own bytes do not hold. Open the model by its path, with ' +
-        'that file beside ' +
-        'it (in a program: readOnnxFile), or save it in one file',
+      'lies in another file (external data). Open the model by its path, with that file beside it (in a program: ' +
+        'readOnnxFile), or save it as one file',
     );
   return parts;
 }

@@ -158,19 +158,23 @@ describe('what is unsound is refused by name', () => {
     [
       'a value made twice',
       onnxFile({ ...small, nodes: [...small.nodes, node('Relu', ['x'], ['y'])] }),
-      /"y" is made twice/,
+      /"y" is produced twice/,
     ],
     [
       'an initializer made again',
       onnxFile({ ...small, nodes: [...small.nodes, node('Relu', ['x'], ['w'])] }),
-      /"w" is made twice/,
+      /"w" is produced twice/,
     ],
     [
       'a value from nowhere',
       onnxFile({ ...small, nodes: [node('Relu', ['z'], ['y'])] }),
-      /an input of the Relu node that makes "y" is "z", which nothing makes/,
+      /an input of the Relu node that makes "y" is "z", which no node produces/,
     ],
-    ['an output from nowhere', onnxFile({ ...small, outputs: [slot('z')] }), /an output is "z", which nothing makes/],
+    [
+      'an output from nowhere',
+      onnxFile({ ...small, outputs: [slot('z')] }),
+      /an output is "z", which no node produces/,
+    ],
   ])('%s', (_name, bytes, message) => {
     expect(() => decode(bytes)).toThrow(UserError);
     expect(() => decode(bytes)).toThrow(message);

@@ -8,8 +8,9 @@ import { type Field, PartBudget, readMessage } from './protobuf.ts';
 
 /**
  * Reads an ONNX model (ModelProto of onnx.proto), of any opset and with any operators. Nothing in the bytes is trusted:
- * every length is checked against what is there, each value is made once, and every node's inputs are made before it.
- * Data in other files is refused: `withExternalData` puts it in first. Assumes a little-endian machine.
+ * every length is checked against the bytes that are there, each value has one node that produces it, and every node
+ * comes after those of its inputs. Data in other files is refused: `withExternalData` puts it in first. Assumes a
+ * little-endian machine.
  *
  * @throws UserError that says what does not hold, and for which node or tensor.
  */
@@ -18,7 +19,7 @@ export function decode(bytes: Uint8Array): DecodedModel {
   return asOnnxError(() => decodeModel(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
 }
 
-/** Does `work` on the bytes of a model. @throws UserError where they are none */
+/** Runs `work` on the bytes of a model. @throws UserError where they are not one */
 export function asOnnxError<T>(work: () => T): T {
   try {
     return work();
@@ -161,7 +162,7 @@ function readAttribute(field: Field): { key: string; attribute: DecodedAttribute
       type = f.integer();
     },
   });
-  // A list says nothing where it is empty; the type tells it from an attribute that was left out.
+  // An empty list leaves nothing in the file; only the type tells it from an attribute that is absent.
   if (ints.length > 0 || type === 7) attribute = { kind: 'ints', value: ints };
   else if (floats.length > 0 || type === 6) attribute = { kind: 'floats', value: floats };
   else if (strings.length > 0 || type === 8) attribute = { kind: 'strings', value: strings };

@@ -1,7 +1,7 @@
 import { quote } from '../base/quote.ts';
 import type { DType, Tensor } from '../base/tensor.ts';
 
-/** A node's attribute. What holds graphs, or lists of tensors, is noted but not read. */
+/** A node's attribute. One with graphs or lists of tensors is recorded as `other` and not read. */
 export type DecodedAttribute =
   | { readonly kind: 'int' | 'float'; readonly value: number }
   | { readonly kind: 'ints' | 'floats'; readonly value: readonly number[] }

@@ -37,11 +37,11 @@ export interface EncodeOptions {
    * The features of the device. Default: none, so that only standard operators are used, which every build of ORT has.
    */
   readonly features?: Features;
-  /** Texts that travel with the model. */
+  /** Metadata of the model: texts by key. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Writes what the outputs depend on as one ONNX model. @throws Error where two inputs share a name. */
+/** Writes the outputs, with all that they depend on, as one ONNX model. @throws Error where two inputs share a name. */
 export function encode(outputs: Readonly<Record<string, Value>>, options: EncodeOptions = {}): EncodedGraph {
   const { choose = () => undefined, features = new Set(), metadata = {} } = options;
   const builder = new OnnxBuilder();

@@ -36,7 +36,7 @@ export function externalData(model: Uint8Array): ExternalData[] {
   return found;
 }
 
-/** The model as one file: what lies outside of it is put in, in the order of `externalData`. */
+/** The model as one file, with the data of other files put in, in the order of `externalData`. */
 export function withExternalData(model: Uint8Array, contents: readonly Uint8Array[]): Uint8Array {
   const budget = new PartBudget();
   let next = 0;
@@ -46,7 +46,7 @@ export function withExternalData(model: Uint8Array, contents: readonly Uint8Arra
   return joined(chunks ?? [model]);
 }
 
-/** A Buffer as what it is underneath: its own `slice` copies nothing. */
+/** The bytes as a plain Uint8Array: a Buffer's `slice` does not copy. */
 const plain = ({ buffer, byteOffset, byteLength }: Uint8Array) => new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Calls `onTensor` for every tensor along a route. */
@@ -96,12 +96,12 @@ function referenceOf(tensor: Uint8Array, budget: PartBudget): ExternalData | und
   const number = (key: string, otherwise: number) => {
     const text = entries.get(key) ?? String(otherwise);
     if (/^\d{1,15}$/.test(text)) return Number(text);
-    throw new UserError(`ONNX: tensor ${quote(name)} lies in another file, at the ${key} ${quote(text)}.`);
+    throw new UserError(`ONNX: tensor ${quote(name)} lies in another file, but its ${key} is ${quote(text)}.`);
   };
   const length = number('length', needed);
   if (length !== needed) {
     throw new UserError(
-      `ONNX: tensor ${quote(name)} needs ${needed} bytes, and ${length} of another file are to be it.`,
+      `ONNX: tensor ${quote(name)} needs ${needed} bytes, and its reference to another file has ${length}.`,
     );
   }
   return { tensor: name, location: entries.get('location') ?? '', offset: number('offset', 0), length };

@@ -52,7 +52,7 @@ export class OnnxBuilder {
     const { outputs } = entry;
     return {
       output: (index) => {
-        while (outputs.length < index) outputs.push(''); // an empty name is an output that nobody wants
+        while (outputs.length < index) outputs.push(''); // an empty name is an output that is not used
         outputs[index] ||= this.#fresh();
         return outputs[index];
       },

@@ -22,7 +22,7 @@ export function originals(values: readonly Value[]): ReadonlyMap<Value, Value> {
   return found;
 }
 
-/** Small constants are told apart by their numbers, large ones by who they are. */
+/** Small constants are compared by their numbers, large ones by identity. */
 function contentOf({ data }: Tensor, numberOf: (thing: object) => number): string | number {
   return data.length <= 16 ? data.join() : numberOf(data);
 }

@@ -33,7 +33,7 @@ export class PartBudget {
   }
 }
 
-/** A message weighs more than a number: it becomes an object with lists of its own. */
+/** A message counts for more than a number: it becomes an object with lists of its own. */
 const messageParts = 4;
 
 /**
@@ -51,7 +51,7 @@ export function readMessage(bytes: Uint8Array, budget: PartBudget, readers: Fiel
   }
 }
 
-/** Is told how many numbers a list has. @throws UserError where those are too many */
+/** Called with the number of elements of a list before it is read. @throws UserError where there are too many */
 export type Charge = (count: number) => void;
 
 /** The value of one field. Ask for it once, in the form that the field has. */

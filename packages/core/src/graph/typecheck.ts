@@ -2,8 +2,8 @@ import { ShapeError } from '../base/errors.ts';
 import { reachable, typeOf, type Value } from './value.ts';
 
 /**
- * Infers every type again and compares it with what the graph says. Run after a transform: a rule that builds a value
- * by hand, or a primitive whose shape rule depends on anything but its inputs, is found here.
+ * Infers every type again and compares it with the graph's. Run after a transform: a rule that builds a value by hand,
+ * or a primitive whose shape rule depends on anything but its inputs, is found here.
  * @throws ShapeError at the first value that disagrees.
  */
 export function typecheck(outputs: Iterable<Value>): void {

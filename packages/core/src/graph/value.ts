@@ -7,8 +7,8 @@ export type Attribute = number | string | boolean | null | readonly number[] | T
 export type Attributes = Readonly<Record<string, Attribute>>;
 
 /**
- * An immutable node of a computation. It knows what it is computed from, never who uses it, so a graph is what can be
- * reached from the outputs one asks for, and a gradient nobody asks for does not exist.
+ * An immutable node of a computation. It refers to its inputs, never to its users, so a graph is whatever the requested
+ * outputs reach, and a gradient that nobody requests is never built.
  */
 export interface Value extends TensorType {
   readonly op: Primitive;

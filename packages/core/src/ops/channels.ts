@@ -10,7 +10,7 @@ import { reshape } from './shape.ts';
 /*
  * The parts of batch normalisation: sums over, and factors for, each channel of (n, c, …). A batch norm as a plain
  * composition reads or writes its activations about 27 times in a step, many of them for the derivative of the mean.
- * These two primitives say what remains after that has been worked out on paper: 18 times.
+ * With that derivative worked out by hand, these two primitives need 18.
  */
 
 const channelsOf = (x: Value) => x.shape[1]!;
@@ -51,7 +51,7 @@ function expectPerChannel(op: string, x: Value, ...perChannel: readonly Value[])
 const asImages = ({ shape }: Value) => (shape.length === 4 ? shape : [shape[0]!, shape[1]!, sizeOf(shape.slice(2)), 1]);
 const hasPixels = (x: Value) => x.shape.length > 2;
 
-/** A 1x1 convolution of each channel by itself, in ORT's names: kernel · x + bias. */
+/** The attributes of a depthwise 1x1 convolution: kernel · x + bias. */
 const depthwise = (x: Value) => ({ group: channelsOf(x), kernel_shape: [1, 1] });
 
 /** Reshapes, without a node where the shape stays the same: ORT fuses only nodes that follow each other directly. */
@@ -79,7 +79,7 @@ const combineOp = defineOp('ChannelCombine', {
           add(mul(x!, channelwise(a!, x!)), add(mul(y!, channelwise(b!, y!)), channelwise(c!, y!))),
         ])[0]!,
     },
-    /** A convolution of each channel by itself, 1x1, with bias and with b·y added to it: two kernels for four. */
+    /** A depthwise 1x1 convolution with a bias, and b·y added to it: two kernels in place of four. */
     depthwise: {
       requires: 'fusedConvSum',
       applies: ({ inputs: [x] }) => hasPixels(x!),
@@ -134,9 +134,7 @@ const batchNormOp = defineOp<{ epsilon: number }>('BatchNorm', {
           return [add(mul(centred, channelwise(scaleOf(weight!, variance, epsilon), x!)), channelwise(bias!, x!))];
         })[0]!,
     },
-    /**
-     * Scale and shift as a 1x1 convolution of each channel by itself: one pass, and ORT puts a relu behind it into it.
-     */
+    /** Scale and shift as a depthwise 1x1 convolution: one pass, and ORT fuses a ReLU that follows. */
     depthwise: {
       applies: ({ inputs: [x] }) => hasPixels(x!),
       lower: (builder, names, value, { epsilon }) => {

@@ -20,8 +20,8 @@ function expectImages(op: string, ...values: readonly Value[]): void {
 /*
  * Convolution, its input gradient and its weight gradient are the three partial derivatives of one trilinear form T(x,
  * w, dy) = ⟨conv(x, w), dy⟩. Each is bilinear in the two operands it keeps, and the VJPs of each are the other two.
- * Whatever form of one is run, it counts as the sum that defines it: a multiply-add for each number of y and each
- * number of the weight that y's channel sees.
+ * Whichever lowering runs, its FLOPs are those of the defining sum: a multiply-add for each number of y and each number
+ * of the weight that y's channel sees.
  */
 
 /** Numbers of the weight (groups·o, i, kh, kw) that go into one number of the output. */

@@ -31,7 +31,7 @@ export interface Rule<A extends Attributes> {
    * Floating-point operations: `free`, `elementwise`, `perOutput(n)`, `perInput(n)` (flops.ts), or a sum of its own.
    */
   flops(y: Value, attributes: A): number;
-  /** `ownBuffer`, `inPlace`, `alias`, or one of these with more to say. */
+  /** `ownBuffer`, `inPlace` or `alias`, with a workspace or reads where there are any. */
   memory: Memory;
   /** Evaluates constants while a graph is built (evaluate.ts), or is `atRuntime`. */
   evaluate: Evaluate<A> | null;
@@ -107,8 +107,8 @@ export function onnx<A extends Attributes>(
 
 /**
  * Adds the nodes of values that are built from other primitives, each in its default lowering, and returns their names.
- * `build` gets stand-ins for the inputs. Nodes that the graph has anyway are shared, so a lowering may repeat in this
- * way what stands elsewhere as a composition.
+ * `build` gets stand-ins for the inputs. Nodes that the graph has anyway are shared, so a lowering may repeat a
+ * composition that stands elsewhere.
  */
 export function lowerComposition(
   builder: OnnxBuilder,

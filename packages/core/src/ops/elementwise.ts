@@ -174,8 +174,8 @@ export const log = unary('Log', {
 });
 
 /**
- * y = √x. dx = dy / (2y), and 0 where y is 0. The slope is infinite there, and of √(g²) that would make 0 · ∞ of a g
- * that is 0: in a meta-gradient through Adam's steps, all of it is NaN as soon as one channel is dead.
+ * y = √x. dx = dy / (2y), and 0 where y is 0. The slope is infinite there, and √(g²) at g = 0 would give 0 · ∞: one
+ * dead channel would make a whole meta-gradient through Adam's steps NaN.
  */
 export const sqrt = unary('Sqrt', {
   vjp: (dy, _x, y) => {
@@ -230,15 +230,13 @@ export const sign = unary('Sign', {
   evaluate: atRuntime,
 });
 
-/**
- * y = max(x, 0). dx = dy · [y > 0]. A cast comparison is a third cheaper than sign(y), and than a choice by `where`.
- */
+/** y = max(x, 0). dx = dy · [y > 0]. A comparison that is cast is a third cheaper than sign(y) or `where`. */
 export const relu = unary('Relu', {
   vjp: (dy, _x, y) => mul(dy, cast(greater(y, constant(zeros(y.dtype, []))), y.dtype)),
   evaluate: atRuntime,
 });
 
-/** x, with nothing flowing back. */
+/** y = x, and dx = 0: nothing flows back, as with `detach` in PyTorch. */
 export const stopGradient = unary('StopGradient', {
   vjp: () => null,
   lowering: onnx('Identity'),

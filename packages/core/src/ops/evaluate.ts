@@ -2,8 +2,8 @@ import { type Shape, sizeOf } from '../base/tensor.ts';
 import type { Attributes, Numbers, TensorType } from '../graph/index.ts';
 
 /*
- * Primitives on plain numbers, for what depends only on constants: an ONNX file computes its shapes as it runs, and
- * here they are needed while the graph is built. Written to be short and right; large tensors are the runtime's.
+ * Primitives on plain numbers, for values that depend only on constants: an ONNX file computes its shapes as it runs,
+ * and here they are needed while the graph is built. Written to be short and right; large tensors are the runtime's.
  */
 
 /** Computes a primitive from the numbers of its inputs, in row-major order. */

@@ -17,7 +17,7 @@ const gatherOp = defineOp<{ axis: number; isDistinct: boolean }>('Gather', {
   ],
   lowerings: {
     onnx: {
-      // Of single numbers GatherElements takes a seventh of Gather's time, which copies each as if it were a row.
+      // On a vector GatherElements takes a seventh of the time of Gather, which copies each number as if it were a row.
       lower: (b, inputs, value, { axis }) =>
         b.emit(value.inputs[0]!.shape.length === 1 ? 'GatherElements' : 'Gather', inputs, { axis }),
     },
@@ -59,7 +59,10 @@ const scatterAddOp = defineOp<ScatterAttributes>('ScatterAdd', {
   },
   vjp: (dy, [, indices], _y, { axis, isDistinct }) => [gatherOp([dy, indices!], { axis, isDistinct }), null],
   lowerings: {
-    /** Numbers that each have a place of their own: what a max-pool of one element with these indices undoes. */
+    /**
+     * For distinct indices of a vector: MaxUnpool puts each number at its index, as if a max-pool of one element had
+     * taken it.
+     */
     unpool: {
       applies: (value, { isDistinct }) => isDistinct === true && value.dtype === 'f32' && value.shape.length === 1,
       lower: (b, [values, indices], value) => {

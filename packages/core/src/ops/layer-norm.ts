@@ -9,7 +9,7 @@ import { broadcastTo, reshape } from './shape.ts';
 
 /*
  * As a composition, layer normalisation reads or writes its activations about 26 times in a step. ORT has a kernel for
- * the forward pass, which also tells 1/√(σ² + ε); with the derivative worked out on paper that makes 13.
+ * the forward pass, which also outputs 1/√(σ² + ε); with the derivative worked out by hand that makes 13.
  */
 
 type Attributes = { epsilon: number };
@@ -26,7 +26,7 @@ function expectPerChannel(x: Value, ...perChannel: readonly Value[]): void {
   }
 }
 
-/** One node for equal inputs. Its first output must have a name, also where nobody wants it. */
+/** One node for equal inputs. Its first output must have a name even where it is not used. */
 function kernel(b: OnnxBuilder, inputs: readonly string[], { epsilon }: Attributes): { y: string; node: OnnxNode } {
   const node = b.node('LayerNormalization', inputs, { axis: -1, epsilon: { float: epsilon } });
   return { y: node.output(0), node };

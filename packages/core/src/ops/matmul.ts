@@ -26,7 +26,7 @@ const matmulOp = defineOp('MatMul', {
     return { dtype: a!.dtype, shape: [...batch, m!, n!] };
   },
   vjp: (dy, [a, b]) => {
-    // A B that all of the batch shares meets all of its rows as one long matrix: no product for each, nothing to sum.
+    // Where the whole batch shares B, its rows make one long matrix: a single product, and nothing to sum.
     const [left, above] = b!.shape.length === 2 ? [rows(a!), rows(dy)] : [a!, dy];
     return [matmul(dy, swapLast(b!)), matmul(swapLast(left), above)];
   },

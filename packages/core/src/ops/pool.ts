@@ -22,7 +22,7 @@ export interface PoolOptions {
   readonly strides?: readonly [number, number];
   readonly pads?: readonly [number, number, number, number];
   readonly dilations?: readonly [number, number];
-  /** Whether a last window that is not whole counts, as in PyTorch. */
+  /** Whether a last, partial window counts, as in PyTorch. Default false. */
   readonly ceilMode?: boolean;
 }
 
@@ -74,8 +74,8 @@ function resolve(x: Value, { ceilMode = false, ...options }: PoolOptions): PoolG
 }
 
 /*
- * The gradient of a maximum is a permutation of what it picked: y = x[indices], dx = scatter-add of dy at the indices.
- * Gather and scatter-add are each other's VJPs, so every order of derivative exists, for overlapping windows too.
+ * A maximum picks elements: y = x[indices], so dx = scatter-add of dy at the indices. Gather and scatter-add are each
+ * other's VJPs, so every order of derivative exists, for overlapping windows too.
  */
 const maxPoolOp = defineOp<PoolGeometry>('MaxPool', {
   infer: ([x], geometry) => inferPool('maxPool', x!, geometry),
@@ -139,7 +139,7 @@ const tilesExactly = (value: Value, { kernel, strides, pads }: SumPoolGradAttrib
   pads.every((p) => p === 0) &&
   kernel.every((k, i) => k === strides[i] && k * value.inputs[0]!.shape[i + 2]! === value.shape[i + 2]);
 
-/** dx of a sum over windows: each pixel collects dy of the windows that it stood in. */
+/** dx of a sum over windows: each pixel collects dy of the windows that it is in. */
 const sumPoolGradOp = defineOp<SumPoolGradAttributes>('SumPoolGrad', {
   infer: ([dy], { size }) => ({ dtype: dy!.dtype, shape: [dy!.shape[0]!, dy!.shape[1]!, ...size] }),
   vjp: (ddx, _inputs, _y, { size: _, ...geometry }) => [sumPool(ddx, geometry)],

@@ -9,7 +9,7 @@ import { swapLast } from './shape.ts';
  * constant matrices, y = R · x · Cᵀ. So neither needs a derivative of its own.
  */
 
-/** One row for each place of the result. */
+/** One row for each position of the result. */
 export type Weights = readonly (readonly number[])[];
 
 function applyAlongBoth(x: Value, rows: Weights | null, columns: Weights | null): Value {
@@ -38,7 +38,7 @@ export function separable(
   );
 }
 
-/** A row of a matrix, from its entries that are not 0; those of one place add up. */
+/** A row of a matrix from its nonzero entries; entries of one column add up. */
 export function row(length: number, entries: readonly (readonly [index: number, weight: number])[]): number[] {
   const result = new Array<number>(length).fill(0);
   for (const [index, weight] of entries) result[index]! += weight;
@@ -60,8 +60,8 @@ function cubic(distance: number): number {
 }
 
 /**
- * The source pixels around a place, counted from the one before it, and their weights where the place is `t` behind
- * that.
+ * The source pixels around a position, as offsets from the pixel before it, and their weights where the position is `t`
+ * beyond that pixel.
  */
 const taps = {
   bilinear: (t: number) => [

@@ -30,8 +30,8 @@ export interface Backend {
   /** A session of so many threads that leaves the processor to others as soon as a run ends. The caller releases it. */
   loadForTiming(model: Uint8Array, threads: number): Promise<Session>;
   /**
-   * Milliseconds of processor time spent so far, by the thread that runs a session of one thread. Absent where nothing
-   * tells it.
+   * Milliseconds of processor time spent so far, by the thread that runs a session of one thread. Absent where it
+   * cannot be measured.
    */
   processorTime?(): number;
   readonly wrap: WrapTensor;

@@ -21,7 +21,7 @@ function examples(): Value[] {
 
 /**
  * The features that a backend has: those with which a lowering gives the same numbers as the one that requires nothing.
- * A kernel for another size of block does not fail, it computes something else; so numbers decide.
+ * A kernel for another block size does not fail but computes something else, so numbers decide.
  */
 export async function probeFeatures(backend: Pick<Backend, 'load' | 'wrap'>): Promise<Features> {
   const found = new Set<Feature>();

@@ -6,13 +6,12 @@ const prefix = 'There is not enough memory';
  * copied. In WebAssembly the size of a tensor beyond 4 GiB is an integer overflow.
  */
 const isAboutMemory = new RegExp(
-  `^${prefix}|Failed to allocate (memory|a buffer)|bad_alloc|bad allocation|SafeIntOnOverflow|Array buffer ` +
-    'allocation failed|' +
-    'WebAssembly\\.Memory',
+  `^${prefix}|Failed to allocate (memory|a buffer)|bad_alloc|bad allocation|SafeIntOnOverflow|` +
+    'Array buffer allocation failed|WebAssembly\\.Memory',
   'i',
 );
 
-/** Does `work` of ONNX Runtime. @throws UserError that says what to lower, where the memory does not suffice */
+/** Runs `work`, which calls ONNX Runtime. @throws UserError that says what to lower where memory runs out */
 export async function explainMemory<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -28,10 +27,8 @@ function explained(message: string): string {
   const wanted = bytes === undefined ? '' : `${(Number(bytes) / 2 ** 20).toFixed(0)} MiB more `;
   const where = operator === undefined ? 'for this network' : `for a ${operator}`;
   return (
-    `${prefix}: ONNX Runtime could not get ${wanted === '' ? 'what it needs ' : wanted}${where}. Lower the batch ` +
-    'size ' +
-    '(`batchSize`; with `accumulate` a step stays as large) or the size of the images (`imageSize`); in ' +
-    'meta-learning ' +
-    'the number of threads (`threads`), ways or shots.'
+    `${prefix}: ONNX Runtime could not get ${wanted === '' ? 'what it needs ' : wanted}${where}. ` +
+    'Lower the batch size (`batchSize`; with `accumulate` a step stays as large) or the size of the images ' +
+    '(`imageSize`); in meta-learning the number of threads (`threads`), ways or shots.'
   );
 }

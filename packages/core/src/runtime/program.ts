@@ -5,7 +5,7 @@ import { type EncodedGraph, type TensorType, typeOf } from '../graph/index.ts';
 import type { Session, WrapTensor } from './backend.ts';
 import { explainMemory } from './out-of-memory.ts';
 
-/** In ONNX an output may not be called like an input; here the new value of a parameter is called like the old one. */
+/** ONNX forbids an output with the name of an input; here the new value of a parameter has the name of the old one. */
 export const outputPrefix = 'out/';
 
 /** A compiled graph. It owns an ORT session until it is released. */
@@ -24,8 +24,8 @@ export class Program {
   }
 
   /**
-   * Runs the graph. Inputs are read where they lie. An output that stands in `into` is written there, without a copy;
-   * the others are new tensors. Feeds that the graph does not use are passed over.
+   * Runs the graph. Inputs are read in place. An output that is named in `into` is written there, without a copy; the
+   * others are new tensors. Feeds that the graph does not use are ignored.
    *
    * @throws Error where an input is missing or has another type than the graph was compiled for.
    * @throws UserError where the memory does not suffice.
@@ -69,7 +69,7 @@ function checked(role: string, name: string, type: TensorType, value: Tensor | u
   return value;
 }
 
-/** A scalar to feed. */
+/** An f32 scalar (), to feed. */
 export function scalar(value: number): Tensor {
   return tensor('f32', [], Float32Array.of(value));
 }

@@ -12,10 +12,10 @@ import {
 } from './tuning.ts';
 
 export interface RuntimeOptions {
-  /** Choices that stand, from a run that is to be repeated exactly. They come before the store's. */
+  /** Fixed choices, from a run that is to be repeated exactly. They take precedence over the store's. */
   readonly choices?: Choices;
   readonly store?: ChoiceStore;
-  /** Choices that come with Graft. The store's come before them. */
+  /** Choices that come with Graft. The store's take precedence over them. */
   readonly shipped?: ShippedChoices;
   readonly onTuning?: (event: TuningEvent) => void;
 }

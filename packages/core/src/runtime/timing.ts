@@ -1,7 +1,7 @@
 /*
- * Which lowering of a value is the fastest, on a machine that may have other things to do.
+ * Finds the fastest lowering of a value on a machine that may be busy with other work.
  *
- * Wall time says so only while nothing else runs: with as many busy processes as cores, runs of one kernel differ by a
+ * Wall time tells only while nothing else runs: with as many busy processes as cores, runs of one kernel differ by a
  * factor of five, whereas its processor time in a session of one thread stays within a tenth. So a kernel is timed by
  * the clock, with all threads, while a yardstick beside it shows that the machine is quiet; else by processor time, on
  * one thread. Candidates run in turn.
@@ -17,11 +17,11 @@ import { outputPrefix, Program } from './program.ts';
 export interface Clock {
   /** Milliseconds. */
   now(): number;
-  /** Whether the round that has just ended counts. Called before the first round, too. */
+  /** True where the round that has just ended counts. Called before the first round, too. */
   isUndisturbed(): Promise<boolean>;
 }
 
-/** A round in which every candidate is seen once, and does not count: ORT plans its memory in the first run. */
+/** Rounds before those that count: ORT plans its memory in the first run. */
 const warmUp = 1;
 const fewestRounds = 3;
 const mostRounds = 12;
@@ -87,7 +87,7 @@ export class Stopwatch {
 const wallTime = () => performance.now();
 const always = async () => true;
 
-/** Runs the candidates in turn until one is ahead for good. Undefined where too few rounds counted. */
+/** Runs the candidates in turn until one is clearly ahead. Undefined where too few rounds counted. */
 export async function winner(
   candidates: readonly string[],
   clock: Clock,
@@ -102,7 +102,7 @@ export async function winner(
     const times = new Map<string, number>();
     for (const candidate of rest) times.set(candidate, await timeOf(() => run(candidate), clock));
     if (round < warmUp) {
-      // It counts only against what is slow beyond doubt.
+      // The warm-up only rules out candidates that are clearly slow.
       rest = promising(rest, times, 2 * hopeless);
     } else if (await clock.isUndisturbed()) {
       counted++;
@@ -157,7 +157,7 @@ class Yardstick {
     return yardstick;
   }
 
-  /** Whether a few runs take hardly longer than the fastest of all that there were. */
+  /** True where a few runs take hardly longer than the fastest run so far. */
   async isUndisturbed(): Promise<boolean> {
     for (let i = 0; i < 3; i++) if ((await this.#time()) > 1.3 * this.#best) return false;
     return true;

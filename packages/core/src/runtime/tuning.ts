@@ -34,7 +34,7 @@ export function everyLowering(): string {
   return names.sort().join('\n');
 }
 
-/** Choices that come with Graft, for a backend with these features. They come after those that were measured here. */
+/** Choices that come with Graft, for a backend with these features. Those that were measured here take precedence. */
 export type ShippedChoices = (features: Features) => Promise<Choices>;
 
 export interface TuningEvent {
@@ -77,8 +77,8 @@ const keyPattern = /^(\w+)\((.*)\) (\{.*\})$/;
 const operandPattern = /^(constant )?(f32|f64|i32|i64|u8|bool)\[([\d,]*)\]$/;
 
 /**
- * A value that has this key, of new inputs and of constants with numbers of their own: what is to be timed, from its
- * key alone. Undefined where the text is no key of a primitive that there is.
+ * A value with this key, over new inputs and constants: what is to be timed, from its key alone. Undefined where the
+ * text is not the key of a primitive.
  */
 export function valueOfKey(key: string): Value | undefined {
   const [, name = '', operands = '', attributes = ''] = keyPattern.exec(key) ?? [];

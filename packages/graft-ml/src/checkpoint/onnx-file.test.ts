@@ -110,8 +110,12 @@ describe('what would be read that may not be', () => {
     ],
     ['a folder', { location: 'inside' }, /it is a folder/],
     ['behind the end', { location: 'data', offset: '60' }, /bytes 60 to 76 of "data", which has 64.*not whole/],
-    ['no number', { location: 'data', offset: '-1' }, /at the offset "-1"/],
-    ['of another length', { location: 'data', length: '12' }, /needs 16 bytes, and 12 of another file/],
+    ['no number', { location: 'data', offset: '-1' }, /its offset is "-1"/],
+    [
+      'of another length',
+      { location: 'data', length: '12' },
+      /needs 16 bytes, and its reference to another file has 12/,
+    ],
   ])('%s', async (_name, entries, expected) => {
     expect(await refusal(externalModel(1, entries))).toMatch(expected);
   });
