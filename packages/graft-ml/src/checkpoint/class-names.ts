@@ -7,3 +7,13 @@ export async function classNames(list: NonNullable<WeightsEntry['classes']>): Pr
   const text = await readFile(packageFile('assets', `${list}_classes.txt`), 'utf8');
   return text.trimEnd().split('\n');
 }
+
+/** Names for outputs that have none: `class 0`, `class 1`, … */
+export function numbered(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `class ${i}`);
+}
+
+/** The class names of a file that has none: a thousand outputs are nearly always ImageNet-1k's. */
+export async function namesFor(outputs: number): Promise<string[]> {
+  return outputs === 1000 ? classNames('imagenet1k') : numbered(outputs);
+}

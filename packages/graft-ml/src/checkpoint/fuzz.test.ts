@@ -8,7 +8,7 @@ import { f32, sizeOf } from '@graft-ml/core/internal/base/tensor';
 import { writeSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dict, legacyCheckpoint, program, tensorProgram, zipCheckpoint } from '../../../../test/checkpoint.ts';
-import type { WeightsFile } from './found-weights.ts';
+import type { WeightsFile } from './weights-file.ts';
 import { readWeightsFile } from './weights-file.ts';
 
 const golden = (name: string) =>

@@ -1,7 +1,6 @@
 export { type Backbone, type BackboneOptions, openBackbone, withLayers } from './backbone.ts';
-export { classNames } from './class-names.ts';
+export { classNames, namesFor } from './class-names.ts';
 export { cachePath, type FetchedWeights, fetchWeights } from './fetch-weights.ts';
-export type { WeightsFile } from './found-weights.ts';
 export { type OnnxBytes, readOnnxFile } from './onnx-file.ts';
 export {
   allVariables,
@@ -15,8 +14,8 @@ export {
   seenIn,
   weightsFor,
 } from './pretrained.ts';
-export { namesFor, type ReadyModel, type ReadyModelOptions, readyModel } from './ready-model.ts';
+export { type ReadyModel, type ReadyModelOptions, readyModel } from './ready-model.ts';
 export { type ResolvedWeights, type ResolveOptions, resolveWeights } from './resolve.ts';
 export { readSafetensorsFile, writeSafetensorsFile } from './safetensors-file.ts';
 export { DamageError, writeSealed } from './sealed.ts';
-export { readWeightsFile } from './weights-file.ts';
+export { readWeightsFile, type WeightsFile } from './weights-file.ts';

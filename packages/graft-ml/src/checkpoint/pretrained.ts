@@ -17,8 +17,7 @@ import { z } from 'zod';
 import type { OpenOptions } from '../files/read.ts';
 import { head as headCodec } from '../text/head.ts';
 import { classNames } from './class-names.ts';
-import type { WeightsFile } from './found-weights.ts';
-import { readWeightsFile } from './weights-file.ts';
+import { readWeightsFile, type WeightsFile } from './weights-file.ts';
 
 /** The layers of a head, as they stand in the header of a file. */
 const headText = z.string().transform((text, context) => {

@@ -11,7 +11,7 @@ import { pretrainedConfig, publishedAs } from '@graft-ml/core/internal/weights/r
 import { listArchitectures, type NamedArchitecture, type Preprocessing } from '@graft-ml/core/models';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { openBackbone, withLayers } from './backbone.ts';
-import { classNames } from './class-names.ts';
+import { namesFor, numbered } from './class-names.ts';
 import { allVariables, outputsOf } from './pretrained.ts';
 
 /** Options for creating a model. */
@@ -119,11 +119,4 @@ function meaning(
     throw new UserError(`${name} are weights already; leave out pretrained: "${pretrained}".`);
   }
   return { architecture: entry.architecture, weights: pretrained === false ? null : entry.name };
-}
-
-const numbered = (count: number) => Array.from({ length: count }, (_, i) => `class ${i}`);
-
-/** The class names of a file that has none: a thousand outputs are nearly always ImageNet-1k's. */
-export async function namesFor(outputs: number): Promise<string[]> {
-  return outputs === 1000 ? classNames('imagenet1k') : numbered(outputs);
 }

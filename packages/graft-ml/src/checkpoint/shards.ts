@@ -7,7 +7,6 @@ import type { Tensor } from '@graft-ml/core/internal/base/tensor';
 import { readSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { z } from 'zod';
 import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
-import type { WeightsFile } from './found-weights.ts';
 
 /** The longest index, in bytes. That of a model with ten thousand tensors has less than one million. */
 const LONGEST_INDEX = 4_000_000;
@@ -21,7 +20,9 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
  * The tensors of all files that an index (`model.safetensors.index.json`) names. They lie in the index's own folder,
  * and no link leads out of it; each has exactly the tensors that the index says.
  */
-export async function readShards(index: RandomAccessFile): Promise<WeightsFile> {
+export async function readShards(
+  index: RandomAccessFile,
+): Promise<{ tensors: Record<string, Tensor>; notes: readonly string[] }> {
   const folder = dirname(await realpath(index.path));
   const shards = await parseIndex(index);
   const tensors: Record<string, Tensor> = Object.create(null);
@@ -37,7 +38,7 @@ export async function readShards(index: RandomAccessFile): Promise<WeightsFile> 
       tensors[tensor] = value;
     }
   }
-  return { tensors, metadata: Object.create(null), format: 'sharded', notes: [`Read ${shards.size} files.`] };
+  return { tensors, notes: [`Read ${shards.size} files.`] };
 }
 
 /** The tensors that each file must have. */

@@ -7,7 +7,7 @@ import type { EvaluationRequest, ViewRequest } from '@graft-ml/core/internal/ima
 import { Tinypool } from 'tinypool';
 import { builtWorker } from '../files/package-file.ts';
 import type { ImageFacts, ImageFile } from './decode.ts';
-import type { Examination } from './doctor/examine.ts';
+import type { Examination } from './doctor/likeness.ts';
 import type { DecodeTask, Reply, SquaresTask, SurveyTask, ViewTask } from './image-worker.ts';
 import type { Surveyed, SurveyOptions } from './scan/sound.ts';
 import type { Squares } from './squares.ts';
@@ -56,7 +56,7 @@ export function createImagePool(options: { threads?: number } = {}): ExaminingPo
     throw new RangeError(`createImagePool: threads is ${threads}, expected a whole number of at least 1`);
   }
   const start = async () => {
-    (await import('./image/loaders.ts')).restrictLoaders(); // before there are threads
+    (await import('./image/libvips.ts')).restrictLoaders(); // before there are threads
     return new Tinypool({
       filename: builtWorker('data/image-worker.js'),
       minThreads: threads,

@@ -4,7 +4,7 @@ import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import type { ImageReading } from '@graft-ml/core/internal/image/transform';
 import { type ViewRequest, viewOf } from '@graft-ml/core/internal/image/view';
 import { fileBytes, type ImageFacts, type ImageFile, readImageFile } from './decode.ts';
-import { type Examination, examineImage } from './doctor/examine.ts';
+import { type Examination, examineImage } from './doctor/likeness.ts';
 import { isCostlyFormat, mostInThread, type OpenImage, openImage, verifyImage, wholeImage } from './image/open.ts';
 
 export interface ViewTask extends ImageFile {

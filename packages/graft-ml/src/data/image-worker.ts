@@ -7,7 +7,7 @@ import type { EvaluationRequest } from '@graft-ml/core/internal/image/view';
 import sharp from 'sharp';
 import { Tinypool } from 'tinypool';
 import type { ImageFacts, ImageFile } from './decode.ts';
-import type { Examination } from './doctor/examine.ts';
+import type { Examination } from './doctor/likeness.ts';
 import { type ImageProcess, startImageProcess } from './image-process.ts';
 import {
   costly,

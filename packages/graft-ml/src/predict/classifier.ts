@@ -21,8 +21,8 @@ import { entriesOf, entryNamed } from '@graft-ml/core/internal/weights/registry/
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { openBackbone, withLayers } from '../checkpoint/backbone.ts';
+import { namesFor } from '../checkpoint/class-names.ts';
 import { allVariables, type Checkpoint, describeCheckpoint, outputsOf } from '../checkpoint/pretrained.ts';
-import { namesFor } from '../checkpoint/ready-model.ts';
 import type { ImageFile } from '../data/decode.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import type { ImagePool } from '../data/image-pool.ts';

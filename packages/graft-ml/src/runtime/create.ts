@@ -9,8 +9,7 @@ import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/ru
 import { type ChoiceStore, everyLowering, timingMethod } from '@graft-ml/core/internal/runtime/tuning';
 import type { InferenceSession } from 'onnxruntime-common';
 import { defaultCache } from '../cache/folder-cache.ts';
-import { loadOrt, ortVersion } from './ort.ts';
-import { loadSession } from './session.ts';
+import { loadOrt, loadSession, ortVersion } from './ort.ts';
 import { shippedChoices } from './shipped-choices.ts';
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped'> {

@@ -73,3 +73,19 @@ function isTelemetryOff(): boolean {
   report.excludeNetwork = excludeNetwork;
   return environmentVariables?.ORT_DISABLE_TELEMETRY === '1';
 }
+
+/** A session on the processor. */
+export function loadSession(
+  model: Uint8Array,
+  threads: number,
+  options: InferenceSession.SessionOptions = {},
+): Promise<InferenceSession> {
+  return createSession(model, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 4, // what goes wrong is thrown, too
+    ...options,
+  });
+}

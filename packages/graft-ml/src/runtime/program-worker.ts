@@ -7,8 +7,7 @@ import { type Tensor, zeros } from '@graft-ml/core/internal/base/tensor';
 import { wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { Program } from '@graft-ml/core/internal/runtime/program';
 import Tinypool from 'tinypool';
-import { loadOrt } from './ort.ts';
-import { loadSession } from './session.ts';
+import { loadOrt, loadSession } from './ort.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData } from './shared-tensor.ts';
 
 const { graph, shared } = Tinypool.workerData as ProgramThreadData;

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
+import { choiceError } from '@graft-ml/core/internal/base/choice';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { type LogName, logNames } from '@graft-ml/core/internal/fit/loggers/names';
 import type { TrainConfig } from '@graft-ml/core/internal/recipe/config/train-config';
 import type { MetaConfig } from '@graft-ml/core/internal/recipe/meta/meta-config';
 import { augment, augmentHelp } from './augmentation.ts';
 import type { TextCodec } from './codec.ts';
 import { head, headHelp } from './head.ts';
 import { patterns, rates, unfreeze } from './layers.ts';
-import { log } from './log.ts';
 import { fold, milestones, perChannel } from './numbers.ts';
 import { split } from './split.ts';
 
@@ -23,6 +24,18 @@ type StructuredKey<Options> = {
 }[keyof Options];
 
 type Options = Omit<MetaConfig, keyof TrainConfig> & TrainConfig;
+
+/** `csv,tensorboard` */
+const log: TextCodec<readonly LogName[]> = {
+  syntax: `some of ${logNames.join(', ')}, with commas between them`,
+  parse: (text) =>
+    text.split(',').map((name) => {
+      const known = logNames.find((each) => each === name.trim());
+      if (known === undefined) throw choiceError('log', name.trim(), logNames);
+      return known;
+    }),
+  format: (names) => names.join(','),
+};
 
 /** Every structured option of training and meta-learning: one that is forgotten does not compile. */
 const textOptions: { readonly [K in StructuredKey<Options>]: TextOption<NonNullable<Options[K]>> } = {

@@ -5,9 +5,8 @@ import type { RandomAccessFile } from '../../files/random-access.ts';
 import { LONGEST_PICKLE } from './legacy-format.ts';
 import { unpickle } from './pickle.ts';
 import type { TorchArchive } from './read-tensors.ts';
-import { torchScript } from './refusals.ts';
 import { loadStorage } from './tensor-refs.ts';
-import { findGlobal } from './torch-globals.ts';
+import { findGlobal, torchScript } from './torch-globals.ts';
 import type { StorageRef } from './values.ts';
 import { locateEntry, readZipDirectory, type ZipEntry } from './zip-directory.ts';
 

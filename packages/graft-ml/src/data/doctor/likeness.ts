@@ -1,5 +1,9 @@
 import type { Box, ResizeTarget } from '@graft-ml/core/internal/image/resize';
 import type { Size } from '@graft-ml/core/internal/image/transform';
+import { resizeImage } from '@graft-ml/core/internal/image/view';
+import type { ImageFacts } from '../decode.ts';
+import type { ImageFormat } from '../image/header.ts';
+import type { OpenImage } from '../image/open.ts';
 
 /** A likeness of an image: enough to recognise it after it was resized, recompressed or lightened. */
 export interface Likeness {
@@ -7,6 +11,19 @@ export interface Likeness {
   readonly hash: Uint16Array;
   /** Grey levels (16, 16). */
   readonly thumbnail: Uint8Array;
+}
+
+/** The facts about an image that could be read and decoded. */
+export interface Examination extends ImageFacts {
+  /** The format of the content, whatever the name says. */
+  readonly format: ImageFormat;
+  readonly likeness: Likeness;
+}
+
+/** Decodes an image. @throws ImageError (by rejection) where it cannot be used */
+export async function examineImage(image: OpenImage, facts: ImageFacts): Promise<Examination> {
+  const likeness = likenessFrom(await resizeImage(image, likenessViews(image)));
+  return { ...facts, format: image.format, likeness };
 }
 
 export const thumbnailSide = 16;

@@ -1,12 +1,12 @@
 import { extname, relative, sep } from 'node:path';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
-import { readImageFile, sniffFormat } from '../decode.ts';
+import { readImageFile } from '../decode.ts';
+import { foreignFormat, sniffFormat } from '../image/sniff.ts';
 import type { ExaminingPool } from '../image-pool.ts';
 import type { Candidate, Found } from '../readers/found.ts';
 import { foreignNameProblem, formatExtensions, isImageName } from '../tree/listing.ts';
-import type { Examination } from './examine.ts';
 import type { Finding } from './finding.ts';
-import { foreignFormat } from './foreign-formats.ts';
+import type { Examination } from './likeness.ts';
 
 /** A file and where it is in its dataset. */
 export interface Placed extends Candidate {

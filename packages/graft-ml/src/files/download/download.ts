@@ -5,11 +5,10 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { createPrivateFile } from '../cache-folder.ts';
 import { type Digests, digestsOf } from '../checksum.ts';
 import { openPlainFile } from '../read.ts';
-import { TransientError } from './errors.ts';
 import { algorithmsOf, type Expectation, unmet } from './expectations.ts';
 import { discardPart } from './part.ts';
 import type { Place } from './place.ts';
-import { StallGuard } from './stall.ts';
+import { StallGuard, TransientError } from './request.ts';
 import { type Bounds, transfer } from './transfer.ts';
 
 /** The expectations of a download and its patience. */

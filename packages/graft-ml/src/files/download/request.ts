@@ -1,8 +1,59 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { printableName } from '@graft-ml/core/internal/base/printable';
-import { networkError, TransientError } from './errors.ts';
 import type { Credentials } from './place.ts';
-import type { StallGuard } from './stall.ts';
+
+/** Something that may go better the next time: a broken connection, a server that is busy. */
+export class TransientError extends Error {
+  override readonly name = 'TransientError';
+  /** The number of seconds that the server asks to wait. */
+  readonly retryAfter: number;
+
+  constructor(message: string, { retryAfter = 0, cause }: { retryAfter?: number; cause?: unknown } = {}) {
+    super(message, { cause });
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** No such host, or one whose certificate is not believed: another attempt would end as this one did. */
+const lasting = /^(ENOTFOUND|UNABLE_TO_.*|.*CERT.*)$/;
+
+/**
+ * An error from what `fetch` threw, which says `fetch failed` or `terminated` and keeps the reason in `cause`; `what`
+ * says when.
+ */
+export function networkError(error: unknown, what: string): UserError | TransientError {
+  const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const { message = '', code = '' } = reason as NodeJS.ErrnoException;
+  const text = `${what} (${message || code || 'no reason given'})`;
+  return lasting.test(code) ? new UserError(text, { cause: error }) : new TransientError(text, { cause: error });
+}
+
+/** Gives up on a connection that brings nothing for a while, and on everything when the caller's signal says so. */
+export class StallGuard {
+  readonly signal: AbortSignal;
+  readonly #stalled = new AbortController();
+  readonly #timeout: number;
+
+  /** `timeout` in milliseconds */
+  constructor(timeout: number, signal?: AbortSignal) {
+    this.#timeout = timeout;
+    this.signal = signal ? AbortSignal.any([signal, this.#stalled.signal]) : this.#stalled.signal;
+  }
+
+  /** `work`, which listens to `signal`. Only this wait counts, not what is done between two of them. */
+  async wait<T>(work: Promise<T>): Promise<T> {
+    const giveUp = () =>
+      this.#stalled.abort(new TransientError(`nothing came for ${(this.#timeout / 1000).toLocaleString('en')} s`));
+    const timer = setTimeout(giveUp, this.#timeout);
+    try {
+      return await work;
+    } catch (error) {
+      throw this.signal.aborted ? this.signal.reason : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
 
 export interface RequestOptions {
   readonly headers: Readonly<Record<string, string>>;

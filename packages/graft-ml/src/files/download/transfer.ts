@@ -1,11 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { createPrivateFile, openPrivateFile } from '../cache-folder.ts';
-import { networkError, TransientError } from './errors.ts';
 import { discardPart, type Part, readPart, writeNote } from './part.ts';
 import type { Credentials } from './place.ts';
-import { request } from './request.ts';
-import type { StallGuard } from './stall.ts';
+import { networkError, request, type StallGuard, TransientError } from './request.ts';
 
 /** The bounds of a file's length, in bytes. */
 export interface Bounds {
