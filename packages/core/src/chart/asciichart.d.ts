@@ -4,7 +4,7 @@ declare module 'asciichart' {
     readonly height?: number;
     /** Columns in front of the curve. */
     readonly offset?: number;
-    /** What stands before the axis in a row. */
+    /** The text before the axis in a row. */
     readonly format?: (value: number) => string;
   }
   export function plot(series: readonly number[] | readonly (readonly number[])[], options?: PlotOptions): string;

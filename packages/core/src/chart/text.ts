@@ -17,7 +17,7 @@ export function lineChartText(chart: LineChart, { width = 64, height = 12 }: Tex
   const at = (column: number) => between(chart.x, low, high, width > 1 ? column / (width - 1) : 0);
   const values = series.map((one) => Array.from({ length: width }, (_, column) => valueAt(one, at(column), chart.x)));
   const [bottom, top] = range(values.flat());
-  // In rows from 0 up: asciichart counts them, and would count for ever where neighbours are the same number.
+  // In rows from 0 up: asciichart counts them, and would loop forever where neighbours are the same number.
   const rowOf = (value: number) => (top > bottom ? ((value - bottom) / (top - bottom)) * height : 0);
   const drawing = plot(
     values.map((row) => row.map(rowOf)),
@@ -45,12 +45,12 @@ export function lineChartText(chart: LineChart, { width = 64, height = 12 }: Tex
 /** Columns that the axis takes. */
 const margin = 10;
 
-/** Without points that are nowhere. */
+/** Drops points that are not finite. */
 function drawable({ name, points }: Series): Series {
   return { name, points: points.filter((point) => point.every(Number.isFinite)) };
 }
 
-/** Zero, where only rounding keeps a number from it. */
+/** Zero for a number that differs from it by rounding alone. */
 const labelOf = (value: number, span: number) => (Math.abs(value) < 1e-9 * span ? 0 : value);
 
 function range(values: readonly number[]): [low: number, high: number] {

@@ -6,10 +6,10 @@ export interface ClassCount {
   readonly test: number;
 }
 
-/** Classes with fewer training images are learned by chance: 5-shot is where studies of few images begin. */
+/** With fewer training images it is chance whether a class is learned: studies of few images begin at 5-shot. */
 export const fewestToTrain = 5;
 
-/** A largest class so many times the smallest is where accuracy begins to reward neglecting the small one. */
+/** From this ratio of the largest to the smallest class on, accuracy rewards neglecting the small one. */
 export const mostImbalance = 5;
 
 /** The largest and the smallest class in training, where the one has at least 5 times the images of the other. */

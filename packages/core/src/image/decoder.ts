@@ -13,7 +13,9 @@ export interface EncodedImage {
  * neither knows. What follows (resize, crop, augmentation) is the same for all of them.
  */
 export interface ImageDecoder {
-  /** Changes with whatever may change a pixel or what can be decoded at all: a name and a version. Caches go by it. */
+  /**
+   * A name and a version, which change with whatever may change a pixel or what can be decoded at all. A key of caches.
+   */
   readonly identity: string;
   /**
    * Decodes an image to 8-bit sRGB, upright, with white where it is transparent.

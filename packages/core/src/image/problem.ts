@@ -1,7 +1,7 @@
 import { UserError } from '../base/errors.ts';
 import { printableName } from '../base/printable.ts';
 
-/** Why one file is not an image to learn from. */
+/** The reason why a file cannot be used as an image. */
 export type ImageProblemKind = 'unreadable' | 'empty-file' | 'not-an-image' | 'truncated' | 'too-small' | 'too-large';
 
 /** A problem of a dataset beyond its single images. */
@@ -21,7 +21,7 @@ export type FolderProblemKind =
 
 export type ProblemKind = ImageProblemKind | FolderProblemKind;
 
-/** One thing that was left out, where, and why. */
+/** Something that was left out: where, and why. */
 export interface Problem<Kind extends ProblemKind = ProblemKind> {
   readonly path: string;
   readonly kind: Kind;

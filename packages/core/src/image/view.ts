@@ -44,7 +44,7 @@ export function rowsOf(image: RgbImage): ImageRows {
   return { width: image.width, height: image.height, decode: async (_first, _last, use) => use(image, 0) };
 }
 
-/** The input that a model gets of an image: planar u8 (3, size, size), or as many of them as `places` asks for. */
+/** A model's input from an image: planar u8 (3, size, size), or as many of them as `places` asks for. */
 export async function viewOf(image: ImageRows, request: ViewRequest, size: number): Promise<Uint8Array> {
   return request.kind === 'evaluation' ? evaluation(image, request, size) : training(image, request, size);
 }

@@ -35,7 +35,7 @@ test('in training both heads give logits, and the auxiliary head’s parameters 
 test('images too small for the auxiliary head: evaluation has its parameters all the same, training says so', () => {
   expect([...trace(75, false).variables.keys()]).toEqual([...trace(299, false).variables.keys()]);
   expect(() => trace(298, true)).toThrow(UserError);
-  expect(() => trace(224, true)).toThrow('of 299x299 pixels and more, these are 224x224');
+  expect(() => trace(224, true)).toThrow('needs images of at least 299x299 pixels, these are 224x224');
 });
 
 test('transformInput: images normalised as for ImageNet’s other networks give what pixels in ±1 give without it', async () => {

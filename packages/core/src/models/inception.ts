@@ -141,16 +141,15 @@ const auxiliary: AuxiliaryHead = {
 };
 
 /**
- * The input of the branch. Its kernels do not fit into the maps of small images. In evaluation, where nothing comes of
- * it but the names of its parameters, such maps are enlarged.
+ * The input of the branch. Its kernels do not fit into the maps of small images. In evaluation, where only the names of
+ * its parameters are used, such maps are enlarged.
  */
 function branchInput(s: Scope, maps: Value, images: Value): Value {
   const [height, width] = maps.shape.slice(2) as [number, number];
   if (s.training && Math.min(height, width) < branchMaps) {
     throw new UserError(
-      `inception_v3: its auxiliary head learns from images of ${auxiliary.minimum}x${auxiliary.minimum} pixels ` +
-        'and more, ' +
-        `these are ${images.shape.slice(2).join('x')}. Take larger ones, or inception_v3_no_aux.`,
+      `inception_v3: its auxiliary head needs images of at least ${auxiliary.minimum}x${auxiliary.minimum} pixels, ` +
+        `these are ${images.shape.slice(2).join('x')}. Use larger ones, or inception_v3_no_aux.`,
     );
   }
   return resize(maps, [Math.max(height, branchMaps), Math.max(width, branchMaps)], 'nearest');

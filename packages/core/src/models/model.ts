@@ -8,13 +8,13 @@ export type HeadLayerName = 'relu' | 'gelu' | 'silu' | 'hardswish' | 'tanh' | 'b
 export type HeadLayer = number | HeadLayerName | { readonly dropout: number };
 export type HeadLayers = readonly HeadLayer[];
 
-/** The preprocessing of the images that a network was trained on, which all others need too. Part of the model. */
+/** The preprocessing that a network was trained with, and that all its images need. Part of the model. */
 export interface Preprocessing {
   /** The shorter side after resizing, in pixels. */
   readonly resize: number;
   /** Both sides become `resize`, whatever the image's shape. Default: it keeps its shape. */
   readonly squash?: boolean | undefined;
-  /** The side of the centre square that is looked at, in pixels. */
+  /** The side of the square that is cut from the centre, in pixels. */
   readonly crop: number;
   readonly interpolation: 'bilinear' | 'bicubic';
   /** The mean of pixels in [0, 1]: red, green, blue. */
@@ -26,7 +26,7 @@ export interface Preprocessing {
   readonly orientation?: 'apply' | 'ignore' | undefined;
 }
 
-/** Every torchvision classifier's, and nearly every other's, that was trained on ImageNet-1k. */
+/** The preprocessing of torchvision's classifiers, and of nearly all others trained on ImageNet-1k. */
 export const imageNetPreprocessing: Preprocessing = {
   resize: 256,
   crop: 224,
@@ -58,7 +58,7 @@ export interface Architecture {
    * one layer.
    */
   beforeLast?(s: Scope, features: Value): Value;
-  /** The sides that an image may have, in pixels. Absent: any that the strides leave something of. */
+  /** The sides that an image may have, in pixels. Absent: any that the strides do not reduce to nothing. */
   readonly sides?: { readonly minimum?: number; readonly multipleOf?: number };
   /** A second head, for training only. */
   readonly auxiliary?: AuxiliaryHead;
@@ -80,7 +80,7 @@ export interface AuxiliaryHead {
 /** An architecture under its name. */
 export interface NamedArchitecture extends Architecture {
   readonly name: string;
-  /** The preprocessing that its published weights expect; a checkpoint that says otherwise is believed. */
+  /** The preprocessing that its published weights expect; a checkpoint's own takes precedence. */
   readonly preprocessing: Preprocessing;
   /** The paper. */
   readonly source: string;
@@ -131,8 +131,8 @@ export function headPattern({ headPath, auxiliary }: Architecture): RegExp {
 const weighted = new Set(['Conv2d', 'MatMul']);
 
 /**
- * Whether a network adds activations to earlier ones (He et al. 2015), whatever it is called: somewhere two activations
- * are added of which one has gone through more layers than the other.
+ * True for a network with residual connections (He et al. 2015), by its graph and not by its name: somewhere two
+ * activations are added of which one has gone through more layers than the other.
  */
 export function hasResiduals({
   trunk,

@@ -77,13 +77,10 @@ export function listArchitectures(): string[] {
 
 /** Advice for a network that is not in the zoo. */
 export const otherNetwork =
-  'Of a network that Graft does not have, export an ONNX file (torch.onnx.export) and pass that as `model`, or ' +
-  'write the ' +
-  'network in TypeScript as those of the zoo are (CONTRIBUTING.md).';
+  'For a network that Graft does not have, export an ONNX file (torch.onnx.export) and pass it as `model`, or write ' +
+  'the network in TypeScript like those of the zoo (CONTRIBUTING.md).';
 
-/**
- * Whether a path is that of an ONNX file, which is a model with its weights. By its name alone: `.onnx`, in any case.
- */
+/** True for the path of an ONNX file, which is a model with its weights. By its name alone: `.onnx`, in any case. */
 export function isOnnx(path: string): boolean {
   return /\.onnx$/i.test(path);
 }

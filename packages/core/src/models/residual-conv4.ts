@@ -5,9 +5,10 @@ import type { Architecture } from './model.ts';
 
 /**
  * Conv-4 with the residual adds of the Futurama study, x + relu(conv(x)) (`futurama.ts`), and batch norm and max-pool
- * behind the add: y = pool(bn(relu(conv(x)) + x)). With the norm before the add, what is never below 0 grows from layer
- * to layer, and a head behind it bears no inner rate by which it would learn (`docs/architecture.md`). The first layer
- * has no add, so that there are no projections, and the parameters are those of conv-4. Endpoints: layer1 to layer4.
+ * behind the add: y = pool(bn(relu(conv(x)) + x)). With the norm before the add, nonnegative activations grow from
+ * layer to layer, and no inner learning rate that the head can bear is high enough to learn (`docs/architecture.md`).
+ * The first layer has no add, so that there are no projections, and the parameters are those of conv-4. Endpoints:
+ * layer1 to layer4.
  */
 export function residualConv4({ filters }: Pick<Conv4Config, 'filters'>): Architecture {
   return {

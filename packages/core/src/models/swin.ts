@@ -34,8 +34,8 @@ function patches(s: Scope, images: Value, channels: number): Value {
 }
 
 /**
- * Each 2x2 pixels become one, which is made half as wide as they are (section 3.1). (n, h, w, c) → (n, ⌈h/2⌉, ⌈w/2⌉,
- * 2c).
+ * Merges each 2x2 pixels into one with half as many channels as they have together (section 3.1). (n, h, w, c) → (n,
+ * ⌈h/2⌉, ⌈w/2⌉, 2c).
  */
 function mergePatches(s: Scope, map: Value): Value {
   const [n, height, width, c] = map.shape as [number, number, number, number];
@@ -43,7 +43,7 @@ function mergePatches(s: Scope, map: Value): Value {
   const even = pad(map, [0, 0, 0, 0], [0, height % 2, width % 2, 0]);
   const rows = Math.ceil(height / 2);
   const columns = Math.ceil(width / 2);
-  // Of a square the upper left comes first, then the lower left: columns outside, rows inside.
+  // Within a square the upper left comes first, then the lower left: columns outside, rows inside.
   const squares = transpose(reshape(even, [n, rows, 2, columns, 2, c]), [0, 1, 3, 4, 2, 5]);
   return matmul(layerNorm(s.at('norm'), reshape(squares, [n, rows, columns, 4 * c])), swapLast(weight));
 }

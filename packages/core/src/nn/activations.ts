@@ -6,7 +6,7 @@ export function relu6(x: Value): Value {
   return clip(x, 0, 6);
 }
 
-/** y = x where x ≥ 0, else slope · x, for a slope of at most 1 (Maas et al. 2013). */
+/** y = x where x ≥ 0, else slope · x, for a slope of at most 1: max(x, slope · x) (Maas et al. 2013). */
 export function leakyRelu(x: Value, slope: number): Value {
   return maximum(x, mul(x, slope));
 }

@@ -5,15 +5,15 @@ import { filled } from './initialisers.ts';
 import type { Scope } from './scope.ts';
 
 export interface BatchNormOptions {
-  /** Added to the variance. */
+  /** Added to the variance. Default 1e-5. */
   readonly epsilon?: number;
-  /** The share of a new batch in the running statistics. */
+  /** The share of a new batch in the running statistics. Default 0.1. */
   readonly momentum?: number;
 }
 
 /**
- * Batch normalisation over every axis but the channels (Ioffe & Szegedy 2015), with torchvision's parameter names.
- * Which statistics it uses is the scope's policy, see `BatchNormPolicy`. (n, c, …) → the same shape.
+ * Batch normalisation over every axis but the channels (Ioffe & Szegedy 2015), with torchvision's parameter names. The
+ * scope's policy decides which statistics it uses: see `BatchNormPolicy`. (n, c, …) → the same shape.
  */
 export function batchNorm(s: Scope, x: Value, options: BatchNormOptions = {}): Value {
   const { epsilon = 1e-5, momentum = 0.1 } = options;

@@ -33,12 +33,12 @@ export interface FunctionalResult {
 }
 
 /**
- * A network as a pure function of its parameters, PyTorch's `torch.func.functional_call`: what stands in `parameters`
- * takes the place of the parameters of that name, be it a graph input, a constant, or what an inner loop has made of
- * them. x (n, …) → (n, …).
+ * A network as a pure function of its parameters, PyTorch's `torch.func.functional_call`: the values in `parameters`
+ * replace the parameters of their names, be they graph inputs, constants, or the results of an inner loop. x (n, …) →
+ * (n, …).
  *
- * Values that the network does not ask for are passed over. Buffers may be left out as long as nothing looks at them:
- * running statistics with the policy `batch`, say.
+ * Values that the network does not ask for are ignored. Buffers may be left out as long as nothing reads them: running
+ * statistics with the policy `batch`, say.
  *
  * @throws UserError where a parameter has no value
  * @throws ShapeError where a value has another type than the network asks for
@@ -97,7 +97,7 @@ function substitute({ name, kind, dtype, shape }: Variable, parameters: Paramete
     const given = Object.keys(parameters);
     throw new UserError(
       `functionalCall: there is no value for the parameter ${name} (${typeOf({ dtype, shape })}).` +
-        `${didYouMean(name, given)} Given are: ${given.join(', ') || 'none'}.`,
+        `${didYouMean(name, given)} Given: ${given.join(', ') || 'none'}.`,
     );
   }
   if (typeOf(value) !== typeOf({ dtype, shape })) {
@@ -130,7 +130,7 @@ export function initialParameters(
   return initialise(ofKind('parameter', network, x), seed);
 }
 
-/** First values for what a network keeps beside its parameters: running statistics, by name. */
+/** First values for a network's buffers, by name: running statistics. */
 export function initialBuffers(network: AnyNetwork, x: TensorType): Record<string, Tensor> {
   return initialise(ofKind('buffer', network, x), 0);
 }

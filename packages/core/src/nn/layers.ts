@@ -16,7 +16,7 @@ import {
 import { fanIn, filled, type Initialiser, pytorchDefault, uniform } from './initialisers.ts';
 import type { Scope } from './scope.ts';
 
-/** Along height and width; one number for both. */
+/** An extent along height and width, in pixels; one number for both. */
 export type Extent = number | readonly [height: number, width: number];
 
 const alongBoth = (extent: Extent) => (typeof extent === 'number' ? ([extent, extent] as const) : extent);
@@ -25,12 +25,17 @@ export interface Conv2dOptions {
   /** Output channels. */
   readonly channels: number;
   readonly kernel: Extent;
+  /** Default 1. */
   readonly stride?: number;
-  /** Pixels on each side of the image. */
+  /** Pixels of zeros on each side of the image. Default 0. */
   readonly padding?: Extent;
+  /** Default 1. */
   readonly dilation?: number;
+  /** Default 1. */
   readonly groups?: number;
+  /** Default true. */
   readonly bias?: boolean;
+  /** Default: PyTorch's, uniform in ±1/√fanIn. */
   readonly initialiser?: Initialiser;
   /** Default: PyTorch's, uniform in ±1/√fanIn. */
   readonly biasInitialiser?: Initialiser;
@@ -56,8 +61,11 @@ export function conv2d(s: Scope, x: Value, options: Conv2dOptions): Value {
 export interface LinearOptions {
   /** Output features. */
   readonly features: number;
+  /** Default true. */
   readonly bias?: boolean;
+  /** Default: PyTorch's, uniform in ±1/√fanIn. */
   readonly initialiser?: Initialiser;
+  /** Default: PyTorch's, uniform in ±1/√fanIn. */
   readonly biasInitialiser?: Initialiser;
 }
 
@@ -72,7 +80,10 @@ export function linear(s: Scope, x: Value, options: LinearOptions): Value {
   });
 }
 
-/** In training sets each element to zero with probability p and scales the others by 1/(1-p) (Hinton et al. 2012). */
+/**
+ * In training sets each element to zero with probability p and scales the others by 1/(1-p) (Hinton et al. 2012). (…) →
+ * the same shape.
+ */
 export function dropout(s: Scope, x: Value, p: number): Value {
   if (!s.training || p === 0) return x;
   return mul(x, mul(cast(s.mask('mask', x.shape, 1 - p), 'f32'), 1 / (1 - p)));
@@ -121,7 +132,8 @@ export function adaptiveAveragePool(x: Value, size: readonly [number, number]): 
 }
 
 /**
- * Bytes to what the network was trained on: (x/255 - mean) / std per channel. u8 (n, 3, h, w) → f32 of the same shape.
+ * Normalises bytes as in the network's training: (x/255 - mean) / std per channel. u8 (n, 3, h, w) → f32 of the same
+ * shape.
  */
 export function normalisePixels(
   pixels: Value,

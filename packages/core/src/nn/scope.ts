@@ -52,7 +52,7 @@ export interface Trace {
   readonly variablesBefore: Map<string, number>;
 }
 
-/** An endpoint that is given from outside: what the layers before it make is not looked at. */
+/** An endpoint whose value is given: the layers before it do not count. */
 interface Cut {
   readonly endpoint: string;
   readonly value: Value;
@@ -73,7 +73,7 @@ export class Scope {
     this.#cut = cut;
   }
 
-  /** A scope that notes everything in a new trace. */
+  /** A scope that records everything in a new trace. */
   static root(options: TraceOptions): { scope: Scope; trace: Trace } {
     const trace: Trace = {
       options,
@@ -92,7 +92,7 @@ export class Scope {
     return this.#trace.options.training;
   }
 
-  /** The endpoints that were noted so far. */
+  /** The endpoints recorded so far. */
   get endpoints(): ReadonlyMap<string, Value> {
     return this.#trace.endpoints;
   }
@@ -114,7 +114,7 @@ export class Scope {
     return new Scope(this.#trace, this.path, { endpoint, value });
   }
 
-  /** The same place, where what is done in training only (dropout, say) is not done. */
+  /** The same scope in evaluation: dropout and the like are off. */
   evaluating(): Scope {
     return new Scope({ ...this.#trace, options: { ...this.#trace.options, training: false } }, this.path);
   }
@@ -124,7 +124,7 @@ export class Scope {
     return this.#variable({ name: this.#join(name), kind: 'parameter', dtype: 'f32', shape, initialise });
   }
 
-  /** A value that is kept but not learned. */
+  /** A value that is kept between steps but not learned. */
   buffer(name: string, dtype: 'f32' | 'i64', shape: Shape, initialise: Initialiser): Value {
     return this.#variable({ name: this.#join(name), kind: 'buffer', dtype, shape, initialise });
   }
@@ -142,8 +142,8 @@ export class Scope {
   }
 
   /**
-   * Notes a value under a public name (of the whole model, not of this scope), and returns it. The variables that were
-   * asked for since the last endpoint make the block of that name; where there are none, there is no such block.
+   * Records a value under a public name (of the whole model, not of this scope), and returns it. The variables that
+   * were asked for since the last endpoint make the block of that name; where there are none, there is no such block.
    */
   endpoint(name: string, value: Value, block = name): Value {
     const { endpoints, variables, blocks, variablesBefore } = this.#trace;
@@ -159,7 +159,7 @@ export class Scope {
     return value;
   }
 
-  /** Empties the trace: what was noted belongs to layers before a cut. */
+  /** Empties the trace: all of it belongs to layers before a cut. */
   #forget(): void {
     const { variables, values, updates, noise, endpoints, blocks, variablesBefore } = this.#trace;
     for (const notes of [variables, values, updates, endpoints, blocks, variablesBefore]) notes.clear();
@@ -204,8 +204,8 @@ export function initialise(variables: Iterable<Variable>, seed: number): Record<
 }
 
 /**
- * Draws this step's dropout masks. Each random number makes two of them: 16 bits are enough to compare a probability
- * with.
+ * Draws this step's dropout masks. Each random number decides two elements: 16 bits are enough to compare with a
+ * probability.
  */
 export function drawNoise(noise: Iterable<Noise>, seed: number, step: number): Record<string, Tensor> {
   const drawn: Record<string, Tensor> = {};

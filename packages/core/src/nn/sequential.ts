@@ -1,7 +1,7 @@
 import type { Value } from '../graph/index.ts';
 import type { Scope } from './scope.ts';
 
-/** One step of a network: a function of where its parameters stand and of its input. */
+/** A layer as a function of its scope, which has its parameters, and its input. */
 export type Layer = (s: Scope, x: Value) => Value;
 
 /**
@@ -18,7 +18,7 @@ export function sequential(s: Scope, x: Value, layers: readonly (Layer | readonl
       y = s.endpoint(at.path, layer(at, y));
       continue;
     }
-    // All variables of the unit are asked for before its first endpoint is noted, which makes them one block.
+    // All variables of the unit are asked for before its first endpoint is recorded, which makes them one block.
     const outputs = layer.map((one) => {
       const at = s.at(index++);
       y = one(at, y);

@@ -16,8 +16,9 @@ export interface SqueezeExcitationOptions {
 }
 
 /**
- * Scales each channel by what a small network makes of the means of all: y = x · σ(W₂ δ(W₁ mean(x) + b₁) + b₂), with
- * 1x1 convolutions `fc1` and `fc2` (Hu et al. 2017, arXiv 1709.01507, equation 3). (n, c, h, w) → the same shape.
+ * Scales each channel by a gate that a small network computes from the means of all channels: y = x · σ(W₂ δ(W₁ mean(x)
+ * + b₁) + b₂), with 1x1 convolutions `fc1` and `fc2` (Hu et al. 2017, arXiv 1709.01507, equation 3). (n, c, h, w) → the
+ * same shape.
  */
 export function squeezeExcitation(s: Scope, x: Value, options: SqueezeExcitationOptions): Value {
   const { squeeze, activation = relu, scaleActivation = sigmoid, biasInitialiser } = options;

@@ -10,7 +10,10 @@ export interface WindowAttentionOptions extends Pick<LinearOptions, 'initialiser
   readonly heads: number;
   /** Side of the windows, in pixels of the map. */
   readonly window: number;
-  /** Whether the windows lie half a window further down and to the right, so that they join what others divide. */
+  /**
+   * Whether the windows lie half a window further down and to the right, so that they connect pixels which the windows
+   * of the block before separate.
+   */
   readonly shifted: boolean;
 }
 
@@ -47,11 +50,14 @@ function join(tiles: Value, { window, count: [down, across], shift }: Tiling): V
   return roll(roll(rolled, 1, shift[0]), 2, shift[1]);
 }
 
-/** -100 between pixels of a window that are no neighbours in the map, else 0. → (windows, 1, window², window²). */
+/**
+ * -100 between pixels of a window that are not neighbours in the map, else 0: the mask of attention. → (windows, 1,
+ * window², window²).
+ */
 function seams(tiling: Tiling): Value {
   const { shift, window } = tiling;
   const [height, width] = tiling.count.map((windows) => windows * window) as [number, number];
-  // Each pixel carries whether it will be brought over from the near edges, above and on the left.
+  // Each pixel is labelled by whether the shift brings it over from the near edges, above and on the left.
   const label = (y: number, x: number) => 2 * Number(y < shift[0]) + Number(x < shift[1]);
   const labels = Array.from({ length: height * width }, (_, i) => label(Math.floor(i / width), i % width));
   const column = reshape(divide(constant(f32([1, height, width, 1], labels)), tiling), [-1, 1, window * window, 1]);

@@ -2,9 +2,8 @@ import type { Value } from '../graph/index.ts';
 import { add, clip, div, minimum, mul, reduceSum, sqrt, square } from '../ops/index.ts';
 
 /**
- * The gradients made shorter together, so that the norm of all of them in one is at most `maximum`:
- * g · min(1, maximum / (‖g‖ + 1e-6)), as `torch.nn.utils.clip_grad_norm_` (Pascanu et al. 2012, algorithm 1).
- * `norm` is what it was before.
+ * Scales all gradients together so that their global norm is at most `maximum`: g · min(1, maximum / (‖g‖ + 1e-6)), as
+ * `torch.nn.utils.clip_grad_norm_` (Pascanu et al. 2012, algorithm 1). `norm` is the global norm before that, ().
  */
 export function clipByNorm(gradients: readonly Value[], maximum: number): { gradients: Value[]; norm: Value } {
   const norm = globalNorm(gradients);
@@ -12,28 +11,28 @@ export function clipByNorm(gradients: readonly Value[], maximum: number): { grad
   return { gradients: gradients.map((gradient) => mul(gradient, factor)), norm };
 }
 
-/** √Σ g² over all elements of all gradients. */
+/** The global norm: √Σ g² over all elements of all gradients, (). */
 export function globalNorm(gradients: readonly Value[]): Value {
   return sqrt(gradients.map((gradient) => reduceSum(square(gradient))).reduce(add));
 }
 
-/** Every element of the gradients brought into [-maximum, maximum], as `torch.nn.utils.clip_grad_value_`. */
+/** Clamps every element of the gradients to [-maximum, maximum], as `torch.nn.utils.clip_grad_value_`. */
 export function clipByValue(gradients: readonly Value[], maximum: number): Value[] {
   return gradients.map((gradient) => clip(gradient, -maximum, maximum));
 }
 
-/** Limits on all gradients of a step, before the optimizer sees them: elements are limited first, then the norm. */
+/** Limits on all gradients of a step, before the optimizer gets them: elements are limited first, then the norm. */
 export interface Clipping {
-  /** The largest norm of all gradients together, as `clipByNorm`. Default: any. */
+  /** The largest global norm, as for `clipByNorm`. Default: no limit. */
   readonly norm?: number | undefined;
-  /** The largest absolute value of an element, as `clipByValue`. Default: any. */
+  /** The largest absolute value of an element, as for `clipByValue`. Default: no limit. */
   readonly value?: number | undefined;
 }
 
 /** A transformation of all gradients of a step together. */
 export type GradientTransform = (gradients: readonly Value[]) => readonly Value[];
 
-/** Limits as a function of gradients; a function is one already. */
+/** Limits as a function of the gradients; a function is returned as it is. */
 export function clipperOf(clip: Clipping | GradientTransform): GradientTransform {
   if (typeof clip === 'function') return clip;
   const { norm, value } = clip;

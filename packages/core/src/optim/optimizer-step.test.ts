@@ -71,7 +71,7 @@ describe('optimizerStep', () => {
 
   test('a gradient of nothing is a mistake', () => {
     expect(() => optimizerStep(sgd(), parameters, { c: parameters.a })).toThrow('gradient of c, but no such parameter');
-    expect(() => updateParameters(parameters, { c: parameters.a }, (p) => p)).toThrow('Given are: a, b.');
+    expect(() => updateParameters(parameters, { c: parameters.a }, (p) => p)).toThrow('The parameters are: a, b.');
   });
 });
 

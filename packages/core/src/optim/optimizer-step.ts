@@ -4,16 +4,16 @@ import { input, type Value } from '../graph/index.ts';
 import { scalar } from '../runtime/index.ts';
 import type { Optimizer, ParameterSetting, StepScalars } from './optimizer.ts';
 
-/** The graph input of a number that a step is fed. No parameter path contains a slash. */
+/** The name of the graph input for a number that each step is fed. No parameter path contains a slash. */
 export const scalarName = (name: string, group = '') => `step/${group === '' ? '' : `${group}/`}${name}`;
 
-/** The graph input, and the output, of what an optimizer keeps for a parameter. */
+/** The name of the graph input, and of the output, for an optimizer's slot of a parameter. */
 export const slotName = (slot: string, parameter: string) => `optimizer/${slot}/${parameter}`;
 
 export interface OptimizerStepOptions {
   /** Factors on learning rate and weight decay, by parameter. Default: 1. */
   readonly settings?: Readonly<Record<string, ParameterSetting>>;
-  /** A name of its own for the numbers that are fed, where one graph has several optimizer steps. Default: none. */
+  /** A prefix for the names of the numbers that are fed, where one graph has several optimizer steps. Default: none. */
   readonly group?: string;
 }
 
@@ -68,7 +68,7 @@ export function optimizerStep(
   return { outputs, slots, feeds };
 }
 
-/** The graph inputs of what an optimizer is told in a step. */
+/** The graph inputs for the numbers of a step: the learning rate and the optimizer's scalars. */
 export function scalarInputs(optimizer: Optimizer, group?: string): StepScalars {
   const scalar = (name: string) => input(scalarName(name, group), 'f32', []);
   const counted = Object.keys(optimizer.scalars(1)).map((name) => [name, scalar(name)] as const);
@@ -111,7 +111,7 @@ function parameterOf(caller: string, name: string, parameters: Readonly<Record<s
   const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
   if (parameter) return parameter;
   throw new UserError(
-    `${caller}: there is a gradient of ${name}, but no such parameter. Given are: ` +
+    `${caller}: there is a gradient of ${name}, but no such parameter. The parameters are: ` +
       `${Object.keys(parameters).join(', ')}.`,
   );
 }

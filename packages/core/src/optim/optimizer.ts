@@ -2,7 +2,7 @@ import { assertOptions } from '../base/options.ts';
 import type { Value } from '../graph/index.ts';
 import { add, mul, sub } from '../ops/index.ts';
 
-/** The settings by which a parameter is trained. */
+/** The settings of a trained parameter. */
 export interface ParameterSetting {
   /** Factor on the learning rate. */
   readonly rate: number;
@@ -11,8 +11,8 @@ export interface ParameterSetting {
 }
 
 /**
- * The learning rates of an optimizer, for `fit`. A schedule goes from them; the update itself is told the rate at every
- * step.
+ * The learning rates of an optimizer, for `fit`. A schedule starts from them; the update itself is fed the rate at
+ * every step.
  */
 export interface LearningRates {
   /** The learning rate of all parameters that no pattern of `rates` matches. Default: the optimizer's own. */

@@ -2,19 +2,20 @@ import { UserError } from '../base/errors.ts';
 
 /**
  * The learning rate at each step, counted from 0. A function of the host: nothing is compiled again when it changes.
- * `losses` are the validation losses of the epochs that are complete; `run` is what a schedule goes by where it was not
- * told.
+ * `losses` are the validation losses of the epochs that are complete; `run` has the numbers that a schedule was not
+ * given.
  */
 export type Schedule = (step: number, losses: readonly number[], run?: ScheduledRun) => number;
 
-/** The run that a schedule is of, or the stretch of it that begins anew. */
+/** The run of a schedule, or the stretch of it in which the schedule begins anew. */
 export interface ScheduledRun {
+  /** The steps of the run. */
   readonly steps: number;
-  /** The optimizer's. */
+  /** The optimizer's learning rate. */
   readonly learningRate: number;
 }
 
-/** @throws UserError where a schedule is asked outside of a run, and was not told the number itself */
+/** @throws UserError where a schedule is used outside of a run and was not given the number itself */
 function known(
   schedule: string,
   own: { readonly steps?: number | undefined; readonly learningRate?: number | undefined },
@@ -22,12 +23,12 @@ function known(
 ): ScheduledRun {
   const { steps = run?.steps, learningRate = run?.learningRate } = own;
   if (steps === undefined || learningRate === undefined) {
-    throw new UserError(`${schedule}: outside of fit it must be told its steps and its learning rate.`);
+    throw new UserError(`${schedule}: outside of fit it needs its own steps and learning rate.`);
   }
   return { steps, learningRate };
 }
 
-/** Always the same. Default: the optimizer's learning rate. */
+/** A constant learning rate. Default: the optimizer's. */
 export function constant(learningRate?: number): Schedule {
   return (_step, _losses, run) => known('constant', { steps: 0, learningRate }, run).learningRate;
 }
@@ -80,7 +81,7 @@ export interface PolynomialOptions {
   readonly learningRate?: number;
   /** Steps until it is 0. Default: the run's. */
   readonly steps?: number;
-  /** Default 1: a line. */
+  /** Default 1: linear. */
   readonly power?: number;
 }
 
@@ -120,7 +121,7 @@ export interface CosineOptions {
   readonly minimum?: number;
 }
 
-/** Down along half a cosine (Loshchilov & Hutter 2016, eq. 5), PyTorch's `CosineAnnealingLR` up to T_max. */
+/** Falls along half a cosine (Loshchilov & Hutter 2016, eq. 5), PyTorch's `CosineAnnealingLR` up to T_max. */
 export function cosine({ minimum = 0, ...own }: CosineOptions = {}): Schedule {
   return (step, _losses, run) => {
     const { steps, learningRate } = known('cosine', own, run);
@@ -139,7 +140,7 @@ export interface CosineRestartsOptions {
   readonly minimum?: number;
 }
 
-/** A cosine that begins again (SGDR, Loshchilov & Hutter 2016), PyTorch's `CosineAnnealingWarmRestarts`. */
+/** A cosine with warm restarts (SGDR, Loshchilov & Hutter 2016), PyTorch's `CosineAnnealingWarmRestarts`. */
 export function cosineRestarts(options: CosineRestartsOptions): Schedule {
   const { learningRate, period, growth = 1, minimum = 0 } = options;
   const rate = constant(learningRate);
@@ -158,11 +159,11 @@ export interface PlateauOptions {
   readonly learningRate?: number;
   /** The factor on the rate at each drop. Default 0.1. */
   readonly factor?: number;
-  /** Epochs without progress that are let pass. Default 10. */
+  /** Epochs without progress that are tolerated. Default 10. */
   readonly patience?: number;
   /** The share by which a loss must be below the best one to count as progress. Default 1e-4. */
   readonly threshold?: number;
-  /** Epochs after a drop that are not judged. Default 0. */
+  /** Epochs after a drop that do not count. Default 0. */
   readonly cooldown?: number;
   /** Default 0. */
   readonly minimum?: number;
@@ -206,7 +207,9 @@ export interface OneCycleOptions {
   readonly finalDivisor?: number;
 }
 
-/** Up and down again along cosines (Smith & Topin 2017), in the two phases of PyTorch's `OneCycleLR`. */
+/**
+ * Rises to the peak and falls again along cosines (Smith & Topin 2017), in the two phases of PyTorch's `OneCycleLR`.
+ */
 export function oneCycle(options: OneCycleOptions = {}): Schedule {
   const { maximum, warmup = 0.3, initialDivisor = 25, finalDivisor = 1e4 } = options;
   const own = { steps: options.steps, learningRate: maximum };
@@ -216,7 +219,7 @@ export function oneCycle(options: OneCycleOptions = {}): Schedule {
     const last = first / finalDivisor;
     const peak = warmup * steps - 1;
     const end = steps - 1;
-    // A way up of one step is the peak itself.
+    // A rise of one step is the peak itself.
     if (step <= peak) return halfCosine(first, top, peak === 0 ? 1 : step / peak);
     return halfCosine(top, last, Math.min(1, (step - peak) / (end - peak)));
   };
@@ -227,12 +230,15 @@ function halfCosine(from: number, to: number, fraction: number): number {
 }
 
 export interface WarmupOptions {
+  /** Steps of the warmup. */
   readonly steps: number;
   /** First factor on the learning rate that the schedule begins with. Default 0. */
   readonly from?: number;
 }
 
-/** A line up to where the schedule begins, and then the schedule: PyTorch's `SequentialLR` of `LinearLR` and that. */
+/**
+ * A linear warmup to the schedule's first rate, and then the schedule: PyTorch's `SequentialLR` of `LinearLR` and that.
+ */
 export function withWarmup(schedule: Schedule, { steps, from = 0 }: WarmupOptions): Schedule {
   return (step, losses, run) => {
     const rest = run && { ...run, steps: run.steps - steps };

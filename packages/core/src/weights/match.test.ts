@@ -34,7 +34,7 @@ describe('matchWeights', () => {
   it('shows both sides of a shape, and the way out', () => {
     expect(messageOf(withShape('fc.weight', [10, 2]), file)).toBe(
       [
-        'loadWeights: 1 of 4 parameters does not match net.safetensors.',
+        '1 of 4 parameters does not match net.safetensors.',
         '  - fc.weight f32[10,2] (model)',
         '  + fc.weight f32[3,2] (file)',
         "To keep the model's own, pass skip: /^fc\\./.",
@@ -46,7 +46,7 @@ describe('matchWeights', () => {
     const expected = [...without(/^fc\.bias/), { name: 'fc.scale', shape: [3], dtype: 'f32' as const }];
     expect(messageOf(expected, file)).toBe(
       [
-        'loadWeights: 2 of 5 parameters do not match net.safetensors.',
+        '2 of 5 parameters do not match net.safetensors.',
         '  - fc.scale f32[3] (model), not in the file',
         '  + fc.bias f32[3] (file), not in the model',
         "To keep the model's own, pass skip: /^fc\\./.",
@@ -97,7 +97,7 @@ describe('matchWeights', () => {
   it('shows twelve names and counts the rest', () => {
     const layers = Array.from({ length: 20 }, (_, i) => ({ name: `body.${i}.w`, shape: [1], dtype: 'f32' as const }));
     const lines = messageOf([...model, ...layers], file).split('\n');
-    expect(lines[0]).toBe('loadWeights: 20 of 24 parameters do not match net.safetensors.');
+    expect(lines[0]).toBe('20 of 24 parameters do not match net.safetensors.');
     expect(lines.slice(12)).toEqual([
       '  - body.11.w f32[1] (model), not in the file',
       '  and 8 more',

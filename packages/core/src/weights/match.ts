@@ -30,7 +30,7 @@ interface Mismatch {
 const SHOWN = 12;
 /**
  * Buffers that a file may lack or have besides, because no training makes them. PyTorch counts batches in every batch
- * norm, but not before 0.4.1; torchvision stores where in Swin's table each pair of pixels looks, which follows from
+ * norm, but not before 0.4.1; torchvision stores the row of Swin's table for each pair of pixels, which follows from
  * the window; timm does not.
  */
 const DISPENSABLE = /(^|\.)(num_batches_tracked|relative_position_index)$/;
@@ -39,7 +39,7 @@ const DISPENSABLE = /(^|\.)(num_batches_tracked|relative_position_index)$/;
  * The tensors of a file for the names that a model expects, without those that `skip` matches.
  *
  * Both sides must have the same names, shapes and dtypes. Two things are tolerated: f64 where the model computes in
- * f32, which is rounded, and `num_batches_tracked` and `relative_position_index`, which say nothing that was learned:
+ * f32, which is rounded, and `num_batches_tracked` and `relative_position_index`, which hold nothing that was learned:
  * they may be missing in the file (then they are missing in the result, and the model's own first value is right) or be
  * there in addition.
  *
@@ -67,7 +67,7 @@ export function matchWeights(expected: readonly ExpectedTensor[], tensors: Tenso
   return matched;
 }
 
-/** The file's tensor as the model wants it, or nothing where it cannot be that. */
+/** The file's tensor in the model's type, or undefined where the two do not match. */
 function fitting({ model, file }: Mismatch): Tensor | undefined {
   if (!model || !file) return undefined;
   const rounded =
@@ -81,7 +81,7 @@ function describe(
   { source, advice }: Pick<MatchOptions, 'source' | 'advice'>,
 ): string {
   const verb = mismatches.length === 1 ? 'does' : 'do';
-  const lines = [`loadWeights: ${mismatches.length} of ${names.length} parameters ${verb} not match ${source}.`];
+  const lines = [`${mismatches.length} of ${names.length} parameters ${verb} not match ${source}.`];
   for (const { name, model, file } of mismatches.slice(0, SHOWN)) {
     if (model) lines.push(`  - ${name} ${formatType(model)} (model)${file ? '' : ', not in the file'}`);
     if (file) lines.push(`  + ${name} ${formatType(file)} (file)${model ? '' : ', not in the model'}`);

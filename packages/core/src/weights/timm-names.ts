@@ -1,7 +1,7 @@
 import type { Tensor, Tensors } from '../base/tensor.ts';
 import { asMatrix, type NameRule, perChannel, renameTensors } from './name-rules.ts';
 
-/**
+/*
  * Rules from timm's (1.0) parameter names to the zoo's, which are torchvision's; ResNet, ResNeXt, DenseNet and
  * Inception v3 have the same in both. Names that are torchvision's already stay.
  */

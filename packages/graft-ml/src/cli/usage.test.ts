@@ -94,7 +94,7 @@ describe('used wrongly', () => {
     [['help', 'data', 'nosuch'], 'help: there is no command "data nosuch". Expected one of: get, list.'],
     [
       ['predict', '--model', 'X.th', 'x.png'],
-      'Give --model ARCHITECTURE and --weights X.th. Of a network that Graft does not',
+      'Give --model ARCHITECTURE and --weights X.th. For a network that Graft does not',
     ],
     [['predict', '--model', 'resnet81', 'x.png'], 'Near it are also: '],
     [['train', '--resume', 'r', 'lr=9'], "--resume keeps the run's own options; leave out --learning-rate."],

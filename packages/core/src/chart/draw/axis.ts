@@ -32,7 +32,7 @@ export interface AxisOptions {
 /** Beyond it, differences overflow, and ratios of what is below its inverse. */
 const largest = 1e280;
 
-/** Whether the value has a place on an axis. */
+/** True for a value that has a place on an axis. */
 export function isDrawable(value: number, scale: AxisOptions['scale']): boolean {
   return Math.abs(value) <= largest && (scale === 'linear' || value >= 1 / largest);
 }
@@ -59,13 +59,13 @@ export function stretched(axis: DrawnAxis, from: Span, to: Span): DrawnAxis {
 }
 
 function linearAxis(extent: Span, values: readonly number[], { span, spacing, round, fits }: AxisOptions): DrawnAxis {
-  // Half an epoch is no place to put a number.
+  // Whole numbers, such as epochs, get no ticks between them.
   const whole = values.every(Number.isInteger);
   const [low, high] = widened(extent, whole ? 1 : 0);
   const most = Math.max(2, Math.floor(Math.abs(span[1] - span[0]) / spacing));
   for (let count = most; ; count--) {
     const scale = scaleLinear([low, high], span);
-    // Of few ticks, a round end would be far beyond the values.
+    // With few ticks, a round end would be far beyond the values.
     if (round) scale.nice(Math.max(count, 5));
     const at = scale.ticks(count).filter((value) => !whole || Number.isInteger(value));
     const labels = tickLabels(at);
@@ -76,7 +76,7 @@ function linearAxis(extent: Span, values: readonly number[], { span, spacing, ro
   }
 }
 
-/** One number, or as good as one, gets an axis around it: floating point has no ticks between neighbours. */
+/** Widens an extent of one number, or nearly one: there are no ticks between neighbouring floating-point numbers. */
 function widened([low, high]: Span, least: number): Span {
   const magnitude = Math.max(Math.abs(low), Math.abs(high));
   if (high - low > 1e-12 * magnitude && high - low > 1 / largest) return [low, high];

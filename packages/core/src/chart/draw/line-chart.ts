@@ -35,7 +35,7 @@ interface Plot {
   readonly right: number;
   readonly top: number;
   readonly bottom: number;
-  /** Whether no point has a place in it. */
+  /** True where no point has a place in it. */
   readonly empty: boolean;
 }
 
@@ -116,7 +116,7 @@ function layOutPlot(chart: LineChart, width: number, height: number, plotTop: nu
   return { plot, marks: placed };
 }
 
-/** Whether labels under an axis keep their distance from one another and from the edges. */
+/** True where labels under an axis keep their distance from one another and from the edges. */
 function standApart(ticks: readonly Tick[], width: number): boolean {
   const ends = ticks.map(({ at, label }) => {
     const half = textWidth(label, fontSize.tick) / 2;

@@ -54,7 +54,7 @@ export function augmentedView(stream: RandomStream, source: Size, framing: Frami
 /**
  * The rest of the augmentation, on the pixels of the view.
  *
- * What a rotation, shear or translation leaves empty, and what is erased, gets `fill`. With the mean colour of the
+ * Pixels that a rotation, shear or translation leaves empty, and erased ones, get `fill`. With the mean colour of the
  * preprocessing it is 0 after the normalisation (within half a grey level), as torchvision's RandomErasing, which
  * erases after it, leaves it.
  */

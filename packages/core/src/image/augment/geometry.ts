@@ -52,9 +52,9 @@ export function translate(image: Planes, x: number, y: number, sampling: Samplin
 /**
  * Every output pixel is read at its place in the source: torchvision's `affine` and `rotate` on tensors.
  *
- * What lies outside is black while reading, and a second reading of an all-white mask says how much of a pixel that is:
- * y = m·p + (1 - m)·fill. So a pixel across the image's edge is a little darker than a mixture would be, as it is
- * there.
+ * Pixels outside are read as black, and a second reading, of an all-white mask, gives the share m of a pixel that lies
+ * inside: y = m·p + (1 - m)·fill. So a pixel across the image's edge is a little darker than a mixture would be, as in
+ * torchvision.
  */
 export function affine(image: Planes, map: AffineMap, { interpolation, fill }: Sampling): Planes {
   return interpolation === 'nearest' ? nearest(image, map, fill) : bilinear(image, map, fill);

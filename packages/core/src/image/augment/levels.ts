@@ -2,7 +2,7 @@ import type { Augmentation, RandomOperation } from './augmentation.ts';
 import { policyBins } from './policies.ts';
 
 /**
- * Augmentations that have a name. `light` is what a few images always bear; `standard` adds the rotation and lighting
+ * Augmentations that have a name. `light` suits nearly every small dataset; `standard` adds the rotation and lighting
  * of fastai's `aug_transforms`, but not its warp; `strong` has RandAugment and random erasing instead, as timm and
  * torchvision train.
  */
@@ -37,7 +37,7 @@ export function augmentationOf(augment: AugmentationLevel | Augmentation): Augme
   return typeof augment === 'string' ? augmentationLevels[augment] : augment;
 }
 
-/** Between which bounds a number of an operation lies, both included. */
+/** The bounds of a number of an operation, both included. */
 export interface Quantity {
   readonly minimum: number;
   readonly maximum: number;

@@ -1,5 +1,6 @@
 /**
- * An image as a model takes it in: 8-bit RGB, planar, `data[(channel · height + y) · width + x]`. What `resize` writes.
+ * An image as a model takes it in: 8-bit RGB, planar, `data[(channel · height + y) · width + x]`. The output of
+ * `resize`.
  */
 export interface Planes {
   readonly width: number;

@@ -18,7 +18,7 @@ export interface ImportedArchitecture {
   readonly tensors: Tensors;
   /** The number of layers that stay as they are, because the file computes their weights. */
   readonly computedWeights: number;
-  /** The trunk, for whoever wants to see what each node makes. */
+  /** Runs the trunk, with a callback for the values of each node. */
   runTrunk(s: Scope, images: Value, onNode?: InterpretOptions['onNode']): Value;
 }
 
@@ -123,7 +123,7 @@ function convolutionOf({ node, weight }: FileHead): Omit<Conv2dOptions, 'channel
 
 /** From the classifying layer to logits (n, classes), by the nodes that the file has between them. */
 function toLogits(program: Program, head: FileHead, s: Scope, layer: Value, numClasses: number): Value {
-  // What stands at the end and only takes away axes need not be done as the file does it, for its number of classes.
+  // Nodes at the end that only remove axes are left out: the file has them for its own number of classes.
   const last = head.after.findLastIndex(({ node }) => !arranging.has(node.operator));
   const nodes = head.after.slice(0, last + 1);
   const [first] = nodes;
@@ -139,7 +139,7 @@ function toLogits(program: Program, head: FileHead, s: Scope, layer: Value, numC
   const batch = layer.shape[0]!;
   if (sizeOf(y.shape) === batch * numClasses) return reshape(y, [batch, numClasses]);
   throw new UserError(
-    `ONNX: the file's head makes [${y.shape}] of these images, expected [${batch}, ${numClasses}]. ` +
+    `ONNX: the file's head gives [${y.shape}] for these images, expected [${batch}, ${numClasses}]. ` +
       'It may have been made for images of another size.',
   );
 }

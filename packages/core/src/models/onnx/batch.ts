@@ -3,8 +3,8 @@ import { constantTensor, type DecodedNode, type Value } from '../../graph/index.
 import { sameShape } from '../../ops/index.ts';
 
 /*
- * A file that was exported for one batch size has it written into its shapes: [1, 12, 64] where the batch of one has
- * 12 heads. What the file means for other batches follows from what it does in its own.
+ * A file that was exported for one batch size has it written into its shapes: [1, 12, 64] where the batch of one has 12
+ * heads. Its meaning for other batches is inferred from the shapes in its own.
  */
 
 /** The shapes of a Reshape in the file's own batch. */
@@ -24,7 +24,7 @@ interface Rows {
  * The target shape of a Reshape in another batch. The batch is where `shape` differs from the file's: with `before`
  * elements around it in row-major order, it stands in the result behind as many. There it begins an axis, or ends the
  * one before (rows of a matrix are positions times images); the last axis holds features and never the batch, unless it
- * is alone. Null where none of that holds.
+ * is alone. Null where neither holds.
  */
 export function inOtherBatch(
   { from, to }: ReshapeInFile,

@@ -62,7 +62,7 @@ function pathOf(parameter: string): string {
 }
 
 function named(ends: readonly { node: DecodedNode; value: string; paths: string[] }[]): Map<DecodedNode, BlockEnd> {
-  // How many blocks have something under each path: a name must stand for one alone.
+  // The number of blocks with parameters under each path: a block's name must be its own.
   const blocksUnder = new Map<string, number>();
   for (const { paths } of ends) {
     for (const prefix of new Set(paths.flatMap(prefixes))) blocksUnder.set(prefix, (blocksUnder.get(prefix) ?? 0) + 1);

@@ -3,8 +3,8 @@ import { type DType, type Shape, type Tensor, tensor } from '../../base/tensor.t
 const converted = new WeakMap<Tensor, Tensor>();
 
 /**
- * A tensor of the types that an imported network computes with: f32 for all floats, i64 for all integers, bool. The
- * same for the same, however many nodes ask for it.
+ * A tensor of the types that an imported network computes with: f32 for all floats, i64 for all integers, bool.
+ * Converted once, however many nodes ask for it.
  */
 export function asOwn(value: Tensor): Tensor {
   const known = converted.get(value) ?? convert(value);

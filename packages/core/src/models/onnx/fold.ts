@@ -7,12 +7,12 @@ import { tensorOf } from './constants.ts';
  * Reshape. Here shapes are known when the graph is built, so what depends only on constants is computed at once.
  */
 
-/** Numbers above this many are left to the runtime; nothing that says how large something is has as many. */
+/** Tensors with more numbers than this are left to the runtime; no computation of a shape has as many. */
 const mostNumbers = 2 ** 16;
 
 /**
- * And so is what goes beyond this many in one run over the nodes: each may stay below the limit for one and all
- * together take minutes. Networks with many masks and tables of positions need some ten millions.
+ * The limit for all tensors in one run over the nodes: each may stay below the limit for one, and all together take
+ * minutes. Networks with many masks and tables of positions need some ten millions.
  */
 export const mostWork = 2 ** 24;
 
@@ -24,26 +24,26 @@ export class FoldingWork {
     return this.#left <= 0;
   }
 
-  /** Whether there is room for so many more. They are charged before they are computed. */
+  /** Charges for so many numbers, before they are computed. False where that is more than the limit. */
   allows(numbers: number): boolean {
     this.#left -= numbers;
     return this.#left > 0;
   }
 }
 
-/** Computes what depends only on constants. One per trace: it remembers what it has seen. */
+/** Computes values that depend only on constants. One per trace: it remembers its results. */
 export class Folder {
   readonly #folded = new WeakMap<Value, Value>();
   readonly #learned = new WeakSet<Value>();
   readonly work = new FoldingWork();
 
-  /** Says that nothing behind this value is to be looked at. */
+  /** Marks a value as one whose inputs are not to be folded. */
   keep(value: Value): Value {
     this.#folded.set(value, value);
     return value;
   }
 
-  /** Says that this is a parameter: nothing is computed from it, even where it is a constant in this trace. */
+  /** Marks a parameter: nothing is computed from it, even where it is a constant in this trace. */
   learned(value: Value): Value {
     this.#learned.add(value);
     return this.keep(value);

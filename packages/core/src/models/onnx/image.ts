@@ -20,7 +20,7 @@ export interface ImageFormat {
 
 /**
  * The layout and the size of images, from the input's shape, and where that leaves them open, from the nodes that take
- * it. @throws UserError for what are no images
+ * it. @throws UserError where the input is not images
  */
 export function imageFormat({ image, takers }: FileGraph): ImageFormat {
   const shape = image.shape ?? [null, null, null, null];

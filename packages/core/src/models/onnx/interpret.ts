@@ -25,7 +25,7 @@ export interface InterpretOptions {
 
 /** More numbers than any activation has. */
 const mostNumbers = 2 ** 32;
-/** More axes than any has. */
+/** More axes than any activation has. */
 const mostAxes = 32;
 
 /**
@@ -33,7 +33,7 @@ const mostAxes = 32;
  */
 const mostComputed = ({ numbers }: FileGraph) => 2 ** 27 + 16 * numbers;
 
-/** @throws UserError that lists every node whose operator there is not */
+/** @throws UserError that lists every node whose operator is not supported */
 export function expectSupported(nodes: readonly DecodedNode[], opset: number): void {
   const missing = new Map<string, string[]>();
   for (const { operator, domain, name, outputs } of nodes) {
@@ -50,7 +50,7 @@ export function expectSupported(nodes: readonly DecodedNode[], opset: number): v
   );
 }
 
-/** Why there are none of that kind, and what to open in place of the file. */
+/** The reason why operators of that kind are not supported, and what to open in place of the file. */
 function reasonFor(operations: readonly string[]): string {
   if (operations.some((name) => /Quantize|QLinear|(^|\.)QAttention|(Conv|MatMul)Integer/.test(name))) {
     return (
@@ -60,8 +60,8 @@ function reasonFor(operations: readonly string[]): string {
   }
   if (operations.some((name) => /^(If|Loop|Scan|Sequence\w+)$/.test(name))) {
     return (
-      '\nIt decides as it runs what is computed. Export it by tracing, for images of one size, or let a tool decide ' +
-      'beforehand, such as onnxsim.'
+      '\nIts control flow is decided at run time. Export it by tracing, for images of one size, or simplify it with a ' +
+      'tool such as onnxsim.'
     );
   }
   return '';
@@ -151,7 +151,7 @@ function apply(call: NodeCall): readonly Value[] {
 }
 
 /**
- * Does what a node says. @throws UserError with the node, whatever is wrong: a damaged file can ask an operator for
+ * Runs the work of a node. @throws UserError with the node, whatever is wrong: a damaged file can ask an operator for
  * anything
  */
 export function atNode<T>(node: DecodedNode, inputs: readonly (Value | undefined)[], work: () => T): T {

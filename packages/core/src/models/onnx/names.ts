@@ -24,7 +24,7 @@ export function safeName(name: string): string {
 const invented =
   /^(onnx::.*|val_\d+|_?\d+|_.*|t\d+|(const|constant|initializer|tensor|param|node|output|input)[_.:\d]*)$/i;
 
-/** Whether a person, or a program that knew of layers, gave that name. */
+/** True for a name from a person or a program that knew the layers; false for one that an exporter made up. */
 export function isTelling(name: string): boolean {
   return name !== '' && !invented.test(name);
 }

@@ -368,7 +368,7 @@ test('the caller’s preprocessing comes before what is assumed', () => {
 
 test.each([
   ['QuantizeLinear', /The file is quantised.*Open the model that it was made from/],
-  ['If', /It decides as it runs what is computed.*onnxsim/],
+  ['If', /Its control flow is decided at run time.*onnxsim/],
 ])('%s is not only missing: it says what to open', (operator, reason) => {
   const bytes = onnxFile({
     opset: 13,

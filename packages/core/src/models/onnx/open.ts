@@ -35,7 +35,7 @@ export interface OnnxModel {
  * nodes are layers that behave in training, and its last linear layer is the head. Shapes are those of the images and
  * the batch at hand, so that both may be others than the file was exported for, where its layers allow it.
  *
- * @throws UserError where the file is damaged, has operators that there are not, or is no classifier of images
+ * @throws UserError where the file is damaged, has unsupported operators, or is not a classifier of images
  */
 export function openOnnxModel(bytes: Uint8Array, options: OnnxModelOptions = {}): OnnxModel {
   const decoded = decode(bytes);

@@ -220,8 +220,8 @@ class Planner {
 const masks = new WeakMap<Tensor, boolean>();
 
 /**
- * A mask of attention has zeros and a very negative number, and is not learned; nor is anything infinite. ImageOutput
- * at once.
+ * True for a mask of attention, which has zeros and a very negative number, and for anything infinite: these are not
+ * learned. Remembered for each tensor.
  */
 function isMask(value: Tensor): boolean {
   const known = masks.get(value) ?? looksLikeMask(value);

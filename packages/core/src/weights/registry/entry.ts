@@ -4,8 +4,8 @@ import type { Preprocessing } from '../../models/index.ts';
 const triple = z.tuple([z.number(), z.number(), z.number()]).readonly();
 
 /**
- * One published file of weights, and all that is known of it. Entries of one architecture stand in order of preference:
- * the first is its default.
+ * One published file of weights, and all that is known about it. Entries of one architecture stand in order of
+ * preference: the first is its default.
  */
 export interface WeightsEntry {
   /**

@@ -25,7 +25,8 @@ import { tensorOf } from '../constants.ts';
 import type { Handler, Handlers, NodeCall } from '../node-call.ts';
 
 /**
- * max(x, 0) + f(min(x, 0)): f never sees a number that it would overflow on, and where x > 0 nothing flows through it.
+ * max(x, 0) + f(min(x, 0)): f never gets a number on which it would overflow, and where x > 0 no gradient flows through
+ * it.
  */
 const below = (x: Value, f: (negative: Value) => Value) => add(relu(x), f(minimum(x, 0)));
 

@@ -31,7 +31,7 @@ function product(call: NodeCall): Value {
     : all;
 }
 
-/** The mean; of a mean over nothing there is none. */
+/** The mean; x itself where it has no elements. */
 const mean: Reduce = (x, axes, keepDims) => (sizeOf(x.shape) === 0 ? x : reduceMean(x, axes, keepDims));
 
 export const reduction: Handlers = {

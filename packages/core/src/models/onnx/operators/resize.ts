@@ -78,7 +78,7 @@ function resized(call: NodeCall): Value {
     if (scales) return { to: Math.floor(d * scales[at]!), scale: scales[at]! };
     return { to: sizes![at]!, scale: f(sizes![at]! / d) };
   };
-  // Of the batch and the channels only the scales mean anything: the batch here may be another than the file's.
+  // Along batch and channels only scales mean anything: the batch here may be another than the file's.
   if (scales && (side(0).scale !== 1 || side(1).scale !== 1)) call.fail('resizes batch or channels');
   const height = side(2);
   const width = side(3);
