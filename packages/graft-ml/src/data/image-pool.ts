@@ -5,7 +5,7 @@ import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { EvaluationRequest, ViewRequest } from '@graft-ml/core/internal/image/view';
 import { Tinypool } from 'tinypool';
-import { builtWorker } from '../files/package-file.ts';
+import { builtWorker } from '../files/own-process.ts';
 import type { ImageFacts, ImageFile } from './decode.ts';
 import type { Examination } from './doctor/likeness.ts';
 import type { DecodeTask, Reply, SquaresTask, SurveyTask, ViewTask } from './image-worker.ts';

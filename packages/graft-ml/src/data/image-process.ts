@@ -1,7 +1,7 @@
 import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { ImageError, type ImageProblem } from '@graft-ml/core/internal/image/problem';
-import { builtWorker } from '../files/package-file.ts';
+import { builtWorker, processorSeconds, residentBytes } from '../files/own-process.ts';
 import { imageBounds } from './image/open.ts';
 import type { ImageTasks, Reply, TaskName } from './image-tasks.ts';
 
@@ -131,26 +131,4 @@ function ask(child: ChildProcess, message: ProcessTask, { seconds, bytes }: Limi
     child.on('error', onExit);
     child.send(message, (error) => error && onExit());
   });
-}
-
-/** The memory of a process, where the system has a file that says so. */
-function residentBytes(pid: number | undefined): number {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readProcess(pid, 'status'))?.[1] ?? 0) * 1024;
-}
-
-/**
- * The processor time of a process, likewise: the 14th and 15th field, in hundredths, of which the second one may have
- * blanks.
- */
-function processorSeconds(pid: number | undefined): number {
-  const fields = readProcess(pid, 'stat').replace(/^.*\)/s, '').split(' ');
-  return (Number(fields[12] ?? 0) + Number(fields[13] ?? 0)) / 100;
-}
-
-function readProcess(pid: number | undefined, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
-  } catch {
-    return '';
-  }
 }

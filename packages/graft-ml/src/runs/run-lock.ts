@@ -21,7 +21,7 @@ import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
 import { z } from 'zod';
-import { readJson } from '../files/read.ts';
+import { exists, readJson } from '../files/read.ts';
 import { wrapWriteErrors } from '../files/write.ts';
 
 const lockName = 'run.lock';
@@ -192,12 +192,8 @@ function heldBy(path: string, { pid, host, since }: Holder): string {
 }
 
 async function throwNotWritable(path: string): Promise<never> {
-  const isThere = await stat(path).then(
-    () => true,
-    () => false,
-  );
   throw new UserError(
-    isThere
+    (await exists(path))
       ? `${path} is no longer this run's: its ${lockName} is gone or another process's. Training has stopped; ` +
           'nothing more was written.'
       : `${path} was removed or renamed while it was being trained. Training has stopped; nothing was written in ` +

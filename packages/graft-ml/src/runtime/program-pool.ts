@@ -4,7 +4,7 @@ import { bytesPerElement, sizeOf, type Tensor, type TensorType } from '@graft-ml
 import { explainMemory } from '@graft-ml/core/internal/runtime/out-of-memory';
 import type { ParallelProgram } from '@graft-ml/core/internal/runtime/parallel';
 import Tinypool from 'tinypool';
-import { builtWorker } from '../files/package-file.ts';
+import { builtWorker } from '../files/own-process.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData, type SharedTensor } from './shared-tensor.ts';
 
 export interface ProgramPoolOptions {

@@ -1,7 +1,6 @@
 import { fork } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { builtWorker } from '../../files/package-file.ts';
+import { builtWorker, residentBytes } from '../../files/own-process.ts';
 import type { ColumnOptions } from '../readers/columns.ts';
 import type { UnpackMessage, UnpackTask } from './unpack-process.ts';
 
@@ -23,9 +22,9 @@ export function unpackApart(path: string, out: string, options: ColumnOptions): 
   return new Promise<void>((resolve, reject) => {
     const refuse = (problem: string) => reject(new UserError(`${path} is no sound Parquet file: ${problem}.`));
     let lastSign = performance.now();
-    const watch = setInterval(async () => {
+    const watch = setInterval(() => {
       if (performance.now() - lastSign > limits.stallMilliseconds) refuse('a row group of it takes minutes to read');
-      else if ((await residentBytes(child.pid!)) > limits.bytes) refuse('it unpacks to more memory than images need');
+      else if (residentBytes(child.pid) > limits.bytes) refuse('it unpacks to more memory than images need');
       else return;
       child.kill('SIGKILL');
     }, watchMilliseconds);
@@ -43,10 +42,4 @@ export function unpackApart(path: string, out: string, options: ColumnOptions): 
     });
     child.send({ path, out, options } satisfies UnpackTask);
   });
-}
-
-/** The memory of a process, where the system has a file that says so. */
-async function residentBytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
 }

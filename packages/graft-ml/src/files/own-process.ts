@@ -1,0 +1,34 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { packageFile } from './package-file.ts';
+
+/**
+ * The built file of a worker, by its path from `src/`: Node 20 runs no TypeScript in threads, so that even the tests,
+ * which run the sources, need it.
+ */
+export function builtWorker(name: string): string {
+  const file = packageFile('dist', name);
+  if (!existsSync(file)) throw new Error(`A thread needs ${file}, which is missing. Build it: npm run build`);
+  return file;
+}
+
+/** The resident memory of a process; 0 where the system has no file that says so. */
+export function residentBytes(pid: number | undefined): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readProcess(pid, 'status'))?.[1] ?? 0) * 1024;
+}
+
+/**
+ * The processor time of a process, likewise: fields 14 and 15, in hundredths of a second. (Field 2, a name in
+ * parentheses, may have blanks.)
+ */
+export function processorSeconds(pid: number | undefined): number {
+  const fields = readProcess(pid, 'stat').replace(/^.*\)/s, '').split(' ');
+  return (Number(fields[12] ?? 0) + Number(fields[13] ?? 0)) / 100;
+}
+
+function readProcess(pid: number | undefined, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
