@@ -6,7 +6,7 @@ import { legacyMagic } from './pytorch/legacy-format.ts';
 export type FileKind = 'safetensors' | 'index' | 'pytorch-zip' | 'pytorch-legacy';
 
 /** The number of bytes of a file that `identify` needs. */
-export const IDENTIFYING_BYTES = 1024;
+export const identifyingBytes = 1024;
 
 const expected =
   'Expected safetensors, the index of a sharded safetensors file, or a state dict that PyTorch saved (.pth, .pt, ' +

@@ -9,10 +9,10 @@ import { z } from 'zod';
 import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
 
 /** The longest index, in bytes. That of a model with ten thousand tensors has less than one million. */
-const LONGEST_INDEX = 4_000_000;
+const longestIndex = 4_000_000;
 /** The map in the index; a list in its metadata would be as deep. */
-const INDEX_DEPTH = 3;
-const MOST_SHARDS = 1000;
+const indexDepth = 3;
+const mostShards = 1000;
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
@@ -43,9 +43,9 @@ export async function readShards(
 
 /** The tensors that each file must have. */
 async function parseIndex(index: RandomAccessFile): Promise<Map<string, Set<string>>> {
-  if (index.size > LONGEST_INDEX)
-    throw new UserError(`The index has ${index.size} bytes, at most ${LONGEST_INDEX} are read.`);
-  const json = parseShallowJson(await index.read(0, index.size), INDEX_DEPTH, 'The index');
+  if (index.size > longestIndex)
+    throw new UserError(`The index has ${index.size} bytes, at most ${longestIndex} are read.`);
+  const json = parseShallowJson(await index.read(0, index.size), indexDepth, 'The index');
   const parsed = indexSchema.safeParse(json);
   if (!parsed.success)
     throw new UserError('It is JSON without a "weight_map" of names, so not the index of a safetensors file.');
@@ -55,7 +55,7 @@ async function parseIndex(index: RandomAccessFile): Promise<Map<string, Set<stri
     if (tensors) tensors.add(tensor);
     else shards.set(name, new Set([tensor]));
   }
-  if (shards.size === 0 || shards.size > MOST_SHARDS) throw new UserError(`The index names ${shards.size} files.`);
+  if (shards.size === 0 || shards.size > mostShards) throw new UserError(`The index names ${shards.size} files.`);
   return shards;
 }
 

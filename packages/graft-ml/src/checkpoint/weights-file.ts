@@ -2,7 +2,7 @@ import type { Tensor } from '@graft-ml/core/internal/base/tensor';
 import { withCurrentNames } from '@graft-ml/core/internal/weights/rename';
 import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
 import type { OpenOptions } from '../files/read.ts';
-import { IDENTIFYING_BYTES, identify } from './identify.ts';
+import { identify, identifyingBytes } from './identify.ts';
 import { openLegacyFormat } from './pytorch/legacy-format.ts';
 import { readTensors, type TorchArchive } from './pytorch/read-tensors.ts';
 import { findStateDict } from './pytorch/state-dict.ts';
@@ -46,7 +46,7 @@ export function readOpenWeights(file: RandomAccessFile): Promise<WeightsFile> {
 }
 
 async function readByKind(file: RandomAccessFile): Promise<WeightsFile> {
-  const kind = identify(await file.read(0, Math.min(file.size, IDENTIFYING_BYTES)), file);
+  const kind = identify(await file.read(0, Math.min(file.size, identifyingBytes)), file);
   if (kind === 'index') return { ...(await readShards(file)), metadata: Object.create(null), format: 'sharded' };
   if (kind === 'safetensors') {
     return { ...readSealed(await file.read(0, file.size)), format: kind, notes: [] };

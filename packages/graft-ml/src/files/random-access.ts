@@ -12,10 +12,10 @@ export interface RandomAccessFile {
 }
 
 /** Small reads are served from a window this long: headers follow one another. */
-const WINDOW_BYTES = 2 ** 18;
-const SMALL_BYTES = 2 ** 12;
+const windowBytes = 2 ** 18;
+const smallBytes = 2 ** 12;
 /** Node reads at most 2^31 - 1 bytes at a time. */
-const LONGEST_READ = 2 ** 30;
+const longestRead = 2 ** 30;
 
 /** Opens the file at `path` for as long as `use` takes. @throws UserError with the path where that fails */
 export async function withFile<T>(
@@ -59,7 +59,7 @@ function randomAccess(path: string, handle: FileHandle, size: number): RandomAcc
   async function fill(position: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = allocate(length);
     for (let done = 0; done < length; ) {
-      const count = Math.min(length - done, LONGEST_READ);
+      const count = Math.min(length - done, longestRead);
       const { bytesRead } = await handle.read(bytes, done, count, position + done);
       if (bytesRead === 0) throw new UserError('It became shorter while it was read.');
       done += bytesRead;
@@ -74,10 +74,10 @@ function randomAccess(path: string, handle: FileHandle, size: number): RandomAcc
       if (!(Number.isSafeInteger(position) && position >= 0 && length >= 0 && position + length <= size)) {
         throw new UserError(`Bytes ${position} to ${position + length} of a file of ${size} bytes are asked for.`);
       }
-      if (length > SMALL_BYTES) return fill(position, length);
+      if (length > smallBytes) return fill(position, length);
       const { start, bytes } = window;
       if (position < start || position + length > start + bytes.length) {
-        window = { start: position, bytes: await fill(position, Math.min(WINDOW_BYTES, size - position)) };
+        window = { start: position, bytes: await fill(position, Math.min(windowBytes, size - position)) };
       }
       const from = position - window.start;
       return window.bytes.slice(from, from + length);

@@ -8,9 +8,9 @@ import { findGlobal } from './torch-globals.ts';
 import { isDict, kindOf, type PickleValue, type StorageRef } from './values.ts';
 
 /** The longest pickle that is read, in bytes. That of a checkpoint with 3,000 parameters has less than a megabyte. */
-export const LONGEST_PICKLE = 64 * 2 ** 20;
-const MAGIC_NUMBER = 0x1950a86a20f9469cfc6cn;
-const PROTOCOL = 1001;
+export const longestPickle = 64 * 2 ** 20;
+const magicNumber = 0x1950a86a20f9469cfc6cn;
+const expectedProtocol = 1001;
 
 /** The pickled magic number, by which a file is known: PROTO 2, LONG1 of ten bytes. */
 export const legacyMagic = Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19);
@@ -27,17 +27,17 @@ export async function openLegacyFormat(file: RandomAccessFile): Promise<TorchArc
     if (!storages.has(storage.key)) storages.set(storage.key, storage);
     return storage;
   };
-  const head = await file.read(0, Math.min(file.size, LONGEST_PICKLE));
+  const head = await file.read(0, Math.min(file.size, longestPickle));
   let position = 0;
   const next = () => {
     const { value, length } = unpickle(head.subarray(position), { find: findGlobal, load });
     position += length;
     return value;
   };
-  if (next() !== MAGIC_NUMBER) throw new UserError('It is a pickle, but not one that torch.save wrote.');
+  if (next() !== magicNumber) throw new UserError('It is a pickle, but not one that torch.save wrote.');
   const protocol = next();
-  if (protocol !== PROTOCOL)
-    throw new UserError(`Its version is ${kindOf(protocol)} ${protocol}, expected ${PROTOCOL}.`);
+  if (protocol !== expectedProtocol)
+    throw new UserError(`Its version is ${kindOf(protocol)} ${protocol}, expected ${expectedProtocol}.`);
   const machine = next();
   if (!isDict(machine) || machine.get('little_endian') !== true) {
     throw new UserError('It was written on a big-endian machine. Save it again on another.');

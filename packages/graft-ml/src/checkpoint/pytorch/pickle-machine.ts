@@ -16,12 +16,12 @@ export interface PickleRules {
  * The most work that one pickle may ask for, in units: an opcode is one, and what takes longer to make or up to 200
  * bytes to hold is several. A checkpoint with 3,000 parameters and the state of Adam takes about 500,000.
  */
-const MOST_UNITS = 4_000_000;
-const CONTAINER_UNITS = 8;
-const TEXT_UNITS = 4;
-const LONGEST_NAME = 500;
+const mostUnits = 4_000_000;
+const containerUnits = 8;
+const textUnits = 4;
+const longestName = 500;
 
-const NEWLINE = 0x0a;
+const newline = 0x0a;
 
 /** The stack machine that a pickle is a program of. */
 export class PickleMachine {
@@ -33,7 +33,7 @@ export class PickleMachine {
   /** Heights of the stack at each open MARK. */
   readonly #marks: number[] = [];
   readonly #memo = new Map<number, PickleValue>();
-  #left = MOST_UNITS;
+  #left = mostUnits;
 
   constructor(bytes: Uint8Array, rules: PickleRules) {
     this.#bytes = bytes;
@@ -43,7 +43,7 @@ export class PickleMachine {
 
   readonly spend = (units: number): void => {
     this.#left -= units;
-    if (this.#left < 0) fail(`it takes more than ${MOST_UNITS} steps, far more than any checkpoint`);
+    if (this.#left < 0) fail(`it takes more than ${mostUnits} steps, far more than any checkpoint`);
   };
 
   byte(): number {
@@ -76,14 +76,14 @@ export class PickleMachine {
   }
 
   text(length: number): string {
-    this.spend(TEXT_UNITS);
+    this.spend(textUnits);
     return decodeText(this.take(length)) ?? fail('a text is not UTF-8');
   }
 
   /** The text up to the end of the line. */
   name(): string {
-    const end = this.#bytes.indexOf(NEWLINE, this.position);
-    if (end < 0 || end - this.position > LONGEST_NAME) fail('a name does not end');
+    const end = this.#bytes.indexOf(newline, this.position);
+    if (end < 0 || end - this.position > longestName) fail('a name does not end');
     const name = this.text(end - this.position);
     this.position++;
     return name;
@@ -101,7 +101,7 @@ export class PickleMachine {
   }
 
   pushContainer(value: PickleValue): void {
-    this.spend(CONTAINER_UNITS);
+    this.spend(containerUnits);
     this.#stack.push(value);
   }
 
@@ -140,7 +140,7 @@ export class PickleMachine {
 
   global(module: PickleValue, name: PickleValue): void {
     if (typeof module !== 'string' || typeof name !== 'string') fail('a global is not named by texts');
-    if (module.length + name.length > LONGEST_NAME) fail('the name of a global is too long');
+    if (module.length + name.length > longestName) fail('the name of a global is too long');
     const outermost = this.#stack.length === 0;
     // Python 2's names: what it wrote, torch.save still writes, because protocol 2 asks for them.
     this.push(this.rules.find(`${module === '__builtin__' ? 'builtins' : module}.${name}`, outermost));

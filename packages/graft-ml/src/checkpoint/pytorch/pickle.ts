@@ -16,7 +16,7 @@ export function unpickle(bytes: Uint8Array, rules: PickleRules): { value: Pickle
   for (;;) {
     machine.spend(1);
     const opcode = machine.byte();
-    if (opcode === STOP) break;
+    if (opcode === stop) break;
     const operation = operations.get(opcode);
     if (!operation)
       fail(`opcode 0x${opcode.toString(16).padStart(2, '0')} at byte ${machine.position - 1} is not known`);
@@ -27,9 +27,9 @@ export function unpickle(bytes: Uint8Array, rules: PickleRules): { value: Pickle
   return { value, length: machine.position };
 }
 
-const STOP = 0x2e;
+const stop = 0x2e;
 /** The longest integer, in bytes. PyTorch's magic number has ten. */
-const LONGEST_INTEGER = 255;
+const longestInteger = 255;
 
 type Operation = (m: PickleMachine) => void;
 
@@ -102,7 +102,7 @@ function expectProtocol(protocol: number): void {
 
 /** Little-endian two's complement of any length; a number where that holds it exactly. */
 function integer(bytes: Uint8Array): number | bigint {
-  if (bytes.length > LONGEST_INTEGER) fail(`an integer has ${bytes.length} bytes`);
+  if (bytes.length > longestInteger) fail(`an integer has ${bytes.length} bytes`);
   let value = 0n;
   for (const byte of bytes.toReversed()) value = (value << 8n) | BigInt(byte);
   value = BigInt.asIntN(8 * bytes.length, value);

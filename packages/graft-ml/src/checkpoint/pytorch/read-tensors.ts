@@ -23,8 +23,8 @@ export interface TorchArchive {
  * through a stride of 0, are written out one by one; four times the file is more than any state dict has in tied
  * weights.
  */
-const SLACK_BYTES = 64 * 2 ** 20;
-const MOST_EXPANSION = 4;
+const slackBytes = 64 * 2 ** 20;
+const mostExpansion = 4;
 
 /**
  * The tensors that `refs` describe, row-major.
@@ -67,7 +67,7 @@ function byStorage(refs: ReadonlyMap<string, TensorRef>): Iterable<[name: string
 
 /** The memory that all tensors will take, known before any of it is taken. */
 function checkTotal(refs: ReadonlyMap<string, TensorRef>, fileSize: number): void {
-  const most = fileSize * MOST_EXPANSION + SLACK_BYTES;
+  const most = fileSize * mostExpansion + slackBytes;
   let total = 0;
   for (const [name, { type, shape }] of refs) {
     // Halves become floats, bytes at most 32-bit integers.

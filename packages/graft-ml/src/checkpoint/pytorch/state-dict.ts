@@ -19,8 +19,8 @@ const usualKeys = [
   'ema',
   'params_ema',
 ];
-const DEEPEST = 4;
-const SHOWN = 6;
+const deepest = 4;
+const mostShown = 6;
 
 export interface StateDict {
   readonly tensors: ReadonlyMap<string, TensorRef>;
@@ -38,7 +38,7 @@ export function findStateDict(root: PickleValue): StateDict {
   const notes: string[] = [];
   const holders: Holders = new Map();
   let dict = expectDict(root);
-  for (let depth = 0; depth < DEEPEST; depth++) {
+  for (let depth = 0; depth < deepest; depth++) {
     const key = nestedKey(dict, holders);
     if (key === undefined) break;
     notes.push(`Took the state dict under ${quote(key)}${besides(dict, key)}.`);
@@ -56,7 +56,7 @@ function expectDict(root: PickleValue): Dict {
 
 /** The key under which to look further, or nothing where the dict is the state dict itself. */
 function nestedKey(dict: Dict, holders: Holders): string | undefined {
-  const nested = [...dict].filter(([key, value]) => typeof key === 'string' && holdsTensors(value, DEEPEST, holders));
+  const nested = [...dict].filter(([key, value]) => typeof key === 'string' && holdsTensors(value, deepest, holders));
   const keys = nested.map(([key]) => key as string);
   const usual = usualKeys.find((key) => keys.includes(key));
   if (usual !== undefined || hasTensors(dict)) return usual;
@@ -115,6 +115,6 @@ function tensorsOf(dict: Dict, notes: string[]): Map<string, TensorRef> {
 }
 
 function list(names: readonly string[]): string {
-  const shown = names.slice(0, SHOWN).map(quote).join(', ');
-  return names.length > SHOWN ? `${shown} and ${names.length - SHOWN} more` : shown;
+  const shown = names.slice(0, mostShown).map(quote).join(', ');
+  return names.length > mostShown ? `${shown} and ${names.length - mostShown} more` : shown;
 }

@@ -12,7 +12,7 @@ import {
 } from './values.ts';
 
 /** PyTorch's own limit. */
-const MOST_DIMENSIONS = 64;
+const mostDimensions = 64;
 
 /**
  * The functions with which PyTorch pickles tensors (torch/_utils.py, torch/_tensor.py); here they only note where the
@@ -81,7 +81,7 @@ function tensorRef(
 
 function whole(values: PickleValue | undefined): number[] {
   const items = isTuple(values) ? values.items : Array.isArray(values) ? values : fail(`a shape is ${kindOf(values)}`);
-  if (items.length > MOST_DIMENSIONS) fail(`a tensor has ${items.length} dimensions`);
+  if (items.length > mostDimensions) fail(`a tensor has ${items.length} dimensions`);
   return items.map(wholeNumber);
 }
 

@@ -15,7 +15,7 @@ export interface ZipEntry {
 }
 
 /** More than any checkpoint has storages. */
-const MOST_ENTRIES = 50_000;
+const mostEntries = 50_000;
 
 /**
  * The entries of a ZIP archive by name, from its central directory.
@@ -25,7 +25,7 @@ const MOST_ENTRIES = 50_000;
  */
 export async function readZipDirectory(file: RandomAccessFile): Promise<Map<string, ZipEntry>> {
   const entries = new Map<string, ZipEntry>();
-  for (const entry of await listZipEntries(file, MOST_ENTRIES, (each) => each)) {
+  for (const entry of await listZipEntries(file, mostEntries, (each) => each)) {
     const { fileName: name, compressedSize: size, crc32, relativeOffsetOfLocalHeader: header } = entry;
     const refuse = (problem: string) => new UserError(`${quote(name)} in the archive ${problem}.`);
     if (entry.generalPurposeBitFlag & 1) throw refuse('is encrypted');

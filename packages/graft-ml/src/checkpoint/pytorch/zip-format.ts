@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { quote } from '@graft-ml/core/internal/base/quote';
 import type { RandomAccessFile } from '../../files/random-access.ts';
-import { LONGEST_PICKLE } from './legacy-format.ts';
+import { longestPickle } from './legacy-format.ts';
 import { unpickle } from './pickle.ts';
 import type { TorchArchive } from './read-tensors.ts';
 import { loadStorage } from './tensor-refs.ts';
@@ -23,8 +23,8 @@ export async function openZipFormat(file: RandomAccessFile): Promise<TorchArchiv
     throw new UserError('It was written on a big-endian machine. Save it again on another.');
   }
   const pickle = entries.get(`${folder}data.pkl`)!;
-  if (pickle.size > LONGEST_PICKLE) {
-    throw new UserError(`Its pickle has ${pickle.size} bytes, at most ${LONGEST_PICKLE} are read.`);
+  if (pickle.size > longestPickle) {
+    throw new UserError(`Its pickle has ${pickle.size} bytes, at most ${longestPickle} are read.`);
   }
   const { value } = unpickle(await readEntry(file, pickle), { find: findGlobal, load: loadStorage });
   const read = (storage: StorageRef) => {

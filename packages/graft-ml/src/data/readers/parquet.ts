@@ -18,7 +18,7 @@ interface ParquetFile {
 }
 
 /** Part of the name under which a file's images are kept: another number for another way to unpack them. */
-const VERSION = 1;
+const version = 1;
 
 /**
  * Reads Parquet files with an image and its class in each row, one split a file or several files a split, as Hugging
@@ -54,7 +54,7 @@ export async function readParquet(
   for (const { path, split } of files) {
     const columns = { ...(pathColumn && { pathColumn }), ...(labelColumn && { labelColumn }) };
     const key = createHash('sha256')
-      .update(JSON.stringify([VERSION, columns]))
+      .update(JSON.stringify([version, columns]))
       .digest('hex')
       .slice(0, 8);
     const kept = await keptInCache(cache, path, `.${key}.images`, (part) => unpackApart(path, part, columns));

@@ -25,7 +25,7 @@ interface Entry {
 }
 
 /** A class name that is longer, or has control characters, comes from the wrong column. */
-const LONGEST_LABEL = 200;
+const longestLabel = 200;
 
 /** The files that Hugging Face's `imagefolder` takes for descriptions of the others. */
 const metadataNames: readonly string[] = ['metadata.csv', 'metadata.jsonl'];
@@ -150,7 +150,7 @@ async function readRow(
 /** The reason why a text cannot be a class; undefined where it can. */
 function unusableLabel(text: string): string | undefined {
   if (text === '') return 'the row names no class';
-  if (text.length > LONGEST_LABEL) return `its class has ${text.length} characters, at most ${LONGEST_LABEL} are taken`;
+  if (text.length > longestLabel) return `its class has ${text.length} characters, at most ${longestLabel} are taken`;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is the point
   return /[\u0000-\u001f\u007f]/.test(text) ? 'its class has control characters' : undefined;
 }

@@ -11,7 +11,7 @@ import type { Candidate, Found, ReaderOptions } from './found.ts';
 const longest = 1000;
 
 /** The time that an expression may take for a thousand names, in milliseconds: some take years for one. */
-const PATIENCE = 5_000;
+const patience = 5_000;
 
 /**
  * The content of a folder of class folders. Names are relative to the scanned folder and written with '/' everywhere.
@@ -192,7 +192,7 @@ function labelsOf(names: readonly string[], pattern: RegExp): (string | undefine
       const found: (readonly [...string[], Record<string, string> | undefined] | null)[] = script.runInContext(
         context,
         {
-          timeout: PATIENCE,
+          timeout: patience,
         },
       );
       for (const match of found) {

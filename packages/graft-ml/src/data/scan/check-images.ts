@@ -10,9 +10,9 @@ import { type DecodedContents, readDecoded } from './decoded.ts';
 import type { Surveyed, SurveyedFacts } from './sound.ts';
 
 /** Files in one message to a thread: what a message costs does not count, and progress is still seen. */
-const FILES = 32;
+const filesPerMessage = 32;
 /** Messages under way. The threads never wait, and memory does not grow with the number of files. */
-const MESSAGES = 32;
+const messagesAtOnce = 32;
 
 export interface CheckOptions {
   /** Use at most so many images of a class in each part of the dataset. */
@@ -132,9 +132,9 @@ async function inChunks<T>(
   const lane = async () => {
     while (next < items.length) {
       const start = next;
-      next += FILES;
-      await work(items.slice(start, start + FILES), start);
+      next += filesPerMessage;
+      await work(items.slice(start, start + filesPerMessage), start);
     }
   };
-  await Promise.all(Array.from({ length: MESSAGES }, lane));
+  await Promise.all(Array.from({ length: messagesAtOnce }, lane));
 }

@@ -8,7 +8,7 @@ import { cached, type FolderCache, privateFolder, privateMode } from '../../file
 import { isTrustedOwner, readBytes } from '../../files/read.ts';
 
 /** Another number for another way to decode. */
-const VERSION = 1;
+const version = 1;
 /** The SHA-256 of a file's content, and a CRC-32 of that: what a torn write leaves matches nothing. */
 const record = { hash: 32, bytes: 36 } as const;
 /** Two million images. A longer record is begun anew. */
@@ -35,7 +35,7 @@ export async function readDecoded(
   if (cache === null) return { has: () => false, add: async () => {} };
   const { folder: root } = cache;
   const decoder = /^[\w.-]{1,60}$/.test(identity) ? identity : createHash('sha256').update(identity).digest('hex');
-  const name = `decoded-${VERSION}-${decoder}.bin`;
+  const name = `decoded-${version}-${decoder}.bin`;
   const known = await readRecords(join(root, 'images', name));
   return {
     has: (sha256) => known.has(sha256),

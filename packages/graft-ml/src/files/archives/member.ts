@@ -16,4 +16,4 @@ export interface Member {
 }
 
 /** The most members of an archive: more than any dataset that makes sense as one file. */
-export const MOST_MEMBERS = 2_000_000;
+export const mostMembers = 2_000_000;

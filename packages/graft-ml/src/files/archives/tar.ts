@@ -1,13 +1,13 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { Header, type HeaderData, Pax } from 'tar';
 import { inFile, type RandomAccessFile, withFile } from '../random-access.ts';
-import { type Member, MOST_MEMBERS } from './member.ts';
+import { type Member, mostMembers } from './member.ts';
 
-const BLOCK = 512;
+const blockBytes = 512;
 /** Bytes of a header that only describes the next one: a long name, at most. */
-const LONGEST_EXTENSION = 2 ** 20;
-const FILES: ReadonlySet<string> = new Set(['File', 'OldFile', 'ContiguousFile']);
-const LINKS: ReadonlySet<string> = new Set(['Link', 'SymbolicLink']);
+const longestExtension = 2 ** 20;
+const fileTypes: ReadonlySet<string> = new Set(['File', 'OldFile', 'ContiguousFile']);
+const linkTypes: ReadonlySet<string> = new Set(['Link', 'SymbolicLink']);
 
 /** The headers that extensions gave for the next entry, and for all that follow. */
 interface Extensions {
@@ -21,16 +21,16 @@ export function tarMembers(path: string): Promise<Member[]> {
     withFile(path, async (file) => {
       const members: Member[] = [];
       const extensions: Extensions = { next: undefined, all: {} };
-      for (let position = 0; position + BLOCK <= file.size; ) {
+      for (let position = 0; position + blockBytes <= file.size; ) {
         const header = await readHeader(file, position, extensions);
         if (header.nullBlock) break;
-        const body = position + BLOCK;
+        const body = position + blockBytes;
         const size = header.size ?? 0;
-        position = body + Math.ceil(size / BLOCK) * BLOCK;
+        position = body + Math.ceil(size / blockBytes) * blockBytes;
         if (await readExtension(file, header, body, extensions)) continue;
         extensions.next = undefined;
         members.push(memberOf(file, header, body, size));
-        if (members.length > MOST_MEMBERS) throw new UserError(`It has more than ${MOST_MEMBERS} entries.`);
+        if (members.length > mostMembers) throw new UserError(`It has more than ${mostMembers} entries.`);
       }
       return members;
     }),
@@ -40,7 +40,7 @@ export function tarMembers(path: string): Promise<Member[]> {
 /** Whether these are the first 512 bytes of a tar archive: their checksum says so. */
 export function isTar(block: Uint8Array): boolean {
   try {
-    return block.length >= BLOCK && new Header(Buffer.from(block.subarray(0, BLOCK))).cksumValid;
+    return block.length >= blockBytes && new Header(Buffer.from(block.subarray(0, blockBytes))).cksumValid;
   } catch {
     return false;
   }
@@ -49,7 +49,7 @@ export function isTar(block: Uint8Array): boolean {
 async function readHeader(file: RandomAccessFile, position: number, { next, all }: Extensions): Promise<Header> {
   const damaged = (cause?: unknown) =>
     new UserError(`Its header at byte ${position} is damaged. Pack the archive again.`, { cause });
-  const block = Buffer.from(await file.read(position, BLOCK));
+  const block = Buffer.from(await file.read(position, blockBytes));
   let header: Header;
   try {
     header = new Header(block, 0, next, all);
@@ -68,8 +68,10 @@ async function readExtension(file: RandomAccessFile, header: Header, body: numbe
   const isPax = type === 'ExtendedHeader' || type === 'OldExtendedHeader';
   const isGlobal = type === 'GlobalExtendedHeader';
   if (!isLongName && !isPax && !isGlobal && type !== 'NextFileHasLongLinkpath') return false;
-  if (size > LONGEST_EXTENSION || body + size > file.size) {
-    throw new UserError(`Its header at byte ${body - BLOCK} names ${size} bytes more of header. The file is damaged.`);
+  if (size > longestExtension || body + size > file.size) {
+    throw new UserError(
+      `Its header at byte ${body - blockBytes} names ${size} bytes more of header. The file is damaged.`,
+    );
   }
   const text = Buffer.from(await file.read(body, size)).toString('utf8');
   if (isLongName) extensions.next = { ...extensions.next, path: text.replace(/\0.*$/s, '') };
@@ -82,10 +84,10 @@ function memberOf(file: RandomAccessFile, header: Header, body: number, size: nu
   const { type, path: name = '' } = header;
   const base = { name, isFolder: type === 'Directory' || type === 'GNUDumpDir' };
   if (base.isFolder) return base;
-  if (LINKS.has(type)) {
+  if (linkTypes.has(type)) {
     return { ...base, refusal: { kind: 'link-not-followed', message: 'links in archives are not followed' } };
   }
-  if (!FILES.has(type)) {
+  if (!fileTypes.has(type)) {
     return { ...base, refusal: { kind: 'unreadable', message: `it is no plain file, but a ${type}` } };
   }
   if (body + size > file.size) {

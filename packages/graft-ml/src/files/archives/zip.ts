@@ -1,13 +1,13 @@
 import type { Entry } from 'yauzl';
 import { inFile, withFile } from '../random-access.ts';
 import { assertNoOverlap, listZipEntries } from '../zip-entries.ts';
-import { type Member, type MemberRefusal, MOST_MEMBERS } from './member.ts';
+import { type Member, type MemberRefusal, mostMembers } from './member.ts';
 
-const [STORED, DEFLATED] = [0, 8];
+const [stored, deflated] = [0, 8];
 /** Images are compressed already. What inflates more than this, and to more than a megabyte, is a bomb. */
 const bomb = { ratio: 100, bytes: 2 ** 20 } as const;
 /** The file type in the upper half of the external attributes, where the archive comes from Unix. */
-const [FILE_TYPE, SYMBOLIC_LINK] = [0xf000, 0xa000];
+const [fileType, symbolicLink] = [0xf000, 0xa000];
 
 /**
  * The members of a ZIP archive, from its central directory. @throws UserError where that is damaged, or entries overlap
@@ -15,7 +15,7 @@ const [FILE_TYPE, SYMBOLIC_LINK] = [0xf000, 0xa000];
 export function zipMembers(path: string): Promise<Member[]> {
   return inFile(path, () =>
     withFile(path, async (file) => {
-      const members = await listZipEntries(file, MOST_MEMBERS, (entry) => memberOf(path, entry));
+      const members = await listZipEntries(file, mostMembers, (entry) => memberOf(path, entry));
       const places = members.flatMap(({ name, within }) =>
         within ? [{ name, header: within.start, size: within.length }] : [],
       );
@@ -28,7 +28,7 @@ export function zipMembers(path: string): Promise<Member[]> {
 function memberOf(path: string, entry: Entry): Member {
   const { fileName: name, compressedSize, uncompressedSize: size, compressionMethod, crc32 } = entry;
   const refusal = refusalOf(entry);
-  const zip = { isDeflated: compressionMethod === DEFLATED, size, crc32 };
+  const zip = { isDeflated: compressionMethod === deflated, size, crc32 };
   const within = { file: path, start: entry.relativeOffsetOfLocalHeader, length: compressedSize, zip };
   return { name, isFolder: name.endsWith('/'), within, ...(refusal && { refusal }) };
 }
@@ -36,10 +36,10 @@ function memberOf(path: string, entry: Entry): Member {
 function refusalOf(entry: Entry): MemberRefusal | undefined {
   const { compressedSize, uncompressedSize: size, compressionMethod } = entry;
   if (entry.isEncrypted()) return { kind: 'encrypted', message: 'it is encrypted' };
-  if (((entry.externalFileAttributes >>> 16) & FILE_TYPE) === SYMBOLIC_LINK) {
+  if (((entry.externalFileAttributes >>> 16) & fileType) === symbolicLink) {
     return { kind: 'link-not-followed', message: 'links in archives are not followed' };
   }
-  if (compressionMethod !== STORED && compressionMethod !== DEFLATED) {
+  if (compressionMethod !== stored && compressionMethod !== deflated) {
     const message = `its compression (method ${compressionMethod}) is not read, only stored and deflated entries`;
     return { kind: 'unreadable', message };
   }
