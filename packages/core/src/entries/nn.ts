@@ -62,6 +62,7 @@ export {
   selfAttention,
   sequential,
   silu,
+  softplus,
   squeezeExcitation,
   stochasticDepth,
   type Trace,

@@ -68,4 +68,4 @@ export {
   transpose,
   where,
 } from '../ops/index.ts';
-export type { Interpolation } from '../ops/resize.ts';
+export type { ResizeMode } from '../ops/resize.ts';

@@ -220,7 +220,8 @@ function readDimension(field: Field): number | string | null {
   return dimension;
 }
 
-function readEntry(field: Field): { key: string; value: string } {
+/** A StringStringEntryProto. */
+export function readEntry(field: Field): { key: string; value: string } {
   const entry = { key: '', value: '' };
   field.message({
     1: (f) => {

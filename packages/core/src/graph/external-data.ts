@@ -1,7 +1,7 @@
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { UserError } from '../base/errors.ts';
 import { quote } from '../base/quote.ts';
-import { asOnnxError } from './decode.ts';
+import { asOnnxError, readEntry } from './decode.ts';
 import { bytesOfTensor } from './decode-tensor.ts';
 import { type Field, PartBudget, readMessage } from './protobuf.ts';
 
@@ -76,16 +76,8 @@ function referenceOf(tensor: Uint8Array, budget: PartBudget): ExternalData | und
       name = f.text();
     },
     13: (f) => {
-      const entry = { key: '', value: '' };
-      f.message({
-        1: (g) => {
-          entry.key = g.text();
-        },
-        2: (g) => {
-          entry.value = g.text();
-        },
-      });
-      entries.set(entry.key, entry.value);
+      const { key, value } = readEntry(f);
+      entries.set(key, value);
     },
     14: (f) => {
       isExternal = f.integer() === 1;

@@ -1,5 +1,5 @@
 import type { Value } from '../graph/index.ts';
-import { clip, hardSigmoid, maximum, mul, sigmoid } from '../ops/index.ts';
+import { abs, add, clip, exp, hardSigmoid, log, maximum, mul, neg, sigmoid } from '../ops/index.ts';
 
 /** y = min(max(x, 0), 6). */
 export function relu6(x: Value): Value {
@@ -19,4 +19,12 @@ export function hardSwish(x: Value): Value {
 /** y = x · sigmoid(x), also called swish (Ramachandran et al. 2017). */
 export function silu(x: Value): Value {
   return mul(x, sigmoid(x));
+}
+
+/**
+ * y = log(1 + eˣ), as ½·(x + |x|) + log(1 + e^-|x|), which overflows nowhere. dx = dy · sigmoid(x), at 0 too, where
+ * max(x, 0) in place of ½·(x + |x|) would have a slope of 0 or 1.
+ */
+export function softplus(x: Value): Value {
+  return add(mul(add(x, abs(x)), 0.5), log(add(1, exp(neg(abs(x))))));
 }

@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { golden, relativeError, tolerance } from '../../../../test/golden.ts';
 import { evaluate, numbers } from '../../../../test/run.ts';
 import { ShapeError } from '../base/errors.ts';
+import { f32 } from '../base/tensor.ts';
 import { grad } from '../grad/index.ts';
 import { input } from '../graph/index.ts';
+import { reduceSum } from '../ops/index.ts';
 import { bceWithLogitsLoss, crossEntropyLoss, huberLoss, type Loss, l1Loss, meanOf, mseLoss } from './losses.ts';
 
 const { tensors } = golden('losses');
@@ -56,4 +58,17 @@ test('targets of another shape than the outputs', () => {
   expect(() => mseLoss()(input('y', 'f32', [4, 1]), input('t', 'f32', [4]))).toThrow(
     new ShapeError({ op: 'mseLoss', expected: 'targets f32[4,1], as the outputs are', received: 'f32[4]' }),
   );
+});
+
+test('binary cross entropy at a logit of 0, as a zeroed head gives it, has the slope ½ - target', async () => {
+  const logits = input('logits', 'f32', [2, 2]);
+  const targets = input('targets', 'f32', [2, 2]);
+  const gradientOf = (loss: Loss) => grad(reduceSum(loss(logits, targets)), [logits])[0]!;
+  const feeds = { logits: f32([2, 2], [0, 0, 0, 0]), targets: f32([2, 2], [0, 1, 0.25, 1]) };
+  const plain = gradientOf(bceWithLogitsLoss());
+  const weighted = gradientOf(bceWithLogitsLoss({ positiveWeights: [2, 4] }));
+  const results = await evaluate({ plain, weighted }, feeds);
+  // Each example's loss is a mean over two labels.
+  expect(numbers(results.plain!)).toEqual([0.25, -0.25, 0.125, -0.25]);
+  expect(numbers(results.weighted!)).toEqual([0.25, -1, 0.0625, -1]);
 });

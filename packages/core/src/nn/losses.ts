@@ -10,9 +10,7 @@ import {
   div,
   equal,
   exp,
-  log,
   logSoftmax,
-  maximum,
   minimum,
   mul,
   neg,
@@ -23,6 +21,7 @@ import {
   square,
   sub,
 } from '../ops/index.ts';
+import { softplus } from './activations.ts';
 
 /**
  * The quantity that training minimises: takes the network's output (n, …) and the target (n, …) to one f32 number, the
@@ -219,11 +218,6 @@ export function bceWithLogitsLoss(options: BceWithLogitsLossOptions = {}): Loss 
     const positive = mul(mul(weights, target), softplus(neg(logits)));
     return add(positive, mul(sub(1, target), softplus(logits)));
   });
-}
-
-/** log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|), which overflows nowhere. */
-function softplus(x: Value): Value {
-  return add(maximum(x, 0), log(add(1, exp(neg(abs(x))))));
 }
 
 /** A loss that is a mean over the elements of each example. */

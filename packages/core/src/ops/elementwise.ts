@@ -66,7 +66,8 @@ function inferBinary(name: string, a: Value, b: Value): TensorType {
  * itself. The cotangent of a mean, say, then stays one number per channel for as long as it can.
  */
 function behindBroadcast(op: string, left: Operand, right: Operand, apply: (a: Value, b: Value) => Value): Value {
-  const [a, b] = [toValue(left), toValue(right)];
+  const a = toValue(left);
+  const b = toValue(right);
   return broadcastTo(apply(beforeBroadcast(a), beforeBroadcast(b)), broadcastShapes(op, a, b));
 }
 

@@ -45,7 +45,8 @@ export function row(length: number, entries: readonly (readonly [index: number, 
   return result;
 }
 
-export type Interpolation = 'nearest' | 'bilinear' | 'bicubic';
+/** How values between pixels are computed: the `mode` of `torch.nn.functional.interpolate`. */
+export type ResizeMode = 'nearest' | 'bilinear' | 'bicubic';
 
 export interface ResizeOptions {
   /** Whether the centres of the corner pixels stay where they are, instead of the image's edges. Not for `nearest`. */
@@ -71,7 +72,7 @@ const taps = {
   bicubic: (t: number) => [-1, 0, 1, 2].map((k) => [k, cubic(k - t)]),
 } as const satisfies Record<string, (t: number) => readonly (readonly number[])[]>;
 
-function interpolationWeights(from: number, to: number, mode: Interpolation, alignCorners: boolean): Weights {
+function interpolationWeights(from: number, to: number, mode: ResizeMode, alignCorners: boolean): Weights {
   return Array.from({ length: to }, (_, i) => {
     if (mode === 'nearest') return row(from, [[Math.min(from - 1, Math.floor((i * from) / to)), 1]]);
     const centre = alignCorners ? (i * (from - 1)) / Math.max(1, to - 1) : ((i + 0.5) * from) / to - 0.5;
@@ -89,7 +90,7 @@ function interpolationWeights(from: number, to: number, mode: Interpolation, ali
 export function resize(
   x: Value,
   size: readonly [number, number],
-  mode: Interpolation,
+  mode: ResizeMode,
   { alignCorners = false }: ResizeOptions = {},
 ): Value {
   return separable('resize', x, size, (from, to) => interpolationWeights(from, to, mode, alignCorners));

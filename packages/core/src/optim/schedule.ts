@@ -187,7 +187,8 @@ export function plateau(options: PlateauOptions = {}): Schedule {
       cooling = Math.max(0, cooling - 1);
       if (idle > patience) {
         rate = Math.max(minimum, rate * factor);
-        [idle, cooling] = [0, cooldown];
+        idle = 0;
+        cooling = cooldown;
       }
     }
     return rate;

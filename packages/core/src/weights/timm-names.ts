@@ -76,14 +76,11 @@ function blockParts(path: string, { expand, depthwise, squeeze, project }: Block
   ];
 }
 
-const [plainFirst, squeezedFirst] = [
-  { depthwise: 0, project: 1 },
-  { depthwise: 0, squeeze: 1, project: 2 },
-];
-const [plain, squeezed] = [
-  { expand: 0, depthwise: 1, project: 2 },
-  { expand: 0, depthwise: 1, squeeze: 2, project: 3 },
-];
+/** The first block does not expand. */
+const plainFirst: BlockPlaces = { depthwise: 0, project: 1 };
+const squeezedFirst: BlockPlaces = { depthwise: 0, squeeze: 1, project: 2 };
+const plain: BlockPlaces = { expand: 0, depthwise: 1, project: 2 };
+const squeezed: BlockPlaces = { expand: 0, depthwise: 1, squeeze: 2, project: 3 };
 
 /**
  * The layer before the head is a convolution over 1x1 in timm. Its last stage is a convolution that torchvision counts

@@ -71,7 +71,8 @@ export function drawLineChart(chart: LineChart, width: number, height: number): 
 
 /** Lays out everything below the legend. Labels of marks stand in rows above the plot, so that they hide no curve. */
 function layOutPlot(chart: LineChart, width: number, height: number, plotTop: number) {
-  const [scaleX, scaleY] = [chart.x.scale ?? 'linear', chart.y.scale ?? 'linear'];
+  const scaleX = chart.x.scale ?? 'linear';
+  const scaleY = chart.y.scale ?? 'linear';
   const points = chart.series
     .flatMap((series) => series.points)
     .filter(([x, y]) => isDrawable(x, scaleX) && isDrawable(y, scaleY));
@@ -132,7 +133,8 @@ function drawAxes(chart: LineChart, { x, y, left, right, top, bottom, empty }: P
     ...x.minor.map((at) => `M${decimal(at)} ${decimal(bottom)}v3`),
     ...y.minor.map((at) => `M${decimal(left)} ${decimal(at)}h-3`),
   ];
-  const [middleX, middleY] = [(left + right) / 2, (top + bottom) / 2];
+  const middleX = (left + right) / 2;
+  const middleY = (top + bottom) / 2;
   const labelX = fitted(printableName(chart.x.label), right - left, fontSize.label);
   const labelY = fitted(printableName(chart.y.label), bottom - top, fontSize.label);
   return [

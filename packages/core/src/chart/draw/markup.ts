@@ -60,7 +60,8 @@ export function fitted(text: string, width: number, fontSize: number, bold = fal
   if (fits(text)) return text;
   const characters = [...text];
   for (let kept = characters.length - 1; kept > 0; kept--) {
-    const [start, end] = [characters.slice(0, Math.ceil(kept / 2)), characters.slice(characters.length - (kept >> 1))];
+    const start = characters.slice(0, Math.ceil(kept / 2));
+    const end = characters.slice(characters.length - (kept >> 1));
     const short = `${start.join('').trimEnd()}…${end.join('').trimStart()}`;
     if (fits(short)) return short;
   }

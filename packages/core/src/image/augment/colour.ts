@@ -100,11 +100,9 @@ function turnedHue(r: number, g: number, b: number, shift: number): [number, num
   const range = fround(value - Math.min(r, g, b));
   if (range === 0) return [r, g, b];
   const saturation = fround(range / value);
-  const [rc, gc, bc] = [
-    fround(fround(value - r) / range),
-    fround(fround(value - g) / range),
-    fround(fround(value - b) / range),
-  ];
+  const rc = fround(fround(value - r) / range);
+  const gc = fround(fround(value - g) / range);
+  const bc = fround(fround(value - b) / range);
   const sixth = value === r ? fround(bc - gc) : value === g ? fround(fround(2 + rc) - bc) : fround(fround(4 + gc) - rc);
   const turn = fround(fround(fround(sixth / 6) + 1) % 1);
   const moved = fround(fround(turn + shift) % 1);

@@ -36,8 +36,23 @@ const probabilities = new Set(['Softmax', 'LogSoftmax', 'Sigmoid']);
  * counts.
  */
 const passing = new Set([
-  ...['Identity', 'Cast', 'Dropout', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Relu', 'Clip'],
-  ...['GlobalAveragePool', 'GlobalMaxPool', 'AveragePool', 'MaxPool', 'ReduceMean', 'ReduceMax', 'ReduceSum'],
+  'Identity',
+  'Cast',
+  'Dropout',
+  'Reshape',
+  'Flatten',
+  'Squeeze',
+  'Unsqueeze',
+  'Transpose',
+  'Relu',
+  'Clip',
+  'GlobalAveragePool',
+  'GlobalMaxPool',
+  'AveragePool',
+  'MaxPool',
+  'ReduceMean',
+  'ReduceMax',
+  'ReduceSum',
 ]);
 /**
  * Operators that may stand there with one number beside the logits: a temperature, or the size of what was summed up.

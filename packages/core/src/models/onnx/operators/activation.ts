@@ -1,5 +1,5 @@
 import { constant, type Value } from '../../../graph/index.ts';
-import { hardSwish } from '../../../nn/index.ts';
+import { hardSwish, softplus } from '../../../nn/index.ts';
 import {
   abs,
   add,
@@ -8,7 +8,6 @@ import {
   exp,
   gelu,
   greater,
-  log,
   logSoftmax,
   maximum,
   minimum,
@@ -35,9 +34,6 @@ const exponential =
   (alpha: number, gamma = 1) =>
   (x: Value) =>
     mul(sub(exp(mul(x, 1 / gamma)), 1), alpha);
-
-/** log(1 + exp(x)), without overflow. */
-const softplus = (x: Value) => add(relu(x), log(add(exp(mul(abs(x), -1)), 1)));
 
 /** x·Φ(x) with Φ approximated by tanh(√(2/π)·(x + 0.044715·x³)) (Hendrycks & Gimpel 2016). */
 function geluTanh(x: Value): Value {
