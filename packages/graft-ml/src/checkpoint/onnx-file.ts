@@ -68,8 +68,7 @@ function assertInside(path: string, { tensor, location, offset, length }: Extern
   if (offset + length <= size) return;
   throw new UserError(
     `${path}: its tensor ${quote(tensor)} are the bytes ${offset} to ${offset + length} of ${quote(location)}, ` +
-      `which has ${size}. ` +
-      'That file is not whole, or of another model.',
+      `which has ${size}. That file is not whole, or of another model.`,
   );
 }
 

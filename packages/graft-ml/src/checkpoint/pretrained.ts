@@ -180,9 +180,8 @@ export function weightsFor(
     source: checkpoint.path,
     skip: newHead ? headPattern(model) : undefined,
     advice:
-      `It is not of ${model.name} as it is here. Name the model that it was made for (${option('model')}, the ` +
-      'first argument of readyModel). ' +
-      '`listModels()` lists them.',
+      `It is not of ${model.name} as it is here. Name the model that it was made for (${option('model')}, the first ` +
+      'argument of readyModel). `listModels()` lists them.',
   });
 }
 

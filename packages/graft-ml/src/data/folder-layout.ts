@@ -140,8 +140,8 @@ function findParts(
       : `${list(others)} are classes to train on, and ${list(named)} is kept for ${named.map(({ split }) => split).join(' and ')}: ${option('parts', 'named')}`;
     throw refuse(
       `some folders are splits (${list(named)}) and some are not (${list(others)}), which can be read in two ways. ` +
-        `As parts: ${asParts}. As classes: ${list(all)} are ${all.length} classes: ${option('parts', 'none')}. ` +
-        'Say which, or move one kind elsewhere.',
+        `As parts: ${asParts}. As classes: ${list(all)} are ${all.length} classes: ${option('parts', 'none')}. Say ` +
+        'which, or move one kind elsewhere.',
     );
   }
   if (new Set(named.map(({ split }) => split)).size < named.length) {
@@ -175,8 +175,7 @@ async function imagesFolder(tree: FileTree, folders: readonly string[]): Promise
     throw new UserError(
       `In ${tree.root} there are images in ${images[0]} and in ${folder}, which can be read in two ways. As classes: ` +
         `${folders.join(', ')} are ${folders.length} classes: ${option('parts', 'none')}. As a folder for images ` +
-        'with annotations beside it: ' +
-        `name ${join(tree.root, images[0]!)}.`,
+        `with annotations beside it: name ${join(tree.root, images[0]!)}.`,
     );
   }
   return images[0];
@@ -193,9 +192,8 @@ function assertNoDetection(root: string, listed: readonly ListedPart[], around: 
     : `the images are in ${around} without folders for classes`;
   throw new UserError(
     `${root} is laid out as for object detection (YOLO, VOC): ${where}, and files beside them say what is on ` +
-      'them. Such labels are not read: ' +
-      'an image has one class here. Put the images in a folder for each class, name a CSV file with a path and a ' +
-      'class in each row, or say ' +
+      'them. Such labels are not read: an image has one class here. Put the images in a folder for each class, name ' +
+      'a CSV file with a path and a class in each row, or say ' +
       'with `labelRegex` how their names tell the class. If these folders are classes, pass `parts: "none"`.',
   );
 }

@@ -100,8 +100,8 @@ async function adviceFor(
   const phase = phaseOf(sound);
   return (
     `last.safetensors beside it is sound${epochText(phase.success ? phase.data.epoch : undefined)}: ` +
-    `${option('checkpoint', 'last')} uses that ` +
-    'where a run is evaluated, predicts or is exported, and resuming goes on from it.'
+    `${option('checkpoint', 'last')} uses that where a run is evaluated, predicts or is exported, and resuming goes ` +
+    'on from it.'
   );
 }
 

@@ -60,8 +60,7 @@ function assertNoForeignFiles(
   if (foreign === undefined) return;
   throw new UserError(
     `${path} is of a run that was not made by you on this machine (or by a version of Graft before 0.2), so that ` +
-      'files it names are ' +
-      `not opened unasked. Pass ${option(foreign[0])}; it says ${foreign[1]}.`,
+      `files it names are not opened unasked. Pass ${option(foreign[0])}; it says ${foreign[1]}.`,
   );
 }
 

@@ -164,9 +164,8 @@ export const trainingRuns: RunKind<Run> = {
   begunBy: 'trainFolder',
   resumedBy: 'resumeTraining',
   refusal: (path) =>
-    `${path} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few images of ` +
-    'each class: ' +
-    `${call('adaptMeta', [path, placeholder('folder')])}.`,
+    `${path} is a run of meta-learning, which knows no classes of its own. Adapt it first, with a few images of each ` +
+    `class: ${call('adaptMeta', [path, placeholder('folder')])}.`,
 };
 
 /** The run in a store. @throws UserError where there is none, or it is not one of ours, or of another kind. */
@@ -242,9 +241,8 @@ export function assertUnchanged(
     throw new UserError(
       `${run.folder} does not hold the images that ${out} was started with (fingerprint ` +
         `${now.fingerprint.slice(0, 12)}…, ` +
-        `expected ${run.dataset.fingerprint.slice(0, 12)}…). Images are known by content, class and place within ` +
-        'the folder: ' +
-        'name the same folder, as it was.',
+        `expected ${run.dataset.fingerprint.slice(0, 12)}…). Images are known by content, class and place within the ` +
+        'folder: name the same folder, as it was.',
     );
   }
   const changed = [

@@ -197,8 +197,7 @@ async function throwNotWritable(path: string): Promise<never> {
       ? `${path} is no longer this run's: its ${lockName} is gone or another process's. Training has stopped; ` +
           'nothing more was written.'
       : `${path} was removed or renamed while it was being trained. Training has stopped; nothing was written in ` +
-          'its place. ' +
-          'If it has another name now: `resumeTraining(run)`.',
+          'its place. If it has another name now: `resumeTraining(run)`.',
   );
 }
 

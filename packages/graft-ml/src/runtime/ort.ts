@@ -31,8 +31,8 @@ export function loadOrt(): Ort {
 }
 
 const missing =
-  'onnxruntime-node is not installed. npm leaves it out where its install script fails, which fetches CUDA ' +
-  'libraries from outside npm’s registry. Graft uses none of them: run `npm install --ignore-scripts` in your project.';
+  'onnxruntime-node is not installed. npm leaves it out where its install script fails, which fetches CUDA libraries ' +
+  'from outside npm’s registry. Graft uses none of them: run `npm install --ignore-scripts` in your project.';
 
 /** The version of ONNX Runtime, as runs record it. */
 export function ortVersion(): string {

@@ -56,10 +56,10 @@ const textOptions: { readonly [K in StructuredKey<Options>]: TextOption<NonNulla
   split: {
     codec: split,
     help:
-      ': auto (by the folders train, val and test where there are such; Omniglot as 1200/423; else 60/20/20%, or ' +
-      'for learners that train nothing all classes on every side, where a side would have fewer than `way`), ' +
-      'shares as in 60/20/20%, numbers as in 1100/100/423 or 1200/423, background/evaluation, or a folder such ' +
-      'as Futurama or Futurama:16/5/5',
+      ': auto (by the folders train, val and test where there are such; Omniglot as 1200/423; else 60/20/20%, or for ' +
+      'learners that train nothing all classes on every side, where a side would have fewer than `way`), shares as ' +
+      'in 60/20/20%, numbers as in 1100/100/423 or 1200/423, background/evaluation, or a folder such as Futurama or ' +
+      'Futurama:16/5/5',
   },
 };
 

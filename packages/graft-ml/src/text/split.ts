@@ -3,8 +3,8 @@ import { sumOf } from '@graft-ml/core/internal/recipe/meta/split';
 import { type TextCodec, textError } from './codec.ts';
 
 const syntax =
-  'auto, numbers of classes as in 1100/100/423 or 1200/423, per cent as in 60/20/20%, background/evaluation, ' +
-  'or a folder, alone or with such numbers as in Futurama:16/5/5';
+  'auto, numbers of classes as in 1100/100/423 or 1200/423, per cent as in 60/20/20%, background/evaluation, or a ' +
+  'folder, alone or with such numbers as in Futurama:16/5/5';
 
 /** `auto`, `background/evaluation`, `60/20/20%`, `1200/423`, `Futurama`, `Futurama:16/5/5` */
 export const split: TextCodec<ClassSplit> = {

@@ -114,8 +114,7 @@ function partOf(name: string, ref: TensorRef, bytes: Uint8Array): Uint8Array {
   if (!(end <= bytes.length && begin + needed <= end && begin % type.width === 0)) {
     throw new UserError(
       `${quote(name)}, ${type.name}[${shape}] with strides [${strides}], takes bytes ${begin} to ` +
-        `${begin + needed} of a ` +
-        `storage that has ${Math.min(end, bytes.length)}. The file is damaged.`,
+        `${begin + needed} of a storage that has ${Math.min(end, bytes.length)}. The file is damaged.`,
     );
   }
   return bytes.subarray(begin, begin + needed);

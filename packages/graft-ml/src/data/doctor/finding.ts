@@ -55,8 +55,8 @@ export const findingKinds: { readonly [K in FindingKind]: FindingInfo } = {
     severity: 'serious',
     title: 'classes that a split lacks',
     advice:
-      'Without a folder in train a class is not learned, without one in val it is not measured. Check the ' +
-      'spelling of the folders.',
+      'Without a folder in train a class is not learned, without one in val it is not measured. Check the spelling ' +
+      'of the folders.',
   },
   'empty-class': {
     severity: 'serious',

@@ -106,8 +106,7 @@ function assertRowGroupSize(
   if (!(bytes <= bounds.groupBytes && Number(num_rows) <= bounds.groupRows)) {
     throw new UserError(
       `Row group ${number} of ${path} has ${num_rows} rows in ${bytes} bytes, at most ${bounds.groupBytes} bytes ` +
-        'are held. ' +
-        'Write the file with smaller row groups.',
+        'are held. Write the file with smaller row groups.',
     );
   }
 }

@@ -191,8 +191,7 @@ function assertClearSplits(root: string, words: readonly string[]): void {
   const others = words.filter((word, i) => word !== doubtful && beside[i] === 'validation');
   throw new UserError(
     `In ${root}, rows are in the splits ${quote(doubtful)} and ${others.map(quote).join(', ')}. If ` +
-      `${quote(doubtful)} is for testing, write test; ` +
-      'if it is for validation, write val.',
+      `${quote(doubtful)} is for testing, write test; if it is for validation, write val.`,
   );
 }
 

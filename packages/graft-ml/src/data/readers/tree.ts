@@ -208,8 +208,8 @@ function labelsOf(names: readonly string[], pattern: RegExp): (string | undefine
         expected: 'an expression that is quick',
         received: pattern.source,
         problem:
-          ` ${printableName(pattern.source)} ${what} on names like ${printableName(names[start]!)}. ` +
-          'A repeated group inside a repeated group does that; write it without.',
+          ` ${printableName(pattern.source)} ${what} on names like ${printableName(names[start]!)}. A repeated group ` +
+          'inside a repeated group does that; write it without.',
         cause: error,
       });
     }
