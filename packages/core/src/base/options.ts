@@ -1,5 +1,6 @@
 import { didYouMean } from './choice.ts';
 import { OptionError } from './errors.ts';
+import { isTensor, type Tensor } from './tensor.ts';
 
 /** The kinds of values that options of the library's functions have, beside those that a schema checks. */
 const kinds = {
@@ -37,4 +38,11 @@ export function assertOptions(owner: string, given: unknown, known: Readonly<Rec
     const problem = `: ${owner} has no such option.${didYouMean(option, names)} Expected ${expected}.`;
     throw new OptionError({ option, expected, received: value, problem });
   }
+}
+
+/** @throws OptionError where a value from JavaScript is not a tensor */
+export function assertTensor(option: string, value: unknown): asserts value is Tensor {
+  if (isTensor(value)) return;
+  const expected = 'a tensor (n, …), as f32(shape, numbers) makes it';
+  throw new OptionError({ option, expected, received: typeof value, problem: `: expected ${expected}.` });
 }

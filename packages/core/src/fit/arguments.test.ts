@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { OptionError } from '../base/errors.ts';
 import { f32, i64 } from '../base/tensor.ts';
 import { bceWithLogitsLoss, crossEntropyLoss, huberLoss, linear, type Scope } from '../nn/index.ts';
-import { tensorDataset } from './examples.ts';
+import { isImageSet, tensorDataset } from './examples.ts';
 import { accuracy, metricsIn, topK } from './metrics.ts';
 import { createModel } from './model.ts';
 
@@ -14,8 +14,9 @@ const network = (s: Scope, value: Parameters<typeof linear>[1]) => linear(s.at('
 const runtime = createRuntime({ cache: null, threads: 1 });
 const type = { dtype: 'f32', shape: [2] };
 // biome-ignore lint/suspicious/noExplicitAny: what JavaScript sees
-const [dataset, model, metrics, top, focal, huber, bce]: ((...given: any[]) => unknown)[] = [
+const [dataset, images, model, metrics, top, focal, huber, bce]: ((...given: any[]) => unknown)[] = [
   tensorDataset,
+  isImageSet,
   createModel,
   metricsIn,
   topK,
@@ -38,6 +39,11 @@ test.each([
     'received {"dtype":"float32","shape":[2]}.',
   ],
   [() => model!('resnet18', { input: type, runtime }), 'network: expected a function of a scope and a value'],
+  [
+    () => images!(undefined),
+    'examples: expected a dataset, as tensorDataset makes it (fit takes two: { train, validation })',
+  ],
+  [() => images!(x), 'examples: expected a dataset, as tensorDataset makes it'],
   [() => metrics!({ metrics: accuracy() }), 'metrics: expected a list of metrics: [accuracy(), topK(5)].'],
   [() => metrics!({ metrics: [accuracy] }), 'metrics: expected a list of metrics'],
   [() => metrics!({ metrics: ['accuracy'] }), 'metrics: expected a list of metrics'],
@@ -54,6 +60,15 @@ test.each([
 ])('%s says what is wrong', (call, message) => {
   expect(call).toThrow(OptionError);
   expect(call).toThrow(message);
+});
+
+test('a model says what it predicts for, and what it is evaluated on', async () => {
+  const made = createModel(network, { input: { dtype: 'f32', shape: [2] }, runtime });
+  const predict: (inputs: never) => Promise<unknown> = (inputs) => made.predict(inputs);
+  await expect(predict([[0, 1]] as never)).rejects.toThrow(
+    'inputs: expected a tensor (n, …), as f32(shape, numbers) makes it.',
+  );
+  await expect(made.evaluate(x as never)).rejects.toThrow('expected a dataset, as tensorDataset makes it');
 });
 
 test('labels may lie in a typed array', () => {

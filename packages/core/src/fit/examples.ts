@@ -1,4 +1,5 @@
 import { OptionError } from '../base/errors.ts';
+import { assertTensor } from '../base/options.ts';
 import { type RandomStream, randomStream } from '../base/random.ts';
 import { isTensor, type Tensor, type TensorType, zeros } from '../base/tensor.ts';
 import type { Augmentation } from '../image/augment/index.ts';
@@ -33,8 +34,18 @@ export interface FitData {
   readonly validation?: Examples | undefined;
 }
 
+/** True for images that a model has yet to view. @throws OptionError for what JavaScript takes for examples */
 export function isImageSet(examples: Examples): examples is ImageSet {
-  return 'view' in examples;
+  const isObject = typeof examples === 'object' && examples !== null;
+  if (isObject && ('view' in examples || 'batches' in examples)) return 'view' in examples;
+  const expected = 'a dataset, as tensorDataset makes it (fit takes two: { train, validation })';
+  const received = isTensor(examples) ? 'a tensor' : typeof examples;
+  throw new OptionError({
+    option: 'examples',
+    expected,
+    received,
+    problem: `: expected ${expected}, not ${received}.`,
+  });
 }
 
 /**
@@ -69,10 +80,7 @@ export function openExamples(
  * @example tensorDataset(f32([3, 2], [0, 1, 2, 3, 4, 5]), [0, 1, 1])
  */
 export function tensorDataset(inputs: Tensor, targets: Tensor | readonly number[]): Source {
-  if (!isTensor(inputs)) {
-    const expected = 'a tensor (n, …), as f32(shape, numbers) makes it: tensorDataset(inputs, targets)';
-    throw new OptionError({ option: 'inputs', expected, received: typeof inputs, problem: `: expected ${expected}.` });
-  }
+  assertTensor('inputs', inputs);
   const own = isTensor(targets) ? targets : labelsOf(targets);
   const size = inputs.shape[0] ?? 0;
   if (size === 0 || own.shape[0] !== size) {

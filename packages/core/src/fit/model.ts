@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { OptionError, UserError } from '../base/errors.ts';
+import { assertTensor } from '../base/options.ts';
 import {
   formatType,
   isTensorType,
@@ -221,11 +222,12 @@ export class Model implements AsyncDisposable {
     this.network.forward(s, x);
     const value = trace.get(trunkEndpoint);
     if (!value)
-      throw new UserError("features: the network notes no endpoint 'trunk': s.endpoint('trunk', value) does.");
+      throw new UserError("features: the network has no endpoint 'trunk'. s.endpoint('trunk', value) makes one.");
     return value.shape.length === 4 ? globalAveragePool(value) : value;
   };
 
   async #compute(name: string, inputs: Tensor, forward: Forward): Promise<Tensor> {
+    assertTensor('inputs', inputs);
     const count = inputs.shape[0] ?? 0;
     const { dtype, shape } = this.network.input;
     const expected = formatType({ dtype, shape: [count, ...shape] });
