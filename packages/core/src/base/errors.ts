@@ -1,4 +1,4 @@
-import { printableJson } from './printable.ts';
+import { shown } from './quote.ts';
 
 /**
  * A mistake of the person using Graft. Its message is a readable sentence. Text in backquotes is code: an option
@@ -48,13 +48,6 @@ export class OptionError extends UserError {
   messageOf(name: string): string {
     return name + this.#problem;
   }
-}
-
-/** A value in a message. */
-function shown(value: unknown): string {
-  if (typeof value === 'number' || value === undefined) return String(value);
-  const text = printableJson(value);
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 /** Two shapes (or dtypes) that do not fit together. `expected` and `received` are what the message says, as data. */

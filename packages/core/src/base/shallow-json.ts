@@ -8,6 +8,13 @@ const CLOSING = new Set([0x5d, 0x7d]);
 /** An empty container takes thirty times as much memory as room in the file. */
 const MOST_CONTAINERS = 2_000_000;
 
+/** An object as JSON has them: fields of any type, no list. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /**
  * The JSON object in `bytes`, whose containers stand at most `depth` deep, itself included, and have no key twice.
  *
@@ -15,7 +22,7 @@ const MOST_CONTAINERS = 2_000_000;
  *
  * @throws UserError that calls it `what`
  */
-export function parseShallowJson(bytes: Uint8Array, depth: number, what: string): object {
+export function parseShallowJson(bytes: Uint8Array, depth: number, what: string): JsonObject {
   let text: string;
   let value: unknown;
   try {
@@ -25,9 +32,7 @@ export function parseShallowJson(bytes: Uint8Array, depth: number, what: string)
   } catch (cause) {
     throw new UserError(`${what} is not JSON that belongs there. The file is damaged, or something else.`, { cause });
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new UserError(`${what} is JSON, but not an object.`);
-  }
+  if (!isJsonObject(value)) throw new UserError(`${what} is JSON, but not an object.`);
   const twice = repeatedKey(text);
   if (twice !== undefined) throw new UserError(`${what} has ${quote(twice)} twice.`);
   return value;

@@ -1,4 +1,3 @@
-import * as z from 'zod';
 import type { TensorOf } from '../base/tensor.ts';
 
 /** Statistics that tell ink on paper from photos, and white on black from black on white. */
@@ -9,17 +8,13 @@ export interface ImageStatistics {
   readonly saturation: number;
 }
 
-const steps = 16;
-
-export const imageStatisticsSchema = z.object({
-  brightness: z.array(z.number().min(0).max(1)).length(steps),
-  saturation: z.number().min(0).max(1),
-});
+/** The number of steps from black to white. */
+export const brightnessSteps = 16;
 
 /** The statistics of images u8 (n, 3, h, w). */
 export function statisticsOf({ data, shape }: TensorOf<'u8'>): ImageStatistics {
   const area = shape[2]! * shape[3]!;
-  const counts = new Float64Array(steps);
+  const counts = new Float64Array(brightnessSteps);
   let saturation = 0;
   const pixels = data.length / 3;
   for (let image = 0; image < data.length; image += 3 * area) {
@@ -28,7 +23,8 @@ export function statisticsOf({ data, shape }: TensorOf<'u8'>): ImageStatistics {
       const green = data[i + area]!;
       const blue = data[i + 2 * area]!;
       // ITU-R BT.601, as Pillow's conversion to grey.
-      counts[Math.min(steps - 1, Math.floor((0.299 * red + 0.587 * green + 0.114 * blue) / steps))]!++;
+      const grey = 0.299 * red + 0.587 * green + 0.114 * blue;
+      counts[Math.min(brightnessSteps - 1, Math.floor(grey / brightnessSteps))]!++;
       saturation += (Math.max(red, green, blue) - Math.min(red, green, blue)) / 255;
     }
   }
@@ -59,9 +55,9 @@ export function inverted({ brightness, saturation }: ImageStatistics): ImageStat
 export function distanceBetween(a: ImageStatistics, b: ImageStatistics): number {
   let difference = 0;
   let moved = 0;
-  for (let step = 0; step < steps - 1; step++) {
+  for (let step = 0; step < brightnessSteps - 1; step++) {
     difference += a.brightness[step]! - b.brightness[step]!;
-    moved += Math.abs(difference) / (steps - 1);
+    moved += Math.abs(difference) / (brightnessSteps - 1);
   }
   return Math.max(moved, Math.abs(a.saturation - b.saturation));
 }

@@ -2,10 +2,10 @@ export * from './augment/index.ts';
 export { type ClassCount, fewestToTrain, imbalanceOf, mostImbalance } from './class-balance.ts';
 export { type EncodedImage, type ImageDecoder, type PixelImage, rgbOf } from './decoder.ts';
 export {
+  brightnessSteps,
   distanceBetween,
   farApart,
   type ImageStatistics,
-  imageStatisticsSchema,
   inverted,
   statisticsOf,
 } from './image-statistics.ts';

@@ -27,7 +27,7 @@ export {
 } from './model.ts';
 export { isOnnx, listArchitectures, otherNetwork } from './names.ts';
 export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './onnx/open.ts';
-export { preprocessingSchema } from './preprocessing.ts';
+export { parsePreprocessing } from './preprocessing.ts';
 export { getModel } from './registry.ts';
 export { regnet } from './regnet.ts';
 export { residualConv4 } from './residual-conv4.ts';

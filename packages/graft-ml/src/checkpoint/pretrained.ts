@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { option } from '@graft-ml/core/internal/base/code';
-import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
 import { formatType, type Tensors } from '@graft-ml/core/internal/base/tensor';
-import { type ImageStatistics, imageStatisticsSchema } from '@graft-ml/core/internal/image/image-statistics';
+import { brightnessSteps, type ImageStatistics } from '@graft-ml/core/internal/image/image-statistics';
 import { decodeSeen, encodeSeen, type Seen, seenSchema, unrecorded } from '@graft-ml/core/internal/image/seen';
-import { headPattern, preprocessingSchema } from '@graft-ml/core/internal/models/index';
+import { headPattern, parsePreprocessing } from '@graft-ml/core/internal/models/index';
 import type { HeadLayers } from '@graft-ml/core/internal/models/model';
 import { under } from '@graft-ml/core/internal/nn/index';
 import { matchWeights } from '@graft-ml/core/internal/weights/match';
@@ -19,21 +19,32 @@ import { head as headCodec } from '../text/head.ts';
 import { classNames } from './class-names.ts';
 import { readWeightsFile, type WeightsFile } from './weights-file.ts';
 
-/** The layers of a head, as they stand in the header of a file. */
-const headText = z.string().transform((text, context) => {
-  try {
-    return headCodec.parse(text);
-  } catch (error) {
-    if (!(error instanceof OptionError)) throw error;
-    context.addIssue({ code: 'custom', message: error.message });
-    return z.NEVER;
-  }
+/** A transform by a function whose UserError becomes an issue of the schema. */
+function parsedBy<I, O>(parse: (value: I) => O) {
+  return (value: I, context: z.RefinementCtx): O => {
+    try {
+      return parse(value);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+      return z.NEVER;
+    }
+  };
+}
+
+/** The preprocessing of a model's images, in a record that holds it as JSON. */
+export const preprocessingSchema = z.unknown().transform(parsedBy(parsePreprocessing));
+
+const imageStatisticsSchema = z.object({
+  brightness: z.array(z.number().min(0).max(1)).length(brightnessSteps),
+  saturation: z.number().min(0).max(1),
 });
 
 /** The schema of the metadata in checkpoints of ours. Files from elsewhere have none of it. */
 const metadataSchema = z.object({
   model: z.string(),
-  head: headText.optional(),
+  /** The layers of its head. */
+  head: z.string().transform(parsedBy(headCodec.parse)).optional(),
   /** The learner, of meta-learned weights. */
   learner: z.string().optional(),
   classes: json(z.array(z.string())),

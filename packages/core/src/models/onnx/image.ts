@@ -4,7 +4,7 @@ import { f32 } from '../../base/tensor.ts';
 import { constant, type DecodedModel, type Value } from '../../graph/index.ts';
 import { mul, reduceSum, transpose } from '../../ops/index.ts';
 import { imageNetPreprocessing, type Preprocessing } from '../model.ts';
-import { preprocessingSchema } from '../preprocessing.ts';
+import { parsePreprocessing } from '../preprocessing.ts';
 import type { FileGraph } from './file-graph.ts';
 
 /** The format in which a file takes its images. */
@@ -103,7 +103,12 @@ export function preprocessingFor(
 
 function writtenPreprocessing({ metadata }: DecodedModel): Preprocessing | undefined {
   if (metadata.format !== 'graft' || metadata.preprocessing === undefined) return undefined;
-  return preprocessingSchema.safeParse(parseShallow(metadata.preprocessing, 2)).data;
+  try {
+    return parsePreprocessing(parseShallow(metadata.preprocessing, 2));
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
 }
 
 /** The names of the classes, in a file that Graft wrote. */

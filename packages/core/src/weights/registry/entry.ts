@@ -1,7 +1,4 @@
-import * as z from 'zod';
 import type { Preprocessing } from '../../models/index.ts';
-
-const triple = z.tuple([z.number(), z.number(), z.number()]).readonly();
 
 /**
  * One published file of weights, and all that is known about it. Entries of one architecture stand in order of
@@ -54,38 +51,3 @@ export type Licence =
   | 'MIT'
   | 'LicenseRef-DINOv3'
   | 'LicenseRef-FAIR-Noncommercial-Research';
-
-const licences = [
-  'Apache-2.0',
-  'BSD-3-Clause',
-  'CC-BY-NC-4.0',
-  'MIT',
-  'LicenseRef-DINOv3',
-  'LicenseRef-FAIR-Noncommercial-Research',
-] as const satisfies readonly Licence[];
-
-export const weightsEntrySchema: z.ZodType<WeightsEntry> = z.strictObject({
-  name: z.string().regex(/^(torchvision|timm)\/[a-z0-9_-]+\.[a-z0-9_-]+$/),
-  architecture: z.string(),
-  url: z.url({ protocol: /^https$/ }),
-  sha256: z
-    .string()
-    .regex(/^([0-9a-f]{8}|[0-9a-f]{64})$/)
-    .nullable(),
-  sizeMiB: z.number().positive().nullable(),
-  licence: z.enum(licences).nullable(),
-  source: z.url(),
-  parameters: z.int().positive(),
-  top1: z.number().min(0).max(100).nullable(),
-  top5: z.number().min(0).max(100).nullable(),
-  preprocessing: z.strictObject({
-    resize: z.int().min(1),
-    squash: z.boolean().optional(),
-    crop: z.int().min(1),
-    interpolation: z.enum(['bilinear', 'bicubic']),
-    mean: triple,
-    std: triple,
-  }),
-  classes: z.enum(['imagenet1k']).nullable(),
-  outputs: z.int().nonnegative().optional(),
-});

@@ -1,15 +1,53 @@
 import { folderCache } from 'graft-ml/internal/cache/folder-cache';
 import { cachePath } from 'graft-ml/internal/checkpoint/fetch-weights';
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { sizeOf } from '../../base/tensor.ts';
 import { input } from '../../graph/index.ts';
 import { applyModel, getModel, listArchitectures } from '../../models/index.ts';
 import { Scope } from '../../nn/index.ts';
-import { weightsEntrySchema } from './entry.ts';
+import type { Licence, WeightsEntry } from './entry.ts';
 import { weightsEntries } from './lookup.ts';
 import { torchvisionWeights } from './torchvision.ts';
 
 const zoo = new Set(listArchitectures());
+
+const triple = z.tuple([z.number(), z.number(), z.number()]).readonly();
+
+const licences = [
+  'Apache-2.0',
+  'BSD-3-Clause',
+  'CC-BY-NC-4.0',
+  'MIT',
+  'LicenseRef-DINOv3',
+  'LicenseRef-FAIR-Noncommercial-Research',
+] as const satisfies readonly Licence[];
+
+const weightsEntrySchema: z.ZodType<WeightsEntry> = z.strictObject({
+  name: z.string().regex(/^(torchvision|timm)\/[a-z0-9_-]+\.[a-z0-9_-]+$/),
+  architecture: z.string(),
+  url: z.url({ protocol: /^https$/ }),
+  sha256: z
+    .string()
+    .regex(/^([0-9a-f]{8}|[0-9a-f]{64})$/)
+    .nullable(),
+  sizeMiB: z.number().positive().nullable(),
+  licence: z.enum(licences).nullable(),
+  source: z.url(),
+  parameters: z.int().positive(),
+  top1: z.number().min(0).max(100).nullable(),
+  top5: z.number().min(0).max(100).nullable(),
+  preprocessing: z.strictObject({
+    resize: z.int().min(1),
+    squash: z.boolean().optional(),
+    crop: z.int().min(1),
+    interpolation: z.enum(['bilinear', 'bicubic']),
+    mean: triple,
+    std: triple,
+  }),
+  classes: z.enum(['imagenet1k']).nullable(),
+  outputs: z.int().nonnegative().optional(),
+});
 
 /** The numbers that a model of the zoo learns, with a head for ImageNet-1k. */
 function countParameters(architecture: string): number {
