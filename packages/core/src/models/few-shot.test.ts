@@ -3,7 +3,7 @@ import { input } from '../graph/index.ts';
 import { Scope } from '../nn/index.ts';
 import { getModel } from './index.ts';
 
-// What goes into the head: MAML's Omniglot network averages its 2x2 positions, mini-ImageNet's flattens 5x5.
+// The features that the head takes: MAML's Omniglot network averages its 2x2 positions, mini-ImageNet's flattens 5x5.
 test.each([
   ['conv4', 28, 64],
   ['conv4', 84, 64 * 5 * 5],

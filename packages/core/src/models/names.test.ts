@@ -70,7 +70,7 @@ const variants = [
   ...['vit_b_16_384', 'vit_b_32_384', 'vit_l_16_384', 'vit_l_16_512'],
 ];
 
-/** Of the few-shot literature. */
+/** Models of the few-shot literature. */
 const fewShot = [
   ...['conv4', 'conv4_32', 'conv4_stride', 'conv4_32_stride', 'residual_conv4', 'residual_conv4_32'],
   ...['futurama_cnn', 'futurama_resnet', 'resnet12', 'resnet12_wide'],
@@ -145,7 +145,7 @@ test.each(
   expect(() => trace(name, { size: [minimum, minimum - 1] })).toThrow(ShapeError);
 });
 
-/** What stands for a smallest variant that is large: steps of these would take ten seconds each. */
+/** Stand-ins for smallest variants that are large: steps of these would take ten seconds each. */
 const narrow: Readonly<Record<string, Architecture>> = {
   resnext50_32x4d: resnet({ block: 'bottleneck', layers: [1, 1, 1, 1], width: 16, groups: 4, widthPerGroup: 32 }),
   wide_resnet50_2: resnet({ block: 'bottleneck', layers: [1, 1, 1, 1], width: 8, widthPerGroup: 128 }),

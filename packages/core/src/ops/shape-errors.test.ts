@@ -36,7 +36,7 @@ const geometry: ConvGeometry = { strides: [1, 1], pads: [0, 0, 0, 0], dilations:
 const conv = (xShape: Shape, wShape: Shape, options: Partial<ConvGeometry> = {}) =>
   conv2d(x(xShape), x(wShape), { ...geometry, ...options });
 
-/** What is wrong, the call, and the message with both sides. */
+/** The mistake, the call, and the message with both sides. */
 const table: readonly (readonly [name: string, call: () => Value, message: string])[] = [
   [
     'add: shapes that do not broadcast',

@@ -12,7 +12,7 @@ import { timmRules } from './timm-names.ts';
 
 type Named = [name: string, shape: Shape];
 
-/** What timm's `state_dict` says, without the counters of batch norm. */
+/** timm's `state_dict`, without the counters of batch norm. */
 const timm: Record<string, Named[]> = JSON.parse(
   gunzipSync(readFileSync(new URL('../../../../golden/timm-names.json.gz', import.meta.url))).toString(),
 );
@@ -20,7 +20,7 @@ const timm: Record<string, Named[]> = JSON.parse(
 /** `timm/resnet18.a1_in1k` → `resnet18` */
 const modelOf = ({ name }: WeightsEntry): string => name.slice('timm/'.length, name.indexOf('.'));
 
-/** What the zoo's model keeps. */
+/** The variables of the zoo's model. */
 function variablesOf({ architecture, preprocessing: { crop } }: WeightsEntry, numClasses: number): Variable[] {
   const { scope, trace } = Scope.root({ training: false });
   applyModel(getModel(architecture), scope, input('x', 'f32', [1, 3, crop, crop]), { numClasses });

@@ -16,7 +16,7 @@ const following =
 /**
  * Divides the trunk where every path goes through one value: between two such places stands a unit that can be frozen
  * by itself. A batch norm or an activation stays with the layer before it. A block is called by what its parameters'
- * paths have in common (`layer1.0`), if that is nobody else's, else by its first layer.
+ * paths have in common (`layer1.0`), if no other block has it, else by its first layer.
  */
 export function findBlocks(
   graph: FileGraph,

@@ -18,7 +18,7 @@ const path = '../shared/weights/mobilenet_v1_025_224_imagenet1k.onnx';
 const photos = '../shared/data/caltech101_10x60';
 const half = [0.5, 0.5, 0.5] as const;
 
-/** What ImageNet calls the things on the photos, where it has a name for them. */
+/** ImageNet's names for the things on the photos, where it has one. */
 const imageNetClasses: Readonly<Record<string, readonly string[]>> = {
   airplanes: ['airliner', 'warplane', 'wing'],
   dalmatian: ['dalmatian'],

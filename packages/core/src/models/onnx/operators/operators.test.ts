@@ -272,7 +272,7 @@ const node = (
   attributes,
 });
 
-/** What is computed of shapes and constants while the graph is built. */
+/** Values computed from shapes and constants while the graph is built. */
 const folded: Readonly<Record<string, { nodes: FileNode[]; initializers?: Tensors; x?: Shape; opset?: number }>> = {
   'a view as PyTorch writes it: the batch out of a Shape, the rest as numbers': {
     nodes: [
