@@ -15,4 +15,22 @@ export function assertDatasetFlags(folder: string | undefined, given: readonly s
     throw new UsageError('doctor: --renew and --threads go with --machine.');
   if (given.includes('near') && !given.includes('fixTo'))
     throw new UsageError('doctor: --near is about the clean copy of --fix-to.');
+  const ofLabels = given.find((key) => labelFlags.includes(key));
+  if (given.includes('labels') && given.includes('fixTo'))
+    throw new UsageError('doctor: the clean copy of --fix-to keeps labels as they are: leave out --labels.');
+  if (ofLabels !== undefined && !given.includes('labels'))
+    throw new UsageError(`doctor: --${kebabCase(ofLabels)} goes with --labels.`);
 }
+
+/** Flags that say how labels are examined. */
+const labelFlags: readonly string[] = [
+  'model',
+  'weights',
+  'imageSize',
+  'folds',
+  'seed',
+  'sheet',
+  'offline',
+  'mirror',
+  'expectSha256',
+];

@@ -1,5 +1,11 @@
 export type { PartsChoice } from '@graft-ml/core/internal/recipe/config/data';
-export { writeContactSheet } from './contact-sheet.ts';
+export {
+  type CaptionedImage,
+  type ImageSheetOptions,
+  type SheetImage,
+  writeContactSheet,
+  writeImageSheet,
+} from './contact-sheet.ts';
 export {
   type Dataset,
   type DatasetImage,

@@ -2,6 +2,7 @@ export * from '@graft-ml/core/data';
 export type { ImageFacts } from '../data/decode.ts';
 export type { Split } from '../data/folder-layout.ts';
 export {
+  type CaptionedImage,
   type Dataset,
   type DatasetImage,
   type DatasetOptions,
@@ -12,6 +13,7 @@ export {
   fingerprint,
   type ImageFile,
   type ImagePool,
+  type ImageSheetOptions,
   type LabelledImage,
   type LabelledImages,
   openDataset,
@@ -20,7 +22,9 @@ export {
   type PreviewOptions,
   type PreviewRow,
   previewAugmentation,
+  type SheetImage,
   writeContactSheet,
+  writeImageSheet,
 } from '../data/index.ts';
 export type { ColumnOptions } from '../data/readers/columns.ts';
 export type { ReaderOptions, ShapeOptions } from '../data/readers/found.ts';

@@ -11,6 +11,14 @@ export {
   resumeRun,
   trainFolds,
 } from '../experiment/index.ts';
+export {
+  type FolderLabelIssues,
+  type FolderLabelOptions,
+  type ImageLabelIssue,
+  type LabelProgress,
+  labelIssues,
+  type ProbedImage,
+} from '../experiment/label-issues.ts';
 export { type CheckpointName, type OpenRunStore, type Run, type RunStore, readRun } from '../runs/index.ts';
 export type { NamedPaths } from '../runs/own-paths.ts';
 export type { RunDataset, RunRecord } from '../runs/run-file.ts';

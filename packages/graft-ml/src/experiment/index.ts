@@ -16,4 +16,12 @@ export {
   trainFolds,
 } from './cross-validation.ts';
 export { type FoldResult, type FoldSummary, type MeanInterval, meanInterval, summariseFolds } from './fold-summary.ts';
+export {
+  type FolderLabelIssues,
+  type FolderLabelOptions,
+  type ImageLabelIssue,
+  type LabelProgress,
+  labelIssues,
+  type ProbedImage,
+} from './label-issues.ts';
 export { resumeRun } from './resume-run.ts';

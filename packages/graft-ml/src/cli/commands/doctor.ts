@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { shapeOptionsOf } from '../../data/configured.ts';
 import { defineCommand } from '../command.ts';
 import { assertDatasetFlags, assertMachineFlags } from '../doctor-flags.ts';
-import { optionalText } from '../options/download.ts';
+import { downloadFlags, optionalText } from '../options/download.ts';
 import { shapeFlags } from '../options/shared.ts';
 import { printResult, progressOf } from '../show/printer.ts';
 
@@ -18,7 +18,23 @@ export const doctorCommand = defineCommand({
     fixTo: optionalText.describe('write a clean copy to this new folder'),
     near: z.boolean().default(false).describe('treat images that look the same as copies, in the clean copy'),
     strict: z.boolean().default(false).describe('exit status 1 where anything is found'),
-    examples: z.int().min(1).default(5).describe('findings of each kind that are written out; --json has all'),
+    examples: z
+      .int()
+      .min(1)
+      .default(5)
+      .describe('findings of each kind that are written out, with --labels 20 unless given; --json has all'),
+    labels: z.boolean().default(false).describe('list the images whose labels are probably wrong'),
+    sheet: optionalText.describe('with --labels: draw the suspects on this contact sheet, a PNG file'),
+    model: trainConfigSchema.shape.model.describe(
+      'with --labels: the backbone whose features are judged by, as of `graft train`, or a run',
+    ),
+    weights: optionalText.describe('with --labels: its weights: a file, a tag or a name; default: those published'),
+    imageSize: trainConfigSchema.shape.imageSize.describe(
+      'with --labels: side of the square the model sees, in pixels',
+    ),
+    folds: z.int().min(2).max(100).default(5).describe('with --labels: folds of the cross-validation'),
+    seed: trainConfigSchema.shape.seed.describe('with --labels: decides the folds'),
+    ...downloadFlags,
     machine: z.boolean().default(false).describe('examine this machine instead of a dataset'),
     renew: z
       .boolean()
@@ -28,16 +44,18 @@ export const doctorCommand = defineCommand({
     classDepth: trainConfigSchema.shape.classDepth,
     ...shapeFlags,
   }),
-  goesOnUnread: ({ fixTo }) => fixTo !== null,
+  goesOnUnread: ({ fixTo, sheet }) => fixTo !== null || sheet !== null,
   examples: [
     'graft doctor photos/',
     'graft doctor photos/ --json --strict',
     'graft doctor photos/ --fix-to photos-clean --near',
+    'graft doctor photos/ --labels --model squeezenet1_1 --sheet suspects.png',
     'graft doctor --machine',
     'graft doctor --machine --renew runs/x',
   ],
   async run({ positionals: [folder], options, given, terminal }) {
-    const { fixTo, near, strict, examples, classDepth, machine, renew, threads, ...shape } = options;
+    const { fixTo, near, strict, examples, classDepth, machine, renew, threads, labels, ...others } = options;
+    const { model, weights, imageSize, folds, seed, sheet, offline, mirror, expectSha256, ...shape } = others;
     if (machine) {
       assertMachineFlags(given);
       const { machineReport } = await import('../../runs/machine-report.ts');
@@ -46,6 +64,15 @@ export const doctorCommand = defineCommand({
       return printResult(terminal, machineResult(await machineReport({ run: folder, renew, threads, onTuning })));
     }
     assertDatasetFlags(folder, given);
+    if (labels) {
+      const { diagnoseLabels } = await import('../doctor-labels.ts');
+      const flags = { model, weights, imageSize, folds, seed, sheet, strict, offline, mirror, expectSha256 };
+      const search = {
+        reading: { classDepth, ...shapeOptionsOf(shape) },
+        most: given.includes('examples') ? examples : 20,
+      };
+      return diagnoseLabels(folder, flags, search, terminal);
+    }
     const { diagnose, assertTarget, writeCleanCopy } = await import('../../data/doctor/index.ts');
     const { diagnosisResult } = await import('../show/diagnosis.ts');
     if (fixTo !== null) await assertTarget(folder, fixTo);
