@@ -1,3 +1,3 @@
-export { type Axis, formatNumber, type LineChart, type Series } from './line-chart.ts';
-export { lineChartSvg, type SvgSize } from './svg.ts';
+export { type Axis, formatNumber, formatValue, type LineChart, type Series } from './line-chart.ts';
+export { lineChartSvg, lineChartsSvg, type SvgSize } from './svg.ts';
 export { lineChartText, type TextSize } from './text.ts';

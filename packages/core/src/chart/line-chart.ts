@@ -4,12 +4,16 @@ export interface LineChart {
   readonly x: Axis;
   readonly y: Axis;
   readonly series: readonly Series[];
+  /** A line of text below the chart: what bands are, of how many runs a curve is the mean. */
+  readonly note?: string;
   /** Vertical lines. */
   readonly marks?: readonly { readonly at: number; readonly label: string }[];
 }
 
 export interface Axis {
   readonly label: string;
+  /** `percent`: the values are shares, 0.8, and are written as 80 %. Default `number`. */
+  readonly format?: 'number' | 'percent';
   /** Default linear. */
   readonly scale?: 'linear' | 'log';
 }
@@ -18,6 +22,8 @@ export interface Series {
   readonly name: string;
   /** Points by ascending x. */
   readonly points: readonly (readonly [x: number, y: number])[];
+  /** An interval around the curve, by ascending x: of confidence, or over seeds. */
+  readonly band?: readonly (readonly [x: number, low: number, high: number])[];
 }
 
 /** A number of a label: 0.00031 as 3.1e-4, 0.25 as 0.25. */
@@ -27,4 +33,9 @@ export function formatNumber(value: number): string {
     return Number(value.toPrecision(2)).toExponential().replace('e+', 'e');
   }
   return String(magnitude >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
+}
+
+/** A value of an axis, in its format. */
+export function formatValue(value: number, { format }: Axis): string {
+  return format === 'percent' ? `${formatNumber(100 * value)} %` : formatNumber(value);
 }

@@ -14,3 +14,12 @@ export async function lineChartSvg(chart: LineChart, { width = 720, height = 440
   const { drawLineChart } = await import('./draw/line-chart.ts');
   return drawLineChart(chart, width, height);
 }
+
+/** Several charts below each other in one SVG document, each of that size. */
+export async function lineChartsSvg(
+  charts: readonly LineChart[],
+  { width = 720, height = 440 }: SvgSize = {},
+): Promise<string> {
+  const { drawLineCharts } = await import('./draw/line-chart.ts');
+  return drawLineCharts(charts, width, height);
+}

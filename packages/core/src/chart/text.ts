@@ -1,6 +1,6 @@
 import { plot } from 'asciichart';
 import { printableName } from '../base/printable.ts';
-import { type Axis, formatNumber, type LineChart, type Series } from './line-chart.ts';
+import { type Axis, formatValue, type LineChart, type Series } from './line-chart.ts';
 
 export interface TextSize {
   /** Columns of the curve, without its axis. Default 64. */
@@ -26,10 +26,10 @@ export function lineChartText(chart: LineChart, { width = 64, height = 12 }: Tex
       // The label is one place wide, however long it is; the axis stands behind it.
       offset: 2,
       format: (row) =>
-        formatNumber(labelOf(bottom + ((top - bottom) * row) / height, top - bottom)).padStart(margin - 1),
+        formatValue(labelOf(bottom + ((top - bottom) * row) / height, top - bottom), chart.y).padStart(margin - 1),
     },
   );
-  const [first, middle, last] = [0, 0.5, 1].map((part) => formatNumber(between(chart.x, low, high, part)));
+  const [first, middle, last] = [0, 0.5, 1].map((part) => formatValue(between(chart.x, low, high, part), chart.x));
   const gap = width - first!.length - middle!.length - last!.length;
   const ticks = [first, ' '.repeat(Math.max(1, gap >> 1)), middle, ' '.repeat(Math.max(1, gap - (gap >> 1))), last];
   const indent = ' '.repeat(margin);

@@ -53,8 +53,8 @@ test('a comparison as a table and as curves', () => {
     {
       name: 'maml',
       points: [
-        [100, 80],
-        [200, 90],
+        [100, 0.8],
+        [200, 0.9],
       ],
     },
   ]);

@@ -68,9 +68,7 @@ export function comparisonChart({ rows, shape }: Comparison): LineChart {
   return {
     title: `Validation accuracy, ${shape.way}-way ${shape.shots}-shot`,
     x: { label: 'meta-steps' },
-    y: { label: 'accuracy, %' },
-    series: rows
-      .filter(({ curve }) => curve.length > 1)
-      .map(({ name, curve }) => ({ name, points: curve.map(([step, accuracy]) => [step, 100 * accuracy] as const) })),
+    y: { label: 'accuracy', format: 'percent' },
+    series: rows.filter(({ curve }) => curve.length > 1).map(({ name, curve }) => ({ name, points: curve })),
   };
 }

@@ -11,9 +11,11 @@ import type { z } from 'zod';
 import { writeSealed } from '../checkpoint/sealed.ts';
 import { formatOwnJson } from '../files/own-json.ts';
 import { signPaths } from './own-paths.ts';
+import { runCurves } from './run-curves.ts';
 import type { evaluationSchema, Run, RunRecord } from './run-file.ts';
 import { runLogs } from './run-logs.ts';
 import {
+  curvesFile,
   isLeftover,
   isOfRun,
   isRunFile,
@@ -39,7 +41,8 @@ export interface RunParts {
 }
 
 /**
- * A run on disk: `run.json`, `best.safetensors`, `last.safetensors`, which are replaced whole, and logs, which grow.
+ * A run on disk: `run.json`, `best.safetensors`, `last.safetensors` and `curves.svg`, which are replaced whole, and logs,
+ * which grow.
  * Nothing is written before `create` or `reopen`, and nothing once the folder is gone or another process's.
  */
 export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
@@ -122,6 +125,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
   async close(status: Exclude<RunRecord['status'], 'running'>): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    if (!this.#isLogBehind) await this.#drawCurves();
     await this.#update({ status });
   }
 
@@ -169,6 +173,11 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
       this.#isLogBehind = true;
       throw error;
     }
+  }
+
+  async #drawCurves(): Promise<void> {
+    const svg = await runCurves(this.#store);
+    if (svg !== null) await this.#store.replace(curvesFile, svg);
   }
 
   async #keepOnnx(): Promise<void> {

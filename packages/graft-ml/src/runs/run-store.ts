@@ -93,7 +93,16 @@ export function ownOnnx(
   return { path: join(path, onnxFile), sha256: onnxSha256, read: () => openStore(path).read(onnxFile) };
 }
 
-const runFiles: ReadonlySet<string> = new Set(['run.json', 'best.safetensors', 'last.safetensors', onnxFile]);
+/** The learning curves of a run, drawn when it ends. */
+export const curvesFile = 'curves.svg';
+
+const runFiles: ReadonlySet<string> = new Set([
+  'run.json',
+  'best.safetensors',
+  'last.safetensors',
+  onnxFile,
+  curvesFile,
+]);
 
 /** Whether a file is a run's, so that a new run in its place removes it. */
 export function isRunFile(name: string): boolean {

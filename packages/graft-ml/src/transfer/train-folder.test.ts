@@ -86,7 +86,13 @@ describe('resumed', () => {
     expect((await runFolder(shapes, out)).at(-1)!.kind).toBe('end');
     expectSameRun(whole, out);
     expect((await readRun(out)).best).toEqual((await readRun(whole)).best);
-    expect(readdirSync(out).sort()).toEqual(['best.safetensors', 'last.safetensors', 'metrics.jsonl', 'run.json']);
+    expect(readdirSync(out).sort()).toEqual([
+      'best.safetensors',
+      'curves.svg',
+      'last.safetensors',
+      'metrics.jsonl',
+      'run.json',
+    ]);
   });
 
   test('a log that is ahead of the checkpoint, or cut in a line, is mended', async () => {

@@ -1,5 +1,5 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
-import { type Axis, formatNumber } from '../line-chart.ts';
+import { type Axis, formatValue } from '../line-chart.ts';
 
 /** A length along an axis that is drawn, in pixels; a vertical one's start lies below its end. */
 export type Span = readonly [start: number, end: number];
@@ -21,6 +21,8 @@ export interface DrawnAxis {
 export interface AxisOptions {
   readonly scale: NonNullable<Axis['scale']>;
   readonly span: Span;
+  /** Default `number`. */
+  readonly format?: Axis['format'];
   /** Pixels from tick to tick that are aimed at. */
   readonly spacing: number;
   /** Whether the axis may be longer than its values, up to round numbers. */
@@ -58,7 +60,11 @@ export function stretched(axis: DrawnAxis, from: Span, to: Span): DrawnAxis {
   };
 }
 
-function linearAxis(extent: Span, values: readonly number[], { span, spacing, round, fits }: AxisOptions): DrawnAxis {
+function linearAxis(
+  extent: Span,
+  values: readonly number[],
+  { span, spacing, round, fits, format }: AxisOptions,
+): DrawnAxis {
   // Whole numbers, such as epochs, get no ticks between them.
   const whole = values.every(Number.isInteger);
   const [low, high] = widened(extent, whole ? 1 : 0);
@@ -68,7 +74,7 @@ function linearAxis(extent: Span, values: readonly number[], { span, spacing, ro
     // With few ticks, a round end would be far beyond the values.
     if (round) scale.nice(Math.max(count, 5));
     const at = scale.ticks(count).filter((value) => !whole || Number.isInteger(value));
-    const labels = tickLabels(at);
+    const labels = labelsOf(at, format);
     const ticks = at.map((value, i) => ({ at: scale(value), label: labels[i]! }));
     const place = (value: number) => (isDrawable(value, 'linear') ? scale(value) : Number.NaN);
     if (fits(ticks)) return { place, ticks, minor: [] };
@@ -85,7 +91,7 @@ function widened([low, high]: Span, least: number): Span {
   return [middle - margin, middle + margin];
 }
 
-function logAxis([low, high]: Span, { span, spacing, round, fits }: AxisOptions): DrawnAxis {
+function logAxis([low, high]: Span, { span, spacing, round, fits, format }: AxisOptions): DrawnAxis {
   const ratio = Math.log10(high) - Math.log10(low);
   const margin = 10 ** (ratio < 1e-4 ? 0.5 : round ? 0.04 * ratio : 0);
   const domain: Span = [low / margin, high * margin];
@@ -94,11 +100,12 @@ function logAxis([low, high]: Span, { span, spacing, round, fits }: AxisOptions)
   const ticksAt = (values: readonly number[], labels: readonly string[]) =>
     values.map((value, i) => ({ at: scale(value), label: labels[i]! }));
   const ofDecades = [powerSteps(domain, [1, 2, 5]), ...strides.map((stride) => powerSteps(domain, [1], stride))];
-  const candidates = ofDecades.map((values) => ticksAt(values, values.map(formatNumber)));
+  const written = (value: number) => formatValue(value, { label: '', ...(format && { format }) });
+  const candidates = ofDecades.map((values) => ticksAt(values, values.map(written)));
   if (ofDecades[0]!.length < 3) {
     const counts = Array.from({ length: Math.max(1, Math.floor(length / spacing)) }, (_, i) => i + 1).reverse();
     const steps = counts.map((count) => scaleLinear().domain(domain).ticks(count));
-    candidates.unshift(...steps.map((values) => ticksAt(values, tickLabels(values))));
+    candidates.unshift(...steps.map((values) => ticksAt(values, labelsOf(values, format))));
   }
   // Steps of 1, 2 and 5 are unequal: they may be closer than the spacing, which is their average's then.
   const most = (1.8 * length) / spacing;
@@ -125,6 +132,11 @@ function powerSteps([low, high]: Span, mantissas: readonly number[], stride = 1)
   }
   // The ends are computed, and may miss a power of ten by their last digit.
   return values.filter((value) => value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9));
+}
+
+function labelsOf(values: readonly number[], format: Axis['format']): string[] {
+  if (format !== 'percent') return tickLabels(values);
+  return tickLabels(values.map((value) => 100 * value)).map((label) => `${label} %`);
 }
 
 /**

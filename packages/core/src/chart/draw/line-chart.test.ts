@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { LineChart } from '../line-chart.ts';
-import { drawLineChart } from './line-chart.ts';
+import { drawLineChart, drawLineCharts } from './line-chart.ts';
 
 const chart: LineChart = {
   title: 'Loss',
@@ -107,6 +107,55 @@ test('a single series has no legend', () => {
   expect(drawLineChart(two, 720, 440).match(/>loss</g)).toHaveLength(2);
 });
 
+test('curves that end together have their names at their ends, apart from one another and inside the drawing', () => {
+  const series = ['one', 'two', 'three'].map((name, i) => ({ name, points: [[0, i], [4, 2 + i / 50]] as const })); // biome-ignore format: points
+  const svg = drawLineChart({ ...chart, series }, 720, 440);
+  const names = [...svg.matchAll(/<text [^>]*x="([\d.]+)" y="([\d.]+)"[^>]*>(one|two|three)<\/text>/g)];
+  const end = ticks(svg, 'middle', 'x')[4]!;
+  expect(names).toHaveLength(3);
+  for (const [, x] of names) expect(Number(x)).toBeGreaterThan(end + 10);
+  const heights = names.map(([, , y]) => Number(y));
+  // The largest ends highest.
+  expect(heights[0]! - heights[1]!).toBeGreaterThanOrEqual(15);
+  expect(heights[1]! - heights[2]!).toBeGreaterThanOrEqual(15);
+  const early = [{ name: 'one', points: [[0, 1], [2, 2]] as const }, ...series.slice(1)]; // biome-ignore format: points
+  expect(drawLineChart({ ...chart, series: early }, 720, 440)).toContain(
+    '<g transform="translate(16 40)"><g font-size',
+  );
+});
+
+test('a band is an area behind the curves, and belongs to the axis', () => {
+  const band = [[0, 2, 6], [4, 0, 2]] as const; // biome-ignore format: points
+  const svg = drawLineChart({ ...chart, series: [{ ...chart.series[0]!, band }] }, 720, 440);
+  const y = ticks(svg, 'end', 'y');
+  const x = ticks(svg, 'middle', 'x');
+  const [, area] = /d="([^"]*)" fill="currentColor" fill-opacity/.exec(svg)!;
+  expect(area).toBe(`M${x[0]},${y[6]}L${x[4]},${y[2]}L${x[4]},${y[0]}L${x[0]},${y[2]}Z`);
+  expect(svg.indexOf('fill-opacity')).toBeLessThan(svg.indexOf('<title>loss</title>'));
+});
+
+test('shares are written in percent, on either kind of axis', () => {
+  const points = [[0.001, 0.2], [0.1, 0.85]] as const; // biome-ignore format: points
+  const axes = { x: { label: 'x', scale: 'log', format: 'percent' }, y: { label: 'y', format: 'percent' } } as const;
+  const svg = drawLineChart({ ...chart, ...axes, series: [{ name: 'a', points }] }, 720, 440);
+  expect(Object.keys(ticks(svg, 'middle', 'x'))).toEqual(expect.arrayContaining(['0.1 %', '1 %', '10 %']));
+  expect(Object.keys(ticks(svg, 'end', 'y'))).toEqual([20, 30, 40, 50, 60, 70, 80, 90].map((value) => `${value} %`));
+});
+
+test('a note stands below the axis, and charts below each other', () => {
+  const svg = drawLineCharts(
+    [
+      { ...chart, note: 'mean of 3 seeds' },
+      { ...chart, title: 'Second' },
+    ],
+    500,
+    300,
+  );
+  expect(svg).toMatch(/width="500" height="600"/);
+  expect(svg).toMatch(/y="287"[^>]*>mean of 3 seeds</);
+  expect(svg).toMatch(/<g transform="translate\(0 300\)">.*>Second</);
+});
+
 test('series of one colour differ by their dashes', () => {
   const series = Array.from({ length: 17 }, (_, i) => ({ name: `${i}`, points: [[0, i], [1, i]] as const })); // biome-ignore format: points
   const svg = drawLineChart({ ...chart, series }, 720, 440);
@@ -143,10 +192,15 @@ test('any numbers and names at any size: well-formed, no number that is none, ti
     x: anyAxis,
     y: anyAxis,
     series: fc.array(
-      fc.record({ name: anyText, points: fc.array(fc.tuple(anyNumber, anyNumber), { maxLength: 30 }) }),
+      fc.record({
+        name: anyText,
+        points: fc.array(fc.tuple(anyNumber, anyNumber), { maxLength: 30 }),
+        band: fc.array(fc.tuple(anyNumber, anyNumber, anyNumber), { maxLength: 9 }),
+      }),
       { maxLength: 20 },
     ),
     marks: fc.array(fc.record({ at: anyNumber, label: anyText }), { maxLength: 5 }),
+    note: anyText,
   });
   fc.assert(
     fc.property(

@@ -1,4 +1,5 @@
 import {
+  area,
   line,
   type SymbolType,
   symbol,
@@ -11,6 +12,7 @@ import {
 import { printableName } from '../../base/printable.ts';
 import type { LineChart } from '../line-chart.ts';
 import { type DrawnAxis, isDrawable, layOutAxis, type Span, stretched, type Tick } from './axis.ts';
+import { drawEndLabels, endLabelsWidth } from './end-labels.ts';
 import { layOutLegend, swatchWidth } from './legend.ts';
 import { drawMarks, placeMarks, rowCount } from './marks.ts';
 import { decimal, element, fitted, textElement, textWidth, tooltip, wrapped } from './markup.ts';
@@ -40,23 +42,44 @@ interface Plot {
 }
 
 type Point = readonly [x: number, y: number];
+type Scale = NonNullable<LineChart['x']['scale']>;
+
+/** The charts below each other as one SVG document, each of that many pixels. */
+export function drawLineCharts(charts: readonly LineChart[], width: number, height: number): string {
+  const label = charts.map(({ title }) => printableName(title)).join('; ');
+  const drawn = charts.map((chart, i) => {
+    const parts = partsOf(chart, width, height);
+    return i === 0 ? parts.join('') : element('g', { transform: `translate(0 ${i * height})` }, ...parts);
+  });
+  return documentOf(width, height * charts.length, label, drawn);
+}
 
 /** The chart as an SVG document of that many pixels. */
 export function drawLineChart(chart: LineChart, width: number, height: number): string {
+  return drawLineCharts([chart], width, height);
+}
+
+/** Everything of a chart but its background. */
+function partsOf(chart: LineChart, width: number, height: number): string[] {
   const title = wrapped(printableName(chart.title), width - 2 * margin, fontSize.title, 2, true);
   const top = margin + title.length * (lineHeight + 2) + 4;
+  const note = !chart.note ? [] : wrapped(printableName(chart.note), width - 2 * margin, fontSize.tick, 2);
+  const bottom = height - note.length * lineHeight;
   const withSymbols = chart.series.map(({ points }) => points.length * sparse <= width);
+  const names = chart.series.map(({ name }) => printableName(name));
+  // Names stand at the ends of the curves where all of these end together, and above the plot where they do not.
+  const besides = endsTogether(chart) ? endLabelsWidth(names, width, bottom - top - 3 * lineHeight) : null;
   const legend =
-    chart.series.length > 1
+    names.length > 1 && besides === null
       ? layOutLegend(
-          chart.series.map(({ name }, i) => ({ name: printableName(name), swatch: swatchOf(i, withSymbols[i]!) })),
+          names.map((name, i) => ({ name, swatch: swatchOf(i, withSymbols[i]!) })),
           width - 2 * margin,
           height * legendShare,
         )
       : undefined;
   const plotTop = top + (legend?.height ?? 0) + 10;
-  const { plot, marks } = layOutPlot(chart, width, height, plotTop);
-  return documentOf(width, height, printableName(chart.title), [
+  const { plot, marks } = layOutPlot(chart, { width, height: bottom, plotTop, besides: besides ?? 0 });
+  return [
     element(
       'g',
       { ...inkOf('ink'), fill: 'currentColor', 'font-size': fontSize.title, 'font-weight': 600 },
@@ -65,45 +88,107 @@ export function drawLineChart(chart: LineChart, width: number, height: number): 
     ...(legend === undefined ? [] : [element('g', { transform: `translate(${margin} ${top})` }, legend.markup)]),
     ...drawAxes(chart, plot),
     ...drawMarks(marks, [plotTop, plot.bottom]),
+    ...chart.series.map((series, i) => drawBand(series, i, plot)),
     ...chart.series.map((series, i) => drawSeries(series, i, plot, withSymbols[i]!)),
-  ]);
+    ...(besides === null ? [] : namesAtEnds(chart, plot, besides)),
+    ...note.map((text, i) =>
+      textElement(text, {
+        ...inkOf('quiet'),
+        fill: 'currentColor',
+        'font-size': fontSize.tick,
+        x: margin,
+        y: bottom + (i + 0.5) * lineHeight - 4,
+      }),
+    ),
+  ];
+}
+
+/** True where there are several curves, and the last points of all have the chart's largest x. */
+function endsTogether({ series, x, y }: LineChart): boolean {
+  const ends = series.map(({ points }) => lastDrawable(points, x.scale ?? 'linear', y.scale ?? 'linear'));
+  const most = Math.max(...ends.map((end) => end?.[0] ?? Number.NaN));
+  return series.length > 1 && ends.every((end) => end?.[0] === most);
+}
+
+function lastDrawable(points: readonly Point[], scaleX: Scale, scaleY: Scale): Point | undefined {
+  return points.findLast(([x, y]) => isDrawable(x, scaleX) && isDrawable(y, scaleY));
+}
+
+function namesAtEnds({ series, x, y }: LineChart, plot: Plot, width: number): string[] {
+  const labels = series.map(({ name, points }) => {
+    const [, end] = lastDrawable(points, x.scale ?? 'linear', y.scale ?? 'linear')!;
+    return { name: printableName(name), y: plot.y.place(end) };
+  });
+  const strokes = series.map((_, i) => seriesInk(i));
+  return drawEndLabels(labels, { right: plot.right, top: plot.top, bottom: plot.bottom, width }, strokes);
+}
+
+/** The interval around a curve, behind all curves. */
+function drawBand({ band }: LineChart['series'][number], index: number, plot: Plot): string {
+  if (band === undefined) return '';
+  const places = band.map(([x, low, high]) => [plot.x.place(x), plot.y.place(low), plot.y.place(high)] as const);
+  const shape = area<(typeof places)[number]>(
+    ([x]) => x,
+    ([, low]) => low,
+    ([, , high]) => high,
+  )
+    .defined((place) => place.every(Number.isFinite))
+    .digits(2);
+  const d = shape(places);
+  return d === null ? '' : element('path', { ...seriesInk(index), d, fill: 'currentColor', 'fill-opacity': 0.13 });
 }
 
 /** Lays out everything below the legend. Labels of marks stand in rows above the plot, so that they hide no curve. */
-function layOutPlot(chart: LineChart, width: number, height: number, plotTop: number) {
+function layOutPlot(
+  chart: LineChart,
+  {
+    width,
+    height,
+    plotTop,
+    besides,
+  }: { readonly width: number; readonly height: number; readonly plotTop: number; readonly besides: number },
+) {
   const scaleX = chart.x.scale ?? 'linear';
   const scaleY = chart.y.scale ?? 'linear';
   const points = chart.series
-    .flatMap((series) => series.points)
+    .flatMap(({ points: own, band = [] }): readonly Point[] => [
+      ...own,
+      ...band.flatMap(([x, low, high]): Point[] => [
+        [x, low],
+        [x, high],
+      ]),
+    ])
     .filter(([x, y]) => isDrawable(x, scaleX) && isDrawable(y, scaleY));
   const marks = (chart.marks ?? []).filter(({ at }) => isDrawable(at, scaleX));
   const bottom = Math.max(plotTop + 1, height - margin - 2 * lineHeight - 6);
 
   // The width of the labels decides how many rows the marks need, and these how high the axis is. So the ticks are
   // chosen for the most rows that there may be; on a longer axis, they fit all the better.
-  const mostRows = Math.min(marks.length, Math.floor((height * marksShare) / lineHeight));
+  const mostRows = Math.max(0, Math.min(marks.length, Math.floor((height * marksShare) / lineHeight)));
   const shortest: Span = [bottom, Math.min(plotTop + mostRows * lineHeight, bottom - 1)];
   const y = layOutAxis(
     points.map(([, value]) => value),
     {
       scale: scaleY,
+      format: chart.y.format,
       span: shortest,
-      spacing: 44,
+      spacing: 50,
       round: true,
       fits: (ticks) => ticks.every(({ at }, i) => i === 0 || Math.abs(at - ticks[i - 1]!.at) >= lineHeight),
     },
   );
   const labelWidth = Math.max(0, ...y.ticks.map(({ label }) => textWidth(label, fontSize.tick)));
   const left = Math.min(margin + lineHeight + labelWidth + 12, width / 2);
-  const right = Math.max(left + 1, width - margin - 10);
+  const right = Math.max(left + 1, width - margin - Math.max(10, besides));
   const x = layOutAxis([...points.map(([value]) => value), ...marks.map(({ at }) => at)], {
     scale: scaleX,
+    format: chart.x.format,
     span: [left, right],
     spacing: 68,
     round: false,
     fits: (ticks) => standApart(ticks, width),
   });
-  const placed = placeMarks(marks, x, [left, width - 4], mostRows);
+  const placed = placeMarks(marks, x, [left, besides > 0 ? right : width - 4], mostRows);
   const top = Math.min(plotTop + rowCount(placed) * lineHeight, bottom - 1);
   const plot: Plot = {
     x,
