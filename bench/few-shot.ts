@@ -4,13 +4,12 @@
  * Each seed puts 20 images of each class aside to validate with, and takes the first 5, 10, 20 and 40 of the others.
  * The results in bench/results/few-shot.json and the curves beside it come from the folders that strategies.ts names.
  */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { randomStream } from '@graft-ml/core/internal/base/random';
-import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
+import { drawFewShot } from './charts.ts';
 import { mean, nameOf, Study } from './study.ts';
 
 const { values, positionals } = parseArgs({
@@ -74,20 +73,14 @@ for (const folder of positionals) {
   console.log(
     `\n${nameOf(folder)}\n\n| images of each class | ${counts.join(' | ')} |\n|---|${counts.map(() => '---|').join('')}`,
   );
-  const series = Object.keys(ways).map((way) => {
+  const curves = Object.keys(ways).map((way) => {
     const accuracies = counts.map((count) =>
       seeds.map((seed) => study.results[keyOf(folder, way, count, seed)]!.accuracy),
     );
     const cell = (runs: readonly number[]) =>
       `${mean(runs).toFixed(3)} (${runs.map((accuracy) => accuracy.toFixed(3)).join(', ')})`;
     console.log(`| ${way} | ${accuracies.map(cell).join(' | ')} |`);
-    return { name: way, points: counts.map((count, i) => [count, mean(accuracies[i]!)] as const) };
+    return [way, counts.map((count, i) => [count, accuracies[i]!] as const)] as const;
   });
-  const svg = await lineChartSvg({
-    title: `${nameOf(folder)}: few images of each class`,
-    x: { label: 'images of each class' },
-    y: { label: 'validation accuracy' },
-    series,
-  });
-  writeFileSync(fileURLToPath(new URL(`../../bench/results/few-shot-${nameOf(folder)}.svg`, import.meta.url)), svg);
+  await drawFewShot(nameOf(folder), Object.fromEntries(curves));
 }

@@ -1,12 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
 import { readMetaRun } from 'graft-ml/internal/meta/meta-run';
 import { type StepResult, type TestMetaOptions, testMeta } from 'graft-ml/internal/meta/test-meta';
 import { resumeMeta, trainMeta } from 'graft-ml/internal/meta/train-meta';
+import { drawMetaCurves } from './charts.ts';
 import { Results } from './study.ts';
 
 /** What one run of meta-learning came to. */
@@ -61,16 +60,13 @@ export class MetaStudy extends Results<MetaOutcome> {
     return [`| | ${columns.join(' | ')} |`, `|---|${columns.map(() => '---|').join('')}`, ...lines].join('\n');
   }
 
-  /** Draws the learning curves of these keys, by the name that each has in the legend. */
+  /** Draws the learning curves of these keys, by the name that each has in the chart. */
   async draw(suffix: string, title: string, keys: Readonly<Record<string, string>>): Promise<void> {
-    const series = Object.entries(keys).flatMap(([name, key]) => {
+    const curves = Object.entries(keys).flatMap(([name, key]) => {
       const points = this.get(key)?.curve ?? [];
-      return points.length > 1 ? [{ name, points }] : [];
+      return points.length > 1 ? [[name, points] as const] : [];
     });
-    if (series.length === 0) return;
-    const chart = { title, x: { label: 'meta-steps' }, y: { label: 'accuracy on validation classes' }, series };
-    const file = fileURLToPath(new URL(`../../bench/results/${this.#name}-${suffix}.svg`, import.meta.url));
-    writeFileSync(file, await lineChartSvg(chart, { width: 860 }));
+    if (curves.length > 0) await drawMetaCurves(`${this.#name}-${suffix}`, title, Object.fromEntries(curves));
   }
 }
 

@@ -9,29 +9,19 @@
  * results in bench/results/partial-transfer.json come from ../shared/data/caltech101_10x60; what is there already is
  * not run again.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { randomStream } from '@graft-ml/core/internal/base/random';
-import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
-import { cutBefore } from '@graft-ml/core/internal/fit/cut';
-import { imageNetwork, parameterTable } from '@graft-ml/core/internal/fit/network';
-import { trainingStep } from '@graft-ml/core/internal/fit/step';
-import { parseConfig, resolveConfig, type TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
-import { partialTransfer, type TransferSide } from '@graft-ml/core/internal/recipe/partial-transfer';
-import { planOf } from '@graft-ml/core/internal/recipe/plan';
-import { getModel } from '@graft-ml/core/models';
-import { crossEntropyLoss } from '@graft-ml/core/nn';
-import { countFlops } from '@graft-ml/core/ops';
-import { adamw } from '@graft-ml/core/optim';
 import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
 import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 import sharp from 'sharp';
+import { drawTransfer } from './charts.ts';
 import { median } from './harness.ts';
 import { type PhaseOne, phaseOne } from './phase-one.ts';
 import { mean, nameOf, Results } from './study.ts';
+import { configOf, scratch, type Training, type Way, ways, workOf } from './transfer-ways.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -48,33 +38,7 @@ const folder = positionals[0];
 if (!folder) throw new Error('usage: node dist/bench/partial-transfer.js FOLDER');
 const { model } = values;
 const [side, epochs, threads] = [Number(values.side), Number(values.epochs), Number(values.threads)];
-const batchSize = 16;
-
-/** What is known of one training. */
-interface Training {
-  /** On the validation images, after each epoch. */
-  readonly accuracies: readonly number[];
-  /** On the test images, of the epoch with the best of these. */
-  readonly test: number;
-  /** Of an epoch, the median without the first. */
-  readonly seconds: number;
-}
-
-/** A row of the table: how phase two goes. */
-interface Way {
-  readonly name: string;
-  readonly config: TrainConfigInput;
-}
-
-const ratio = (transferRatio: number, transferFrozen: TransferSide): Way => ({
-  name: transferRatio === 1 ? 'r = 1' : `r = ${transferRatio}, ${transferFrozen} frozen`,
-  config: { transferRatio, transferFrozen },
-});
-const inParts = [0.75, 0.5, 0.25];
-const everything = ratio(1, 'upper');
-const scratch: Way = { name: 'from scratch', config: { strategy: 'scratch' } };
-const ofSide = (frozen: TransferSide) => inParts.map((share) => ratio(share, frozen));
-const ways = [scratch, everything, ...ofSide('upper'), ...ofSide('lower')];
+const study = { model, side, epochs, threads };
 
 /** Makes `train/`, `val/` and `test/`, of small images. */
 async function divide(root: string, seed: number): Promise<void> {
@@ -96,39 +60,20 @@ async function divide(root: string, seed: number): Promise<void> {
   }
 }
 
-const configOf = ({ config }: Way, seed: number): TrainConfigInput => ({
-  ...{ model, seed, threads, epochs, batchSize, imageSize: side, augment: 'none', disk: 0 },
-  ...config,
-});
-
 async function trained(images: string, out: string, start: string, way: Way, seed: number): Promise<Training> {
   const weights = way === scratch ? {} : { weights: start };
   const [accuracies, seconds]: [number[], number[]] = [[], []];
-  for await (const event of trainFolder(images, { ...configOf(way, seed), ...weights }, { out, overwrite: true })) {
+  for await (const event of trainFolder(
+    images,
+    { ...configOf(way, study, seed), ...weights },
+    { out, overwrite: true },
+  )) {
     if (event.kind !== 'evaluation') continue;
     accuracies.push(event.accuracy);
     seconds.push(event.seconds);
   }
   const { accuracy: test } = await evaluateFolder(out, images, { part: 'test' });
   return { accuracies, test, seconds: median(seconds.length > 1 ? seconds.slice(1) : seconds) };
-}
-
-/** What a training step computes, in operations, and what is on which side of the cut. */
-function workOf(way: Way, classes: number): { flops: number; cut: string } {
-  const own = getModel(model);
-  const network = imageNetwork(own, { ...own.preprocessing, resize: side, crop: side }, classes);
-  const table = parameterTable(network, own);
-  const config = resolveConfig(
-    parseConfig({ ...configOf(way, 0), ...(way !== scratch && { weights: 'x.safetensors' }) }),
-  );
-  const { settings } = planOf(config, table)[0]!;
-  const layers = new Set([...settings].flatMap(([name, setting]) => (setting ? [name.replace(/\.[^.]+$/, '')] : [])));
-  const { outputs } = trainingStep(cutBefore(network, (name) => Boolean(settings.get(name)))?.network ?? network, {
-    ...{ batchSize, settings, loss: crossEntropyLoss(), optimizer: adamw() },
-    batchNorm: (path) => (layers.has(path) ? 'running' : 'frozen'),
-  });
-  const cut = way === scratch ? 'all blocks' : partialTransfer(config, table).trained.join(', ');
-  return { flops: countFlops(Object.values(outputs)).total, cut };
 }
 
 const results = new Results<Training | PhaseOne>('partial-transfer');
@@ -191,7 +136,7 @@ console.log(
 for (const way of ways) {
   const runs = seeds.map((seed) => trainingOf(way, seed));
   const tests = runs.map(({ test }) => test);
-  const { flops, cut } = workOf(way, classes);
+  const { flops, cut } = workOf(way, study, classes);
   const at = marks.map((epoch) => percent(runs.map(({ accuracies }) => accuracies[epoch - 1]!)));
   const each = tests.map((test) => percent([test])).join(', ');
   const seconds = mean(runs.map((run) => run.seconds)).toFixed(2);
@@ -204,18 +149,9 @@ console.log(
   `\nPhase one: ${values['meta-steps']} meta-steps of ${(one[0]!.flopsPerStep / 1e6).toFixed(0)} MFLOP, ${metaSeconds} s.`,
 );
 
-for (const frozen of ['upper', 'lower'] as const) {
-  const start = mean(one.map(({ accuracy }) => accuracy));
-  const series = [scratch, everything, ...ofSide(frozen)].map((way) => {
-    const runs = seeds.map((seed) => trainingOf(way, seed).accuracies);
-    const points = runs[0]!.map((_, i) => [i + 1, mean(runs.map((run) => run[i]!))] as const);
-    return { name: way.name, points: way === scratch ? points : [[0, start] as const, ...points] };
-  });
-  const svg = await lineChartSvg({
-    title: `${nameOf(folder)}: partial transfer, ${frozen} blocks frozen`,
-    x: { label: 'epoch of phase two' },
-    y: { label: 'validation accuracy' },
-    series: [...series, { name: 'r = 0', points: [[0, start] as const, [epochs, start] as const] }],
-  });
-  writeFileSync(fileURLToPath(new URL(`../../bench/results/partial-transfer-${frozen}.svg`, import.meta.url)), svg);
-}
+const drawn = ways.map((way) => ({
+  way,
+  runs: seeds.map((seed) => trainingOf(way, seed)),
+  flops: workOf(way, study, classes).flops,
+}));
+await drawTransfer(nameOf(folder), drawn, one);

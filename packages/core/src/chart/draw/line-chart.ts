@@ -172,7 +172,8 @@ function layOutPlot(
       scale: scaleY,
       format: chart.y.format,
       span: shortest,
-      spacing: 50,
+      // Few gridlines: four or five, on a low chart closer to one another.
+      spacing: Math.min(64, Math.max(40, (shortest[0] - shortest[1]) / 4.5)),
       round: true,
       fits: (ticks) => ticks.every(({ at }, i) => i === 0 || Math.abs(at - ticks[i - 1]!.at) >= lineHeight),
     },

@@ -1,0 +1,103 @@
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type LineChart, lineChartSvg, type Series, type SvgSize } from '@graft-ml/core/internal/chart/index';
+import type { PhaseOne } from './phase-one.ts';
+import { mean } from './study.ts';
+import { everything, ofSide, scratch, type Training, type Way } from './transfer-ways.ts';
+
+/** Writes a chart as bench/results/NAME.svg. */
+export async function saveChart(name: string, chart: LineChart, size: SvgSize = {}): Promise<void> {
+  const file = fileURLToPath(new URL(`../../bench/results/${name}.svg`, import.meta.url));
+  writeFileSync(file, await lineChartSvg(chart, size));
+}
+
+/** The mean over seeds, and the lowest and highest of them as a band. */
+function overSeeds(name: string, points: readonly (readonly [x: number, values: readonly number[]])[]): Series {
+  return {
+    name,
+    points: points.map(([x, values]) => [x, mean(values)] as const),
+    band: points.map(([x, values]) => [x, Math.min(...values), Math.max(...values)] as const),
+  };
+}
+
+const ofSeeds = (count: number) => `Curves: the mean of ${count} seeds; bands: from the lowest to the highest of them.`;
+
+/** Accuracy by images of each class: for each way, the accuracies of the seeds by count. */
+export async function drawFewShot(
+  dataset: string,
+  ways: Readonly<Record<string, readonly (readonly [count: number, accuracies: readonly number[]])[]>>,
+): Promise<void> {
+  const series = Object.entries(ways).map(([name, points]) => overSeeds(name, points));
+  await saveChart(`few-shot-${dataset}`, {
+    title: `${dataset}: few images of each class`,
+    x: { label: 'training images of each class' },
+    y: { label: 'validation accuracy', format: 'percent' },
+    series,
+    note: ofSeeds(Object.values(ways)[0]![0]![1].length),
+  });
+}
+
+/** Learning curves of meta-learning, by the name that each has. */
+export async function drawMetaCurves(
+  name: string,
+  title: string,
+  curves: Readonly<Record<string, readonly (readonly [step: number, accuracy: number])[]>>,
+): Promise<void> {
+  const series = Object.entries(curves).map(([learner, points]) => ({ name: learner, points }));
+  const y = { label: 'accuracy on validation classes', format: 'percent' } as const;
+  const note = 'One seed; every point is the mean over the validation episodes.';
+  await saveChart(name, { title, x: { label: 'meta-steps' }, y, series, note }, { width: 860 });
+}
+
+/** A way of partial transfer with its trainings, a seed each, and the operations of a step. */
+export interface TransferResult {
+  readonly way: Way;
+  readonly runs: readonly Training[];
+  readonly flops: number;
+}
+
+/** Steps of an epoch: 36 training images of each of ten classes, in batches of 16. */
+const stepsPerEpoch = 22;
+
+/** Accuracy of partial transfer by epochs, by seconds and by operations, with the upper and the lower blocks frozen. */
+export async function drawTransfer(
+  dataset: string,
+  results: readonly TransferResult[],
+  starts: readonly PhaseOne[],
+): Promise<void> {
+  const before = starts.map(({ accuracy }) => accuracy);
+  const epochs = results[0]!.runs[0]!.accuracies.length;
+  for (const frozen of ['upper', 'lower'] as const) {
+    const own = [scratch, everything, ...ofSide(frozen)].map(
+      (way) => results.find((one) => one.way.name === way.name)!,
+    );
+    const title = `${dataset}: partial transfer, ${frozen} blocks frozen`;
+    const y = { label: 'validation accuracy', format: 'percent' } as const;
+    const note = ofSeeds(starts.length);
+    const curve = ({ way, runs }: TransferResult, from: number, xOf: (epoch: number) => number) => {
+      const after = runs[0]!.accuracies.map((_, i) => [xOf(i + 1), runs.map((run) => run.accuracies[i]!)] as const);
+      return overSeeds(
+        way.name.replace(`, ${frozen} frozen`, ''),
+        from === 0 && way !== scratch ? [[0, before], ...after] : after,
+      );
+    };
+    const none = { name: 'r = 0', points: [0, epochs].map((epoch) => [epoch, mean(before)] as const) };
+    await saveChart(`partial-transfer-${frozen}`, {
+      title,
+      ...{ x: { label: 'epoch of phase two' }, y, note },
+      series: [...own.map((one) => curve(one, 0, (epoch) => epoch)), none],
+    });
+    await saveChart(`partial-transfer-${frozen}-seconds`, {
+      title,
+      x: { label: 'seconds of phase two', scale: 'log' },
+      ...{ y, note },
+      series: own.map((one) => curve(one, 1, (epoch) => epoch * mean(one.runs.map(({ seconds }) => seconds)))),
+    });
+    await saveChart(`partial-transfer-${frozen}-flops`, {
+      title,
+      x: { label: 'GFLOP of the training steps of phase two', scale: 'log' },
+      ...{ y, note },
+      series: own.map((one) => curve(one, 1, (epoch) => (epoch * stepsPerEpoch * one.flops) / 1e9)),
+    });
+  }
+}

@@ -1,0 +1,50 @@
+/*
+ * Draws the charts in bench/results again, from the results there: nothing is measured.
+ *   npm run build && node dist/bench/draw.js
+ */
+import { drawFewShot, drawMetaCurves, drawTransfer } from './charts.ts';
+import type { MetaOutcome } from './meta-study.ts';
+import type { PhaseOne } from './phase-one.ts';
+import { type Outcome, Results } from './study.ts';
+import { type Training, ways, workOf } from './transfer-ways.ts';
+
+const fewShot = new Results<Outcome>('few-shot').results;
+for (const dataset of ['trashnet_600', 'caltech101_10x60']) {
+  const accuracies = (way: string, count: number) =>
+    Object.entries(fewShot).flatMap(([key, { accuracy }]) =>
+      key.startsWith(`${dataset}, ${way}, ${count}, `) ? [accuracy] : [],
+    );
+  const curve = (way: string) => [5, 10, 20, 40].map((count) => [count, accuracies(way, count)] as const);
+  const both = ['from pretrained weights', 'from random weights'].map((way) => [way, curve(way)] as const);
+  await drawFewShot(dataset, Object.fromEntries(both));
+}
+
+/** The curves of the keys that have more than one point, by what comes before the first comma. */
+function curvesOf(study: string, isDrawn: (key: string) => boolean) {
+  const { results } = new Results<MetaOutcome>(study);
+  const drawn = Object.entries(results).filter(([key, { curve }]) => isDrawn(key) && curve.length > 1);
+  return Object.fromEntries(drawn.map(([key, { curve }]) => [key.slice(0, key.indexOf(',')), curve] as const));
+}
+
+for (const [count, steps] of [
+  [1, 400],
+  [1, 8000],
+  [5, 160],
+  [5, 4000],
+] as const) {
+  const curves = curvesOf('omniglot', (key) => key.includes(`5-way ${count}-shot`) && key.includes(` ${steps} steps`));
+  await drawMetaCurves(`omniglot-${count}-shot-${steps}-steps`, `Omniglot, 5-way ${count}-shot`, curves);
+}
+const futurama = curvesOf('futurama', (key) => key.endsWith('seed 0'));
+await drawMetaCurves('futurama-seed-0', 'Futurama, 5-way 5-shot, split 0', futurama);
+
+const setting = 'caltech101_10x60, conv4_32 42 px, 150 meta-steps, 8 epochs';
+const transfer = new Results<Training | PhaseOne>('partial-transfer').results;
+const ofWay = <T extends Training | PhaseOne>(name: string) =>
+  [0, 1, 2].map((seed) => transfer[`${setting}, ${name}, ${seed}`] as T);
+const study = { model: 'conv4_32', side: 42, epochs: 8, threads: 1 };
+await drawTransfer(
+  'caltech101_10x60',
+  ways.map((way) => ({ way, runs: ofWay<Training>(way.name), flops: workOf(way, study, 10).flops })),
+  ofWay<PhaseOne>('phase one'),
+);
