@@ -1,5 +1,5 @@
 import { randomStream } from '../base/random.ts';
-import { type Augmentation, augmentedPixels, augmentedView } from './augment/augmentation.ts';
+import { type Augmentation, augmentedPixels, augmentedView, describeAugmentation } from './augment/augmentation.ts';
 import type { Colour } from './augment/planes.ts';
 import { type Box, type ResizeTarget, type RgbImage, startResize } from './resize.ts';
 import { type CropPlace, centreCrop, evaluationView, type Framing, type Size } from './transform.ts';
@@ -70,6 +70,12 @@ async function training(image: ImageRows, request: TrainingRequest, size: number
   const { box, mirror } = augmentedView(stream, image, preprocessing, augmentation);
   const [data] = await resizeImage(image, [{ box, target: targetOf(preprocessing, size, mirror) }]);
   return augmentedPixels(stream, { width: size, height: size, data: data! }, augmentation, fill).data;
+}
+
+/** What the augmentation of a view does to an image of that size, in a few words each: `crop 62 %`, `mirrored`. */
+export function describeTraining(source: Size, request: TrainingRequest): string[] {
+  const { preprocessing, augmentation, seed, epoch, index } = request;
+  return describeAugmentation(randomStream(seed, 'augment', epoch, index), source, preprocessing, augmentation);
 }
 
 function targetOf({ interpolation }: Framing, size: number, mirror: boolean): ResizeTarget {

@@ -33,6 +33,51 @@ it('previews images of each class in turn: first as evaluation sees them, then a
   }
 });
 
+it('says what was done to each view', async () => {
+  const folder = await drawImages(join(root, 'described'), { perClass: 4 });
+  const flipped = await previewAugmentation(folder, { ...options, views: 8, augmentation: parseAugmentation('flip') });
+  const mirror = ({ width, data }: Planes) =>
+    data.map((_, i) => data[Math.floor(i / width) * width + width - 1 - (i % width)]!);
+  const said = new Set<boolean>();
+  for (const { images, changes } of flipped.rows) {
+    expect(changes[0]).toEqual([]);
+    for (const [i, image] of images.entries()) {
+      const isMirrored = changes[i]!.includes('mirrored');
+      expect(image.data).toEqual(isMirrored ? mirror(images[0]!) : images[0]!.data);
+      said.add(isMirrored);
+    }
+  }
+  expect(said.size).toBe(2);
+  const strong = await previewAugmentation(folder, {
+    ...options,
+    augmentation: parseAugmentation('crop=0.5,rotate=20,jitter=0.2,greyscale=1,blur=1,erase=1'),
+  });
+  const [, ...changes] = strong.rows[0]!.changes;
+  for (const words of changes) {
+    expect(words.join(', ')).toMatch(/^crop \d+ %, rotated -?\d+°, colours, grey, blurred, erased$/);
+    const share = Number(/crop (\d+)/.exec(words[0]!)![1]);
+    expect(share).toBeGreaterThanOrEqual(49);
+    expect(share).toBeLessThanOrEqual(100);
+  }
+});
+
+it('a caption stands below its image, cut at its width, and makes its row higher', async () => {
+  const grey = { width: 90, height: 20, data: new Uint8Array(3 * 90 * 20).fill(99) };
+  const path = join(root, 'captions.png');
+  const caption = ['a <class> & more', 'a line that is too long for an image of ninety pixels'];
+  await writeContactSheet(path, [[{ ...grey, caption }, grey], [grey]]);
+  const { data, info } = await sharp(path).raw().toBuffer({ resolveWithObject: true });
+  expect([info.width, info.height]).toEqual([4 + 2 * 94, 4 + 2 * 24 + 2 * 15 + 4]);
+  const isDark = (x: number, y: number) => data[(y * info.width + x) * 3]! < 160;
+  const dark = (left: number, right: number, top: number, bottom: number) => {
+    let count = 0;
+    for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) if (isDark(x, y)) count++;
+    return count;
+  };
+  expect(dark(4, 94, 25, 57)).toBeGreaterThan(60);
+  expect(dark(94, info.width, 25, 57)).toBe(0);
+});
+
 it('a contact sheet has the images in rows, with white between them', async () => {
   const plain = (red: number, green: number, blue: number): Planes => ({
     width: 6,

@@ -2,6 +2,7 @@ import type { Augmentation, Colour, Planes } from '@graft-ml/core/internal/image
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import type { Framing } from '@graft-ml/core/internal/image/transform';
+import { describeTraining } from '@graft-ml/core/internal/image/view';
 import { type DatasetImage, type DatasetOptions, openDataset } from './dataset.ts';
 import { openImagePool } from './decoder-pool.ts';
 import type { ImagePool } from './image-pool.ts';
@@ -31,6 +32,8 @@ export interface PreviewRow {
   readonly path: string;
   readonly className: string;
   readonly images: readonly Planes[];
+  /** What was done to each, in a few words: nothing to the first, then `crop 62 %`, `mirrored`. */
+  readonly changes: readonly (readonly string[])[];
 }
 
 /** The rows of a preview, and the images that were left out. */
@@ -52,7 +55,7 @@ export async function previewAugmentation(root: string, options: PreviewOptions)
     const rows = chosen.map(async (image, index) => ({
       path: image.path,
       className: classes[image.label]!,
-      images: await viewsOf(pool, image, index, options),
+      ...(await viewsOf(pool, image, index, options)),
     }));
     return { rows: await Promise.all(rows), problems };
   } finally {
@@ -60,7 +63,12 @@ export async function previewAugmentation(root: string, options: PreviewOptions)
   }
 }
 
-function viewsOf(pool: ImagePool, image: DatasetImage, index: number, options: PreviewOptions): Promise<Planes[]> {
+async function viewsOf(
+  pool: ImagePool,
+  image: DatasetImage,
+  index: number,
+  options: PreviewOptions,
+): Promise<Pick<PreviewRow, 'images' | 'changes'>> {
   const { augmentation, preprocessing, fill, views, seed } = options;
   const size = preprocessing.crop;
   const training = { kind: 'training', preprocessing, augmentation, fill, seed, index } as const;
@@ -68,13 +76,15 @@ function viewsOf(pool: ImagePool, image: DatasetImage, index: number, options: P
     { kind: 'evaluation', preprocessing } as const,
     ...Array.from({ length: views }, (_, epoch) => ({ ...training, epoch: epoch + 1 })),
   ];
-  return Promise.all(
+  const images = await Promise.all(
     requests.map(async (request) => ({
       width: size,
       height: size,
       data: await pool.view(image, request, size),
     })),
   );
+  const changes = requests.map((request) => (request.kind === 'training' ? describeTraining(image, request) : []));
+  return { images, changes };
 }
 
 /** The first image of each class, then the second of each, and so on. */

@@ -58,16 +58,51 @@ export function augmentedView(stream: RandomStream, source: Size, framing: Frami
  * preprocessing it is 0 after the normalisation (within half a grey level), as torchvision's RandomErasing, which
  * erases after it, leaves it.
  */
-export function augmentedPixels(stream: RandomStream, image: Planes, augmentation: Augmentation, fill: Colour): Planes {
-  return augmentation.reduce((current, operation) => draw(stream, current, operation, fill), image);
+export function augmentedPixels(
+  stream: RandomStream,
+  image: Planes,
+  augmentation: Augmentation,
+  fill: Colour,
+  note: (words: string) => void = () => {},
+): Planes {
+  return augmentation.reduce((current, operation) => draw(stream, current, operation, fill, note), image);
 }
+
+/**
+ * What the augmentation of a view does, in a few words each: what is drawn from `stream` does not depend on pixels, so
+ * that none are needed. It must be a stream of its own.
+ */
+export function describeAugmentation(
+  stream: RandomStream,
+  source: Size,
+  framing: Framing,
+  augmentation: Augmentation,
+): string[] {
+  const { box, mirror } = augmentedView(stream, source, framing, augmentation);
+  const share = (box.width * box.height) / (source.width * source.height);
+  const done = operationIn(augmentation, 'crop') ? [`crop ${Math.round(100 * share)} %`] : [];
+  if (mirror) done.push('mirrored');
+  const { crop: side } = framing;
+  const blank = { width: side, height: side, data: new Uint8Array(3 * side * side) };
+  augmentedPixels(stream, blank, augmentation, [0, 0, 0], (words) => done.push(words));
+  return done;
+}
+
+/** Hears in words of an operation that is applied. */
+type Note = (words: string) => void;
 
 function operationIn<K extends Kind>(augmentation: Augmentation, kind: K): OperationOf<K> | undefined {
   return augmentation.find((operation): operation is OperationOf<K> => operation.kind === kind);
 }
 
-function draw<K extends Kind>(stream: RandomStream, image: Planes, operation: OperationOf<K>, fill: Colour): Planes {
-  return drawn[operation.kind as K](stream, image, operation, fill);
+function draw<K extends Kind>(
+  stream: RandomStream,
+  image: Planes,
+  operation: OperationOf<K>,
+  fill: Colour,
+  note: Note,
+): Planes {
+  return drawn[operation.kind as K](stream, image, operation, fill, note);
 }
 
 /** The reference scripts of torchvision sample the automatic policies like this, too. */
@@ -75,27 +110,69 @@ const sampling = (fill: Colour): Sampling => ({ interpolation: 'bilinear', fill 
 
 const between = (stream: RandomStream, low: number, high: number) => low + (high - low) * stream.uniform();
 
+/** Applies an operation at its probability, and notes it where that is so. */
+function perhaps(
+  stream: RandomStream,
+  { probability }: { readonly probability: number },
+  image: Planes,
+  apply: (image: Planes) => Planes,
+  note: () => void,
+): Planes {
+  if (stream.uniform() >= probability) return image;
+  note();
+  return apply(image);
+}
+
 const drawn: {
-  readonly [K in Kind]: (stream: RandomStream, image: Planes, operation: OperationOf<K>, fill: Colour) => Planes;
+  readonly [K in Kind]: (
+    stream: RandomStream,
+    image: Planes,
+    operation: OperationOf<K>,
+    fill: Colour,
+    note: Note,
+  ) => Planes;
 } = {
   crop: (_, image) => image,
   flip: (_, image) => image,
-  vflip: (stream, image, { probability }) => (stream.uniform() < probability ? flipVertically(image) : image),
-  rotate: (stream, image, { degrees }, fill) => rotate(image, between(stream, -degrees, degrees), sampling(fill)),
+  vflip: (stream, image, operation, _, note) =>
+    perhaps(stream, operation, image, flipVertically, () => note('upside down')),
+  rotate: (stream, image, { degrees }, fill, note) => {
+    const angle = between(stream, -degrees, degrees);
+    note(`rotated ${Math.round(angle)}°`);
+    return rotate(image, angle, sampling(fill));
+  },
   jitter,
-  greyscale: (stream, image, { probability }) => (stream.uniform() < probability ? greyscale(image) : image),
-  blur: (stream, image, { probability }) => (stream.uniform() < probability ? randomBlur(stream, image) : image),
-  erase: (stream, image, { probability }, fill) => {
+  greyscale: (stream, image, operation, _, note) => perhaps(stream, operation, image, greyscale, () => note('grey')),
+  blur: (stream, image, operation, _, note) =>
+    perhaps(
+      stream,
+      operation,
+      image,
+      () => randomBlur(stream, image),
+      () => note('blurred'),
+    ),
+  erase: (stream, image, { probability }, fill, note) => {
     const region = stream.uniform() < probability ? randomRegion(stream, image) : undefined;
+    if (region) note('erased');
     return region ? erase(image, region, fill) : image;
   },
-  randaugment: (stream, image, policy, fill) => randAugment(stream, image, policy, sampling(fill)),
-  trivialaugment: (stream, image, _, fill) => trivialAugment(stream, image, sampling(fill)),
-  autoaugment: (stream, image, _, fill) => autoAugment(stream, image, sampling(fill)),
+  randaugment: (stream, image, policy, fill, note) => {
+    note('RandAugment');
+    return randAugment(stream, image, policy, sampling(fill));
+  },
+  trivialaugment: (stream, image, _, fill, note) => {
+    note('TrivialAugment');
+    return trivialAugment(stream, image, sampling(fill));
+  },
+  autoaugment: (stream, image, _, fill, note) => {
+    note('AutoAugment');
+    return autoAugment(stream, image, sampling(fill));
+  },
 };
 
 /** torchvision's ColorJitter. */
-function jitter(stream: RandomStream, image: Planes, widths: OperationOf<'jitter'>): Planes {
+function jitter(stream: RandomStream, image: Planes, widths: OperationOf<'jitter'>, _fill: Colour, note: Note): Planes {
+  note('colours');
   const factor = (width: number) => between(stream, Math.max(0, 1 - width), 1 + width);
   const changes = [
     { width: widths.brightness, change: brightness, amount: factor },
