@@ -8,6 +8,7 @@ export {
   type FeatureTable,
   writeFeatures,
 } from './feature-file.ts';
+export { type JudgedImage, type Mistake, type MistakeSheetOptions, Mistakes } from './mistake-sheet.ts';
 export { type OpenRunOptions, openRun } from './open-run.ts';
 export {
   assertPredictionFile,
