@@ -40,6 +40,7 @@ export {
   type LabelNoise,
   type LabelRanking,
   type LeastSureOptions,
+  type LogitVector,
   labelQuality,
   leastSure,
   type McNemar,

@@ -38,7 +38,7 @@ import { openEvaluator } from './evaluation.ts';
 import type { Evaluation } from './events.ts';
 import { type Examples, type FitData, openExamples } from './examples.ts';
 import { type Metric, metricsIn } from './metrics.ts';
-import { imageNetwork } from './network.ts';
+import { atTemperature, imageNetwork } from './network.ts';
 import { type ParameterTable, selected } from './selection.ts';
 import { firstRows, rowsFrom, setRow } from './source.ts';
 import { feedNames, type Network, traceOf } from './step.ts';
@@ -61,6 +61,11 @@ export interface ImageModel {
   readonly preprocessing: Preprocessing;
   /** The names of its outputs; none where it gives features. */
   readonly classes: readonly string[];
+  /**
+   * The temperature that its logits are divided by for probabilities (`fitTemperature`), as long as its numbers are those
+   * that it begins with. Default 1.
+   */
+  readonly temperature?: number | undefined;
 }
 
 export interface ImageModelOptions extends ImageModel {
@@ -124,6 +129,7 @@ export class Model implements AsyncDisposable {
   readonly #programs = new Map<string, Promise<Program>>();
   #frozen: ReadonlySet<string> = new Set();
   #variables: Tensors;
+  #temperature = 1;
 
   /** `createModel` and, for networks of the zoo, `imageModel` have the parts. */
   constructor({ network, runtime, variables, head, features, image }: ModelParts) {
@@ -136,11 +142,17 @@ export class Model implements AsyncDisposable {
     this.#features = features;
     this.#variables = {};
     this.load(variables);
+    this.#temperature = image?.temperature ?? 1;
   }
 
   /** Every parameter and buffer by name, as it is now. Not to be written into: `load` replaces them. */
   get variables(): Tensors {
     return this.#variables;
+  }
+
+  /** The temperature that exported logits are divided by: 1 unless its numbers are as they were when it was calibrated. */
+  get temperature(): number {
+    return this.#temperature;
   }
 
   /** The names of the outputs of an image model; of others, none. */
@@ -160,6 +172,7 @@ export class Model implements AsyncDisposable {
       throw new UserError(`load: ${name} is ${formatType(declared)} in the model, ${formatType(value)} was given.`);
     }
     this.#variables = { ...this.#variables, ...values };
+    this.#temperature = 1; // it was fitted to other numbers
   }
 
   /**
@@ -310,7 +323,9 @@ export class Model implements AsyncDisposable {
   /** The outputs of an exported network. */
   #named(output: Value): Record<string, Value> {
     if (!this.image) return { output };
-    return this.classes.length === 0 ? { features: output } : { logits: output, probabilities: softmax(output) };
+    if (this.classes.length === 0) return { features: output };
+    const logits = atTemperature(output, this.#temperature);
+    return { logits, probabilities: softmax(logits) };
   }
 
   /** Frees what was compiled for predictions. Idempotent; a later prediction compiles anew. */

@@ -1,5 +1,7 @@
+import type { Value } from '../graph/index.ts';
 import { type Architecture, applyModel, auxiliaryLogits, headPattern, type Preprocessing } from '../models/index.ts';
 import { normalisePixels } from '../nn/index.ts';
+import { div } from '../ops/index.ts';
 import type { ParameterTable } from './selection.ts';
 import { type Network, traceOf } from './step.ts';
 
@@ -11,6 +13,11 @@ export function imageNetwork(model: Architecture, preprocessing: Preprocessing, 
     forward: (s, pixels) => applyModel(model, s, normalisePixels(pixels, preprocessing), { numClasses }),
     ...(model.auxiliary && { auxiliary: { endpoint: auxiliaryLogits, weight: model.auxiliary.weight } }),
   };
+}
+
+/** Logits divided by a temperature: their softmax becomes less sure above 1. At 1 the graph stays as it is. */
+export function atTemperature(logits: Value, temperature: number): Value {
+  return temperature === 1 ? logits : div(logits, temperature);
 }
 
 /** The table of names that patterns over the parameters of a model's network refer to. */

@@ -2,7 +2,7 @@
 import { option } from '../base/code.ts';
 import { OptionError, UserError } from '../base/errors.ts';
 import { type Tensors, tensor } from '../base/tensor.ts';
-import { imageNetwork } from '../fit/network.ts';
+import { atTemperature, imageNetwork } from '../fit/network.ts';
 import { constant, input, type Value } from '../graph/index.ts';
 import { type EncodedImage, type ImageDecoder, type PixelImage, rgbOf } from '../image/decoder.ts';
 import { ImageError, type ImageProblem } from '../image/problem.ts';
@@ -22,6 +22,11 @@ export type ImageInput = Uint8Array | ArrayBuffer | Blob | PixelImage;
 export type Prediction =
   | { readonly path: string; readonly probabilities: Float32Array; readonly problem?: undefined }
   | { readonly path: string; readonly probabilities?: undefined; readonly problem: ImageProblem };
+
+/** A network's logits for one image, or why the image cannot be used. */
+export type LogitVector =
+  | { readonly path: string; readonly logits: Float32Array; readonly problem?: undefined }
+  | { readonly path: string; readonly logits?: undefined; readonly problem: ImageProblem };
 
 /** The input of a network's last layer for one image, or why the image cannot be used. */
 export type FeatureVector =
@@ -51,6 +56,8 @@ export interface ClassifierParts {
   readonly notes?: readonly string[];
   /** The images that it was trained on; null where unknown. */
   readonly seen?: Seen | null;
+  /** The temperature that its logits are divided by: `fitTemperature`. Default 1. */
+  readonly temperature?: number;
 }
 
 /** A classifier's access to images of type I. */
@@ -87,6 +94,8 @@ export class ImageClassifier<I> {
   readonly tta: TestTimeAugmentation;
   /** The images that it was trained on; null where unknown. */
   readonly seen: Seen | null;
+  /** The temperature that logits are divided by: 1 where it was not calibrated. */
+  readonly temperature: number;
   readonly model: NamedArchitecture;
   readonly #weights: Tensors;
   readonly #runtime: Runtime;
@@ -98,6 +107,7 @@ export class ImageClassifier<I> {
     this.preprocessing = parts.preprocessing;
     this.notes = parts.notes ?? [];
     this.seen = parts.seen ?? null;
+    this.temperature = temperatureIn(parts);
     this.model = parts.model;
     this.tta = tta;
     assertDistinctCrops(tta, parts.preprocessing);
@@ -131,11 +141,27 @@ export class ImageClassifier<I> {
    * @throws UserError where the network has no head: `features` is what it gives
    */
   async *predict(images: readonly I[], options: ClassifyOptions = {}): AsyncGenerator<Prediction, void, undefined> {
-    if (this.classes.length === 0)
-      throw new UserError('This network has no head: it gives features, not classes: `classifier.features(images)`.');
+    this.#assertHead();
     for await (const { path, values, problem } of this.#look('probabilities', images, options)) {
       yield values ? { path, probabilities: values } : { path, problem };
     }
+  }
+
+  /**
+   * The logits of each image, (classes), divided by the temperature: their softmax are the probabilities. The mean of the
+   * views that `tta` asks for.
+   * @throws UserError where the network has no head
+   */
+  async *logits(images: readonly I[], options: ClassifyOptions = {}): AsyncGenerator<LogitVector, void, undefined> {
+    this.#assertHead();
+    for await (const { path, values, problem } of this.#look('logits', images, options)) {
+      yield values ? { path, logits: values } : { path, problem };
+    }
+  }
+
+  #assertHead(): void {
+    if (this.classes.length > 0) return;
+    throw new UserError('This network has no head: it gives features, not classes: `classifier.features(images)`.');
   }
 
   /**
@@ -179,12 +205,12 @@ export class ImageClassifier<I> {
   }
 
   /**
-   * The graph from `pixels` u8 (batchSize, 3, crop, crop) to logits and probabilities, the weights as constants under
-   * their names.
+   * The graph from `pixels` u8 (batchSize, 3, crop, crop) to logits, divided by the temperature, and their softmax; the
+   * weights are constants under their names.
    */
   graph(batchSize: number): { logits: Value; probabilities: Value } {
     const network = imageNetwork(this.model, this.preprocessing, this.classes.length);
-    const logits = network.forward(this.#scope(), this.#pixels(batchSize));
+    const logits = atTemperature(network.forward(this.#scope(), this.#pixels(batchSize)), this.temperature);
     return { logits, probabilities: softmax(logits) };
   }
 
@@ -258,7 +284,7 @@ export class ImageClassifier<I> {
     const key = `${output} ${size}`;
     let program = this.#programs.get(key);
     if (!program) {
-      const result = output === 'features' ? this.#featuresGraph(size) : this.graph(size).probabilities;
+      const result = output === 'features' ? this.#featuresGraph(size) : this.graph(size)[output];
       // Constants let ORT fold and lay out the weights once.
       program = this.#runtime.compile({ [output]: result });
       this.#programs.set(key, program);
@@ -267,8 +293,14 @@ export class ImageClassifier<I> {
   }
 }
 
-/** The output for an image: the last layer's probabilities, or its input. */
-type Output = 'probabilities' | 'features';
+/** The output for an image: the last layer's probabilities or logits, or its input. */
+type Output = 'probabilities' | 'logits' | 'features';
+
+/** @throws OptionError where a temperature is none */
+function temperatureIn({ temperature = 1 }: ClassifierParts): number {
+  if (Number.isFinite(temperature) && temperature > 0) return temperature;
+  throw new OptionError({ option: 'temperature', expected: 'a number above 0', received: temperature });
+}
 
 /** The network's output for one image. */
 type ImageOutput =

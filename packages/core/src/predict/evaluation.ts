@@ -22,20 +22,20 @@ export interface Judged {
 
 export interface EvaluationOptions {
   /** The classifier's outputs. Default `probabilities`; of `logits` the softmax is taken. */
-  readonly outputs?: 'probabilities' | 'logits';
+  readonly outputs?: 'probabilities' | 'logits' | undefined;
   /** The numbers k of top-k accuracies. Default `[5]`; those that are no smaller than the number of classes are left out. */
-  readonly topK?: readonly number[];
+  readonly topK?: readonly number[] | undefined;
   /** The bins of the reliability diagram and of the expected calibration error. Default 15. */
-  readonly bins?: number;
+  readonly bins?: number | undefined;
   /** The replicates of the bootstrap. Default 1000; 0: no intervals but the accuracy's. */
-  readonly replicates?: number;
+  readonly replicates?: number | undefined;
   /** The seed of the bootstrap. Default 0. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /**
    * The most probabilities (images times classes) that are kept to rank images exactly, in 4 bytes each where they come
    * as float32. Beyond, ROC-AUC and average precision are counted in bins. Default 2^25: 128 MB.
    */
-  readonly exactScores?: number;
+  readonly exactScores?: number | undefined;
 }
 
 /** Curves of one class against the rest, or of their mean, thinned for drawing. */

@@ -10,6 +10,7 @@ export {
   type ImageClassifierOptions,
   type ImageInput,
   imageAccess,
+  type LogitVector,
   type Prediction,
   type RankedClass,
 } from './classifier.ts';

@@ -123,7 +123,9 @@ describe('evaluate and predict', () => {
     const result = JSON.parse(json.stdout);
     const { best } = JSON.parse(readFileSync(join(run, 'run.json'), 'utf8'));
     expect(result).toMatchObject({ accuracy: best.accuracy, part: 'validation', images: 6 });
-    expect(text.stdout).toContain(`accuracy ${(100 * best.accuracy).toFixed(1)} %  (${result.correct} correct; 95 %`);
+    expect(text.stdout).toContain(
+      `accuracy           ${(100 * best.accuracy).toFixed(1)} %  (${result.correct} correct; 95 %`,
+    );
     expect(text.stderr).toContain('text.jpg');
     expect([text.status, json.status]).toEqual([0, 0]);
   });

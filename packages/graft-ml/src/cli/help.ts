@@ -1,6 +1,6 @@
 import { type Command, type Help, Option } from 'commander';
 import { byGroup, type CommandLine, type Flag } from './command-line.ts';
-import { helpWidth } from './output.ts';
+import { textWidth } from './output.ts';
 
 /** Examples below the options that a person begins with. */
 const fewExamples = 5;
@@ -85,7 +85,7 @@ function viewsOf(
 
 /** The text below the options. */
 function textBelow({ examples, more }: View, help: Help): string {
-  help.prepareContext({ helpWidth: helpWidth() });
+  help.prepareContext({ helpWidth: textWidth() });
   const width = Math.max(...more.map(([line]) => line.length));
   const sections = [
     ['Examples:', ...examples.map((line) => `  $ ${line}`)],

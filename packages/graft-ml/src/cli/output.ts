@@ -34,9 +34,9 @@ export function goOnUnread(): void {
   goesOn = true;
 }
 
-/** The width of help, in characters: the terminal's, but no wider than is readable; 80 without a terminal. */
-export function helpWidth(): number {
-  return Math.min(process.stdout.columns ?? 80, 110);
+/** The width of help and tables, in characters: the terminal's, but no wider than is readable; 80 without a terminal. */
+export function textWidth(): number {
+  return Math.min(process.stdout.columns || 80, 110); // a terminal that does not know its size says 0
 }
 
 /** Writes, unless the stream is lost. */

@@ -8,7 +8,7 @@ import type { CommandLine } from './command-line.ts';
 import { type CommandEntry, commands, families } from './commands/index.ts';
 import { describeFailure, message } from './failure.ts';
 import { attachCommandLine } from './help.ts';
-import { helpWidth, write } from './output.ts';
+import { textWidth, write } from './output.ts';
 
 /** Runs a command line and returns the exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -34,7 +34,7 @@ function createProgram(): Command {
     .addHelpText('after', '\nMore about one command: graft <command> --help')
     .showHelpAfterError('(add --help for the options)')
     .configureOutput({
-      getOutHelpWidth: helpWidth,
+      getOutHelpWidth: textWidth,
       writeOut: (text) => write('stdout', printable(text)),
       writeErr: (text) => write('stderr', printableMessage(text)),
       outputError: (text, say) => say(`${message(text.trimEnd())}\n`),

@@ -4,17 +4,18 @@ import { inCommands } from '../text/wording.ts';
 import { message } from './failure.ts';
 import { write } from './output.ts';
 import { formatSeconds } from './show/format.ts';
+import { hasColours, type Line, lineText } from './show/styled.ts';
 
 /**
  * Results go to stdout, everything about the way there to stderr. No text that comes by here reaches the terminal with
- * control or invisible characters in it, wherever its names came from (`printable`); colours and cursor belong to the
- * bar alone.
+ * control or invisible characters in it, wherever its names came from (`printable`); colours are ours
+ * (`Styled`), and the cursor is the bar's.
  */
 export interface Terminal {
   /** `--json`: one JSON value on stdout and nothing else there. */
   readonly json: boolean;
-  /** A line of the result as text; nothing with `--json`. */
-  print(text?: string): void;
+  /** A line of the result, in its styles where stdout has colours; nothing with `--json`. */
+  print(line?: Line): void;
   /** The result, for machines; nothing without `--json`. */
   printJson(value: unknown): void;
   /** A line about the progress, what the library says in the words of the command line. */
@@ -65,8 +66,8 @@ export function createTerminal({ json }: { json: boolean }): Terminal {
   };
   return {
     json,
-    print: (text = '') => {
-      if (!json) write('stdout', `${printable(text)}\n`);
+    print: (line = '') => {
+      if (!json) write('stdout', `${lineText(line, { colours: hasColours(), safe: printable })}\n`);
     },
     printJson: (value) => {
       if (json) write('stdout', `${printableJson(value, 2)}\n`);

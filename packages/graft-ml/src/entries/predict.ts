@@ -1,14 +1,20 @@
 export * from '@graft-ml/core/predict';
 export type { OpenModelOptions, PretrainedModel } from '../predict/classifier.ts';
-export type { SeenImages } from '../predict/evaluate-folder.ts';
 export {
+  type CalibrateOptions,
   Classifier,
   type ClassifierInput,
   type ClassifierOptions,
+  type ComparedImage,
+  type ComparedRun,
+  type CompareRunsOptions,
   type ComputeFeaturesOptions,
+  calibrateRun,
+  compareRuns,
   computeFeatures,
   type DescribedPrediction,
   describePrediction,
+  type EvaluatedImage,
   type EvaluateOptions,
   type Exported,
   type ExportOptions,
@@ -26,6 +32,9 @@ export {
   type Part,
   type PredictFilesOptions,
   predictFiles,
+  type RunComparison,
+  type SeenImages,
+  writeEvaluatedImages,
   writeFeatures,
   writePredictions,
 } from '../predict/index.ts';

@@ -21,7 +21,7 @@ export {
 } from '../experiment/label-issues.ts';
 export { type CheckpointName, type OpenRunStore, type Run, type RunStore, readRun } from '../runs/index.ts';
 export type { NamedPaths } from '../runs/own-paths.ts';
-export type { RunDataset, RunRecord } from '../runs/run-file.ts';
+export type { RunCalibration, RunDataset, RunRecord } from '../runs/run-file.ts';
 export type { DecisionEvent, ScratchEvent } from '../transfer/index.ts';
 export {
   type CancelledEvent,

@@ -47,20 +47,31 @@ export async function growFile<T>(
   path: string,
   fill: (append: (text: string) => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  const handle = await wrapWriteErrors(path, () => open(temporary, 'wx'));
-  let waiting = '';
-  const flush = async () => {
-    const text = waiting;
-    waiting = '';
-    await wrapWriteErrors(path, () => handle.appendFile(text));
-  };
-  try {
+  return growBytes(path, async (appendBytes) => {
+    let waiting = '';
+    const flush = async () => {
+      const text = waiting;
+      waiting = '';
+      await appendBytes(text);
+    };
     const result = await fill(async (text) => {
       waiting += text;
       if (waiting.length > bufferedLength) await flush();
     });
     await flush();
+    return result;
+  });
+}
+
+/** The same of a file of bytes, each piece of which is written as it comes. */
+export async function growBytes<T>(
+  path: string,
+  fill: (append: (piece: string | Uint8Array) => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  const handle = await wrapWriteErrors(path, () => open(temporary, 'wx'));
+  try {
+    const result = await fill((piece) => wrapWriteErrors(path, () => handle.appendFile(piece)));
     await wrapWriteErrors(path, () => handle.sync());
     await handle.close();
     await wrapWriteErrors(path, () => rename(temporary, path));

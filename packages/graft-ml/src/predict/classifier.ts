@@ -36,6 +36,7 @@ export type {
   ClassifyOptions,
   FeatureVector,
   ImageInput,
+  LogitVector,
   Prediction,
   RankedClass,
 } from '@graft-ml/core/internal/predict/classifier';
@@ -86,9 +87,12 @@ export class Classifier extends ImageClassifier<ClassifierInput> {
     return this.#pool;
   }
 
-  /** Model, classes and preprocessing, as they stand in the header of a file. */
+  /** Model, classes, preprocessing and temperature, as they stand in the header of a file. */
   get description(): Readonly<Record<string, string>> {
-    return describeCheckpoint(this.model, this.classes, this.preprocessing, this.seen);
+    return {
+      ...describeCheckpoint(this.model, this.classes, this.preprocessing, this.seen),
+      ...(this.temperature !== 1 && { temperature: String(this.temperature) }),
+    };
   }
 
   override async close(): Promise<void> {

@@ -52,7 +52,7 @@ export async function computeFeatures(
     signal?.throwIfAborted();
   }
   if (vectors.length === 0) throw new UserError('features: none of these images can be used.');
-  const { classes: _, seen: __, ...description } = classifier.description;
+  const { classes: _, seen: __, temperature: ___, ...description } = classifier.description;
   return { paths, labels, splits, vectors, description: { ...description, format: 'graft-features' } };
 }
 

@@ -1,5 +1,15 @@
+export { type CalibrateOptions, calibrateRun } from './calibrate-run.ts';
 export { Classifier, type ClassifierInput, type ClassifierOptions, openModel } from './classifier.ts';
-export { type EvaluateOptions, evaluateFolder, type FolderEvaluation, type Part } from './evaluate-folder.ts';
+export {
+  type ComparedImage,
+  type ComparedRun,
+  type CompareRunsOptions,
+  compareRuns,
+  type RunComparison,
+} from './compare-runs.ts';
+export { type EvaluateOptions, evaluateFolder, type FolderEvaluation } from './evaluate-folder.ts';
+export { type EvaluatedImage, writeEvaluatedImages } from './evaluation-file.ts';
+export type { Part, SeenImages } from './evaluation-images.ts';
 export { type Exported, type ExportOptions, exportClassifier } from './export.ts';
 export {
   assertFeatureFile,

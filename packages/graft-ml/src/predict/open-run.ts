@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { call } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
@@ -20,7 +21,7 @@ import {
 import { areOwnPaths, isWeightsFile } from '../runs/own-paths.ts';
 import { type Run, readRun, trainingRuns } from '../runs/run-file.ts';
 import { type OpenRunStore, openRunStore, ownOnnx } from '../runs/run-store.ts';
-import { Classifier, type ClassifierOptions, weightsOf } from './classifier.ts';
+import { Classifier, type ClassifierOptions, type ClassifierParts, weightsOf } from './classifier.ts';
 
 export interface OpenRunOptions extends ClassifierOptions {
   /** The checkpoint. Default: `best`, the best epoch; `last` is where the run stopped. */
@@ -29,15 +30,23 @@ export interface OpenRunOptions extends ClassifierOptions {
   readonly download?: FetchOptions | undefined;
   /** Opens the store of the run. Default: in a folder. */
   readonly openStore?: OpenRunStore | undefined;
+  /** Whether the temperature of `calibrateRun` is applied, where the run has one. Default true. */
+  readonly calibrated?: boolean | undefined;
 }
 
 /**
  * A run as a classifier. @throws UserError where the folder is no run, or has no such checkpoint yet, or a damaged one
  */
-export async function openRun(
+export async function openRun(path: string, options: OpenRunOptions = {}): Promise<Classifier> {
+  const { classifier } = await openRunWith(path, options);
+  return classifier;
+}
+
+/** The same with the digest of the numbers in its checkpoint. */
+export async function openRunWith(
   path: string,
-  { checkpoint: name = 'best', download, openStore = openRunStore, ...options }: OpenRunOptions = {},
-): Promise<Classifier> {
+  { checkpoint: name = 'best', download, openStore = openRunStore, calibrated = true, ...options }: OpenRunOptions,
+): Promise<{ readonly classifier: Classifier; readonly sha256: string }> {
   const run = await readRun(path, openStore);
   const { model: named } = await openBackbone(
     { ...run.config, weights: null },
@@ -50,7 +59,26 @@ export async function openRun(
   const model = fittedTo(named, checkpoint.tensors);
   const { classes, preprocessing } = run;
   const weights = weightsOf(checkpoint, model, classes.length, preprocessing);
-  return new Classifier({ model, weights, classes, preprocessing, seen: checkpoint.seen }, options);
+  const calibration = calibrated ? calibrationOf(path, run, checkpoint) : {};
+  const parts = { model, weights, classes, preprocessing, seen: checkpoint.seen, ...calibration };
+  return { classifier: new Classifier(parts, options), sha256: checkpoint.sha256 };
+}
+
+/** The temperature of a run, where it holds for these weights, and a note where it does not. */
+function calibrationOf(
+  path: string,
+  { calibration }: Run,
+  { sha256 }: Checkpoint,
+): Pick<ClassifierParts, 'temperature' | 'notes'> {
+  if (calibration === undefined) return {};
+  const { temperature, weightsSha256, checkpoint } = calibration;
+  if (weightsSha256 === sha256) return { temperature };
+  return {
+    notes: [
+      `${path} was calibrated at other weights than these (${checkpoint}.safetensors as it was then), so that its ` +
+        `temperature is not applied. ${call('calibrateRun', [path])} fits a new one.`,
+    ],
+  };
 }
 
 async function readBestOf(path: string, model: NamedArchitecture, openStore: OpenRunStore): Promise<Checkpoint> {

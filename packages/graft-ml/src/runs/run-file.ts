@@ -97,6 +97,18 @@ export interface RunRecord {
   };
 }
 
+const beforeAndAfter = z.object({ before: z.number(), after: z.number() });
+const calibrationSchema = z.object({
+  temperature: z.number().positive(),
+  interval: z.tuple([z.number(), z.number().nullable()]),
+  weightsSha256: z.string(),
+  checkpoint: z.enum(['best', 'last']),
+  part: z.literal('validation'),
+  images: z.int(),
+  loss: beforeAndAfter,
+  calibrationError: beforeAndAfter,
+});
+
 export const runSchema = runRecordSchema.extend({
   kind: z.literal('train').default('train'),
   config: z.preprocess(withoutTexts, trainConfigSchema),
@@ -114,6 +126,7 @@ export const runSchema = runRecordSchema.extend({
   decision: decisionSchema.nullable(),
   adaptedFrom: z.string().nullable().default(null),
   before: runSeenSchema,
+  calibration: calibrationSchema.optional(),
 });
 
 /** `run.json` of an ordinary training run: what the run is. Enough to repeat it. */
@@ -133,6 +146,26 @@ export interface Run extends RunRecord {
   readonly adaptedFrom: string | null;
   /** Those of its images that its weights had seen when it began: they neither validate nor test. */
   readonly before: SeenRecord | null;
+  /** How its probabilities were calibrated; absent before `calibrateRun`. */
+  readonly calibration?: RunCalibration | undefined;
+}
+
+/** A temperature that was fitted to a run's validation images: `calibrateRun`. */
+export interface RunCalibration {
+  /** Logits are divided by it. */
+  readonly temperature: number;
+  /** 95 % interval; null where there is no upper end. */
+  readonly interval: readonly [low: number, high: number | null];
+  /** The digest of the numbers that it was fitted to, and holds for: a run that is trained on has others. */
+  readonly weightsSha256: string;
+  readonly checkpoint: 'best' | 'last';
+  /** The part whose images it was fitted to, and how many there were. */
+  readonly part: 'validation';
+  readonly images: number;
+  /** Mean cross entropy of those images, without it and with it. */
+  readonly loss: { readonly before: number; readonly after: number };
+  /** Their expected calibration error, without it and with it. */
+  readonly calibrationError: { readonly before: number; readonly after: number };
 }
 
 /** The dataset of a run: how many images each part has, and what was left out. */

@@ -44,6 +44,7 @@ const commands: Readonly<Record<string, (call: Call) => string>> = {
   adaptMeta: ({ texts: [run] }) => (run === undefined ? 'meta adapt' : `meta adapt ${argument(run)} <folder>`),
   testMeta: ({ texts: [run = '<run>'] }) => `meta test ${argument(run)} <folder>`,
   evaluateFolder: () => 'evaluate',
+  calibrateRun: ({ texts: [run = '<run>'] }) => `calibrate ${argument(run)}`,
   writeCleanCopy: ({ texts: [folder = '<folder>'] }) => `doctor ${argument(folder)} --fix-to <new folder>`,
   'classifier.features': () => 'features',
 };

@@ -86,8 +86,9 @@ async function loadRun(path: string, runtime: Runtime): Promise<Model> {
     links: 'refuse',
   });
   const architecture = fittedTo(named, tensors);
-  const { classes, preprocessing } = run;
-  const parts = imageModelParts({ architecture, preprocessing, classes, weights: tensors, runtime });
+  const { classes, preprocessing, calibration } = run;
+  const temperature = calibration?.weightsSha256 === sha256 ? calibration.temperature : 1;
+  const parts = imageModelParts({ architecture, preprocessing, classes, temperature, weights: tensors, runtime });
   return new Model(parts, { entry: null, sha256, seen, onnx, notes });
 }
 

@@ -91,8 +91,8 @@ export class Model extends CoreModel {
    */
   get classifierParts(): ClassifierParts {
     const { architecture: model, classes, preprocessing } = this.#asImageModel('classifierParts');
-    const { notes, seen, variables: weights } = this;
-    return { model, weights, classes, preprocessing, notes, seen };
+    const { notes, seen, variables: weights, temperature } = this;
+    return { model, weights, classes, preprocessing, notes, seen, temperature };
   }
 
   /**
@@ -136,7 +136,8 @@ export class Model extends CoreModel {
     const description = image
       ? describeCheckpoint(image.architecture, image.classes, image.preprocessing, this.seen)
       : { format: 'graft' };
-    const bytes = this.toOnnx({ batchSize, metadata: { version, ...description } });
+    const calibration: Record<string, string> = this.temperature === 1 ? {} : { temperature: `${this.temperature}` };
+    const bytes = this.toOnnx({ batchSize, metadata: { version, ...description, ...calibration } });
     await wrapWriteErrors(path, async () => {
       await makeFolders(dirname(path));
       await replaceFile(path, bytes);

@@ -19,8 +19,13 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'evaluate',
-    summary: 'Measures the accuracy of a run on labelled images.',
+    summary: 'Measures a run on labelled images, or compares two.',
     load: async () => (await import('./evaluate.ts')).evaluateCommand,
+  },
+  {
+    name: 'calibrate',
+    summary: 'Fits the temperature of a run’s probabilities.',
+    load: async () => (await import('./calibrate.ts')).calibrateCommand,
   },
   {
     name: 'predict',

@@ -25,6 +25,11 @@ export const checkpointFlag = {
     .describe('checkpoint of the run: best (the best epoch) or last (where it stopped)'),
 };
 
+/** The flag for the bins of the reliability diagram. */
+export const binsFlag = {
+  bins: z.int().min(1).max(1000).default(15).describe('bins of confidence for the calibration error'),
+};
+
 /** The flag for the views that a trained model averages. */
 export const testTimeFlag = {
   tta: choice(testTimeNames)

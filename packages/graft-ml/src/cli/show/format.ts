@@ -58,3 +58,8 @@ export function factSheet(heading: string, facts: Readonly<Record<string, string
   });
   return [heading, ...rows].join('\n');
 }
+
+/** A number of an evaluation with its name in front. */
+export function fact(name: string, value: string): string {
+  return `${name.padEnd(18)} ${value}`;
+}

@@ -1,4 +1,5 @@
 import type { Terminal } from '../terminal.ts';
+import type { Line } from './styled.ts';
 
 /** Something that is told on the way: a line of the result, a line about the way there, or how far a stage is. */
 export type Told =
@@ -17,7 +18,7 @@ export function tell(terminal: Terminal, told: Told, { isPart = false } = {}): v
 /** A result as lines of text with notes, and as JSON. */
 export interface Result {
   readonly notes?: readonly string[];
-  readonly lines: readonly string[];
+  readonly lines: readonly Line[];
   readonly json: unknown;
 }
 
