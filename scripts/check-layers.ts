@@ -13,7 +13,7 @@ const house = [
     name: '@graft-ml/core',
     rooms: [
       ...['base', 'graph', 'ops', 'grad', 'runtime', 'nn', 'optim', 'models', 'chart', 'image', 'weights', 'fit'],
-      ...['meta', 'recipe', 'predict', 'entries'],
+      ...['meta', 'recipe', 'predict', 'explain', 'entries'],
     ],
     needsNode: false,
   },

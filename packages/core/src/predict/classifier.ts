@@ -2,7 +2,9 @@
 import { option } from '../base/code.ts';
 import { OptionError, UserError } from '../base/errors.ts';
 import { type Tensors, tensor } from '../base/tensor.ts';
+import type { ImageModel } from '../fit/model.ts';
 import { atTemperature, imageNetwork } from '../fit/network.ts';
+import type { Network } from '../fit/step.ts';
 import { constant, input, type Value } from '../graph/index.ts';
 import { type EncodedImage, type ImageDecoder, type PixelImage, rgbOf } from '../image/decoder.ts';
 import { ImageError, type ImageProblem } from '../image/problem.ts';
@@ -205,12 +207,49 @@ export class ImageClassifier<I> {
   }
 
   /**
+   * Its network: from images u8 (n, 3, crop, crop), resized and cropped, to logits (n, classes), divided by the
+   * temperature.
+   */
+  get network(): Network {
+    const network = imageNetwork(this.model, this.preprocessing, this.classes.length);
+    return { ...network, forward: (s, x) => atTemperature(network.forward(s, x), this.temperature) };
+  }
+
+  /** Every parameter and buffer of its network by name. */
+  get variables(): Tensors {
+    return this.#weights;
+  }
+
+  /** The runtime that runs its network. */
+  get runtime(): Runtime {
+    return this.#runtime;
+  }
+
+  /** Its architecture, preprocessing and class names. */
+  get image(): ImageModel {
+    return { architecture: this.model, preprocessing: this.preprocessing, classes: this.classes };
+  }
+
+  /** An image's name in results and messages, where it has one. */
+  nameOf(image: I): string | undefined {
+    return this.#access.nameOf(image);
+  }
+
+  /**
+   * An image as the network sees it, without further views: planar u8 (3, crop, crop).
+   * @param name the image's name in messages
+   * @throws ImageError (by rejection) where it cannot be used
+   */
+  view(image: I, name = this.nameOf(image) ?? 'image'): Promise<Uint8Array> {
+    return this.#access.view(image, { kind: 'evaluation', preprocessing: this.preprocessing }, name);
+  }
+
+  /**
    * The graph from `pixels` u8 (batchSize, 3, crop, crop) to logits, divided by the temperature, and their softmax; the
    * weights are constants under their names.
    */
   graph(batchSize: number): { logits: Value; probabilities: Value } {
-    const network = imageNetwork(this.model, this.preprocessing, this.classes.length);
-    const logits = atTemperature(network.forward(this.#scope(), this.#pixels(batchSize)), this.temperature);
+    const logits = this.network.forward(this.#scope(), this.#pixels(batchSize));
     return { logits, probabilities: softmax(logits) };
   }
 
@@ -240,7 +279,7 @@ export class ImageClassifier<I> {
   }
 
   #nameOf(images: readonly I[], index: number): string {
-    return this.#access.nameOf(images[index]!) ?? `image ${index + 1}`;
+    return this.nameOf(images[index]!) ?? `image ${index + 1}`;
   }
 
   #views(images: readonly I[], start: number, count: number): Promise<(Uint8Array | ImageError)[]> {

@@ -1,0 +1,21 @@
+/* What in an image speaks for a class: Grad-CAM, integrated gradients, occlusion; their maps laid on the image. */
+export { type AttributeOptions, type Attribution, type Explainer, upsample } from '../explain/attribution.ts';
+export { colourOf } from '../explain/colour-map.ts';
+export {
+  type ExplainedImage,
+  type ExplainMethod,
+  type ExplainOptions,
+  type Explanation,
+  explain,
+  explainMethods,
+  openExplainer,
+} from '../explain/explain.ts';
+export { type GradCamAttribution, type GradCamOptions, gradCam, openGradCam } from '../explain/grad-cam.ts';
+export {
+  type IntegratedGradientsAttribution,
+  type IntegratedGradientsOptions,
+  integratedGradients,
+} from '../explain/integrated-gradients.ts';
+export { type OcclusionOptions, occlusion } from '../explain/occlusion.ts';
+export { interleaved, type OverlayOptions, overlay, sideBySide } from '../explain/overlay.ts';
+export type { AttributionOptions, ExplainedNetwork } from '../explain/subject.ts';

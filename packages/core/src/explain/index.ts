@@ -1,0 +1,20 @@
+export { type AttributeOptions, type Attribution, type Explainer, upsample } from './attribution.ts';
+export { colourOf } from './colour-map.ts';
+export {
+  type ExplainedImage,
+  type ExplainMethod,
+  type ExplainOptions,
+  type Explanation,
+  explain,
+  explainMethods,
+  openExplainer,
+} from './explain.ts';
+export { type GradCamAttribution, type GradCamOptions, gradCam, openGradCam } from './grad-cam.ts';
+export {
+  type IntegratedGradientsAttribution,
+  type IntegratedGradientsOptions,
+  integratedGradients,
+} from './integrated-gradients.ts';
+export { type OcclusionOptions, occlusion } from './occlusion.ts';
+export { interleaved, type OverlayOptions, overlay, sideBySide } from './overlay.ts';
+export type { AttributionOptions, ExplainedNetwork } from './subject.ts';
