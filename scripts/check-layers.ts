@@ -34,6 +34,7 @@ const house = [
         'meta',
         'experiment',
         'predict',
+        'explain',
       ],
       'cli',
       'entries',

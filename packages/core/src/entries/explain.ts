@@ -3,11 +3,9 @@ export { type AttributeOptions, type Attribution, type Explainer, upsample } fro
 export { colourOf } from '../explain/colour-map.ts';
 export {
   type ExplainedImage,
-  type ExplainMethod,
   type ExplainOptions,
   type Explanation,
   explain,
-  explainMethods,
   openExplainer,
 } from '../explain/explain.ts';
 export { type GradCamAttribution, type GradCamOptions, gradCam, openGradCam } from '../explain/grad-cam.ts';
@@ -16,6 +14,7 @@ export {
   type IntegratedGradientsOptions,
   integratedGradients,
 } from '../explain/integrated-gradients.ts';
+export { type ExplainMethod, explainMethods } from '../explain/methods.ts';
 export { type OcclusionOptions, occlusion } from '../explain/occlusion.ts';
 export { interleaved, type OverlayOptions, overlay, sideBySide } from '../explain/overlay.ts';
 export type { AttributionOptions, ExplainedNetwork } from '../explain/subject.ts';

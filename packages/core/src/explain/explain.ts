@@ -7,18 +7,9 @@ import { type ImageClassifier, type RankedClass, ranked } from '../predict/index
 import type { Attribution, Explainer } from './attribution.ts';
 import { openGradCam } from './grad-cam.ts';
 import { openIntegratedGradients } from './integrated-gradients.ts';
+import { type ExplainMethod, explainMethods } from './methods.ts';
 import { openOcclusion } from './occlusion.ts';
 import { type ExplainedNetwork, usualBatch } from './subject.ts';
-
-/** A method that says what in an image speaks for a class. */
-export type ExplainMethod = 'gradcam' | 'integrated-gradients' | 'occlusion';
-
-/** The methods, the quickest first. */
-export const explainMethods = [
-  'gradcam',
-  'integrated-gradients',
-  'occlusion',
-] as const satisfies readonly ExplainMethod[];
 
 export interface ExplainOptions {
   /** Default `gradcam`. */

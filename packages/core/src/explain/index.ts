@@ -2,11 +2,9 @@ export { type AttributeOptions, type Attribution, type Explainer, upsample } fro
 export { colourOf } from './colour-map.ts';
 export {
   type ExplainedImage,
-  type ExplainMethod,
   type ExplainOptions,
   type Explanation,
   explain,
-  explainMethods,
   openExplainer,
 } from './explain.ts';
 export { type GradCamAttribution, type GradCamOptions, gradCam, openGradCam } from './grad-cam.ts';
@@ -15,6 +13,7 @@ export {
   type IntegratedGradientsOptions,
   integratedGradients,
 } from './integrated-gradients.ts';
+export { type ExplainMethod, explainMethods } from './methods.ts';
 export { type OcclusionOptions, occlusion } from './occlusion.ts';
 export { interleaved, type OverlayOptions, overlay, sideBySide } from './overlay.ts';
 export type { AttributionOptions, ExplainedNetwork } from './subject.ts';

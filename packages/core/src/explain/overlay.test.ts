@@ -33,6 +33,19 @@ test('an overlay leaves the image grey where nothing speaks for the class, and c
   expect(() => overlay(image, [1])).toThrow(OptionError);
 });
 
+test('blur spreads a single pixel evenly around it, and leaves it the lightest', () => {
+  const image = { width: 7, height: 5, data: new Uint8Array(3 * 35) };
+  const map = new Float32Array(35);
+  map[2 * 7 + 3] = 0.4;
+  const { data } = overlay(image, map, { opacity: 1, blur: 1 });
+  const red = (x: number, y: number) => data[3 * (y * 7 + x)]!;
+  expect(red(3, 2)).toBe(colourOf(1)[0]);
+  const share = Math.exp(-1 / 2);
+  expect(red(2, 2)).toBe(Math.round(Math.sqrt(share) * colourOf(share)[0]));
+  expect([red(4, 2), red(3, 1), red(3, 3)]).toEqual([red(2, 2), red(2, 2), red(2, 2)]);
+  expect(red(2, 1)).toBeLessThan(red(2, 2));
+});
+
 test('images stand side by side, enlarged, with white between them', () => {
   const image = (value: number) => interleaved({ width: 1, height: 1, data: new Uint8Array(3).fill(value) });
   const sheet = sideBySide([image(1), image(2)], { gap: 1, scale: 2 });

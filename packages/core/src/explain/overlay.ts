@@ -5,6 +5,11 @@ import { colourOf } from './colour-map.ts';
 export interface OverlayOptions {
   /** The share of the colour where a map is 1, in [0, 1]. Default 0.7. */
   readonly opacity?: number;
+  /**
+   * The standard deviation of a Gaussian that smooths what speaks for the class, in pixels; the smoothed map is divided
+   * by its largest value. For maps of single pixels, which the eye cannot sum up. Default 0: none.
+   */
+  readonly blur?: number;
 }
 
 /**
@@ -18,15 +23,17 @@ export interface OverlayOptions {
 export function overlay(
   { width, height, data }: Planes,
   map: ArrayLike<number>,
-  { opacity = 0.7 }: OverlayOptions = {},
+  { opacity = 0.7, blur = 0 }: OverlayOptions = {},
 ): RgbImage {
   const plane = width * height;
   if (map.length !== plane) {
     throw new OptionError({ option: 'map', expected: `${height} x ${width} numbers`, received: map.length });
   }
   const result = new Uint8Array(3 * plane);
+  const evidence = Float32Array.from(map, (value) => Math.max(0, Math.min(1, value)));
+  const shown = blur > 0 ? smoothed(evidence, width, blur) : evidence;
   for (let p = 0; p < plane; p++) {
-    const value = Math.max(0, Math.min(1, map[p]!));
+    const value = shown[p]!;
     // Luma as in JPEG and television (ITU-R BT.601).
     const grey = 0.299 * data[p]! + 0.587 * data[plane + p]! + 0.114 * data[2 * plane + p]!;
     // A little evidence is seen too: the colour map's dark beginning would hide it.
@@ -35,6 +42,25 @@ export function overlay(
     for (let c = 0; c < 3; c++) result[3 * p + c] = Math.round((1 - share) * grey + share * colour[c]!);
   }
   return { width, height, data: result };
+}
+
+/** A map under a Gaussian, which is cut off at three standard deviations, over its largest value. */
+function smoothed(map: Float32Array, width: number, deviation: number): Float32Array {
+  const height = map.length / width;
+  const reach = Math.ceil(3 * deviation);
+  const weights = Array.from({ length: 2 * reach + 1 }, (_, i) => Math.exp(-(((i - reach) / deviation) ** 2) / 2));
+  /** Along an axis of so many pixels that lie `step` apart; beyond the edge nothing speaks for the class. */
+  const along = (values: Float32Array, side: number, step: number) =>
+    values.map((_, p) => {
+      const place = Math.floor(p / step) % side;
+      return weights.reduce((sum, weight, i) => {
+        const at = place + i - reach;
+        return at < 0 || at >= side ? sum : sum + weight * values[p + (i - reach) * step]!;
+      }, 0);
+    });
+  const blurred = along(along(map, width, 1), height, width);
+  const largest = blurred.reduce((most, value) => Math.max(most, value), 0);
+  return largest > 0 ? blurred.map((value) => value / largest) : blurred;
 }
 
 /** A planar image with its channels side by side. */

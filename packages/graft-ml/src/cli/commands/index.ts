@@ -33,6 +33,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./predict.ts')).predictCommand,
   },
   {
+    name: 'explain',
+    summary: 'Shows what in images speaks for a class, as overlays.',
+    load: async () => (await import('./explain.ts')).explainCommand,
+  },
+  {
     name: 'features',
     summary: 'Writes the features of images: the inputs of the last layer.',
     load: async () => (await import('./features.ts')).featuresCommand,
