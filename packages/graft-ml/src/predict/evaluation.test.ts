@@ -224,13 +224,18 @@ describe('a calibrated run', () => {
     }
   });
 
-  test('a model that is trained on is calibrated no longer', async () => {
+  test('a model that is saved is calibrated as before; one that is trained on is so no longer', async () => {
     await using model = await loadModel(run);
     expect(model.temperature).not.toBe(1);
+    await model.save(join(root, 'saved'));
+    await using saved = await openRun(join(root, 'saved'), { threads });
+    expect([saved.temperature, saved.notes]).toEqual([model.temperature, []]);
     const [name, { shape, dtype }] = Object.entries(model.variables)[0]!;
     const size = shape.reduce((product, length) => product * length, 1);
     model.load({ [name]: tensor(dtype, shape, new Float32Array(size)) });
     expect(model.temperature).toBe(1);
+    await model.save(join(root, 'saved'), { overwrite: true });
+    expect((await readRun(join(root, 'saved'))).calibration).toBeUndefined();
   });
 
   test('with other weights it is not applied, and that is said', async () => {

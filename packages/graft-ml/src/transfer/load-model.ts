@@ -86,10 +86,11 @@ async function loadRun(path: string, runtime: Runtime): Promise<Model> {
     links: 'refuse',
   });
   const architecture = fittedTo(named, tensors);
-  const { classes, preprocessing, calibration } = run;
-  const temperature = calibration?.weightsSha256 === sha256 ? calibration.temperature : 1;
+  const { classes, preprocessing } = run;
+  const calibration = run.calibration?.weightsSha256 === sha256 ? run.calibration : undefined;
+  const { temperature } = calibration ?? {};
   const parts = imageModelParts({ architecture, preprocessing, classes, temperature, weights: tensors, runtime });
-  return new Model(parts, { entry: null, sha256, seen, onnx, notes });
+  return new Model(parts, { entry: null, sha256, seen, onnx, calibration, notes });
 }
 
 async function startOfRun(path: string) {

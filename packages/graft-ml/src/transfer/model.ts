@@ -17,7 +17,7 @@ import type { Runtime } from '@graft-ml/core/runtime';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import type { DatasetImage } from '../data/dataset.ts';
 import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
-import type { Run } from '../runs/run-file.ts';
+import type { Run, RunCalibration } from '../runs/run-file.ts';
 import type { OpenRunStore } from '../runs/run-store.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { FolderImages } from './image-folder.ts';
@@ -33,6 +33,8 @@ export interface ModelOrigin {
   readonly seen: Seen | null;
   /** The file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
+  /** How the run that it was loaded from was calibrated, at these very numbers. */
+  readonly calibration?: RunCalibration | undefined;
   /** Notes on reading the weights, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -113,6 +115,7 @@ export class Model extends CoreModel {
       variables: this.variables,
       seen: this.seen,
       onnx: this.#origin.onnx,
+      calibration: this.temperature === 1 ? undefined : this.#origin.calibration,
       weightsSha256: this.#origin.sha256,
       parameters: { total: sum(parameters), trained: sum(parameters.filter(({ isTrainable }) => isTrainable)) },
       runtime: this.runtime,

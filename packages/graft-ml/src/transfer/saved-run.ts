@@ -8,7 +8,7 @@ import { resolveConfig, trainConfigSchema } from '@graft-ml/core/internal/recipe
 import type { Runtime } from '@graft-ml/core/runtime';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import type { DatasetImage } from '../data/dataset.ts';
-import { newRecord, type Run } from '../runs/run-file.ts';
+import { newRecord, type Run, type RunCalibration } from '../runs/run-file.ts';
 import { assertNewRun, RunFolder } from '../runs/run-folder.ts';
 import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
 import { ortVersion } from '../runtime/index.ts';
@@ -18,6 +18,8 @@ export interface SavedModel extends ImageModel {
   readonly seen: Seen | null;
   /** The file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
+  /** How its probabilities were calibrated, at these numbers. */
+  readonly calibration?: RunCalibration | undefined;
   readonly weightsSha256: string | null;
   /** The number of parameters, in all and as `fit` trains them. */
   readonly parameters: { readonly total: number; readonly trained: number };
@@ -87,6 +89,7 @@ function describeSaved(model: SavedModel): Run {
     choices: { ...runtime.choices },
     addedEpochs: 0,
     ...newRecord,
+    calibration: model.calibration,
     changes: [{ epoch: 0, change: 'trained by a program, with fit, and saved with model.save' }],
   };
 }

@@ -5,6 +5,8 @@ import { type Line, styled } from './styled.ts';
 
 /** Characters of the bars. */
 const barWidth = 40;
+/** Above the columns of the reliability diagram. */
+const head = `${'said'.padEnd(9)} ${'images'.padStart(8)} ${'mean'.padStart(9)} ${'right'.padStart(9)}`;
 
 /** What is said with how much confidence, and how often it is right: a bar of accuracy, and | where it should end. */
 export function reliabilityLines({ bins, error }: Reliability): Line[] {
@@ -22,7 +24,7 @@ export function reliabilityLines({ bins, error }: Reliability): Line[] {
     });
   return [
     `Reliability (calibration error ${percent(error)} in ${bins.length} bins; | is where a bar should end)`,
-    [styled('said           images      said     right', { dim: true })],
+    [styled(head, { dim: true })],
     ...rows,
   ];
 }
