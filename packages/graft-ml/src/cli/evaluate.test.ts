@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
@@ -37,6 +38,19 @@ describe('graft evaluate', () => {
     ]) {
       expect(text.stdout).toContain(part);
     }
+  });
+
+  test('--sheet draws what is classified wrongly, and says so', async () => {
+    const path = join(root, 'wrong.png');
+    const all = ['evaluate', one, shapes, '--part', 'all', '--replicates', '0'];
+    const [text, json] = await Promise.all([graft([...all, '--sheet', path]), graft([...all, '--json'])]);
+    const { images, correct } = JSON.parse(json.stdout) as { images: number; correct: number };
+    const wrong = images - correct;
+    expect(wrong).toBeGreaterThan(0);
+    const said = `${Math.min(60, wrong)} images that are classified wrongly, the largest loss first, are in ${path}.`;
+    expect([text.status, text.stdout.includes(said)]).toEqual([0, true]);
+    expect((await sharp(path).metadata()).width).toBe(4 + 164 * Math.min(6, wrong));
+    expect((await graft(['evaluate', one, shapes, '--against', other, '--sheet', path])).status).toBe(2);
   });
 
   test('--predictions writes a file, and says so', async () => {

@@ -101,9 +101,9 @@ export async function* classifyLabelled(
 ): AsyncGenerator<EvaluatedImage, void, undefined> {
   let next = 0;
   for await (const prediction of classifier.predict(images, { signal })) {
-    const { label, path }: DatasetImage = images[next++]!;
+    const { label, path, within }: DatasetImage = images[next++]!;
     if (prediction.problem) throw new Error(`${path} could be read a moment ago: ${prediction.problem.message}`);
     const { probabilities } = prediction;
-    yield { path, label, predicted: argmax(probabilities), probabilities };
+    yield { path, ...(within && { within }), label, predicted: argmax(probabilities), probabilities };
   }
 }

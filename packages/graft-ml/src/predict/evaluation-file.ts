@@ -2,11 +2,11 @@ import { extname } from 'node:path';
 import { csvCell } from '@graft-ml/core/internal/base/csv';
 import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { printableJson } from '@graft-ml/core/internal/base/printable';
+import type { ImageFile } from '../data/decode.ts';
 import { growBytes, growFile } from '../files/write.ts';
 
 /** A labelled image that was classified. */
-export interface EvaluatedImage {
-  readonly path: string;
+export interface EvaluatedImage extends ImageFile {
   /** The position of its class among the run's. */
   readonly label: number;
   /** The position of the likeliest class. */

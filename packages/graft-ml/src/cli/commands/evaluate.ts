@@ -31,6 +31,7 @@ export const evaluateCommand = defineCommand({
     predictions: optionalText.describe(
       'write each image’s path, label, prediction and probabilities to this file, .csv, .jsonl or .parquet',
     ),
+    sheet: optionalText.describe('draw the worst mistakes on this contact sheet, a PNG file'),
     curves: z.boolean().default(false).describe('draw the reliability diagram, ROC and precision over recall'),
     byRow: z.boolean().default(false).describe('the confusion matrix in percent of each row'),
     topK: z.int().min(1).default(5).describe('the k of the top-k accuracy'),
@@ -48,16 +49,17 @@ export const evaluateCommand = defineCommand({
     ...testTimeFlag,
     device: z.string().default('cpu').describe('cpu'),
   }),
-  goesOnUnread: ({ predictions }) => predictions !== null,
+  goesOnUnread: ({ predictions, sheet }) => predictions !== null || sheet !== null,
   examples: [
     'graft evaluate runs/x photos/',
     'graft evaluate runs/x photos/ --curves --by-row',
     'graft evaluate runs/x new-photos/ --json',
     'graft evaluate runs/x photos/ --predictions predictions.parquet',
+    'graft evaluate runs/x photos/ --sheet wrong.png',
     'graft evaluate runs/x photos/ --against runs/y',
   ],
   async run({ positionals: [run, folder], options, given, terminal }) {
-    const { part, against, predictions, curves, byRow, topK, bins, replicates, seed, ...others } = options;
+    const { part, against, predictions, sheet, curves, byRow, topK, bins, replicates, seed, ...others } = options;
     const { tta, device, checkpoint, calibrated, ...shape } = others;
     const common = {
       topK: [topK],
@@ -78,15 +80,21 @@ export const evaluateCommand = defineCommand({
       return printResult(terminal, runComparisonResult(await compareRuns(run!, against, folder!, common)));
     }
     const { evaluateFolder } = await import('../../predict/evaluate-folder.ts');
+    const { Mistakes } = await import('../../predict/mistake-sheet.ts');
+    const mistakes = new Mistakes();
+    const onImage = sheet === null ? undefined : mistakes.add.bind(mistakes);
     const evaluate = (signal?: AbortSignal) =>
-      evaluateFolder(run!, folder!, { ...common, predictions: predictions ?? undefined, signal });
+      evaluateFolder(run!, folder!, { ...common, predictions: predictions ?? undefined, onImage, signal });
     const result = await (predictions === null ? evaluate() : unlessStopped(terminal, evaluate));
-    if (result !== null) printResult(terminal, evaluationResult(result, { curves, byRow, width: textWidth() }));
+    if (result === null) return;
+    const names = result.classes.map(({ name }) => name);
+    const drawn = sheet === null ? null : { path: sheet, images: await mistakes.writeSheet(sheet, names) };
+    printResult(terminal, evaluationResult(result, { curves, byRow, width: textWidth(), sheet: drawn }));
   },
 });
 
 /** @throws UsageError where flags are of one run alone */
 function assertComparable(given: readonly string[]): void {
-  const alone = ['predictions', 'curves', 'byRow'].filter((flag) => given.includes(flag)).map(flagOf);
+  const alone = ['predictions', 'sheet', 'curves', 'byRow'].filter((flag) => given.includes(flag)).map(flagOf);
   if (alone.length > 0) throw new UsageError(`evaluate: ${alone.join(', ')} does not go with --against.`);
 }

@@ -15,6 +15,8 @@ const mostRows = 40;
 export interface EvaluationView extends ConfusionOptions {
   /** Whether the curves are drawn. */
   readonly curves: boolean;
+  /** The contact sheet of the worst mistakes, and the images on it; null where none was asked for. */
+  readonly sheet: { readonly path: string; readonly images: number } | null;
 }
 
 /** The result of an evaluation. */
@@ -36,8 +38,15 @@ export function evaluationResult(result: FolderEvaluation, view: EvaluationView)
     ...confusions(result),
     ...(view.curves ? ['', ...reliabilityLines(result.calibration), '', ...curveLines(result)] : []),
     ...(predictions === null ? [] : [`\nThe prediction of each image is in ${predictions}.`]),
+    ...sheetLines(view),
   ];
-  return { notes, lines, json: result };
+  return { notes, lines, json: view.sheet === null ? result : { ...result, sheet: view.sheet } };
+}
+
+function sheetLines({ sheet }: EvaluationView): string[] {
+  if (sheet === null) return [];
+  if (sheet.images === 0) return ['\nNo image is classified wrongly: there is nothing to draw.'];
+  return [`\n${sheet.images} images that are classified wrongly, the largest loss first, are in ${sheet.path}.`];
 }
 
 function whichPart({ part, sameDataset, seen }: FolderEvaluation): string {
