@@ -1,3 +1,4 @@
+export { palette, themeCss } from './draw/theme.ts';
 export { type Axis, formatNumber, formatValue, type LineChart, type Series } from './line-chart.ts';
 export { lineChartSvg, lineChartsSvg, type SvgSize } from './svg.ts';
 export { lineChartText, type TextSize } from './text.ts';

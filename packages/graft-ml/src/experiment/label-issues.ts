@@ -2,6 +2,7 @@ import { OptionError } from '@graft-ml/core';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
+import { parseConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { findLabelIssues, type LabelIssue, type LabelIssueOptions, type LabelNoise } from '@graft-ml/core/predict';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
@@ -19,7 +20,7 @@ import { pooledFeatures } from './pooled-features.ts';
 
 /** Options for finding the labels of a dataset that are probably wrong. */
 export interface FolderLabelOptions extends LabelIssueOptions, Omit<ReaderOptions, 'classes' | 'cache' | 'classDepth'> {
-  /** The backbone, as `loadModel` takes it: an architecture, published weights, a file or a run. Default `resnet18`. */
+  /** The backbone, as `loadModel` takes it: an architecture, published weights, a file or a run. Default: that of training. */
   readonly model?: string;
   /** Its weights: a file, a tag or a name. Default: those that are published for it. */
   readonly weights?: string | null;
@@ -138,7 +139,7 @@ export async function labelIssues(folder: string, options: FolderLabelOptions = 
     agreement: agreeing.length / images.length,
     noise: found.noise,
     problems: dataset.problems,
-    notes: [...dataset.notes, ...model.notes, ...notesOnSeen(model, dataset)],
+    notes: [...dataset.notes, ...model.notes, ...notesOnSeen(model, dataset), ...notesOnClasses(dataset)],
   };
 }
 
@@ -151,7 +152,7 @@ function readingOf(options: FolderLabelOptions): Omit<ReaderOptions, 'classDepth
 
 /** The backbone, without a head. */
 function backboneOf(
-  { model = 'resnet18', weights, imageSize, download, signal }: FolderLabelOptions,
+  { model = parseConfig({}).model, weights, imageSize, download, signal }: FolderLabelOptions,
   runtime: Runtime,
   cache: FolderCache | null,
 ): Promise<Model> {
@@ -174,4 +175,9 @@ function notesOnSeen({ seen }: Model, dataset: Dataset): string[] {
     `The weights were fitted to ${known} of these images with their labels (${seen!.history.join(', ')}): wrong labels ` +
       'among them are harder to find.',
   ];
+}
+
+function notesOnClasses({ classes }: Dataset): string[] {
+  if (classes.length >= 4) return [];
+  return [`Of ${classes.length} classes confident learning counts too few wrong labels: look beyond the list, too.`];
 }

@@ -49,10 +49,24 @@ export function seriesDash(index: number): string | undefined {
   return dashes[Math.floor(index / palette.length) % dashes.length];
 }
 
+const colors: readonly (readonly [name: string, color: Color])[] = [
+  ...Object.entries(inks),
+  ...palette.map((color, i) => [`s${i}`, color] as const),
+];
+
+/**
+ * The colours of the theme as custom properties of a page, for charts that it draws itself: `--chart-paper`,
+ * `--chart-ink`, `--chart-quiet`, `--chart-grid`, and `--chart-s0` to `--chart-s7` for series, in light and, where the
+ * viewer prefers that, dark.
+ */
+export function themeCss(selector = ':root'): string {
+  const of = (scheme: 0 | 1) => colors.map(([name, color]) => `--chart-${name}:${color[scheme]}`).join(';');
+  return `${selector}{${of(0)}}@media (prefers-color-scheme:dark){${selector}{${of(1)}}}`;
+}
+
 /** A document on its background. Viewers that know no media queries show the light colours, which are attributes. */
 export function documentOf(width: number, height: number, label: string, children: readonly string[]): string {
-  const classes = [...Object.entries(inks), ...palette.map((color, i) => [`s${i}`, color] as const)];
-  const dark = classes.map(([name, [, color]]) => `.graft-chart .${name}{color:${color}}`).join('');
+  const dark = colors.map(([name, [, color]]) => `.graft-chart .${name}{color:${color}}`).join('');
   return element(
     'svg',
     {

@@ -4,6 +4,7 @@ import { shapeOptionsOf } from '../../data/configured.ts';
 import { defineCommand } from '../command.ts';
 import { assertDatasetFlags, assertMachineFlags } from '../doctor-flags.ts';
 import { downloadFlags, optionalText } from '../options/download.ts';
+import { usualModel } from '../options/features.ts';
 import { shapeFlags } from '../options/shared.ts';
 import { printResult, progressOf } from '../show/printer.ts';
 
@@ -25,9 +26,10 @@ export const doctorCommand = defineCommand({
       .describe('findings of each kind that are written out, with --labels 20 unless given; --json has all'),
     labels: z.boolean().default(false).describe('list the images whose labels are probably wrong'),
     sheet: optionalText.describe('with --labels: draw the suspects on this contact sheet, a PNG file'),
-    model: trainConfigSchema.shape.model.describe(
-      'with --labels: the backbone whose features are judged by, as of `graft train`, or a run',
-    ),
+    model: z
+      .string()
+      .default(usualModel)
+      .describe('with --labels: the backbone whose features are judged by: what `graft train` takes, or a run'),
     weights: optionalText.describe('with --labels: its weights: a file, a tag or a name; default: those published'),
     imageSize: trainConfigSchema.shape.imageSize.describe(
       'with --labels: side of the square the model sees, in pixels',
