@@ -45,6 +45,7 @@ CASES = {
     "ten classes, a weak classifier": problem(3, [15] * 10, 0.2, 1.0),
     "a column without labels": problem(4, [30, 30, 30], 0.1, 2.0, classes=4),
     "a class of one image": problem(5, [40, 40, 1], 0.1, 2.0),
+    "counts of which the last bit decides how they are rounded": problem(14, [20] * 6, 0.15, 1.8),
     "no changed labels": problem(6, [25] * 4, 0.0, 6.0),
 }
 
