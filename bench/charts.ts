@@ -43,10 +43,13 @@ export async function drawMetaCurves(
   title: string,
   curves: Readonly<Record<string, readonly (readonly [step: number, accuracy: number])[]>>,
 ): Promise<void> {
-  const series = Object.entries(curves).map(([learner, points]) => ({ name: learner, points }));
+  // In one order, so that a learner has its colour in every chart.
+  const learners = Object.keys(curves).sort();
+  const series = learners.map((learner) => ({ name: learner, points: curves[learner]! }));
+  const only = learners.length === 1 ? `, ${learners[0]}` : '';
   const y = { label: 'accuracy on validation classes', format: 'percent' } as const;
   const note = 'One seed; every point is the mean over the validation episodes.';
-  await saveChart(name, { title, x: { label: 'meta-steps' }, y, series, note }, { width: 860 });
+  await saveChart(name, { title: title + only, x: { label: 'meta-steps' }, y, series, note }, { width: 860 });
 }
 
 /** A way of partial transfer with its trainings, a seed each, and the operations of a step. */
