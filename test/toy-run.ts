@@ -3,7 +3,7 @@ import type { CheckpointStore } from '@graft-ml/core/internal/fit/checkpoint';
 import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
 import { accuracy } from '@graft-ml/core/internal/fit/metrics';
 import { inOrder, type Source } from '@graft-ml/core/internal/fit/source';
-import type { Stage } from '@graft-ml/core/internal/fit/stage';
+import type { TrainingStage } from '@graft-ml/core/internal/fit/stage';
 import { evaluationStep, type Network, trainingStep, variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { TrainingTask } from '@graft-ml/core/internal/fit/task';
 import { train } from '@graft-ml/core/internal/fit/trainer';
@@ -60,7 +60,7 @@ export function taskOf(changes: Toy = {}): TrainingTask {
   const steps = stepsPerEpoch(examples.size, batchSize, accumulate);
   const variables = variablesOf(own);
   const parameters = [...variables.values()].flatMap(({ kind, name }) => (kind === 'parameter' ? [name] : []));
-  const stage: Stage = {
+  const stage: TrainingStage = {
     name: 'all',
     epochs,
     network: own,

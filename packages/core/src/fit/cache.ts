@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Shape } from '../base/tensor.ts';
-import type { ChoiceStore } from '../runtime/index.ts';
+import type { Shape, Tensors } from '../base/tensor.ts';
+import type { Preprocessing } from '../models/index.ts';
+import type { ChoiceStore, Choices } from '../runtime/index.ts';
 
 /**
  * Keeps results that can be computed again, for this program and later ones. A cache is passed to whatever may use it;
@@ -9,16 +10,26 @@ import type { ChoiceStore } from '../runtime/index.ts';
 export interface Cache {
   /** The lowerings that were timed on one backend, by all that their times depend on. */
   choices(backend: string): ChoiceStore;
-  /**
-   * The features that one frozen backbone makes of images.
-   * @param backbone a name for all that features depend on besides the image
-   * @param shape of one row
-   */
-  features(backbone: string, shape: Shape, options: FeatureTableOptions): Promise<FeatureTable>;
+  /** The features that frozen layers make of images. @param shape of one row */
+  features(origin: FeatureOrigin, shape: Shape, options: FeatureTableOptions): Promise<FeatureTable>;
+}
+
+/** All that features depend on besides the image. */
+export interface FeatureOrigin {
+  /** The graph of the frozen layers, as text. */
+  readonly graph: string;
+  /** Their values. */
+  readonly variables: Tensors;
+  readonly preprocessing: Preprocessing;
+  /** The backend's identity: processor, threads, ORT's version. */
+  readonly backend: string;
+  readonly choices: Choices;
+  /** A name for what decodes the images. */
+  readonly decoder: string;
 }
 
 export interface FeatureTableOptions {
-  /** Bytes for all backbones together; the longest unused give way. 0: nothing is read or written. */
+  /** Bytes for the features of all origins together; the longest unused give way. 0: nothing is read or written. */
   readonly limit: number;
   /** Hears, in a sentence, of a file that is damaged. */
   readonly onNote: (note: string) => void;

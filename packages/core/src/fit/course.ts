@@ -4,11 +4,14 @@ import type { Optimizer } from '../optim/index.ts';
 import type { Runtime, State } from '../runtime/index.ts';
 import type { Criterion } from './evaluation.ts';
 import type { Evaluation } from './events.ts';
-import type { StageRates, Timetable } from './stage.ts';
+import type { Stage, Timetable } from './stage.ts';
 
-/** A course with state: the variables that a run keeps from step to step, and the learning rate of each. */
-export interface StatefulCourse extends Timetable {
-  readonly stages: readonly StatefulStage[];
+/**
+ * A run as the trainer sees it: stages of epochs, an epoch of steps and an evaluation. What a step does is its stage's
+ * affair: a batch of images in ordinary training, a batch of tasks in meta-learning. `M` are the names of its metrics.
+ */
+export interface Course<M extends string = 'accuracy'> extends Timetable {
+  readonly stages: readonly CourseStage<M>[];
   /** First values of all that is kept and evaluated. */
   readonly initial: Tensors;
   readonly optimizer: Optimizer;
@@ -16,20 +19,6 @@ export interface StatefulCourse extends Timetable {
   readonly accumulate: number;
   /** The decay of moving averages, which are then what is evaluated and kept. */
   readonly average: number | null;
-}
-
-/** A stretch of epochs, as far as what the state holds in it. */
-export interface StatefulStage extends StageRates {
-  /** The course's variables in the state. */
-  readonly variables: ReadonlyMap<string, Pick<Variable, 'name' | 'dtype' | 'shape'>>;
-}
-
-/**
- * A run as the trainer sees it: stages of epochs, an epoch of steps and an evaluation. What a step does is its stage's
- * affair: a batch of images in ordinary training, a batch of tasks in meta-learning. `M` are the names of its metrics.
- */
-export interface Course<M extends string = 'accuracy'> extends StatefulCourse {
-  readonly stages: readonly CourseStage<M>[];
   /** The examples that are measured in a step. */
   readonly examplesPerStep: number;
   /** The metrics that are measured besides the loss. */
@@ -40,9 +29,10 @@ export interface Course<M extends string = 'accuracy'> extends StatefulCourse {
   readonly patience: number | null;
 }
 
-/** A stretch of epochs in which the same is done. */
-export interface CourseStage<M extends string = 'accuracy'> extends StatefulStage {
-  readonly name: string;
+/** A stage of a course: with its variables and its steps. */
+export interface CourseStage<M extends string = 'accuracy'> extends Stage {
+  /** The course's variables in the state. */
+  readonly variables: ReadonlyMap<string, Pick<Variable, 'name' | 'dtype' | 'shape'>>;
   /** Compiles what is needed. `variables` is what the course has when the stage begins. */
   open(variables: Tensors, runtime: Runtime): Promise<OpenStage<M>>;
 }

@@ -20,6 +20,10 @@ export interface ImageSet {
   readonly size: number;
   /** The position of each image's class. */
   readonly labels: readonly number[];
+  /** A key of each image's content, under which a cache keeps what frozen layers make of it. Default: nothing is kept. */
+  readonly keys?: readonly string[] | undefined;
+  /** A name for what decodes them: other decoders may give other pixels. */
+  readonly decoder?: string | undefined;
   /** Bytes (n, 3, crop, crop) and labels (n). */
   view(view: ImageView): Source;
 }
@@ -59,7 +63,10 @@ export function openExamples(
   how: Pick<ImageView, 'augmentation' | 'seed'> = {},
 ): Source {
   if (!isImageSet(examples)) return examples;
-  if (model.image) return examples.view({ preprocessing: model.image.preprocessing, ...how });
+  if (model.image) {
+    const { labels } = examples;
+    return { ...examples.view({ preprocessing: model.image.preprocessing, ...how }), labels };
+  }
   throw new OptionError({
     option,
     expected: 'batches as the network takes them, since it is not known how it looks at images',

@@ -1,10 +1,10 @@
 import { OptionError } from '../base/errors.ts';
 import type { Shape } from '../base/tensor.ts';
 import { type Optimizer, type ParameterSetting, type Schedule, usualLearningRate } from '../optim/index.ts';
-import type { FitStage } from './fit-stages.ts';
+import type { Unfrozen } from './fit-stages.ts';
 import type { Model } from './model.ts';
 import { selected } from './selection.ts';
-import { freshStage, type StageRates } from './stage.ts';
+import { freshStage, type Stage } from './stage.ts';
 
 export interface RateOptions {
   readonly optimizer: Optimizer;
@@ -20,24 +20,26 @@ export interface RateOptions {
  *
  * @throws OptionError where a rate is no rate, or of parameters that are never trained
  */
-export function settingsOf(
+export function withRates(
   model: Model,
-  stages: readonly FitStage[],
+  stages: readonly Unfrozen[],
   { optimizer, schedule, stepsPerEpoch, normDecay }: RateOptions,
-): (FitStage & StageRates)[] {
+): Stage[] {
   const learningRate = learningRateOf(optimizer);
   const rates = ratesOf(model, optimizer, stages);
-  return stages.map((stage, i) => {
+  return stages.map(({ name, epochs, trained, isFresh }, i) => {
     const start = freshStage(stages, i);
     const sharing = stages.filter((_, j) => freshStage(stages, j) === start);
     const steps = stepsPerEpoch * sharing.reduce((sum, { epochs }) => sum + epochs, 0);
     return {
-      ...stage,
+      name,
+      epochs,
+      isFresh,
       schedule: (step, losses) => schedule(step, losses, { steps, learningRate }),
       settings: new Map(
-        [...model.table.parameters].map(([name, shape]) => [
-          name,
-          stage.trained.has(name) ? settingOf(name, shape, { rates, learningRate, normDecay }) : null,
+        [...model.table.parameters].map(([parameter, shape]) => [
+          parameter,
+          trained.has(parameter) ? settingOf(parameter, shape, { rates, learningRate, normDecay }) : null,
         ]),
       ),
     };
@@ -76,7 +78,7 @@ export function learningRateOf({ name, learningRate }: Optimizer): number {
   throw new OptionError({ option: 'optimizer.learningRate', expected: 'a number above 0', received: rate });
 }
 
-function ratesOf(model: Model, { rates = {} }: Optimizer, stages: readonly FitStage[]): PatternRate[] {
+function ratesOf(model: Model, { rates = {} }: Optimizer, stages: readonly Unfrozen[]): PatternRate[] {
   const decided = new Set<string>();
   return Object.entries(rates).map(([pattern, rate]) => {
     const names = selected('optimizer.rates', pattern, model.table);

@@ -1,20 +1,40 @@
 import { OptionError } from '../base/errors.ts';
-import { constant } from '../graph/index.ts';
-import { cutBefore, prefixGraph } from './cut.ts';
+import type { Tensors, TensorType } from '../base/tensor.ts';
+import { constant, print } from '../graph/index.ts';
+import { type Cache, type FeatureTable, noFeatures } from './cache.ts';
+import { type Cut, cutBefore, prefixGraph } from './cut.ts';
+import { keptFeatures } from './kept-features.ts';
 import { type Mixing, mixed } from './mixing.ts';
 import type { Model } from './model.ts';
 import { fits, inMemory, type Source, throughPrefix, whenAsked } from './source.ts';
-import type { Stage } from './stage.ts';
+import type { StageSources, TrainingStage } from './stage.ts';
+import type { Network } from './step.ts';
+
+/** Examples as the stages of a fit go through them. */
+export interface StageExamples {
+  readonly source: Source;
+  /** The views of each example, which epochs take in turn: 1 where all epochs are the same; null: drawn anew in each. */
+  readonly views: number | null;
+  /** The name of a view of an example by its content, under which its features are kept; null: they are not. */
+  readonly key: ((example: number, view: number) => string) | null;
+}
 
 export interface SourceOptions {
-  readonly training: Source;
-  readonly validation: Source;
-  /** Whether training examples are the same in every epoch. */
-  readonly isSame: boolean;
+  readonly training: StageExamples;
+  readonly validation: StageExamples;
   readonly mixing?: Mixing | undefined;
-  /** MiB. */
-  readonly memory: number;
   readonly seed: number;
+  /** MiB for what is kept in memory. */
+  readonly memory: number;
+  /** The cache that keeps features for later runs, and its bound in MiB. */
+  readonly cache: Cache | null;
+  readonly disk: number;
+  /** A name for what decodes the images. */
+  readonly decoder: string;
+  /** Hears how many views went through the frozen layers, of those that are kept. */
+  readonly onFeatures: (done: number, total: number) => void;
+  /** Hears, in a sentence, of a file in the cache that is damaged. */
+  readonly onNote: (note: string) => void;
 }
 
 /** Rows that frozen layers compute at once. */
@@ -22,46 +42,105 @@ const rowsAtOnce = 16;
 
 /**
  * The network that a stage trains and its inputs: the whole network on the examples themselves, or the part behind the
- * frozen layers on their outputs, which are cached as far as the memory goes.
+ * frozen layers on their outputs, which are kept as far as there is room.
  */
 export function openSources(
   model: Model,
-  settings: Stage['settings'],
-  { training, validation, isSame, mixing, memory, seed }: SourceOptions,
-): Pick<Stage, 'network' | 'mixes' | 'open'> {
-  const { network, runtime } = model;
-  const cut = mixing ? null : cutBefore(network, (name) => Boolean(settings.get(name)));
+  settings: TrainingStage['settings'],
+  options: SourceOptions,
+): Pick<TrainingStage, 'network' | 'mixes' | 'open'> {
+  const { network } = model;
+  const { mixing } = options;
   if (mixing) assertImages(model);
-  if (!cut) {
-    const input = network.input;
-    const open = async () => ({
-      training: mixing ? mixed(training, mixing, seed) : training,
-      validation:
-        fits(memory, validation.size, input) && !validation.isSequential
-          ? whenAsked(validation.size, () => inMemory(validation, input, { batchSize: rowsAtOnce }))
-          : validation,
-      close: async () => {},
-    });
-    return { network, mixes: mixing !== undefined, open };
-  }
-  const input = { dtype: 'f32', shape: cut.shape } as const;
-  const keeps = (count: number) => fits(memory, count, input);
+  const cut = mixing ? null : cutBefore(network, (name) => Boolean(settings.get(name)));
+  return cut
+    ? { network: cut.network, mixes: false, open: (variables) => behindFrozen(model, cut, variables, options) }
+    : { network, mixes: mixing !== undefined, open: async () => wholeExamples(network, options) };
+}
+
+/** The examples as they are, for a network that is trained from its first layer on. */
+function wholeExamples(
+  { input }: Network,
+  { training, validation, mixing, memory, seed }: SourceOptions,
+): StageSources {
+  const judged = validation.source;
+  const isKept = fits(memory, judged.size, input) && !judged.isSequential;
+  const batchSize = Math.min(rowsAtOnce, judged.size);
   return {
-    network: cut.network,
-    mixes: false,
-    async open(variables) {
-      const features = prefixGraph(network, cut.endpoint, rowsAtOnce, ({ name }) => constant(variables[name]!));
-      const prefix = await runtime.compile({ features });
-      const behind = (source: Source) => throughPrefix(source, prefix, rowsAtOnce);
-      const kept = async (source: Source) => inMemory(behind(source), input, { batchSize: rowsAtOnce });
-      const keepsTraining = isSame && !training.isSequential && keeps(training.size + validation.size);
-      return {
-        training: keepsTraining ? await kept(training) : behind(training),
-        validation: keeps(validation.size) && !validation.isSequential ? await kept(validation) : behind(validation),
-        close: () => prefix.release(),
-      };
+    training: mixing ? mixed(training.source, mixing, seed) : training.source,
+    // Evaluation sees the same in every epoch: it is decoded once, at the end of the first.
+    validation: isKept ? whenAsked(judged.size, () => inMemory(judged, input, { batchSize })) : judged,
+    close: async () => {},
+  };
+}
+
+/** The outputs of the frozen layers, which run as a graph of their own; those that stay the same are kept. */
+async function behindFrozen(
+  { network, runtime, image }: Model,
+  { endpoint, shape }: Cut,
+  variables: Tensors,
+  { training, validation, memory, cache, disk, decoder, onFeatures, onNote }: SourceOptions,
+): Promise<StageSources> {
+  const batchSize = Math.min(rowsAtOnce, training.source.size + validation.source.size);
+  const used: Record<string, Tensors[string]> = {};
+  const features = prefixGraph(network, endpoint, batchSize, ({ name }) => {
+    used[name] = variables[name]!;
+    return constant(variables[name]!, name);
+  });
+  const prefix = await runtime.compile({ features });
+  const row: TensorType = { dtype: 'f32', shape };
+  const [ofTraining, ofValidation] = [keptViews(training), keptViews(validation)];
+  const all = ofTraining + ofValidation;
+  const hasTable = cache !== null && image !== null && training.key !== null && validation.key !== null;
+  const isInMemory = fits(memory, all, row);
+  const isKept = isInMemory || (hasTable && fits(disk, all, row));
+  const table: FeatureTable = hasTable
+    ? await cache.features(
+        {
+          graph: print({ features }),
+          variables: used,
+          preprocessing: image.preprocessing,
+          backend: runtime.identity,
+          choices: runtime.choices,
+          decoder,
+        },
+        shape,
+        { limit: disk * 2 ** 20, onNote },
+      )
+    : noFeatures;
+  let done = 0;
+  const opened = async ({ source, views, key }: StageExamples, isHeld: boolean, mayKeep: boolean): Promise<Source> => {
+    const computed = throughPrefix(source, prefix, batchSize);
+    if (!mayKeep || views === null || source.isSequential) return computed;
+    const before = done;
+    const kept = await keptFeatures(computed, {
+      shape,
+      views,
+      key: key ?? String,
+      labels: source.labels,
+      table: key ? table : noFeatures,
+      isInMemory: isHeld,
+      batchSize,
+      onProgress: (count) => onFeatures(before + count, isKept ? all : ofValidation),
+    });
+    done += views * source.size;
+    return kept;
+  };
+  // Where not all is kept, what evaluation sees may still be.
+  const keepsValidation = isKept || fits(memory, ofValidation, row);
+  return {
+    training: await opened(training, isInMemory, isKept),
+    validation: await opened(validation, isInMemory || !isKept, keepsValidation),
+    close: async () => {
+      await table.close();
+      await prefix.release();
     },
   };
+}
+
+/** The views that can be kept. */
+function keptViews({ source, views }: StageExamples): number {
+  return views === null || source.isSequential ? 0 : views * source.size;
 }
 
 function assertImages({ network: { input } }: Model): void {

@@ -1,6 +1,7 @@
 import { OptionError } from '../base/errors.ts';
 import type { Model } from './model.ts';
 import { selected } from './selection.ts';
+import type { Stage } from './stage.ts';
 
 /** Parameters that are trained from an epoch on, besides those that were before. */
 export interface Unfreezing {
@@ -15,16 +16,27 @@ export interface Unfreezing {
   readonly restart?: boolean;
 }
 
-/** A stretch of epochs in which the same parameters are trained. */
-export interface FitStage {
+/** A stage of a fit. */
+export interface FitStage extends Stage {
+  /** Trains on augmented examples. Default true; without augmentation it makes no difference. */
+  readonly augments?: boolean | undefined;
+  /** Trains on mixed images, through the layers that are frozen too. Default true; without mixing the same. */
+  readonly mixes?: boolean | undefined;
+}
+
+/** The epochs from one unfreezing to the next. */
+export interface Unfrozen {
   readonly name: string;
   readonly epochs: number;
   readonly trained: ReadonlySet<string>;
   readonly isFresh: boolean;
 }
 
-/** The stages of a fit. @throws OptionError where nothing is trained, or the epochs do not rise or are never reached */
-export function stagesOf(model: Model, epochs: number, unfreeze: readonly Unfreezing[]): FitStage[] {
+/**
+ * The stages that unfreezing makes of the epochs. @throws OptionError where nothing is trained, or the epochs of
+ * unfreezing do not rise or are never reached
+ */
+export function unfrozenStages(model: Model, epochs: number, unfreeze: readonly Unfreezing[]): Unfrozen[] {
   const own = model.trainable;
   const first = unfreeze[0]?.epoch === 0 ? 0 : 1;
   const steps = unfreeze.map(({ epoch, train, restart = false }) => ({

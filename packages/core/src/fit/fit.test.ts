@@ -10,7 +10,8 @@ import { maximum, mul, reduceMean, relu, sub } from '../ops/index.ts';
 import { adamw, constant, oneCycle, sgd } from '../optim/index.ts';
 import type { EvaluationEvent } from './events.ts';
 import { generatorDataset, randomSplit, subset, tensorDataset } from './examples.ts';
-import { type FitStore, fit, type SavedFit } from './fit.ts';
+import { fit } from './fit.ts';
+import type { FitStore, SavedFit } from './fit-options.ts';
 import { meanAbsoluteError, meanMetric, multilabelAccuracy } from './metrics.ts';
 import { createModel } from './model.ts';
 

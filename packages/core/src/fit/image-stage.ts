@@ -29,7 +29,7 @@ function criterionOf<M extends string>({ criterion, metrics: [first] }: Training
 }
 
 /** The programs of a stage, and what they are fed. */
-export interface CompiledStage<M extends string = string> {
+export interface StagePrograms<M extends string = string> {
   readonly sources: StageSources;
   readonly programs: {
     readonly training: Program;
@@ -46,7 +46,7 @@ export async function compileStage<M extends string>(
   index: number,
   variables: Tensors,
   runtime: Runtime,
-): Promise<CompiledStage<M>> {
+): Promise<StagePrograms<M>> {
   const { stages, batchSize, accumulate } = task;
   const { network, settings, mixes } = stages[index]!;
   const options: TrainingStepOptions = {
@@ -73,7 +73,7 @@ export async function compileStage<M extends string>(
 }
 
 /** Steps over batches of images, or of features of them. */
-function imageStage<M extends string>(task: TrainingTask<M>, stage: CompiledStage<M>): OpenStage<M> {
+function imageStage<M extends string>(task: TrainingTask<M>, stage: StagePrograms<M>): OpenStage<M> {
   const { batchSize, accumulate, stepsPerEpoch } = task;
   const { sources, programs } = stage;
   return {
@@ -98,7 +98,7 @@ function imageStage<M extends string>(task: TrainingTask<M>, stage: CompiledStag
 /** One step of as many batches as are gathered for it. It ends at a loss that is not a number. */
 async function takeStep<M extends string>(
   { batchSize, accumulate, seed, metrics }: TrainingTask<M>,
-  { programs, noise }: CompiledStage<M>,
+  { programs, noise }: StagePrograms<M>,
   batches: AsyncIterator<Batch>,
   at: {
     readonly state: State;

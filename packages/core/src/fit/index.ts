@@ -1,4 +1,4 @@
-export { type Cache, type FeatureTable, type FeatureTableOptions, noFeatures } from './cache.ts';
+export { type Cache, type FeatureOrigin, type FeatureTable, type FeatureTableOptions, noFeatures } from './cache.ts';
 export type { CheckpointStore, Progress } from './checkpoint.ts';
 export type { Course, CourseStage, OpenStage, Step, StepOutcome } from './course.ts';
 export { type Cut, cutBefore, prefixGraph } from './cut.ts';
@@ -28,8 +28,9 @@ export {
   type TrainerState,
 } from './explicit-trainer.ts';
 export { findLearningRate, type RangeStep, type RangeTestOptions } from './find-learning-rate.ts';
-export { type FitOptions, type FitStore, fit, type SavedFit } from './fit.ts';
-export type { Unfreezing } from './fit-stages.ts';
+export { fit, fitCourse } from './fit.ts';
+export type { FitOptions, FitStore, RunOptions, SavedFit } from './fit-options.ts';
+export type { FitStage, Unfreezing } from './fit-stages.ts';
 export {
   beforeExplosion,
   type LearningRateCurve,
@@ -75,6 +76,7 @@ export {
   stageAt,
   stepSettings,
   type Timetable,
+  type TrainingStage,
   trainedSince,
 } from './stage.ts';
 export {

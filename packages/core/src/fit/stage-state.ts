@@ -1,5 +1,5 @@
 import { type Tensor, type Tensors, zeros } from '../base/tensor.ts';
-import type { StatefulCourse } from './course.ts';
+import type { Course } from './course.ts';
 import { trainedSince } from './stage.ts';
 import { averageName, slotName, sumName } from './step.ts';
 
@@ -7,8 +7,8 @@ import { averageName, slotName, sumName } from './step.ts';
  * The state in a stage: its variables and those of the stages before it, and the optimizer's slots for the parameters
  * that are trained. Values come from `now`, where they exist there and do not begin anew.
  */
-export function stageState(
-  { stages, optimizer, initial, average, accumulate }: StatefulCourse,
+export function stageState<M extends string>(
+  { stages, optimizer, initial, average, accumulate }: Course<M>,
   index: number,
   now: Tensors,
 ): Record<string, Tensor> {

@@ -3,8 +3,10 @@ import type { ParameterSetting, Schedule } from '../optim/index.ts';
 import type { Source } from './source.ts';
 import type { Network, StepSetting } from './step.ts';
 
-/** A stretch of epochs, as far as who is trained at which rate. */
-export interface StageRates {
+/** A stretch of epochs in which the same parameters are trained at the same rates. */
+export interface Stage {
+  /** The name of the trained parameters, in a word or two. */
+  readonly name: string;
   readonly epochs: number;
   /** The setting of each parameter of the whole network; null or absent: frozen. */
   readonly settings: ReadonlyMap<string, ParameterSetting | null>;
@@ -14,10 +16,9 @@ export interface StageRates {
   readonly isFresh: boolean;
 }
 
-/** A stretch of epochs in which the same parameters are trained, ready to be run. */
-export interface Stage extends StageRates {
-  readonly name: string;
-  /** The whole network, or what lies behind the freeze boundary. */
+/** A stage of a training task: with its network and what that is fed. */
+export interface TrainingStage extends Stage {
+  /** The whole network, or the part behind the frozen layers. */
   readonly network: Network;
   /** Trains on mixed images. Default false. */
   readonly mixes?: boolean;
@@ -44,7 +45,7 @@ export function epochsBefore(stages: readonly { readonly epochs: number }[], ind
 }
 
 /** The stage, this one or before it, at which the schedule began. */
-export function freshStage(stages: readonly Pick<StageRates, 'isFresh'>[], index: number): number {
+export function freshStage(stages: readonly Pick<Stage, 'isFresh'>[], index: number): number {
   return Math.max(
     0,
     stages.slice(0, index + 1).findLastIndex(({ isFresh }) => isFresh),
@@ -52,14 +53,14 @@ export function freshStage(stages: readonly Pick<StageRates, 'isFresh'>[], index
 }
 
 /** The stage since which a parameter has been trained without a pause: its optimizer has counted steps since then. */
-export function trainedSince(stages: readonly StageRates[], index: number, parameter: string): number {
+export function trainedSince(stages: readonly Stage[], index: number, parameter: string): number {
   let since = index;
   while (!stages[since]!.isFresh && stages[since - 1]?.settings.get(parameter)) since--;
   return since;
 }
 
 /** The settings of a stage, in groups by when they began. */
-export function stepSettings(stages: readonly StageRates[], index: number): Map<string, StepSetting | null> {
+export function stepSettings(stages: readonly Stage[], index: number): Map<string, StepSetting | null> {
   const settings = [...stages[index]!.settings];
   return new Map(
     settings.map(([name, setting]) => [
@@ -73,14 +74,14 @@ export function stepSettings(stages: readonly StageRates[], index: number): Map<
 export const groupName = (stage: number) => (stage === 0 ? '' : String(stage));
 
 /** The groups that a stage trains, as the stages they began with. */
-export function groupsOf(stages: readonly StageRates[], index: number): number[] {
+export function groupsOf(stages: readonly Stage[], index: number): number[] {
   const trained = [...stages[index]!.settings].flatMap(([name, setting]) => (setting ? [name] : []));
   return [...new Set(trained.map((name) => trainedSince(stages, index, name)))];
 }
 
 /** The timetable of a run: which parameters are trained at which rate in which steps. */
 export interface Timetable {
-  readonly stages: readonly StageRates[];
+  readonly stages: readonly Stage[];
   readonly stepsPerEpoch: number;
   /** Steps over which the learning rate of parameters rises that begin to be trained in the midst of a schedule. */
   readonly warmup: number;

@@ -14,7 +14,7 @@ import type { Choices } from '../runtime/index.ts';
 import { accuracy } from './metrics.ts';
 import { imageNetwork, parameterTable } from './network.ts';
 import type { Source } from './source.ts';
-import { type Stage, stepSettings } from './stage.ts';
+import { stepSettings, type TrainingStage } from './stage.ts';
 import { evaluationStep, feedNames, trainingStep, variablesOf } from './step.ts';
 import type { TrainingTask } from './task.ts';
 import { train } from './trainer.ts';
@@ -47,7 +47,7 @@ function taskOf(config: TrainConfigInput, changes: Partial<TrainingTask> = {}): 
   const resolved = resolveConfig(parseConfig({ model: 'conv4', weights: 'x', ...config }));
   const open = async () => ({ training: source, validation: source, close: async () => {} });
   return {
-    stages: planOf(resolved, table).map((stage): Stage => {
+    stages: planOf(resolved, table).map((stage): TrainingStage => {
       return { ...stage, network, schedule: () => resolved.learningRate, open };
     }),
     initial: initialise(variables.values(), 5),

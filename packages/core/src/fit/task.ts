@@ -4,11 +4,11 @@ import type { BatchNormPolicy, Loss } from '../nn/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 import type { Criterion } from './evaluation.ts';
 import type { Metric } from './metrics.ts';
-import type { Stage, Timetable } from './stage.ts';
+import type { Timetable, TrainingStage } from './stage.ts';
 
 /** A run, resolved: nothing is looked up or guessed from here on. */
 export interface TrainingTask<M extends string = 'accuracy'> extends Timetable {
-  readonly stages: readonly Stage[];
+  readonly stages: readonly TrainingStage[];
   /** First values of all the network's variables. */
   readonly initial: Tensors;
   readonly optimizer: Optimizer;

@@ -3,7 +3,7 @@ import { formatType, type Tensor, type Tensors } from '../base/tensor.ts';
 import { scalarFeeds } from '../optim/index.ts';
 import { type Runtime, State, scalar } from '../runtime/index.ts';
 import { type CheckpointStore, type Progress, Saver, sumIn, withStep } from './checkpoint.ts';
-import type { Course, OpenStage, StatefulCourse } from './course.ts';
+import type { Course, OpenStage } from './course.ts';
 import { isBetter } from './evaluation.ts';
 import type { Best, Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
 import { courseOf } from './image-stage.ts';
@@ -35,13 +35,6 @@ interface ActiveRun<M extends string> {
   phase: Progress<M>;
   /** Whether the state belongs to the phase: not so between a step and the look at its loss. */
   isSound: boolean;
-}
-
-/** The position of a run in its timetable. */
-interface Position {
-  readonly course: StatefulCourse;
-  readonly stage: number;
-  readonly phase: Pick<Progress, 'losses'>;
 }
 
 const startProgress: Omit<Progress, 'best'> & { readonly best: null } = {
@@ -155,13 +148,7 @@ function isExhausted<M extends string>({ course: { stages, patience }, phase }: 
 }
 
 /** The whole network's variables as they are evaluated and kept: moving averages in place of those that have one. */
-function variablesOf({
-  course,
-  state: { current },
-}: {
-  readonly course: StatefulCourse;
-  readonly state: State;
-}): Tensors {
+function variablesOf<M extends string>({ course, state: { current } }: ActiveRun<M>): Tensors {
   const own = Object.entries(current).filter(([name]) => name in course.initial);
   return {
     ...course.initial,
@@ -203,7 +190,7 @@ async function* takeSteps<M extends string>(
 /**
  * The feeds of a step besides its batch: the learning rate of each group of parameters and its optimizer's counters.
  */
-function scalarsAt({ course, stage, phase }: Position, step: number): Tensors {
+function scalarsAt<M extends string>({ course, stage, phase }: ActiveRun<M>, step: number): Tensors {
   const { stages, optimizer, average, stepsPerEpoch: steps } = course;
   const feeds: Record<string, Tensor> = {};
   for (const group of groupsOf(stages, stage)) {
@@ -216,7 +203,7 @@ function scalarsAt({ course, stage, phase }: Position, step: number): Tensors {
 }
 
 /** The learning rate that the schedule gives, before any factors. */
-function peakRateAt({ course, stage, phase }: Position, step: number): number {
+function peakRateAt<M extends string>({ course, stage, phase }: ActiveRun<M>, step: number): number {
   return learningRateAt(course, freshStage(course.stages, stage), step, phase.losses);
 }
 

@@ -1,5 +1,6 @@
 import { option } from '../base/code.ts';
 import { OptionError, UserError } from '../base/errors.ts';
+import type { FitStage } from '../fit/fit-stages.ts';
 import { type ParameterTable, selected } from '../fit/selection.ts';
 import type { ParameterSetting } from '../optim/index.ts';
 import type { ResolvedConfig } from './config/index.ts';
@@ -9,19 +10,8 @@ import { trunkBlocks } from './strategy-stages.ts';
 /** The setting of each parameter; null: it is frozen. */
 export type Settings = ReadonlyMap<string, ParameterSetting | null>;
 
-/** A stretch of epochs in which the same parameters are trained. */
-export interface PlannedStage {
-  /** The name of the trained parameters, in a word or two. */
-  readonly name: string;
-  /** The epochs before it. */
-  readonly from: number;
-  readonly epochs: number;
-  readonly settings: Settings;
-  /** Begins a learning-rate schedule and the optimizer's memory anew. */
-  readonly isFresh: boolean;
-  /** Whether it trains on features of images as evaluation sees them, computed once. */
-  readonly isProbe: boolean;
-}
+/** A stage as a strategy plans it, before it is known how many steps an epoch has. */
+export type PlannedStage = Omit<FitStage, 'schedule'>;
 
 /** The options from which `planOf` makes a plan. */
 export type PlanConfig = Pick<
@@ -31,6 +21,7 @@ export type PlanConfig = Pick<
   | 'probe'
   | 'freezeTo'
   | 'unfreeze'
+  | 'views'
   | 'transferRatio'
   | 'transferFrozen'
   | 'transferHead'
@@ -60,12 +51,12 @@ export function planOf(config: PlanConfig, table: ParameterTable, continuation?:
     strategy.isDecidedByProbe && continuation
       ? strategies[continuation.strategy].stages({ ...config, ...continuation }, table)
       : strategy.stages(config, table);
-  let from = 0;
   const stages = [...probe, ...main].map(({ name, epochs, trained, isProbe = false }, i): PlannedStage => {
     const settings = settingsOf(config, table, trained);
     if (![...settings.values()].some((setting) => setting)) throw new UserError(`Nothing is trained in ${name}.`);
-    from += epochs;
-    return { name, from: from - epochs, epochs, settings, isProbe, isFresh: i === 0 || i === probe.length };
+    // A probe sees images as evaluation does, but for views that are computed once.
+    const augments = !isProbe || config.views !== null;
+    return { name, epochs, settings, augments, isFresh: i === 0 || i === probe.length };
   });
   assertRatesUsed(config, table, stages);
   return stages;

@@ -36,6 +36,11 @@ export class Runtime {
     return this.#backend.device;
   }
 
+  /** A key of everything that its numbers and their times depend on: device, processor, threads, ORT's version. */
+  get identity(): string {
+    return this.#backend.identity;
+  }
+
   /** The lowerings in use so far, to be recorded with a run. */
   get choices(): Choices {
     return { ...this.#used };

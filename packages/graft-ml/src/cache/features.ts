@@ -1,15 +1,16 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { type Shape, sizeOf } from '@graft-ml/core/internal/base/tensor';
-import type { FeatureTable, FeatureTableOptions } from '@graft-ml/core/internal/fit/cache';
+import type { FeatureOrigin, FeatureTable, FeatureTableOptions } from '@graft-ml/core/internal/fit/cache';
 import { z } from 'zod';
 import { cached, privateFolder, privateMode } from '../files/cache-folder.ts';
 import { formatOwnJson, readOwnJson } from '../files/own-json.ts';
 import { openPlainFile } from '../files/read.ts';
+import { tensorsHash } from '../files/tensors-hash.ts';
 import { replaceFile } from '../files/write.ts';
 
 /** Rows are gathered up to this many bytes, and then written as one file: a kill loses at most so much. */
@@ -30,26 +31,32 @@ interface Place {
   readonly checksum: number;
 }
 
+/** A name for all that features depend on besides the image. */
+export function originKey({ graph, variables, preprocessing, backend, choices, decoder }: FeatureOrigin): string {
+  const parts = [graph, tensorsHash(variables), preprocessing, backend, decoder, Object.entries(choices).sort()];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+}
+
 /**
- * The features that one frozen trunk makes: `<cache>/features/<trunk>/*.f32`, rows one after another, each file with an
- * index beside it that is written last. Files are only ever added, and removed where they are damaged, so that several
- * processes can share them.
+ * The features of one origin: `<cache>/features/<origin>/*.f32`, rows one after another, each file with an index beside
+ * it that is written last. Files are only ever added, and removed where they are damaged, so that several processes can
+ * share them.
  *
- * @param trunk a name for all that features depend on besides the image
+ * @param origin its key
  */
 export async function openFeatures(
   cache: string,
-  trunk: string,
+  origin: string,
   shape: Shape,
   { limit, onNote }: FeatureTableOptions,
 ): Promise<FeatureTable> {
   const folder = join(cache, 'features');
-  const own = join(folder, trunk);
+  const own = join(folder, origin);
   const width = sizeOf(shape);
   const places = new Map<string, Place>();
   const handles = new Map<string, FileHandle>();
   let pending: { keys: string[]; rows: Uint8Array[] } = { keys: [], rows: [] };
-  let budget = limit > 0 && (await isOurs(cache, trunk, onNote)) ? limit : 0;
+  let budget = limit > 0 && (await isOurs(cache, origin, onNote)) ? limit : 0;
   if (budget > 0) {
     await touch(own);
     for (const [key, place] of await readIndexes(own, width, discard)) places.set(key, place);
@@ -64,7 +71,7 @@ export async function openFeatures(
     const checksums = rows.map((row) => crc32(row));
     const mode = privateMode.file;
     try {
-      await privateFolder(cache, 'features', trunk); // another process may have removed it to make room
+      await privateFolder(cache, 'features', origin); // another process may have removed it to make room
       await replaceFile(file, Buffer.concat(rows), { mode });
       await replaceFile(`${file}.json`, formatOwnJson({ width, keys, checksums }), { mode });
       keys.forEach((key, row) => {
@@ -129,9 +136,9 @@ export async function openFeatures(
 }
 
 /** Whether there is a folder that nobody else writes to. One that cannot be made costs only time. */
-async function isOurs(cache: string, trunk: string, onNote: (note: string) => void): Promise<boolean> {
+async function isOurs(cache: string, origin: string, onNote: (note: string) => void): Promise<boolean> {
   try {
-    await privateFolder(cache, 'features', trunk);
+    await privateFolder(cache, 'features', origin);
     return true;
   } catch (error) {
     if (error instanceof UserError) onNote(error.message);
@@ -145,7 +152,7 @@ async function touch(folder: string): Promise<void> {
 }
 
 /**
- * The rows of all whole files in a trunk's folder. What is not whole is removed, but for what another process may be
+ * The rows of all whole files in an origin's folder. What is not whole is removed, but for what another process may be
  * writing.
  */
 async function readIndexes(
@@ -176,9 +183,9 @@ async function readIndexes(
   return places;
 }
 
-/** Removes the trunks that were not used for longest until the others fit. Returns the bytes that are in use. */
+/** Removes the features that were not used for longest until the others fit. Returns the bytes that are in use. */
 async function makeRoom(folder: string, own: string, limit: number): Promise<number> {
-  const trunks = await Promise.all(
+  const origins = await Promise.all(
     (await readdir(folder).catch(() => [])).map(async (name) => {
       const path = join(folder, name);
       const used = await stat(path).then(
@@ -188,8 +195,8 @@ async function makeRoom(folder: string, own: string, limit: number): Promise<num
       return { path, used, bytes: await folderSize(path) };
     }),
   );
-  let total = trunks.reduce((sum, { bytes }) => sum + bytes, 0);
-  for (const { path, bytes } of trunks.sort((a, b) => a.used - b.used)) {
+  let total = origins.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const { path, bytes } of origins.sort((a, b) => a.used - b.used)) {
     if (total <= limit) break;
     if (path === own) continue;
     await rm(path, { recursive: true, force: true }).catch(() => {});

@@ -1,6 +1,6 @@
 import { defaultCacheFolder, type FolderCache } from '../files/cache-folder.ts';
 import { choiceStore } from './choices.ts';
-import { openFeatures } from './features.ts';
+import { openFeatures, originKey } from './features.ts';
 
 /**
  * A cache in a folder, which any number of processes may share.
@@ -10,7 +10,7 @@ export function folderCache(folder: string): FolderCache {
   return {
     folder,
     choices: (backend) => choiceStore(folder, backend),
-    features: (backbone, shape, options) => openFeatures(folder, backbone, shape, options),
+    features: (origin, shape, options) => openFeatures(folder, originKey(origin), shape, options),
   };
 }
 

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
-import { formatType, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { brightnessSteps, type ImageStatistics } from '@graft-ml/core/internal/image/image-statistics';
 import { decodeSeen, encodeSeen, type Seen, seenSchema, unrecorded } from '@graft-ml/core/internal/image/seen';
 import { headPattern, parsePreprocessing } from '@graft-ml/core/internal/models/index';
@@ -15,6 +14,7 @@ import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { initialise, type Variable } from '@graft-ml/core/nn';
 import { z } from 'zod';
 import type { OpenOptions } from '../files/read.ts';
+import { tensorsHash } from '../files/tensors-hash.ts';
 import { head as headCodec } from '../text/head.ts';
 import { classNames } from './class-names.ts';
 import { readWeightsFile, type WeightsFile } from './weights-file.ts';
@@ -160,18 +160,7 @@ type Description = {
 /** Tensors from `path`, with what is known about them. */
 export function checkpointOf(path: string, tensors: Tensors, description: Description): Checkpoint {
   const { preprocessing, classes, head, learner, seen = null, notes = [] } = description;
-  return { path, tensors, sha256: hashOf(tensors), preprocessing, classes, head, learner, seen, notes };
-}
-
-/** SHA-256 over names, types and numbers, whatever their order. */
-export function hashOf(tensors: Tensors): string {
-  const hash = createHash('sha256');
-  for (const name of Object.keys(tensors).sort()) {
-    const value = tensors[name]!;
-    hash.update(`${name} ${formatType(value)}\n`);
-    hash.update(new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength));
-  }
-  return hash.digest('hex');
+  return { path, tensors, sha256: tensorsHash(tensors), preprocessing, classes, head, learner, seen, notes };
 }
 
 /** The number of classes of the checkpoint's head; undefined where it has none. */

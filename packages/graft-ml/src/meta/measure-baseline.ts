@@ -10,7 +10,8 @@ export async function* measureBaseline(
   store: RunFolder<MetaRun>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<TrainEvent, void, undefined> {
-  const { config, sets, initial, runtime, parallel } = prepared;
+  const { config, sets, initial, parallel } = prepared;
+  const { runtime } = prepared.model;
   const { way, shots, queries, episodes, seed, learner } = config;
   const shape = { way, shots, queries };
   yield { kind: 'start', epochs: 1, stepsPerEpoch: 0, resumedAt: 0 };

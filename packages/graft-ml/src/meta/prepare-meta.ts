@@ -2,9 +2,11 @@ import { availableParallelism } from 'node:os';
 import type { Value } from '@graft-ml/core/graph';
 import { sizeOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
 import { version } from '@graft-ml/core/internal/base/version';
+import { Model } from '@graft-ml/core/internal/fit/model';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { encodeSeen, type Seen, seenOf } from '@graft-ml/core/internal/image/seen';
 import { learnerVariables } from '@graft-ml/core/internal/meta/task-graph';
+import { headPattern } from '@graft-ml/core/internal/models/index';
 import { learners, noWeights, type ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { type LearnerParts, learnerOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
 import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
@@ -28,13 +30,14 @@ import type { MetaRun } from './meta-run.ts';
 /** The parts of a run of meta-learning, before anything is trained. */
 export interface PreparedMeta extends LearnerParts {
   readonly config: ResolvedMetaConfig;
-  readonly model: NamedArchitecture;
+  readonly architecture: NamedArchitecture;
   readonly preprocessing: Preprocessing;
+  /** The learner's network, with its first values: pretrained or drawn. */
+  readonly model: Model;
   readonly sets: EpisodeSets;
-  readonly runtime: Runtime;
   /** The learner's variables: the network's, and the inner rates it learns. */
   readonly variables: ReadonlyMap<string, Variable>;
-  /** Their first values, pretrained or drawn. */
+  /** Their first values. */
   readonly initial: Tensors;
   readonly weightsSha256: string | null;
   /** The images that the weights were trained on; null where unknown. */
@@ -60,11 +63,19 @@ export async function prepareMeta(
     options.onPreparation?.(progress);
   };
   const weights = given.weights === noWeights ? null : given.weights;
-  const { model, onnx, checkpoint } = await openBackbone(
+  const {
+    model: architecture,
+    onnx,
+    checkpoint,
+  } = await openBackbone(
     { ...given, weights, head: null },
     { onnxFile: options.onnxFile, download: { cache, ...options.download, ...(signal && { signal }) } },
   );
-  const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, given);
+  const preprocessing = changedPreprocessing(
+    checkpoint?.preprocessing ?? architecture.preprocessing,
+    architecture,
+    given,
+  );
   const sets = await unlessAborted(openSets(path, given, preprocessing, { ...options, cache }), signal);
   const config = given.fixedLabels ? { ...given, way: sets.train.classes.length } : given;
   const { way, shots, queries } = config;
@@ -79,21 +90,31 @@ export async function prepareMeta(
     backend: options.backend,
     onPreparation,
   });
-  const parts = learnerOf(config, model, preprocessing, config.way);
+  const parts = learnerOf(config, architecture, preprocessing, config.way);
   const variables = learnerVariables(parts.network, parts.learner);
   const own = variablesOf(parts.network);
-  const loaded = checkpoint ? weightsFor(checkpoint, model, own, { newHead: true }) : {};
-  const initial = { ...initialise(variables.values(), config.seed), ...loaded };
+  const loaded = checkpoint ? weightsFor(checkpoint, architecture, own, { newHead: true }) : {};
+  const values = { ...initialise(own.values(), config.seed), ...loaded };
+  const head = headPattern(architecture);
+  const model = new Model({
+    ...parts,
+    runtime,
+    variables: values,
+    head: (name) => head.test(name),
+    features: null,
+    image: null,
+  });
+  const initial = { ...initialise(variables.values(), config.seed), ...values };
   const weightsSha256 = checkpoint?.sha256 ?? null;
   const before = checkpoint?.seen ?? null;
   const notes = [...(checkpoint?.notes ?? []), ...sets.notes, ...notesOnSeen(sets, before, given.weights)];
   return {
     ...parts,
     config,
-    model,
+    architecture,
     preprocessing,
+    model,
     sets,
-    runtime,
     variables,
     initial,
     weightsSha256,
@@ -187,7 +208,7 @@ export async function openSets(
 
 /** `run.json` of a run that begins. */
 export function describeMetaRun(path: string, prepared: PreparedMeta): MetaRun {
-  const { config, preprocessing, sets, runtime, threads, variables, weightsSha256, before } = prepared;
+  const { config, preprocessing, sets, model, threads, variables, weightsSha256, before } = prepared;
   const { fingerprint, split, train, validation, test } = sets.header;
   const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter');
   const total = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
@@ -205,7 +226,7 @@ export function describeMetaRun(path: string, prepared: PreparedMeta): MetaRun {
     },
     parameters: { total, trained: total },
     versions: { node: process.versions.node, onnxruntime: ortVersion() },
-    device: runtime.device,
+    device: model.runtime.device,
     threads,
     choices: {},
     ...newRecord,

@@ -5,12 +5,11 @@ import { zeros } from '@graft-ml/core/internal/base/tensor';
 import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
 import { LossError } from '@graft-ml/core/internal/fit/loss-error';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
-import { runCourse } from '@graft-ml/core/internal/fit/trainer';
 import { augmentationOf } from '@graft-ml/core/internal/image/augment/levels';
 import { type ImageStatistics, statisticsOf } from '@graft-ml/core/internal/image/image-statistics';
 import { type Seen, seenAfter } from '@graft-ml/core/internal/image/seen';
 import { taskMemory } from '@graft-ml/core/internal/meta/memory';
-import { type MetaTask, metaCourse } from '@graft-ml/core/internal/meta/meta-course';
+import { type MetaFitData, type MetaFitOptions, metaFit, metaTask } from '@graft-ml/core/internal/meta/meta-fit';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
 import { clipOf, optimizerOf } from '@graft-ml/core/internal/recipe/config/optimisation';
 import { scheduleOf } from '@graft-ml/core/internal/recipe/config/schedule';
@@ -26,7 +25,6 @@ import {
 import { phasesOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
 import type { Learner } from '@graft-ml/core/meta';
 import type { NamedArchitecture } from '@graft-ml/core/models';
-import type { ParameterSetting } from '@graft-ml/core/optim';
 import type { Choices } from '@graft-ml/core/runtime';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
@@ -39,7 +37,8 @@ import { assertUnchanged } from '../runs/run-file.ts';
 import { assertNewRun, RunFolder } from '../runs/run-folder.ts';
 import { openRunStore, ownOnnx } from '../runs/run-store.ts';
 import type { CancelledEvent } from '../transfer/folder-events.ts';
-import { type ResumeOptions, type TrainFolderOptions, withAbsolutePaths } from '../transfer/train-folder.ts';
+import { type ResumeOptions, withAbsolutePaths } from '../transfer/train-folder.ts';
+import type { TrainFolderOptions } from '../transfer/train-run.ts';
 import { checkMemory } from './check-memory.ts';
 import { measureBaseline } from './measure-baseline.ts';
 import { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
@@ -147,7 +146,9 @@ async function* runMeta(
     const now = { fingerprint: sets.header.fingerprint, weightsSha256 };
     if (resumed) assertUnchanged(out, resumed.run, now, resumed.named);
     const run = resumed?.run ?? describeMetaRun(path, prepared);
-    const memory = learners[config.learner].kind === 'baseline' ? null : taskMemory(metaTask(prepared));
+    const isTrained = learners[config.learner].kind !== 'baseline';
+    const task = () => metaTask(prepared.model, metaFitData(prepared), metaFitOptions(prepared));
+    const memory = isTrained ? taskMemory(task()) : null;
     if (memory !== null) checkMemory(memory, threads, prepared.config);
     yield { kind: 'ready', out, run, config: prepared.config, sets, learner, threads, memory, notes };
     yield* trained(run, prepared, options, resumed);
@@ -166,19 +167,20 @@ async function* trained(
   { out, overwrite = false, signal, loggers, openStore }: TrainMetaOptions,
   resumed: Resumed | null,
 ): AsyncGenerator<TrainEvent, void, undefined> {
-  const { config, model, preprocessing, initial, onnx, runtime } = prepared;
+  const { config, architecture, model, preprocessing, initial, onnx } = prepared;
+  const { runtime } = model;
   const description = {
-    ...describeCheckpoint(model, [], preprocessing, seenByMeta(prepared)),
+    ...describeCheckpoint(architecture, [], preprocessing, seenByMeta(prepared)),
     learner: config.learner,
     ...(learners[config.learner].kind !== 'baseline' && { images: JSON.stringify(imagesLearnedFrom(prepared)) }),
   };
   const store = new RunFolder(out, run, { description, initial, onnx, loggers, openStore }, resumed?.lock);
   const work = async function* (): AsyncGenerator<TrainEvent, void, undefined> {
-    const options = { runtime, store, ...(signal && { signal }), ...(resumed && { resume: resumed }) };
+    const options = { ...metaFitOptions(prepared), store, ...(signal && { signal }), resume: resumed ?? false };
     const events =
       learners[config.learner].kind === 'baseline'
         ? measureBaseline(prepared, store, signal)
-        : runCourse(metaCourse(metaTask(prepared)), options);
+        : metaFit(model, metaFitData(prepared), options);
     const end = yield* recorded(events, store, { runtime, last: resumed, overwrite, signal });
     if (!end) return;
     await store.log(end);
@@ -211,32 +213,32 @@ function seenByMeta({ config, sets, before }: PreparedMeta): Seen | null {
   return seenAfter(before, 'meta train', { fitted: sets.contents.train, chosen: sets.contents.validation });
 }
 
-/** The task of meta-training for the loop. */
-export function metaTask(prepared: PreparedMeta): MetaTask {
-  const { config, network, learner, sets, variables, initial, parallel } = prepared;
-  const { way, shots, queries, metaBatch, metaSteps, validateEvery, episodes, testSteps, patience, seed } = config;
-  const epochs = epochsOf(config);
-  const settings = [...variables.values()].map(({ name, kind, shape }): [string, ParameterSetting | null] => {
-    const isDecayed = shape.length > 1 && !name.startsWith('inner-rate/');
-    return [name, kind === 'parameter' ? { rate: 1, weightDecay: isDecayed ? 1 : 0 } : null];
-  });
+/** The options of `metaFit` for a prepared run. */
+function metaFitOptions({ config, learner, parallel }: PreparedMeta): MetaFitOptions {
+  const { way, shots, queries, metaBatch, metaSteps, validateEvery, episodes, testSteps, patience, ema, seed } = config;
+  const clip = clipOf(config);
   return {
-    ...{ network, learner, initial, patience, seed },
+    learner,
+    way,
+    shots,
+    queries,
     phases: phasesOf(config),
-    episodes: {
-      train: augmentedSource(sets.train, augmentationOf(config.augment ?? 'none'), seed),
-      validation: sets.validation,
-    },
-    shape: { way, shots, queries },
     tasksPerStep: metaBatch,
     stepsPerEpoch: validateEvery,
     validationEpisodes: episodes,
     testSteps: testSteps ?? 0,
     optimizer: optimizerOf(config),
-    schedule: scheduleOf({ ...config, epochs })(metaSteps),
-    settings: new Map(settings),
-    clip: clipOf(config),
-    average: config.ema,
+    schedule: scheduleOf({ ...config, epochs: epochsOf(config) })(metaSteps),
+    ...(clip && { clip }),
+    ...(ema !== null && { average: ema }),
+    ...(patience !== null && { patience }),
+    seed,
     parallel,
   };
+}
+
+/** The episodes to learn from, augmented, and those that judge. */
+function metaFitData({ config: { augment, seed }, sets }: PreparedMeta): MetaFitData {
+  const train = augmentedSource(sets.train, augmentationOf(augment ?? 'none'), seed);
+  return { train, validation: sets.validation };
 }

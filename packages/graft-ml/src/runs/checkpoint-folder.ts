@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
 import type { Best } from '@graft-ml/core/internal/fit/events';
-import type { FitStore } from '@graft-ml/core/internal/fit/fit';
+import type { FitStore } from '@graft-ml/core/internal/fit/fit-options';
 import { jsonLinesOf } from '@graft-ml/core/internal/fit/loggers/index';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
 import { z } from 'zod';

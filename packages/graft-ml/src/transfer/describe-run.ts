@@ -18,7 +18,7 @@ export function seenByRun({ folder, seen }: Pick<Prepared, 'folder' | 'seen'>): 
 
 /** `run.json` of a run that begins. @throws UserError with `strict`, where a warning is about its images */
 export function describeRun(path: string, prepared: Prepared): Run {
-  const { config, table, folder, preprocessing, runtime, threads, weightsSha256, before } = prepared;
+  const { config, model, folder, preprocessing, threads, weightsSha256, before } = prepared;
   return {
     graft: version,
     kind: 'train',
@@ -35,13 +35,13 @@ export function describeRun(path: string, prepared: Prepared): Run {
       test: folder.test.length,
       leftOut: folder.problems.map(({ path: at, kind }) => ({ path: at, kind })),
     },
-    ...describePlan(prepared, planOf(config, table)),
+    ...describePlan(prepared, planOf(config, model.table)),
     warnings: warningsOf(prepared),
     decision: null,
     adaptedFrom: null,
     before: before && encodeSeen(seenOf(before, imagesOf(folder).map(contentKey))),
     versions: { node: process.versions.node, onnxruntime: ortVersion() },
-    device: runtime.device,
+    device: model.runtime.device,
     threads,
     choices: {},
     addedEpochs: 0,
@@ -50,7 +50,8 @@ export function describeRun(path: string, prepared: Prepared): Run {
 }
 
 /** A summary of a plan: parameters in all and trained by any stage, and the statistics of batch norm in training. */
-export function describePlan({ config, table: { parameters, head } }: Prepared, plan: readonly PlannedStage[]) {
+export function describePlan({ config, model }: Prepared, plan: readonly PlannedStage[]) {
+  const { parameters, head } = model.table;
   const trained = [...parameters.keys()].filter((name) => plan.some(({ settings }) => settings.get(name)));
   const count = (names: Iterable<string>) => [...names].reduce((sum, name) => sum + sizeOf(parameters.get(name)!), 0);
   return {
@@ -60,9 +61,9 @@ export function describePlan({ config, table: { parameters, head } }: Prepared, 
 }
 
 /** The warnings about a prepared run. @throws UserError with `strict`, where one is about its images */
-function warningsOf({ config, folder, table, preprocessing, pretraining }: Prepared): Warning[] {
+function warningsOf({ config, folder, model, preprocessing, pretraining }: Prepared): Warning[] {
   const { root, classes, train, validation } = folder;
-  const trunkRate = highestTrunkRate(config, table);
+  const trunkRate = highestTrunkRate(config, model.table);
   const found = warnings({
     folder: root,
     classes,

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type LineChart, lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import { findLearningRate, type RangeStep } from '@graft-ml/core/internal/fit/find-learning-rate';
+import { fitTask } from '@graft-ml/core/internal/fit/fit-task';
 import {
   beforeExplosion,
   type LearningRateCurve,
@@ -23,7 +24,7 @@ import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { wrapWriteErrors } from '../files/write.ts';
 import { type Preparation, prepare } from './prepare.ts';
-import { trainingTask } from './tasks.ts';
+import { runFitOptions } from './train-run.ts';
 
 export interface FindRateOptions extends RangeOptions {
   readonly signal?: AbortSignal;
@@ -62,25 +63,13 @@ export async function findFolderRate(
   config: TrainConfigInput,
   options: FindRateOptions = {},
 ): Promise<FoundRates> {
-  const { signal, onPreparation, download } = options;
   const resolved = resolveConfig(parseConfig(config));
   const cleanups: (() => Promise<void>)[] = [];
   try {
-    const prepared = await prepare(resolve(folder), resolved, {
-      choices: undefined,
-      threads: undefined,
-      signal,
-      onPreparation,
-      onNote: options.onNote,
-      cache: options.cache,
-      decoder: options.decoder,
-      backend: options.backend,
-      download,
-      onnxFile: undefined,
-      cleanups,
-    });
-    const task = trainingTask(prepared, planOf(prepared.config, prepared.table));
-    const curve = await findLearningRate(task, { ...options, runtime: prepared.runtime });
+    const prepared = await prepare(resolve(folder), resolved, { ...options, cleanups });
+    const { model, data } = prepared;
+    const task = fitTask(model, data, runFitOptions(prepared, planOf(prepared.config, model.table)));
+    const curve = await findLearningRate(task, { ...options, runtime: model.runtime });
     const suggestions = suggestLearningRates(usefulPart(curve, options));
     return { config: resolved, stage: task.stages[0]!.name, curve, suggestions };
   } finally {

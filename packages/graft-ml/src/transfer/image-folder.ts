@@ -1,12 +1,8 @@
-import { resolve } from 'node:path';
-import type { ImageSet, ImageView } from '@graft-ml/core/internal/fit/examples';
-import type { Source } from '@graft-ml/core/internal/fit/source';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
-import { type Dataset, type DatasetImage, type DatasetOptions, openDataset } from '../data/dataset.ts';
+import { type Dataset, type DatasetOptions, openDataset } from '../data/dataset.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
-import type { ImagePool } from '../data/image-pool.ts';
-import { imageSource } from './image-source.ts';
+import { FolderImages } from './folder-images.ts';
 
 export interface ImageFolderOptions
   extends Omit<DatasetOptions, 'validationFraction' | 'testFraction' | 'fold' | 'pool' | 'decode'> {
@@ -16,31 +12,6 @@ export interface ImageFolderOptions
   readonly test?: number;
   /** The image decoder of the program. It stays its owner's. Default: threads, which end with `close`. */
   readonly decoder?: ImageDecoder;
-}
-
-/** Images of files with their labels, for `fit` and `model.evaluate`. */
-export class FolderImages implements ImageSet {
-  /** Their folder, as an absolute path. */
-  readonly root: string;
-  readonly images: readonly DatasetImage[];
-  readonly labels: readonly number[];
-  readonly #pool: ImagePool;
-
-  constructor(root: string, images: readonly DatasetImage[], pool: ImagePool) {
-    this.root = resolve(root);
-    this.images = images;
-    this.labels = images.map(({ label }) => label);
-    this.#pool = pool;
-  }
-
-  get size(): number {
-    return this.images.length;
-  }
-
-  view({ preprocessing, augmentation = [], seed = 0 }: ImageView): Source {
-    const augmented = augmentation.length > 0 ? { seed, augmentation } : null;
-    return imageSource(this.#pool, this.images, preprocessing, augmented);
-  }
 }
 
 /** A folder of labelled images, divided. It has threads that decode until `close`. */

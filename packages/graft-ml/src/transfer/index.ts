@@ -7,8 +7,8 @@ export type {
   ReadyEvent,
   ScratchEvent,
 } from './folder-events.ts';
-export { FolderImages, type ImageFolder, type ImageFolderOptions, imageFolder } from './image-folder.ts';
-export { imageSource, meanColour, type SeededAugmentation } from './image-source.ts';
+export { FolderImages } from './folder-images.ts';
+export { type ImageFolder, type ImageFolderOptions, imageFolder } from './image-folder.ts';
 export {
   type InspectConfig,
   type InspectedBlock,
@@ -21,10 +21,5 @@ export { type LoadModelOptions, loadModel } from './load-model.ts';
 export { type CreateModelOptions, createModel, Model, type ModelOrigin, type SaveOptions } from './model.ts';
 export type { Preparation, PrepareOptions } from './prepare.ts';
 export { unlessAborted } from './run-images.ts';
-export {
-  type ResumeOptions,
-  resumeTraining,
-  type TrainFolderOptions,
-  trainFolder,
-  withAbsolutePaths,
-} from './train-folder.ts';
+export { type ResumeOptions, resumeTraining, trainFolder, withAbsolutePaths } from './train-folder.ts';
+export type { TrainFolderOptions } from './train-run.ts';

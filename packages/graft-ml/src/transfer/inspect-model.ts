@@ -109,7 +109,8 @@ function ratesIn(plan: readonly PlannedStage[], config: ResolvedConfig, epoch: n
   const shown = epoch ?? last;
   if (shown > last) throw new UserError(`\`epoch: ${shown}\`: there are ${last} epochs.`);
   const index = stageAt(plan, shown - 1);
-  const { name, from, epochs: own, settings } = plan[index]!;
+  const { name, epochs: own, settings } = plan[index]!;
+  const from = epochsBefore(plan, index);
   const timetable = images === null ? null : timetableOf(config, plan, images);
   const rates = new Map<string, Rate>();
   for (const [parameter, setting] of settings) {

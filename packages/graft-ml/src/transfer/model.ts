@@ -20,7 +20,7 @@ import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
 import type { Run, RunCalibration } from '../runs/run-file.ts';
 import type { OpenRunStore } from '../runs/run-store.ts';
 import { createRuntime } from '../runtime/index.ts';
-import { FolderImages } from './image-folder.ts';
+import { FolderImages } from './folder-images.ts';
 import { saveRun } from './saved-run.ts';
 
 /** The origin of a model. */

@@ -3,8 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { option } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
-import { imageNetwork, parameterTable } from '@graft-ml/core/internal/fit/network';
-import type { ParameterTable } from '@graft-ml/core/internal/fit/selection';
+import { imageModel, type Model } from '@graft-ml/core/internal/fit/model';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
@@ -14,17 +13,16 @@ import { partialTransfer, type TransferHead } from '@graft-ml/core/internal/reci
 import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
 import { type Strategy, strategies } from '@graft-ml/core/internal/recipe/strategy';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
-import { initialise, type Variable } from '@graft-ml/core/nn';
-import type { Backend, Choices, Runtime } from '@graft-ml/core/runtime';
+import type { Backend, Choices } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { type OwnOnnx, openBackbone } from '../checkpoint/backbone.ts';
 import { type Checkpoint, weightsFor } from '../checkpoint/pretrained.ts';
 import type { Dataset } from '../data/dataset.ts';
-import type { ImagePool } from '../data/image-pool.ts';
 import { assertMayHoldImages } from '../data/readers/find-candidates.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { createRuntime } from '../runtime/index.ts';
+import { FolderImages } from './folder-images.ts';
 import { openRunImages, type Proof } from './run-images.ts';
 
 /** The progress of the work before the first step. */
@@ -43,17 +41,17 @@ export interface Preparation {
 /** The parts of a run, before anything is trained. */
 export interface Prepared {
   readonly config: ResolvedConfig;
-  readonly model: NamedArchitecture;
+  readonly architecture: NamedArchitecture;
   readonly preprocessing: Preprocessing;
+  /** The network, with its first values: pretrained or drawn. */
+  readonly model: Model;
+  /** Those values, whatever the model has come to. */
+  readonly initial: Tensors;
   readonly folder: Dataset;
-  readonly pool: ImagePool;
+  /** The images to train on, and those that judge. */
+  readonly data: Readonly<Record<'train' | 'validation', FolderImages>>;
   /** The record of images decoded so far. */
   readonly proof: Proof;
-  readonly runtime: Runtime;
-  readonly variables: ReadonlyMap<string, Variable>;
-  readonly table: ParameterTable;
-  /** First values of all variables, pretrained or drawn. */
-  readonly initial: Tensors;
   readonly weightsSha256: string | null;
   /** The images that the weights were trained on; null where unknown. */
   readonly seen: Seen | null;
@@ -85,14 +83,14 @@ export interface PrepareOptions {
   /** The backend that runs the graphs. Default: ORT in this process, with the configuration's threads. */
   readonly backend?: Backend | undefined;
   /** Lowerings and threads that stand. */
-  readonly choices: Choices | undefined;
-  readonly threads: number | undefined;
-  readonly signal: AbortSignal | undefined;
-  readonly onPreparation: ((progress: Preparation) => void) | undefined;
+  readonly choices?: Choices | undefined;
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onPreparation?: ((progress: Preparation) => void) | undefined;
   readonly onNote?: ((note: string) => void) | undefined;
-  readonly download: FetchOptions | undefined;
+  readonly download?: FetchOptions | undefined;
   /** The run's own copy of an ONNX model. */
-  readonly onnxFile: OwnOnnx | undefined;
+  readonly onnxFile?: OwnOnnx | undefined;
   readonly cleanups: (() => Promise<void>)[];
   /**
    * For a run that is resumed, or compared with another: the images that its weights had seen when it began, which
@@ -116,12 +114,20 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const strategy: Strategy = strategies[config.strategy];
   assertWeightsOption(config, strategy);
   await assertMayHoldImages(path); // before weights are downloaded
-  const { model, onnx, checkpoint } = await openBackbone(config, {
+  const {
+    model: architecture,
+    onnx,
+    checkpoint,
+  } = await openBackbone(config, {
     onnxFile: options.onnxFile,
     download: { cache, ...options.download, ...(signal && { signal }) },
   });
   if (checkpoint?.learner) assertStatistics(config, checkpoint);
-  const preprocessing = changedPreprocessing(checkpoint?.preprocessing ?? model.preprocessing, model, config);
+  const preprocessing = changedPreprocessing(
+    checkpoint?.preprocessing ?? architecture.preprocessing,
+    architecture,
+    config,
+  );
   const threads = options.backend?.threads ?? options.threads ?? config.threads ?? availableParallelism();
   const runtime = createRuntime({
     device: config.device,
@@ -143,37 +149,29 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
     cleanups,
     onProgress: (done, total) => options.onPreparation?.({ stage: 'checking images', done, total }),
   });
-  const network = imageNetwork(model, preprocessing, folder.classes.length);
-  const variables = variablesOf(network);
-  const table = parameterTable(network, model);
-  const transferHead = strategy.keepsHead ? headOf(config, start!, folder.classes) : null;
-  const weights = start ? weightsFor(start, model, variables, { newHead: transferHead !== 'kept' }) : {};
-  const initial = { ...initialise(variables.values(), config.seed), ...weights };
-  const weightsSha256 = start?.sha256 ?? null;
-  const pretraining = start ? (start.preprocessing ?? model.preprocessing) : null;
+  const { classes, train, validation, root } = folder;
+  const model = imageModel({ architecture, preprocessing, classes, runtime, seed: config.seed });
+  const transferHead = strategy.keepsHead ? headOf(config, start!, classes) : null;
+  const newHead = transferHead !== 'kept';
+  if (start) model.load(weightsFor(start, architecture, variablesOf(model.network), { newHead }));
   const decided = { ...config, transferHead };
-  const cut = strategy.keepsHead ? [partialTransfer(decided, table).description] : [];
-  const notes = [...(checkpoint?.notes ?? []), ...images.notes, ...cut];
-  const parts = {
-    config: decided,
-    model,
-    onnx,
-    notes,
-    preprocessing,
-    folder,
-    pool: images.proof.pool,
-    proof: images.proof,
-    runtime,
-    table,
-  };
+  const cut = strategy.keepsHead ? [partialTransfer(decided, model.table).description] : [];
+  const { pool } = images.proof;
   return {
-    ...parts,
-    variables,
-    initial,
-    weightsSha256,
+    config: decided,
+    architecture,
+    preprocessing,
+    model: model,
+    initial: model.variables,
+    onnx,
+    notes: [...(checkpoint?.notes ?? []), ...images.notes, ...cut],
+    folder,
+    data: { train: new FolderImages(root, train, pool), validation: new FolderImages(root, validation, pool) },
+    proof: images.proof,
+    weightsSha256: start?.sha256 ?? null,
     seen,
     before,
-    pretraining,
+    pretraining: start ? (start.preprocessing ?? architecture.preprocessing) : null,
     threads,
     onPreparation,
     onNote,

@@ -57,10 +57,10 @@ export function changed(
 export function notesOnLength(
   { phase, isFresh }: Last,
   run: Run,
-  { config, table, folder }: Pick<Prepared, 'config' | 'table' | 'folder'>,
+  { config, model, folder }: Pick<Prepared, 'config' | 'model' | 'folder'>,
 ): string[] {
   if (run.addedEpochs === 0) return [];
-  const plan = planOf(config, table, run.decision ? continuationOf(run.decision) : null);
+  const plan = planOf(config, model.table, run.decision ? continuationOf(run.decision) : null);
   const after = lengthened(plan, run.addedEpochs);
   if (phase.epoch > epochsOfPlan(plan)) return []; // it was given them before, and is under way with them
   if (phase.epoch < epochsOfPlan(plan) && !isFresh) {

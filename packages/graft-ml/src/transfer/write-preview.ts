@@ -4,7 +4,7 @@ import { type AugmentationLevel, augmentationOf } from '@graft-ml/core/internal/
 import { imageNetPreprocessing } from '@graft-ml/core/models';
 import { type SheetImage, writeContactSheet } from '../data/contact-sheet.ts';
 import { type Preview, type PreviewOptions, type PreviewRow, previewAugmentation } from '../data/preview.ts';
-import { meanColour } from './image-source.ts';
+import { meanColour } from './folder-images.ts';
 
 export interface WritePreviewOptions extends Pick<PreviewOptions, 'images' | 'views' | 'seed' | 'reading'> {
   readonly augment: AugmentationLevel | Augmentation;
