@@ -2,6 +2,7 @@
 export type { Episode, EpisodeShape, EpisodeSource } from '../meta/episode.ts';
 export {
   adaptationGraph,
+  type CompileTasks,
   feedsOfEpisode,
   type GradientLearner,
   type LearnedRates,

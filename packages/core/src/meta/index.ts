@@ -10,7 +10,7 @@ export {
 } from './learner.ts';
 export { type LearnerEntry, type LearnerName, learnerNames, learners, makeLearner } from './learners.ts';
 export { peakBytes, sessionBytes, taskMemory } from './memory.ts';
-export { feedsOfEpisode, type MetaTask, metaCourse, taskShape } from './meta-course.ts';
+export { type CompileTasks, feedsOfEpisode, type MetaTask, metaCourse, taskShape } from './meta-course.ts';
 export { type MetaFitData, type MetaFitOptions, metaFit, metaTask } from './meta-fit.ts';
 export { type OuterPhase, outerPhases } from './outer-phases.ts';
 export {

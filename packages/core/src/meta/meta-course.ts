@@ -38,13 +38,15 @@ export interface MetaTask {
   readonly average: number | null;
   readonly patience: number | null;
   readonly seed: number;
-  /** Compiles the graph of a task for many tasks side by side. `shared` are the inputs that all have in common. */
-  readonly parallel: (
-    outputs: Readonly<Record<string, Value>>,
-    shared: Iterable<string>,
-    runtime: Runtime,
-  ) => Promise<ParallelProgram>;
+  readonly parallel: CompileTasks;
 }
+
+/** Compiles the graph of a task for many tasks. `shared` are the inputs that all have in common. */
+export type CompileTasks = (
+  outputs: Readonly<Record<string, Value>>,
+  shared: Iterable<string>,
+  runtime: Runtime,
+) => Promise<ParallelProgram>;
 
 /** Meta-training as the trainer takes it: a step is the mean outer gradient of some tasks. */
 export function metaCourse(task: MetaTask): Course {

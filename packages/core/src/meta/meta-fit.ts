@@ -20,7 +20,7 @@ import { inSequence } from '../runtime/index.ts';
 import type { EpisodeSource } from './episode.ts';
 import type { Learner, Statistics } from './learner.ts';
 import { type LearnerName, learners, makeLearner } from './learners.ts';
-import { type MetaTask, metaCourse } from './meta-course.ts';
+import { type CompileTasks, type MetaTask, metaCourse } from './meta-course.ts';
 import { type OuterPhase, outerPhases } from './outer-phases.ts';
 import { learnerVariables } from './task-graph.ts';
 
@@ -71,7 +71,7 @@ export interface MetaFitOptions extends RunOptions {
   /** Decides episodes, and first values that the model does not have: learned inner rates. Default 0. */
   readonly seed?: number;
   /** Runs the graph of a task for many tasks. Default: one after the other. */
-  readonly parallel?: MetaTask['parallel'];
+  readonly parallel?: CompileTasks;
 }
 
 /**

@@ -3,6 +3,7 @@ import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { labelTensor } from '@graft-ml/core/internal/fit/source';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { learners } from '@graft-ml/core/internal/meta/learners';
+import type { CompileTasks } from '@graft-ml/core/internal/meta/meta-course';
 import { linearOf } from '@graft-ml/core/internal/meta/prototypes';
 import { adaptationGraph, prototypeGraph, type TaskShape, taskNames } from '@graft-ml/core/internal/meta/task-graph';
 import type { HeadLayers } from '@graft-ml/core/internal/models/model';
@@ -14,7 +15,6 @@ import type { Dataset, DatasetImage } from '../data/dataset.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 import { openFeatures } from './baseline.ts';
 import type { OpenLearner } from './open-learner.ts';
-import type { CompileTasks } from './prepare-meta.ts';
 
 /** (n, 3, crop, crop) as evaluation sees them. */
 export async function readSupport(

@@ -1,7 +1,7 @@
 import type { Episode, EpisodeShape } from '@graft-ml/core/internal/meta/episode';
+import type { CompileTasks } from '@graft-ml/core/internal/meta/meta-course';
 import type { ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import type { Runtime } from '@graft-ml/core/runtime';
-import type { CompileTasks } from './prepare-meta.ts';
 
 /** The result of a learner on the queries of one episode, after 0, 1, … inner steps. */
 export interface EpisodeResult {

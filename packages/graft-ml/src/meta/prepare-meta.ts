@@ -1,16 +1,16 @@
 import { availableParallelism } from 'node:os';
-import type { Value } from '@graft-ml/core/graph';
 import { sizeOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
 import { version } from '@graft-ml/core/internal/base/version';
 import { Model } from '@graft-ml/core/internal/fit/model';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { encodeSeen, type Seen, seenOf } from '@graft-ml/core/internal/image/seen';
+import type { CompileTasks } from '@graft-ml/core/internal/meta/meta-course';
 import { learnerVariables } from '@graft-ml/core/internal/meta/task-graph';
 import { headPattern } from '@graft-ml/core/internal/models/index';
 import { learners, noWeights, type ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { type LearnerParts, learnerOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
 import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
-import { inSequence, type ParallelProgram } from '@graft-ml/core/internal/runtime/index';
+import { inSequence } from '@graft-ml/core/internal/runtime/index';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { initialise, type Variable } from '@graft-ml/core/nn';
 import type { Backend, Runtime } from '@graft-ml/core/runtime';
@@ -158,13 +158,6 @@ export function taskRuntime(
     onTuning: ({ done, total }) => onPreparation?.({ stage: 'timing kernels', done, total }),
   });
 }
-
-/** Makes a program of the graph of a task; `shared` are the inputs that all tasks have in common. */
-export type CompileTasks = (
-  outputs: Readonly<Record<string, Value>>,
-  shared: Iterable<string>,
-  runtime: Runtime,
-) => Promise<ParallelProgram>;
 
 /**
  * Tasks side by side, in as many sessions as there are threads; one also gets a thread, so that the number changes no
