@@ -7,6 +7,7 @@ export {
   type Choices,
   copy,
   type Device,
+  type ParallelProgram,
   Program,
   Runtime,
   type RuntimeOptions,

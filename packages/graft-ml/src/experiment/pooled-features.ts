@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto';
 import { input, print } from '@graft-ml/core/graph';
 import { noFeatures } from '@graft-ml/core/internal/fit/cache';
 import { Scope } from '@graft-ml/core/nn';
-import { hashOf } from '../checkpoint/pretrained.ts';
 import type { DatasetImage } from '../data/dataset.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import { ortVersion } from '../runtime/index.ts';
-import { imageSource } from '../transfer/image-source.ts';
+import { FolderImages } from '../transfer/folder-images.ts';
 import type { Model } from '../transfer/model.ts';
 
 export interface PooledFeaturesOptions {
@@ -38,18 +36,24 @@ export async function pooledFeatures(
   const { dtype, shape } = model.network.input;
   const features = model.network.forward(Scope.root({ training: false }).scope, input('pixels', dtype, [1, ...shape]));
   const width = features.shape[1]!;
-  // What kernels were chosen is not part of the key, as it is in training: it moves a feature by its last bits.
-  const parts = [print({ features }), hashOf(model.variables), preprocessing, ortVersion(), pool.identity];
-  const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+  // What kernels were chosen is no part of it, as it is in training: it moves a feature by its last bits.
+  const origin = {
+    graph: print({ features }),
+    variables: model.variables,
+    preprocessing,
+    backend: ortVersion(),
+    choices: {},
+    decoder: pool.identity,
+  };
   const rows = images.map(() => new Float32Array(width));
-  await using table = (await cache?.features(key, [width], { limit, onNote })) ?? noFeatures;
+  await using table = (await cache?.features(origin, [width], { limit, onNote })) ?? noFeatures;
   const missing: number[] = [];
   for (const [i, { sha256 }] of images.entries()) if (!(await table.read(sha256, rows[i]!))) missing.push(i);
   let done = images.length - missing.length;
   if (done > 0) onProgress?.(done, images.length);
   let taken = 0;
   const request = { batchSize, order: missing, lastBatch: 'pad', epoch: 0 } as const;
-  for await (const { inputs } of imageSource(pool, images, preprocessing, null).batches(request)) {
+  for await (const { inputs } of new FolderImages('', images, pool).view({ preprocessing }).batches(request)) {
     signal?.throwIfAborted();
     const { data } = await model.features(inputs);
     for (let row = 0; row < batchSize && taken < missing.length; row++, taken++) {
