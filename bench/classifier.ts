@@ -80,7 +80,7 @@ export async function stepContender(
   return contender(run, () => program.release());
 }
 
-/** Runs the model with its weights as constants of the graph, as a frozen trunk runs. */
+/** Runs the model with its weights as constants of the graph, as a frozen backbone runs. */
 async function forwardContender(work: Work, runtime: Runtime): Promise<Contender> {
   const weight = (variable: Variable) => constant(initialise([variable], 0)[variable.name]!);
   return (await forwardProgram(work, runtime, weight, images(work))).contender;

@@ -3,7 +3,7 @@
  * node dist/bench/trashnet.js <folder> <weights> [--seeds 3] [--python python3] [--ten-epochs]; the results in
  * bench/results/ come from ../shared/data/trashnet_600 and ../shared/weights/squeezenet1_1_imagenet1k.safetensors. With
  * --ten-epochs only ten epochs of feature extraction are timed, beside a plain loop in which PyTorch runs the frozen
- * trunk in every epoch.
+ * backbone in every epoch.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';

@@ -2,7 +2,7 @@ import { choiceProblem } from '../base/choice.ts';
 import { OptionError, UserError } from '../base/errors.ts';
 import { formatType } from '../base/tensor.ts';
 import { reachable, type Value } from '../graph/index.ts';
-import { trunkEndpoint } from '../models/index.ts';
+import { backboneEndpoint } from '../models/index.ts';
 import { reshape, sliceAxis, transpose } from '../ops/index.ts';
 import type { ImageShape } from './subject.ts';
 
@@ -71,8 +71,8 @@ export function lastSpatial(endpoints: ReadonlyMap<string, Value>, output: Value
     ({ value, layout, height, width }) =>
       height * width > 1 && (layout !== 'tokens' || value.shape[1] === height * width || isAttendedTo(value, order)),
   );
-  // The trunk's end has the name of the layer that it is, too.
-  if (last) return spatial.findLast(({ name, value }) => name !== trunkEndpoint && value === last.value) ?? last;
+  // The backbone's end has the name of the layer that it is, too.
+  if (last) return spatial.findLast(({ name, value }) => name !== backboneEndpoint && value === last.value) ?? last;
   const names = [...endpoints.keys()].join(', ') || 'none';
   throw new UserError(
     `explain: no endpoint of this network is a map of the image (its endpoints: ${names}). ` +

@@ -51,10 +51,10 @@ describe.each(Object.keys(narrowModels))('%s', (name) => {
     expect(relativeError(await logits(cut.network, middle!), whole)).toBeLessThan(2e-6);
   });
 
-  test('with the head alone trained, all of the trunk lies before the cut', () => {
+  test('with the head alone trained, all of the backbone lies before the cut', () => {
     const head = names.filter((variable) => variable.startsWith(`${narrowModels[name]!.headPath}.`));
     const cut = cutBefore(network, (variable) => head.includes(variable))!;
-    expect(cut.endpoint).toBe('trunk');
+    expect(cut.endpoint).toBe('backbone');
     expect([...traceOf(cut.network).variables.keys()]).toEqual(head);
   });
 

@@ -1,6 +1,6 @@
 import type { Shape } from '../base/tensor.ts';
 import { input, inputName, reachable, type Value } from '../graph/index.ts';
-import { trunkEndpoint } from '../models/index.ts';
+import { backboneEndpoint } from '../models/index.ts';
 import { Scope, type TraceOptions } from '../nn/index.ts';
 import { feedNames, type Network } from './step.ts';
 
@@ -14,7 +14,7 @@ export interface Cut {
 }
 
 /**
- * The latest endpoint of the trunk with nothing trained before it, through which everything behind it goes: a layer
+ * The latest endpoint of the backbone with nothing trained before it, through which everything behind it goes: a layer
  * that is also fed from further up (DenseNet's, an auxiliary head) cannot be cut off. Null where there is none: the
  * first layer is trained.
  */
@@ -25,8 +25,8 @@ export function cutBefore(network: Network, isTrained: (variable: string) => boo
   const frozen = firstTrained === -1 ? trace.variables.size : firstTrained;
   // A head is never cut in two: what is random in it, its dropout, belongs to training.
   const endpoints = [...trace.variablesBefore];
-  const ofTrunk = endpoints.slice(0, endpoints.findIndex(([endpoint]) => endpoint === trunkEndpoint) + 1);
-  const candidates = (ofTrunk.length > 0 ? ofTrunk : endpoints).flatMap(([endpoint, count]) =>
+  const ofBackbone = endpoints.slice(0, endpoints.findIndex(([endpoint]) => endpoint === backboneEndpoint) + 1);
+  const candidates = (ofBackbone.length > 0 ? ofBackbone : endpoints).flatMap(([endpoint, count]) =>
     count <= frozen ? [endpoint] : [],
   );
   for (const endpoint of candidates.reverse()) {

@@ -29,11 +29,11 @@ const points = f32(
 );
 const data = randomSplit(tensorDataset(points, labels), { validation: 0.25, seed: 1 });
 
-/** Blocks `body` and `trunk`, with all that has state or chance in training. */
+/** Blocks `body` and `backbone`, with all that has state or chance in training. */
 const network: Forward = (s, x) => {
   const body = s.endpoint('body', relu(batchNorm(s.at('bn'), linear(s.at('body'), x, { features: 8 }))));
-  const trunk = s.endpoint('trunk', relu(linear(s.at('middle'), body, { features: 8 })));
-  return linear(s.at('head'), dropout(s.at('drop'), trunk, 0.2), { features: classes });
+  const backbone = s.endpoint('backbone', relu(linear(s.at('middle'), body, { features: 8 })));
+  return linear(s.at('head'), dropout(s.at('drop'), backbone, 0.2), { features: classes });
 };
 const input = { dtype: 'f32', shape: [width] } as const;
 const model = () => createModel(network, { input, runtime, seed: 3 });

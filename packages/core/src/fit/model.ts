@@ -14,11 +14,11 @@ import {
 import { constant, encode, input, type Value } from '../graph/index.ts';
 import {
   applyModel,
+  backboneEndpoint,
   headPattern,
   type NamedArchitecture,
   type Preprocessing,
   penultimate,
-  trunkEndpoint,
 } from '../models/index.ts';
 import {
   crossEntropyLoss,
@@ -102,7 +102,7 @@ export interface ModelParts {
   readonly variables: Tensors;
   /** Whether a parameter belongs to the head. */
   readonly head: (parameter: string) => boolean;
-  /** From inputs to the input of the last layer; null where the endpoint `trunk` gives it. */
+  /** From inputs to the input of the last layer; null where the endpoint `backbone` gives it. */
   readonly features: Forward | null;
   readonly image: ImageModel | null;
 }
@@ -224,18 +224,18 @@ export class Model implements AsyncDisposable {
 
   /**
    * The input of the last layer for inputs (n, …): (n, f). In a network of one's own, the value of its endpoint
-   * `trunk`, averaged over the image where it is (n, c, h, w). @throws UserError where the network has no such endpoint
+   * `backbone`, averaged over the image where it is (n, c, h, w). @throws UserError where the network has no such endpoint
    */
   features(inputs: Tensor): Promise<Tensor> {
-    return this.#compute('features', inputs, this.#features ?? this.#trunk);
+    return this.#compute('features', inputs, this.#features ?? this.#backbone);
   }
 
-  readonly #trunk: Forward = (s, x) => {
+  readonly #backbone: Forward = (s, x) => {
     const trace = s.endpoints;
     this.network.forward(s, x);
-    const value = trace.get(trunkEndpoint);
+    const value = trace.get(backboneEndpoint);
     if (!value)
-      throw new UserError("features: the network has no endpoint 'trunk'. s.endpoint('trunk', value) makes one.");
+      throw new UserError("features: the network has no endpoint 'backbone'. s.endpoint('backbone', value) makes one.");
     return value.shape.length === 4 ? globalAveragePool(value) : value;
   };
 

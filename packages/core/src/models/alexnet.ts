@@ -30,7 +30,7 @@ export function alexnet({ channels: [c1, c2, c3, c4, c5], hidden, dropout: p = 0
   return {
     headPath: 'classifier.6',
     sides: { minimum: 63 },
-    trunk(s, images) {
+    backbone(s, images) {
       const maps = sequential(s.at('features'), images, [
         [conv(c1, 11, { stride: 4, padding: 2 }), relu, pool],
         [conv(c2, 5, { padding: 2 }), relu, pool],

@@ -34,7 +34,7 @@ function layer(s: Scope, x: Value, { filters, halving }: Required<Conv4Config>):
 export function conv4({ filters, halving = 'max-pool' }: Conv4Config): Architecture {
   return {
     headPath: 'fc',
-    trunk(s, images) {
+    backbone(s, images) {
       let x = images;
       for (let i = 1; i <= 4; i++) {
         const unit = s.at(`layer${i}`);

@@ -53,7 +53,7 @@ export function convnext({ stages, stochasticDepth: last }: ConvNeXtConfig): Arc
   return {
     headPath: 'classifier.2',
     sides: { minimum: 4 * 2 ** (stages.length - 1) },
-    trunk(s, images) {
+    backbone(s, images) {
       let x = images;
       let index = 0;
       stages.forEach(([channels, blocks], i) => {

@@ -37,7 +37,7 @@ export function densenet({ layers, growth, stem }: DenseNetConfig): Architecture
   return {
     headPath: 'classifier',
     sides: { minimum: 29 },
-    trunk(s, images) {
+    backbone(s, images) {
       const features = s.at('features');
       let x = relu(batchNorm(features.at('norm0'), conv(features.at('conv0'), images, stem, 7, 2)));
       x = s.endpoint('stem', x);

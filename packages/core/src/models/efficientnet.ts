@@ -104,7 +104,7 @@ export function efficientnet(config: EfficientNetConfig): Architecture {
   const stages = stageLayers(config);
   return {
     headPath: 'classifier.1',
-    trunk(s, images) {
+    backbone(s, images) {
       const x = sequential(s.at('features'), images, [
         (at, y) => convNorm(at, y, { channels: stem, kernel: 3, stride: 2, activation: silu, ...norm }),
         ...stages,

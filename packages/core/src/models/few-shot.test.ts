@@ -17,5 +17,5 @@ test.each([
   ['resnet12_wide', 84, 640],
 ])('%s at %d pixels has %d features', (name, side, features) => {
   const { scope } = Scope.root({ training: false });
-  expect(getModel(name).trunk(scope, input('x', 'f32', [2, 3, side, side])).shape).toEqual([2, features]);
+  expect(getModel(name).backbone(scope, input('x', 'f32', [2, 3, side, side])).shape).toEqual([2, features]);
 });

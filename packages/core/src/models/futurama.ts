@@ -19,7 +19,7 @@ export interface FuturamaConfig {
 export function futurama({ filters, residual }: FuturamaConfig): Architecture {
   return {
     headPath: 'fc',
-    trunk(s, images) {
+    backbone(s, images) {
       let x = images;
       for (let i = 0; i < 4; i++) {
         const layer = s.at('convs').at(i);

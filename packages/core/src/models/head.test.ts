@@ -73,7 +73,7 @@ describe('dropout before the last layer', () => {
     ['resnet18', 'fc.dropout.mask', [2, 512], 0],
     ['mobilenet_v2', 'classifier.1.dropout.mask', [2, 1280], 0],
     ['squeezenet1_1', 'classifier.dropout.mask', [2, 512, 3, 3], 0],
-    // The first of VGG's two dropouts is in its trunk.
+    // The first of VGG's two dropouts is in its backbone.
     ['vgg11', 'classifier.6.dropout.mask', [2, 4096], 1],
   ] as const)('of %s: in place of its own', (name, mask, shape, others) => {
     const model = withDropout(getModel(name), 0.25);

@@ -45,7 +45,7 @@ export function withHead<M extends Architecture>(model: M, headLayers: HeadLayer
 }
 
 /**
- * The model with dropout before the last layer of its head, in place of the head's own, if any; the trunk keeps its. A
+ * The model with dropout before the last layer of its head, in place of the head's own, if any; the backbone keeps its. A
  * head is one layer on the features, so this is dropout of the features.
  * @throws OptionError where the head has been made deeper: its dropout is one of its layers.
  */

@@ -186,7 +186,7 @@ export function inception(config: InceptionConfig): Architecture {
     headPath: 'fc',
     sides: { minimum: 75 },
     ...(config.auxiliary && { auxiliary }),
-    trunk(s, images, onAuxiliary) {
+    backbone(s, images, onAuxiliary) {
       let x = transformInput ? toUnitRange(images) : images;
       for (const [name, step] of Object.entries(stem)) x = s.endpoint(name, step(s, name, x, narrow));
       x = mix(s, x, beforeBranch);

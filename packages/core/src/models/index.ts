@@ -13,6 +13,7 @@ export {
   type AuxiliaryHead,
   applyModel,
   auxiliaryLogits,
+  backboneEndpoint,
   fittedTo,
   type HeadLayer,
   type HeadLayerName,
@@ -23,7 +24,6 @@ export {
   type NamedArchitecture,
   type Preprocessing,
   penultimate,
-  trunkEndpoint,
 } from './model.ts';
 export { isOnnx, listArchitectures, otherNetwork } from './names.ts';
 export { type OnnxModel, type OnnxModelOptions, openOnnxModel } from './onnx/open.ts';

@@ -65,7 +65,7 @@ export function mobilenetV2({ stem, stages, last, dropout: p, norm = {} }: Mobil
   );
   return {
     headPath: 'classifier.1',
-    trunk(s, images) {
+    backbone(s, images) {
       const x = sequential(s.at('features'), images, [
         (at, y) => convNorm(at, y, { channels: stem, kernel: 3, stride: 2, activation: relu6, ...norm }),
         ...blocks,

@@ -69,7 +69,7 @@ export function mobilenetV3(config: MobileNetV3Config): Architecture {
   const initialisers = { initialiser: normal(0.01), biasInitialiser: filled(0) };
   return {
     headPath: 'classifier.3',
-    trunk(s, images) {
+    backbone(s, images) {
       const x = sequential(s.at('features'), images, [
         (at, y) => convNorm(at, y, { channels: stem, kernel: 3, stride: 2, activation: hardSwish, ...norm }),
         ...rows.map(

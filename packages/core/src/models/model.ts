@@ -35,19 +35,19 @@ export const imageNetPreprocessing: Preprocessing = {
   std: [0.229, 0.224, 0.225],
 };
 
-/** A network in two parts: the trunk, which transfers, and the head, which is grafted on anew for other classes. */
+/** A network in two parts: the backbone, which transfers, and the head, which is grafted on anew for other classes. */
 export interface Architecture {
   /**
-   * Images f32 (n, 3, h, w), normalised, to what the head takes: (n, f) or (n, c, h', w'). A trunk with an auxiliary
+   * Images f32 (n, 3, h, w), normalised, to what the head takes: (n, f) or (n, c, h', w'). A backbone with an auxiliary
    * head tells `onAuxiliary` what that head takes, at the point where its parameters stand among the others.
    */
-  trunk(s: Scope, x: Value, onAuxiliary?: (features: Value) => void): Value;
+  backbone(s: Scope, x: Value, onAuxiliary?: (features: Value) => void): Value;
   /**
-   * The trunk in the form that weights were made for, where one name stands for several: position embeddings have
+   * The backbone in the form that weights were made for, where one name stands for several: position embeddings have
    * sizes.
    */
-  trunkFor?(weights: Tensors): Architecture['trunk'];
-  /** The trunk's output to logits (n, numClasses). */
+  backboneFor?(weights: Tensors): Architecture['backbone'];
+  /** The backbone's output to logits (n, numClasses). */
   head(s: Scope, features: Value, numClasses: number): Value;
   /** The path under which all of the head's parameters, and no others, stand. */
   readonly headPath: string;
@@ -65,7 +65,7 @@ export interface Architecture {
 }
 
 /**
- * A head on an earlier part of the trunk, whose loss helps the layers before it to learn (Szegedy et al. 2014, section
+ * A head on an earlier part of the backbone, whose loss helps the layers before it to learn (Szegedy et al. 2014, section
  * 5).
  */
 export interface AuxiliaryHead {
@@ -88,20 +88,20 @@ export interface NamedArchitecture extends Architecture {
 
 /** The model in the form that these weights were made for. */
 export function fittedTo<M extends Architecture>(model: M, weights: Tensors): M {
-  return model.trunkFor ? { ...model, trunk: model.trunkFor(weights) } : model;
+  return model.backboneFor ? { ...model, backbone: model.backboneFor(weights) } : model;
 }
 
 /**
- * The whole network: images f32 (n, 3, h, w) to logits (n, numClasses), or with `numClasses: 0` to the trunk's
+ * The whole network: images f32 (n, 3, h, w) to logits (n, numClasses), or with `numClasses: 0` to the backbone's
  * features, averaged over the image (n, f).
  */
 export function applyModel(model: Architecture, s: Scope, x: Value, { numClasses }: { numClasses: number }): Value {
   const { auxiliary } = model;
-  const trunk = model.trunk(s, x, (early) => {
+  const backbone = model.backbone(s, x, (early) => {
     if (!auxiliary || numClasses === 0) return;
     s.endpoint(auxiliaryLogits, auxiliary.head(s, early, numClasses), auxiliary.headPath);
   });
-  const features = s.endpoint(trunkEndpoint, trunk);
+  const features = s.endpoint(backboneEndpoint, backbone);
   if (numClasses === 0) return features.shape.length === 4 ? globalAveragePool(features) : features;
   return s.endpoint('logits', model.head(s, features, numClasses), 'head');
 }
@@ -111,13 +111,13 @@ export function applyModel(model: Architecture, s: Scope, x: Value, { numClasses
  * these are the backbone's features, averaged over the image.
  */
 export function penultimate(model: Architecture, s: Scope, x: Value): Value {
-  const features = model.trunk(s, x);
+  const features = model.backbone(s, x);
   if (model.beforeLast) return model.beforeLast(s, features);
   return features.shape.length === 4 ? globalAveragePool(features) : features;
 }
 
 /** The endpoint where the head begins. */
-export const trunkEndpoint = 'trunk';
+export const backboneEndpoint = 'backbone';
 
 /** The endpoint of an auxiliary head. */
 export const auxiliaryLogits = 'auxiliary_logits';
@@ -135,14 +135,14 @@ const weighted = new Set(['Conv2d', 'MatMul']);
  * activations are added of which one has gone through more layers than the other.
  */
 export function hasResiduals({
-  trunk,
+  backbone,
   preprocessing: { crop },
-}: Pick<NamedArchitecture, 'trunk' | 'preprocessing'>): boolean {
+}: Pick<NamedArchitecture, 'backbone' | 'preprocessing'>): boolean {
   const images = input('images', 'f32', [1, 3, crop, crop]);
   const { scope } = Scope.root({ training: false });
   /** The number of layers on the longest path to each activation. */
   const depths = new Map<Value, number>();
-  for (const value of reachable([trunk(scope, images)])) {
+  for (const value of reachable([backbone(scope, images)])) {
     const before = value.inputs.flatMap((operand) => depths.get(operand) ?? []);
     if (value !== images && before.length === 0) continue;
     if (value.op.name === 'Add' && before.length === 2 && before[0] !== before[1]) return true;

@@ -54,7 +54,7 @@ function block(s: Scope, x: Value, { channels, stride, groupWidth, norm }: Block
 export function regnet({ stem, depths, widths, groupWidth, norm = {} }: RegNetConfig): Architecture {
   return {
     headPath: 'fc',
-    trunk(s, images) {
+    backbone(s, images) {
       const options = { channels: stem, kernel: 3, stride: 2, activation: relu, ...norm };
       let x = s.endpoint('stem', convNorm(s.at('stem'), images, options));
       depths.forEach((depth, i) => {

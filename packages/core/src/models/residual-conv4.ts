@@ -13,7 +13,7 @@ import type { Architecture } from './model.ts';
 export function residualConv4({ filters }: Pick<Conv4Config, 'filters'>): Architecture {
   return {
     headPath: 'fc',
-    trunk(s, images) {
+    backbone(s, images) {
       let x = images;
       for (let i = 1; i <= 4; i++) {
         const layer = s.at(`layer${i}`);

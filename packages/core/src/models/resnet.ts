@@ -60,7 +60,7 @@ export function resnet({ block: kind, layers, width = 64, ...cardinality }: ResN
   const block = blocks[kind];
   return {
     headPath: 'fc',
-    trunk(s, images) {
+    backbone(s, images) {
       let x = s.endpoint('stem', relu(batchNorm(s.at('bn1'), conv(s.at('conv1'), images, width, 7, 2))));
       x = s.endpoint('maxpool', maxPool(x, { kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }));
       layers.forEach((depth, i) => {

@@ -41,7 +41,7 @@ function block(s: Scope, x: Value, channels: number): Value {
 export function resnet12({ channels }: ResNet12Config): Architecture {
   return {
     headPath: 'fc',
-    trunk(s, images) {
+    backbone(s, images) {
       let x = images;
       channels.forEach((width, i) => {
         const layer = s.at(`layer${i + 1}`);

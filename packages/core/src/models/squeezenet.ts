@@ -43,7 +43,7 @@ export function squeezenet(config: SqueezeNetConfig): Architecture {
   const narrow = (channels: number) => channels / widthDivisor;
   return {
     headPath: 'classifier',
-    trunk(s, images) {
+    backbone(s, images) {
       const features = s.at('features');
       const note = (index: number, value: Value) => s.endpoint(`features.${index}`, value);
       let x = note(0, conv(features.at(0), images, narrow(stem.channels), stem.kernel, { stride: 2 }));

@@ -74,7 +74,7 @@ export function swin({ width, stages, window, stochasticDepth: last }: SwinConfi
   return {
     headPath: 'head',
     sides: { minimum: 4 },
-    trunk(s, images) {
+    backbone(s, images) {
       let x = images;
       let index = 0;
       stages.forEach(([blocks, heads], i) => {

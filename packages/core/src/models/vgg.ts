@@ -53,7 +53,7 @@ export function vgg(config: VGGConfig): Architecture {
   return {
     headPath: 'classifier.6',
     sides: { minimum: 32 },
-    trunk(s, images) {
+    backbone(s, images) {
       const maps = sequential(s.at('features'), images, units);
       const pooled = s.endpoint('avgpool', adaptiveAveragePool(maps, [7, 7]));
       return sequential(s.at('classifier'), flatten(pooled), [

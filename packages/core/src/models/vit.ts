@@ -85,7 +85,7 @@ export function vit(config: ViTConfig): Architecture {
   return {
     headPath: 'heads.head',
     sides: { multipleOf: patch },
-    trunk(s, images) {
+    backbone(s, images) {
       let x = s.endpoint('embedding', embed(s, images, config));
       for (let i = 0; i < layers; i++) {
         const layer = s.at('encoder').at('layers').at(`encoder_layer_${i}`);
@@ -94,9 +94,9 @@ export function vit(config: ViTConfig): Architecture {
       x = s.endpoint('encoder.ln', layerNorm(s.at('encoder').at('ln'), x, norm));
       return reshape(sliceAxis(x, 1, 0, 1), [-1, width]);
     },
-    trunkFor(weights) {
+    backboneFor(weights) {
       const size = nativeSize(weights, patch);
-      return vit(size === undefined ? config : { ...config, size }).trunk;
+      return vit(size === undefined ? config : { ...config, size }).backbone;
     },
     head: (s, features, numClasses) =>
       linear(s.at('heads').at('head'), features, {

@@ -273,7 +273,7 @@ describe('a layer says where it stands', () => {
       variable: ({ name, dtype, shape }) =>
         input(name, dtype, name === 'layer2.0.conv1.weight' ? [128, 32, 3, 3] : shape),
     });
-    const error = errorOf(() => resnet({ block: 'basic', layers: [2, 2, 2, 2] }).trunk(scope, x([8, 3, 224, 224])));
+    const error = errorOf(() => resnet({ block: 'basic', layers: [2, 2, 2, 2] }).backbone(scope, x([8, 3, 224, 224])));
     expect(error.path).toBe('layer2.0.conv1');
     expect(error.message).toBe(
       'conv2d: input has 64 channels, weight expects 32 (x f32[8,64,56,56], weight f32[128,32,3,3], groups 1) at layer2.0.conv1.',

@@ -15,7 +15,7 @@ const sound: Situation = {
   train: [...images(0, 20, 'train'), ...images(1, 5, 'train')],
   validation: [...images(0, 4, 'val'), ...images(1, 1, 'val')],
   config: { optimizer: 'adamw', sampling: 'shuffle', classWeights: 'none' },
-  trunkRate: 1e-3,
+  backboneRate: 1e-3,
   preprocessing: imageNetPreprocessing,
   pretraining: imageNetPreprocessing,
 };
@@ -58,9 +58,9 @@ test.each([
   ['lion', 3e-4, 1e-3],
 ] as const)('%s: pretrained layers stand a rate of %d, not of %d', (optimizer, stands, isTooMuch) => {
   const config = { ...sound.config, optimizer };
-  expect(kinds({ config, trunkRate: stands })).toEqual([]);
-  expect(kinds({ config, trunkRate: isTooMuch })).toEqual(['learning-rate']);
-  expect(kinds({ config, trunkRate: isTooMuch, pretraining: null })).toEqual([]);
+  expect(kinds({ config, backboneRate: stands })).toEqual([]);
+  expect(kinds({ config, backboneRate: isTooMuch })).toEqual(['learning-rate']);
+  expect(kinds({ config, backboneRate: isTooMuch, pretraining: null })).toEqual([]);
 });
 
 test('sizes and normalisation that are not the weights’', () => {
@@ -81,7 +81,7 @@ test('which are about the images', () => {
     ...sound,
     train: images(0, 3, 'x'),
     validation: images(0, 1, 'x'),
-    trunkRate: 1,
+    backboneRate: 1,
     preprocessing: { ...imageNetPreprocessing, crop: 32 },
   });
   expect(all.map((warning) => [warning.kind, isAboutData(warning)])).toEqual([

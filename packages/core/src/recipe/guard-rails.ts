@@ -42,7 +42,7 @@ export interface Situation {
   readonly validation: readonly LabelledContent[];
   readonly config: Pick<ResolvedConfig, 'optimizer' | 'sampling' | 'classWeights'>;
   /** The highest learning rate of any parameter that was pretrained; 0 where none is trained. */
-  readonly trunkRate: number;
+  readonly backboneRate: number;
   readonly preprocessing: Preprocessing;
   /** The preprocessing of the pretrained weights; null without any. */
   readonly pretraining: Preprocessing | null;
@@ -134,14 +134,14 @@ function imbalance(counts: readonly ClassCount[], { config }: Situation): Warnin
   return [{ kind: 'imbalance', message }];
 }
 
-function rate({ config: { optimizer }, trunkRate }: Situation): Warning[] {
+function rate({ config: { optimizer }, backboneRate }: Situation): Warning[] {
   const highest = optimizers[optimizer].highestRate;
   // Products of rates and factors are not exact.
-  if (trunkRate <= highest * (1 + 1e-9)) return [];
+  if (backboneRate <= highest * (1 + 1e-9)) return [];
   const message =
-    `Pretrained layers are trained at a rate of ${Number(trunkRate.toPrecision(3))}, and ${optimizer} moves them ` +
+    `Pretrained layers are trained at a rate of ${Number(backboneRate.toPrecision(3))}, and ${optimizer} moves them ` +
     `too far above ${highest}: ` +
-    'what they know is lost in the first steps. Lower `learningRate` or `trunkRate`.';
+    'what they know is lost in the first steps. Lower `learningRate` or `backboneRate`.';
   return [{ kind: 'learning-rate', message }];
 }
 

@@ -79,7 +79,7 @@ describe('the cut', () => {
 describe('the plan', () => {
   test('a ratio chooses the strategy, at one rate for all that is trained', () => {
     const { resolved, stages } = planned('conv4', { transferRatio: 0.5 });
-    expect([resolved.strategy, resolved.trunkRate]).toEqual(['partial-transfer', 1]);
+    expect([resolved.strategy, resolved.backboneRate]).toEqual(['partial-transfer', 1]);
     expect(stages.map(({ name }) => name)).toEqual(['layer1 to layer3']);
     expect([...new Set([...stages[0]!.settings.values()].map((setting) => setting?.rate))]).toEqual([1, undefined]);
   });

@@ -4,7 +4,7 @@ import { epochsBefore } from '../fit/stage.ts';
 import { getModel } from '../models/index.ts';
 import { parseConfig, resolveConfig, type TrainConfigInput } from './config/index.ts';
 import { planOf } from './plan.ts';
-import { defaultFreezeTo, trunkBlocks } from './strategy-stages.ts';
+import { backboneBlocks, defaultFreezeTo } from './strategy-stages.ts';
 
 const model = getModel('resnet18');
 const table = parameterTable(imageNetwork(model, model.preprocessing, 5), model);
@@ -16,7 +16,7 @@ const trainedIn = (stage: { settings: ReadonlyMap<string, unknown> }) =>
 const below = (...paths: string[]) => names.filter((name) => paths.some((path) => name.startsWith(`${path}.`)));
 
 describe('strategies', () => {
-  test('feature extraction trains the head, full everything with the trunk at a tenth, scratch at one rate', () => {
+  test('feature extraction trains the head, full everything with the backbone at a tenth, scratch at one rate', () => {
     const [head] = plan({ strategy: 'feature-extraction', epochs: 3 });
     expect(trainedIn(head!)).toEqual(['fc.weight', 'fc.bias']);
     const [full] = plan({ strategy: 'full' });
@@ -132,9 +132,9 @@ describe('rules', () => {
     expect(trainedIn(frozen!)).toEqual(names.slice(1));
   });
 
-  test('layer decay counts blocks from the head, and leaves the trunk its whole rate', () => {
+  test('layer decay counts blocks from the head, and leaves the backbone its whole rate', () => {
     const [stage] = plan({ strategy: 'full', layerDecay: 0.5 });
-    const blocks = trunkBlocks(table);
+    const blocks = backboneBlocks(table);
     expect(blocks).toEqual([
       'stem',
       'layer1.0',

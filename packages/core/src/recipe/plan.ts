@@ -5,7 +5,7 @@ import { type ParameterTable, selected } from '../fit/selection.ts';
 import type { ParameterSetting } from '../optim/index.ts';
 import type { ResolvedConfig } from './config/index.ts';
 import { strategies } from './strategy.ts';
-import { trunkBlocks } from './strategy-stages.ts';
+import { backboneBlocks } from './strategy-stages.ts';
 
 /** The setting of each parameter; null: it is frozen. */
 export type Settings = ReadonlyMap<string, ParameterSetting | null>;
@@ -28,7 +28,7 @@ export type PlanConfig = Pick<
   | 'freeze'
   | 'train'
   | 'rates'
-  | 'trunkRate'
+  | 'backboneRate'
   | 'layerDecay'
   | 'learningRate'
   | 'normDecay'
@@ -79,12 +79,12 @@ function settingsOf(config: PlanConfig, table: ParameterTable, trained: Readonly
 }
 
 /** Factors on the learning rate without `rates`: 1 for the head, less the further a block is from it. */
-function strategyRates({ trunkRate, layerDecay }: PlanConfig, table: ParameterTable): (name: string) => number {
-  const blocks = trunkBlocks(table);
+function strategyRates({ backboneRate, layerDecay }: PlanConfig, table: ParameterTable): (name: string) => number {
+  const blocks = backboneBlocks(table);
   const depth = new Map(
     blocks.flatMap((block, i) => table.blocks.get(block)!.map((name) => [name, blocks.length - i] as const)),
   );
-  return (name) => (table.head.has(name) ? 1 : trunkRate * layerDecay ** (depth.get(name) ?? 1));
+  return (name) => (table.head.has(name) ? 1 : backboneRate * layerDecay ** (depth.get(name) ?? 1));
 }
 
 interface Rate {

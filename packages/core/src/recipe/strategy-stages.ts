@@ -51,8 +51,8 @@ export function partialStages({ freezeTo, epochs }: StrategyConfig, table: Param
   return [{ name: `behind ${last}`, epochs, trained }];
 }
 
-/** The blocks of the trunk that have parameters, from input to head. */
-export function trunkBlocks({ blocks, parameters, head }: ParameterTable): string[] {
+/** The blocks of the backbone that have parameters, from input to head. */
+export function backboneBlocks({ blocks, parameters, head }: ParameterTable): string[] {
   return [...blocks].flatMap(([block, names]) =>
     names.some((name) => parameters.has(name) && !head.has(name)) ? [block] : [],
   );
@@ -60,7 +60,7 @@ export function trunkBlocks({ blocks, parameters, head }: ParameterTable): strin
 
 /** The last block of the first two thirds. */
 export function defaultFreezeTo(table: ParameterTable): string {
-  const blocks = trunkBlocks(table);
+  const blocks = backboneBlocks(table);
   return blocks[Math.max(0, Math.ceil((2 * blocks.length) / 3) - 1)]!;
 }
 
@@ -110,9 +110,9 @@ function stepsOf(unfreeze: readonly Unfreezing[], epochs: number, table: Paramet
   }));
 }
 
-/** The head, then the trunk in three parts from the top, over four equal parts of the epochs. */
+/** The head, then the backbone in three parts from the top, over four equal parts of the epochs. */
 function defaultSteps(epochs: number, table: ParameterTable): UnfreezingStep[] {
-  const blocks = trunkBlocks(table);
+  const blocks = backboneBlocks(table);
   const count = Math.min(4, epochs, blocks.length + 1);
   const names = [...table.parameters.keys()];
   return Array.from({ length: count }, (_, i) => {

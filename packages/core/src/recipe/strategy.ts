@@ -22,7 +22,7 @@ export interface Strategy {
   /** The options that only this strategy uses. */
   readonly options: readonly StrategyOption[];
   /** Epochs, where they are not given: of the probe, and of the stages after it. */
-  readonly defaults: { readonly probe: number; readonly epochs: number; readonly trunkRate: number };
+  readonly defaults: { readonly probe: number; readonly epochs: number; readonly backboneRate: number };
   /** Why a probe would say nothing. Absent: it may come first. */
   readonly noProbe?: string;
   /** Whether the probe's result decides what is trained after it. */
@@ -31,8 +31,8 @@ export interface Strategy {
   readonly stages: (config: StrategyConfig, table: ParameterTable) => StrategyStage[];
 }
 
-/** A new head is trained faster than the pretrained trunk below it. */
-const newHead = { probe: 0, epochs: 12, trunkRate: 0.1 };
+/** A new head is trained faster than the pretrained backbone below it. */
+const newHead = { probe: 0, epochs: 12, backboneRate: 0.1 };
 
 const entries = {
   auto: {
@@ -44,7 +44,7 @@ const entries = {
     stages: () => [],
   },
   'feature-extraction': {
-    description: 'the trunk is frozen and runs once per image, and only the new head is trained',
+    description: 'the backbone is frozen and runs once per image, and only the new head is trained',
     pretrained: true,
     options: [],
     defaults: { ...newHead, epochs: 30 },
@@ -59,7 +59,7 @@ const entries = {
     stages: partialStages,
   },
   full: {
-    description: 'everything is trained, the trunk at a tenth of the head’s learning rate',
+    description: 'everything is trained, the backbone at a tenth of the head’s learning rate',
     pretrained: true,
     options: [],
     defaults: newHead,
@@ -78,8 +78,8 @@ const entries = {
     pretrained: true,
     keepsHead: true,
     options: ['transferRatio', 'transferFrozen', 'transferHead'],
-    // With a head from elsewhere and a trunk from there too, neither is newer than the other.
-    defaults: { probe: 0, epochs: 12, trunkRate: 1 },
+    // With a head from elsewhere and a backbone from there too, neither is newer than the other.
+    defaults: { probe: 0, epochs: 12, backboneRate: 1 },
     noProbe: 'partial-transfer goes on from a whole network, whose head may be frozen',
     stages: transferStages,
   },
@@ -87,7 +87,7 @@ const entries = {
     description: 'everything is trained at one learning rate, from random weights',
     pretrained: false,
     options: [],
-    defaults: { probe: 0, epochs: 12, trunkRate: 1 },
+    defaults: { probe: 0, epochs: 12, backboneRate: 1 },
     noProbe: 'the features of random weights say nothing',
     stages: wholeStages,
   },

@@ -52,7 +52,7 @@ describe('readyModel', () => {
     expect(variables.get('encoder.pos_embedding')!.shape).toEqual([1, 145, 768]);
   });
 
-  test('for other classes: the trunk stays, the head is new', async () => {
+  test('for other classes: the backbone stays, the head is new', async () => {
     const model = await readyModel('squeezenet1_1', { pretrained: file, classes: ['cat', 'dog'] });
     expect(differing(published.weights, model.weights)).toEqual(['classifier.1.weight', 'classifier.1.bias']);
     expect(model.weights['classifier.1.weight']!.shape).toEqual([2, 512, 1, 1]);

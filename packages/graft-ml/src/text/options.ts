@@ -88,10 +88,14 @@ export function textHelpOf(key: string): string {
   return (Object.hasOwn(byKey, key) ? byKey[key]!.help : undefined) ?? '';
 }
 
-/** Options with those that are texts, as version 0.1 wrote them, as the values that they stand for. */
+/** Options that had another name in version 0.1, by that. */
+const renamed: Readonly<Record<string, string>> = { trunkRate: 'backboneRate' };
+
+/** Options as version 0.1 wrote them, under the names of today, and texts as the values that they stand for. */
 export function withoutTexts(options: unknown): unknown {
   if (typeof options !== 'object' || options === null) return options;
-  const values = Object.entries(options).map(([key, value]) => {
+  const values = Object.entries(options).map(([name, value]) => {
+    const key = Object.hasOwn(renamed, name) ? renamed[name]! : name;
     const codec = codecOf(key);
     return [key, codec && typeof value === 'string' ? codec.parse(value) : value];
   });

@@ -63,14 +63,14 @@ export function describePlan({ config, model }: Prepared, plan: readonly Planned
 /** The warnings about a prepared run. @throws UserError with `strict`, where one is about its images */
 function warningsOf({ config, folder, model, preprocessing, pretraining }: Prepared): Warning[] {
   const { root, classes, train, validation } = folder;
-  const trunkRate = highestTrunkRate(config, model.table);
+  const backboneRate = highestBackboneRate(config, model.table);
   const found = warnings({
     folder: root,
     classes,
     train,
     validation,
     config,
-    trunkRate,
+    backboneRate,
     preprocessing,
     pretraining,
   });
@@ -82,7 +82,7 @@ function warningsOf({ config, folder, model, preprocessing, pretraining }: Prepa
 }
 
 /** The highest rate of the backbone in any stage; for `auto`, in the most that it may choose. */
-function highestTrunkRate(config: PlanConfig, table: ParameterTable): number {
+function highestBackboneRate(config: PlanConfig, table: ParameterTable): number {
   const plan = planOf(config, table, { strategy: 'full', freezeTo: null });
   const rates = plan.flatMap(({ settings }) =>
     [...settings].map(([name, setting]) => (table.head.has(name) ? 0 : (setting?.rate ?? 0))),

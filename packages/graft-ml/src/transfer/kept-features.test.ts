@@ -21,7 +21,7 @@ const rowOf = (key: string) => {
 };
 
 function opened(cache: string, notes: string[] = []): Promise<FeatureTable> {
-  return openFeatures(cache, 'trunk', [width], { limit: 2 ** 20, onNote: (note) => notes.push(note) });
+  return openFeatures(cache, 'backbone', [width], { limit: 2 ** 20, onNote: (note) => notes.push(note) });
 }
 
 /** Two files with two rows each. */
@@ -33,7 +33,7 @@ async function filled(): Promise<{ cache: string; files: string[] }> {
     if (i % 2 === 1) await table.flush();
   }
   await table.close();
-  const folder = join(cache, 'features', 'trunk');
+  const folder = join(cache, 'features', 'backbone');
   const names = readdirSync(folder).filter((name) => name.endsWith('.f32'));
   return { cache, files: names.map((name) => join(folder, name)) };
 }
@@ -91,7 +91,7 @@ describe('features that were kept', () => {
       const table = await opened(cache, notes);
       expect([(await readable(table)).length, notes.length]).toEqual([2, 1]);
       await table.close();
-      expect(readdirSync(join(cache, 'features', 'trunk'))).toHaveLength(2);
+      expect(readdirSync(join(cache, 'features', 'backbone'))).toHaveLength(2);
     }
   });
 

@@ -34,7 +34,7 @@ beforeAll(async () => {
   await drawImages(shapes, { perClass: 15 });
 });
 
-test('feature extraction trains a new head on the trunk of the file, and leaves that as it was', async () => {
+test('feature extraction trains a new head on the backbone of the file, and leaves that as it was', async () => {
   const out = await transfer({ epochs: 6 });
   const { config, weightsSha256, parameters } = await readRun(out);
   expect(config).toMatchObject({ model, weights: null, strategy: 'feature-extraction' });

@@ -222,7 +222,7 @@ describe('a checkpoint that is damaged', () => {
     expect(loss).toBeCloseTo(Number(metricsOf(out)[2]!.loss), 5);
   });
 
-  test('last of a run whose trunk was frozen takes that from where the run had it', async () => {
+  test('last of a run whose backbone was frozen takes that from where the run had it', async () => {
     const weights = join(whole, 'best.safetensors');
     const out = fresh();
     await runFolder(shapes, out, { strategy: 'feature-extraction', weights, epochs: 2, ema: 0.5 });

@@ -111,7 +111,7 @@ const fromScratch = {
   strategy: 'scratch',
   weights: null,
   probe: 0,
-  trunkRate: 1,
+  backboneRate: 1,
   rates: null,
   freeze: null,
   train: null,

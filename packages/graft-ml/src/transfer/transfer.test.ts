@@ -34,7 +34,7 @@ beforeAll(async () => {
   await transfer({}, whole);
 });
 
-test('feature extraction replaces the head, keeps the trunk and its batch norm, and takes the preprocessing over', async () => {
+test('feature extraction replaces the head, keeps the backbone and its batch norm, and takes the preprocessing over', async () => {
   const run = await readRun(whole);
   expect(run.preprocessing).toMatchObject({ resize: 30, crop: 30, mean: [0.5, 0.5, 0.5] });
   expect(run.classes).toEqual(['bar', 'ring']);
@@ -50,7 +50,7 @@ test('feature extraction replaces the head, keeps the trunk and its batch norm, 
   expect(run.parameters.trained).toBe(2 * 64 + 2);
 });
 
-test('features that do not fit into memory give the same run to the bit, in batches of another size than the trunk’s', async () => {
+test('features that do not fit into memory give the same run to the bit, in batches of another size than the backbone’s', async () => {
   expectSameRun(await transfer({ batchSize: 5 }), await transfer({ batchSize: 5, memory: 1e-6 }));
 });
 
@@ -73,7 +73,7 @@ test('interrupted and resumed, feature extraction ends like a run that was not',
   expectSameRun(whole, out);
 });
 
-test('full moves everything, the trunk and its statistics as well', async () => {
+test('full moves everything, the backbone and its statistics as well', async () => {
   const out = await transfer({ strategy: 'full', epochs: 1 });
   const [before, after] = [weights, join(out, 'best.safetensors')].map((path) => readSafetensorsFile(path));
   const { tensors } = await after!;
@@ -96,7 +96,7 @@ test('weights that are no longer those of the start stop a resumed run', async (
   const out = await transfer({ weights: copy, stopAfter: 1 });
   cpSync(join(root, 'pretrained', 'last.safetensors'), copy);
   await expect(collect(resumeTraining(out))).rejects.toThrow('best.safetensors beside it');
-  cpSync(join(whole, 'best.safetensors'), copy); // the same trunk, another head
+  cpSync(join(whole, 'best.safetensors'), copy); // the same backbone, another head
   await expect(collect(resumeTraining(out))).rejects.toThrow(`${copy} has changed since ${out} was started`);
   rmSync(copy);
   await expect(collect(resumeTraining(out))).rejects.toThrow(`Cannot read ${copy}: there is no such file.`);

@@ -18,23 +18,23 @@ export interface ImportedArchitecture {
   readonly tensors: Tensors;
   /** The number of layers that stay as they are, because the file computes their weights. */
   readonly computedWeights: number;
-  /** Runs the trunk, with a callback for the values of each node. */
-  runTrunk(s: Scope, images: Value, onNode?: InterpretOptions['onNode']): Value;
+  /** Runs the backbone, with a callback for the values of each node. */
+  runBackbone(s: Scope, images: Value, onNode?: InterpretOptions['onNode']): Value;
 }
 
 /** Divides a file's graph at its head, and turns both parts into values whenever they are asked for. */
 export function importArchitecture(graph: FileGraph, head: FileHead, format: ImageFormat): ImportedArchitecture {
-  const trunk = trunkOf(graph, head.input);
-  const plan = planParameters(graph, [...trunk, ...head.before, ...head.after.map(({ node }) => node)], head);
+  const backbone = backboneOf(graph, head.input);
+  const plan = planParameters(graph, [...backbone, ...head.before, ...head.after.map(({ node }) => node)], head);
   const program: Program = { graph, plan };
-  const ends = findBlocks(graph, trunk, head.input, plan);
-  const fixed = fixedNodes(program, trunk);
+  const ends = findBlocks(graph, backbone, head.input, plan);
+  const fixed = fixedNodes(program, backbone);
   const constants = interpret(program, [...fixed], new Map(), Scope.root({ training: false }).scope);
-  const nodes = trunk.filter((node) => !fixed.has(node));
+  const nodes = backbone.filter((node) => !fixed.has(node));
   const given = (images: Value) => new Map([...constants, [graph.image.name, toFormat(images, format)]]);
   const inFile = reshapesInFile(program, nodes, format.batch, given);
   const convolution = head.weight.shape.length === 4 ? convolutionOf(head) : undefined;
-  const runTrunk: ImportedArchitecture['runTrunk'] = (s, images, onNode) => {
+  const runBackbone: ImportedArchitecture['runBackbone'] = (s, images, onNode) => {
     const values = interpret(program, nodes, given(images), s, {
       inFile: inFile(images.shape),
       onNode(call, outputs) {
@@ -47,10 +47,10 @@ export function importArchitecture(graph: FileGraph, head: FileHead, format: Ima
   return {
     tensors: plan.tensors,
     computedWeights: plan.computedWeights,
-    runTrunk,
+    runBackbone,
     model: {
       headPath: plan.headPath,
-      trunk: (s, images) => runTrunk(s, images),
+      backbone: (s, images) => runBackbone(s, images),
       head(s, features, numClasses) {
         const before = interpret(program, head.before, new Map([[head.input, features]]), s);
         const x = before.get(head.node.inputs[0]!)!;
@@ -67,7 +67,7 @@ export function importArchitecture(graph: FileGraph, head: FileHead, format: Ima
 }
 
 /** The nodes that the features depend on. */
-function trunkOf(graph: FileGraph, features: string): DecodedNode[] {
+function backboneOf(graph: FileGraph, features: string): DecodedNode[] {
   const needed = new Set([features]);
   const nodes = graph.nodes.toReversed().filter(({ inputs, outputs }) => {
     if (!outputs.some((name) => needed.has(name))) return false;

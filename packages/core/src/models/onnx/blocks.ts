@@ -14,18 +14,18 @@ const following =
   /^(BatchNormalization|Dropout|Identity|Cast|Relu|LeakyRelu|PRelu|Elu|Selu|Celu|Clip|HardSigmoid|HardSwish|Sigmoid|Tanh|Softplus|Softsign|Mish|Gelu|Erf|Add|Sub|Mul|Div|Pow|Sqrt|Exp|Log|Neg|Abs|Min|Max)$/;
 
 /**
- * Divides the trunk where every path goes through one value: between two such places stands a unit that can be frozen
+ * Divides the backbone where every path goes through one value: between two such places stands a unit that can be frozen
  * by itself. A batch norm or an activation stays with the layer before it. A block is called by what its parameters'
  * paths have in common (`layer1.0`), if no other block has it, else by its first layer.
  */
 export function findBlocks(
   graph: FileGraph,
-  trunk: readonly DecodedNode[],
+  backbone: readonly DecodedNode[],
   features: string,
   plan: ParameterPlan,
 ): Map<DecodedNode, BlockEnd> {
-  const lastUse = new Map<string, number>([[features, trunk.length]]);
-  trunk.forEach(({ operator, inputs }, i) => {
+  const lastUse = new Map<string, number>([[features, backbone.length]]);
+  backbone.forEach(({ operator, inputs }, i) => {
     if (operator === 'Shape' || operator === 'Size') return;
     for (const name of inputs) {
       if (graph.activations.has(name) && name !== features) lastUse.set(name, i);
@@ -34,7 +34,7 @@ export function findBlocks(
   const ends: { node: DecodedNode; value: string; paths: string[] }[] = [];
   const live = new Set<string>();
   let paths: string[] = [];
-  trunk.forEach((node, i) => {
+  backbone.forEach((node, i) => {
     const layer = plan.layers.get(node);
     const names = [...(plan.parameters.get(node)?.values() ?? [])].map(({ name }) => pathOf(name));
     paths.push(...names, ...(layer !== undefined && node.operator === 'BatchNormalization' ? [layer] : []));

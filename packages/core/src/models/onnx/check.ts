@@ -14,13 +14,13 @@ import type { FileGraph } from './file-graph.ts';
  */
 export function checkShapes(
   graph: FileGraph,
-  { model, tensors, runTrunk }: ImportedArchitecture,
+  { model, tensors, runBackbone }: ImportedArchitecture,
   { size, numClasses, batch }: { size: number; numClasses: number; batch: number },
 ): void {
   const inFile = new Map<DecodedNode, Shape>();
   for (const n of [batch, batch + 1]) {
     const { scope, trace } = Scope.root({ training: false });
-    const features = runTrunk(scope, input('images', 'f32', [n, 3, size, size]), ({ node }, [output]) => {
+    const features = runBackbone(scope, input('images', 'f32', [n, 3, size, size]), ({ node }, [output]) => {
       if (!output || !graph.activations.has(node.outputs[0] ?? '')) return;
       if (n === batch) inFile.set(node, output.shape);
       else expectGrown(node, inFile.get(node)!, output.shape, batch);

@@ -8,9 +8,9 @@ export interface FileHead {
   readonly node: DecodedNode;
   /** The layer's output, its bias included. */
   readonly output: string;
-  /** The trunk's output. */
+  /** The backbone's output. */
   readonly input: string;
-  /** Dropout between the trunk and the layer. */
+  /** Dropout between the backbone and the layer. */
   readonly before: readonly DecodedNode[];
   /** The nodes from the layer to the logits: pooling, say, where the layer is a 1x1 convolution. */
   readonly after: readonly FollowingNode[];
@@ -210,7 +210,7 @@ function biasOf(graph: FileGraph, name: string, classes: number): Tensor | undef
   return undefined;
 }
 
-/** Dropout right before the layer belongs to the head: the trunk then gives the same features at every look. */
+/** Dropout right before the layer belongs to the head: the backbone then gives the same features at every look. */
 function withDropout(graph: FileGraph, layerInput: string): Pick<FileHead, 'input' | 'before'> {
   const before: DecodedNode[] = [];
   let input = layerInput;

@@ -46,10 +46,10 @@ const moving =
 
 type Role = 'weight' | 'bias';
 
-/** Finds the learned numbers in the nodes of the trunk, and gives them names. */
-export function planParameters(graph: FileGraph, trunk: readonly DecodedNode[], head: FileHead): ParameterPlan {
+/** Finds the learned numbers in the nodes of the backbone, and gives them names. */
+export function planParameters(graph: FileGraph, backbone: readonly DecodedNode[], head: FileHead): ParameterPlan {
   const planner = new Planner(graph);
-  for (const node of trunk) planner.visit(node);
+  for (const node of backbone) planner.visit(node);
   return planner.finish(head);
 }
 

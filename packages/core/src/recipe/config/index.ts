@@ -51,7 +51,7 @@ export function resolveConfig(config: TrainConfig): ResolvedConfig {
     weights: named?.name ?? weights,
     strategy,
     probe: config.probe ?? defaults.probe,
-    trunkRate: config.trunkRate ?? (config.layerDecay < 1 ? 1 : defaults.trunkRate),
+    backboneRate: config.backboneRate ?? (config.layerDecay < 1 ? 1 : defaults.backboneRate),
     epochs: config.epochs ?? defaults.epochs,
     learningRate: config.learningRate ?? optimizers[config.optimizer].learningRate,
     weightDecay: config.weightDecay ?? optimizers[config.optimizer].weightDecay,

@@ -71,8 +71,8 @@ export interface StrategyOptions {
   readonly train: readonly string[] | null;
   /** Peak learning rates by parameter: the first pattern that matches decides; 0 freezes. */
   readonly rates: readonly LayerRate[] | null;
-  /** The trunk's learning rate as a part of the head's. */
-  readonly trunkRate: number | null;
+  /** The backbone's learning rate as a part of the head's. */
+  readonly backboneRate: number | null;
   /** The factor on the learning rate from each block to the one before it, beginning at the head. */
   readonly layerDecay: number;
   /** Weight decay also for biases and norms. */
@@ -130,8 +130,8 @@ export const strategyOptions: OptionSchemas<StrategyOptions> = {
   ),
   train: orDefault(patterns).describe('parameters to train, whatever the strategy says; as `freeze`'),
   rates: orDefault(rates).describe('peak learning rates by parameter, the first that matches; 0 freezes'),
-  trunkRate: orDefault(z.number().gt(0).max(1)).describe(
-    `the trunk’s learning rate as a part of the head’s; default: ${defaultOf('trunkRate')}; with \`layerDecay\` 1`,
+  backboneRate: orDefault(z.number().gt(0).max(1)).describe(
+    `the backbone’s learning rate as a part of the head’s; default: ${defaultOf('backboneRate')}; with \`layerDecay\` 1`,
   ),
   layerDecay: z
     .number()

@@ -29,7 +29,7 @@ export interface ResolvedConfig extends TrainConfig {
   readonly strategy: StrategyName;
   readonly optimizer: OptimizerName;
   readonly probe: number;
-  readonly trunkRate: number;
+  readonly backboneRate: number;
   readonly epochs: number;
   readonly learningRate: number;
   readonly weightDecay: number;

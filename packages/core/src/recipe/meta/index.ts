@@ -36,7 +36,7 @@ export function parseMetaConfig(config: MetaConfigInput): MetaConfig {
  */
 export function resolveMetaConfig(
   config: MetaConfig,
-  file?: Pick<NamedArchitecture, 'trunk' | 'preprocessing'>,
+  file?: Pick<NamedArchitecture, 'backbone' | 'preprocessing'>,
 ): ResolvedMetaConfig {
   const chosen = { ...config, ...chosenNames(config) };
   assertNoneIgnoredBy(chosen, belongings);

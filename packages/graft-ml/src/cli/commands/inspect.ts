@@ -23,7 +23,7 @@ const inspectOptions = z.strictObject({
     freeze: true,
     train: true,
     rates: true,
-    trunkRate: true,
+    backboneRate: true,
     layerDecay: true,
     learningRate: true,
     head: true,
