@@ -267,6 +267,7 @@ test('a run whose options stand as texts in run.json, as in version 0.1, goes on
     rates: { head: 1e-3, '*': 1e-4 },
     freeze: ['layer1'],
     fold: { index: 1, of: 3 },
+    backboneRate: 0.3,
     log: ['csv'],
     weights: join(whole, 'best.safetensors'),
   };
@@ -289,7 +290,8 @@ test('a run whose options stand as texts in run.json, as in version 0.1, goes on
     fold: '1/3',
     log: 'csv',
   };
-  writeFileSync(file, JSON.stringify({ ...run, config: { ...run.config, ...texts }, checksum: undefined }));
+  const { backboneRate: trunkRate, ...named } = run.config; // its name in version 0.1
+  writeFileSync(file, JSON.stringify({ ...run, config: { ...named, ...texts, trunkRate }, checksum: undefined }));
   expect((await readRun(two)).config).toEqual(run.config);
   await runFolder(shapes, two);
   expectSameRun(one, two);
