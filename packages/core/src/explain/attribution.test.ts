@@ -66,12 +66,13 @@ describe.each(networks)('%s equals PyTorch', (name, usual) => {
     expect(explainer.endpoint).toBe(usual);
   });
 
-  test.skipIf(!('occlusion' in expected))('integrated gradients and occlusion', async () => {
-    const integrated = await integratedGradients(subject, images, { targets });
-    expect(relativeError(integrated.raw, expected['integrated-gradients']!)).toBeLessThan(tolerance.model);
-    const occluded = await occlusion(subject, images, { targets, window: 7, stride: 4, batchSize: 5 });
-    expect(relativeError(occluded.raw, expected.occlusion!)).toBeLessThan(tolerance.model);
-  });
+  if ('occlusion' in expected)
+    test('integrated gradients and occlusion', async () => {
+      const integrated = await integratedGradients(subject, images, { targets });
+      expect(relativeError(integrated.raw, expected['integrated-gradients']!)).toBeLessThan(tolerance.model);
+      const occluded = await occlusion(subject, images, { targets, window: 7, stride: 4, batchSize: 5 });
+      expect(relativeError(occluded.raw, expected.occlusion!)).toBeLessThan(tolerance.model);
+    });
 });
 
 describe('a network of one’s own', () => {

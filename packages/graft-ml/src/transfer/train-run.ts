@@ -67,7 +67,7 @@ export interface RunToTrain {
   /** The path of its images. */
   readonly folder: string;
   readonly config: ResolvedConfig;
-  readonly options: RunOptions;
+  readonly options: TrainRunOptions;
   readonly resumed: Resumed | null;
 }
 
@@ -75,7 +75,7 @@ export interface RunToTrain {
 export type Resumed = { readonly run: Run; readonly lock: RunLock; readonly named: NamedPaths } & Last;
 
 /** Options that one run of ours gives another. */
-export interface RunOptions extends TrainFolderOptions {
+export interface TrainRunOptions extends TrainFolderOptions {
   /** The images that decide the split, where that is another run's: the two are to be compared. */
   readonly before?: Seen | null | undefined;
   /** Its copy of the model. */
@@ -110,7 +110,7 @@ export async function* trainRun(given: RunToTrain): AsyncGenerator<FolderEvent, 
 }
 
 /** What stands from the run that is gone on with: its lowerings, its model, the images that decide its split. */
-function fixedOf({ options, resumed }: RunToTrain): Pick<RunOptions, 'choices' | 'onnxFile' | 'before'> {
+function fixedOf({ options, resumed }: RunToTrain): Pick<TrainRunOptions, 'choices' | 'onnxFile' | 'before'> {
   if (!resumed) return options;
   const { choices } = resumed.run;
   return { choices, onnxFile: ownOnnx(options.out, resumed.run, options.openStore), before: beforeOf(resumed.run) };
@@ -158,7 +158,7 @@ async function* attempt(given: RunToTrain): AsyncGenerator<FolderEvent, Attempt,
 async function* planned(
   run: Run,
   prepared: Prepared,
-  { out, overwrite = false, signal, loggers, openStore }: RunOptions,
+  { out, overwrite = false, signal, loggers, openStore }: TrainRunOptions,
   resumed: Resumed | null,
 ): AsyncGenerator<FolderEvent, Run, undefined> {
   const { config, architecture, model, data, initial, onnx } = prepared;
