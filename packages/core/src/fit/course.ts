@@ -1,10 +1,11 @@
-import type { Tensors } from '../base/tensor.ts';
+import { type Tensor, type Tensors, zeros } from '../base/tensor.ts';
 import type { Variable } from '../nn/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 import type { Runtime, State } from '../runtime/index.ts';
 import type { Criterion } from './evaluation.ts';
 import type { Evaluation } from './events.ts';
-import type { Stage, Timetable } from './stage.ts';
+import { type Stage, type Timetable, trainedSince } from './stage.ts';
+import { averageName, slotName, sumName } from './step.ts';
 
 /**
  * A run as the trainer sees it: stages of epochs, an epoch of steps and an evaluation. What a step does is its stage's
@@ -56,4 +57,32 @@ export interface StepOutcome<M extends string = 'accuracy'> {
   readonly sums: Readonly<Record<M, number>>;
   /** The training images behind a loss that is not a number, where they are known. */
   readonly images?: readonly number[];
+}
+
+/**
+ * The state in a stage: its variables and those of the stages before it, and the optimizer's slots for the parameters
+ * that are trained. Values come from `now`, where they exist there and do not begin anew.
+ */
+export function stageState<M extends string>(
+  { stages, optimizer, initial, average, accumulate }: Course<M>,
+  index: number,
+  now: Tensors,
+): Record<string, Tensor> {
+  const variables = new Map(stages.slice(0, index + 1).flatMap((stage) => [...stage.variables]));
+  const state: Record<string, Tensor> = {};
+  for (const name of variables.keys()) state[name] = now[name] ?? initial[name]!;
+  for (const [name, setting] of stages[index]!.settings) {
+    if (!setting || !variables.has(name)) continue;
+    const empty = () => zeros('f32', variables.get(name)!.shape);
+    const goesOn = trainedSince(stages, index, name) < index;
+    for (const slot of optimizer.slots.map((key) => slotName(key, name))) {
+      state[slot] = (goesOn ? now[slot] : undefined) ?? empty();
+    }
+    if (accumulate > 1) state[sumName(name)] = empty();
+  }
+  if (average === null) return state;
+  for (const { name, dtype } of variables.values()) {
+    if (dtype === 'f32') state[averageName(name)] = now[averageName(name)] ?? state[name]!;
+  }
+  return state;
 }

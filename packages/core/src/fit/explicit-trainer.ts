@@ -16,9 +16,10 @@ import { number } from './evaluation.ts';
 import type { Evaluation } from './events.ts';
 import type { Examples } from './examples.ts';
 import type { FitOptions } from './fit-options.ts';
-import { orderOf, trainingSource } from './fit-task.ts';
+import { trainingSource } from './fit-task.ts';
 import { batchNormOf } from './image-stage.ts';
 import type { EvaluateOptions, Model } from './model.ts';
+import { orderOf } from './sampling.ts';
 import { type Batch, feedsOf, typeOfRow } from './source.ts';
 import {
   averageDecay,

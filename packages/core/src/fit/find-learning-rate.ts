@@ -2,11 +2,11 @@ import type { Tensor } from '../base/tensor.ts';
 import { drawNoise } from '../nn/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { State, scalar } from '../runtime/index.ts';
+import { stageState } from './course.ts';
 import { compileStage, courseOf } from './image-stage.ts';
 import { type LearningRateCurve, type RangeOptions, rangeRate, recordCurve } from './learning-rate-curve.ts';
 import { type Batch, feedsOf, type Source } from './source.ts';
 import { groupName, groupsOf } from './stage.ts';
-import { stageState } from './stage-state.ts';
 import { resultNames, scalarName } from './step.ts';
 import type { TrainingTask } from './task.ts';
 

@@ -7,8 +7,8 @@ import { keptFeatures } from './kept-features.ts';
 import { type Mixing, mixed } from './mixing.ts';
 import type { Model } from './model.ts';
 import { fits, inMemory, type Source, throughPrefix, whenAsked } from './source.ts';
-import type { StageSources, TrainingStage } from './stage.ts';
 import type { Network } from './step.ts';
+import type { StageSources, TrainingStage } from './task.ts';
 
 /** Examples as the stages of a fit go through them. */
 export interface StageExamples {

@@ -10,8 +10,8 @@ import { openSources, type StageExamples } from './fit-sources.ts';
 import { type FitStage, unfrozenStages } from './fit-stages.ts';
 import { type Metric, metricsIn } from './metrics.ts';
 import type { Model } from './model.ts';
-import { epochOrder } from './sampling.ts';
-import { inOrder, type Source } from './source.ts';
+import { orderOf } from './sampling.ts';
+import type { Source } from './source.ts';
 import type { TrainingTask } from './task.ts';
 
 /** Resolves the options of `fit` to the trainer's task. @throws OptionError */
@@ -137,17 +137,4 @@ function criterionOf<M extends string>(
   if (metric) return metric;
   const names = ['loss', ...metrics.map(({ name }) => name)];
   throw new OptionError({ option: 'best', expected: `one of: ${names.join(', ')}`, received: best });
-}
-
-/** Positions in a source, in the order of an epoch (from 1). @throws OptionError where a source cannot be sampled so */
-export function orderOf(
-  source: Source,
-  sampling: 'shuffle' | 'balanced',
-  seed: number,
-): (epoch: number) => readonly number[] {
-  const order = inOrder(source.size);
-  if (sampling === 'shuffle') return source.isSequential ? () => order : epochOrder('shuffle', order, seed);
-  if (source.labels && !source.isSequential) return epochOrder('balanced', source.labels, seed);
-  const expected = 'shuffle: the labels of these examples are not known beforehand';
-  throw new OptionError({ option: 'sampling', expected, received: sampling });
 }

@@ -6,9 +6,9 @@ import type { Course, CourseStage, OpenStage, StepOutcome } from './course.ts';
 import { type Criterion, type Evaluator, number, openEvaluator } from './evaluation.ts';
 import { scoresOf, sumsOver } from './metrics.ts';
 import { type Batch, feedsOf } from './source.ts';
-import { type Stage, type StageSources, stepSettings } from './stage.ts';
+import { type Stage, stepSettings } from './stage.ts';
 import { gatheringStep, resultNames, type TrainingStepOptions, trainingStep, variablesOf } from './step.ts';
-import type { TrainingTask } from './task.ts';
+import type { StageSources, TrainingTask } from './task.ts';
 
 /** Ordinary training as the trainer takes it. */
 export function courseOf<M extends string>(task: TrainingTask<M>): Course<M> {

@@ -72,11 +72,9 @@ export {
   epochsBefore,
   learningRateAt,
   type Stage,
-  type StageSources,
   stageAt,
   stepSettings,
   type Timetable,
-  type TrainingStage,
   trainedSince,
 } from './stage.ts';
 export {
@@ -89,5 +87,5 @@ export {
   updateStep,
   variablesOf,
 } from './step.ts';
-export type { TrainingTask } from './task.ts';
+export type { StageSources, TrainingStage, TrainingTask } from './task.ts';
 export { runCourse, type TrainOptions, train } from './trainer.ts';

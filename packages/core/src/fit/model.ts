@@ -28,7 +28,6 @@ import {
   type Loss,
   normalisePixels,
   Scope,
-  type Trace,
   type Variable,
 } from '../nn/index.ts';
 import { softmax } from '../ops/index.ts';
@@ -38,7 +37,7 @@ import { openEvaluator } from './evaluation.ts';
 import type { Evaluation } from './events.ts';
 import { type Examples, type FitData, openExamples } from './examples.ts';
 import { type Metric, metricsIn } from './metrics.ts';
-import { atTemperature, imageNetwork } from './network.ts';
+import { atTemperature, imageNetwork, tableOf } from './network.ts';
 import { type ParameterTable, selected } from './selection.ts';
 import { firstRows, rowsFrom, setRow } from './source.ts';
 import { feedNames, type Network, traceOf } from './step.ts';
@@ -398,11 +397,4 @@ export function imageModelParts({ runtime, seed = 0, weights = {}, ...image }: I
 /** A model of the zoo, with weights that are there or random ones. */
 export function imageModel(options: ImageModelOptions): Model {
   return new Model(imageModelParts(options));
-}
-
-/** The table of names that patterns over a network's parameters refer to. */
-function tableOf({ variables, blocks }: Trace, isHead: (parameter: string) => boolean): ParameterTable {
-  const own = [...variables.values()].filter(({ kind }) => kind === 'parameter');
-  const parameters = new Map(own.map(({ name, shape }) => [name, shape]));
-  return { parameters, blocks, head: new Set([...parameters.keys()].filter(isHead)) };
 }

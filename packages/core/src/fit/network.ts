@@ -1,6 +1,6 @@
 import type { Value } from '../graph/index.ts';
 import { type Architecture, applyModel, auxiliaryLogits, headPattern, type Preprocessing } from '../models/index.ts';
-import { normalisePixels } from '../nn/index.ts';
+import { normalisePixels, type Trace } from '../nn/index.ts';
 import { div } from '../ops/index.ts';
 import type { ParameterTable } from './selection.ts';
 import { type Network, traceOf } from './step.ts';
@@ -22,10 +22,13 @@ export function atTemperature(logits: Value, temperature: number): Value {
 
 /** The table of names that patterns over the parameters of a model's network refer to. */
 export function parameterTable(network: Network, model: Architecture): ParameterTable {
-  const { variables, blocks } = traceOf(network);
-  const parameters = new Map(
-    [...variables].flatMap(([name, { kind, shape }]) => (kind === 'parameter' ? [[name, shape] as const] : [])),
-  );
   const head = headPattern(model);
-  return { parameters, blocks, head: new Set([...parameters.keys()].filter((name) => head.test(name))) };
+  return tableOf(traceOf(network), (name) => head.test(name));
+}
+
+/** The table of names that patterns over a network's parameters refer to, by which of them are the head's. */
+export function tableOf({ variables, blocks }: Trace, isHead: (parameter: string) => boolean): ParameterTable {
+  const own = [...variables.values()].filter(({ kind }) => kind === 'parameter');
+  const parameters = new Map(own.map(({ name, shape }) => [name, shape]));
+  return { parameters, blocks, head: new Set([...parameters.keys()].filter(isHead)) };
 }

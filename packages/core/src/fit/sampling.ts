@@ -1,5 +1,6 @@
+import { OptionError } from '../base/errors.ts';
 import { randomStream } from '../base/random.ts';
-import { inOrder } from './source.ts';
+import { inOrder, type Source } from './source.ts';
 
 /**
  * The order in which an epoch goes through the training images. `shuffle`: each once. `balanced`: as many draws as
@@ -22,4 +23,17 @@ export function epochOrder(
       return own[draws.integer(own.length)]!;
     });
   };
+}
+
+/** Positions in a source, in the order of an epoch (from 1). @throws OptionError where a source cannot be sampled so */
+export function orderOf(
+  source: Source,
+  sampling: 'shuffle' | 'balanced',
+  seed: number,
+): (epoch: number) => readonly number[] {
+  const order = inOrder(source.size);
+  if (sampling === 'shuffle') return source.isSequential ? () => order : epochOrder('shuffle', order, seed);
+  if (source.labels && !source.isSequential) return epochOrder('balanced', source.labels, seed);
+  const expected = 'shuffle: the labels of these examples are not known beforehand';
+  throw new OptionError({ option: 'sampling', expected, received: sampling });
 }

@@ -1,7 +1,5 @@
-import type { Tensors } from '../base/tensor.ts';
 import type { ParameterSetting, Schedule } from '../optim/index.ts';
-import type { Source } from './source.ts';
-import type { Network, StepSetting } from './step.ts';
+import type { StepSetting } from './step.ts';
 
 /** A stretch of epochs in which the same parameters are trained at the same rates. */
 export interface Stage {
@@ -14,23 +12,6 @@ export interface Stage {
   readonly schedule: Schedule;
   /** Begins its schedule and the optimizer's memory anew. */
   readonly isFresh: boolean;
-}
-
-/** A stage of a training task: with its network and what that is fed. */
-export interface TrainingStage extends Stage {
-  /** The whole network, or the part behind the frozen layers. */
-  readonly network: Network;
-  /** Trains on mixed images. Default false. */
-  readonly mixes?: boolean;
-  /** Opens the inputs of its network. `variables` are those of the whole network when the stage begins. */
-  open(variables: Tensors): Promise<StageSources>;
-}
-
-export interface StageSources {
-  readonly training: Source;
-  readonly validation: Source;
-  /** Frees what stands behind the sources. */
-  close(): Promise<void>;
 }
 
 /** The index of the stage to which the given epoch (from 0) belongs. */

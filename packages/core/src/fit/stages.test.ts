@@ -14,9 +14,9 @@ import type { Choices } from '../runtime/index.ts';
 import { accuracy } from './metrics.ts';
 import { imageNetwork, parameterTable } from './network.ts';
 import type { Source } from './source.ts';
-import { stepSettings, type TrainingStage } from './stage.ts';
+import { stepSettings } from './stage.ts';
 import { evaluationStep, feedNames, trainingStep, variablesOf } from './step.ts';
-import type { TrainingTask } from './task.ts';
+import type { TrainingStage, TrainingTask } from './task.ts';
 import { train } from './trainer.ts';
 
 const model = getModel('conv4');

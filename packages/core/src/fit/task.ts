@@ -4,7 +4,26 @@ import type { BatchNormPolicy, Loss } from '../nn/index.ts';
 import type { Optimizer } from '../optim/index.ts';
 import type { Criterion } from './evaluation.ts';
 import type { Metric } from './metrics.ts';
-import type { Timetable, TrainingStage } from './stage.ts';
+import type { Source } from './source.ts';
+import type { Stage, Timetable } from './stage.ts';
+import type { Network } from './step.ts';
+
+/** A stage of a training task: with its network and what that is fed. */
+export interface TrainingStage extends Stage {
+  /** The whole network, or the part behind the frozen layers. */
+  readonly network: Network;
+  /** Trains on mixed images. Default false. */
+  readonly mixes?: boolean;
+  /** Opens the inputs of its network. `variables` are those of the whole network when the stage begins. */
+  open(variables: Tensors): Promise<StageSources>;
+}
+
+export interface StageSources {
+  readonly training: Source;
+  readonly validation: Source;
+  /** Frees what stands behind the sources. */
+  close(): Promise<void>;
+}
 
 /** A run, resolved: nothing is looked up or guessed from here on. */
 export interface TrainingTask<M extends string = 'accuracy'> extends Timetable {

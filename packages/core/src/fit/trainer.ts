@@ -3,14 +3,13 @@ import { formatType, type Tensor, type Tensors } from '../base/tensor.ts';
 import { scalarFeeds } from '../optim/index.ts';
 import { type Runtime, State, scalar } from '../runtime/index.ts';
 import { type CheckpointStore, type Progress, Saver, sumIn, withStep } from './checkpoint.ts';
-import type { Course, OpenStage } from './course.ts';
+import { type Course, type OpenStage, stageState } from './course.ts';
 import { isBetter } from './evaluation.ts';
 import type { Best, Evaluation, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
 import { courseOf } from './image-stage.ts';
 import { LossError } from './loss-error.ts';
 import { scoresOf } from './metrics.ts';
 import { epochsBefore, freshStage, groupName, groupsOf, learningRateAt, stageAt } from './stage.ts';
-import { stageState } from './stage-state.ts';
 import { averageDecay, averageName } from './step.ts';
 import type { TrainingTask } from './task.ts';
 
