@@ -15,6 +15,10 @@ export {
   integratedGradients,
 } from '../explain/integrated-gradients.ts';
 export { type ExplainMethod, explainMethods } from '../explain/methods.ts';
+export { type Neighbour, nearestNeighbours } from '../explain/neighbours.ts';
 export { type OcclusionOptions, occlusion } from '../explain/occlusion.ts';
+export { type ClassOverlap, classOverlap, type OverlappingClasses } from '../explain/overlap.ts';
 export { interleaved, type OverlayOptions, overlay, sideBySide } from '../explain/overlay.ts';
+export { type Pca, type PcaOptions, pca } from '../explain/pca.ts';
 export type { AttributionOptions, ExplainedNetwork } from '../explain/subject.ts';
+export { type UmapOptions, umap } from '../explain/umap.ts';

@@ -14,6 +14,10 @@ export {
   integratedGradients,
 } from './integrated-gradients.ts';
 export { type ExplainMethod, explainMethods } from './methods.ts';
+export { type Neighbour, nearestNeighbours } from './neighbours.ts';
 export { type OcclusionOptions, occlusion } from './occlusion.ts';
+export { type ClassOverlap, classOverlap, type OverlappingClasses } from './overlap.ts';
 export { interleaved, type OverlayOptions, overlay, sideBySide } from './overlay.ts';
+export { type Pca, type PcaOptions, pca } from './pca.ts';
 export type { AttributionOptions, ExplainedNetwork } from './subject.ts';
+export { type UmapOptions, umap } from './umap.ts';
