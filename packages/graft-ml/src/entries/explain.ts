@@ -1,2 +1,3 @@
 export * from '@graft-ml/core/explain';
 export { explain, type WriteOverlaysOptions, type WrittenOverlay, writeOverlays } from '../explain/index.ts';
+export { type EmbeddedImage, type EmbedRunOptions, embedRun, type RunEmbedding } from '../explain/run-embedding.ts';

@@ -96,12 +96,16 @@ export function ownOnnx(
 /** The learning curves of a run, drawn when it ends. */
 export const curvesFile = 'curves.svg';
 
+/** The map of a run's images in feature space. */
+export const embeddingFile = 'embedding.safetensors';
+
 const runFiles: ReadonlySet<string> = new Set([
   'run.json',
   'best.safetensors',
   'last.safetensors',
   onnxFile,
   curvesFile,
+  embeddingFile,
 ]);
 
 /** Whether a file is a run's, so that a new run in its place removes it. */

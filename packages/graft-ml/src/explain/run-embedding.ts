@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto';
+import { isAbsolute, join, relative, sep } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import { f32, type Tensor, type TensorOf, tensor } from '@graft-ml/core/internal/base/tensor';
+import { type ClassOverlap, classOverlap, nearestNeighbours, pca, umap } from '@graft-ml/core/internal/explain/index';
+import { z } from 'zod';
+import { readSealed, writeSealed } from '../checkpoint/sealed.ts';
+import { evaluationImages } from '../predict/evaluation-images.ts';
+import { type OpenRunOptions, openRun } from '../predict/open-run.ts';
+import { checkpointFile } from '../runs/checkpoints.ts';
+import { usablePaths } from '../runs/own-paths.ts';
+import { readRun } from '../runs/run-file.ts';
+import { embeddingFile, type OpenRunStore, openRunStore } from '../runs/run-store.ts';
+
+/** Options of mapping the images of a run. */
+export interface EmbedRunOptions extends Omit<OpenRunOptions, 'calibrated' | 'tta'> {
+  /** Where the run's dataset is now, if it was moved, or if the run was made by someone else. */
+  readonly data?: string | undefined;
+  /** The seed of the map, and of the choice where there are more than `most` images. Default 0. */
+  readonly seed?: number | undefined;
+  /** At most so many images; of more, so many are drawn. Default 5000. */
+  readonly most?: number | undefined;
+  /** Hears of the stages: images whose features are computed, then epochs of the map. */
+  readonly onProgress?: ((stage: 'features' | 'map', done: number, total: number) => void) | undefined;
+  /** Ends it before the run is written to, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The images of a run in feature space. */
+export interface RunEmbedding {
+  readonly classes: readonly string[];
+  /** The images of all parts, in the order of the rows. */
+  readonly images: readonly EmbeddedImage[];
+  /** The number of images in the dataset, of which these may be a sample. */
+  readonly total: number;
+  /** The share of the features' variance along each principal component. */
+  readonly shares: readonly number[];
+  /** f32 (n, 2): the map. */
+  readonly points: TensorOf<'f32'>;
+  /** f32 (n, k): the coordinates by principal components, of which the map was made. */
+  readonly components: TensorOf<'f32'>;
+  /** The classes that overlap, by the images' nearest neighbours. */
+  readonly overlap: ClassOverlap;
+}
+
+/** An image of a map. */
+export interface EmbeddedImage {
+  /** Its path from the folder of the dataset, with `/`; elsewhere whole. */
+  readonly path: string;
+  /** The position of its class. */
+  readonly label: number;
+  /** The images nearest to it by the cosine of their features, the nearest first: rows of the map. */
+  readonly neighbours: readonly { readonly index: number; readonly similarity: number }[];
+}
+
+const overlapSchema = z.object({
+  classes: z.array(z.string()),
+  confusion: z.array(z.array(z.number())),
+  pairs: z.array(z.object({ classes: z.tuple([z.string(), z.string()]), share: z.number() })),
+  silhouettes: z.array(z.number().nullable()),
+  silhouette: z.number().nullable(),
+});
+const recordSchema = z.object({
+  classes: z.array(z.string()),
+  images: z.array(
+    z.object({
+      path: z.string(),
+      label: z.int().min(0),
+      neighbours: z.array(z.object({ index: z.int().min(0), similarity: z.number() })),
+    }),
+  ),
+  total: z.int(),
+  shares: z.array(z.number()),
+  overlap: overlapSchema,
+});
+
+/** The longest file, in bytes. Five thousand images with paths of average length make 6 MB. */
+const longestFile = 100_000_000;
+const version = 1;
+
+/**
+ * Maps the images of a run by their features: principal components (50), UMAP, nearest neighbours, and the classes that
+ * overlap. It is computed once and kept in the run folder as `embedding.safetensors`, until the weights, the dataset or
+ * the options are others. Equal runs and seeds give equal maps.
+ *
+ * The file has a checksum, and holds `points` f32 (n, 2), `components` f32 (n, k), and `record` u8: JSON with all else
+ * of a `RunEmbedding`. Its metadata has `format`, `version`, and `key`: what it was made of.
+ *
+ * @throws UserError where the run or its images cannot be read, or there are fewer than two; the signal's reason
+ * @example const { points, images, overlap } = await embedRun('runs/x');
+ */
+export async function embedRun(run: string, options: EmbedRunOptions = {}): Promise<RunEmbedding> {
+  const { seed = 0, most = 5000, data, signal, onProgress, ...opening } = options;
+  const { openStore = openRunStore, checkpoint = 'best' } = opening;
+  const described = await readRun(run, openStore);
+  const store = openStore(run);
+  const weights = createHash('sha256')
+    .update(await store.read(checkpointFile(checkpoint)))
+    .digest('hex');
+  const key = [version, weights, described.dataset.fingerprint, seed, most].join(' ');
+  const kept = await readKept(run, key, openStore);
+  if (kept) return kept;
+  const { folder } = await usablePaths(run, described, { data });
+  await using classifier = await openRun(run, opening);
+  const { images: all, sameDataset } = await evaluationImages(described, folder, { part: 'all', signal }, classifier);
+  if (!sameDataset) throw new UserError(`${folder} does not hold the images that ${run} was trained on.`);
+  const chosen = sampled(all, most, seed);
+  const vectors: Float32Array[] = [];
+  const onImage = (done: number, total: number) => onProgress?.('features', done, total);
+  for await (const one of classifier.features(chosen, { signal, onProgress: onImage })) {
+    if (one.problem) throw new UserError(`${one.path}: ${one.problem.message}`);
+    vectors.push(one.features);
+  }
+  if (vectors.length < 2) throw new UserError(`${folder} has fewer than two images to map.`);
+  const { projected, shares } = pca(vectors);
+  const onEpoch = (done: number, total: number) => onProgress?.('map', done, total);
+  const points = await umap(projected, { seed, signal, onProgress: onEpoch });
+  const { classes } = described;
+  const labels = chosen.map(({ label }) => label);
+  const record = {
+    classes,
+    images: chosen.map(({ path, label }, i) => ({
+      path: within(folder, path),
+      label,
+      neighbours: nearestNeighbours(vectors, i),
+    })),
+    total: all.length,
+    shares,
+    overlap: classOverlap(vectors, labels, classes),
+  };
+  const tensors = {
+    points: f32([vectors.length, 2], points),
+    components: f32(
+      [vectors.length, shares.length],
+      projected.flatMap((row) => [...row]),
+    ),
+  };
+  signal?.throwIfAborted();
+  const content = { ...tensors, record: bytesOf(record) };
+  const lock = await store.lock();
+  try {
+    const metadata = { format: 'graft-embedding', version: String(version), key };
+    await store.replace(embeddingFile, writeSealed(content, metadata));
+  } finally {
+    await lock.release();
+  }
+  return { ...record, ...tensors };
+}
+
+function bytesOf(record: object): Tensor {
+  const bytes = new TextEncoder().encode(JSON.stringify(record));
+  return tensor('u8', [bytes.length], bytes);
+}
+
+/** The map that is kept; null where there is none, or one of something else, or a damaged one. */
+async function readKept(run: string, key: string, openStore: OpenRunStore): Promise<RunEmbedding | null> {
+  const store = openStore(run);
+  if (!(await store.names()).includes(embeddingFile)) return null;
+  try {
+    const { tensors, metadata } = readSealed(await store.read(embeddingFile, longestFile));
+    if (metadata.key !== key) return null;
+    const { points, components, record } = tensors;
+    if (points?.dtype !== 'f32' || components?.dtype !== 'f32' || record?.dtype !== 'u8') return null;
+    const parsed = recordSchema.parse(JSON.parse(new TextDecoder().decode(record.data)));
+    const n = parsed.images.length;
+    const isWhole = points.shape.join() === `${n},2` && components.shape.join() === `${n},${parsed.shares.length}`;
+    return isWhole ? { ...parsed, points, components } : null;
+  } catch {
+    return null; // it is computed anew
+  }
+}
+
+/** At most so many, drawn by the seed, in their order. */
+function sampled<T>(all: readonly T[], most: number, seed: number): readonly T[] {
+  if (all.length <= most) return all;
+  const stream = randomStream(seed, 'embedding sample');
+  const keyed = all.map((_, i) => ({ i, draw: stream.uniform() })).sort((a, b) => a.draw - b.draw);
+  const places = new Set(keyed.slice(0, most).map(({ i }) => i));
+  return all.filter((_, i) => places.has(i));
+}
+
+function within(folder: string, path: string): string {
+  const inside = relative(folder, path);
+  return inside.startsWith('..') || isAbsolute(inside) ? join(path) : inside.split(sep).join('/');
+}
