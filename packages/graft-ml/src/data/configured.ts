@@ -17,6 +17,17 @@ export function datasetOptionsOf(config: TrainConfig): DatasetOptions {
   };
 }
 
+/** The part of a configuration by which a dataset is opened again as it was with these options. */
+export function optionsInConfig(options: DatasetOptions): Partial<TrainConfig> {
+  const keys = [
+    ...['seed', 'validationFraction', 'testFraction', 'classDepth', 'strict', 'maxPerClass', 'fold'],
+    ...shapeKeys,
+  ];
+  return Object.fromEntries(
+    Object.entries(options).filter(([key, value]) => keys.includes(key) && value !== undefined),
+  );
+}
+
 /** The options given about the shape of a dataset. */
 export function shapeOptionsOf(config: Pick<TrainConfig, (typeof shapeKeys)[number]>): ShapeOptions {
   const given = shapeKeys.filter((key) => config[key] !== null && config[key] !== false);

@@ -5,7 +5,7 @@ import type { DatasetImage } from '../data/dataset.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import { ortVersion } from '../runtime/index.ts';
-import { FolderImages } from '../transfer/folder-images.ts';
+import { imageSource } from '../transfer/folder-images.ts';
 import type { Model } from '../transfer/model.ts';
 
 export interface PooledFeaturesOptions {
@@ -53,7 +53,7 @@ export async function pooledFeatures(
   if (done > 0) onProgress?.(done, images.length);
   let taken = 0;
   const request = { batchSize, order: missing, lastBatch: 'pad', epoch: 0 } as const;
-  for await (const { inputs } of new FolderImages('', images, pool).view({ preprocessing }).batches(request)) {
+  for await (const { inputs } of imageSource(pool, images, { preprocessing }).batches(request)) {
     signal?.throwIfAborted();
     const { data } = await model.features(inputs);
     for (let row = 0; row < batchSize && taken < missing.length; row++, taken++) {

@@ -28,13 +28,7 @@ export function describeRun(path: string, prepared: Prepared): Run {
     folder: path,
     classes: [...folder.classes],
     preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
-    dataset: {
-      fingerprint: fingerprint(folder),
-      train: folder.train.length,
-      validation: folder.validation.length,
-      test: folder.test.length,
-      leftOut: folder.problems.map(({ path: at, kind }) => ({ path: at, kind })),
-    },
+    dataset: describeDataset(folder),
     ...describePlan(prepared, planOf(config, model.table)),
     warnings: warningsOf(prepared),
     decision: null,
@@ -46,6 +40,18 @@ export function describeRun(path: string, prepared: Prepared): Run {
     choices: {},
     addedEpochs: 0,
     ...newRecord,
+  };
+}
+
+/** What `run.json` says of a dataset. */
+export function describeDataset(dataset: Dataset): Run['dataset'] {
+  const { train, validation, test, problems } = dataset;
+  return {
+    fingerprint: fingerprint(dataset),
+    train: train.length,
+    validation: validation.length,
+    test: test.length,
+    leftOut: problems.map(({ path, kind }) => ({ path, kind })),
   };
 }
 

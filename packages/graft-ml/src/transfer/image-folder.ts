@@ -42,18 +42,19 @@ export async function imageFolder(root: string, options: ImageFolderOptions = {}
   const { validation, test, decoder, ...others } = options;
   const pool = openImagePool(decoder);
   try {
-    const dataset = await openDataset(root, {
+    const division = {
       ...others,
       ...(validation !== undefined && { validationFraction: validation }),
       ...(test !== undefined && { testFraction: test }),
-      pool,
-    });
+    };
+    const dataset = await openDataset(root, { ...division, pool });
+    const origin = { dataset, options: division };
     const close = () => pool.close();
     return {
       classes: dataset.classes,
-      train: new FolderImages(root, dataset.train, pool),
-      validation: new FolderImages(root, dataset.validation, pool),
-      test: new FolderImages(root, dataset.test, pool),
+      train: new FolderImages(origin, 'train', pool),
+      validation: new FolderImages(origin, 'validation', pool),
+      test: new FolderImages(origin, 'test', pool),
       problems: dataset.problems,
       notes: dataset.notes,
       dataset,

@@ -90,9 +90,9 @@ test('fit on a folder, and what becomes of the model: a run, an ONNX file, a cla
     parameters: { trained: 195 },
   });
 
-  // The run is evaluated like any other, without the images that it was fitted to.
+  // The run is evaluated like any other, on the part of the folder that judged it.
   const evaluated = await evaluateFolder(run, join(folder, 'photos'));
-  expect(evaluated).toMatchObject({ images: 9, seen: { fitted: 27, isComplete: true } });
+  expect(evaluated).toMatchObject({ images: 9, part: 'validation', sameDataset: true, seen: { isComplete: true } });
   expect(evaluated.accuracy).toBeCloseTo(accuracy, 12);
   expect(evaluated.loss).toBeCloseTo(loss, 4);
   await expect(collect(resumeTraining(run))).rejects.toThrow('complete');
@@ -123,6 +123,23 @@ test('fit on a folder, and what becomes of the model: a run, an ONNX file, a cla
   await expect(model.save(run)).rejects.toThrow('already holds a run');
   const loaded = await loadModel(file);
   expect(loaded.classes).toEqual(model.classes);
+});
+
+test('a saved run divides its folder as imageFolder did', async () => {
+  const path = join(folder, 'photos');
+  await using divided = await imageFolder(path, { validation: 0.3, test: 0.2, seed: 5, maxPerClass: 10 });
+  const own = await loadModel('conv4', { weights: bundled, classes: divided.classes });
+  await collect(fit(own.freeze().unfreeze('head'), divided, { epochs: 1 }));
+  const place = join(folder, 'divided');
+  const { dataset, config, folder: root } = await own.save(place);
+  const sizes = { train: divided.train.size, validation: divided.validation.size, test: divided.test.size };
+  expect(dataset).toMatchObject(sizes);
+  expect([root, config.seed, config.maxPerClass]).toEqual([path, 5, 10]);
+  for (const part of ['train', 'validation', 'test'] as const) {
+    const evaluated = await evaluateFolder(place, path, { part });
+    expect(evaluated).toMatchObject({ images: sizes[part], sameDataset: true });
+    expect(evaluated.accuracy).toBeCloseTo((await own.evaluate(divided[part])).accuracy, 12);
+  }
 });
 
 test('a network of one’s own: exported, but no run', async () => {

@@ -20,7 +20,7 @@ import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
 import type { Run, RunCalibration } from '../runs/run-file.ts';
 import type { OpenRunStore } from '../runs/run-store.ts';
 import { createRuntime } from '../runtime/index.ts';
-import { FolderImages } from './folder-images.ts';
+import { FolderImages, type OpenedDataset } from './folder-images.ts';
 import { saveRun } from './saved-run.ts';
 
 /** The origin of a model. */
@@ -121,7 +121,7 @@ export class Model extends CoreModel {
       runtime: this.runtime,
       train: this.#images('train'),
       validation: this.#images('validation'),
-      root: this.#root,
+      origin: this.#dataset(),
       overwrite,
       openStore,
     });
@@ -148,9 +148,12 @@ export class Model extends CoreModel {
     return bytes.length;
   }
 
-  get #root(): string | undefined {
-    const [data] = this.#data;
-    return data?.train instanceof FolderImages ? data.train.root : undefined;
+  /** The one dataset that all of `fit`'s examples are parts of; null where there are others. */
+  #dataset(): OpenedDataset | null {
+    const examples = [...this.#data].flatMap(({ train, validation = train }) => [train, validation]);
+    const origins = new Set(examples.map((each) => (each instanceof FolderImages ? each.origin : null)));
+    const [origin = null] = origins;
+    return origins.size === 1 ? origin : null;
   }
 
   /** The images of folders that `fit` was given. */

@@ -17,6 +17,7 @@ import type { Backend, Choices } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { type OwnOnnx, openBackbone } from '../checkpoint/backbone.ts';
 import { type Checkpoint, weightsFor } from '../checkpoint/pretrained.ts';
+import { datasetOptionsOf } from '../data/configured.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { assertMayHoldImages } from '../data/readers/find-candidates.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
@@ -149,7 +150,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
     cleanups,
     onProgress: (done, total) => options.onPreparation?.({ stage: 'checking images', done, total }),
   });
-  const { classes, train, validation, root } = folder;
+  const { classes } = folder;
   const model = imageModel({ architecture, preprocessing, classes, runtime, seed: config.seed });
   const transferHead = strategy.keepsHead ? headOf(config, start!, classes) : null;
   const newHead = transferHead !== 'kept';
@@ -157,6 +158,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const decided = { ...config, transferHead };
   const cut = strategy.keepsHead ? [partialTransfer(decided, model.table).description] : [];
   const { pool } = images.proof;
+  const origin = { dataset: folder, options: datasetOptionsOf(config) };
   return {
     config: decided,
     architecture,
@@ -166,7 +168,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
     onnx,
     notes: [...(checkpoint?.notes ?? []), ...images.notes, ...cut],
     folder,
-    data: { train: new FolderImages(root, train, pool), validation: new FolderImages(root, validation, pool) },
+    data: { train: new FolderImages(origin, 'train', pool), validation: new FolderImages(origin, 'validation', pool) },
     proof: images.proof,
     weightsSha256: start?.sha256 ?? null,
     seen,

@@ -1,17 +1,21 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { version } from '@graft-ml/core/internal/base/version';
 import type { ImageModel } from '@graft-ml/core/internal/fit/model';
-import type { Seen } from '@graft-ml/core/internal/image/seen';
+import { encodeSeen, type Seen } from '@graft-ml/core/internal/image/seen';
 import { resolveConfig, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
+import { optionsInConfig } from '../data/configured.ts';
 import type { DatasetImage } from '../data/dataset.ts';
 import { newRecord, type Run, type RunCalibration } from '../runs/run-file.ts';
 import { assertNewRun, RunFolder } from '../runs/run-folder.ts';
 import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
 import { ortVersion } from '../runtime/index.ts';
+import { describeDataset } from './describe-run.ts';
+import type { OpenedDataset } from './folder-images.ts';
 
 export interface SavedModel extends ImageModel {
   readonly variables: Tensors;
@@ -24,8 +28,8 @@ export interface SavedModel extends ImageModel {
   /** The number of parameters, in all and as `fit` trains them. */
   readonly parameters: { readonly total: number; readonly trained: number };
   readonly runtime: Runtime;
-  /** The folder, and the images of it that it was trained on and judged by. */
-  readonly root: string | undefined;
+  /** The dataset that it was trained on and judged by; null where those images are not parts of one. */
+  readonly origin: OpenedDataset | null;
   readonly train: readonly DatasetImage[];
   readonly validation: readonly DatasetImage[];
   readonly overwrite: boolean;
@@ -54,12 +58,13 @@ export async function saveRun(folder: string, model: SavedModel): Promise<Run> {
 }
 
 function describeSaved(model: SavedModel): Run {
-  const { architecture, classes, preprocessing, onnx, train, validation, runtime } = model;
+  const { architecture, classes, preprocessing, onnx, origin, train, validation, runtime } = model;
   const { name, headLayers = null } = architecture;
   const config = trainConfigSchema.parse({
     model: onnx ? 'architecture.onnx' : name,
     strategy: 'scratch',
     head: headLayers,
+    ...(origin && optionsInConfig(origin.options)),
   });
   return {
     graft: version,
@@ -67,22 +72,24 @@ function describeSaved(model: SavedModel): Run {
     status: 'running',
     config: resolveConfig(config),
     weightsSha256: model.weightsSha256,
-    folder: model.root ?? '',
+    folder: origin ? resolve(origin.dataset.root) : '',
     classes: [...classes],
     preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
     batchNorm: 'running',
-    dataset: {
-      fingerprint: contentOf([...train, ...validation]),
-      train: train.length,
-      validation: validation.length,
-      test: 0,
-      leftOut: [],
-    },
+    dataset: origin
+      ? describeDataset(origin.dataset)
+      : {
+          fingerprint: contentOf([...train, ...validation]),
+          train: train.length,
+          validation: validation.length,
+          test: 0,
+          leftOut: [],
+        },
     parameters: model.parameters,
     warnings: [],
     decision: null,
     adaptedFrom: null,
-    before: null,
+    before: origin?.options.seen ? encodeSeen(origin.options.seen) : null,
     versions: { node: process.versions.node, onnxruntime: ortVersion() },
     device: runtime.device,
     threads: availableParallelism(),
