@@ -12,5 +12,6 @@ export {
   loadModel,
   Model,
   type ModelOrigin,
+  type OpenedDataset,
   type SaveOptions,
 } from '../transfer/index.ts';

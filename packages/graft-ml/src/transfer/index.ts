@@ -7,7 +7,7 @@ export type {
   ReadyEvent,
   ScratchEvent,
 } from './folder-events.ts';
-export { FolderImages } from './folder-images.ts';
+export { FolderImages, type OpenedDataset } from './folder-images.ts';
 export { type ImageFolder, type ImageFolderOptions, imageFolder } from './image-folder.ts';
 export {
   type InspectConfig,
