@@ -35,6 +35,7 @@ const house = [
         'experiment',
         'predict',
         'explain',
+        'report',
       ],
       'cli',
       'entries',

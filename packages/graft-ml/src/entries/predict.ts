@@ -38,3 +38,12 @@ export {
   writeFeatures,
   writePredictions,
 } from '../predict/index.ts';
+export {
+  type Advice,
+  type FitDiagnosis,
+  type ReportedAccuracy,
+  type ReportProgress,
+  type WriteReportOptions,
+  type WrittenReport,
+  writeReport,
+} from '../report/index.ts';

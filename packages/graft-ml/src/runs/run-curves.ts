@@ -10,7 +10,17 @@ const lineSchema = z.looseObject({
   loss: z.number(),
   isBest: z.boolean(),
   training: z.record(z.string(), z.number()),
+  learningRate: z.number().default(Number.NaN),
+  seconds: z.number().default(Number.NaN),
 });
+
+/** An epoch of a run as its log has it. */
+export interface LoggedEpoch extends CurvePoint {
+  /** The learning rate of the last step, before the factors of single parameters; NaN where it was not logged. */
+  readonly learningRate: number;
+  /** The time that it took; NaN where it was not logged. */
+  readonly seconds: number;
+}
 
 /**
  * The learning curves of a run as an SVG document, from its `metrics.jsonl`: loss, and each metric, in training and
@@ -19,20 +29,25 @@ const lineSchema = z.looseObject({
  * @example const svg = await runCurves(openRunStore('runs/x'));
  */
 export async function runCurves(folder: Pick<LogFolder, 'names' | 'read'>): Promise<string | null> {
-  if (!(await folder.names()).includes('metrics.jsonl')) return null;
-  const text = Buffer.from(await folder.read('metrics.jsonl')).toString('utf8');
-  const points = text.split('\n').flatMap(pointOf);
+  const points = await loggedEpochs(folder);
   return points.length === 0 ? null : lineChartsSvg(learningCurves(points), { height: 300 });
 }
 
-function pointOf(line: string): CurvePoint[] {
+/** The epochs in the `metrics.jsonl` of a run; none where it has no such file. Lines that cannot be read are left out. */
+export async function loggedEpochs(folder: Pick<LogFolder, 'names' | 'read'>): Promise<LoggedEpoch[]> {
+  if (!(await folder.names()).includes('metrics.jsonl')) return [];
+  const text = Buffer.from(await folder.read('metrics.jsonl')).toString('utf8');
+  return text.split('\n').flatMap(epochOf);
+}
+
+function epochOf(line: string): LoggedEpoch[] {
   const { data } = lineSchema.safeParse(parsed(line));
   if (!data) return [];
-  const { epoch, stage, loss, isBest, training } = data;
+  const { epoch, stage, loss, isBest, training, learningRate, seconds } = data;
   const metrics = Object.entries(data).flatMap(([name, value]) =>
     name in training && typeof value === 'number' ? [[name, value] as const] : [],
   );
-  return [{ epoch, stage, loss, isBest, training, metrics: Object.fromEntries(metrics) }];
+  return [{ epoch, stage, loss, isBest, training, learningRate, seconds, metrics: Object.fromEntries(metrics) }];
 }
 
 function parsed(line: string): unknown {

@@ -23,6 +23,18 @@ export function flagOf(key: string): string {
   return `--${kebabCase(key)}`;
 }
 
+/** A command line of `graft`: its words quoted where a shell needs it, and options as flags. */
+export function commandLine(
+  command: string,
+  words: readonly string[],
+  options: Readonly<Record<string, unknown>> = {},
+): string {
+  const given = Object.entries(options).map(([key, value]) =>
+    value === false ? ` --no-${kebabCase(key)}` : flags({ [key]: value }),
+  );
+  return `graft ${command}${words.map((word) => ` ${argument(word)}`).join('')}${given.join('')}`;
+}
+
 /** A parsed call: its texts in order, the names that stand for a value, and its options. */
 interface Call {
   readonly texts: readonly string[];

@@ -38,6 +38,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./explain.ts')).explainCommand,
   },
   {
+    name: 'report',
+    summary: 'Writes a report of a run: one HTML file for any browser.',
+    load: async () => (await import('./report.ts')).reportCommand,
+  },
+  {
     name: 'features',
     summary: 'Writes the features of images: the inputs of the last layer.',
     load: async () => (await import('./features.ts')).featuresCommand,

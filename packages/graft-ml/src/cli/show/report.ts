@@ -1,0 +1,18 @@
+import type { ReportedAccuracy, WrittenReport } from '../../report/index.ts';
+import { fact, percent, plural } from './format.ts';
+import type { Result } from './printer.ts';
+
+/** A report that was written. */
+export function reportResult(written: WrittenReport): Result {
+  const { file, bytes, shown, test, fit, advice } = written;
+  const accuracy = ({ part, images, accuracy: share, interval: [low, high] }: ReportedAccuracy) =>
+    fact(part, `${percent(share)} of ${plural(images, 'image')}  (95 % interval ${percent(low)} to ${percent(high)})`);
+  const lines = [
+    ...(shown ? [accuracy(shown)] : []),
+    ...(test ? [accuracy(test)] : []),
+    fact('fit', fit.text),
+    ...advice.slice(0, 3).map(({ title, command }) => fact('next', command === null ? title : `${title}: ${command}`)),
+    `\nThe report is in ${file} (${(bytes / 1e6).toFixed(1)} MB): open it in a browser.`,
+  ];
+  return { lines, json: written };
+}

@@ -1,0 +1,9 @@
+export {
+  type Advice,
+  type FitDiagnosis,
+  type ReportedAccuracy,
+  type ReportProgress,
+  type WriteReportOptions,
+  type WrittenReport,
+  writeReport,
+} from './write-report.ts';

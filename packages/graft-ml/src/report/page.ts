@@ -1,0 +1,63 @@
+import { basename, resolve } from 'node:path';
+import { version } from '@graft-ml/core/internal/base/version';
+import { type Advice, adviceFor } from './advice.ts';
+import { confusionSection } from './confusion.ts';
+import type { ReportFacts } from './facts.ts';
+import { html, type Markup, trusted } from './html.ts';
+import { ThumbnailSheet } from './images.ts';
+import {
+  adviceSection,
+  calibrationSection,
+  classSection,
+  curvesSection,
+  evidenceSection,
+  headerSection,
+  healthSection,
+  imagesOf,
+  layersSection,
+  lossesSection,
+  qualitySection,
+  warningSection,
+} from './sections.ts';
+import { reportCss } from './style.ts';
+
+/** Nothing is loaded, nothing runs, nothing is sent: styles and images stand in the page. */
+const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+
+/** A report as one HTML document, and the advice in it. */
+export async function reportPage(facts: ReportFacts): Promise<{ readonly text: string; readonly advice: Advice[] }> {
+  const { run, shown, path } = facts;
+  const advice = adviceFor(facts);
+  const sheet = new ThumbnailSheet(shown?.thumbnails ?? new Map(), run.classes);
+  const name = basename(resolve(path));
+  const of = shown && html` <span class="quiet">(${imagesOf(shown)})</span>`;
+  const sections: (readonly [id: string, title: string, content: Markup | null, isOfPart?: boolean])[] = [
+    ['quality', 'How good is it?', qualitySection(facts)],
+    [
+      'mistakes',
+      'Where is it wrong?',
+      shown &&
+        html`${confusionSection(shown, run.classes, sheet)}${classSection(shown)}${lossesSection(shown, run.classes, sheet)}`,
+      true,
+    ],
+    ['why', 'What does it look at?', shown && evidenceSection(shown, run.classes), true],
+    ['curves', 'How did it learn?', await curvesSection(facts)],
+    ['layers', 'What was trained?', layersSection(facts)],
+    ['calibration', 'Can its probabilities be believed?', await calibrationSection(facts), true],
+    ['next', 'What next?', adviceSection(advice)],
+    ['repeat', 'How was it made?', headerSection(facts)],
+    ['health', 'Time and data', healthSection(facts)],
+  ];
+  const present = sections.filter(([, , content]) => content !== null);
+  const { text } = html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="generator" content="Graft ${version}"><title>${name} · Graft report</title><style>${trusted(reportCss())}</style></head>
+<body><a class="skip" href="#quality">To the results</a>
+${sheet.definitions}
+<header><p class="quiet">Graft report of a training run</p><h1>${name}</h1><p>${run.config.model}, ${run.config.strategy}, seed ${run.config.seed}, on <code>${facts.folder}</code>: ${run.dataset.train} images to train, ${run.classes.length} classes. <a href="#repeat">How to repeat it</a></p>${warningSection(facts)}
+<nav aria-label="Sections"><ul>${present.map(([id, title]) => html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav></header>
+<main>
+${present.map(([id, title, content, isOfPart]) => html`<section aria-labelledby="${id}"><h2 id="${id}">${title}${isOfPart && of}</h2>${content}</section>`)}
+</main><footer class="quiet">Written by Graft ${version}. This page loads nothing and sends nothing.</footer></body></html>
+`;
+  return { text, advice };
+}

@@ -1,0 +1,17 @@
+import { isDeepStrictEqual } from 'node:util';
+import { parseConfig } from '@graft-ml/core/internal/recipe/config/index';
+import type { Run } from '../runs/run-file.ts';
+import { commandLine } from '../text/wording.ts';
+
+/** Options that do not change what a run computes: where it computes, and what it writes beside. */
+const withoutEffect = new Set(['threads', 'memory', 'disk', 'log', 'device']);
+
+/** The command that begins the same run: every option that is not the default of the table. */
+export function repeatCommand({ config, folder }: Run): string {
+  const defaults: Readonly<Record<string, unknown>> = { ...parseConfig({}) };
+  const changed = Object.entries(config).filter(
+    ([key, value]) =>
+      key === 'model' || (!withoutEffect.has(key) && value !== null && !isDeepStrictEqual(value, defaults[key])),
+  );
+  return commandLine('train', [folder], Object.fromEntries(changed));
+}

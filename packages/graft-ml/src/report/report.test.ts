@@ -1,0 +1,107 @@
+import { existsSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { graft } from '../../../../test/graft.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
+import { runFolder } from '../../../../test/runs.ts';
+import { calibrateRun } from '../predict/calibrate-run.ts';
+import { evaluateFolder } from '../predict/evaluate-folder.ts';
+import { readRun } from '../runs/run-file.ts';
+import { repeatCommand } from './repeat-command.ts';
+import { writeReport } from './write-report.ts';
+
+ownCache();
+const root = temporaryFolder();
+const shapes = join(root, 'shapes');
+const [run, gradual] = [join(root, 'run'), join(root, 'gradual')] as const;
+/** A class that would be an element, and a file that would end an attribute. */
+const hostileClass = '<img src=x onerror=alert(1)>';
+const hostileFile = `"><script>alert(2)<&'.png`;
+
+beforeAll(async () => {
+  await drawImages(shapes, { perClass: 20 });
+  renameSync(join(shapes, 'square'), join(shapes, hostileClass));
+  for (const name of ['000', '001', '002', '003', '004', '005']) {
+    renameSync(join(shapes, 'disc', `${name}.png`), join(shapes, 'disc', name + hostileFile));
+  }
+  await runFolder(shapes, run, { validationFraction: 0.3, testFraction: 0.2, epochs: 2, learningRate: 0.0005 });
+  await runFolder(shapes, gradual, {
+    strategy: 'gradual',
+    weights: join(run, 'best.safetensors'),
+    unfreeze: [
+      { epoch: 1, train: ['head'] },
+      { epoch: 3, train: ['all'] },
+    ],
+  });
+}, 120_000);
+
+describe('the report of a run', () => {
+  test('the numbers of evaluateFolder, each with its part; test images are counted and not shown', async () => {
+    const written = await writeReport(run);
+    const [validation, tested] = await Promise.all([
+      evaluateFolder(run, shapes, { part: 'validation' }),
+      evaluateFolder(run, shapes, { part: 'test' }),
+    ]);
+    const numbers = ({ part, images, accuracy, interval }: typeof validation) => ({ part, images, accuracy, interval });
+    expect([written.shown, written.test]).toEqual([numbers(validation), numbers(tested)]);
+    const page = readFileSync(written.file, 'utf8');
+    expect([written.file, written.bytes]).toEqual([join(run, 'report.html'), Buffer.byteLength(page)]);
+    expect(page).toContain(`${(100 * tested.accuracy).toFixed(1)}\u00a0%</b><span>accuracy on 12 test images`);
+    expect(page).toContain(`accuracy on 15 validation images`);
+    // Each thumbnail stands in it once, and only images of the validation part have one.
+    expect(page.split('<symbol ').length - 1).toBe(15);
+  });
+
+  test('nothing of it runs, and no name is markup', async () => {
+    const { file } = await writeReport(run, { out: join(root, 'other.html') });
+    const page = readFileSync(file, 'utf8');
+    expect(page).toContain('content="default-src &#39;none&#39;; style-src &#39;unsafe-inline&#39;; img-src data:;');
+    expect(page).toContain('&lt;img src=x onerror=alert(1)&gt;');
+    expect(page).not.toMatch(/<script|<img src=x| on[a-z]+="|(?:src|href)="(?!data:|#)/);
+    expect(existsSync(join(root, 'other.html'))).toBe(true);
+  });
+
+  test('what was trained in which epochs; a link in its place is replaced and not followed', async () => {
+    const target = join(root, 'target.html');
+    symlinkSync(target, join(gradual, 'report.html'));
+    const { file } = await writeReport(gradual);
+    expect(existsSync(target)).toBe(false);
+    const page = readFileSync(file, 'utf8');
+    expect(page).toContain('<th scope="col">epochs 1–2</th><th scope="col">epoch 3</th>');
+    expect(page).toMatch(/<dt>epochs 1 to 2<\/dt><dd>head trained, \d+ blocks frozen/);
+  });
+
+  test('before and after calibration, as calibrateRun measured it', async () => {
+    const { calibrationError, temperature } = await calibrateRun(gradual);
+    const page = readFileSync((await writeReport(gradual)).file, 'utf8');
+    const [before, after] = [calibrationError.before, calibrationError.after].map(
+      (x) => `${(100 * x).toFixed(1)}\u00a0%`,
+    );
+    expect(page).toContain(`A temperature of ${temperature.toFixed(2)}`);
+    expect(page).toContain(`calibration error from ${before} to ${after}`);
+  });
+
+  test('the command that repeats it resolves to the same options', async () => {
+    const described = await readRun(gradual);
+    const command = repeatCommand(described);
+    expect(command).toContain('--unfreeze 1:head,3:all');
+    const words = [...command.matchAll(/'((?:[^']|'\\'')*)'|(\S+)/g)].map(([, quoted, plain]) => plain ?? quoted!);
+    const out = join(root, 'again');
+    const { status } = await graft([...words.slice(1), '--threads', '1', '--out', out]);
+    expect(status).toBe(0);
+    expect((await readRun(out)).config).toEqual(described.config);
+  }, 60_000);
+
+  test('graft report: where it is, and its numbers as JSON', async () => {
+    const [text, json, none] = await Promise.all([
+      graft(['report', run, '--out', join(root, 'a.html')]),
+      graft(['report', run, '--out', join(root, 'b.html'), '--json']),
+      graft(['report', join(root, 'nothing')]),
+    ]);
+    expect([text.status, json.status, none.status]).toEqual([0, 0, 1]);
+    expect(text.stdout).toMatch(/^validation +\d+\.\d % of 15 images/);
+    expect(text.stdout).toContain(`The report is in ${join(root, 'a.html')}`);
+    expect(JSON.parse(json.stdout)).toMatchObject({ test: { part: 'test', images: 12 }, fit: { verdict: 'unknown' } });
+    expect(readFileSync(join(root, 'b.html'), 'utf8')).toBe(readFileSync(join(root, 'a.html'), 'utf8'));
+  }, 60_000);
+});

@@ -1,0 +1,248 @@
+import { basename, resolve } from 'node:path';
+import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
+import { learningCurves } from '@graft-ml/core/internal/fit/learning-curves';
+import type { EvaluationMetrics } from '@graft-ml/core/internal/predict/evaluation';
+import type { Reliability } from '@graft-ml/core/predict';
+import { textOf } from '../text/options.ts';
+import { flagOf, inCommands } from '../text/wording.ts';
+import type { Advice } from './advice.ts';
+import { type ReportFacts, recallInterval, type ShownPart } from './facts.ts';
+import { duration, fixed, percent, plural, rateText } from './format.ts';
+import { html, type Markup, trusted } from './html.ts';
+import type { ThumbnailSheet } from './images.ts';
+import { repeatCommand } from './repeat-command.ts';
+
+const chartSize = { width: 460, height: 300 } as const;
+
+async function figure(chart: Parameters<typeof lineChartSvg>[0], caption?: string): Promise<Markup> {
+  const svg = trusted(await lineChartSvg(chart, chartSize));
+  return html`<figure>${svg}${caption && html`<figcaption>${caption}</figcaption>`}</figure>`;
+}
+
+const partNames = { train: 'training', validation: 'validation', test: 'test', all: 'all' } as const;
+
+/** `102 validation images` */
+export function imagesOf({ part, metrics }: Pick<ShownPart, 'part' | 'metrics'>): string {
+  return plural(metrics.images, `${partNames[part]} image`);
+}
+
+const between = ([low, high]: readonly [number, number]) => `95 % interval ${percent(low)} to ${percent(high)}`;
+
+/** The numbers first, each with its part and its interval. */
+export function qualitySection({ run, shown, test }: ReportFacts): Markup {
+  if (!shown && !test)
+    return html`<p class="note">This run has no validation images and no test part: how good it is was not measured. Keep images aside with <code>--validation-fraction</code>.</p>`;
+  const main = test ?? shown!.metrics;
+  const name = test ? plural(test.images, 'test image') : imagesOf(shown!);
+  const largest = Math.max(...main.classes.map(({ support }) => support)) / main.images;
+  const also =
+    test &&
+    shown &&
+    html`<li><b>${percent(shown.metrics.accuracy)}</b><span>accuracy on ${imagesOf(shown)}</span><span class="quiet">${between(shown.metrics.interval)}; the best epoch was chosen by these</span></li>`;
+  return html`<ul class="tiles">
+<li class="first"><b>${percent(main.accuracy)}</b><span>accuracy on ${name}</span><span class="quiet">${between(main.interval)}</span></li>
+${also}
+${tile(percent(main.balancedAccuracy), `mean recall of ${run.classes.length} classes`, main, 'balancedAccuracy')}
+${tile(fixed(main.macro.f1), 'macro F1', main, 'f1')}
+<li><b>${fixed(main.loss)}</b><span>log loss, nats</span><span class="quiet">equal guesses: ${fixed(Math.log(run.classes.length))}</span></li>
+<li><b>${percent(main.calibration.error)}</b><span>calibration error</span><span class="quiet">${main.calibration.overconfidence > 0 ? 'too sure' : 'not sure enough'} by ${percent(Math.abs(main.calibration.overconfidence))}</span></li>
+</ul>
+<p class="quiet">${test ? `The tiles without another word are of the test part, which nothing was chosen by. Its images are counted and never shown here: everything below is of the ${shown ? imagesOf(shown) : 'training'}.` : `All numbers are of the ${name}.`} Always answering the most frequent class would be right for ${percent(largest)}.</p>`;
+}
+
+function tile(value: string, name: string, { intervals }: EvaluationMetrics, key: 'balancedAccuracy' | 'f1'): Markup {
+  const interval = intervals?.[key];
+  const text =
+    interval && (key === 'f1' ? `95 % interval ${fixed(interval[0])} to ${fixed(interval[1])}` : between(interval));
+  return html`<li><b>${value}</b><span>${name}</span>${text && html`<span class="quiet">${text}</span>`}</li>`;
+}
+
+/** The warnings that the run began with, notes on its weights, and what was changed on the way. */
+export function warningSection({ run, notes }: ReportFacts): Markup {
+  const changes = run.changes.map(({ epoch, change }) => `From epoch ${epoch + 1} on: ${change}`);
+  const texts = [...run.warnings.map(({ message }) => message), ...notes, ...changes];
+  return html`${texts.map((text) => html`<p class="note">${inCommands(text)}</p>`)}`;
+}
+
+/** Everything that a colleague needs to repeat the run. */
+export function headerSection({ path, run, folder, stages, layers }: ReportFacts): Markup {
+  const { config, dataset, versions, parameters, preprocessing } = run;
+  const division =
+    config.fold === null
+      ? `${percent(config.validationFraction, 0)} for validation${config.testFraction ? `, ${percent(config.testFraction, 0)} for testing` : ''}, drawn with seed ${config.seed}; folders train, val and test are kept where there are such`
+      : `fold ${config.fold.index} of ${config.fold.of}`;
+  const facts: (readonly [string, Markup | string])[] = [
+    [
+      'data',
+      html`<code>${folder}</code>: ${plural(dataset.train, 'training image')}, ${dataset.validation} validation, ${dataset.test} test, ${run.classes.length} classes`,
+    ],
+    ['split', division],
+    ['fingerprint', html`<code>${dataset.fingerprint.slice(0, 16)}…</code> of images, classes and parts`],
+    ['model', `${config.model}, ${preprocessing.crop} px, ${parameters.total.toLocaleString('en')} parameters`],
+    ['weights', config.weights ?? (run.weightsSha256 === null ? 'none: trained from scratch' : 'its own')],
+    [
+      'strategy',
+      `${config.strategy}${run.decision ? `, which chose ${run.decision.strategy}` : ''}: ${parameters.trained.toLocaleString('en')} parameters trained`,
+    ],
+    ...stages.map(({ stage, from, to }, i) => {
+      const planned = layers.stages[i]?.blocks ?? [];
+      const trained = planned.filter((block) => block.trained > 0);
+      const frozen = planned.filter((block) => block.trained === 0 && block.frozen > 0).length;
+      const says =
+        planned.length === 0
+          ? stage
+          : `${trained.map(({ block }) => block).join(', ')} trained${frozen > 0 ? `, ${plural(frozen, 'block')} frozen` : ''}`;
+      return [from === to ? `epoch ${from}` : `epochs ${from} to ${to}`, says] as const;
+    }),
+    [
+      'optimizer',
+      `${config.optimizer}, learning rate ${config.learningRate} (${config.schedule}), weight decay ${config.weightDecay}, batches of ${config.batchSize}`,
+    ],
+    ['augmentation', textOf('augment', config.augment) ?? String(config.augment)],
+    ['batch norm', run.batchNorm],
+    ['seed', String(config.seed)],
+    [
+      'versions',
+      `Graft ${run.graft}, ONNX Runtime ${versions.onnxruntime}, Node ${versions.node}; ${run.device}, ${plural(run.threads, 'thread')}`,
+    ],
+    ['run', html`<code>${resolve(path)}</code>`],
+  ];
+  const options = Object.entries(config).filter(([, value]) => value !== null);
+  return html`<dl class="facts">${facts.map(([name, fact]) => html`<dt>${name}</dt><dd>${fact}</dd>`)}</dl>
+<p>The same run again:</p><pre><code>${repeatCommand(run)}</code></pre>
+<details><summary>All options</summary><dl class="facts">${options.map(([key, value]) => html`<dt><code>${flagOf(key)}</code></dt><dd>${textOf(key, value) ?? String(value)}</dd>`)}</dl></details>`;
+}
+
+/** Curves of loss and metrics, and the learning rates. Hovering a point shows its numbers. */
+export async function curvesSection({ epochs, fit, layers }: ReportFacts): Promise<Markup> {
+  if (epochs.length === 0) return html`<p>No epoch is complete yet.</p>`;
+  const charts = learningCurves(epochs).map(({ note: _, ...chart }) => chart);
+  const figures = [];
+  for (const chart of charts) figures.push(await figure(chart));
+  if (layers.rates.length > 0) {
+    // A schedule that ends near zero would leave no room for the rest on a logarithmic axis.
+    const highest = Math.max(...layers.rates.flatMap(({ points }) => points.map(([, rate]) => rate)));
+    figures.push(
+      await figure({
+        title: 'Learning rate',
+        x: { label: 'epochs' },
+        y: { label: 'learning rate', scale: 'log' },
+        series: layers.rates.map(({ name, points }) => ({
+          name,
+          points: points.filter(([, rate]) => rate > highest / 1000),
+        })),
+      }),
+    );
+  }
+  return html`<p>${fit.text}</p><div class="charts">${figures}</div>
+<p class="quiet">Training values are means over the steps of an epoch, each measured on augmented images before the step: early in training they lag behind. Vertical lines mark where blocks are unfrozen, and the best epoch. Rest the pointer on a point for its number.</p>`;
+}
+
+/** The numbers of each class. */
+export function classSection({ metrics }: ShownPart): Markup {
+  const rows = metrics.classes.slice(0, 200).map((one) => {
+    const [low, high] = one.support > 0 ? recallInterval(one) : [Number.NaN, Number.NaN];
+    return html`<tr><th scope="row">${one.name}</th><td>${one.support}</td><td>${percent(one.recall, 0)}</td><td class="quiet">${percent(low, 0)} to ${percent(high, 0)}</td><td>${percent(one.precision, 0)}</td><td>${fixed(one.f1, 2)}</td><td>${fixed(one.rocAuc)}</td><td>${fixed(one.averagePrecision)}</td></tr>`;
+  });
+  const left = metrics.classes.length - rows.length;
+  return html`<h3>Classes</h3><div class="scroll" role="region" aria-label="Classes" tabindex="0"><table><thead><tr><th scope="col">class</th><th scope="col">images</th><th scope="col">recall</th><th scope="col">95 % interval</th><th scope="col">precision</th><th scope="col">F1</th><th scope="col">ROC-AUC</th><th scope="col">average precision</th></tr></thead><tbody>${rows}</tbody></table></div>${left > 0 && html`<p class="quiet">And ${left} more: <code>graft evaluate --json</code> has all.</p>`}`;
+}
+
+/** The wrong answers with the largest losses. */
+export function lossesSection({ losses }: ShownPart, classes: readonly string[], sheet: ThumbnailSheet): Markup {
+  if (losses.length === 0) return html`<p>No image was classified wrongly.</p>`;
+  return html`<h3>Largest losses</h3><p>Mistakes that the model is sure of, and labels that may be wrong, the worst first.</p>
+${sheet.list(losses, ({ path, label, predicted, confidence, loss }) => html`label <b>${classes[label]}</b><br>answer <b>${classes[predicted]}</b> ${percent(confidence, 0)}<br><span class="quiet">loss ${loss.toFixed(2)}, ${basename(path)}</span>`)}`;
+}
+
+/** Grad-CAM beside wrong and right answers. */
+export function evidenceSection({ evidence }: ShownPart, classes: readonly string[]): Markup {
+  if (evidence.problem !== undefined) return html`<p class="note">No Grad-CAM for this model: ${evidence.problem}</p>`;
+  const [wrong, right] = [true, false].map((isWrong) =>
+    evidence.examples.filter(({ image }) => (image.label !== image.predicted) === isWrong),
+  );
+  const example = ({ image, original, forAnswer, forLabel }: (typeof evidence.examples)[number]) => {
+    const [label, answer] = [classes[image.label]!, classes[image.predicted]!];
+    const name = basename(image.path);
+    return html`<figure><div class="trio"><div><img src="${original}" alt="${name}, labelled ${label}"><span>label ${label}</span></div><div><img src="${forAnswer}" alt="What speaks for ${answer} in ${name}"><span>for ${answer}, ${percent(image.confidence, 0)}</span></div>${forLabel && html`<div><img src="${forLabel}" alt="What speaks for ${label} in ${name}"><span>for ${label}, ${percent(image.probability, 0)}</span></div>`}</div><figcaption>${name}</figcaption></figure>`;
+  };
+  return html`<p>Grad-CAM${evidence.endpoint && html` at <code>${evidence.endpoint}</code>`}: colour lies where the image speaks for a class. Look whether it lies on the object or on its background.</p>
+${wrong!.length > 0 && html`<h3>Wrong answers</h3><div class="examples">${wrong!.map(example)}</div>`}
+${right!.length > 0 && html`<h3>Right answers</h3><div class="examples">${right!.map(example)}</div>`}`;
+}
+
+/** The reliability diagram, before and after calibration. */
+export async function calibrationSection({ path, run, shown }: ReportFacts): Promise<Markup | null> {
+  if (!shown) return null;
+  const { metrics, uncalibrated, temperature } = shown;
+  const line = (name: string, { bins }: Reliability) => ({
+    name,
+    points: bins.filter(({ images }) => images > 0).map(({ confidence, accuracy }) => [confidence, accuracy] as const),
+  });
+  const series = uncalibrated
+    ? [line('before', uncalibrated), line('after', metrics.calibration)]
+    : [line('as trained', metrics.calibration)];
+  const diagonal = {
+    name: 'perfect',
+    points: [
+      [0, 0],
+      [1, 1],
+    ] as const,
+  };
+  const chart = await figure({
+    title: 'Reliability',
+    x: { label: 'confidence', format: 'percent' },
+    y: { label: 'share that is right', format: 'percent' },
+    series: [...series, diagonal],
+  });
+  const says = uncalibrated
+    ? html`A temperature of ${temperature.toFixed(2)}, fitted to ${plural(run.calibration?.images ?? metrics.images, 'validation image')}, changes the calibration error from ${percent(uncalibrated.error)} to ${percent(metrics.calibration.error)}${shown.part === 'validation' && '; measured on the images that it was fitted to'}.`
+    : html`The run is not calibrated: its calibration error is ${percent(metrics.calibration.error)} on the ${imagesOf(shown)}. <code>graft calibrate ${path}</code> fits a temperature.`;
+  return html`<p>${says}</p><div class="charts">${chart}</div><p class="quiet">Each point is one of ${metrics.calibration.bins.length} bins of confidence. Below the diagonal the model is too sure.</p>`;
+}
+
+/** Which block was trained, at which rate, in which epochs. */
+export function layersSection({ layers }: ReportFacts): Markup {
+  if (layers.problem !== null) return html`<p class="note">${layers.problem}</p>`;
+  const first = layers.stages[0];
+  if (!first) return html`<p>No epoch is complete yet.</p>`;
+  const highest = Math.max(...layers.stages.flatMap(({ blocks }) => blocks.flatMap(({ rates }) => rates)));
+  const head = layers.stages.map(
+    ({ stage: { from, to } }) => html`<th scope="col">${from === to ? `epoch ${from}` : `epochs ${from}–${to}`}</th>`,
+  );
+  const rows = first.blocks.map(({ block, output, trained, frozen }, i) => {
+    const cells = layers.stages.map(({ blocks }) => {
+      const own = blocks[i];
+      if (!own || own.trained + own.frozen === 0) return html`<td class="frozen">–</td>`;
+      if (own.rates.length === 0) return html`<td class="frozen">frozen</td>`;
+      // Two decades below the highest rate is the palest.
+      const share = Math.max(0.15, 1 + Math.log10(own.rates[0]! / highest) / 2);
+      return html`<td class="rate" style="--share:${share.toFixed(2)}">${own.rates.map(rateText).join(', ')}</td>`;
+    });
+    return html`<tr><th scope="row"><code>${block}</code></th><td class="quiet">${output?.slice(1).join(' × ')}</td><td>${(trained + frozen).toLocaleString('en')}</td>${cells}</tr>`;
+  });
+  return html`<div class="scroll" role="region" aria-label="Layers" tabindex="0"><table><caption>From input to head: the highest learning rate of each block, without the schedule</caption><thead><tr><th scope="col">block</th><th scope="col">gives</th><th scope="col">parameters</th>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
+/** Where the time went, and how the dataset is. */
+export function healthSection({ stages, run, shown }: ReportFacts): Markup {
+  const timed = stages.filter(({ seconds }) => Number.isFinite(seconds));
+  const total = timed.reduce((sum, { seconds }) => sum + seconds, 0);
+  const rows = timed.map(
+    ({ stage, from, to, seconds }) =>
+      html`<tr><th scope="row">${stage}</th><td>${from === to ? from : `${from}–${to}`}</td><td>${duration(seconds)}</td><td>${percent(seconds / total, 0)}</td></tr>`,
+  );
+  const kinds = new Map<string, number>();
+  for (const { kind } of run.dataset.leftOut) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  const counts = shown?.metrics.classes.map(({ support }) => support) ?? [];
+  const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
+  return html`<h3>Time</h3>${rows.length > 0 ? html`<div class="scroll"><table><thead><tr><th scope="col">stage</th><th scope="col">epochs</th><th scope="col">time</th><th scope="col">share</th></tr></thead><tbody>${rows}</tbody></table></div><p class="quiet">${duration(total)} of epochs, on ${run.device} with ${plural(run.threads, 'thread')}; without checking images and without features that were computed once.</p>` : html`<p>Not logged.</p>`}
+<h3>Dataset</h3><p>${kinds.size === 0 ? 'Every file could be used.' : `${plural(run.dataset.leftOut.length, 'file')} left out: ${[...kinds].map(([kind, count]) => `${count} ${kind}`).join(', ')}.`}${counts.length > 0 && ` Its classes have ${fewest === most ? fewest : `${fewest} to ${most}`} ${shown?.part} images each.`}${shown && shown.seen.leftOut > 0 && ` ${plural(shown.seen.leftOut, 'image')} did not count, because the run had seen them.`}${shown && !shown.sameDataset && ' These are not the images that the run was trained beside: its dataset has changed, or another was named.'}</p>`;
+}
+
+/** What to do next. */
+export function adviceSection(advice: readonly Advice[]): Markup {
+  if (advice.length === 0)
+    return html`<p>None of our rules found something to mend. Use it: <code>graft predict</code>, or <code>graft export</code>.</p>`;
+  return html`<ol class="advice">${advice.map(({ title, reason, command }) => html`<li><b>${title}</b>${reason}${command && html`<pre><code>${command}</code></pre>`}</li>`)}</ol>`;
+}

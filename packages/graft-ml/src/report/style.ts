@@ -1,0 +1,68 @@
+import { themeCss } from '@graft-ml/core/internal/chart/index';
+
+/** The style sheet of a report: light and dark by the reader's choice, from 360 px to a desk, and on A4. */
+export function reportCss(): string {
+  return `${themeCss()}
+:root{color-scheme:light dark;--raised:#f6f8fa;--line:#d0d7de;--accent:#0a5ea8}
+@media (prefers-color-scheme:dark){:root{--raised:#1e2329;--line:#3a424c;--accent:#7db4ff}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:72rem;padding:1.5rem 1rem 4rem;background:var(--chart-paper);color:var(--chart-ink);font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;overflow-wrap:anywhere}
+a{color:var(--accent)}
+:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+.skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:.5rem;background:var(--chart-paper);padding:.25rem .5rem}
+h1{font-size:1.7rem;line-height:1.25;margin:.2rem 0 .3rem}
+h2{font-size:1.3rem;margin:3rem 0 .6rem;padding-top:.8rem;border-top:1px solid var(--line)}
+h3{font-size:1.05rem;margin:1.6rem 0 .4rem}
+p{margin:.4rem 0;max-width:48rem}
+.quiet,figcaption,caption{color:var(--chart-quiet);font-size:.9rem}
+caption{text-align:left;padding-bottom:.4rem;caption-side:top}
+nav ul{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;list-style:none;padding:0;margin:1rem 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,9.4rem),1fr));gap:.7rem;margin:1rem 0;padding:0;list-style:none}
+.tiles li{background:var(--raised);border:1px solid var(--line);border-radius:.6rem;padding:.7rem .9rem}
+.tiles b{display:block;white-space:nowrap;font-size:1.7rem;line-height:1.2;font-weight:650;font-variant-numeric:tabular-nums}
+.tiles .first{grid-column:span 2}.tiles .first b{font-size:2.6rem;color:var(--accent)}
+.tiles span{display:block}
+dl.facts{display:grid;grid-template-columns:minmax(6rem,max-content) 1fr;gap:.15rem 1rem;margin:.6rem 0}
+dl.facts dt{color:var(--chart-quiet)}dl.facts dd{margin:0;min-width:0}
+pre{background:var(--raised);border:1px solid var(--line);border-radius:.4rem;padding:.5rem .7rem;white-space:pre-wrap;margin:.4rem 0;font-size:.88rem}
+code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+.note{border-left:4px solid var(--chart-s1);background:var(--raised);padding:.4rem .8rem;margin:.5rem 0;max-width:48rem}
+ol.advice{padding-left:1.4rem;max-width:48rem}ol.advice li{margin:.8rem 0}ol.advice b{display:block}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1rem}
+.charts figure{margin:0}
+svg.graft-chart{max-width:100%;height:auto;display:block}
+.scroll{overflow-x:auto;max-width:100%}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums}
+th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line);font-weight:400}
+thead th:first-child{text-align:left}thead th{color:var(--chart-quiet);font-size:.9rem;vertical-align:bottom}
+th[scope=row]{text-align:left;overflow-wrap:normal}
+.beside{display:flex;flex-wrap:wrap;gap:0 4rem}.beside>div{max-width:100%}
+table.matrix{border-spacing:2px;border-collapse:separate}
+table.matrix th,table.matrix td{border:0;padding:0}
+table.matrix thead th.class{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:.2rem .1rem;white-space:nowrap;max-height:10rem}
+table.matrix th[scope=row]{padding-right:.6rem;white-space:nowrap}
+table.matrix td{min-width:2.9rem;height:2.5rem;text-align:center;border-radius:.25rem}
+table.matrix td.zero{color:var(--chart-quiet)}
+table.matrix button{width:100%;height:2.5rem;border:0;border-radius:.25rem;background:none;color:inherit;font:inherit;cursor:pointer;text-decoration:underline dotted;text-underline-offset:.2em}
+table.matrix button:hover{outline:2px solid var(--accent)}
+.right{background:color-mix(in srgb,var(--chart-s0) calc(var(--share)*50%),var(--chart-paper))}
+.wrong{background:color-mix(in srgb,var(--chart-s1) calc(var(--share)*60%),var(--chart-paper))}
+.rate{background:color-mix(in srgb,var(--chart-s0) calc(var(--share)*50%),var(--chart-paper))}
+td.frozen{color:var(--chart-quiet)}
+[popover]{width:min(60rem,96vw);max-height:90vh;overflow:auto;padding:1rem;border:1px solid var(--line);border-radius:.7rem;background:var(--chart-paper);color:inherit}
+[popover]::backdrop{background:rgb(0 0 0/.55)}
+[popover] h3{margin:0}
+.bar{display:flex;justify-content:space-between;align-items:start;gap:1rem;margin-bottom:.6rem}
+.bar button,.open{border:1px solid var(--line);background:var(--raised);color:inherit;border-radius:.4rem;padding:.25rem .7rem;font:inherit;cursor:pointer}
+.images{display:grid;grid-template-columns:repeat(auto-fill,minmax(7rem,1fr));gap:.8rem;padding:0;margin:.6rem 0;list-style:none}
+.images li{font-size:.82rem;line-height:1.35}
+.images svg{width:100%;aspect-ratio:1;display:block;border-radius:.3rem;background:var(--raised)}
+.examples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr));gap:1rem}
+.examples>figure{margin:0;padding:.7rem;border:1px solid var(--line);border-radius:.6rem}
+.trio{display:grid;grid-template-columns:repeat(3,1fr);gap:.4rem}
+.trio img{width:100%;display:block;border-radius:.3rem}.trio span{font-size:.8rem;line-height:1.3;display:block}
+.defs{position:absolute;width:0;height:0;overflow:hidden}
+footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line)}
+@media print{@page{size:A4;margin:14mm}body{max-width:none;padding:0;font-size:10.5pt}nav,.skip,[popover],.open{display:none}h2{break-after:avoid;margin-top:1.4rem}figure,tr,.tiles li,ol.advice li,.images li{break-inside:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}.scroll{overflow:visible}.charts{grid-template-columns:1fr 1fr}.images{grid-template-columns:repeat(6,1fr)}.examples{grid-template-columns:1fr 1fr}}
+`;
+}
