@@ -35,7 +35,7 @@ svg.graft-chart{max-width:100%;height:auto;display:block}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line);font-weight:400}
 thead th:first-child{text-align:left}thead th{color:var(--chart-quiet);font-size:.9rem;vertical-align:bottom}
-th[scope=row]{text-align:left;overflow-wrap:normal}
+th,td{overflow-wrap:normal}th[scope=row]{text-align:left}td{white-space:nowrap}
 .beside{display:flex;flex-wrap:wrap;gap:0 4rem}.beside>div{max-width:100%}
 table.matrix{border-spacing:2px;border-collapse:separate}
 table.matrix th,table.matrix td{border:0;padding:0}
@@ -63,6 +63,6 @@ td.frozen{color:var(--chart-quiet)}
 .trio img{width:100%;display:block;border-radius:.3rem}.trio span{font-size:.8rem;line-height:1.3;display:block}
 .defs{position:absolute;width:0;height:0;overflow:hidden}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line)}
-@media print{@page{size:A4;margin:14mm}body{max-width:none;padding:0;font-size:10.5pt}nav,.skip,[popover],.open{display:none}h2{break-after:avoid;margin-top:1.4rem}figure,tr,.tiles li,ol.advice li,.images li{break-inside:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}.scroll{overflow:visible}.charts{grid-template-columns:1fr 1fr}.images{grid-template-columns:repeat(6,1fr)}.examples{grid-template-columns:1fr 1fr}}
+@media print{@page{size:A4;margin:14mm}body{max-width:none;padding:0;font-size:10.5pt}nav,.skip,[popover],.open{display:none}h2{break-after:avoid;margin-top:1.4rem}figure,tr,.tiles li,ol.advice li,.images li{break-inside:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}.scroll{overflow:visible}.charts{grid-template-columns:1fr 1fr}.beside{gap:0 1.5rem}table{font-size:9pt}.images{grid-template-columns:repeat(6,1fr)}.examples{grid-template-columns:1fr 1fr}}
 `;
 }
