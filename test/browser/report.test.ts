@@ -79,6 +79,14 @@ describe.skipIf(executablePath === undefined)('a report in Chromium', () => {
     expect(Math.max(...channels.map(({ stdev }) => stdev))).toBeGreaterThan(8);
   });
 
+  test('the pointer on a point of the map shows its image', async () => {
+    const page = await open();
+    const point = page.locator('svg.map g:has(use)').last();
+    expect(await point.locator('use').isVisible()).toBe(false);
+    await point.locator('circle').hover();
+    expect(await point.locator('use').isVisible()).toBe(true);
+  });
+
   test('the keyboard does the same: Tab to a cell, Enter, Tab to Close, Enter', async () => {
     const page = await open();
     await page.locator('table.matrix button').first().focus();

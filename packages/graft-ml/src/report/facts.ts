@@ -11,6 +11,7 @@ import { openRunStore } from '../runs/run-store.ts';
 import { diagnose, type FitDiagnosis, type StageTime, stagesOf } from './course.ts';
 import { type EvidenceOf, explainExamples } from './evidence.ts';
 import { type LayerPlan, layerPlan } from './layers.ts';
+import { type ImageMap, mapOf } from './map.ts';
 import { ImageSelection, type SelectedImage } from './selection.ts';
 import { drawThumbnails, type Thumbnails } from './thumbnails.ts';
 
@@ -28,6 +29,10 @@ export interface ReportFacts {
   readonly shown: ShownPart | null;
   /** Of the test part, which is counted and never shown; null where the run has none. */
   readonly test: EvaluationMetrics | null;
+  /** The files of the test part. */
+  readonly hidden: ReadonlySet<string>;
+  /** Its images in feature space; null where that was not asked for. */
+  readonly map: ImageMap | null;
   readonly notes: readonly string[];
 }
 
@@ -61,6 +66,11 @@ export interface WriteReportOptions extends Omit<OpenRunOptions, 'tta' | 'calibr
   readonly out?: string | undefined;
   /** Where the run's dataset is now, if it was moved, or if the run was made by someone else. */
   readonly data?: string | undefined;
+  /**
+   * Whether to show a map of the images in feature space (`embedRun`). The first one takes a pass over all images, and is
+   * kept in the run. Default true.
+   */
+  readonly map?: boolean | undefined;
   /** Ends it before the file is written, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: ReportProgress) => void) | undefined;
@@ -77,7 +87,7 @@ const mostExplained = 6;
 
 /** Evaluates a run, chooses and explains images, and reads what it recorded. */
 export async function gatherFacts(path: string, options: GatherOptions): Promise<ReportFacts> {
-  const { data, signal, onProgress, ...opening } = options;
+  const { data, map = true, signal, onProgress, ...opening } = options;
   const { openStore = openRunStore } = opening;
   const run = await readRun(path, openStore);
   const { folder } = await usablePaths(path, run, { data });
@@ -85,6 +95,7 @@ export async function gatherFacts(path: string, options: GatherOptions): Promise
   const stages = stagesOf(epochs);
   await using classifier = await openRun(path, opening);
   const subject = { path, run, folder, classifier, options };
+  const tested = await testPart(subject);
   return {
     path,
     run,
@@ -94,7 +105,9 @@ export async function gatherFacts(path: string, options: GatherOptions): Promise
     fit: diagnose(epochs),
     layers: await layerPlan(path, stages),
     shown: await shownPart(subject),
-    test: await testMetrics(subject),
+    test: tested?.metrics ?? null,
+    hidden: tested?.files ?? new Set(),
+    map: map ? await mapOf(path, options) : null,
     notes: classifier.notes,
   };
 }
@@ -148,7 +161,7 @@ async function shownPart({ run, folder, classifier, options }: Subject): Promise
 }
 
 /** The test part is measured and no more: whoever looks at its images begins to choose by them. */
-async function testMetrics({ run, folder, classifier, options }: Subject): Promise<EvaluationMetrics | null> {
+async function testPart({ run, folder, classifier, options }: Subject) {
   if (run.dataset.test === 0) return null;
   const { signal, cache, onProgress } = options;
   const chosen = await evaluationImages(run, folder, { part: 'test', cache, signal }, classifier);
@@ -158,7 +171,7 @@ async function testMetrics({ run, folder, classifier, options }: Subject): Promi
     evaluation.add(label, probabilities);
     onProgress?.({ stage: 'measuring the test part', done: evaluation.images, total: chosen.images.length });
   }
-  return evaluation.value();
+  return { metrics: evaluation.value(), files: new Set(chosen.images.map(({ path }) => path)) };
 }
 
 /** Logits, but for a constant, as they were before they were divided by a temperature. */

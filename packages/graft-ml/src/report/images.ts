@@ -16,6 +16,11 @@ export class ThumbnailSheet {
     for (const image of thumbnails.keys()) this.#ids.set(image, `t${this.#ids.size}`);
   }
 
+  /** Where the thumbnail of an image stands in the page. */
+  idOf(image: SelectedImage): string {
+    return this.#ids.get(image)!;
+  }
+
   has(image: SelectedImage): boolean {
     return this.#ids.has(image);
   }

@@ -5,6 +5,7 @@ import { confusionSection } from './confusion.ts';
 import type { ReportFacts } from './facts.ts';
 import { html, type Markup, trusted } from './html.ts';
 import { ThumbnailSheet } from './images.ts';
+import { mapSection } from './map.ts';
 import {
   adviceSection,
   calibrationSection,
@@ -41,6 +42,7 @@ export async function reportPage(facts: ReportFacts): Promise<{ readonly text: s
       true,
     ],
     ['why', 'What does it look at?', shown && evidenceSection(shown, run.classes), true],
+    ['map', 'What looks alike?', facts.map && mapSection({ ...facts, map: facts.map }, sheet)],
     ['curves', 'How did it learn?', await curvesSection(facts)],
     ['layers', 'What was trained?', layersSection(facts)],
     ['calibration', 'Can its probabilities be believed?', await calibrationSection(facts), true],

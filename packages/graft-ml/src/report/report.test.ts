@@ -50,15 +50,20 @@ describe('the report of a run', () => {
     expect(page).toContain(`accuracy on 15 validation images`);
     // Each thumbnail stands in it once, and only images of the validation part have one.
     expect(page.split('<symbol ').length - 1).toBe(15);
+    // The map has the 33 images that were trained on and those 15, each as a circle; the 12 others are left out.
+    const [, map] = /<svg class="map".*?>(.*?)<\/svg>/s.exec(page)!;
+    expect(map!.split('<circle ').length - 1).toBe(48);
+    expect(page).toContain('48 images of the training and validation parts');
+    expect(existsSync(join(run, 'embedding.safetensors'))).toBe(true);
   });
 
   test('nothing of it runs, and no name is markup', async () => {
-    const { file } = await writeReport(run, { out: join(root, 'other.html') });
+    const { file } = await writeReport(run, { out: join(root, 'other.html'), map: false });
     const page = readFileSync(file, 'utf8');
     expect(page).toContain('content="default-src &#39;none&#39;; style-src &#39;unsafe-inline&#39;; img-src data:;');
     expect(page).toContain('&lt;img src=x onerror=alert(1)&gt;');
     expect(page).not.toMatch(/<script|<img src=x| on[a-z]+="|(?:src|href)="(?!data:|#)/);
-    expect(existsSync(join(root, 'other.html'))).toBe(true);
+    expect([existsSync(join(root, 'other.html')), page.includes('class="map"')]).toEqual([true, false]);
   });
 
   test('what was trained in which epochs; a link in its place is replaced and not followed', async () => {

@@ -1,4 +1,4 @@
-import { themeCss } from '@graft-ml/core/internal/chart/index';
+import { palette, themeCss } from '@graft-ml/core/internal/chart/index';
 
 /** The style sheet of a report: light and dark by the reader's choice, from 360 px to a desk, and on A4. */
 export function reportCss(): string {
@@ -56,13 +56,19 @@ td.frozen{color:var(--chart-quiet)}
 .bar button,.open{border:1px solid var(--line);background:var(--raised);color:inherit;border-radius:.4rem;padding:.25rem .7rem;font:inherit;cursor:pointer}
 .images{display:grid;grid-template-columns:repeat(auto-fill,minmax(7rem,1fr));gap:.8rem;padding:0;margin:.6rem 0;list-style:none}
 .images li{font-size:.82rem;line-height:1.35}
+.images .quiet{font-size:inherit}
 .images svg{width:100%;aspect-ratio:1;display:block;border-radius:.3rem;background:var(--raised)}
 .examples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr));gap:1rem}
 .examples>figure{margin:0;padding:.7rem;border:1px solid var(--line);border-radius:.6rem}
 .trio{display:grid;grid-template-columns:repeat(3,1fr);gap:.4rem}
 .trio img{width:100%;display:block;border-radius:.3rem}.trio span{font-size:.8rem;line-height:1.3;display:block}
+.legend{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;list-style:none;padding:0;font-size:.9rem}
+svg.map{width:100%;max-width:60rem;height:auto;background:var(--raised);border:1px solid var(--line);border-radius:.6rem}
+.map g{fill-opacity:.75}.map .miss{stroke:var(--chart-ink);stroke-width:1.5;fill-opacity:1}.map .zoom{display:none;pointer-events:none}.map g:hover{fill-opacity:1}.map g:hover .zoom{display:block}
+${palette.map((_, i) => `.map .s${i},.legend .s${i}{fill:var(--chart-s${i})}`).join('')}
 .defs{position:absolute;width:0;height:0;overflow:hidden}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line)}
+@media (max-width:30rem){th,td{padding:.25rem .35rem}table.matrix td{min-width:2.3rem}table.matrix th[scope=row]{padding-right:.3rem}.images{grid-template-columns:repeat(3,1fr);gap:.6rem}}
 @media print{@page{size:A4;margin:14mm}body{max-width:none;padding:0;font-size:10.5pt}nav,.skip,[popover],.open{display:none}h2{break-after:avoid;margin-top:1.4rem}figure,tr,.tiles li,ol.advice li,.images li{break-inside:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}.scroll{overflow:visible}.charts{grid-template-columns:1fr 1fr}.beside{gap:0 1.5rem}table{font-size:9pt}.images{grid-template-columns:repeat(6,1fr)}.examples{grid-template-columns:1fr 1fr}}
 `;
 }

@@ -13,11 +13,21 @@ export const reportCommand = defineCommand({
     data: optionalText.describe(
       'where the dataset is now, if it was moved, or if the run was made by someone else; default: where it was',
     ),
+    map: z
+      .boolean()
+      .default(true)
+      .describe(
+        'show the images in feature space; the first map takes a pass over all of them, and is kept in the run',
+      ),
     ...checkpointFlag,
     device: z.string().default('cpu').describe('cpu'),
   }),
   goesOnUnread: () => true,
-  examples: ['graft report runs/x', 'graft report runs/x --data photos/ --out report.html --json'],
+  examples: [
+    'graft report runs/x',
+    'graft report runs/x --data photos/ --out report.html --json',
+    'graft report runs/x --no-map',
+  ],
   async run({ positionals: [run], options: { out, data, ...options }, terminal }) {
     const { writeReport } = await import('../../report/index.ts');
     const written = await unlessStopped(terminal, (signal) =>
