@@ -61,6 +61,7 @@ test.each([
   'SECURITY.md',
   'bench/README.md',
   'docs/architecture.md',
+  'docs/cookbook/README.md',
   'docs/dependencies.md',
 ])('every link of %s to a file of the repository leads somewhere', (name) => {
   const links = [...readFileSync(join(root, name), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)];
