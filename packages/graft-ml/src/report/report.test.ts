@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
@@ -68,8 +68,9 @@ describe('the report of a run', () => {
 
   test('what was trained in which epochs; a link in its place is replaced and not followed', async () => {
     const target = join(root, 'target.html');
-    symlinkSync(target, join(gradual, 'report.html'));
-    const { file } = await writeReport(gradual);
+    const link = join(root, 'link.html');
+    symlinkSync(target, link);
+    const { file } = await writeReport(gradual, { out: link });
     expect(existsSync(target)).toBe(false);
     const page = readFileSync(file, 'utf8');
     expect(page).toContain('<th scope="col">epochs 1–2</th><th scope="col">epoch 3</th>');
@@ -108,5 +109,27 @@ describe('the report of a run', () => {
     expect(text.stdout).toContain(`The report is in ${join(root, 'a.html')}`);
     expect(JSON.parse(json.stdout)).toMatchObject({ test: { part: 'test', images: 12 }, fit: { verdict: 'unknown' } });
     expect(readFileSync(join(root, 'b.html'), 'utf8')).toBe(readFileSync(join(root, 'a.html'), 'utf8'));
+  }, 60_000);
+});
+
+describe('graft train', () => {
+  const words = ['train', shapes, '--model', 'conv4', '--epochs', '1', '--threads', '1'];
+
+  test('leaves a report in the run when it is done, and says where', async () => {
+    const out = join(root, 'trained');
+    const { status, stderr, stdout } = await graft([...words, '--out', out, '--json']);
+    expect([status, stderr.includes(`The report is in ${join(out, 'report.html')}`)]).toEqual([0, true]);
+    expect(JSON.parse(stdout)).toMatchObject({ out, status: 'done' });
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('</html>');
+  }, 60_000);
+
+  test('--no-report; a report that cannot be written is said, and the run is done all the same', async () => {
+    const quiet = join(root, 'quiet');
+    const first = await graft([...words, '--out', quiet, '--no-report']);
+    expect([first.status, existsSync(join(quiet, 'report.html'))]).toEqual([0, false]);
+    mkdirSync(join(quiet, 'report.html'));
+    const more = await graft(['train', '--resume', quiet, '--epochs', '2']);
+    expect([more.status, more.stderr.includes('The report was not written: ')]).toEqual([0, true]);
+    expect((await readRun(quiet)).status).toBe('done');
   }, 60_000);
 });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { replaceFile, wrapWriteErrors } from '../files/write.ts';
+import { openRunStore, reportFile } from '../runs/run-store.ts';
 import type { Advice } from './advice.ts';
 import type { FitDiagnosis } from './course.ts';
 import { gatherFacts, type WriteReportOptions } from './facts.ts';
@@ -39,18 +40,16 @@ export interface WrittenReport {
  * @throws UserError where the run or its images cannot be read, or the file cannot be written; the signal's reason
  * @example const { file, advice } = await writeReport('runs/x');
  */
-export async function writeReport(
-  run: string,
-  { out = join(run, 'report.html'), ...options }: WriteReportOptions = {},
-): Promise<WrittenReport> {
+export async function writeReport(run: string, { out, ...options }: WriteReportOptions = {}): Promise<WrittenReport> {
   const facts = await gatherFacts(run, options);
   const { text, advice } = await reportPage(facts);
   const content = Buffer.from(text, 'utf8');
   options.signal?.throwIfAborted();
-  await wrapWriteErrors(out, () => replaceFile(out, content));
+  if (out === undefined) await (options.openStore ?? openRunStore)(run).replace(reportFile, content);
+  else await wrapWriteErrors(out, () => replaceFile(out, content));
   const { shown, test, fit } = facts;
   return {
-    file: out,
+    file: out ?? join(run, reportFile),
     bytes: content.length,
     shown: shown && accuracyOf(shown.part, shown.metrics),
     test: test && accuracyOf('test', test),

@@ -99,6 +99,9 @@ export const curvesFile = 'curves.svg';
 /** The map of a run's images in feature space. */
 export const embeddingFile = 'embedding.safetensors';
 
+/** What `writeReport` makes of a run. */
+export const reportFile = 'report.html';
+
 const runFiles: ReadonlySet<string> = new Set([
   'run.json',
   'best.safetensors',
@@ -106,6 +109,7 @@ const runFiles: ReadonlySet<string> = new Set([
   onnxFile,
   curvesFile,
   embeddingFile,
+  reportFile,
 ]);
 
 /** Whether a file is a run's, so that a new run in its place removes it. */

@@ -22,6 +22,7 @@ export const trainCommand = defineCommand({
       data,
       from,
       folds,
+      report,
       config: file,
       offline,
       mirror,
@@ -32,25 +33,27 @@ export const trainCommand = defineCommand({
     const { resumeRun } = await import('../../experiment/resume-run.ts');
     const { trainFolder } = await import('../../transfer/train-folder.ts');
     const { showRun } = await import('../show/run.ts');
-    const call = () => longCall(terminal, { offline, mirror, expectSha256 });
+    const { reported } = await import('../reported.ts');
+    const common = longCall(terminal, { offline, mirror, expectSha256 });
+    const withReport = report && folds === null ? { terminal, signal: common.signal } : null;
     if (resume !== null) {
       assertNoneBesideResume('train', folder, given, ['weights', 'epochs']);
       const events = resumeRun(resume, {
-        ...call(),
+        ...common,
         data: data ?? undefined,
         weights: given.includes('weights') ? (config.weights ?? undefined) : undefined,
         from: given.includes('from') ? from : undefined,
         epochs: given.includes('epochs') ? (config.epochs ?? undefined) : undefined,
       });
-      return showRun(terminal, events, { command: 'graft train', out: resume });
+      return reported(events, withReport, (told) => showRun(terminal, told, { command: 'graft train', out: resume }));
     }
     assertNoneWithoutResume('train', given);
     const { readConfigFile } = await import('../../runs/config-file.ts');
     const read = file === null ? null : { path: file, read: await readConfigFile(file, trainFile, given) };
     const { folder: images, repeated } = beginning('train', folder, read, given);
     const path = out ?? newFolder(basename(config.model));
-    const run = { ...call(), ...repeated, out: path, overwrite };
+    const run = { ...common, ...repeated, out: path, overwrite };
     const events = folds === null ? trainFolder(images, config, run) : trainFolds(images, config, folds, run);
-    await showRun(terminal, events, { command: 'graft train', out: path });
+    await reported(events, withReport, (told) => showRun(terminal, told, { command: 'graft train', out: path }));
   },
 });

@@ -20,6 +20,12 @@ const runOptions = {
     .nullable()
     .default(null)
     .describe('cross-validation: train this many runs, in which each image validates once'),
+  report: z
+    .boolean()
+    .default(true)
+    .describe(
+      'write report.html into the run when it is done, without the map that `graft report` adds; not with --folds',
+    ),
   config: optionalText.describe(
     'options from a YAML or JSON file, as `graft config` prints one, or with the folder from the run.json of a ' +
       'run that is to be repeated; what is given besides comes first',
