@@ -44,7 +44,7 @@ const rules: readonly Rule[] = [
     };
   },
   function overfitting({ run, fit }) {
-    if (fit.verdict !== 'overfitting') return null;
+    if (fit.verdict !== 'overfitting' || run.adaptedFrom !== null) return null;
     const command = repeatCommand({ ...run, config: { ...run.config, augment: 'strong', weightDecay: 0.05 } });
     return {
       title: 'Train against overfitting',
@@ -65,14 +65,14 @@ const rules: readonly Rule[] = [
   function doubtfulLabels({ shown, folder, run }) {
     const doubtful = shown?.losses.filter(({ confidence }) => confidence >= sure) ?? [];
     if (doubtful.length === 0) return null;
-    const model =
-      run.config.weights === null
-        ? { model: run.config.model }
-        : { model: run.config.model, weights: run.config.weights };
+    const { model, weights } = run.config;
+    // Features that were trained on these labels agree with them; those of the start are asked, where it was pretrained.
+    const start =
+      run.weightsSha256 === null || run.adaptedFrom !== null ? {} : { model, ...(weights !== null && { weights }) };
     return {
       title: 'Check the labels of confident mistakes',
       reason: `${plural(doubtful.length, 'wrong answer')} with a confidence of ${percent(sure, 0)} or more: some of these labels may be wrong.`,
-      command: commandLine('doctor', [folder], { labels: true, ...model }),
+      command: commandLine('doctor', [folder], { labels: true, ...start }),
     };
   },
   function confusedPair({ shown, run }) {
@@ -123,7 +123,7 @@ const rules: readonly Rule[] = [
     };
   },
   function wideInterval({ run, shown }) {
-    if (!shown || run.config.fold !== null) return null;
+    if (!shown || run.config.fold !== null || run.adaptedFrom !== null) return null;
     const [low, high] = shown.metrics.interval;
     if (high - low < wide) return null;
     return {

@@ -6,8 +6,9 @@ import { commandLine } from '../text/wording.ts';
 /** Options that do not change what a run computes: where it computes, and what it writes beside. */
 const withoutEffect = new Set(['threads', 'memory', 'disk', 'log', 'device']);
 
-/** The command that begins the same run: every option that is not the default of the table. */
-export function repeatCommand({ config, folder }: Run): string {
+/** The command that makes the same run: every option that is not the default of the table. */
+export function repeatCommand({ config, folder, adaptedFrom }: Run): string {
+  if (adaptedFrom !== null) return commandLine('meta adapt', [adaptedFrom, folder]);
   const defaults: Readonly<Record<string, unknown>> = { ...parseConfig({}) };
   const changed = Object.entries(config).filter(
     ([key, value]) =>

@@ -7,6 +7,8 @@ import { runFolder } from '../../../../test/runs.ts';
 import { calibrateRun } from '../predict/calibrate-run.ts';
 import { evaluateFolder } from '../predict/evaluate-folder.ts';
 import { readRun } from '../runs/run-file.ts';
+import { adviceFor } from './advice.ts';
+import { gatherFacts } from './facts.ts';
 import { repeatCommand } from './repeat-command.ts';
 import { writeReport } from './write-report.ts';
 
@@ -110,6 +112,25 @@ describe('the report of a run', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ test: { part: 'test', images: 12 }, fit: { verdict: 'unknown' } });
     expect(readFileSync(join(root, 'b.html'), 'utf8')).toBe(readFileSync(join(root, 'a.html'), 'utf8'));
   }, 60_000);
+});
+
+describe('what next', () => {
+  test('each rule speaks where its numbers do, with a command that names the run', async () => {
+    const facts = await gatherFacts(run, { map: false });
+    const titles = (changed: Partial<typeof facts>) => adviceFor({ ...facts, ...changed }).map(({ title }) => title);
+    const [first] = adviceFor({ ...facts, run: { ...facts.run, status: 'interrupted' } });
+    expect(first).toMatchObject({ title: 'Finish the run', command: `graft train --resume ${run}` });
+    const leftOut = [{ path: 'a.png', kind: 'truncated' }];
+    expect(titles({ run: { ...facts.run, dataset: { ...facts.run.dataset, leftOut } } })[0]).toContain('damaged files');
+    expect(titles({ fit: { verdict: 'overfitting', text: '' } })).toContain('Train against overfitting');
+    expect(titles({ fit: { verdict: 'underfitting', text: '' } })).toContain('Train for 2 more epochs');
+    // 15 images fix no accuracy to 10 points; the run has a test part.
+    expect(titles({})).toContain('Measure on more images before comparing runs');
+    expect(titles({})).not.toContain('Keep a test part aside');
+    expect(titles({ run: { ...facts.run, dataset: { ...facts.run.dataset, test: 0 } } })).toContain(
+      'Keep a test part aside',
+    );
+  });
 });
 
 describe('graft train', () => {

@@ -32,6 +32,7 @@ const between = ([low, high]: readonly [number, number]) => `95 % interval ${per
 export function qualitySection({ run, shown, test }: ReportFacts): Markup {
   if (!shown && !test)
     return html`<p class="note">This run has no validation images and no test part: how good it is was not measured. Keep images aside with <code>--validation-fraction</code>.</p>`;
+  const known = shown && !test ? shown.seen.fitted - shown.seen.leftOut : 0;
   const main = test ?? shown!.metrics;
   const name = test ? plural(test.images, 'test image') : imagesOf(shown!);
   const largest = Math.max(...main.classes.map(({ support }) => support)) / main.images;
@@ -39,7 +40,7 @@ export function qualitySection({ run, shown, test }: ReportFacts): Markup {
     test &&
     shown &&
     html`<li><b>${percent(shown.metrics.accuracy)}</b><span>accuracy on ${imagesOf(shown)}</span><span class="quiet">${between(shown.metrics.interval)}; the best epoch was chosen by these</span></li>`;
-  return html`<ul class="tiles">
+  return html`${known > 0 && html`<p class="note">${plural(known, 'of these images was', 'of these images were')} among those that the run was fitted to: on new images it will be worse.</p>`}<ul class="tiles">
 <li class="first"><b>${percent(main.accuracy)}</b><span>accuracy on ${name}</span><span class="quiet">${between(main.interval)}</span></li>
 ${also}
 ${tile(percent(main.balancedAccuracy), `mean recall of ${run.classes.length} classes`, main, 'balancedAccuracy')}
