@@ -43,7 +43,10 @@ export {
   type FitDiagnosis,
   type ReportedAccuracy,
   type ReportProgress,
+  type WriteMetaReportOptions,
   type WriteReportOptions,
+  type WrittenMetaReport,
   type WrittenReport,
+  writeMetaReport,
   writeReport,
 } from '../report/index.ts';

@@ -1,3 +1,4 @@
+export { type WriteMetaReportOptions, type WrittenMetaReport, writeMetaReport } from './meta-report.ts';
 export {
   type Advice,
   type FitDiagnosis,

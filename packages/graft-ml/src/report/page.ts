@@ -50,16 +50,39 @@ export async function reportPage(facts: ReportFacts): Promise<{ readonly text: s
     ['repeat', 'How was it made?', headerSection(facts)],
     ['health', 'Time and data', healthSection(facts)],
   ];
+  const text = reportDocument({
+    name,
+    kind: 'a training run',
+    intro: html`<p>${run.config.model}, ${run.config.strategy}, seed ${run.config.seed}, on <code>${facts.folder}</code>: ${run.dataset.train} images to train, ${run.classes.length} classes. <a href="#repeat">How to repeat it</a></p>${warningSection(facts)}`,
+    definitions: sheet.definitions,
+    sections: sections.map(([id, title, content, isOfPart]) => [id, html`${title}${isOfPart && of}`, content, title]),
+  });
+  return { text, advice };
+}
+
+/** The parts of a page. */
+interface DocumentParts {
+  readonly name: string;
+  /** What it is a report of. */
+  readonly kind: string;
+  readonly intro: Markup;
+  readonly definitions?: Markup;
+  /** Identifier, heading, content, and the heading in the list of sections where that is shorter. */
+  readonly sections: readonly (readonly [id: string, title: Markup | string, content: Markup | null, short?: string])[];
+}
+
+/** A report as one HTML document. Sections without content are left out. */
+export function reportDocument({ name, kind, intro, definitions, sections }: DocumentParts): string {
   const present = sections.filter(([, , content]) => content !== null);
   const { text } = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="generator" content="Graft ${version}"><title>${name} · Graft report</title><style>${trusted(reportCss())}</style></head>
 <body><a class="skip" href="#quality">To the results</a>
-${sheet.definitions}
-<header><p class="quiet">Graft report of a training run</p><h1>${name}</h1><p>${run.config.model}, ${run.config.strategy}, seed ${run.config.seed}, on <code>${facts.folder}</code>: ${run.dataset.train} images to train, ${run.classes.length} classes. <a href="#repeat">How to repeat it</a></p>${warningSection(facts)}
-<nav aria-label="Sections"><ul>${present.map(([id, title]) => html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav></header>
+${definitions}
+<header><p class="quiet">Graft report of ${kind}</p><h1>${name}</h1>${intro}
+<nav aria-label="Sections"><ul>${present.map(([id, title, , short]) => html`<li><a href="#${id}">${short ?? title}</a></li>`)}</ul></nav></header>
 <main>
-${present.map(([id, title, content, isOfPart]) => html`<section aria-labelledby="${id}"><h2 id="${id}">${title}${isOfPart && of}</h2>${content}</section>`)}
+${present.map(([id, title, content]) => html`<section aria-labelledby="${id}"><h2 id="${id}">${title}</h2>${content}</section>`)}
 </main><footer class="quiet">Written by Graft ${version}. This page loads nothing and sends nothing.</footer></body></html>
 `;
-  return { text, advice };
+  return text;
 }

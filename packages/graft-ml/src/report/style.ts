@@ -29,7 +29,7 @@ code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .note{border-left:4px solid var(--chart-s1);background:var(--raised);padding:.4rem .8rem;margin:.5rem 0;max-width:48rem}
 ol.advice{padding-left:1.4rem;max-width:48rem}ol.advice li{margin:.8rem 0}ol.advice b{display:block}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1rem}
-.charts figure{margin:0}
+.charts figure,figure.alone{margin:0}
 svg.graft-chart{max-width:100%;height:auto;display:block}
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}

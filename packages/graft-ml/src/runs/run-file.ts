@@ -217,6 +217,15 @@ export async function readRunOf<R extends RunRecord>(
   return parseRun(parseOwnJson(await store.read('run.json', longestOwnJson), file), kind, { file, run: path });
 }
 
+/** The kind of the run in a store. `train` where there is none: who opens it says what is wrong. */
+export async function kindOfRun(path: string, openStore: OpenRunStore = openRunStore): Promise<'train' | 'meta'> {
+  const store = openStore(path);
+  await store.inspect();
+  if (!(await store.names()).includes('run.json')) return 'train';
+  const content = parseOwnJson(await store.read('run.json', longestOwnJson), join(path, 'run.json'));
+  return kindSchema.safeParse(content).data?.kind ?? 'train';
+}
+
 /** Whether a run stands in a folder. */
 export function isRun(path: string): Promise<boolean> {
   return exists(join(path, 'run.json'));

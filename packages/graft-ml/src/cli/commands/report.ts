@@ -3,8 +3,8 @@ import { defineCommand } from '../command.ts';
 import { unlessStopped } from '../long-call.ts';
 import { optionalText } from '../options/download.ts';
 import { checkpointFlag } from '../options/shared.ts';
-import { printResult } from '../show/printer.ts';
-import { reportResult } from '../show/report.ts';
+import { printResult, progressOf } from '../show/printer.ts';
+import { metaReportResult, reportResult } from '../show/report.ts';
 
 export const reportCommand = defineCommand({
   arguments: [{ syntax: '<run>', description: 'a run folder' }],
@@ -19,6 +19,7 @@ export const reportCommand = defineCommand({
       .describe(
         'show the images in feature space; the first map takes a pass over all of them, and is kept in the run',
       ),
+    episodes: z.int().min(2).max(100_000).default(200).describe('for a run of meta-learning: episodes to test it on'),
     ...checkpointFlag,
     device: z.string().default('cpu').describe('cpu'),
   }),
@@ -27,12 +28,24 @@ export const reportCommand = defineCommand({
     'graft report runs/x',
     'graft report runs/x --data photos/ --out report.html --json',
     'graft report runs/x --no-map',
+    'graft report runs/omniglot --episodes 600',
   ],
-  async run({ positionals: [run], options: { out, data, ...options }, terminal }) {
-    const { writeReport } = await import('../../report/index.ts');
+  async run({ positionals: [run], options: { out, data, map, episodes, checkpoint, device }, terminal }) {
+    const { kindOfRun } = await import('../../runs/run-file.ts');
+    const { writeMetaReport, writeReport } = await import('../../report/index.ts');
+    if ((await kindOfRun(run!)) === 'meta') {
+      const onProgress = progressOf(terminal, 'testing episodes');
+      const places = { out: out ?? undefined, folder: data ?? undefined };
+      const written = await unlessStopped(terminal, (signal) =>
+        writeMetaReport(run!, { ...places, checkpoint, episodes, signal, onProgress }),
+      );
+      return written === null ? undefined : printResult(terminal, metaReportResult(written));
+    }
     const written = await unlessStopped(terminal, (signal) =>
       writeReport(run!, {
-        ...options,
+        map,
+        checkpoint,
+        device,
         out: out ?? undefined,
         data: data ?? undefined,
         signal,

@@ -1,4 +1,4 @@
-import type { ReportedAccuracy, WrittenReport } from '../../report/index.ts';
+import type { ReportedAccuracy, WrittenMetaReport, WrittenReport } from '../../report/index.ts';
 import { fact, percent, plural } from './format.ts';
 import type { Result } from './printer.ts';
 
@@ -15,4 +15,14 @@ export function reportResult(written: WrittenReport): Result {
     `\nThe report is in ${file} (${(bytes / 1e6).toFixed(1)} MB): open it in a browser.`,
   ];
   return { lines, json: written };
+}
+
+/** A report of a meta-learned run that was written. */
+export function metaReportResult({ file, bytes, test }: WrittenMetaReport): Result {
+  const { accuracy, episodes, of } = test;
+  const lines = [
+    fact(of, `${percent(accuracy.mean)} ± ${percent(accuracy.margin)} over ${plural(episodes, 'episode')}`),
+    `\nThe report is in ${file} (${(bytes / 1e6).toFixed(1)} MB): open it in a browser.`,
+  ];
+  return { notes: test.notes, lines, json: { file, bytes, test } };
 }

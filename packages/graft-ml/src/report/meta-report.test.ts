@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { graft } from '../../../../test/graft.ts';
+import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
+import { testMeta } from '../meta/test-meta.ts';
+
+ownCache();
+const root = temporaryFolder();
+const tiny = [
+  ...['--model', 'conv4_32', '--image-size', '16', '--way', '2', '--shots', '2', '--queries', '2', '--meta-batch', '2'],
+  ...['--meta-steps', '2', '--episodes', '2', '--split', '3/1/1', '--rotations', 'all', '--threads', '1'],
+];
+
+test('a run of meta-learning: accuracy by inner step as testMeta has it, and the learned inner rates', async () => {
+  const classes = ['disc', 'square', 'cross', 'ring', 'bar'] as const;
+  await drawImages(join(root, 'shapes'), { classes, perClass: 4, side: 16 });
+  const trained = await graft(
+    ['meta', 'train', 'shapes', ...tiny, '--learner', 'meta-sgd', '--test-steps', '2', '--out', 'run'],
+    root,
+  );
+  expect(trained.status, trained.stderr).toBe(0);
+  const { status, stdout } = await graft(['report', 'run', '--episodes', '4', '--json'], root);
+  expect(status).toBe(0);
+  const run = join(root, 'run');
+  const { perStep, accuracy } = await testMeta(run, { episodes: 4 });
+  expect(JSON.parse(stdout)).toMatchObject({ file: 'run/report.html', test: { accuracy, of: 'test', episodes: 4 } });
+  const page = readFileSync(join(run, 'report.html'), 'utf8');
+  expect(page).not.toContain('<script');
+  const percent = (share: number) => `${(100 * share).toFixed(1)}\u00a0%`;
+  expect(perStep).toHaveLength(3);
+  for (const { steps, accuracy: after } of perStep) {
+    expect(page).toContain(`<th scope="row">${steps}</th><td>${percent(after.mean)} ± ${percent(after.margin)}</td>`);
+  }
+  expect(page).toMatch(/<code>layer1[^<]*<\/code><\/th><td>[-\d.e]+<\/td><td>[-\d.e]+ to [-\d.e]+<\/td>/);
+}, 120_000);
