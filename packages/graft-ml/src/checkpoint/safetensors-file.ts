@@ -2,7 +2,7 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { type Safetensors, writeSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { inFile, withFile } from '../files/random-access.ts';
-import type { OpenOptions } from '../files/read.ts';
+import { type OpenOptions, systemReason } from '../files/read.ts';
 import { replaceFile } from '../files/write.ts';
 import { readSealed } from './sealed.ts';
 
@@ -24,7 +24,7 @@ export async function writeSafetensorsFile(
 ): Promise<void> {
   await replaceFile(path, writeSafetensors(tensors, metadata)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === undefined) throw error;
-    const reason = error.code === 'ENOENT' ? 'its folder does not exist' : error.message;
+    const reason = error.code === 'ENOENT' ? 'its folder does not exist' : systemReason(error);
     throw new UserError(`Cannot write ${path}: ${reason}.`, { cause: error });
   });
 }

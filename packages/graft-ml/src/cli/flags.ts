@@ -86,7 +86,7 @@ export function splitSettings(
     const option = options.get(optionKey(name));
     if (!option) {
       throw new UsageError(
-        `${unknownOption(name, [...options.keys()], shownBy)} A file or folder is meant? Write ./${word}`,
+        `${unknownOption(name, [...options.keys()], shownBy)} If you mean a file or folder, write ./${word}`,
       );
     }
     if (option.key in settings || option.key in flags) throw new UsageError(`${option.key} is given twice.`);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { didYouMean } from '@graft-ml/core/internal/base/choice';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
@@ -32,16 +33,26 @@ function createProgram(): Command {
     .exitOverride()
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .addHelpText('after', '\nMore about one command: graft <command> --help')
-    .showHelpAfterError('(add --help for the options)')
+    .showHelpAfterError('(`graft --help` lists the commands.)')
     .configureOutput({
       getOutHelpWidth: textWidth,
       writeOut: (text) => write('stdout', printable(text)),
       writeErr: (text) => write('stderr', printableMessage(text)),
-      outputError: (text, say) => say(`${message(text.trimEnd())}\n`),
+      outputError: (text, say) => say(`${message(inOurWords(text.trimEnd()))}\n`),
     });
   for (const entry of commands) addCommand(program, entry);
   for (const parent of [program, ...program.commands.filter(({ commands }) => commands.length > 0)]) addHelp(parent);
   return program;
+}
+
+/** An error of commander like those of the commands: on one line, with a hint that a person can act on. */
+function inOurWords(text: string): string {
+  const said = text.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/, '. Did you mean $1?');
+  const [, word] = /^unknown command '(.*)'$/s.exec(said) ?? [];
+  const [, letters] = /^unknown option '-(\w[\w-]+)'$/.exec(said) ?? [];
+  if (word !== undefined && existsSync(word)) return `graft: ${said}. To train on it: graft train ${word}`;
+  if (letters !== undefined) return `graft: ${said}. Names of options have two dashes: --${letters}`;
+  return `graft: ${said}`;
 }
 
 /** The command that each one of commander is to be given, when it is used. */
@@ -57,6 +68,7 @@ function addCommand(program: Command, entry: CommandEntry): void {
 async function load(command: Command): Promise<void> {
   const entry = entries.get(command);
   if (!entry) return;
+  command.showHelpAfterError(`(\`graft ${entry.name} --help\` shows the options.)`);
   attachCommandLine(command, entry.name, (await commandLines())[entry.name]!);
   command.action(async (...received: unknown[]) => {
     const words = received.slice(0, -2).flat();

@@ -1,4 +1,5 @@
 import { UsageError, UserError } from '@graft-ml/core/internal/base/errors';
+import { optionKey } from '../text/option-names.ts';
 import { messageInCommands } from '../text/wording.ts';
 import type { CommandDefinition } from './command.ts';
 import type { CommandEntry } from './commands/index.ts';
@@ -42,7 +43,7 @@ async function run(
   const { positionals, settings } = takesSettings
     ? splitSettings(schema, words, flags, takesSettings)
     : { positionals: words, settings: {} };
-  if (takesSettings) checkCount(name, definition.arguments, positionals);
+  if (takesSettings) checkCount(name, definition, positionals);
   const given = { ...flags, ...settings };
   const options = parseFlags(schema, given, await definition.defaults?.(given));
   if (definition.goesOnUnread?.(options)) goOnUnread();
@@ -50,9 +51,13 @@ async function run(
 }
 
 /** Checks the number of arguments, which commander cannot do, since it takes settings for arguments. */
-function checkCount(name: string, expected: CommandDefinition['arguments'], positionals: readonly string[]): void {
+function checkCount(name: string, definition: CommandDefinition, positionals: readonly string[]): void {
+  const { arguments: expected, options } = definition;
   if (positionals.length > expected.length) {
-    throw new UsageError(`${name}: too many arguments: ${positionals.slice(expected.length).join(' ')}`);
+    const extra = positionals.slice(expected.length);
+    const key = extra.map(optionKey).find((each) => each in options.shape);
+    const hint = key === undefined ? '' : `. To set an option write ${key}=VALUE`;
+    throw new UsageError(`${name}: too many arguments: ${extra.join(' ')}${hint}`);
   }
   const missing = expected.slice(positionals.length).find(({ syntax }) => syntax.startsWith('<'));
   if (missing) throw new UsageError(`${name}: missing required argument ${missing.syntax}`);

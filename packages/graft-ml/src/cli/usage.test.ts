@@ -79,7 +79,7 @@ describe('used wrongly', () => {
     [['train', '--resume', 'r', '--seed', '9'], "--resume keeps the run's own options; leave out --seed."],
     [['train', 'x', '--data', 'y'], '--data goes with --resume <run>'],
     [['train', 'x', 'epoch=3'], '"epoch" is no option. Did you mean "epochs"? '],
-    [['train', 'x', 'a/b', 'c=d'], 'A file or folder is meant? Write ./c=d'],
+    [['train', 'x', 'a/b', 'c=d'], 'If you mean a file or folder, write ./c=d'],
     [['train', 'x', 'y', 'seed=1'], 'train: too many arguments: y'],
     [['train', 'x', 'epochs=many'], '--epochs: "many" is not a number.'],
     [['train', 'x', 'epochs=3', '--epochs', '4'], 'epochs is given twice.'],

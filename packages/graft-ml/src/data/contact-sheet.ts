@@ -51,7 +51,7 @@ export async function writeContactSheet(path: string, rows: readonly (readonly S
     .png()
     .toFile(path)
     .catch((error: Error) => {
-      throw new UserError(`${path} cannot be written: ${error.message}`);
+      throw new UserError(`Cannot write ${path}: ${error.message}.`, { cause: error });
     });
 }
 

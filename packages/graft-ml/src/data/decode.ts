@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { ImageError, type ImageProblemKind } from '@graft-ml/core/internal/image/problem';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import type { ImageReading } from '@graft-ml/core/internal/image/transform';
+import { systemReason } from '../files/read.ts';
 import { readWithin, type Within } from '../files/within.ts';
 import { imageBounds, openImage, wholeImage } from './image/open.ts';
 
@@ -57,7 +58,9 @@ export async function readImageFile({ path, within, bytes }: ImageFile): Promise
     try {
       return read();
     } catch (error) {
-      return fail('unreadable', `the file cannot be read: ${(error as Error).message}`);
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return fail('unreadable', 'there is no such file');
+      return fail('unreadable', `the file cannot be read: ${systemReason(error as Error)}`);
     }
   };
   const status = reading(() => statSync(within?.file ?? path));

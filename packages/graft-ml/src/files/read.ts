@@ -123,6 +123,14 @@ export async function assertNoLink(path: string): Promise<void> {
   if (isLink) throw Object.assign(new Error('it is a link'), { code: 'ELOOP' });
 }
 
+/**
+ * The system's reason, as in `EACCES: permission denied`, without the call and the path that Node puts behind it: that
+ * may be the path of a temporary file.
+ */
+export function systemReason({ message }: Error): string {
+  return message.replace(/^(E[A-Z\d]+: .*), \w+(?: '.*')?$/s, '$1');
+}
+
 /** @throws UserError with the path and, as its cause, what the system said */
 export function failToRead(path: string, error: NodeJS.ErrnoException): never {
   if (error.code === undefined) throw error;
@@ -131,7 +139,7 @@ export function failToRead(path: string, error: NodeJS.ErrnoException): never {
       ? 'there is no such file'
       : error.code === 'ELOOP'
         ? 'it is a link, and links are not followed here'
-        : error.message;
+        : systemReason(error);
   throw new UserError(`Cannot read ${path}: ${reason}.`, { cause: error });
 }
 

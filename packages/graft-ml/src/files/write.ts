@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { assertNoLink, exists } from './read.ts';
+import { assertNoLink, exists, systemReason } from './read.ts';
 
 /**
  * Writes a file so that a reader finds the old one or the whole new one, never a part, also after a crash or on a full
@@ -165,7 +165,7 @@ export async function wrapWriteErrors<T>(path: string, work: () => Promise<T>): 
     return await work();
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;
-    throw new UserError(`Cannot write ${path}: ${error.message}.`, { cause: error });
+    throw new UserError(`Cannot write ${path}: ${systemReason(error)}.`, { cause: error });
   }
 }
 
@@ -187,8 +187,8 @@ export async function makeFolder<T>(target: string, fill: (growing: string) => P
     return result;
   } catch (error) {
     await rm(growing, { recursive: true, force: true });
-    const { syscall, message } = error as NodeJS.ErrnoException;
-    throw syscall ? new UserError(`${target} cannot be written: ${message}.`, { cause: error }) : error;
+    const isOfSystem = error instanceof Error && 'syscall' in error;
+    throw isOfSystem ? new UserError(`Cannot write ${target}: ${systemReason(error)}.`, { cause: error }) : error;
   }
 }
 
@@ -196,7 +196,7 @@ export async function makeFolder<T>(target: string, fill: (growing: string) => P
 export async function assertFree(target: string): Promise<void> {
   const entries = await readdir(target).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new UserError(`${target} is not a folder that can be written: ${error.message}.`);
+    throw new UserError(`Cannot write ${target}: ${systemReason(error)}.`, { cause: error });
   });
   if (entries.length > 0) throw new UserError(`${target} is not empty. Name a new folder.`);
 }

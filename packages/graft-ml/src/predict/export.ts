@@ -1,10 +1,9 @@
 import { dirname } from 'node:path';
 import { encode } from '@graft-ml/core/graph';
-import { UserError } from '@graft-ml/core/internal/base/errors';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { sizeOf } from '@graft-ml/core/internal/base/tensor';
 import { version } from '@graft-ml/core/internal/base/version';
-import { makeFolders, replaceFile } from '../files/write.ts';
+import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
 import type { Classifier } from './classifier.ts';
 
@@ -47,11 +46,9 @@ export async function exportClassifier(
   const expected = await classifier.probabilities(pixels, batchSize);
   const difference = written.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
   signal?.throwIfAborted();
-  try {
+  await wrapWriteErrors(path, async () => {
     await makeFolders(dirname(path));
     await replaceFile(path, bytes);
-  } catch (error) {
-    throw new UserError(`Cannot write ${path}: ${(error as Error).message}.`, { cause: error });
-  }
+  });
   return { path, bytes: bytes.length, input, difference };
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { SeenRecord } from '@graft-ml/core/data';
 import type { Best } from '@graft-ml/core/fit';
 import { call, placeholder } from '@graft-ml/core/internal/base/code';
@@ -209,9 +209,13 @@ export async function readRunOf<R extends RunRecord>(
   const store = openStore(path);
   await store.inspect();
   if (!(await store.names()).includes('run.json')) {
-    throw new UserError(
-      `${path} is not a run: it has no run.json. ${call(kind.begunBy, [placeholder('folder'), placeholder('config')], { out: path })} makes one.`,
-    );
+    const begin = call(kind.begunBy, [placeholder('folder'), placeholder('config')], { out: path });
+    const hint = (await exists(join(dirname(path), 'run.json')))
+      ? `It is a file of the run ${dirname(path)}: name that folder.`
+      : (await exists(path))
+        ? 'Name the folder that a run was written to.'
+        : `${begin} makes one.`;
+    throw new UserError(`${path} is not a run: it has no run.json. ${hint}`);
   }
   const file = join(path, 'run.json');
   return parseRun(parseOwnJson(await store.read('run.json', longestOwnJson), file), kind, { file, run: path });

@@ -19,7 +19,7 @@ export const dataGetCommand = defineCommand({
     const { getPublicSet, publicSets } = await import('../../data/public/index.ts');
     const { publicSetResult } = await import('../show/public-sets.ts');
     const set = publicSets.find((each) => each.name === name);
-    if (set === undefined) throw new UsageError(`data get${choiceProblem(name!, publicSetNames)}`);
+    if (set === undefined) throw new UsageError(`data get:${choiceProblem(name!, publicSetNames)}`);
     const onImage = (done: number, total: number) => terminal.progress('unpacking images', done, Math.max(done, total));
     const got = await getPublicSet(set, folder ?? set.name, { ...downloadOptions(options, terminal), onImage });
     printResult(terminal, publicSetResult(set, got));

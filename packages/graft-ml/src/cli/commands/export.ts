@@ -24,9 +24,11 @@ export const exportCommand = defineCommand({
       const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
       const lines = [
         `${path}: ${size}, ${classifier.classes.length} classes.`,
-        `It takes pixels u8 [${input.join(', ')}], resized, cropped, red, green and blue planes, not normalised, ` +
-          'and gives logits and probabilities.',
-        `Run by plain ONNX Runtime it differs from the run by ${difference.toExponential(1)} at most.`,
+        `Input: pixels u8 [${input.join(', ')}] (planes of red, green and blue), resized and cropped, not normalised. ` +
+          'Outputs: logits and probabilities.',
+        difference === 0
+          ? 'Run by plain ONNX Runtime it gives the numbers of the run.'
+          : `Run by plain ONNX Runtime it differs from the run by ${difference.toExponential(1)} at most.`,
       ];
       printResult(terminal, { lines, json: exported });
     } finally {

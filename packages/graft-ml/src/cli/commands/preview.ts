@@ -2,7 +2,7 @@ import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-c
 import { z } from 'zod';
 import { shapeOptionsOf } from '../../data/configured.ts';
 import { defineCommand } from '../command.ts';
-import { shapeFlags } from '../options/shared.ts';
+import { fileName, shapeFlags } from '../options/shared.ts';
 import { previewResult } from '../show/preview.ts';
 import { printResult } from '../show/printer.ts';
 
@@ -10,7 +10,7 @@ export const previewCommand = defineCommand({
   arguments: [{ syntax: '<folder>', description: 'labelled images, in any shape that train takes' }],
   options: z.strictObject({
     ...trainConfigSchema.pick({ augment: true }).shape,
-    out: z.string().default('preview.png').describe('the PNG file to write'),
+    out: fileName('.png', 'a PNG').default('preview.png').describe('the PNG file to write'),
     images: z.int().min(1).max(100).default(6).describe('rows: one image of each class in turn'),
     views: z.int().min(1).max(100).default(8).describe('augmented views of each, behind the one that evaluation sees'),
     imageSize: z.int().min(8).max(1024).default(224).describe('side of the square the model sees, in pixels'),

@@ -9,7 +9,7 @@ export const downloadFlags = {
   mirror: optionalText.describe('address or folder in place of the publishers’ hosts; default: GRAFT_MIRROR'),
   expectSha256: z
     .string()
-    .regex(/^[0-9a-f]{64}$/i, 'expected 64 hexadecimal digits')
+    .refine((text) => /^[0-9a-f]{64}$/i.test(text), { params: { expected: '64 hexadecimal digits' } })
     .nullable()
     .default(null)
     .describe(

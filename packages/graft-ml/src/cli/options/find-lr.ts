@@ -3,7 +3,8 @@ import { configGroups, trainConfigSchema } from '@graft-ml/core/internal/recipe/
 import { strategyNames } from '@graft-ml/core/internal/recipe/strategy';
 import { z } from 'zod';
 import { defineTable } from '../command.ts';
-import { downloadFlags, optionalText } from './download.ts';
+import { downloadFlags } from './download.ts';
+import { fileName } from './shared.ts';
 
 /** A training's options, without those that say how long it goes and how its rate does. */
 const stepOptions = trainConfigSchema.omit({
@@ -27,7 +28,7 @@ const stepOptions = trainConfigSchema.omit({
 
 /** The rates to try. */
 const searchOptions = {
-  out: optionalText.describe('an SVG file to draw the curve in'),
+  out: fileName('.svg', 'an SVG').nullable().default(null).describe('an SVG file to draw the curve in'),
   from: z.number().positive().default(1e-7).describe('the first learning rate'),
   to: z.number().positive().default(10).describe('the last learning rate'),
   steps: z.int().min(20).max(10_000).default(100).describe('the most steps to take'),

@@ -60,6 +60,12 @@ export const dataFlag = {
   ),
 };
 
+/** The name of a file to write, whose extension must be that of its format. */
+export const fileName = (extension: string, format: string) =>
+  z.string().refine((name) => name.toLowerCase().endsWith(extension), {
+    params: { expected: `the name of ${format} file, which ends in ${extension}` },
+  });
+
 /** The flags that go with `--resume` alone. */
 export const resumeFlags = {
   ...dataFlag,

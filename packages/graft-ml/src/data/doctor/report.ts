@@ -58,8 +58,11 @@ function section(findings: readonly Finding[], examples: number): string {
   return [`${title}: ${findings.length} (${kind})`, `  ${advice}`, ...lines].join('\n');
 }
 
-function summary({ findings, root }: Diagnosis, bySeverity: ReadonlyMap<Severity, readonly Finding[]>): string {
-  if (findings.length === 0) return 'Nothing is wrong.';
+function summary(
+  { findings, root, specimens }: Diagnosis,
+  bySeverity: ReadonlyMap<Severity, readonly Finding[]>,
+): string {
+  if (findings.length === 0) return specimens.length === 0 ? 'There is nothing to check.' : 'Nothing is wrong.';
   const count = (severity: Severity) => bySeverity.get(severity)?.length ?? 0;
   const several = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
   const counts = `${count('serious')} serious, ${several(count('warning'), 'warning')}, ${several(count('note'), 'note')}`;
