@@ -124,3 +124,10 @@ describe('graft models', () => {
     expect(stderr).not.toContain('    at ');
   });
 });
+
+test('a name that is neither an architecture nor weights: the nearest ones, and a pattern', async () => {
+  const near = await graft(['models', 'resnet81']);
+  expect(near).toMatchObject({ status: 1, stdout: '' });
+  expect(near.stderr).toContain('is neither an architecture nor published weights. Did you mean');
+  expect((await graft(['models', 'squeez'])).stderr).toContain("`graft models 'squeez*'` lists those");
+});

@@ -87,7 +87,7 @@ describe('graft predict', () => {
     expect(lines[0]).toBe('path,class,probability,class_2,probability_2,problem');
     expect(lines[1]).toMatch(/a\.png,(cross|disc|square),0\.\d+,(cross|disc|square),0\.\d+,$/);
     expect(lines[2]).toMatch(/b\.png,,,,,.*neither/);
-    expect(lines[4]).toMatch(/gone\.png,,,,,.*ENOENT/);
+    expect(lines[4]).toMatch(/gone\.png,,,,,.*there is no such file/);
     expect(lines).toHaveLength(6);
   });
 

@@ -108,6 +108,12 @@ describe('used wrongly', () => {
       '--weights: none are published for conv4, so that --model needs a file of them here.',
     ],
     [['inspect', 'conv4', '--strategy', 'all'], '--strategy "all" is not known.'],
+    [['preview', 'x', '--out', 'x.jpg'], 'the name of a PNG file, which ends in .png'],
+    [['find-lr', 'x', '--out', 'c.png'], 'the name of an SVG file, which ends in .svg'],
+    [['train', 'x', '-epochs', '3'], 'Names of options have two dashes: --epochs'],
+    [['config', 'epochs'], 'To set an option write epochs=VALUE'],
+    [['packages'], 'To train on it: graft train packages'],
+    [['train', 'x', '--expect-sha256', 'abc'], 'expected 64 hexadecimal digits'],
   ])('%j: exit 2, a hint on stderr, nothing on stdout', async (args, hint) => {
     const { status, stdout, stderr } = await graft(args);
     expect(stderr).toContain(hint);

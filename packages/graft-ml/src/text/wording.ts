@@ -44,7 +44,9 @@ interface Call {
 
 /** The commands that do what functions of the library do. */
 const commands: Readonly<Record<string, (call: Call) => string>> = {
-  listModels: ({ options }) => `models${flags(options)}`,
+  // All is what the command lists by itself.
+  listModels: ({ texts: [pattern = '**'], options }) =>
+    `models${pattern === '**' ? '' : ` ${argument(pattern)}`}${flags(options)}`,
   'model.parameters': () => 'inspect <model>',
   parameterBlocks: () => 'inspect <model> --blocks',
   trainFolder: (call) => begun('train', call),

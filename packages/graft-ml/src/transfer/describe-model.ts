@@ -1,9 +1,13 @@
+import { nearestNames } from '@graft-ml/core/internal/base/choice';
+import { call } from '@graft-ml/core/internal/base/code';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { printableName } from '@graft-ml/core/internal/base/printable';
 import { sizeOf } from '@graft-ml/core/internal/base/tensor';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
 import { entriesOf, pretrainedConfig } from '@graft-ml/core/internal/weights/registry/lookup';
-import { getModel, type NamedArchitecture } from '@graft-ml/core/models';
+import { getModel, listArchitectures, listModels, type NamedArchitecture } from '@graft-ml/core/models';
 import { cachedWeights } from '../checkpoint/fetch-weights.ts';
 
 /** An architecture of the zoo, and the weights that are published for it. */
@@ -44,4 +48,13 @@ function countParameters(model: NamedArchitecture): number {
   const variables = variablesOf(imageNetwork(model, model.preprocessing, 1000));
   const parameters = [...variables.values()].filter(({ kind }) => kind === 'parameter');
   return parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}
+
+/** The error for a name of neither an architecture nor published weights, with the nearest ones. */
+export function unknownModel(name: string): UserError {
+  const near = nearestNames(name, [...listArchitectures(), ...listModels('**', { pretrained: true })]);
+  const pattern = call('listModels', [`${name}*`]);
+  return new UserError(
+    `"${printableName(name)}" is neither an architecture nor published weights.${near} ${pattern} lists those whose names begin so.`,
+  );
 }

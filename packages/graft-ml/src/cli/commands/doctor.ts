@@ -1,11 +1,6 @@
-import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
-import { z } from 'zod';
 import { shapeOptionsOf } from '../../data/configured.ts';
 import { defineCommand } from '../command.ts';
-import { assertDatasetFlags, assertMachineFlags } from '../doctor-flags.ts';
-import { downloadFlags, optionalText } from '../options/download.ts';
-import { usualModel } from '../options/features.ts';
-import { shapeFlags } from '../options/shared.ts';
+import { assertDatasetFlags, assertMachineFlags, doctorFlags } from '../options/doctor.ts';
 import { printResult, progressOf } from '../show/printer.ts';
 
 export const doctorCommand = defineCommand({
@@ -15,37 +10,7 @@ export const doctorCommand = defineCommand({
       description: 'labelled images, in any shape that train takes; with --machine a run, or nothing',
     },
   ],
-  options: z.strictObject({
-    fixTo: optionalText.describe('write a clean copy to this new folder'),
-    near: z.boolean().default(false).describe('treat images that look the same as copies, in the clean copy'),
-    strict: z.boolean().default(false).describe('exit status 1 where anything is found'),
-    examples: z
-      .int()
-      .min(1)
-      .default(5)
-      .describe('findings of each kind that are written out, with --labels 20 unless given; --json has all'),
-    labels: z.boolean().default(false).describe('list the images whose labels are probably wrong'),
-    sheet: optionalText.describe('with --labels: draw the suspects on this contact sheet, a PNG file'),
-    model: z
-      .string()
-      .default(usualModel)
-      .describe('with --labels: the backbone whose features are judged by: what `graft train` takes, or a run'),
-    weights: optionalText.describe('with --labels: its weights: a file, a tag or a name; default: those published'),
-    imageSize: trainConfigSchema.shape.imageSize.describe(
-      'with --labels: side of the square the model sees, in pixels',
-    ),
-    folds: z.int().min(2).max(100).default(5).describe('with --labels: folds of the cross-validation'),
-    seed: trainConfigSchema.shape.seed.describe('with --labels: decides the folds'),
-    ...downloadFlags,
-    machine: z.boolean().default(false).describe('examine this machine instead of a dataset'),
-    renew: z
-      .boolean()
-      .default(false)
-      .describe('with --machine: time again what was measured here, or what the run uses'),
-    threads: trainConfigSchema.shape.threads.describe('with --machine: threads of one operator; default: all cores'),
-    classDepth: trainConfigSchema.shape.classDepth,
-    ...shapeFlags,
-  }),
+  options: doctorFlags,
   goesOnUnread: ({ fixTo, sheet }) => fixTo !== null || sheet !== null,
   examples: [
     'graft doctor photos/',

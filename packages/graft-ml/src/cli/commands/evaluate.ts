@@ -1,54 +1,18 @@
-import { UsageError } from '@graft-ml/core/internal/base/errors';
-import { choice } from '@graft-ml/core/internal/recipe/config/choice';
-import { z } from 'zod';
 import { shapeOptionsOf } from '../../data/configured.ts';
-import type { Part } from '../../predict/evaluation-images.ts';
-import { flagOf } from '../../text/wording.ts';
 import { defineCommand } from '../command.ts';
 import { unlessStopped } from '../long-call.ts';
-import { optionalText } from '../options/download.ts';
-import { binsFlag, checkpointFlag, shapeFlags, testTimeFlag } from '../options/shared.ts';
+import { assertComparable, evaluateFlags } from '../options/evaluate.ts';
 import { textWidth } from '../output.ts';
 import { evaluationResult } from '../show/evaluation.ts';
 import { printResult, progressOf } from '../show/printer.ts';
 import { runComparisonResult } from '../show/run-comparison.ts';
-
-const parts = ['train', 'validation', 'test', 'all'] as const satisfies readonly Part[];
 
 export const evaluateCommand = defineCommand({
   arguments: [
     { syntax: '<run>', description: 'a run folder' },
     { syntax: '<folder>', description: 'labelled images, in any shape that `graft train` takes' },
   ],
-  options: z.strictObject({
-    part: choice(parts)
-      .nullable()
-      .default(null)
-      .describe(
-        `${parts.join(' | ')}; default: test/ where there is one (not with --against), validation for the run’s own folder, else all`,
-      ),
-    against: optionalText.describe('compare with this run on the same images: McNemar’s test, and where they differ'),
-    predictions: optionalText.describe(
-      'write each image’s path, label, prediction and probabilities to this file, .csv, .jsonl or .parquet',
-    ),
-    sheet: optionalText.describe('draw the worst mistakes on this contact sheet, a PNG file'),
-    curves: z.boolean().default(false).describe('draw the reliability diagram, ROC and precision over recall'),
-    byRow: z.boolean().default(false).describe('the confusion matrix in percent of each row'),
-    topK: z.int().min(1).default(5).describe('the k of the top-k accuracy'),
-    ...binsFlag,
-    replicates: z
-      .int()
-      .min(0)
-      .max(100_000)
-      .default(1000)
-      .describe('replicates of the bootstrap; 0: no intervals by it'),
-    seed: z.int().min(0).default(0).describe('seed of the bootstrap'),
-    ...checkpointFlag,
-    calibrated: z.boolean().default(true).describe('apply the temperature of `graft calibrate`, where the run has one'),
-    ...shapeFlags,
-    ...testTimeFlag,
-    device: z.string().default('cpu').describe('cpu'),
-  }),
+  options: evaluateFlags,
   goesOnUnread: ({ predictions, sheet }) => predictions !== null || sheet !== null,
   examples: [
     'graft evaluate runs/x photos/',
@@ -92,9 +56,3 @@ export const evaluateCommand = defineCommand({
     printResult(terminal, evaluationResult(result, { curves, byRow, width: textWidth(), sheet: drawn }));
   },
 });
-
-/** @throws UsageError where flags are of one run alone */
-function assertComparable(given: readonly string[]): void {
-  const alone = ['predictions', 'sheet', 'curves', 'byRow'].filter((flag) => given.includes(flag)).map(flagOf);
-  if (alone.length > 0) throw new UsageError(`evaluate: ${alone.join(', ')} does not go with --against.`);
-}

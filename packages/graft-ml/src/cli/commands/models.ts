@@ -1,5 +1,4 @@
 import { UsageError, UserError } from '@graft-ml/core/internal/base/errors';
-import { printableName } from '@graft-ml/core/internal/base/printable';
 import { z } from 'zod';
 import { defineCommand } from '../command.ts';
 import { downloadOptions } from '../download.ts';
@@ -39,20 +38,12 @@ export const modelsCommand = defineCommand({
 
 /** An architecture with its default weights, or those weights alone. */
 async function shown(name: string): Promise<Result> {
-  const { listArchitectures, listModels } = await import('@graft-ml/core/models');
+  const { listArchitectures } = await import('@graft-ml/core/models');
   const { entryNamed } = await import('@graft-ml/core/internal/weights/index');
-  const { nearestNames } = await import('@graft-ml/core/internal/base/choice');
-  const { describeArchitecture, describeWeights } = await import('../../transfer/describe-model.ts');
+  const { describeArchitecture, describeWeights, unknownModel } = await import('../../transfer/describe-model.ts');
   const { architectureResult, entryResult } = await import('../show/models.ts');
-  const architectures = listArchitectures();
-  if (!architectures.includes(name)) {
-    if (entryNamed(name)) return entryResult(describeWeights(name));
-    const near = nearestNames(name, [...architectures, ...listModels('**', { pretrained: true })]);
-    throw new UserError(
-      `models: "${printableName(name)}" is neither an architecture nor published weights.${near} ` +
-        `A pattern has a star: graft models '${printableName(name)}*'`,
-    );
-  }
+  if (entryNamed(name)) return entryResult(describeWeights(name));
+  if (!listArchitectures().includes(name)) throw unknownModel(name);
   const model = describeArchitecture(name);
   const [first] = model.weights;
   return architectureResult(model, first ? describeWeights(first.name) : null);

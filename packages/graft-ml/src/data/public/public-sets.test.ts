@@ -241,7 +241,7 @@ describe('what goes wrong leaves nothing under the name', () => {
   ])('%s', async (_, archive) => {
     const { folder, options } = newPlaces();
     await expect(getPublicSet(published('hymenoptera', [archive]), folder, options)).rejects.toThrow(
-      /no images where they should be|cannot be unpacked|cannot be written|archive|damaged|header/i,
+      /no images where they should be|cannot be unpacked|cannot write|archive|damaged|header/i,
     );
     expect(around(folder)).toEqual([]);
   });
