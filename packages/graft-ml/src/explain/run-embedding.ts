@@ -3,7 +3,14 @@ import { isAbsolute, join, relative, sep } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { f32, type Tensor, type TensorOf, tensor } from '@graft-ml/core/internal/base/tensor';
-import { type ClassOverlap, classOverlap, nearestNeighbours, pca, umap } from '@graft-ml/core/internal/explain/index';
+import { type ClassOverlap, classOverlap, pca, umap } from '@graft-ml/core/internal/explain/index';
+import {
+  cosineDistance,
+  type Neighbour,
+  type NeighbourTable,
+  neighbourTable,
+  unit,
+} from '@graft-ml/core/internal/explain/neighbours';
 import { z } from 'zod';
 import { readSealed, writeSealed } from '../checkpoint/sealed.ts';
 import { evaluationImages } from '../predict/evaluation-images.ts';
@@ -75,6 +82,14 @@ const recordSchema = z.object({
   overlap: overlapSchema,
 });
 
+/** The neighbours of one vector, from a table by cosine distance. */
+function neighboursOf({ count, indices, distances }: NeighbourTable, vector: number): Neighbour[] {
+  return Array.from({ length: count }, (_, k) => {
+    const at = vector * count + k;
+    return { index: indices[at]!, similarity: 1 - distances[at]! };
+  });
+}
+
 /** The longest file, in bytes. Five thousand images with paths of average length make 6 MB. */
 const longestFile = 100_000_000;
 const version = 1;
@@ -118,12 +133,13 @@ export async function embedRun(run: string, options: EmbedRunOptions = {}): Prom
   const points = await umap(projected, { seed, signal, onProgress: onEpoch });
   const { classes } = described;
   const labels = chosen.map(({ label }) => label);
+  const nearest = neighbourTable(vectors.map(unit), 10, cosineDistance);
   const record = {
     classes,
     images: chosen.map(({ path, label }, i) => ({
       path: within(folder, path),
       label,
-      neighbours: nearestNeighbours(vectors, i),
+      neighbours: neighboursOf(nearest, i),
     })),
     total: all.length,
     shares,
