@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { basename, isAbsolute, join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { palette } from '@graft-ml/core/internal/chart/index';
 import { embedRun, type RunEmbedding } from '../explain/run-embedding.ts';
@@ -49,7 +49,7 @@ export function mapSection({ map, folder, shown, hidden }: MapSubject, sheet: Th
   const place = scaleOf(points.data);
   const known = knownImages(shown);
   const drawn = images.flatMap((image, i) => {
-    const path = join(folder, image.path);
+    const path = isAbsolute(image.path) ? image.path : join(folder, image.path);
     if (hidden.has(path)) return [];
     return [{ ...image, image: known.get(path), at: place(points.data[2 * i]!, points.data[2 * i + 1]!) }];
   });
@@ -73,10 +73,9 @@ ${closest.length > 0 && html`<p>Classes that overlap most: ${closest.map(({ clas
 <p class="quiet">${drawn.length} images of the training and validation parts${embedding.total > images.length && `, drawn from ${embedding.total}`}; features of the last layer but one, ${embedding.shares.length} principal components, UMAP. Distances within a group mean more than distances between groups.</p>`;
 }
 
-/** The images that were classified for this report, by their files; one that lies within an archive is not told apart. */
+/** The images that have a thumbnail, by their files; within an archive each has a path of its own, too. */
 function knownImages(shown: ShownPart | null): Map<string, SelectedImage> {
-  const all = shown ? [...shown.thumbnails.keys()] : [];
-  return new Map(all.filter(({ within }) => within === undefined).map((image) => [image.path, image]));
+  return new Map([...(shown?.thumbnails.keys() ?? [])].map((image) => [image.path, image]));
 }
 
 /** Fits coordinates into the drawing, each axis by its own range. */
