@@ -106,6 +106,12 @@ describe('on data of one’s own', { timeout: 600_000 }, () => {
     expect(numbersIn(output, /right (\S+)$/gm)[0]).toBeGreaterThan(0.95);
   });
 
+  test('meta-learning: classes that were never seen are told apart', () => {
+    const accuracies = numbersIn(run('meta-learning'), /^(?:maml|boil): accuracy (\S+)$/gm);
+    expect(accuracies).toHaveLength(2);
+    for (const accuracy of accuracies) expect(accuracy).toBeGreaterThan(0.85);
+  });
+
   test('stream: what an async generator gives is learned from', () => {
     expect(numbersIn(run('stream'), /accuracy (\S+)$/gm).at(-1)).toBeGreaterThan(0.9);
   });

@@ -1,63 +1,17 @@
 import { createRuntime } from 'graft-ml/internal/runtime/index';
 import { expect, test } from 'vitest';
+import { network, tints } from '../../../../test/tints.ts';
 import { differing, memoryStore } from '../../../../test/training.ts';
-import { randomStream } from '../base/random.ts';
-import { i64, type Tensors, zeros } from '../base/tensor.ts';
+import type { Tensors } from '../base/tensor.ts';
 import type { TrainEvent } from '../fit/events.ts';
-import { type Network, variablesOf } from '../fit/step.ts';
+import { variablesOf } from '../fit/step.ts';
 import { runCourse } from '../fit/trainer.ts';
-import { crossEntropy, initialise, linear } from '../nn/index.ts';
-import { cast, flatten, mul, tanh } from '../ops/index.ts';
+import { crossEntropy, initialise } from '../nn/index.ts';
 import { adam, constant, sgd } from '../optim/index.ts';
 import { inSequence } from '../runtime/index.ts';
-import type { Episode, EpisodeSource } from './episode.ts';
 import { type LearnerName, learnerVariables, type MetaTask, makeLearner, metaCourse, outerPhases } from './index.ts';
 
-const side = 4;
-/** A network without a batch norm, for images of 4x4. */
-const network: Network = {
-  input: { dtype: 'u8', shape: [3, side, side] },
-  forward: (s, x) => {
-    const hidden = tanh(linear(s.at('body'), flatten(mul(cast(x, 'f32'), 1 / 128)), { features: 12 }));
-    return linear(s.at('fc'), hidden, { features: 3 });
-  },
-};
 const parameters = [...variablesOf(network).keys()];
-
-/** Classes are tints: which channel is bright differs from class to class, and in which third of the scale. */
-function tints(part: string): EpisodeSource {
-  const classes = Array.from({ length: 12 }, (_, i) => `${part}${i}`);
-  return {
-    classes,
-    draw({ way, shots, queries }, address) {
-      const stream = randomStream(0, part, ...address);
-      const chosen = stream.shuffle(classes.map((_, i) => i)).slice(0, way);
-      const images = (count: number) => {
-        const batch = zeros('u8', [way * count, 3, side, side]);
-        for (let at = 0; at < batch.data.length; at++) {
-          const image = Math.floor(at / (3 * side * side));
-          const channel = Math.floor(at / (side * side)) % 3;
-          const tint = randomStream(1, part, chosen[Math.floor(image / count)]!, channel).uniform();
-          batch.data[at] = 200 * tint + 50 * stream.uniform();
-        }
-        return batch;
-      };
-      const labels = (count: number) =>
-        i64(
-          [way * count],
-          Array.from({ length: way * count }, (_, i) => Math.floor(i / count)),
-        );
-      const episode: Episode = {
-        support: images(shots),
-        supportLabels: labels(shots),
-        query: images(queries),
-        queryLabels: labels(queries),
-        classes: chosen.map((i) => classes[i]!),
-      };
-      return episode;
-    },
-  };
-}
 
 function taskOf(name: LearnerName, changes: Partial<MetaTask> = {}): MetaTask {
   const learner = makeLearner(name, {
