@@ -3,7 +3,10 @@ import { expect, test } from 'vitest';
 import { OptionError } from '../base/errors.ts';
 import { f32, i64 } from '../base/tensor.ts';
 import { bceWithLogitsLoss, crossEntropyLoss, huberLoss, linear, type Scope } from '../nn/index.ts';
+import { cosine, sgd } from '../optim/index.ts';
 import { isImageSet, tensorDataset } from './examples.ts';
+import { createTrainer } from './explicit-trainer.ts';
+import { fitTask } from './fit-task.ts';
 import { accuracy, metricsIn, topK } from './metrics.ts';
 import { createModel } from './model.ts';
 
@@ -74,4 +77,27 @@ test('a model says what it predicts for, and what it is evaluated on', async () 
 test('labels may lie in a typed array', () => {
   expect(dataset!(x, Int32Array.of(0, 1, 1, 0))).toMatchObject({ size: 4, labels: [0, 1, 1, 0] });
   expect(tensorDataset(x, i64([4], [0, 1, 1, 0]))).toMatchObject({ size: 4, labels: [0, 1, 1, 0] });
+});
+
+const own = createModel(network, { input: { dtype: 'f32', shape: [2] }, runtime });
+const train = tensorDataset(x, [0, 1, 0, 1]);
+// biome-ignore lint/suspicious/noExplicitAny: what JavaScript sees
+const [task, trainer, freeze]: ((...given: any[]) => unknown)[] = [
+  fitTask,
+  createTrainer,
+  (pattern: string) => own.freeze(pattern),
+];
+
+test.each([
+  [() => task!(own), 'data: expected datasets: { train, validation }, received undefined.'],
+  [() => task!(own, { train }, { optimizer: sgd }), 'optimizer: expected an optimizer: adamw(), with its brackets'],
+  [() => task!(own, { train }, { optimizer: 'adam' }), 'optimizer: expected an optimizer'],
+  [() => task!(own, { train }, { schedule: cosine }), 'schedule: expected a schedule: cosine(), with its brackets'],
+  [() => task!(own, { train }, { schedule: 'cosine' }), 'schedule: expected a schedule'],
+  [() => task!(own, { train }, { loss: 'ce' }), 'loss: expected a loss: crossEntropyLoss(), or a function'],
+  [() => trainer!(own, { optimizer: sgd }), 'optimizer: expected an optimizer'],
+  [() => freeze!(1), 'freeze: expected a name or pattern of parameters'],
+])('%s of fit says what is wrong', (call, message) => {
+  expect(call).toThrow(OptionError);
+  expect(call).toThrow(message);
 });

@@ -16,6 +16,7 @@ import { number } from './evaluation.ts';
 import type { Evaluation } from './events.ts';
 import type { Examples } from './examples.ts';
 import type { FitOptions } from './fit-options.ts';
+import { assertOptimizer } from './fit-rates.ts';
 import { trainingSource } from './fit-task.ts';
 import { batchNormOf } from './image-stage.ts';
 import type { EvaluateOptions, Model } from './model.ts';
@@ -119,6 +120,7 @@ export class Trainer implements AsyncDisposable {
     this.#model = model;
     this.#options = options;
     this.#optimizer = options.optimizer ?? adamw();
+    assertOptimizer(this.#optimizer);
     this.#loss = options.loss ?? crossEntropyLoss();
     this.#settings = relativeSettings(model.table, this.#optimizer, options.normDecay ?? false);
     this.#state = new State(model.variables);

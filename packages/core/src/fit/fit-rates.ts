@@ -71,6 +71,13 @@ export function settingOf(
   return rate === 0 ? null : { rate, weightDecay: dimensions > 1 || normDecay ? 1 : 0 };
 }
 
+/** @throws OptionError for a factory that was not called, and whatever else is no optimizer */
+export function assertOptimizer(optimizer: unknown): asserts optimizer is Optimizer {
+  if (typeof optimizer === 'object' && optimizer !== null && 'slots' in optimizer) return;
+  const expected = 'an optimizer: adamw(), with its brackets';
+  throw new OptionError({ option: 'optimizer', expected, received: typeof optimizer });
+}
+
 /** The learning rate of parameters that no pattern matches. */
 export function learningRateOf({ name, learningRate }: Optimizer): number {
   const rate = learningRate ?? usualLearningRate(name);

@@ -1,11 +1,11 @@
 import { OptionError } from '../base/errors.ts';
 import { augmentationOf } from '../image/augment/index.ts';
 import { crossEntropyLoss } from '../nn/index.ts';
-import { adamw, clipperOf, oneCycle } from '../optim/index.ts';
+import { adamw, clipperOf, type Optimizer, oneCycle, type Schedule } from '../optim/index.ts';
 import type { Criterion } from './evaluation.ts';
 import { type Examples, type FitData, isImageSet, openExamples, transformed } from './examples.ts';
 import type { FitOptions } from './fit-options.ts';
-import { withRates } from './fit-rates.ts';
+import { assertOptimizer, withRates } from './fit-rates.ts';
 import { openSources, type StageExamples } from './fit-sources.ts';
 import { type FitStage, unfrozenStages } from './fit-stages.ts';
 import { type Metric, metricsIn } from './metrics.ts';
@@ -21,6 +21,7 @@ export function fitTask<M extends string = 'accuracy'>(
   options: FitOptions<M> = {},
 ): TrainingTask<M> {
   const { optimizer = adamw(), loss = crossEntropyLoss(), seed = 0, memory = 1024, disk = 4096 } = options;
+  assertCall(data, optimizer, loss, options.schedule);
   const augmented = augmentedExamples(data.train, model, options);
   const plain = options.augment ? augmentedExamples(data.train, model, { ...options, augment: undefined }) : augmented;
   const training = augmented.source;
@@ -64,6 +65,26 @@ export function fitTask<M extends string = 'accuracy'>(
     patience: options.patience ?? null,
     seed,
   };
+}
+
+/** @throws OptionError for a call that TypeScript would not let pass */
+function assertCall(data: unknown, optimizer: Optimizer, loss: unknown, schedule: Schedule | undefined): void {
+  if (typeof data !== 'object' || data === null) {
+    throw new OptionError({ option: 'data', expected: 'datasets: { train, validation }', received: data });
+  }
+  assertOptimizer(optimizer);
+  if (typeof loss !== 'function') {
+    throw new OptionError({ option: 'loss', expected: 'a loss: crossEntropyLoss(), or a function', received: loss });
+  }
+  if (schedule === undefined) return;
+  // A factory that was not called is a function, too.
+  const rate: unknown = typeof schedule === 'function' && schedule(0, [], { steps: 1, learningRate: 1 });
+  if (typeof rate === 'number') return;
+  throw new OptionError({
+    option: 'schedule',
+    expected: 'a schedule: cosine(), with its brackets',
+    received: typeof rate,
+  });
 }
 
 function whole(option: 'epochs' | 'batchSize' | 'accumulate' | 'views', value: number): number {

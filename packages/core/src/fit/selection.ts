@@ -23,6 +23,9 @@ export interface ParameterTable {
  * @throws OptionError of `option` where it means none
  */
 export function selected(option: string, pattern: string, table: ParameterTable): ReadonlySet<string> {
+  if (typeof pattern !== 'string') {
+    throw new OptionError({ option, expected: 'a name or pattern of parameters: "head", "layer4"', received: pattern });
+  }
   const { blocks, head } = table;
   const parameters = [...table.parameters.keys()];
   if (pattern === 'all' || pattern === '*') return new Set(parameters);

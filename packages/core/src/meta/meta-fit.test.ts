@@ -92,6 +92,8 @@ test('interrupted and resumed, it ends bit for bit the same', async () => {
   expect(differing(rest.last!.tensors, whole.last!.tensors)).toEqual([]);
 });
 
-test('a baseline is not trained', () => {
+test('a baseline is not trained, and another name is no learner', () => {
+  const unknown = { learner: 'mamel' } as unknown as MetaFitOptions;
+  expect(() => metaFit(newModel(), data, unknown)).toThrow('Did you mean "maml"?');
   expect(() => metaFit(newModel(), data, { learner: 'nearest-centroid' })).toThrow(OptionError);
 });

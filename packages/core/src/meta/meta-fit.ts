@@ -1,7 +1,9 @@
+import { choiceError } from '../base/choice.ts';
 import { OptionError } from '../base/errors.ts';
 import type { TrainEvent } from '../fit/events.ts';
 import { fitCourse } from '../fit/fit.ts';
 import type { RunOptions } from '../fit/fit-options.ts';
+import { assertOptimizer } from '../fit/fit-rates.ts';
 import type { Model } from '../fit/model.ts';
 import { crossEntropy, initialise, type Variable } from '../nn/index.ts';
 import {
@@ -19,7 +21,7 @@ import {
 import { inSequence } from '../runtime/index.ts';
 import type { EpisodeSource } from './episode.ts';
 import type { Learner, Statistics } from './learner.ts';
-import { type LearnerName, learners, makeLearner } from './learners.ts';
+import { type LearnerName, learnerNames, learners, makeLearner } from './learners.ts';
 import { type CompileTasks, type MetaTask, metaCourse } from './meta-course.ts';
 import { type OuterPhase, outerPhases } from './outer-phases.ts';
 import { learnerVariables } from './task-graph.ts';
@@ -98,6 +100,7 @@ export function metaTask(
   data: MetaFitData,
   options: MetaFitOptions,
 ): MetaTask {
+  assertOptimizer(options.optimizer ?? adam());
   const { way = 5, shots = 1, queries = 15, seed = 0, optimizer = adam(), schedule = constant(), clip } = options;
   const learner = learnerOf(model, options);
   const phases = phasesOf(learner, options);
@@ -136,6 +139,7 @@ function settingOf({ name, kind, shape }: Variable): ParameterSetting | null {
 function learnerOf({ table }: Pick<Model, 'table'>, options: MetaFitOptions): Learner {
   const { learner = 'maml', innerSteps = 5, innerRate = 0.1, statistics = 'batch' } = options;
   if (typeof learner !== 'string') return learner;
+  if (!Object.hasOwn(learners, learner)) throw choiceError('learner', learner, learnerNames);
   if (learners[learner].kind === 'baseline') {
     const expected = 'a learner that is trained: a baseline fits a head to each support set';
     throw new OptionError({ option: 'learner', expected, received: learner });
