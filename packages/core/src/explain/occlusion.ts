@@ -8,7 +8,6 @@ import {
   assertImages,
   baselineOf,
   type ExplainedNetwork,
-  explainedGraph,
   imageShape,
   inBatches,
   openOutputs,
@@ -58,13 +57,8 @@ export async function openOcclusion(
   const baseline = baselineOf(subject, options.baseline);
   const squares = squaresOf(height, width, { window, stride });
   const size = options.batchSize ?? usualBatch;
-  const { outputs: occluded } = explainedGraph(subject, size);
-  const program = await subject.runtime.compile({ [resultNames.outputs]: occluded });
   const forward = await openOutputs(subject, size);
-  const close = async () => {
-    await program.release();
-    await forward.release();
-  };
+  const close = () => forward.release();
   return {
     classes: forward.classes,
     passes: squares.length,
@@ -94,7 +88,7 @@ export async function openOcclusion(
           raw.data[image * height * width + p]! += fall / covered[p]!;
         });
       };
-      await inBatches(program, { count: count * squares.length, size, feeds }, use, { signal, onProgress });
+      await inBatches(forward.program, { count: count * squares.length, size, feeds }, use, { signal, onProgress });
       return { raw, normalised: normalise(raw), targets, outputs };
     },
   };

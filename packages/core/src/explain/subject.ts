@@ -6,6 +6,7 @@ import { input, type Value } from '../graph/index.ts';
 import type { Preprocessing } from '../models/index.ts';
 import { Scope } from '../nn/index.ts';
 import { mul, reduceSum } from '../ops/index.ts';
+import { argmax } from '../predict/metrics.ts';
 import type { Program, Runtime } from '../runtime/index.ts';
 
 /** A network with its numbers, whose outputs can be explained: a `Model` or an `ImageClassifier`. */
@@ -134,6 +135,8 @@ export function padded(images: Tensor, first: number, count: number, size: numbe
 /** A source of a network's outputs. */
 export interface Outputs {
   readonly classes: number;
+  /** The program that computes them, for rows of one's own. */
+  readonly program: Program;
   /** f32 (n, classes) for images (n, c, h, w) of any n. */
   run(images: Tensor, options: Pick<AttributionOptions, 'signal'>): Promise<TensorOf<'f32'>>;
   release(): Promise<void>;
@@ -155,7 +158,7 @@ export async function openOutputs(subject: ExplainedNetwork, size: number): Prom
     await inBatches(program, { count, size, feeds }, use, { signal });
     return all;
   };
-  return { classes, run, release: () => program.release() };
+  return { classes, program, run, release: () => program.release() };
 }
 
 /**
@@ -165,10 +168,7 @@ export async function openOutputs(subject: ExplainedNetwork, size: number): Prom
 export function targetsOf(outputs: TensorOf<'f32'>, given: readonly number[] | undefined): readonly number[] {
   const [count, classes] = outputs.shape as [number, number];
   if (given === undefined) {
-    return Array.from({ length: count }, (_, row) => {
-      const values = outputs.data.subarray(row * classes, (row + 1) * classes);
-      return values.reduce((best, value, i) => (value > values[best]! ? i : best), 0);
-    });
+    return Array.from({ length: count }, (_, row) => argmax(outputs.data.subarray(row * classes, (row + 1) * classes)));
   }
   assertTargets(given, count, classes);
   return given;

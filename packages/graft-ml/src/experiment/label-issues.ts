@@ -2,6 +2,7 @@ import { OptionError } from '@graft-ml/core';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
+import { argmax } from '@graft-ml/core/internal/predict/metrics';
 import { parseConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { findLabelIssues, type LabelIssue, type LabelIssueOptions, type LabelNoise } from '@graft-ml/core/predict';
 import type { Runtime } from '@graft-ml/core/runtime';
@@ -123,7 +124,7 @@ export async function labelIssues(folder: string, options: FolderLabelOptions = 
     { runtime, folds, seed, signal, onProgress: during('training probes') },
   );
   const found = findLabelIssues(labels, probabilities, { ...(filter && { filter }), ...(rank && { rank }) });
-  const agreeing = probabilities.filter((row, i) => row.indexOf(row.reduce((a, b) => Math.max(a, b))) === labels[i]);
+  const agreeing = probabilities.filter((row, i) => argmax(row) === labels[i]);
   return {
     root: folder,
     classes: dataset.classes,

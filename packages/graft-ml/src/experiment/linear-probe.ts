@@ -1,6 +1,7 @@
 import { numbersOf, type Tensor, tensor } from '@graft-ml/core';
 import { fit, tensorDataset } from '@graft-ml/core/fit';
 import { chooseFold } from '@graft-ml/core/internal/image/split';
+import { softmax } from '@graft-ml/core/internal/predict/evaluation';
 import { linear } from '@graft-ml/core/nn';
 import { adamw } from '@graft-ml/core/optim';
 import type { Runtime } from '@graft-ml/core/runtime';
@@ -123,11 +124,4 @@ function standardiser(rows: readonly Float32Array[]): (rows: readonly Float32Arr
     });
     return tensor('f32', [wanted.length, width], data);
   };
-}
-
-function softmax(logits: readonly number[]): Float64Array {
-  const largest = logits.reduce((a, b) => Math.max(a, b));
-  const exponentials = Float64Array.from(logits, (logit) => Math.exp(logit - largest));
-  const sum = exponentials.reduce((a, b) => a + b);
-  return exponentials.map((value) => value / sum);
 }
