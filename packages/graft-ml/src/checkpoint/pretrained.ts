@@ -13,6 +13,7 @@ import { mapNames } from '@graft-ml/core/internal/weights/timm-names';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { initialise, type Variable } from '@graft-ml/core/nn';
 import { z } from 'zod';
+import { problemsOf } from '../files/own-json.ts';
 import type { OpenOptions } from '../files/read.ts';
 import { tensorsHash } from '../files/tensors-hash.ts';
 import { head as headCodec } from '../text/head.ts';
@@ -138,8 +139,7 @@ export async function checkpointFrom(
     return checkpointOf(path, mapNames(model.name, read), { notes, ...(await published(entry)) });
   }
   const described = metadataSchema.safeParse(metadata);
-  if (!described.success)
-    throw new UserError(`${path}: its description is damaged: ${z.prettifyError(described.error)}`);
+  if (!described.success) throw new UserError(`${path}: its description is damaged: ${problemsOf(described.error)}.`);
   const { model: name, seen = unrecorded, ...description } = described.data;
   if (name !== model.name)
     throw new UserError(`${path} holds weights of ${name}, not of ${model.name}. Pass ${option('model', name)}.`);

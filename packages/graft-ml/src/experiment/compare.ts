@@ -12,7 +12,7 @@ import {
   resolveMetaConfig,
 } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
-import { longestOwnJson, parseOwnJson } from '../files/own-json.ts';
+import { longestOwnJson, parseOwnJson, problemsOf } from '../files/own-json.ts';
 import { parseJson } from '../files/read.ts';
 import { isSignedByUser, signAsUser } from '../files/user-key.ts';
 import { type MetaRun, readMetaRun } from '../meta/meta-run.ts';
@@ -139,7 +139,7 @@ export async function* resumeComparison(
     throw new UserError(`${out} is no comparison: ${error.message}`, { cause: error });
   });
   const plan = planSchema.safeParse(json);
-  if (!plan.success) throw new UserError(`${file} is damaged: ${z.prettifyError(plan.error)}`);
+  if (!plan.success) throw new UserError(`${file} is damaged: ${problemsOf(plan.error)}.`);
   const folder = await usableFolder(out, plan.data, data);
   yield* remaining({ ...plan.data, folder }, { ...options, out }, { isNew: false });
 }
@@ -250,7 +250,7 @@ async function rowOf(
     const parsed = epochSchema.safeParse(parseJson(line));
     if (parsed.success) return parsed.data;
     throw new UserError(
-      `${join(store.path, 'metrics.jsonl')}, line ${i + 1}, is damaged: ${z.prettifyError(parsed.error)}`,
+      `${join(store.path, 'metrics.jsonl')}, line ${i + 1}, is damaged: ${problemsOf(parsed.error)}.`,
     );
   });
   return {

@@ -10,7 +10,7 @@ import {
   trainConfigSchema,
 } from '@graft-ml/core/internal/recipe/config/index';
 import { z } from 'zod';
-import { longestOwnJson, parseOwnJson } from '../files/own-json.ts';
+import { longestOwnJson, parseOwnJson, problemsOf } from '../files/own-json.ts';
 import { areOwnPaths, isWeightsFile, signPaths, usablePaths } from '../runs/own-paths.ts';
 import { readRun } from '../runs/run-file.ts';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
@@ -117,7 +117,7 @@ export async function* resumeFolds(
   const store = (options.openStore ?? openRunStore)(out);
   await store.inspect();
   const parsed = foldsSchema.safeParse(parseOwnJson(await store.read(foldsFile, longestOwnJson), file));
-  if (!parsed.success) throw new UserError(`${file} is damaged: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw new UserError(`${file} is damaged: ${problemsOf(parsed.error)}.`);
   if (parsed.data.folds.length === parsed.data.of)
     throw new UserError(`${out} is complete: it has its ${parsed.data.of} folds.`);
   if (isOnnx(parsed.data.config.model) && !(await areOwnPaths(parsed.data))) {

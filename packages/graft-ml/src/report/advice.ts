@@ -126,10 +126,11 @@ const rules: readonly Rule[] = [
     if (!shown || run.config.fold !== null || run.adaptedFrom !== null) return null;
     const [low, high] = shown.metrics.interval;
     if (high - low < wide) return null;
+    const folds = repeatCommand(run);
     return {
       title: 'Measure on more images before comparing runs',
       reason: `${plural(shown.metrics.images, 'image')} fix the accuracy only to ${percent(low)} to ${percent(high)}. Five folds use every image for validation once.`,
-      command: `${repeatCommand(run)} --folds 5`,
+      command: folds === null ? null : `${folds} --folds 5`,
     };
   },
   function noTest({ run }) {

@@ -12,6 +12,27 @@ const tiny = [
   ...['--meta-steps', '2', '--episodes', '2', '--split', '3/1/1', '--rotations', 'all', '--threads', '1'],
 ];
 
+test.each([
+  ['maml', 'Every parameter moves at the inner rate '],
+  ['boil', '<li>Not adapted: <code>fc.weight</code> <code>fc.bias</code> </li>'],
+])(
+  'the inner rates of %s, which learns none, are said once',
+  async (learner, text) => {
+    const folder = join(root, learner);
+    await drawImages(join(folder, 'shapes'), {
+      classes: ['disc', 'square', 'cross', 'ring', 'bar'],
+      perClass: 4,
+      side: 16,
+    });
+    const args = ['meta', 'train', 'shapes', ...tiny, '--learner', learner, '--out', 'run'];
+    const trained = await graft(args, folder);
+    expect(trained.status, trained.stderr).toBe(0);
+    expect((await graft(['report', 'run', '--episodes', '4'], folder)).status).toBe(0);
+    expect(readFileSync(join(folder, 'run', 'report.html'), 'utf8')).toContain(text);
+  },
+  120_000,
+);
+
 test('a run of meta-learning: accuracy by inner step as testMeta has it, and the learned inner rates', async () => {
   const classes = ['disc', 'square', 'cross', 'ring', 'bar'] as const;
   await drawImages(join(root, 'shapes'), { classes, perClass: 4, side: 16 });

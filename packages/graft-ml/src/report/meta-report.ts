@@ -1,6 +1,8 @@
 import { basename, join, resolve } from 'node:path';
+import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import { learningCurves } from '@graft-ml/core/internal/fit/learning-curves';
+import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import { innerRateName } from '@graft-ml/core/internal/meta/learner';
 import { replaceFile, wrapWriteErrors } from '../files/write.ts';
 import { type OpenLearner, openLearner } from '../meta/open-learner.ts';
@@ -112,11 +114,26 @@ async function courseSection(epochs: readonly LoggedEpoch[]): Promise<Markup> {
   return html`<div class="charts">${figures}</div><p class="quiet">Validation is on episodes of validation classes, which the best weights were chosen by.</p>`;
 }
 
-/** The inner learning rate of each parameter: learned, or as it was set. */
+/** The inner learning rates: of each parameter where they are learned, else as they were set. */
 function ratesSection({ learner, values, config }: OpenLearner): Markup {
   if (learner.kind === 'prototypes') return html`<p>${config.learner} takes no inner steps.</p>`;
-  if (learner.kind !== 'gradient' && learner.kind !== 'reptile') return html`<p>${config.learner} trains nothing.</p>`;
-  const rows = [...learner.rates].map(([name, rate]) => {
+  const isLearned = [...learner.rates.keys()].some((name) => innerRateName(name) in values);
+  return isLearned ? learnedRates(learner.rates, values) : setRates(learner.rates);
+}
+
+/** The parameters of each rate, where nothing is learned. */
+function setRates(rates: ReadonlyMap<string, number>): Markup {
+  const groups = [...groupBy(rates, ([, rate]) => rate)];
+  if (groups.length === 1) return html`<p>Every parameter moves at the inner rate ${rateText(groups[0]![0])}.</p>`;
+  const items = groups.map(([rate, members]) => {
+    const names = members.map(([name]) => html`<code>${name}</code> `);
+    return html`<li>${rate === 0 ? 'Not adapted' : `At ${rateText(rate)}`}: ${names}</li>`;
+  });
+  return html`<ul>${items}</ul>`;
+}
+
+function learnedRates(rates: ReadonlyMap<string, number>, values: Tensors): Markup {
+  const rows = [...rates].map(([name, rate]) => {
     const learned = values[innerRateName(name)];
     const numbers = learned?.dtype === 'f32' ? [...learned.data] : [];
     if (numbers.length === 0)

@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { version } from '@graft-ml/core/internal/base/version';
+import { isTrainedByProgram, type Run } from '../runs/run-file.ts';
 import { type Advice, adviceFor } from './advice.ts';
 import { confusionSection } from './confusion.ts';
 import type { ReportFacts } from './facts.ts';
@@ -53,11 +54,15 @@ export async function reportPage(facts: ReportFacts): Promise<{ readonly text: s
   const text = reportDocument({
     name,
     kind: 'a training run',
-    intro: html`<p>${run.config.model}, ${run.config.strategy}, seed ${run.config.seed}, on <code>${facts.folder}</code>: ${run.dataset.train} images to train, ${run.classes.length} classes. <a href="#repeat">How to repeat it</a></p>${warningSection(facts)}`,
+    intro: html`<p>${run.config.model}, ${howTrained(run)}, on <code>${facts.folder}</code>: ${run.dataset.train} images to train, ${run.classes.length} classes. <a href="#repeat">How to repeat it</a></p>${warningSection(facts)}`,
     definitions: sheet.definitions,
     sections: sections.map(([id, title, content, isOfPart]) => [id, html`${title}${isOfPart && of}`, content, title]),
   });
   return { text, advice };
+}
+
+function howTrained(run: Run): string {
+  return isTrainedByProgram(run) ? 'trained by a program' : `${run.config.strategy}, seed ${run.config.seed}`;
 }
 
 /** The parts of a page. */

@@ -93,7 +93,7 @@ describe('the report of a run', () => {
     const described = await readRun(gradual);
     const command = repeatCommand(described);
     expect(command).toContain('--unfreeze 1:head,3:all');
-    const words = [...command.matchAll(/'((?:[^']|'\\'')*)'|(\S+)/g)].map(([, quoted, plain]) => plain ?? quoted!);
+    const words = [...command!.matchAll(/'((?:[^']|'\\'')*)'|(\S+)/g)].map(([, quoted, plain]) => plain ?? quoted!);
     const out = join(root, 'again');
     const { status } = await graft([...words.slice(1), '--threads', '1', '--out', out]);
     expect(status).toBe(0);

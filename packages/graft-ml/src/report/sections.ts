@@ -3,6 +3,7 @@ import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import { learningCurves } from '@graft-ml/core/internal/fit/learning-curves';
 import type { EvaluationMetrics } from '@graft-ml/core/internal/predict/evaluation';
 import type { Reliability } from '@graft-ml/core/predict';
+import { isTrainedByProgram, type Run } from '../runs/run-file.ts';
 import { textOf } from '../text/options.ts';
 import { flagOf, inCommands } from '../text/wording.ts';
 import type { Advice } from './advice.ts';
@@ -80,6 +81,35 @@ export function headerSection({ path, run, folder, stages, layers }: ReportFacts
     ['split', division],
     ['fingerprint', html`<code>${dataset.fingerprint.slice(0, 16)}…</code> of images, classes and parts`],
     ['model', `${config.model}, ${preprocessing.crop} px, ${parameters.total.toLocaleString('en')} parameters`],
+    ...(isTrainedByProgram(run) ? [] : trainingFacts(run, stages, layers)),
+    [
+      'versions',
+      `Graft ${run.graft}, ONNX Runtime ${versions.onnxruntime}, Node ${versions.node}; ${run.device}, ${plural(run.threads, 'thread')}`,
+    ],
+    ['run', html`<code>${resolve(path)}</code>`],
+  ];
+  return html`<dl class="facts">${facts.map(([name, fact]) => html`<dt>${name}</dt><dd>${fact}</dd>`)}</dl>
+${repeatSection(run)}`;
+}
+
+/** The command that repeats a run, with all its options. */
+function repeatSection(run: Run): Markup {
+  const command = repeatCommand(run);
+  if (command === null)
+    return html`<p>A program trained it, with <code>fit</code>: how is written there, and no command repeats it.</p>`;
+  const options = Object.entries(run.config).filter(([, value]) => value !== null);
+  return html`<p>The same run again:</p><pre><code>${command}</code></pre>
+<details><summary>All options</summary><dl class="facts">${options.map(([key, value]) => html`<dt><code>${flagOf(key)}</code></dt><dd>${textOf(key, value) ?? String(value)}</dd>`)}</dl></details>`;
+}
+
+/** What the options of a run say of its training. */
+function trainingFacts(
+  run: Run,
+  stages: ReportFacts['stages'],
+  layers: ReportFacts['layers'],
+): (readonly [string, Markup | string])[] {
+  const { config, parameters } = run;
+  return [
     ['weights', config.weights ?? (run.weightsSha256 === null ? 'none: trained from scratch' : 'its own')],
     [
       'strategy',
@@ -102,16 +132,7 @@ export function headerSection({ path, run, folder, stages, layers }: ReportFacts
     ['augmentation', textOf('augment', config.augment) ?? String(config.augment)],
     ['batch norm', run.batchNorm],
     ['seed', String(config.seed)],
-    [
-      'versions',
-      `Graft ${run.graft}, ONNX Runtime ${versions.onnxruntime}, Node ${versions.node}; ${run.device}, ${plural(run.threads, 'thread')}`,
-    ],
-    ['run', html`<code>${resolve(path)}</code>`],
   ];
-  const options = Object.entries(config).filter(([, value]) => value !== null);
-  return html`<dl class="facts">${facts.map(([name, fact]) => html`<dt>${name}</dt><dd>${fact}</dd>`)}</dl>
-<p>The same run again:</p><pre><code>${repeatCommand(run)}</code></pre>
-<details><summary>All options</summary><dl class="facts">${options.map(([key, value]) => html`<dt><code>${flagOf(key)}</code></dt><dd>${textOf(key, value) ?? String(value)}</dd>`)}</dl></details>`;
 }
 
 /** Curves of loss and metrics, and the learning rates. Hovering a point shows its numbers. */

@@ -8,6 +8,7 @@ import { jsonLinesOf } from '@graft-ml/core/internal/fit/loggers/index';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
 import { z } from 'zod';
 import { readSealed, writeSealed } from '../checkpoint/sealed.ts';
+import { problemsOf } from '../files/own-json.ts';
 import { inFile } from '../files/random-access.ts';
 import { type CheckpointName, checkpointFile, progressSchema } from './checkpoints.ts';
 import { fileLogger } from './run-logs.ts';
@@ -106,7 +107,7 @@ function storeIn<M extends string>(path: string, openStore: OpenRunStore, metric
       const phase = phaseSchema.safeParse(parseShallow(metadata.phase ?? '', 4));
       if (!phase.success) {
         throw new UserError(
-          `${join(path, checkpointFile('last'))} does not say how far the fit came: ${z.prettifyError(phase.error)}`,
+          `${join(path, checkpointFile('last'))} does not say how far the fit came: ${problemsOf(phase.error)}.`,
         );
       }
       await log.resume?.(phase.data);

@@ -8,6 +8,7 @@ import { averageName } from '@graft-ml/core/internal/fit/step';
 import type { Safetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { z } from 'zod';
 import { readSealed } from '../checkpoint/sealed.ts';
+import { problemsOf } from '../files/own-json.ts';
 import { inFile } from '../files/random-access.ts';
 import { parseJson } from '../files/read.ts';
 import { evaluationSchema, type RunKind, type RunRecord, trainingRuns } from './run-file.ts';
@@ -139,7 +140,7 @@ export async function readLast(
   const phase = phaseOf(read);
   if (!phase.success) {
     throw new UserError(
-      `${join(path, checkpointFile('last'))} does not say how far the run came: ${z.prettifyError(phase.error)}`,
+      `${join(path, checkpointFile('last'))} does not say how far the run came: ${problemsOf(phase.error)}.`,
     );
   }
   return { tensors: read.tensors, phase: phase.data };

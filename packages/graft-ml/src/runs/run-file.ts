@@ -10,7 +10,7 @@ import type { Preprocessing } from '@graft-ml/core/models';
 import type { Decision, TrainConfig } from '@graft-ml/core/train';
 import { z } from 'zod';
 import { preprocessingSchema, runSeenSchema } from '../checkpoint/pretrained.ts';
-import { longestOwnJson, parseOwnJson, readOwnJson } from '../files/own-json.ts';
+import { longestOwnJson, parseOwnJson, problemsOf, readOwnJson } from '../files/own-json.ts';
 import { exists, type OpenOptions } from '../files/read.ts';
 import { withoutTexts } from '../text/options.ts';
 import type { NamedPaths } from './own-paths.ts';
@@ -235,6 +235,14 @@ export function isRun(path: string): Promise<boolean> {
   return exists(join(path, 'run.json'));
 }
 
+/** The change that a run begins with which a program trained, so that its options do not repeat it. */
+export const trainedByProgram = 'trained by a program, with fit, and saved with model.save';
+
+/** Whether a program trained a run: nothing says how. */
+export function isTrainedByProgram({ changes }: Pick<RunRecord, 'changes'>): boolean {
+  return changes.some(({ change }) => change === trainedByProgram);
+}
+
 /** The training run in a store. @throws UserError as `readRunOf` */
 export function readRun(path: string, openStore?: OpenRunStore): Promise<Run> {
   return readRunOf(path, trainingRuns, openStore);
@@ -260,7 +268,7 @@ function parseRun<R extends RunRecord>(
   const { kind: name } = kindSchema.safeParse(value).data ?? { kind: kind.name };
   if (name !== kind.name) throw new UserError(kind.refusal(run));
   const parsed = kind.schema.safeParse(value);
-  if (!parsed.success) throw new UserError(`${file} is damaged: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw new UserError(`${file} is damaged: ${problemsOf(parsed.error)}.`);
   return parsed.data;
 }
 

@@ -1,5 +1,6 @@
 import { unknownName } from '@graft-ml/core/internal/base/choice';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { option } from '@graft-ml/core/internal/base/code';
+import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { type Shape, sizeOf } from '@graft-ml/core/internal/base/tensor';
 import { imageNetwork, parameterTable } from '@graft-ml/core/internal/fit/network';
@@ -18,7 +19,7 @@ import { timetableOf } from '@graft-ml/core/internal/recipe/timetable';
 import { listArchitectures } from '@graft-ml/core/models';
 import type { Trace } from '@graft-ml/core/nn';
 import { openBackbone } from '../checkpoint/backbone.ts';
-import { isRun, readRun } from '../runs/run-file.ts';
+import { isRun, isTrainedByProgram, readRun } from '../runs/run-file.ts';
 import { ownOnnx } from '../runs/run-store.ts';
 
 /** The options that decide which parameters are trained at which rate. */
@@ -57,6 +58,14 @@ export async function inspectModel(
   const network = imageNetwork(model, preprocessing, numClasses);
   const trace = traceOf(network);
   const plan = config && planOf(config, parameterTable(network, model), decision ? continuationOf(decision) : null);
+  if (!plan && epoch !== null) {
+    throw new OptionError({
+      option: 'epoch',
+      expected: 'an epoch of a strategy',
+      received: epoch,
+      problem: `: without a strategy no epoch is known. Give one: ${option('strategy', 'full')}.`,
+    });
+  }
   const shown = plan && ratesIn(plan, config, epoch, images);
   const parameters = [...trace.variables.values()].map(({ name, kind, shape }): InspectedParameter => {
     const rate = shown?.rates.get(name) ?? null;
@@ -83,7 +92,8 @@ async function subject(name: string, numClasses: number, changes: InspectConfig)
     const { config: saved, preprocessing, classes, decision, dataset } = run;
     const config = resolveConfig(saved);
     const { model } = await openBackbone({ ...config, weights: null }, { onnxFile: ownOnnx(name, run) });
-    return { model, preprocessing, numClasses: classes.length, config, decision, images: dataset.train };
+    const known = isTrainedByProgram(run) ? null : config;
+    return { model, preprocessing, numClasses: classes.length, config: known, decision, images: dataset.train };
   }
   if (!isOnnx(name) && !listArchitectures().includes(name)) {
     const what = `${printableName(name)} is no run (it has no run.json), no .onnx file, and`;
@@ -107,7 +117,8 @@ interface Rate {
 function ratesIn(plan: readonly PlannedStage[], config: ResolvedConfig, epoch: number | null, images: number | null) {
   const last = epochsBefore(plan, plan.length);
   const shown = epoch ?? last;
-  if (shown > last) throw new UserError(`\`epoch: ${shown}\`: there are ${last} epochs.`);
+  if (shown > last)
+    throw new UserError(`\`epoch: ${shown}\`: there ${last === 1 ? 'is 1 epoch' : `are ${last} epochs`}.`);
   const index = stageAt(plan, shown - 1);
   const { name, epochs: own, settings } = plan[index]!;
   const from = epochsBefore(plan, index);

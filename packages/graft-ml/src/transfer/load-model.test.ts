@@ -13,8 +13,10 @@ import { packageFile } from '../files/package-file.ts';
 import { Classifier } from '../predict/classifier.ts';
 import { evaluateFolder } from '../predict/evaluate-folder.ts';
 import { openRun } from '../predict/open-run.ts';
+import { writeReport } from '../report/index.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
 import { type ImageFolder, imageFolder } from './image-folder.ts';
+import { inspectModel } from './inspect-model.ts';
 import { loadModel } from './load-model.ts';
 import { createModel, type Model } from './model.ts';
 import { resumeTraining } from './train-folder.ts';
@@ -140,6 +142,13 @@ test('a saved run divides its folder as imageFolder did', async () => {
     expect(evaluated).toMatchObject({ images: sizes[part], sameDataset: true });
     expect(evaluated.accuracy).toBeCloseTo((await own.evaluate(divided[part])).accuracy, 12);
   }
+  // Its options say nothing of how the program trained it, and nobody claims that they do.
+  expect((await inspectModel(place)).epoch).toBeNull();
+  const { file, advice } = await writeReport(place, { map: false });
+  const page = readFileSync(file, 'utf8');
+  expect(page).toContain('no command repeats it');
+  expect(page).not.toMatch(/scratch|The same run again|learning rate \d/);
+  expect(advice.filter(({ command }) => command?.startsWith('graft train'))).toEqual([]);
 });
 
 test('a network of one’s own: exported, but no run', async () => {

@@ -10,7 +10,7 @@ import type { Runtime } from '@graft-ml/core/runtime';
 import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import { optionsInConfig } from '../data/configured.ts';
 import type { DatasetImage } from '../data/dataset.ts';
-import { newRecord, type Run, type RunCalibration } from '../runs/run-file.ts';
+import { newRecord, type Run, type RunCalibration, trainedByProgram } from '../runs/run-file.ts';
 import { assertNewRun, RunFolder } from '../runs/run-folder.ts';
 import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
 import { ortVersion } from '../runtime/index.ts';
@@ -97,7 +97,7 @@ function describeSaved(model: SavedModel): Run {
     addedEpochs: 0,
     ...newRecord,
     calibration: model.calibration,
-    changes: [{ epoch: 0, change: 'trained by a program, with fit, and saved with model.save' }],
+    changes: [{ epoch: 0, change: trainedByProgram }],
   };
 }
 

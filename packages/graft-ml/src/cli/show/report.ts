@@ -12,7 +12,7 @@ export function reportResult(written: WrittenReport): Result {
     ...(test ? [accuracy(test)] : []),
     fact('fit', fit.text),
     ...advice.slice(0, 3).map(({ title, command }) => fact('next', command === null ? title : `${title}: ${command}`)),
-    `\nThe report is in ${file} (${(bytes / 1e6).toFixed(1)} MB): open it in a browser.`,
+    placeLine(file, bytes),
   ];
   return { lines, json: written };
 }
@@ -22,7 +22,12 @@ export function metaReportResult({ file, bytes, test }: WrittenMetaReport): Resu
   const { accuracy, episodes, of } = test;
   const lines = [
     fact(of, `${percent(accuracy.mean)} ± ${percent(accuracy.margin)} over ${plural(episodes, 'episode')}`),
-    `\nThe report is in ${file} (${(bytes / 1e6).toFixed(1)} MB): open it in a browser.`,
+    placeLine(file, bytes),
   ];
   return { notes: test.notes, lines, json: { file, bytes, test } };
+}
+
+function placeLine(file: string, bytes: number): string {
+  const size = bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  return `\nThe report is in ${file} (${size}): open it in a browser.`;
 }
