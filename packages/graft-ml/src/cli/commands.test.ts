@@ -54,6 +54,12 @@ describe('train', () => {
       expect(stderr).toContain(message);
       expect(stderr).not.toContain('    at ');
     }
+    // That no image can be used is nearer than that the default model's weights are missing.
+    mkdirSync(join(root, 'texts', 'a'), { recursive: true });
+    writeFileSync(join(root, 'texts', 'a', 'x.jpg'), 'a text');
+    const texts = await graft(['train', join(root, 'texts'), '--offline', '--out', join(root, 'e')]);
+    expect(texts).toMatchObject({ status: 1, stdout: '' });
+    expect(texts.stderr).toContain('texts holds no usable images');
     const { stderr } = await graft(['train', join(root, 'empty'), '--offline', '--out', join(root, 'd')]);
     expect(stderr).toMatch(/^graft: .*the folder is empty/); // not of weights, which would have to be downloaded first
   });

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, renameSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
@@ -47,4 +47,16 @@ test('doctor: a report, JSON, a clean copy; findings are a failure with --strict
   const again = await graft(['doctor', folder, '--fix-to', clean]);
   expect([again.status, again.stderr]).toEqual([1, `graft: ${clean} is not empty. Name a new folder.\n`]);
   expect((await graft(['doctor', folder, '--near'])).status).toBe(2);
+});
+
+test('a folder without a usable image is a failure, and offers no clean copy', async () => {
+  const folder = join(root, 'texts');
+  for (const name of ['a', 'b']) {
+    mkdirSync(join(folder, name), { recursive: true });
+    writeFileSync(join(folder, name, 'x.jpg'), 'a text');
+  }
+  const { status, stdout } = await graft(['doctor', folder]);
+  expect(status).toBe(1);
+  expect(stdout).toContain('There is no image to train on.');
+  expect(stdout).not.toContain('--fix-to');
 });

@@ -40,7 +40,7 @@ export function flagsOf(schema: z.ZodObject, groups: CommandTable['groups'] = {}
     return {
       key,
       syntax,
-      description: `${usual === true ? 'do not: ' : ''}${describeAsText(key, description)}${also}`,
+      description: `${usual === true ? 'do not ' : ''}${describeAsText(key, description)}${also}`,
       defaultText: shown === undefined ? '' : String(shown),
       aliases: aliases.map((alias) => `${alias}${value}`),
       group,

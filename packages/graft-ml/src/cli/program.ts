@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { didYouMean } from '@graft-ml/core/internal/base/choice';
-import { UsageError } from '@graft-ml/core/internal/base/errors';
+import { UsageError, UserError } from '@graft-ml/core/internal/base/errors';
 import { printable, printableMessage, printableName } from '@graft-ml/core/internal/base/printable';
 import { version } from '@graft-ml/core/internal/base/version';
 import { Command, CommanderError } from 'commander';
@@ -85,7 +85,10 @@ async function load(command: Command): Promise<void> {
 
 /** The command line of every command by its name, as the build has written them. */
 async function commandLines(): Promise<Readonly<Record<string, CommandLine>>> {
-  return JSON.parse(await readFile(new URL('./commands.json', import.meta.url), 'utf8'));
+  const text = await readFile(new URL('./commands.json', import.meta.url), 'utf8').catch(() => {
+    throw new UserError('The list of commands is missing, which only the whole build writes: npm run build.');
+  });
+  return JSON.parse(text);
 }
 
 /**

@@ -458,6 +458,10 @@ describe('errors', () => {
 
   it('no such folder, and a file', async () => {
     await expect(open(join(home, 'missing'))).rejects.toThrow(/missing does not exist\. Expected <folder>/);
+    mkdirSync(join(home, 'photographs'));
+    await expect(open(join(home, 'photograph'))).rejects.toThrow(
+      'does not exist. Did you mean "photographs"? Expected',
+    );
     writeFileSync(join(home, 'file'), '');
     await expect(open(join(home, 'file'))).rejects.toThrow(/file is empty\. Expected/);
   });

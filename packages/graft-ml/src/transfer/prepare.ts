@@ -18,7 +18,7 @@ import { defaultCache } from '../cache/folder-cache.ts';
 import { type OwnOnnx, openBackbone } from '../checkpoint/backbone.ts';
 import { type Checkpoint, weightsFor } from '../checkpoint/pretrained.ts';
 import { datasetOptionsOf } from '../data/configured.ts';
-import type { Dataset } from '../data/dataset.ts';
+import { type Dataset, openDataset } from '../data/dataset.ts';
 import { assertMayHoldImages } from '../data/readers/find-candidates.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
@@ -115,6 +115,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const strategy: Strategy = strategies[config.strategy];
   assertWeightsOption(config, strategy);
   await assertMayHoldImages(path); // before weights are downloaded
+  const shape = datasetOptionsOf(config);
   const {
     model: architecture,
     onnx,
@@ -122,6 +123,10 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   } = await openBackbone(config, {
     onnxFile: options.onnxFile,
     download: { cache, ...options.download, ...(signal && { signal }) },
+  }).catch(async (error: unknown) => {
+    // What is wrong with the images is nearer than where weights come from.
+    if (!signal?.aborted) await openDataset(path, { ...shape, cache, decode: 'later', signal });
+    throw error;
   });
   if (checkpoint?.learner) assertStatistics(config, checkpoint);
   const preprocessing = changedPreprocessing(
@@ -158,7 +163,7 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const decided = { ...config, transferHead };
   const cut = strategy.keepsHead ? [partialTransfer(decided, model.table).description] : [];
   const { pool } = images.proof;
-  const origin = { dataset: folder, options: datasetOptionsOf(config) };
+  const origin = { dataset: folder, options: shape };
   return {
     config: decided,
     architecture,

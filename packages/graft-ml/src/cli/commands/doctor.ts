@@ -48,6 +48,6 @@ export const doctorCommand = defineCommand({
     const copying = { near, onProgress: progressOf(terminal, 'copying images') };
     const copy = fixTo === null ? null : { folder: fixTo, plan: await writeCleanCopy(diagnosis, fixTo, copying) };
     printResult(terminal, diagnosisResult(diagnosis, copy, { examples }));
-    if (strict && diagnosis.findings.length > 0) process.exitCode = 1;
+    if (diagnosis.specimens.length === 0 || (strict && diagnosis.findings.length > 0)) process.exitCode = 1;
   },
 });

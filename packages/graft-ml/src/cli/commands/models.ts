@@ -45,8 +45,7 @@ async function shown(name: string): Promise<Result> {
   if (entryNamed(name)) return entryResult(describeWeights(name));
   if (!listArchitectures().includes(name)) throw unknownModel(name);
   const model = describeArchitecture(name);
-  const [first] = model.weights;
-  return architectureResult(model, first ? describeWeights(first.name) : null);
+  return architectureResult(model, model.weights[0] ? describeWeights(model.weights[0].name) : null);
 }
 
 /** The architectures or weights that match a pattern; all without one. @throws UserError where none does */

@@ -9,7 +9,10 @@ import { shapeFlags } from './shared.ts';
 export const doctorFlags = z.strictObject({
   fixTo: optionalText.describe('write a clean copy to this new folder'),
   near: z.boolean().default(false).describe('treat images that look the same as copies, in the clean copy'),
-  strict: z.boolean().default(false).describe('exit status 1 where anything is found'),
+  strict: z
+    .boolean()
+    .default(false)
+    .describe('exit status 1 where anything is found; without a usable image it is 1 anyway'),
   examples: z
     .int()
     .min(1)

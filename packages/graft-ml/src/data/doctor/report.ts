@@ -66,6 +66,8 @@ function summary(
   const count = (severity: Severity) => bySeverity.get(severity)?.length ?? 0;
   const several = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
   const counts = `${count('serious')} serious, ${several(count('warning'), 'warning')}, ${several(count('note'), 'note')}`;
+  if (specimens.length === 0)
+    return `${several(findings.length, 'finding')}: ${counts}. There is no image to train on.`;
   const diagnosed = placeholder(`await diagnose(${printableJson(root)})`);
   const copy = call('writeCleanCopy', [diagnosed, placeholder('target')]);
   return `${several(findings.length, 'finding')}: ${counts}. A clean copy: ${copy}`;

@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
 import { opendir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { didYouMean } from '@graft-ml/core/internal/base/choice';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { defaultCache } from '../../cache/folder-cache.ts';
 import { openArchive } from '../../files/archives/open-archive.ts';
@@ -36,10 +37,22 @@ const foreign: readonly (readonly [start: string, what: string])[] = [
 
 /** The status of `path`. @throws UserError where nothing is there */
 export async function statDataset(path: string): Promise<Stats> {
-  return stat(path).catch((error: NodeJS.ErrnoException) => {
-    const reason = error.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${error.message})`;
-    throw new UserError(`${path} ${reason}. Expected ${acceptedShapes}.`);
+  return stat(path).catch(async (error: NodeJS.ErrnoException) => {
+    const isAbsent = error.code === 'ENOENT';
+    const reason = isAbsent ? 'does not exist' : `cannot be opened (${error.message})`;
+    throw new UserError(`${path} ${reason}.${isAbsent ? await nameNear(path) : ''} Expected ${acceptedShapes}.`);
   });
+}
+
+/** The name beside a path that was probably meant. */
+async function nameNear(path: string): Promise<string> {
+  const names: string[] = [];
+  try {
+    for await (const { name } of await opendir(dirname(path))) if (names.push(name) === 1000) break;
+  } catch {
+    return ''; // there is no such folder either
+  }
+  return didYouMean(basename(path), names);
 }
 
 /**
