@@ -129,8 +129,8 @@ function imbalance(counts: readonly ClassCount[], { config }: Situation): Warnin
   const { largest, smallest } = found;
   const message =
     `${largest.name} has ${largest.train} training images, ${smallest.name} ${smallest.train}. A model that ` +
-    'neglects the small ' +
-    'class still reaches a high accuracy. Pass `sampling: "balanced"` or `classWeights: "balanced"`, or add images.';
+    'neglects the small class still reaches a high accuracy. Pass `sampling: "balanced"` or ' +
+    '`classWeights: "balanced"`, or add images.';
   return [{ kind: 'imbalance', message }];
 }
 

@@ -43,9 +43,8 @@ export function describeLonger(
   }
   return (
     `The run goes on with ${epochs}. The schedule ${config.schedule} goes over the whole run: epochs 1 to ${had} ` +
-    'had the rates of a ' +
-    `run of ${had}, and epoch ${had + 1} begins at ${significant(now[steps]!)} (epoch ${had} ended at ` +
-    `${significant(old[steps - 1]!)}), ` +
+    `had the rates of a run of ${had}, and epoch ${had + 1} begins at ${significant(now[steps]!)} (epoch ${had} ` +
+    `ended at ${significant(old[steps - 1]!)}), ` +
     `as in a run of ${have}. It does not end like one of ${have} from the start.`
   );
 }

@@ -43,7 +43,6 @@ export function newFolder(name: string): string {
 function foreignFolder(file: string, folder: string): string {
   return (
     `${file} is of a run that was not made by you on this machine (or by a version of Graft before 0.2), so that ` +
-    'the dataset it names ' +
-    `is not opened unasked. Name the folder; it says ${folder}.`
+    `the dataset it names is not opened unasked. Name the folder; it says ${folder}.`
   );
 }

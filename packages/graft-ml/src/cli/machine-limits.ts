@@ -15,9 +15,7 @@ export async function noteNarrowSpace(): Promise<void> {
   write(
     'stderr',
     `graft: the address space of this process is limited to ${Math.round(limit / 2 ** 20)} MiB (ulimit -v); Node ` +
-      'and ONNX Runtime reserve up to ' +
-      `${wanted / 2 ** 20} MiB, though they use far less. If it crashes, raise that limit, or limit memory ` +
-      'itself instead (a container, ' +
-      'systemd-run -p MemoryMax=2G).\n',
+      `and ONNX Runtime reserve up to ${wanted / 2 ** 20} MiB, though they use far less. If it crashes, raise that ` +
+      'limit, or limit memory itself instead (a container, systemd-run -p MemoryMax=2G).\n',
   );
 }

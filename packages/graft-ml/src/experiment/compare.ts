@@ -153,8 +153,7 @@ async function usableFolder(
   if (await isSignedByUser(placesOf(plan), plan.signature)) return data === undefined ? plan.folder : resolve(data);
   const foreign =
     `${out} was not made by you on this machine (or by a version of Graft before 0.2), so that the places it ` +
-    'names are not ' +
-    'opened unasked.';
+    'names are not opened unasked.';
   const file = plan.contestants
     .flatMap(({ config: { model, weights } }) => [
       ...(model !== null && isOnnx(model) ? [model] : []),

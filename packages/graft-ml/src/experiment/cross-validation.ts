@@ -123,8 +123,7 @@ export async function* resumeFolds(
   if (isOnnx(parsed.data.config.model) && !(await areOwnPaths(parsed.data))) {
     throw new UserError(
       `${out} was not made by you on this machine (or by a version of Graft before 0.2), and its next fold would ` +
-        'begin with a model ' +
-        `that it names: ${parsed.data.config.model}. Begin a cross-validation of your own.`,
+        `begin with a model that it names: ${parsed.data.config.model}. Begin a cross-validation of your own.`,
     );
   }
   yield* remainingFolds(await usablePaths(out, parsed.data, { data, weights }), { ...options, out }, false);

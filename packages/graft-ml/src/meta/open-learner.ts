@@ -100,8 +100,8 @@ function fitHead(tensors: Tensors, { path, config, model, way }: HeadChange): Pi
   if (way > config.way && learner.adapts === 'body') {
     throw new UserError(
       `${path}: ${config.learner} does not adapt its head, which tells ${config.way} classes apart; ${way} are ` +
-        'too many. ' +
-        `Meta-train with ${option('way', way)}, or with another learner, such as protonet, which takes any number.`,
+        `too many. Meta-train with ${option('way', way)}, or with another learner, such as protonet, which takes any ` +
+        'number.',
     );
   }
   const head = headPattern(model);

@@ -114,8 +114,7 @@ async function startOf(path: string, run: Run, { openStore, download }: Start) {
   if (isWeightsFile(config.weights, config.model) && !(await areOwnPaths(run))) {
     throw new UserError(
       `${path}: its last checkpoint needs the weights that it began with, and it was not made by you on this ` +
-        'machine (or by a ' +
-        `version of Graft before 0.2), so that the file it names is not opened: ${config.weights}.`,
+        `machine (or by a version of Graft before 0.2), so that the file it names is not opened: ${config.weights}.`,
     );
   }
   const { model, checkpoint } = await openBackbone(config, { download, onnxFile: ownOnnx(path, run, openStore) });

@@ -132,8 +132,8 @@ export async function readLast(
   if (!(await hasCheckpoint(path, 'last', openStore))) {
     throw new UserError(
       `${path} has no last.safetensors to go on from: the run ended before its first checkpoint, or the file was ` +
-        'removed. ' +
-        `${call(begunBy, [placeholder('folder'), placeholder('run.config')], { out: path, overwrite: true })} starts it anew.`,
+        `removed. ${call(begunBy, [placeholder('folder'), placeholder('run.config')], { out: path, overwrite: true })} ` +
+        'starts it anew.',
     );
   }
   const read = await readRunCheckpoint(path, 'last', resumedBy, openStore);

@@ -240,8 +240,7 @@ function assertStatistics({ strategy }: ResolvedConfig, { path, learner, tensors
   if (strategy === 'full' || !hasNone) return;
   throw new UserError(
     `${path} is what ${learner} learned to start from: its batch norms have no running statistics, which frozen ` +
-      'layers need. ' +
-      '`adaptMeta(run, folder)` makes a run that has them and is taken here, with the head; or train everything: ' +
-      '`strategy: "full"`.',
+      'layers need. `adaptMeta(run, folder)` makes a run that has them and is taken here, with the head; or train ' +
+      'everything: `strategy: "full"`.',
   );
 }

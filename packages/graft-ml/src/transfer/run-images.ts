@@ -114,14 +114,13 @@ function nothingToValidate(path: string, folder: Dataset, before: Seen | null, w
     const advice = hasTwo
       ? 'Give `validationFraction` a share, or add a folder val/.'
       : `its ${folder.classes.length} classes have one each, which is to train on. Add images (ten or more of each ` +
-        'class make a useful ' +
-        'classifier); or adapt a start that was made for a few images of each class: `adaptMeta(start, folder)`.';
+        'class make a useful classifier); or adapt a start that was made for a few images of each class: ' +
+        '`adaptMeta(start, folder)`.';
     return new UserError(`${path}: no image is left to validate on${hasTwo ? '.' : ':'} ${advice}`);
   }
   return new UserError(
     `${path}: no image is left to validate on: ${weights} was trained on them (${before!.history.join(', ')}), ` +
-      'and would be praised for ' +
-      'what it knows by heart. Add images that it has not seen, or start from other weights.',
+      'and would be praised for what it knows by heart. Add images that it has not seen, or start from other weights.',
   );
 }
 

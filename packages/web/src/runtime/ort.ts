@@ -53,8 +53,7 @@ export function setUpOrt(wanted: OrtSettings): void {
     if (now === undefined || isSame) continue;
     const problem =
       ' is not what onnxruntime-web was set up with here. All runtimes of a page or worker have the same ' +
-      '`threads`, `wasmPaths` and ' +
-      '`wasmBinary`, those of the first; a worker of its own can have others.';
+      '`threads`, `wasmPaths` and `wasmBinary`, those of the first; a worker of its own can have others.';
     throw new OptionError({ option, expected: 'that of the first runtime', received: now, problem });
   }
 }

@@ -51,8 +51,7 @@ async function explainStart<T>(work: () => Promise<T>): Promise<T> {
     if (reason === undefined) throw error;
     const remedy = reason.includes('timeout')
       ? 'Its threads load the script that it is in, which must hold nothing else: let the bundler keep what is ' +
-        'imported dynamically in ' +
-        "files of their own (in Vite worker: { format: 'es' }), or pass threads: 1."
+        "imported dynamically in files of their own (in Vite worker: { format: 'es' }), or pass threads: 1."
       : 'It needs the file ort-wasm-simd-threaded.wasm: wasmPaths says where it is served, wasmBinary gives its ' +
         'content.';
     throw new UserError(`onnxruntime-web does not start here: ${reason.replace(/\.?$/, '.')} ${remedy}`, {

@@ -169,8 +169,7 @@ export const scheduleOptions: OptionSchemas<ScheduleOptions> = {
   schedule: scheduleChoice.default('one-cycle').describe(scheduleText),
   warmup: orDefault(z.number().min(0)).describe(
     'epochs in which the learning rate rises from 0 before the schedule begins; default: 0; of one-cycle: the ' +
-      'way up, ' +
-      '0.3 of the run',
+      'way up, 0.3 of the run',
   ),
   stepEpochs: orDefault(z.int().min(1)).describe(
     `epochs between two drops of ${having('stepEpochs')}; default: ${defaultOf('stepEpochs')}`,

@@ -79,9 +79,8 @@ export const learnerOptions: OptionSchemas<MetaLearnerOptions> = {
   ),
   statistics: orDefault(choice(statistics)).describe(
     'statistics of batch norm: batch, the queries’ own (transductive: the queries of an episode help each other, ' +
-      'as in MAML’s experiments) | ' +
-      'support (each query for itself) | running (those that came with the weights). Default: batch, or running ' +
-      'with pretrained weights',
+      'as in MAML’s experiments) | support (each query for itself) | running (those that came with the weights). ' +
+      'Default: batch, or running with pretrained weights',
   ),
   multiStepEpochs: orDefault(z.int().min(0)).describe(
     `of ${listed(annealing)}: epochs in which the loss after every inner step counts, less and less; default: a ` +
