@@ -16,7 +16,7 @@ export async function readPaths(input: AsyncIterable<Uint8Array>): Promise<strin
     if (length > longest) throw new UserError(`stdin: more than ${longest} bytes are no list of paths.`);
   }
   const bytes = Buffer.concat(chunks);
-  const { sniffFormat } = await import('../data/image/sniff.ts');
+  const { sniffFormat } = await import('@graft-ml/core/internal/image/file/sniff');
   if (sniffFormat(bytes) !== undefined) {
     throw new UserError('stdin holds an image; it takes a list of paths. Write the image to a file, and name that.');
   }

@@ -6,8 +6,8 @@ import { systemReason } from '../files/read.ts';
 import { readWithin, type Within } from '../files/within.ts';
 import { imageBounds, openImage, wholeImage } from './image/open.ts';
 
-export type { ImageFormat } from './image/header.ts';
-export { sniffFormat } from './image/sniff.ts';
+export type { ImageFormat } from '@graft-ml/core/internal/image/file/header';
+export { sniffFormat } from '@graft-ml/core/internal/image/file/sniff';
 
 /** Bounds on the files of images. */
 export const imageFileBounds = {

@@ -1,8 +1,8 @@
+import type { ImageFormat } from '@graft-ml/core/internal/image/file/header';
 import type { Box, ResizeTarget } from '@graft-ml/core/internal/image/resize';
 import type { Size } from '@graft-ml/core/internal/image/transform';
 import { resizeImage } from '@graft-ml/core/internal/image/view';
 import type { ImageFacts } from '../decode.ts';
-import type { ImageFormat } from '../image/header.ts';
 import type { OpenImage } from '../image/open.ts';
 
 /** A likeness of an image: enough to recognise it after it was resized, recompressed or lightened. */

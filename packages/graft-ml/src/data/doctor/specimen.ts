@@ -1,7 +1,7 @@
 import { extname, relative, sep } from 'node:path';
+import { foreignFormat, sniffFormat } from '@graft-ml/core/internal/image/file/sniff';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { readImageFile } from '../decode.ts';
-import { foreignFormat, sniffFormat } from '../image/sniff.ts';
 import type { ExaminingPool } from '../image-pool.ts';
 import type { Candidate, Found } from '../readers/found.ts';
 import { foreignNameProblem, formatExtensions, isImageName } from '../tree/listing.ts';

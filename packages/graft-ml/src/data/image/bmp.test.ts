@@ -1,10 +1,10 @@
 import { randomStream } from '@graft-ml/core/internal/base/random';
+import { decodeBmp } from '@graft-ml/core/internal/image/file/bmp';
+import { HeaderError } from '@graft-ml/core/internal/image/file/header';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { describe, expect, it } from 'vitest';
 import { type BmpParts, bmp } from '../../../../../test/hostile-images.ts';
 import { decodeImage } from '../decode.ts';
-import { decodeBmp } from './bmp.ts';
-import { HeaderError } from './header.ts';
 
 const red = [255, 0, 0];
 const blue = [0, 0, 255];

@@ -1,7 +1,7 @@
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+import { cutShort, HeaderError, type ImageHeader, type Orientation } from '@graft-ml/core/internal/image/file/header';
 import type { Box, RgbImage } from '@graft-ml/core/internal/image/resize';
 import sharp, { type Sharp } from 'sharp';
-import { cutShort, HeaderError, type ImageHeader, type Orientation } from './header.ts';
 
 /** The loaders of libvips for the formats that are read. None reads files, addresses or scripts. */
 const loaders = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'].map((format) => `VipsForeignLoad${format}`);

@@ -1,17 +1,18 @@
+import { inflateSync } from 'node:zlib';
+import { decodeBmp, readBmpHeader } from '@graft-ml/core/internal/image/file/bmp';
+import { readGifHeader } from '@graft-ml/core/internal/image/file/gif';
+import { HeaderError, type ImageFormat, type ImageHeader } from '@graft-ml/core/internal/image/file/header';
+import { readJpegHeader } from '@graft-ml/core/internal/image/file/jpeg';
+import { readPngHeader } from '@graft-ml/core/internal/image/file/png';
+import { sniffFormat } from '@graft-ml/core/internal/image/file/sniff';
+import { readWebpHeader } from '@graft-ml/core/internal/image/file/webp';
 import { ImageError, type ImageProblemKind } from '@graft-ml/core/internal/image/problem';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import type { ImageReading, Size } from '@graft-ml/core/internal/image/transform';
 import type { ImageRows } from '@graft-ml/core/internal/image/view';
 import { decodePlainPng } from '../plain-png.ts';
-import { decodeBmp, readBmpHeader } from './bmp.ts';
-import { readGifHeader } from './gif.ts';
-import { HeaderError, type ImageFormat, type ImageHeader } from './header.ts';
-import { readJpegHeader } from './jpeg.ts';
 import { decodeRows, isOnItsSide, isTurned, measureAvif } from './libvips.ts';
-import { readPngHeader } from './png.ts';
-import { sniffFormat } from './sniff.ts';
 import { readTiffHeader } from './tiff.ts';
-import { readWebpHeader } from './webp.ts';
 
 /** Bounds on an image. Files are hostile: a kilobyte of PNG can unpack to gigabytes. */
 export const imageBounds = {
@@ -84,13 +85,22 @@ export async function readHeader(bytes: Uint8Array, path: string, reading: Image
 
 const headerReaders: { readonly [F in ImageFormat]: (file: Buffer) => ImageHeader | Promise<ImageHeader> } = {
   jpeg: readJpegHeader,
-  png: readPngHeader,
+  png: (file) => readPngHeader(file, inflatesWithin),
   webp: readWebpHeader,
   gif: readGifHeader,
   tiff: readTiffHeader,
   bmp: readBmpHeader,
   avif: measureAvif,
 };
+
+function inflatesWithin(deflated: Uint8Array, most: number): boolean {
+  try {
+    inflateSync(deflated, { maxOutputLength: most });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function fromHeader(file: Buffer, header: ImageHeader, path: string, reading: ImageReading): OpenImage {
   const { format, orientation, bare } = header;

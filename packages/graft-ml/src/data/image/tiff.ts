@@ -1,11 +1,11 @@
-import { orientationOf, readTags, tiffTags } from './exif.ts';
-import { HeaderError, type ImageHeader } from './header.ts';
+import { orientationOf, readTags, tiffTags } from '@graft-ml/core/internal/image/file/exif';
+import { HeaderError, type ImageHeader } from '@graft-ml/core/internal/image/file/header';
 
 /** Photometric interpretations that are images to look at: grey, RGB, palette, CMYK, YCbCr, Lab. */
 const photometrics: ReadonlySet<number> = new Set([0, 1, 2, 3, 5, 6, 8]);
 
 /** The header of a TIFF file (TIFF 6.0): of its first image. */
-export function readTiffHeader(file: Buffer): ImageHeader {
+export function readTiffHeader(file: Uint8Array): ImageHeader {
   const tags = readTags(file);
   const [width, height] = [tags.get(tiffTags.width), tags.get(tiffTags.height)];
   if (width === undefined || height === undefined) {

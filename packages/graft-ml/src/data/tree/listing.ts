@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
+import type { ImageFormat } from '@graft-ml/core/internal/image/file/header';
 import type { Problem, ProblemKind } from '@graft-ml/core/internal/image/problem';
 import type { Within } from '../../files/within.ts';
-import type { ImageFormat } from '../image/header.ts';
 
 /** The extensions that files of a format have, in any case, the usual one first. */
 export const formatExtensions: { readonly [F in ImageFormat]: readonly string[] } = {

@@ -1,3 +1,4 @@
+import { holdsText, textAt, viewBytes } from './bytes.ts';
 import { orientationIn } from './exif.ts';
 import {
   cutShort,
@@ -10,8 +11,8 @@ import {
 } from './header.ts';
 
 /** The header of a WebP file (RFC 9649). Metadata goes, and of an animation all frames but the first. */
-export function readWebpHeader(file: Buffer): ImageHeader {
-  if (file.length < 12 || file.readUInt32LE(4) + 8 > file.length) throw cutShort();
+export function readWebpHeader(file: Uint8Array): ImageHeader {
+  if (file.length < 12 || viewBytes(file).getUint32(4, true) + 8 > file.length) throw cutShort();
   let size: { width: number; height: number } | undefined;
   let orientation: Orientation = 1;
   let isLossy = false;
@@ -44,17 +45,18 @@ interface Chunk {
   readonly end: number;
 }
 
-function* chunksOf(file: Buffer): Generator<Chunk> {
-  const whole = Math.min(file.length, file.readUInt32LE(4) + 8);
+function* chunksOf(file: Uint8Array): Generator<Chunk> {
+  const view = viewBytes(file);
+  const whole = Math.min(file.length, viewBytes(file).getUint32(4, true) + 8);
   for (let at = 12; at + 8 <= whole; ) {
-    const end = at + 8 + file.readUInt32LE(at + 4);
+    const end = at + 8 + view.getUint32(at + 4, true);
     if (end > whole) return;
-    yield { type: file.toString('latin1', at, at + 4), start: at + 8, end };
+    yield { type: textAt(file, at, at + 4), start: at + 8, end };
     at = end + (end % 2);
   }
 }
 
-function* neededOf(file: Buffer): Generator<Segment> {
+function* neededOf(file: Uint8Array): Generator<Segment> {
   yield { start: 0, end: 12, isNeeded: true };
   const seen = new Set<string>();
   for (const { type, start, end } of chunksOf(file)) {
@@ -70,30 +72,33 @@ function* neededOf(file: Buffer): Generator<Segment> {
 }
 
 /** The file with its new length, and without the flags of the chunks that were removed. */
-function repaired(bare: Buffer): Buffer {
-  bare.writeUInt32LE(bare.length - 8, 4);
+function repaired(bare: Uint8Array): Uint8Array {
+  viewBytes(bare).setUint32(4, bare.length - 8, true);
   const flags = { profile: 0x20, exif: 0x08, xmp: 0x04 };
-  if (bare.toString('latin1', 12, 16) === 'VP8X') {
+  if (holdsText(bare, 'VP8X', 12)) {
     const hasProfile = [...chunksOf(bare)].some(({ type }) => type === 'ICCP');
     bare[20]! &= ~(flags.exif | flags.xmp | (hasProfile ? 0 : flags.profile));
   }
   return bare;
 }
 
-function sizeIn(type: string, body: Buffer): { width: number; height: number } | undefined {
-  if (type === 'VP8X' && body.length >= 10)
-    return { width: body.readUIntLE(4, 3) + 1, height: body.readUIntLE(7, 3) + 1 };
+function sizeIn(type: string, body: Uint8Array): { width: number; height: number } | undefined {
+  const view = viewBytes(body);
+  if (type === 'VP8X' && body.length >= 10) {
+    const [width, height] = [4, 7].map((at) => (view.getUint32(at - 1, true) >>> 8) + 1) as [number, number];
+    return { width, height };
+  }
   if (type === 'VP8 ' && body.length >= 10) {
-    return { width: body.readUInt16LE(6) & 0x3fff, height: body.readUInt16LE(8) & 0x3fff };
+    return { width: view.getUint16(6, true) & 0x3fff, height: view.getUint16(8, true) & 0x3fff };
   }
   if (type === 'VP8L' && body.length >= 5) {
-    const bits = body.readUInt32LE(1);
+    const bits = view.getUint32(1, true);
     return { width: (bits & 0x3fff) + 1, height: ((bits >> 14) & 0x3fff) + 1 };
   }
   return undefined;
 }
 
 /** Some writers put JPEG's mark before the data. */
-function exifOrientation(body: Buffer): Orientation {
-  return orientationIn(body.toString('latin1', 0, 6) === 'Exif\0\0' ? body.subarray(6) : body);
+function exifOrientation(body: Uint8Array): Orientation {
+  return orientationIn(holdsText(body, 'Exif\0\0') ? body.subarray(6) : body);
 }

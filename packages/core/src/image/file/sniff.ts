@@ -1,3 +1,4 @@
+import { textAt, viewBytes } from './bytes.ts';
 import type { ImageFormat } from './header.ts';
 
 /**
@@ -5,8 +6,8 @@ import type { ImageFormat } from './header.ts';
  * its own way, cannot come to another one.
  */
 export function sniffFormat(bytes: Uint8Array): ImageFormat | undefined {
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64));
-  const text = head.toString('latin1');
+  const head = bytes.subarray(0, 64);
+  const text = textAt(head, 0, head.length);
   if (text.startsWith('\xff\xd8\xff')) return 'jpeg';
   if (text.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
   if (text.startsWith('GIF87a') || text.startsWith('GIF89a')) return 'gif';
@@ -18,22 +19,22 @@ export function sniffFormat(bytes: Uint8Array): ImageFormat | undefined {
 }
 
 /** The letters BM begin many texts: the reserved zeros and the size of the header behind them do not. */
-function isBitmapHeader(head: Buffer): boolean {
-  return (
-    head.length >= 18 && head.readUInt32LE(6) === 0 && [12, 40, 52, 56, 64, 108, 124].includes(head.readUInt32LE(14))
-  );
+function isBitmapHeader(head: Uint8Array): boolean {
+  if (head.length < 18) return false;
+  const view = viewBytes(head);
+  return view.getUint32(6, true) === 0 && [12, 40, 52, 56, 64, 108, 124].includes(view.getUint32(14, true));
 }
 
 /**
  * A box of a plausible length whose brands, major or compatible, have AVIF's among them: `mif1` is that of any HEIF
  * file.
  */
-function isAvifBrand(head: Buffer): boolean {
-  const length = head.readUInt32BE(0);
+function isAvifBrand(head: Uint8Array): boolean {
+  const length = viewBytes(head).getUint32(0);
   if (length < 16 || length > 1024 || length % 4 !== 0) return false;
   const end = Math.min(length, head.length);
   for (let at = 8; at + 4 <= end; at += 4) {
-    const brand = head.toString('latin1', at, at + 4);
+    const brand = textAt(head, at, at + 4);
     if (at !== 12 && (brand === 'avif' || brand === 'avis')) return true;
   }
   return false;
@@ -54,7 +55,7 @@ const foreignSignatures: readonly { readonly format: string; readonly text: stri
 
 /** The image format that the first 64 bytes of a file show, if Graft does not read it. */
 export function foreignFormat(head: Uint8Array): string | undefined {
-  const text = Buffer.from(head).toString('latin1');
+  const text = textAt(head, 0, Math.min(head.length, 64));
   const found = foreignSignatures.find(({ text: sign, at = 0 }) => text.startsWith(sign, at));
   return found && `the content is ${found.format}, which is not read`;
 }

@@ -1,3 +1,4 @@
+import { textAt, viewBytes } from './bytes.ts';
 import type { Orientation } from './header.ts';
 
 /** Tags of TIFF 6.0, which EXIF shares. */
@@ -28,12 +29,16 @@ const bytesOfType: ReadonlyMap<number, 1 | 2 | 4> = new Map([
  * The whole numbers in the first directory of a TIFF file, or of the EXIF data of another one, by their tag; the first
  * where a tag has several. Empty where it is none.
  */
-export function readTags(tiff: Buffer): ReadonlyMap<number, number> {
+export function readTags(tiff: Uint8Array): ReadonlyMap<number, number> {
   const tags = new Map<number, number>();
-  const order = tiff.toString('latin1', 0, 4);
+  const order = textAt(tiff, 0, 4);
   const isLittle = order === 'II*\0';
   if (tiff.length < 8 || !(isLittle || order === 'MM\0*')) return tags;
-  const read = (at: number, bytes: 1 | 2 | 4) => (isLittle ? tiff.readUIntLE(at, bytes) : tiff.readUIntBE(at, bytes));
+  const view = viewBytes(tiff);
+  const read = (at: number, bytes: 1 | 2 | 4) => {
+    if (bytes === 1) return view.getUint8(at);
+    return bytes === 2 ? view.getUint16(at, isLittle) : view.getUint32(at, isLittle);
+  };
 
   const directory = read(4, 4);
   if (directory + 2 > tiff.length) return tags;
@@ -52,7 +57,7 @@ export function readTags(tiff: Buffer): ReadonlyMap<number, number> {
 }
 
 /** The orientation in EXIF data, which is a TIFF file without pixels. 1 where it says none that exists. */
-export function orientationIn(exif: Buffer): Orientation {
+export function orientationIn(exif: Uint8Array): Orientation {
   return orientationOf(readTags(exif));
 }
 

@@ -1,4 +1,5 @@
-import type { RgbImage } from '@graft-ml/core/internal/image/resize';
+import type { RgbImage } from '../resize.ts';
+import { viewBytes } from './bytes.ts';
 import { cutShort, HeaderError, type ImageHeader } from './header.ts';
 
 /** The layout of a bitmap's pixels. */
@@ -12,16 +13,16 @@ interface Bitmap {
   /** Bits of red, green, blue and alpha in a pixel of 16 or 32 bits; 0 where there is none. */
   readonly masks: readonly [number, number, number, number];
   /** Blue, green, red, as stored; of `paletteEntry` bytes each. */
-  readonly palette: Buffer;
+  readonly palette: Uint8Array;
   readonly paletteEntry: number;
-  readonly pixels: Buffer;
+  readonly pixels: Uint8Array;
 }
 
 const compressions = { none: 0, runs8: 1, runs4: 2, masks: 3, alphaMasks: 6 } as const;
 const depths: ReadonlySet<number> = new Set([1, 4, 8, 16, 24, 32]);
 
 /** The header of a Windows or OS/2 bitmap. */
-export function readBmpHeader(file: Buffer): ImageHeader {
+export function readBmpHeader(file: Uint8Array): ImageHeader {
   const { width, height, isRunLength } = readBitmap(file);
   return { format: 'bmp', width, height, orientation: 1, working: isRunLength ? width * height : 0, bare: file };
 }
@@ -33,7 +34,7 @@ export function readBmpHeader(file: Buffer): ImageHeader {
  *
  * @throws HeaderError where it is damaged
  */
-export function decodeBmp(file: Buffer, first = 0, last = Number.POSITIVE_INFINITY): RgbImage {
+export function decodeBmp(file: Uint8Array, first = 0, last = Number.POSITIVE_INFINITY): RgbImage {
   const bitmap = readBitmap(file);
   const { width, height, isTopDown, bits, isRunLength } = bitmap;
   const end = Math.min(last, height);
@@ -49,16 +50,17 @@ export function decodeBmp(file: Buffer, first = 0, last = Number.POSITIVE_INFINI
   return { width, height: end - first, data };
 }
 
-function readBitmap(file: Buffer): Bitmap {
+function readBitmap(file: Uint8Array): Bitmap {
   if (file.length < 26) throw cutShort();
-  const headerBytes = file.readUInt32LE(14);
+  const view = viewBytes(file);
+  const headerBytes = view.getUint32(14, true);
   const isCore = headerBytes === 12;
   if (14 + headerBytes > file.length) throw cutShort();
   const [width, storedHeight] = isCore
-    ? [file.readUInt16LE(18), file.readUInt16LE(20)]
-    : [file.readInt32LE(18), file.readInt32LE(22)];
-  const bits = file.readUInt16LE(isCore ? 24 : 28);
-  const compression = isCore ? compressions.none : file.readUInt32LE(30);
+    ? [view.getUint16(18, true), view.getUint16(20, true)]
+    : [view.getInt32(18, true), view.getInt32(22, true)];
+  const bits = view.getUint16(isCore ? 24 : 28, true);
+  const compression = isCore ? compressions.none : view.getUint32(30, true);
   const isRunLength = compression === compressions.runs8 || compression === compressions.runs4;
   const hasMasks = compression === compressions.masks || compression === compressions.alphaMasks;
   const isSound = isRunLength
@@ -67,11 +69,11 @@ function readBitmap(file: Buffer): Bitmap {
   if (width <= 0 || storedHeight === 0) throw damaged(`${width} x ${storedHeight} pixels`);
   if (!depths.has(bits) || !isSound) throw damaged(`${bits} bits in coding ${compression}, which is not read`);
 
-  const start = file.readUInt32LE(10);
+  const start = view.getUint32(10, true);
   const table =
     14 + headerBytes + (hasMasks && headerBytes === 40 ? (compression === compressions.masks ? 12 : 16) : 0);
   const paletteEntry = isCore ? 3 : 4;
-  const announced = isCore ? 0 : file.readUInt32LE(46);
+  const announced = isCore ? 0 : view.getUint32(46, true);
   const colours = bits > 8 ? 0 : announced === 0 ? 2 ** bits : Math.min(announced, 2 ** bits);
   if (start > file.length || start < table) throw cutShort();
   return {
@@ -92,10 +94,11 @@ function readBitmap(file: Buffer): Bitmap {
 }
 
 /** They stand behind the 40 bytes that all headers begin with. */
-function readMasks(file: Buffer, headerBytes: number, compression: number): [number, number, number, number] {
+function readMasks(file: Uint8Array, headerBytes: number, compression: number): [number, number, number, number] {
   const hasAlphaMask = headerBytes >= 56 || compression === compressions.alphaMasks;
   if (file.length < 70) throw cutShort();
-  const [red, green, blue, alpha] = [54, 58, 62, 66].map((at) => file.readUInt32LE(at)) as [
+  const view = viewBytes(file);
+  const [red, green, blue, alpha] = [54, 58, 62, 66].map((at) => view.getUint32(at, true)) as [
     number,
     number,
     number,
@@ -109,7 +112,7 @@ function damaged(what: string): HeaderError {
 }
 
 /** Writes a line of pixels as RGB bytes at `to`. */
-type Painter = (line: Buffer, data: Uint8Array, to: number) => void;
+type Painter = (line: Uint8Array, data: Uint8Array, to: number) => void;
 
 function painter({ width, bits, palette, paletteEntry, masks }: Bitmap, isTransparent: boolean): Painter {
   if (bits <= 8) return palettePainter(width, bits, palette, paletteEntry);
@@ -117,8 +120,9 @@ function painter({ width, bits, palette, paletteEntry, masks }: Bitmap, isTransp
   if (bits === 24 || (bits === 32 && isPlain && !isTransparent)) return bytePainter(width, bits / 8);
   const [red, green, blue, alpha] = masks.map(levelsOf) as [Level, Level, Level, Level];
   return (line, data, to) => {
+    const view = viewBytes(line);
     for (let x = 0; x < width; x++) {
-      const pixel = bits === 16 ? line.readUInt16LE(2 * x) : line.readUInt32LE(4 * x);
+      const pixel = bits === 16 ? view.getUint16(2 * x, true) : view.getUint32(4 * x, true);
       const opacity = isTransparent ? alpha(pixel) : 255;
       for (const [channel, level] of [red, green, blue].entries()) {
         data[to + 3 * x + channel] = Math.round((level(pixel) * opacity + 255 * (255 - opacity)) / 255);
@@ -140,7 +144,7 @@ function bytePainter(width: number, stride: number): Painter {
   };
 }
 
-function palettePainter(width: number, bits: number, palette: Buffer, entry: number): Painter {
+function palettePainter(width: number, bits: number, palette: Uint8Array, entry: number): Painter {
   const colours = Math.floor(palette.length / entry);
   const most = (1 << bits) - 1;
   return (line, data, to) => {
@@ -167,19 +171,21 @@ function levelsOf(mask: number): Level {
 }
 
 /** Many writers leave the alpha of all pixels at 0 and mean an opaque image. */
-function hasAlpha({ masks, bits }: Bitmap, lines: Buffer): boolean {
+function hasAlpha({ masks, bits }: Bitmap, lines: Uint8Array): boolean {
   const alpha = masks[3];
   if (alpha === 0) return false;
+  const view = viewBytes(lines);
   const bytes = bits / 8;
   for (let at = 0; at + bytes <= lines.length; at += bytes) {
-    if ((lines.readUIntLE(at, bytes) & alpha) !== 0) return true;
+    const pixel = bits === 16 ? view.getUint16(at, true) : view.getUint32(at, true);
+    if ((pixel & alpha) !== 0) return true;
   }
   return false;
 }
 
 /** Run lengths as one byte for each pixel. What no run covers is the palette's first colour. */
-function unpackRuns({ width, height, bits, pixels }: Bitmap): Buffer {
-  const lines = Buffer.alloc(width * height);
+function unpackRuns({ width, height, bits, pixels }: Bitmap): Uint8Array {
+  const lines = new Uint8Array(width * height);
   let [at, x, y] = [0, 0, 0];
   const put = (index: number) => {
     if (x < width && y < height) lines[y * width + x] = index;

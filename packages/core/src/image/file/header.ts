@@ -1,5 +1,5 @@
-import type { ImageProblemKind } from '@graft-ml/core/internal/image/problem';
-import type { Size } from '@graft-ml/core/internal/image/transform';
+import type { ImageProblemKind } from '../problem.ts';
+import type { Size } from '../transform.ts';
 
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif' | 'tiff' | 'bmp';
 
@@ -54,12 +54,16 @@ export interface Segment {
  * The needed segments in one piece: the file itself where all of it is needed. `segments` is asked twice, so that no
  * list of millions of segments is ever held.
  */
-export function onlyNeeded(file: Buffer, segments: () => Iterable<Segment>): Buffer {
+export function onlyNeeded(file: Uint8Array, segments: () => Iterable<Segment>): Uint8Array {
   let length = 0;
   for (const { start, end, isNeeded } of segments()) if (isNeeded) length += end - start;
   if (length === file.length) return file;
-  const bare = Buffer.allocUnsafe(length);
+  const bare = new Uint8Array(length);
   let to = 0;
-  for (const { start, end, isNeeded } of segments()) if (isNeeded) to += file.copy(bare, to, start, end);
+  for (const { start, end, isNeeded } of segments()) {
+    if (!isNeeded) continue;
+    bare.set(file.subarray(start, end), to);
+    to += end - start;
+  }
   return bare;
 }
