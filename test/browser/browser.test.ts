@@ -2,38 +2,20 @@
  * The runtime in a real browser: bundled by Vite as a user's page would be, served from this machine, in a worker.
  * Where there is no Chromium, the tests are skipped.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { f32, type Tensors } from '@graft-ml/core/internal/base/tensor';
 import { createRuntime } from 'graft-ml/internal/runtime/index';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { build } from 'vite';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Conv4Run, trainConv4 } from '../conv4-steps.ts';
-import { type FileServer, startFileServer } from '../file-server.ts';
+import type { FileServer } from '../file-server.ts';
 import { relativeError } from '../golden.ts';
 import { temporaryFolder } from '../images.ts';
-import type { Answer, Question } from './worker.ts';
+import { ask, buildPage, hasBrowser, isolation, launch, servePage } from './pages.ts';
+import type { Answer } from './worker.ts';
 
-const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const executablePath = process.env.CHROMIUM ?? places.find((path) => existsSync(path));
-if (executablePath === undefined) {
-  console.warn(`No browser in ${places.join(', ')} or CHROMIUM: the tests in a browser are skipped.`);
-}
-
-const contentTypes: Readonly<Record<string, string>> = {
-  '.html': 'text/html',
-  '.js': 'text/javascript',
-  '.mjs': 'text/javascript',
-  '.wasm': 'application/wasm',
-};
-/** A page may do no more than it must: nothing from elsewhere, no text as code but WebAssembly. */
-const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
-/** With these a page has shared memory, and so threads. */
-const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
-
-describe.skipIf(executablePath === undefined)('in Chromium', () => {
+describe.skipIf(!hasBrowser('the tests of the runtime in a browser'))('in Chromium', () => {
   const folder = temporaryFolder();
   let browser: Browser;
   let reference: Conv4Run;
@@ -41,28 +23,9 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
   const servers: FileServer[] = [];
 
   beforeAll(async () => {
-    await build({
-      root: fileURLToPath(new URL('./', import.meta.url)),
-      base: './',
-      configFile: false,
-      logLevel: 'error',
-      build: { outDir: folder, target: 'esnext', emptyOutDir: true },
-      worker: { format: 'es' },
-    });
-    for (const headers of [{}, isolation]) {
-      const server = await startFileServer();
-      server.answer((request, response) => {
-        const path = request.url === '/' ? '/index.html' : request.url!;
-        const file = join(folder, path);
-        if (!existsSync(file)) return response.writeHead(404).end();
-        const type = contentTypes[extname(path)] ?? 'application/octet-stream';
-        response.writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': policy, ...headers });
-        return response.end(readFileSync(file));
-      });
-      servers.push(server);
-    }
-    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []; // Chromium has none for root
-    browser = await chromium.launch({ ...(executablePath && { executablePath }), args });
+    await buildPage(folder);
+    for (const headers of [{}, isolation]) servers.push(await servePage(folder, headers));
+    browser = await launch();
     reference = await trainConv4((choices) => createRuntime({ cache: null, threads: 1, choices }));
   }, 180_000);
 
@@ -75,11 +38,6 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
     const page = await context.newPage();
     await page.goto(servers[isolated ? 1 : 0]!.address);
     return page;
-  }
-
-  async function ask(page: Page, question: Question): Promise<Answer> {
-    const asked = (each: Question) => (globalThis as unknown as { ask(q: Question): Promise<Answer> }).ask(each);
-    return page.evaluate(asked, question);
   }
 
   function expectReference(answer: Answer): void {

@@ -1,18 +1,19 @@
+import type { ImageReading } from '@graft-ml/core/data';
 import { vjp } from '@graft-ml/core/grad';
 import { input } from '@graft-ml/core/graph';
 import { conv2d } from '@graft-ml/core/ops';
 import type { TuningEvent } from '@graft-ml/core/runtime';
-import { createRuntime, type WebRuntimeOptions } from '@graft-ml/web';
+import { canvasDecoder, createRuntime, type WebRuntimeOptions } from '@graft-ml/web';
 import { trainConv4 } from '../conv4-steps.ts';
 
-export interface Question {
-  readonly task: 'train' | 'choose';
-  readonly options?: Pick<WebRuntimeOptions, 'threads' | 'wasmPaths'>;
-}
+export type Question =
+  | { readonly task: 'train' | 'choose'; readonly options?: Pick<WebRuntimeOptions, 'threads' | 'wasmPaths'> }
+  | { readonly task: 'decode'; readonly bytes: readonly number[]; readonly reading?: ImageReading };
 
 export type Answer =
   | { readonly losses: readonly number[]; readonly variables: Readonly<Record<string, readonly number[]>> }
   | { readonly timed: number; readonly chosen: readonly string[] }
+  | { readonly width: number; readonly height: number; readonly data: readonly number[] }
   | { readonly error: string };
 
 async function train(options: WebRuntimeOptions): Promise<Answer> {
@@ -37,9 +38,20 @@ async function choose(options: WebRuntimeOptions): Promise<Answer> {
   return { timed, chosen: Object.values(runtime.choices) };
 }
 
-self.onmessage = async ({ data: { task, options = {} } }: MessageEvent<Question>) => {
+async function decode(bytes: readonly number[], reading: ImageReading = {}): Promise<Answer> {
+  const image = await canvasDecoder().decode({ bytes: Uint8Array.from(bytes), name: 'image' }, reading);
+  return { ...image, data: Array.from(image.data) };
+}
+
+function answer(question: Question): Promise<Answer> {
+  if (question.task === 'decode') return decode(question.bytes, question.reading);
+  const { task, options = {} } = question;
+  return task === 'train' ? train(options) : choose(options);
+}
+
+self.onmessage = async ({ data }: MessageEvent<Question>) => {
   try {
-    self.postMessage(await (task === 'train' ? train(options) : choose(options)));
+    self.postMessage(await answer(data));
   } catch (error) {
     self.postMessage({ error: String(error) } satisfies Answer);
   }

@@ -12,8 +12,6 @@ export { sniffFormat } from '@graft-ml/core/internal/image/file/sniff';
 /** Bounds on the files of images. */
 export const imageFileBounds = {
   ...imageBounds,
-  /** Bytes of a file, checked before it is read. */
-  fileBytes: 256 * 2 ** 20,
   /** The time that decoding may take, in seconds. */
   seconds: 60,
 } as const;

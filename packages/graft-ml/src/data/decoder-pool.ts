@@ -1,13 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { createHash } from 'node:crypto';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
+import { assertWithinBounds } from '@graft-ml/core/internal/image/file/bounds';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
 import type { ImageReading } from '@graft-ml/core/internal/image/transform';
 import { rowsOf, viewOf } from '@graft-ml/core/internal/image/view';
 import { type ImageFile, readImageFile } from './decode.ts';
-import { assertWithinBounds } from './image/open.ts';
 import { createImagePool, type ImagePool } from './image-pool.ts';
 import { packSquares } from './squares.ts';
 

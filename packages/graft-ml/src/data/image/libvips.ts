@@ -1,5 +1,6 @@
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { cutShort, HeaderError, type ImageHeader, type Orientation } from '@graft-ml/core/internal/image/file/header';
+import { isOnItsSide } from '@graft-ml/core/internal/image/file/upright';
 import type { Box, RgbImage } from '@graft-ml/core/internal/image/resize';
 import sharp, { type Sharp } from 'sharp';
 
@@ -47,11 +48,6 @@ const turns: { readonly [O in Orientation]: Turn } = {
   7: { flip: true, angle: 270 },
   8: { angle: 270 },
 };
-
-/** Whether the rows of the upright image are columns of the stored one. */
-export function isOnItsSide(orientation: Orientation): boolean {
-  return orientation >= 5;
-}
 
 /** Whether libvips has to hold what it decodes as a whole before it can hand it over. */
 export function isTurned(orientation: Orientation): boolean {

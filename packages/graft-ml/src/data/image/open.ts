@@ -1,27 +1,24 @@
 import { inflateSync } from 'node:zlib';
 import { decodeBmp, readBmpHeader } from '@graft-ml/core/internal/image/file/bmp';
+import { assertWithinBounds, sizeBounds } from '@graft-ml/core/internal/image/file/bounds';
 import { readGifHeader } from '@graft-ml/core/internal/image/file/gif';
 import { HeaderError, type ImageFormat, type ImageHeader } from '@graft-ml/core/internal/image/file/header';
 import { readJpegHeader } from '@graft-ml/core/internal/image/file/jpeg';
 import { readPngHeader } from '@graft-ml/core/internal/image/file/png';
 import { sniffFormat } from '@graft-ml/core/internal/image/file/sniff';
+import { isOnItsSide } from '@graft-ml/core/internal/image/file/upright';
 import { readWebpHeader } from '@graft-ml/core/internal/image/file/webp';
 import { ImageError, type ImageProblemKind } from '@graft-ml/core/internal/image/problem';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
-import type { ImageReading, Size } from '@graft-ml/core/internal/image/transform';
+import type { ImageReading } from '@graft-ml/core/internal/image/transform';
 import type { ImageRows } from '@graft-ml/core/internal/image/view';
 import { decodePlainPng } from '../plain-png.ts';
-import { decodeRows, isOnItsSide, isTurned, measureAvif } from './libvips.ts';
+import { decodeRows, isTurned, measureAvif } from './libvips.ts';
 import { readTiffHeader } from './tiff.ts';
 
-/** Bounds on an image. Files are hostile: a kilobyte of PNG can unpack to gigabytes. */
+/** Bounds on an image: on its size, and on what decoding may take. */
 export const imageBounds = {
-  /** Width times height. */
-  pixels: 100e6,
-  /** The shorter side, in pixels. */
-  minimumSide: 4,
-  /** The longer side, in pixels: what JPEG can have. */
-  maximumSide: 65_535,
+  ...sizeBounds,
   /** Bytes that decoding may hold at once: the file, what the decoder works with, and the rows that it hands over. */
   memory: 250e6,
 } as const;
@@ -148,20 +145,6 @@ function fromHeader(file: Buffer, header: ImageHeader, path: string, reading: Im
 function within(path: string, image: OpenImage): OpenImage {
   assertWithinBounds(path, image);
   return image;
-}
-
-/** @throws ImageError with `path` in it where an image has too few or too many pixels */
-export function assertWithinBounds(path: string, { width, height }: Size): void {
-  const { pixels, minimumSide, maximumSide } = imageBounds;
-  if (width * height > pixels) {
-    throw problem(path, 'too-large', `${width} x ${height} pixels, more than ${pixels / 1e6} million`);
-  }
-  if (Math.max(width, height) > maximumSide) {
-    throw problem(path, 'too-large', `${width} x ${height} pixels, at most ${maximumSide} on each side are read`);
-  }
-  if (Math.min(width, height) < minimumSide) {
-    throw problem(path, 'too-small', `${width} x ${height} pixels, at least ${minimumSide} on each side are needed`);
-  }
 }
 
 async function decodeBand(

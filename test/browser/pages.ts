@@ -1,0 +1,72 @@
+/*
+ * The page of these tests, as a user's would be: bundled by Vite, served from this machine, with its work in a worker.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { build } from 'vite';
+import { type FileServer, startFileServer } from '../file-server.ts';
+import type { Answer, Question } from './worker.ts';
+
+const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const executablePath = process.env.CHROMIUM ?? places.find((path) => existsSync(path));
+
+/** Whether there is a browser to test in. Where there is none, `what` is said to be skipped. */
+export function hasBrowser(what: string): boolean {
+  if (executablePath !== undefined) return true;
+  console.warn(`No browser in ${places.join(', ')} or CHROMIUM: ${what} are skipped.`);
+  return false;
+}
+
+/** The browser. Its owner closes it. */
+export function launch(): Promise<Browser> {
+  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []; // Chromium has none for root
+  return chromium.launch({ ...(executablePath && { executablePath }), args });
+}
+
+/** Bundles the page into a folder. */
+export async function buildPage(folder: string): Promise<void> {
+  await build({
+    root: fileURLToPath(new URL('./', import.meta.url)),
+    base: './',
+    configFile: false,
+    logLevel: 'error',
+    build: { outDir: folder, target: 'esnext', emptyOutDir: true },
+    worker: { format: 'es' },
+  });
+}
+
+const contentTypes: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
+/** A page may do no more than it must: nothing from elsewhere, no text as code but WebAssembly. */
+const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
+/** With these a page has shared memory, and so threads. */
+export const isolation = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+/** Serves a bundled page. */
+export async function servePage(folder: string, headers: Readonly<Record<string, string>> = {}): Promise<FileServer> {
+  const server = await startFileServer();
+  server.answer((request, response) => {
+    const path = request.url === '/' ? '/index.html' : request.url!;
+    const file = join(folder, path);
+    if (!existsSync(file)) return response.writeHead(404).end();
+    const type = contentTypes[extname(path)] ?? 'application/octet-stream';
+    response.writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': policy, ...headers });
+    return response.end(readFileSync(file));
+  });
+  return server;
+}
+
+/** Asks the page's worker. */
+export function ask(page: Page, question: Question): Promise<Answer> {
+  const asked = (each: Question) => (globalThis as unknown as { ask(q: Question): Promise<Answer> }).ask(each);
+  return page.evaluate(asked, question);
+}
