@@ -1,7 +1,7 @@
 /*
- * The report of a run in a real browser: a click and a key open a cell's images, nothing is requested, no rule of axe is
- * broken in light or dark, a phone does not scroll sideways, and it prints. Where there is no Chromium, the tests are
- * skipped.
+ * The report of a run in a real browser: a click and a key open a cell's images, a lasso and keys choose some on the map,
+ * nothing is requested, no rule of axe is broken in light or dark, a phone does not scroll sideways, and it prints. Where
+ * there is no Chromium, the tests are skipped.
  */
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -27,6 +27,7 @@ ownCache();
 describe.skipIf(executablePath === undefined)('a report in Chromium', () => {
   const root = temporaryFolder();
   const hostile = '<img src=x onerror=document.title=1>';
+  const hostileFile = `000"><script>document.title=2<&'.png`;
   let browser: Browser;
   let address: string;
   const requested: string[] = [];
@@ -35,6 +36,7 @@ describe.skipIf(executablePath === undefined)('a report in Chromium', () => {
   beforeAll(async () => {
     const shapes = await drawImages(join(root, 'shapes'), { perClass: 20 });
     renameSync(join(shapes, 'square'), join(shapes, hostile));
+    renameSync(join(shapes, 'disc/000.png'), join(shapes, 'disc', hostileFile));
     const run = join(root, 'run');
     await runFolder(shapes, run, { validationFraction: 0.3, testFraction: 0.2, epochs: 1, learningRate: 0.0005 });
     address = pathToFileURL((await writeReport(run)).file).href;
@@ -112,6 +114,10 @@ describe.skipIf(executablePath === undefined)('a report in Chromium', () => {
     expect(await violations()).toEqual([]);
     await page.locator('table.matrix button').first().click();
     expect(await violations()).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.locator('#lasso-choose').click();
+    expect(await page.locator('#lasso-chosen li').count()).toBe(48);
+    expect(await violations()).toEqual([]);
     const background = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
     expect(background).toBe(colorScheme === 'dark' ? 'rgb(21, 24, 28)' : 'rgb(255, 255, 255)');
   });
@@ -123,6 +129,104 @@ describe.skipIf(executablePath === undefined)('a report in Chromium', () => {
     await page.locator('table.matrix button').first().click();
     const box = await page.locator('[popover]:popover-open').boundingBox();
     expect([await width(), box!.x >= 0, box!.x + box!.width <= 360]).toEqual([360, true, true]);
+    await page.keyboard.press('Escape');
+    await page.locator('#lasso-choose').click();
+    const list = await page.locator('#lasso-chosen .list').boundingBox();
+    expect([await width(), list!.x >= 0, list!.x + list!.width <= 360]).toEqual([360, true, true]);
+  });
+
+  /** Goes round all points of the map, or round its left half. */
+  async function draw(page: Page, part: 'all' | 'left'): Promise<void> {
+    const { x, y, width, height } = (await page.locator('svg.map').boundingBox())!;
+    const right = part === 'all' ? width - 2 : width / 2;
+    await page.mouse.move(x + 2, y + 2);
+    await page.mouse.down();
+    for (const [across, down] of [[right, 2], [right, height - 2], [2, height - 2]]) {
+      await page.mouse.move(x + across!, y + down!, { steps: 4 });
+    }
+    await page.mouse.up();
+  } // biome-ignore format: corners
+
+  const chosen = (page: Page) => page.locator('#lasso-chosen li').count();
+
+  test('a lasso around points lists their images, with thumbnail, label and answer', async () => {
+    const page = await open();
+    await page.locator('svg.map').scrollIntoViewIfNeeded();
+    await draw(page, 'all');
+    expect(await chosen(page)).toBe(48);
+    expect(await page.locator('#lasso-chosen li svg').count()).toBe(48);
+    expect(await page.locator('#lasso-says').textContent()).toMatch(
+      /^48 images chosen: .* Of 15 with an answer \d+ are wrong\.$/,
+    );
+    expect(await page.locator('#lasso-chosen li', { hasText: 'training image' }).count()).toBe(33);
+    expect(await page.locator('#lasso-chosen li', { hasText: /label disc/ }).count()).toBeGreaterThan(0);
+    const places = await page
+      .locator('svg.map g')
+      .evaluateAll((marks) => marks.map((mark) => Number(mark.getAttribute('data-x'))));
+    await draw(page, 'left');
+    const [, , width] = (await page.locator('svg.map').getAttribute('viewBox'))!.split(' ').map(Number);
+    expect(await chosen(page)).toBe(places.filter((x) => x < width! / 2).length);
+    await page.locator('#lasso-clear').click();
+    expect([await chosen(page), await page.locator('#lasso-chosen').isVisible()]).toEqual([0, false]);
+  });
+
+  test('by keyboard alone: a class, then its neighbours, then the paths of both', async () => {
+    const page = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
+    await page.locator('#lasso-group').focus();
+    await page.locator('#lasso-group').selectOption({ label: 'disc' });
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    const ofClass = await chosen(page);
+    expect(await page.locator('#lasso-says').textContent()).toContain(`${ofClass} images chosen: ${ofClass} disc.`);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    expect(await chosen(page)).toBeGreaterThanOrEqual(ofClass);
+    await page.locator('#lasso-copy').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('#lasso-says', { hasText: 'are copied' }).waitFor();
+    const copied = (await page.evaluate<string>('navigator.clipboard.readText()')).split('\n');
+    expect(copied).toHaveLength(await chosen(page));
+    expect(copied.every((path) => existsSync(path))).toBe(true);
+  });
+
+  test('names stay text in the list of chosen images', async () => {
+    const page = await open();
+    await page.locator('#lasso-choose').click();
+    const names = await page.locator('#lasso-chosen li span').allTextContents();
+    expect(names).toContain(`label ${hostile}`);
+    expect(await page.locator('#lasso-chosen img, #lasso-chosen script').count()).toBe(0);
+    expect(await page.locator('#lasso-group option', { hasText: hostile }).count()).toBe(1);
+    const paths = await page.locator('#lasso-paths').inputValue();
+    expect(paths.split('\n').every((path) => existsSync(path))).toBe(true);
+    expect(await page.title()).toContain('Graft report');
+  });
+
+  test('a finger scrolls past the map, and draws once it is asked to', async () => {
+    const page = await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+    const touchAction = () =>
+      page.evaluate<string>("getComputedStyle(document.querySelector('svg.map')).touchAction");
+    expect([await touchAction(), await page.locator('#lasso-draw').getAttribute('aria-pressed')]).toEqual(['auto', 'false']);
+    await page.locator('#lasso-draw').tap();
+    expect([await touchAction(), await page.locator('#lasso-draw').getAttribute('aria-pressed')]).toEqual(['none', 'true']);
+    await page.locator('svg.map').scrollIntoViewIfNeeded();
+    const { x, y, width, height } = (await page.locator('svg.map').boundingBox())!;
+    const client = await page.context().newCDPSession(page);
+    const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', points: readonly (readonly [number, number])[]) =>
+      client.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([px, py]) => ({ x: px, y: py })) });
+    await touch('touchStart', [[x + 2, y + 2]]);
+    for (const corner of [[x + width - 2, y + 2], [x + width - 2, y + height - 2], [x + 2, y + height - 2]] as const)
+      await touch('touchMove', [corner]);
+    await touch('touchEnd', []);
+    expect(await chosen(page)).toBe(48);
+  }); // biome-ignore format: corners
+
+  test('without scripts the page is what it is otherwise, without the lasso', async () => {
+    const page = await open({ javaScriptEnabled: false });
+    expect(await page.locator('#lasso').isVisible()).toBe(false);
+    expect(await page.locator('svg.map').isVisible()).toBe(true);
+    await page.locator('table.matrix button').first().click();
+    expect(await page.locator('[popover]:popover-open').count()).toBe(1);
   });
 
   test('it prints on A4, without what only a screen needs', async () => {
@@ -130,7 +234,7 @@ describe.skipIf(executablePath === undefined)('a report in Chromium', () => {
     const pdf = await page.pdf({ format: 'A4' });
     expect(pdf.subarray(0, 5).toString()).toBe('%PDF-');
     await page.emulateMedia({ media: 'print' });
-    expect(await page.locator('nav').isVisible()).toBe(false);
+    expect([await page.locator('nav').isVisible(), await page.locator('#lasso').isVisible()]).toEqual([false, false]);
     expect(await page.locator('h2').first().isVisible()).toBe(true);
   });
 });

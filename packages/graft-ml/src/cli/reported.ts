@@ -40,6 +40,7 @@ async function write(
     const { file } = await writeReport(out, {
       data,
       map: false,
+      labels: false,
       signal,
       onProgress: ({ stage, done, total }) => terminal.progress(stage, done, total),
     });

@@ -4,7 +4,13 @@ import type { Problem } from '@graft-ml/core/internal/image/problem';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
 import { argmax } from '@graft-ml/core/internal/predict/metrics';
 import { parseConfig } from '@graft-ml/core/internal/recipe/config/index';
-import { findLabelIssues, type LabelIssue, type LabelIssueOptions, type LabelNoise } from '@graft-ml/core/predict';
+import {
+  findLabelIssues,
+  type LabelIssue,
+  type LabelIssueOptions,
+  type LabelIssues,
+  type LabelNoise,
+} from '@graft-ml/core/predict';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { type Dataset, imagesOf, openDataset } from '../data/dataset.ts';
@@ -16,7 +22,7 @@ import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { loadModel } from '../transfer/load-model.ts';
 import type { Model } from '../transfer/model.ts';
-import { outOfSample } from './linear-probe.ts';
+import { outOfSample, type ProbeOptions } from './linear-probe.ts';
 import { pooledFeatures } from './pooled-features.ts';
 
 /** Options for finding the labels of a dataset that are probably wrong. */
@@ -112,19 +118,25 @@ export async function labelIssues(folder: string, options: FolderLabelOptions = 
     signal,
     onProgress: during('checking images'),
   });
-  const images = imagesOf(dataset);
   const runtime = options.runtime ?? createRuntime({ cache });
   await using model = await backboneOf(options, runtime, cache);
-  const shared = { signal, pool, cache, onNote: options.onNote, onProgress: during('extracting features') };
-  const rows = await pooledFeatures(model, images, shared);
-  const labels = images.map(({ label }) => label);
-  const contents = images.map(({ sha256 }) => sha256);
-  const probabilities = await outOfSample(
-    { rows, labels, contents, classes: dataset.classes.length },
-    { runtime, folds, seed, signal, onProgress: during('training probes') },
-  );
-  const found = findLabelIssues(labels, probabilities, { ...(filter && { filter }), ...(rank && { rank }) });
-  const agreeing = probabilities.filter((row, i) => argmax(row) === labels[i]);
+  const extractor = {
+    forward: model.network.forward,
+    variables: model.variables,
+    preprocessing: model.image!.preprocessing,
+    runtime,
+  };
+  const { images, rows, problems } = await pooledFeatures(extractor, imagesOf(dataset), {
+    pool,
+    cache,
+    signal,
+    onNote: options.onNote,
+    onProgress: during('extracting features'),
+  });
+  const probed = { images, rows, classes: dataset.classes.length };
+  const settings = { runtime, folds, seed, signal, onProgress: during('training probes') };
+  const found = await probedLabels(probed, settings, { ...(filter && { filter }), ...(rank && { rank }) });
+  const { probabilities, agreement } = found;
   return {
     root: folder,
     classes: dataset.classes,
@@ -137,11 +149,41 @@ export async function labelIssues(folder: string, options: FolderLabelOptions = 
     images: images.map(({ path, within, label }, i) => {
       return { path, ...(within && { within }), label, probabilities: probabilities[i]! };
     }),
-    agreement: agreeing.length / images.length,
+    agreement,
     noise: found.noise,
-    problems: dataset.problems,
+    problems: [...dataset.problems, ...problems],
     notes: [...dataset.notes, ...model.notes, ...notesOnSeen(model, dataset), ...notesOnClasses(dataset)],
   };
+}
+
+/** Labels that are probably wrong, and the probabilities that they were found by. */
+export interface ProbedLabels extends LabelIssues {
+  /** (n) of (classes), out of sample. */
+  readonly probabilities: readonly Float64Array[];
+  /** The share of images whose label is what the probe says. */
+  readonly agreement: number;
+}
+
+/** Confident learning over the probabilities of linear probes on features, each image's by one that has not seen it. */
+export async function probedLabels(
+  {
+    images,
+    rows,
+    classes,
+  }: {
+    readonly images: readonly { readonly label: number; readonly sha256: string }[];
+    readonly rows: readonly Float32Array[];
+    readonly classes: number;
+  },
+  probe: ProbeOptions,
+  options: LabelIssueOptions = {},
+): Promise<ProbedLabels> {
+  const labels = images.map(({ label }) => label);
+  const contents = images.map(({ sha256 }) => sha256);
+  const probabilities = await outOfSample({ rows, labels, contents, classes }, probe);
+  const agreeing = probabilities.filter((row, i) => argmax(row) === labels[i]);
+  const found = findLabelIssues(labels, probabilities, options);
+  return { ...found, probabilities, agreement: agreeing.length / images.length };
 }
 
 /** The part of the options by which the dataset is read. */

@@ -1,9 +1,11 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
-import { embedRun } from './run-embedding.ts';
+import { folderCache } from '../cache/folder-cache.ts';
+import { openRunWithImages } from './opened-run.ts';
+import { embedOpened, embedRun } from './run-embedding.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -37,6 +39,31 @@ test('maps the images of a run once, and again the same where the file is damage
   writeFileSync(file, damaged);
   expect(await embedRun(run)).toEqual(first);
   expect(readFileSync(file).equals(bytes)).toBe(true);
+});
+
+test('features are computed once: another map, also of a cache that is opened anew, finds them there', async () => {
+  const cache = folderCache(join(root, 'cache'));
+  const counts = async (seed: number) => {
+    const done: number[] = [];
+    const onProgress = (stage: string, count: number) => stage === 'features' && done.push(count);
+    await embedRun(run, { seed, cache, onProgress });
+    return done;
+  };
+  expect((await counts(7)).length).toBe(24);
+  expect(await counts(8)).toEqual([24]); // all at once
+});
+
+test('an image that has become unreadable is left out, and named', async () => {
+  const [folder, out] = [join(root, 'fading'), join(root, 'fading-run')];
+  await drawImages(folder, { perClass: 8 });
+  await runFolder(folder, out, { epochs: 1 });
+  await using opened = await openRunWithImages(out, {});
+  rmSync(join(folder, 'disc/003.png'));
+  const map = await embedOpened({ ...opened, open: async () => opened }, { cache: null });
+  expect(map.leftOut).toEqual([{ path: 'disc/003.png', kind: 'unreadable' }]);
+  expect([map.images.length, map.points.shape, map.total]).toEqual([23, [23, 2], 24]);
+  expect(map.images.map(({ path }) => path)).not.toContain('disc/003.png');
+  expect(await embedOpened({ ...opened, open: async () => expect.unreachable('it is kept') }, {})).toEqual(map);
 });
 
 test('another seed makes another map; of many images some are drawn', async () => {

@@ -1,7 +1,4 @@
-import { createHash } from 'node:crypto';
-import { isAbsolute, join, relative, sep } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { randomStream } from '@graft-ml/core/internal/base/random';
 import { f32, type Tensor, type TensorOf, tensor } from '@graft-ml/core/internal/base/tensor';
 import { type ClassOverlap, classOverlap, pca, umap } from '@graft-ml/core/internal/explain/index';
 import {
@@ -12,13 +9,14 @@ import {
   unit,
 } from '@graft-ml/core/internal/explain/neighbours';
 import { z } from 'zod';
+import { defaultCache } from '../cache/folder-cache.ts';
 import { readSealed, writeSealed } from '../checkpoint/sealed.ts';
-import { evaluationImages } from '../predict/evaluation-images.ts';
-import { type OpenRunOptions, openRun } from '../predict/open-run.ts';
-import { checkpointFile } from '../runs/checkpoints.ts';
-import { usablePaths } from '../runs/own-paths.ts';
-import { readRun } from '../runs/run-file.ts';
-import { embeddingFile, type OpenRunStore, openRunStore } from '../runs/run-store.ts';
+import { pooledFeatures } from '../experiment/pooled-features.ts';
+import type { OpenRunOptions } from '../predict/open-run.ts';
+import { type Run, readRun } from '../runs/run-file.ts';
+import { embeddingFile, openRunStore, type RunStore } from '../runs/run-store.ts';
+import { keepInRun, keyOf, type OpenedRun, openRunWithImages, pathWithin, sampled } from './opened-run.ts';
+import { ownExtractor } from './run-features.ts';
 
 /** Options of mapping the images of a run. */
 export interface EmbedRunOptions extends Omit<OpenRunOptions, 'calibrated' | 'tta'> {
@@ -41,6 +39,8 @@ export interface RunEmbedding {
   readonly images: readonly EmbeddedImage[];
   /** The number of images in the dataset, of which these may be a sample. */
   readonly total: number;
+  /** Images that turned out to be unreadable, and are not on the map. */
+  readonly leftOut: readonly { readonly path: string; readonly kind: string }[];
   /** The share of the features' variance along each principal component. */
   readonly shares: readonly number[];
   /** f32 (n, 2): the map. */
@@ -78,6 +78,7 @@ const recordSchema = z.object({
     }),
   ),
   total: z.int(),
+  leftOut: z.array(z.object({ path: z.string(), kind: z.string() })).default([]), // absent before 0.2
   shares: z.array(z.number()),
   overlap: overlapSchema,
 });
@@ -96,8 +97,9 @@ const version = 1;
 
 /**
  * Maps the images of a run by their features: principal components (50), UMAP, nearest neighbours, and the classes that
- * overlap. It is computed once and kept in the run folder as `embedding.safetensors`, until the weights, the dataset or
- * the options are others. Equal runs and seeds give equal maps.
+ * overlap. Images that cannot be read are left out. It is computed once and kept in the run folder as
+ * `embedding.safetensors`, until the weights, the dataset or the options are others. Equal runs and seeds give equal
+ * maps.
  *
  * The file has a checksum, and holds `points` f32 (n, 2), `components` f32 (n, k), and `record` u8: JSON with all else
  * of a `RunEmbedding`. Its metadata has `format`, `version`, and `key`: what it was made of.
@@ -106,61 +108,70 @@ const version = 1;
  * @example const { points, images, overlap } = await embedRun('runs/x');
  */
 export async function embedRun(run: string, options: EmbedRunOptions = {}): Promise<RunEmbedding> {
-  const { seed = 0, most = 5000, data, signal, onProgress, ...opening } = options;
-  const { openStore = openRunStore, checkpoint = 'best' } = opening;
-  const described = await readRun(run, openStore);
-  const store = openStore(run);
-  const weights = createHash('sha256')
-    .update(await store.read(checkpointFile(checkpoint)))
-    .digest('hex');
-  const key = [version, weights, described.dataset.fingerprint, seed, most].join(' ');
-  const kept = await readKept(run, key, openStore);
-  if (kept) return kept;
-  const { folder } = await usablePaths(run, described, { data });
-  await using classifier = await openRun(run, opening);
-  const { images: all, sameDataset } = await evaluationImages(described, folder, { part: 'all', signal }, classifier);
-  if (!sameDataset) throw new UserError(`${folder} does not hold the images that ${run} was trained on.`);
-  const chosen = sampled(all, most, seed);
-  const vectors: Float32Array[] = [];
-  const onImage = (done: number, total: number) => onProgress?.('features', done, total);
-  for await (const one of classifier.features(chosen, { signal, onProgress: onImage })) {
-    if (one.problem) throw new UserError(`${one.path}: ${one.problem.message}`);
-    vectors.push(one.features);
+  let opened: OpenedRun | undefined;
+  try {
+    const described = await readRun(run, options.openStore);
+    const open = async () => {
+      opened = await openRunWithImages(run, options);
+      return opened;
+    };
+    return await embedOpened({ path: run, run: described, open }, options);
+  } finally {
+    await opened?.[Symbol.asyncDispose]();
   }
-  if (vectors.length < 2) throw new UserError(`${folder} has fewer than two images to map.`);
-  const { projected, shares } = pca(vectors);
+}
+
+/** `embedRun` of a run that is opened when its images are needed, and by whoever closes it. */
+export async function embedOpened(
+  { path, run, open }: { readonly path: string; readonly run: Run; readonly open: () => Promise<OpenedRun> },
+  options: EmbedRunOptions,
+): Promise<RunEmbedding> {
+  const { seed = 0, most = 5000, openStore = openRunStore, checkpoint, cache = defaultCache() } = options;
+  const { signal, onProgress } = options;
+  const store = openStore(path);
+  const key = [version, ...(await keyOf(store, run, checkpoint)), seed, most].join(' ');
+  const kept = await readKept(store, key);
+  if (kept) return kept;
+  const { folder, classifier, images: found } = await open();
+  if (!found.sameDataset) throw new UserError(`${folder} does not hold the images that ${path} was trained on.`);
+  const { train, validation, test } = found.images;
+  const all = [...train, ...validation, ...test];
+  const { images, rows, problems } = await pooledFeatures(ownExtractor(classifier), sampled(all, most, seed), {
+    pool: classifier.pool,
+    cache,
+    signal,
+    onProgress: (done, total) => onProgress?.('features', done, total),
+  });
+  if (rows.length < 2) throw new UserError(`${folder} has fewer than two images to map.`);
+  const { projected, shares } = pca(rows);
   const onEpoch = (done: number, total: number) => onProgress?.('map', done, total);
   const points = await umap(projected, { seed, signal, onProgress: onEpoch });
-  const { classes } = described;
-  const labels = chosen.map(({ label }) => label);
-  const nearest = neighbourTable(vectors.map(unit), 10, cosineDistance);
+  const { classes } = run;
+  const labels = images.map(({ label }) => label);
+  const nearest = neighbourTable(rows.map(unit), 10, cosineDistance);
   const record = {
     classes,
-    images: chosen.map(({ path, label }, i) => ({
-      path: within(folder, path),
-      label,
+    images: images.map((image, i) => ({
+      path: pathWithin(folder, image.path),
+      label: image.label,
       neighbours: neighboursOf(nearest, i),
     })),
     total: all.length,
+    leftOut: problems.map(({ path: file, kind }) => ({ path: pathWithin(folder, file), kind })),
     shares,
-    overlap: classOverlap(vectors, labels, classes),
+    overlap: classOverlap(rows, labels, classes),
   };
   const tensors = {
-    points: f32([vectors.length, 2], points),
+    points: f32([rows.length, 2], points),
     components: f32(
-      [vectors.length, shares.length],
+      [rows.length, shares.length],
       projected.flatMap((row) => [...row]),
     ),
   };
   signal?.throwIfAborted();
   const content = { ...tensors, record: bytesOf(record) };
-  const lock = await store.lock();
-  try {
-    const metadata = { format: 'graft-embedding', version: String(version), key };
-    await store.replace(embeddingFile, writeSealed(content, metadata));
-  } finally {
-    await lock.release();
-  }
+  const metadata = { format: 'graft-embedding', version: String(version), key };
+  await keepInRun(store, embeddingFile, writeSealed(content, metadata));
   return { ...record, ...tensors };
 }
 
@@ -170,8 +181,7 @@ function bytesOf(record: object): Tensor {
 }
 
 /** The map that is kept; null where there is none, or one of something else, or a damaged one. */
-async function readKept(run: string, key: string, openStore: OpenRunStore): Promise<RunEmbedding | null> {
-  const store = openStore(run);
+async function readKept(store: RunStore, key: string): Promise<RunEmbedding | null> {
   if (!(await store.names()).includes(embeddingFile)) return null;
   try {
     const { tensors, metadata } = readSealed(await store.read(embeddingFile, longestFile));
@@ -185,18 +195,4 @@ async function readKept(run: string, key: string, openStore: OpenRunStore): Prom
   } catch {
     return null; // it is computed anew
   }
-}
-
-/** At most so many, drawn by the seed, in their order. */
-function sampled<T>(all: readonly T[], most: number, seed: number): readonly T[] {
-  if (all.length <= most) return all;
-  const stream = randomStream(seed, 'embedding sample');
-  const keyed = all.map((_, i) => ({ i, draw: stream.uniform() })).sort((a, b) => a.draw - b.draw);
-  const places = new Set(keyed.slice(0, most).map(({ i }) => i));
-  return all.filter((_, i) => places.has(i));
-}
-
-function within(folder: string, path: string): string {
-  const inside = relative(folder, path);
-  return inside.startsWith('..') || isAbsolute(inside) ? join(path) : inside.split(sep).join('/');
 }

@@ -48,6 +48,14 @@ export interface ImageChoice {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The images of a folder, divided as a run divides them, and what the run has seen. */
+export interface RunImages {
+  readonly images: Dataset;
+  /** Whether these are the very images that the run's dataset has. */
+  readonly sameDataset: boolean;
+  readonly seen: Seen;
+}
+
 /**
  * The images of a folder that a run is to be evaluated on, divided as the run divides them, without those that it knows.
  *
@@ -59,7 +67,16 @@ export async function evaluationImages(
   { part: chosen, preferred, shape, ...options }: ImageChoice,
   classifier: Pick<Classifier, 'pool' | 'seen'>,
 ): Promise<EvaluationImages> {
-  const { images, sameDataset, seen } = await openForRun(run, folder, { ...shape, ...options }, classifier);
+  const opened = await openRunImages(run, folder, { ...shape, ...options }, classifier);
+  return chooseImages(opened, folder, { part: chosen, preferred });
+}
+
+/** The images of a part that the run does not know. @throws UserError where the part has no images */
+export function chooseImages(
+  { images, sameDataset, seen }: RunImages,
+  folder: string,
+  { part: chosen, preferred }: Pick<ImageChoice, 'part' | 'preferred'>,
+): EvaluationImages {
   const part = chosen ?? defaultPart(images, sameDataset, preferred);
   const all = part === 'all' ? [...images.train, ...images.validation, ...images.test] : images[part];
   const isOwn = sameDataset && part === 'validation';
@@ -68,13 +85,13 @@ export async function evaluationImages(
   return { images: selected, part, sameDataset, seen: known, problems: images.problems };
 }
 
-/** The dataset as the run would divide it, and what the run has seen. */
-async function openForRun(
+/** @throws UserError where the folder cannot be read */
+export async function openRunImages(
   { config, classes, dataset, folder: ownFolder, adaptedFrom, before }: Run,
   folder: string,
   shape: ShapeOptions & Pick<DatasetOptions, 'cache' | 'signal'>,
   { pool, seen: recorded }: Pick<Classifier, 'pool' | 'seen'>,
-): Promise<{ images: Dataset; sameDataset: boolean; seen: Seen }> {
+): Promise<RunImages> {
   const { testFraction = 0, ...others } = datasetOptionsOf(resolveConfig(config));
   const { seed, validationFraction, classDepth, strict, maxPerClass, fold } = others;
   const kept = { seed, validationFraction, classDepth, strict, ...(fold && { fold }) };

@@ -62,17 +62,26 @@ const rules: readonly Rule[] = [
       command: commandLine('train', [], { resume: path, epochs: epochs.length + more }),
     };
   },
-  function doubtfulLabels({ shown, folder, run }) {
+  function doubtfulLabels({ shown, labels, folder, run }) {
+    const suspects = labels?.issues.filter(({ confidence }) => confidence >= sure) ?? [];
     const doubtful = shown?.losses.filter(({ confidence }) => confidence >= sure) ?? [];
-    if (doubtful.length === 0) return null;
+    if (suspects.length === 0 && doubtful.length === 0) return null;
     const { model, weights } = run.config;
     // Features that were trained on these labels agree with them; those of the start are asked, where it was pretrained.
     const start =
       run.weightsSha256 === null || run.adaptedFrom !== null ? {} : { model, ...(weights !== null && { weights }) };
+    const command = commandLine('doctor', [folder], { labels: true, ...start });
+    if (suspects.length > 0) {
+      return {
+        title: 'Check the labels that may be wrong',
+        reason: `${plural(suspects.length, 'label is', 'labels are')} contradicted with a probability of ${percent(sure, 0)} or more, see above. The command lists all suspects.`,
+        command,
+      };
+    }
     return {
       title: 'Check the labels of confident mistakes',
       reason: `${plural(doubtful.length, 'wrong answer')} with a confidence of ${percent(sure, 0)} or more: some of these labels may be wrong.`,
-      command: commandLine('doctor', [folder], { labels: true, ...start }),
+      command,
     };
   },
   function confusedPair({ shown, run }) {

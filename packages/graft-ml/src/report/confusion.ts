@@ -69,10 +69,13 @@ function gallery(
   const id = `c${label}-${predicted}`;
   const more = images.length < count && html` The ${images.length} most confident of ${count}.`;
   return html`<section popover id="${id}" aria-labelledby="${id}h"><div class="bar"><h3 id="${id}h">${title}</h3><button popovertarget="${id}" popovertargetaction="hide">Close</button></div>
-<p class="quiet">${plural(count, 'image')}.${more}</p>${sheet.list(images, ({ path, confidence, probability }) =>
-    label === predicted
-      ? html`<b>${percent(confidence, 0)}</b> sure<br><span class="quiet">${basename(path)}</span>`
-      : html`${percent(confidence, 0)} ${classes[predicted]}<br>${percent(probability, 0)} ${classes[label]}<br><span class="quiet">${basename(path)}</span>`,
+<p class="quiet">${plural(count, 'image')}.${more}</p>${sheet.classified(
+    images,
+    classes,
+    ({ path, confidence, probability }) =>
+      label === predicted
+        ? html`<b>${percent(confidence, 0)}</b> sure<br><span class="quiet">${basename(path)}</span>`
+        : html`${percent(confidence, 0)} ${classes[predicted]}<br>${percent(probability, 0)} ${classes[label]}<br><span class="quiet">${basename(path)}</span>`,
   )}</section>`;
 }
 

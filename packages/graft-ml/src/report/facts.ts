@@ -1,15 +1,16 @@
 import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/predict/evaluation';
 import { type ConfusedPair, type Reliability, wilsonInterval } from '@graft-ml/core/predict';
-import type { Classifier } from '../predict/classifier.ts';
+import type { ImageFile } from '../data/decode.ts';
+import { type OpenedRun, openRunWithImages, pathFrom, sampled } from '../explain/opened-run.ts';
 import { classifyLabelled } from '../predict/evaluate-folder.ts';
-import { evaluationImages, type Part, type SeenImages } from '../predict/evaluation-images.ts';
-import { type OpenRunOptions, openRun } from '../predict/open-run.ts';
-import { usablePaths } from '../runs/own-paths.ts';
+import { chooseImages, type Part, type SeenImages } from '../predict/evaluation-images.ts';
+import type { OpenRunOptions } from '../predict/open-run.ts';
 import { type LoggedEpoch, loggedEpochs } from '../runs/run-curves.ts';
-import { type Run, readRun } from '../runs/run-file.ts';
+import type { Run } from '../runs/run-file.ts';
 import { openRunStore } from '../runs/run-store.ts';
 import { diagnose, type FitDiagnosis, type StageTime, stagesOf } from './course.ts';
 import { type EvidenceOf, explainExamples } from './evidence.ts';
+import { type AnsweredImage, checkAnswers, checkLabels, filesOf, type LabelCheck, mostSuspects } from './labels.ts';
 import { type LayerPlan, layerPlan } from './layers.ts';
 import { type ImageMap, mapOf } from './map.ts';
 import { ImageSelection, type SelectedImage } from './selection.ts';
@@ -29,10 +30,14 @@ export interface ReportFacts {
   readonly shown: ShownPart | null;
   /** Of the test part, which is counted and never shown; null where the run has none. */
   readonly test: EvaluationMetrics | null;
-  /** The files of the test part. */
-  readonly hidden: ReadonlySet<string>;
   /** Its images in feature space; null where that was not asked for. */
   readonly map: ImageMap | null;
+  /** The labels that are probably wrong; null where they were not asked for. */
+  readonly labels: LabelCheck | null;
+  /** The images that may be shown by their paths: those of the training and validation parts. */
+  readonly files: ReadonlyMap<string, ImageFile>;
+  /** Of all images that are shown. */
+  readonly thumbnails: Thumbnails;
   readonly notes: readonly string[];
 }
 
@@ -49,8 +54,15 @@ export interface ShownPart {
   readonly pairs: readonly ConfusedPair[];
   readonly selection: ImageSelection;
   readonly losses: readonly SelectedImage[];
-  readonly thumbnails: Thumbnails;
+  /** The answers for the images of the map, by their paths. */
+  readonly answers: ReadonlyMap<string, Answer>;
   readonly evidence: EvidenceOf;
+}
+
+/** A run's answer for an image: the position of the class, and its probability. */
+export interface Answer {
+  readonly predicted: number;
+  readonly confidence: number;
 }
 
 /** A step of the work, and how far it is. */
@@ -71,6 +83,11 @@ export interface WriteReportOptions extends Omit<OpenRunOptions, 'tta' | 'calibr
    * kept in the run. Default true.
    */
   readonly map?: boolean | undefined;
+  /**
+   * Whether to look for labels that are probably wrong, by linear probes on features of the backbone that the run began
+   * with, as `labelIssues` does. Kept in the run like the map. Default true.
+   */
+  readonly labels?: boolean | undefined;
   /** Ends it before the file is written, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: ReportProgress) => void) | undefined;
@@ -81,21 +98,27 @@ export type GatherOptions = Omit<WriteReportOptions, 'out'>;
 
 /** The most characters of all thumbnails: two thirds of the 5 MB that a report may have. */
 const thumbnailBudget = 3_400_000;
+/** The most thumbnails: decoding is what takes time. */
+const mostThumbnails = 1500;
 const mostLosses = 24;
 /** Wrong and right answers that are explained. */
 const mostExplained = 6;
+/** The most images whose answers are asked for wrong labels. */
+const mostJudged = 5000;
 
 /** Evaluates a run, chooses and explains images, and reads what it recorded. */
 export async function gatherFacts(path: string, options: GatherOptions): Promise<ReportFacts> {
-  const { data, map = true, signal, onProgress, ...opening } = options;
-  const { openStore = openRunStore } = opening;
-  const run = await readRun(path, openStore);
-  const { folder } = await usablePaths(path, run, { data });
+  const { map: withMap = true, labels: withLabels = true, openStore = openRunStore } = options;
+  await using opened = await openRunWithImages(path, options);
+  const { run, folder, classifier } = opened;
   const epochs = await loggedEpochs(openStore(path));
   const stages = stagesOf(epochs);
-  await using classifier = await openRun(path, opening);
-  const subject = { path, run, folder, classifier, options };
-  const tested = await testPart(subject);
+  const map = withMap ? await mapOf(opened, options) : null;
+  const probed = withLabels ? await checkLabels(opened, options) : null;
+  const tested = await testPart(opened, options);
+  const classified = await classifyShown(opened, options, { map, isJudged: probed !== null && probed.by === null });
+  const labels = probed?.by === null ? checkAnswers(classified?.judged ?? [], probed.reason) : probed;
+  const thumbnails = await drawAll({ opened, map, labels, classified }, options);
   return {
     path,
     run,
@@ -104,48 +127,57 @@ export async function gatherFacts(path: string, options: GatherOptions): Promise
     stages,
     fit: diagnose(epochs),
     layers: await layerPlan(path, stages),
-    shown: await shownPart(subject),
+    shown: classified && { ...classified.part, evidence: await explainShown(opened, classified, options) },
     test: tested?.metrics ?? null,
-    hidden: tested?.files ?? new Set(),
-    map: map ? await mapOf(path, options) : null,
+    map,
+    labels,
+    files: filesOf(opened),
+    thumbnails,
     notes: classifier.notes,
   };
 }
 
-interface Subject {
-  readonly run: Run;
-  readonly folder: string;
-  readonly classifier: Classifier;
-  readonly options: GatherOptions;
+/** The classified images of the part that is looked at. */
+interface Classified {
+  readonly part: Omit<ShownPart, 'evidence'>;
+  /** Wrong answers, the largest loss first, and right ones. */
+  readonly wrong: readonly SelectedImage[];
+  readonly right: readonly SelectedImage[];
+  /** Those that are judged by their own answers, where that is asked for and the run did not learn from them. */
+  readonly judged: readonly AnsweredImage[];
 }
 
 /** The part that is looked at: the validation images of the run, or where it had none what it did not learn from. */
-async function shownPart({ run, folder, classifier, options }: Subject): Promise<ShownPart | null> {
-  const { signal, onProgress } = options;
+async function classifyShown(
+  { run, folder, classifier, images }: OpenedRun,
+  { signal, onProgress }: GatherOptions,
+  { map, isJudged }: { readonly map: ImageMap | null; readonly isJudged: boolean },
+): Promise<Classified | null> {
   const hasNone = run.dataset.validation === 0 && run.adaptedFrom === null;
   if (hasNone) return null;
   const part = run.dataset.validation > 0 ? 'validation' : undefined;
-  const chosen = await evaluationImages(run, folder, { part, cache: options.cache, signal }, classifier);
+  const chosen = chooseImages(images, folder, { part });
   const evaluation = startEvaluation(run.classes);
   const { temperature } = classifier;
   const before = startEvaluation(run.classes, { outputs: 'logits', replicates: 0, exactScores: 0 });
   const selection = new ImageSelection();
+  const onMap = new Set(map?.embedding?.images.map((image) => pathFrom(folder, image.path)));
+  const answers = new Map<string, Answer>();
+  const isUnknown = chosen.part === 'validation' && chosen.seen.fitted === chosen.seen.leftOut;
+  const toJudge = new Set(isJudged && isUnknown ? sampled(chosen.images, mostJudged, 0).map(({ path }) => path) : []);
+  const judged: AnsweredImage[] = [];
   for await (const image of classifyLabelled(classifier, chosen, { signal })) {
-    evaluation.add(image.label, image.probabilities);
+    const { path, label, predicted, probabilities } = image;
+    evaluation.add(label, probabilities);
     selection.add(image);
-    if (temperature !== 1) before.add(image.label, undone(image.probabilities, temperature));
+    if (onMap.has(path)) answers.set(path, { predicted, confidence: probabilities[predicted]! });
+    if (toJudge.has(path)) judged.push(image);
+    if (temperature !== 1) before.add(label, undone(probabilities, temperature));
     onProgress?.({ stage: 'classifying', done: evaluation.images, total: chosen.images.length });
   }
   const metrics = evaluation.value();
   const [wrong, right] = [selection.wrong(), selection.right(run.classes.length)];
-  const thumbnails = await drawThumbnails(classifier, [...wrong, ...right], {
-    budget: thumbnailBudget,
-    signal,
-    onProgress: (done, total) => onProgress?.({ stage: 'drawing thumbnails', done, total }),
-  });
-  const explained = [...wrong.slice(0, mostExplained), ...right.slice(0, mostExplained)];
-  onProgress?.({ stage: 'explaining', done: 0, total: explained.length });
-  return {
+  const shown = {
     part: chosen.part,
     sameDataset: chosen.sameDataset,
     seen: chosen.seen,
@@ -155,23 +187,62 @@ async function shownPart({ run, folder, classifier, options }: Subject): Promise
     pairs: pairsOf(metrics),
     selection,
     losses: wrong.slice(0, mostLosses),
-    thumbnails,
-    evidence: await explainExamples(classifier, explained, signal),
+    answers,
   };
+  return { part: shown, wrong, right, judged };
+}
+
+/** Thumbnails of all that is shown, the most telling first: suspects, mistakes, right answers, the rest of the map. */
+function drawAll(
+  {
+    opened,
+    map,
+    labels,
+    classified,
+  }: {
+    readonly opened: OpenedRun;
+    readonly map: ImageMap | null;
+    readonly labels: LabelCheck | null;
+    readonly classified: Classified | null;
+  },
+  { signal, onProgress }: GatherOptions,
+): Promise<Thumbnails> {
+  const suspects = labels?.issues.slice(0, mostSuspects).map(({ image }) => image) ?? [];
+  const { wrong, right } = classified ?? { wrong: [], right: [] };
+  // A test image has a place on the map, and is not among these files: it is not shown.
+  const files = filesOf(opened);
+  const rest = (map?.embedding?.images ?? []).flatMap(({ path }) => files.get(pathFrom(opened.folder, path)) ?? []);
+  const isAnswered = ({ path }: ImageFile) => classified?.part.answers.has(path);
+  const onMap = [...rest.filter(isAnswered), ...rest.filter((image) => !isAnswered(image))];
+  const once = new Map([...suspects, ...wrong, ...right, ...onMap].map((image) => [image.path, image]));
+  return drawThumbnails(opened.classifier, [...once.values()].slice(0, mostThumbnails), {
+    budget: thumbnailBudget,
+    signal,
+    onProgress: (done, total) => onProgress?.({ stage: 'drawing thumbnails', done, total }),
+  });
+}
+
+function explainShown(
+  { classifier }: OpenedRun,
+  { wrong, right }: Classified,
+  { signal, onProgress }: GatherOptions,
+): Promise<EvidenceOf> {
+  const explained = [...wrong.slice(0, mostExplained), ...right.slice(0, mostExplained)];
+  onProgress?.({ stage: 'explaining', done: 0, total: explained.length });
+  return explainExamples(classifier, explained, signal);
 }
 
 /** The test part is measured and no more: whoever looks at its images begins to choose by them. */
-async function testPart({ run, folder, classifier, options }: Subject) {
+async function testPart({ run, folder, classifier, images }: OpenedRun, { signal, onProgress }: GatherOptions) {
   if (run.dataset.test === 0) return null;
-  const { signal, cache, onProgress } = options;
-  const chosen = await evaluationImages(run, folder, { part: 'test', cache, signal }, classifier);
+  const chosen = chooseImages(images, folder, { part: 'test' });
   if (!chosen.sameDataset) return null;
   const evaluation = startEvaluation(run.classes);
   for await (const { label, probabilities } of classifyLabelled(classifier, chosen, { signal })) {
     evaluation.add(label, probabilities);
     onProgress?.({ stage: 'measuring the test part', done: evaluation.images, total: chosen.images.length });
   }
-  return { metrics: evaluation.value(), files: new Set(chosen.images.map(({ path }) => path)) };
+  return { metrics: evaluation.value() };
 }
 
 /** Logits, but for a constant, as they were before they were divided by a temperature. */

@@ -21,6 +21,11 @@ export function html(strings: TemplateStringsArray, ...values: readonly Content[
   return new Markup(strings.map((text, i) => text + (i < values.length ? markupOf(values[i]) : '')).join(''));
 }
 
+/** Text for an attribute that a program reads: escaped, and otherwise as it is shown. */
+export function exact(text: string): Markup {
+  return new Markup(withEntities(printable(text)));
+}
+
 /** Markup from code of our own: a chart, a style sheet. Never a text from elsewhere. */
 export function trusted(text: string): Markup {
   return new Markup(text);
@@ -47,8 +52,9 @@ const entities: Readonly<Record<string, string>> = {
  * with its percent sign.
  */
 function escaped(text: string): string {
-  return printable(text)
-    .replace(/(\d) %/g, '$1\u00a0%')
-    .replace(/[&<>"']/g, (character) => entities[character]!)
-    .replace(/[\ufffe\uffff]/g, '\ufffd');
+  return withEntities(printable(text).replace(/(\d) %/g, '$1\u00a0%'));
+}
+
+function withEntities(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => entities[character]!).replace(/[\ufffe\uffff]/g, '\ufffd');
 }

@@ -1,48 +1,64 @@
 import { basename } from 'node:path';
+import type { ImageFile } from '../data/decode.ts';
 import { percent } from './format.ts';
 import { type Content, html, type Markup } from './html.ts';
 import type { SelectedImage } from './selection.ts';
 import type { Thumbnails } from './thumbnails.ts';
 
+/** An image in a list: what it is in words, and its caption. */
+interface ListedImage {
+  readonly image: ImageFile;
+  readonly says: string;
+  readonly caption: Content;
+}
+
 /** Thumbnails of a page: each stands in it once, and is used wherever its image is shown. */
 export class ThumbnailSheet {
-  readonly #ids = new Map<SelectedImage, string>();
+  readonly #ids: ReadonlyMap<string, string>;
   readonly #thumbnails: Thumbnails;
-  readonly #classes: readonly string[];
 
-  constructor(thumbnails: Thumbnails, classes: readonly string[]) {
+  constructor(thumbnails: Thumbnails) {
     this.#thumbnails = thumbnails;
-    this.#classes = classes;
-    for (const image of thumbnails.keys()) this.#ids.set(image, `t${this.#ids.size}`);
+    this.#ids = new Map([...thumbnails.keys()].map((path, i) => [path, `t${i}`]));
   }
 
-  /** Where the thumbnail of an image stands in the page. */
-  idOf(image: SelectedImage): string {
-    return this.#ids.get(image)!;
+  /** Where the thumbnail of an image stands in the page; undefined where there is none. */
+  idOf({ path }: Pick<ImageFile, 'path'>): string | undefined {
+    return this.#ids.get(path);
   }
 
-  has(image: SelectedImage): boolean {
-    return this.#ids.has(image);
+  has({ path }: Pick<ImageFile, 'path'>): boolean {
+    return this.#ids.has(path);
   }
 
   /** The thumbnails themselves, out of sight. */
   get definitions(): Markup {
     const symbols = [...this.#thumbnails].map(
-      ([image, uri]) =>
-        html`<symbol id="${this.#ids.get(image)}" viewBox="0 0 1 1"><image href="${uri}" width="1" height="1" preserveAspectRatio="xMidYMid slice"/></symbol>`,
+      ([path, uri]) =>
+        html`<symbol id="${this.#ids.get(path)}" viewBox="0 0 1 1"><image href="${uri}" width="1" height="1" preserveAspectRatio="xMidYMid slice"/></symbol>`,
     );
     return html`<svg class="defs" aria-hidden="true" width="0" height="0">${symbols}</svg>`;
   }
 
-  /** A list of images, each with a caption. Those without a thumbnail are left out. */
-  list(images: readonly SelectedImage[], caption: (image: SelectedImage) => Content): Markup {
-    const items = images.filter((image) => this.has(image)).map((image) => this.#item(image, caption(image)));
+  /** A list of images. Those without a thumbnail are left out. */
+  list(images: readonly ListedImage[]): Markup {
+    const items = images.flatMap(({ image, says, caption }) => {
+      const id = this.idOf(image);
+      return id === undefined
+        ? []
+        : [html`<li><svg role="img" aria-label="${says}"><use href="#${id}"/></svg>${caption}</li>`];
+    });
     return html`<ul class="images">${items}</ul>`;
   }
 
-  #item(image: SelectedImage, caption: Content): Markup {
-    const [label, predicted] = [this.#classes[image.label]!, this.#classes[image.predicted]!];
-    const says = `${basename(image.path)}: ${label}, classified as ${predicted} with ${percent(image.confidence, 0)}`;
-    return html`<li><svg role="img" aria-label="${says}"><use href="#${this.#ids.get(image)}"/></svg>${caption}</li>`;
+  /** A list of images that were classified. */
+  classified(
+    images: readonly SelectedImage[],
+    classes: readonly string[],
+    caption: (image: SelectedImage) => Content,
+  ): Markup {
+    const says = ({ path, label, predicted, confidence }: SelectedImage) =>
+      `${basename(path)}: ${classes[label]}, classified as ${classes[predicted]} with ${percent(confidence, 0)}`;
+    return this.list(images.map((image) => ({ image, says: says(image), caption: caption(image) })));
   }
 }

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
@@ -50,8 +51,8 @@ describe('the report of a run', () => {
     expect([written.file, written.bytes]).toEqual([join(run, 'report.html'), Buffer.byteLength(page)]);
     expect(page).toContain(`${(100 * tested.accuracy).toFixed(1)}\u00a0%</b><span>accuracy on 12 test images`);
     expect(page).toContain(`accuracy on 15 validation images`);
-    // Each thumbnail stands in it once, and only images of the validation part have one.
-    expect(page.split('<symbol ').length - 1).toBe(15);
+    // Each thumbnail stands in it once, and no image of the test part has one.
+    expect(page.split('<symbol ').length - 1).toBe(48);
     // The map has the 33 images that were trained on and those 15, each as a circle; the 12 others are left out.
     const [, map] = /<svg class="map".*?>(.*?)<\/svg>/s.exec(page)!;
     expect(map!.split('<circle ').length - 1).toBe(48);
@@ -60,12 +61,43 @@ describe('the report of a run', () => {
   });
 
   test('nothing of it runs, and no name is markup', async () => {
-    const { file } = await writeReport(run, { out: join(root, 'other.html'), map: false });
+    const { file } = await writeReport(run, { out: join(root, 'other.html'), map: false, labels: false });
     const page = readFileSync(file, 'utf8');
     expect(page).toContain('content="default-src &#39;none&#39;; style-src &#39;unsafe-inline&#39;; img-src data:;');
     expect(page).toContain('&lt;img src=x onerror=alert(1)&gt;');
     expect(page).not.toMatch(/<script|<img src=x| on[a-z]+="|(?:src|href)="(?!data:|#)/);
-    expect([existsSync(join(root, 'other.html')), page.includes('class="map"')]).toEqual([true, false]);
+    expect([page.includes('class="map"'), page.includes('Labels that may be wrong')]).toEqual([false, false]);
+  });
+
+  test('with a map one script runs, which the policy knows by its hash; names are text to it, too', async () => {
+    const page = readFileSync((await writeReport(run)).file, 'utf8');
+    const scripts = [...page.matchAll(/<script>(.*?)<\/script>/gs)].map(([, text]) => text!);
+    expect(page.split('<script').length - 1).toBe(1);
+    const digest = createHash('sha256').update(scripts[0]!).digest('base64');
+    expect(page).toContain(`script-src &#39;sha256-${digest}&#39;;`);
+    expect(scripts[0]).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|Function\(|style=/);
+    expect(page).not.toMatch(/<img src=x| on[a-z]+="|(?:src|href)="(?!data:|#)/);
+    const paths = [...page.matchAll(/ data-p="([^"]*)"/g)].map(([, path]) => path!);
+    expect(paths).toHaveLength(48);
+    expect(paths.some((path) => path.includes('disc/000&quot;&gt;&lt;script&gt;alert(2)&lt;&amp;&#39;.png'))).toBe(
+      true,
+    );
+  });
+
+  test('suspected labels by the start of a run; from scratch by its own answers for validation images', async () => {
+    const fromScratch = readFileSync((await writeReport(run, { map: false })).file, 'utf8');
+    expect(fromScratch).toContain('Labels that may be wrong');
+    expect(fromScratch).toContain('the run’s own answers for 15 validation images');
+    expect(fromScratch).toContain('no features that have not: the run was trained from scratch');
+    expect(existsSync(join(run, 'label-issues.json'))).toBe(false);
+    const written = await writeReport(gradual, { map: false });
+    const tuned = readFileSync(written.file, 'utf8');
+    // The start of this one was trained on most of these images.
+    expect(tuned).toMatch(/over 60 images of the training and validation parts/);
+    expect(tuned).toMatch(/the weights it began with were fitted to \d\d of these images/);
+    const { mtimeMs } = statSync(join(gradual, 'label-issues.json'));
+    expect(readFileSync((await writeReport(gradual, { map: false })).file, 'utf8')).toBe(tuned);
+    expect(statSync(join(gradual, 'label-issues.json')).mtimeMs).toBe(mtimeMs);
   });
 
   test('what was trained in which epochs; a link in its place is replaced and not followed', async () => {

@@ -174,7 +174,7 @@ export function classSection({ metrics }: ShownPart): Markup {
 export function lossesSection({ losses }: ShownPart, classes: readonly string[], sheet: ThumbnailSheet): Markup {
   if (losses.length === 0) return html`<p>No image was classified wrongly.</p>`;
   return html`<h3>Largest losses</h3><p>Mistakes that the model is sure of, and labels that may be wrong, the worst first.</p>
-${sheet.list(losses, ({ path, label, predicted, confidence, loss }) => html`label <b>${classes[label]}</b><br>answer <b>${classes[predicted]}</b> ${percent(confidence, 0)}<br><span class="quiet">loss ${loss.toFixed(2)}, ${basename(path)}</span>`)}`;
+${sheet.classified(losses, classes, ({ path, label, predicted, confidence, loss }) => html`label <b>${classes[label]}</b><br>answer <b>${classes[predicted]}</b> ${percent(confidence, 0)}<br><span class="quiet">loss ${loss.toFixed(2)}, ${basename(path)}</span>`)}`;
 }
 
 /** Grad-CAM beside wrong and right answers. */

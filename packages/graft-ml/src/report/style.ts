@@ -64,11 +64,15 @@ td.frozen{color:var(--chart-quiet)}
 .trio img{width:100%;display:block;border-radius:.3rem}.trio span{font-size:.8rem;line-height:1.3;display:block}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;list-style:none;padding:0;font-size:.9rem}
 svg.map{width:100%;max-width:60rem;height:auto;background:var(--raised);border:1px solid var(--line);border-radius:.6rem}
-.map g{fill-opacity:.75}.map .miss{stroke:var(--chart-ink);stroke-width:1.5;fill-opacity:1}.map .zoom{display:none;pointer-events:none}.map g:hover{fill-opacity:1}.map g:hover .zoom{display:block}
+.map g{fill-opacity:.75}.map .miss{stroke:var(--chart-ink);stroke-width:1.5;fill-opacity:1}.map.drawing{touch-action:none;cursor:crosshair}.map.some g:not(.chosen){opacity:.3}.map .chosen{fill-opacity:1}.map .outline{fill:var(--accent);fill-opacity:.15;stroke:var(--accent);stroke-width:1.5;pointer-events:none}.map .zoom{display:none;pointer-events:none}.map g:hover{fill-opacity:1}.map g:hover .zoom{display:block}
 ${palette.map((_, i) => `.map .s${i},.legend .s${i}{fill:var(--chart-s${i})}`).join('')}
+.lasso{margin:.6rem 0}.controls{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin:.5rem 0}
+.controls button,.controls select{border:1px solid var(--line);background:var(--raised);color:inherit;border-radius:.4rem;padding:.3rem .7rem;font:inherit;max-width:100%}.controls label{display:flex;gap:.4rem;align-items:center;min-width:0;max-width:100%}.controls select{min-width:0}.controls button{cursor:pointer}.controls button[aria-pressed=true]{border-color:var(--accent);color:var(--accent);font-weight:600}
+.lasso .list{max-height:32rem;overflow:auto;padding:.2rem}.lasso .images span{display:block}.lasso .mistaken{font-weight:600}.lasso textarea{width:100%;font:.85rem ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--raised);color:inherit;border:1px solid var(--line);border-radius:.4rem;padding:.4rem}
+[hidden]{display:none!important}
 .defs{position:absolute;width:0;height:0;overflow:hidden}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line)}
 @media (max-width:30rem){th,td{padding:.25rem .35rem}table.matrix td{min-width:2.3rem}table.matrix th[scope=row]{padding-right:.3rem}.images{grid-template-columns:repeat(3,1fr);gap:.6rem}}
-@media print{@page{size:A4;margin:14mm}body{max-width:none;padding:0;font-size:10.5pt}nav,.skip,[popover],.open{display:none}h2{break-after:avoid;margin-top:1.4rem}figure,tr,.tiles li,ol.advice li,.images li{break-inside:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}.scroll{overflow:visible}.charts{grid-template-columns:1fr 1fr}.beside{gap:0 1.5rem}table{font-size:9pt}.images{grid-template-columns:repeat(6,1fr)}.examples{grid-template-columns:1fr 1fr}}
+@media print{@page{size:A4;margin:14mm}body{max-width:none;padding:0;font-size:10.5pt}nav,.skip,[popover],.open,.lasso{display:none}h2{break-after:avoid;margin-top:1.4rem}figure,tr,.tiles li,ol.advice li,.images li{break-inside:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}.scroll{overflow:visible}.charts{grid-template-columns:1fr 1fr}.beside{gap:0 1.5rem}table{font-size:9pt}.images{grid-template-columns:repeat(6,1fr)}.examples{grid-template-columns:1fr 1fr}}
 `;
 }

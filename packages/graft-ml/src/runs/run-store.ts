@@ -99,6 +99,9 @@ export const curvesFile = 'curves.svg';
 /** The map of a run's images in feature space. */
 export const embeddingFile = 'embedding.safetensors';
 
+/** The labels among a run's images that are probably wrong. */
+export const labelIssuesFile = 'label-issues.json';
+
 /** What `writeReport` makes of a run. */
 export const reportFile = 'report.html';
 
@@ -109,6 +112,7 @@ const runFiles: ReadonlySet<string> = new Set([
   onnxFile,
   curvesFile,
   embeddingFile,
+  labelIssuesFile,
   reportFile,
 ]);
 

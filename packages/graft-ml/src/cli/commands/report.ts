@@ -19,6 +19,10 @@ export const reportCommand = defineCommand({
       .describe(
         'show the images in feature space; the first map takes a pass over all of them, and is kept in the run',
       ),
+    labels: z
+      .boolean()
+      .default(true)
+      .describe('look for labels that are probably wrong, as doctor --labels does; kept in the run, too'),
     episodes: z.int().min(2).max(100_000).default(200).describe('for a run of meta-learning: episodes to test it on'),
     ...checkpointFlag,
     device: z.string().default('cpu').describe('cpu'),
@@ -27,10 +31,10 @@ export const reportCommand = defineCommand({
   examples: [
     'graft report runs/x',
     'graft report runs/x --data photos/ --out report.html --json',
-    'graft report runs/x --no-map',
+    'graft report runs/x --no-map --no-labels',
     'graft report runs/omniglot --episodes 600',
   ],
-  async run({ positionals: [run], options: { out, data, map, episodes, checkpoint, device }, terminal }) {
+  async run({ positionals: [run], options: { out, data, map, labels, episodes, checkpoint, device }, terminal }) {
     const { kindOfRun } = await import('../../runs/run-file.ts');
     const { writeMetaReport, writeReport } = await import('../../report/index.ts');
     if ((await kindOfRun(run!)) === 'meta') {
@@ -44,6 +48,7 @@ export const reportCommand = defineCommand({
     const written = await unlessStopped(terminal, (signal) =>
       writeReport(run!, {
         map,
+        labels,
         checkpoint,
         device,
         out: out ?? undefined,
