@@ -9,10 +9,11 @@ import { openGradCam } from './grad-cam.ts';
 import { openIntegratedGradients } from './integrated-gradients.ts';
 import { type ExplainMethod, explainMethods } from './methods.ts';
 import { openOcclusion } from './occlusion.ts';
-import { type ExplainedNetwork, usualBatch } from './subject.ts';
+import { findLastSpatial } from './spatial.ts';
+import { type ExplainedNetwork, explainedGraph, imageShape, usualBatch } from './subject.ts';
 
 export interface ExplainOptions {
-  /** Default `gradcam`. */
+  /** Default `gradcam`, or where nothing in the network is a map of the image, `occlusion`. */
   readonly method?: ExplainMethod | undefined;
   /** The class to explain, by its name. Default: the likeliest one of each image. */
   readonly class?: string | undefined;
@@ -47,6 +48,7 @@ export interface ExplainedImage {
   readonly raw: TensorOf<'f32'>;
   /** f32 (crop, crop) in [-1, 1]. All 0 where nothing speaks for or against the class. */
   readonly normalised: TensorOf<'f32'>;
+  readonly method: ExplainMethod;
   /** The endpoint whose activations were looked at; null for methods that look at pixels. */
   readonly endpoint: string | null;
   readonly problem?: undefined;
@@ -57,7 +59,7 @@ export type Explanation = ExplainedImage | { readonly path: string; readonly pro
 
 /** Compiles a method for a network. @throws OptionError where an option does not fit it */
 export function openExplainer(subject: ExplainedNetwork, options: ExplainOptions = {}): Promise<Explainer> {
-  const { method = 'gradcam' } = options;
+  const method = methodFor(subject, options);
   const others = optionsOf[method];
   for (const key of ['endpoint', 'steps', 'window', 'stride', 'baseline'] as const) {
     if (options[key] === undefined || others.includes(key)) continue;
@@ -66,6 +68,20 @@ export function openExplainer(subject: ExplainedNetwork, options: ExplainOptions
     throw new OptionError({ option: key, expected: `none for ${method}`, received: options[key], problem });
   }
   return openers[method](subject, options);
+}
+
+/**
+ * The method that is asked for, or else the usual one: Grad-CAM, or where nothing in the network is a map of the image,
+ * so that Grad-CAM has nothing to look at, occlusion.
+ */
+export function methodFor(
+  subject: ExplainedNetwork,
+  { method, endpoint }: Pick<ExplainOptions, 'method' | 'endpoint'>,
+): ExplainMethod {
+  if (method !== undefined) return method;
+  if (endpoint !== undefined) return 'gradcam';
+  const { outputs, endpoints } = explainedGraph(subject, 1);
+  return findLastSpatial(endpoints, outputs, imageShape(subject)) ? 'gradcam' : 'occlusion';
 }
 
 /** The options that only some methods have. */
@@ -105,8 +121,9 @@ export async function* explain<I>(
   const batchSize = options.batchSize ?? usualBatch;
   const atOnce = Math.min(batchSize, images.length);
   // The variants of a single image make batches of their own.
-  const size = (options.method ?? 'gradcam') === 'gradcam' ? atOnce : batchSize;
-  await using explainer = await openExplainer(classifier, { ...options, batchSize: size });
+  const method = methodFor(classifier, options);
+  const size = method === 'gradcam' ? atOnce : batchSize;
+  await using explainer = await openExplainer(classifier, { ...options, method, batchSize: size });
   const total = images.length * explainer.passes;
   let ahead = viewsOf(classifier, images, 0, atOnce);
   for (let start = 0; start < images.length; start += atOnce) {
@@ -127,7 +144,7 @@ export async function* explain<I>(
     let row = 0;
     for (const { path, pixels, problem } of views) {
       if (!pixels) yield { path, problem };
-      else yield described({ path, pixels, row: row++, explainer, classes }, attribution!);
+      else yield described({ path, pixels, row: row++, method, explainer, classes }, attribution!);
     }
     options.onProgress?.((start + views.length) * explainer.passes, total);
   }
@@ -178,12 +195,13 @@ interface Place {
   readonly path: string;
   readonly pixels: Uint8Array;
   readonly row: number;
+  readonly method: ExplainMethod;
   readonly explainer: Explainer;
   readonly classes: readonly string[];
 }
 
 function described(
-  { path, pixels, row, explainer, classes }: Place,
+  { path, pixels, row, method, explainer, classes }: Place,
   { raw, normalised, targets, outputs }: Attribution,
 ): ExplainedImage {
   const [, height, width] = raw.shape as [number, number, number];
@@ -199,6 +217,7 @@ function described(
     predicted: named(ranked(probabilities, 1)[0]!),
     raw: mapOf(raw),
     normalised: mapOf(normalised),
+    method,
     endpoint: explainer.endpoint,
   };
 }

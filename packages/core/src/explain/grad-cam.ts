@@ -15,9 +15,9 @@ import {
   inBatches,
   oneHot,
   openOutputs,
+  outputsAndTargets,
   padded,
   targetFeed,
-  targetsOf,
   usualBatch,
 } from './subject.ts';
 
@@ -83,10 +83,7 @@ export async function openGradCam(
     close,
     [Symbol.asyncDispose]: close,
     async attribute(images, options = {}) {
-      assertImages(subject, images);
-      const count = images.shape[0]!;
-      const logits = await forward.run(images, options);
-      const targets = targetsOf(logits, options.targets);
+      const { count, outputs: logits, targets } = await outputsAndTargets(subject, forward, images, options);
       const grid = zeros('f32', [count, place.height, place.width]);
       const feeds = (first: number, some: number) => ({
         ...subject.variables,

@@ -5,6 +5,7 @@ export {
   type ExplainOptions,
   type Explanation,
   explain,
+  methodFor,
   openExplainer,
 } from './explain.ts';
 export { type GradCamAttribution, type GradCamOptions, gradCam, openGradCam } from './grad-cam.ts';

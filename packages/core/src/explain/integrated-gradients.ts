@@ -13,8 +13,8 @@ import {
   inBatches,
   oneHot,
   openOutputs,
+  outputsAndTargets,
   targetFeed,
-  targetsOf,
   usualBatch,
 } from './subject.ts';
 
@@ -87,11 +87,8 @@ export async function openIntegratedGradients(
     endpoint: null,
     close,
     [Symbol.asyncDispose]: close,
-    async attribute(images, { signal, onProgress, ...given } = {}) {
-      assertImages(subject, images);
-      const count = images.shape[0]!;
-      const outputs = await forward.run(images, { signal });
-      const targets = targetsOf(outputs, given.targets);
+    async attribute(images, options = {}) {
+      const { count, outputs, targets } = await outputsAndTargets(subject, forward, images, options);
       const raw = zeros('f32', [count, height, width]);
       const sums = new Float64Array(plane);
       const ends = new Map<number, number>();
@@ -134,7 +131,7 @@ export async function openIntegratedGradients(
           gaps.push(sums.reduce((sum, one) => sum + one, 0) - (ends.get(1)! - ends.get(0)!));
           sums.fill(0);
         },
-        { signal, onProgress },
+        options,
       );
       return { raw, normalised: normalise(raw, withoutOutliers), targets, outputs, gaps };
     },

@@ -11,7 +11,7 @@ import {
   imageShape,
   inBatches,
   openOutputs,
-  targetsOf,
+  outputsAndTargets,
   usualBatch,
 } from './subject.ts';
 
@@ -65,11 +65,8 @@ export async function openOcclusion(
     endpoint: null,
     close,
     [Symbol.asyncDispose]: close,
-    async attribute(images, { signal, onProgress, ...given } = {}) {
-      assertImages(subject, images);
-      const count = images.shape[0]!;
-      const outputs = await forward.run(images, { signal });
-      const targets = targetsOf(outputs, given.targets);
+    async attribute(images, options = {}) {
+      const { count, outputs, targets } = await outputsAndTargets(subject, forward, images, options);
       const raw = zeros('f32', [count, height, width]);
       const covered = coverage(squares, height, width);
       const feeds = (first: number, some: number) => {
@@ -88,7 +85,7 @@ export async function openOcclusion(
           raw.data[image * height * width + p]! += fall / covered[p]!;
         });
       };
-      await inBatches(forward.program, { count: count * squares.length, size, feeds }, use, { signal, onProgress });
+      await inBatches(forward.program, { count: count * squares.length, size, feeds }, use, options);
       return { raw, normalised: normalise(raw), targets, outputs };
     },
   };

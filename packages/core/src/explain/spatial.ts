@@ -1,4 +1,5 @@
 import { choiceProblem } from '../base/choice.ts';
+import { option } from '../base/code.ts';
 import { OptionError, UserError } from '../base/errors.ts';
 import { formatType } from '../base/tensor.ts';
 import { reachable, type Value } from '../graph/index.ts';
@@ -65,6 +66,21 @@ export function endpointNamed(
  * @throws UserError where the network notes no map
  */
 export function lastSpatial(endpoints: ReadonlyMap<string, Value>, output: Value, image: ImageShape): SpatialEndpoint {
+  const last = findLastSpatial(endpoints, output, image);
+  if (last) return last;
+  const names = [...endpoints.keys()].join(', ') || 'none';
+  throw new UserError(
+    `explain: no endpoint of this network is a map of the image (its endpoints: ${names}). ` +
+      `${option('method', 'occlusion')} needs none; in a network of one's own, \`s.endpoint('features', value)\` notes one.`,
+  );
+}
+
+/** `lastSpatial`, or null where the network notes no map. */
+export function findLastSpatial(
+  endpoints: ReadonlyMap<string, Value>,
+  output: Value,
+  image: ImageShape,
+): SpatialEndpoint | null {
   const order = reachable([output]);
   const spatial = spatialEndpoints(endpoints, new Set(order), image);
   const last = spatial.findLast(
@@ -72,12 +88,8 @@ export function lastSpatial(endpoints: ReadonlyMap<string, Value>, output: Value
       height * width > 1 && (layout !== 'tokens' || value.shape[1] === height * width || isAttendedTo(value, order)),
   );
   // The backbone's end has the name of the layer that it is, too.
-  if (last) return spatial.findLast(({ name, value }) => name !== backboneEndpoint && value === last.value) ?? last;
-  const names = [...endpoints.keys()].join(', ') || 'none';
-  throw new UserError(
-    `explain: no endpoint of this network is a map of the image (its endpoints: ${names}). ` +
-      "In a network of one's own, `s.endpoint('features', value)` notes one.",
-  );
+  if (!last) return null;
+  return spatial.findLast(({ name, value }) => name !== backboneEndpoint && value === last.value) ?? last;
 }
 
 /** The endpoints that are maps, and that the output depends on, from input to output. */

@@ -60,6 +60,26 @@ export function assertImages({ network }: ExplainedNetwork, images: Tensor): voi
   throw new OptionError({ option: 'images', expected, received: formatType(images) });
 }
 
+/**
+ * What every method begins with: the outputs of images, and the class to explain of each.
+ *
+ * @throws OptionError where the images or the targets do not fit; the signal's reason
+ */
+export async function outputsAndTargets(
+  subject: ExplainedNetwork,
+  forward: Outputs,
+  images: Tensor,
+  { signal, targets }: Pick<AttributionOptions, 'signal' | 'targets'>,
+): Promise<{
+  readonly count: number;
+  readonly outputs: TensorOf<'f32'>;
+  readonly targets: readonly number[];
+}> {
+  assertImages(subject, images);
+  const outputs = await forward.run(images, { signal });
+  return { count: images.shape[0]!, outputs, targets: targetsOf(outputs, targets) };
+}
+
 /** The feed that holds 1 at the class to explain of each row, and 0 elsewhere. */
 export const targetFeed = 'explain/targets';
 
@@ -165,7 +185,7 @@ export async function openOutputs(subject: ExplainedNetwork, size: number): Prom
  * The classes that are asked for, or else the likeliest of each image.
  * @throws OptionError where there is not one for each image, or one is no class
  */
-export function targetsOf(outputs: TensorOf<'f32'>, given: readonly number[] | undefined): readonly number[] {
+function targetsOf(outputs: TensorOf<'f32'>, given: readonly number[] | undefined): readonly number[] {
   const [count, classes] = outputs.shape as [number, number];
   if (given === undefined) {
     return Array.from({ length: count }, (_, row) => argmax(outputs.data.subarray(row * classes, (row + 1) * classes)));

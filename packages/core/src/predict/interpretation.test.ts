@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { OptionError } from '../base/errors.ts';
-import { leastSure, mostConfused, topLosses } from './interpretation.ts';
+import { confusedPairs, leastSure, mostConfused, topLosses } from './interpretation.ts';
 
 const judged = (
   [
@@ -37,6 +37,12 @@ test('most confused: pairs by their number, then by their share of the class, wi
   ]);
   expect(mostConfused(judged, { least: 2 })).toHaveLength(1);
   expect(mostConfused(judged, { count: 2 })).toHaveLength(2);
+  const confusion = [
+    [1, 2, 0],
+    [1, 1, 0],
+    [1, 0, 1],
+  ];
+  expect(confusedPairs(confusion)).toEqual(mostConfused(judged).map(({ examples: _, ...pair }) => pair));
 });
 
 test('least sure: by entropy, and by the margin of the two likeliest', () => {

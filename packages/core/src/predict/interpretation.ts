@@ -105,8 +105,26 @@ export function mostConfused(
       const share = own.length / support.get(label)!;
       return { label, predicted, count: own.length, share, examples: sorted.map(({ index }) => index) };
     })
-    .sort((a, b) => b.count - a.count || b.share - a.share || a.label - b.label || a.predicted - b.predicted)
+    .sort(byFrequency)
     .slice(0, count);
+}
+
+/** A `ConfusedPair` without its examples. */
+export type CountedPair = Omit<ConfusedPair, 'examples'>;
+
+/** The pairs of `mostConfused` from a confusion matrix: rows are labels, columns answers. */
+export function confusedPairs(confusion: readonly (readonly number[])[]): CountedPair[] {
+  const pairs = confusion.flatMap((row, label) => {
+    const support = row.reduce((sum, count) => sum + count, 0);
+    return row.flatMap((count, predicted) =>
+      label === predicted || count === 0 ? [] : [{ label, predicted, count, share: count / support }],
+    );
+  });
+  return pairs.sort(byFrequency);
+}
+
+function byFrequency(a: CountedPair, b: CountedPair): number {
+  return b.count - a.count || b.share - a.share || a.label - b.label || a.predicted - b.predicted;
 }
 
 /**

@@ -1,5 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { linear } from '@graft-ml/core/nn';
+import { reshape } from '@graft-ml/core/ops';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
@@ -7,6 +9,7 @@ import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.t
 import { explain } from '../explain/explain.ts';
 import { openRun } from '../predict/open-run.ts';
 import { loadModel } from '../transfer/load-model.ts';
+import { createModel } from '../transfer/model.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -31,6 +34,21 @@ describe('graft explain', () => {
     expect(shown[0]).toMatchObject({ path: join(shapes, 'disc', '000.png'), method: 'gradcam', endpoint: 'layer3' });
     // 28 pixels eight times as large, twice, with a gap.
     expect(await sharp(join(out, files[0]!)).metadata()).toMatchObject({ format: 'png', width: 456, height: 224 });
+  });
+
+  test('a network without a map of the image: occlusion unless another method is named, and why not Grad-CAM', async () => {
+    const model = createModel((s, x) => linear(s.at('out'), reshape(x, [x.shape[0]!, 3 * 28 * 28]), { features: 2 }), {
+      input: { dtype: 'f32', shape: [3, 28, 28] },
+    });
+    const file = join(root, 'linear.onnx');
+    await model.export(file);
+    const out = join(root, 'of-linear');
+    const args = ['explain', '--model', file, join(shapes, 'disc', '000.png'), '--out', out];
+    const found = await graft([...args, '--json']);
+    expect(JSON.parse(found.stdout)).toMatchObject([{ method: 'occlusion', endpoint: null }]);
+    expect(readdirSync(out)).toEqual(['1-000.occlusion.png']);
+    const refused = await graft([...args, '--method', 'gradcam', '--overwrite']);
+    expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining('--method occlusion needs none')]);
   });
 
   test('does not replace files unless it is told to', async () => {

@@ -6,6 +6,7 @@ import {
   type ExplainMethod,
   type ExplainOptions,
   interleaved,
+  methodFor,
   type OverlayOptions,
   overlay,
   sideBySide,
@@ -64,7 +65,8 @@ export async function* writeOverlays(
   paths: readonly string[],
   { out, overwrite = false, opacity, ...options }: WriteOverlaysOptions,
 ): AsyncGenerator<WrittenOverlay, void, undefined> {
-  const { method = 'gradcam' } = options;
+  // A Model and a Classifier are both networks with their numbers.
+  const method = methodFor(model, options);
   const digits = String(paths.length).length;
   const files = paths.map((path, i) => {
     const number = String(i + 1).padStart(digits, '0');
@@ -73,7 +75,7 @@ export async function* writeOverlays(
   if (!overwrite) await assertNone(files);
   await wrapWriteErrors(out, () => makeFolders(out));
   let index = 0;
-  for await (const explanation of explain(model, paths, options)) {
+  for await (const explanation of explain(model, paths, { ...options, method })) {
     const file = files[index++]!;
     if (explanation.problem) {
       yield { path: explanation.path, problem: explanation.problem.message };

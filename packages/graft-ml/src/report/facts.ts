@@ -1,5 +1,6 @@
 import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/predict/evaluation';
-import { type ConfusedPair, type Reliability, wilsonInterval } from '@graft-ml/core/predict';
+import { type CountedPair, confusedPairs } from '@graft-ml/core/internal/predict/interpretation';
+import { type Reliability, wilsonInterval } from '@graft-ml/core/predict';
 import type { ImageFile } from '../data/decode.ts';
 import { type OpenedRun, openRunWithImages, pathFrom, sampled } from '../explain/opened-run.ts';
 import { classifyLabelled } from '../predict/evaluate-folder.ts';
@@ -51,7 +52,7 @@ export interface ShownPart {
   readonly temperature: number;
   /** Without the temperature; null where the run has none. */
   readonly uncalibrated: Reliability | null;
-  readonly pairs: readonly ConfusedPair[];
+  readonly pairs: readonly CountedPair[];
   readonly selection: ImageSelection;
   readonly losses: readonly SelectedImage[];
   /** The answers for the images of the map, by their paths. */
@@ -101,8 +102,6 @@ const thumbnailBudget = 3_400_000;
 /** The most thumbnails: decoding is what takes time. */
 const mostThumbnails = 1500;
 const mostLosses = 24;
-/** Wrong and right answers that are explained. */
-const mostExplained = 6;
 /** The most images whose answers are asked for wrong labels. */
 const mostJudged = 5000;
 
@@ -184,7 +183,7 @@ async function classifyShown(
     metrics,
     temperature,
     uncalibrated: temperature === 1 ? null : before.value().calibration,
-    pairs: pairsOf(metrics),
+    pairs: confusedPairs(metrics.confusion),
     selection,
     losses: wrong.slice(0, mostLosses),
     answers,
@@ -227,9 +226,11 @@ function explainShown(
   { wrong, right }: Classified,
   { signal, onProgress }: GatherOptions,
 ): Promise<EvidenceOf> {
-  const explained = [...wrong.slice(0, mostExplained), ...right.slice(0, mostExplained)];
-  onProgress?.({ stage: 'explaining', done: 0, total: explained.length });
-  return explainExamples(classifier, explained, signal);
+  return explainExamples(
+    classifier,
+    { wrong, right },
+    { signal, onProgress: (done, total) => onProgress?.({ stage: 'explaining', done, total }) },
+  );
 }
 
 /** The test part is measured and no more: whoever looks at its images begins to choose by them. */
@@ -248,18 +249,6 @@ async function testPart({ run, folder, classifier, images }: OpenedRun, { signal
 /** Logits, but for a constant, as they were before they were divided by a temperature. */
 function undone(probabilities: Float32Array, temperature: number): Float64Array {
   return Float64Array.from(probabilities, (p) => temperature * Math.log(Math.max(p, 1e-30)));
-}
-
-/** Pairs of label and wrong answer from the counts, the most frequent first. */
-function pairsOf({ confusion, classes }: EvaluationMetrics): ConfusedPair[] {
-  const pairs = confusion.flatMap((row, label) =>
-    row.flatMap((count, predicted) =>
-      label === predicted || count === 0
-        ? []
-        : [{ label, predicted, count, share: count / classes[label]!.support, examples: [] }],
-    ),
-  );
-  return pairs.sort((a, b) => b.count - a.count || b.share - a.share);
 }
 
 /** The 95 % interval of a class's recall. */

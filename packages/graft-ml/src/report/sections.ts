@@ -177,9 +177,10 @@ export function lossesSection({ losses }: ShownPart, classes: readonly string[],
 ${sheet.classified(losses, classes, ({ path, label, predicted, confidence, loss }) => html`label <b>${classes[label]}</b><br>answer <b>${classes[predicted]}</b> ${percent(confidence, 0)}<br><span class="quiet">loss ${loss.toFixed(2)}, ${basename(path)}</span>`)}`;
 }
 
-/** Grad-CAM beside wrong and right answers. */
+/** What in images speaks for classes, beside wrong and right answers. */
 export function evidenceSection({ evidence }: ShownPart, classes: readonly string[]): Markup {
-  if (evidence.problem !== undefined) return html`<p class="note">No Grad-CAM for this model: ${evidence.problem}</p>`;
+  if (evidence.problem !== undefined)
+    return html`<p class="note">No explanations for this model: ${evidence.problem}</p>`;
   const [wrong, right] = [true, false].map((isWrong) =>
     evidence.examples.filter(({ image }) => (image.label !== image.predicted) === isWrong),
   );
@@ -188,7 +189,11 @@ export function evidenceSection({ evidence }: ShownPart, classes: readonly strin
     const name = basename(image.path);
     return html`<figure><div class="trio"><div><img src="${original}" alt="${name}, labelled ${label}"><span>label ${label}</span></div><div><img src="${forAnswer}" alt="What speaks for ${answer} in ${name}"><span>for ${answer}, ${percent(image.confidence, 0)}</span></div>${forLabel && html`<div><img src="${forLabel}" alt="What speaks for ${label} in ${name}"><span>for ${label}, ${percent(image.probability, 0)}</span></div>`}</div><figcaption>${name}</figcaption></figure>`;
   };
-  return html`<p>Grad-CAM${evidence.endpoint && html` at <code>${evidence.endpoint}</code>`}: colour lies where the image speaks for a class. Look whether it lies on the object or on its background.</p>
+  const how =
+    evidence.method === 'gradcam'
+      ? html`Grad-CAM${evidence.endpoint && html` at <code>${evidence.endpoint}</code>`}: colour lies where the image speaks for a class.`
+      : 'Occlusion, since nothing inside this network is a map of the image for Grad-CAM to look at: colour lies where a class’s output falls when a square is covered.';
+  return html`<p>${how} Look whether it lies on the object or on its background.</p>
 ${wrong!.length > 0 && html`<h3>Wrong answers</h3><div class="examples">${wrong!.map(example)}</div>`}
 ${right!.length > 0 && html`<h3>Right answers</h3><div class="examples">${right!.map(example)}</div>`}`;
 }

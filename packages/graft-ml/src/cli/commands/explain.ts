@@ -36,7 +36,7 @@ export const explainCommand = defineCommand({
     await withClassifier(named, { ...flags, model, tta: 'none' }, terminal, async (classifier) => {
       const signal = onInterrupt(terminal);
       const chosen = { class: name ?? undefined, endpoint: endpoint ?? undefined, steps: steps ?? undefined };
-      const sizes = { window: window ?? undefined, method, out, overwrite, signal };
+      const sizes = { window: window ?? undefined, method: method ?? undefined, out, overwrite, signal };
       const onProgress = progressOf(terminal, 'explaining');
       const overlays = writeOverlays(classifier, paths, { ...chosen, ...sizes, onProgress });
       await showOverlays(terminal, overlays, { signal, out });

@@ -8,10 +8,12 @@ const { tta: _, ...openingFlags } = classifierFlags;
 
 export const explainFlags = z.strictObject({
   method: choice(explainMethods)
-    .default('gradcam')
+    .nullable()
+    .default(null)
     .describe(
       `${explainMethods.join(' | ')}: where the class is seen (quick); what each pixel adds; how much the ` +
-        'output falls where a square is covered (slow)',
+        'output falls where a square is covered (slow); default: gradcam, or occlusion where nothing in the network is ' +
+        'a map of the image',
     ),
   class: optionalText.describe('class to explain; default: the likeliest one of each image'),
   endpoint: optionalText.describe(

@@ -37,10 +37,10 @@ export async function showOverlays(
 
 function linesOf({ path, ...overlay }: WrittenOverlay): string[] {
   if (overlay.problem !== undefined) return [];
-  const { file, explained, predicted, endpoint, isEmpty } = overlay;
+  const { file, method, explained, predicted, endpoint, isEmpty } = overlay;
   const classed = ({ name, probability }: typeof explained) => `${printableName(name)} ${percent(probability)}`;
   const likelier = predicted.name === explained.name ? '' : `, likeliest: ${classed(predicted)}`;
-  const place = endpoint === null ? '' : `, at ${printableName(endpoint)}`;
+  const place = endpoint === null ? `, by ${method}` : `, at ${printableName(endpoint)}`;
   const empty = isEmpty ? ' Nothing in it speaks for this class.' : '';
   return [
     `${printableName(path, longestLine)}: ${classed(explained)}${likelier}${place}.${empty}`,
