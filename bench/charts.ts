@@ -104,3 +104,19 @@ export async function drawTransfer(
     });
   }
 }
+
+/** Accuracy on handwritten digits by images of each, for several ways to learn from them: a value for each seed. */
+export async function drawFewDigits(
+  ways: readonly {
+    readonly name: string;
+    readonly points: readonly (readonly [count: number, values: readonly number[]])[];
+  }[],
+): Promise<void> {
+  await saveChart('few-digits', {
+    title: 'Ten handwritten digits from few images',
+    x: { label: 'training images of each digit', scale: 'log' },
+    y: { label: 'accuracy on 1,000 others', format: 'percent' },
+    series: ways.map(({ name, points }) => overSeeds(name, points)),
+    note: ofSeeds(ways[0]!.points[0]![1].length),
+  });
+}

@@ -2,7 +2,7 @@
  * Draws the charts in bench/results again, from the results there: nothing is measured.
  *   npm run build && node dist/bench/draw.js
  */
-import { drawFewShot, drawMetaCurves, drawTransfer } from './charts.ts';
+import { drawFewDigits, drawFewShot, drawMetaCurves, drawTransfer } from './charts.ts';
 import type { MetaOutcome } from './meta-study.ts';
 import type { PhaseOne } from './phase-one.ts';
 import { type Outcome, Results } from './study.ts';
@@ -18,6 +18,17 @@ for (const dataset of ['trashnet_600', 'caltech101_10x60']) {
   const both = ['from pretrained weights', 'from random weights'].map((way) => [way, curve(way)] as const);
   await drawFewShot(dataset, Object.fromEntries(both));
 }
+
+const digits = new Results<number>('few-digits').results;
+await drawFewDigits(
+  [...new Set(Object.keys(digits).map((key) => key.split(', ')[0]!))].map((way) => ({
+    name: way,
+    points: [1, 2, 5, 10, 20].map((count) => {
+      const ofCount = Object.entries(digits).filter(([key]) => key.startsWith(`${way}, ${count}, `));
+      return [count, ofCount.map(([, accuracy]) => accuracy)] as const;
+    }),
+  })),
+);
 
 /** The curves of the keys that have more than one point, by what comes before the first comma. */
 function curvesOf(study: string, isDrawn: (key: string) => boolean) {
