@@ -67,7 +67,10 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
  * A safetensors file of `tensors` and `metadata`. Equal arguments give equal bytes, whatever their order: wide elements
  * come first and names are sorted among equals, so that every tensor can be read back as a view.
  */
-export function writeSafetensors(tensors: Tensors, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+export function writeSafetensors(
+  tensors: Tensors,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
   const ordered = Object.entries(tensors).sort(
     ([a, x], [b, y]) => bytesPerElement[y.dtype] - bytesPerElement[x.dtype] || compareText(a, b),
   );

@@ -1,3 +1,4 @@
+export { DamageError, writeSealed } from '@graft-ml/core/internal/weights/sealed';
 export { type Backbone, type BackboneOptions, openBackbone, withLayers } from './backbone.ts';
 export { classNames, namesFor } from './class-names.ts';
 export { cachePath, type FetchedWeights, fetchWeights } from './fetch-weights.ts';
@@ -17,5 +18,4 @@ export {
 export { type ReadyModel, type ReadyModelOptions, readyModel } from './ready-model.ts';
 export { type ResolvedWeights, type ResolveOptions, resolveWeights } from './resolve.ts';
 export { readSafetensorsFile, writeSafetensorsFile } from './safetensors-file.ts';
-export { DamageError, writeSealed } from './sealed.ts';
 export { readWeightsFile, type WeightsFile } from './weights-file.ts';

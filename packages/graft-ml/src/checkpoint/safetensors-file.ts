@@ -1,10 +1,10 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { type Safetensors, writeSafetensors } from '@graft-ml/core/internal/weights/safetensors';
+import { readSealed } from '@graft-ml/core/internal/weights/sealed';
 import { inFile, withFile } from '../files/random-access.ts';
 import { type OpenOptions, systemReason } from '../files/read.ts';
 import { replaceFile } from '../files/write.ts';
-import { readSealed } from './sealed.ts';
 
 /**
  * The safetensors file at `path`, whose checksum is compared where it has one. @throws UserError with the path, where

@@ -1,5 +1,6 @@
 import type { Tensor } from '@graft-ml/core/internal/base/tensor';
 import { withCurrentNames } from '@graft-ml/core/internal/weights/rename';
+import { readSealed } from '@graft-ml/core/internal/weights/sealed';
 import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
 import type { OpenOptions } from '../files/read.ts';
 import { identify, identifyingBytes } from './identify.ts';
@@ -7,7 +8,6 @@ import { openLegacyFormat } from './pytorch/legacy-format.ts';
 import { readTensors, type TorchArchive } from './pytorch/read-tensors.ts';
 import { findStateDict } from './pytorch/state-dict.ts';
 import { openZipFormat } from './pytorch/zip-format.ts';
-import { readSealed } from './sealed.ts';
 import { readShards } from './shards.ts';
 
 /** Weights as they were found, under the names that models of today have. */
@@ -49,7 +49,7 @@ async function readByKind(file: RandomAccessFile): Promise<WeightsFile> {
   const kind = identify(await file.read(0, Math.min(file.size, identifyingBytes)), file);
   if (kind === 'index') return { ...(await readShards(file)), metadata: Object.create(null), format: 'sharded' };
   if (kind === 'safetensors') {
-    return { ...readSealed(await file.read(0, file.size)), format: kind, notes: [] };
+    return { ...(await readSealed(await file.read(0, file.size))), format: kind, notes: [] };
   }
   return { ...(await readPyTorch(file, kind)), metadata: Object.create(null), format: kind };
 }

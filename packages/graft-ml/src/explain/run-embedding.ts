@@ -8,9 +8,9 @@ import {
   neighbourTable,
   unit,
 } from '@graft-ml/core/internal/explain/neighbours';
+import { readSealed, writeSealed } from '@graft-ml/core/internal/weights/sealed';
 import { z } from 'zod';
 import { defaultCache } from '../cache/folder-cache.ts';
-import { readSealed, writeSealed } from '../checkpoint/sealed.ts';
 import { pooledFeatures } from '../experiment/pooled-features.ts';
 import type { OpenRunOptions } from '../predict/open-run.ts';
 import { type Run, readRun } from '../runs/run-file.ts';
@@ -171,7 +171,7 @@ export async function embedOpened(
   signal?.throwIfAborted();
   const content = { ...tensors, record: bytesOf(record) };
   const metadata = { format: 'graft-embedding', version: String(version), key };
-  await keepInRun(store, embeddingFile, writeSealed(content, metadata));
+  await keepInRun(store, embeddingFile, await writeSealed(content, metadata));
   return { ...record, ...tensors };
 }
 
@@ -184,7 +184,7 @@ function bytesOf(record: object): Tensor {
 async function readKept(store: RunStore, key: string): Promise<RunEmbedding | null> {
   if (!(await store.names()).includes(embeddingFile)) return null;
   try {
-    const { tensors, metadata } = readSealed(await store.read(embeddingFile, longestFile));
+    const { tensors, metadata } = await readSealed(await store.read(embeddingFile, longestFile));
     if (metadata.key !== key) return null;
     const { points, components, record } = tensors;
     if (points?.dtype !== 'f32' || components?.dtype !== 'f32' || record?.dtype !== 'u8') return null;

@@ -6,8 +6,8 @@ import type { Best } from '@graft-ml/core/internal/fit/events';
 import type { FitStore } from '@graft-ml/core/internal/fit/fit-options';
 import { jsonLinesOf } from '@graft-ml/core/internal/fit/loggers/index';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
+import { readSealed, writeSealed } from '@graft-ml/core/internal/weights/sealed';
 import { z } from 'zod';
-import { readSealed, writeSealed } from '../checkpoint/sealed.ts';
 import { problemsOf } from '../files/own-json.ts';
 import { inFile } from '../files/random-access.ts';
 import { type CheckpointName, checkpointFile, progressSchema } from './checkpoints.ts';
@@ -94,11 +94,11 @@ function storeIn<M extends string>(path: string, openStore: OpenRunStore, metric
     },
     async saveLast(tensors, phase) {
       await begin();
-      await store.replace(checkpointFile('last'), writeSealed(tensors, { phase: JSON.stringify(phase) }));
+      await store.replace(checkpointFile('last'), await writeSealed(tensors, { phase: JSON.stringify(phase) }));
     },
     async saveBest(tensors, best) {
       await begin();
-      await store.replace(checkpointFile('best'), writeSealed(tensors, { best: JSON.stringify(best) }));
+      await store.replace(checkpointFile('best'), await writeSealed(tensors, { best: JSON.stringify(best) }));
     },
     async load() {
       if (!(await store.names()).includes(checkpointFile('last'))) return null;

@@ -6,9 +6,9 @@ import type { CheckpointStore, Progress } from '@graft-ml/core/internal/fit/chec
 import type { EvaluationEvent, TrainEvent } from '@graft-ml/core/internal/fit/events';
 import type { Logger } from '@graft-ml/core/internal/fit/loggers/index';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
+import { writeSealed } from '@graft-ml/core/internal/weights/sealed';
 import type { Choices } from '@graft-ml/core/runtime';
 import type { z } from 'zod';
-import { writeSealed } from '../checkpoint/sealed.ts';
 import { formatOwnJson } from '../files/own-json.ts';
 import { signPaths } from './own-paths.ts';
 import { runCurves } from './run-curves.ts';
@@ -156,14 +156,14 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
    */
   async saveLast(tensors: Tensors, phase: Progress): Promise<void> {
     if (this.#isLogBehind) return;
-    await this.#store.replace('last.safetensors', writeSealed(tensors, { phase: JSON.stringify(phase) }));
+    await this.#store.replace('last.safetensors', await writeSealed(tensors, { phase: JSON.stringify(phase) }));
   }
 
   /** `best` is null where nothing was validated. */
   async saveBest(tensors: Tensors, best: z.output<typeof evaluationSchema> | null): Promise<void> {
     const { initial, description } = this.#parts;
     const metadata = { ...description, ...(best && { best: JSON.stringify(best) }) };
-    await this.#store.replace('best.safetensors', writeSealed({ ...initial, ...tensors }, metadata));
+    await this.#store.replace('best.safetensors', await writeSealed({ ...initial, ...tensors }, metadata));
   }
 
   async #tell(event: TrainEvent): Promise<void> {
