@@ -35,7 +35,7 @@ const { way, shots, queries } = config;
 const shape = { way, support: way * shots, queries: way * queries };
 export const network = conv4Network(config.filters, way);
 export const parameters = parametersOf(network);
-const task = { ...withPrefix(tensors, 'init/'), ...images() };
+export const task: Tensors = { ...withPrefix(tensors, 'init/'), ...images() };
 export const most = Math.max(...config.steps);
 
 function images(): Tensors {
@@ -65,7 +65,7 @@ export function learnerOf(name: string, innerSteps: number): GradientLearner | R
 }
 
 /** The learned rates of a learner, of its first `steps` steps. */
-function ratesOf({ rates }: Description, steps: number): Record<string, Tensor> {
+export function ratesOf({ rates }: Description, steps: number): Record<string, Tensor> {
   if (!rates) return {};
   return Object.fromEntries(
     Object.entries(withPrefix(tensors, `rate/${rates}/`)).map(([name, rate]) => {

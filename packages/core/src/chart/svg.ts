@@ -1,4 +1,5 @@
 import type { LineChart } from './line-chart.ts';
+import type { SurfaceChart } from './surface-chart.ts';
 
 export interface SvgSize {
   /** The size in pixels. Default 720 x 440. */
@@ -22,4 +23,13 @@ export async function lineChartsSvg(
 ): Promise<string> {
   const { drawLineCharts } = await import('./draw/line-chart.ts');
   return drawLineCharts(charts, width, height);
+}
+
+/** A surface as an SVG document, as `lineChartSvg` draws curves. Default 480 x 400. */
+export async function surfaceChartSvg(
+  chart: SurfaceChart,
+  { width = 480, height = 400 }: SvgSize = {},
+): Promise<string> {
+  const { drawSurfaceChart } = await import('./draw/surface-chart.ts');
+  return drawSurfaceChart(chart, width, height);
 }

@@ -9,6 +9,7 @@ export {
   type Statistics,
 } from './learner.ts';
 export { type LearnerEntry, type LearnerName, learnerNames, learners, makeLearner } from './learners.ts';
+export { type LossSurface, type LossSurfaceOptions, lossSurface, type PathPoint } from './loss-surface.ts';
 export { peakBytes, sessionBytes, taskMemory } from './memory.ts';
 export { type CompileTasks, feedsOfEpisode, type MetaTask, metaCourse, taskShape } from './meta-course.ts';
 export { type MetaFitData, type MetaFitOptions, metaFit, metaTask } from './meta-fit.ts';

@@ -37,7 +37,12 @@ export const taskNames = {
   correct: 'result/correct',
   /** The queries' loss after the last inner step. */
   logits: 'result/logits',
+  /** The losses where the variables are. */
+  supportLoss: 'result/support-loss',
+  queryLoss: 'result/query-loss',
 } as const;
+/** The name of a variable after so many inner steps. */
+export const pathName = (step: number, variable: string) => `path/${step}/${variable}`;
 export const gradientName = (variable: string) => `gradient/${variable}`;
 
 /** The variables of a learner: the network's, and the inner rates it learns, with their initial values. */
@@ -119,6 +124,40 @@ export function adaptationGraph(
   const own = [...variablesOf(network).keys()].map((name) => [name, adapted.get(name)!] as const);
   const renewed = learner.statistics === 'running' ? [] : supportStatistics(network, adapted, support.inputs);
   return Object.fromEntries([...own, ...renewed]);
+}
+
+/**
+ * The way of the inner loop as a graph: under `pathName` every parameter that is adapted, after 1, 2, …, `steps` inner
+ * steps on the support.
+ */
+export function pathGraph(
+  network: Network,
+  learner: GradientLearner | ReptileLearner,
+  shape: TaskShape,
+  steps: number,
+): Record<string, Value> {
+  const { start, support } = taskInputs(network, learner, shape);
+  const adapted = [...start.keys()].filter((name) => learner.rates.get(name));
+  const { path } = adapt(network, learner, start, support, steps);
+  const after = path
+    .slice(1)
+    .map((values, i) => adapted.map((name) => [pathName(i + 1, name), values.get(name)!] as const));
+  return Object.fromEntries(after.flat());
+}
+
+/** The losses of the support and of the queries where the variables are, as a graph. Nothing is adapted. */
+export function lossGraph(
+  network: Network,
+  learner: GradientLearner | ReptileLearner,
+  shape: TaskShape,
+): Record<string, Value> {
+  const { start, support, query } = taskInputs(network, learner, shape);
+  const known = forward(network, start, support.inputs, policyOf(learner)).output;
+  const asked = answer(network, learner, start, support, query.inputs);
+  return {
+    [taskNames.supportLoss]: learner.loss(known, support.labels),
+    [taskNames.queryLoss]: learner.loss(asked, query.labels),
+  };
 }
 
 /**

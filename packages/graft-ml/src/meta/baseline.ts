@@ -106,14 +106,16 @@ export async function openBaselineTester(
   };
 }
 
-/** The number of queries that a head gets right, and its mean cross entropy. */
+/** What a head says of queries. */
 function judge({ weight, bias }: LinearHead, queries: TensorOf<'f32'>, labels: readonly number[]): EpisodeResult {
+  const logits = zeros('f32', [labels.length, bias.data.length]);
   let [correct, loss] = [0, 0];
   labels.forEach((label, row) => {
-    const logits = Array.from(bias.data, (b, of) => dot(rowOf(weight, of), rowOf(queries, row)) + b);
-    const most = Math.max(...logits);
-    if (logits.indexOf(most) === label) correct++;
-    loss += most + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0)) - logits[label]!;
+    const own = Array.from(bias.data, (b, of) => dot(rowOf(weight, of), rowOf(queries, row)) + b);
+    logits.data.set(own, row * own.length);
+    const most = Math.max(...own);
+    if (own.indexOf(most) === label) correct++;
+    loss += most + Math.log(own.reduce((sum, logit) => sum + Math.exp(logit - most), 0)) - own[label]!;
   });
-  return { correct: [correct], losses: [loss / labels.length] };
+  return { correct: [correct], losses: [loss / labels.length], logits };
 }

@@ -1,3 +1,4 @@
+import type { TensorOf } from '@graft-ml/core/internal/base/tensor';
 import type { Episode, EpisodeShape } from '@graft-ml/core/internal/meta/episode';
 import type { CompileTasks } from '@graft-ml/core/internal/meta/meta-course';
 import type { ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
@@ -8,6 +9,8 @@ export interface EpisodeResult {
   readonly correct: readonly number[];
   /** Mean cross entropies. */
   readonly losses: readonly number[];
+  /** (queries, way), after the last inner step. */
+  readonly logits: TensorOf<'f32'>;
 }
 
 /** Runs a learner on episodes of one shape. */

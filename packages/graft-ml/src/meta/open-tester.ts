@@ -1,4 +1,4 @@
-import type { Tensors } from '@graft-ml/core/internal/base/tensor';
+import type { TensorOf, Tensors } from '@graft-ml/core/internal/base/tensor';
 import { learners } from '@graft-ml/core/internal/meta/learners';
 import { feedsOfEpisode, taskShape } from '@graft-ml/core/internal/meta/meta-course';
 import { learnerVariables, taskNames, testGraph } from '@graft-ml/core/internal/meta/task-graph';
@@ -23,6 +23,7 @@ export async function openTester(
       return results.map((result) => ({
         correct: Array.from(result[taskNames.correct]!.data, Number),
         losses: Array.from(result[taskNames.losses]!.data, Number),
+        logits: result[taskNames.logits] as TensorOf<'f32'>,
       }));
     },
     close: () => program.release(),

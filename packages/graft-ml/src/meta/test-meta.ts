@@ -1,20 +1,22 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { availableParallelism } from 'node:os';
 import { call, placeholder } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import type { TensorOf } from '@graft-ml/core/internal/base/tensor';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Episode, EpisodeShape } from '@graft-ml/core/internal/meta/episode';
 import { type EpisodeInterval, episodeInterval } from '@graft-ml/core/internal/meta/statistics';
 import type { LearnerName, ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import type { ClassSplit } from '@graft-ml/core/internal/recipe/meta/split';
-import type { Backend } from '@graft-ml/core/runtime';
+import type { Backend, Runtime } from '@graft-ml/core/runtime';
 import { oneShotTrials } from '../episodes/one-shot-trials.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { CheckpointName } from '../runs/checkpoints.ts';
 import { areOwnPaths } from '../runs/own-paths.ts';
 import type { OpenRunStore } from '../runs/run-store.ts';
 import type { Preparation } from '../transfer/prepare.ts';
-import type { EpisodeResult } from './episode-tester.ts';
-import { openLearner } from './open-learner.ts';
+import type { EpisodeResult, EpisodeTester } from './episode-tester.ts';
+import { type OpenLearner, openLearner } from './open-learner.ts';
 import { openTester } from './open-tester.ts';
 import { openSets, sideBySide, taskRuntime } from './prepare-meta.ts';
 import { findStart } from './starts.ts';
@@ -93,8 +95,31 @@ const chunk = 32;
  * @throws UserError where the run, the dataset, or the shape of the episodes cannot be had
  */
 export async function testMeta(start: string, options: TestMetaOptions = {}): Promise<MetaTest> {
+  await using opened = await openMetaTest(start, options);
+  return (await opened.test(options)).test;
+}
+
+/** A learner on episodes that it has not seen. */
+export interface OpenMetaTest extends AsyncDisposable {
+  readonly opened: OpenLearner;
+  readonly runtime: Runtime;
+  /** Inner steps. */
+  readonly steps: number;
+  /** The episode of a number, from 0: always the same. */
+  draw(index: number): Episode;
+  /** The learner's answers to the queries of an episode after so many inner steps: logits (queries, way). */
+  answers(episode: Episode, steps: number): Promise<TensorOf<'f32'>>;
+  /** All episodes, with the share of queries that is answered rightly in each. */
+  test(options: Pick<TestMetaOptions, 'signal' | 'onProgress'>): Promise<{
+    readonly test: MetaTest;
+    readonly accuracies: readonly number[];
+  }>;
+}
+
+/** Opens the run and the dataset of a test. @throws UserError as `testMeta` */
+export async function openMetaTest(start: string, options: TestMetaOptions = {}): Promise<OpenMetaTest> {
   const { path, openStore } = await findStart(start, options.openStore);
-  const { trials = false, side = 'test', signal, cache, decoder, onPreparation, onProgress } = options;
+  const { trials = false, side = 'test', signal, cache, decoder, onPreparation } = options;
   if (trials) assertShape(options);
   const opened = await openLearner(path, trials ? 20 : options.way, options.checkpoint, openStore);
   const { config, run, preprocessing, notes } = opened;
@@ -118,8 +143,7 @@ export async function testMeta(start: string, options: TestMetaOptions = {}): Pr
   if (options.folder === undefined && !(await areOwnPaths(run))) {
     throw new UserError(
       `${path} was not made by you on this machine (or by a version of Graft before 0.2), so that the dataset it ` +
-        'names is not ' +
-        `opened unasked; it says ${folder}. Name one: ${naming(path)}.`,
+        `names is not opened unasked; it says ${folder}. Name one: ${naming(path)}.`,
     );
   }
   const split = options.split ?? (options.folder === undefined ? config.split : 'auto');
@@ -134,31 +158,45 @@ export async function testMeta(start: string, options: TestMetaOptions = {}): Pr
   const runtime = taskRuntime(config.device, { choices: run.choices, cache, backend: options.backend, onPreparation });
   const threads = options.threads ?? config.threads ?? availableParallelism();
   const steps = stepsOf(config, options.steps);
-  const tester = await openTester(opened, opened.values, {
-    config,
-    shape,
-    steps,
-    runtime,
-    parallel: sideBySide(threads, options.backend),
-  });
-  const results: EpisodeResult[] = [];
-  try {
-    for (let first = 0; first < count; first += chunk) {
-      signal?.throwIfAborted();
-      const episodes = Array.from({ length: Math.min(chunk, count - first) }, (_, i) => draw(first + i));
-      results.push(...(await tester.test(episodes)));
-      onProgress?.(results.length, count);
-    }
-  } finally {
-    await tester.close();
-  }
-  const perStep = summarise(results, shape.way * shape.queries);
-  const { learner, model, statistics } = config;
+  const testers = new Map<number, Promise<EpisodeTester>>();
+  const testerOf = (taken: number) => {
+    const known = testers.get(taken);
+    if (known) return known;
+    const tester = openTester(opened, opened.values, {
+      ...{ config, shape, steps: taken, runtime },
+      parallel: sideBySide(threads, options.backend),
+    });
+    testers.set(taken, tester);
+    return tester;
+  };
   return {
-    ...{ run: path, learner, model, statistics, folder, shape, notes, perStep },
-    of: trials ? 'one-shot trials' : side,
-    episodes: results.length,
-    accuracy: perStep.at(-1)!.accuracy,
+    ...{ opened, runtime, steps, draw },
+    async answers(episode, taken) {
+      const [result] = await (await testerOf(taken)).test([episode]);
+      return result!.logits;
+    },
+    async test(during) {
+      const tester = await testerOf(steps);
+      const results: EpisodeResult[] = [];
+      for (let first = 0; first < count; first += chunk) {
+        during.signal?.throwIfAborted();
+        const episodes = Array.from({ length: Math.min(chunk, count - first) }, (_, i) => draw(first + i));
+        results.push(...(await tester.test(episodes)));
+        during.onProgress?.(results.length, count);
+      }
+      const perStep = summarise(results, shape.way * shape.queries);
+      const { learner, model, statistics } = config;
+      const test: MetaTest = {
+        ...{ run: path, learner, model, statistics, folder, shape, notes, perStep },
+        of: trials ? 'one-shot trials' : side,
+        episodes: results.length,
+        accuracy: perStep.at(-1)!.accuracy,
+      };
+      return { test, accuracies: results.map(({ correct }) => correct.at(-1)! / (shape.way * shape.queries)) };
+    },
+    async [Symbol.asyncDispose]() {
+      for (const tester of await Promise.all(testers.values())) await tester.close();
+    },
   };
 }
 
