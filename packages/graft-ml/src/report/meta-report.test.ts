@@ -53,5 +53,32 @@ test('a run of meta-learning: accuracy by inner step as testMeta has it, and the
   for (const { steps, accuracy: after } of perStep) {
     expect(page).toContain(`<th scope="row">${steps}</th><td>${percent(after.mean)} ± ${percent(after.margin)}</td>`);
   }
+  // Four episodes: all of them are shown, the first one open, each with its support, and queries that are right or wrong.
+  expect(page.match(/<details class="episode"/g)).toHaveLength(4);
+  expect(page.match(/<details class="episode" open>/g)).toHaveLength(1);
+  expect(page.match(/, to learn from"/g)).toHaveLength(4 * 2 * 2);
+  const right = [...page.matchAll(/of 4 episodes: (\d+)\u00a0% of 4 queries right, before adaptation \d+\u00a0%/g)];
+  expect(right).toHaveLength(4);
+  expect(page.match(/<li class="hit">/g)!.length).toBe(
+    right.reduce((sum, [, share]) => sum + (4 * Number(share)) / 100, 0),
+  );
+  expect(page).toContain('aria-label="Loss of the support"');
+  expect(page).toMatch(/after 2 steps/);
   expect(page).toMatch(/<code>layer1[^<]*<\/code><\/th><td>[-\d.e]+<\/td><td>[-\d.e]+ to [-\d.e]+<\/td>/);
+}, 120_000);
+
+test('a learner without inner steps has episodes, and no surface', async () => {
+  const folder = join(root, 'prototypes');
+  await drawImages(join(folder, 'shapes'), {
+    classes: ['disc', 'square', 'cross', 'ring', 'bar'],
+    perClass: 4,
+    side: 16,
+  });
+  const args = ['meta', 'train', 'shapes', ...tiny, '--learner', 'protonet', '--out', 'run'];
+  expect((await graft(args, folder)).status).toBe(0);
+  expect((await graft(['report', 'run', '--episodes', '4'], folder)).status).toBe(0);
+  const page = readFileSync(join(folder, 'run', 'report.html'), 'utf8');
+  expect(page).toContain('protonet takes no inner steps, so that there is no way to draw.');
+  expect(page).not.toContain('before adaptation');
+  expect(page.match(/<details class="episode"/g)).toHaveLength(4);
 }, 120_000);

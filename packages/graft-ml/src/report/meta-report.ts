@@ -3,21 +3,26 @@ import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import { learningCurves } from '@graft-ml/core/internal/fit/learning-curves';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
+import type { LossSurface } from '@graft-ml/core/internal/meta/index';
 import { innerRateName } from '@graft-ml/core/internal/meta/learner';
 import { replaceFile, wrapWriteErrors } from '../files/write.ts';
-import { type OpenLearner, openLearner } from '../meta/open-learner.ts';
-import { type MetaTest, type TestMetaOptions, testMeta } from '../meta/test-meta.ts';
+import type { OpenLearner } from '../meta/open-learner.ts';
+import { type MetaTest, openMetaTest, type TestMetaOptions } from '../meta/test-meta.ts';
 import { type LoggedEpoch, loggedEpochs } from '../runs/run-curves.ts';
 import { openRunStore, reportFile } from '../runs/run-store.ts';
 import { commandLine, inCommands } from '../text/wording.ts';
+import { episodesSection, type ShownEpisode, shownEpisodes } from './episodes.ts';
 import { fixed, percent, rateText } from './format.ts';
 import { html, type Markup, trusted } from './html.ts';
 import { reportDocument } from './page.ts';
+import { surfaceOf, surfaceSection } from './surface.ts';
 
 /** Options of the report of a meta-learned run: those of its test, and the file. */
 export interface WriteMetaReportOptions extends Omit<TestMetaOptions, 'trials'> {
   /** The file to write, which is replaced. Default: `report.html` in the run. */
   readonly out?: string | undefined;
+  /** Hears how many points of the loss surface are computed. */
+  readonly onSurface?: ((done: number, total: number) => void) | undefined;
 }
 
 /** A report of a meta-learned run that was written, and the test that is in it. */
@@ -29,8 +34,8 @@ export interface WrittenMetaReport {
 
 /**
  * Writes the report of a run of meta-learning as one HTML file: the accuracy on tasks of unseen classes after each inner
- * step, with its interval, the course of meta-training, and the inner learning rates where they were learned. The run is
- * tested for it (`testMeta`).
+ * step, with its interval; episodes with what was said of their queries; the loss surface around the way of the inner
+ * loop; the course of meta-training; and the inner learning rates. The run is tested for it (`testMeta`).
  *
  * @throws UserError where the run or its dataset cannot be read, or the file cannot be written; the signal's reason
  * @example const { file, test } = await writeMetaReport('runs/omniglot', { episodes: 200 });
@@ -39,11 +44,13 @@ export async function writeMetaReport(
   run: string,
   { out, ...options }: WriteMetaReportOptions = {},
 ): Promise<WrittenMetaReport> {
-  const { openStore = openRunStore } = options;
-  const opened = await openLearner(run, undefined, options.checkpoint, openStore);
-  const test = await testMeta(run, options);
+  const { openStore = openRunStore, signal, onProgress, onSurface } = options;
+  await using open = await openMetaTest(run, options);
+  const { test, accuracies } = await open.test({ signal, onProgress });
+  const shown = await shownEpisodes(open, accuracies);
+  const surface = await surfaceOf(open, shown[0]!, { signal, onProgress: onSurface });
   const epochs = await loggedEpochs(openStore(run));
-  const content = Buffer.from(await metaPage(run, opened, { test, epochs }), 'utf8');
+  const content = Buffer.from(await metaPage(run, open.opened, { test, epochs, shown, surface }), 'utf8');
   options.signal?.throwIfAborted();
   if (out === undefined) await openStore(run).replace(reportFile, content);
   else await wrapWriteErrors(out, () => replaceFile(out, content));
@@ -53,6 +60,8 @@ export async function writeMetaReport(
 interface Measured {
   readonly test: MetaTest;
   readonly epochs: readonly LoggedEpoch[];
+  readonly shown: readonly ShownEpisode[];
+  readonly surface: LossSurface | string;
 }
 
 async function metaPage(path: string, opened: OpenLearner, measured: Measured): Promise<string> {
@@ -65,6 +74,8 @@ async function metaPage(path: string, opened: OpenLearner, measured: Measured): 
     intro: html`<p>${config.learner} with ${config.model}, ${way}-way ${shots}-shot, seed ${config.seed}, on <code>${opened.run.folder}</code>. <a href="#repeat">How to repeat it</a></p>${measured.test.notes.map((note) => html`<p class="note">${inCommands(note)}</p>`)}`,
     sections: [
       ['quality', 'How good is it?', await qualitySection(measured.test)],
+      ['episodes', 'What does it make of a task?', await episodesSection(measured.shown, measured.test.episodes)],
+      ['surface', 'Where do its steps lead?', await surfaceSection(measured.surface, measured.shown[0]!)],
       ['curves', 'How did it learn?', await courseSection(measured.epochs)],
       ['rates', 'At which inner rates?', ratesSection(opened)],
       ['repeat', 'How was it made?', headerSection(path, opened)],

@@ -62,6 +62,11 @@ td.frozen{color:var(--chart-quiet)}
 .examples>figure{margin:0;padding:.7rem;border:1px solid var(--line);border-radius:.6rem}
 .trio{display:grid;grid-template-columns:repeat(3,1fr);gap:.4rem}
 .trio img{width:100%;display:block;border-radius:.3rem}.trio span{font-size:.8rem;line-height:1.3;display:block}
+.episode{border:1px solid var(--line);border-radius:.6rem;padding:.5rem .9rem;margin:.8rem 0}
+.episode summary{cursor:pointer}.episode .class{display:grid;grid-template-columns:minmax(0,2fr) minmax(0,5fr);gap:0 1.2rem;border-top:1px solid var(--line);padding:.4rem 0}.episode .class:first-of-type{margin-top:.5rem}
+.episode h3{grid-column:1/-1;font-size:.85rem;font-weight:600;margin:0}
+.episode .images{grid-template-columns:repeat(auto-fill,minmax(4.6rem,1fr));gap:.4rem;margin:.3rem 0;align-content:start}.episode .support{grid-template-columns:repeat(5,minmax(0,3.4rem))}
+.episode img{width:100%;height:auto;display:block;border-radius:.3rem;border:3px solid transparent}.episode .hit img{border-color:var(--chart-s0)}.episode .miss img{border-color:var(--chart-s1);border-style:dashed}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;list-style:none;padding:0;font-size:.9rem}
 svg.map{width:100%;max-width:60rem;height:auto;background:var(--raised);border:1px solid var(--line);border-radius:.6rem}
 .map g{fill-opacity:.75}.map .miss{stroke:var(--chart-ink);stroke-width:1.5;fill-opacity:1}.map.drawing{touch-action:none;cursor:crosshair}.map.some g:not(.chosen){opacity:.3}.map .chosen{fill-opacity:1}.map .outline{fill:var(--accent);fill-opacity:.15;stroke:var(--accent);stroke-width:1.5;pointer-events:none}.map .zoom{display:none;pointer-events:none}.map g:hover{fill-opacity:1}.map g:hover .zoom{display:block}
@@ -72,7 +77,8 @@ ${palette.map((_, i) => `.map .s${i},.legend .s${i}{fill:var(--chart-s${i})}`).j
 [hidden]{display:none!important}
 .defs{position:absolute;width:0;height:0;overflow:hidden}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line)}
-@media (max-width:30rem){th,td{padding:.25rem .35rem}table.matrix td{min-width:2.3rem}table.matrix th[scope=row]{padding-right:.3rem}.images{grid-template-columns:repeat(3,1fr);gap:.6rem}}
+@media (max-width:40rem){.episode .class{grid-template-columns:1fr}}
+@media (max-width:30rem){th,td{padding:.25rem .35rem}table.matrix td{min-width:2.3rem}table.matrix th[scope=row]{padding-right:.3rem}.images{grid-template-columns:repeat(3,1fr);gap:.6rem}.episode .images{grid-template-columns:repeat(4,1fr)}.episode .support{grid-template-columns:repeat(5,minmax(0,3rem))}}
 @media print{@page{size:A4;margin:14mm}body{max-width:none;padding:0;font-size:10.5pt}nav,.skip,[popover],.open,.lasso{display:none}h2{break-after:avoid;margin-top:1.4rem}figure,tr,.tiles li,ol.advice li,.images li{break-inside:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}.scroll{overflow:visible}.charts{grid-template-columns:1fr 1fr}.beside{gap:0 1.5rem}table{font-size:9pt}.images{grid-template-columns:repeat(6,1fr)}.examples{grid-template-columns:1fr 1fr}}
 `;
 }

@@ -39,9 +39,10 @@ export const reportCommand = defineCommand({
     const { writeMetaReport, writeReport } = await import('../../report/index.ts');
     if ((await kindOfRun(run!)) === 'meta') {
       const onProgress = progressOf(terminal, 'testing episodes');
+      const onSurface = progressOf(terminal, 'computing the loss surface');
       const places = { out: out ?? undefined, folder: data ?? undefined };
       const written = await unlessStopped(terminal, (signal) =>
-        writeMetaReport(run!, { ...places, checkpoint, episodes, signal, onProgress }),
+        writeMetaReport(run!, { ...places, checkpoint, episodes, signal, onProgress, onSurface }),
       );
       return written === null ? undefined : printResult(terminal, metaReportResult(written));
     }
