@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type LineChart, lineChartSvg, type Series, type SvgSize } from '@graft-ml/core/internal/chart/index';
+import type { Layer, LayerChange } from './inner-layers.ts';
 import type { PhaseOne } from './phase-one.ts';
 import { mean } from './study.ts';
 import { everything, ofSide, scratch, type Training, type Way } from './transfer-ways.ts';
@@ -103,6 +104,47 @@ export async function drawTransfer(
       series: own.map((one) => curve(one, 1, (epoch) => (epoch * stepsPerEpoch * one.flops) / 1e9)),
     });
   }
+}
+
+/** The layers of the study of inner loops, as numbers of an axis. */
+const layerNames = ['layer1', 'layer2', 'layer3', 'layer4', 'fc'];
+
+/** What an inner loop does to a network, by learner, a run for each seed. */
+export async function drawLayerChange(runs: Readonly<Record<string, readonly LayerChange[]>>): Promise<void> {
+  const learners = Object.entries(runs);
+  const note = ofSeeds(learners[0]![1].length);
+  const byLayer = (of: (layer: Layer) => number) =>
+    learners.map(([name, own]) =>
+      overSeeds(
+        name,
+        layerNames.map((layer, i) => [i + 1, own.map(({ layers }) => of(layers.find((one) => one.name === layer)!))]),
+      ),
+    );
+  const x = { label: 'layer, from the input; 5 is the head' };
+  await saveChart('layer-change-parameters', {
+    title: 'How far the inner loop moves the parameters',
+    ...{ x, note },
+    y: { label: 'change of the layer, as a share of its norm', format: 'percent' },
+    series: byLayer(({ change }) => change),
+  });
+  await saveChart('layer-change-outputs', {
+    title: 'How similar each layer’s output stays',
+    ...{ x, note },
+    y: { label: 'similarity before and after (linear CKA)' },
+    series: byLayer(({ similarity }) => similarity),
+  });
+  await saveChart('layer-change-steps', {
+    title: 'Accuracy by inner step, Omniglot, 5-way 1-shot',
+    x: { label: 'inner steps on the support set' },
+    y: { label: 'accuracy on the queries', format: 'percent' },
+    note,
+    series: learners.map(([name, own]) =>
+      overSeeds(
+        name,
+        own[0]!.perStep.map((_, step) => [step, own.map(({ perStep }) => perStep[step]!.accuracy)]),
+      ),
+    ),
+  });
 }
 
 /** Accuracy on handwritten digits by images of each, for several ways to learn from them: a value for each seed. */

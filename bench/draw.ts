@@ -2,7 +2,8 @@
  * Draws the charts in bench/results again, from the results there: nothing is measured.
  *   npm run build && node dist/bench/draw.js
  */
-import { drawFewDigits, drawFewShot, drawMetaCurves, drawTransfer } from './charts.ts';
+import { drawFewDigits, drawFewShot, drawLayerChange, drawMetaCurves, drawTransfer } from './charts.ts';
+import type { LayerChange } from './inner-layers.ts';
 import type { MetaOutcome } from './meta-study.ts';
 import type { PhaseOne } from './phase-one.ts';
 import { type Outcome, Results } from './study.ts';
@@ -29,6 +30,12 @@ await drawFewDigits(
     }),
   })),
 );
+
+const layers = new Results<LayerChange>('layer-change').results;
+const ofLearner = (learner: string) =>
+  [0, 1, 2].map((seed) => layers[`${learner}, 5-way 1-shot, 400 steps of 8, seed ${seed}`]!);
+const compared = ['maml', 'anil', 'boil'];
+await drawLayerChange(Object.fromEntries(compared.map((learner) => [learner, ofLearner(learner)] as const)));
 
 /** The curves of the keys that have more than one point, by what comes before the first comma. */
 function curvesOf(study: string, isDrawn: (key: string) => boolean) {
