@@ -1,13 +1,7 @@
-import { cutBefore } from '@graft-ml/core/internal/fit/cut';
-import { imageNetwork, parameterTable } from '@graft-ml/core/internal/fit/network';
-import { trainingStep } from '@graft-ml/core/internal/fit/step';
 import { parseConfig, resolveConfig, type TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
-import { partialTransfer, type TransferSide } from '@graft-ml/core/internal/recipe/partial-transfer';
-import { planOf } from '@graft-ml/core/internal/recipe/plan';
+import type { TransferSide } from '@graft-ml/core/internal/recipe/partial-transfer';
+import { trainingWork } from '@graft-ml/core/internal/recipe/training-work';
 import { getModel } from '@graft-ml/core/models';
-import { crossEntropyLoss } from '@graft-ml/core/nn';
-import { countFlops } from '@graft-ml/core/ops';
-import { adamw } from '@graft-ml/core/optim';
 
 /** What is known of one training. */
 export interface Training {
@@ -59,17 +53,11 @@ export const configOf = (
 export function workOf(way: Way, study: TransferStudy, classes: number): { flops: number; cut: string } {
   const { model, side } = study;
   const own = getModel(model);
-  const network = imageNetwork(own, { ...own.preprocessing, resize: side, crop: side }, classes);
-  const table = parameterTable(network, own);
   const config = resolveConfig(
     parseConfig({ ...configOf(way, study, 0), ...(way !== scratch && { weights: 'x.safetensors' }) }),
   );
-  const { settings } = planOf(config, table)[0]!;
-  const layers = new Set([...settings].flatMap(([name, setting]) => (setting ? [name.replace(/\.[^.]+$/, '')] : [])));
-  const { outputs } = trainingStep(cutBefore(network, (name) => Boolean(settings.get(name)))?.network ?? network, {
-    ...{ batchSize, settings, loss: crossEntropyLoss(), optimizer: adamw() },
-    batchNorm: (path) => (layers.has(path) ? 'running' : 'frozen'),
-  });
-  const cut = way === scratch ? 'all blocks' : partialTransfer(config, table).trained.join(', ');
-  return { flops: countFlops(Object.values(outputs)).total, cut };
+  const preprocessing = { ...own.preprocessing, resize: side, crop: side };
+  const [work] = trainingWork(own, { config, preprocessing, classes, images: batchSize });
+  const { flopsPerStep: flops, trained } = work!;
+  return { flops, cut: way === scratch ? 'all blocks' : trained.join(', ') };
 }
