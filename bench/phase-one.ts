@@ -1,7 +1,6 @@
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
-import { learnerVariables, taskShape, trainingGraph } from '@graft-ml/core/meta';
-import { countFlops } from '@graft-ml/core/ops';
 import { adaptMeta } from 'graft-ml/internal/meta/adapt-meta';
+import { metaWork } from 'graft-ml/internal/meta/meta-work';
 import { openLearner } from 'graft-ml/internal/meta/open-learner';
 import { trainMeta } from 'graft-ml/internal/meta/train-meta';
 import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
@@ -54,12 +53,6 @@ export async function phaseOne(folder: string, options: PhaseOneOptions): Promis
   const seconds = (performance.now() - began) / 1000;
   const { accuracy } = await evaluateFolder(adapted, folder, { part: 'validation' });
   const { accuracy: test } = await evaluateFolder(adapted, folder, { part: 'test' });
-  const { network, learner, run } = await openLearner(meta);
-  const graph = trainingGraph(network, learner, taskShape({ way: run.dataset.train.classes, shots, queries }), {
-    trained: [...learnerVariables(network, learner).values()].flatMap(({ kind, name }) =>
-      kind === 'parameter' ? [name] : [],
-    ),
-    outer: { order: 2, everyStep: false },
-  });
-  return { accuracy, test, seconds, flopsPerStep: metaBatch * countFlops(Object.values(graph)).total };
+  const [work] = metaWork(await openLearner(meta));
+  return { accuracy, test, seconds, flopsPerStep: work!.flopsPerStep };
 }
