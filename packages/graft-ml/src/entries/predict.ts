@@ -40,13 +40,23 @@ export {
 } from '../predict/index.ts';
 export {
   type Advice,
+  type ComparedRunNumbers,
   type FitDiagnosis,
+  type FoldNumbers,
+  type MetaNumbers,
+  type PartAccuracy,
   type ReportedAccuracy,
   type ReportProgress,
+  type RunNumbers,
+  type StudyOptions,
+  type WayNumbers,
   type WriteMetaReportOptions,
   type WriteReportOptions,
+  type WriteStudyReportOptions,
   type WrittenMetaReport,
   type WrittenReport,
+  type WrittenStudyReport,
   writeMetaReport,
   writeReport,
+  writeStudyReport,
 } from '../report/index.ts';

@@ -19,7 +19,7 @@ import { type MetaRun, readMetaRun } from '../meta/meta-run.ts';
 import { type MetaTest, testMeta } from '../meta/test-meta.ts';
 import { type MetaEvent, resumeMeta, type TrainMetaOptions, trainMeta } from '../meta/train-meta.ts';
 import { isWeightsFile } from '../runs/own-paths.ts';
-import { openRunStore, type RunStore } from '../runs/run-store.ts';
+import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
 import { withoutTexts } from '../text/options.ts';
 import { type Batch, type MemberEvent, runBatch } from './batch.ts';
 import { type Comparison, type ComparisonRow, comparisonChart, comparisonMarkdown } from './comparison.ts';
@@ -88,12 +88,18 @@ const planSchema = z.object({
   shape: z.object({ way: z.int(), shots: z.int(), queries: z.int() }).nullable().default(null).catch(null),
 });
 
+/** What is compared, and the results so far. */
 interface Plan {
   readonly folder: string;
   readonly episodes: number | null;
   readonly contestants: readonly { readonly name: string; readonly config: MetaConfig }[];
   readonly rows: readonly ComparisonRow[];
   readonly shape: EpisodeShape | null;
+}
+
+/** A comparison as `compare.json` records it. */
+export interface RecordedComparison extends Plan {
+  readonly signature: string | null;
 }
 
 /**
@@ -121,6 +127,23 @@ export async function* compareLearners(
   yield* remaining(plan, options, { isNew: true });
 }
 
+/** Whether a folder is of a comparison. */
+export async function holdsComparison(out: string, openStore: OpenRunStore = openRunStore): Promise<boolean> {
+  return (await openStore(out).names()).includes(planFile);
+}
+
+/** The comparison in a store. @throws UserError where there is none, or its record cannot be read */
+export async function readComparison(out: string, openStore: OpenRunStore = openRunStore): Promise<RecordedComparison> {
+  const file = join(out, planFile);
+  const read = async () => parseOwnJson(await openStore(out).read(planFile, longestOwnJson), file);
+  const json = await read().catch((error: Error) => {
+    throw new UserError(`${out} is no comparison: ${error.message}`, { cause: error });
+  });
+  const plan = planSchema.safeParse(json);
+  if (!plan.success) throw new UserError(`${file} is damaged: ${problemsOf(plan.error)}.`);
+  return plan.data;
+}
+
 /** Options for resuming a comparison. */
 export interface ResumeComparisonOptions extends Omit<CompareOptions, 'out' | 'overwrite' | 'episodes'> {
   /** The present path of the dataset. Default: its path then. */
@@ -132,24 +155,13 @@ export async function* resumeComparison(
   out: string,
   { data, ...options }: ResumeComparisonOptions = {},
 ): AsyncGenerator<CompareEvent, void, undefined> {
-  const file = join(out, planFile);
-  const store = (options.openStore ?? openRunStore)(out);
-  const read = async () => parseOwnJson(await store.read(planFile, longestOwnJson), file);
-  const json = await read().catch((error: Error) => {
-    throw new UserError(`${out} is no comparison: ${error.message}`, { cause: error });
-  });
-  const plan = planSchema.safeParse(json);
-  if (!plan.success) throw new UserError(`${file} is damaged: ${problemsOf(plan.error)}.`);
-  const folder = await usableFolder(out, plan.data, data);
-  yield* remaining({ ...plan.data, folder }, { ...options, out }, { isNew: false });
+  const plan = await readComparison(out, options.openStore);
+  const folder = await usableFolder(out, plan, data);
+  yield* remaining({ ...plan, folder }, { ...options, out }, { isNew: false });
 }
 
 /** The dataset as it is named now, or was named by this user. @throws UserError where neither is so */
-async function usableFolder(
-  out: string,
-  plan: Plan & { readonly signature: string | null },
-  data: string | undefined,
-): Promise<string> {
+async function usableFolder(out: string, plan: RecordedComparison, data: string | undefined): Promise<string> {
   if (await isSignedByUser(placesOf(plan), plan.signature)) return data === undefined ? plan.folder : resolve(data);
   const foreign =
     `${out} was not made by you on this machine (or by a version of Graft before 0.2), so that the places it ` +
@@ -237,7 +249,8 @@ async function* asContestants<T>(
   }
 }
 
-async function rowOf(
+/** The result of a run that was tested. @throws UserError where its log is damaged */
+export async function rowOf(
   name: string,
   store: RunStore,
   test: MetaTest,

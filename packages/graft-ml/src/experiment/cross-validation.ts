@@ -105,6 +105,32 @@ export async function holdsFolds(out: string, openStore: OpenRunStore = openRunS
   return (await openStore(out).names()).includes(foldsFile);
 }
 
+/** A cross-validation as `folds.json` records it. */
+export interface RecordedFolds {
+  /** The number of folds. */
+  readonly of: number;
+  readonly folder: string;
+  readonly config: TrainConfig;
+  readonly signature: string | null;
+  /** Those that are done. `out` is the name of a folder beside the file. */
+  readonly folds: readonly FoldResult[];
+}
+
+/** The cross-validation in a store. @throws UserError where its record cannot be read */
+export async function readFolds(out: string, openStore: OpenRunStore = openRunStore): Promise<RecordedFolds> {
+  const file = join(out, foldsFile);
+  const store = openStore(out);
+  await store.inspect();
+  const parsed = foldsSchema.safeParse(parseOwnJson(await store.read(foldsFile, longestOwnJson), file));
+  if (!parsed.success) throw new UserError(`${file} is damaged: ${problemsOf(parsed.error)}.`);
+  return parsed.data;
+}
+
+/** The name of the folder of a fold, from 1. */
+export function foldName(fold: number): string {
+  return `fold-${fold}`;
+}
+
 /** Options for resuming a cross-validation. */
 export type ResumeFoldsOptions = Omit<ResumeOptions, 'from' | 'epochs'>;
 
@@ -113,20 +139,16 @@ export async function* resumeFolds(
   out: string,
   { data, weights, ...options }: ResumeFoldsOptions = {},
 ): AsyncGenerator<CrossValidationEvent, void, undefined> {
-  const file = join(out, foldsFile);
-  const store = (options.openStore ?? openRunStore)(out);
-  await store.inspect();
-  const parsed = foldsSchema.safeParse(parseOwnJson(await store.read(foldsFile, longestOwnJson), file));
-  if (!parsed.success) throw new UserError(`${file} is damaged: ${problemsOf(parsed.error)}.`);
-  if (parsed.data.folds.length === parsed.data.of)
-    throw new UserError(`${out} is complete: it has its ${parsed.data.of} folds.`);
-  if (isOnnx(parsed.data.config.model) && !(await areOwnPaths(parsed.data))) {
+  const recorded = await readFolds(out, options.openStore);
+  if (recorded.folds.length === recorded.of)
+    throw new UserError(`${out} is complete: it has its ${recorded.of} folds.`);
+  if (isOnnx(recorded.config.model) && !(await areOwnPaths(recorded))) {
     throw new UserError(
       `${out} was not made by you on this machine (or by a version of Graft before 0.2), and its next fold would ` +
-        `begin with a model that it names: ${parsed.data.config.model}. Begin a cross-validation of your own.`,
+        `begin with a model that it names: ${recorded.config.model}. Begin a cross-validation of your own.`,
     );
   }
-  yield* remainingFolds(await usablePaths(out, parsed.data, { data, weights }), { ...options, out }, false);
+  yield* remainingFolds(await usablePaths(out, recorded, { data, weights }), { ...options, out }, false);
 }
 
 /** Trains the folds that have no result yet, one after the other. Ends early where one was interrupted. */
@@ -137,7 +159,7 @@ async function* remainingFolds(
 ): AsyncGenerator<CrossValidationEvent, void, undefined> {
   const { of, folder, config } = plan;
   const { out, overwrite, openStore = openRunStore } = options;
-  const numbers = new Map(Array.from({ length: of }, (_, i) => [`fold-${i + 1}`, i + 1]));
+  const numbers = new Map(Array.from({ length: of }, (_, i) => [foldName(i + 1), i + 1]));
   const signature = await signPaths({ folder, config });
   const own = (name: string) => ({ ...config, fold: { index: numbers.get(name)!, of } });
   const batch: Batch<FolderEvent, FoldResult> = {

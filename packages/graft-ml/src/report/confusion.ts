@@ -9,7 +9,7 @@ const mostClasses = 25;
 
 /** The confusion matrix. A cell opens its images, which needs no script: they are popovers. */
 export function confusionSection(
-  { metrics, pairs, selection }: ShownPart,
+  { metrics, pairs, selection }: Pick<ShownPart, 'metrics' | 'pairs' | 'selection'>,
   classes: readonly string[],
   sheet: ThumbnailSheet,
 ): Markup {

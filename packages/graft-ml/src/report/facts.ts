@@ -234,7 +234,10 @@ function explainShown(
 }
 
 /** The test part is measured and no more: whoever looks at its images begins to choose by them. */
-async function testPart({ run, folder, classifier, images }: OpenedRun, { signal, onProgress }: GatherOptions) {
+export async function testPart(
+  { run, folder, classifier, images }: Pick<OpenedRun, 'run' | 'folder' | 'classifier' | 'images'>,
+  { signal, onProgress }: Pick<GatherOptions, 'signal' | 'onProgress'>,
+) {
   if (run.dataset.test === 0) return null;
   const chosen = chooseImages(images, folder, { part: 'test' });
   if (!chosen.sameDataset) return null;

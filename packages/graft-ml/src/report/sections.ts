@@ -161,7 +161,7 @@ export async function curvesSection({ epochs, fit, layers }: ReportFacts): Promi
 }
 
 /** The numbers of each class. */
-export function classSection({ metrics }: ShownPart): Markup {
+export function classSection({ metrics }: Pick<ShownPart, 'metrics'>): Markup {
   const rows = metrics.classes.slice(0, 200).map((one) => {
     const [low, high] = one.support > 0 ? recallInterval(one) : [Number.NaN, Number.NaN];
     return html`<tr><th scope="row">${one.name}</th><td>${one.support}</td><td>${percent(one.recall, 0)}</td><td class="quiet">${percent(low, 0)} to ${percent(high, 0)}</td><td>${percent(one.precision, 0)}</td><td>${fixed(one.f1, 2)}</td><td>${fixed(one.rocAuc)}</td><td>${fixed(one.averagePrecision)}</td></tr>`;
@@ -171,7 +171,11 @@ export function classSection({ metrics }: ShownPart): Markup {
 }
 
 /** The wrong answers with the largest losses. */
-export function lossesSection({ losses }: ShownPart, classes: readonly string[], sheet: ThumbnailSheet): Markup {
+export function lossesSection(
+  { losses }: Pick<ShownPart, 'losses'>,
+  classes: readonly string[],
+  sheet: ThumbnailSheet,
+): Markup {
   if (losses.length === 0) return html`<p>No image was classified wrongly.</p>`;
   return html`<h3>Largest losses</h3><p>Mistakes that the model is sure of, and labels that may be wrong, the worst first.</p>
 ${sheet.classified(losses, classes, ({ path, label, predicted, confidence, loss }) => html`label <b>${classes[label]}</b><br>answer <b>${classes[predicted]}</b> ${percent(confidence, 0)}<br><span class="quiet">loss ${loss.toFixed(2)}, ${basename(path)}</span>`)}`;

@@ -76,6 +76,9 @@ ${palette.map((_, i) => `.map .s${i},.legend .s${i}{fill:var(--chart-s${i})}`).j
 .lasso .list{max-height:32rem;overflow:auto;padding:.2rem}.lasso .images span{display:block}.lasso .mistaken{font-weight:600}.lasso textarea{width:100%;font:.85rem ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--raised);color:inherit;border:1px solid var(--line);border-radius:.4rem;padding:.4rem}
 [hidden]{display:none!important}
 .defs{position:absolute;width:0;height:0;overflow:hidden}
+table.runs th[scope=row]{white-space:nowrap}
+@media (max-width:30rem){table.runs th[scope=row]{white-space:normal;min-width:6rem}}
+@media print{table.runs{font-size:7.5pt}table.runs th,table.runs td{padding:.15rem .3rem;white-space:normal}}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line)}
 @media (max-width:40rem){.episode .class{grid-template-columns:1fr}}
 @media (max-width:30rem){th,td{padding:.25rem .35rem}table.matrix td{min-width:2.3rem}table.matrix th[scope=row]{padding-right:.3rem}.images{grid-template-columns:repeat(3,1fr);gap:.6rem}.episode .images{grid-template-columns:repeat(4,1fr)}.episode .support{grid-template-columns:repeat(5,minmax(0,3rem))}}

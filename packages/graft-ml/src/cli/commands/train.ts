@@ -35,7 +35,7 @@ export const trainCommand = defineCommand({
     const { showRun } = await import('../show/run.ts');
     const { reported } = await import('../reported.ts');
     const common = longCall(terminal, { offline, mirror, expectSha256 });
-    const withReport = report && folds === null ? { terminal, signal: common.signal } : null;
+    const withReport = report ? { terminal, signal: common.signal } : null;
     if (resume !== null) {
       assertNoneBesideResume('train', folder, given, ['weights', 'epochs']);
       const events = resumeRun(resume, {

@@ -19,6 +19,7 @@ const comparisonOptions = {
   overwrite: z.boolean().default(false).describe('replace an existing comparison'),
   resume: optionalText.describe('resume this comparison'),
   ...dataFlag,
+  report: z.boolean().default(true).describe('write report.html into the folder when all are tested'),
   testEpisodes: z.int().min(2).max(1_000_000).default(600).describe('episodes of test classes'),
 };
 

@@ -24,7 +24,7 @@ const runOptions = {
     .boolean()
     .default(true)
     .describe(
-      'write report.html into the run when it is done, without the map that `graft report` adds; not with --folds',
+      'write report.html into the folder when all is done; of one run without the map that `graft report` adds',
     ),
   config: optionalText.describe(
     'options from a YAML or JSON file, as `graft config` prints one, or with the folder from the run.json of a ' +

@@ -27,7 +27,8 @@ export function metaReportResult({ file, bytes, test }: WrittenMetaReport): Resu
   return { notes: test.notes, lines, json: { file, bytes, test } };
 }
 
-function placeLine(file: string, bytes: number): string {
+/** Where a report is, and how large. */
+export function placeLine(file: string, bytes: number): string {
   const size = bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
   return `\nThe report is in ${file} (${size}): open it in a browser.`;
 }
