@@ -6,6 +6,7 @@ import { type OpenedRun, openRunWithImages, pathFrom, sampled } from '../explain
 import { classifyLabelled } from '../predict/evaluate-folder.ts';
 import { chooseImages, type Part, type SeenImages } from '../predict/evaluation-images.ts';
 import type { OpenRunOptions } from '../predict/open-run.ts';
+import { type ResourceSession, readResources } from '../runs/resources.ts';
 import { type LoggedEpoch, loggedEpochs } from '../runs/run-curves.ts';
 import type { Run } from '../runs/run-file.ts';
 import { openRunStore } from '../runs/run-store.ts';
@@ -25,6 +26,8 @@ export interface ReportFacts {
   readonly folder: string;
   readonly epochs: readonly LoggedEpoch[];
   readonly stages: readonly StageTime[];
+  /** The time and memory that it took by phase, from each beginning; none where nobody measured. */
+  readonly resources: readonly ResourceSession[];
   readonly fit: FitDiagnosis;
   readonly layers: LayerPlan;
   /** Of the part that a run may be chosen and corrected by; null where it has no such images. */
@@ -124,6 +127,7 @@ export async function gatherFacts(path: string, options: GatherOptions): Promise
     folder,
     epochs,
     stages,
+    resources: await readResources(openStore(path)),
     fit: diagnose(epochs),
     layers: await layerPlan(path, stages),
     shown: classified && { ...classified.part, evidence: await explainShown(opened, classified, options) },

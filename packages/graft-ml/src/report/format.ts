@@ -19,6 +19,11 @@ export function plural(count: number, noun: string, several = `${noun}s`): strin
   return `${count.toLocaleString('en')} ${count === 1 ? noun : several}`;
 }
 
+/** Bytes: 734003200 is 0.73 GB. */
+export function gigabytes(bytes: number): string {
+  return bytes > 0 ? `${(bytes / 1e9).toFixed(2)} GB` : '–';
+}
+
 /** 75 is 1 min 15 s. */
 export function duration(seconds: number): string {
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;

@@ -7,6 +7,7 @@ import { isTrainedByProgram, type Run } from '../runs/run-file.ts';
 import { type Advice, adviceFor } from './advice.ts';
 import { confusionSection } from './confusion.ts';
 import type { ReportFacts } from './facts.ts';
+import { healthSection } from './health.ts';
 import { html, type Markup, trusted } from './html.ts';
 import { ThumbnailSheet } from './images.ts';
 import { labelsSection } from './labels.ts';
@@ -18,7 +19,6 @@ import {
   curvesSection,
   evidenceSection,
   headerSection,
-  healthSection,
   imagesOf,
   layersSection,
   lossesSection,

@@ -8,7 +8,7 @@ import { textOf } from '../text/options.ts';
 import { flagOf, inCommands } from '../text/wording.ts';
 import type { Advice } from './advice.ts';
 import { type ReportFacts, recallInterval, type ShownPart } from './facts.ts';
-import { duration, fixed, percent, plural, rateText } from './format.ts';
+import { fixed, percent, plural, rateText } from './format.ts';
 import { html, type Markup, trusted } from './html.ts';
 import type { ThumbnailSheet } from './images.ts';
 import { repeatCommand } from './repeat-command.ts';
@@ -253,22 +253,6 @@ export function layersSection({ layers }: ReportFacts): Markup {
     return html`<tr><th scope="row"><code>${block}</code></th><td class="quiet">${output?.slice(1).join(' × ')}</td><td>${(trained + frozen).toLocaleString('en')}</td>${cells}</tr>`;
   });
   return html`<div class="scroll" role="region" aria-label="Layers" tabindex="0"><table><caption>From input to head: the highest learning rate of each block, without the schedule</caption><thead><tr><th scope="col">block</th><th scope="col">gives</th><th scope="col">parameters</th>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
-}
-
-/** Where the time went, and how the dataset is. */
-export function healthSection({ stages, run, shown }: ReportFacts): Markup {
-  const timed = stages.filter(({ seconds }) => Number.isFinite(seconds));
-  const total = timed.reduce((sum, { seconds }) => sum + seconds, 0);
-  const rows = timed.map(
-    ({ stage, from, to, seconds }) =>
-      html`<tr><th scope="row">${stage}</th><td>${from === to ? from : `${from}–${to}`}</td><td>${duration(seconds)}</td><td>${percent(seconds / total, 0)}</td></tr>`,
-  );
-  const kinds = new Map<string, number>();
-  for (const { kind } of run.dataset.leftOut) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-  const counts = shown?.metrics.classes.map(({ support }) => support) ?? [];
-  const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
-  return html`<h3>Time</h3>${rows.length > 0 ? html`<div class="scroll"><table><thead><tr><th scope="col">stage</th><th scope="col">epochs</th><th scope="col">time</th><th scope="col">share</th></tr></thead><tbody>${rows}</tbody></table></div><p class="quiet">${duration(total)} of epochs, on ${run.device} with ${plural(run.threads, 'thread')}; without checking images and without features that were computed once.</p>` : html`<p>Not logged.</p>`}
-<h3>Dataset</h3><p>${kinds.size === 0 ? 'Every file could be used.' : `${plural(run.dataset.leftOut.length, 'file')} left out: ${[...kinds].map(([kind, count]) => `${count} ${kind}`).join(', ')}.`}${counts.length > 0 && ` Its classes have ${fewest === most ? fewest : `${fewest} to ${most}`} ${shown?.part} images each.`}${shown && shown.seen.leftOut > 0 && ` ${plural(shown.seen.leftOut, 'image')} did not count, because the run had seen them.`}${shown && !shown.sameDataset && ' These are not the images that the run was trained beside: its dataset has changed, or another was named.'}</p>`;
 }
 
 /** What to do next. */

@@ -11,6 +11,7 @@ import type { Choices } from '@graft-ml/core/runtime';
 import type { z } from 'zod';
 import { formatOwnJson } from '../files/own-json.ts';
 import { signPaths } from './own-paths.ts';
+import { addResources, type ResourceMeter } from './resources.ts';
 import { runCurves } from './run-curves.ts';
 import type { evaluationSchema, Run, RunRecord } from './run-file.ts';
 import { runLogs } from './run-logs.ts';
@@ -34,6 +35,8 @@ export interface RunParts {
   readonly initial: Tensors;
   /** The ONNX file that is the model, where it is not one of the zoo's. */
   readonly onnx: Uint8Array | null;
+  /** Measures the time and memory of the run, which are kept when it ends. */
+  readonly meter?: ResourceMeter | undefined;
   /** Loggers beside those that its configuration names. */
   readonly loggers?: readonly Logger[] | undefined;
   /** Opens the store of its files. Default: `openRunStore`. */
@@ -126,6 +129,8 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     if (!this.#isLogBehind) await this.#drawCurves();
+    const { meter } = this.#parts;
+    if (meter) await addResources(this.#store, meter.session);
     await this.#update({ status });
   }
 

@@ -102,6 +102,9 @@ export const embeddingFile = 'embedding.safetensors';
 /** The labels among a run's images that are probably wrong. */
 export const labelIssuesFile = 'label-issues.json';
 
+/** The time and memory that a run took, by phase. */
+export const resourcesFile = 'resources.json';
+
 /** What `writeReport` makes of a run. */
 export const reportFile = 'report.html';
 
@@ -113,6 +116,7 @@ const runFiles: ReadonlySet<string> = new Set([
   curvesFile,
   embeddingFile,
   labelIssuesFile,
+  resourcesFile,
   reportFile,
 ]);
 

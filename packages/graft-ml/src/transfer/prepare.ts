@@ -22,6 +22,7 @@ import { type Dataset, openDataset } from '../data/dataset.ts';
 import { assertMayHoldImages } from '../data/readers/find-candidates.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
+import { ResourceMeter } from '../runs/resources.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { FolderImages } from './folder-images.ts';
 import { openRunImages, type Proof } from './run-images.ts';
@@ -92,6 +93,8 @@ export interface PrepareOptions {
   readonly download?: FetchOptions | undefined;
   /** The run's own copy of an ONNX model. */
   readonly onnxFile?: OwnOnnx | undefined;
+  /** Is told what weights and images take. */
+  readonly meter?: ResourceMeter | undefined;
   readonly cleanups: (() => Promise<void>)[];
   /**
    * For a run that is resumed, or compared with another: the images that its weights had seen when it began, which
@@ -107,7 +110,7 @@ export interface PrepareOptions {
 
 /** Reads the weights, checks the images, sets up the runtime. @throws the signal's reason soon after it is aborted */
 export async function prepare(path: string, config: ResolvedConfig, options: PrepareOptions): Promise<Prepared> {
-  const { choices, signal, cleanups, cache = defaultCache(), onNote = () => {} } = options;
+  const { choices, signal, cleanups, cache = defaultCache(), meter = new ResourceMeter(), onNote = () => {} } = options;
   const onPreparation = (progress: Preparation) => {
     signal?.throwIfAborted();
     options.onPreparation?.(progress);
@@ -120,14 +123,18 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
     model: architecture,
     onnx,
     checkpoint,
-  } = await openBackbone(config, {
-    onnxFile: options.onnxFile,
-    download: { cache, ...options.download, ...(signal && { signal }) },
-  }).catch(async (error: unknown) => {
-    // What is wrong with the images is nearer than where weights come from.
-    if (!signal?.aborted) await openDataset(path, { ...shape, cache, decode: 'later', signal });
-    throw error;
-  });
+  } = await meter
+    .during('weights', () =>
+      openBackbone(config, {
+        onnxFile: options.onnxFile,
+        download: { cache, ...options.download, ...(signal && { signal }) },
+      }),
+    )
+    .catch(async (error: unknown) => {
+      // What is wrong with the images is nearer than where weights come from.
+      if (!signal?.aborted) await openDataset(path, { ...shape, cache, decode: 'later', signal });
+      throw error;
+    });
   if (checkpoint?.learner) assertStatistics(config, checkpoint);
   const preprocessing = changedPreprocessing(
     checkpoint?.preprocessing ?? architecture.preprocessing,
@@ -146,15 +153,17 @@ export async function prepare(path: string, config: ResolvedConfig, options: Pre
   const start = strategy.pretrained ? checkpoint : null;
   const seen = start?.seen ?? null;
   const before = options.before === undefined ? seen : options.before;
-  const { folder, ...images } = await openRunImages(path, config, {
-    before,
-    decode: options.decode,
-    decoder: options.decoder,
-    cache,
-    signal,
-    cleanups,
-    onProgress: (done, total) => options.onPreparation?.({ stage: 'checking images', done, total }),
-  });
+  const { folder, ...images } = await meter.during('images', () =>
+    openRunImages(path, config, {
+      before,
+      decode: options.decode,
+      decoder: options.decoder,
+      cache,
+      signal,
+      cleanups,
+      onProgress: (done, total) => options.onPreparation?.({ stage: 'checking images', done, total }),
+    }),
+  );
   const { classes } = folder;
   const model = imageModel({ architecture, preprocessing, classes, runtime, seed: config.seed });
   const transferHead = strategy.keepsHead ? headOf(config, start!, classes) : null;

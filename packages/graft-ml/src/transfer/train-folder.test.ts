@@ -91,6 +91,7 @@ describe('resumed', () => {
       'curves.svg',
       'last.safetensors',
       'metrics.jsonl',
+      'resources.json',
       'run.json',
     ]);
   });

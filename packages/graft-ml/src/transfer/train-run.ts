@@ -21,6 +21,7 @@ import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { type Last, readLast } from '../runs/checkpoints.ts';
 import type { NamedPaths } from '../runs/own-paths.ts';
 import { closing, recorded } from '../runs/recording.ts';
+import { ResourceMeter } from '../runs/resources.ts';
 import { assertSameWeights, assertUnchanged, type Run, trainingRuns } from '../runs/run-file.ts';
 import { RunFolder } from '../runs/run-folder.ts';
 import { type OpenRunStore, ownOnnx } from '../runs/run-store.ts';
@@ -120,6 +121,7 @@ async function* attempt(given: RunToTrain): AsyncGenerator<FolderEvent, Attempt,
   const { config, options, resumed } = given;
   const { out, signal } = options;
   const cleanups: (() => Promise<void>)[] = [];
+  const meter = new ResourceMeter();
   let run: Run | null = null;
   let proof: Proof | null = null;
   let damage: ImageProblem | null = null;
@@ -131,6 +133,7 @@ async function* attempt(given: RunToTrain): AsyncGenerator<FolderEvent, Attempt,
       ...fixedOf(given),
       threads: resumed?.run.threads,
       decode: options.decode ?? 'later',
+      meter,
       cleanups,
     });
     proof = prepared.proof;
@@ -142,7 +145,7 @@ async function* attempt(given: RunToTrain): AsyncGenerator<FolderEvent, Attempt,
     run = resumed?.run ?? describeRun(given.folder, prepared);
     const notes = [...prepared.notes, ...(resumed ? notesOnLength(resumed, resumed.run, prepared) : [])];
     yield { kind: 'ready', out, run, folder: prepared.folder, notes };
-    run = yield* planned(run, prepared, options, resumed);
+    run = yield* planned(run, prepared, { ...options, meter }, resumed);
   } catch (error) {
     if (signal?.aborted && error === signal.reason) yield { kind: 'cancelled', out };
     else if (mayRestart && error instanceof ImageError && (await proof?.isDamage(error))) damage = error.problem;
@@ -158,17 +161,17 @@ async function* attempt(given: RunToTrain): AsyncGenerator<FolderEvent, Attempt,
 async function* planned(
   run: Run,
   prepared: Prepared,
-  { out, overwrite = false, signal, loggers, openStore }: TrainRunOptions,
+  { out, overwrite = false, signal, loggers, openStore, meter }: TrainRunOptions & { readonly meter: ResourceMeter },
   resumed: Resumed | null,
 ): AsyncGenerator<FolderEvent, Run, undefined> {
   const { config, architecture, model, data, initial, onnx } = prepared;
   const { table, runtime } = model;
   const description = describeCheckpoint(architecture, run.classes, run.preprocessing, seenByRun(prepared));
-  const store = new RunFolder(out, run, { description, initial, onnx, loggers, openStore }, resumed?.lock);
+  const store = new RunFolder(out, run, { description, initial, onnx, meter, loggers, openStore }, resumed?.lock);
   const runPlan = (plan: readonly PlannedStage[], last: Last | null) => {
     model.load(initial);
     const options = { ...runFitOptions(prepared, plan), store, ...(signal && { signal }), resume: last ?? false };
-    const events = prepared.proof.within(fit(model, data, options));
+    const events = prepared.proof.within(meter.watch(fit(model, data, options)));
     return recorded(events, store, { runtime, last, overwrite, signal });
   };
   const work = async function* (): AsyncGenerator<FolderEvent, void, undefined> {
