@@ -12,19 +12,17 @@ type Point = readonly [x: number, y: number];
 
 const ink = (...children: readonly string[]) => element('g', inkOf('ink'), ...children);
 const quiet = (...children: readonly string[]) => element('g', inkOf('quiet'), ...children);
-const line = (points: readonly Point[]) => points.map(([x, y], i) => `${i === 0 ? 'M' : 'L'}${x} ${y}`).join('');
 
 function label(text: string, [x, y]: Point, size = 12.5, anchor: 'start' | 'middle' | 'end' = 'middle'): string {
   return textElement(text, { x, y, 'font-size': size, 'text-anchor': anchor, fill: 'currentColor' });
 }
 
-/** A line with an arrowhead at its end; `curve` is a path in place of straight pieces, which ends along the last two. */
-function arrow(points: readonly Point[], curve?: string): string {
-  const [[x0, y0], [x, y]] = points.slice(-2) as [Point, Point];
+/** A line with an arrowhead at its end; `curve` is a path in its place, which ends in the line's direction. */
+function arrow([x0, y0]: Point, [x, y]: Point, curve = `M${x0} ${y0}L${x} ${y}`): string {
   const angle = Math.atan2(y - y0, x - x0);
   const side = (turn: number) => `${x - 9 * Math.cos(angle + turn)} ${y - 9 * Math.sin(angle + turn)}`;
   return [
-    element('path', { d: curve ?? line(points), fill: 'none', stroke: 'currentColor', 'stroke-width': 1.6 }),
+    element('path', { d: curve, fill: 'none', stroke: 'currentColor', 'stroke-width': 1.6 }),
     element('path', { d: `M${x} ${y}L${side(0.42)}L${side(-0.42)}Z`, fill: 'currentColor' }),
   ].join('');
 }
@@ -49,81 +47,85 @@ function images([x, y]: Point, perClass: number): string {
 }
 
 function twoLoops(): string {
-  const [width, height] = [660, 412];
-  const start: Point = [62, 190];
-  const rows = [100, 190, 280];
-  const frame = { fill: 'none', stroke: 'currentColor', 'stroke-width': 1, 'stroke-dasharray': '5 4' };
-  const tasks = rows.map((y, i) =>
-    [
+  const middle = 182;
+  const start: Point = [42, middle];
+  const mean: Point = [460, middle];
+  const outlined = { fill: 'none', stroke: 'currentColor' };
+  const tasks = [96, middle, 268].map((y, i) => {
+    const off = y - middle;
+    return [
       ink(
-        arrow([[start[0] + 32, start[1] + (y - start[1]) * 0.14], [150, y]]),
-        arrow([[236, y], [296, y]]),
+        arrow([start[0] + 30, middle + 0.14 * off], [104, y]),
+        arrow([178, y], [217, y]),
         // The step that is repeated.
-        arrow([[336, y - 30], [330, y - 21]], `M308 ${y - 20}C300 ${y - 46} 344 ${y - 46} 331 ${y - 22}`),
-        circle(`θ${'₁₂₃'[i]}′`, [320, y], 22),
-        arrow([[344, y], [404, y]]),
-        arrow([[484, y], [538, 190 + (y - 190) * 0.2]]),
+        arrow([258, y - 30], [252, y - 21], `M230 ${y - 20}C222 ${y - 46} 266 ${y - 46} 253 ${y - 22}`),
+        circle(`θ${'₁₂₃'[i]}′`, [242, y], 22),
+        arrow([266, y], [303, y]),
+        arrow([362, y], [mean[0] - 55, middle + 0.2 * off]),
       ),
-      images([172, y - 14], 2),
-      images([424, y - 22], 3),
-      quiet(label(`task ${i + 1}`, [192, y + 34], 11.5)),
-    ].join(''),
-  ); // biome-ignore format: points
-  const [meanX, meanY] = [594, 190];
-  return documentOf(width, height, 'The two loops of MAML', [
-    quiet(element('rect', { x: 154, y: 30, width: 198, height: 294, rx: 8, ...frame })),
+      images([122, y - 14], 2),
+      images([310, y - 22], 3),
+      quiet(label(`task ${i + 1}`, [145, y + 34], 11.5)),
+    ].join('');
+  });
+  return documentOf(524, 398, 'The two loops of MAML', [
+    quiet(element('rect', { x: 108, y: 30, width: 178, height: 282, rx: 8, ...outlined, 'stroke-dasharray': '5 4' })),
     ink(
-      label('inner loop, once for each task', [253, 22]),
-      circle('θ', start, 30),
+      label('inner loop, once for each task', [197, 21]),
+      circle('θ', start, 28),
       element('rect', {
-        x: meanX - 52,
-        y: meanY - 26,
+        x: mean[0] - 52,
+        y: middle - 26,
         width: 104,
         height: 52,
         rx: 6,
-        fill: 'none',
-        stroke: 'currentColor',
+        ...outlined,
         'stroke-width': 1.6,
       }),
-      label('mean loss', [meanX, meanY - 4]),
-      label('of the queries', [meanX, meanY + 13]),
-      label('outer loop: θ ← θ − β · gradient of that loss with respect to θ', [330, 396]),
+      label('mean loss', [mean[0], middle - 4]),
+      label('of the queries', [mean[0], middle + 13]),
+      label('outer loop: θ ← θ − β · gradient of that loss with respect to θ', [262, 384]),
     ),
     quiet(
-      label('the start', [start[0], start[1] + 48], 11.5),
-      label('support set', [192, 50], 11.5),
-      label('queries', [447, 50], 11.5),
-      label('θ′ ← θ′ − α · gradient', [253, 341], 11.5),
-      label('of the support’s loss', [253, 355], 11.5),
+      label('the start', [start[0], middle + 46], 11.5),
+      label('support set', [148, 48], 11.5),
+      label('queries', [333, 48], 11.5),
+      label('θ′ ← θ′ − α · gradient', [197, 329], 11.5),
+      label('of the support’s loss', [197, 343], 11.5),
     ),
     ...tasks,
-    ink(arrow([[meanX, meanY + 28], [meanX, 374], [start[0], 374], [start[0], 248]])), // biome-ignore format: points
+    ink(
+      element('path', { d: `M${mean[0]} ${middle + 28}V362H${start[0]}V240`, ...outlined, 'stroke-width': 1.6 }),
+      arrow([start[0], 250], [start[0], middle + 54]),
+    ),
   ]);
 }
 
 /** The learners with the parts of a conv-4 that their inner loop moves. */
-const moved: readonly (readonly [learner: string, body: boolean, head: boolean])[] = [
-  ['MAML, Meta-SGD, MAML++, Reptile', true, true],
-  ['ANIL', false, true],
-  ['BOIL', true, false],
-  ['ProtoNet', false, false],
+const moved: readonly (readonly [learner: readonly string[], body: boolean, head: boolean | null])[] = [
+  [['MAML, Meta-SGD,', 'MAML++, Reptile'], true, true],
+  [['ANIL'], false, true],
+  [['BOIL'], true, false],
+  [['ProtoNet'], false, null],
 ];
 
 function innerParts(): string {
-  const [left, top, cell, rowHeight] = [250, 40, 70, 40];
+  const [left, top, cell, rowHeight] = [136, 34, 66, 40];
   const columns = ['layer1', 'layer2', 'layer3', 'layer4', 'head'];
   const height = top + moved.length * rowHeight + 28;
-  const rows = moved.map(([learner, body, head], row) => {
+  const rows = moved.map(([lines, body, head], row) => {
     const y = top + row * rowHeight;
     const cells = columns.map((column, i) => {
       const isMoved = column === 'head' ? head : body;
-      if (learner === 'ProtoNet' && column === 'head') return '';
+      if (isMoved === null) return ''; // it has no head
       const box = { x: left + i * cell, y: y + 6, width: cell - 8, height: rowHeight - 12, rx: 4 };
       return isMoved
         ? element('g', seriesInk(column === 'head' ? 1 : 0), element('rect', { ...box, fill: 'currentColor' }))
         : quiet(element('rect', { ...box, fill: 'none', stroke: 'currentColor', 'stroke-dasharray': '3 3' }));
     });
-    return ink(label(learner, [left - 16, y + rowHeight / 2 + 4], 12.5, 'end')) + cells.join('');
+    const first = y + rowHeight / 2 + 4.5 - 7.5 * (lines.length - 1);
+    const name = lines.map((text, i) => label(text, [left - 14, first + 15 * i], 12.5, 'end'));
+    return ink(...name) + cells.join('');
   });
   return documentOf(left + columns.length * cell + 12, height, 'The layers that each inner loop moves', [
     quiet(...columns.map((column, i) => label(column, [left + i * cell + (cell - 8) / 2, top - 8], 11.5))),
@@ -131,7 +133,7 @@ function innerParts(): string {
     quiet(
       label(
         'filled: moved by the inner loop; dashed: learned by the outer loop alone',
-        [left + 2.5 * cell - 4, height - 8],
+        [(left + columns.length * cell) / 2, height - 8],
         11.5,
       ),
     ),
