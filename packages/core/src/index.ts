@@ -1,9 +1,12 @@
-/*
- * The names of every day, for any JavaScript engine: tensors and errors, models and their training, losses, metrics and
- * optimizers. Each topic has an entry of its own beside this one with all that belongs to it: `@graft-ml/core/graph`,
- * `/ops` and `/grad` write programs and differentiate them, `/runtime` runs them, `/nn`, `/models`, `/weights` and
- * `/optim` are networks and what trains them, `/data` is images, `/fit`, `/train` and `/meta` are training, `/predict`
- * is classifying and measuring. `internal/*` is for the packages of Graft and may change at any time.
+/**
+ * The names of every day, for any JavaScript engine: tensors and errors, models and their training, losses, metrics
+ * and optimizers. Each topic has an entry of its own beside this one with all that belongs to it:
+ * `@graft-ml/core/graph`, `/ops` and `/grad` write programs and differentiate them, `/runtime` runs them, `/nn`,
+ * `/models`, `/weights` and `/optim` are networks and what trains them, `/data` is images, `/fit`, `/train` and
+ * `/meta` are training, `/predict` is classifying and measuring. `internal/*` is for the packages of Graft and may
+ * change at any time.
+ *
+ * @module @graft-ml/core
  */
 export {
   type DType,

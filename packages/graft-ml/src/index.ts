@@ -1,7 +1,9 @@
-/*
+/**
  * The way from a folder of images to a classifier, and the everyday names of `@graft-ml/core`. Each topic has an entry
- * of its own beside this one, `graft-ml/nn`, `graft-ml/ops`, `graft-ml/optim` and so on, with the names of the entry in
- * `@graft-ml/core` and those that need Node. `internal/*` is for the packages of Graft and may change at any time.
+ * of its own beside this one, `graft-ml/nn`, `graft-ml/ops`, `graft-ml/optim` and so on, with the names of the entry
+ * in `@graft-ml/core` and those that need Node. `internal/*` is for the packages of Graft and may change at any time.
+ *
+ * @module graft-ml
  */
 export * from '@graft-ml/core';
 export { type Dataset, findImages, findLabelledImages, openDataset } from './entries/data.ts';

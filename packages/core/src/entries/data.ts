@@ -1,4 +1,8 @@
-/* Decoded images: resizing and cropping as the models want it, augmentation, and what can be wrong with a file. */
+/**
+ * Decoded images: resizing and cropping as the models want it, augmentation, and what can be wrong with a file.
+ *
+ * @module @graft-ml/core/data
+ */
 export {
   type Augmentation,
   type AugmentationLevel,

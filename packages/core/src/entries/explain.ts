@@ -1,4 +1,8 @@
-/* What in an image speaks for a class: Grad-CAM, integrated gradients, occlusion; their maps laid on the image. */
+/**
+ * What in an image speaks for a class: Grad-CAM, integrated gradients, occlusion; their maps laid on the image.
+ *
+ * @module @graft-ml/core/explain
+ */
 export { type AttributeOptions, type Attribution, type Explainer, upsample } from '../explain/attribution.ts';
 export { colourOf } from '../explain/colour-map.ts';
 export {

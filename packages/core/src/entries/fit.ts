@@ -1,5 +1,8 @@
-/* The training loop: networks, batches, metrics, and the events of a run. */
-
+/**
+ * The training loop: networks, batches, metrics, and the events of a run.
+ *
+ * @module @graft-ml/core/fit
+ */
 export type { EpochFacts } from '../fit/events.ts';
 export {
   accuracy,

@@ -1,4 +1,8 @@
-/* Programs as graphs of values: inputs, constants, types, printing, and writing them as ONNX. */
+/**
+ * Programs as graphs of values: inputs, constants, types, printing, and writing them as ONNX.
+ *
+ * @module @graft-ml/core/graph
+ */
 export {
   type Attribute,
   type Attributes,

@@ -1,4 +1,8 @@
-/* Meta-learning: learners, episodes, and the graphs of inner and outer loop. */
+/**
+ * Meta-learning: learners, episodes, and the graphs of inner and outer loop.
+ *
+ * @module @graft-ml/core/meta
+ */
 export type { Episode, EpisodeShape, EpisodeSource } from '../meta/episode.ts';
 export {
   adaptationGraph,

@@ -1,4 +1,9 @@
-/* The model zoo: architectures, models by name, their heads, the weights that are published for them, and foreign ONNX classifiers. */
+/**
+ * The model zoo: architectures, models by name, their heads, the weights that are published for them, and foreign ONNX
+ * classifiers.
+ *
+ * @module @graft-ml/core/models
+ */
 export { type AlexNetConfig, alexnet } from '../models/alexnet.ts';
 export { type Conv4Config, conv4 } from '../models/conv4.ts';
 export { type ConvNeXtConfig, convnext } from '../models/convnext.ts';

@@ -1,4 +1,8 @@
-/* Layers, initialisers, losses, and the scope that names the parameters of a network. */
+/**
+ * Layers, initialisers, losses, and the scope that names the parameters of a network.
+ *
+ * @module @graft-ml/core/nn
+ */
 export {
   type AnyNetwork,
   adaptiveAveragePool,

@@ -1,4 +1,8 @@
-/* Differentiable operations on values, to any order. */
+/**
+ * Differentiable operations on values, to any order.
+ *
+ * @module @graft-ml/core/ops
+ */
 export {
   type AveragePoolOptions,
   abs,

@@ -1,4 +1,8 @@
-/* Optimizers, learning rate schedules and gradient clipping. */
+/**
+ * Optimizers, learning rate schedules and gradient clipping.
+ *
+ * @module @graft-ml/core/optim
+ */
 export {
   type AdagradOptions,
   type AdamOptions,

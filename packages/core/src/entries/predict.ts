@@ -1,7 +1,9 @@
-/*
+/**
  * Classifiers on images in memory, whatever runs and decodes them; how good they are: accuracy with its interval, per
  * class, the confusion matrix, ROC and calibration, image by image; temperature scaling; McNemar's test of two; and
  * looking into their answers: labels that are probably wrong, top losses, confused pairs.
+ *
+ * @module @graft-ml/core/predict
  */
 export {
   type BootstrapIntervals,

@@ -1,5 +1,8 @@
-/* Running graphs: compile once per shape, then feed tensors. A backend says what runs them. */
-
+/**
+ * Running graphs: compile once per shape, then feed tensors. A backend says what runs them.
+ *
+ * @module @graft-ml/core/runtime
+ */
 export type { Session, WrapTensor } from '../runtime/backend.ts';
 export {
   type Backend,

@@ -1,4 +1,8 @@
-/* Recipes for transfer learning: options with their checks, strategies, and warnings about the data. */
+/**
+ * Recipes for transfer learning: options with their checks, strategies, and warnings about the data.
+ *
+ * @module @graft-ml/core/train
+ */
 export type { LogName } from '../fit/loggers/names.ts';
 export type { AugmentationOptions } from '../recipe/config/augmentation.ts';
 export type { DataOptions, PartsChoice } from '../recipe/config/data.ts';

@@ -1,3 +1,8 @@
+/**
+ * Datasets on disk: finding, checking, splitting and decoding images, contact sheets, public datasets; and decoded images: resizing, cropping, augmentation.
+ *
+ * @module graft-ml/data
+ */
 export * from '@graft-ml/core/data';
 export type { ImageFacts } from '../data/decode.ts';
 export type { Split } from '../data/folder-layout.ts';

@@ -1,3 +1,8 @@
+/**
+ * Meta-learning: learners, episodes, meta-training runs and their tests, and the graphs of inner and outer loop.
+ *
+ * @module graft-ml/meta
+ */
 export * from '@graft-ml/core/meta';
 export type { SideCounts } from '../episodes/episode.ts';
 export {

@@ -1,1 +1,6 @@
+/**
+ * Differentiable operations on values, to any order.
+ *
+ * @module graft-ml/ops
+ */
 export * from '@graft-ml/core/ops';

@@ -1,3 +1,8 @@
+/**
+ * Trained runs at work: classifying, evaluating, calibrating, comparing, exporting, and the report.
+ *
+ * @module graft-ml/predict
+ */
 export * from '@graft-ml/core/predict';
 export type { OpenModelOptions, PretrainedModel } from '../predict/classifier.ts';
 export {

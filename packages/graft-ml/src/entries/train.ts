@@ -1,3 +1,9 @@
+/**
+ * Recipes for transfer learning: from a folder of images to a run, resuming, cross-validation and learning rate
+ * search.
+ *
+ * @module graft-ml/train
+ */
 export * from '@graft-ml/core/train';
 export type { ResumeFoldsOptions } from '../experiment/cross-validation.ts';
 export {

@@ -1,3 +1,9 @@
+/**
+ * Weights as tensors by name: files, published weights and their downloads, and matching them with the parameters of a
+ * model.
+ *
+ * @module graft-ml/weights
+ */
 export * from '@graft-ml/core/weights';
 export {
   type FetchedWeights,
