@@ -26,9 +26,16 @@ async function section({ name, summary, load }: CommandEntry): Promise<string> {
 function table(rows: readonly { syntax: string; description: string; defaultText?: string }[]): string {
   const lines = rows.map(
     ({ syntax, description, defaultText = '' }) =>
-      `| \`${syntax}\` | ${description.replaceAll('|', '\\|')} | ${defaultText} |`,
+      `| \`${syntax}\` | ${asMarkdown(description)} | ${asMarkdown(defaultText)} |`,
   );
   return ['| | | default |', '|---|---|---|', ...lines].join('\n');
+}
+
+/** A bar would end the cell; outside of code `<model>` would be a tag that nobody sees, and two stars emphasis. */
+function asMarkdown(description: string): string {
+  return description.replace(/`[^`]*`|[<*|\\]/g, (found) =>
+    found.startsWith('`') ? found.replaceAll('|', '\\|') : `\\${found}`,
+  );
 }
 
 const text = [
