@@ -11,14 +11,15 @@ export interface Manifest {
   readonly place: string;
   readonly name: string;
   readonly exports: Readonly<Record<string, string>>;
+  readonly private?: boolean;
 }
 
 const json = (file: string) => JSON.parse(readFileSync(file, 'utf8'));
 
-/** The packages of this repository. */
-export const manifests: readonly Manifest[] = (json('package.json') as { workspaces: string[] }).workspaces.map(
-  (place) => ({ place, ...(json(join(place, 'package.json')) as Omit<Manifest, 'place'>) }),
-);
+/** The packages of this repository that are published. */
+export const manifests: readonly Manifest[] = (json('package.json') as { workspaces: string[] }).workspaces
+  .map((place) => ({ place, ...(json(join(place, 'package.json')) as Omit<Manifest, 'place'>) }))
+  .filter((manifest) => !manifest.private);
 
 /** A declaration, and the file that it stands in. */
 export interface Declared {

@@ -15,9 +15,14 @@ function npm(args: readonly string[], cwd: string): string {
   return stdout.trim();
 }
 
-/** Packs every package of the repository into a folder. @returns the tarballs' paths, in the order of the workspaces */
+/** Packs every published package of the repository into a folder. @returns the tarballs' paths, in the workspaces' order */
 export function packAll(root: string, folder: string): string[] {
-  const packed = npm(['pack', '--silent', '--offline', '--workspaces', '--pack-destination', folder], root);
+  const { workspaces } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { workspaces: string[] };
+  const published = workspaces.filter(
+    (place) => !JSON.parse(readFileSync(join(root, place, 'package.json'), 'utf8')).private,
+  );
+  const places = published.map((place) => `--workspace=${place}`);
+  const packed = npm(['pack', '--silent', '--offline', ...places, '--pack-destination', folder], root);
   return packed.split('\n').map((name) => join(folder, name));
 }
 
