@@ -46,7 +46,7 @@ table.matrix td.zero{color:var(--chart-quiet)}
 table.matrix button{width:100%;height:2.5rem;border:0;border-radius:.25rem;background:none;color:inherit;font:inherit;cursor:pointer;text-decoration:underline dotted;text-underline-offset:.2em}
 table.matrix button:hover{outline:2px solid var(--accent)}
 .right{background:color-mix(in srgb,var(--chart-s0) calc(var(--share)*50%),var(--chart-paper))}
-.wrong{background:color-mix(in srgb,var(--chart-s1) calc(var(--share)*60%),var(--chart-paper))}
+.wrong{background:color-mix(in srgb,var(--chart-s1) calc(var(--share)*50%),var(--chart-paper))}
 .rate{background:color-mix(in srgb,var(--chart-s0) calc(var(--share)*50%),var(--chart-paper))}
 td.frozen{color:var(--chart-quiet)}
 [popover]{width:min(60rem,96vw);max-height:90vh;overflow:auto;padding:1rem;border:1px solid var(--line);border-radius:.7rem;background:var(--chart-paper);color:inherit}
@@ -78,7 +78,7 @@ ${palette.map((_, i) => `.map .s${i},.legend .s${i}{fill:var(--chart-s${i})}`).j
 .defs{position:absolute;width:0;height:0;overflow:hidden}
 table.runs th[scope=row]{white-space:nowrap}
 @media (max-width:30rem){table.runs th[scope=row]{white-space:normal;min-width:6rem}}
-@media print{table.runs{font-size:7.5pt}table.runs th,table.runs td{padding:.15rem .3rem;white-space:normal}}
+@media print{th[scope=row]{overflow-wrap:anywhere}table.runs{font-size:7.5pt}table.runs th,table.runs th[scope=row],table.runs td{padding:.15rem .3rem;white-space:normal;overflow-wrap:anywhere}}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line)}
 @media (max-width:40rem){.episode .class{grid-template-columns:1fr}}
 @media (max-width:30rem){th,td{padding:.25rem .35rem}table.matrix td{min-width:2.3rem}table.matrix th[scope=row]{padding-right:.3rem}.images{grid-template-columns:repeat(3,1fr);gap:.6rem}.episode .images{grid-template-columns:repeat(4,1fr)}.episode .support{grid-template-columns:repeat(5,minmax(0,3rem))}}
