@@ -50,7 +50,6 @@ describe('graft evaluate', () => {
     const said = `${Math.min(60, wrong)} images that are classified wrongly, the largest loss first, are in ${path}.`;
     expect([text.status, text.stdout.includes(said)]).toEqual([0, true]);
     expect((await sharp(path).metadata()).width).toBe(4 + 164 * Math.min(6, wrong));
-    expect((await graft(['evaluate', one, shapes, '--against', other, '--sheet', path])).status).toBe(2);
   });
 
   test('--predictions writes a file, and says so', async () => {
@@ -67,14 +66,33 @@ describe('graft evaluate', () => {
     const [validation, test, refused] = await Promise.all([
       graft(['evaluate', one, shapes, '--against', other]),
       graft(['evaluate', one, shapes, '--against', other, '--part', 'test']),
-      graft(['evaluate', one, shapes, '--against', other, '--curves']),
+      graft(['evaluate', one, shapes, '--against', other, '--predictions', join(root, 'both.csv')]),
     ]);
     expect([validation.status, test.status, refused.status]).toEqual([0, 0, 2]);
     expect(validation.stdout).toMatch(/^15 images \(validation\)/);
     expect(validation.stdout).toMatch(/McNemar’s exact test: p [=<] 0\.\d+|p = 1\.000/);
     expect(validation.stdout).not.toContain('test part');
     expect(test.stdout).toContain('These are images of a test part. Choose on validation images');
-    expect(refused.stderr).toContain('--curves does not go with --against');
+    expect(refused.stderr).toContain('has the probabilities of one run, and --against compares two');
+    expect(existsSync(join(root, 'both.csv'))).toBe(false);
+  });
+
+  test('--against draws the curves and matrices of both runs, and the images that they answer differently', async () => {
+    const path = join(root, 'differences.png');
+    const words = ['evaluate', one, shapes, '--against', other, '--replicates', '0'];
+    const [text, json] = [
+      await graft([...words, '--curves', '--by-row', '--sheet', path]),
+      await graft([...words, '--json']),
+    ];
+    expect([text.status, json.status]).toEqual([0, 0]);
+    expect(text.stdout.split('ROC, each class against the rest').length - 1).toBe(2);
+    for (const run of [one, other]) expect(text.stdout).toContain(`\n${run.slice(0, 20)}`);
+    const { differing } = JSON.parse(json.stdout) as { differing: number };
+    if (differing === 0)
+      return expect([text.stdout.includes('nothing to draw'), existsSync(path)]).toEqual([true, false]);
+    expect(text.stdout).toContain(`that they answer most differently are in ${path}.`);
+    const { width } = await sharp(path).metadata();
+    expect(width).toBe(4 + 164 * Math.min(6, differing));
   });
 
   test('graft calibrate: before and after, and then the run says that it is', async () => {

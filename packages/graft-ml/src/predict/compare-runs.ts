@@ -22,6 +22,8 @@ export interface CompareRunsOptions extends Omit<EvaluateOptions, 'part' | 'pred
    * whoever compares chooses; else as `evaluateFolder` has it.
    */
   readonly part?: Part | undefined;
+  /** Hears of each image with what either run says of it, in the order of the dataset. Classes are each run's own. */
+  readonly onImages?: ((first: EvaluatedImage, second: EvaluatedImage) => void) | undefined;
   /** The most images that are listed as answered differently. Default 10,000; all are counted. */
   readonly mostDifferences?: number | undefined;
 }
@@ -82,7 +84,7 @@ export async function compareRuns(
   folder: string,
   options: CompareRunsOptions = {},
 ): Promise<RunComparison> {
-  const { part, shape, signal, onProgress, mostDifferences = 10_000, ...others } = options;
+  const { part, shape, signal, onProgress, onImages, mostDifferences = 10_000, ...others } = options;
   const { topK, bins, replicates, seed, exactScores, ...opening } = others;
   const described = await readRun(first, options.openStore);
   await using a = await openRun(first, opening);
@@ -100,6 +102,7 @@ export async function compareRuns(
     of.add(one.label, one.probabilities);
     other.add(two.label, two.probabilities);
     tally.add(one, two);
+    onImages?.(one, two);
     onProgress?.(of.images, common.length);
   }
   const { part: compared, sameDataset, seen, problems } = chosen;

@@ -1,4 +1,5 @@
 import { shapeOptionsOf } from '../../data/configured.ts';
+import type { EvaluatedImage } from '../../predict/evaluation-file.ts';
 import { defineCommand } from '../command.ts';
 import { unlessStopped } from '../long-call.ts';
 import { assertComparable, evaluateFlags } from '../options/evaluate.ts';
@@ -21,6 +22,7 @@ export const evaluateCommand = defineCommand({
     'graft evaluate runs/x photos/ --predictions predictions.parquet',
     'graft evaluate runs/x photos/ --sheet wrong.png',
     'graft evaluate runs/x photos/ --against runs/y',
+    'graft evaluate runs/x photos/ --against runs/y --curves --sheet differences.png',
   ],
   async run({ positionals: [run, folder], options, given, terminal }) {
     const { part, against, predictions, sheet, curves, byRow, topK, bins, replicates, seed, ...others } = options;
@@ -39,9 +41,17 @@ export const evaluateCommand = defineCommand({
       onProgress: progressOf(terminal, 'evaluating'),
     };
     if (against !== null) {
-      assertComparable(given);
+      assertComparable(given, against);
       const { compareRuns } = await import('../../predict/compare-runs.ts');
-      return printResult(terminal, runComparisonResult(await compareRuns(run!, against, folder!, common)));
+      const { Differences } = await import('../../predict/difference-sheet.ts');
+      const { readRun } = await import('../../runs/run-file.ts');
+      const [first, second] = [(await readRun(run!)).classes, (await readRun(against)).classes];
+      const [differences, classes] = [new Differences(), { first, second }];
+      const onImages =
+        sheet === null ? undefined : (a: EvaluatedImage, b: EvaluatedImage) => differences.add(a, b, classes);
+      const compared = await compareRuns(run!, against, folder!, { ...common, onImages });
+      const drawn = sheet === null ? null : { path: sheet, images: await differences.writeSheet(sheet, classes) };
+      return printResult(terminal, runComparisonResult(compared, { curves, byRow, width: textWidth(), sheet: drawn }));
     }
     const { evaluateFolder } = await import('../../predict/evaluate-folder.ts');
     const { Mistakes } = await import('../../predict/mistake-sheet.ts');

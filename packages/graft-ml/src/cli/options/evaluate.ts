@@ -2,7 +2,6 @@ import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
 import { z } from 'zod';
 import type { Part } from '../../predict/evaluation-images.ts';
-import { flagOf } from '../../text/wording.ts';
 import { optionalText } from './download.ts';
 import { binsFlag, checkpointFlag, shapeFlags, testTimeFlag } from './shared.ts';
 
@@ -19,9 +18,17 @@ export const evaluateFlags = z.strictObject({
   predictions: optionalText.describe(
     'write each image’s path, label, prediction and probabilities to this file, .csv, .jsonl or .parquet',
   ),
-  sheet: optionalText.describe('draw the worst mistakes on this contact sheet, a PNG file'),
-  curves: z.boolean().default(false).describe('draw the reliability diagram, ROC and precision over recall'),
-  byRow: z.boolean().default(false).describe('the confusion matrix in percent of each row'),
+  sheet: optionalText.describe(
+    'draw the worst mistakes on this contact sheet, a PNG file; with --against the images that the runs answer most differently',
+  ),
+  curves: z
+    .boolean()
+    .default(false)
+    .describe('draw the reliability diagram, ROC and precision over recall; with --against of both runs'),
+  byRow: z
+    .boolean()
+    .default(false)
+    .describe('the confusion matrix in percent of each row; with --against of both runs'),
   topK: z.int().min(1).default(5).describe('the k of the top-k accuracy'),
   ...binsFlag,
   replicates: z.int().min(0).max(100_000).default(1000).describe('replicates of the bootstrap; 0: no intervals by it'),
@@ -33,8 +40,11 @@ export const evaluateFlags = z.strictObject({
   device: z.string().default('cpu').describe('cpu'),
 });
 
-/** @throws UsageError where flags are of one run alone */
-export function assertComparable(given: readonly string[]): void {
-  const alone = ['predictions', 'sheet', 'curves', 'byRow'].filter((flag) => given.includes(flag)).map(flagOf);
-  if (alone.length > 0) throw new UsageError(`evaluate: ${alone.join(', ')} does not go with --against.`);
+/** @throws UsageError where the predictions of two runs are to be written into one file */
+export function assertComparable(given: readonly string[], against: string): void {
+  if (!given.includes('predictions')) return;
+  throw new UsageError(
+    'evaluate: a file of --predictions has the probabilities of one run, and --against compares two. Write one for each: ' +
+      `once without --against, and once for ${against}, with the same --part.`,
+  );
 }

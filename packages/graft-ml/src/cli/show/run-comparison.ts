@@ -1,14 +1,18 @@
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import type { ComparedRun, RunComparison } from '../../predict/compare-runs.ts';
+import { confusionLines } from './confusion.ts';
+import type { EvaluationView } from './evaluation.ts';
+import { curveLines, reliabilityLines } from './evaluation-curves.ts';
 import { percent, plural, table } from './format.ts';
 import type { Result } from './printer.ts';
+import type { Line } from './styled.ts';
 
 /** Images that are listed as answered differently. */
 const shownDifferences = 20;
 
 /** The result of comparing two runs. */
-export function runComparisonResult(result: RunComparison): Result {
+export function runComparisonResult(result: RunComparison, view: EvaluationView): Result {
   const { part, images, leftOut, first, second, mcnemar, bothCorrect, bothWrong, isComplete, problems } = result;
   const notes = [
     ...(problems.length > 0 ? [formatProblems(problems)] : []),
@@ -16,7 +20,7 @@ export function runComparisonResult(result: RunComparison): Result {
     ...(isComplete ? [] : ['Not all is recorded that the runs were made of: they may know some of these images.']),
   ];
   const known = leftOut === 0 ? '' : `, without ${leftOut} that one of the runs knows`;
-  const lines = [
+  const lines: Line[] = [
     `${plural(images, 'image')} (${part})${known}\n`,
     table(['run', 'accuracy', 'balanced', 'F1', 'loss', 'calibration error'], [first, second].map(rowOf)),
     '',
@@ -24,8 +28,26 @@ export function runComparisonResult(result: RunComparison): Result {
     verdict(result),
     ...advice(result),
     ...differences(result),
+    ...[first, second].flatMap((one) => viewOf(one, view)),
+    ...sheetLines(view),
   ];
-  return { notes, lines, json: result };
+  return { notes, lines, json: view.sheet === null ? result : { ...result, sheet: view.sheet } };
+}
+
+/** The confusion matrix and the curves of one of them, where they are asked for. */
+function viewOf({ run, evaluation }: ComparedRun, view: EvaluationView): Line[] {
+  if (!view.curves && !view.byRow) return [];
+  return [
+    `\n${printableName(run, 60)}`,
+    ...(view.byRow ? ['', ...confusionLines(evaluation, view)] : []),
+    ...(view.curves ? ['', ...reliabilityLines(evaluation.calibration), '', ...curveLines(evaluation)] : []),
+  ];
+}
+
+function sheetLines({ sheet }: EvaluationView): string[] {
+  if (sheet === null) return [];
+  if (sheet.images === 0) return ['\nNo image is answered differently: there is nothing to draw.'];
+  return [`\nThe ${plural(sheet.images, 'image')} that they answer most differently are in ${sheet.path}.`];
 }
 
 function rowOf({ run, evaluation }: ComparedRun): string[] {

@@ -37,7 +37,7 @@ export function sideBySide(study: RunStudy, { isTransfer }: { readonly isTransfe
   const chosen = groups[0] && groups[0].length > 1;
   return html`<ul class="tiles">
 <li class="first"><b>${percent(accuracy)}</b><span>${best.name}, ${chosen ? `the best of ${plural(groups[0]!.length, 'run')}` : 'the highest'}, on ${images}</span>${best.judged && html`<span class="quiet">${interval(best.judged.metrics.interval)}</span>`}</li>
-${pair && html`<li><b>${points(pair.difference)}</b><span>points: ${runs[pair.first]!.name} above ${runs[pair.second]!.name}</span><span class="quiet">95 % interval ${points(pair.interval[0])} to ${points(pair.interval[1])}</span></li><li><b>${pText(pair.mcnemar.pValue)}</b><span>is the p of McNemar’s exact test of these two</span><span class="quiet">only one is right on ${pair.mcnemar.onlyFirst} and ${pair.mcnemar.onlySecond} images</span></li>`}
+${pair && html`<li><b>${points(pair.difference)}</b><span>points: ${runs[pair.first]!.name} above ${runs[pair.second]!.name}</span><span class="quiet">95 % interval ${points(pair.interval[0])} to ${points(pair.interval[1])}</span></li><li><b>${pText(pair.mcnemar.pValue)}</b><span>p of McNemar’s exact test of these two</span><span class="quiet">only one is right on ${pair.mcnemar.onlyFirst} and ${pair.mcnemar.onlySecond} images</span></li>`}
 ${test && html`<li><b>${percent(test.metrics.accuracy)}</b><span>${runs[test.run]!.name} on ${plural(test.metrics.images, 'test image')}</span><span class="quiet">${interval(test.metrics.interval)}; measured for the chosen run alone</span></li>`}
 </ul>
 ${pair && html`<p>${verdict(study)}</p>`}
