@@ -233,7 +233,10 @@ describe.skipIf(executablePath === undefined)('a report in Chromium', () => {
     const page = await open();
     const pdf = await page.pdf({ format: 'A4' });
     expect(pdf.subarray(0, 5).toString()).toBe('%PDF-');
-    await page.emulateMedia({ media: 'print' });
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    expect(await page.evaluate<string>('getComputedStyle(document.body).backgroundColor')).toBe('rgb(255, 255, 255)');
+    const paper = "getComputedStyle(document.querySelector('svg.graft-chart .paper')).color";
+    expect(await page.evaluate<string>(paper)).toBe('rgb(255, 255, 255)');
     expect([await page.locator('nav').isVisible(), await page.locator('#lasso').isVisible()]).toEqual([false, false]);
     expect(await page.locator('h2').first().isVisible()).toBe(true);
   });

@@ -33,7 +33,7 @@ export function confusionSection(
   const left = classes.length - shown.length;
   return html`
 <div class="beside"><div><h3>Confusion matrix</h3>
-<p>Rows: labels. Columns: answers. Choose a number to see its images.${left > 0 && ` Of ${classes.length} classes the ${shown.length} that are most often confused are shown.`}</p>
+<p>Rows: labels. Columns: answers. <span class="onscreen">Choose a number to see its images.</span>${left > 0 && ` Of ${classes.length} classes the ${shown.length} that are most often confused are shown.`}</p>
 <div class="scroll" role="region" aria-label="Confusion matrix" tabindex="0"><table class="matrix">
 <thead><tr><td></td>${shown.map((i) => html`<th scope="col" class="class">${classes[i]}</th>`)}</tr></thead>
 <tbody>${rows}</tbody></table></div></div>

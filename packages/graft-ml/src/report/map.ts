@@ -62,7 +62,7 @@ export function mapSection({ map, folder, shown, files }: MapFacts, sheet: Thumb
   );
   const closest = overlap.pairs.slice(0, 3).filter(({ share }) => share > 0);
   const lies = `Map of ${drawn.length} images in feature space`;
-  return html`<p>Images that the network sees alike lie together. Colours are labels; a ring is a validation image that was classified wrongly. A lone point among those of another class is worth a look: rest the pointer on it.</p>
+  return html`<p>Images that the network sees alike lie together. Colours are labels; a ring is a validation image that was classified wrongly. A lone point among those of another class is worth a look<span class="onscreen">: rest the pointer on it</span>.</p>
 <ul class="legend">${legend}</ul>
 <svg class="map" role="img" aria-label="${lies}" viewBox="0 0 ${width} ${height}">${marks}</svg>
 ${lassoPanel(classes, folder)}

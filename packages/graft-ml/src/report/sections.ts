@@ -157,7 +157,7 @@ export async function curvesSection({ epochs, fit, layers }: ReportFacts): Promi
     );
   }
   return html`<p>${fit.text}</p><div class="charts">${figures}</div>
-<p class="quiet">Training values are means over the steps of an epoch, each measured on augmented images before the step: early in training they lag behind. Vertical lines mark where blocks are unfrozen, and the best epoch. Rest the pointer on a point for its number.</p>`;
+<p class="quiet">Training values are means over the steps of an epoch, each measured on augmented images before the step: early in training they lag behind. Vertical lines mark where blocks are unfrozen, and the best epoch. <span class="onscreen">Rest the pointer on a point for its number.</span></p>`;
 }
 
 /** The numbers of each class. */

@@ -4,7 +4,7 @@ import { palette, themeCss } from '@graft-ml/core/internal/chart/index';
 export function reportCss(): string {
   return `${themeCss()}
 :root{color-scheme:light dark;--raised:#f6f8fa;--line:#d0d7de;--accent:#0a5ea8}
-@media (prefers-color-scheme:dark){:root{--raised:#1e2329;--line:#3a424c;--accent:#7db4ff}}
+@media screen and (prefers-color-scheme:dark){:root{--raised:#1e2329;--line:#3a424c;--accent:#7db4ff}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:72rem;padding:1.5rem 1rem 4rem;background:var(--chart-paper);color:var(--chart-ink);font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;overflow-wrap:anywhere}
 a{color:var(--accent)}
@@ -82,6 +82,15 @@ table.runs th[scope=row]{white-space:nowrap}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line)}
 @media (max-width:40rem){.episode .class{grid-template-columns:1fr}}
 @media (max-width:30rem){th,td{padding:.25rem .35rem}table.matrix td{min-width:2.3rem}table.matrix th[scope=row]{padding-right:.3rem}.images{grid-template-columns:repeat(3,1fr);gap:.6rem}.episode .images{grid-template-columns:repeat(4,1fr)}.episode .support{grid-template-columns:repeat(5,minmax(0,3rem))}}
-@media print{@page{size:A4;margin:14mm}body{max-width:none;padding:0;font-size:10.5pt}nav,.skip,[popover],.open,.lasso{display:none}h2{break-after:avoid;margin-top:1.4rem}figure,tr,.tiles li,ol.advice li,.images li{break-inside:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}.scroll{overflow:visible}.charts{grid-template-columns:1fr 1fr}.beside{gap:0 1.5rem}table{font-size:9pt}.images{grid-template-columns:repeat(6,1fr)}.examples{grid-template-columns:1fr 1fr}}
+@media print{@page{size:A4;margin:14mm}:root{color-scheme:light}
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+body{max-width:none;padding:0;font-size:10.5pt}p{max-width:none;break-inside:avoid}
+nav,.skip,[popover],.open,.lasso,.onscreen,details:not([open]){display:none}
+h2,h3,h3+p,h2+p,caption,.legend{break-after:avoid}h2{margin-top:1.4rem}
+figure,tr,pre,.note,.tiles li,ol.advice li,.images li,svg.map,table.matrix,table:not(:has(tr:nth-child(13))),.examples>figure{break-inside:avoid}
+.scroll,.lasso .list{overflow:visible}table,table .quiet{font-size:9pt}table.matrix button{text-decoration:none}table.matrix td,table.matrix button{height:1.8rem}
+.tiles{grid-template-columns:repeat(3,1fr)}.tiles .first{grid-column:auto}.tiles .first b,.tiles b{font-size:1.5rem}
+.beside{display:block}.charts{grid-template-columns:1fr 1fr}.images{grid-template-columns:repeat(6,1fr)}.examples{grid-template-columns:1fr 1fr}
+svg.map{max-width:15cm}}
 `;
 }

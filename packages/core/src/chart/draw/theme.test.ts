@@ -81,13 +81,13 @@ test('the colours of a document are attributes, and the dark ones rules for view
   expect(svg).toContain('aria-label="a &quot;title&quot;"');
   expect(svg).toContain('<rect class="paper" color="#ffffff"');
   expect(svg).toMatch(
-    /@media \(prefers-color-scheme:dark\)\{.*\.graft-chart \.paper\{color:#15181c\}.*\.s7\{color:#aeaeae\}/,
+    /@media screen and \(prefers-color-scheme:dark\)\{.*\.graft-chart \.paper\{color:#15181c\}.*\.s7\{color:#aeaeae\}/,
   );
 });
 
 test('a page gets the same colours as custom properties', () => {
   const css = themeCss('.report');
-  const [light, dark] = css.split('@media (prefers-color-scheme:dark)');
+  const [light, dark] = css.split('@media screen and (prefers-color-scheme:dark)');
   expect(light).toMatch(/^\.report\{--chart-paper:#ffffff;.*--chart-s0:#196cb4;.*--chart-s7:#12191e\}$/);
   expect(dark).toMatch(/^\{\.report\{--chart-paper:#15181c;.*--chart-s7:#aeaeae\}\}$/);
 });

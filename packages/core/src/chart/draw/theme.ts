@@ -54,6 +54,9 @@ const colors: readonly (readonly [name: string, color: Color])[] = [
   ...palette.map((color, i) => [`s${i}`, color] as const),
 ];
 
+/** Where the dark colours are for: paper is white. */
+const dark = 'screen and (prefers-color-scheme:dark)';
+
 /**
  * The colours of the theme as custom properties of a page, for charts that it draws itself: `--chart-paper`,
  * `--chart-ink`, `--chart-quiet`, `--chart-grid`, and `--chart-s0` to `--chart-s7` for series, in light and, where the
@@ -61,12 +64,12 @@ const colors: readonly (readonly [name: string, color: Color])[] = [
  */
 export function themeCss(selector = ':root'): string {
   const of = (scheme: 0 | 1) => colors.map(([name, color]) => `--chart-${name}:${color[scheme]}`).join(';');
-  return `${selector}{${of(0)}}@media (prefers-color-scheme:dark){${selector}{${of(1)}}}`;
+  return `${selector}{${of(0)}}@media ${dark}{${selector}{${of(1)}}}`;
 }
 
 /** A document on its background. Viewers that know no media queries show the light colours, which are attributes. */
 export function documentOf(width: number, height: number, label: string, children: readonly string[]): string {
-  const dark = colors.map(([name, [, color]]) => `.graft-chart .${name}{color:${color}}`).join('');
+  const colours = colors.map(([name, [, color]]) => `.graft-chart .${name}{color:${color}}`).join('');
   return element(
     'svg',
     {
@@ -80,7 +83,7 @@ export function documentOf(width: number, height: number, label: string, childre
       'font-family': "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif",
       'font-size': fontSize.label,
     },
-    `<style>@media (prefers-color-scheme:dark){${dark}}</style>`,
+    `<style>@media ${dark}{${colours}}</style>`,
     element('rect', { ...inkOf('paper'), width: '100%', height: '100%', fill: 'currentColor' }),
     ...children,
   );
