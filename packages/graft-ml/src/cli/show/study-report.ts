@@ -1,6 +1,6 @@
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import type { ComparedRunNumbers, RunNumbers, WrittenStudyReport } from '../../report/index.ts';
-import { messageInCommands } from '../../text/wording.ts';
+import { inCommands } from '../../text/wording.ts';
 import { fact, percent, plural, table } from './format.ts';
 import type { Result } from './printer.ts';
 import { placeLine } from './report.ts';
@@ -12,7 +12,7 @@ const mostLines = 20;
 export function studyReportResult(written: WrittenStudyReport): Result {
   const { file, bytes, warnings } = written;
   return {
-    notes: warnings.map((warning) => messageInCommands(new Error(warning))),
+    notes: warnings.map(inCommands),
     lines: [...linesOf(written), placeLine(file, bytes)],
     json: written,
   };
@@ -45,9 +45,13 @@ function linesOf(written: WrittenStudyReport): string[] {
     }
     case 'meta': {
       const rows = written.runs
-        .toSorted((a, b) => b.test.mean - a.test.mean)
-        .map(({ name, test }) => [printableName(name, 30), `${percent(test.mean)} ± ${percent(test.margin)}`]);
-      return [table(['run', `accuracy on ${written.episodes} test episodes`], rows)];
+        .toSorted((a, b) => b.validation - a.validation)
+        .map(({ name, validation, test }) => [
+          printableName(name, 30),
+          percent(validation),
+          `${percent(test.mean)} ± ${percent(test.margin)}`,
+        ]);
+      return [table(['run', 'validation', `accuracy on ${written.episodes} test episodes`], rows)];
     }
   }
 }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/predict/evaluation';
 import { type CountedPair, confusedPairs } from '@graft-ml/core/internal/predict/interpretation';
 import { type FoldSummary, summariseFolds } from '../../experiment/fold-summary.ts';
@@ -46,8 +47,7 @@ export async function gatherFolds(
     const own: EvaluatedImage[] = [];
     const stage = `evaluating fold ${runs.length + 1} of ${of}`;
     const onAnswer = own.push.bind(own);
-    const read = await studyRun(path, '', { ...judging(options, stage), onAnswer });
-    const run = { ...read, name: `fold ${read.run.config.fold?.index ?? runs.length + 1}` };
+    const run = await studyRun(path, basename(path).replace('-', ' '), { ...judging(options, stage), onAnswer });
     runs.push(run);
     // One that failed half-way counts for nothing.
     if (run.judged) pool.add(run, own);

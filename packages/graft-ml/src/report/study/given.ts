@@ -3,7 +3,7 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { holdsComparison } from '../../experiment/compare.ts';
 import { foldName, holdsFolds, readFolds } from '../../experiment/cross-validation.ts';
 import { kindOfRun } from '../../runs/run-file.ts';
-import { type OpenRunStore, openRunStore } from '../../runs/run-store.ts';
+import { type OpenRunStore, openRunStore, type RunStore } from '../../runs/run-store.ts';
 
 /** What paths hold of which one report can be written. */
 export type Given =
@@ -44,22 +44,23 @@ async function findOne(path: string, openStore: OpenRunStore): Promise<Given> {
   if (await holdsFolds(path, openStore)) {
     const { of } = await readFolds(path, openStore);
     const own = Array.from({ length: of }, (_, i) => foldName(i + 1)).filter((name) => names.includes(name));
-    return { kind: 'folds', path, of, runs: await runsIn(path, own, openStore) };
+    return { kind: 'folds', path, of, runs: await runsIn(store, own, openStore) };
   }
   if (await holdsComparison(path, openStore)) return { kind: 'comparison', path };
-  const runs = await runsIn(path, names.toSorted(), openStore);
+  const runs = await runsIn(store, names.toSorted(), openStore);
   if (runs.length > 0) return { kind: 'runs', path, runs: bounded(runs) };
   throw new UserError(noRun(path, names, (await openStore(dirname(path)).names()).includes('run.json')));
 }
 
-async function runsIn(path: string, names: readonly string[], openStore: OpenRunStore): Promise<string[]> {
+/** The runs among what a folder holds. @throws UserError where one of them is a link: the folder may have been sent */
+async function runsIn(folder: RunStore, names: readonly string[], openStore: OpenRunStore): Promise<string[]> {
   const own: string[] = [];
   for (const name of names) {
-    const run = join(path, name);
     // What is no folder has no names in it.
-    if ((await openStore(run).names()).includes('run.json')) own.push(run);
+    if ((await openStore(join(folder.path, name)).names()).includes('run.json')) own.push(name);
   }
-  return own;
+  await folder.inspect(own);
+  return own.map((name) => join(folder.path, name));
 }
 
 function bounded(runs: readonly string[]): readonly string[] {

@@ -25,7 +25,7 @@ export interface Judged {
   /** Images of the part that the run was fitted to, and that count all the same because there are no others. */
   readonly known: number;
   readonly metrics: EvaluationMetrics;
-  /** By the content of the images, in the order of the dataset. */
+  /** By the content of the images, in the order of the dataset; copies of an image are numbered. */
   readonly answers: ReadonlyMap<string, Answer>;
 }
 
@@ -61,7 +61,7 @@ export async function judge(path: string, { onImage, onAnswer, ...options }: Jud
     evaluation.add(label, probabilities);
     onAnswer?.(image);
     const { path: file, within, ...own } = images[next++]!;
-    answers.set(contentKey(own), {
+    answers.set(unusedKey(contentKey(own), answers), {
       path: file,
       ...(within && { within }),
       label: run.classes[label]!,
@@ -72,6 +72,12 @@ export async function judge(path: string, { onImage, onAnswer, ...options }: Jud
     onImage?.(next, images.length);
   }
   return { ...partOf(chosen), metrics: evaluation.value(), answers };
+}
+
+function unusedKey(content: string, used: ReadonlyMap<string, unknown>): string {
+  let key = content;
+  for (let copy = 2; used.has(key); copy++) key = `${content} ${copy}`;
+  return key;
 }
 
 function partOf({ part, sameDataset, seen }: EvaluationImages) {

@@ -45,7 +45,7 @@ test('graft meta compare leaves a report with the results that it recorded', asy
   for (const title of ['Validation accuracy against time', 'Validation accuracy against operations']) {
     expect(page).toContain(`aria-label="${title}"`);
   }
-}, 60_000);
+});
 
 test('runs of meta-learning that are named are tested on the same episodes', async () => {
   const paths = ['anil', 'protonet'].map((name) => join(out, name));
@@ -54,7 +54,7 @@ test('runs of meta-learning that are named are tested on the same episodes', asy
   const tests = [await testMeta(paths[0]!, { episodes: 4 }), await testMeta(paths[1]!, { episodes: 4 })];
   expect(written.runs.map((run) => run.test)).toEqual(tests.map(({ accuracy }) => accuracy));
   expect(written.warnings).toEqual([]);
-}, 60_000);
+});
 
 test('a run of either kind side by side is refused', async () => {
   const ordinary = join(root, 'ordinary');
@@ -63,4 +63,4 @@ test('a run of either kind side by side is refused', async () => {
   await expect(writeStudyReport([join(out, 'anil'), ordinary], options)).rejects.toThrow(/Name runs of one kind/);
   await expect(writeStudyReport([out, ordinary], options)).rejects.toThrow(/a report of its own. Name it alone/);
   expect(existsSync(options.out)).toBe(false);
-}, 60_000);
+});

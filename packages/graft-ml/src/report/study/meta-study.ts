@@ -38,6 +38,7 @@ export async function gatherComparison(path: string, { openStore = openRunStore 
   if (shape === null || rows.length === 0) {
     throw new UserError(`${path} has no results yet: none of its learners has been tested.`);
   }
+  await openStore(path).inspect(contestants.map(({ name }) => name));
   const learners: StudiedLearner[] = [];
   // A name of the record is a folder beside it, and only those that it trains are looked at.
   for (const { name } of contestants) {

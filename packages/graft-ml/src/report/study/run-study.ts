@@ -6,7 +6,6 @@ import { openRunWithImages } from '../../explain/opened-run.ts';
 import { openRun } from '../../predict/open-run.ts';
 import { testPart } from '../facts.ts';
 import type { SelectedImage } from '../selection.ts';
-
 import { drawThumbnails, type Thumbnails } from '../thumbnails.ts';
 import { type Differences, differencesOf } from './differing.ts';
 import { distinctNames } from './given.ts';
@@ -70,13 +69,14 @@ export async function gatherRuns(paths: readonly string[], options: StudyOptions
   return compareRuns(runs, names, options);
 }
 
+/** The options of opening one run of several. */
+function opening({ openStore, cache, decoder, device, checkpoint, data, signal }: StudyOptions) {
+  return { openStore, cache, decoder, device, checkpoint, data, signal };
+}
+
 /** The options of evaluating one run of several, with its progress under a name. */
-export function judging(
-  { openStore, cache, decoder, device, checkpoint, data, signal, onProgress }: StudyOptions,
-  stage: string,
-): JudgeOptions {
-  const onImage = (done: number, total: number) => onProgress?.({ stage, done, total });
-  return { openStore, cache, decoder, device, checkpoint, data, signal, onImage };
+export function judging(options: StudyOptions, stage: string): JudgeOptions {
+  return { ...opening(options), onImage: (done, total) => options.onProgress?.({ stage, done, total }) };
 }
 
 async function compareRuns(
@@ -92,13 +92,8 @@ async function compareRuns(
   const classes = [...new Set(runs.flatMap(({ run }) => run.classes))];
   const [largest = []] = groups;
   const pair = largest.length > 1 ? bestPair(runs, differences, largest, classes) : null;
-  const missed =
-    largest.length > 1
-      ? missedBy(
-          largest.map((i) => runs[i]!),
-          classes,
-        )
-      : [];
+  const compared = largest.map((i) => runs[i]!);
+  const missed = largest.length > 1 ? missedBy(compared, classes) : [];
   const best = ranked(runs, largest)[0];
   return {
     ...{ runs, differences, groups, pair, missed, classes },
@@ -212,22 +207,22 @@ function shownImages(pair: BestPair | null, missed: readonly MissedImage[]): Sel
 export async function drawnBy(
   { path }: StudyRun,
   images: readonly SelectedImage[],
-  { signal, onProgress, ...options }: StudyOptions,
+  options: StudyOptions,
 ): Promise<Thumbnails> {
   if (images.length === 0) return new Map();
-  await using classifier = await openRun(path, judging(options, ''));
+  const { signal, data: _, ...others } = opening(options);
+  await using classifier = await openRun(path, others);
   return await drawThumbnails(classifier, images, {
     budget: thumbnailBudget,
     signal,
-    onProgress: (done, total) => onProgress?.({ stage: 'drawing thumbnails', done, total }),
+    onProgress: (done, total) => options.onProgress?.({ stage: 'drawing thumbnails', done, total }),
   });
 }
 
 /** The test part of the run that validation chose: measured once, and nothing is chosen by it. */
 async function testOf({ path, run }: StudyRun, index: number, options: StudyOptions) {
   if (run.dataset.test === 0) return null;
-  const { onImage: _, ...opening } = judging(options, '');
-  await using opened = await openRunWithImages(path, opening);
+  await using opened = await openRunWithImages(path, opening(options));
   const tested = await testPart(opened, options);
   return tested && { run: index, metrics: tested.metrics };
 }

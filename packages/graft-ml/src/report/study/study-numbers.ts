@@ -6,6 +6,7 @@ import type { FitDiagnosis } from '../course.ts';
 import type { FoldStudy } from './folds-study.ts';
 import type { MetaStudy } from './meta-study.ts';
 import type { RunStudy } from './run-study.ts';
+import { mean } from './study-charts.ts';
 import { accuracyOf, type StudyRun } from './study-run.ts';
 
 /** An accuracy over images, with the part that they are of. */
@@ -37,7 +38,7 @@ export interface ComparedRunNumbers {
   readonly fit: FitDiagnosis['verdict'];
 }
 
-/** A way of training that was gone once, or with several seeds. */
+/** A way of training that was gone once, or with several seeds; ways of which no run has an epoch are left out. */
 export interface WayNumbers {
   readonly name: string;
   readonly runs: readonly string[];
@@ -112,15 +113,11 @@ export function runNumbers({ runs, differences, pair, test, missed, warnings }: 
   return {
     kind: 'runs',
     runs: runs.map((run, i) => ofRun(run, Object.fromEntries(options.map((key, j) => [key, values[i]![j]!])))),
-    ways: variants.map(({ name, runs: own }) => {
-      const accuracies = own.map((i) => accuracyOf(runs[i]!));
-      return {
-        name,
-        runs: own.map(nameOf),
-        mean: accuracies.reduce((sum, value) => sum + value, 0) / accuracies.length,
-        lowest: Math.min(...accuracies),
-        highest: Math.max(...accuracies),
-      };
+    ways: variants.flatMap(({ name, runs: own }) => {
+      const accuracies = own.map((i) => accuracyOf(runs[i]!)).filter(Number.isFinite);
+      if (accuracies.length === 0) return [];
+      const [lowest, highest] = [Math.min(...accuracies), Math.max(...accuracies)];
+      return [{ name, runs: own.map(nameOf), mean: mean(accuracies), lowest, highest }];
     }),
     best: pair && {
       ...{ first: nameOf(pair.first), second: nameOf(pair.second), images: pair.images, ...pair.mcnemar },

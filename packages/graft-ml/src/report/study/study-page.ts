@@ -49,7 +49,7 @@ export async function foldsPage(name: string, study: FoldStudy): Promise<string>
   const classes = runs[0]?.run.classes ?? [];
   const sheet = new ThumbnailSheet(pooled?.thumbnails ?? new Map());
   const run = runs[0]?.run;
-  const of_ = pooled && html` <span class="quiet">(${plural(pooled.metrics.images, 'image')} out of fold)</span>`;
+  const images = pooled && html` <span class="quiet">(${plural(pooled.metrics.images, 'image')} out of fold)</span>`;
   return reportDocument({
     name,
     kind: `a cross-validation in ${plural(of, 'fold')}`,
@@ -59,7 +59,7 @@ export async function foldsPage(name: string, study: FoldStudy): Promise<string>
       ['quality', 'How good is it?', foldQuality(study)],
       [
         'mistakes',
-        html`Where is it wrong?${of_}`,
+        html`Where is it wrong?${images}`,
         pooled &&
           html`${confusionSection(pooled, classes, sheet)}${classSection(pooled)}${lossesSection(pooled, classes, sheet)}`,
         'Where is it wrong?',

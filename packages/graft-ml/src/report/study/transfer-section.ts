@@ -26,7 +26,10 @@ export interface TransferWay extends Way {
   readonly frozen: TransferSide | null;
 }
 
-/** The ways of a study of partial transfer, by side and the largest share first; null where runs do not differ in their ratio. */
+/**
+ * The ways of a study of partial transfer, by side and the largest share first; null where runs do not differ in their
+ * ratio.
+ */
 export function transferWays({ runs, differences: { variants } }: RunStudy): TransferWay[] | null {
   const ratios = new Set(runs.flatMap(({ run }) => run.config.transferRatio ?? []));
   if (ratios.size < 2) return null;

@@ -33,7 +33,8 @@ function otherData(runs: readonly StudyRun[]): string[] {
     ];
   }
   const byData = [...groupBy(trained, ({ run }) => run.dataset.fingerprint).values()];
-  if (byData.length > 1) return [`Different data: ${divided(byData)} were trained on other images than one another.`];
+  if (byData.length > 1)
+    return [`Different data: ${divided(byData)}. Between these, the runs were trained on different images.`];
   return [];
 }
 

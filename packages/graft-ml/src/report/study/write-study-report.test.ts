@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft } from '../../../../../test/graft.ts';
@@ -118,7 +118,7 @@ describe('the report of several runs', () => {
       expect.stringMatching(/^Different validation images: (first; seeded|seeded; first)\. /),
     ]);
     expect(await warningsOf(first, fewer)).toContain(
-      'Different data: first; fewer were trained on other images than one another.',
+      'Different data: first; fewer. Between these, the runs were trained on different images.',
     );
     expect(await warningsOf(first, other)).toContain(
       'Different classes: first; other. Their accuracies are of different tasks and say nothing about which is better.',
@@ -150,6 +150,12 @@ describe('the report of several runs', () => {
   ])('%s is refused', async (_, paths, message) => {
     await expect(writeStudyReport(paths(), { out: at('refused.html') })).rejects.toThrow(message);
     expect(existsSync(at('refused.html'))).toBe(false);
+  });
+
+  test('a run that is a link is refused in a folder of runs, which may have been sent', async () => {
+    mkdirSync(at('sent'));
+    symlinkSync(first, at('sent', 'run'));
+    await expect(writeStudyReport(at('sent'))).rejects.toThrow(/run is a link/);
   });
 
   test('several runs without a file to write to are refused', async () => {
@@ -185,7 +191,7 @@ describe('partial transfer', () => {
     }
     expect(page).not.toContain('upper blocks frozen"');
     expect(page).toMatch(/<th scope="row">r = 0\.5, lower frozen<\/th><td>3: layer3 to head<\/td>/);
-  }, 60_000);
+  });
 });
 
 describe('the report of a cross-validation', () => {
@@ -210,7 +216,7 @@ describe('the report of a cross-validation', () => {
     expect(outOfFold!.accuracy).toBeCloseTo(right / 60, 12);
     expect(page).toContain('60 images out of fold');
     expect(page).not.toMatch(/<script|<img src=x/);
-  }, 60_000);
+  });
 
   test('a fold that is missing is said, and the others are counted', async () => {
     renameSync(join(out, 'fold-2'), at('fold-2'));
@@ -221,7 +227,7 @@ describe('the report of a cross-validation', () => {
     } finally {
       renameSync(at('fold-2'), join(out, 'fold-2'));
     }
-  }, 60_000);
+  });
 
   test('graft train --folds leaves it, and not with --no-report', async () => {
     const words = ['train', shapes, '--model', 'conv4', '--epochs', '1', '--threads', '1', '--folds', '2', '--out'];
@@ -250,7 +256,7 @@ describe('graft report of several runs', () => {
     expect(map.stderr).toContain('for the report of one run');
     const { kind, runs } = JSON.parse(json.stdout) as WrittenStudyReport;
     expect([kind, runs.length]).toEqual(['runs', 3]);
-  }, 60_000);
+  });
 
   test('a folder that holds none is refused, with what to name', async () => {
     mkdirSync(at('empty', 'x'), { recursive: true });
