@@ -68,7 +68,10 @@ const trained: Readonly<Record<string, Readonly<Record<string, TrainConfigInput>
     'left at 0 to 255': { ...plain, imageSize: 128, mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] },
   },
   'learning rate of the backbone': Object.fromEntries(
-    [1e-5, 1e-4, 1e-3, 1e-2].map((rate) => [String(rate), { ...full, learningRate: 1e-3, backboneRate: rate / 1e-3 }]),
+    [1e-5, 1e-4, 1e-3, 1e-2].map((rate) => {
+      const learningRate = Math.max(1e-3, rate); // the head's
+      return [String(rate), { ...full, learningRate, backboneRate: rate / learningRate }];
+    }),
   ),
 };
 

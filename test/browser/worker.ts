@@ -1,19 +1,41 @@
+import { f32 } from '@graft-ml/core';
 import type { ImageReading } from '@graft-ml/core/data';
+import { createModel, fit, tensorDataset } from '@graft-ml/core/fit';
 import { vjp } from '@graft-ml/core/grad';
 import { input } from '@graft-ml/core/graph';
-import { conv2d } from '@graft-ml/core/ops';
+import { linear } from '@graft-ml/core/nn';
+import { conv2d, relu } from '@graft-ml/core/ops';
+import { adam } from '@graft-ml/core/optim';
 import type { TuningEvent } from '@graft-ml/core/runtime';
-import { canvasDecoder, createRuntime, type WebRuntimeOptions } from '@graft-ml/web';
+import { canvasDecoder, checkpointFolder, createRuntime, privateRuns, type WebRuntimeOptions } from '@graft-ml/web';
 import { trainConv4 } from '../conv4-steps.ts';
 
 export type Question =
   | { readonly task: 'train' | 'choose'; readonly options?: Pick<WebRuntimeOptions, 'threads' | 'wasmPaths'> }
-  | { readonly task: 'decode'; readonly bytes: readonly number[]; readonly reading?: ImageReading };
+  | { readonly task: 'decode'; readonly bytes: readonly number[]; readonly reading?: ImageReading }
+  /** Trains a small network, kept in a folder; it ends by itself after so many steps of its own. */
+  | { readonly task: 'fit'; readonly path: string; readonly stopAfter?: number }
+  /** Does these things to a store, one after the other. */
+  | { readonly task: 'store'; readonly path: string; readonly calls: readonly StoreCall[] };
+
+/** A method of a store with its arguments; `lock` holds the lock until the worker ends. */
+export type StoreCall =
+  | readonly ['names' | 'make' | 'assertWritable' | 'inspect' | 'lock' | 'removeAll']
+  | readonly ['read' | 'remove', string]
+  | readonly ['replace' | 'append', string, string]
+  | readonly ['truncate', string, number];
 
 export type Answer =
   | { readonly losses: readonly number[]; readonly variables: Readonly<Record<string, readonly number[]>> }
   | { readonly timed: number; readonly chosen: readonly string[] }
   | { readonly width: number; readonly height: number; readonly data: readonly number[] }
+  | {
+      readonly steps: number;
+      readonly resumedAt: number;
+      readonly weights: readonly number[];
+      readonly log: string;
+    }
+  | { readonly results: readonly unknown[] }
   | { readonly error: string };
 
 async function train(options: WebRuntimeOptions): Promise<Answer> {
@@ -43,7 +65,65 @@ async function decode(bytes: readonly number[], reading: ImageReading = {}): Pro
   return { ...image, data: Array.from(image.data) };
 }
 
+const points = f32(
+  [40, 6],
+  Array.from({ length: 240 }, (_, i) => Math.sin(7 * i)),
+);
+
+const model = () =>
+  createModel(
+    (scope, x) => linear(scope.at('out'), relu(linear(scope.at('in'), x, { features: 8 })), { features: 2 }),
+    {
+      input: { dtype: 'f32', shape: [6] },
+      runtime: createRuntime({ cache: null }),
+    },
+  );
+
+/** Trains, and where `stopAfter` steps are taken never goes on: as when the page is closed then, nothing is let go. */
+function fitKept(path: string, stopAfter = Number.POSITIVE_INFINITY): Promise<Answer> {
+  const labels = Array.from({ length: 40 }, (_, i) => i % 2);
+  const data = { train: tensorDataset(points, labels) };
+  const optimizer = adam({ learningRate: 0.01 });
+  return new Promise((resolve, reject) => {
+    const train = async () => {
+      const trained = model();
+      let [steps, resumedAt] = [0, 0];
+      const options = { epochs: 6, batchSize: 10, optimizer, store: checkpointFolder(path), resume: true };
+      for await (const event of fit(trained, data, options)) {
+        if (event.kind === 'start') ({ resumedAt } = event);
+        if (event.kind !== 'step' || ++steps < stopAfter) continue;
+        resolve({ steps, resumedAt, weights: [], log: '' });
+        await new Promise(() => {});
+      }
+      const log = new TextDecoder().decode(await privateRuns()(path).read('metrics.jsonl'));
+      const weights = Object.values(trained.variables).flatMap((value) => Array.from(value.data, Number));
+      resolve({ steps, resumedAt, weights, log });
+    };
+    train().catch(reject);
+  });
+}
+
+async function callStore(path: string, calls: readonly StoreCall[]): Promise<Answer> {
+  const store = privateRuns()(path);
+  const results: unknown[] = [];
+  for (const [method, ...args] of calls) {
+    const call = store[method].bind(store) as (...given: unknown[]) => Promise<unknown>;
+    const given = method === 'append' ? [args[0], new TextEncoder().encode(args[1] as string)] : args;
+    const result = await call(...given).catch((error: unknown) => String(error));
+    results.push(
+      result instanceof Uint8Array
+        ? new TextDecoder().decode(result)
+        : method === 'lock' && typeof result !== 'string'
+          ? 'held'
+          : result,
+    );
+  }
+  return { results };
+}
+
 function answer(question: Question): Promise<Answer> {
+  if (question.task === 'fit') return fitKept(question.path, question.stopAfter);
+  if (question.task === 'store') return callStore(question.path, question.calls);
   if (question.task === 'decode') return decode(question.bytes, question.reading);
   const { task, options = {} } = question;
   return task === 'train' ? train(options) : choose(options);

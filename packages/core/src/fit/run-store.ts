@@ -46,6 +46,24 @@ export interface RunStore {
 /** The store of a run, by its path. Runs that belong together lie in one: `<path>/fold-1`. */
 export type OpenRunStore = (path: string) => RunStore;
 
+/** The store with a check before each write: whether the run may still be written. */
+export function whileHeld(store: RunStore, check: () => Promise<void> | undefined): RunStore {
+  const held =
+    <A extends unknown[]>(write: (...args: A) => Promise<void>) =>
+    async (...args: A) => {
+      await check();
+      await write(...args);
+    };
+  return {
+    ...store,
+    replace: held(store.replace),
+    append: held(store.append),
+    truncate: held(store.truncate),
+    remove: held(store.remove),
+    removeAll: held(store.removeAll),
+  };
+}
+
 /** Runs in the memory of this process, for as long as the function that opens them is held. */
 export function memoryRuns(): OpenRunStore {
   const runs = new Map<string, Map<string, Uint8Array>>();

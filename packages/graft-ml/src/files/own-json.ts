@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { printableJson } from '@graft-ml/core/internal/base/printable';
 import { parseShallowJson } from '@graft-ml/core/internal/base/shallow-json';
-import type { z } from 'zod';
 import { type OpenOptions, readBytes } from './read.ts';
+
+export { problemsOf } from '@graft-ml/core/internal/base/schema-problems';
 
 /** The longest file, in bytes. The problems of a dataset of a hundred thousand rows make a `run.json` of 10 MB. */
 export const longestOwnJson = 50_000_000;
@@ -45,13 +46,4 @@ function checksumOf(content: object): string {
 function inOrder(_key: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** The first problems of a record of ours, in one line. */
-export function problemsOf({ issues }: z.ZodError): string {
-  const said = issues.slice(0, 3).map(({ path, message }) => {
-    const what = message.replace(/^Invalid input: /, '');
-    return path.length === 0 ? what : `${path.join('.')}: ${what}`;
-  });
-  return said.join('; ') + (issues.length > 3 ? `; and ${issues.length - 3} more` : '');
 }

@@ -4,6 +4,7 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import type { Progress } from '@graft-ml/core/internal/fit/checkpoint';
+import { type CheckpointName, checkpointFile, progressSchema } from '@graft-ml/core/internal/fit/checkpoint-files';
 import { averageName } from '@graft-ml/core/internal/fit/step';
 import type { Safetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { readSealed } from '@graft-ml/core/internal/weights/sealed';
@@ -14,9 +15,7 @@ import { parseJson } from '../files/read.ts';
 import { evaluationSchema, type RunKind, type RunRecord, trainingRuns } from './run-file.ts';
 import { type OpenRunStore, openRunStore } from './run-store.ts';
 
-/** The checkpoints of a run: the state after the last step that was saved, and the variables of the best epoch. */
-export type CheckpointName = 'best' | 'last';
-export const checkpoints = ['best', 'last'] as const satisfies readonly CheckpointName[];
+export { type CheckpointName, checkpointFile, checkpoints } from '@graft-ml/core/internal/fit/checkpoint-files';
 
 /** The state from which a run is resumed. */
 export interface Last {
@@ -24,19 +23,6 @@ export interface Last {
   readonly phase: Progress;
   /** It holds variables alone, and the optimizer's state begins anew. */
   readonly isFresh?: boolean;
-}
-
-/** The schema of the progress that a checkpoint records, with that of the best evaluation. */
-export function progressSchema<B extends z.ZodType>(best: B) {
-  return z.object({
-    epoch: z.int().min(0),
-    step: z.int().min(0),
-    lossSum: z.number(),
-    correctSum: z.number(),
-    sums: z.record(z.string(), z.number()).optional(),
-    losses: z.array(z.number()),
-    best: best.nullable(),
-  });
 }
 
 const phaseSchema = progressSchema(evaluationSchema);
@@ -108,11 +94,6 @@ async function adviceFor(
 
 function epochText(epoch: number | undefined): string {
   return epoch === undefined ? '' : ` (epoch ${epoch})`;
-}
-
-/** The name of its file. */
-export function checkpointFile(name: CheckpointName): string {
-  return `${name}.safetensors`;
 }
 
 function phaseOf({ metadata }: Safetensors) {

@@ -1,8 +1,8 @@
 import { lineChartsSvg } from '@graft-ml/core/internal/chart/index';
 import { type CurvePoint, learningCurves } from '@graft-ml/core/internal/fit/learning-curves';
+import type { LogFolder } from '@graft-ml/core/internal/fit/loggers/file-logger';
 import { z } from 'zod';
 import { parseJson } from '../files/read.ts';
-import type { LogFolder } from './run-logs.ts';
 
 const lineSchema = z.looseObject({
   epoch: z.int(),

@@ -5,7 +5,7 @@ import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import type { CheckpointStore, Progress } from '@graft-ml/core/internal/fit/checkpoint';
 import type { EvaluationEvent, TrainEvent } from '@graft-ml/core/internal/fit/events';
 import type { Logger } from '@graft-ml/core/internal/fit/loggers/index';
-import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
+import { type RunLock, whileHeld } from '@graft-ml/core/internal/fit/run-store';
 import { writeSealed } from '@graft-ml/core/internal/weights/sealed';
 import type { Choices } from '@graft-ml/core/runtime';
 import type { z } from 'zod';
@@ -24,7 +24,6 @@ import {
   onnxFile,
   openRunStore,
   type RunStore,
-  whileHeld,
 } from './run-store.ts';
 
 /** The parts of a run that training does not provide. */

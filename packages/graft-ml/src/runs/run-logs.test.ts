@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileLogger } from '@graft-ml/core/internal/fit/loggers/file-logger';
 import {
   csv,
   jsonLines,
@@ -11,7 +12,6 @@ import {
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../../../test/images.ts';
 import { logOf, runEvents } from '../../../../test/logs.ts';
-import { fileLogger } from './run-logs.ts';
 import { openRunStore } from './run-store.ts';
 
 const root = temporaryFolder();

@@ -41,24 +41,6 @@ export function openRunStore(path: string): RunStore {
   };
 }
 
-/** The store with a check before each write: whether the run may still be written. */
-export function whileHeld(store: RunStore, check: () => Promise<void> | undefined): RunStore {
-  const held =
-    <A extends unknown[]>(write: (...args: A) => Promise<void>) =>
-    async (...args: A) => {
-      await check();
-      await write(...args);
-    };
-  return {
-    ...store,
-    replace: held(store.replace),
-    append: held(store.append),
-    truncate: held(store.truncate),
-    remove: held(store.remove),
-    removeAll: held(store.removeAll),
-  };
-}
-
 /** Without a bound a checkpoint may be longer than one read can be. */
 function readRunFile(path: string, most: number | undefined): Promise<Uint8Array> {
   if (most !== undefined) return readBytes(path, { most, links: 'refuse' });
