@@ -78,7 +78,7 @@ ${palette.map((_, i) => `.map .s${i},.legend .s${i}{fill:var(--chart-s${i})}`).j
 .defs{position:absolute;width:0;height:0;overflow:hidden}
 table.runs th[scope=row]{white-space:nowrap}
 @media (max-width:30rem){table.runs th[scope=row]{white-space:normal;min-width:6rem}}
-@media print{th[scope=row]{overflow-wrap:anywhere}table.runs{font-size:7.5pt}table.runs th,table.runs th[scope=row],table.runs td{padding:.15rem .3rem;white-space:normal;overflow-wrap:anywhere}}
+@media print{th[scope=row]{overflow-wrap:anywhere}table.runs,table.runs th,table.runs td{font-size:7pt}table.runs th,table.runs th[scope=row],table.runs td{padding:.15rem .2rem;white-space:normal;line-height:1.25}table.runs th[scope=row]{min-width:3.4rem}table.runs code{font-size:6.5pt}}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line)}
 @media (max-width:40rem){.episode .class{grid-template-columns:1fr}}
 @media (max-width:30rem){th,td{padding:.25rem .35rem}table.matrix td{min-width:2.3rem}table.matrix th[scope=row]{padding-right:.3rem}.images{grid-template-columns:repeat(3,1fr);gap:.6rem}.episode .images{grid-template-columns:repeat(4,1fr)}.episode .support{grid-template-columns:repeat(5,minmax(0,3rem))}}

@@ -39,7 +39,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'report',
-    summary: 'Writes a report of a run: one HTML file for any browser.',
+    summary: 'Writes a report of a run, or of several side by side: one HTML file for any browser.',
     load: async () => (await import('./report.ts')).reportCommand,
   },
   {

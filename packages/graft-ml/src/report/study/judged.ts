@@ -19,6 +19,8 @@ export interface Answer extends ImageFile {
 
 /** A run on the images that it may be chosen by. */
 export interface Judged {
+  /** The folder of its images as it is now. */
+  readonly folder: string;
   readonly part: Part;
   /** Whether these are the images that its own dataset has. */
   readonly sameDataset: boolean;
@@ -71,7 +73,7 @@ export async function judge(path: string, { onImage, onAnswer, ...options }: Jud
     });
     onImage?.(next, images.length);
   }
-  return { ...partOf(chosen), metrics: evaluation.value(), answers };
+  return { folder, ...partOf(chosen), metrics: evaluation.value(), answers };
 }
 
 function unusedKey(content: string, used: ReadonlyMap<string, unknown>): string {

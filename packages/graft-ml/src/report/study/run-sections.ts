@@ -153,7 +153,7 @@ ${
     shown.map(({ image }) => image),
     classes,
     (image) =>
-      html`label <b>${classes[image.label]}</b><br>${answersOf.get(image)!.map(([name, count]) => html`${count} × <b>${name}</b> `)}<br><span class="quiet">${basename(image.path)}</span>`,
+      html`label <b>${classes[image.label]}</b><br>${answersText(answersOf.get(image)!)}<span class="quiet">${basename(image.path)}</span>`,
   )
 }`;
   if (!pair) return all;
@@ -162,6 +162,12 @@ ${
     html`<h3>${title}</h3>${sheet.classified(images, classes, ({ label, predicted, path }) => html`label <b>${classes[label]}</b><br>the other: <b>${classes[predicted]}</b><br><span class="quiet">${basename(path)}</span>`)}${count > images.length && html`<p class="quiet">The clearest ${images.length} of ${count}.</p>`}`;
   const [first, second] = [runs[pair.first]!.name, runs[pair.second]!.name];
   return html`${all}${only(`Right in ${first}, wrong in ${second}`, pair.onlyFirst, pair.mcnemar.onlyFirst)}${only(`Right in ${second}, wrong in ${first}`, pair.onlySecond, pair.mcnemar.onlySecond)}`;
+}
+
+/** The most frequent answers, a line each. */
+function answersText(answers: readonly (readonly [name: string, runs: number])[]): Markup {
+  const lines = answers.slice(0, 3).map(([name, count]) => html`${count} × <b>${name}</b><br>`);
+  return html`${lines}${answers.length > 3 && html`and ${answers.length - 3} more<br>`}`;
 }
 
 /** How each run is repeated. */

@@ -86,8 +86,14 @@ export async function metaPage(name: string, study: MetaStudy): Promise<string> 
   });
 }
 
-function folderOf(runs: readonly { readonly run: { readonly folder: string } }[]): Markup | string {
-  const folders = [...new Set(runs.map(({ run }) => run.folder))];
+interface OnFolder {
+  readonly run: { readonly folder: string };
+  /** Where its images were found. */
+  readonly judged?: { readonly folder: string } | null;
+}
+
+function folderOf(runs: readonly OnFolder[]): Markup | string {
+  const folders = [...new Set(runs.map(({ run, judged }) => judged?.folder ?? run.folder))];
   return folders.length === 1 ? html`<code>${folders[0]}</code>` : plural(folders.length, 'folder');
 }
 
