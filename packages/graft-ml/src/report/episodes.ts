@@ -59,7 +59,7 @@ export async function episodesSection(shown: readonly ShownEpisode[], tested: nu
   for (const [i, one] of shown.entries()) {
     if (room.left > 0) pages.push(await episodeMarkup(one, tested, { room, isOpen: i === 0 }));
   }
-  return html`<p>A task as the learner gets it: from the images on the left it learns what a class is, and says of those on the right which class they are of. A wrong answer names the class that was said; the percentages are how sure it was.</p>${pages}`;
+  return html`<p>A task as the learner gets it: from the small images it learns what a class is, and says of the framed ones which class they are of. A wrong answer names the class that was said; the percentages are how sure it was.</p>${pages}`;
 }
 
 async function episodeMarkup(

@@ -111,8 +111,8 @@ async function qualitySection({ accuracy, perStep, episodes, shape, of }: MetaTe
       ),
     );
   return html`<ul class="tiles"><li class="first"><b>${percent(accuracy.mean)}</b><span>accuracy on ${episodes} episodes of ${of} classes</span><span class="quiet">95 % interval ${percent(low)} to ${percent(high)}</span></li><li><b>${percent(1 / shape.way)}</b><span>by guessing</span></li><li><b>${shape.way} × ${shape.shots}</b><span>classes and images of each to adapt to</span><span class="quiet">${shape.queries} queries of each class</span></li></ul>
-${chart && html`<figure class="alone">${chart}</figure>`}
-<div class="scroll" role="region" aria-label="Accuracy by inner step" tabindex="0"><table><thead><tr><th scope="col">inner steps</th><th scope="col">accuracy</th><th scope="col">loss, nats</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+<div class="beside">${chart && html`<figure class="alone">${chart}</figure>`}
+<div class="scroll" role="region" aria-label="Accuracy by inner step" tabindex="0"><table><thead><tr><th scope="col">inner steps</th><th scope="col">accuracy</th><th scope="col">loss, nats</th></tr></thead><tbody>${rows}</tbody></table></div></div>`;
 }
 
 async function courseSection(epochs: readonly LoggedEpoch[]): Promise<Markup> {

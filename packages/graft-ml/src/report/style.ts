@@ -90,6 +90,7 @@ h2,h3,h3+p,h2+p,caption,.legend{break-after:avoid}h2{margin-top:1.4rem}
 figure,tr,pre,.note,.tiles li,ol.advice li,.images li,svg.map,table.matrix,table:not(:has(tr:nth-child(13))),.examples>figure{break-inside:avoid}
 .scroll,.lasso .list{overflow:visible}table,table .quiet{font-size:9pt}table.matrix button{text-decoration:none}table.matrix td,table.matrix button{height:1.8rem}
 .tiles{grid-template-columns:repeat(3,1fr)}.tiles .first{grid-column:auto}.tiles .first b,.tiles b{font-size:1.5rem}
+.episode .images{grid-template-columns:repeat(6,1fr)}.episode .support{grid-template-columns:repeat(5,minmax(0,3rem))}.episode .class{break-inside:avoid}
 .beside{display:block}.charts{grid-template-columns:1fr 1fr}.images{grid-template-columns:repeat(6,1fr)}.examples{grid-template-columns:1fr 1fr}
 svg.map{max-width:15cm}}
 `;

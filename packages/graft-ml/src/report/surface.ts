@@ -51,5 +51,5 @@ export async function surfaceSection(surface: LossSurface | string, { why }: Sho
   const losses = (of: 'support' | 'query') => `${fixed(path[0]![of], 2)} to ${fixed(path[last]![of], 2)}`;
   return html`<p>The loss of one episode (${why.toLowerCase()}) on the plane through its parameters that the inner loop goes along. The support’s loss is what the steps descend: ${losses('support')}. The queries’ is what the start was meta-learned for: ${losses('query')}.</p>
 <div class="charts">${await draw('support', 'Loss of the support')}${await draw('query', 'Loss of the queries')}</div>
-<p class="quiet">Distances are those of the parameters, the same in both directions. The plane holds ${percent(held, held > 0.995 ? 0 : 1)} of the way${last > 2 && '; a point of the way is drawn where it is nearest to the plane'}.</p>`;
+<p class="quiet">Distances are those of the parameters, the same in both directions. The plane holds ${percent(held, held > 0.995 ? 0 : 1)} of the way${held <= 0.995 && '; a point of the way is drawn where it is nearest to the plane'}.</p>`;
 }
