@@ -59,7 +59,7 @@ test('several learners on the same episodes make one table; what is done is not 
   expect([status, stderr.includes('protonet: 2 of 3')]).toEqual([0, true]);
   expect(stdout).toMatch(/^anil +conv4_32 +\S+ {2}\d/m);
   expect(readdirSync(join(root, 'cmp')).sort()).toEqual([
-    ...['anil', 'compare.json', 'compare.md', 'compare.svg', 'nearest-centroid', 'protonet'],
+    ...['anil', 'compare.json', 'compare.md', 'compare.svg', 'nearest-centroid', 'protonet', 'report.html'],
   ]);
   const { rows } = JSON.parse(readFileSync(join(root, 'cmp', 'compare.json'), 'utf8'));
   expect(rows.map(({ perStep }: { perStep: unknown[] }) => perStep.length)).toEqual([11, 1, 1]);
