@@ -49,7 +49,7 @@ ${tile(fixed(main.macro.f1), 'macro F1', main, 'f1')}
 <li><b>${fixed(main.loss)}</b><span>log loss, nats</span><span class="quiet">equal guesses: ${fixed(Math.log(run.classes.length))}</span></li>
 <li><b>${percent(main.calibration.error)}</b><span>calibration error</span><span class="quiet">${main.calibration.overconfidence > 0 ? 'too sure' : 'not sure enough'} by ${percent(Math.abs(main.calibration.overconfidence))}</span></li>
 </ul>
-<p class="quiet">${test ? `The tiles without another word are of the test part, which nothing was chosen by. Its images are counted and never shown here: everything below is of the ${shown ? imagesOf(shown) : 'training'}.` : `All numbers are of the ${name}.`} Always answering the most frequent class would be right for ${percent(largest)}.</p>`;
+<p class="quiet">${test ? `The tiles without another word are of the test part, which nothing was chosen by. Its images are counted and never shown here: what follows is of the ${shown ? imagesOf(shown) : 'training images'}, unless it says otherwise.` : `All numbers are of the ${name}.`} Always answering the most frequent class would be right for ${percent(largest)}.</p>`;
 }
 
 function tile(value: string, name: string, { intervals }: EvaluationMetrics, key: 'balancedAccuracy' | 'f1'): Markup {
