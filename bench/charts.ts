@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type LineChart, lineChartSvg, type Series, type SvgSize } from '@graft-ml/core/internal/chart/index';
+import { type DotChart, dotChartSvg } from './dot-chart.ts';
 import type { Layer, LayerChange } from './inner-layers.ts';
 import type { PhaseOne } from './phase-one.ts';
 import { mean } from './study.ts';
@@ -11,6 +12,19 @@ export async function saveChart(name: string, chart: LineChart, size: SvgSize = 
   const file = fileURLToPath(new URL(`../../bench/results/${name}.svg`, import.meta.url));
   writeFileSync(file, await lineChartSvg(chart, size));
 }
+
+/** Writes a dot chart as bench/results/NAME.svg. */
+function saveDotChart(name: string, chart: DotChart): void {
+  writeFileSync(fileURLToPath(new URL(`../../bench/results/${name}.svg`, import.meta.url)), dotChartSvg(chart));
+}
+
+/** The mean over seeds, and the lowest and highest of them. */
+function dotOf(values: readonly number[]) {
+  return { value: mean(values), low: Math.min(...values), high: Math.max(...values) };
+}
+
+const dotsOfSeeds = (count: number) =>
+  count === 1 ? 'One seed.' : `Dots: the mean of ${count} seeds; lines: from the lowest to the highest of them.`;
 
 /** The mean over seeds, and the lowest and highest of them as a band. */
 function overSeeds(name: string, points: readonly (readonly [x: number, values: readonly number[]])[]): Series {
@@ -161,4 +175,31 @@ export async function drawFewDigits(
     series: ways.map(({ name, points }) => overSeeds(name, points)),
     note: ofSeeds(ways[0]!.points[0]![1].length),
   });
+}
+
+/** Test accuracy of strategies by domain, with few and with many images of each class: a value for each seed. */
+export function drawDomains(
+  domains: readonly { readonly title: string; readonly ways: readonly (readonly [name: string, ...Sizes])[] }[],
+): void {
+  const groups = domains.map(({ title, ways }) => ({
+    title,
+    rows: ways.map(([name, ...sizes]) => ({ name, dots: sizes.map(dotOf) })),
+  }));
+  const keys = ['5 images of each class', '30 images of each class'];
+  const note = dotsOfSeeds(domains[0]!.ways[0]![1].length);
+  saveDotChart('domains', { title: 'Strategies by domain', label: 'test accuracy', keys, groups, note });
+}
+
+type Sizes = readonly [few: readonly number[], many: readonly number[]];
+
+/** Test accuracy with and without the pitfalls: a value for each seed. */
+export function drawPitfalls(
+  pitfalls: readonly { readonly title: string; readonly ways: readonly (readonly [string, readonly number[]])[] }[],
+): void {
+  const groups = pitfalls.map(({ title, ways }) => ({
+    title,
+    rows: ways.map(([name, values]) => ({ name, dots: [dotOf(values)] })),
+  }));
+  const note = dotsOfSeeds(pitfalls[0]!.ways[0]![1].length);
+  saveDotChart('pitfalls', { title: 'Four pitfalls', label: 'test accuracy', keys: ['test'], groups, note });
 }

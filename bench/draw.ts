@@ -2,7 +2,15 @@
  * Draws the charts in bench/results again, from the results there: nothing is measured.
  *   npm run build && node dist/bench/draw.js
  */
-import { drawFewDigits, drawFewShot, drawLayerChange, drawMetaCurves, drawTransfer } from './charts.ts';
+import {
+  drawDomains,
+  drawFewDigits,
+  drawFewShot,
+  drawLayerChange,
+  drawMetaCurves,
+  drawPitfalls,
+  drawTransfer,
+} from './charts.ts';
 import type { LayerChange } from './inner-layers.ts';
 import type { MetaOutcome } from './meta-study.ts';
 import type { PhaseOne } from './phase-one.ts';
@@ -66,3 +74,44 @@ await drawTransfer(
   ways.map((way) => ({ way, runs: ofWay<Training>(way.name), flops: workOf(way, study, 10).flops })),
   ofWay<PhaseOne>('phase one'),
 );
+
+/** The test accuracies of the seeds, under keys that begin so. */
+function testsOf(study: string, start: string): number[] {
+  const { results } = new Results<Readonly<Record<string, number>>>(study);
+  return Object.entries(results).flatMap(([key, { test }]) => (key.startsWith(`${start}, `) ? [test!] : []));
+}
+
+const domains = [
+  ['similar', 'Similar: ten kinds of objects'],
+  ['different', 'Different: six kinds of rubbish'],
+  ['very different', 'Very different: handwritten digits'],
+] as const;
+const strategies = ['feature-extraction', 'partial', 'gradual', 'full', 'auto', 'scratch'];
+drawDomains(
+  domains.map(([domain, title]) => ({
+    title,
+    ways: strategies.map((way) => {
+      const of = (size: string) => testsOf('domains', `${domain}, ${size}, ${way}`);
+      return [way, of('few'), of('many')] as const;
+    }),
+  })),
+);
+
+const pitfalls = {
+  'image size': ['32 px', '64 px', '96 px', '128 px', '224 px'],
+  normalisation: ['as the weights had it', 'mean 0.5, std 0.5', 'none', 'left at 0 to 255'],
+  'learning rate of the backbone': ['0.00001', '0.0001', '0.001', '0.01'],
+} as const;
+const batchNorms = Object.entries(new Results<Readonly<Record<string, number>>>('pitfalls').results).flatMap(
+  ([key, found]) => (key.startsWith('batch norm, ') ? [found] : []),
+);
+drawPitfalls([
+  ...Object.entries(pitfalls).map(([pitfall, ways]) => ({
+    title: `${pitfall[0]!.toUpperCase()}${pitfall.slice(1)}`,
+    ways: ways.map((way) => [way, testsOf('pitfalls', `${pitfall}, ${way}`)] as const),
+  })),
+  {
+    title: 'Batch norm in evaluation: handwritten digits',
+    ways: Object.keys(batchNorms[0]!).map((way) => [way, batchNorms.map((found) => found[way]!)] as const),
+  },
+]);
