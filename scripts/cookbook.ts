@@ -7,13 +7,17 @@ import sharp from 'sharp';
 
 const require = createRequire(import.meta.url);
 
-/** A page: its blocks as they stand in the file. */
-export interface CookbookPage {
+/** A program of a page, as a module of that name. */
+export interface Program {
   readonly name: string;
+  readonly code: string;
+}
+
+/** A page: its blocks as they stand in the file. */
+export interface CookbookPage extends Program {
   readonly title: string;
   /** The lines of the shell block, without comments. */
   readonly commands: readonly string[];
-  readonly code: string;
   /** What the code is said to print. */
   readonly output: string;
 }
@@ -50,9 +54,15 @@ async function writeDigits(folder: string, perClass: number): Promise<void> {
 /** A project that has Graft installed, the digits, and each page's code as a module. */
 export async function makeCookbookProject(root: string, project: string): Promise<readonly CookbookPage[]> {
   const pages = readCookbook(root);
+  await makeProject(root, project, pages);
+  return pages;
+}
+
+/** A project that has Graft installed, the digits, and the programs as modules. */
+export async function makeProject(root: string, project: string, programs: readonly Program[]): Promise<void> {
   symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
   await writeDigits(join(project, 'digits'), 30);
-  for (const { name, code } of pages) writeFileSync(join(project, `${name}.ts`), `${code}\nexport {};\n`);
+  for (const { name, code } of programs) writeFileSync(join(project, `${name}.ts`), `${code}\nexport {};\n`);
   const compilerOptions = {
     module: 'nodenext',
     target: 'ES2022',
@@ -65,7 +75,6 @@ export async function makeCookbookProject(root: string, project: string): Promis
   };
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
-  return pages;
 }
 
 /** What tsc says of the modules; empty where all is well. */
@@ -90,10 +99,10 @@ writeFileSync(process.argv[2], JSON.stringify(outputs));
 process.exit();
 `;
 
-/** Runs the pages in their order. @throws Error where a page does */
-export function runCookbook(project: string, pages: readonly CookbookPage[]): Readonly<Record<string, string>> {
+/** Runs the programs in their order. @throws Error where one does */
+export function runCookbook(project: string, programs: readonly Program[]): Readonly<Record<string, string>> {
   writeFileSync(join(project, 'runner.mjs'), runner);
-  const args = ['runner.mjs', 'outputs.json', ...pages.map(({ name }) => name)];
+  const args = ['runner.mjs', 'outputs.json', ...programs.map(({ name }) => name)];
   const { status, stderr } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8' });
   if (status !== 0 || stderr !== '') throw new Error(`status ${status}: ${stderr}`);
   return JSON.parse(readFileSync(join(project, 'outputs.json'), 'utf8'));

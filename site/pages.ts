@@ -69,12 +69,21 @@ function examplesIn(root: string): string[] {
   return names.sort().map((name) => `${examplesIndex}/${name}`);
 }
 
-/** The Markdown files of a folder by name, its README first. */
+/** The Markdown files of a folder: its README, those that it links to in that order, and the others by name. */
 function markdownIn(root: string, folder: string): string[] {
   if (!existsSync(join(root, folder))) return [];
   const names = readdirSync(join(root, folder)).filter((name) => name.endsWith('.md') && name !== 'README.md');
   names.sort();
-  if (existsSync(join(root, folder, 'README.md'))) names.unshift('README.md');
+  const readme = join(root, folder, 'README.md');
+  if (existsSync(readme)) {
+    const index = readFileSync(readme, 'utf8');
+    const placeOf = (name: string) => {
+      const place = index.indexOf(`](${name})`);
+      return place === -1 ? index.length : place;
+    };
+    names.sort((a, b) => placeOf(a) - placeOf(b));
+    names.unshift('README.md');
+  }
   return names.map((name) => `${folder}/${name}`);
 }
 
