@@ -20,7 +20,7 @@ export interface RunStudy {
   readonly differences: Differences;
   /** Runs by the images that they were evaluated on, the largest group first; those without any are in none. */
   readonly groups: readonly (readonly number[])[];
-  /** The best two ways of training on the same images; null where there are no two. */
+  /** The best run beside the best that was trained another way, on the same images; null where there are no two. */
   readonly pair: BestPair | null;
   /** The run that the validation images choose, with its test part; null where it has none. */
   readonly test: { readonly run: number; readonly metrics: EvaluationMetrics } | null;
@@ -124,20 +124,16 @@ export function ranked(runs: readonly StudyRun[], members: Iterable<number>): nu
   return [...members].sort((a, b) => worth(b) - worth(a) || lossOf(runs[a]!) - lossOf(runs[b]!));
 }
 
-/** The best run of each of the best two ways of training; where all go one way, the best two runs. */
+/** The best run, and the best of those that were trained another way; where all went one way, the second best. */
 function bestPair(
   runs: readonly StudyRun[],
   { variants }: Differences,
   members: readonly number[],
   classes: readonly string[],
 ): BestPair {
-  const ways = variants.flatMap(({ runs: own }) => {
-    const inGroup = own.filter((i) => members.includes(i));
-    const mean = inGroup.reduce((sum, i) => sum + accuracyOf(runs[i]!), 0) / inGroup.length;
-    return inGroup.length > 0 ? [{ best: ranked(runs, inGroup)[0]!, mean }] : [];
-  });
-  const byMean = ways.sort((a, b) => b.mean - a.mean).map(({ best }) => best);
-  const [first, second] = byMean.length > 1 ? byMean : ranked(runs, members);
+  const [first, ...others] = ranked(runs, members);
+  const repeats = variants.find(({ runs: own }) => own.includes(first!))!.runs;
+  const second = others.find((i) => !repeats.includes(i)) ?? others[0];
   const [one, two] = [runs[first!]!.judged!, runs[second!]!.judged!];
   const only = (own: typeof one, other: typeof one) =>
     [...own.answers].flatMap(([key, answer]) => {

@@ -53,7 +53,9 @@ export interface RunNumbers {
   readonly kind: 'runs';
   readonly runs: readonly ComparedRunNumbers[];
   readonly ways: readonly WayNumbers[];
-  /** The best two ways on the same images, by their best runs; null where there are no two. */
+  /**
+   * The best run, and the best of those that were trained another way, on the same images; null where there are no two.
+   */
   readonly best: {
     readonly first: string;
     readonly second: string;

@@ -56,7 +56,8 @@ export function transferWays({ runs, differences: { variants } }: RunStudy): Tra
 export async function transferSection(study: RunStudy): Promise<Markup | null> {
   const ways = transferWays(study);
   if (!ways) return null;
-  const starts = study.runs.filter(({ run, judged }) => run.adaptedFrom !== null && judged !== null);
+  const onSameImages = study.groups[0]?.map((i) => study.runs[i]!) ?? [];
+  const starts = onSameImages.filter(({ run }) => run.adaptedFrom !== null);
   const sides = transferSides.filter((side) => ways.some(({ frozen }) => frozen === side));
   const charts = sides.map((side) =>
     sideCharts(

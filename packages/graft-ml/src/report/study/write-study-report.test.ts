@@ -171,13 +171,16 @@ describe('partial transfer', () => {
       await runFolder(shapes, out('half'), { ...start, transferRatio: 0.5, transferFrozen: 'lower', seed });
       await runFolder(shapes, out('all'), { ...start, transferRatio: 1, seed });
     }
-    const { ways, runs, page } = await written('runs', at('transfer'));
+    const { ways, runs, best, page } = await written('runs', at('transfer'));
     expect(ways).toHaveLength(2);
     const [half, all] = ['r = 0.5, lower frozen', 'r = 1'].map((name) => ways.find((way) => way.name === name)!);
     expect([half!.runs, all!.runs]).toEqual([
       ['half-0', 'half-1'],
       ['all-0', 'all-1'],
     ]);
+    // The best run is compared with one that is no repeat of it.
+    const waysOfBest = ways.filter((way) => [best!.first, best!.second].some((name) => way.runs.includes(name)));
+    expect(waysOfBest).toHaveLength(2);
     const accuracies = runs.filter(({ name }) => half!.runs.includes(name)).map(({ evaluated }) => evaluated!.accuracy);
     expect(half).toMatchObject({ lowest: Math.min(...accuracies), highest: Math.max(...accuracies) });
     expect(half!.mean).toBeCloseTo((accuracies[0]! + accuracies[1]!) / 2, 12);
