@@ -108,6 +108,7 @@ describe('used wrongly', () => {
       '--weights: none are published for conv4, so that --model needs a file of them here.',
     ],
     [['inspect', 'conv4', '--strategy', 'all'], '--strategy "all" is not known.'],
+    [['inspect', 'conv4', '--train', 'head'], '--train changes what a strategy does. Give one: --strategy full.'],
     [['inspect', 'conv4', '--epoch', '2'], '--epoch: without a strategy no epoch is known. Give one: --strategy full.'],
     [['preview', 'x', '--out', 'x.jpg'], 'the name of a PNG file, which ends in .png'],
     [['find-lr', 'x', '--out', 'c.png'], 'the name of an SVG file, which ends in .svg'],

@@ -101,8 +101,21 @@ async function subject(name: string, numClasses: number, changes: InspectConfig)
   }
   const { model } = await openBackbone({ model: name, weights: null, head: changes.head ?? null });
   const isPlanned = (changes.strategy ?? null) !== null || (changes.transferRatio ?? null) !== null;
+  if (!isPlanned) assertNoRules(changes);
   const config = isPlanned ? resolveConfig(parseConfig({ ...changes, model: name })) : null;
   return { model, preprocessing: model.preprocessing, numClasses, config, decision: null, images: null };
+}
+
+/** Rules for parameters change what a strategy does with them: without one they would be ignored. */
+function assertNoRules(changes: InspectConfig): void {
+  const rule = (['freeze', 'train', 'rates'] as const).find((key) => (changes[key] ?? null) !== null);
+  if (rule === undefined) return;
+  throw new OptionError({
+    option: rule,
+    expected: 'a strategy beside it',
+    received: changes[rule],
+    problem: ` changes what a strategy does. Give one: ${option('strategy', 'full')}.`,
+  });
 }
 
 /** A learning rate in an epoch. */
