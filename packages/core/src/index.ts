@@ -71,5 +71,11 @@ export {
   sgd,
   withWarmup,
 } from './entries/optim.ts';
-export { type EvaluationMetrics, measure, startEvaluation, wilsonInterval } from './entries/predict.ts';
+export {
+  confusionMatrixText,
+  type EvaluationMetrics,
+  measure,
+  startEvaluation,
+  wilsonInterval,
+} from './entries/predict.ts';
 export type { TrainConfigInput } from './entries/train.ts';

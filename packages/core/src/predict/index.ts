@@ -15,6 +15,7 @@ export {
   type RankedClass,
 } from './classifier.ts';
 export { type ClassMatrix, estimateLabelNoise, type LabelNoise, type ProbabilityRows } from './confident-joint.ts';
+export { type ConfusionTextOptions, confusionMatrixText } from './confusion-text.ts';
 export {
   type EvaluationCurves,
   type EvaluationMetrics,

@@ -1,5 +1,5 @@
 import { printable } from '@graft-ml/core/internal/base/printable';
-import { measure } from '@graft-ml/core/predict';
+import { confusionMatrixText, measure } from '@graft-ml/core/predict';
 import { describe, expect, test } from 'vitest';
 import { confusionLines } from './confusion.ts';
 import { hasColours, type Line, lineText, styled } from './styled.ts';
@@ -29,10 +29,23 @@ describe('a confusion matrix in characters', () => {
       '2 dog                  3  1  ·',
       '3 cow                  ·  ·  ·',
     ]);
-    expect(plain(confusionLines(two, { byRow: true })).slice(2, 4)).toEqual([
-      '1 cat                   90   10    ·',
-      '2 dog                   75   25    ·',
+    expect(plain(confusionLines(two, { byRow: true })).slice(1, 4)).toEqual([
+      'true \\ predicted       cat  dog  cow',
+      'cat                     90   10    ·',
+      'dog                     75   25    ·',
     ]);
+  });
+
+  test('columns are named where all names fit', () => {
+    const named = measure(judged(pairs, 3), ['a', 'b', 'no'], { replicates: 0 });
+    expect(plain(confusionLines(named, { byRow: false }))).toEqual([
+      'Confusion matrix (images)',
+      'true \\ predicted       a  b no',
+      'a                      9  1  ·',
+      'b                      3  1  ·',
+      'no                     ·  ·  ·',
+    ]);
+    expect(confusionMatrixText(named).split('\n')).toEqual(plain(confusionLines(named, {})));
   });
 
   test('hits are blue and errors orange, darker the larger their share; what is not there has no ground', () => {
@@ -51,7 +64,7 @@ describe('a confusion matrix in characters', () => {
     const many = Array.from({ length: 600 }, (_, i) => [i % 60, i % 7 === 0 ? (i * 13) % 60 : i % 60] as const);
     const one = [...many, ...Array.from({ length: 2000 }, () => [41, 17] as const)];
     const lines = plain(confusionLines(measure(judged(one, 60), names, { replicates: 0 }), { byRow: false, width }));
-    expect(lines[0]).toMatch(/the \d+ classes with most errors of 60, all with --json/);
+    expect(lines[0]).toMatch(/the \d+ of 60 classes with most errors, all with --json/);
     expect(Math.max(...lines.slice(1).map(({ length }) => length))).toBeLessThanOrEqual(width);
     expect(lines.some((line) => line.startsWith('42 '))).toBe(true);
     expect(lines.some((line) => line.startsWith('18 '))).toBe(true);

@@ -1,8 +1,8 @@
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
-import type { EvaluationMetrics, Interval } from '@graft-ml/core/predict';
+import type { ConfusionTextOptions, EvaluationMetrics, Interval } from '@graft-ml/core/predict';
 import type { FolderEvaluation } from '../../predict/evaluate-folder.ts';
-import { type ConfusionOptions, confusionLines } from './confusion.ts';
+import { confusionLines } from './confusion.ts';
 import { curveLines, reliabilityLines } from './evaluation-curves.ts';
 import { fact, percent, table } from './format.ts';
 import type { Result } from './printer.ts';
@@ -12,7 +12,7 @@ const shownConfusions = 8;
 /** Of more classes than these, the table has the ones with the lowest F₁. */
 const mostRows = 40;
 
-export interface EvaluationView extends ConfusionOptions {
+export interface EvaluationView extends ConfusionTextOptions {
   /** Whether the curves are drawn. */
   readonly curves: boolean;
   /** The contact sheet of the worst mistakes, and the images on it; null where none was asked for. */
