@@ -37,8 +37,19 @@ export function publicEntries(root: string): string[] {
   });
 }
 
+export interface BundleOptions {
+  /** Imports that are left out. */
+  readonly without?: readonly RegExp[];
+  /** Whether what is loaded later counts. Default true. */
+  readonly isWhole?: boolean;
+}
+
 /** Bundles a module, given as text, from the packages as they were built. */
-export async function bundleForBrowser(root: string, text: string): Promise<Bundle> {
+export async function bundleForBrowser(
+  root: string,
+  text: string,
+  { without = [], isWhole = true }: BundleOptions = {},
+): Promise<Bundle> {
   const refused: string[] = [];
   const path = (id: string) => relative(root, id).split(sep).join('/');
   const entry = '\0entry';
@@ -56,6 +67,7 @@ export async function bundleForBrowser(root: string, text: string): Promise<Bund
     input: entry,
     cwd: root,
     platform: 'browser',
+    external: [...without],
     logLevel: 'silent',
     plugins: [plugin],
   });
@@ -64,9 +76,11 @@ export async function bundleForBrowser(root: string, text: string): Promise<Bund
   const chunks = output.flatMap((each) => (each.type === 'chunk' ? [each] : []));
   const own = new Set(chunks.map(({ fileName }) => fileName));
   for (const name of chunks.flatMap(({ imports, dynamicImports }) => [...imports, ...dynamicImports])) {
-    if (!own.has(name) && !isBuiltin(name)) refused.push(`${name} is not found`);
+    if (!own.has(name) && !isBuiltin(name) && !without.some((one) => one.test(name)))
+      refused.push(`${name} is not found`);
   }
-  const code = Buffer.from(chunks.map((chunk) => chunk.code).join('\n'));
+  const counted = chunks.filter(({ isDynamicEntry }) => isWhole || !isDynamicEntry);
+  const code = Buffer.from(counted.map((chunk) => chunk.code).join('\n'));
   const files = chunks
     .flatMap(({ modules }) => Object.entries(modules))
     .flatMap(([id, { renderedLength }]) => (id.startsWith('\0') || renderedLength === 0 ? [] : [path(id)]));

@@ -42,7 +42,7 @@ const house = [
     ],
     needsNode: true,
   },
-  { folder: 'packages/web', name: '@graft-ml/web', rooms: ['image', 'runs', 'runtime'], needsNode: false },
+  { folder: 'packages/web', name: '@graft-ml/web', rooms: ['image', 'runs', 'runtime', 'predict'], needsNode: false },
 ] as const;
 type Package = (typeof house)[number];
 

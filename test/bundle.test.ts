@@ -51,6 +51,14 @@ test('no file of theirs, public or not, needs anything of Node', async () => {
   expect([refused, files.length > 200]).toEqual([[], true]);
 });
 
+test('what a site ships with a model has at most 10 KB of ours', async () => {
+  const { gzip } = await bundleForBrowser(root, "export * from '@graft-ml/web/predict';", {
+    without: [/^onnxruntime-web/, /^@bufbuild/],
+    isWhole: false,
+  });
+  expect(gzip).toBeLessThanOrEqual(10 * 1024);
+});
+
 test('docs/sizes.md has nothing else', () => {
   expect([...recorded.keys()]).toEqual(everything);
 });

@@ -8,6 +8,7 @@ import { conv2d, relu } from '@graft-ml/core/ops';
 import { adam } from '@graft-ml/core/optim';
 import type { TuningEvent } from '@graft-ml/core/runtime';
 import { canvasDecoder, checkpointFolder, createRuntime, privateRuns, type WebRuntimeOptions } from '@graft-ml/web';
+import { loadPredictor, type PredictedClass } from '@graft-ml/web/predict';
 import { trainConv4 } from '../conv4-steps.ts';
 
 export type Question =
@@ -15,6 +16,8 @@ export type Question =
   | { readonly task: 'decode'; readonly bytes: readonly number[]; readonly reading?: ImageReading }
   /** Trains a small network, kept in a folder; it ends by itself after so many steps of its own. */
   | { readonly task: 'fit'; readonly path: string; readonly stopAfter?: number }
+  /** What an exported model says of an image, as a file, as pixels and from a canvas; `model` is its address. */
+  | { readonly task: 'predict'; readonly model: string; readonly bytes: readonly number[] }
   /** Does these things to a store, one after the other. */
   | { readonly task: 'store'; readonly path: string; readonly calls: readonly StoreCall[] };
 
@@ -35,6 +38,7 @@ export type Answer =
       readonly weights: readonly number[];
       readonly log: string;
     }
+  | { readonly predictions: readonly (readonly PredictedClass[])[] }
   | { readonly results: readonly unknown[] }
   | { readonly error: string };
 
@@ -121,7 +125,20 @@ async function callStore(path: string, calls: readonly StoreCall[]): Promise<Ans
   return { results };
 }
 
+async function predict(model: string, bytes: readonly number[]): Promise<Answer> {
+  const file = Uint8Array.from(bytes);
+  await using predictor = await loadPredictor(model);
+  const bitmap = await createImageBitmap(new Blob([file]));
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext('2d')!;
+  context.drawImage(bitmap, 0, 0);
+  const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
+  const inputs = [file, new Blob([file]), file.buffer, pixels, canvas, bitmap];
+  return { predictions: await Promise.all(inputs.map((image) => predictor.predict(image))) };
+}
+
 function answer(question: Question): Promise<Answer> {
+  if (question.task === 'predict') return predict(question.model, question.bytes);
   if (question.task === 'fit') return fitKept(question.path, question.stopAfter);
   if (question.task === 'store') return callStore(question.path, question.calls);
   if (question.task === 'decode') return decode(question.bytes, question.reading);

@@ -46,10 +46,11 @@ export function rowsOf(image: RgbImage): ImageRows {
 
 /** A model's input from an image: planar u8 (3, size, size), or as many of them as `places` asks for. */
 export async function viewOf(image: ImageRows, request: ViewRequest, size: number): Promise<Uint8Array> {
-  return request.kind === 'evaluation' ? evaluation(image, request, size) : training(image, request, size);
+  return request.kind === 'evaluation' ? evaluationViews(image, request, size) : training(image, request, size);
 }
 
-async function evaluation(image: ImageRows, request: EvaluationRequest, size: number): Promise<Uint8Array> {
+/** The views of an evaluation, without the code of augmentations. */
+export async function evaluationViews(image: ImageRows, request: EvaluationRequest, size: number): Promise<Uint8Array> {
   const { preprocessing, places = [centreCrop] } = request;
   const crops = await resizeImage(
     image,

@@ -1,6 +1,5 @@
 import { type EncodedImage, type ImageDecoder, rgbOf } from '@graft-ml/core/internal/image/decoder';
 import { readAvifHeader } from '@graft-ml/core/internal/image/file/avif';
-import { decodeBmp, readBmpHeader } from '@graft-ml/core/internal/image/file/bmp';
 import { assertWithinBounds, sizeBounds } from '@graft-ml/core/internal/image/file/bounds';
 import { readGifHeader } from '@graft-ml/core/internal/image/file/gif';
 import { HeaderError, type ImageFormat, type ImageHeader } from '@graft-ml/core/internal/image/file/header';
@@ -13,13 +12,12 @@ import { ImageError, type ImageProblemKind } from '@graft-ml/core/internal/image
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import type { ImageReading } from '@graft-ml/core/internal/image/transform';
 
-/** Readers of the headers of what browsers decode; bitmaps are ours to decode. */
-const headerReaders: { readonly [F in Exclude<ImageFormat, 'tiff'>]: (file: Uint8Array) => ImageHeader } = {
+/** Readers of the headers of what browsers decode. */
+const headerReaders: { readonly [F in Exclude<ImageFormat, 'tiff' | 'bmp'>]: (file: Uint8Array) => ImageHeader } = {
   jpeg: readJpegHeader,
   png: readPngHeader,
   webp: readWebpHeader,
   gif: readGifHeader,
-  bmp: readBmpHeader,
   avif: readAvifHeader,
 };
 
@@ -37,33 +35,38 @@ export function canvasDecoder(): ImageDecoder {
 
 /** @throws ImageError (by rejection) as `ImageDecoder` has it */
 async function decode({ bytes, name }: EncodedImage, reading: ImageReading): Promise<RgbImage> {
-  const header = headerOf(bytes, name);
-  const { orientation = 'apply' } = reading;
+  const format = formatOf(bytes, name);
+  if (format === 'bmp') return bitmapOf(bytes, name);
+  const header = explained(name, () => headerReaders[format](bytes));
   // The sides change places in images that lie on their side, which no bound tells apart.
   assertWithinBounds(name, header);
   if (header.isInk) {
     fail(name, 'unreadable', 'its colours are CMYK, which browsers do not turn into light alike; save it as RGB');
   }
-  const stored = header.format === 'bmp' ? bitmapOf(header, name) : await drawn(header, name, reading);
-  return orientation === 'ignore' ? stored : upright(stored, header.orientation);
+  const stored = await drawn(header, name, reading);
+  return reading.orientation === 'ignore' ? stored : upright(stored, header.orientation);
 }
 
-function headerOf(bytes: Uint8Array, name: string): ImageHeader {
+function formatOf(bytes: Uint8Array, name: string): Exclude<ImageFormat, 'tiff'> {
   if (bytes.length === 0) fail(name, 'empty-file', 'the file has 0 bytes');
   if (bytes.length > sizeBounds.fileBytes) {
     fail(name, 'too-large', `the file has ${bytes.length} bytes, more than ${sizeBounds.fileBytes}`);
   }
   const format = sniffFormat(bytes);
-  if (format === undefined) {
-    const foreign = foreignFormat(bytes.subarray(0, 64));
-    fail(name, 'not-an-image', foreign ?? 'the content is neither JPEG, PNG, WebP, GIF, AVIF nor BMP');
-  }
   if (format === 'tiff') fail(name, 'not-an-image', 'the content is TIFF, which browsers do not decode');
-  return explained(name, () => headerReaders[format](bytes));
+  if (format !== undefined) return format;
+  const foreign = foreignFormat(bytes.subarray(0, 64));
+  return fail(name, 'not-an-image', foreign ?? 'the content is neither JPEG, PNG, WebP, GIF, AVIF nor BMP');
 }
 
-function bitmapOf(header: ImageHeader, name: string): RgbImage {
-  return explained(name, () => decodeBmp(header.bare));
+/** Bitmaps are rare: their decoder is loaded with the first one. */
+async function bitmapOf(bytes: Uint8Array, name: string): Promise<RgbImage> {
+  const { decodeBmp, readBmpHeader } = await import('@graft-ml/core/internal/image/file/bmp');
+  assertWithinBounds(
+    name,
+    explained(name, () => readBmpHeader(bytes)),
+  );
+  return explained(name, () => decodeBmp(bytes));
 }
 
 /** Reads the pixels off a canvas. It is white, which shows where the image is transparent. */

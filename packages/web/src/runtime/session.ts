@@ -42,7 +42,8 @@ function bytesOf({ data, type }: Tensor): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-async function explainStart<T>(work: () => Promise<T>): Promise<T> {
+/** What onnxruntime-web says when it cannot start, with what helps. */
+export async function explainStart<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -1,0 +1,15 @@
+/**
+ * Models that `graft export` wrote, in a page: what a site ships, without anything that trains.
+ *
+ * @module @graft-ml/web/predict
+ */
+export type { PixelImage } from '@graft-ml/core/internal/image/decoder';
+export type { WasmFiles } from '../runtime/ort.ts';
+export {
+  type CanvasFrame,
+  loadPredictor,
+  type PageImage,
+  type PredictedClass,
+  Predictor,
+  type PredictorOptions,
+} from './predictor.ts';
