@@ -116,8 +116,17 @@ export interface OpenMetaTest extends AsyncDisposable {
   }>;
 }
 
-/** Opens the run and the dataset of a test. @throws UserError as `testMeta` */
-export async function openMetaTest(start: string, options: TestMetaOptions = {}): Promise<OpenMetaTest> {
+/**
+ * Opens the run and the dataset of a test.
+ *
+ * @param caller the function that a message says how to call
+ * @throws UserError as `testMeta`
+ */
+export async function openMetaTest(
+  start: string,
+  options: TestMetaOptions = {},
+  caller: 'testMeta' | 'writeMetaReport' = 'testMeta',
+): Promise<OpenMetaTest> {
   const { path, openStore } = await findStart(start, options.openStore);
   const { trials = false, side = 'test', signal, cache, decoder, onPreparation } = options;
   if (trials) assertShape(options);
@@ -139,11 +148,11 @@ export async function openMetaTest(start: string, options: TestMetaOptions = {})
     });
   const folder = options.folder ?? run.folder;
   if (options.folder === undefined && path !== start)
-    throw new UserError(`${start} comes with Graft, its dataset does not. Name one: ${naming(start)}.`);
+    throw new UserError(`${start} comes with Graft, its dataset does not. Name one: ${naming(caller, start)}.`);
   if (options.folder === undefined && !(await areOwnPaths(run))) {
     throw new UserError(
       `${path} was not made by you on this machine (or by a version of Graft before 0.2), so that the dataset it ` +
-        `names is not opened unasked; it says ${folder}. Name one: ${naming(path)}.`,
+        `names is not opened unasked; it says ${folder}. Name one: ${naming(caller, path)}.`,
     );
   }
   const split = options.split ?? (options.folder === undefined ? config.split : 'auto');
@@ -200,9 +209,9 @@ export async function openMetaTest(start: string, options: TestMetaOptions = {})
   };
 }
 
-/** The call that tests a run on a dataset of the reader's. */
-function naming(run: string): string {
-  return call('testMeta', [run], { folder: placeholder('folder') });
+/** The call that opens a run with a dataset of the reader's. */
+function naming(caller: string, run: string): string {
+  return call(caller, [run], { folder: placeholder('folder') });
 }
 
 /** @throws OptionError for a learner without inner steps that is told how many */

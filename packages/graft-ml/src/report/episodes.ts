@@ -59,7 +59,7 @@ export async function episodesSection(shown: readonly ShownEpisode[], tested: nu
   for (const [i, one] of shown.entries()) {
     if (room.left > 0) pages.push(await episodeMarkup(one, tested, { room, isOpen: i === 0 }));
   }
-  return html`<p>A task as the learner gets it: from the small images it learns what a class is, and says of the framed ones which class they are of. A wrong answer names the class that was said; the percentages are how sure it was.</p>${pages}`;
+  return html`<p>A task as the learner gets it: from the small images it learns what a class is, and says of the framed ones which class they are of. A wrong answer names the class that was said; the percentages are how sure it was.${shown.some(({ before }) => before) && ' The answer before adaptation is in brackets where it was another class.'}</p>${pages}`;
 }
 
 async function episodeMarkup(
@@ -82,9 +82,11 @@ async function episodeMarkup(
     }
     const asked: Markup[] = [];
     for (const row of rowsOf(queryLabels, label).slice(0, most.queries)) {
-      const { says, short, isRight } = verdict(classes, label, said[row]!, saidBefore?.[row]);
+      const { says, short, was, isRight } = verdict(classes, label, said[row]!, saidBefore?.[row]);
       const image = await thumbnail(query, row, `${name}: ${says}`, room);
-      asked.push(html`<li class="${isRight ? 'hit' : 'miss'}">${image}<span>${short}</span></li>`);
+      asked.push(
+        html`<li class="${isRight ? 'hit' : 'miss'}">${image}<span>${short}</span>${was && html`<span class="quiet was">${was}</span>`}</li>`,
+      );
     }
     tasks.push(
       html`<div class="class"><h3>${letterOf(label)} · ${name}</h3><ul class="images support" aria-label="to learn from">${known}</ul><ul class="images" aria-label="queries">${asked}</ul></div>`,
@@ -102,12 +104,13 @@ function letterOf(label: number): string {
 /** What was said of a query, for whoever sees its image and for whoever does not. */
 function verdict(classes: readonly string[], label: number, now: Answer, before: Answer | undefined) {
   const isRight = now.label === label;
-  const earlier = before && before.label !== now.label ? `; before: ${classes[before.label]}` : '';
+  const earlier = before && before.label !== now.label ? before : null;
   const sure = percent(now.probability, 0);
   return {
     isRight,
-    says: `${isRight ? 'right' : `wrong, ${classes[now.label]}`}, ${sure}${earlier}`,
+    says: `${isRight ? 'right' : `wrong, ${classes[now.label]}`}, ${sure}${earlier ? `; before: ${classes[earlier.label]}, ${percent(earlier.probability, 0)}` : ''}`,
     short: isRight ? `✓ ${sure}` : `✗ ${letterOf(now.label)}, ${sure}`,
+    was: earlier && `(${letterOf(earlier.label)}, ${percent(earlier.probability, 0)})`,
   };
 }
 

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { testMeta } from '../meta/test-meta.ts';
+import { writeMetaReport } from './meta-report.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -64,8 +65,26 @@ test('a run of meta-learning: accuracy by inner step as testMeta has it, and the
   );
   expect(page).toContain('aria-label="Loss of the support"');
   expect(page).toMatch(/after 2 steps/);
+  expect(page).toContain('aria-label="Loss by inner step"');
+  // Where adaptation changed an answer, both the reader of the page and that of the image's text learn of the earlier one.
+  const changed = page.match(/; before: [^"]+"/g) ?? [];
+  expect(page.match(/class="quiet was">\([AB], \d+\u00a0%\)</g) ?? []).toHaveLength(changed.length);
   expect(page).toMatch(/<code>layer1[^<]*<\/code><\/th><td>[-\d.e]+<\/td><td>[-\d.e]+ to [-\d.e]+<\/td>/);
+  // Episodes and what is drawn of them follow from the seed.
+  await writeMetaReport(run, { episodes: 4, out: join(root, 'again.html') });
+  const measured = (text: string) => text.slice(0, text.indexOf('<section aria-labelledby="repeat">')).split('\n');
+  expect(measured(readFileSync(join(root, 'again.html'), 'utf8'))).toEqual(measured(page));
 }, 120_000);
+
+test('a run that came from elsewhere: the message names the flag of graft report', async () => {
+  cpSync(join(root, 'run'), join(root, 'copy'), { recursive: true });
+  const record = join(root, 'copy', 'run.json');
+  const { checksum: _, ...values } = JSON.parse(readFileSync(record, 'utf8'));
+  writeFileSync(record, JSON.stringify({ ...values, folder: join(root, 'others') })); // its signature is of another folder
+  const refused = await graft(['report', 'copy', '--episodes', '4'], root);
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toContain('Name one: `graft report copy --data <folder>`.');
+}, 60_000);
 
 test('a learner without inner steps has episodes, and no surface', async () => {
   const folder = join(root, 'prototypes');

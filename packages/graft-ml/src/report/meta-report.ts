@@ -45,7 +45,7 @@ export async function writeMetaReport(
   { out, ...options }: WriteMetaReportOptions = {},
 ): Promise<WrittenMetaReport> {
   const { openStore = openRunStore, signal, onProgress, onSurface } = options;
-  await using open = await openMetaTest(run, options);
+  await using open = await openMetaTest(run, options, 'writeMetaReport');
   const { test, accuracies } = await open.test({ signal, onProgress });
   const shown = await shownEpisodes(open, accuracies);
   const surface = await surfaceOf(open, shown[0]!, { signal, onProgress: onSurface });

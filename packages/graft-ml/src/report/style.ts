@@ -66,7 +66,7 @@ td.frozen{color:var(--chart-quiet)}
 .episode summary{cursor:pointer}.episode .class{display:grid;grid-template-columns:minmax(0,2fr) minmax(0,5fr);gap:0 1.2rem;border-top:1px solid var(--line);padding:.4rem 0}.episode .class:first-of-type{margin-top:.5rem}
 .episode h3{grid-column:1/-1;font-size:.85rem;font-weight:600;margin:0}
 .episode .images{grid-template-columns:repeat(auto-fill,minmax(4.6rem,1fr));gap:.4rem;margin:.3rem 0;align-content:start}.episode .support{grid-template-columns:repeat(5,minmax(0,3.4rem))}
-.episode img{width:100%;height:auto;display:block;border-radius:.3rem;border:3px solid transparent}.episode .hit img{border-color:var(--chart-s0)}.episode .miss img{border-color:var(--chart-s1);border-style:dashed}
+.episode img{width:100%;height:auto;display:block;border-radius:.3rem;border:3px solid transparent}.episode .hit img{border-color:var(--chart-s0)}.episode .miss img{border-color:var(--chart-s1);border-style:dashed}.episode .was{display:block}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;list-style:none;padding:0;font-size:.9rem}
 svg.map{width:100%;max-width:60rem;height:auto;background:var(--raised);border:1px solid var(--line);border-radius:.6rem}
 .map g{fill-opacity:.75}.map .miss{stroke:var(--chart-ink);stroke-width:1.5;fill-opacity:1}.map.drawing{touch-action:none;cursor:crosshair}.map.some g:not(.chosen){opacity:.3}.map .chosen{fill-opacity:1}.map .outline{fill:var(--accent);fill-opacity:.15;stroke:var(--accent);stroke-width:1.5;pointer-events:none}.map .zoom{display:none;pointer-events:none}.map g:hover{fill-opacity:1}.map g:hover .zoom{display:block}

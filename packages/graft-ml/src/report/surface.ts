@@ -1,4 +1,4 @@
-import { surfaceChartSvg } from '@graft-ml/core/internal/chart/index';
+import { lineChartSvg, surfaceChartSvg } from '@graft-ml/core/internal/chart/index';
 import { type LossSurface, lossSurface } from '@graft-ml/core/internal/meta/index';
 import type { OpenMetaTest } from '../meta/test-meta.ts';
 import type { ShownEpisode } from './episodes.ts';
@@ -48,8 +48,22 @@ export async function surfaceSection(surface: LossSurface | string, { why }: Sho
     });
     return html`<figure>${trusted(svg)}</figure>`;
   };
+  const byStep = await lineChartSvg(
+    {
+      title: 'Loss by inner step',
+      x: { label: 'inner steps' },
+      y: { label: 'loss, nats' },
+      series: (
+        [
+          ['queries', 'query'],
+          ['support', 'support'],
+        ] as const
+      ).map(([name, of]) => ({ name, points: path.map((point, step) => [step, point[of]] as const) })),
+    },
+    { width: 460, height: 300 },
+  );
   const losses = (of: 'support' | 'query') => `${fixed(path[0]![of], 2)} to ${fixed(path[last]![of], 2)}`;
   return html`<p>The loss of one episode (${why.toLowerCase()}) on the plane through its parameters that the inner loop goes along. The support’s loss is what the steps descend: ${losses('support')}. The queries’ is what the start was meta-learned for: ${losses('query')}.</p>
-<div class="charts">${await draw('support', 'Loss of the support')}${await draw('query', 'Loss of the queries')}</div>
-<p class="quiet">Distances are those of the parameters, the same in both directions. The plane holds ${percent(held, held > 0.995 ? 0 : 1)} of the way${held <= 0.995 && '; a point of the way is drawn where it is nearest to the plane'}.</p>`;
+<div class="charts">${await draw('support', 'Loss of the support')}${await draw('query', 'Loss of the queries')}<figure>${trusted(byStep)}</figure></div>
+<p class="quiet">The stronger the colour, the lower the loss. Distances are those of the parameters, the same in both directions. The plane holds ${percent(held, held > 0.995 ? 0 : 1)} of the way${held <= 0.995 && '; a point of the way is drawn where it is nearest to the plane'}.</p>`;
 }

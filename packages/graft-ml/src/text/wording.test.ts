@@ -25,6 +25,7 @@ test.each([
   ],
   [call('adaptMeta', ['runs/m', folder]), '`graft meta adapt runs/m <folder>`'],
   [call('testMeta', ['runs/m'], { folder }), '`graft meta test runs/m <folder>`'],
+  [call('writeMetaReport', ['runs/m'], { folder }), '`graft report runs/m --data <folder>`'],
   [
     call('writeCleanCopy', [placeholder('await diagnose("photos")'), placeholder('target')]),
     '`graft doctor photos --fix-to <new folder>`',

@@ -57,6 +57,7 @@ const commands: Readonly<Record<string, (call: Call) => string>> = {
   resumeComparison: (call) => resumed('meta compare', call),
   adaptMeta: ({ texts: [run] }) => (run === undefined ? 'meta adapt' : `meta adapt ${argument(run)} <folder>`),
   testMeta: ({ texts: [run = '<run>'] }) => `meta test ${argument(run)} <folder>`,
+  writeMetaReport: ({ texts: [run = '<run>'] }) => `report ${argument(run)} --data <folder>`,
   evaluateFolder: () => 'evaluate',
   calibrateRun: ({ texts: [run = '<run>'] }) => `calibrate ${argument(run)}`,
   writeCleanCopy: ({ texts: [folder = '<folder>'] }) => `doctor ${argument(folder)} --fix-to <new folder>`,
