@@ -21,7 +21,7 @@ interface Dot {
   readonly high: number;
 }
 
-const [width, left, right, rowHeight, groupHeight] = [720, 190, 28, 26, 30];
+const [width, left, right, rowHeight, groupHeight] = [540, 172, 28, 26, 30];
 const place = (share: number) => left + share * (width - left - right);
 const percent = (share: number) => formatValue(share, { label: '', format: 'percent' });
 
@@ -87,7 +87,7 @@ function dotAt(series: number, x: number, y: number): string {
 
 function legend(keys: readonly string[]): string[] {
   return keys.map((key, i) => {
-    const x = left + 5 + i * 190;
+    const x = left + 5 + i * 172;
     return element('g', seriesInk(i), dotAt(i, x, 56)) + text(key, x + 12, 60);
   });
 }
