@@ -35,7 +35,7 @@ export const apiRoute = 'api/index.md';
 const examplesIndex = 'examples';
 
 /** The pages that do not come first because of their name, in their order. */
-const start = ['docs/start.md', 'docs/data.md'];
+const start = ['start', 'data', 'training', 'weights', 'few-shot', 'typescript'].map((name) => `docs/${name}.md`);
 const project = [
   'docs/architecture.md',
   'docs/performance.md',

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { version } from '@graft-ml/core/internal/base/version';
 import sharp from 'sharp';
@@ -29,24 +29,31 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-const blocks = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```ts\n(.*?)```/gs)].map(
-  ([, code]) => code!,
-);
+/** What each block of a page prints, in the page's order. */
+const printed = {
+  'README.md': [/^1 [\d.]+ [\d.]+\n2 .*\n3 .*\n$/],
+  'docs/typescript.md': [
+    /^1 [\d.]+\n2 [\d.]+\naccuracy .*\nphotos\/circle\/00\.png Float32Array\(2\)/,
+    /^1 [\d.]+ [\d.]+\n2 .*\n3 .*\n\{ loss: [\d.]+, accuracy: [\d.]+ \}\n/,
+    /graph\(x : f32\[3\]\) \{[\s\S]*second/,
+  ],
+};
 
-/** What each block prints, in the README's order. */
-const printed = [
-  /^1 [\d.]+\n2 [\d.]+\naccuracy .*\nphotos\/circle\/00\.png Float32Array\(2\)/,
-  /^1 [\d.]+ [\d.]+\n2 .*\n3 .*\n\{ loss: [\d.]+, accuracy: [\d.]+ \}\n/,
-  /graph\(x : f32\[3\]\) \{[\s\S]*second/,
-];
+const programs = Object.entries(printed).flatMap(([page, outputs]) => {
+  const blocks = [...readFileSync(join(root, page), 'utf8').matchAll(/```ts\n(.*?)```/gs)];
+  if (blocks.length !== outputs.length) throw new Error(`${page} has ${blocks.length} programs.`);
+  return blocks.map(([, code], i) => ({ page, number: i + 1, code: code!, output: outputs[i]! }));
+});
 
-test.each(blocks.map((code, i) => [i, code] as const))('block %i of the README runs', (i, code) => {
-  const file = join(project, `block-${i}.mjs`);
+test.each(programs)('program $number of $page runs', ({ page, number, code, output }) => {
+  const file = join(project, `${page.replaceAll('/', '-')}-${number}.mjs`);
+  rmSync(join(project, 'runs'), { recursive: true, force: true });
+  rmSync(join(project, 'model.onnx'), { force: true });
   writeFileSync(file, code);
   const { status, stdout, stderr } = spawnSync(process.execPath, [file], { cwd: project, encoding: 'utf8' });
   expect(stderr).toBe('');
   expect(status).toBe(0);
-  expect(stdout).toMatch(printed[i]!);
+  expect(stdout).toMatch(output);
 });
 
 test.each(['core', 'graft-ml'])('the version in the code is that of packages/%s', (name) => {
@@ -55,18 +62,28 @@ test.each(['core', 'graft-ml'])('the version in the code is that of packages/%s'
   if (name !== 'core') expect(manifest.dependencies['@graft-ml/core']).toBe(version);
 });
 
-test.each([
-  'README.md',
-  'CONTRIBUTING.md',
-  'SECURITY.md',
-  'bench/README.md',
-  'docs/architecture.md',
-  'docs/cookbook/README.md',
-  'docs/dependencies.md',
-])('every link of %s to a file of the repository leads somewhere', (name) => {
-  const links = [...readFileSync(join(root, name), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)];
-  expect(links.map(([, link]) => link!).filter((link) => !existsSync(join(root, dirname(name), link)))).toEqual([]);
-});
+const flags: Record<string, { flags: { syntax: string; aliases: string[] }[] }> = JSON.parse(
+  readFileSync(join(root, 'packages/graft-ml/dist/cli/commands.json'), 'utf8'),
+);
+const names = Object.keys(flags).sort((a, b) => b.length - a.length); // meta train before train
+
+test.each(['README.md', ...['start', 'data', 'training', 'weights', 'few-shot'].map((name) => `docs/${name}.md`)])(
+  'the commands and flags of %s are those of graft',
+  (page) => {
+    const text = readFileSync(join(root, page), 'utf8');
+    const lines = [...text.matchAll(/^npx graft .*$/gm), ...text.matchAll(/(?<=`)graft [^`]*(?=`)/g)].map(
+      ([line]) => line,
+    );
+    for (const line of lines) {
+      const words = line.replace(/ #.*/, '').replace(/^(npx )?graft /, '');
+      const name = names.find((each) => words === each || words.startsWith(`${each} `));
+      const known = flags[name ?? '']?.flags.map(({ syntax }) => syntax.split(/[ ,]/)[0]);
+      expect(known, line).toEqual(expect.arrayContaining(words.match(/(?<= )--[a-z-]+/g) ?? []));
+    }
+    const all = Object.values(flags).flatMap((each) => each.flags.map(({ syntax }) => syntax.split(/[ ,]/)[0]));
+    expect(all).toEqual(expect.arrayContaining(text.match(/(?<=`)--[a-z-]+/g) ?? []));
+  },
+);
 
 test('npx graft runs in a clone: npm links only what is there before the build', () => {
   const folder = join(root, 'packages', 'graft-ml');
