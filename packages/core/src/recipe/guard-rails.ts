@@ -165,7 +165,7 @@ function normalisation({ preprocessing }: Situation, pretraining: Preprocessing)
   if (given.length === 0) return [];
   const theirs = given.map((key) => option(key, pretraining[key])).join(', ');
   const message =
-    `${given.map((key) => option(key)).join(' and ')} differs from what the weights were trained with (${theirs}): ` +
+    `${given.map((key) => option(key)).join(' and ')} ${given.length === 1 ? 'differs' : 'differ'} from what the weights were trained with (${theirs}): ` +
     'every image looks to them too light, too dark or miscoloured. Leave it out.';
   return [{ kind: 'normalisation', message }];
 }

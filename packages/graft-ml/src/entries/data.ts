@@ -4,8 +4,26 @@
  * @module graft-ml/data
  */
 export * from '@graft-ml/core/data';
+export type { ClassCount } from '@graft-ml/core/internal/image/class-balance';
+export type { ImageFormat } from '@graft-ml/core/internal/image/file/header';
 export type { ImageFacts } from '../data/decode.ts';
-export type { Split } from '../data/folder-layout.ts';
+export type { LeftOut } from '../data/doctor/clean-plan.ts';
+export type { DiagnosisKind } from '../data/doctor/finding.ts';
+export {
+  type CleanCopyOptions,
+  type CleanPlan,
+  type Diagnosis,
+  type DoctorOptions,
+  diagnose,
+  type Finding,
+  type FindingKind,
+  type Severity,
+  writeCleanCopy,
+} from '../data/doctor/index.ts';
+export type { Examination, Likeness } from '../data/doctor/likeness.ts';
+export type { Placed, Specimen } from '../data/doctor/specimen.ts';
+export type { Part as FolderPart, Split } from '../data/folder-layout.ts';
+export type { ExaminingPool } from '../data/image-pool.ts';
 export {
   type CaptionedImage,
   type Dataset,
@@ -32,7 +50,7 @@ export {
   writeImageSheet,
 } from '../data/index.ts';
 export type { ColumnOptions } from '../data/readers/columns.ts';
-export type { ReaderOptions, ShapeOptions } from '../data/readers/found.ts';
+export type { Candidate, ReaderOptions, ShapeOptions } from '../data/readers/found.ts';
 export type { CheckOptions } from '../data/scan/check-images.ts';
 export type { Surveyed, SurveyedFacts, SurveyOptions } from '../data/scan/sound.ts';
 export type { SplitImages, SplitOptions } from '../data/split-images.ts';
