@@ -43,6 +43,12 @@ const house = [
     needsNode: true,
   },
   { folder: 'packages/web', name: '@graft-ml/web', rooms: ['image', 'runs', 'runtime', 'predict'], needsNode: false },
+  {
+    folder: 'packages/studio',
+    name: '@graft-ml/studio',
+    rooms: ['ui', 'collection', 'engine', 'collect', 'train', 'look', 'understand', 'take-away'],
+    needsNode: false,
+  },
 ] as const;
 type Package = (typeof house)[number];
 
@@ -63,7 +69,7 @@ function repositoryRoot(folder = dirname(fileURLToPath(import.meta.url))): strin
 
 function sourcesOf(root: string, each: Package): Source[] {
   return readdirSync(join(root, each.folder, 'src'), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))
+    .filter((entry) => entry.isFile() && /(?<!\.test)\.tsx?$/.test(entry.name))
     .map((entry) => {
       const path = relative(root, join(entry.parentPath, entry.name)).split(sep).join('/');
       const inside = path.slice(`${each.folder}/src/`.length).split('/');
@@ -109,7 +115,7 @@ function main(): void {
       const to = pathOf(path, specifier!);
       const target = to === undefined ? undefined : sources.get(to);
       if (target) objections.push(...[objection(source, target) ?? []].flat());
-      else if (to?.endsWith('.ts')) objections.push(`${path} imports ${specifier}, which is not there`);
+      else if (to && /\.tsx?$/.test(to)) objections.push(`${path} imports ${specifier}, which is not there`);
       else if (!home.needsNode && specifier!.startsWith('node:')) objections.push(`${path} imports ${specifier}`);
     }
   }

@@ -1,0 +1,4 @@
+import { render } from 'preact';
+import { Studio } from './studio.tsx';
+
+render(<Studio />, document.getElementById('studio')!);

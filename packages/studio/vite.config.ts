@@ -1,0 +1,8 @@
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  base: './', // any folder of any host
+  build: { outDir: '../graft-ml/studio', emptyOutDir: true, target: 'esnext', assetsInlineLimit: 0 },
+  worker: { format: 'es' }, // onnxruntime-web's threads load its script once more
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+});
