@@ -5,4 +5,5 @@ export default defineConfig({
   build: { outDir: '../graft-ml/studio', emptyOutDir: true, target: 'esnext', assetsInlineLimit: 0 },
   worker: { format: 'es' }, // onnxruntime-web's threads load its script once more
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  resolve: { dedupe: ['preact'] }, // the site has another version, which @preact/signals would find first
 });

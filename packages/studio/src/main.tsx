@@ -1,3 +1,5 @@
+import './style.css';
+import './ui/ui.css';
 import { render } from 'preact';
 import { Studio } from './studio.tsx';
 
