@@ -42,6 +42,9 @@ describe('the operations of training', () => {
     const step = compiled(resolved);
     expect(work).toMatchObject([{ epochs: 3, flopsPerStep: step, stepsPerEpoch: 6, frozenFlops: [0, 0, 0] }]);
     expect(flopsByEpoch(work)).toEqual([6 * step, 6 * step, 6 * step]);
+    // A backward pass of everything is about two forward passes: one for inputs, one for weights.
+    const share = work[0]!.forwardFlopsPerStep / step;
+    expect(share > 0.3 && share < 0.4, `${share}`).toBe(true);
   });
 
   test('of a frozen lower side: the step behind it, and each image through it once', () => {

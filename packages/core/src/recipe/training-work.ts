@@ -1,7 +1,14 @@
 import { cutBefore } from '../fit/cut.ts';
 import { batchNormOf } from '../fit/image-stage.ts';
 import { imageNetwork, parameterTable } from '../fit/network.ts';
-import { feedNames, gatheringStep, type Network, type TrainingStepOptions, trainingStep } from '../fit/step.ts';
+import {
+  feedNames,
+  gatheringStep,
+  type Network,
+  resultNames,
+  type TrainingStepOptions,
+  trainingStep,
+} from '../fit/step.ts';
 import { input } from '../graph/index.ts';
 import { augmentationOf } from '../image/augment/index.ts';
 import type { Architecture, Preprocessing } from '../models/index.ts';
@@ -31,6 +38,8 @@ export interface StageWork {
   readonly trained: readonly string[];
   /** Of one step: forward, backward and update of what lies behind the frozen layers. */
   readonly flopsPerStep: number;
+  /** Of these, the forward pass and its loss. */
+  readonly forwardFlopsPerStep: number;
   readonly stepsPerEpoch: number;
   /** Of the frozen layers in front, by epoch: all in the first one where their outputs are computed once. */
   readonly frozenFlops: readonly number[];
@@ -89,16 +98,19 @@ function stageWork(network: Network, stage: PlannedStage, options: WorkOptions, 
     ...(clip && { clip }),
   };
   const trained = cut?.network ?? network;
+  const { outputs } = trainingStep(trained, step);
   const gathering =
     accumulate > 1 ? (accumulate - 1) * countFlops(Object.values(gatheringStep(trained, step).outputs)).total : 0;
-  const flopsPerStep = gathering + countFlops(Object.values(trainingStep(trained, step).outputs)).total;
+  const flopsPerStep = gathering + countFlops(Object.values(outputs)).total;
+  const forwardFlopsPerStep =
+    accumulate * countFlops([outputs[resultNames.loss]!, outputs[resultNames.outputs]!]).total;
   const frozen = cut ? flopsBefore(network, cut.endpoint) : 0;
   const isDrawnAnew = stage.augments && config.views === null && augmentationOf(config.augment).length > 0;
   const frozenFlops = Array.from({ length: stage.epochs }, (_, epoch) => {
     if (isDrawnAnew) return frozen * stepsPerEpoch * batchSize * accumulate;
     return epoch === 0 && !hasFeatures ? frozen * images * (stage.augments ? (config.views ?? 1) : 1) : 0;
   });
-  return { flopsPerStep, stepsPerEpoch, frozenFlops };
+  return { flopsPerStep, forwardFlopsPerStep, stepsPerEpoch, frozenFlops };
 }
 
 /** The operations from an image to an endpoint, in evaluation. */
