@@ -1,13 +1,10 @@
 import { join } from 'node:path';
-import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { type Tensor, type TensorOf, type Tensors, zeros } from '@graft-ml/core/internal/base/tensor';
+import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import type { ImageStatistics } from '@graft-ml/core/internal/image/image-statistics';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
-import { innerRateName } from '@graft-ml/core/internal/meta/learner';
-import { isAdapting, learners } from '@graft-ml/core/internal/meta/learners';
 import { learnerVariables } from '@graft-ml/core/internal/meta/task-graph';
-import { headPattern } from '@graft-ml/core/internal/models/index';
+import { type FittedHead, headFor } from '@graft-ml/core/internal/recipe/meta/head-for';
 import { type ResolvedMetaConfig, resolveMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { type LearnerParts, learnerOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
@@ -25,15 +22,11 @@ import { type OpenRunStore, openRunStore, ownOnnx } from '../runs/run-store.ts';
 import { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
 
 /** A meta-learned run, ready for tasks of so many classes. */
-export interface OpenLearner extends LearnerParts {
+export interface OpenLearner extends LearnerParts, FittedHead {
   readonly run: MetaRun;
   readonly config: ResolvedMetaConfig;
   readonly model: NamedArchitecture;
   readonly preprocessing: Preprocessing;
-  /** The values of the learner's variables. */
-  readonly values: Tensors;
-  /** Notes on the head, a sentence each. */
-  readonly notes: readonly string[];
   /** The images that it was trained on; null where unknown. */
   readonly seen: Seen | null;
   /** The statistics of the images that it was meta-learned on; null where unknown. */
@@ -66,7 +59,7 @@ export async function openLearner(
     : readLastOf(path, openStore));
   const count = way ?? config.way;
   const parts = learnerOf(config, model, preprocessing, count);
-  const fitted = fitHead(tensors, { path, config, model, way: count });
+  const fitted = headFor(tensors, { start: path, config, model, way: count });
   for (const { name } of learnerVariables(parts.network, parts.learner).values()) {
     if (!fitted.values[name]) throw new UserError(`${file} is damaged: it lacks ${name}.`);
   }
@@ -79,60 +72,4 @@ async function readLastOf(
   openStore: OpenRunStore,
 ): Promise<{ tensors: Tensors; metadata: Record<string, string> }> {
   return { tensors: variablesOfState((await readLast(path, metaRuns, openStore)).tensors), metadata: {} };
-}
-
-interface HeadChange {
-  readonly path: string;
-  readonly config: ResolvedMetaConfig;
-  readonly model: NamedArchitecture;
-  readonly way: number;
-}
-
-/**
- * A head for another number of classes. Classes get their labels by chance in meta-learning, so its rows differ only by
- * chance too: for fewer classes the first ones do; for more, every class begins with the mean of the rows (Ye and Chao
- * 2021: a MAML with one row for all classes is as good). The inner loop then tells them apart, except BOIL's, which
- * leaves the head as it is.
- */
-function fitHead(tensors: Tensors, { path, config, model, way }: HeadChange): Pick<OpenLearner, 'values' | 'notes'> {
-  const learner = learners[config.learner];
-  if (!isAdapting(learner) || way === config.way) return { values: tensors, notes: [] };
-  if (way > config.way && learner.adapts === 'body') {
-    throw new UserError(
-      `${path}: ${config.learner} does not adapt its head, which tells ${config.way} classes apart; ${way} are ` +
-        `too many. Meta-train with ${option('way', way)}, or with another learner, such as protonet, which takes any ` +
-        'number.',
-    );
-  }
-  const head = headPattern(model);
-  const isOfHead = (name: string) => head.test(name) || head.test(name.slice(innerRateName('').length));
-  const values = Object.entries(tensors).map(([name, value]): [string, Tensor] => {
-    const isByClass = isOfHead(name) && value.dtype === 'f32' && value.shape[0] === config.way;
-    // A learned rate per step is no row of the head, even where there are as many steps as classes.
-    const isPerStep =
-      name.startsWith(innerRateName('')) && learner.kind === 'gradient' && learner.learnedRates === 'per-step';
-    return [name, isByClass && !isPerStep ? rows(value, way) : value];
-  });
-  const how =
-    way < config.way ? 'the first rows of its head are taken' : 'each class begins with the mean of its head’s rows';
-  return {
-    values: Object.fromEntries(values),
-    notes: [`The run was trained on ${config.way} classes at a time, and there are ${way}: ${how}.`],
-  };
-}
-
-/** The first `count` rows, or that many times the mean row where there are not so many. */
-function rows(value: TensorOf<'f32'>, count: number): TensorOf<'f32'> {
-  const [have, width] = [value.shape[0]!, value.data.length / value.shape[0]!];
-  const made = zeros('f32', [count, ...value.shape.slice(1)]);
-  if (count <= have) {
-    made.data.set(value.data.subarray(0, count * width));
-    return made;
-  }
-  for (let i = 0; i < width; i++) {
-    let sum = 0;
-    for (let row = 0; row < have; row++) sum += value.data[row * width + i]!;
-    for (let row = 0; row < count; row++) made.data[row * width + i] = sum / have;
-  }
-  return made;
 }
