@@ -9,6 +9,9 @@ export {
   type CompileTasks,
   feedsOfEpisode,
   type GradientLearner,
+  type InnerAnswers,
+  type InnerStep,
+  type InnerTraceOptions,
   type LearnedRates,
   type Learner,
   type LearnerName,
@@ -32,6 +35,7 @@ export {
   type TaskShape,
   taskShape,
   testGraph,
+  traceInnerLoop,
   trainingGraph,
 } from '../meta/index.ts';
 export type { InnerLoop, LearnerOf } from '../meta/learner.ts';

@@ -1,3 +1,4 @@
+export { type InnerAnswers, type InnerStep, type InnerTraceOptions, traceInnerLoop } from './inner-trace.ts';
 export {
   type GradientLearner,
   innerRateName,

@@ -3,7 +3,20 @@ import { type Network, resultNames, variablesOf } from '../fit/step.ts';
 import { grad } from '../grad/index.ts';
 import { input, type Value } from '../graph/index.ts';
 import { oneHot, type Variable } from '../nn/index.ts';
-import { add, argMax, cast, concat, equal, mul, reduceSum, reshape, sliceAxis, sub } from '../ops/index.ts';
+import {
+  add,
+  argMax,
+  cast,
+  concat,
+  equal,
+  mul,
+  reduceSum,
+  reshape,
+  sliceAxis,
+  softmax,
+  sqrt,
+  sub,
+} from '../ops/index.ts';
 import { adapt, answer, type Examples, forward, supportStatistics, type Values } from './inner-loop.ts';
 import {
   type GradientLearner,
@@ -40,9 +53,16 @@ export const taskNames = {
   /** The losses where the variables are. */
   supportLoss: 'result/support-loss',
   queryLoss: 'result/query-loss',
+  /** The results of a trace after 0, 1, …, steps inner steps, of the support as of the queries. */
+  supportLosses: 'result/support-losses',
+  supportCorrect: 'result/support-correct',
+  supportProbabilities: 'result/support-probabilities',
+  queryProbabilities: 'result/query-probabilities',
 } as const;
 /** The name of a variable after so many inner steps. */
 export const pathName = (step: number, variable: string) => `path/${step}/${variable}`;
+/** The name of a variable's distance from its start, after each number of inner steps. */
+export const distanceName = (variable: string) => `distance/${variable}`;
 export const gradientName = (variable: string) => `gradient/${variable}`;
 
 /** The variables of a learner: the network's, and the inner rates it learns, with their initial values. */
@@ -143,6 +163,51 @@ export function pathGraph(
     .slice(1)
     .map((values, i) => adapted.map((name) => [pathName(i + 1, name), values.get(name)!] as const));
   return Object.fromEntries(after.flat());
+}
+
+/**
+ * An inner loop as it can be watched. Outputs, after 0, 1, …, `steps` inner steps: losses and correct answers of support
+ * and queries (steps + 1), their probabilities (steps + 1, n, way), and under `distanceName` how far each parameter of
+ * the network is from its start (steps + 1), in the Euclidean norm.
+ */
+export function traceGraph(
+  network: Network,
+  learner: GradientLearner | ReptileLearner,
+  shape: TaskShape,
+  steps: number,
+): Record<string, Value> {
+  const { start, support, query } = taskInputs(network, learner, shape);
+  const { path } = adapt(network, learner, start, support, steps);
+  const known = path.map((values) => forward(network, values, support.inputs, policyOf(learner)).output);
+  const asked = path.map((values) => answer(network, learner, values, support, query.inputs));
+  const distances = [...variablesOf(network).values()].flatMap(({ kind, name }) =>
+    kind === 'parameter'
+      ? [[distanceName(name), stacked(path.map((values) => distance(values.get(name)!, start.get(name)!)))] as const]
+      : [],
+  );
+  return {
+    [taskNames.supportLosses]: stacked(known.map((logits) => learner.loss(logits, support.labels))),
+    [taskNames.losses]: stacked(asked.map((logits) => learner.loss(logits, query.labels))),
+    [taskNames.supportCorrect]: stacked(known.map((logits) => countCorrect(logits, support.labels))),
+    [taskNames.correct]: stacked(asked.map((logits) => countCorrect(logits, query.labels))),
+    [taskNames.supportProbabilities]: probabilitiesOf(known),
+    [taskNames.queryProbabilities]: probabilitiesOf(asked),
+    ...Object.fromEntries(distances),
+  };
+}
+
+/** ‖a - b‖ */
+function distance(a: Value, b: Value): Value {
+  const way = sub(a, b);
+  return sqrt(reduceSum(mul(way, way)));
+}
+
+/** Logits (n, way) of several steps → probabilities (steps, n, way). */
+function probabilitiesOf(logits: readonly Value[]): Value {
+  return concat(
+    logits.map((each) => reshape(softmax(each), [1, ...each.shape])),
+    0,
+  );
 }
 
 /** The losses of the support and of the queries where the variables are, as a graph. Nothing is adapted. */

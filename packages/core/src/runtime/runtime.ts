@@ -17,6 +17,11 @@ export interface RuntimeOptions {
   readonly store?: ChoiceStore;
   /** Choices that come with Graft. The store's take precedence over them. */
   readonly shipped?: ShippedChoices;
+  /**
+   * Whether lowerings are timed where none is known. Without, the usual ones are taken: what runs a few times only is
+   * done sooner. Default true.
+   */
+  readonly tune?: boolean;
   readonly onTuning?: (event: TuningEvent) => void;
 }
 
@@ -71,8 +76,9 @@ export class Runtime {
   }
 
   async #tune(outputs: readonly Value[], features: Features): Promise<Choices> {
-    const { store, shipped, choices, onTuning } = this.#options;
+    const { store, shipped, choices, tune = true, onTuning } = this.#options;
     this.#known ??= { ...(await shipped?.(features)), ...(await store?.load()), ...choices };
+    if (!tune) return this.#known;
     const open = undecided(outputs, features, this.#known, choices);
     if (open.size === 0) return this.#known;
     const found = await timeAll(open, this.#backend, onTuning);

@@ -27,7 +27,7 @@ afterEach(() => rm(cache, { recursive: true }));
 /** Compiles and runs, with a note of what was timed and what was chosen. */
 async function tune(
   outputs: Record<string, Value>,
-  { cache = null, ...options }: { cache?: string | null; choices?: Choices; threads?: number },
+  { cache = null, ...options }: { cache?: string | null; choices?: Choices; threads?: number; tune?: boolean },
 ) {
   const events: TuningEvent[] = [];
   const runtime = createRuntime({
@@ -59,6 +59,13 @@ describe('tuning', () => {
     const { events, choices } = await tune({ e: exp(x) }, { cache });
     expect([events, choices]).toEqual([[], {}]);
     await expect(readFile(store())).rejects.toThrow('ENOENT');
+  });
+
+  test('where it is not wanted nothing is timed, and what is known is used all the same', async () => {
+    const { events, choices } = await tune({ dw, dx }, { cache, tune: false });
+    expect([events, choices]).toEqual([[], {}]);
+    const known = { [choiceKey(dw)]: applicableLowerings(dw).at(-1)! };
+    expect((await tune({ dw, dx }, { choices: known, tune: false })).choices).toEqual(known);
   });
 
   test('one shape is timed once, in one runtime', async () => {
