@@ -110,13 +110,19 @@ export const picks = [
 
 export type SizeRow = Pick<Bundle, 'minified' | 'gzip' | 'brotli' | 'packages'>;
 
+/** onnxruntime-web's build for a GPU, which a page loads in place of the other when it asks for that device. */
+export const gpuBuild = 'onnxruntime-web/webgpu';
+
 /**
  * Every entry and every pick, each bundled by itself, by what is imported. One after the other: a bundle takes up to
- * three seconds.
+ * three seconds. Of onnxruntime-web's builds only the usual one counts.
  */
 export async function bundleEverything(root: string): Promise<Map<string, Bundle>> {
   const bundles = new Map<string, Bundle>();
-  for (const name of publicEntries(root)) bundles.set(name, await bundleForBrowser(root, `export * from '${name}';`));
+  const without = [new RegExp(`^${gpuBuild}$`)];
+  for (const name of publicEntries(root)) {
+    bundles.set(name, await bundleForBrowser(root, `export * from '${name}';`, { without }));
+  }
   for (const text of picks) bundles.set(text, await bundleForBrowser(root, text));
   return bundles;
 }

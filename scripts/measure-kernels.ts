@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import type { Value } from '@graft-ml/core/graph';
 import { primitives } from '@graft-ml/core/internal/ops/index';
 import { timeAll } from '@graft-ml/core/internal/runtime/runtime';
+import { allCandidates } from '@graft-ml/core/internal/runtime/timing';
 import { undecided } from '@graft-ml/core/internal/runtime/tuning';
 import { formatOwnJson } from 'graft-ml/internal/files/own-json';
 import { replaceFile } from 'graft-ml/internal/files/write';
@@ -44,7 +45,7 @@ const choices: Record<string, string> = earlier ? { ...validChoices(earlier, ort
 const done: Shipped['models'] = [];
 for (const work of models) {
   const { outputs } = stepGraph({ ...work, optimizer: 'sgd' });
-  const open = undecided(Object.values(outputs), features, choices);
+  const open = undecided(Object.values(outputs), allCandidates(features), choices);
   const agreed = await agreement(work.model, open);
   Object.assign(choices, agreed);
   done.push(work);

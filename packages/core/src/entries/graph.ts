@@ -19,6 +19,7 @@ export {
   inputsLike,
   type Lowering,
   type Memory,
+  type NodeOwner,
   type Numbers,
   type OnnxAttribute,
   type OnnxBuilder,

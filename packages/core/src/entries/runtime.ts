@@ -3,15 +3,19 @@
  *
  * @module @graft-ml/core/runtime
  */
-export type { Session, WrapTensor } from '../runtime/backend.ts';
+export type { Session, SessionPlace, WrapTensor } from '../runtime/backend.ts';
 export {
+  Agreement,
   type Backend,
   type ChoiceStore,
   type Choices,
   copy,
   type Device,
+  formatPlacements,
   type ParallelProgram,
+  type Placement,
   Program,
+  type Reference,
   Runtime,
   type RuntimeOptions,
   State,

@@ -27,6 +27,32 @@ const nodesOf = (model: Uint8Array) => fields(fields(model, 7)[0]!, 1).map((node
 const initializersOf = (model: Uint8Array) => fields(fields(model, 7)[0]!, 5).length;
 const withoutIdentity = (nodes: readonly string[]) => nodes.filter((name) => name !== 'Identity').sort();
 
+/** `NodeProto.name` is field 3. */
+const nodeNamesOf = (model: Uint8Array) =>
+  fields(fields(model, 7)[0]!, 1).map((node) => fields(node, 3).map(text).join());
+
+describe('nodes have names', () => {
+  const x = input('x', 'f32', [1, 1, 4, 4]);
+  const y = maxPool(x, { kernel: [2, 2] });
+  const [dx] = vjp([y], [input('dy', 'f32', [1, 1, 2, 2])], [x]);
+  const outputs = { y, dx: dx!, same: x };
+
+  test('only in a graph for a device beside the CPU', () => {
+    const { model, onCpu } = encode(outputs);
+    expect([onCpu, new Set(nodeNamesOf(model))]).toEqual([undefined, new Set([''])]);
+  });
+
+  test('of their own there, and those for the CPU are listed', () => {
+    const { model, onCpu } = encode(outputs, { onCpu: ({ op }) => op.name === 'MaxPoolIndices' });
+    const names = nodeNamesOf(model);
+    expect(new Set(names).size).toBe(names.length);
+    const pools = names.filter((name) => name.includes('/MaxPool/'));
+    expect(pools.map((name) => name.split('/')[0])).toEqual(['MaxPool', 'MaxPoolIndices']);
+    // What is only copied is not computed: no device is asked for it.
+    expect(onCpu).toEqual([pools[1], 'copy/Identity/0']);
+  });
+});
+
 describe('equal nodes are written once', () => {
   const x = input('x', 'f32', [1, 1, 4, 4]);
   test('a max-pool and the indices that its gradient needs', () => {
@@ -36,9 +62,18 @@ describe('equal nodes are written once', () => {
     expect(nodes.filter((name) => name === 'MaxPool')).toEqual(['MaxPool']);
     expect(nodes.filter((name) => name === 'MaxUnpool')).toEqual(['MaxUnpool']);
   });
-  test('the indices alone', () => {
+  test('the indices alone, of which ORT makes a session all the same', async () => {
     const [dx] = vjp([maxPool(x, { kernel: [2, 2] })], [input('dy', 'f32', [1, 1, 2, 2])], [x]);
     expect(nodesOf(encode({ dx: dx! }).model).filter((name) => name === 'MaxPool')).toEqual(['MaxPool']);
+    const feeds = {
+      x: f32(
+        x.shape,
+        Array.from({ length: 16 }, (_, i) => i),
+      ),
+      dy: f32([1, 1, 2, 2], [1, 2, 3, 4]),
+    };
+    const results = await evaluate({ dx: dx! }, feeds);
+    expect(numbers(results.dx)).toEqual([0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0, 0, 3, 0, 4]);
   });
   test('two values that say the same, and what stands on them', () => {
     const twice = mul(add(exp(x), 1), add(exp(x), 1));

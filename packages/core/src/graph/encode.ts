@@ -15,6 +15,8 @@ export interface EncodedGraph {
   readonly model: Uint8Array;
   readonly inputs: ReadonlyMap<string, TensorType>;
   readonly outputs: ReadonlyMap<string, TensorType>;
+  /** The names of the nodes that must run on the CPU, in a graph that was written for a device beside it. */
+  readonly onCpu?: readonly string[];
 }
 
 /** Says which of a value's lowerings to use; undefined leaves it to the first that applies. */
@@ -37,14 +39,20 @@ export interface EncodeOptions {
    * The features of the device. Default: none, so that only standard operators are used, which every build of ORT has.
    */
   readonly features?: Features;
+  /**
+   * For a device beside the CPU: the values that are computed on the CPU all the same. Nodes get names, and are shared
+   * only between values of one primitive, so that each is as it is where the value is checked by itself.
+   */
+  readonly onCpu?: (value: Value) => boolean;
   /** Metadata of the model: texts by key. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** Writes the outputs, with all that they depend on, as one ONNX model. @throws Error where two inputs share a name. */
 export function encode(outputs: Readonly<Record<string, Value>>, options: EncodeOptions = {}): EncodedGraph {
-  const { choose = () => undefined, features = new Set(), metadata = {} } = options;
+  const { choose = () => undefined, features = new Set(), onCpu, metadata = {} } = options;
   const builder = new OnnxBuilder();
+  if (onCpu) builder.begin({ name: 'copy', isOnCpu: true }); // an output that is an input has no other owner
   const names = new Map<Value, string>();
   const inputs = new Map<string, TensorType>();
   for (const value of reachable(Object.values(outputs))) {
@@ -58,18 +66,21 @@ export function encode(outputs: Readonly<Record<string, Value>>, options: Encode
       names.set(value, builder.constant(tensor, constantName(value)));
     } else {
       const operands = value.inputs.map((operand) => names.get(operand)!);
+      if (onCpu) builder.begin({ name: value.op.name, isOnCpu: onCpu(value) });
       names.set(value, lowering(value, choose(value), features).lower(builder, operands, value));
     }
   }
   const results = Object.entries(outputs).map(([name, value]) => ({ name, type: value, from: names.get(value)! }));
+  const model = builder.finish(
+    [...inputs].map(([name, type]) => ({ name, type })),
+    results,
+    metadata,
+  );
   return {
-    model: builder.finish(
-      [...inputs].map(([name, type]) => ({ name, type })),
-      results,
-      metadata,
-    ),
+    model,
     inputs,
     outputs: new Map(results.map(({ name, type }) => [name, type])),
+    ...(onCpu && { onCpu: builder.onCpu }),
   };
 }
 

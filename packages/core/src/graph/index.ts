@@ -12,6 +12,7 @@ export { type ExternalData, externalData, withExternalData } from './external-da
 export type {
   Feature,
   Features,
+  NodeOwner,
   OnnxAttribute,
   OnnxBuilder,
   OnnxNode,

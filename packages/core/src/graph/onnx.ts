@@ -34,7 +34,22 @@ export class OnnxBuilder {
   readonly #graph = new BinaryWriter();
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #constants = new Map<string, string>();
+  readonly #onCpu = new Set<string>();
   #names = 0;
+  #owner: NodeOwner | undefined;
+
+  /**
+   * The nodes that are added from here on belong to this owner: they have names, and are shared only between owners of
+   * one name. Nodes that belong to nobody have no names.
+   */
+  begin(owner: NodeOwner): void {
+    this.#owner = owner;
+  }
+
+  /** The names of the nodes that are for the CPU. */
+  get onCpu(): readonly string[] {
+    return [...this.#onCpu];
+  }
 
   /** Adds a node, or finds the one that is there. */
   node(
@@ -43,12 +58,15 @@ export class OnnxBuilder {
     attributes: Record<string, OnnxAttribute> = {},
     domain = '',
   ): OnnxNode {
-    const key = JSON.stringify([operator, domain, inputs, attributes]);
+    const owner = this.#owner;
+    const key = JSON.stringify([operator, domain, inputs, attributes, owner?.name]);
     let entry = this.#nodes.get(key);
     if (!entry) {
-      entry = { operator, domain, inputs, outputs: [], attributes };
+      const name = owner && `${owner.name}/${operator}/${this.#nodes.size}`;
+      entry = { name, operator, domain, inputs, outputs: [], attributes };
       this.#nodes.set(key, entry);
     }
+    if (owner?.isOnCpu) this.#onCpu.add(entry.name!);
     const { outputs } = entry;
     return {
       output: (index) => {
@@ -100,6 +118,8 @@ export class OnnxBuilder {
     metadata: Readonly<Record<string, string>> = {},
   ): Uint8Array {
     const graph = this.#graph;
+    // An operator's first output is never optional, even where only a later one is wanted.
+    for (const { outputs: names } of this.#nodes.values()) names[0] ||= this.#fresh();
     // A node that computes an output takes its public name. What is no node's, or has two names, goes through an
     // Identity: ORT keeps that where others use the value too, and copies.
     const computed = new Set([...this.#nodes.values()].flatMap((node) => node.outputs));
@@ -113,8 +133,11 @@ export class OnnxBuilder {
     for (const node of this.#nodes.values()) {
       writeNode(graph, { ...node, inputs: node.inputs.map(publicName), outputs: node.outputs.map(publicName) });
     }
-    for (const { name, from } of copied) {
+    for (const [i, { name, from }] of copied.entries()) {
+      const ownName = this.#owner && `copy/Identity/${i}`;
+      if (ownName) this.#onCpu.add(ownName);
       writeNode(graph, {
+        name: ownName,
         operator: 'Identity',
         domain: '',
         inputs: [publicName(from)],
@@ -149,7 +172,16 @@ export class OnnxBuilder {
   }
 }
 
+/** The primitive that nodes are written for. */
+export interface NodeOwner {
+  readonly name: string;
+  /** Whether its nodes run on the CPU, on a device that is another. */
+  readonly isOnCpu: boolean;
+}
+
 interface NodeRecord {
+  /** Undefined for none. */
+  readonly name: string | undefined;
   readonly operator: string;
   readonly domain: string;
   readonly inputs: readonly string[];
@@ -157,12 +189,13 @@ interface NodeRecord {
   readonly attributes: Record<string, OnnxAttribute>;
 }
 
-function writeNode(w: BinaryWriter, { operator, domain, inputs, outputs, attributes }: NodeRecord): void {
+function writeNode(w: BinaryWriter, { name, operator, domain, inputs, outputs, attributes }: NodeRecord): void {
   w.tag(1, WireType.LengthDelimited).fork();
-  for (const name of inputs) w.tag(1, WireType.LengthDelimited).string(name);
-  for (const name of outputs) w.tag(2, WireType.LengthDelimited).string(name);
+  for (const input of inputs) w.tag(1, WireType.LengthDelimited).string(input);
+  for (const output of outputs) w.tag(2, WireType.LengthDelimited).string(output);
+  if (name !== undefined) w.tag(3, WireType.LengthDelimited).string(name);
   w.tag(4, WireType.LengthDelimited).string(operator);
-  for (const [name, attribute] of Object.entries(attributes)) writeAttribute(w, name, attribute);
+  for (const [key, attribute] of Object.entries(attributes)) writeAttribute(w, key, attribute);
   if (domain) w.tag(7, WireType.LengthDelimited).string(domain);
   w.join();
 }

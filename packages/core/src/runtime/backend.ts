@@ -2,14 +2,25 @@ import type { Tensor as OrtTensor, TensorConstructor } from 'onnxruntime-common'
 import type { Tensor } from '../base/tensor.ts';
 import type { Features } from '../graph/index.ts';
 
-/** A device that runs graphs: `cpu` is ORT's CPU kernels in Node, `wasm` the same kernels in WebAssembly. */
-export type Device = 'cpu' | 'wasm';
+/**
+ * A device that runs graphs: `cpu` is ORT's CPU kernels in Node, `wasm` the same kernels in WebAssembly, `webgpu` a
+ * browser's GPU.
+ */
+export type Device = 'cpu' | 'wasm' | 'webgpu';
 
 /** An ORT session, as far as a program uses it. */
 export interface Session {
   /** Runs the model and writes every output of `fetches` into that tensor's memory. */
   run(feeds: Readonly<Record<string, OrtTensor>>, fetches: Readonly<Record<string, OrtTensor>>): Promise<unknown>;
   release(): Promise<void>;
+}
+
+/** Where the nodes of a model may run, on a device beside the CPU. */
+export interface SessionPlace {
+  /** The names of nodes that run on the CPU. Default: none. */
+  readonly onCpu?: readonly string[] | undefined;
+  /** Whether a node that the device would leave to the CPU by itself is an error. Default: it is not. */
+  readonly deviceOnly?: boolean;
 }
 
 /**
@@ -25,8 +36,8 @@ export interface Backend {
   readonly identity: string;
   /** Threads inside one operator. */
   readonly threads: number;
-  /** A session for a model. The caller releases it. */
-  load(model: Uint8Array): Promise<Session>;
+  /** A session for a model. The caller releases it. `place` is for devices beside the CPU. */
+  load(model: Uint8Array, place?: SessionPlace): Promise<Session>;
   /** A session of so many threads that leaves the processor to others as soon as a run ends. The caller releases it. */
   loadForTiming(model: Uint8Array, threads: number): Promise<Session>;
   /**

@@ -1,5 +1,7 @@
+export { Agreement, type Reference } from './agreement.ts';
 export type { Backend, Device } from './backend.ts';
 export { inSequence, type ParallelProgram } from './parallel.ts';
+export { formatPlacements, type Placement } from './placement.ts';
 export { Program, scalar } from './program.ts';
 export { Runtime, type RuntimeOptions } from './runtime.ts';
 export { copy, State } from './state.ts';

@@ -1,7 +1,9 @@
-import { type EncodedGraph, encode, type Features, type Value } from '../graph/index.ts';
+import { type EncodedGraph, encode, type Features, reachable, type Value } from '../graph/index.ts';
+import type { Agreement } from './agreement.ts';
 import type { Backend, Device } from './backend.ts';
+import type { Placement } from './placement.ts';
 import { outputPrefix, Program } from './program.ts';
-import { Stopwatch } from './timing.ts';
+import { allCandidates, type Candidates, Stopwatch } from './timing.ts';
 import {
   type ChoiceStore,
   type Choices,
@@ -23,6 +25,10 @@ export interface RuntimeOptions {
    */
   readonly tune?: boolean;
   readonly onTuning?: (event: TuningEvent) => void;
+  /** For a device whose kernels may be wrong: what it may be used for. */
+  readonly agreement?: Agreement;
+  /** Called while kernels of such a device are compared with the reference. */
+  readonly onCheck?: (event: TuningEvent) => void;
 }
 
 /** Compiles graphs for one backend, and remembers which lowerings it chose. */
@@ -30,6 +36,7 @@ export class Runtime {
   readonly #backend: Backend;
   readonly #options: RuntimeOptions;
   readonly #used: Record<string, string> = {};
+  readonly #placements = new Map<string, Placement>();
   #known: Record<string, string> | undefined;
 
   constructor(backend: Backend, options: RuntimeOptions = {}) {
@@ -52,36 +59,55 @@ export class Runtime {
   }
 
   /**
+   * Where each primitive of the graphs so far is computed, at each shape, on a device whose kernels are checked before
+   * they are used (`webgpu`); of other devices nothing. `formatPlacements` prints it.
+   */
+  get placements(): readonly Placement[] {
+    return [...this.#placements.values()];
+  }
+
+  /**
    * Compiles what the outputs depend on. Where a primitive can be written in several ways, the choice is one that comes
    * with Graft, or the fastest is found by timing, once per shape; later graphs, and later processes through the store,
    * use what was found.
    */
   async compile(outputs: Readonly<Record<string, Value>>): Promise<Program> {
     const graph = await this.encode(outputs);
-    return new Program(await this.#backend.load(graph.model), graph, this.#backend.wrap);
+    return new Program(await this.#backend.load(graph.model, { onCpu: graph.onCpu }), graph, this.#backend.wrap);
   }
 
   /** The ONNX graph that `compile` makes a session of, for sessions elsewhere: in other threads. */
   async encode(outputs: Readonly<Record<string, Value>>): Promise<EncodedGraph> {
     const features = await this.#backend.features();
-    const known = await this.#tune(Object.values(outputs), features);
+    const { agreement, onCheck } = this.#options;
+    await agreement?.check(Object.values(outputs), onCheck);
+    const candidates = agreement ? (value: Value) => agreement.candidates(value) : allCandidates(features);
+    const known = await this.#tune(Object.values(outputs), candidates, features);
     const renamed = Object.fromEntries(Object.entries(outputs).map(([name, value]) => [outputPrefix + name, value]));
     const choose = (value: Value) => {
       const key = Object.keys(value.op.lowerings).length > 1 ? choiceKey(value) : '';
-      const chosen = known[key];
-      if (chosen !== undefined) this.#used[key] = chosen;
+      const usable = agreement?.candidates(value);
+      const wanted = known[key];
+      const chosen = usable && !usable.includes(wanted ?? '') ? usable[0] : wanted;
+      if (chosen !== undefined && key !== '') this.#used[key] = chosen;
       return chosen;
     };
-    return encode(renamed, { choose, features });
+    if (!agreement) return encode(renamed, { choose, features });
+    for (const value of reachable(Object.values(outputs))) {
+      const placement = agreement.placement(value, choose(value));
+      if (placement) this.#placements.set(placement.key, placement);
+    }
+    return encode(renamed, { choose, features, onCpu: (value) => agreement.isOnCpu(value) });
   }
 
-  async #tune(outputs: readonly Value[], features: Features): Promise<Choices> {
-    const { store, shipped, choices, tune = true, onTuning } = this.#options;
+  async #tune(outputs: readonly Value[], candidates: Candidates, features: Features): Promise<Choices> {
+    const { store, shipped, choices, tune = true, onTuning, agreement } = this.#options;
     this.#known ??= { ...(await shipped?.(features)), ...(await store?.load()), ...choices };
     if (!tune) return this.#known;
-    const open = undecided(outputs, features, this.#known, choices);
+    // Even a fixed choice is replaced where its numbers are wrong here.
+    const open = undecided(outputs, candidates, this.#known, agreement ? {} : choices);
     if (open.size === 0) return this.#known;
-    const found = await timeAll(open, this.#backend, onTuning);
+    const found = await timeAll(open, this.#backend, onTuning, candidates);
     Object.assign(this.#known, found);
     await store?.save(found);
     return this.#known;
@@ -93,9 +119,10 @@ export async function timeAll(
   open: ReadonlyMap<string, Value>,
   backend: Backend,
   onTuning?: (event: TuningEvent) => void,
+  candidates?: Candidates,
 ): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
-  const stopwatch = new Stopwatch(backend);
+  const stopwatch = new Stopwatch(backend, candidates ?? allCandidates(await backend.features()));
   try {
     let done = 0;
     for (const [key, value] of open) {

@@ -8,10 +8,26 @@
  */
 import { randomStream } from '../base/random.ts';
 import { sizeOf, type Tensor, type TensorType, tensor, zeros } from '../base/tensor.ts';
-import { applicableLowerings, constantTensor, encode, input, makeValue, type Value } from '../graph/index.ts';
+import {
+  applicableLowerings,
+  constantTensor,
+  encode,
+  type Features,
+  input,
+  makeValue,
+  type Value,
+} from '../graph/index.ts';
 import { matmul } from '../ops/index.ts';
 import type { Backend } from './backend.ts';
 import { outputPrefix, Program } from './program.ts';
+
+/** The lowerings that a value can have on a device, by name; the first is the default. */
+export type Candidates = (value: Value) => readonly string[];
+
+/** All that apply on a device with these features. */
+export function allCandidates(features: Features): Candidates {
+  return (value) => applicableLowerings(value, features);
+}
 
 /** The clock and the scale by which candidates are timed. */
 export interface Clock {
@@ -41,14 +57,17 @@ const mostRepeats = 20;
 /** Times lowerings on one backend until it is closed. */
 export class Stopwatch {
   readonly #backend: Backend;
+  readonly #candidates: Candidates;
   #yardstick: Yardstick | undefined;
 
-  constructor(backend: Backend) {
-    this.#backend = backend;
+  constructor(backend: Backend, candidates: Candidates) {
+    [this.#backend, this.#candidates] = [backend, candidates];
   }
 
   /** The name of the fastest lowering of a value, found by running each on numbers of its own. */
   async fastest(value: Value): Promise<string> {
+    const [only, ...others] = this.#candidates(value);
+    if (only !== undefined && others.length === 0) return only;
     const { threads, processorTime } = this.#backend;
     if (!processorTime) return (await this.#contest(value, threads, { now: wallTime, isUndisturbed: always }))!;
     if (threads > 1) {
@@ -72,7 +91,7 @@ export class Stopwatch {
     const features = await this.#backend.features();
     const programs = new Map<string, Program>();
     try {
-      for (const name of applicableLowerings(value, features)) {
+      for (const name of this.#candidates(value)) {
         const graph = encode({ [`${outputPrefix}y`]: alone }, { choose: () => name, features });
         const session = await this.#backend.loadForTiming(graph.model, threads);
         programs.set(name, new Program(session, graph, this.#backend.wrap));

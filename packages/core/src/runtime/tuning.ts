@@ -1,6 +1,5 @@
 import type { DType } from '../base/tensor.ts';
 import {
-  applicableLowerings,
   constant,
   constantTensor,
   type Features,
@@ -11,7 +10,7 @@ import {
   type Value,
 } from '../graph/index.ts';
 import { primitives } from '../ops/index.ts';
-import { sampleTensor } from './timing.ts';
+import { type Candidates, sampleTensor } from './timing.ts';
 
 /** The chosen lowering of each node: `Conv2dWeightGrad(f32[…], f32[…]) {…}` → `shiftedMatMul`. */
 export type Choices = Readonly<Record<string, string>>;
@@ -53,12 +52,12 @@ export function choiceKey(value: Value): string {
 
 /**
  * The values of a graph for which there is something to choose, one for each key that `known` lacks, or for which it
- * has a lowering of another version of Graft or of another device. What was `given` is left as it is: where it is
+ * has a lowering that is no candidate: of another version of Graft or of another device. What was `given` is left as it is: where it is
  * wrong, encoding says so.
  */
 export function undecided(
   outputs: Iterable<Value>,
-  features: Features,
+  candidates: Candidates,
   known: Choices,
   given: Choices = {},
 ): Map<string, Value> {
@@ -66,7 +65,7 @@ export function undecided(
   for (const value of reachable(outputs)) {
     if (Object.keys(value.op.lowerings).length < 2) continue;
     const key = choiceKey(value);
-    const names = applicableLowerings(value, features);
+    const names = candidates(value);
     if (key in given || names.includes(known[key] ?? '')) continue;
     if (names.length > 1 || key in known) found.set(key, value);
   }
