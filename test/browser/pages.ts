@@ -19,16 +19,17 @@ export function hasBrowser(what: string): boolean {
   return false;
 }
 
-/** The browser. Its owner closes it. */
-export function launch(): Promise<Browser> {
+/** The browser. Its owner closes it. With `gpu` it also takes a GPU that is a program (SwiftShader). */
+export function launch({ gpu = false } = {}): Promise<Browser> {
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []; // Chromium has none for root
+  if (gpu) args.push('--enable-unsafe-webgpu');
   return chromium.launch({ ...(executablePath && { executablePath }), args });
 }
 
-/** Bundles the page into a folder. */
-export async function buildPage(folder: string): Promise<void> {
+/** Bundles a page into a folder. */
+export async function buildPage(folder: string, root = fileURLToPath(new URL('./', import.meta.url))): Promise<void> {
   await build({
-    root: fileURLToPath(new URL('./', import.meta.url)),
+    root,
     base: './',
     configFile: false,
     logLevel: 'error',

@@ -8,7 +8,7 @@ import { evaluationViews, rowsOf } from '@graft-ml/core/internal/image/view';
 import { parsePreprocessing } from '@graft-ml/core/internal/models/preprocessing';
 import type { InferenceSession } from 'onnxruntime-web/wasm';
 import { canvasDecoder } from '../image/canvas-decoder.ts';
-import { defaultThreads, loadOrt, setUpOrt, type WasmFiles } from '../runtime/ort.ts';
+import { defaultThreads, type WasmFiles, wasmBuild } from '../runtime/ort.ts';
 import { explainStart } from '../runtime/session.ts';
 
 export interface PredictorOptions extends WasmFiles {
@@ -51,9 +51,9 @@ export async function loadPredictor(
 ): Promise<Predictor> {
   const bytes = await contentOf(model);
   const { classes, framing } = describe(bytes);
-  setUpOrt({ threads, wasmPaths, wasmBinary });
-  const ort = await loadOrt();
-  const session = await explainStart(() => ort.InferenceSession.create(bytes, { logSeverityLevel: 4 }));
+  wasmBuild.setUp({ threads, wasmPaths, wasmBinary });
+  const ort = await wasmBuild.load();
+  const session = await explainStart(wasmBuild, () => ort.InferenceSession.create(bytes, { logSeverityLevel: 4 }));
   const tensor = (pixels: Uint8Array) => new ort.Tensor('uint8', pixels, [1, 3, framing.crop, framing.crop]);
   return new Predictor(
     classes,

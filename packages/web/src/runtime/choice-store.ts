@@ -1,13 +1,15 @@
-import { type ChoiceStore, type Choices, everyLowering, timingMethod } from '@graft-ml/core/internal/runtime/tuning';
+import { type ChoiceStore, type Choices, everyLowering } from '@graft-ml/core/internal/runtime/tuning';
 
 const storeName = 'choices';
 
 /**
- * Timings of one backend in an IndexedDB database, which any number of pages and workers may write at once. A database
- * that cannot be opened, read or written costs only the time to measure again, so it is never an error.
+ * What was found out about lowerings, in an IndexedDB database, which any number of pages and workers may write at once. A database
+ * that cannot be opened, read or written costs only the time to find it out again, so it is never an error.
+ *
+ * @param identity a key of all that it depends on: device, browser, versions, and how it was found out
  */
 export function choiceStore(database: string, identity: () => Promise<string>): ChoiceStore {
-  const keyOf = async () => `${await identity()} · timing ${timingMethod} · ${everyLowering()}`;
+  const keyOf = async () => `${await identity()} · ${everyLowering()}`;
   return {
     load: async () => {
       try {

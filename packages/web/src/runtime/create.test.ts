@@ -5,7 +5,7 @@ import { channelCombine } from '@graft-ml/core/internal/ops/channels';
 import { choiceKey } from '@graft-ml/core/internal/runtime/tuning';
 import { add, broadcastTo, cast, conv2d, greater, matmul, mul, reduceSum } from '@graft-ml/core/ops';
 import { createRuntime as createNodeRuntime } from 'graft-ml/internal/runtime/index';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { trainConv4 } from '../../../../test/conv4-steps.ts';
 import { relativeError, tolerance } from '../../../../test/golden.ts';
 import { evaluate, gaussian, numbers } from '../../../../test/run.ts';
@@ -118,10 +118,18 @@ describe('settings', () => {
   };
 
   test('a device that there is not', () => {
-    const device: string = 'webgpu';
+    const device: string = 'cuda';
     const error = refusal({ device: device as 'wasm' });
+    expect(error).toMatchObject({ ...fields, option: 'device', received: 'cuda' });
+    expect(String(error)).toBe('OptionError: device: expected "wasm" or "webgpu", received "cuda".');
+  });
+
+  test('a GPU where there is no WebGPU', () => {
+    vi.stubGlobal('navigator', { userAgent: 'a browser without it', hardwareConcurrency: 2 });
+    const error = refusal({ device: 'webgpu' });
+    vi.unstubAllGlobals();
     expect(error).toMatchObject({ ...fields, option: 'device', received: 'webgpu' });
-    expect(String(error)).toBe('OptionError: device: expected "wasm", received "webgpu".');
+    expect(String(error)).toMatch(/^OptionError: device is "webgpu", .*navigator\.gpu is missing/);
   });
 
   test.each([0, 1.5, Number.NaN])('%d threads', (threads) => {

@@ -1,14 +1,17 @@
 /*
- * The one door to onnxruntime-web. It is loaded when it is first needed, and by an import of its own: its threads load
- * the script that it is in once more, so bundlers must leave it in a file with nothing else.
+ * The one door to onnxruntime-web. A build of it is loaded when it is first needed, and by an import of its own: its
+ * threads load the script that it is in once more, so bundlers must leave it in a file with nothing else.
  */
 import { OptionError } from '@graft-ml/core/internal/base/errors';
 
-type Ort = typeof import('onnxruntime-web/wasm');
+export type Ort = typeof import('onnxruntime-web/wasm');
 
 /** The location of onnxruntime-web's WebAssembly. By default it is beside the script, where bundlers put it. */
 export interface WasmFiles {
-  /** The folder of `ort-wasm-simd-threaded.wasm`, as an address that ends with a slash, or the address of each file. */
+  /**
+   * The folder of `ort-wasm-simd-threaded.wasm` (for `webgpu` `ort-wasm-simd-threaded.asyncify.wasm`), as an address
+   * that ends with a slash, or the address of each file.
+   */
   readonly wasmPaths?: string | { readonly wasm?: string; readonly mjs?: string } | undefined;
   /** The content of that file. */
   readonly wasmBinary?: ArrayBuffer | Uint8Array<ArrayBuffer> | undefined;
@@ -26,16 +29,41 @@ export function defaultThreads(): number {
 /** Milliseconds, in which 14 MB of WebAssembly are to be fetched and threads to be started. */
 const patience = 120_000;
 
-let settings: OrtSettings | undefined;
-let loading: Promise<Ort> | undefined;
+/** A build of onnxruntime-web, which is set up and loaded once per page or worker. */
+export interface OrtBuild {
+  /** The name of its WebAssembly file. */
+  readonly file: string;
+  /**
+   * Says how it is to be loaded. What is left open stays as it was said before.
+   *
+   * @throws OptionError where there cannot be so many threads, and where something else was said before
+   */
+  setUp(wanted: OrtSettings): void;
+  /** The library, set up. */
+  load(): Promise<Ort>;
+}
 
-/**
- * Says how onnxruntime-web is to be loaded. What is left open stays as it was said before.
- *
- * @throws OptionError where there cannot be so many threads, and where something else was said before
- */
-export function setUpOrt(wanted: OrtSettings): void {
-  const { threads } = wanted;
+/** ORT's processor kernels alone: the build that everything but a GPU is for. */
+export const wasmBuild = ortBuild('ort-wasm-simd-threaded.wasm', () => import('onnxruntime-web/wasm'));
+
+export function ortBuild(file: string, imported: () => Promise<Ort>): OrtBuild {
+  let settings: OrtSettings | undefined;
+  let loading: Promise<Ort> | undefined;
+  return {
+    file,
+    setUp(wanted) {
+      assertThreads(wanted.threads);
+      settings ??= wanted;
+      assertSame(wanted, settings);
+    },
+    load() {
+      loading ??= imported().then((ort) => configured(ort, settings ?? { threads: 1 }));
+      return loading;
+    },
+  };
+}
+
+function assertThreads(threads: number): void {
   if (!Number.isInteger(threads) || threads < 1) {
     throw new OptionError({ option: 'threads', expected: 'a whole number from 1 on', received: threads });
   }
@@ -46,7 +74,9 @@ export function setUpOrt(wanted: OrtSettings): void {
       'leave it out.';
     throw new OptionError({ option: 'threads', expected: '1', received: threads, problem });
   }
-  settings ??= wanted;
+}
+
+function assertSame(wanted: OrtSettings, settings: OrtSettings): void {
   for (const option of ['threads', 'wasmPaths', 'wasmBinary'] as const) {
     const [now, before] = [wanted[option], settings[option]];
     const isSame = now === before || (option === 'wasmPaths' && JSON.stringify(now) === JSON.stringify(before));
@@ -58,16 +88,8 @@ export function setUpOrt(wanted: OrtSettings): void {
   }
 }
 
-/** The library, set up. */
-export function loadOrt(): Promise<Ort> {
-  loading ??= load();
-  return loading;
-}
-
-async function load(): Promise<Ort> {
-  const ort = await import('onnxruntime-web/wasm');
+function configured(ort: Ort, { threads, wasmPaths, wasmBinary }: OrtSettings): Ort {
   const { wasm } = ort.env;
-  const { threads = 1, wasmPaths, wasmBinary } = settings ?? {};
   wasm.numThreads = threads;
   // Threads whose script does not begin as theirs never answer, and a page would wait for ever.
   if (threads > 1) wasm.initTimeout = patience;

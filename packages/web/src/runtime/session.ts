@@ -2,16 +2,20 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Session } from '@graft-ml/core/internal/runtime/backend';
 import { explainMemory } from '@graft-ml/core/internal/runtime/out-of-memory';
 import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
-import { loadOrt } from './ort.ts';
+import type { OrtBuild } from './ort.ts';
 
 /**
  * A session in WebAssembly.
  *
  * @throws UserError where the memory does not suffice, and where WebAssembly cannot be loaded
  */
-export async function loadSession(model: Uint8Array, options: InferenceSession.SessionOptions = {}): Promise<Session> {
-  const ort = await loadOrt();
-  const session = await explainStart(() =>
+export async function loadSession(
+  build: OrtBuild,
+  model: Uint8Array,
+  options: InferenceSession.SessionOptions = {},
+): Promise<Session> {
+  const ort = await build.load();
+  const session = await explainStart(build, () =>
     explainMemory(() =>
       ort.InferenceSession.create(model, {
         executionProviders: ['wasm'],
@@ -43,7 +47,7 @@ function bytesOf({ data, type }: Tensor): Uint8Array {
 }
 
 /** What onnxruntime-web says when it cannot start, with what helps. */
-export async function explainStart<T>(work: () => Promise<T>): Promise<T> {
+export async function explainStart<T>({ file }: Pick<OrtBuild, 'file'>, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -53,10 +57,14 @@ export async function explainStart<T>(work: () => Promise<T>): Promise<T> {
     const remedy = reason.includes('timeout')
       ? 'Its threads load the script that it is in, which must hold nothing else: let the bundler keep what is ' +
         "imported dynamically in files of their own (in Vite worker: { format: 'es' }), or pass threads: 1."
-      : 'It needs the file ort-wasm-simd-threaded.wasm: wasmPaths says where it is served, wasmBinary gives its ' +
-        'content.';
+      : `It needs the file ${file}: wasmPaths says where it is served, wasmBinary gives its content.`;
     throw new UserError(`onnxruntime-web does not start here: ${reason.replace(/\.?$/, '.')} ${remedy}`, {
       cause: error,
     });
   }
+}
+
+/** The browser and its version; the tests of this package run in Node as well. */
+export function browser(): string {
+  return typeof navigator === 'undefined' ? 'no browser' : navigator.userAgent;
 }

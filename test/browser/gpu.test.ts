@@ -1,0 +1,138 @@
+/*
+ * ORT's WebGPU kernels in Chromium, on a GPU that is a program (SwiftShader): what they get wrong comes out right.
+ * Where there is no Chromium, or it has no adapter, the tests are skipped. All of them are run by bench/webgpu.ts.
+ */
+import { fileURLToPath } from 'node:url';
+import { vjp } from '@graft-ml/core/grad';
+import { input, inputName, reachable, type Value } from '@graft-ml/core/graph';
+import { type Shape, type Tensors, tensor } from '@graft-ml/core/internal/base/tensor';
+import { conv2d, maxPool, pow, slice } from '@graft-ml/core/ops';
+import { formatPlacements } from '@graft-ml/core/runtime';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { FileServer } from '../file-server.ts';
+import { relativeError, tolerance } from '../golden.ts';
+import { temporaryFolder } from '../images.ts';
+import { defaultChoices, evaluate, uniform } from '../run.ts';
+import { compileThere, hasAdapter } from './gpu/remote.ts';
+import { buildPage, hasBrowser, launch, servePage } from './pages.ts';
+
+type Outputs = Readonly<Record<string, Value>>;
+
+const geometry = { strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1] } as const;
+const x = input('x', 'f32', [2, 6, 8, 8]);
+const pooled = maxPool(x, { kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] });
+const depthwise = conv2d(x, input('w', 'f32', [12, 1, 3, 3]), { ...geometry, groups: 6 });
+const backward = (y: Value) => vjp([y], [input('dy', 'f32', y.shape)], [x])[0]!;
+
+/** Graphs of which some build of ORT's WebGPU kernels gets a part wrong, or not at all. */
+const cases: readonly (readonly [string, Outputs])[] = [
+  ['a convolution of 6 channels', { y: conv2d(x, input('w', 'f32', [8, 6, 3, 3]), { ...geometry, groups: 1 }) }],
+  ['a max-pool and its gradient', { y: pooled, dx: backward(pooled) }],
+  ['a slice backwards', { y: slice(x, [1, 0, 6, 0], [2, 6, 0, 8], [1, 1, -2, 1]) }],
+  ['a power of each channel', { y: pow(x, input('w', 'f32', [6, 1, 1])) }],
+  ['two filters a channel, and the gradient', { y: depthwise, dx: backward(depthwise) }],
+];
+
+/** Numbers for the inputs of a graph, above 0 so that powers of them are numbers. */
+function feedsOf(outputs: Outputs): Tensors {
+  const inputs = reachable(Object.values(outputs)).filter((value) => inputName(value) !== undefined);
+  const drawn = (shape: Shape, name: string) =>
+    tensor(
+      'f32',
+      shape,
+      uniform(shape, name).data.map((each) => Math.abs(each) + 0.25),
+    );
+  return Object.fromEntries(inputs.map((value) => [inputName(value)!, drawn(value.shape, inputName(value)!)]));
+}
+
+describe.skipIf(!hasBrowser('the tests of WebGPU'))('WebGPU in Chromium', () => {
+  const folder = temporaryFolder();
+  let browser: Browser;
+  let server: FileServer;
+  let page: Page;
+  let isThere = false;
+
+  beforeAll(async () => {
+    await buildPage(folder, fileURLToPath(new URL('./gpu/', import.meta.url)));
+    server = await servePage(folder);
+    browser = await launch({ gpu: true });
+    page = await browser.newPage();
+    await page.goto(server.address);
+    isThere = await hasAdapter(page);
+    if (!isThere) console.warn('Chromium has no WebGPU adapter here, not even SwiftShader: its tests are skipped.');
+  }, 180_000);
+
+  afterAll(() => browser?.close());
+
+  test.for(cases)('%s: the numbers are right', async ([, outputs], { skip }) => {
+    if (!isThere) skip();
+    const feeds = feedsOf(outputs);
+    const program = await compileThere(page, outputs, { choices: defaultChoices(outputs) });
+    const results = await program.run(feeds);
+    await program.release();
+    for (const [name, expected] of Object.entries(await evaluate(outputs, feeds))) {
+      const report = `${name}\n${formatPlacements(program.placements)}`;
+      expect(relativeError(results[name]!, expected), report).toBeLessThan(tolerance.gradient);
+    }
+  });
+
+  test('what is on the GPU, and what is not for which reason, is told', async ({ skip }) => {
+    if (!isThere) skip();
+    const [, outputs] = cases[1]!;
+    const { placements } = await compileThere(page, outputs, { choices: defaultChoices(outputs) });
+    const [maxima, places] = ['MaxPool', 'MaxPoolIndices'].map((name) =>
+      placements.find(({ primitive }) => primitive === name),
+    );
+    expect(maxima).toMatchObject({ place: 'webgpu', lowering: 'onnx', refused: {} });
+    if (places!.place === 'webgpu') return; // a build that has it
+    expect(formatPlacements(placements)).toMatch(
+      /on cpu: onnx of MaxPoolIndices\(f32\[2,6,8,8\]\) .*\n {4}onnx is not used: .*Indices output is not supported/,
+    );
+  });
+
+  test('nothing is compared twice, even when the page is loaded again', async ({ skip }) => {
+    if (!isThere) skip();
+    const [, outputs] = cases[2]!;
+    const options = { choices: defaultChoices(outputs) };
+    const context = await browser.newContext();
+    const other = await context.newPage();
+    await other.goto(server.address);
+    const first = await compileThere(other, outputs, options);
+    await other.reload();
+    const second = await compileThere(other, outputs, options);
+    expect([first.checked, second.checked]).toEqual([1, 0]);
+    expect(second.placements).toEqual(first.placements);
+    await context.close();
+  });
+
+  test('a page loads the build for its device alone', async ({ skip }) => {
+    if (!isThere) skip();
+    const [, outputs] = cases[2]!;
+    for (const [device, file] of [
+      ['wasm', 'ort-wasm-simd-threaded-'],
+      ['webgpu', 'ort-wasm-simd-threaded.asyncify-'],
+    ] as const) {
+      const from = server.requests.length;
+      const other = await browser.newPage();
+      await other.goto(server.address);
+      await compileThere(other, outputs, { device, choices: defaultChoices(outputs) });
+      const loaded = server.requests.slice(from).map(({ url }) => url!);
+      expect(loaded.filter((url) => url.endsWith('.wasm'))).toEqual([expect.stringContaining(`/${file}`)]);
+      expect(loaded.filter((url) => /\/ort\./.test(url))).toEqual([expect.stringContaining(`/ort.${device}.`)]);
+      await other.close();
+    }
+  });
+
+  test('a browser without an adapter says so', async ({ skip, onTestFinished }) => {
+    const plain = await launch();
+    onTestFinished(() => plain.close());
+    const other = await plain.newPage();
+    await other.goto(server.address);
+    if (await hasAdapter(other)) skip();
+    const [, outputs] = cases[2]!;
+    await expect(compileThere(other, outputs)).rejects.toThrow(
+      /UserError: This browser knows WebGPU, but has no adapter for it: .*Pass device: 'wasm'\.$/,
+    );
+  });
+});

@@ -1,0 +1,57 @@
+import type { Tensors } from '@graft-ml/core';
+import * as ops from '@graft-ml/core/internal/ops/index';
+import type { Choices, Placement, Program, Runtime } from '@graft-ml/core/runtime';
+import { createRuntime } from '@graft-ml/web';
+import { type PackedGraph, unpack } from './packed.ts';
+
+export type Question =
+  /** Makes a program, known by its number. */
+  | {
+      readonly task: 'compile';
+      readonly device: 'wasm' | 'webgpu';
+      readonly graph: PackedGraph;
+      /** Of the lowerings; where they are not given, the fastest are found. */
+      readonly choices?: Choices;
+    }
+  | { readonly task: 'run'; readonly program: number; readonly feeds: Tensors }
+  | { readonly task: 'release'; readonly program: number };
+
+export interface Answer {
+  readonly program?: number;
+  readonly placements?: readonly Placement[];
+  /** Comparisons that the compilation made. */
+  readonly checked?: number;
+  readonly results?: Tensors;
+  readonly error?: string;
+}
+
+const programs: Program[] = [];
+
+// A graph that was sent may have any primitive: all of them are bundled.
+if (Object.keys(ops).length === 0) throw new Error('no operations');
+
+async function compile({ device, graph, choices }: Extract<Question, { task: 'compile' }>): Promise<Answer> {
+  let checked = 0;
+  const onCheck = ({ done }: { readonly done: number }) => {
+    checked = done;
+  };
+  const runtime: Runtime = createRuntime({ device, onCheck, ...(choices && { choices }) });
+  const program = programs.push(await runtime.compile(unpack(graph))) - 1;
+  return { program, placements: runtime.placements, checked };
+}
+
+async function answer(question: Question): Promise<Answer> {
+  if (question.task === 'compile') return compile(question);
+  const program = programs[question.program]!;
+  if (question.task === 'run') return { results: await program.run(question.feeds) };
+  await program.release();
+  return {};
+}
+
+self.onmessage = async ({ data }: MessageEvent<Question>) => {
+  try {
+    self.postMessage(await answer(data));
+  } catch (error) {
+    self.postMessage({ error: String(error) } satisfies Answer);
+  }
+};
