@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { folderCache } from 'graft-ml/internal/cache/folder-cache';
-import { readOwnJson } from 'graft-ml/internal/files/own-json';
+import { readOwnJson } from 'graft-ml/internal/files/read-own-json';
 import { createRuntime } from 'graft-ml/internal/runtime/index';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { apply, everyExample } from '../../../../test/primitive-examples.ts';

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
+import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
 import type { ChoiceStore, Choices } from '@graft-ml/core/internal/runtime/tuning';
 import { z } from 'zod';
 import { cached, privateFolder, privateMode } from '../files/cache-folder.ts';
 import { withLock } from '../files/lock.ts';
-import { formatOwnJson, readOwnJson } from '../files/own-json.ts';
+import { readOwnJson } from '../files/read-own-json.ts';
 import { replaceFile } from '../files/write.ts';
 
 const fileSchema = z.record(z.string(), z.record(z.string(), z.string()));

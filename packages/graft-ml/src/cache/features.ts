@@ -4,12 +4,13 @@ import { type FileHandle, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { type Shape, sizeOf } from '@graft-ml/core/internal/base/tensor';
 import type { FeatureOrigin, FeatureTable, FeatureTableOptions } from '@graft-ml/core/internal/fit/cache';
 import { z } from 'zod';
 import { cached, privateFolder, privateMode } from '../files/cache-folder.ts';
-import { formatOwnJson, readOwnJson } from '../files/own-json.ts';
 import { openPlainFile } from '../files/read.ts';
+import { readOwnJson } from '../files/read-own-json.ts';
 import { tensorsHash } from '../files/tensors-hash.ts';
 import { replaceFile } from '../files/write.ts';
 

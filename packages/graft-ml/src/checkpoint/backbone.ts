@@ -5,11 +5,13 @@ import { fittedTo, isOnnx } from '@graft-ml/core/internal/models/index';
 import type { HeadLayers } from '@graft-ml/core/internal/models/model';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
 import type { PreprocessingChanges } from '@graft-ml/core/internal/recipe/preprocessing';
+import { type Checkpoint, checkpointOf, seenIn } from '@graft-ml/core/internal/weights/checkpoint';
 import { getModel, type NamedArchitecture, openOnnxModel, withDropout, withHead } from '@graft-ml/core/models';
 import { assertExpected } from '../files/download/expectations.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
+import { nativeHash } from '../files/tensors-hash.ts';
 import { type OnnxBytes, readOnnxFile } from './onnx-file.ts';
-import { type Checkpoint, checkpointOf, readCheckpoint, seenIn } from './pretrained.ts';
+import { readCheckpoint } from './read-checkpoint.ts';
 import { resolveWeights } from './resolve.ts';
 
 /** The network that training starts from and prediction uses: a model with its weights, if any. */
@@ -79,12 +81,8 @@ async function openOnnxBackbone(
     ...(mean && { mean }),
     ...(std && { std }),
   });
-  const checkpoint = checkpointOf(path, tensors, {
-    preprocessing: model.preprocessing,
-    classes,
-    seen: seenIn(metadata),
-    notes,
-  });
+  const description = { preprocessing: model.preprocessing, classes, seen: seenIn(metadata), notes };
+  const checkpoint = checkpointOf(path, tensors, description, nativeHash());
   return { model: withLayers(model, head, dropout), checkpoint, onnx: bytes };
 }
 

@@ -1,8 +1,3 @@
-export { DamageError, writeSealed } from '@graft-ml/core/internal/weights/sealed';
-export { type Backbone, type BackboneOptions, openBackbone, withLayers } from './backbone.ts';
-export { classNames, namesFor } from './class-names.ts';
-export { cachePath, type FetchedWeights, fetchWeights } from './fetch-weights.ts';
-export { type OnnxBytes, readOnnxFile } from './onnx-file.ts';
 export {
   allVariables,
   type Checkpoint,
@@ -10,11 +5,16 @@ export {
   describeCheckpoint,
   imagesIn,
   outputsOf,
-  readCheckpoint,
   runSeenSchema,
   seenIn,
   weightsFor,
-} from './pretrained.ts';
+} from '@graft-ml/core/internal/weights/checkpoint';
+export { DamageError, writeSealed } from '@graft-ml/core/internal/weights/sealed';
+export { type Backbone, type BackboneOptions, openBackbone, withLayers } from './backbone.ts';
+export { classNames, namesFor } from './class-names.ts';
+export { cachePath, type FetchedWeights, fetchWeights } from './fetch-weights.ts';
+export { type OnnxBytes, readOnnxFile } from './onnx-file.ts';
+export { readCheckpoint } from './read-checkpoint.ts';
 export { type ReadyModel, type ReadyModelOptions, readyModel } from './ready-model.ts';
 export { type ResolvedWeights, type ResolveOptions, resolveWeights } from './resolve.ts';
 export { readSafetensorsFile, writeSafetensorsFile } from './safetensors-file.ts';

@@ -4,6 +4,7 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { zeros } from '@graft-ml/core/internal/base/tensor';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
+import { describeCheckpoint } from '@graft-ml/core/internal/weights/checkpoint';
 import { pretrainedConfig } from '@graft-ml/core/internal/weights/registry/lookup';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
@@ -12,7 +13,6 @@ import { defaultCache } from '../cache/folder-cache.ts';
 import { Classifier } from '../predict/classifier.ts';
 import { openBackbone } from './backbone.ts';
 import { cachePath } from './fetch-weights.ts';
-import { describeCheckpoint } from './pretrained.ts';
 import { type ReadyModel, readyModel } from './ready-model.ts';
 import { writeSafetensorsFile } from './safetensors-file.ts';
 

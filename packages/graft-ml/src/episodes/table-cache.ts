@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { lstat, readdir, rm, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { version } from '@graft-ml/core/internal/base/version';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { ImageProblemKind } from '@graft-ml/core/internal/image/problem';
@@ -10,8 +11,8 @@ import type { EvaluationRequest } from '@graft-ml/core/internal/image/view';
 import { z } from 'zod';
 import type { Candidate } from '../data/readers/found.ts';
 import { cached, privateFolder, privateMode } from '../files/cache-folder.ts';
-import { formatOwnJson, readOwnJson } from '../files/own-json.ts';
 import { withFile } from '../files/random-access.ts';
+import { readOwnJson } from '../files/read-own-json.ts';
 import { replaceFile } from '../files/write.ts';
 import { type Decoded, startsOf } from './image-table.ts';
 

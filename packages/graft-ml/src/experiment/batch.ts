@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
-import { formatOwnJson } from '../files/own-json.ts';
 import { assertEmpty } from '../runs/run-folder.ts';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
 

@@ -1,6 +1,8 @@
 import { join, resolve } from 'node:path';
 import { call, option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { longestOwnJson, parseOwnJson } from '@graft-ml/core/internal/base/own-json';
+import { problemsOf } from '@graft-ml/core/internal/base/schema-problems';
 import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import type { EpisodeShape } from '@graft-ml/core/internal/meta/episode';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
@@ -12,7 +14,6 @@ import {
   resolveMetaConfig,
 } from '@graft-ml/core/internal/recipe/meta/index';
 import { z } from 'zod';
-import { longestOwnJson, parseOwnJson, problemsOf } from '../files/own-json.ts';
 import { parseJson } from '../files/read.ts';
 import { isSignedByUser, signAsUser } from '../files/user-key.ts';
 import { type MetaRun, readMetaRun } from '../meta/meta-run.ts';

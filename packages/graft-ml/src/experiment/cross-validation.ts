@@ -1,6 +1,8 @@
 import { join, resolve } from 'node:path';
 import { call, option } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { longestOwnJson, parseOwnJson } from '@graft-ml/core/internal/base/own-json';
+import { problemsOf } from '@graft-ml/core/internal/base/schema-problems';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
 import {
   parseConfig,
@@ -10,7 +12,6 @@ import {
   trainConfigSchema,
 } from '@graft-ml/core/internal/recipe/config/index';
 import { z } from 'zod';
-import { longestOwnJson, parseOwnJson, problemsOf } from '../files/own-json.ts';
 import { areOwnPaths, isWeightsFile, signPaths, usablePaths } from '../runs/own-paths.ts';
 import { readRun } from '../runs/run-file.ts';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';

@@ -1,11 +1,11 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { formatOwnJson, longestOwnJson, parseOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
 import { z } from 'zod';
 import { defaultCache } from '../cache/folder-cache.ts';
 import type { DatasetImage } from '../data/dataset.ts';
 import { probedLabels } from '../experiment/label-issues.ts';
 import { pooledFeatures } from '../experiment/pooled-features.ts';
-import { formatOwnJson, longestOwnJson, parseOwnJson } from '../files/own-json.ts';
 import type { OpenRunOptions } from '../predict/open-run.ts';
 import { labelIssuesFile, type RunStore } from '../runs/run-store.ts';
 import { keepInRun, keyOf, type OpenedRun, pathWithin, sampled } from './opened-run.ts';

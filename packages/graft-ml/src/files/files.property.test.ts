@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { formatOwnJson, parseOwnJson } from '@graft-ml/core/internal/base/own-json';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { anyName, mutantOf, seeded } from '../../../../test/arbitrary.ts';
 import { tarOf, zipOf } from '../../../../test/archives.ts';
 import { tarMembers } from './archives/tar.ts';
 import { zipMembers } from './archives/zip.ts';
-import { formatOwnJson, parseOwnJson } from './own-json.ts';
 import { readWithin } from './within.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'graft-property-'));

@@ -1,6 +1,6 @@
+import { formatOwnJson, parseOwnJson } from '@graft-ml/core/internal/base/own-json';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatOwnJson, parseOwnJson } from './own-json.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const objects = fc.dictionary(

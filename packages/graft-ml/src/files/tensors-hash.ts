@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import { formatType, type Tensors } from '@graft-ml/core/internal/base/tensor';
+import type { Hasher } from '@graft-ml/core/internal/base/sha256';
+import type { Tensors } from '@graft-ml/core/internal/base/tensor';
+import * as core from '@graft-ml/core/internal/weights/tensors-hash';
+
+/** SHA-256 as Node has it, ten times as fast as in JavaScript. */
+export const nativeHash = (): Hasher => createHash('sha256');
 
 /** SHA-256 over names, types and numbers, whatever their order. */
 export function tensorsHash(tensors: Tensors): string {
-  const hash = createHash('sha256');
-  for (const name of Object.keys(tensors).sort()) {
-    const value = tensors[name]!;
-    hash.update(`${name} ${formatType(value)}\n`);
-    hash.update(new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength));
-  }
-  return hash.digest('hex');
+  return core.tensorsHash(tensors, nativeHash());
 }

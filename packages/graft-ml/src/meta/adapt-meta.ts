@@ -5,8 +5,8 @@ import { distanceBetween, farApart, inverted, statisticsOf } from '@graft-ml/cor
 import { contentKey, seenAfter } from '@graft-ml/core/internal/image/seen';
 import { isByFeatures, learners } from '@graft-ml/core/internal/meta/learners';
 import type { Warning } from '@graft-ml/core/internal/recipe/guard-rails';
+import { describeCheckpoint } from '@graft-ml/core/internal/weights/checkpoint';
 import type { Backend } from '@graft-ml/core/runtime';
-import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import { type Dataset, type DatasetImage, openDataset } from '../data/dataset.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';

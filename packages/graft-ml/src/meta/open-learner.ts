@@ -7,9 +7,9 @@ import { learnerVariables } from '@graft-ml/core/internal/meta/task-graph';
 import { type FittedHead, headFor } from '@graft-ml/core/internal/recipe/meta/head-for';
 import { type ResolvedMetaConfig, resolveMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { type LearnerParts, learnerOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
+import { imagesIn, seenIn } from '@graft-ml/core/internal/weights/checkpoint';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { openBackbone } from '../checkpoint/backbone.ts';
-import { imagesIn, seenIn } from '../checkpoint/pretrained.ts';
 import {
   type CheckpointName,
   checkpointFile,

@@ -11,12 +11,12 @@ import { learners, noWeights, type ResolvedMetaConfig } from '@graft-ml/core/int
 import { type LearnerParts, learnerOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
 import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
 import { inSequence } from '@graft-ml/core/internal/runtime/index';
+import { weightsFor } from '@graft-ml/core/internal/weights/checkpoint';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { initialise, type Variable } from '@graft-ml/core/nn';
 import type { Backend, Runtime } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { openBackbone } from '../checkpoint/backbone.ts';
-import { weightsFor } from '../checkpoint/pretrained.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import type { EpisodeSets } from '../episodes/episode.ts';
 import { openEpisodes } from '../episodes/open-episodes.ts';

@@ -23,11 +23,11 @@ import {
   resolveMetaConfig,
 } from '@graft-ml/core/internal/recipe/meta/index';
 import { phasesOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
+import { describeCheckpoint } from '@graft-ml/core/internal/weights/checkpoint';
 import type { Learner } from '@graft-ml/core/meta';
 import type { NamedArchitecture } from '@graft-ml/core/models';
 import type { Choices } from '@graft-ml/core/runtime';
 import { openBackbone } from '../checkpoint/backbone.ts';
-import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import { augmentedSource } from '../episodes/augmented.ts';
 import type { EpisodeSets } from '../episodes/episode.ts';
 import { type Last, readBest, readLast } from '../runs/checkpoints.ts';

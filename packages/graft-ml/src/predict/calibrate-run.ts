@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { formatOwnJson, longestOwnJson, parseOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { startEvaluation } from '@graft-ml/core/internal/predict/evaluation';
 import { fitTemperature, type LabelledLogits } from '@graft-ml/core/internal/predict/temperature';
-import { formatOwnJson, longestOwnJson, parseOwnJson } from '../files/own-json.ts';
 import { usablePaths } from '../runs/own-paths.ts';
 import { type Run, type RunCalibration, readRun } from '../runs/run-file.ts';
 import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';

@@ -17,12 +17,17 @@ import {
 } from '@graft-ml/core/internal/predict/classifier';
 import { assertModelName } from '@graft-ml/core/internal/recipe/config/model';
 import { changedPreprocessing, type PreprocessingChanges } from '@graft-ml/core/internal/recipe/preprocessing';
+import {
+  allVariables,
+  type Checkpoint,
+  describeCheckpoint,
+  outputsOf,
+} from '@graft-ml/core/internal/weights/checkpoint';
 import { entriesOf, entryNamed } from '@graft-ml/core/internal/weights/registry/lookup';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { openBackbone, withLayers } from '../checkpoint/backbone.ts';
 import { namesFor } from '../checkpoint/class-names.ts';
-import { allVariables, type Checkpoint, describeCheckpoint, outputsOf } from '../checkpoint/pretrained.ts';
 import type { ImageFile } from '../data/decode.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import type { ImagePool } from '../data/image-pool.ts';

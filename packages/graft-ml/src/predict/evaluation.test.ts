@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { parseOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { tensor } from '@graft-ml/core/internal/base/tensor';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
 import { fitTemperature } from '@graft-ml/core/internal/predict/temperature';
@@ -8,7 +9,6 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
 import { openDataset } from '../data/dataset.ts';
-import { parseOwnJson } from '../files/own-json.ts';
 import { readRun } from '../runs/run-file.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
 import { loadModel } from '../transfer/load-model.ts';

@@ -4,12 +4,13 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { fittedTo } from '@graft-ml/core/internal/models/index';
+import { type Checkpoint, checkpointFrom, checkpointOf, weightsFor } from '@graft-ml/core/internal/weights/checkpoint';
 import type { NamedArchitecture } from '@graft-ml/core/models';
 import { openBackbone } from '../checkpoint/backbone.ts';
-import { type Checkpoint, checkpointFrom, checkpointOf, weightsFor } from '../checkpoint/pretrained.ts';
 import { readOpenWeights } from '../checkpoint/weights-file.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { bytesAsFile } from '../files/random-access.ts';
+import { nativeHash } from '../files/tensors-hash.ts';
 import {
   type CheckpointName,
   checkpointFile,
@@ -90,7 +91,7 @@ async function readBestOf(path: string, model: NamedArchitecture, openStore: Ope
 async function bestIn(path: string, model: NamedArchitecture, openStore: OpenRunStore): Promise<Checkpoint> {
   const name = checkpointFile('best');
   const file = bytesAsFile(join(path, name), await openStore(path).read(name));
-  return checkpointFrom(file.path, await readOpenWeights(file), model);
+  return checkpointFrom(file.path, await readOpenWeights(file), model, { hash: nativeHash() });
 }
 
 interface Start {
@@ -106,7 +107,7 @@ async function readLastOf(path: string, run: Run, named: NamedArchitecture, star
   const variables = variablesOf(imageNetwork(named, preprocessing, classes.length));
   const frozen = [...variables.keys()].every((name) => name in own) ? {} : await startOf(path, run, start);
   const description = { preprocessing, classes, head: config.head ?? undefined, seen: best?.seen ?? null };
-  return checkpointOf(join(path, 'last.safetensors'), { ...frozen, ...own }, description);
+  return checkpointOf(join(path, 'last.safetensors'), { ...frozen, ...own }, description, nativeHash());
 }
 
 async function startOf(path: string, run: Run, { openStore, download }: Start) {

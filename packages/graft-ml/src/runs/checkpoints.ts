@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { call, option, placeholder } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { problemsOf } from '@graft-ml/core/internal/base/schema-problems';
 import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import type { Progress } from '@graft-ml/core/internal/fit/checkpoint';
@@ -9,7 +10,6 @@ import { averageName } from '@graft-ml/core/internal/fit/step';
 import type { Safetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { readSealed } from '@graft-ml/core/internal/weights/sealed';
 import { z } from 'zod';
-import { problemsOf } from '../files/own-json.ts';
 import { inFile } from '../files/random-access.ts';
 import { parseJson } from '../files/read.ts';
 import { evaluationSchema, type RunKind, type RunRecord, trainingRuns } from './run-file.ts';

@@ -1,8 +1,8 @@
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { longestOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { parseShallowJson } from '@graft-ml/core/internal/base/shallow-json';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
-import { longestOwnJson } from '../files/own-json.ts';
 import { readBytes } from '../files/read.ts';
 import { type ConfigTable, parseConfigText, trainTable } from '../text/config-text.ts';
 import { areOwnPaths, isWeightsFile, type PathRecord } from './own-paths.ts';

@@ -1,6 +1,6 @@
+import { formatOwnJson, longestOwnJson, parseOwnJson } from '@graft-ml/core/internal/base/own-json';
 import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
 import { z } from 'zod';
-import { formatOwnJson, longestOwnJson, parseOwnJson } from '../files/own-json.ts';
 import { type RunStore, resourcesFile } from './run-store.ts';
 
 /** The phases of a run, in their order. */

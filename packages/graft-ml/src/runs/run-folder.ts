@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { call, option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import type { CheckpointStore, Progress } from '@graft-ml/core/internal/fit/checkpoint';
 import type { EvaluationEvent, TrainEvent } from '@graft-ml/core/internal/fit/events';
@@ -9,7 +10,6 @@ import { type RunLock, whileHeld } from '@graft-ml/core/internal/fit/run-store';
 import { writeSealed } from '@graft-ml/core/internal/weights/sealed';
 import type { Choices } from '@graft-ml/core/runtime';
 import type { z } from 'zod';
-import { formatOwnJson } from '../files/own-json.ts';
 import { signPaths } from './own-paths.ts';
 import { addResources, type ResourceMeter } from './resources.ts';
 import { runCurves } from './run-curves.ts';

@@ -3,7 +3,7 @@ import { applicableLowerings } from '@graft-ml/core/internal/graph/index';
 import { primitives } from '@graft-ml/core/internal/ops/index';
 import { choiceKey, valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
 import { describe, expect, test } from 'vitest';
-import { readOwnJson } from '../files/own-json.ts';
+import { readOwnJson } from '../files/read-own-json.ts';
 import { cpuBackend, createRuntime } from './create.ts';
 import { instructionSet, readShipped, shippedPath, shippedSchema, validChoices } from './shipped-choices.ts';
 

@@ -2,8 +2,8 @@ import type { Features } from '@graft-ml/core/graph';
 import { primitives } from '@graft-ml/core/internal/ops/index';
 import type { Choices } from '@graft-ml/core/internal/runtime/tuning';
 import { z } from 'zod';
-import { readOwnJson } from '../files/own-json.ts';
 import { packageFile } from '../files/package-file.ts';
+import { readOwnJson } from '../files/read-own-json.ts';
 import { ortVersion } from './ort.ts';
 
 /**

@@ -1,5 +1,6 @@
 import { didYouMean } from '@graft-ml/core/internal/base/choice';
 import type { OptionError } from '@graft-ml/core/internal/base/errors';
+import { numberOf, type TextCodec, textError } from '@graft-ml/core/internal/base/text-codec';
 import type { Augmentation, RandomOperation } from '@graft-ml/core/internal/image/augment/augmentation';
 import {
   type AugmentationLevel,
@@ -12,7 +13,6 @@ import {
   quantityOf,
   rangeText,
 } from '@graft-ml/core/internal/image/augment/levels';
-import { numberOf, type TextCodec, textError } from './codec.ts';
 
 type Kind = RandomOperation['kind'];
 type OperationOf<K extends Kind> = Extract<RandomOperation, { kind: K }>;

@@ -1,6 +1,6 @@
+import { listOf, numberOf, type TextCodec, textError } from '@graft-ml/core/internal/base/text-codec';
 import type { LayerRate } from '@graft-ml/core/internal/recipe/config/strategy';
 import type { Unfreezing } from '@graft-ml/core/internal/recipe/strategy-stages';
-import { listOf, numberOf, type TextCodec, textError } from './codec.ts';
 
 /** `layer1,layer2.0,*.bn?.weight` */
 export const patterns: TextCodec<readonly string[]> = {

@@ -1,5 +1,5 @@
+import { numberOf, type TextCodec, textError } from '@graft-ml/core/internal/base/text-codec';
 import type { Fold } from '@graft-ml/core/internal/image/split';
-import { numberOf, type TextCodec, textError } from './codec.ts';
 
 /** `0.485,0.456,0.406` */
 export function perChannel(option: string): TextCodec<readonly [number, number, number]> {

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { choiceError } from '@graft-ml/core/internal/base/choice';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import type { TextCodec } from '@graft-ml/core/internal/base/text-codec';
 import { type LogName, logNames } from '@graft-ml/core/internal/fit/loggers/names';
+import { head, headHelp } from '@graft-ml/core/internal/models/head-text';
 import type { TrainConfig } from '@graft-ml/core/internal/recipe/config/train-config';
 import type { MetaConfig } from '@graft-ml/core/internal/recipe/meta/meta-config';
 import { augment, augmentHelp } from './augmentation.ts';
-import type { TextCodec } from './codec.ts';
-import { head, headHelp } from './head.ts';
 import { patterns, rates, unfreeze } from './layers.ts';
 import { fold, milestones, perChannel } from './numbers.ts';
 import { split } from './split.ts';

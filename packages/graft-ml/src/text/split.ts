@@ -1,6 +1,6 @@
+import { type TextCodec, textError } from '@graft-ml/core/internal/base/text-codec';
 import type { ClassSplit, SideNumbers } from '@graft-ml/core/internal/recipe/meta/split';
 import { sumOf } from '@graft-ml/core/internal/recipe/meta/split';
-import { type TextCodec, textError } from './codec.ts';
 
 const syntax =
   'auto, numbers of classes as in 1100/100/423 or 1200/423, per cent as in 60/20/20%, background/evaluation, or a ' +

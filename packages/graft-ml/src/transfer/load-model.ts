@@ -7,7 +7,7 @@ import { entriesOf } from '@graft-ml/core/internal/weights/registry/lookup';
 import { listArchitectures } from '@graft-ml/core/models';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { openBackbone } from '../checkpoint/backbone.ts';
-import { readCheckpoint } from '../checkpoint/pretrained.ts';
+import { readCheckpoint } from '../checkpoint/read-checkpoint.ts';
 import { type ModelOptions, readyModel } from '../checkpoint/ready-model.ts';
 import { readWeightsFile } from '../checkpoint/weights-file.ts';
 import { readRun } from '../runs/run-file.ts';

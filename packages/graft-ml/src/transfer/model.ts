@@ -11,10 +11,10 @@ import {
 } from '@graft-ml/core/internal/fit/model';
 import { contentKey, type Seen, seenAfter } from '@graft-ml/core/internal/image/seen';
 import type { ClassifierParts } from '@graft-ml/core/internal/predict/classifier';
+import { describeCheckpoint } from '@graft-ml/core/internal/weights/checkpoint';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
 import type { Forward } from '@graft-ml/core/nn';
 import type { Runtime } from '@graft-ml/core/runtime';
-import { describeCheckpoint } from '../checkpoint/pretrained.ts';
 import type { DatasetImage } from '../data/dataset.ts';
 import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
 import type { Run, RunCalibration } from '../runs/run-file.ts';

@@ -12,11 +12,11 @@ import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index
 import { partialTransfer, type TransferHead } from '@graft-ml/core/internal/recipe/partial-transfer';
 import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
 import { type Strategy, strategies } from '@graft-ml/core/internal/recipe/strategy';
+import { type Checkpoint, weightsFor } from '@graft-ml/core/internal/weights/checkpoint';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import type { Backend, Choices } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { type OwnOnnx, openBackbone } from '../checkpoint/backbone.ts';
-import { type Checkpoint, weightsFor } from '../checkpoint/pretrained.ts';
 import { datasetOptionsOf } from '../data/configured.ts';
 import { type Dataset, openDataset } from '../data/dataset.ts';
 import { assertMayHoldImages } from '../data/readers/find-candidates.ts';

@@ -4,12 +4,13 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { z } from 'zod';
 import { cached, createPrivateFile, type FolderCache, privateFolder, privateMode } from '../cache-folder.ts';
 import { crc32Of, sha256Of } from '../checksum.ts';
 import { withLock } from '../lock.ts';
-import { formatOwnJson, readOwnJson } from '../own-json.ts';
 import { openPlainFile } from '../read.ts';
+import { readOwnJson } from '../read-own-json.ts';
 import { replaceFile } from '../write.ts';
 
 /** The most that a gzipped archive may grow: images hardly grow, but the padding between small ones does. */

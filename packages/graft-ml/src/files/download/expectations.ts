@@ -1,9 +1,10 @@
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { quote } from '@graft-ml/core/internal/base/quote';
 import { z } from 'zod';
 import { cached, privateMode } from '../cache-folder.ts';
 import type { Checksum, Digests } from '../checksum.ts';
-import { formatOwnJson, readOwnJson } from '../own-json.ts';
+import { readOwnJson } from '../read-own-json.ts';
 import { replaceFile } from '../write.ts';
 
 /** A checksum that a file must have, and why. */

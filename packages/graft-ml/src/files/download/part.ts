@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
+import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { z } from 'zod';
 import { cached, openPrivateFile, privateMode } from '../cache-folder.ts';
-import { formatOwnJson, readOwnJson } from '../own-json.ts';
+import { readOwnJson } from '../read-own-json.ts';
 import { replaceFile } from '../write.ts';
 
 /** A file on its way, `x.part`, and beside it in `x.part.json` what it is a part of. */

@@ -1,4 +1,4 @@
-import { OptionError } from '@graft-ml/core/internal/base/errors';
+import { OptionError } from './errors.ts';
 
 /** The textual form of a value that is more than a text or a number. */
 export interface TextCodec<T> {

@@ -1,10 +1,7 @@
-import { createHash } from 'node:crypto';
-import { UserError } from '@graft-ml/core/internal/base/errors';
-import { printableJson } from '@graft-ml/core/internal/base/printable';
-import { parseShallowJson } from '@graft-ml/core/internal/base/shallow-json';
-import { type OpenOptions, readBytes } from './read.ts';
-
-export { problemsOf } from '@graft-ml/core/internal/base/schema-problems';
+import { UserError } from './errors.ts';
+import { printableJson } from './printable.ts';
+import { sha256OfText } from './sha256.ts';
+import { parseShallowJson } from './shallow-json.ts';
 
 /** The longest file, in bytes. The problems of a dataset of a hundred thousand rows make a `run.json` of 10 MB. */
 export const longestOwnJson = 50_000_000;
@@ -21,13 +18,8 @@ export function formatOwnJson(value: object): string {
  * The object in a JSON file of ours, which may be laid out anew but not changed. Files without a checksum are read,
  * too: those of version 0.1, and those that a person edits.
  *
- * @throws UserError with the path where it cannot be read, is longer or deeper than it may be, or damaged
+ * @throws UserError with the path where it is deeper than it may be, or damaged
  */
-export async function readOwnJson(path: string, options: OpenOptions = {}): Promise<object> {
-  return parseOwnJson(await readBytes(path, { ...options, most: longestOwnJson }), path);
-}
-
-/** @throws UserError as `readOwnJson` */
 export function parseOwnJson(bytes: Uint8Array, path: string): object {
   const { checksum, ...content }: { checksum?: unknown } = parseShallowJson(bytes, depth, `${path} is damaged: it`);
   if (checksum !== undefined && checksum !== checksumOf(content)) {
@@ -40,7 +32,7 @@ export function parseOwnJson(bytes: Uint8Array, path: string): object {
 
 /** The checksum of the values, in whatever order an object has its keys. */
 function checksumOf(content: object): string {
-  return createHash('sha256').update(JSON.stringify(content, inOrder)).digest('hex');
+  return sha256OfText(JSON.stringify(content, inOrder));
 }
 
 function inOrder(_key: string, value: unknown): unknown {

@@ -1,24 +1,20 @@
-import { option } from '@graft-ml/core/internal/base/code';
-import { UserError } from '@graft-ml/core/internal/base/errors';
-import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
-import type { Tensors } from '@graft-ml/core/internal/base/tensor';
-import { brightnessSteps, type ImageStatistics } from '@graft-ml/core/internal/image/image-statistics';
-import { decodeSeen, encodeSeen, type Seen, seenSchema, unrecorded } from '@graft-ml/core/internal/image/seen';
-import { headPattern, parsePreprocessing } from '@graft-ml/core/internal/models/index';
-import type { HeadLayers } from '@graft-ml/core/internal/models/model';
-import { under } from '@graft-ml/core/internal/nn/index';
-import { matchWeights } from '@graft-ml/core/internal/weights/match';
-import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
-import { mapNames } from '@graft-ml/core/internal/weights/timm-names';
-import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
-import { initialise, type Variable } from '@graft-ml/core/nn';
-import { z } from 'zod';
-import { problemsOf } from '../files/own-json.ts';
-import type { OpenOptions } from '../files/read.ts';
-import { tensorsHash } from '../files/tensors-hash.ts';
-import { head as headCodec } from '../text/head.ts';
-import { classNames } from './class-names.ts';
-import { readWeightsFile, type WeightsFile } from './weights-file.ts';
+import * as z from 'zod';
+import { option } from '../base/code.ts';
+import { UserError } from '../base/errors.ts';
+import { problemsOf } from '../base/schema-problems.ts';
+import type { Hasher } from '../base/sha256.ts';
+import { parseShallow } from '../base/shallow-json.ts';
+import type { Tensors } from '../base/tensor.ts';
+import { brightnessSteps, type ImageStatistics } from '../image/image-statistics.ts';
+import { decodeSeen, encodeSeen, type Seen, seenSchema, unrecorded } from '../image/seen.ts';
+import { head as headCodec } from '../models/head-text.ts';
+import type { NamedArchitecture, Preprocessing } from '../models/index.ts';
+import { headPattern, parsePreprocessing } from '../models/index.ts';
+import type { HeadLayers } from '../models/model.ts';
+import { initialise, under, type Variable } from '../nn/index.ts';
+import { matchWeights } from './match.ts';
+import { tensorsHash } from './tensors-hash.ts';
+import { mapNames } from './timm-names.ts';
 
 /** A transform by a function whose UserError becomes an issue of the schema. */
 function parsedBy<I, O>(parse: (value: I) => O) {
@@ -109,34 +105,42 @@ export function describeCheckpoint(
   };
 }
 
-/**
- * Reads a checkpoint for a model: a file of ours, or with its `entry` a published one, or any other with the model's
- * names.
- * @throws UserError where the file is damaged or of another architecture.
- */
-export async function readCheckpoint(
-  path: string,
-  model: NamedArchitecture,
-  { entry = null, ...options }: OpenOptions & { entry?: WeightsEntry | null } = {},
-): Promise<Checkpoint> {
-  return checkpointFrom(path, await readWeightsFile(path, options), model, entry);
+/** Weights as they were read, under the names that models of today have. */
+export interface ReadWeights {
+  readonly tensors: Tensors;
+  /** Texts that the file has beside its tensors. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Notes on reading them, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** What is known of a checkpoint besides its numbers. */
+export type CheckpointDescription = {
+  [K in 'preprocessing' | 'classes' | 'head' | 'learner' | 'seen' | 'notes']?: Checkpoint[K] | undefined;
+};
+
+export interface CheckpointOptions {
+  /** What its publisher says of a file that does not say it itself. */
+  readonly published?: CheckpointDescription;
+  /** Computes the digest of its numbers. Default: in JavaScript. */
+  readonly hash?: Hasher;
 }
 
 /**
- * A checkpoint for a model, of what was read at `path`. @throws UserError where it is damaged or of another
- * architecture
+ * A checkpoint for a model, of what was read at `path`: a file of ours, a published one, or any other with the model's
+ * names. @throws UserError where it is damaged or of another architecture
  */
-export async function checkpointFrom(
+export function checkpointFrom(
   path: string,
-  { tensors: read, metadata, notes }: WeightsFile,
+  { tensors: read, metadata, notes }: ReadWeights,
   model: NamedArchitecture,
-  entry: WeightsEntry | null = null,
-): Promise<Checkpoint> {
+  { published, hash }: CheckpointOptions = {},
+): Checkpoint {
   if (metadata.phase !== undefined) {
     throw new UserError(`${path} is a run's state to go on from. Its weights are in best.safetensors beside it.`);
   }
   if (metadata.format !== 'graft') {
-    return checkpointOf(path, mapNames(model.name, read), { notes, ...(await published(entry)) });
+    return checkpointOf(path, mapNames(model.name, read), { notes, ...published }, hash);
   }
   const described = metadataSchema.safeParse(metadata);
   if (!described.success) throw new UserError(`${path}: its description is damaged: ${problemsOf(described.error)}.`);
@@ -145,22 +149,17 @@ export async function checkpointFrom(
     throw new UserError(`${path} holds weights of ${name}, not of ${model.name}. Pass ${option('model', name)}.`);
   // The inner rates that a learner may have learned are none of the network's.
   const own = Object.fromEntries(Object.entries(read).filter(([tensor]) => !tensor.startsWith('inner-rate/')));
-  return checkpointOf(path, own, { notes, seen, ...description });
+  return checkpointOf(path, own, { notes, seen, ...description }, hash);
 }
-
-async function published(entry: WeightsEntry | null): Promise<Description> {
-  if (entry === null) return {};
-  return { preprocessing: entry.preprocessing, classes: entry.classes ? await classNames(entry.classes) : undefined };
-}
-
-type Description = {
-  [K in 'preprocessing' | 'classes' | 'head' | 'learner' | 'seen' | 'notes']?: Checkpoint[K] | undefined;
-};
 
 /** Tensors from `path`, with what is known about them. */
-export function checkpointOf(path: string, tensors: Tensors, description: Description): Checkpoint {
-  const { preprocessing, classes, head, learner, seen = null, notes = [] } = description;
-  return { path, tensors, sha256: tensorsHash(tensors), preprocessing, classes, head, learner, seen, notes };
+export function checkpointOf(
+  path: string,
+  tensors: Tensors,
+  { preprocessing, classes, head, learner, seen = null, notes = [] }: CheckpointDescription,
+  hash?: Hasher,
+): Checkpoint {
+  return { path, tensors, sha256: tensorsHash(tensors, hash), preprocessing, classes, head, learner, seen, notes };
 }
 
 /** The number of classes of the checkpoint's head; undefined where it has none. */

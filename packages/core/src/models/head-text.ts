@@ -1,6 +1,6 @@
-import { headLayerNames } from '@graft-ml/core/internal/models/head-layers';
-import type { HeadLayer } from '@graft-ml/core/internal/models/model';
-import { numberOf, type TextCodec, textError } from './codec.ts';
+import { numberOf, type TextCodec, textError } from '../base/text-codec.ts';
+import { headLayerNames } from './head-layers.ts';
+import type { HeadLayer } from './model.ts';
 
 const syntax = `a number of features (512), dropout=P with 0 <= P < 1, or one of: ${headLayerNames.join(', ')}`;
 
