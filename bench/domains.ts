@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
-import { readRun } from 'graft-ml/internal/runs/run-file';
+import { readRun } from 'graft-ml/internal/runs/read-run';
 import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 import sharp, { type Sharp } from 'sharp';
 import { mean, Results, standardError } from './study.ts';

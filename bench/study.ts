@@ -3,7 +3,7 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
-import { readRun } from 'graft-ml/internal/runs/run-file';
+import { readRun } from 'graft-ml/internal/runs/read-run';
 import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 
 /** What one training came to. */

@@ -13,7 +13,7 @@ const house = [
     name: '@graft-ml/core',
     rooms: [
       ...['base', 'graph', 'ops', 'grad', 'runtime', 'nn', 'optim', 'models', 'chart', 'image', 'weights', 'fit'],
-      ...['meta', 'recipe', 'predict', 'explain', 'entries'],
+      ...['meta', 'recipe', 'runs', 'predict', 'explain', 'entries'],
     ],
     needsNode: false,
   },

@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomStream } from '@graft-ml/core/internal/base/random';
+import { readLast } from '@graft-ml/core/internal/runs/checkpoints';
+import { trainingRuns } from '@graft-ml/core/internal/runs/run-file';
 import { resumeComparison } from 'graft-ml/internal/experiment/compare';
 import { resumeFolds } from 'graft-ml/internal/experiment/cross-validation';
 import { adaptMeta } from 'graft-ml/internal/meta/adapt-meta';
@@ -9,7 +11,7 @@ import { testMeta } from 'graft-ml/internal/meta/test-meta';
 import { resumeMeta, trainMeta } from 'graft-ml/internal/meta/train-meta';
 import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
 import { openRun } from 'graft-ml/internal/predict/open-run';
-import { readLast } from 'graft-ml/internal/runs/checkpoints';
+import { openRunStore } from 'graft-ml/internal/runs/run-store';
 import { resumeTraining, trainFolder } from 'graft-ml/internal/transfer/train-folder';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from './images.ts';
@@ -134,7 +136,7 @@ test('a run whose own folder is reached by a link is one like any other', async 
   renameSync(out, place);
   symlinkSync(place, out);
   await collect(resumeTraining(out));
-  expect((await readLast(out)).phase.epoch).toBe(smallRun.epochs);
+  expect((await readLast(out, trainingRuns, openRunStore)).phase.epoch).toBe(smallRun.epochs);
 });
 
 describe('one flipped bit', () => {
@@ -154,7 +156,7 @@ describe('one flipped bit', () => {
     const bits = Array.from({ length: 150 }, (_, i) => stream.integer(i % 2 === 0 ? header : 8 * bytes.length));
     for (const bit of bits) {
       writeFileSync(file, flipped(bytes, bit));
-      const read = await readLast(out).catch((error: Error) => error);
+      const read = await readLast(out, trainingRuns, openRunStore).catch((error: Error) => error);
       // Of the checksum's own name a bit may be lost: then the rest is as it was.
       const isName = read instanceof Error || flipped(bytes, bit).includes('graft-sha256') === false;
       expect(isName, `bit ${bit}`).toBe(true);

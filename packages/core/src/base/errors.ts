@@ -77,3 +77,13 @@ export class ShapeError extends Error {
     return new ShapeError({ op, expected, received, path, message: this.#text });
   }
 }
+
+/** Puts `name` before the message of a UserError. */
+export async function inFile<T>(name: string, use: () => Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${name}: ${error.message}`, { cause: error });
+  }
+}

@@ -1,4 +1,5 @@
 import { sha256 as create } from '@noble/hashes/sha2.js';
+import { UserError } from './errors.ts';
 
 /** Takes content piece by piece, and gives the digest of the whole. Node's `createHash` makes faster ones. */
 export interface Hasher {
@@ -14,6 +15,18 @@ export function sha256Hasher(): Hasher {
 /** The SHA-256 of a text in UTF-8, in hexadecimal. */
 export function sha256OfText(text: string): string {
   return hexOf(create(new TextEncoder().encode(text)));
+}
+
+/**
+ * The SHA-256 of bytes, in hexadecimal, by the engine's own code.
+ * @throws UserError (by rejection) where a page was not loaded from a secure place
+ */
+export async function sha256Of(bytes: Uint8Array): Promise<string> {
+  const { subtle } = globalThis.crypto;
+  if (subtle === undefined) {
+    throw new UserError('A browser computes checksums only in pages that come by https or from localhost.');
+  }
+  return hexOf(new Uint8Array(await subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)));
 }
 
 /** Bytes in hexadecimal. */

@@ -3,6 +3,8 @@
  *
  * @module @graft-ml/core/data
  */
+
+export type { DatasetParts, ImageDataset, ImageFacts, ImageRecord } from '../image/dataset.ts';
 export {
   type Augmentation,
   type AugmentationLevel,
@@ -43,4 +45,5 @@ export {
 export type { FolderProblemKind, ImageProblemKind } from '../image/problem.ts';
 export type { ContentKey, Seen, SeenRecord } from '../image/seen.ts';
 export type { Fold } from '../image/split.ts';
+export type { Split, SplitOptions } from '../image/split-images.ts';
 export type { ImageReading, Size } from '../image/transform.ts';

@@ -30,3 +30,15 @@ export {
 } from '../recipe/index.ts';
 export type { TransferHead, TransferSide } from '../recipe/partial-transfer.ts';
 export type { PreprocessingChanges } from '../recipe/preprocessing.ts';
+export type { NamedPaths } from '../runs/named-paths.ts';
+export type { Preparation } from '../runs/prepared.ts';
+export type {
+  CancelledEvent,
+  DamageEvent,
+  DecisionEvent,
+  ReadyEvent,
+  RunEvent,
+  ScratchEvent,
+} from '../runs/run-events.ts';
+export type { Run, RunCalibration, RunDataset, RunRecord, RunVersions } from '../runs/run-file.ts';
+export type { TrainOptions } from '../runs/train-run.ts';

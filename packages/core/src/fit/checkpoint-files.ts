@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import * as z from 'zod';
-import { UserError } from '../base/errors.ts';
+import { inFile, UserError } from '../base/errors.ts';
 import { problemsOf } from '../base/schema-problems.ts';
 import { parseShallow } from '../base/shallow-json.ts';
 import { readSealed, writeSealed } from '../weights/sealed.ts';
@@ -83,7 +83,7 @@ export function checkpointsIn<M extends string>(
 
   function read(name: CheckpointName) {
     const file = checkpointFile(name);
-    return within(`${path}/${file}`, async () => readSealed(await store.read(file)));
+    return inFile(`${path}/${file}`, async () => readSealed(await store.read(file)));
   }
 
   return {
@@ -130,14 +130,4 @@ function bestSchema<M extends string>(metrics: readonly M[]) {
     },
     { error: `expected a number for each of ${names.join(', ')}` },
   );
-}
-
-/** Puts `name` before the message of a UserError. */
-async function within<T>(name: string, use: () => Promise<T>): Promise<T> {
-  try {
-    return await use();
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    throw new UserError(`${name}: ${error.message}`, { cause: error });
-  }
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../base/errors.ts';
+import { sha256Of } from '../base/sha256.ts';
 import type { Tensors } from '../base/tensor.ts';
 import { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';
 
@@ -21,7 +22,7 @@ export async function writeSealed(
   metadata: Readonly<Record<string, string>>,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = writeSafetensors(tensors, { ...metadata, [key]: blank });
-  sealPlace(bytes, blank).set(new TextEncoder().encode(await sha256(bytes)));
+  sealPlace(bytes, blank).set(new TextEncoder().encode(await sha256Of(bytes)));
   return bytes;
 }
 
@@ -37,7 +38,7 @@ export async function readSealed(bytes: Uint8Array): Promise<Safetensors> {
     const place = sealPlace(bytes, expected);
     const seal = place.slice();
     place.fill(zero);
-    const found = await sha256(bytes).finally(() => place.set(seal));
+    const found = await sha256Of(bytes).finally(() => place.set(seal));
     if (found !== expected) {
       throw new DamageError(
         `its content is not what was written: SHA-256 is ${found.slice(0, 12)}…, expected ${expected.slice(0, 12)}…. ` +
@@ -67,14 +68,4 @@ function indexOf(bytes: Uint8Array, wanted: Uint8Array): number {
     if (wanted.every((byte, i) => bytes[at + i] === byte)) return at;
   }
   return -1;
-}
-
-/** SHA-256 in hexadecimal. */
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const { subtle } = globalThis.crypto;
-  if (subtle === undefined) {
-    throw new UserError('A browser computes checksums only in pages that come by https or from localhost.');
-  }
-  const digest = new Uint8Array(await subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

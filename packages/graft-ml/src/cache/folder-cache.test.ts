@@ -7,7 +7,7 @@ import { collect } from '../../../../test/training.ts';
 import { testMeta } from '../meta/test-meta.ts';
 import { trainMeta } from '../meta/train-meta.ts';
 import { evaluateFolder } from '../predict/evaluate-folder.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { trainFolder } from '../transfer/train-folder.ts';
 import { folderCache } from './folder-cache.ts';
 

@@ -2,32 +2,19 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { fittedTo, isOnnx } from '@graft-ml/core/internal/models/index';
-import type { HeadLayers } from '@graft-ml/core/internal/models/model';
+import { withLayers } from '@graft-ml/core/internal/models/with-layers';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
 import type { PreprocessingChanges } from '@graft-ml/core/internal/recipe/preprocessing';
-import { type Checkpoint, checkpointOf, seenIn } from '@graft-ml/core/internal/weights/checkpoint';
-import { getModel, type NamedArchitecture, openOnnxModel, withDropout, withHead } from '@graft-ml/core/models';
+import type { Backbone } from '@graft-ml/core/internal/runs/prepared';
+import type { OwnOnnx } from '@graft-ml/core/internal/runs/run-files';
+import { checkpointOf, seenIn } from '@graft-ml/core/internal/weights/checkpoint';
+import { getModel, openOnnxModel } from '@graft-ml/core/models';
 import { assertExpected } from '../files/download/expectations.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { nativeHash } from '../files/tensors-hash.ts';
 import { type OnnxBytes, readOnnxFile } from './onnx-file.ts';
 import { readCheckpoint } from './read-checkpoint.ts';
 import { resolveWeights } from './resolve.ts';
-
-/** The network that training starts from and prediction uses: a model with its weights, if any. */
-export interface Backbone {
-  readonly model: NamedArchitecture;
-  readonly checkpoint: Checkpoint | null;
-  /** The file that is the model, where it is not one of the zoo's: a run keeps it. */
-  readonly onnx: Uint8Array | null;
-}
-
-/** The ONNX file in a run folder, and what `run.json` says that it is; runs before 0.2 don't say. */
-export interface OwnOnnx {
-  readonly path: string;
-  readonly sha256: string | null;
-  read(): Promise<Uint8Array>;
-}
 
 export interface BackboneOptions {
   readonly download?: FetchOptions | undefined;
@@ -111,14 +98,4 @@ async function readOnnx(path: string, own: OwnOnnx | undefined): Promise<OnnxByt
     );
   }
   return read;
-}
-
-/** The model with a deeper head, or with dropout of its own, where that is asked for. */
-export function withLayers<M extends NamedArchitecture>(
-  model: M,
-  layers: HeadLayers | null | undefined,
-  dropout?: number | null,
-): M {
-  const deeper = layers ? withHead(model, layers) : model;
-  return dropout === null || dropout === undefined ? deeper : withDropout(deeper, dropout);
 }

@@ -1,3 +1,5 @@
+export { withLayers } from '@graft-ml/core/internal/models/with-layers';
+export type { Backbone } from '@graft-ml/core/internal/runs/prepared';
 export {
   allVariables,
   type Checkpoint,
@@ -10,7 +12,7 @@ export {
   weightsFor,
 } from '@graft-ml/core/internal/weights/checkpoint';
 export { DamageError, writeSealed } from '@graft-ml/core/internal/weights/sealed';
-export { type Backbone, type BackboneOptions, openBackbone, withLayers } from './backbone.ts';
+export { type BackboneOptions, openBackbone } from './backbone.ts';
 export { classNames, namesFor } from './class-names.ts';
 export { cachePath, type FetchedWeights, fetchWeights } from './fetch-weights.ts';
 export { type OnnxBytes, readOnnxFile } from './onnx-file.ts';

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { inFile, UserError } from '@graft-ml/core/internal/base/errors';
 import { quote } from '@graft-ml/core/internal/base/quote';
 import { type ExternalData, externalData, withExternalData } from '@graft-ml/core/internal/graph/index';
-import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
+import { type RandomAccessFile, withFile } from '../files/random-access.ts';
 import { type OpenOptions, readBytes } from '../files/read.ts';
 
 /** The largest model, in bytes: the most that protobuf can hold in one piece. */

@@ -5,13 +5,14 @@ import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
 import type { HeadLayers } from '@graft-ml/core/internal/models/model';
+import { withLayers } from '@graft-ml/core/internal/models/with-layers';
 import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
 import { allVariables, outputsOf } from '@graft-ml/core/internal/weights/checkpoint';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
 import { pretrainedConfig, publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
 import { listArchitectures, type NamedArchitecture, type Preprocessing } from '@graft-ml/core/models';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
-import { openBackbone, withLayers } from './backbone.ts';
+import { openBackbone } from './backbone.ts';
 import { namesFor, numbered } from './class-names.ts';
 
 /** Options for creating a model. */

@@ -1,8 +1,8 @@
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { inFile, UserError } from '@graft-ml/core/internal/base/errors';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { type Safetensors, writeSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { readSealed } from '@graft-ml/core/internal/weights/sealed';
-import { inFile, withFile } from '../files/random-access.ts';
+import { withFile } from '../files/random-access.ts';
 import { type OpenOptions, systemReason } from '../files/read.ts';
 import { replaceFile } from '../files/write.ts';
 

@@ -1,12 +1,12 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { inFile, UserError } from '@graft-ml/core/internal/base/errors';
 import { quote } from '@graft-ml/core/internal/base/quote';
 import { parseShallowJson } from '@graft-ml/core/internal/base/shallow-json';
 import type { Tensor } from '@graft-ml/core/internal/base/tensor';
 import { readSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { z } from 'zod';
-import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
+import { type RandomAccessFile, withFile } from '../files/random-access.ts';
 
 /** The longest index, in bytes. That of a model with ten thousand tensors has less than one million. */
 const longestIndex = 4_000_000;

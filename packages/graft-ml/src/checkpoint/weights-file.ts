@@ -1,7 +1,8 @@
+import { inFile } from '@graft-ml/core/internal/base/errors';
 import type { Tensor } from '@graft-ml/core/internal/base/tensor';
 import { withCurrentNames } from '@graft-ml/core/internal/weights/rename';
 import { readSealed } from '@graft-ml/core/internal/weights/sealed';
-import { inFile, type RandomAccessFile, withFile } from '../files/random-access.ts';
+import { type RandomAccessFile, withFile } from '../files/random-access.ts';
 import type { OpenOptions } from '../files/read.ts';
 import { identify, identifyingBytes } from './identify.ts';
 import { openLegacyFormat } from './pytorch/legacy-format.ts';

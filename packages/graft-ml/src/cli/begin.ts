@@ -1,7 +1,7 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
+import type { RunRecord } from '@graft-ml/core/internal/runs/run-file';
 import type { Choices } from '@graft-ml/core/runtime';
 import type { ConfigFile } from '../runs/config-file.ts';
-import type { RunRecord } from '../runs/run-file.ts';
 
 /** The images of a new run, and what repeats an earlier one bit for bit. */
 export interface Begun {

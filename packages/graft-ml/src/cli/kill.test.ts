@@ -2,11 +2,13 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomStream } from '@graft-ml/core/internal/base/random';
+import { readLast } from '@graft-ml/core/internal/runs/checkpoints';
+import { trainingRuns } from '@graft-ml/core/internal/runs/run-file';
 import { beforeAll, expect, test } from 'vitest';
 import { graft, startGraft, written } from '../../../../test/graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameLogs, expectSameRun } from '../../../../test/runs.ts';
-import { readLast } from '../runs/checkpoints.ts';
+import { openRunStore } from '../runs/run-store.ts';
 
 /** GRAFT_KILLS=30 is the whole of it; a run is as long as it needs to be killed so often. */
 const kills = Number(process.env.GRAFT_KILLS ?? 3);
@@ -64,7 +66,7 @@ test(
       const isBegun = existsSync(join(out, 'last.safetensors'));
       const args = isBegun ? ['--resume', out] : [shapes, ...small, ...gradual, '--out', out, '--overwrite'];
       const { child, done } = startGraft(['train', ...args]);
-      const epoch = isBegun ? (await readLast(out)).phase.epoch : 0;
+      const epoch = isBegun ? (await readLast(out, trainingRuns, openRunStore)).phase.epoch : 0;
       const boundary = boundaries.find((end) => end > epoch);
       const isAtBoundary = boundary !== undefined && kill % 2 === 1;
       const moment = isAtBoundary ? `epoch ${boundary} of` : 'training (';
@@ -73,7 +75,7 @@ test(
       child.kill('SIGKILL');
       await done;
       if (existsSync(join(out, 'last.safetensors'))) {
-        const { phase } = await readLast(out);
+        const { phase } = await readLast(out, trainingRuns, openRunStore);
         moments.push(`${phase.epoch}+${phase.step}`);
       }
     }
@@ -100,7 +102,7 @@ test(
       child.kill('SIGKILL');
       await done;
       if (!existsSync(join(out, 'last.safetensors'))) continue;
-      const { phase } = await readLast(out);
+      const { phase } = await readLast(out, trainingRuns, openRunStore);
       moments.push(`${phase.epoch}+${phase.step}`);
     }
     console.info(`killed ${kills} times; validations and steps that were saved then: ${moments.join(', ')}`);

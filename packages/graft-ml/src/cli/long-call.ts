@@ -1,4 +1,4 @@
-import type { Preparation } from '../transfer/prepare.ts';
+import type { Preparation } from '@graft-ml/core/internal/runs/prepared';
 import { downloadOptions } from './download.ts';
 import { onInterrupt } from './interrupt.ts';
 import type { DownloadFlags } from './options/download.ts';

@@ -8,7 +8,7 @@ import { readyModel } from '../checkpoint/ready-model.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
 import { Classifier } from '../predict/classifier.ts';
 import { openRun } from '../predict/open-run.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 
 ownCache();
 const root = temporaryFolder();

@@ -1,29 +1,40 @@
 import { createHash } from 'node:crypto';
 import { relative, sep } from 'node:path';
 import { OptionError } from '@graft-ml/core/internal/base/errors';
-import type { Problem } from '@graft-ml/core/internal/image/problem';
+import {
+  type DatasetParts,
+  fingerprintLine,
+  type ImageDataset,
+  type ImageRecord,
+  imagesOf,
+} from '@graft-ml/core/internal/image/dataset';
+import { type SplitOptions, splitImages } from '@graft-ml/core/internal/image/split-images';
 import type { FolderCache } from '../files/cache-folder.ts';
 import { assertExpected, usableClasses } from './dataset-checks.ts';
+import type { ImageFile } from './decode.ts';
 import { findCandidates } from './readers/find-candidates.ts';
 import type { ReaderOptions } from './readers/found.ts';
-import { type CheckOptions, checkImages } from './scan/check-images.ts';
-import { type DatasetImage, type SplitImages, type SplitOptions, splitImages } from './split-images.ts';
+import { type Checked, type CheckOptions, checkImages } from './scan/check-images.ts';
 
-export type { DatasetImage } from './split-images.ts';
+export { imagesOf } from '@graft-ml/core/internal/image/dataset';
+
+/** An image that was read, and decoded once unless it says otherwise, and is good to learn from. */
+export interface DatasetImage extends ImageRecord, ImageFile {
+  /** Its pixels were not decoded yet: `decode: 'later'`. */
+  readonly isUnproven?: true;
+}
+
+/** The images of a dataset, each in one of its parts. */
+export type SplitImages = DatasetParts<DatasetImage>;
 
 /** Labelled images, checked and divided. The order of the images depends on their names alone. */
-export interface Dataset extends SplitImages {
+export interface Dataset extends ImageDataset<DatasetImage> {
   /** The folder as it was named. */
   readonly root: string;
   /** The folder to which the images' paths are relative. */
   readonly base: string;
-  readonly classes: readonly string[];
-  /** The files that were left out, and why, by path. */
-  readonly problems: readonly Problem[];
   /** The number of hidden entries and files of other kinds that were passed over. */
   readonly ignored: number;
-  /** Notes on reading the dataset, a sentence each. */
-  readonly notes: readonly string[];
 }
 
 export interface DatasetOptions extends ReaderOptions, SplitOptions, CheckOptions {
@@ -53,7 +64,13 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
   assertExpected(root, found, options);
   const checked = await checkImages(found.candidates, options);
   const { classes, problems, notes } = usableClasses(root, found, checked, options);
-  const parts = splitImages(found.parts, checked.good, classes, options);
+  const split = splitImages(found.parts, checked.good, classes, options);
+  const parts = {
+    train: split.train.map(datasetImage),
+    validation: split.validation.map(datasetImage),
+    test: split.test.map(datasetImage),
+    keptOut: split.keptOut.map(datasetImage),
+  };
   const ignored = [...found.ignored.values()].reduce((sum, count) => sum + count, 0);
   return { root, base: found.base, classes, ...parts, problems, ignored, notes: [...found.notes, ...notes] };
 }
@@ -65,14 +82,15 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
 export function fingerprint(dataset: Dataset): string {
   const { base } = dataset;
   const lines = imagesOf(dataset).map(({ path, label, sha256 }) =>
-    JSON.stringify([relative(base, path).replaceAll(sep, '/'), label, sha256]),
+    fingerprintLine(relative(base, path).replaceAll(sep, '/'), { label, sha256 }),
   );
   return createHash('sha256').update(lines.sort().join('\n')).digest('hex');
 }
 
-/** Every image that a dataset has, in whatever part. */
-export function imagesOf({ train, validation, test, keptOut }: Dataset): DatasetImage[] {
-  return [...train, ...validation, ...test, ...keptOut];
+function datasetImage(image: Checked & { readonly label: number }): DatasetImage {
+  const { path, within, label, width, height, sha256, isDecoded } = image;
+  const place = { path, ...(within && { within }) };
+  return { ...place, label, width, height, sha256, ...(!isDecoded && { isUnproven: true as const }) };
 }
 
 /** @throws OptionError where a number is out of its range */

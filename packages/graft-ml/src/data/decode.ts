@@ -6,6 +6,7 @@ import { systemReason } from '../files/read.ts';
 import { readWithin, type Within } from '../files/within.ts';
 import { imageBounds, openImage, wholeImage } from './image/open.ts';
 
+export type { ImageFacts } from '@graft-ml/core/internal/image/dataset';
 export type { ImageFormat } from '@graft-ml/core/internal/image/file/header';
 export { sniffFormat } from '@graft-ml/core/internal/image/file/sniff';
 
@@ -15,15 +16,6 @@ export const imageFileBounds = {
   /** The time that decoding may take, in seconds. */
   seconds: 60,
 } as const;
-
-/** The facts about an image that was read and decoded once. */
-export interface ImageFacts {
-  /** Pixels, after the EXIF orientation. */
-  readonly width: number;
-  readonly height: number;
-  /** The file's SHA-256, in hexadecimal. */
-  readonly sha256: string;
-}
 
 /**
  * An image on disk: a file of its own, or, with `within`, a part of one; or its content in memory. Then `path` is its

@@ -1,11 +1,9 @@
 import { join } from 'node:path';
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import type { Split } from '@graft-ml/core/internal/image/split-images';
 import type { PartsChoice } from '@graft-ml/core/internal/recipe/config/data';
 import { type FileTree, isImageName, type Listing } from './tree/listing.ts';
-
-/** A split: training, validation or test. */
-export type Split = 'train' | 'validation' | 'test';
 
 /** The root of a dataset, or its part for one split. */
 export interface Part {

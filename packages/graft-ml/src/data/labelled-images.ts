@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
+import type { Split } from '@graft-ml/core/internal/image/split-images';
 import type { ImageFile } from './decode.ts';
 import { findImages } from './find-images.ts';
-import type { Split } from './folder-layout.ts';
 import { findCandidates } from './readers/find-candidates.ts';
 import type { ReaderOptions } from './readers/found.ts';
 

@@ -6,7 +6,7 @@
 export * from '@graft-ml/core/data';
 export type { ClassCount } from '@graft-ml/core/internal/image/class-balance';
 export type { ImageFormat } from '@graft-ml/core/internal/image/file/header';
-export type { ImageFacts } from '../data/decode.ts';
+export type { SplitImages } from '../data/dataset.ts';
 export type { LeftOut } from '../data/doctor/clean-plan.ts';
 export type { DiagnosisKind } from '../data/doctor/finding.ts';
 export {
@@ -22,7 +22,7 @@ export {
 } from '../data/doctor/index.ts';
 export type { Examination, Likeness } from '../data/doctor/likeness.ts';
 export type { Placed, Specimen } from '../data/doctor/specimen.ts';
-export type { Part as FolderPart, Split } from '../data/folder-layout.ts';
+export type { Part as FolderPart } from '../data/folder-layout.ts';
 export type { ExaminingPool } from '../data/image-pool.ts';
 export {
   type CaptionedImage,
@@ -53,6 +53,5 @@ export type { ColumnOptions } from '../data/readers/columns.ts';
 export type { Candidate, ReaderOptions, ShapeOptions } from '../data/readers/found.ts';
 export type { CheckOptions } from '../data/scan/check-images.ts';
 export type { Surveyed, SurveyedFacts, SurveyOptions } from '../data/scan/sound.ts';
-export type { SplitImages, SplitOptions } from '../data/split-images.ts';
 export type { Squares } from '../data/squares.ts';
 export type { Within, ZipMember } from '../files/within.ts';

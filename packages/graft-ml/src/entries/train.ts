@@ -4,6 +4,7 @@
  *
  * @module graft-ml/train
  */
+
 export * from '@graft-ml/core/train';
 export type { ResumeFoldsOptions } from '../experiment/cross-validation.ts';
 export {
@@ -25,13 +26,8 @@ export {
   labelIssues,
   type ProbedImage,
 } from '../experiment/label-issues.ts';
-export { type CheckpointName, type OpenRunStore, type Run, type RunStore, readRun } from '../runs/index.ts';
-export type { NamedPaths } from '../runs/own-paths.ts';
-export type { RunCalibration, RunDataset, RunRecord } from '../runs/run-file.ts';
-export type { DecisionEvent, ScratchEvent } from '../transfer/index.ts';
+export { type CheckpointName, type OpenRunStore, type RunStore, readRun } from '../runs/index.ts';
 export {
-  type CancelledEvent,
-  type DamageEvent,
   type FindRateOptions,
   type FolderEvent,
   type FoundRates,
@@ -42,7 +38,6 @@ export {
   type Inspection,
   type InspectOptions,
   inspectModel,
-  type Preparation,
   type ReadyEvent,
   type ResumeOptions,
   resumeTraining,

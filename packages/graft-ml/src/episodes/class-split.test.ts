@@ -1,5 +1,5 @@
+import type { Split } from '@graft-ml/core/internal/image/split-images';
 import { describe, expect, it } from 'vitest';
-import type { Split } from '../data/folder-layout.ts';
 import { split as splitText } from '../text/split.ts';
 import { divideClasses, type PlacedClass, requestOf } from './class-split.ts';
 

@@ -1,8 +1,8 @@
 import { didYouMean } from '@graft-ml/core/internal/base/choice';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { rankBySeed } from '@graft-ml/core/internal/image/split';
+import type { Split } from '@graft-ml/core/internal/image/split-images';
 import type { ClassSplit, SideNumbers } from '@graft-ml/core/internal/recipe/meta/split';
-import type { Split } from '../data/folder-layout.ts';
 import { omniglotParts } from './omniglot.ts';
 
 /** The division of the classes: by the parts that the dataset has, or by numbers, seeded. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
-import { assertEmpty } from '../runs/run-folder.ts';
+import { assertEmpty } from '@graft-ml/core/internal/runs/run-folder';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
 
 /**

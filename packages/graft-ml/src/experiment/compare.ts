@@ -13,13 +13,13 @@ import {
   parseMetaConfig,
   resolveMetaConfig,
 } from '@graft-ml/core/internal/recipe/meta/index';
+import { isWeightsFile } from '@graft-ml/core/internal/runs/named-paths';
 import { z } from 'zod';
 import { parseJson } from '../files/read.ts';
 import { isSignedByUser, signAsUser } from '../files/user-key.ts';
 import { type MetaRun, readMetaRun } from '../meta/meta-run.ts';
 import { type MetaTest, testMeta } from '../meta/test-meta.ts';
 import { type MetaEvent, resumeMeta, type TrainMetaOptions, trainMeta } from '../meta/train-meta.ts';
-import { isWeightsFile } from '../runs/own-paths.ts';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
 import { withoutTexts } from '../text/options.ts';
 import { type Batch, type MemberEvent, runBatch } from './batch.ts';

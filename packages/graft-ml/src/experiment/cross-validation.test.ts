@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, runFolder, smallRun } from '../../../../test/runs.ts';
 import { openDataset } from '../data/dataset.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { type CrossValidationEvent, holdsFolds, resumeFolds, trainFolds } from './cross-validation.ts';
 
 ownCache();

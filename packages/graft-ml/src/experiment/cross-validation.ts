@@ -11,9 +11,10 @@ import {
   type TrainConfigInput,
   trainConfigSchema,
 } from '@graft-ml/core/internal/recipe/config/index';
+import { isWeightsFile } from '@graft-ml/core/internal/runs/named-paths';
 import { z } from 'zod';
-import { areOwnPaths, isWeightsFile, signPaths, usablePaths } from '../runs/own-paths.ts';
-import { readRun } from '../runs/run-file.ts';
+import { areOwnPaths, signPaths, usablePaths } from '../runs/own-paths.ts';
+import { readRun } from '../runs/read-run.ts';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
 import { withoutTexts } from '../text/options.ts';
 import type { FolderEvent } from '../transfer/folder-events.ts';

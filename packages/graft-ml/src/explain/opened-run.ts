@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { randomStream } from '@graft-ml/core/internal/base/random';
+import { type CheckpointName, checkpointFile } from '@graft-ml/core/internal/fit/checkpoint-files';
+import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import type { DatasetImage } from '../data/dataset.ts';
 import type { Classifier } from '../predict/classifier.ts';
 import { openRunImages, type RunImages } from '../predict/evaluation-images.ts';
 import { type OpenRunOptions, openRun } from '../predict/open-run.ts';
-import { type CheckpointName, checkpointFile } from '../runs/checkpoints.ts';
 import { usablePaths } from '../runs/own-paths.ts';
-import { type Run, readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { openRunStore, type RunStore } from '../runs/run-store.ts';
 
 /** Options of opening a run with its images. */

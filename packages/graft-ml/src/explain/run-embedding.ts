@@ -8,13 +8,15 @@ import {
   neighbourTable,
   unit,
 } from '@graft-ml/core/internal/explain/neighbours';
+import type { Run } from '@graft-ml/core/internal/runs/run-file';
+import { embeddingFile } from '@graft-ml/core/internal/runs/run-files';
 import { readSealed, writeSealed } from '@graft-ml/core/internal/weights/sealed';
 import { z } from 'zod';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { pooledFeatures } from '../experiment/pooled-features.ts';
 import type { OpenRunOptions } from '../predict/open-run.ts';
-import { type Run, readRun } from '../runs/run-file.ts';
-import { embeddingFile, openRunStore, type RunStore } from '../runs/run-store.ts';
+import { readRun } from '../runs/read-run.ts';
+import { openRunStore, type RunStore } from '../runs/run-store.ts';
 import { keepInRun, keyOf, type OpenedRun, openRunWithImages, pathWithin, sampled } from './opened-run.ts';
 import { ownExtractor } from './run-features.ts';
 

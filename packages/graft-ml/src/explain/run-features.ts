@@ -4,14 +4,15 @@ import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
 import { penultimate } from '@graft-ml/core/internal/models/index';
+import { isWeightsFile } from '@graft-ml/core/internal/runs/named-paths';
+import { isTrainedByProgram } from '@graft-ml/core/internal/runs/run-file';
 import { allVariables } from '@graft-ml/core/internal/weights/checkpoint';
 import { normalisePixels } from '@graft-ml/core/nn';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import type { FeatureExtractor } from '../experiment/pooled-features.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import type { Classifier } from '../predict/classifier.ts';
-import { areOwnPaths, isWeightsFile } from '../runs/own-paths.ts';
-import { isTrainedByProgram } from '../runs/run-file.ts';
+import { areOwnPaths } from '../runs/own-paths.ts';
 import { type OpenRunStore, ownOnnx } from '../runs/run-store.ts';
 import type { OpenedRun } from './opened-run.ts';
 

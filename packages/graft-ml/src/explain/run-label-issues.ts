@@ -1,13 +1,14 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { formatOwnJson, longestOwnJson, parseOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
+import { labelIssuesFile } from '@graft-ml/core/internal/runs/run-files';
 import { z } from 'zod';
 import { defaultCache } from '../cache/folder-cache.ts';
 import type { DatasetImage } from '../data/dataset.ts';
 import { probedLabels } from '../experiment/label-issues.ts';
 import { pooledFeatures } from '../experiment/pooled-features.ts';
 import type { OpenRunOptions } from '../predict/open-run.ts';
-import { labelIssuesFile, type RunStore } from '../runs/run-store.ts';
+import type { RunStore } from '../runs/run-store.ts';
 import { keepInRun, keyOf, type OpenedRun, pathWithin, sampled } from './opened-run.ts';
 import { startExtractor } from './run-features.ts';
 

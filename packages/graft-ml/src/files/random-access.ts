@@ -43,16 +43,6 @@ export function bytesAsFile(path: string, bytes: Uint8Array): RandomAccessFile {
   };
 }
 
-/** Runs `use`, and puts `name` before the message of its UserErrors. */
-export async function inFile<T>(name: string, use: () => Promise<T>): Promise<T> {
-  try {
-    return await use();
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    throw new UserError(`${name}: ${error.message}`, { cause: error });
-  }
-}
-
 function randomAccess(path: string, handle: FileHandle, size: number): RandomAccessFile {
   let window = { start: 0, bytes: new Uint8Array(0) };
 

@@ -87,14 +87,6 @@ export async function growBytes<T>(
 const bufferedLength = 2 ** 16;
 
 /**
- * The name of the file that `replaceFile` was writing when its process was killed, from the name of the temporary file
- * that is left; null for other names.
- */
-export function replacedBy(name: string): string | null {
-  return /^(.+)\.(?:[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.tmp|\d+)$/.exec(name)?.[1] ?? null;
-}
-
-/**
  * Adds to the end of a plain file, which is made where there is none. Links are not followed, and a file that has
  * another name elsewhere is not written to.
  *

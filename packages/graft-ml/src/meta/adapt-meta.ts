@@ -1,21 +1,22 @@
 import { setImmediate } from 'node:timers/promises';
 import type { TensorOf } from '@graft-ml/core/internal/base/tensor';
+import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { distanceBetween, farApart, inverted, statisticsOf } from '@graft-ml/core/internal/image/image-statistics';
 import { contentKey, seenAfter } from '@graft-ml/core/internal/image/seen';
 import { isByFeatures, learners } from '@graft-ml/core/internal/meta/learners';
 import type { Warning } from '@graft-ml/core/internal/recipe/guard-rails';
+import type { Preparation } from '@graft-ml/core/internal/runs/prepared';
+import type { Run } from '@graft-ml/core/internal/runs/run-file';
+import { assertNewRun, RunFolder } from '@graft-ml/core/internal/runs/run-folder';
 import { describeCheckpoint } from '@graft-ml/core/internal/weights/checkpoint';
 import type { Backend } from '@graft-ml/core/runtime';
 import { type Dataset, type DatasetImage, openDataset } from '../data/dataset.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
-import type { CheckpointName } from '../runs/checkpoints.ts';
-import type { Run } from '../runs/run-file.ts';
-import { assertNewRun, RunFolder } from '../runs/run-folder.ts';
+import { nodeHost } from '../runs/host.ts';
 import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
-import type { Preparation } from '../transfer/prepare.ts';
 import { describeAdapted } from './adapted-run.ts';
 import { adapted, complete, readSupport, withMeans } from './adapted-tensors.ts';
 import { readMetaRun } from './meta-run.ts';
@@ -132,7 +133,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
     };
     await setImmediate(); // ORT blocks this thread: what came meanwhile is heard now
     signal?.throwIfAborted();
-    await writeRun(new RunFolder(out, run, { ...parts, openStore }), overwrite);
+    await writeRun(new RunFolder(out, run, { ...parts, host: nodeHost(openStore) }), overwrite);
     return {
       out,
       run,

@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { sizeOf } from '@graft-ml/core/internal/base/tensor';
 import { version } from '@graft-ml/core/internal/base/version';
+import { type CheckpointName, checkpointFile } from '@graft-ml/core/internal/fit/checkpoint-files';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { contentKey, encodeSeen, seenOf } from '@graft-ml/core/internal/image/seen';
 import { resolveConfig, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { newRecord, type Run } from '@graft-ml/core/internal/runs/run-file';
 import type { NamedArchitecture } from '@graft-ml/core/models';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { type Dataset, fingerprint, imagesOf } from '../data/dataset.ts';
-import { type CheckpointName, checkpointFile } from '../runs/checkpoints.ts';
-import { newRecord, type Run } from '../runs/run-file.ts';
+import { nodeHost } from '../runs/host.ts';
 import type { RunStore } from '../runs/run-store.ts';
-import { ortVersion } from '../runtime/index.ts';
 import type { OpenLearner } from './open-learner.ts';
 
 /** `run.json` of an ordinary run, with what it was adapted from. */
@@ -65,7 +65,7 @@ export async function describeAdapted(
     decision: null,
     adaptedFrom: resolve(start.path),
     before: seen && encodeSeen(seenOf(seen, imagesOf(dataset).map(contentKey))),
-    versions: { node: process.versions.node, onnxruntime: ortVersion() },
+    versions: nodeHost().versions,
     device: runtime.device,
     threads: 1,
     choices: { ...runtime.choices },

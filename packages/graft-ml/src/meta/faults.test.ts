@@ -1,12 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readLast } from '@graft-ml/core/internal/runs/checkpoints';
+import { trainingRuns } from '@graft-ml/core/internal/runs/run-file';
 import { beforeAll, expect, test } from 'vitest';
 import { type Fault, faults, faultyStore } from '../../../../test/faulty-store.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
-import { readLast } from '../runs/checkpoints.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
+import { openRunStore } from '../runs/run-store.ts';
 import { adaptMeta } from './adapt-meta.ts';
 import { readMetaRun } from './meta-run.ts';
 import { resumeMeta, trainMeta } from './train-meta.ts';
@@ -36,7 +38,7 @@ test('a run of meta-learning one of whose writes fails can be opened, and ends b
     );
     if (existsSync(join(out, 'run.json'))) await readMetaRun(out);
     const isBegun = existsSync(join(out, 'last.safetensors'));
-    if (isBegun) await readLast(out);
+    if (isBegun) await readLast(out, trainingRuns, openRunStore);
     const isDone = isBegun && (await readMetaRun(out)).status === 'done';
     if (!isBegun) await collect(trainMeta(shapes, config, { out, overwrite: true }));
     else if (!isDone) await collect(resumeMeta(out));

@@ -1,5 +1,5 @@
 import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
-import type { RunFolder } from '../runs/run-folder.ts';
+import type { RunFolder } from '@graft-ml/core/internal/runs/run-folder';
 import type { MetaRun } from './meta-run.ts';
 import { openTester } from './open-tester.ts';
 import type { PreparedMeta } from './prepare-meta.ts';

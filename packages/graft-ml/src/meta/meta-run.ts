@@ -2,18 +2,18 @@ import type { SeenRecord } from '@graft-ml/core/data';
 import { call, placeholder } from '@graft-ml/core/internal/base/code';
 import type { MetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
+import { type RunKind, type RunRecord, runRecordSchema, withImages } from '@graft-ml/core/internal/runs/run-file';
 import { runSeenSchema } from '@graft-ml/core/internal/weights/checkpoint';
 import { z } from 'zod';
 import type { SideCounts } from '../episodes/episode.ts';
-import { type RunKind, type RunRecord, readRunOf, runRecordSchema, withImages } from '../runs/run-file.ts';
+import { readRunOf } from '../runs/read-run.ts';
 import type { OpenRunStore } from '../runs/run-store.ts';
-import { withoutTexts } from '../text/options.ts';
 
 const sideSchema = withImages(z.object({ classes: z.int(), images: z.int() }));
 
 export const metaRunSchema = runRecordSchema.extend({
   kind: z.literal('meta'),
-  config: z.preprocess(withoutTexts, metaConfigSchema),
+  config: metaConfigSchema,
   before: runSeenSchema,
   dataset: z.object({
     fingerprint: z.string(),

@@ -1,23 +1,17 @@
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
+import { type CheckpointName, checkpointFile } from '@graft-ml/core/internal/fit/checkpoint-files';
 import type { ImageStatistics } from '@graft-ml/core/internal/image/image-statistics';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
 import { learnerVariables } from '@graft-ml/core/internal/meta/task-graph';
 import { type FittedHead, headFor } from '@graft-ml/core/internal/recipe/meta/head-for';
 import { type ResolvedMetaConfig, resolveMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { type LearnerParts, learnerOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
+import { hasCheckpoint, readLast, readRunCheckpoint, variablesOfState } from '@graft-ml/core/internal/runs/checkpoints';
 import { imagesIn, seenIn } from '@graft-ml/core/internal/weights/checkpoint';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import { openBackbone } from '../checkpoint/backbone.ts';
-import {
-  type CheckpointName,
-  checkpointFile,
-  hasCheckpoint,
-  readLast,
-  readRunCheckpoint,
-  variablesOfState,
-} from '../runs/checkpoints.ts';
 import { type OpenRunStore, openRunStore, ownOnnx } from '../runs/run-store.ts';
 import { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
 

@@ -10,6 +10,8 @@ import { headPattern } from '@graft-ml/core/internal/models/index';
 import { learners, noWeights, type ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { type LearnerParts, learnerOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
 import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
+import type { Preparation } from '@graft-ml/core/internal/runs/prepared';
+import { newRecord } from '@graft-ml/core/internal/runs/run-file';
 import { inSequence } from '@graft-ml/core/internal/runtime/index';
 import { weightsFor } from '@graft-ml/core/internal/weights/checkpoint';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
@@ -21,9 +23,9 @@ import { openImagePool } from '../data/decoder-pool.ts';
 import type { EpisodeSets } from '../episodes/episode.ts';
 import { openEpisodes } from '../episodes/open-episodes.ts';
 import { openSubsets } from '../episodes/subsets.ts';
-import { newRecord } from '../runs/run-file.ts';
-import { createRuntime, openProgramPool, ortVersion } from '../runtime/index.ts';
-import type { Preparation, PrepareOptions } from '../transfer/prepare.ts';
+import { nodeHost } from '../runs/host.ts';
+import { createRuntime, openProgramPool } from '../runtime/index.ts';
+import type { PrepareOptions } from '../transfer/prepare.ts';
 import { unlessAborted } from '../transfer/run-images.ts';
 import type { MetaRun } from './meta-run.ts';
 
@@ -218,7 +220,7 @@ export function describeMetaRun(path: string, prepared: PreparedMeta): MetaRun {
       leftOut: sets.problems.map(({ path: at, kind }) => ({ path: at, kind })),
     },
     parameters: { total, trained: total },
-    versions: { node: process.versions.node, onnxruntime: ortVersion() },
+    versions: nodeHost().versions,
     device: model.runtime.device,
     threads,
     choices: {},

@@ -10,7 +10,7 @@ import { readSafetensorsFile, writeSafetensorsFile } from '../checkpoint/safeten
 import { evaluateFolder } from '../predict/evaluate-folder.ts';
 import { exportClassifier } from '../predict/export.ts';
 import { openRun } from '../predict/open-run.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { adaptMeta } from './adapt-meta.ts';
 import { trainMeta } from './train-meta.ts';
 

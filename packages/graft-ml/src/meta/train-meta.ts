@@ -23,6 +23,12 @@ import {
   resolveMetaConfig,
 } from '@graft-ml/core/internal/recipe/meta/index';
 import { phasesOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
+import { type Last, readBest, readLast } from '@graft-ml/core/internal/runs/checkpoints';
+import type { NamedPaths } from '@graft-ml/core/internal/runs/named-paths';
+import { closing, recorded } from '@graft-ml/core/internal/runs/recording';
+import type { CancelledEvent } from '@graft-ml/core/internal/runs/run-events';
+import { assertUnchanged } from '@graft-ml/core/internal/runs/run-file';
+import { assertNewRun, RunFolder } from '@graft-ml/core/internal/runs/run-folder';
 import { describeCheckpoint } from '@graft-ml/core/internal/weights/checkpoint';
 import type { Learner } from '@graft-ml/core/meta';
 import type { NamedArchitecture } from '@graft-ml/core/models';
@@ -30,13 +36,9 @@ import type { Choices } from '@graft-ml/core/runtime';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import { augmentedSource } from '../episodes/augmented.ts';
 import type { EpisodeSets } from '../episodes/episode.ts';
-import { type Last, readBest, readLast } from '../runs/checkpoints.ts';
-import { type NamedPaths, usablePaths } from '../runs/own-paths.ts';
-import { closing, recorded } from '../runs/recording.ts';
-import { assertUnchanged } from '../runs/run-file.ts';
-import { assertNewRun, RunFolder } from '../runs/run-folder.ts';
+import { nodeHost } from '../runs/host.ts';
+import { usablePaths } from '../runs/own-paths.ts';
 import { openRunStore, ownOnnx } from '../runs/run-store.ts';
-import type { CancelledEvent } from '../transfer/folder-events.ts';
 import { type ResumeOptions, withAbsolutePaths } from '../transfer/train-folder.ts';
 import type { TrainFolderOptions } from '../transfer/train-run.ts';
 import { checkMemory } from './check-memory.ts';
@@ -174,7 +176,12 @@ async function* trained(
     learner: config.learner,
     ...(learners[config.learner].kind !== 'baseline' && { images: JSON.stringify(imagesLearnedFrom(prepared)) }),
   };
-  const store = new RunFolder(out, run, { description, initial, onnx, loggers, openStore }, resumed?.lock);
+  const store = new RunFolder(
+    out,
+    run,
+    { description, initial, onnx, loggers, host: nodeHost(openStore) },
+    resumed?.lock,
+  );
   const work = async function* (): AsyncGenerator<TrainEvent, void, undefined> {
     const options = { ...metaFitOptions(prepared), store, ...(signal && { signal }), resume: resumed ?? false };
     const events =

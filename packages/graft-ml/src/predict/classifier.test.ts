@@ -11,7 +11,7 @@ import { collect } from '../../../../test/training.ts';
 import { readyModel } from '../checkpoint/ready-model.ts';
 import { decodeImage } from '../data/decode.ts';
 import { createImagePool } from '../data/image-pool.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { cpuBackend } from '../runtime/create.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { trainFolder } from '../transfer/train-folder.ts';

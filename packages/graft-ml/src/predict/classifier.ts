@@ -7,6 +7,7 @@ import { type ImageDecoder, rgbOf } from '@graft-ml/core/internal/image/decoder'
 import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-time';
 import { rowsOf, viewOf } from '@graft-ml/core/internal/image/view';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
+import { withLayers } from '@graft-ml/core/internal/models/with-layers';
 import {
   type ClassifierParts,
   contentOf,
@@ -26,7 +27,7 @@ import {
 import { entriesOf, entryNamed } from '@graft-ml/core/internal/weights/registry/lookup';
 import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
 import type { Runtime } from '@graft-ml/core/runtime';
-import { openBackbone, withLayers } from '../checkpoint/backbone.ts';
+import { openBackbone } from '../checkpoint/backbone.ts';
 import { namesFor } from '../checkpoint/class-names.ts';
 import type { ImageFile } from '../data/decode.ts';
 import { openImagePool } from '../data/decoder-pool.ts';

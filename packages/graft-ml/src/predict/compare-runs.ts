@@ -8,7 +8,7 @@ import {
   startEvaluation,
 } from '@graft-ml/core/internal/predict/evaluation';
 import { type McNemar, mcnemar, pairedInterval } from '@graft-ml/core/internal/predict/mcnemar';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import type { Classifier } from './classifier.ts';
 import { classifyLabelled, type EvaluateOptions } from './evaluate-folder.ts';
 import type { EvaluatedImage } from './evaluation-file.ts';

@@ -8,7 +8,7 @@ import {
 import { argmax } from '@graft-ml/core/internal/predict/metrics';
 import type { DatasetImage } from '../data/dataset.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import type { Classifier } from './classifier.ts';
 import { assertEvaluationFile, type EvaluatedImage, writeEvaluatedImages } from './evaluation-file.ts';
 import { type EvaluationImages, evaluationImages, type Part, type SeenImages } from './evaluation-images.ts';

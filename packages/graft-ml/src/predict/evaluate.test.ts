@@ -13,7 +13,7 @@ import { compile } from '../../../../test/run.ts';
 import { runFolder } from '../../../../test/runs.ts';
 import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
 import { type DatasetImage, openDataset } from '../data/dataset.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { Classifier, openModel, type Prediction } from './classifier.ts';
 import { evaluateFolder } from './evaluate-folder.ts';
 import { openRun } from './open-run.ts';

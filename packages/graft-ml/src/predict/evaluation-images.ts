@@ -3,10 +3,10 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import { contentKey, decodeSeen, type Seen, unrecorded } from '@graft-ml/core/internal/image/seen';
 import { resolveConfig } from '@graft-ml/core/internal/recipe/config/index';
+import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import { datasetOptionsOf, shapeOptionsOf } from '../data/configured.ts';
 import { type Dataset, type DatasetImage, type DatasetOptions, fingerprint, openDataset } from '../data/dataset.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
-import type { Run } from '../runs/run-file.ts';
 import type { Classifier } from './classifier.ts';
 
 export type Part = 'train' | 'validation' | 'test' | 'all';

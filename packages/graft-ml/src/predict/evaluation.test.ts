@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
 import { openDataset } from '../data/dataset.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
 import { loadModel } from '../transfer/load-model.ts';
 import { calibrateRun } from './calibrate-run.ts';

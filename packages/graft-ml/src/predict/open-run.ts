@@ -1,9 +1,13 @@
 import { join } from 'node:path';
 import { call } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { type CheckpointName, checkpointFile } from '@graft-ml/core/internal/fit/checkpoint-files';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { fittedTo } from '@graft-ml/core/internal/models/index';
+import { hasCheckpoint, orElse, readLast, variablesOfState } from '@graft-ml/core/internal/runs/checkpoints';
+import { isWeightsFile } from '@graft-ml/core/internal/runs/named-paths';
+import { type Run, trainingRuns } from '@graft-ml/core/internal/runs/run-file';
 import { type Checkpoint, checkpointFrom, checkpointOf, weightsFor } from '@graft-ml/core/internal/weights/checkpoint';
 import type { NamedArchitecture } from '@graft-ml/core/models';
 import { openBackbone } from '../checkpoint/backbone.ts';
@@ -11,16 +15,8 @@ import { readOpenWeights } from '../checkpoint/weights-file.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { bytesAsFile } from '../files/random-access.ts';
 import { nativeHash } from '../files/tensors-hash.ts';
-import {
-  type CheckpointName,
-  checkpointFile,
-  hasCheckpoint,
-  orElse,
-  readLast,
-  variablesOfState,
-} from '../runs/checkpoints.ts';
-import { areOwnPaths, isWeightsFile } from '../runs/own-paths.ts';
-import { type Run, readRun, trainingRuns } from '../runs/run-file.ts';
+import { areOwnPaths } from '../runs/own-paths.ts';
+import { readRun } from '../runs/read-run.ts';
 import { type OpenRunStore, openRunStore, ownOnnx } from '../runs/run-store.ts';
 import { Classifier, type ClassifierOptions, type ClassifierParts, weightsOf } from './classifier.ts';
 

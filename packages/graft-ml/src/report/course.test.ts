@@ -1,5 +1,5 @@
+import type { LoggedEpoch } from '@graft-ml/core/internal/runs/run-curves';
 import { expect, test } from 'vitest';
-import type { LoggedEpoch } from '../runs/run-curves.ts';
 import { diagnose, stagesOf } from './course.ts';
 
 type Row = readonly [loss: number, accuracy: number, trainingAccuracy: number];

@@ -1,4 +1,4 @@
-import type { LoggedEpoch } from '../runs/run-curves.ts';
+import type { LoggedEpoch } from '@graft-ml/core/internal/runs/run-curves';
 import { percent, plural } from './format.ts';
 
 /** What learning curves say. */

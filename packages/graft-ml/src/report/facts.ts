@@ -1,14 +1,14 @@
 import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/predict/evaluation';
 import { type CountedPair, confusedPairs } from '@graft-ml/core/internal/predict/interpretation';
+import { type ResourceSession, readResources } from '@graft-ml/core/internal/runs/resources';
+import { type LoggedEpoch, loggedEpochs } from '@graft-ml/core/internal/runs/run-curves';
+import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import { type Reliability, wilsonInterval } from '@graft-ml/core/predict';
 import type { ImageFile } from '../data/decode.ts';
 import { type OpenedRun, openRunWithImages, pathFrom, sampled } from '../explain/opened-run.ts';
 import { classifyLabelled } from '../predict/evaluate-folder.ts';
 import { chooseImages, type Part, type SeenImages } from '../predict/evaluation-images.ts';
 import type { OpenRunOptions } from '../predict/open-run.ts';
-import { type ResourceSession, readResources } from '../runs/resources.ts';
-import { type LoggedEpoch, loggedEpochs } from '../runs/run-curves.ts';
-import type { Run } from '../runs/run-file.ts';
 import { openRunStore } from '../runs/run-store.ts';
 import { diagnose, type FitDiagnosis, type StageTime, stagesOf } from './course.ts';
 import { type EvidenceOf, explainExamples } from './evidence.ts';

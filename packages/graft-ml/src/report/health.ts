@@ -1,4 +1,4 @@
-import { phases, type ResourceSession } from '../runs/resources.ts';
+import { phases, type ResourceSession } from '@graft-ml/core/internal/runs/resources';
 import type { ReportFacts } from './facts.ts';
 import { duration, gigabytes, percent, plural } from './format.ts';
 import { html, type Markup } from './html.ts';

@@ -5,11 +5,13 @@ import { learningCurves } from '@graft-ml/core/internal/fit/learning-curves';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import type { LossSurface } from '@graft-ml/core/internal/meta/index';
 import { innerRateName } from '@graft-ml/core/internal/meta/learner';
+import { type LoggedEpoch, loggedEpochs } from '@graft-ml/core/internal/runs/run-curves';
+import { placeOf } from '@graft-ml/core/internal/runs/run-file';
+import { reportFile } from '@graft-ml/core/internal/runs/run-files';
 import { replaceFile, wrapWriteErrors } from '../files/write.ts';
 import type { OpenLearner } from '../meta/open-learner.ts';
 import { type MetaTest, openMetaTest, type TestMetaOptions } from '../meta/test-meta.ts';
-import { type LoggedEpoch, loggedEpochs } from '../runs/run-curves.ts';
-import { openRunStore, reportFile } from '../runs/run-store.ts';
+import { openRunStore } from '../runs/run-store.ts';
 import { commandLine, inCommands } from '../text/wording.ts';
 import { episodesSection, type ShownEpisode, shownEpisodes } from './episodes.ts';
 import { fixed, percent, rateText } from './format.ts';
@@ -169,7 +171,7 @@ function headerSection(path: string, { run, config }: OpenLearner): Markup {
     ['meta-steps', `${config.metaSteps}, ${config.metaBatch} episodes each`],
     ['optimizer', `${config.optimizer}, learning rate ${config.learningRate} (${config.schedule})`],
     ['seed', String(config.seed)],
-    ['versions', `Graft ${run.graft}, ONNX Runtime ${run.versions.onnxruntime}, Node ${run.versions.node}`],
+    ['versions', `Graft ${run.graft}, ONNX Runtime ${run.versions.onnxruntime}, ${placeOf(run)}`],
     ['run', resolve(path)],
   ];
   const again = commandLine('meta train', [], { config: `${path}/run.json`, out: `${path}-again` });

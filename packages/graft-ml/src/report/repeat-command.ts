@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseConfig } from '@graft-ml/core/internal/recipe/config/index';
-import { isTrainedByProgram, type Run } from '../runs/run-file.ts';
+import { isTrainedByProgram, type Run } from '@graft-ml/core/internal/runs/run-file';
 import { commandLine } from '../text/wording.ts';
 
 /** Options that do not change what a run computes: where it computes, and what it writes beside. */

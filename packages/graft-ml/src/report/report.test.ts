@@ -7,7 +7,7 @@ import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.t
 import { runFolder } from '../../../../test/runs.ts';
 import { calibrateRun } from '../predict/calibrate-run.ts';
 import { evaluateFolder } from '../predict/evaluate-folder.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { adviceFor } from './advice.ts';
 import { gatherFacts } from './facts.ts';
 import { repeatCommand } from './repeat-command.ts';

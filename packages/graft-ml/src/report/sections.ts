@@ -2,8 +2,8 @@ import { basename, resolve } from 'node:path';
 import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import { learningCurves } from '@graft-ml/core/internal/fit/learning-curves';
 import type { EvaluationMetrics } from '@graft-ml/core/internal/predict/evaluation';
+import { isTrainedByProgram, placeOf, type Run } from '@graft-ml/core/internal/runs/run-file';
 import type { Reliability } from '@graft-ml/core/predict';
-import { isTrainedByProgram, type Run } from '../runs/run-file.ts';
 import { textOf } from '../text/options.ts';
 import { flagOf, inCommands } from '../text/wording.ts';
 import type { Advice } from './advice.ts';
@@ -84,7 +84,7 @@ export function headerSection({ path, run, folder, stages, layers }: ReportFacts
     ...(isTrainedByProgram(run) ? [] : trainingFacts(run, stages, layers)),
     [
       'versions',
-      `Graft ${run.graft}, ONNX Runtime ${versions.onnxruntime}, Node ${versions.node}; ${run.device}, ${plural(run.threads, 'thread')}`,
+      `Graft ${run.graft}, ONNX Runtime ${versions.onnxruntime}, ${placeOf(run)}; ${run.device}, ${plural(run.threads, 'thread')}`,
     ],
     ['run', html`<code>${resolve(path)}</code>`],
   ];

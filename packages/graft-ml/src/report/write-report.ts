@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { reportFile } from '@graft-ml/core/internal/runs/run-files';
 import { replaceFile, wrapWriteErrors } from '../files/write.ts';
-import { openRunStore, reportFile } from '../runs/run-store.ts';
+import { openRunStore } from '../runs/run-store.ts';
 import type { Advice } from './advice.ts';
 import type { FitDiagnosis } from './course.ts';
 import { gatherFacts, type WriteReportOptions } from './facts.ts';

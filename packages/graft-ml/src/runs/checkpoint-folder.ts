@@ -1,5 +1,6 @@
 import { checkpointsIn, type FitFiles } from '@graft-ml/core/internal/fit/checkpoint-files';
-import { isRunFile, type OpenRunStore, openRunStore } from './run-store.ts';
+import { isRunFile } from '@graft-ml/core/internal/runs/run-files';
+import { type OpenRunStore, openRunStore } from './run-store.ts';
 export interface CheckpointFolderOptions {
   /** Opens the store of a run. Default: in folders. */
   readonly openStore?: OpenRunStore;

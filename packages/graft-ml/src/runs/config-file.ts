@@ -3,10 +3,12 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { longestOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { parseShallowJson } from '@graft-ml/core/internal/base/shallow-json';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
+import { isWeightsFile, type PathRecord } from '@graft-ml/core/internal/runs/named-paths';
+import { type Run, type RunKind, type RunRecord, trainingRuns } from '@graft-ml/core/internal/runs/run-file';
 import { readBytes } from '../files/read.ts';
 import { type ConfigTable, parseConfigText, trainTable } from '../text/config-text.ts';
-import { areOwnPaths, isWeightsFile, type PathRecord } from './own-paths.ts';
-import { type Run, type RunKind, type RunRecord, readRunFileOf, trainingRuns } from './run-file.ts';
+import { areOwnPaths } from './own-paths.ts';
+import { readRunFileOf } from './read-run.ts';
 
 export interface ConfigFile<R extends RunRecord = Run> {
   readonly values: Readonly<Record<string, unknown>>;

@@ -1,7 +1,5 @@
+export { type CheckpointName, checkpointFile, checkpoints } from '@graft-ml/core/internal/fit/checkpoint-files';
 export {
-  type CheckpointName,
-  checkpointFile,
-  checkpoints,
   hasCheckpoint,
   type Last,
   orElse,
@@ -9,27 +7,20 @@ export {
   readLast,
   readRunCheckpoint,
   variablesOfState,
-} from './checkpoints.ts';
-export { type ConfigFile, readConfigFile, readConfigFileOf } from './config-file.ts';
-export {
-  areOwnPaths,
-  isWeightsFile,
-  type NamedPaths,
-  type PathRecord,
-  signPaths,
-  usablePaths,
-} from './own-paths.ts';
-export { closing, recorded } from './recording.ts';
+} from '@graft-ml/core/internal/runs/checkpoints';
+export { isWeightsFile, type NamedPaths, type PathRecord } from '@graft-ml/core/internal/runs/named-paths';
+export { closing, recorded } from '@graft-ml/core/internal/runs/recording';
 export {
   assertUnchanged,
   newRecord,
   type Run,
   type RunKind,
   type RunRecord,
-  readRun,
-  readRunOf,
   runRecordSchema,
   trainingRuns,
-} from './run-file.ts';
-export { assertEmpty, assertNewRun, RunFolder, type RunParts } from './run-folder.ts';
+} from '@graft-ml/core/internal/runs/run-file';
+export { assertEmpty, assertNewRun, RunFolder, type RunParts } from '@graft-ml/core/internal/runs/run-folder';
+export { type ConfigFile, readConfigFile, readConfigFileOf } from './config-file.ts';
+export { areOwnPaths, signPaths, usablePaths } from './own-paths.ts';
+export { readRun, readRunOf } from './read-run.ts';
 export { type OpenRunStore, openRunStore, ownOnnx, type RunStore } from './run-store.ts';

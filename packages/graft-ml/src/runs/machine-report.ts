@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Choices } from '@graft-ml/core/runtime';
 import { inspectMachine, type Machine, type Renewed, renewChoices } from '../runtime/index.ts';
-import { readRun } from './run-file.ts';
+import { readRun } from './read-run.ts';
 
 export interface MachineReportOptions {
   /** A run, whose choices alone are reported and renewed. */

@@ -14,7 +14,7 @@ import { evaluateFolder } from '../predict/evaluate-folder.ts';
 import { exportClassifier } from '../predict/export.ts';
 import { openRun } from '../predict/open-run.ts';
 import { resumeTraining, trainFolder } from '../transfer/train-folder.ts';
-import { readRun } from './run-file.ts';
+import { readRun } from './read-run.ts';
 
 ownCache();
 const root = temporaryFolder();

@@ -2,28 +2,9 @@ import { basename, resolve } from 'node:path';
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
-import { publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
+import { isWeightsFile, type NamedPaths, type PathRecord } from '@graft-ml/core/internal/runs/named-paths';
 import { exists } from '../files/read.ts';
 import { isSignedByUser, signAsUser } from '../files/user-key.ts';
-
-/**
- * A run notes where its dataset and its weights are, so that it can be resumed without naming them again. A run that
- * was sent could note any place of its receiver's machine. So the places are signed by the user who named them, and
- * those of another user's run are only used when they are named anew.
- */
-export interface PathRecord {
-  readonly folder: string;
-  readonly config: { readonly model: string | null; readonly weights: string | null };
-  readonly signature: string | null;
-}
-
-/** The paths given for a run that is resumed. */
-export interface NamedPaths {
-  /** The path of its dataset. */
-  readonly data?: string | undefined;
-  /** The path of the weights that it began with. */
-  readonly weights?: string | undefined;
-}
 
 type Places = Omit<PathRecord, 'signature'>;
 
@@ -39,11 +20,6 @@ export function areOwnPaths(record: PathRecord): Promise<boolean> {
 
 function textOf({ folder, config: { model, weights } }: Places): string {
   return JSON.stringify(['run paths', folder, model, weights]);
-}
-
-/** Whether these weights of a model are a file or a folder, and no published ones. */
-export function isWeightsFile(weights: string | null, model: string | null): weights is string {
-  return weights !== null && weights !== 'none' && !publishedAs(weights, model ?? undefined);
 }
 
 /**

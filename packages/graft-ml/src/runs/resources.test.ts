@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { ResourceMeter, readResources } from '@graft-ml/core/internal/runs/resources';
 import { beforeAll, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
-import { ResourceMeter, readResources } from './resources.ts';
+import { nodeHost } from './host.ts';
 import { openRunStore } from './run-store.ts';
 
 ownCache();
@@ -16,7 +17,7 @@ beforeAll(async () => {
 });
 
 test('the time until an event is its phase’s, and what its reader does is nobody’s', async () => {
-  const meter = new ResourceMeter();
+  const meter = new ResourceMeter(nodeHost().memory);
   const events = async function* () {
     for (const kind of ['start', 'stage', 'step', 'evaluation', 'step', 'evaluation', 'end'] as const) {
       await setTimeout(kind === 'evaluation' ? 40 : 10);

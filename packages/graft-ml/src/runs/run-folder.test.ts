@@ -1,13 +1,14 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { assertNewRun, RunFolder } from '@graft-ml/core/internal/runs/run-folder';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder, smallRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
 import { resumeTraining, trainFolder } from '../transfer/train-folder.ts';
-import { readRun } from './run-file.ts';
-import { assertNewRun, RunFolder } from './run-folder.ts';
+import { nodeHost } from './host.ts';
+import { readRun } from './read-run.ts';
 import { openRunStore } from './run-store.ts';
 
 ownCache();
@@ -91,7 +92,7 @@ describe('resuming refuses', () => {
 test('a run that was killed knows its best epoch again from the checkpoint', async () => {
   const out = damaged({});
   const best = { loss: 0.5, accuracy: 0.75, epoch: 1 };
-  const parts = { description: {}, initial: {}, onnx: null };
+  const parts = { description: {}, initial: {}, onnx: null, host: nodeHost() };
   const folder = new RunFolder(out, { ...(await readRun(out)), best: null, status: 'running' }, parts);
   await folder.reopen({ epoch: 2, step: 0, lossSum: 0, losses: [], correctSum: 0, best });
   expect(await readRun(out)).toMatchObject({ best, status: 'running' });

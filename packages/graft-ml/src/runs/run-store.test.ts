@@ -1,6 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { train } from '@graft-ml/core/internal/fit/trainer';
+import { readBest, readLast } from '@graft-ml/core/internal/runs/checkpoints';
+import { closing, recorded } from '@graft-ml/core/internal/runs/recording';
+import { type Run, trainingRuns } from '@graft-ml/core/internal/runs/run-file';
+import { RunFolder } from '@graft-ml/core/internal/runs/run-folder';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Fault, faults, faultyStore } from '../../../../test/faulty-store.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
@@ -8,12 +12,11 @@ import { expectSameLogs, expectSameRun, runFolder, smallRun } from '../../../../
 import { runtime, taskOf } from '../../../../test/toy-run.ts';
 import { collect } from '../../../../test/training.ts';
 import { resumeTraining, trainFolder } from '../transfer/train-folder.ts';
-import { readBest, readLast } from './checkpoints.ts';
-import { closing, recorded } from './recording.ts';
-import { type Run, readRun, trainingRuns } from './run-file.ts';
-import { RunFolder } from './run-folder.ts';
+import { nodeHost } from './host.ts';
+import { readRun } from './read-run.ts';
 import { lockRun } from './run-lock.ts';
 import type { OpenRunStore } from './run-store.ts';
+import { openRunStore } from './run-store.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -32,10 +35,10 @@ beforeAll(async () => {
 /** Two epochs of five steps with all logs, into a run folder: from where it stands, or else from the start. */
 async function trainToy(out: string, openStore?: OpenRunStore): Promise<void> {
   const isBegun = existsSync(join(out, 'last.safetensors'));
-  const last = isBegun ? await readLast(out) : null;
+  const last = isBegun ? await readLast(out, trainingRuns, openRunStore) : null;
   const lock = isBegun ? await lockRun(out) : null;
   const task = taskOf({ epochs: 2 });
-  const parts = { description: { format: 'toy' }, initial: task.initial, onnx: null, openStore };
+  const parts = { description: { format: 'toy' }, initial: task.initial, onnx: null, host: nodeHost(openStore) };
   const folder = new RunFolder(out, isBegun ? await readRun(out) : run, parts, lock);
   const events = train(task, { runtime: runtime(), store: folder, ...(last && { resume: last }) });
   const work = async function* () {
@@ -49,8 +52,8 @@ async function trainToy(out: string, openStore?: OpenRunStore): Promise<void> {
 /** Whatever went wrong before, what stands in the folder can be read. */
 async function expectSound(out: string): Promise<void> {
   if (existsSync(join(out, 'run.json'))) await readRun(out);
-  if (existsSync(join(out, 'last.safetensors'))) await readLast(out);
-  if (existsSync(join(out, 'best.safetensors'))) await readBest(out, trainingRuns);
+  if (existsSync(join(out, 'last.safetensors'))) await readLast(out, trainingRuns, openRunStore);
+  if (existsSync(join(out, 'best.safetensors'))) await readBest(out, trainingRuns, openRunStore);
   expect(existsSync(join(out, 'run.lock'))).toBe(false);
 }
 

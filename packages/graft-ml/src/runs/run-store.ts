@@ -4,12 +4,13 @@ import { dirname, join, resolve } from 'node:path';
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { OpenRunStore, RunStore } from '@graft-ml/core/internal/fit/run-store';
-import type { OwnOnnx } from '../checkpoint/backbone.ts';
+import type { OwnOnnx } from '@graft-ml/core/internal/runs/run-files';
+import * as core from '@graft-ml/core/internal/runs/run-files';
+import { isOfRun } from '@graft-ml/core/internal/runs/run-files';
 import { withFile } from '../files/random-access.ts';
 import { exists, failToRead, readBytes } from '../files/read.ts';
-import { appendToFile, makeFolders, replacedBy, replaceFile, truncateFile, wrapWriteErrors } from '../files/write.ts';
+import { appendToFile, makeFolders, replaceFile, truncateFile, wrapWriteErrors } from '../files/write.ts';
 import { assertNotLocked, lockRun } from './run-lock.ts';
-import { isRunLog } from './run-logs.ts';
 
 export type { OpenRunStore, RunStore } from '@graft-ml/core/internal/fit/run-store';
 
@@ -63,63 +64,6 @@ async function assertWritable(path: string): Promise<void> {
   });
 }
 
-/** The name of the ONNX file that is a run's model. */
-export const onnxFile = 'architecture.onnx';
-
-/** A run's own copy of its model, as `openBackbone` takes it. */
-export function ownOnnx(
-  path: string,
-  { onnxSha256 }: { readonly onnxSha256: string | null },
-  openStore: OpenRunStore = openRunStore,
-): OwnOnnx {
-  return { path: join(path, onnxFile), sha256: onnxSha256, read: () => openStore(path).read(onnxFile) };
-}
-
-/** The learning curves of a run, drawn when it ends. */
-export const curvesFile = 'curves.svg';
-
-/** The map of a run's images in feature space. */
-export const embeddingFile = 'embedding.safetensors';
-
-/** The labels among a run's images that are probably wrong. */
-export const labelIssuesFile = 'label-issues.json';
-
-/** The time and memory that a run took, by phase. */
-export const resourcesFile = 'resources.json';
-
-/** What `writeReport` makes of a run. */
-export const reportFile = 'report.html';
-
-const runFiles: ReadonlySet<string> = new Set([
-  'run.json',
-  'best.safetensors',
-  'last.safetensors',
-  onnxFile,
-  curvesFile,
-  embeddingFile,
-  labelIssuesFile,
-  resourcesFile,
-  reportFile,
-]);
-
-/** Whether a file is a run's, so that a new run in its place removes it. */
-export function isRunFile(name: string): boolean {
-  return runFiles.has(name) || isRunLog(name) || isLeftover(name);
-}
-
-/** Whether a file is left by a write whose process was killed. */
-export function isLeftover(name: string): boolean {
-  return runFiles.has(replacedBy(name) ?? '');
-}
-
-/** The lock of a run, runs inside it, and the summaries of runs that belong together. */
-const beside = /^(run\.lock(\..*)?|scratch|fold-\d+|folds\.json|compare\.(json|md|svg))$/;
-
-/** Whether Graft reads or writes what has this name in a run folder. */
-export function isOfRun(name: string): boolean {
-  return isRunFile(name) || beside.test(name);
-}
-
 /**
  * A run folder may have been sent by someone who would like a file elsewhere to be read or overwritten.
  * @param runs other names of runs in it
@@ -137,4 +81,13 @@ async function assertNoLinks(path: string, runs: readonly string[] = []): Promis
         'overwrite something else. Remove it, or put a copy of what it leads to in its place.',
     );
   }
+}
+
+/** A run's own copy of its model, as `openBackbone` takes it. */
+export function ownOnnx(
+  path: string,
+  run: { readonly onnxSha256: string | null },
+  openStore: OpenRunStore = openRunStore,
+): OwnOnnx {
+  return core.ownOnnx(path, run, openStore);
 }

@@ -1,13 +1,13 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import type { DamageEvent } from '@graft-ml/core/internal/runs/run-events';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, runFolder } from '../../../../test/runs.ts';
 import { openDataset } from '../data/dataset.ts';
 import { createImagePool } from '../data/image-pool.ts';
-import { readRun } from '../runs/run-file.ts';
-import type { DamageEvent } from './folder-events.ts';
+import { readRun } from '../runs/read-run.ts';
 
 ownCache();
 const home = temporaryFolder();

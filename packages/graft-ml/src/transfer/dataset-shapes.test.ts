@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { zipOf } from '../../../../test/archives.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, metricsOf, runFolder } from '../../../../test/runs.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 
 ownCache();
 const home = temporaryFolder();

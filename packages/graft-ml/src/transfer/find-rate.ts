@@ -19,12 +19,13 @@ import {
   type TrainConfigInput,
 } from '@graft-ml/core/internal/recipe/config/index';
 import { planOf } from '@graft-ml/core/internal/recipe/plan';
+import type { Preparation } from '@graft-ml/core/internal/runs/prepared';
+import { runFitOptions } from '@graft-ml/core/internal/runs/train-run';
 import type { Backend } from '@graft-ml/core/runtime';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { wrapWriteErrors } from '../files/write.ts';
-import { type Preparation, prepare } from './prepare.ts';
-import { runFitOptions } from './train-run.ts';
+import { prepare } from './prepare.ts';
 
 export interface FindRateOptions extends RangeOptions {
   readonly signal?: AbortSignal;

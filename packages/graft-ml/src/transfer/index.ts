@@ -1,12 +1,5 @@
 export { type FindRateOptions, type FoundRates, findFolderRate, rateChart, writeRateChart } from './find-rate.ts';
-export type {
-  CancelledEvent,
-  DamageEvent,
-  DecisionEvent,
-  FolderEvent,
-  ReadyEvent,
-  ScratchEvent,
-} from './folder-events.ts';
+export type { FolderEvent, ReadyEvent } from './folder-events.ts';
 export { FolderImages, type OpenedDataset } from './folder-images.ts';
 export { type ImageFolder, type ImageFolderOptions, imageFolder } from './image-folder.ts';
 export {
@@ -19,7 +12,7 @@ export {
 } from './inspect-model.ts';
 export { type LoadModelOptions, loadModel } from './load-model.ts';
 export { type CreateModelOptions, createModel, Model, type ModelOrigin, type SaveOptions } from './model.ts';
-export type { Preparation, PrepareOptions } from './prepare.ts';
+export type { PrepareOptions } from './prepare.ts';
 export { unlessAborted } from './run-images.ts';
 export { type ResumeOptions, resumeTraining, trainFolder, withAbsolutePaths } from './train-folder.ts';
 export type { TrainFolderOptions } from './train-run.ts';

@@ -16,10 +16,11 @@ import {
 } from '@graft-ml/core/internal/recipe/config/index';
 import { type PlannedStage, planOf } from '@graft-ml/core/internal/recipe/plan';
 import { timetableOf } from '@graft-ml/core/internal/recipe/timetable';
+import { isTrainedByProgram } from '@graft-ml/core/internal/runs/run-file';
 import { listArchitectures } from '@graft-ml/core/models';
 import type { Trace } from '@graft-ml/core/nn';
 import { openBackbone } from '../checkpoint/backbone.ts';
-import { isRun, isTrainedByProgram, readRun } from '../runs/run-file.ts';
+import { isRun, readRun } from '../runs/read-run.ts';
 import { ownOnnx } from '../runs/run-store.ts';
 
 /** The options that decide which parameters are trained at which rate. */

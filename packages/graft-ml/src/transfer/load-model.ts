@@ -10,7 +10,7 @@ import { openBackbone } from '../checkpoint/backbone.ts';
 import { readCheckpoint } from '../checkpoint/read-checkpoint.ts';
 import { type ModelOptions, readyModel } from '../checkpoint/ready-model.ts';
 import { readWeightsFile } from '../checkpoint/weights-file.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { ownOnnx } from '../runs/run-store.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { Model } from './model.ts';

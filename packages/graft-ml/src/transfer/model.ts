@@ -11,13 +11,13 @@ import {
 } from '@graft-ml/core/internal/fit/model';
 import { contentKey, type Seen, seenAfter } from '@graft-ml/core/internal/image/seen';
 import type { ClassifierParts } from '@graft-ml/core/internal/predict/classifier';
+import type { Run, RunCalibration } from '@graft-ml/core/internal/runs/run-file';
 import { describeCheckpoint } from '@graft-ml/core/internal/weights/checkpoint';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
 import type { Forward } from '@graft-ml/core/nn';
 import type { Runtime } from '@graft-ml/core/runtime';
 import type { DatasetImage } from '../data/dataset.ts';
 import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
-import type { Run, RunCalibration } from '../runs/run-file.ts';
 import type { OpenRunStore } from '../runs/run-store.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { FolderImages, type OpenedDataset } from './folder-images.ts';

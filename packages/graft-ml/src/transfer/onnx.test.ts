@@ -12,7 +12,7 @@ import { evaluateFolder } from '../predict/evaluate-folder.ts';
 import { exportClassifier } from '../predict/export.ts';
 import { openRun } from '../predict/open-run.ts';
 import { readConfigFile } from '../runs/config-file.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { resumeTraining } from './train-folder.ts';
 
 ownCache();

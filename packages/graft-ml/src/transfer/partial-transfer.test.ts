@@ -6,7 +6,7 @@ import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.t
 import { expectSameRun, runFolder } from '../../../../test/runs.ts';
 import { differing } from '../../../../test/training.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 
 ownCache();
 const root = temporaryFolder();

@@ -13,7 +13,7 @@ import { defaultCache, folderCache } from '../cache/folder-cache.ts';
 import { cachePath } from '../checkpoint/fetch-weights.ts';
 import { writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
 import { openModel } from '../predict/classifier.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { resumeTraining, trainFolder } from './train-folder.ts';
 
 ownCache();

@@ -1,6 +1,8 @@
 import { cpSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
+import { readLast } from '@graft-ml/core/internal/runs/checkpoints';
+import { trainingRuns } from '@graft-ml/core/internal/runs/run-file';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, metricsOf, runFolder, smallRun } from '../../../../test/runs.ts';
@@ -9,9 +11,9 @@ import { resumeFolds, trainFolds } from '../experiment/cross-validation.ts';
 import { defaultCacheFolder } from '../files/cache-folder.ts';
 import { evaluateFolder } from '../predict/evaluate-folder.ts';
 import { openRun } from '../predict/open-run.ts';
-import { readLast } from '../runs/checkpoints.ts';
 import { readConfigFile } from '../runs/config-file.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
+import { openRunStore } from '../runs/run-store.ts';
 import { resumeTraining } from './train-folder.ts';
 
 ownCache();
@@ -168,7 +170,7 @@ describe('a run that is done', () => {
     await collect(resumeTraining(cut));
     expectSameRun(out, cut);
     await collect(resumeTraining(cut, { epochs: 6 }));
-    expect((await readLast(cut)).phase.epoch).toBe(6);
+    expect((await readLast(cut, trainingRuns, openRunStore)).phase.epoch).toBe(6);
   });
 
   test('gradual unfreezing keeps its stages, and the last goes on', async () => {

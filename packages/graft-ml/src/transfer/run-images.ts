@@ -1,23 +1,15 @@
-import { UserError } from '@graft-ml/core/internal/base/errors';
-import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
-import { contentKey, type Seen } from '@graft-ml/core/internal/image/seen';
+import type { Seen } from '@graft-ml/core/internal/image/seen';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
+import { assertValidation, notesOnSeen, type Proof, type RunImages } from '@graft-ml/core/internal/runs/prepared';
 import { datasetOptionsOf } from '../data/configured.ts';
-import { type Dataset, imagesOf, openDataset } from '../data/dataset.ts';
+import { type Dataset, fingerprint, imagesOf, openDataset } from '../data/dataset.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 import { readDecoded } from '../data/scan/decoded.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
-
-/** The images of a run: a dataset with some to validate on, by a split that knows what the weights have seen. */
-export interface RunImages {
-  readonly folder: Dataset;
-  readonly proof: Proof;
-  /** Notes on reading the dataset and on what the weights have seen of it, a sentence each. */
-  readonly notes: readonly string[];
-}
+import { FolderImages } from './folder-images.ts';
 
 /** Options for opening the images of a run. */
 export interface RunImagesOptions {
@@ -31,27 +23,10 @@ export interface RunImagesOptions {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Keeps account of which images of a dataset were decoded, of those that were taken on the word of their headers. */
-export interface Proof {
+/** The proof of a folder's images, with the pool that it watches. */
+interface PoolProof extends Proof {
   /** The pool, with every view that it gives noted. */
   readonly pool: ImagePool;
-  /**
-   * Passes on what happens in training. By the end of its first epoch every image was decoded, so that none turns out
-   * to be damaged later.
-   * @throws ImageError where one is
-   */
-  within(events: AsyncIterable<TrainEvent>): AsyncGenerator<TrainEvent, void, undefined>;
-  /** Whether training went beyond the moment when its folder is made. */
-  readonly hasBegun: boolean;
-  /** Decodes those that nobody looked at. @throws ImageError where one is damaged */
-  complete(): Promise<void>;
-  /** Keeps for later runs what was decoded. */
-  remember(): Promise<void>;
-  /**
-   * Whether an error says that an image is damaged which was taken for sound. Not so where its file has changed since:
-   * that is another matter.
-   */
-  isDamage(error: unknown): Promise<boolean>;
 }
 
 /** Images in one message to the pool. */
@@ -64,67 +39,28 @@ export async function openRunImages(
   path: string,
   config: ResolvedConfig,
   { before, decode = 'now', decoder, cache, signal, cleanups, onProgress }: RunImagesOptions,
-): Promise<RunImages> {
+): Promise<RunImages<Dataset>> {
   const pool = openImagePool(decoder);
   cleanups.push(() => pool.close());
-  const opened = openDataset(path, { ...datasetOptionsOf(config), seen: before, decode, pool, cache, onProgress });
+  const shape = datasetOptionsOf(config);
+  const opened = openDataset(path, { ...shape, seen: before, decode, pool, cache, onProgress });
   const folder = await unlessAborted(opened, signal);
-  if (folder.validation.length === 0) throw nothingToValidate(path, folder, before, config.weights);
-  const notes = [...folder.notes, ...notesOnSeen(folder, before, config.weights)];
-  return { folder, proof: proofOf(folder, pool, cache), notes };
+  assertValidation(path, folder, before, config.weights);
+  const proof = proofOf(folder, pool, cache);
+  const origin = { dataset: folder, options: shape };
+  return {
+    folder,
+    fingerprint: fingerprint(folder),
+    data: {
+      train: new FolderImages(origin, 'train', proof.pool),
+      validation: new FolderImages(origin, 'validation', proof.pool),
+    },
+    proof,
+    notes: [...folder.notes, ...notesOnSeen(folder, before, config.weights)],
+  };
 }
 
-/** Notes on the images that the weights have seen, a sentence each. */
-function notesOnSeen(folder: Dataset, before: Seen | null, weights: string | null): string[] {
-  if (!before) return [];
-  const { train, validation, keptOut } = folder;
-  const known = train.filter((image) => before.fitted.has(contentKey(image))).length;
-  const chosen = validation.filter((image) => before.chosen.has(contentKey(image))).length;
-  const start = weights ?? 'The run that this one is compared with';
-  return [
-    ...(before.isComplete
-      ? []
-      : [
-          `${start} does not say which images it was trained on, as version 0.1 kept no record: some of them may ` +
-            'be among those that validate.',
-        ]),
-    ...(known + keptOut.length > 0
-      ? [
-          `The weights know ${known + keptOut.length} of these images (from ${before.history.join(', ')}): none ` +
-            'of them validates or tests.',
-        ]
-      : []),
-    ...(keptOut.length > 0
-      ? [`${keptOut.length} of these stand in the validation or test part, and are left out.`]
-      : []),
-    ...(chosen > 0
-      ? [
-          `The weights were chosen by ${chosen} of the ${validation.length} validation images: a test part would ` +
-            'be stricter.',
-        ]
-      : []),
-  ];
-}
-
-/** Why no image is left to validate on, and what can be done about it. */
-function nothingToValidate(path: string, folder: Dataset, before: Seen | null, weights: string | null): UserError {
-  const known = before && folder.train.some((image) => before.fitted.has(contentKey(image)));
-  if (!known && folder.keptOut.length === 0) {
-    const hasTwo = new Set(folder.train.map(({ label }) => label)).size < folder.train.length;
-    const advice = hasTwo
-      ? 'Give `validationFraction` a share, or add a folder val/.'
-      : `its ${folder.classes.length} classes have one each, which is to train on. Add images (ten or more of each ` +
-        'class make a useful classifier); or adapt a start that was made for a few images of each class: ' +
-        '`adaptMeta(start, folder)`.';
-    return new UserError(`${path}: no image is left to validate on${hasTwo ? '.' : ':'} ${advice}`);
-  }
-  return new UserError(
-    `${path}: no image is left to validate on: ${weights} was trained on them (${before!.history.join(', ')}), ` +
-      'and would be praised for what it knows by heart. Add images that it has not seen, or start from other weights.',
-  );
-}
-
-function proofOf(dataset: Dataset, pool: ImagePool, cache: FolderCache | null): Proof {
+function proofOf(dataset: Dataset, pool: ImagePool, cache: FolderCache | null): PoolProof {
   const unproven = imagesOf(dataset).filter(({ isUnproven }) => isUnproven);
   const pending = new Map(unproven.map((image) => [image.path, image]));
   let hasBegun = false;
@@ -141,7 +77,6 @@ function proofOf(dataset: Dataset, pool: ImagePool, cache: FolderCache | null): 
   }
 
   return {
-    complete,
     get hasBegun() {
       return hasBegun;
     },

@@ -2,8 +2,8 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { continuationOf } from '@graft-ml/core/internal/recipe/auto';
 import { resolveConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { type StageWork, trainingWork } from '@graft-ml/core/internal/recipe/training-work';
+import { isTrainedByProgram, type Run } from '@graft-ml/core/internal/runs/run-file';
 import { openBackbone } from '../checkpoint/backbone.ts';
-import { isTrainedByProgram, type Run } from '../runs/run-file.ts';
 import { type OpenRunStore, ownOnnx } from '../runs/run-store.ts';
 
 /**

@@ -6,15 +6,16 @@ import { version } from '@graft-ml/core/internal/base/version';
 import type { ImageModel } from '@graft-ml/core/internal/fit/model';
 import { encodeSeen, type Seen } from '@graft-ml/core/internal/image/seen';
 import { resolveConfig, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
+import { describeDataset } from '@graft-ml/core/internal/runs/describe-run';
+import { newRecord, type Run, type RunCalibration, trainedByProgram } from '@graft-ml/core/internal/runs/run-file';
+import { assertNewRun, RunFolder } from '@graft-ml/core/internal/runs/run-folder';
 import { describeCheckpoint } from '@graft-ml/core/internal/weights/checkpoint';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { optionsInConfig } from '../data/configured.ts';
 import type { DatasetImage } from '../data/dataset.ts';
-import { newRecord, type Run, type RunCalibration, trainedByProgram } from '../runs/run-file.ts';
-import { assertNewRun, RunFolder } from '../runs/run-folder.ts';
+import { fingerprint } from '../data/dataset.ts';
+import { nodeHost } from '../runs/host.ts';
 import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
-import { ortVersion } from '../runtime/index.ts';
-import { describeDataset } from './describe-run.ts';
 import type { OpenedDataset } from './folder-images.ts';
 
 export interface SavedModel extends ImageModel {
@@ -47,8 +48,9 @@ export async function saveRun(folder: string, model: SavedModel): Promise<Run> {
   const { openStore = openRunStore } = model;
   await assertNewRun(openStore(folder), model);
   const { architecture, classes, preprocessing, seen, variables: initial, onnx } = model;
+  const host = nodeHost(openStore);
   const description = describeCheckpoint(architecture, classes, preprocessing, seen);
-  const store = new RunFolder(folder, describeSaved(model), { description, initial, onnx, openStore });
+  const store = new RunFolder(folder, describeSaved(model), { description, initial, onnx, host });
   try {
     await store.createWhole(model);
   } finally {
@@ -77,7 +79,7 @@ function describeSaved(model: SavedModel): Run {
     preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
     batchNorm: 'running',
     dataset: origin
-      ? describeDataset(origin.dataset)
+      ? describeDataset(origin.dataset, fingerprint(origin.dataset))
       : {
           fingerprint: contentOf([...train, ...validation]),
           train: train.length,
@@ -90,7 +92,7 @@ function describeSaved(model: SavedModel): Run {
     decision: null,
     adaptedFrom: null,
     before: origin?.options.seen ? encodeSeen(origin.options.seen) : null,
-    versions: { node: process.versions.node, onnxruntime: ortVersion() },
+    versions: nodeHost().versions,
     device: runtime.device,
     threads: availableParallelism(),
     choices: { ...runtime.choices },

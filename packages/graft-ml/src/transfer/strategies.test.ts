@@ -7,7 +7,7 @@ import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.t
 import { expectSameRun, metricsOf, runFolder, smallRun } from '../../../../test/runs.ts';
 import { differing } from '../../../../test/training.ts';
 import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { trainFolder } from './train-folder.ts';
 
 ownCache();

@@ -16,7 +16,7 @@ import {
 } from '../../../../test/runs.ts';
 import { collect, differing } from '../../../../test/training.ts';
 import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { resumeTraining, trainFolder } from './train-folder.ts';
 
 ownCache();

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
 import {
   parseConfig,
@@ -6,14 +7,17 @@ import {
   resolveConfig,
   type TrainConfigInput,
 } from '@graft-ml/core/internal/recipe/config/index';
-import { type CheckpointName, readBest, readLast } from '../runs/checkpoints.ts';
-import { isWeightsFile, type NamedPaths, usablePaths } from '../runs/own-paths.ts';
-import { type Run, readRun, trainingRuns } from '../runs/run-file.ts';
-import { assertNewRun } from '../runs/run-folder.ts';
+import { readBest, readLast } from '@graft-ml/core/internal/runs/checkpoints';
+import { isWeightsFile, type NamedPaths } from '@graft-ml/core/internal/runs/named-paths';
+import { changed, completeError } from '@graft-ml/core/internal/runs/resumed-run';
+import { type Run, trainingRuns } from '@graft-ml/core/internal/runs/run-file';
+import { assertNewRun } from '@graft-ml/core/internal/runs/run-folder';
+import { beforeOf } from '@graft-ml/core/internal/runs/train-run';
+import { usablePaths } from '../runs/own-paths.ts';
+import { readRun } from '../runs/read-run.ts';
 import { type OpenRunStore, openRunStore, ownOnnx } from '../runs/run-store.ts';
 import type { FolderEvent } from './folder-events.ts';
-import { changed, completeError } from './resumed-run.ts';
-import { beforeOf, type TrainFolderOptions, trainRun } from './train-run.ts';
+import { type TrainFolderOptions, trainRun } from './train-run.ts';
 
 /**
  * A folder of labelled images in, a run folder with a trained classifier out.
@@ -91,7 +95,7 @@ async function* resumeRun(
 
 /** Trains the same from random weights, where `auto` asked for it, in a folder inside the run's, to be compared. */
 async function* scratchBeside(run: Run, options: TrainFolderOptions): AsyncGenerator<FolderEvent, void, undefined> {
-  const { openStore } = options;
+  const { openStore = openRunStore } = options;
   if (!(await wantsScratch(run, options.out, openStore))) return;
   const { loggers: _loggers, ...others } = options;
   const out = scratchIn(options.out);

@@ -10,7 +10,7 @@ import { expectSameRun, runFolder, smallRun } from '../../../../test/runs.ts';
 import { collect, differing } from '../../../../test/training.ts';
 import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
 import { evaluateFolder } from '../predict/evaluate-folder.ts';
-import { readRun } from '../runs/run-file.ts';
+import { readRun } from '../runs/read-run.ts';
 import { resumeTraining, trainFolder } from './train-folder.ts';
 
 ownCache();

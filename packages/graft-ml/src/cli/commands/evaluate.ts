@@ -44,7 +44,7 @@ export const evaluateCommand = defineCommand({
       assertComparable(given, against);
       const { compareRuns } = await import('../../predict/compare-runs.ts');
       const { Differences } = await import('../../predict/difference-sheet.ts');
-      const { readRun } = await import('../../runs/run-file.ts');
+      const { readRun } = await import('../../runs/read-run.ts');
       const [first, second] = [(await readRun(run!)).classes, (await readRun(against)).classes];
       const [differences, classes] = [new Differences(), { first, second }];
       const onImages =

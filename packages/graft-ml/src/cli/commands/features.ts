@@ -15,7 +15,7 @@ export const featuresCommand = defineCommand({
   async run({ positionals, options, terminal }) {
     const { output: file, model, classDepth, ...shape } = options;
     const { assertFeatureFile, computeFeatures, writeFeatures } = await import('../../predict/feature-file.ts');
-    const { isRun } = await import('../../runs/run-file.ts');
+    const { isRun } = await import('../../runs/read-run.ts');
     assertFeatureFile(file);
     const run = model === null && (await isRun(positionals[0]!)) ? positionals[0]! : null;
     const places = run === null ? positionals : positionals.slice(1);

@@ -1,8 +1,8 @@
+import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
 import { testTimeNames } from '@graft-ml/core/internal/image/test-time';
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
 import { z } from 'zod';
-import type { CheckpointName } from '../../runs/checkpoints.ts';
 import { downloadFlags, optionalText } from './download.ts';
 
 /** The checkpoints of a run, without the code that reads them. */

@@ -1,4 +1,4 @@
-import type { RunCalibration } from '../../runs/run-file.ts';
+import type { RunCalibration } from '@graft-ml/core/internal/runs/run-file';
 import { fact, percent, plural } from './format.ts';
 import type { Result } from './printer.ts';
 

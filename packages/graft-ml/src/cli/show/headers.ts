@@ -1,9 +1,9 @@
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import { epochsOf, learners } from '@graft-ml/core/internal/recipe/meta/index';
+import type { ReadyEvent } from '@graft-ml/core/internal/runs/run-events';
 import { formatBytes } from '../../meta/check-memory.ts';
 import type { MetaReadyEvent } from '../../meta/train-meta.ts';
 import { textOf } from '../../text/options.ts';
-import type { ReadyEvent } from '../../transfer/folder-events.ts';
 import { fields, formatCount, plural } from './format.ts';
 
 /** The header of a training run: the resolved configuration, before anything is trained. */

@@ -1,6 +1,7 @@
 import { type ClassCount, fewestToTrain, imbalanceOf } from '@graft-ml/core/internal/image/class-balance';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
-import type { Part, Split } from '../folder-layout.ts';
+import type { Split } from '@graft-ml/core/internal/image/split-images';
+import type { Part } from '../folder-layout.ts';
 import type { Finding } from './finding.ts';
 import type { Placed, Specimen } from './specimen.ts';
 

@@ -1,5 +1,5 @@
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
-import type { Split } from '../folder-layout.ts';
+import type { Split } from '@graft-ml/core/internal/image/split-images';
 import { alikeGroups } from './alike.ts';
 import type { DiagnosisKind, Finding } from './finding.ts';
 import type { Specimen } from './specimen.ts';

@@ -1,5 +1,5 @@
 import type { ClassCount } from '@graft-ml/core/internal/image/class-balance';
-import type { Split } from '../folder-layout.ts';
+import type { Split } from '@graft-ml/core/internal/image/split-images';
 import { createImagePool, type ExaminingPool } from '../image-pool.ts';
 import { findCandidates } from '../readers/find-candidates.ts';
 import type { ReaderOptions } from '../readers/found.ts';

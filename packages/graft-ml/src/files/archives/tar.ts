@@ -1,6 +1,6 @@
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { inFile, UserError } from '@graft-ml/core/internal/base/errors';
 import { Header, type HeaderData, Pax } from 'tar';
-import { inFile, type RandomAccessFile, withFile } from '../random-access.ts';
+import { type RandomAccessFile, withFile } from '../random-access.ts';
 import { type Member, mostMembers } from './member.ts';
 
 const blockBytes = 512;

@@ -1,5 +1,6 @@
+import { inFile } from '@graft-ml/core/internal/base/errors';
 import type { Entry } from 'yauzl';
-import { inFile, withFile } from '../random-access.ts';
+import { withFile } from '../random-access.ts';
 import { assertNoOverlap, listZipEntries } from '../zip-entries.ts';
 import { type Member, type MemberRefusal, mostMembers } from './member.ts';
 

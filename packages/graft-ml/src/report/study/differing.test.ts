@@ -1,6 +1,6 @@
 import { parseConfig, type TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
+import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import { describe, expect, test } from 'vitest';
-import type { Run } from '../../runs/run-file.ts';
 import { differencesOf } from './differing.ts';
 import { distinctNames } from './given.ts';
 

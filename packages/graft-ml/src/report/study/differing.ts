@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
-import { isTrainedByProgram, type Run } from '../../runs/run-file.ts';
+import { isTrainedByProgram, type Run } from '@graft-ml/core/internal/runs/run-file';
 import { textOf } from '../../text/options.ts';
 
 /** Options that say where a run computes and what it writes beside, and not what. */

@@ -1,7 +1,8 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { flopsByEpoch, type StageWork } from '@graft-ml/core/internal/recipe/training-work';
-import { type LoggedEpoch, loggedEpochs } from '../../runs/run-curves.ts';
-import { type Run, readRun } from '../../runs/run-file.ts';
+import { type LoggedEpoch, loggedEpochs } from '@graft-ml/core/internal/runs/run-curves';
+import type { Run } from '@graft-ml/core/internal/runs/run-file';
+import { readRun } from '../../runs/read-run.ts';
 import { openRunStore } from '../../runs/run-store.ts';
 import { runWork } from '../../transfer/run-work.ts';
 import { diagnose, type FitDiagnosis } from '../course.ts';

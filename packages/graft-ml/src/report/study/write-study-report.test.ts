@@ -7,7 +7,7 @@ import { runFolder } from '../../../../../test/runs.ts';
 import { trainFolds } from '../../experiment/cross-validation.ts';
 import { compareRuns } from '../../predict/compare-runs.ts';
 import { evaluateFolder } from '../../predict/evaluate-folder.ts';
-import { readRun } from '../../runs/run-file.ts';
+import { readRun } from '../../runs/read-run.ts';
 import { type WrittenStudyReport, writeStudyReport } from './write-study-report.ts';
 
 ownCache();

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { option } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { reportFile } from '@graft-ml/core/internal/runs/run-files';
 import { replaceFile, wrapWriteErrors } from '../../files/write.ts';
-import { kindOfRun } from '../../runs/run-file.ts';
-import { openRunStore, reportFile } from '../../runs/run-store.ts';
+import { kindOfRun } from '../../runs/read-run.ts';
+import { openRunStore } from '../../runs/run-store.ts';
 import { gatherFolds } from './folds-study.ts';
 import { findGiven, type Given } from './given.ts';
 import { gatherComparison, gatherMetaRuns } from './meta-study.ts';

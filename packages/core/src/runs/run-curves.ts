@@ -1,8 +1,8 @@
-import { lineChartsSvg } from '@graft-ml/core/internal/chart/index';
-import { type CurvePoint, learningCurves } from '@graft-ml/core/internal/fit/learning-curves';
-import type { LogFolder } from '@graft-ml/core/internal/fit/loggers/file-logger';
-import { z } from 'zod';
-import { parseJson } from '../files/read.ts';
+import * as z from 'zod';
+import { parseShallow } from '../base/shallow-json.ts';
+import { lineChartsSvg } from '../chart/index.ts';
+import { type CurvePoint, learningCurves } from '../fit/learning-curves.ts';
+import type { LogFolder } from '../fit/loggers/file-logger.ts';
 
 const lineSchema = z.looseObject({
   epoch: z.int(),
@@ -36,24 +36,16 @@ export async function runCurves(folder: Pick<LogFolder, 'names' | 'read'>): Prom
 /** The epochs in the `metrics.jsonl` of a run; none where it has no such file. Lines that cannot be read are left out. */
 export async function loggedEpochs(folder: Pick<LogFolder, 'names' | 'read'>): Promise<LoggedEpoch[]> {
   if (!(await folder.names()).includes('metrics.jsonl')) return [];
-  const text = Buffer.from(await folder.read('metrics.jsonl')).toString('utf8');
+  const text = new TextDecoder().decode(await folder.read('metrics.jsonl'));
   return text.split('\n').flatMap(epochOf);
 }
 
 function epochOf(line: string): LoggedEpoch[] {
-  const { data } = lineSchema.safeParse(parsed(line));
+  const { data } = lineSchema.safeParse(parseShallow(line, 32));
   if (!data) return [];
   const { epoch, stage, loss, isBest, training, learningRate, seconds } = data;
   const metrics = Object.entries(data).flatMap(([name, value]) =>
     name in training && typeof value === 'number' ? [[name, value] as const] : [],
   );
   return [{ epoch, stage, loss, isBest, training, learningRate, seconds, metrics: Object.fromEntries(metrics) }];
-}
-
-function parsed(line: string): unknown {
-  try {
-    return parseJson(line);
-  } catch {
-    return undefined;
-  }
 }

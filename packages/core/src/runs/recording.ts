@@ -1,5 +1,5 @@
-import type { EndEvent, TrainEvent } from '@graft-ml/core/internal/fit/events';
-import type { Runtime } from '@graft-ml/core/runtime';
+import type { EndEvent, TrainEvent } from '../fit/events.ts';
+import type { Runtime } from '../runtime/index.ts';
 import type { Last } from './checkpoints.ts';
 import type { RunRecord } from './run-file.ts';
 import type { RunFolder } from './run-folder.ts';

@@ -1,30 +1,20 @@
-import { createHash } from 'node:crypto';
-import { call, option } from '@graft-ml/core/internal/base/code';
-import { UserError } from '@graft-ml/core/internal/base/errors';
-import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
-import type { Tensors } from '@graft-ml/core/internal/base/tensor';
-import type { CheckpointStore, Progress } from '@graft-ml/core/internal/fit/checkpoint';
-import type { EvaluationEvent, TrainEvent } from '@graft-ml/core/internal/fit/events';
-import type { Logger } from '@graft-ml/core/internal/fit/loggers/index';
-import { type RunLock, whileHeld } from '@graft-ml/core/internal/fit/run-store';
-import { writeSealed } from '@graft-ml/core/internal/weights/sealed';
-import type { Choices } from '@graft-ml/core/runtime';
-import type { z } from 'zod';
-import { signPaths } from './own-paths.ts';
+import type * as z from 'zod';
+import { call, option } from '../base/code.ts';
+import { UserError } from '../base/errors.ts';
+import { formatOwnJson } from '../base/own-json.ts';
+import { sha256Of } from '../base/sha256.ts';
+import type { Tensors } from '../base/tensor.ts';
+import type { CheckpointStore, Progress } from '../fit/checkpoint.ts';
+import type { EvaluationEvent, TrainEvent } from '../fit/events.ts';
+import type { Logger } from '../fit/loggers/index.ts';
+import { type RunLock, type RunStore, whileHeld } from '../fit/run-store.ts';
+import type { Choices } from '../runtime/index.ts';
+import { writeSealed } from '../weights/sealed.ts';
+import type { RunHost } from './host.ts';
 import { addResources, type ResourceMeter } from './resources.ts';
-import { runCurves } from './run-curves.ts';
 import type { evaluationSchema, Run, RunRecord } from './run-file.ts';
+import { curvesFile, isLeftover, isOfRun, isRunFile, onnxFile } from './run-files.ts';
 import { runLogs } from './run-logs.ts';
-import {
-  curvesFile,
-  isLeftover,
-  isOfRun,
-  isRunFile,
-  type OpenRunStore,
-  onnxFile,
-  openRunStore,
-  type RunStore,
-} from './run-store.ts';
 
 /** The parts of a run that training does not provide. */
 export interface RunParts {
@@ -38,8 +28,7 @@ export interface RunParts {
   readonly meter?: ResourceMeter | undefined;
   /** Loggers beside those that its configuration names. */
   readonly loggers?: readonly Logger[] | undefined;
-  /** Opens the store of its files. Default: `openRunStore`. */
-  readonly openStore?: OpenRunStore | undefined;
+  readonly host: RunHost;
 }
 
 /**
@@ -63,8 +52,8 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     this.#run = run;
     this.#parts = parts;
     this.#lock = lock;
-    this.#store = whileHeld((parts.openStore ?? openRunStore)(path), () => this.#lock?.check());
-    this.#loggers = [...runLogs(this.#store, run.config.log), ...(parts.loggers ?? [])];
+    this.#store = whileHeld(parts.host.openStore(path), () => this.#lock?.check());
+    this.#loggers = [...runLogs(this.#store, run.config.log, parts.host.machine), ...(parts.loggers ?? [])];
   }
 
   /** The run as `run.json` has it. */
@@ -180,7 +169,7 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
   }
 
   async #drawCurves(): Promise<void> {
-    const svg = await runCurves(this.#store);
+    const svg = await this.#parts.host.drawCurves(this.#store);
     if (svg !== null) await this.#store.replace(curvesFile, svg);
   }
 
@@ -188,13 +177,13 @@ export class RunFolder<R extends RunRecord = Run> implements CheckpointStore {
     const { onnx } = this.#parts;
     if (!onnx) return;
     await this.#store.replace(onnxFile, onnx);
-    const onnxSha256 = createHash('sha256').update(onnx).digest('hex');
+    const onnxSha256 = await sha256Of(onnx);
     this.#run = { ...this.#run, onnxSha256 };
   }
 
   async #update(change: Partial<R> | Partial<Pick<RunRecord, 'status' | 'best' | 'choices'>>): Promise<void> {
     this.#run = { ...this.#run, ...change };
-    const signature = await signPaths(this.#run);
+    const signature = await this.#parts.host.sign(this.#run);
     this.#run = { ...this.#run, signature };
     await this.#store.replace('run.json', formatOwnJson(this.#run));
   }

@@ -1,21 +1,16 @@
-import { join } from 'node:path';
-import { call, option, placeholder } from '@graft-ml/core/internal/base/code';
-import { UserError } from '@graft-ml/core/internal/base/errors';
-import { problemsOf } from '@graft-ml/core/internal/base/schema-problems';
-import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
-import type { Tensors } from '@graft-ml/core/internal/base/tensor';
-import type { Progress } from '@graft-ml/core/internal/fit/checkpoint';
-import { type CheckpointName, checkpointFile, progressSchema } from '@graft-ml/core/internal/fit/checkpoint-files';
-import { averageName } from '@graft-ml/core/internal/fit/step';
-import type { Safetensors } from '@graft-ml/core/internal/weights/safetensors';
-import { readSealed } from '@graft-ml/core/internal/weights/sealed';
-import { z } from 'zod';
-import { inFile } from '../files/random-access.ts';
-import { parseJson } from '../files/read.ts';
-import { evaluationSchema, type RunKind, type RunRecord, trainingRuns } from './run-file.ts';
-import { type OpenRunStore, openRunStore } from './run-store.ts';
-
-export { type CheckpointName, checkpointFile, checkpoints } from '@graft-ml/core/internal/fit/checkpoint-files';
+import * as z from 'zod';
+import { call, option, placeholder } from '../base/code.ts';
+import { inFile, UserError } from '../base/errors.ts';
+import { problemsOf } from '../base/schema-problems.ts';
+import { parseShallow } from '../base/shallow-json.ts';
+import type { Tensors } from '../base/tensor.ts';
+import type { Progress } from '../fit/checkpoint.ts';
+import { type CheckpointName, checkpointFile, progressSchema } from '../fit/checkpoint-files.ts';
+import type { OpenRunStore } from '../fit/run-store.ts';
+import { averageName } from '../fit/step.ts';
+import type { Safetensors } from '../weights/safetensors.ts';
+import { readSealed } from '../weights/sealed.ts';
+import { evaluationSchema, type RunKind, type RunRecord } from './run-file.ts';
 
 /** The state from which a run is resumed. */
 export interface Last {
@@ -32,7 +27,7 @@ export async function readRunCheckpoint(
   path: string,
   name: CheckpointName,
   resumedBy: string,
-  openStore: OpenRunStore = openRunStore,
+  openStore: OpenRunStore,
 ): Promise<Safetensors> {
   return orElse(path, name, resumedBy, () => readTensors(path, name, openStore), openStore);
 }
@@ -40,11 +35,11 @@ export async function readRunCheckpoint(
 /** @throws UserError with the path where the checkpoint cannot be read, or is not what was written */
 function readTensors(path: string, name: CheckpointName, openStore: OpenRunStore): Promise<Safetensors> {
   const file = checkpointFile(name);
-  return inFile(join(path, file), async () => readSealed(await openStore(path).read(file)));
+  return inFile(`${path}/${file}`, async () => readSealed(await openStore(path).read(file)));
 }
 
 /** Whether a run has this checkpoint. */
-export async function hasCheckpoint(path: string, name: CheckpointName, openStore = openRunStore): Promise<boolean> {
+export async function hasCheckpoint(path: string, name: CheckpointName, openStore: OpenRunStore): Promise<boolean> {
   return (await openStore(path).names()).includes(checkpointFile(name));
 }
 
@@ -54,7 +49,7 @@ export async function orElse<T>(
   name: CheckpointName,
   resumedBy: string,
   read: () => Promise<T>,
-  openStore: OpenRunStore = openRunStore,
+  openStore: OpenRunStore,
 ): Promise<T> {
   return read().catch(async (error: unknown) => {
     if (!(error instanceof UserError)) throw error;
@@ -107,8 +102,8 @@ function bestOf({ metadata }: Safetensors) {
 /** The state to go on from. @throws UserError where there is none, or it is damaged. */
 export async function readLast(
   path: string,
-  { begunBy, resumedBy }: Pick<RunKind<RunRecord>, 'begunBy' | 'resumedBy'> = trainingRuns,
-  openStore: OpenRunStore = openRunStore,
+  { begunBy, resumedBy }: Pick<RunKind<RunRecord>, 'begunBy' | 'resumedBy'>,
+  openStore: OpenRunStore,
 ): Promise<Last> {
   if (!(await hasCheckpoint(path, 'last', openStore))) {
     throw new UserError(
@@ -121,7 +116,7 @@ export async function readLast(
   const phase = phaseOf(read);
   if (!phase.success) {
     throw new UserError(
-      `${join(path, checkpointFile('last'))} does not say how far the run came: ${problemsOf(phase.error)}.`,
+      `${path}/${checkpointFile('last')} does not say how far the run came: ${problemsOf(phase.error)}.`,
     );
   }
   return { tensors: read.tensors, phase: phase.data };
@@ -136,19 +131,18 @@ export async function readLast(
 export async function readBest(
   path: string,
   { resumedBy }: Pick<RunKind<RunRecord>, 'resumedBy'>,
-  openStore: OpenRunStore = openRunStore,
+  openStore: OpenRunStore,
 ): Promise<Last> {
   const read = await readRunCheckpoint(path, 'best', resumedBy, openStore);
   const best = bestOf(read);
-  if (best === undefined)
-    throw new UserError(`${join(path, checkpointFile('best'))} does not say of which epoch it is.`);
+  if (best === undefined) throw new UserError(`${path}/${checkpointFile('best')} does not say of which epoch it is.`);
   const log = await openStore(path)
     .read('metrics.jsonl')
     .catch(() => new Uint8Array());
-  const losses = Buffer.from(log)
-    .toString('utf8')
+  const losses = new TextDecoder()
+    .decode(log)
     .split('\n')
-    .flatMap((line) => lineSchema.safeParse(parseJson(line)).data ?? [])
+    .flatMap((line) => lineSchema.safeParse(parseShallow(line, 32)).data ?? [])
     .filter(({ epoch }) => epoch <= best.epoch)
     .map(({ loss }) => loss);
   const phase = { epoch: best.epoch, step: 0, lossSum: 0, correctSum: 0, losses, best };

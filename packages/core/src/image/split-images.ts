@@ -1,28 +1,21 @@
-import { groupBy } from '@graft-ml/core/internal/image/group-by';
-import { contentKey, type Seen } from '@graft-ml/core/internal/image/seen';
-import { chooseFold, chooseTest, chooseValidation, type Fold } from '@graft-ml/core/internal/image/split';
-import type { ImageFacts, ImageFile } from './decode.ts';
-import type { Part, Split } from './folder-layout.ts';
-import type { Checked } from './scan/check-images.ts';
+import type { DatasetParts, ImageFacts } from './dataset.ts';
+import { groupBy } from './group-by.ts';
+import { contentKey, type Seen } from './seen.ts';
+import { chooseFold, chooseTest, chooseValidation, type Fold } from './split.ts';
 
-/** An image that was read, and decoded once unless it says otherwise, and is good to learn from. */
-export interface DatasetImage extends ImageFacts, ImageFile {
-  /** Its pixels were not decoded yet: `decode: 'later'`. */
-  readonly isUnproven?: true;
-  /** The position of its class in `classes`. */
-  readonly label: number;
+/** A split: training, validation or test. */
+export type Split = 'train' | 'validation' | 'test';
+
+/** A part of a dataset, which is for one split where it says so. */
+interface Part {
+  readonly split: Split | undefined;
 }
 
-/** The images of a dataset, each in one of its parts. */
-export interface SplitImages {
-  readonly train: readonly DatasetImage[];
-  readonly validation: readonly DatasetImage[];
-  readonly test: readonly DatasetImage[];
-  /**
-   * Images of the dataset's own validation and test parts that `seen` knows: they are in no part, since they would
-   * flatter.
-   */
-  readonly keptOut: readonly DatasetImage[];
+/** An image to be put in a split. */
+export interface Splittable extends ImageFacts {
+  readonly path: string;
+  readonly className: string;
+  readonly part: Part;
 }
 
 export interface SplitOptions {
@@ -51,36 +44,28 @@ export interface SplitOptions {
  * Labels the images of these classes, and puts each in a part: the dataset's own where it has one, or that which the
  * seed draws.
  */
-export function splitImages(
+export function splitImages<I extends Splittable>(
   parts: readonly Part[],
-  good: readonly Checked[],
+  good: readonly I[],
   classes: readonly string[],
   options: SplitOptions,
-): SplitImages {
+): DatasetParts<I & { readonly label: number }> {
   const labels = new Map(classes.map((name, label) => [name, label]));
   const known = good.filter(({ className }) => labels.has(className));
   const forTest = new Set(chooseForTest(known, options));
   const left = known.filter((image) => !forTest.has(image));
   const heldOut = new Set(chooseHeldOut(parts, left, options));
-  const splitOf = (image: Checked): Split | 'keptOut' => {
+  const splitOf = (image: I): Split | 'keptOut' => {
     if (forTest.has(image)) return 'test';
     if (heldOut.has(image)) return 'validation';
     const own = image.part.split ?? 'train';
     if (options.fold && own === 'validation') return 'train';
     return mayCount(own, image, options.seen) ? own : 'keptOut';
   };
-  const imagesIn = (split: Split | 'keptOut'): DatasetImage[] =>
+  const imagesIn = (split: Split | 'keptOut') =>
     known
       .filter((image) => splitOf(image) === split)
-      .map(({ path, within, className, width, height, sha256, isDecoded }) => ({
-        path,
-        ...(within && { within }),
-        label: labels.get(className)!,
-        width,
-        height,
-        sha256,
-        ...(!isDecoded && { isUnproven: true as const }),
-      }));
+      .map((image) => ({ ...image, label: labels.get(image.className)! }));
   return {
     train: imagesIn('train'),
     validation: imagesIn('validation'),
@@ -93,14 +78,17 @@ export function splitImages(
  * Whether an image may be in a part although the weights have seen it. One that they were chosen by may validate again,
  * but not test.
  */
-function mayCount(split: Split, image: Checked, seen: Seen | null | undefined): boolean {
+function mayCount(split: Split, image: Splittable, seen: Seen | null | undefined): boolean {
   const key = contentKey(image);
   if (!seen || split === 'train') return true;
   return !seen.fitted.has(key) && (split === 'validation' || !seen.chosen.has(key));
 }
 
 /** The images that are kept for testing, with their copies wherever those stand. */
-function chooseForTest(known: readonly Checked[], { testFraction = 0, seed = 0, seen }: SplitOptions): Checked[] {
+function chooseForTest<I extends Splittable>(
+  known: readonly I[],
+  { testFraction = 0, seed = 0, seen }: SplitOptions,
+): I[] {
   const divisible = known.filter(({ part }) => part.split !== 'validation');
   const classes = [...groupBy(divisible, ({ className }) => className).values()];
   const contents = chooseTest(classes, testFraction, seed, (image) => mayCount('test', image, seen));
@@ -108,12 +96,12 @@ function chooseForTest(known: readonly Checked[], { testFraction = 0, seed = 0, 
 }
 
 /** The images that validate, beyond those that the dataset itself puts aside for that. */
-function chooseHeldOut(parts: readonly Part[], known: readonly Checked[], options: SplitOptions): Checked[] {
+function chooseHeldOut<I extends Splittable>(parts: readonly Part[], known: readonly I[], options: SplitOptions): I[] {
   const { validationFraction = 0.2, seed = 0, fold } = options;
   if (!fold && parts.some(({ split }) => split === 'validation')) return [];
   const divisible = known.filter(({ part }) => part.split !== 'test');
   const classes = [...groupBy(divisible, ({ className }) => className).values()];
-  const mayValidate = (image: Checked) => mayCount('validation', image, options.seen);
+  const mayValidate = (image: I) => mayCount('validation', image, options.seen);
   if (fold) return chooseFold(classes, fold, seed).filter(mayValidate);
   return classes.flatMap((images) => chooseValidation(images, validationFraction, seed, mayValidate));
 }

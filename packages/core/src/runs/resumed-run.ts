@@ -1,11 +1,12 @@
-import { call, option } from '@graft-ml/core/internal/base/code';
-import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
-import { continuationOf } from '@graft-ml/core/internal/recipe/auto';
-import { describeLonger, epochsOfPlan, lengthened } from '@graft-ml/core/internal/recipe/longer';
-import { planOf } from '@graft-ml/core/internal/recipe/plan';
-import type { CheckpointName, Last } from '../runs/checkpoints.ts';
-import type { Run } from '../runs/run-file.ts';
-import type { Prepared } from './prepare.ts';
+import { call, option } from '../base/code.ts';
+import { OptionError, UserError } from '../base/errors.ts';
+import type { CheckpointName } from '../fit/checkpoint-files.ts';
+import { continuationOf } from '../recipe/auto.ts';
+import { describeLonger, epochsOfPlan, lengthened } from '../recipe/longer.ts';
+import { planOf } from '../recipe/plan.ts';
+import type { Last } from './checkpoints.ts';
+import type { Prepared } from './prepared.ts';
+import type { Run } from './run-file.ts';
 
 const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 

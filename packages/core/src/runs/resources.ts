@@ -1,7 +1,8 @@
-import { formatOwnJson, longestOwnJson, parseOwnJson } from '@graft-ml/core/internal/base/own-json';
-import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
-import { z } from 'zod';
-import { type RunStore, resourcesFile } from './run-store.ts';
+import * as z from 'zod';
+import { formatOwnJson, longestOwnJson, parseOwnJson } from '../base/own-json.ts';
+import type { TrainEvent } from '../fit/events.ts';
+import type { RunStore } from '../fit/run-store.ts';
+import { resourcesFile } from './run-files.ts';
 
 /** The phases of a run, in their order. */
 export const phases = ['weights', 'images', 'features', 'training', 'validation'] as const;
@@ -34,11 +35,23 @@ const phaseOf: Readonly<Record<TrainEvent['kind'], Phase>> = {
 /** The memory is asked for at most so often, in milliseconds: a step of a small network takes less than one. */
 const between = 100;
 
+/** The memory of a process, in bytes. */
+export interface MemoryUse {
+  readonly now: number;
+  /** The largest since it started. */
+  readonly peak: number;
+}
+
 /** Measures time and memory by phase. */
 export class ResourceMeter {
+  readonly #measure: () => MemoryUse;
   readonly #phases = new Map<Phase, ResourceUse>();
   #asked = Number.NEGATIVE_INFINITY;
   #memory = 0;
+
+  constructor(measure: () => MemoryUse) {
+    this.#measure = measure;
+  }
 
   /** Counts what `work` takes towards a phase. */
   async during<T>(phase: Phase, work: () => Promise<T>): Promise<T> {
@@ -65,7 +78,7 @@ export class ResourceMeter {
     const now = performance.now();
     if (now - this.#asked >= between) {
       this.#asked = now;
-      this.#memory = process.memoryUsage.rss();
+      this.#memory = this.#measure().now;
     }
     const { seconds, memory } = this.#phases.get(phase) ?? { seconds: 0, memory: 0 };
     this.#phases.set(phase, {
@@ -76,7 +89,7 @@ export class ResourceMeter {
 
   /** What was measured so far. */
   get session(): ResourceSession {
-    return { phases: Object.fromEntries(this.#phases), peakMemory: 1024 * process.resourceUsage().maxRSS };
+    return { phases: Object.fromEntries(this.#phases), peakMemory: this.#measure().peak };
   }
 }
 

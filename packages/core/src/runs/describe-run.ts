@@ -1,24 +1,24 @@
-import { UserError } from '@graft-ml/core/internal/base/errors';
-import { sizeOf } from '@graft-ml/core/internal/base/tensor';
-import { version } from '@graft-ml/core/internal/base/version';
-import type { ParameterTable } from '@graft-ml/core/internal/fit/selection';
-import { contentKey, encodeSeen, type Seen, seenAfter, seenOf } from '@graft-ml/core/internal/image/seen';
-import { isAboutData, type Warning, warnings } from '@graft-ml/core/internal/recipe/guard-rails';
-import { type PlanConfig, type PlannedStage, planOf } from '@graft-ml/core/internal/recipe/plan';
-import { type Dataset, fingerprint, imagesOf } from '../data/dataset.ts';
-import { newRecord, type Run } from '../runs/run-file.ts';
-import { ortVersion } from '../runtime/index.ts';
-import type { Prepared } from './prepare.ts';
+import { UserError } from '../base/errors.ts';
+import { sizeOf } from '../base/tensor.ts';
+import { version } from '../base/version.ts';
+import type { ParameterTable } from '../fit/selection.ts';
+import type { DatasetParts, ImageDataset } from '../image/dataset.ts';
+import { contentKey, encodeSeen, type Seen, seenAfter, seenOf } from '../image/seen.ts';
+import { isAboutData, type Warning, warnings } from '../recipe/guard-rails.ts';
+import { type PlanConfig, type PlannedStage, planOf } from '../recipe/plan.ts';
+import type { RunHost } from './host.ts';
+import { contentsOf, type Prepared } from './prepared.ts';
+import { newRecord, type Run } from './run-file.ts';
 
 /** The images that the weights of this run have seen when it ends. */
 export function seenByRun({ folder, seen }: Pick<Prepared, 'folder' | 'seen'>): Seen {
-  const keys = (images: Dataset['train']) => images.map(contentKey);
+  const keys = (images: DatasetParts['train']) => images.map(contentKey);
   return seenAfter(seen, 'train', { fitted: keys(folder.train), chosen: keys(folder.validation) });
 }
 
 /** `run.json` of a run that begins. @throws UserError with `strict`, where a warning is about its images */
-export function describeRun(path: string, prepared: Prepared): Run {
-  const { config, model, folder, preprocessing, threads, weightsSha256, before } = prepared;
+export function describeRun(path: string, prepared: Prepared, { versions }: Pick<RunHost, 'versions'>): Run {
+  const { config, model, folder, fingerprint, preprocessing, threads, weightsSha256, before } = prepared;
   return {
     graft: version,
     kind: 'train',
@@ -28,13 +28,13 @@ export function describeRun(path: string, prepared: Prepared): Run {
     folder: path,
     classes: [...folder.classes],
     preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
-    dataset: describeDataset(folder),
+    dataset: describeDataset(folder, fingerprint),
     ...describePlan(prepared, planOf(config, model.table)),
     warnings: warningsOf(prepared),
     decision: null,
     adaptedFrom: null,
-    before: before && encodeSeen(seenOf(before, imagesOf(folder).map(contentKey))),
-    versions: { node: process.versions.node, onnxruntime: ortVersion() },
+    before: before && encodeSeen(seenOf(before, contentsOf(folder))),
+    versions,
     device: model.runtime.device,
     threads,
     choices: {},
@@ -44,10 +44,12 @@ export function describeRun(path: string, prepared: Prepared): Run {
 }
 
 /** What `run.json` says of a dataset. */
-export function describeDataset(dataset: Dataset): Run['dataset'] {
-  const { train, validation, test, problems } = dataset;
+export function describeDataset(
+  { train, validation, test, problems }: ImageDataset,
+  fingerprint: string,
+): Run['dataset'] {
   return {
-    fingerprint: fingerprint(dataset),
+    fingerprint,
     train: train.length,
     validation: validation.length,
     test: test.length,

@@ -1,22 +1,19 @@
-import { dirname, join } from 'node:path';
-import type { SeenRecord } from '@graft-ml/core/data';
-import type { Best } from '@graft-ml/core/fit';
-import { call, placeholder } from '@graft-ml/core/internal/base/code';
-import { UserError } from '@graft-ml/core/internal/base/errors';
-import { longestOwnJson, parseOwnJson } from '@graft-ml/core/internal/base/own-json';
-import { problemsOf } from '@graft-ml/core/internal/base/schema-problems';
-import type { LogName } from '@graft-ml/core/internal/fit/loggers/names';
-import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
-import { domains } from '@graft-ml/core/internal/recipe/config/strategy';
-import { preprocessingSchema, runSeenSchema } from '@graft-ml/core/internal/weights/checkpoint';
-import type { Preprocessing } from '@graft-ml/core/models';
-import type { Decision, TrainConfig } from '@graft-ml/core/train';
-import { z } from 'zod';
-import { exists, type OpenOptions } from '../files/read.ts';
-import { readOwnJson } from '../files/read-own-json.ts';
-import { withoutTexts } from '../text/options.ts';
-import type { NamedPaths } from './own-paths.ts';
-import { type OpenRunStore, openRunStore } from './run-store.ts';
+import * as z from 'zod';
+import { call, placeholder } from '../base/code.ts';
+import { UserError } from '../base/errors.ts';
+import { longestOwnJson, parseOwnJson } from '../base/own-json.ts';
+import { problemsOf } from '../base/schema-problems.ts';
+import type { Best } from '../fit/index.ts';
+import type { LogName } from '../fit/loggers/names.ts';
+import type { OpenRunStore } from '../fit/run-store.ts';
+import type { SeenRecord } from '../image/seen.ts';
+import type { Preprocessing } from '../models/index.ts';
+import type { Decision } from '../recipe/auto.ts';
+import type { TrainConfig } from '../recipe/config/index.ts';
+import { trainConfigSchema } from '../recipe/config/index.ts';
+import { domains } from '../recipe/config/strategy.ts';
+import { preprocessingSchema, runSeenSchema } from '../weights/checkpoint.ts';
+import type { NamedPaths } from './named-paths.ts';
 
 export const evaluationSchema = z.object({ loss: z.number(), accuracy: z.number(), epoch: z.int() });
 
@@ -51,7 +48,7 @@ export const runRecordSchema = z.object({
   folder: z.string(),
   preprocessing: preprocessingSchema,
   parameters: z.object({ total: z.int(), trained: z.int() }),
-  versions: z.object({ node: z.string(), onnxruntime: z.string() }),
+  versions: z.object({ node: z.string().optional(), browser: z.string().optional(), onnxruntime: z.string() }),
   device: z.string(),
   threads: z.int(),
   choices: z.record(z.string(), z.string()),
@@ -69,6 +66,14 @@ export const newRecord: Pick<RunRecord, 'onnxSha256' | 'signature' | 'changes' |
   best: null,
 };
 
+/** The versions of what a run ran in. */
+export interface RunVersions {
+  readonly node?: string | undefined;
+  /** The browser's name of itself. */
+  readonly browser?: string | undefined;
+  readonly onnxruntime: string;
+}
+
 /** The part of `run.json` common to all kinds of run; each kind adds its configuration and its data. */
 export interface RunRecord {
   /** The version of Graft. */
@@ -80,7 +85,8 @@ export interface RunRecord {
   readonly preprocessing: Preprocessing;
   /** The number of parameters, and of those that are trained. */
   readonly parameters: { readonly total: number; readonly trained: number };
-  readonly versions: { readonly node: string; readonly onnxruntime: string };
+  /** The versions of what it ran in, Node or a browser, and of ONNX Runtime. */
+  readonly versions: RunVersions;
   readonly device: string;
   readonly threads: number;
   /** The lowerings that were chosen by timing. With them a run is repeated to the bit. */
@@ -113,7 +119,7 @@ const calibrationSchema = z.object({
 
 export const runSchema = runRecordSchema.extend({
   kind: z.literal('train').default('train'),
-  config: z.preprocess(withoutTexts, trainConfigSchema),
+  config: trainConfigSchema,
   classes: z.array(z.string()),
   batchNorm: z.string(),
   dataset: z.object({
@@ -202,39 +208,39 @@ export const trainingRuns: RunKind<Run> = {
     `class: ${call('adaptMeta', [path, placeholder('folder')])}.`,
 };
 
+/** How a place without a run is told from one with it, and older runs are read. */
+export interface RunReading {
+  /** What may be meant where there is no run, in a sentence. Default: what makes one. */
+  readonly hint?: (path: string) => Promise<string | undefined>;
+  /** Takes the content of `run.json` from an older form to today's. */
+  readonly renew?: (content: object) => object;
+}
+
 /** The run in a store. @throws UserError where there is none, or it is not one of ours, or of another kind. */
-export async function readRunOf<R extends RunRecord>(
+export async function readRunIn<R extends RunRecord>(
   path: string,
   kind: RunKind<R>,
-  openStore: OpenRunStore = openRunStore,
+  openStore: OpenRunStore,
+  { hint, renew }: RunReading = {},
 ): Promise<R> {
   const store = openStore(path);
   await store.inspect();
   if (!(await store.names()).includes('run.json')) {
     const begin = call(kind.begunBy, [placeholder('folder'), placeholder('config')], { out: path });
-    const hint = (await exists(join(dirname(path), 'run.json')))
-      ? `It is a file of the run ${dirname(path)}: name that folder.`
-      : (await exists(path))
-        ? 'Name the folder that a run was written to.'
-        : `${begin} makes one.`;
-    throw new UserError(`${path} is not a run: it has no run.json. ${hint}`);
+    throw new UserError(`${path} is not a run: it has no run.json. ${(await hint?.(path)) ?? `${begin} makes one.`}`);
   }
-  const file = join(path, 'run.json');
-  return parseRun(parseOwnJson(await store.read('run.json', longestOwnJson), file), kind, { file, run: path });
+  const file = `${path}/run.json`;
+  const content = parseOwnJson(await store.read('run.json', longestOwnJson), file);
+  return parseRun(renew ? renew(content) : content, kind, { file, run: path });
 }
 
 /** The kind of the run in a store. `train` where there is none: who opens it says what is wrong. */
-export async function kindOfRun(path: string, openStore: OpenRunStore = openRunStore): Promise<'train' | 'meta'> {
+export async function kindOfRunIn(path: string, openStore: OpenRunStore): Promise<'train' | 'meta'> {
   const store = openStore(path);
   await store.inspect();
   if (!(await store.names()).includes('run.json')) return 'train';
-  const content = parseOwnJson(await store.read('run.json', longestOwnJson), join(path, 'run.json'));
+  const content = parseOwnJson(await store.read('run.json', longestOwnJson), `${path}/run.json`);
   return kindSchema.safeParse(content).data?.kind ?? 'train';
-}
-
-/** Whether a run stands in a folder. */
-export function isRun(path: string): Promise<boolean> {
-  return exists(join(path, 'run.json'));
 }
 
 /** The change that a run begins with which a program trained, so that its options do not repeat it. */
@@ -245,24 +251,8 @@ export function isTrainedByProgram({ changes }: Pick<RunRecord, 'changes'>): boo
   return changes.some(({ change }) => change === trainedByProgram);
 }
 
-/** The training run in a store. @throws UserError as `readRunOf` */
-export function readRun(path: string, openStore?: OpenRunStore): Promise<Run> {
-  return readRunOf(path, trainingRuns, openStore);
-}
-
-/**
- * Reads a `run.json`. @throws UserError where it cannot be read, is not one of ours, or of another kind.
- * @param options `run` is what to call the run that it is of
- */
-export async function readRunFileOf<R extends RunRecord>(
-  file: string,
-  kind: RunKind<R>,
-  { run = file, ...options }: OpenOptions & { run?: string } = {},
-): Promise<R> {
-  return parseRun(await readOwnJson(file, options), kind, { file, run });
-}
-
-function parseRun<R extends RunRecord>(
+/** @throws UserError where the content of a `run.json` is not what it should be, or of another kind of run */
+export function parseRun<R extends RunRecord>(
   value: object,
   kind: RunKind<R>,
   { file, run }: { readonly file: string; readonly run: string },
@@ -323,4 +313,9 @@ export function assertSameWeights(
       `numbers is ${now}, expected ${expected}. ` +
       'To train from them, name them: `weights`.',
   );
+}
+
+/** Where a run was made, in a few words: `Node 20.20.2`, or the browser as it names itself. */
+export function placeOf({ versions: { node, browser } }: Pick<RunRecord, 'versions'>): string {
+  return node === undefined ? (browser ?? 'an unknown engine') : `Node ${node}`;
 }
