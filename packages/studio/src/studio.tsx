@@ -7,7 +7,9 @@ import { currentStep, type StepId, steps } from './ui/route.ts';
 import { sayProblem, Toasts } from './ui/toast.tsx';
 
 /** The room of each step, loaded when one goes there. */
-const rooms: { readonly [S in StepId]?: () => Promise<ComponentType> } = {};
+const rooms: { readonly [S in StepId]?: () => Promise<ComponentType> } = {
+  understand: async () => (await import('./understand/understand.tsx')).Understand,
+};
 
 const loaded = new Map<StepId, Signal<ComponentType | null>>();
 

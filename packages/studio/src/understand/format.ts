@@ -1,0 +1,26 @@
+import { formatNumber } from '@graft-ml/core/internal/chart/line-chart';
+
+/** 0.934 as 93 %. */
+export function percent(share: number): string {
+  return `${Math.round(100 * share)} %`;
+}
+
+/** 1234567 as 1,234,567. */
+export function count(value: number): string {
+  return value.toLocaleString('en');
+}
+
+/** `1 block`, `2 blocks`. */
+export function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
+
+const prefixes = ['', 'k', 'M', 'G', 'T', 'P'] as const;
+
+/** Floating-point operations: 1.8e9 as 1.8 GFLOPs. */
+export function flops(value: number): string {
+  const step = Math.min(prefixes.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, value)) / 3)));
+  return `${formatNumber(value / 1000 ** step)} ${prefixes[step]}FLOPs`;
+}
+
+export { formatNumber };

@@ -1,0 +1,71 @@
+import { type ReadonlySignal, signal } from '@preact/signals';
+import type { Reply, TaskName, Tasks } from './tasks.ts';
+
+/** A task that a worker of its own computes. Its answer stays until the next one is there. */
+export interface Work<T extends TaskName> {
+  readonly answer: ReadonlySignal<Tasks[T]['answer'] | null>;
+  readonly progress: ReadonlySignal<Tasks[T]['progress'] | null>;
+  /** Why there is no answer to the last question; null where there is one, or will be. */
+  readonly problem: ReadonlySignal<string | null>;
+  readonly isBusy: ReadonlySignal<boolean>;
+  /** Asks; while an earlier question is computed the newest waits, and those between are not computed. */
+  ask(question: Tasks[T]['question']): void;
+  /** Ends the computation at once, with its worker; the next question starts another. */
+  cancel(): void;
+}
+
+/** Nothing is loaded before the first question. */
+export function openWork<T extends TaskName>(task: T): Work<T> {
+  const answer = signal<Tasks[T]['answer'] | null>(null);
+  const progress = signal<Tasks[T]['progress'] | null>(null);
+  const problem = signal<string | null>(null);
+  const isBusy = signal(false);
+  let worker: Worker | null = null;
+  let waiting: Tasks[T]['question'] | null = null;
+
+  const open = () => {
+    const opened = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+    opened.onmessage = ({ data }: MessageEvent<Reply<T>>) => {
+      if (data.kind === 'progress') progress.value = data.progress;
+      else finish(data);
+    };
+    opened.onerror = ({ message }) => {
+      cancel();
+      problem.value = message || 'The part of the page that computes could not be loaded. Reload the page.';
+    };
+    return opened;
+  };
+  const send = (question: Tasks[T]['question']) => {
+    progress.value = null;
+    isBusy.value = true;
+    worker ??= open();
+    worker.postMessage({ task, question });
+  };
+  const finish = (reply: Exclude<Reply<T>, { kind: 'progress' }>) => {
+    if (waiting !== null) {
+      const next = waiting;
+      waiting = null;
+      return send(next);
+    }
+    problem.value = reply.kind === 'problem' ? reply.message : null;
+    if (reply.kind === 'answer') answer.value = reply.answer;
+    isBusy.value = false;
+  };
+  const cancel = () => {
+    worker?.terminate();
+    worker = null;
+    waiting = null;
+    isBusy.value = false;
+  };
+  return {
+    answer,
+    progress,
+    problem,
+    isBusy,
+    ask: (question) => {
+      if (isBusy.value) waiting = question;
+      else send(question);
+    },
+    cancel,
+  };
+}
