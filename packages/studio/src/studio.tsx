@@ -1,12 +1,14 @@
 import { type Signal, signal, useSignal } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { CollectRoom } from './collect/collect.tsx';
+import { openCollection } from './collection/page-collection.ts';
 import { Button } from './ui/button.tsx';
 import { Dialog } from './ui/dialog.tsx';
 import { currentStep, type StepId, steps } from './ui/route.ts';
 import { sayProblem, Toasts } from './ui/toast.tsx';
 
-/** The room of each step, loaded when one goes there. */
+/** The rooms of the later steps, loaded when one goes there. */
 const rooms: { readonly [S in StepId]?: () => Promise<ComponentType> } = {
   understand: async () => (await import('./understand/understand.tsx')).Understand,
 };
@@ -15,6 +17,7 @@ const loaded = new Map<StepId, Signal<ComponentType | null>>();
 
 /** A step's room; null until it is loaded. */
 function roomOf(step: StepId): ComponentType | null {
+  if (step === 'collect') return CollectRoom;
   let room = loaded.get(step);
   if (!room) {
     room = signal<ComponentType | null>(null);
@@ -33,6 +36,7 @@ export function Studio() {
   const Room = roomOf(step);
   const heading = useRef<HTMLHeadingElement>(null);
   const first = useRef(true);
+  useEffect(() => void openCollection(sayProblem), []);
   useEffect(() => {
     document.title = `${name} · Graft Studio`;
     // Whoever reads or hears the page goes on at the top of the new step; not when it has just been opened.

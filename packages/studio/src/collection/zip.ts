@@ -15,7 +15,7 @@ const bounds = { entries: 5 * collectionBounds.images, bytes: 2 * 2 ** 30, image
 const gigabyte = 2 ** 30;
 
 /** Loaded with the first archive. Nothing is packed or unpacked in workers, whose scripts would be blobs. */
-const loadZip = () => import('@zip.js/zip.js/index-native.js');
+const loadZip = () => import('@zip.js/zip.js/lib/zip-core-native.js');
 const plain = { useWebWorkers: false } as const;
 
 /**

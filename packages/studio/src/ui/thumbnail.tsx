@@ -4,7 +4,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 /** Longest side, in pixels. */
 const side = 144;
 
-/** An image drawn small, once it comes into view. Of a large photo only these pixels are kept. */
+/** An image drawn small, once it comes into view. Of a large photo only these pixels are kept. Without `alt` it is decoration. */
 export function Thumbnail({ image, alt }: { readonly image: Blob; readonly alt: string }) {
   const element = useMemo(() => createRef<HTMLCanvasElement>(), []);
   useEffect(() => {
@@ -18,7 +18,8 @@ export function Thumbnail({ image, alt }: { readonly image: Blob; readonly alt: 
     observer.observe(canvas);
     return () => observer.disconnect();
   }, [image, element]);
-  return <canvas ref={element} class="thumbnail" role="img" aria-label={alt} width={side} height={side} />;
+  const spoken = alt === '' ? { 'aria-hidden': true } : { role: 'img' as const, 'aria-label': alt };
+  return <canvas ref={element} class="thumbnail" width={side} height={side} {...spoken} />;
 }
 
 async function draw(image: Blob, canvas: HTMLCanvasElement): Promise<void> {
