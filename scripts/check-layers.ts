@@ -36,6 +36,7 @@ const house = [
         'predict',
         'explain',
         'report',
+        'serve',
       ],
       'cli',
       'entries',

@@ -13,6 +13,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { install, installedSizes, isRegistryThere, packAll, sizesTable } from '../scripts/packed.ts';
 import { drawImages, temporaryFolder } from './images.ts';
+import { buildStudio } from './studio.ts';
 
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -70,6 +71,7 @@ async function writeDigits(folder: string): Promise<void> {
  * An empty project outside the repository that installs the tarballs, which would be published, from npm's registry.
  */
 beforeAll(async () => {
+  await buildStudio();
   tarballs = packAll(root, project);
   if (isRegistryThere(project)) {
     const start = Date.now();
@@ -208,6 +210,8 @@ test('what is packed is what is used: no map, no test, no note of the compiler; 
     expect(files.filter((file) => /\.map$|\.test\.|tsbuildinfo/.test(file))).toEqual([]);
     expect(files.map((file) => posix.basename(file))).toContain('LICENSE');
   }
+  const studio = readdirSync(join(folderOf('graft-ml'), 'studio'));
+  expect(studio).toEqual(expect.arrayContaining(['index.html', 'service-worker.js', 'assets', 'samples']));
 });
 
 test('without onnxruntime-node, which npm leaves out where its script fails, the command says what to do', () => {

@@ -43,6 +43,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./report.ts')).reportCommand,
   },
   {
+    name: 'studio',
+    summary: 'Serves the studio, a page that collects images and trains on them, and opens it.',
+    load: async () => (await import('./studio.ts')).studioCommand,
+  },
+  {
     name: 'features',
     summary: 'Writes the features of images: the inputs of the last layer.',
     load: async () => (await import('./features.ts')).featuresCommand,
