@@ -19,10 +19,14 @@ export function hasBrowser(what: string): boolean {
   return false;
 }
 
-/** The browser. Its owner closes it. With `gpu` it also takes a GPU that is a program (SwiftShader). */
-export function launch({ gpu = false } = {}): Promise<Browser> {
+/**
+ * The browser. Its owner closes it. With `gpu` it also takes a GPU that is a program (SwiftShader), with `camera` it has
+ * one that shows a moving pattern.
+ */
+export function launch({ gpu = false, camera = false } = {}): Promise<Browser> {
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []; // Chromium has none for root
   if (gpu) args.push('--enable-unsafe-webgpu');
+  if (camera) args.push('--use-fake-device-for-media-stream');
   return chromium.launch({ ...(executablePath && { executablePath }), args });
 }
 

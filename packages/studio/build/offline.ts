@@ -7,6 +7,9 @@ import type { Plugin } from 'vite';
 const folder = fileURLToPath(new URL('./', import.meta.url));
 const worker = 'service-worker';
 
+/** What only a page that asks for WebGPU loads, 27 MB: it is kept once it has been loaded. */
+const isOptional = (name: string) => name.includes('asyncify');
+
 /**
  * Builds the service worker, with the list of all files of the page in it and a version that changes with their content.
  * Forty lines of our own: vite-plugin-pwa does this with workbox-build, which brings 350 packages.
@@ -38,8 +41,9 @@ export function offlinePlugin(): Plugin {
         }
         for (const name of readdirSync(publicFolder)) files.set(name, readFileSync(join(publicFolder, name)));
         const hash = createHash('sha256').update(chunk.code);
-        const names = [...files.keys()].sort();
-        for (const name of names) hash.update(`${name}\0`).update(files.get(name)!);
+        const all = [...files.keys()].sort();
+        for (const name of all) hash.update(`${name}\0`).update(files.get(name)!);
+        const names = all.filter((name) => !isOptional(name));
         const version = hash.digest('hex').slice(0, 16);
         chunk.code = chunk.code
           .replace('__STUDIO_FILES__', JSON.stringify(names))

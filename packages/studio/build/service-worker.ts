@@ -1,5 +1,5 @@
 /*
- * Keeps every file of the page, so that it works without a network after the first visit. The page itself comes from the
+ * Keeps the files of the page, so that it works without a network after the first visit. The page itself comes from the
  * network where there is one, so that a new version shows at once; everything else has its content's hash in its name,
  * and comes from what is kept. A new version replaces the old one when no tab shows that any more.
  */
@@ -43,6 +43,12 @@ async function pageOf(request: Request): Promise<Response> {
   }
 }
 
+/** What was not worth loading beforehand is kept when it comes. */
 async function fileOf(request: Request): Promise<Response> {
-  return (await (await caches.open(kept)).match(request)) ?? fetch(request);
+  const cache = await caches.open(kept);
+  const cached = await cache.match(request);
+  if (cached) return cached;
+  const response = await fetch(request);
+  if (response.ok && request.url.includes('/assets/')) await cache.put(request, response.clone());
+  return response;
 }

@@ -46,10 +46,10 @@ export function Studio() {
   }, [name]);
   return (
     <>
-      <a class="skip" href={`#${step}`} onClick={() => heading.current?.focus()}>
-        Skip to {name}
-      </a>
       <header class="frame">
+        <Button class="skip" onClick={() => heading.current?.focus()}>
+          Skip to {name}
+        </Button>
         <p class="brand">
           <Mark />
           Graft <span>Studio</span>
