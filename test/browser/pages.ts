@@ -43,6 +43,7 @@ export async function buildPage(folder: string, root = fileURLToPath(new URL('./
 }
 
 const contentTypes: Readonly<Record<string, string>> = {
+  '.css': 'text/css',
   '.html': 'text/html',
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',

@@ -1,3 +1,4 @@
+import './charts.css';
 import type { LossSurface } from '@graft-ml/core/meta';
 import { formatNumber } from './format.ts';
 import { Table } from './table.tsx';
@@ -174,7 +175,7 @@ export function SurfaceChart({
   const tone = (loss: number) => Math.log(loss + 1e-3);
   const [low, high] = spread(values.flat().map(tone));
   const [stepX, stepY] = [columns[1]! - columns[0]!, rows[1]! - rows[0]!];
-  const scale = 320 / (stepX * columns.length);
+  const scale = 16 / stepX;
   const [w, h] = [stepX * scale, stepY * scale];
   const px = (value: number) => (value - columns[0]!) * scale + w / 2;
   const py = (value: number) => (rows.at(-1)! - value) * scale + h / 2;
@@ -183,7 +184,7 @@ export function SurfaceChart({
     <figure class="chart surface">
       <figcaption>{title}</figcaption>
       <svg
-        viewBox={`0 0 320 ${(h * rows.length).toFixed(1)}`}
+        viewBox={`0 0 ${w * columns.length} ${h * rows.length}`}
         role="img"
         aria-label={`${title}. On the way, by inner step: ${losses}.`}
       >
@@ -191,11 +192,11 @@ export function SurfaceChart({
           row.map((loss, c) => (
             <rect
               key={c}
-              x={(px(columns[c]!) - w / 2).toFixed(1)}
-              y={(py(rows[r]!) - h / 2).toFixed(1)}
-              width={(w + 0.4).toFixed(1)}
-              height={(h + 0.4).toFixed(1)}
-              fill-opacity={(0.06 + 0.9 * ((high - tone(loss)) / (high - low)) ** 1.5).toFixed(3)}
+              x={px(columns[c]!) - w / 2}
+              y={py(rows[r]!) - h / 2}
+              width={w + 0.5}
+              height={h + 0.5}
+              style={{ '--tone': `${(6 + 90 * ((high - tone(loss)) / (high - low)) ** 1.5).toFixed(1)}%` }}
             />
           )),
         )}

@@ -12,14 +12,21 @@ export function Select<V extends string>({
   value,
   values,
   isCode = false,
+  isDisabled = false,
   text = (each) => each,
   onChange,
-}: FieldProps<V> & { readonly values: readonly V[]; readonly isCode?: boolean; readonly text?: (value: V) => string }) {
+}: FieldProps<V> & {
+  readonly values: readonly V[];
+  readonly isCode?: boolean;
+  readonly isDisabled?: boolean;
+  readonly text?: (value: V) => string;
+}) {
   return (
     <label class="field">
       <span>{isCode ? <code>{label}</code> : label}</span>
       <select
         value={value}
+        disabled={isDisabled}
         onChange={({ currentTarget }) => {
           const chosen = values.find((each) => each === currentTarget.value);
           if (chosen !== undefined) onChange(chosen);
@@ -66,11 +73,12 @@ export function NumberField({
   value,
   min,
   max,
+  isCode = false,
   onChange,
-}: FieldProps<number> & { readonly min: number; readonly max: number }) {
+}: FieldProps<number> & { readonly min: number; readonly max: number; readonly isCode?: boolean }) {
   return (
     <label class="field narrow">
-      <span>{label}</span>
+      <span>{isCode ? <code>{label}</code> : label}</span>
       <input
         type="number"
         min={min}

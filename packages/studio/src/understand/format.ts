@@ -15,6 +15,11 @@ export function plural(value: number, noun: string): string {
   return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
 }
 
+/** 0.0231 as 23 ms, 1.234 as 1.2 s. */
+export function duration(seconds: number): string {
+  return seconds < 1 ? `${Math.round(1000 * seconds)} ms` : `${formatNumber(Number(seconds.toPrecision(2)))} s`;
+}
+
 const prefixes = ['', 'k', 'M', 'G', 'T', 'P'] as const;
 
 /** Floating-point operations: 1.8e9 as 1.8 GFLOPs. */

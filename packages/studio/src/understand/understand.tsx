@@ -1,9 +1,15 @@
 import './understand.css';
 import { signal } from '@preact/signals';
+import { InnerLoop } from './inner-loop/inner-loop-view.tsx';
 import { Layers } from './layers/layers.tsx';
+import { Transfer } from './transfer/transfer.tsx';
 
 /** The topics of the room, by the names that one chooses them by. */
-const topics = { layers: { name: 'Freeze and unfreeze', Topic: Layers } } as const;
+const topics = {
+  layers: { name: 'Freeze and unfreeze', Topic: Layers },
+  'inner-loop': { name: 'The inner loop', Topic: InnerLoop },
+  transfer: { name: 'How much to transfer', Topic: Transfer },
+} as const;
 
 const shown = signal<keyof typeof topics>('layers');
 

@@ -1,9 +1,15 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { Reply, TaskName, Tasks } from './tasks.ts';
 
+/** An answer, with the question that it answers. */
+export interface Answered<T extends TaskName> {
+  readonly question: Tasks[T]['question'];
+  readonly value: Tasks[T]['answer'];
+}
+
 /** A task that a worker of its own computes. Its answer stays until the next one is there. */
 export interface Work<T extends TaskName> {
-  readonly answer: ReadonlySignal<Tasks[T]['answer'] | null>;
+  readonly answer: ReadonlySignal<Answered<T> | null>;
   readonly progress: ReadonlySignal<Tasks[T]['progress'] | null>;
   /** Why there is no answer to the last question; null where there is one, or will be. */
   readonly problem: ReadonlySignal<string | null>;
@@ -16,18 +22,19 @@ export interface Work<T extends TaskName> {
 
 /** Nothing is loaded before the first question. */
 export function openWork<T extends TaskName>(task: T): Work<T> {
-  const answer = signal<Tasks[T]['answer'] | null>(null);
+  const answer = signal<Answered<T> | null>(null);
   const progress = signal<Tasks[T]['progress'] | null>(null);
   const problem = signal<string | null>(null);
   const isBusy = signal(false);
   let worker: Worker | null = null;
+  let asked: Tasks[T]['question'] | null = null;
   let waiting: Tasks[T]['question'] | null = null;
 
   const open = () => {
     const opened = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
     opened.onmessage = ({ data }: MessageEvent<Reply<T>>) => {
       if (data.kind === 'progress') progress.value = data.progress;
-      else finish(data);
+      else finish(data, asked!);
     };
     opened.onerror = ({ message }) => {
       cancel();
@@ -39,16 +46,17 @@ export function openWork<T extends TaskName>(task: T): Work<T> {
     progress.value = null;
     isBusy.value = true;
     worker ??= open();
+    asked = question;
     worker.postMessage({ task, question });
   };
-  const finish = (reply: Exclude<Reply<T>, { kind: 'progress' }>) => {
+  const finish = (reply: Exclude<Reply<T>, { kind: 'progress' }>, question: Tasks[T]['question']) => {
     if (waiting !== null) {
       const next = waiting;
       waiting = null;
       return send(next);
     }
     problem.value = reply.kind === 'problem' ? reply.message : null;
-    if (reply.kind === 'answer') answer.value = reply.answer;
+    if (reply.kind === 'answer') answer.value = { question, value: reply.answer };
     isBusy.value = false;
   };
   const cancel = () => {
@@ -63,7 +71,8 @@ export function openWork<T extends TaskName>(task: T): Work<T> {
     problem,
     isBusy,
     ask: (question) => {
-      if (isBusy.value) waiting = question;
+      // An effect that asks must not run again because of what it set off.
+      if (isBusy.peek()) waiting = question;
       else send(question);
     },
     cancel,

@@ -21,10 +21,7 @@ import { getModel, type Preprocessing } from '@graft-ml/core/models';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { readSafetensors } from '@graft-ml/core/weights';
 import { type Drawing, inkOf } from './drawing.ts';
-
-/** Learners that adapt one start each in its own way. */
-export const shownLearners = ['maml', 'anil', 'boil'] as const;
-export type ShownLearner = (typeof shownLearners)[number];
+import type { ShownLearner } from './learners.ts';
 
 /** A class of a task: the drawings to learn from, and those to be told apart after that. */
 export interface DrawnClass {

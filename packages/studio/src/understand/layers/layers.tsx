@@ -1,3 +1,4 @@
+import './layers.css';
 import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
 import type { Shape } from '@graft-ml/core/internal/base/tensor';
 import { signal, useSignalEffect } from '@preact/signals';
@@ -48,7 +49,7 @@ export function Layers() {
   useSignalEffect(() => {
     work.ask({ model: model.value, classes: classes.value, images: images.value, config: chosenOptions() });
   });
-  const plan = work.answer.value;
+  const plan = work.answer.value?.value ?? null;
   const problem = work.problem.value;
   return (
     <section class="topic" aria-labelledby="layers-heading">

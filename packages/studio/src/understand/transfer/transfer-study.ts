@@ -6,16 +6,7 @@ import { conv4, type NamedArchitecture } from '@graft-ml/core/models';
 import { adamw } from '@graft-ml/core/optim';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { type Drawing, inkOf, writtenByCode } from '../inner-loop/drawing.ts';
-
-/** The small task of the study, made by code. */
-export const studyTask = {
-  side: 28,
-  filters: 16,
-  /** The characters that the network learns first. */
-  source: { classes: 12, images: 20, epochs: 10, batchSize: 24, learningRate: 3e-3 },
-  /** Others, of which there are few images. */
-  target: { classes: 10, images: 3, testImages: 10, batchSize: 10, learningRate: 5e-3 },
-} as const;
+import { studyTask } from './study-task.ts';
 
 export interface StudyQuestion {
   /** The side of the network that stays as it came. */
