@@ -40,7 +40,7 @@ export interface EncodeOptions {
    */
   readonly features?: Features;
   /**
-   * For a device beside the CPU: the values that are computed on the CPU all the same. Nodes get names, and are shared
+   * For a device beside the CPU: the values that are computed on the CPU all the same. Nodes have names, and are shared
    * only between values of one primitive, so that each is as it is where the value is checked by itself.
    */
   readonly onCpu?: (value: Value) => boolean;
@@ -51,8 +51,7 @@ export interface EncodeOptions {
 /** Writes the outputs, with all that they depend on, as one ONNX model. @throws Error where two inputs share a name. */
 export function encode(outputs: Readonly<Record<string, Value>>, options: EncodeOptions = {}): EncodedGraph {
   const { choose = () => undefined, features = new Set(), onCpu, metadata = {} } = options;
-  const builder = new OnnxBuilder();
-  if (onCpu) builder.begin({ name: 'copy', isOnCpu: true }); // an output that is an input has no other owner
+  const builder = new OnnxBuilder({ isBesideCpu: onCpu !== undefined });
   const names = new Map<Value, string>();
   const inputs = new Map<string, TensorType>();
   for (const value of reachable(Object.values(outputs))) {

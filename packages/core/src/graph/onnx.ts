@@ -35,12 +35,22 @@ export class OnnxBuilder {
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #constants = new Map<string, string>();
   readonly #onCpu = new Set<string>();
+  /**
+   * Whether the graph is for a device beside the CPU. Its nodes have names then, and ORT's own operators that only the
+   * CPU has are to be avoided.
+   */
+  readonly isBesideCpu: boolean;
   #names = 0;
-  #owner: NodeOwner | undefined;
+  /** An output that is an input is copied for nobody, and needs no device. */
+  #owner: NodeOwner = { name: 'copy', isOnCpu: true };
+
+  constructor({ isBesideCpu = false }: { readonly isBesideCpu?: boolean } = {}) {
+    this.isBesideCpu = isBesideCpu;
+  }
 
   /**
-   * The nodes that are added from here on belong to this owner: they have names, and are shared only between owners of
-   * one name. Nodes that belong to nobody have no names.
+   * Beside the CPU the nodes that are added from here on belong to this owner, and are shared only between owners of one
+   * name.
    */
   begin(owner: NodeOwner): void {
     this.#owner = owner;
@@ -58,7 +68,7 @@ export class OnnxBuilder {
     attributes: Record<string, OnnxAttribute> = {},
     domain = '',
   ): OnnxNode {
-    const owner = this.#owner;
+    const owner = this.isBesideCpu ? this.#owner : undefined;
     const key = JSON.stringify([operator, domain, inputs, attributes, owner?.name]);
     let entry = this.#nodes.get(key);
     if (!entry) {
@@ -134,7 +144,7 @@ export class OnnxBuilder {
       writeNode(graph, { ...node, inputs: node.inputs.map(publicName), outputs: node.outputs.map(publicName) });
     }
     for (const [i, { name, from }] of copied.entries()) {
-      const ownName = this.#owner && `copy/Identity/${i}`;
+      const ownName = this.isBesideCpu ? `copy/Identity/${i}` : undefined;
       if (ownName) this.#onCpu.add(ownName);
       writeNode(graph, {
         name: ownName,

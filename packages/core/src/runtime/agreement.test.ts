@@ -5,7 +5,7 @@ import { defaultChoices, evaluate, gaussian } from '../../../../test/run.ts';
 import { UserError } from '../base/errors.ts';
 import { vjp } from '../grad/index.ts';
 import { decode } from '../graph/decode.ts';
-import { input, type Value } from '../graph/index.ts';
+import { applicableLowerings, encode, input, type Value } from '../graph/index.ts';
 import { add, cast, conv2d, gather, log, maxPool, mul, relu, scatterAdd, slice } from '../ops/index.ts';
 import { Agreement } from './agreement.ts';
 import type { Backend } from './backend.ts';
@@ -25,6 +25,7 @@ function faulty(faults: Readonly<Record<string, Fault>>): Backend & { readonly s
   return {
     ...cpu,
     device: 'webgpu',
+    isBesideCpu: true,
     sessions: () => sessions,
     features: async () => new Set(),
     load: async (model, { onCpu = [], deviceOnly = false } = {}) => {
@@ -93,7 +94,7 @@ describe('a kernel that is at fault', () => {
       expect(right.placements).toEqual([
         { key: choiceKey(dw!), primitive: 'Conv2dWeightGrad', lowering: first, place: 'webgpu', error: 0, refused: {} },
       ]);
-      const { placements, choices } = await run({ dw: dw! }, faulty({ MatMul: 'wrong', FusedMatMul: 'wrong' }), {
+      const { placements, choices } = await run({ dw: dw! }, faulty({ MatMul: 'wrong' }), {
         tune,
       });
       const [placement] = placements;
@@ -141,6 +142,15 @@ describe('a kernel that is at fault', () => {
     await agreement.check(Object.values(outputs));
     expect(Object.values(outputs).map((value) => agreement.isOnCpu(value))).toEqual([false, false, true, false]);
   });
+});
+
+test('a lowering without ORT’s own operators goes before one that the device shares with the CPU', async () => {
+  const [first, ...others] = applicableLowerings(dw!);
+  const { placements } = await run({ dw: dw! }, faulty({ Concat: 'no kernel' }));
+  expect(placements).toMatchObject([{ place: 'webgpu', refused: {} }]);
+  expect(others).toContain(placements[0]!.lowering);
+  const { model } = encode({ y: dw! }, { choose: () => first, onCpu: () => false });
+  expect(decode(model).nodes.filter(({ domain }) => domain !== '')).toEqual([]);
 });
 
 test('a device without a kernel says so', async () => {

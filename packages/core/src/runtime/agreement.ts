@@ -87,12 +87,18 @@ export class Agreement {
     }
   }
 
-  /** The lowerings that a checked value may have, the default first; none for inputs and constants. */
+  /**
+   * The lowerings that a checked value may have, the default first; none for inputs and constants. What the device
+   * computes alone comes before what it shares with the processor: copies between the two take longer than they seem to
+   * where a lowering is timed by itself.
+   */
   candidates(value: Value): string[] {
     const names = applicableLowerings(value);
     if (!isComputed(value)) return names;
     const { agreeing } = this.#verdictOf(value);
     const usable = names.filter((name) => name in agreeing);
+    const alone = usable.filter((name) => agreeing[name]!.place === this.#device.device);
+    if (alone.length > 0) return alone;
     return usable.length > 0 ? usable : names.slice(0, 1);
   }
 

@@ -29,6 +29,8 @@ export interface SessionPlace {
  */
 export interface Backend {
   readonly device: Device;
+  /** Whether a session has the CPU's kernels beside those of the device. Default: the CPU is the device. */
+  readonly isBesideCpu?: boolean;
   /**
    * A key of everything that timings depend on (device, processor, threads, ORT's version): timings are never carried
    * over to another.

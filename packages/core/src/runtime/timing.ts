@@ -89,10 +89,11 @@ export class Stopwatch {
     const { feeds, alone } = isolated(value);
     const into = { y: zeros(value.dtype, value.shape) };
     const features = await this.#backend.features();
+    const written = { features, ...(this.#backend.isBesideCpu && { onCpu: () => false }) };
     const programs = new Map<string, Program>();
     try {
       for (const name of this.#candidates(value)) {
-        const graph = encode({ [`${outputPrefix}y`]: alone }, { choose: () => name, features });
+        const graph = encode({ [`${outputPrefix}y`]: alone }, { choose: () => name, ...written });
         const session = await this.#backend.loadForTiming(graph.model, threads);
         programs.set(name, new Program(session, graph, this.#backend.wrap));
       }

@@ -4,6 +4,9 @@ import { explainMemory } from '@graft-ml/core/internal/runtime/out-of-memory';
 import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
 import type { OrtBuild } from './ort.ts';
 
+/** What goes wrong is thrown; it need not be printed, too. */
+const quiet = { logSeverityLevel: 4 } as const;
+
 /**
  * A session in WebAssembly.
  *
@@ -20,7 +23,7 @@ export async function loadSession(
       ort.InferenceSession.create(model, {
         executionProviders: ['wasm'],
         graphOptimizationLevel: 'all',
-        logSeverityLevel: 4, // what goes wrong is thrown, too
+        ...quiet,
         ...options,
       }),
     ),
@@ -29,7 +32,7 @@ export async function loadSession(
     // onnxruntime-web takes tensors for its outputs, and leaves them as they are (microsoft/onnxruntime issue 25786).
     // So they are asked for by name, and copied.
     run: async (feeds, fetches) => {
-      const results = await session.run(feeds, Object.keys(fetches));
+      const results = await session.run(feeds, Object.keys(fetches), quiet);
       for (const [name, fetched] of Object.entries(fetches)) copyInto(fetched, results[name]!);
     },
     release: () => session.release(),

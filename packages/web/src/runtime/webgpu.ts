@@ -69,6 +69,7 @@ function backendOf(provider: 'webgpu' | 'wasm', threads: number, session: Infere
   };
   return {
     device: provider,
+    isBesideCpu: provider === 'webgpu',
     identity: `${provider} · ${browser()} · ${threads} threads`,
     threads,
     wrap: (tensor) => {

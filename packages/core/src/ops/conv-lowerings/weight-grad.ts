@@ -39,6 +39,7 @@ export const weightGradLowerings: Readonly<Record<string, LoweringRule<WeightGra
         b,
         reshape(b, dy!, [n, groups, outputs, -1]),
         reshape(b, x!, [n, groups, perGroup, -1]),
+        4,
       );
       return reshape(b, sumBatch(b, product), value.shape);
     },
@@ -53,7 +54,7 @@ export const weightGradLowerings: Readonly<Record<string, LoweringRule<WeightGra
       const { n, perGroup, outputs } = shapesOf(value, groups);
       const gradient = reshape(b, dy!, [n, groups, outputs, -1]);
       const taps = shifted(b, x!, value, attributes).map((tap) => {
-        const product = matmulTransposed(b, gradient, reshape(b, tap, [n, groups, perGroup, -1]));
+        const product = matmulTransposed(b, gradient, reshape(b, tap, [n, groups, perGroup, -1]), 4);
         return reshape(b, sumBatch(b, product), [groups * outputs, perGroup, 1]);
       });
       return reshape(b, b.emit('Concat', taps, { axis: 2 }), [groups * outputs, perGroup, ...kernel]);
@@ -68,7 +69,7 @@ export const weightGradLowerings: Readonly<Record<string, LoweringRule<WeightGra
       const { perGroup, outputs } = shapesOf(value, 1);
       const gradient = reshape(b, transpose(b, dy!, [1, 0, 2, 3]), [outputs, -1]);
       const taps = shifted(b, transpose(b, x!, [1, 0, 2, 3]), value, attributes).map((tap) =>
-        reshape(b, matmulTransposed(b, gradient, reshape(b, tap, [perGroup, -1])), [outputs, perGroup, 1]),
+        reshape(b, matmulTransposed(b, gradient, reshape(b, tap, [perGroup, -1]), 2), [outputs, perGroup, 1]),
       );
       return reshape(b, b.emit('Concat', taps, { axis: 2 }), value.shape);
     },
@@ -87,7 +88,7 @@ export const weightGradLowerings: Readonly<Record<string, LoweringRule<WeightGra
       const { n, perGroup, outputs } = shapesOf(value, 1);
       const taps = shifted(b, x!, value, attributes).map((tap) => reshape(b, tap, [n, perGroup, 1, -1]));
       const columns = reshape(b, b.emit('Concat', taps, { axis: 2 }), [n, perGroup * taps.length, -1]);
-      const product = matmulTransposed(b, reshape(b, dy!, [n, outputs, -1]), columns);
+      const product = matmulTransposed(b, reshape(b, dy!, [n, outputs, -1]), columns, 3);
       return reshape(b, sumBatch(b, product), value.shape);
     },
   },
@@ -133,7 +134,11 @@ function shifted(b: OnnxBuilder, x: string, value: Value, attributes: WeightGrad
   return taps;
 }
 
-/** A · Bᵀ in one kernel, without writing Bᵀ. */
-function matmulTransposed(b: OnnxBuilder, left: string, right: string): string {
+/** A · Bᵀ of `rank` axes, in one kernel without writing Bᵀ where there is one. */
+function matmulTransposed(b: OnnxBuilder, left: string, right: string, rank: number): string {
+  if (b.isBesideCpu) {
+    const axes = Array.from({ length: rank }, (_, i) => i);
+    return b.emit('MatMul', [left, transpose(b, right, [...axes.slice(0, -2), rank - 1, rank - 2])]);
+  }
   return b.emit('FusedMatMul', [left, right], { transB: 1 }, 'com.microsoft');
 }
