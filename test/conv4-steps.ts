@@ -21,7 +21,7 @@ const [batchSize, side, numClasses] = [8, 28, 5];
  * A few steps of gradient descent on conv4 with drawn images, in the default lowerings. It runs in a browser as well.
  */
 export async function trainConv4(
-  runtimeOf: (choices: Choices) => Runtime | Promise<Runtime>,
+  runtimeOf: (choices: Choices) => Pick<Runtime, 'compile'>,
   { steps = 4, learningRate = 0.05 } = {},
 ): Promise<Conv4Run> {
   const images = { dtype: 'f32', shape: [batchSize, 3, side, side] } as const;

@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { existsSync, readFileSync } from 'node:fs';
 import { f32, formatType, type Shape, sizeOf, type Tensor, type Tensors } from '@graft-ml/core/internal/base/tensor';
 import { readSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 
+/** Beside this file's folder; of a benchmark that was compiled, one above. */
+const folder = ['../golden/', '../../golden/'].map((path) => new URL(path, import.meta.url)).find(existsSync);
+
 /** A file of reference numbers from `golden/`, made by the Python script of the same name beside it. */
 export function golden(name: string): ReturnType<typeof readSafetensors> {
-  return readSafetensors(readFileSync(fileURLToPath(new URL(`../golden/${name}.safetensors`, import.meta.url))));
+  return readSafetensors(readFileSync(new URL(`${name}.safetensors`, folder)));
 }
 
 /** The tensors whose names start with a prefix, without it. */

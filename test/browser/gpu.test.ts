@@ -14,7 +14,7 @@ import type { FileServer } from '../file-server.ts';
 import { relativeError, tolerance } from '../golden.ts';
 import { temporaryFolder } from '../images.ts';
 import { defaultChoices, evaluate, uniform } from '../run.ts';
-import { compileThere, hasAdapter } from './gpu/remote.ts';
+import { adapterOf, compileThere, loseGpu } from './gpu/remote.ts';
 import { buildPage, hasBrowser, launch, servePage } from './pages.ts';
 
 type Outputs = Readonly<Record<string, Value>>;
@@ -59,7 +59,7 @@ describe.skipIf(!hasBrowser('the tests of WebGPU'))('WebGPU in Chromium', () => 
     browser = await launch({ gpu: true });
     page = await browser.newPage();
     await page.goto(server.address);
-    isThere = await hasAdapter(page);
+    isThere = (await adapterOf(page)) !== undefined;
     if (!isThere) console.warn('Chromium has no WebGPU adapter here, not even SwiftShader: its tests are skipped.');
   }, 180_000);
 
@@ -68,11 +68,11 @@ describe.skipIf(!hasBrowser('the tests of WebGPU'))('WebGPU in Chromium', () => 
   test.for(cases)('%s: the numbers are right', async ([, outputs], { skip }) => {
     if (!isThere) skip();
     const feeds = feedsOf(outputs);
-    const program = await compileThere(page, outputs, { choices: defaultChoices(outputs) });
+    const { program, placements } = await compileThere(page, outputs, { choices: defaultChoices(outputs) });
     const results = await program.run(feeds);
     await program.release();
     for (const [name, expected] of Object.entries(await evaluate(outputs, feeds))) {
-      const report = `${name}\n${formatPlacements(program.placements)}`;
+      const report = `${name}\n${formatPlacements(placements)}`;
       expect(relativeError(results[name]!, expected), report).toBeLessThan(tolerance.gradient);
     }
   });
@@ -124,12 +124,29 @@ describe.skipIf(!hasBrowser('the tests of WebGPU'))('WebGPU in Chromium', () => 
     }
   });
 
+  test('a GPU that is lost is no fault of a kernel, and is remembered as none', async ({ skip }) => {
+    if (!isThere) skip();
+    const [, convolution] = cases[0]!;
+    const [, backwards] = cases[2]!;
+    const other = await (await browser.newContext()).newPage();
+    await other.goto(server.address);
+    const { program } = await compileThere(other, convolution, { choices: defaultChoices(convolution) });
+    await loseGpu(other);
+    const lost = /UserError: The GPU was lost \(.+\)\. Load the page again/;
+    await expect(program.run(feedsOf(convolution))).rejects.toThrow(lost);
+    const options = { choices: defaultChoices(backwards) };
+    await expect(compileThere(other, backwards, options)).rejects.toThrow(lost);
+    await other.reload();
+    expect((await compileThere(other, backwards, options)).checked).toBe(1);
+    await other.context().close();
+  });
+
   test('a browser without an adapter says so', async ({ skip, onTestFinished }) => {
     const plain = await launch();
     onTestFinished(() => plain.close());
     const other = await plain.newPage();
     await other.goto(server.address);
-    if (await hasAdapter(other)) skip();
+    if ((await adapterOf(other)) !== undefined) skip();
     const [, outputs] = cases[2]!;
     await expect(compileThere(other, outputs)).rejects.toThrow(
       /UserError: This browser knows WebGPU, but has no adapter for it: .*Pass device: 'wasm'\.$/,

@@ -1,4 +1,4 @@
-import type { Tensors } from '@graft-ml/core';
+import type { Tensors, TensorType } from '@graft-ml/core';
 import * as ops from '@graft-ml/core/internal/ops/index';
 import type { Choices, Placement, Program, Runtime } from '@graft-ml/core/runtime';
 import { createRuntime } from '@graft-ml/web';
@@ -14,13 +14,19 @@ export type Question =
       readonly choices?: Choices;
     }
   | { readonly task: 'run'; readonly program: number; readonly feeds: Tensors }
-  | { readonly task: 'release'; readonly program: number };
+  | { readonly task: 'release'; readonly program: number }
+  /** Takes the GPU away, as a driver does that starts anew. */
+  | { readonly task: 'lose' };
 
 export interface Answer {
-  readonly program?: number;
-  readonly placements?: readonly Placement[];
-  /** Comparisons that the compilation made. */
-  readonly checked?: number;
+  readonly compiled?: {
+    readonly program: number;
+    readonly inputs: Readonly<Record<string, TensorType>>;
+    readonly results: Readonly<Record<string, TensorType>>;
+    readonly placements: readonly Placement[];
+    /** Comparisons that were made for it. */
+    readonly checked: number;
+  };
   readonly results?: Tensors;
   readonly error?: string;
 }
@@ -36,12 +42,27 @@ async function compile({ device, graph, choices }: Extract<Question, { task: 'co
     checked = done;
   };
   const runtime: Runtime = createRuntime({ device, onCheck, ...(choices && { choices }) });
-  const program = programs.push(await runtime.compile(unpack(graph))) - 1;
-  return { program, placements: runtime.placements, checked };
+  const program = await runtime.compile(unpack(graph));
+  const [inputs, results] = [Object.fromEntries(program.inputs), Object.fromEntries(program.outputs)].map(typesOf);
+  const { placements } = runtime;
+  return {
+    compiled: { program: programs.push(program) - 1, inputs: inputs!, results: results!, placements, checked },
+  };
+}
+
+/** Types alone, of values that cannot be sent. */
+function typesOf(values: Readonly<Record<string, TensorType>>): Record<string, TensorType> {
+  const types = Object.entries(values).map(([name, { dtype, shape }]) => [name, { dtype, shape }]);
+  return Object.fromEntries(types);
 }
 
 async function answer(question: Question): Promise<Answer> {
   if (question.task === 'compile') return compile(question);
+  if (question.task === 'lose') {
+    const { env } = await import('onnxruntime-web/webgpu');
+    (await env.webgpu.device).destroy();
+    return {};
+  }
   const program = programs[question.program]!;
   if (question.task === 'run') return { results: await program.run(question.feeds) };
   await program.release();
