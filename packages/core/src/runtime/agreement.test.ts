@@ -172,7 +172,7 @@ test('what neither the device nor the CPU gets right is an error that names it',
   const agreement = new Agreement(device, reference);
   const checked = agreement.check([relu(x)]);
   await expect(checked).rejects.toThrow(UserError);
-  await expect(checked).rejects.toThrow('Relu(f32[2,3,6,6]) {} cannot be computed here: pool.cc:276');
+  await expect(checked).rejects.toThrow('Relu(f32[2,3,6,6]) {} cannot be computed on webgpu: pool.cc:276');
 });
 
 describe('what was found', () => {

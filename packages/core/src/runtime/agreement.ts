@@ -157,7 +157,9 @@ export class Agreement {
       }
     } catch (error) {
       if (error instanceof UserError) throw error;
-      throw new UserError(`${choiceKey(value)} cannot be computed here: ${reasonOf(error)}`, { cause: error });
+      throw new UserError(`${choiceKey(value)} cannot be computed on ${this.#device.device}: ${reasonOf(error)}`, {
+        cause: error,
+      });
     }
     throw new Error('unreachable: the second domain is taken as it is');
   }
@@ -189,7 +191,8 @@ export class Agreement {
     const graph = graphOf(alone, applicableLowerings(value)[0]!);
     const program = new Program(await this.#device.load(graph.model, graph), graph, this.#device.wrap);
     const error = differenceOf(await resultOf(program, feeds), expected);
-    if (error > limit) throw new UserError(`${choiceKey(value)} cannot be computed here: it is wrong by ${error}.`);
+    if (error > limit)
+      throw new UserError(`${choiceKey(value)} cannot be computed on ${this.#device.device}: it is wrong by ${error}.`);
   }
 }
 

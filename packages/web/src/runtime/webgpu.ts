@@ -2,6 +2,7 @@
  * ORT's own WebGPU kernels, in the build of onnxruntime-web that has them. They are not all right (core's agreement.ts):
  * each is compared with the processor's kernels of the same build before it is used.
  */
+import { encode, input } from '@graft-ml/core/graph';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { Agreement, checkMethod } from '@graft-ml/core/internal/runtime/agreement';
 import { type Backend, type Session, type WrapTensor, wrapWith } from '@graft-ml/core/internal/runtime/backend';
@@ -44,8 +45,7 @@ export function createGpuRuntime(settings: OrtSettings, { cache, session, ...res
 function backendOf(provider: 'webgpu' | 'wasm', threads: number, session: InferenceSession.SessionOptions): Backend {
   let wrapLoaded: WrapTensor | undefined;
   const load: Backend['load'] = async (model, { onCpu = [], deviceOnly = false } = {}) => {
-    await adapter();
-    const ort = await webgpuBuild.load();
+    const ort = await openGpu();
     wrapLoaded ??= wrapWith(ort.Tensor);
     const gpu = {
       name: 'webgpu',
@@ -80,6 +80,25 @@ function backendOf(provider: 'webgpu' | 'wasm', threads: number, session: Infere
     loadForTiming: (model) => load(model),
     features: async () => new Set(),
   };
+}
+
+let opened: Promise<Ort> | undefined;
+
+/**
+ * The library with the GPU, which it gives back when its last session is released, and with it what it has compiled: so
+ * one session stays.
+ *
+ * @throws UserError where there is no adapter, or no WebAssembly
+ */
+function openGpu(): Promise<Ort> {
+  opened ??= (async () => {
+    await adapter();
+    const ort = await webgpuBuild.load();
+    const { model } = encode({ y: input('x', 'f32', [1]) });
+    await loadSession(webgpuBuild, model, { executionProviders: ['webgpu'] });
+    return ort;
+  })();
+  return opened;
 }
 
 let adapterFound: Promise<string> | undefined;
@@ -121,7 +140,6 @@ function inTurn<T>(ort: Ort, work: () => Promise<T>): Promise<T> {
 /** Why the GPU that ORT uses was lost; undefined where it was not. */
 async function lossOf({ env }: Ort): Promise<string | undefined> {
   const device = await env.webgpu.device;
-  if (!(device instanceof GPUDevice)) return undefined; // no session was made yet
   const moment = new Promise<undefined>((resolve) => setTimeout(resolve, 0));
   const loss = await Promise.race([device.lost, moment]);
   return loss && (loss.message || loss.reason);
