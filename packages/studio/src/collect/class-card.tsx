@@ -1,10 +1,9 @@
 import { signal, useSignal } from '@preact/signals';
-import { useRef } from 'preact/hooks';
 import type { ImageClass, NewImage } from '../collection/collection.ts';
 import { collection } from '../collection/page-collection.ts';
 import { Button } from '../ui/button.tsx';
 import { DropZone } from '../ui/drop-zone.tsx';
-import { Icon, type IconName } from '../ui/icon.tsx';
+import { FileButton } from '../ui/file-button.tsx';
 import { sayProblem } from '../ui/toast.tsx';
 import { dragType, ImageList, moveSelected, sayDeleted } from './image-list.tsx';
 import { droppedFiles, incomingFiles } from './incoming.ts';
@@ -133,40 +132,5 @@ function ClassName({ id, name }: { id: string; name: string }) {
         if (event.key === 'Enter' || event.key === 'Escape') event.currentTarget.blur();
       }}
     />
-  );
-}
-
-interface FileButtonProps {
-  readonly icon: IconName;
-  readonly name: string;
-  readonly accept?: string;
-  /** Chooses a folder, with all that is in it. */
-  readonly isFolder?: boolean;
-  onFiles(files: readonly File[]): void;
-}
-
-/** A button that lets one choose files. */
-export function FileButton({ icon, name, accept, isFolder = false, onFiles }: FileButtonProps) {
-  const input = useRef<HTMLInputElement>(null);
-  return (
-    <>
-      <Button onClick={() => input.current?.click()}>
-        <Icon name={icon} />
-        {name}
-      </Button>
-      <input
-        ref={input}
-        type="file"
-        hidden
-        multiple
-        accept={accept}
-        {...(isFolder && { webkitdirectory: true })}
-        data-for={name}
-        onChange={({ currentTarget }) => {
-          onFiles([...(currentTarget.files ?? [])]);
-          currentTarget.value = ''; // the same file can be chosen again
-        }}
-      />
-    </>
   );
 }

@@ -1,0 +1,193 @@
+import './look.css';
+import { signal, useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { droppedFiles } from '../collect/incoming.ts';
+import { count } from '../collect/intake.ts';
+import { collection } from '../collection/page-collection.ts';
+import { Button } from '../ui/button.tsx';
+import { DropZone } from '../ui/drop-zone.tsx';
+import { FileButton } from '../ui/file-button.tsx';
+import { Progress } from '../ui/progress.tsx';
+import { sayProblem } from '../ui/toast.tsx';
+import type { Answerer, Frame } from './answerer.ts';
+import { Bars, percent } from './bars.tsx';
+import { type AnsweredImage, AnsweredImages, Confusion, isRight } from './confusion.tsx';
+import { FrameInput } from './frame-input.tsx';
+import { openOnnxModel } from './onnx-model.ts';
+
+/** The model that answers; it stays open while one goes through the other steps. */
+const model = signal<{ readonly answerer: Answerer; readonly number: number } | null>(null);
+const isOpening = signal(false);
+
+/** Looks with another model from now on. */
+export function lookWith(answerer: Answerer): void {
+  const last = model.peek();
+  last?.answerer.close();
+  model.value = { answerer, number: (last?.number ?? 0) + 1 };
+}
+
+async function open(file: Blob | undefined): Promise<void> {
+  if (!(file instanceof File)) return;
+  isOpening.value = true;
+  try {
+    lookWith(await openOnnxModel(file));
+  } catch (error) {
+    sayProblem(new Error(`${file.name} cannot be opened. ${error instanceof Error ? error.message : error}`));
+  } finally {
+    isOpening.value = false;
+  }
+}
+
+/** What a model says of what it is shown, and of the whole collection. */
+export function LookRoom() {
+  if (model.value === null) return <ModelChoice />;
+  return <Looking key={model.value.number} answerer={model.value.answerer} />;
+}
+
+function ModelChoice() {
+  return (
+    <DropZone
+      class="card model-choice"
+      label="A model"
+      onDrop={(data) => {
+        droppedFiles(data).then(async ([file]) => open(await file?.read()), sayProblem);
+      }}
+    >
+      <h2>Open a model</h2>
+      <p class="soft">
+        Drop an ONNX file that Graft exported (<code>graft export runs/flowers</code>). It is opened in this page, and
+        goes nowhere else.
+      </p>
+      <OpenButton />
+    </DropZone>
+  );
+}
+
+function OpenButton() {
+  if (isOpening.value) return <p role="status">Opening the model …</p>;
+  return <FileButton icon="open" name="Open a model" accept=".onnx" onFiles={([file]) => void open(file)} />;
+}
+
+/** Answers that the rate is taken over. */
+const window = 20;
+
+function Looking({ answerer }: { readonly answerer: Answerer }) {
+  const probabilities = useSignal<readonly number[] | null>(null);
+  const problem = useSignal<string | null>(null);
+  const times = useSignal<readonly number[]>([]);
+  const look = async (frame: Frame) => {
+    try {
+      probabilities.value = await answerer.predict(frame);
+      problem.value = null;
+      const isLive = frame instanceof ImageBitmap;
+      times.value = isLive ? [...times.peek(), performance.now()].slice(-window) : [];
+    } catch (error) {
+      probabilities.value = null;
+      problem.value = error instanceof Error ? error.message : String(error);
+    }
+  };
+  return (
+    <>
+      <div class="row">
+        <p>
+          {answerer.name} knows {count(answerer.classes.length, 'class')}.
+        </p>
+        <OpenButton />
+      </div>
+      <div class="looking">
+        <section class="card" aria-label="What is looked at">
+          <FrameInput
+            onFrame={look}
+            onNothing={() => {
+              probabilities.value = null;
+              times.value = [];
+            }}
+          />
+        </section>
+        <section class="card" aria-label="The answer">
+          <Bars classes={answerer.classes} probabilities={probabilities.value} />
+          {problem.value !== null && <p role="alert">{problem.value}</p>}
+          <Rate times={times.value} />
+        </section>
+      </div>
+      <OnCollection answerer={answerer} />
+    </>
+  );
+}
+
+/** Answers a second. */
+function Rate({ times }: { readonly times: readonly number[] }) {
+  if (times.length < 5) return null;
+  const seconds = (times.at(-1)! - times[0]!) / 1000;
+  return <p class="soft rate">{((times.length - 1) / seconds).toFixed(0)} answers a second</p>;
+}
+
+/** The answers for all images of the collection, and where they are wrong. */
+function OnCollection({ answerer }: { readonly answerer: Answerer }) {
+  const answered = useSignal<readonly AnsweredImage[]>([]);
+  const state = useSignal<'none' | 'running' | 'done'>('none');
+  const images = collection.classes.flatMap(({ name, images: own }) => own.map((image) => ({ label: name, image })));
+  useEffect(
+    () => () => {
+      state.value = 'none'; // ends the loop
+    },
+    [],
+  );
+  const answerAll = async () => {
+    state.value = 'running';
+    answered.value = [];
+    try {
+      for (const { label, image } of images) {
+        const answer = answerOf(answerer, label, image, await answerer.predict(image.file));
+        if (state.peek() !== 'running') return;
+        answered.value = [...answered.peek(), answer];
+      }
+      state.value = 'done';
+    } catch (error) {
+      state.value = 'none';
+      sayProblem(error);
+    }
+  };
+  if (images.length === 0) return null;
+  const wrong = answered.value.filter((each) => !isRight(each)).toSorted((a, b) => b.probability - a.probability);
+  return (
+    <section class="card on-collection" aria-labelledby="on-collection">
+      <h2 id="on-collection">Your collection</h2>
+      {state.value === 'running' ? (
+        <Progress label={`Looking at ${images.length} images`} done={answered.value.length} total={images.length} />
+      ) : (
+        <div class="row">
+          <Button onClick={answerAll}>Look at {count(images.length, 'image')}</Button>
+        </div>
+      )}
+      {state.value === 'done' && (
+        <>
+          <p>
+            {percent(1 - wrong.length / images.length)} of the answers are right. If the model was trained on these
+            images, this says how well it remembers them, not how good it is.
+          </p>
+          <Confusion answered={answered.value} answers={answerer.classes} />
+          {wrong.length > 0 && (
+            <>
+              <h3>Wrong, and sure of it</h3>
+              <p class="soft">Look at these first: some may lie in the wrong class.</p>
+              <AnsweredImages answered={wrong.slice(0, 12)} />
+            </>
+          )}
+        </>
+      )}
+    </section>
+  );
+}
+
+/** Classes are the same where their names are, whatever their case. */
+function answerOf(
+  { classes }: Answerer,
+  given: string,
+  image: AnsweredImage['image'],
+  probabilities: readonly number[],
+): AnsweredImage {
+  const probability = Math.max(...probabilities);
+  const label = classes.find((name) => name.toLowerCase() === given.toLowerCase()) ?? given;
+  return { image, label, answer: classes[probabilities.indexOf(probability)]!, probability };
+}

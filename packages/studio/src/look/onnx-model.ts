@@ -1,0 +1,54 @@
+import type { Answerer, Frame } from './answerer.ts';
+
+export type ModelRequest =
+  | { readonly id: number; readonly model: Blob }
+  | { readonly id: number; readonly frame: Frame };
+
+export interface ModelReply {
+  readonly id: number;
+  /** Names of classes, or probabilities. */
+  readonly answer: readonly string[] | readonly number[] | null;
+  readonly problem: string | null;
+}
+
+/** Opens a file that `graft export` wrote. @throws Error (by rejection) that says what is wrong with it */
+export async function openOnnxModel(file: File): Promise<Answerer> {
+  const worker = new Worker(new URL('./onnx-worker.ts', import.meta.url), { type: 'module' });
+  const waiting = new Map<number, { resolve(answer: ModelReply['answer']): void; reject(error: Error): void }>();
+  let next = 0;
+  const fail = (message: string) => {
+    for (const { reject } of waiting.values()) reject(new Error(message));
+    waiting.clear();
+  };
+  worker.addEventListener('message', ({ data }: MessageEvent<ModelReply>) => {
+    const asked = waiting.get(data.id);
+    waiting.delete(data.id);
+    if (data.problem === null) asked?.resolve(data.answer);
+    else asked?.reject(new Error(data.problem));
+  });
+  worker.addEventListener('error', ({ message }) => fail(message || 'The worker of the model could not be loaded.'));
+  const ask = (question: { readonly model: Blob } | { readonly frame: Frame }) => {
+    const id = next++;
+    return new Promise<ModelReply['answer']>((resolve, reject) => {
+      waiting.set(id, { resolve, reject });
+      const isBitmap = 'frame' in question && question.frame instanceof ImageBitmap;
+      worker.postMessage({ id, ...question }, isBitmap ? [question.frame] : []);
+    });
+  };
+  const close = () => {
+    worker.terminate();
+    fail('The model was closed.');
+  };
+  try {
+    const classes = (await ask({ model: file })) ?? [];
+    return {
+      name: file.name,
+      classes: classes.map(String),
+      predict: async (frame) => ((await ask({ frame })) ?? []).map(Number),
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
