@@ -19,7 +19,7 @@ export { openImagePool } from './decoder-pool.ts';
 export { type FoundImages, findImages } from './find-images.ts';
 export { createImagePool, type ExaminingPool, type ImagePool } from './image-pool.ts';
 export { findLabelledImages, type LabelledImage, type LabelledImages } from './labelled-images.ts';
-export { type Batch, type BatchOptions, batches, type LabelledImageFile } from './loader.ts';
+export { batches, type LabelledImageFile } from './loader.ts';
 export { type Preview, type PreviewOptions, type PreviewRow, previewAugmentation } from './preview.ts';
 export { statDataset } from './readers/find-candidates.ts';
 export type { ShapeOptions } from './readers/found.ts';

@@ -2,16 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomStream } from '@graft-ml/core/internal/base/random';
+import type { BatchOptions, ImageBatch } from '@graft-ml/core/internal/fit/image-batches';
 import { augmentedPixels, augmentedView } from '@graft-ml/core/internal/image/augment/index';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { resize } from '@graft-ml/core/internal/image/resize';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { parseAugmentation } from '../../../../test/augmentation.ts';
 import { decodeImage, readImageFile } from './decode.ts';
 import { createImagePool } from './image-pool.ts';
-import { type Batch, type BatchOptions, batches } from './loader.ts';
+import { batches } from './loader.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'graft-loader-'));
 const pool = createImagePool({ threads: 2 });
@@ -44,14 +44,14 @@ const evaluation: Omit<BatchOptions, 'order'> = {
   lastBatch: 'pad',
 };
 
-async function collect(options: BatchOptions): Promise<Batch[]> {
-  const all: Batch[] = [];
+async function collect(options: BatchOptions): Promise<ImageBatch[]> {
+  const all: ImageBatch[] = [];
   for await (const batch of batches(pool, images, options)) all.push(batch);
   return all;
 }
 
 /** The first red pixel of each image. */
-const reds = (batch: Batch) => [0, 1, 2, 3].map((i) => batch.pixels[i * 3 * size * size]);
+const reds = (batch: ImageBatch) => [0, 1, 2, 3].map((i) => batch.pixels[i * 3 * size * size]);
 
 describe('batches', () => {
   it('keeps the order and fills up the last batch at weight 0', async () => {

@@ -1,11 +1,8 @@
-import { tensor } from '@graft-ml/core/internal/base/tensor';
 import type { ImageSet, ImageView } from '@graft-ml/core/internal/fit/examples';
-import { labelTensor, type Source } from '@graft-ml/core/internal/fit/source';
-import type { Colour } from '@graft-ml/core/internal/image/augment/planes';
-import type { Preprocessing } from '@graft-ml/core/models';
+import { imageSource } from '@graft-ml/core/internal/fit/image-batches';
+import type { Source } from '@graft-ml/core/internal/fit/source';
 import type { Dataset, DatasetImage, DatasetOptions } from '../data/dataset.ts';
 import type { ImagePool } from '../data/image-pool.ts';
-import { type BatchOptions, batches } from '../data/loader.ts';
 
 /** A dataset, and the options by which it was opened and divided. */
 export interface OpenedDataset {
@@ -41,37 +38,7 @@ export class FolderImages implements ImageSet {
   }
 
   view(how: ImageView): Source {
-    return imageSource(this.#pool, this.images, how);
+    const { images, labels } = this;
+    return imageSource({ labels, view: (i, request, size) => this.#pool.view(images[i]!, request, size) }, how);
   }
-}
-
-/** Images decoded ahead by the pool: as evaluation sees them, or augmented anew in each epoch. */
-export function imageSource(
-  pool: ImagePool,
-  images: readonly DatasetImage[],
-  { preprocessing, augmentation = [], seed = 0 }: ImageView,
-): Source {
-  const size = preprocessing.crop;
-  const view = (epoch: number): BatchOptions['view'] =>
-    augmentation.length > 0
-      ? { kind: 'training', preprocessing, fill: meanColour(preprocessing), epoch, seed, augmentation }
-      : { kind: 'evaluation', preprocessing };
-  return {
-    size: images.length,
-    async *batches({ batchSize, order, lastBatch, epoch }) {
-      const options = { batchSize, size, order, lastBatch, view: view(epoch) };
-      for await (const { pixels, labels, weights } of batches(pool, images, options)) {
-        yield {
-          inputs: tensor('u8', [batchSize, 3, size, size], pixels),
-          targets: labelTensor(labels),
-          weights: tensor('f32', [batchSize], weights),
-        };
-      }
-    },
-  };
-}
-
-/** The colour that is 0 after the normalisation, to the nearest grey level. */
-export function meanColour({ mean: [red, green, blue] }: Preprocessing): Colour {
-  return [Math.round(255 * red), Math.round(255 * green), Math.round(255 * blue)];
 }

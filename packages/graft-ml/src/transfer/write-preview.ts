@@ -1,10 +1,10 @@
 import { OptionError } from '@graft-ml/core/internal/base/errors';
+import { meanColour } from '@graft-ml/core/internal/fit/image-batches';
 import type { Augmentation } from '@graft-ml/core/internal/image/augment/augmentation';
 import { type AugmentationLevel, augmentationOf } from '@graft-ml/core/internal/image/augment/levels';
 import { imageNetPreprocessing } from '@graft-ml/core/models';
 import { type SheetImage, writeContactSheet } from '../data/contact-sheet.ts';
 import { type Preview, type PreviewOptions, type PreviewRow, previewAugmentation } from '../data/preview.ts';
-import { meanColour } from './folder-images.ts';
 
 export interface WritePreviewOptions extends Pick<PreviewOptions, 'images' | 'views' | 'seed' | 'reading'> {
   readonly augment: AugmentationLevel | Augmentation;
