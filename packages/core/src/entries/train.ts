@@ -42,3 +42,4 @@ export type {
 } from '../runs/run-events.ts';
 export type { Run, RunCalibration, RunDataset, RunRecord, RunVersions } from '../runs/run-file.ts';
 export type { TrainOptions } from '../runs/train-run.ts';
+export type { Resumption } from '../runs/training.ts';

@@ -18,8 +18,8 @@ import { readRun } from '../runs/read-run.ts';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
 import { withoutTexts } from '../text/options.ts';
 import type { FolderEvent } from '../transfer/folder-events.ts';
+import type { TrainFolderOptions } from '../transfer/train-folder.ts';
 import { type ResumeOptions, resumeTraining, trainFolder, withAbsolutePaths } from '../transfer/train-folder.ts';
-import type { TrainFolderOptions } from '../transfer/train-run.ts';
 import { type Batch, type MemberEvent, runBatch } from './batch.ts';
 import { type FoldResult, type FoldSummary, summariseFolds } from './fold-summary.ts';
 

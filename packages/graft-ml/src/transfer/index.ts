@@ -14,5 +14,10 @@ export { type LoadModelOptions, loadModel } from './load-model.ts';
 export { type CreateModelOptions, createModel, Model, type ModelOrigin, type SaveOptions } from './model.ts';
 export type { PrepareOptions } from './prepare.ts';
 export { unlessAborted } from './run-images.ts';
-export { type ResumeOptions, resumeTraining, trainFolder, withAbsolutePaths } from './train-folder.ts';
-export type { TrainFolderOptions } from './train-run.ts';
+export {
+  type ResumeOptions,
+  resumeTraining,
+  type TrainFolderOptions,
+  trainFolder,
+  withAbsolutePaths,
+} from './train-folder.ts';

@@ -1,5 +1,5 @@
-import { join, resolve } from 'node:path';
-import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
+import { resolve } from 'node:path';
+import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
 import {
   parseConfig,
@@ -7,17 +7,40 @@ import {
   resolveConfig,
   type TrainConfigInput,
 } from '@graft-ml/core/internal/recipe/config/index';
-import { readBest, readLast } from '@graft-ml/core/internal/runs/checkpoints';
-import { isWeightsFile, type NamedPaths } from '@graft-ml/core/internal/runs/named-paths';
-import { changed, completeError } from '@graft-ml/core/internal/runs/resumed-run';
-import { type Run, trainingRuns } from '@graft-ml/core/internal/runs/run-file';
-import { assertNewRun } from '@graft-ml/core/internal/runs/run-folder';
-import { beforeOf } from '@graft-ml/core/internal/runs/train-run';
+import { isWeightsFile } from '@graft-ml/core/internal/runs/named-paths';
+import type { TrainOptions } from '@graft-ml/core/internal/runs/train-run';
+import { beginTraining, goOnTraining, type Resumption, type RunsSite } from '@graft-ml/core/internal/runs/training';
+import type { Backend } from '@graft-ml/core/runtime';
+import type { Dataset } from '../data/dataset.ts';
+import type { FolderCache } from '../files/cache-folder.ts';
+import type { FetchOptions } from '../files/download/fetch-file.ts';
+import { nodeHost } from '../runs/host.ts';
 import { usablePaths } from '../runs/own-paths.ts';
 import { readRun } from '../runs/read-run.ts';
-import { type OpenRunStore, openRunStore, ownOnnx } from '../runs/run-store.ts';
+import type { OpenRunStore } from '../runs/run-store.ts';
 import type { FolderEvent } from './folder-events.ts';
-import { type TrainFolderOptions, trainRun } from './train-run.ts';
+import { prepare } from './prepare.ts';
+
+export interface TrainFolderOptions extends TrainOptions {
+  /** The sources of published weights, and the progress of their download. */
+  readonly download?: FetchOptions;
+  /** The cache for downloads and results that can be computed again. Default: `defaultCache()`; null: none. */
+  readonly cache?: FolderCache | null | undefined;
+  /**
+   * The image decoder: a pool, or a program's own. It stays its owner's. Default: threads of this process, opened and
+   * closed.
+   */
+  readonly decoder?: ImageDecoder | undefined;
+  /** The backend that runs the graphs. Default: ORT in this process, with the configuration's threads. */
+  readonly backend?: Backend | undefined;
+  /** Opens the store of a run by its path. Default: in folders. */
+  readonly openStore?: OpenRunStore;
+}
+
+/** This process as a place for runs. */
+function nodeSite(openStore: OpenRunStore | undefined): RunsSite<Dataset, TrainFolderOptions> {
+  return { host: nodeHost(openStore), prepare, read: (path) => readRun(path, openStore), usable: usablePaths };
+}
 
 /**
  * A folder of labelled images in, a run folder with a trained classifier out.
@@ -30,9 +53,7 @@ export async function* trainFolder(
   options: TrainFolderOptions,
 ): AsyncGenerator<FolderEvent, void, undefined> {
   const resolved = withAbsolutePaths(resolveConfig(parseConfig(config)));
-  await assertNewRun((options.openStore ?? openRunStore)(options.out), { overwrite: options.overwrite ?? false });
-  const run = yield* trainRun({ folder: resolve(folder), config: resolved, options, resumed: null });
-  if (run) yield* scratchBeside(run, options);
+  yield* beginTraining({ folder: resolve(folder), config: resolved, options }, nodeSite(options.openStore));
 }
 
 /** A run is resumed from anywhere. */
@@ -46,12 +67,7 @@ export function withAbsolutePaths<C extends Pick<ResolvedConfig, 'model' | 'weig
 }
 
 /** Options for resuming a run. */
-export interface ResumeOptions extends Omit<TrainFolderOptions, 'out' | 'overwrite' | 'choices'>, NamedPaths {
-  /** The checkpoint to go on from. Default: `last`. */
-  readonly from?: CheckpointName | undefined;
-  /** Trains a run that is done for longer: until it has had so many epochs, without those of a probe. */
-  readonly epochs?: number | undefined;
-}
+export interface ResumeOptions extends Omit<TrainFolderOptions, 'out' | 'overwrite' | 'choices'>, Resumption {}
 
 /**
  * Goes on with a run where it stopped. It ends bit for bit as if it had not stopped; not so with `from: 'best'`, where
@@ -59,75 +75,7 @@ export interface ResumeOptions extends Omit<TrainFolderOptions, 'out' | 'overwri
  */
 export async function* resumeTraining(
   out: string,
-  { epochs, ...options }: ResumeOptions = {},
+  { data, weights, from, epochs, ...options }: ResumeOptions = {},
 ): AsyncGenerator<FolderEvent, void, undefined> {
-  const found = await readRun(out, options.openStore);
-  if (found.status === 'done' && epochs === undefined && !(await wantsScratch(found, out, options.openStore))) {
-    throw completeError(out, resolveConfig(found.config).epochs + found.addedEpochs);
-  }
-  const run = yield* resumeRun(out, { epochs, ...options });
-  const { data: _data, weights: _weights, from: _from, ...others } = options;
-  if (run) yield* scratchBeside(run, { ...others, out });
-}
-
-/** Goes on with one run, and returns it as it ended; a run that is done stays as it is. */
-async function* resumeRun(
-  out: string,
-  { data, weights, from = 'last', epochs, ...options }: ResumeOptions,
-): AsyncGenerator<FolderEvent, Run | null, undefined> {
-  const { openStore = openRunStore } = options;
-  const lock = await openStore(out).lock();
-  try {
-    const named = { data, weights };
-    const found = await usablePaths(out, await readRun(out, openStore), named);
-    if (found.status === 'done' && epochs === undefined) return found;
-    const config = resolveConfig(found.config);
-    const last = await (from === 'best'
-      ? readBest(out, trainingRuns, openStore)
-      : readLast(out, trainingRuns, openStore));
-    const run = changed(out, found, config.epochs, { from, epochs, at: last.phase.epoch });
-    const resumed = { run, lock, named, ...last };
-    return yield* trainRun({ folder: run.folder, config, options: { ...options, out }, resumed });
-  } finally {
-    await lock.release();
-  }
-}
-
-/** Trains the same from random weights, where `auto` asked for it, in a folder inside the run's, to be compared. */
-async function* scratchBeside(run: Run, options: TrainFolderOptions): AsyncGenerator<FolderEvent, void, undefined> {
-  const { openStore = openRunStore } = options;
-  if (!(await wantsScratch(run, options.out, openStore))) return;
-  const { loggers: _loggers, ...others } = options;
-  const out = scratchIn(options.out);
-  yield { kind: 'scratch', out, best: run.best! };
-  if (await readLast(out, trainingRuns, openStore).catch(() => null)) {
-    yield* resumeRun(out, { ...others, data: run.folder });
-    return;
-  }
-  const before = beforeOf(run);
-  const onnxFile = ownOnnx(options.out, run, openStore);
-  const config = resolveConfig({ ...resolveConfig(run.config), ...fromScratch });
-  yield* trainRun({ folder: run.folder, config, options: { ...others, out, before, onnxFile }, resumed: null });
-}
-
-/** The options of a run that a run from random weights does not have. */
-const fromScratch = {
-  strategy: 'scratch',
-  weights: null,
-  probe: 0,
-  backboneRate: 1,
-  rates: null,
-  freeze: null,
-  train: null,
-} as const;
-
-const scratchIn = (out: string) => join(out, 'scratch');
-
-/** Whether a run is to be compared with one from random weights that is not there yet. */
-async function wantsScratch(run: Run, out: string, openStore: OpenRunStore | undefined): Promise<boolean> {
-  if (run.status !== 'done' || !run.decision?.alsoScratch) return false;
-  return readRun(scratchIn(out), openStore).then(
-    ({ status }) => status !== 'done',
-    () => true,
-  );
+  yield* goOnTraining({ data, weights, from, epochs }, { ...options, out }, nodeSite(options.openStore));
 }
