@@ -43,7 +43,12 @@ const house = [
     ],
     needsNode: true,
   },
-  { folder: 'packages/web', name: '@graft-ml/web', rooms: ['image', 'runs', 'runtime', 'predict'], needsNode: false },
+  {
+    folder: 'packages/web',
+    name: '@graft-ml/web',
+    rooms: ['image', 'runtime', 'runs', 'data', 'model', 'train', 'predict', 'worker'],
+    needsNode: false,
+  },
   {
     folder: 'packages/studio',
     name: '@graft-ml/studio',
@@ -84,9 +89,14 @@ function pathOf(from: string, specifier: string): string | undefined {
   for (const { name, folder } of house) {
     if (specifier === name) return `${folder}/src/index.ts`;
     if (specifier.startsWith(`${name}/internal/`)) return `${folder}/src/${specifier.slice(name.length + 10)}.ts`;
-    if (specifier.startsWith(`${name}/`)) return `${folder}/src/entries/${specifier.slice(name.length + 1)}.ts`;
+    if (specifier.startsWith(`${name}/`)) return `${folder}/src/${entryOf(name, specifier.slice(name.length + 1))}`;
   }
   return undefined;
+}
+
+/** The file of an entry. Those of a page's package stand in the rooms they are of. */
+function entryOf(name: string, entry: string): string {
+  return name === '@graft-ml/web' ? `${entry}/index.ts` : `entries/${entry}.ts`;
 }
 
 /** Why one file may not import another, or undefined where it may. */

@@ -13,5 +13,6 @@ export interface RunHost {
   sign(record: Omit<PathRecord, 'signature'>): Promise<string | null>;
   /** The learning curves of a run as SVG, by its log; null where no epoch is complete. */
   drawCurves(store: Pick<RunStore, 'names' | 'read'>): Promise<string | null>;
-  memory(): MemoryUse;
+  /** The memory in use; null where nobody knows, so that no run says what it took. */
+  readonly memory: (() => MemoryUse) | null;
 }

@@ -135,7 +135,7 @@ async function* attempt<D extends ImageDataset, O extends TrainOptions>(
   const { config, options, resumed } = given;
   const { out, signal } = options;
   const cleanups: (() => Promise<void>)[] = [];
-  const meter = new ResourceMeter(site.host.memory);
+  const meter = new ResourceMeter(site.host.memory ?? (() => ({ now: 0, peak: 0 })));
   let run: Run | null = null;
   let proof: Proof | null = null;
   let damage: ImageProblem | null = null;
@@ -186,7 +186,12 @@ async function* planned(
   const { config, architecture, model, data, initial, onnx } = prepared;
   const { table, runtime } = model;
   const description = describeCheckpoint(architecture, run.classes, run.preprocessing, seenByRun(prepared));
-  const store = new RunFolder(out, run, { description, initial, onnx, meter, loggers, host }, resumed?.lock);
+  const store = new RunFolder(
+    out,
+    run,
+    { description, initial, onnx, meter: host.memory ? meter : undefined, loggers, host },
+    resumed?.lock,
+  );
   const runPlan = (plan: readonly PlannedStage[], last: Last | null) => {
     model.load(initial);
     const options = { ...runFitOptions(prepared, plan), store, ...(signal && { signal }), resume: last ?? false };

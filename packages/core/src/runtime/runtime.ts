@@ -48,6 +48,11 @@ export class Runtime {
     return this.#backend.device;
   }
 
+  /** Threads inside one operator. */
+  get threads(): number {
+    return this.#backend.threads;
+  }
+
   /** A key of everything that its numbers and their times depend on: device, processor, threads, ORT's version. */
   get identity(): string {
     return this.#backend.identity;

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { RunHost } from '@graft-ml/core/internal/runs/host';
+import type { MemoryUse } from '@graft-ml/core/internal/runs/resources';
 import { runCurves } from '@graft-ml/core/internal/runs/run-curves';
 import { ortVersion } from '../runtime/index.ts';
 import { signPaths } from './own-paths.ts';
@@ -15,6 +16,11 @@ export function nodeHost(openStore: OpenRunStore = openRunStore): RunHost {
     machine: hostname(),
     sign: signPaths,
     drawCurves: runCurves,
-    memory: () => ({ now: process.memoryUsage.rss(), peak: 1024 * process.resourceUsage().maxRSS }),
+    memory: processMemory,
   };
+}
+
+/** The resident memory of this process. */
+export function processMemory(): MemoryUse {
+  return { now: process.memoryUsage.rss(), peak: 1024 * process.resourceUsage().maxRSS };
 }

@@ -5,7 +5,7 @@ import { ResourceMeter, readResources } from '@graft-ml/core/internal/runs/resou
 import { beforeAll, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
-import { nodeHost } from './host.ts';
+import { processMemory } from './host.ts';
 import { openRunStore } from './run-store.ts';
 
 ownCache();
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 
 test('the time until an event is its phase’s, and what its reader does is nobody’s', async () => {
-  const meter = new ResourceMeter(nodeHost().memory);
+  const meter = new ResourceMeter(processMemory);
   const events = async function* () {
     for (const kind of ['start', 'stage', 'step', 'evaluation', 'step', 'evaluation', 'end'] as const) {
       await setTimeout(kind === 'evaluation' ? 40 : 10);

@@ -19,7 +19,7 @@ import { type Dataset, openDataset } from '../data/dataset.ts';
 import { assertMayHoldImages } from '../data/readers/find-candidates.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
-import { nodeHost } from '../runs/host.ts';
+import { processMemory } from '../runs/host.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { openRunImages } from './run-images.ts';
 
@@ -64,7 +64,7 @@ export async function prepare(
   options: PrepareOptions,
 ): Promise<Prepared<Dataset>> {
   const { choices, signal, cleanups, cache = defaultCache(), onNote = () => {} } = options;
-  const meter = options.meter ?? new ResourceMeter(nodeHost().memory);
+  const meter = options.meter ?? new ResourceMeter(processMemory);
   const onPreparation = (progress: Preparation) => {
     signal?.throwIfAborted();
     options.onPreparation?.(progress);

@@ -4,11 +4,10 @@
  * @module @graft-ml/web/predict
  */
 export type { PixelImage } from '@graft-ml/core/internal/image/decoder';
+export type { CanvasFrame, PageImage } from '../image/frame.ts';
 export type { WasmFiles } from '../runtime/ort.ts';
 export {
-  type CanvasFrame,
   loadPredictor,
-  type PageImage,
   type PredictedClass,
   Predictor,
   type PredictorOptions,

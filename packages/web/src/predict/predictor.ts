@@ -2,33 +2,19 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
 import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
-import { type PixelImage, rgbOf } from '@graft-ml/core/internal/image/decoder';
+import { rgbOf } from '@graft-ml/core/internal/image/decoder';
 import type { Framing } from '@graft-ml/core/internal/image/transform';
 import { evaluationViews, rowsOf } from '@graft-ml/core/internal/image/view';
 import { parsePreprocessing } from '@graft-ml/core/internal/models/preprocessing';
 import type { InferenceSession } from 'onnxruntime-web/wasm';
 import { canvasDecoder } from '../image/canvas-decoder.ts';
+import { type PageImage, pixelsOfFrame } from '../image/frame.ts';
 import { defaultThreads, type WasmFiles, wasmBuild } from '../runtime/ort.ts';
 import { explainStart } from '../runtime/session.ts';
 
 export interface PredictorOptions extends WasmFiles {
   /** Threads, more than one only where the page is cross-origin isolated. Default: half the cores, at most 4, or 1. */
   readonly threads?: number;
-}
-
-/** An image as a page has it: a file, pixels, or what a canvas can draw, such as a frame of a video. */
-export type PageImage = Blob | Uint8Array<ArrayBuffer> | ArrayBuffer | PixelImage | CanvasFrame;
-
-/** What a canvas can draw: `<img>`, `<video>`, `<canvas>`, `ImageBitmap`, `OffscreenCanvas`, `VideoFrame`. */
-export interface CanvasFrame {
-  readonly videoWidth?: number;
-  readonly videoHeight?: number;
-  readonly naturalWidth?: number;
-  readonly naturalHeight?: number;
-  readonly displayWidth?: number;
-  readonly displayHeight?: number;
-  readonly width?: number;
-  readonly height?: number;
 }
 
 export interface PredictedClass {
@@ -135,24 +121,6 @@ async function pixelsOf(image: PageImage, framing: Framing): Promise<Uint8Array>
   const rgb =
     image instanceof Blob || image instanceof Uint8Array || image instanceof ArrayBuffer
       ? await canvasDecoder().decode({ bytes: await contentOf(image), name: 'image' }, framing)
-      : rgbOf('data' in image ? image : drawn(image));
+      : rgbOf(pixelsOfFrame(image));
   return evaluationViews(rowsOf(rgb), request, framing.crop);
-}
-
-function drawn(frame: CanvasFrame): PixelImage {
-  const [width, height] = sizeOf(frame);
-  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true, alpha: false });
-  if (context === null || width === 0) throw new UserError('There is no frame to look at yet.');
-  context.fillStyle = '#ffffff';
-  context.fillRect(0, 0, width, height);
-  context.drawImage(frame as ImageBitmap, 0, 0, width, height);
-  return context.getImageData(0, 0, width, height);
-}
-
-/** The size of what is in it: an element may be shown in another one. */
-function sizeOf(frame: CanvasFrame): readonly [width: number, height: number] {
-  const width = frame.videoWidth ?? frame.naturalWidth ?? frame.displayWidth ?? frame.width;
-  const height = frame.videoHeight ?? frame.naturalHeight ?? frame.displayHeight ?? frame.height;
-  if (typeof width === 'number' && typeof height === 'number') return [width, height];
-  throw new UserError('predict: expected an image file, pixels, or what a canvas can draw.');
 }

@@ -1,0 +1,127 @@
+import { type ExplainOptions, explain } from '@graft-ml/core/internal/explain/explain';
+import type { ClassifyOptions } from '@graft-ml/core/internal/predict/classifier';
+import type { EvaluationOptions } from '@graft-ml/core/internal/predict/evaluation';
+import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
+import type { Runtime } from '@graft-ml/core/runtime';
+import type { ImageCollection } from '../data/collection.ts';
+import type { Classifier, ClassifierInput } from '../model/classifier.ts';
+import { type OpenRunOptions, openRun, readRun } from '../model/open-run.ts';
+import { keepWeights, keptWeights } from '../model/weights.ts';
+import { privateCache } from '../runs/private-cache.ts';
+import { listRuns, readRunFiles, removeRun, writeRunFiles } from '../runs/runs.ts';
+import { createRuntime, type WebRuntimeOptions } from '../runtime/index.ts';
+import type { TrainImagesOptions } from '../train/site.ts';
+import { type ResumeImagesOptions, resumeTraining, trainImages } from '../train/train-images.ts';
+
+/** A call in a worker: how its caller ends it, and hears of it. */
+export interface Call {
+  readonly signal: AbortSignal;
+  progress(value: unknown): void;
+}
+
+/** What cannot be sent to a worker is left out of options. */
+type Sent<O> = Omit<
+  O,
+  'signal' | 'onPreparation' | 'onNote' | 'onProgress' | 'loggers' | 'cache' | 'decoder' | 'runtime' | 'openStore'
+>;
+
+/** The work that a worker does, a method for each request. */
+export class Work {
+  #settings: WebRuntimeOptions = {};
+  #runtime: Runtime | undefined;
+  readonly #open = new Map<number, Classifier>();
+  #handles = 0;
+
+  /** Says how the runtime is to be set up. */
+  async setUp(_call: Call, settings: WebRuntimeOptions): Promise<void> {
+    this.#settings = settings;
+  }
+
+  train(
+    { signal, progress }: Call,
+    images: ImageCollection,
+    config: TrainConfigInput,
+    options: Sent<TrainImagesOptions>,
+  ) {
+    return trainImages(images, config, { ...options, ...this.#shared(), signal, onPreparation: progress });
+  }
+
+  resume({ signal, progress }: Call, out: string, images: ImageCollection, options: Sent<ResumeImagesOptions>) {
+    return resumeTraining(out, images, { ...options, ...this.#shared(), signal, onPreparation: progress });
+  }
+
+  listRuns = (_call: Call, folder?: string) => listRuns(folder);
+  readRun = (_call: Call, path: string) => readRun(path);
+  readRunFiles = (_call: Call, path: string) => readRunFiles(path);
+  writeRunFiles = (_call: Call, path: string, files: ReadonlyMap<string, Uint8Array>) => writeRunFiles(path, files);
+  removeRun = (_call: Call, path: string) => removeRun(path);
+  keepWeights = (_call: Call, file: Parameters<typeof keepWeights>[0]) => keepWeights(file);
+  keptWeights = () => keptWeights();
+
+  /** Opens a run, and returns a number for it. */
+  async open(_call: Call, path: string, options: Sent<OpenRunOptions>) {
+    const classifier = await openRun(path, { ...options, runtime: this.#runtimeOf() });
+    const handle = this.#handles++;
+    this.#open.set(handle, classifier);
+    const { classes, preprocessing, notes, temperature } = classifier;
+    return { handle, classes, preprocessing, notes, temperature };
+  }
+
+  classify({ signal }: Call, handle: number, image: ClassifierInput, options: { readonly top?: number }) {
+    return this.#classifier(handle).classify(image, { ...options, signal });
+  }
+
+  predict({ signal, progress }: Call, handle: number, images: readonly ClassifierInput[]) {
+    return this.#classifier(handle).predict(images, reporting({ signal, progress }));
+  }
+
+  features({ signal, progress }: Call, handle: number, images: readonly ClassifierInput[]) {
+    return this.#classifier(handle).features(images, reporting({ signal, progress }));
+  }
+
+  evaluate(
+    { signal, progress }: Call,
+    handle: number,
+    images: ImageCollection,
+    options: Omit<EvaluationOptions, 'outputs'>,
+  ) {
+    return this.#classifier(handle).evaluate(images, { ...options, ...reporting({ signal, progress }) });
+  }
+
+  explain(
+    { signal, progress }: Call,
+    handle: number,
+    images: readonly ClassifierInput[],
+    options: Sent<ExplainOptions>,
+  ) {
+    return explain(this.#classifier(handle), images, { ...options, ...reporting({ signal, progress }) });
+  }
+
+  async toOnnx(_call: Call, handle: number, options: { readonly batchSize?: number }) {
+    return this.#classifier(handle).toOnnx(options);
+  }
+
+  async close(_call: Call, handle: number): Promise<void> {
+    await this.#open.get(handle)?.close();
+    this.#open.delete(handle);
+  }
+
+  #classifier(handle: number): Classifier {
+    const classifier = this.#open.get(handle);
+    if (classifier === undefined) throw new Error('The classifier was closed.');
+    return classifier;
+  }
+
+  #runtimeOf(): Runtime {
+    this.#runtime ??= createRuntime(this.#settings);
+    return this.#runtime;
+  }
+
+  #shared() {
+    return { cache: privateCache(), runtime: this.#settings };
+  }
+}
+
+function reporting({ signal, progress }: Call): ClassifyOptions {
+  return { signal, onProgress: (done, total) => progress({ done, total }) };
+}

@@ -1,0 +1,252 @@
+/*
+ * Training in a page, in a worker: the same files as Node's, the same numbers to rounding, and back. Where there is no
+ * Chromium, the tests are skipped.
+ */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Run } from '@graft-ml/core/internal/runs/run-file';
+import { openRun } from 'graft-ml/predict';
+import { trainFolder } from 'graft-ml/train';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { drawImages, ownCache, temporaryFolder } from '../images.ts';
+import { metricsOf, smallRun } from '../runs.ts';
+import { buildPage, hasBrowser, launch, servePage } from './pages.ts';
+import type { SentImages, Tools } from './training/page.ts';
+
+ownCache();
+
+/** The page's own, inside `page.evaluate`. */
+declare const tools: Tools;
+
+/** The images of a folder, to be sent to a page. */
+function sent(folder: string): SentImages {
+  const content = (name: string) => {
+    const files = readdirSync(join(folder, name)).map((file) => [
+      file,
+      readFileSync(join(folder, name, file)).toString('base64'),
+    ]);
+    return Object.fromEntries(files);
+  };
+  return Object.fromEntries(readdirSync(folder).map((name) => [name, content(name)]));
+}
+
+describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in Chromium', () => {
+  const root = temporaryFolder();
+  const shapes = join(root, 'shapes');
+  let images: SentImages;
+  let browser: Browser;
+  let address: string;
+  let context: BrowserContext;
+
+  beforeAll(async () => {
+    const folder = join(root, 'page');
+    await drawImages(shapes, { perClass: 12 });
+    images = sent(shapes);
+    await buildPage(folder, new URL('./training/', import.meta.url).pathname);
+    browser = await launch();
+    ({ address } = await servePage(folder));
+  }, 120_000);
+  afterAll(() => browser?.close());
+  beforeEach(async () => {
+    context = await browser.newContext();
+  });
+
+  async function open(): Promise<Page> {
+    const page = await context.newPage();
+    await page.goto(address);
+    return page;
+  }
+
+  /** Trains in a page; with `stopAfter`, until so many steps were taken. Returns the kinds of the events. */
+  function train(page: Page, out: string, how: { resume?: boolean; stopAfter?: number; config?: object } = {}) {
+    return page.evaluate(
+      async ({ images, out, resume, stopAfter, config }) => {
+        const graft = tools.connect();
+        const collected = tools.collection(images);
+        const controller = new AbortController();
+        const { signal } = controller;
+        const events = resume
+          ? graft.resume(out, collected, { signal })
+          : graft.train(collected, config, { out, signal });
+        const kinds: string[] = [];
+        let steps = 0;
+        for await (const event of events) {
+          kinds.push(event.kind);
+          if (event.kind === 'step' && ++steps >= stopAfter) controller.abort();
+        }
+        graft.close();
+        return kinds;
+      },
+      { images, out, resume: false, stopAfter: 1e9, config: { ...smallRun, threads: null }, ...how },
+    );
+  }
+
+  /** Writes a run of the page into a folder. */
+  async function download(page: Page, run: string, folder: string): Promise<void> {
+    const files = await page.evaluate(async (path) => {
+      const graft = tools.connect();
+      const found = await graft.readRunFiles(path);
+      graft.close();
+      return [...found].map(([name, bytes]) => [name, tools.base64Of(bytes)] as const);
+    }, run);
+    mkdirSync(folder, { recursive: true });
+    for (const [name, content] of files) writeFileSync(join(folder, name), Buffer.from(content, 'base64'));
+  }
+
+  /** What a run of the page says of every image: probabilities by path. */
+  function probabilities(page: Page, run: string): Promise<Readonly<Record<string, readonly number[]>>> {
+    return page.evaluate(
+      async ({ images, run }) => {
+        const graft = tools.connect();
+        const classifier = await graft.open(run);
+        const { results } = await classifier.evaluate(tools.collection(images));
+        await classifier.close();
+        graft.close();
+        return Object.fromEntries(results.map(({ path, probabilities: own }) => [path, Array.from(own)]));
+      },
+      { images, run },
+    );
+  }
+
+  async function ofNode(run: string): Promise<Readonly<Record<string, readonly number[]>>> {
+    await using classifier = await openRun(run);
+    const paths = Object.entries(images).flatMap(([name, files]) =>
+      Object.keys(files).map((file) => `${name}/${file}`),
+    );
+    const all: Record<string, readonly number[]> = {};
+    for await (const { path, probabilities: own } of classifier.predict(paths.map((path) => join(shapes, path)))) {
+      all[path.slice(shapes.length + 1)] = Array.from(own!);
+    }
+    return all;
+  }
+
+  function expectClose(a: Readonly<Record<string, readonly number[]>>, b: typeof a): void {
+    expect(Object.keys(a).sort()).toEqual(Object.keys(b).sort());
+    for (const [path, own] of Object.entries(a)) {
+      for (const [i, value] of own.entries()) expect(Math.abs(value - b[path]![i]!), `${path} ${i}`).toBeLessThan(1e-4);
+    }
+  }
+
+  test('a run made in a page opens in Node, and is the run that Node makes of the same images', async () => {
+    const page = await open();
+    const kinds = await train(page, 'runs/shapes');
+    expect([kinds[0], kinds.at(-1)]).toEqual(['ready', 'end']);
+    expect(await page.evaluate(() => tools.connect().listRuns())).toEqual(['runs/shapes']);
+    const fromPage = join(root, 'from-page');
+    await download(page, 'runs/shapes', fromPage);
+    const own = join(root, 'own');
+    for await (const _ of trainFolder(shapes, smallRun, { out: own }));
+    const [a, b] = [fromPage, own].map((run) => JSON.parse(readFileSync(join(run, 'run.json'), 'utf8')) as Run);
+    expect(a!.dataset).toEqual(b!.dataset);
+    expect(a!.classes).toEqual(b!.classes);
+    expect(a!.versions.browser).toMatch(/Chrome/);
+    expect(readdirSync(fromPage).sort()).toEqual(
+      readdirSync(own)
+        .filter((name) => name !== 'resources.json')
+        .sort(),
+    );
+    const [left, right] = [metricsOf(fromPage), metricsOf(own)];
+    expect(left).toHaveLength(3);
+    // The kernels are others, so sums are rounded in another order: a few steps leave losses near each other.
+    for (const [i, line] of left.entries()) expect(line.loss).toBeCloseTo(right[i]!.loss as number, 2);
+    expectClose(await probabilities(page, 'runs/shapes'), await ofNode(fromPage));
+  }, 60_000);
+
+  test('a run of Node opens in a page, and says the same of every image', async () => {
+    const own = join(root, 'of-node');
+    for await (const _ of trainFolder(shapes, smallRun, { out: own }));
+    const files = readdirSync(own).map((name) => [name, readFileSync(join(own, name)).toString('base64')] as const);
+    const page = await open();
+    await page.evaluate(async (sentFiles) => {
+      const graft = tools.connect();
+      await graft.writeRunFiles('runs/node', new Map(sentFiles.map(([name, text]) => [name, tools.bytesOf(text)])));
+      graft.close();
+    }, files);
+    expectClose(await probabilities(page, 'runs/node'), await ofNode(own));
+  }, 60_000);
+
+  test('a run whose page was closed goes on, and ends bit for bit', async () => {
+    const page = await open();
+    await train(page, 'runs/whole');
+    const first = await open();
+    await train(first, 'runs/cut', { stopAfter: 4 });
+    await first.close();
+    const kinds = await train(await open(), 'runs/cut', { resume: true });
+    expect(kinds.at(-1)).toBe('end');
+    const [whole, cut] = [join(root, 'whole'), join(root, 'cut')];
+    await download(page, 'runs/whole', whole);
+    await download(page, 'runs/cut', cut);
+    for (const name of ['best.safetensors', 'last.safetensors']) {
+      expect(readFileSync(join(cut, name)).equals(readFileSync(join(whole, name))), name).toBe(true);
+    }
+    expect(metricsOf(cut)).toEqual(metricsOf(whole));
+  }, 60_000);
+
+  test('strategies start from kept weights; features of frozen layers are kept; an exported model says the same', async () => {
+    const page = await open();
+    await train(page, 'runs/start');
+    const answer = await page.evaluate(
+      async ({ images, config }) => {
+        const graft = tools.connect();
+        const files = await graft.readRunFiles('runs/start');
+        const weights = await graft.keepWeights({
+          name: 'start.safetensors',
+          content: new Blob([files.get('best.safetensors') as Uint8Array<ArrayBuffer>]),
+        });
+        const collected = tools.collection(images);
+        const stages: string[] = [];
+        const features: number[] = [];
+        for (const out of ['runs/head', 'runs/again']) {
+          let computed = 0;
+          const onProgress = ({ stage }: { readonly stage: string }) => {
+            if (stage === 'extracting features') computed++;
+          };
+          const events = graft.train(
+            collected,
+            { ...config, weights, strategy: 'feature-extraction' },
+            { out, onProgress },
+          );
+          for await (const event of events) if (event.kind === 'stage') stages.push(event.name);
+          features.push(computed);
+        }
+        const classifier = await graft.open('runs/head');
+        const [name, own] = Object.entries(collected)[0]!;
+        const file = own[0] as File;
+        const { classes } = await classifier.classify(file);
+        const [explained] = await tools.all(classifier.explain([file], { method: 'gradcam' }));
+        const vectors = await tools.all(classifier.features([file]));
+        const model = (await classifier.toOnnx()) as Uint8Array<ArrayBuffer>;
+        const predictor = await tools.loadPredictor(model);
+        const exported = await predictor.predict(file);
+        await classifier.close();
+        const wrong = await graft
+          .train(collected, { ...config, weights: 'weights/none.safetensors', strategy: 'full' }, { out: 'runs/none' })
+          .next()
+          .catch((error: Error) => [error.name, error.message]);
+        graft.close();
+        return {
+          weights,
+          stages,
+          features,
+          name,
+          classes,
+          exported,
+          wrong,
+          heat: explained && !explained.problem && explained.normalised.shape,
+          width: vectors[0]!.features!.length,
+        };
+      },
+      { images, config: { ...smallRun, threads: null } },
+    );
+    expect(answer.weights).toBe('weights/start.safetensors');
+    expect(answer.stages).toEqual(['head', 'head']);
+    expect(answer.features[0]).toBeGreaterThan(answer.features[1]!);
+    expect(answer.heat).toEqual([28, 28]);
+    expect(answer.width).toBeGreaterThan(10);
+    for (const { name, probability } of answer.exported) {
+      expect(answer.classes.find((one) => one.name === name)!.probability).toBeCloseTo(probability, 5);
+    }
+    expect(answer.wrong).toEqual(['OptionError', expect.stringContaining('weights/none.safetensors')]);
+  }, 90_000);
+});

@@ -1,0 +1,3 @@
+import { serveGraft } from '@graft-ml/web/worker';
+
+serveGraft();
