@@ -10,7 +10,6 @@ import type { Answer, Question } from './worker.ts';
 export { buildPage, hasBrowser, launch } from './chromium.ts';
 
 const contentTypes: Readonly<Record<string, string>> = {
-  '.css': 'text/css',
   '.html': 'text/html',
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',

@@ -7,55 +7,56 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { createRuntime } from 'graft-ml/internal/runtime/index';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { writtenByCode } from '../../packages/studio/src/understand/inner-loop/drawing.ts';
 import { startOf, traceLearners } from '../../packages/studio/src/understand/inner-loop/inner-loop.ts';
 import { networkPlan } from '../../packages/studio/src/understand/layers/network-plan.ts';
-import type { FileServer } from '../file-server.ts';
-import { temporaryFolder } from '../images.ts';
-import { hasBrowser, launch, servePage } from './pages.ts';
+import { ownCache } from '../images.ts';
+import { type StartedStudio, startStudio } from '../studio.ts';
+import { hasBrowser, launch } from './pages.ts';
 
-const studio = fileURLToPath(new URL('../../packages/studio/', import.meta.url));
 const assets = fileURLToPath(new URL('../../packages/graft-ml/assets/starts/omniglot/', import.meta.url));
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const findViolations = `axe.run('.understand').then(({ violations }) => violations.map(({ id, nodes }) =>
   id + ': ' + nodes.map(({ html }) => html.slice(0, 120)).join(' | ')))`;
-const policy =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; worker-src 'self'; " +
-  "connect-src 'self'";
+
+ownCache();
 
 /** The page computes, and other tests run beside this one. */
 const patiently = { timeout: 30_000 };
 
 describe.skipIf(!hasBrowser('the tests of Understand'))('Understand in Chromium', () => {
-  const folder = temporaryFolder();
   let browser: Browser;
-  let server: FileServer;
+  let studio: StartedStudio;
   const said: string[] = [];
   const elsewhere: string[] = [];
 
   beforeAll(async () => {
-    const configFile = `${studio}vite.config.ts`;
-    await build({ root: studio, configFile, logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
-    server = await servePage(folder, { 'Content-Security-Policy': policy });
+    studio = await startStudio();
     browser = await launch();
   });
-  afterAll(() => browser?.close());
-  afterEach(() => {
+  afterAll(async () => {
+    await browser?.close();
+    await studio?.end('SIGINT');
+  });
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close(); // their workers, too
     expect(said.splice(0)).toEqual([]);
     expect(elsewhere.splice(0)).toEqual([]);
   });
 
   async function open(topic: string, options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    const context = await browser.newContext({
+      ...{ viewport: { width: 1280, height: 900 }, serviceWorkers: 'block' },
+      ...options,
+    });
     const page = await context.newPage();
     page.on('console', (message) => said.push(message.text()));
     page.on('pageerror', ({ message }) => said.push(message));
     page.on('request', (request) => {
-      if (!request.url().startsWith(server.address)) elsewhere.push(request.url());
+      if (!request.url().startsWith(studio.address)) elsewhere.push(request.url());
     });
-    await page.goto(`${server.address}/#understand`);
+    await page.goto(`${studio.address}#understand`);
     await page.getByRole('navigation', { name: 'Topics' }).getByRole('button', { name: topic }).click();
     return page;
   }

@@ -20,19 +20,21 @@ const ideas: { readonly [L in ShownLearner]: { readonly name: string; readonly t
     name: 'MAML',
     text:
       'Finn et al. 2017: the inner loop takes gradient steps on the support’s loss with all parameters. The start is ' +
-      'meta-learned so that after these steps the loss of the queries is low.',
+      'meta-learned so that the loss of the queries is low after these steps.',
   },
   anil: {
     name: 'ANIL',
     text:
       'Raghu et al. 2020, “almost no inner loop”: only the head is adapted, in meta-training too. They found that ' +
-      'MAML’s inner loop hardly changes the features of the body, and that reusing them does as well.',
+      'MAML works mostly by feature reuse: its inner loop hardly changes what the body computes, and adapting the ' +
+      'head alone does as well.',
   },
   boil: {
     name: 'BOIL',
     text:
-      'Oh et al. 2021, “body only update in inner loop”: the head stays as it is, so the body must move the features ' +
-      'to it. They argue that changing representations helps where tasks differ from those before.',
+      'Oh et al. 2021, “body only update in inner loop”: the head is frozen in the inner loop, so the body has to ' +
+      'change its features: representation change instead of reuse. They found this better, most of all where new ' +
+      'tasks come from another domain.',
   },
 };
 
@@ -49,8 +51,9 @@ export function InnerLoop() {
     <section class="topic" aria-labelledby="inner-heading">
       <h2 id="inner-heading">The inner loop, step by step</h2>
       <p>
-        Meta-learning looks for a start from which few steps are enough. The inner loop is these steps: from the start,
-        gradient descent on the support of one task. Watch what it does to the queries, which it does not see.
+        Meta-learning looks for an initialisation, a start, from which a few gradient steps suffice for a new task.
+        These steps are the inner loop: gradient descent on the support. Watch what they do to the answers to the
+        queries, which they never see.
       </p>
       <dl class="ideas">
         {shownLearners.map((learner) => (
@@ -231,7 +234,7 @@ function Results({ traces, task }: { readonly traces: readonly LearnerTrace[]; r
       </p>
       <Table
         caption="Loss and accuracy at this step"
-        head={['Learner', 'Adapts', 'Support, loss', 'right', 'Queries, loss', 'right']}
+        head={['Learner', 'Adapts', 'Support loss', 'accuracy', 'Query loss', 'accuracy']}
         rows={traces.map(({ learner, adapts, steps }) => {
           const { support, query } = steps[at]!;
           return [
@@ -248,21 +251,21 @@ function Results({ traces, task }: { readonly traces: readonly LearnerTrace[]; r
       />
       <div class="charts">
         <LineChart
-          title="Loss of the queries"
+          title="Query loss"
           xLabel="inner steps"
           yLabel="loss, nats"
           at={at}
           curves={curves(({ query }) => query.loss)}
         />
         <LineChart
-          title="Loss of the support"
+          title="Support loss"
           xLabel="inner steps"
           yLabel="loss, nats"
           at={at}
           curves={curves(({ support }) => support.loss)}
         />
         <LineChart
-          title="Queries answered right"
+          title="Query accuracy"
           xLabel="inner steps"
           yLabel="share"
           yRange={[0, 1]}
@@ -298,7 +301,7 @@ function Answers({
   const names = task.map(({ name }) => name);
   return (
     <div class="answers">
-      <h4>What they say of each query</h4>
+      <h4>Answers to each query</h4>
       <ul>
         {queries.map(({ drawing, label }, i) => (
           <li key={i}>
@@ -364,7 +367,7 @@ function Moves({ traces, at }: { readonly traces: readonly LearnerTrace[]; reado
   return (
     <div>
       <h4>How far each block has moved</h4>
-      <p class="soft">The distance of its parameters from the start, as a share of their length there.</p>
+      <p class="soft">The Euclidean distance of its parameters from the start, relative to their norm there.</p>
       <Table
         caption="How far each block has moved"
         head={['Block', ...traces.map(({ learner }) => ideas[learner].name)]}

@@ -19,8 +19,8 @@ export function SurfacePanel() {
       <h3 id="surface-heading">The way through the loss surface</h3>
       <p>
         The parameters before and after the loop, and the direction in which its way bends most, span a plane; the loss
-        of the task is computed at places all over it (Li et al. 2018). The steps go down on the support’s surface; what
-        they are for is the queries’.
+        of the task is computed on a grid over it (Li et al. 2018). The steps descend on the support’s loss; what counts
+        is the queries’.
       </p>
       <div class="controls">
         <Select

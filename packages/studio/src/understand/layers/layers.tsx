@@ -57,7 +57,7 @@ export function Layers() {
       <p>
         Transfer learning starts from parameters that were trained on something else. Frozen layers keep theirs, and no
         gradient is computed for them; the others are trained on your images. A strategy decides which, and when. Choose
-        one, or click on layers to have them the other way.
+        one, and click on a layer to freeze it or to train it all the same.
       </p>
       <Controls plan={plan} />
       {problem !== null && (
@@ -138,41 +138,90 @@ function Controls({ plan }: { readonly plan: NetworkPlan | null }) {
             />
           </>
         )}
-        <Range
-          label="layerDecay"
-          value={layerDecay ?? 1}
-          min={0.5}
-          max={1}
-          step={0.05}
-          onChange={(value) => choose({ layerDecay: value })}
-        />
-        <Select
-          label="batchNorm"
-          isCode
-          value={batchNorm ?? 'running'}
-          values={['running', 'batch', 'frozen'] as const}
-          onChange={(value) => choose({ batchNorm: value })}
-        />
-        <NumberField
-          label="Images"
-          value={images.value}
-          min={8}
-          max={100_000}
-          onChange={(value) => (images.value = value)}
-        />
-        <NumberField
-          label="Classes"
-          value={classes.value}
-          min={2}
-          max={1000}
-          onChange={(value) => (classes.value = value)}
-        />
       </div>
+      <details>
+        <summary>More options</summary>
+        <div class="controls">
+          {plan && <Numbers plan={plan} />}
+          <Range
+            label="layerDecay"
+            value={layerDecay ?? 1}
+            min={0.5}
+            max={1}
+            step={0.05}
+            onChange={(value) => choose({ layerDecay: value })}
+          />
+          <Select
+            label="batchNorm"
+            isCode
+            value={batchNorm ?? 'running'}
+            values={['running', 'batch', 'frozen'] as const}
+            onChange={(value) => choose({ batchNorm: value })}
+          />
+          <NumberField
+            label="Images"
+            value={images.value}
+            min={8}
+            max={100_000}
+            onChange={(value) => (images.value = value)}
+          />
+          <NumberField
+            label="Classes"
+            value={classes.value}
+            min={2}
+            max={1000}
+            onChange={(value) => (classes.value = value)}
+          />
+        </div>
+      </details>
       {description && (
         <p class="soft">
           <code>{strategy}</code>: <WithCode text={description} />.
         </p>
       )}
+    </>
+  );
+}
+
+/** The options that have a default for every strategy. */
+function Numbers({ plan }: { readonly plan: NetworkPlan }) {
+  const { epochs, probe, learningRate, backboneRate } = plan.resolved;
+  const rates = (own: number, usual: readonly number[]) =>
+    [...new Set([own, ...usual])].sort((a, b) => b - a).map((rate) => String(rate));
+  return (
+    <>
+      <NumberField
+        label="epochs"
+        isCode
+        value={epochs}
+        min={1}
+        max={200}
+        onChange={(value) => choose({ epochs: value })}
+      />
+      <NumberField
+        label="probe"
+        isCode
+        value={probe}
+        min={0}
+        max={100}
+        onChange={(value) => choose({ probe: value })}
+      />
+      <Select
+        label="learningRate"
+        isCode
+        value={String(learningRate)}
+        values={rates(learningRate, [1e-2, 3e-3, 1e-3, 3e-4, 1e-4])}
+        text={(value) => formatNumber(Number(value))}
+        onChange={(value) => choose({ learningRate: Number(value) })}
+      />
+      <Select
+        label="backboneRate"
+        isCode
+        value={String(backboneRate)}
+        values={rates(backboneRate, [1, 0.3, 0.1, 0.03, 0.01])}
+        text={(value) => formatNumber(Number(value))}
+        onChange={(value) => choose({ backboneRate: Number(value) })}
+      />
     </>
   );
 }
@@ -189,6 +238,7 @@ function Drawing({ plan }: { readonly plan: NetworkPlan }) {
   if (!shown) return null;
   const total = plan.blocks.reduce((sum, { parameters }) => sum + parameters, 0);
   const trained = shown.blocks.reduce((sum, block) => sum + block.trained, 0);
+  const first = shown.blocks.findIndex((block) => block.trained > 0);
   return (
     <>
       {plan.stages.length > 1 && <Stages plan={plan} index={index} />}
@@ -196,12 +246,12 @@ function Drawing({ plan }: { readonly plan: NetworkPlan }) {
         {plan.stages.length > 1 ? `Stage ${index + 1}, ${shown.name}: ` : ''}
         <b>{count(trained)}</b> of {count(total)} parameters are trained ({percentOf(trained / total)}), in{' '}
         {plural(shown.blocks.filter((block) => block.trained > 0).length, 'block')} of {plan.blocks.length}.
-        {plan.isOpen && ' What is trained after this, the accuracy of this stage decides.'}
+        {plan.isOpen && ' Its accuracy decides what is trained next.'}
       </p>
       {changed.value.size > 0 && (
         <div class="row">
           <Button icon="undo" onClick={() => (changed.value = new Map())}>
-            As the strategy has it
+            Reset to the strategy
           </Button>
         </div>
       )}
@@ -212,7 +262,7 @@ function Drawing({ plan }: { readonly plan: NetworkPlan }) {
           <span>{shapeText([3, plan.side, plan.side])}</span>
         </li>
         {plan.blocks.map((block, i) => (
-          <Block key={block.name} block={block} state={shown.blocks[i]!} side={plan.side} />
+          <Block key={block.name} block={block} state={shown.blocks[i]!} side={plan.side} isPassed={first < i} />
         ))}
       </ol>
       <Tensors plan={plan} stage={shown} />
@@ -249,10 +299,13 @@ function Block({
   block,
   state,
   side,
+  isPassed,
 }: {
   readonly block: PlannedBlock;
   readonly state: BlockState;
   readonly side: number;
+  /** Whether the gradient goes through it, to a block before it. */
+  readonly isPassed: boolean;
 }) {
   const { name, output, parameters } = block;
   const kind =
@@ -277,8 +330,8 @@ function Block({
         <span>{shapeText(output)}</span>
         <span>{plural(parameters, 'parameter')}</span>
         <span class="state">
-          {stateText(kind, state)}
-          {override && <em>{override === 'freeze' ? 'frozen by you' : 'trained by you'}</em>}
+          {kind === 'frozen' && isPassed ? 'frozen, the gradient passes' : stateText(kind, state)}
+          {override && <em>{override === 'freeze' ? 'frozen by a click' : 'trained by a click'}</em>}
         </span>
         {state.batchNorm && <span class="norm">{normText(state)}</span>}
       </button>
@@ -348,12 +401,12 @@ function Costs({ plan }: { readonly plan: NetworkPlan }) {
       <h3>What it costs</h3>
       <p>
         One image through the whole network is {flops(plan.forwardFlops)}, counted in its graph, a multiply-add as two.
-        A step of training also goes back through what is trained; frozen layers in front are only gone through
-        forwards, and where images are not augmented anew, just once. In all this is{' '}
+        A training step also computes gradients, back to the first trained layer. Frozen layers before it only run
+        forward, and where images are not augmented anew, only once per image. In total:{' '}
         <b>
           {flops(all)}, {percentOf(all / plan.fullFlops)}
         </b>{' '}
-        of training everything for as many epochs.
+        of training everything for the same number of epochs.
       </p>
       <Table
         caption="Work by stage"
@@ -364,7 +417,7 @@ function Costs({ plan }: { readonly plan: NetworkPlan }) {
           'Forward, a step',
           'Backward and update, a step',
           'Frozen layers',
-          'In all',
+          'Total',
         ]}
         rows={plan.stages.map((stage) => [
           stage.name,

@@ -41,6 +41,8 @@ export interface NetworkPlan {
   readonly strategies: readonly { readonly name: StrategyName; readonly description: string }[];
   /** The options that only some strategies look at, of those that this one does. */
   readonly options: readonly string[];
+  /** Options as they are where they are not given. */
+  readonly resolved: Pick<ResolvedConfig, 'epochs' | 'probe' | 'learningRate' | 'backboneRate'>;
   readonly blocks: readonly PlannedBlock[];
   readonly stages: readonly StagePlan[];
   /** The operations of one image through the whole network. */
@@ -121,9 +123,11 @@ export function networkPlan({ model: name, classes, images, config }: PlanQuesti
       flops: flopsOf(works[i]!),
     };
   });
+  const { epochs, probe, learningRate, backboneRate } = resolved;
   const { isDecidedByProbe = false, options } = strategies[resolved.strategy];
-  const epochs = plan.reduce((sum, stage) => sum + stage.epochs, 0);
-  const [full] = workOf(resolveConfig(parseConfig({ model: name, strategy: 'full', epochs })));
+  const [full] = workOf(
+    resolveConfig(parseConfig({ model: name, strategy: 'full', epochs: epochsBefore(plan, plan.length) })),
+  );
   return {
     model: name,
     side: preprocessing.crop,
@@ -131,6 +135,7 @@ export function networkPlan({ model: name, classes, images, config }: PlanQuesti
     strategy: resolved.strategy,
     strategies: strategyNames.map((each) => ({ name: each, description: strategies[each].description })),
     options,
+    resolved: { epochs, probe, learningRate, backboneRate },
     blocks,
     stages,
     forwardFlops: forwardFlopsOf(network),

@@ -52,8 +52,8 @@ export function Transfer() {
       <h2 id="transfer-heading">How much to transfer</h2>
       <p>
         A network that has learned one set of characters is to learn another, of which there are few drawings. All its
-        layers come along; the share <code>transferRatio</code> of its blocks is trained further, and the others stay
-        frozen. The head is new, because the classes are, and always trained.
+        layers are taken over; the share <code>transferRatio</code> of its blocks is trained further, and the others
+        stay frozen. The head is new, because the classes are, and always trained.
       </p>
       <TaskText />
       <div class="controls">
@@ -103,8 +103,8 @@ function TaskText() {
     <div class="panel transfer-task">
       <p>
         The network is a conv-4 with {filters} filters. First it learns {source.classes} characters from {source.images}{' '}
-        drawings of each; then, three times with other seeds, {target.classes} others from {target.images} of each. It
-        is tested on {target.testImages} more of each, after the last epoch.
+        drawings of each; then {target.classes} others from {target.images} of each, three times with different seeds.
+        Accuracy is that on {target.testImages} more of each, after the last epoch.
       </p>
       <div class="samples" aria-hidden="true">
         {[0, 1, 2, 3, 4, 5].map((label) => (
@@ -199,8 +199,8 @@ function Results({ state }: { readonly state: StudyState }) {
       />
       <p class="soft">
         The band is from the worst to the best of the seeds. Times are those of the epochs on this device, evaluation
-        included. Before the transfer the network told {percent(state.sourceAccuracy ?? 0)} of new drawings of its own
-        characters right.
+        included. Before the transfer, the network classified {percent(state.sourceAccuracy ?? 0)} of new drawings of
+        its own characters correctly.
       </p>
     </>
   );
@@ -226,7 +226,7 @@ function Blocks({ row, blocks }: { readonly row: StudyRow; readonly blocks: read
 function sentence(row: StudyRow, scratch: StudyRow | undefined, { rows }: StudyState): string {
   const of = (each: StudyRow) => percent(mean(each.runs.map(({ accuracy }) => accuracy)));
   const whole = rows.findLast(({ transferRatio }) => transferRatio !== null)!;
-  const part = `${plural(row.trained.length, 'block')} trained, ${count(row.parameters)} parameters: ${of(row)} right in ${duration(mean(row.runs.map(({ seconds }) => seconds)))}.`;
+  const part = `${plural(row.trained.length, 'block')} trained, ${count(row.parameters)} parameters: accuracy ${of(row)} after ${duration(mean(row.runs.map(({ seconds }) => seconds)))}.`;
   const others = [
     ...(row === whole ? [] : [`with all blocks trained ${of(whole)}`]),
     ...(scratch ? [`from random weights ${of(scratch)}`] : []),
