@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
-import { readMetaRun } from 'graft-ml/internal/meta/meta-run';
+import { readMetaRun } from 'graft-ml/internal/meta/read-meta-run';
 import { type StepResult, type TestMetaOptions, testMeta } from 'graft-ml/internal/meta/test-meta';
 import { resumeMeta, trainMeta } from 'graft-ml/internal/meta/train-meta';
 import { drawMetaCurves } from './charts.ts';

@@ -8,8 +8,8 @@ import {
   presetNames,
   withoutIgnored,
 } from '@graft-ml/core/internal/recipe/meta/index';
+import { metaRuns } from '@graft-ml/core/internal/runs/meta-run';
 import type { Contestant } from '../experiment/compare.ts';
-import { metaRuns } from '../meta/meta-run.ts';
 import { readConfigFileOf } from '../runs/config-file.ts';
 import { metaTable } from '../text/config-text.ts';
 

@@ -3,8 +3,9 @@
  *
  * @module graft-ml/meta
  */
+
+export type { MetaDataset, SideCounts } from '@graft-ml/core/internal/runs/meta-run';
 export * from '@graft-ml/core/meta';
-export type { SideCounts } from '../episodes/episode.ts';
 export {
   augmentedSource,
   type EpisodeHeader,
@@ -40,6 +41,5 @@ export {
   testMeta,
   trainMeta,
 } from '../meta/index.ts';
-export type { MetaDataset } from '../meta/meta-run.ts';
 export type { TestSide } from '../meta/test-meta.ts';
 export type { ResumeMetaOptions } from '../meta/train-meta.ts';

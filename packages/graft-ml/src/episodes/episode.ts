@@ -3,15 +3,10 @@ import type { ContentKey } from '@graft-ml/core/internal/image/seen';
 import type { Framing } from '@graft-ml/core/internal/image/transform';
 import type { EpisodeSource } from '@graft-ml/core/internal/meta/episode';
 import type { ClassSplit } from '@graft-ml/core/internal/recipe/meta/split';
+import type { SideCounts } from '@graft-ml/core/internal/runs/meta-run';
 import type { ImagePool } from '../data/image-pool.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
-
-/** The number of classes (rotation classes included) and of images on disk on one side of a split. */
-export interface SideCounts {
-  readonly classes: number;
-  readonly images: number;
-}
 
 /** A run's record of its episodes, which a resumed one compares. */
 export interface EpisodeHeader {

@@ -4,6 +4,7 @@ import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import { formatProblems, type Problem } from '@graft-ml/core/internal/image/problem';
 import type { EvaluationRequest } from '@graft-ml/core/internal/image/view';
+import type { SideCounts } from '@graft-ml/core/internal/runs/meta-run';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { createImagePool } from '../data/image-pool.ts';
 import { findCandidates, statDataset } from '../data/readers/find-candidates.ts';
@@ -16,7 +17,7 @@ import {
   type SplitRequest,
   unknownFolder,
 } from './class-split.ts';
-import type { EpisodeHeader, EpisodeOptions, EpisodeSets, SideCounts } from './episode.ts';
+import type { EpisodeHeader, EpisodeOptions, EpisodeSets } from './episode.ts';
 import { type Decoded, decodeTable } from './image-table.ts';
 import { findOmniglot } from './omniglot.ts';
 import { episodeSource, type HeldClass, type QuarterTurns } from './source.ts';

@@ -13,11 +13,12 @@ import {
   parseMetaConfig,
   resolveMetaConfig,
 } from '@graft-ml/core/internal/recipe/meta/index';
+import type { MetaRun } from '@graft-ml/core/internal/runs/meta-run';
 import { isWeightsFile } from '@graft-ml/core/internal/runs/named-paths';
 import { z } from 'zod';
 import { parseJson } from '../files/read.ts';
 import { isSignedByUser, signAsUser } from '../files/user-key.ts';
-import { type MetaRun, readMetaRun } from '../meta/meta-run.ts';
+import { readMetaRun } from '../meta/read-meta-run.ts';
 import { type MetaTest, testMeta } from '../meta/test-meta.ts';
 import { type MetaEvent, resumeMeta, type TrainMetaOptions, trainMeta } from '../meta/train-meta.ts';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';

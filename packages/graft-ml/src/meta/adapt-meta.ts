@@ -1,27 +1,23 @@
+import { resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { TensorOf } from '@graft-ml/core/internal/base/tensor';
-import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
+import { sha256Of } from '@graft-ml/core/internal/base/sha256';
+import { type CheckpointName, checkpointFile } from '@graft-ml/core/internal/fit/checkpoint-files';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
-import { distanceBetween, farApart, inverted, statisticsOf } from '@graft-ml/core/internal/image/image-statistics';
-import { contentKey, seenAfter } from '@graft-ml/core/internal/image/seen';
-import { isByFeatures, learners } from '@graft-ml/core/internal/meta/learners';
-import type { Warning } from '@graft-ml/core/internal/recipe/guard-rails';
+import { adaptLearner, leavingChosen } from '@graft-ml/core/internal/runs/adapt';
+import { supportTensor } from '@graft-ml/core/internal/runs/adapted-tensors';
 import type { Preparation } from '@graft-ml/core/internal/runs/prepared';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import { assertNewRun, RunFolder } from '@graft-ml/core/internal/runs/run-folder';
-import { describeCheckpoint } from '@graft-ml/core/internal/weights/checkpoint';
 import type { Backend } from '@graft-ml/core/runtime';
-import { type Dataset, type DatasetImage, openDataset } from '../data/dataset.ts';
+import { type Dataset, fingerprint, openDataset } from '../data/dataset.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import { nodeHost } from '../runs/host.ts';
 import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
-import { describeAdapted } from './adapted-run.ts';
-import { adapted, complete, readSupport, withMeans } from './adapted-tensors.ts';
-import { readMetaRun } from './meta-run.ts';
-import { type OpenLearner, openLearner } from './open-learner.ts';
+import { openLearner } from './open-learner.ts';
 import { sideBySide, taskRuntime } from './prepare-meta.ts';
+import { readMetaRun } from './read-meta-run.ts';
 import { findStart } from './starts.ts';
 
 export interface AdaptMetaOptions extends ShapeOptions {
@@ -106,31 +102,34 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
     const { config, preprocessing } = opened;
     const { dataset, left } = leavingChosen(whole, opened);
     const runtime = taskRuntime(config.device, { choices: opened.run.choices, cache, backend, onPreparation });
-    const support = await readSupport(dataset.train, preprocessing, pool);
+    const request = { kind: 'evaluation', preprocessing } as const;
+    const views = await Promise.all(dataset.train.map((image) => pool.view(image, request, preprocessing.crop)));
     signal?.throwIfAborted();
-    const taken = steps ?? stepsFor(config, dataset.classes.length);
-    const { model, head, tensors } = isByFeatures(learners[config.learner])
-      ? await withMeans(opened, support, dataset, runtime, sideBySide(1, backend))
-      : { model: opened.model, head: null, tensors: await adapted(opened, support, dataset, runtime, taken!) };
-    const own = {
-      ...{ validationFraction: 0, maxPerClass: shots ?? null, head },
-      ...Object.fromEntries(Object.entries(shape).filter(([, value]) => value !== undefined)),
-    };
-    const warnings = unlikeStart(start, opened, support);
-    const run = {
-      ...(await describeAdapted(openStart(path), dataset, opened, runtime, { own, model, checkpoint })),
-      warnings,
-    };
-    const parts = {
-      description: describeCheckpoint(
-        model,
-        dataset.classes,
-        preprocessing,
-        seenAfter(opened.seen, 'meta adapt', { fitted: dataset.train.map(contentKey), chosen: [] }),
-      ),
-      initial: complete(model, preprocessing, dataset, tensors),
-      onnx: opened.onnx,
-    };
+    const startStore = openStart(path);
+    const {
+      run,
+      parts,
+      steps: taken,
+    } = await adaptLearner({
+      start,
+      opened,
+      dataset,
+      fingerprint: fingerprint(dataset),
+      support: supportTensor(views, preprocessing),
+      steps,
+      runtime,
+      parallel: sideBySide(1, backend),
+      own: {
+        maxPerClass: shots ?? null,
+        ...Object.fromEntries(Object.entries(shape).filter(([, value]) => value !== undefined)),
+      },
+      noted: {
+        folder: resolve(dataset.root),
+        adaptedFrom: resolve(startStore.path),
+        weightsSha256: await sha256Of(await startStore.read(checkpointFile(checkpoint))),
+      },
+      versions: nodeHost().versions,
+    });
     await setImmediate(); // ORT blocks this thread: what came meanwhile is heard now
     signal?.throwIfAborted();
     await writeRun(new RunFolder(out, run, { ...parts, host: nodeHost(openStore) }), overwrite);
@@ -140,56 +139,11 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
       learner: config.learner,
       steps: taken,
       folder: dataset,
-      notes: [...dataset.notes, ...opened.notes, ...left, ...warnings.map(({ message }) => message)],
+      notes: [...dataset.notes, ...opened.notes, ...left, ...run.warnings.map(({ message }) => message)],
     };
   } finally {
     await pool.close();
   }
-}
-
-/**
- * Leaves out the images that validated a learner with fixed labels. Training on them now would leave nothing that could
- * say how good this run, or one that starts from it, is.
- */
-function leavingChosen(dataset: Dataset, { config, seen }: OpenLearner): { dataset: Dataset; left: string[] } {
-  const isLeft = (image: DatasetImage) =>
-    config.fixedLabels && seen?.chosen.has(contentKey(image)) && !seen.fitted.has(contentKey(image));
-  const [train, validation] = [dataset.train.filter((image) => !isLeft(image)), dataset.train.filter(isLeft)];
-  const hasAll = new Set(train.map(({ label }) => label)).size === dataset.classes.length;
-  if (validation.length === 0 || !hasAll) return { dataset, left: [] };
-  return {
-    dataset: { ...dataset, train, validation: [...dataset.validation, ...validation] },
-    left: [
-      `${validation.length} images that the start was validated with are not learned from: they are left to ` +
-        'validate with.',
-    ],
-  };
-}
-
-/** A start knows what it was learned on: of images of another kind its features say little. */
-function unlikeStart(start: string, { images }: OpenLearner, support: TensorOf<'u8'>): Warning[] {
-  if (!images) return [];
-  const own = statisticsOf(support);
-  const distance = distanceBetween(images, own);
-  if (distance < farApart) return [];
-  const isNegative = distanceBetween(images, inverted(own)) < farApart;
-  const advice = isNegative
-    ? 'As negatives they would be alike: invert them.'
-    : 'Expect little of it: adapt a start that was learned on such images, or train from pretrained weights ' +
-      '(`trainFolder(folder)`).';
-  const message =
-    `These images are unlike those that ${start} was learned on: by brightness and colour they are ` +
-    `${distance.toFixed(2)} apart, on a ` +
-    `scale where images of one kind are within ${farApart}. ${advice}`;
-  return [{ kind: 'far-from-start', message }];
-}
-
-/**
- * The number of inner steps. With more classes than in training the rows of the head all begin alike, and the run's own
- * number of steps is too few to tell them apart.
- */
-function stepsFor({ testSteps, way }: OpenLearner['config'], classes: number): number | null {
-  return testSteps !== null && classes > way ? Math.max(10, testSteps) : testSteps;
 }
 
 async function writeRun(store: RunFolder, overwrite: boolean): Promise<void> {

@@ -4,7 +4,7 @@ import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.t
 import { expectSameRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
 import { cpuBackend } from '../runtime/create.ts';
-import { readMetaRun } from './meta-run.ts';
+import { readMetaRun } from './read-meta-run.ts';
 import { testMeta } from './test-meta.ts';
 import { trainMeta } from './train-meta.ts';
 

@@ -10,7 +10,7 @@ import { collect } from '../../../../test/training.ts';
 import { readRun } from '../runs/read-run.ts';
 import { openRunStore } from '../runs/run-store.ts';
 import { adaptMeta } from './adapt-meta.ts';
-import { readMetaRun } from './meta-run.ts';
+import { readMetaRun } from './read-meta-run.ts';
 import { resumeMeta, trainMeta } from './train-meta.ts';
 
 ownCache();

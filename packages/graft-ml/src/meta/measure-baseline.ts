@@ -1,6 +1,6 @@
 import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
+import type { MetaRun } from '@graft-ml/core/internal/runs/meta-run';
 import type { RunFolder } from '@graft-ml/core/internal/runs/run-folder';
-import type { MetaRun } from './meta-run.ts';
 import { openTester } from './open-tester.ts';
 import type { PreparedMeta } from './prepare-meta.ts';
 

@@ -1,9 +1,9 @@
 import { learners } from '@graft-ml/core/internal/meta/learners';
 import { learnerVariables, trainingGraph } from '@graft-ml/core/internal/meta/task-graph';
 import { phasesOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
+import type { OpenLearner } from '@graft-ml/core/internal/runs/open-learner';
 import { taskShape } from '@graft-ml/core/meta';
 import { countFlops } from '@graft-ml/core/ops';
-import type { OpenLearner } from './open-learner.ts';
 
 /** The floating-point operations of a phase of meta-training: counted in its graph, not measured. */
 export interface MetaWork {

@@ -13,7 +13,7 @@ import { openRun } from '../predict/open-run.ts';
 import { readRun } from '../runs/read-run.ts';
 import { trainFolder } from '../transfer/train-folder.ts';
 import { adaptMeta } from './adapt-meta.ts';
-import { readMetaRun } from './meta-run.ts';
+import { readMetaRun } from './read-meta-run.ts';
 import { testMeta } from './test-meta.ts';
 import { type MetaEvent, resumeMeta, trainMeta } from './train-meta.ts';
 

@@ -7,7 +7,7 @@ import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.t
 import { collect } from '../../../../test/training.ts';
 import { openRun } from '../predict/open-run.ts';
 import { adaptMeta } from './adapt-meta.ts';
-import { readMetaRun } from './meta-run.ts';
+import { readMetaRun } from './read-meta-run.ts';
 import { trainMeta } from './train-meta.ts';
 
 ownCache();

@@ -10,6 +10,7 @@ import { headPattern } from '@graft-ml/core/internal/models/index';
 import { learners, noWeights, type ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { type LearnerParts, learnerOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
 import { changedPreprocessing } from '@graft-ml/core/internal/recipe/preprocessing';
+import type { MetaRun } from '@graft-ml/core/internal/runs/meta-run';
 import type { Preparation } from '@graft-ml/core/internal/runs/prepared';
 import { newRecord } from '@graft-ml/core/internal/runs/run-file';
 import { inSequence } from '@graft-ml/core/internal/runtime/index';
@@ -27,7 +28,6 @@ import { nodeHost } from '../runs/host.ts';
 import { createRuntime, openProgramPool } from '../runtime/index.ts';
 import type { PrepareOptions } from '../transfer/prepare.ts';
 import { unlessAborted } from '../transfer/run-images.ts';
-import type { MetaRun } from './meta-run.ts';
 
 /** The parts of a run of meta-learning, before anything is trained. */
 export interface PreparedMeta extends LearnerParts {

@@ -24,6 +24,7 @@ import {
 } from '@graft-ml/core/internal/recipe/meta/index';
 import { phasesOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
 import { type Last, readBest, readLast } from '@graft-ml/core/internal/runs/checkpoints';
+import { type MetaRun, metaRuns } from '@graft-ml/core/internal/runs/meta-run';
 import type { NamedPaths } from '@graft-ml/core/internal/runs/named-paths';
 import { closing, recorded } from '@graft-ml/core/internal/runs/recording';
 import type { CancelledEvent } from '@graft-ml/core/internal/runs/run-events';
@@ -43,8 +44,8 @@ import type { TrainFolderOptions } from '../transfer/train-folder.ts';
 import { type ResumeOptions, withAbsolutePaths } from '../transfer/train-folder.ts';
 import { checkMemory } from './check-memory.ts';
 import { measureBaseline } from './measure-baseline.ts';
-import { type MetaRun, metaRuns, readMetaRun } from './meta-run.ts';
 import { describeMetaRun, type PreparedMeta, prepareMeta } from './prepare-meta.ts';
+import { readMetaRun } from './read-meta-run.ts';
 
 /** A run of meta-learning is about to begin: what was resolved, before anything is trained. */
 export interface MetaReadyEvent {

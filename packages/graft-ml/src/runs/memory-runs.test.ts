@@ -7,7 +7,7 @@ import { runFolder, smallRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
 import { resumeFolds, trainFolds } from '../experiment/cross-validation.ts';
 import { adaptMeta } from '../meta/adapt-meta.ts';
-import { readMetaRun } from '../meta/meta-run.ts';
+import { readMetaRun } from '../meta/read-meta-run.ts';
 import { testMeta } from '../meta/test-meta.ts';
 import { resumeMeta, trainMeta } from '../meta/train-meta.ts';
 import { evaluateFolder } from '../predict/evaluate-folder.ts';

@@ -21,7 +21,7 @@ export const metaConfigCommand = defineCommand({
   async defaults({ config }) {
     if (typeof config !== 'string') return {};
     const { readConfigFileOf } = await import('../../runs/config-file.ts');
-    const { metaRuns } = await import('../../meta/meta-run.ts');
+    const { metaRuns } = await import('@graft-ml/core/internal/runs/meta-run');
     return (await readConfigFileOf(config, metaTable, metaRuns)).values;
   },
   async run({ options: { config: _, ...config }, terminal }) {

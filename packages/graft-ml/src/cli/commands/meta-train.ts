@@ -34,6 +34,6 @@ export const metaTrainCommand = defineCommand({
 
 async function readFile(path: string, given: readonly string[]) {
   const { readConfigFileOf } = await import('../../runs/config-file.ts');
-  const { metaRuns } = await import('../../meta/meta-run.ts');
+  const { metaRuns } = await import('@graft-ml/core/internal/runs/meta-run');
   return readConfigFileOf(path, metaTrainFile, metaRuns, given);
 }

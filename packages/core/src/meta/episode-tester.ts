@@ -1,8 +1,8 @@
-import type { TensorOf } from '@graft-ml/core/internal/base/tensor';
-import type { Episode, EpisodeShape } from '@graft-ml/core/internal/meta/episode';
-import type { CompileTasks } from '@graft-ml/core/internal/meta/meta-course';
-import type { ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
-import type { Runtime } from '@graft-ml/core/runtime';
+import type { TensorOf } from '../base/tensor.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Episode, EpisodeShape } from './episode.ts';
+import type { LearnerName } from './learners.ts';
+import type { CompileTasks } from './meta-course.ts';
 
 /** The result of a learner on the queries of one episode, after 0, 1, … inner steps. */
 export interface EpisodeResult {
@@ -20,7 +20,7 @@ export interface EpisodeTester {
 }
 
 export interface TesterOptions {
-  readonly config: Pick<ResolvedMetaConfig, 'learner'>;
+  readonly config: { readonly learner: LearnerName };
   readonly shape: EpisodeShape;
   /** Inner steps. */
   readonly steps: number;

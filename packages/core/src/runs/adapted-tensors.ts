@@ -1,42 +1,33 @@
-import { type TensorOf, type Tensors, zeros } from '@graft-ml/core/internal/base/tensor';
-import { imageNetwork } from '@graft-ml/core/internal/fit/network';
-import { labelTensor } from '@graft-ml/core/internal/fit/source';
-import { variablesOf } from '@graft-ml/core/internal/fit/step';
-import { learners } from '@graft-ml/core/internal/meta/learners';
-import type { CompileTasks } from '@graft-ml/core/internal/meta/meta-course';
-import { linearOf } from '@graft-ml/core/internal/meta/prototypes';
-import { adaptationGraph, prototypeGraph, type TaskShape, taskNames } from '@graft-ml/core/internal/meta/task-graph';
-import type { HeadLayers } from '@graft-ml/core/internal/models/model';
-import { withLayers } from '@graft-ml/core/internal/models/with-layers';
-import type { NamedArchitecture, Preprocessing } from '@graft-ml/core/models';
-import { initialise } from '@graft-ml/core/nn';
-import type { Runtime } from '@graft-ml/core/runtime';
-import type { Dataset, DatasetImage } from '../data/dataset.ts';
-import type { ImagePool } from '../data/image-pool.ts';
-import { openFeatures } from './baseline.ts';
+import { type TensorOf, type Tensors, zeros } from '../base/tensor.ts';
+import { imageNetwork } from '../fit/network.ts';
+import { labelTensor } from '../fit/source.ts';
+import { variablesOf } from '../fit/step.ts';
+import type { ImageDataset } from '../image/dataset.ts';
+import { openFeatures } from '../meta/baselines/features.ts';
+import { learners } from '../meta/learners.ts';
+import type { CompileTasks } from '../meta/meta-course.ts';
+import { linearOf } from '../meta/prototypes.ts';
+import { adaptationGraph, prototypeGraph, type TaskShape, taskNames } from '../meta/task-graph.ts';
+import type { NamedArchitecture, Preprocessing } from '../models/index.ts';
+import type { HeadLayers } from '../models/model.ts';
+import { withLayers } from '../models/with-layers.ts';
+import { initialise } from '../nn/index.ts';
+import type { Runtime } from '../runtime/index.ts';
 import type { OpenLearner } from './open-learner.ts';
 
-/** (n, 3, crop, crop) as evaluation sees them. */
-export async function readSupport(
-  images: readonly DatasetImage[],
-  preprocessing: Preprocessing,
-  pool: ImagePool,
-): Promise<TensorOf<'u8'>> {
-  const { crop } = preprocessing;
-  const views = await Promise.all(images.map((image) => pool.view(image, { kind: 'evaluation', preprocessing }, crop)));
-  const support = zeros('u8', [images.length, 3, crop, crop]);
-  views.forEach((view, i) => {
-    support.data.set(view, i * view.length);
-  });
+/** Support images side by side, each planar u8 (3, crop, crop): (n, 3, crop, crop). */
+export function supportTensor(views: readonly Uint8Array[], { crop }: Preprocessing): TensorOf<'u8'> {
+  const support = zeros('u8', [views.length, 3, crop, crop]);
+  for (const [i, view] of views.entries()) support.data.set(view, i * view.length);
   return support;
 }
 
-function supportFeeds(support: TensorOf<'u8'>, { train }: Dataset): Tensors {
+function supportFeeds(support: TensorOf<'u8'>, { train }: ImageDataset): Tensors {
   return { [taskNames.support]: support, [taskNames.supportLabels]: labelTensor(train.map(({ label }) => label)) };
 }
 
 /** Labels are not drawn here, so there are no queries. */
-function shapeOf({ classes, train }: Dataset): TaskShape {
+function shapeOf({ classes, train }: ImageDataset): TaskShape {
   return { way: classes.length, support: train.length, queries: 1 };
 }
 
@@ -44,7 +35,7 @@ function shapeOf({ classes, train }: Dataset): TaskShape {
 export async function adapted(
   { network, learner, values }: OpenLearner,
   support: TensorOf<'u8'>,
-  dataset: Dataset,
+  dataset: ImageDataset,
   runtime: Runtime,
   steps: number,
 ): Promise<Tensors> {
@@ -64,7 +55,7 @@ const linearHead: HeadLayers = [{ dropout: 0 }];
 export async function withMeans(
   opened: OpenLearner,
   support: TensorOf<'u8'>,
-  dataset: Dataset,
+  dataset: ImageDataset,
   runtime: Runtime,
   parallel: CompileTasks,
 ): Promise<{ model: NamedArchitecture; head: HeadLayers; tensors: Tensors }> {
@@ -98,7 +89,7 @@ export async function withMeans(
 export function complete(
   model: NamedArchitecture,
   preprocessing: Preprocessing,
-  { classes }: Dataset,
+  { classes }: ImageDataset,
   tensors: Tensors,
 ): Tensors {
   const variables = [...variablesOf(imageNetwork(model, preprocessing, classes.length)).values()];

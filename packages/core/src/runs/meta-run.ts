@@ -1,13 +1,10 @@
-import type { SeenRecord } from '@graft-ml/core/data';
-import { call, placeholder } from '@graft-ml/core/internal/base/code';
-import type { MetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
-import { metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
-import { type RunKind, type RunRecord, runRecordSchema, withImages } from '@graft-ml/core/internal/runs/run-file';
-import { runSeenSchema } from '@graft-ml/core/internal/weights/checkpoint';
-import { z } from 'zod';
-import type { SideCounts } from '../episodes/episode.ts';
-import { readRunOf } from '../runs/read-run.ts';
-import type { OpenRunStore } from '../runs/run-store.ts';
+import * as z from 'zod';
+import { call, placeholder } from '../base/code.ts';
+import type { SeenRecord } from '../image/seen.ts';
+import type { MetaConfig } from '../recipe/meta/index.ts';
+import { metaConfigSchema } from '../recipe/meta/index.ts';
+import { runSeenSchema } from '../weights/checkpoint.ts';
+import { type RunKind, type RunRecord, runRecordSchema, withImages } from './run-file.ts';
 
 const sideSchema = withImages(z.object({ classes: z.int(), images: z.int() }));
 
@@ -34,6 +31,12 @@ export interface MetaRun extends RunRecord {
   readonly dataset: MetaDataset;
 }
 
+/** The number of classes (rotation classes included) and of images on disk on one side of a split. */
+export interface SideCounts {
+  readonly classes: number;
+  readonly images: number;
+}
+
 /** The dataset of a run of meta-learning: classes and images, by side of the split. */
 export interface MetaDataset {
   readonly fingerprint: string;
@@ -54,11 +57,3 @@ export const metaRuns: RunKind<MetaRun> = {
     `${path} is a run of ordinary training, whose classes are decided. ` +
     `${call('trainMeta', [placeholder('folder')])} makes runs that learn to learn.`,
 };
-
-/**
- * The run of meta-learning in a folder. @throws UserError where there is none, or it is not one of ours, or of ordinary
- * training
- */
-export function readMetaRun(path: string, openStore?: OpenRunStore): Promise<MetaRun> {
-  return readRunOf(path, metaRuns, openStore);
-}

@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto';
-import { input } from '@graft-ml/core/graph';
-import { type TensorOf, type Tensors, zeros } from '@graft-ml/core/internal/base/tensor';
-import { type Network, variablesOf } from '@graft-ml/core/internal/fit/step';
-import { dot, type LinearHead, rowOf } from '@graft-ml/core/internal/meta/baselines/linear-head';
-import type { Episode } from '@graft-ml/core/internal/meta/episode';
-import type { BaselineEntry } from '@graft-ml/core/internal/meta/learners';
-import type { ParallelProgram } from '@graft-ml/core/internal/runtime/index';
-import { Scope } from '@graft-ml/core/nn';
-import type { EpisodeResult, EpisodeTester, TesterOptions } from './episode-tester.ts';
+import { hexOf, sha256Hasher } from '../../base/sha256.ts';
+import { type TensorOf, type Tensors, zeros } from '../../base/tensor.ts';
+import { type Network, variablesOf } from '../../fit/step.ts';
+import { input } from '../../graph/index.ts';
+import { Scope } from '../../nn/index.ts';
+import type { ParallelProgram } from '../../runtime/index.ts';
+import type { Episode } from '../episode.ts';
+import type { EpisodeResult, EpisodeTester, TesterOptions } from '../episode-tester.ts';
+import type { BaselineEntry } from '../learners.ts';
+import { dot, type LinearHead, rowOf } from './linear-head.ts';
 
 /** The features of a network: u8 (n, 3, side, side) to (n, f). */
 export interface Features {
@@ -38,7 +38,7 @@ export async function openFeatures(
   const known = new Map<string, Float32Array>();
   return {
     async of(pixels) {
-      const keys = rowsOf(pixels).map((row) => createHash('sha1').update(row).digest('base64'));
+      const keys = rowsOf(pixels).map((row) => keyOf(row));
       await compute(program, values, known, new Map(keys.map((key, i) => [key, rowsOf(pixels)[i]!])), network);
       const width = features.shape[1]!;
       const table = zeros('f32', [keys.length, width]);
@@ -49,6 +49,12 @@ export async function openFeatures(
     },
     close: () => program.release(),
   };
+}
+
+function keyOf(pixels: Uint8Array): string {
+  const hash = sha256Hasher();
+  hash.update(pixels);
+  return hexOf(hash.digest());
 }
 
 /** Fills in what is not known yet. */
