@@ -147,21 +147,19 @@ export class Agreement {
   async #trialOf(value: Value): Promise<Trial> {
     const alone = isolated(value);
     const graph = graphOf(alone, applicableLowerings(value)[0]!);
+    const drawn = async (domain: Domain): Promise<Trial> => {
+      const feeds = drawFeeds(alone, domain);
+      const program = new Program(await this.#reference.load(graph.model), graph, this.#reference.wrap);
+      return { alone, feeds, expected: await resultOf(program, feeds), limit: limitOf(value) };
+    };
     try {
+      const trial = await drawn('real');
       // Logarithms, roots and powers are defined for positive numbers only.
-      for (const domain of ['real', 'positive'] as const) {
-        const feeds = drawFeeds(alone, domain);
-        const program = new Program(await this.#reference.load(graph.model), graph, this.#reference.wrap);
-        const expected = await resultOf(program, feeds);
-        if (domain === 'positive' || isAllFinite(expected)) return { alone, feeds, expected, limit: limitOf(value) };
-      }
+      return isAllFinite(trial.expected) ? trial : await drawn('positive');
     } catch (error) {
       if (error instanceof UserError) throw error;
-      throw new UserError(`${choiceKey(value)} cannot be computed on ${this.#device.device}: ${reasonOf(error)}`, {
-        cause: error,
-      });
+      throw this.#impossible(value, reasonOf(error), error);
     }
-    throw new Error('unreachable: the second domain is taken as it is');
   }
 
   /** How far the lowering is from what must come out, or why it is not used. */
@@ -172,7 +170,7 @@ export class Agreement {
       const error = differenceOf(await resultOf(program, trial.feeds), trial.expected);
       return error <= trial.limit ? { error, place } : `wrong by ${error.toPrecision(2)} of the largest number`;
     } catch (error) {
-      if (error instanceof UserError) throw error; // about memory: it says nothing of the kernel
+      if (error instanceof UserError) throw error; // about memory or a lost GPU: it says nothing of the kernel
       return reasonOf(error);
     }
   }
@@ -191,8 +189,11 @@ export class Agreement {
     const graph = graphOf(alone, applicableLowerings(value)[0]!);
     const program = new Program(await this.#device.load(graph.model, graph), graph, this.#device.wrap);
     const error = differenceOf(await resultOf(program, feeds), expected);
-    if (error > limit)
-      throw new UserError(`${choiceKey(value)} cannot be computed on ${this.#device.device}: it is wrong by ${error}.`);
+    if (error > limit) throw this.#impossible(value, `even the processor is wrong by ${error}`);
+  }
+
+  #impossible(value: Value, reason: string, cause?: unknown): UserError {
+    return new UserError(`${this.#keyOf(value)} cannot be computed on ${this.#device.device}: ${reason}`, { cause });
   }
 }
 
@@ -227,7 +228,9 @@ async function resultOf(program: Program, feeds: Readonly<Record<string, Tensor>
   }
 }
 
-function drawFeeds(alone: Value, domain: 'real' | 'positive'): Record<string, Tensor> {
+type Domain = 'real' | 'positive';
+
+function drawFeeds(alone: Value, domain: Domain): Record<string, Tensor> {
   const feeds: Record<string, Tensor> = {};
   for (const [i, operand] of alone.inputs.entries()) {
     if (!constantTensor(operand)) feeds[`x${i}`] = draw(alone, i, domain, randomStream(0, 'agreement', i));
@@ -242,7 +245,7 @@ const period = 8191;
  * Numbers for an operand. Floats are between 1/4 and 2 from 0, so that quotients stay small; whole numbers lie within
  * the axis that they point into, and do not repeat where they must not.
  */
-function draw(value: Value, operand: number, domain: 'real' | 'positive', stream: RandomStream): Tensor {
+function draw(value: Value, operand: number, domain: Domain, stream: RandomStream): Tensor {
   const { dtype, shape } = value.inputs[operand]!;
   const length = sizeOf(shape);
   if (dtype === 'f32' || dtype === 'f64') {
