@@ -102,7 +102,11 @@ describe.skipIf(!hasBrowser('the tests of Understand'))('Understand in Chromium'
     const start = startOf('omniglot', run, readFileSync(`${assets}best.safetensors`));
     const settings = { innerSteps: steps, innerRate: 0.4, statistics: 'support' } as const;
     const runtime = createRuntime({ cache: null, threads: 1, tune: false });
-    const traces = await traceLearners(start, { classes, learners: ['maml', 'anil', 'boil'], ...settings }, runtime);
+    const { traces } = await traceLearners(
+      start,
+      { classes, learners: ['maml', 'anil', 'boil'], ...settings },
+      runtime,
+    );
 
     await page.locator('.answers').waitFor();
     const numbers = (caption: string) =>
@@ -164,6 +168,8 @@ describe.skipIf(!hasBrowser('the tests of Understand'))('Understand in Chromium'
     const said = page.locator('.player label span');
     await expect.poll(() => said.textContent(), patiently).toBe('After 5 of 5 inner steps');
     await page.getByRole('button', { name: 'Play' }).waitFor(); // it stopped by itself
+    await page.getByRole('button', { name: 'Undo', exact: true }).click();
+    expect(await status.textContent()).toContain('no query');
   });
 
   test('the loss surface can be given up, and the page goes on', async () => {

@@ -19,7 +19,7 @@ interface LineChartProps {
   readonly curves: readonly Curve[];
   /** The least and the largest y; what is left out is found. */
   readonly yRange?: readonly [low: number, high: number];
-  /** Where one is now. */
+  /** The x that is looked at. */
   readonly at?: number;
   /** Writes a y. */
   readonly format?: (y: number) => string;

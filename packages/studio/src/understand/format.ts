@@ -5,6 +5,11 @@ export function percent(share: number): string {
   return `${Math.round(100 * share)} %`;
 }
 
+/** A share that may be very small: 0.00023 as 0.023 %. */
+export function percentOrLess(share: number): string {
+  return share > 0 && share < 0.01 ? `${formatNumber(100 * share)} %` : percent(share);
+}
+
 /** 1234567 as 1,234,567. */
 export function count(value: number): string {
   return value.toLocaleString('en');

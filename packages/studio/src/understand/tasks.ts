@@ -1,14 +1,14 @@
 import type { LossSurface } from '@graft-ml/core/meta';
-import type { InnerLoopQuestion, LearnerTrace, SurfaceQuestion } from './inner-loop/inner-loop.ts';
+import type { InnerLoopQuestion, SurfaceQuestion, Traced } from './inner-loop/inner-loop.ts';
 import type { NetworkPlan, PlanQuestion } from './layers/network-plan.ts';
 import type { StudyQuestion, StudyState } from './transfer/transfer-study.ts';
 
-/** What the worker computes: the question and the answer of each task, and what it tells on the way. */
+/** The tasks of the worker: question, answer, and what is told on the way. */
 export interface Tasks {
   readonly plan: { readonly question: PlanQuestion; readonly answer: NetworkPlan; readonly progress: never };
   readonly trace: {
     readonly question: InnerLoopQuestion;
-    readonly answer: readonly LearnerTrace[];
+    readonly answer: Traced;
     readonly progress: Done;
   };
   readonly surface: { readonly question: SurfaceQuestion; readonly answer: LossSurface; readonly progress: Done };

@@ -48,6 +48,7 @@ function openStart(): Promise<Start> {
 async function readStart(): Promise<Start> {
   const { startOf } = await import('./inner-loop/inner-loop.ts');
   const [run, file] = await Promise.all([fetch(startRun), fetch(startFile)]);
+  for (const { ok, status, url } of [run, file]) if (!ok) throw new Error(`${url} could not be loaded: ${status}.`);
   return startOf('omniglot', await run.json(), new Uint8Array(await file.arrayBuffer()));
 }
 

@@ -1,4 +1,5 @@
 import { type RandomStream, randomStream } from '@graft-ml/core/internal/base/random';
+import { type TensorOf, zeros } from '@graft-ml/core/internal/base/tensor';
 
 /** A point on the paper: (0, 0) is its upper left corner, (1, 1) the lower right one. */
 export type Point = readonly [x: number, y: number];
@@ -26,6 +27,16 @@ export function inkOf(drawing: Drawing, side: number): Uint8Array<ArrayBuffer> {
     }
   }
   return levels;
+}
+
+/** Drawings as the images of a network: (n, 3, side, side), all channels alike. */
+export function imagesOf(drawings: readonly Drawing[], side: number): TensorOf<'u8'> {
+  const images = zeros('u8', [drawings.length, 3, side, side]);
+  drawings.forEach((drawing, i) => {
+    const ink = inkOf(drawing, side);
+    for (let channel = 0; channel < 3; channel++) images.data.set(ink, (3 * i + channel) * side * side);
+  });
+  return images;
 }
 
 /** The distance of a point from the line between two others. */

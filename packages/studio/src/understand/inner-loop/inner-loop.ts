@@ -1,4 +1,4 @@
-import { i64, type TensorOf, type Tensors, zeros } from '@graft-ml/core/internal/base/tensor';
+import { i64, type TensorOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
 import { parameterTable } from '@graft-ml/core/internal/fit/network';
 import { isAdapting, learners } from '@graft-ml/core/internal/meta/learners';
 import { headFor } from '@graft-ml/core/internal/recipe/meta/head-for';
@@ -20,7 +20,7 @@ import {
 import { getModel, type Preprocessing } from '@graft-ml/core/models';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { readSafetensors } from '@graft-ml/core/weights';
-import { type Drawing, inkOf } from './drawing.ts';
+import { type Drawing, imagesOf } from './drawing.ts';
 import type { ShownLearner } from './learners.ts';
 
 /** A class of a task: the drawings to learn from, and those to be told apart after that. */
@@ -42,14 +42,21 @@ export interface InnerLoopQuestion extends InnerSettings {
   readonly learners: readonly ShownLearner[];
 }
 
+/** The inner loops of some learners, and the start that all of them begin at. */
+export interface Traced {
+  /** Its name, and the inner loop that it was meta-learned with. */
+  readonly start: { readonly name: string; readonly innerSteps: number; readonly innerRate: number };
+  readonly traces: readonly LearnerTrace[];
+}
+
 /** The inner loop of one learner, step by step. */
 export interface LearnerTrace {
   readonly learner: ShownLearner;
-  /** What its inner loop adapts. */
+  /** The part of the network that its inner loop adapts. */
   readonly adapts: 'all' | 'head' | 'body';
   readonly description: string;
   readonly steps: readonly InnerStep[];
-  /** How far each block has moved after each step, as a share of its length at the start. */
+  /** The distance of each block from the start after each step, relative to its norm there. */
   readonly moved: readonly { readonly block: string; readonly byStep: readonly number[] }[];
 }
 
@@ -89,7 +96,7 @@ export async function traceLearners(
   question: InnerLoopQuestion,
   runtime: Runtime,
   onProgress: (done: number) => void = () => {},
-): Promise<LearnerTrace[]> {
+): Promise<Traced> {
   const episode = episodeOf(question.classes, start.preprocessing.crop);
   const traces: LearnerTrace[] = [];
   for (const learner of question.learners) {
@@ -108,7 +115,8 @@ export async function traceLearners(
     });
     onProgress(traces.length);
   }
-  return traces;
+  const { name, config } = start;
+  return { start: { name, innerSteps: config.innerSteps ?? 0, innerRate: config.innerRate ?? 0 }, traces };
 }
 
 /** The loss around the way of a learner's inner loop. */
@@ -161,16 +169,6 @@ export function episodeOf(classes: readonly DrawnClass[], side: number): Episode
     ),
     queryLabels: labelsOf(classes.map(({ query }) => query.length)),
   };
-}
-
-/** (n, 3, side, side) */
-function imagesOf(drawings: readonly Drawing[], side: number): TensorOf<'u8'> {
-  const images = zeros('u8', [drawings.length, 3, side, side]);
-  drawings.forEach((drawing, i) => {
-    const ink = inkOf(drawing, side);
-    for (let channel = 0; channel < 3; channel++) images.data.set(ink, (3 * i + channel) * side * side);
-  });
-  return images;
 }
 
 function labelsOf(counts: readonly number[]): TensorOf<'i64'> {

@@ -20,7 +20,7 @@ function pathOf(stroke: Stroke): string {
   return `M${first}${(rest.length > 0 ? rest : [first]).map((point) => `L${point}`).join('')}`;
 }
 
-/** How far an arrow key moves the pen. */
+/** The step of the pen for an arrow key. */
 const keyStep = 1 / 28;
 const within = (value: number) => Math.min(0.98, Math.max(0.02, value));
 

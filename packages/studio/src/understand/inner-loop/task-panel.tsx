@@ -1,21 +1,17 @@
 import { useSignal } from '@preact/signals';
 import { Button } from '../../ui/button.tsx';
 import { NumberField, Select } from '../fields.tsx';
-import type { Drawing } from './drawing.ts';
 import type { DrawnClass } from './inner-loop.ts';
 import { SketchPad, Written } from './sketch-pad.tsx';
-import { bounds, classes, isComplete, missing, taskByCode, taskSize } from './state.ts';
+import { bounds, canUndo, classes, drawOwn, isComplete, missing, redraw, resize, task, undo } from './state.ts';
 
 type Side = 'support' | 'query';
 const sides = ['support', 'query'] as const;
 
 /** The task: characters that code writes, or that one writes oneself. */
 export function TaskPanel() {
-  const size = taskSize.value;
-  const write = (change: Partial<typeof size>) => {
-    taskSize.value = { ...size, ...change };
-    classes.value = taskByCode(taskSize.value);
-  };
+  const { size, isOwn } = task.value;
+  const shown = isOwn ? (['way'] as const) : (['way', 'shots', 'queries'] as const);
   return (
     <section class="panel" aria-labelledby="task-heading">
       <h3 id="task-heading">The task</h3>
@@ -24,7 +20,7 @@ export function TaskPanel() {
         <b>queries</b>. Nobody has seen these characters before.
       </p>
       <div class="controls">
-        {(['way', 'shots', 'queries'] as const).map((name) => (
+        {shown.map((name) => (
           <NumberField
             key={name}
             label={name}
@@ -32,18 +28,14 @@ export function TaskPanel() {
             value={size[name]}
             min={bounds[name][0]}
             max={bounds[name][1]}
-            onChange={(value) => write({ [name]: value })}
+            onChange={(value) => resize({ [name]: value })}
           />
         ))}
-        <Button onClick={() => write({ seed: size.seed + 1 })}>Another task</Button>
-        <Button
-          icon="draw"
-          onClick={() => {
-            classes.value = classes.value.map(({ name }) => ({ name, support: [], query: [] }));
-          }}
-        >
+        <Button onClick={() => resize({ seed: size.seed + 1 })}>Another task</Button>
+        <Button icon="draw" onClick={drawOwn}>
           Draw your own
         </Button>
+        <Button icon="undo" label="Undo" disabled={!canUndo.value} onClick={undo} />
       </div>
       <ul class="classes">
         {classes.value.map((each, label) => (
@@ -82,7 +74,7 @@ function Sheets({ of, side }: { readonly of: DrawnClass; readonly side: Side }) 
             <button
               type="button"
               aria-label={`Take away drawing ${i + 1} of ${of.name}, ${name}`}
-              onClick={() => change(of.name, side, (drawings) => drawings.filter((_, k) => k !== i))}
+              onClick={() => redraw(of.name, side, (drawings) => drawings.filter((_, k) => k !== i))}
             >
               <Written drawing={drawing} />
             </button>
@@ -91,10 +83,6 @@ function Sheets({ of, side }: { readonly of: DrawnClass; readonly side: Side }) 
       </ul>
     </div>
   );
-}
-
-function change(name: string, side: Side, how: (drawings: readonly Drawing[]) => readonly Drawing[]): void {
-  classes.value = classes.value.map((each) => (each.name === name ? { ...each, [side]: how(each[side]) } : each));
 }
 
 /** The pad, and where a drawing goes: to the first class that lacks one, unless one chooses. */
@@ -115,7 +103,7 @@ function Pad() {
       <div class="controls">
         <SketchPad
           done={`Add to ${name}`}
-          onDone={(drawing) => change(name, side, (drawings) => [...drawings, drawing])}
+          onDone={(drawing) => redraw(name, side, (drawings) => [...drawings, drawing])}
         />
         <div class="where">
           <Select

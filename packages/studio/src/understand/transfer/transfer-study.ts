@@ -1,11 +1,11 @@
 import { type FitData, fit, type Model, type Source, tensorDataset } from '@graft-ml/core/fit';
-import { sizeOf, type TensorOf, type Tensors, zeros } from '@graft-ml/core/internal/base/tensor';
+import { sizeOf, type Tensors } from '@graft-ml/core/internal/base/tensor';
 import { imageModel } from '@graft-ml/core/internal/fit/model';
 import { parameterBlocks, partialTransfer, type TransferSide } from '@graft-ml/core/internal/recipe/index';
 import { conv4, type NamedArchitecture } from '@graft-ml/core/models';
 import { adamw } from '@graft-ml/core/optim';
 import type { Runtime } from '@graft-ml/core/runtime';
-import { type Drawing, inkOf, writtenByCode } from '../inner-loop/drawing.ts';
+import { type Drawing, imagesOf, writtenByCode } from '../inner-loop/drawing.ts';
 import { studyTask } from './study-task.ts';
 
 export interface StudyQuestion {
@@ -69,19 +69,9 @@ function drawings(characters: number, { set, first, count }: { set: number; firs
     return writtenByCode(set, Math.floor(i / count), first + (i % count));
   });
   return tensorDataset(
-    imagesOf(written),
+    imagesOf(written, side),
     written.map((_, i) => Math.floor(i / count)),
   );
-}
-
-/** (n, 3, side, side) */
-function imagesOf(written: readonly Drawing[]): TensorOf<'u8'> {
-  const images = zeros('u8', [written.length, 3, side, side]);
-  written.forEach((drawing, i) => {
-    const ink = inkOf(drawing, side);
-    for (let channel = 0; channel < 3; channel++) images.data.set(ink, (3 * i + channel) * side * side);
-  });
-  return images;
 }
 
 /** The shares of the blocks that differ in what they train: a new head is trained with every one of them. */

@@ -21,7 +21,7 @@ const epochs = signal<(typeof epochChoices)[number]>('5');
 /** The row of the study that is looked at, from the least that is trained on. */
 const chosen = signal(1);
 const study = openWork('study');
-/** What was measured, by its question, as long as the page is open. */
+/** Studies by their question, kept as long as the page is open. */
 const kept = signal<ReadonlyMap<string, StudyState>>(new Map());
 
 function keep(of: StudyQuestion, state: StudyState): void {
