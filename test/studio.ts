@@ -1,9 +1,10 @@
+import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lock } from 'proper-lockfile';
-import { build } from 'vite';
-import { type Outcome, startGraft } from './graft.ts';
+import { type Outcome, outcomeOf, startGraft } from './graft.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const built = join(root, 'packages/graft-ml/studio');
@@ -15,12 +16,21 @@ export async function buildStudio(): Promise<void> {
   try {
     if (existsSync(built) && newest([built]) > newest(sources)) return;
     const next = join(root, 'node_modules/.cache/studio');
-    await build({ root: join(root, 'packages/studio'), logLevel: 'error', build: { outDir: next } });
+    await viteBuild('--outDir', next, '--logLevel', 'error');
     rmSync(built, { recursive: true, force: true });
     renameSync(next, built);
   } finally {
     await release();
   }
+}
+
+/** Vite as `npm run studio` starts it: in the process of a test it would build for development. */
+async function viteBuild(...args: readonly string[]): Promise<void> {
+  const program = join(createRequire(import.meta.url).resolve('vite/package.json'), '../bin/vite.js');
+  const env = { ...process.env, NODE_ENV: 'production' };
+  const child = spawn(process.execPath, [program, 'build', ...args], { cwd: join(root, 'packages/studio'), env });
+  const { status, stderr } = await outcomeOf(child);
+  if (status !== 0) throw new Error(`vite build: ${stderr}`);
 }
 
 /** When a file in these folders was last written, in milliseconds. */
@@ -36,6 +46,8 @@ function newest(folders: readonly string[]): number {
 export interface StartedStudio {
   readonly address: string;
   readonly port: number;
+  /** The built files. */
+  readonly folder: string;
   /** Ends it as Ctrl-C or the system would. */
   end(signal: 'SIGINT' | 'SIGTERM'): Promise<Outcome>;
 }
@@ -52,10 +64,10 @@ export async function startStudio(): Promise<StartedStudio> {
     });
     void done.then(({ stderr }) => reject(new Error(stderr)));
   });
-  const { address, port } = JSON.parse(said) as { address: string; port: number };
+  const { address, port, folder } = JSON.parse(said) as { address: string; port: number; folder: string };
   const end = (signal: 'SIGINT' | 'SIGTERM') => {
     child.kill(signal);
     return done;
   };
-  return { address, port, end };
+  return { address, port, folder, end };
 }

@@ -9,11 +9,14 @@ import type { Answer, Question } from './worker.ts';
 
 export { buildPage, hasBrowser, launch } from './chromium.ts';
 
-const contentTypes: Readonly<Record<string, string>> = {
+/** By the ending of a file's name. */
+export const contentTypes: Readonly<Record<string, string>> = {
+  '.css': 'text/css',
   '.html': 'text/html',
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',
   '.wasm': 'application/wasm',
+  '.svg': 'image/svg+xml',
 };
 /** A page may do no more than it must: nothing from elsewhere, no text as code but WebAssembly. */
 const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";

@@ -2,16 +2,17 @@
  * The studio as a person has it: served by `graft studio`, in Chromium, with Chromium's own moving test pattern for a
  * camera. Where there is no Chromium, the tests are skipped.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { startFileServer } from '../file-server.ts';
 import { graft } from '../graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../images.ts';
 import { type StartedStudio, startStudio } from '../studio.ts';
-import { hasBrowser, launch } from './pages.ts';
+import { contentTypes, hasBrowser, launch } from './pages.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const findViolations = `axe.run().then(({ violations }) => violations.map(({ id, nodes }) =>
@@ -77,6 +78,19 @@ describe.skipIf(!hasBrowser('the tests of the studio'))('the studio in Chromium'
           `${await card.locator('input.class-name').inputValue()}: ${await card.locator('.count').textContent()}`,
       ),
     );
+  }
+
+  /** The built studio below a folder of a server that knows nothing of it. */
+  async function servePlainly(folder: string): Promise<{ address: string }> {
+    const server = await startFileServer();
+    server.answer((request, response) => {
+      const path = request.url!.slice(folder.length).replace(/^\/$/, '/index.html');
+      const file = join(studio.folder, path);
+      if (!request.url!.startsWith(`${folder}/`) || !existsSync(file)) return response.writeHead(404).end();
+      const type = contentTypes[extname(file)] ?? 'application/octet-stream';
+      return response.writeHead(200, { 'Content-Type': type }).end(readFileSync(file));
+    });
+    return { address: `${server.address}${folder}/` };
   }
 
   const said = (page: Page) => page.locator('.toast p');
@@ -149,6 +163,20 @@ describe.skipIf(!hasBrowser('the tests of the studio'))('the studio in Chromium'
       return Math.max(...channels.map(({ stdev }) => stdev));
     };
     await expect.poll(spread).toBeGreaterThan(8); // an image, and not one colour
+  });
+
+  test('images are dragged to another class, the chosen ones together', async () => {
+    const page = await open();
+    await takeShapes(page);
+    const circles = page.getByRole('listbox', { name: 'Images of circle' }).getByRole('option');
+    await circles.nth(0).click();
+    await circles.nth(1).click();
+    await circles.nth(1).dragTo(page.locator('.class-card').nth(2));
+    expect((await classesOf(page)).slice(0, 3)).toEqual(['circle: 3 images', 'square: 5 images', 'triangle: 7 images']);
+    await circles.nth(0).dragTo(page.locator('.class-card').nth(1));
+    expect((await classesOf(page)).slice(0, 2)).toEqual(['circle: 2 images', 'square: 6 images']);
+    await circles.nth(0).dragTo(page.locator('.class-card').nth(0)); // where it is already
+    expect((await classesOf(page))[0]).toBe('circle: 2 images');
   });
 
   test('a name that no folder can have is refused in words, and the old one stays', async () => {
@@ -356,6 +384,19 @@ describe.skipIf(!hasBrowser('the tests of the studio'))('the studio in Chromium'
     await page.getByRole('button', { name: 'Take handwritten digits' }).click();
     await expect.poll(() => said(page).textContent()).toBe('200 images added to 10 classes.');
     expect(await page.evaluate('crossOriginIsolated')).toBe(true);
+  });
+
+  test('it works from any folder of a host that sends no headers but types, without shared memory', async () => {
+    const { address } = await servePlainly('/some/where');
+    const page = await (await newContext()).newPage();
+    await page.goto(address);
+    await takeShapes(page);
+    expect(await page.evaluate('crossOriginIsolated')).toBe(false);
+    const worker = 'navigator.serviceWorker.getRegistration().then((found) => found?.active?.state ?? null)';
+    await expect.poll(() => page.evaluate(worker), { timeout: 60_000 }).toBe('activated');
+    await page.context().setOffline(true);
+    await reload(page);
+    hosts.delete(new URL(address).host);
   });
 
   test('the browser lets the page contact nobody else', async () => {
