@@ -4,10 +4,11 @@ import { collection } from '../collection/page-collection.ts';
 import { Button } from '../ui/button.tsx';
 import { DropZone } from '../ui/drop-zone.tsx';
 import { FileButton } from '../ui/file-button.tsx';
+import { plural } from '../ui/format.ts';
 import { sayProblem } from '../ui/toast.tsx';
 import { dragType, ImageList, moveSelected, sayDeleted } from './image-list.tsx';
 import { droppedFiles, incomingFiles } from './incoming.ts';
-import { count, takeIn } from './intake.ts';
+import { takeIn } from './intake.ts';
 import { Recorder } from './recorder.tsx';
 import { SketchPad } from './sketch-pad.tsx';
 
@@ -63,14 +64,14 @@ export function ClassCard({ class: { id, name, images }, index }: { class: Image
     >
       <header style={{ '--class': classColour(index) }}>
         <ClassName id={id} name={name} />
-        <span class="soft count">{count(images.length, 'image')}</span>
+        <span class="soft count">{plural(images.length, 'image')}</span>
         <Button
           kind="quiet"
           icon="remove"
           label={`Delete ${name}`}
           onClick={() => {
             collection.removeClass(id);
-            sayDeleted(`${name} with ${count(images.length, 'image')}`);
+            sayDeleted(`${name} with ${plural(images.length, 'image')}`);
           }}
         />
       </header>

@@ -7,6 +7,7 @@ import { Button } from '../ui/button.tsx';
 import { download } from '../ui/download.ts';
 import { DropZone } from '../ui/drop-zone.tsx';
 import { FileButton } from '../ui/file-button.tsx';
+import { plural } from '../ui/format.ts';
 import { Icon, type IconName } from '../ui/icon.tsx';
 import { Progress } from '../ui/progress.tsx';
 import { goTo } from '../ui/route.ts';
@@ -14,7 +15,7 @@ import { say, sayProblem } from '../ui/toast.tsx';
 import { ClassCard, openSource, pasteTarget } from './class-card.tsx';
 import { sayDeleted } from './image-list.tsx';
 import { droppedFiles, type Incoming, incomingFiles } from './incoming.ts';
-import { count, intake, takeIn } from './intake.ts';
+import { intake, takeIn } from './intake.ts';
 import { SamplesDialog } from './samples-dialog.tsx';
 
 const samplesAreOpen = signal(false);
@@ -235,11 +236,11 @@ function Onward() {
   return (
     <div class="onward row">
       <p>
-        {count(filled.length, 'class')} with {count(images, 'image')}.{' '}
+        {plural(filled.length, 'class')} with {plural(images, 'image')}.{' '}
         {filled.length < 2
           ? 'To train, two classes need images.'
           : empty > 0
-            ? `${count(empty, 'class')} without images ${empty === 1 ? 'is' : 'are'} left out of training.`
+            ? `${plural(empty, 'class')} without images ${empty === 1 ? 'is' : 'are'} left out of training.`
             : ''}
       </p>
       <Button kind="primary" disabled={filled.length < 2} onClick={() => goTo('train')}>

@@ -3,9 +3,9 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { CollectedImage } from '../collection/collection.ts';
 import { collection } from '../collection/page-collection.ts';
 import { Button } from '../ui/button.tsx';
+import { plural } from '../ui/format.ts';
 import { Thumbnail } from '../ui/thumbnail.tsx';
 import { say } from '../ui/toast.tsx';
-import { count } from './intake.ts';
 
 /** The type of what is dragged from one class to another. */
 export const dragType = 'application/x-graft-images';
@@ -24,14 +24,14 @@ export function moveSelected(to: string): void {
   if (!target || moved.size === 0) return;
   collection.moveImages(moved, to);
   selection.value = new Set();
-  say({ text: `${count(moved.size, 'image')} moved to ${target.name}.` });
+  say({ text: `${plural(moved.size, 'image')} moved to ${target.name}.` });
 }
 
 export function deleteImages(ids: ReadonlySet<string>): void {
   if (ids.size === 0) return;
   collection.removeImages(ids);
   selection.value = new Set();
-  sayDeleted(count(ids.size, 'image'));
+  sayDeleted(plural(ids.size, 'image'));
 }
 
 /** Says what was deleted, with the way back. */
@@ -158,7 +158,7 @@ function SelectionBar({ classId, chosen }: { classId: string; chosen: number }) 
   const others = collection.classes.filter(({ id }) => id !== classId);
   return (
     <fieldset class="selection row">
-      <legend>{count(chosen, 'image')} chosen</legend>
+      <legend>{plural(chosen, 'image')} chosen</legend>
       {others.length > 0 && (
         <select
           aria-label="Move the chosen images to a class"

@@ -2,6 +2,7 @@ import { signal } from '@preact/signals';
 import type { Collection, NewImage } from '../collection/collection.ts';
 import { layoutOf } from '../collection/layout.ts';
 import { isImageName } from '../collection/names.ts';
+import { plural } from '../ui/format.ts';
 import { say, sayProblem } from '../ui/toast.tsx';
 import { examine } from './examine.ts';
 import { type Incoming, unpacked } from './incoming.ts';
@@ -106,16 +107,11 @@ const named = 3;
 
 function report(added: number, names: readonly string[], leftOut: readonly LeftOut[]): void {
   const where = names.length === 1 ? names[0] : `${names.length} classes`;
-  const sentences = [added === 0 ? 'No images were added.' : `${count(added, 'image')} added to ${where}.`];
+  const sentences = [added === 0 ? 'No images were added.' : `${plural(added, 'image')} added to ${where}.`];
   if (leftOut.length > 0) {
     const more = leftOut.length > named ? `; and ${leftOut.length - named} more` : '';
     const list = leftOut.slice(0, named).map(({ name, reason }) => `${name}: ${reason}`);
-    sentences.push(`${count(leftOut.length, 'file')} left out. ${list.join('; ')}${more}.`);
+    sentences.push(`${plural(leftOut.length, 'file')} left out. ${list.join('; ')}${more}.`);
   }
   say({ text: sentences.join('\n'), kind: leftOut.length > 0 ? 'problem' : 'note' });
-}
-
-/** `1 image`, `2 images` */
-export function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : what.endsWith('s') ? 'es' : 's'}`;
 }

@@ -2,8 +2,8 @@ import { useSignal } from '@preact/signals';
 import { collection } from '../collection/page-collection.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
+import { plural } from '../ui/format.ts';
 import { say, sayProblem } from '../ui/toast.tsx';
-import { count } from './intake.ts';
 import { type SampleSet, sampleSets } from './samples.ts';
 
 /** Offers the sets of images that come with the page. */
@@ -31,7 +31,7 @@ function Sample({ set, onTaken }: { set: SampleSet; onTaken(): void }) {
         const same = collection.classes.find((each) => each.name === name);
         collection.addImages((same ?? collection.addClass(name)).id, images[i]!);
       }
-      say({ text: `${count(added, 'image')} added to ${set.classes.length} classes.` });
+      say({ text: `${plural(added, 'image')} added to ${set.classes.length} classes.` });
       onTaken();
     } catch (error) {
       sayProblem(error);

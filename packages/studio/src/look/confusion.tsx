@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals';
-import { count } from '../collect/intake.ts';
 import type { CollectedImage } from '../collection/collection.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
+import { plural } from '../ui/format.ts';
 import { Thumbnail } from '../ui/thumbnail.tsx';
 import { percent } from './bars.tsx';
 
@@ -69,7 +69,7 @@ export function Confusion({ answered, answers }: { answered: readonly AnsweredIm
       </section>
       <Dialog
         title={
-          open.value === null ? '' : `${open.value[0]}, answered ${open.value[1]}: ${count(shown.length, 'image')}`
+          open.value === null ? '' : `${open.value[0]}, answered ${open.value[1]}: ${plural(shown.length, 'image')}`
         }
         isOpen={open.value !== null}
         onClose={() => {
@@ -94,7 +94,7 @@ function Cell({ label, answer, images, ofLabel, onOpen }: CellProps) {
   if (images === 0) return <td class="none">0</td>;
   return (
     <td class={label === answer ? 'right' : 'wrong'} style={{ '--share': String(images / ofLabel) }}>
-      <Button kind="quiet" aria-label={`${label}, answered ${answer}: ${count(images, 'image')}`} onClick={onOpen}>
+      <Button kind="quiet" aria-label={`${label}, answered ${answer}: ${plural(images, 'image')}`} onClick={onOpen}>
         {images}
       </Button>
     </td>

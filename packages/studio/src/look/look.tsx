@@ -2,11 +2,11 @@ import './look.css';
 import { signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { droppedFiles } from '../collect/incoming.ts';
-import { count } from '../collect/intake.ts';
 import { collection } from '../collection/page-collection.ts';
 import { Button } from '../ui/button.tsx';
 import { DropZone } from '../ui/drop-zone.tsx';
 import { FileButton } from '../ui/file-button.tsx';
+import { plural } from '../ui/format.ts';
 import { Progress } from '../ui/progress.tsx';
 import { sayProblem } from '../ui/toast.tsx';
 import type { Answerer, Frame } from './answerer.ts';
@@ -90,7 +90,7 @@ function Looking({ answerer }: { readonly answerer: Answerer }) {
     <>
       <div class="row">
         <p>
-          {answerer.name} knows {count(answerer.classes.length, 'class')}.
+          {answerer.name} knows {plural(answerer.classes.length, 'class')}.
         </p>
         <OpenButton />
       </div>
@@ -157,7 +157,7 @@ function OnCollection({ answerer }: { readonly answerer: Answerer }) {
         <Progress label={`Looking at ${images.length} images`} done={answered.value.length} total={images.length} />
       ) : (
         <div class="row">
-          <Button onClick={answerAll}>Look at {count(images.length, 'image')}</Button>
+          <Button onClick={answerAll}>Look at {plural(images.length, 'image')}</Button>
         </div>
       )}
       {state.value === 'done' && (

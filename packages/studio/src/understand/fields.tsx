@@ -1,4 +1,4 @@
-import { formatNumber } from './format.ts';
+import { formatNumber } from '../ui/format.ts';
 
 interface FieldProps<V> {
   /** A name in words, or that of an option. */

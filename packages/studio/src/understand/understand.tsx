@@ -17,7 +17,7 @@ const shown = signal<keyof typeof topics>('layers');
 export function Understand() {
   const { Topic } = topics[shown.value];
   return (
-    <div class="understand">
+    <div class="understand charted">
       <nav aria-label="Topics" class="topics">
         {Object.entries(topics).map(([id, { name }]) => (
           <button

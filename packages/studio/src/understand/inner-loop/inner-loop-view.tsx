@@ -1,8 +1,8 @@
 import './inner-loop.css';
 import { useSignalEffect } from '@preact/signals';
+import { formatNumber, plural } from '../../ui/format.ts';
 import { Progress } from '../../ui/progress.tsx';
 import { Select } from '../fields.tsx';
-import { formatNumber, plural } from '../format.ts';
 import { ideas, lookOf } from './ideas.ts';
 import type { Traced } from './inner-loop.ts';
 import { shownLearners } from './learners.ts';

@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { Button } from '../../ui/button.tsx';
-import { plural } from '../format.ts';
+import { plural } from '../../ui/format.ts';
 import type { LearnerTrace } from './inner-loop.ts';
 import { isPlaying, step } from './state.ts';
 

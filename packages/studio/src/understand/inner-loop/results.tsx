@@ -1,6 +1,6 @@
-import { type Curve, LineChart } from '../charts.tsx';
-import { formatNumber, percent } from '../format.ts';
-import { Table } from '../table.tsx';
+import { type Curve, LineChart } from '../../ui/charts.tsx';
+import { formatNumber, percent } from '../../ui/format.ts';
+import { Table } from '../../ui/table.tsx';
 import { ideas, lookOf } from './ideas.ts';
 import type { DrawnClass, LearnerTrace } from './inner-loop.ts';
 import { stepText } from './player.tsx';

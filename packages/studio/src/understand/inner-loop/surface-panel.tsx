@@ -1,9 +1,9 @@
 import { signal } from '@preact/signals';
 import { Button } from '../../ui/button.tsx';
+import { SurfaceChart } from '../../ui/charts.tsx';
+import { formatNumber } from '../../ui/format.ts';
 import { Progress } from '../../ui/progress.tsx';
-import { SurfaceChart } from '../charts.tsx';
 import { Select } from '../fields.tsx';
-import { formatNumber } from '../format.ts';
 import { type ShownLearner, shownLearners } from './learners.ts';
 import { classes, isComplete, settings, step, surface } from './state.ts';
 

@@ -1,5 +1,5 @@
+import { formatNumber } from '../../ui/format.ts';
 import { NumberField, Range, Select } from '../fields.tsx';
-import { formatNumber } from '../format.ts';
 import type { NetworkPlan } from './network-plan.ts';
 import { begin, choose, classes, images, model, options } from './state.ts';
 

@@ -1,6 +1,6 @@
 import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
-import { count, flops, percentOrLess } from '../format.ts';
-import { Table } from '../table.tsx';
+import { count, flops, percentOrLess } from '../../ui/format.ts';
+import { Table } from '../../ui/table.tsx';
 import type { NetworkPlan, StagePlan } from './network-plan.ts';
 import { chosenOptions, model } from './state.ts';
 

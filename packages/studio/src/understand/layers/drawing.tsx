@@ -1,9 +1,9 @@
 import type { Shape } from '@graft-ml/core/internal/base/tensor';
 import { signal } from '@preact/signals';
 import { Button } from '../../ui/button.tsx';
+import { count, formatNumber, percentOrLess, plural } from '../../ui/format.ts';
+import { Table } from '../../ui/table.tsx';
 import { Select } from '../fields.tsx';
-import { count, formatNumber, percentOrLess, plural } from '../format.ts';
-import { Table } from '../table.tsx';
 import type { BlockState, NetworkPlan, PlannedBlock, StagePlan } from './network-plan.ts';
 import { changed, stage } from './state.ts';
 

@@ -1,13 +1,13 @@
 import './transfer.css';
 import { effect, signal } from '@preact/signals';
 import { Button } from '../../ui/button.tsx';
+import { type Curve, LineChart } from '../../ui/charts.tsx';
+import { count, duration, formatNumber, percent, plural } from '../../ui/format.ts';
 import { Progress } from '../../ui/progress.tsx';
-import { type Curve, LineChart } from '../charts.tsx';
+import { Table } from '../../ui/table.tsx';
 import { Select } from '../fields.tsx';
-import { count, duration, formatNumber, percent, plural } from '../format.ts';
 import { writtenByCode } from '../inner-loop/drawing.ts';
 import { Written } from '../inner-loop/sketch-pad.tsx';
-import { Table } from '../table.tsx';
 import { openWork } from '../work.ts';
 import { studyTask } from './study-task.ts';
 import type { StudyQuestion, StudyRow, StudyState } from './transfer-study.ts';

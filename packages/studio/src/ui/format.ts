@@ -15,9 +15,10 @@ export function count(value: number): string {
   return value.toLocaleString('en');
 }
 
-/** `1 block`, `2 blocks`. */
+/** `1 block`, `2 blocks`, `3 classes`. */
 export function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+  const ending = noun.endsWith('s') ? 'es' : 's';
+  return `${count(value)} ${noun}${value === 1 ? '' : ending}`;
 }
 
 /** 0.0231 as 23 ms, 1.234 as 1.2 s. */
