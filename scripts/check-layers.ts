@@ -46,7 +46,7 @@ const house = [
   {
     folder: 'packages/web',
     name: '@graft-ml/web',
-    rooms: ['image', 'runtime', 'runs', 'data', 'model', 'train', 'predict', 'worker'],
+    rooms: ['image', 'runtime', 'runs', 'data', 'model', 'train', 'meta', 'predict', 'worker'],
     needsNode: false,
   },
   {

@@ -2,9 +2,11 @@
  * Training in a page, in a worker: the same files as Node's, the same numbers to rounding, and back. Where there is no
  * Chromium, the tests are skipped.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
+import { adaptMeta } from 'graft-ml/meta';
 import { openRun } from 'graft-ml/predict';
 import { trainFolder } from 'graft-ml/train';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
@@ -43,7 +45,14 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
     const folder = join(root, 'page');
     await drawImages(shapes, { perClass: 12 });
     images = sent(shapes);
-    await buildPage(folder, new URL('./training/', import.meta.url).pathname);
+    await buildPage(folder, fileURLToPath(new URL('./training/', import.meta.url)));
+    cpSync(
+      join(fileURLToPath(new URL('../../packages/graft-ml/assets/starts', import.meta.url))),
+      join(folder, 'starts'),
+      {
+        recursive: true,
+      },
+    );
     browser = await launch();
     ({ address } = await servePage(folder));
   }, 120_000);
@@ -121,10 +130,10 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
     return all;
   }
 
-  function expectClose(a: Readonly<Record<string, readonly number[]>>, b: typeof a): void {
+  function expectClose(a: Readonly<Record<string, readonly number[]>>, b: typeof a, most = 1e-4): void {
     expect(Object.keys(a).sort()).toEqual(Object.keys(b).sort());
     for (const [path, own] of Object.entries(a)) {
-      for (const [i, value] of own.entries()) expect(Math.abs(value - b[path]![i]!), `${path} ${i}`).toBeLessThan(1e-4);
+      for (const [i, value] of own.entries()) expect(Math.abs(value - b[path]![i]!), `${path} ${i}`).toBeLessThan(most);
     }
   }
 
@@ -248,5 +257,49 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
       expect(answer.classes.find((one) => one.name === name)!.probability).toBeCloseTo(probability, 5);
     }
     expect(answer.wrong).toEqual(['OptionError', expect.stringContaining('weights/none.safetensors')]);
+  }, 90_000);
+
+  test('a start is adapted from five images of each class as in Node; so are features of pretrained weights', async () => {
+    const page = await open();
+    const few = Object.fromEntries(
+      Object.entries(images).map(([name, files]) => [name, Object.fromEntries(Object.entries(files).slice(0, 5))]),
+    );
+    await train(page, 'runs/start');
+    const answer = await page.evaluate(
+      async ({ images, few }) => {
+        const graft = tools.connect();
+        const support = tools.collection(few);
+        const adapted = await graft.adapt('omniglot', support, { out: 'runs/few', startsAt: './starts/' });
+        const start = { model: 'conv4', weights: 'runs/start' };
+        const means = await graft.adapt(start, support, { out: 'runs/means' });
+        const accuracies: number[] = [];
+        for (const run of ['runs/few', 'runs/means']) {
+          const classifier = await graft.open(run);
+          accuracies.push((await classifier.evaluate(tools.collection(images))).accuracy);
+          await classifier.close();
+        }
+        graft.close();
+        return { adapted, means, accuracies };
+      },
+      { images, few },
+    );
+    expect(answer.adapted).toMatchObject({ learner: 'maml', out: 'runs/few' });
+    expect(answer.means).toMatchObject({ learner: 'nearest-centroid', steps: null });
+    expect(answer.accuracies[1]).toBeGreaterThan(0.6);
+    const support = join(root, 'few');
+    for (const [name, files] of Object.entries(few)) {
+      mkdirSync(join(support, name), { recursive: true });
+      for (const [file, text] of Object.entries(files)) {
+        writeFileSync(join(support, name, file), Buffer.from(text, 'base64'));
+      }
+    }
+    const own = join(root, 'few-run');
+    const { run } = await adaptMeta('omniglot', support, { out: own });
+    expect({ ...answer.adapted.run.dataset }).toEqual(run.dataset);
+    expect(answer.adapted.run.weightsSha256).toBe(run.weightsSha256);
+    expectClose(await probabilities(page, 'runs/few'), await ofNode(own), 2e-3);
+    const fromPage = join(root, 'few-page');
+    await download(page, 'runs/few', fromPage);
+    expectClose(await probabilities(page, 'runs/few'), await ofNode(fromPage));
   }, 90_000);
 });

@@ -15,6 +15,7 @@ export {
 } from './data/collection.ts';
 export { canvasDecoder } from './image/canvas-decoder.ts';
 export type { CanvasFrame, PageImage } from './image/frame.ts';
+export { type Adapted, type AdaptMetaOptions, adaptMeta, type FeatureStart } from './meta/adapt.ts';
 export {
   Classifier,
   type ClassifierInput,
@@ -28,6 +29,7 @@ export { type CheckpointFolderOptions, checkpointFolder, type FitFiles } from '.
 export { privateCache } from './runs/private-cache.ts';
 export { privateRuns } from './runs/private-runs.ts';
 export { listRuns, type RunFilesOptions, readRunFiles, removeRun, writeRunFiles } from './runs/runs.ts';
+export { servedRuns } from './runs/served-runs.ts';
 export { createRuntime, type WebRuntimeOptions } from './runtime/index.ts';
 export type { WasmFiles } from './runtime/ort.ts';
 export type { PageDataset, TrainImagesOptions } from './train/site.ts';
@@ -36,6 +38,7 @@ export {
   type CallOptions,
   connectGraft,
   Graft,
+  type WorkerAdaptOptions,
   type WorkerClassifier,
   type WorkerOpenOptions,
   type WorkerResumeOptions,

@@ -15,7 +15,7 @@ import type { Runtime } from '../runtime/index.ts';
 import { describeCheckpoint } from '../weights/checkpoint.ts';
 import { adapted, complete, withMeans } from './adapted-tensors.ts';
 import { describeDataset } from './describe-run.ts';
-import type { OpenLearner } from './open-learner.ts';
+import type { Adaptable } from './open-learner.ts';
 import { contentsOf } from './prepared.ts';
 import { newRecord, type Run, type RunVersions } from './run-file.ts';
 import type { RunParts } from './run-folder.ts';
@@ -24,7 +24,7 @@ import type { RunParts } from './run-folder.ts';
 export interface Adaptation {
   /** The start's name, for messages. */
   readonly start: string;
-  readonly opened: OpenLearner;
+  readonly opened: Adaptable;
   readonly dataset: ImageDataset;
   /** The identity of the dataset's content. */
   readonly fingerprint: string;
@@ -79,7 +79,7 @@ export async function adaptLearner(order: Adaptation): Promise<AdaptedRun> {
  */
 export function leavingChosen<I extends ImageRecord, D extends ImageDataset<I>>(
   dataset: D,
-  { config, seen }: Pick<OpenLearner, 'config' | 'seen'>,
+  { config, seen }: Pick<Adaptable, 'config' | 'seen'>,
 ): { readonly dataset: D | (D & DatasetParts<I>); readonly left: readonly string[] } {
   const isLeft = (image: I) =>
     config.fixedLabels && seen?.chosen.has(contentKey(image)) && !seen.fitted.has(contentKey(image));
@@ -96,7 +96,7 @@ export function leavingChosen<I extends ImageRecord, D extends ImageDataset<I>>(
 }
 
 /** A start knows what it was learned on: of images of another kind its features say little. */
-function unlikeStart(start: string, { images }: OpenLearner, support: TensorOf<'u8'>): Warning[] {
+function unlikeStart(start: string, { images }: Adaptable, support: TensorOf<'u8'>): Warning[] {
   if (!images) return [];
   const own = statisticsOf(support);
   const distance = distanceBetween(images, own);
@@ -117,7 +117,7 @@ function unlikeStart(start: string, { images }: OpenLearner, support: TensorOf<'
  * The number of inner steps. With more classes than in training the rows of the head all begin alike, and the run's own
  * number of steps is too few to tell them apart.
  */
-function stepsFor({ testSteps, way }: OpenLearner['config'], classes: number): number | null {
+function stepsFor({ testSteps, way }: Adaptable['config'], classes: number): number | null {
   return testSteps !== null && classes > way ? Math.max(10, testSteps) : testSteps;
 }
 

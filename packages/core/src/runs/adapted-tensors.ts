@@ -13,7 +13,7 @@ import type { HeadLayers } from '../models/model.ts';
 import { withLayers } from '../models/with-layers.ts';
 import { initialise } from '../nn/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import type { OpenLearner } from './open-learner.ts';
+import type { Adaptable } from './open-learner.ts';
 
 /** Support images side by side, each planar u8 (3, crop, crop): (n, 3, crop, crop). */
 export function supportTensor(views: readonly Uint8Array[], { crop }: Preprocessing): TensorOf<'u8'> {
@@ -33,7 +33,7 @@ function shapeOf({ classes, train }: ImageDataset): TaskShape {
 
 /** The network after the inner loop. */
 export async function adapted(
-  { network, learner, values }: OpenLearner,
+  { network, learner, values }: Adaptable,
   support: TensorOf<'u8'>,
   dataset: ImageDataset,
   runtime: Runtime,
@@ -53,7 +53,7 @@ const linearHead: HeadLayers = [{ dropout: 0 }];
 
 /** The network as it is, with what the support says of each class as its head. */
 export async function withMeans(
-  opened: OpenLearner,
+  opened: Adaptable,
   support: TensorOf<'u8'>,
   dataset: ImageDataset,
   runtime: Runtime,

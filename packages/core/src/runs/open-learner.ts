@@ -14,9 +14,8 @@ import { hasCheckpoint, readLast, readRunCheckpoint, variablesOfState } from './
 import { type MetaRun, metaRuns } from './meta-run.ts';
 import type { Backbone } from './prepared.ts';
 
-/** A meta-learned run, ready for tasks of so many classes. */
-export interface OpenLearner extends LearnerParts, FittedHead {
-  readonly run: MetaRun;
+/** A learner with its numbers, ready for tasks of so many classes. */
+export interface Adaptable extends LearnerParts, FittedHead {
   readonly config: ResolvedMetaConfig;
   readonly model: NamedArchitecture;
   readonly preprocessing: Preprocessing;
@@ -26,6 +25,11 @@ export interface OpenLearner extends LearnerParts, FittedHead {
   readonly images: ImageStatistics | null;
   /** Its own copy of an ONNX model, where it is one. */
   readonly onnx: Uint8Array | null;
+}
+
+/** A meta-learned run, ready for tasks of so many classes. */
+export interface OpenLearner extends Adaptable {
+  readonly run: MetaRun;
 }
 
 /** The options that decide the backbone of a run of meta-learning: its numbers come from its checkpoint. */

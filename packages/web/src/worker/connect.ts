@@ -8,6 +8,7 @@ import type { RunEvent } from '@graft-ml/core/internal/runs/run-events';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import type { Preprocessing } from '@graft-ml/core/models';
 import type { CollectedImage, ImageCollection } from '../data/collection.ts';
+import type { Adapted, AdaptMetaOptions, FeatureStart } from '../meta/adapt.ts';
 import type { ClassifierInput, CollectionEvaluation } from '../model/classifier.ts';
 import type { OpenRunOptions } from '../model/open-run.ts';
 import type { WebRuntimeOptions } from '../runtime/index.ts';
@@ -39,6 +40,14 @@ export interface WorkerTrainOptions
 export interface WorkerResumeOptions
   extends Pick<ResumeImagesOptions, 'weights' | 'from' | 'epochs'>,
     CallOptions<Preparation> {}
+
+/** Options of adapting a start in a worker. */
+export interface WorkerAdaptOptions
+  extends Pick<AdaptMetaOptions, 'out' | 'overwrite' | 'shots' | 'steps'>,
+    CallOptions<Preparation> {
+  /** The address of the folder that holds the start, where a server has it: `./starts/`. */
+  readonly startsAt?: string | undefined;
+}
 
 /** Options of a run that a worker opens. */
 export type WorkerOpenOptions = Pick<OpenRunOptions, 'checkpoint' | 'calibrated' | 'tta'>;
@@ -99,6 +108,17 @@ export class Graft implements Disposable {
     return this.#stream('resume', [out, images, options], { signal, onProgress });
   }
 
+  /** `adaptMeta` in the worker. */
+  adapt(
+    start: string | FeatureStart,
+    images: ImageCollection,
+    { signal, onProgress, startsAt, ...options }: WorkerAdaptOptions,
+  ): Promise<Adapted> {
+    // The worker's own address is another one.
+    const base = startsAt === undefined ? undefined : new URL(startsAt, globalThis.location.href).href;
+    return this.#ask('adapt', [start, images, { ...options, startsAt: base }], { signal, onProgress });
+  }
+
   /** A run as a classifier in the worker. It has sessions there until `close`. */
   async open(path: string, options: WorkerOpenOptions = {}): Promise<WorkerClassifier> {
     const facts = await this.#ask('open', [path, options]);
@@ -154,8 +174,8 @@ export class Graft implements Disposable {
     this.close();
   }
 
-  async #ask<K extends keyof Methods>(method: K, args: ArgsOf<K>, call: CallOptions<never> = {}): Promise<ResultOf<K>> {
-    for await (const value of this.#send(method, args, call)) return value as ResultOf<K>;
+  async #ask<K extends keyof Methods, P>(method: K, args: ArgsOf<K>, call: CallOptions<P> = {}): Promise<ResultOf<K>> {
+    for await (const value of this.#send(method, args, call as CallOptions<never>)) return value as ResultOf<K>;
     throw new Error(`${method}: no answer`);
   }
 
@@ -225,7 +245,7 @@ export class Graft implements Disposable {
 
 /** What a classifier in a worker asks of it. */
 interface Asking {
-  ask<K extends keyof Methods>(method: K, args: ArgsOf<K>, call?: CallOptions<never>): Promise<ResultOf<K>>;
+  ask<K extends keyof Methods, P>(method: K, args: ArgsOf<K>, call?: CallOptions<P>): Promise<ResultOf<K>>;
   stream<K extends keyof Methods, P>(
     method: K,
     args: ArgsOf<K>,

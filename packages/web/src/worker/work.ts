@@ -4,11 +4,13 @@ import type { EvaluationOptions } from '@graft-ml/core/internal/predict/evaluati
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import type { Runtime } from '@graft-ml/core/runtime';
 import type { ImageCollection } from '../data/collection.ts';
+import { type AdaptMetaOptions, adaptMeta, type FeatureStart } from '../meta/adapt.ts';
 import type { Classifier, ClassifierInput } from '../model/classifier.ts';
 import { type OpenRunOptions, openRun, readRun } from '../model/open-run.ts';
 import { keepWeights, keptWeights } from '../model/weights.ts';
 import { privateCache } from '../runs/private-cache.ts';
 import { listRuns, readRunFiles, removeRun, writeRunFiles } from '../runs/runs.ts';
+import { servedRuns } from '../runs/served-runs.ts';
 import { createRuntime, type WebRuntimeOptions } from '../runtime/index.ts';
 import type { TrainImagesOptions } from '../train/site.ts';
 import { type ResumeImagesOptions, resumeTraining, trainImages } from '../train/train-images.ts';
@@ -48,6 +50,22 @@ export class Work {
 
   resume({ signal, progress }: Call, out: string, images: ImageCollection, options: Sent<ResumeImagesOptions>) {
     return resumeTraining(out, images, { ...options, ...this.#shared(), signal, onPreparation: progress });
+  }
+
+  adapt(
+    { signal, progress }: Call,
+    start: string | FeatureStart,
+    images: ImageCollection,
+    { startsAt, ...options }: Sent<AdaptMetaOptions> & { readonly startsAt?: string | undefined },
+  ) {
+    const served = startsAt === undefined ? {} : { openStart: servedRuns(startsAt) };
+    return adaptMeta(start, images, {
+      ...options,
+      ...served,
+      runtime: this.#settings,
+      signal,
+      onPreparation: progress,
+    });
   }
 
   listRuns = (_call: Call, folder?: string) => listRuns(folder);
