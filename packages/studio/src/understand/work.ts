@@ -1,4 +1,4 @@
-import { type ReadonlySignal, signal } from '@preact/signals';
+import { batch, type ReadonlySignal, signal } from '@preact/signals';
 import type { Reply, TaskName, Tasks } from './tasks.ts';
 
 /** An answer, with the question that it answers. */
@@ -20,6 +20,9 @@ export interface Work<T extends TaskName> {
   cancel(): void;
 }
 
+/** Milliseconds that a worker with nothing to do keeps its memory: WebAssembly never gives any back. */
+const idleTime = 60_000;
+
 /** Nothing is loaded before the first question. */
 export function openWork<T extends TaskName>(task: T): Work<T> {
   const answer = signal<Answered<T> | null>(null);
@@ -27,6 +30,7 @@ export function openWork<T extends TaskName>(task: T): Work<T> {
   const problem = signal<string | null>(null);
   const isBusy = signal(false);
   let worker: Worker | null = null;
+  let idle: ReturnType<typeof setTimeout> | undefined;
   let asked: Tasks[T]['question'] | null = null;
   let waiting: Tasks[T]['question'] | null = null;
 
@@ -43,6 +47,7 @@ export function openWork<T extends TaskName>(task: T): Work<T> {
     return opened;
   };
   const send = (question: Tasks[T]['question']) => {
+    clearTimeout(idle);
     progress.value = null;
     isBusy.value = true;
     worker ??= open();
@@ -55,13 +60,19 @@ export function openWork<T extends TaskName>(task: T): Work<T> {
       waiting = null;
       return send(next);
     }
-    problem.value = reply.kind === 'problem' ? reply.message : null;
-    if (reply.kind === 'answer') answer.value = { question, value: reply.answer };
-    isBusy.value = false;
+    batch(() => {
+      problem.value = reply.kind === 'problem' ? reply.message : null;
+      if (reply.kind === 'answer') answer.value = { question, value: reply.answer };
+      isBusy.value = false;
+    });
+    idle = setTimeout(close, idleTime);
   };
-  const cancel = () => {
+  const close = () => {
     worker?.terminate();
     worker = null;
+  };
+  const cancel = () => {
+    close();
     waiting = null;
     isBusy.value = false;
   };

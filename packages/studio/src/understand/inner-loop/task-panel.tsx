@@ -98,7 +98,7 @@ function Pad() {
         ? { name: next.name, side: 'support' as const }
         : { name: (asking ?? classes.value[0]!).name, side: 'query' as const };
   return (
-    <details open={!isComplete.value}>
+    <details open={task.value.isOwn || !isComplete.value}>
       <summary>Draw one</summary>
       <div class="controls">
         <SketchPad
