@@ -47,11 +47,13 @@ describe.skipIf(!hasBrowser('the tests of Understand'))('Understand in Chromium'
 
   async function open(topic: string, options: BrowserContextOptions = {}): Promise<Page> {
     const context = await browser.newContext({
-      ...{ viewport: { width: 1280, height: 900 }, serviceWorkers: 'block' },
+      ...{ viewport: { width: 1280, height: 900 }, serviceWorkers: 'block' }, // which would load everything beforehand
       ...options,
     });
     const page = await context.newPage();
-    page.on('console', (message) => said.push(message.text()));
+    page.on('console', (message) => {
+      if (!message.text().includes('blocked by Playwright')) said.push(message.text());
+    });
     page.on('pageerror', ({ message }) => said.push(message));
     page.on('request', (request) => {
       if (!request.url().startsWith(studio.address)) elsewhere.push(request.url());

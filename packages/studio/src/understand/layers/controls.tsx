@@ -1,7 +1,8 @@
 import { formatNumber } from '../../ui/format.ts';
 import { NumberField, Range, Select } from '../fields.tsx';
+import { oneByOne } from './calls.ts';
 import type { NetworkPlan } from './network-plan.ts';
-import { begin, choose, classes, images, model, options } from './state.ts';
+import { begin, choose, classes, images, model, options, stage } from './state.ts';
 
 /** Networks whose activations are maps that get smaller, and one of patches. */
 const models = [
@@ -17,7 +18,15 @@ const models = [
 
 /** The network and the options of its training. */
 export function Controls({ plan }: { readonly plan: NetworkPlan | null }) {
-  const { strategy = 'partial', freezeTo, transferRatio, transferFrozen, layerDecay, batchNorm } = options.value;
+  const {
+    strategy = 'partial',
+    freezeTo,
+    unfreeze,
+    transferRatio,
+    transferFrozen,
+    layerDecay,
+    batchNorm,
+  } = options.value;
   const has = (option: string) => plan?.options.includes(option) ?? false;
   const blocks = plan?.blocks.filter(({ isHead, parameters }) => !isHead && parameters > 0) ?? [];
   const description = plan?.strategies.find(({ name }) => name === strategy)?.description;
@@ -30,7 +39,7 @@ export function Controls({ plan }: { readonly plan: NetworkPlan | null }) {
           values={models}
           onChange={(value) => {
             begin();
-            options.value = { ...options.value, freezeTo: null };
+            options.value = { ...options.value, freezeTo: null, unfreeze: null };
             model.value = value;
           }}
         />
@@ -58,6 +67,19 @@ export function Controls({ plan }: { readonly plan: NetworkPlan | null }) {
             values={['', ...blocks.map(({ name }) => name)]}
             text={(value) => value || 'two thirds of the blocks'}
             onChange={(value) => choose({ freezeTo: value || null })}
+          />
+        )}
+        {plan && has('unfreeze') && (
+          <Select
+            label="unfreeze"
+            isCode
+            value={unfreeze ? 'one by one' : 'four steps'}
+            values={['four steps', 'one by one'] as const}
+            onChange={(value) => {
+              const names = plan.blocks.flatMap((block) => (block.parameters > 0 ? [block.name] : []));
+              stage.value = 0;
+              choose({ unfreeze: value === 'one by one' ? oneByOne(names, plan.resolved.epochs) : null });
+            }}
           />
         )}
         {has('transferRatio') && (
@@ -137,7 +159,7 @@ function Numbers({ plan }: { readonly plan: NetworkPlan }) {
         value={epochs}
         min={1}
         max={200}
-        onChange={(value) => choose({ epochs: value })}
+        onChange={(value) => choose({ epochs: value, unfreeze: null })}
       />
       <NumberField
         label="probe"

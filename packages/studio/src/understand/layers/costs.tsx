@@ -1,6 +1,6 @@
-import { kebabCase } from '@graft-ml/core/internal/base/kebab-case';
 import { count, flops, percentOrLess } from '../../ui/format.ts';
 import { Table } from '../../ui/table.tsx';
+import { flagsOf, programOf } from './calls.ts';
 import type { NetworkPlan, StagePlan } from './network-plan.ts';
 import { chosenOptions, model } from './state.ts';
 
@@ -53,20 +53,14 @@ function frozenText({ work: { frozenFlops } }: StagePlan): string {
 
 /** The same as a command and as a program. */
 export function Calls() {
-  const own = Object.entries({ model: model.value, ...chosenOptions.value }).filter(
-    ([, value]) => value !== null && value !== undefined,
-  );
-  const flags = own.map(([name, value]) => `--${kebabCase(name)} ${Array.isArray(value) ? value.join() : value}`);
   return (
     <details>
       <summary>The same on the command line and in TypeScript</summary>
       <pre>
-        <code>graft train photos/ {flags.join(' ')}</code>
+        <code>graft train photos/ {flagsOf(model.value, chosenOptions.value).join(' ')}</code>
       </pre>
       <pre>
-        <code>
-          {`for await (const event of trainFolder('photos', ${JSON.stringify(Object.fromEntries(own), null, 2)}, { out: 'runs/photos' })) console.log(event);`}
-        </code>
+        <code>{programOf(model.value, chosenOptions.value)}</code>
       </pre>
     </details>
   );
