@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join, relative, sep } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { type Plugin, rolldown } from 'rolldown';
+import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
 
 export interface Bundle {
   /** Bytes of the minified script, with what it loads later. */
@@ -79,7 +79,7 @@ export async function bundleForBrowser(
     if (!own.has(name) && !isBuiltin(name) && !without.some((one) => one.test(name)))
       refused.push(`${name} is not found`);
   }
-  const counted = chunks.filter(({ isDynamicEntry }) => isWhole || !isDynamicEntry);
+  const counted = isWhole ? chunks : loadedAtOnce(chunks);
   const code = Buffer.from(counted.map((chunk) => chunk.code).join('\n'));
   const files = chunks
     .flatMap(({ modules }) => Object.entries(modules))
@@ -93,6 +93,19 @@ export async function bundleForBrowser(
     packages: [...new Set(named)].sort(),
     refused,
   };
+}
+
+/** The entry, and what it imports at once. */
+function loadedAtOnce(chunks: readonly OutputChunk[]): OutputChunk[] {
+  const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
+  const loaded = new Set<OutputChunk>();
+  const load = (chunk: OutputChunk | undefined) => {
+    if (!chunk || loaded.has(chunk)) return;
+    loaded.add(chunk);
+    for (const name of chunk.imports) load(byName.get(name));
+  };
+  load(chunks.find(({ isEntry }) => isEntry));
+  return [...loaded];
 }
 
 /** Single things out of the entries: what tree shaking leaves of the rest. */

@@ -59,6 +59,20 @@ test('what a site ships with a model has at most 10 KB of ours', async () => {
   expect(gzip).toBeLessThanOrEqual(10 * 1024);
 });
 
+test('what a page loads to train, adapt and export has at most 90 KB of ours; a network of the zoo comes by itself', async () => {
+  const { brotli, files } = await bundleForBrowser(
+    root,
+    "export { adaptMeta, openRun, trainImages } from '@graft-ml/web';",
+    {
+      without: [/^(onnxruntime|@bufbuild|@noble|fastest-levenshtein|picomatch|zod)/],
+      isWhole: false,
+    },
+  );
+  console.log(`train, adapt and export: ${brotli} bytes of ours as brotli`);
+  expect(files).toContain('packages/core/dist/models/squeezenet.js');
+  expect(brotli).toBeLessThanOrEqual(90 * 1024);
+});
+
 test('docs/sizes.md has nothing else', () => {
   expect([...recorded.keys()]).toEqual(everything);
 });

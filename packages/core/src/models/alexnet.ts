@@ -1,5 +1,6 @@
 import { adaptiveAveragePool, conv2d, dropout, type Layer, linear, sequential } from '../nn/index.ts';
 import { flatten, maxPool, relu as rectify } from '../ops/index.ts';
+import { family } from './family.ts';
 import type { Architecture } from './model.ts';
 
 export interface AlexNetConfig {
@@ -52,3 +53,6 @@ export function alexnet({ channels: [c1, c2, c3, c4, c5], hidden, dropout: p = 0
 export const alexnets = {
   alexnet: { channels: [64, 192, 384, 256, 256], hidden: 4096 },
 } as const satisfies Record<string, AlexNetConfig>;
+
+/** Its variants in the zoo, by name. */
+export const alexnetModels = /* @__PURE__ */ family(alexnets, alexnet, 'Krizhevsky 2014, arXiv 1404.5997');

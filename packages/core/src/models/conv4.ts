@@ -1,6 +1,7 @@
 import type { Value } from '../graph/index.ts';
 import { batchNorm, conv2d, globalAveragePool, linear, type Scope } from '../nn/index.ts';
 import { flatten, maxPool, relu } from '../ops/index.ts';
+import { family, small } from './family.ts';
 import type { Architecture } from './model.ts';
 
 export interface Conv4Config {
@@ -52,3 +53,6 @@ export const conv4s = {
   conv4_stride: { filters: 64, halving: 'stride' },
   conv4_32_stride: { filters: 32, halving: 'stride' },
 } as const satisfies Record<string, Conv4Config>;
+
+/** Its variants in the zoo, by name. */
+export const conv4Models = /* @__PURE__ */ small(family(conv4s, conv4, 'Vinyals et al. 2016, arXiv 1606.04080'));

@@ -13,6 +13,7 @@ import {
   truncatedNormal,
 } from '../nn/index.ts';
 import { add, gelu, mul } from '../ops/index.ts';
+import { family } from './family.ts';
 import type { Architecture } from './model.ts';
 
 export interface ConvNeXtConfig {
@@ -117,3 +118,11 @@ export const convnexts = {
     stochasticDepth: 0.5,
   },
 } as const satisfies Record<string, ConvNeXtConfig>;
+
+/** Its variants in the zoo, by name. */
+export const convnextModels = /* @__PURE__ */ family(convnexts, convnext, 'Liu et al. 2022, arXiv 2201.03545', {
+  convnext_tiny: { resize: 236 },
+  convnext_small: { resize: 230 },
+  convnext_base: { resize: 232 },
+  convnext_large: { resize: 232 },
+});

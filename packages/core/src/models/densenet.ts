@@ -1,6 +1,7 @@
 import type { Value } from '../graph/index.ts';
 import { batchNorm, conv2d, filled, globalAveragePool, kaimingNormal, linear, type Scope } from '../nn/index.ts';
 import { averagePool, concat, maxPool, relu } from '../ops/index.ts';
+import { family } from './family.ts';
 import type { Architecture } from './model.ts';
 
 export interface DenseNetConfig {
@@ -66,3 +67,6 @@ export const densenets = {
   densenet169: { layers: [6, 12, 32, 32], growth: 32, stem: 64 },
   densenet201: { layers: [6, 12, 48, 32], growth: 32, stem: 64 },
 } as const satisfies Record<string, DenseNetConfig>;
+
+/** Its variants in the zoo, by name. */
+export const densenetModels = /* @__PURE__ */ family(densenets, densenet, 'Huang et al. 2016, arXiv 1608.06993');

@@ -16,6 +16,7 @@ import {
 } from '../nn/index.ts';
 import { add } from '../ops/index.ts';
 import { roundChannels } from './channels.ts';
+import { family, seenWhole } from './family.ts';
 import type { Architecture } from './model.ts';
 
 /** Blocks in a row. The stride is the first one's. */
@@ -172,3 +173,21 @@ export const efficientnetV2s = {
     norm: { epsilon: 1e-3 },
   },
 } as const satisfies Record<string, EfficientNetConfig>;
+
+/** Its variants in the zoo, by name. */
+export const efficientnetModels = {
+  .../* @__PURE__ */ family(efficientnets, efficientnet, 'Tan & Le 2019, arXiv 1905.11946', {
+    efficientnet_b0: { interpolation: 'bicubic' },
+    efficientnet_b1: { resize: 255, crop: 240 },
+    efficientnet_b2: seenWhole(288),
+    efficientnet_b3: { resize: 320, crop: 300, interpolation: 'bicubic' },
+    efficientnet_b4: { resize: 384, crop: 380, interpolation: 'bicubic' },
+    efficientnet_b5: seenWhole(456),
+    efficientnet_b5_timm: seenWhole(448),
+    efficientnet_b6: seenWhole(528),
+    efficientnet_b7: seenWhole(600),
+  }),
+  .../* @__PURE__ */ family(efficientnetV2s, efficientnet, 'Tan & Le 2021, arXiv 2104.00298', {
+    efficientnet_v2_s: { resize: 384, crop: 384 },
+  }),
+};

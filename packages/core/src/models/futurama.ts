@@ -1,5 +1,6 @@
 import { conv2d, linear, silu } from '../nn/index.ts';
 import { add, flatten, maxPool } from '../ops/index.ts';
+import { family, small } from './family.ts';
 import type { Architecture } from './model.ts';
 
 export interface FuturamaConfig {
@@ -38,3 +39,8 @@ export const futuramas = {
   futurama_cnn: { filters: 32, residual: false },
   futurama_resnet: { filters: 32, residual: true },
 } as const satisfies Record<string, FuturamaConfig>;
+
+/** Its variants in the zoo, by name. */
+export const futuramaModels = /* @__PURE__ */ small(
+  family(futuramas, futurama, 'github.com/lif31up/model-agnostic-meta-learning'),
+);

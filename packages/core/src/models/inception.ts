@@ -12,6 +12,7 @@ import {
   truncatedNormal,
 } from '../nn/index.ts';
 import { add, averagePool, concat, maxPool, mul, relu, resize } from '../ops/index.ts';
+import { family, inceptionPreprocessing } from './family.ts';
 import { type Architecture, type AuxiliaryHead, imageNetPreprocessing } from './model.ts';
 
 export interface InceptionConfig {
@@ -208,3 +209,9 @@ export const inceptions = {
   inception_v3: { auxiliary: true },
   inception_v3_no_aux: { auxiliary: false },
 } as const satisfies Record<string, InceptionConfig>;
+
+/** Its variants in the zoo, by name. */
+export const inceptionModels = /* @__PURE__ */ family(inceptions, inception, 'Szegedy et al. 2015, arXiv 1512.00567', {
+  inception_v3: inceptionPreprocessing,
+  inception_v3_no_aux: inceptionPreprocessing,
+});

@@ -16,6 +16,7 @@ import {
   sequential,
 } from '../nn/index.ts';
 import { add } from '../ops/index.ts';
+import { family } from './family.ts';
 import type { Architecture } from './model.ts';
 
 /** Blocks in a row. The stride is the first one's. */
@@ -98,3 +99,11 @@ export const mobilenetV2s = {
     dropout: 0.2,
   },
 } as const satisfies Record<string, MobileNetV2Config>;
+
+/** Its variants in the zoo, by name. */
+export const mobilenetV2Models = /* @__PURE__ */ family(
+  mobilenetV2s,
+  mobilenetV2,
+  'Sandler et al. 2018, arXiv 1801.04381',
+  { mobilenet_v2: { resize: 232 } },
+);

@@ -15,6 +15,7 @@ import {
 } from '../nn/index.ts';
 import { add, hardSigmoid, relu } from '../ops/index.ts';
 import { roundChannels } from './channels.ts';
+import { family } from './family.ts';
 import type { Architecture } from './model.ts';
 
 const activations = { RE: relu, HS: hardSwish };
@@ -141,3 +142,15 @@ export const mobilenetV3s = {
   mobilenet_v3_large: large,
   mobilenet_v3_large_timm: { ...large, ...timmNorm },
 } as const satisfies Record<string, MobileNetV3Config>;
+
+/** Its variants in the zoo, by name. */
+export const mobilenetV3Models = /* @__PURE__ */ family(
+  mobilenetV3s,
+  mobilenetV3,
+  'Howard et al. 2019, arXiv 1905.02244',
+  {
+    mobilenet_v3_small_timm: { interpolation: 'bicubic' },
+    mobilenet_v3_large: { resize: 232 },
+    mobilenet_v3_large_timm: { interpolation: 'bicubic' },
+  },
+);

@@ -1,3 +1,6 @@
+import { unknownName } from '../base/choice.ts';
+import { OptionError } from '../base/errors.ts';
+
 /**
  * Every architecture of the zoo, in its order. A table of its own, so that options and help know the names without
  * loading a network: the registry does not compile with a name more or less.
@@ -83,4 +86,10 @@ export const otherNetwork =
 /** True for the path of an ONNX file, which is a model with its weights. By its name alone: `.onnx`, in any case. */
 export function isOnnx(path: string): boolean {
   return /\.onnx$/i.test(path);
+}
+
+/** The error for a name that no architecture has, with the nearest ones. */
+export function unknownModel(name: string): OptionError {
+  const problem = ` ${unknownName(name, listArchitectures(), '`listModels()` lists all.')}`;
+  return new OptionError({ option: 'model', expected: 'an architecture', received: name, problem });
 }

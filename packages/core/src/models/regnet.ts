@@ -10,6 +10,7 @@ import {
   squeezeExcitation,
 } from '../nn/index.ts';
 import { add, relu } from '../ops/index.ts';
+import { family } from './family.ts';
 import type { Architecture } from './model.ts';
 
 export interface RegNetConfig {
@@ -91,3 +92,9 @@ export const regnets = {
     groupWidth: 16,
   },
 } as const satisfies Record<string, RegNetConfig>;
+
+/** Its variants in the zoo, by name. */
+export const regnetModels = /* @__PURE__ */ family(regnets, regnet, 'Radosavovic et al. 2020, arXiv 2003.13678', {
+  regnet_y_400mf: { resize: 232 },
+  regnet_y_800mf: { resize: 232 },
+});

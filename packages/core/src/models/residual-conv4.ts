@@ -1,6 +1,7 @@
 import { batchNorm, conv2d, linear } from '../nn/index.ts';
 import { add, flatten, maxPool, relu } from '../ops/index.ts';
 import type { Conv4Config } from './conv4.ts';
+import { family, small } from './family.ts';
 import type { Architecture } from './model.ts';
 
 /**
@@ -32,3 +33,8 @@ export const residualConv4s = {
   residual_conv4: { filters: 64 },
   residual_conv4_32: { filters: 32 },
 } as const satisfies Record<string, Pick<Conv4Config, 'filters'>>;
+
+/** Its variants in the zoo, by name. */
+export const residualConv4Models = /* @__PURE__ */ small(
+  family(residualConv4s, residualConv4, 'He et al. 2015, arXiv 1512.03385, on conv-4'),
+);

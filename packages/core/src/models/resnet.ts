@@ -1,6 +1,7 @@
 import type { Value } from '../graph/index.ts';
 import { batchNorm, conv2d, globalAveragePool, kaimingNormalFanOut, linear, type Scope } from '../nn/index.ts';
 import { add, maxPool, relu } from '../ops/index.ts';
+import { family } from './family.ts';
 import type { Architecture } from './model.ts';
 
 /** The groups and the width of a bottleneck's 3x3 convolution. */
@@ -92,3 +93,10 @@ export const resnexts = {
 export const wideResnets = {
   wide_resnet50_2: { block: 'bottleneck', layers: [3, 4, 6, 3], widthPerGroup: 128 },
 } as const satisfies Record<string, ResNetConfig>;
+
+/** Its variants in the zoo, by name. */
+export const resnetModels = {
+  .../* @__PURE__ */ family(resnets, resnet, 'He et al. 2015, arXiv 1512.03385'),
+  .../* @__PURE__ */ family(resnexts, resnet, 'Xie et al. 2016, arXiv 1611.05431'),
+  .../* @__PURE__ */ family(wideResnets, resnet, 'Zagoruyko & Komodakis 2016, arXiv 1605.07146'),
+};

@@ -9,6 +9,7 @@ import {
   type Scope,
 } from '../nn/index.ts';
 import { add, maxPool } from '../ops/index.ts';
+import { family } from './family.ts';
 import type { Architecture } from './model.ts';
 
 export interface ResNet12Config {
@@ -57,3 +58,9 @@ export const resnet12s = {
   resnet12: { channels: [64, 128, 256, 512] },
   resnet12_wide: { channels: [64, 160, 320, 640] },
 } as const satisfies Record<string, ResNet12Config>;
+
+/** Its variants in the zoo, by name. */
+export const resnet12Models = /* @__PURE__ */ family(resnet12s, resnet12, 'Lee et al. 2019, arXiv 1904.03758', {
+  resnet12: { resize: 84, crop: 84 },
+  resnet12_wide: { resize: 84, crop: 84 },
+});

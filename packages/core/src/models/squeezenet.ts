@@ -1,6 +1,7 @@
 import type { Value } from '../graph/index.ts';
 import { conv2d, dropout, filled, globalAveragePool, kaimingUniform, normal, type Scope } from '../nn/index.ts';
 import { concat, maxPool, relu } from '../ops/index.ts';
+import { family } from './family.ts';
 import type { Architecture } from './model.ts';
 
 /** A fire module: channels of the squeeze layer and of each of its two expand layers. */
@@ -74,3 +75,10 @@ export const squeezenets = {
     layers: [[16, 64], [16, 64], 'pool', [32, 128], [32, 128], 'pool', [48, 192], [48, 192], [64, 256], [64, 256]],
   },
 } as const satisfies Record<string, SqueezeNetConfig>;
+
+/** Its variants in the zoo, by name. */
+export const squeezenetModels = /* @__PURE__ */ family(
+  squeezenets,
+  squeezenet,
+  'Iandola et al. 2016, arXiv 1602.07360',
+);

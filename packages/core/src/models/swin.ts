@@ -12,6 +12,7 @@ import {
   windowAttention,
 } from '../nn/index.ts';
 import { add, matmul, pad, reduceMean, reshape, swapLast, transpose } from '../ops/index.ts';
+import { family } from './family.ts';
 import type { Architecture } from './model.ts';
 
 export interface SwinConfig {
@@ -107,3 +108,8 @@ export const swins = {
     stochasticDepth: 0.2,
   },
 } as const satisfies Record<string, SwinConfig>;
+
+/** Its variants in the zoo, by name. */
+export const swinModels = /* @__PURE__ */ family(swins, swin, 'Liu et al. 2021, arXiv 2103.14030', {
+  swin_t: { resize: 232, interpolation: 'bicubic' },
+});

@@ -11,6 +11,7 @@ import {
   sequential,
 } from '../nn/index.ts';
 import { flatten, maxPool, relu as rectify } from '../ops/index.ts';
+import { family } from './family.ts';
 import type { Architecture } from './model.ts';
 
 export interface VGGConfig {
@@ -86,3 +87,6 @@ export const vggs = {
   vgg19: { depths: depths[19] },
   vgg19_bn: { depths: depths[19], batchNorm: true },
 } as const satisfies Record<string, VGGConfig>;
+
+/** Its variants in the zoo, by name. */
+export const vggModels = /* @__PURE__ */ family(vggs, vgg, 'Simonyan & Zisserman 2014, arXiv 1409.1556');

@@ -15,6 +15,7 @@ import {
   truncatedNormal,
 } from '../nn/index.ts';
 import { add, broadcastTo, concat, reshape, resize, sliceAxis, swapLast } from '../ops/index.ts';
+import { family, seenWhole } from './family.ts';
 import type { Architecture } from './model.ts';
 
 export interface ViTConfig {
@@ -120,3 +121,12 @@ export const vits = {
   vit_l_16_384: { patch: 16, ...large, size: 384 },
   vit_l_16_512: { patch: 16, ...large, size: 512 },
 } as const satisfies Record<string, ViTConfig>;
+
+/** Its variants in the zoo, by name. */
+export const vitModels = /* @__PURE__ */ family(vits, vit, 'Dosovitskiy et al. 2020, arXiv 2010.11929', {
+  vit_b_16_384: seenWhole(384),
+  vit_b_32_384: seenWhole(384),
+  vit_l_16: { resize: 242 },
+  vit_l_16_384: seenWhole(384),
+  vit_l_16_512: seenWhole(512),
+});

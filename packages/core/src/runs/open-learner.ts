@@ -7,7 +7,7 @@ import type { Seen } from '../image/seen.ts';
 import { learnerVariables } from '../meta/task-graph.ts';
 import type { NamedArchitecture, Preprocessing } from '../models/index.ts';
 import { type FittedHead, headFor } from '../recipe/meta/head-for.ts';
-import { type ResolvedMetaConfig, resolveMetaConfig } from '../recipe/meta/index.ts';
+import { type ResolvedMetaConfig, resolveMetaConfigFor } from '../recipe/meta/index.ts';
 import { type LearnerParts, learnerOf } from '../recipe/meta/make-learner.ts';
 import { imagesIn, seenIn } from '../weights/checkpoint.ts';
 import { hasCheckpoint, readLast, readRunCheckpoint, variablesOfState } from './checkpoints.ts';
@@ -36,7 +36,7 @@ export interface OpenLearner extends Adaptable {
 export function backboneOf(
   run: MetaRun,
 ): Omit<ResolvedMetaConfig, 'weights'> & { readonly weights: null; readonly head: null } {
-  return { ...resolveMetaConfig(run.config), weights: null, head: null };
+  return { ...resolveMetaConfigFor(run.config, undefined), weights: null, head: null };
 }
 
 export interface LearnerOptions {
@@ -56,7 +56,7 @@ export async function openLearner(
   path: string,
   { run, backbone: { model, onnx }, way, checkpoint, openStore }: LearnerOptions,
 ): Promise<OpenLearner> {
-  const config = resolveMetaConfig(run.config);
+  const config = resolveMetaConfigFor(run.config, model);
   const { preprocessing } = run;
   if (checkpoint === 'best' && !(await hasCheckpoint(path, 'best', openStore)))
     throw new UserError(`${path} has no best.safetensors: no validation of it is complete yet.`);

@@ -1,11 +1,13 @@
 import { fileLogger, type LogFolder } from '../fit/loggers/file-logger.ts';
-import { csv, jsonLines, type LogFormat, type Logger, tensorBoard } from '../fit/loggers/index.ts';
-import type { LogName } from '../fit/loggers/names.ts';
+import { csv, jsonLines } from '../fit/loggers/lines.ts';
+import type { Logger } from '../fit/loggers/logger.ts';
+import { type LogName, tensorBoardPrefix } from '../fit/loggers/names.ts';
 
-const formats: Readonly<Record<LogName, (machine: string) => LogFormat>> = {
-  jsonl: () => jsonLines,
-  csv: () => csv,
-  tensorboard: (machine) => tensorBoard(machine),
+const loggers: Readonly<Record<LogName, (folder: LogFolder, machine: string) => Logger>> = {
+  jsonl: (folder) => fileLogger(folder, jsonLines),
+  csv: (folder) => fileLogger(folder, csv),
+  tensorboard: (folder, machine) =>
+    later(async () => fileLogger(folder, (await import('../fit/loggers/tensorboard.ts')).tensorBoard(machine))),
 };
 
 /**
@@ -14,10 +16,24 @@ const formats: Readonly<Record<LogName, (machine: string) => LogFormat>> = {
  */
 export function runLogs(folder: LogFolder, log: readonly LogName[] | null, machine: string): Logger[] {
   const names = new Set<LogName>(['jsonl', ...(log ?? [])]);
-  return [...names].map((name) => fileLogger(folder, formats[name](machine)));
+  return [...names].map((name) => loggers[name](folder, machine));
 }
 
 /** Whether a file of a run folder is a log. */
 export function isRunLog(name: string): boolean {
-  return Object.values(formats).some((format) => format('').isLog(name));
+  return jsonLines.isLog(name) || csv.isLog(name) || name.startsWith(tensorBoardPrefix);
+}
+
+/** A logger that is loaded when there is something to log: few runs have it. */
+function later(load: () => Promise<Logger>): Logger {
+  let loading: Promise<Logger> | undefined;
+  const own = () => {
+    loading ??= load();
+    return loading;
+  };
+  return {
+    log: async (event) => (await own()).log(event),
+    resume: async (progress) => (await own()).resume?.(progress),
+    close: async () => (await loading)?.close(),
+  };
 }

@@ -70,7 +70,7 @@ async function run(
   };
   const runtime = new Runtime(device, {
     choices: defaultChoices(outputs),
-    agreement,
+    agreement: async () => agreement,
     onCheck,
     ...(tune !== undefined && { tune }),
   });
@@ -122,7 +122,7 @@ describe('a kernel that is at fault', () => {
     const outputs = { y, dx: dx! };
     const device = faulty({ MaxPool: 'no kernel' });
     const agreement = new Agreement(device, cpuBackend(1));
-    const runtime = new Runtime(device, { choices: defaultChoices(outputs), agreement });
+    const runtime = new Runtime(device, { choices: defaultChoices(outputs), agreement: async () => agreement });
     const { model, onCpu } = await runtime.encode(outputs);
     const pools = decode(model).nodes.filter(({ operator }) => operator === 'MaxPool');
     expect(pools.map(({ name }) => name.split('/')[0])).toEqual(['MaxPool', 'MaxPoolIndices']);

@@ -26,7 +26,7 @@ export interface RuntimeOptions {
   readonly tune?: boolean;
   readonly onTuning?: (event: TuningEvent) => void;
   /** For a device whose kernels may be wrong: what it may be used for. */
-  readonly agreement?: Agreement;
+  readonly agreement?: () => Promise<Agreement>;
   /** Called while kernels of such a device are compared with the reference. */
   readonly onCheck?: (event: TuningEvent) => void;
 }
@@ -84,10 +84,15 @@ export class Runtime {
   /** The ONNX graph that `compile` makes a session of, for sessions elsewhere: in other threads. */
   async encode(outputs: Readonly<Record<string, Value>>): Promise<EncodedGraph> {
     const features = await this.#backend.features();
-    const { agreement, onCheck } = this.#options;
+    const { onCheck } = this.#options;
+    const agreement = await this.#options.agreement?.();
     await agreement?.check(Object.values(outputs), onCheck);
     const candidates = agreement ? (value: Value) => agreement.candidates(value) : allCandidates(features);
-    const known = await this.#tune(Object.values(outputs), candidates, features);
+    const known = await this.#tune(Object.values(outputs), {
+      candidates,
+      features,
+      isChecked: agreement !== undefined,
+    });
     const renamed = Object.fromEntries(Object.entries(outputs).map(([name, value]) => [outputPrefix + name, value]));
     const choose = (value: Value) => {
       const key = Object.keys(value.op.lowerings).length > 1 ? choiceKey(value) : '';
@@ -105,12 +110,15 @@ export class Runtime {
     return encode(renamed, { choose, features, onCpu: (value) => agreement.isOnCpu(value) });
   }
 
-  async #tune(outputs: readonly Value[], candidates: Candidates, features: Features): Promise<Choices> {
-    const { store, shipped, choices, tune = true, onTuning, agreement } = this.#options;
+  async #tune(
+    outputs: readonly Value[],
+    { candidates, features, isChecked }: { candidates: Candidates; features: Features; isChecked: boolean },
+  ): Promise<Choices> {
+    const { store, shipped, choices, tune = true, onTuning } = this.#options;
     this.#known ??= { ...(await shipped?.(features)), ...(await store?.load()), ...choices };
     if (!tune) return this.#known;
     // Even a fixed choice is replaced where its numbers are wrong here.
-    const open = undecided(outputs, candidates, this.#known, agreement ? {} : choices);
+    const open = undecided(outputs, candidates, this.#known, isChecked ? {} : choices);
     if (open.size === 0) return this.#known;
     const found = await timeAll(open, this.#backend, onTuning, candidates);
     Object.assign(this.#known, found);

@@ -5,7 +5,7 @@ import type { OpenRunStore } from '@graft-ml/core/internal/fit/run-store';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { rowsOf, viewOf } from '@graft-ml/core/internal/image/view';
-import { parseMetaConfig, resolveMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
+import { parseMetaConfig, resolveMetaConfigFor } from '@graft-ml/core/internal/recipe/meta/index';
 import { learnerOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
 import { adaptLearner, leavingChosen } from '@graft-ml/core/internal/runs/adapt';
 import { supportTensor } from '@graft-ml/core/internal/runs/adapted-tensors';
@@ -159,8 +159,8 @@ async function openFeatureStart(
   way: number,
   openStore: OpenRunStore,
 ): Promise<OpenStart> {
-  const config = resolveMetaConfig(parseMetaConfig({ model: name, weights, learner }));
   const { model, checkpoint, onnx } = await openBackbone({ model: name, weights, head: null }, { openStore });
+  const config = resolveMetaConfigFor(parseMetaConfig({ model: name, weights, learner }), model);
   if (checkpoint === null) throw new UserError(`${name}: features need weights. Name some: \`weights\`.`);
   const preprocessing = checkpoint.preprocessing ?? model.preprocessing;
   const parts = learnerOf(config, model, preprocessing, way);

@@ -1,12 +1,12 @@
 import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { sha256Of } from '@graft-ml/core/internal/base/sha256';
 import { fittedTo, isOnnx } from '@graft-ml/core/internal/models/index';
+import { loadArchitecture } from '@graft-ml/core/internal/models/load-architecture';
 import { withLayers } from '@graft-ml/core/internal/models/with-layers';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
 import type { Backbone } from '@graft-ml/core/internal/runs/prepared';
 import type { OwnOnnx } from '@graft-ml/core/internal/runs/run-files';
 import { checkpointOf, seenIn } from '@graft-ml/core/internal/weights/checkpoint';
-import { getModel, openOnnxModel } from '@graft-ml/core/models';
 import { privateRuns } from '../runs/private-runs.ts';
 import { readWeights, type WeightsOptions } from './weights.ts';
 
@@ -23,7 +23,7 @@ export async function openBackbone(
   options: WeightsOptions & { readonly onnxFile?: OwnOnnx | undefined } = {},
 ): Promise<Backbone> {
   if (isOnnx(config.model)) return openOnnxBackbone(config, options);
-  const model = getModel(config.model);
+  const model = await loadArchitecture(config.model);
   if (config.weights === null) {
     return { model: withLayers(model, config.head, config.dropout), checkpoint: null, onnx: null };
   }
@@ -51,6 +51,7 @@ async function openOnnxBackbone(
       problem: `: ${onnxFile.path} is damaged: its content is not what the run began with.`,
     });
   }
+  const { openOnnxModel } = await import('@graft-ml/core/internal/models/onnx/open'); // most pages need none
   const opened = openOnnxModel(bytes, { name: file, ...(mean && { mean }), ...(std && { std }) });
   const { model, tensors, classes, notes, metadata } = opened;
   const description = { preprocessing: model.preprocessing, classes, seen: seenIn(metadata), notes };

@@ -12,11 +12,7 @@ import {
   type ImageAccess,
   ImageClassifier,
 } from '@graft-ml/core/internal/predict/classifier';
-import {
-  type EvaluationMetrics,
-  type EvaluationOptions,
-  startEvaluation,
-} from '@graft-ml/core/internal/predict/evaluation';
+import type { EvaluationMetrics, EvaluationOptions } from '@graft-ml/core/internal/predict/evaluation';
 import { argmax } from '@graft-ml/core/internal/predict/metrics';
 import { describeCheckpoint } from '@graft-ml/core/internal/weights/checkpoint';
 import type { Runtime } from '@graft-ml/core/runtime';
@@ -85,6 +81,7 @@ export class Classifier extends ImageClassifier<ClassifierInput> {
     if (unknown.length > 0) {
       throw new UserError(`${unknown.join(', ')}: no class of the run, which has ${this.classes.join(', ')}.`);
     }
+    const { startEvaluation } = await import('@graft-ml/core/internal/predict/evaluation'); // most pages need none
     const evaluation = startEvaluation(this.classes, options);
     const results: EvaluatedImage[] = [];
     const problems: Problem[] = [];

@@ -4,7 +4,7 @@
  */
 import { encode, input } from '@graft-ml/core/graph';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
-import { Agreement, checkMethod } from '@graft-ml/core/internal/runtime/agreement';
+import type { Agreement } from '@graft-ml/core/internal/runtime/agreement';
 import { type Backend, type Session, type WrapTensor, wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/runtime';
 import { timingMethod } from '@graft-ml/core/internal/runtime/tuning';
@@ -37,7 +37,13 @@ export function createGpuRuntime(settings: OrtSettings, { cache, session, ...res
     return `${device!.identity} · ${await adapter()} · onnxruntime-web ${env.versions.web} · ${found}`;
   };
   const store = (found: string) => (cache === null ? undefined : choiceStore(cache, () => identity(found)));
-  const agreement = new Agreement(device!, reference!, store(`check ${checkMethod}`));
+  let made: Promise<Agreement> | undefined;
+  const agreement = () => {
+    made ??= import('@graft-ml/core/internal/runtime/agreement').then(
+      ({ Agreement: Checks, checkMethod }) => new Checks(device!, reference!, store(`check ${checkMethod}`)),
+    );
+    return made;
+  };
   const timings = store(`timing ${timingMethod}`);
   return new Runtime(device!, { ...rest, agreement, ...(timings && { store: timings }) });
 }

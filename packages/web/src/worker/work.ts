@@ -1,4 +1,4 @@
-import { type ExplainOptions, explain } from '@graft-ml/core/internal/explain/explain';
+import type { ExplainOptions } from '@graft-ml/core/internal/explain/explain';
 import type { ClassifyOptions } from '@graft-ml/core/internal/predict/classifier';
 import type { EvaluationOptions } from '@graft-ml/core/internal/predict/evaluation';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
@@ -106,13 +106,14 @@ export class Work {
     return this.#classifier(handle).evaluate(images, { ...options, ...reporting({ signal, progress }) });
   }
 
-  explain(
+  async *explain(
     { signal, progress }: Call,
     handle: number,
     images: readonly ClassifierInput[],
     options: Sent<ExplainOptions>,
   ) {
-    return explain(this.#classifier(handle), images, { ...options, ...reporting({ signal, progress }) });
+    const { explain } = await import('@graft-ml/core/internal/explain/explain'); // most pages need none
+    yield* explain(this.#classifier(handle), images, { ...options, ...reporting({ signal, progress }) });
   }
 
   async toOnnx(_call: Call, handle: number, options: { readonly batchSize?: number }) {

@@ -2,3 +2,6 @@
 export type LogName = 'jsonl' | 'csv' | 'tensorboard';
 
 export const logNames: readonly LogName[] = ['jsonl', 'csv', 'tensorboard'];
+
+/** The beginning of the names of TensorBoard's logs, by which it finds them. */
+export const tensorBoardPrefix = 'events.out.tfevents.';

@@ -2,8 +2,8 @@ import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { TrainEvent } from '../events.ts';
 import { maskedCrc32c } from './crc32c.ts';
 import type { LogFormat } from './logger.ts';
+import { tensorBoardPrefix } from './names.ts';
 
-const prefix = 'events.out.tfevents.';
 /** The scalar that is in every entry about an epoch, and only there; and the one about a step. */
 const [epochTag, stepTag] = ['loss/validation', 'loss/step'];
 
@@ -21,8 +21,8 @@ const [epochTag, stepTag] = ['loss/validation', 'loss/step'];
 export function tensorBoard(host: string, now: () => number = Date.now): LogFormat {
   const event = (write: (message: BinaryWriter) => void) => record(encodeEvent(now() / 1000, write));
   return {
-    name: `${prefix}${Math.floor(now() / 1000)}.${host.replace(/[^\w.-]+/g, '-')}`,
-    isLog: (name) => name.startsWith(prefix),
+    name: `${tensorBoardPrefix}${Math.floor(now() / 1000)}.${host.replace(/[^\w.-]+/g, '-')}`,
+    isLog: (name) => name.startsWith(tensorBoardPrefix),
     header: event((message) => message.uint32(tag(3, WireType.LengthDelimited)).string('brain.Event:2')),
     encode: (source) => {
       const scalars = scalarsOf(source);

@@ -34,16 +34,21 @@ export function parseMetaConfig(config: MetaConfigInput): MetaConfig {
  * The configuration with every default that depends on others filled in. What a learner does not look at stays null.
  * @throws OptionError where an option was given that nothing would look at, or two contradict each other
  */
-export function resolveMetaConfig(
-  config: MetaConfig,
-  file?: Pick<NamedArchitecture, 'backbone' | 'preprocessing'>,
-): ResolvedMetaConfig {
+export function resolveMetaConfig(config: MetaConfig, file?: KnownModel): ResolvedMetaConfig {
+  const { model } = chosenNames(config);
+  return resolveMetaConfigFor(config, isOnnx(model) ? file : getModel(model));
+}
+
+/** What of a model decides defaults. */
+export type KnownModel = Pick<NamedArchitecture, 'backbone' | 'preprocessing'>;
+
+/** The same where the model of the configuration is at hand: `known`, or undefined where nobody knows it. */
+export function resolveMetaConfigFor(config: MetaConfig, known: KnownModel | undefined): ResolvedMetaConfig {
   const chosen = { ...config, ...chosenNames(config) };
   assertNoneIgnoredBy(chosen, belongings);
   assertSplit(config);
-  const { learner, model, optimizer } = chosen;
+  const { learner, optimizer } = chosen;
   const entry = learners[learner];
-  const known = isOnnx(model) ? file : getModel(model);
   const side = config.imageSize ?? known?.preprocessing.crop ?? 224;
   const isResidual = () => known !== undefined && hasResiduals(known);
   const inner = innerDefaults(learner, { side, isResidual, innerSteps: config.innerSteps });
