@@ -2,13 +2,9 @@ import { i64, type TensorOf, type Tensors } from '@graft-ml/core/internal/base/t
 import { parameterTable } from '@graft-ml/core/internal/fit/network';
 import { isAdapting, learners } from '@graft-ml/core/internal/meta/learners';
 import { headFor } from '@graft-ml/core/internal/recipe/meta/head-for';
-import {
-  type MetaConfigInput,
-  parseMetaConfig,
-  type ResolvedMetaConfig,
-  resolveMetaConfig,
-} from '@graft-ml/core/internal/recipe/meta/index';
+import { type ResolvedMetaConfig, resolveMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { learnerOf } from '@graft-ml/core/internal/recipe/meta/make-learner';
+import { metaRunSchema } from '@graft-ml/core/internal/runs/meta-run';
 import {
   type Episode,
   type InnerStep,
@@ -73,21 +69,13 @@ export interface Start {
   readonly values: Tensors;
 }
 
-/** The part of a run file that decides its inner loop. */
-export interface StartRun {
-  readonly config: Pick<
-    MetaConfigInput,
-    'learner' | 'model' | 'weights' | 'statistics' | 'innerSteps' | 'innerRate' | 'innerOptimizer' | 'testSteps' | 'way'
-  >;
-  readonly preprocessing: Preprocessing;
-}
-
-/** A start from the two files of its run. */
-export function startOf(name: string, { config, preprocessing }: StartRun, file: Uint8Array): Start {
-  const { learner, model, weights, statistics, innerSteps, innerRate, innerOptimizer, testSteps, way } = config;
-  const inner = { statistics, innerSteps, innerRate, innerOptimizer, testSteps };
-  const resolved = resolveMetaConfig(parseMetaConfig({ learner, model, weights, way, ...inner }));
-  return { name, config: resolved, preprocessing, values: readSafetensors(file).tensors };
+/**
+ * A start from the two files of its run.
+ * @throws where `run` is not what `graft meta train` writes; UserError where `file` is no safetensors file
+ */
+export function startOf(name: string, run: unknown, file: Uint8Array): Start {
+  const { config, preprocessing } = metaRunSchema.parse(run);
+  return { name, config: resolveMetaConfig(config), preprocessing, values: readSafetensors(file).tensors };
 }
 
 /** Watches the inner loop of each learner on one task, all from the same start. */
