@@ -55,4 +55,6 @@ export const conv4s = {
 } as const satisfies Record<string, Conv4Config>;
 
 /** Its variants in the zoo, by name. */
-export const conv4Models = /* @__PURE__ */ small(family(conv4s, conv4, 'Vinyals et al. 2016, arXiv 1606.04080'));
+export const conv4Models = /* @__PURE__ */ small(
+  /* @__PURE__ */ family(conv4s, conv4, 'Vinyals et al. 2016, arXiv 1606.04080'),
+);

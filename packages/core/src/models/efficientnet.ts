@@ -175,8 +175,9 @@ export const efficientnetV2s = {
 } as const satisfies Record<string, EfficientNetConfig>;
 
 /** Its variants in the zoo, by name. */
-export const efficientnetModels = {
-  .../* @__PURE__ */ family(efficientnets, efficientnet, 'Tan & Le 2019, arXiv 1905.11946', {
+export const efficientnetModels = /* @__PURE__ */ Object.assign(
+  {},
+  /* @__PURE__ */ family(efficientnets, efficientnet, 'Tan & Le 2019, arXiv 1905.11946', {
     efficientnet_b0: { interpolation: 'bicubic' },
     efficientnet_b1: { resize: 255, crop: 240 },
     efficientnet_b2: seenWhole(288),
@@ -187,7 +188,7 @@ export const efficientnetModels = {
     efficientnet_b6: seenWhole(528),
     efficientnet_b7: seenWhole(600),
   }),
-  .../* @__PURE__ */ family(efficientnetV2s, efficientnet, 'Tan & Le 2021, arXiv 2104.00298', {
+  /* @__PURE__ */ family(efficientnetV2s, efficientnet, 'Tan & Le 2021, arXiv 2104.00298', {
     efficientnet_v2_s: { resize: 384, crop: 384 },
   }),
-};
+);

@@ -42,5 +42,5 @@ export const futuramas = {
 
 /** Its variants in the zoo, by name. */
 export const futuramaModels = /* @__PURE__ */ small(
-  family(futuramas, futurama, 'github.com/lif31up/model-agnostic-meta-learning'),
+  /* @__PURE__ */ family(futuramas, futurama, 'github.com/lif31up/model-agnostic-meta-learning'),
 );

@@ -36,5 +36,5 @@ export const residualConv4s = {
 
 /** Its variants in the zoo, by name. */
 export const residualConv4Models = /* @__PURE__ */ small(
-  family(residualConv4s, residualConv4, 'He et al. 2015, arXiv 1512.03385, on conv-4'),
+  /* @__PURE__ */ family(residualConv4s, residualConv4, 'He et al. 2015, arXiv 1512.03385, on conv-4'),
 );

@@ -95,8 +95,9 @@ export const wideResnets = {
 } as const satisfies Record<string, ResNetConfig>;
 
 /** Its variants in the zoo, by name. */
-export const resnetModels = {
-  .../* @__PURE__ */ family(resnets, resnet, 'He et al. 2015, arXiv 1512.03385'),
-  .../* @__PURE__ */ family(resnexts, resnet, 'Xie et al. 2016, arXiv 1611.05431'),
-  .../* @__PURE__ */ family(wideResnets, resnet, 'Zagoruyko & Komodakis 2016, arXiv 1605.07146'),
-};
+export const resnetModels = /* @__PURE__ */ Object.assign(
+  {},
+  /* @__PURE__ */ family(resnets, resnet, 'He et al. 2015, arXiv 1512.03385'),
+  /* @__PURE__ */ family(resnexts, resnet, 'Xie et al. 2016, arXiv 1611.05431'),
+  /* @__PURE__ */ family(wideResnets, resnet, 'Zagoruyko & Komodakis 2016, arXiv 1605.07146'),
+);
