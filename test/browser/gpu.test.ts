@@ -15,7 +15,7 @@ import { relativeError, tolerance } from '../golden.ts';
 import { temporaryFolder } from '../images.ts';
 import { defaultChoices, evaluate, uniform } from '../run.ts';
 import { adapterOf, compileThere, loseGpu } from './gpu/remote.ts';
-import { buildPage, hasBrowser, launch, servePage } from './pages.ts';
+import { buildPage, hasBrowser, isolation, launch, servePage } from './pages.ts';
 
 type Outputs = Readonly<Record<string, Value>>;
 
@@ -89,6 +89,22 @@ describe.skipIf(!hasBrowser('the tests of WebGPU'))('WebGPU in Chromium', () => 
     expect(formatPlacements(placements)).toMatch(
       /on cpu: onnx of MaxPoolIndices\(f32\[2,6,8,8\]\) .*\n {4}onnx is not used: .*Indices output is not supported/,
     );
+  });
+
+  test('the processor’s part is right with two threads, too', async ({ skip }) => {
+    if (!isThere) skip();
+    const [, outputs] = cases[1]!;
+    const isolated = await servePage(folder, isolation);
+    const other = await browser.newPage();
+    await other.goto(isolated.address);
+    const { program } = await compileThere(other, outputs, { choices: defaultChoices(outputs), threads: 2 });
+    const feeds = feedsOf(outputs);
+    const results = await program.run(feeds);
+    for (const [name, expected] of Object.entries(await evaluate(outputs, feeds))) {
+      expect(relativeError(results[name]!, expected), name).toBeLessThan(tolerance.gradient);
+    }
+    expect(isolated.requests.filter(({ url }) => url!.includes('/ort.webgpu.'))).toHaveLength(2); // one by each thread
+    await other.close();
   });
 
   test('nothing is compared twice, even when the page is loaded again', async ({ skip }) => {

@@ -2,11 +2,13 @@ import type { Value } from '@graft-ml/core/graph';
 import { type Tensor, tensor } from '@graft-ml/core/internal/base/tensor';
 import { wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { outputPrefix } from '@graft-ml/core/internal/runtime/program';
-import { type Choices, type Placement, Program } from '@graft-ml/core/runtime';
+import { type Placement, Program } from '@graft-ml/core/runtime';
 import { Tensor as OrtTensor } from 'onnxruntime-common';
 import type { Page } from 'playwright-core';
 import { pack } from './packed.ts';
 import type { Answer, Question } from './worker.ts';
+
+type Compilation = Extract<Question, { task: 'compile' }>;
 
 /** A program in a page, of a graph that was built here. */
 export interface RemoteProgram {
@@ -20,9 +22,12 @@ export interface RemoteProgram {
 export async function compileThere(
   page: Page,
   outputs: Readonly<Record<string, Value>>,
-  { device = 'webgpu', choices }: { readonly device?: 'wasm' | 'webgpu'; readonly choices?: Choices } = {},
+  {
+    device = 'webgpu',
+    ...options
+  }: Pick<Compilation, 'choices' | 'threads'> & Partial<Pick<Compilation, 'device'>> = {},
 ): Promise<RemoteProgram> {
-  const made = await ask(page, { task: 'compile', device, graph: pack(outputs), ...(choices && { choices }) });
+  const made = await ask(page, { task: 'compile', device, graph: pack(outputs), ...options });
   const { program, inputs, results, placements, checked } = made.compiled!;
   const wrapped = new Map<unknown, Tensor>();
   const wrapOrt = wrapWith(OrtTensor);

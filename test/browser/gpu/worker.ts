@@ -12,6 +12,7 @@ export type Question =
       readonly graph: PackedGraph;
       /** Of the lowerings; where they are not given, the fastest are found. */
       readonly choices?: Choices;
+      readonly threads?: number;
     }
   | { readonly task: 'run'; readonly program: number; readonly feeds: Tensors }
   | { readonly task: 'release'; readonly program: number }
@@ -36,12 +37,12 @@ const programs: Program[] = [];
 // A graph that was sent may have any primitive: all of them are bundled.
 if (Object.keys(ops).length === 0) throw new Error('no operations');
 
-async function compile({ device, graph, choices }: Extract<Question, { task: 'compile' }>): Promise<Answer> {
+async function compile({ device, graph, choices, threads }: Extract<Question, { task: 'compile' }>): Promise<Answer> {
   let checked = 0;
   const onCheck = ({ done }: { readonly done: number }) => {
     checked = done;
   };
-  const runtime: Runtime = createRuntime({ device, onCheck, ...(choices && { choices }) });
+  const runtime: Runtime = createRuntime({ device, onCheck, ...(choices && { choices }), ...(threads && { threads }) });
   const program = await runtime.compile(unpack(graph));
   const [inputs, results] = [Object.fromEntries(program.inputs), Object.fromEntries(program.outputs)].map(typesOf);
   const { placements } = runtime;

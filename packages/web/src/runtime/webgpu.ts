@@ -29,23 +29,22 @@ export function createGpuRuntime(settings: OrtSettings, { cache, session, ...res
     throw new OptionError({ option: 'device', expected: '"wasm"', received: 'webgpu', problem });
   }
   webgpuBuild.setUp(settings);
-  const [device, reference] = (['webgpu', 'wasm'] as const).map((provider) =>
-    backendOf(provider, settings.threads, session),
-  );
+  const device = backendOf('webgpu', settings.threads, session);
+  const reference = backendOf('wasm', settings.threads, session);
   const identity = async (found: string) => {
     const { env } = await webgpuBuild.load();
-    return `${device!.identity} · ${await adapter()} · onnxruntime-web ${env.versions.web} · ${found}`;
+    return `${device.identity} · ${await adapter()} · onnxruntime-web ${env.versions.web} · ${found}`;
   };
   const store = (found: string) => (cache === null ? undefined : choiceStore(cache, () => identity(found)));
   let made: Promise<Agreement> | undefined;
   const agreement = () => {
     made ??= import('@graft-ml/core/internal/runtime/agreement').then(
-      ({ Agreement: Checks, checkMethod }) => new Checks(device!, reference!, store(`check ${checkMethod}`)),
+      ({ Agreement: Checks, checkMethod }) => new Checks(device, reference, store(`check ${checkMethod}`)),
     );
     return made;
   };
   const timings = store(`timing ${timingMethod}`);
-  return new Runtime(device!, { ...rest, agreement, ...(timings && { store: timings }) });
+  return new Runtime(device, { ...rest, agreement, ...(timings && { store: timings }) });
 }
 
 function backendOf(provider: 'webgpu' | 'wasm', threads: number, session: InferenceSession.SessionOptions): Backend {
@@ -119,10 +118,12 @@ async function findAdapter(): Promise<string> {
   const found = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!found) {
     throw new UserError(
-      "This browser knows WebGPU, but has no adapter for it: there is no GPU here, or its driver is not one that it trusts. Pass device: 'wasm'.",
+      'This browser knows WebGPU, but has no adapter for it: there is no GPU here, or its driver is not one that it ' +
+        "trusts. Pass device: 'wasm'.",
     );
   }
-  const { vendor, architecture, device, description } = found.info;
+  // Browsers of 2024 have no `info` yet.
+  const { vendor = '', architecture = '', device = '', description = '' } = found.info ?? {};
   return [vendor, architecture, device, description].join('/');
 }
 
