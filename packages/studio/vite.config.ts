@@ -1,12 +1,12 @@
 import { defineConfig } from 'vite';
-import { digitsPlugin } from './build/digits.ts';
+import { filesPlugin } from './build/files.ts';
 import { offlinePlugin } from './build/offline.ts';
 import { policyPlugin } from './build/policy.ts';
 
 export default defineConfig({
   base: './', // any folder of any host
   build: { outDir: '../graft-ml/studio', emptyOutDir: true, target: 'esnext', assetsInlineLimit: 0 },
-  plugins: [digitsPlugin(), policyPlugin(), offlinePlugin()],
+  plugins: [filesPlugin(), policyPlugin(), offlinePlugin()],
   worker: { format: 'es' }, // onnxruntime-web's threads load its script once more
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   resolve: { dedupe: ['preact'] }, // the site has another version, which @preact/signals would find first

@@ -29,7 +29,7 @@ self.addEventListener('activate', (event) => {
 
 self.addEventListener('fetch', (event) => {
   const { request } = event;
-  if (request.method !== 'GET' || !request.url.startsWith(self.location.origin)) return;
+  if (!['GET', 'HEAD'].includes(request.method) || !request.url.startsWith(self.location.origin)) return;
   event.respondWith(request.mode === 'navigate' ? pageOf(request) : fileOf(request));
 });
 
@@ -46,9 +46,10 @@ async function pageOf(request: Request): Promise<Response> {
 /** What was not worth loading beforehand is kept when it comes. */
 async function fileOf(request: Request): Promise<Response> {
   const cache = await caches.open(kept);
-  const cached = await cache.match(request);
+  const cached = await cache.match(request, { ignoreMethod: true });
   if (cached) return cached;
   const response = await fetch(request);
-  if (response.ok && request.url.includes('/assets/')) await cache.put(request, response.clone());
+  if (response.ok && request.method === 'GET' && request.url.includes('/assets/'))
+    await cache.put(request, response.clone());
   return response;
 }

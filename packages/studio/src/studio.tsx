@@ -10,6 +10,7 @@ import { sayProblem, Toasts } from './ui/toast.tsx';
 
 /** The rooms of the later steps, loaded when one goes there. */
 const rooms: { readonly [S in StepId]?: () => Promise<ComponentType> } = {
+  train: async () => (await import('./train/train.tsx')).TrainRoom,
   look: async () => (await import('./look/look.tsx')).LookRoom,
   understand: async () => (await import('./understand/understand.tsx')).Understand,
 };

@@ -13,7 +13,7 @@ export interface SampleSet {
   images(perClass: number): Promise<readonly (readonly NewImage[])[]>;
 }
 
-/** One image with the digits 0 to 9 in its rows, made by build/digits.ts. */
+/** One image with the digits 0 to 9 in its rows, made by build/files.ts. */
 const digitSide = 28;
 const digitsInRow = 40;
 

@@ -5,6 +5,8 @@ export type Frame = Blob | ImageBitmap;
 export interface Answerer {
   /** What it is, in a few words: the name of its file or run. */
   readonly name: string;
+  /** The path of the run; null where it is a file. */
+  readonly path: string | null;
   readonly classes: readonly string[];
   /**
    * The probability of each class, in the order of `classes`. Calls take turns.

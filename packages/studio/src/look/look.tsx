@@ -1,8 +1,10 @@
 import './look.css';
 import { signal, useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { droppedFiles } from '../collect/incoming.ts';
 import { collection } from '../collection/page-collection.ts';
+import { nameOf } from '../train/progress.tsx';
+import { refreshRuns, runs, runToLookAt } from '../train/runs.ts';
 import { Button } from '../ui/button.tsx';
 import { DropZone } from '../ui/drop-zone.tsx';
 import { FileButton } from '../ui/file-button.tsx';
@@ -14,58 +16,89 @@ import { Bars, percent } from './bars.tsx';
 import { type AnsweredImage, AnsweredImages, Confusion, isRight } from './confusion.tsx';
 import { FrameInput } from './frame-input.tsx';
 import { openOnnxModel } from './onnx-model.ts';
+import { openRunModel } from './run-model.ts';
 
 /** The model that answers; it stays open while one goes through the other steps. */
 const model = signal<{ readonly answerer: Answerer; readonly number: number } | null>(null);
 const isOpening = signal(false);
 
-/** Looks with another model from now on. */
-export function lookWith(answerer: Answerer): void {
-  const last = model.peek();
-  last?.answerer.close();
-  model.value = { answerer, number: (last?.number ?? 0) + 1 };
-}
-
-async function open(file: Blob | undefined): Promise<void> {
-  if (!(file instanceof File)) return;
+async function open(name: string, opening: () => Promise<Answerer>): Promise<void> {
   isOpening.value = true;
   try {
-    lookWith(await openOnnxModel(file));
+    const answerer = await opening();
+    const last = model.peek();
+    last?.answerer.close();
+    model.value = { answerer, number: (last?.number ?? 0) + 1 };
   } catch (error) {
-    sayProblem(new Error(`${file.name} cannot be opened. ${error instanceof Error ? error.message : error}`));
+    sayProblem(new Error(`${name} cannot be opened. ${error instanceof Error ? error.message : error}`));
   } finally {
     isOpening.value = false;
   }
 }
 
+const openRun = (path: string) => open(nameOf(path), () => openRunModel(path));
+const openFile = (file: Blob | undefined) => {
+  if (file instanceof File) void open(file.name, () => openOnnxModel(file));
+};
+
+/** The runs that can be looked at. */
+const finished = () => (runs() ?? []).filter(({ run }) => run.status === 'done');
+
 /** What a model says of what it is shown, and of the whole collection. */
 export function LookRoom() {
-  if (model.value === null) return <ModelChoice />;
-  return <Looking key={model.value.number} answerer={model.value.answerer} />;
-}
-
-function ModelChoice() {
+  useEffect(() => {
+    refreshRuns().catch(sayProblem);
+  }, []);
+  const wanted = runToLookAt() ?? (model.value === null ? finished()[0]?.path : undefined);
+  const opened = useRef<string | undefined>(undefined);
+  useEffect(() => {
+    if (wanted === undefined || wanted === opened.current || wanted === model.peek()?.answerer.path) return;
+    opened.current = wanted;
+    void openRun(wanted);
+  }, [wanted]);
   return (
     <DropZone
-      class="card model-choice"
-      label="A model"
+      class="look"
+      label="Models"
       onDrop={(data) => {
-        droppedFiles(data).then(async ([file]) => open(await file?.read()), sayProblem);
+        droppedFiles(data).then(async ([file]) => openFile(await file?.read()), sayProblem);
       }}
     >
-      <h2>Open a model</h2>
-      <p class="soft">
-        Drop an ONNX file that Graft exported (<code>graft export runs/flowers</code>). It is opened in this page, and
-        goes nowhere else.
-      </p>
-      <OpenButton />
+      <ModelChoice />
+      {model.value && <Looking key={model.value.number} answerer={model.value.answerer} />}
     </DropZone>
   );
 }
 
-function OpenButton() {
-  if (isOpening.value) return <p role="status">Opening the model …</p>;
-  return <FileButton icon="open" name="Open a model" accept=".onnx" onFiles={([file]) => void open(file)} />;
+function ModelChoice() {
+  const answerer = model.value?.answerer ?? null;
+  const kept = finished();
+  const isFile = answerer !== null && answerer.path === null;
+  return (
+    <div class="model-choice">
+      {(kept.length > 0 || isFile) && (
+        <label class="field">
+          <span class="unseen">Model</span>
+          <select value={answerer?.path ?? ''} onChange={({ currentTarget }) => void openRun(currentTarget.value)}>
+            {answerer?.path == null && <option value="">{answerer?.name ?? 'Choose a run'}</option>}
+            {kept.map(({ path }) => (
+              <option key={path} value={path}>
+                {nameOf(path)}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <FileButton icon="open" name="Open a model" accept=".onnx" onFiles={([file]) => openFile(file)} />
+      <p class="soft" role="status">
+        {isOpening.value
+          ? 'Opening the model …'
+          : answerer
+            ? `${answerer.name} knows ${plural(answerer.classes.length, 'class')}.`
+            : 'Train a run, or drop an ONNX file that Graft exported (graft export runs/flowers).'}
+      </p>
+    </div>
+  );
 }
 
 /** Answers that the rate is taken over. */
@@ -88,12 +121,6 @@ function Looking({ answerer }: { readonly answerer: Answerer }) {
   };
   return (
     <>
-      <div class="row">
-        <p>
-          {answerer.name} knows {plural(answerer.classes.length, 'class')}.
-        </p>
-        <OpenButton />
-      </div>
       <div class="looking">
         <section class="card" aria-label="What is looked at">
           <FrameInput

@@ -43,6 +43,7 @@ export async function openOnnxModel(file: File): Promise<Answerer> {
     const classes = (await ask({ model: file })) ?? [];
     return {
       name: file.name,
+      path: null,
       classes: classes.map(String),
       predict: async (frame) => ((await ask({ frame })) ?? []).map(Number),
       close,

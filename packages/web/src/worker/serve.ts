@@ -9,7 +9,8 @@ import { type Call, Work } from './work.ts';
  * serveGraft();
  */
 export function serveGraft(): void {
-  const scope = globalThis as unknown as DedicatedWorkerGlobalScope;
+  // A worker's own side has the shape of the page's, for a program that is typed as a page, too.
+  const scope = globalThis as unknown as Pick<Worker, 'addEventListener' | 'postMessage'>;
   const work = new Work();
   const running = new Map<number, AbortController>();
   scope.addEventListener('message', ({ data }: MessageEvent<Request>) => {
