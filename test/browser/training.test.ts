@@ -13,7 +13,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../images.ts';
 import { metricsOf, smallRun } from '../runs.ts';
-import { buildPage, hasBrowser, launch, servePage } from './pages.ts';
+import { buildPage, hasBrowser, isolation, launch, servePage } from './pages.ts';
 import type { SentImages, Tools } from './training/page.ts';
 
 ownCache();
@@ -302,4 +302,37 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
     await download(page, 'runs/few', fromPage);
     expectClose(await probabilities(page, 'runs/few'), await ofNode(fromPage));
   }, 90_000);
+
+  test('a model of one’s own program is trained, kept as a run, and opens in Node', async () => {
+    const page = await open();
+    const { run, loaded } = await page.evaluate((images) => tools.fitModel(images, 'runs/own', 2), images);
+    expect(loaded).toEqual(['cross', 'disc', 'square']);
+    expect(run.dataset).toMatchObject({ train: 30, validation: 6 });
+    const fromPage = join(root, 'own-model');
+    await download(page, 'runs/own', fromPage);
+    expectClose(await probabilities(page, 'runs/own'), await ofNode(fromPage));
+    await using classifier = await openRun(fromPage);
+    expect(classifier.seen).toMatchObject({ isComplete: true, history: ['fit'] });
+  }, 60_000);
+
+  test('two hundred steps take no more memory than forty', async () => {
+    const isolated = await servePage(join(root, 'page'), isolation);
+    const page = await context.newPage();
+    await page.goto(isolated.address);
+    const used = await page.evaluate(async (images) => {
+      const measured: number[] = [];
+      const measure = async () => {
+        const all = await (
+          performance as unknown as { measureUserAgentSpecificMemory(): Promise<{ readonly bytes: number }> }
+        ).measureUserAgentSpecificMemory();
+        measured.push(all.bytes);
+      };
+      await tools.fitModel(images, 'runs/long', 67, async (steps) => {
+        if (steps === 40 || steps === 200) await measure();
+      });
+      return measured;
+    }, images);
+    expect(used).toHaveLength(2);
+    expect(used[1]! - used[0]!, used.join(', ')).toBeLessThan(4 * 2 ** 20);
+  }, 120_000);
 });

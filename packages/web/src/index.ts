@@ -23,6 +23,14 @@ export {
   type CollectionEvaluation,
   type EvaluatedImage,
 } from './model/classifier.ts';
+export {
+  type CreateModelOptions,
+  createModel,
+  type LoadModelOptions,
+  loadModel,
+  Model,
+  type SaveOptions,
+} from './model/model.ts';
 export { type OpenRunOptions, openRun, readRun } from './model/open-run.ts';
 export { keepWeights, keptWeights, type WeightsOptions } from './model/weights.ts';
 export { type CheckpointFolderOptions, checkpointFolder, type FitFiles } from './runs/checkpoint-folder.ts';

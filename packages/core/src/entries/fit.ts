@@ -85,3 +85,4 @@ export type { LoggedProgress } from '../fit/loggers/index.ts';
 export type { LossFacts } from '../fit/loss-error.ts';
 export type { Mixing } from '../fit/mixing.ts';
 export type { ParameterTable } from '../fit/selection.ts';
+export { type ModelAsClassifier, type ModelOrigin, RunModel } from '../runs/run-model.ts';

@@ -30,8 +30,11 @@ export {
 } from '../recipe/index.ts';
 export type { TransferHead, TransferSide } from '../recipe/partial-transfer.ts';
 export type { PreprocessingChanges } from '../recipe/preprocessing.ts';
-export type { NamedPaths } from '../runs/named-paths.ts';
+export type { RunHost } from '../runs/host.ts';
+export type { NamedPaths, PathRecord } from '../runs/named-paths.ts';
+export type { NotedDataset, NotedImages } from '../runs/noted-images.ts';
 export type { Preparation } from '../runs/prepared.ts';
+export type { MemoryUse } from '../runs/resources.ts';
 export type {
   CancelledEvent,
   DamageEvent,

@@ -16,7 +16,6 @@ export {
   type LoadModelOptions,
   loadModel,
   Model,
-  type ModelOrigin,
   type OpenedDataset,
   type SaveOptions,
 } from '../transfer/index.ts';

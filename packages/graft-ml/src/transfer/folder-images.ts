@@ -1,7 +1,10 @@
-import type { ImageSet, ImageView } from '@graft-ml/core/internal/fit/examples';
+import { resolve } from 'node:path';
+import type { ImageView } from '@graft-ml/core/internal/fit/examples';
 import { imageSource } from '@graft-ml/core/internal/fit/image-batches';
 import type { Source } from '@graft-ml/core/internal/fit/source';
-import type { Dataset, DatasetImage, DatasetOptions } from '../data/dataset.ts';
+import type { NotedDataset, NotedImages } from '@graft-ml/core/internal/runs/noted-images';
+import { optionsInConfig } from '../data/configured.ts';
+import { type Dataset, type DatasetImage, type DatasetOptions, fingerprint } from '../data/dataset.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 
 /** A dataset, and the options by which it was opened and divided. */
@@ -11,7 +14,7 @@ export interface OpenedDataset {
 }
 
 /** The images of one part of a folder with their labels, for `fit` and `model.evaluate`. */
-export class FolderImages implements ImageSet {
+export class FolderImages implements NotedImages {
   /** The dataset that they are a part of. */
   readonly origin: OpenedDataset;
   readonly images: readonly DatasetImage[];
@@ -40,5 +43,17 @@ export class FolderImages implements ImageSet {
   view(how: ImageView): Source {
     const { images, labels } = this;
     return imageSource({ labels, view: (i, request, size) => this.#pool.view(images[i]!, request, size) }, how);
+  }
+
+  /** The dataset as a run notes it. */
+  noted(): NotedDataset {
+    const { dataset, options } = this.origin;
+    return {
+      dataset,
+      folder: resolve(dataset.root),
+      fingerprint: fingerprint(dataset),
+      options: optionsInConfig(options),
+      seen: options.seen ?? null,
+    };
   }
 }

@@ -11,7 +11,7 @@ export {
   inspectModel,
 } from './inspect-model.ts';
 export { type LoadModelOptions, loadModel } from './load-model.ts';
-export { type CreateModelOptions, createModel, Model, type ModelOrigin, type SaveOptions } from './model.ts';
+export { type CreateModelOptions, createModel, Model, type SaveOptions } from './model.ts';
 export type { PrepareOptions } from './prepare.ts';
 export { unlessAborted } from './run-images.ts';
 export {

@@ -1,6 +1,6 @@
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { sha256Of, sha256OfText } from '@graft-ml/core/internal/base/sha256';
-import type { ImageSet, ImageView } from '@graft-ml/core/internal/fit/examples';
+import type { ImageView } from '@graft-ml/core/internal/fit/examples';
 import { imageSource } from '@graft-ml/core/internal/fit/image-batches';
 import type { Source } from '@graft-ml/core/internal/fit/source';
 import { fingerprintLine, type ImageDataset, type ImageRecord, imagesOf } from '@graft-ml/core/internal/image/dataset';
@@ -10,6 +10,7 @@ import { rankBySeed } from '@graft-ml/core/internal/image/split';
 import { type SplitOptions, splitImages } from '@graft-ml/core/internal/image/split-images';
 import type { ImageReading } from '@graft-ml/core/internal/image/transform';
 import { rowsOf, viewOf } from '@graft-ml/core/internal/image/view';
+import type { NotedDataset, NotedImages } from '@graft-ml/core/internal/runs/noted-images';
 import { canvasDecoder } from '../image/canvas-decoder.ts';
 
 /** An image file of a page: what was dropped or chosen, or content under a name. */
@@ -52,18 +53,26 @@ export interface OpenCollection {
 }
 
 /** The images of one part of a collection with their labels, for `fit` and `model.evaluate`. */
-export class CollectionImages implements ImageSet {
+export class CollectionImages implements NotedImages {
   readonly images: readonly CollectionImage[];
   readonly labels: readonly number[];
   /** SHA-256 of each file. */
   readonly keys: readonly string[];
+  /** The dataset that they are a part of. */
+  readonly origin: NotedDataset;
   readonly #decoder: ImageDecoder;
 
-  constructor(images: readonly CollectionImage[], decoder: ImageDecoder) {
+  constructor(origin: NotedDataset, part: 'train' | 'validation' | 'test', decoder: ImageDecoder) {
+    const images = origin.dataset[part] as readonly CollectionImage[];
+    this.origin = origin;
     this.images = images;
     this.labels = images.map(({ label }) => label);
     this.keys = images.map(({ sha256 }) => sha256);
     this.#decoder = decoder;
+  }
+
+  noted(): NotedDataset {
+    return this.origin;
   }
 
   get size(): number {
@@ -134,14 +143,26 @@ export async function openCollection(
     keptOut: own(split.keptOut),
   };
   const lines = imagesOf(parts).map((image) => fingerprintLine(image.path, image));
+  const fingerprint = sha256OfText(lines.sort().join('\n'));
+  const dataset = { root: '', classes, ...parts, problems, notes: [] };
+  const {
+    seed = 0,
+    validationFraction = 0.2,
+    testFraction = 0,
+    maxPerClass = null,
+    fold = null,
+    seen = null,
+  } = options;
+  const division = { seed, validationFraction, testFraction, maxPerClass, fold };
+  const origin = { dataset, folder: '', fingerprint, options: division, seen };
   return {
     classes,
-    train: new CollectionImages(parts.train, decoder),
-    validation: new CollectionImages(parts.validation, decoder),
-    test: new CollectionImages(parts.test, decoder),
+    train: new CollectionImages(origin, 'train', decoder),
+    validation: new CollectionImages(origin, 'validation', decoder),
+    test: new CollectionImages(origin, 'test', decoder),
     problems,
-    dataset: { root: '', classes, ...parts, problems, notes: [] },
-    fingerprint: sha256OfText(lines.sort().join('\n')),
+    dataset,
+    fingerprint,
   };
 }
 

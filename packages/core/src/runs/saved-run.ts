@@ -1,22 +1,17 @@
-import { createHash } from 'node:crypto';
-import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
-import type { Tensors } from '@graft-ml/core/internal/base/tensor';
-import { version } from '@graft-ml/core/internal/base/version';
-import type { ImageModel } from '@graft-ml/core/internal/fit/model';
-import { encodeSeen, type Seen } from '@graft-ml/core/internal/image/seen';
-import { resolveConfig, trainConfigSchema } from '@graft-ml/core/internal/recipe/config/index';
-import { describeDataset } from '@graft-ml/core/internal/runs/describe-run';
-import { newRecord, type Run, type RunCalibration, trainedByProgram } from '@graft-ml/core/internal/runs/run-file';
-import { assertNewRun, RunFolder } from '@graft-ml/core/internal/runs/run-folder';
-import { describeCheckpoint } from '@graft-ml/core/internal/weights/checkpoint';
-import type { Runtime } from '@graft-ml/core/runtime';
-import { optionsInConfig } from '../data/configured.ts';
-import type { DatasetImage } from '../data/dataset.ts';
-import { fingerprint } from '../data/dataset.ts';
-import { nodeHost } from '../runs/host.ts';
-import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
-import type { OpenedDataset } from './folder-images.ts';
+import { sha256OfText } from '../base/sha256.ts';
+import type { Tensors } from '../base/tensor.ts';
+import { version } from '../base/version.ts';
+import type { ImageModel } from '../fit/model.ts';
+import type { ImageRecord } from '../image/dataset.ts';
+import { encodeSeen, type Seen } from '../image/seen.ts';
+import { resolveConfig, trainConfigSchema } from '../recipe/config/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import { describeCheckpoint } from '../weights/checkpoint.ts';
+import { describeDataset } from './describe-run.ts';
+import type { RunHost } from './host.ts';
+import type { NotedDataset } from './noted-images.ts';
+import { newRecord, type Run, type RunCalibration, trainedByProgram } from './run-file.ts';
+import { assertNewRun, RunFolder } from './run-folder.ts';
 
 export interface SavedModel extends ImageModel {
   readonly variables: Tensors;
@@ -30,12 +25,12 @@ export interface SavedModel extends ImageModel {
   readonly parameters: { readonly total: number; readonly trained: number };
   readonly runtime: Runtime;
   /** The dataset that it was trained on and judged by; null where those images are not parts of one. */
-  readonly origin: OpenedDataset | null;
-  readonly train: readonly DatasetImage[];
-  readonly validation: readonly DatasetImage[];
+  readonly origin: NotedDataset | null;
+  readonly train: readonly ImageRecord[];
+  readonly validation: readonly ImageRecord[];
   readonly overwrite: boolean;
-  /** Opens the store of a run. Default: in a folder. */
-  readonly openStore?: OpenRunStore | undefined;
+  readonly threads: number;
+  readonly host: RunHost;
 }
 
 /**
@@ -45,10 +40,9 @@ export interface SavedModel extends ImageModel {
  * @throws UserError where the folder cannot be written or holds a run
  */
 export async function saveRun(folder: string, model: SavedModel): Promise<Run> {
-  const { openStore = openRunStore } = model;
-  await assertNewRun(openStore(folder), model);
+  const { host } = model;
+  await assertNewRun(host.openStore(folder), model);
   const { architecture, classes, preprocessing, seen, variables: initial, onnx } = model;
-  const host = nodeHost(openStore);
   const description = describeCheckpoint(architecture, classes, preprocessing, seen);
   const store = new RunFolder(folder, describeSaved(model), { description, initial, onnx, host });
   try {
@@ -66,7 +60,7 @@ function describeSaved(model: SavedModel): Run {
     model: onnx ? 'architecture.onnx' : name,
     strategy: 'scratch',
     head: headLayers,
-    ...(origin && optionsInConfig(origin.options)),
+    ...origin?.options,
   });
   return {
     graft: version,
@@ -74,12 +68,12 @@ function describeSaved(model: SavedModel): Run {
     status: 'running',
     config: resolveConfig(config),
     weightsSha256: model.weightsSha256,
-    folder: origin ? resolve(origin.dataset.root) : '',
+    folder: origin?.folder ?? '',
     classes: [...classes],
     preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
     batchNorm: 'running',
     dataset: origin
-      ? describeDataset(origin.dataset, fingerprint(origin.dataset))
+      ? describeDataset(origin.dataset, origin.fingerprint)
       : {
           fingerprint: contentOf([...train, ...validation]),
           train: train.length,
@@ -91,10 +85,10 @@ function describeSaved(model: SavedModel): Run {
     warnings: [],
     decision: null,
     adaptedFrom: null,
-    before: origin?.options.seen ? encodeSeen(origin.options.seen) : null,
-    versions: nodeHost().versions,
+    before: origin?.seen ? encodeSeen(origin.seen) : null,
+    versions: model.host.versions,
     device: runtime.device,
-    threads: availableParallelism(),
+    threads: model.threads,
     choices: { ...runtime.choices },
     addedEpochs: 0,
     ...newRecord,
@@ -104,7 +98,7 @@ function describeSaved(model: SavedModel): Run {
 }
 
 /** A name for these images by their content alone: no folder has this as its own. */
-function contentOf(images: readonly DatasetImage[]): string {
+function contentOf(images: readonly ImageRecord[]): string {
   const lines = images.map(({ sha256, label }) => `${sha256} ${label}`).sort();
-  return createHash('sha256').update(lines.join('\n')).digest('hex');
+  return sha256OfText(lines.join('\n'));
 }
