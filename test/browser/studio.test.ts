@@ -2,12 +2,13 @@
  * The studio as a person has it: served by `graft studio`, in Chromium, with Chromium's own moving test pattern for a
  * camera. Where there is no Chromium, the tests are skipped.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { extname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { unpackArchive } from '../../packages/studio/src/collection/zip.ts';
 import { startFileServer } from '../file-server.ts';
 import { graft } from '../graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../images.ts';
@@ -103,6 +104,16 @@ describe.skipIf(!hasBrowser('the tests of the studio'))('the studio in Chromium'
     await page.getByLabel('Images of each class of Shapes').selectOption('5');
     await page.getByRole('button', { name: 'Take shapes' }).click();
     await expect.poll(() => said(page).textContent()).toBe('30 images added to 6 classes.');
+  }
+
+  /** Unpacks a ZIP into a folder. */
+  async function unzip(archive: string, folder: string): Promise<void> {
+    const files = await unpackArchive(new Blob([readFileSync(archive)]), archive);
+    for (const { path, read } of files) {
+      const place = join(folder, path);
+      mkdirSync(dirname(place), { recursive: true });
+      writeFileSync(place, Buffer.from(await (await read()).arrayBuffer()));
+    }
   }
 
   /** Waits until what is shown is on the disk, and loads the page again. */
@@ -404,6 +415,37 @@ describe.skipIf(!hasBrowser('the tests of the studio'))('the studio in Chromium'
     expect(await rows.count()).toBe(25); // those before the pause as well
     await page.getByRole('button', { name: 'Look at it' }).click();
     await page.getByText('run-1 knows 6 classes.').waitFor();
+
+    await page.locator('input[data-for="Choose an image"]').setInputFiles(join(shapes, 'disc', '000.png'));
+    await page.getByRole('button', { name: 'What speaks for it' }).click();
+    const overlay = page.locator('.overlay canvas');
+    await overlay.waitFor(done);
+    const { channels } = await sharp(await overlay.screenshot())
+      .removeAlpha()
+      .stats();
+    expect(Math.max(...channels.map(({ stdev }) => stdev))).toBeGreaterThan(5);
+    await page.getByRole('button', { name: 'Near images' }).click();
+    await expect.poll(() => page.getByRole('list', { name: 'Near images' }).locator('li').count(), done).toBe(8);
+    await page.evaluate(axe);
+    expect(await page.evaluate<string[]>(findViolations)).toEqual([]);
+
+    await page.getByRole('link', { name: 'Take away', exact: true }).click();
+    const [folder, onnx] = [join(root, 'taken'), join(root, 'taken.onnx')];
+    const save = async (button: string, path: string) => {
+      const saving = page.waitForEvent('download');
+      await page.getByRole('button', { name: button }).click();
+      await (await saving).saveAs(path);
+    };
+    await save('Download the folder', `${folder}.zip`);
+    await unzip(`${folder}.zip`, folder);
+    const predicted = await graft(['predict', join(folder, 'run-1'), join(shapes, 'disc', '000.png'), '--json']);
+    expect([predicted.status, predicted.stderr]).toEqual([0, '']);
+    expect(JSON.parse(predicted.stdout)[0].classes[0].name).toMatch(/circle|square|triangle|star|cross|hexagon/);
+    await save('Download the ONNX file', onnx);
+    await page.getByRole('link', { name: 'Look', exact: true }).click();
+    await page.locator('input[data-for="Open a model"]').setInputFiles(onnx);
+    await page.getByText('taken.onnx knows 6 classes.').waitFor();
+
     await page.getByRole('link', { name: 'Train', exact: true }).click();
     await page.getByRole('button', { name: 'Remove run-1' }).click();
     await expect.poll(() => page.locator('.run-list').count()).toBe(0);

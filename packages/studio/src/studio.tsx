@@ -11,6 +11,7 @@ import { sayProblem, Toasts } from './ui/toast.tsx';
 /** The rooms of the later steps, loaded when one goes there. */
 const rooms: { readonly [S in StepId]?: () => Promise<ComponentType> } = {
   train: async () => (await import('./train/train.tsx')).TrainRoom,
+  'take-away': async () => (await import('./take-away/take-away.tsx')).TakeAwayRoom,
   look: async () => (await import('./look/look.tsx')).LookRoom,
   understand: async () => (await import('./understand/understand.tsx')).Understand,
 };

@@ -22,12 +22,23 @@ const plain = { useWebWorkers: false } as const;
  * Writes classes as a ZIP in image-folder form, `<class>/<image>`, which `graft train` takes. The images are compressed
  * already, and are stored as they are.
  */
-export async function packCollection(classes: readonly ImageClass[]): Promise<Blob> {
+export function packCollection(classes: readonly ImageClass[]): Promise<Blob> {
+  const entries = classes.flatMap(({ name, images }) => [
+    ...(images.length === 0 ? [{ path: `${name}/`, content: null }] : []),
+    ...images.map((image) => ({ path: `${name}/${image.name}`, content: image.file })),
+  ]);
+  return packFiles(entries);
+}
+
+/** Writes a ZIP of files as they are; one without content is a folder. */
+export async function packFiles(
+  entries: readonly { readonly path: string; readonly content: Blob | null }[],
+): Promise<Blob> {
   const { BlobReader, BlobWriter, ZipWriter } = await loadZip();
   const writer = new ZipWriter(new BlobWriter('application/zip'), { ...plain, level: 0, extendedTimestamp: false });
-  for (const { name, images } of classes) {
-    if (images.length === 0) await writer.add(`${name}/`, undefined, { directory: true });
-    for (const image of images) await writer.add(`${name}/${image.name}`, new BlobReader(image.file));
+  for (const { path, content } of entries) {
+    if (content === null) await writer.add(path, undefined, { directory: true });
+    else await writer.add(path, new BlobReader(content));
   }
   return writer.close();
 }

@@ -13,6 +13,19 @@ export interface Answerer {
    * @throws Error (by rejection) where the image cannot be used
    */
   predict(frame: Frame): Promise<readonly number[]>;
+  /** What only runs can do: exported files have no gradients. */
+  readonly insight?: Insight;
   /** Frees it. Idempotent. */
   close(): void;
+}
+
+/** A look into a model. */
+export interface Insight {
+  /**
+   * What in an image speaks for the likeliest class, by Grad-CAM, laid on it in colour.
+   * @throws Error (by rejection) where the image cannot be used
+   */
+  explain(image: Blob): Promise<{ readonly name: string; readonly method: string; readonly overlay: ImageData }>;
+  /** The input of the last layer for each image, (f); null where one cannot be used. */
+  features(images: readonly Blob[], onProgress: (done: number) => void): Promise<readonly (Float32Array | null)[]>;
 }

@@ -15,6 +15,7 @@ import type { Answerer, Frame } from './answerer.ts';
 import { Bars, percent } from './bars.tsx';
 import { type AnsweredImage, AnsweredImages, Confusion, isRight } from './confusion.tsx';
 import { FrameInput } from './frame-input.tsx';
+import { InsightPanel } from './insight.tsx';
 import { openOnnxModel } from './onnx-model.ts';
 import { openRunModel } from './run-model.ts';
 
@@ -108,10 +109,12 @@ function Looking({ answerer }: { readonly answerer: Answerer }) {
   const probabilities = useSignal<readonly number[] | null>(null);
   const problem = useSignal<string | null>(null);
   const times = useSignal<readonly number[]>([]);
+  const still = useSignal<Blob | null>(null);
   const look = async (frame: Frame) => {
     try {
       probabilities.value = await answerer.predict(frame);
       problem.value = null;
+      still.value = frame instanceof Blob ? frame : null;
       const isLive = frame instanceof ImageBitmap;
       times.value = isLive ? [...times.peek(), performance.now()].slice(-window) : [];
     } catch (error) {
@@ -127,6 +130,7 @@ function Looking({ answerer }: { readonly answerer: Answerer }) {
             onFrame={look}
             onNothing={() => {
               probabilities.value = null;
+              still.value = null;
               times.value = [];
             }}
           />
@@ -135,6 +139,7 @@ function Looking({ answerer }: { readonly answerer: Answerer }) {
           <Bars classes={answerer.classes} probabilities={probabilities.value} />
           {problem.value !== null && <p role="alert">{problem.value}</p>}
           <Rate times={times.value} />
+          {answerer.insight && still.value && <InsightPanel insight={answerer.insight} image={still.value} />}
         </section>
       </div>
       <OnCollection answerer={answerer} />
