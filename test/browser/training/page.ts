@@ -53,6 +53,7 @@ export const tools = {
   all,
   fitModel,
   loadPredictor,
+  openCollection,
 };
 export type Tools = typeof tools;
 
