@@ -140,7 +140,7 @@ describe.skipIf(!hasBrowser('the tests of the studio'))('the studio in Chromium'
       'performance.getEntriesByType("resource").reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0)',
     );
     expect(bytes).toBeLessThan(150_000);
-    expect(requested.filter((path) => /wasm|zip|safetensors/.test(path))).toEqual([]);
+    expect(requested.filter((path) => /wasm|zip-core|safetensors/.test(path))).toEqual([]);
   });
 
   test('a sample set, new names, a move by keyboard and a deletion outlive a reload; deletions are undone', async () => {
