@@ -35,7 +35,9 @@ export const apiRoute = 'api/index.md';
 const examplesIndex = 'examples';
 
 /** The pages that do not come first because of their name, in their order. */
-const start = ['start', 'data', 'training', 'weights', 'few-shot', 'typescript'].map((name) => `docs/${name}.md`);
+const start = ['start', 'data', 'training', 'weights', 'few-shot', 'typescript', 'studio'].map(
+  (name) => `docs/${name}.md`,
+);
 const project = [
   'docs/architecture.md',
   'docs/performance.md',

@@ -7,8 +7,8 @@ import type { Plugin } from 'vite';
 const folder = fileURLToPath(new URL('./', import.meta.url));
 const worker = 'service-worker';
 
-/** What only a page that asks for WebGPU loads, 27 MB: it is kept once it has been loaded. */
-const isOptional = (name: string) => name.includes('asyncify');
+/** WebGPU's build of onnxruntime-web, 27 MB: the studio computes on the processor, and never asks for it. */
+const isUnused = (name: string) => /asyncify.*\.wasm$/.test(name);
 
 /**
  * Builds the service worker, with the list of all files of the page in it and a version that changes with their content.
@@ -35,15 +35,15 @@ export function offlinePlugin(): Plugin {
       handler(_options, bundle) {
         const chunk = bundle[`${worker}.js`];
         if (chunk?.type !== 'chunk') throw new Error('the service worker is not in the bundle');
+        for (const name of Object.keys(bundle)) if (isUnused(name)) delete bundle[name];
         const files = new Map<string, string | Uint8Array>();
         for (const file of Object.values(bundle)) {
           if (file !== chunk) files.set(file.fileName, file.type === 'chunk' ? file.code : file.source);
         }
         for (const name of readdirSync(publicFolder)) files.set(name, readFileSync(join(publicFolder, name)));
         const hash = createHash('sha256').update(chunk.code);
-        const all = [...files.keys()].sort();
-        for (const name of all) hash.update(`${name}\0`).update(files.get(name)!);
-        const names = all.filter((name) => !isOptional(name));
+        const names = [...files.keys()].sort();
+        for (const name of names) hash.update(`${name}\0`).update(files.get(name)!);
         const version = hash.digest('hex').slice(0, 16);
         chunk.code = chunk.code
           .replace('__STUDIO_FILES__', JSON.stringify(names))

@@ -43,13 +43,7 @@ async function pageOf(request: Request): Promise<Response> {
   }
 }
 
-/** What was not worth loading beforehand is kept when it comes. */
 async function fileOf(request: Request): Promise<Response> {
   const cache = await caches.open(kept);
-  const cached = await cache.match(request, { ignoreMethod: true });
-  if (cached) return cached;
-  const response = await fetch(request);
-  if (response.ok && request.method === 'GET' && request.url.includes('/assets/'))
-    await cache.put(request, response.clone());
-  return response;
+  return (await cache.match(request, { ignoreMethod: true })) ?? fetch(request);
 }

@@ -1,3 +1,5 @@
+import type { ExplainMethod } from '@graft-ml/core/internal/explain/methods';
+
 /** An image to look at: a file, or a frame, which is used up. */
 export type Frame = Blob | ImageBitmap;
 
@@ -25,7 +27,7 @@ export interface Insight {
    * What in an image speaks for the likeliest class, by Grad-CAM, laid on it in colour.
    * @throws Error (by rejection) where the image cannot be used
    */
-  explain(image: Blob): Promise<{ readonly name: string; readonly method: string; readonly overlay: ImageData }>;
+  explain(image: Blob): Promise<{ readonly name: string; readonly method: ExplainMethod; readonly overlay: ImageData }>;
   /** The input of the last layer for each image, (f); null where one cannot be used. */
   features(images: readonly Blob[], onProgress: (done: number) => void): Promise<readonly (Float32Array | null)[]>;
 }

@@ -1,3 +1,4 @@
+import type { ExplainMethod } from '@graft-ml/core/internal/explain/methods';
 import { nearestNeighbours } from '@graft-ml/core/internal/explain/neighbours';
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
@@ -91,6 +92,12 @@ function neighboursOf(
   return nearestNeighbours(vectors, own, { count: shownNear }).map(({ index }) => usable[index]!);
 }
 
+const methodNames = {
+  gradcam: 'Grad-CAM',
+  'integrated-gradients': 'integrated gradients',
+  occlusion: 'occlusion',
+} as const satisfies Record<ExplainMethod, string>;
+
 function Overlay({ name, method, overlay }: Awaited<ReturnType<Insight['explain']>>) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => canvas.current?.getContext('2d')?.putImageData(overlay, 0, 0), [overlay]);
@@ -104,7 +111,7 @@ function Overlay({ name, method, overlay }: Awaited<ReturnType<Insight['explain'
         aria-label={`The image with colour where it speaks for ${name}`}
       />
       <figcaption class="soft">
-        Coloured where it speaks for {name} ({method}), as the network sees it.
+        Coloured where it speaks for {name} ({methodNames[method]}), as the network sees it.
       </figcaption>
     </figure>
   );
