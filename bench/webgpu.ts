@@ -1,7 +1,8 @@
 /*
  * ORT's WebGPU kernels behind `createRuntime({ device: 'webgpu' })`, in Chromium on whatever GPU it has, else on the
- * program that stands for one (SwiftShader): every op in every lowering and every narrow model of the zoo beside
- * PyTorch's numbers, every primitive and a few training steps beside Node's, and where each primitive was computed.
+ * program that stands for one (SwiftShader): every op in every lowering that is used there and every narrow model of the
+ * zoo beside PyTorch's numbers, every primitive and a few training steps beside Node's, and where each primitive was
+ * computed.
  *   npm run build && nice node dist/bench/webgpu.js
  * Results go to bench/results/webgpu.json, and as tables to the terminal; docs/webgpu.md has them.
  */
@@ -100,7 +101,7 @@ async function ops(): Promise<Row[]> {
   return rows;
 }
 
-/** Every primitive in every lowering by itself, beside ORT's processor kernels in Node. */
+/** Every primitive by itself in every lowering that is used there, beside ORT's processor kernels in Node. */
 async function examples(): Promise<Row[]> {
   const rows: Row[] = [];
   for (const [name, primitive, example] of everyExample()) {

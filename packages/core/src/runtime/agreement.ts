@@ -1,11 +1,11 @@
 /*
  * Checks a device whose kernels may be wrong without an error.
  *
- * ORT's WebGPU kernels differ from shape to shape and from driver to driver, and what fails there may be an exception
- * when a session is made, one when it runs, or wrong numbers. So no lowering is used before it has computed the value
- * by itself, in a session of its own, to the numbers of a backend that is trusted. A value of which no lowering does is
- * computed by the trusted kernels. Sessions must run the nodes as they are written: a graph that ORT rewrites has
- * others than those that were checked.
+ * ORT's WebGPU kernels differ from shape to shape and from driver to driver, and a failure may be an exception when a
+ * session is made, one when it runs, or wrong numbers. So a lowering is used only after it has computed the value alone,
+ * in a session of its own, to the numbers of a backend that is trusted. Where no lowering does, the trusted kernels
+ * compute the value. Sessions must run the nodes as they are written: a graph that ORT rewrites has others than those
+ * that were checked.
  */
 import { UserError } from '../base/errors.ts';
 import { type RandomStream, randomStream } from '../base/random.ts';

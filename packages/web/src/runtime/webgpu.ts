@@ -1,6 +1,6 @@
 /*
- * ORT's own WebGPU kernels, in the build of onnxruntime-web that has them. They are not all right (core's agreement.ts):
- * each is compared with the processor's kernels of the same build before it is used.
+ * ORT's own WebGPU kernels, in the build of onnxruntime-web that has them. Some of them are wrong at some shapes (core's
+ * agreement.ts), so each is compared with the processor's kernels of the same build before it is used.
  */
 import { encode, input } from '@graft-ml/core/graph';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
