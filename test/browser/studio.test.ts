@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -360,6 +361,26 @@ describe.skipIf(!hasBrowser('the tests of the studio'))('the studio in Chromium'
   const phase = (page: Page) => page.locator('.running .phase').textContent();
   const done = { timeout: 90_000 };
 
+  /** One HTML file, opened from the disk without a network, says of an image what the command line says. */
+  async function expectPredictor(file: string, best: { name: string; probability: number }): Promise<void> {
+    const page = await (await newContext({ offline: true })).newPage();
+    const requested: string[] = [];
+    page.on('request', (request) => requested.push(request.url()));
+    await page.goto(pathToFileURL(file).href);
+    await page.getByText('Knows circle, cross, hexagon, square, star, triangle.').waitFor(done);
+    await page.getByLabel('Choose an image').setInputFiles(join(shapes, 'disc', '000.png'));
+    const first = page.locator('#answer li').first();
+    await first.waitFor();
+    const [name, number] = await first.locator('span').allTextContents();
+    expect(name).toBe(best.name);
+    expect(Math.abs(Number.parseFloat(number!) / 100 - best.probability)).toBeLessThan(1e-3);
+    await page.evaluate(axe);
+    expect(await page.evaluate<string[]>(findViolations)).toEqual([]);
+    expect(requested.filter((url) => !/^(file|blob|data):/.test(url))).toEqual([]);
+    expect(requested.filter((url) => url.startsWith('file:'))).toEqual([pathToFileURL(file).href]);
+    hosts.delete(''); // of the file
+  }
+
   test('digits are learned from five of each by adapting a start, without a network; the run tells others apart', async () => {
     const page = await open();
     await expect.poll(() => page.evaluate(serviceWorker), { timeout: 60_000 }).toBe('activated');
@@ -442,6 +463,8 @@ describe.skipIf(!hasBrowser('the tests of the studio'))('the studio in Chromium'
     expect([predicted.status, predicted.stderr]).toEqual([0, '']);
     expect(JSON.parse(predicted.stdout)[0].classes[0].name).toMatch(/circle|square|triangle|star|cross|hexagon/);
     await save('Download the ONNX file', onnx);
+    await save('Download the page', join(root, 'taken.html'));
+    await expectPredictor(join(root, 'taken.html'), JSON.parse(predicted.stdout)[0].classes[0]);
     await page.getByRole('link', { name: 'Look', exact: true }).click();
     await page.locator('input[data-for="Open a model"]').setInputFiles(onnx);
     await page.getByText('taken.onnx knows 6 classes.').waitFor();

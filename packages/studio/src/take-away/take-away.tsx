@@ -10,6 +10,7 @@ import { Button } from '../ui/button.tsx';
 import { download } from '../ui/download.ts';
 import { percent, plural } from '../ui/format.ts';
 import { say, sayProblem } from '../ui/toast.tsx';
+import { htmlFile } from './html-file.ts';
 
 /** What was trained, as files that work without this page. */
 export function TakeAwayRoom() {
@@ -53,6 +54,7 @@ export function TakeAwayRoom() {
       <div class="takings">
         <RunFolder kept={kept} />
         <OnnxFile kept={kept} />
+        <HtmlFile kept={kept} />
       </div>
     </div>
   );
@@ -98,6 +100,23 @@ function OnnxFile({ kept: { path } }: { readonly kept: KeptRun }) {
 const predictor = await loadPredictor('${name}.onnx');
 const [best] = await predictor.predict(file); // a File, a <video>, a canvas
 console.log(best.name, best.probability);`}</Code>
+    </Taking>
+  );
+}
+
+/** The model for people. */
+function HtmlFile({ kept: { path } }: { readonly kept: KeptRun }) {
+  const name = nameOf(path);
+  const take = async () => {
+    await using classifier = await graft().open(path);
+    download(await htmlFile(name, new Uint8Array(await classifier.toOnnx())), `${name}.html`);
+  };
+  return (
+    <Taking title="A page for anybody" button="Download the page" take={take}>
+      <p class="soft">
+        One HTML file with the model in it, 5 MB and the model. It answers images and the webcam in any browser, without
+        a network and without an installation: send it to somebody.
+      </p>
     </Taking>
   );
 }
