@@ -1,4 +1,5 @@
 import { listArchitectures } from '@graft-ml/core/internal/models/names';
+import type { StrategyName } from '@graft-ml/core/internal/recipe/index';
 import { signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { Button } from '../ui/button.tsx';
@@ -10,8 +11,8 @@ import { graft } from './graft.ts';
 import { filledClasses } from './images.ts';
 import { chosenOptions, hasChosenOptions, Options } from './options.tsx';
 import { freePath } from './runs.ts';
-import { isTraining, startAdapting, startTraining } from './training.ts';
-import { type Backbone, configOf, shippedBackbone, suggestedWay, type Way, waysFor } from './ways.ts';
+import { isTraining, startAdapting, startClassMeans, startTraining } from './training.ts';
+import { type Backbone, configOf, isStrategy, shippedBackbone, suggestedWay, type Way, waysFor } from './ways.ts';
 
 const backbone = signal<Backbone>(shippedBackbone);
 /** Null: the one that is suggested. */
@@ -35,6 +36,7 @@ export function Setup() {
     try {
       const out = freePath();
       if (way.id === 'adapt') void startAdapting(out);
+      else if (way.id === 'nearest-centroid') void startClassMeans(out, backbone.value);
       else void startTraining(out, configOf(way.id, backbone.value, chosenOptions()));
     } catch (error) {
       sayProblem(error);
@@ -67,20 +69,20 @@ export function Setup() {
           </label>
         ))}
       </fieldset>
-      {way.id !== 'adapt' && <Options />}
-      {way.id === 'adapt' && hasChosenOptions() && <p class="soft">Adapting has no options of training.</p>}
+      {isStrategy(way.id) && <Options />}
+      {!isStrategy(way.id) && hasChosenOptions() && <p class="soft">This way has no options of training.</p>}
       <div class="row">
         <Button kind="primary" disabled={isTraining()} onClick={start}>
-          {way.id === 'adapt' ? 'Adapt' : 'Train'}
+          {isStrategy(way.id) ? 'Train' : 'Adapt'}
         </Button>
-        {way.id !== 'adapt' && <CostLine strategy={way.id} />}
+        {isStrategy(way.id) && <CostLine strategy={way.id} />}
       </div>
     </section>
   );
 }
 
 /** What the way costs on these images. */
-function CostLine({ strategy }: { readonly strategy: Exclude<Way['id'], 'adapt'> }) {
+function CostLine({ strategy }: { readonly strategy: StrategyName }) {
   const cost = useSignal<Cost | null>(null);
   const problem = useSignal<string | null>(null);
   const classes = filledClasses();

@@ -2,12 +2,13 @@ import type { StepEvent } from '@graft-ml/core/internal/fit/events';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/index';
 import type { Preparation } from '@graft-ml/core/internal/runs/prepared';
 import type { RunEvent } from '@graft-ml/core/internal/runs/run-events';
+import type { FeatureStart } from '@graft-ml/web/internal/meta/adapt';
 import { signal } from '@preact/signals';
 import * as z from 'zod';
 import { graft } from './graft.ts';
 import { collectionImages } from './images.ts';
 import { refreshRuns } from './runs.ts';
-import { shippedBackbone } from './ways.ts';
+import { type Backbone, shippedBackbone } from './ways.ts';
 
 /** An epoch, measured. */
 export interface Measured {
@@ -104,9 +105,23 @@ async function loggedEvaluations(out: string): Promise<Measured[]> {
 }
 
 /** Adapts the meta-learned start that comes with Graft to the collection. */
-export async function startAdapting(out: string): Promise<void> {
-  await guarded(out, async (call) => {
-    const { notes } = await graft().adapt('omniglot', collectionImages(), { out, startsAt: './starts/', ...call });
+export function startAdapting(out: string): Promise<void> {
+  return adapted(out, 'omniglot', { startsAt: './starts/' });
+}
+
+/** Takes the class means of the features of pretrained weights. */
+export function startClassMeans(out: string, { model, weights }: Backbone): Promise<void> {
+  if (weights === null) throw new Error('Class means need a pretrained backbone.');
+  return adapted(out, { model, weights, learner: 'nearest-centroid' });
+}
+
+function adapted(
+  out: string,
+  start: string | FeatureStart,
+  options: { readonly startsAt?: string } = {},
+): Promise<void> {
+  return guarded(out, async (call) => {
+    const { notes } = await graft().adapt(start, collectionImages(), { out, ...options, ...call });
     update({ phase: 'done', notes });
   });
 }

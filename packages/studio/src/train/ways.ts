@@ -13,7 +13,7 @@ export const shippedBackbone = { model: 'conv4', weights: 'weights/conv4-omniglo
 
 /** A way from images to a classifier. */
 export interface Way {
-  readonly id: 'adapt' | StrategyName;
+  readonly id: 'adapt' | 'nearest-centroid' | StrategyName;
   readonly name: string;
   readonly about: string;
   readonly cost: string;
@@ -27,6 +27,13 @@ const ways: readonly Way[] = [
     about:
       'A network that has learned to learn characters takes a few steps on yours. For drawings, from one to twenty of each class.',
     cost: 'Seconds.',
+  },
+  {
+    id: 'nearest-centroid',
+    name: 'Class means of frozen features',
+    about:
+      'Each class is the mean of its images, as the pretrained backbone sees them, and a new image gets the nearest. For one to ten photos of each class.',
+    cost: 'No training: one look at each image.',
   },
   {
     id: 'feature-extraction',
@@ -57,7 +64,8 @@ const ways: readonly Way[] = [
 /** The ways that a backbone allows: without weights there is nothing to transfer. */
 export function waysFor({ weights }: Backbone): readonly Way[] {
   if (weights === null) return ways.filter(({ id }) => id === 'scratch');
-  return ways.filter(({ id }) => id !== 'adapt' || weights === shippedBackbone.weights);
+  const other = weights === shippedBackbone.weights ? 'nearest-centroid' : 'adapt';
+  return ways.filter(({ id }) => id !== other);
 }
 
 /** The way to try first, by how many images the smallest class has. */
@@ -65,7 +73,12 @@ export function suggestedWay(classes: readonly ImageClass[], backbone: Backbone)
   const fewest = Math.min(...classes.map(({ images }) => images.length));
   if (backbone.weights === null) return 'scratch';
   if (backbone.weights === shippedBackbone.weights) return fewest <= 20 ? 'adapt' : 'full';
-  return 'feature-extraction';
+  return fewest < 10 ? 'nearest-centroid' : 'feature-extraction';
+}
+
+/** Whether a way trains epoch by epoch, with the options of training. */
+export function isStrategy(id: Way['id']): id is StrategyName {
+  return id !== 'adapt' && id !== 'nearest-centroid';
 }
 
 /** The options of a way, by their names in Graft; those that are given count. */
