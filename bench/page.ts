@@ -2,13 +2,16 @@
  * Training and looking at images in a page, in Chromium with WebAssembly, beside Node on the same machine.
  *   npm run build
  *   node dist/bench/page.js trashnet ../shared     # probe and full fine-tuning, page and Node: bench/results/page.json
+ *   node dist/bench/page.js omniglot ../shared FOLDER   # adapting the start omniglot: bench/results/page-omniglot.json
  *   node dist/bench/page.js live ../shared 60      # live prediction for so many minutes: bench/results/page-live.json
- * `../shared` is a folder with data/trashnet_600 and weights/squeezenet1_1_imagenet1k.safetensors.
+ * FOLDER is images_evaluation of Omniglot, unpacked. `../shared` is a folder with data/trashnet_600 and weights/squeezenet1_1_imagenet1k.safetensors.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { evaluateFolder, wilsonInterval } from 'graft-ml/predict';
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import { adaptMeta } from 'graft-ml/meta';
+import { evaluateFolder, openRun, wilsonInterval } from 'graft-ml/predict';
 import { type TrainConfigInput, trainFolder } from 'graft-ml/train';
 import { type PreviewServer, preview } from 'vite';
 import { buildPage, launch } from '../test/browser/chromium.ts';
@@ -17,12 +20,11 @@ import type { SentImages, Tools } from '../test/browser/training/page.ts';
 /** The page's own, inside `page.evaluate`. */
 declare const tools: Tools;
 
-const [what, shared = '../shared', minutes = '60'] = process.argv.slice(2);
+const [what, shared = '../shared', third = '60'] = process.argv.slice(2);
 const dataset = join(shared, 'data/trashnet_600');
 const weightsFile = join(shared, 'weights/squeezenet1_1_imagenet1k.safetensors');
-const classes = readdirSync(dataset, { withFileTypes: true }).flatMap((entry) =>
-  entry.isDirectory() ? [entry.name] : [],
-);
+const classes = () =>
+  readdirSync(dataset, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
 
 /** The images of a dataset, to be sent to a page. @param most of each class */
 function sent(most = Number.POSITIVE_INFINITY): SentImages {
@@ -30,13 +32,14 @@ function sent(most = Number.POSITIVE_INFINITY): SentImages {
     const files = readdirSync(join(dataset, name)).sort().slice(0, most);
     return Object.fromEntries(files.map((file) => [file, readFileSync(join(dataset, name, file)).toString('base64')]));
   };
-  return Object.fromEntries(classes.map((name) => [name, ofClass(name)]));
+  return Object.fromEntries(classes().map((name) => [name, ofClass(name)]));
 }
 
 const weights = () => readFileSync(weightsFile).toString('base64');
 
-async function openPage(folder: string) {
+async function openPage(folder: string, keepsWorker = false) {
   await buildPage(folder, resolve('test/browser/training'));
+  cpSync(resolve('packages/graft-ml/assets/starts'), join(folder, 'starts'), { recursive: true });
   const isolated = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
   const server: PreviewServer = await preview({
     configFile: false,
@@ -46,6 +49,7 @@ async function openPage(folder: string) {
   const browser = await launch();
   const page = await browser.newPage();
   await page.goto(server.resolvedUrls!.local[0]!);
+  if (keepsWorker) await page.evaluate(() => Object.assign(globalThis, { graft: tools.connect() }).graft.listRuns());
   const close = async () => {
     await browser.close();
     await server.close();
@@ -56,8 +60,9 @@ async function openPage(folder: string) {
 const folder = mkdtempSync(join(tmpdir(), 'graft-page-'));
 try {
   if (what === 'trashnet') await trashnet();
-  else if (what === 'live') await live(Number(minutes));
-  else throw new Error('Name what to measure: trashnet or live.');
+  else if (what === 'omniglot') await omniglot(third);
+  else if (what === 'live') await live(Number(third));
+  else throw new Error('Name what to measure: trashnet, omniglot or live.');
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -126,6 +131,85 @@ async function trashnet(): Promise<void> {
   }
   await close();
   write('page', { ...machine(version), threads: 'Node 1, page 1', rows });
+}
+
+/** Tasks of five characters that the start has not seen, five drawings of each to learn from and fifteen to answer. */
+async function omniglot(characters: string): Promise<void> {
+  const { page, close, version } = await openPage(join(folder, 'page'), true);
+  const all = readdirSync(characters).flatMap((alphabet) =>
+    readdirSync(join(characters, alphabet)).map((character) => join(characters, alphabet, character)),
+  );
+  const [way, shots, queries, tasks] = [5, 5, 15, 40];
+  let [node, there, same, count, furthest] = [0, 0, 0, 0, 0];
+  const seconds = { node: [] as number[], page: [] as number[] };
+  for (let task = 0; task < tasks; task++) {
+    const stream = randomStream(0, 'page-omniglot', task);
+    const names = Array.from({ length: way }, () => all[stream.integer(all.length)]!);
+    if (new Set(names).size < way) continue;
+    const support: Record<string, Record<string, string>> = {};
+    const query: { readonly label: string; readonly path: string; readonly file: string }[] = [];
+    const root = join(folder, `task-${task}`);
+    for (const [i, name] of names.entries()) {
+      const files = readdirSync(name)
+        .sort()
+        .slice(0, shots + queries);
+      mkdirSync(join(root, `${i}`), { recursive: true });
+      support[i] = {};
+      for (const [k, file] of files.entries()) {
+        const content = readFileSync(join(name, file));
+        if (k >= shots) query.push({ label: `${i}`, path: join(name, file), file: content.toString('base64') });
+        else {
+          support[i]![file] = content.toString('base64');
+          writeFileSync(join(root, `${i}`, file), content);
+        }
+      }
+    }
+    const out = join(folder, `run-${task}`);
+    const began = performance.now();
+    await adaptMeta('omniglot', root, { out });
+    seconds.node.push((performance.now() - began) / 1000);
+    await using classifier = await openRun(out, { threads: 1 });
+    const own: number[][] = [];
+    for await (const { probabilities } of classifier.predict(query.map(({ path }) => path))) {
+      own.push(Array.from(probabilities!));
+    }
+    const answer = await page.evaluate(
+      async ({ given, asked, run }) => {
+        const graft = (globalThis as unknown as { graft: ReturnType<Tools['connect']> }).graft;
+        const started = performance.now();
+        await graft.adapt('omniglot', tools.collection(given), { out: run, startsAt: './starts/' });
+        const took = (performance.now() - started) / 1000;
+        const opened = await graft.open(run);
+        const images = asked.map((file) => new Blob([tools.bytesOf(file)]));
+        const predicted = await tools.all(opened.predict(images));
+        await opened.close();
+        return { took, probabilities: predicted.map((one) => Array.from(one.probabilities!)) };
+      },
+      { given: support, asked: query.map(({ file }) => file), run: `runs/task-${task}` },
+    );
+    seconds.page.push(answer.took);
+    const likeliest = (row: readonly number[]) => String(row.indexOf(Math.max(...row)));
+    for (const [i, { label }] of query.entries()) {
+      const [a, b] = [own[i]!, answer.probabilities[i]!];
+      if (likeliest(a) === label) node++;
+      if (likeliest(b) === label) there++;
+      if (likeliest(a) === likeliest(b)) same++;
+      furthest = Math.max(furthest, ...a.map((value, k) => Math.abs(value - b[k]!)));
+      count++;
+    }
+    console.log(task, { node: node / count, page: there / count, same: same / count, furthest });
+  }
+  await close();
+  const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+  write('page-omniglot', {
+    ...machine(version),
+    tasks: seconds.page.length,
+    ...{ way, shots, queries, answers: count },
+    node: { accuracy: node / count, interval: wilsonInterval(node, count), medianSeconds: median(seconds.node) },
+    page: { accuracy: there / count, interval: wilsonInterval(there, count), medianSeconds: median(seconds.page) },
+    sameAnswers: same,
+    largestDifferenceOfAProbability: furthest,
+  });
 }
 
 /** Frames of images that move, ten a second, through a classifier in a worker. */

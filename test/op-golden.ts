@@ -7,7 +7,10 @@ import { everyChoice, graphOf, type OpCase, referenceOf } from './op-cases.ts';
 export { opCases } from './op-cases.ts';
 
 /** Expects a runtime's value, gradient and second-order gradient of an op to be PyTorch's, in every lowering. */
-export async function expectGolden(c: OpCase, runtimeOf: (choices: Choices) => Runtime): Promise<void> {
+export async function expectGolden(
+  c: OpCase,
+  runtimeOf: (choices: Choices) => Pick<Runtime, 'compile'>,
+): Promise<void> {
   const { outputs, feeds } = graphOf(c);
   typecheck(Object.values(outputs));
   for (const choices of everyChoice(outputs)) {
