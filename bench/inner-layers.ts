@@ -7,10 +7,10 @@ import { episodeInterval } from '@graft-ml/core/internal/meta/statistics';
 import { learnerVariables, taskNames } from '@graft-ml/core/internal/meta/task-graph';
 import { headPattern } from '@graft-ml/core/internal/models/index';
 import type { OpenLearner } from '@graft-ml/core/internal/runs/open-learner';
+import { openTester } from '@graft-ml/core/internal/runs/open-tester';
 import type { Episode } from '@graft-ml/core/meta';
 import { Scope } from '@graft-ml/core/nn';
 import { add, flatten, matmul, reduceSum, square, sub, swapLast } from '@graft-ml/core/ops';
-import { openTester } from 'graft-ml/internal/meta/open-tester';
 import { sideBySide } from 'graft-ml/internal/meta/prepare-meta';
 import { createRuntime } from 'graft-ml/internal/runtime/index';
 

@@ -5,11 +5,11 @@ import { assertWithinBounds } from '@graft-ml/core/internal/image/file/bounds';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
+import { packSquares } from '@graft-ml/core/internal/image/squares';
 import type { ImageReading } from '@graft-ml/core/internal/image/transform';
 import { rowsOf, viewOf } from '@graft-ml/core/internal/image/view';
 import { type ImageFile, readImageFile } from './decode.ts';
 import { createImagePool, type ImagePool } from './image-pool.ts';
-import { packSquares } from './squares.ts';
 
 /**
  * The pool that a program's images go through: the program's own, one around its decoder, or a new one of threads.

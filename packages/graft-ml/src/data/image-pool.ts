@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
+import type { Squares } from '@graft-ml/core/internal/image/squares';
 import type { EvaluationRequest, ViewRequest } from '@graft-ml/core/internal/image/view';
 import { Tinypool } from 'tinypool';
 import { builtWorker } from '../files/own-process.ts';
@@ -10,7 +11,6 @@ import type { ImageFacts, ImageFile } from './decode.ts';
 import type { Examination } from './doctor/likeness.ts';
 import type { DecodeTask, Reply, SquaresTask, SurveyTask, ViewTask } from './image-worker.ts';
 import type { Surveyed, SurveyOptions } from './scan/sound.ts';
-import type { Squares } from './squares.ts';
 
 /**
  * Reads, decodes and crops images, which are files of their own (a path), parts of one, or in memory. Requests are

@@ -3,6 +3,7 @@
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
+import { packSquares, type Squares } from '@graft-ml/core/internal/image/squares';
 import type { EvaluationRequest } from '@graft-ml/core/internal/image/view';
 import sharp from 'sharp';
 import { Tinypool } from 'tinypool';
@@ -19,7 +20,6 @@ import {
   type ViewTask,
 } from './image-tasks.ts';
 import { factsOfSound, type Surveyed, type SurveyOptions } from './scan/sound.ts';
-import { packSquares, type Squares } from './squares.ts';
 
 export type { DecodeTask, Reply, ViewTask } from './image-tasks.ts';
 

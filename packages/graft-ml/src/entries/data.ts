@@ -6,6 +6,7 @@
 export * from '@graft-ml/core/data';
 export type { ClassCount } from '@graft-ml/core/internal/image/class-balance';
 export type { ImageFormat } from '@graft-ml/core/internal/image/file/header';
+export type { Squares } from '@graft-ml/core/internal/image/squares';
 export type { SplitImages } from '../data/dataset.ts';
 export type { LeftOut } from '../data/doctor/clean-plan.ts';
 export type { DiagnosisKind } from '../data/doctor/finding.ts';
@@ -53,5 +54,4 @@ export type { ColumnOptions } from '../data/readers/columns.ts';
 export type { Candidate, ReaderOptions, ShapeOptions } from '../data/readers/found.ts';
 export type { CheckOptions } from '../data/scan/check-images.ts';
 export type { Surveyed, SurveyedFacts, SurveyOptions } from '../data/scan/sound.ts';
-export type { Squares } from '../data/squares.ts';
 export type { Within, ZipMember } from '../files/within.ts';

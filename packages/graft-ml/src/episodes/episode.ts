@@ -1,47 +1,8 @@
-import type { Problem } from '@graft-ml/core/internal/image/problem';
-import type { ContentKey } from '@graft-ml/core/internal/image/seen';
 import type { Framing } from '@graft-ml/core/internal/image/transform';
-import type { EpisodeSource } from '@graft-ml/core/internal/meta/episode';
 import type { ClassSplit } from '@graft-ml/core/internal/recipe/meta/split';
-import type { SideCounts } from '@graft-ml/core/internal/runs/meta-run';
 import type { ImagePool } from '../data/image-pool.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
-
-/** A run's record of its episodes, which a resumed one compares. */
-export interface EpisodeHeader {
-  /** The folder as it was named. */
-  readonly root: string;
-  /** Pixels. */
-  readonly side: number;
-  /** The split as it was resolved, in the grammar of `EpisodeOptions.split`. */
-  readonly split: string;
-  readonly seed: number;
-  readonly rotations: boolean | 'train';
-  readonly train: SideCounts;
-  readonly validation: SideCounts;
-  readonly test: SideCounts;
-  /** The memory that all images take together. */
-  readonly bytes: number;
-  /** SHA-256 over the names and the pixels of all images, whatever the split. */
-  readonly fingerprint: string;
-  /** The same as text, a line each. */
-  readonly lines: readonly string[];
-}
-
-/** A dataset whose classes are divided: no class, and no rotation of it, is on two sides. */
-export interface EpisodeSets {
-  readonly train: EpisodeSource;
-  readonly validation: EpisodeSource;
-  readonly test: EpisodeSource;
-  readonly header: EpisodeHeader;
-  /** The content of the image files on each side. */
-  readonly contents: Readonly<Record<'train' | 'validation' | 'test', readonly ContentKey[]>>;
-  /** The files that were left out, and why, by path. */
-  readonly problems: readonly Problem[];
-  /** Notes on reading the dataset, a sentence each. */
-  readonly notes: readonly string[];
-}
 
 /** The view is that of evaluation: the shorter side becomes `resize` pixels (default: `side`), the centre is kept. */
 export interface EpisodeOptions extends Partial<Omit<Framing, 'crop'>>, ShapeOptions {

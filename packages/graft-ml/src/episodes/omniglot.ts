@@ -1,11 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { omniglotParts } from '@graft-ml/core/internal/recipe/meta/class-split';
 import { findCandidates } from '../data/readers/find-candidates.ts';
 import type { Found } from '../data/readers/found.ts';
 import { sumOf } from '../data/readers/tree.ts';
-
-/** The names of Omniglot's two sets, which share no alphabet. */
-export const omniglotParts = { background: 'background', evaluation: 'evaluation' } as const;
 
 /**
  * The images of Omniglot (Lake et al. 2015), where a folder has its two sets, `images_background` and

@@ -2,8 +2,10 @@ import { basename, join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { tensor } from '@graft-ml/core/internal/base/tensor';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
+import type { ImageTable } from '@graft-ml/core/internal/image/image-table';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { Episode } from '@graft-ml/core/internal/meta/episode';
+import { labelsOf, writeImage } from '@graft-ml/core/internal/meta/episode-source';
 import type { ImageFile } from '../data/decode.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import { statDataset } from '../data/readers/find-candidates.ts';
@@ -11,8 +13,7 @@ import { archiveTree } from '../data/tree/archive-tree.ts';
 import { folderTree } from '../data/tree/folder-tree.ts';
 import type { FileTree } from '../data/tree/listing.ts';
 import { zipMembers } from '../files/archives/zip.ts';
-import { decodeTable, type ImageTable } from './image-table.ts';
-import { labelsOf, writeImage } from './source.ts';
+import { decodeTable } from './decode-table.ts';
 
 const trials = 20;
 /** Classes of a trial. */

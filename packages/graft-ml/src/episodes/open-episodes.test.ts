@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { resize } from '@graft-ml/core/internal/image/resize';
 import { evaluationView } from '@graft-ml/core/internal/image/transform';
+import type { EpisodeSets } from '@graft-ml/core/internal/runs/episode-sets';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PackedFile, tarOf, zipOf } from '../../../../test/archives.ts';
@@ -10,7 +11,7 @@ import { ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { folderCache } from '../cache/folder-cache.ts';
 import { decodeImage } from '../data/decode.ts';
 import { createImagePool, type ImagePool } from '../data/image-pool.ts';
-import type { EpisodeOptions, EpisodeSets } from './episode.ts';
+import type { EpisodeOptions } from './episode.ts';
 import { openEpisodes } from './open-episodes.ts';
 
 ownCache();

@@ -5,11 +5,11 @@ import { type TensorOf, zeros } from '@graft-ml/core/internal/base/tensor';
 import { labelTensor } from '@graft-ml/core/internal/fit/source';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
 import type { Episode, EpisodeShape, EpisodeSource } from '@graft-ml/core/internal/meta/episode';
+import type { EpisodeSets } from '@graft-ml/core/internal/runs/episode-sets';
 import type { Preprocessing } from '@graft-ml/core/models';
 import { type Dataset, type DatasetImage, fingerprint, openDataset } from '../data/dataset.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
-import type { EpisodeSets } from './episode.ts';
 
 export interface SubsetOptions {
   readonly seed: number;

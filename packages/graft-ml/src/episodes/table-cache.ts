@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { version } from '@graft-ml/core/internal/base/version';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
+import { type Decoded, startsOf } from '@graft-ml/core/internal/image/image-table';
 import type { ImageProblemKind } from '@graft-ml/core/internal/image/problem';
 import { joinKeys, splitKeys } from '@graft-ml/core/internal/image/seen';
 import type { EvaluationRequest } from '@graft-ml/core/internal/image/view';
@@ -14,7 +15,6 @@ import { cached, privateFolder, privateMode } from '../files/cache-folder.ts';
 import { withFile } from '../files/random-access.ts';
 import { readOwnJson } from '../files/read-own-json.ts';
 import { replaceFile } from '../files/write.ts';
-import { type Decoded, startsOf } from './image-table.ts';
 
 /** The size that all tables in the folder may have, in bytes; those unused for longest are removed first. */
 const mostOnDisk = 4 * 2 ** 30;

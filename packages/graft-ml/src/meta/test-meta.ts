@@ -11,6 +11,7 @@ import { type EpisodeInterval, episodeInterval } from '@graft-ml/core/internal/m
 import type { LearnerName, ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import type { ClassSplit } from '@graft-ml/core/internal/recipe/meta/split';
 import type { OpenLearner } from '@graft-ml/core/internal/runs/open-learner';
+import { openTester } from '@graft-ml/core/internal/runs/open-tester';
 import type { Preparation } from '@graft-ml/core/internal/runs/prepared';
 import type { Backend, Runtime } from '@graft-ml/core/runtime';
 import { oneShotTrials } from '../episodes/one-shot-trials.ts';
@@ -18,7 +19,6 @@ import type { FolderCache } from '../files/cache-folder.ts';
 import { areOwnPaths } from '../runs/own-paths.ts';
 import type { OpenRunStore } from '../runs/run-store.ts';
 import { openLearner } from './open-learner.ts';
-import { openTester } from './open-tester.ts';
 import { openSets, sideBySide, taskRuntime } from './prepare-meta.ts';
 import { findStart } from './starts.ts';
 

@@ -1,6 +1,5 @@
-import { ImageError, type ImageProblem } from '@graft-ml/core/internal/image/problem';
-import type { ContentKey } from '@graft-ml/core/internal/image/seen';
-import type { ImageFile } from './decode.ts';
+import { ImageError, type ImageProblem } from './problem.ts';
+import type { ContentKey } from './seen.ts';
 
 /** Views as compact as they can be: of a grey image one plane is kept, because its three are equal. */
 export interface Squares {
@@ -15,10 +14,10 @@ export interface Squares {
 }
 
 /** The views of several images, planar u8 (3, size, size) each, one after the other. */
-export async function packSquares(
-  images: readonly ImageFile[],
+export async function packSquares<I>(
+  images: readonly I[],
   size: number,
-  view: (image: ImageFile) => Promise<{ readonly pixels: Uint8Array; readonly content: ContentKey }>,
+  view: (image: I) => Promise<{ readonly pixels: Uint8Array; readonly content: ContentKey }>,
 ): Promise<Squares> {
   const area = size * size;
   const pixels = new Uint8Array(3 * area * images.length);
@@ -44,6 +43,8 @@ export async function packSquares(
 /** Whether the three planes of an image are equal. */
 function isGrey(pixels: Uint8Array): boolean {
   const area = pixels.length / 3;
-  const [red, green, blue] = [0, 1, 2].map((c) => Buffer.from(pixels.buffer, pixels.byteOffset + c * area, area));
-  return red!.equals(green!) && red!.equals(blue!);
+  for (let i = 0; i < area; i++) {
+    if (pixels[i] !== pixels[area + i] || pixels[i] !== pixels[2 * area + i]) return false;
+  }
+  return true;
 }

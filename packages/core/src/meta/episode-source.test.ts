@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { startsOf } from './image-table.ts';
-import { episodeSource, type HeldClass, type QuarterTurns, turn, writeImage } from './source.ts';
+import { startsOf } from '../image/image-table.ts';
+import { episodeSource, type HeldClass, type QuarterTurns, turn, writeImage } from './episode-source.ts';
 
 const side = 4;
 const area = side * side;

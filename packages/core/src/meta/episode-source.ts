@@ -1,9 +1,9 @@
-import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
-import { type RandomStream, randomStream } from '@graft-ml/core/internal/base/random';
-import { tensor } from '@graft-ml/core/internal/base/tensor';
-import { groupBy } from '@graft-ml/core/internal/image/group-by';
-import type { Episode, EpisodeShape, EpisodeSource } from '@graft-ml/core/internal/meta/episode';
-import type { ImageTable } from './image-table.ts';
+import { OptionError, UserError } from '../base/errors.ts';
+import { type RandomStream, randomStream } from '../base/random.ts';
+import { tensor } from '../base/tensor.ts';
+import { groupBy } from '../image/group-by.ts';
+import type { ImageTable } from '../image/image-table.ts';
+import type { Episode, EpisodeShape, EpisodeSource } from './episode.ts';
 
 /** Turns by 90 degrees, counter-clockwise. */
 export type QuarterTurns = 0 | 1 | 2 | 3;

@@ -1,9 +1,8 @@
-import { didYouMean } from '@graft-ml/core/internal/base/choice';
-import { UserError } from '@graft-ml/core/internal/base/errors';
-import { rankBySeed } from '@graft-ml/core/internal/image/split';
-import type { Split } from '@graft-ml/core/internal/image/split-images';
-import type { ClassSplit, SideNumbers } from '@graft-ml/core/internal/recipe/meta/split';
-import { omniglotParts } from './omniglot.ts';
+import { didYouMean } from '../../base/choice.ts';
+import { UserError } from '../../base/errors.ts';
+import { rankBySeed } from '../../image/split.ts';
+import type { Split } from '../../image/split-images.ts';
+import type { ClassSplit, SideNumbers } from './split.ts';
 
 /** The division of the classes: by the parts that the dataset has, or by numbers, seeded. */
 export type Division = { readonly kind: 'auto' } | { readonly kind: 'background' } | Numbers;
@@ -35,6 +34,9 @@ export interface PlacedClass {
 export interface DividedClasses extends Readonly<Record<Split, readonly string[]>> {
   readonly split: string;
 }
+
+/** The names of Omniglot's two sets, which share no alphabet. */
+export const omniglotParts = { background: 'background', evaluation: 'evaluation' } as const;
 
 const background = `${omniglotParts.background}/${omniglotParts.evaluation}`;
 const usual: Numbers = { kind: 'percent', train: 60, validation: 20, test: 20 };

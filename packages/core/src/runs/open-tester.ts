@@ -1,10 +1,10 @@
-import type { TensorOf, Tensors } from '@graft-ml/core/internal/base/tensor';
-import { openBaselineTester } from '@graft-ml/core/internal/meta/baselines/features';
-import type { EpisodeTester, TesterOptions } from '@graft-ml/core/internal/meta/episode-tester';
-import { learners } from '@graft-ml/core/internal/meta/learners';
-import { feedsOfEpisode, taskShape } from '@graft-ml/core/internal/meta/meta-course';
-import { learnerVariables, taskNames, testGraph } from '@graft-ml/core/internal/meta/task-graph';
-import type { LearnerParts } from '@graft-ml/core/internal/recipe/meta/make-learner';
+import type { TensorOf, Tensors } from '../base/tensor.ts';
+import { openBaselineTester } from '../meta/baselines/features.ts';
+import type { EpisodeTester, TesterOptions } from '../meta/episode-tester.ts';
+import { learners } from '../meta/learners.ts';
+import { feedsOfEpisode, taskShape } from '../meta/meta-course.ts';
+import { learnerVariables, taskNames, testGraph } from '../meta/task-graph.ts';
+import type { LearnerParts } from '../recipe/meta/make-learner.ts';
 
 /** A learner with these values on episodes, as many side by side as there are threads. */
 export async function openTester(

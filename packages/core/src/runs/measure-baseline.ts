@@ -1,8 +1,8 @@
-import type { TrainEvent } from '@graft-ml/core/internal/fit/events';
-import type { MetaRun } from '@graft-ml/core/internal/runs/meta-run';
-import type { RunFolder } from '@graft-ml/core/internal/runs/run-folder';
+import type { TrainEvent } from '../fit/events.ts';
+import type { MetaRun } from './meta-run.ts';
 import { openTester } from './open-tester.ts';
-import type { PreparedMeta } from './prepare-meta.ts';
+import type { PreparedMeta } from './prepared-meta.ts';
+import type { RunFolder } from './run-folder.ts';
 
 /** The events of a run that has nothing to train: the backbone as it is, measured once on the validation episodes. */
 export async function* measureBaseline(

@@ -1,10 +1,9 @@
-import type { Augmentation } from '@graft-ml/core/internal/image/augment/index';
 import { describe, expect, it } from 'vitest';
-
 import { parseAugmentation } from '../../../../test/augmentation.ts';
+import type { Augmentation } from '../image/augment/index.ts';
+import { startsOf } from '../image/image-table.ts';
 import { augmentedSource } from './augmented.ts';
-import { startsOf } from './image-table.ts';
-import { episodeSource } from './source.ts';
+import { episodeSource } from './episode-source.ts';
 
 const side = 8;
 const area = side * side;

@@ -1,13 +1,8 @@
-import { randomStream } from '@graft-ml/core/internal/base/random';
-import { tensor } from '@graft-ml/core/internal/base/tensor';
-import {
-  type Augmentation,
-  augmentedPixels,
-  augmentedView,
-  type Colour,
-} from '@graft-ml/core/internal/image/augment/index';
-import { type RgbImage, resize } from '@graft-ml/core/internal/image/resize';
-import type { Episode, EpisodeSource } from '@graft-ml/core/internal/meta/episode';
+import { randomStream } from '../base/random.ts';
+import { tensor } from '../base/tensor.ts';
+import { type Augmentation, augmentedPixels, augmentedView, type Colour } from '../image/augment/index.ts';
+import { type RgbImage, resize } from '../image/resize.ts';
+import type { Episode, EpisodeSource } from './episode.ts';
 
 /**
  * A source whose images are augmented, support and queries alike, anew in every episode; the same address gives the

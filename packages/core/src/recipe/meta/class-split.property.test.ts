@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { seeded } from '../../../../test/arbitrary.ts';
+import { seeded } from '../../../../../test/arbitrary.ts';
 import { divideClasses } from './class-split.ts';
 
 it('every class is on at most one side, on the same one for the same seed, and where it was when another class is added', () => {

@@ -1,6 +1,6 @@
-import type { Split } from '@graft-ml/core/internal/image/split-images';
+import { split as splitText } from 'graft-ml/internal/text/split';
 import { describe, expect, it } from 'vitest';
-import { split as splitText } from '../text/split.ts';
+import type { Split } from '../../image/split-images.ts';
 import { divideClasses, type PlacedClass, requestOf } from './class-split.ts';
 
 const classes = (count: number, part: readonly [string, Split | undefined] = ['', undefined], prefix = 'c') =>
