@@ -468,6 +468,10 @@ describe.skipIf(!hasBrowser('the tests of the studio'))('the studio in Chromium'
     await page.getByRole('link', { name: 'Look', exact: true }).click();
     await page.locator('input[data-for="Open a model"]').setInputFiles(onnx);
     await page.getByText('taken.onnx knows 6 classes.').waitFor();
+    await page.getByRole('link', { name: 'Collect', exact: true }).click();
+    await page.getByRole('heading', { level: 1, name: 'Collect' }).waitFor();
+    await page.getByRole('link', { name: 'Look', exact: true }).click();
+    await page.getByText('taken.onnx knows 6 classes.').waitFor();
 
     await page.getByRole('link', { name: 'Train', exact: true }).click();
     await page.getByRole('button', { name: 'Remove run-1' }).click();

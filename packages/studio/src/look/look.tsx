@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { droppedFiles } from '../collect/incoming.ts';
 import { collection } from '../collection/page-collection.ts';
 import { nameOf } from '../train/progress.tsx';
-import { refreshRuns, runs, runToLookAt } from '../train/runs.ts';
+import { refreshRuns, runs, runToLookAt, wantToLookAt } from '../train/runs.ts';
 import { Button } from '../ui/button.tsx';
 import { DropZone } from '../ui/drop-zone.tsx';
 import { FileButton } from '../ui/file-button.tsx';
@@ -53,9 +53,10 @@ export function LookRoom() {
   const wanted = runToLookAt() ?? (model.value === null ? finished()[0]?.path : undefined);
   const opened = useRef<string | undefined>(undefined);
   useEffect(() => {
-    if (wanted === undefined || wanted === opened.current || wanted === model.peek()?.answerer.path) return;
+    if (wanted === undefined || wanted === opened.current || isOpening.peek()) return;
     opened.current = wanted;
-    void openRun(wanted);
+    if (wanted !== model.peek()?.answerer.path) void openRun(wanted);
+    wantToLookAt(null);
   }, [wanted]);
   return (
     <DropZone

@@ -37,7 +37,8 @@ export function runToLookAt(): string | null {
   return wanted.value;
 }
 
-export function wantToLookAt(path: string): void {
+/** @param path null once it is looked at */
+export function wantToLookAt(path: string | null): void {
   wanted.value = path;
 }
 
