@@ -133,7 +133,10 @@ async function trashnet(): Promise<void> {
   write('page', { ...machine(version), threads: 'Node 1, page 1', rows });
 }
 
-/** Tasks of five characters that the start has not seen, five drawings of each to learn from and fifteen to answer. */
+/**
+ * Tasks of five characters, five drawings of each to learn from and fifteen to answer. The start may have been trained on
+ * some of them (its split was drawn over all of Omniglot), so that this compares page and Node, and is no test of the start.
+ */
 async function omniglot(characters: string): Promise<void> {
   const { page, close, version } = await openPage(join(folder, 'page'), true);
   const all = readdirSync(characters).flatMap((alphabet) =>
