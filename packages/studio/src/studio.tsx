@@ -9,11 +9,11 @@ import { currentStep, type StepId, steps } from './ui/route.ts';
 import { sayProblem, Toasts } from './ui/toast.tsx';
 
 /** The rooms of the later steps, loaded when one goes there. */
-const rooms: { readonly [S in StepId]?: () => Promise<ComponentType> } = {
+const rooms: { readonly [S in Exclude<StepId, 'collect'>]: () => Promise<ComponentType> } = {
   train: async () => (await import('./train/train.tsx')).TrainRoom,
-  'take-away': async () => (await import('./take-away/take-away.tsx')).TakeAwayRoom,
   look: async () => (await import('./look/look.tsx')).LookRoom,
   understand: async () => (await import('./understand/understand.tsx')).Understand,
+  'take-away': async () => (await import('./take-away/take-away.tsx')).TakeAwayRoom,
 };
 
 const loaded = new Map<StepId, Signal<ComponentType | null>>();
@@ -26,7 +26,7 @@ function roomOf(step: StepId): ComponentType | null {
     room = signal<ComponentType | null>(null);
     loaded.set(step, room);
     const found = room;
-    rooms[step]?.().then((component) => {
+    rooms[step]().then((component) => {
       found.value = component;
     }, sayProblem);
   }
