@@ -71,8 +71,8 @@ try {
 async function trashnet(): Promise<void> {
   const common = { model: 'squeezenet1_1', seed: 1, batchSize: 16, testFraction: 0.2, epochs: 8 } as const;
   const configs: Readonly<Record<string, TrainConfigInput>> = {
-    probe: { ...common, strategy: 'feature-extraction', learningRate: 0.001, epochs: 20 },
-    full: { ...common, strategy: 'full', learningRate: 0.0003 },
+    probe: { ...common, strategy: 'feature-extraction', epochs: 20 },
+    full: { ...common, strategy: 'full' },
   };
   const { page, close, version } = await openPage(join(folder, 'page'));
   const rows: Record<string, object> = {};

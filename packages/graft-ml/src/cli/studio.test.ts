@@ -103,7 +103,7 @@ describe('the server of the studio', () => {
 
   test('a port in use is an error, or another one is taken', async () => {
     const { port } = await serve();
-    await expect(serve(port)).rejects.toThrow(`Port ${port} is in use. Choose another with --port`);
+    await expect(serve(port)).rejects.toThrow(`Port ${port} is in use. Choose another \`port\``);
     const other = await serve(port, true);
     expect([other.isOtherPort, other.port === port]).toEqual([true, false]);
     expect((await ask(other.port, '/')).body).toBe('the page');
@@ -136,7 +136,7 @@ describe('graft studio', () => {
     const { port, end } = await startStudio();
     const second = await graft(['studio', '--no-open', '--port', String(port)]);
     expect([second.status, second.stdout]).toEqual([1, '']);
-    expect(second.stderr).toContain(`Port ${port} is in use. Choose another with --port`);
+    expect(second.stderr).toContain(`Port ${port} is in use. Choose another --port`);
     await end('SIGINT');
     const wrong = await graft(['studio', '--no-open', '--port', '70000']);
     expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining('--port')]);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import sirv from 'sirv';
 
@@ -123,8 +124,10 @@ async function listen(server: Server, port: number): Promise<void> {
 }
 
 function portProblem(error: Error, port: number): string {
-  if (isCode(error, 'EADDRINUSE')) return `Port ${port} is in use. Choose another with --port, or 0 for any free one.`;
-  if (isCode(error, 'EACCES')) return `Port ${port} is reserved on this machine. Choose one from 1024 with --port.`;
+  if (isCode(error, 'EADDRINUSE'))
+    return `Port ${port} is in use. Choose another ${option('port')}, or 0 for any free one.`;
+  if (isCode(error, 'EACCES'))
+    return `Port ${port} is reserved on this machine. Choose one from 1024: ${option('port')}.`;
   return `Port ${port} cannot be had: ${error.message}`;
 }
 
