@@ -5,8 +5,10 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
+import type { MetaRun } from '@graft-ml/core/internal/runs/meta-run';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
-import { adaptMeta } from 'graft-ml/meta';
+import { adaptMeta, trainMeta } from 'graft-ml/meta';
 import { openRun } from 'graft-ml/predict';
 import { trainFolder } from 'graft-ml/train';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
@@ -20,6 +22,26 @@ ownCache();
 
 /** The page's own, inside `page.evaluate`. */
 declare const tools: Tools;
+
+/** Meta-learning on five shapes, two at a time. */
+const smallMeta: MetaConfigInput = {
+  learner: 'maml',
+  model: 'conv4_32',
+  imageSize: 28,
+  split: { classes: { train: 2, validation: 2, test: 1 } },
+  rotations: 'train',
+  way: 2,
+  shots: 1,
+  queries: 2,
+  innerSteps: 2,
+  testSteps: 2,
+  metaSteps: 4,
+  metaBatch: 2,
+  validateEvery: 2,
+  episodes: 4,
+  threads: 1,
+  seed: 3,
+};
 
 /** The images of a folder, to be sent to a page. */
 function sent(folder: string): SentImages {
@@ -88,6 +110,32 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
         return kinds;
       },
       { images, out, resume: false, stopAfter: 1e9, config: { ...smallRun, threads: null }, ...how },
+    );
+  }
+
+  /** Meta-trains in a page; with `stopAfter`, until so many steps were taken. Returns the kinds of the events. */
+  function metaTrain(page: Page, own: SentImages, out: string, how: { resume?: boolean; stopAfter?: number } = {}) {
+    return page.evaluate(
+      async ({ images, config, out, resume, stopAfter }) => {
+        const graft = tools.connect();
+        const collected = tools.collection(images);
+        const controller = new AbortController();
+        const { signal } = controller;
+        const stages = new Set<string>();
+        const options = { signal, onProgress: ({ stage }: { readonly stage: string }) => stages.add(stage) };
+        const events = resume
+          ? graft.resumeMeta(out, collected, options)
+          : graft.trainMeta(collected, config, { out, ...options });
+        const kinds: string[] = [];
+        let steps = 0;
+        for await (const event of events) {
+          kinds.push(event.kind);
+          if (event.kind === 'step' && ++steps >= stopAfter) controller.abort();
+        }
+        graft.close();
+        return { kinds, stages: [...stages] };
+      },
+      { images: own, config: smallMeta, out, resume: false, stopAfter: 1e9, ...how },
     );
   }
 
@@ -301,6 +349,50 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
     const fromPage = join(root, 'few-page');
     await download(page, 'runs/few', fromPage);
     expectClose(await probabilities(page, 'runs/few'), await ofNode(fromPage));
+  }, 90_000);
+
+  test('meta-learning in a page is Node’s to rounding; it is resumed bit for bit, and adapted here and there', async () => {
+    const folder = join(root, 'five');
+    await drawImages(folder, { classes: ['bar', 'cross', 'disc', 'ring', 'square'], perClass: 6 });
+    const five = sent(folder);
+    const page = await open();
+    const { kinds, stages } = await metaTrain(page, five, 'runs/meta');
+    expect([kinds[0], kinds.at(-1)]).toEqual(['ready', 'end']);
+    expect(stages).toContain('decoding images');
+    const [fromPage, own] = [join(root, 'meta-page'), join(root, 'meta-own')];
+    await download(page, 'runs/meta', fromPage);
+    for await (const _ of trainMeta(folder, smallMeta, { out: own }));
+    const [a, b] = [fromPage, own].map((run) => JSON.parse(readFileSync(join(run, 'run.json'), 'utf8')) as MetaRun);
+    expect(a!.dataset).toEqual(b!.dataset);
+    expect(a!.dataset).toMatchObject({ split: '2/2/1', train: { classes: 8, images: 12 } });
+    expect(a!.config).toEqual(b!.config);
+    const [left, right] = [metricsOf(fromPage), metricsOf(own)];
+    expect(left).toHaveLength(2);
+    for (const [i, line] of left.entries()) {
+      expect(Math.abs((line.loss as number) - (right[i]!.loss as number))).toBeLessThan(1e-3);
+    }
+
+    const first = await open();
+    await metaTrain(first, five, 'runs/meta-cut', { stopAfter: 1 });
+    await first.close();
+    expect((await metaTrain(await open(), five, 'runs/meta-cut', { resume: true })).kinds.at(-1)).toBe('end');
+    const cut = join(root, 'meta-cut');
+    await download(page, 'runs/meta-cut', cut);
+    for (const name of ['best.safetensors', 'last.safetensors']) {
+      expect(readFileSync(join(cut, name)).equals(readFileSync(join(fromPage, name))), name).toBe(true);
+    }
+
+    const answer = await page.evaluate(async (images) => {
+      const graft = tools.connect();
+      const adapted = await graft.adapt('runs/meta', tools.collection(images), { out: 'runs/meta-adapted' });
+      const { status } = await graft.readMetaRun('runs/meta');
+      graft.close();
+      return { learner: adapted.learner, steps: adapted.steps, status };
+    }, images);
+    expect(answer).toEqual({ learner: 'maml', steps: 10, status: 'done' });
+    const inNode = join(root, 'meta-adapted');
+    await adaptMeta(fromPage, shapes, { out: inNode });
+    expectClose(await probabilities(page, 'runs/meta-adapted'), await ofNode(inNode), 2e-3);
   }, 90_000);
 
   test('a model of one’s own program is trained, kept as a run, and opens in Node', async () => {

@@ -16,6 +16,7 @@ export {
 export { canvasDecoder } from './image/canvas-decoder.ts';
 export type { CanvasFrame, PageImage } from './image/frame.ts';
 export { type Adapted, type AdaptMetaOptions, adaptMeta, type FeatureStart } from './meta/adapt.ts';
+export { type ResumeMetaOptions, readMetaRun, resumeMeta, type TrainMetaOptions, trainMeta } from './meta/train.ts';
 export {
   Classifier,
   type ClassifierInput,
@@ -49,6 +50,9 @@ export {
   type WorkerAdaptOptions,
   type WorkerClassifier,
   type WorkerOpenOptions,
+  type WorkerResumeMetaOptions,
   type WorkerResumeOptions,
+  type WorkerTrainMetaOptions,
   type WorkerTrainOptions,
 } from './worker/connect.ts';
+export type { WorkerMetaEvent, WorkerMetaReadyEvent } from './worker/work.ts';

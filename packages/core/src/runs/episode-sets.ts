@@ -8,6 +8,7 @@ import type { Split } from '../image/split-images.ts';
 import type { EpisodeSource } from '../meta/episode.ts';
 import { episodeSource, type HeldClass, type QuarterTurns } from '../meta/episode-source.ts';
 import { divideClasses, type PlacedClass, type SplitRequest } from '../recipe/meta/class-split.ts';
+import type { ResolvedMetaConfig } from '../recipe/meta/index.ts';
 import type { SideCounts } from './meta-run.ts';
 
 /** A run's record of its episodes, which a resumed one compares. */
@@ -162,6 +163,11 @@ function divide(
   const byName = new Map(classes.map((one) => [one.name, one]));
   const on = (side: Side) => names[side].map((name) => byName.get(name)!);
   return { split, train: on('train'), validation: on('validation'), test: on('test') };
+}
+
+/** The option `rotations` of a run as the classes are turned by it. */
+export function rotationsOf(rotations: ResolvedMetaConfig['rotations']): EpisodeDivision['rotations'] {
+  return ({ none: false, train: 'train', all: true } as const)[rotations];
 }
 
 /** The classes of a side, and behind each its rotations where there are some. */

@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
-import { option } from '@graft-ml/core/internal/base/code';
-import { UserError } from '@graft-ml/core/internal/base/errors';
-import type { ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
+import { assertTasksFit, type TaskSize } from '@graft-ml/core/internal/runs/check-memory';
+
+export { formatBytes } from '@graft-ml/core/internal/runs/check-memory';
 
 /** Bytes that a process may still take: on Linux what is free, within its container's limit; elsewhere all there is. */
 export function availableMemory(): number {
@@ -12,37 +12,6 @@ export function availableMemory(): number {
 /**
  * Whether the sessions of all threads fit. @throws UserError that says what they need, what there is, and what to lower
  */
-export function checkMemory(
-  perThread: number,
-  threads: number,
-  config: Pick<ResolvedMetaConfig, 'innerSteps' | 'testSteps' | 'way' | 'shots' | 'queries' | 'order' | 'learner'>,
-  available = availableMemory(),
-): void {
-  if (perThread * threads <= available) return;
-  const { innerSteps, testSteps, way, shots, queries, order } = config;
-  const fitting = Math.floor(available / perThread);
-  const steps = innerSteps === null ? [] : [option('innerSteps', innerSteps)];
-  const tests = testSteps === null ? [] : [option('testSteps', testSteps)];
-  const lower = [
-    ...steps,
-    ...tests,
-    option('queries', queries),
-    option('shots', shots),
-    option('way', way),
-    option('imageSize'),
-  ];
-  throw new UserError(
-    `The graph of a task takes about ${formatBytes(perThread)} of memory in each thread, ` +
-      `${formatBytes(perThread * threads)} in ${threads}, and ${formatBytes(available)} are there. ` +
-      (fitting > 0 ? `${option('threads', fitting)} would fit. ` : '') +
-      `Lower ${lower.join(', ')} or the filters of ${option('model')}` +
-      (innerSteps !== null && order === 2
-        ? ', or pass `order: 1`, which frees what an inner step took when it is done.'
-        : '.'),
-  );
-}
-
-/** `340 MB`, `4.6 GB`. */
-export function formatBytes(bytes: number): string {
-  return bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+export function checkMemory(perThread: number, threads: number, config: TaskSize, available = availableMemory()): void {
+  assertTasksFit(perThread, threads, config, available);
 }

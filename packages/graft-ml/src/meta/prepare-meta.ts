@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { CompileTasks } from '@graft-ml/core/internal/meta/meta-course';
 import { learners, type ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
-import type { EpisodeSets } from '@graft-ml/core/internal/runs/episode-sets';
+import { type EpisodeSets, rotationsOf } from '@graft-ml/core/internal/runs/episode-sets';
 import type { Preparation } from '@graft-ml/core/internal/runs/prepared';
 import {
   metaPreprocessing,
@@ -91,7 +91,7 @@ export async function openSets(
     if (fixedLabels) return await openSubsets(path, { seed, preprocessing, memory, pool, cache, onProgress });
     return await openEpisodes(path, {
       ...{ side: crop, resize, interpolation, squash, colourProfile, orientation, split, seed, memory, pool, cache },
-      rotations: { none: false, train: 'train', all: true }[rotations] as boolean | 'train',
+      rotations: rotationsOf(rotations),
       perClass: shots + queries,
       untrainedWay: learners[config.learner].kind === 'baseline' ? config.way : undefined,
       onProgress,

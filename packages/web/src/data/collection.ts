@@ -113,8 +113,8 @@ export async function openCollection(
   options: CollectionOptions = {},
 ): Promise<OpenCollection> {
   const { decoder = canvasDecoder(), strict = false, onProgress, signal } = options;
-  const found = candidatesIn(collection, options);
-  const good: (Candidate & Omit<CollectionImage, 'label'>)[] = [];
+  const found = collectedFiles(collection, options);
+  const good: (CollectedFile & Omit<CollectionImage, 'label'>)[] = [];
   const problems: Problem[] = [];
   for (const [i, candidate] of found.entries()) {
     signal?.throwIfAborted();
@@ -166,7 +166,8 @@ export async function openCollection(
   };
 }
 
-interface Candidate {
+/** A file of a collection, of which nothing is read yet. */
+export interface CollectedFile {
   readonly className: string;
   readonly name: string;
   readonly path: string;
@@ -176,13 +177,19 @@ interface Candidate {
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** The images in the order of classes and names, as a folder is read. */
-function candidatesIn(collection: ImageCollection, { maxPerClass, seed = 0 }: CollectionOptions): Candidate[] {
+/**
+ * The files in the order of classes and names, as a folder is read.
+ * @throws OptionError for a name that no folder could have; UserError where two images have one name
+ */
+export function collectedFiles(
+  collection: ImageCollection,
+  { maxPerClass, seed = 0 }: Pick<CollectionOptions, 'maxPerClass' | 'seed'> = {},
+): CollectedFile[] {
   return Object.entries(collection)
     .flatMap(([className, images]) => {
       assertName('class', className);
       const names = new Set<string>();
-      const all = images.map((image): Candidate => {
+      const all = images.map((image): CollectedFile => {
         assertName('image', image.name);
         if (names.has(image.name)) {
           throw new UserError(`${className}: two images are called ${image.name}. Rename one of them.`);
@@ -208,7 +215,7 @@ function assertName(what: string, name: string): void {
   });
 }
 
-async function factsOf({ path, content }: Candidate, decoder: ImageDecoder) {
+async function factsOf({ path, content }: CollectedFile, decoder: ImageDecoder) {
   const bytes = new Uint8Array(await content.arrayBuffer());
   const { width, height } = await decoder.decode({ bytes, name: path }, {});
   return { width, height, sha256: await sha256Of(bytes) };

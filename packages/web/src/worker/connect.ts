@@ -3,19 +3,22 @@ import type { ExplainOptions, Explanation } from '@graft-ml/core/internal/explai
 import type { Classification, FeatureVector, Prediction } from '@graft-ml/core/internal/predict/classifier';
 import type { EvaluationOptions } from '@graft-ml/core/internal/predict/evaluation';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
+import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
+import type { MetaRun } from '@graft-ml/core/internal/runs/meta-run';
 import type { Preparation } from '@graft-ml/core/internal/runs/prepared';
 import type { RunEvent } from '@graft-ml/core/internal/runs/run-events';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import type { Preprocessing } from '@graft-ml/core/models';
 import type { CollectedImage, ImageCollection } from '../data/collection.ts';
 import type { Adapted, AdaptMetaOptions, FeatureStart } from '../meta/adapt.ts';
+import type { ResumeMetaOptions, TrainMetaOptions } from '../meta/train.ts';
 import type { ClassifierInput, CollectionEvaluation } from '../model/classifier.ts';
 import type { OpenRunOptions } from '../model/open-run.ts';
 import type { WebRuntimeOptions } from '../runtime/index.ts';
 import type { PageDataset, TrainImagesOptions } from '../train/site.ts';
 import type { ResumeImagesOptions } from '../train/train-images.ts';
 import { type Reply, type Request, receivedError, sentError } from './messages.ts';
-import type { Call, Work } from './work.ts';
+import type { Call, Work, WorkerMetaEvent } from './work.ts';
 
 /** Options of a call: how it is ended, and heard of. */
 export interface CallOptions<P = { readonly done: number; readonly total: number }> {
@@ -39,6 +42,16 @@ export interface WorkerTrainOptions
 /** Options of a run that a worker goes on with. */
 export interface WorkerResumeOptions
   extends Pick<ResumeImagesOptions, 'weights' | 'from' | 'epochs'>,
+    CallOptions<Preparation> {}
+
+/** Options of a run of meta-learning that a worker trains. */
+export interface WorkerTrainMetaOptions
+  extends Pick<TrainMetaOptions, 'out' | 'overwrite' | 'choices'>,
+    CallOptions<Preparation> {}
+
+/** Options of a run of meta-learning that a worker goes on with. */
+export interface WorkerResumeMetaOptions
+  extends Pick<ResumeMetaOptions, 'weights' | 'from'>,
     CallOptions<Preparation> {}
 
 /** Options of adapting a start in a worker. */
@@ -108,6 +121,24 @@ export class Graft implements Disposable {
     return this.#stream('resume', [out, images, options], { signal, onProgress });
   }
 
+  /** `trainMeta` in the worker. A signal ends it after the step under way, with the state saved. */
+  trainMeta(
+    images: ImageCollection,
+    config: MetaConfigInput,
+    { signal, onProgress, ...options }: WorkerTrainMetaOptions,
+  ): AsyncGenerator<WorkerMetaEvent, void, undefined> {
+    return this.#stream('trainMeta', [images, config, options], { signal, onProgress });
+  }
+
+  /** `resumeMeta` in the worker. */
+  resumeMeta(
+    out: string,
+    images: ImageCollection,
+    { signal, onProgress, ...options }: WorkerResumeMetaOptions = {},
+  ): AsyncGenerator<WorkerMetaEvent, void, undefined> {
+    return this.#stream('resumeMeta', [out, images, options], { signal, onProgress });
+  }
+
   /** `adaptMeta` in the worker. */
   adapt(
     start: string | FeatureStart,
@@ -136,6 +167,11 @@ export class Graft implements Disposable {
   /** The `run.json` of a run. */
   readRun(path: string): Promise<Run> {
     return this.#ask('readRun', [path]);
+  }
+
+  /** The `run.json` of a run of meta-learning. */
+  readMetaRun(path: string): Promise<MetaRun> {
+    return this.#ask('readMetaRun', [path]);
   }
 
   /** The files of a run, by name. */

@@ -2,9 +2,13 @@ import type { ExplainOptions } from '@graft-ml/core/internal/explain/explain';
 import type { ClassifyOptions } from '@graft-ml/core/internal/predict/classifier';
 import type { EvaluationOptions } from '@graft-ml/core/internal/predict/evaluation';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
+import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
+import type { EpisodeSets } from '@graft-ml/core/internal/runs/episode-sets';
+import type { MetaEvent, MetaReadyEvent } from '@graft-ml/core/internal/runs/meta-training';
 import type { Runtime } from '@graft-ml/core/runtime';
 import type { ImageCollection } from '../data/collection.ts';
 import { type AdaptMetaOptions, adaptMeta, type FeatureStart } from '../meta/adapt.ts';
+import type { ResumeMetaOptions, TrainMetaOptions } from '../meta/train.ts';
 import type { Classifier, ClassifierInput } from '../model/classifier.ts';
 import { type OpenRunOptions, openRun, readRun } from '../model/open-run.ts';
 import { keepWeights, keptWeights } from '../model/weights.ts';
@@ -26,6 +30,14 @@ type Sent<O> = Omit<
   O,
   'signal' | 'onPreparation' | 'onNote' | 'onProgress' | 'loggers' | 'cache' | 'decoder' | 'runtime' | 'openStore'
 >;
+
+/** A run of meta-learning is about to begin in a worker: the event there, with what can be sent. */
+export type WorkerMetaReadyEvent = Omit<MetaReadyEvent, 'sets' | 'learner'> & {
+  readonly sets: Pick<EpisodeSets, 'header' | 'problems' | 'notes'>;
+};
+
+/** The events of a run of meta-learning in a worker. */
+export type WorkerMetaEvent = Exclude<MetaEvent, MetaReadyEvent> | WorkerMetaReadyEvent;
 
 /** The work that a worker does, a method for each request. */
 export class Work {
@@ -66,6 +78,33 @@ export class Work {
       signal,
       onPreparation: progress,
     });
+  }
+
+  async *trainMeta(
+    { signal, progress }: Call,
+    images: ImageCollection,
+    config: MetaConfigInput,
+    options: Sent<TrainMetaOptions>,
+  ) {
+    const { trainMeta } = await import('../meta/train.ts'); // most pages need none
+    const own = { ...options, runtime: this.#settings, signal, onPreparation: progress };
+    yield* sendable(trainMeta(images, config, own));
+  }
+
+  async *resumeMeta(
+    { signal, progress }: Call,
+    out: string,
+    images: ImageCollection,
+    options: Sent<ResumeMetaOptions>,
+  ) {
+    const { resumeMeta } = await import('../meta/train.ts');
+    const own = { ...options, runtime: this.#settings, signal, onPreparation: progress };
+    yield* sendable(resumeMeta(out, images, own));
+  }
+
+  async readMetaRun(_call: Call, path: string) {
+    const { readMetaRun } = await import('../meta/train.ts');
+    return readMetaRun(path);
   }
 
   listRuns = (_call: Call, folder?: string) => listRuns(folder);
@@ -138,6 +177,21 @@ export class Work {
 
   #shared() {
     return { cache: privateCache(), runtime: this.#settings };
+  }
+}
+
+/** The events without the functions in them. */
+async function* sendable(
+  events: AsyncGenerator<MetaEvent, void, undefined>,
+): AsyncGenerator<WorkerMetaEvent, void, undefined> {
+  for await (const event of events) {
+    if (event.kind !== 'ready') {
+      yield event;
+      continue;
+    }
+    const { sets, learner: _, ...ready } = event;
+    const { header, problems, notes } = sets;
+    yield { ...ready, sets: { header, problems, notes } };
   }
 }
 

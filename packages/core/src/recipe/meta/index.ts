@@ -39,6 +39,11 @@ export function resolveMetaConfig(config: MetaConfig, file?: KnownModel): Resolv
   return resolveMetaConfigFor(config, isOnnx(model) ? file : getModel(model));
 }
 
+/** The name of a configuration's model, or the path of its file. */
+export function metaModelOf(config: MetaConfig): string {
+  return chosenNames(config).model;
+}
+
 /** What of a model decides defaults. */
 export type KnownModel = Pick<NamedArchitecture, 'backbone' | 'preprocessing'>;
 
