@@ -52,7 +52,7 @@ const house = [
   {
     folder: 'packages/studio',
     name: '@graft-ml/studio',
-    rooms: ['ui', 'collection', 'engine', 'collect', 'train', 'look', 'understand', 'take-away'],
+    rooms: ['ui', 'collection', 'collect', 'train', 'look', 'understand', 'take-away'],
     needsNode: false,
   },
 ] as const;

@@ -273,6 +273,8 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
         const { classes } = await classifier.classify(file);
         const [explained] = await tools.all(classifier.explain([file], { method: 'gradcam' }));
         const vectors = await tools.all(classifier.features([file]));
+        const swapped = { ...collected, [name]: [...own.slice(1), ...Object.values(collected)[1]!.slice(0, 1)] };
+        const [suspect] = await classifier.labelIssues(swapped as typeof collected);
         const model = (await classifier.toOnnx()) as Uint8Array<ArrayBuffer>;
         const predictor = await tools.loadPredictor(model);
         const exported = await predictor.predict(file);
@@ -292,6 +294,8 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
           wrong,
           heat: explained && !explained.problem && explained.normalised.shape,
           width: vectors[0]!.features!.length,
+          suspect,
+          wrongOne: `${name}/${Object.values(collected)[1]![0]!.name}`,
         };
       },
       { images, config: { ...smallRun, threads: null } },
@@ -301,6 +305,7 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
     expect(answer.features[0]).toBeGreaterThan(answer.features[1]!);
     expect(answer.heat).toEqual([28, 28]);
     expect(answer.width).toBeGreaterThan(10);
+    expect(answer.suspect).toMatchObject({ path: answer.wrongOne, given: answer.name });
     for (const { name, probability } of answer.exported) {
       expect(answer.classes.find((one) => one.name === name)!.probability).toBeCloseTo(probability, 5);
     }

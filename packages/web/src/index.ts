@@ -22,6 +22,7 @@ export {
   type ClassifierInput,
   type ClassifierOptions,
   type CollectionEvaluation,
+  type CollectionLabelIssue,
   type EvaluatedImage,
 } from './model/classifier.ts';
 export {

@@ -3,6 +3,7 @@ import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
 import { argmax } from '@graft-ml/core/internal/predict/metrics';
+import { outOfSample, type ProbeOptions } from '@graft-ml/core/internal/predict/out-of-sample';
 import { parseConfig } from '@graft-ml/core/internal/recipe/config/index';
 import {
   findLabelIssues,
@@ -22,7 +23,6 @@ import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { loadModel } from '../transfer/load-model.ts';
 import type { Model } from '../transfer/model.ts';
-import { outOfSample, type ProbeOptions } from './linear-probe.ts';
 import { pooledFeatures } from './pooled-features.ts';
 
 /** Options for finding the labels of a dataset that are probably wrong. */

@@ -1,4 +1,5 @@
 import type { ExplainMethod } from '@graft-ml/core/internal/explain/methods';
+import type { CollectionLabelIssue, ImageCollection } from '@graft-ml/web';
 
 /** An image to look at: a file, or a frame, which is used up. */
 export type Frame = Blob | ImageBitmap;
@@ -30,4 +31,6 @@ export interface Insight {
   explain(image: Blob): Promise<{ readonly name: string; readonly method: ExplainMethod; readonly overlay: ImageData }>;
   /** The input of the last layer for each image, (f); null where one cannot be used. */
   features(images: readonly Blob[], onProgress: (done: number) => void): Promise<readonly (Float32Array | null)[]>;
+  /** Images of the collection whose class is probably wrong, the worst first, by `<class>/<name>`. */
+  labelIssues(images: ImageCollection, onProgress: (done: number) => void): Promise<readonly CollectionLabelIssue[]>;
 }

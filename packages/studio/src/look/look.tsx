@@ -3,6 +3,7 @@ import { signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { droppedFiles } from '../collect/incoming.ts';
 import { collection } from '../collection/page-collection.ts';
+import { collectionImages, filledClasses } from '../train/images.ts';
 import { nameOf } from '../train/progress.tsx';
 import { refreshRuns, runs, runToLookAt, wantToLookAt } from '../train/runs.ts';
 import { Button } from '../ui/button.tsx';
@@ -11,7 +12,7 @@ import { FileButton } from '../ui/file-button.tsx';
 import { plural } from '../ui/format.ts';
 import { Progress } from '../ui/progress.tsx';
 import { sayProblem } from '../ui/toast.tsx';
-import type { Answerer, Frame } from './answerer.ts';
+import type { Answerer, Frame, Insight } from './answerer.ts';
 import { Bars, percent } from './bars.tsx';
 import { type AnsweredImage, AnsweredImages, Confusion, isRight } from './confusion.tsx';
 import { FrameInput } from './frame-input.tsx';
@@ -193,6 +194,7 @@ function OnCollection({ answerer }: { readonly answerer: Answerer }) {
           <Button onClick={answerAll}>Look at {plural(images.length, 'image')}</Button>
         </div>
       )}
+      {answerer.insight && <Suspects insight={answerer.insight} />}
       {state.value === 'done' && (
         <>
           <p>
@@ -210,6 +212,54 @@ function OnCollection({ answerer }: { readonly answerer: Answerer }) {
         </>
       )}
     </section>
+  );
+}
+
+/** Images of the collection whose class is probably wrong. */
+function Suspects({ insight }: { readonly insight: Insight }) {
+  const found = useSignal<readonly AnsweredImage[] | null>(null);
+  const done = useSignal<number | null>(null);
+  const images = collectionImages();
+  const total = Object.values(images).reduce((sum, own) => sum + own.length, 0);
+  const find = async () => {
+    done.value = 0;
+    try {
+      const issues = await insight.labelIssues(images, (count) => {
+        done.value = count;
+      });
+      found.value = issues.flatMap(({ path, given, likely, confidence }) => {
+        const own = collection.classes.find(({ name }) => name === given)?.images;
+        const image = own?.find(({ name }) => `${given}/${name}` === path);
+        return image ? [{ image, label: given, answer: likely, probability: confidence }] : [];
+      });
+    } catch (error) {
+      sayProblem(error);
+    } finally {
+      done.value = null;
+    }
+  };
+  if (filledClasses().length < 2) return null;
+  return (
+    <>
+      {done.value === null ? (
+        <div class="row">
+          <Button onClick={find}>Find suspicious labels</Button>
+        </div>
+      ) : (
+        <Progress label="Looking for suspicious labels" done={done.value} total={total} />
+      )}
+      {found.value !== null && (
+        <>
+          <h3>Suspicious labels</h3>
+          <p class="soft" role="status">
+            {found.value.length === 0
+              ? 'No image seems to lie in a class that it does not belong to.'
+              : `${plural(found.value.length, 'image')} may lie in the wrong class, by probes that have not seen them.`}
+          </p>
+          <AnsweredImages answered={found.value.slice(0, 24)} />
+        </>
+      )}
+    </>
   );
 }
 

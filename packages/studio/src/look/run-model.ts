@@ -36,6 +36,7 @@ function insightOf(classifier: WorkerClassifier): Insight {
       }
       return found;
     },
+    labelIssues: (images, onProgress) => classifier.labelIssues(images, { onProgress: ({ done }) => onProgress(done) }),
   };
 }
 

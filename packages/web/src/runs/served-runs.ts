@@ -2,7 +2,7 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { OpenRunStore } from '@graft-ml/core/internal/fit/run-store';
 
 /** The files that are asked for, since a server lists none. */
-const served = ['run.json', 'best.safetensors', 'architecture.onnx'];
+const served = ['run.json', 'best.safetensors'];
 
 /**
  * Runs that a server has in folders, to be read: `run.json` and `best.safetensors` of each, as `graft train` and

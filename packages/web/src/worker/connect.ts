@@ -12,7 +12,7 @@ import type { Preprocessing } from '@graft-ml/core/models';
 import type { CollectedImage, ImageCollection } from '../data/collection.ts';
 import type { Adapted, AdaptMetaOptions, FeatureStart } from '../meta/adapt.ts';
 import type { ResumeMetaOptions, TrainMetaOptions } from '../meta/train.ts';
-import type { ClassifierInput, CollectionEvaluation } from '../model/classifier.ts';
+import type { ClassifierInput, CollectionEvaluation, CollectionLabelIssue } from '../model/classifier.ts';
 import type { OpenRunOptions } from '../model/open-run.ts';
 import type { WebRuntimeOptions } from '../runtime/index.ts';
 import type { PageDataset, TrainImagesOptions } from '../train/site.ts';
@@ -319,6 +319,8 @@ export interface WorkerClassifier extends AsyncDisposable {
     images: readonly ClassifierInput[],
     options?: Omit<ExplainOptions, 'signal' | 'onProgress'> & CallOptions,
   ): AsyncGenerator<Explanation, void, undefined>;
+  /** The labels of a collection that are probably wrong, the worst first. */
+  labelIssues(images: ImageCollection, call?: CallOptions): Promise<CollectionLabelIssue[]>;
   /** The classifier as one ONNX file, which `loadPredictor` opens. */
   toOnnx(options?: { readonly batchSize?: number }): Promise<Uint8Array>;
   /** Frees its sessions. Idempotent. */
@@ -343,6 +345,7 @@ function workerClassifier(
       ask('evaluate', [handle, images, options], { signal, onProgress }),
     explain: (images, { signal, onProgress, ...options } = {}) =>
       stream('explain', [handle, images, options], { signal, onProgress }),
+    labelIssues: (images, call) => ask('labelIssues', [handle, images], call),
     toOnnx: (options = {}) => ask('toOnnx', [handle, options]),
     close,
     [Symbol.asyncDispose]: close,

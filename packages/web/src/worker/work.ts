@@ -155,6 +155,10 @@ export class Work {
     yield* explain(this.#classifier(handle), images, { ...options, ...reporting({ signal, progress }) });
   }
 
+  labelIssues({ signal, progress }: Call, handle: number, images: ImageCollection) {
+    return this.#classifier(handle).labelIssues(images, reporting({ signal, progress }));
+  }
+
   async toOnnx(_call: Call, handle: number, options: { readonly batchSize?: number }) {
     return this.#classifier(handle).toOnnx(options);
   }

@@ -1,11 +1,13 @@
-import { numbersOf, type Tensor, tensor } from '@graft-ml/core';
-import { fit, tensorDataset } from '@graft-ml/core/fit';
-import { chooseFold } from '@graft-ml/core/internal/image/split';
-import { softmax } from '@graft-ml/core/internal/predict/evaluation';
-import { linear } from '@graft-ml/core/nn';
-import { adamw } from '@graft-ml/core/optim';
-import type { Runtime } from '@graft-ml/core/runtime';
-import { createModel } from '../transfer/model.ts';
+import { numbersOf, type Tensor, tensor } from '../base/tensor.ts';
+import { tensorDataset } from '../fit/examples.ts';
+import { fit } from '../fit/fit.ts';
+import { Model, modelParts } from '../fit/model.ts';
+import type { Value } from '../graph/index.ts';
+import { chooseFold } from '../image/split.ts';
+import { linear, type Scope } from '../nn/index.ts';
+import { adamw } from '../optim/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import { softmax } from './evaluation.ts';
 
 /** Features of images, one row (f) each, with their labels. */
 export interface LabelledFeatures {
@@ -81,11 +83,8 @@ async function probed(
   const { rows, labels, classes } = features;
   const width = rows[0]!.length;
   const standardise = standardiser(training.map((i) => rows[i]!));
-  const head = createModel((s, x) => linear(s.at('head'), x, { features: classes }), {
-    input: { dtype: 'f32', shape: [width] },
-    runtime,
-    seed,
-  });
+  const network = (s: Scope, x: Value) => linear(s.at('head'), x, { features: classes });
+  const head = new Model(modelParts(network, { input: { dtype: 'f32', shape: [width] }, runtime, seed }));
   try {
     const train = tensorDataset(
       standardise(training.map((i) => rows[i]!)),
