@@ -208,7 +208,7 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
     // The kernels are others, so sums are rounded in another order: a few steps leave losses near each other.
     for (const [i, line] of left.entries()) expect(line.loss).toBeCloseTo(right[i]!.loss as number, 2);
     expectClose(await probabilities(page, 'runs/shapes'), await ofNode(fromPage));
-  }, 60_000);
+  }, 120_000);
 
   test('a run of Node opens in a page, and says the same of every image', async () => {
     const own = join(root, 'of-node');
@@ -221,7 +221,7 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
       graft.close();
     }, files);
     expectClose(await probabilities(page, 'runs/node'), await ofNode(own));
-  }, 60_000);
+  }, 120_000);
 
   test('a run whose page was closed goes on, and ends bit for bit', async () => {
     const page = await open();
@@ -238,7 +238,7 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
       expect(readFileSync(join(cut, name)).equals(readFileSync(join(whole, name))), name).toBe(true);
     }
     expect(metricsOf(cut)).toEqual(metricsOf(whole));
-  }, 60_000);
+  }, 120_000);
 
   test('strategies start from kept weights; features of frozen layers are kept; an exported model says the same', async () => {
     const page = await open();
@@ -310,7 +310,7 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
       expect(answer.classes.find((one) => one.name === name)!.probability).toBeCloseTo(probability, 5);
     }
     expect(answer.wrong).toEqual(['OptionError', expect.stringContaining('weights/none.safetensors')]);
-  }, 90_000);
+  }, 180_000);
 
   test('a start is adapted from five images of each class as in Node; so are features of pretrained weights', async () => {
     const page = await open();
@@ -354,7 +354,7 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
     const fromPage = join(root, 'few-page');
     await download(page, 'runs/few', fromPage);
     expectClose(await probabilities(page, 'runs/few'), await ofNode(fromPage));
-  }, 90_000);
+  }, 180_000);
 
   test('meta-learning in a page is Node’s to rounding; it is resumed bit for bit, and adapted here and there', async () => {
     const folder = join(root, 'five');
@@ -398,7 +398,7 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
     const inNode = join(root, 'meta-adapted');
     await adaptMeta(fromPage, shapes, { out: inNode });
     expectClose(await probabilities(page, 'runs/meta-adapted'), await ofNode(inNode), 2e-3);
-  }, 90_000);
+  }, 180_000);
 
   test('a model of one’s own program is trained, kept as a run, and opens in Node', async () => {
     const page = await open();
@@ -410,7 +410,7 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
     expectClose(await probabilities(page, 'runs/own'), await ofNode(fromPage));
     await using classifier = await openRun(fromPage);
     expect(classifier.seen).toMatchObject({ isComplete: true, history: ['fit'] });
-  }, 60_000);
+  }, 120_000);
 
   test('two hundred steps take no more memory than forty', async () => {
     const isolated = await servePage(join(root, 'page'), isolation);
