@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
 import type { MetaRun } from '@graft-ml/core/internal/runs/meta-run';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
-import { adaptMeta, trainMeta } from 'graft-ml/meta';
+import { adaptMeta, testMeta, trainMeta } from 'graft-ml/meta';
 import { openRun } from 'graft-ml/predict';
 import { trainFolder } from 'graft-ml/train';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
@@ -34,7 +34,7 @@ const smallMeta: MetaConfigInput = {
   shots: 1,
   queries: 2,
   innerSteps: 2,
-  testSteps: 2,
+  testSteps: 1,
   metaSteps: 4,
   metaBatch: 2,
   validateEvery: 2,
@@ -114,15 +114,24 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
   }
 
   /** Meta-trains in a page; with `stopAfter`, until so many steps were taken. Returns the kinds of the events. */
-  function metaTrain(page: Page, own: SentImages, out: string, how: { resume?: boolean; stopAfter?: number } = {}) {
+  function metaTrain(
+    page: Page,
+    own: SentImages,
+    out: string,
+    how: { config?: MetaConfigInput; resume?: boolean; stopAfter?: number; isCancelled?: boolean } = {},
+  ) {
     return page.evaluate(
-      async ({ images, config, out, resume, stopAfter }) => {
+      async ({ images, config, out, resume, stopAfter, isCancelled }) => {
         const graft = tools.connect();
         const collected = tools.collection(images);
         const controller = new AbortController();
         const { signal } = controller;
         const stages = new Set<string>();
-        const options = { signal, onProgress: ({ stage }: { readonly stage: string }) => stages.add(stage) };
+        const onProgress = ({ stage }: { readonly stage: string }) => {
+          stages.add(stage);
+          if (isCancelled) controller.abort();
+        };
+        const options = { signal, onProgress };
         const events = resume
           ? graft.resumeMeta(out, collected, options)
           : graft.trainMeta(collected, config, { out, ...options });
@@ -135,7 +144,7 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
         graft.close();
         return { kinds, stages: [...stages] };
       },
-      { images: own, config: smallMeta, out, resume: false, stopAfter: 1e9, ...how },
+      { images: own, config: smallMeta, out, resume: false, stopAfter: 1e9, isCancelled: false, ...how },
     );
   }
 
@@ -394,11 +403,52 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
       graft.close();
       return { learner: adapted.learner, steps: adapted.steps, status };
     }, images);
+    const tested = await page.evaluate(async (images) => {
+      const graft = tools.connect();
+      const test = await graft.testMeta('runs/meta', tools.collection(images), { side: 'validation', episodes: 6 });
+      graft.close();
+      return test;
+    }, five);
+    const there = await testMeta(fromPage, { folder, split: smallMeta.split, side: 'validation', episodes: 6 });
+    expect(tested.perStep).toHaveLength(2);
+    for (const [step, { loss }] of tested.perStep.entries()) {
+      expect(Math.abs(loss.mean - there.perStep[step]!.loss.mean), `after ${step} steps`).toBeLessThan(1e-3);
+    }
     expect(answer).toEqual({ learner: 'maml', steps: 10, status: 'done' });
     const inNode = join(root, 'meta-adapted');
     await adaptMeta(fromPage, shapes, { out: inNode });
     expectClose(await probabilities(page, 'runs/meta-adapted'), await ofNode(inNode), 2e-3);
   }, 180_000);
+
+  test('fixed labels and baselines in a page are Node’s, too; what is cancelled leaves nothing; errors arrive in words', async () => {
+    const page = await open();
+    const subsets: MetaConfigInput = {
+      ...{ learner: 'fomaml', model: 'conv4_32', imageSize: 28, fixedLabels: true, shots: 1, queries: 1 },
+      ...{ innerSteps: 1, testSteps: 1, metaSteps: 1, metaBatch: 1, episodes: 2, threads: 1 },
+    };
+    const baseline: MetaConfigInput = {
+      ...{ learner: 'nearest-centroid', model: 'conv4_32', imageSize: 28, way: 3, shots: 2, queries: 2 },
+      ...{ episodes: 2, threads: 1 },
+    };
+    for (const [name, config] of Object.entries({ subsets, baseline })) {
+      expect((await metaTrain(page, images, `runs/${name}`, { config })).kinds.at(-1)).toBe('end');
+      const [fromPage, own] = [join(root, `${name}-page`), join(root, `${name}-own`)];
+      await download(page, `runs/${name}`, fromPage);
+      for await (const _ of trainMeta(shapes, config, { out: own }));
+      const [a, b] = [fromPage, own].map((run) => JSON.parse(readFileSync(join(run, 'run.json'), 'utf8')) as MetaRun);
+      expect(a!.dataset).toEqual(b!.dataset);
+      expect(Math.abs(a!.best!.loss - b!.best!.loss)).toBeLessThan(1e-3);
+    }
+
+    expect((await metaTrain(page, images, 'runs/cancelled', { isCancelled: true })).kinds).toEqual(['cancelled']);
+    expect(await page.evaluate(() => tools.connect().listRuns())).toEqual(['runs/baseline', 'runs/subsets']);
+    const wrong = { ...smallMeta, split: { classes: { train: 1, validation: 1, test: 1 } } };
+    await expect(metaTrain(page, images, 'runs/wrong', { config: wrong })).rejects.toThrow(
+      'UserError: 2-way episodes with 1 + 2 images of each class need 2 classes of 3 images; the validation side has 1',
+    );
+    const unknown = { ...smallMeta, model: 'conv9' };
+    await expect(metaTrain(page, images, 'runs/wrong', { config: unknown })).rejects.toThrow(/OptionError: .*conv9/);
+  }, 90_000);
 
   test('a model of one’s own program is trained, kept as a run, and opens in Node', async () => {
     const page = await open();

@@ -16,6 +16,7 @@ export {
 export { canvasDecoder } from './image/canvas-decoder.ts';
 export type { CanvasFrame, PageImage } from './image/frame.ts';
 export { type Adapted, type AdaptMetaOptions, adaptMeta, type FeatureStart } from './meta/adapt.ts';
+export { type TestMetaOptions, testMeta } from './meta/test.ts';
 export { type ResumeMetaOptions, readMetaRun, resumeMeta, type TrainMetaOptions, trainMeta } from './meta/train.ts';
 export {
   Classifier,
@@ -53,6 +54,7 @@ export {
   type WorkerOpenOptions,
   type WorkerResumeMetaOptions,
   type WorkerResumeOptions,
+  type WorkerTestMetaOptions,
   type WorkerTrainMetaOptions,
   type WorkerTrainOptions,
 } from './worker/connect.ts';

@@ -2,18 +2,13 @@
 import { availableParallelism } from 'node:os';
 import { call, placeholder } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
-import type { TensorOf } from '@graft-ml/core/internal/base/tensor';
 import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Episode, EpisodeShape } from '@graft-ml/core/internal/meta/episode';
-import type { EpisodeResult, EpisodeTester } from '@graft-ml/core/internal/meta/episode-tester';
-import { type EpisodeInterval, episodeInterval } from '@graft-ml/core/internal/meta/statistics';
-import type { LearnerName, ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import type { ClassSplit } from '@graft-ml/core/internal/recipe/meta/split';
-import type { OpenLearner } from '@graft-ml/core/internal/runs/open-learner';
-import { openTester } from '@graft-ml/core/internal/runs/open-tester';
+import { type MetaTest, metaTest, type OpenMetaTest, type TestSide } from '@graft-ml/core/internal/runs/meta-test';
 import type { Preparation } from '@graft-ml/core/internal/runs/prepared';
-import type { Backend, Runtime } from '@graft-ml/core/runtime';
+import type { Backend } from '@graft-ml/core/runtime';
 import { oneShotTrials } from '../episodes/one-shot-trials.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import { areOwnPaths } from '../runs/own-paths.ts';
@@ -22,9 +17,13 @@ import { openLearner } from './open-learner.ts';
 import { openSets, sideBySide, taskRuntime } from './prepare-meta.ts';
 import { findStart } from './starts.ts';
 
-/** The classes of a split that episodes are drawn from. */
-export type TestSide = 'test' | 'validation' | 'train';
-export const testSides: readonly TestSide[] = ['test', 'validation', 'train'];
+export {
+  type MetaTest,
+  type OpenMetaTest,
+  type StepResult,
+  type TestSide,
+  testSides,
+} from '@graft-ml/core/internal/runs/meta-test';
 
 export interface TestMetaOptions {
   /** The checkpoint of the run. Default: `best`. */
@@ -63,32 +62,6 @@ export interface TestMetaOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** The result of a learner after a number of inner steps. */
-export interface StepResult {
-  readonly steps: number;
-  readonly accuracy: EpisodeInterval;
-  readonly loss: EpisodeInterval;
-}
-
-export interface MetaTest {
-  readonly run: string;
-  readonly learner: LearnerName;
-  readonly model: string;
-  readonly statistics: ResolvedMetaConfig['statistics'];
-  readonly folder: string;
-  readonly of: TestSide | 'one-shot trials';
-  readonly shape: EpisodeShape;
-  readonly episodes: number;
-  /** After the last inner step. */
-  readonly accuracy: EpisodeInterval;
-  /** After 0, 1, … inner steps; of a learner without any, one. */
-  readonly perStep: readonly StepResult[];
-  readonly notes: readonly string[];
-}
-
-/** Episodes whose images are in memory at once. */
-const chunk = 32;
-
 /**
  * Tests a run of meta-learning on tasks it has not seen: the mean over episodes with its 95 % interval, after each
  * inner step.
@@ -98,23 +71,6 @@ const chunk = 32;
 export async function testMeta(start: string, options: TestMetaOptions = {}): Promise<MetaTest> {
   await using opened = await openMetaTest(start, options);
   return (await opened.test(options)).test;
-}
-
-/** A learner on episodes that it has not seen. */
-export interface OpenMetaTest extends AsyncDisposable {
-  readonly opened: OpenLearner;
-  readonly runtime: Runtime;
-  /** Inner steps. */
-  readonly steps: number;
-  /** The episode of a number, from 0: always the same. */
-  draw(index: number): Episode;
-  /** The learner's answers to the queries of an episode after so many inner steps: logits (queries, way). */
-  answers(episode: Episode, steps: number): Promise<TensorOf<'f32'>>;
-  /** All episodes, with the share of queries that is answered rightly in each. */
-  test(options: Pick<TestMetaOptions, 'signal' | 'onProgress'>): Promise<{
-    readonly test: MetaTest;
-    readonly accuracies: readonly number[];
-  }>;
 }
 
 /**
@@ -132,7 +88,7 @@ export async function openMetaTest(
   const { trials = false, side = 'test', signal, cache, decoder, onPreparation } = options;
   if (trials) assertShape(options);
   const opened = await openLearner(path, trials ? 20 : options.way, options.checkpoint, openStore);
-  const { config, run, preprocessing, notes } = opened;
+  const { config, run, preprocessing } = opened;
   const shape: EpisodeShape = trials
     ? { way: 20, shots: 1, queries: 1 }
     : {
@@ -167,69 +123,16 @@ export async function openMetaTest(
   const count = trials ? 20 : (options.episodes ?? 600);
   const runtime = taskRuntime(config.device, { choices: run.choices, cache, backend: options.backend, onPreparation });
   const threads = options.threads ?? config.threads ?? availableParallelism();
-  const steps = stepsOf(config, options.steps);
-  const testers = new Map<number, Promise<EpisodeTester>>();
-  const testerOf = (taken: number) => {
-    const known = testers.get(taken);
-    if (known) return known;
-    const tester = openTester(opened, opened.values, {
-      ...{ config, shape, steps: taken, runtime },
-      parallel: sideBySide(threads, options.backend),
-    });
-    testers.set(taken, tester);
-    return tester;
-  };
-  return {
-    ...{ opened, runtime, steps, draw },
-    async answers(episode, taken) {
-      const [result] = await (await testerOf(taken)).test([episode]);
-      return result!.logits;
-    },
-    async test(during) {
-      const tester = await testerOf(steps);
-      const results: EpisodeResult[] = [];
-      for (let first = 0; first < count; first += chunk) {
-        during.signal?.throwIfAborted();
-        const episodes = Array.from({ length: Math.min(chunk, count - first) }, (_, i) => draw(first + i));
-        results.push(...(await tester.test(episodes)));
-        during.onProgress?.(results.length, count);
-      }
-      const perStep = summarise(results, shape.way * shape.queries);
-      const { learner, model, statistics } = config;
-      const test: MetaTest = {
-        ...{ run: path, learner, model, statistics, folder, shape, notes, perStep },
-        of: trials ? 'one-shot trials' : side,
-        episodes: results.length,
-        accuracy: perStep.at(-1)!.accuracy,
-      };
-      return { test, accuracies: results.map(({ correct }) => correct.at(-1)! / (shape.way * shape.queries)) };
-    },
-    async [Symbol.asyncDispose]() {
-      for (const tester of await Promise.all(testers.values())) await tester.close();
-    },
-  };
+  return metaTest({
+    ...{ run: path, folder, of: trials ? ('one-shot trials' as const) : side, opened, shape, count, draw, runtime },
+    steps: options.steps,
+    parallel: sideBySide(threads, options.backend),
+  });
 }
 
 /** The call that opens a run with a dataset of the reader's. */
 function naming(caller: string, run: string): string {
   return call(caller, [run], { folder: placeholder('folder') });
-}
-
-/** @throws OptionError for a learner without inner steps that is told how many */
-function stepsOf({ learner, testSteps }: ResolvedMetaConfig, given: number | undefined): number {
-  if (testSteps === null && given !== undefined) {
-    const problem = `: ${learner} takes none.`;
-    throw new OptionError({ option: 'steps', expected: 'nothing', received: given, problem });
-  }
-  return given ?? testSteps ?? 0;
-}
-
-function summarise(results: readonly EpisodeResult[], queries: number): StepResult[] {
-  return results[0]!.correct.map((_, steps) => ({
-    steps,
-    accuracy: episodeInterval(results.map(({ correct }) => correct[steps]! / queries)),
-    loss: episodeInterval(results.map(({ losses }) => losses[steps]!)),
-  }));
 }
 
 async function drawTrials(

@@ -5,12 +5,14 @@ import type { EvaluationOptions } from '@graft-ml/core/internal/predict/evaluati
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
 import type { MetaRun } from '@graft-ml/core/internal/runs/meta-run';
+import type { MetaTest } from '@graft-ml/core/internal/runs/meta-test';
 import type { Preparation } from '@graft-ml/core/internal/runs/prepared';
 import type { RunEvent } from '@graft-ml/core/internal/runs/run-events';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import type { Preprocessing } from '@graft-ml/core/models';
 import type { CollectedImage, ImageCollection } from '../data/collection.ts';
 import type { Adapted, AdaptMetaOptions, FeatureStart } from '../meta/adapt.ts';
+import type { TestMetaOptions } from '../meta/test.ts';
 import type { ResumeMetaOptions, TrainMetaOptions } from '../meta/train.ts';
 import type { ClassifierInput, CollectionEvaluation, CollectionLabelIssue } from '../model/classifier.ts';
 import type { OpenRunOptions } from '../model/open-run.ts';
@@ -53,6 +55,14 @@ export interface WorkerTrainMetaOptions
 export interface WorkerResumeMetaOptions
   extends Pick<ResumeMetaOptions, 'weights' | 'from'>,
     CallOptions<Preparation> {}
+
+/** Options of testing a run of meta-learning in a worker. */
+export interface WorkerTestMetaOptions
+  extends Pick<
+      TestMetaOptions,
+      'checkpoint' | 'episodes' | 'way' | 'shots' | 'queries' | 'steps' | 'side' | 'split' | 'seed'
+    >,
+    CallOptions {}
 
 /** Options of adapting a start in a worker. */
 export interface WorkerAdaptOptions
@@ -137,6 +147,15 @@ export class Graft implements Disposable {
     { signal, onProgress, ...options }: WorkerResumeMetaOptions = {},
   ): AsyncGenerator<WorkerMetaEvent, void, undefined> {
     return this.#stream('resumeMeta', [out, images, options], { signal, onProgress });
+  }
+
+  /** `testMeta` in the worker: a run of meta-learning on tasks that it has not seen. */
+  testMeta(
+    run: string,
+    images: ImageCollection,
+    { signal, onProgress, ...options }: WorkerTestMetaOptions = {},
+  ): Promise<MetaTest> {
+    return this.#ask('testMeta', [run, images, options], { signal, onProgress });
   }
 
   /** `adaptMeta` in the worker. */

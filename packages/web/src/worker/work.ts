@@ -8,6 +8,7 @@ import type { MetaEvent, MetaReadyEvent } from '@graft-ml/core/internal/runs/met
 import type { Runtime } from '@graft-ml/core/runtime';
 import type { ImageCollection } from '../data/collection.ts';
 import { type AdaptMetaOptions, adaptMeta, type FeatureStart } from '../meta/adapt.ts';
+import type { TestMetaOptions } from '../meta/test.ts';
 import type { ResumeMetaOptions, TrainMetaOptions } from '../meta/train.ts';
 import type { Classifier, ClassifierInput } from '../model/classifier.ts';
 import { type OpenRunOptions, openRun, readRun } from '../model/open-run.ts';
@@ -100,6 +101,12 @@ export class Work {
     const { resumeMeta } = await import('../meta/train.ts');
     const own = { ...options, runtime: this.#settings, signal, onPreparation: progress };
     yield* sendable(resumeMeta(out, images, own));
+  }
+
+  async testMeta({ signal, progress }: Call, path: string, images: ImageCollection, options: Sent<TestMetaOptions>) {
+    const { testMeta } = await import('../meta/test.ts');
+    const own = { ...options, runtime: this.#settings };
+    return testMeta(path, images, { ...own, ...reporting({ signal, progress }) });
   }
 
   async readMetaRun(_call: Call, path: string) {
