@@ -23,9 +23,9 @@ export {
   type ClassifierInput,
   type ClassifierOptions,
   type CollectionEvaluation,
-  type CollectionLabelIssue,
   type EvaluatedImage,
 } from './model/classifier.ts';
+export type { CollectionLabelIssue } from './model/label-issues.ts';
 export {
   type CreateModelOptions,
   createModel,

@@ -282,16 +282,17 @@ export function assertUnchanged(
   named: NamedPaths,
 ): void {
   const isOther = now.fingerprint !== run.dataset.fingerprint;
+  const place = run.folder === '' ? 'The collection' : run.folder;
   if (isOther && named.data !== undefined) {
     throw new UserError(
-      `${run.folder} does not hold the images that ${out} was started with (fingerprint ` +
+      `${place} does not hold the images that ${out} was started with (fingerprint ` +
         `${now.fingerprint.slice(0, 12)}…, ` +
         `expected ${run.dataset.fingerprint.slice(0, 12)}…). Images are known by content, class and place within the ` +
         'folder: name the same folder, as it was.',
     );
   }
   const changed = [
-    ...(isOther ? [run.folder] : []),
+    ...(isOther ? [place] : []),
     ...(now.weightsSha256 === run.weightsSha256 ? [] : [run.config.weights]),
   ];
   if (changed.length === 0) return;

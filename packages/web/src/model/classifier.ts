@@ -1,6 +1,5 @@
 import { encode } from '@graft-ml/core/graph';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { sha256Of } from '@graft-ml/core/internal/base/sha256';
 import { version } from '@graft-ml/core/internal/base/version';
 import { type ImageDecoder, rgbOf } from '@graft-ml/core/internal/image/decoder';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
@@ -21,6 +20,7 @@ import type { CollectedImage, ImageCollection } from '../data/collection.ts';
 import { canvasDecoder } from '../image/canvas-decoder.ts';
 import { type PageImage, pixelsOfFrame } from '../image/frame.ts';
 import { createRuntime } from '../runtime/index.ts';
+import type { CollectionLabelIssue } from './label-issues.ts';
 
 export interface ClassifierOptions {
   /** The runtime that runs the network. It stays its owner's. Default: `createRuntime()`. */
@@ -51,19 +51,6 @@ export interface CollectionEvaluation extends EvaluationMetrics {
   readonly results: readonly EvaluatedImage[];
   /** The images that cannot be used, and why. */
   readonly problems: readonly Problem[];
-}
-
-/** A label that is probably wrong. */
-export interface CollectionLabelIssue {
-  /** `<class>/<name>` */
-  readonly path: string;
-  /** The class that the image is in, and the one that it probably belongs to. */
-  readonly given: string;
-  readonly likely: string;
-  /** The probability of the likely class. */
-  readonly confidence: number;
-  /** From 0 (wrong) to 1 (right): the probability of the given class. */
-  readonly quality: number;
 }
 
 /**
@@ -133,44 +120,8 @@ export class Classifier extends ImageClassifier<ClassifierInput> {
       seed = 0,
     }: ClassifyOptions & { readonly folds?: number; readonly seed?: number } = {},
   ): Promise<CollectionLabelIssue[]> {
-    const [{ findLabelIssues }, { outOfSample }] = await Promise.all([
-      import('@graft-ml/core/internal/predict/label-issues'),
-      import('@graft-ml/core/internal/predict/out-of-sample'),
-    ]);
-    const names = Object.keys(images).filter((name) => images[name]!.length > 0);
-    const all = names.flatMap((name, label) =>
-      images[name]!.map((image) => ({ label, image, path: `${name}/${image.name}` })),
-    );
-    const [rows, used]: [Float32Array[], typeof all] = [[], []];
-    let next = 0;
-    for await (const { features } of this.features(
-      all.map(({ image }) => image),
-      { signal, onProgress },
-    )) {
-      const own = all[next++]!;
-      if (!features) continue;
-      rows.push(features);
-      used.push(own);
-    }
-    if (new Set(used.map(({ label }) => label)).size < 2) {
-      throw new UserError('Labels can be checked where two classes have images that can be used.');
-    }
-    const contents = await Promise.all(
-      used.map(async ({ image }) => {
-        const content = image instanceof Blob ? image : image.content;
-        return sha256Of(new Uint8Array(await content.arrayBuffer()));
-      }),
-    );
-    const labels = used.map(({ label }) => label);
-    const features = { rows, labels, contents, classes: names.length };
-    const probabilities = await outOfSample(features, { runtime: this.runtime, folds, seed, signal });
-    return findLabelIssues(labels, probabilities).issues.map(({ index, given, likely, confidence, quality }) => ({
-      path: used[index]!.path,
-      given: names[given]!,
-      likely: names[likely]!,
-      confidence,
-      quality,
-    }));
+    const { labelIssuesOf } = await import('./label-issues.ts'); // most pages need none
+    return labelIssuesOf(this, images, { signal, onProgress, folds, seed });
   }
 
   /**
