@@ -35,7 +35,7 @@ export const apiRoute = 'api/index.md';
 const examplesIndex = 'examples';
 
 /** The pages that do not come first because of their name, in their order. */
-const start = ['start', 'data', 'training', 'weights', 'few-shot', 'typescript', 'studio'].map(
+const start = ['start', 'data', 'training', 'weights', 'few-shot', 'typescript', 'browser', 'studio'].map(
   (name) => `docs/${name}.md`,
 );
 const project = [
