@@ -20,6 +20,8 @@ export function hasBrowser(what: string): boolean {
  */
 export function launch({ gpu = false, camera = false } = {}): Promise<Browser> {
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []; // Chromium has none for root
+  // Memory is measured at once, where Chromium would wait for some seconds until it collects garbage anyway.
+  args.push('--enable-blink-features=ForceEagerMeasureMemory');
   if (gpu) args.push('--enable-unsafe-webgpu');
   if (camera) args.push('--use-fake-device-for-media-stream');
   return chromium.launch({ ...(executablePath && { executablePath }), args });
