@@ -1,4 +1,5 @@
 import type { ExplainMethod } from '@graft-ml/core/internal/explain/methods';
+import type { Seen } from '@graft-ml/core/internal/image/seen';
 import type { CollectionLabelIssue, ImageCollection } from '@graft-ml/web';
 
 /** An image to look at: a file, or a frame, which is used up. */
@@ -11,6 +12,8 @@ export interface Answerer {
   /** The path of the run; null where it is a file. */
   readonly path: string | null;
   readonly classes: readonly string[];
+  /** The images that it was made of, by their content; null where nobody recorded that. */
+  readonly seen: Seen | null;
   /**
    * The probability of each class, in the order of `classes`. Calls take turns.
    * @throws Error (by rejection) where the image cannot be used

@@ -15,6 +15,8 @@ export interface AnsweredImage {
   readonly answer: string;
   /** The probability of the answer. */
   readonly probability: number;
+  /** Whether the model was fitted to this image, or chosen by it: then its answer says nothing. */
+  readonly isKnown: boolean;
 }
 
 export const isRight = ({ label, answer }: AnsweredImage) => label === answer;

@@ -1,4 +1,7 @@
 import './look.css';
+import { sha256Of } from '@graft-ml/core/internal/base/sha256';
+import { contentKey } from '@graft-ml/core/internal/image/seen';
+import { wilsonInterval } from '@graft-ml/core/internal/predict/metrics';
 import { signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { droppedFiles } from '../collect/incoming.ts';
@@ -172,7 +175,8 @@ function OnCollection({ answerer }: { readonly answerer: Answerer }) {
     answered.value = [];
     try {
       for (const { label, image } of images) {
-        const answer = answerOf(answerer, label, image, await answerer.predict(image.file));
+        const probabilities = await answerer.predict(image.file);
+        const answer = answerOf(answerer, label, image, probabilities, await knows(answerer, image.file));
         if (state.peek() !== 'running') return;
         answered.value = [...answered.peek(), answer];
       }
@@ -183,6 +187,7 @@ function OnCollection({ answerer }: { readonly answerer: Answerer }) {
     }
   };
   if (images.length === 0) return null;
+  const counted = countedOf(answered.value);
   const wrong = answered.value.filter((each) => !isRight(each)).toSorted((a, b) => b.probability - a.probability);
   return (
     <section class="card on-collection" aria-labelledby="on-collection">
@@ -197,11 +202,8 @@ function OnCollection({ answerer }: { readonly answerer: Answerer }) {
       {answerer.insight && <Suspects insight={answerer.insight} />}
       {state.value === 'done' && (
         <>
-          <p>
-            {percent(1 - wrong.length / images.length)} of the answers are right. If the model was trained on these
-            images, this says how well it remembers them, not how good it is.
-          </p>
-          <Confusion answered={answered.value} answers={answerer.classes} />
+          <p>{judgement(answered.value, answerer)}</p>
+          <Confusion answered={counted} answers={answerer.classes} />
           {wrong.length > 0 && (
             <>
               <h3>Wrong, and sure of it</h3>
@@ -230,7 +232,7 @@ function Suspects({ insight }: { readonly insight: Insight }) {
       found.value = issues.flatMap(({ path, given, likely, confidence }) => {
         const own = collection.classes.find(({ name }) => name === given)?.images;
         const image = own?.find(({ name }) => `${given}/${name}` === path);
-        return image ? [{ image, label: given, answer: likely, probability: confidence }] : [];
+        return image ? [{ image, label: given, answer: likely, probability: confidence, isKnown: true }] : [];
       });
     } catch (error) {
       sayProblem(error);
@@ -263,14 +265,51 @@ function Suspects({ insight }: { readonly insight: Insight }) {
   );
 }
 
+/** Whether a model was fitted to an image, or chosen by it. */
+async function knows({ seen }: Answerer, image: Blob): Promise<boolean> {
+  if (seen === null) return false;
+  const key = contentKey({ sha256: await sha256Of(new Uint8Array(await image.arrayBuffer())) });
+  return seen.fitted.has(key) || seen.chosen.has(key);
+}
+
+/** The images that can say how good a model is; all of them where none can. */
+function countedOf(answered: readonly AnsweredImage[]): readonly AnsweredImage[] {
+  const fresh = answered.filter(({ isKnown }) => !isKnown);
+  return fresh.length > 0 ? fresh : answered;
+}
+
+/** What the answers say of the model, in sentences. */
+function judgement(answered: readonly AnsweredImage[], { seen }: Answerer): string {
+  const counted = countedOf(answered);
+  const right = counted.filter(isRight).length;
+  if (!seen?.isComplete) {
+    return (
+      `${right} of ${plural(counted.length, 'image')} are answered as they are labelled. Which images this model was ` +
+      'made of is not recorded: if these are among them, that says nothing of how good it is.'
+    );
+  }
+  if (counted[0]?.isKnown) {
+    return 'The model was made of all of these images, so that they cannot say how good it is. Below is what it remembers.';
+  }
+  const [low, high] = wilsonInterval(right, counted.length).map(percent);
+  const known = answered.length - counted.length;
+  const others =
+    known > 0 ? ` ${plural(known, 'other')} do not count, since it was trained on them or chosen by them.` : '';
+  return (
+    `${percent(right / counted.length)} of the ${plural(counted.length, 'image')} that it was not made of are answered ` +
+    `right (95 % interval: ${low} to ${high}).${others}`
+  );
+}
+
 /** Classes are the same where their names are, whatever their case. */
 function answerOf(
   { classes }: Answerer,
   given: string,
   image: AnsweredImage['image'],
   probabilities: readonly number[],
+  isKnown: boolean,
 ): AnsweredImage {
   const probability = Math.max(...probabilities);
   const label = classes.find((name) => name.toLowerCase() === given.toLowerCase()) ?? given;
-  return { image, label, answer: classes[probabilities.indexOf(probability)]!, probability };
+  return { image, label, answer: classes[probabilities.indexOf(probability)]!, probability, isKnown };
 }

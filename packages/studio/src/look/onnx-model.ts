@@ -1,3 +1,5 @@
+import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
+import type { Seen } from '@graft-ml/core/internal/image/seen';
 import type { Answerer, Frame } from './answerer.ts';
 
 export type ModelRequest =
@@ -9,6 +11,16 @@ export interface ModelReply {
   /** Names of classes, or probabilities. */
   readonly answer: readonly string[] | readonly number[] | null;
   readonly problem: string | null;
+}
+
+/** The images that a model was made of, by its metadata. */
+async function seenOf(file: File): Promise<Seen | null> {
+  const { seenIn } = await import('@graft-ml/core/internal/weights/checkpoint'); // no small module: it checks what it reads
+  try {
+    return seenIn(readOnnxMetadata(new Uint8Array(await file.arrayBuffer())));
+  } catch {
+    return null; // no ONNX file: the worker says so
+  }
 }
 
 /** Opens a file that `graft export` wrote. @throws Error (by rejection) that says what is wrong with it */
@@ -40,11 +52,12 @@ export async function openOnnxModel(file: File): Promise<Answerer> {
     fail('The model was closed.');
   };
   try {
-    const classes = (await ask({ model: file })) ?? [];
+    const [classes, seen] = await Promise.all([ask({ model: file }), seenOf(file)]);
     return {
       name: file.name,
       path: null,
-      classes: classes.map(String),
+      classes: (classes ?? []).map(String),
+      seen,
       predict: async (frame) => ((await ask({ frame })) ?? []).map(Number),
       close,
     };

@@ -12,6 +12,7 @@ export async function openRunModel(path: string): Promise<Answerer> {
     name: nameOf(path),
     path,
     classes: classifier.classes,
+    seen: classifier.seen,
     predict: async (frame) => [...(await classifier.classify(frame, { top: 1 })).probabilities],
     insight: insightOf(classifier),
     close: () => void classifier.close(),

@@ -1,5 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
 import type { ExplainOptions, Explanation } from '@graft-ml/core/internal/explain/explain';
+import type { Seen } from '@graft-ml/core/internal/image/seen';
 import type { Classification, FeatureVector, Prediction } from '@graft-ml/core/internal/predict/classifier';
 import type { EvaluationOptions } from '@graft-ml/core/internal/predict/evaluation';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
@@ -317,6 +319,8 @@ export interface WorkerClassifier extends AsyncDisposable {
   readonly notes: readonly string[];
   /** The temperature that logits are divided by: 1 where it was not calibrated. */
   readonly temperature: number;
+  /** The images that it was made of, by their content; null where unknown. */
+  readonly seen: Seen | null;
   /**
    * Looks at one image. An `ImageBitmap` or a `VideoFrame` is handed over, and is the page's no more.
    * @param options `top` is the number of classes to name, default 5
@@ -348,7 +352,7 @@ export interface WorkerClassifier extends AsyncDisposable {
 }
 
 function workerClassifier(
-  { handle, classes, preprocessing, notes, temperature }: ResultOf<'open'>,
+  { handle, classes, preprocessing, notes, temperature, seen }: ResultOf<'open'>,
   { ask, stream }: Asking,
 ): WorkerClassifier {
   const close = () => ask('close', [handle]);
@@ -357,6 +361,7 @@ function workerClassifier(
     preprocessing,
     notes,
     temperature,
+    seen,
     classify: (image, { signal, top } = {}) =>
       ask('classify', [handle, image, { ...(top !== undefined && { top }) }], { signal }),
     predict: (images, call) => stream('predict', [handle, images], call),

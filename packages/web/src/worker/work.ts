@@ -127,8 +127,8 @@ export class Work {
     const classifier = await openRun(path, { ...options, runtime: this.#runtimeOf() });
     const handle = this.#handles++;
     this.#open.set(handle, classifier);
-    const { classes, preprocessing, notes, temperature } = classifier;
-    return { handle, classes, preprocessing, notes, temperature };
+    const { classes, preprocessing, notes, temperature, seen } = classifier;
+    return { handle, classes, preprocessing, notes, temperature, seen };
   }
 
   classify({ signal }: Call, handle: number, image: ClassifierInput, options: { readonly top?: number }) {
