@@ -74,7 +74,7 @@ test.each([
   const modules = await modulesOf(...args);
   expect(loadedBy(modules, /core\/dist\/recipe\/config\/train-config\.js/)).toHaveLength(1);
   expect(loadedBy(modules, /node_modules\/(sharp|@img|onnxruntime[^/]*|tar|tinypool|proper-lockfile)\//)).toEqual([]);
-  expect(loadedBy(modules, /core\/dist\/models\/(?!(names|head-layers|onnx\/suffix)\.js)/)).toEqual([]);
+  expect(loadedBy(modules, /core\/dist\/models\/(?!(names|head-layers|head-text|onnx\/suffix)\.js)/)).toEqual([]);
   expect(
     loadedBy(modules, /graft-ml\/dist\/(?!(cli|text)\/)(?!(data\/configured|experiment\/comparison)\.js)/),
   ).toEqual([]);
