@@ -5,6 +5,7 @@ import { imageSource } from '@graft-ml/core/internal/fit/image-batches';
 import type { Source } from '@graft-ml/core/internal/fit/source';
 import { fingerprintLine, type ImageDataset, type ImageRecord, imagesOf } from '@graft-ml/core/internal/image/dataset';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
+import { assertFileSize } from '@graft-ml/core/internal/image/file/bounds';
 import { ImageError, type Problem } from '@graft-ml/core/internal/image/problem';
 import { rankBySeed } from '@graft-ml/core/internal/image/split';
 import { type SplitOptions, splitImages } from '@graft-ml/core/internal/image/split-images';
@@ -216,6 +217,7 @@ function assertName(what: string, name: string): void {
 }
 
 async function factsOf({ path, content }: CollectedFile, decoder: ImageDecoder) {
+  assertFileSize(path, content.size); // before it is read
   const bytes = new Uint8Array(await content.arrayBuffer());
   const { width, height } = await decoder.decode({ bytes, name: path }, {});
   return { width, height, sha256: await sha256Of(bytes) };

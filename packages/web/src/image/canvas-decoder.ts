@@ -1,6 +1,6 @@
 import { type EncodedImage, type ImageDecoder, rgbOf } from '@graft-ml/core/internal/image/decoder';
 import { readAvifHeader } from '@graft-ml/core/internal/image/file/avif';
-import { assertWithinBounds, sizeBounds } from '@graft-ml/core/internal/image/file/bounds';
+import { assertFileSize, assertWithinBounds } from '@graft-ml/core/internal/image/file/bounds';
 import { readGifHeader } from '@graft-ml/core/internal/image/file/gif';
 import { HeaderError, type ImageFormat, type ImageHeader } from '@graft-ml/core/internal/image/file/header';
 import { readJpegHeader } from '@graft-ml/core/internal/image/file/jpeg';
@@ -49,9 +49,7 @@ async function decode({ bytes, name }: EncodedImage, reading: ImageReading): Pro
 
 function formatOf(bytes: Uint8Array, name: string): Exclude<ImageFormat, 'tiff'> {
   if (bytes.length === 0) fail(name, 'empty-file', 'the file has 0 bytes');
-  if (bytes.length > sizeBounds.fileBytes) {
-    fail(name, 'too-large', `the file has ${bytes.length} bytes, more than ${sizeBounds.fileBytes}`);
-  }
+  assertFileSize(name, bytes.length);
   const format = sniffFormat(bytes);
   if (format === 'tiff') fail(name, 'not-an-image', 'the content is TIFF, which browsers do not decode');
   if (format !== undefined) return format;

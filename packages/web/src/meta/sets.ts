@@ -1,5 +1,6 @@
 import { sha256Hasher, sha256Of } from '@graft-ml/core/internal/base/sha256';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
+import { assertFileSize } from '@graft-ml/core/internal/image/file/bounds';
 import { type Decoded, tableOf } from '@graft-ml/core/internal/image/image-table';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
 import { packSquares, type Squares } from '@graft-ml/core/internal/image/squares';
@@ -77,6 +78,7 @@ async function openSubsets(
 function viewing(decoder: ImageDecoder, preprocessing: Preprocessing) {
   const request: EvaluationRequest = { kind: 'evaluation', preprocessing };
   return async ({ path, content }: Pick<CollectedFile, 'path' | 'content'>) => {
+    assertFileSize(path, content.size); // before it is read
     const bytes = new Uint8Array(await content.arrayBuffer());
     const decoded = await decoder.decode({ bytes, name: path }, preprocessing);
     return { bytes, pixels: await evaluationViews(rowsOf(decoded), request, preprocessing.crop) };

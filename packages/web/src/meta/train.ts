@@ -30,7 +30,7 @@ import type { Resumption } from '@graft-ml/core/internal/runs/training';
 import { inSequence } from '@graft-ml/core/internal/runtime/index';
 import type { ImageCollection } from '../data/collection.ts';
 import { openBackbone } from '../model/backbone.ts';
-import { pageHost } from '../runs/host.ts';
+import { pageHost, usableHere } from '../runs/host.ts';
 import { privateRuns } from '../runs/private-runs.ts';
 import { createRuntime, type WebRuntimeOptions } from '../runtime/index.ts';
 import { openSets } from './sets.ts';
@@ -109,8 +109,7 @@ async function pageSite(
     prepare: (_folder, config, options) => prepare(images, config, { ...options, openStore }),
     assertMemory: (perThread, threads, config) => assertTasksFit(perThread, threads, config, wasmMemory),
     read: (path) => readMetaRun(path, openStore),
-    usable: async (_path, run, { weights }) =>
-      weights === undefined ? run : { ...run, config: { ...run.config, weights } },
+    usable: usableHere,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { OpenRunStore } from '@graft-ml/core/internal/fit/run-store';
 import type { RunHost } from '@graft-ml/core/internal/runs/host';
+import type { NamedPaths } from '@graft-ml/core/internal/runs/named-paths';
 import { wasmBuild } from '../runtime/ort.ts';
 import { privateRuns } from './private-runs.ts';
 
@@ -14,4 +15,13 @@ export async function pageHost(openStore: OpenRunStore = privateRuns()): Promise
     drawCurves: async (store) => (await import('@graft-ml/core/internal/runs/run-curves')).runCurves(store), // charts, when there is one to draw
     memory: null,
   };
+}
+
+/** A run with the weights that are named now, if any: a page has no paths that it would have to ask its user about. */
+export async function usableHere<R extends { readonly config: { readonly weights: string | null } }>(
+  _path: string,
+  run: R,
+  { weights }: NamedPaths,
+): Promise<R> {
+  return weights === undefined ? run : { ...run, config: { ...run.config, weights } };
 }

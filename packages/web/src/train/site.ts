@@ -18,7 +18,7 @@ import type { RunsSite } from '@graft-ml/core/internal/runs/training';
 import { type CollectionImage, type ImageCollection, openCollection } from '../data/collection.ts';
 import { openBackbone } from '../model/backbone.ts';
 import { readRun } from '../model/open-run.ts';
-import { pageHost } from '../runs/host.ts';
+import { pageHost, usableHere } from '../runs/host.ts';
 import { privateRuns } from '../runs/private-runs.ts';
 import { createRuntime, type WebRuntimeOptions } from '../runtime/index.ts';
 
@@ -43,8 +43,7 @@ export async function pageSite(
     host: await pageHost(openStore),
     prepare: (_folder, config, options) => prepare(images, config, { ...options, openStore }),
     read: (path) => readRun(path, openStore),
-    usable: async (_path, run, { weights }) =>
-      weights === undefined ? run : { ...run, config: { ...run.config, weights } },
+    usable: usableHere,
   };
 }
 

@@ -38,3 +38,10 @@ export function assertWithinBounds(path: string, { width, height }: Size): void 
     });
   }
 }
+
+/** @throws ImageError with `path` in it where a file is larger than is read */
+export function assertFileSize(path: string, bytes: number): void {
+  const { fileBytes } = sizeBounds;
+  if (bytes <= fileBytes) return;
+  throw new ImageError({ path, kind: 'too-large', message: `the file has ${bytes} bytes, more than ${fileBytes}` });
+}
