@@ -1,6 +1,5 @@
 import { option } from '@graft-ml/core/internal/base/code';
 import { inFile, OptionError, UserError } from '@graft-ml/core/internal/base/errors';
-import { sha256Of } from '@graft-ml/core/internal/base/sha256';
 import type { OpenRunStore } from '@graft-ml/core/internal/fit/run-store';
 import { type Checkpoint, checkpointFrom } from '@graft-ml/core/internal/weights/checkpoint';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
@@ -11,7 +10,7 @@ import type { NamedArchitecture } from '@graft-ml/core/models';
 import { privateRuns } from '../runs/private-runs.ts';
 
 /** The folder of weights in the browser's private file system. */
-const folder = 'weights';
+export const folder = 'weights';
 
 export interface WeightsOptions {
   /** Opens stores of files. Default: in the browser's private file system. */
@@ -64,6 +63,7 @@ export async function readWeights(
   const { openStore = privateRuns() } = options;
   const entry = publishedAs(name, model.name);
   if (entry) {
+    const { publishedFile } = await import('./published-file.ts'); // most pages fetch none
     const bytes = await publishedFile(entry, { ...options, openStore });
     return checkpointOfBytes(entry.name, bytes, model, entry);
   }
@@ -99,57 +99,8 @@ async function checkpointOfBytes(
   return checkpointFrom(name, { tensors, metadata, notes }, model, { published });
 }
 
-/** The content of published weights: fetched once, then kept. */
-async function publishedFile(
-  { name, url, sha256 }: WeightsEntry,
-  { openStore, onDownload, signal }: WeightsOptions & { readonly openStore: OpenRunStore },
-): Promise<Uint8Array> {
-  const file = `${name.replaceAll('/', '.')}.safetensors`;
-  assertReadable(url, name);
-  const store = openStore(folder);
-  if ((await store.names()).includes(file)) return store.read(file);
-  const bytes = await fetched(url, onDownload, signal);
-  const digest = await sha256Of(bytes);
-  if (sha256 !== null && !digest.startsWith(sha256)) {
-    throw new UserError(`${url} is not what was published: its SHA-256 is ${digest}, expected ${sha256}.`);
-  }
-  await inFile(url, () => readSealed(bytes));
-  await store.make();
-  await store.replace(file, bytes);
-  return bytes;
-}
-
-async function fetched(
-  url: string,
-  onDownload: WeightsOptions['onDownload'],
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await fetch(url, { ...(signal && { signal }) }).catch((cause: Error) => {
-    if (signal?.aborted) throw cause;
-    throw new UserError(
-      `${url} cannot be fetched: ${cause.message}. Download the file, and keep it by \`keepWeights(file)\`.`,
-      { cause },
-    );
-  });
-  if (!response.ok || response.body === null) {
-    throw new UserError(`${url} cannot be fetched: the server answers ${response.status}.`);
-  }
-  const total = Number(response.headers.get('content-length') ?? 0);
-  let done = 0;
-  const counted = response.body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        done += chunk.length;
-        onDownload?.(done, total);
-        controller.enqueue(chunk);
-      },
-    }),
-  );
-  return new Uint8Array(await new Response(counted).arrayBuffer());
-}
-
 /** @throws UserError for a file in a format that pages do not read */
-function assertReadable(file: string, name = file): void {
+export function assertReadable(file: string, name = file): void {
   if (/\.safetensors$/i.test(file)) return;
   throw new UserError(
     `${name}: a page reads weights as safetensors, and this is ${/\.(pth|pt|bin|th)$/i.test(file) ? 'a file of PyTorch' : 'something else'}. ` +
