@@ -41,8 +41,14 @@ export interface JobContext<Report> {
   report(report: Report): void;
   /** The folder is consistent: whoever takes the job over after this process is killed goes on from here. */
   saved(): Promise<void>;
-  /** The local path of a dataset or file, brought here and checked if it is not here yet. @throws UserError */
-  data(reference: DataReference): Promise<string>;
+  /**
+   * The local path of a dataset or file, brought here and checked if it is not here yet.
+   *
+   * @param files the files of a dataset that are needed, by their paths in it, with '/' between their parts: the others
+   *   may be missing then, so that a part of a large dataset does not take its whole. Default: all
+   * @throws UserError
+   */
+  data(reference: DataReference, files?: readonly string[]): Promise<string>;
 }
 
 /** Whoever does the jobs of a kind. Tasks, reports and results cross between machines as JSON and are checked there. */
