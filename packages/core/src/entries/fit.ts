@@ -4,6 +4,7 @@
  * @module @graft-ml/core/fit
  */
 export type { EpochFacts } from '../fit/events.ts';
+export type { ExtractElsewhere, Extraction } from '../fit/extraction.ts';
 export {
   accuracy,
   type Batch,

@@ -2,11 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { golden, pattern, relativeError, withPrefix } from '../../../../test/golden.ts';
 import { narrowModels } from '../../../../test/narrow-models.ts';
 import { compile } from '../../../../test/run.ts';
-import { type Tensor, zeros } from '../base/tensor.ts';
+import { randomStream } from '../base/random.ts';
+import { sizeOf, type Tensor, zeros } from '../base/tensor.ts';
 import { constant, input } from '../graph/index.ts';
-import { applyModel } from '../models/index.ts';
+import { applyModel, backboneEndpoint } from '../models/index.ts';
 import { Scope } from '../nn/index.ts';
 import { cutBefore, prefixGraph } from './cut.ts';
+import { rowsFrom } from './source.ts';
 import { feedNames, type Network, traceOf } from './step.ts';
 
 /** Where each family is cut when everything from its middle on is trained, and what of it is still trained there. */
@@ -49,6 +51,28 @@ describe.each(Object.keys(narrowModels))('%s', (name) => {
     await program.release();
     whole ??= await logits(network, images);
     expect(relativeError(await logits(cut.network, middle!), whole)).toBeLessThan(2e-6);
+  });
+
+  test('an image’s features do not depend, to the bit, on who shares its batch', async () => {
+    const features = prefixGraph(network, backboneEndpoint, 4, ({ name: own }) => constant(tensorOf(own)));
+    const program = await compile({ features });
+    const row = sizeOf(shape);
+    const rowsOf = async (order: readonly number[]) => {
+      const inputs = zeros('f32', [4, ...shape]);
+      order.forEach((image, i) => {
+        const stream = randomStream(0, 'image', image);
+        for (let k = i * row; k < (i + 1) * row; k++) inputs.data[k] = stream.uniform();
+      });
+      const { features: all } = await program.run({ [feedNames.input]: inputs });
+      return order.map((_, i) => rowsFrom(all!, i, 1).data);
+    };
+    const rows = await rowsOf([0, 1, 2, 3]);
+    expect((await rowsOf([0, 4, 5, 3])).at(3)).toEqual(rows[3]);
+    expect((await rowsOf([6, 1])).at(1)).toEqual(rows[1]);
+    // Where it stands in the batch may matter: sums over a map of 6 channels of 3x3 begin at other places of a register.
+    const standsAnywhere = name !== 'conv4_stride';
+    if (standsAnywhere) expect((await rowsOf([3, 2, 1, 0])).reverse()).toEqual(rows);
+    await program.release();
   });
 
   test('with the head alone trained, all of the backbone lies before the cut', () => {

@@ -6,6 +6,7 @@ import type { Cache } from './cache.ts';
 import type { CheckpointStore, Progress } from './checkpoint.ts';
 import type { TrainEvent } from './events.ts';
 import type { Transform } from './examples.ts';
+import type { ExtractElsewhere } from './extraction.ts';
 import type { FitStage, Unfreezing } from './fit-stages.ts';
 import type { Metric } from './metrics.ts';
 import type { Mixing } from './mixing.ts';
@@ -111,6 +112,11 @@ export interface FitOptions<M extends string = 'accuracy'> extends RunOptions<M>
   readonly disk?: number;
   /** Hears how many views of examples went through frozen layers, of those that are kept. */
   readonly onFeatures?: (done: number, total: number) => void;
+  /**
+   * Computes in other processes or on other machines what frozen layers make of images, where neither memory nor cache
+   * has it: `extractElsewhere(farm)` in Node. The fit ends bit for bit like one that computes it here.
+   */
+  readonly extract?: ExtractElsewhere | undefined;
   /** Hears, in a sentence, of a file of the cache that is damaged. */
   readonly onNote?: (note: string) => void;
   /** Decides order, augmentation, transforms and dropout. Default 0. */

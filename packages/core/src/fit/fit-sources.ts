@@ -3,6 +3,8 @@ import type { Tensors, TensorType } from '../base/tensor.ts';
 import { constant, print } from '../graph/index.ts';
 import { type Cache, type FeatureTable, noFeatures } from './cache.ts';
 import { type Cut, cutBefore, prefixGraph } from './cut.ts';
+import type { ImageSet, ImageView } from './examples.ts';
+import type { ExtractElsewhere } from './extraction.ts';
 import { keptFeatures } from './kept-features.ts';
 import { type Mixing, mixed } from './mixing.ts';
 import type { Model } from './model.ts';
@@ -17,6 +19,8 @@ export interface StageExamples {
   readonly views: number | null;
   /** The name of a view of an example by its content, under which its features are kept; null: they are not. */
   readonly key: ((example: number, view: number) => string) | null;
+  /** The images that these are views of; null where they are batches that nobody else can make. */
+  readonly origin: { readonly images: ImageSet; readonly view: ImageView } | null;
 }
 
 export interface SourceOptions {
@@ -35,6 +39,8 @@ export interface SourceOptions {
   readonly onFeatures: (done: number, total: number) => void;
   /** Hears, in a sentence, of a file in the cache that is damaged. */
   readonly onNote: (note: string) => void;
+  /** Computes the features that neither memory nor the cache has. Default: this process. */
+  readonly extract?: ExtractElsewhere | undefined;
 }
 
 /** Rows that frozen layers compute at once. */
@@ -79,7 +85,7 @@ async function behindFrozen(
   { network, runtime, image }: Model,
   { endpoint, shape }: Cut,
   variables: Tensors,
-  { training, validation, memory, cache, disk, decoder, onFeatures, onNote }: SourceOptions,
+  { training, validation, memory, cache, disk, decoder, onFeatures, onNote, extract }: SourceOptions,
 ): Promise<StageSources> {
   const batchSize = Math.min(rowsAtOnce, training.source.size + validation.source.size);
   const used: Record<string, Tensors[string]> = {};
@@ -109,11 +115,18 @@ async function behindFrozen(
       )
     : noFeatures;
   let done = 0;
-  const opened = async ({ source, views, key }: StageExamples, isHeld: boolean, mayKeep: boolean): Promise<Source> => {
+  const encode = () => runtime.encode({ features });
+  const opened = async (
+    { source, views, key, origin }: StageExamples,
+    isHeld: boolean,
+    mayKeep: boolean,
+  ): Promise<Source> => {
     const computed = throughPrefix(source, prefix, batchSize);
     if (!mayKeep || views === null || source.isSequential) return computed;
     const before = done;
+    const elsewhere = origin && (await extract?.({ ...origin, batchSize, shape, threads: runtime.threads, encode }));
     const kept = await keptFeatures(computed, {
+      many: elsewhere ?? computed,
       shape,
       views,
       key: key ?? String,

@@ -3,7 +3,7 @@ import { augmentationOf } from '../image/augment/index.ts';
 import { crossEntropyLoss } from '../nn/index.ts';
 import { adamw, clipperOf, type Optimizer, oneCycle, type Schedule } from '../optim/index.ts';
 import type { Criterion } from './evaluation.ts';
-import { type Examples, type FitData, isImageSet, openExamples, transformed } from './examples.ts';
+import { type Examples, type FitData, type ImageView, isImageSet, openExamples, transformed } from './examples.ts';
 import type { FitOptions } from './fit-options.ts';
 import { assertOptimizer, withRates } from './fit-rates.ts';
 import { openSources, type StageExamples } from './fit-sources.ts';
@@ -26,7 +26,7 @@ export function fitTask<M extends string = 'accuracy'>(
   const plain = options.augment ? augmentedExamples(data.train, model, { ...options, augment: undefined }) : augmented;
   const training = augmented.source;
   const judging = data.validation && data.validation.size > 0 ? data.validation : data.train;
-  const validation = stageExamples(judging, openExamples('data.validation', judging, model));
+  const validation = stageExamples(judging, openExamples('data.validation', judging, model), model);
   const batchSize = Math.min(whole('batchSize', options.batchSize ?? 16), training.size);
   const accumulate = Math.min(whole('accumulate', options.accumulate ?? 1), Math.floor(training.size / batchSize));
   const stepsPerEpoch = Math.floor(Math.floor(training.size / batchSize) / accumulate);
@@ -44,6 +44,7 @@ export function fitTask<M extends string = 'accuracy'>(
       decoder: isImageSet(data.train) ? (data.train.decoder ?? '') : '',
       onFeatures: options.onFeatures ?? (() => {}),
       onNote: options.onNote ?? (() => {}),
+      extract: options.extract,
     }),
   }));
   return {
@@ -105,16 +106,29 @@ function augmentedExamples<M extends string>(train: Examples, model: Model, opti
   const { augment, transform, seed = 0, views = null } = options;
   const source = trainingSource('data.train', train, model, options);
   const augmentation = augment ? augmentationOf(augment) : [];
-  if (!transform && augmentation.length === 0) return stageExamples(train, source);
+  if (!transform && augmentation.length === 0) return stageExamples(train, source, transform ? null : model);
   const keys = isImageSet(train) && !transform ? train.keys : undefined;
   const key = (image: number, view: number) => JSON.stringify([keys![image], seed, augmentation, image, view]);
-  return { source, views: views === null ? null : whole('views', views), key: keys ? key : null };
+  const count = views === null ? null : whole('views', views);
+  const origin = transform ? null : originOf(train, model, { augmentation, seed });
+  return { source, views: count, key: keys ? key : null, origin };
 }
 
-/** Examples that are the same in every epoch. */
-function stageExamples(examples: Examples, source: Source): StageExamples {
+/** Examples that are the same in every epoch. @param model null where its views of images are transformed */
+function stageExamples(examples: Examples, source: Source, model: Pick<Model, 'image'> | null): StageExamples {
   const keys = isImageSet(examples) ? examples.keys : undefined;
-  return { source, views: 1, key: keys ? (example) => keys[example]! : null };
+  const origin = model && originOf(examples, model, {});
+  return { source, views: 1, key: keys ? (example) => keys[example]! : null, origin };
+}
+
+/** The images that examples are views of. */
+function originOf(
+  examples: Examples,
+  { image }: Pick<Model, 'image'>,
+  how: Pick<ImageView, 'augmentation' | 'seed'>,
+): StageExamples['origin'] {
+  if (!isImageSet(examples) || !image) return null;
+  return { images: examples, view: { preprocessing: image.preprocessing, ...how } };
 }
 
 /** Examples to train on, as a model takes them: augmented, and transformed. @throws OptionError where they cannot be */

@@ -3,6 +3,8 @@ import type { FeatureTable } from './cache.ts';
 import { assembled, inOrder, labelTensor, type Row, rowsFrom, type Source } from './source.ts';
 
 export interface KeptFeaturesOptions {
+  /** The source of the rows that are missing at the start; of one that is gone later, `computed`. */
+  readonly many: Source;
   /** The shape of one row. */
   readonly shape: Shape;
   /** Views of each example; epochs take them in turn. */
@@ -19,11 +21,11 @@ export interface KeptFeaturesOptions {
 }
 
 /**
- * A source of features that are computed once: what the table has is taken from there, the rest from `computed`, whose
- * epoch `v + 1` is view v, and kept in the table.
+ * A source of features that are computed once: what the table has is taken from there, the rest from `many`, whose epoch
+ * `v + 1` is view v, and kept in the table.
  */
 export async function keptFeatures(computed: Source, options: KeptFeaturesOptions): Promise<Source> {
-  const { shape, views, key, labels, table, isInMemory, batchSize, onProgress } = options;
+  const { many, shape, views, key, labels, table, isInMemory, batchSize, onProgress } = options;
   const { size, target } = computed;
   const width = sizeOf(shape);
   const total = views * size;
@@ -46,7 +48,7 @@ export async function keptFeatures(computed: Source, options: KeptFeaturesOption
     if (done > 0) onProgress(done, total);
     let taken = 0;
     const request = { batchSize, order: missing, lastBatch: 'pad', epoch: view + 1 } as const;
-    for await (const batch of computed.batches(request)) {
+    for await (const batch of many.batches(request)) {
       const features = elementsOf(batch.inputs.data);
       for (let i = 0; i < batchSize && taken < missing.length; i++, taken++) {
         const row = features.subarray(i * width, (i + 1) * width);

@@ -1,4 +1,5 @@
 import type { Cache } from '../fit/cache.ts';
+import type { ExtractElsewhere } from '../fit/extraction.ts';
 import { fit } from '../fit/fit.ts';
 import type { FitOptions } from '../fit/fit-options.ts';
 import type { Logger } from '../fit/loggers/index.ts';
@@ -48,6 +49,8 @@ export interface TrainOptions {
   readonly loggers?: readonly Logger[];
   /** The cache for results that can be computed again; null: none. */
   readonly cache?: Cache | null | undefined;
+  /** Computes the features of frozen layers elsewhere. The run is the same to the bit. Default: this process. */
+  readonly extract?: ExtractElsewhere | undefined;
 }
 
 /** A run to be trained, from its beginning or from where it stopped. */
@@ -180,7 +183,7 @@ interface Recorded {
 async function* planned(
   run: Run,
   prepared: Prepared,
-  { out, overwrite = false, signal, loggers, host, meter }: TrainOptions & Recorded,
+  { out, overwrite = false, signal, loggers, extract, host, meter }: TrainOptions & Recorded,
   resumed: Resumed | null,
 ): AsyncGenerator<Exclude<RunEvent, ReadyEvent>, Run, undefined> {
   const { config, architecture, model, data, initial, onnx } = prepared;
@@ -194,7 +197,13 @@ async function* planned(
   );
   const runPlan = (plan: readonly PlannedStage[], last: Last | null) => {
     model.load(initial);
-    const options = { ...runFitOptions(prepared, plan), store, ...(signal && { signal }), resume: last ?? false };
+    const options = {
+      ...runFitOptions(prepared, plan),
+      store,
+      extract,
+      ...(signal && { signal }),
+      resume: last ?? false,
+    };
     const events = prepared.proof.within(meter.watch(fit(model, data, options)));
     return recorded(events, store, { runtime, last, overwrite, signal });
   };

@@ -22,14 +22,22 @@ export class FolderImages implements NotedImages {
   /** SHA-256 of each file. */
   readonly keys: readonly string[];
   readonly #pool: ImagePool;
+  readonly #onDecoded: (image: DatasetImage) => void;
 
-  constructor(origin: OpenedDataset, part: 'train' | 'validation' | 'test', pool: ImagePool) {
+  /** @param onDecoded hears of images that were decoded whole, but not by the pool */
+  constructor(
+    origin: OpenedDataset,
+    part: 'train' | 'validation' | 'test',
+    pool: ImagePool,
+    onDecoded: (image: DatasetImage) => void = () => {},
+  ) {
     const images = origin.dataset[part];
     this.origin = origin;
     this.images = images;
     this.labels = images.map(({ label }) => label);
     this.keys = images.map(({ sha256 }) => sha256);
     this.#pool = pool;
+    this.#onDecoded = onDecoded;
   }
 
   get size(): number {
@@ -43,6 +51,11 @@ export class FolderImages implements NotedImages {
   view(how: ImageView): Source {
     const { images, labels } = this;
     return imageSource({ labels, view: (i, request, size) => this.#pool.view(images[i]!, request, size) }, how);
+  }
+
+  /** Notes that an image was decoded whole on another machine, so that it need not be decoded here. */
+  decodedElsewhere(index: number): void {
+    this.#onDecoded(this.images[index]!);
   }
 
   /** The dataset as a run notes it. */

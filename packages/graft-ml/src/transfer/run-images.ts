@@ -4,7 +4,7 @@ import type { Seen } from '@graft-ml/core/internal/image/seen';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { assertValidation, notesOnSeen, type Proof, type RunImages } from '@graft-ml/core/internal/runs/prepared';
 import { datasetOptionsOf } from '../data/configured.ts';
-import { type Dataset, fingerprint, imagesOf, openDataset } from '../data/dataset.ts';
+import { type Dataset, type DatasetImage, fingerprint, imagesOf, openDataset } from '../data/dataset.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 import { readDecoded } from '../data/scan/decoded.ts';
@@ -27,6 +27,8 @@ export interface RunImagesOptions {
 interface PoolProof extends Proof {
   /** The pool, with every view that it gives noted. */
   readonly pool: ImagePool;
+  /** Notes that an image was decoded elsewhere. */
+  decoded(image: DatasetImage): void;
 }
 
 /** Images in one message to the pool. */
@@ -52,8 +54,8 @@ export async function openRunImages(
     folder,
     fingerprint: fingerprint(folder),
     data: {
-      train: new FolderImages(origin, 'train', proof.pool),
-      validation: new FolderImages(origin, 'validation', proof.pool),
+      train: new FolderImages(origin, 'train', proof.pool, proof.decoded),
+      validation: new FolderImages(origin, 'validation', proof.pool, proof.decoded),
     },
     proof,
     notes: [...folder.notes, ...notesOnSeen(folder, before, config.weights)],
@@ -64,6 +66,11 @@ function proofOf(dataset: Dataset, pool: ImagePool, cache: FolderCache | null): 
   const unproven = imagesOf(dataset).filter(({ isUnproven }) => isUnproven);
   const pending = new Map(unproven.map((image) => [image.path, image]));
   let hasBegun = false;
+
+  function decoded(path: string): void {
+    const image = pending.get(path);
+    if (image && image.width * image.height <= mostPixels) pending.delete(path);
+  }
 
   async function complete(): Promise<void> {
     const left = [...pending.values()];
@@ -85,11 +92,11 @@ function proofOf(dataset: Dataset, pool: ImagePool, cache: FolderCache | null): 
       async view(shown, request, size) {
         const pixels = await pool.view(shown, request, size);
         const path = typeof shown === 'string' ? shown : shown.path;
-        const image = pending.get(path);
-        if (image && image.width * image.height <= mostPixels) pending.delete(path);
+        decoded(path);
         return pixels;
       },
     },
+    decoded: ({ path }) => decoded(path),
     async *within(events) {
       for await (const event of events) {
         if (event.kind === 'evaluation') await complete();
