@@ -58,3 +58,16 @@ export interface Pruner {
   /** @param trial has just got the value of its last intermediate step */
   shouldPrune(history: History, trial: Trial): boolean;
 }
+
+/** Complete trials that have a value, the best first; of equal ones the earlier. */
+export function bestFirst(trials: readonly Trial[], direction: Direction): readonly Trial[] {
+  const sign = direction === 'maximize' ? -1 : 1;
+  return trials
+    .filter(({ state, value }) => state === 'complete' && value !== null && !Number.isNaN(value))
+    .sort((a, b) => (a.value === b.value ? a.number - b.number : sign * (a.value! - b.value!)));
+}
+
+/** The complete trial with the best value, of equal ones the earliest; null where none is complete. */
+export function bestTrial({ trials, direction }: History): Trial | null {
+  return bestFirst(trials, direction)[0] ?? null;
+}
