@@ -2,7 +2,7 @@ import { OptionError } from '../base/errors.ts';
 import { assertOptions } from '../base/options.ts';
 import { logNormalMass } from './normal.ts';
 import { categoricalKernels, logDensity, type NumericalKernels, type ParzenEstimator } from './parzen.ts';
-import { assertSpace, highestOf, isSingle, type Numerical, numberOf } from './space.ts';
+import { assertSpace, highestOf, isSingle, type Numerical, numberOf, stepOf } from './space.ts';
 import { bestFirst, type Distribution, type History, type Trial } from './study.ts';
 
 export interface ImportanceOptions {
@@ -62,38 +62,46 @@ function divergence(name: string, distribution: Distribution, target: readonly T
   return ((ofTarget.length / target.length) ** 2 / (ofAll.length / all.length)) * pearson;
 }
 
-/** Points of the grid on which the densities of a number are compared. */
+/** The largest number of points on which the densities of a number are compared. */
 const gridSteps = 50;
+
+/** A point for each value, up to 50; fewer for whole numbers on a logarithmic scale, as many as there are powers of 2. */
+function gridLength(distribution: Numerical): number {
+  const [values, step] = [highestOf(distribution) - distribution.low, stepOf(distribution)];
+  if (step === null) return gridSteps;
+  if (distribution.log) return Math.min(Math.ceil(Math.log(values + 1) / Math.log(2)) + 1, gridSteps);
+  return Math.min(Math.round(values / step) + 1, gridSteps);
+}
 
 /** Of each choice, or at each point of a grid over the range. */
 function densityOnGrid(distribution: Distribution, values: readonly number[]): number[] {
   const isCategorical = distribution.kind === 'categorical';
-  const size = isCategorical ? distribution.choices.length : gridSteps;
+  const size = isCategorical ? distribution.choices.length : gridLength(distribution);
   const counts = new Array<number>(size).fill(0);
-  for (const value of values) counts[isCategorical ? value : gridPoint(distribution, value)]!++;
+  for (const value of values) counts[isCategorical ? value : gridPoint(distribution, value, size)]!++;
   const points = counts.map((_, point) => point).filter((point) => counts[point]! > 0);
   const weights = points.map((point) => counts[point]!);
   const total = values.length + 1; // the prior's weight is 1
   const estimator: ParzenEstimator = {
     weights: [...weights, 1].map((weight) => weight / total),
-    kernels: [isCategorical ? categoricalKernels(size, points) : scottKernels(points, weights)],
+    kernels: [isCategorical ? categoricalKernels(size, points) : scottKernels(points, weights, size)],
   };
   return counts.map((_, point) => Math.exp(logDensity(estimator, [point])) + 1e-12);
 }
 
 /** In the logarithm for a logarithmic range; halfway between two points is the lower. */
-function gridPoint(distribution: Numerical, value: number): number {
+function gridPoint(distribution: Numerical, value: number, size: number): number {
   const scaled = (x: number) => (distribution.log ? Math.log(x) : x);
   const [low, high] = [scaled(distribution.low), scaled(highestOf(distribution))];
-  const point = Math.ceil((scaled(value) - low) / ((high - low) / (gridSteps - 1)) - 0.5);
-  return Math.min(Math.max(point, 0), gridSteps - 1);
+  const point = Math.ceil((scaled(value) - low) / ((high - low) / (size - 1)) - 0.5);
+  return Math.min(Math.max(point, 0), size - 1);
 }
 
 /**
  * Kernels on the points of the grid, all as wide as Scott's rule says (1992): 1.059 · min(IQR / 1.34, σ) · n^(-1/5), at
  * least so wide that 90 % of a kernel is in its point. The prior is as wide as the grid.
  */
-function scottKernels(points: readonly number[], weights: readonly number[]): NumericalKernels {
+function scottKernels(points: readonly number[], weights: readonly number[], size: number): NumericalKernels {
   const n = weights.reduce((sum, weight) => sum + weight, 0);
   const mean = points.reduce((sum, point, i) => sum + point * weights[i]!, 0) / n;
   const squares = points.reduce((sum, point, i) => sum + (point - mean) ** 2 * weights[i]!, 0);
@@ -103,9 +111,9 @@ function scottKernels(points: readonly number[], weights: readonly number[]): Nu
   const first = points[cumulative.findIndex((count) => count >= Math.floor(n / 4))]!;
   const third = points[cumulative.findIndex((count) => count > Math.floor((n * 3) / 4))] ?? points.at(-1)!;
   const width = Math.max(1.059 * Math.min((third - first) / 1.34, deviation) * n ** -0.2, 0.5 / 1.64);
-  const [low, high] = [-0.5, gridSteps - 0.5];
-  const mus = [...points, (gridSteps - 1) / 2];
-  const sigmas = [...points.map(() => width), gridSteps];
+  const [low, high] = [-0.5, size - 0.5];
+  const mus = [...points, (size - 1) / 2];
+  const sigmas = [...points.map(() => width), size];
   return {
     kind: 'numerical',
     mus,

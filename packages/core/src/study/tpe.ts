@@ -70,9 +70,14 @@ export function tpeSampler(options: TpeSamplerOptions = {}): Sampler {
   };
 }
 
-/** The options that are drawn together. One with a single value needs no drawing. */
+/**
+ * The options that are drawn together, in the order of their names: how a study file orders them does not matter. One
+ * with a single value needs no drawing.
+ */
 export function groupsOf(history: History, multivariate: boolean): readonly (readonly string[])[] {
-  const names = Object.keys(history.space).filter((name) => !isSingle(history.space[name]!));
+  const names = Object.keys(history.space)
+    .filter((name) => !isSingle(history.space[name]!))
+    .sort();
   if (!multivariate) return names.map((name) => [name]);
   const finished = finishedTrials(history);
   const isShared = (name: string) => finished.every((trial) => rowOf(history.space, [name], trial) !== null);
