@@ -4,7 +4,7 @@ import { i64, sizeOf, type TensorOf, type Tensors, tensor, zeros } from '@graft-
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { scalarName, slotName, variablesOf } from '@graft-ml/core/internal/fit/step';
 import type { Episode, EpisodeShape, EpisodeSource } from '@graft-ml/core/internal/meta/episode';
-import { gradientName, type MetaTask, metaCourse, taskNames } from '@graft-ml/core/internal/meta/index';
+import { gradientName, type MetaTask, metaCourse, taskNames, tasksHere } from '@graft-ml/core/internal/meta/index';
 import { conv4 } from '@graft-ml/core/internal/models/conv4';
 import { inSequence, type ParallelProgram } from '@graft-ml/core/internal/runtime/index';
 import { feedsOfEpisode, learnerVariables, makeLearner, taskShape, trainingGraph } from '@graft-ml/core/meta';
@@ -185,7 +185,7 @@ export async function contenderOf(work: MetaStepWork, { program }: Form): Promis
     schedule: () => 1e-3,
     settings: new Map(parameters.map(({ name }) => [name, { rate: 1 }])),
     ...{ average: null, patience: null, seed: 0 },
-    parallel: async (outputs) => (taskNames.losses in outputs ? unused : program),
+    tasks: tasksHere(async (outputs) => (taskNames.losses in outputs ? unused : program)),
   } satisfies MetaTask);
   const slots = parameters.flatMap(({ name, shape: of }) =>
     optimizer.slots.map((slot) => [slotName(slot, name), zeros('f32', of)] as const),

@@ -7,6 +7,7 @@ export type { Episode, EpisodeShape, EpisodeSource } from '../meta/episode.ts';
 export {
   adaptationGraph,
   type CompileTasks,
+  type EpisodeAddress,
   feedsOfEpisode,
   type GradientLearner,
   type InnerAnswers,
@@ -24,6 +25,7 @@ export {
   type MetaFitOptions,
   makeLearner,
   metaFit,
+  type OpenTasks,
   type OuterLoss,
   type OuterPhase,
   outerPhases,
@@ -32,7 +34,10 @@ export {
   prototypeGraph,
   type ReptileLearner,
   type Statistics,
+  type TaskCall,
+  type TaskProgram,
   type TaskShape,
+  type TaskWork,
   taskShape,
   testGraph,
   traceInnerLoop,
@@ -59,3 +64,5 @@ export type {
   MetaModelOptions,
   MetaOuterOptions,
 } from '../recipe/meta/options.ts';
+export type { TasksElsewhere } from '../runs/meta-training.ts';
+export type { EpisodeOrigin } from '../runs/prepared-meta.ts';

@@ -2,7 +2,7 @@ import type { TensorOf } from '../base/tensor.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Episode, EpisodeShape } from './episode.ts';
 import type { LearnerName } from './learners.ts';
-import type { CompileTasks } from './meta-course.ts';
+import type { CompileTasks } from './task-program.ts';
 
 /** The result of a learner on the queries of one episode, after 0, 1, … inner steps. */
 export interface EpisodeResult {

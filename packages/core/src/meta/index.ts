@@ -12,7 +12,7 @@ export {
 export { type LearnerEntry, type LearnerName, learnerNames, learners, makeLearner } from './learners.ts';
 export { type LossSurface, type LossSurfaceOptions, lossSurface, type PathPoint } from './loss-surface.ts';
 export { peakBytes, sessionBytes, taskMemory } from './memory.ts';
-export { type CompileTasks, feedsOfEpisode, type MetaTask, metaCourse, taskShape } from './meta-course.ts';
+export { type MetaTask, metaCourse, taskShape } from './meta-course.ts';
 export { type MetaFitData, type MetaFitOptions, metaFit, metaTask } from './meta-fit.ts';
 export { type OuterPhase, outerPhases } from './outer-phases.ts';
 export {
@@ -25,3 +25,13 @@ export {
   testGraph,
   trainingGraph,
 } from './task-graph.ts';
+export {
+  type CompileTasks,
+  type EpisodeAddress,
+  feedsOfEpisode,
+  type OpenTasks,
+  type TaskCall,
+  type TaskProgram,
+  type TaskWork,
+  tasksHere,
+} from './task-program.ts';

@@ -4,8 +4,8 @@ import type { Network } from '../fit/step.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Episode } from './episode.ts';
 import type { GradientLearner, ReptileLearner } from './learner.ts';
-import { feedsOfEpisode } from './meta-course.ts';
 import { distanceName, taskNames, traceGraph } from './task-graph.ts';
+import { feedsOfEpisode } from './task-program.ts';
 
 export interface InnerTraceOptions {
   /** Runs the graph. It stays its owner's. */

@@ -5,8 +5,8 @@ import type { Network } from '../fit/step.ts';
 import type { Program, Runtime } from '../runtime/index.ts';
 import type { Episode } from './episode.ts';
 import type { GradientLearner, ReptileLearner } from './learner.ts';
-import { feedsOfEpisode } from './meta-course.ts';
 import { lossGraph, pathGraph, pathName, taskNames } from './task-graph.ts';
+import { feedsOfEpisode } from './task-program.ts';
 
 export interface LossSurfaceOptions {
   /** Runs the graphs. It stays its owner's. */

@@ -9,7 +9,15 @@ import { runCourse } from '../fit/trainer.ts';
 import { crossEntropy, initialise } from '../nn/index.ts';
 import { adam, constant, sgd } from '../optim/index.ts';
 import { inSequence } from '../runtime/index.ts';
-import { type LearnerName, learnerVariables, type MetaTask, makeLearner, metaCourse, outerPhases } from './index.ts';
+import {
+  type LearnerName,
+  learnerVariables,
+  type MetaTask,
+  makeLearner,
+  metaCourse,
+  outerPhases,
+  tasksHere,
+} from './index.ts';
 
 const parameters = [...variablesOf(network).keys()];
 
@@ -41,7 +49,7 @@ function taskOf(name: LearnerName, changes: Partial<MetaTask> = {}): MetaTask {
     average: null,
     patience: null,
     seed: 5,
-    parallel: async (outputs, _shared, runtime) => inSequence(await runtime.compile(outputs)),
+    tasks: tasksHere(async (outputs, _shared, runtime) => inSequence(await runtime.compile(outputs))),
     ...changes,
   };
 }

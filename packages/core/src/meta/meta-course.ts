@@ -6,11 +6,12 @@ import { type Network, resultNames, updateStep } from '../fit/step.ts';
 import { input, type Value } from '../graph/index.ts';
 import type { Variable } from '../nn/index.ts';
 import type { Optimizer, ParameterSetting, Schedule } from '../optim/index.ts';
-import type { ParallelProgram, Program, Runtime, State } from '../runtime/index.ts';
-import type { Episode, EpisodeShape, EpisodeSource } from './episode.ts';
+import type { Program, Runtime, State } from '../runtime/index.ts';
+import type { EpisodeShape, EpisodeSource } from './episode.ts';
 import type { Learner } from './learner.ts';
 import type { OuterPhase } from './outer-phases.ts';
 import { gradientName, learnerVariables, type TaskShape, taskNames, testGraph, trainingGraph } from './task-graph.ts';
+import type { OpenTasks, TaskProgram } from './task-program.ts';
 
 /** A run of meta-training, resolved. */
 export interface MetaTask {
@@ -38,15 +39,9 @@ export interface MetaTask {
   readonly average: number | null;
   readonly patience: number | null;
   readonly seed: number;
-  readonly parallel: CompileTasks;
+  /** Does the tasks of training and validation. */
+  readonly tasks: OpenTasks;
 }
-
-/** Compiles the graph of a task for many tasks. `shared` are the inputs that all have in common. */
-export type CompileTasks = (
-  outputs: Readonly<Record<string, Value>>,
-  shared: Iterable<string>,
-  runtime: Runtime,
-) => Promise<ParallelProgram>;
 
 /** Meta-training as the trainer takes it: a step is the mean outer gradient of some tasks. */
 export function metaCourse(task: MetaTask): Course {
@@ -78,20 +73,10 @@ export function taskShape({ way, shots, queries }: EpisodeShape): TaskShape {
   return { way, support: way * shots, queries: way * queries };
 }
 
-/** An episode under the names that the graphs of a task know it by. */
-export function feedsOfEpisode({ support, supportLabels, query, queryLabels }: Episode): Tensors {
-  return {
-    [taskNames.support]: support,
-    [taskNames.supportLabels]: supportLabels,
-    [taskNames.query]: query,
-    [taskNames.queryLabels]: queryLabels,
-  };
-}
-
 interface Programs {
-  readonly training: ParallelProgram;
+  readonly training: TaskProgram;
   readonly update: Program;
-  readonly test: ParallelProgram;
+  readonly test: TaskProgram;
 }
 
 async function openPhase(
@@ -101,7 +86,7 @@ async function openPhase(
   index: number,
   runtime: Runtime,
 ): Promise<OpenStage> {
-  const { network, learner, parallel, testSteps } = task;
+  const { network, learner, tasks, testSteps, episodes } = task;
   const shape = taskShape(task.shape);
   const settings = stepSettings(stages, index);
   const trained = [...variables.values()].filter(({ name }) => settings.get(name));
@@ -113,6 +98,7 @@ async function openPhase(
       { value: input(name, 'f32', of), gradient: input(gradientName(name), 'f32', of) },
     ]),
   );
+  const common = { shared: [...variables.keys()], runtime, shape: task.shape };
   const opened: { release(): Promise<void> }[] = [];
   const close = async () => {
     for (const program of opened.splice(0)) await program.release();
@@ -124,9 +110,21 @@ async function openPhase(
   try {
     const programs: Programs = {
       training: keep(
-        await parallel(trainingGraph(network, learner, shape, { trained: names, outer }), variables.keys(), runtime),
+        await tasks({
+          ...common,
+          outputs: trainingGraph(network, learner, shape, { trained: names, outer }),
+          side: 'train',
+          episodes: episodes.train,
+        }),
       ),
-      test: keep(await parallel(testGraph(network, learner, shape, testSteps), variables.keys(), runtime)),
+      test: keep(
+        await tasks({
+          ...common,
+          outputs: testGraph(network, learner, shape, testSteps),
+          side: 'validation',
+          episodes: episodes.validation,
+        }),
+      ),
       update: keep(await runtime.compile(updateStep(gradients, { ...task, settings, average: task.average !== null }))),
     };
     return {
@@ -146,25 +144,22 @@ async function* outerSteps(
   { training, update }: Programs,
   at: { readonly epoch: number; readonly first: number; readonly stepWeights: OuterPhase['stepWeights'] },
 ) {
-  const { stepsPerEpoch, tasksPerStep, shape, seed, episodes } = task;
+  const { stepsPerEpoch, tasksPerStep, seed } = task;
   const weights = at.stepWeights && {
     [taskNames.stepWeights]: f32(
       [task.learner.kind === 'gradient' ? task.learner.innerSteps : 0],
       at.stepWeights(at.epoch - 1),
     ),
   };
-  const draw = (step: number) =>
-    Array.from({ length: tasksPerStep }, (_, i) => {
+  const addressesOf = (step: number) =>
+    Array.from({ length: step < stepsPerEpoch ? tasksPerStep : 0 }, (_, i) => {
       const stepInAll = (at.epoch - 1) * stepsPerEpoch + step;
-      return { ...feedsOfEpisode(episodes.train.draw(shape, [seed, 'train', stepInAll, i])), ...weights };
+      return [seed, 'train', stepInAll, i];
     });
-  let next = draw(at.first);
   for (let step = at.first; step < stepsPerEpoch; step++) {
     yield async (state: State, scalars: Tensors): Promise<StepOutcome> => {
-      const running = training.runAll(state.current, next);
-      // The threads are at it: this one draws the next step's episodes.
-      if (step + 1 < stepsPerEpoch) next = draw(step + 1);
-      const results = await running;
+      const [addresses, next] = [addressesOf(step), addressesOf(step + 1)];
+      const results = await training.run({ values: state.current, addresses, common: weights, next });
       const loss = results.reduce((sum, result) => sum + numberOf(result[resultNames.loss]), 0) / results.length;
       const correct = results.reduce((sum, result) => sum + numberOf(result[taskNames.correct]), 0);
       if (Number.isFinite(loss)) await state.step(update, { ...meanGradients(results), ...scalars });
@@ -195,8 +190,8 @@ const chunk = 32;
 
 /** Mean loss and accuracy of the queries after the last inner step, over episodes that are the same in every epoch. */
 async function validate(
-  { episodes, shape, seed, validationEpisodes }: MetaTask,
-  test: ParallelProgram,
+  { shape, seed, validationEpisodes }: MetaTask,
+  test: TaskProgram,
   values: Tensors,
   signal: AbortSignal | undefined,
 ): Promise<Evaluation | null> {
@@ -205,10 +200,8 @@ async function validate(
   for (let first = 0; first < validationEpisodes; first += chunk) {
     if (signal?.aborted) return null;
     const count = Math.min(chunk, validationEpisodes - first);
-    const drawn = Array.from({ length: count }, (_, i) =>
-      episodes.validation.draw(shape, [seed, 'validation', first + i]),
-    );
-    for (const result of await test.runAll(values, drawn.map(feedsOfEpisode))) {
+    const addresses = Array.from({ length: count }, (_, i) => [seed, 'validation', first + i]);
+    for (const result of await test.run({ values, addresses })) {
       loss += Number(result[taskNames.losses]!.data.at(-1));
       correct += Number(result[taskNames.correct]!.data.at(-1));
     }

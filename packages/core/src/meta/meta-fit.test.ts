@@ -8,7 +8,7 @@ import { runCourse } from '../fit/trainer.ts';
 import { crossEntropy } from '../nn/index.ts';
 import { adam, constant, sgd } from '../optim/index.ts';
 import { inSequence } from '../runtime/index.ts';
-import { type LearnerName, makeLearner, metaCourse, outerPhases } from './index.ts';
+import { type LearnerName, makeLearner, metaCourse, outerPhases, tasksHere } from './index.ts';
 import { type MetaFitOptions, metaFit } from './meta-fit.ts';
 import { learnerVariables } from './task-graph.ts';
 
@@ -55,7 +55,7 @@ function course(name: LearnerName) {
     ),
     average: null,
     patience: null,
-    parallel: async (outputs, _shared, on) => inSequence(await on.compile(outputs)),
+    tasks: tasksHere(async (outputs, _shared, on) => inSequence(await on.compile(outputs))),
   });
 }
 

@@ -22,9 +22,10 @@ import { inSequence } from '../runtime/index.ts';
 import type { EpisodeSource } from './episode.ts';
 import type { Learner, Statistics } from './learner.ts';
 import { type LearnerName, learnerNames, learners, makeLearner } from './learners.ts';
-import { type CompileTasks, type MetaTask, metaCourse } from './meta-course.ts';
+import { type MetaTask, metaCourse } from './meta-course.ts';
 import { type OuterPhase, outerPhases } from './outer-phases.ts';
 import { learnerVariables } from './task-graph.ts';
+import { type CompileTasks, type OpenTasks, tasksHere } from './task-program.ts';
 
 /** The classes to learn from, and those that judge. */
 export interface MetaFitData {
@@ -73,7 +74,12 @@ export interface MetaFitOptions extends RunOptions {
   /** Decides episodes, and first values that the model does not have: learned inner rates. Default 0. */
   readonly seed?: number;
   /** Runs the graph of a task for many tasks. Default: one after the other. */
-  readonly parallel?: CompileTasks;
+  readonly parallel?: CompileTasks | undefined;
+  /**
+   * Does the tasks of training and validation elsewhere, in the place of `parallel`. The fit is the same to the bit: the
+   * gradients of a step's tasks are summed in their order.
+   */
+  readonly tasks?: OpenTasks | undefined;
 }
 
 /**
@@ -126,9 +132,11 @@ export function metaTask(
     average: options.average ?? null,
     patience: options.patience ?? null,
     seed,
-    parallel: options.parallel ?? (async (outputs, _shared, runtime) => inSequence(await runtime.compile(outputs))),
+    tasks: options.tasks ?? tasksHere(options.parallel ?? oneByOne),
   };
 }
+
+const oneByOne: CompileTasks = async (outputs, _shared, runtime) => inSequence(await runtime.compile(outputs));
 
 /** Every parameter is trained, and learned inner rates; neither these nor biases and norms decay. */
 function settingOf({ name, kind, shape }: Variable): ParameterSetting | null {

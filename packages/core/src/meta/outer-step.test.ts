@@ -8,7 +8,16 @@ import { runCourse } from '../fit/trainer.ts';
 import { constant, sgd } from '../optim/index.ts';
 import type { ParallelProgram } from '../runtime/index.ts';
 import type { Episode, EpisodeSource } from './episode.ts';
-import { gradientName, type MetaTask, metaCourse, taskNames, taskShape, trainingGraph } from './index.ts';
+import {
+  type CompileTasks,
+  gradientName,
+  type MetaTask,
+  metaCourse,
+  taskNames,
+  taskShape,
+  tasksHere,
+  trainingGraph,
+} from './index.ts';
 
 const shape = { way: 3, shots: 2, queries: 3 };
 const network = conv4Network(4, shape.way);
@@ -36,14 +45,14 @@ const source: EpisodeSource = {
 };
 
 /** The start after one outer step of gradient descent at rate 1: less the mean gradient. */
-async function afterOneStep(tasksPerStep: number, parallel: MetaTask['parallel']): Promise<Tensors> {
+async function afterOneStep(tasksPerStep: number, parallel: CompileTasks): Promise<Tensors> {
   const task: MetaTask = {
     network,
     learner,
     shape,
     tasksPerStep,
     initial,
-    parallel,
+    tasks: tasksHere(parallel),
     phases: [{ name: 'maml', epochs: 1, outer }],
     episodes: { train: source, validation: source },
     stepsPerEpoch: 1,
@@ -64,7 +73,7 @@ async function afterOneStep(tasksPerStep: number, parallel: MetaTask['parallel']
 }
 
 const inThreads =
-  (threads: number): MetaTask['parallel'] =>
+  (threads: number): CompileTasks =>
   async (graph, shared) =>
     openProgramPool(await runtime.encode(graph), { threads, shared });
 

@@ -6,7 +6,7 @@ import type { DatasetParts, ImageDataset, ImageRecord } from '../image/dataset.t
 import { distanceBetween, farApart, inverted, statisticsOf } from '../image/image-statistics.ts';
 import { contentKey, encodeSeen, seenAfter, seenOf } from '../image/seen.ts';
 import { isByFeatures, learners } from '../meta/learners.ts';
-import type { CompileTasks } from '../meta/meta-course.ts';
+import type { CompileTasks } from '../meta/task-program.ts';
 import type { HeadLayers } from '../models/index.ts';
 import type { NamedArchitecture } from '../models/model.ts';
 import { resolveConfig, trainConfigSchema } from '../recipe/config/index.ts';

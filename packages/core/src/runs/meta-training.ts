@@ -12,6 +12,7 @@ import type { Learner } from '../meta/learner.ts';
 import { learners } from '../meta/learners.ts';
 import { taskMemory } from '../meta/memory.ts';
 import { type MetaFitData, type MetaFitOptions, metaFit, metaTask } from '../meta/meta-fit.ts';
+import type { OpenTasks } from '../meta/task-program.ts';
 import { clipOf, optimizerOf } from '../recipe/config/optimisation.ts';
 import { scheduleOf } from '../recipe/config/schedule.ts';
 import { epochsOf, type ResolvedMetaConfig, resolveMetaConfigFor } from '../recipe/meta/index.ts';
@@ -23,7 +24,7 @@ import type { RunHost } from './host.ts';
 import { measureBaseline } from './measure-baseline.ts';
 import { type MetaRun, metaRuns } from './meta-run.ts';
 import type { NamedPaths } from './named-paths.ts';
-import { describeMetaRun, type PreparedMeta } from './prepared-meta.ts';
+import { describeMetaRun, type EpisodeOrigin, type PreparedMeta } from './prepared-meta.ts';
 import { closing, recorded } from './recording.ts';
 import type { CancelledEvent } from './run-events.ts';
 import { assertUnchanged } from './run-file.ts';
@@ -51,6 +52,14 @@ export interface MetaReadyEvent {
 
 export type MetaEvent = MetaReadyEvent | CancelledEvent | TrainEvent;
 
+/** Does the tasks of training and validation elsewhere. */
+export type TasksElsewhere = (origin: EpisodeOrigin) => OpenTasks;
+
+/** Options of meta-training, wherever it happens. */
+export interface MetaTrainOptions extends Omit<TrainOptions, 'extract'> {
+  readonly tasks?: TasksElsewhere | undefined;
+}
+
 /** What stands from the run that is gone on with. */
 export interface OfResumedMeta {
   readonly threads: number | undefined;
@@ -58,7 +67,7 @@ export interface OfResumedMeta {
 }
 
 /** A place where runs of meta-learning are trained: a process of Node, or a page. */
-export interface MetaSite<O extends TrainOptions> {
+export interface MetaSite<O extends MetaTrainOptions> {
   readonly host: RunHost;
   /** Reads the weights, decodes the images, sets up the runtime. @throws the signal's reason soon after it is aborted */
   prepare(folder: string, config: ResolvedMetaConfig, options: O & OfResumedMeta): Promise<PreparedMeta>;
@@ -74,7 +83,7 @@ export interface MetaSite<O extends TrainOptions> {
 }
 
 /** Trains a new run of meta-learning. */
-export async function* beginMetaTraining<O extends TrainOptions>(
+export async function* beginMetaTraining<O extends MetaTrainOptions>(
   { folder, config, options }: { readonly folder: string; readonly config: ResolvedMetaConfig; readonly options: O },
   site: MetaSite<O>,
 ): AsyncGenerator<MetaEvent, void, undefined> {
@@ -83,7 +92,7 @@ export async function* beginMetaTraining<O extends TrainOptions>(
 }
 
 /** Goes on with a run of meta-learning where it stopped. @throws UserError where it is complete */
-export async function* goOnMetaTraining<O extends TrainOptions>(
+export async function* goOnMetaTraining<O extends MetaTrainOptions>(
   { data, weights, from = 'last' }: Omit<Resumption, 'epochs'>,
   options: O,
   site: MetaSite<O>,
@@ -114,7 +123,7 @@ export async function* goOnMetaTraining<O extends TrainOptions>(
 type Resumed = { readonly run: MetaRun; readonly lock: RunLock; readonly named: NamedPaths } & Last;
 
 /** A run of meta-learning to be trained, from its beginning or from where it stopped. */
-interface MetaToTrain<O extends TrainOptions> {
+interface MetaToTrain<O extends MetaTrainOptions> {
   /** The place of its images. */
   readonly folder: string;
   readonly config: ResolvedMetaConfig;
@@ -122,7 +131,7 @@ interface MetaToTrain<O extends TrainOptions> {
   readonly resumed: Resumed | null;
 }
 
-async function* runMeta<O extends TrainOptions>(
+async function* runMeta<O extends MetaTrainOptions>(
   { folder, config, options, resumed }: MetaToTrain<O>,
   site: MetaSite<O>,
 ): AsyncGenerator<MetaEvent, void, undefined> {
@@ -144,7 +153,9 @@ async function* runMeta<O extends TrainOptions>(
     const memory = isTrained ? taskMemory(task()) : null;
     if (memory !== null) site.assertMemory(memory, threads, prepared.config);
     yield { kind: 'ready', out, run, config: prepared.config, sets, learner, threads, memory, notes };
-    yield* trained(run, prepared, { ...options, host }, resumed);
+    const { config: possible, preprocessing } = prepared;
+    const tasks = options.tasks?.({ folder, config: possible, preprocessing, fingerprint: now.fingerprint });
+    yield* trained(run, prepared, { ...options, tasks, host }, resumed);
   } catch (error) {
     if (error instanceof LossError)
       throw error.advising('Try a smaller `innerRate`, a tenth of the learning rate, or `clipNorm: 10`.');
@@ -153,11 +164,17 @@ async function* runMeta<O extends TrainOptions>(
   }
 }
 
+/** What a run of meta-learning is trained with. */
+interface Surroundings extends Omit<MetaTrainOptions, 'tasks'> {
+  readonly tasks: OpenTasks | undefined;
+  readonly host: RunHost;
+}
+
 /** Trains, and writes the run folder from the moment on when the first step is about to be taken. */
 async function* trained(
   run: MetaRun,
   prepared: PreparedMeta,
-  { out, overwrite = false, signal, loggers, host }: TrainOptions & { readonly host: RunHost },
+  { out, overwrite = false, signal, loggers, tasks, host }: Surroundings,
   resumed: Resumed | null,
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const { config, architecture, model, preprocessing, initial, onnx } = prepared;
@@ -169,7 +186,7 @@ async function* trained(
   };
   const store = new RunFolder(out, run, { description, initial, onnx, loggers, host }, resumed?.lock);
   const work = async function* (): AsyncGenerator<TrainEvent, void, undefined> {
-    const options = { ...metaFitOptions(prepared), store, ...(signal && { signal }), resume: resumed ?? false };
+    const options = { ...metaFitOptions(prepared), tasks, store, ...(signal && { signal }), resume: resumed ?? false };
     const events =
       learners[config.learner].kind === 'baseline'
         ? measureBaseline(prepared, store, signal)

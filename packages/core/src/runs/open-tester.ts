@@ -2,8 +2,9 @@ import type { TensorOf, Tensors } from '../base/tensor.ts';
 import { openBaselineTester } from '../meta/baselines/features.ts';
 import type { EpisodeTester, TesterOptions } from '../meta/episode-tester.ts';
 import { learners } from '../meta/learners.ts';
-import { feedsOfEpisode, taskShape } from '../meta/meta-course.ts';
+import { taskShape } from '../meta/meta-course.ts';
 import { learnerVariables, taskNames, testGraph } from '../meta/task-graph.ts';
+import { feedsOfEpisode } from '../meta/task-program.ts';
 import type { LearnerParts } from '../recipe/meta/make-learner.ts';
 
 /** A learner with these values on episodes, as many side by side as there are threads. */

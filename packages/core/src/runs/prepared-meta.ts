@@ -4,8 +4,8 @@ import { Model } from '../fit/model.ts';
 import { variablesOf } from '../fit/step.ts';
 import { encodeSeen, type Seen, seenOf } from '../image/seen.ts';
 import { learners } from '../meta/learners.ts';
-import type { CompileTasks } from '../meta/meta-course.ts';
 import { learnerVariables } from '../meta/task-graph.ts';
+import type { CompileTasks } from '../meta/task-program.ts';
 import { headPattern, type NamedArchitecture, type Preprocessing } from '../models/index.ts';
 import { initialise, type Variable } from '../nn/index.ts';
 import { noWeights, type ResolvedMetaConfig } from '../recipe/meta/index.ts';
@@ -40,6 +40,16 @@ export interface PreparedMeta extends LearnerParts {
   /** Episodes side by side. */
   readonly threads: number;
   readonly parallel: CompileTasks;
+}
+
+/** The episodes of a run, as another process opens them and draws the same. */
+export interface EpisodeOrigin {
+  /** The place of its images. */
+  readonly folder: string;
+  readonly config: ResolvedMetaConfig;
+  readonly preprocessing: Preprocessing;
+  /** The identity of the images. */
+  readonly fingerprint: string;
 }
 
 /** The options that decide the network of a run of meta-learning before a learner is made of it. */

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { CompileTasks } from '@graft-ml/core/internal/meta/meta-course';
+import type { CompileTasks } from '@graft-ml/core/internal/meta/task-program';
 import { learners, type ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { type EpisodeSets, rotationsOf } from '@graft-ml/core/internal/runs/episode-sets';
 import type { Preparation } from '@graft-ml/core/internal/runs/prepared';

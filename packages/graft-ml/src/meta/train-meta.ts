@@ -11,6 +11,7 @@ import {
   goOnMetaTraining,
   type MetaEvent,
   type MetaSite,
+  type TasksElsewhere,
 } from '@graft-ml/core/internal/runs/meta-training';
 import type { NamedArchitecture } from '@graft-ml/core/models';
 import { openBackbone } from '../checkpoint/backbone.ts';
@@ -24,7 +25,13 @@ import { readMetaRun } from './read-meta-run.ts';
 
 export type { MetaEvent, MetaReadyEvent } from '@graft-ml/core/internal/runs/meta-training';
 
-export type TrainMetaOptions = TrainFolderOptions;
+export interface TrainMetaOptions extends Omit<TrainFolderOptions, 'extract'> {
+  /**
+   * Does the tasks of training and validation elsewhere: `tasksElsewhere(farm)`. The run is the same to the bit. Default:
+   * this process.
+   */
+  readonly tasks?: TasksElsewhere | undefined;
+}
 
 /** This process as a place for runs of meta-learning. */
 function nodeSite(openStore: OpenRunStore | undefined): MetaSite<TrainMetaOptions> {
@@ -59,7 +66,7 @@ async function fileModel({ model, mean, std }: MetaConfig): Promise<NamedArchite
 }
 
 /** Options for resuming a run of meta-learning. */
-export type ResumeMetaOptions = Omit<ResumeOptions, 'epochs'>;
+export interface ResumeMetaOptions extends Omit<ResumeOptions, 'epochs' | 'extract'>, Pick<TrainMetaOptions, 'tasks'> {}
 
 /**
  * Goes on with a run of meta-learning where it stopped. It ends bit for bit as if it had not stopped, but for `from:

@@ -29,7 +29,16 @@ export interface Call {
 /** What cannot be sent to a worker is left out of options. */
 type Sent<O> = Omit<
   O,
-  'signal' | 'onPreparation' | 'onNote' | 'onProgress' | 'loggers' | 'cache' | 'decoder' | 'runtime' | 'openStore'
+  | 'signal'
+  | 'onPreparation'
+  | 'onNote'
+  | 'onProgress'
+  | 'loggers'
+  | 'cache'
+  | 'decoder'
+  | 'extract'
+  | 'runtime'
+  | 'openStore'
 >;
 
 /** A run of meta-learning is about to begin in a worker: the event there, with what can be sent. */
