@@ -5,3 +5,6 @@ export const logNames: readonly LogName[] = ['jsonl', 'csv', 'tensorboard'];
 
 /** The beginning of the names of TensorBoard's logs, by which it finds them. */
 export const tensorBoardPrefix = 'events.out.tfevents.';
+
+/** The file with the options of a trial, after all other logs of TensorBoard in the order of names. */
+export const hparamsFile = `${tensorBoardPrefix}hparams`;

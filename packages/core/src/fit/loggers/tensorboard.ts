@@ -2,7 +2,7 @@ import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { TrainEvent } from '../events.ts';
 import { maskedCrc32c } from './crc32c.ts';
 import type { LogFormat } from './logger.ts';
-import { tensorBoardPrefix } from './names.ts';
+import { hparamsFile, tensorBoardPrefix } from './names.ts';
 
 /** The scalar that is in every entry about an epoch, and only there; and the one about a step. */
 const [epochTag, stepTag] = ['loss/validation', 'loss/step'];
@@ -19,11 +19,11 @@ const [epochTag, stepTag] = ['loss/validation', 'loss/step'];
  * @param now milliseconds since 1970
  */
 export function tensorBoard(host: string, now: () => number = Date.now): LogFormat {
-  const event = (write: (message: BinaryWriter) => void) => record(encodeEvent(now() / 1000, write));
+  const event = (write: (message: BinaryWriter) => void) => eventRecord(now() / 1000, write);
   return {
     name: `${tensorBoardPrefix}${Math.floor(now() / 1000)}.${host.replace(/[^\w.-]+/g, '-')}`,
-    isLog: (name) => name.startsWith(tensorBoardPrefix),
-    header: event((message) => message.uint32(tag(3, WireType.LengthDelimited)).string('brain.Event:2')),
+    isLog: (name) => name.startsWith(tensorBoardPrefix) && name !== hparamsFile,
+    header: event(writeVersion),
     encode: (source) => {
       const scalars = scalarsOf(source);
       if (!scalars) return null;
@@ -63,6 +63,16 @@ function scalarsOf(event: TrainEvent): { step: number; values: Readonly<Record<s
   return { step, values };
 }
 
+/** An event in its frame, at a time in seconds since 1970. */
+export function eventRecord(seconds: number, write: (message: BinaryWriter) => void): Uint8Array {
+  return record(encodeEvent(seconds, write));
+}
+
+/** The first event of a file. */
+export function writeVersion(message: BinaryWriter): void {
+  message.uint32(tag(3, WireType.LengthDelimited)).string('brain.Event:2');
+}
+
 /** `Event { double wall_time = 1; int64 step = 2; oneof { string file_version = 3; Summary summary = 5; } }` */
 function encodeEvent(seconds: number, write: (message: BinaryWriter) => void): Uint8Array {
   const message = new BinaryWriter();
@@ -83,7 +93,7 @@ function encodeSummary(values: Readonly<Record<string, number>>): Uint8Array {
   return summary.finish();
 }
 
-function tag(field: number, wire: WireType): number {
+export function tag(field: number, wire: WireType): number {
   return (field << 3) | wire;
 }
 
