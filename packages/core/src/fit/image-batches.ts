@@ -104,17 +104,20 @@ function verify({ batchSize, size, view, order, prefetch = 2 }: BatchOptions, im
   if (stray !== undefined) throw new RangeError(`batches: order holds ${stray}, there are ${images} images`);
 }
 
+/** The view of every image in an epoch: as evaluation sees it, or augmented anew. */
+export function viewIn(epoch: number, { preprocessing, augmentation = [], seed = 0 }: ImageView): BatchOptions['view'] {
+  return augmentation.length > 0
+    ? { kind: 'training', preprocessing, fill: meanColour(preprocessing), epoch, seed, augmentation }
+    : { kind: 'evaluation', preprocessing };
+}
+
 /** Images as evaluation sees them, or augmented anew in each epoch, looked at ahead. */
-export function imageSource(images: ViewedImages, { preprocessing, augmentation = [], seed = 0 }: ImageView): Source {
-  const size = preprocessing.crop;
-  const view = (epoch: number): BatchOptions['view'] =>
-    augmentation.length > 0
-      ? { kind: 'training', preprocessing, fill: meanColour(preprocessing), epoch, seed, augmentation }
-      : { kind: 'evaluation', preprocessing };
+export function imageSource(images: ViewedImages, how: ImageView): Source {
+  const size = how.preprocessing.crop;
   return {
     size: images.labels.length,
     async *batches({ batchSize, order, lastBatch, epoch }) {
-      const options = { batchSize, size, order, lastBatch, view: view(epoch) };
+      const options = { batchSize, size, order, lastBatch, view: viewIn(epoch, how) };
       for await (const { pixels, labels, weights } of imageBatches(images, options)) {
         yield {
           inputs: tensor('u8', [batchSize, 3, size, size], pixels),

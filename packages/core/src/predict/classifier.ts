@@ -253,6 +253,11 @@ export class ImageClassifier<I> {
     return { logits, probabilities: softmax(logits) };
   }
 
+  /** The graph from `pixels` u8 (batchSize, 3, crop, crop) to what `features` gives of one view: (batchSize, f). */
+  featuresGraph(batchSize: number): Value {
+    return penultimate(this.model, this.#scope(), normalisePixels(this.#pixels(batchSize), this.preprocessing));
+  }
+
   /** Frees the sessions. The runtime stays its owner's. Idempotent. */
   async close(): Promise<void> {
     const programs = await Promise.all(this.#programs.values());
@@ -262,10 +267,6 @@ export class ImageClassifier<I> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #featuresGraph(batchSize: number): Value {
-    return penultimate(this.model, this.#scope(), normalisePixels(this.#pixels(batchSize), this.preprocessing));
   }
 
   #pixels(batchSize: number): Value {
@@ -323,7 +324,7 @@ export class ImageClassifier<I> {
     const key = `${output} ${size}`;
     let program = this.#programs.get(key);
     if (!program) {
-      const result = output === 'features' ? this.#featuresGraph(size) : this.graph(size)[output];
+      const result = output === 'features' ? this.featuresGraph(size) : this.graph(size)[output];
       // Constants let ORT fold and lay out the weights once.
       program = this.#runtime.compile({ [output]: result });
       this.#programs.set(key, program);

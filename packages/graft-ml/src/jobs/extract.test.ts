@@ -9,10 +9,14 @@ import { farmHere, memoryStore } from '../../../../test/farm.ts';
 import { drawImages, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, smallRun } from '../../../../test/runs.ts';
 import { folderCache } from '../cache/folder-cache.ts';
+import { findLabelledImages } from '../data/labelled-images.ts';
+import { farmedFeatures } from '../predict/farmed-features.ts';
+import { openRun } from '../predict/open-run.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { trainFolder } from '../transfer/train-folder.ts';
-import { extractElsewhere, type Traffic } from './extract.ts';
+import { extractElsewhere } from './extract.ts';
 import { featuresHandler } from './features.ts';
+import type { Traffic } from './shards.ts';
 import { openSharedProgram, shareProgram } from './shared-program.ts';
 
 const root = temporaryFolder();
@@ -39,7 +43,7 @@ test('features of shards, from a farm, make the run of one process to the bit, a
   const store = memoryStore();
   const { farm, jobs, close } = farmHere({ features: featuresHandler }, { folder: join(root, 'jobs'), store });
   const traffic: Traffic[] = [];
-  const extract = extractElsewhere(farm, { shard: 20, onShard: (each) => traffic.push(each) });
+  const extract = extractElsewhere(farm, { shard: 20, onTraffic: (each) => traffic.push(each) });
   const alone = await train(folder, 'alone');
   expectSameRun(alone, await train(folder, 'farmed', extract));
   // 57 images in 2 views and 15 in 1, in shards of two batches of 16.
@@ -73,7 +77,7 @@ test('a signal cancels the jobs', async () => {
   const controller = new AbortController();
   const { signal } = controller;
   const cache = folderCache(join(root, 'cache-of-cancelled'));
-  const extract = extractElsewhere(farm, { signal, onShard: () => controller.abort() });
+  const extract = extractElsewhere(farm, { signal, onTraffic: () => controller.abort() });
   const events = trainFolder(folder, config, { out: join(root, 'cancelled'), cache, signal, extract });
   const kinds: string[] = [];
   for await (const { kind } of events) kinds.push(kind);
@@ -95,6 +99,24 @@ test('a worker that rounds otherwise says so', async () => {
     /^This work was begun on x64-of-1999 with onnxruntime .*, this worker has .*: its results would differ/,
   );
 });
+
+test('the feature vectors of any images are those of one process, and so are the images that cannot be used', async () => {
+  const images = await findLabelledImages([join(root, 'damaged')]);
+  const { farm, jobs, close } = farmHere({ features: featuresHandler }, { folder: join(root, 'jobs-of-vectors') });
+  await using classifier = await openRun(config.weights, { threads: 1 });
+  const alone = await all(classifier.features(images.images));
+  const farmed = farmedFeatures(farm, classifier, images.images, { base: join(root, 'damaged'), shard: 32 });
+  expect(await all(farmed)).toEqual(alone);
+  expect(alone.filter(({ problem }) => problem)).toHaveLength(1);
+  expect(jobs).toHaveLength(3);
+  await close();
+});
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
 
 function sum(traffic: readonly Traffic[], of: keyof Traffic): number {
   return traffic.reduce((total, each) => total + each[of], 0);

@@ -2,10 +2,7 @@ import { relative, resolve } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { longestOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { sizeOf, tensor } from '@graft-ml/core/internal/base/tensor';
-import type { ImageView } from '@graft-ml/core/internal/fit/examples';
-import { imageSource } from '@graft-ml/core/internal/fit/image-batches';
-import { inOrder } from '@graft-ml/core/internal/fit/source';
-import { feedNames } from '@graft-ml/core/internal/fit/step';
+import { viewIn } from '@graft-ml/core/internal/fit/image-batches';
 import { augmentationOf } from '@graft-ml/core/internal/image/augment/levels';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { augmentation } from '@graft-ml/core/internal/recipe/config/augmentation';
@@ -18,9 +15,6 @@ import type { JobHandler } from './job.ts';
 import type { ObjectStore } from './object-store.ts';
 import { openSharedProgram, sharedProgramSchema } from './shared-program.ts';
 
-/** The name of the frozen layers' output, and of the tensor (n, …shape) in a shard's file. */
-export const featuresName = 'features';
-
 const withinSchema = z.object({
   /** By its path in the dataset. */
   file: z.string(),
@@ -30,7 +24,7 @@ const withinSchema = z.object({
 });
 
 /** The images of a shard, in the store: too many for a queue. */
-export const shardSchema = z.object({
+const shardSchema = z.object({
   images: z
     .array(
       z.object({
@@ -48,6 +42,7 @@ export type Shard = z.output<typeof shardSchema>;
 export const referenceSchema = z.object({ path: z.string(), sha256: z.string().nullable() });
 
 const taskSchema = z.object({
+  /** From images u8 (batchSize, 3, crop, crop), its one input, to features f32 (batchSize, …), its one output. */
   program: sharedProgramSchema,
   data: referenceSchema,
   /** The key of the shard's images. */
@@ -57,35 +52,35 @@ const taskSchema = z.object({
   view: z.object({ preprocessing: preprocessingSchema, augmentation, seed: z.int() }),
   /** The epoch whose views these are. */
   epoch: z.int().min(0),
-  /** Images that go through the program together. */
-  batchSize: z.int().min(1),
   /** What decoded the images of other shards. */
   decoder: z.string(),
 });
 export type FeaturesTask = z.output<typeof taskSchema>;
 
-const resultSchema = z.object({
-  /** The image that cannot be used, by its place in the shard, and why; then there are no features. */
-  problem: z
-    .object({
-      image: z.int().min(0),
-      kind: z.enum(['unreadable', 'empty-file', 'not-an-image', 'truncated', 'too-small', 'too-large']),
-      message: z.string(),
-    })
-    .nullable(),
-});
-export type FeaturesResult = z.output<typeof resultSchema>;
+/** Images of a shard that cannot be used, by their places in it. Their rows are 0. */
+export const shardProblemsSchema = z.array(
+  z.object({
+    image: z.int().min(0),
+    kind: z.enum(['unreadable', 'empty-file', 'not-an-image', 'truncated', 'too-small', 'too-large']),
+    message: z.string(),
+  }),
+);
+export type ShardProblem = z.output<typeof shardProblemsSchema>[number];
 
+/** The name of a shard's rows (n, …) in its file, and that of its problems in the metadata. */
+export const shardNames = { rows: 'features', problems: 'problems' } as const;
+
+const resultSchema = z.object({});
 const reportSchema = z.object({ done: z.int(), total: z.int() });
 
-/** Makes the features of a shard of images, `features` (n, …) f32 in a safetensors file. One that is there stays. */
-export const featuresHandler: JobHandler<FeaturesTask, z.output<typeof reportSchema>, FeaturesResult> = {
+/** Makes the features of a shard of images, a safetensors file in the store. One that is there stays. */
+export const featuresHandler: JobHandler<FeaturesTask, z.output<typeof reportSchema>, z.output<typeof resultSchema>> = {
   task: taskSchema,
   report: reportSchema,
   result: resultSchema,
   async run(task, context) {
     const { store, signal } = context;
-    if (await store.has(task.features)) return { problem: null };
+    if (await store.has(task.features)) return {};
     const { images } = await readShard(store, task.shard);
     const pool = openPool();
     if (pool.identity !== task.decoder) {
@@ -94,42 +89,45 @@ export const featuresHandler: JobHandler<FeaturesTask, z.output<typeof reportSch
     const files = [...new Set(images.map(({ path, within }) => within?.file ?? path))];
     const root = await context.data(task.data, files);
     const program = await openSharedProgram(store, task.program);
-    const source = viewsOf(task, images, root, pool);
-    const shape = program.outputs.get(featuresName)!.shape.slice(1);
-    const width = sizeOf(shape);
+    const [[inputName, input], [outputName, output]] = [only(program.inputs), only(program.outputs)];
+    const [batchSize, ...imageShape] = input.shape as [number, ...number[]];
+    const shape = output.shape.slice(1);
+    const [pixels, width] = [sizeOf(imageShape), sizeOf(shape)];
     const rows = new Float32Array(images.length * width);
-    const { batchSize, epoch } = task;
-    let done = 0;
-    try {
-      const request = { batchSize, order: inOrder(images.length), lastBatch: 'pad', epoch } as const;
-      for await (const { inputs } of source.batches(request)) {
-        if (signal.aborted) return null;
-        const { data } = (await program.run({ [feedNames.input]: inputs }))[featuresName]!;
-        const count = Math.min(batchSize, images.length - done);
-        if (!(data instanceof Float32Array)) throw new Error('features: the program gives no f32');
-        rows.set(data.subarray(0, count * width), done * width);
-        done += count;
-        context.report({ done, total: images.length });
-      }
-    } catch (error) {
-      if (!(error instanceof ShardError)) throw error;
-      return { problem: { image: error.image, kind: error.cause.problem.kind, message: error.cause.problem.message } };
+    const problems: ShardProblem[] = [];
+    const viewsFrom = viewsOf(task, images, root, pool);
+    let ahead = viewsFrom(0, batchSize);
+    for (let start = 0; start < images.length; start += batchSize) {
+      const views = await ahead;
+      ahead = viewsFrom(start + batchSize, batchSize);
+      ahead.catch(() => {}); // a failure is said when its turn comes, and by nobody after an early return
+      if (signal.aborted) return null;
+      const batch = tensor('u8', input.shape, new Uint8Array(batchSize * pixels));
+      views.forEach((view, i) => {
+        if (view instanceof ImageError) problems.push({ image: start + i, ...reasonOf(view) });
+        else batch.data.set(view, i * pixels);
+      });
+      const { data } = (await program.run({ [inputName]: batch }))[outputName]!;
+      if (!(data instanceof Float32Array)) throw new Error('features: the program gives no f32');
+      views.forEach((view, i) => {
+        if (!(view instanceof ImageError)) rows.set(data.subarray(i * width, (i + 1) * width), (start + i) * width);
+      });
+      context.report({ done: start + views.length, total: images.length });
     }
-    await store.put(task.features, writeSafetensors({ features: tensor('f32', [images.length, ...shape], rows) }));
-    return { problem: null };
+    const tensors = { [shardNames.rows]: tensor('f32', [images.length, ...shape], rows) };
+    await store.put(task.features, writeSafetensors(tensors, { [shardNames.problems]: JSON.stringify(problems) }));
+    return {};
   },
 };
 
-/** An image of the shard cannot be used. */
-class ShardError extends Error {
-  readonly image: number;
-  override readonly cause: ImageError;
+function only<T>(entries: ReadonlyMap<string, T>): [string, T] {
+  const [first] = entries;
+  if (!first || entries.size > 1) throw new UserError(`features: the program has ${entries.size} inputs or outputs.`);
+  return first;
+}
 
-  constructor(image: number, cause: ImageError) {
-    super(cause.message);
-    this.image = image;
-    this.cause = cause;
-  }
+function reasonOf({ problem: { kind, message } }: ImageError): Omit<ShardProblem, 'image'> {
+  return { kind, message };
 }
 
 async function readShard(store: ObjectStore, key: string): Promise<Shard> {
@@ -138,31 +136,30 @@ async function readShard(store: ObjectStore, key: string): Promise<Shard> {
   return shardSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
 }
 
-/** The views of a shard's images: those that the whole part of the dataset would give. */
-function viewsOf({ view, data }: FeaturesTask, images: Shard['images'], root: string, pool: ImagePool) {
-  const how: ImageView = { ...view, augmentation: augmentationOf(view.augmentation) };
+/** The views of some of a shard's images: those that the whole part of the dataset would give. */
+function viewsOf({ view, epoch, data }: FeaturesTask, images: Shard['images'], root: string, pool: ImagePool) {
+  const all = viewIn(epoch, { ...view, augmentation: augmentationOf(view.augmentation) });
+  const { crop } = view.preprocessing;
   const placed = (path: string) => {
     const place = resolve(root, path);
     const isOutside = relative(root, place).startsWith('..');
     if (isOutside && data.sha256 !== null) throw new UserError(`${path}: it is outside the dataset.`);
     return place;
   };
-  const files = images.map(
-    ({ path, within }): ImageFile => ({
-      path: placed(path),
-      ...(within && { within: { ...within, file: placed(within.file) } }),
-    }),
-  );
-  const viewed = {
-    labels: images.map(() => 0),
-    view: (place: number, request: Parameters<ImagePool['view']>[1], size: number) => {
-      const own = request.kind === 'training' ? { ...request, index: images[place]!.index } : request;
-      return pool.view(files[place]!, own, size).catch((error: unknown) => {
-        throw error instanceof ImageError ? new ShardError(place, error) : error;
-      });
-    },
-  };
-  return imageSource(viewed, how);
+  return (start: number, count: number): Promise<(Uint8Array | ImageError)[]> =>
+    Promise.all(
+      images.slice(start, start + count).map(({ path, within, index }) => {
+        const file: ImageFile = {
+          path: placed(path),
+          ...(within && { within: { ...within, file: placed(within.file) } }),
+        };
+        const request = all.kind === 'training' ? { ...all, index } : all;
+        return pool.view(file, request, crop).catch((error: unknown) => {
+          if (error instanceof ImageError) return error;
+          throw error;
+        });
+      }),
+    );
 }
 
 let held: ImagePool | undefined;

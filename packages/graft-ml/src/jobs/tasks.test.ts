@@ -5,8 +5,8 @@ import { farmHere, memoryStore } from '../../../../test/farm.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun } from '../../../../test/runs.ts';
 import { resumeMeta, type TrainMetaOptions, trainMeta } from '../meta/train-meta.ts';
-import type { Traffic } from './extract.ts';
 import { metaTasksHandler } from './meta-tasks.ts';
+import type { Traffic } from './shards.ts';
 import { tasksElsewhere } from './tasks.ts';
 
 ownCache();

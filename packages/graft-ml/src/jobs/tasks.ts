@@ -5,9 +5,9 @@ import { taskNames } from '@graft-ml/core/internal/meta/index';
 import type { EpisodeAddress, TaskCall } from '@graft-ml/core/internal/meta/task-program';
 import type { TasksElsewhere } from '@graft-ml/core/internal/runs/meta-training';
 import { readSafetensors, writeSafetensors } from '@graft-ml/core/internal/weights/safetensors';
-import type { Traffic } from './extract.ts';
 import type { Farm } from './farm.ts';
 import { type MetaTasksTask, metaTasksHandler, outputName, type SharedTaskWork } from './meta-tasks.ts';
+import type { Traffic } from './shards.ts';
 import { contentHash, shareProgram } from './shared-program.ts';
 
 /** Options of `tasksElsewhere`. */

@@ -4,6 +4,7 @@ import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { printableJson } from '@graft-ml/core/internal/base/printable';
 import { tensor } from '@graft-ml/core/internal/base/tensor';
 import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
+import type { FeatureVector } from '@graft-ml/core/internal/predict/classifier';
 import { writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
 import type { LabelledImage } from '../data/labelled-images.ts';
 import { growFile, replaceFile, wrapWriteErrors } from '../files/write.ts';
@@ -25,6 +26,8 @@ export interface ComputeFeaturesOptions {
   /** Ends the work between two images, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Computes the vectors in the order of the images: a farm, by `farmedFeatures`. Default: the classifier, here. */
+  readonly compute?: ((images: readonly LabelledImage[]) => AsyncIterable<FeatureVector>) | undefined;
   /** Hears of an image that could not be looked at, and has no row. */
   readonly onProblem?: ((problem: ImageProblem) => void) | undefined;
 }
@@ -36,11 +39,11 @@ export interface ComputeFeaturesOptions {
 export async function computeFeatures(
   classifier: Classifier,
   images: readonly LabelledImage[],
-  { signal, onProgress, onProblem }: ComputeFeaturesOptions = {},
+  { signal, onProgress, onProblem, compute = (all) => classifier.features(all) }: ComputeFeaturesOptions = {},
 ): Promise<FeatureTable> {
   const [paths, labels, splits, vectors]: [string[], string[], string[], Float32Array[]] = [[], [], [], []];
   let done = 0;
-  for await (const { path, features, problem } of classifier.features(images)) {
+  for await (const { path, features, problem } of compute(images)) {
     const { label, split = '' } = images[done++]!;
     if (features) {
       paths.push(path);
