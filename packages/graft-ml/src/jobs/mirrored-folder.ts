@@ -37,8 +37,10 @@ export interface FolderMirror {
   /**
    * Sends what has changed since the last push: first the files, by content, and then the list of them, so that a
    * reader finds the state before or the state after it. Files that are no longer listed are removed.
+   *
+   * @returns the attempt; null where there was nothing to send yet, and nothing was
    */
-  push(folder: string): Promise<void>;
+  push(folder: string): Promise<string | null>;
 }
 
 /** @param prefix the job's place in the store @param attempt its name, greater than those of earlier attempts */
@@ -49,6 +51,7 @@ export function folderMirror(store: ObjectStore, prefix: string, attempt: string
   return {
     async push(folder) {
       const files = await listFiles(folder);
+      if (isFirst && files.length === 0) return null;
       const now = new Map(files.map((file) => [file.sha256, file]));
       for (const [sha256, file] of now) {
         if (!sent.has(sha256)) await sendFile(store, blobKey(place, sha256), join(folder, file.path), file);
@@ -59,6 +62,7 @@ export function folderMirror(store: ObjectStore, prefix: string, attempt: string
       sent = now;
       if (isFirst) await removeEarlier(store, prefix, attempt);
       isFirst = false;
+      return attempt;
     },
   };
 }
