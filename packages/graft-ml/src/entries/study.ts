@@ -5,17 +5,26 @@
  * @module graft-ml/study
  */
 export * from '@graft-ml/core/study';
+export type { Executor, JobEvent } from '../jobs/executor.ts';
+export type { DataReference, Job } from '../jobs/job.ts';
 export {
   type MetaTrainingStudy,
   openStudy,
   type PrunerOptions,
   parseStudy,
+  type ResumeStudyOptions,
   type RunNumbers,
+  type RunReport,
+  type RunStudyOptions,
+  resumeStudy,
+  runStudy,
   type SamplerOptions,
   type Study,
   type StudyBudget,
+  type StudyCallOptions,
   type StudyDefinition,
   type StudyDefinitionInput,
+  type StudyEvent,
   type StudyMetric,
   type StudyOptions,
   type StudyRun,
@@ -24,4 +33,5 @@ export {
   type StudyTest,
   type StudyTrial,
   type TrainingStudy,
+  type TrialEvent,
 } from '../study/index.ts';

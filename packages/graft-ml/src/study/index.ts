@@ -12,11 +12,20 @@ export {
   type TrainingStudy,
 } from './definition.ts';
 export {
+  type ResumeStudyOptions,
+  type RunStudyOptions,
+  resumeStudy,
+  runStudy,
+  type StudyCallOptions,
+} from './run-study.ts';
+export {
   openStudy,
   type RunNumbers,
+  type RunReport,
   type Study,
   type StudyRun,
   type StudyStatus,
   type StudyTest,
   type StudyTrial,
 } from './study.ts';
+export type { StudyEvent, TrialEvent } from './study-events.ts';

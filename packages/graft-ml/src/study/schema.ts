@@ -139,6 +139,7 @@ const ownTables = [
 	step INTEGER NOT NULL,
 	accuracy FLOAT,
 	loss FLOAT,
+	seconds FLOAT NOT NULL,
 	PRIMARY KEY (folder, step)
 )`,
 ];

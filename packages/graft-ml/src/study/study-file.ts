@@ -5,7 +5,7 @@ import { openForWriting, type SqlValue } from './database.ts';
 import { directionOf, type StudyDefinition } from './definition.ts';
 import { distributionJson, finiteColumns, localTime, type OptunaState, states, storedNumber } from './optuna.ts';
 import { format, newTables } from './schema.ts';
-import { type RunNumbers, type StudyStatus, type StudyTest, signStudy } from './study.ts';
+import { type RunNumbers, type RunReport, type StudyStatus, type StudyTest, signStudy } from './study.ts';
 
 /** A run that a trial begins with: its folder in the study's, and its seed. */
 export interface NewRun {
@@ -98,10 +98,17 @@ export class StudyFile implements Disposable {
    * Notes what a run has reported after an epoch, and the mean of the trial where all of its runs have got there. One
    * that was noted before stays as it is.
    */
-  addReport(number: number, run: string, step: number, numbers: RunNumbers, mean: number | null): void {
+  addReport(number: number, run: string, step: number, numbers: RunReport, mean: number | null): void {
     this.#write(() => {
-      const { accuracy, loss } = numbers;
-      this.#run('INSERT OR IGNORE INTO graft_reports VALUES (?, ?, ?, ?)', run, step, finite(accuracy), finite(loss));
+      const { accuracy, loss, seconds } = numbers;
+      this.#run(
+        'INSERT OR IGNORE INTO graft_reports VALUES (?, ?, ?, ?, ?)',
+        run,
+        step,
+        finite(accuracy),
+        finite(loss),
+        seconds,
+      );
       if (mean === null) return;
       this.#run(
         'INSERT OR IGNORE INTO trial_intermediate_values ' +
@@ -127,8 +134,10 @@ export class StudyFile implements Disposable {
     );
   }
 
-  endTrial(number: number, { state, value, message, seconds }: TrialEnd): void {
+  /** Notes how a trial ended, and for how long the study has run until then, in seconds. */
+  endTrial(number: number, { state, value, message, seconds }: TrialEnd, studySeconds: number): void {
     this.#write(() => {
+      this.#run('UPDATE graft_study SET seconds = ?', studySeconds);
       const id = this.#trialId(number);
       const name = optunaStates.find((each) => states[each] === state)!;
       this.#run(

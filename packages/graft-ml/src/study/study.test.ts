@@ -41,13 +41,13 @@ async function filled(): Promise<string> {
     return runs.map(({ name }) => name);
   };
   const [first, second] = trial(0, 0.001, [16, 'relu', { dropout: 0.5 }]);
-  file.addReport(0, first!, 1, { accuracy: 0.5, loss: 1 }, null);
-  file.addReport(0, second!, 1, { accuracy: 0.7, loss: 0.9 }, 0.6);
+  file.addReport(0, first!, 1, { accuracy: 0.5, loss: 1, seconds: 2 }, null);
+  file.addReport(0, second!, 1, { accuracy: 0.7, loss: 0.9, seconds: 2 }, 0.6);
   for (const name of [first!, second!])
     file.endRun(name, { trained: 100, best: { accuracy: 0.7, loss: Number.NaN, epoch: 1 } });
-  file.endTrial(0, { state: 'complete', value: 0.7, seconds: 1.5 });
+  file.endTrial(0, { state: 'complete', value: 0.7, seconds: 1.5 }, 10);
   trial(1, 0.01, null);
-  file.endTrial(1, { state: 'failed', value: null, message: 'the loss became infinite', seconds: 0.5 });
+  file.endTrial(1, { state: 'failed', value: null, message: 'the loss became infinite', seconds: 0.5 }, 11);
   trial(2, 0.0001, null);
   file.setStatus('interrupted', 12.5);
   return folder;
@@ -77,10 +77,10 @@ test('a study is read as it was written', async () => {
 test('what is noted twice, as after a crash, changes nothing', async () => {
   const folder = await filled();
   using file = await StudyFile.open(folder);
-  file.addReport(0, 'trial-0000-seed-1', 1, { accuracy: 0.1, loss: 2 }, 0.3);
+  file.addReport(0, 'trial-0000-seed-1', 1, { accuracy: 0.1, loss: 2, seconds: 1 }, 0.3);
   const [first] = (await openStudy(folder)).trials;
   expect(first!.intermediate.get(1)).toBe(0.6);
-  expect(first!.runs[1]!.reports.get(1)).toEqual({ accuracy: 0.7, loss: 0.9 });
+  expect(first!.runs[1]!.reports.get(1)).toEqual({ accuracy: 0.7, loss: 0.9, seconds: 2 });
 });
 
 test('half of a transaction, as a kill leaves it, is not read, and nothing in the folder is touched', async () => {
@@ -90,7 +90,7 @@ test('half of a transaction, as a kill leaves it, is not read, and nothing in th
   const database = new Database(path);
   // Pages go to the file before the transaction ends, as in one that does not fit into memory.
   database.exec('PRAGMA cache_size = 1; BEGIN IMMEDIATE; UPDATE graft_study SET seconds = 99');
-  for (let i = 0; i < 200; i++) database.exec(`INSERT INTO graft_reports VALUES ('trial-0002-seed-0', ${i}, 0, 0)`);
+  for (let i = 0; i < 200; i++) database.exec(`INSERT INTO graft_reports VALUES ('trial-0002-seed-0', ${i}, 0, 0, 0)`);
   for (const name of ['study.db', 'study.db-journal']) copyFileSync(join(folder, name), join(killed, name));
   database.exec('ROLLBACK');
   database.close();
@@ -173,7 +173,7 @@ function withSql(path: string, sql: string): void {
 
 const endlessView =
   'ALTER TABLE graft_reports RENAME TO r; CREATE VIEW graft_reports AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL ' +
-  "SELECT i + 1 FROM n) SELECT 'x' AS folder, i AS step, 0.0 AS accuracy, 0.0 AS loss FROM n WHERE i < 0";
+  "SELECT i + 1 FROM n) SELECT 'x' AS folder, i AS step, 0.0 AS accuracy, 0.0 AS loss, 0.0 AS seconds FROM n WHERE i < 0";
 const computing = 'ALTER TABLE graft_runs ADD COLUMN big BLOB AS (zeroblob(1000000000))';
 const renamed = "UPDATE graft_study SET definition = replace(definition, 'learningRate', 'learningRatf')";
 

@@ -19,6 +19,12 @@ export interface RunNumbers {
   readonly loss: number;
 }
 
+/** The validation of a run after an epoch. */
+export interface RunReport extends RunNumbers {
+  /** The time that the epoch took, its validation included. */
+  readonly seconds: number;
+}
+
 /** A run of a trial: an ordinary run folder. */
 export interface StudyRun {
   /** The name of its folder in the study's: `trial-0007`, or `trial-0007-seed-1`. */
@@ -30,7 +36,7 @@ export interface StudyRun {
   /** Its best epoch; null before its end. */
   readonly best: (RunNumbers & { readonly epoch: number }) | null;
   /** Its validation after each epoch, or in meta-learning after each so many meta-steps, by their number. */
-  readonly reports: ReadonlyMap<number, RunNumbers>;
+  readonly reports: ReadonlyMap<number, RunReport>;
 }
 
 /** A trial with its runs. */
@@ -121,7 +127,13 @@ const runRow = z.object({
   loss: numberOrNull,
   epoch: z.int().nullable(),
 });
-const reportRow = z.object({ folder: z.string(), step: z.int(), accuracy: numberOrNull, loss: numberOrNull });
+const reportRow = z.object({
+  folder: z.string(),
+  step: z.int(),
+  accuracy: numberOrNull,
+  loss: numberOrNull,
+  seconds: z.number(),
+});
 
 /**
  * Reads a study: its definition, its trials and the best of them. Another process may be running it.
@@ -182,7 +194,7 @@ function readAll(rows: Rows, path: string) {
       runRow,
       'SELECT trial_id AS id, folder, seed, trained, accuracy, loss, epoch FROM graft_runs ORDER BY trial_id, seed',
     ),
-    reports: rows(reportRow, 'SELECT folder, step, accuracy, loss FROM graft_reports ORDER BY folder, step'),
+    reports: rows(reportRow, 'SELECT folder, step, accuracy, loss, seconds FROM graft_reports ORDER BY folder, step'),
   };
 }
 
@@ -237,7 +249,10 @@ function runOf(
     trained,
     best: hasEnded ? { accuracy: accuracy ?? Number.NaN, loss: loss ?? Number.NaN, epoch } : null,
     reports: new Map(
-      reports.map((row) => [row.step, { accuracy: row.accuracy ?? Number.NaN, loss: row.loss ?? Number.NaN }]),
+      reports.map(({ step, seconds, ...row }) => [
+        step,
+        { accuracy: row.accuracy ?? Number.NaN, loss: row.loss ?? Number.NaN, seconds },
+      ]),
     ),
   };
 }

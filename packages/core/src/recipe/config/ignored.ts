@@ -39,22 +39,41 @@ export function assertNoneIgnored(config: TrainConfig): void {
   assertNoneIgnoredBy(config, belongs);
 }
 
+/** An option that was given, and the option whose choice does not look at it. */
+export interface IgnoredOption {
+  readonly option: string;
+  readonly by: string;
+}
+
+/** The options of a training run that were given and that nothing would look at. */
+export function ignoredOptions(config: TrainConfig): readonly IgnoredOption[] {
+  return ignoredOptionsBy(config, belongs);
+}
+
 /** The same for any table of options. */
-export function assertNoneIgnoredBy(config: object, belongings: Belongings): void {
+export function ignoredOptionsBy(config: object, belongings: Belongings): readonly IgnoredOption[] {
   const values = new Map<string, unknown>(Object.entries(config));
-  for (const [by, options] of Object.entries(belongings)) {
-    const chosen = values.get(by);
-    for (const [option, choices] of Object.entries(options)) {
+  return Object.entries(belongings).flatMap(([by, options]) =>
+    Object.entries(options).flatMap(([option, choices]) => {
       const value = values.get(option);
       const isGiven = value !== null && value !== false && value !== undefined;
-      if (!isGiven || choices.includes(String(chosen))) continue;
-      const other = chosen === null ? '' : `, not with ${chosen}`;
-      throw new OptionError({
-        option,
-        expected: `nothing, since ${by} is ${chosen === null ? 'not given' : String(chosen)}`,
-        received: value,
-        problem: ` means something only with ${code(by)} ${choices.join(', ')}${other}. Leave it out.`,
-      });
-    }
-  }
+      return isGiven && !choices.includes(String(values.get(by))) ? [{ option, by }] : [];
+    }),
+  );
+}
+
+/** @throws OptionError where an option was given that nothing would look at */
+export function assertNoneIgnoredBy(config: object, belongings: Belongings): void {
+  const [first] = ignoredOptionsBy(config, belongings);
+  if (first === undefined) return;
+  const { option, by } = first;
+  const values = new Map<string, unknown>(Object.entries(config));
+  const chosen = values.get(by);
+  const other = chosen === null ? '' : `, not with ${chosen}`;
+  throw new OptionError({
+    option,
+    expected: `nothing, since ${by} is ${chosen === null ? 'not given' : String(chosen)}`,
+    received: values.get(option),
+    problem: ` means something only with ${code(by)} ${belongings[by]![option]!.join(', ')}${other}. Leave it out.`,
+  });
 }

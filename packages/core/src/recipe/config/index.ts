@@ -8,6 +8,7 @@ import { type ResolvedConfig, type TrainConfig, type TrainConfigInput, trainConf
 
 export { mixingOf } from './augmentation.ts';
 export { choice } from './choice.ts';
+export { type IgnoredOption, ignoredOptions } from './ignored.ts';
 export { lossOf } from './loss.ts';
 export { assertModelName } from './model.ts';
 export { clipOf, optimizerOf } from './optimisation.ts';

@@ -5,7 +5,7 @@ import { isAdapting, type LearnerName, learners } from '../../meta/learners.ts';
 import { getModel, hasResiduals, isOnnx, type NamedArchitecture } from '../../models/index.ts';
 import { optimizers } from '../../optim/index.ts';
 import { entriesOf, entryNamed, publishedAs } from '../../weights/registry/lookup.ts';
-import { assertNoneIgnoredBy } from '../config/ignored.ts';
+import { assertNoneIgnoredBy, type IgnoredOption, ignoredOptionsBy } from '../config/ignored.ts';
 import { parseOptions } from '../config/parse.ts';
 import { belongings } from './ignored.ts';
 import { innerDefaults, isAnnealing, outerDefaultsOf, type PresetName, presets } from './learners.ts';
@@ -161,6 +161,11 @@ export function withoutIgnored(config: MetaConfig): MetaConfig {
   const { learner } = chosenNames(config);
   const ignored = Object.entries(belongings.learner).filter(([, those]) => !those.includes(learner));
   return { ...config, ...Object.fromEntries(ignored.map(([key]) => [key, null])) };
+}
+
+/** The options of a run of meta-learning that were given and that nothing would look at. */
+export function ignoredMetaOptions(config: MetaConfig): readonly IgnoredOption[] {
+  return ignoredOptionsBy({ ...config, ...chosenNames(config) }, belongings);
 }
 
 /** @throws OptionError where validations do not divide the meta-steps */
