@@ -3,6 +3,8 @@
  *
  * @module @graft-ml/core/train
  */
+export type { LocalWorkers, RoundEnd, Rounds } from '../fit/diloco.ts';
+export type { LocalEnd } from '../fit/local-steps.ts';
 export type { LogName } from '../fit/loggers/names.ts';
 export type { AugmentationOptions } from '../recipe/config/augmentation.ts';
 export type { DataOptions, PartsChoice } from '../recipe/config/data.ts';
@@ -12,6 +14,7 @@ export type { ModelOptions } from '../recipe/config/model.ts';
 export type { OptimisationOptions, OptimizerOptions } from '../recipe/config/optimisation.ts';
 export type { ScheduleName, ScheduleOptions } from '../recipe/config/schedule.ts';
 export type { Domain, StrategyOptions } from '../recipe/config/strategy.ts';
+export type { TransferDtype, WorkersOptions } from '../recipe/config/workers.ts';
 export {
   type Decision,
   type Evidence,
@@ -30,6 +33,7 @@ export {
 } from '../recipe/index.ts';
 export type { TransferHead, TransferSide } from '../recipe/partial-transfer.ts';
 export type { PreprocessingChanges } from '../recipe/preprocessing.ts';
+export type { PlannedRounds } from '../recipe/rounds.ts';
 export type { RunHost } from '../runs/host.ts';
 export type { NamedPaths, PathRecord } from '../runs/named-paths.ts';
 export type { NotedDataset, NotedImages } from '../runs/noted-images.ts';
@@ -44,5 +48,6 @@ export type {
   ScratchEvent,
 } from '../runs/run-events.ts';
 export type { Run, RunCalibration, RunDataset, RunRecord, RunVersions } from '../runs/run-file.ts';
+export type { OpenWorkers, RunWorkers, WorkersOrder } from '../runs/run-workers.ts';
 export type { TrainOptions } from '../runs/train-run.ts';
 export type { Resumption } from '../runs/training.ts';

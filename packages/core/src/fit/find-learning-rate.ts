@@ -50,7 +50,7 @@ export async function findLearningRate(task: TrainingTask, options: RangeTestOpt
       const learningRate = rangeRate(step, options);
       const results = await state.step(open.programs.training, {
         ...feedsOf(batch),
-        ...drawNoise(open.noise, task.seed, step),
+        ...drawNoise(open.programs.noise, task.seed, step),
         ...scalarsOf(plain, stage, { learningRate, ...task.optimizer.scalars(step + 1) }),
       });
       const loss = Number(results[resultNames.loss]!.data[0]);

@@ -2,7 +2,7 @@ import type { Tensors } from '../base/tensor.ts';
 import type { BatchNormPolicy, Noise } from '../nn/index.ts';
 import { drawNoise } from '../nn/index.ts';
 import type { Program, Runtime, State } from '../runtime/index.ts';
-import type { Course, CourseStage, OpenStage, StepOutcome } from './course.ts';
+import type { Course, CourseStage, OpenStage, Step, StepOutcome } from './course.ts';
 import { type Criterion, type Evaluator, number, openEvaluator } from './evaluation.ts';
 import { scoresOf, sumsOver } from './metrics.ts';
 import { type Batch, feedsOf } from './source.ts';
@@ -28,16 +28,54 @@ function criterionOf<M extends string>({ criterion, metrics: [first] }: Training
   return criterion ?? first ?? { name: 'loss', higherIsBetter: false };
 }
 
-/** The programs of a stage, and what they are fed. */
-export interface StagePrograms<M extends string = string> {
-  readonly sources: StageSources;
-  readonly programs: {
-    readonly training: Program;
-    readonly gathering: Program | null;
-    readonly evaluation: Evaluator<M>;
-  };
+/** The compiled steps of a stage. */
+export interface StagePrograms {
+  readonly training: Program;
+  /** Null where a batch makes a step. */
+  readonly gathering: Program | null;
   readonly noise: readonly Noise[];
   close(): Promise<void>;
+}
+
+/** A compiled stage with its inputs. */
+export interface CompiledStage<M extends string = string> {
+  readonly sources: StageSources;
+  readonly programs: StagePrograms;
+  readonly evaluation: Evaluator<M>;
+  close(): Promise<void>;
+}
+
+/** The options of a stage's steps. */
+export function stepOptions<M extends string>(task: TrainingTask<M>, index: number): TrainingStepOptions {
+  const { settings, mixes } = task.stages[index]!;
+  return {
+    ...task,
+    settings: stepSettings(task.stages, index),
+    mixes,
+    batchNorm: batchNormOf(settings, task.batchNorm),
+    average: task.average !== null,
+  };
+}
+
+/** Compiles the steps of a stage. */
+export async function compileSteps<M extends string>(
+  task: TrainingTask<M>,
+  index: number,
+  runtime: Runtime,
+): Promise<StagePrograms> {
+  const { network } = task.stages[index]!;
+  const options = stepOptions(task, index);
+  const step = trainingStep(network, options);
+  const gathering = task.accumulate > 1 ? gatheringStep(network, options) : null;
+  const programs = {
+    training: await runtime.compile(step.outputs),
+    gathering: gathering && (await runtime.compile(gathering.outputs)),
+  };
+  const close = async () => {
+    await programs.training.release();
+    await programs.gathering?.release();
+  };
+  return { ...programs, noise: step.noise, close };
 }
 
 /** Compiles a stage's graphs and opens its sources. */
@@ -46,59 +84,54 @@ export async function compileStage<M extends string>(
   index: number,
   variables: Tensors,
   runtime: Runtime,
-): Promise<StagePrograms<M>> {
-  const { stages, batchSize, accumulate } = task;
-  const { network, settings, mixes } = stages[index]!;
-  const options: TrainingStepOptions = {
-    ...task,
-    batchSize,
-    settings: stepSettings(stages, index),
-    mixes,
-    batchNorm: batchNormOf(settings, task.batchNorm),
-    average: task.average !== null,
-  };
-  const sources = await stages[index]!.open(variables);
-  const step = trainingStep(network, options);
-  const gathering = accumulate > 1 ? gatheringStep(network, options) : null;
-  const programs = {
-    training: await runtime.compile(step.outputs),
-    gathering: gathering && (await runtime.compile(gathering.outputs)),
-    evaluation: await openEvaluator(network, task, runtime),
-  };
+): Promise<CompiledStage<M>> {
+  const { network, open } = task.stages[index]!;
+  const sources = await open(variables);
+  const programs = await compileSteps(task, index, runtime);
+  const evaluation = await openEvaluator(network, task, runtime);
   const close = async () => {
-    for (const program of Object.values(programs)) await program?.release();
+    await programs.close();
+    await evaluation.release();
     await sources.close();
   };
-  return { sources, programs, noise: step.noise, close };
+  return { sources, programs, evaluation, close };
 }
 
 /** Steps over batches of images, or of features of them. */
-function imageStage<M extends string>(task: TrainingTask<M>, stage: StagePrograms<M>): OpenStage<M> {
-  const { batchSize, accumulate, stepsPerEpoch } = task;
-  const { sources, programs } = stage;
+function imageStage<M extends string>(task: TrainingTask<M>, stage: CompiledStage<M>): OpenStage<M> {
+  const { sources, evaluation } = stage;
   return {
-    async *steps(epoch, first) {
-      const order = task.order(epoch).slice(first * batchSize * accumulate, stepsPerEpoch * batchSize * accumulate);
-      const batches = sources.training.batches({ batchSize, order, lastBatch: 'drop', epoch })[Symbol.asyncIterator]();
-      try {
-        for (let step = first; step < stepsPerEpoch; step++) {
-          const images = order.slice((step - first) * batchSize * accumulate);
-          const stepInAll = (epoch - 1) * stepsPerEpoch + step;
-          yield (state, scalars) => takeStep(task, stage, batches, { state, scalars, stepInAll, images });
-        }
-      } finally {
-        await batches.return?.();
-      }
-    },
-    evaluate: (variables, signal) => programs.evaluation.evaluate(variables, sources.validation, signal),
+    steps: (epoch, first) => stageSteps(task, stage, epoch, first),
+    evaluate: (variables, signal) => evaluation.evaluate(variables, sources.validation, signal),
     close: stage.close,
   };
+}
+
+/** The steps of an epoch (from 1), from `first` (from 0) on. */
+export async function* stageSteps<M extends string>(
+  task: TrainingTask<M>,
+  { sources, programs }: Pick<CompiledStage<M>, 'sources' | 'programs'>,
+  epoch: number,
+  first: number,
+): AsyncGenerator<Step<M>, void, undefined> {
+  const { batchSize, accumulate, stepsPerEpoch } = task;
+  const order = task.order(epoch).slice(first * batchSize * accumulate, stepsPerEpoch * batchSize * accumulate);
+  const batches = sources.training.batches({ batchSize, order, lastBatch: 'drop', epoch })[Symbol.asyncIterator]();
+  try {
+    for (let step = first; step < stepsPerEpoch; step++) {
+      const images = order.slice((step - first) * batchSize * accumulate);
+      const stepInAll = (epoch - 1) * stepsPerEpoch + step;
+      yield (state, scalars) => takeStep(task, programs, batches, { state, scalars, stepInAll, images });
+    }
+  } finally {
+    await batches.return?.();
+  }
 }
 
 /** One step of as many batches as are gathered for it. It ends at a loss that is not a number. */
 async function takeStep<M extends string>(
   { batchSize, accumulate, seed, metrics }: TrainingTask<M>,
-  { programs, noise }: StagePrograms<M>,
+  programs: StagePrograms,
   batches: AsyncIterator<Batch>,
   at: {
     readonly state: State;
@@ -115,7 +148,7 @@ async function takeStep<M extends string>(
     const isLast = i + 1 === accumulate;
     const results = await at.state.step(isLast ? programs.training : programs.gathering!, {
       ...feedsOf(batch),
-      ...drawNoise(noise, seed, at.stepInAll * accumulate + i),
+      ...drawNoise(programs.noise, seed, at.stepInAll * accumulate + i),
       ...(isLast && at.scalars),
     });
     const loss = number(results[resultNames.loss]);

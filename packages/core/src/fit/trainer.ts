@@ -167,7 +167,10 @@ async function* takeSteps<M extends string>(
     const stepInAll = run.phase.epoch * steps + run.phase.step;
     const learningRate = peakRateAt(run, stepInAll);
     run.isSound = false;
-    const { images, ...outcome } = await take(run.state, scalarsAt(run, stepInAll));
+    const { images, ...outcome } = await take(
+      run.state,
+      stepScalars(run.course, { stage: run.stage, step: stepInAll, losses: run.phase.losses }),
+    );
     const { loss } = outcome;
     const step = run.phase.step + 1;
     if (!Number.isFinite(loss)) {
@@ -187,13 +190,17 @@ async function* takeSteps<M extends string>(
 }
 
 /**
- * The feeds of a step besides its batch: the learning rate of each group of parameters and its optimizer's counters.
+ * The feeds of a step (from 0, in the whole run) besides its batch: the learning rate of each group of parameters and
+ * its optimizer's counters. `losses` are the validation losses of the epochs before.
  */
-function scalarsAt<M extends string>({ course, stage, phase }: ActiveRun<M>, step: number): Tensors {
+export function stepScalars<M extends string>(
+  course: Course<M>,
+  { stage, step, losses }: { readonly stage: number; readonly step: number; readonly losses: readonly number[] },
+): Tensors {
   const { stages, optimizer, average, stepsPerEpoch: steps } = course;
   const feeds: Record<string, Tensor> = {};
   for (const group of groupsOf(stages, stage)) {
-    const learningRate = learningRateAt(course, group, step, phase.losses);
+    const learningRate = learningRateAt(course, group, step, losses);
     const own = step - epochsBefore(stages, group) * steps;
     Object.assign(feeds, scalarFeeds(optimizer, { learningRate, step: own, group: groupName(group) }));
   }

@@ -18,6 +18,9 @@ export function completeError(out: string, had: number): UserError {
   );
 }
 
+/** The change of a run that goes on from its best epoch, with a new optimizer state. */
+export const fromBest = 'resumed from best.safetensors, with a new optimizer state';
+
 /** The run with what is changed of it when it is resumed. @throws UserError where it cannot be trained for longer */
 export function changed(
   out: string,
@@ -26,7 +29,7 @@ export function changed(
   { from, epochs, at }: { from: CheckpointName; epochs: number | undefined; at: number },
 ): Run {
   const changes = [...run.changes];
-  if (from === 'best') changes.push({ epoch: at, change: 'resumed from best.safetensors, with a new optimizer state' });
+  if (from === 'best') changes.push({ epoch: at, change: fromBest });
   if (epochs === undefined) return { ...run, changes };
   const had = begunWith + run.addedEpochs;
   if (run.status !== 'done') {

@@ -28,6 +28,7 @@ import type { ReadyEvent, RunEvent } from './run-events.ts';
 import { assertSameWeights, assertUnchanged, type Run, trainingRuns } from './run-file.ts';
 import { type OwnOnnx, ownOnnx } from './run-files.ts';
 import { RunFolder } from './run-folder.ts';
+import type { FitByWorkers, OpenWorkers } from './run-workers.ts';
 
 /** Options of training a run, wherever it is made. */
 export interface TrainOptions {
@@ -51,6 +52,8 @@ export interface TrainOptions {
   readonly cache?: Cache | null | undefined;
   /** Computes the features of frozen layers elsewhere. The run is the same to the bit. Default: this process. */
   readonly extract?: ExtractElsewhere | undefined;
+  /** Opens the workers of a configuration that has some: `workersOn(farm)` in Node. */
+  readonly openWorkers?: OpenWorkers | undefined;
 }
 
 /** A run to be trained, from its beginning or from where it stopped. */
@@ -145,11 +148,14 @@ async function* attempt<D extends ImageDataset, O extends TrainOptions>(
   // Later than in the first epoch, when all was decoded, no work is thrown away.
   const mayRestart = !resumed || resumed.phase.epoch === 0;
   try {
+    const workers = config.workers === null ? null : await import('./run-workers.ts');
+    workers?.assertWorkers(config, resumed?.run, options.openWorkers);
     const prepared = await site.prepare(given.folder, config, {
       ...options,
       ...fixedOf(given, site),
       threads: resumed?.run.threads,
-      decode: options.decode ?? 'later',
+      // An image that turned out to be damaged would be another process's.
+      decode: options.decode ?? (config.workers === null ? 'later' : 'now'),
       meter,
       cleanups,
     });
@@ -157,6 +163,7 @@ async function* attempt<D extends ImageDataset, O extends TrainOptions>(
     if (resumed) {
       assertUnchanged(out, resumed.run, prepared, resumed.named);
     }
+    workers?.roundsOf(config, prepared.folder.train.length);
     assertSameWeights(prepared.config, prepared.weightsSha256, options.weightsSha256);
     run = resumed?.run ?? describeRun(given.folder, prepared, site.host);
     const notes = [...prepared.notes, ...(resumed ? notesOnLength(resumed, resumed.run, prepared) : [])];
@@ -183,7 +190,7 @@ interface Recorded {
 async function* planned(
   run: Run,
   prepared: Prepared,
-  { out, overwrite = false, signal, loggers, extract, host, meter }: TrainOptions & Recorded,
+  { out, overwrite = false, signal, loggers, extract, host, meter, openWorkers }: TrainOptions & Recorded,
   resumed: Resumed | null,
 ): AsyncGenerator<Exclude<RunEvent, ReadyEvent>, Run, undefined> {
   const { config, architecture, model, data, initial, onnx } = prepared;
@@ -197,14 +204,12 @@ async function* planned(
   );
   const runPlan = (plan: readonly PlannedStage[], last: Last | null) => {
     model.load(initial);
-    const options = {
-      ...runFitOptions(prepared, plan),
-      store,
-      extract,
-      ...(signal && { signal }),
-      resume: last ?? false,
-    };
-    const events = prepared.proof.within(meter.watch(fit(model, data, options)));
+    const options = { store, extract, ...(signal && { signal }), resume: last ?? false };
+    const training =
+      config.workers === null
+        ? fit(model, data, { ...runFitOptions(prepared, plan), ...options })
+        : byWorkers({ prepared, run, out }, openWorkers!, options);
+    const events = prepared.proof.within(meter.watch(training));
     return recorded(events, store, { runtime, last, overwrite, signal });
   };
   const work = async function* (): AsyncGenerator<Exclude<RunEvent, ReadyEvent>, void, undefined> {
@@ -230,6 +235,11 @@ async function* planned(
     throw error instanceof LossError ? error.naming(prepared.folder.train.map(({ path }) => path)) : error;
   }
   return store.run;
+}
+
+/** `fitByWorkers`, which a page never loads. */
+async function* byWorkers(...given: Parameters<FitByWorkers>): ReturnType<FitByWorkers> {
+  yield* (await import('./run-workers.ts')).fitByWorkers(...given);
 }
 
 /** The options of `fit` for a plan of a prepared run. */

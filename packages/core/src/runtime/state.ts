@@ -38,6 +38,15 @@ export class State {
     }
     return others;
   }
+
+  /** Takes over values that no program computed, each in place of the one of its name, type and shape. */
+  write(values: Tensors): void {
+    for (const [name, value] of Object.entries(values)) {
+      const before = this.#current[name]!;
+      this.#current[name] = copy(value);
+      this.#next[name] = before;
+    }
+  }
 }
 
 /** The same numbers in memory of their own. */

@@ -13,6 +13,7 @@ import { Button } from '../ui/button.tsx';
 const elsewhere = new Set([
   ...['model', 'weights', 'strategy', 'parts', 'classDepth', 'labelRegex', 'pathColumn', 'labelColumn', 'splitColumn'],
   ...['followLinks', 'fold', 'log', 'device', 'threads', 'memory', 'disk'],
+  ...['workers', 'averageEvery', 'outerLearningRate', 'outerMomentum', 'transferDtype'],
 ]);
 const infos = optionsOf(trainConfigSchema).filter(({ key }) => !elsewhere.has(key));
 const groups = Object.entries(configGroups)

@@ -5,6 +5,7 @@ import { strategies } from '../strategy.ts';
 import { assertNoneIgnored } from './ignored.ts';
 import { parseOptions } from './parse.ts';
 import { type ResolvedConfig, type TrainConfig, type TrainConfigInput, trainConfigSchema } from './train-config.ts';
+import { assertWorkersGiven } from './workers.ts';
 
 export { mixingOf } from './augmentation.ts';
 export { choice } from './choice.ts';
@@ -33,6 +34,7 @@ export function parseConfig(config: TrainConfigInput): TrainConfig {
     strategy: strategy ?? (transferRatio === null ? null : 'partial-transfer'),
   } as const;
   assertNoneIgnored(chosen);
+  assertWorkersGiven(chosen);
   return chosen;
 }
 
@@ -56,5 +58,7 @@ export function resolveConfig(config: TrainConfig): ResolvedConfig {
     epochs: config.epochs ?? defaults.epochs,
     learningRate: config.learningRate ?? optimizers[config.optimizer].learningRate,
     weightDecay: config.weightDecay ?? optimizers[config.optimizer].weightDecay,
+    // So that a worker's numbers are the same on every machine of one instruction set.
+    threads: config.threads ?? (config.workers === null ? null : 1),
   };
 }

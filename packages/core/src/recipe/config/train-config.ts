@@ -8,6 +8,7 @@ import { type MachineOptions, machineOptions } from './machine.ts';
 import { type ModelOptions, modelOptions } from './model.ts';
 import { type OptimisationOptions, optimisationOptions } from './optimisation.ts';
 import { type LayerRates, type StrategyOptions, strategyOptions } from './strategy.ts';
+import { type WorkersOptions, workersOptions } from './workers.ts';
 
 /** All options that decide a training run. */
 export interface TrainConfig
@@ -16,7 +17,8 @@ export interface TrainConfig
     OptimisationOptions,
     AugmentationOptions,
     DataOptions,
-    MachineOptions {}
+    MachineOptions,
+    WorkersOptions {}
 
 /** A configuration as it is given: what is left out has its default. */
 export interface TrainConfigInput extends Partial<Omit<TrainConfig, 'rates'>> {
@@ -43,6 +45,7 @@ export const configGroups = {
   augmentation: augmentationOptions,
   data: dataOptions,
   machine: machineOptions,
+  workers: workersOptions,
 } as const;
 
 /** The table of all options: a command line's flags, their help and the files that configure a run are made from it. */
@@ -53,4 +56,5 @@ export const trainConfigSchema: z.ZodObject<OptionSchemas<TrainConfig>, z.core.$
   ...augmentationOptions,
   ...dataOptions,
   ...machineOptions,
+  ...workersOptions,
 });
