@@ -1,7 +1,8 @@
 /**
  * Classifiers on images in memory, whatever runs and decodes them; how good they are: accuracy with its interval, per
  * class, the confusion matrix, ROC and calibration, image by image; temperature scaling; McNemar's test of two; and
- * looking into their answers: labels that are probably wrong, top losses, confused pairs.
+ * looking into their answers: labels that are probably wrong, top losses, confused pairs; and how good features are for
+ * a task: nearest neighbours, the linear probe and LogME.
  *
  * @module @graft-ml/core/predict
  */
@@ -16,8 +17,11 @@ export {
   type ConfusedPair,
   type ConfusionMatrix,
   type ConfusionTextOptions,
+  type CrossValidatedProbe,
+  type CrossValidatedProbeOptions,
   type CurvePoint,
   confusionMatrixText,
+  crossValidatedProbe,
   type EvaluationCurves,
   type EvaluationMetrics,
   type EvaluationOptions,
@@ -40,6 +44,7 @@ export {
   type LabelIssue,
   type LabelIssueOptions,
   type LabelIssues,
+  type LabelledFeatures,
   type LabelledLogits,
   type LabelNoise,
   type LabelRanking,
@@ -47,11 +52,15 @@ export {
   type LogitVector,
   labelQuality,
   leastSure,
+  logme,
   type McNemar,
   type MostConfusedOptions,
   mcnemar,
   measure,
   mostConfused,
+  type NearestNeighbours,
+  type NearestNeighboursOptions,
+  nearestNeighbours,
   type Prediction,
   type ProbabilityRows,
   type RankedClass,

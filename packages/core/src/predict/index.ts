@@ -17,6 +17,11 @@ export {
 export { type ClassMatrix, estimateLabelNoise, type LabelNoise, type ProbabilityRows } from './confident-joint.ts';
 export { type ConfusionTextOptions, confusionMatrixText } from './confusion-text.ts';
 export {
+  type CrossValidatedProbe,
+  type CrossValidatedProbeOptions,
+  crossValidatedProbe,
+} from './cross-validated-probe.ts';
+export {
   type EvaluationCurves,
   type EvaluationMetrics,
   type EvaluationOptions,
@@ -49,8 +54,11 @@ export {
   labelQuality,
   labelRankings,
 } from './label-issues.ts';
+export { logme } from './logme.ts';
 export { type McNemar, mcnemar } from './mcnemar.ts';
 export { ranked, wilsonInterval } from './metrics.ts';
+export { type NearestNeighbours, type NearestNeighboursOptions, nearestNeighbours } from './nearest-neighbours.ts';
+export type { LabelledFeatures } from './out-of-sample.ts';
 export type { CurvePoint } from './ranking.ts';
 export type { Reliability, ReliabilityBin } from './reliability.ts';
 export { type FittedTemperature, fitTemperature, type LabelledLogits } from './temperature.ts';

@@ -8,6 +8,7 @@ import { linear, type Scope } from '../nn/index.ts';
 import { adamw } from '../optim/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { softmax } from './evaluation.ts';
+import { featureScales, standardised } from './feature-scales.ts';
 
 /** Features of images, one row (f) each, with their labels. */
 export interface LabelledFeatures {
@@ -61,7 +62,11 @@ export async function outOfSample(features: LabelledFeatures, options: ProbeOpti
 }
 
 /** The fold of each image, from 0. A copy under another label is in the fold of the first: no probe has seen it. */
-function foldsOf({ labels, contents, classes }: LabelledFeatures, of: number, seed: number): number[] {
+export function foldsOf(
+  { labels, contents, classes }: Omit<LabelledFeatures, 'rows'>,
+  of: number,
+  seed: number,
+): number[] {
   const images = labels.map((label, index) => ({ label, index, sha256: contents[index]! }));
   const byClass = Array.from({ length: classes }, (_, label) => images.filter((image) => image.label === label));
   const foldOfContent = new Map<string, number>();
@@ -110,17 +115,11 @@ async function probed(
 
 /** Rows as one tensor (n, f), each feature with the mean 0 and the deviation 1 that it has in `rows`. */
 function standardiser(rows: readonly Float32Array[]): (rows: readonly Float32Array[]) => Tensor {
-  const width = rows[0]!.length;
-  const [mean, deviation] = [new Float64Array(width), new Float64Array(width)];
-  for (const row of rows) for (let k = 0; k < width; k++) mean[k]! += row[k]! / rows.length;
-  for (const row of rows) for (let k = 0; k < width; k++) deviation[k]! += (row[k]! - mean[k]!) ** 2 / rows.length;
-  // A feature that is the same for all says nothing, and stays 0.
-  const scale = deviation.map((variance) => (variance > 0 ? 1 / Math.sqrt(variance) : 0));
+  const scales = featureScales(rows);
   return (wanted) => {
+    const width = scales.mean.length;
     const data = new Float32Array(wanted.length * width);
-    wanted.forEach((row, i) => {
-      for (let k = 0; k < width; k++) data[i * width + k] = (row[k]! - mean[k]!) * scale[k]!;
-    });
+    for (const [i, row] of wanted.entries()) data.set(standardised(row, scales), i * width);
     return tensor('f32', [wanted.length, width], data);
   };
 }
