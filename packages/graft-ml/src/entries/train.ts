@@ -1,6 +1,6 @@
 /**
- * Recipes for transfer learning: from a folder of images to a run, resuming, cross-validation and learning rate
- * search.
+ * Recipes for transfer learning: from a folder of images to a run, resuming, cross-validation, learning rate
+ * search and choosing a backbone.
  *
  * @module graft-ml/train
  */
@@ -26,6 +26,16 @@ export {
   labelIssues,
   type ProbedImage,
 } from '../experiment/label-issues.ts';
+export type { ModelCandidate } from '../experiment/model-candidates.ts';
+export type { ModelScores, RankProgress } from '../experiment/model-scores.ts';
+export {
+  type ModelRanking,
+  type RankedModel,
+  type RankOptions,
+  type RankScore,
+  rankModels,
+  type UnrankedModel,
+} from '../experiment/rank-models.ts';
 export { type CheckpointName, type OpenRunStore, type RunStore, readRun } from '../runs/index.ts';
 export {
   type FindRateOptions,

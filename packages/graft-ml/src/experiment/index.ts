@@ -24,4 +24,14 @@ export {
   labelIssues,
   type ProbedImage,
 } from './label-issues.ts';
+export type { ModelCandidate } from './model-candidates.ts';
+export type { ModelScores, RankProgress } from './model-scores.ts';
+export {
+  type ModelRanking,
+  type RankedModel,
+  type RankOptions,
+  type RankScore,
+  rankModels,
+  type UnrankedModel,
+} from './rank-models.ts';
 export { resumeRun } from './resume-run.ts';

@@ -36,6 +36,8 @@ export interface PooledFeatures<I> {
   readonly rows: readonly Float32Array[];
   /** Images that turned out to be unreadable, which are left out. */
   readonly problems: readonly ImageProblem[];
+  /** Images whose features the cache had. */
+  readonly cached: number;
 }
 
 /** Images that are computed at once. */
@@ -63,7 +65,8 @@ export async function pooledFeatures<I extends DatasetImage>(
   await using table = (await cache?.features(origin, [width], { limit, onNote })) ?? noFeatures;
   const missing: number[] = [];
   for (const [i, { sha256 }] of images.entries()) if (!(await table.read(sha256, rows[i]!))) missing.push(i);
-  let done = images.length - missing.length;
+  const cached = images.length - missing.length;
+  let done = cached;
   if (done > 0) onProgress?.(done, images.length);
   const problems = new Map<number, ImageProblem>();
   for await (const { index, features, problem } of computed(extractor, images, missing, { pool, signal })) {
@@ -75,7 +78,7 @@ export async function pooledFeatures<I extends DatasetImage>(
     onProgress?.(++done, images.length);
   }
   const isUsable = (_: unknown, i: number) => !problems.has(i);
-  return { images: images.filter(isUsable), rows: rows.filter(isUsable), problems: [...problems.values()] };
+  return { images: images.filter(isUsable), rows: rows.filter(isUsable), problems: [...problems.values()], cached };
 }
 
 /** The graph of an extractor as text, the variables in it, and the number of its features. */
