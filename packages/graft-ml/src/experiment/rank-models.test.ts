@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { OptionError, UserError } from '@graft-ml/core';
 import { expect, test } from 'vitest';
+import { graft } from '../../../../test/graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
 import { folderCache } from '../cache/folder-cache.ts';
@@ -81,3 +82,20 @@ test('a signal ends it; options are checked before anything is done', async () =
   await expect(rankModels('nowhere', { models: [] })).rejects.toThrow(OptionError);
   await expect(rankModels('nowhere', { models: ['conv4'], folds: 1 })).rejects.toThrow(OptionError);
 });
+
+test('graft rank prints a table or JSON, and fails where no model could be ranked', async () => {
+  const folder = await drawImages(join(root, 'cli'), { perClass: 6, classes: ['cross', 'disc'] });
+  const flags = ['--folds', '2', '--offline'];
+  const { status, stdout } = await graft(['rank', folder, '--models', 'conv4,golden/onnx/residual_18.onnx', ...flags]);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/12 images of 2 classes; by the linear probe/);
+  expect(stdout).toMatch(/^residual_18\.onnx +\d+\.\d %/m);
+  const json = await graft(['rank', folder, '--models', 'conv4', '--by', 'neighbours', '--json', ...flags]);
+  expect(JSON.parse(json.stdout)).toMatchObject({ images: 12, by: 'neighbours', models: [{ name: 'conv4' }] });
+  const none = await graft(['rank', folder, '--models', 'alexnet', ...flags]);
+  expect(none.status).toBe(1);
+  expect(none.stdout).toMatch(/Not ranked:\n {2}alexnet: /);
+  const missing = await graft(['rank', folder]);
+  expect(missing.status).toBe(2);
+  expect(missing.stderr).toMatch(/which models/);
+}, 60_000);

@@ -53,6 +53,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./features.ts')).featuresCommand,
   },
   {
+    name: 'rank',
+    summary: 'Ranks pretrained models for labelled images, without training them.',
+    load: async () => (await import('./rank.ts')).rankCommand,
+  },
+  {
     name: 'preview',
     summary: 'Writes a contact sheet of augmented images.',
     load: async () => (await import('./preview.ts')).previewCommand,
