@@ -4,7 +4,9 @@
  * @module @graft-ml/core/weights
  */
 export {
+  averageTensors,
   type ExpectedTensor,
+  type Ingredient,
   type MatchOptions,
   mapNames,
   matchWeights,

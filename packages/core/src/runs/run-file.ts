@@ -246,9 +246,17 @@ export async function kindOfRunIn(path: string, openStore: OpenRunStore): Promis
 /** The change that a run begins with which a program trained, so that its options do not repeat it. */
 export const trainedByProgram = 'trained by a program, with fit, and saved with model.save';
 
-/** Whether a program trained a run: nothing says how. */
+/** The beginning of the change that a run begins with whose weights are an average of those of others. */
+export const averagedFrom = 'weights averaged from other runs: ';
+
+/** Whether the weights of a run are an average of those of others: its options are those of one of them. */
+export function isAveraged({ changes }: Pick<RunRecord, 'changes'>): boolean {
+  return changes.some(({ change }) => change.startsWith(averagedFrom));
+}
+
+/** Whether the options of a run do not say how it was trained: a program trained it, or its weights are an average. */
 export function isTrainedByProgram({ changes }: Pick<RunRecord, 'changes'>): boolean {
-  return changes.some(({ change }) => change === trainedByProgram);
+  return changes.some(({ change }) => change === trainedByProgram) || isAveraged({ changes });
 }
 
 /** @throws UserError where the content of a `run.json` is not what it should be, or of another kind of run */

@@ -1,3 +1,4 @@
+export { averageTensors, type Ingredient } from './average.ts';
 export { type ExpectedTensor, type MatchOptions, matchWeights } from './match.ts';
 export type { WeightsEntry } from './registry/entry.ts';
 export { listModels } from './registry/list.ts';

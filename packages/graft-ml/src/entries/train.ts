@@ -37,6 +37,9 @@ export {
   type UnrankedModel,
 } from '../experiment/rank-models.ts';
 export { type CheckpointName, type OpenRunStore, type RunStore, readRun } from '../runs/index.ts';
+export { type GreedySoup, greedySoup, type SoupIngredient } from '../study/soup.ts';
+export type { AverageOptions, AverageProgress, MeasuredWeights } from '../study/weights-bench.ts';
+export { type Interpolation, type WiseFt, type WiseFtOptions, wiseFt } from '../study/wise-ft.ts';
 export {
   type FindRateOptions,
   type FolderEvent,

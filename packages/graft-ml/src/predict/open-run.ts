@@ -50,12 +50,13 @@ export async function openRunWith(
   return { classifier: new Classifier(parts, options), sha256: checkpoint.sha256 };
 }
 
-interface Start {
+export interface Start {
   readonly openStore: OpenRunStore;
   readonly download: FetchOptions;
 }
 
-async function startOf(path: string, run: Run, { openStore, download }: Start) {
+/** The weights that a run began with, but for its head; none where they were drawn at random. @throws UserError */
+export async function startOf(path: string, run: Run, { openStore, download }: Start) {
   const { config, preprocessing, classes } = run;
   if (isWeightsFile(config.weights, config.model) && !(await areOwnPaths(run))) {
     throw new UserError(

@@ -1,5 +1,5 @@
+export { findGiven, type Given } from '../study/given.ts';
 export { type WriteMetaReportOptions, type WrittenMetaReport, writeMetaReport } from './meta-report.ts';
-export { findGiven, type Given } from './study/given.ts';
 export type { StudyOptions } from './study/options.ts';
 export type {
   ComparedRunNumbers,

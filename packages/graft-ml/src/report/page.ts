@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { version } from '@graft-ml/core/internal/base/version';
-import { isTrainedByProgram, type Run } from '@graft-ml/core/internal/runs/run-file';
+import { isAveraged, isTrainedByProgram, type Run } from '@graft-ml/core/internal/runs/run-file';
 import { builtWorker } from '../files/own-process.ts';
 import { type Advice, adviceFor } from './advice.ts';
 import { confusionSection } from './confusion.ts';
@@ -74,6 +74,7 @@ export async function reportPage(facts: ReportFacts): Promise<{ readonly text: s
 }
 
 function howTrained(run: Run): string {
+  if (isAveraged(run)) return 'averaged from other runs';
   return isTrainedByProgram(run) ? 'trained by a program' : `${run.config.strategy}, seed ${run.config.seed}`;
 }
 

@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import { learningCurves } from '@graft-ml/core/internal/fit/learning-curves';
 import type { EvaluationMetrics } from '@graft-ml/core/internal/predict/evaluation';
-import { isTrainedByProgram, placeOf, type Run } from '@graft-ml/core/internal/runs/run-file';
+import { isAveraged, isTrainedByProgram, placeOf, type Run } from '@graft-ml/core/internal/runs/run-file';
 import type { Reliability } from '@graft-ml/core/predict';
 import { textOf } from '../text/options.ts';
 import { flagOf, inCommands } from '../text/wording.ts';
@@ -95,6 +95,8 @@ ${repeatSection(run)}`;
 /** The command that repeats a run, with all its options. */
 function repeatSection(run: Run): Markup {
   const command = repeatCommand(run);
+  if (isAveraged(run))
+    return html`<p>No training made it: its weights are an average of those of other runs, whose own reports say how they are repeated.</p>`;
   if (command === null)
     return html`<p>A program trained it, with <code>fit</code>: how is written there, and no command repeats it.</p>`;
   const options = Object.entries(run.config).filter(([, value]) => value !== null);

@@ -43,6 +43,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./report.ts')).reportCommand,
   },
   {
+    name: 'soup',
+    summary: 'Averages the weights of runs where validation says that it helps: a greedy soup, or WiSE-FT.',
+    load: async () => (await import('./soup.ts')).soupCommand,
+  },
+  {
     name: 'studio',
     summary: 'Serves the studio, a page that collects images and trains on them, and opens it.',
     load: async () => (await import('./studio.ts')).studioCommand,

@@ -1,8 +1,8 @@
 import { parseConfig, type TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import { describe, expect, test } from 'vitest';
+import { distinctNames } from '../../study/given.ts';
 import { differencesOf } from './differing.ts';
-import { distinctNames } from './given.ts';
 
 /** As much of a run as its options are read from. */
 function runOf(config: TrainConfigInput, others: Partial<Run> = {}): Run {

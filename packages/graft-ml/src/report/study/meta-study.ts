@@ -11,7 +11,7 @@ import { openLearner } from '../../meta/open-learner.ts';
 import { readMetaRun } from '../../meta/read-meta-run.ts';
 import { testMeta } from '../../meta/test-meta.ts';
 import { openRunStore } from '../../runs/run-store.ts';
-import { distinctNames } from './given.ts';
+import { distinctNames } from '../../study/given.ts';
 import type { StudyOptions } from './options.ts';
 
 /** One of the meta-learners of a study, with its result on test episodes. */

@@ -4,11 +4,11 @@ import type { EvaluationMetrics } from '@graft-ml/core/internal/predict/evaluati
 import { type McNemar, mcnemar, pairedInterval } from '@graft-ml/core/internal/predict/mcnemar';
 import { openRunWithImages } from '../../explain/opened-run.ts';
 import { openRun } from '../../predict/open-run.ts';
+import { distinctNames } from '../../study/given.ts';
 import { testPart } from '../facts.ts';
 import type { SelectedImage } from '../selection.ts';
 import { drawThumbnails, type Thumbnails } from '../thumbnails.ts';
 import { type Differences, differencesOf } from './differing.ts';
-import { distinctNames } from './given.ts';
 import type { Answer, JudgeOptions } from './judged.ts';
 import type { StudyOptions } from './options.ts';
 import { accuracyOf, type StudyRun, studyRun } from './study-run.ts';

@@ -1,9 +1,9 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { holdsComparison } from '../../experiment/compare.ts';
-import { foldName, holdsFolds, readFolds } from '../../experiment/cross-validation.ts';
-import { kindOfRun } from '../../runs/read-run.ts';
-import { type OpenRunStore, openRunStore, type RunStore } from '../../runs/run-store.ts';
+import { holdsComparison } from '../experiment/compare.ts';
+import { foldName, holdsFolds, readFolds } from '../experiment/cross-validation.ts';
+import { kindOfRun } from '../runs/read-run.ts';
+import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
 
 /** What paths hold of which one report can be written. */
 export type Given =
