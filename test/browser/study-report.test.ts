@@ -1,6 +1,6 @@
 /*
- * The reports of several runs in a real browser: of partial transfer with its start, and of a cross-validation. Nothing is
- * requested and nothing runs, no rule of axe is broken in light or dark, the keyboard reaches what a pointer does, a phone
+ * The reports of several runs in a real browser: of partial transfer with its start, of a cross-validation, and the page
+ * that compares runs by their records. Nothing is requested, nothing runs but the page's own script, no rule of axe is broken in light or dark, the keyboard reaches what a pointer does, a phone
  * does not scroll sideways, and they print. Where there is no Chromium, the tests are skipped.
  */
 import { readFileSync, renameSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { trainFolds } from 'graft-ml/internal/experiment/cross-validation';
-import { writeStudyReport } from 'graft-ml/internal/report/index';
+import { writeComparison, writeStudyReport } from 'graft-ml/internal/report/index';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../images.ts';
@@ -26,7 +26,7 @@ describe.skipIf(!hasBrowser('the tests of reports of several runs'))('reports of
   const hostile = '<img src=x onerror=document.title=1>';
   const hostileRun = `half"><script>document.title=2<&'`;
   let browser: Browser;
-  const addresses = { transfer: '', folds: '' };
+  const addresses = { transfer: '', folds: '', compared: '' };
   const requested: string[] = [];
   const said: string[] = [];
 
@@ -45,6 +45,7 @@ describe.skipIf(!hasBrowser('the tests of reports of several runs'))('reports of
       await runFolder(shapes, join(study, name), { ...common, ...config, weights, epochs: 2 });
     }
     addresses.transfer = pathToFileURL((await writeStudyReport(study)).file).href;
+    addresses.compared = pathToFileURL((await writeComparison(study)).file).href;
     const config = { ...common, model: 'conv4', epochs: 1, batchSize: 8, threads: 1, testFraction: 0 };
     for await (const _ of trainFolds(shapes, config, 2, { out: folds }));
     addresses.folds = pathToFileURL((await writeStudyReport(folds)).file).href;
@@ -58,7 +59,7 @@ describe.skipIf(!hasBrowser('the tests of reports of several runs'))('reports of
     expect(said.splice(0)).toEqual([]); // what the page's policy refuses would be here
   });
 
-  const pages = ['transfer', 'folds'] as const;
+  const pages = ['transfer', 'folds', 'compared'] as const;
 
   async function open(name: (typeof pages)[number], options: BrowserContextOptions = {}): Promise<Page> {
     const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
@@ -70,12 +71,12 @@ describe.skipIf(!hasBrowser('the tests of reports of several runs'))('reports of
   }
 
   test.each(pages.flatMap((name) => (['light', 'dark'] as const).map((scheme) => [name, scheme] as const)))(
-    '%s, %s: axe finds nothing, with the commands opened too',
+    '%s, %s: axe finds nothing, with what can be opened, too',
     async (name, colorScheme) => {
       const page = await open(name, { colorScheme, bypassCSP: true });
       await page.evaluate(axe);
       expect(await page.evaluate<string[]>(findViolations)).toEqual([]);
-      await page.locator('summary').click();
+      for (const summary of await page.locator('summary').all()) await summary.click();
       expect(await page.evaluate<string[]>(findViolations)).toEqual([]);
       const background = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
       expect(background).toBe(colorScheme === 'dark' ? 'rgb(21, 24, 28)' : 'rgb(255, 255, 255)');
@@ -98,6 +99,46 @@ describe.skipIf(!hasBrowser('the tests of reports of several runs'))('reports of
     expect(await page.title()).toContain('Graft report');
   });
 
+  test('a column sorts the runs, and a choice or a brush keeps some of them, in the table as in the charts', async () => {
+    const page = await open('compared');
+    const names = () => page.locator('#runs tbody tr:visible th').allTextContents();
+    const all = await names();
+    expect(all).toHaveLength(3);
+    await page.getByRole('button', { name: 'transfer-ratio' }).click();
+    expect((await names())[0]).toBe('whole');
+    await page.getByRole('button', { name: 'transfer-ratio' }).press('Enter');
+    expect((await names())[2]).toBe('whole');
+    expect(await page.locator('th[aria-sort=ascending]').textContent()).toBe('transfer-ratio');
+    await page.getByLabel('transfer-ratio').selectOption('0.5');
+    expect(await page.locator('#filter-says').textContent()).toBe('2 of 3 runs');
+    expect(await names()).toHaveLength(2);
+    expect(await page.locator('.parallel g.out').count()).toBe(1);
+    await page.getByRole('button', { name: 'Show all' }).click();
+    // A brush over the upper half of the axis of the ratio, which is linear: 1 is at its top.
+    const grip = (await page
+      .locator('.parallel g[data-axis]', { hasText: 'transfer-ratio' })
+      .locator('.grip')
+      .boundingBox())!;
+    const x = grip.x + grip.width / 2;
+    await page.mouse.move(x, grip.y + 1);
+    await page.mouse.down();
+    await page.mouse.move(x, grip.y + grip.height / 2, { steps: 3 });
+    await page.mouse.up();
+    expect(await names()).toEqual(['whole']);
+    await page.getByRole('button', { name: 'Show all' }).click();
+    expect(await names()).toHaveLength(3);
+  });
+
+  test('a run under the pointer stands out in every chart', async () => {
+    const page = await open('compared');
+    await page.locator('#runs tbody tr', { hasText: 'whole' }).hover();
+    const key = await page.locator('#runs tbody tr', { hasText: 'whole' }).getAttribute('data-key');
+    expect(await page.locator('.parallel g.on').count()).toBe(1);
+    const on = await page.locator('.on').evaluateAll((marks) => marks.map((mark) => mark.getAttribute('data-key')));
+    expect(new Set(on)).toEqual(new Set([key]));
+    expect(on.length).toBeGreaterThan(4);
+  });
+
   test('the keyboard scrolls a table, opens a cell of the folds’ matrix, and opens the commands', async () => {
     const page = await open('folds');
     const table = page.getByRole('region', { name: 'The folds' });
@@ -108,7 +149,7 @@ describe.skipIf(!hasBrowser('the tests of reports of several runs'))('reports of
     expect(await page.locator('[popover]:popover-open li svg').count()).toBeGreaterThan(0);
     await page.keyboard.press('Escape');
     expect(await page.locator('[popover]:popover-open').count()).toBe(0);
-    await page.locator('summary').focus();
+    await page.locator('summary').last().focus();
     await page.keyboard.press('Enter');
     expect(await page.locator('details pre').first().textContent()).toContain('graft train');
   });

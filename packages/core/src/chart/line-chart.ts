@@ -24,6 +24,18 @@ export interface Series {
   readonly points: readonly (readonly [x: number, y: number])[];
   /** An interval around the curve, by ascending x: of confidence, or over seeds. */
   readonly band?: readonly (readonly [x: number, low: number, high: number])[];
+  /** Of a scatter plot: symbols without a line, in any order. A name for each, which the pointer shows. */
+  readonly scatter?: readonly PointLabel[];
+  /** One of many that are there for comparison: thin, without colour and without a name in the legend. */
+  readonly isContext?: boolean;
+  /** Where a page finds the curve: its `data-key`. */
+  readonly key?: string;
+}
+
+/** The name of a point in a scatter plot, and where a page finds it: its `data-key`. */
+export interface PointLabel {
+  readonly name: string;
+  readonly key?: string;
 }
 
 /** A number of a label: 0.00031 as 3.1e-4, 0.25 as 0.25. */

@@ -1,4 +1,6 @@
+import type { IntervalChart } from './interval-chart.ts';
 import type { LineChart } from './line-chart.ts';
+import type { ParallelChart } from './parallel-chart.ts';
 import type { SurfaceChart } from './surface-chart.ts';
 
 export interface SvgSize {
@@ -32,4 +34,22 @@ export async function surfaceChartSvg(
 ): Promise<string> {
   const { drawSurfaceChart } = await import('./draw/surface-chart.ts');
   return drawSurfaceChart(chart, width, height);
+}
+
+/** Parallel coordinates as an SVG document, as `lineChartSvg` draws curves. Default 960 x 420. */
+export async function parallelChartSvg(
+  chart: ParallelChart,
+  { width = 960, height = 420 }: SvgSize = {},
+): Promise<string> {
+  const { drawParallelChart } = await import('./draw/parallel-chart.ts');
+  return drawParallelChart(chart, width, height);
+}
+
+/** Means with intervals as an SVG document, which is as high as its rows need. Default 720 wide. */
+export async function intervalChartSvg(
+  chart: IntervalChart,
+  { width = 720 }: Pick<SvgSize, 'width'> = {},
+): Promise<string> {
+  const { drawIntervalChart } = await import('./draw/interval-chart.ts');
+  return drawIntervalChart(chart, width);
 }

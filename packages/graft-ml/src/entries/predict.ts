@@ -3,6 +3,8 @@
  *
  * @module graft-ml/predict
  */
+export type { CurvePoint } from '@graft-ml/core/internal/fit/learning-curves';
+export type { LoggedEpoch } from '@graft-ml/core/internal/runs/run-curves';
 export * from '@graft-ml/core/predict';
 export type { OpenModelOptions, PretrainedModel } from '../predict/classifier.ts';
 export {
@@ -46,6 +48,7 @@ export {
 export {
   type Advice,
   type ComparedRunNumbers,
+  type Differences,
   type FitDiagnosis,
   type FoldNumbers,
   type MetaNumbers,
@@ -53,14 +56,24 @@ export {
   type ReportedAccuracy,
   type ReportProgress,
   type RunNumbers,
+  type RunsSummary,
+  type SeedGroup,
   type StudyOptions,
+  type SummarisedAccuracy,
+  type SummarisedRun,
+  type SummariseRunsOptions,
+  summariseRuns,
+  type Variant,
   type WayNumbers,
+  type WriteComparisonOptions,
   type WriteMetaReportOptions,
   type WriteReportOptions,
   type WriteStudyReportOptions,
+  type WrittenComparison,
   type WrittenMetaReport,
   type WrittenReport,
   type WrittenStudyReport,
+  writeComparison,
   writeMetaReport,
   writeReport,
   writeStudyReport,

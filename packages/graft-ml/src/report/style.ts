@@ -77,6 +77,13 @@ ${palette.map((_, i) => `.map .s${i},.legend .s${i}{fill:var(--chart-s${i})}`).j
 [hidden]{display:none!important}
 .defs{position:absolute;width:0;height:0;overflow:hidden}
 table.runs th[scope=row]{white-space:nowrap}
+.strong{font-weight:650}.fit.overfitting::before{content:'▲ '}.fit.underfitting::before{content:'■ '}
+thead th button{all:unset;cursor:pointer;color:inherit}thead th button:focus-visible{outline:3px solid var(--accent);outline-offset:2px}th[aria-sort=descending] button::after{content:' ↓'}th[aria-sort=ascending] button::after{content:' ↑'}
+.halo{paint-order:stroke;stroke:var(--chart-paper);stroke-width:3px;stroke-linejoin:round}.scroll>.alone svg{min-width:34rem}.scroll>.parallel svg{min-width:44rem}
+[data-key]{cursor:default}.out{opacity:.08}.some svg [data-key]:not(.on){opacity:.15}svg .on{stroke-opacity:1}svg g.on>path{stroke-opacity:1}svg g.on>path[stroke-width='9']{stroke-opacity:.25}tr.on>*{background:var(--raised)}
+.grip{fill:transparent;cursor:ns-resize;touch-action:pan-x}.brush{fill:var(--accent);fill-opacity:.3;pointer-events:none}
+#filter .fields{display:flex;flex-wrap:wrap;gap:.4rem 1rem}#filter label{display:flex;gap:.4rem;align-items:center;max-width:100%}#filter select,#filter button{border:1px solid var(--line);background:var(--raised);color:inherit;border-radius:.4rem;padding:.2rem .5rem;font:inherit;min-width:0;max-width:14rem}#filter output{margin-left:.6rem}
+td.bar{width:14rem;min-width:6rem}td.bar span{display:block;height:.8rem;border-radius:.2rem;background:var(--chart-s0)}
 @media (max-width:30rem){table.runs th[scope=row]{white-space:normal;min-width:6rem}}
 @media print{th[scope=row]{overflow-wrap:anywhere}table.runs,table.runs th,table.runs td{font-size:7pt}table.runs th,table.runs th[scope=row],table.runs td{padding:.15rem .2rem;white-space:normal;line-height:1.25}table.runs th[scope=row]{min-width:3.4rem}table.runs code{font-size:6.5pt}}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line)}
@@ -85,13 +92,13 @@ footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line)}
 @media print{@page{size:A4;margin:14mm}:root{color-scheme:light}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 body{max-width:none;padding:0;font-size:10.5pt}p{max-width:none;break-inside:avoid}
-nav,.skip,[popover],.open,.lasso,.onscreen,details:not([open]){display:none}
+nav,.skip,[popover],.open,.lasso,#filter,.onscreen,details:not([open]){display:none}
 h2,h3,h3+p,h2+p,caption,.legend{break-after:avoid}h2{margin-top:1.4rem}
 figure,tr,pre,.note,.tiles li,ol.advice li,.images li,svg.map,table.matrix,table:not(:has(tr:nth-child(13))),.examples>figure{break-inside:avoid}
 .scroll,.lasso .list{overflow:visible}table,table .quiet{font-size:9pt}table.matrix button{text-decoration:none}table.matrix td,table.matrix button{height:1.8rem}
 .tiles{grid-template-columns:repeat(3,1fr)}.tiles .first{grid-column:auto}.tiles .first b,.tiles b{font-size:1.5rem}
 .episode .images{grid-template-columns:repeat(6,1fr)}.episode .support{grid-template-columns:repeat(5,minmax(0,3rem))}.episode .class{break-inside:avoid}
 .beside{display:block}.charts{grid-template-columns:1fr 1fr}.images{grid-template-columns:repeat(6,1fr)}.examples{grid-template-columns:1fr 1fr}
-svg.map{max-width:15cm}}
+svg.map{max-width:15cm}.scroll>.alone svg{min-width:0}}
 `;
 }

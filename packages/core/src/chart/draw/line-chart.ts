@@ -65,14 +65,18 @@ function partsOf(chart: LineChart, width: number, height: number): string[] {
   const top = margin + title.length * (lineHeight + 2) + 4;
   const note = !chart.note ? [] : wrapped(printableName(chart.note), width - 2 * margin, fontSize.tick, 2);
   const bottom = height - note.length * lineHeight;
-  const withSymbols = chart.series.map(({ points }) => points.length * sparse <= width);
-  const names = chart.series.map(({ name }) => printableName(name));
+  const named = chart.series.filter(({ isContext = false }) => !isContext);
+  const context = chart.series.filter(({ isContext = false }) => isContext);
+  const withSymbols = named.map(({ points, scatter }) => scatter !== undefined || points.length * sparse <= width);
+  const names = named.map(({ name }) => printableName(name));
   // Names stand at the ends of the curves where all of these end together, and above the plot where they do not.
-  const besides = endsTogether(chart) ? endLabelsWidth(names, width, bottom - top - 3 * lineHeight) : null;
+  const isCurves = named.every(({ scatter }) => scatter === undefined);
+  const ends = { ...chart, series: named };
+  const besides = isCurves && endsTogether(ends) ? endLabelsWidth(names, width, bottom - top - 3 * lineHeight) : null;
   const legend =
     names.length > 1 && besides === null
       ? layOutLegend(
-          names.map((name, i) => ({ name, swatch: swatchOf(i, withSymbols[i]!) })),
+          named.map((series, i) => ({ name: names[i]!, swatch: swatchOf(series, i, withSymbols[i]!) })),
           width - 2 * margin,
           height * legendShare,
         )
@@ -88,9 +92,10 @@ function partsOf(chart: LineChart, width: number, height: number): string[] {
     ...(legend === undefined ? [] : [element('g', { transform: `translate(${margin} ${top})` }, legend.markup)]),
     ...drawAxes(chart, plot),
     ...drawMarks(marks, [plotTop, plot.bottom]),
-    ...chart.series.map((series, i) => drawBand(series, i, plot)),
-    ...chart.series.map((series, i) => drawSeries(series, i, plot, withSymbols[i]!)),
-    ...(besides === null ? [] : namesAtEnds(chart, plot, besides)),
+    ...context.map((series) => drawContext(series, plot)),
+    ...named.map((series, i) => drawBand(series, i, plot)),
+    ...named.map((series, i) => drawSeries(series, i, plot, withSymbols[i]!)),
+    ...(besides === null ? [] : namesAtEnds(ends, plot, besides)),
     ...note.map((text, i) =>
       textElement(text, {
         ...inkOf('quiet'),
@@ -246,39 +251,60 @@ function drawAxes(chart: LineChart, { x, y, left, right, top, bottom, empty }: P
   ];
 }
 
-/** The curve with its gaps; a point between two gaps is no line, and is shown by a symbol. */
-function drawSeries(
-  { name, points }: LineChart['series'][number],
-  index: number,
-  plot: Plot,
-  withSymbols: boolean,
-): string {
-  const places = points.map(([x, y]) => [plot.x.place(x), plot.y.place(y)] as const);
-  const isPlace = (place: Point | undefined) => place?.every(Number.isFinite) ?? false;
+/** A thin curve behind the others. */
+function drawContext({ name, points, key }: LineChart['series'][number], plot: Plot): string {
+  const d = pathOf(points.map(([x, y]) => [plot.x.place(x), plot.y.place(y)] as const));
+  if (d === null) return '';
+  const path = element('path', { d, fill: 'none', stroke: 'currentColor', 'stroke-width': 1, 'stroke-opacity': 0.55 });
+  return element('g', { ...inkOf('quiet'), 'data-key': key }, tooltip(printableName(name)), path);
+}
+
+/** Symbols with names of their own. */
+function drawScatter({ points, scatter = [] }: LineChart['series'][number], index: number, plot: Plot): string {
+  const drawn = points.map(([x, y], i) => {
+    const place = [plot.x.place(x), plot.y.place(y)] as const;
+    const label = scatter[i];
+    if (!isPlace(place) || label === undefined) return '';
+    return element('g', { 'data-key': label.key }, tooltip(printableName(label.name)), symbolAt(index, ...place));
+  });
+  return element('g', { ...seriesInk(index), fill: 'currentColor' }, ...drawn);
+}
+
+const isPlace = (place: Point | undefined): place is Point => place?.every(Number.isFinite) ?? false;
+
+function pathOf(places: readonly Point[]): string | null {
   const curve = line<Point>(
     ([x]) => x,
     ([, y]) => y,
   )
     .defined(isPlace)
     .digits(2);
-  const path = curve(places);
+  return curve(places);
+}
+
+/** The curve with its gaps; a point between two gaps is no line, and is shown by a symbol. */
+function drawSeries(series: LineChart['series'][number], index: number, plot: Plot, withSymbols: boolean): string {
+  const { name, points, scatter, key } = series;
+  if (scatter !== undefined) return drawScatter(series, index, plot);
+  const places = points.map(([x, y]) => [plot.x.place(x), plot.y.place(y)] as const);
+  const path = pathOf(places);
   const shown = places.filter(
     (place, i) => isPlace(place) && (withSymbols || !(isPlace(places[i - 1]) || isPlace(places[i + 1]))),
   );
   return element(
     'g',
-    { ...seriesInk(index), fill: 'currentColor' },
+    { ...seriesInk(index), fill: 'currentColor', 'data-key': key },
     tooltip(printableName(name)),
     path === null ? '' : element('path', { d: path, ...stroke(index) }),
     ...shown.map(([x, y]) => symbolAt(index, x, y)),
   );
 }
 
-function swatchOf(index: number, withSymbol: boolean): string {
+function swatchOf({ scatter }: LineChart['series'][number], index: number, withSymbol: boolean): string {
   return element(
     'g',
     { ...seriesInk(index), fill: 'currentColor' },
-    element('path', { d: `M0 0H${swatchWidth}`, ...stroke(index) }),
+    scatter === undefined ? element('path', { d: `M0 0H${swatchWidth}`, ...stroke(index) }) : '',
     withSymbol ? symbolAt(index, swatchWidth / 2, 0) : '',
   );
 }

@@ -43,6 +43,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./report.ts')).reportCommand,
   },
   {
+    name: 'compare',
+    summary: 'Puts runs side by side, or those of a study: a table, and a page for any browser.',
+    load: async () => (await import('./compare.ts')).compareCommand,
+  },
+  {
     name: 'soup',
     summary: 'Averages the weights of runs where validation says that it helps: a greedy soup, or WiSE-FT.',
     load: async () => (await import('./soup.ts')).soupCommand,

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
-import { isTrainedByProgram, type Run } from '@graft-ml/core/internal/runs/run-file';
+import { isTrainedByProgram, type Run, type RunRecord } from '@graft-ml/core/internal/runs/run-file';
 import { textOf } from '../../text/options.ts';
 
 /** Options that say where a run computes and what it writes beside, and not what. */
@@ -13,6 +13,8 @@ export interface Differences {
   readonly options: readonly string[];
   /** The values of each run in that order, as text; null where an option does not apply, or nothing is known. */
   readonly values: readonly (readonly (string | null)[])[];
+  /** The same as the runs have them; null for a run of which nothing is known. */
+  readonly raw: readonly (readonly unknown[] | null)[];
   /** Runs that differ in their seed alone, each group under the name of what it has that others have not. */
   readonly variants: readonly Variant[];
 }
@@ -24,9 +26,12 @@ export interface Variant {
   readonly runs: readonly number[];
 }
 
+/** As much of a run, of either kind, as says how it was trained. */
+type Trained = Pick<RunRecord, 'config' | 'changes'> & Partial<Pick<Run, 'adaptedFrom'>>;
+
 /** The options of a run that say how it was trained; null where they do not: an adapted run, or one of a program. */
-function optionsOf(run: Run): Readonly<Record<string, unknown>> | null {
-  return run.adaptedFrom !== null || isTrainedByProgram(run) ? null : { ...run.config };
+function optionsOf(run: Trained): Readonly<Record<string, unknown>> | null {
+  return (run.adaptedFrom ?? null) !== null || isTrainedByProgram(run) ? null : { ...run.config };
 }
 
 /**
@@ -34,10 +39,11 @@ function optionsOf(run: Run): Readonly<Record<string, unknown>> | null {
  *
  * @param names what to call a run that has no other like it
  */
-export function differencesOf(runs: readonly Run[], names: readonly string[]): Differences {
+export function differencesOf(runs: readonly Trained[], names: readonly string[]): Differences {
   const configs = runs.map(optionsOf);
   const known = configs.filter((config) => config !== null);
-  const keys = Object.keys(known[0] ?? {}).filter((key) => !withoutEffect.has(key) && differs(key, known));
+  const all = [...new Set(known.flatMap((config) => Object.keys(config)))];
+  const keys = all.filter((key) => !withoutEffect.has(key) && differs(key, known));
   const repeated = withoutRepeats(keys, configs);
   const groups = [...groupBy(runs.keys(), (i) => variantKey(configs[i]!, repeated, i))];
   const variants = groups.map(([, members]): Variant => {
@@ -47,7 +53,8 @@ export function differencesOf(runs: readonly Run[], names: readonly string[]): D
     return { name: isRepeated ? described(config, repeated) : names[first!]!, runs: members };
   });
   const values = configs.map((config) => keys.map((key) => (config ? valueText(key, config[key]) : null)));
-  return { options: keys, values, variants: withDistinctNames(variants, names) };
+  const raw = configs.map((config) => (config ? keys.map((key) => config[key]) : null));
+  return { options: keys, values, raw, variants: withDistinctNames(variants, names) };
 }
 
 function differs(key: string, configs: readonly Readonly<Record<string, unknown>>[]): boolean {

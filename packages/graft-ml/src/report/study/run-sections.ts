@@ -1,12 +1,13 @@
 import { basename } from 'node:path';
-import { flagOf, inCommands } from '../../text/wording.ts';
-import { fixed, percent, plural } from '../format.ts';
+import { inCommands } from '../../text/wording.ts';
+import { runsTable } from '../compare/compare-sections.ts';
+import type { RunsSummary } from '../compare/runs-summary.ts';
+import { percent, plural } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { ThumbnailSheet } from '../images.ts';
 import { repeatCommand } from '../repeat-command.ts';
-import { flopsText, points, pText, secondsText } from './numbers.ts';
+import { points, pText } from './numbers.ts';
 import { type RunStudy, ranked, shownMissed } from './run-study.ts';
-import { costCharts, epochCharts, figures, mean, waysOf } from './study-charts.ts';
 import { accuracyOf, type StudyRun } from './study-run.ts';
 
 const interval = ([low, high]: readonly [number, number]) => `95 % interval ${percent(low)} to ${percent(high)}`;
@@ -23,14 +24,9 @@ function imagesOf({ runs, groups }: RunStudy): string {
   return plural(judged.metrics.images, judged.part === 'all' ? 'image' : `${judged.part} image`);
 }
 
-/**
- * The best run, how sure it is that it is the best, and all of them side by side.
- *
- * @param isTransfer whether their means over seeds stand in the section on partial transfer
- */
-export function sideBySide(study: RunStudy, { isTransfer }: { readonly isTransfer: boolean }): Markup {
+/** The best run, how sure it is that it is the best, and all of them side by side. */
+export function sideBySide(study: RunStudy, summary: RunsSummary): Markup {
   const { runs, groups, pair, test } = study;
-  const order = ranked(runs, runs.keys());
   const best = runs[ranked(runs, groups[0] ?? runs.keys())[0]!]!;
   const accuracy = accuracyOf(best);
   const images = imagesOf(study);
@@ -42,7 +38,7 @@ ${test && html`<li><b>${percent(test.metrics.accuracy)}</b><span>${runs[test.run
 </ul>
 ${pair && html`<p>${verdict(study)}</p>`}
 <p class="quiet">All accuracies in the tables and charts are of validation images, which the best epoch of each run was chosen by, and the best run now: expect a little less on new images.${test && ' No run was chosen by the test part.'}</p>
-${runTable(study, order)}${!isTransfer && repeatsTable(study)}`;
+${runsTable(summary)}`;
 }
 
 function verdict({ runs, pair }: RunStudy): string {
@@ -53,89 +49,9 @@ function verdict({ runs, pair }: RunStudy): string {
   return `The difference between ${a} and ${b} may be chance: take the one that is cheaper, or compare on more images.`;
 }
 
-/** What differs, what came out, and what it took. */
-function runTable({ runs, differences: { options, values } }: RunStudy, order: readonly number[]): Markup {
-  const rows = order.map((i) => {
-    const { name, run, epochs, judged, work, flops, seconds, fit } = runs[i]!;
-    const cells = values[i]!.map((value) => html`<td>${cellText(value)}</td>`);
-    const perStep = work?.at(-1)?.flopsPerStep;
-    return html`<tr><th scope="row">${name}</th><td><b>${percent(accuracyOf(runs[i]!))}</b></td><td class="quiet">${judged ? rangeText(judged.metrics.interval) : 'as recorded'}</td>${cells}<td>${fixed(judged?.metrics.loss ?? run.best?.loss ?? Number.NaN)}</td><td>${epochs.length > 0 ? `${run.best?.epoch ?? '–'} of ${epochs.length}` : '–'}</td><td>${epochs.length > 0 ? run.parameters.trained.toLocaleString('en') : '–'}</td><td>${perStep === undefined ? '–' : flopsText(perStep)}</td><td>${flopsText(flops.at(-1) ?? Number.NaN)}</td><td>${secondsText(seconds.at(-1))}</td><td>${verdicts[fit.verdict]}</td></tr>`;
-  });
-  const heads = options.map((key) => html`<th scope="col"><code>${flagOf(key).slice(2)}</code></th>`);
-  return html`<h3>The runs</h3><p class="quiet">The best first. ${options.length === 0 ? 'Their options are the same.' : 'Of their options those in which they differ.'}</p><div class="scroll" role="region" aria-label="The runs" tabindex="0"><table class="runs"><thead><tr><th scope="col">run</th><th scope="col">validation accuracy</th><th scope="col">95 % interval</th>${heads}<th scope="col">loss</th><th scope="col">best epoch</th><th scope="col">trained parameters</th><th scope="col">FLOPs of a step</th><th scope="col">FLOPs of training</th><th scope="col">time</th><th scope="col">fit</th></tr></thead><tbody>${rows}</tbody></table></div>`;
-}
-
-const verdicts = { overfitting: 'overfitting', underfitting: 'not finished', good: 'good', unknown: '–' } as const;
-
-/** A path as its end, which tells it from the others. */
-function cellText(value: string | null): string {
-  if (value === null) return '–';
-  return /[\\/]/.test(value) ? basename(value) : value;
-}
-
-const rangeText = ([low, high]: readonly [number, number]) => `${percent(low)} to ${percent(high)}`;
-
-/** Means over the runs of each way that was gone more than once. */
-function repeatsTable({ runs, differences: { variants } }: RunStudy): Markup | null {
-  if (variants.every(({ runs: own }) => own.length === 1)) return null;
-  const ways = variants.map(({ name, runs: own }) => ({ name, own: own.map((i) => runs[i]!) }));
-  const sorted = ways.toSorted((a, b) => mean(b.own.map(accuracyOf)) - mean(a.own.map(accuracyOf)));
-  const rows = sorted.map(({ name, own }) => {
-    const accuracies = own.map(accuracyOf);
-    const range = own.length > 1 ? rangeText([Math.min(...accuracies), Math.max(...accuracies)]) : '–';
-    const total = (of: (run: StudyRun) => number | undefined) => mean(own.map((run) => of(run) ?? Number.NaN));
-    return html`<tr><th scope="row">${name}</th><td>${own.length}</td><td><b>${percent(mean(accuracies))}</b></td><td class="quiet">${range}</td><td>${flopsText(total(({ flops }) => flops.at(-1)))}</td><td>${secondsText(total(({ seconds }) => seconds.at(-1)))}</td></tr>`;
-  });
-  return html`<h3>Over seeds</h3><p>Runs that differ in their seed alone are repeats of one another.</p><div class="scroll" role="region" aria-label="Over seeds" tabindex="0"><table class="runs"><thead><tr><th scope="col">way</th><th scope="col">runs</th><th scope="col">mean validation accuracy</th><th scope="col">lowest to highest</th><th scope="col">FLOPs of training</th><th scope="col">time</th></tr></thead><tbody>${rows}</tbody></table></div>`;
-}
-
-/** The most curves that can be told apart. */
-const mostCurves = 12;
-
-function shownWays({ runs, differences }: RunStudy) {
-  const ways = waysOf(differences.variants, runs);
-  const best = ways.toSorted((a, b) => mean(b.runs.map(accuracyOf)) - mean(a.runs.map(accuracyOf)));
-  const shown = new Set(best.slice(0, mostCurves));
-  return { ways: ways.filter((way) => shown.has(way)), left: ways.length - shown.size };
-}
-
-/** Curves of all runs over one another. */
-export async function curvesSection(study: RunStudy): Promise<Markup | null> {
-  const { ways, left } = shownWays(study);
-  const charts = await figures(epochCharts(ways));
-  return (
-    charts &&
-    html`${charts}${curvesNote(
-      ways.some(({ runs }) => runs.length > 1),
-      left,
-    )}`
-  );
-}
-
-/** Accuracy against what it took. */
-export async function costSection(study: RunStudy): Promise<Markup | null> {
-  const { ways, left } = shownWays(study);
-  const charts = await figures(costCharts(ways));
-  return (
-    charts &&
-    html`${charts}${costNote()}${curvesNote(
-      ways.some(({ runs }) => runs.length > 1),
-      left,
-    )}`
-  );
-}
-
 /** What is counted, and what is not. */
 export function costNote(): Markup {
   return html`<p class="quiet">Seconds are those of the epochs as they were logged, with their evaluations, on whatever else the machine did. Operations are counted in the graphs of training: forward, backward and update, and what frozen layers compute in front; evaluations and decoding are not in them.</p>`;
-}
-
-function curvesNote(hasBands: boolean, left: number): Markup | null {
-  const texts = [
-    ...(hasBands ? ['Curves of several seeds are their means, bands go from the lowest to the highest.'] : []),
-    ...(left > 0 ? [`The ${mostCurves} best are drawn, ${left} are not.`] : []),
-  ];
-  return texts.length > 0 ? html`<p class="quiet">${texts.join(' ')}</p>` : null;
 }
 
 /** Images that nobody gets right, and those that only one of the best two does. */

@@ -1,6 +1,5 @@
 import { type LineChart, lineChartSvg, type Series } from '@graft-ml/core/internal/chart/index';
 import { html, type Markup, trusted } from '../html.ts';
-import type { Variant } from './differing.ts';
 import type { StudyRun } from './study-run.ts';
 
 /** A way of training as a curve: the mean of its runs, and from the lowest to the highest of them as a band. */
@@ -17,14 +16,6 @@ export const validationLoss: AtEpoch = ({ epochs }, i) => epochs[i]!.loss;
 export const epochNumber: AtEpoch = ({ epochs }, i) => epochs[i]!.epoch;
 export const secondsSoFar: AtEpoch = ({ seconds }, i) => seconds[i]!;
 export const gigaflopsSoFar: AtEpoch = ({ flops }, i) => flops[i]! / 1e9;
-
-/** The ways of a study that have epochs. */
-export function waysOf(variants: readonly Variant[], runs: readonly StudyRun[]): Way[] {
-  return variants.flatMap(({ name, runs: own }) => {
-    const members = own.map((i) => runs[i]!).filter(({ epochs }) => epochs.length > 0);
-    return members.length > 0 ? [{ name, runs: members }] : [];
-  });
-}
 
 /** A curve of a way of training, over the epochs that all of its runs have. */
 export function curveOf({ name, runs }: Way, x: AtEpoch, y: AtEpoch): Series {

@@ -1,4 +1,7 @@
 import { basename, resolve } from 'node:path';
+import { comparedSections, compareScript } from '../compare/compare-page.ts';
+import { summaryOf } from '../compare/runs-summary.ts';
+import { summarisedStudyRun } from '../compare/summarised-run.ts';
 import { confusionSection } from '../confusion.ts';
 import { plural } from '../format.ts';
 import { html, type Markup } from '../html.ts';
@@ -9,14 +12,7 @@ import { foldCurves, foldQuality } from './fold-sections.ts';
 import type { FoldStudy } from './folds-study.ts';
 import { innerStepSection, metaCourseSection, metaPlaces, metaQuality } from './meta-sections.ts';
 import type { MetaStudy } from './meta-study.ts';
-import {
-  costSection,
-  curvesSection,
-  mistakesSection,
-  repeatSection,
-  sideBySide,
-  warningNotes,
-} from './run-sections.ts';
+import { mistakesSection, repeatSection, sideBySide, warningNotes } from './run-sections.ts';
 import type { RunStudy } from './run-study.ts';
 import { transferSection } from './transfer-section.ts';
 
@@ -25,18 +21,17 @@ export async function runsPage(name: string, study: RunStudy): Promise<string> {
   const { runs, thumbnails, warnings } = study;
   const sheet = new ThumbnailSheet(thumbnails);
   const models = [...new Set(runs.map(({ run }) => run.config.model))];
-  const transfer = await transferSection(study);
+  const summary = summaryOf(runs.map(summarisedStudyRun), { folder: null, warnings });
   return reportDocument({
     name,
     kind: plural(runs.length, 'training run'),
     intro: html`<p>${models.length === 1 ? models[0] : plural(models.length, 'model')} on ${folderOf(runs)}. <a href="#repeat">How to repeat them</a></p>${warningNotes(warnings)}`,
     definitions: sheet.definitions,
+    script: compareScript(),
     sections: [
-      ['quality', 'Which is best?', sideBySide(study, { isTransfer: transfer !== null })],
-      ['transfer', 'How much must be trained?', transfer],
-      // The charts of partial transfer are these, side by side.
-      ['curves', 'How did they learn?', transfer ? null : await curvesSection(study)],
-      ['cost', 'What did it take?', transfer ? null : await costSection(study)],
+      ['quality', 'Which is best?', sideBySide(study, summary)],
+      ['transfer', 'How much must be trained?', await transferSection(study)],
+      ...(await comparedSections(summary)),
       ['mistakes', 'Where are they wrong?', mistakesSection(study, sheet)],
       ['repeat', 'How were they made?', repeatSection(runs)],
     ],

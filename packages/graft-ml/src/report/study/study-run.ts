@@ -48,7 +48,8 @@ export async function studyRun(path: string, name: string, options: JudgeOptions
   }
 }
 
-function cumulated(values: readonly number[]): number[] {
+/** Sums up to each value. */
+export function cumulated(values: readonly number[]): number[] {
   let sum = 0;
   return values.map((value) => (sum += value));
 }
