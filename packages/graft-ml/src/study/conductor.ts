@@ -11,6 +11,7 @@ import type { TrialEvent } from './study-events.ts';
 import type { NewRun, StudyFile, TrialEnd } from './study-file.ts';
 
 import { type TrialConfig, trialConfig } from './trial-config.ts';
+import { writeTrialHparams } from './trial-hparams.ts';
 import { outcomeOf, trialJob, validationOf } from './trial-jobs.ts';
 
 /** A study that this process runs. */
@@ -229,12 +230,16 @@ class Conductor {
 
   /** A trial whose runs have all ended. */
   async *#settle(trial: LiveTrial): AsyncGenerator<TrialEvent, void, undefined> {
-    const { file, study } = this.#running;
+    const { file, study, executor } = this.#running;
     const { number, parameters, seconds } = trial;
     const end = endOf(trial);
+    const { state, value } = end;
+    // A failed run may have left no folder.
+    if (state !== 'failed') {
+      await writeTrialHparams(study, { number, parameters, seconds, runs: [...trial.runs.values()] }, executor);
+    }
     file.endTrial(number, end, this.#seconds);
     this.#live.delete(number);
-    const { state, value } = end;
     const direction = directionOf(study);
     const before = bestTrial({ space: study.space, direction, trials: this.#ended });
     const last = trial.verdict?.state === 'pruned' ? trial.verdict.step : Number.POSITIVE_INFINITY;

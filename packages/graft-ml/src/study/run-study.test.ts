@@ -1,6 +1,7 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { hparamsFile } from '@graft-ml/core/internal/fit/loggers/names';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../../../test/images.ts';
 import type { Executor, JobEvent } from '../jobs/executor.ts';
@@ -27,6 +28,8 @@ interface Situation {
   /** Epochs that runs had when an earlier process was killed, by job. */
   readonly kept?: Map<string, number>;
   readonly fails?: (task: Task['config']) => string | null;
+  /** The folder of the folders of runs. */
+  readonly folders?: string;
 }
 
 const epochs = 3;
@@ -40,7 +43,14 @@ function accuracyOf({ learningRate, seed, optimizer }: Task['config'], epoch: nu
 class Killed extends Error {}
 
 /** Does jobs by that formula, so many at once, in this process. */
-function formulas({ concurrency, pace = () => 0, killedAfter, kept = new Map(), fails }: Situation): Executor {
+function formulas({
+  concurrency,
+  pace = () => 0,
+  killedAfter,
+  kept = new Map(),
+  fails,
+  folders = '',
+}: Situation): Executor {
   const told: JobEvent[] = [];
   const waiting: Job[] = [];
   const cancelled = new Set<string>();
@@ -100,7 +110,7 @@ function formulas({ concurrency, pace = () => 0, killedAfter, kept = new Map(), 
     async resume(id) {
       cancelled.delete(id);
     },
-    folder: async (id) => id,
+    folder: async (id) => join(folders, id),
     async close() {
       isOver = true;
       wake();
@@ -274,6 +284,26 @@ test('a grid has every combination once, and then ends', async () => {
   expect(study.trials.map(({ parameters }) => [parameters.optimizer, parameters.learningRate])).toEqual(
     ['sgd', 'adamw'].flatMap((optimizer) => [0.1, 0.2, 0.3].map((rate) => [optimizer, rate])),
   );
+});
+
+test('runs that log to TensorBoard get the options of their trial for its HParams', async () => {
+  const out = newFolder();
+  for (const name of ['trial-0000-seed-0', 'trial-0000-seed-1', 'trial-0001-seed-0']) mkdirSync(join(out, name));
+  const logged = { ...definition, options: { epochs, log: ['tensorboard'] }, seeds: 2, budget: { trials: 2 } } as const;
+  await studyOf(logged, { concurrency: 1, folders: out }, out);
+  const files = readdirSync(out, { recursive: true, encoding: 'utf8' }).filter((path) => path.includes('tfevents'));
+  expect(files.sort()).toEqual(
+    ['trial-0000-seed-0', 'trial-0000-seed-1', 'trial-0001-seed-0'].map((name) => join(name, hparamsFile)),
+  );
+  const [first, second, other] = files.map((file) => readFileSync(join(out, file), 'latin1'));
+  for (const text of [first!, second!, other!]) {
+    for (const name of ['learningRate', 'momentum', 'adamw', 'accuracy/validation']) expect(text).toContain(name);
+  }
+  expect([first, second, other].map((text) => /trial-\d{4}/.exec(text!)![0])).toEqual([
+    'trial-0000',
+    'trial-0000',
+    'trial-0001',
+  ]);
 });
 
 test('a folder that holds a study, and one that is trained elsewhere, are not overwritten', async () => {

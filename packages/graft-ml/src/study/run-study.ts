@@ -20,6 +20,7 @@ import { openStudy, type Study } from './study.ts';
 import type { StudyEvent } from './study-events.ts';
 import { StudyFile } from './study-file.ts';
 import { testBest } from './test-best.ts';
+import { writeTrialHparams } from './trial-hparams.ts';
 import { localData } from './trial-jobs.ts';
 
 export interface StudyCallOptions {
@@ -147,6 +148,8 @@ async function* conduct(
     return;
   }
   const test = isTested ? await testBest(found, executor, signal) : null;
+  // The folder may have been brought here again for the test, without what was added to it.
+  if (test) await writeTrialHparams(study, found.best!, executor);
   if (test) file.setTest(test);
   file.setStatus('done', found.seconds);
   yield { kind: 'end', out, study: await openStudy(out) };
