@@ -61,7 +61,7 @@ export function assertWorkers(
       expected: `nothing where nobody opens workers (${option('openWorkers')})`,
       received: config.workers,
       problem:
-        ` ${config.workers}: nobody opens them here. In Node pass ${option('openWorkers')}, as \`workersOn(farm)\` ` +
+        ` ${config.workers}: nobody opens them here. In Node pass ${option('openWorkers')}, as \`workersElsewhere(farm)\` ` +
         'makes it; a page has none.',
     });
   }
@@ -111,8 +111,9 @@ export async function* fitByWorkers(
   model.trainedOn(data);
   const course = dilocoCourse(task, rounds, outerOf(config), open);
   for await (const event of fitCourse(model, course, { ...running, ...(store && { store }) })) {
-    yield event;
+    // The last state is on disk, and a reader may leave with this event.
     if (event.kind === 'end') await workers?.completed();
+    yield event;
   }
 }
 

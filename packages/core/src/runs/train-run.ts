@@ -52,7 +52,7 @@ export interface TrainOptions {
   readonly cache?: Cache | null | undefined;
   /** Computes the features of frozen layers elsewhere. The run is the same to the bit. Default: this process. */
   readonly extract?: ExtractElsewhere | undefined;
-  /** Opens the workers of a configuration that has some: `workersOn(farm)` in Node. */
+  /** Opens the workers of a configuration that has some: `workersElsewhere(farm)` in Node. */
   readonly openWorkers?: OpenWorkers | undefined;
 }
 

@@ -1,6 +1,4 @@
-import { relative, resolve } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { longestOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { sizeOf, tensor } from '@graft-ml/core/internal/base/tensor';
 import { viewIn } from '@graft-ml/core/internal/fit/image-batches';
 import { augmentationOf } from '@graft-ml/core/internal/image/augment/levels';
@@ -10,36 +8,10 @@ import { preprocessingSchema } from '@graft-ml/core/internal/weights/checkpoint'
 import { writeSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 import { z } from 'zod';
 import type { ImageFile } from '../data/decode.ts';
-import { createImagePool, type ImagePool } from '../data/image-pool.ts';
+import type { ImagePool } from '../data/image-pool.ts';
 import type { JobHandler } from './job.ts';
-import type { ObjectStore } from './object-store.ts';
+import { filesOf, openPool, readShard, referenceSchema, type Shard } from './shard-images.ts';
 import { openSharedProgram, sharedProgramSchema } from './shared-program.ts';
-
-const withinSchema = z.object({
-  /** By its path in the dataset. */
-  file: z.string(),
-  start: z.int().min(0),
-  length: z.int().min(0),
-  zip: z.object({ isDeflated: z.boolean(), size: z.int().min(0), crc32: z.int().min(0) }).optional(),
-});
-
-/** The images of a shard, in the store: too many for a queue. */
-const shardSchema = z.object({
-  images: z
-    .array(
-      z.object({
-        /** Its path in the dataset, with '/' between the parts. */
-        path: z.string(),
-        within: withinSchema.optional(),
-        /** Its position in its part of the dataset, by which its augmentation is drawn. */
-        index: z.int().min(0),
-      }),
-    )
-    .min(1),
-});
-export type Shard = z.output<typeof shardSchema>;
-
-export const referenceSchema = z.object({ path: z.string(), sha256: z.string().nullable() });
 
 const taskSchema = z.object({
   /** From images u8 (batchSize, 3, crop, crop), its one input, to features f32 (batchSize, …), its one output. */
@@ -81,13 +53,9 @@ export const featuresHandler: JobHandler<FeaturesTask, z.output<typeof reportSch
   async run(task, context) {
     const { store, signal } = context;
     if (await store.has(task.features)) return {};
-    const { images } = await readShard(store, task.shard);
-    const pool = openPool();
-    if (pool.identity !== task.decoder) {
-      throw new UserError(`Other shards are decoded by ${task.decoder}, this worker has ${pool.identity}.`);
-    }
-    const files = [...new Set(images.map(({ path, within }) => within?.file ?? path))];
-    const root = await context.data(task.data, files);
+    const images = await readShard(store, task.shard);
+    const pool = openPool(task.decoder);
+    const files = await filesOf(images, task.data, context);
     const program = await openSharedProgram(store, task.program);
     const [[inputName, input], [outputName, output]] = [only(program.inputs), only(program.outputs)];
     const [batchSize, ...imageShape] = input.shape as [number, ...number[]];
@@ -95,7 +63,7 @@ export const featuresHandler: JobHandler<FeaturesTask, z.output<typeof reportSch
     const [pixels, width] = [sizeOf(imageShape), sizeOf(shape)];
     const rows = new Float32Array(images.length * width);
     const problems: ShardProblem[] = [];
-    const viewsFrom = viewsOf(task, images, root, pool);
+    const viewsFrom = viewsOf(task, images, files, pool);
     let ahead = viewsFrom(0, batchSize);
     for (let start = 0; start < images.length; start += batchSize) {
       const views = await ahead;
@@ -130,42 +98,18 @@ function reasonOf({ problem: { kind, message } }: ImageError): Omit<ShardProblem
   return { kind, message };
 }
 
-async function readShard(store: ObjectStore, key: string): Promise<Shard> {
-  const bytes = await store.get(key, longestOwnJson);
-  if (!bytes) throw new UserError(`${store.place}: ${key} is gone. Submit the work again.`);
-  return shardSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
-}
-
 /** The views of some of a shard's images: those that the whole part of the dataset would give. */
-function viewsOf({ view, epoch, data }: FeaturesTask, images: Shard['images'], root: string, pool: ImagePool) {
+function viewsOf({ view, epoch }: FeaturesTask, images: Shard['images'], files: readonly ImageFile[], pool: ImagePool) {
   const all = viewIn(epoch, { ...view, augmentation: augmentationOf(view.augmentation) });
   const { crop } = view.preprocessing;
-  const placed = (path: string) => {
-    const place = resolve(root, path);
-    const isOutside = relative(root, place).startsWith('..');
-    if (isOutside && data.sha256 !== null) throw new UserError(`${path}: it is outside the dataset.`);
-    return place;
-  };
   return (start: number, count: number): Promise<(Uint8Array | ImageError)[]> =>
     Promise.all(
-      images.slice(start, start + count).map(({ path, within, index }) => {
-        const file: ImageFile = {
-          path: placed(path),
-          ...(within && { within: { ...within, file: placed(within.file) } }),
-        };
+      images.slice(start, start + count).map(({ index }, i) => {
         const request = all.kind === 'training' ? { ...all, index } : all;
-        return pool.view(file, request, crop).catch((error: unknown) => {
+        return pool.view(files[start + i]!, request, crop).catch((error: unknown) => {
           if (error instanceof ImageError) return error;
           throw error;
         });
       }),
     );
-}
-
-let held: ImagePool | undefined;
-
-/** A thread that decodes the next images while this one computes; it stays for the jobs after this one. */
-function openPool(): ImagePool {
-  held ??= createImagePool({ threads: 1 });
-  return held;
 }

@@ -12,9 +12,9 @@ import { readSafetensors, writeSafetensors } from '@graft-ml/core/internal/weigh
 import { z } from 'zod';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { openSets } from '../meta/prepare-meta.ts';
-import { referenceSchema } from './features.ts';
 import type { JobContext, JobHandler } from './job.ts';
 import type { ObjectStore } from './object-store.ts';
+import { referenceSchema } from './shard-images.ts';
 import { contentHash, openSharedProgram, sharedProgramSchema } from './shared-program.ts';
 
 /** The part of the work that stays the same from step to step, in the store: too large to send with each job. */

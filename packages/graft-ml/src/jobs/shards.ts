@@ -1,18 +1,12 @@
-import { isAbsolute, relative, sep } from 'node:path';
+import { isAbsolute, relative } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { sizeOf } from '@graft-ml/core/internal/base/tensor';
 import type { ImageView } from '@graft-ml/core/internal/fit/examples';
 import { readSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 import type { ImageFile } from '../data/decode.ts';
 import type { Farm } from './farm.ts';
-import {
-  type FeaturesTask,
-  featuresHandler,
-  type Shard,
-  type ShardProblem,
-  shardNames,
-  shardProblemsSchema,
-} from './features.ts';
+import { type FeaturesTask, featuresHandler, type ShardProblem, shardNames, shardProblemsSchema } from './features.ts';
+import { shardOf } from './shard-images.ts';
 import { contentHash, type SharedProgram } from './shared-program.ts';
 
 /** Bytes between here and the store. */
@@ -84,15 +78,7 @@ export async function computeShard(
   };
   const found = await read();
   if (found) return found;
-  const inside = (path: string) => relative(base, path).split(sep).join('/');
-  const list: Shard = {
-    images: images.map(({ file: { path, within }, index }) => ({
-      path: inside(path),
-      ...(within && { within: { ...within, file: inside(within.file) } }),
-      index,
-    })),
-  };
-  const content = new TextEncoder().encode(JSON.stringify(list));
+  const content = shardOf(base, images);
   const shard = `features/lists/${contentHash(content)}.json`;
   await store.put(shard, content);
   onTraffic?.({ sent: content.length, received: 0 });

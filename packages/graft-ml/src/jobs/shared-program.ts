@@ -9,6 +9,9 @@ import { ortVersion } from '../runtime/ort.ts';
 import { instructionSet } from '../runtime/shipped-choices.ts';
 import type { ObjectStore } from './object-store.ts';
 
+/** What of a machine decides how results are rounded. */
+export const machineSchema = z.object({ instructionSet: z.string(), onnxruntime: z.string() });
+
 const typesSchema = z.record(
   z.string(),
   z.object({ dtype: z.enum(['f32', 'f64', 'i32', 'i64', 'u8', 'bool']), shape: z.array(z.int().min(0)).readonly() }),
@@ -24,7 +27,7 @@ export const sharedProgramSchema = z.object({
   inputs: typesSchema,
   outputs: typesSchema,
   /** The machines that compute it to the same bit. */
-  machine: z.object({ instructionSet: z.string(), onnxruntime: z.string() }),
+  machine: machineSchema,
   /** Threads inside one operator. */
   threads: z.int().min(1),
   /** Whether ORT optimizes the graph when it loads it. */
@@ -35,6 +38,17 @@ export type SharedProgram = z.output<typeof sharedProgramSchema>;
 /** The kernels of this machine, as far as they decide how results are rounded. */
 export async function thisMachine(): Promise<SharedProgram['machine']> {
   return { instructionSet: instructionSet(await cpuBackend(1).features()), onnxruntime: ortVersion() };
+}
+
+/** @throws UserError where this machine would round otherwise */
+export async function assertSameMachine(machine: SharedProgram['machine']): Promise<void> {
+  const here = await thisMachine();
+  if (here.instructionSet === machine.instructionSet && here.onnxruntime === machine.onnxruntime) return;
+  const named = (of: typeof machine) => `${of.instructionSet} with onnxruntime ${of.onnxruntime}`;
+  throw new UserError(
+    `This work was begun on ${named(machine)}, this worker has ${named(here)}: its results would differ in their ` +
+      'last bits. Let workers of one kind take from a queue.',
+  );
 }
 
 /** SHA-256 in hexadecimal. */
@@ -75,15 +89,7 @@ const most = 2;
  * @throws UserError where this machine would round otherwise, or the store has lost it
  */
 export async function openSharedProgram(store: ObjectStore, shared: SharedProgram): Promise<Program> {
-  const here = await thisMachine();
-  const { machine } = shared;
-  if (here.instructionSet !== machine.instructionSet || here.onnxruntime !== machine.onnxruntime) {
-    const named = (of: typeof machine) => `${of.instructionSet} with onnxruntime ${of.onnxruntime}`;
-    throw new UserError(
-      `This work was begun on ${named(machine)}, this worker has ${named(here)}: its results would differ in their ` +
-        'last bits. Let workers of one kind take from a queue.',
-    );
-  }
+  await assertSameMachine(shared.machine);
   const name = JSON.stringify([shared.key, shared.threads, shared.isOptimized]);
   const found = opened.get(name) ?? load(store, shared);
   opened.delete(name);
