@@ -14,19 +14,24 @@ export type Given =
   /** Runs that were named, or all those in a folder, which is `path` then. */
   | { readonly kind: 'runs'; readonly path: string | null; readonly runs: readonly string[] };
 
-/** The most runs that one page has room for. */
+/** The most runs that a page has room for that evaluates them. */
 const mostRuns = 200;
 
 /**
  * Looks at what stands at these paths: a run, a cross-validation, a comparison of meta-learners, a folder of runs, or
  * several runs.
  *
+ * @param most runs; more are refused
  * @throws UserError where there is no run, or runs that cannot stand in one page
  */
-export async function findGiven(paths: readonly string[], openStore: OpenRunStore = openRunStore): Promise<Given> {
+export async function findGiven(
+  paths: readonly string[],
+  openStore: OpenRunStore = openRunStore,
+  most = mostRuns,
+): Promise<Given> {
   const distinct = [...new Map(paths.map((path) => [resolve(path), path])).values()];
-  if (distinct.length === 1) return findOne(distinct[0]!, openStore);
-  const found = await Promise.all(distinct.map((path) => findOne(path, openStore)));
+  if (distinct.length === 1) return findOne(distinct[0]!, openStore, most);
+  const found = await Promise.all(distinct.map((path) => findOne(path, openStore, most)));
   const whole = found.find((one) => one.kind === 'comparison');
   if (whole) {
     throw new UserError(
@@ -34,10 +39,10 @@ export async function findGiven(paths: readonly string[], openStore: OpenRunStor
     );
   }
   const runs = found.flatMap((one) => (one.kind === 'run' ? [one.path] : 'runs' in one ? [...one.runs] : []));
-  return { kind: 'runs', path: null, runs: bounded(runs) };
+  return { kind: 'runs', path: null, runs: bounded(runs, most) };
 }
 
-async function findOne(path: string, openStore: OpenRunStore): Promise<Given> {
+async function findOne(path: string, openStore: OpenRunStore, most: number): Promise<Given> {
   const store = openStore(path);
   const names = await store.names();
   if (names.includes('run.json')) return { kind: 'run', of: await kindOfRun(path, openStore), path };
@@ -48,7 +53,7 @@ async function findOne(path: string, openStore: OpenRunStore): Promise<Given> {
   }
   if (await holdsComparison(path, openStore)) return { kind: 'comparison', path };
   const runs = await runsIn(store, names.toSorted(), openStore);
-  if (runs.length > 0) return { kind: 'runs', path, runs: bounded(runs) };
+  if (runs.length > 0) return { kind: 'runs', path, runs: bounded(runs, most) };
   throw new UserError(noRun(path, names, (await openStore(dirname(path)).names()).includes('run.json')));
 }
 
@@ -63,9 +68,9 @@ async function runsIn(folder: RunStore, names: readonly string[], openStore: Ope
   return own.map((name) => join(folder.path, name));
 }
 
-function bounded(runs: readonly string[]): readonly string[] {
-  if (runs.length <= mostRuns) return runs;
-  throw new UserError(`${runs.length} runs are more than one page has room for: name at most ${mostRuns} of them.`);
+function bounded(runs: readonly string[], most: number): readonly string[] {
+  if (runs.length <= most) return runs;
+  throw new UserError(`${runs.length} runs are more than fit side by side: name at most ${most} of them.`);
 }
 
 function noRun(path: string, names: readonly string[], isWithinRun: boolean): string {

@@ -118,7 +118,7 @@ async function stirred(bench: WeightsBench, alone: readonly Alone[], best: RunTe
 
 /** The runs that can be averaged with the best of them, as they recorded themselves, that one first. */
 async function candidates(places: readonly string[], openStore: OpenRunStore) {
-  const given = await findGiven(places, openStore);
+  const given = await findGiven(places, openStore, 1000);
   if (given.kind === 'comparison') {
     throw new UserError(`${given.path} is a comparison of meta-learners: a soup is made of runs of \`trainFolder\`.`);
   }

@@ -41,7 +41,8 @@ export async function optionsChart(summary: RunsSummary): Promise<Markup | null>
   const valuesOf = (key: string) => order.map((i) => differences.raw[i]![differences.options.indexOf(key)]);
   const columns = options.map((key) => {
     const values = valuesOf(key);
-    const distribution = distributionOf(values);
+    // The seed is no option of the space.
+    const distribution = summary.space[key] ?? distributionOf(values);
     if (distribution.kind !== 'categorical') {
       const axis: ParallelAxis = { label: flagOf(key).slice(2), scale: distribution.log ? 'log' : 'linear' };
       return { axis, values: values.map((value) => (typeof value === 'number' ? value : null)) };

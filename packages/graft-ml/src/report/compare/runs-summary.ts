@@ -1,17 +1,21 @@
 import { join } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import {
   type Distribution,
   type ParameterImportance,
   parameterImportance,
+  type Space,
   type Trial,
 } from '@graft-ml/core/internal/study/index';
 import { holdsComparison, readComparison } from '../../experiment/compare.ts';
 import { type MeanInterval, meanInterval } from '../../experiment/fold-summary.ts';
 import { type OpenRunStore, openRunStore } from '../../runs/run-store.ts';
+import { studyFile } from '../../study/database.ts';
 import { distinctNames, findGiven } from '../../study/given.ts';
+import { openStudy, type Study } from '../../study/study.ts';
 import { type Differences, differencesOf } from '../study/differing.ts';
-import { type SummarisedRun, summarisedRun } from './summarised-run.ts';
+import { type SummarisedAccuracy, type SummarisedRun, summarisedRun } from './summarised-run.ts';
 
 /** Runs that differ in their seed alone, as one way of training. */
 export interface SeedGroup {
@@ -29,6 +33,8 @@ export interface RunsSummary {
   readonly folder: string | null;
   readonly runs: readonly SummarisedRun[];
   readonly differences: Differences;
+  /** The range of each option that differs, but for the seed: that of the study, or what was tried. */
+  readonly space: Space;
   /** The highest mean first; runs without an epoch are in none. */
   readonly groups: readonly SeedGroup[];
   /** The run with the highest validation accuracy, of equals the one with the lowest loss; null where none has any. */
@@ -64,49 +70,90 @@ export async function summariseRuns(
   places: string | readonly string[],
   { openStore = openRunStore }: SummariseRunsOptions = {},
 ): Promise<RunsSummary> {
-  const { folder, paths, tests } = await placesOf(typeof places === 'string' ? [places] : places, openStore);
+  const { folder, paths, tests, study } = await placesOf(typeof places === 'string' ? [places] : places, openStore);
   const names = distinctNames(paths);
   const runs: SummarisedRun[] = [];
   for (const [i, path] of paths.entries()) {
     const run = await summarisedRun(path, names[i]!, openStore);
-    runs.push({ ...run, test: tests.get(path) ?? null });
+    const state = study?.trials.find((trial) => trial.runs.some((one) => one.path === path))?.state;
+    const status = state === 'pruned' || state === 'failed' ? state : run.status;
+    runs.push({ ...run, status, test: tests.get(path) ?? null });
   }
-  return summaryOf(runs, { folder, warnings: warningsOf(runs) });
+  return summaryOf(runs, { folder, study, warnings: [...warningsOf(runs), ...studyWarnings(study)] });
 }
 
-/** The runs at these places, and what a comparison of meta-learners measured on test episodes. */
-async function placesOf(places: readonly string[], openStore: OpenRunStore) {
-  const tests = new Map<string, NonNullable<SummarisedRun['test']>>();
-  if (places.length === 1 && (await holdsComparison(places[0]!, openStore))) {
-    const [folder] = places;
-    const { contestants, rows } = await readComparison(folder!, openStore);
-    const store = openStore(folder!);
-    await store.inspect(contestants.map(({ name }) => name));
-    const there = await store.names();
-    const paths = contestants.map(({ name }) => name).filter((name) => there.includes(name));
-    for (const {
-      name,
-      accuracy: { mean, margin },
-    } of rows) {
-      tests.set(join(folder!, name), { accuracy: mean, interval: [mean - margin, mean + margin] });
-    }
-    return { folder: folder!, paths: paths.map((name) => join(folder!, name)), tests };
+/** The most runs that stand side by side. */
+const mostRuns = 1000;
+
+/** Where the runs are, and what is known of them besides what they recorded. */
+interface Places {
+  readonly folder: string | null;
+  readonly paths: readonly string[];
+  /** By path. */
+  readonly tests: ReadonlyMap<string, SummarisedAccuracy>;
+  readonly study: Study | null;
+}
+
+async function placesOf(places: readonly string[], openStore: OpenRunStore): Promise<Places> {
+  const [place] = places;
+  if (place !== undefined && places.length === 1) {
+    const names = await openStore(place).names();
+    if (names.includes(studyFile)) return placesOfStudy(place, names, openStore);
+    if (await holdsComparison(place, openStore)) return placesOfLearners(place, names, openStore);
   }
-  const given = await findGiven(places, openStore);
-  if (given.kind === 'run') return { folder: null, paths: [given.path], tests };
+  const given = await findGiven(places, openStore, mostRuns);
+  const tests = new Map<string, never>();
+  if (given.kind === 'run') return { folder: null, paths: [given.path], tests, study: null };
   if (given.kind === 'comparison') return placesOf([given.path], openStore);
-  return { folder: given.path, paths: given.runs, tests };
+  return { folder: given.path, paths: given.runs, tests, study: null };
+}
+
+/** The runs of a study that have begun, with what its best came to on a test side. */
+async function placesOfStudy(folder: string, names: readonly string[], openStore: OpenRunStore): Promise<Places> {
+  const study = await openStudy(folder);
+  const own = study.trials.flatMap(({ runs }) => runs.map(({ name }) => name)).filter((name) => names.includes(name));
+  await openStore(folder).inspect(own);
+  const paths: string[] = [];
+  for (const name of own) {
+    const path = join(folder, name);
+    if ((await openStore(path).names()).includes('run.json')) paths.push(path);
+  }
+  if (paths.length === 0) throw new UserError(`${folder} is a study of which no trial has begun.`);
+  if (paths.length > mostRuns) {
+    throw new UserError(`${paths.length} runs are more than fit side by side: name at most ${mostRuns} of them.`);
+  }
+  const { test } = study;
+  const tests = new Map(
+    test ? [[join(folder, test.run), { accuracy: test.accuracy, interval: test.interval }] as const] : [],
+  );
+  return { folder, paths, tests, study };
+}
+
+/** The runs of a comparison of meta-learners, with what it measured on test episodes. */
+async function placesOfLearners(folder: string, names: readonly string[], openStore: OpenRunStore): Promise<Places> {
+  const { contestants, rows } = await readComparison(folder, openStore);
+  const own = contestants.map(({ name }) => name).filter((name) => names.includes(name));
+  await openStore(folder).inspect(own);
+  const tests = new Map(
+    rows.map(({ name, accuracy: { mean, margin } }) => [
+      join(folder, name),
+      { accuracy: mean, interval: [mean - margin, mean + margin] as const },
+    ]),
+  );
+  return { folder, paths: own.map((name) => join(folder, name)), tests, study: null };
 }
 
 /** Puts runs side by side. */
 export function summaryOf(
   runs: readonly SummarisedRun[],
-  { folder, warnings }: Pick<RunsSummary, 'folder' | 'warnings'>,
+  { folder, warnings, study = null }: Pick<RunsSummary, 'folder' | 'warnings'> & { readonly study?: Study | null },
 ): RunsSummary {
   const differences = differencesOf(
     runs.map(({ run }) => run),
     runs.map(({ name }) => name),
+    study ? new Set([...Object.keys(study.definition.space), 'seed']) : undefined,
   );
+  const space = study?.definition.space ?? spaceOf(runs, differences);
   const groups = differences.variants.flatMap(({ name, runs: all }): SeedGroup[] => {
     const own = all.filter((i) => runs[i]!.validation !== null);
     if (own.length === 0) return [];
@@ -117,6 +164,7 @@ export function summaryOf(
     folder,
     runs,
     differences,
+    space,
     groups: groups.sort((a, b) => b.accuracy.mean - a.accuracy.mean),
     best: order[0] ?? null,
     front: {
@@ -124,7 +172,7 @@ export function summaryOf(
       parameters: paretoFront(runs, order, ({ run }) => run.parameters.trained),
       flops: paretoFront(runs, order, ({ flops }) => flops?.training),
     },
-    importance: importanceOf(runs, differences),
+    importance: study ? importanceIn(study) : importanceOf(runs, differences, space),
     warnings,
   };
 }
@@ -160,18 +208,33 @@ function paretoFront(
 /** The fewest runs of which importance says anything. */
 const fewestForImportance = 8;
 
-function importanceOf(runs: readonly SummarisedRun[], { options, raw }: Differences): readonly ParameterImportance[] {
+/** The ranges of the options that differ, by the values that were tried. */
+function spaceOf(runs: readonly SummarisedRun[], { options, raw }: Differences): Space {
+  const known = [...runs.keys()].filter((i) => runs[i]!.validation !== null && raw[i] !== null);
+  const varied = options.flatMap((key, j): (readonly [string, Distribution])[] =>
+    key === 'seed' ? [] : [[key, distributionOf(known.map((i) => raw[i]![j]))] as const],
+  );
+  return Object.fromEntries(varied);
+}
+
+function importanceIn({ definition: { space }, direction, trials }: Study): readonly ParameterImportance[] {
+  const complete = trials.filter(({ state }) => state === 'complete');
+  return complete.length < fewestForImportance ? [] : parameterImportance({ space, direction, trials });
+}
+
+function importanceOf(
+  runs: readonly SummarisedRun[],
+  { options, raw }: Differences,
+  space: Space,
+): readonly ParameterImportance[] {
   const known = [...runs.keys()].filter((i) => runs[i]!.validation !== null && raw[i] !== null);
   if (known.length < fewestForImportance) return [];
-  const space: Record<string, Distribution> = {};
-  for (const [j, key] of options.entries()) {
-    if (key !== 'seed') space[key] = distributionOf(known.map((i) => raw[i]![j]));
-  }
   const trials = known.map((i, number): Trial => {
-    const parameters = options.flatMap((key, j) => {
-      const value = raw[i]![j];
-      const isKnown = key in space && (space[key]!.kind === 'categorical' || typeof value === 'number');
-      return isKnown ? [[key, choiceOf(value, space[key]!)] as const] : [];
+    const parameters = options.flatMap((key, j): (readonly [string, unknown])[] => {
+      const [value, distribution] = [raw[i]![j], space[key]];
+      if (distribution === undefined) return [];
+      if (distribution.kind === 'categorical') return [[key, textOfChoice(value)] as const];
+      return typeof value === 'number' ? [[key, value] as const] : [];
     });
     return {
       number,
@@ -193,11 +256,31 @@ export function distributionOf(values: readonly unknown[]): Distribution {
   return { kind: 'float', low, high, log: low > 0 && high / low >= 10 };
 }
 
-const choiceOf = (value: unknown, { kind }: Distribution) => (kind === 'categorical' ? textOfChoice(value) : value);
-
 /** Choices may be lists and objects: they are the same where they read the same. */
 export const textOfChoice = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(value ?? null);
+
+/** What a reader should know of a study. */
+function studyWarnings(study: Study | null): string[] {
+  if (study === null) return [];
+  const { status, definition, trials, best } = study;
+  const failed = trials.filter(({ state }) => state === 'failed');
+  return [
+    ...(status === 'done'
+      ? []
+      : [
+          `The study ${status === 'running' ? 'is running, or was killed' : 'was interrupted'}: trials are still to come.`,
+        ]),
+    ...(failed.length > 0
+      ? [`${failed.length} of ${trials.length} trials failed, the first with: ${failed[0]!.message ?? 'no message'}`]
+      : []),
+    ...(definition.metric === 'loss' && best
+      ? [
+          `The study seeks the lowest validation loss, and by that its best is trial ${best.number}; here runs are sorted by accuracy.`,
+        ]
+      : []),
+  ];
+}
 
 /** What keeps runs from being compared by their records. */
 function warningsOf(runs: readonly SummarisedRun[]): string[] {

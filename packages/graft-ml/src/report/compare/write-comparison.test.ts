@@ -6,6 +6,8 @@ import { drawImages, ownCache, temporaryFolder } from '../../../../../test/image
 import { metricsOf, runFolder } from '../../../../../test/runs.ts';
 import { meanInterval } from '../../experiment/fold-summary.ts';
 import { readRun } from '../../runs/read-run.ts';
+import { parseStudy } from '../../study/definition.ts';
+import { StudyFile } from '../../study/study-file.ts';
 import { distributionOf, summariseRuns } from './runs-summary.ts';
 import { writeComparison } from './write-comparison.ts';
 
@@ -100,6 +102,42 @@ describe('runs side by side', () => {
     expect([runs.length, runs[0]!.curve.length, seeds.length]).toEqual([4, 3, 2]);
     expect(existsSync(at('json.html'))).toBe(true);
   }, 60_000);
+});
+
+describe('the runs of a study', () => {
+  test('its own options and ranges, how each trial ended, and what its best came to on the test side', async () => {
+    const folder = at('of-study');
+    mkdirSync(folder);
+    const [one, two] = ['trial-0000', 'trial-0001'];
+    cpSync(pathOf(0), join(folder, one!), { recursive: true });
+    cpSync(pathOf(2), join(folder, two!), { recursive: true });
+    const definition = parseStudy({
+      data: at('shapes'),
+      space: { learningRate: { kind: 'float', low: 1e-5, high: 1, log: true } },
+    });
+    const test = { run: one!, accuracy: 0.7, interval: [0.6, 0.8] as const, count: 50, of: 'images' as const };
+    {
+      using file = await StudyFile.create(folder, definition);
+      file.addTrial(0, { learningRate: 0.003 }, [{ name: one!, seed: 0 }], definition);
+      file.addTrial(1, { learningRate: 0.0001 }, [{ name: two!, seed: 0 }], definition);
+      file.addTrial(2, { learningRate: 0.01 }, [{ name: 'trial-0002', seed: 0 }], definition);
+      file.endTrial(0, { state: 'complete', value: 0.8, seconds: 1 }, 1);
+      file.endTrial(1, { state: 'pruned', value: null, seconds: 1 }, 2);
+      file.endTrial(2, { state: 'failed', value: null, seconds: 1, message: 'no memory' }, 3);
+      file.setTest({ trial: 0, ...test });
+    }
+    const { runs, space, differences, warnings } = await summariseRuns(folder);
+    expect(runs.map(({ name, status }) => [name, status])).toEqual([
+      [one, 'done'],
+      [two, 'pruned'],
+    ]);
+    expect(space).toEqual(definition.space);
+    expect(differences.options).toEqual(['learningRate']);
+    expect(runs[0]!.test).toEqual({ accuracy: test.accuracy, interval: test.interval });
+    expect(warnings).toContain('1 of 3 trials failed, the first with: no memory');
+    const { file } = await writeComparison(folder);
+    expect(readFileSync(file, 'utf8')).toContain('70.0\u00a0% (60.0\u00a0% to 80.0\u00a0%)');
+  });
 });
 
 test('the range of an option: numbers that are far apart on a logarithmic scale, else choices', () => {

@@ -38,12 +38,18 @@ function optionsOf(run: Trained): Readonly<Record<string, unknown>> | null {
  * Compares the options of runs.
  *
  * @param names what to call a run that has no other like it
+ * @param asked the options that were varied on purpose, where that is known: others, which follow from these, are not
+ * listed
  */
-export function differencesOf(runs: readonly Trained[], names: readonly string[]): Differences {
+export function differencesOf(
+  runs: readonly Trained[],
+  names: readonly string[],
+  asked?: ReadonlySet<string>,
+): Differences {
   const configs = runs.map(optionsOf);
   const known = configs.filter((config) => config !== null);
   const all = [...new Set(known.flatMap((config) => Object.keys(config)))];
-  const keys = all.filter((key) => !withoutEffect.has(key) && differs(key, known));
+  const keys = all.filter((key) => !withoutEffect.has(key) && (asked?.has(key) ?? true) && differs(key, known));
   const repeated = withoutRepeats(keys, configs);
   const groups = [...groupBy(runs.keys(), (i) => variantKey(configs[i]!, repeated, i))];
   const variants = groups.map(([, members]): Variant => {
