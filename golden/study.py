@@ -7,7 +7,7 @@ Run with Optuna 5.0.0 (pip install optuna): python3 golden/study.py
     tpe         [{history, multivariate, constantLiar, number, groups}]; a group is {names, below, above: {weights, kernels}, points,
                 scores, suggestion}: the options drawn together, Parzen estimators of either part of the trials, the 24 candidates drawn, their
                 log l - log g, and the parameters suggested. Without groups, options are drawn at random
-    importance  {history: {option: share}}
+    importance  {history: {local, space: {option: share}}}, against the trials and against the whole space
     curves      values of trials by epoch, null for NaN, of which four run at a time
     pruners     [{name, options, direction, decisions}], a character for each value reported: `x` where the trial was pruned
 
@@ -259,6 +259,11 @@ def pruned(name, direction, **options):
     return {"name": name, "options": options, "direction": direction, "decisions": decisions(pruner, direction)}
 
 
+def importance(name, on_local):
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator(evaluate_on_local=on_local)
+    return optuna.importance.get_param_importances(study_of(name), evaluator=evaluator)
+
+
 goldens = {
     "space": SPACE,
     "histories": HISTORIES,
@@ -267,7 +272,7 @@ goldens = {
         suggested("sixty", multivariate=False),
         suggested("sixty, maximized", constant_liar=False),
     ],
-    "importance": {name: optuna.importance.get_param_importances(study_of(name)) for name in HISTORIES if counts[name].count("complete") >= 5},
+    "importance": {name: {kind: importance(name, kind == "local") for kind in ("local", "space")} for name in HISTORIES if counts[name].count("complete") >= 5},
     "curves": CURVES,
     "pruners": [
         pruned("median", "maximize"),

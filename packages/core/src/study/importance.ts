@@ -8,6 +8,11 @@ import { bestFirst, type Distribution, type History, type Trial } from './study.
 export interface ImportanceOptions {
   /** The part of the trials that counts as good. Default: 0.1. */
   readonly targetQuantile?: number;
+  /**
+   * Whether the best trials are compared with all trials, or with the whole space. A sampler that has settled on a choice
+   * early tried hardly any other, so that against its own trials the choice counts little. Default: true, as in Optuna.
+   */
+  readonly evaluateOnLocal?: boolean;
 }
 
 export interface ParameterImportance {
@@ -26,8 +31,8 @@ export interface ParameterImportance {
  * trials it is a hint.
  */
 export function parameterImportance(history: History, options: ImportanceOptions = {}): readonly ParameterImportance[] {
-  assertOptions('parameterImportance', options, { targetQuantile: 'number' });
-  const { targetQuantile = 0.1 } = options;
+  assertOptions('parameterImportance', options, { targetQuantile: 'number', evaluateOnLocal: 'boolean' });
+  const { targetQuantile = 0.1, evaluateOnLocal = true } = options;
   if (!(targetQuantile > 0 && targetQuantile < 1)) {
     const expected = 'a number above 0 and below 1';
     throw new OptionError({ option: 'targetQuantile', expected, received: targetQuantile });
@@ -39,7 +44,7 @@ export function parameterImportance(history: History, options: ImportanceOptions
   if (target.length === all.length) return [];
   const raw = Object.entries(history.space).map(([name, distribution]) => ({
     name,
-    importance: divergence(name, distribution, target, all),
+    importance: divergence(name, distribution, { target, all, evaluateOnLocal }),
   }));
   const sum = raw.reduce((total, { importance }) => total + importance, 0);
   if (sum === 0) return [];
@@ -52,12 +57,18 @@ const isAtLeast = (value: number, cutoff: number, direction: History['direction'
   direction === 'maximize' ? value >= cutoff : value <= cutoff;
 
 /** Σ p_all · (p_target / p_all - 1)² over a grid, weighted by how many of either have the option at all. */
-function divergence(name: string, distribution: Distribution, target: readonly Trial[], all: readonly Trial[]): number {
+function divergence(
+  name: string,
+  distribution: Distribution,
+  compared: { readonly target: readonly Trial[]; readonly all: readonly Trial[]; readonly evaluateOnLocal: boolean },
+): number {
+  const { target, all, evaluateOnLocal } = compared;
   const valuesIn = (trials: readonly Trial[]) =>
     trials.map(({ parameters }) => numberOf(distribution, parameters[name])).filter((value) => value !== undefined);
   const [ofTarget, ofAll] = [valuesIn(target), valuesIn(all)];
   if (isSingle(distribution) || ofTarget.length === 0 || ofAll.length < 2) return 0;
-  const [good, local] = [densityOnGrid(distribution, ofTarget), densityOnGrid(distribution, ofAll)];
+  const good = densityOnGrid(distribution, ofTarget);
+  const local = evaluateOnLocal ? densityOnGrid(distribution, ofAll) : good.map(() => 1 / good.length);
   const pearson = local.reduce((sum, p, i) => sum + p * (good[i]! / p - 1) ** 2, 0);
   return ((ofTarget.length / target.length) ** 2 / (ofAll.length / all.length)) * pearson;
 }

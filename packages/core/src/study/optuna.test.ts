@@ -14,10 +14,12 @@ interface Golden {
     Record<string, { readonly direction: Direction; readonly trials: readonly GoldenTrial[] }>
   >;
   readonly tpe: readonly TpeCase[];
-  readonly importance: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly importance: Readonly<Record<string, { readonly local: Shares; readonly space: Shares }>>;
   readonly curves: readonly (readonly (number | null)[])[];
   readonly pruners: readonly PrunerCase[];
 }
+
+type Shares = Readonly<Record<string, number>>;
 
 interface GoldenTrial {
   readonly state: TrialState;
@@ -133,11 +135,13 @@ describe.each(golden.tpe)(
   },
 );
 
-test.each(Object.entries(golden.importance))('importance as in Optuna: %s', (name, expected) => {
-  const received = parameterImportance(historyOf(name));
-  expect(received.map((each) => each.name).toSorted()).toEqual(Object.keys(expected).toSorted());
-  for (const each of received) expect(each.importance).toBeCloseTo(expected[each.name]!, 8);
-  expect(received).toEqual(received.toSorted((a, b) => b.importance - a.importance));
+test.each(Object.entries(golden.importance))('importance as in Optuna: %s', (name, { local, space }) => {
+  for (const expected of [local, space]) {
+    const received = parameterImportance(historyOf(name), { evaluateOnLocal: expected === local });
+    expect(received.map((each) => each.name).toSorted()).toEqual(Object.keys(expected).toSorted());
+    for (const each of received) expect(each.importance).toBeCloseTo(expected[each.name]!, 8);
+    expect(received).toEqual(received.toSorted((a, b) => b.importance - a.importance));
+  }
 });
 
 const pruner = (each: PrunerCase): Pruner =>
