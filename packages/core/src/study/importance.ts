@@ -1,7 +1,12 @@
 import { OptionError } from '../base/errors.ts';
 import { assertOptions } from '../base/options.ts';
-import { logNormalMass } from './normal.ts';
-import { categoricalKernels, logDensity, type NumericalKernels, type ParzenEstimator } from './parzen.ts';
+import {
+  categoricalKernels,
+  logDensity,
+  type NumericalKernels,
+  type ParzenEstimator,
+  truncatedKernels,
+} from './parzen.ts';
 import { assertSpace, highestOf, isSingle, type Numerical, numberOf, stepOf } from './space.ts';
 import { bestFirst, type Distribution, type History, type Trial } from './study.ts';
 
@@ -123,17 +128,13 @@ function scottKernels(points: readonly number[], weights: readonly number[], siz
   const third = points[cumulative.findIndex((count) => count > Math.floor((n * 3) / 4))] ?? points.at(-1)!;
   const width = Math.max(1.059 * Math.min((third - first) / 1.34, deviation) * n ** -0.2, 0.5 / 1.64);
   const [low, high] = [-0.5, size - 0.5];
-  const mus = [...points, (size - 1) / 2];
-  const sigmas = [...points.map(() => width), size];
-  return {
-    kind: 'numerical',
-    mus,
-    sigmas,
-    logMasses: mus.map((mu, i) => logNormalMass((low - mu) / sigmas[i]!, (high - mu) / sigmas[i]!)),
+  return truncatedKernels({
+    mus: [...points, (size - 1) / 2],
+    sigmas: [...points.map(() => width), size],
     low,
     high,
     log: false,
     step: 1,
     nearest: Math.round,
-  };
+  });
 }

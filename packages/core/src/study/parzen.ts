@@ -18,6 +18,8 @@ export interface NumericalKernels {
   readonly sigmas: readonly number[];
   /** The logarithms of what the bounds leave of the kernels. */
   readonly logMasses: readonly number[];
+  /** For each kernel the first that is equal to it. Whole numbers of a hundred trials have a handful of different ones. */
+  readonly firstEqual: readonly number[];
   /** Bounds of the kernels: half a step beyond those of the values. */
   readonly low: number;
   readonly high: number;
@@ -82,19 +84,43 @@ function numericalKernels(distribution: Numerical, values: readonly number[]): N
   const scaled = (x: number) => (log ? Math.log(x) : x);
   const [low, high] = [scaled(distribution.low - margin), scaled(highestOf(distribution) + margin)];
   const observed = values.map(scaled);
-  const mus = [...observed, 0.5 * (low + high)];
-  const sigmas = [...widths(observed, low, high), high - low];
-  return {
-    kind: 'numerical',
-    mus,
-    sigmas,
-    logMasses: mus.map((mu, i) => logNormalMass((low - mu) / sigmas[i]!, (high - mu) / sigmas[i]!)),
+  return truncatedKernels({
+    mus: [...observed, 0.5 * (low + high)],
+    sigmas: [...widths(observed, low, high), high - low],
     low,
     high,
     log,
     step,
     nearest: (x) => nearest(distribution, x),
-  };
+  });
+}
+
+/** Normal kernels, and what the bounds leave of them. */
+export function truncatedKernels(
+  kernels: Omit<NumericalKernels, 'kind' | 'logMasses' | 'firstEqual'>,
+): NumericalKernels {
+  const { mus, sigmas, low, high } = kernels;
+  const firsts = new Map<number, Map<number, number>>();
+  const firstEqual = mus.map((mu, kernel) => {
+    const ofMu = firsts.get(mu) ?? new Map<number, number>();
+    firsts.set(mu, ofMu);
+    const first = ofMu.get(sigmas[kernel]!) ?? kernel;
+    ofMu.set(sigmas[kernel]!, first);
+    return first;
+  });
+  const logMasses = forEachDifferent(firstEqual, (kernel) =>
+    logNormalMass((low - mus[kernel]!) / sigmas[kernel]!, (high - mus[kernel]!) / sigmas[kernel]!),
+  );
+  return { kind: 'numerical', ...kernels, logMasses, firstEqual };
+}
+
+/** A number for each kernel, computed once for equal ones. */
+function forEachDifferent(firstEqual: readonly number[], compute: (kernel: number) => number): number[] {
+  const numbers: number[] = [];
+  for (const [kernel, first] of firstEqual.entries()) {
+    numbers.push(first === kernel ? compute(kernel) : numbers[first]!);
+  }
+  return numbers;
 }
 
 /**
@@ -119,24 +145,33 @@ function widths(mus: readonly number[], low: number, high: number): number[] {
 
 /** The logarithm of the density at a point: a number for each option, in the order of the space. */
 export function logDensity({ weights, kernels }: ParzenEstimator, point: readonly number[]): number {
-  const logs = weights.map((weight, kernel) =>
-    kernels.reduce((sum, each, option) => sum + logKernel(each, kernel, point[option]!), Math.log(weight)),
-  );
-  const largest = Math.max(...logs);
+  const logs = weights.map(Math.log);
+  for (const [option, each] of kernels.entries()) {
+    for (const [kernel, log] of logKernels(each, point[option]!).entries()) logs[kernel]! += log;
+  }
+  const largest = logs.reduce((a, b) => Math.max(a, b));
   if (largest === Number.NEGATIVE_INFINITY) return largest;
   return largest + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - largest), 0));
 }
 
-/** A step has the mass from half a step below to half a step above. */
-function logKernel(kernels: Kernels, kernel: number, x: number): number {
-  if (kernels.kind === 'categorical') return Math.log(kernels.probabilities[kernel]![x]!);
-  const { low, high, log, step } = kernels;
-  const [mu, sigma, logMass] = [kernels.mus[kernel]!, kernels.sigmas[kernel]!, kernels.logMasses[kernel]!];
-  const standard = (value: number) => ((log ? Math.log(value) : value) - mu) / sigma;
-  if (step !== null) return logNormalMass(standard(x - step / 2), standard(x + step / 2)) - logMass;
-  const scaled = log ? Math.log(x) : x;
-  if (scaled < low || scaled > high) return Number.NEGATIVE_INFINITY;
-  return logNormalDensity((scaled - mu) / sigma) - Math.log(sigma) - logMass;
+/** The logarithm of each kernel at x. A step has the mass from half a step below to half a step above. */
+function logKernels(kernels: Kernels, x: number): number[] {
+  if (kernels.kind === 'categorical') return kernels.probabilities.map((each) => Math.log(each[x]!));
+  const { mus, sigmas, logMasses, firstEqual, low, high, log, step } = kernels;
+  const scaled = (value: number) => (log ? Math.log(value) : value);
+  if (step !== null) {
+    const [from, to] = [scaled(x - step / 2), scaled(x + step / 2)];
+    return forEachDifferent(firstEqual, (kernel) => {
+      const [mu, sigma] = [mus[kernel]!, sigmas[kernel]!];
+      return logNormalMass((from - mu) / sigma, (to - mu) / sigma) - logMasses[kernel]!;
+    });
+  }
+  const at = scaled(x);
+  if (at < low || at > high) return mus.map(() => Number.NEGATIVE_INFINITY);
+  return mus.map((mu, kernel) => {
+    const sigma = sigmas[kernel]!;
+    return logNormalDensity((at - mu) / sigma) - Math.log(sigma) - logMasses[kernel]!;
+  });
 }
 
 /**
