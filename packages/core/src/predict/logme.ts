@@ -44,20 +44,31 @@ interface Projected {
 
 /** From F Fᵀ (n, n), whose eigenvectors are the directions. */
 function fromProducts(rows: readonly ArrayLike<number>[], targets: readonly Float64Array[]): Projected {
-  const matrix = rows.map((a) => Float64Array.from(rows, (b) => inner(a, b)));
-  const { values, projections } = spectrum(matrix, targets);
+  const { values, projections } = spectrum(products(rows), targets);
   return { values: values.map(positive), squares: projections.map((x) => x.map((each) => each * each)) };
 }
 
 /** From FᵀF (f, f): with an eigenvector v of the value σ the direction is F v / √σ. */
 function fromCovariance(rows: readonly ArrayLike<number>[], targets: readonly Float64Array[], f: number): Projected {
   const columns = Array.from({ length: f }, (_, k) => Float64Array.from(rows, (row) => row[k]!));
-  const matrix = columns.map((a) => Float64Array.from(columns, (b) => inner(a, b)));
   const sums = targets.map((y) => Float64Array.from(columns, (column) => inner(column, y)));
-  const { values, projections } = spectrum(matrix, sums);
+  const { values, projections } = spectrum(products(columns), sums);
   const least = 1e-12 * values.reduce((most, value) => Math.max(most, value), 0);
   const squares = projections.map((x) => x.map((each, k) => (values[k]! > least ? (each * each) / values[k]! : 0)));
   return { values: values.map((value) => (value > least ? value : 0)), squares };
+}
+
+/** The products of vectors with each other. */
+function products(vectors: readonly ArrayLike<number>[]): Float64Array[] {
+  const matrix = vectors.map(() => new Float64Array(vectors.length));
+  for (const [i, a] of vectors.entries()) {
+    for (let j = 0; j <= i; j++) {
+      const value = inner(a, vectors[j]!);
+      matrix[i]![j] = value;
+      matrix[j]![i] = value;
+    }
+  }
+  return matrix;
 }
 
 const positive = (value: number) => Math.max(0, value);

@@ -33,10 +33,13 @@ test('models are ranked by features, which are computed once; what cannot be had
   const progress: RankProgress[] = [];
   const onProgress = (one: RankProgress) => progress.push(one);
   const models = ['conv4', join(root, 'run'), 'golden/onnx/residual_18.onnx', 'resnet18'];
-  const options = { models, folds: 3, cache, onProgress, download: { offline: true } };
+  const heard: string[] = [];
+  const onModel = ({ name }: { readonly name: string }) => heard.push(name);
+  const options = { models, folds: 3, cache, onProgress, onModel, download: { offline: true } };
   const ranking = await rankModels(folder, options);
   expect(ranking.classes).toEqual(['cross', 'disc', 'square']);
   expect(ranking.images).toBe(36);
+  expect(heard).toEqual(models);
   expect(ranking.failed).toEqual([{ name: 'resnet18', reason: expect.stringContaining('not in the cache') }]);
   expect(ranking.models.map(({ name }) => name).sort()).toEqual(models.slice(0, 3).sort());
   const accuracies = ranking.models.map(({ probe }) => probe.accuracy);

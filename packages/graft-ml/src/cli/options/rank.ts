@@ -31,9 +31,11 @@ export const rankTable = defineTable({
       .describe('at most so many images, drawn by the seed in the proportions of the classes'),
     folds: z.int().min(2).max(100).default(5).describe('folds of the linear probe'),
     neighbours: z.int().min(1).max(10_000).default(20).describe('neighbours that vote'),
-    ...trainConfigSchema.pick({ imageSize: true, seed: true, classDepth: true }).shape,
+    ...trainConfigSchema.pick({ imageSize: true, classDepth: true }).shape,
+    seed: trainConfigSchema.shape.seed.describe('decides the folds, and which images are drawn'),
     ...shapeFlags,
-    ...downloadFlags,
+    offline: downloadFlags.offline,
+    mirror: downloadFlags.mirror,
   }),
   examples: [
     "graft rank photos/ --models 'resnet*,mobilenet*'",
