@@ -139,6 +139,23 @@ describe.skipIf(!hasBrowser('the tests of reports of several runs'))('reports of
     expect(on.length).toBeGreaterThan(4);
   });
 
+  test('arrow keys go from run to run, and Escape lets go', async () => {
+    const page = await open('compared');
+    await page.getByRole('region', { name: 'The runs' }).focus();
+    const order = await page
+      .locator('#runs tbody tr')
+      .evaluateAll((all) => all.map((row) => row.getAttribute('data-key')));
+    const chosen = () => page.locator('#runs tbody tr.on').getAttribute('data-key');
+    await page.keyboard.press('ArrowDown');
+    expect(await chosen()).toBe(order[0]);
+    await page.keyboard.press('ArrowDown');
+    expect(await chosen()).toBe(order[1]);
+    await page.keyboard.press('ArrowUp');
+    expect(await chosen()).toBe(order[0]);
+    await page.keyboard.press('Escape');
+    expect(await page.locator('.on').count()).toBe(0);
+  });
+
   test('the keyboard scrolls a table, opens a cell of the folds’ matrix, and opens the commands', async () => {
     const page = await open('folds');
     const table = page.getByRole('region', { name: 'The folds' });

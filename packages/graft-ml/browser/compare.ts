@@ -20,7 +20,7 @@
     for (const mark of keyed) mark.classList.toggle('on', mark.dataset.key === key);
   }
   document.addEventListener('pointerover', (event) => show(keyAt(event)));
-  document.addEventListener('focusin', (event) => show(keyAt(event)));
+  document.addEventListener('focusin', (event) => show(keyAt(event) ?? pinned));
   document.addEventListener('focusout', () => show());
   document.addEventListener('click', (event) => {
     if (!(event.target instanceof Element) || event.target.closest('a, button, select, label, summary')) return;
@@ -28,11 +28,22 @@
     pinned = key === pinned ? undefined : key;
     show();
   });
-  document.addEventListener('keydown', ({ key }) => {
-    if (key !== 'Escape') return;
-    pinned = undefined;
+  document.addEventListener('keydown', (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const isOnTable = event.target instanceof Element && event.target.contains(table) && event.target !== document.body;
+    if (event.key === 'Escape') pinned = undefined;
+    else if (step !== undefined && isOnTable) {
+      const there = rows.filter(({ hidden }) => !hidden);
+      const at = there.findIndex(({ dataset }) => dataset.key === pinned);
+      const next = there[at === -1 ? 0 : Math.min(Math.max(at + step, 0), there.length - 1)];
+      pinned = next?.dataset.key;
+      next?.scrollIntoView({ block: 'nearest' });
+      event.preventDefault();
+    } else return;
     show();
   });
+  const hint = document.querySelector<HTMLElement>('#walk');
+  if (hint) hint.hidden = false;
 
   /* Sorting by a column: a click sorts, another turns it round. Numbers are compared as such, what is missing is last. */
   const sortValue = (row: HTMLTableRowElement, column: number): number | string => {

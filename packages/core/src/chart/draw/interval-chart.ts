@@ -16,7 +16,7 @@ export function drawIntervalChart(chart: IntervalChart, width: number): string {
   const height = bottom + 2 * lineHeight + 14 + note.length * lineHeight;
   const names = chart.rows.map(({ name }) => printableName(name));
   const left =
-    margin + Math.min(0.4 * width, Math.max(0, ...names.map((name) => textWidth(name, fontSize.legend)))) + 12;
+    margin + Math.min(0.45 * width, Math.max(0, ...names.map((name) => textWidth(name, fontSize.legend)))) + 12;
   const values = chart.rows.flatMap(({ points, mean, interval }) => [...points, mean, ...(interval ?? [])]);
   const x = layOutAxis(values, {
     scale: chart.x.scale ?? 'linear',

@@ -21,7 +21,7 @@ export function comparisonResult(written: WrittenComparison): Result {
       ...tableOf(written),
       ...seedLines(written),
       ...(leading.length > 0 ? ['', fact('importance', leading.join(', '))] : []),
-      placeLine(file, bytes),
+      placeLine(file, bytes, 'page'),
       ...(best === null ? [] : [`The best run’s own report: ${reportOf(runs[best]!)}`]),
     ],
     json: jsonOf(written),

@@ -27,8 +27,8 @@ export function metaReportResult({ file, bytes, test }: WrittenMetaReport): Resu
   return { notes: test.notes, lines, json: { file, bytes, test } };
 }
 
-/** Where a report is, and how large. */
-export function placeLine(file: string, bytes: number): string {
+/** Where a report or another page is, and how large. */
+export function placeLine(file: string, bytes: number, what = 'report'): string {
   const size = bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
-  return `\nThe report is in ${file} (${size}): open it in a browser.`;
+  return `\nThe ${what} is in ${file} (${size}): open it in a browser.`;
 }

@@ -73,17 +73,20 @@ export async function optionsChart(summary: RunsSummary): Promise<Markup | null>
 
 /** Mean and interval of each way of training that was gone with several seeds. */
 export async function seedsChart({ groups, runs }: RunsSummary): Promise<Markup> {
-  const svg = await intervalChartSvg({
-    title: 'Accuracy over seeds',
-    x: accuracyAxis,
-    rows: groups.slice(0, 40).map(({ name, runs: own, accuracy: { mean, margin } }) => ({
-      name,
-      points: own.map((i) => runs[i]!.validation!.accuracy),
-      mean,
-      interval: own.length > 1 ? ([mean - margin, mean + margin] as const) : null,
-    })),
-    note: 'Points: runs. Upright stroke: mean. Bar: 95 % interval of the mean, by Student’s t.',
-  });
+  const svg = await intervalChartSvg(
+    {
+      title: 'Accuracy over seeds',
+      x: accuracyAxis,
+      rows: groups.slice(0, 40).map(({ name, runs: own, accuracy: { mean, margin } }) => ({
+        name,
+        points: own.map((i) => runs[i]!.validation!.accuracy),
+        mean,
+        interval: own.length > 1 ? ([mean - margin, mean + margin] as const) : null,
+      })),
+      note: 'Points: runs. Upright stroke: mean. Bar: 95 % interval of the mean, by Student’s t.',
+    },
+    { width: 860 },
+  );
   return figure(svg, 'alone');
 }
 

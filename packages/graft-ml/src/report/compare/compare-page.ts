@@ -47,5 +47,5 @@ function tiles({ runs, best, groups }: RunsSummary): Markup {
   return html`<ul class="tiles"><li class="first"><b>${percent(accuracy)}</b><span>${name}, the best of ${plural(runs.length, 'run')} on validation, in epoch ${epoch}</span>${interval && html`<span class="quiet">95 % interval ${percent(interval[0])} to ${percent(interval[1])}</span>`}</li>
 ${test && html`<li><b>${percent(test.accuracy)}</b><span>of it on the test part</span></li>`}
 ${top && top.runs.length > 1 && html`<li><b>${percent(top.accuracy.mean)}</b><span>${top.name}, the best mean over ${plural(top.runs.length, 'seed')}</span><span class="quiet">± ${percent(top.accuracy.margin)}</span></li>`}</ul>
-<p class="quiet">All accuracies are of validation images or episodes, by which the best epoch of each run was chosen, and the best run now: the more runs, the more too good the best one looks.</p>`;
+<p class="quiet">All accuracies are of validation images or episodes, by which the best epoch of each run was chosen, and the best run now: the more runs there are, the more the best of them overstates how good it is.</p>`;
 }

@@ -42,7 +42,7 @@ export function runsTable(summary: RunsSummary): Markup {
     ...(isCounted ? ['FLOPs of a step', 'FLOPs of training'] : []),
     'time',
   ];
-  return html`<h3>The runs</h3><p class="quiet">The best first. ${options.length === 0 ? 'Their options are the same.' : 'Of their options those in which they differ.'}</p><div class="scroll" role="region" aria-label="The runs" tabindex="0"><table class="runs" id="runs"><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
+  return html`<h3>The runs</h3><p class="quiet">The best first. ${options.length === 0 ? 'Their options are the same.' : 'Of their options those in which they differ.'}<span id="walk" hidden> A column’s name sorts by it; arrow keys go from run to run, which stands out in every chart then.</span></p><div class="scroll" role="region" aria-label="The runs" tabindex="0"><table class="runs" id="runs"><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 /** A run by its name, which leads to its own report where that lies beside the page. */
@@ -94,7 +94,7 @@ function importanceTable({ importance, runs }: RunsSummary): Markup {
   }
   const rows = importance.map(
     ({ name, importance: share }) =>
-      html`<tr><th scope="row"><code>${flagOf(name).slice(2)}</code></th><td>${percent(share, 0)}</td><td class="bar"><span style="width:${(100 * share).toFixed(1)}%"></span></td></tr>`,
+      html`<tr><th scope="row"><code>${flagOf(name).slice(2)}</code></th><td>${percent(share, 0)}</td><td class="share"><span style="width:${(100 * share).toFixed(1)}%"></span></td></tr>`,
   );
   return html`<h3>Importance</h3><p class="quiet">What the best tenth of ${plural(count, 'run')} have in common, by option (PED-ANOVA, Watanabe et al. 2023).${count < 50 && ' Of fewer than 50 runs it is a hint.'}</p><div class="scroll" role="region" aria-label="Importance" tabindex="0"><table class="importance"><thead><tr><th scope="col">option</th><th scope="col" colspan="2">share</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }

@@ -97,7 +97,7 @@ describe('runs side by side', () => {
     expect([text.status, json.status], text.stderr).toEqual([0, 0]);
     expect(text.stdout).toMatch(/^run +validation +learning-rate +seed +best epoch +trained +time +fit/);
     expect(text.stdout).toMatch(/learningRate 0.003 +2 +\d+\.\d % +± \d+\.\d %/);
-    expect(text.stdout).toContain(`The report is in ${join(study, 'study.html')}`);
+    expect(text.stdout).toContain(`The page is in ${join(study, 'study.html')}`);
     const { runs, seeds } = JSON.parse(json.stdout) as { runs: { curve: unknown[] }[]; seeds: unknown[] };
     expect([runs.length, runs[0]!.curve.length, seeds.length]).toEqual([4, 3, 2]);
     expect(existsSync(at('json.html'))).toBe(true);
