@@ -71,7 +71,10 @@ export function roundsOf(config: ResolvedConfig, images: number): PlannedRounds 
 }
 
 /** The outer optimizer of a configuration with workers. */
-export function outerOf({ outerLearningRate, outerMomentum }: ResolvedConfig): OuterOptimizer {
+export function outerOf({
+  outerLearningRate,
+  outerMomentum,
+}: Pick<ResolvedConfig, 'outerLearningRate' | 'outerMomentum'>): OuterOptimizer {
   return {
     learningRate: outerLearningRate ?? workersDefaults.outerLearningRate,
     momentum: outerMomentum ?? workersDefaults.outerMomentum,

@@ -58,8 +58,8 @@ export function isLeftover(name: string): boolean {
   return runFiles.has(replacedBy(name) ?? '');
 }
 
-/** The lock of a run, runs inside it, and the summaries of runs that belong together. */
-const beside = /^(run\.lock(\..*)?|scratch|fold-\d+|folds\.json|compare\.(json|md|svg))$/;
+/** The lock of a run, runs and workers inside it, and the summaries of runs that belong together. */
+const beside = /^(run\.lock(\..*)?|scratch|workers|fold-\d+|folds\.json|compare\.(json|md|svg))$/;
 
 /** Whether Graft reads or writes what has this name in a run folder. */
 export function isOfRun(name: string): boolean {

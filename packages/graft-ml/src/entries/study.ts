@@ -7,8 +7,6 @@
 export * from '@graft-ml/core/study';
 export type { Executor, JobEvent } from '../jobs/executor.ts';
 export type { DataReference, Job } from '../jobs/job.ts';
-export { type LocalExecutorOptions, localExecutor } from '../jobs/local-executor.ts';
-export type { ObjectStore } from '../jobs/object-store.ts';
 export {
   type MetaTrainingStudy,
   openStudy,

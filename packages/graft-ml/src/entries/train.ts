@@ -36,6 +36,9 @@ export {
   rankModels,
   type UnrankedModel,
 } from '../experiment/rank-models.ts';
+export { type LocalWorkersOptions, localWorkers } from '../jobs/local-workers.ts';
+export type { Traffic } from '../jobs/shards.ts';
+export type { WorkersElsewhereOptions } from '../jobs/workers.ts';
 export { type CheckpointName, type OpenRunStore, type RunStore, readRun } from '../runs/index.ts';
 export { type GreedySoup, greedySoup, type SoupIngredient } from '../study/soup.ts';
 export type { AverageOptions, AverageProgress, MeasuredWeights } from '../study/weights-bench.ts';

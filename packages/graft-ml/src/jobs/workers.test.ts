@@ -1,4 +1,4 @@
-import { cpSync } from 'node:fs';
+import { cpSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { f32 } from '@graft-ml/core';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
@@ -10,6 +10,7 @@ import { openRun } from '../predict/open-run.ts';
 import { readRun } from '../runs/read-run.ts';
 import { resumeTraining, trainFolder } from '../transfer/train-folder.ts';
 import { localStepsHandler } from './local-steps.ts';
+import { localWorkers } from './local-workers.ts';
 import { readEnd, readStart, type Transfer, writeEnd, writeStart } from './round-files.ts';
 import { workersElsewhere } from './workers.ts';
 
@@ -55,6 +56,13 @@ test('a run of workers is an ordinary run, and goes on to the bit wherever it st
   expect(second.jobs.map(({ id }) => id.split('-').at(-2))).toEqual(['3', '3']);
   expectSameRun(out, again);
   await second.close();
+
+  // In child processes of this machine, which leave nothing but the run.
+  const children = join(root, 'children');
+  const openWorkers = localWorkers({ jobs: 2 });
+  for await (const _ of trainFolder(folder, config, { out: children, openWorkers }));
+  expectSameRun(out, children);
+  expect(readdirSync(children).sort()).toEqual(readdirSync(out).sort());
 });
 
 test('options that workers cannot take are refused before anything is read', async () => {

@@ -41,8 +41,8 @@ export async function prepareMeta(
   const sets = await unlessAborted(openSets(path, given, preprocessing, { ...options, cache }), signal);
   const config = possibleConfig(given, sets);
   const threads = options.threads ?? config.threads ?? availableParallelism();
-  const { choices, tune, backend } = options;
-  const runtime = taskRuntime(config.device, { choices, tune, cache, backend, onPreparation });
+  const { choices, backend } = options;
+  const runtime = taskRuntime(config.device, { choices, cache, backend, onPreparation });
   const parallel = sideBySide(threads, backend);
   return preparedMeta(config, { backbone, preprocessing, sets, runtime, threads, parallel });
 }
@@ -50,19 +50,12 @@ export async function prepareMeta(
 /** The runtime of tasks: every session has one thread, as many stand side by side. */
 export function taskRuntime(
   device: string,
-  {
-    choices,
-    tune = true,
-    cache,
-    backend,
-    onPreparation,
-  }: Pick<PrepareOptions, 'choices' | 'tune' | 'cache' | 'backend' | 'onPreparation'>,
+  { choices, cache, backend, onPreparation }: Pick<PrepareOptions, 'choices' | 'cache' | 'backend' | 'onPreparation'>,
 ): Runtime {
   return createRuntime({
     device,
     threads: 1,
-    cache: tune ? cache : null,
-    tune,
+    cache,
     backend,
     ...(choices && { choices }),
     onTuning: ({ done, total }) => onPreparation?.({ stage: 'timing kernels', done, total }),

@@ -27,6 +27,9 @@ export const trainCommand = defineCommand({
       offline,
       mirror,
       expectSha256,
+      jobs,
+      queue,
+      store,
       ...config
     } = options;
     const { trainFolds } = await import('../../experiment/cross-validation.ts');
@@ -34,10 +37,12 @@ export const trainCommand = defineCommand({
     const { trainFolder } = await import('../../transfer/train-folder.ts');
     const { showRun } = await import('../show/run.ts');
     const { reported } = await import('../reported.ts');
-    const common = longCall(terminal, { offline, mirror, expectSha256 });
+    const { assertWorkersFlags, openWorkersBy } = await import('../train-workers.ts');
+    const openWorkers = openWorkersBy({ jobs, queue, store }, terminal);
+    const common = { ...longCall(terminal, { offline, mirror, expectSha256 }), openWorkers };
     const withReport = report ? { terminal, signal: common.signal } : null;
     if (resume !== null) {
-      assertNoneBesideResume('train', folder, given, ['weights', 'epochs']);
+      assertNoneBesideResume('train', folder, given, ['weights', 'epochs', 'jobs', 'queue', 'store']);
       const events = resumeRun(resume, {
         ...common,
         data: data ?? undefined,
@@ -48,6 +53,7 @@ export const trainCommand = defineCommand({
       return reported(events, withReport, (told) => showRun(terminal, told, { command: 'graft train', out: resume }));
     }
     assertNoneWithoutResume('train', given);
+    assertWorkersFlags(config.workers, given);
     const { readConfigFile } = await import('../../runs/config-file.ts');
     const read = file === null ? null : { path: file, read: await readConfigFile(file, trainFile, given) };
     const { folder: images, repeated } = beginning('train', folder, read, given);

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { type ConfigTable, trainTable as configTable } from '../../text/config-text.ts';
 import { defineTable } from '../command.ts';
 import { downloadFlags, optionalText } from './download.ts';
+import { workersFlags } from './machines.ts';
 import { resumeFlags } from './shared.ts';
 
 /** The run to write, or to resume. */
@@ -32,7 +33,7 @@ const runOptions = {
   ),
 };
 
-const trainOptions = z.strictObject({ ...runOptions, ...trainConfigSchema.shape, ...downloadFlags });
+const trainOptions = z.strictObject({ ...runOptions, ...trainConfigSchema.shape, ...workersFlags, ...downloadFlags });
 
 /** The options that a config file may have: the folder too. */
 export const trainFile: ConfigTable = {
@@ -51,7 +52,12 @@ export const trainTable = defineTable({
     },
   ],
   options: trainOptions,
-  groups: { run: runOptions, ...configGroups, downloads: downloadFlags },
+  groups: {
+    run: runOptions,
+    ...configGroups,
+    workers: { ...configGroups.workers, ...workersFlags },
+    downloads: downloadFlags,
+  },
   basic: {
     model: 'architecture, published weights or an .onnx file; `graft models` lists them',
     strategy: `${strategyNames.join(' | ')} (default: auto)`,
@@ -85,6 +91,8 @@ export const trainTable = defineTable({
     'graft train labels.csv --label-column species',
     "graft train photos.zip --label-regex '^(.+)_\\d+\\.jpg$'",
     'graft train photos/ --folds 5 --out runs/five',
+    'graft train photos/ --model squeezenet1_1 --strategy full --workers 2 --average-every 20',
+    'graft train photos/ --strategy full --workers 8 --queue redis://queue.local --store s3://bucket/runs --transfer-dtype f16',
     'graft train --resume runs/x --data moved/photos/',
     'graft train --resume runs/x --epochs 20',
   ],

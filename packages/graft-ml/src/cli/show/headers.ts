@@ -1,5 +1,7 @@
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
+import { resolveConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { epochsOf, learners } from '@graft-ml/core/internal/recipe/meta/index';
+import { outerOf, roundsOf } from '@graft-ml/core/internal/recipe/rounds';
 import type { ReadyEvent } from '@graft-ml/core/internal/runs/run-events';
 import { formatBytes } from '../../meta/check-memory.ts';
 import type { MetaReadyEvent } from '../../meta/train-meta.ts';
@@ -30,6 +32,7 @@ export function trainingHeader({ out, run, folder, notes }: ReadyEvent): string[
       ],
       ['weights', config.weights ?? (run.weightsSha256 === null ? 'none: from scratch' : 'its own')],
       ['images', counts.join(', ')],
+      ...workersFields(run),
       [
         'training',
         `${config.strategy}, epochs: ${(config.epochs ?? 0) + run.addedEpochs}, batches of ${config.batchSize}, ` +
@@ -37,6 +40,22 @@ export function trainingHeader({ out, run, folder, notes }: ReadyEvent): string[
       ],
       ...warnings.map(({ message }) => ['warning', message] as const),
     ]),
+  ];
+}
+
+/** Workers, and how their rounds make up epochs. */
+function workersFields({ config, dataset }: ReadyEvent['run']): (readonly [string, string])[] {
+  if (config.workers === null) return [];
+  const { workers, steps, perEpoch, epochs } = roundsOf(resolveConfig(config), dataset.train);
+  const { learningRate, momentum } = outerOf(config);
+  const images = plural(Math.floor(dataset.train / workers), 'image');
+  return [
+    ['workers', `${workers} with ${images} each, averaged every ${plural(steps, 'step')} (DiLoCo)`],
+    [
+      'rounds',
+      `${plural(epochs * perEpoch, 'round')}, of which ${perEpoch} and a validation make an epoch: ` +
+        `${plural(epochs, 'epoch')}; outer SGD at ${learningRate}, Nesterov momentum ${momentum}`,
+    ],
   ];
 }
 

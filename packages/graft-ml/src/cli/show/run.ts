@@ -94,6 +94,11 @@ function remember(event: RunEvent, known: Known): void {
   }
 }
 
+/** Whether its steps are rounds of workers. */
+function hasWorkers(ready: EventOf<'ready'> | null): boolean {
+  return ready !== null && !('sets' in ready) && ready.run.config.workers !== null;
+}
+
 function isMeta(ready: EventOf<'ready'> | null): boolean {
   return ready !== null && 'sets' in ready;
 }
@@ -133,7 +138,13 @@ function linesOf(event: RunEvent, known: Known): readonly Told[] {
     case 'cancelled':
       return [{ print: 'Stopped before the first step. Nothing was written.' }];
     case 'interrupted':
-      return [{ print: `Interrupted in epoch ${event.epoch} after step ${event.step}. Go on with: ${known.resume}` }];
+      return [
+        {
+          print:
+            `Interrupted in epoch ${event.epoch} after ${hasWorkers(known.ready) ? 'round' : 'step'} ${event.step}. ` +
+            `Go on with: ${known.resume}`,
+        },
+      ];
     case 'end':
       return endLines(event, known);
   }
@@ -141,7 +152,7 @@ function linesOf(event: RunEvent, known: Known): readonly Told[] {
 
 function stepProgress({ epoch, step, steps, loss }: EventOf<'step'>, { ready, epochs }: Known): Told {
   return {
-    stage: isMeta(ready) ? 'meta-training' : 'training',
+    stage: isMeta(ready) ? 'meta-training' : hasWorkers(ready) ? 'rounds' : 'training',
     done: (epoch - 1) * steps + step,
     total: epochs * steps,
     detail: `epoch ${epoch} of ${epochs} · loss ${loss.toFixed(3)}`,

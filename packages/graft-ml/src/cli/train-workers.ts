@@ -1,0 +1,44 @@
+import { basename, join, resolve } from 'node:path';
+import { UsageError } from '@graft-ml/core/internal/base/errors';
+import type { OpenWorkers } from '@graft-ml/core/internal/runs/run-workers';
+import type { Terminal } from './terminal.ts';
+
+/** The flags that say where workers are. */
+export interface WorkersFlags {
+  readonly jobs: number | null;
+  readonly queue: string | null;
+  readonly store: string | null;
+}
+
+/**
+ * What opens the workers of a run that has some: child processes of this machine, or workers at a queue.
+ *
+ * @throws UsageError where a queue is named without a store, or the other way round
+ */
+export function openWorkersBy({ jobs, queue, store: place }: WorkersFlags, terminal: Terminal): OpenWorkers {
+  if ((queue === null) !== (place === null)) {
+    throw new UsageError(
+      'train: --queue and --store go together: workers get images and parameters through the store.',
+    );
+  }
+  if (queue !== null && jobs !== null) {
+    throw new UsageError('train: --jobs is for this machine; `graft worker --jobs` says it for a worker.');
+  }
+  return async (order) => {
+    const { localWorkers, workersFolder, workersOver } = await import('../jobs/local-workers.ts');
+    if (queue === null || place === null) return localWorkers({ jobs: jobs ?? undefined })(order);
+    const { openStore, queueExecutor, shipData } = await import('../jobs/index.ts');
+    const store = await openStore(place);
+    const root = join(order.out, workersFolder);
+    const name = basename(resolve(order.out)).replace(/[^\w.-]/g, '-');
+    const executor = await queueExecutor({ queue, store, root, name, onNote: (note) => terminal.note(note) });
+    return workersOver(order, { executor, store, root, ship: (path) => shipData(store, path) }, {});
+  };
+}
+
+/** @throws UsageError where it is said where workers are, and there are none */
+export function assertWorkersFlags(workers: number | null, given: readonly string[]): void {
+  const lost = ['jobs', 'queue', 'store'].find((flag) => given.includes(flag));
+  if (workers !== null || lost === undefined) return;
+  throw new UsageError(`train: --${lost} goes with --workers. Give them, or leave it out.`);
+}
