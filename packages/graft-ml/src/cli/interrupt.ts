@@ -28,3 +28,10 @@ export function onInterrupt(terminal: Terminal): AbortSignal {
 export function ignoreFileSizeSignal(): void {
   process.on('SIGXFSZ', () => {});
 }
+
+/** Ctrl-C is how one ends a server, and no interruption. */
+export function ended(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
+  });
+}

@@ -6,7 +6,21 @@
  */
 export * from '@graft-ml/core/study';
 export type { Executor, JobEvent } from '../jobs/executor.ts';
+export {
+  type DoJob,
+  type JobContext,
+  type ObjectStore,
+  openStore,
+  type QueueExecutorOptions,
+  type QueueWorkerOptions,
+  queueExecutor,
+  runWorker,
+  shipData,
+  type WorkerEvent,
+} from '../jobs/index.ts';
 export type { DataReference, Job } from '../jobs/job.ts';
+export { type LocalExecutorOptions, localExecutor } from '../jobs/local-executor.ts';
+export type { BucketOptions } from '../jobs/s3-store.ts';
 export {
   type MetaTrainingStudy,
   openStudy,

@@ -54,7 +54,7 @@ export async function openBullmq(address: QueueAddress) {
     connectionString: address.url,
     schema: queuePrefix,
     migrate: true,
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: connectTimeout,
   };
   const factory: BackendFactory<IQueueBackend, QueueAddress> = (name, options, how) =>
     address.engine === 'redis'
@@ -66,27 +66,58 @@ export async function openBullmq(address: QueueAddress) {
 
 export type Bullmq = Awaited<ReturnType<typeof openBullmq>>;
 
-/** Opens the queue of all jobs. @throws UserError where nobody answers for ten seconds */
+/** Opens the queue of all jobs. @throws UserError where nobody answers, or not to this user */
 export async function openQueue({ Queue }: Bullmq, address: QueueAddress, onError: (error: Error) => void) {
+  // BullMQ's own connections try for ever.
+  await (address.engine === 'redis' ? askRedis(address.url) : askPostgres(address.url)).catch((cause: unknown) => {
+    throw new UserError(`The queue ${address.place} cannot be reached: ${reasonOf(cause)}.`, { cause });
+  });
   const queue = new Queue<unknown, unknown>(queueName, { connection: address, prefix: queuePrefix });
-  let last: Error | undefined;
-  queue.on('error', (error) => {
-    last = error;
-    onError(error);
-  });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(last ?? new Error('there is no answer')), 10_000);
-  });
+  queue.on('error', onError);
   try {
-    await Promise.race([queue.waitUntilReady(), late]);
+    await queue.waitUntilReady();
     return queue;
   } catch (cause) {
-    void queue.disconnect().catch(() => {});
-    throw new UserError(`The queue ${address.place} cannot be reached: ${reasonOf(cause)}.`, { cause });
-  } finally {
-    clearTimeout(timer);
+    await queue.close().catch(() => {});
+    throw new UserError(`The queue ${address.place} cannot be used: ${reasonOf(cause)}.`, { cause });
   }
+}
+
+/** How long (milliseconds) a server has to answer at first. */
+const connectTimeout = 10_000;
+
+async function askRedis(url: string): Promise<void> {
+  const { Redis } = await import('ioredis');
+  const client = new Redis(url, { lazyConnect: true, connectTimeout, retryStrategy: () => null });
+  let problem: unknown;
+  client.on('error', (error) => {
+    problem ??= error;
+  });
+  try {
+    await client.connect();
+    await client.ping();
+  } catch (error) {
+    throw problem ?? error;
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function askPostgres(url: string): Promise<void> {
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectTimeout });
+  await client.connect();
+  await client.end();
+}
+
+/** Tells each trouble once, however often it comes again. */
+export function notedOnce(onNote: (text: string) => void): (error: unknown) => void {
+  const told = new Set<string>();
+  return (error) => {
+    const reason = reasonOf(error);
+    if (told.size < 100 && !told.has(reason)) onNote(reason);
+    told.add(reason);
+  };
 }
 
 export type OpenQueue = Awaited<ReturnType<typeof openQueue>>;

@@ -5,18 +5,18 @@ import { printableName } from '@graft-ml/core/internal/base/printable';
 import { parseJson } from '../files/read.ts';
 import { eventStream } from './event-stream.ts';
 import type { Executor, JobEvent } from './executor.ts';
-import type { Job } from './job.ts';
+import type { DataReference, Job } from './job.ts';
 import { latestAttempt, pullFolder } from './mirrored-folder.ts';
 import { plainName } from './object-key.ts';
 import type { ObjectStore } from './object-store.ts';
 import {
+  notedOnce,
   type OpenQueue,
   openBullmq,
   openQueue,
   parseQueueAddress,
   queueName,
   queuePrefix,
-  reasonOf,
 } from './queue-connection.ts';
 import {
   folderPrefix,
@@ -28,6 +28,8 @@ import {
   queuedJobSchema,
   queueKey,
 } from './queue-messages.ts';
+import { shipData } from './shipped-data.ts';
+import { adoptRun, withShippedFiles } from './shipped-files.ts';
 
 export interface QueueExecutorOptions {
   /** `redis://`, `rediss://` or `postgres://`, with user and password where it asks for them. */
@@ -65,7 +67,8 @@ interface Watched {
  * Has jobs done by workers that take them from a queue in Redis or PostgreSQL, on any number of machines
  * (`runWorker`, `graft worker`).
  *
- * The queue has each job with its history and its end, the store its folder. So an executor that is killed and opened
+ * The datasets, weights and models that jobs name are sent to the store. The queue has each job with its history and
+ * its end, the store its folder. So an executor that is killed and opened
  * again hears of all that happened meanwhile, and a job that the queue has lost is put into it once more.
  *
  * @throws UserError (by rejection) where the queue cannot be reached, or a package is not installed
@@ -81,6 +84,13 @@ export async function queueExecutor(options: QueueExecutorOptions): Promise<Exec
   happenings.on('error', note);
 
   const watched = new Map<string, Watched>();
+  const shipped = new Map<string, Promise<DataReference>>();
+  const ship = (path: string): Promise<DataReference> => {
+    const sending = shipped.get(path) ?? shipData(store, path);
+    shipped.set(path, sending);
+    sending.catch(() => shipped.delete(path));
+    return sending;
+  };
   const events = eventStream<JobEvent>();
   const changed = changedJobs(name);
   for (const kind of ['active', 'progress', 'completed', 'failed', 'stalled', 'removed'] as const) {
@@ -120,8 +130,10 @@ export async function queueExecutor(options: QueueExecutorOptions): Promise<Exec
 
   return {
     concurrency: () => workersPlaces(queue),
-    async submit(job) {
-      if (!plainName.test(job.id)) throw new UserError(`${printableName(job.id)} cannot be the id of a job.`);
+    async submit(submitted) {
+      if (!plainName.test(submitted.id))
+        throw new UserError(`${printableName(submitted.id)} cannot be the id of a job.`);
+      const job = await withShippedFiles(submitted, ship);
       await enqueue(queue, name, job);
       watched.set(job.id, { job, told: 0, isEnded: false });
       changed.add(queueKey(name, job.id));
@@ -149,20 +161,11 @@ export async function queueExecutor(options: QueueExecutorOptions): Promise<Exec
       if (attempt === null) throw new UserError(`The job ${printableName(id)} has left nothing in ${store.place} yet.`);
       const folder = join(root, id);
       await pullFolder(store, prefix, attempt, folder);
+      await adoptRun(folder, watched.get(id)?.job.task ?? queuedJobSchema.safeParse(found?.data).data?.task);
       return folder;
     },
     close,
     [Symbol.asyncDispose]: close,
-  };
-}
-
-/** Tells each trouble once, however often it comes again. */
-function notedOnce(onNote: (text: string) => void): (error: unknown) => void {
-  const told = new Set<string>();
-  return (error) => {
-    const reason = reasonOf(error);
-    if (told.size < 100 && !told.has(reason)) onNote(reason);
-    told.add(reason);
   };
 }
 

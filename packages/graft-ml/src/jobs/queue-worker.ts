@@ -8,9 +8,11 @@ import { printableName } from '@graft-ml/core/internal/base/printable';
 import { privateFolder } from '../files/cache-folder.ts';
 import { lockRun } from '../runs/run-lock.ts';
 import type { DataReference, Job, JobContext } from './job.ts';
+import { jobProcesses } from './job-process.ts';
 import { type FolderMirror, folderMirror, latestAttempt, pullFolder } from './mirrored-folder.ts';
 import type { ObjectStore } from './object-store.ts';
 import {
+  notedOnce,
   type OpenQueue,
   openBullmq,
   openQueue,
@@ -53,7 +55,8 @@ export interface QueueWorkerOptions {
   readonly jobs: number;
   /** Asks it to stop: jobs save at the next safe point and are given back, for others to go on with. */
   readonly signal: AbortSignal;
-  readonly doJob: DoJob;
+  /** Does a job. Default: in a process of its own. */
+  readonly doJob?: DoJob | undefined;
   readonly onEvent?: ((event: WorkerEvent) => void) | undefined;
   /**
    * After so long (milliseconds) without a sign of life from this worker its jobs are given to others. Default 30,000.
@@ -77,12 +80,14 @@ type Reason = 'cancelled' | 'leaving' | 'lost';
  * @throws UserError (by rejection) where the queue cannot be reached, or a package is not installed
  */
 export async function runWorker(options: QueueWorkerOptions): Promise<void> {
-  const { store, jobs, signal, onEvent = () => {}, patience = 30_000 } = options;
+  const { store, cache, jobs, signal, onEvent = () => {}, patience = 30_000 } = options;
+  const processes = jobProcesses({ GRAFT_CACHE: cache });
+  const { doJob = processes.run } = options;
   const address = parseQueueAddress(options.queue);
   const bullmq = await openBullmq(address);
-  const note = (error: Error) => onEvent({ kind: 'note', message: `${address.place}: ${reasonOf(error)}` });
+  const note = notedOnce((reason) => onEvent({ kind: 'note', message: `${address.place}: ${reason}` }));
   const queue = await openQueue(bullmq, address, note);
-  const folder = await workFolder(options.cache);
+  const folder = await workFolder(cache);
   const atWork = new Map<string, AtWork>();
   const name = `${hostname()}.${process.pid}*${jobs}`;
 
@@ -92,7 +97,11 @@ export async function runWorker(options: QueueWorkerOptions): Promise<void> {
       throw new bullmq.UnrecoverableError('It is not a job of this version of Graft.');
     }
     if (task.isCancelled) return { kind: 'cancelled', attempt: null };
-    const work = beginWork(task, { ...options, queue, job, folder: folder.path, worker: name, onEvent });
+    const work = beginWork(task, {
+      ...{ store, cache, doJob, queue, job, onEvent },
+      folder: folder.path,
+      worker: name,
+    });
     atWork.set(job.id, work);
     try {
       if (signal.aborted) work.stop('leaving');
@@ -134,6 +143,7 @@ export async function runWorker(options: QueueWorkerOptions): Promise<void> {
     await worker.close();
   } finally {
     clearInterval(look);
+    processes.close();
     await queue.close();
     await folder.release();
   }
@@ -158,7 +168,8 @@ interface AtWork {
   look(): Promise<void>;
 }
 
-interface WorkOptions extends Omit<QueueWorkerOptions, 'queue' | 'signal'> {
+interface WorkOptions extends Pick<QueueWorkerOptions, 'store' | 'cache'> {
+  readonly doJob: DoJob;
   readonly queue: OpenQueue;
   readonly job: QueuedJob;
   /** The folder for the folders of jobs. */
@@ -201,7 +212,8 @@ async function doWork(
     onEvent({ kind, job: id, seconds: (performance.now() - start) / 1000 });
   try {
     const before = await latestAttempt(store, prefix);
-    const number = attemptNumber(before) + 1;
+    // The queue forgets attempts with the job, the store knows none that was killed before it saved anything.
+    const number = Math.max(attemptNumber(before) + 1, job.attemptsStarted);
     const attempt = `${String(number).padStart(6, '0')}-${randomBytes(4).toString('hex')}`;
     if (before === null) await privateFolder(folder);
     else await pullFolder(store, prefix, before, folder);
@@ -253,7 +265,14 @@ function contextOf(
   return {
     id,
     folder,
-    store,
+    store: {
+      place: store.place,
+      put: (key, content) => onOurSide(store.put(key, content)),
+      get: (key, most) => onOurSide(store.get(key, most)),
+      has: (key) => onOurSide(store.has(key)),
+      list: (prefix) => store.list(prefix),
+      remove: (key) => onOurSide(store.remove(key)),
+    },
     signal,
     report(report) {
       onEvent({ kind: 'report', job: id, report });
@@ -262,21 +281,29 @@ function contextOf(
     async saved() {
       // In this order: what the copy goes on from was told.
       await history.settled();
-      await mirror.push(folder);
+      await onOurSide(mirror.push(folder));
     },
     data: (reference, files) => dataOf(reference, files, { store, cache, signal }),
   };
 }
 
-function dataOf(
+async function dataOf(
   { path, sha256 }: DataReference,
   files: readonly string[] | undefined,
   { store, cache, signal }: { readonly store: ObjectStore; readonly cache: string; readonly signal: AbortSignal },
 ): Promise<string> {
   // Whoever writes to the queue must not choose what is read on this machine.
-  if (sha256 === null)
-    throw new UserError(`${printableName(path)} was not sent to the store, so a worker has no data.`);
-  return fetchData(store, sha256, cache, files, { signal });
+  if (sha256 === null) {
+    throw new JobFailure(`${printableName(path)} was not sent to the store, so a worker does not have it.`);
+  }
+  return onOurSide(fetchData(store, sha256, cache, files, { signal }));
+}
+
+/** An error of the store or of this machine is not the job's: it is tried again, perhaps by another worker. */
+function onOurSide<T>(work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    throw error instanceof UserError ? new Error(error.message, { cause: error }) : error;
+  });
 }
 
 interface History {

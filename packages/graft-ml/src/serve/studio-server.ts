@@ -96,7 +96,7 @@ function listenerOf(folder: string): RequestListener {
  * Whether a request was addressed to this machine, on whatever port (there may be a tunnel). A name of somebody else's
  * that resolves to 127.0.0.1 would make this server part of their site.
  */
-function isThisMachine(host: string | undefined): boolean {
+export function isThisMachine(host: string | undefined): boolean {
   return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i.test(host ?? '');
 }
 
@@ -112,7 +112,7 @@ async function listensOn(server: Server, port: number): Promise<boolean> {
 }
 
 /** @throws UserError (by rejection) where the port cannot be had */
-async function listen(server: Server, port: number): Promise<void> {
+export async function listen(server: Server, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const fail = (error: Error) => reject(new UserError(portProblem(error, port), { cause: error }));
     server.once('error', fail);

@@ -108,6 +108,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./meta-config.ts')).metaConfigCommand,
   },
   {
+    name: 'worker',
+    summary: 'Does jobs of studies from a queue, on any number of machines.',
+    load: async () => (await import('./worker.ts')).workerCommand,
+  },
+  {
+    name: 'dashboard',
+    summary: 'Serves a page that shows the jobs of a queue.',
+    load: async () => (await import('./dashboard.ts')).dashboardCommand,
+  },
+  {
     name: 'inspect',
     summary: 'Shows the parameters of a model or run, and what is trained.',
     load: async () => (await import('./inspect.ts')).inspectCommand,

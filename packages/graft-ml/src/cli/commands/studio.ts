@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { studioPort } from '../../serve/studio-server.ts';
 import { defineCommand } from '../command.ts';
+import { ended } from '../interrupt.ts';
 import { printResult } from '../show/printer.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -42,11 +43,4 @@ async function openInBrowser(address: string, terminal: Terminal): Promise<void>
   } catch {
     failed();
   }
-}
-
-/** Ctrl-C is how one ends a server, and no interruption. */
-function ended(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
-  });
 }
