@@ -4,7 +4,7 @@ import { seeded } from '../../../../test/arbitrary.ts';
 import { OptionError } from '../base/errors.ts';
 import { randomStream } from '../base/random.ts';
 import { gridSampler, gridSize, randomSampler } from './samplers.ts';
-import { isSingle, numberOf } from './space.ts';
+import { gridValues, isSingle, numberOf } from './space.ts';
 import { bestTrial, type Distribution, type History, type Parameters, type Sampler, type Space } from './study.ts';
 import { tpeSampler } from './tpe.ts';
 
@@ -135,6 +135,12 @@ describe('a grid', () => {
     ]);
     expect(points.at(-1)).toEqual({ optimizer: 'adamw', epochs: 15, dropout: 0.3 });
     expect(new Set(points.map((point) => JSON.stringify(point))).size).toBe(24);
+  });
+
+  test('ends with the last step that is no more than the upper bound', () => {
+    const last = (low: number, high: number, step: number) =>
+      gridValues('x', { kind: 'float', low, high, step }).at(-1);
+    expect([last(0, 0.7, 0.1), last(0.05, 0.92, 0.1), last(0, 1 - 0.9, 0.1)]).toEqual([0.7, 0.85, 0]);
   });
 
   test('of real numbers needs a step or a list', () => {

@@ -62,9 +62,11 @@ export function onStep({ low, step }: Numerical, index: number): number {
   return Number((low + index * (step ?? 1)).toPrecision(15));
 }
 
-/** 0.7 / 0.1 is 6.999999999999999 and means 7: as in Optuna, 1e-8 of a step is none. */
-export function lastIndex({ low, high }: Numerical, step: number): number {
-  return Math.floor((high - low) / step + 1e-8);
+/** The number of steps to the last value. 0.7 / 0.1 is 6.999999999999999 and means 7, as 0 + 7 · 0.1 is no more than 0.7. */
+export function lastIndex(distribution: Numerical, step: number): number {
+  const { low, high } = distribution;
+  const index = Math.floor((high - low) / step + 1e-8);
+  return onStep(distribution, index) > high ? index - 1 : index;
 }
 
 /** The value of the range that is nearest to `x`. */
