@@ -77,6 +77,14 @@ describe('on a folder of images', { timeout: 600_000 }, () => {
     expect(numbersIn(output, /accuracy (\S+)$/gm)[0]).toBeGreaterThan(0.6);
   });
 
+  test('study: trials that differ, of which the best is kept', () => {
+    const output = run('study', ['photos', 'none', '32', '3']);
+    expect(output.match(/^trial \d: /gm)).toHaveLength(3);
+    const accuracies = numbersIn(output, /^trial \d: accuracy (\S+)$/gm);
+    expect(numbersIn(output, /^best: trial \d, accuracy (\S+)/gm)).toEqual([Math.max(...accuracies)]);
+    expect(output).toMatch(/learningRate: [\d.e-]+/);
+  });
+
   test('features: a probe on what the backbone gives', () => {
     const output = onImages('features');
     expect(output).toContain('60 images, 512 features each');

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { makeFolders, wrapWriteErrors } from '../files/write.ts';
+import { assertNotLocked } from '../runs/run-lock.ts';
 import { eventStream } from './event-stream.ts';
 import type { Executor, JobEvent } from './executor.ts';
 import { folderStore } from './folder-store.ts';
@@ -84,6 +86,7 @@ export function localExecutor({ root, jobs: most, store }: LocalExecutorOptions)
         events.push({ kind: 'started', id, attempt: each.attempt, worker: `process ${process.pid}` });
         try {
           await wrapWriteErrors(folder, () => makeFolders(folder));
+          await untilReleased(folder);
           const result = await processes.run(job, context);
           events.push(result === null ? { kind: 'cancelled', id } : { kind: 'done', id, result });
           return;
@@ -140,4 +143,19 @@ export function localExecutor({ root, jobs: most, store }: LocalExecutorOptions)
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** How long the process of an executor that was killed may take to its next safe point, in milliseconds. */
+const releaseTime = 60_000;
+
+/** Waits until no process has the run in a folder. @throws UserError that says which one has it */
+async function untilReleased(folder: string): Promise<void> {
+  for (const end = performance.now() + releaseTime; ; await delay(250)) {
+    try {
+      await assertNotLocked(folder);
+      return;
+    } catch (error) {
+      if (performance.now() >= end) throw error;
+    }
+  }
 }

@@ -32,9 +32,14 @@ export const metaTrainHandler: JobHandler<TrainTask, RunJobReport, RunJobResult>
     const files = await filesOf(task, parseMetaConfig(task.config), context);
     const events =
       run && (await exists(join(folder, 'last.safetensors')))
-        ? resumeMeta(folder, { data, signal, ...(files.weights !== undefined && { weights: files.weights }) })
+        ? resumeMeta(folder, {
+            data,
+            signal,
+            tune: task.tune,
+            ...(files.weights !== undefined && { weights: files.weights }),
+          })
         : trainMeta(data, parseMetaConfig({ ...task.config, ...files }), {
-            ...{ out: folder, overwrite: true, signal },
+            ...{ out: folder, overwrite: true, signal, tune: task.tune },
             ...(task.choices && { choices: task.choices }),
           });
     for await (const event of events) {

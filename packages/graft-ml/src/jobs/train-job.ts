@@ -23,6 +23,8 @@ export const runTaskSchema = z.object({
   model: referenceSchema.optional(),
   /** Lowerings that stand, so that the run is the same on another machine. */
   choices: z.record(z.string(), z.string()).optional(),
+  /** Whether lowerings are timed; without, the run is the same on all processors of one instruction set. */
+  tune: z.boolean().default(true),
 });
 export type TrainTask = z.output<typeof runTaskSchema>;
 
@@ -59,9 +61,14 @@ export const trainHandler: JobHandler<TrainTask, RunJobReport, RunJobResult> = {
     const files = await filesOf(task, parseConfig(task.config), context);
     const events =
       run && (await exists(join(folder, 'last.safetensors')))
-        ? resumeTraining(folder, { data, signal, ...(files.weights !== undefined && { weights: files.weights }) })
+        ? resumeTraining(folder, {
+            data,
+            signal,
+            tune: task.tune,
+            ...(files.weights !== undefined && { weights: files.weights }),
+          })
         : trainFolder(data, parseConfig({ ...task.config, ...files }), {
-            ...{ out: folder, overwrite: true, signal },
+            ...{ out: folder, overwrite: true, signal, tune: task.tune },
             ...(task.choices && { choices: task.choices }),
           });
     let isOwn = true;

@@ -41,8 +41,8 @@ export async function prepareMeta(
   const sets = await unlessAborted(openSets(path, given, preprocessing, { ...options, cache }), signal);
   const config = possibleConfig(given, sets);
   const threads = options.threads ?? config.threads ?? availableParallelism();
-  const { choices, backend } = options;
-  const runtime = taskRuntime(config.device, { choices, cache, backend, onPreparation });
+  const { choices, tune, backend } = options;
+  const runtime = taskRuntime(config.device, { choices, tune, cache, backend, onPreparation });
   const parallel = sideBySide(threads, backend);
   return preparedMeta(config, { backbone, preprocessing, sets, runtime, threads, parallel });
 }
@@ -50,12 +50,19 @@ export async function prepareMeta(
 /** The runtime of tasks: every session has one thread, as many stand side by side. */
 export function taskRuntime(
   device: string,
-  { choices, cache, backend, onPreparation }: Pick<PrepareOptions, 'choices' | 'cache' | 'backend' | 'onPreparation'>,
+  {
+    choices,
+    tune = true,
+    cache,
+    backend,
+    onPreparation,
+  }: Pick<PrepareOptions, 'choices' | 'tune' | 'cache' | 'backend' | 'onPreparation'>,
 ): Runtime {
   return createRuntime({
     device,
     threads: 1,
-    cache,
+    cache: tune ? cache : null,
+    tune,
     backend,
     ...(choices && { choices }),
     onTuning: ({ done, total }) => onPreparation?.({ stage: 'timing kernels', done, total }),

@@ -2,17 +2,15 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
 import { bestTrial, type Trial } from '@graft-ml/core/internal/study/study';
 import type { Executor, JobEvent } from '../jobs/executor.ts';
-import type { DataReference } from '../jobs/job.ts';
 import { historyFor, mostTrials, prunerOf, samplerOf } from './choose.ts';
 import { directionOf, type StudyDefinition } from './definition.ts';
 import { LiveTrial } from './live-trial.ts';
 import type { StudyTrial } from './study.ts';
 import type { TrialEvent } from './study-events.ts';
 import type { NewRun, StudyFile, TrialEnd } from './study-file.ts';
-
 import { type TrialConfig, trialConfig } from './trial-config.ts';
 import { writeTrialHparams } from './trial-hparams.ts';
-import { outcomeOf, trialJob, validationOf } from './trial-jobs.ts';
+import { outcomeOf, type Ship, trialJob, validationOf } from './trial-jobs.ts';
 
 /** A study that this process runs. */
 export interface RunningStudy {
@@ -20,7 +18,7 @@ export interface RunningStudy {
   readonly file: StudyFile;
   readonly executor: Executor;
   readonly lock: RunLock;
-  readonly data: DataReference;
+  readonly ship: Ship;
   /** The trials of earlier processes. */
   readonly trials: readonly StudyTrial[];
   /** For how long earlier processes ran it, in seconds. */
@@ -154,7 +152,7 @@ class Conductor {
   }
 
   async *#submit(trial: LiveTrial, isResumed: boolean): AsyncGenerator<TrialEvent, void, undefined> {
-    const { study, executor, data } = this.#running;
+    const { study, executor, ship } = this.#running;
     const { number, parameters } = trial;
     yield { kind: 'trial', trial: number, parameters, runs: [...trial.runs.keys()], isResumed };
     let configs: TrialConfig[];
@@ -167,7 +165,8 @@ class Conductor {
       yield* this.#settle(trial);
       return;
     }
-    for (const [i, run] of [...trial.runs.keys()].entries()) await executor.submit(trialJob(run, configs[i]!, data));
+    for (const [i, run] of [...trial.runs.keys()].entries())
+      await executor.submit(await trialJob(run, configs[i]!, study.data, ship));
   }
 
   /** Takes in what has happened to a job. */

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { choiceError } from '@graft-ml/core/internal/base/choice';
 import { option as code } from '@graft-ml/core/internal/base/code';
 import { OptionError } from '@graft-ml/core/internal/base/errors';
+import { isOnnx } from '@graft-ml/core/internal/models/names';
 import {
   type TrainConfig,
   type TrainConfigInput,
@@ -10,6 +11,7 @@ import {
 import { type OptionInfo, optionsOf } from '@graft-ml/core/internal/recipe/config/options';
 import { parseOptions, valueError } from '@graft-ml/core/internal/recipe/config/parse';
 import { type MetaConfig, type MetaConfigInput, metaConfigSchema } from '@graft-ml/core/internal/recipe/meta/index';
+import { isWeightsFile } from '@graft-ml/core/internal/runs/named-paths';
 import type { AshaPrunerOptions, MedianPrunerOptions } from '@graft-ml/core/internal/study/pruners';
 import { gridSize } from '@graft-ml/core/internal/study/samplers';
 import { assertSpace } from '@graft-ml/core/internal/study/space';
@@ -188,14 +190,16 @@ export function parseStudy(input: StudyDefinitionInput): StudyDefinition {
 /** The same of a value from a file. */
 export function checkedStudy(input: unknown): StudyDefinition {
   const parsed = parseOptions(studySchema, input);
-  const { space, options, budget } = parsed;
+  const { budget } = parsed;
   const hasEnd = budget.trials !== null || budget.minutes !== null || parsed.sampler.kind === 'grid';
   const study: StudyDefinition = {
     ...parsed,
+    ...withAbsoluteFiles(parsed),
     data: resolve(parsed.data),
     name: parsed.name ?? nameOf(parsed.data),
     budget: hasEnd ? budget : { trials: defaultTrials, minutes: null },
   };
+  const { space, options } = study;
   if (Object.keys(space).length === 0) {
     const expected = 'one option at least, with the values that it may have';
     throw new OptionError({ option: 'space', expected, received: space });
@@ -212,6 +216,22 @@ export function checkedStudy(input: unknown): StudyDefinition {
   if (study.sampler.kind === 'grid') gridSize(space);
   parseOptions(schemaOf(study), options);
   return study;
+}
+
+/** The options with the files that they name under absolute paths: a study is resumed from anywhere. */
+function withAbsoluteFiles({ space, options }: Pick<StudyDefinition, 'space' | 'options'>) {
+  const model = typeof options.model === 'string' ? options.model : null;
+  const absolute = (key: string, value: unknown) => {
+    if (typeof value !== 'string') return value;
+    const isFile = key === 'model' ? isOnnx(value) : key === 'weights' && isWeightsFile(value, model);
+    return isFile ? resolve(value) : value;
+  };
+  const varied = Object.entries(space).map(([key, distribution]): [string, Distribution] => {
+    if (distribution.kind !== 'categorical') return [key, distribution];
+    return [key, { ...distribution, choices: distribution.choices.map((choice) => absolute(key, choice)) }];
+  });
+  const fixed = Object.entries(options).map(([key, value]) => [key, absolute(key, value)] as const);
+  return { space: Object.fromEntries(varied), options: Object.fromEntries(fixed) };
 }
 
 function nameOf(data: string): string {

@@ -5,6 +5,7 @@ import { exists } from '../files/read.ts';
 import { makeFolders, wrapWriteErrors } from '../files/write.ts';
 import type { Executor } from '../jobs/executor.ts';
 import type { DataReference } from '../jobs/job.ts';
+import { localExecutor } from '../jobs/local-executor.ts';
 import { lockRun } from '../runs/run-lock.ts';
 import { mostTrials } from './choose.ts';
 import { conductTrials, type RunningStudy } from './conductor.ts';
@@ -21,13 +22,13 @@ import type { StudyEvent } from './study-events.ts';
 import { StudyFile } from './study-file.ts';
 import { testBest } from './test-best.ts';
 import { writeTrialHparams } from './trial-hparams.ts';
-import { localData } from './trial-jobs.ts';
+import { shipNothing, shipOnce } from './trial-jobs.ts';
 
 export interface StudyCallOptions {
-  /** What does the trials' runs. It stays its owner's. */
-  readonly executor: Executor;
-  /** The dataset as jobs name it. Default: by its path, which every process sees. */
-  readonly data?: ((study: StudyDefinition) => Promise<DataReference>) | undefined;
+  /** What does the trials' runs. It stays its owner's. Default: child processes of this machine, opened and closed. */
+  readonly executor?: Executor | undefined;
+  /** Sends the dataset, and files of weights, to where the jobs are done. Default: they see the paths of this process. */
+  readonly ship?: ((path: string) => Promise<DataReference>) | undefined;
   /** Whether the best trial is tested at the end, where the dataset has a test side. Default: true. */
   readonly test?: boolean | undefined;
   /** Stops the study at the next safe point. */
@@ -51,13 +52,13 @@ export interface ResumeStudyOptions extends StudyCallOptions {
  * @throws UserError where an option cannot have one of its values, or no trial gets anywhere
  * @example
  * const space = { learningRate: { kind: 'float', low: 1e-4, high: 1e-2, log: true } } as const;
- * for await (const event of runStudy({ data: 'photos', space }, { out: 'runs/study', executor })) console.log(event);
+ * for await (const event of runStudy({ data: 'photos', space }, { out: 'runs/study' })) console.log(event);
  */
 export async function* runStudy(
   definition: StudyDefinitionInput,
   options: RunStudyOptions,
 ): AsyncGenerator<StudyEvent, void, undefined> {
-  const { out, executor } = options;
+  const { out } = options;
   const checked = parseStudy(definition);
   if (await exists(join(out, studyFile))) {
     const resumed = call('resumeStudy', [out]);
@@ -69,6 +70,8 @@ export async function* runStudy(
   await wrapWriteErrors(out, () => makeFolders(out));
   const lock = await lockRun(out);
   try {
+    await using owned = options.executor ? null : localExecutor({ root: out });
+    const executor = options.executor ?? owned!;
     const parallel = checked.parallel ?? parallelFor(Math.ceil((await executor.concurrency()) / checked.seeds));
     const study = { ...checked, parallel };
     using file = await StudyFile.create(out, study);
@@ -87,9 +90,9 @@ export async function* runStudy(
  */
 export async function* resumeStudy(
   out: string,
-  options: ResumeStudyOptions,
+  options: ResumeStudyOptions = {},
 ): AsyncGenerator<StudyEvent, void, undefined> {
-  const { executor, budget } = options;
+  const { budget } = options;
   await openStudy(out);
   const lock = await lockRun(out);
   try {
@@ -104,6 +107,8 @@ export async function* resumeStudy(
     const checked = budget ? checkedStudy({ ...definition, budget }) : definition;
     const study = { ...checked, parallel: definition.parallel ?? 1 };
     assertMore(found, study);
+    await using owned = options.executor ? null : localExecutor({ root: out });
+    const executor = options.executor ?? owned!;
     using file = await StudyFile.open(out);
     if (budget) await file.redefine(study);
     const ended = found.trials.filter(({ state }) => state !== 'running');
@@ -135,12 +140,11 @@ function assertMore({ path, status, trials, seconds }: Study, study: StudyDefini
 
 /** Has the trials done, tests the best of them, and says how it ended. */
 async function* conduct(
-  running: Omit<RunningStudy, 'data' | 'signal'>,
-  { out, data, test: isTested = true, signal }: RunStudyOptions,
+  running: Omit<RunningStudy, 'ship' | 'signal'>,
+  { out, ship = shipNothing, test: isTested = true, signal }: RunStudyOptions,
 ): AsyncGenerator<StudyEvent, void, undefined> {
   const { study, file, executor } = running;
-  const reference = data ? await data(study) : localData(study);
-  const isDone = yield* conductTrials({ ...running, data: reference, signal });
+  const isDone = yield* conductTrials({ ...running, ship: shipOnce(ship), signal });
   const found = await openStudy(out);
   if (!isDone) {
     file.setStatus('interrupted', found.seconds);

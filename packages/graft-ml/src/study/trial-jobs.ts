@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { DataReference, Job } from '../jobs/job.ts';
-import type { StudyDefinition } from './definition.ts';
+import { namedFiles } from '../jobs/train-job.ts';
 import type { RunNumbers, RunReport } from './study.ts';
 import type { TrialConfig } from './trial-config.ts';
 
@@ -22,9 +22,33 @@ const resultSchema = z.object({
   parameters: z.object({ trained: z.int() }),
 });
 
-/** The job that trains a run of a trial. */
-export function trialJob(run: string, { of, config }: TrialConfig, data: DataReference): Job {
-  return { id: run, kind: of === 'train' ? 'train' : 'meta-train', task: { data, config } };
+/** Sends a dataset or a file to where the jobs are done. */
+export type Ship = (path: string) => Promise<DataReference>;
+
+/** The same where every process that trains sees the paths of this one. */
+export const shipNothing: Ship = async (path) => ({ path, sha256: null });
+
+/** Sends each path once. */
+export function shipOnce(ship: Ship): Ship {
+  const sent = new Map<string, Promise<DataReference>>();
+  return (path) => {
+    const reference = sent.get(path) ?? ship(path);
+    sent.set(path, reference);
+    return reference;
+  };
+}
+
+/** The job that trains a run of a trial, with the files that its options name. */
+export async function trialJob(run: string, { of, config }: TrialConfig, data: string, ship: Ship): Promise<Job> {
+  const { model, weights } = namedFiles(config);
+  const task = {
+    data: await ship(data),
+    config,
+    tune: false,
+    ...(model !== undefined && { model: await ship(model) }),
+    ...(weights !== undefined && { weights: await ship(weights) }),
+  };
+  return { id: run, kind: of === 'train' ? 'train' : 'meta-train', task };
 }
 
 /** The validation in a report of such a job; null for a report of something else. */
@@ -42,9 +66,4 @@ export function outcomeOf(result: unknown): {
 } {
   const { best, parameters } = resultSchema.parse(result);
   return { trained: parameters.trained, best };
-}
-
-/** The dataset of a study, where every process that trains sees its path. */
-export function localData({ data }: StudyDefinition): DataReference {
-  return { path: data, sha256: null };
 }

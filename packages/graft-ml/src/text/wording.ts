@@ -55,6 +55,7 @@ const commands: Readonly<Record<string, (call: Call) => string>> = {
   resumeFolds: (call) => resumed('train', call),
   resumeMeta: (call) => resumed('meta train', call),
   resumeComparison: (call) => resumed('meta compare', call),
+  resumeStudy: (call) => resumed('sweep', call),
   adaptMeta: ({ texts: [run] }) => (run === undefined ? 'meta adapt' : `meta adapt ${argument(run)} <folder>`),
   testMeta: ({ texts: [run = '<run>'] }) => `meta test ${argument(run)} <folder>`,
   writeMetaReport: ({ texts: [run = '<run>'] }) => `report ${argument(run)} --data <folder>`,

@@ -35,6 +35,8 @@ export interface PrepareOptions {
   readonly backend?: Backend | undefined;
   /** Lowerings and threads that stand. */
   readonly choices?: Choices | undefined;
+  /** Whether lowerings are timed; false: nor are those taken that were timed earlier. */
+  readonly tune?: boolean | undefined;
   readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onPreparation?: ((progress: Preparation) => void) | undefined;
@@ -89,7 +91,8 @@ export async function prepare(
     device: config.device,
     threads,
     backend: options.backend,
-    cache,
+    cache: options.tune === false ? null : cache,
+    ...(options.tune === false && { tune: false }),
     ...(choices && { choices }),
     onTuning: ({ done, total }) => onPreparation({ stage: 'timing kernels', done, total }),
   });

@@ -33,6 +33,11 @@ export interface TrainFolderOptions extends TrainOptions {
   readonly decoder?: ImageDecoder | undefined;
   /** The backend that runs the graphs. Default: ORT in this process, with the configuration's threads. */
   readonly backend?: Backend | undefined;
+  /**
+   * Whether lowerings are timed where none is known. Without, the usual ones are taken, and none that was timed earlier:
+   * then runs of the same options are the same on all processors of one instruction set. Default: true.
+   */
+  readonly tune?: boolean | undefined;
   /** Opens the store of a run by its path. Default: in folders. */
   readonly openStore?: OpenRunStore;
 }

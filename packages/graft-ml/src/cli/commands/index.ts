@@ -18,6 +18,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./train.ts')).trainCommand,
   },
   {
+    name: 'sweep',
+    summary: 'Runs a study: tries options of a training, and finds the best.',
+    load: async () => (await import('./sweep.ts')).sweepCommand,
+  },
+  {
     name: 'evaluate',
     summary: 'Measures a run on labelled images, or compares two.',
     load: async () => (await import('./evaluate.ts')).evaluateCommand,
