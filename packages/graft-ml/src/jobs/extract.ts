@@ -3,7 +3,7 @@ import { assembled, type Batch, type BatchRequest, labelTensor, type Row } from 
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { FolderImages } from '../transfer/folder-images.ts';
 import type { Farm } from './farm.ts';
-import { computeShard, farmedOut, isOutside, type ShardOptions } from './shards.ts';
+import { computeShard, farmedOut, isOutside, type ShardOptions, shardSize } from './shards.ts';
 import { type SharedProgram, shareProgram } from './shared-program.ts';
 
 /** Options of `extractElsewhere`. */
@@ -56,11 +56,11 @@ async function* fromShards(
   farm: Farm,
   { images, shape, program, view, batchSize: atOnce }: Divided,
   { batchSize, order, epoch }: BatchRequest,
-  { shard: size = 512, ...options }: ExtractOptions,
+  options: ExtractOptions,
 ): AsyncGenerator<Batch, void, undefined> {
   const { base } = images.origin.dataset;
   const wanted = { program, base, view, epoch, decoder: images.decoder };
-  const shards = shardsOf(order, Math.max(1, Math.ceil(size / atOnce)) * atOnce);
+  const shards = shardsOf(order, shardSize(options, shape, atOnce));
   const features = farmedOut(farm, shards, options.signal, (indices, signal) => {
     const own = indices.map((index) => ({ file: images.images[index]!, content: images.keys[index]!, index }));
     return computeShard(farm, wanted, own, { ...options, signal });

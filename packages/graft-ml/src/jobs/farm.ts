@@ -36,10 +36,14 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+/** Workers are counted so often, in milliseconds: a queue's server lists all of its connections for it. */
+const countInterval = 2000;
+
 /** A farm over an executor, which stays its owner's to close. */
 export function openFarm({ executor, store, ship }: FarmParts): Farm {
   const waiting = new Map<string, Waiting>();
   const references = new Map<string, Promise<DataReference>>();
+  let counted = { at: Number.NEGATIVE_INFINITY, count: Promise.resolve(1) };
   const settle = (id: string, how: (job: Waiting) => void) => {
     const job = waiting.get(id);
     waiting.delete(id);
@@ -70,7 +74,11 @@ export function openFarm({ executor, store, ship }: FarmParts): Farm {
   return {
     store,
     ship,
-    concurrency: () => executor.concurrency(),
+    concurrency() {
+      if (performance.now() - counted.at > countInterval)
+        counted = { at: performance.now(), count: executor.concurrency() };
+      return counted.count;
+    },
     reference(path) {
       const found =
         references.get(path) ?? (ship ? ship(path) : Promise.resolve({ path: resolve(path), sha256: null }));

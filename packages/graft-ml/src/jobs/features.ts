@@ -43,6 +43,8 @@ export type ShardProblem = z.output<typeof shardProblemsSchema>[number];
 export const shardNames = { rows: 'features', problems: 'problems' } as const;
 
 const resultSchema = z.object({});
+/** Milliseconds between two reports of a shard: the queue keeps them all. */
+const pause = 2000;
 const reportSchema = z.object({ done: z.int(), total: z.int() });
 
 /** Makes the features of a shard of images, a safetensors file in the store. One that is there stays. */
@@ -65,6 +67,7 @@ export const featuresHandler: JobHandler<FeaturesTask, z.output<typeof reportSch
     const problems: ShardProblem[] = [];
     const viewsFrom = viewsOf(task, images, files, pool);
     let ahead = viewsFrom(0, batchSize);
+    let told = performance.now();
     for (let start = 0; start < images.length; start += batchSize) {
       const views = await ahead;
       ahead = viewsFrom(start + batchSize, batchSize);
@@ -80,7 +83,10 @@ export const featuresHandler: JobHandler<FeaturesTask, z.output<typeof reportSch
       views.forEach((view, i) => {
         if (!(view instanceof ImageError)) rows.set(data.subarray(i * width, (i + 1) * width), (start + i) * width);
       });
-      context.report({ done: start + views.length, total: images.length });
+      if (performance.now() - told > pause) {
+        told = performance.now();
+        context.report({ done: start + views.length, total: images.length });
+      }
     }
     const tensors = { [shardNames.rows]: tensor('f32', [images.length, ...shape], rows) };
     await store.put(task.features, writeSafetensors(tensors, { [shardNames.problems]: JSON.stringify(problems) }));

@@ -1,6 +1,6 @@
 import { isAbsolute, relative } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { sizeOf } from '@graft-ml/core/internal/base/tensor';
+import { bytesPerElement, type Shape, sizeOf } from '@graft-ml/core/internal/base/tensor';
 import type { ImageView } from '@graft-ml/core/internal/fit/examples';
 import { readSafetensors } from '@graft-ml/core/internal/weights/safetensors';
 import type { ImageFile } from '../data/decode.ts';
@@ -17,12 +17,21 @@ export interface Traffic {
 
 /** Options of work that is divided into shards. */
 export interface ShardOptions {
-  /** Images of a shard, which is a job; rounded up to whole batches. Default 512. */
+  /**
+   * Images of a shard, which is a job; rounded up to whole batches. Default: 512, and fewer where their features would
+   * be more than 16 MiB.
+   */
   readonly shard?: number | undefined;
   /** Cancels the jobs, and ends with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Hears, when something was sent or has come back, how many bytes. */
   readonly onTraffic?: ((traffic: Traffic) => void) | undefined;
+}
+
+/** The images of a shard: whole batches. @param shape of the features of one image */
+export function shardSize({ shard }: ShardOptions, shape: Shape, batchSize: number): number {
+  const fitting = Math.floor(2 ** 24 / (bytesPerElement.f32 * sizeOf(shape)));
+  return Math.max(1, Math.ceil((shard ?? Math.min(512, fitting)) / batchSize)) * batchSize;
 }
 
 /** Features that are wanted of images, with all that they depend on. */

@@ -3,7 +3,7 @@ import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { FeatureVector } from '@graft-ml/core/internal/predict/classifier';
 import { type ImageFile, readImageFile } from '../data/decode.ts';
 import type { Farm } from '../jobs/farm.ts';
-import { computeShard, farmedOut, isOutside, type ShardOptions } from '../jobs/shards.ts';
+import { computeShard, farmedOut, isOutside, type ShardOptions, shardSize } from '../jobs/shards.ts';
 import { contentHash, shareProgram } from '../jobs/shared-program.ts';
 import type { Classifier } from './classifier.ts';
 
@@ -26,7 +26,7 @@ export async function* farmedFeatures(
   farm: Farm,
   classifier: Classifier,
   images: readonly ImageFile[],
-  { base, shard = 512, signal, onTraffic }: FarmedFeaturesOptions,
+  { base, shard, signal, onTraffic }: FarmedFeaturesOptions,
 ): AsyncGenerator<FeatureVector, void, undefined> {
   if (classifier.tta !== 'none') {
     throw new OptionError({ option: 'tta', expected: 'none, where workers compute', received: classifier.tta });
@@ -35,11 +35,12 @@ export async function* farmedFeatures(
   if (stray) throw new UserError(`${stray.path} is not in ${base}, which is what workers are sent.`);
   const size = Math.min(batchSize, images.length);
   const { runtime, preprocessing, pool } = classifier;
-  const graph = await runtime.encode({ features: classifier.featuresGraph(size) });
+  const features = classifier.featuresGraph(size);
+  const graph = await runtime.encode({ features });
   const { program, sent } = await shareProgram(farm.store, graph, { threads: runtime.threads, isOptimized: true });
   onTraffic?.({ sent, received: 0 });
   const wanted = { program, base, view: { preprocessing }, epoch: 0, decoder: pool.identity };
-  const length = Math.ceil(shard / size) * size;
+  const length = shardSize({ shard }, features.shape.slice(1), size);
   const starts = Array.from({ length: Math.ceil(images.length / length) }, (_, i) => i * length);
   const shards = farmedOut(farm, starts, signal, async (start, stop) => {
     const own = images.slice(start, start + length).map(async (file, i) => {
@@ -50,10 +51,12 @@ export async function* farmedFeatures(
   let next = 0;
   for await (const { rows, problems } of shards) {
     const wrong = new Map(problems.map((problem) => [problem.image, problem]));
-    for (const [i, features] of rows.entries()) {
+    for (const [i, row] of rows.entries()) {
       const { path } = images[next++]!;
       const problem = wrong.get(i);
-      yield problem ? { path, problem: { path, kind: problem.kind, message: problem.message } } : { path, features };
+      yield problem
+        ? { path, problem: { path, kind: problem.kind, message: problem.message } }
+        : { path, features: row };
     }
   }
 }
