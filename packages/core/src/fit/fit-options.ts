@@ -114,7 +114,7 @@ export interface FitOptions<M extends string = 'accuracy'> extends RunOptions<M>
   readonly onFeatures?: (done: number, total: number) => void;
   /**
    * Computes in other processes or on other machines what frozen layers make of images, where neither memory nor cache
-   * has it: `extractElsewhere(farm)` in Node. The fit ends bit for bit like one that computes it here.
+   * has it: `extractElsewhere(farm)` of graft-ml/train. The fit ends bit for bit like one that computes it here.
    */
   readonly extract?: ExtractElsewhere | undefined;
   /** Hears, in a sentence, of a file of the cache that is damaged. */

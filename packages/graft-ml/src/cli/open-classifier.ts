@@ -7,10 +7,13 @@ import type { Terminal } from './terminal.ts';
 /** A run, or in its place a model, with the names of its classes in a file if there are any. */
 export type Named = { readonly run: string } | { readonly model: string; readonly classes?: string | null };
 
+/** What decides how it runs. */
+type OpeningFlags = ClassifierFlags & { readonly threads?: number | undefined };
+
 /** Opens what a command names for as long as its work takes. */
 export async function withClassifier<T>(
   named: Named,
-  flags: ClassifierFlags,
+  flags: OpeningFlags,
   terminal: Terminal,
   work: (classifier: Classifier) => Promise<T>,
 ): Promise<T> {
@@ -27,7 +30,7 @@ export async function withClassifier<T>(
 
 async function openNamedModel(
   name: string,
-  { weights, imageSize, mean, std, colourProfile, orientation, device, tta, ...flags }: ClassifierFlags,
+  { weights, imageSize, mean, std, colourProfile, orientation, device, tta, threads, ...flags }: OpeningFlags,
   terminal: Terminal,
   classesFile: string | null,
 ): Promise<Classifier> {
@@ -35,13 +38,13 @@ async function openNamedModel(
   const classes = classesFile === null ? undefined : await readLines(classesFile);
   return openModel(
     { name, weights: weights ?? undefined, classes, imageSize, mean, std, colourProfile, orientation },
-    { device, tta, download: downloadOptions(flags, terminal) },
+    { device, tta, ...(threads && { threads }), download: downloadOptions(flags, terminal) },
   );
 }
 
 async function openNamedRun(
   run: string,
-  { device, tta, checkpoint, ...flags }: ClassifierFlags,
+  { device, tta, checkpoint, threads, ...flags }: OpeningFlags,
   terminal: Terminal,
 ): Promise<Classifier> {
   if (flags.expectSha256 !== null) {
@@ -50,7 +53,13 @@ async function openNamedRun(
     );
   }
   const { openRun } = await import('../predict/open-run.ts');
-  return openRun(run, { device, tta, checkpoint, download: downloadOptions(flags, terminal) });
+  return openRun(run, {
+    device,
+    tta,
+    checkpoint,
+    ...(threads && { threads }),
+    download: downloadOptions(flags, terminal),
+  });
 }
 
 /** The longest file, in bytes: a million names. */

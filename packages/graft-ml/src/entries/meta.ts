@@ -25,6 +25,7 @@ export {
   compareLearners,
   resumeComparison,
 } from '../experiment/index.ts';
+export { type TasksOptions, tasksElsewhere } from '../jobs/tasks.ts';
 export {
   type Adapted,
   type AdaptMetaOptions,

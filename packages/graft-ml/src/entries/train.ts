@@ -36,8 +36,18 @@ export {
   rankModels,
   type UnrankedModel,
 } from '../experiment/rank-models.ts';
+export { type ExtractOptions, extractElsewhere } from '../jobs/extract.ts';
+export { type Farm, type FarmParts, openFarm } from '../jobs/farm.ts';
 export { type LocalWorkersOptions, localWorkers } from '../jobs/local-workers.ts';
-export type { Traffic } from '../jobs/shards.ts';
+export type { ObjectStore } from '../jobs/object-store.ts';
+export {
+  type LocalFarmOptions,
+  localFarm,
+  type OpenedFarm,
+  type QueueFarmOptions,
+  queueFarm,
+} from '../jobs/open-farm.ts';
+export type { ShardOptions, Traffic } from '../jobs/shards.ts';
 export type { WorkersElsewhereOptions } from '../jobs/workers.ts';
 export { type CheckpointName, type OpenRunStore, type RunStore, readRun } from '../runs/index.ts';
 export { type GreedySoup, greedySoup, type SoupIngredient } from '../study/soup.ts';

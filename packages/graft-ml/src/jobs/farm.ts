@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import type { z } from 'zod';
 import type { Executor } from './executor.ts';
 import type { DataReference, Job } from './job.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -24,10 +23,11 @@ export interface Farm extends Pick<FarmParts, 'store' | 'ship'> {
   /**
    * The result of a job. One that was cancelled or failed, perhaps in an earlier process, is tried again once.
    *
+   * @param schema checks the result, which came from another process
    * @param signal cancels the job
    * @throws UserError where it fails; the signal's reason
    */
-  result<Result>(job: Job, schema: z.ZodType<Result>, signal?: AbortSignal): Promise<Result>;
+  result<Result>(job: Job, schema: { parse(result: unknown): Result }, signal?: AbortSignal): Promise<Result>;
 }
 
 interface Waiting {

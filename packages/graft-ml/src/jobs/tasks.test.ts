@@ -1,11 +1,16 @@
 import { join } from 'node:path';
+import type { ExtractElsewhere } from '@graft-ml/core/internal/fit/extraction';
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
 import { beforeAll, expect, test } from 'vitest';
 import { farmHere, memoryStore } from '../../../../test/farm.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
-import { expectSameRun } from '../../../../test/runs.ts';
+import { expectSameRun, smallRun } from '../../../../test/runs.ts';
+import { folderCache } from '../cache/folder-cache.ts';
 import { resumeMeta, type TrainMetaOptions, trainMeta } from '../meta/train-meta.ts';
+import { trainFolder } from '../transfer/train-folder.ts';
+import { extractElsewhere } from './extract.ts';
 import { metaTasksHandler } from './meta-tasks.ts';
+import { localFarm } from './open-farm.ts';
 import type { Traffic } from './shards.ts';
 import { tasksElsewhere } from './tasks.ts';
 
@@ -64,6 +69,23 @@ test('a run whose tasks were done elsewhere is resumed here, and ends as if it h
   for await (const _ of resumeMeta(out));
   expectSameRun(await train('whole', { learner: 'anil' }), out);
   await close();
+});
+
+test('child processes of this machine do the tasks of one run, and the features of another', async () => {
+  await using farm = await localFarm({ jobs: 2 });
+  const config = { learner: 'anil', metaSteps: 2 } as const;
+  const alone = await train('anil-alone', config);
+  expectSameRun(alone, await train('anil-farmed', config, { tasks: tasksElsewhere(farm) }));
+  const probe = async (name: string, extract?: ExtractElsewhere) => {
+    const strategy = { strategy: 'feature-extraction', model: 'conv4_32', weights: start } as const;
+    const options = { out: join(root, name), cache: folderCache(join(root, `cache-of-${name}`)), extract };
+    for await (const _ of trainFolder(folder, { ...smallRun, ...strategy }, options));
+    return options.out;
+  };
+  const start = join(root, 'start');
+  const first = { ...smallRun, model: 'conv4_32', strategy: 'scratch', epochs: 1 } as const;
+  for await (const _ of trainFolder(folder, first, { out: start }));
+  expectSameRun(await probe('probe-alone'), await probe('probe-farmed', extractElsewhere(farm, { shard: 16 })));
 });
 
 test('a worker with other images says so', async () => {

@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { shapeOptionsOf } from '../../data/configured.ts';
 import { defineCommand } from '../command.ts';
 import { givenLabelledImages } from '../given-images.ts';
 import { unlessStopped } from '../long-call.ts';
 import { withClassifier } from '../open-classifier.ts';
+import { withFarm } from '../open-farm.ts';
 import { featuresTable, usualModel } from '../options/features.ts';
 import { featuresResult } from '../show/features.ts';
 import { problemLine } from '../show/format.ts';
@@ -13,7 +16,7 @@ export const featuresCommand = defineCommand({
   ...featuresTable,
   goesOnUnread: () => true,
   async run({ positionals, options, terminal }) {
-    const { output: file, model, classDepth, ...shape } = options;
+    const { output: file, model, classDepth, jobs, queue, store, ...shape } = options;
     const { assertFeatureFile, computeFeatures, writeFeatures } = await import('../../predict/feature-file.ts');
     const { isRun } = await import('../../runs/read-run.ts');
     assertFeatureFile(file);
@@ -22,13 +25,21 @@ export const featuresCommand = defineCommand({
     if (places.length === 0) throw new UsageError('features: of which images? Name a folder.');
     const images = await givenLabelledImages(places, { classDepth, ...shapeOptionsOf(shape) }, terminal);
     const named = run === null ? { model: model ?? usualModel } : { run };
+    const base = queue === null ? process.cwd() : shippedPlace(places);
+    const threads = jobs === null && queue === null ? undefined : 1;
     await unlessStopped(terminal, (signal) =>
-      withClassifier(named, options, terminal, async (classifier) => {
-        const features = await computeFeatures(classifier, images, {
-          signal,
-          onProgress: progressOf(terminal, 'computing features'),
-          onProblem: ({ path, message }) => terminal.note(problemLine(path, message)),
-        });
+      withClassifier(named, { ...options, threads }, terminal, async (classifier) => {
+        const { farmedFeatures } = await import('../../predict/farmed-features.ts');
+        const features = await withFarm({ jobs, queue, store }, { name: 'features', terminal }, (farm) =>
+          computeFeatures(classifier, images, {
+            signal,
+            ...(farm && {
+              compute: (all: typeof images) => farmedFeatures(farm, classifier, all, { base, signal }),
+            }),
+            onProgress: progressOf(terminal, 'computing features'),
+            onProblem: ({ path, message }) => terminal.note(problemLine(path, message)),
+          }),
+        );
         const failed = images.length - features.vectors.length;
         printResult(terminal, featuresResult(await writeFeatures(file, features), features, failed));
         if (failed > 0) process.exitCode = 1;
@@ -36,3 +47,10 @@ export const featuresCommand = defineCommand({
     );
   },
 });
+
+/** The folder or archive that workers on other machines are sent. @throws UsageError where it is not plain which */
+function shippedPlace(places: readonly string[]): string {
+  const [place, ...others] = places;
+  if (place !== undefined && place !== '-' && others.length === 0 && existsSync(place)) return resolve(place);
+  throw new UsageError('features: --queue takes one folder or archive, which its workers are sent.');
+}

@@ -1,6 +1,7 @@
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
 import { z } from 'zod';
 import { defineTable } from '../command.ts';
+import { farmFlags } from './farm.ts';
 import { classifierFlags, shapeFlags } from './shared.ts';
 
 /** The model whose features are written where neither a run nor a model is named. */
@@ -27,10 +28,13 @@ export const featuresTable = defineTable({
     ),
     ...trainConfigSchema.pick({ classDepth: true }).shape,
     ...shapeFlags,
+    ...farmFlags,
   }),
   examples: [
     'graft features photos/ -o photos.npy',
     'graft features runs/x photos/ --output features.csv',
     "graft features --model resnet50 'photos/**/*.jpg' --output features.safetensors",
+    'graft features photos/ --model resnet18 --jobs 4',
+    'graft features photos/ --queue redis://queue.local --store s3://bucket/graft',
   ],
 });

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type ConfigTable, metaTable } from '../../text/config-text.ts';
 import { defineTable } from '../command.ts';
 import { downloadFlags, optionalText } from './download.ts';
+import { farmFlags } from './farm.ts';
 import { resumeFlags } from './shared.ts';
 
 /** The run to write, or to resume. */
@@ -17,7 +18,12 @@ const runOptions = {
   ),
 };
 
-const metaTrainOptions = z.strictObject({ ...runOptions, ...metaConfigSchema.shape, ...downloadFlags });
+const metaTrainOptions = z.strictObject({
+  ...runOptions,
+  ...metaConfigSchema.shape,
+  ...farmFlags,
+  ...downloadFlags,
+});
 
 /** The options that a config file may have: the folder too. */
 export const metaTrainFile: ConfigTable = {
@@ -34,7 +40,7 @@ export const metaTrainTable = defineTable({
     },
   ],
   options: metaTrainOptions,
-  groups: { run: runOptions, ...metaConfigGroups, downloads: downloadFlags },
+  groups: { run: runOptions, ...metaConfigGroups, workers: farmFlags, downloads: downloadFlags },
   basic: {
     learner: learnerNames.join(' | '),
     model: 'architecture or published weights; `graft models` lists them (default: conv4_32)',
@@ -57,6 +63,8 @@ export const metaTrainTable = defineTable({
     'graft meta train photos/ --learner anil --model resnet18 --image-size 96 --episodes 200 --patience 5',
     'graft meta train photos/ --learner maml++ --inner-steps 5 --meta-batch 8 lr=0.0005',
     'graft meta train photos/ --learner nearest-centroid --model resnet18',
+    'graft meta train photos/ --learner maml --model resnet12 --meta-batch 16 --jobs 8',
+    'graft meta train photos/ --meta-batch 32 --queue redis://queue.local --store s3://bucket/graft',
     'graft meta train --resume runs/boil',
     'graft meta train --config runs/boil/run.json --out runs/again',
   ],
