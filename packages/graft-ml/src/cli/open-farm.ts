@@ -3,6 +3,9 @@ import type { OpenedFarm } from '../jobs/open-farm.ts';
 import type { FarmFlags } from './options/farm.ts';
 import type { Terminal } from './terminal.ts';
 
+/** The flags where none is given. */
+export const noFarm: FarmFlags = { jobs: null, queue: null, store: null };
+
 /**
  * The farm that flags name, for as long as the work takes; null where they name none.
  *

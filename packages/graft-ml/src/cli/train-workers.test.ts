@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
 
 test.each([
-  [['--jobs', '2'], 2, 'train: --jobs goes with --workers. Give them, or leave it out.'],
+  [['--strategy', 'scratch', '--jobs', '2'], 2, 'train: --jobs divides the features of frozen layers, and --strategy '],
+  [['--jobs', '2', '--queue', 'redis://here', '--store', 's3://there'], 2, '--jobs is for this machine'],
   [['--workers', '2', '--queue', 'redis://here'], 2, 'train: --queue and --store go together: '],
   [['--workers', '2'], 2, '--strategy auto does not go with --workers: what it trains is decided by a probe.'],
   [['--average-every', '5'], 2, '--average-every means something only with --workers. Leave it out.'],

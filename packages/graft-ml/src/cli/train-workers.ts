@@ -1,5 +1,6 @@
 import { basename, join, resolve } from 'node:path';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
+import type { TrainConfig } from '@graft-ml/core/internal/recipe/config/index';
 import type { OpenWorkers } from '@graft-ml/core/internal/runs/run-workers';
 import type { Terminal } from './terminal.ts';
 
@@ -36,9 +37,20 @@ export function openWorkersBy({ jobs, queue, store: place }: WorkersFlags, termi
   };
 }
 
-/** @throws UsageError where it is said where workers are, and there are none */
-export function assertWorkersFlags(workers: number | null, given: readonly string[]): void {
-  const lost = ['jobs', 'queue', 'store'].find((flag) => given.includes(flag));
-  if (workers !== null || lost === undefined) return;
-  throw new UsageError(`train: --${lost} goes with --workers. Give them, or leave it out.`);
+/**
+ * Whether other processes are to make the features of a run's frozen layers.
+ *
+ * @throws UsageError where it is said where they are, and there is nothing for them to do
+ */
+export function assertDivisible(
+  { workers, strategy, probe }: Pick<TrainConfig, 'workers' | 'strategy' | 'probe'>,
+  given: readonly string[],
+): boolean {
+  const place = ['jobs', 'queue', 'store'].find((flag) => given.includes(flag));
+  if (workers !== null || place === undefined) return false;
+  if (strategy !== 'scratch' && (strategy !== 'full' || (probe ?? 0) > 0)) return true;
+  throw new UsageError(
+    `train: --${place} divides the features of frozen layers, and --strategy ${strategy} has none. Leave it out, or ` +
+      'give --workers as well.',
+  );
 }

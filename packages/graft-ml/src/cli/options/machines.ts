@@ -9,9 +9,13 @@ export const workersFlags = {
     .max(256)
     .nullable()
     .default(null)
-    .describe('for --workers: processes at once on this machine; default: as cores and memory allow'),
+    .describe(
+      'processes at once on this machine: for --workers (default: as cores and memory allow), else for the ' +
+        'features of frozen layers (default: this process)',
+    ),
   queue: optionalText.describe(
-    'for --workers: have them run by `graft worker` on any machines: redis://… or postgres://…, with --store',
+    'have `graft worker` on any machines run --workers, or make the features of frozen layers: redis://… or ' +
+      'postgres://…, with --store',
   ),
   store: optionalText.describe('for --queue: a folder that all machines see, or s3://bucket/prefix'),
 };

@@ -93,6 +93,7 @@ export const trainTable = defineTable({
     'graft train photos/ --folds 5 --out runs/five',
     'graft train photos/ --model squeezenet1_1 --strategy full --workers 2 --average-every 20',
     'graft train photos/ --strategy full --workers 8 --queue redis://queue.local --store s3://bucket/runs --transfer-dtype f16',
+    'graft train photos/ --strategy feature-extraction --jobs 4',
     'graft train --resume runs/x --data moved/photos/',
     'graft train --resume runs/x --epochs 20',
   ],
