@@ -14,7 +14,6 @@ import type { HeadLayers } from '../models/model.ts';
 import { initialise, under, type Variable } from '../nn/index.ts';
 import { matchWeights } from './match.ts';
 import { tensorsHash } from './tensors-hash.ts';
-import { mapNames } from './timm-names.ts';
 
 /** A transform by a function whose UserError becomes an issue of the schema. */
 function parsedBy<I, O>(parse: (value: I) => O) {
@@ -130,16 +129,18 @@ export interface CheckpointOptions {
  * A checkpoint for a model, of what was read at `path`: a file of ours, a published one, or any other with the model's
  * names. @throws UserError where it is damaged or of another architecture
  */
-export function checkpointFrom(
+export async function checkpointFrom(
   path: string,
   { tensors: read, metadata, notes }: ReadWeights,
   model: NamedArchitecture,
   { published, hash }: CheckpointOptions = {},
-): Checkpoint {
+): Promise<Checkpoint> {
   if (metadata.phase !== undefined) {
     throw new UserError(`${path} is a run's state to go on from. Its weights are in best.safetensors beside it.`);
   }
   if (metadata.format !== 'graft') {
+    // A page that opens none but its own files does not load the names of others.
+    const { mapNames } = await import('./timm-names.ts');
     return checkpointOf(path, mapNames(model.name, read), { notes, ...published }, hash);
   }
   const described = metadataSchema.safeParse(metadata);
