@@ -83,7 +83,7 @@ thead th button{all:unset;cursor:pointer;color:inherit}thead th button:focus-vis
 [data-key]{cursor:default}.out{opacity:.08}.some svg [data-key]:not(.on){opacity:.15}svg .on{stroke-opacity:1}svg g.on>path{stroke-opacity:1}svg g.on>path[stroke-width='9']{stroke-opacity:.25}tr.on>*{background:var(--raised)}
 .grip{fill:transparent;cursor:ns-resize;touch-action:pan-x}.brush{fill:var(--accent);fill-opacity:.3;pointer-events:none}
 #filter .fields{display:flex;flex-wrap:wrap;gap:.4rem 1rem}#filter label{display:flex;gap:.4rem;align-items:center;max-width:100%}#filter select,#filter button{border:1px solid var(--line);background:var(--raised);color:inherit;border-radius:.4rem;padding:.2rem .5rem;font:inherit;min-width:0;max-width:14rem}#filter output{margin-left:.6rem}
-td.fit{text-align:left}td.share{width:14rem;min-width:6rem}td.share span{display:block;height:.8rem;border-radius:.2rem;background:var(--chart-s0)}
+td.fit,#runs thead th:nth-child(4){text-align:left}td.share{width:14rem;min-width:6rem}td.share span{display:block;height:.8rem;border-radius:.2rem;background:var(--chart-s0)}
 @media (max-width:30rem){table.runs th[scope=row]{white-space:normal;min-width:6rem}}
 @media print{th[scope=row]{overflow-wrap:anywhere}table.runs,table.runs th,table.runs td{font-size:7pt}table.runs th,table.runs th[scope=row],table.runs td{padding:.15rem .2rem;white-space:normal;line-height:1.25}table.runs th[scope=row]{min-width:3.4rem}table.runs code{font-size:6.5pt}}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line)}

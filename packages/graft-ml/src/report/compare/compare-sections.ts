@@ -24,7 +24,9 @@ export function runsTable(summary: RunsSummary): Markup {
   const order = byAccuracy(runs);
   const rest = [...runs.keys()].filter((i) => !order.includes(i));
   const hasTest = runs.some(({ test }) => test !== null);
-  const hasTotal = runs.some(({ run }) => run.parameters.total !== runs[0]!.run.parameters.total);
+  const { total, trained } = runs[0]!.run.parameters;
+  const hasTotal = runs.some(({ run }) => run.parameters.total !== total);
+  const hasTrained = runs.some(({ run }) => run.parameters.trained !== trained);
   const isCounted = runs.some(({ flops }) => flops !== null);
   const rows = [...order, ...rest].map((i) => {
     const { run, epochs, seconds, validation, test, fit, flops, status } = runs[i]!;
@@ -33,16 +35,16 @@ export function runsTable(summary: RunsSummary): Markup {
       const value = differences.raw[i]?.[j];
       return cell(typeof value === 'number' ? value : undefined, cellText(differences.values[i]?.[j] ?? null));
     });
-    return html`<tr data-key="${keyOf(i)}"><th scope="row">${nameOf(runs[i]!, summary)}${status !== 'done' && html` <span class="quiet">${status}</span>`}</th>${cell(validation?.accuracy, validation ? percent(validation.accuracy) : '–', 'strong')}<td class="quiet">${rangeText(validation?.interval ?? null)}</td><td class="fit ${fit.verdict}" title="${fit.text}">${verdicts[fit.verdict]}</td>${hasTest && cell(test?.accuracy, test ? `${percent(test.accuracy)}${test.interval ? ` (${rangeText(test.interval)})` : ''}` : '–')}${cells}${cell(validation?.loss, fixed(validation?.loss ?? Number.NaN))}${cell(validation?.epoch, validation && epochs.length > 0 ? `${validation.epoch} of ${epochs.length}` : '–')}${cell(run.parameters.trained, run.parameters.trained.toLocaleString('en'))}${hasTotal && cell(run.parameters.total, run.parameters.total.toLocaleString('en'))}${isCounted && html`${cell(flops?.perStep, flopsText(flops?.perStep ?? Number.NaN))}${cell(flops?.training, flopsText(flops?.training ?? Number.NaN))}`}${cell(seconds.at(-1), secondsText(seconds.at(-1)))}</tr>`;
+    return html`<tr data-key="${keyOf(i)}"><th scope="row">${nameOf(runs[i]!, summary)}${status !== 'done' && html` <span class="quiet">${status}</span>`}</th>${cell(validation?.accuracy, validation ? percent(validation.accuracy) : '–', 'strong')}<td class="quiet">${rangeText(validation?.interval ?? null)}</td><td class="fit ${fit.verdict}" title="${fit.text}">${verdicts[fit.verdict]}</td>${hasTest && cell(test?.accuracy, test ? `${percent(test.accuracy)}${test.interval ? ` (${rangeText(test.interval)})` : ''}` : '–')}${cells}${cell(validation?.loss, fixed(validation?.loss ?? Number.NaN))}${cell(validation?.epoch, validation && epochs.length > 0 ? `${validation.epoch} of ${epochs.length}` : '–')}${hasTrained && cell(run.parameters.trained, run.parameters.trained.toLocaleString('en'))}${hasTotal && cell(run.parameters.total, run.parameters.total.toLocaleString('en'))}${isCounted && html`${cell(flops?.perStep, flopsText(flops?.perStep ?? Number.NaN))}${cell(flops?.training, flopsText(flops?.training ?? Number.NaN))}`}${cell(seconds.at(-1), secondsText(seconds.at(-1)))}</tr>`;
   });
   const heads = [
     ...['run', 'validation accuracy', '95 % interval', 'fit', ...(hasTest ? ['test accuracy'] : [])],
     ...options.map((key) => html`<code>${flagOf(key).slice(2)}</code>`),
-    ...['loss', 'best epoch', 'trained parameters', ...(hasTotal ? ['all parameters'] : [])],
+    ...['loss', 'best epoch', ...(hasTrained ? ['trained parameters'] : []), ...(hasTotal ? ['all parameters'] : [])],
     ...(isCounted ? ['FLOPs of a step', 'FLOPs of training'] : []),
     'time',
   ];
-  return html`<h3>The runs</h3><p class="quiet">The best first. ${options.length === 0 ? 'Their options are the same.' : 'Of their options those in which they differ.'}<span id="walk" hidden> A column’s name sorts by it; arrow keys go from run to run, which stands out in every chart then.</span></p><div class="scroll" role="region" aria-label="The runs" tabindex="0"><table class="runs" id="runs"><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
+  return html`<h3>The runs</h3><p class="quiet">The best first. ${options.length === 0 ? 'Their options are the same.' : 'Of their options those in which they differ.'}${!hasTrained && ` Each trains ${trained.toLocaleString('en')} ${hasTotal ? '' : `of ${total.toLocaleString('en')} `}parameters.`}<span id="walk" hidden> A column’s name sorts by it; arrow keys go from run to run, which stands out in every chart then.</span></p><div class="scroll" role="region" aria-label="The runs" tabindex="0"><table class="runs" id="runs"><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 /** A run by its name, which leads to its own report where that lies beside the page. */
