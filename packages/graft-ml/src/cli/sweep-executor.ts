@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import type { StudyCallOptions } from '../study/run-study.ts';
 import type { SweepFlags } from './sweep-request.ts';
@@ -26,7 +26,9 @@ export async function openSweepExecutor(
   }
   if (queue === null || place === null) {
     const { localExecutor } = await import('../jobs/local-executor.ts');
-    const executor = localExecutor({ root: out, ...(jobs !== null && { jobs }) });
+    const { studyFile } = await import('../study/database.ts');
+    const file = join(out, studyFile);
+    const executor = localExecutor({ root: out, file, ...(jobs !== null && { jobs }) });
     return { call: { executor }, [Symbol.asyncDispose]: () => executor.close() };
   }
   if (jobs !== null)

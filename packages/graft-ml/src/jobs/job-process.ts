@@ -32,9 +32,10 @@ export interface JobProcesses {
   /**
    * Does a job; null where its signal came first.
    *
+   * @param onProcess is told the number of its process before that begins
    * @throws UserError where it fails, and would again; Error where its process broke down, or what it asked for failed
    */
-  run(job: Job, context: JobContext<unknown>): Promise<unknown>;
+  run(job: Job, context: JobContext<unknown>, onProcess?: (pid: number) => Promise<void>): Promise<unknown>;
   /** Ends the processes that wait for their next job. */
   close(): void;
 }
@@ -59,10 +60,11 @@ export function jobProcesses(environment: Readonly<Record<string, string>> = {})
   };
 
   return {
-    async run(job, context) {
+    async run(job, context, onProcess) {
       jobKind(job.kind);
       const child = take(job.kind);
       try {
+        if (child.pid !== undefined) await onProcess?.(child.pid);
         const result = await converse(child, job, context);
         giveBack(job.kind, child);
         return result;
@@ -121,9 +123,12 @@ function converse(child: ChildProcess, job: Job, context: JobContext<unknown>): 
       if (message.kind === 'failure') end(() => reject(trouble ?? new UserError(message.message)));
     });
     child.on('error', (error) => end(() => reject(error)));
-    child.on('exit', (code, name) => {
+    const onExit = (code: number | null, name: NodeJS.Signals | null) => {
       end(() => reject(new Error(`The process of the job ended by ${name ?? `status ${code}`}. ${said}`.trim())));
-    });
+    };
+    child.on('exit', onExit);
+    // Perhaps before this was listened for.
+    if (child.exitCode !== null || child.signalCode !== null) onExit(child.exitCode, child.signalCode);
     send({ kind: 'begin', job, folder, place: store.place });
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();

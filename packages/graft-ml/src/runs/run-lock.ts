@@ -1,19 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { rmdirSync, rmSync } from 'node:fs';
-import {
-  access,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  rmdir,
-  stat,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { access, lstat, mkdir, readdir, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,6 +8,7 @@ import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
 import { z } from 'zod';
+import { describeProcess, isRunning, processSchema } from '../files/process-note.ts';
 import { exists, readJson } from '../files/read.ts';
 import { wrapWriteErrors } from '../files/write.ts';
 
@@ -31,15 +19,7 @@ const heartbeat = 2000;
 const patience = 10_000;
 
 /** The schema of a lock's note, which tells its holder. */
-const holderSchema = z.object({
-  pid: z.int().positive(),
-  host: z.string(),
-  /** The start time of the process, since numbers are reused; null where the system does not tell. */
-  started: z.string().nullable(),
-  /** The PID namespace: on one machine, containers number their processes apart. */
-  processSpace: z.string(),
-  since: z.string(),
-});
+const holderSchema = processSchema.extend({ since: z.string() });
 
 type Holder = z.output<typeof holderSchema>;
 
@@ -138,9 +118,7 @@ async function findNote(path: string): Promise<{ note: string; holder: Holder | 
 }
 
 async function ownNote(): Promise<Holder> {
-  const { pid } = process;
-  const started = (await startOf(pid)) || null;
-  return { pid, host: hostname(), started, processSpace: await processSpace(), since: new Date().toISOString() };
+  return { ...(await describeProcess(process.pid)), since: new Date().toISOString() };
 }
 
 async function isAlive(holder: Holder, note: string, watch: number): Promise<boolean> {
@@ -159,31 +137,6 @@ async function isAlive(holder: Holder, note: string, watch: number): Promise<boo
     if (last !== first) return last !== null;
   }
   return false;
-}
-
-/** Whether the process still runs; null where it cannot be seen from here. */
-async function isRunning({ pid, host, started, processSpace: space }: Holder): Promise<boolean | null> {
-  if (host !== hostname() || space !== (await processSpace())) return null;
-  try {
-    process.kill(pid, 0); // asks, and sends nothing
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-  const start = await startOf(pid);
-  return start === null || started === null || start === started;
-}
-
-/** The start time of a process, in the system's own words; null where it does not tell. A zombie has none. */
-async function startOf(pid: number): Promise<string | null> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-  if (text === null) return null;
-  // The second field is the name in parentheses, which may hold anything. State and start are the 3rd and the 22nd.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' || fields[0] === 'X' ? '' : (fields[19] ?? null);
-}
-
-function processSpace(): Promise<string> {
-  return readlink('/proc/self/ns/pid').catch(() => '');
 }
 
 function heldBy(path: string, { pid, host, since }: Holder): string {

@@ -70,7 +70,7 @@ export async function* runStudy(
   await wrapWriteErrors(out, () => makeFolders(out));
   const lock = await lockRun(out);
   try {
-    await using owned = options.executor ? null : localExecutor({ root: out });
+    await using owned = options.executor ? null : localExecutor({ root: out, file: join(out, studyFile) });
     const executor = options.executor ?? owned!;
     const parallel = checked.parallel ?? parallelFor(Math.ceil((await executor.concurrency()) / checked.seeds));
     const study = { ...checked, parallel };
@@ -107,7 +107,7 @@ export async function* resumeStudy(
     const checked = budget ? checkedStudy({ ...definition, budget }) : definition;
     const study = { ...checked, parallel: definition.parallel ?? 1 };
     assertMore(found, study);
-    await using owned = options.executor ? null : localExecutor({ root: out });
+    await using owned = options.executor ? null : localExecutor({ root: out, file: join(out, studyFile) });
     const executor = options.executor ?? owned!;
     using file = await StudyFile.open(out);
     if (budget) await file.redefine(study);
