@@ -40,33 +40,42 @@ export interface JobProcesses {
   close(): void;
 }
 
+/** A process that waits for its next job, and what it holds of the last. */
+interface Idle {
+  readonly child: ChildProcess;
+  readonly kind: string;
+  readonly holds: string | undefined;
+}
+
 /** Bytes of a process's last words that are told where it broke down. */
 const lastWords = 2000;
 
 /** @param environment variables for the processes, in place of this one's */
 export function jobProcesses(environment: Readonly<Record<string, string>> = {}): JobProcesses {
-  const idle = new Map<string, ChildProcess[]>();
+  const idle: Idle[] = [];
 
-  const take = (kind: string): ChildProcess => {
-    const waiting = idle.get(kind)?.pop();
-    return waiting?.connected ? waiting : startProcess(environment);
+  const take = ({ kind, task }: Job): ChildProcess => {
+    const holds = jobKind(kind).holds?.(task);
+    const own = idle.filter((each) => each.kind === kind);
+    const chosen = own.find((each) => each.holds === holds) ?? own.at(-1);
+    if (!chosen) return startProcess(environment);
+    idle.splice(idle.indexOf(chosen), 1);
+    return chosen.child.connected ? chosen.child : startProcess(environment);
   };
-  const giveBack = (kind: string, child: ChildProcess): void => {
-    if (!jobKind(kind).isShort || !child.connected) {
-      child.kill('SIGKILL');
-      return;
-    }
-    idle.set(kind, [...(idle.get(kind) ?? []), child]);
+  const giveBack = ({ kind, task }: Job, child: ChildProcess): void => {
+    const { isShort, holds } = jobKind(kind);
+    if (isShort && child.connected) idle.push({ child, kind, holds: holds?.(task) });
+    else child.kill('SIGKILL');
   };
 
   return {
     async run(job, context, onProcess) {
       jobKind(job.kind);
-      const child = take(job.kind);
+      const child = take(job);
       try {
         if (child.pid !== undefined) await onProcess?.(child.pid);
         const result = await converse(child, job, context);
-        giveBack(job.kind, child);
+        giveBack(job, child);
         return result;
       } catch (error) {
         child.kill('SIGKILL');
@@ -74,8 +83,7 @@ export function jobProcesses(environment: Readonly<Record<string, string>> = {})
       }
     },
     close() {
-      for (const child of [...idle.values()].flat()) child.kill('SIGKILL');
-      idle.clear();
+      for (const { child } of idle.splice(0)) child.kill('SIGKILL');
     },
   };
 }
