@@ -24,11 +24,11 @@ export function missingServer(engine: 'redis' | 'postgres'): string | undefined 
   return process.getuid?.() !== 0 || has('runuser') ? undefined : 'PostgreSQL does not run as root';
 }
 
-/** Starts a server with nothing in it. */
-export async function startServer(engine: 'redis' | 'postgres'): Promise<TestServer> {
+/** Starts a server with nothing in it, at an address of this machine. */
+export async function startServer(engine: 'redis' | 'postgres', host = '127.0.0.1'): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), `graft-${engine}-`));
   const port = await freePort();
-  const server = engine === 'redis' ? redis(folder, port) : postgres(folder, port);
+  const server = engine === 'redis' ? redis(folder, host, port) : postgres(folder, host, port);
   let running: ChildProcess | undefined;
   const kill = async (signal: NodeJS.Signals) => {
     const ending = running;
@@ -65,20 +65,28 @@ interface Served {
   isReady(): boolean;
 }
 
-function redis(folder: string, port: number): Served {
-  const options = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'yes', appendfsync: 'always' };
+function redis(folder: string, host: string, port: number): Served {
+  const options = {
+    port,
+    bind: host,
+    'protected-mode': 'no',
+    dir: folder,
+    save: '',
+    appendonly: 'yes',
+    appendfsync: 'always',
+  };
   const flags = Object.entries({ ...options, 'maxmemory-policy': 'noeviction' }).flatMap(([name, value]) => [
     `--${name}`,
     String(value),
   ]);
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${host}:${port}`,
     command: ['redis-server', ...flags],
-    isReady: () => succeeds('redis-cli', ['-p', String(port), 'ping']),
+    isReady: () => succeeds('redis-cli', ['-h', host, '-p', String(port), 'ping']),
   };
 }
 
-function postgres(folder: string, port: number): Served {
+function postgres(folder: string, host: string, port: number): Served {
   const programs = postgresFolder() ?? '';
   const data = join(folder, 'data');
   const isRoot = process.getuid?.() === 0;
@@ -91,12 +99,9 @@ function postgres(folder: string, port: number): Served {
   ];
   execFileSync(command, rest, { stdio: 'ignore' });
   return {
-    url: `postgres://graft:secret@127.0.0.1:${port}/postgres`,
-    command: [
-      ...asUser,
-      ...[join(programs, 'postgres'), '-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', folder],
-    ],
-    isReady: () => succeeds(join(programs, 'pg_isready'), ['-h', '127.0.0.1', '-p', String(port)]),
+    url: `postgres://graft:secret@${host}:${port}/postgres`,
+    command: [...asUser, ...[join(programs, 'postgres'), '-D', data, '-p', String(port), '-h', host, '-k', folder]],
+    isReady: () => succeeds(join(programs, 'pg_isready'), ['-h', host, '-p', String(port)]),
   };
 }
 

@@ -1,6 +1,6 @@
-import { opendir, rm } from 'node:fs/promises';
+import { lstat, opendir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { exists, readBytes } from '../files/read.ts';
+import { readBytes } from '../files/read.ts';
 import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
 import { assertKey } from './object-key.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -23,9 +23,11 @@ export function folderStore(path: string): ObjectStore {
     },
     async get(key, most = mostBytes) {
       const file = fileOf(key);
-      return (await exists(file)) ? readBytes(file, { most, links: 'refuse' }) : null;
+      if (!(await isFile(file))) return null;
+      const { buffer, byteOffset, length } = await readBytes(file, { most, links: 'refuse' });
+      return new Uint8Array(buffer, byteOffset, length);
     },
-    has: async (key) => exists(fileOf(key)),
+    has: async (key) => isFile(fileOf(key)),
     async *list(prefix) {
       // The last part of a prefix may be the beginning of a name.
       const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
@@ -38,6 +40,11 @@ export function folderStore(path: string): ObjectStore {
       await wrapWriteErrors(file, () => rm(file, { force: true }));
     },
   };
+}
+
+async function isFile(path: string): Promise<boolean> {
+  const status = await lstat(path).catch(() => null);
+  return status?.isFile() === true;
 }
 
 async function collect(folder: string, prefix: string, keys: string[]): Promise<void> {

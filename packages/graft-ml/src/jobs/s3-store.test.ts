@@ -31,20 +31,6 @@ describe('a store in a bucket', () => {
     await expect(store.put('a', Uint8Array.of(1))).rejects.toThrow(/^s3:\/\/nowhere cannot be used: .*bucket/i);
   });
 
-  it('has, gives, lists and removes objects below its prefix', async () => {
-    const store = await bucketStore({ bucket: 'studies', prefix: 'a/b' }, { endpoint: server.endpoint() });
-    const other = await bucketStore({ bucket: 'studies', prefix: 'a' }, { endpoint: server.endpoint() });
-    const keys = ['x/1', 'x/2', 'x/10', 'y'];
-    await Promise.all(keys.map((key) => store.put(key, Uint8Array.of(1, 2))));
-    expect(await listed(store, 'x/')).toEqual(['x/1', 'x/10', 'x/2']);
-    expect(await listed(other, 'b/x/1')).toEqual(['b/x/1', 'b/x/10']);
-    await store.remove('x/1');
-    expect([await store.has('x/1'), await store.get('x/1'), await store.has('y')]).toEqual([false, null, true]);
-    expect(await other.get('b/y', 2)).toEqual(Uint8Array.of(1, 2));
-    await expect(store.get('y', 1)).rejects.toThrow(/longer than the 1 bytes/);
-    await expect(store.put('../x', Uint8Array.of(1))).rejects.toThrow(/cannot be the key/);
-  });
-
   // The server above cannot answer in pages: it makes their tokens with a cipher that OpenSSL no longer has.
   it('lists page after page', async () => {
     const pages = createServer((request, response) => {
