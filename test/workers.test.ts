@@ -16,15 +16,21 @@ const shapes = join(root, 'shapes');
 
 describe.skipIf(missing !== undefined)(`graft worker${missing ? ` (skipped: ${missing})` : ''}`, () => {
   let server: TestServer;
+  const workers: ReturnType<typeof startGraft>['child'][] = [];
   beforeAll(async () => {
     server = await startServer('redis');
     await drawImages(shapes, { perClass: 16 });
   });
-  afterAll(() => server?.remove());
+  afterAll(async () => {
+    for (const worker of workers) worker.kill('SIGKILL');
+    await server?.remove();
+  });
 
   function startWorker(name: string, more: readonly string[] = []) {
     const place = ['--queue', server.url, '--store', join(root, 'store'), '--cache', join(root, name)];
-    return startGraft(['worker', ...place, '--patience', '2', ...more]);
+    const worker = startGraft(['worker', ...place, '--patience', '2', ...more]);
+    workers.push(worker.child);
+    return worker;
   }
 
   test('that is killed leaves its run to another, which ends it bit for bit', async () => {

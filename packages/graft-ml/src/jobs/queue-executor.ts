@@ -29,7 +29,7 @@ import {
   queueKey,
 } from './queue-messages.ts';
 import { shipData } from './shipped-data.ts';
-import { adoptRun, withShippedFiles } from './shipped-files.ts';
+import { adoptRun, MissingFiles, withShippedFiles } from './shipped-files.ts';
 
 export interface QueueExecutorOptions {
   /** `redis://`, `rediss://` or `postgres://`, with user and password where it asks for them. */
@@ -57,6 +57,9 @@ const keptFor = 14 * 24 * 3600;
 
 /** A job that somebody waits for. */
 interface Watched {
+  /** As it was submitted: it names files of this machine. */
+  readonly submitted: Job;
+  /** As it lies in the queue: it names what the store has. */
   readonly job: Job;
   /** Lines of its history that were told. */
   told: number;
@@ -119,6 +122,21 @@ export async function queueExecutor(options: QueueExecutorOptions): Promise<Exec
   };
   const watching = watch();
 
+  /** Sends a job's files, puts it into the queue, and watches it from its beginning. */
+  const begin = async (submitted: Job, put: typeof enqueue): Promise<void> => {
+    const { id } = submitted;
+    try {
+      const job = await withShippedFiles(submitted, ship);
+      await put(queue, name, job);
+      watched.set(id, { submitted, job, told: 0, isEnded: false });
+      changed.add(queueKey(name, id));
+    } catch (error) {
+      if (!(error instanceof MissingFiles)) throw error;
+      watched.set(id, { submitted, job: submitted, told: 0, isEnded: true });
+      events.push({ kind: 'failed', id, message: error.message });
+    }
+  };
+
   const close = async (): Promise<void> => {
     if (isClosed) return;
     isClosed = true;
@@ -133,10 +151,9 @@ export async function queueExecutor(options: QueueExecutorOptions): Promise<Exec
     async submit(submitted) {
       if (!plainName.test(submitted.id))
         throw new UserError(`${printableName(submitted.id)} cannot be the id of a job.`);
-      const job = await withShippedFiles(submitted, ship);
-      await enqueue(queue, name, job);
-      watched.set(job.id, { job, told: 0, isEnded: false });
-      changed.add(queueKey(name, job.id));
+      const known = watched.get(submitted.id);
+      if (known && !isSameJob(known.submitted, submitted)) throw anotherJob(name, submitted.id);
+      if (!known || known.isEnded) await begin(submitted, enqueue);
     },
     events: () => events.read(),
     async cancel(id) {
@@ -149,9 +166,7 @@ export async function queueExecutor(options: QueueExecutorOptions): Promise<Exec
     async resume(id) {
       const each = watched.get(id);
       if (!each) throw new UserError(`No job ${printableName(id)} was submitted.`);
-      await renew(queue, name, each.job);
-      watched.set(id, { job: each.job, told: 0, isEnded: false });
-      changed.add(queueKey(name, id));
+      await begin(each.submitted, renew);
     },
     async folder(id) {
       const found = await queue.getJob(queueKey(name, id));
@@ -161,7 +176,7 @@ export async function queueExecutor(options: QueueExecutorOptions): Promise<Exec
       if (attempt === null) throw new UserError(`The job ${printableName(id)} has left nothing in ${store.place} yet.`);
       const folder = join(root, id);
       await pullFolder(store, prefix, attempt, folder);
-      await adoptRun(folder, watched.get(id)?.job.task ?? queuedJobSchema.safeParse(found?.data).data?.task);
+      await adoptRun(folder, watched.get(id)?.submitted.task ?? queuedJobSchema.safeParse(found?.data).data?.task);
       return folder;
     },
     close,
@@ -183,11 +198,13 @@ async function enqueue(queue: OpenQueue, name: string, job: Job): Promise<void> 
     removeOnComplete: { age: keptFor, count: 100_000 },
   });
   const there = queuedJobSchema.safeParse((await queue.getJob(key))?.data).data;
-  if (there && !isSameJob(there, job)) {
-    throw new UserError(
-      `The queue has another job ${printableName(job.id)} of ${printableName(name)}. Choose another name.`,
-    );
-  }
+  if (there && !isSameJob(there, job)) throw anotherJob(name, job.id);
+}
+
+function anotherJob(name: string, id: string): UserError {
+  return new UserError(
+    `The queue has another job ${printableName(id)} of ${printableName(name)}. Choose another name.`,
+  );
 }
 
 /** Puts a job into the queue anew, once nobody does it any more. */

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
 import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { metaRuns } from '@graft-ml/core/internal/runs/meta-run';
 import { trainingRuns } from '@graft-ml/core/internal/runs/run-file';
 import { z } from 'zod';
+import { exists } from '../files/read.ts';
 import { readOwnJson } from '../files/read-own-json.ts';
 import { replaceFile } from '../files/write.ts';
 import { signPaths } from '../runs/own-paths.ts';
@@ -16,23 +18,31 @@ const trainingSchema = z.looseObject({
   config: z.looseObject({ model: z.string().nullish(), weights: z.string().nullish() }),
 });
 
+/** A file that a job names is not there: the job fails, as it would on this machine. */
+export class MissingFiles extends UserError {}
+
 /**
  * The job with the dataset, the weights and the model that it names sent to where workers find them.
  *
  * @param ship sends a file or folder, and returns it by content
+ * @throws MissingFiles
  */
 export async function withShippedFiles(job: Job, ship: (path: string) => Promise<DataReference>): Promise<Job> {
   const task = trainingSchema.safeParse(job.task).data;
   if (!task) return job;
-  const data = task.data.sha256 === null ? await ship(task.data.path) : task.data;
+  const send = async (path: string) => {
+    if (!(await exists(path))) throw new MissingFiles(`${path} does not exist.`);
+    return ship(path);
+  };
+  const data = task.data.sha256 === null ? await send(task.data.path) : task.data;
   const { model, weights } = namedFiles(task.config);
   return {
     ...job,
     task: {
       ...task,
       data,
-      ...(model !== undefined && { model: await ship(model) }),
-      ...(weights !== undefined && { weights: await ship(weights) }),
+      ...(model !== undefined && { model: await send(model) }),
+      ...(weights !== undefined && { weights: await send(weights) }),
     },
   };
 }
