@@ -18,8 +18,7 @@ const study: StudyDefinitionInput = {
     head: { kind: 'categorical', choices: [null, [32, 'relu', { dropout: 0.3 }]] },
   },
   options: {
-    model: 'resnet18',
-    ...(weights === 'none' ? { strategy: 'scratch' } : { strategy: 'feature-extraction' }),
+    ...(weights === 'none' ? { model: 'conv4' } : { model: 'resnet18', strategy: 'feature-extraction' }),
     imageSize: Number(imageSize),
     epochs: 4,
   },
