@@ -83,3 +83,15 @@ async function write({ out, data, isStudy }: Ended, { terminal, signal }: Report
     terminal.note(`The report was not written: ${messageInCommands(error)}`);
   }
 }
+
+/** Writes the page of a study that has ended, as `graft compare` does. One that cannot be written is said. */
+export async function writeStudyPage(terminal: Terminal, out: string): Promise<void> {
+  const { writeComparison } = await import('../report/compare/write-comparison.ts');
+  try {
+    const { file } = await writeComparison(out);
+    terminal.note(`The page of the study is in ${file}: open it in a browser.`);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    terminal.note(`The page of the study was not written: ${messageInCommands(error)}`);
+  }
+}

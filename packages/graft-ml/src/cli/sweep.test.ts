@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
@@ -30,6 +30,8 @@ test('graft sweep runs a study from a file and flags, tests its best, and goes o
   expect(resumed.stdout).toMatch(
     /resumed after 2 trials.*3 trials: 3 complete.*On 18 test images, by which nothing was/s,
   );
+  expect(resumed.stderr).toContain(`The page of the study is in ${join('study', 'study.html')}`);
+  expect(readFileSync(join(root, 'study', 'study.html'), 'utf8')).toContain('3 runs');
   const { trials, best } = await openStudy(join(root, 'study'));
   expect(trials.slice(0, 2).map(({ value }) => value)).toEqual(
     result.trials.map(({ value }: { value: number }) => value),

@@ -13,6 +13,7 @@ export const sweepCommand = defineCommand({
     const { openSweepExecutor } = await import('../sweep-executor.ts');
     const { budgetOf, requestedStudy } = await import('../sweep-request.ts');
     const { showStudy } = await import('../show/sweep.ts');
+    const { writeStudyPage } = await import('../reported.ts');
     if (resume !== null) {
       const kept = ['resume', 'trials', 'minutes', 'jobs', 'queue', 'store', 'offline', 'mirror', 'expectSha256'];
       const lost = given.filter((key) => !kept.includes(key));
@@ -29,6 +30,6 @@ export const sweepCommand = defineCommand({
     const events = study
       ? runStudy(study, { ...call, out: path })
       : resumeStudy(path, { ...call, ...budgetOf(options) });
-    await showStudy(terminal, events, path);
+    if (await showStudy(terminal, events, path)) await writeStudyPage(terminal, path);
   },
 });

@@ -12,11 +12,14 @@ const mostRows = 10;
 
 /**
  * Follows a study to its end: trials as notes, how far it is as progress, the best trials as the result.
+ *
+ * @returns whether it came to its end
  * @throws whatever the events throw, having said how to go on
  */
-export async function showStudy(terminal: Terminal, events: AsyncIterable<StudyEvent>, out: string): Promise<void> {
+export async function showStudy(terminal: Terminal, events: AsyncIterable<StudyEvent>, out: string): Promise<boolean> {
   const resume = `graft sweep --resume ${out}`;
   let [definition, ended, best, hasBegun]: [StudyDefinition | null, number, string, boolean] = [null, 0, '', false];
+  let isDone = false;
   const progress = () => {
     const most = definition && mostTrials(definition);
     if (most !== null) terminal.progress('trials', ended, most, best && `best ${best}`);
@@ -48,6 +51,7 @@ export async function showStudy(terminal: Terminal, events: AsyncIterable<StudyE
           terminal.printJson({ out, status: 'interrupted' });
           break;
         case 'end':
+          isDone = true;
           process.exitCode = 0; // also where a signal came after the last trial
           for (const line of endLines(event.study)) terminal.print(line);
           terminal.printJson(studyJson(event.study));
@@ -60,6 +64,7 @@ export async function showStudy(terminal: Terminal, events: AsyncIterable<StudyE
     if (hasBegun) terminal.note(`What there is of the study is in ${out}. Go on with: ${resume}`);
     throw error;
   }
+  return isDone;
 }
 
 function headerLines({ definition, out, isResumed, ended }: Extract<StudyEvent, { kind: 'study' }>): string[] {
