@@ -42,6 +42,11 @@ export interface FeatureTable extends AsyncDisposable {
   read(key: string, target: Float32Array): Promise<boolean>;
   /** Keeps rows for later runs, as far as the limit allows. */
   add(key: string, row: Float32Array): Promise<void>;
+  /**
+   * Does `work`, which adds so many rows, while nobody else does so for this table, in whatever process; what others
+   * have added until then is there. Where so many would not be kept, and by default: at once.
+   */
+  alone?<T>(rows: number, work: () => Promise<T>): Promise<T>;
   /** Writes what was added. */
   flush(): Promise<void>;
   /** Writes what was added, and lets go of what is open. */

@@ -34,34 +34,40 @@ export async function keptFeatures(computed: Source, options: KeptFeaturesOption
   const rowAt = (row: number) => held!.subarray(row * width, (row + 1) * width);
   const targets: Row['target'][] = labels?.map((label) => labelTensor([label]).data) ?? [];
   const scratch = new Float32Array(held ? 0 : width);
-  let done = 0;
-  for (let view = 0; view < views; view++) {
-    // All are read, also where they are not held: what is damaged is better computed now than one by one.
-    const unread: number[] = [];
-    for (const example of inOrder(size)) {
-      const row = held ? rowAt(view * size + example) : scratch;
-      if (!(await table.read(key(example, view), row))) unread.push(example);
-    }
-    // A file with a damaged row is removed with those that were read before.
-    const missing = held ? unread : inOrder(size).filter((example) => !table.has(key(example, view)));
-    done += size - missing.length;
-    if (done > 0) onProgress(done, total);
-    let taken = 0;
-    const request = { batchSize, order: missing, lastBatch: 'pad', epoch: view + 1 } as const;
-    for await (const batch of many.batches(request)) {
-      const features = elementsOf(batch.inputs.data);
-      for (let i = 0; i < batchSize && taken < missing.length; i++, taken++) {
-        const row = features.subarray(i * width, (i + 1) * width);
-        const example = missing[taken]!;
-        held?.set(row, (view * size + example) * width);
-        if (!labels && view === 0) targets[example] = rowsFrom(batch.targets, i, 1).data;
-        await table.add(key(example, view), row);
+  const compute = async (): Promise<void> => {
+    let done = 0;
+    for (let view = 0; view < views; view++) {
+      // All are read, also where they are not held: what is damaged is better computed now than one by one.
+      const unread: number[] = [];
+      for (const example of inOrder(size)) {
+        const row = held ? rowAt(view * size + example) : scratch;
+        if (!(await table.read(key(example, view), row))) unread.push(example);
       }
-      onProgress(done + taken, total);
+      // A file with a damaged row is removed with those that were read before.
+      const missing = held ? unread : inOrder(size).filter((example) => !table.has(key(example, view)));
+      done += size - missing.length;
+      if (done > 0) onProgress(done, total);
+      let taken = 0;
+      const request = { batchSize, order: missing, lastBatch: 'pad', epoch: view + 1 } as const;
+      for await (const batch of many.batches(request)) {
+        const features = elementsOf(batch.inputs.data);
+        for (let i = 0; i < batchSize && taken < missing.length; i++, taken++) {
+          const row = features.subarray(i * width, (i + 1) * width);
+          const example = missing[taken]!;
+          held?.set(row, (view * size + example) * width);
+          if (!labels && view === 0) targets[example] = rowsFrom(batch.targets, i, 1).data;
+          await table.add(key(example, view), row);
+        }
+        onProgress(done + taken, total);
+      }
+      done += missing.length;
     }
-    done += missing.length;
-  }
-  await table.flush();
+    await table.flush();
+  };
+  const absent = inOrder(views).flatMap((view) => inOrder(size).filter((example) => !table.has(key(example, view))));
+  // Of several processes that want the same features at once, one computes them.
+  if (table.alone && absent.length > 0) await table.alone(absent.length, compute);
+  else await compute();
 
   /** One row, from wherever it is. */
   async function row(example: number, view: number): Promise<Row> {

@@ -9,6 +9,7 @@ import { type Shape, sizeOf } from '@graft-ml/core/internal/base/tensor';
 import type { FeatureOrigin, FeatureTable, FeatureTableOptions } from '@graft-ml/core/internal/fit/cache';
 import { z } from 'zod';
 import { cached, privateFolder, privateMode } from '../files/cache-folder.ts';
+import { withLock } from '../files/lock.ts';
 import { openPlainFile } from '../files/read.ts';
 import { readOwnJson } from '../files/read-own-json.ts';
 import { tensorsHash } from '../files/tensors-hash.ts';
@@ -60,8 +61,12 @@ export async function openFeatures(
   let budget = limit > 0 && (await isOurs(cache, origin, onNote)) ? limit : 0;
   if (budget > 0) {
     await touch(own);
-    for (const [key, place] of await readIndexes(own, width, discard)) places.set(key, place);
+    await readPlaces();
     budget = limit - (await makeRoom(folder, own, limit));
+  }
+
+  async function readPlaces(): Promise<void> {
+    for (const [key, place] of await readIndexes(own, width, discard)) places.set(key, place);
   }
 
   async function flush(): Promise<void> {
@@ -129,6 +134,22 @@ export async function openFeatures(
       pending.rows.push(new Uint8Array(copy.buffer));
       const { length } = pending.rows;
       if (length >= segment.rows || length * row.byteLength >= segment.bytes) await flush();
+    },
+    async alone(rows, work) {
+      if (budget < 4 * width * rows) return work();
+      let isBegun = false;
+      const next = async () => {
+        isBegun = true;
+        await readPlaces();
+        return work();
+      };
+      try {
+        const locks = await privateFolder(cache, 'locks');
+        return await withLock(join(locks, `features-${origin}`), next, { signal: undefined, onWait: undefined });
+      } catch (error) {
+        if (isBegun) throw error;
+        return work(); // a cache that cannot be written to: nothing is kept for others either
+      }
     },
     flush,
     close,

@@ -120,6 +120,28 @@ describe('features that were kept', () => {
     expect(notes.join()).toContain('it is a link, and links in the cache are not followed');
   });
 
+  test('are computed once by trainings that want them at the same time', async () => {
+    vi.stubEnv('GRAFT_CACHE', fresh());
+    const shapes = await drawImages(join(root, 'few-shapes'), { perClass: 8 });
+    await runFolder(shapes, join(root, 'begun'), { imageSize: 30, epochs: 1 });
+    const config = {
+      weights: join(root, 'begun', 'best.safetensors'),
+      strategy: 'partial',
+      augment: 'none',
+      epochs: 1,
+    } as const;
+    const outs = ['first', 'second', 'third'].map((name) => join(root, name));
+    await Promise.all(outs.map((out) => runFolder(shapes, out, { ...config, freezeTo: 'layer2' })));
+    for (const out of outs) expectSameRun(outs[0]!, out);
+    const features = join(process.env.GRAFT_CACHE!, 'features');
+    const indexes = readdirSync(features, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.json'),
+    );
+    const kept = indexes.flatMap((name): string[] => JSON.parse(readFileSync(join(features, name), 'utf8')).keys);
+    expect(kept.length).toBeGreaterThanOrEqual(24);
+    expect(new Set(kept).size).toBe(kept.length);
+  });
+
   test('and are damaged change nothing in a run, which says so', async () => {
     vi.stubEnv('GRAFT_CACHE', fresh());
     const shapes = await drawImages(join(root, 'shapes'));
