@@ -59,9 +59,10 @@ const definition: StudyDefinitionInput = {
   parallel: 4,
 };
 
-const root = mkdtempSync(join(tmpdir(), 'graft-workers-'));
+const isKilled = values.out !== undefined;
+const root = isKilled ? '' : mkdtempSync(join(tmpdir(), 'graft-workers-'));
 const cache = join(root, 'cache');
-process.env.GRAFT_CACHE = cache;
+if (!isKilled) process.env.GRAFT_CACHE = cache;
 const program = fileURLToPath(new URL('../../packages/graft-ml/dist/cli/main.js', import.meta.url));
 
 interface Outcome {
