@@ -110,6 +110,7 @@ const pruners: Readonly<Record<string, () => Pruner>> = {
   none: noPruner,
   median: () => medianPruner(),
   ASHA: () => ashaPruner({ reductionFactor: 3 }),
+  'ASHA from epoch 5': () => ashaPruner({ reductionFactor: 3, minResource: 5 }),
 };
 
 /** A study of one problem, sampler and pruner. */
@@ -196,7 +197,7 @@ const settings: readonly Setting[] = [
   ...Object.keys(problems).flatMap((problem) =>
     Object.keys(samplers).map((sampler) => ({ problem, sampler, pruner: 'none' })),
   ),
-  ...['median', 'ASHA'].map((pruner) => ({ problem: 'like fine-tuning', sampler: 'TPE', pruner })),
+  ...['median', 'ASHA', 'ASHA from epoch 5'].map((pruner) => ({ problem: 'like fine-tuning', sampler: 'TPE', pruner })),
 ];
 const results = new Results<Measured>('samplers');
 console.log('| problem | sampler | pruner | best above the least | Optuna’s | epochs | Optuna’s |');

@@ -51,6 +51,7 @@ PRUNERS = {
     "none": optuna.pruners.NopPruner,
     "median": optuna.pruners.MedianPruner,
     "ASHA": lambda: optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
+    "ASHA from epoch 5": lambda: optuna.pruners.SuccessiveHalvingPruner(min_resource=5, reduction_factor=3),
 }
 DISTRIBUTIONS = {
     "float": optuna.distributions.FloatDistribution,
