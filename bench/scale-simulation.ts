@@ -299,7 +299,6 @@ export function simulate(jobs: readonly SimulatedJob[], cluster: Cluster, submit
   const take = () => {
     if (taking || taken === jobs.length || !isDone[taken]) return;
     taking = true;
-    line.bytes += submitter.reads;
     submitting.serve(submitter.seconds + submitter.reads / cluster.network, () => {
       taking = false;
       taken++;
@@ -343,6 +342,6 @@ export function simulate(jobs: readonly SimulatedJob[], cluster: Cluster, submit
     },
     deaths,
     lostHours: lost / 3600,
-    bytes: line.bytes,
+    bytes: line.bytes + taken * submitter.reads,
   };
 }

@@ -7,6 +7,7 @@ export type { CurvePoint } from '@graft-ml/core/internal/fit/learning-curves';
 export type { LoggedEpoch } from '@graft-ml/core/internal/runs/run-curves';
 export * from '@graft-ml/core/predict';
 export type { OpenModelOptions, PretrainedModel } from '../predict/classifier.ts';
+export { type FarmedFeaturesOptions, farmedFeatures } from '../predict/farmed-features.ts';
 export {
   type CalibrateOptions,
   Classifier,
