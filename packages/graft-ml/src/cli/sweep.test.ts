@@ -41,7 +41,7 @@ test('graft sweep runs a study from a file and flags, tests its best, and goes o
 
 test.each<[string[], RegExp]>([
   [[], /sweep: which folder/],
-  [['shapes', 'lerningRate=1..2'], /"lerningRate" is not known. Did you mean "learningRate"/],
+  [['shapes', 'lerningRate=1..2'], /--lerning-rate is no option. Did you mean "learningRate"/],
   [['shapes', 'optimizer=sgd,adma'], /--optimizer "adma" is not known. Did you mean "adam"/],
   [['shapes', 'epochs=3'], /space/],
   [['shapes', 'lr=1..2', '--queue', 'redis://x'], /--queue and --store go together/],

@@ -61,5 +61,5 @@ test.each<[string, StudyDefinitionInput, RegExp]>([
 
 test('an option of the other command is not known', () => {
   const input: unknown = { data: 'x', space: { way: { kind: 'int', low: 2, high: 5 } } };
-  expect(() => parseStudy(input as StudyDefinitionInput)).toThrow(/"way" is not known/);
+  expect(() => parseStudy(input as StudyDefinitionInput)).toThrow(/^way is no option of a study of "train"/);
 });

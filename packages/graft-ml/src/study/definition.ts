@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { choiceError } from '@graft-ml/core/internal/base/choice';
+import { didYouMean } from '@graft-ml/core/internal/base/choice';
 import { option as code } from '@graft-ml/core/internal/base/code';
 import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { isOnnx } from '@graft-ml/core/internal/models/names';
@@ -206,7 +206,9 @@ export function checkedStudy(input: unknown): StudyDefinition {
   }
   const known = new Map(optionsOf(schemaOf(study)).map((info) => [info.key, info]));
   for (const key of [...Object.keys(space), ...Object.keys(options)]) {
-    if (!known.has(key)) throw choiceError(study.of, key, [...known.keys()]);
+    if (known.has(key)) continue;
+    const problem = ` is no option of a study of "${study.of}".${didYouMean(key, [...known.keys()])}`;
+    throw new OptionError({ option: key, expected: 'an option', received: space[key] ?? options[key], problem });
   }
   for (const [key, distribution] of Object.entries(space)) {
     assertVariable(key, study);

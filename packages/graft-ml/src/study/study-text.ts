@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
-import { choiceError } from '@graft-ml/core/internal/base/choice';
-import { UserError } from '@graft-ml/core/internal/base/errors';
+import { choiceError, didYouMean } from '@graft-ml/core/internal/base/choice';
+import { inFile, OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import { isJsonObject } from '@graft-ml/core/internal/base/shallow-json';
 import { type OptionInfo, optionsOf } from '@graft-ml/core/internal/recipe/config/options';
 import type { Distribution } from '@graft-ml/core/internal/study/study';
@@ -9,6 +9,12 @@ import { optionKey } from '../text/option-names.ts';
 import { parsePlainYaml } from '../text/plain-yaml.ts';
 import { parseSpaceOption, parseValue } from '../text/space.ts';
 import { type StudySubject, schemaOf, subjects } from './definition.ts';
+
+/** The commands that show all options. */
+const listedBy = { train: 'graft config', 'meta train': 'graft meta config' } as const satisfies Record<
+  StudySubject,
+  string
+>;
 
 /** The options of a study: those that vary, and those that are the same in every trial. */
 export interface StudyOptionsRead {
@@ -29,7 +35,7 @@ export function readOptions(of: StudySubject, given: Readonly<Record<string, unk
   for (const [written, value] of Object.entries(given)) {
     const key = optionKey(written);
     const info = known.get(key);
-    if (!info) throw choiceError(of, written, [...known.keys()]);
+    if (!info) throw unknown(of, written, value, [...known.keys()]);
     const read = readOption(info, value);
     if ('distribution' in read) space[key] = read.distribution;
     else options[key] = read.value;
@@ -63,8 +69,10 @@ export async function readStudyFile(path: string): Promise<Record<string, unknow
   if (!isJsonObject(space) || !isJsonObject(options)) {
     throw new UserError(`${path}: space and options should be maps: options by name.`);
   }
-  const varied = readOptions(of, space);
-  const fixed = fixedOptions(of, options);
+  const { varied, fixed } = await inFile(path, async () => ({
+    varied: readOptions(of, space),
+    fixed: fixedOptions(of, options),
+  }));
   return {
     ...others,
     of,
@@ -82,8 +90,13 @@ function fixedOptions(of: StudySubject, given: Readonly<Record<string, unknown>>
   const values = Object.entries(given).map(([written, value]) => {
     const key = optionKey(written);
     const info = known.get(key);
-    if (!info) throw choiceError(of, written, [...known.keys()]);
+    if (!info) throw unknown(of, written, value, [...known.keys()]);
     return [key, typeof value === 'string' ? parseValue(info, value) : value] as const;
   });
   return Object.fromEntries(values);
+}
+
+function unknown(of: StudySubject, written: string, received: unknown, keys: readonly string[]): OptionError {
+  const problem = ` is no option.${didYouMean(optionKey(written), keys)} \`${listedBy[of]}\` shows them all.`;
+  return new OptionError({ option: written, expected: 'an option', received, problem });
 }
