@@ -32,7 +32,7 @@ const decrease = 1e-4;
 const mostHalvings = 40;
 
 /**
- * Minimises a smooth convex function by L-BFGS (Nocedal & Wright 2006, algorithm 7.4), with backtracking by quadratic
+ * Minimises a smooth convex function by L-BFGS (Nocedal & Wright 2006, algorithms 7.4 and 7.5), with backtracking by quadratic
  * interpolation. Convexity makes sᵀy > 0, so that no condition on the curvature is needed. Deterministic.
  */
 export function lbfgs(

@@ -84,8 +84,8 @@ export interface Judge extends Pick<PooledFeaturesOptions, 'pool' | 'cache' | 's
 /** A model's scores, and what they were found by. */
 export interface Judged {
   readonly scores: ModelScores;
-  /** By path, whether the probe of the other folds is right. */
-  readonly correct: ReadonlyMap<string, boolean>;
+  /** Whether the probe of the other folds is right. */
+  readonly correct: ReadonlyMap<DatasetImage, boolean>;
   readonly problems: readonly Problem[];
 }
 
@@ -128,7 +128,7 @@ export async function scoresOf(candidate: NamedCandidate, judge: Judge): Promise
       cached,
       notes: [...model.notes, ...notesOn(candidate, model, judge.images)],
     },
-    correct: new Map(images.map(({ path }, i) => [path, argmax(probabilities[i]!) === labels[i]])),
+    correct: new Map(images.map((image, i) => [image, argmax(probabilities[i]!) === labels[i]])),
     problems,
   };
 }

@@ -149,10 +149,10 @@ const scoreOf: Readonly<Record<RankScore, (scores: ModelScores) => number>> = {
 };
 
 /** McNemar's test on the images that both were asked. */
-function difference(first: ReadonlyMap<string, boolean>, second: ReadonlyMap<string, boolean>): number {
-  const both = [...first].filter(([path]) => second.has(path));
+function difference(first: Judged['correct'], second: Judged['correct']): number {
+  const both = [...first].filter(([image]) => second.has(image));
   const only = (isFirst: boolean) =>
-    both.filter(([path, right]) => right === isFirst && second.get(path) !== isFirst).length;
+    both.filter(([image, right]) => right === isFirst && second.get(image) !== isFirst).length;
   return mcnemar(only(true), only(false)).pValue;
 }
 
