@@ -38,6 +38,8 @@ export interface CrossValidatedProbe {
 const search = { from: -6, to: 6, first: 2, last: 0.5 } as const;
 /** Of the gradient of the mean loss: of the probes, and of those that only compare one C with another. */
 const tolerance = { probe: 1e-4, search: 1e-3 } as const;
+/** A fit of the search goes on where the last one ended; features far from round take hundreds of steps to the end. */
+const stepsOfSearch = 50;
 
 /**
  * Nested cross-validation of the linear probe: each fold is answered by a probe that was fitted to the others, with the
@@ -107,7 +109,12 @@ async function chooseStrength(
     for (const fit of fits) {
       const own = { rows: fit.training.map((i) => rows[i]!), labels: fit.training.map((i) => labels[i]!) };
       const start = last.get(fit);
-      const settings = { inverseStrength: 10 ** exponent, tolerance: tolerance.search, ...(start && { start }) };
+      const settings = {
+        inverseStrength: 10 ** exponent,
+        tolerance: tolerance.search,
+        maxSteps: stepsOfSearch,
+        ...(start && { start }),
+      };
       const probe = logisticRegression(own.rows, own.labels, classes, settings);
       last.set(fit, probe);
       for (const i of fit.rest) sum += lossOf(softmax(logitsOf(probe, rows[i]!)), labels[i]!);
