@@ -48,7 +48,8 @@ function rowOf({ name, probe, neighbours, logme, parameters, flops, features, se
 function verdict([first, ...others]: readonly RankedModel[]): string[] {
   if (!first || others.length === 0) return [];
   const equals = others.filter(({ pValue }) => pValue >= 0.05).map(({ name }) => shortOf(name));
-  if (equals.length === 0) return [`\nThe probe of ${shortOf(first.name)} is better than every other’s (McNemar’s test, p < 0.05).`];
+  if (equals.length === 0)
+    return [`\nThe probe of ${shortOf(first.name)} is better than every other’s (McNemar’s test, p < 0.05).`];
   return [
     `\nOn these images the probe of ${equals.join(', ')} may be as good as the first’s (McNemar’s test, p ≥ 0.05).`,
   ];
