@@ -187,20 +187,21 @@ function beginWork(task: QueuedTask, options: WorkOptions): AtWork {
     if (reason === null || why === 'lost') reason = why;
     stopped.abort();
   };
+  const look = async () => {
+    const now = await queue.getJob(queueKey(task.name, task.id));
+    if (!now || now.processedOn !== job.processedOn) stop('lost');
+    else if (queuedJobSchema.safeParse(now.data).data?.isCancelled === true) stop('cancelled');
+  };
   return {
-    outcome: doWork(task, { ...options, signal: stopped.signal, reason: () => reason }),
+    outcome: doWork(task, { ...options, signal: stopped.signal, reason: () => reason, look }),
     stop,
-    async look() {
-      const now = await queue.getJob(queueKey(task.name, task.id));
-      if (!now || now.processedOn !== job.processedOn) stop('lost');
-      else if (queuedJobSchema.safeParse(now.data).data?.isCancelled === true) stop('cancelled');
-    },
+    look,
   };
 }
 
 async function doWork(
   task: QueuedTask,
-  options: WorkOptions & { readonly signal: AbortSignal; readonly reason: () => Reason | null },
+  options: WorkOptions & { readonly signal: AbortSignal; reason(): Reason | null; look(): Promise<void> },
 ): Promise<Outcome | 'leaving'> {
   const { job, store, reason, worker, onEvent } = options;
   const { id } = task;
@@ -254,11 +255,13 @@ function contextOf(
     cache,
     signal,
     onEvent,
+    look,
   }: WorkOptions & {
     readonly folder: string;
     readonly mirror: FolderMirror;
     readonly history: History;
     readonly signal: AbortSignal;
+    look(): Promise<void>;
   },
 ): JobContext<unknown> {
   const { id } = task;
@@ -282,6 +285,8 @@ function contextOf(
       // In this order: what the copy goes on from was told.
       await history.settled();
       await onOurSide(mirror.push(folder));
+      // Short runs would be over before it is looked again. Where the queue is away there is nothing to see.
+      await look().catch(() => {});
     },
     data: (reference, files) => dataOf(reference, files, { store, cache, signal }),
   };
