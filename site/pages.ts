@@ -35,12 +35,14 @@ export const apiRoute = 'api/index.md';
 const examplesIndex = 'examples';
 
 /** The pages that do not come first because of their name, in their order. */
-const start = ['start', 'data', 'training', 'weights', 'few-shot', 'typescript', 'browser', 'studio'].map(
-  (name) => `docs/${name}.md`,
-);
+const start = [
+  ...['start', 'data', 'training', 'weights', 'few-shot', 'rank', 'studies', 'compare', 'workers'],
+  ...['typescript', 'browser', 'studio'],
+].map((name) => `docs/${name}.md`);
 const project = [
   'docs/architecture.md',
   'docs/performance.md',
+  'docs/scale.md',
   'bench/README.md',
   'docs/sizes.md',
   'docs/dependencies.md',
