@@ -1,4 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
+import type { Executor } from '../jobs/executor.ts';
 import type { OpenedFarm } from '../jobs/open-farm.ts';
 import type { FarmFlags } from './options/farm.ts';
 import type { Terminal } from './terminal.ts';
@@ -17,12 +21,7 @@ export async function withFarm<T>(
   { name, terminal }: { readonly name: string; readonly terminal: Terminal },
   work: (farm: OpenedFarm | null) => Promise<T>,
 ): Promise<T> {
-  if ((queue === null) !== (store === null)) {
-    throw new UsageError('--queue and --store go together: workers get images and give results through the store.');
-  }
-  if (queue !== null && jobs !== null) {
-    throw new UsageError('--jobs is for this machine; `graft worker --jobs` says it for a worker.');
-  }
+  assertTogether({ jobs, queue, store });
   if (jobs === null && queue === null) return work(null);
   const { localFarm, queueFarm } = await import('../jobs/open-farm.ts');
   await using farm =
@@ -30,4 +29,49 @@ export async function withFarm<T>(
       ? await queueFarm({ queue, store, name, onNote: (note) => terminal.note(note) })
       : await localFarm({ jobs: jobs ?? undefined });
   return await work(farm);
+}
+
+/**
+ * The executor that flags name, for as long as the work takes; undefined where they name none. The folders of its jobs
+ * are in `out`, and are all that is kept of them.
+ *
+ * @throws UsageError where they do not go together
+ */
+export async function withExecutor<T>(
+  { jobs, queue, store: place }: FarmFlags,
+  { out, terminal }: { readonly out: string; readonly terminal: Terminal },
+  work: (executor: Executor | undefined) => Promise<T>,
+): Promise<T> {
+  assertTogether({ jobs, queue, store: place });
+  if (queue !== null && place !== null) {
+    const { openStore, queueExecutor } = await import('../jobs/index.ts');
+    const store = await openStore(place);
+    const name = basename(resolve(out)).replace(/[^\w.-]/g, '-');
+    await using executor = await queueExecutor({
+      queue,
+      store,
+      root: out,
+      name,
+      onNote: (note) => terminal.note(note),
+    });
+    return await work(executor);
+  }
+  if (jobs === null) return work(undefined);
+  const { localExecutor } = await import('../jobs/local-executor.ts');
+  const folder = await mkdtemp(join(tmpdir(), 'graft-jobs-'));
+  try {
+    await using executor = localExecutor({ root: out, file: join(folder, 'jobs.db'), jobs });
+    return await work(executor);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function assertTogether({ jobs, queue, store }: FarmFlags): void {
+  if ((queue === null) !== (store === null)) {
+    throw new UsageError('--queue and --store go together: workers get images and give results through the store.');
+  }
+  if (queue !== null && jobs !== null) {
+    throw new UsageError('--jobs is for this machine; `graft worker --jobs` says it for a worker.');
+  }
 }

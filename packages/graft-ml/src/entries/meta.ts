@@ -14,6 +14,7 @@ export {
   oneShotTrials,
   openEpisodes,
 } from '../episodes/index.ts';
+export type { BatchStoppedEvent, ElsewhereEvent, MemberEpochEvent } from '../experiment/batch.ts';
 export type { ResumeComparisonOptions } from '../experiment/compare.ts';
 export type { Comparison, ComparisonRow } from '../experiment/comparison.ts';
 export {

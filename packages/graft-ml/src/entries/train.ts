@@ -6,7 +6,8 @@
  */
 
 export * from '@graft-ml/core/train';
-export type { ResumeFoldsOptions } from '../experiment/cross-validation.ts';
+export type { BatchStoppedEvent, ElsewhereEvent, MemberEpochEvent } from '../experiment/batch.ts';
+export type { FoldsExecutor, ResumeFoldsOptions } from '../experiment/cross-validation.ts';
 export {
   type CrossValidationEvent,
   type FoldEvent,

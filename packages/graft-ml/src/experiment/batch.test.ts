@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
+import { localExecutor } from '../jobs/local-executor.ts';
 import { lockRun } from '../runs/run-lock.ts';
 import { type Batch, type BatchOptions, runBatch } from './batch.ts';
 import { type CompareEvent, type CompareOptions, compareLearners, resumeComparison } from './compare.ts';
@@ -37,6 +38,9 @@ function toy(log: string[], { stopAt, failAt }: { stopAt?: string; failAt?: stri
     results: new Map(),
     train: (name, out) => work(name, out, 'train'),
     resume: (name, out) => work(name, out, 'resume'),
+    job: () => {
+      throw new Error('no executor is asked');
+    },
     state: async (_, out) =>
       existsSync(join(out, 'run.json')) ? 'done' : existsSync(join(out, 'last.safetensors')) ? 'begun' : 'none',
     result: async (name) => name.charCodeAt(0),
@@ -50,7 +54,8 @@ async function drain(batch: Batch<Step, number>, options: BatchOptions) {
   for (;;) {
     const { value, done } = await events.next();
     if (done) return { seen, results: value };
-    seen.push(value.kind === 'member' ? `${value.name} ${value.index}/${value.of}` : `${value.of}: ${value.kind}`);
+    if (value.kind === 'member') seen.push(`${value.name} ${value.index}/${value.of}`);
+    else if ('of' in value) seen.push(`${value.of}: ${value.kind}`);
   }
 }
 
@@ -155,6 +160,16 @@ describe('a comparison', () => {
     for (const name of ['anil', 'mine']) expectSameRun(join(out, name), join(whole, name));
     expect(tableOf(out)).toEqual(tableOf(whole));
     expect(readFileSync(join(out, 'compare.md'), 'utf8').split('|').length).toBeGreaterThan(10);
+  });
+
+  test('comes to the same table where child processes train the learners at once', async () => {
+    const out = join(root, 'elsewhere');
+    await using executor = localExecutor({ root: out, file: join(root, 'jobs.db'), jobs: 2 });
+    const events = await collect(start({ out, episodes: 3, executor }));
+    const epochs = events.flatMap((event) => (event.kind === 'member-epoch' ? [event.name] : []));
+    expect(epochs.sort()).toEqual(['anil', 'anil', 'mine', 'mine']);
+    for (const name of ['anil', 'mine']) expectSameRun(join(out, name), join(whole, name));
+    expect(tableOf(out)).toEqual(tableOf(whole));
   });
 
   test('of version 0.1, which has no rows before its end, is resumed', async () => {

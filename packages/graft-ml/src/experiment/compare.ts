@@ -18,12 +18,13 @@ import { isWeightsFile } from '@graft-ml/core/internal/runs/named-paths';
 import { z } from 'zod';
 import { parseJson } from '../files/read.ts';
 import { isSignedByUser, signAsUser } from '../files/user-key.ts';
+import type { Executor } from '../jobs/executor.ts';
 import { readMetaRun } from '../meta/read-meta-run.ts';
 import { type MetaTest, testMeta } from '../meta/test-meta.ts';
 import { type MetaEvent, resumeMeta, type TrainMetaOptions, trainMeta } from '../meta/train-meta.ts';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
 import { withoutTexts } from '../text/options.ts';
-import { type Batch, type MemberEvent, runBatch } from './batch.ts';
+import { type Batch, type ElsewhereEvent, type MemberEvent, runBatch } from './batch.ts';
 import { type Comparison, type ComparisonRow, comparisonChart, comparisonMarkdown } from './comparison.ts';
 
 /** One of those that are compared. */
@@ -49,12 +50,17 @@ export interface ComparisonEvent extends Comparison {
   readonly out: string;
 }
 
-export type CompareEvent = ContestantEvent | ComparisonEvent | MetaEvent;
+export type CompareEvent = ContestantEvent | ComparisonEvent | MetaEvent | ElsewhereEvent;
 
 export interface CompareOptions extends Omit<TrainMetaOptions, 'choices' | 'loggers'> {
   /** Test episodes. Default 600. */
   readonly episodes?: number | undefined;
   readonly onTest?: ((done: number, total: number) => void) | undefined;
+  /**
+   * Trains the contestants at once, as jobs in folders of `out`: `localExecutor({ root: out })`, or `queueExecutor`. It
+   * stays its owner's. Default: this process, one after the other. Testing is this process's.
+   */
+  readonly executor?: Executor | undefined;
 }
 
 const planFile = 'compare.json';
@@ -188,7 +194,7 @@ function placesOf({ folder, contestants }: Pick<Plan, 'folder' | 'contestants'>)
 
 async function* remaining(
   { folder, episodes, contestants, rows, shape: known }: Plan,
-  options: CompareOptions,
+  { executor, ...options }: CompareOptions,
   { isNew }: { readonly isNew: boolean },
 ): AsyncGenerator<CompareEvent, void, undefined> {
   const { out, overwrite, openStore = openRunStore, signal, cache, decoder, backend, onPreparation, onTest } = options;
@@ -209,6 +215,11 @@ async function* remaining(
       const { overwrite: _overwrite, ...others } = options;
       return resumeMeta(path, { ...others, data: folder });
     },
+    job: (name) => ({
+      id: name,
+      kind: 'meta-train',
+      task: { data: { path: folder, sha256: null }, config: configs.get(name)! },
+    }),
     async state(_, path) {
       const run = await readMetaRun(path, openStore).catch(() => null);
       return run === null ? 'none' : run.status === 'done' ? 'done' : 'begun';
@@ -231,7 +242,7 @@ async function* remaining(
     },
     record: (results) => ({ folder, contestants, signature, ...summary(results) }),
   };
-  const results = yield* asContestants(runBatch(batch, { out, isNew, overwrite, openStore }));
+  const results = yield* asContestants(runBatch(batch, { out, isNew, overwrite, openStore, executor, signal }));
   if (!results || !shape) return;
   const comparison: Comparison = { ...summary(results), shape, episodes: [...results.values()][0]!.episodes };
   const store = openStore(out);
@@ -242,8 +253,8 @@ async function* remaining(
 
 /** The members of the batch are contestants. */
 async function* asContestants<T>(
-  events: AsyncGenerator<MemberEvent | MetaEvent, T, undefined>,
-): AsyncGenerator<ContestantEvent | MetaEvent, T, undefined> {
+  events: AsyncGenerator<MemberEvent | MetaEvent | ElsewhereEvent, T, undefined>,
+): AsyncGenerator<ContestantEvent | MetaEvent | ElsewhereEvent, T, undefined> {
   for (;;) {
     const { value, done } = await events.next();
     if (done) return value;

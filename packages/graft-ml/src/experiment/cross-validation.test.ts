@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, runFolder, smallRun } from '../../../../test/runs.ts';
 import { openDataset } from '../data/dataset.ts';
+import { localExecutor } from '../jobs/local-executor.ts';
 import { readRun } from '../runs/read-run.ts';
 import { type CrossValidationEvent, holdsFolds, resumeFolds, trainFolds } from './cross-validation.ts';
 
@@ -84,6 +85,32 @@ describe('cross-validation', () => {
     for (const fold of ['fold-1', 'fold-2', 'fold-3']) expectSameRun(join(out, fold), join(whole, fold));
     const results = (path: string) => JSON.parse(readFileSync(join(path, 'folds.json'), 'utf8')).folds;
     expect(results(out)).toEqual(results(whole));
+  });
+
+  test('its folds are trained at once by an executor, stopped and gone on with, and come to the same', async () => {
+    const out = join(home, 'at-once');
+    const controller = new AbortController();
+    const open = () => localExecutor({ root: out, file: join(home, 'jobs.db'), jobs: 2 });
+    const results = (path: string) => JSON.parse(readFileSync(join(path, 'folds.json'), 'utf8')).folds;
+    {
+      await using executor = open();
+      const begun = trainFolds(shapes, config, 3, { out, executor, signal: controller.signal });
+      const events = await collect(begun, ({ kind }) => kind === 'member-epoch' && controller.abort());
+      expect(events.at(-1)).toEqual({ kind: 'stopped', out });
+    }
+    await using executor = open();
+    const rest = await collect(resumeFolds(out, { executor }));
+    expect(rest.at(-1)).toMatchObject({ kind: 'folds', accuracy: { mean: expect.any(Number) } });
+    for (const fold of ['fold-1', 'fold-2', 'fold-3']) expectSameRun(join(out, fold), join(whole, fold));
+    expect(results(out)).toEqual(results(whole));
+  });
+
+  test('of images that the executor’s processes cannot find there is no record', async () => {
+    const out = join(home, 'nowhere-at-once');
+    await using executor = localExecutor({ root: out, file: join(home, 'other.db'), jobs: 1 });
+    const events = trainFolds(join(home, 'nowhere'), config, 3, { out, executor });
+    await expect(collect(events)).rejects.toThrow(/fold-\d: .*does not exist/);
+    expect(await holdsFolds(out)).toBe(false);
   });
 
   test('where the images cannot be used, nothing is written', async () => {

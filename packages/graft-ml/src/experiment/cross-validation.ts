@@ -13,6 +13,7 @@ import {
 } from '@graft-ml/core/internal/recipe/config/index';
 import { isWeightsFile } from '@graft-ml/core/internal/runs/named-paths';
 import { z } from 'zod';
+import type { Executor } from '../jobs/executor.ts';
 import { areOwnPaths, signPaths, usablePaths } from '../runs/own-paths.ts';
 import { readRun } from '../runs/read-run.ts';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
@@ -20,7 +21,7 @@ import { withoutTexts } from '../text/options.ts';
 import type { FolderEvent } from '../transfer/folder-events.ts';
 import type { TrainFolderOptions } from '../transfer/train-folder.ts';
 import { type ResumeOptions, resumeTraining, trainFolder, withAbsolutePaths } from '../transfer/train-folder.ts';
-import { type Batch, type MemberEvent, runBatch } from './batch.ts';
+import { type Batch, type ElsewhereEvent, type MemberEvent, runBatch } from './batch.ts';
 import { type FoldResult, type FoldSummary, summariseFolds } from './fold-summary.ts';
 
 /** One of the runs of a cross-validation begins, or is resumed. Its events follow. */
@@ -37,7 +38,17 @@ export interface FoldsEvent extends FoldSummary {
   readonly out: string;
 }
 
-export type CrossValidationEvent = FoldEvent | FoldsEvent | FolderEvent;
+export type CrossValidationEvent = FoldEvent | FoldsEvent | FolderEvent | ElsewhereEvent;
+
+/** Who trains the folds. */
+export interface FoldsExecutor {
+  /**
+   * Trains them at once, as jobs in folders of `out`: `localExecutor({ root: out })`, or `queueExecutor`. It stays its
+   * owner's. Their numbers are those of this process where `threads` is the same. Default: this process, one after the
+   * other.
+   */
+  readonly executor?: Executor | undefined;
+}
 
 /** `folds.json`: what the runs beside it are, and what they came to. */
 const foldsSchema = z.object({
@@ -70,7 +81,7 @@ export async function* trainFolds(
   folder: string,
   config: TrainConfigInput,
   folds: number,
-  options: TrainFolderOptions,
+  options: TrainFolderOptions & FoldsExecutor,
 ): AsyncGenerator<CrossValidationEvent, void, undefined> {
   const { out, overwrite = false } = options;
   const parsed = parseConfig(config);
@@ -134,7 +145,7 @@ export function foldName(fold: number): string {
 }
 
 /** Options for resuming a cross-validation. */
-export type ResumeFoldsOptions = Omit<ResumeOptions, 'from' | 'epochs'>;
+export type ResumeFoldsOptions = Omit<ResumeOptions, 'from' | 'epochs'> & FoldsExecutor;
 
 /** Goes on with a cross-validation: with the fold under way, then with those that are still to come. */
 export async function* resumeFolds(
@@ -156,11 +167,11 @@ export async function* resumeFolds(
 /** Trains the folds that have no result yet, one after the other. Ends early where one was interrupted. */
 async function* remainingFolds(
   plan: { of: number; folder: string; config: TrainConfig; folds: readonly FoldResult[] },
-  options: TrainFolderOptions,
+  { executor, ...options }: TrainFolderOptions & FoldsExecutor,
   isNew: boolean,
 ): AsyncGenerator<CrossValidationEvent, void, undefined> {
   const { of, folder, config } = plan;
-  const { out, overwrite, openStore = openRunStore } = options;
+  const { out, overwrite, openStore = openRunStore, signal } = options;
   const numbers = new Map(Array.from({ length: of }, (_, i) => [foldName(i + 1), i + 1]));
   const signature = await signPaths({ folder, config });
   const own = (name: string) => ({ ...config, fold: { index: numbers.get(name)!, of } });
@@ -174,6 +185,7 @@ async function* remainingFolds(
       const weights = isWeightsFile(config.weights, config.model) ? config.weights : undefined;
       return resumeTraining(path, { ...others, data: folder, weights });
     },
+    job: (name) => ({ id: name, kind: 'train', task: { data: { path: folder, sha256: null }, config: own(name) } }),
     async state(_, path) {
       const run = await readRun(path, openStore).catch(() => null);
       if (run === null) return 'none';
@@ -192,15 +204,15 @@ async function* remainingFolds(
     },
     removeOld: (store) => removeFolds(store, 1, openStore),
   };
-  const events = runBatch(batch, { out, isNew, overwrite, openStore });
+  const events = runBatch(batch, { out, isNew, overwrite, openStore, executor, signal });
   const results = yield* asFolds(events);
   if (results) yield { kind: 'folds', out, ...summariseFolds([...results.values()]) };
 }
 
 /** The members of the batch are folds. */
 async function* asFolds<T>(
-  events: AsyncGenerator<MemberEvent | FolderEvent, T, undefined>,
-): AsyncGenerator<FoldEvent | FolderEvent, T, undefined> {
+  events: AsyncGenerator<MemberEvent | FolderEvent | ElsewhereEvent, T, undefined>,
+): AsyncGenerator<FoldEvent | FolderEvent | ElsewhereEvent, T, undefined> {
   for (;;) {
     const { value, done } = await events.next();
     if (done) return value;

@@ -1,6 +1,6 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { type ResumeOptions, resumeTraining } from '../transfer/train-folder.ts';
-import { type CrossValidationEvent, holdsFolds, resumeFolds } from './cross-validation.ts';
+import { type CrossValidationEvent, type FoldsExecutor, holdsFolds, resumeFolds } from './cross-validation.ts';
 
 /**
  * Goes on with what a folder holds, a run or a cross-validation.
@@ -8,7 +8,7 @@ import { type CrossValidationEvent, holdsFolds, resumeFolds } from './cross-vali
  */
 export async function* resumeRun(
   out: string,
-  options: ResumeOptions = {},
+  { executor, ...options }: ResumeOptions & FoldsExecutor = {},
 ): AsyncGenerator<CrossValidationEvent, void, undefined> {
   if (!(await holdsFolds(out))) {
     yield* resumeTraining(out, options);
@@ -17,5 +17,5 @@ export async function* resumeRun(
   const { from, epochs, ...others } = options;
   const unused = Object.entries({ from, epochs }).find(([, value]) => value !== undefined);
   if (unused) throw new UsageError(`train: ${out} is a cross-validation: \`${unused[0]}\` is for single runs.`);
-  yield* resumeFolds(out, others);
+  yield* resumeFolds(out, { ...others, executor });
 }

@@ -1,10 +1,7 @@
 import { basename } from 'node:path';
-import type { ExtractOptions } from '../../jobs/extract.ts';
-import type { Farm } from '../../jobs/farm.ts';
 import { beginning, newFolder } from '../begin.ts';
 import { defineCommand } from '../command.ts';
 import { longCall } from '../long-call.ts';
-import { noFarm, withFarm } from '../open-farm.ts';
 import { trainFile, trainTable } from '../options/train.ts';
 import { assertNoneBesideResume, assertNoneWithoutResume } from '../resume.ts';
 
@@ -41,16 +38,17 @@ export const trainCommand = defineCommand({
     const { showRun } = await import('../show/run.ts');
     const { reported } = await import('../reported.ts');
     const { assertDivisible, openWorkersBy } = await import('../train-workers.ts');
+    const { divisionOf, withDivision } = await import('../divided-training.ts');
     const openWorkers = openWorkersBy({ jobs, queue, store }, terminal);
     const call = { ...longCall(terminal, { offline, mirror, expectSha256 }), openWorkers };
     const withReport = report ? { terminal, signal: call.signal } : null;
-    const farm = { jobs, queue, store };
-    const named = { name: 'features', terminal };
+    const places = { jobs, queue, store };
     if (resume !== null) {
       assertNoneBesideResume('train', folder, given, ['weights', 'epochs', 'jobs', 'queue', 'store']);
-      return withFarm(farm, named, async (opened) => {
+      const division = await divisionOf(resume);
+      return withDivision(places, { division, out: resume, call, terminal }, async (divided) => {
         const events = resumeRun(resume, {
-          ...(await withExtraction(opened, call)),
+          ...divided,
           data: data ?? undefined,
           weights: given.includes('weights') ? (config.weights ?? undefined) : undefined,
           from: given.includes('from') ? from : undefined,
@@ -60,26 +58,20 @@ export const trainCommand = defineCommand({
       });
     }
     assertNoneWithoutResume('train', given);
-    const isDivided = assertDivisible(config, given);
+    const isFolds = folds !== null && config.workers === null;
+    const division = isFolds ? 'folds' : assertDivisible(config, given) ? 'features' : 'nothing';
     const { readConfigFile } = await import('../../runs/config-file.ts');
     const read = file === null ? null : { path: file, read: await readConfigFile(file, trainFile, given) };
     const { folder: images, repeated } = beginning('train', folder, read, given);
     const path = out ?? newFolder(basename(config.model));
     // A process for each core has one thread.
+    const isDivided = division !== 'nothing' && (jobs !== null || queue !== null);
     const threads = config.threads ?? (isDivided ? 1 : null);
-    await withFarm(isDivided ? farm : noFarm, named, async (opened) => {
-      const run = { ...(await withExtraction(opened, call)), ...repeated, out: path, overwrite };
+    await withDivision(places, { division, out: path, call, terminal }, async (divided) => {
+      const run = { ...divided, ...repeated, out: path, overwrite };
       const own = { ...config, threads };
       const events = folds === null ? trainFolder(images, own, run) : trainFolds(images, own, folds, run);
       await reported(events, withReport, (told) => showRun(terminal, told, { command: 'graft train', out: path }));
     });
   },
 });
-
-/** The options of a call for which a farm makes the features of frozen layers. */
-async function withExtraction<C extends Pick<ExtractOptions, 'signal' | 'onNote'>>(farm: Farm | null, call: C) {
-  if (!farm) return call;
-  const { extractElsewhere } = await import('../../jobs/extract.ts');
-  const { signal, onNote } = call;
-  return { ...call, extract: extractElsewhere(farm, { signal, onNote }) };
-}

@@ -10,12 +10,12 @@ export const workersFlags = {
     .nullable()
     .default(null)
     .describe(
-      'processes at once on this machine: for --workers (default: as cores and memory allow), else for the ' +
-        'features of frozen layers (default: this process)',
+      'processes at once on this machine: for --workers (default: as cores and memory allow), for --folds, or for the ' +
+        'features of frozen layers (default for both: this process)',
     ),
   queue: optionalText.describe(
-    'have `graft worker` on any machines run --workers, or make the features of frozen layers: redis://… or ' +
-      'postgres://…, with --store',
+    'have `graft worker` on any machines run --workers, train --folds, or make the features of frozen layers: ' +
+      'redis://… or postgres://…, with --store',
   ),
   store: optionalText.describe('for --queue: a folder that all machines see, or s3://bucket/prefix'),
 };

@@ -2,6 +2,7 @@ import { metaConfigGroups, metaConfigSchema } from '@graft-ml/core/internal/reci
 import { z } from 'zod';
 import { defineTable } from '../command.ts';
 import { downloadFlags, optionalText } from './download.ts';
+import { farmFlags } from './farm.ts';
 import { dataFlag } from './shared.ts';
 
 const { learner: _, ...sharedOptions } = metaConfigSchema.shape;
@@ -21,6 +22,11 @@ const comparisonOptions = {
   ...dataFlag,
   report: z.boolean().default(true).describe('write report.html into the folder when all are tested'),
   testEpisodes: z.int().min(2).max(1_000_000).default(600).describe('episodes of test classes'),
+  ...farmFlags,
+  jobs: farmFlags.jobs.describe('train so many learners at once, each in a process of one thread; default: in turn'),
+  queue: farmFlags.queue.describe(
+    'have `graft worker` on any machines train the learners: redis://… or postgres://…, with --store',
+  ),
 };
 
 const compareOptions = z.strictObject({ ...comparisonOptions, ...sharedOptions, ...downloadFlags });
@@ -47,6 +53,7 @@ export const metaCompareTable = defineTable({
     'graft meta compare omniglot/ --learners maml,boil,protonet --meta-steps 1000 --out runs/compare',
     'graft meta compare omniglot/ --learners cnn-maml,cnn-boil,resnet-maml,resnet-boil --split Futurama:16/5/5',
     'graft meta compare photos/ --learners maml,reptile.yaml,nearest-centroid --model resnet18',
+    'graft meta compare omniglot/ --learners maml,anil,boil --jobs 3',
     'graft meta compare --resume runs/compare',
   ],
 });

@@ -91,6 +91,7 @@ export const trainTable = defineTable({
     'graft train labels.csv --label-column species',
     "graft train photos.zip --label-regex '^(.+)_\\d+\\.jpg$'",
     'graft train photos/ --folds 5 --out runs/five',
+    'graft train photos/ --folds 5 --jobs 2',
     'graft train photos/ --model squeezenet1_1 --strategy full --workers 2 --average-every 20',
     'graft train photos/ --strategy full --workers 8 --queue redis://queue.local --store s3://bucket/runs --transfer-dtype f16',
     'graft train photos/ --strategy feature-extraction --jobs 4',

@@ -81,6 +81,9 @@ function remember(event: RunEvent, known: Known): void {
     case 'start':
       known.epochs = event.epochs;
       break;
+    case 'stopped':
+      Object.assign(known, { isPart: false, summary: { out: event.out, status: 'interrupted' } });
+      break;
     case 'cancelled':
       results.push({ out, status: 'cancelled' });
       break;
@@ -118,6 +121,10 @@ function linesOf(event: RunEvent, known: Known): readonly Told[] {
       return ('sets' in event ? metaHeader(event) : trainingHeader(event)).map((note) => ({ note }));
     case 'start':
       return [];
+    case 'member-epoch':
+      return [{ note: memberEpochLine(event) }];
+    case 'stopped':
+      return [{ print: `Interrupted. Go on with: ${known.resume}` }];
     case 'stage':
       return [{ note: `stage ${event.name}: epochs ${event.epoch} to ${event.epoch + event.epochs - 1}` }];
     case 'step':
@@ -166,6 +173,11 @@ function evaluationLine(event: EventOf<'evaluation'>, { ready, epochs }: Known):
   if (!isMeta(ready)) return `epoch ${epoch} of ${epochs}: loss ${training.loss.toFixed(4)}, ${validation}${after}`;
   const trained = step === 0 ? '' : `training accuracy ${percent(training.accuracy)}, `;
   return `epoch ${epoch} of ${epochs} (step ${step}): ${trained}${validation}${after}`;
+}
+
+function memberEpochLine({ name, epoch, loss, accuracy, seconds }: EventOf<'member-epoch'>): string {
+  const validation = `validation loss ${loss?.toFixed(4) ?? 'NaN'}, accuracy ${accuracy === null ? 'NaN' : percent(accuracy)}`;
+  return `${name}, epoch ${epoch}: ${validation} · ${formatSeconds(seconds)}`;
 }
 
 function endLines({ best, isEarly }: EventOf<'end'>, { ready, out, isPart }: Known): Told[] {
