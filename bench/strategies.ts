@@ -1,13 +1,13 @@
 /*
  * Every strategy on folders of images, three seeds each: accuracy, time and trained parameters.
- *   npm run build && node dist/bench/strategies.js FOLDER… --weights FILE [--seeds 3] [--image-size 128] [--epochs 8]
+ *   npm run build && node dist/bench/strategies.js FOLDER… --weights FILE [--seeds 3] [--image-size 128] [--epochs 8] [--jobs 1]
  * (Partial transfer goes on from the same classes, and has a study of its own.) The results in
  * bench/results/strategies.json come from ../shared/data/trashnet_600 and caltech101_10x60 with
  * ../shared/weights/squeezenet1_1_imagenet1k.safetensors. What is there already is not run again.
  */
 import { parseArgs } from 'node:util';
 import { strategyNames } from '@graft-ml/core/internal/recipe/strategy';
-import { mean, nameOf, Study, standardError } from './study.ts';
+import { mean, nameOf, type PlannedRun, Study, standardError } from './study.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -16,6 +16,7 @@ const { values, positionals } = parseArgs({
     seeds: { type: 'string', default: '3' },
     'image-size': { type: 'string', default: '128' },
     epochs: { type: 'string', default: '8' },
+    jobs: { type: 'string', default: '1' },
     only: { type: 'string', default: strategyNames.filter((name) => name !== 'partial-transfer').join(',') },
   },
 });
@@ -26,16 +27,20 @@ const [imageSize, epochs, seeds] = [Number(values['image-size']), Number(values.
 
 const study = new Study('strategies');
 const chosen = strategyNames.filter((name) => values.only.split(',').includes(name));
+const jobs = Number(values.jobs);
+const runs: PlannedRun[] = [];
 for (let seed = 0; seed < seeds; seed++) {
   for (const folder of positionals) {
     for (const strategy of chosen) {
       const start = strategy === 'scratch' ? {} : { weights };
       const length = strategy === 'feature-extraction' ? 30 : epochs;
-      const config = { ...start, model: 'squeezenet1_1', strategy, imageSize, epochs: length, seed };
-      await study.run(`${nameOf(folder)} ${strategy} ${seed}`, folder, config);
+      const threads = jobs > 1 ? 1 : null;
+      const config = { ...start, model: 'squeezenet1_1', strategy, imageSize, epochs: length, seed, threads };
+      runs.push({ key: `${nameOf(folder)} ${strategy} ${seed}`, folder, config });
     }
   }
 }
+await study.runAll(runs, jobs);
 
 for (const folder of positionals) {
   const rows = strategyNames.flatMap((strategy) => {

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
+import { localExecutor } from 'graft-ml/internal/jobs/local-executor';
 import { readRun } from 'graft-ml/internal/runs/read-run';
-import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 
 /** What one training came to. */
 export interface Outcome {
@@ -24,16 +24,24 @@ export interface Outcome {
   readonly load: number;
 }
 
-/** One run from folder to best epoch. No features are taken from other runs, so that times can be compared. */
+/**
+ * One run from folder to best epoch, in a process of its own as a trial of `graft sweep` is. No features are taken from
+ * other runs, so that times can be compared.
+ */
 export async function outcomeOf(folder: string, config: TrainConfigInput): Promise<Outcome> {
   const scratch = mkdtempSync(join(tmpdir(), 'graft-study-'));
   const load = loadavg()[0]!;
   const start = performance.now();
   try {
-    const out = join(scratch, 'run');
-    for await (const _ of trainFolder(folder, { disk: 0, ...config }, { out }));
+    await using executor = localExecutor({ root: scratch, jobs: 1 });
+    const task = { data: { path: resolve(folder), sha256: null }, config: { disk: 0, ...config } };
+    await executor.submit({ id: 'run', kind: 'train', task });
+    for await (const event of executor.events()) {
+      if (event.kind === 'failed') throw new Error(event.message);
+      if (event.kind === 'done') break;
+    }
     const seconds = (performance.now() - start) / 1000;
-    const { best, dataset, parameters, decision } = await readRun(out);
+    const { best, dataset, parameters, decision } = await readRun(await executor.folder('run'));
     return {
       accuracy: best!.accuracy,
       epoch: best!.epoch,
@@ -91,6 +99,22 @@ export class Study extends Results<Outcome> {
     const { accuracy, seconds, chosen } = await this.keep(key, () => outcomeOf(folder, config));
     console.log(`${key}: ${(100 * accuracy).toFixed(1)} %, ${seconds.toFixed(1)} s${chosen ? `, ${chosen}` : ''}`);
   }
+
+  /** So many at once. Their times are of a machine that others share, unless it is one. */
+  async runAll(runs: readonly PlannedRun[], jobs: number): Promise<void> {
+    const waiting = [...runs];
+    const work = async () => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) await this.run(next.key, next.folder, next.config);
+    };
+    await Promise.all(Array.from({ length: jobs }, work));
+  }
+}
+
+/** A training that a study is to have. */
+export interface PlannedRun {
+  readonly key: string;
+  readonly folder: string;
+  readonly config: TrainConfigInput;
 }
 
 export const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length;

@@ -51,6 +51,6 @@ export function assertDivisible(
   if (strategy !== 'scratch' && (strategy !== 'full' || (probe ?? 0) > 0)) return true;
   throw new UsageError(
     `train: --${place} divides the features of frozen layers, and --strategy ${strategy} has none. Leave it out, or ` +
-      'give --workers as well.',
+      'give --workers or --folds as well.',
   );
 }
