@@ -54,7 +54,8 @@ test('a dead link, a dead anchor and a missing image are found', () => {
   for (const name of ['docs/guide', 'docs/cookbook', 'examples', 'bench', 'packages/graft-ml/assets']) {
     mkdirSync(join(repository, name), { recursive: true });
   }
-  const others = ['docs/architecture.md', 'docs/performance.md', 'docs/sizes.md', 'docs/dependencies.md'];
+  const project = ['architecture', 'performance', 'scale', 'sizes', 'dependencies'];
+  const others = project.map((name) => `docs/${name}.md`);
   const around = [
     'bench/README.md',
     'packages/graft-ml/assets/README.md',

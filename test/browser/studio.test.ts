@@ -492,10 +492,13 @@ describe.skipIf(!hasBrowser('the tests of the studio'))('the studio in Chromium'
     for (const key of [' ', ...Array(9).fill('ArrowRight'), ' ', 'Enter']) await page.keyboard.press(key);
     await expect.poll(async () => (await classesOf(page))[0]).toBe('Class 1: 2 images');
     const ink = `Promise.all([...document.querySelectorAll('.images canvas')].map(async (canvas) => {
-      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
+      copy.drawImage(canvas, 0, 0);
+      const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
       return data.filter((value, i) => i % 4 === 0 && value < 60).length / (canvas.width * canvas.height);
     }))`;
-    await expect.poll(async () => Math.min(...(await page.evaluate<number[]>(ink)))).toBeGreaterThan(0.005);
+    const least = async () => Math.min(...(await page.evaluate<number[]>(ink)));
+    await expect.poll(least, { timeout: 10_000 }).toBeGreaterThan(0.005);
   });
 
   test('an image is pasted into the class that was used last', async () => {

@@ -480,6 +480,7 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
       return measured;
     }, images);
     expect(used).toHaveLength(2);
-    expect(used[1]! - used[0]!, used.join(', ')).toBeLessThan(4 * 2 ** 20);
+    // Compiled code still grows by a few MB; parameters that stayed at each step would be 71.
+    expect(used[1]! - used[0]!, used.join(', ')).toBeLessThan(12 * 2 ** 20);
   }, 120_000);
 });

@@ -29,7 +29,7 @@ export const workerCommand = defineCommand({
   examples: [
     'graft worker --queue redis://queue:6379 --store s3://studies/trash',
     'graft worker --queue postgres://graft@db/graft --store /mnt/shared --jobs 4',
-    'GRAFT_QUEUE=rediss://user:password@queue:6379 graft worker --store /mnt/shared',
+    'graft worker --store /mnt/shared # with the queue, and its password, in GRAFT_QUEUE',
   ],
   async run({ options, terminal }) {
     const queue = options.queue ?? process.env.GRAFT_QUEUE;
