@@ -1,5 +1,6 @@
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import type { RunsSummary, SummarisedRun, WrittenComparison } from '../../report/index.ts';
+import { shownValue } from '../../report/study/differing.ts';
 import { commandLine, flagOf, inCommands } from '../../text/wording.ts';
 import { fact, percent, plural, table } from './format.ts';
 import type { Result } from './printer.ts';
@@ -42,7 +43,7 @@ function tableOf(summary: RunsSummary): string[] {
       printableName(name, 30),
       validation ? percent(validation.accuracy) : '–',
       ...(hasTest(summary) ? [test ? percent(test.accuracy) : '–'] : []),
-      ...options.map((_, j) => printableName(differences.values[i]?.[j] ?? '–', 20)),
+      ...options.map((_, j) => printableName(shownValue(differences, i, j) ?? '–', 20)),
       validation && epochs.length > 0 ? `${validation.epoch} of ${epochs.length}` : '–',
       run.parameters.trained.toLocaleString('en'),
       Number.isFinite(seconds.at(-1)) ? `${seconds.at(-1)!.toFixed(1)} s` : '–',

@@ -3,6 +3,7 @@ import { listed } from '@graft-ml/core/internal/recipe/config/exceptions';
 import { flagOf } from '../../text/wording.ts';
 import { fixed, percent, plural } from '../format.ts';
 import { exact, html, type Markup } from '../html.ts';
+import { shownValue } from '../study/differing.ts';
 import { flopsText, secondsText } from '../study/numbers.ts';
 import { costCharts, curveCharts, keyOf, optionsChart, seedsChart, shownOptions } from './compare-charts.ts';
 import { byAccuracy, type RunsSummary } from './runs-summary.ts';
@@ -33,7 +34,7 @@ export function runsTable(summary: RunsSummary): Markup {
     const cells = options.map((key) => {
       const j = differences.options.indexOf(key);
       const value = differences.raw[i]?.[j];
-      return cell(typeof value === 'number' ? value : undefined, cellText(differences.values[i]?.[j] ?? null));
+      return cell(typeof value === 'number' ? value : undefined, cellText(shownValue(differences, i, j)));
     });
     return html`<tr data-key="${keyOf(i)}"><th scope="row">${nameOf(runs[i]!, summary)}${status !== 'done' && html` <span class="quiet">${status}</span>`}</th>${cell(validation?.accuracy, validation ? percent(validation.accuracy) : '–', 'strong')}<td class="quiet">${rangeText(validation?.interval ?? null)}</td><td class="fit ${fit.verdict}" title="${fit.text}">${verdicts[fit.verdict]}</td>${hasTest && cell(test?.accuracy, test ? `${percent(test.accuracy)}${test.interval ? ` (${rangeText(test.interval)})` : ''}` : '–')}${cells}${cell(validation?.loss, fixed(validation?.loss ?? Number.NaN))}${cell(validation?.epoch, validation && epochs.length > 0 ? `${validation.epoch} of ${epochs.length}` : '–')}${hasTrained && cell(run.parameters.trained, run.parameters.trained.toLocaleString('en'))}${hasTotal && cell(run.parameters.total, run.parameters.total.toLocaleString('en'))}${isCounted && html`${cell(flops?.perStep, flopsText(flops?.perStep ?? Number.NaN))}${cell(flops?.training, flopsText(flops?.training ?? Number.NaN))}`}${cell(seconds.at(-1), secondsText(seconds.at(-1)))}</tr>`;
   });

@@ -19,6 +19,16 @@ export interface Differences {
   readonly variants: readonly Variant[];
 }
 
+/** A value as a table shows it: a number of a study has more digits than anyone reads. Null where there is none. */
+export function shownValue(
+  { values, raw }: Pick<Differences, 'values' | 'raw'>,
+  run: number,
+  option: number,
+): string | null {
+  const value = raw[run]?.[option];
+  return typeof value === 'number' ? String(Number(value.toPrecision(4))) : (values[run]?.[option] ?? null);
+}
+
 /** A way of training, with the runs that went it: one, or several with different seeds. */
 export interface Variant {
   readonly name: string;
