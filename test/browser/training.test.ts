@@ -468,11 +468,14 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
     await page.goto(isolated.address);
     const used = await page.evaluate(async (images) => {
       const measured: number[] = [];
+      // What is garbage, or being compiled, is gone in the least of several measurements.
       const measure = async () => {
-        const all = await (
-          performance as unknown as { measureUserAgentSpecificMemory(): Promise<{ readonly bytes: number }> }
-        ).measureUserAgentSpecificMemory();
-        measured.push(all.bytes);
+        const measuring = performance as unknown as {
+          measureUserAgentSpecificMemory(): Promise<{ readonly bytes: number }>;
+        };
+        const bytes: number[] = [];
+        for (let i = 0; i < 3; i++) bytes.push((await measuring.measureUserAgentSpecificMemory()).bytes);
+        measured.push(Math.min(...bytes));
       };
       await tools.fitModel(images, 'runs/long', 67, async (steps) => {
         if (steps === 40 || steps === 200) await measure();
@@ -480,7 +483,6 @@ describe.skipIf(!hasBrowser('the tests of training in a browser'))('training in 
       return measured;
     }, images);
     expect(used).toHaveLength(2);
-    // Compiled code still grows by a few MB; parameters that stayed at each step would be 71.
-    expect(used[1]! - used[0]!, used.join(', ')).toBeLessThan(12 * 2 ** 20);
+    expect(used[1]! - used[0]!, used.join(', ')).toBeLessThan(4 * 2 ** 20);
   }, 120_000);
 });

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import type { Executor } from '../jobs/executor.ts';
+import type { DataReference } from '../jobs/job.ts';
+import type { ObjectStore } from '../jobs/object-store.ts';
 import type { OpenedFarm } from '../jobs/open-farm.ts';
 import type { FarmFlags } from './options/farm.ts';
 import type { Terminal } from './terminal.ts';
@@ -44,16 +46,8 @@ export async function withExecutor<T>(
 ): Promise<T> {
   assertTogether({ jobs, queue, store: place });
   if (queue !== null && place !== null) {
-    const { openStore, queueExecutor } = await import('../jobs/index.ts');
-    const store = await openStore(place);
-    const name = basename(resolve(out)).replace(/[^\w.-]/g, '-');
-    await using executor = await queueExecutor({
-      queue,
-      store,
-      root: out,
-      name,
-      onNote: (note) => terminal.note(note),
-    });
+    await using executor = (await openQueue({ queue, place }, { root: out, name: queueNameOf(out), terminal }))
+      .executor;
     return await work(executor);
   }
   if (jobs === null) return work(undefined);
@@ -67,11 +61,37 @@ export async function withExecutor<T>(
   }
 }
 
-function assertTogether({ jobs, queue, store }: FarmFlags): void {
+/** The place of jobs at a queue. */
+export interface QueuePlace {
+  readonly executor: Executor;
+  readonly store: ObjectStore;
+  /** Sends a dataset or a file to the store. */
+  ship(path: string): Promise<DataReference>;
+}
+
+/** Opens the queue and the store that flags name. @param root the folder that gets the folders of jobs */
+export async function openQueue(
+  { queue, place }: { readonly queue: string; readonly place: string },
+  { root, name, terminal }: { readonly root: string; readonly name: string; readonly terminal: Terminal },
+): Promise<QueuePlace> {
+  const { openStore, queueExecutor, shipData } = await import('../jobs/index.ts');
+  const store = await openStore(place);
+  const executor = await queueExecutor({ queue, store, root, name, onNote: (note) => terminal.note(note) });
+  return { executor, store, ship: (path) => shipData(store, path) };
+}
+
+/** The name of what a folder holds, among the jobs of others in a queue. */
+export const queueNameOf = (out: string) => basename(resolve(out)).replace(/[^\w.-]/g, '-');
+
+/** @throws UsageError where the flags do not go together */
+export function assertTogether({ jobs, queue, store }: FarmFlags, command?: string): void {
+  const prefix = command === undefined ? '' : `${command}: `;
   if ((queue === null) !== (store === null)) {
-    throw new UsageError('--queue and --store go together: workers get images and give results through the store.');
+    throw new UsageError(
+      `${prefix}--queue and --store go together: workers get images, and give back results, through the store.`,
+    );
   }
   if (queue !== null && jobs !== null) {
-    throw new UsageError('--jobs is for this machine; `graft worker --jobs` says it for a worker.');
+    throw new UsageError(`${prefix}--jobs is for this machine; \`graft worker --jobs\` says it for a worker.`);
   }
 }

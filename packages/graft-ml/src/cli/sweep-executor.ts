@@ -1,6 +1,6 @@
-import { basename, join, resolve } from 'node:path';
-import { UsageError } from '@graft-ml/core/internal/base/errors';
+import { join } from 'node:path';
 import type { StudyCallOptions } from '../study/run-study.ts';
+import { assertTogether, openQueue, queueNameOf } from './open-farm.ts';
 import type { SweepFlags } from './sweep-request.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -19,11 +19,7 @@ export async function openSweepExecutor(
   { jobs, queue, store: place }: SweepFlags,
   terminal: Terminal,
 ): Promise<SweepExecutor> {
-  if ((queue === null) !== (place === null)) {
-    throw new UsageError(
-      'sweep: --queue and --store go together: workers get datasets, and give back runs, through the store.',
-    );
-  }
+  assertTogether({ jobs, queue, store: place }, 'sweep');
   if (queue === null || place === null) {
     const { localExecutor } = await import('../jobs/local-executor.ts');
     const { studyFile } = await import('../study/database.ts');
@@ -31,14 +27,6 @@ export async function openSweepExecutor(
     const executor = localExecutor({ root: out, file, ...(jobs !== null && { jobs }) });
     return { call: { executor }, [Symbol.asyncDispose]: () => executor.close() };
   }
-  if (jobs !== null)
-    throw new UsageError('sweep: --jobs is for this machine; `graft worker --jobs` says it for a worker.');
-  const { openStore, queueExecutor, shipData } = await import('../jobs/index.ts');
-  const store = await openStore(place);
-  const name = basename(resolve(out)).replace(/[^\w.-]/g, '-');
-  const executor = await queueExecutor({ queue, store, root: out, name, onNote: (note) => terminal.note(note) });
-  return {
-    call: { executor, ship: (path) => shipData(store, path) },
-    [Symbol.asyncDispose]: () => executor.close(),
-  };
+  const { executor, ship } = await openQueue({ queue, place }, { root: out, name: queueNameOf(out), terminal });
+  return { call: { executor, ship }, [Symbol.asyncDispose]: () => executor.close() };
 }

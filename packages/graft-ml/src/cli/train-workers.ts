@@ -1,7 +1,8 @@
-import { basename, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import type { TrainConfig } from '@graft-ml/core/internal/recipe/config/index';
 import type { OpenWorkers } from '@graft-ml/core/internal/runs/run-workers';
+import { assertTogether, openQueue, queueNameOf } from './open-farm.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The flags that say where workers are. */
@@ -17,23 +18,13 @@ export interface WorkersFlags {
  * @throws UsageError where a queue is named without a store, or the other way round
  */
 export function openWorkersBy({ jobs, queue, store: place }: WorkersFlags, terminal: Terminal): OpenWorkers {
-  if ((queue === null) !== (place === null)) {
-    throw new UsageError(
-      'train: --queue and --store go together: workers get images and parameters through the store.',
-    );
-  }
-  if (queue !== null && jobs !== null) {
-    throw new UsageError('train: --jobs is for this machine; `graft worker --jobs` says it for a worker.');
-  }
+  assertTogether({ jobs, queue, store: place }, 'train');
   return async (order) => {
     const { localWorkers, workersFolder, workersOver } = await import('../jobs/local-workers.ts');
     if (queue === null || place === null) return localWorkers({ jobs: jobs ?? undefined })(order);
-    const { openStore, queueExecutor, shipData } = await import('../jobs/index.ts');
-    const store = await openStore(place);
     const root = join(order.out, workersFolder);
-    const name = basename(resolve(order.out)).replace(/[^\w.-]/g, '-');
-    const executor = await queueExecutor({ queue, store, root, name, onNote: (note) => terminal.note(note) });
-    return workersOver(order, { executor, store, root, ship: (path) => shipData(store, path) }, {});
+    const opened = await openQueue({ queue, place }, { root, name: queueNameOf(order.out), terminal });
+    return workersOver(order, { ...opened, root }, {});
   };
 }
 

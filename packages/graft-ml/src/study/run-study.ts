@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { call, option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { assertMayHoldImages } from '../data/readers/find-candidates.ts';
 import { exists } from '../files/read.ts';
 import { makeFolders, wrapWriteErrors } from '../files/write.ts';
 import type { Executor } from '../jobs/executor.ts';
@@ -67,6 +68,7 @@ export async function* runStudy(
     );
   }
   if (!(await exists(checked.data))) throw new UserError(`There is no folder ${checked.data} to train on.`);
+  await assertMayHoldImages(checked.data); // else each of the first trials would say so
   await wrapWriteErrors(out, () => makeFolders(out));
   const lock = await lockRun(out);
   try {
