@@ -44,8 +44,8 @@ export type CrossValidationEvent = FoldEvent | FoldsEvent | FolderEvent | Elsewh
 export interface FoldsExecutor {
   /**
    * Trains them at once, as jobs in folders of `out`: `localExecutor({ root: out })`, or `queueExecutor`. It stays its
-   * owner's. Their numbers are those of this process where `threads` is the same. Default: this process, one after the
-   * other.
+   * owner's. Their numbers are those of this process where `threads` and the kernels chosen are the same, as on one
+   * machine with one cache. Default: this process, one after the other.
    */
   readonly executor?: Executor | undefined;
 }
