@@ -127,5 +127,15 @@ export function describeExecutor(name: string, { open, processOf }: ContractSubj
       expect(rest.at(-1)!.kind).toBe('done');
       expectSameRun(await executor.folder('cancelled'), run.whole);
     });
+
+    test('a job that is cancelled before its first step has not failed, and can be resumed', async () => {
+      await using executor = await open(await newRoot());
+      await executor.submit(run.job('a'));
+      const cancel = ({ kind }: JobEvent) => (kind === 'started' ? executor.cancel('a') : undefined);
+      expect((await untilEnded(executor, ['a'], cancel)).at(-1)).toEqual({ kind: 'cancelled', id: 'a' });
+      await executor.resume('a');
+      expect((await untilEnded(executor, ['a'])).at(-1)!.kind).toBe('done');
+      expectSameRun(await executor.folder('a'), run.whole);
+    });
   });
 }

@@ -10,7 +10,8 @@ import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-stor
 
 /**
  * Runs that belong together: each in a folder of its own in the batch's, with one file beside them that says what they
- * are and what they came to so far. They are trained one after the other by this process, or at once by an executor. The batch can be interrupted whenever a run can, and goes on where it stopped.
+ * are and what they came to so far. They are trained one after the other by this process, or at once by an executor. The
+ * batch can be interrupted whenever a run can, and goes on where it stopped.
  */
 export interface Batch<Event extends { readonly kind: string }, Result> {
   /** The record of the batch. */

@@ -1,5 +1,6 @@
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 
 /** A note by which a process is known to others, on this machine and elsewhere. */
@@ -30,6 +31,19 @@ export async function isRunning({ pid, host, started, processSpace: space }: Pro
   }
   const start = await startOf(pid);
   return start === null || started === null || start === started;
+}
+
+/** Kills the process that is noted, if it can be seen from here, and waits until it is gone. */
+export async function endProcess(note: ProcessNote): Promise<void> {
+  while (await isRunning(note)) {
+    try {
+      process.kill(note.pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return; // it ended after it was looked at
+      throw error;
+    }
+    await delay(20);
+  }
 }
 
 /** The start time of a process, in the system's own words; null where it does not tell. A zombie has none. */

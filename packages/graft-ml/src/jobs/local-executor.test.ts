@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import { type ContractRun, contractRun, describeExecutor, untilEnded } from '../
 import { temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun } from '../../../../test/runs.ts';
 import { openDatabase } from '../files/database.ts';
+import { describeProcess, isRunning } from '../files/process-note.ts';
 import type { JobEvent } from './executor.ts';
 import { localExecutor } from './local-executor.ts';
 
@@ -47,7 +48,7 @@ test('the jobs of a submitter that was killed are gone on with at once, whatever
   await new Promise<void>((resolve) => {
     submitter.on('message', ({ kind }: JobEvent) => kind === 'report' && resolve());
   });
-  const worker = await processOf(root, 'a');
+  const worker = await describeProcess(await processOf(root, 'a'));
   submitter.kill('SIGKILL');
 
   await using executor = localExecutor({ root, jobs: 2 });
@@ -59,7 +60,7 @@ test('the jobs of a submitter that was killed are gone on with at once, whatever
     ['b', 1],
   ]);
   for (const id of ['a', 'b']) expectSameRun(await executor.folder(id), run.whole);
-  if (existsSync('/proc/self')) expect(existsSync(`/proc/${worker}`)).toBe(false);
+  expect(await isRunning(worker)).toBe(false);
 });
 
 test('jobs of an executor that is closed stop where they can go on, and one of an unknown kind fails', async () => {

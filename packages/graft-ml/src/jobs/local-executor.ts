@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { residentBytes } from '../files/own-process.ts';
-import { describeProcess, isRunning, type ProcessNote } from '../files/process-note.ts';
+import { describeProcess, endProcess, isRunning } from '../files/process-note.ts';
 import { makeFolders, wrapWriteErrors } from '../files/write.ts';
 import { eventStream } from './event-stream.ts';
 import type { Executor, JobEvent } from './executor.ts';
@@ -241,7 +240,8 @@ class LocalExecutor implements Executor {
       table.noteProcess(id, keeper, await describeProcess(pid));
     };
     try {
-      await endProcess(earlier);
+      // Where it has not noticed yet that its keeper was killed: two must not write to one folder.
+      if (earlier) await endProcess(earlier);
       await wrapWriteErrors(folder, () => makeFolders(folder));
       const result = await this.#processes.run(table.find(id)!, context, onStart);
       if (result === null && kept.why === null) throw new Error('it ended without a result');
@@ -276,15 +276,4 @@ async function isFree({ state, keeper_process: keeper, seen_alive: seen }: OpenJ
   if (state === 'waiting') return true;
   const running = keeper && (await isRunning(keeper));
   return running === false || (running === null && Date.now() - (seen ?? 0) > lease);
-}
-
-/**
- * Ends the process that did a job before its keeper was killed, where it has not noticed yet: two must not write to one
- * folder.
- */
-async function endProcess(earlier: ProcessNote | null): Promise<void> {
-  while (earlier && (await isRunning(earlier))) {
-    process.kill(earlier.pid, 'SIGKILL');
-    await delay(20);
-  }
 }

@@ -48,7 +48,8 @@ export const metaTrainHandler: JobHandler<TrainTask, RunJobReport, RunJobResult>
       // While nobody takes the next event, nobody writes to the run.
       await context.saved();
     }
-    const ended = await readMetaRun(folder);
-    return ended.status === 'done' ? resultOf(ended) : null;
+    // Stopped before its first step, there is no run.
+    const ended = (await isRun(folder)) ? await readMetaRun(folder) : null;
+    return ended?.status === 'done' ? resultOf(ended) : null;
   },
 };

@@ -80,8 +80,9 @@ export const trainHandler: JobHandler<TrainTask, RunJobReport, RunJobResult> = {
       // While nobody takes the next event, nobody writes to the run.
       await context.saved();
     }
-    const ended = await readRun(folder);
-    return ended.status === 'done' ? resultOf(ended) : null;
+    // Stopped before its first step, there is no run.
+    const ended = (await isRun(folder)) ? await readRun(folder) : null;
+    return ended?.status === 'done' ? resultOf(ended) : null;
   },
 };
 
