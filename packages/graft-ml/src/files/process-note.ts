@@ -24,13 +24,21 @@ export async function describeProcess(pid: number): Promise<ProcessNote> {
 /** Whether the process still runs; null where it cannot be seen from here. */
 export async function isRunning({ pid, host, started, processSpace: space }: ProcessNote): Promise<boolean | null> {
   if (host !== hostname() || space !== (await processSpace())) return null;
+  if (!exists(pid)) return false;
+  const start = await startOf(pid);
+  // Where the system does not tell, it may have ended while it was asked.
+  if (start === null) return exists(pid);
+  return started === null || start === started;
+}
+
+/** Whether there is a process of this number, which may be a zombie. */
+function exists(pid: number): boolean {
   try {
     process.kill(pid, 0); // asks, and sends nothing
+    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  const start = await startOf(pid);
-  return start === null || started === null || start === started;
 }
 
 /** Kills the process that is noted, if it can be seen from here, and waits until it is gone. */
