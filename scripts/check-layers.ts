@@ -13,7 +13,7 @@ const house = [
     name: '@graft-ml/core',
     rooms: [
       ...['base', 'graph', 'ops', 'grad', 'runtime', 'nn', 'optim', 'models', 'chart', 'image', 'weights', 'fit'],
-      ...['study', 'meta', 'recipe', 'runs', 'predict', 'explain', 'entries'],
+      ...['study', 'meta', 'recipe', 'runs', 'predict', 'export', 'explain', 'entries'],
     ],
     needsNode: false,
   },
@@ -38,6 +38,8 @@ const house = [
         'explain',
         'study',
         'report',
+        'export',
+        'hub',
         'serve',
       ],
       'cli',

@@ -7,6 +7,7 @@
  */
 export * from '@graft-ml/core';
 export { type Dataset, findImages, findLabelledImages, openDataset } from './entries/data.ts';
+export { exportClassifier } from './entries/export.ts';
 export {
   checkpointFolder,
   createModel,
@@ -25,7 +26,6 @@ export {
   compareRuns,
   describePrediction,
   evaluateFolder,
-  exportClassifier,
   type FeatureVector,
   type FolderEvaluation,
   openModel,

@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
 import { openDataset } from '../data/dataset.ts';
+import { exportClassifier } from '../export/export-classifier.ts';
 import { readRun } from '../runs/read-run.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
 import { loadModel } from '../transfer/load-model.ts';
@@ -16,7 +17,6 @@ import { calibrateRun } from './calibrate-run.ts';
 import { compareRuns } from './compare-runs.ts';
 import { evaluateFolder } from './evaluate-folder.ts';
 import { type EvaluatedImage, writeEvaluatedImages } from './evaluation-file.ts';
-import { exportClassifier } from './export.ts';
 import { openRun } from './open-run.ts';
 
 ownCache();

@@ -4,9 +4,9 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
+import { exportClassifier } from '../export/export-classifier.ts';
 import { readRun } from '../runs/read-run.ts';
 import { type Classifier, openModel } from './classifier.ts';
-import { exportClassifier } from './export.ts';
 import { openRun } from './open-run.ts';
 
 ownCache();

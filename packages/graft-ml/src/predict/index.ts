@@ -10,7 +10,6 @@ export {
 export { type EvaluateOptions, evaluateFolder, type FolderEvaluation } from './evaluate-folder.ts';
 export { type EvaluatedImage, writeEvaluatedImages } from './evaluation-file.ts';
 export type { Part, SeenImages } from './evaluation-images.ts';
-export { type Exported, type ExportOptions, exportClassifier } from './export.ts';
 export {
   assertFeatureFile,
   type ComputeFeaturesOptions,

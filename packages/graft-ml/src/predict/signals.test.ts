@@ -6,9 +6,9 @@ import { runFolder } from '../../../../test/runs.ts';
 import { openDataset } from '../data/dataset.ts';
 import { diagnose } from '../data/doctor/index.ts';
 import { previewAugmentation } from '../data/preview.ts';
+import { exportClassifier } from '../export/export-classifier.ts';
 import { renewChoices } from '../runtime/index.ts';
 import { evaluateFolder } from './evaluate-folder.ts';
-import { exportClassifier } from './export.ts';
 import { openRun } from './open-run.ts';
 
 ownCache();

@@ -15,7 +15,7 @@ export const exportCommand = defineCommand({
   goesOnUnread: () => true,
   examples: ['graft export runs/x', 'graft export runs/x --out flowers.onnx --batch-size 8'],
   async run({ positionals: [run], options: { out, checkpoint, batchSize }, terminal }) {
-    const { exportClassifier } = await import('../../predict/export.ts');
+    const { exportClassifier } = await import('../../export/export-classifier.ts');
     const { openRun } = await import('../../predict/open-run.ts');
     const classifier = await openRun(run!, { checkpoint });
     try {

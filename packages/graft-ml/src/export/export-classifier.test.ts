@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
+import { openRun } from '../predict/open-run.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
-import { exportClassifier } from './export.ts';
-import { openRun } from './open-run.ts';
+import { exportClassifier } from './export-classifier.ts';
 
 ownCache();
 const root = temporaryFolder();

@@ -4,8 +4,8 @@ import { randomStream } from '@graft-ml/core/internal/base/random';
 import { sizeOf } from '@graft-ml/core/internal/base/tensor';
 import { version } from '@graft-ml/core/internal/base/version';
 import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
+import type { Classifier } from '../predict/classifier.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
-import type { Classifier } from './classifier.ts';
 
 export interface ExportOptions {
   /** Images that the model takes at once. Default 1. */

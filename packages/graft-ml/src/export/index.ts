@@ -1,0 +1,1 @@
+export { type Exported, type ExportOptions, exportClassifier } from './export-classifier.ts';
