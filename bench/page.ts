@@ -10,8 +10,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { randomStream } from '@graft-ml/core/internal/base/random';
+import { evaluateFolder, openRun, wilsonInterval } from 'graft-ml/evaluate';
 import { adaptMeta } from 'graft-ml/meta';
-import { evaluateFolder, openRun, wilsonInterval } from 'graft-ml/predict';
 import { type TrainConfigInput, trainFolder } from 'graft-ml/train';
 import { type PreviewServer, preview } from 'vite';
 import { buildPage, launch } from '../test/browser/chromium.ts';

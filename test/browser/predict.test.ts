@@ -4,8 +4,8 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openRun } from 'graft-ml/evaluate';
 import { exportClassifier } from 'graft-ml/export';
-import { openRun } from 'graft-ml/predict';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../images.ts';

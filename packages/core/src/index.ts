@@ -30,6 +30,13 @@ export {
 } from './base/index.ts';
 export { formatProblems } from './entries/data.ts';
 export {
+  confusionMatrixText,
+  type EvaluationMetrics,
+  measure,
+  startEvaluation,
+  wilsonInterval,
+} from './entries/evaluate.ts';
+export {
   accuracy,
   createModel,
   createTrainer,
@@ -71,11 +78,4 @@ export {
   sgd,
   withWarmup,
 } from './entries/optim.ts';
-export {
-  confusionMatrixText,
-  type EvaluationMetrics,
-  measure,
-  startEvaluation,
-  wilsonInterval,
-} from './entries/predict.ts';
 export type { TrainConfigInput } from './entries/train.ts';

@@ -7,17 +7,6 @@
  */
 export * from '@graft-ml/core';
 export { type Dataset, findImages, findLabelledImages, openDataset } from './entries/data.ts';
-export { exportClassifier } from './entries/export.ts';
-export {
-  checkpointFolder,
-  createModel,
-  type ImageFolder,
-  imageFolder,
-  type LoadModelOptions,
-  loadModel,
-  Model,
-} from './entries/fit.ts';
-export { adaptMeta, compareLearners, readMetaRun, resumeMeta, testMeta, trainMeta } from './entries/meta.ts';
 export {
   type Classification,
   Classifier,
@@ -33,7 +22,18 @@ export {
   type Prediction,
   writeFeatures,
   writePredictions,
-} from './entries/predict.ts';
+} from './entries/evaluate.ts';
+export { exportClassifier } from './entries/export.ts';
+export {
+  checkpointFolder,
+  createModel,
+  type ImageFolder,
+  imageFolder,
+  type LoadModelOptions,
+  loadModel,
+  Model,
+} from './entries/fit.ts';
+export { adaptMeta, compareLearners, readMetaRun, resumeMeta, testMeta, trainMeta } from './entries/meta.ts';
 export { createRuntime, defaultCache, type FolderCache, folderCache } from './entries/runtime.ts';
 export { type FolderEvent, readRun, resumeTraining, trainFolder } from './entries/train.ts';
 export { fetchWeights, readSafetensorsFile, resolveWeights, writeSafetensorsFile } from './entries/weights.ts';

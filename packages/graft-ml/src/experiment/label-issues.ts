@@ -1,17 +1,17 @@
 import { OptionError } from '@graft-ml/core';
-import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
-import type { Problem } from '@graft-ml/core/internal/image/problem';
-import { contentKey } from '@graft-ml/core/internal/image/seen';
-import { argmax } from '@graft-ml/core/internal/predict/metrics';
-import { outOfSample, type ProbeOptions } from '@graft-ml/core/internal/predict/out-of-sample';
-import { parseConfig } from '@graft-ml/core/internal/recipe/config/index';
 import {
   findLabelIssues,
   type LabelIssue,
   type LabelIssueOptions,
   type LabelIssues,
   type LabelNoise,
-} from '@graft-ml/core/predict';
+} from '@graft-ml/core/evaluate';
+import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
+import type { Problem } from '@graft-ml/core/internal/image/problem';
+import { contentKey } from '@graft-ml/core/internal/image/seen';
+import { argmax } from '@graft-ml/core/internal/predict/metrics';
+import { outOfSample, type ProbeOptions } from '@graft-ml/core/internal/predict/out-of-sample';
+import { parseConfig } from '@graft-ml/core/internal/recipe/config/index';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { type Dataset, imagesOf, openDataset } from '../data/dataset.ts';

@@ -1,3 +1,10 @@
+import {
+  crossValidatedProbe,
+  type Interval,
+  type LabelledFeatures,
+  logme,
+  nearestNeighbours,
+} from '@graft-ml/core/evaluate';
 import { input } from '@graft-ml/core/graph';
 import { sizeOf } from '@graft-ml/core/internal/base/tensor';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
@@ -8,13 +15,6 @@ import { entriesOf } from '@graft-ml/core/internal/weights/registry/lookup';
 import { listArchitectures } from '@graft-ml/core/models';
 import { type Forward, normalisePixels, Scope } from '@graft-ml/core/nn';
 import { countFlops } from '@graft-ml/core/ops';
-import {
-  crossValidatedProbe,
-  type Interval,
-  type LabelledFeatures,
-  logme,
-  nearestNeighbours,
-} from '@graft-ml/core/predict';
 import type { Runtime } from '@graft-ml/core/runtime';
 import type { DatasetImage } from '../data/dataset.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';

@@ -1,8 +1,8 @@
 import { OptionError, UserError } from '@graft-ml/core';
+import { mcnemar } from '@graft-ml/core/evaluate';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import { rankBySeed } from '@graft-ml/core/internal/image/split';
-import { mcnemar } from '@graft-ml/core/predict';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { type DatasetImage, openDataset } from '../data/dataset.ts';

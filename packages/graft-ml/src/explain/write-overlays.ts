@@ -1,4 +1,5 @@
 import { basename, extname, join } from 'node:path';
+import type { RankedClass } from '@graft-ml/core/evaluate';
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import {
@@ -11,7 +12,6 @@ import {
   overlay,
   sideBySide,
 } from '@graft-ml/core/internal/explain/index';
-import type { RankedClass } from '@graft-ml/core/predict';
 import sharp from 'sharp';
 import { exists } from '../files/read.ts';
 import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';

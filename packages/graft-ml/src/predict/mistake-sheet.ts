@@ -1,5 +1,5 @@
+import { type ExampleLoss, type Judged, topLosses } from '@graft-ml/core/evaluate';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
-import { type ExampleLoss, type Judged, topLosses } from '@graft-ml/core/predict';
 import { writeImageSheet } from '../data/contact-sheet.ts';
 import type { ImageFile } from '../data/decode.ts';
 

@@ -1,9 +1,9 @@
+import { type Reliability, wilsonInterval } from '@graft-ml/core/evaluate';
 import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/predict/evaluation';
 import { type CountedPair, confusedPairs } from '@graft-ml/core/internal/predict/interpretation';
 import { type ResourceSession, readResources } from '@graft-ml/core/internal/runs/resources';
 import { type LoggedEpoch, loggedEpochs } from '@graft-ml/core/internal/runs/run-curves';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
-import { type Reliability, wilsonInterval } from '@graft-ml/core/predict';
 import type { ImageFile } from '../data/decode.ts';
 import { type OpenedRun, openRunWithImages, pathFrom, sampled } from '../explain/opened-run.ts';
 import { classifyLabelled } from '../predict/evaluate-folder.ts';

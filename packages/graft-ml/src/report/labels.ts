@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
+import { findLabelIssues } from '@graft-ml/core/evaluate';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { findLabelIssues } from '@graft-ml/core/predict';
 import type { ImageFile } from '../data/decode.ts';
 import { type OpenedRun, pathFrom } from '../explain/opened-run.ts';
 import { type RunLabelIssue, type RunLabelIssues, runLabelIssues } from '../explain/run-label-issues.ts';

@@ -1,5 +1,5 @@
+import { confusionMatrixText, measure } from '@graft-ml/core/evaluate';
 import { printable } from '@graft-ml/core/internal/base/printable';
-import { confusionMatrixText, measure } from '@graft-ml/core/predict';
 import { describe, expect, test } from 'vitest';
 import { confusionLines } from './confusion.ts';
 import { hasColours, type Line, lineText, styled } from './styled.ts';

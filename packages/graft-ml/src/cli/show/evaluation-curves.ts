@@ -1,5 +1,5 @@
+import type { EvaluationMetrics, Reliability } from '@graft-ml/core/evaluate';
 import { lineChartText } from '@graft-ml/core/internal/chart/text';
-import type { EvaluationMetrics, Reliability } from '@graft-ml/core/predict';
 import { percent } from './format.ts';
 import { type Line, styled } from './styled.ts';
 

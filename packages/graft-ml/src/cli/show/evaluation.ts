@@ -1,6 +1,6 @@
+import type { ConfusionTextOptions, EvaluationMetrics, Interval } from '@graft-ml/core/evaluate';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
-import type { ConfusionTextOptions, EvaluationMetrics, Interval } from '@graft-ml/core/predict';
 import type { FolderEvaluation } from '../../predict/evaluate-folder.ts';
 import { confusionLines } from './confusion.ts';
 import { curveLines, reliabilityLines } from './evaluation-curves.ts';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import { wilsonInterval } from '@graft-ml/core/evaluate';
 import type { MetaRun } from '@graft-ml/core/internal/runs/meta-run';
 import { type LoggedEpoch, loggedEpochs } from '@graft-ml/core/internal/runs/run-curves';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import { reportFile } from '@graft-ml/core/internal/runs/run-files';
-import { wilsonInterval } from '@graft-ml/core/predict';
 import { readMetaRun } from '../../meta/read-meta-run.ts';
 import { kindOfRun, readRun } from '../../runs/read-run.ts';
 import { type OpenRunStore, openRunStore } from '../../runs/run-store.ts';

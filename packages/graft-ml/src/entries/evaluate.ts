@@ -1,11 +1,12 @@
 /**
- * Trained runs at work: classifying, evaluating, calibrating, comparing, exporting, and the report.
+ * Trained runs at work: classifying, evaluating, calibrating, comparing, and the report.
  *
- * @module graft-ml/predict
+ * @module graft-ml/evaluate
  */
+
+export * from '@graft-ml/core/evaluate';
 export type { CurvePoint } from '@graft-ml/core/internal/fit/learning-curves';
 export type { LoggedEpoch } from '@graft-ml/core/internal/runs/run-curves';
-export * from '@graft-ml/core/predict';
 export type { OpenModelOptions, PretrainedModel } from '../predict/classifier.ts';
 export { type FarmedFeaturesOptions, farmedFeatures } from '../predict/farmed-features.ts';
 export {

@@ -4,7 +4,7 @@
  * looking into their answers: labels that are probably wrong, top losses, confused pairs; and how good features are for
  * a task: nearest neighbours, the linear probe and LogME.
  *
- * @module @graft-ml/core/predict
+ * @module @graft-ml/core/evaluate
  */
 export {
   type BootstrapIntervals,
