@@ -1,5 +1,6 @@
-import type { Shape } from '../base/tensor.ts';
+import type { Shape, Tensor } from '../base/tensor.ts';
 import type { DecodedModel } from '../graph/decoded.ts';
+import { dataType } from '../graph/onnx.ts';
 
 /** The element types of ONNX that exports use: those of Graft, halves, and what quantisation needs. */
 export type OnnxType = 'f32' | 'f16' | 'f64' | 'u8' | 'i8' | 'i32' | 'i64' | 'bool';
@@ -26,4 +27,23 @@ export interface OnnxModel extends Pick<DecodedModel, 'opsets' | 'metadata' | 'n
   readonly initializers: ReadonlyMap<string, OnnxTensor>;
   readonly inputs: readonly OnnxSlot[];
   readonly outputs: readonly OnnxSlot[];
+}
+
+/** `TensorProto.DataType` of onnx.proto. */
+export const typeCode: { readonly [T in OnnxType]: number } = { ...dataType, i8: 3, f16: 10 };
+const types = new Map((Object.keys(typeCode) as OnnxType[]).map((type) => [typeCode[type], type]));
+
+/** The element type of a number of `TensorProto.DataType`, undefined where exports have none. */
+export function typeOfCode(code: number): OnnxType | undefined {
+  return types.get(code);
+}
+
+/** A tensor as an initializer; the numbers are a view. */
+export function onnxTensor({ dtype, shape, data }: Tensor): OnnxTensor {
+  return { dtype, shape, bytes: bytesOf(data) };
+}
+
+/** The bytes of numbers, a view. */
+export function bytesOf(numbers: ArrayBufferView): Uint8Array {
+  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }

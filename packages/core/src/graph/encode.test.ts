@@ -5,7 +5,7 @@ import { f32, i64, type Tensor, tensor } from '../base/tensor.ts';
 import { vjp } from '../grad/index.ts';
 import { add, exp, matmul, maxPool, mul, reshape } from '../ops/index.ts';
 import { encode } from './encode.ts';
-import type { OnnxAttribute } from './onnx.ts';
+import type { OnnxAttribute } from './onnx-wire.ts';
 import { constant, input, makeValue, type TensorType, type Value } from './value.ts';
 
 /** Every field of a message that has this number, as bytes. */

@@ -13,11 +13,11 @@ export type {
   Feature,
   Features,
   NodeOwner,
-  OnnxAttribute,
   OnnxBuilder,
   OnnxNode,
 } from './onnx.ts';
 export { dataType } from './onnx.ts';
+export type { OnnxAttribute } from './onnx-wire.ts';
 export { originals } from './originals.ts';
 export { print } from './print.ts';
 export { typecheck } from './typecheck.ts';

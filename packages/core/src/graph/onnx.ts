@@ -1,5 +1,15 @@
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { type DType, type Tensor, type TensorType, tensor } from '../base/tensor.ts';
+import {
+  type NodeFields,
+  type OnnxAttribute,
+  writeAttribute,
+  writeGraphName,
+  writeModel,
+  writeNode,
+  writeSlot,
+  writeTensor,
+} from './onnx-wire.ts';
 
 /**
  * Kernels that only some builds of ORT have, or have in one form: blocked convolutions (`com.microsoft.nchwc`) with 8
@@ -8,23 +18,17 @@ import { type DType, type Tensor, type TensorType, tensor } from '../base/tensor
 export type Feature = 'nchwc8' | 'nchwc16' | 'fusedConvSum';
 export type Features = ReadonlySet<Feature>;
 
-/** An integer, a list of integers, a string, or a float (wrapped, because 1 and 1.0 are the same number here). */
-export type OnnxAttribute = number | readonly number[] | string | { readonly float: number };
-
 /** A node that was added: ask for the outputs that are wanted, by position. */
 export interface OnnxNode {
   output(index: number): string;
 }
 
 const opset = 18;
-const irVersion = 8;
 /** ORT's own operators (FusedMatMul and the blocked convolutions): the two domains every CPU build of it knows. */
 const domains: Readonly<Record<string, number>> = { '': opset, 'com.microsoft': 1, 'com.microsoft.nchwc': 1 };
 
 /** `TensorProto.DataType` of onnx.proto. */
 export const dataType: { readonly [D in DType]: number } = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9, f64: 11 };
-/** `AttributeProto.AttributeType` of onnx.proto. */
-const attributeType = { float: 1, int: 2, string: 3, ints: 7 };
 
 /**
  * Collects the nodes of one ONNX model. Equal nodes (same operator, inputs and attributes) are added once, so that
@@ -106,12 +110,8 @@ export class OnnxBuilder {
     const known = key && this.#constants.get(key);
     if (known) return known;
     const name = ownName ?? this.#fresh();
-    this.#graph.tag(5, WireType.LengthDelimited).fork();
-    for (const dimension of shape) this.#graph.tag(1, WireType.Varint).int64(dimension);
-    this.#graph.tag(2, WireType.Varint).int32(dataType[dtype]);
-    this.#graph.tag(8, WireType.LengthDelimited).string(name);
-    this.#graph.tag(9, WireType.LengthDelimited).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    this.#graph.join();
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    writeTensor(this.#graph, { name, type: dataType[dtype], shape, bytes }, 5);
     if (key) this.#constants.set(key, name);
     return name;
   }
@@ -141,40 +141,21 @@ export class OnnxBuilder {
     });
     const publicName = (name: string) => renamed.get(name) ?? name;
     for (const node of this.#nodes.values()) {
-      writeNode(graph, { ...node, inputs: node.inputs.map(publicName), outputs: node.outputs.map(publicName) });
+      const named = { ...node, inputs: node.inputs.map(publicName), outputs: node.outputs.map(publicName) };
+      writeNode(graph, named, Object.entries(node.attributes), writeAttribute);
     }
     for (const [i, { name, from }] of copied.entries()) {
       const ownName = this.isBesideCpu ? `copy/Identity/${i}` : undefined;
       if (ownName) this.#onCpu.add(ownName);
-      writeNode(graph, {
-        name: ownName,
-        operator: 'Identity',
-        domain: '',
-        inputs: [publicName(from)],
-        outputs: [name],
-        attributes: {},
-      });
+      const fields = { name: ownName, operator: 'Identity', domain: '', inputs: [publicName(from)], outputs: [name] };
+      writeNode(graph, fields, [], writeAttribute);
     }
-    graph.tag(2, WireType.LengthDelimited).string('graft');
-    for (const { name, type } of inputs) writeValueInfo(graph, 11, name, type);
-    for (const { name, type } of outputs) writeValueInfo(graph, 12, name, type);
-
-    const model = new BinaryWriter();
-    model.tag(1, WireType.Varint).int64(irVersion);
-    model.tag(2, WireType.LengthDelimited).string('graft');
-    model.tag(7, WireType.LengthDelimited).bytes(graph.finish());
+    writeGraphName(graph);
+    for (const { name, type } of inputs) writeSlot(graph, 11, name, dataType[type.dtype], type.shape);
+    for (const { name, type } of outputs) writeSlot(graph, 12, name, dataType[type.dtype], type.shape);
     const used = new Set(['', ...[...this.#nodes.values()].map(({ domain }) => domain)]);
-    for (const [domain, version] of Object.entries(domains).filter(([domain]) => used.has(domain))) {
-      model.tag(8, WireType.LengthDelimited).fork();
-      model.tag(1, WireType.LengthDelimited).string(domain);
-      model.tag(2, WireType.Varint).int64(version).join();
-    }
-    for (const [key, text] of Object.entries(metadata)) {
-      model.tag(14, WireType.LengthDelimited).fork();
-      model.tag(1, WireType.LengthDelimited).string(key);
-      model.tag(2, WireType.LengthDelimited).string(text).join();
-    }
-    return model.finish();
+    const opsets = Object.entries(domains).filter(([domain]) => used.has(domain));
+    return writeModel(graph, opsets, metadata);
   }
 
   #fresh(): string {
@@ -189,57 +170,7 @@ export interface NodeOwner {
   readonly isOnCpu: boolean;
 }
 
-interface NodeRecord {
-  /** Undefined for none. */
-  readonly name: string | undefined;
-  readonly operator: string;
-  readonly domain: string;
-  readonly inputs: readonly string[];
+interface NodeRecord extends NodeFields {
   readonly outputs: string[];
   readonly attributes: Record<string, OnnxAttribute>;
-}
-
-function writeNode(w: BinaryWriter, { name, operator, domain, inputs, outputs, attributes }: NodeRecord): void {
-  w.tag(1, WireType.LengthDelimited).fork();
-  for (const input of inputs) w.tag(1, WireType.LengthDelimited).string(input);
-  for (const output of outputs) w.tag(2, WireType.LengthDelimited).string(output);
-  if (name !== undefined) w.tag(3, WireType.LengthDelimited).string(name);
-  w.tag(4, WireType.LengthDelimited).string(operator);
-  for (const [key, attribute] of Object.entries(attributes)) writeAttribute(w, key, attribute);
-  if (domain) w.tag(7, WireType.LengthDelimited).string(domain);
-  w.join();
-}
-
-function writeAttribute(w: BinaryWriter, name: string, attribute: OnnxAttribute): void {
-  w.tag(5, WireType.LengthDelimited).fork();
-  w.tag(1, WireType.LengthDelimited).string(name);
-  const type = (value: number) => w.tag(20, WireType.Varint).int32(value);
-  if (typeof attribute === 'number') {
-    w.tag(3, WireType.Varint).int64(attribute);
-    type(attributeType.int);
-  } else if (typeof attribute === 'string') {
-    w.tag(4, WireType.LengthDelimited).string(attribute);
-    type(attributeType.string);
-  } else if ('float' in attribute) {
-    w.tag(2, WireType.Bit32).float(attribute.float);
-    type(attributeType.float);
-  } else {
-    for (const integer of attribute) w.tag(8, WireType.Varint).int64(integer);
-    type(attributeType.ints);
-  }
-  w.join();
-}
-
-function writeValueInfo(w: BinaryWriter, field: number, name: string, { dtype, shape }: TensorType): void {
-  w.tag(field, WireType.LengthDelimited).fork();
-  w.tag(1, WireType.LengthDelimited).string(name);
-  w.tag(2, WireType.LengthDelimited).fork(); // TypeProto
-  w.tag(1, WireType.LengthDelimited).fork(); // TypeProto.Tensor
-  w.tag(1, WireType.Varint).int32(dataType[dtype]);
-  w.tag(2, WireType.LengthDelimited).fork(); // TensorShapeProto
-  for (const dimension of shape) {
-    w.tag(1, WireType.LengthDelimited).fork();
-    w.tag(1, WireType.Varint).int64(dimension).join();
-  }
-  w.join().join().join().join();
 }
