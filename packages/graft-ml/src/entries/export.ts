@@ -3,4 +3,11 @@
  *
  * @module graft-ml/export
  */
-export { type Exported, type ExportOptions, exportClassifier } from '../export/index.ts';
+export type { CardFormat } from '@graft-ml/core/internal/export/card-usage';
+export {
+  type Exported,
+  type ExportOptions,
+  exportClassifier,
+  type ModelCardOptions,
+  modelCard,
+} from '../export/index.ts';

@@ -88,6 +88,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./export.ts')).exportCommand,
   },
   {
+    name: 'card',
+    summary: 'Writes the model card of a run in Hugging Face’s form.',
+    load: async () => (await import('./card.ts')).cardCommand,
+  },
+  {
     name: 'meta train',
     summary: 'Trains a learner on many small tasks.',
     load: async () => (await import('./meta-train.ts')).metaTrainCommand,
