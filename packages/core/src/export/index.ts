@@ -1,4 +1,20 @@
-export { type ExportSource, type NetworkInput, networkModel } from './network-model.ts';
+export {
+  type ExportFiles,
+  type ExportInput,
+  type FormatRule,
+  formats,
+  type WeightsOrigin,
+} from './formats.ts';
+export { exportMetadata, type ModelFacts } from './metadata.ts';
+export {
+  type ExportDtype,
+  type ExportFormat,
+  exportDtypes,
+  exportFormats,
+  type PreprocessingPlace,
+  preprocessingPlaces,
+} from './names.ts';
+export { type ExportSource, networkModel, type OnnxForm } from './network-model.ts';
 export {
   bytesOf,
   type OnnxModel,

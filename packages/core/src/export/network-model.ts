@@ -19,24 +19,24 @@ export interface ExportSource {
 }
 
 /**
- * The input of an exported network, which decides its name too.
+ * The input of an exported model.
  *
  * - `pixels`: `pixels` u8 (n, 3, crop, crop), resized and cropped, normalised in the graph.
  * - `pixelValues`: `pixel_values` f32 (n, 3, crop, crop), normalised already, as Hugging Face's processors do.
  */
-export type NetworkInput = 'pixels' | 'pixelValues';
+export type OnnxForm = 'pixels' | 'pixelValues';
 
 /**
  * The network as an ONNX model, without metadata: images to `logits` f32 (n, classes), divided by the temperature, and
  * `probabilities` f32 (n, classes), their softmax. Parameters are initializers under their names.
  */
-export function networkModel(source: ExportSource, form: NetworkInput, batchSize: number): OnnxModel {
+export function networkModel(source: ExportSource, form: OnnxForm, batchSize: number): OnnxModel {
   const { model, variables, classes, preprocessing, temperature } = source;
   const { crop } = preprocessing;
   const variable = ({ name }: Variable) => constant(variables[name]!, name);
   const { scope } = Scope.root({ training: false, variable });
   const shape = [batchSize, 3, crop, crop];
-  const images: { readonly [I in NetworkInput]: () => Value } = {
+  const images: { readonly [F in OnnxForm]: () => Value } = {
     pixels: () => normalisePixels(input('pixels', 'u8', shape), preprocessing),
     pixelValues: () => input('pixel_values', 'f32', shape),
   };

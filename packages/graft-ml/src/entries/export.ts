@@ -5,9 +5,22 @@
  */
 export type { CardFormat } from '@graft-ml/core/internal/export/card-usage';
 export {
+  type ExportDtype,
+  type ExportFormat,
+  exportDtypes,
+  exportFormats,
+  type OnnxForm,
+  type PreprocessingPlace,
+  preprocessingPlaces,
+} from '@graft-ml/core/internal/export/index';
+export {
   type Exported,
+  type ExportedFile,
   type ExportOptions,
+  type ExportProgress,
+  type ExportRunOptions,
   exportClassifier,
+  exportRun,
   type ModelCardOptions,
   modelCard,
 } from '../export/index.ts';

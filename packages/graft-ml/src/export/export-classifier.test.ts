@@ -1,12 +1,13 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
 import { beforeAll, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
 import { openRun } from '../predict/open-run.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
-import { exportClassifier } from './export-classifier.ts';
+import { exportClassifier, exportRun } from './index.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -44,4 +45,24 @@ test('a path that cannot be written leaves nothing behind', async () => {
   await expect(exportClassifier(classifier, path)).rejects.toThrow(path);
   await classifier.close();
   expect(existsSync(path)).toBe(false);
+});
+
+test('a run is exported into its folder, with what it is in the metadata', async () => {
+  const stages: string[] = [];
+  const { path, files, form, difference } = await exportRun(run, { onProgress: ({ stage }) => stages.push(stage) });
+  expect([path, form, stages]).toEqual([join(run, 'model.onnx'), 'pixels', ['checking', 'writing']]);
+  const bytes = readFileSync(path);
+  expect(files).toEqual([{ path, bytes: bytes.length }]);
+  expect(difference).toBeLessThan(1e-5);
+  expect(readOnnxMetadata(bytes)).toMatchObject({ format: 'graft', model: 'conv4', input: 'pixels', dtype: 'fp32' });
+});
+
+test('an export of Graft is replaced, another file only where that is said', async () => {
+  const out = join(root, 'notes.onnx');
+  writeFileSync(out, 'mine');
+  await expect(exportRun(run, { out })).rejects.toThrow(`${out} is there already and was not exported by Graft.`);
+  expect(readFileSync(out, 'utf8')).toBe('mine');
+  await exportRun(run, { out, overwrite: true });
+  await exportRun(run, { out, batchSize: 2 });
+  expect(readOnnxMetadata(readFileSync(out)).format).toBe('graft');
 });

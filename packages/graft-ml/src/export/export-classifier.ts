@@ -1,54 +1,170 @@
-import { dirname } from 'node:path';
-import { encode } from '@graft-ml/core/graph';
-import { randomStream } from '@graft-ml/core/internal/base/random';
-import { sizeOf } from '@graft-ml/core/internal/base/tensor';
-import { version } from '@graft-ml/core/internal/base/version';
-import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
+import { choiceError } from '@graft-ml/core/internal/base/choice';
+import { OptionError } from '@graft-ml/core/internal/base/errors';
+import {
+  type ExportDtype,
+  type ExportFormat,
+  exportDtypes,
+  exportFormats,
+  exportMetadata,
+  formats,
+  networkModel,
+  type OnnxForm,
+  type OnnxModel,
+  type PreprocessingPlace,
+  preprocessingPlaces,
+  type WeightsOrigin,
+  writeOnnx,
+} from '@graft-ml/core/internal/export/index';
 import type { Classifier } from '../predict/classifier.ts';
-import { createSession, loadOrt } from '../runtime/index.ts';
+import { differenceOf } from './check-model.ts';
+import { dtypes } from './dtypes.ts';
+import {
+  assertReplaceable,
+  assertWritable,
+  type ExportedFile,
+  writeExportFile,
+  writeExportFolder,
+} from './write-files.ts';
 
-export interface ExportOptions {
-  /** Images that the model takes at once. Default 1. */
-  readonly batchSize?: number;
-  /** Ends it before the file is written, with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
+/** A stage of an export; the numbers count steps of it, or images. */
+export interface ExportProgress {
+  readonly stage: 'converting' | 'checking' | 'writing';
+  readonly done: number;
+  readonly total: number;
 }
 
-/** An exported model, and how it compares with what was exported. */
+export interface ExportOptions {
+  /** Default `onnx`: one file. */
+  readonly format?: ExportFormat | undefined;
+  /** The numbers of the network. Default `fp32`. */
+  readonly dtype?: ExportDtype | undefined;
+  /** Whether the model resizes and crops images itself (`inside`). Default `outside`: its reader does. */
+  readonly preprocessing?: PreprocessingPlace | undefined;
+  /** Images that the model takes at once. Default 1. */
+  readonly batchSize?: number | undefined;
+  /** Whether files that are no exports of Graft's may be replaced. Default false. */
+  readonly overwrite?: boolean | undefined;
+  /** Ends it before anything is written, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: ExportProgress) => void) | undefined;
+}
+
+/** An exported classifier, and how it compares with what was exported. */
 export interface Exported {
+  readonly format: ExportFormat;
+  readonly dtype: ExportDtype;
+  /** The file, or the folder of the files. */
   readonly path: string;
+  /** The bytes of all files. */
   readonly bytes: number;
-  /** The shape of the input: pixels as bytes, red, green and blue planes. */
-  readonly input: readonly number[];
-  /** The largest difference of a probability between the file in plain ORT and the classifier, on random pixels. */
-  readonly difference: number;
+  readonly files: readonly ExportedFile[];
+  /** The form of the ONNX model's input; null for a format without one. */
+  readonly form: OnnxForm | null;
+  /** The shape of the input, its open sizes by name; null for a format without an ONNX model. */
+  readonly input: readonly (number | string)[] | null;
+  /**
+   * The largest difference of a probability between the ONNX model in plain ORT and the classifier, on images of random
+   * pixels; null for a format without one.
+   */
+  readonly difference: number | null;
+}
+
+/** What is known of a classifier that is a run's. */
+export interface ExportOrigin {
+  readonly run: string;
+  readonly weights: WeightsOrigin | null;
 }
 
 /**
- * Writes a classifier as one ONNX file of standard operators: `pixels` u8 (n, 3, crop, crop), resized and cropped but
- * not normalised, to `logits` and `probabilities` f32 (n, classes). Classes and preprocessing are in its metadata.
+ * Writes a classifier in a format that others open. `onnx`, the default, is one file of standard operators: `pixels` u8
+ * (n, 3, crop, crop), resized and cropped but not normalised, to `logits` and `probabilities` f32 (n, classes), with
+ * classes and preprocessing in its metadata. ONNX models are run by plain ONNX Runtime before they are written.
+ *
+ * @param out the file to write, or for a format of several files the folder
+ * @throws UserError where the format does not have that dtype or preprocessing, the model is not what it should be, or
+ * `out` is in the way or cannot be written
+ * @example await exportClassifier(classifier, 'flowers.onnx', { batchSize: 8 });
  */
 export async function exportClassifier(
   classifier: Classifier,
-  path: string,
-  { batchSize = 1, signal }: ExportOptions = {},
+  out: string,
+  options: ExportOptions = {},
 ): Promise<Exported> {
-  const { crop } = classifier.preprocessing;
-  const metadata = { version, ...classifier.description };
-  const { model: bytes } = encode(classifier.graph(batchSize), { metadata });
-  const input = [batchSize, 3, crop, crop];
-  const stream = randomStream(0, 'export');
-  const pixels = Uint8Array.from({ length: sizeOf(input) }, () => stream.integer(256));
-  const session = await createSession(bytes);
-  const results = await session.run({ pixels: new (loadOrt().Tensor)('uint8', pixels, input) });
-  await session.release();
-  const written = results.probabilities!.data as Float32Array;
-  const expected = await classifier.probabilities(pixels, batchSize);
-  const difference = written.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
-  signal?.throwIfAborted();
-  await wrapWriteErrors(path, async () => {
-    await makeFolders(dirname(path));
-    await replaceFile(path, bytes);
+  return exportFrom(classifier, out, options, null);
+}
+
+/** The same with what is known of the run that the classifier is of. */
+export async function exportFrom(
+  classifier: Classifier,
+  out: string,
+  options: ExportOptions,
+  origin: ExportOrigin | null,
+): Promise<Exported> {
+  const { format = 'onnx', dtype = 'fp32', preprocessing = 'outside', batchSize = 1, overwrite = false } = options;
+  const { signal, onProgress } = options;
+  const rule = formats[format];
+  assertOffered(format, dtype, preprocessing);
+  await (rule.isFile ? assertReplaceable : assertWritable)(out, overwrite);
+  const models = new Map<OnnxForm, OnnxModel>();
+  const weights = origin?.weights ?? null;
+  const files = await rule.files({
+    source: classifier,
+    origin: weights,
+    dtype,
+    preprocessing,
+    batchSize,
+    async onnx(form) {
+      const report = (done: number, total: number) => onProgress?.({ stage: 'converting', done, total });
+      const context = { classifier, run: origin?.run ?? null, signal, onProgress: report };
+      const network = await dtypes[dtype](networkModel(classifier, form, batchSize), context);
+      const facts = { form, dtype, origin: weights, seen: classifier.seen };
+      const model = { ...network, metadata: exportMetadata(classifier, facts) };
+      models.set(form, model);
+      return model;
+    },
   });
-  return { path, bytes: bytes.length, input, difference };
+  const differences: number[] = [];
+  for (const [form, model] of models) {
+    signal?.throwIfAborted();
+    onProgress?.({ stage: 'checking', done: differences.length, total: models.size });
+    differences.push(await differenceOf(writeOnnx(model), form, classifier, batchSize));
+  }
+  signal?.throwIfAborted();
+  onProgress?.({ stage: 'writing', done: 0, total: files.size });
+  const written = await (rule.isFile ? writeExportFile : writeExportFolder)(out, files, overwrite);
+  const [main] = models;
+  return {
+    format,
+    dtype,
+    path: out,
+    bytes: written.reduce((sum, { bytes }) => sum + bytes, 0),
+    files: written,
+    form: main?.[0] ?? null,
+    input: main?.[1].inputs[0]?.shape ?? null,
+    difference: differences.length === 0 ? null : Math.max(...differences),
+  };
+}
+
+/** @throws OptionError where a format has no such dtype or preprocessing */
+function assertOffered(format: ExportFormat, dtype: ExportDtype, preprocessing: PreprocessingPlace): void {
+  if (!Object.hasOwn(formats, format)) throw choiceError('format', format, exportFormats);
+  const rule = formats[format];
+  if (!rule.dtypes.includes(dtype)) throw notOffered('dtype', dtype, exportDtypes, format, rule.dtypes);
+  if (!rule.preprocessing.includes(preprocessing)) {
+    throw notOffered('preprocessing', preprocessing, preprocessingPlaces, format, rule.preprocessing);
+  }
+}
+
+/** A choice that there is not, or not in this format. */
+function notOffered(
+  name: 'dtype' | 'preprocessing',
+  received: string,
+  known: readonly string[],
+  format: ExportFormat,
+  offered: readonly string[],
+): OptionError {
+  if (!known.includes(received)) return choiceError(name, received, known);
+  const expected = offered.join(' or ');
+  const problem = ` ${received}: ${format} has ${expected} only.`;
+  return new OptionError({ option: name, expected, received, problem });
 }

@@ -1,2 +1,9 @@
-export { type Exported, type ExportOptions, exportClassifier } from './export-classifier.ts';
+export {
+  type Exported,
+  type ExportOptions,
+  type ExportProgress,
+  exportClassifier,
+} from './export-classifier.ts';
+export { type ExportRunOptions, exportPath, exportRun } from './export-run.ts';
 export { type ModelCardOptions, modelCard } from './model-card.ts';
+export type { ExportedFile } from './write-files.ts';

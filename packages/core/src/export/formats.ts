@@ -1,0 +1,58 @@
+import type { ExportDtype, ExportFormat, PreprocessingPlace } from './names.ts';
+import type { ExportSource, OnnxForm } from './network-model.ts';
+import type { OnnxModel } from './onnx-model.ts';
+import { writeOnnx } from './write-model.ts';
+
+/** Where a network's pretrained weights came from. */
+export interface WeightsOrigin {
+  /** The registry's name, `torchvision/resnet18.imagenet1k_v1`. */
+  readonly name: string;
+  /** As the registry has it; null where none is stated. */
+  readonly licence: string | null;
+  /** A link to the publisher or the training recipe. */
+  readonly url: string;
+}
+
+/** A classifier that is to be written in a format. */
+export interface ExportInput {
+  readonly source: ExportSource;
+  /** The published weights that training began with; null where there were none, or nobody knows. */
+  readonly origin: WeightsOrigin | null;
+  readonly dtype: ExportDtype;
+  readonly preprocessing: PreprocessingPlace;
+  /** Images that the model takes at once. */
+  readonly batchSize: number;
+  /** The network as an ONNX model of `dtype` and `batchSize`, with metadata. It is checked before it is written. */
+  onnx(form: OnnxForm): Promise<OnnxModel>;
+}
+
+/** The files of an export by their paths in its folder, with slashes. */
+export type ExportFiles = ReadonlyMap<string, Uint8Array>;
+
+/** How a classifier is written in one format. */
+export interface FormatRule {
+  /** A few words for `--help`. */
+  readonly description: string;
+  /** The dtypes that its readers take. */
+  readonly dtypes: readonly ExportDtype[];
+  readonly preprocessing: readonly PreprocessingPlace[];
+  /** Whether it is a single file, so that `out` is a file and not a folder. */
+  readonly isFile: boolean;
+  /** @throws UserError where the classifier cannot be written so, with the reason */
+  files(input: ExportInput): Promise<ExportFiles>;
+}
+
+/**
+ * The rules of the formats. To add one: its name to `exportFormats` (`names.ts`), and its rule here, from a file of its
+ * own; the command line, its help and `exportRun` follow from these. A dtype is added to `exportDtypes` and to the table
+ * of `graft-ml/src/export/dtypes.ts`.
+ */
+export const formats: { readonly [F in ExportFormat]: FormatRule } = {
+  onnx: {
+    description: 'one ONNX file for any ONNX Runtime',
+    dtypes: ['fp32'],
+    preprocessing: ['outside'],
+    isFile: true,
+    files: async ({ onnx }) => new Map([['model.onnx', writeOnnx(await onnx('pixels'))]]),
+  },
+};
