@@ -1,3 +1,12 @@
+export type { ActivationRange, CalibrationMethod } from './activation-range.ts';
+export {
+  type ActivationRanges,
+  type CalibrateOptions,
+  calibrate,
+  type OnnxSession,
+  type OpenOnnx,
+} from './calibrate.ts';
+export { foldBatchNorms } from './fold-batch-norms.ts';
 export {
   type ExportFiles,
   type ExportInput,
@@ -23,5 +32,7 @@ export {
   type OnnxType,
   onnxTensor,
 } from './onnx-model.ts';
+export { type QuantiseOptions, quantise } from './quantise.ts';
+export type { WeightBits } from './quantise-weights.ts';
 export { readOnnxModel } from './read-model.ts';
 export { writeOnnx } from './write-model.ts';

@@ -1,0 +1,225 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openOnnx } from 'graft-ml/internal/export/onnx-session';
+import { describe, expect, test } from 'vitest';
+import { narrowSource, pixelsOf } from '../../../../test/narrow-exports.ts';
+import { f32, type Tensors, tensor } from '../base/tensor.ts';
+import { decode } from '../graph/decode.ts';
+import { ActivationHistogram } from './activation-range.ts';
+import { calibrate, foldBatchNorms, networkModel, type OnnxModel, quantise, writeOnnx } from './index.ts';
+import { f32Tensor, floatsOf, onnxNode } from './onnx-numbers.ts';
+import { leastScalesFor, quantiseBias, quantiseWeights, scaleOf } from './quantise-weights.ts';
+
+/** Numbers between -1 and 1 that do not repeat soon. */
+const numbers = (count: number, seed = 0) =>
+  Float32Array.from({ length: count }, (_, i) => Math.sin(1 + seed + i * 1.7 + (i * i) / 97));
+
+describe('scales', () => {
+  test.each([
+    [-1, 3],
+    [0, 6],
+    [0.5, 2],
+    [-4, -1],
+  ])('from %f to %f: zero is exact, and nothing is off by more than half a step', (minimum, maximum) => {
+    const { scale, zeroPoint } = scaleOf({ minimum, maximum });
+    expect(Number.isInteger(zeroPoint)).toBe(true);
+    const rounded = (x: number) => (Math.min(255, Math.max(0, Math.round(x / scale) + zeroPoint)) - zeroPoint) * scale;
+    expect(rounded(0)).toBe(0);
+    for (let i = 0; i <= 1000; i++) {
+      const x = minimum + ((maximum - minimum) * i) / 1000;
+      // The zero point is rounded, too, so that the ends of the range move by up to half a step.
+      expect(Math.abs(rounded(x) - x)).toBeLessThanOrEqual(scale * 1.0001);
+    }
+  });
+
+  test('an activation that is always zero has a scale', () => {
+    expect(scaleOf({ minimum: 0, maximum: 0 })).toEqual({ scale: 1, zeroPoint: 0 });
+  });
+});
+
+describe('weights', () => {
+  const weight = f32Tensor(
+    [4, 3, 3, 3],
+    numbers(108).map((x, i) => x * 10 ** -Math.floor(i / 27)),
+  );
+
+  test.each([7, 8] as const)('of %i bits are within half a step of each channel', (bits) => {
+    const { weights, scales } = quantiseWeights(weight, 0, bits, []);
+    const integers = new Int8Array(weights.bytes.buffer);
+    floatsOf(weight).forEach((value, i) => {
+      const scale = scales[Math.floor(i / 27)]!;
+      expect(Math.abs(integers[i]! * scale - value)).toBeLessThanOrEqual(scale * 0.5001);
+    });
+    for (const channel of [0, 1, 2, 3]) {
+      const largest = Math.max(...integers.slice(channel * 27, (channel + 1) * 27).map(Math.abs));
+      expect(largest).toBe(bits === 7 ? 64 : 127);
+    }
+  });
+
+  test('of 7 bits never add up to more than 16 bits in pairs, those of 8 bits can', () => {
+    const pairs = (bits: 7 | 8) => {
+      const { weights } = quantiseWeights(f32Tensor([1, 2], Float32Array.of(1, 1)), 0, bits, []);
+      const [a, b] = new Int8Array(weights.bytes.buffer);
+      return 255 * (a! + b!);
+    };
+    expect(pairs(7)).toBeLessThanOrEqual(2 ** 15 - 1);
+    expect(pairs(8)).toBeGreaterThan(2 ** 15 - 1);
+  });
+
+  test('along the last axis, as matrices have their channels', () => {
+    const { scales } = quantiseWeights(f32Tensor([2, 3], Float32Array.of(1, 20, 0, -2, 10, 0)), 1, 8, []);
+    expect([...scales]).toEqual([2 / 127, 20 / 127, 1].map(Math.fround));
+  });
+
+  test('a bias that is far larger than its weights still fits into 32 bits', () => {
+    const bias = Float32Array.of(1000, -3);
+    const least = leastScalesFor(bias, 1e-3);
+    const { scales } = quantiseWeights(f32Tensor([2, 1], Float32Array.of(1e-9, 1)), 0, 8, least);
+    const { bias: integers, scales: products } = quantiseBias(bias, scales, 1e-3);
+    const values = new Int32Array(integers.bytes.buffer);
+    bias.forEach((value, c) => {
+      expect(values[c]! * products[c]!).toBeCloseTo(value, 3);
+    });
+  });
+});
+
+describe('ranges', () => {
+  const rangeOf = (method: 'minmax' | 'percentile' | 'mse', ...parts: Float32Array[]) => {
+    const histogram = new ActivationHistogram();
+    for (const part of parts) histogram.add(part);
+    return histogram.range(method);
+  };
+  const bulk = numbers(50_000).map((x) => Math.max(0, x) * 2);
+  const outlier = Float32Array.of(90);
+
+  test('do not depend on the order of the images', () => {
+    for (const method of ['minmax', 'percentile', 'mse'] as const) {
+      expect(rangeOf(method, bulk, outlier)).toEqual(rangeOf(method, outlier, bulk));
+    }
+  });
+
+  test('minmax holds every number, percentile and mse leave a lone one out', () => {
+    expect(rangeOf('minmax', bulk, outlier)).toEqual({ minimum: 0, maximum: 90 });
+    const percentile = rangeOf('percentile', bulk, outlier);
+    expect(percentile.minimum).toBe(0);
+    expect(percentile.maximum).toBeLessThan(2.1);
+    expect(percentile.maximum).toBeGreaterThan(1.9);
+    const lowest = rangeOf(
+      'mse',
+      bulk.map((x) => x - 1),
+      Float32Array.of(-1, 1),
+    ).minimum;
+    expect(lowest).toBeLessThan(-0.9);
+  });
+
+  test('mse weighs clipping against rounding', () => {
+    const many = new Float32Array(200).fill(90);
+    expect(rangeOf('mse', bulk, many).maximum).toBeCloseTo(90, 0);
+    // Of 400,000 numbers up to 1, finer steps gain more than clipping a 2 costs.
+    const { maximum } = rangeOf('mse', numbers(400_000), Float32Array.of(2));
+    expect(maximum).toBeLessThan(1.2);
+    expect(maximum).toBeGreaterThan(0.8);
+  });
+});
+
+const images = (count: number, side: number): Tensors[] =>
+  Array.from({ length: count }, (_, i) => {
+    const pixels = pixelsOf(count, side).slice(i * 3 * side * side, (i + 1) * 3 * side * side);
+    return { pixels: tensor('u8', [1, 3, side, side], pixels) };
+  });
+
+async function logitsOf(model: OnnxModel, feeds: readonly Tensors[]): Promise<number[]> {
+  const session = await openOnnx(writeOnnx(model));
+  const logits: number[] = [];
+  for (const feed of feeds) logits.push(...((await session.run(feed)).logits!.data as Float32Array));
+  await session.release();
+  return logits;
+}
+
+async function calibrated(name: string) {
+  const source = narrowSource(name);
+  const model = foldBatchNorms(networkModel(source, 'pixels', 1));
+  const feeds = images(3, source.preprocessing.crop);
+  return { model, feeds, ranges: await calibrate(model, feeds, { open: openOnnx }) };
+}
+
+/** The operators that a session of ONNX Runtime runs. */
+async function runOperators(model: OnnxModel): Promise<Set<string>> {
+  const folder = mkdtempSync(join(tmpdir(), 'graft-int8-'));
+  try {
+    const optimizedModelFilePath = join(folder, 'optimised.onnx');
+    const options = { optimizedModelFilePath, graphOptimizationLevel: 'all', logSeverityLevel: 3 } as const;
+    await (await openOnnx(writeOnnx(model), options)).release();
+    return new Set(decode(readFileSync(optimizedModelFilePath)).nodes.map(({ operator }) => operator));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe('quantised networks', () => {
+  test.each([
+    ['squeezenet1_1', ['QLinearConv', 'QLinearConcat']],
+    ['resnet_basic', ['QLinearConv', 'QLinearAdd', 'QLinearGlobalAveragePool', 'QGemm']],
+    ['mobilenet_v3', ['QLinearConv', 'QLinearAdd', 'QLinearMul', 'QGemm']],
+    ['efficientnet', ['QLinearConv', 'QLinearSigmoid', 'QLinearMul']],
+    ['densenet', ['QLinearConv', 'QLinearConcat', 'QLinearAveragePool']],
+    ['conv4', ['QLinearConv', 'QGemm']],
+    ['vit', ['QLinearConv', 'QGemm']],
+  ])('%s runs on integers, and its logits stay near', async (name, expected) => {
+    const { model, feeds, ranges } = await calibrated(name);
+    const quantised = quantise(model, ranges);
+    const [before, after] = [await logitsOf(model, feeds), await logitsOf(quantised, feeds)];
+    const scale = Math.max(...before.map(Math.abs));
+    before.forEach((value, i) => {
+      expect(Math.abs(after[i]! - value) / scale).toBeLessThan(0.15);
+    });
+    expect(after).not.toEqual(before);
+    const operators = await runOperators(quantised);
+    expect([...operators]).toEqual(expect.arrayContaining(expected));
+    for (const floating of ['Conv', 'Relu', 'Clip', 'MaxPool']) expect([...operators]).not.toContain(floating);
+  });
+
+  test('their weights take a quarter of the bytes', async () => {
+    const { model, ranges } = await calibrated('resnet_basic');
+    expect(writeOnnx(quantise(model, ranges)).length).toBeLessThan(0.45 * writeOnnx(model).length);
+  });
+
+  test('8 bits are nearer than 7', async () => {
+    const x = numbers(640);
+    const model = dense(f32Tensor([64, 8], numbers(512, 5)));
+    const feeds = Array.from({ length: 10 }, (_, i) => ({ x: f32([1, 64], x.subarray(64 * i, 64 * i + 64)) }));
+    const ranges = await calibrate(model, feeds, { open: openOnnx });
+    const exact = await logitsOf(model, feeds);
+    const error = async (weightBits: 7 | 8) => {
+      const logits = await logitsOf(quantise(model, ranges, { weightBits }), feeds);
+      return Math.hypot(...logits.map((value, i) => value - exact[i]!)) / Math.hypot(...exact);
+    };
+    expect(await error(7)).toBeLessThan(0.02);
+    expect(await error(8)).toBeLessThan(await error(7));
+  });
+
+  test('without images there is nothing to calibrate with', async () => {
+    await expect(calibrate(dense(f32Tensor([64, 8], numbers(512))), [], { open: openOnnx })).rejects.toThrow(
+      'there are no images to calibrate with',
+    );
+  });
+
+  test('an activation that is not finite is named', async () => {
+    const model = dense(f32Tensor([64, 8], new Float32Array(512).fill(3e38)));
+    const feeds = [{ x: f32([1, 64], new Float32Array(64).fill(10)) }];
+    await expect(calibrate(model, feeds, { open: openOnnx })).rejects.toThrow('"logits" is not finite');
+  });
+});
+
+/** x (1, k) · weight (k, n). */
+function dense(weight: ReturnType<typeof f32Tensor>): OnnxModel {
+  return {
+    opsets: new Map([['', 18]]),
+    metadata: {},
+    nodes: [onnxNode('MatMul', ['x', 'weight'], 'logits')],
+    initializers: new Map([['weight', weight]]),
+    inputs: [{ name: 'x', dtype: 'f32', shape: [1, weight.shape[0]!] }],
+    outputs: [{ name: 'logits', dtype: 'f32', shape: [1, weight.shape[1]!] }],
+  };
+}
