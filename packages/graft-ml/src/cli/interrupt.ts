@@ -35,3 +35,19 @@ export function ended(): Promise<void> {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
   });
 }
+
+/**
+ * The same for a server that SIGHUP tells to look at its files again. A second Ctrl-C or SIGTERM ends the process at
+ * once.
+ */
+export function endedOrHangUp(onHangUp: () => void): Promise<void> {
+  process.on('SIGHUP', onHangUp);
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, (_: NodeJS.Signals, number: number) => {
+        process.on(signal, () => process.exit(128 + number));
+        resolve();
+      });
+    }
+  });
+}

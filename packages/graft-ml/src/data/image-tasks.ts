@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
+import { ImageError, type ImageProblem } from '@graft-ml/core/internal/image/problem';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import type { ImageReading } from '@graft-ml/core/internal/image/transform';
 import { type ViewRequest, viewOf } from '@graft-ml/core/internal/image/view';
@@ -12,6 +12,8 @@ export interface ViewTask extends ImageFile {
   readonly size: number;
   /** Adds the hash of the file. */
   readonly isHashed?: boolean;
+  /** Refuses an image of more pixels before any is decoded. Default: the bounds of every image. */
+  readonly mostPixels?: number;
 }
 
 /** A request for the whole image. */
@@ -82,6 +84,10 @@ export async function perform<N extends TaskName>(
   const bytes = await readImageFile(task);
   if (isThread && isCostlyFormat(bytes)) return costly;
   const image = await openImage(bytes, task.path, readingOf(task));
+  if ('mostPixels' in task && image.width * image.height > (task.mostPixels ?? Number.POSITIVE_INFINITY)) {
+    const message = `${image.width} x ${image.height} pixels, more than ${task.mostPixels}`;
+    throw new ImageError({ path: task.path, kind: 'too-large', message });
+  }
   if (isThread && image.isCostly) return costly;
   return work[name](image, bytes, task);
 }

@@ -123,7 +123,8 @@ export async function listen(server: Server, port: number): Promise<void> {
   });
 }
 
-function portProblem(error: Error, port: number): string {
+/** The message for a port that cannot be had. */
+export function portProblem(error: Error, port: number): string {
   if (isCode(error, 'EADDRINUSE'))
     return `Port ${port} is in use. Choose another ${option('port')}, or 0 for any free one.`;
   if (isCode(error, 'EACCES'))

@@ -63,6 +63,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./studio.ts')).studioCommand,
   },
   {
+    name: 'serve',
+    summary: 'Serves runs over HTTP: predictions, the Open Inference Protocol, metrics.',
+    load: async () => (await import('./serve.ts')).serveCommand,
+  },
+  {
     name: 'features',
     summary: 'Writes the features of images: the inputs of the last layer.',
     load: async () => (await import('./features.ts')).featuresCommand,

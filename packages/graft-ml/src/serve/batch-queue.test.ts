@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { nextBatch } from './batch-queue.ts';
+
+const sizes = [1, 2, 4, 8];
+const queue = (count: number, alone: readonly number[] = []) =>
+  Array.from({ length: count }, (_, i) => ({ since: 100, isAlone: alone.includes(i) }));
+
+test.each([
+  ['nothing', queue(0), sizes, 0, null],
+  ['one at once', queue(1), sizes, 0, { count: 1, size: 1 }],
+  ['the largest size that is filled', queue(7), sizes, 0, { count: 4, size: 4 }],
+  ['no more than the largest', queue(20), sizes, 0, { count: 8, size: 8 }],
+  ['a full batch without waiting', queue(8), sizes, 50, { count: 8, size: 8 }],
+  ['the rest of the time', queue(3), sizes, 50, { delay: 40 }],
+  ['what came when the time is over', queue(3), sizes, 10, { count: 2, size: 2 }],
+  ['filled up where a model takes no less', queue(3), [8], 0, { count: 3, size: 8 }],
+  ['one that is alone', queue(5, [0]), sizes, 50, { count: 1, size: 1 }],
+  ['those before one that is alone, without waiting for others', queue(5, [3]), sizes, 50, { count: 2, size: 2 }],
+] as const)('the next batch is %s', (_, waiting, of, wait, expected) => {
+  expect(nextBatch(waiting, of, { wait, now: 110 })).toEqual(expected);
+});

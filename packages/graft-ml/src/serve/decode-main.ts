@@ -1,0 +1,24 @@
+/** A process that decodes images, one at a time. Started by `decoders.ts`, always as the built file. */
+
+import { ImageError } from '@graft-ml/core/internal/image/problem';
+import sharp from 'sharp';
+import { costly, perform } from '../data/image-tasks.ts';
+import { answerTasks } from './child-main.ts';
+import type { DecodeReply, DecodeTask, ViewTask } from './messages.ts';
+import { readTensorRequest } from './tensor-request.ts';
+
+sharp.concurrency(1);
+sharp.cache(false);
+
+answerTasks<DecodeTask, DecodeReply>(async (task) => (task.kind === 'view' ? view(task) : readTensorRequest(task)));
+
+async function view({ bytes, framing, mostPixels }: ViewTask): Promise<DecodeReply> {
+  const request = { kind: 'evaluation', preprocessing: framing } as const;
+  try {
+    const viewed = await perform('view', { path: 'image', bytes, request, size: framing.crop, mostPixels }, 'thread');
+    return viewed === costly ? { isCostly: true } : { pixels: viewed.pixels };
+  } catch (error) {
+    if (error instanceof ImageError) return { problem: error.problem };
+    throw error;
+  }
+}

@@ -1,0 +1,141 @@
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { ImageError } from '@graft-ml/core/internal/image/problem';
+import { type ImageProcess, processLimits, startImageProcess } from '../data/image-process.ts';
+import { type Child, ProcessLost, startChild } from './child.ts';
+import type { DecodeReply, DecodeTask, TensorRequest, TensorTask, ViewTask } from './messages.ts';
+import { ServeError } from './problems.ts';
+
+/** Turns requests into inputs of models, in processes of its own: a decoder that breaks down takes one image with it. */
+export interface Decoders {
+  /** u8 (3, crop, crop). @throws ImageError, ServeError (by rejection) */
+  view(task: Omit<ViewTask, 'kind'>, signal: AbortSignal): Promise<Uint8Array>;
+  /** @throws ServeError (by rejection) */
+  tensor(task: Omit<TensorTask, 'kind'>, signal: AbortSignal): Promise<TensorRequest>;
+  /** The processes that run. */
+  readonly pids: readonly number[];
+  readonly waiting: number;
+  close(): void;
+}
+
+export interface DecodersOptions {
+  readonly count: number;
+  /** The time for one image. */
+  readonly seconds: number;
+  readonly onLost: (how: string) => void;
+}
+
+interface Waiting {
+  readonly task: DecodeTask;
+  readonly signal: AbortSignal;
+  answer(reply: DecodeReply): void;
+  fail(error: unknown): void;
+}
+
+/** Images that may cost much wait for one process; more of them than this are turned away. */
+const mostCostly = 8;
+
+export async function startDecoders({ count, seconds, onLost }: DecodersOptions): Promise<Decoders> {
+  const queue: Waiting[] = [];
+  const idle: Child<DecodeTask, DecodeReply>[] = [];
+  const running = new Set<Child<DecodeTask, DecodeReply>>();
+  const costly = costlyLane(seconds);
+  let isClosed = false;
+
+  const start = () => {
+    const child = startChild<DecodeTask, DecodeReply>('serve/decode-main.js');
+    running.add(child);
+    void child.ended.then((how) => {
+      running.delete(child);
+      const place = idle.indexOf(child);
+      if (place >= 0) idle.splice(place, 1);
+      if (isClosed) return;
+      onLost(how);
+      start();
+    });
+    idle.push(child);
+    advance();
+  };
+  const advance = () => {
+    while (idle.length > 0 && queue.length > 0) {
+      const next = queue.shift()!;
+      if (next.signal.aborted) next.fail(next.signal.reason);
+      else void work(idle.pop()!, next);
+    }
+  };
+  const work = async (child: Child<DecodeTask, DecodeReply>, { task, answer, fail }: Waiting) => {
+    try {
+      answer(await child.ask(task, seconds));
+    } catch (error) {
+      fail(error instanceof ProcessLost ? new ServeError('decoder-lost') : error);
+    }
+    // What it holds of the last image is free; a process that has ended is replaced where it ended.
+    if (running.has(child)) idle.push(child);
+    advance();
+  };
+  const ask = (task: DecodeTask, signal: AbortSignal) =>
+    new Promise<DecodeReply>((answer, fail) => {
+      queue.push({ task, signal, answer, fail });
+      advance();
+    });
+
+  for (let i = 0; i < count; i++) start();
+  return {
+    async view(task, signal) {
+      const reply = await ask({ kind: 'view', ...task }, signal);
+      if ('isCostly' in reply) return costly.view(task, signal);
+      if ('problem' in reply) throw new ImageError(reply.problem);
+      if ('pixels' in reply) return reply.pixels;
+      throw new Error('a decoder answered something else');
+    },
+    async tensor(task, signal) {
+      const reply = await ask({ kind: 'tensor', ...task }, signal);
+      if ('refusal' in reply) throw new ServeError('bad-request', reply.refusal);
+      if ('request' in reply) return reply.request;
+      throw new Error('a decoder answered something else');
+    },
+    get pids() {
+      return [...running].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+    },
+    get waiting() {
+      return queue.length + costly.waiting;
+    },
+    close() {
+      isClosed = true;
+      for (const child of running) child.kill();
+      for (const { fail } of queue.splice(0)) fail(new UserError('The server was closed.'));
+      costly.close();
+    },
+  };
+}
+
+/** One image at a time in the process of `data/`, whose memory and time are bounded: large ones, AVIF and TIFF. */
+function costlyLane(seconds: number) {
+  const apart: ImageProcess = startImageProcess({ seconds, bytes: processLimits.bytes });
+  let previous: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  return {
+    get waiting() {
+      return waiting;
+    },
+    async view({ bytes, framing, mostPixels }: Omit<ViewTask, 'kind'>, signal: AbortSignal): Promise<Uint8Array> {
+      if (waiting >= mostCostly) throw new ServeError('busy', 'Too many large images wait to be decoded.');
+      waiting++;
+      const request = { kind: 'evaluation', preprocessing: framing } as const;
+      const viewed = previous.then(() => {
+        signal.throwIfAborted();
+        return apart.perform('view', { path: 'image', bytes, request, size: framing.crop, mostPixels });
+      });
+      previous = viewed.catch(() => {});
+      try {
+        const reply = await viewed;
+        if ('problem' in reply) throw new ImageError(reply.problem);
+        return reply.pixels;
+      } finally {
+        waiting--;
+      }
+    },
+    close() {
+      if (apart.pid !== undefined) process.kill(apart.pid, 'SIGKILL');
+    },
+  };
+}

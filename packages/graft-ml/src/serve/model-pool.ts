@@ -1,0 +1,257 @@
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import { nextBatch, type Waiting } from './batch-queue.ts';
+import { type Child, ProcessLost, startChild } from './child.ts';
+import type { ImageExplanation, InferenceReply, InferenceTask, ModelDescription } from './messages.ts';
+import { ServeError } from './problems.ts';
+
+/** What a model says of one image. */
+export interface RowOutputs {
+  readonly logits: Float32Array;
+  readonly probabilities: Float32Array;
+}
+
+/** What a pool tells whoever watches it. */
+export interface PoolEvents {
+  onBatch(images: number, milliseconds: number): void;
+  /** How long an image waited for its batch. */
+  onWait(milliseconds: number): void;
+  onLost(how: string): void;
+}
+
+export interface PoolOptions extends PoolEvents {
+  readonly path: string;
+  readonly workers: number;
+  readonly threads: number;
+  readonly maxBatch: number;
+  /** Milliseconds that an image waits for others while a worker is free. */
+  readonly maxWait: number;
+  readonly explains: boolean;
+  /** The longest a batch may take; then its process is taken for stuck. */
+  readonly seconds: number;
+  /** The longest opening the model may take. */
+  readonly openSeconds: number;
+}
+
+/** One version of a model in its processes. */
+export interface ModelPool {
+  readonly description: ModelDescription;
+  /** @param pixels u8 (3, crop, crop). @throws ServeError (by rejection) */
+  run(pixels: Uint8Array, signal: AbortSignal): Promise<RowOutputs>;
+  explain(pixels: Uint8Array, target: number | null, signal: AbortSignal): Promise<ImageExplanation>;
+  readonly waiting: number;
+  readonly pids: readonly number[];
+  /** The processes that have the model open. */
+  readonly ready: number;
+  /** Ends the processes. What still waits rejects. */
+  close(): void;
+}
+
+type Worker = Child<InferenceTask, InferenceReply>;
+
+interface Job extends Omit<Waiting, 'isAlone'> {
+  isAlone: boolean;
+  readonly pixels: Uint8Array;
+  /** Null: to be classified; else the class that is explained, or the likeliest. */
+  readonly target: { readonly index: number | null } | null;
+  /** Whether its first process broke down. */
+  isRetried: boolean;
+  answer(value: RowOutputs | ImageExplanation): void;
+  fail(error: unknown): void;
+}
+
+/** A process that ends sooner after its start than this is started again only after a while. */
+const shortLife = 5000;
+const longestPause = 30_000;
+
+/** Opens a model in processes of its own. @throws UserError (by rejection) where it cannot be opened */
+export async function openModelPool(options: PoolOptions): Promise<ModelPool> {
+  const pool = new Pool(options);
+  try {
+    // The first one times kernels where that was not done yet; the others find the choices.
+    await pool.start();
+    await Promise.all(Array.from({ length: options.workers - 1 }, () => pool.start()));
+  } catch (error) {
+    pool.close();
+    throw error;
+  }
+  return pool;
+}
+
+class Pool implements ModelPool {
+  readonly #options: PoolOptions;
+  readonly #queue: Job[] = [];
+  readonly #idle: Worker[] = [];
+  readonly #workers = new Set<Worker>();
+  readonly #open = new Set<Worker>();
+  #description: ModelDescription | undefined;
+  #isClosed = false;
+  #clock: NodeJS.Timeout | undefined;
+  #pause = 0;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  get description(): ModelDescription {
+    if (!this.#description) throw new Error('the model is not open yet');
+    return this.#description;
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  get pids(): readonly number[] {
+    return [...this.#workers].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  }
+
+  get ready(): number {
+    return this.#open.size;
+  }
+
+  run(pixels: Uint8Array, signal: AbortSignal): Promise<RowOutputs> {
+    return new Promise((resolve, reject) => {
+      const answer = (value: RowOutputs | ImageExplanation) =>
+        'logits' in value ? resolve(value) : reject(new Error('a worker answered something else'));
+      this.#push({ ...newJob(pixels, signal), target: null, isAlone: false, answer, fail: reject });
+    });
+  }
+
+  explain(pixels: Uint8Array, index: number | null, signal: AbortSignal): Promise<ImageExplanation> {
+    return new Promise((resolve, reject) => {
+      const answer = (value: RowOutputs | ImageExplanation) =>
+        'overlay' in value ? resolve(value) : reject(new Error('a worker answered something else'));
+      this.#push({ ...newJob(pixels, signal), target: { index }, isAlone: true, answer, fail: reject });
+    });
+  }
+
+  /** Starts a process, and opens the model in it. @throws UserError where that cannot be */
+  async start(): Promise<void> {
+    const { path, threads, maxBatch, explains, openSeconds } = this.#options;
+    const worker = startChild<InferenceTask, InferenceReply>('serve/inference-main.js');
+    this.#workers.add(worker);
+    const started = performance.now();
+    void worker.ended.then((how) => this.#onEnd(worker, how, performance.now() - started));
+    const reply = await worker.ask({ kind: 'open', path, threads, maxBatch, explains }, openSeconds).catch((error) => {
+      worker.kill();
+      if (error instanceof UserError) throw error;
+      throw new UserError(`The process that was to open it failed: ${firstLine(error)}`, { cause: error });
+    });
+    if (!('opened' in reply)) throw new Error('a worker answered something else');
+    this.#description ??= reply.opened;
+    this.#open.add(worker);
+    this.#idle.push(worker);
+    this.#advance();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#clock);
+    for (const worker of this.#workers) worker.kill();
+    for (const { fail } of this.#queue.splice(0)) fail(new ServeError('closing'));
+  }
+
+  #push(job: Job): void {
+    if (this.#isClosed || job.signal.aborted) {
+      job.fail(this.#isClosed ? new ServeError('closing') : job.signal.reason);
+      return;
+    }
+    const drop = () => {
+      const place = this.#queue.indexOf(job);
+      if (place < 0) return; // it is being computed
+      this.#queue.splice(place, 1);
+      job.fail(job.signal.reason);
+    };
+    job.signal.addEventListener('abort', drop, { once: true });
+    this.#queue.push(job);
+    this.#advance();
+  }
+
+  /** Gives free workers what there is to do. */
+  #advance(): void {
+    clearTimeout(this.#clock);
+    while (this.#idle.length > 0) {
+      const next = nextBatch(this.#queue, this.description.sizes, {
+        wait: this.#options.maxWait,
+        now: performance.now(),
+      });
+      if (next === null) return;
+      if ('delay' in next) {
+        this.#clock = setTimeout(() => this.#advance(), Math.ceil(next.delay));
+        return;
+      }
+      void this.#work(this.#idle.pop()!, this.#queue.splice(0, next.count), next.size);
+    }
+  }
+
+  async #work(worker: Worker, jobs: readonly Job[], size: number): Promise<void> {
+    const now = performance.now();
+    let isLost = false;
+    for (const { since } of jobs) this.#options.onWait(now - since);
+    try {
+      const [{ target, pixels }] = jobs as readonly [Job];
+      if (target) jobs[0]!.answer(await this.#explainIn(worker, pixels, target.index));
+      else await this.#runIn(worker, jobs, size);
+      this.#options.onBatch(jobs.length, performance.now() - now);
+      this.#pause = 0;
+    } catch (error) {
+      isLost = error instanceof ProcessLost;
+      for (const job of jobs) this.#afterFailure(job, error);
+    }
+    if (!isLost && this.#open.has(worker)) this.#idle.push(worker);
+    if (!this.#isClosed) this.#advance();
+  }
+
+  async #explainIn(worker: Worker, pixels: Uint8Array, target: number | null): Promise<ImageExplanation> {
+    const reply = await worker.ask({ kind: 'explain', pixels, target }, this.#options.seconds);
+    if (!('explanation' in reply)) throw new Error('a worker answered something else');
+    return reply.explanation;
+  }
+
+  async #runIn(worker: Worker, jobs: readonly Job[], size: number): Promise<void> {
+    const length = jobs[0]!.pixels.length;
+    const pixels = new Uint8Array(size * length);
+    for (const [i, job] of jobs.entries()) pixels.set(job.pixels, i * length);
+    const reply = await worker.ask({ kind: 'run', pixels, size }, this.#options.seconds);
+    if (!('outputs' in reply)) throw new Error('a worker answered something else');
+    const { logits, probabilities } = reply.outputs;
+    const classes = this.description.classes.length;
+    const row = (of: Float32Array, i: number) => of.subarray(i * classes, (i + 1) * classes);
+    for (const [i, job] of jobs.entries()) {
+      job.answer({ logits: row(logits, i), probabilities: row(probabilities, i) });
+    }
+  }
+
+  /** What lost its process is tried once more, by itself. */
+  #afterFailure(job: Job, error: unknown): void {
+    if (!(error instanceof ProcessLost)) job.fail(error);
+    else if (this.#isClosed || job.isRetried) job.fail(new ServeError(this.#isClosed ? 'closing' : 'worker-lost'));
+    else if (job.signal.aborted) job.fail(job.signal.reason);
+    else {
+      job.isAlone = true;
+      job.isRetried = true;
+      this.#queue.unshift(job);
+    }
+  }
+
+  #onEnd(worker: Worker, how: string, lived: number): void {
+    const wasOpen = this.#open.delete(worker);
+    this.#workers.delete(worker);
+    const place = this.#idle.indexOf(worker);
+    if (place >= 0) this.#idle.splice(place, 1);
+    if (this.#isClosed || !(wasOpen || this.#description)) return;
+    this.#options.onLost(how);
+    if (lived < shortLife) this.#pause = Math.min(longestPause, Math.max(500, 2 * this.#pause));
+    setTimeout(() => {
+      if (!this.#isClosed) this.start().catch(() => {}); // its end is told, and it is started again
+    }, this.#pause).unref();
+  }
+}
+
+function newJob(pixels: Uint8Array, signal: AbortSignal) {
+  return { pixels, signal, since: performance.now(), isRetried: false };
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+}
