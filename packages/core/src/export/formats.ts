@@ -1,6 +1,10 @@
+import { huggingFace } from './hugging-face.ts';
 import type { ExportDtype, ExportFormat, PreprocessingPlace } from './names.ts';
 import type { ExportSource, OnnxForm } from './network-model.ts';
 import type { OnnxModel } from './onnx-model.ts';
+import { pytorch } from './pytorch.ts';
+import { timm } from './timm.ts';
+import { triton } from './triton.ts';
 import { writeOnnx } from './write-model.ts';
 
 /** Where a network's pretrained weights came from. */
@@ -16,6 +20,8 @@ export interface WeightsOrigin {
 /** A classifier that is to be written in a format. */
 export interface ExportInput {
   readonly source: ExportSource;
+  /** A name for the model: that of its run's folder, or of its architecture. */
+  readonly name: string;
   /** The published weights that training began with; null where there were none, or nobody knows. */
   readonly origin: WeightsOrigin | null;
   readonly dtype: ExportDtype;
@@ -40,6 +46,10 @@ export interface FormatRule {
   readonly isFile: boolean;
   /** @throws UserError where the classifier cannot be written so, with the reason */
   files(input: ExportInput): Promise<ExportFiles>;
+  /** The lines of code or commands that open what was written at `path`. Absent: none are needed. */
+  usage?(input: ExportInput, path: string): readonly string[];
+  /** Where its readers do something else than the run, a sentence each. Absent: nowhere. */
+  notes?(input: ExportInput): readonly string[];
 }
 
 /**
@@ -55,4 +65,8 @@ export const formats: { readonly [F in ExportFormat]: FormatRule } = {
     isFile: true,
     files: async ({ onnx }) => new Map([['model.onnx', writeOnnx(await onnx('pixels'))]]),
   },
+  hf: huggingFace,
+  timm,
+  triton,
+  safetensors: pytorch,
 };

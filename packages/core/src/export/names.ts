@@ -3,7 +3,7 @@
  */
 
 /** The formats that a classifier is exported in; `formats.ts` has the rule of each. */
-export const exportFormats = ['onnx'] as const;
+export const exportFormats = ['onnx', 'hf', 'timm', 'triton', 'safetensors'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
 /** The number formats of an exported network. */

@@ -1,8 +1,10 @@
+import { basename, resolve } from 'node:path';
 import { choiceError } from '@graft-ml/core/internal/base/choice';
 import { OptionError } from '@graft-ml/core/internal/base/errors';
 import {
   type ExportDtype,
   type ExportFormat,
+  type ExportInput,
   exportDtypes,
   exportFormats,
   exportMetadata,
@@ -67,6 +69,10 @@ export interface Exported {
    * pixels; null for a format without one.
    */
   readonly difference: number | null;
+  /** The lines of code or commands that open it in its readers. */
+  readonly usage: readonly string[];
+  /** Where its readers do something else than the run, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** What is known of a classifier that is a run's. */
@@ -107,8 +113,9 @@ export async function exportFrom(
   await (rule.isFile ? assertReplaceable : assertWritable)(out, overwrite);
   const models = new Map<OnnxForm, OnnxModel>();
   const weights = origin?.weights ?? null;
-  const files = await rule.files({
+  const input: ExportInput = {
     source: classifier,
+    name: origin === null ? classifier.model.name : basename(resolve(origin.run)),
     origin: weights,
     dtype,
     preprocessing,
@@ -122,7 +129,8 @@ export async function exportFrom(
       models.set(form, model);
       return model;
     },
-  });
+  };
+  const files = await rule.files(input);
   const differences: number[] = [];
   for (const [form, model] of models) {
     signal?.throwIfAborted();
@@ -142,6 +150,8 @@ export async function exportFrom(
     form: main?.[0] ?? null,
     input: main?.[1].inputs[0]?.shape ?? null,
     difference: differences.length === 0 ? null : Math.max(...differences),
+    usage: rule.usage?.(input, resolve(out)) ?? [],
+    notes: rule.notes?.(input) ?? [],
   };
 }
 

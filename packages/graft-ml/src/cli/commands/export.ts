@@ -3,6 +3,7 @@ import type { OnnxForm } from '@graft-ml/core/internal/export/network-model';
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
 import { z } from 'zod';
 import type { Exported } from '../../export/index.ts';
+import { inCommands } from '../../text/wording.ts';
 import { defineCommand } from '../command.ts';
 import { optionalText } from '../options/download.ts';
 import { checkpointFlag } from '../options/shared.ts';
@@ -26,7 +27,11 @@ export const exportCommand = defineCommand({
     overwrite: z.boolean().default(false).describe('replace files in the way that are not exports of Graft'),
   }),
   goesOnUnread: () => true,
-  examples: ['graft export runs/x', 'graft export runs/x --out flowers.onnx --batch-size 8'],
+  examples: [
+    'graft export runs/x',
+    'graft export runs/x --out flowers.onnx --batch-size 8',
+    'graft export runs/x --format hf --out flowers-hf',
+  ],
   async run({ positionals: [run], options: { out, ...options }, terminal }) {
     const { exportRun } = await import('../../export/index.ts');
     const exported = await exportRun(run!, {
@@ -38,7 +43,7 @@ export const exportCommand = defineCommand({
   },
 });
 
-function linesOf({ path, bytes, files, form, input, difference }: Exported): string[] {
+function linesOf({ path, bytes, files, form, input, difference, usage, notes }: Exported): string[] {
   const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const lines = [files.length === 1 ? `${path}: ${size}.` : `${path}: ${files.length} files, ${size}.`];
   if (form !== null && input !== null) lines.push(inputs[form](input.join(', ')));
@@ -46,6 +51,10 @@ function linesOf({ path, bytes, files, form, input, difference }: Exported): str
   else if (difference !== null) {
     lines.push(`Run by plain ONNX Runtime it differs from the run by ${difference.toExponential(1)} at most.`);
   }
+  lines.push(
+    ...notes.map(inCommands),
+    ...(usage.length === 0 ? [] : ['To open it:', ...usage.map((line) => `  ${line}`)]),
+  );
   return lines;
 }
 
