@@ -17,7 +17,7 @@ export interface Terminal {
   /** A line of the result, in its styles where stdout has colours; nothing with `--json`. */
   print(line?: Line): void;
   /** The result, for machines; nothing without `--json`. */
-  printJson(value: unknown): void;
+  printJson(value: unknown, options?: { readonly indent?: number }): void;
   /** A line about the progress, what the library says in the words of the command line. */
   note(text: string): void;
   /**
@@ -69,8 +69,8 @@ export function createTerminal({ json }: { json: boolean }): Terminal {
     print: (line = '') => {
       if (!json) write('stdout', `${lineText(line, { colours: hasColours(), safe: printable })}\n`);
     },
-    printJson: (value) => {
-      if (json) write('stdout', `${printableJson(value, 2)}\n`);
+    printJson: (value, { indent = 2 } = {}) => {
+      if (json) write('stdout', `${printableJson(value, indent)}\n`);
     },
     note: (text) => {
       endProgress();

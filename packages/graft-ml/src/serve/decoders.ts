@@ -5,7 +5,7 @@ import { type Child, ProcessLost, startChild } from './child.ts';
 import type { DecodeReply, DecodeTask, TensorRequest, TensorTask, ViewTask } from './messages.ts';
 import { ServeError } from './problems.ts';
 
-/** Turns requests into inputs of models, in processes of its own: a decoder that breaks down takes one image with it. */
+/** Turns requests into inputs of models, in processes of its own, each of which has one image at a time. */
 export interface Decoders {
   /** u8 (3, crop, crop). @throws ImageError, ServeError (by rejection) */
   view(task: Omit<ViewTask, 'kind'>, signal: AbortSignal): Promise<Uint8Array>;
@@ -27,6 +27,8 @@ export interface DecodersOptions {
 interface Waiting {
   readonly task: DecodeTask;
   readonly signal: AbortSignal;
+  /** Whether its first process broke down. */
+  readonly isRetried: boolean;
   answer(reply: DecodeReply): void;
   fail(error: unknown): void;
 }
@@ -62,19 +64,26 @@ export async function startDecoders({ count, seconds, onLost }: DecodersOptions)
       else void work(idle.pop()!, next);
     }
   };
-  const work = async (child: Child<DecodeTask, DecodeReply>, { task, answer, fail }: Waiting) => {
+  const work = async (child: Child<DecodeTask, DecodeReply>, one: Waiting) => {
     try {
-      answer(await child.ask(task, seconds));
+      one.answer(await child.ask(one.task, seconds));
+      idle.push(child);
     } catch (error) {
-      fail(error instanceof ProcessLost ? new ServeError('decoder-lost') : error);
+      if (!(error instanceof ProcessLost)) {
+        one.fail(error);
+        idle.push(child);
+      } else if (one.isRetried) {
+        one.fail(new ServeError('decoder-lost'));
+      } else {
+        // Perhaps it was not this image's doing.
+        queue.unshift({ ...one, isRetried: true });
+      }
     }
-    // What it holds of the last image is free; a process that has ended is replaced where it ended.
-    if (running.has(child)) idle.push(child);
     advance();
   };
   const ask = (task: DecodeTask, signal: AbortSignal) =>
     new Promise<DecodeReply>((answer, fail) => {
-      queue.push({ task, signal, answer, fail });
+      queue.push({ task, signal, isRetried: false, answer, fail });
       advance();
     });
 

@@ -4,7 +4,6 @@ import type { ModelServer, ServeOptions } from '../../serve/index.ts';
 import { defineCommand } from '../command.ts';
 import { endedOrHangUp } from '../interrupt.ts';
 import { type ServeFlags, serveTable } from '../options/serve.ts';
-import { printResult } from '../show/printer.ts';
 import type { Line } from '../show/styled.ts';
 
 /** The longest token file, in bytes. */
@@ -20,7 +19,9 @@ export const serveCommand = defineCommand({
     if (!terminal.json) terminal.note(`Opening ${models.map(({ name }) => name).join(', ')} …`);
     const server = await serveModels({ models, token, ...serveOptions(options) });
     const json = { address: server.address, host: server.host, port: server.port, models: server.models };
-    printResult(terminal, { lines: bannerOf(server, token !== undefined), json });
+    // One line, so that whoever started it knows when it has all of it.
+    terminal.printJson(json, { indent: 0 });
+    for (const line of bannerOf(server, token !== undefined)) terminal.print(line);
     await endedOrHangUp(() => {
       // What came of it is in the log.
       void server.reload().catch((error: Error) => terminal.note(error.message));
