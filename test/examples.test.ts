@@ -1,10 +1,12 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { exportClassifier } from 'graft-ml/export';
 import { openRun } from 'graft-ml/internal/predict/open-run';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, temporaryFolder } from './images.ts';
+import { runFolder } from './runs.ts';
 
 /* The examples of what courses teach, run as built: on drawn images, with random weights, at 32 pixels. */
 
@@ -122,5 +124,40 @@ describe('on data of one’s own', { timeout: 600_000 }, () => {
 
   test('stream: what an async generator gives is learned from', () => {
     expect(numbersIn(run('stream'), /accuracy (\S+)$/gm).at(-1)).toBeGreaterThan(0.9);
+  });
+});
+
+describe('service', () => {
+  test('answers images, refuses what is none, and ends when asked to', async () => {
+    await runFolder(join(folder, 'photos'), join(folder, 'served'), { epochs: 1 });
+    await using classifier = await openRun(join(folder, 'served'), { threads: 1 });
+    await exportClassifier(classifier, join(folder, 'served.onnx'));
+    const script = join(root, 'dist', 'examples', 'service.js');
+    const service = spawn(process.execPath, [script, join(folder, 'served.onnx'), '0'], {
+      stdio: ['ignore', 'pipe', 2],
+    });
+    try {
+      const port = await new Promise<string>((resolve, reject) => {
+        service.once('exit', (code) => reject(new Error(`it ended with ${code}`)));
+        service.stdout!.on('data', (text) => /port: (\d+)/.test(text) && resolve(/port: (\d+)/.exec(text)![1]!));
+      });
+      const post = async (body: Uint8Array<ArrayBuffer>) => {
+        const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body });
+        return [response.status, await response.json()];
+      };
+      const image = new Uint8Array(readFileSync(join(folder, 'photos', 'disc', '000.png')));
+      const { classes } = await classifier.classify(image);
+      const answered = classes.map(({ name, probability }) => ({ name, probability: expect.closeTo(probability, 5) }));
+      expect(await post(image)).toEqual([200, answered]);
+      expect(await post(new TextEncoder().encode('no image'))).toEqual([
+        400,
+        { error: expect.stringMatching('neither') },
+      ]);
+      expect(await post(new Uint8Array(21e6))).toEqual([413, { error: expect.stringMatching('at most') }]);
+      expect((await post(image))[0]).toBe(200);
+    } finally {
+      service.removeAllListeners('exit').kill('SIGTERM');
+    }
+    expect(await new Promise((resolve) => service.once('exit', resolve))).toBe(0);
   });
 });

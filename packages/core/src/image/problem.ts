@@ -42,6 +42,11 @@ export class ImageError extends UserError {
   }
 }
 
+/** @throws ImageError */
+export function refuseImage(path: string, kind: ImageProblemKind, message: string): never {
+  throw new ImageError({ path, kind, message });
+}
+
 /** The problem on one line, whatever the file is called. */
 function describe({ path, kind, message }: Problem): string {
   return `${printableName(path, longestPath)}: ${printableName(message, longestPath)} (${kind})`;

@@ -21,7 +21,7 @@ export interface ResizeTarget {
   readonly height: number;
   readonly mirror?: boolean;
   /** Default bilinear. */
-  readonly interpolation?: Interpolation;
+  readonly interpolation?: Interpolation | undefined;
 }
 
 /** Pillow's fixed point: 8 bits of pixel and 2 bits of headroom leave 22 bits for a coefficient. */

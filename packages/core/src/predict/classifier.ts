@@ -6,7 +6,7 @@ import type { ImageModel } from '../fit/model.ts';
 import { atTemperature, imageNetwork } from '../fit/network.ts';
 import type { Network } from '../fit/step.ts';
 import { constant, input, type Value } from '../graph/index.ts';
-import { type EncodedImage, type ImageDecoder, type PixelImage, rgbOf } from '../image/decoder.ts';
+import { type ImageDecoder, rgbOf } from '../image/decoder.ts';
 import { ImageError, type ImageProblem } from '../image/problem.ts';
 import type { Seen } from '../image/seen.ts';
 import { type TestTimeAugmentation, testTimeViews } from '../image/test-time.ts';
@@ -15,10 +15,8 @@ import { type NamedArchitecture, type Preprocessing, penultimate } from '../mode
 import { normalisePixels, Scope, type Variable } from '../nn/index.ts';
 import { softmax } from '../ops/index.ts';
 import type { Program, Runtime } from '../runtime/index.ts';
+import { contentOf, type ImageInput, nameOfInput } from './image-input.ts';
 import { ranked } from './metrics.ts';
-
-/** An image as programs have it: the content of a file, a `Blob` or `File`, or decoded pixels. */
-export type ImageInput = Uint8Array | ArrayBuffer | Blob | PixelImage;
 
 /** A classifier's answer for one image: probabilities, or why the image cannot be used. */
 export type Prediction =
@@ -357,19 +355,6 @@ export function imageAccess(decoder: ImageDecoder): ImageAccess<ImageInput> {
       return viewOf(rowsOf(pixels), request, request.preprocessing.crop);
     },
   };
-}
-
-/** A `File` has a name. */
-export function nameOfInput(image: ImageInput): string | undefined {
-  return image instanceof Blob && 'name' in image && typeof image.name === 'string' ? image.name : undefined;
-}
-
-/** The content of an image file, or an image that is decoded. */
-export async function contentOf(image: ImageInput, name: string): Promise<EncodedImage | PixelImage> {
-  if (image instanceof Uint8Array) return { bytes: image, name };
-  if (image instanceof ArrayBuffer) return { bytes: new Uint8Array(image), name };
-  if (image instanceof Blob) return { bytes: new Uint8Array(await image.arrayBuffer()), name };
-  return image;
 }
 
 /** @throws UserError where a model sees all of an image, and all crops would be the same */

@@ -8,7 +8,6 @@ export {
   type ImageAccess,
   ImageClassifier,
   type ImageClassifierOptions,
-  type ImageInput,
   imageAccess,
   type LogitVector,
   type Prediction,
@@ -30,6 +29,7 @@ export {
   type RunningEvaluation,
   startEvaluation,
 } from './evaluation.ts';
+export type { ImageInput } from './image-input.ts';
 export {
   type ConfusedPair,
   type ExampleLoss,

@@ -1,6 +1,6 @@
 /** The positions of the largest values, the largest first. */
 export function ranked(values: ArrayLike<number>, count: number): number[] {
-  return Array.from({ length: values.length }, (_, i) => i)
+  return Array.from(values, (_, i) => i)
     .sort((a, b) => values[b]! - values[a]!)
     .slice(0, count);
 }

@@ -1,31 +1,16 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { z } from 'zod';
-import { outcomeOf, program } from '../../../../test/graft.ts';
+import { program } from '../../../../test/graft.ts';
 import { temporaryFolder } from '../../../../test/images.ts';
+import { modulesLoadedBy } from '../../../../test/modules.ts';
 import { commands } from './commands/index.ts';
 import { commandLineOf } from './flags.ts';
 
 const root = temporaryFolder();
 
-const coverageSchema = z.object({ result: z.array(z.object({ url: z.string() })) });
-
-/**
- * The files of every module that a command line loads, without those of Node. V8 lists them when its coverage is asked
- * for.
- */
-async function modulesOf(...args: string[]): Promise<string[]> {
-  const folder = mkdtempSync(join(root, 'coverage-'));
-  const env = { ...process.env, NODE_V8_COVERAGE: folder };
-  await outcomeOf(spawn(process.execPath, [program, ...args], { env }));
-  const scripts = readdirSync(folder).flatMap(
-    (name) => coverageSchema.parse(JSON.parse(readFileSync(join(folder, name), 'utf8'))).result,
-  );
-  return scripts.map(({ url }) => url).filter((url) => url.startsWith('file:'));
-}
+/** What a command line loads. */
+const modulesOf = (...args: string[]) => modulesLoadedBy([program, ...args], root);
 
 const loadedBy = (modules: readonly string[], pattern: RegExp) => modules.filter((url) => pattern.test(url));
 

@@ -43,6 +43,8 @@ export interface ImageProcess {
   readonly pid: number | undefined;
   /** One task at a time. */
   perform<N extends TaskName>(name: N, task: ImageTasks[N]['task']): Promise<Reply<ImageTasks[N]['result']>>;
+  /** Ends the process that runs, if any. An idle one ends by itself, but a program waits for it before it ends. */
+  end(): void;
 }
 
 export function startImageProcess(limits: Limits = processLimits): ImageProcess {
@@ -67,6 +69,10 @@ export function startImageProcess(limits: Limits = processLimits): ImageProcess 
       }
       if ('failure' in reply) throw new Error(`The process that read ${task.path} failed: ${reply.failure}`);
       return reply as Reply<ImageTasks[N]['result']>;
+    },
+    end() {
+      child?.kill('SIGKILL');
+      child = undefined;
     },
   };
 }

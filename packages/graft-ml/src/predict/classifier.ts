@@ -8,14 +8,8 @@ import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-ti
 import { rowsOf, viewOf } from '@graft-ml/core/internal/image/view';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
 import { withLayers } from '@graft-ml/core/internal/models/with-layers';
-import {
-  type ClassifierParts,
-  contentOf,
-  type ImageAccess,
-  ImageClassifier,
-  type ImageInput,
-  nameOfInput,
-} from '@graft-ml/core/internal/predict/classifier';
+import { type ClassifierParts, type ImageAccess, ImageClassifier } from '@graft-ml/core/internal/predict/classifier';
+import { contentOf, type ImageInput, nameOfInput } from '@graft-ml/core/internal/predict/image-input';
 import { assertModelName } from '@graft-ml/core/internal/recipe/config/model';
 import { changedPreprocessing, type PreprocessingChanges } from '@graft-ml/core/internal/recipe/preprocessing';
 import {
@@ -41,11 +35,11 @@ export type {
   ClassifierParts,
   ClassifyOptions,
   FeatureVector,
-  ImageInput,
   LogitVector,
   Prediction,
   RankedClass,
 } from '@graft-ml/core/internal/predict/classifier';
+export type { ImageInput } from '@graft-ml/core/internal/predict/image-input';
 
 /** An image as a classifier takes it: a path, a part of an archive, or what programs have in memory. */
 export type ClassifierInput = string | ImageFile | ImageInput;

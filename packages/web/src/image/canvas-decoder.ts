@@ -8,7 +8,7 @@ import { readPngHeader } from '@graft-ml/core/internal/image/file/png';
 import { foreignFormat, sniffFormat } from '@graft-ml/core/internal/image/file/sniff';
 import { upright } from '@graft-ml/core/internal/image/file/upright';
 import { readWebpHeader } from '@graft-ml/core/internal/image/file/webp';
-import { ImageError, type ImageProblemKind } from '@graft-ml/core/internal/image/problem';
+import { ImageError, refuseImage } from '@graft-ml/core/internal/image/problem';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import type { ImageReading } from '@graft-ml/core/internal/image/transform';
 
@@ -41,20 +41,24 @@ async function decode({ bytes, name }: EncodedImage, reading: ImageReading): Pro
   // The sides change places in images that lie on their side, which no bound tells apart.
   assertWithinBounds(name, header);
   if (header.isInk) {
-    fail(name, 'unreadable', 'its colours are CMYK, which browsers do not turn into light alike; save it as RGB');
+    refuseImage(
+      name,
+      'unreadable',
+      'its colours are CMYK, which browsers do not turn into light alike; save it as RGB',
+    );
   }
   const stored = await drawn(header, name, reading);
   return reading.orientation === 'ignore' ? stored : upright(stored, header.orientation);
 }
 
 function formatOf(bytes: Uint8Array, name: string): Exclude<ImageFormat, 'tiff'> {
-  if (bytes.length === 0) fail(name, 'empty-file', 'the file has 0 bytes');
+  if (bytes.length === 0) refuseImage(name, 'empty-file', 'the file has 0 bytes');
   assertFileSize(name, bytes.length);
   const format = sniffFormat(bytes);
-  if (format === 'tiff') fail(name, 'not-an-image', 'the content is TIFF, which browsers do not decode');
+  if (format === 'tiff') refuseImage(name, 'not-an-image', 'the content is TIFF, which browsers do not decode');
   if (format !== undefined) return format;
   const foreign = foreignFormat(bytes.subarray(0, 64));
-  return fail(name, 'not-an-image', foreign ?? 'the content is neither JPEG, PNG, WebP, GIF, AVIF nor BMP');
+  return refuseImage(name, 'not-an-image', foreign ?? 'the content is neither JPEG, PNG, WebP, GIF, AVIF nor BMP');
 }
 
 /** Bitmaps are rare: their decoder is loaded with the first one. */
@@ -77,22 +81,31 @@ async function drawn(
     imageOrientation: 'none',
     premultiplyAlpha: 'none',
     colorSpaceConversion: colourProfile === 'apply' ? 'default' : 'none',
-  }).catch((error: Error) => fail(name, 'unreadable', `damaged ${format}: ${error.message}`));
+  }).catch((error: Error) => refuseImage(name, 'unreadable', `damaged ${format}: ${error.message}`));
   try {
     // How an AVIF is turned, and made up of tiles, only the decoder knows.
     if (format !== 'avif' && (bitmap.width !== width || bitmap.height !== height)) {
-      fail(name, 'unreadable', `${bitmap.width} x ${bitmap.height} pixels where its header says ${width} x ${height}`);
+      refuseImage(
+        name,
+        'unreadable',
+        `${bitmap.width} x ${bitmap.height} pixels where its header says ${width} x ${height}`,
+      );
     }
     const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
     const context = canvas.getContext('2d', { colorSpace: 'srgb', willReadFrequently: true, alpha: false });
-    if (context === null) return fail(name, 'too-large', `no canvas of ${width} x ${height} pixels can be had here`);
+    if (context === null)
+      return refuseImage(name, 'too-large', `no canvas of ${width} x ${height} pixels can be had here`);
     context.fillStyle = '#ffffff';
     context.fillRect(0, 0, bitmap.width, bitmap.height);
     context.drawImage(bitmap, 0, 0);
     return rgbOf(context.getImageData(0, 0, bitmap.width, bitmap.height));
   } catch (error) {
     if (error instanceof ImageError) throw error;
-    return fail(name, 'too-large', `${width} x ${height} pixels cannot be held here (${(error as Error).message})`);
+    return refuseImage(
+      name,
+      'too-large',
+      `${width} x ${height} pixels cannot be held here (${(error as Error).message})`,
+    );
   } finally {
     bitmap.close();
   }
@@ -102,11 +115,7 @@ function explained<T>(name: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof HeaderError) return fail(name, error.kind, error.message);
+    if (error instanceof HeaderError) return refuseImage(name, error.kind, error.message);
     throw error;
   }
-}
-
-function fail(path: string, kind: ImageProblemKind, message: string): never {
-  throw new ImageError({ path, kind, message });
 }

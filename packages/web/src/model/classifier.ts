@@ -8,11 +8,11 @@ import { rowsOf, viewOf } from '@graft-ml/core/internal/image/view';
 import {
   type ClassifierParts,
   type ClassifyOptions,
-  contentOf,
   type ImageAccess,
   ImageClassifier,
 } from '@graft-ml/core/internal/predict/classifier';
 import type { EvaluationMetrics, EvaluationOptions } from '@graft-ml/core/internal/predict/evaluation';
+import { contentOf } from '@graft-ml/core/internal/predict/image-input';
 import { argmax } from '@graft-ml/core/internal/predict/metrics';
 import { describeCheckpoint } from '@graft-ml/core/internal/weights/checkpoint';
 import type { Runtime } from '@graft-ml/core/runtime';

@@ -1,4 +1,4 @@
-import { ImageError } from '../problem.ts';
+import { refuseImage } from '../problem.ts';
 import type { Size } from '../transform.ts';
 
 /** Bounds on the size of an image. Files are hostile: a kilobyte of PNG can unpack to gigabytes. */
@@ -16,32 +16,18 @@ export const sizeBounds = {
 /** @throws ImageError with `path` in it where an image has too few or too many pixels */
 export function assertWithinBounds(path: string, { width, height }: Size): void {
   const { pixels, minimumSide, maximumSide } = sizeBounds;
-  if (width * height > pixels) {
-    throw new ImageError({
-      path,
-      kind: 'too-large',
-      message: `${width} x ${height} pixels, more than ${pixels / 1e6} million`,
-    });
-  }
+  const size = `${width} x ${height} pixels`;
+  if (width * height > pixels) refuseImage(path, 'too-large', `${size}, more than ${pixels / 1e6} million`);
   if (Math.max(width, height) > maximumSide) {
-    throw new ImageError({
-      path,
-      kind: 'too-large',
-      message: `${width} x ${height} pixels, at most ${maximumSide} on each side are read`,
-    });
+    refuseImage(path, 'too-large', `${size}, at most ${maximumSide} on each side are read`);
   }
   if (Math.min(width, height) < minimumSide) {
-    throw new ImageError({
-      path,
-      kind: 'too-small',
-      message: `${width} x ${height} pixels, at least ${minimumSide} on each side are needed`,
-    });
+    refuseImage(path, 'too-small', `${size}, at least ${minimumSide} on each side are needed`);
   }
 }
 
 /** @throws ImageError with `path` in it where a file is larger than is read */
 export function assertFileSize(path: string, bytes: number): void {
   const { fileBytes } = sizeBounds;
-  if (bytes <= fileBytes) return;
-  throw new ImageError({ path, kind: 'too-large', message: `the file has ${bytes} bytes, more than ${fileBytes}` });
+  if (bytes > fileBytes) refuseImage(path, 'too-large', `the file has ${bytes} bytes, more than ${fileBytes}`);
 }

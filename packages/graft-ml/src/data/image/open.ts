@@ -1,4 +1,5 @@
 import { inflateSync } from 'node:zlib';
+import type { ImageRows } from '@graft-ml/core/internal/image/evaluation-view';
 import { decodeBmp, readBmpHeader } from '@graft-ml/core/internal/image/file/bmp';
 import { assertWithinBounds, sizeBounds } from '@graft-ml/core/internal/image/file/bounds';
 import { readGifHeader } from '@graft-ml/core/internal/image/file/gif';
@@ -11,7 +12,6 @@ import { readWebpHeader } from '@graft-ml/core/internal/image/file/webp';
 import { ImageError, type ImageProblemKind } from '@graft-ml/core/internal/image/problem';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import type { ImageReading } from '@graft-ml/core/internal/image/transform';
-import type { ImageRows } from '@graft-ml/core/internal/image/view';
 import { decodePlainPng } from '../plain-png.ts';
 import { decodeRows, isTurned, measureAvif } from './libvips.ts';
 import { readTiffHeader } from './tiff.ts';
