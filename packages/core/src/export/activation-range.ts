@@ -1,4 +1,5 @@
 import type { Shape } from '../base/tensor.ts';
+import type { CalibrationMethod } from './names.ts';
 
 /** The least and the greatest number of an activation that 8 bits are spread over; numbers beyond are clipped. */
 export interface ActivationRange {
@@ -7,14 +8,6 @@ export interface ActivationRange {
   /** The activation's shape in calibration, for one image. */
   readonly shape: Shape;
 }
-
-/**
- * The choice of a range from the numbers that were seen:
- * - `minmax`: all of them;
- * - `percentile`: all but 0.01 % of them, half of these at either end;
- * - `mse`: the range with the least mean squared error of the quantised numbers, of clipping and rounding together.
- */
-export type CalibrationMethod = 'minmax' | 'percentile' | 'mse';
 
 /** Bins on either side of zero. */
 const half = 2048;

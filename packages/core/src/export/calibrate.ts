@@ -1,7 +1,8 @@
 import { UserError } from '../base/errors.ts';
 import { quote } from '../base/quote.ts';
 import type { Tensors } from '../base/tensor.ts';
-import { ActivationHistogram, type ActivationRange, type CalibrationMethod } from './activation-range.ts';
+import { ActivationHistogram, type ActivationRange } from './activation-range.ts';
+import type { CalibrationMethod } from './names.ts';
 import type { OnnxModel } from './onnx-model.ts';
 import { FreshNames, i64Tensor, onnxNode } from './onnx-numbers.ts';
 import { writeOnnx } from './write-model.ts';

@@ -60,7 +60,7 @@ export interface FormatRule {
 export const formats: { readonly [F in ExportFormat]: FormatRule } = {
   onnx: {
     description: 'one ONNX file for any ONNX Runtime',
-    dtypes: ['fp32'],
+    dtypes: ['fp32', 'int8'],
     preprocessing: ['outside'],
     isFile: true,
     files: async ({ onnx }) => new Map([['model.onnx', writeOnnx(await onnx('pixels'))]]),

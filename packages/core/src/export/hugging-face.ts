@@ -23,7 +23,7 @@ const resampling: { readonly [I in Preprocessing['interpolation']]: number } = {
  */
 export const huggingFace: FormatRule = {
   description: 'transformers.js and optimum-onnx',
-  dtypes: ['fp32'],
+  dtypes: ['fp32', 'int8'],
   preprocessing: ['outside'],
   isFile: false,
   async files({ source, dtype, preprocessing, onnx }) {

@@ -1,4 +1,4 @@
-export type { ActivationRange, CalibrationMethod } from './activation-range.ts';
+export type { ActivationRange } from './activation-range.ts';
 export {
   type ActivationRanges,
   type CalibrateOptions,
@@ -16,12 +16,16 @@ export {
 } from './formats.ts';
 export { exportMetadata, type ModelFacts } from './metadata.ts';
 export {
+  type CalibrationMethod,
+  calibrationMethods,
   type ExportDtype,
   type ExportFormat,
   exportDtypes,
   exportFormats,
   type PreprocessingPlace,
   preprocessingPlaces,
+  type WeightBits,
+  weightBitChoices,
 } from './names.ts';
 export { type ExportSource, networkModel, type OnnxForm } from './network-model.ts';
 export {
@@ -33,6 +37,5 @@ export {
   onnxTensor,
 } from './onnx-model.ts';
 export { type QuantiseOptions, quantise } from './quantise.ts';
-export type { WeightBits } from './quantise-weights.ts';
 export { readOnnxModel } from './read-model.ts';
 export { writeOnnx } from './write-model.ts';

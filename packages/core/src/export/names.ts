@@ -7,9 +7,23 @@ export const exportFormats = ['onnx', 'hf', 'timm', 'triton', 'safetensors'] as 
 export type ExportFormat = (typeof exportFormats)[number];
 
 /** The number formats of an exported network. */
-export const exportDtypes = ['fp32'] as const;
+export const exportDtypes = ['fp32', 'int8'] as const;
 export type ExportDtype = (typeof exportDtypes)[number];
 
 /** Whether an exported model resizes and crops images itself, or takes what its reader prepared. */
 export const preprocessingPlaces = ['outside', 'inside'] as const;
 export type PreprocessingPlace = (typeof preprocessingPlaces)[number];
+
+/**
+ * The choice of an activation's 8-bit range from the numbers that were seen:
+ *
+ * - `minmax`: all of them
+ * - `percentile`: all but 0.01 % of them, half of these at either end
+ * - `mse`: the range with the least mean squared error of the quantised numbers, of clipping and rounding together
+ */
+export const calibrationMethods = ['minmax', 'percentile', 'mse'] as const;
+export type CalibrationMethod = (typeof calibrationMethods)[number];
+
+/** The bits of an 8-bit weight that are used; see `QuantiseOptions`. */
+export const weightBitChoices = [7, 8] as const;
+export type WeightBits = (typeof weightBitChoices)[number];

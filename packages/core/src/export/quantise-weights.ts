@@ -1,5 +1,6 @@
 import type { Shape } from '../base/tensor.ts';
 import type { ActivationRange } from './activation-range.ts';
+import type { WeightBits } from './names.ts';
 import type { OnnxTensor } from './onnx-model.ts';
 import { floatsOf, i8Tensor, i32Tensor } from './onnx-numbers.ts';
 
@@ -25,9 +26,6 @@ export interface QuantisedWeights {
   readonly weights: OnnxTensor;
   readonly scales: Float32Array;
 }
-
-/** Bits of a weight; see `quantise`. */
-export type WeightBits = 7 | 8;
 
 /** The greatest magnitude of a weight: 8 bits without -128, so that the range is symmetric, and 7 bits with both ends. */
 const greatest: { readonly [B in WeightBits]: number } = { 7: 64, 8: 127 };

@@ -8,6 +8,7 @@ import {
   takesIntegers,
   withIntegerOperators,
 } from './integer-operators.ts';
+import type { WeightBits } from './names.ts';
 import type { OnnxModel, OnnxTensor } from './onnx-model.ts';
 import {
   FreshNames,
@@ -21,14 +22,7 @@ import {
   u8Tensor,
   withoutUnused,
 } from './onnx-numbers.ts';
-import {
-  type ActivationScale,
-  leastScalesFor,
-  quantiseBias,
-  quantiseWeights,
-  scaleOf,
-  type WeightBits,
-} from './quantise-weights.ts';
+import { type ActivationScale, leastScalesFor, quantiseBias, quantiseWeights, scaleOf } from './quantise-weights.ts';
 
 export interface QuantiseOptions {
   /**

@@ -5,6 +5,8 @@
  */
 export type { CardFormat } from '@graft-ml/core/internal/export/card-usage';
 export {
+  type CalibrationMethod,
+  calibrationMethods,
   type ExportDtype,
   type ExportFormat,
   exportDtypes,
@@ -12,8 +14,13 @@ export {
   type OnnxForm,
   type PreprocessingPlace,
   preprocessingPlaces,
+  type WeightBits,
+  weightBitChoices,
 } from '@graft-ml/core/internal/export/index';
 export {
+  type CalibrationOptions,
+  type DtypeComparison,
+  type DtypeRow,
   type Exported,
   type ExportedFile,
   type ExportOptions,

@@ -1,20 +1,26 @@
 import type { ExportDtype, OnnxModel } from '@graft-ml/core/internal/export/index';
-import type { Classifier } from '../predict/classifier.ts';
+import { type Int8Context, toInt8 } from './int8.ts';
 
 /** What the conversion of a network to other numbers can use. */
-export interface DtypeContext {
-  /** The classifier that is exported. */
-  readonly classifier: Classifier;
-  /** The run that it is of; null of a classifier alone. */
-  readonly run: string | null;
-  readonly signal: AbortSignal | undefined;
-  onProgress(done: number, total: number): void;
-}
+export type DtypeContext = Int8Context;
 
 /** Converts a network that takes `pixels` or `pixel_values`; preprocessing and metadata come after it. */
 export type ConvertDtype = (network: OnnxModel, context: DtypeContext) => Promise<OnnxModel>;
 
 /** The conversions from fp32, by dtype. One that is added here is added to `exportDtypes` of the core, too. */
-export const dtypes: { readonly [D in ExportDtype]: ConvertDtype } = {
+const dtypes: { readonly [D in ExportDtype]: ConvertDtype } = {
   fp32: async (network) => network,
+  int8: toInt8,
 };
+
+/** Converts the networks of one export: one that was converted before is not converted, and calibrated, again. */
+export function dtypeConverter(context: DtypeContext): (network: OnnxModel, dtype: ExportDtype) => Promise<OnnxModel> {
+  const converted = new Map<string, Promise<OnnxModel>>();
+  return (network, dtype) => {
+    const slots = [...network.inputs, ...network.outputs].map(({ name, shape }) => `${name} ${shape}`);
+    const key = [dtype, ...slots].join('; ');
+    const model = converted.get(key) ?? dtypes[dtype](network, context);
+    converted.set(key, model);
+    return model;
+  };
+}

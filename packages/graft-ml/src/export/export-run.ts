@@ -6,10 +6,16 @@ import { publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
 import { type OpenRunOptions, openRun } from '../predict/open-run.ts';
 import { readRun } from '../runs/read-run.ts';
 import { type Exported, type ExportOptions, exportFrom } from './export-classifier.ts';
+import { type ExportImages, exportImages } from './export-images.ts';
 
 export interface ExportRunOptions extends ExportOptions, Pick<OpenRunOptions, 'openStore' | 'calibrated' | 'cache'> {
   /** The file to write, or for a format of several files the folder. Default: `exportPath`, in the run's folder. */
   readonly out?: string | undefined;
+  /**
+   * Where the run's dataset is now, if it was moved, or if the run was made by someone else. Needed for other dtypes than
+   * fp32, which are calibrated and compared on its images.
+   */
+  readonly data?: string | undefined;
   /** The checkpoint. Default `best`. */
   readonly checkpoint?: CheckpointName | undefined;
 }
@@ -23,11 +29,16 @@ export interface ExportRunOptions extends ExportOptions, Pick<OpenRunOptions, 'o
  * @example const { path, difference } = await exportRun('runs/flowers', { preprocessing: 'inside' });
  */
 export async function exportRun(run: string, options: ExportRunOptions = {}): Promise<Exported> {
-  const { checkpoint, openStore, calibrated, cache, out = exportPath(run, options), ...rest } = options;
+  const { checkpoint, openStore, calibrated, cache, data, out = exportPath(run, options), ...rest } = options;
   const weights = originOf(await readRun(run, openStore));
   const classifier = await openRun(run, { checkpoint, openStore, calibrated, cache });
   try {
-    return await exportFrom(classifier, out, rest, { run, weights });
+    let opened: Promise<ExportImages> | undefined;
+    const images = () => {
+      opened ??= exportImages(run, classifier, { data, openStore, cache, signal: rest.signal });
+      return opened;
+    };
+    return await exportFrom(classifier, out, rest, { run, weights, images });
   } finally {
     await classifier.close();
   }

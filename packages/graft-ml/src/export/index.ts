@@ -1,3 +1,4 @@
+export type { DtypeComparison, DtypeRow } from './compare-dtypes.ts';
 export {
   type Exported,
   type ExportOptions,
@@ -5,5 +6,6 @@ export {
   exportClassifier,
 } from './export-classifier.ts';
 export { type ExportRunOptions, exportPath, exportRun } from './export-run.ts';
+export type { CalibrationOptions } from './int8.ts';
 export { type ModelCardOptions, modelCard } from './model-card.ts';
 export type { ExportedFile } from './write-files.ts';

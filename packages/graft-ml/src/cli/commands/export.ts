@@ -1,12 +1,20 @@
-import { exportDtypes, exportFormats, preprocessingPlaces } from '@graft-ml/core/internal/export/names';
+import { readFile } from 'node:fs/promises';
+import {
+  calibrationMethods,
+  exportDtypes,
+  exportFormats,
+  preprocessingPlaces,
+} from '@graft-ml/core/internal/export/names';
 import type { OnnxForm } from '@graft-ml/core/internal/export/network-model';
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
 import { z } from 'zod';
 import type { Exported } from '../../export/index.ts';
 import { inCommands } from '../../text/wording.ts';
 import { defineCommand } from '../command.ts';
+import { unlessStopped } from '../long-call.ts';
 import { optionalText } from '../options/download.ts';
 import { checkpointFlag } from '../options/shared.ts';
+import { dtypeLines, weightBitsLine } from '../show/dtype-comparison.ts';
 import { printResult } from '../show/printer.ts';
 
 export const exportCommand = defineCommand({
@@ -24,6 +32,27 @@ export const exportCommand = defineCommand({
     out: optionalText.describe('the file or folder to write; default: in the run folder, model.onnx for onnx'),
     ...checkpointFlag,
     batchSize: z.int().min(1).max(4096).default(1).describe('batch size of the model'),
+    calibrationCount: z
+      .int()
+      .min(1)
+      .default(100)
+      .describe('for int8: how many of the training images the ranges of its activations come from'),
+    calibrationMethod: choice(calibrationMethods)
+      .default('minmax')
+      .describe(`for int8: how a range is chosen from their numbers: ${calibrationMethods.join(' | ')}`),
+    weightBits: z
+      .int()
+      .min(7)
+      .max(8)
+      .default(7)
+      .describe('for int8: bits of a weight; 7 is right on every processor, 8 on those with VNNI and on Arm'),
+    maxDrop: z
+      .number()
+      .default(1)
+      .describe('the most points of accuracy that another dtype than fp32 may cost; beyond, nothing is written'),
+    data: optionalText.describe(
+      'for another dtype: where the dataset is now, if it was moved, or if the run was made by someone else',
+    ),
     overwrite: z.boolean().default(false).describe('replace files in the way that are not exports of Graft'),
   }),
   goesOnUnread: () => true,
@@ -31,23 +60,37 @@ export const exportCommand = defineCommand({
     'graft export runs/x',
     'graft export runs/x --out flowers.onnx --batch-size 8',
     'graft export runs/x --format hf --out flowers-hf',
+    'graft export runs/x --dtype int8 --max-drop 2',
   ],
-  async run({ positionals: [run], options: { out, ...options }, terminal }) {
+  async run({ positionals: [run], options: { out, data, calibrationCount, calibrationMethod, ...options }, terminal }) {
     const { exportRun } = await import('../../export/index.ts');
-    const exported = await exportRun(run!, {
-      ...options,
-      ...(out !== null && { out }),
-      onProgress: ({ stage, done, total }) => terminal.progress(stage, done, total),
-    });
-    printResult(terminal, { lines: linesOf(exported), json: exported });
+    const weightBits = options.weightBits === 8 ? 8 : 7;
+    const exported = await unlessStopped(terminal, (signal) =>
+      exportRun(run!, {
+        ...options,
+        ...(out !== null && { out }),
+        ...(data !== null && { data }),
+        calibration: { count: calibrationCount, method: calibrationMethod },
+        weightBits,
+        signal,
+        onProgress: ({ stage, done, total }) => terminal.progress(stage, done, total),
+      }),
+    );
+    if (exported === null) return;
+    const bits = exported.dtype === 'int8' ? weightBitsLine(weightBits, await readProcessor()) : '';
+    printResult(terminal, { lines: [...linesOf(exported), ...(bits === '' ? [] : ['', bits])], json: exported });
   },
 });
 
-function linesOf({ path, bytes, files, form, input, difference, usage, notes }: Exported): string[] {
+/** What Linux says of the processor; empty elsewhere. */
+const readProcessor = () => readFile('/proc/cpuinfo', 'utf8').catch(() => '');
+
+function linesOf({ path, bytes, files, form, input, difference, comparison, usage, notes }: Exported): string[] {
   const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const lines = [files.length === 1 ? `${path}: ${size}.` : `${path}: ${files.length} files, ${size}.`];
   if (form !== null && input !== null) lines.push(inputs[form](input.join(', ')));
-  if (difference === 0) lines.push('Run by plain ONNX Runtime it gives the numbers of the run.');
+  if (comparison !== null) lines.push(...dtypeLines(comparison));
+  else if (difference === 0) lines.push('Run by plain ONNX Runtime it gives the numbers of the run.');
   else if (difference !== null) {
     lines.push(`Run by plain ONNX Runtime it differs from the run by ${difference.toExponential(1)} at most.`);
   }
