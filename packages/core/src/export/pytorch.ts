@@ -1,4 +1,5 @@
 import { head as headCodec } from '../models/head-text.ts';
+import { isOnnx, listArchitectures } from '../models/index.ts';
 import type { HeadLayer, HeadLayerName } from '../models/model.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import type { ExportFiles, FormatRule } from './formats.ts';
@@ -17,8 +18,11 @@ export const pytorch: FormatRule = {
   isFile: true,
   files: async ({ source }) => pytorchFiles(source),
   usage: ({ source }, path) => pytorchUsage(source, path),
-  notes: ({ source: { model } }) =>
-    isOfTorchvision(model.name) ? [] : [`torchvision has no ${model.name}: the parameters have Graft's names.`],
+  notes({ source: { model } }) {
+    if (isOfTorchvision(model.name)) return [];
+    const names = isOnnx(model.name) ? 'the names of the file' : "Graft's names";
+    return [`torchvision has no ${model.name}: the parameters have ${names}.`];
+  },
 };
 
 export function pytorchFiles(source: ExportSource): ExportFiles {
@@ -40,41 +44,41 @@ export function pytorchUsage(source: ExportSource, file: string): string[] {
   return network === undefined ? [`tensors = ${tensors}`] : [...network, `model.load_state_dict(${tensors})`];
 }
 
-/** The options with which torchvision makes an architecture, and its own name for it where that is another. */
+/** torchvision's name for an architecture and the options with which it makes it, where they are not the zoo's. */
 interface Constructor {
   readonly name?: string;
   readonly options?: string;
+  /** Whether the epsilon of its batch norms is PyTorch's own, as in timm. */
+  readonly hasUsualNorm?: true;
 }
-
-/** Of a batch norm with PyTorch's own epsilon, as timm has it there. */
-const usualNorm = 'norm_layer=partial(torch.nn.BatchNorm2d, eps=1e-5)';
 
 /** Every architecture of the zoo that torchvision has by another name, or with options. */
 const constructors: ReadonlyMap<string, Constructor> = new Map([
   ['inception_v3', { options: 'init_weights=False' }],
   ['inception_v3_no_aux', { name: 'inception_v3', options: 'aux_logits=False, init_weights=False' }],
-  ['mobilenet_v3_small_timm', { name: 'mobilenet_v3_small', options: usualNorm }],
-  ['mobilenet_v3_large_timm', { name: 'mobilenet_v3_large', options: usualNorm }],
-  ['efficientnet_b5_timm', { name: 'efficientnet_b5', options: usualNorm }],
+  ['mobilenet_v3_small_timm', { name: 'mobilenet_v3_small', hasUsualNorm: true }],
+  ['mobilenet_v3_large_timm', { name: 'mobilenet_v3_large', hasUsualNorm: true }],
+  ['efficientnet_b5_timm', { name: 'efficientnet_b5', hasUsualNorm: true }],
 ]);
 
-/** The families of the zoo whose names and parameters are torchvision's. */
-const ofTorchvision =
-  /^(squeezenet|resnet(18|34|50|101|152)$|resnext|wide_resnet|alexnet|vgg|inception|densenet|mobilenet|efficientnet|regnet|convnext|vit|swin)/;
-const isOfTorchvision = (name: string) => ofTorchvision.test(name);
+const usualNorm = ['for norm in model.modules():', '    if isinstance(norm, torch.nn.BatchNorm2d): norm.eps = 1e-5'];
+
+/** The families of the zoo that are Graft's own. */
+const ownFamilies = /^(conv4|residual_conv4|futurama|resnet12)/;
+const isOfTorchvision = (name: string) => listArchitectures().includes(name) && !ownFamilies.test(name);
 
 /** The lines of Python that make torchvision's network, as `model`; undefined where torchvision has none. */
 function torchvisionNetwork(source: ExportSource): string[] | undefined {
   const { model, variables, classes } = source;
   if (!isOfTorchvision(model.name)) return undefined;
-  const { name = withoutSize(model.name), options } = constructors.get(model.name) ?? {};
+  const { name = withoutSize(model.name), options, hasUsualNorm } = constructors.get(model.name) ?? {};
   const size = positionSize(source);
   const given = [
     `num_classes=${classes.length}`,
     ...(options ? [options] : []),
     ...(size ? [`image_size=${size}`] : []),
   ];
-  const lines = [`model = torchvision.models.${name}(${given.join(', ')})`];
+  const lines = [`model = torchvision.models.${name}(${given.join(', ')})`, ...(hasUsualNorm ? usualNorm : [])];
   if (model.headLayers === undefined) return lines;
   // A head of several layers works on features that are averaged before it; SqueezeNet averages after its own.
   if (model.headPath === 'classifier' && /^squeezenet/.test(model.name)) {

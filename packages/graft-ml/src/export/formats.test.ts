@@ -192,12 +192,18 @@ test('safetensors are PyTorch’s, with the lines that make the network', async 
   expectClose(await reread.probabilities(pixels, 1), probabilities);
 });
 
-test('a network of Graft’s own keeps its names in safetensors', async () => {
-  const classifier = classifierOf('conv4', 'conv4');
-  const out = join(root, 'conv4.safetensors');
+test.each([
+  ['conv4', 'conv4', "Graft's names"],
+  ['vgg', 'vgg11.onnx', 'the names of the file'],
+])('%s as %s keeps its names in safetensors', async (narrow, name, names) => {
+  const classifier = classifierOf(narrow, name);
+  const out = join(root, `${name}.safetensors`);
   const { usage, notes } = await exportClassifier(classifier, out, { format: 'safetensors' });
   expect(usage).toEqual([`tensors = safetensors.torch.load_file(${JSON.stringify(out)})`]);
-  expect(notes).toEqual(["torchvision has no conv4: the parameters have Graft's names."]);
+  expect(notes).toEqual([`torchvision has no ${name}: the parameters have ${names}.`]);
+  expect(Object.keys(readSafetensors(readFileSync(out)).tensors).sort()).toEqual(
+    Object.keys(classifier.variables).sort(),
+  );
 });
 
 test('Triton’s repository has configuration, labels and model', async () => {
