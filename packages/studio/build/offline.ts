@@ -9,6 +9,8 @@ const worker = 'service-worker';
 
 /** WebGPU's build of onnxruntime-web, 27 MB: the studio computes on the processor, and never asks for it. */
 const isUnused = (name: string) => /asyncify.*\.wasm$/.test(name);
+/** The script of another page, which `graft export --verify --browser` serves. */
+const isForeign = (name: string) => name.startsWith('verifier/');
 
 /**
  * Builds the service worker, with the list of all files of the page in it and a version that changes with their content.
@@ -38,7 +40,8 @@ export function offlinePlugin(): Plugin {
         for (const name of Object.keys(bundle)) if (isUnused(name)) delete bundle[name];
         const files = new Map<string, string | Uint8Array>();
         for (const file of Object.values(bundle)) {
-          if (file !== chunk) files.set(file.fileName, file.type === 'chunk' ? file.code : file.source);
+          if (file !== chunk && !isForeign(file.fileName))
+            files.set(file.fileName, file.type === 'chunk' ? file.code : file.source);
         }
         for (const name of readdirSync(publicFolder)) files.set(name, readFileSync(join(publicFolder, name)));
         const hash = createHash('sha256').update(chunk.code);

@@ -28,6 +28,13 @@ export {
   type ExportRunOptions,
   exportClassifier,
   exportRun,
+  type ImageDifference,
+  type LikeliestClass,
   type ModelCardOptions,
   modelCard,
+  type Verification,
+  type VerifiedDtype,
+  type VerifiedEngine,
+  type VerifyOptions,
+  verifyExport,
 } from '../export/index.ts';

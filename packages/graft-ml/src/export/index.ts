@@ -8,4 +8,6 @@ export {
 export { type ExportRunOptions, exportPath, exportRun } from './export-run.ts';
 export type { CalibrationOptions } from './int8.ts';
 export { type ModelCardOptions, modelCard } from './model-card.ts';
+export type { ImageDifference, LikeliestClass, Verification, VerifiedDtype, VerifiedEngine } from './verification.ts';
+export { type VerifyOptions, verifyExport } from './verify-export.ts';
 export type { ExportedFile } from './write-files.ts';

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { UsageError } from '@graft-ml/core/internal/base/errors';
 import {
   calibrationMethods,
   exportDtypes,
@@ -15,7 +16,8 @@ import { unlessStopped } from '../long-call.ts';
 import { optionalText } from '../options/download.ts';
 import { checkpointFlag } from '../options/shared.ts';
 import { dtypeLines, weightBitsLine } from '../show/dtype-comparison.ts';
-import { printResult } from '../show/printer.ts';
+import { printResult, progressOf } from '../show/printer.ts';
+import { verificationLines } from '../show/verification.ts';
 
 export const exportCommand = defineCommand({
   arguments: [{ syntax: '<run>', description: 'a run folder' }],
@@ -53,6 +55,11 @@ export const exportCommand = defineCommand({
     data: optionalText.describe(
       'for another dtype: where the dataset is now, if it was moved, or if the run was made by someone else',
     ),
+    verify: optionalText.describe('compare what was written with the run on the images of this folder'),
+    browser: z
+      .boolean()
+      .default(false)
+      .describe('with --verify: in an installed Chrome or Chromium, too (needs the package playwright-core)'),
     overwrite: z.boolean().default(false).describe('replace files in the way that are not exports of Graft'),
   }),
   goesOnUnread: () => true,
@@ -61,29 +68,51 @@ export const exportCommand = defineCommand({
     'graft export runs/x --out flowers.onnx --batch-size 8',
     'graft export runs/x --format hf --out flowers-hf',
     'graft export runs/x --dtype int8 --max-drop 2',
+    'graft export runs/x --verify photos/test --browser',
   ],
-  async run({ positionals: [run], options: { out, data, calibrationCount, calibrationMethod, ...options }, terminal }) {
-    const { exportRun } = await import('../../export/index.ts');
+  async run({ positionals: [run], options, terminal }) {
+    const { out, data, calibrationCount, calibrationMethod, verify, browser, ...others } = options;
+    if (browser && verify === null) throw new UsageError('export: --browser goes with --verify <folder>.');
+    const { exportRun } = await import('../../export/export-run.ts');
+    const { verifyExport } = await import('../../export/verify-export.ts');
     const weightBits = options.weightBits === 8 ? 8 : 7;
-    const exported = await unlessStopped(terminal, (signal) =>
-      exportRun(run!, {
-        ...options,
+    const done = await unlessStopped(terminal, async (signal) => {
+      const exported = await exportRun(run!, {
+        ...others,
         ...(out !== null && { out }),
         ...(data !== null && { data }),
         calibration: { count: calibrationCount, method: calibrationMethod },
         weightBits,
         signal,
         onProgress: ({ stage, done, total }) => terminal.progress(stage, done, total),
-      }),
-    );
-    if (exported === null) return;
+      });
+      if (verify === null) return { exported, verification: null };
+      const onProgress = progressOf(terminal, 'verifying');
+      const { checkpoint } = others;
+      const how = { checkpoint, browser, signal, onProgress };
+      return { exported, verification: await verifyExport(run!, modelIn(exported), verify, how) };
+    });
+    if (done === null) return;
+    const { exported, verification } = done;
     const bits = exported.dtype === 'int8' ? weightBitsLine(weightBits, await readProcessor()) : '';
-    printResult(terminal, { lines: [...linesOf(exported), ...(bits === '' ? [] : ['', bits])], json: exported });
+    printResult(terminal, {
+      notes: verification?.notes ?? [],
+      lines: [
+        ...linesOf(exported),
+        ...(bits === '' ? [] : ['', bits]),
+        ...(verification === null ? [] : verificationLines(verification)),
+      ],
+      json: verification === null ? exported : { ...exported, verification },
+    });
+    if (verification?.isRequired && !verification.agrees) process.exitCode = 1;
   },
 });
 
 /** What Linux says of the processor; empty elsewhere. */
 const readProcessor = () => readFile('/proc/cpuinfo', 'utf8').catch(() => '');
+
+/** The ONNX model of an export, or where it has none its folder. */
+const modelIn = ({ path, files }: Exported) => files.find((file) => file.path.endsWith('.onnx'))?.path ?? path;
 
 function linesOf({ path, bytes, files, form, input, difference, comparison, usage, notes }: Exported): string[] {
   const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;

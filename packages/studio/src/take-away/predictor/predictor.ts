@@ -1,6 +1,6 @@
 /*
  * The script of the one-file predictor: a page of its own, which has model and WebAssembly in it and asks nobody for
- * anything. Built by build/predictor.ts into one script.
+ * anything. Built by build/scripts.ts into one script.
  */
 import { loadPredictor, type PageImage } from '@graft-ml/web/internal/predict/index';
 
