@@ -61,6 +61,7 @@ export interface RangedModel {
 /**
  * The model in operators that ONNX Runtime has 8-bit kernels for. The numbers are the same, apart from rounding:
  *
+ * - zeros around the input of a convolution: padding of the convolution itself;
  * - a sum over height and width and a product with 1 / (h · w): GlobalAveragePool;
  * - a product of matrices and a sum with a bias: Gemm, of rows where the activation has more than two axes;
  * - a ReLU after MaxPool: before it, where the range of a convolution does its work;
@@ -69,7 +70,7 @@ export interface RangedModel {
  *   concatenation comes in between: a depthwise convolution of 1 x 1, whose weights are exact at any scale.
  */
 export function withIntegerOperators({ model, ranges }: RangedModel): RangedModel {
-  const pooled = withGlobalPools({ model, ranges });
+  const pooled = withGlobalPools({ model: withPaddedConvolutions(model), ranges });
   const clipped = withClippedSigmoids(withReluBeforePool(withGemms(pooled)));
   return { ...clipped, model: withDepthwiseAffines(clipped) };
 }
@@ -82,6 +83,45 @@ function replaceNodes(
 ): OnnxModel {
   const nodes = model.nodes.flatMap((node) => replaced.get(node) ?? [node]);
   return withoutUnused({ ...model, nodes, initializers: new Map([...model.initializers, ...added]) });
+}
+
+function withPaddedConvolutions(model: OnnxModel): OnnxModel {
+  const consumer = onlyConsumerIn(model);
+  const replaced = new Map<DecodedNode, readonly DecodedNode[]>();
+  for (const pad of model.nodes) {
+    const around = pad.operator === 'Pad' ? zerosAround(pad, model.initializers) : undefined;
+    const convolution = around && consumer(pad.outputs[0]!);
+    if (!around || convolution?.operator !== 'Conv' || convolution.inputs[0] !== pad.outputs[0]) continue;
+    const own = convolution.attributes.get('pads');
+    const automatic = convolution.attributes.get('auto_pad');
+    if (automatic && !(automatic.kind === 'string' && automatic.value === 'NOTSET')) continue;
+    const pads = around.map((size, i) => size + (own?.kind === 'ints' ? own.value[i]! : 0));
+    const attributes = new Map([...convolution.attributes, ['pads', { kind: 'ints', value: pads } as const]]);
+    replaced.set(pad, []);
+    replaced.set(convolution, [
+      { ...convolution, inputs: [pad.inputs[0]!, ...convolution.inputs.slice(1)], attributes },
+    ]);
+  }
+  return replaceNodes(model, replaced, new Map());
+}
+
+/** The sizes of zeros that a Pad puts around height and width, as a convolution has them. */
+function zerosAround(
+  { inputs, attributes }: DecodedNode,
+  initializers: OnnxModel['initializers'],
+): number[] | undefined {
+  const [, sizesName = '', valueName = '', axes = ''] = inputs;
+  const sizes = initializers.get(sizesName);
+  const mode = attributes.get('mode');
+  const isZero = valueName === '' || numberOf(initializers.get(valueName)) === 0;
+  if (sizes?.dtype !== 'i64' || !isZero || axes !== '' || (mode?.kind === 'string' && mode.value !== 'constant')) {
+    return undefined;
+  }
+  const all = integersOf(sizes);
+  const rank = all.length / 2;
+  const around = [...all.slice(2, rank), ...all.slice(rank + 2)];
+  const isOnlyAround = [all[0], all[1], all[rank], all[rank + 1]].every((size) => size === 0);
+  return rank > 2 && isOnlyAround && around.every((size) => size >= 0) ? around : undefined;
 }
 
 function withGlobalPools({ model, ranges }: RangedModel): RangedModel {

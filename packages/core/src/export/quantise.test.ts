@@ -8,7 +8,7 @@ import { f32, type Tensors, tensor } from '../base/tensor.ts';
 import { decode } from '../graph/decode.ts';
 import { ActivationHistogram } from './activation-range.ts';
 import { calibrate, foldBatchNorms, networkModel, type OnnxModel, quantise, writeOnnx } from './index.ts';
-import { f32Tensor, floatsOf, onnxNode } from './onnx-numbers.ts';
+import { f32Tensor, floatsOf, i64Tensor, onnxNode } from './onnx-numbers.ts';
 import { leastScalesFor, quantiseBias, quantiseWeights, scaleOf } from './quantise-weights.ts';
 
 /** Numbers between -1 and 1 that do not repeat soon. */
@@ -178,6 +178,32 @@ describe('quantised networks', () => {
     const operators = await runOperators(quantised);
     expect([...operators]).toEqual(expect.arrayContaining(expected));
     for (const floating of ['Conv', 'Relu', 'Clip', 'MaxPool']) expect([...operators]).not.toContain(floating);
+  });
+
+  test('zeros around the input of a convolution become its padding', async () => {
+    const x = numbers(2 * 5 * 4);
+    const model: OnnxModel = {
+      opsets: new Map([['', 18]]),
+      metadata: {},
+      nodes: [
+        onnxNode('Pad', ['x', 'around'], 'padded'),
+        onnxNode('Conv', ['padded', 'weight'], 'c', { strides: { kind: 'ints', value: [2, 2] } }),
+        onnxNode('Relu', ['c'], 'logits'),
+      ],
+      initializers: new Map([
+        ['around', i64Tensor([0, 0, 0, 1, 0, 0, 2, 1])],
+        ['weight', f32Tensor([3, 2, 3, 3], numbers(54, 2))],
+      ]),
+      inputs: [{ name: 'x', dtype: 'f32', shape: [1, 2, 5, 4] }],
+      outputs: [{ name: 'logits', dtype: 'f32', shape: [1, 3, 3, 2] }],
+    };
+    const feeds = [{ x: f32([1, 2, 5, 4], x) }];
+    const quantised = quantise(model, await calibrate(model, feeds, { open: openOnnx }));
+    expect(quantised.nodes.map(({ operator }) => operator)).not.toContain('Pad');
+    const [before, after] = [await logitsOf(model, feeds), await logitsOf(quantised, feeds)];
+    before.forEach((value, i) => {
+      expect(after[i]).toBeCloseTo(value, 1);
+    });
   });
 
   test('their weights take a quarter of the bytes', async () => {
