@@ -24,7 +24,7 @@ export function verificationLines({
         (isRequired ? '.' : `, which ${dtype} need not.`),
     '',
     table(['engine', 'pixels', 'images', 'same class', `within ${tolerance}`, 'largest difference'], checks.map(rowOf)),
-    ...differing.flatMap(differencesOf),
+    ...differing.flatMap((check, i) => differencesOf(check, differing.slice(0, i))),
     ...checks.flatMap(({ engine, problems: refused }) =>
       refused.length === 0 ? [] : ['', `${engine} cannot decode ${formatProblems(refused)}`],
     ),
@@ -38,20 +38,25 @@ function rowOf({ engine, pixels, images, sameClass, within, largest }: VerifiedE
   return [engine, pixelsNames[pixels], images, sameClass, within, scientific(largest)];
 }
 
-function differencesOf({ engine, pixels, differences }: VerifiedEngine): string[] {
+/** Engines mostly differ in the same images, which are shown once. */
+function differencesOf({ engine, pixels, differences }: VerifiedEngine, before: readonly VerifiedEngine[]): string[] {
+  const known = new Set(before.flatMap((check) => check.differences.map(({ path }) => path)));
+  if (differences.every(({ path }) => known.has(path))) {
+    return ['', `${engine}, ${pixelsNames[pixels]} pixels: no images but these.`];
+  }
   const shown = differences.slice(0, mostShown);
   const further = differences.length - shown.length;
   return [
     '',
     `${engine}, ${pixelsNames[pixels]} pixels: ${plural(differences.length, 'image')}, the worst first.`,
-    table(['image', 'run', 'exported', 'difference', 'of'], shown.map(differenceRow)),
+    table(['image', 'run', 'exported', 'difference', 'cause'], shown.map(differenceRow)),
     ...(further > 0 ? [`… and ${further} more (--json has all)`] : []),
   ];
 }
 
 function differenceRow({ path, run, exported, difference, cause }: ImageDifference): string[] {
   const answer = ({ name, probability }: ImageDifference['run']) => `${name} ${probability.toFixed(4)}`;
-  return [path, answer(run), answer(exported), scientific(difference), `the ${cause}`];
+  return [path, answer(run), answer(exported), scientific(difference), cause];
 }
 
 function scientific(value: number): string {
