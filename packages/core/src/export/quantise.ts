@@ -1,13 +1,6 @@
 import type { DecodedNode } from '../graph/index.ts';
 import type { ActivationRanges } from './calibrate.ts';
-import {
-  clipping,
-  hasWeights,
-  isWithinClip,
-  moving,
-  takesIntegers,
-  withIntegerOperators,
-} from './integer-operators.ts';
+import { clipping, hasWeights, isWithinClip, moving, takesIntegers } from './integer-operators.ts';
 import type { WeightBits } from './names.ts';
 import type { OnnxModel, OnnxTensor } from './onnx-model.ts';
 import {
@@ -23,6 +16,7 @@ import {
   withoutUnused,
 } from './onnx-numbers.ts';
 import { type ActivationScale, leastScalesFor, quantiseBias, quantiseWeights, scaleOf } from './quantise-weights.ts';
+import { withIntegerOperators } from './with-integer-operators.ts';
 
 export interface QuantiseOptions {
   /**
