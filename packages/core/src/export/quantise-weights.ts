@@ -27,8 +27,15 @@ export interface QuantisedWeights {
   readonly scales: Float32Array;
 }
 
-/** The greatest magnitude of a weight: 8 bits without -128, so that the range is symmetric, and 7 bits with both ends. */
-const greatest: { readonly [B in WeightBits]: number } = { 7: 64, 8: 127 };
+/**
+ * The greatest integer of a channel, from its two largest magnitudes. With 8 bits it is 127, without -128, so that the
+ * range is symmetric. With 7 no two integers of a channel add up to more than 128, so that two products with activations
+ * up to 255 fit into 16 bits: 64, or more where one weight stands out.
+ */
+const greatest: { readonly [B in WeightBits]: (first: number, second: number) => number } = {
+  7: (first, second) => Math.min(127, Math.floor((128 * first) / (first + second))),
+  8: () => 127,
+};
 
 /**
  * Weights as i8, symmetric, with a scale for each slice along `axis`: the largest magnitude of the slice is the largest
@@ -45,20 +52,22 @@ export function quantiseWeights(
   const channels = shape[axis]!;
   const inner = shape.slice(axis + 1).reduce((product, size) => product * size, 1);
   const channelOf = (i: number) => Math.floor(i / inner) % channels;
-  const most = new Float64Array(channels);
+  const first = new Float64Array(channels);
+  const second = new Float64Array(channels);
   for (let i = 0; i < values.length; i++) {
     const channel = channelOf(i);
-    most[channel] = Math.max(most[channel]!, Math.abs(values[i]!));
+    const magnitude = Math.abs(values[i]!);
+    second[channel] = Math.max(second[channel]!, Math.min(magnitude, first[channel]!));
+    first[channel] = Math.max(first[channel]!, magnitude);
   }
-  const limit = greatest[bits];
   const scales = new Float32Array(channels);
   for (let c = 0; c < channels; c++) {
-    const scale = Math.fround(Math.max(most[c]! / limit, leastScales[c] ?? 0));
+    const scale = Math.fround(Math.max(first[c]! / greatest[bits](first[c]!, second[c]!), leastScales[c] ?? 0));
     scales[c] = scale >= leastScale ? scale : 1;
   }
   const integers = new Int8Array(values.length);
   for (let i = 0; i < values.length; i++) {
-    integers[i] = Math.max(-limit, Math.min(limit, Math.round(values[i]! / scales[channelOf(i)]!)));
+    integers[i] = Math.max(-127, Math.min(127, Math.round(values[i]! / scales[channelOf(i)]!)));
   }
   return { weights: i8Tensor(shape, integers), scales };
 }

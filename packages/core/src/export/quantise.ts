@@ -22,7 +22,8 @@ export interface QuantiseOptions {
   /**
    * Bits of a weight. Default 7: right on every processor. Without VNNI (before Ice Lake and Zen 4), ONNX Runtime adds
    * pairs of products of an 8-bit activation and an 8-bit weight in 16 bits, and clips: 2 · 255 · 127 is beyond
-   * 2¹⁵ - 1, 2 · 255 · 64 is not. 8 is for files that only run on machines with VNNI, or on Arm.
+   * 2¹⁵ - 1. With 7, no two weights of a channel add up to more than 128, so that no pair is: each has 7 bits, or more
+   * where one stands out. 8 is for files that only run on machines with VNNI, or on Arm.
    */
   readonly weightBits?: WeightBits;
 }
