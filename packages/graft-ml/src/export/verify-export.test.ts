@@ -83,6 +83,25 @@ test('a folder is verified by the ONNX model in it, as Hugging Face’s readers 
   }
 });
 
+/** The exported model as one of `image`, whose resize, on images of the model's own size, would be none. */
+async function imageModel(): Promise<readonly [model: string, images: string]> {
+  const images = await drawImages(join(root, 'small'), { perClass: 2, side: 28 });
+  const { nodes, inputs, metadata, ...read } = readOnnxModel(readFileSync(model));
+  expect(JSON.parse(metadata.preprocessing!)).toMatchObject({ resize: 28, crop: 28 });
+  const renamed = nodes.map((node) => ({ ...node, inputs: node.inputs.map((n) => (n === 'pixels' ? 'image' : n)) }));
+  const slot = { ...inputs[0]!, name: 'image', shape: [1, 3, 'height', 'width'] };
+  const path = join(root, 'image.onnx');
+  const changes = { nodes: renamed, inputs: [slot], metadata: { ...metadata, input: 'image' } };
+  writeFileSync(path, writeOnnx({ ...read, ...changes }));
+  return [path, images];
+}
+
+test('a model that takes whole images is given them', async () => {
+  const [path, images] = await imageModel();
+  const { agrees, form, checks } = await verifyExport(run, path, images, { threads });
+  expect([agrees, form, checks[0]!.images]).toEqual([true, 'image', 6]);
+});
+
 test.each([
   ['a file of weights', () => join(root, 'weights.safetensors'), /has no ONNX model/],
   ['a folder without a model', () => shapes, /has no ONNX model/],
@@ -138,6 +157,12 @@ describe.skipIf(!hasBrowser('the tests of exports in a browser'))('in Chromium',
     expect(checks[1]!.engine).toMatch(/^chromium \d/);
     expect(checks[1]!.largest).toBeLessThan(1e-4);
     expect(checks[2]!.problems).toMatchObject([{ path: join(images, 'c.tif'), kind: 'not-an-image' }]);
+  }, 120_000);
+
+  test('a model that takes whole images is given them', async () => {
+    const [path, images] = await imageModel();
+    const { agrees, checks } = await verifyExport(run, path, images, { threads, browser: true });
+    expect([agrees, checks.map((check) => check.images)]).toEqual([true, [6, 6, 6]]);
   }, 120_000);
 
   test('a browser that is not there is said so', async () => {
