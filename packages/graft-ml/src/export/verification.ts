@@ -69,6 +69,9 @@ export function isDtype(name: string): name is VerifiedDtype {
   return Object.hasOwn(tolerances, name);
 }
 
+/** The least tolerance of a model that resizes: its resize is within one grey level of the run's, not equal to it. */
+export const resizeTolerance = 1e-2;
+
 /** Collects the answers of one engine. */
 export class EngineComparison {
   readonly #differences: ImageDifference[] = [];

@@ -98,8 +98,9 @@ async function imageModel(): Promise<readonly [model: string, images: string]> {
 
 test('a model that takes whole images is given them', async () => {
   const [path, images] = await imageModel();
-  const { agrees, form, checks } = await verifyExport(run, path, images, { threads });
-  expect([agrees, form, checks[0]!.images]).toEqual([true, 'image', 6]);
+  const { agrees, form, tolerance, checks, notes } = await verifyExport(run, path, images, { threads });
+  expect([agrees, form, tolerance, checks[0]!.images]).toEqual([true, 'image', 0.01, 6]);
+  expect(notes).toEqual([expect.stringMatching(/resizes images itself/)]);
 });
 
 test.each([

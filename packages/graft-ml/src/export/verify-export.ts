@@ -6,7 +6,7 @@ import { findImages } from '../data/find-images.ts';
 import { type OpenRunOptions, openRun } from '../predict/open-run.ts';
 import { openBrowserAnswers } from './browser-answers.ts';
 import { openAnswers, openExported } from './exported-answers.ts';
-import { agree, EngineComparison, isDtype, tolerances, type Verification } from './verification.ts';
+import { agree, EngineComparison, isDtype, resizeTolerance, tolerances, type Verification } from './verification.ts';
 
 export interface VerifyOptions extends Pick<OpenRunOptions, 'openStore' | 'calibrated' | 'cache'> {
   /** The checkpoint that was exported. Default `best`. */
@@ -48,7 +48,8 @@ export async function verifyExport(
   const isForPages = file.form === 'pixels' || file.form === 'image';
   const program = browser === true ? undefined : browser || undefined;
   await using page = browser !== false && isForPages ? await openBrowserAnswers(file.bytes, program) : null;
-  const tolerance = tolerances[dtype];
+  const resizes = file.form === 'image' || file.form === 'rawPixelValues';
+  const tolerance = Math.max(tolerances[dtype], resizes ? resizeTolerance : 0);
   const comparison = (engine: string, pixels: 'same' | 'own') =>
     new EngineComparison({ engine, pixels }, classifier.classes, tolerance);
   const inNode = comparison(answers.engine, 'same');
@@ -83,10 +84,13 @@ export async function verifyExport(
     checks,
     agrees: agree(checks),
     isRequired: dtype === 'fp32',
-    notes: browser !== false && !isForPages ? [notInPages] : [],
+    notes: [...(resizes ? [ownResize] : []), ...(browser !== false && !isForPages ? [notInPages] : [])],
   };
 }
 
+const ownResize =
+  `This model resizes images itself, to within one grey level of what the run sees: probabilities within ` +
+  `${resizeTolerance} agree.`;
 const notInPages =
   'In a page a model with `pixel_values` is opened by transformers.js, which resizes images in a way of its own; it was ' +
   'compared in Node alone, with the run’s resize.';
