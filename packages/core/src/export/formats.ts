@@ -1,6 +1,7 @@
+import type { OnnxForm } from './forms.ts';
 import { huggingFace } from './hugging-face.ts';
 import type { ExportDtype, ExportFormat, PreprocessingPlace } from './names.ts';
-import type { ExportSource, OnnxForm } from './network-model.ts';
+import type { ExportSource } from './network-model.ts';
 import type { OnnxModel } from './onnx-model.ts';
 import { pytorch } from './pytorch.ts';
 import { timm } from './timm.ts';
@@ -61,9 +62,12 @@ export const formats: { readonly [F in ExportFormat]: FormatRule } = {
   onnx: {
     description: 'one ONNX file for any ONNX Runtime',
     dtypes: ['fp32', 'int8'],
-    preprocessing: ['outside'],
+    preprocessing: ['outside', 'inside'],
     isFile: true,
-    files: async ({ onnx }) => new Map([['model.onnx', writeOnnx(await onnx('pixels'))]]),
+    async files({ preprocessing, onnx }) {
+      const model = await onnx(preprocessing === 'inside' ? 'image' : 'pixels');
+      return new Map([['model.onnx', writeOnnx(model)]]);
+    },
   },
   hf: huggingFace,
   timm,

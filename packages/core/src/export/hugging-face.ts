@@ -3,7 +3,6 @@ import type { FormatRule } from './formats.ts';
 import type { ExportDtype, PreprocessingPlace } from './names.ts';
 import type { ExportSource } from './network-model.ts';
 import { jsonFile } from './text-files.ts';
-import { withOutputs } from './with-outputs.ts';
 import { writeOnnx } from './write-model.ts';
 
 /** The files that transformers.js and optimum look for, and transformers.js's names of number formats. */
@@ -24,10 +23,10 @@ const resampling: { readonly [I in Preprocessing['interpolation']]: number } = {
 export const huggingFace: FormatRule = {
   description: 'transformers.js and optimum-onnx',
   dtypes: ['fp32', 'int8'],
-  preprocessing: ['outside'],
+  preprocessing: ['outside', 'inside'],
   isFile: false,
   async files({ source, dtype, preprocessing, onnx }) {
-    const model = withOutputs(await onnx('pixelValues'), ['logits']);
+    const model = await onnx(preprocessing === 'inside' ? 'rawPixelValues' : 'pixelValues');
     return new Map([
       ['config.json', jsonFile(modelConfig(source, dtype))],
       ['preprocessor_config.json', jsonFile(preprocessorConfig(source.preprocessing, preprocessing))],

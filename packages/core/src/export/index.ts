@@ -7,6 +7,7 @@ export {
   type OpenOnnx,
 } from './calibrate.ts';
 export { foldBatchNorms } from './fold-batch-norms.ts';
+export { type FormModelOptions, formModel } from './form-model.ts';
 export {
   type ExportFiles,
   type ExportInput,
@@ -14,6 +15,7 @@ export {
   formats,
   type WeightsOrigin,
 } from './formats.ts';
+export type { ImageForm, NetworkForm, OnnxForm } from './forms.ts';
 export { exportMetadata, type ModelFacts } from './metadata.ts';
 export {
   type CalibrationMethod,
@@ -27,7 +29,7 @@ export {
   type WeightBits,
   weightBitChoices,
 } from './names.ts';
-export { type ExportSource, networkModel, type OnnxForm } from './network-model.ts';
+export { type ExportSource, networkModel } from './network-model.ts';
 export {
   bytesOf,
   type OnnxModel,
@@ -38,4 +40,5 @@ export {
 } from './onnx-model.ts';
 export { type QuantiseOptions, quantise } from './quantise.ts';
 export { readOnnxModel } from './read-model.ts';
+export { withPreprocessing } from './with-preprocessing.ts';
 export { writeOnnx } from './write-model.ts';

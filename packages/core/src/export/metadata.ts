@@ -2,8 +2,9 @@ import { version } from '../base/version.ts';
 import type { Seen } from '../image/seen.ts';
 import { describeCheckpoint } from '../weights/checkpoint.ts';
 import type { WeightsOrigin } from './formats.ts';
+import type { OnnxForm } from './forms.ts';
 import type { ExportDtype } from './names.ts';
-import type { ExportSource, OnnxForm } from './network-model.ts';
+import type { ExportSource } from './network-model.ts';
 
 /** What an exported model is, beside its source. */
 export interface ModelFacts {

@@ -4,6 +4,7 @@ import { constant, encode, input, type Value } from '../graph/index.ts';
 import { applyModel, type NamedArchitecture, type Preprocessing } from '../models/index.ts';
 import { normalisePixels, Scope, type Variable } from '../nn/index.ts';
 import { softmax } from '../ops/index.ts';
+import type { NetworkForm } from './forms.ts';
 import type { OnnxModel } from './onnx-model.ts';
 import { readOnnxModel } from './read-model.ts';
 
@@ -19,24 +20,16 @@ export interface ExportSource {
 }
 
 /**
- * The input of an exported model.
- *
- * - `pixels`: `pixels` u8 (n, 3, crop, crop), resized and cropped, normalised in the graph.
- * - `pixelValues`: `pixel_values` f32 (n, 3, crop, crop), normalised already, as Hugging Face's processors do.
- */
-export type OnnxForm = 'pixels' | 'pixelValues';
-
-/**
  * The network as an ONNX model, without metadata: images to `logits` f32 (n, classes), divided by the temperature, and
  * `probabilities` f32 (n, classes), their softmax. Parameters are initializers under their names.
  */
-export function networkModel(source: ExportSource, form: OnnxForm, batchSize: number): OnnxModel {
+export function networkModel(source: ExportSource, form: NetworkForm, batchSize: number): OnnxModel {
   const { model, variables, classes, preprocessing, temperature } = source;
   const { crop } = preprocessing;
   const variable = ({ name }: Variable) => constant(variables[name]!, name);
   const { scope } = Scope.root({ training: false, variable });
   const shape = [batchSize, 3, crop, crop];
-  const images: { readonly [F in OnnxForm]: () => Value } = {
+  const images: { readonly [F in NetworkForm]: () => Value } = {
     pixels: () => normalisePixels(input('pixels', 'u8', shape), preprocessing),
     pixelValues: () => input('pixel_values', 'f32', shape),
   };

@@ -11,10 +11,10 @@ import { writeOnnx } from './write-model.ts';
 export const triton: FormatRule = {
   description: "a model repository for NVIDIA's Triton",
   dtypes: ['fp32', 'int8'],
-  preprocessing: ['outside'],
+  preprocessing: ['outside', 'inside'],
   isFile: false,
-  async files({ source, name, onnx }) {
-    const model = await onnx('pixels');
+  async files({ source, name, preprocessing, onnx }) {
+    const model = await onnx(preprocessing === 'inside' ? 'image' : 'pixels');
     const folder = folderName(name);
     return new Map([
       [`${folder}/config.pbtxt`, textFile(tritonConfig(folder, model, source))],

@@ -11,6 +11,8 @@ export {
   type ExportFormat,
   exportDtypes,
   exportFormats,
+  type ImageForm,
+  type NetworkForm,
   type OnnxForm,
   type PreprocessingPlace,
   preprocessingPlaces,

@@ -66,3 +66,30 @@ test('an export of Graft is replaced, another file only where that is said', asy
   await exportRun(run, { out, batchSize: 2 });
   expect(readOnnxMetadata(readFileSync(out)).format).toBe('graft');
 });
+
+test('with preprocessing inside, the model takes the image files as they are decoded', async () => {
+  const { path, input } = await exportRun(run, { preprocessing: 'inside' });
+  expect([path, input]).toEqual([join(run, 'model-inside.onnx'), [1, 3, 'height', 'width']]);
+  const classifier = await openRun(run, { threads });
+  const session = await createSession(await readFile(path));
+  for (const [width, height] of [
+    [40, 31],
+    [9, 200],
+  ] as const) {
+    const data = Uint8Array.from({ length: 3 * width * height }, (_, i) => (i * 37) % 256);
+    const expected = (await classifier.classify({ width, height, data })).probabilities;
+    const planar = data.map((_, i) => data[(i % (width * height)) * 3 + Math.trunc(i / (width * height))]!);
+    const image = new (loadOrt().Tensor)('uint8', planar, [1, 3, height, width]);
+    const { probabilities } = await session.run({ image });
+    expected.forEach((p, i) => {
+      expect(Math.abs(Number(probabilities!.data[i]) - p)).toBeLessThan(0.01);
+    });
+  }
+  await session.release();
+  await classifier.close();
+});
+
+test('a model that resizes takes one image at a time', async () => {
+  const refused = exportRun(run, { preprocessing: 'inside', batchSize: 2 });
+  await expect(refused).rejects.toThrow('batchSize 2: a model that resizes images takes one at a time');
+});

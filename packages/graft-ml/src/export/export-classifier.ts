@@ -9,7 +9,7 @@ import {
   exportFormats,
   exportMetadata,
   formats,
-  networkModel,
+  formModel,
   type OnnxForm,
   type OnnxModel,
   type PreprocessingPlace,
@@ -101,7 +101,8 @@ export interface ExportOrigin {
 /**
  * Writes a classifier in a format that others open. `onnx`, the default, is one file of standard operators: `pixels` u8
  * (n, 3, crop, crop), resized and cropped but not normalised, to `logits` and `probabilities` f32 (n, classes), with
- * classes and preprocessing in its metadata. ONNX models are run by plain ONNX Runtime before they are written.
+ * classes and preprocessing in its metadata; with preprocessing `inside`, `image` u8 (1, 3, h, w) of any size takes the
+ * place of `pixels`. ONNX models are run by plain ONNX Runtime before they are written.
  *
  * @param out the file to write, or for a format of several files the folder
  * @throws UserError where the format does not have that dtype or preprocessing, the model is not what it should be, the
@@ -147,7 +148,8 @@ export async function exportFrom(
     preprocessing,
     batchSize,
     async onnx(form) {
-      const network = await convert(networkModel(classifier, form, batchSize), dtype);
+      const converted = (network: OnnxModel) => convert(network, dtype);
+      const network = await formModel(classifier, form, { batchSize, convert: converted });
       const facts = { form, dtype, origin: weights, seen: classifier.seen };
       const model = { ...network, metadata: exportMetadata(classifier, facts) };
       models.set(form, model);

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
+import type { OnnxForm } from '@graft-ml/core/internal/export/forms';
 import {
   calibrationMethods,
   exportDtypes,
   exportFormats,
   preprocessingPlaces,
 } from '@graft-ml/core/internal/export/names';
-import type { OnnxForm } from '@graft-ml/core/internal/export/network-model';
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
 import { z } from 'zod';
 import type { Exported } from '../../export/index.ts';
@@ -66,6 +66,7 @@ export const exportCommand = defineCommand({
   examples: [
     'graft export runs/x',
     'graft export runs/x --out flowers.onnx --batch-size 8',
+    'graft export runs/x --preprocessing inside',
     'graft export runs/x --format hf --out flowers-hf',
     'graft export runs/x --dtype int8 --max-drop 2',
     'graft export runs/x --verify photos/test --browser',
@@ -135,5 +136,10 @@ const inputs: { readonly [F in OnnxForm]: (shape: string) => string } = {
   pixels: (shape) =>
     `Input: pixels u8 [${shape}] (planes of red, green and blue), resized and cropped, not normalised. Outputs: logits ` +
     'and probabilities.',
+  image: (shape) =>
+    `Input: image u8 [${shape}] (planes of red, green and blue), of any size: the model resizes and crops it. Outputs: ` +
+    'logits and probabilities.',
+  rawPixelValues: (shape) =>
+    `Input: pixel_values f32 [${shape}] from 0 to 255, of any size: the model resizes and crops it. Output: logits.`,
   pixelValues: (shape) => `Input: pixel_values f32 [${shape}], resized, cropped and normalised. Output: logits.`,
 };
