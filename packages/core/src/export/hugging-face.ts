@@ -1,3 +1,4 @@
+import { option } from '../base/code.ts';
 import type { Preprocessing } from '../models/index.ts';
 import type { FormatRule } from './formats.ts';
 import type { ExportDtype, PreprocessingPlace } from './names.ts';
@@ -81,7 +82,8 @@ function notesOn(
   place: PreprocessingPlace,
 ): string[] {
   const resizing = [
-    'transformers.js resizes without antialiasing: its probabilities are not quite those of the run.',
+    'transformers.js resizes without antialiasing, so that its probabilities are not quite those of the run; with ' +
+      `${option('preprocessing', 'inside')} they are.`,
     ...(interpolation === 'bicubic' ? ['In browsers it resizes as a canvas does, not bicubically.'] : []),
   ];
   return [

@@ -112,6 +112,23 @@ describe('hf', () => {
     const { json } = await exported(squashed, 'hf squashed', { format: 'hf' });
     expect(json('preprocessor_config.json').size).toEqual({ height: resize, width: resize });
   });
+
+  test('with the preprocessing inside it is told to do nothing, and the graph takes any size', async () => {
+    const classifier = classifierOf('resnet_basic', 'resnet18');
+    const { json, input, difference, notes } = await exported(classifier, 'hf inside', {
+      format: 'hf',
+      preprocessing: 'inside',
+    });
+    const config = json('preprocessor_config.json');
+    const steps = ['do_resize', 'do_center_crop', 'do_rescale', 'do_normalize'];
+    expect(steps.map((step) => config[step])).toEqual([false, false, false, false]);
+    expect([input!.slice(0, 2), input!.slice(2).map((size) => typeof size)]).toEqual([
+      [1, 3],
+      ['string', 'string'],
+    ]);
+    expect(difference).toBeLessThan(1e-3);
+    expect(notes).toEqual([]);
+  });
 });
 
 /** A narrow network with a head of two layers, and numbers for it. */
