@@ -99,6 +99,7 @@ describe('used wrongly', () => {
     [['predict', '--model', 'resnet81', 'x.png'], 'Near it are also: '],
     [['train', '--resume', 'r', 'lr=9'], "--resume keeps the run's own options; leave out --learning-rate."],
     [['config', 'x'], 'config: too many arguments: x'],
+    [['export', 'r', '--browser'], 'export: --browser goes with --verify <folder>'],
     [['evaluate', 'r'], "missing required argument 'folder'"],
     [['evaluate', 'r', 'x', 'more'], 'too many arguments'],
     [['evaluate', 'r', 'x', '--part', 'validaton'], 'Did you mean "validation"?'],

@@ -116,6 +116,11 @@ test.each([
   await expect(verifyExport(run, place(), shapes, { threads })).rejects.toThrow(words);
 });
 
+test('without an image that can be used there is no agreement', async () => {
+  const verified = verifyExport(run, model, join(root, 'nowhere'), { threads });
+  await expect(verified).rejects.toThrow(/nowhere has no image that could be compared[\s\S]*there is no such file/);
+});
+
 describe('graft export --verify', () => {
   test('prints what was compared, and exits with 0', async () => {
     const { status, stdout } = await graft(['export', run, '--out', join(root, 'a.onnx'), '--verify', shapes]);

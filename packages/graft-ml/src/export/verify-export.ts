@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
+import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
-import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
+import { formatProblems, type ImageProblem } from '@graft-ml/core/internal/image/problem';
 import { readImageFile } from '../data/decode.ts';
 import { findImages } from '../data/find-images.ts';
 import { type OpenRunOptions, openRun } from '../predict/open-run.ts';
@@ -72,6 +73,9 @@ export async function verifyExport(
     }
     signal?.throwIfAborted();
     onProgress?.(++done, paths.length);
+  }
+  if (problems.length === paths.length) {
+    throw new UserError(`${images} has no image that could be compared. ${formatProblems(problems)}`);
   }
   const checks = [inNode, ...(inBrowser ? [inBrowser.same, inBrowser.own] : [])].map(({ result }) => result);
   return {

@@ -29,8 +29,11 @@ export class Predictor extends ImagePredictor<PredictorImage> {
 
 /** The largest ONNX file that is one file: protobuf's bound. */
 const mostModelBytes = 2 ** 31 - 1;
-/** Node's pool has four threads, in which libvips decodes. */
-const atOnce = 4;
+/**
+ * How many images are in memory at once. Node's pool has four threads, in which libvips decodes; a model that takes whole
+ * images needs all of one beside what was decoded.
+ */
+const atOnce = { pixels: 4, image: 1 } as const;
 
 /**
  * Opens a model that `graft export` wrote: classes and preprocessing are in the file. `predict` takes the path of an
@@ -58,7 +61,7 @@ export async function loadPredictor(
     if (cause instanceof UserError) throw cause;
     throw new UserError(`ONNX Runtime cannot open the model: ${cause.message}`, { cause });
   });
-  return new Predictor({ model: described, session, Tensor: loadOrt().Tensor, atOnce });
+  return new Predictor({ model: described, session, Tensor: loadOrt().Tensor, atOnce: atOnce[described.input] });
 }
 
 async function contentOf(model: string | URL | Blob | ArrayBuffer | Uint8Array): Promise<Uint8Array> {

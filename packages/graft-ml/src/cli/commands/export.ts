@@ -76,6 +76,8 @@ export const exportCommand = defineCommand({
     if (browser && verify === null) throw new UsageError('export: --browser goes with --verify <folder>.');
     const { exportRun } = await import('../../export/export-run.ts');
     const { verifyExport } = await import('../../export/verify-export.ts');
+    const { findImages } = await import('../../data/find-images.ts');
+    if (verify !== null) await findImages([verify]); // an export may take long
     const weightBits = options.weightBits === 8 ? 8 : 7;
     const done = await unlessStopped(terminal, async (signal) => {
       const exported = await exportRun(run!, {
