@@ -23,7 +23,7 @@ export type ActivationRanges = ReadonlyMap<string, ActivationRange>;
 export interface CalibrateOptions {
   /** The runtime. */
   readonly open: OpenOnnx;
-  /** Default `minmax`. */
+  /** Default `mse`. */
   readonly method?: CalibrationMethod;
   /** Ends it between two images, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -41,7 +41,7 @@ export interface CalibrateOptions {
 export async function calibrate(
   model: OnnxModel,
   images: AsyncIterable<Tensors> | Iterable<Tensors>,
-  { open, method = 'minmax', signal, onProgress }: CalibrateOptions,
+  { open, method = 'mse', signal, onProgress }: CalibrateOptions,
 ): Promise<ActivationRanges> {
   const activations = floatActivations(model);
   const { observed, outputs } = withObservedActivations(model, activations);

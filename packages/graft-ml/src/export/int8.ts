@@ -21,7 +21,7 @@ export interface CalibrationOptions {
   readonly images?: readonly ClassifierInput[] | undefined;
   /** How many of them, spread evenly. Default 100. */
   readonly count?: number | undefined;
-  /** Default `minmax`. */
+  /** Default `mse`. */
   readonly method?: CalibrationMethod | undefined;
 }
 
@@ -43,7 +43,7 @@ export interface Int8Context {
  */
 export async function toInt8(network: OnnxModel, context: Int8Context): Promise<OnnxModel> {
   const { classifier, calibration, weightBits, training, signal, onProgress } = context;
-  const { count = 100, method = 'minmax' } = calibration;
+  const { count = 100, method = 'mse' } = calibration;
   if (!Number.isInteger(count) || count < 1) {
     throw new OptionError({ option: 'calibration.count', expected: 'a whole number above 0', received: count });
   }

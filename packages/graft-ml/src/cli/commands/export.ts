@@ -40,7 +40,7 @@ export const exportCommand = defineCommand({
       .default(100)
       .describe('for int8: how many of the training images the ranges of its activations come from'),
     calibrationMethod: choice(calibrationMethods)
-      .default('minmax')
+      .default('mse')
       .describe(`for int8: how a range is chosen from their numbers: ${calibrationMethods.join(' | ')}`),
     weightBits: z
       .int()
