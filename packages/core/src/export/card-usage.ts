@@ -1,4 +1,5 @@
 import type { Preprocessing } from '../models/index.ts';
+import type { ExportDtype } from './names.ts';
 
 /** The forms in which a model is published, by what opens them. */
 export type CardFormat = 'hf' | 'onnx' | 'timm' | 'triton' | 'safetensors' | 'run';
@@ -6,6 +7,7 @@ export type CardFormat = 'hf' | 'onnx' | 'timm' | 'triton' | 'safetensors' | 'ru
 /** How a published model is used. */
 export interface ModelCardUsage {
   readonly format: CardFormat;
+  readonly dtype: ExportDtype;
   /** `owner/name` on the hub; null: a folder. */
   readonly repo: string | null;
   /** The hub's `library_name`: what opens it. */
@@ -24,15 +26,20 @@ const libraries: Readonly<Record<CardFormat, { readonly library: string; readonl
 };
 
 /** The use of a model in this format, in a repository of the hub or a folder. */
-export function usageOf(format: CardFormat, repo: string | null): ModelCardUsage {
-  return { format, repo, ...libraries[format] };
+export function usageOf(format: CardFormat, repo: string | null, dtype: ExportDtype = 'fp32'): ModelCardUsage {
+  return { format, dtype, repo, ...libraries[format] };
 }
+
+/** The network's file in the format `hf`, and transformers.js's name of its numbers. */
+const networks: Readonly<Record<ExportDtype, { readonly file: string; readonly dtype: string }>> = {
+  fp32: { file: 'onnx/model.onnx', dtype: 'fp32' },
+  int8: { file: 'onnx/model_quantized.onnx', dtype: 'q8' },
+};
 
 /** The facts that code in a card depends on. */
 interface Used {
   readonly kind: 'train' | 'meta';
   readonly preprocessing: Preprocessing;
-  readonly temperature: number;
 }
 
 /** How to use a model, as Markdown with code that runs. */
@@ -45,7 +52,7 @@ export function cardUsage(usage: ModelCardUsage, used: Used): string[] {
       block('js', [
         "import { pipeline } from '@huggingface/transformers';",
         '',
-        `const classify = await pipeline('image-classification', '${repo ?? './model'}', { dtype: 'fp32' });`,
+        `const classify = await pipeline('image-classification', '${repo ?? './model'}', { dtype: '${networks[usage.dtype].dtype}' });`,
         "console.log(await classify('photo.jpg'));",
       ]),
       'With ONNX Runtime in Python:',
@@ -73,20 +80,21 @@ export function cardUsage(usage: ModelCardUsage, used: Used): string[] {
 }
 
 /** Fetched by Graft, from where its commands take it. */
-function inGraft({ format, repo }: ModelCardUsage, { kind }: Used): string[] {
+function inGraft({ format, dtype, repo }: ModelCardUsage, { kind }: Used): string[] {
   const pull = repo === null ? [] : [`graft pull ${repo} model`];
   if (kind === 'meta') {
     return ['With Graft:', block('bash', [...pull, 'graft meta adapt model images/ --out runs/adapted'])];
   }
-  const file = { hf: 'onnx/model.onnx', onnx: 'model.onnx' };
+  const file = { hf: networks[dtype].file, onnx: 'model.onnx' };
   if (format === 'run') return ['With Graft:', block('bash', [...pull, 'graft predict model photo.jpg'])];
-  if (format === 'hf' || format === 'onnx') {
+  // A quantised network is for runtimes: Graft's own network has no such numbers.
+  if ((format === 'hf' || format === 'onnx') && dtype === 'fp32') {
     return ['With Graft:', block('bash', [...pull, `graft predict photo.jpg --model model/${file[format]}`])];
   }
   return [];
 }
 
-function pythonPixelValues({ repo }: ModelCardUsage, { preprocessing, temperature }: Used): string[] {
+function pythonPixelValues({ repo, dtype }: ModelCardUsage, { preprocessing }: Used): string[] {
   const { resize, crop, squash, interpolation, mean, std } = preprocessing;
   const filter = interpolation.toUpperCase();
   const place = (file: string) => (repo === null ? `"model/${file}"` : `hf_hub_download("${repo}", "${file}")`);
@@ -98,21 +106,18 @@ function pythonPixelValues({ repo }: ModelCardUsage, { preprocessing, temperatur
     ...(repo === null ? [] : ['from huggingface_hub import hf_hub_download']),
     'from PIL import Image',
     '',
-    `session = onnxruntime.InferenceSession(${place('onnx/model.onnx')})`,
+    `session = onnxruntime.InferenceSession(${place(networks[dtype].file)})`,
     `classes = json.load(open(${place('config.json')}))["id2label"]`,
     '',
     'image = Image.open("photo.jpg").convert("RGB")',
-    ...(squash
-      ? [`image = image.resize((${crop}, ${crop}), Image.${filter})`]
-      : [
-          `scale = ${resize} / min(image.size)`,
-          `image = image.resize([round(side * scale) for side in image.size], Image.${filter})`,
-          `left, top = [(side - ${crop}) // 2 for side in image.size]`,
-          `image = image.crop((left, top, left + ${crop}, top + ${crop}))`,
-        ]),
+    squash
+      ? `image = image.resize((${resize}, ${resize}), Image.${filter})`
+      : `image = image.resize([${resize} * side // min(image.size) for side in image.size], Image.${filter})`,
+    `left, top = [round((side - ${crop}) / 2) for side in image.size]`,
+    `image = image.crop((left, top, left + ${crop}, top + ${crop}))`,
     `x = (np.asarray(image) / 255 - [${mean.join(', ')}]) / [${std.join(', ')}]`,
     'x = x.transpose(2, 0, 1)[None].astype(np.float32)',
-    `logits = session.run(["logits"], {"pixel_values": x})[0][0]${temperature === 1 ? '' : ` / ${temperature}`}`,
+    'logits = session.run(["logits"], {"pixel_values": x})[0][0]',
     'probabilities = np.exp(logits - logits.max())',
     'probabilities /= probabilities.sum()',
     'print({classes[str(i)]: float(p) for i, p in enumerate(probabilities)})',

@@ -149,7 +149,7 @@ function trainingSections(card: TrainingCard): string[] {
     '## Preprocessing',
     preprocessingText(card.preprocessing),
     '## Use',
-    ...cardUsage(usage, { ...card, temperature: card.calibration?.temperature ?? 1 }),
+    ...cardUsage(usage, card),
     '## Limits',
     limits([
       'Every image is given one of its classes, also one that shows none of them: look at the probability, and test what you do with low ones.',
@@ -178,7 +178,7 @@ function metaSections(card: MetaCard): string[] {
     '## Preprocessing',
     preprocessingText(card.preprocessing),
     '## Use',
-    ...cardUsage(card.usage, { ...card, temperature: 1 }),
+    ...cardUsage(card.usage, card),
     '## Limits',
     limits([
       `It was measured on tasks of ${shape.way} classes with ${shape.shots} ${shape.shots === 1 ? 'image' : 'images'} of each. With other numbers, or images unlike those it was trained on, it may do worse.`,
@@ -254,7 +254,7 @@ function calibrationText({ calibration, measures }: TrainingCard): string[] {
   const { temperature, images, before, after } = calibration;
   return [
     '## Calibration',
-    `A temperature of ${temperature.toFixed(3)} was fitted to ${plural(images, 'validation image')}: logits are divided by it before the softmax. On those images it changed the expected calibration error from ${percent(before)} to ${percent(after)}. ${measured}`.trimEnd(),
+    `A temperature of ${temperature.toFixed(3)} was fitted to ${plural(images, 'validation image')}: the logits of the model are divided by it already. On those images it changed the expected calibration error from ${percent(before)} to ${percent(after)}. ${measured}`.trimEnd(),
   ];
 }
 
@@ -276,7 +276,7 @@ function trainingText({ training, environment }: ModelCard): string[] {
 /** The preprocessing in a sentence. */
 function preprocessingText({ resize, crop, squash, interpolation, mean, std, ...others }: Preprocessing): string {
   const size = squash
-    ? `Images are resized to ${crop} × ${crop} pixels, whatever their proportions`
+    ? `Images are resized to ${resize} × ${resize} pixels, whatever their proportions, and the centre cut out, ${crop} × ${crop}`
     : `The shorter side of an image is resized to ${resize} pixels and its centre cut out, ${crop} × ${crop}`;
   const ignored = [
     ...(others.orientation === 'ignore' ? ['EXIF orientation'] : []),

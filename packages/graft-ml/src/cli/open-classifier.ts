@@ -17,9 +17,13 @@ export async function withClassifier<T>(
   terminal: Terminal,
   work: (classifier: Classifier) => Promise<T>,
 ): Promise<T> {
-  const classifier = await ('run' in named
-    ? openNamedRun(named.run, flags, terminal)
-    : openNamedModel(named.model, flags, terminal, named.classes ?? null));
+  const { networkIn } = await import('../hub/model-layout.ts');
+  const network = 'run' in named ? networkIn(named.run) : undefined;
+  const classifier = await (network !== undefined
+    ? openNamedModel(network, flags, terminal, null)
+    : 'run' in named
+      ? openNamedRun(named.run, flags, terminal)
+      : openNamedModel(named.model, flags, terminal, named.classes ?? null));
   try {
     for (const note of classifier.notes) terminal.note(note);
     return await work(classifier);

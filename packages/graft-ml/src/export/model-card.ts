@@ -11,6 +11,7 @@ import {
   modelCardText,
   type TrainingCard,
 } from '@graft-ml/core/internal/export/model-card';
+import type { ExportDtype } from '@graft-ml/core/internal/export/names';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
 import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/predict/evaluation';
 import { confusedPairs } from '@graft-ml/core/internal/predict/interpretation';
@@ -31,6 +32,8 @@ import { textOf } from '../text/options.ts';
 export interface ModelCardOptions extends Pick<OpenRunOptions, 'checkpoint' | 'device' | 'cache' | 'openStore'> {
   /** The form in which the model is published, which the code in the card opens. Default `hf`; a meta-learned run is always `run`. */
   readonly format?: CardFormat | undefined;
+  /** The numbers of the network, which decide its file. Default `fp32`. */
+  readonly dtype?: ExportDtype | undefined;
   /** The repository on the hub, `owner/name`. Default: none, and the code in the card opens a folder. */
   readonly repo?: string | undefined;
   /** The model's title. Default: the repository, or the name of the run's folder. */
@@ -226,7 +229,7 @@ function commonFacts(path: string, run: AnyRun, options: ModelCardOptions, forma
     parameters,
     preprocessing,
     environment: `Graft ${run.graft}, ONNX Runtime ${versions.onnxruntime}, ${placeOf(run)}, ${run.device}`,
-    usage: usageOf(format, repo ?? null),
+    usage: usageOf(format, repo ?? null, options.dtype),
   };
 }
 

@@ -98,6 +98,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./card.ts')).cardCommand,
   },
   {
+    name: 'push',
+    summary: 'Pushes a run with its model card to the Hugging Face hub.',
+    load: async () => (await import('./push.ts')).pushCommand,
+  },
+  {
+    name: 'pull',
+    summary: 'Pulls a model from the Hugging Face hub into a folder.',
+    load: async () => (await import('./pull.ts')).pullCommand,
+  },
+  {
     name: 'meta train',
     summary: 'Trains a learner on many small tasks.',
     load: async () => (await import('./meta-train.ts')).metaTrainCommand,

@@ -1,9 +1,21 @@
 import type { CardFormat } from '@graft-ml/core/internal/export/card-usage';
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
 import { z } from 'zod';
+import type { PullDtype } from '../../hub/model-layout.ts';
 import { optionalText } from './download.ts';
 
-const formats = ['hf', 'onnx', 'timm', 'triton', 'safetensors', 'run'] as const satisfies readonly CardFormat[];
+/** The forms in which a model is pushed, without the code that writes them. */
+export const pushFormats = [
+  'hf',
+  'onnx',
+  'timm',
+  'triton',
+  'safetensors',
+  'run',
+] as const satisfies readonly CardFormat[];
+
+/** The numbers of networks that are pulled. */
+export const pullDtypes = ['fp32', 'fp16', 'int8'] as const satisfies readonly PullDtype[];
 
 /** The flags for what a model card says. */
 export const cardFlags = {
@@ -26,9 +38,9 @@ export const cardFlags = {
 
 /** The flag for the form whose use a card describes. */
 export const cardFormatFlag = {
-  format: choice(formats)
+  format: choice(pushFormats)
     .default('hf')
-    .describe(`form of the model that the code in the card opens: ${formats.join(' | ')}`),
+    .describe(`form of the model that the code in the card opens: ${pushFormats.join(' | ')}`),
 };
 
 /** The options of a card that flags stand for. */

@@ -1,0 +1,27 @@
+import { join } from 'node:path';
+import { UserError } from '@graft-ml/core/internal/base/errors';
+import type { ExportDtype } from '@graft-ml/core/internal/export/names';
+import { type ExportRunOptions, exportRun } from '../export/export-run.ts';
+import { kindOfRun } from '../runs/read-run.ts';
+import { writePublicRun } from './public-run.ts';
+import type { PushFormat } from './push-model.ts';
+
+export interface ModelFilesOptions
+  extends Pick<ExportRunOptions, 'checkpoint' | 'cache' | 'openStore' | 'signal' | 'onProgress'> {
+  readonly format: PushFormat;
+  readonly dtype?: ExportDtype | undefined;
+  /** Whether the record of the images that a run has seen goes with it. */
+  readonly withSeen: boolean;
+}
+
+/** Writes a run in one of the forms in which it is pushed. @throws UserError where it has none such */
+export async function writeModelFiles(run: string, folder: string, options: ModelFilesOptions): Promise<void> {
+  const { format, withSeen, ...exporting } = options;
+  const { checkpoint, openStore } = exporting;
+  if (format === 'run') return writePublicRun(run, folder, { checkpoint, openStore, withSeen });
+  if ((await kindOfRun(run, openStore)) === 'meta') {
+    throw new UserError(`${run} is a run of meta-learning, which is pushed in the format \`run\` alone.`);
+  }
+  const out = format === 'onnx' ? join(folder, 'model.onnx') : folder;
+  await exportRun(run, { ...exporting, format, out });
+}
