@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inFile, UserError } from '@graft-ml/core/internal/base/errors';
+import { networkOf, type OnnxForm } from '@graft-ml/core/internal/export/forms';
 import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import { softmax } from '@graft-ml/core/internal/predict/evaluation';
@@ -16,7 +17,7 @@ export interface ExportedFile {
   readonly path: string;
   readonly bytes: Uint8Array;
   /** The form of its input, and the dtype of its numbers, as its metadata says. */
-  readonly form: string;
+  readonly form: OnnxForm;
   readonly dtype: string;
 }
 
@@ -29,8 +30,15 @@ export async function openExported(place: string): Promise<ExportedFile> {
   if (path.endsWith('.safetensors')) throw onlyOnnx(path);
   const bytes = await readBytes(path, { most: 2 ** 31 - 1 });
   const { format, input = 'pixels', dtype = 'fp32' } = await inFile(path, async () => readOnnxMetadata(bytes));
-  if (format === 'graft') return { path, bytes, form: input, dtype };
-  throw new UserError(`${path} is no model that \`graft export\` wrote: its metadata does not say so.`);
+  if (format !== 'graft') {
+    throw new UserError(`${path} is no model that \`graft export\` wrote: its metadata does not say so.`);
+  }
+  if (!isForm(input)) throw new UserError(`${path} takes ${input}, which this version of Graft does not know.`);
+  return { path, bytes, form: input, dtype };
+}
+
+function isForm(name: string): name is OnnxForm {
+  return Object.hasOwn(networkOf, name);
 }
 
 async function isFolder(path: string): Promise<boolean> {
@@ -59,7 +67,7 @@ export interface ExportedAnswers extends AsyncDisposable {
   answer(path: string, decode: () => Promise<RgbImage>): Promise<Float32Array>;
 }
 
-/** Opens an exported model as its readers would. @throws UserError where its form is not known */
+/** Opens an exported model as its readers would. @throws UserError where it is not what its metadata say */
 export async function openAnswers(
   file: ExportedFile,
   classifier: Classifier,
@@ -72,7 +80,6 @@ export async function openAnswers(
     return { engine, answer: (path) => predictor.probabilities(path), [Symbol.asyncDispose]: () => predictor.close() };
   }
   const values = pixelValues[form];
-  if (!values) throw new UserError(`${file.path} takes ${form}, which this version of Graft cannot verify.`);
   const session = await loadSession(bytes, threads);
   return {
     engine,
@@ -94,9 +101,13 @@ interface PixelValues {
 }
 
 /** What Hugging Face's image processors make of an image, with the run's own resize. */
-const pixelValues: Readonly<
-  Record<string, (path: string, by: Classifier, decode: () => Promise<RgbImage>) => Promise<PixelValues>>
-> = {
+const pixelValues: {
+  readonly [F in Exclude<OnnxForm, 'pixels' | 'image'>]: (
+    path: string,
+    by: Classifier,
+    decode: () => Promise<RgbImage>,
+  ) => Promise<PixelValues>;
+} = {
   async pixelValues(path, classifier) {
     const { crop, mean, std } = classifier.preprocessing;
     const view = await classifier.view(path);

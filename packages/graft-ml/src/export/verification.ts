@@ -1,3 +1,4 @@
+import type { OnnxForm } from '@graft-ml/core/internal/export/forms';
 import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
 import { argmax } from '@graft-ml/core/internal/predict/metrics';
 
@@ -6,7 +7,7 @@ export interface Verification {
   /** The ONNX file. */
   readonly file: string;
   /** The form of its input, and the dtype of its numbers. */
-  readonly form: string;
+  readonly form: OnnxForm;
   readonly dtype: VerifiedDtype;
   /** The number of images that were compared. */
   readonly images: number;

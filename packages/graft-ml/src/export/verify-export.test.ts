@@ -96,6 +96,16 @@ async function imageModel(): Promise<readonly [model: string, images: string]> {
   return [path, images];
 }
 
+test('models that resize are within one grey level of the run: theirs is another tolerance', async () => {
+  for (const format of ['onnx', 'hf'] as const) {
+    const out = join(root, `inside-${format}`);
+    await exportRun(run, { format, preprocessing: 'inside', out });
+    const { agrees, form, tolerance, checks } = await verifyExport(run, out, shapes, { threads });
+    expect([agrees, form, tolerance]).toEqual([true, format === 'hf' ? 'rawPixelValues' : 'image', 0.01]);
+    expect(checks[0]!.images).toBe(18);
+  }
+});
+
 test('a model that takes whole images is given them', async () => {
   const [path, images] = await imageModel();
   const { agrees, form, tolerance, checks, notes } = await verifyExport(run, path, images, { threads });

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { isImageForm } from '@graft-ml/core/internal/export/forms';
 import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
 import { formatProblems, type ImageProblem } from '@graft-ml/core/internal/image/problem';
 import { readImageFile } from '../data/decode.ts';
@@ -49,7 +50,7 @@ export async function verifyExport(
   const isForPages = file.form === 'pixels' || file.form === 'image';
   const program = browser === true ? undefined : browser || undefined;
   await using page = browser !== false && isForPages ? await openBrowserAnswers(file.bytes, program) : null;
-  const resizes = file.form === 'image' || file.form === 'rawPixelValues';
+  const resizes = isImageForm(file.form);
   const tolerance = Math.max(tolerances[dtype], resizes ? resizeTolerance : 0);
   const comparison = (engine: string, pixels: 'same' | 'own') =>
     new EngineComparison({ engine, pixels }, classifier.classes, tolerance);
@@ -96,5 +97,5 @@ const ownResize =
   `This model resizes images itself, to within one grey level of what the run sees: probabilities within ` +
   `${resizeTolerance} agree.`;
 const notInPages =
-  'In a page a model with `pixel_values` is opened by transformers.js, which resizes images in a way of its own; it was ' +
-  'compared in Node alone, with the run’s resize.';
+  'A model with `pixel_values` is opened by transformers.js in a page, not by `@graft-ml/web/predict`; it was compared in ' +
+  'Node alone, with images as the run decodes and, where the model does not, resizes them.';

@@ -9,6 +9,7 @@ import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.t
 import { modulesLoadedBy } from '../../../../test/modules.ts';
 import { runFolder } from '../../../../test/runs.ts';
 import { exportClassifier } from '../export/export-classifier.ts';
+import { exportRun } from '../export/export-run.ts';
 import { openRun } from './open-run.ts';
 import { loadPredictor, type Predictor } from './predictor.ts';
 
@@ -80,6 +81,19 @@ test('a model is a path, the URL of a file, bytes or a Blob', async () => {
     await using predictor = await loadPredictor(source, { threads });
     expectClose(await predictor.probabilities(files[0]!), expected.get(files[0]!)!);
   }
+});
+
+test('a model that resizes images itself takes them as they are, also from a process of their own', async () => {
+  const whole = join(root, 'inside.onnx');
+  await exportRun(run, { preprocessing: 'inside', out: whole });
+  await using predictor = await loadPredictor(whole, { threads });
+  const wide = await sharp(files[7]!).extend({ left: 9, right: 4, background: '#345' }).png().toBuffer();
+  const tiff = await sharp(wide).tiff({ compression: 'none' }).toBuffer();
+  await using classifier = await openRun(run, { threads });
+  const { probabilities } = await classifier.classify(wide);
+  for (const image of [wide, tiff])
+    for (const [i, probability] of (await predictor.probabilities(image)).entries())
+      expect(Math.abs(probability - probabilities[i]!)).toBeLessThan(0.02); // pixels are within one grey level
 });
 
 test('a format that may cost much is decoded elsewhere, with the same answer', async () => {
