@@ -18,8 +18,7 @@ export interface Peer extends Contender {
  * @throws Error where it ends before it says what it is: Python or PyTorch is missing.
  */
 export async function startPeer(python: string, script: string, options: readonly string[]): Promise<Peer> {
-  const child = spawn(python, [script, ...options], { cwd: scripts, stdio: ['pipe', 'pipe', 'pipe'] });
-  const ask = conversation(child);
+  const { ask, close } = startScript(python, script, options);
   const versions = (await ask()) as Record<string, unknown>;
   return {
     versions,
@@ -29,10 +28,20 @@ export async function startPeer(python: string, script: string, options: readonl
       time: async (count) => (await ask(`${name} ${count}\n`)) as number[],
       close: async () => {},
     }),
-    close: async () => {
-      child.stdin.end();
-    },
+    close: async () => close(),
   };
+}
+
+/** A script of bench/peer that answers each line with a line of JSON, the first one unasked. */
+export interface Script {
+  ask(line?: string): Promise<unknown>;
+  close(): void;
+}
+
+/** Starts a Python script of bench/peer. */
+export function startScript(python: string, script: string, options: readonly string[] = []): Script {
+  const child = spawn(python, [script, ...options], { cwd: scripts, stdio: ['pipe', 'pipe', 'pipe'] });
+  return { ask: conversation(child), close: () => child.stdin.end() };
 }
 
 /** Sends a line, if any, and gives back the next line of the answer, parsed. */
