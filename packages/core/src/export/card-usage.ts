@@ -31,10 +31,11 @@ export function usageOf(format: CardFormat, repo: string | null, dtype: ExportDt
 }
 
 /** The network's file in the format `hf`, and transformers.js's name of its numbers. */
-const networks: Readonly<Record<ExportDtype, { readonly file: string; readonly dtype: string }>> = {
+const networks = {
   fp32: { file: 'onnx/model.onnx', dtype: 'fp32' },
+  fp16: { file: 'onnx/model_fp16.onnx', dtype: 'fp16' },
   int8: { file: 'onnx/model_quantized.onnx', dtype: 'q8' },
-};
+} as const;
 
 /** The facts that code in a card depends on. */
 interface Used {

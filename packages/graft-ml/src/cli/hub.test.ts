@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { graft } from '../../../../test/graft.ts';
+import { graft, outcomeOf } from '../../../../test/graft.ts';
 import { filesOf, hubToken, startHub } from '../../../../test/hub.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
@@ -77,4 +79,18 @@ test('without a token it says how to get one; both kinds of repository are one t
   const both = await graft(['push', 'run', 'acme/none', '--public', '--private'], root);
   expect([both.status, both.stderr]).toEqual([2, expect.stringContaining('push: --private or --public?')]);
   expect(readFileSync(join(root, 'run', 'run.json'), 'utf8')).not.toContain(hubToken);
+});
+
+test('the program of docs/hub.md runs', async () => {
+  const repository = fileURLToPath(new URL('../../../..', import.meta.url));
+  const [, code] = /```ts\n(.*?)```/s.exec(readFileSync(join(repository, 'docs', 'hub.md'), 'utf8'))!;
+  mkdirSync(join(root, 'runs'));
+  symlinkSync(join(root, 'run'), join(root, 'runs', 'x'));
+  symlinkSync(join(repository, 'node_modules'), join(root, 'node_modules'));
+  writeFileSync(join(root, 'program.mjs'), code!);
+  const program = spawn(process.execPath, ['program.mjs'], { cwd: root });
+  const { status, stdout, stderr } = await outcomeOf(program);
+  expect([status, stderr]).toEqual([0, '']);
+  expect(stdout).toMatch(/^---\nlicense: mit\n/);
+  expect(stdout).toContain(`${hub.address}/acme/flowers flowers/onnx/model.onnx`);
 });
