@@ -1,6 +1,6 @@
 import type { OnnxForm } from './forms.ts';
 import { huggingFace } from './hugging-face.ts';
-import type { ExportDtype, ExportFormat, PreprocessingPlace } from './names.ts';
+import type { ExportBatch, ExportDtype, ExportFormat, PreprocessingPlace } from './names.ts';
 import type { ExportSource } from './network-model.ts';
 import type { OnnxModel } from './onnx-model.ts';
 import { pytorch } from './pytorch.ts';
@@ -27,8 +27,7 @@ export interface ExportInput {
   readonly origin: WeightsOrigin | null;
   readonly dtype: ExportDtype;
   readonly preprocessing: PreprocessingPlace;
-  /** Images that the model takes at once. */
-  readonly batchSize: number;
+  readonly batchSize: ExportBatch;
   /** The network as an ONNX model of `dtype` and `batchSize`, with metadata. It is checked before it is written. */
   onnx(form: OnnxForm): Promise<OnnxModel>;
 }
@@ -61,7 +60,7 @@ export interface FormatRule {
 export const formats: { readonly [F in ExportFormat]: FormatRule } = {
   onnx: {
     description: 'one ONNX file for any ONNX Runtime',
-    dtypes: ['fp32', 'int8'],
+    dtypes: ['fp32', 'fp16', 'int8'],
     preprocessing: ['outside', 'inside'],
     isFile: true,
     async files({ preprocessing, onnx }) {

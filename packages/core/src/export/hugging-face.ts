@@ -23,7 +23,7 @@ const resampling: { readonly [I in Preprocessing['interpolation']]: number } = {
  */
 export const huggingFace: FormatRule = {
   description: 'transformers.js and optimum-onnx',
-  dtypes: ['fp32', 'int8'],
+  dtypes: ['fp32', 'fp16', 'int8'],
   preprocessing: ['outside', 'inside'],
   isFile: false,
   async files({ source, dtype, preprocessing, onnx }) {

@@ -16,10 +16,12 @@ export {
   type WeightsOrigin,
 } from './formats.ts';
 export type { ImageForm, NetworkForm, OnnxForm } from './forms.ts';
+export { halfModel } from './half-model.ts';
 export { exportMetadata, type ModelFacts } from './metadata.ts';
 export {
   type CalibrationMethod,
   calibrationMethods,
+  type ExportBatch,
   type ExportDtype,
   type ExportFormat,
   exportDtypes,
@@ -38,6 +40,7 @@ export {
   type OnnxType,
   onnxTensor,
 } from './onnx-model.ts';
+export { openBatch } from './open-batch.ts';
 export { type QuantiseOptions, quantise } from './quantise.ts';
 export { readOnnxModel } from './read-model.ts';
 export { withPreprocessing } from './with-preprocessing.ts';

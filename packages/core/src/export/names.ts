@@ -7,8 +7,11 @@ export const exportFormats = ['onnx', 'hf', 'timm', 'triton', 'safetensors'] as 
 export type ExportFormat = (typeof exportFormats)[number];
 
 /** The number formats of an exported network. */
-export const exportDtypes = ['fp32', 'int8'] as const;
+export const exportDtypes = ['fp32', 'fp16', 'int8'] as const;
 export type ExportDtype = (typeof exportDtypes)[number];
+
+/** Images that an exported model takes at once; `any`: as many as it is given. */
+export type ExportBatch = number | 'any';
 
 /** Whether an exported model resizes and crops images itself, or takes what its reader prepared. */
 export const preprocessingPlaces = ['outside', 'inside'] as const;

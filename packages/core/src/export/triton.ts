@@ -10,7 +10,7 @@ import { writeOnnx } from './write-model.ts';
  */
 export const triton: FormatRule = {
   description: "a model repository for NVIDIA's Triton",
-  dtypes: ['fp32', 'int8'],
+  dtypes: ['fp32', 'fp16', 'int8'],
   preprocessing: ['outside', 'inside'],
   isFile: false,
   async files({ source, name, preprocessing, onnx }) {

@@ -7,6 +7,7 @@ export type { CardFormat } from '@graft-ml/core/internal/export/card-usage';
 export {
   type CalibrationMethod,
   calibrationMethods,
+  type ExportBatch,
   type ExportDtype,
   type ExportFormat,
   exportDtypes,

@@ -1,4 +1,4 @@
-import type { ExportDtype, OnnxModel } from '@graft-ml/core/internal/export/index';
+import { type ExportDtype, halfModel, type OnnxModel } from '@graft-ml/core/internal/export/index';
 import { type Int8Context, toInt8 } from './int8.ts';
 
 /** What the conversion of a network to other numbers can use. */
@@ -10,6 +10,7 @@ export type ConvertDtype = (network: OnnxModel, context: DtypeContext) => Promis
 /** The conversions from fp32, by dtype. One that is added here is added to `exportDtypes` of the core, too. */
 const dtypes: { readonly [D in ExportDtype]: ConvertDtype } = {
   fp32: async (network) => network,
+  fp16: async (network) => halfModel(network),
   int8: toInt8,
 };
 

@@ -89,6 +89,23 @@ test('with preprocessing inside, the model takes the image files as they are dec
   await classifier.close();
 });
 
+test.each(['fp32', 'fp16', 'int8'] as const)(
+  '%s: with an open batch, one model takes any number of images',
+  async (dtype) => {
+    const exported = await exportRun(run, {
+      out: join(root, `any-${dtype}.onnx`),
+      dtype,
+      batchSize: 'any',
+      maxDrop: 100,
+    });
+    expect(exported.input).toEqual(['n', 3, 28, 28]);
+    expect(exported.difference).toBeLessThan({ fp32: 1e-5, fp16: 0.01, int8: 0.3 }[dtype]);
+    expect(exported.comparison?.rows.map((row) => row.dtype) ?? []).toEqual(dtype === 'fp32' ? [] : rowsOf[dtype]);
+  },
+);
+
+const rowsOf = { fp16: ['fp32', 'fp16'], int8: ['fp32', 'fp16', 'int8'] };
+
 test('a model that resizes takes one image at a time', async () => {
   const refused = exportRun(run, { preprocessing: 'inside', batchSize: 2 });
   await expect(refused).rejects.toThrow('batchSize 2: a model that resizes images takes one at a time');

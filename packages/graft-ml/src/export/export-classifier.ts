@@ -2,6 +2,7 @@ import { basename, resolve } from 'node:path';
 import { choiceError } from '@graft-ml/core/internal/base/choice';
 import { OptionError } from '@graft-ml/core/internal/base/errors';
 import {
+  type ExportBatch,
   type ExportDtype,
   type ExportFormat,
   type ExportInput,
@@ -46,8 +47,8 @@ export interface ExportOptions {
   readonly dtype?: ExportDtype | undefined;
   /** Whether the model resizes and crops images itself (`inside`). Default `outside`: its reader does. */
   readonly preprocessing?: PreprocessingPlace | undefined;
-  /** Images that the model takes at once. Default 1. */
-  readonly batchSize?: number | undefined;
+  /** Images that the model takes at once; `any`: as many as it is given. Default 1. */
+  readonly batchSize?: ExportBatch | undefined;
   /** For int8: the images that the ranges of its activations come from, and how. */
   readonly calibration?: CalibrationOptions | undefined;
   /** For int8: bits of a weight. Default 7, right on every processor; 8 needs VNNI, or Arm: see `QuantiseOptions`. */
@@ -169,7 +170,7 @@ export async function exportFrom(
   for (const [form, model] of models) {
     signal?.throwIfAborted();
     onProgress?.({ stage: 'checking', done: differences.length, total: models.size });
-    differences.push(await differenceOf(writeOnnx(model), form, classifier, batchSize));
+    differences.push(await differenceOf(writeOnnx(model), form, classifier, batchSize === 'any' ? 3 : batchSize));
   }
   signal?.throwIfAborted();
   onProgress?.({ stage: 'writing', done: 0, total: files.size });

@@ -57,7 +57,8 @@ export async function toInt8(network: OnnxModel, context: Int8Context): Promise<
   }
   const images = spread(available, count);
   const folded = foldBatchNorms(network);
-  const batchSize = Number(network.inputs[0]!.shape[0]);
+  const [size] = network.inputs[0]!.shape;
+  const batchSize = typeof size === 'number' ? size : 1;
   async function* batches() {
     for (let start = 0; start < images.length; start += batchSize) {
       // The last batch is filled up from the beginning.

@@ -33,7 +33,13 @@ export const exportCommand = defineCommand({
       .describe('who resizes and crops images: outside (who runs the model) or inside (the model, from any size)'),
     out: optionalText.describe('the file or folder to write; default: in the run folder, model.onnx for onnx'),
     ...checkpointFlag,
-    batchSize: z.int().min(1).max(4096).default(1).describe('batch size of the model'),
+    batchSize: z
+      .string()
+      .refine((text) => text === 'any' || (/^[1-9]\d{0,3}$/.test(text) && Number(text) <= 4096), {
+        params: { expected: 'a whole number from 1 to 4096, or any' },
+      })
+      .default('1')
+      .describe('images that the model takes at once: a number, or any'),
     calibrationCount: z
       .int()
       .min(1)
@@ -67,12 +73,13 @@ export const exportCommand = defineCommand({
     'graft export runs/x',
     'graft export runs/x --out flowers.onnx --batch-size 8',
     'graft export runs/x --preprocessing inside',
+    'graft export runs/x --dtype fp16 --batch-size any',
     'graft export runs/x --format hf --out flowers-hf',
     'graft export runs/x --dtype int8 --max-drop 2',
     'graft export runs/x --verify photos/test --browser',
   ],
   async run({ positionals: [run], options, terminal }) {
-    const { out, data, calibrationCount, calibrationMethod, verify, browser, ...others } = options;
+    const { out, data, batchSize, calibrationCount, calibrationMethod, verify, browser, ...others } = options;
     if (browser && verify === null) throw new UsageError('export: --browser goes with --verify <folder>.');
     const { exportRun } = await import('../../export/export-run.ts');
     const { verifyExport } = await import('../../export/verify-export.ts');
@@ -82,6 +89,7 @@ export const exportCommand = defineCommand({
     const done = await unlessStopped(terminal, async (signal) => {
       const exported = await exportRun(run!, {
         ...others,
+        batchSize: batchSize === 'any' ? batchSize : Number(batchSize),
         ...(out !== null && { out }),
         ...(data !== null && { data }),
         calibration: { count: calibrationCount, method: calibrationMethod },
