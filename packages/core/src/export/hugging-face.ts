@@ -82,8 +82,8 @@ function notesOn(
   place: PreprocessingPlace,
 ): string[] {
   const resizing = [
-    'transformers.js resizes without antialiasing, so that its probabilities are not quite those of the run; with ' +
-      `${option('preprocessing', 'inside')} they are.`,
+    'transformers.js resizes without antialiasing, so that its probabilities are not quite those of the run. ' +
+      `${option('preprocessing', 'inside')} brings them much closer.`,
     ...(interpolation === 'bicubic' ? ['In browsers it resizes as a canvas does, not bicubically.'] : []),
   ];
   return [
