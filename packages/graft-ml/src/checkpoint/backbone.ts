@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
+import { option } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
 import { fittedTo, isOnnx } from '@graft-ml/core/internal/models/index';
 import { withLayers } from '@graft-ml/core/internal/models/with-layers';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
@@ -63,6 +65,13 @@ async function openOnnxBackbone(
   }
   const { bytes, sha256 } = await readOnnx(path, onnxFile);
   assertExpected(path, sha256, download?.expectSha256);
+  const { input = 'pixels' } = readOnnxMetadata(bytes);
+  if (input === 'image' || input === 'rawPixelValues') {
+    throw new UserError(
+      `${path} resizes images itself, and only networks that are given images of their own size are opened here. Export ` +
+        `its run with ${option('preprocessing', 'outside')}, or run it with \`graft-ml/predict\`.`,
+    );
+  }
   const { model, tensors, classes, notes, metadata } = openOnnxModel(bytes, {
     name: basename(path),
     ...(mean && { mean }),

@@ -5,6 +5,7 @@ import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
 import { beforeAll, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
+import { openModel } from '../predict/classifier.ts';
 import { openRun } from '../predict/open-run.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
 import { exportClassifier, exportRun } from './index.ts';
@@ -105,6 +106,11 @@ test.each(['fp32', 'fp16', 'int8'] as const)(
 );
 
 const rowsOf = { fp16: ['fp32', 'fp16'], int8: ['fp32', 'fp16', 'int8'] };
+
+test('a model that resizes is not opened as a network, and the reason is said', async () => {
+  const { path } = await exportRun(run, { preprocessing: 'inside' });
+  await expect(openModel({ name: path })).rejects.toThrow(`${path} resizes images itself`);
+});
 
 test('a model that resizes takes one image at a time', async () => {
   const refused = exportRun(run, { preprocessing: 'inside', batchSize: 2 });
