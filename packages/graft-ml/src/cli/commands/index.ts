@@ -89,7 +89,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'export',
-    summary: 'Writes a run as one ONNX file, preprocessing included.',
+    summary: 'Writes a run as files that others open: ONNX, transformers.js, timm, Triton, PyTorch.',
     load: async () => (await import('./export.ts')).exportCommand,
   },
   {
