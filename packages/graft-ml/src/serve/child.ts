@@ -1,7 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { Socket } from 'node:net';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { builtWorker } from '../files/own-process.ts';
+import { receiveFrames, sendFrame } from './frames.ts';
 import type { Answer } from './messages.ts';
+import type { SharedPixels } from './shared-pixels.ts';
 
 /** A process ended before it answered. */
 export class ProcessLost extends Error {
@@ -26,20 +29,28 @@ interface Asked<Reply> {
   fail(error: Error): void;
 }
 
+/** The file descriptor of a process's pipe for tasks and answers, after those of its channel and its errors. */
+export const taskChannel = 4;
+
 /** Bytes of its last words that are kept. */
 const lastWords = 2000;
 
-/** @param program the built file, by its path from `src/` */
-export function startChild<Task, Reply>(program: string): Child<Task, Reply> {
+/**
+ * @param program the built file, by its path from `src/`
+ * @param shared the file through which pixels pass
+ */
+export function startChild<Task, Reply>(program: string, { descriptor }: SharedPixels): Child<Task, Reply> {
   const child = fork(builtWorker(program), [], {
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe', descriptor],
     // glibc would keep freed memory for each of libvips's and ORT's threads apart.
     env: { ...process.env, MALLOC_ARENA_MAX: '2' },
   });
   const asked = new Map<number, Asked<Reply>>();
   let count = 0;
-  child.on('message', (answer: Answer<Reply>) => {
+  const socket = child.stdio[taskChannel];
+  if (!(socket instanceof Socket)) throw new Error('a process that is started has a pipe');
+  socket.on('error', () => child.kill('SIGKILL'));
+  receiveFrames<Answer<Reply>>(socket, (answer) => {
     const one = asked.get(answer.id);
     asked.delete(answer.id);
     if ('reply' in answer) one?.answer(answer.reply);
@@ -68,8 +79,8 @@ export function startChild<Task, Reply>(program: string): Child<Task, Reply> {
             reject(error);
           },
         });
-        if (!child.connected) return void asked.get(id)?.fail(new ProcessLost('it had ended'));
-        child.send({ id, task }, (error) => error && child.kill('SIGKILL'));
+        if (!socket.writable) return void asked.get(id)?.fail(new ProcessLost('it had ended'));
+        sendFrame(socket, { id, task });
       });
     },
   };

@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { costly, perform } from '../data/image-tasks.ts';
 import { answerTasks } from './child-main.ts';
 import type { DecodeReply, DecodeTask, ViewTask } from './messages.ts';
+import { sharedDescriptor, writePixels } from './shared-pixels.ts';
 import { readTensorRequest } from './tensor-request.ts';
 
 sharp.concurrency(1);
@@ -12,11 +13,13 @@ sharp.cache(false);
 
 answerTasks<DecodeTask, DecodeReply>(async (task) => (task.kind === 'view' ? view(task) : readTensorRequest(task)));
 
-async function view({ bytes, framing, mostPixels }: ViewTask): Promise<DecodeReply> {
+async function view({ bytes, framing, mostPixels, offset }: ViewTask): Promise<DecodeReply> {
   const request = { kind: 'evaluation', preprocessing: framing } as const;
   try {
     const viewed = await perform('view', { path: 'image', bytes, request, size: framing.crop, mostPixels }, 'thread');
-    return viewed === costly ? { isCostly: true } : { pixels: viewed.pixels };
+    if (viewed === costly) return { isCostly: true };
+    writePixels(sharedDescriptor, offset, viewed.pixels);
+    return { isWritten: true };
   } catch (error) {
     if (error instanceof ImageError) return { problem: error.problem };
     throw error;

@@ -4,11 +4,12 @@ import { type ImageProcess, processLimits, startImageProcess } from '../data/ima
 import { type Child, ProcessLost, startChild } from './child.ts';
 import type { DecodeReply, DecodeTask, TensorRequest, TensorTask, ViewTask } from './messages.ts';
 import { ServeError } from './problems.ts';
+import type { PixelSlot, SharedPixels } from './shared-pixels.ts';
 
 /** Turns requests into inputs of models, in processes of its own, each of which has one image at a time. */
 export interface Decoders {
-  /** u8 (3, crop, crop). @throws ImageError, ServeError (by rejection) */
-  view(task: Omit<ViewTask, 'kind'>, signal: AbortSignal): Promise<Uint8Array>;
+  /** Settles when nothing writes there any more. @throws ImageError, ServeError (by rejection) */
+  view(task: ImageTask, slot: PixelSlot, signal: AbortSignal): Promise<void>;
   /** @throws ServeError (by rejection) */
   tensor(task: Omit<TensorTask, 'kind'>, signal: AbortSignal): Promise<TensorRequest>;
   /** The processes that run. */
@@ -17,7 +18,11 @@ export interface Decoders {
   close(): void;
 }
 
+/** The image to decode, wherever it goes. */
+export type ImageTask = Omit<ViewTask, 'kind' | 'offset'>;
+
 export interface DecodersOptions {
+  readonly shared: SharedPixels;
   readonly count: number;
   /** The time for one image. */
   readonly seconds: number;
@@ -36,7 +41,7 @@ interface Waiting {
 /** Images that may cost much wait for one process; more of them than this are turned away. */
 const mostCostly = 8;
 
-export async function startDecoders({ count, seconds, onLost }: DecodersOptions): Promise<Decoders> {
+export async function startDecoders({ shared, count, seconds, onLost }: DecodersOptions): Promise<Decoders> {
   const queue: Waiting[] = [];
   const idle: Child<DecodeTask, DecodeReply>[] = [];
   const running = new Set<Child<DecodeTask, DecodeReply>>();
@@ -44,7 +49,7 @@ export async function startDecoders({ count, seconds, onLost }: DecodersOptions)
   let isClosed = false;
 
   const start = () => {
-    const child = startChild<DecodeTask, DecodeReply>('serve/decode-main.js');
+    const child = startChild<DecodeTask, DecodeReply>('serve/decode-main.js', shared);
     running.add(child);
     void child.ended.then((how) => {
       running.delete(child);
@@ -89,11 +94,11 @@ export async function startDecoders({ count, seconds, onLost }: DecodersOptions)
 
   for (let i = 0; i < count; i++) start();
   return {
-    async view(task, signal) {
-      const reply = await ask({ kind: 'view', ...task }, signal);
-      if ('isCostly' in reply) return costly.view(task, signal);
+    async view(task, slot, signal) {
+      const reply = await ask({ kind: 'view', ...task, offset: slot.offset }, signal);
+      if ('isWritten' in reply) return;
+      if ('isCostly' in reply) return shared.write(slot, await costly.view(task, signal));
       if ('problem' in reply) throw new ImageError(reply.problem);
-      if ('pixels' in reply) return reply.pixels;
       throw new Error('a decoder answered something else');
     },
     async tensor(task, signal) {
@@ -126,7 +131,7 @@ function costlyLane(seconds: number) {
     get waiting() {
       return waiting;
     },
-    async view({ bytes, framing, mostPixels }: Omit<ViewTask, 'kind'>, signal: AbortSignal): Promise<Uint8Array> {
+    async view({ bytes, framing, mostPixels }: ImageTask, signal: AbortSignal): Promise<Uint8Array> {
       if (waiting >= mostCostly) throw new ServeError('busy', 'Too many large images wait to be decoded.');
       waiting++;
       const request = { kind: 'evaluation', preprocessing: framing } as const;

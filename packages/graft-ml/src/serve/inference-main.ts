@@ -3,6 +3,7 @@
 import { answerTasks } from './child-main.ts';
 import type { InferenceReply, InferenceTask } from './messages.ts';
 import { openServedModel, type ServedModel } from './served-model.ts';
+import { readPixels } from './shared-pixels.ts';
 
 let model: ServedModel | undefined;
 
@@ -12,6 +13,14 @@ answerTasks<InferenceTask, InferenceReply>(async (task) => {
     return { opened: model.description };
   }
   if (!model) throw new Error('a model is opened before it runs');
-  if (task.kind === 'run') return { outputs: await model.run(task.pixels, task.size) };
-  return { explanation: await model.explain(task.pixels, task.target) };
+  const { crop } = model.description.framing;
+  const length = 3 * crop * crop;
+  if (task.kind === 'run') {
+    const pixels = new Uint8Array(task.size * length);
+    readPixels(task.offsets, length, pixels);
+    return { outputs: await model.run(pixels, task.size) };
+  }
+  const pixels = new Uint8Array(length);
+  readPixels([task.offset], length, pixels);
+  return { explanation: await model.explain(pixels, task.target) };
 });

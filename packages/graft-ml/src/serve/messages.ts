@@ -27,16 +27,17 @@ export interface OpenTask {
 /** Computes a batch. */
 export interface RunTask {
   readonly kind: 'run';
-  /** u8 (size, 3, crop, crop) */
-  readonly pixels: Uint8Array;
+  /** Where its images are, u8 (3, crop, crop) each. */
+  readonly offsets: readonly number[];
+  /** The size of the program, which may be larger. */
   readonly size: number;
 }
 
 /** Computes what in one image speaks for a class. */
 export interface ExplainTask {
   readonly kind: 'explain';
-  /** u8 (3, crop, crop) */
-  readonly pixels: Uint8Array;
+  /** Where the image is, u8 (3, crop, crop). */
+  readonly offset: number;
   /** The position of the class; null: the likeliest. */
   readonly target: number | null;
 }
@@ -68,6 +69,8 @@ export interface ViewTask {
   readonly bytes: Uint8Array;
   readonly framing: Framing;
   readonly mostPixels: number;
+  /** Where the input goes, u8 (3, crop, crop). */
+  readonly offset: number;
 }
 
 /** Reads a request of the Open Inference Protocol. */
@@ -91,7 +94,7 @@ export interface TensorRequest {
 }
 
 export type DecodeReply =
-  | { readonly pixels: Uint8Array }
+  | { readonly isWritten: true }
   | { readonly request: TensorRequest }
   | { readonly problem: ImageProblem }
   /** What is wrong with the request. */

@@ -3,6 +3,7 @@ import { nextBatch, type Waiting } from './batch-queue.ts';
 import { type Child, ProcessLost, startChild } from './child.ts';
 import type { ImageExplanation, InferenceReply, InferenceTask, ModelDescription } from './messages.ts';
 import { ServeError } from './problems.ts';
+import type { PixelSlot, SharedPixels } from './shared-pixels.ts';
 
 /** What a model says of one image. */
 export interface RowOutputs {
@@ -19,6 +20,7 @@ export interface PoolEvents {
 }
 
 export interface PoolOptions extends PoolEvents {
+  readonly shared: SharedPixels;
   readonly path: string;
   readonly workers: number;
   readonly threads: number;
@@ -35,9 +37,10 @@ export interface PoolOptions extends PoolEvents {
 /** One version of a model in its processes. */
 export interface ModelPool {
   readonly description: ModelDescription;
-  /** @param pixels u8 (3, crop, crop). @throws ServeError (by rejection) */
-  run(pixels: Uint8Array, signal: AbortSignal): Promise<RowOutputs>;
-  explain(pixels: Uint8Array, target: number | null, signal: AbortSignal): Promise<ImageExplanation>;
+  /** Settles when nothing reads there any more. @param slot u8 (3, crop, crop). @throws ServeError (by rejection) */
+  run(slot: PixelSlot, signal: AbortSignal): Promise<RowOutputs>;
+  /** Grad-CAM, likewise. */
+  explain(slot: PixelSlot, target: number | null, signal: AbortSignal): Promise<ImageExplanation>;
   readonly waiting: number;
   readonly pids: readonly number[];
   /** The processes that have the model open. */
@@ -50,7 +53,7 @@ type Worker = Child<InferenceTask, InferenceReply>;
 
 interface Job extends Omit<Waiting, 'isAlone'> {
   isAlone: boolean;
-  readonly pixels: Uint8Array;
+  readonly slot: PixelSlot;
   /** Null: to be classified; else the class that is explained, or the likeliest. */
   readonly target: { readonly index: number | null } | null;
   /** Whether its first process broke down. */
@@ -109,26 +112,26 @@ class Pool implements ModelPool {
     return this.#open.size;
   }
 
-  run(pixels: Uint8Array, signal: AbortSignal): Promise<RowOutputs> {
+  run(slot: PixelSlot, signal: AbortSignal): Promise<RowOutputs> {
     return new Promise((resolve, reject) => {
       const answer = (value: RowOutputs | ImageExplanation) =>
         'logits' in value ? resolve(value) : reject(new Error('a worker answered something else'));
-      this.#push({ ...newJob(pixels, signal), target: null, isAlone: false, answer, fail: reject });
+      this.#push({ ...newJob(slot, signal), target: null, isAlone: false, answer, fail: reject });
     });
   }
 
-  explain(pixels: Uint8Array, index: number | null, signal: AbortSignal): Promise<ImageExplanation> {
+  explain(slot: PixelSlot, index: number | null, signal: AbortSignal): Promise<ImageExplanation> {
     return new Promise((resolve, reject) => {
       const answer = (value: RowOutputs | ImageExplanation) =>
         'overlay' in value ? resolve(value) : reject(new Error('a worker answered something else'));
-      this.#push({ ...newJob(pixels, signal), target: { index }, isAlone: true, answer, fail: reject });
+      this.#push({ ...newJob(slot, signal), target: { index }, isAlone: true, answer, fail: reject });
     });
   }
 
   /** Starts a process, and opens the model in it. @throws UserError where that cannot be */
   async start(): Promise<void> {
     const { path, threads, maxBatch, explains, openSeconds } = this.#options;
-    const worker = startChild<InferenceTask, InferenceReply>('serve/inference-main.js');
+    const worker = startChild<InferenceTask, InferenceReply>('serve/inference-main.js', this.#options.shared);
     this.#workers.add(worker);
     const started = performance.now();
     void worker.ended.then((how) => this.#onEnd(worker, how, performance.now() - started));
@@ -189,8 +192,8 @@ class Pool implements ModelPool {
     let isLost = false;
     for (const { since } of jobs) this.#options.onWait(now - since);
     try {
-      const [{ target, pixels }] = jobs as readonly [Job];
-      if (target) jobs[0]!.answer(await this.#explainIn(worker, pixels, target.index));
+      const [{ target, slot }] = jobs as readonly [Job];
+      if (target) jobs[0]!.answer(await this.#explainIn(worker, slot, target.index));
       else await this.#runIn(worker, jobs, size);
       this.#options.onBatch(jobs.length, performance.now() - now);
       this.#pause = 0;
@@ -202,17 +205,15 @@ class Pool implements ModelPool {
     if (!this.#isClosed) this.#advance();
   }
 
-  async #explainIn(worker: Worker, pixels: Uint8Array, target: number | null): Promise<ImageExplanation> {
-    const reply = await worker.ask({ kind: 'explain', pixels, target }, this.#options.seconds);
+  async #explainIn(worker: Worker, { offset }: PixelSlot, target: number | null): Promise<ImageExplanation> {
+    const reply = await worker.ask({ kind: 'explain', offset, target }, this.#options.seconds);
     if (!('explanation' in reply)) throw new Error('a worker answered something else');
     return reply.explanation;
   }
 
   async #runIn(worker: Worker, jobs: readonly Job[], size: number): Promise<void> {
-    const length = jobs[0]!.pixels.length;
-    const pixels = new Uint8Array(size * length);
-    for (const [i, job] of jobs.entries()) pixels.set(job.pixels, i * length);
-    const reply = await worker.ask({ kind: 'run', pixels, size }, this.#options.seconds);
+    const offsets = jobs.map(({ slot }) => slot.offset);
+    const reply = await worker.ask({ kind: 'run', offsets, size }, this.#options.seconds);
     if (!('outputs' in reply)) throw new Error('a worker answered something else');
     const { logits, probabilities } = reply.outputs;
     const classes = this.description.classes.length;
@@ -248,8 +249,8 @@ class Pool implements ModelPool {
   }
 }
 
-function newJob(pixels: Uint8Array, signal: AbortSignal) {
-  return { pixels, signal, since: performance.now(), isRetried: false };
+function newJob(slot: PixelSlot, signal: AbortSignal) {
+  return { slot, signal, since: performance.now(), isRetried: false };
 }
 
 function firstLine(error: unknown): string {

@@ -1,6 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { randomUUID } from 'node:crypto';
-import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import { Server as NetServer, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { loadPeers } from '../jobs/peer.ts';
@@ -16,6 +18,7 @@ import { inferenceRoutes, modelRoutes, operationRoutes, predictRoutes, type Serv
 import type { ServeLog, ServeOptions } from './serve-options.ts';
 import { resolveServeOptions, type ServeSettings } from './serve-settings.ts';
 import { openServedModels } from './served-models.ts';
+import { openSharedPixels } from './shared-pixels.ts';
 import { portProblem } from './studio-server.ts';
 
 /** A server of models, until `close`. */
@@ -36,6 +39,8 @@ export interface ModelServer extends AsyncDisposable {
 }
 
 const watchMilliseconds = 1000;
+/** Milliseconds in which a server that stops answers requests on connections that are open. */
+const lastRequests = 300;
 /** The longest that opening a model may take, in seconds: kernels may be timed for it. */
 const openSeconds = 600;
 
@@ -65,8 +70,10 @@ export async function serveModels(options: ServeOptions): Promise<ModelServer> {
   const loaded = await loadPeers(peerNames, 'The server', peers);
   const metrics = createMetrics(loaded[4].default);
   const app = createApp(loaded, settings);
+  const shared = openSharedPixels();
   const models = await openServedModels({
     ...settings,
+    shared,
     seconds: settings.limits.answerSeconds,
     openSeconds,
     events: (name) => {
@@ -87,6 +94,7 @@ export async function serveModels(options: ServeOptions): Promise<ModelServer> {
     },
   });
   const decoders = await startDecoders({
+    shared,
     count: settings.decoders,
     seconds: settings.limits.answerSeconds,
     onLost: (how) => {
@@ -98,7 +106,7 @@ export async function serveModels(options: ServeOptions): Promise<ModelServer> {
   let isStopping = false;
   const access = createAccess({ token: settings.token, isLoopback: settings.isLoopback, origins: settings.cors });
   const parts: ServerParts = {
-    ...{ settings, models, decoders, admission, metrics, access },
+    ...{ settings, models, decoders, shared, admission, metrics, access },
     isStopping: () => isStopping,
   };
   metrics.watch(parts);
@@ -106,6 +114,7 @@ export async function serveModels(options: ServeOptions): Promise<ModelServer> {
     await app.close();
     decoders.close();
     await models.close();
+    shared.close();
   };
   try {
     await addRoutes(app, loaded, parts);
@@ -125,6 +134,13 @@ export async function serveModels(options: ServeOptions): Promise<ModelServer> {
     isStopping = true;
     // Connections that stay beyond it are cut.
     const clock = setTimeout(() => app.server.closeAllConnections(), 1000 * settings.limits.stopSeconds);
+    // The server's own `close` would cut connections that are idle, on one of which a request may be on its way: for a
+    // while they are answered, and told that it was the last time.
+    const ended = once(app.server, 'close');
+    NetServer.prototype.close.call(app.server);
+    await Promise.race([ended, delay(Math.min(lastRequests, 1000 * settings.limits.stopSeconds))]);
+    app.server.closeIdleConnections();
+    await ended;
     await closeAll();
     clearTimeout(clock);
   };

@@ -15,12 +15,14 @@ import { stateOf, unlessAborted } from './request-state.ts';
 import * as schemas from './schemas.ts';
 import type { ServeSettings } from './serve-settings.ts';
 import type { ModelVersion, ServedModels } from './served-models.ts';
+import type { SharedPixels } from './shared-pixels.ts';
 
 /** What the routes stand on. */
 export interface ServerParts {
   readonly settings: ServeSettings;
   readonly models: ServedModels;
   readonly decoders: Decoders;
+  readonly shared: SharedPixels;
   readonly admission: Admission;
   readonly metrics: Metrics;
   readonly access: Access;
@@ -82,28 +84,40 @@ async function predict(
 }
 
 async function classify(
-  { decoders, settings, metrics }: ServerParts,
+  parts: ServerParts,
   { name, pool }: ModelVersion,
   { bytes, asked }: ImageRequest,
   signal: AbortSignal,
 ): Promise<z.output<typeof schemas.prediction>> {
+  const { decoders, settings, metrics, shared } = parts;
   const { classes, framing, explains } = pool.description;
   const target = asked.class === undefined ? null : classes.indexOf(asked.class);
   if (target !== null && target < 0) throw new ServeError('no-class');
   if (asked.explain && !explains) throw new ServeError('no-explanation');
-  const start = performance.now();
-  const pixels = await decoders.view({ bytes, framing, mostPixels: settings.limits.pixels }, signal);
-  metrics.stage('decode', performance.now() - start);
-  const [{ probabilities }, explanation] = await Promise.all([
-    pool.run(pixels, signal),
-    asked.explain ? pool.explain(pixels, target, signal) : null,
-  ]);
-  const top = ranked(probabilities, Math.min(asked.top, classes.length));
-  return {
-    model: name,
-    classes: top.map((i) => ({ name: classes[i]!, probability: probabilities[i]! })),
-    ...(explanation && { explanation: describeExplanation(explanation, classes) }),
-  };
+  const slot = shared.take(3 * framing.crop ** 2);
+  try {
+    const start = performance.now();
+    await decoders.view({ bytes, framing, mostPixels: settings.limits.pixels }, slot, signal);
+    metrics.stage('decode', performance.now() - start);
+    const [{ probabilities }, explanation] = await bothDone(
+      pool.run(slot, signal),
+      asked.explain ? pool.explain(slot, target, signal) : Promise.resolve(null),
+    );
+    const top = ranked(probabilities, Math.min(asked.top, classes.length));
+    return {
+      model: name,
+      classes: top.map((i) => ({ name: classes[i]!, probability: probabilities[i]! })),
+      ...(explanation && { explanation: describeExplanation(explanation, classes) }),
+    };
+  } finally {
+    shared.give(slot);
+  }
+}
+
+/** Both results; where one fails, not before the other has ended, too. */
+async function bothDone<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
 }
 
 function describeExplanation(
@@ -231,7 +245,7 @@ function describeModel({ name, version: own, pool }: ModelVersion): z.output<typ
 }
 
 async function infer(parts: ServerParts, request: FastifyRequest): Promise<z.output<typeof schemas.inferResponse>> {
-  const { models, settings, admission, decoders } = parts;
+  const { models, settings, admission, decoders, shared } = parts;
   const state = stateOf(request.raw);
   const name = nameIn(request);
   state.model = name;
@@ -250,9 +264,9 @@ async function infer(parts: ServerParts, request: FastifyRequest): Promise<z.out
     const asked = await decoders.tensor({ bytes: body, crop, mostImages }, signal);
     const { id, pixels, count, outputs } = asked;
     const length = pixels.length / count;
-    const rows = await Promise.all(
-      Array.from({ length: count }, (_, i) => pool.run(pixels.subarray(i * length, (i + 1) * length), signal)),
-    );
+    const slots = Array.from({ length: count }, () => shared.take(length));
+    for (const [i, slot] of slots.entries()) shared.write(slot, pixels.subarray(i * length, (i + 1) * length));
+    const rows = await Promise.all(slots.map((slot) => pool.run(slot, signal).finally(() => shared.give(slot))));
     const shape = [count, pool.description.classes.length];
     return {
       ...{ model_name: name, model_version: own, ...(id !== undefined && { id }) },

@@ -321,6 +321,35 @@ test('what cannot be served is said', async () => {
   await expect(serve({ models: [{ name: '../x', path: run }] })).rejects.toThrow('letters, digits');
 });
 
+test('a stop waits for what has begun to arrive, and no longer than it may', async () => {
+  const begin = (server: ModelServer, length: number) => {
+    const socket = connect(server.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk) => (answer += String(chunk))).on('error', () => {});
+    socket.write(
+      `POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: ${length}\r\n\r\n`,
+    );
+    return { socket, answer: () => answer };
+  };
+  const patient = await serve();
+  const slow = begin(patient, image.length);
+  slow.socket.write(image.subarray(0, 100));
+  await delay(100);
+  const closed = patient.close();
+  await delay(1000);
+  slow.socket.write(image.subarray(100));
+  await closed;
+  expect(slow.answer()).toMatch(/^HTTP\/1\.1 200 /);
+
+  const hasty = await serve({ limits: { stopSeconds: 0.5 } });
+  const never = begin(hasty, image.length);
+  await delay(100);
+  const start = performance.now();
+  await hasty.close();
+  expect(performance.now() - start).toBeLessThan(3000);
+  never.socket.destroy();
+});
+
 describe('graft serve', () => {
   const flags = ['--port', '0', '--workers', '1', '--threads', '1', '--decoders', '1', '--no-explain'];
 
