@@ -12,10 +12,11 @@ export interface AdmissionOptions {
 /** Decides what comes in, so that no number of requests takes more memory than was meant for them. */
 export interface Admission {
   /**
-   * Waits for a place, and gives it back when the work is done.
+   * Waits for a place, and gives it back when the work is done. Clients take turns; where too many requests wait, those
+   * of the client that has the most are turned away.
    * @throws ServeError (by rejection) where too many wait already; the signal's reason
    */
-  within<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+  within<T>(client: string, signal: AbortSignal, work: () => Promise<T>): Promise<T>;
   /** Counts bytes that a body holds now. @throws ServeError where there is no room for them */
   hold(bytes: number): void;
   release(bytes: number): void;
@@ -24,40 +25,82 @@ export interface Admission {
   readonly held: number;
 }
 
+/** A request that waits. */
+interface Ticket {
+  go(): void;
+  refuse(error: ServeError): void;
+}
+
 export function createAdmission({ concurrency, queue, bytes: most }: AdmissionOptions): Admission {
-  const line: (() => void)[] = [];
+  /** Those that wait, by client; the clients in the order of their turns. */
+  const lines = new Map<string, Ticket[]>();
   let active = 0;
+  let waiting = 0;
   let held = 0;
 
-  const enter = (signal: AbortSignal): Promise<void> => {
+  const remove = (client: string, ticket: Ticket) => {
+    const line = lines.get(client);
+    const place = line?.indexOf(ticket) ?? -1;
+    if (!line || place < 0) return;
+    line.splice(place, 1);
+    waiting--;
+    if (line.length === 0) lines.delete(client);
+  };
+  /** Makes room for one more of this client's. @throws ServeError where it has as many as any other */
+  const makeRoom = (client: string) => {
+    const own = lines.get(client)?.length ?? 0;
+    const [longest] = [...lines].sort(([, a], [, b]) => b.length - a.length);
+    const last = longest?.[1].at(-1);
+    if (!longest || !last || longest[1].length <= own + 1) throw new ServeError('busy');
+    remove(longest[0], last);
+    last.refuse(new ServeError('busy'));
+  };
+  const enter = (client: string, signal: AbortSignal): Promise<void> => {
     if (active < concurrency) {
       active++;
       return Promise.resolve();
     }
-    if (line.length >= queue) throw new ServeError('busy');
+    if (waiting >= queue) makeRoom(client);
     return new Promise((resolve, reject) => {
-      const go = () => {
-        signal.removeEventListener('abort', leave);
-        resolve();
-      };
-      const leave = () => {
-        line.splice(line.indexOf(go), 1);
+      const abort = () => {
+        remove(client, ticket);
         reject(signal.reason);
       };
-      signal.addEventListener('abort', leave, { once: true });
-      line.push(go);
+      const ticket: Ticket = {
+        go() {
+          signal.removeEventListener('abort', abort);
+          resolve();
+        },
+        refuse(error) {
+          signal.removeEventListener('abort', abort);
+          reject(error);
+        },
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      const line = lines.get(client);
+      if (line) line.push(ticket);
+      else lines.set(client, [ticket]);
+      waiting++;
     });
   };
-  /** The place goes to the next in line. */
+  /** The place goes to the client whose turn it is. */
   const leave = () => {
-    const next = line.shift();
-    if (next) next();
-    else active--;
+    const [next] = lines;
+    if (!next) {
+      active--;
+      return;
+    }
+    const [client, line] = next;
+    const ticket = line[0]!;
+    remove(client, ticket);
+    // Its next turn comes after everybody's.
+    if (lines.delete(client)) lines.set(client, line);
+    ticket.go();
   };
   return {
-    async within(signal, work) {
+    async within(client, signal, work) {
       signal.throwIfAborted();
-      await enter(signal);
+      await enter(client, signal);
       try {
         return await work();
       } finally {
@@ -75,7 +118,7 @@ export function createAdmission({ concurrency, queue, bytes: most }: AdmissionOp
       return active;
     },
     get waiting() {
-      return line.length;
+      return waiting;
     },
     get held() {
       return held;

@@ -1,7 +1,9 @@
 /** A process that decodes images, one at a time. Started by `decoders.ts`, always as the built file. */
 
 import { ImageError } from '@graft-ml/core/internal/image/problem';
+import type { Framing } from '@graft-ml/core/internal/image/transform';
 import sharp from 'sharp';
+import { isCostlyFormat, readHeader } from '../data/image/open.ts';
 import { costly, perform } from '../data/image-tasks.ts';
 import { answerTasks } from './child-main.ts';
 import type { DecodeReply, DecodeTask, ViewTask } from './messages.ts';
@@ -13,9 +15,18 @@ sharp.cache(false);
 
 answerTasks<DecodeTask, DecodeReply>(async (task) => (task.kind === 'view' ? view(task) : readTensorRequest(task)));
 
-async function view({ bytes, framing, mostPixels, offset }: ViewTask): Promise<DecodeReply> {
+/** Pixels from which an image takes so long to decode that small ones should not wait for it. */
+const manyPixels = 4e6;
+
+async function isLargeImage(bytes: Uint8Array, framing: Framing): Promise<boolean> {
+  const { width, height } = await readHeader(bytes, 'image', framing);
+  return width * height > manyPixels;
+}
+
+async function view({ bytes, framing, mostPixels, offset, isLarge }: ViewTask): Promise<DecodeReply> {
   const request = { kind: 'evaluation', preprocessing: framing } as const;
   try {
+    if (!isLarge && !isCostlyFormat(bytes) && (await isLargeImage(bytes, framing))) return { isLarge: true };
     const viewed = await perform('view', { path: 'image', bytes, request, size: framing.crop, mostPixels }, 'thread');
     if (viewed === costly) return { isCostly: true };
     writePixels(sharedDescriptor, offset, viewed.pixels);

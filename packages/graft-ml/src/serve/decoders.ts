@@ -19,7 +19,7 @@ export interface Decoders {
 }
 
 /** The image to decode, wherever it goes. */
-export type ImageTask = Omit<ViewTask, 'kind' | 'offset'>;
+export type ImageTask = Omit<ViewTask, 'kind' | 'offset' | 'isLarge'>;
 
 export interface DecodersOptions {
   readonly shared: SharedPixels;
@@ -38,6 +38,8 @@ interface Waiting {
   fail(error: unknown): void;
 }
 
+/** Bytes from which a tensor takes long to read. */
+const manyBytes = 2e6;
 /** Images that may cost much wait for one process; more of them than this are turned away. */
 const mostCostly = 8;
 
@@ -46,6 +48,9 @@ export async function startDecoders({ shared, count, seconds, onLost }: Decoders
   const idle: Child<DecodeTask, DecodeReply>[] = [];
   const running = new Set<Child<DecodeTask, DecodeReply>>();
   const costly = costlyLane(seconds);
+  // Where there are several, one is always there for what is done quickly.
+  const mostSlow = Math.max(1, count - 1);
+  let slow = 0;
   let isClosed = false;
 
   const start = () => {
@@ -63,13 +68,17 @@ export async function startDecoders({ shared, count, seconds, onLost }: Decoders
     advance();
   };
   const advance = () => {
-    while (idle.length > 0 && queue.length > 0) {
-      const next = queue.shift()!;
+    while (idle.length > 0) {
+      const place = slow < mostSlow ? 0 : queue.findIndex(({ task }) => !isSlow(task));
+      const [next] = place < 0 ? [] : queue.splice(place, 1);
+      if (!next) return;
       if (next.signal.aborted) next.fail(next.signal.reason);
       else void work(idle.pop()!, next);
     }
   };
   const work = async (child: Child<DecodeTask, DecodeReply>, one: Waiting) => {
+    const cost = isSlow(one.task) ? 1 : 0;
+    slow += cost;
     try {
       one.answer(await child.ask(one.task, seconds));
       idle.push(child);
@@ -84,6 +93,7 @@ export async function startDecoders({ shared, count, seconds, onLost }: Decoders
         queue.unshift({ ...one, isRetried: true });
       }
     }
+    slow -= cost;
     advance();
   };
   const ask = (task: DecodeTask, signal: AbortSignal) =>
@@ -95,7 +105,9 @@ export async function startDecoders({ shared, count, seconds, onLost }: Decoders
   for (let i = 0; i < count; i++) start();
   return {
     async view(task, slot, signal) {
-      const reply = await ask({ kind: 'view', ...task, offset: slot.offset }, signal);
+      const own = { kind: 'view', ...task, offset: slot.offset } as const;
+      const first = await ask({ ...own, isLarge: false }, signal);
+      const reply = 'isLarge' in first ? await ask({ ...own, isLarge: true }, signal) : first;
       if ('isWritten' in reply) return;
       if ('isCostly' in reply) return shared.write(slot, await costly.view(task, signal));
       if ('problem' in reply) throw new ImageError(reply.problem);
@@ -120,6 +132,10 @@ export async function startDecoders({ shared, count, seconds, onLost }: Decoders
       costly.close();
     },
   };
+}
+
+function isSlow(task: DecodeTask): boolean {
+  return task.kind === 'view' ? task.isLarge : task.bytes.length > manyBytes;
 }
 
 /** One image at a time in the process of `data/`, whose memory and time are bounded: large ones, AVIF and TIFF. */

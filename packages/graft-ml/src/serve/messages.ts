@@ -71,6 +71,8 @@ export interface ViewTask {
   readonly mostPixels: number;
   /** Where the input goes, u8 (3, crop, crop). */
   readonly offset: number;
+  /** Whether it may be a large image, which takes long to decode. */
+  readonly isLarge: boolean;
 }
 
 /** Reads a request of the Open Inference Protocol. */
@@ -99,6 +101,8 @@ export type DecodeReply =
   | { readonly problem: ImageProblem }
   /** What is wrong with the request. */
   | { readonly refusal: string }
+  /** The image is a large one, which was not expected. */
+  | { readonly isLarge: true }
   /** The image may cost so much that it belongs in a process of its own. */
   | { readonly isCostly: true };
 

@@ -79,7 +79,9 @@ async function predict(
   const image = await readImageRequest(request, settings);
   state.startClock(settings.limits.answerSeconds);
   const { signal } = state;
-  const work = admission.within(signal, () => models.use(name, (model) => classify(parts, model, image, signal)));
+  const work = admission.within(request.ip, signal, () =>
+    models.use(name, (model) => classify(parts, model, image, signal)),
+  );
   return unlessAborted(signal, work);
 }
 
@@ -278,6 +280,6 @@ async function infer(parts: ServerParts, request: FastifyRequest): Promise<z.out
   };
   return unlessAborted(
     signal,
-    admission.within(signal, () => models.use(name, run)),
+    admission.within(request.ip, signal, () => models.use(name, run)),
   );
 }

@@ -12,7 +12,7 @@ export interface ServeLimits {
   readonly heldBytes?: number | undefined;
   /** Requests of one client in a minute; null: any number. Default: null on this machine, else 1200. */
   readonly rate?: number | null | undefined;
-  /** Requests that are worked at. Default 64. */
+  /** Requests that are worked at. Default 32. */
   readonly concurrency?: number | undefined;
   /** Requests that wait to be worked at. Beyond, they are answered 503. Default 256. */
   readonly queue?: number | undefined;

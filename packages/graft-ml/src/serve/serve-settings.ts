@@ -66,7 +66,7 @@ function resolveLimits(limits: ServeLimits, isLoopback: boolean): Required<Serve
     pixels: whole('pixels', limits.pixels ?? 50e6, 1, 100e6),
     heldBytes: whole('heldBytes', limits.heldBytes ?? 2 ** 28, 1, 2 ** 34),
     rate: rate === null ? null : whole('rate', rate, 1, 1e6),
-    concurrency: whole('concurrency', limits.concurrency ?? 64, 1, 4096),
+    concurrency: whole('concurrency', limits.concurrency ?? 32, 1, 4096),
     queue: whole('queue', limits.queue ?? 256, 0, 65_536),
     connections: whole('connections', limits.connections ?? 2048, 1, 65_536),
     headerSeconds: number('headerSeconds', limits.headerSeconds ?? 10, 0.1, 3600),

@@ -44,7 +44,7 @@ const limits = {
     .max(1e6)
     .optional()
     .describe('most requests of a client in a minute, 0 for any number; default: any on this machine, else 1200'),
-  concurrency: count(4096).default(64).describe('requests that are worked at'),
+  concurrency: count(4096).default(32).describe('requests that are worked at'),
   maxQueue: z.int().min(0).max(65_536).default(256).describe('requests that wait to be; beyond, the answer is 503'),
   connections: count(65_536).default(2048).describe('most connections'),
   headerSeconds: seconds.default(10).describe('seconds for the headers of a request to arrive'),
