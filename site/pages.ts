@@ -37,7 +37,7 @@ const examplesIndex = 'examples';
 /** The pages that do not come first because of their name, in their order. */
 const start = [
   ...['start', 'data', 'training', 'weights', 'few-shot', 'rank', 'studies', 'compare', 'workers'],
-  ...['typescript', 'browser', 'studio'],
+  ...['typescript', 'browser', 'studio', 'export', 'serve', 'hub'],
 ].map((name) => `docs/${name}.md`);
 const project = [
   'docs/architecture.md',
