@@ -14,8 +14,7 @@ export interface FetchImageOptions {
 }
 
 /** Addresses that are nobody's on the internet: this machine's, its network's, and those of clouds' metadata. */
-const reserved = new BlockList();
-for (const [net, prefix] of [
+const reserved = blockList([
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
@@ -29,8 +28,12 @@ for (const [net, prefix] of [
   ['198.51.100.0', 24],
   ['203.0.113.0', 24],
   ['224.0.0.0', 3],
-] as const) {
-  reserved.addSubnet(net, prefix, 'ipv4');
+]);
+
+function blockList(networks: readonly (readonly [network: string, prefix: number])[]): BlockList {
+  const list = new BlockList();
+  for (const [network, prefix] of networks) list.addSubnet(network, prefix, 'ipv4');
+  return list;
 }
 
 /** Whether an address is one that a server on the internet has. Of IPv6: global unicast, without tunnels to IPv4. */
