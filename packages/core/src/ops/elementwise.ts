@@ -1,5 +1,5 @@
 import { ShapeError } from '../base/errors.ts';
-import { type DType, f32, tensor, zeros } from '../base/tensor.ts';
+import { type DType, f32, sizeOf, tensor, zeros } from '../base/tensor.ts';
 import { constant, dataType, type Memory, type TensorType, typeOf, type Value } from '../graph/index.ts';
 import {
   alias,
@@ -71,6 +71,22 @@ function behindBroadcast(op: string, left: Operand, right: Operand, apply: (a: V
   return broadcastTo(apply(beforeBroadcast(a), beforeBroadcast(b)), broadcastShapes(op, a, b));
 }
 
+/**
+ * The ONNX operator of two operands. Where the result ends in axes of 1, as the weight of a 1x1 convolution does, ORT
+ * takes a scalar to each number by a call of its own, which lasts ten times as long. With as many axes as the result has
+ * it is taken to all at once.
+ */
+const broadcasting = (operator: string): LoweringRule<Record<never, never>> => ({
+  lower: (b, names, { inputs, shape }) => {
+    const isSlow = shape.at(-1) === 1 && sizeOf(shape) > 1024;
+    const ones = () => b.integers(shape.map(() => 1));
+    const operands = names.map((name, i) =>
+      isSlow && inputs[i]!.shape.length === 0 ? b.emit('Reshape', [name, ones()]) : name,
+    );
+    return b.emit(operator, operands);
+  },
+});
+
 interface BinaryRule {
   readonly vjp: (dy: Value, a: Value, b: Value, y: Value) => readonly [Value | null, Value | null];
   /** f of two numbers. An integer result is truncated. */
@@ -88,7 +104,7 @@ function binary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => Val
   const op = defineOp(name, {
     infer: ([a, b]) => inferBinary(name, a!, b!),
     vjp: (dy, [a, b], y) => vjp(dy, a!, b!, y),
-    lowerings: { onnx: onnx(operator) },
+    lowerings: { onnx: broadcasting(operator) },
     flops: elementwise,
     memory,
     evaluate: pointwise(evaluate),
@@ -100,6 +116,7 @@ function binary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => Val
 function comparison(name: string, holds: (a: number, b: number) => boolean): (a: Operand, b: Operand) => Value {
   const op = defineOp(name, {
     infer: ([a, b]) => ({ ...inferBinary(name, a!, b!), dtype: 'bool' }),
+    lowerings: { onnx: broadcasting(name) },
     flops: free,
     memory: ownBuffer,
     evaluate: pointwise((a, b) => Number(holds(a!, b!))),
