@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { randomStream } from '@graft-ml/core/internal/base/random';
-import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
+import { evaluateFolder } from 'graft-ml/internal/evaluate/evaluate-folder';
 import { readRun } from 'graft-ml/internal/runs/read-run';
 import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 import sharp, { type Sharp } from 'sharp';

@@ -13,6 +13,8 @@ import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { argmax } from '@graft-ml/core/internal/base/largest';
+import { wilsonInterval } from '@graft-ml/core/internal/evaluate/metrics';
 import {
   type CalibrationMethod,
   networkModel,
@@ -21,12 +23,11 @@ import {
   writeOnnx,
 } from '@graft-ml/core/internal/export/index';
 import { decode } from '@graft-ml/core/internal/graph/decode';
-import { argmax, wilsonInterval } from '@graft-ml/core/internal/predict/metrics';
+import { openRun } from 'graft-ml/internal/evaluate/open-run';
 import { exportImages, spread } from 'graft-ml/internal/export/export-images';
 import { toInt8 } from 'graft-ml/internal/export/int8';
 import { networkFeeds } from 'graft-ml/internal/export/network-feeds';
 import { openOnnx } from 'graft-ml/internal/export/onnx-session';
-import { openRun } from 'graft-ml/internal/predict/open-run';
 import { ortVersion } from 'graft-ml/internal/runtime/index';
 import { median } from './harness.ts';
 

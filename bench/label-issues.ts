@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { randomStream } from '@graft-ml/core';
 import { findLabelIssues, type LabelFilter } from '@graft-ml/core/evaluate';
-import { labelFilters } from '@graft-ml/core/internal/predict/label-issues';
+import { labelFilters } from '@graft-ml/core/internal/evaluate/label-issues';
 import { labelIssues } from 'graft-ml/train';
 import { mean, nameOf, Results } from './study.ts';
 

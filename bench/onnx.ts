@@ -13,11 +13,11 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { wilsonInterval } from '@graft-ml/core/evaluate';
-import { ranked } from '@graft-ml/core/internal/predict/index';
+import { argmax } from '@graft-ml/core/internal/base/largest';
+import { openModel } from 'graft-ml/internal/evaluate/classifier';
+import { evaluateFolder } from 'graft-ml/internal/evaluate/evaluate-folder';
+import { openRun } from 'graft-ml/internal/evaluate/open-run';
 import { exportClassifier } from 'graft-ml/internal/export/export-classifier';
-import { openModel } from 'graft-ml/internal/predict/classifier';
-import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
-import { openRun } from 'graft-ml/internal/predict/open-run';
 import { createSession, loadOrt } from 'graft-ml/internal/runtime/index';
 import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 
@@ -52,7 +52,7 @@ async function ownClasses() {
     const paths = readdirSync(join(photos!, name)).map((file) => join(photos!, name, file));
     let correct = 0;
     for await (const { probabilities } of classifier.predict(paths)) {
-      if (probabilities && names.test(classifier.classes[ranked(probabilities, 1)[0]!]!)) correct++;
+      if (probabilities && names.test(classifier.classes[argmax(probabilities)]!)) correct++;
     }
     rows.push({ class: name, correct, images: paths.length });
   }

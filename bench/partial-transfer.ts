@@ -14,7 +14,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { randomStream } from '@graft-ml/core/internal/base/random';
-import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
+import { evaluateFolder } from 'graft-ml/internal/evaluate/evaluate-folder';
 import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 import sharp from 'sharp';
 import { drawTransfer } from './charts.ts';

@@ -1,9 +1,9 @@
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
+import { evaluateFolder } from 'graft-ml/internal/evaluate/evaluate-folder';
 import { adaptMeta } from 'graft-ml/internal/meta/adapt-meta';
 import { metaWork } from 'graft-ml/internal/meta/meta-work';
 import { openLearner } from 'graft-ml/internal/meta/open-learner';
 import { trainMeta } from 'graft-ml/internal/meta/train-meta';
-import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
 
 export interface PhaseOneOptions {
   readonly model: string;

@@ -13,13 +13,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { constant, input } from '@graft-ml/core/graph';
+import { argmax } from '@graft-ml/core/internal/base/largest';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { type TensorOf, type Tensors, zeros } from '@graft-ml/core/internal/base/tensor';
-import { argmax } from '@graft-ml/core/internal/predict/metrics';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import { functionalCallWithState } from '@graft-ml/core/nn';
 import { adamw, createRuntime, fit, loadModel, numbersOf, tensorDataset } from 'graft-ml';
-import { evaluateFolder } from 'graft-ml/internal/predict/evaluate-folder';
+import { evaluateFolder } from 'graft-ml/internal/evaluate/evaluate-folder';
 import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 import { Results } from './study.ts';
 

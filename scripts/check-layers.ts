@@ -13,7 +13,7 @@ const house = [
     name: '@graft-ml/core',
     rooms: [
       ...['base', 'graph', 'ops', 'grad', 'runtime', 'nn', 'optim', 'models', 'chart', 'image', 'weights', 'fit'],
-      ...['study', 'meta', 'recipe', 'runs', 'predict', 'export', 'explain', 'entries'],
+      ...['study', 'meta', 'recipe', 'runs', 'evaluate', 'predict', 'export', 'explain', 'entries'],
     ],
     needsNode: false,
   },
@@ -34,6 +34,7 @@ const house = [
         'meta',
         'jobs',
         'experiment',
+        'evaluate',
         'predict',
         'explain',
         'study',

@@ -5,7 +5,7 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { readWeightsFile } from 'graft-ml/internal/checkpoint/weights-file';
 import { openDataset } from 'graft-ml/internal/data/dataset';
 import { openEpisodes } from 'graft-ml/internal/episodes/open-episodes';
-import { openModel } from 'graft-ml/internal/predict/classifier';
+import { openModel } from 'graft-ml/internal/evaluate/classifier';
 import { readConfigFile } from 'graft-ml/internal/runs/config-file';
 import { trainFolder } from 'graft-ml/internal/transfer/train-folder';
 import { describe, expect, test } from 'vitest';

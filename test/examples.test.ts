@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exportClassifier } from 'graft-ml/export';
-import { openRun } from 'graft-ml/internal/predict/open-run';
+import { openRun } from 'graft-ml/internal/evaluate/open-run';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, temporaryFolder } from './images.ts';
 import { runFolder } from './runs.ts';

@@ -72,4 +72,4 @@ export {
   type Uncertainty,
   type UnsureExample,
   wilsonInterval,
-} from '../predict/index.ts';
+} from '../evaluate/index.ts';

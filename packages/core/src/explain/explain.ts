@@ -1,9 +1,10 @@
 import { choiceProblem } from '../base/choice.ts';
 import { OptionError, UserError } from '../base/errors.ts';
+import { argmax } from '../base/largest.ts';
 import { type TensorOf, tensor, zeros } from '../base/tensor.ts';
+import type { ImageClassifier, RankedClass } from '../evaluate/index.ts';
 import { rowsFrom, setRow } from '../fit/source.ts';
 import { ImageError, type ImageProblem, type Planes } from '../image/index.ts';
-import { type ImageClassifier, type RankedClass, ranked } from '../predict/index.ts';
 import type { Attribution, Explainer } from './attribution.ts';
 import { openGradCam } from './grad-cam.ts';
 import { openIntegratedGradients } from './integrated-gradients.ts';
@@ -214,7 +215,7 @@ function described(
     path,
     image: { width, height, data: pixels },
     explained: named(targets[row]!),
-    predicted: named(ranked(probabilities, 1)[0]!),
+    predicted: named(argmax(probabilities)),
     raw: mapOf(raw),
     normalised: mapOf(normalised),
     method,

@@ -1,4 +1,5 @@
 import { OptionError, UserError } from '../base/errors.ts';
+import { argmax } from '../base/largest.ts';
 import { formatType, type Shape, type Tensor, type TensorOf, type Tensors, zeros } from '../base/tensor.ts';
 import { rowsFrom, setRow } from '../fit/source.ts';
 import { feedNames, type Network, resultNames } from '../fit/step.ts';
@@ -6,7 +7,6 @@ import { input, type Value } from '../graph/index.ts';
 import type { Preprocessing } from '../models/index.ts';
 import { Scope } from '../nn/index.ts';
 import { mul, reduceSum } from '../ops/index.ts';
-import { argmax } from '../predict/metrics.ts';
 import type { Program, Runtime } from '../runtime/index.ts';
 
 /** A network with its numbers, whose outputs can be explained: a `Model` or an `ImageClassifier`. */

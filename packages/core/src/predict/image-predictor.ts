@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { InferenceSession, TensorConstructor } from 'onnxruntime-common';
 import { UserError } from '../base/errors.ts';
+import { ranked } from '../base/largest.ts';
 import type { ExportedModel, ModelInput } from './exported-model.ts';
-import { ranked } from './metrics.ts';
 
 export interface PredictedClass {
   readonly name: string;

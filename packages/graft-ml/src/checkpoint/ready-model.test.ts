@@ -10,7 +10,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { differing } from '../../../../test/training.ts';
 import { defaultCache } from '../cache/folder-cache.ts';
-import { Classifier } from '../predict/classifier.ts';
+import { Classifier } from '../evaluate/classifier.ts';
 import { openBackbone } from './backbone.ts';
 import { cachePath } from './fetch-weights.ts';
 import { type ReadyModel, readyModel } from './ready-model.ts';

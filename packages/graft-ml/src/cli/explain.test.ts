@@ -6,8 +6,8 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
+import { openRun } from '../evaluate/open-run.ts';
 import { explain } from '../explain/explain.ts';
-import { openRun } from '../predict/open-run.ts';
 import { loadModel } from '../transfer/load-model.ts';
 import { createModel } from '../transfer/model.ts';
 

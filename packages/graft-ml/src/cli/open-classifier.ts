@@ -1,5 +1,5 @@
 import { UsageError, UserError } from '@graft-ml/core/internal/base/errors';
-import type { Classifier } from '../predict/classifier.ts';
+import type { Classifier } from '../evaluate/classifier.ts';
 import { downloadOptions } from './download.ts';
 import type { ClassifierFlags } from './options/shared.ts';
 import type { Terminal } from './terminal.ts';
@@ -38,7 +38,7 @@ async function openNamedModel(
   terminal: Terminal,
   classesFile: string | null,
 ): Promise<Classifier> {
-  const { openModel } = await import('../predict/classifier.ts');
+  const { openModel } = await import('../evaluate/classifier.ts');
   const classes = classesFile === null ? undefined : await readLines(classesFile);
   return openModel(
     { name, weights: weights ?? undefined, classes, imageSize, mean, std, colourProfile, orientation },
@@ -56,7 +56,7 @@ async function openNamedRun(
       '--expect-sha256 is of the weights of --model; the files of a run have checksums of their own.',
     );
   }
-  const { openRun } = await import('../predict/open-run.ts');
+  const { openRun } = await import('../evaluate/open-run.ts');
   return openRun(run, {
     device,
     tta,

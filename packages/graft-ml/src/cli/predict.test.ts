@@ -6,8 +6,8 @@ import { graft, outcomeOf, program } from '../../../../test/graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { readyModel } from '../checkpoint/ready-model.ts';
 import { readSafetensorsFile, writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
-import { Classifier } from '../predict/classifier.ts';
-import { openRun } from '../predict/open-run.ts';
+import { Classifier } from '../evaluate/classifier.ts';
+import { openRun } from '../evaluate/open-run.ts';
 import { readRun } from '../runs/read-run.ts';
 
 ownCache();

@@ -1,4 +1,4 @@
-import type { DescribedPrediction } from '../predict/prediction-file.ts';
+import type { DescribedPrediction } from '../evaluate/prediction-file.ts';
 import { unlessStopped } from './long-call.ts';
 import { showPredictionFile, showPredictions } from './show/predictions.ts';
 import type { Terminal } from './terminal.ts';
@@ -13,7 +13,7 @@ export async function outputPredictions(
   predict: (signal?: AbortSignal) => AsyncIterable<DescribedPrediction>,
 ): Promise<number | null> {
   if (output === null) return showPredictions(terminal, predict());
-  const { writePredictions } = await import('../predict/prediction-file.ts');
+  const { writePredictions } = await import('../evaluate/prediction-file.ts');
   return unlessStopped(terminal, async (signal) =>
     showPredictionFile(terminal, output, await writePredictions(output, predict(signal), top)),
   );

@@ -7,8 +7,8 @@
 export * from '@graft-ml/core/evaluate';
 export type { CurvePoint } from '@graft-ml/core/internal/fit/learning-curves';
 export type { LoggedEpoch } from '@graft-ml/core/internal/runs/run-curves';
-export type { OpenModelOptions, PretrainedModel } from '../predict/classifier.ts';
-export { type FarmedFeaturesOptions, farmedFeatures } from '../predict/farmed-features.ts';
+export type { OpenModelOptions, PretrainedModel } from '../evaluate/classifier.ts';
+export { type FarmedFeaturesOptions, farmedFeatures } from '../evaluate/farmed-features.ts';
 export {
   type CalibrateOptions,
   Classifier,
@@ -43,7 +43,7 @@ export {
   writeEvaluatedImages,
   writeFeatures,
   writePredictions,
-} from '../predict/index.ts';
+} from '../evaluate/index.ts';
 export {
   type Advice,
   type ComparedRunNumbers,

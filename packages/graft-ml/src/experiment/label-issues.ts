@@ -6,11 +6,11 @@ import {
   type LabelIssues,
   type LabelNoise,
 } from '@graft-ml/core/evaluate';
+import { argmax } from '@graft-ml/core/internal/base/largest';
+import { outOfSample, type ProbeOptions } from '@graft-ml/core/internal/evaluate/out-of-sample';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
-import { argmax } from '@graft-ml/core/internal/predict/metrics';
-import { outOfSample, type ProbeOptions } from '@graft-ml/core/internal/predict/out-of-sample';
 import { parseConfig } from '@graft-ml/core/internal/recipe/config/index';
 import type { Runtime } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';

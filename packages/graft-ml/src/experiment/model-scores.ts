@@ -6,11 +6,11 @@ import {
   nearestNeighbours,
 } from '@graft-ml/core/evaluate';
 import { input } from '@graft-ml/core/graph';
+import { argmax } from '@graft-ml/core/internal/base/largest';
 import { sizeOf } from '@graft-ml/core/internal/base/tensor';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
 import { penultimate } from '@graft-ml/core/internal/models/index';
-import { argmax } from '@graft-ml/core/internal/predict/metrics';
 import { entriesOf } from '@graft-ml/core/internal/weights/registry/lookup';
 import { listArchitectures } from '@graft-ml/core/models';
 import { type Forward, normalisePixels, Scope } from '@graft-ml/core/nn';

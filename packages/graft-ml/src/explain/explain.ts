@@ -1,5 +1,5 @@
 import { type ExplainOptions, type Explanation, explain as explainWith } from '@graft-ml/core/internal/explain/index';
-import { Classifier, type ClassifierInput } from '../predict/classifier.ts';
+import { Classifier, type ClassifierInput } from '../evaluate/classifier.ts';
 import type { Model } from '../transfer/model.ts';
 
 /**

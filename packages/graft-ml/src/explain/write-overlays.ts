@@ -13,9 +13,9 @@ import {
   sideBySide,
 } from '@graft-ml/core/internal/explain/index';
 import sharp from 'sharp';
+import type { Classifier } from '../evaluate/classifier.ts';
 import { exists } from '../files/read.ts';
 import { makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
-import type { Classifier } from '../predict/classifier.ts';
 import type { Model } from '../transfer/model.ts';
 import { explain } from './explain.ts';
 

@@ -1,11 +1,11 @@
 import { randomStream } from '@graft-ml/core/internal/base/random';
+import { softmax } from '@graft-ml/core/internal/evaluate/evaluation';
 import type { OnnxForm } from '@graft-ml/core/internal/export/index';
 import { type RgbImage, resize } from '@graft-ml/core/internal/image/resize';
 import { evaluationView } from '@graft-ml/core/internal/image/transform';
-import { softmax } from '@graft-ml/core/internal/predict/evaluation';
 import type { Preprocessing } from '@graft-ml/core/models';
 import type { InferenceSession } from 'onnxruntime-common';
-import type { Classifier } from '../predict/classifier.ts';
+import type { Classifier } from '../evaluate/classifier.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
 
 /**

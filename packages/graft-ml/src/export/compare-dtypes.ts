@@ -1,5 +1,8 @@
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { argmax } from '@graft-ml/core/internal/base/largest';
+import type { Interval } from '@graft-ml/core/internal/evaluate/bootstrap';
+import { wilsonInterval } from '@graft-ml/core/internal/evaluate/metrics';
 import {
   type ExportDtype,
   exportDtypes,
@@ -7,10 +10,8 @@ import {
   type OnnxModel,
   writeOnnx,
 } from '@graft-ml/core/internal/export/index';
-import type { Interval } from '@graft-ml/core/internal/predict/bootstrap';
-import { argmax, wilsonInterval } from '@graft-ml/core/internal/predict/metrics';
-import type { Classifier } from '../predict/classifier.ts';
-import type { Part } from '../predict/evaluation-images.ts';
+import type { Classifier } from '../evaluate/classifier.ts';
+import type { Part } from '../evaluate/evaluation-images.ts';
 import { type ExportImages, spread } from './export-images.ts';
 import { networkFeeds } from './network-feeds.ts';
 import { openOnnx } from './onnx-session.ts';

@@ -5,8 +5,8 @@ import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
 import { beforeAll, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
-import { openModel } from '../predict/classifier.ts';
-import { openRun } from '../predict/open-run.ts';
+import { openModel } from '../evaluate/classifier.ts';
+import { openRun } from '../evaluate/open-run.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
 import { exportClassifier, exportRun } from './index.ts';
 

@@ -19,7 +19,7 @@ import {
   type WeightsOrigin,
   writeOnnx,
 } from '@graft-ml/core/internal/export/index';
-import type { Classifier } from '../predict/classifier.ts';
+import type { Classifier } from '../evaluate/classifier.ts';
 import { differenceOf } from './check-model.ts';
 import { assertDrop, compareWithFp32, type DtypeComparison } from './compare-dtypes.ts';
 import { dtypeConverter } from './dtypes.ts';

@@ -1,8 +1,8 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { DatasetImage } from '../data/dataset.ts';
-import type { Classifier } from '../predict/classifier.ts';
-import { chooseImages, openRunImages, type Part } from '../predict/evaluation-images.ts';
-import type { OpenRunOptions } from '../predict/open-run.ts';
+import type { Classifier } from '../evaluate/classifier.ts';
+import { chooseImages, openRunImages, type Part } from '../evaluate/evaluation-images.ts';
+import type { OpenRunOptions } from '../evaluate/open-run.ts';
 import { usablePaths } from '../runs/own-paths.ts';
 import { readRun } from '../runs/read-run.ts';
 

@@ -3,7 +3,7 @@ import { formats, type WeightsOrigin } from '@graft-ml/core/internal/export/inde
 import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import { publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
-import { type OpenRunOptions, openRun } from '../predict/open-run.ts';
+import { type OpenRunOptions, openRun } from '../evaluate/open-run.ts';
 import { readRun } from '../runs/read-run.ts';
 import { type Exported, type ExportOptions, exportFrom } from './export-classifier.ts';
 import { type ExportImages, exportImages } from './export-images.ts';

@@ -2,12 +2,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inFile, UserError } from '@graft-ml/core/internal/base/errors';
+import { softmax } from '@graft-ml/core/internal/evaluate/evaluation';
 import { networkOf, type OnnxForm } from '@graft-ml/core/internal/export/forms';
 import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
-import { softmax } from '@graft-ml/core/internal/predict/evaluation';
+import type { Classifier } from '../evaluate/classifier.ts';
 import { readBytes } from '../files/read.ts';
-import type { Classifier } from '../predict/classifier.ts';
 import { loadPredictor } from '../predict/predictor.ts';
 import { loadOrt, ortVersion } from '../runtime/index.ts';
 import { loadSession } from '../runtime/ort.ts';

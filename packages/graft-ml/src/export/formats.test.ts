@@ -10,7 +10,7 @@ import { readSafetensors } from '@graft-ml/core/weights';
 import { afterAll, describe, expect, test } from 'vitest';
 import { ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { narrowSource, pixelsOf } from '../../../../test/narrow-exports.ts';
-import { Classifier } from '../predict/classifier.ts';
+import { Classifier } from '../evaluate/classifier.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
 import { type ExportOptions, exportClassifier } from './index.ts';
 

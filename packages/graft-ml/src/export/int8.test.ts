@@ -5,7 +5,7 @@ import { networkModel, readOnnxModel } from '@graft-ml/core/internal/export/inde
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
-import { openRun } from '../predict/open-run.ts';
+import { openRun } from '../evaluate/open-run.ts';
 import { assertDrop, type DtypeComparison, type DtypeRow } from './compare-dtypes.ts';
 import { exportClassifier } from './export-classifier.ts';
 import { exportImages, spread } from './export-images.ts';

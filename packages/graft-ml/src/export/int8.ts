@@ -10,7 +10,7 @@ import {
   quantise,
   type WeightBits,
 } from '@graft-ml/core/internal/export/index';
-import type { Classifier, ClassifierInput } from '../predict/classifier.ts';
+import type { Classifier, ClassifierInput } from '../evaluate/classifier.ts';
 import { spread } from './export-images.ts';
 import { networkFeeds } from './network-feeds.ts';
 import { openOnnx } from './onnx-session.ts';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
-import { calibrateRun } from '../predict/calibrate-run.ts';
-import { evaluateFolder } from '../predict/evaluate-folder.ts';
+import { calibrateRun } from '../evaluate/calibrate-run.ts';
+import { evaluateFolder } from '../evaluate/evaluate-folder.ts';
 import { readRun } from '../runs/read-run.ts';
 import { modelCard } from './model-card.ts';
 

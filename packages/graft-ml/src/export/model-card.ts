@@ -1,6 +1,8 @@
 import { basename, resolve } from 'node:path';
 import { wilsonInterval } from '@graft-ml/core/evaluate';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/evaluate/evaluation';
+import { confusedPairs } from '@graft-ml/core/internal/evaluate/interpretation';
 import { type CardFormat, usageOf } from '@graft-ml/core/internal/export/card-usage';
 import {
   type CardBase,
@@ -13,18 +15,16 @@ import {
 } from '@graft-ml/core/internal/export/model-card';
 import type { ExportDtype } from '@graft-ml/core/internal/export/names';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
-import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/predict/evaluation';
-import { confusedPairs } from '@graft-ml/core/internal/predict/interpretation';
 import type { MetaRun } from '@graft-ml/core/internal/runs/meta-run';
 import { isTrainedByProgram, placeOf, type Run, type RunRecord } from '@graft-ml/core/internal/runs/run-file';
 import type { WeightsEntry } from '@graft-ml/core/internal/weights/registry/entry';
 import { entriesOf, entryNamed, publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
+import { classifyLabelled } from '../evaluate/evaluate-folder.ts';
+import { chooseImages } from '../evaluate/evaluation-images.ts';
+import type { OpenRunOptions } from '../evaluate/open-run.ts';
 import { type OpenedRun, openRunWithImages } from '../explain/opened-run.ts';
 import { readMetaRun } from '../meta/read-meta-run.ts';
 import { openMetaTest } from '../meta/test-meta.ts';
-import { classifyLabelled } from '../predict/evaluate-folder.ts';
-import { chooseImages } from '../predict/evaluation-images.ts';
-import type { OpenRunOptions } from '../predict/open-run.ts';
 import { kindOfRun, readRun } from '../runs/read-run.ts';
 import { textOf } from '../text/options.ts';
 

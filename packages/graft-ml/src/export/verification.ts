@@ -1,6 +1,6 @@
+import { argmax } from '@graft-ml/core/internal/base/largest';
 import type { OnnxForm } from '@graft-ml/core/internal/export/forms';
 import type { ImageProblem } from '@graft-ml/core/internal/image/problem';
-import { argmax } from '@graft-ml/core/internal/predict/metrics';
 
 /** The answers of an exported model for the images of a folder, beside those of the run that it is of. */
 export interface Verification {

@@ -5,7 +5,7 @@ import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-file
 import { formatProblems, type ImageProblem } from '@graft-ml/core/internal/image/problem';
 import { readImageFile } from '../data/decode.ts';
 import { findImages } from '../data/find-images.ts';
-import { type OpenRunOptions, openRun } from '../predict/open-run.ts';
+import { type OpenRunOptions, openRun } from '../evaluate/open-run.ts';
 import { openBrowserAnswers } from './browser-answers.ts';
 import { openAnswers, openExported } from './exported-answers.ts';
 import { agree, EngineComparison, isDtype, resizeTolerance, tolerances, type Verification } from './verification.ts';

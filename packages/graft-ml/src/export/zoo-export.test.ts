@@ -13,7 +13,7 @@ import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.t
 import { narrowModels } from '../../../../test/narrow-models.ts';
 import { compile } from '../../../../test/run.ts';
 import { openBackbone } from '../checkpoint/backbone.ts';
-import { Classifier, openModel } from '../predict/classifier.ts';
+import { Classifier, openModel } from '../evaluate/classifier.ts';
 import { exportClassifier } from './export-classifier.ts';
 
 ownCache();

@@ -5,8 +5,8 @@ import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { filesOf, hubToken, startHub } from '../../../../test/hub.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
-import { openModel } from '../predict/classifier.ts';
-import { openRun } from '../predict/open-run.ts';
+import { openModel } from '../evaluate/classifier.ts';
+import { openRun } from '../evaluate/open-run.ts';
 import { pullModel } from './pull-model.ts';
 import { type PushOptions, type PushProgress, pushModel } from './push-model.ts';
 

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { farmHere, memoryStore } from '../../../../test/farm.ts';
 import { drawImages, temporaryFolder } from '../../../../test/images.ts';
 import { expectSameRun, metricsOf, smallRun } from '../../../../test/runs.ts';
-import { openRun } from '../predict/open-run.ts';
+import { openRun } from '../evaluate/open-run.ts';
 import { readRun } from '../runs/read-run.ts';
 import { resumeTraining, trainFolder } from '../transfer/train-folder.ts';
 import { localStepsHandler } from './local-steps.ts';

@@ -7,9 +7,9 @@ import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.t
 import { expectSameRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
 import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
+import { evaluateFolder } from '../evaluate/evaluate-folder.ts';
+import { openRun } from '../evaluate/open-run.ts';
 import { exportClassifier } from '../export/export-classifier.ts';
-import { evaluateFolder } from '../predict/evaluate-folder.ts';
-import { openRun } from '../predict/open-run.ts';
 import { readRun } from '../runs/read-run.ts';
 import { trainFolder } from '../transfer/train-folder.ts';
 import { adaptMeta } from './adapt-meta.ts';

@@ -5,7 +5,7 @@ import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index'
 import { beforeAll, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { collect } from '../../../../test/training.ts';
-import { openRun } from '../predict/open-run.ts';
+import { openRun } from '../evaluate/open-run.ts';
 import { adaptMeta } from './adapt-meta.ts';
 import { readMetaRun } from './read-meta-run.ts';
 import { trainMeta } from './train-meta.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { drawImages } from '../../../../test/images.ts';
-import { evaluateFolder } from '../predict/evaluate-folder.ts';
+import { evaluateFolder } from '../evaluate/evaluate-folder.ts';
 import { adaptMeta } from './adapt-meta.ts';
 import { startFolder, startNames } from './starts.ts';
 

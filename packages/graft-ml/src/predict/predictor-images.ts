@@ -4,6 +4,7 @@ import { UserError } from '@graft-ml/core/internal/base/errors';
 import { type PixelImage, rgbOf } from '@graft-ml/core/internal/image/decoder';
 import { rowsOf } from '@graft-ml/core/internal/image/evaluation-view';
 import { assertFileSize, assertWithinBounds } from '@graft-ml/core/internal/image/file/bounds';
+import { contentOf, type ImageInput, nameOfInput } from '@graft-ml/core/internal/image/image-input';
 import { ImageError, refuseImage } from '@graft-ml/core/internal/image/problem';
 import {
   type ExportedModel,
@@ -11,7 +12,6 @@ import {
   modelInput,
   pixelsInput,
 } from '@graft-ml/core/internal/predict/exported-model';
-import { contentOf, type ImageInput, nameOfInput } from '@graft-ml/core/internal/predict/image-input';
 import { isCostlyFormat, mostInThread, openImage } from '../data/image/open.ts';
 import { startImageProcess } from '../data/image-process.ts';
 import type { ImageTasks, TaskName } from '../data/image-tasks.ts';

@@ -8,9 +8,9 @@ import { pngAnnouncing, pngTextBomb } from '../../../../test/hostile-images.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { modulesLoadedBy } from '../../../../test/modules.ts';
 import { runFolder } from '../../../../test/runs.ts';
+import { openRun } from '../evaluate/open-run.ts';
 import { exportClassifier } from '../export/export-classifier.ts';
 import { exportRun } from '../export/export-run.ts';
-import { openRun } from './open-run.ts';
 import { loadPredictor, type Predictor } from './predictor.ts';
 
 ownCache();

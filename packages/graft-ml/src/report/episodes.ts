@@ -1,9 +1,9 @@
 import { numbersOf, type TensorOf } from '@graft-ml/core';
+import { argmax } from '@graft-ml/core/internal/base/largest';
 import { randomStream } from '@graft-ml/core/internal/base/random';
+import { softmax } from '@graft-ml/core/internal/evaluate/evaluation';
 import { interleaved } from '@graft-ml/core/internal/explain/index';
 import type { Episode } from '@graft-ml/core/internal/meta/episode';
-import { softmax } from '@graft-ml/core/internal/predict/evaluation';
-import { argmax } from '@graft-ml/core/internal/predict/metrics';
 import type { OpenMetaTest } from '../meta/test-meta.ts';
 import { percent, plural } from './format.ts';
 import { html, type Markup, trusted } from './html.ts';

@@ -8,7 +8,7 @@ import sharp from 'sharp';
 import { beforeAll, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { narrowModels } from '../../../../test/narrow-models.ts';
-import { Classifier, openModel } from '../predict/classifier.ts';
+import { Classifier, openModel } from '../evaluate/classifier.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { createModel } from '../transfer/model.ts';
 import { explainExamples } from './evidence.ts';

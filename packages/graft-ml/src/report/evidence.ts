@@ -7,7 +7,7 @@ import {
   openExplainer,
   overlay,
 } from '@graft-ml/core/internal/explain/index';
-import type { Classifier } from '../predict/classifier.ts';
+import type { Classifier } from '../evaluate/classifier.ts';
 import type { SelectedImage } from './selection.ts';
 import { imageUri } from './thumbnails.ts';
 

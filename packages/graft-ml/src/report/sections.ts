@@ -1,8 +1,8 @@
 import { basename, resolve } from 'node:path';
 import type { Reliability } from '@graft-ml/core/evaluate';
 import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
+import type { EvaluationMetrics } from '@graft-ml/core/internal/evaluate/evaluation';
 import { learningCurves } from '@graft-ml/core/internal/fit/learning-curves';
-import type { EvaluationMetrics } from '@graft-ml/core/internal/predict/evaluation';
 import { isAveraged, isTrainedByProgram, placeOf, type Run } from '@graft-ml/core/internal/runs/run-file';
 import { textOf } from '../text/options.ts';
 import { flagOf, inCommands } from '../text/wording.ts';

@@ -1,5 +1,5 @@
 import type { ImageFile } from '../data/decode.ts';
-import type { EvaluatedImage } from '../predict/evaluation-file.ts';
+import type { EvaluatedImage } from '../evaluate/evaluation-file.ts';
 
 /** An image that may be shown: its label, the answer, and how sure that was. */
 export interface SelectedImage extends ImageFile {

@@ -2,7 +2,7 @@ import { interleaved } from '@graft-ml/core/internal/explain/index';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import sharp from 'sharp';
 import type { ImageFile } from '../data/decode.ts';
-import type { Classifier } from '../predict/classifier.ts';
+import type { Classifier } from '../evaluate/classifier.ts';
 
 /** Thumbnails as data URIs, by the paths of their images: within an archive each has a path of its own, too. */
 export type Thumbnails = ReadonlyMap<string, string>;

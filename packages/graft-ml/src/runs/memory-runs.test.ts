@@ -5,14 +5,14 @@ import { beforeAll, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder, smallRun } from '../../../../test/runs.ts';
 import { collect } from '../../../../test/training.ts';
+import { evaluateFolder } from '../evaluate/evaluate-folder.ts';
+import { openRun } from '../evaluate/open-run.ts';
 import { resumeFolds, trainFolds } from '../experiment/cross-validation.ts';
 import { exportClassifier } from '../export/export-classifier.ts';
 import { adaptMeta } from '../meta/adapt-meta.ts';
 import { readMetaRun } from '../meta/read-meta-run.ts';
 import { testMeta } from '../meta/test-meta.ts';
 import { resumeMeta, trainMeta } from '../meta/train-meta.ts';
-import { evaluateFolder } from '../predict/evaluate-folder.ts';
-import { openRun } from '../predict/open-run.ts';
 import { resumeTraining, trainFolder } from '../transfer/train-folder.ts';
 import { readRun } from './read-run.ts';
 

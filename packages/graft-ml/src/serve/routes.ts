@@ -1,6 +1,6 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { ranked } from '@graft-ml/core/internal/base/largest';
 import { version } from '@graft-ml/core/internal/base/version';
-import { ranked } from '@graft-ml/core/internal/predict/metrics';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Access } from './access.ts';

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
+import { openRun } from '../evaluate/open-run.ts';
 import { exportClassifier } from '../export/export-classifier.ts';
-import { openRun } from '../predict/open-run.ts';
 import { type ModelServer, serveModels } from './model-server.ts';
 import * as schemas from './schemas.ts';
 

@@ -8,8 +8,8 @@ import { isOnnx } from '@graft-ml/core/internal/models/index';
 import { parsePreprocessing } from '@graft-ml/core/internal/models/preprocessing';
 import type { Program } from '@graft-ml/core/runtime';
 import sharp from 'sharp';
-import type { Classifier } from '../predict/classifier.ts';
-import { openRun } from '../predict/open-run.ts';
+import type { Classifier } from '../evaluate/classifier.ts';
+import { openRun } from '../evaluate/open-run.ts';
 import { loadOrt, loadSession } from '../runtime/ort.ts';
 import type { BatchOutputs, ImageExplanation, ModelDescription, OpenTask } from './messages.ts';
 

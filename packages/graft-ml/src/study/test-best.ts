@@ -1,7 +1,7 @@
+import { evaluateFolder } from '../evaluate/evaluate-folder.ts';
 import type { Executor } from '../jobs/executor.ts';
 import { readMetaRun } from '../meta/read-meta-run.ts';
 import { testMeta } from '../meta/test-meta.ts';
-import { evaluateFolder } from '../predict/evaluate-folder.ts';
 import { readRun } from '../runs/read-run.ts';
 import type { Study, StudyRun, StudyTest } from './study.ts';
 

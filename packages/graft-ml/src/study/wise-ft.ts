@@ -1,7 +1,7 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { averageTensors } from '@graft-ml/core/internal/weights/average';
-import { startOf } from '../predict/open-run.ts';
+import { startOf } from '../evaluate/open-run.ts';
 import { readRun } from '../runs/read-run.ts';
 import { openRunStore } from '../runs/run-store.ts';
 import { distinctNames } from './given.ts';

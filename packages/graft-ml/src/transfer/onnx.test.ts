@@ -7,10 +7,10 @@ import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.t
 import { expectSameRun, runFolder } from '../../../../test/runs.ts';
 import { collect, differing } from '../../../../test/training.ts';
 import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
+import { openModel } from '../evaluate/classifier.ts';
+import { evaluateFolder } from '../evaluate/evaluate-folder.ts';
+import { openRun } from '../evaluate/open-run.ts';
 import { exportClassifier } from '../export/export-classifier.ts';
-import { openModel } from '../predict/classifier.ts';
-import { evaluateFolder } from '../predict/evaluate-folder.ts';
-import { openRun } from '../predict/open-run.ts';
 import { readConfigFile } from '../runs/config-file.ts';
 import { readRun } from '../runs/read-run.ts';
 import { resumeTraining } from './train-folder.ts';

@@ -12,7 +12,7 @@ import { collect } from '../../../../test/training.ts';
 import { defaultCache, folderCache } from '../cache/folder-cache.ts';
 import { cachePath } from '../checkpoint/fetch-weights.ts';
 import { writeSafetensorsFile } from '../checkpoint/safetensors-file.ts';
-import { openModel } from '../predict/classifier.ts';
+import { openModel } from '../evaluate/classifier.ts';
 import { readRun } from '../runs/read-run.ts';
 import { resumeTraining, trainFolder } from './train-folder.ts';
 

@@ -9,7 +9,7 @@ import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.t
 import { expectSameRun, runFolder, smallRun } from '../../../../test/runs.ts';
 import { collect, differing } from '../../../../test/training.ts';
 import { readSafetensorsFile } from '../checkpoint/safetensors-file.ts';
-import { evaluateFolder } from '../predict/evaluate-folder.ts';
+import { evaluateFolder } from '../evaluate/evaluate-folder.ts';
 import { readRun } from '../runs/read-run.ts';
 import { resumeTraining, trainFolder } from './train-folder.ts';
 

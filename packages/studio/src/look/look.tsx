@@ -1,7 +1,7 @@
 import './look.css';
 import { sha256Of } from '@graft-ml/core/internal/base/sha256';
+import { wilsonInterval } from '@graft-ml/core/internal/evaluate/metrics';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
-import { wilsonInterval } from '@graft-ml/core/internal/predict/metrics';
 import { signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { droppedFiles } from '../collect/incoming.ts';

@@ -1,19 +1,19 @@
 import { encode } from '@graft-ml/core/graph';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { argmax } from '@graft-ml/core/internal/base/largest';
 import { version } from '@graft-ml/core/internal/base/version';
-import { type ImageDecoder, rgbOf } from '@graft-ml/core/internal/image/decoder';
-import type { Problem } from '@graft-ml/core/internal/image/problem';
-import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-time';
-import { rowsOf, viewOf } from '@graft-ml/core/internal/image/view';
 import {
   type ClassifierParts,
   type ClassifyOptions,
   type ImageAccess,
   ImageClassifier,
-} from '@graft-ml/core/internal/predict/classifier';
-import type { EvaluationMetrics, EvaluationOptions } from '@graft-ml/core/internal/predict/evaluation';
-import { contentOf } from '@graft-ml/core/internal/predict/image-input';
-import { argmax } from '@graft-ml/core/internal/predict/metrics';
+} from '@graft-ml/core/internal/evaluate/classifier';
+import type { EvaluationMetrics, EvaluationOptions } from '@graft-ml/core/internal/evaluate/evaluation';
+import { type ImageDecoder, rgbOf } from '@graft-ml/core/internal/image/decoder';
+import { contentOf } from '@graft-ml/core/internal/image/image-input';
+import type { Problem } from '@graft-ml/core/internal/image/problem';
+import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-time';
+import { rowsOf, viewOf } from '@graft-ml/core/internal/image/view';
 import { describeCheckpoint } from '@graft-ml/core/internal/weights/checkpoint';
 import type { Runtime } from '@graft-ml/core/runtime';
 import type { CollectedImage, ImageCollection } from '../data/collection.ts';
@@ -82,7 +82,7 @@ export class Classifier extends ImageClassifier<ClassifierInput> {
     if (unknown.length > 0) {
       throw new UserError(`${unknown.join(', ')}: no class of the run, which has ${this.classes.join(', ')}.`);
     }
-    const { startEvaluation } = await import('@graft-ml/core/internal/predict/evaluation'); // most pages need none
+    const { startEvaluation } = await import('@graft-ml/core/internal/evaluate/evaluation'); // most pages need none
     const evaluation = startEvaluation(this.classes, options);
     const results: EvaluatedImage[] = [];
     const problems: Problem[] = [];

@@ -1,8 +1,8 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { sha256Of } from '@graft-ml/core/internal/base/sha256';
-import type { ClassifyOptions } from '@graft-ml/core/internal/predict/classifier';
-import { findLabelIssues } from '@graft-ml/core/internal/predict/label-issues';
-import { outOfSample } from '@graft-ml/core/internal/predict/out-of-sample';
+import type { ClassifyOptions } from '@graft-ml/core/internal/evaluate/classifier';
+import { findLabelIssues } from '@graft-ml/core/internal/evaluate/label-issues';
+import { outOfSample } from '@graft-ml/core/internal/evaluate/out-of-sample';
 import type { ImageCollection } from '../data/collection.ts';
 import type { Classifier } from './classifier.ts';
 

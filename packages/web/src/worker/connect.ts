@@ -1,9 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
+import type { Classification, FeatureVector, Prediction } from '@graft-ml/core/internal/evaluate/classifier';
+import type { EvaluationOptions } from '@graft-ml/core/internal/evaluate/evaluation';
 import type { ExplainOptions, Explanation } from '@graft-ml/core/internal/explain/explain';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
-import type { Classification, FeatureVector, Prediction } from '@graft-ml/core/internal/predict/classifier';
-import type { EvaluationOptions } from '@graft-ml/core/internal/predict/evaluation';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
 import type { MetaRun } from '@graft-ml/core/internal/runs/meta-run';

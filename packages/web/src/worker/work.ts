@@ -1,6 +1,6 @@
+import type { ClassifyOptions } from '@graft-ml/core/internal/evaluate/classifier';
+import type { EvaluationOptions } from '@graft-ml/core/internal/evaluate/evaluation';
 import type { ExplainOptions } from '@graft-ml/core/internal/explain/explain';
-import type { ClassifyOptions } from '@graft-ml/core/internal/predict/classifier';
-import type { EvaluationOptions } from '@graft-ml/core/internal/predict/evaluation';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import type { MetaConfigInput } from '@graft-ml/core/internal/recipe/meta/index';
 import type { EpisodeSets } from '@graft-ml/core/internal/runs/episode-sets';

@@ -19,7 +19,7 @@ export const calibrateCommand = defineCommand({
   goesOnUnread: () => true,
   examples: ['graft calibrate runs/x', 'graft calibrate runs/x --data photos/ --json'],
   async run({ positionals: [run], options: { data, ...options }, terminal }) {
-    const { calibrateRun } = await import('../../predict/calibrate-run.ts');
+    const { calibrateRun } = await import('../../evaluate/calibrate-run.ts');
     const onProgress = progressOf(terminal, 'validation images');
     const calibration = await unlessStopped(terminal, (signal) =>
       calibrateRun(run!, { ...options, data: data ?? undefined, signal, onProgress }),

@@ -1,5 +1,5 @@
 import { shapeOptionsOf } from '../../data/configured.ts';
-import type { EvaluatedImage } from '../../predict/evaluation-file.ts';
+import type { EvaluatedImage } from '../../evaluate/evaluation-file.ts';
 import { defineCommand } from '../command.ts';
 import { unlessStopped } from '../long-call.ts';
 import { assertComparable, evaluateFlags } from '../options/evaluate.ts';
@@ -42,8 +42,8 @@ export const evaluateCommand = defineCommand({
     };
     if (against !== null) {
       assertComparable(given, against);
-      const { compareRuns } = await import('../../predict/compare-runs.ts');
-      const { Differences } = await import('../../predict/difference-sheet.ts');
+      const { compareRuns } = await import('../../evaluate/compare-runs.ts');
+      const { Differences } = await import('../../evaluate/difference-sheet.ts');
       const { readRun } = await import('../../runs/read-run.ts');
       const [first, second] = [(await readRun(run!)).classes, (await readRun(against)).classes];
       const [differences, classes] = [new Differences(), { first, second }];
@@ -53,8 +53,8 @@ export const evaluateCommand = defineCommand({
       const drawn = sheet === null ? null : { path: sheet, images: await differences.writeSheet(sheet, classes) };
       return printResult(terminal, runComparisonResult(compared, { curves, byRow, width: textWidth(), sheet: drawn }));
     }
-    const { evaluateFolder } = await import('../../predict/evaluate-folder.ts');
-    const { Mistakes } = await import('../../predict/mistake-sheet.ts');
+    const { evaluateFolder } = await import('../../evaluate/evaluate-folder.ts');
+    const { Mistakes } = await import('../../evaluate/mistake-sheet.ts');
     const mistakes = new Mistakes();
     const onImage = sheet === null ? undefined : mistakes.add.bind(mistakes);
     const evaluate = (signal?: AbortSignal) =>

@@ -17,7 +17,7 @@ export const featuresCommand = defineCommand({
   goesOnUnread: () => true,
   async run({ positionals, options, terminal }) {
     const { output: file, model, classDepth, jobs, queue, store, ...shape } = options;
-    const { assertFeatureFile, computeFeatures, writeFeatures } = await import('../../predict/feature-file.ts');
+    const { assertFeatureFile, computeFeatures, writeFeatures } = await import('../../evaluate/feature-file.ts');
     const { isRun } = await import('../../runs/read-run.ts');
     assertFeatureFile(file);
     const run = model === null && (await isRun(positionals[0]!)) ? positionals[0]! : null;
@@ -29,7 +29,7 @@ export const featuresCommand = defineCommand({
     const threads = jobs === null && queue === null ? undefined : 1;
     await unlessStopped(terminal, (signal) =>
       withClassifier(named, { ...options, threads }, terminal, async (classifier) => {
-        const { farmedFeatures } = await import('../../predict/farmed-features.ts');
+        const { farmedFeatures } = await import('../../evaluate/farmed-features.ts');
         const features = await withFarm({ jobs, queue, store }, { name: 'features', terminal }, (farm) =>
           computeFeatures(classifier, images, {
             signal,

@@ -42,7 +42,7 @@ export const predictCommand = defineCommand({
     const [first, ...others] = positionals;
     const places = model === null ? others : positionals;
     if (places.length === 0) throw new UsageError('predict: give a run and at least one image, or --model.');
-    const { assertPredictionFile, predictFiles } = await import('../../predict/prediction-file.ts');
+    const { assertPredictionFile, predictFiles } = await import('../../evaluate/prediction-file.ts');
     if (output !== null) assertPredictionFile(output);
     const paths = await givenImages(places, terminal);
     const named = model === null ? { run: first! } : { model, classes };

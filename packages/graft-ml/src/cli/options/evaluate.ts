@@ -1,7 +1,7 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
 import { z } from 'zod';
-import type { Part } from '../../predict/evaluation-images.ts';
+import type { Part } from '../../evaluate/evaluation-images.ts';
 import { optionalText } from './download.ts';
 import { binsFlag, checkpointFlag, shapeFlags, testTimeFlag } from './shared.ts';
 

@@ -1,5 +1,5 @@
 import type { EvaluationMetrics } from '@graft-ml/core/evaluate';
-import { type ConfusionTextOptions, confusionTable } from '@graft-ml/core/internal/predict/confusion-text';
+import { type ConfusionTextOptions, confusionTable } from '@graft-ml/core/internal/evaluate/confusion-text';
 import { type Line, type Style, styled } from './styled.ts';
 
 /** The confusion matrix in characters. Hits are blue and errors orange, darker the larger their share of the row. */

@@ -1,7 +1,7 @@
 import type { ConfusionTextOptions, EvaluationMetrics, Interval } from '@graft-ml/core/evaluate';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
-import type { FolderEvaluation } from '../../predict/evaluate-folder.ts';
+import type { FolderEvaluation } from '../../evaluate/evaluate-folder.ts';
 import { confusionLines } from './confusion.ts';
 import { curveLines, reliabilityLines } from './evaluation-curves.ts';
 import { fact, percent, table } from './format.ts';

@@ -1,5 +1,5 @@
 import { formatProblems, type Problem } from '@graft-ml/core/internal/image/problem';
-import type { FeatureTable } from '../../predict/feature-file.ts';
+import type { FeatureTable } from '../../evaluate/feature-file.ts';
 import { plural } from './format.ts';
 import type { Result } from './printer.ts';
 

@@ -1,5 +1,5 @@
 import { printableName } from '@graft-ml/core/internal/base/printable';
-import type { DescribedPrediction } from '../../predict/prediction-file.ts';
+import type { DescribedPrediction } from '../../evaluate/prediction-file.ts';
 import type { Terminal } from '../terminal.ts';
 import { percent, plural, problemLine, table } from './format.ts';
 import { printResult } from './printer.ts';

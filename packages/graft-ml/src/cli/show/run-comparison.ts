@@ -1,6 +1,6 @@
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
-import type { ComparedRun, RunComparison } from '../../predict/compare-runs.ts';
+import type { ComparedRun, RunComparison } from '../../evaluate/compare-runs.ts';
 import { confusionLines } from './confusion.ts';
 import type { EvaluationView } from './evaluation.ts';
 import { curveLines, reliabilityLines } from './evaluation-curves.ts';

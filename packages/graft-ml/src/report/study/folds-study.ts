@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
-import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/predict/evaluation';
-import { type CountedPair, confusedPairs } from '@graft-ml/core/internal/predict/interpretation';
+import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/evaluate/evaluation';
+import { type CountedPair, confusedPairs } from '@graft-ml/core/internal/evaluate/interpretation';
+import type { EvaluatedImage } from '../../evaluate/evaluation-file.ts';
 import { type FoldSummary, summariseFolds } from '../../experiment/fold-summary.ts';
-import type { EvaluatedImage } from '../../predict/evaluation-file.ts';
 import { plural } from '../format.ts';
 import { ImageSelection, type SelectedImage } from '../selection.ts';
 import type { Thumbnails } from '../thumbnails.ts';

@@ -1,11 +1,11 @@
+import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/evaluate/evaluation';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
-import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/predict/evaluation';
 import type { ImageFile } from '../../data/decode.ts';
+import { classifyLabelled } from '../../evaluate/evaluate-folder.ts';
+import type { EvaluatedImage } from '../../evaluate/evaluation-file.ts';
+import { chooseImages, type EvaluationImages, type Part } from '../../evaluate/evaluation-images.ts';
+import type { OpenRunOptions } from '../../evaluate/open-run.ts';
 import { openRunWithImages } from '../../explain/opened-run.ts';
-import { classifyLabelled } from '../../predict/evaluate-folder.ts';
-import type { EvaluatedImage } from '../../predict/evaluation-file.ts';
-import { chooseImages, type EvaluationImages, type Part } from '../../predict/evaluation-images.ts';
-import type { OpenRunOptions } from '../../predict/open-run.ts';
 
 /** What a run said of one image. */
 export interface Answer extends ImageFile {

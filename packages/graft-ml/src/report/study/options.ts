@@ -1,4 +1,4 @@
-import type { OpenRunOptions } from '../../predict/open-run.ts';
+import type { OpenRunOptions } from '../../evaluate/open-run.ts';
 import type { ReportProgress } from '../facts.ts';
 
 /** Options that say what the report of several runs is made from. */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { EvaluationMetrics } from '@graft-ml/core/internal/evaluate/evaluation';
+import { type McNemar, mcnemar, pairedInterval } from '@graft-ml/core/internal/evaluate/mcnemar';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
-import type { EvaluationMetrics } from '@graft-ml/core/internal/predict/evaluation';
-import { type McNemar, mcnemar, pairedInterval } from '@graft-ml/core/internal/predict/mcnemar';
+import { openRun } from '../../evaluate/open-run.ts';
 import { openRunWithImages } from '../../explain/opened-run.ts';
-import { openRun } from '../../predict/open-run.ts';
 import { distinctNames } from '../../study/given.ts';
 import { testPart } from '../facts.ts';
 import type { SelectedImage } from '../selection.ts';

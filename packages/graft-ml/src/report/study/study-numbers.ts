@@ -1,7 +1,7 @@
 import type { EpisodeShape } from '@graft-ml/core/internal/meta/episode';
 import type { EpisodeInterval } from '@graft-ml/core/internal/meta/statistics';
+import type { Part } from '../../evaluate/evaluation-images.ts';
 import type { FoldSummary } from '../../experiment/fold-summary.ts';
-import type { Part } from '../../predict/evaluation-images.ts';
 import type { FitDiagnosis } from '../course.ts';
 import type { FoldStudy } from './folds-study.ts';
 import type { MetaStudy } from './meta-study.ts';

@@ -5,9 +5,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { graft } from '../../../../../test/graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../../test/images.ts';
 import { runFolder } from '../../../../../test/runs.ts';
+import { compareRuns } from '../../evaluate/compare-runs.ts';
+import { evaluateFolder } from '../../evaluate/evaluate-folder.ts';
 import { trainFolds } from '../../experiment/cross-validation.ts';
-import { compareRuns } from '../../predict/compare-runs.ts';
-import { evaluateFolder } from '../../predict/evaluate-folder.ts';
 import { readRun } from '../../runs/read-run.ts';
 import { type WrittenStudyReport, writeStudyReport } from './write-study-report.ts';
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { formatOwnJson, longestOwnJson, parseOwnJson } from '@graft-ml/core/internal/base/own-json';
-import { startEvaluation } from '@graft-ml/core/internal/predict/evaluation';
-import { fitTemperature, type LabelledLogits } from '@graft-ml/core/internal/predict/temperature';
+import { startEvaluation } from '@graft-ml/core/internal/evaluate/evaluation';
+import { fitTemperature, type LabelledLogits } from '@graft-ml/core/internal/evaluate/temperature';
 import type { Run, RunCalibration } from '@graft-ml/core/internal/runs/run-file';
 import { usablePaths } from '../runs/own-paths.ts';
 import { readRun } from '../runs/read-run.ts';

@@ -1,6 +1,7 @@
 import { OptionError } from '../base/errors.ts';
+import { argmax } from '../base/largest.ts';
 import type { Interval } from './bootstrap.ts';
-import { argmax, wilsonInterval } from './metrics.ts';
+import { wilsonInterval } from './metrics.ts';
 import type { LabelledFeatures } from './out-of-sample.ts';
 
 export interface NearestNeighboursOptions {

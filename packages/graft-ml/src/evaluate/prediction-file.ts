@@ -1,9 +1,9 @@
 import { extname } from 'node:path';
 import { csvCell } from '@graft-ml/core/internal/base/csv';
 import { OptionError } from '@graft-ml/core/internal/base/errors';
+import { ranked } from '@graft-ml/core/internal/base/largest';
 import { printableJson } from '@graft-ml/core/internal/base/printable';
 import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-time';
-import { ranked } from '@graft-ml/core/internal/predict/metrics';
 import { growFile } from '../files/write.ts';
 import type { Classifier, Prediction } from './classifier.ts';
 

@@ -1,4 +1,4 @@
-import type { EncodedImage, PixelImage } from '../image/decoder.ts';
+import type { EncodedImage, PixelImage } from './decoder.ts';
 
 /** An image as programs have it: the content of a file, a `Blob` or `File`, or decoded pixels. */
 export type ImageInput = Uint8Array | ArrayBuffer | Blob | PixelImage;

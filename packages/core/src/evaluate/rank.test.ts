@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { OptionError } from '../base/errors.ts';
+import { argmax } from '../base/largest.ts';
 import { randomStream } from '../base/random.ts';
 import { crossValidatedProbe } from './cross-validated-probe.ts';
 import { logisticRegression, logitsOf } from './logistic-regression.ts';
 import { logme } from './logme.ts';
-import { argmax } from './metrics.ts';
 import { nearestNeighbours } from './nearest-neighbours.ts';
 import type { LabelledFeatures } from './out-of-sample.ts';
 import { spectrum } from './spectrum.ts';

@@ -1,11 +1,11 @@
-import type { Problem } from '@graft-ml/core/internal/image/problem';
-import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-time';
+import { argmax } from '@graft-ml/core/internal/base/largest';
 import {
   type EvaluationMetrics,
   type EvaluationOptions,
   startEvaluation,
-} from '@graft-ml/core/internal/predict/evaluation';
-import { argmax } from '@graft-ml/core/internal/predict/metrics';
+} from '@graft-ml/core/internal/evaluate/evaluation';
+import type { Problem } from '@graft-ml/core/internal/image/problem';
+import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-time';
 import type { DatasetImage } from '../data/dataset.ts';
 import type { ShapeOptions } from '../data/readers/found.ts';
 import { readRun } from '../runs/read-run.ts';

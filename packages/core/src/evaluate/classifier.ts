@@ -1,12 +1,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { option } from '../base/code.ts';
 import { OptionError, UserError } from '../base/errors.ts';
+import { ranked } from '../base/largest.ts';
 import { type Tensors, tensor } from '../base/tensor.ts';
 import type { ImageModel } from '../fit/model.ts';
 import { atTemperature, imageNetwork } from '../fit/network.ts';
 import type { Network } from '../fit/step.ts';
 import { constant, input, type Value } from '../graph/index.ts';
 import { type ImageDecoder, rgbOf } from '../image/decoder.ts';
+import { contentOf, type ImageInput, nameOfInput } from '../image/image-input.ts';
 import { ImageError, type ImageProblem } from '../image/problem.ts';
 import type { Seen } from '../image/seen.ts';
 import { type TestTimeAugmentation, testTimeViews } from '../image/test-time.ts';
@@ -15,8 +17,6 @@ import { type NamedArchitecture, type Preprocessing, penultimate } from '../mode
 import { normalisePixels, Scope, type Variable } from '../nn/index.ts';
 import { softmax } from '../ops/index.ts';
 import type { Program, Runtime } from '../runtime/index.ts';
-import { contentOf, type ImageInput, nameOfInput } from './image-input.ts';
-import { ranked } from './metrics.ts';
 
 /** A classifier's answer for one image: probabilities, or why the image cannot be used. */
 export type Prediction =

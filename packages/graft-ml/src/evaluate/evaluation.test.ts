@@ -2,8 +2,8 @@ import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'no
 import { basename, join } from 'node:path';
 import { parseOwnJson } from '@graft-ml/core/internal/base/own-json';
 import { tensor } from '@graft-ml/core/internal/base/tensor';
+import { fitTemperature } from '@graft-ml/core/internal/evaluate/temperature';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
-import { fitTemperature } from '@graft-ml/core/internal/predict/temperature';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';

@@ -1,8 +1,8 @@
 import { OptionError } from '../base/errors.ts';
+import { ranked } from '../base/largest.ts';
 import { assertFitting, likeliest } from './confident-joint.ts';
 import type { Judged } from './evaluation.ts';
 import { normalisedEntropy } from './label-issues.ts';
-import { ranked } from './metrics.ts';
 
 /** An example by its position, with its label and the answer of the classifier. */
 export interface JudgedExample {

@@ -1,15 +1,15 @@
 import { option } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
+import { type ClassifierParts, type ImageAccess, ImageClassifier } from '@graft-ml/core/internal/evaluate/classifier';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
 import { type ImageDecoder, rgbOf } from '@graft-ml/core/internal/image/decoder';
+import { contentOf, type ImageInput, nameOfInput } from '@graft-ml/core/internal/image/image-input';
 import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-time';
 import { rowsOf, viewOf } from '@graft-ml/core/internal/image/view';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
 import { withLayers } from '@graft-ml/core/internal/models/with-layers';
-import { type ClassifierParts, type ImageAccess, ImageClassifier } from '@graft-ml/core/internal/predict/classifier';
-import { contentOf, type ImageInput, nameOfInput } from '@graft-ml/core/internal/predict/image-input';
 import { assertModelName } from '@graft-ml/core/internal/recipe/config/model';
 import { changedPreprocessing, type PreprocessingChanges } from '@graft-ml/core/internal/recipe/preprocessing';
 import {
@@ -38,8 +38,8 @@ export type {
   LogitVector,
   Prediction,
   RankedClass,
-} from '@graft-ml/core/internal/predict/classifier';
-export type { ImageInput } from '@graft-ml/core/internal/predict/image-input';
+} from '@graft-ml/core/internal/evaluate/classifier';
+export type { ImageInput } from '@graft-ml/core/internal/image/image-input';
 
 /** An image as a classifier takes it: a path, a part of an archive, or what programs have in memory. */
 export type ClassifierInput = string | ImageFile | ImageInput;

@@ -1,4 +1,5 @@
 import { OptionError, ShapeError } from '../base/errors.ts';
+import { argmax, rankOf } from '../base/largest.ts';
 import { Bootstrap, type BootstrapIntervals, type Interval } from './bootstrap.ts';
 import {
   averageOver,
@@ -9,7 +10,7 @@ import {
   rowShares,
   scoresOfCounts,
 } from './class-scores.ts';
-import { argmax, meanOfDefined, rankOf, wilsonInterval } from './metrics.ts';
+import { meanOfDefined, wilsonInterval } from './metrics.ts';
 import { type ClassRanking, type CurvePoint, meanCurve, RankingCounter } from './ranking.ts';
 import { type Reliability, ReliabilityCounter } from './reliability.ts';
 

@@ -1,13 +1,13 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { printableName } from '@graft-ml/core/internal/base/printable';
-import type { Problem } from '@graft-ml/core/internal/image/problem';
-import { contentKey } from '@graft-ml/core/internal/image/seen';
 import {
   type EvaluationMetrics,
   type RunningEvaluation,
   startEvaluation,
-} from '@graft-ml/core/internal/predict/evaluation';
-import { type McNemar, mcnemar, pairedInterval } from '@graft-ml/core/internal/predict/mcnemar';
+} from '@graft-ml/core/internal/evaluate/evaluation';
+import { type McNemar, mcnemar, pairedInterval } from '@graft-ml/core/internal/evaluate/mcnemar';
+import type { Problem } from '@graft-ml/core/internal/image/problem';
+import { contentKey } from '@graft-ml/core/internal/image/seen';
 import { readRun } from '../runs/read-run.ts';
 import type { Classifier } from './classifier.ts';
 import { classifyLabelled, type EvaluateOptions } from './evaluate-folder.ts';

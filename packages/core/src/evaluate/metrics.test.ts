@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { measure } from './evaluation.ts';
-import { ranked, wilsonInterval } from './metrics.ts';
+import { wilsonInterval } from './metrics.ts';
 
 const judged = (pairs: readonly (readonly [label: number, probabilities: readonly number[]])[]) =>
   pairs.map(([label, probabilities]) => ({ label, probabilities }));
@@ -56,11 +56,6 @@ describe('measure', () => {
     expect(result.top5).toBeCloseTo(2 / 3, 12);
     expect(result.accuracy).toBeCloseTo(1 / 3, 12);
   });
-});
-
-test('ranked gives the largest first, equals in their order, and no more than there are', () => {
-  expect(ranked([0.1, 0.4, 0.1, 0.4], 3)).toEqual([1, 3, 0]);
-  expect(ranked(new Float32Array([1, 2]), 5)).toEqual([1, 0]);
 });
 
 // Newcombe 1998, Statistics in Medicine 17, table I, method 3; the last two from n/(n + z²) and by hand.

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ImageClassifier, imageAccess } from '@graft-ml/core/internal/evaluate/classifier';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
+import type { ImageInput } from '@graft-ml/core/internal/image/image-input';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
-import { ImageClassifier, imageAccess } from '@graft-ml/core/internal/predict/classifier';
-import type { ImageInput } from '@graft-ml/core/internal/predict/image-input';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';

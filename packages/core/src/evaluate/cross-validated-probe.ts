@@ -3,11 +3,12 @@
  * strength of its penalty found by a search over C. Nothing in it is random but the folds, which are addressed.
  */
 import { OptionError } from '../base/errors.ts';
+import { argmax } from '../base/largest.ts';
 import type { Interval } from './bootstrap.ts';
 import { softmax } from './evaluation.ts';
 import { featureScales, standardised } from './feature-scales.ts';
 import { type LogisticRegression, logisticRegression, logitsOf } from './logistic-regression.ts';
-import { argmax, wilsonInterval } from './metrics.ts';
+import { wilsonInterval } from './metrics.ts';
 import { foldsOf, type LabelledFeatures } from './out-of-sample.ts';
 
 export interface CrossValidatedProbeOptions {

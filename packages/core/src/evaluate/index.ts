@@ -1,3 +1,4 @@
+export type { ImageInput } from '../image/image-input.ts';
 export type { BootstrapIntervals, Interval } from './bootstrap.ts';
 export type { ClassAverages, ClassMetrics, ConfusionMatrix } from './class-scores.ts';
 export {
@@ -29,7 +30,6 @@ export {
   type RunningEvaluation,
   startEvaluation,
 } from './evaluation.ts';
-export type { ImageInput } from './image-input.ts';
 export {
   type ConfusedPair,
   type ExampleLoss,
@@ -56,7 +56,7 @@ export {
 } from './label-issues.ts';
 export { logme } from './logme.ts';
 export { type McNemar, mcnemar } from './mcnemar.ts';
-export { ranked, wilsonInterval } from './metrics.ts';
+export { wilsonInterval } from './metrics.ts';
 export { type NearestNeighbours, type NearestNeighboursOptions, nearestNeighbours } from './nearest-neighbours.ts';
 export type { LabelledFeatures } from './out-of-sample.ts';
 export type { CurvePoint } from './ranking.ts';

@@ -1,6 +1,6 @@
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import type { FeatureVector } from '@graft-ml/core/internal/evaluate/classifier';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
-import type { FeatureVector } from '@graft-ml/core/internal/predict/classifier';
 import { type ImageFile, readImageFile } from '../data/decode.ts';
 import type { Farm } from '../jobs/farm.ts';
 import { computeShard, farmedOut, isOutside, type ShardOptions, shardSize } from '../jobs/shards.ts';
