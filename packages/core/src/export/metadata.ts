@@ -11,7 +11,7 @@ export interface ModelFacts {
   readonly form: OnnxForm;
   readonly dtype: ExportDtype;
   readonly origin: WeightsOrigin | null;
-  /** The images that it was trained on; null where unknown. */
+  /** The images that it was trained on, if the file is to say so; null: it does not. */
   readonly seen: Seen | null;
 }
 
@@ -25,7 +25,7 @@ export interface ModelFacts {
  * - `input`: the form of the input; absent in files of version 0.1: `pixels`
  * - `dtype`: the number format of the network; absent: `fp32`
  * - `weights`, `licence`: the published weights that training began with, and their licence (SPDX)
- * - `seen`: digests of the images that it was trained on
+ * - `seen`: digests of the images that it was trained on, where that was asked for
  */
 export function exportMetadata(source: ExportSource, facts: ModelFacts): Readonly<Record<string, string>> {
   const { model, classes, preprocessing, temperature } = source;

@@ -226,8 +226,8 @@ export function notesOnSeen(folder: ImageDataset, before: Seen | null, weights: 
     ...(before.isComplete
       ? []
       : [
-          `${start} does not say which images it was trained on, as version 0.1 kept no record: some of them may ` +
-            'be among those that validate.',
+          `${start} does not say which images it was trained on, as exports and files of version 0.1 do not: some ` +
+            'of them may be among those that validate.',
         ]),
     ...(known + keptOut.length > 0
       ? [

@@ -113,11 +113,11 @@ export class RunModel extends Model {
     });
   }
 
-  /** What an exported file says of the model. */
+  /** What an exported file says of the model. The images that it was made of are not in it: files are passed on. */
   protected get exportedMetadata(): Readonly<Record<string, string>> {
     const { image } = this;
     const description = image
-      ? describeCheckpoint(image.architecture, image.classes, image.preprocessing, this.seen)
+      ? describeCheckpoint(image.architecture, image.classes, image.preprocessing, null)
       : { format: 'graft' };
     return { version, ...description, ...(this.temperature !== 1 && { temperature: `${this.temperature}` }) };
   }

@@ -55,6 +55,12 @@ export interface ExportOptions {
   readonly weightBits?: WeightBits | undefined;
   /** The most points of accuracy that a dtype may cost on the images of the run. Default 1. */
   readonly maxDrop?: number | undefined;
+  /**
+   * Whether an ONNX model says which images it was trained on and chosen by, 48 bits of the SHA-256 of each, so that an
+   * accuracy measured with it leaves them out. With them, whoever has an image can tell that the model knows it. Default
+   * false.
+   */
+  readonly seen?: boolean | undefined;
   /** Whether files that are no exports of Graft's may be replaced. Default false. */
   readonly overwrite?: boolean | undefined;
   /** Ends it before anything is written, with the signal's reason. */
@@ -126,7 +132,7 @@ export async function exportFrom(
   origin: ExportOrigin | null,
 ): Promise<Exported> {
   const { format = 'onnx', dtype = 'fp32', preprocessing = 'outside', batchSize = 1, overwrite = false } = options;
-  const { signal, onProgress, calibration = {}, weightBits, maxDrop = 1 } = options;
+  const { signal, onProgress, calibration = {}, weightBits, maxDrop = 1, seen = false } = options;
   const rule = formats[format];
   assertOffered(format, dtype, preprocessing);
   if (!(maxDrop >= 0)) throw new OptionError({ option: 'maxDrop', expected: 'points from 0 on', received: maxDrop });
@@ -151,13 +157,14 @@ export async function exportFrom(
     async onnx(form) {
       const converted = (network: OnnxModel) => convert(network, dtype);
       const network = await formModel(classifier, form, { batchSize, convert: converted });
-      const facts = { form, dtype, origin: weights, seen: classifier.seen };
+      const facts = { form, dtype, origin: weights, seen: seen ? classifier.seen : null };
       const model = { ...network, metadata: exportMetadata(classifier, facts) };
       models.set(form, model);
       return model;
     },
   };
   const files = await rule.files(input);
+  if (seen && models.size === 0) throw noRecord(format);
   const comparison =
     dtype === 'fp32' || !origin
       ? null
@@ -189,6 +196,11 @@ export async function exportFrom(
     usage: rule.usage?.(input, resolve(out)) ?? [],
     notes: rule.notes?.(input) ?? [],
   };
+}
+
+function noRecord(format: ExportFormat): OptionError {
+  const problem = `: weights for ${format} do not say which images they were trained on; ONNX models can.`;
+  return new OptionError({ option: 'seen', expected: 'false', received: true, problem });
 }
 
 /** @throws OptionError where a format has no such dtype or preprocessing */

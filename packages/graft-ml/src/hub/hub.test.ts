@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { filesOf, hubToken, startHub } from '../../../../test/hub.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
@@ -129,6 +130,12 @@ describe('push, then pull', () => {
     };
     expect(await seenIn('acme/unseen', {})).toBe(false);
     expect(await seenIn('acme/seen', { dataset: 'acme/shape-images' })).toBe(true);
+    const inOnnx = async (repo: string, options: PushOptions) => {
+      await push(repo, options);
+      return 'seen' in readOnnxMetadata(filesOf(hub, repo).get('model.onnx')!);
+    };
+    expect(await inOnnx('acme/unseen-onnx', {})).toBe(false);
+    expect(await inOnnx('acme/seen-onnx', { dataset: 'acme/shape-images' })).toBe(true);
   });
 });
 

@@ -23,5 +23,6 @@ export async function writeModelFiles(run: string, folder: string, options: Mode
     throw new UserError(`${run} is a run of meta-learning, which is pushed in the format \`run\` alone.`);
   }
   const out = format === 'onnx' ? join(folder, 'model.onnx') : folder;
-  await exportRun(run, { ...exporting, format, out });
+  const seen = withSeen && format !== 'timm' && format !== 'safetensors'; // these say nothing of training images
+  await exportRun(run, { ...exporting, format, out, seen });
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
 import { decodeSeen, type Seen } from '@graft-ml/core/internal/image/seen';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
@@ -133,14 +134,18 @@ describe('what a start has seen', () => {
     );
   });
 
-  test('goes with an exported model, which can be trained further', async () => {
+  test('goes with an exported model where that is asked for, and training it further heeds it', async () => {
     const classifier = await openRun(path('adapted'));
-    await exportClassifier(classifier, path('net.onnx'));
+    await exportClassifier(classifier, path('plain.onnx'));
+    await exportClassifier(classifier, path('net.onnx'), { seen: true });
     await classifier.close();
     const events = await runFolder(shapes, path('onnx'), { model: path('net.onnx'), epochs: 1, imageSize: 16 });
     const ready = events.find((event) => event.kind === 'ready')!;
     const adapted = await seenBy(path('adapted'));
     expect(ready.folder.validation.filter(({ sha256 }) => adapted.fitted.has(sha256.slice(0, 12)))).toEqual([]);
+    const [plain, told] = ['plain.onnx', 'net.onnx'].map((name) => readOnnxMetadata(readFileSync(path(name))));
+    expect(decodeSeen(JSON.parse(told!.seen!)).fitted).toEqual(adapted.fitted);
+    expect(plain).toEqual({ ...told, seen: undefined });
   });
 
   test('is not known of a checkpoint of version 0.1, and that is said', async () => {
@@ -149,7 +154,7 @@ describe('what a start has seen', () => {
     await writeSafetensorsFile(path('old.safetensors'), tensors, old);
     const events = await runFolder(shapes, path('from-old'), { ...partial, weights: path('old.safetensors') });
     expect(events.find((event) => event.kind === 'ready')!.notes).toContain(
-      `${path('old.safetensors')} does not say which images it was trained on, as version 0.1 kept no record: some of them may be among those that validate.`,
+      `${path('old.safetensors')} does not say which images it was trained on, as exports and files of version 0.1 do not: some of them may be among those that validate.`,
     );
     expect((await evaluateFolder(path('from-old'), shapes)).seen.isComplete).toBe(false);
   });

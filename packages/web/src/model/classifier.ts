@@ -127,11 +127,11 @@ export class Classifier extends ImageClassifier<ClassifierInput> {
   /**
    * The classifier as one ONNX file of standard operators: `pixels` u8 (n, 3, crop, crop), resized and cropped but not
    * normalised, to `logits` and `probabilities` f32 (n, classes). Classes and preprocessing are in its metadata:
-   * `loadPredictor` opens it.
+   * `loadPredictor` opens it. It does not say which images it was trained on.
    */
   toOnnx({ batchSize = 1 }: { readonly batchSize?: number } = {}): Uint8Array {
-    const { model, classes, preprocessing, seen, temperature } = this;
-    const description = describeCheckpoint(model, classes, preprocessing, seen);
+    const { model, classes, preprocessing, temperature } = this;
+    const description = describeCheckpoint(model, classes, preprocessing, null);
     const metadata = { version, ...description, ...(temperature !== 1 && { temperature: String(temperature) }) };
     return encode(this.graph(batchSize), { metadata }).model;
   }

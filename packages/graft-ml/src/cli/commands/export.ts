@@ -66,6 +66,12 @@ export const exportCommand = defineCommand({
       .boolean()
       .default(false)
       .describe('with --verify: in an installed Chrome or Chromium, too (needs the package playwright-core)'),
+    seen: z
+      .boolean()
+      .default(false)
+      .describe(
+        'say in the model which images it was trained on, so that evaluations leave them out; with it, whoever has an image can tell',
+      ),
     overwrite: z.boolean().default(false).describe('replace files in the way that are not exports of Graft'),
   }),
   goesOnUnread: () => true,
