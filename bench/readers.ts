@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { TrainConfigInput } from '@graft-ml/core/internal/recipe/config/index';
 import { openRun } from 'graft-ml/evaluate';
-import { type ExportRunOptions, exportRun } from 'graft-ml/export';
+import { type ExportDtype, type ExportRunOptions, exportRun } from 'graft-ml/export';
 import { trainFolder } from 'graft-ml/train';
 
 /** An export of a run as one reader opened it. */
@@ -25,6 +25,11 @@ interface ReaderResult {
   readonly run: string;
   readonly format: string;
   readonly preprocessing: string;
+  /** `1`, or `any`. */
+  readonly batch: string;
+  /** The dtypes of the export, if there are several. */
+  readonly among: string | null;
+  /** Of the network that the reader opened. */
   readonly dtype: string;
   readonly reader: string;
   readonly images: number;
@@ -91,46 +96,72 @@ const test = readdirSync(join(split, 'test'), { recursive: true, encoding: 'utf8
   .sort()
   .map((path) => join(split, 'test', path));
 
-/** An export and the reader that opens it. */
-interface Job extends Required<Pick<ExportRunOptions, 'format' | 'preprocessing' | 'dtype'>> {
+/** A network of an export and the reader that opens it. */
+interface Job {
   readonly run: string;
+  readonly format: string;
+  readonly preprocessing: string;
+  readonly batch: string;
+  readonly among: string | null;
+  readonly dtype: ExportDtype;
   readonly reader: string;
   readonly folder: string;
-  /** The model's file: in `onnx/` of the folder, or an ONNX export. */
-  readonly file?: string;
+  /** Where an export has several dtypes: transformers.js's name of the one to open. */
+  readonly hubDtype: string | null;
+  /** The ONNX model: the name in `onnx/` of the folder, or a path. */
+  readonly file: string | null;
   readonly usage: readonly string[];
   readonly proto: string;
 }
 
 /** The exports of a run, each for its readers. */
-const cases: readonly (Pick<Job, 'format' | 'preprocessing' | 'dtype'> & { readonly readers: readonly string[] })[] = [
-  { format: 'onnx', preprocessing: 'outside', dtype: 'fp32', readers: ['onnxruntime'] },
-  { format: 'onnx', preprocessing: 'inside', dtype: 'fp32', readers: ['onnxruntime'] },
-  { format: 'hf', preprocessing: 'outside', dtype: 'fp32', readers: ['transformers.js', 'optimum'] },
-  { format: 'hf', preprocessing: 'inside', dtype: 'fp32', readers: ['transformers.js', 'optimum'] },
-  { format: 'hf', preprocessing: 'outside', dtype: 'int8', readers: ['transformers.js', 'optimum'] },
-  { format: 'timm', preprocessing: 'outside', dtype: 'fp32', readers: ['timm', 'transformers'] },
-  { format: 'safetensors', preprocessing: 'outside', dtype: 'fp32', readers: ['torchvision'] },
-  { format: 'triton', preprocessing: 'outside', dtype: 'fp32', readers: ['triton'] },
+interface Case extends Pick<ExportRunOptions, 'format' | 'preprocessing' | 'batchSize'> {
+  readonly dtype?: readonly ExportDtype[];
+  readonly readers: readonly string[];
+  /** The only run that it is made of: to a reader, numbers and batches are a model like others. */
+  readonly only?: string;
+}
+const usual: readonly ExportDtype[] = ['fp32'];
+const hub = ['transformers.js', 'optimum'];
+const only = 'squeezenet1_1';
+const cases: readonly Case[] = [
+  { format: 'onnx', readers: ['onnxruntime'] },
+  { format: 'onnx', preprocessing: 'inside', readers: ['onnxruntime'] },
+  { format: 'hf', readers: hub },
+  { format: 'hf', preprocessing: 'inside', readers: hub },
+  { format: 'hf', dtype: ['int8'], readers: hub, only },
+  { format: 'hf', dtype: ['fp32', 'fp16', 'int8'], readers: hub, only },
+  { format: 'hf', dtype: ['fp32', 'fp16', 'int8'], preprocessing: 'inside', readers: hub, only },
+  { format: 'timm', readers: ['timm', 'transformers'] },
+  { format: 'safetensors', readers: ['torchvision'] },
+  { format: 'triton', readers: ['triton'] },
+  { format: 'triton', batchSize: 'any', readers: ['triton'] },
+  { format: 'triton', preprocessing: 'inside', readers: ['triton'], only },
+  { format: 'triton', batchSize: 'any', dtype: ['fp16'], readers: ['triton'], only },
+  { format: 'triton', batchSize: 'any', dtype: ['int8'], readers: ['triton'], only },
 ];
-/** timm has no SqueezeNet; and int8 is a model like others to a reader: one run with it is enough. */
-const isLeftOut = (run: string, { format, dtype }: Pick<Job, 'format' | 'dtype'>) =>
-  (format === 'timm' && run === 'squeezenet1_1') || (dtype === 'int8' && run !== 'squeezenet1_1');
+const hubDtypes: Readonly<Record<ExportDtype, string>> = { fp32: 'fp32', fp16: 'fp16', int8: 'q8' };
 
 async function jobsOf(run: string): Promise<Job[]> {
   const jobs: Job[] = [];
-  for (const { readers, ...choice } of cases) {
-    const { format, preprocessing, dtype } = choice;
-    if (isLeftOut(run, choice)) continue;
-    const folder = join(scratch, 'exports', run, `${format}-${preprocessing}-${dtype}`);
+  for (const [i, { readers, only: one = run, dtype: asked = usual, ...choice }] of cases.entries()) {
+    const { format = 'onnx', preprocessing = 'outside', batchSize = 1 } = choice;
+    // timm has no SqueezeNet.
+    if (one !== run || (format === 'timm' && run === 'squeezenet1_1')) continue;
+    const folder = join(scratch, 'exports', run, `${i}-${format}`);
     const path = { onnx: join(folder, 'model.onnx'), safetensors: join(folder, 'model.safetensors') };
     const out = format === 'onnx' || format === 'safetensors' ? path[format] : folder;
     // Whatever int8 costs stands in the table.
-    const { files, usage } = await exportRun(join(runs, run), { ...choice, out, maxDrop: 100 });
-    const model = files.map((each) => each.path).find((each) => each.endsWith('.onnx'));
-    const file = format === 'hf' ? basename(model!) : model;
-    for (const reader of readers)
-      jobs.push({ ...choice, run, reader, folder, usage, proto: proto!, ...(file && { file }) });
+    const exported = await exportRun(join(runs, run), { ...choice, dtype: asked, out, maxDrop: 100 });
+    const among = asked.length > 1 ? asked.join(', ') : null;
+    for (const dtype of asked) {
+      const model = exported.networks.find((network) => network.dtype === dtype)?.path ?? null;
+      const file = format === 'hf' && model !== null ? basename(model) : model;
+      const hubDtype = among === null ? null : hubDtypes[dtype];
+      const { usage } = exported;
+      const facts = { run, format, preprocessing, batch: String(batchSize), among, dtype, folder };
+      for (const reader of readers) jobs.push({ ...facts, reader, hubDtype, file, usage, proto: proto! });
+    }
   }
   return jobs;
 }
@@ -197,11 +228,13 @@ function compare(job: Job, answers: Answers, own: Answers): ReaderResult {
   );
   const accuracy = ({ classes, probabilities }: Answers) =>
     probabilities.filter((row, i) => classes[best(row)] === labelOf(test[i]!)).length / test.length;
-  const { run, format, preprocessing, dtype, reader } = job;
+  const { run, format, preprocessing, batch, among, dtype, reader } = job;
   return {
     run,
     format,
     preprocessing,
+    batch,
+    among,
     dtype,
     reader,
     images: test.length,

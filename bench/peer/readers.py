@@ -126,6 +126,8 @@ def triton(job, images):
             assert types[each.data_type] == slot.type, (each, slot)
             assert batch + list(each.dims) == [-1 if isinstance(size, str) or size is None else size for size in slot.shape], (each, slot.shape)
 
+    assert config.HasField("dynamic_batching") == (config.max_batch_size > 0), config
+    assert [(group.count, group.kind) for group in config.instance_group] == [(1, pb2.ModelInstanceGroup.KIND_AUTO)], config
     check(config.input, session.get_inputs())
     check(config.output, session.get_outputs())
     (label_file,) = {each.label_filename for each in config.output}

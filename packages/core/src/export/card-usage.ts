@@ -1,5 +1,5 @@
 import type { Preprocessing } from '../models/index.ts';
-import type { ExportDtype } from './names.ts';
+import { type ExportDtypes, hubNetworks, type PreprocessingPlace } from './names.ts';
 
 /** The forms in which a model is published, by what opens them. */
 export type CardFormat = 'hf' | 'onnx' | 'timm' | 'triton' | 'safetensors' | 'run';
@@ -7,9 +7,13 @@ export type CardFormat = 'hf' | 'onnx' | 'timm' | 'triton' | 'safetensors' | 'ru
 /** How a published model is used. */
 export interface ModelCardUsage {
   readonly format: CardFormat;
-  readonly dtype: ExportDtype;
+  /** The first one is what its readers take where none is named. */
+  readonly dtypes: ExportDtypes;
+  readonly preprocessing: PreprocessingPlace;
   /** `owner/name` on the hub; null: a folder. */
   readonly repo: string | null;
+  /** The name of the folder, where it is one or is pulled into one. */
+  readonly folder: string;
   /** The hub's `library_name`: what opens it. */
   readonly library: string;
   readonly tags: readonly string[];
@@ -26,16 +30,19 @@ const libraries: Readonly<Record<CardFormat, { readonly library: string; readonl
 };
 
 /** The use of a model in this format, in a repository of the hub or a folder. */
-export function usageOf(format: CardFormat, repo: string | null, dtype: ExportDtype = 'fp32'): ModelCardUsage {
-  return { format, dtype, repo, ...libraries[format] };
+export function usageOf(
+  format: CardFormat,
+  repo: string | null,
+  {
+    dtypes = ['fp32'],
+    preprocessing = 'outside',
+    folder = 'model',
+  }: Partial<Pick<ModelCardUsage, 'dtypes' | 'preprocessing' | 'folder'>> = {},
+): ModelCardUsage {
+  // Any other name might end the text of the code that it stands in.
+  const plain = /^\w[\w.-]*$/.test(folder) ? folder : 'model';
+  return { format, dtypes, preprocessing, repo, folder: plain, ...libraries[format] };
 }
-
-/** The network's file in the format `hf`, and transformers.js's name of its numbers. */
-const networks = {
-  fp32: { file: 'onnx/model.onnx', dtype: 'fp32' },
-  fp16: { file: 'onnx/model_fp16.onnx', dtype: 'fp16' },
-  int8: { file: 'onnx/model_quantized.onnx', dtype: 'q8' },
-} as const;
 
 /** The facts that code in a card depends on. */
 interface Used {
@@ -45,22 +52,9 @@ interface Used {
 
 /** How to use a model, as Markdown with code that runs. */
 export function cardUsage(usage: ModelCardUsage, used: Used): string[] {
-  const { format, repo } = usage;
+  const { format, repo, folder } = usage;
   const graft = inGraft(usage, used);
-  if (format === 'hf') {
-    return [
-      'With [transformers.js](https://huggingface.co/docs/transformers.js), in Node or a browser:',
-      block('js', [
-        "import { pipeline } from '@huggingface/transformers';",
-        '',
-        `const classify = await pipeline('image-classification', '${repo ?? './model'}', { dtype: '${networks[usage.dtype].dtype}' });`,
-        "console.log(await classify('photo.jpg'));",
-      ]),
-      'With ONNX Runtime in Python:',
-      block('python', pythonPixelValues(usage, used)),
-      ...graft,
-    ];
-  }
+  if (format === 'hf') return [...inTransformersJs(usage), ...inPython(usage, used), ...graft];
   if (format === 'timm') {
     return [
       'With [timm](https://huggingface.co/docs/timm):',
@@ -69,7 +63,7 @@ export function cardUsage(usage: ModelCardUsage, used: Used): string[] {
         'import torch',
         'from PIL import Image',
         '',
-        `model = timm.create_model("${repo === null ? 'local-dir:model' : `hf-hub:${repo}`}", pretrained=True).eval()`,
+        `model = timm.create_model("${repo === null ? `local-dir:${folder}` : `hf-hub:${repo}`}", pretrained=True).eval()`,
         'transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))',
         'image = transform(Image.open("photo.jpg").convert("RGB"))',
         'with torch.no_grad():',
@@ -80,26 +74,40 @@ export function cardUsage(usage: ModelCardUsage, used: Used): string[] {
   return graft;
 }
 
-/** Fetched by Graft, from where its commands take it. */
-function inGraft({ format, dtype, repo }: ModelCardUsage, { kind }: Used): string[] {
-  const pull = repo === null ? [] : [`graft pull ${repo} model`];
-  if (kind === 'meta') {
-    return ['With Graft:', block('bash', [...pull, 'graft meta adapt model images/ --out runs/adapted'])];
-  }
-  const file = { hf: networks[dtype].file, onnx: 'model.onnx' };
-  if (format === 'run') return ['With Graft:', block('bash', [...pull, 'graft predict model photo.jpg'])];
-  // A quantised network is for runtimes: Graft's own network has no such numbers.
-  if ((format === 'hf' || format === 'onnx') && dtype === 'fp32') {
-    return ['With Graft:', block('bash', [...pull, `graft predict photo.jpg --model model/${file[format]}`])];
-  }
-  return [];
+function inTransformersJs({ repo, folder, dtypes, preprocessing }: ModelCardUsage): string[] {
+  const [dtype, ...others] = dtypes.map((each) => `'${hubNetworks[each].dtype}'`);
+  const place = repo ?? `./${folder}`;
+  return [
+    `With [transformers.js](https://huggingface.co/docs/transformers.js), in Node${repo === null ? '' : ' or a browser'}:`,
+    block('js', [
+      "import { pipeline } from '@huggingface/transformers';",
+      '',
+      ...(others.length > 0 ? [`// Its dtype can also be ${others.join(' or ')}.`] : []),
+      `const classify = await pipeline('image-classification', '${place}', { dtype: ${dtype} });`,
+      "console.log(await classify('photo.jpg'));",
+    ]),
+    ...(preprocessing === 'inside'
+      ? ['The model resizes and crops images itself: it takes one at a time, of any size.']
+      : []),
+  ];
 }
 
-function pythonPixelValues({ repo, dtype }: ModelCardUsage, { preprocessing }: Used): string[] {
-  const { resize, crop, squash, interpolation, mean, std } = preprocessing;
-  const filter = interpolation.toUpperCase();
-  const place = (file: string) => (repo === null ? `"model/${file}"` : `hf_hub_download("${repo}", "${file}")`);
-  return [
+/** Fetched by Graft, from where its commands take it. */
+function inGraft(usage: ModelCardUsage, { kind }: Used): string[] {
+  const { format, dtypes, preprocessing, repo, folder } = usage;
+  const pull = repo === null ? [] : [`graft pull ${repo} --out ${folder}`];
+  const isOpened =
+    format === 'run' ||
+    // Other numbers, and models that resize, are for runtimes: the network is not opened as one of Graft's.
+    ((format === 'hf' || format === 'onnx') && dtypes.includes('fp32') && preprocessing === 'outside');
+  if (!isOpened) return [];
+  const call = kind === 'meta' ? `meta adapt ${folder} images/ --out runs/adapted` : `predict ${folder} photo.jpg`;
+  return ['With Graft:', block('bash', [...pull, `graft ${call}`])];
+}
+
+function inPython({ repo, folder, dtypes, preprocessing: resized }: ModelCardUsage, { preprocessing }: Used): string[] {
+  const place = (file: string) => (repo === null ? `"${folder}/${file}"` : `hf_hub_download("${repo}", "${file}")`);
+  const lines = [
     'import json',
     '',
     'import numpy as np',
@@ -107,10 +115,25 @@ function pythonPixelValues({ repo, dtype }: ModelCardUsage, { preprocessing }: U
     ...(repo === null ? [] : ['from huggingface_hub import hf_hub_download']),
     'from PIL import Image',
     '',
-    `session = onnxruntime.InferenceSession(${place(networks[dtype].file)})`,
+    `session = onnxruntime.InferenceSession(${place(hubNetworks[dtypes[0]].file)})`,
     `classes = json.load(open(${place('config.json')}))["id2label"]`,
     '',
     'image = Image.open("photo.jpg").convert("RGB")',
+    ...(resized === 'inside' ? rawPixels : preparedPixels(preprocessing)),
+    'logits = session.run(["logits"], {"pixel_values": x})[0][0]',
+    'probabilities = np.exp(logits - logits.max())',
+    'probabilities /= probabilities.sum()',
+    'print({classes[str(i)]: float(p) for i, p in enumerate(probabilities)})',
+  ];
+  return ['With ONNX Runtime in Python:', block('python', lines)];
+}
+
+/** The image as a model takes it that resizes it. */
+const rawPixels = ['x = np.asarray(image, dtype=np.float32).transpose(2, 0, 1)[None]'];
+
+function preparedPixels({ resize, crop, squash, interpolation, mean, std }: Preprocessing): string[] {
+  const filter = interpolation.toUpperCase();
+  return [
     squash
       ? `image = image.resize((${resize}, ${resize}), Image.${filter})`
       : `image = image.resize([${resize} * side // min(image.size) for side in image.size], Image.${filter})`,
@@ -118,10 +141,6 @@ function pythonPixelValues({ repo, dtype }: ModelCardUsage, { preprocessing }: U
     `image = image.crop((left, top, left + ${crop}, top + ${crop}))`,
     `x = (np.asarray(image) / 255 - [${mean.join(', ')}]) / [${std.join(', ')}]`,
     'x = x.transpose(2, 0, 1)[None].astype(np.float32)',
-    'logits = session.run(["logits"], {"pixel_values": x})[0][0]',
-    'probabilities = np.exp(logits - logits.max())',
-    'probabilities /= probabilities.sum()',
-    'print({classes[str(i)]: float(p) for i, p in enumerate(probabilities)})',
   ];
 }
 

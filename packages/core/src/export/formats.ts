@@ -1,12 +1,11 @@
 import type { OnnxForm } from './forms.ts';
 import { huggingFace } from './hugging-face.ts';
-import type { ExportBatch, ExportDtype, ExportFormat, PreprocessingPlace } from './names.ts';
+import type { ExportBatch, ExportDtype, ExportDtypes, ExportFormat, PreprocessingPlace } from './names.ts';
 import type { ExportSource } from './network-model.ts';
 import type { OnnxModel } from './onnx-model.ts';
 import { pytorch } from './pytorch.ts';
 import { timm } from './timm.ts';
 import { triton } from './triton.ts';
-import { writeOnnx } from './write-model.ts';
 
 /** Where a network's pretrained weights came from. */
 export interface WeightsOrigin {
@@ -25,15 +24,23 @@ export interface ExportInput {
   readonly name: string;
   /** The published weights that training began with; null where there were none, or nobody knows. */
   readonly origin: WeightsOrigin | null;
-  readonly dtype: ExportDtype;
+  /** One, unless the format has `hasSeveralDtypes`. */
+  readonly dtypes: ExportDtypes;
   readonly preprocessing: PreprocessingPlace;
   readonly batchSize: ExportBatch;
-  /** The network as an ONNX model of `dtype` and `batchSize`, with metadata. It is checked before it is written. */
-  onnx(form: OnnxForm): Promise<OnnxModel>;
+  /** The network as an ONNX model of `batchSize`, with metadata. */
+  onnx(form: OnnxForm, dtype: ExportDtype): Promise<NetworkFile>;
 }
 
-/** The files of an export by their paths in its folder, with slashes. */
-export type ExportFiles = ReadonlyMap<string, Uint8Array>;
+/** An ONNX model that is to be a file. */
+export interface NetworkFile {
+  readonly form: OnnxForm;
+  readonly dtype: ExportDtype;
+  readonly model: OnnxModel;
+}
+
+/** The files of an export by their paths in its folder, with slashes. ONNX models are checked before they are written. */
+export type ExportFiles = ReadonlyMap<string, Uint8Array | NetworkFile>;
 
 /** How a classifier is written in one format. */
 export interface FormatRule {
@@ -41,6 +48,10 @@ export interface FormatRule {
   readonly description: string;
   /** The dtypes that its readers take. */
   readonly dtypes: readonly ExportDtype[];
+  /** Whether it holds a network in several dtypes, among which its readers choose. */
+  readonly hasSeveralDtypes: boolean;
+  /** Whether it is a folder for the Hugging Face hub, with a model card. */
+  readonly hasCard: boolean;
   readonly preprocessing: readonly PreprocessingPlace[];
   /** Whether it is a single file, so that `out` is a file and not a folder. */
   readonly isFile: boolean;
@@ -61,11 +72,12 @@ export const formats: { readonly [F in ExportFormat]: FormatRule } = {
   onnx: {
     description: 'one ONNX file for any ONNX Runtime',
     dtypes: ['fp32', 'fp16', 'int8'],
+    hasSeveralDtypes: false,
+    hasCard: false,
     preprocessing: ['outside', 'inside'],
     isFile: true,
-    async files({ preprocessing, onnx }) {
-      const model = await onnx(preprocessing === 'inside' ? 'image' : 'pixels');
-      return new Map([['model.onnx', writeOnnx(model)]]);
+    async files({ dtypes: [dtype], preprocessing, onnx }) {
+      return new Map([['model.onnx', await onnx(preprocessing === 'inside' ? 'image' : 'pixels', dtype)]]);
     },
   },
   hf: huggingFace,

@@ -1,46 +1,49 @@
 import { option } from '../base/code.ts';
 import type { Preprocessing } from '../models/index.ts';
-import type { FormatRule } from './formats.ts';
-import type { ExportDtype, PreprocessingPlace } from './names.ts';
+import type { FormatRule, NetworkFile } from './formats.ts';
+import { type ExportDtype, hubNetworks, type PreprocessingPlace } from './names.ts';
 import type { ExportSource } from './network-model.ts';
 import { jsonFile } from './text-files.ts';
-import { writeOnnx } from './write-model.ts';
-
-/** The files that transformers.js and optimum look for, and transformers.js's names of number formats. */
-const modelFiles: { readonly [D in 'fp32' | 'fp16' | 'int8']: { readonly path: string; readonly dtype: string } } = {
-  fp32: { path: 'onnx/model.onnx', dtype: 'fp32' },
-  fp16: { path: 'onnx/model_fp16.onnx', dtype: 'fp16' },
-  int8: { path: 'onnx/model_quantized.onnx', dtype: 'q8' },
-};
 
 /** Pillow's numbers of filters. */
 const resampling: { readonly [I in Preprocessing['interpolation']]: number } = { bilinear: 2, bicubic: 3 };
 
 /**
  * A folder for transformers.js, `pipeline('image-classification', FOLDER)`, and for Python's optimum,
- * `ORTModelForImageClassification.from_pretrained(FOLDER)`: the network as `onnx/model.onnx`, from `pixel_values` to
- * `logits` alone, with its configuration and that of its images.
+ * `ORTModelForImageClassification.from_pretrained(FOLDER)`: the network as `onnx/model.onnx`, or in other dtypes beside
+ * it, from `pixel_values` to `logits` alone, with its configuration and that of its images.
  */
 export const huggingFace: FormatRule = {
   description: 'transformers.js and optimum-onnx',
   dtypes: ['fp32', 'fp16', 'int8'],
+  hasSeveralDtypes: true,
+  hasCard: true,
   preprocessing: ['outside', 'inside'],
   isFile: false,
-  async files({ source, dtype, preprocessing, onnx }) {
-    const model = await onnx(preprocessing === 'inside' ? 'rawPixelValues' : 'pixelValues');
-    return new Map([
-      ['config.json', jsonFile(modelConfig(source, dtype))],
+  async files({ source, dtypes, preprocessing, onnx }) {
+    const networks = new Map<string, NetworkFile>();
+    for (const dtype of dtypes) {
+      const form = preprocessing === 'inside' ? 'rawPixelValues' : 'pixelValues';
+      networks.set(hubNetworks[dtype].file, await onnx(form, dtype));
+    }
+    return new Map<string, Uint8Array | NetworkFile>([
+      ['config.json', jsonFile(modelConfig(source, dtypes[0]))],
       ['preprocessor_config.json', jsonFile(preprocessorConfig(source.preprocessing, preprocessing))],
-      [modelFiles[dtype].path, writeOnnx(model)],
+      ...networks,
     ]);
   },
-  usage: (_, path) => [`const classify = await pipeline('image-classification', ${JSON.stringify(path)});`],
+  usage({ dtypes }, path) {
+    const call = (more: string) => `await pipeline('image-classification', ${JSON.stringify(path)}${more});`;
+    const [first, ...others] = dtypes.map((dtype) => `'${hubNetworks[dtype].dtype}'`);
+    if (others.length === 0) return [`const classify = ${call('')}`];
+    return [`const classify = ${call(`, { dtype: ${first} }`)} // or ${others.join(', ')}`];
+  },
   notes: ({ source, preprocessing }) => notesOn(source.preprocessing, preprocessing),
 };
 
 /**
  * `config.json`. Its `model_type` only has to be one that readers know, since the graph is in the ONNX file. The dtype
- * keeps browsers from asking for `model_quantized.onnx`, as they do by default.
+ * is the one that is taken where none is named, and keeps browsers from asking for `model_quantized.onnx`, as they do by default.
  */
 function modelConfig({ classes, preprocessing }: ExportSource, dtype: ExportDtype) {
   return {
@@ -50,7 +53,7 @@ function modelConfig({ classes, preprocessing }: ExportSource, dtype: ExportDtyp
     image_size: preprocessing.crop,
     id2label: Object.fromEntries(classes.entries()),
     label2id: Object.fromEntries(classes.map((name, i) => [name, i])),
-    'transformers.js_config': { dtype: modelFiles[dtype].dtype },
+    'transformers.js_config': { dtype: hubNetworks[dtype].dtype },
   };
 }
 

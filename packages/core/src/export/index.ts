@@ -13,6 +13,7 @@ export {
   type ExportInput,
   type FormatRule,
   formats,
+  type NetworkFile,
   type WeightsOrigin,
 } from './formats.ts';
 export type { ImageForm, NetworkForm, OnnxForm } from './forms.ts';
@@ -23,6 +24,7 @@ export {
   calibrationMethods,
   type ExportBatch,
   type ExportDtype,
+  type ExportDtypes,
   type ExportFormat,
   exportDtypes,
   exportFormats,

@@ -133,7 +133,7 @@ test('a meta-learned run says its tasks, and how it is adapted', () => {
   const { matter, body } = parsed(modelCardText(meta));
   expect(matter.tags).toEqual(['image-classification', 'graft', 'safetensors', 'few-shot', 'meta-learning']);
   expect(body).toContain('**87.4 %** ± 0.6 % (95 % interval of the mean) on 5-way 1-shot tasks, 600 episodes');
-  expect(body).toContain('graft pull acme/few model\ngraft meta adapt model images/');
+  expect(body).toContain('graft pull acme/few --out model\ngraft meta adapt model images/');
 });
 
 describe('names from a dataset are names and nothing else', () => {

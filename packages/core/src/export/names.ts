@@ -10,6 +10,16 @@ export type ExportFormat = (typeof exportFormats)[number];
 export const exportDtypes = ['fp32', 'fp16', 'int8'] as const;
 export type ExportDtype = (typeof exportDtypes)[number];
 
+/** The number formats of one export; the first is the one that readers take where none is named. */
+export type ExportDtypes = readonly [ExportDtype, ...ExportDtype[]];
+
+/** The file of a network in a folder for transformers.js and optimum, and transformers.js's name of its numbers. */
+export const hubNetworks = {
+  fp32: { file: 'onnx/model.onnx', dtype: 'fp32' },
+  fp16: { file: 'onnx/model_fp16.onnx', dtype: 'fp16' },
+  int8: { file: 'onnx/model_quantized.onnx', dtype: 'q8' },
+} as const satisfies Readonly<Record<ExportDtype, { readonly file: string; readonly dtype: string }>>;
+
 /** Images that an exported model takes at once; `any`: as many as it is given. */
 export type ExportBatch = number | 'any';
 

@@ -2,7 +2,7 @@ import { head as headCodec } from '../models/head-text.ts';
 import { isOnnx, listArchitectures } from '../models/index.ts';
 import type { HeadLayer, HeadLayerName } from '../models/model.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
-import type { ExportFiles, FormatRule } from './formats.ts';
+import type { FormatRule } from './formats.ts';
 import { variablesAtTemperature } from './last-layer.ts';
 import type { ExportSource } from './network-model.ts';
 
@@ -14,6 +14,8 @@ import type { ExportSource } from './network-model.ts';
 export const pytorch: FormatRule = {
   description: "weights for PyTorch, by torchvision's names",
   dtypes: ['fp32'],
+  hasSeveralDtypes: false,
+  hasCard: false,
   preprocessing: ['outside'],
   isFile: true,
   files: async ({ source }) => pytorchFiles(source),
@@ -25,7 +27,7 @@ export const pytorch: FormatRule = {
   },
 };
 
-export function pytorchFiles(source: ExportSource): ExportFiles {
+export function pytorchFiles(source: ExportSource): ReadonlyMap<string, Uint8Array> {
   const { model, classes, preprocessing } = source;
   const metadata = {
     format: 'pt',

@@ -3,7 +3,7 @@ import { UserError } from '../base/errors.ts';
 import type { Preprocessing } from '../models/index.ts';
 import { renameTensors } from '../weights/name-rules.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
-import type { ExportFiles, FormatRule } from './formats.ts';
+import type { FormatRule } from './formats.ts';
 import { lastLayerPath, variablesAtTemperature } from './last-layer.ts';
 import type { ExportSource } from './network-model.ts';
 import { jsonFile } from './text-files.ts';
@@ -17,6 +17,8 @@ import { type TimmTwin, timmTwin } from './timm-twins.ts';
 export const timm: FormatRule = {
   description: "timm and transformers' Auto classes",
   dtypes: ['fp32'],
+  hasSeveralDtypes: false,
+  hasCard: true,
   preprocessing: ['outside'],
   isFile: false,
   files: async ({ source, origin }) => timmFiles(source, origin?.licence ?? undefined),
@@ -27,7 +29,7 @@ export const timm: FormatRule = {
  * @param licence the licence of the weights, an SPDX identifier
  * @throws UserError where timm has no network that computes the same
  */
-export function timmFiles(source: ExportSource, licence?: string): ExportFiles {
+export function timmFiles(source: ExportSource, licence?: string): ReadonlyMap<string, Uint8Array> {
   const twin = twinOf(source);
   const tensors = renameTensors(toTimmRules(source.model.name), variablesAtTemperature(source));
   return new Map([

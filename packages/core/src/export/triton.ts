@@ -1,8 +1,8 @@
-import type { FormatRule } from './formats.ts';
+import { option } from '../base/code.ts';
+import type { FormatRule, NetworkFile } from './formats.ts';
 import type { ExportSource } from './network-model.ts';
 import type { OnnxModel, OnnxSlot, OnnxType } from './onnx-model.ts';
 import { textFile } from './text-files.ts';
-import { writeOnnx } from './write-model.ts';
 
 /**
  * A model repository of NVIDIA's Triton Inference Server with this model: `NAME/config.pbtxt`, `NAME/labels.txt` and
@@ -11,22 +11,30 @@ import { writeOnnx } from './write-model.ts';
 export const triton: FormatRule = {
   description: "a model repository for NVIDIA's Triton",
   dtypes: ['fp32', 'fp16', 'int8'],
+  hasSeveralDtypes: false,
+  hasCard: false,
   preprocessing: ['outside', 'inside'],
   isFile: false,
-  async files({ source, name, preprocessing, onnx }) {
-    const model = await onnx(preprocessing === 'inside' ? 'image' : 'pixels');
+  async files({ source, name, dtypes: [dtype], preprocessing, onnx }) {
+    const network = await onnx(preprocessing === 'inside' ? 'image' : 'pixels', dtype);
     const folder = folderName(name);
-    return new Map([
-      [`${folder}/config.pbtxt`, textFile(tritonConfig(folder, model, source))],
+    return new Map<string, Uint8Array | NetworkFile>([
+      [`${folder}/config.pbtxt`, textFile(tritonConfig(folder, network.model, source))],
       [`${folder}/labels.txt`, textFile(source.classes.map((label) => `${oneLine(label)}\n`).join(''))],
-      [`${folder}/1/model.onnx`, writeOnnx(model)],
+      [`${folder}/1/model.onnx`, network],
     ]);
   },
   usage: (_, path) => [`tritonserver --model-repository=${path}`],
-  notes: ({ source: { classes } }) =>
-    classes.some((label) => oneLine(label) !== label)
+  notes: ({ source: { classes }, batchSize, preprocessing }) => [
+    ...(batchSize !== 'any' && preprocessing === 'outside'
+      ? [
+          `Triton makes no batches of requests: the model takes ${batchSize}. Use ${option('batchSize', 'any')} for that.`,
+        ]
+      : []),
+    ...(classes.some((label) => oneLine(label) !== label)
       ? ['Labels are the lines of labels.txt, in which line breaks of class names are spaces.']
-      : [],
+      : []),
+  ],
 };
 
 /** The name of a model, which is that of its folder, in letters that every file system and URL takes. */
@@ -73,6 +81,11 @@ function tritonConfig(name: string, model: OnnxModel, { classes, preprocessing }
     'backend: "onnxruntime"',
     `max_batch_size: ${isBatched ? largestBatch : 0}`,
     ...(isBatched ? ['dynamic_batching {}'] : []),
+    // One instance on each GPU, or where there is none one on the processor, which ONNX Runtime fills with its threads.
+    'instance_group {',
+    '  count: 1',
+    '  kind: KIND_AUTO',
+    '}',
     ...model.inputs.flatMap((input) => slot('input', input)),
     ...model.outputs.flatMap((output) => slot('output', output, '  label_filename: "labels.txt"')),
     ...parameter('classes', classes),

@@ -97,27 +97,34 @@ export async function compareDtypes(
 }
 
 /**
- * A dtype, those between, and fp32, in the order of `exportDtypes`.
+ * Dtypes, those between them and fp32, and fp32, in the order of `exportDtypes`.
  *
  * @param convert converts a network that takes one image from fp32
  */
 export async function compareWithFp32(
   classifier: Classifier,
-  dtype: ExportDtype,
+  dtypes: readonly ExportDtype[],
   convert: (network: OnnxModel, dtype: ExportDtype) => Promise<OnnxModel>,
   images: ExportImages,
   options: CompareOptions,
 ): Promise<DtypeComparison> {
   const network = networkModel(classifier, 'pixels', 1);
   const networks = new Map<ExportDtype, OnnxModel>();
-  for (const each of exportDtypes.slice(0, exportDtypes.indexOf(dtype) + 1)) {
-    networks.set(each, await convert(network, each));
-  }
+  const last = Math.max(...dtypes.map((dtype) => exportDtypes.indexOf(dtype)));
+  for (const dtype of exportDtypes.slice(0, last + 1)) networks.set(dtype, await convert(network, dtype));
   return compareDtypes(networks, classifier, images, options);
 }
 
-/** @throws UserError where a number format costs more than `maxDrop` points of accuracy */
-export function assertDrop({ images, part, rows }: DtypeComparison, dtype: ExportDtype, maxDrop: number): void {
+/**
+ * @param hasOthers whether the export has other dtypes beside this one
+ * @throws UserError where a number format costs more than `maxDrop` points of accuracy
+ */
+export function assertDrop(
+  { images, part, rows }: DtypeComparison,
+  dtype: ExportDtype,
+  maxDrop: number,
+  hasOthers = false,
+): void {
   const [reference] = rows;
   const row = rows.find((one) => one.dtype === dtype);
   if (!reference || !row) return;
@@ -127,6 +134,7 @@ export function assertDrop({ images, part, rows }: DtypeComparison, dtype: Expor
     `${(100 * accuracy).toFixed(1)} % (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;
   throw new UserError(
     `${dtype} costs ${drop.toFixed(1)} points of accuracy: ${percent(row)}, and fp32 ${percent(reference)}, on ${images} ` +
-      `${part} images. Nothing was written. Pass ${option('maxDrop', Math.ceil(drop * 10) / 10)} to export it all the same.`,
+      `${part} images. Nothing was written. Pass ${option('maxDrop', Math.ceil(drop * 10) / 10)} to export it all the same` +
+      `${hasOthers ? `, or leave ${dtype} out` : ''}.`,
   );
 }

@@ -2,13 +2,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
 import { runFolder } from '../../../../test/runs.ts';
 import { openModel } from '../evaluate/classifier.ts';
 import { openRun } from '../evaluate/open-run.ts';
 import { createSession, loadOrt } from '../runtime/index.ts';
-import { exportClassifier, exportRun } from './index.ts';
+import { exportClassifier, exportRun, modelCard } from './index.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -115,4 +115,37 @@ test('a model that resizes is not opened as a network, and the reason is said', 
 test('a model that resizes takes one image at a time', async () => {
   const refused = exportRun(run, { preprocessing: 'inside', batchSize: 2 });
   await expect(refused).rejects.toThrow('batchSize 2: a model that resizes images takes one at a time');
+});
+
+describe('the model card of a folder for the hub', () => {
+  test('says how this very folder is opened, and what the run recorded', async () => {
+    const out = join(root, 'shapes-hf');
+    const { files } = await exportRun(run, { out, format: 'hf', dtype: ['fp16', 'fp32'], maxDrop: 100 });
+    expect(files.at(-1)!.path).toBe(join(out, 'README.md'));
+    const card = readFileSync(join(out, 'README.md'), 'utf8');
+    expect(card).toContain(
+      "// Its dtype can also be 'fp32'.\nconst classify = await pipeline('image-classification', './shapes-hf', { dtype: 'fp16' });",
+    );
+    expect(card).toContain('onnxruntime.InferenceSession("shapes-hf/onnx/model_fp16.onnx")');
+    expect(card).toContain('graft predict shapes-hf photo.jpg');
+    expect(card).toMatch(/ of \d+ validation images are classified correctly/);
+    expect(card).not.toContain(root);
+    expect(card).toBe(
+      await modelCard(run, { format: 'hf', dtype: ['fp16', 'fp32'], folder: 'shapes-hf', evaluate: false }),
+    );
+  });
+
+  test('gives images as they are to a model that resizes them, which is not opened as a network', async () => {
+    const out = join(root, 'inside-hf');
+    await exportRun(run, { out, format: 'hf', preprocessing: 'inside' });
+    const card = readFileSync(join(out, 'README.md'), 'utf8');
+    expect(card).toContain('x = np.asarray(image, dtype=np.float32).transpose(2, 0, 1)[None]\nlogits');
+    expect(card).not.toMatch(/image\.crop|graft predict/);
+  });
+
+  test('is left out where it is not wanted, and in other formats', async () => {
+    const { files } = await exportRun(run, { out: join(root, 'no-card'), format: 'hf', card: false });
+    const { files: triton } = await exportRun(run, { out: join(root, 'triton'), format: 'triton' });
+    expect([...files, ...triton].filter(({ path }) => path.endsWith('README.md'))).toEqual([]);
+  });
 });

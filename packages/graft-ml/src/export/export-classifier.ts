@@ -1,9 +1,11 @@
 import { basename, resolve } from 'node:path';
 import { choiceError } from '@graft-ml/core/internal/base/choice';
+import { option } from '@graft-ml/core/internal/base/code';
 import { OptionError } from '@graft-ml/core/internal/base/errors';
 import {
   type ExportBatch,
   type ExportDtype,
+  type ExportDtypes,
   type ExportFormat,
   type ExportInput,
   exportDtypes,
@@ -11,14 +13,15 @@ import {
   exportMetadata,
   formats,
   formModel,
+  type NetworkFile,
   type OnnxForm,
-  type OnnxModel,
   type PreprocessingPlace,
   preprocessingPlaces,
   type WeightBits,
   type WeightsOrigin,
   writeOnnx,
 } from '@graft-ml/core/internal/export/index';
+import { textFile } from '@graft-ml/core/internal/export/text-files';
 import type { Classifier } from '../evaluate/classifier.ts';
 import { differenceOf } from './check-model.ts';
 import { assertDrop, compareWithFp32, type DtypeComparison } from './compare-dtypes.ts';
@@ -43,8 +46,11 @@ export interface ExportProgress {
 export interface ExportOptions {
   /** Default `onnx`: one file. */
   readonly format?: ExportFormat | undefined;
-  /** The numbers of the network. Default `fp32`. */
-  readonly dtype?: ExportDtype | undefined;
+  /**
+   * The numbers of the network. Default `fp32`. `hf` takes several, a file for each; the first is the one that readers
+   * take where none is named.
+   */
+  readonly dtype?: ExportDtype | readonly ExportDtype[] | undefined;
   /** Whether the model resizes and crops images itself (`inside`). Default `outside`: its reader does. */
   readonly preprocessing?: PreprocessingPlace | undefined;
   /** Images that the model takes at once; `any`: as many as it is given. Default 1. */
@@ -68,23 +74,31 @@ export interface ExportOptions {
   readonly onProgress?: ((progress: ExportProgress) => void) | undefined;
 }
 
+/** An ONNX model of an export. */
+export interface ExportedNetwork {
+  readonly path: string;
+  readonly dtype: ExportDtype;
+  readonly bytes: number;
+  /** The largest difference of a probability from the classifier, in plain ORT, on images of random pixels. */
+  readonly difference: number;
+}
+
 /** An exported classifier, and how it compares with what was exported. */
 export interface Exported {
   readonly format: ExportFormat;
-  readonly dtype: ExportDtype;
+  readonly dtypes: ExportDtypes;
   /** The file, or the folder of the files. */
   readonly path: string;
   /** The bytes of all files. */
   readonly bytes: number;
   readonly files: readonly ExportedFile[];
+  /** The ONNX models, one for each dtype; none for a format of weights alone. */
+  readonly networks: readonly ExportedNetwork[];
   /** The form of the ONNX model's input; null for a format without one. */
   readonly form: OnnxForm | null;
   /** The shape of the input, its open sizes by name; null for a format without an ONNX model. */
   readonly input: readonly (number | string)[] | null;
-  /**
-   * The largest difference of a probability between the ONNX model in plain ORT and the classifier, on images of random
-   * pixels; null for a format without one.
-   */
+  /** The largest difference of `networks`; null for a format without any. */
   readonly difference: number | null;
   /**
    * Accuracy, size and speed beside fp32 on images of the run that it was not trained on; null for fp32, and for a
@@ -103,6 +117,8 @@ export interface ExportOrigin {
   readonly weights: WeightsOrigin | null;
   /** The images of its dataset. */
   images(): Promise<ExportImages>;
+  /** Its model card, of a format that has one; undefined: none is wanted. */
+  readonly card: ((exported: Pick<ExportInput, 'dtypes' | 'preprocessing'>) => Promise<string>) | undefined;
 }
 
 /**
@@ -131,14 +147,13 @@ export async function exportFrom(
   options: ExportOptions,
   origin: ExportOrigin | null,
 ): Promise<Exported> {
-  const { format = 'onnx', dtype = 'fp32', preprocessing = 'outside', batchSize = 1, overwrite = false } = options;
-  const { signal, onProgress, calibration = {}, weightBits, maxDrop = 1, seen = false } = options;
+  const { format = 'onnx', preprocessing = 'outside', batchSize = 1, overwrite = false, seen = false } = options;
+  const { signal, onProgress, calibration = {}, weightBits, maxDrop = 1 } = options;
+  const dtypes = dtypesOf(options.dtype);
+  assertOffered(format, dtypes, preprocessing);
   const rule = formats[format];
-  assertOffered(format, dtype, preprocessing);
   if (!(maxDrop >= 0)) throw new OptionError({ option: 'maxDrop', expected: 'points from 0 on', received: maxDrop });
   await (rule.isFile ? assertReplaceable : assertWritable)(out, overwrite);
-  const models = new Map<OnnxForm, OnnxModel>();
-  const weights = origin?.weights ?? null;
   const convert = dtypeConverter({
     classifier,
     calibration,
@@ -147,55 +162,67 @@ export async function exportFrom(
     signal,
     onProgress: (done, total) => onProgress?.({ stage: 'converting', done, total }),
   });
+  const weights = origin?.weights ?? null;
   const input: ExportInput = {
     source: classifier,
     name: origin === null ? classifier.model.name : basename(resolve(origin.run)),
     origin: weights,
-    dtype,
+    dtypes,
     preprocessing,
     batchSize,
-    async onnx(form) {
-      const converted = (network: OnnxModel) => convert(network, dtype);
-      const network = await formModel(classifier, form, { batchSize, convert: converted });
+    async onnx(form, dtype) {
+      const network = await formModel(classifier, form, { batchSize, convert: (each) => convert(each, dtype) });
       const facts = { form, dtype, origin: weights, seen: seen ? classifier.seen : null };
-      const model = { ...network, metadata: exportMetadata(classifier, facts) };
-      models.set(form, model);
-      return model;
+      return { form, dtype, model: { ...network, metadata: exportMetadata(classifier, facts) } };
     },
   };
-  const files = await rule.files(input);
-  if (seen && models.size === 0) throw noRecord(format);
-  const comparison =
-    dtype === 'fp32' || !origin
-      ? null
-      : await compareWithFp32(classifier, dtype, convert, await origin.images(), {
-          signal,
-          onProgress: (done, total) => onProgress?.({ stage: 'comparing', done, total }),
-        });
-  if (comparison) assertDrop(comparison, dtype, maxDrop);
+  const planned = await rule.files(input);
+  const networks = [...planned].flatMap(([name, file]) => (isNetwork(file) ? [{ name, ...file }] : []));
+  if (seen && networks.length === 0) throw noRecord(format);
+  const isCompared = origin !== null && dtypes.some((dtype) => dtype !== 'fp32');
+  const comparison = isCompared
+    ? await compareWithFp32(classifier, dtypes, convert, await origin.images(), {
+        signal,
+        onProgress: (done, total) => onProgress?.({ stage: 'comparing', done, total }),
+      })
+    : null;
+  if (comparison) for (const dtype of dtypes) assertDrop(comparison, dtype, maxDrop, dtypes.length > 1);
+  const files = new Map([...planned].map(([name, file]) => [name, isNetwork(file) ? writeOnnx(file.model) : file]));
   const differences: number[] = [];
-  for (const [form, model] of models) {
+  for (const { name, form } of networks) {
     signal?.throwIfAborted();
-    onProgress?.({ stage: 'checking', done: differences.length, total: models.size });
-    differences.push(await differenceOf(writeOnnx(model), form, classifier, batchSize === 'any' ? 3 : batchSize));
+    onProgress?.({ stage: 'checking', done: differences.length, total: networks.length });
+    const count = batchSize === 'any' ? 3 : batchSize;
+    differences.push(await differenceOf(files.get(name)!, form, classifier, count));
   }
+  if (rule.hasCard && origin?.card) files.set('README.md', textFile(await origin.card(input)));
   signal?.throwIfAborted();
   onProgress?.({ stage: 'writing', done: 0, total: files.size });
   const written = await (rule.isFile ? writeExportFile : writeExportFolder)(out, files, overwrite);
-  const [main] = models;
+  const places = new Map([...files.keys()].map((name, i) => [name, written[i]!]));
+  const [main] = networks;
   return {
     format,
-    dtype,
+    dtypes,
     path: out,
     bytes: written.reduce((sum, { bytes }) => sum + bytes, 0),
     files: written,
-    form: main?.[0] ?? null,
-    input: main?.[1].inputs[0]?.shape ?? null,
-    difference: differences.length === 0 ? null : Math.max(...differences),
+    networks: networks.map(({ name, dtype }, i) => ({ ...places.get(name)!, dtype, difference: differences[i]! })),
+    form: main?.form ?? null,
+    input: main?.model.inputs[0]?.shape ?? null,
+    difference: main ? Math.max(...differences) : null,
     comparison,
     usage: rule.usage?.(input, resolve(out)) ?? [],
     notes: rule.notes?.(input) ?? [],
   };
+}
+
+const isNetwork = (file: Uint8Array | NetworkFile): file is NetworkFile => !(file instanceof Uint8Array);
+
+/** One or several dtypes as a list without repetitions. */
+function dtypesOf(dtype: ExportOptions['dtype'] = 'fp32'): ExportDtypes {
+  const [first = 'fp32', ...others] = new Set(typeof dtype === 'string' ? [dtype] : dtype);
+  return [first, ...others];
 }
 
 function noRecord(format: ExportFormat): OptionError {
@@ -203,14 +230,19 @@ function noRecord(format: ExportFormat): OptionError {
   return new OptionError({ option: 'seen', expected: 'false', received: true, problem });
 }
 
-/** @throws OptionError where a format has no such dtype or preprocessing */
-function assertOffered(format: ExportFormat, dtype: ExportDtype, preprocessing: PreprocessingPlace): void {
+/** @throws OptionError where a format has no such dtypes or preprocessing */
+function assertOffered(format: ExportFormat, dtypes: ExportDtypes, preprocessing: PreprocessingPlace): void {
   if (!Object.hasOwn(formats, format)) throw choiceError('format', format, exportFormats);
   const rule = formats[format];
-  if (!rule.dtypes.includes(dtype)) throw notOffered('dtype', dtype, exportDtypes, format, rule.dtypes);
+  for (const dtype of dtypes) {
+    if (!rule.dtypes.includes(dtype)) throw notOffered('dtype', dtype, exportDtypes, format, rule.dtypes);
+  }
   if (!rule.preprocessing.includes(preprocessing)) {
     throw notOffered('preprocessing', preprocessing, preprocessingPlaces, format, rule.preprocessing);
   }
+  if (dtypes.length === 1 || rule.hasSeveralDtypes) return;
+  const problem = ` ${dtypes.join(', ')}: an export as ${format} has one. Export them one by one, or as ${option('format', 'hf')}.`;
+  throw new OptionError({ option: 'dtype', expected: 'one', received: dtypes, problem });
 }
 
 /** A choice that there is not, or not in this format. */

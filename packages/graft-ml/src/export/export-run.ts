@@ -1,5 +1,5 @@
-import { join } from 'node:path';
-import { formats, type WeightsOrigin } from '@graft-ml/core/internal/export/index';
+import { basename, join, resolve } from 'node:path';
+import { type ExportInput, formats, type WeightsOrigin } from '@graft-ml/core/internal/export/index';
 import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import { publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
@@ -7,6 +7,7 @@ import { type OpenRunOptions, openRun } from '../evaluate/open-run.ts';
 import { readRun } from '../runs/read-run.ts';
 import { type Exported, type ExportOptions, exportFrom } from './export-classifier.ts';
 import { type ExportImages, exportImages } from './export-images.ts';
+import { modelCard } from './model-card.ts';
 
 export interface ExportRunOptions extends ExportOptions, Pick<OpenRunOptions, 'openStore' | 'calibrated' | 'cache'> {
   /** The file to write, or for a format of several files the folder. Default: `exportPath`, in the run's folder. */
@@ -18,6 +19,11 @@ export interface ExportRunOptions extends ExportOptions, Pick<OpenRunOptions, 'o
   readonly data?: string | undefined;
   /** The checkpoint. Default `best`. */
   readonly checkpoint?: CheckpointName | undefined;
+  /**
+   * Whether a folder for the Hugging Face hub (`hf`, `timm`) gets a README.md, the run's model card with the accuracy that
+   * the run recorded; `modelCard` can measure it. Default true.
+   */
+  readonly card?: boolean | undefined;
 }
 
 /**
@@ -29,7 +35,16 @@ export interface ExportRunOptions extends ExportOptions, Pick<OpenRunOptions, 'o
  * @example const { path, difference } = await exportRun('runs/flowers', { preprocessing: 'inside' });
  */
 export async function exportRun(run: string, options: ExportRunOptions = {}): Promise<Exported> {
-  const { checkpoint, openStore, calibrated, cache, data, out = exportPath(run, options), ...rest } = options;
+  const {
+    checkpoint,
+    openStore,
+    calibrated,
+    cache,
+    data,
+    out = exportPath(run, options),
+    card = true,
+    ...rest
+  } = options;
   const weights = originOf(await readRun(run, openStore));
   const classifier = await openRun(run, { checkpoint, openStore, calibrated, cache });
   try {
@@ -38,7 +53,11 @@ export async function exportRun(run: string, options: ExportRunOptions = {}): Pr
       opened ??= exportImages(run, classifier, { data, openStore, cache, signal: rest.signal });
       return opened;
     };
-    return await exportFrom(classifier, out, rest, { run, weights, images });
+    const { format } = rest;
+    const facts = { format, checkpoint, openStore, calibrated, evaluate: false, folder: basename(resolve(out)) };
+    const cardOf = ({ dtypes, preprocessing }: Pick<ExportInput, 'dtypes' | 'preprocessing'>) =>
+      modelCard(run, { ...facts, dtype: dtypes, preprocessing });
+    return await exportFrom(classifier, out, rest, { run, weights, images, card: card ? cardOf : undefined });
   } finally {
     await classifier.close();
   }
@@ -48,8 +67,9 @@ export async function exportRun(run: string, options: ExportRunOptions = {}): Pr
  * The place of an export that is not told one: `model.onnx` in the run's folder, with what is unlike the default in its
  * name (`model-inside-fp16.onnx`), or a folder named after the format.
  */
-export function exportPath(run: string, { format = 'onnx', dtype = 'fp32', preprocessing }: ExportOptions): string {
-  const unlike = [preprocessing === 'inside' && 'inside', dtype !== 'fp32' && dtype].filter((part) => part !== false);
+export function exportPath(run: string, { format = 'onnx', dtype = [], preprocessing }: ExportOptions): string {
+  const dtypes = [dtype].flat().filter((each) => each !== 'fp32');
+  const unlike = preprocessing === 'inside' ? ['inside', ...dtypes] : dtypes;
   const { isFile }: { isFile: boolean } = formats[format];
   return join(run, isFile ? `${['model', ...unlike].join('-')}.${format}` : format);
 }

@@ -4,6 +4,7 @@ import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import type { ExportSource } from '@graft-ml/core/internal/export/index';
 import { imageNetwork } from '@graft-ml/core/internal/fit/network';
 import { variablesOf } from '@graft-ml/core/internal/fit/step';
+import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
 import { withHead } from '@graft-ml/core/internal/models/head';
 import { initialise } from '@graft-ml/core/nn';
 import { readSafetensors } from '@graft-ml/core/weights';
@@ -131,6 +132,41 @@ describe('hf', () => {
   });
 });
 
+describe('several number formats', () => {
+  test('are files beside each other in hf, and the first is the one that readers take', async () => {
+    const classifier = classifierOf('resnet_basic', 'resnet18');
+    const { crop } = classifier.preprocessing;
+    const images = [{ width: crop, height: crop, data: pixelsOf(1, crop) }];
+    const options = { format: 'hf', dtype: ['fp16', 'fp32', 'int8', 'fp16'], calibration: { images } } as const;
+    const { out, read, json, networks, dtypes, difference, usage } = await exported(classifier, 'hf several', options);
+    const names = ['config.json', 'onnx/model.onnx', 'onnx/model_fp16.onnx', 'onnx/model_quantized.onnx'];
+    expect(filesIn(out)).toEqual([...names, 'preprocessor_config.json']);
+    expect(dtypes).toEqual(['fp16', 'fp32', 'int8']);
+    expect(networks.map(({ path, dtype }) => [relative(out, path), dtype])).toEqual([
+      ['onnx/model_fp16.onnx', 'fp16'],
+      ['onnx/model.onnx', 'fp32'],
+      ['onnx/model_quantized.onnx', 'int8'],
+    ]);
+    expect(difference).toBe(Math.max(...networks.map((network) => network.difference)));
+    expect(networks[1]!.difference).toBeLessThan(1e-5);
+    expect(json('config.json')['transformers.js_config']).toEqual({ dtype: 'fp16' });
+    expect(usage).toEqual([
+      `const classify = await pipeline('image-classification', ${JSON.stringify(out)}, { dtype: 'fp16' }); // or 'fp32', 'q8'`,
+    ]);
+    for (const { path, dtype, bytes } of networks) {
+      const model = read(relative(out, path));
+      expect([readOnnxMetadata(model).dtype, bytes]).toEqual([dtype, model.length]);
+    }
+  });
+
+  test.each(['onnx', 'triton'] as const)('are too many for %s', async (format) => {
+    const classifier = classifierOf('resnet_basic', 'resnet18');
+    await expect(exported(classifier, `two ${format}`, { format, dtype: ['fp32', 'fp16'] })).rejects.toThrow(
+      `dtype fp32, fp16: an export as ${format} has one. Export them one by one, or as \`format: "hf"\`.`,
+    );
+  });
+});
+
 /** A narrow network with a head of two layers, and numbers for it. */
 function withDeeperHead(narrow: string, name: string): Classifier {
   const source = narrowSource(narrow);
@@ -229,12 +265,45 @@ test('Triton’s repository has configuration, labels and model', async () => {
   expect(filesIn(out)).toEqual(['resnet18/1/model.onnx', 'resnet18/config.pbtxt', 'resnet18/labels.txt']);
   const labels = read('resnet18/labels.txt').toString().split('\n');
   expect(labels).toEqual([...classifier.classes.map((label) => label.replace('\n', ' ')), '']);
-  expect(notes).toHaveLength(1);
+  expect(notes).toEqual([expect.stringContaining('makes no batches'), expect.stringContaining('line breaks')]);
   const config = read('resnet18/config.pbtxt').toString();
   expect(config).toContain('name: "pixels"\n  data_type: TYPE_UINT8\n');
   expect(config).toContain('name: "probabilities"\n  data_type: TYPE_FP32\n');
   expect(stringValue(config, 'classes')).toEqual(classifier.classes);
   expect(stringValue(config, 'preprocessing')).toEqual({ ...classifier.preprocessing });
+});
+
+test.each(['fp32', 'fp16', 'int8'] as const)('Triton makes batches of a model in %s that takes any', async (dtype) => {
+  const classifier = classifierOf('resnet_basic', 'resnet18');
+  const { crop } = classifier.preprocessing;
+  const calibration = { images: [{ width: crop, height: crop, data: pixelsOf(1, crop) }] };
+  const options = { format: 'triton', dtype, batchSize: 'any', calibration } as const;
+  const { read, notes } = await exported(classifier, `triton ${dtype}`, options);
+  expect(notes).toEqual([expect.stringContaining('line breaks')]);
+  const config = read('resnet18/config.pbtxt').toString();
+  expect(config).toContain(
+    '\nmax_batch_size: 32\ndynamic_batching {}\ninstance_group {\n  count: 1\n  kind: KIND_AUTO\n}\n',
+  );
+  expect(config).toContain(`input {\n  name: "pixels"\n  data_type: TYPE_UINT8\n  dims: [3, ${crop}, ${crop}]\n}`);
+  const dims = `  data_type: TYPE_FP32\n  dims: [${classifier.classes.length}]\n  label_filename: "labels.txt"\n}`;
+  for (const name of ['logits', 'probabilities']) expect(config).toContain(`output {\n  name: "${name}"\n${dims}`);
+  const { pixels, probabilities } = await reference(classifier, 5);
+  const session = await createSession(read('resnet18/1/model.onnx'));
+  const feed = new (loadOrt().Tensor)('uint8', pixels, [5, 3, crop, crop]);
+  const given = (await session.run({ pixels: feed })).probabilities!;
+  await session.release();
+  expect([given.type, given.dims]).toEqual(['float32', [5, classifier.classes.length]]);
+  const largest = Math.max(...probabilities.map((p, i) => Math.abs(p - Number(given.data[i]))));
+  expect(largest).toBeLessThan({ fp32: 1e-5, fp16: 0.01, int8: 0.3 }[dtype]);
+});
+
+test('a model of one size is not batched by Triton, and the note says how it would be', async () => {
+  const { read, notes } = await exported(classifierOf('resnet_basic', 'resnet18'), 'triton two', {
+    format: 'triton',
+    batchSize: 2,
+  });
+  expect(read('resnet18/config.pbtxt').toString()).toMatch(/max_batch_size: 0\ninstance_group[\s\S]*dims: \[2, 3, /);
+  expect(notes[0]).toBe('Triton makes no batches of requests: the model takes 2. Use `batchSize: "any"` for that.');
 });
 
 /** A parameter's value in protobuf's text format, which is JSON here: the escapes are undone one by one. */

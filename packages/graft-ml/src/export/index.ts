@@ -1,6 +1,7 @@
 export type { DtypeComparison, DtypeRow } from './compare-dtypes.ts';
 export {
   type Exported,
+  type ExportedNetwork,
   type ExportOptions,
   type ExportProgress,
   exportClassifier,

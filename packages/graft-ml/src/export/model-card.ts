@@ -13,7 +13,7 @@ import {
   modelCardText,
   type TrainingCard,
 } from '@graft-ml/core/internal/export/model-card';
-import type { ExportDtype } from '@graft-ml/core/internal/export/names';
+import type { ExportDtype, PreprocessingPlace } from '@graft-ml/core/internal/export/names';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
 import type { MetaRun } from '@graft-ml/core/internal/runs/meta-run';
 import { isTrainedByProgram, placeOf, type Run, type RunRecord } from '@graft-ml/core/internal/runs/run-file';
@@ -29,13 +29,18 @@ import { kindOfRun, readRun } from '../runs/read-run.ts';
 import { textOf } from '../text/options.ts';
 
 /** Options of a model card. */
-export interface ModelCardOptions extends Pick<OpenRunOptions, 'checkpoint' | 'device' | 'cache' | 'openStore'> {
+export interface ModelCardOptions
+  extends Pick<OpenRunOptions, 'checkpoint' | 'calibrated' | 'device' | 'cache' | 'openStore'> {
   /** The form in which the model is published, which the code in the card opens. Default `hf`; a meta-learned run is always `run`. */
   readonly format?: CardFormat | undefined;
-  /** The numbers of the network, which decide its file. Default `fp32`. */
-  readonly dtype?: ExportDtype | undefined;
+  /** The numbers of the network, which decide its file, or of several networks. Default `fp32`. */
+  readonly dtype?: ExportDtype | readonly ExportDtype[] | undefined;
+  /** Whether the model resizes and crops images itself. Default `outside`: it does not. */
+  readonly preprocessing?: PreprocessingPlace | undefined;
   /** The repository on the hub, `owner/name`. Default: none, and the code in the card opens a folder. */
   readonly repo?: string | undefined;
+  /** The name of the folder that the code in the card opens, where it lies in the working folder. Default `model`. */
+  readonly folder?: string | undefined;
   /** The model's title. Default: the repository, or the name of the run's folder. */
   readonly name?: string | undefined;
   /** Its licence, as the hub spells it: `mit`, `apache-2.0`. Default: that of the published weights it began with. */
@@ -77,7 +82,7 @@ export async function modelCard(run: string, options: ModelCardOptions = {}): Pr
 }
 
 async function trainingCard(path: string, options: ModelCardOptions): Promise<TrainingCard> {
-  const { format = 'hf', checkpoint = 'best' } = options;
+  const { format = 'hf', checkpoint = 'best', calibrated = true } = options;
   const run = await readRun(path, options.openStore);
   const measures = (await orNote(options, () => measureRun(path, options))) ?? recorded(run);
   const { train, validation, test } = run.dataset;
@@ -88,7 +93,7 @@ async function trainingCard(path: string, options: ModelCardOptions): Promise<Tr
     data: { train, validation, test },
     measures,
     // A calibration holds for the checkpoint that it was fitted to.
-    calibration: run.calibration?.checkpoint === checkpoint ? calibrationOf(run.calibration) : null,
+    calibration: calibrated && run.calibration?.checkpoint === checkpoint ? calibrationOf(run.calibration) : null,
     training: isTrainedByProgram(run) ? [] : trainingRows(run),
     caveats: run.warnings.some(({ kind }) => kind === 'imbalance')
       ? ['Some classes had many more training images than others; it may favour them.']
@@ -102,8 +107,9 @@ function calibrationOf({ temperature, images, calibrationError }: NonNullable<Ru
 
 /** The test part first, then the validation part, each if the run has one. */
 async function measureRun(path: string, options: ModelCardOptions): Promise<readonly CardMeasure[]> {
-  const { data, checkpoint, device, cache, openStore, signal } = options;
-  await using opened = await openRunWithImages(path, { data, checkpoint, device, cache, openStore, signal });
+  const { data, checkpoint, calibrated, device, cache, openStore, signal } = options;
+  const opening = { data, checkpoint, calibrated, device, cache, openStore, signal };
+  await using opened = await openRunWithImages(path, opening);
   if (!opened.images.sameDataset) throw new UserError(`${opened.folder} does not hold the images of ${path}.`);
   const measures: CardMeasure[] = [];
   for (const part of ['test', 'validation'] as const) {
@@ -218,7 +224,8 @@ type AnyRun = RunRecord & {
 
 function commonFacts(path: string, run: AnyRun, options: ModelCardOptions, format: CardFormat) {
   const { config, parameters, preprocessing, versions } = run;
-  const { repo, dataset } = options;
+  const { repo, dataset, preprocessing: place, folder } = options;
+  const [dtype = 'fp32', ...others] = [options.dtype ?? []].flat();
   const entry = publishedStart(run);
   return {
     name: options.name ?? repo ?? basename(resolve(path)),
@@ -229,7 +236,7 @@ function commonFacts(path: string, run: AnyRun, options: ModelCardOptions, forma
     parameters,
     preprocessing,
     environment: `Graft ${run.graft}, ONNX Runtime ${versions.onnxruntime}, ${placeOf(run)}, ${run.device}`,
-    usage: usageOf(format, repo ?? null, options.dtype),
+    usage: usageOf(format, repo ?? null, { dtypes: [dtype, ...others], preprocessing: place, folder }),
   };
 }
 

@@ -140,6 +140,15 @@ describe('graft export --verify', () => {
     ]);
   });
 
+  test('compares each network of a folder that has several', async () => {
+    const out = join(root, 'several');
+    const several = ['--format', 'hf', '--dtype', 'fp32,fp16', '--max-drop', '100', '--out', out, '--verify', shapes];
+    const { status, stdout } = await graft(['export', run, ...several]);
+    expect(status).toBe(0);
+    expect(stdout).toContain(`${join(out, 'onnx', 'model.onnx')} agrees with the run on 18 images`);
+    expect(stdout).toContain(`${join(out, 'onnx', 'model_fp16.onnx')} `);
+  });
+
   test('says it as JSON, with the images that cannot be used', async () => {
     const some = await drawImages(join(root, 'some'), { perClass: 1, side: 40 });
     writeFileSync(join(some, 'disc', 'broken.png'), 'no image');
@@ -147,7 +156,7 @@ describe('graft export --verify', () => {
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       format: 'onnx',
-      verification: { agrees: true, images: 3, problems: [{ kind: 'not-an-image' }] },
+      verifications: [{ agrees: true, images: 3, problems: [{ kind: 'not-an-image' }] }],
     });
   });
 });

@@ -2,7 +2,6 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import type { ExportFiles } from '@graft-ml/core/internal/export/index';
 import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
 import { exists } from '../files/read.ts';
 import { makeFolder, makeFolders, replaceFile, wrapWriteErrors } from '../files/write.ts';
@@ -14,7 +13,11 @@ export interface ExportedFile {
 }
 
 /** Writes the one file of an export, whole or not at all. @throws UserError as `assertReplaceable` */
-export async function writeExportFile(path: string, files: ExportFiles, overwrite: boolean): Promise<ExportedFile[]> {
+export async function writeExportFile(
+  path: string,
+  files: ReadonlyMap<string, Uint8Array>,
+  overwrite: boolean,
+): Promise<ExportedFile[]> {
   await assertReplaceable(path, overwrite);
   const [content] = files.values();
   await wrapWriteErrors(path, async () => {
@@ -32,7 +35,7 @@ export async function writeExportFile(path: string, files: ExportFiles, overwrit
  */
 export async function writeExportFolder(
   folder: string,
-  files: ExportFiles,
+  files: ReadonlyMap<string, Uint8Array>,
   overwrite: boolean,
 ): Promise<ExportedFile[]> {
   await assertWritable(folder, overwrite);

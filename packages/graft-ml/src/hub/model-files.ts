@@ -1,20 +1,17 @@
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import type { ExportDtype } from '@graft-ml/core/internal/export/names';
 import { type ExportRunOptions, exportRun } from '../export/export-run.ts';
 import { kindOfRun } from '../runs/read-run.ts';
 import { writePublicRun } from './public-run.ts';
 import type { PushFormat } from './push-model.ts';
 
-export interface ModelFilesOptions
-  extends Pick<ExportRunOptions, 'checkpoint' | 'cache' | 'openStore' | 'signal' | 'onProgress'> {
+export interface ModelFilesOptions extends Omit<ExportRunOptions, 'format' | 'out' | 'seen' | 'card' | 'overwrite'> {
   readonly format: PushFormat;
-  readonly dtype?: ExportDtype | undefined;
   /** Whether the record of the images that a run has seen goes with it. */
   readonly withSeen: boolean;
 }
 
-/** Writes a run in one of the forms in which it is pushed. @throws UserError where it has none such */
+/** Writes a run in one of the forms in which it is pushed, without a model card. @throws UserError where it has none such */
 export async function writeModelFiles(run: string, folder: string, options: ModelFilesOptions): Promise<void> {
   const { format, withSeen, ...exporting } = options;
   const { checkpoint, openStore } = exporting;
@@ -24,5 +21,5 @@ export async function writeModelFiles(run: string, folder: string, options: Mode
   }
   const out = format === 'onnx' ? join(folder, 'model.onnx') : folder;
   const seen = withSeen && format !== 'timm' && format !== 'safetensors'; // these say nothing of training images
-  await exportRun(run, { ...exporting, format, out, seen });
+  await exportRun(run, { ...exporting, format, out, seen, card: false });
 }

@@ -6,7 +6,7 @@ import { basename, join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { version } from '@graft-ml/core/internal/base/version';
-import type { ExportDtype, ExportFormat } from '@graft-ml/core/internal/export/names';
+import type { ExportFormat } from '@graft-ml/core/internal/export/names';
 import { assertRepoName, type ModelCardOptions, modelCard } from '../export/model-card.ts';
 import { sha256Of } from '../files/checksum.ts';
 import { replaceFile } from '../files/write.ts';
@@ -27,11 +27,11 @@ export interface PushProgress {
 }
 
 /** Options of pushing a run. */
-export interface PushOptions extends HubOptions, Omit<ModelCardOptions, 'format' | 'repo' | 'onProgress' | 'dtype'> {
+export interface PushOptions extends HubOptions, Omit<ModelCardOptions, 'format' | 'repo' | 'folder' | 'onProgress'> {
   /** Default `hf`; a meta-learned run has `run` alone, what Graft needs to adapt it. */
   readonly format?: PushFormat | undefined;
-  /** The numbers of the network. Default `fp32`. */
-  readonly dtype?: ExportDtype | undefined;
+  /** The most points of accuracy that other numbers than fp32 may cost on the images of the run. Default 1. */
+  readonly maxDrop?: number | undefined;
   /** Default `main`. One that is missing is made from it. */
   readonly branch?: string | undefined;
   /** The title of the commit. */
@@ -121,15 +121,16 @@ async function writeAll(
   run: string,
   repo: string,
   folder: string,
-  { format, dtype, ...options }: PushOptions & { readonly format: PushFormat },
+  { format, dtype, preprocessing, maxDrop, ...options }: PushOptions & { readonly format: PushFormat },
 ): Promise<void> {
-  const { onProgress, dataset, evaluate, episodes, name, licence, data, device, onNote, ...others } = options;
-  const { checkpoint, cache, openStore, signal } = others;
-  const opening = { checkpoint, cache, openStore, signal, onProgress };
+  const { onProgress, dataset, evaluate, episodes, name, licence, device, onNote, ...others } = options;
+  const { checkpoint, calibrated, cache, openStore, signal, data } = others;
+  const opening = { checkpoint, calibrated, cache, openStore, signal, onProgress, data };
+  const model = { format, dtype, preprocessing };
   // Who knows a published dataset may know which of its images a model has seen.
-  await writeModelFiles(run, folder, { ...opening, format, dtype, withSeen: dataset !== undefined });
-  const said = { dataset, evaluate, episodes, name, licence, data, device, onNote };
-  await replaceFile(join(folder, 'README.md'), await modelCard(run, { ...opening, ...said, repo, format, dtype }));
+  await writeModelFiles(run, folder, { ...opening, ...model, maxDrop, withSeen: dataset !== undefined });
+  const said = { dataset, evaluate, episodes, name, licence, device, onNote };
+  await replaceFile(join(folder, 'README.md'), await modelCard(run, { ...opening, ...model, ...said, repo }));
 }
 
 interface LocalFile {

@@ -1,19 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import type { OnnxForm } from '@graft-ml/core/internal/export/forms';
-import {
-  calibrationMethods,
-  exportDtypes,
-  exportFormats,
-  preprocessingPlaces,
-} from '@graft-ml/core/internal/export/names';
+import { calibrationMethods, exportFormats } from '@graft-ml/core/internal/export/names';
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
 import { z } from 'zod';
-import type { Exported } from '../../export/index.ts';
+import type { Exported, Verification } from '../../export/index.ts';
 import { inCommands } from '../../text/wording.ts';
 import { defineCommand } from '../command.ts';
 import { unlessStopped } from '../long-call.ts';
 import { optionalText } from '../options/download.ts';
+import { maxDropFlag, modelFlags, parseDtypes } from '../options/export.ts';
 import { checkpointFlag } from '../options/shared.ts';
 import { dtypeLines, weightBitsLine } from '../show/dtype-comparison.ts';
 import { printResult, progressOf } from '../show/printer.ts';
@@ -25,12 +21,7 @@ export const exportCommand = defineCommand({
     format: choice(exportFormats)
       .default('onnx')
       .describe(`format of the export: ${exportFormats.join(' | ')}`),
-    dtype: choice(exportDtypes)
-      .default('fp32')
-      .describe(`numbers of the network: ${exportDtypes.join(' | ')}`),
-    preprocessing: choice(preprocessingPlaces)
-      .default('outside')
-      .describe('who resizes and crops images: outside (who runs the model) or inside (the model, from any size)'),
+    ...modelFlags,
     out: optionalText.describe('the file or folder to write; default: in the run folder, model.onnx for onnx'),
     ...checkpointFlag,
     batchSize: z
@@ -54,10 +45,7 @@ export const exportCommand = defineCommand({
       .max(8)
       .default(7)
       .describe('for int8: bits of a weight; 7 is right on every processor, 8 on those with VNNI and on Arm'),
-    maxDrop: z
-      .number()
-      .default(1)
-      .describe('the most points of accuracy that another dtype than fp32 may cost; beyond, nothing is written'),
+    ...maxDropFlag,
     data: optionalText.describe(
       'for another dtype: where the dataset is now, if it was moved, or if the run was made by someone else',
     ),
@@ -72,6 +60,7 @@ export const exportCommand = defineCommand({
       .describe(
         'say in the model which images it was trained on, so that evaluations leave them out; with it, whoever has an image can tell',
       ),
+    card: z.boolean().default(true).describe('write a README.md, the model card, into a folder of hf or timm'),
     overwrite: z.boolean().default(false).describe('replace files in the way that are not exports of Graft'),
   }),
   goesOnUnread: () => true,
@@ -80,12 +69,12 @@ export const exportCommand = defineCommand({
     'graft export runs/x --out flowers.onnx --batch-size 8',
     'graft export runs/x --preprocessing inside',
     'graft export runs/x --dtype fp16 --batch-size any',
-    'graft export runs/x --format hf --out flowers-hf',
+    'graft export runs/x --format hf --dtype fp32,fp16,int8 --out flowers-hf',
     'graft export runs/x --dtype int8 --max-drop 2',
     'graft export runs/x --verify photos/test --browser',
   ],
   async run({ positionals: [run], options, terminal }) {
-    const { out, data, batchSize, calibrationCount, calibrationMethod, verify, browser, ...others } = options;
+    const { out, data, dtype, batchSize, calibrationCount, calibrationMethod, verify, browser, ...others } = options;
     if (browser && verify === null) throw new UsageError('export: --browser goes with --verify <folder>.');
     const { exportRun } = await import('../../export/export-run.ts');
     const { verifyExport } = await import('../../export/verify-export.ts');
@@ -95,6 +84,7 @@ export const exportCommand = defineCommand({
     const done = await unlessStopped(terminal, async (signal) => {
       const exported = await exportRun(run!, {
         ...others,
+        dtype: parseDtypes(dtype),
         batchSize: batchSize === 'any' ? batchSize : Number(batchSize),
         ...(out !== null && { out }),
         ...(data !== null && { data }),
@@ -103,33 +93,35 @@ export const exportCommand = defineCommand({
         signal,
         onProgress: ({ stage, done, total }) => terminal.progress(stage, done, total),
       });
-      if (verify === null) return { exported, verification: null };
-      const onProgress = progressOf(terminal, 'verifying');
+      const verifications: Verification[] = [];
+      if (verify === null) return { exported, verifications };
       const { checkpoint } = others;
-      const how = { checkpoint, browser, signal, onProgress };
-      return { exported, verification: await verifyExport(run!, modelIn(exported), verify, how) };
+      const how = { checkpoint, browser, signal, onProgress: progressOf(terminal, 'verifying') };
+      for (const model of modelsIn(exported)) verifications.push(await verifyExport(run!, model, verify, how));
+      return { exported, verifications };
     });
     if (done === null) return;
-    const { exported, verification } = done;
-    const bits = exported.dtype === 'int8' ? weightBitsLine(weightBits, await readProcessor()) : '';
+    const { exported, verifications } = done;
+    const bits = exported.dtypes.includes('int8') ? weightBitsLine(weightBits, await readProcessor()) : '';
     printResult(terminal, {
-      notes: verification?.notes ?? [],
+      notes: [...new Set(verifications.flatMap(({ notes }) => notes))],
       lines: [
         ...linesOf(exported),
         ...(bits === '' ? [] : ['', bits]),
-        ...(verification === null ? [] : verificationLines(verification)),
+        ...verifications.flatMap((each) => verificationLines(each, verifications.length > 1)),
       ],
-      json: verification === null ? exported : { ...exported, verification },
+      json: verify === null ? exported : { ...exported, verifications },
     });
-    if (verification?.isRequired && !verification.agrees) process.exitCode = 1;
+    if (verifications.some(({ isRequired, agrees }) => isRequired && !agrees)) process.exitCode = 1;
   },
 });
 
 /** What Linux says of the processor; empty elsewhere. */
 const readProcessor = () => readFile('/proc/cpuinfo', 'utf8').catch(() => '');
 
-/** The ONNX model of an export, or where it has none its folder. */
-const modelIn = ({ path, files }: Exported) => files.find((file) => file.path.endsWith('.onnx'))?.path ?? path;
+/** The ONNX models of an export, or where it has none its folder, which then cannot be verified. */
+const modelsIn = ({ path, networks }: Exported) =>
+  networks.length === 0 ? [path] : networks.map((network) => network.path);
 
 function linesOf({ path, bytes, files, form, input, difference, comparison, usage, notes }: Exported): string[] {
   const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;

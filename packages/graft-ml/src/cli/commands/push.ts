@@ -1,10 +1,10 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
-import { exportDtypes } from '@graft-ml/core/internal/export/names';
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
 import { z } from 'zod';
 import { defineCommand } from '../command.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { optionalText } from '../options/download.ts';
+import { maxDropFlag, modelFlags, parseDtypes } from '../options/export.ts';
 import { cardFlags, cardOptions, pushFormats } from '../options/hub.ts';
 import { checkpointFlag } from '../options/shared.ts';
 import { pushResult } from '../show/hub.ts';
@@ -27,9 +27,8 @@ export const pushCommand = defineCommand({
       .describe(
         `form of the model: ${pushFormats.join(' | ')}; default: hf, and for a run of meta-learning run, what Graft needs to go on with it`,
       ),
-    dtype: choice(exportDtypes)
-      .default('fp32')
-      .describe(`numbers of the network: ${exportDtypes.join(' | ')}`),
+    ...modelFlags,
+    ...maxDropFlag,
     hubUrl: optionalText.describe('address of the hub; default: HF_ENDPOINT, or https://huggingface.co'),
     ...cardFlags,
     ...checkpointFlag,
@@ -39,17 +38,18 @@ export const pushCommand = defineCommand({
     'graft push runs/x acme/flowers --dry-run',
     'graft push runs/x acme/flowers --licence mit --message "First version"',
     'graft push runs/x acme/flowers --public --branch v2',
+    'graft push runs/x acme/flowers --dtype fp32,fp16,int8',
   ],
   async run({ positionals: [run, repo], options, terminal }) {
     const { private: isPrivate, public: isPublic, message, branch, format, hubUrl, ...others } = options;
-    const { dryRun, dtype, checkpoint, ...flags } = others;
+    const { dryRun, dtype, preprocessing, maxDrop, checkpoint, ...flags } = others;
     if (isPrivate && isPublic) throw new UsageError('push: --private or --public?');
     const { pushModel } = await import('../../hub/push-model.ts');
     const signal = onInterrupt(terminal);
     try {
       const pushed = await pushModel(run!, repo!, {
         ...cardOptions(flags),
-        ...{ dryRun, branch, dtype, checkpoint, signal },
+        ...{ dryRun, branch, dtype: parseDtypes(dtype), preprocessing, maxDrop, checkpoint, signal },
         format: format ?? undefined,
         message: message ?? undefined,
         hubUrl: hubUrl ?? undefined,

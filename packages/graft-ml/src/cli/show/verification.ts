@@ -5,22 +5,16 @@ import { plural, table } from './format.ts';
 /** The number of images that a table of differences shows. */
 const mostShown = 20;
 
-/** The lines of `graft export --verify`. */
-export function verificationLines({
-  images,
-  tolerance,
-  checks,
-  agrees,
-  isRequired,
-  dtype,
-  problems,
-}: Verification): string[] {
+/** The lines of `graft export --verify` on one model; `isOneOfSeveral`: with its name. */
+export function verificationLines(verification: Verification, isOneOfSeveral = false): string[] {
+  const { file, images, tolerance, checks, agrees, isRequired, dtype, problems } = verification;
+  const name = isOneOfSeveral ? file : 'It';
   const differing = checks.filter(({ differences }) => differences.length > 0);
   return [
     '',
     agrees
-      ? `It agrees with the run on ${plural(images, 'image')}: the likeliest class, and each probability within ${tolerance}.`
-      : `It does not agree with the run on all of ${plural(images, 'image')} (probabilities within ${tolerance})` +
+      ? `${name} agrees with the run on ${plural(images, 'image')}: the likeliest class, and each probability within ${tolerance}.`
+      : `${name} does not agree with the run on all of ${plural(images, 'image')} (probabilities within ${tolerance})` +
         (isRequired ? '.' : `, which ${dtype} need not.`),
     '',
     table(['engine', 'pixels', 'images', 'same class', `within ${tolerance}`, 'largest difference'], checks.map(rowOf)),
