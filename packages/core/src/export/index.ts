@@ -28,6 +28,7 @@ export {
   type ExportFormat,
   exportDtypes,
   exportFormats,
+  hasNetwork,
   type PreprocessingPlace,
   preprocessingPlaces,
   type WeightBits,

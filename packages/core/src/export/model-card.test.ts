@@ -48,6 +48,7 @@ const card: TrainingCard = {
       known: 0,
     },
   ],
+  dtypes: null,
   calibration: null,
 };
 
@@ -117,6 +118,16 @@ test('a calibrated model says how', () => {
   const calibration = { temperature: 1.625, images: 20, before: 0.09, after: 0.03 };
   const { body } = parsed(modelCardText({ ...card, calibration }));
   expect(body).toContain('A temperature of 1.625 was fitted to 20 validation images');
+});
+
+test('what other numbers than fp32 cost stands in it', () => {
+  const row = (dtype: string, accuracy: number, agreement: number, bytes: number) => ({
+    ...{ dtype, accuracy, interval: [accuracy - 0.05, accuracy + 0.05] as const, agreement, bytes },
+  });
+  const rows = [row('fp32', 0.9, 1, 2_911_646), row('int8', 0.875, 0.95, 811_000)];
+  const { body } = parsed(modelCardText({ ...card, dtypes: { part: 'test', images: 40, rows } }));
+  expect(body).toContain('On 40 test images:');
+  expect(body).toContain('| int8 | 87.5 % | 82.5 % to 92.5 % | 95.0 % | 0.81 |');
 });
 
 test('a meta-learned run says its tasks, and how it is adapted', () => {

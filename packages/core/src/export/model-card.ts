@@ -55,6 +55,27 @@ export interface CardMeasure {
   readonly known: number;
 }
 
+/** A model in one number format: `fp32`, `fp16`, `int8`. */
+export interface CardDtype {
+  readonly dtype: string;
+  readonly accuracy: number;
+  /** 95 % (Wilson 1927). */
+  readonly interval: readonly [low: number, high: number];
+  /** The share of the images that it puts into the class that fp32 does. */
+  readonly agreement: number;
+  /** Of the network's file. */
+  readonly bytes: number;
+}
+
+/** A model in the number formats that it is published in, on the same images. */
+export interface CardDtypes {
+  /** `all`: none were kept aside. */
+  readonly part: string;
+  readonly images: number;
+  /** fp32 first, published or not. */
+  readonly rows: readonly CardDtype[];
+}
+
 /** How probabilities were calibrated. */
 export interface CardCalibration {
   readonly temperature: number;
@@ -93,6 +114,8 @@ export interface TrainingCard extends CardFacts {
   readonly data: { readonly train: number; readonly validation: number; readonly test: number };
   /** The test part first, if there is one. */
   readonly measures: readonly CardMeasure[];
+  /** Null where it is published in fp32 alone, or the others were not compared. */
+  readonly dtypes: CardDtypes | null;
   readonly calibration: CardCalibration | null;
 }
 
@@ -142,6 +165,7 @@ function trainingSections(card: TrainingCard): string[] {
     ...(first === undefined
       ? ['It was not measured: the run kept no images aside.']
       : [...measures.map(measureText), ...confusionText(first), ...classTable(first)]),
+    ...dtypesText(card),
     ...calibrationText(card),
     '## Training data',
     `${plural(data.train, 'training image')}, ${data.validation} for validation, ${data.test} for testing. ${dataset(card)}`,
@@ -242,6 +266,20 @@ function classTable({ part, classes }: CardMeasure): string[] {
   const left = classes.length - rows.length;
   const head = `| class | ${partNames[part]} images | recall | 95 % interval | precision |\n|---|---:|---:|---|---:|`;
   return [`${head}\n${rows.join('\n')}`, ...(left > 0 ? [`And ${plural(left, 'more class', 'more classes')}.`] : [])];
+}
+
+function dtypesText({ dtypes }: TrainingCard): string[] {
+  if (dtypes === null) return [];
+  const rows = dtypes.rows.map(
+    ({ dtype, accuracy, interval: [low, high], agreement, bytes }) =>
+      `| ${dtype} | ${percent(accuracy)} | ${percent(low)} to ${percent(high)} | ${percent(agreement)} | ${(bytes / 1e6).toFixed(2)} |`,
+  );
+  const images = dtypes.part === 'all' ? 'image' : `${dtypes.part} image`;
+  return [
+    '## Number formats',
+    `On ${plural(dtypes.images, images)}:`,
+    `| numbers | accuracy | 95 % interval | same class as fp32 | MB |\n|---|---:|---|---:|---:|\n${rows.join('\n')}`,
+  ];
 }
 
 function calibrationText({ calibration, measures }: TrainingCard): string[] {

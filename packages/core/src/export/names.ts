@@ -6,6 +6,11 @@
 export const exportFormats = ['onnx', 'hf', 'timm', 'triton', 'safetensors'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
+/** Whether a format has an ONNX model, and not weights alone. */
+export function hasNetwork(format: ExportFormat): boolean {
+  return format !== 'timm' && format !== 'safetensors';
+}
+
 /** The number formats of an exported network. */
 export const exportDtypes = ['fp32', 'fp16', 'int8'] as const;
 export type ExportDtype = (typeof exportDtypes)[number];

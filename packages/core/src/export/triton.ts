@@ -28,7 +28,8 @@ export const triton: FormatRule = {
   notes: ({ source: { classes }, batchSize, preprocessing }) => [
     ...(batchSize !== 'any' && preprocessing === 'outside'
       ? [
-          `Triton makes no batches of requests: the model takes ${batchSize}. Use ${option('batchSize', 'any')} for that.`,
+          `Triton makes no batches of requests, since the model has a batch size of ${batchSize}. With ` +
+            `${option('batchSize', 'any')} it does.`,
         ]
       : []),
     ...(classes.some((label) => oneLine(label) !== label)

@@ -79,6 +79,11 @@ test('without a token it says how to get one; both kinds of repository are one t
   const both = await graft(['push', 'run', 'acme/none', '--public', '--private'], root);
   expect([both.status, both.stderr]).toEqual([2, expect.stringContaining('push: --private or --public?')]);
   expect(readFileSync(join(root, 'run', 'run.json'), 'utf8')).not.toContain(hubToken);
+  const elsewhere = await graft(['pull', '../x'], root);
+  expect([elsewhere.status, elsewhere.stderr]).toEqual([
+    1,
+    expect.stringContaining('graft: "../x" does not name a repository of the hub: expected `owner/name`, in letters'),
+  ]);
 });
 
 test('the program of docs/hub.md runs', async () => {

@@ -132,9 +132,10 @@ export function assertDrop(
   if (drop <= maxDrop) return;
   const percent = ({ accuracy, interval: [low, high] }: DtypeRow) =>
     `${(100 * accuracy).toFixed(1)} % (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;
+  const where = part === 'all' ? `${images} images` : `${images} ${part} images`;
   throw new UserError(
-    `${dtype} costs ${drop.toFixed(1)} points of accuracy: ${percent(row)}, and fp32 ${percent(reference)}, on ${images} ` +
-      `${part} images. Nothing was written. Pass ${option('maxDrop', Math.ceil(drop * 10) / 10)} to export it all the same` +
+    `${dtype} costs ${drop.toFixed(1)} points of accuracy: ${percent(row)}, and fp32 ${percent(reference)}, on ${where}. ` +
+      `Nothing was written. Pass ${option('maxDrop', Math.ceil(drop * 10) / 10)} to export it all the same` +
       `${hasOthers ? `, or leave ${dtype} out` : ''}.`,
   );
 }

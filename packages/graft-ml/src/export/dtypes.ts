@@ -14,8 +14,11 @@ const dtypes: { readonly [D in ExportDtype]: ConvertDtype } = {
   int8: toInt8,
 };
 
+/** Converts a network of fp32 to a dtype. */
+export type DtypeConverter = (network: OnnxModel, dtype: ExportDtype) => Promise<OnnxModel>;
+
 /** Converts the networks of one export: one that was converted before is not converted, and calibrated, again. */
-export function dtypeConverter(context: DtypeContext): (network: OnnxModel, dtype: ExportDtype) => Promise<OnnxModel> {
+export function dtypeConverter(context: DtypeContext): DtypeConverter {
   const converted = new Map<string, Promise<OnnxModel>>();
   return (network, dtype) => {
     const slots = [...network.inputs, ...network.outputs].map(({ name, shape }) => `${name} ${shape}`);

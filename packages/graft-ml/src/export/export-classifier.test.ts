@@ -120,7 +120,7 @@ test('a model that resizes takes one image at a time', async () => {
 describe('the model card of a folder for the hub', () => {
   test('says how this very folder is opened, and what the run recorded', async () => {
     const out = join(root, 'shapes-hf');
-    const { files } = await exportRun(run, { out, format: 'hf', dtype: ['fp16', 'fp32'], maxDrop: 100 });
+    const { files, comparison } = await exportRun(run, { out, format: 'hf', dtype: ['fp16', 'fp32'], maxDrop: 100 });
     expect(files.at(-1)!.path).toBe(join(out, 'README.md'));
     const card = readFileSync(join(out, 'README.md'), 'utf8');
     expect(card).toContain(
@@ -130,9 +130,9 @@ describe('the model card of a folder for the hub', () => {
     expect(card).toContain('graft predict shapes-hf photo.jpg');
     expect(card).toMatch(/ of \d+ validation images are classified correctly/);
     expect(card).not.toContain(root);
-    expect(card).toBe(
-      await modelCard(run, { format: 'hf', dtype: ['fp16', 'fp32'], folder: 'shapes-hf', evaluate: false }),
-    );
+    const facts = { format: 'hf', dtype: ['fp16', 'fp32'], folder: 'shapes-hf', comparison, evaluate: false } as const;
+    expect(card).toBe(await modelCard(run, facts));
+    expect(card).toMatch(/## Number formats\n[\s\S]*\n\| fp32 \| .* \| 100\.0 % \| [\s\S]*\n\| fp16 \|/);
   });
 
   test('gives images as they are to a model that resizes them, which is not opened as a network', async () => {

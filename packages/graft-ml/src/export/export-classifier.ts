@@ -13,6 +13,7 @@ import {
   exportMetadata,
   formats,
   formModel,
+  hasNetwork,
   type NetworkFile,
   type OnnxForm,
   type PreprocessingPlace,
@@ -25,7 +26,7 @@ import { textFile } from '@graft-ml/core/internal/export/text-files';
 import type { Classifier } from '../evaluate/classifier.ts';
 import { differenceOf } from './check-model.ts';
 import { assertDrop, compareWithFp32, type DtypeComparison } from './compare-dtypes.ts';
-import { dtypeConverter } from './dtypes.ts';
+import { type DtypeConverter, dtypeConverter } from './dtypes.ts';
 import type { ExportImages } from './export-images.ts';
 import type { CalibrationOptions } from './int8.ts';
 import {
@@ -111,6 +112,9 @@ export interface Exported {
   readonly notes: readonly string[];
 }
 
+/** The facts of an export that its model card says. */
+export interface CardFacts extends Pick<ExportInput, 'dtypes' | 'preprocessing'>, Pick<Exported, 'comparison'> {}
+
 /** What is known of a classifier that is a run's. */
 export interface ExportOrigin {
   readonly run: string;
@@ -118,7 +122,7 @@ export interface ExportOrigin {
   /** The images of its dataset. */
   images(): Promise<ExportImages>;
   /** Its model card, of a format that has one; undefined: none is wanted. */
-  readonly card: ((exported: Pick<ExportInput, 'dtypes' | 'preprocessing'>) => Promise<string>) | undefined;
+  readonly card: ((exported: CardFacts) => Promise<string>) | undefined;
 }
 
 /**
@@ -151,6 +155,7 @@ export async function exportFrom(
   const { signal, onProgress, calibration = {}, weightBits, maxDrop = 1 } = options;
   const dtypes = dtypesOf(options.dtype);
   assertOffered(format, dtypes, preprocessing);
+  if (seen && !hasNetwork(format)) throw noRecord(format);
   const rule = formats[format];
   if (!(maxDrop >= 0)) throw new OptionError({ option: 'maxDrop', expected: 'points from 0 on', received: maxDrop });
   await (rule.isFile ? assertReplaceable : assertWritable)(out, overwrite);
@@ -162,23 +167,10 @@ export async function exportFrom(
     signal,
     onProgress: (done, total) => onProgress?.({ stage: 'converting', done, total }),
   });
-  const weights = origin?.weights ?? null;
-  const input: ExportInput = {
-    source: classifier,
-    name: origin === null ? classifier.model.name : basename(resolve(origin.run)),
-    origin: weights,
-    dtypes,
-    preprocessing,
-    batchSize,
-    async onnx(form, dtype) {
-      const network = await formModel(classifier, form, { batchSize, convert: (each) => convert(each, dtype) });
-      const facts = { form, dtype, origin: weights, seen: seen ? classifier.seen : null };
-      return { form, dtype, model: { ...network, metadata: exportMetadata(classifier, facts) } };
-    },
-  };
+  const chosen = { dtypes, preprocessing, batchSize };
+  const input = { ...chosen, ...inputOf(classifier, origin, { batchSize, convert, seen }) };
   const planned = await rule.files(input);
   const networks = [...planned].flatMap(([name, file]) => (isNetwork(file) ? [{ name, ...file }] : []));
-  if (seen && networks.length === 0) throw noRecord(format);
   const isCompared = origin !== null && dtypes.some((dtype) => dtype !== 'fp32');
   const comparison = isCompared
     ? await compareWithFp32(classifier, dtypes, convert, await origin.images(), {
@@ -195,7 +187,7 @@ export async function exportFrom(
     const count = batchSize === 'any' ? 3 : batchSize;
     differences.push(await differenceOf(files.get(name)!, form, classifier, count));
   }
-  if (rule.hasCard && origin?.card) files.set('README.md', textFile(await origin.card(input)));
+  if (rule.hasCard && origin?.card) files.set('README.md', textFile(await origin.card({ ...input, comparison })));
   signal?.throwIfAborted();
   onProgress?.({ stage: 'writing', done: 0, total: files.size });
   const written = await (rule.isFile ? writeExportFile : writeExportFolder)(out, files, overwrite);
@@ -217,6 +209,29 @@ export async function exportFrom(
   };
 }
 
+/** The parts of an export's input that are the classifier's. */
+function inputOf(
+  classifier: Classifier,
+  origin: ExportOrigin | null,
+  {
+    batchSize,
+    convert,
+    seen,
+  }: Pick<ExportInput, 'batchSize'> & { readonly convert: DtypeConverter; readonly seen: boolean },
+): Pick<ExportInput, 'source' | 'name' | 'origin' | 'onnx'> {
+  const weights = origin?.weights ?? null;
+  return {
+    source: classifier,
+    name: origin === null ? classifier.model.name : basename(resolve(origin.run)),
+    origin: weights,
+    async onnx(form, dtype) {
+      const network = await formModel(classifier, form, { batchSize, convert: (each) => convert(each, dtype) });
+      const facts = { form, dtype, origin: weights, seen: seen ? classifier.seen : null };
+      return { form, dtype, model: { ...network, metadata: exportMetadata(classifier, facts) } };
+    },
+  };
+}
+
 const isNetwork = (file: Uint8Array | NetworkFile): file is NetworkFile => !(file instanceof Uint8Array);
 
 /** One or several dtypes as a list without repetitions. */
@@ -226,7 +241,7 @@ function dtypesOf(dtype: ExportOptions['dtype'] = 'fp32'): ExportDtypes {
 }
 
 function noRecord(format: ExportFormat): OptionError {
-  const problem = `: weights for ${format} do not say which images they were trained on; ONNX models can.`;
+  const problem = `: ${format} has weights alone, which do not say what they were trained on; ONNX models can.`;
   return new OptionError({ option: 'seen', expected: 'false', received: true, problem });
 }
 
@@ -235,26 +250,33 @@ function assertOffered(format: ExportFormat, dtypes: ExportDtypes, preprocessing
   if (!Object.hasOwn(formats, format)) throw choiceError('format', format, exportFormats);
   const rule = formats[format];
   for (const dtype of dtypes) {
-    if (!rule.dtypes.includes(dtype)) throw notOffered('dtype', dtype, exportDtypes, format, rule.dtypes);
+    if (!rule.dtypes.includes(dtype)) throw notOffered('dtypes', dtype, exportDtypes, format);
   }
   if (!rule.preprocessing.includes(preprocessing)) {
-    throw notOffered('preprocessing', preprocessing, preprocessingPlaces, format, rule.preprocessing);
+    throw notOffered('preprocessing', preprocessing, preprocessingPlaces, format);
   }
   if (dtypes.length === 1 || rule.hasSeveralDtypes) return;
-  const problem = ` ${dtypes.join(', ')}: an export as ${format} has one. Export them one by one, or as ${option('format', 'hf')}.`;
+  const problem =
+    ` ${dtypes.join(', ')}: an export for ${format} has one dtype. Export them one by one, or all of them with ` +
+    `${option('format', 'hf')}.`;
   throw new OptionError({ option: 'dtype', expected: 'one', received: dtypes, problem });
 }
 
 /** A choice that there is not, or not in this format. */
 function notOffered(
-  name: 'dtype' | 'preprocessing',
+  name: 'dtypes' | 'preprocessing',
   received: string,
   known: readonly string[],
   format: ExportFormat,
-  offered: readonly string[],
 ): OptionError {
-  if (!known.includes(received)) return choiceError(name, received, known);
+  const option = name === 'dtypes' ? 'dtype' : name;
+  if (!known.includes(received)) return choiceError(option, received, known);
+  const offered: readonly string[] = formats[format][name];
+  const others = exportFormats.filter((each) => {
+    const choices: readonly string[] = formats[each][name];
+    return choices.includes(received);
+  });
   const expected = offered.join(' or ');
-  const problem = ` ${received}: ${format} has ${expected} only.`;
-  return new OptionError({ option: name, expected, received, problem });
+  const problem = ` ${received}: ${format} has ${expected} only. Formats with ${received}: ${others.join(', ')}.`;
+  return new OptionError({ option, expected, received, problem });
 }

@@ -1,11 +1,11 @@
 import { basename, join, resolve } from 'node:path';
-import { type ExportInput, formats, type WeightsOrigin } from '@graft-ml/core/internal/export/index';
+import { formats, type WeightsOrigin } from '@graft-ml/core/internal/export/index';
 import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
 import type { Run } from '@graft-ml/core/internal/runs/run-file';
 import { publishedAs } from '@graft-ml/core/internal/weights/registry/lookup';
 import { type OpenRunOptions, openRun } from '../evaluate/open-run.ts';
 import { readRun } from '../runs/read-run.ts';
-import { type Exported, type ExportOptions, exportFrom } from './export-classifier.ts';
+import { type CardFacts, type Exported, type ExportOptions, exportFrom } from './export-classifier.ts';
 import { type ExportImages, exportImages } from './export-images.ts';
 import { modelCard } from './model-card.ts';
 
@@ -55,8 +55,8 @@ export async function exportRun(run: string, options: ExportRunOptions = {}): Pr
     };
     const { format } = rest;
     const facts = { format, checkpoint, openStore, calibrated, evaluate: false, folder: basename(resolve(out)) };
-    const cardOf = ({ dtypes, preprocessing }: Pick<ExportInput, 'dtypes' | 'preprocessing'>) =>
-      modelCard(run, { ...facts, dtype: dtypes, preprocessing });
+    const cardOf = ({ dtypes, preprocessing, comparison }: CardFacts) =>
+      modelCard(run, { ...facts, dtype: dtypes, preprocessing, comparison });
     return await exportFrom(classifier, out, rest, { run, weights, images, card: card ? cardOf : undefined });
   } finally {
     await classifier.close();

@@ -162,7 +162,7 @@ describe('several number formats', () => {
   test.each(['onnx', 'triton'] as const)('are too many for %s', async (format) => {
     const classifier = classifierOf('resnet_basic', 'resnet18');
     await expect(exported(classifier, `two ${format}`, { format, dtype: ['fp32', 'fp16'] })).rejects.toThrow(
-      `dtype fp32, fp16: an export as ${format} has one. Export them one by one, or as \`format: "hf"\`.`,
+      `dtype fp32, fp16: an export for ${format} has one dtype. Export them one by one, or all of them with \`format: "hf"\`.`,
     );
   });
 });
@@ -297,13 +297,26 @@ test.each(['fp32', 'fp16', 'int8'] as const)('Triton makes batches of a model in
   expect(largest).toBeLessThan({ fp32: 1e-5, fp16: 0.01, int8: 0.3 }[dtype]);
 });
 
+test.each<[ExportOptions, string]>([
+  [{ format: 'timm', dtype: 'int8' }, 'dtype int8: timm has fp32 only. Formats with int8: onnx, hf, triton.'],
+  [
+    { format: 'safetensors', preprocessing: 'inside' },
+    'preprocessing inside: safetensors has outside only. Formats with inside: onnx, hf, triton.',
+  ],
+  [{ format: 'timm', seen: true }, 'seen: timm has weights alone, which do not say what they were trained on'],
+])('%j is refused, and what there is is said', async (options, message) => {
+  await expect(exported(classifierOf('resnet_basic', 'resnet18'), 'refused', options)).rejects.toThrow(message);
+});
+
 test('a model of one size is not batched by Triton, and the note says how it would be', async () => {
   const { read, notes } = await exported(classifierOf('resnet_basic', 'resnet18'), 'triton two', {
     format: 'triton',
     batchSize: 2,
   });
   expect(read('resnet18/config.pbtxt').toString()).toMatch(/max_batch_size: 0\ninstance_group[\s\S]*dims: \[2, 3, /);
-  expect(notes[0]).toBe('Triton makes no batches of requests: the model takes 2. Use `batchSize: "any"` for that.');
+  expect(notes[0]).toBe(
+    'Triton makes no batches of requests, since the model has a batch size of 2. With `batchSize: "any"` it does.',
+  );
 });
 
 /** A parameter's value in protobuf's text format, which is JSON here: the escapes are undone one by one. */

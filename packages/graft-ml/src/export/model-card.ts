@@ -1,12 +1,14 @@
 import { basename, resolve } from 'node:path';
 import { wilsonInterval } from '@graft-ml/core/evaluate';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { quote } from '@graft-ml/core/internal/base/quote';
 import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/evaluate/evaluation';
 import { confusedPairs } from '@graft-ml/core/internal/evaluate/interpretation';
 import { type CardFormat, usageOf } from '@graft-ml/core/internal/export/card-usage';
 import {
   type CardBase,
   type CardCalibration,
+  type CardDtypes,
   type CardLicence,
   type CardMeasure,
   type MetaCard,
@@ -27,6 +29,7 @@ import { readMetaRun } from '../meta/read-meta-run.ts';
 import { openMetaTest } from '../meta/test-meta.ts';
 import { kindOfRun, readRun } from '../runs/read-run.ts';
 import { textOf } from '../text/options.ts';
+import type { DtypeComparison } from './compare-dtypes.ts';
 
 /** Options of a model card. */
 export interface ModelCardOptions
@@ -35,6 +38,8 @@ export interface ModelCardOptions
   readonly format?: CardFormat | undefined;
   /** The numbers of the network, which decide its file, or of several networks. Default `fp32`. */
   readonly dtype?: ExportDtype | readonly ExportDtype[] | undefined;
+  /** The accuracy of other numbers than fp32, as `exportRun` measured it. Default: the card says nothing of them. */
+  readonly comparison?: DtypeComparison | null | undefined;
   /** Whether the model resizes and crops images itself. Default `outside`: it does not. */
   readonly preprocessing?: PreprocessingPlace | undefined;
   /** The repository on the hub, `owner/name`. Default: none, and the code in the card opens a folder. */
@@ -92,6 +97,7 @@ async function trainingCard(path: string, options: ModelCardOptions): Promise<Tr
     classes: run.classes,
     data: { train, validation, test },
     measures,
+    dtypes: dtypesOf(options),
     // A calibration holds for the checkpoint that it was fitted to.
     calibration: calibrated && run.calibration?.checkpoint === checkpoint ? calibrationOf(run.calibration) : null,
     training: isTrainedByProgram(run) ? [] : trainingRows(run),
@@ -99,6 +105,14 @@ async function trainingCard(path: string, options: ModelCardOptions): Promise<Tr
       ? ['Some classes had many more training images than others; it may favour them.']
       : [],
   };
+}
+
+/** Of the compared dtypes those that are published, and fp32. */
+function dtypesOf({ comparison, dtype = [] }: ModelCardOptions): CardDtypes | null {
+  if (!comparison) return null;
+  const { images, part, rows } = comparison;
+  const published = ['fp32', ...[dtype].flat()];
+  return { images, part, rows: rows.filter((row) => published.includes(row.dtype)) };
 }
 
 function calibrationOf({ temperature, images, calibrationError }: NonNullable<Run['calibration']>): CardCalibration {
@@ -316,19 +330,23 @@ function metaRows({ config, best }: MetaRun): [string, string][] {
 /** `owner/name`, as the hub allows it. */
 const repoName = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/;
 
-/** @throws OptionError where it is not `owner/name`, which is all that stands in addresses and code */
-export function assertRepoName(name: string, option = 'repo'): void {
-  if (repoName.test(name) && !/--|\.\.|[.-]$|[.-]\/|\.git$/.test(name)) return;
-  throw new OptionError({
-    option,
-    expected: 'a repository of the hub, `owner/name`, of letters, digits, - _ and .',
-    received: name,
-  });
+const isRepoName = (name: string) => repoName.test(name) && !/--|\.\.|[.-]$|[.-]\/|\.git$/.test(name);
+const repoForm = '`owner/name`, in letters, digits, hyphens, underscores and dots';
+
+/** @throws UserError where it is not `owner/name`, which is all that stands in addresses and code */
+export function assertRepoName(name: string): void {
+  if (!isRepoName(name))
+    throw new UserError(`${quote(name)} does not name a repository of the hub: expected ${repoForm}.`);
+}
+
+function assertRepoOption(option: string, name: string | undefined): void {
+  if (name === undefined || isRepoName(name)) return;
+  throw new OptionError({ option, expected: `a repository of the hub, ${repoForm}`, received: name });
 }
 
 function assertNames({ repo, dataset, licence }: ModelCardOptions): void {
-  if (repo !== undefined) assertRepoName(repo);
-  if (dataset !== undefined) assertRepoName(dataset, 'dataset');
+  assertRepoOption('repo', repo);
+  assertRepoOption('dataset', dataset);
   if (licence === undefined || /^[a-z0-9][a-z0-9.+-]{0,60}$/i.test(licence)) return;
   throw new OptionError({
     option: 'licence',

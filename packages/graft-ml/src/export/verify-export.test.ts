@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readOnnxModel, writeOnnx } from '@graft-ml/core/internal/export/index';
 import sharp from 'sharp';
@@ -147,6 +147,15 @@ describe('graft export --verify', () => {
     expect(status).toBe(0);
     expect(stdout).toContain(`${join(out, 'onnx', 'model.onnx')} agrees with the run on 18 images`);
     expect(stdout).toContain(`${join(out, 'onnx', 'model_fp16.onnx')} `);
+  });
+
+  test.each([
+    [['--format', 'safetensors', '--verify', shapes], /--verify compares ONNX models; safetensors has weights alone/],
+    [['--verify', join(root, 'none')], /--verify .*none: there is no such folder/],
+  ])('%j is refused before anything is written', async (options, message) => {
+    const out = join(root, 'refused');
+    const { status, stderr } = await graft(['export', run, '--out', out, ...options]);
+    expect([status, stderr, existsSync(out)]).toEqual([2, expect.stringMatching(message), false]);
   });
 
   test('says it as JSON, with the images that cannot be used', async () => {

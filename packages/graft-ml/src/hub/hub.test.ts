@@ -376,7 +376,7 @@ describe('where it goes', () => {
   });
 
   test.each(['acme', 'acme/x/y', '../x/y', 'acme/x@..', 'acme/x@a@b', 'acme/..'])('%s names no model', async (name) => {
-    await expect(pull(name, 'no')).rejects.toThrow(/expected a repository of the hub|is no branch, tag or commit/);
+    await expect(pull(name, 'no')).rejects.toThrow(/does not name a repository of the hub|is no branch, tag or commit/);
     expect(hub.requests).toEqual([]);
   });
 });

@@ -27,7 +27,9 @@ export interface PushProgress {
 }
 
 /** Options of pushing a run. */
-export interface PushOptions extends HubOptions, Omit<ModelCardOptions, 'format' | 'repo' | 'folder' | 'onProgress'> {
+export interface PushOptions
+  extends HubOptions,
+    Omit<ModelCardOptions, 'format' | 'repo' | 'folder' | 'comparison' | 'onProgress'> {
   /** Default `hf`; a meta-learned run has `run` alone, what Graft needs to adapt it. */
   readonly format?: PushFormat | undefined;
   /** The most points of accuracy that other numbers than fp32 may cost on the images of the run. Default 1. */
@@ -128,8 +130,9 @@ async function writeAll(
   const opening = { checkpoint, calibrated, cache, openStore, signal, onProgress, data };
   const model = { format, dtype, preprocessing };
   // Who knows a published dataset may know which of its images a model has seen.
-  await writeModelFiles(run, folder, { ...opening, ...model, maxDrop, withSeen: dataset !== undefined });
-  const said = { dataset, evaluate, episodes, name, licence, device, onNote };
+  const published = { ...opening, ...model, maxDrop, withSeen: dataset !== undefined };
+  const comparison = await writeModelFiles(run, folder, published);
+  const said = { comparison, dataset, evaluate, episodes, name, licence, device, onNote };
   await replaceFile(join(folder, 'README.md'), await modelCard(run, { ...opening, ...model, ...said, repo }));
 }
 

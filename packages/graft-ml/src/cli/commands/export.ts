@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import type { OnnxForm } from '@graft-ml/core/internal/export/forms';
-import { calibrationMethods, exportFormats } from '@graft-ml/core/internal/export/names';
+import { calibrationMethods, exportFormats, hasNetwork } from '@graft-ml/core/internal/export/names';
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
 import { z } from 'zod';
 import type { Exported, Verification } from '../../export/index.ts';
@@ -76,10 +77,18 @@ export const exportCommand = defineCommand({
   async run({ positionals: [run], options, terminal }) {
     const { out, data, dtype, batchSize, calibrationCount, calibrationMethod, verify, browser, ...others } = options;
     if (browser && verify === null) throw new UsageError('export: --browser goes with --verify <folder>.');
+    if (verify !== null && !hasNetwork(others.format)) {
+      throw new UsageError(`export: --verify compares ONNX models; ${others.format} has weights alone.`);
+    }
     const { exportRun } = await import('../../export/export-run.ts');
     const { verifyExport } = await import('../../export/verify-export.ts');
     const { findImages } = await import('../../data/find-images.ts');
-    if (verify !== null) await findImages([verify]); // an export may take long
+    // An export may take long, so that what cannot be compared is said before it.
+    if (verify !== null) {
+      const { paths } = await findImages([verify]);
+      if (paths.length === 1 && !existsSync(paths[0]!))
+        throw new UsageError(`export: --verify ${verify}: there is no such folder.`);
+    }
     const weightBits = options.weightBits === 8 ? 8 : 7;
     const done = await unlessStopped(terminal, async (signal) => {
       const exported = await exportRun(run!, {

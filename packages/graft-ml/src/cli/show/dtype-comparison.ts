@@ -14,7 +14,7 @@ export function dtypeLines({ images, part, rows }: DtypeComparison): string[] {
   ]);
   return [
     '',
-    `On ${plural(images, `${part} image`)}${origins[part] ?? ''}:`,
+    `On ${plural(images, part === 'all' ? 'image' : `${part} image`)}${origins[part] ?? ''}:`,
     table(['dtype', 'accuracy', '95 % interval', 'as fp32', 'MiB', 'ms an image'], cells),
   ];
 }
@@ -22,6 +22,7 @@ export function dtypeLines({ images, part, rows }: DtypeComparison): string[] {
 const origins: Readonly<Record<string, string>> = {
   test: ', which the run never looked at',
   validation: ', by which the run chose its best epoch',
+  all: ', of which the run kept none aside',
 };
 
 /** A sentence on the bits of weights, from what /proc/cpuinfo says of this processor; empty where there is none. */
