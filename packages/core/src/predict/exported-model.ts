@@ -2,13 +2,13 @@ import { UserError } from '../base/errors.ts';
 import { parseShallow } from '../base/shallow-json.ts';
 import { readOnnxMetadata } from '../graph/onnx-metadata.ts';
 import { type ImageRows, resizeImage, viewAt } from '../image/evaluation-view.ts';
-import type { Framing } from '../image/transform.ts';
+import type { Preprocessing } from '../models/model.ts';
 import { parsePreprocessing } from '../models/preprocessing.ts';
 
 /** The description that `graft export` writes into an ONNX file beside the network. */
 export interface ExportedModel {
   readonly classes: readonly string[];
-  readonly preprocessing: Framing;
+  readonly preprocessing: Preprocessing;
   /** Its input: `pixels` u8 (n, 3, crop, crop), resized and cropped, or `image` u8 (1, 3, h, w) of any size. */
   readonly input: 'pixels' | 'image';
 }
@@ -49,7 +49,7 @@ export function pixelsInput(view: Uint8Array, { preprocessing: { crop } }: Expor
 }
 
 /** The red, the green and the blue of an image, one after the other. */
-async function planesOf(image: ImageRows): Promise<Uint8Array> {
+export async function planesOf(image: ImageRows): Promise<Uint8Array> {
   const area = image.width * image.height;
   const planes = new Uint8Array(3 * area);
   await image.decode(0, image.height, ({ data }, top) => {

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { InferenceSession, TensorConstructor } from 'onnxruntime-common';
+import type { InferenceSession, Tensor, TensorConstructor } from 'onnxruntime-common';
 import { UserError } from '../base/errors.ts';
 import { ranked } from '../base/largest.ts';
 import type { ExportedModel, ModelInput } from './exported-model.ts';
@@ -9,11 +9,17 @@ export interface PredictedClass {
   readonly probability: number;
 }
 
+/** The parts of a session of ONNX Runtime that a predictor uses. */
+export interface PredictorSession extends Pick<InferenceSession, 'inputMetadata' | 'outputMetadata' | 'release'> {
+  /** The outputs of those names. */
+  run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Promise<Readonly<Record<string, Tensor>>>;
+}
+
 /** An exported model that is open, and access to images of type I. */
 export interface PredictorParts<I> {
   readonly model: ExportedModel;
   /** Its session, of any build of ONNX Runtime. It becomes the predictor's. */
-  readonly session: InferenceSession;
+  readonly session: PredictorSession;
   /** The tensors of that build. */
   readonly Tensor: TensorConstructor;
   /** Decodes an image. @throws ImageError (by rejection) where it cannot be used */

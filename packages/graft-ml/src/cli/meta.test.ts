@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
+import { serveModels } from '../serve/index.ts';
+import { prediction } from '../serve/schemas.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -45,6 +47,21 @@ test('train, test, adapt, predict', async () => {
   const image = join('few', 'ring', readdirSync(join(root, 'few', 'ring'))[0]!);
   const predicted = await graft(['predict', 'run-adapted', image, '--json'], root);
   expect(JSON.parse(predicted.stdout)[0].classes).toHaveLength(2);
+
+  const models = [{ name: 'few', path: join(root, 'run-adapted') }];
+  await using server = await serveModels({ models, port: 0, workers: 1, threads: 1, decoders: 1 });
+  const body = Uint8Array.from(readFileSync(join(root, image)));
+  const headers = { 'content-type': 'image/png' };
+  const ask = () => fetch(new URL('predict', server.address), { method: 'POST', body, headers });
+  // At once, so that some are in one batch.
+  for (const answer of await Promise.all([ask(), ask(), ask()])) {
+    const { classes } = prediction.parse(await answer.json());
+    const found = Object.fromEntries(classes.map(({ name, probability }) => [name, probability]));
+    const { classes: expected } = prediction.pick({ classes: true }).parse(JSON.parse(predicted.stdout)[0]);
+    expect(found).toEqual(
+      Object.fromEntries(expected.map(({ name, probability }) => [name, expect.closeTo(probability, 4)])),
+    );
+  }
   const refused = await graft(['predict', 'run', image], root);
   expect([refused.status, refused.stderr]).toEqual([
     1,

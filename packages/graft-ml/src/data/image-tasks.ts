@@ -19,6 +19,8 @@ export interface ViewTask extends ImageFile {
 /** A request for the whole image. */
 export interface DecodeTask extends ImageFile {
   readonly reading: ImageReading;
+  /** As in `ViewTask`. */
+  readonly mostPixels?: number;
 }
 
 export interface Viewed {

@@ -27,6 +27,7 @@ export {
   type EvaluateOptions,
   evaluateFolder,
   type FeatureTable,
+  type FilePredictor,
   type FolderEvaluation,
   type JudgedImage,
   type Mistake,

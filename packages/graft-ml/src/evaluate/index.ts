@@ -23,6 +23,7 @@ export {
   assertPredictionFile,
   type DescribedPrediction,
   describePrediction,
+  type FilePredictor,
   type PredictFilesOptions,
   predictFiles,
   writePredictions,

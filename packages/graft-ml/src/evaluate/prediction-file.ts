@@ -7,6 +7,11 @@ import type { TestTimeAugmentation } from '@graft-ml/core/internal/image/test-ti
 import { growFile } from '../files/write.ts';
 import type { Classifier, Prediction } from './classifier.ts';
 
+/** What says of files which classes they are of: a classifier, or an exported model. */
+export type FilePredictor = Pick<Classifier, 'classes' | 'tta'> & {
+  predict(paths: readonly string[]): AsyncIterable<Prediction>;
+};
+
 /** A classifier's answer for one image, for printing and for files. */
 export interface DescribedPrediction {
   readonly path: string;
@@ -21,7 +26,7 @@ export interface DescribedPrediction {
 /** The `top` likeliest classes by name. */
 export function describePrediction(
   prediction: Prediction,
-  { classes, tta }: Classifier,
+  { classes, tta }: Pick<FilePredictor, 'classes' | 'tta'>,
   top: number,
 ): DescribedPrediction {
   const { path, probabilities, problem } = prediction;
@@ -41,9 +46,9 @@ export interface PredictFilesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Describes a classifier's answers for one image after the other. @throws the signal's reason */
+/** Describes answers for one image after the other. @throws the signal's reason */
 export async function* predictFiles(
-  classifier: Classifier,
+  classifier: FilePredictor,
   paths: readonly string[],
   { top, signal }: PredictFilesOptions,
 ): AsyncGenerator<DescribedPrediction, void, undefined> {

@@ -96,6 +96,21 @@ test('a model that resizes images itself takes them as they are, also from a pro
       expect(Math.abs(probability - probabilities[i]!)).toBeLessThan(0.02); // pixels are within one grey level
 });
 
+test.each([
+  ['fp16', { dtype: 'fp16' }, 'fp16.onnx', 0.02],
+  ['int8', { dtype: 'int8', calibration: { count: 6 } }, 'int8.onnx', 0.3],
+  ['pixel_values', { format: 'hf' }, 'hf/onnx/model.onnx', 1e-5],
+  ['a whole image as pixel_values', { format: 'hf', preprocessing: 'inside' }, 'hf-whole/onnx/model.onnx', 0.02],
+] as const)('every form of an export answers as the run does: %s', async (_, options, file, most) => {
+  await exportRun(run, { maxDrop: 100, ...options, out: join(root, file.split('/')[0]!) });
+  await using predictor = await loadPredictor(join(root, file), { threads });
+  for (const image of files.slice(0, 6)) {
+    const answer = await predictor.probabilities(image);
+    expect(answer.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 4);
+    for (const [i, value] of expected.get(image)!.entries()) expect(Math.abs(answer[i]! - value)).toBeLessThan(most);
+  }
+});
+
 test('a format that may cost much is decoded elsewhere, with the same answer', async () => {
   await using predictor = await loadPredictor(model, { threads });
   const tiff = await sharp(files[5]!).tiff({ compression: 'none' }).toBuffer();

@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
-import { readExportedModel } from '@graft-ml/core/internal/predict/exported-model';
+import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { ImagePredictor, type PredictorParts } from '@graft-ml/core/internal/predict/image-predictor';
 import { readBytes } from '../files/read.ts';
-import { loadOrt, loadSession } from '../runtime/ort.ts';
+import { loadOrt } from '../runtime/ort.ts';
+import { openExport } from './exported-session.ts';
 import { type PredictorImage, type PredictorImages, pathOf, predictorImages } from './predictor-images.ts';
 
 export interface PredictorOptions {
@@ -56,11 +56,7 @@ export async function loadPredictor(
     throw new OptionError({ option: 'threads', expected: 'a whole number from 1 on', received: threads });
   }
   const bytes = await contentOf(model);
-  const described = readExportedModel(bytes);
-  const session = await loadSession(bytes, threads).catch((cause: Error) => {
-    if (cause instanceof UserError) throw cause;
-    throw new UserError(`ONNX Runtime cannot open the model: ${cause.message}`, { cause });
-  });
+  const { model: described, session } = await openExport(bytes, threads);
   return new Predictor({ model: described, session, Tensor: loadOrt().Tensor, atOnce: atOnce[described.input] });
 }
 

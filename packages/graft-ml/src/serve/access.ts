@@ -47,7 +47,8 @@ export function createAccess({ token, isLoopback, origins }: AccessOptions) {
       return {
         'access-control-allow-origin': origin,
         'access-control-allow-methods': 'GET, POST',
-        'access-control-allow-headers': 'authorization, content-type',
+        'access-control-allow-headers': 'authorization, content-type, inference-header-content-length',
+        'access-control-expose-headers': 'inference-header-content-length, retry-after, x-request-id',
         'access-control-max-age': '600',
       };
     },

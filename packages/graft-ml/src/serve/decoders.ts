@@ -1,15 +1,28 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
-import { ImageError } from '@graft-ml/core/internal/image/problem';
+import { rowsOf } from '@graft-ml/core/internal/image/evaluation-view';
+import { ImageError, type ImageProblem } from '@graft-ml/core/internal/image/problem';
+import { planesOf } from '@graft-ml/core/internal/predict/exported-model';
 import { type ImageProcess, processLimits, startImageProcess } from '../data/image-process.ts';
 import { type Child, ProcessLost, startChild } from './child.ts';
-import type { DecodeReply, DecodeTask, TensorRequest, TensorTask, ViewTask } from './messages.ts';
+import type {
+  DecodeImageTask,
+  DecodeReply,
+  DecodeTask,
+  ImageContent,
+  PlanarImage,
+  TensorRequest,
+  TensorTask,
+  ViewTask,
+} from './messages.ts';
 import { ServeError } from './problems.ts';
 import type { PixelSlot, SharedPixels } from './shared-pixels.ts';
 
 /** Turns requests into inputs of models, in processes of its own, each of which has one image at a time. */
 export interface Decoders {
   /** Settles when nothing writes there any more. @throws ImageError, ServeError (by rejection) */
-  view(task: ImageTask, slot: PixelSlot, signal: AbortSignal): Promise<void>;
+  view(content: ImageContent, slot: PixelSlot, signal: AbortSignal): Promise<void>;
+  /** The image in its own size. @throws ImageError, ServeError (by rejection) */
+  image(content: ImageContent, signal: AbortSignal): Promise<PlanarImage>;
   /** @throws ServeError (by rejection) */
   tensor(task: Omit<TensorTask, 'kind'>, signal: AbortSignal): Promise<TensorRequest>;
   /** The processes that run. */
@@ -17,9 +30,6 @@ export interface Decoders {
   readonly waiting: number;
   close(): void;
 }
-
-/** The image to decode, wherever it goes. */
-export type ImageTask = Omit<ViewTask, 'kind' | 'offset' | 'isLarge'>;
 
 export interface DecodersOptions {
   readonly shared: SharedPixels;
@@ -102,15 +112,29 @@ export async function startDecoders({ shared, count, seconds, onLost }: Decoders
       advance();
     });
 
+  /** Asks again where the image turns out to be a large one. @throws ImageError (by rejection) */
+  const askFor = async (
+    task: Omit<ViewTask, 'isLarge'> | Omit<DecodeImageTask, 'isLarge'>,
+    signal: AbortSignal,
+  ): Promise<DecodeReply> => {
+    const first = await ask({ ...task, isLarge: false }, signal);
+    const reply = 'isLarge' in first ? await ask({ ...task, isLarge: true }, signal) : first;
+    if ('problem' in reply) throw new ImageError(reply.problem);
+    return reply;
+  };
+
   for (let i = 0; i < count; i++) start();
   return {
-    async view(task, slot, signal) {
-      const own = { kind: 'view', ...task, offset: slot.offset } as const;
-      const first = await ask({ ...own, isLarge: false }, signal);
-      const reply = 'isLarge' in first ? await ask({ ...own, isLarge: true }, signal) : first;
+    async view(content, slot, signal) {
+      const reply = await askFor({ kind: 'view', ...content, offset: slot.offset }, signal);
       if ('isWritten' in reply) return;
-      if ('isCostly' in reply) return shared.write(slot, await costly.view(task, signal));
-      if ('problem' in reply) throw new ImageError(reply.problem);
+      if ('isCostly' in reply) return shared.write(slot, await costly.view(content, signal));
+      throw new Error('a decoder answered something else');
+    },
+    async image(content, signal) {
+      const reply = await askFor({ kind: 'image', ...content }, signal);
+      if ('image' in reply) return reply.image;
+      if ('isCostly' in reply) return costly.image(content, signal);
       throw new Error('a decoder answered something else');
     },
     async tensor(task, signal) {
@@ -135,7 +159,7 @@ export async function startDecoders({ shared, count, seconds, onLost }: Decoders
 }
 
 function isSlow(task: DecodeTask): boolean {
-  return task.kind === 'view' ? task.isLarge : task.bytes.length > manyBytes;
+  return task.kind === 'tensor' ? task.bytes.length > manyBytes : task.isLarge;
 }
 
 /** One image at a time in the process of `data/`, whose memory and time are bounded: large ones, AVIF and TIFF. */
@@ -143,26 +167,39 @@ function costlyLane(seconds: number) {
   const apart: ImageProcess = startImageProcess({ seconds, bytes: processLimits.bytes });
   let previous: Promise<unknown> = Promise.resolve();
   let waiting = 0;
+  /** @throws ServeError (by rejection) where too many wait; ImageError */
+  const inTurn = async <R extends object>(
+    signal: AbortSignal,
+    work: () => Promise<R | { readonly problem: ImageProblem }>,
+  ): Promise<R> => {
+    if (waiting >= mostCostly) throw new ServeError('busy', 'Too many large images wait to be decoded.');
+    waiting++;
+    const done = previous.then(() => {
+      signal.throwIfAborted();
+      return work();
+    });
+    previous = done.catch(() => {});
+    try {
+      const reply = await done;
+      if ('problem' in reply) throw new ImageError(reply.problem);
+      return reply;
+    } finally {
+      waiting--;
+    }
+  };
   return {
     get waiting() {
       return waiting;
     },
-    async view({ bytes, framing, mostPixels }: ImageTask, signal: AbortSignal): Promise<Uint8Array> {
-      if (waiting >= mostCostly) throw new ServeError('busy', 'Too many large images wait to be decoded.');
-      waiting++;
+    async view({ bytes, framing, mostPixels }: ImageContent, signal: AbortSignal): Promise<Uint8Array> {
       const request = { kind: 'evaluation', preprocessing: framing } as const;
-      const viewed = previous.then(() => {
-        signal.throwIfAborted();
-        return apart.perform('view', { path: 'image', bytes, request, size: framing.crop, mostPixels });
-      });
-      previous = viewed.catch(() => {});
-      try {
-        const reply = await viewed;
-        if ('problem' in reply) throw new ImageError(reply.problem);
-        return reply.pixels;
-      } finally {
-        waiting--;
-      }
+      const task = { path: 'image', bytes, request, size: framing.crop, mostPixels };
+      return (await inTurn(signal, () => apart.perform('view', task))).pixels;
+    },
+    async image({ bytes, framing, mostPixels }: ImageContent, signal: AbortSignal): Promise<PlanarImage> {
+      const task = { path: 'image', bytes, reading: framing, mostPixels };
+      const image = await inTurn(signal, () => apart.perform('decode', task));
+      return { width: image.width, height: image.height, data: await planesOf(rowsOf(image)) };
     },
     close() {
       if (apart.pid !== undefined) process.kill(apart.pid, 'SIGKILL');

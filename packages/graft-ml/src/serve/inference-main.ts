@@ -15,6 +15,7 @@ answerTasks<InferenceTask, InferenceReply>(async (task) => {
   if (!model) throw new Error('a model is opened before it runs');
   const { crop } = model.description.framing;
   const length = 3 * crop * crop;
+  if (task.kind === 'run-image') return { outputs: await model.runImage(task.image) };
   if (task.kind === 'run') {
     const pixels = new Uint8Array(task.size * length);
     readPixels(task.offsets, length, pixels);

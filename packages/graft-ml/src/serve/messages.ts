@@ -6,12 +6,14 @@ import type { Framing } from '@graft-ml/core/internal/image/transform';
 /** A model as its process has opened it. */
 export interface ModelDescription {
   readonly classes: readonly string[];
+  /** `pixels` u8 (n, 3, crop, crop), or `image` u8 (1, 3, height, width) of any size, which it resizes itself. */
+  readonly input: 'pixels' | 'image';
   /** How an image becomes its input. */
   readonly framing: Framing;
   /** The numbers of images that it takes at once, in ascending order. */
   readonly sizes: readonly number[];
-  /** Whether Grad-CAM can be asked for. */
-  readonly explains: boolean;
+  /** Why Grad-CAM cannot be asked for; null: it can. */
+  readonly unexplained: string | null;
   /** Notes on reading it, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -33,6 +35,19 @@ export interface RunTask {
   readonly size: number;
 }
 
+/** An image as it was decoded, planar u8 (3, height, width). */
+export interface PlanarImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** Computes one image of any size. */
+export interface RunImageTask {
+  readonly kind: 'run-image';
+  readonly image: PlanarImage;
+}
+
 /** Computes what in one image speaks for a class. */
 export interface ExplainTask {
   readonly kind: 'explain';
@@ -42,7 +57,7 @@ export interface ExplainTask {
   readonly target: number | null;
 }
 
-export type InferenceTask = OpenTask | RunTask | ExplainTask;
+export type InferenceTask = OpenTask | RunTask | RunImageTask | ExplainTask;
 
 /** The outputs of a batch, f32 (size, classes) each. */
 export interface BatchOutputs {
@@ -63,15 +78,26 @@ export interface ImageExplanation {
   readonly overlay: Uint8Array;
 }
 
-/** Makes a model's input of the content of an image file. */
-export interface ViewTask {
-  readonly kind: 'view';
+/** The content of an image file, which is to be decoded. */
+export interface ImageContent {
   readonly bytes: Uint8Array;
   readonly framing: Framing;
   readonly mostPixels: number;
+}
+
+/** Makes an input of the model's own size of an image. */
+export interface ViewTask extends ImageContent {
+  readonly kind: 'view';
   /** Where the input goes, u8 (3, crop, crop). */
   readonly offset: number;
   /** Whether it may be a large image, which takes long to decode. */
+  readonly isLarge: boolean;
+}
+
+/** Decodes an image and leaves its size as it is. */
+export interface DecodeImageTask extends ImageContent {
+  readonly kind: 'image';
+  /** As in `ViewTask`. */
   readonly isLarge: boolean;
 }
 
@@ -79,24 +105,30 @@ export interface ViewTask {
 export interface TensorTask {
   readonly kind: 'tensor';
   readonly bytes: Uint8Array;
+  /** The length of its JSON; binary data may follow. */
+  readonly jsonBytes: number;
+  /** The input of the model. */
+  readonly input: ModelDescription['input'];
   readonly crop: number;
   readonly mostImages: number;
+  readonly mostPixels: number;
 }
 
-export type DecodeTask = ViewTask | TensorTask;
+export type DecodeTask = ViewTask | DecodeImageTask | TensorTask;
 
 /** A request of the Open Inference Protocol as it was read. */
 export interface TensorRequest {
   readonly id: string | undefined;
-  /** u8 (count, 3, crop, crop) */
+  /** u8 in its shape, (n, 3, height, width) */
   readonly pixels: Uint8Array;
-  readonly count: number;
-  /** The outputs that are asked for, in their order. */
-  readonly outputs: readonly ('logits' | 'probabilities')[];
+  readonly shape: readonly number[];
+  /** The outputs that are asked for, in their order; binary ones follow the JSON of the answer. */
+  readonly outputs: readonly { readonly name: 'logits' | 'probabilities'; readonly isBinary: boolean }[];
 }
 
 export type DecodeReply =
   | { readonly isWritten: true }
+  | { readonly image: PlanarImage }
   | { readonly request: TensorRequest }
   | { readonly problem: ImageProblem }
   /** What is wrong with the request. */

@@ -1,7 +1,15 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { nextBatch, type Waiting } from './batch-queue.ts';
 import { type Child, ProcessLost, startChild } from './child.ts';
-import type { ImageExplanation, InferenceReply, InferenceTask, ModelDescription } from './messages.ts';
+import type {
+  ExplainTask,
+  ImageExplanation,
+  InferenceReply,
+  InferenceTask,
+  ModelDescription,
+  PlanarImage,
+  RunImageTask,
+} from './messages.ts';
 import { ServeError } from './problems.ts';
 import type { PixelSlot, SharedPixels } from './shared-pixels.ts';
 
@@ -39,7 +47,9 @@ export interface ModelPool {
   readonly description: ModelDescription;
   /** Settles when nothing reads there any more. @param slot u8 (3, crop, crop). @throws ServeError (by rejection) */
   run(slot: PixelSlot, signal: AbortSignal): Promise<RowOutputs>;
-  /** Grad-CAM, likewise. */
+  /** The same for an image of any size, where that is the model's input. */
+  runImage(image: PlanarImage, signal: AbortSignal): Promise<RowOutputs>;
+  /** Grad-CAM, as `run`. */
   explain(slot: PixelSlot, target: number | null, signal: AbortSignal): Promise<ImageExplanation>;
   readonly waiting: number;
   readonly pids: readonly number[];
@@ -53,9 +63,8 @@ type Worker = Child<InferenceTask, InferenceReply>;
 
 interface Job extends Omit<Waiting, 'isAlone'> {
   isAlone: boolean;
-  readonly slot: PixelSlot;
-  /** Null: to be classified; else the class that is explained, or the likeliest. */
-  readonly target: { readonly index: number | null } | null;
+  /** An image that goes into a batch, or a task for an image by itself. */
+  readonly subject: PixelSlot | ExplainTask | RunImageTask;
   /** Whether its first process broke down. */
   isRetried: boolean;
   answer(value: RowOutputs | ImageExplanation): void;
@@ -113,18 +122,26 @@ class Pool implements ModelPool {
   }
 
   run(slot: PixelSlot, signal: AbortSignal): Promise<RowOutputs> {
+    return this.#classify(slot, signal);
+  }
+
+  runImage(image: PlanarImage, signal: AbortSignal): Promise<RowOutputs> {
+    return this.#classify({ kind: 'run-image', image }, signal);
+  }
+
+  #classify(subject: PixelSlot | RunImageTask, signal: AbortSignal): Promise<RowOutputs> {
     return new Promise((resolve, reject) => {
       const answer = (value: RowOutputs | ImageExplanation) =>
         'logits' in value ? resolve(value) : reject(new Error('a worker answered something else'));
-      this.#push({ ...newJob(slot, signal), target: null, isAlone: false, answer, fail: reject });
+      this.#push({ ...newJob(subject, signal), answer, fail: reject });
     });
   }
 
-  explain(slot: PixelSlot, index: number | null, signal: AbortSignal): Promise<ImageExplanation> {
+  explain({ offset }: PixelSlot, target: number | null, signal: AbortSignal): Promise<ImageExplanation> {
     return new Promise((resolve, reject) => {
       const answer = (value: RowOutputs | ImageExplanation) =>
         'overlay' in value ? resolve(value) : reject(new Error('a worker answered something else'));
-      this.#push({ ...newJob(slot, signal), target: { index }, isAlone: true, answer, fail: reject });
+      this.#push({ ...newJob({ kind: 'explain', offset, target }, signal), answer, fail: reject });
     });
   }
 
@@ -192,8 +209,8 @@ class Pool implements ModelPool {
     let isLost = false;
     for (const { since } of jobs) this.#options.onWait(now - since);
     try {
-      const [{ target, slot }] = jobs as readonly [Job];
-      if (target) jobs[0]!.answer(await this.#explainIn(worker, slot, target.index));
+      const [{ subject, answer }] = jobs as readonly [Job];
+      if ('kind' in subject) answer(await this.#askAlone(worker, subject));
       else await this.#runIn(worker, jobs, size);
       this.#options.onBatch(jobs.length, performance.now() - now);
       this.#pause = 0;
@@ -205,14 +222,15 @@ class Pool implements ModelPool {
     if (!this.#isClosed) this.#advance();
   }
 
-  async #explainIn(worker: Worker, { offset }: PixelSlot, target: number | null): Promise<ImageExplanation> {
-    const reply = await worker.ask({ kind: 'explain', offset, target }, this.#options.seconds);
-    if (!('explanation' in reply)) throw new Error('a worker answered something else');
-    return reply.explanation;
+  async #askAlone(worker: Worker, task: ExplainTask | RunImageTask): Promise<RowOutputs | ImageExplanation> {
+    const reply = await worker.ask(task, this.#options.seconds);
+    if ('explanation' in reply) return reply.explanation;
+    if ('outputs' in reply) return reply.outputs;
+    throw new Error('a worker answered something else');
   }
 
   async #runIn(worker: Worker, jobs: readonly Job[], size: number): Promise<void> {
-    const offsets = jobs.map(({ slot }) => slot.offset);
+    const offsets = jobs.flatMap(({ subject }) => ('kind' in subject ? [] : [subject.offset]));
     const reply = await worker.ask({ kind: 'run', offsets, size }, this.#options.seconds);
     if (!('outputs' in reply)) throw new Error('a worker answered something else');
     const { logits, probabilities } = reply.outputs;
@@ -249,8 +267,8 @@ class Pool implements ModelPool {
   }
 }
 
-function newJob(slot: PixelSlot, signal: AbortSignal) {
-  return { slot, signal, since: performance.now(), isRetried: false };
+function newJob(subject: Job['subject'], signal: AbortSignal) {
+  return { subject, signal, since: performance.now(), isAlone: 'kind' in subject, isRetried: false };
 }
 
 function firstLine(error: unknown): string {

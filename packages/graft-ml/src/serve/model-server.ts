@@ -9,12 +9,13 @@ import { loadPeers } from '../jobs/peer.ts';
 import { createAccess } from './access.ts';
 import { createAdmission } from './admission.ts';
 import { startDecoders } from './decoders.ts';
+import { inferenceRoutes } from './inference-routes.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { documented } from './openapi.ts';
 import { ServeError, serveErrorOf } from './problems.ts';
 import { collectBody } from './request-image.ts';
 import { beginRequest, stateOf } from './request-state.ts';
-import { inferenceRoutes, modelRoutes, operationRoutes, predictRoutes, type ServerParts } from './routes.ts';
+import { modelRoutes, operationRoutes, predictRoutes, type ServerParts } from './routes.ts';
 import type { ServeLog, ServeOptions } from './serve-options.ts';
 import { resolveServeOptions, type ServeSettings } from './serve-settings.ts';
 import { openServedModels } from './served-models.ts';
@@ -103,10 +104,11 @@ export async function serveModels(options: ServeOptions): Promise<ModelServer> {
     },
   });
   const admission = createAdmission({ ...settings.limits, bytes: settings.limits.heldBytes });
+  const wholeImages = createAdmission({ ...settings.limits, concurrency: settings.decoders, bytes: 0 });
   let isStopping = false;
   const access = createAccess({ token: settings.token, isLoopback: settings.isLoopback, origins: settings.cors });
   const parts: ServerParts = {
-    ...{ settings, models, decoders, shared, admission, metrics, access },
+    ...{ settings, models, decoders, shared, admission, wholeImages, metrics, access },
     isStopping: () => isStopping,
   };
   metrics.watch(parts);
@@ -216,6 +218,12 @@ async function addRoutes(app: FastifyInstance, [, multipart, rateLimit, swagger]
     collectBody(request, payload, limits.bodyBytes);
   app.addContentTypeParser(['application/json', 'application/octet-stream'], collect);
   app.addContentTypeParser(/^image\//, collect);
+  app.addContentTypeParser('*', async (request: FastifyRequest, payload: AsyncIterable<unknown>) => {
+    const type = request.headers['content-type'];
+    // Clients of the Open Inference Protocol may send none.
+    if (type === undefined) return collect(request, payload);
+    throw new ServeError('media-type', mediaTypeProblem(type));
+  });
   await app.register(multipart.default, {
     limits: { fileSize: limits.bodyBytes, files: 1, fields: 8, parts: 9, fieldSize: 1000, headerPairs: 20 },
   });
@@ -235,10 +243,12 @@ async function addRoutes(app: FastifyInstance, [, multipart, rateLimit, swagger]
   // Routes check what they take by the schemas that describe them.
   app.setValidatorCompiler(() => () => true);
   app.register(async (routes) => {
+    const methods = methodsByUrl(routes);
     predictRoutes(routes, parts);
     modelRoutes(routes, parts);
     inferenceRoutes(routes, parts);
     operationRoutes(routes, parts);
+    refuseOtherMethods(routes, methods);
   });
   app.setNotFoundHandler(() => {
     throw new ServeError('not-found');
@@ -246,14 +256,51 @@ async function addRoutes(app: FastifyInstance, [, multipart, rateLimit, swagger]
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply, parts.metrics));
 }
 
-function openapiBase({ token, host, port }: ServeSettings) {
+function mediaTypeProblem(type: string): string {
+  const expected = 'Send an image (image/jpeg, image/png, …), application/octet-stream, a form with a file, or JSON.';
+  const isCurl = /^application\/x-www-form-urlencoded\b/i.test(type);
+  const hint = isCurl
+    ? " With curl: -F image=@photo.jpg, or -H 'Content-Type: image/jpeg' --data-binary @photo.jpg."
+    : '';
+  return `Content-Type ${type.slice(0, 100)} is not taken. ${expected}${hint}`;
+}
+
+/** The methods of the routes that are added from now on. */
+function methodsByUrl(app: FastifyInstance): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = found.get(url) ?? new Set();
+    for (const each of [method].flat()) methods.add(each);
+    found.set(url, methods);
+  });
+  return found;
+}
+
+/** Answers 405, with the methods that there are, before a body is read. */
+function refuseOtherMethods(app: FastifyInstance, routes: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const [url, methods] of [...routes]) {
+    const allowed = [...methods].join(', ');
+    app.route({
+      url,
+      method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => !methods.has(method)),
+      exposeHeadRoute: false,
+      async onRequest({ method }, reply) {
+        reply.header('allow', allowed);
+        throw new ServeError('no-method', `${method} is not for this route: use ${allowed}.`);
+      },
+      handler: async () => {},
+    });
+  }
+}
+
+function openapiBase({ token }: ServeSettings) {
   const security = token === null ? {} : { security: [{ token: [] }] };
   return {
     openapi: '3.1.0',
     info: { title: 'Graft', description: 'Image classifiers', version: '1' },
     ...security,
     ...(token !== null && { components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } as const } } }),
-    servers: [{ url: `http://${host}:${port}` }],
+    servers: [{ url: '/' }],
   };
 }
 
@@ -266,6 +313,10 @@ function addHooks(app: FastifyInstance, { access, admission, metrics, isStopping
     reply.headers({ ...cors, vary: 'Origin' });
     if (request.method === 'OPTIONS' && Object.keys(cors).length > 0) return reply.code(204).send();
     if (!request.routeOptions.config.docs?.isOpen) access.assertToken(request.headers);
+    const encoding = request.headers['content-encoding'] ?? 'identity';
+    if (encoding !== 'identity') {
+      throw new ServeError('media-type', `Content-Encoding ${encoding} is not taken: send the body uncompressed.`);
+    }
   });
   app.addHook('onSend', async (request, reply) => {
     // A body that nobody reads any more would be read to its end; and a server that stops keeps no connections.
@@ -295,6 +346,6 @@ function answerError(error: Error, request: FastifyRequest, reply: FastifyReply,
   if (known.retryAfter !== undefined) reply.header('retry-after', String(known.retryAfter));
   if (known.status === 401) reply.header('www-authenticate', 'Bearer');
   reply.code(known.status);
-  if (request.routeOptions.config.docs?.tag === 'Open Inference Protocol') return reply.send({ error: known.message });
+  if (/^\/v2(?:[/?]|$)/.test(request.url)) return reply.send({ error: known.message });
   return reply.type('application/problem+json').send(problemBody(known, request.id));
 }

@@ -11,6 +11,10 @@ export interface RouteDocs {
   readonly body?: Readonly<Record<string, z.ZodType | null>>;
   /** The answer; a text: of this media type. */
   readonly answer: z.ZodType | string;
+  /** Whether the same answer comes with status 503 where it is no. */
+  readonly isProbe?: boolean;
+  /** Whether the answer may have binary data after its JSON. */
+  readonly isPartlyBinary?: boolean;
   readonly isOpen?: boolean;
 }
 
@@ -40,13 +44,16 @@ function json(schema: z.ZodType, io: 'input' | 'output'): Record<string, unknown
 /** A route's schema as `@fastify/swagger` takes it. */
 export function documented(docs: RouteDocs | undefined): Record<string, unknown> {
   if (!docs) return { hide: true };
-  const { summary, tag, params, query, body, answer, isOpen } = docs;
+  const { summary, tag, params, query, body, answer, isOpen, isProbe, isPartlyBinary } = docs;
   const isText = typeof answer === 'string';
   const error = tag === 'Open Inference Protocol' ? v2Error : problem;
   const errorType = tag === 'Open Inference Protocol' ? 'application/json' : 'application/problem+json';
   const failed = { description: 'Something else', content: { [errorType]: { schema: json(error, 'output') } } };
   const type = isText ? answer : 'application/json';
-  const content = { [type]: { schema: isText ? { type: 'string' } : json(answer, 'output') } };
+  const content = {
+    [type]: { schema: isText ? { type: 'string' } : json(answer, 'output') },
+    ...(isPartlyBinary && { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } }),
+  };
   return {
     summary,
     tags: [tag],
@@ -54,7 +61,11 @@ export function documented(docs: RouteDocs | undefined): Record<string, unknown>
     ...(params && { params: json(params, 'input') }),
     ...(query && { querystring: json(query, 'input') }),
     ...(body && { body: { content: contentOf(body) } }),
-    response: { 200: { description: 'Done', content }, default: failed },
+    response: {
+      200: { description: 'Done', content },
+      ...(isProbe && { 503: { description: 'Not now', content } }),
+      default: failed,
+    },
   };
 }
 

@@ -2,15 +2,16 @@ import { ImageError } from '@graft-ml/core/internal/image/problem';
 
 /** Errors by their code: the status of HTTP, its title, and what is said where nothing more is known. */
 const problems = {
-  'bad-request': [400, 'Bad request', 'The request is not one of this server’s.'],
+  'bad-request': [400, 'Bad request', 'The request is malformed.'],
   'no-image': [400, 'Bad request', 'The request has no image.'],
   unauthorized: [401, 'Unauthorized', 'Send the token: Authorization: Bearer TOKEN.'],
   'wrong-host': [403, 'Forbidden', 'This server answers to 127.0.0.1 and localhost only.'],
   'wrong-origin': [403, 'Forbidden', 'Pages of this origin may not ask this server.'],
   'no-token': [403, 'Forbidden', 'Reloading needs a token, and the server was started without one.'],
   'url-refused': [403, 'Forbidden', 'Images are not fetched from there.'],
-  'not-found': [404, 'Not found', 'There is no such place here.'],
+  'not-found': [404, 'Not found', 'There is no such route here: GET /openapi.json lists them.'],
   'no-model': [404, 'Not found', 'There is no model of this name here.'],
+  'no-version': [404, 'Not found', 'The model has another version now.'],
   'no-method': [405, 'Method not allowed', 'There is something here, but not for this method.'],
   timeout: [408, 'Request timeout', 'The request did not arrive in time.'],
   'too-many-bytes': [413, 'Content too large', 'The body is larger than this server takes.'],
@@ -59,9 +60,13 @@ export function serveErrorOf(error: unknown): ServeError {
     return new ServeError(kind === 'too-large' ? 'too-many-pixels' : 'bad-image', `The image: ${message} (${kind}).`);
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === 'FST_FILES_LIMIT') return new ServeError('bad-request', severalFiles);
   const known = byFastifyCode[code];
   return known === undefined ? new ServeError('internal') : new ServeError(known);
 }
+
+const severalFiles =
+  'The form has several files: send one image in each request. Those of requests at the same time go into one batch.';
 
 /** Errors of Fastify and its plugins. */
 const byFastifyCode: Readonly<Record<string, ProblemCode>> = {
@@ -71,7 +76,6 @@ const byFastifyCode: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad-request',
   FST_ERR_BAD_URL: 'bad-request',
   FST_REQ_FILE_TOO_LARGE: 'too-many-bytes',
-  FST_FILES_LIMIT: 'bad-request',
   FST_FIELDS_LIMIT: 'bad-request',
   FST_PARTS_LIMIT: 'bad-request',
   FST_PROTO_VIOLATION: 'bad-request',

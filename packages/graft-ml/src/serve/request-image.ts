@@ -48,6 +48,13 @@ async function collect(chunks: AsyncIterable<unknown>, most: number, hold: (byte
 
 /** The image of a request in any of its forms, and what is asked of it. @throws ServeError (by rejection) */
 export async function readImageRequest(request: FastifyRequest, settings: ServeSettings): Promise<ImageRequest> {
+  const read = await readBody(request, settings);
+  const { class: name, explain } = read.asked;
+  if (name === undefined || explain !== undefined) return read;
+  throw new ServeError('bad-request', 'class: names the class to explain, and needs explain=grad-cam.');
+}
+
+async function readBody(request: FastifyRequest, settings: ServeSettings): Promise<ImageRequest> {
   const query = parsed(predictQuery, request.query);
   if (request.isMultipart()) return readForm(request, query);
   const { body } = request;
@@ -80,6 +87,9 @@ function bytesOfBase64(text: string): Buffer {
   throw new ServeError('bad-request', 'image: not base64.');
 }
 
+/** Without the @, curl sends the name of the file as a text. */
+const curlHint = ' Its image is a text: with curl, -F image=@photo.jpg sends the file.';
+
 /** A form has one file, under any name, and perhaps the fields of the query. */
 async function readForm(request: FastifyRequest, query: PredictQuery): Promise<ImageRequest> {
   const { hold } = stateOf(request.raw);
@@ -99,7 +109,9 @@ async function readForm(request: FastifyRequest, query: PredictQuery): Promise<I
     if (error instanceof ServeError || (error instanceof Error && 'code' in error)) throw error;
     throw new ServeError('bad-request', 'The form is broken.');
   }
-  if (bytes === undefined || bytes.length === 0) throw new ServeError('no-image', 'The form has no file.');
+  if (bytes === undefined)
+    throw new ServeError('no-image', `The form has no file.${'image' in fields ? curlHint : ''}`);
+  if (bytes.length === 0) throw new ServeError('no-image', 'The file in the form is empty.');
   const given = parsed(predictFields, fields);
   const own = Object.fromEntries(Object.keys(fields).map((key) => [key, given[key as keyof typeof given]]));
   return { bytes, asked: parsed(predictQuery, { ...query, ...own }) };

@@ -1,13 +1,13 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { ranked } from '@graft-ml/core/internal/base/largest';
-import { version } from '@graft-ml/core/internal/base/version';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Access } from './access.ts';
 import type { Admission } from './admission.ts';
 import type { Decoders } from './decoders.ts';
-import type { ImageExplanation } from './messages.ts';
+import type { ImageContent, ImageExplanation } from './messages.ts';
 import type { Metrics } from './metrics.ts';
+import type { ModelPool } from './model-pool.ts';
 import type { RouteDocs } from './openapi.ts';
 import { ServeError } from './problems.ts';
 import { type ImageRequest, parsed, readImageRequest } from './request-image.ts';
@@ -24,14 +24,13 @@ export interface ServerParts {
   readonly decoders: Decoders;
   readonly shared: SharedPixels;
   readonly admission: Admission;
+  /** Whole images, of which each may take hundreds of megabytes. */
+  readonly wholeImages: Admission;
   readonly metrics: Metrics;
   readonly access: Access;
   /** Whether the server is about to stop. */
   isStopping(): boolean;
 }
-
-/** The most images in one request of the Open Inference Protocol. */
-const mostImages = 32;
 
 const imageBodies: RouteDocs['body'] = {
   'application/json': schemas.predictJson,
@@ -59,7 +58,8 @@ export function predictRoutes(app: FastifyInstance, parts: ServerParts): void {
   );
 }
 
-function described(docs: RouteDocs) {
+/** A route's options, with its description for the OpenAPI document. */
+export function described(docs: RouteDocs) {
   return { config: { docs } };
 }
 
@@ -80,40 +80,87 @@ async function predict(
   state.startClock(settings.limits.answerSeconds);
   const { signal } = state;
   const work = admission.within(request.ip, signal, () =>
-    models.use(name, (model) => classify(parts, model, image, signal)),
+    models.use(name, (model) => classify(parts, model, image, { client: request.ip, signal })),
   );
   return unlessAborted(signal, work);
+}
+
+/** Who waits for an answer, and until when. */
+interface Asker {
+  readonly client: string;
+  readonly signal: AbortSignal;
 }
 
 async function classify(
   parts: ServerParts,
   { name, pool }: ModelVersion,
   { bytes, asked }: ImageRequest,
-  signal: AbortSignal,
+  asker: Asker,
 ): Promise<z.output<typeof schemas.prediction>> {
-  const { decoders, settings, metrics, shared } = parts;
-  const { classes, framing, explains } = pool.description;
+  const { classes, framing, input, unexplained } = pool.description;
   const target = asked.class === undefined ? null : classes.indexOf(asked.class);
-  if (target !== null && target < 0) throw new ServeError('no-class');
-  if (asked.explain && !explains) throw new ServeError('no-explanation');
-  const slot = shared.take(3 * framing.crop ** 2);
+  if (target !== null && target < 0) throw noClass(asked.class!, classes);
+  if (asked.explain && unexplained !== null) throw new ServeError('no-explanation', unexplained);
+  const content = { bytes, framing, mostPixels: parts.settings.limits.pixels };
+  const look = input === 'image' ? lookAtWhole : lookAtView;
+  const { probabilities, explanation } = await look(parts, pool, content, asker, asked.explain ? { target } : null);
+  const top = ranked(probabilities, Math.min(asked.top, classes.length));
+  return {
+    model: name,
+    classes: top.map((i) => ({ name: classes[i]!, probability: probabilities[i]! })),
+    ...(explanation && { explanation: describeExplanation(explanation, classes) }),
+  };
+}
+
+function noClass(name: string, classes: readonly string[]): ServeError {
+  const some = classes.slice(0, 10).join(', ');
+  const all = classes.length > 10 ? `${some} and ${classes.length - 10} more` : some;
+  return new ServeError('no-class', `The model has no class ${JSON.stringify(name)}. It has ${all}.`);
+}
+
+/** The answer of a model for an image, and where it was asked for, what speaks for a class. */
+interface Looked {
+  readonly probabilities: Float32Array;
+  readonly explanation: ImageExplanation | null;
+}
+
+/** Resizes and crops an image for its model. */
+async function lookAtView(
+  { decoders, metrics, shared }: ServerParts,
+  pool: ModelPool,
+  content: ImageContent,
+  { signal }: Asker,
+  explained: { readonly target: number | null } | null,
+): Promise<Looked> {
+  const slot = shared.take(3 * content.framing.crop ** 2);
   try {
     const start = performance.now();
-    await decoders.view({ bytes, framing, mostPixels: settings.limits.pixels }, slot, signal);
+    await decoders.view(content, slot, signal);
     metrics.stage('decode', performance.now() - start);
     const [{ probabilities }, explanation] = await bothDone(
       pool.run(slot, signal),
-      asked.explain ? pool.explain(slot, target, signal) : Promise.resolve(null),
+      explained ? pool.explain(slot, explained.target, signal) : Promise.resolve(null),
     );
-    const top = ranked(probabilities, Math.min(asked.top, classes.length));
-    return {
-      model: name,
-      classes: top.map((i) => ({ name: classes[i]!, probability: probabilities[i]! })),
-      ...(explanation && { explanation: describeExplanation(explanation, classes) }),
-    };
+    return { probabilities, explanation };
   } finally {
     shared.give(slot);
   }
+}
+
+/** Gives a model the image in its own size. Few are in memory at once, for one may have 50 million pixels. */
+async function lookAtWhole(
+  { decoders, metrics, wholeImages }: ServerParts,
+  pool: ModelPool,
+  content: ImageContent,
+  { client, signal }: Asker,
+): Promise<Looked> {
+  return wholeImages.within(client, signal, async () => {
+    const start = performance.now();
+    const image = await decoders.image(content, signal);
+    metrics.stage('decode', performance.now() - start);
+    const { probabilities } = await pool.runImage(image, signal);
+    return { probabilities, explanation: null };
+  });
 }
 
 /** Both results; where one fails, not before the other has ended, too. */
@@ -138,10 +185,11 @@ function describeExplanation(
 /** The models, and their reloading. */
 export function modelRoutes(app: FastifyInstance, { models, settings, access }: ServerParts): void {
   const describe = ({ name, version: own, loadedAt, pool }: ModelVersion): z.output<typeof schemas.servedModel> => {
-    const { classes, framing, explains } = pool.description;
+    const { classes, framing, input, unexplained } = pool.description;
+    const side = input === 'image' ? null : framing.crop;
     return {
-      ...{ name, version: own, classes: [...classes], input: { width: framing.crop, height: framing.crop } },
-      ...{ explains, workers: { ready: pool.ready, wanted: settings.workers }, loadedAt },
+      ...{ name, version: own, classes: [...classes], input: { name: input, width: side, height: side } },
+      ...{ explains: unexplained === null, workers: { ready: pool.ready, wanted: settings.workers }, loadedAt },
     };
   };
   const tag = 'models';
@@ -177,109 +225,23 @@ export function operationRoutes(app: FastifyInstance, parts: ServerParts): void 
   app.get('/health/live', described({ ...open, summary: 'Whether the server runs' }), async () => ({
     status: 'live',
   }));
-  app.get('/health/ready', described({ ...open, summary: 'Whether every model can be asked' }), async (_, reply) => {
-    const isReady = readyIn(parts);
-    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready', models: models.names });
-  });
+  app.get(
+    '/health/ready',
+    described({ ...open, isProbe: true, summary: 'Whether every model can be asked' }),
+    async (_, reply) => {
+      const isReady = readyIn(parts);
+      return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready', models: models.names });
+    },
+  );
   app.get('/metrics', described({ tag, summary: 'Metrics for Prometheus', answer: 'text/plain' }), async (_, reply) =>
     reply.type(metrics.contentType).send(await metrics.text()),
   );
-  app.get('/openapi.json', {}, async () => app.swagger());
+  app.get('/openapi.json', described({ tag, summary: 'This document', answer: schemas.openapiDocument }), async () =>
+    app.swagger(),
+  );
 }
 
-function readyIn({ models, isStopping }: ServerParts): boolean {
+/** Whether every model can be asked. */
+export function readyIn({ models, isStopping }: ServerParts): boolean {
   return !isStopping() && models.names.every((name) => models.current(name).pool.ready > 0);
-}
-
-/** The Open Inference Protocol, version 2. */
-export function inferenceRoutes(app: FastifyInstance, parts: ServerParts): void {
-  const { models } = parts;
-  const tag = 'Open Inference Protocol';
-  const at = { tag, params: schemas.modelParams } as const;
-  const ready = (reply: FastifyReply, isReady: boolean, answer: object) => reply.code(isReady ? 200 : 503).send(answer);
-
-  app.get('/v2', described({ tag, summary: 'Describes the server', answer: schemas.v2Server }), async () => ({
-    ...{ name: 'graft', version, extensions: [] },
-  }));
-  app.get(
-    '/v2/health/live',
-    described({ tag, summary: 'Whether the server runs', answer: schemas.v2Live, isOpen: true }),
-    async () => ({ live: true }),
-  );
-  app.get(
-    '/v2/health/ready',
-    described({ tag, summary: 'Whether every model can be asked', answer: schemas.v2Ready, isOpen: true }),
-    async (_, reply) => ready(reply, readyIn(parts), { ready: readyIn(parts) }),
-  );
-  app.get(
-    '/v2/models/:name',
-    described({ ...at, summary: 'Describes a model', answer: schemas.v2Model }),
-    async (request) => describeModel(models.current(nameIn(request))),
-  );
-  app.get(
-    '/v2/models/:name/ready',
-    described({ ...at, summary: 'Whether a model can be asked', answer: schemas.v2ModelReady }),
-    async (request, reply) => {
-      const name = nameIn(request);
-      const isReady = models.current(name).pool.ready > 0;
-      return ready(reply, isReady, { name, ready: isReady });
-    },
-  );
-  const body = { 'application/json': schemas.inferRequest };
-  app.post(
-    '/v2/models/:name/infer',
-    described({ ...at, summary: 'Runs a model on tensors', body, answer: schemas.inferResponse }),
-    (request) => infer(parts, request),
-  );
-}
-
-function describeModel({ name, version: own, pool }: ModelVersion): z.output<typeof schemas.v2Model> {
-  const { framing, classes } = pool.description;
-  const output = { datatype: 'FP32', shape: [-1, classes.length] };
-  return {
-    ...{ name, versions: [own], platform: 'onnxruntime_onnx' },
-    inputs: [{ name: 'pixels', datatype: 'UINT8', shape: [-1, 3, framing.crop, framing.crop] }],
-    outputs: [
-      { name: 'logits', ...output },
-      { name: 'probabilities', ...output },
-    ],
-  };
-}
-
-async function infer(parts: ServerParts, request: FastifyRequest): Promise<z.output<typeof schemas.inferResponse>> {
-  const { models, settings, admission, decoders, shared } = parts;
-  const state = stateOf(request.raw);
-  const name = nameIn(request);
-  state.model = name;
-  models.current(name);
-  if (request.headers['inference-header-content-length'] !== undefined) {
-    throw new ServeError('bad-request', 'The extension for binary tensors is not supported: send the data as JSON.');
-  }
-  const { body } = request;
-  if (!Buffer.isBuffer(body) || !/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
-    throw new ServeError('media-type', 'Send JSON: Content-Type: application/json.');
-  }
-  state.startClock(settings.limits.answerSeconds);
-  const { signal } = state;
-  const run = async ({ pool, version: own }: ModelVersion) => {
-    const { crop } = pool.description.framing;
-    const asked = await decoders.tensor({ bytes: body, crop, mostImages }, signal);
-    const { id, pixels, count, outputs } = asked;
-    const length = pixels.length / count;
-    const slots = Array.from({ length: count }, () => shared.take(length));
-    for (const [i, slot] of slots.entries()) shared.write(slot, pixels.subarray(i * length, (i + 1) * length));
-    const rows = await Promise.all(slots.map((slot) => pool.run(slot, signal).finally(() => shared.give(slot))));
-    const shape = [count, pool.description.classes.length];
-    return {
-      ...{ model_name: name, model_version: own, ...(id !== undefined && { id }) },
-      outputs: outputs.map((output) => ({
-        ...{ name: output, datatype: 'FP32' as const, shape },
-        data: rows.flatMap((row) => Array.from(row[output])),
-      })),
-    };
-  };
-  return unlessAborted(
-    signal,
-    admission.within(request.ip, signal, () => models.use(name, run)),
-  );
 }

@@ -5,6 +5,7 @@ import { z } from 'zod';
 const name = z.string().min(1).max(200);
 
 export const modelParams = z.strictObject({ name: name.describe('the name of a model') });
+export const versionParams = modelParams.extend({ version: name.describe('the version of it that is current') });
 
 export const predictQuery = z.strictObject({
   top: z.coerce.number().int().min(1).max(1000).default(5).describe('how many classes to name'),
@@ -63,7 +64,9 @@ export const servedModel = z.object({
   name: z.string(),
   version: z.string().describe('the first digits of the SHA-256 of its weights'),
   classes: z.array(z.string()),
-  input: z.object({ width: z.int(), height: z.int() }).describe('pixels, after resizing and cropping'),
+  input: z
+    .object({ name: z.enum(['pixels', 'image']), width: z.int().nullable(), height: z.int().nullable() })
+    .describe('pixels, after resizing and cropping; null: a model that resizes images itself takes any size'),
   explains: z.boolean().describe('whether Grad-CAM can be asked for'),
   workers: z.object({ ready: z.int(), wanted: z.int() }),
   loadedAt: z.iso.datetime(),
@@ -75,25 +78,31 @@ export const health = z.object({
   models: z.array(z.string()).optional(),
 });
 
+export const openapiDocument = z.looseObject({ openapi: z.string(), paths: z.looseObject({}) });
+
 const parameters = z.record(z.string(), z.union([z.boolean(), z.number(), z.string()]));
 
 export const inferRequest = z.object({
   id: z.string().max(200).optional(),
-  parameters: parameters.optional(),
+  parameters: parameters.optional().describe('binary_data_output: whether outputs follow the JSON of the answer'),
   inputs: z
     .array(
       z.object({
-        name: z.literal('pixels'),
+        name: z.enum(['pixels', 'image']).describe('as the model’s metadata says'),
         shape: z.array(z.int().min(1)).length(4).describe('(n, 3, height, width)'),
         datatype: z.enum(['UINT8', 'FP32']),
-        parameters: parameters.optional(),
-        data: z.array(z.unknown()).describe('numbers from 0 to 255 in row-major order, flat or nested'),
+        parameters: parameters.optional().describe('binary_data_size: so many bytes follow the JSON in place of data'),
+        data: z.array(z.unknown()).optional().describe('numbers from 0 to 255 in row-major order, flat or nested'),
       }),
     )
     .length(1),
   outputs: z
-    .array(z.object({ name: z.enum(['logits', 'probabilities']), parameters: parameters.optional() }))
-    .min(1)
+    .array(
+      z.object({
+        name: z.enum(['logits', 'probabilities']),
+        parameters: parameters.optional().describe('binary_data: whether it follows the JSON of the answer'),
+      }),
+    )
     .max(2)
     .optional(),
 });
@@ -120,7 +129,8 @@ export const inferResponse = z.object({
       name: z.string(),
       shape: z.array(z.int()),
       datatype: z.literal('FP32'),
-      data: z.array(z.number()),
+      parameters: parameters.optional().describe('binary_data_size: so many bytes follow the JSON'),
+      data: z.array(z.number()).optional(),
     }),
   ),
 });

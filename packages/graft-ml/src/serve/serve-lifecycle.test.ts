@@ -161,7 +161,7 @@ describe('who may ask', () => {
     );
     expect([preflight.status, preflight.headers['access-control-allow-headers']]).toEqual([
       204,
-      'authorization, content-type',
+      'authorization, content-type, inference-header-content-length',
     ]);
     const own = await from({ origin: `http://127.0.0.1:${server.port}` });
     expect([own.status, own.headers['access-control-allow-origin']]).toEqual([200, undefined]);

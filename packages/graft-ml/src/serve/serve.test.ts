@@ -127,6 +127,35 @@ describe('what is wrong has a code', () => {
     ['an empty body', post('predict', '', 'image/png'), 400, 'no-image'],
     ['half an image', () => raw('predict', Uint8Array.from(image().subarray(0, 200))), 422, 'bad-image'],
     ['a type that is not taken', post('predict', 'x', 'text/plain'), 415, 'media-type'],
+    ['what curl sends by itself', post('predict', 'x', 'application/x-www-form-urlencoded'), 415, 'media-type'],
+    [
+      'a compressed body',
+      () => fetch(at('predict'), { method: 'POST', body: 'x', headers: { 'content-encoding': 'gzip' } }),
+      415,
+      'media-type',
+    ],
+    [
+      'two images in a form',
+      () => {
+        const form = new FormData();
+        for (const name of ['a.png', 'b.png']) form.append('image', new Blob([image()]), name);
+        return fetch(at('predict'), { method: 'POST', body: form });
+      },
+      400,
+      'bad-request',
+    ],
+    [
+      'a form with the name of a file',
+      () => {
+        const form = new FormData();
+        form.append('image', 'photo.jpg');
+        return fetch(at('predict'), { method: 'POST', body: form });
+      },
+      400,
+      'no-image',
+    ],
+    ['a class that nothing explains', () => raw('predict?class=disc'), 400, 'bad-request'],
+    ['another method', () => fetch(at('predict')), 405, 'no-method'],
     ['broken JSON', post('predict', '{"image"', 'application/json'), 400, 'bad-request'],
     ['deep JSON', post('predict', '['.repeat(1e5), 'application/json'), 400, 'bad-request'],
     ['a list', post('predict', '[]', 'application/json'), 400, 'bad-request'],
@@ -200,7 +229,7 @@ describe('the Open Inference Protocol', () => {
     const floats = await infer({ shape: [1, 3, 28, 28], data: [nested], datatype: 'FP32' }, asked);
     const other = schemas.inferResponse.parse(await floats.json());
     expect(other.outputs).toHaveLength(1);
-    for (const [i, value] of other.outputs[0]!.data.entries()) expect(value).toBeCloseTo(probabilities[i]!, 5);
+    for (const [i, value] of other.outputs[0]!.data!.entries()) expect(value).toBeCloseTo(probabilities[i]!, 5);
   });
 
   test.each([
@@ -215,6 +244,92 @@ describe('the Open Inference Protocol', () => {
     const response = await infer(input);
     expect(response.status).toBe(400);
     expect(schemas.v2Error.strict().parse(await response.json()).error).toContain(message);
+  });
+
+  test('binary tensors come and go after the JSON, byte for byte', async () => {
+    const bytes = Uint8Array.from(await pixels());
+    const send = (input: object, more: object, tail: Uint8Array) => {
+      const head = Buffer.from(
+        JSON.stringify({ inputs: [{ name: 'pixels', shape: [1, 3, 28, 28], ...input }], ...more }),
+      );
+      return fetch(at('v2/models/shapes/infer'), {
+        method: 'POST',
+        body: Buffer.concat([head, tail]),
+        headers: { 'content-type': 'application/octet-stream', 'inference-header-content-length': `${head.length}` },
+      });
+    };
+    const sized = { datatype: 'UINT8', parameters: { binary_data_size: bytes.length } };
+    const binary = await send(sized, { id: 'b', parameters: { binary_data_output: true } }, bytes);
+    const length = Number(binary.headers.get('inference-header-content-length'));
+    expect(binary.headers.get('content-type')).toBe('application/octet-stream');
+    const body = Buffer.from(await binary.arrayBuffer());
+    const parameters = { binary_data_size: 12 };
+    const fixed = { shape: [1, 3], datatype: 'FP32', parameters };
+    expect(JSON.parse(body.subarray(0, length).toString('utf8'))).toMatchObject({
+      ...{ model_name: 'shapes', id: 'b' },
+      outputs: [
+        { name: 'logits', ...fixed },
+        { name: 'probabilities', ...fixed },
+      ],
+    });
+    expect(body.length).toBe(length + 24);
+    const text = await infer({ shape: [1, 3, 28, 28], data: [...bytes] });
+    const { outputs } = schemas.inferResponse.parse(await text.json());
+    const values = Array.from({ length: 6 }, (_, i) => body.readFloatLE(length + 4 * i));
+    expect(values).toEqual(outputs.flatMap(({ data }) => data));
+
+    const floats = new Uint8Array(Float32Array.from(bytes).buffer);
+    const asked = { outputs: [{ name: 'logits', parameters: { binary_data: false } }] };
+    const mixed = await send(
+      { datatype: 'FP32', parameters: { binary_data_size: floats.length } },
+      { ...asked, parameters: { binary_data_output: true } },
+      floats,
+    );
+    expect(mixed.headers.get('content-type')).toContain('application/json');
+    expect(schemas.inferResponse.parse(await mixed.json()).outputs).toEqual([outputs[0]]);
+
+    for (const [input, tail, words] of [
+      [sized, bytes.subarray(1), 'binary_data_size is 2352, and 2351 bytes follow'],
+      [{ datatype: 'UINT8' }, bytes, 'binary_data_size is absent, and 2352 bytes follow'],
+      [{ ...sized, data: [1] }, bytes, 'either data or'],
+      [{ datatype: 'FP32', parameters: { binary_data_size: 8 } }, bytes.subarray(0, 8), 'needs 9408 (FP32)'],
+      [{ datatype: 'UINT8' }, new Uint8Array(0), 'either data or'],
+    ] as const) {
+      const refused = await send(input, {}, tail);
+      expect(refused.status).toBe(400);
+      expect(schemas.v2Error.parse(await refused.json()).error).toContain(words);
+    }
+    const long = await fetch(at('v2/models/shapes/infer'), {
+      ...{ method: 'POST', body: '{}' },
+      headers: { 'content-type': 'application/octet-stream', 'inference-header-content-length': '3' },
+    });
+    expect(await long.json()).toEqual({ error: 'Inference-Header-Content-Length is 3, the body has 2 bytes.' });
+  });
+
+  test.each([
+    ['shared memory', { parameters: { shared_memory_region: 'a' } }, {}, 'shared memory are not supported'],
+    [
+      'classification',
+      {},
+      { outputs: [{ name: 'logits', parameters: { classification: 2 } }] },
+      'classification extension',
+    ],
+    ['a sequence', {}, { parameters: { sequence_id: 1 } }, 'Sequences are not supported'],
+  ])('%s is refused in words', async (_, input, more, words) => {
+    const response = await infer({ shape: [1, 3, 28, 28], data: [0], ...input }, more);
+    expect([response.status, await response.json()]).toEqual([400, { error: expect.stringContaining(words) }]);
+  });
+
+  test('errors of every kind are in its form', async () => {
+    for (const [path, status] of [
+      ['v2/nowhere', 404],
+      ['v2/models/shapes/versions/7/ready', 404],
+      ['v2/models/shapes/infer', 405],
+    ] as const) {
+      const response = await fetch(at(path));
+      expect([path, response.status]).toEqual([path, status]);
+      expect(schemas.v2Error.strict().parse(await response.json()).error).not.toBe('');
+    }
   });
 
   test('an unknown model is one, too', async () => {
@@ -233,8 +348,10 @@ describe('the server', () => {
       .parse(await (await fetch(at('openapi.json'))).json());
     expect(Object.keys(document.paths).sort()).toEqual([
       ...['/health/live', '/health/ready', '/metrics', '/models', '/models/{name}', '/models/{name}/predict'],
-      ...['/models/{name}/reload', '/predict', '/v2', '/v2/health/live', '/v2/health/ready', '/v2/models/{name}'],
-      ...['/v2/models/{name}/infer', '/v2/models/{name}/ready'],
+      ...['/models/{name}/reload', '/openapi.json', '/predict', '/v2', '/v2/health/live', '/v2/health/ready'],
+      ...['/v2/models/{name}', '/v2/models/{name}/infer', '/v2/models/{name}/ready'],
+      ...['/v2/models/{name}/versions/{version}', '/v2/models/{name}/versions/{version}/infer'],
+      '/v2/models/{name}/versions/{version}/ready',
     ]);
     const ajv = new Ajv2020({ strict: false, validateFormats: false });
     const found: unknown[] = [];

@@ -1,29 +1,34 @@
 import { readFile } from 'node:fs/promises';
-import { UserError } from '@graft-ml/core/internal/base/errors';
-import { parseShallow } from '@graft-ml/core/internal/base/shallow-json';
+import { inFile, UserError } from '@graft-ml/core/internal/base/errors';
 import { type TensorOf, tensor } from '@graft-ml/core/internal/base/tensor';
 import { type GradCamAttribution, methodFor, openGradCam, overlay } from '@graft-ml/core/internal/explain/index';
-import { readOnnxMetadata } from '@graft-ml/core/internal/graph/onnx-metadata';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
-import { parsePreprocessing } from '@graft-ml/core/internal/models/preprocessing';
 import type { Program } from '@graft-ml/core/runtime';
 import sharp from 'sharp';
 import type { Classifier } from '../evaluate/classifier.ts';
 import { openRun } from '../evaluate/open-run.ts';
-import { loadOrt, loadSession } from '../runtime/ort.ts';
-import type { BatchOutputs, ImageExplanation, ModelDescription, OpenTask } from './messages.ts';
+import { openExport } from '../predict/exported-session.ts';
+import { loadOrt } from '../runtime/ort.ts';
+import type { BatchOutputs, ImageExplanation, ModelDescription, OpenTask, PlanarImage } from './messages.ts';
 
 /** A model in the process that runs it. */
 export interface ServedModel {
   readonly description: ModelDescription;
   /** @param pixels u8 (size, 3, crop, crop); `size` is one of the description's */
   run(pixels: Uint8Array, size: number): Promise<BatchOutputs>;
+  /** The same for an image of any size, where that is the input. */
+  runImage(image: PlanarImage): Promise<BatchOutputs>;
   /**
    * Grad-CAM. @param pixels u8 (3, crop, crop)
    * @param target the position of a class; null: the likeliest
    */
   explain(pixels: Uint8Array, target: number | null): Promise<ImageExplanation>;
 }
+
+const withoutGradCam = 'The server was started without Grad-CAM (--no-explain).';
+const withoutMaps = 'Grad-CAM needs a network with maps of the image, which this one has not.';
+const withoutGradients =
+  'Grad-CAM needs gradients, which an exported model has not: serve the run that it was exported from.';
 
 /** Opens the run in a folder, or the file that `graft export` wrote. @throws UserError where it is neither */
 export function openServedModel(task: Omit<OpenTask, 'kind'>): Promise<ServedModel> {
@@ -48,16 +53,17 @@ async function openRunFolder(task: Omit<OpenTask, 'kind'>): Promise<ServedModel>
     await program.run({ pixels: tensor('u8', [size, 3, crop, crop], new Uint8Array(3 * size * crop * crop)) });
     programs.set(size, program);
   }
-  const explain = task.explains && methodFor(classifier, {}) === 'gradcam' ? await openOverlays(classifier) : null;
+  const unexplained = !task.explains ? withoutGradCam : methodFor(classifier, {}) === 'gradcam' ? null : withoutMaps;
   return {
-    description: { classes, framing: preprocessing, sizes, explains: explain !== null, notes },
+    description: { classes, input: 'pixels', framing: preprocessing, sizes, unexplained, notes },
     async run(pixels, size) {
       const program = programs.get(size);
       if (!program) throw new Error(`no program for ${size} images`);
       const results = await program.run({ pixels: tensor('u8', [size, 3, crop, crop], pixels) });
       return { logits: floats(results.logits?.data), probabilities: floats(results.probabilities?.data) };
     },
-    explain: explain ?? noExplanation,
+    runImage: unlike('image'),
+    explain: unexplained === null ? await openOverlays(classifier) : unlike('Grad-CAM'),
   };
 }
 
@@ -91,45 +97,38 @@ function scaledGrid({ grid }: { readonly grid: TensorOf<'f32'> } & Pick<GradCamA
   return grid.data.map((value) => (largest > 0 ? value / largest : 0));
 }
 
-function noExplanation(): never {
-  throw new UserError('This model cannot be explained by Grad-CAM.');
+/** The server asks no model for what its description has not. */
+function unlike(what: string): () => never {
+  return () => {
+    throw new Error(`this model has no ${what}`);
+  };
 }
 
 async function openFile({ path, threads, maxBatch }: Omit<OpenTask, 'kind'>): Promise<ServedModel> {
   const bytes = await readFile(path).catch((cause: Error) => {
     throw new UserError(`${path} cannot be read: ${cause.message}`, { cause });
   });
-  const { classes, framing } = describeFile(path, bytes);
-  const { crop } = framing;
-  const session = await loadSession(bytes, threads).catch((cause: Error) => {
-    throw new UserError(`${path} cannot be opened by ONNX Runtime: ${cause.message}`, { cause });
-  });
+  const { model, session } = await inFile(path, () => openExport(bytes, threads));
+  const { classes, preprocessing, input } = model;
   const { Tensor } = loadOrt();
-  const run = async (pixels: Uint8Array, size: number): Promise<BatchOutputs> => {
-    const results = await session.run({ pixels: new Tensor('uint8', pixels, [size, 3, crop, crop]) });
+  const run = async (data: Uint8Array, shape: readonly number[]): Promise<BatchOutputs> => {
+    const results = await session.run({ [input]: new Tensor('uint8', data, shape) }, ['logits', 'probabilities']);
     return { logits: floats(results.logits?.data), probabilities: floats(results.probabilities?.data) };
   };
-  const [input] = session.inputMetadata;
-  const own = input?.isTensor ? input.shape[0] : undefined;
+  const { crop } = preprocessing;
+  const runPixels = (pixels: Uint8Array, size: number) => run(pixels, [size, 3, crop, crop]);
+  const runImage = ({ width, height, data }: PlanarImage) => run(data, [1, 3, height, width]);
+  const [first] = session.inputMetadata;
+  const own = first?.isTensor ? first.shape[0] : undefined;
   const sizes = typeof own === 'number' && own > 0 ? [own] : batchSizes(maxBatch);
-  for (const size of sizes) await run(new Uint8Array(3 * size * crop * crop), size);
-  return { description: { classes, framing, sizes, explains: false, notes: [] }, run, explain: noExplanation };
-}
-
-/** The classes and the preprocessing in the metadata of an exported model. */
-function describeFile(path: string, bytes: Uint8Array): Pick<ModelDescription, 'classes' | 'framing'> {
-  const { format, classes, preprocessing, input = 'pixels' } = readOnnxMetadata(bytes);
-  const names = parseShallow(classes ?? '', 1);
-  if (format !== 'graft' || !Array.isArray(names) || !names.every((name) => typeof name === 'string')) {
-    throw new UserError(`${path} does not say its classes: export a run with \`graft export\`.`);
-  }
-  if (input !== 'pixels') {
-    throw new UserError(
-      `${path} takes images of any size, one at a time (its input is \`${input}\`). Serve the run itself, or a file ` +
-        'whose input is `pixels`.',
-    );
-  }
-  return { classes: names, framing: parsePreprocessing(parseShallow(preprocessing ?? '', 2)) };
+  // The first run of each size is slower.
+  for (const size of sizes) await runPixels(new Uint8Array(3 * size * crop * crop), size);
+  return {
+    description: { classes, input, framing: preprocessing, sizes, unexplained: withoutGradients, notes: [] },
+    run: runPixels,
+    runImage: input === 'image' ? runImage : unlike('image'),
+    explain: unlike('Grad-CAM'),
+  };
 }
 
 function floats(data: unknown): Float32Array {

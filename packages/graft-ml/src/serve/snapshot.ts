@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { checkpointFile } from '@graft-ml/core/internal/fit/checkpoint-files';
-import { isOnnx } from '@graft-ml/core/internal/models/index';
 import { onnxFile } from '@graft-ml/core/internal/runs/run-files';
 import { exists } from '../files/read.ts';
+import { findModel, type ModelPlace } from '../predict/model-place.ts';
 
 /**
  * A model's files as they were when it was opened. A process that is started in the place of a lost one opens these, so
@@ -27,24 +27,23 @@ const runFiles = ['run.json', weightsFile, onnxFile];
 const versionDigits = 12;
 
 /** The files of a model, the one with its weights first. */
-export function modelFiles(path: string): readonly string[] {
-  return isOnnx(path) ? [path] : [weightsFile, 'run.json'].map((name) => join(path, name));
+function modelFiles({ kind, path }: ModelPlace): readonly string[] {
+  return kind === 'file' ? [path] : [weightsFile, 'run.json'].map((name) => join(path, name));
 }
 
 /** @throws UserError where the model is not there, or there is no room for a copy */
-export async function takeSnapshot(path: string): Promise<Snapshot> {
-  if (!(await exists(path))) throw new UserError(`${path} does not exist. Name the folder of a run, or an .onnx file.`);
+export async function takeSnapshot(place: string): Promise<Snapshot> {
+  const { kind, path } = await findModel(place);
   const root = await mkdtemp(join(tmpdir(), 'graft-serve-'));
   const remove = () => rm(root, { recursive: true, force: true });
   try {
     const copy = join(root, basename(resolve(path)));
-    if (isOnnx(path)) {
+    if (kind === 'file') {
       await copyFile(path, copy);
       return { path: copy, version: await digestOf(copy), remove };
     }
     await mkdir(copy);
     const own = await presentIn(path);
-    if (!own.includes('run.json')) throw new UserError(`${path} is no run: it has no run.json.`);
     if (!own.includes(weightsFile))
       throw new UserError(`${path} has no ${weightsFile}: no epoch of it is complete yet.`);
     for (const name of own) await copyFile(join(path, name), join(copy, name));
@@ -69,9 +68,9 @@ async function digestOf(file: string): Promise<string> {
 }
 
 /** Changes with a model's files; null while one of them is missing. */
-export async function stateOfFiles(path: string): Promise<string | null> {
+export async function stateOfFiles(place: string): Promise<string | null> {
   try {
-    const states = await Promise.all(modelFiles(path).map((file) => stat(file)));
+    const states = await Promise.all(modelFiles(await findModel(place)).map((file) => stat(file)));
     return states.map(({ mtimeMs, size, ino }) => `${mtimeMs} ${size} ${ino}`).join(', ');
   } catch {
     return null;

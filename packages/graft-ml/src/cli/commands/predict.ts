@@ -1,8 +1,9 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { z } from 'zod';
+import type { FilePredictor } from '../../evaluate/prediction-file.ts';
 import { defineCommand } from '../command.ts';
 import { givenImages } from '../given-images.ts';
-import { withClassifier } from '../open-classifier.ts';
+import { exportAt, withClassifier, withExport } from '../open-classifier.ts';
 import { optionalText } from '../options/download.ts';
 import { classifierFlags } from '../options/shared.ts';
 import { outputPredictions } from '../prediction-output.ts';
@@ -13,8 +14,8 @@ export const predictCommand = defineCommand({
     {
       syntax: '<run-and-images...>',
       description:
-        'a run folder (not with --model), then images, folders of them, patterns (quoted) such as ' +
-        'photos/**/*.jpg, or - for a list of paths on stdin',
+        'a run folder or what `graft export` wrote (not with --model), then images, folders of them, patterns ' +
+        '(quoted) such as photos/**/*.jpg, or - for a list of paths on stdin',
     },
   ],
   options: z.strictObject({
@@ -33,6 +34,7 @@ export const predictCommand = defineCommand({
     'graft predict runs/x photos/ --output results.csv --top 1',
     "graft predict runs/x 'photos/**/*.jpg' --json",
     'graft predict runs/x - --output results.jsonl',
+    'graft predict model-int8.onnx photos/',
     'graft predict --model resnet50 photo.jpg',
     'graft predict --model squeezenet1_1 --weights squeezenet1_1.safetensors photo.jpg',
     'graft predict --model classifier.onnx --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 photo.jpg',
@@ -45,12 +47,14 @@ export const predictCommand = defineCommand({
     const { assertPredictionFile, predictFiles } = await import('../../evaluate/prediction-file.ts');
     if (output !== null) assertPredictionFile(output);
     const paths = await givenImages(places, terminal);
-    const named = model === null ? { run: first! } : { model, classes };
-    await withClassifier(named, options, terminal, async (classifier) => {
+    const work = async (classifier: FilePredictor) => {
       const predict = (signal?: AbortSignal) =>
         watchPredictions(terminal, predictFiles(classifier, paths, { top, signal }), paths.length);
       const failed = await outputPredictions(terminal, { output, top }, predict);
       if (failed !== null && failed > 0) process.exitCode = 1;
-    });
+    };
+    const exported = model === null ? await exportAt(first!) : undefined;
+    const named = model === null ? { run: first! } : { model, classes };
+    await (exported ? withExport(exported, options, work) : withClassifier(named, options, terminal, work));
   },
 });

@@ -59,15 +59,15 @@ export const serveTable = defineTable({
     {
       syntax: '<models...>',
       description:
-        'run folders, and .onnx files that `graft export` wrote, each as PATH or NAME=PATH; the first one is that of ' +
-        '/predict',
+        'run folders, and what `graft export` wrote: .onnx files, folders of --format hf and triton; each as PATH or ' +
+        'NAME=PATH; the first one is that of /predict',
     },
   ],
   options: z.strictObject({ ...access, ...work, ...limits }),
   groups: { 'Who may ask': access, Work: work, Limits: limits },
   examples: [
     'graft serve runs/x',
-    'graft serve flowers=runs/flowers trash=exports/trash.onnx --port 8000',
+    'graft serve flowers=runs/flowers trash=exports/trash-int8.onnx --port 8000',
     'graft serve runs/x --watch --workers 4 --threads 1',
     'graft serve runs/x --host 0.0.0.0 --token-file /run/secrets/graft-token --cors https://app.example.com',
     'graft serve runs/x --port 0 --json --log-level silent',
