@@ -136,7 +136,10 @@ def triton(job, images):
     assert labels == classes, (labels, classes)
     preprocessing = json.loads(config.parameters["preprocessing"].string_value)
     (slot,) = config.input
-    pixels = [planes(framed(image, preprocessing)) for image in images()]
+    # A model that resizes has an input of open height and width, and takes one image at a time.
+    takes_any_size = slot.name == "image"
+    assert not (takes_any_size and config.max_batch_size), config
+    pixels = [planes(image if takes_any_size else framed(image, preprocessing)) for image in images()]
     size = config.max_batch_size or 1
     batches = [np.concatenate(pixels[start : start + size]) for start in range(0, len(pixels), size)]
     return classes, [row.tolist() for batch in batches for row in session.run(["probabilities"], {slot.name: batch})[0]]

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest';
@@ -86,16 +86,26 @@ test('without a token it says how to get one; both kinds of repository are one t
   ]);
 });
 
-test('the program of docs/hub.md runs', async () => {
+test('the programs of docs/hub.md, and of a verification in docs/export.md, run', async () => {
   const repository = fileURLToPath(new URL('../../../..', import.meta.url));
-  const [, code] = /```ts\n(.*?)```/s.exec(readFileSync(join(repository, 'docs', 'hub.md'), 'utf8'))!;
   mkdirSync(join(root, 'runs'));
   symlinkSync(join(root, 'run'), join(root, 'runs', 'x'));
   symlinkSync(join(repository, 'node_modules'), join(root, 'node_modules'));
-  writeFileSync(join(root, 'program.mjs'), code!);
-  const program = spawn(process.execPath, ['program.mjs'], { cwd: root });
-  const { status, stdout, stderr } = await outcomeOf(program);
-  expect([status, stderr]).toEqual([0, '']);
-  expect(stdout).toMatch(/^---\nlicense: mit\n/);
-  expect(stdout).toContain(`${hub.address}/acme/flowers flowers/onnx/model.onnx`);
+  mkdirSync(join(root, 'photos'));
+  symlinkSync(shapes, join(root, 'photos', 'test'));
+  cpSync(join(shapes, 'disc', readdirSync(join(shapes, 'disc'))[0]!), join(root, 'photo.jpg'));
+  const outputOf = async (page: string, name: string) => {
+    const text = readFileSync(join(repository, 'docs', page), 'utf8');
+    const code = [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, block]) => block!).find((each) => each.includes(name));
+    writeFileSync(join(root, `${name}.mjs`), code!);
+    const { status, stdout, stderr } = await outcomeOf(spawn(process.execPath, [`${name}.mjs`], { cwd: root }));
+    expect([status, stderr]).toEqual([0, '']);
+    return stdout;
+  };
+  const pushed = await outputOf('hub.md', 'pushModel');
+  expect(pushed).toMatch(/^---\nlicense: mit\n/);
+  expect(pushed).toContain(`${hub.address}/acme/flowers flowers/onnx/model.onnx`);
+  expect(pushed).toMatch(/\n(disc|square|cross|ring|bar) 0\.\d+\n$/);
+  const verified = await outputOf('export.md', 'verifyExport');
+  expect(verified).toMatch(/^fp32 onnxruntime-node \S+ agrees \S+\nfp16 onnxruntime-node \S+ (agrees|differs) \S+\n$/);
 });

@@ -77,6 +77,17 @@ test('published weights are its base, with their licence; a file of one’s own 
   writeFileSync(file, written);
 });
 
+test('an adapted run has none of the options of a training', async () => {
+  const file = join(run, 'run.json');
+  const written = readFileSync(file, 'utf8');
+  const { checksum: _, ...record } = JSON.parse(written);
+  writeFileSync(file, JSON.stringify({ ...record, adaptedFrom: '/home/someone/secret' }));
+  const card = await modelCard(run, { evaluate: false });
+  writeFileSync(file, written);
+  expect(card).toContain('| method | `a meta-learned run, adapted to these images` |');
+  expect(card).not.toMatch(/secret|\| epochs \||\| strategy \|/);
+});
+
 test('a calibration stands in it', async () => {
   await calibrateRun(run);
   expect(await modelCard(run, { evaluate: false })).toMatch(

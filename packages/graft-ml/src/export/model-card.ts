@@ -285,8 +285,13 @@ function licenceOf(entry: WeightsEntry | null): CardLicence | null {
 
 /** A share of the options that decide what was trained and how: those that are no places. */
 function trainingRows(run: Run): [string, string][] {
-  const { config, decision, batchNorm, dataset, weightsSha256 } = run;
+  const { config, decision, batchNorm, dataset, weightsSha256, adaptedFrom } = run;
   const value = (key: keyof Run['config']) => textOf(key, config[key]) ?? String(config[key]);
+  const fingerprint = ['dataset fingerprint', dataset.fingerprint.slice(0, 16)] as const;
+  // Of the options of a training an adaptation has none.
+  if (adaptedFrom !== null) {
+    return [['method', 'a meta-learned run, adapted to these images'], ['seed', value('seed')], [...fingerprint]];
+  }
   const own = publishedStart(run) === null && weightsSha256 !== null;
   const always = [
     ...(own ? [['weights', `its author’s own, SHA-256 ${weightsSha256.slice(0, 16)}…`] as const] : []),
@@ -300,7 +305,7 @@ function trainingRows(run: Run): [string, string][] {
     ['augmentation', value('augment')] as const,
     ['batch norm', batchNorm] as const,
     ['seed', value('seed')] as const,
-    ['dataset fingerprint', dataset.fingerprint.slice(0, 16)] as const,
+    fingerprint,
   ];
   const others = (['mixup', 'cutmix', 'labelSmoothing', 'ema', 'layerDecay', 'patience'] as const)
     .filter((key) => config[key] !== null && config[key] !== 0 && config[key] !== 1)
