@@ -18,7 +18,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'attack/**/*.test.ts'],
+    include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'attack/**/*.test.ts', 'bench/**/*.test.ts'],
     pool: 'forks', // onnxruntime-node keeps process-wide state; worker threads would share it
     // Timings of kernels are kept with the build, not in the home of whoever runs the tests.
     env: { GRAFT_CACHE: path('node_modules/.cache/graft') },

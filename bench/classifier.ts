@@ -1,4 +1,4 @@
-import { constant, input, type Value } from '@graft-ml/core/graph';
+import { input, type Value } from '@graft-ml/core/graph';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { f32, i64, type Shape, sizeOf, type Tensor, zeros } from '@graft-ml/core/internal/base/tensor';
 import {
@@ -17,8 +17,7 @@ import { applyModel, getModel } from '@graft-ml/core/models';
 import { crossEntropyLoss, drawNoise, initialise, Scope, type Variable } from '@graft-ml/core/nn';
 import type { OptimizerName } from '@graft-ml/core/optim';
 import { type Runtime, State, scalar } from '@graft-ml/core/runtime';
-import { createRuntime } from 'graft-ml/internal/runtime/index';
-import type { Comparison, Contender } from './harness.ts';
+import type { Contender } from './harness.ts';
 
 export interface Work {
   readonly model: string;
@@ -80,12 +79,6 @@ export async function stepContender(
   return contender(run, () => program.release());
 }
 
-/** Runs the model with its weights as constants of the graph, as a frozen backbone runs. */
-async function forwardContender(work: Work, runtime: Runtime): Promise<Contender> {
-  const weight = (variable: Variable) => constant(initialise([variable], 0)[variable.name]!);
-  return (await forwardProgram(work, runtime, weight, images(work))).contender;
-}
-
 /** The forward pass with these weights on these images: to be timed, and what it computes. */
 export async function forwardProgram(
   work: Work,
@@ -136,28 +129,3 @@ const labels = ({ batchSize }: Work) =>
     [batchSize],
     Array.from({ length: batchSize }, (_, i) => i),
   );
-
-/** A model's training step, or its frozen forward pass, beside PyTorch's. */
-export function classifierComparison(
-  kind: 'step' | 'forward',
-  model: string,
-  repetitions: number,
-  optimizer: OptimizerName = 'sgd',
-): Comparison {
-  const work: Work = { model, optimizer, batchSize: 16, size: 224 };
-  const what =
-    kind === 'step' ? `training step, ${optimizer}, everything trained` : 'frozen forward pass, weights constant';
-  return {
-    name: `${model.replace('1_1', '')}-${kind}`,
-    work: `${model}, batch ${work.batchSize} at ${work.size} px, ${what}`,
-    repetitions,
-    ours: (threads) => (kind === 'step' ? stepContender : forwardContender)(work, createRuntime({ threads })),
-    peer: {
-      script: 'classifier.py',
-      options: [
-        ...['--model', model, '--work', kind, '--optimizer', optimizer],
-        ...['--batch-size', String(work.batchSize), '--size', String(work.size)],
-      ],
-    },
-  };
-}

@@ -6,17 +6,6 @@ export interface Contender {
   close(): Promise<void>;
 }
 
-export interface Comparison {
-  readonly name: string;
-  /** What one repetition is, in words. */
-  readonly work: string;
-  /** Repetitions in a block: enough that a block takes about two seconds. */
-  readonly repetitions: number;
-  ours(threads: number): Promise<Contender>;
-  /** The script in bench/peer and its arguments. */
-  readonly peer: { readonly script: string; readonly options: readonly string[] };
-}
-
 export interface Timings {
   /** Milliseconds: blocks of repetitions, in the order in which they ran. */
   readonly ours: readonly (readonly number[])[];

@@ -1,84 +1,154 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg } from 'node:os';
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { ortVersion } from 'graft-ml/internal/runtime/index';
-import { classifierComparison } from './classifier.ts';
-import { type Comparison, type Contender, interleave, median, summarise } from './harness.ts';
-import { startPeer } from './peer.ts';
+import { commandKinds, compareCommands, rowNames } from './speed/commands.ts';
+import { compare } from './speed/compare.ts';
+import { thisMachine } from './speed/machine.ts';
+import type { Tried } from './speed/peers.ts';
+import { type Row, readResults, writeResults } from './speed/results.ts';
+import { allWorks, batches, isMeta, models, nameOf, type Work } from './speed/works.ts';
 
-const comparisons: readonly Comparison[] = [
-  classifierComparison('step', 'resnet18', 3),
-  classifierComparison('forward', 'resnet18', 6),
-  classifierComparison('step', 'squeezenet1_1', 5, 'adamw'),
-];
+const help = `npm run bench -- KIND… [--python PATH] [--models resnet18,…] [--batches 4,16] [--minutes M]
 
-const howToGetThePeer =
-  'Graft alone: to compare, give a Python with PyTorch and torchvision (pip install torch torchvision), --python PATH.';
+Times Graft beside PyTorch, in turns, each in a process of its own that is stopped while the other runs. Rows that
+--out has are not measured again, so that a long series can be cut into parts.
 
-const { values: options, positionals } = parseArgs({
+  full          training step, everything trained
+  frozen        forward pass of a network that does not change
+  last-third    training step of the last third of the blocks, from the features that Graft keeps
+  head          the same of the head alone
+  maml, fomaml, protonet
+                outer step of meta-training, conv-4 at 28 and 84 px
+  start         graft --help; from the command to the first training step
+  predict       from the command to the labels of 1 and of 120 images
+  job           from a folder of images to a trained run
+  all           every one of these
+
+  --models      of ${models.join(', ')}
+  --batches     of ${batches.join(', ')}
+  --python      a Python with PyTorch and torchvision (default: python3); "none": Graft alone
+  --images      root/class/*.jpg, and
+  --weights     SqueezeNet 1.1's weights (.safetensors): for start, predict, job
+  --compile     torch.compile as a side of its own
+  --threads     of each side (default: all cores)
+  --turns       of each side (default: 7)
+  --minutes     begins no row that would not end in so many minutes
+  --again       measures rows that are there already
+  --list        prints the rows without measuring
+  --json        prints the rows as JSON
+  --out         default: bench/results/speed.json`;
+
+const { values: options, positionals: kinds } = parseArgs({
   allowPositionals: true,
   options: {
+    models: { type: 'string' },
+    batches: { type: 'string' },
     python: { type: 'string', default: 'python3' },
-    blocks: { type: 'string', default: '7' },
-    repetitions: { type: 'string' },
+    images: { type: 'string' },
+    weights: { type: 'string' },
+    compile: { type: 'boolean', default: false },
     threads: { type: 'string', default: String(availableParallelism()) },
+    turns: { type: 'string', default: '7' },
+    minutes: { type: 'string', default: 'Infinity' },
+    again: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    out: { type: 'string', default: 'bench/results/speed.json' },
   },
 });
 
-async function compare(comparison: Comparison): Promise<void> {
+const listed = (text: string | undefined) => text?.split(',');
+const [wantedModels, wantedBatches] = [listed(options.models), listed(options.batches)];
+
+function isWanted(work: Work): boolean {
+  if (!kinds.includes('all') && !kinds.includes(work.kind)) return false;
+  if (isMeta(work)) return true;
+  return (wantedModels?.includes(work.model) ?? true) && (wantedBatches?.includes(String(work.batch)) ?? true);
+}
+
+/** The settings found for one batch size hold for the others. */
+const settingName = (work: Work, way: string) => [work.kind, isMeta(work) ? work.side : work.model, way].join(' · ');
+
+/** A row that can be measured. */
+interface Measurable {
+  readonly name: string;
+  measure(settings: Record<string, readonly Tried[]>): Promise<Row>;
+}
+
+function wantedRows(): Measurable[] {
+  const python = options.python === 'none' ? null : options.python;
   const threads = Number(options.threads);
-  const load = loadavg()[0]!;
-  const { script, options: peerOptions } = comparison.peer;
-  console.log(`\n${comparison.name}: ${comparison.work}, ${threads} threads`);
-  if (load > 1) console.log(`  The machine is busy (load ${load.toFixed(1)}): repeat this when it is not.`);
-  const ours = await comparison.ours(threads);
-  let peer: Contender | undefined;
-  try {
-    peer = await startPeer(options.python, script, [...peerOptions, '--threads', String(threads)]);
-  } catch (error) {
-    console.log(`  ${howToGetThePeer} (${(error as Error).message})`);
+  const turns = Number(options.turns);
+  const works = allWorks()
+    .filter(isWanted)
+    .map(
+      (work): Measurable => ({
+        name: nameOf(work),
+        measure: (settings) =>
+          compare(work, {
+            ...{ python, threads, turns, compiles: options.compile },
+            known: (way) => settings[settingName(work, way)],
+            onSettings: (way, tried) => {
+              settings[settingName(work, way)] = tried;
+            },
+            onProgress: (text) => console.error(text),
+          }),
+      }),
+    );
+  const { images, weights } = options;
+  if (python === null || !images || !weights) return works;
+  const names = commandKinds.flatMap((kind) => (kinds.includes('all') || kinds.includes(kind) ? rowNames[kind] : []));
+  const runs = Math.min(5, turns);
+  const commands = names.map(
+    (name): Measurable => ({
+      name,
+      measure: () => compareCommands(name, { python, threads, runs, images, weights }),
+    }),
+  );
+  return [...works, ...commands];
+}
+
+async function measureAll(rows: readonly Measurable[]): Promise<Row[]> {
+  const deadline = performance.now() + Number(options.minutes) * 60_000;
+  const measured: Row[] = [];
+  let longest = 0;
+  for (const { name, measure } of rows) {
+    const began = performance.now();
+    if (began + longest > deadline) break;
+    const settings = { ...readResults(options.out, machine).settings };
+    try {
+      const row = await measure(settings);
+      const { rows: before } = readResults(options.out, machine);
+      await writeResults(options.out, { machine, settings, rows: { ...before, [name]: row } });
+      measured.push(row);
+      if (!options.json) console.log(lineOf(row));
+    } catch (error) {
+      console.error(`${name}: ${(error as Error).message}`);
+    }
+    longest = Math.max(longest, performance.now() - began);
   }
-  const times = await interleave(ours, peer, {
-    repetitions: Number(options.repetitions ?? comparison.repetitions),
-    blocks: Number(options.blocks),
+  return measured;
+}
+
+function lineOf({ name, graft, peers }: Row): string {
+  const ofPeers = Object.entries(peers).map(([peer, { ratio, milliseconds, setting, peak }]) => {
+    const [low, high] = ratio.interval.map((end) => end.toFixed(2));
+    const memory = `${(peak / 1e9).toFixed(2)} GB`;
+    return `${ratio.ratio.toFixed(2)} (${low} to ${high}) of ${peer} ${milliseconds.median.toFixed(1)} ms, ${memory}, ${setting}`;
   });
-  await ours.close();
-  await peer?.close();
-
-  const summary = summarise(times);
-  console.log('  | | median ms | fastest ms |\n  |---|---|---|');
-  const row = (name: string, blocks: readonly (readonly number[])[]) =>
-    console.log(`  | ${name} | ${median(blocks.flat()).toFixed(1)} | ${Math.min(...blocks.flat()).toFixed(1)} |`);
-  row('Graft', times.ours);
-  if (peer) row(`PyTorch ${peer.versions.pytorch}`, times.peer);
-  if (summary.ratio !== undefined) {
-    const range = `${Math.min(...summary.ratios).toFixed(2)} to ${Math.max(...summary.ratios).toFixed(2)}`;
-    console.log(`  Graft / PyTorch ${summary.ratio.toFixed(2)} (pairs of blocks: ${range})`);
-  }
-  save(comparison, { threads, load, versions: { ...ours.versions, ...peer?.versions }, summary, milliseconds: times });
+  return [`${name}: ${graft.milliseconds.median.toFixed(1)} ms, ${(graft.peak / 1e9).toFixed(2)} GB`, ...ofPeers].join(
+    '; ',
+  );
 }
 
-function save(comparison: Comparison, result: object): void {
-  const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${process.platform} ${process.arch}`;
-  const onnxruntime = ortVersion();
-  const { name, work } = comparison;
-  const record = { name, work, date: new Date().toISOString(), machine, onnxruntime, ...result };
-  mkdirSync('bench/results', { recursive: true });
-  writeFileSync(`bench/results/${name}.json`, `${JSON.stringify(record, null, 1)}\n`);
-}
-
-const wanted = positionals.includes('all')
-  ? comparisons
-  : positionals.map((name) => {
-      const found = comparisons.find((comparison) => comparison.name === name);
-      if (!found) throw new Error(`bench: "${name}" is not one of: all, ${comparisons.map((c) => c.name).join(', ')}.`);
-      return found;
-    });
-
-if (wanted.length === 0) {
-  console.log('npm run bench -- NAME… [--python PATH] [--blocks 7] [--repetitions N] [--threads N]\n');
-  for (const { name, work } of [...comparisons, { name: 'all', work: 'every one of these' }]) {
-    console.log(`  ${name.padEnd(18)} ${work}`);
+const machine = thisMachine();
+if (kinds.length === 0) console.log(help);
+else {
+  const done = existsSync(options.out) && !options.again ? readResults(options.out, machine).rows : {};
+  const open = wantedRows().filter(({ name }) => !(name in done));
+  if (options.list) console.log(open.map(({ name }) => name).join('\n'));
+  else {
+    const rows = await measureAll(open);
+    if (options.json) console.log(JSON.stringify(rows, null, 1));
   }
 }
-for (const comparison of wanted) await compare(comparison);

@@ -11,7 +11,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { ortVersion } from 'graft-ml/internal/runtime/index';
 import { type Contender, median, takeTurns } from './harness.ts';
-import { contenderOf, type Form, formsOf, gradientsOf, metaStepWork, side } from './meta-work.ts';
+import { contenderOf, type Form, formsOf, gradientsOf, metaStepWork } from './meta-work.ts';
 import { type Peer, startPeer } from './peer.ts';
 
 const { values: options } = parseArgs({
@@ -58,7 +58,7 @@ async function startPeers(): Promise<Peer | undefined> {
 }
 
 const load = loadavg()[0]!;
-const { threads, tasks, shape, innerSteps, order, filters, halving } = work;
+const { threads, tasks, shape, innerSteps, order, filters, halving, side } = work;
 const words =
   `one outer step of MAML, ${order === 2 ? 'second' : 'first'} order: conv-4, ${filters} filters, ${halving}, ${side} px; ` +
   `5-way ${shape.shots}-shot, ${shape.queries} queries of each class, ${innerSteps} inner steps, ${tasks} tasks, Adam; ${threads} threads`;

@@ -6,6 +6,7 @@ import { scalarName, slotName, variablesOf } from '@graft-ml/core/internal/fit/s
 import type { Episode, EpisodeShape, EpisodeSource } from '@graft-ml/core/internal/meta/episode';
 import { gradientName, type MetaTask, metaCourse, taskNames, tasksHere } from '@graft-ml/core/internal/meta/index';
 import { conv4 } from '@graft-ml/core/internal/models/conv4';
+import type { Preprocessing } from '@graft-ml/core/internal/models/index';
 import { inSequence, type ParallelProgram } from '@graft-ml/core/internal/runtime/index';
 import { feedsOfEpisode, learnerVariables, makeLearner, taskShape, trainingGraph } from '@graft-ml/core/meta';
 import { crossEntropy, initialise } from '@graft-ml/core/nn';
@@ -15,7 +16,7 @@ import { createRuntime, openProgramPool } from 'graft-ml/internal/runtime/index'
 import type { Contender } from './harness.ts';
 import { stackedFeeds, taskAxisGraph } from './task-axis.ts';
 
-/** What a meta-step is of: MAML on conv-4, images of 28 pixels. */
+/** A step of meta-training on conv-4. */
 export interface MetaStepOptions {
   readonly threads: number;
   readonly tasks: number;
@@ -24,27 +25,26 @@ export interface MetaStepOptions {
   readonly order: 1 | 2;
   readonly filters: number;
   readonly halving: 'max-pool' | 'stride';
+  /** Default MAML. */
+  readonly learner?: 'maml' | 'protonet';
+  /** The side of an image in pixels. Default 28. */
+  readonly side?: number;
 }
 
-export const side = 28;
 const innerRate = 0.01;
-const preprocessing = {
-  resize: side,
-  crop: side,
-  interpolation: 'bilinear',
-  mean: [0.5, 0.5, 0.5],
-  std: [0.5, 0.5, 0.5],
-} as const;
+const half = [0.5, 0.5, 0.5] as const;
 const optimizer = adam();
 
 /** The same with the network, the learner and the first values of all that it keeps. */
 export type MetaStepWork = ReturnType<typeof metaStepWork>;
 
 export function metaStepWork(options: MetaStepOptions) {
-  const { filters, halving, shape, innerSteps } = options;
-  const network = imageNetwork(conv4({ filters, halving }), preprocessing, shape.way);
+  const { filters, halving, shape, innerSteps, learner: name = 'maml', side = 28 } = options;
+  const preprocessing: Preprocessing = { resize: side, crop: side, interpolation: 'bilinear', mean: half, std: half };
+  // Prototypes are means of the backbone's features.
+  const network = imageNetwork(conv4({ filters, halving }), preprocessing, name === 'protonet' ? 0 : shape.way);
   const parameters = [...variablesOf(network).values()].filter(({ kind }) => kind === 'parameter');
-  const learner = makeLearner('maml', {
+  const learner = makeLearner(name, {
     parameters: parameters.map(({ name }) => name),
     isHead: (name) => name.startsWith('fc.'),
     innerSteps,
@@ -54,7 +54,10 @@ export function metaStepWork(options: MetaStepOptions) {
     loss: crossEntropy,
   });
   const variables = learnerVariables(network, learner);
-  return { ...options, network, parameters, learner, variables, initial: initialise(variables.values(), 0) };
+  return {
+    ...{ ...options, side, preprocessing, network, parameters, learner, variables },
+    initial: initialise(variables.values(), 0),
+  };
 }
 
 /** A form of the tasks' gradients, and how many seconds it took to be there. */
@@ -89,26 +92,30 @@ function ofOneTask({ network, learner, shape, parameters, order }: MetaStepWork)
 }
 
 /** The mean gradient of all tasks. */
-function ofAllTasks({ parameters, shape, ...work }: MetaStepWork): Record<string, Value> {
+function ofAllTasks({ parameters, shape, preprocessing, ...work }: MetaStepWork): Record<string, Value> {
   return taskAxisGraph(new Map(parameters.map(({ name, shape: of }) => [name, input(name, 'f32', of)])), {
     ...work,
     ...taskShape(shape),
-    ...{ side, innerRate, normalisation: preprocessing },
+    ...{ innerRate, normalisation: preprocessing },
   });
+}
+
+/** The tasks of a step in parallel, as Graft does them. */
+export function sessionsInWorkers(work: MetaStepWork): Promise<Form> {
+  const runtime = createRuntime({ threads: 1 });
+  return open(
+    () => ofOneTask(work),
+    runtime,
+    async (outputs) =>
+      openProgramPool(await runtime.encode(outputs), { threads: work.threads, shared: work.variables.keys() }),
+  );
 }
 
 /** The forms by name; each takes memory from when it is opened. */
 export function formsOf(work: MetaStepWork): Readonly<Record<string, () => Promise<Form>>> {
-  const { threads, variables } = work;
+  const { threads } = work;
   return {
-    'sessions of one thread in workers': () => {
-      const runtime = createRuntime({ threads: 1 });
-      return open(
-        () => ofOneTask(work),
-        runtime,
-        async (outputs) => openProgramPool(await runtime.encode(outputs), { threads, shared: variables.keys() }),
-      );
-    },
+    'sessions of one thread in workers': () => sessionsInWorkers(work),
     'one session with all threads': () => {
       const runtime = createRuntime({ threads });
       return open(
@@ -136,12 +143,12 @@ export function formsOf(work: MetaStepWork): Readonly<Record<string, () => Promi
 }
 
 /** Random images in place of drawn ones: what is timed does not depend on them. */
-function episodes({ tasks, shape }: MetaStepWork): EpisodeSource {
-  const known = Array.from({ length: tasks }, (_, task) => episodeOf(shape, task));
+export function episodes({ tasks, shape, side }: MetaStepWork): EpisodeSource {
+  const known = Array.from({ length: tasks }, (_, task) => episodeOf(shape, side, task));
   return { classes: [], draw: (_shape, address) => known[Number(address.at(-1))]! };
 }
 
-function episodeOf(shape: EpisodeShape, task: number): Episode {
+function episodeOf(shape: EpisodeShape, side: number, task: number): Episode {
   const stream = randomStream(0, 'bench', task);
   const images = (count: number): TensorOf<'u8'> => {
     const of = [count, 3, side, side];
@@ -166,7 +173,11 @@ function episodeOf(shape: EpisodeShape, task: number): Episode {
 }
 
 /** Steps as `graft meta train` takes them: the course of meta-training with this form for its tasks. */
-export async function contenderOf(work: MetaStepWork, { program }: Form): Promise<Contender> {
+export async function contenderOf(
+  work: MetaStepWork,
+  { program }: Pick<Form, 'program'>,
+  onLoss: (loss: number) => void = () => {},
+): Promise<Contender> {
   const { network, learner, shape, initial, parameters, order, tasks } = work;
   const drawn = episodes(work);
   const unused: ParallelProgram = {
@@ -209,8 +220,9 @@ export async function contenderOf(work: MetaStepWork, { program }: Form): Promis
       for (let i = 0; i < count; i++) {
         const begin = performance.now();
         const { value: step } = await steps.next();
-        await step!(state, scalars());
+        const { loss } = await step!(state, scalars());
         times.push(performance.now() - begin);
+        onLoss(loss);
       }
       return times;
     },

@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import type { Tensor } from '@graft-ml/core/internal/base/tensor';
+import { writeSafetensorsFile } from 'graft-ml/internal/checkpoint/safetensors-file';
+import { contenderOf, episodes, metaStepWork, sessionsInWorkers } from '../meta-work.ts';
+import type { OpenWork } from './graft-side.ts';
+import type { MetaWork } from './works.ts';
+
+/** Steps whose losses must agree with the peer's: before and after the first update. */
+const checkedSteps = 2;
+
+/** An outer step of meta-training as `graft meta train` takes it, with the tasks in parallel. */
+export async function openMeta(work: MetaWork, threads: number, folder: string): Promise<OpenWork> {
+  const { kind, side, filters, way, shots, queries, innerSteps, tasks } = work;
+  const step = metaStepWork({
+    ...{ threads, tasks, side, filters, innerSteps },
+    shape: { way, shots, queries },
+    order: kind === 'maml' ? 2 : 1,
+    halving: 'max-pool',
+    learner: kind === 'protonet' ? 'protonet' : 'maml',
+  });
+  const source = episodes(step);
+  const images = Array.from({ length: tasks }, (_, task): [string, Tensor][] => {
+    const { support, query } = source.draw(step.shape, [task]);
+    return [
+      [`batch/support/${task}`, support],
+      [`batch/query/${task}`, query],
+    ];
+  });
+  await writeSafetensorsFile(join(folder, 'start.safetensors'), {
+    ...step.initial,
+    ...Object.fromEntries(images.flat()),
+  });
+  const check: number[] = [];
+  const contender = await contenderOf(step, await sessionsInWorkers(step), (loss) => check.push(loss));
+  await contender.time(checkedSteps);
+  return { check: check.slice(), step: () => contender.time(1), close: contender.close };
+}

@@ -1,0 +1,172 @@
+import { join } from 'node:path';
+import { constant } from '@graft-ml/core/graph';
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import {
+  f32,
+  i64,
+  type Shape,
+  sizeOf,
+  type Tensor,
+  type Tensors,
+  tensor,
+  zeros,
+} from '@graft-ml/core/internal/base/tensor';
+import { cutBefore, prefixGraph } from '@graft-ml/core/internal/fit/cut';
+import { batchNormOf } from '@graft-ml/core/internal/fit/image-stage';
+import { parameterTable } from '@graft-ml/core/internal/fit/network';
+import { selected } from '@graft-ml/core/internal/fit/selection';
+import {
+  feedNames,
+  type Network,
+  resultNames,
+  scalarName,
+  slotName,
+  trainingStep,
+  variablesOf,
+} from '@graft-ml/core/internal/fit/step';
+import { defaultFreezeTo } from '@graft-ml/core/internal/recipe/strategy-stages';
+import { applyModel, getModel } from '@graft-ml/core/models';
+import { crossEntropyLoss, drawNoise, initialise, type Noise } from '@graft-ml/core/nn';
+import { sgd } from '@graft-ml/core/optim';
+import { type Runtime, State, scalar } from '@graft-ml/core/runtime';
+import { writeSafetensorsFile } from 'graft-ml/internal/checkpoint/safetensors-file';
+import { createRuntime } from 'graft-ml/internal/runtime/index';
+import { forwardProgram } from '../classifier.ts';
+import type { OpenWork } from './graft-side.ts';
+import type { NetworkWork } from './works.ts';
+
+const numClasses = 1000;
+const learningRate = 1e-4;
+/** Steps whose losses must agree with the peer's: before and after the first update. */
+const checkedSteps = 2;
+
+/**
+ * A training step (SGD with momentum), or a forward pass. What is frozen has run before: a step of the last third or of
+ * the head begins with the features of its images, as in Graft's training.
+ */
+export async function openNetwork(work: NetworkWork, threads: number, folder: string): Promise<OpenWork> {
+  const runtime = createRuntime({ threads });
+  const network = networkOf(work);
+  const weights = withoutZeros(initialise(variablesOf(network).values(), 0));
+  const images = normal([work.batch, 3, work.side, work.side], 'images');
+  const trained = trainedNames(work, network);
+  await writeSafetensorsFile(
+    join(folder, 'start.safetensors'),
+    { ...weights, 'batch/images': images },
+    {
+      trained: JSON.stringify([...trained]),
+    },
+  );
+  if (work.kind === 'frozen') {
+    const of = { ...work, batchSize: work.batch, size: work.side, optimizer: 'sgd' } as const;
+    const { contender, logits } = await forwardProgram(of, runtime, ({ name }) => constant(weights[name]!), images);
+    const check = Array.from((await logits()).data.slice(0, 10), Number);
+    return { check, step: () => contender.time(1), close: contender.close };
+  }
+  return openStep(work, runtime, { network, weights, images, trained });
+}
+
+function networkOf({ model: name, side }: NetworkWork): Network {
+  const model = getModel(name);
+  return {
+    input: { dtype: 'f32', shape: [3, side, side] },
+    forward: (s, x) => applyModel(model, s, x, { numClasses }),
+  };
+}
+
+/** Random numbers in place of weights that start at zero, which would hide mistakes behind them (the head of ViT). */
+function withoutZeros(weights: Tensors): Tensors {
+  const isZero = ({ dtype, shape, data }: Tensor) =>
+    dtype === 'f32' && shape.length > 1 && data.every((value) => Number(value) === 0);
+  return Object.fromEntries(
+    Object.entries(weights).map(([name, value]) => [name, isZero(value) ? normal(value.shape, name, 0.02) : value]),
+  );
+}
+
+function normal(shape: Shape, name: string, deviation = 1): Tensor {
+  const stream = randomStream(0, 'bench', name);
+  return f32(
+    shape,
+    Array.from({ length: sizeOf(shape) }, () => deviation * stream.normal()),
+  );
+}
+
+/** The parameters that a step changes: all, those of the last third of the blocks and the head, or the head's. */
+function trainedNames({ kind, model }: NetworkWork, network: Network): ReadonlySet<string> {
+  const table = parameterTable(network, getModel(model));
+  if (kind === 'head') return table.head;
+  if (kind !== 'last-third') return new Set(table.parameters.keys());
+  const names = [...table.parameters.keys()];
+  const frozen = selected('freezeTo', defaultFreezeTo(table), table);
+  return new Set([...names.slice(names.findLastIndex((name) => frozen.has(name)) + 1), ...table.head]);
+}
+
+interface Start {
+  readonly network: Network;
+  readonly weights: Tensors;
+  readonly images: Tensor;
+  readonly trained: ReadonlySet<string>;
+}
+
+async function openStep(work: NetworkWork, runtime: Runtime, start: Start): Promise<OpenWork> {
+  const { weights, trained } = start;
+  const { network, inputs } = await behindTheCut(work, runtime, start);
+  const variables = variablesOf(network);
+  const settings = new Map([...trained].map((name) => [name, { rate: 1 }]));
+  const optimizer = sgd();
+  const { outputs, noise } = trainingStep(network, {
+    batchSize: work.batch,
+    optimizer,
+    settings,
+    batchNorm: batchNormOf(settings, 'running'),
+    loss: crossEntropyLoss(),
+  });
+  const slots = [...trained].flatMap((name) =>
+    optimizer.slots.map((slot) => [slotName(slot, name), zeros('f32', variables.get(name)!.shape)] as const),
+  );
+  const own = Object.fromEntries([...variables.keys()].map((name) => [name, weights[name]!]));
+  const state = new State({ ...own, ...Object.fromEntries(slots) });
+  const program = await runtime.compile(outputs);
+  const targets = i64(
+    [work.batch],
+    Array.from({ length: work.batch }, (_, i) => i),
+  );
+  let taken = 0;
+  const step = async (draw: (noise: readonly Noise[], step: number) => Tensors) => {
+    taken++;
+    const scalars = Object.entries({ learningRate, ...optimizer.scalars(taken) });
+    const results = await state.step(program, {
+      [feedNames.input]: inputs,
+      [feedNames.targets]: targets,
+      ...draw(noise, taken),
+      ...Object.fromEntries(scalars.map(([name, value]) => [scalarName(name), scalar(value)])),
+    });
+    return Number(results[resultNames.loss]!.data[0]);
+  };
+  const check: number[] = [];
+  for (let i = 0; i < checkedSteps; i++) check.push(await step(keepAll));
+  return { check, step: () => step((all, at) => drawNoise(all, 0, at)), close: () => program.release() };
+}
+
+/** Dropout that drops nothing: two libraries never draw the same. */
+function keepAll(noise: readonly Noise[]): Tensors {
+  return Object.fromEntries(
+    noise.map(({ name, shape }) => [name, tensor('u8', shape, new Uint8Array(sizeOf(shape)).fill(1))]),
+  );
+}
+
+/** The trained part of the network with its input: the images, or their features where the layers before are frozen. */
+async function behindTheCut(
+  { batch }: NetworkWork,
+  runtime: Runtime,
+  { network, weights, images, trained }: Start,
+): Promise<{ network: Network; inputs: Tensor }> {
+  const cut = cutBefore(network, (name) => trained.has(name));
+  if (!cut) return { network, inputs: images };
+  const features = prefixGraph(network, cut.endpoint, batch, ({ name }) => constant(weights[name]!));
+  const program = await runtime.compile({ features });
+  const into = { features: zeros('f32', [batch, ...cut.shape]) };
+  const inputs = (await program.run({ [feedNames.input]: images }, into)).features!;
+  await program.release();
+  return { network: cut.network, inputs };
+}
