@@ -7,35 +7,35 @@ export interface Waiting {
   readonly isAlone: boolean;
 }
 
-/** The next batch: how many of the first in the queue, and the size of the program that takes them. */
-export interface NextBatch {
-  readonly count: number;
-  readonly size: number;
+export interface BatchRules {
+  /** The sizes that the model takes, in ascending order. */
+  readonly sizes: readonly number[];
+  /** The workers that share the queue. */
+  readonly workers: number;
+  /** How long the first may wait for others, in milliseconds. */
+  readonly wait: number;
+  readonly now: number;
 }
 
 /**
- * The next batch of a queue, or the time in milliseconds until there is one.
+ * The number of images of a queue's next batch, or the time in milliseconds until there is one.
  *
- * A batch is the largest size that the queue fills, so that nothing is computed for nobody; the rest is the next one.
- * Only where a model takes no batch as small as the queue, zeros fill it up.
- *
- * @param sizes in ascending order
- * @param wait how long the first may wait for others, in milliseconds
+ * A batch is the largest size that a worker's share of the queue fills, so that nothing is computed for nobody; the rest
+ * is for the next one. Only where a model takes no batch as small as that, others fill it up.
  */
 export function nextBatch(
   queue: readonly Pick<Waiting, 'since' | 'isAlone'>[],
-  sizes: readonly number[],
-  { wait, now }: { readonly wait: number; readonly now: number },
-): NextBatch | { readonly delay: number } | null {
+  { sizes, workers, wait, now }: BatchRules,
+): number | { readonly delay: number } | null {
   const [first] = queue;
   if (!first) return null;
-  const smallest = sizes[0]!;
-  if (first.isAlone) return { count: 1, size: smallest };
+  if (first.isAlone) return 1;
   const others = queue.findIndex(({ isAlone }) => isAlone);
   const available = others < 0 ? queue.length : others;
   const largest = sizes.at(-1)!;
   const rest = first.since + wait - now;
   if (available < largest && others < 0 && rest > 0) return { delay: rest };
-  const size = sizes.findLast((each) => each <= available) ?? smallest;
-  return { count: Math.min(size, available), size };
+  const share = Math.ceil(available / workers);
+  const size = sizes.findLast((each) => each <= share) ?? sizes[0]!;
+  return Math.min(size, available);
 }

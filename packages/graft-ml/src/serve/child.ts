@@ -41,6 +41,7 @@ const lastWords = 2000;
  */
 export function startChild<Task, Reply>(program: string, { descriptor }: SharedPixels): Child<Task, Reply> {
   const child = fork(builtWorker(program), [], {
+    execArgv: ['--expose-gc'],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe', descriptor],
     // glibc would keep freed memory for each of libvips's and ORT's threads apart.
     env: { ...process.env, MALLOC_ARENA_MAX: '2' },

@@ -24,13 +24,14 @@ test('messages arrive as they were, large and empty arrays included', async () =
     { id: 0, task: { kind: 'a', names: ['x', 'y'], none: null, text: '\u0000array' } },
     { id: 1, bytes: new Uint8Array(300_000).map((_, i) => i % 251), floats: Float32Array.of(0.5, -1, Number.NaN) },
     { id: 2, inner: { deep: { empty: new Uint8Array(0), bytes: Buffer.from('abc').subarray(1) } } },
+    { id: 3, list: [{ offset: 5 }, { bytes: Uint8Array.of(1, 2) }, { bytes: Uint8Array.of(3) }], rows: [0, null] },
   ];
   const received: unknown[] = [];
   receiveFrames(other, (message) => received.push(message));
   for (const message of [...messages, ...messages]) sendFrame(one, message);
-  await expect.poll(() => received.length).toBe(6);
+  await expect.poll(() => received.length).toBe(8);
   close();
-  const [a, b, c] = messages;
-  const plain = [a, b, { ...c, inner: { deep: { empty: new Uint8Array(0), bytes: Uint8Array.of(98, 99) } } }];
+  const [a, b, c, d] = messages;
+  const plain = [a, b, { ...c, inner: { deep: { empty: new Uint8Array(0), bytes: Uint8Array.of(98, 99) } } }, d];
   expect(received).toEqual([...plain, ...plain]);
 });

@@ -35,13 +35,19 @@ export function sendFrame(socket: Socket, message: unknown): void {
 
 function withoutArrays(value: unknown, arrays: NumberArray[]): unknown {
   if (value instanceof Uint8Array || value instanceof Float32Array) return { [arrayKey]: arrays.push(value) - 1 };
-  // Texts and numbers in a list need no look: names of classes, sizes.
-  if (Array.isArray(value) || typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return isPlain(value) ? value : value.map((inner) => withoutArrays(inner, arrays));
+  if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutArrays(inner, arrays)]));
 }
 
+/** Whether a list is one of texts and numbers, which needs no look: names of classes, sizes. */
+function isPlain(list: readonly unknown[]): boolean {
+  return typeof list[0] !== 'object';
+}
+
 function withArrays(value: unknown, arrays: readonly NumberArray[]): unknown {
-  if (Array.isArray(value) || typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return isPlain(value) ? value : value.map((inner) => withArrays(inner, arrays));
+  if (typeof value !== 'object' || value === null) return value;
   if (arrayKey in value) return arrays[Number(value[arrayKey])];
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withArrays(inner, arrays)]));
 }

@@ -26,13 +26,13 @@ export interface OpenTask {
   readonly explains: boolean;
 }
 
+/** An image of a batch: where its pixels are in the shared file, u8 (3, crop, crop), or a file to decode. */
+export type BatchImage = { readonly offset: number } | Pick<ImageContent, 'bytes' | 'mostPixels'>;
+
 /** Computes a batch. */
 export interface RunTask {
   readonly kind: 'run';
-  /** Where its images are, u8 (3, crop, crop) each. */
-  readonly offsets: readonly number[];
-  /** The size of the program, which may be larger. */
-  readonly size: number;
+  readonly images: readonly BatchImage[];
 }
 
 /** An image as it was decoded, planar u8 (3, height, width). */
@@ -63,6 +63,23 @@ export type InferenceTask = OpenTask | RunTask | RunImageTask | ExplainTask;
 export interface BatchOutputs {
   readonly logits: Float32Array;
   readonly probabilities: Float32Array;
+}
+
+/** The reason why a process has not decoded an image. */
+export type Undecoded =
+  | { readonly problem: ImageProblem }
+  /** The image is a large one, which was not expected. */
+  | { readonly isLarge: true }
+  /** The image may cost so much that it belongs in a process of its own. */
+  | { readonly isCostly: true };
+
+/** A batch that was computed. */
+export interface BatchReply {
+  /** For each image its row in the outputs, or why it has none. */
+  readonly rows: readonly (number | Undecoded)[];
+  readonly outputs: BatchOutputs;
+  /** Milliseconds that decoding took. */
+  readonly decoding: number;
 }
 
 /** Grad-CAM of one image. */
@@ -130,16 +147,13 @@ export type DecodeReply =
   | { readonly isWritten: true }
   | { readonly image: PlanarImage }
   | { readonly request: TensorRequest }
-  | { readonly problem: ImageProblem }
   /** What is wrong with the request. */
   | { readonly refusal: string }
-  /** The image is a large one, which was not expected. */
-  | { readonly isLarge: true }
-  /** The image may cost so much that it belongs in a process of its own. */
-  | { readonly isCostly: true };
+  | Undecoded;
 
 export type InferenceReply =
   | { readonly opened: ModelDescription }
+  | { readonly batch: BatchReply }
   | { readonly outputs: BatchOutputs }
   | { readonly explanation: ImageExplanation };
 

@@ -76,6 +76,7 @@ export function createMetrics({
         batches.observe({ model }, images);
         stages.observe({ stage: 'compute' }, milliseconds / 1000);
       },
+      onDecode: (milliseconds) => stages.observe({ stage: 'decode' }, milliseconds / 1000),
       onWait: (milliseconds) => stages.observe({ stage: 'queue' }, milliseconds / 1000),
       onLost: () => lost('inference'),
     }),

@@ -1,14 +1,18 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { ImageError } from '@graft-ml/core/internal/image/problem';
 import { nextBatch, type Waiting } from './batch-queue.ts';
 import { type Child, ProcessLost, startChild } from './child.ts';
 import type {
+  BatchImage,
   ExplainTask,
+  ImageContent,
   ImageExplanation,
   InferenceReply,
   InferenceTask,
   ModelDescription,
   PlanarImage,
   RunImageTask,
+  Undecoded,
 } from './messages.ts';
 import { ServeError } from './problems.ts';
 import type { PixelSlot, SharedPixels } from './shared-pixels.ts';
@@ -24,6 +28,8 @@ export interface PoolEvents {
   onBatch(images: number, milliseconds: number): void;
   /** How long an image waited for its batch. */
   onWait(milliseconds: number): void;
+  /** How long a process of the model took to decode the images of a batch. */
+  onDecode(milliseconds: number): void;
   onLost(how: string): void;
 }
 
@@ -45,6 +51,11 @@ export interface PoolOptions extends PoolEvents {
 /** One version of a model in its processes. */
 export interface ModelPool {
   readonly description: ModelDescription;
+  /**
+   * Decodes and classifies an image in one process, which is the cheapest way where that has one thread anyway. Null: it
+   * has to be decoded apart. @throws ImageError, ServeError (by rejection)
+   */
+  classify(content: ImageContent, signal: AbortSignal): Promise<RowOutputs | null>;
   /** Settles when nothing reads there any more. @param slot u8 (3, crop, crop). @throws ServeError (by rejection) */
   run(slot: PixelSlot, signal: AbortSignal): Promise<RowOutputs>;
   /** The same for an image of any size, where that is the model's input. */
@@ -64,12 +75,22 @@ type Worker = Child<InferenceTask, InferenceReply>;
 interface Job extends Omit<Waiting, 'isAlone'> {
   isAlone: boolean;
   /** An image that goes into a batch, or a task for an image by itself. */
-  readonly subject: PixelSlot | ExplainTask | RunImageTask;
+  readonly subject: BatchImage | ExplainTask | RunImageTask;
   /** Whether its first process broke down. */
   isRetried: boolean;
-  answer(value: RowOutputs | ImageExplanation): void;
+  answer(value: JobReply): void;
   fail(error: unknown): void;
 }
+
+type JobReply = RowOutputs | Undecoded | ImageExplanation;
+
+/** Bytes from which a file is decoded apart: sending it, and decoding it, would hold up others. */
+const manyBytes = 2e6;
+/**
+ * Milliseconds for which images are decoded apart after a process was lost, perhaps to one of them: a decoder is
+ * replaced at once, a model is not.
+ */
+const caution = 60_000;
 
 /** A process that ends sooner after its start than this is started again only after a while. */
 const shortLife = 5000;
@@ -99,9 +120,13 @@ class Pool implements ModelPool {
   #isClosed = false;
   #clock: NodeJS.Timeout | undefined;
   #pause = 0;
+  /** Until when images are decoded apart. */
+  #apartUntil: number;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    // With several threads a model would leave all but one of them idle while it decodes.
+    this.#apartUntil = options.threads === 1 ? 0 : Number.POSITIVE_INFINITY;
   }
 
   get description(): ModelDescription {
@@ -121,27 +146,35 @@ class Pool implements ModelPool {
     return this.#open.size;
   }
 
-  run(slot: PixelSlot, signal: AbortSignal): Promise<RowOutputs> {
-    return this.#classify(slot, signal);
-  }
-
-  runImage(image: PlanarImage, signal: AbortSignal): Promise<RowOutputs> {
-    return this.#classify({ kind: 'run-image', image }, signal);
-  }
-
-  #classify(subject: PixelSlot | RunImageTask, signal: AbortSignal): Promise<RowOutputs> {
-    return new Promise((resolve, reject) => {
-      const answer = (value: RowOutputs | ImageExplanation) =>
-        'logits' in value ? resolve(value) : reject(new Error('a worker answered something else'));
-      this.#push({ ...newJob(subject, signal), answer, fail: reject });
+  async classify({ bytes, mostPixels }: ImageContent, signal: AbortSignal): Promise<RowOutputs | null> {
+    if (bytes.length > manyBytes || performance.now() < this.#apartUntil) return null;
+    const reply = await this.#reply({ bytes, mostPixels }, signal).catch((error: unknown) => {
+      if (error instanceof ProcessLost) return null;
+      throw error;
     });
+    if (reply === null || 'isLarge' in reply || 'isCostly' in reply) return null;
+    if ('problem' in reply) throw new ImageError(reply.problem);
+    return outputsIn(reply);
   }
 
-  explain({ offset }: PixelSlot, target: number | null, signal: AbortSignal): Promise<ImageExplanation> {
-    return new Promise((resolve, reject) => {
-      const answer = (value: RowOutputs | ImageExplanation) =>
-        'overlay' in value ? resolve(value) : reject(new Error('a worker answered something else'));
-      this.#push({ ...newJob({ kind: 'explain', offset, target }, signal), answer, fail: reject });
+  async run({ offset }: PixelSlot, signal: AbortSignal): Promise<RowOutputs> {
+    return outputsIn(await this.#reply({ offset }, signal));
+  }
+
+  async runImage(image: PlanarImage, signal: AbortSignal): Promise<RowOutputs> {
+    return outputsIn(await this.#reply({ kind: 'run-image', image }, signal));
+  }
+
+  async explain({ offset }: PixelSlot, target: number | null, signal: AbortSignal): Promise<ImageExplanation> {
+    const reply = await this.#reply({ kind: 'explain', offset, target }, signal);
+    if ('overlay' in reply) return reply;
+    throw new Error('a worker answered something else');
+  }
+
+  #reply(subject: Job['subject'], signal: AbortSignal): Promise<JobReply> {
+    return new Promise((answer, fail) => {
+      const own = { isAlone: 'kind' in subject, isRetried: false, since: performance.now() };
+      this.#push({ subject, signal, ...own, answer, fail });
     });
   }
 
@@ -191,31 +224,35 @@ class Pool implements ModelPool {
   #advance(): void {
     clearTimeout(this.#clock);
     while (this.#idle.length > 0) {
-      const next = nextBatch(this.#queue, this.description.sizes, {
+      const next = nextBatch(this.#queue, {
+        sizes: this.description.sizes,
+        workers: this.#open.size,
         wait: this.#options.maxWait,
         now: performance.now(),
       });
       if (next === null) return;
-      if ('delay' in next) {
+      if (typeof next !== 'number') {
         this.#clock = setTimeout(() => this.#advance(), Math.ceil(next.delay));
         return;
       }
-      void this.#work(this.#idle.pop()!, this.#queue.splice(0, next.count), next.size);
+      void this.#work(this.#idle.pop()!, this.#queue.splice(0, next));
     }
   }
 
-  async #work(worker: Worker, jobs: readonly Job[], size: number): Promise<void> {
+  async #work(worker: Worker, jobs: readonly Job[]): Promise<void> {
     const now = performance.now();
     let isLost = false;
+    let decoding = 0;
     for (const { since } of jobs) this.#options.onWait(now - since);
     try {
       const [{ subject, answer }] = jobs as readonly [Job];
       if ('kind' in subject) answer(await this.#askAlone(worker, subject));
-      else await this.#runIn(worker, jobs, size);
-      this.#options.onBatch(jobs.length, performance.now() - now);
+      else decoding = await this.#runIn(worker, jobs);
+      this.#options.onBatch(jobs.length, performance.now() - now - decoding);
       this.#pause = 0;
     } catch (error) {
       isLost = error instanceof ProcessLost;
+      if (isLost) this.#decodeApart();
       for (const job of jobs) this.#afterFailure(job, error);
     }
     if (!isLost && this.#open.has(worker)) this.#idle.push(worker);
@@ -229,21 +266,34 @@ class Pool implements ModelPool {
     throw new Error('a worker answered something else');
   }
 
-  async #runIn(worker: Worker, jobs: readonly Job[], size: number): Promise<void> {
-    const offsets = jobs.flatMap(({ subject }) => ('kind' in subject ? [] : [subject.offset]));
-    const reply = await worker.ask({ kind: 'run', offsets, size }, this.#options.seconds);
-    if (!('outputs' in reply)) throw new Error('a worker answered something else');
-    const { logits, probabilities } = reply.outputs;
+  /** Gives the milliseconds that decoding took. */
+  async #runIn(worker: Worker, jobs: readonly Job[]): Promise<number> {
+    const images = jobs.flatMap(({ subject }) => ('kind' in subject ? [] : [subject]));
+    const reply = await worker.ask({ kind: 'run', images }, this.#options.seconds);
+    if (!('batch' in reply)) throw new Error('a worker answered something else');
+    const { rows, outputs, decoding } = reply.batch;
     const classes = this.description.classes.length;
-    const row = (of: Float32Array, i: number) => of.subarray(i * classes, (i + 1) * classes);
-    for (const [i, job] of jobs.entries()) {
-      job.answer({ logits: row(logits, i), probabilities: row(probabilities, i) });
+    const rowOf = (of: Float32Array, i: number) => of.subarray(i * classes, (i + 1) * classes);
+    for (const [i, { answer }] of jobs.entries()) {
+      const row = rows[i]!;
+      if (typeof row !== 'number') answer(row);
+      else answer({ logits: rowOf(outputs.logits, row), probabilities: rowOf(outputs.probabilities, row) });
     }
+    if (images.some(isFile)) this.#options.onDecode(decoding);
+    return decoding;
   }
 
-  /** What lost its process is tried once more, by itself. */
+  /** Images are decoded apart for a while, also those that wait. */
+  #decodeApart(): void {
+    this.#apartUntil = Math.max(this.#apartUntil, performance.now() + caution);
+    const files = this.#queue.filter(({ subject }) => isFile(subject));
+    this.#queue.splice(0, Number.POSITIVE_INFINITY, ...this.#queue.filter(({ subject }) => !isFile(subject)));
+    for (const { answer } of files) answer({ isCostly: true });
+  }
+
+  /** What lost its process is tried once more, by itself; a file is decoded apart first. */
   #afterFailure(job: Job, error: unknown): void {
-    if (!(error instanceof ProcessLost)) job.fail(error);
+    if (!(error instanceof ProcessLost) || isFile(job.subject)) job.fail(error);
     else if (this.#isClosed || job.isRetried) job.fail(new ServeError(this.#isClosed ? 'closing' : 'worker-lost'));
     else if (job.signal.aborted) job.fail(job.signal.reason);
     else {
@@ -267,8 +317,13 @@ class Pool implements ModelPool {
   }
 }
 
-function newJob(subject: Job['subject'], signal: AbortSignal) {
-  return { subject, signal, since: performance.now(), isAlone: 'kind' in subject, isRetried: false };
+function isFile(subject: Job['subject']): boolean {
+  return 'bytes' in subject;
+}
+
+function outputsIn(reply: JobReply): RowOutputs {
+  if ('logits' in reply) return reply;
+  throw new Error('a worker answered something else');
 }
 
 function firstLine(error: unknown): string {

@@ -132,6 +132,8 @@ async function lookAtView(
   { signal }: Asker,
   explained: { readonly target: number | null } | null,
 ): Promise<Looked> {
+  const outputs = explained ? null : await pool.classify(content, signal);
+  if (outputs) return { probabilities: outputs.probabilities, explanation: null };
   const slot = shared.take(3 * content.framing.crop ** 2);
   try {
     const start = performance.now();

@@ -2,13 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { inFile, UserError } from '@graft-ml/core/internal/base/errors';
 import { type TensorOf, tensor } from '@graft-ml/core/internal/base/tensor';
 import { type GradCamAttribution, methodFor, openGradCam, overlay } from '@graft-ml/core/internal/explain/index';
+import { networkModel, type OnnxModel, openBatch, writeOnnx } from '@graft-ml/core/internal/export/index';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
+import type { PredictorSession } from '@graft-ml/core/internal/predict/image-predictor';
 import type { Program } from '@graft-ml/core/runtime';
 import sharp from 'sharp';
 import type { Classifier } from '../evaluate/classifier.ts';
 import { openRun } from '../evaluate/open-run.ts';
 import { openExport } from '../predict/exported-session.ts';
-import { loadOrt } from '../runtime/ort.ts';
+import { loadOrt, loadSession } from '../runtime/ort.ts';
 import type { BatchOutputs, ImageExplanation, ModelDescription, OpenTask, PlanarImage } from './messages.ts';
 
 /** A model in the process that runs it. */
@@ -41,30 +43,78 @@ export function batchSizes(maxBatch: number): number[] {
   return powers.includes(maxBatch) ? powers : [...powers, maxBatch];
 }
 
+function upTo(most: number): number[] {
+  return Array.from({ length: most }, (_, i) => i + 1);
+}
+
 async function openRunFolder(task: Omit<OpenTask, 'kind'>): Promise<ServedModel> {
   const classifier = await openRun(task.path, { threads: task.threads });
   const { classes, preprocessing, notes } = classifier;
   const { crop } = preprocessing;
-  const sizes = batchSizes(task.maxBatch);
-  const programs = new Map<number, Program>();
-  for (const size of sizes) {
-    // Static shapes: a program for each size, and the first run of each, which is slower, before there are requests.
-    const program = await classifier.runtime.compile({ ...classifier.graph(size) });
-    await program.run({ pixels: tensor('u8', [size, 3, crop, crop], new Uint8Array(3 * size * crop * crop)) });
-    programs.set(size, program);
-  }
+  const { sizes, run } = (await anyBatch(classifier, task)) ?? (await fixedBatches(classifier, task.maxBatch));
+  await warmUp(run, batchSizes(task.maxBatch), crop);
   const unexplained = !task.explains ? withoutGradCam : methodFor(classifier, {}) === 'gradcam' ? null : withoutMaps;
   return {
     description: { classes, input: 'pixels', framing: preprocessing, sizes, unexplained, notes },
-    async run(pixels, size) {
-      const program = programs.get(size);
-      if (!program) throw new Error(`no program for ${size} images`);
-      const results = await program.run({ pixels: tensor('u8', [size, 3, crop, crop], pixels) });
-      return { logits: floats(results.logits?.data), probabilities: floats(results.probabilities?.data) };
-    },
+    run,
     runImage: unlike('image'),
     explain: unexplained === null ? await openOverlays(classifier) : unlike('Grad-CAM'),
   };
+}
+
+/** Runs batches of zeros: the first run of a size is slower. */
+async function warmUp(run: ServedModel['run'], sizes: readonly number[], crop: number): Promise<void> {
+  for (const size of sizes) await run(new Uint8Array(3 * size * crop * crop), size);
+}
+
+type Batches = Pick<ModelDescription, 'sizes'> & Pick<ServedModel, 'run'>;
+
+/** One session for batches of any size; null where the network does not allow that. */
+async function anyBatch(
+  classifier: Classifier,
+  { threads, maxBatch }: Omit<OpenTask, 'kind'>,
+): Promise<Batches | null> {
+  const network = openedBatch(classifier);
+  if (!network) return null;
+  const session = await loadSession(writeOnnx(network), threads);
+  const { crop } = classifier.preprocessing;
+  const run: ServedModel['run'] = (pixels, size) => runSession(session, 'pixels', pixels, [size, 3, crop, crop]);
+  return { sizes: upTo(maxBatch), run };
+}
+
+function openedBatch(classifier: Classifier): OnnxModel | null {
+  try {
+    return openBatch((size) => networkModel(classifier, 'pixels', size));
+  } catch (error) {
+    if (error instanceof UserError) return null;
+    throw error;
+  }
+}
+
+/** A program for each of some sizes. */
+async function fixedBatches(classifier: Classifier, maxBatch: number): Promise<Batches> {
+  const { crop } = classifier.preprocessing;
+  const sizes = batchSizes(maxBatch);
+  const programs = new Map<number, Program>();
+  for (const size of sizes) programs.set(size, await classifier.runtime.compile({ ...classifier.graph(size) }));
+  const run: ServedModel['run'] = async (pixels, size) => {
+    const program = programs.get(size);
+    if (!program) throw new Error(`no program for ${size} images`);
+    const results = await program.run({ pixels: tensor('u8', [size, 3, crop, crop], pixels) });
+    return { logits: floats(results.logits?.data), probabilities: floats(results.probabilities?.data) };
+  };
+  return { sizes, run };
+}
+
+async function runSession(
+  session: PredictorSession,
+  input: string,
+  data: Uint8Array,
+  shape: readonly number[],
+): Promise<BatchOutputs> {
+  const { Tensor } = loadOrt();
+  const results = await session.run({ [input]: new Tensor('uint8', data, shape) }, ['logits', 'probabilities']);
+  return { logits: floats(results.logits?.data), probabilities: floats(results.probabilities?.data) };
 }
 
 async function openOverlays(classifier: Classifier): Promise<ServedModel['explain']> {
@@ -110,19 +160,14 @@ async function openFile({ path, threads, maxBatch }: Omit<OpenTask, 'kind'>): Pr
   });
   const { model, session } = await inFile(path, () => openExport(bytes, threads));
   const { classes, preprocessing, input } = model;
-  const { Tensor } = loadOrt();
-  const run = async (data: Uint8Array, shape: readonly number[]): Promise<BatchOutputs> => {
-    const results = await session.run({ [input]: new Tensor('uint8', data, shape) }, ['logits', 'probabilities']);
-    return { logits: floats(results.logits?.data), probabilities: floats(results.probabilities?.data) };
-  };
   const { crop } = preprocessing;
-  const runPixels = (pixels: Uint8Array, size: number) => run(pixels, [size, 3, crop, crop]);
-  const runImage = ({ width, height, data }: PlanarImage) => run(data, [1, 3, height, width]);
+  const runPixels = (pixels: Uint8Array, size: number) => runSession(session, input, pixels, [size, 3, crop, crop]);
+  const runImage = ({ width, height, data }: PlanarImage) => runSession(session, input, data, [1, 3, height, width]);
   const [first] = session.inputMetadata;
   const own = first?.isTensor ? first.shape[0] : undefined;
-  const sizes = typeof own === 'number' && own > 0 ? [own] : batchSizes(maxBatch);
-  // The first run of each size is slower.
-  for (const size of sizes) await runPixels(new Uint8Array(3 * size * crop * crop), size);
+  const isFixed = typeof own === 'number' && own > 0;
+  await warmUp(runPixels, isFixed ? [own] : batchSizes(maxBatch), crop);
+  const sizes = isFixed ? [own] : upTo(maxBatch);
   return {
     description: { classes, input, framing: preprocessing, sizes, unexplained: withoutGradients, notes: [] },
     run: runPixels,

@@ -69,9 +69,7 @@ export function writePixels(descriptor: number, offset: number, pixels: Uint8Arr
   }
 }
 
-/** Reads places of one length in a process that was started, one after the other. */
-export function readPixels(offsets: readonly number[], length: number, into: Uint8Array): void {
-  for (const [i, offset] of offsets.entries()) {
-    if (readSync(sharedDescriptor, into, i * length, length, offset) !== length) throw new Error('pixels are missing');
-  }
+/** Reads a place of the file, in a process that was started. */
+export function readPixels(offset: number, into: Uint8Array): void {
+  if (readSync(sharedDescriptor, into, 0, into.length, offset) !== into.length) throw new Error('pixels are missing');
 }
