@@ -93,15 +93,13 @@ function inTransformersJs({ repo, folder, dtypes, preprocessing }: ModelCardUsag
 }
 
 /** Fetched by Graft, from where its commands take it. */
-function inGraft(usage: ModelCardUsage, { kind }: Used): string[] {
-  const { format, dtypes, preprocessing, repo, folder } = usage;
-  const pull = repo === null ? [] : [`graft pull ${repo} --out ${folder}`];
-  const isOpened =
-    format === 'run' ||
-    // Other numbers, and models that resize, are for runtimes: the network is not opened as one of Graft's.
-    ((format === 'hf' || format === 'onnx') && dtypes.includes('fp32') && preprocessing === 'outside');
-  if (!isOpened) return [];
-  const call = kind === 'meta' ? `meta adapt ${folder} images/ --out runs/adapted` : `predict ${folder} photo.jpg`;
+function inGraft({ format, dtypes: [dtype, ...others], repo, folder }: ModelCardUsage, { kind }: Used): string[] {
+  if (format !== 'run' && format !== 'hf' && format !== 'onnx') return [];
+  const which = dtype === 'fp32' ? '' : ` --dtype ${dtype}`;
+  const pull = repo === null ? [] : [`graft pull ${repo} --out ${folder}${format === 'hf' ? which : ''}`];
+  // A pulled folder has one network. In one with several, it has to be named.
+  const place = repo === null && others.length > 0 ? `${folder}/${hubNetworks[dtype].file}` : folder;
+  const call = kind === 'meta' ? `meta adapt ${folder} images/ --out runs/adapted` : `predict ${place} photo.jpg`;
   return ['With Graft:', block('bash', [...pull, `graft ${call}`])];
 }
 

@@ -127,7 +127,7 @@ describe('the model card of a folder for the hub', () => {
       "// Its dtype can also be 'fp32'.\nconst classify = await pipeline('image-classification', './shapes-hf', { dtype: 'fp16' });",
     );
     expect(card).toContain('onnxruntime.InferenceSession("shapes-hf/onnx/model_fp16.onnx")');
-    expect(card).toContain('graft predict shapes-hf photo.jpg');
+    expect(card).toContain('graft predict shapes-hf/onnx/model_fp16.onnx photo.jpg');
     expect(card).toMatch(/ of \d+ validation images are classified correctly/);
     expect(card).not.toContain(root);
     const facts = { format: 'hf', dtype: ['fp16', 'fp32'], folder: 'shapes-hf', comparison, evaluate: false } as const;
@@ -135,12 +135,13 @@ describe('the model card of a folder for the hub', () => {
     expect(card).toMatch(/## Number formats\n[\s\S]*\n\| fp32 \| .* \| 100\.0 % \| [\s\S]*\n\| fp16 \|/);
   });
 
-  test('gives images as they are to a model that resizes them, which is not opened as a network', async () => {
+  test('gives images as they are to a model that resizes them', async () => {
     const out = join(root, 'inside-hf');
     await exportRun(run, { out, format: 'hf', preprocessing: 'inside' });
     const card = readFileSync(join(out, 'README.md'), 'utf8');
     expect(card).toContain('x = np.asarray(image, dtype=np.float32).transpose(2, 0, 1)[None]\nlogits');
-    expect(card).not.toMatch(/image\.crop|graft predict/);
+    expect(card).toContain('graft predict inside-hf photo.jpg');
+    expect(card).not.toContain('image.crop');
   });
 
   test('is left out where it is not wanted, and in other formats', async () => {
