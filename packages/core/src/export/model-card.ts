@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.ts';
 import { printableJson, printableName } from '../base/printable.ts';
 import type { Preprocessing } from '../models/index.ts';
 import { cardUsage, type ModelCardUsage } from './card-usage.ts';
@@ -205,7 +206,7 @@ function metaSections(card: MetaCard): string[] {
     ...cardUsage(card.usage, card),
     '## Limits',
     limits([
-      `It was measured on tasks of ${shape.way} classes with ${shape.shots} ${shape.shots === 1 ? 'image' : 'images'} of each. With other numbers, or images unlike those it was trained on, it may do worse.`,
+      `It was measured on tasks of ${shape.way} classes with ${plural(shape.shots, 'image')} of each. With other numbers, or images unlike those it was trained on, it may do worse.`,
       ...card.caveats,
     ]),
     licenceText(card),
@@ -442,8 +443,4 @@ function cell(markdown: string): string {
 
 function percent(share: number): string {
   return Number.isFinite(share) ? `${(100 * share).toFixed(1)} %` : '–';
-}
-
-function plural(count: number, noun: string, several = `${noun}s`): string {
-  return `${count.toLocaleString('en')} ${count === 1 ? noun : several}`;
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../base/errors.ts';
+import { plural } from '../base/plural.ts';
 import { printableName } from '../base/printable.ts';
 
 /** The reason why a file cannot be used as an image. */
@@ -73,6 +74,5 @@ export function formatProblems(problems: readonly Problem[]): string {
   const byCount = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   const lines = problems.slice(0, listed).map((problem) => `  ${describe(problem)}`);
   if (problems.length > listed) lines.push(`  and ${problems.length - listed} more`);
-  const total = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-  return `${total}: ${byCount.map(([kind, n]) => `${n} ${kind}`).join(', ')}.\n${lines.join('\n')}`;
+  return `${plural(problems.length, 'problem')}: ${byCount.map(([kind, n]) => `${n} ${kind}`).join(', ')}.\n${lines.join('\n')}`;
 }

@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.ts';
 import type { Domain } from './config/strategy.ts';
 import type { Continuation } from './plan.ts';
 
@@ -46,7 +47,7 @@ export function decide(evidence: Evidence): Decision {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const byCount = images < imageLimits[0] ? 0 : images < imageLimits[1] ? 1 : 2;
   const start = { 0: 'the head', 1: 'the late blocks', 2: 'everything' }[byCount];
-  const reasons = [`${images} images to train on: ${start} to begin with.`];
+  const reasons = [`${plural(images, 'image')} to train on: ${start} to begin with.`];
   if (shifts[domain] > 0)
     reasons.push(`The images are ${domain} from those of the pretraining: ${shifts[domain]} deeper.`);
   const error = Math.sqrt((probe * (1 - probe)) / validation);

@@ -32,7 +32,7 @@ test('validation images in the training set: how many, which, and how to mend it
   const [text, ...others] = told({ validation: [...sound.validation, ...copies] });
   expect(others).toEqual([]);
   expect(text).toContain(
-    '4 of 9 validation images also stand in the training set (val/copy0 = train/0/0, val/copy1 = train/0/1, val/copy2 = train/0/2 and 1 more)',
+    'The training set has 4 of 9 validation images, too (val/copy0 = train/0/0, val/copy1 = train/0/1, val/copy2 = train/0/2 and 1 more)',
   );
   expect(text).toContain('`writeCleanCopy(await diagnose("photos"), target)` leaves the copies out.');
 });

@@ -1,4 +1,5 @@
 import { call, option, placeholder } from '../base/code.ts';
+import { plural } from '../base/plural.ts';
 import { printableJson } from '../base/printable.ts';
 import { type ClassCount, fewestToTrain, imbalanceOf } from '../image/class-balance.ts';
 import type { Preprocessing } from '../models/index.ts';
@@ -111,15 +112,15 @@ function leaks({ folder, train, validation }: Situation): Warning[] {
   if (leaked.length === 0) return [];
   const pairs = leaked.map(({ path, sha256 }) => `${path} = ${twins.get(sha256)}`);
   const message =
-    `${leaked.length} of ${validation.length} validation images also stand in the training set (${some(pairs)}). ` +
-    `They are known by heart, so that accuracy looks better than it is. ${call('writeCleanCopy', [placeholder(`await diagnose(${printableJson(folder)})`), placeholder('target')])} leaves the copies out.`;
+    `The training set has ${leaked.length} of ${validation.length} validation images, too (${some(pairs)}). ` +
+    `Accuracy on images that were learned by heart looks better than it is. ${call('writeCleanCopy', [placeholder(`await diagnose(${printableJson(folder)})`), placeholder('target')])} leaves the copies out.`;
   return [{ kind: 'validation-in-training', message }];
 }
 
 function classWarning(kind: WarningKind, counts: readonly ClassCount[], lack: string, advice: string): Warning[] {
   if (counts.length === 0) return [];
   const names = some(counts.map(({ name, train }) => (kind === 'few-images' ? `${name}: ${train}` : name)));
-  const subject = counts.length === 1 ? '1 class has' : `${counts.length} classes have`;
+  const subject = plural(counts.length, 'class has', 'classes have');
   return [{ kind, message: `${subject} ${lack} (${names}). ${advice}` }];
 }
 

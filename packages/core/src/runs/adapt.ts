@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.ts';
 import { sizeOf, type TensorOf } from '../base/tensor.ts';
 import { version } from '../base/version.ts';
 import { imageNetwork } from '../fit/network.ts';
@@ -88,10 +89,7 @@ export function leavingChosen<I extends ImageRecord, D extends ImageDataset<I>>(
   if (validation.length === 0 || !hasAll) return { dataset, left: [] };
   return {
     dataset: { ...dataset, train, validation: [...dataset.validation, ...validation] },
-    left: [
-      `${validation.length} images that the start was validated with are not learned from: they are left to ` +
-        'validate with.',
-    ],
+    left: [`Left to validate with, as the start was: ${plural(validation.length, 'image')}.`],
   };
 }
 

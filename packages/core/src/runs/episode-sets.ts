@@ -1,4 +1,5 @@
 import { UserError } from '../base/errors.ts';
+import { plural } from '../base/plural.ts';
 import { sha256OfText } from '../base/sha256.ts';
 import { groupBy } from '../image/group-by.ts';
 import type { Decoded } from '../image/image-table.ts';
@@ -135,7 +136,7 @@ function classesOf(placed: readonly PlacedImage[], { table: { starts } }: Decode
 /** No class is left: what is wrong with the images is why. */
 function noClasses(path: string, perClass: number, problems: readonly Problem[]): UserError {
   return new UserError(
-    `${path} has no class with ${perClass} usable ${perClass === 1 ? 'image' : 'images'}, as an episode needs. ` +
+    `${path} has no class with ${plural(perClass, 'usable image')}, as an episode needs. ` +
       `Lower shots or queries, or fix what is listed.\n${formatProblems(problems)}`,
   );
 }
@@ -149,7 +150,7 @@ function smallClasses(
     .map(({ name, images: { length } }) => ({
       path: pathOf(name),
       kind: 'few-images',
-      message: `the class has ${length} usable images, episodes need ${perClass}; it is left out`,
+      message: `the class has ${plural(length, 'usable image')}, episodes need ${perClass}; it is left out`,
     }));
 }
 
@@ -199,7 +200,7 @@ function headerOf(
   split: string,
   counted: Record<Side, SideCounts> & Pick<EpisodeHeader, 'side' | 'bytes' | 'fingerprint'>,
 ): EpisodeHeader {
-  const count = (name: Side) => `${name} ${counted[name].classes} (${counted[name].images} images)`;
+  const count = (name: Side) => `${name} ${counted[name].classes} (${plural(counted[name].images, 'image')})`;
   const turns = rotations === false ? 'none' : rotations === true ? 'of every class' : 'of the classes that train';
   return {
     root,

@@ -1,5 +1,6 @@
 import { call, option } from '../base/code.ts';
 import { OptionError, UserError } from '../base/errors.ts';
+import { plural } from '../base/plural.ts';
 import type { CheckpointName } from '../fit/checkpoint-files.ts';
 import { continuationOf } from '../recipe/auto.ts';
 import { describeLonger, epochsOfPlan, lengthened } from '../recipe/longer.ts';
@@ -7,8 +8,6 @@ import { planOf } from '../recipe/plan.ts';
 import type { Last } from './checkpoints.ts';
 import type { Prepared } from './prepared.ts';
 import type { Run } from './run-file.ts';
-
-const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** The error for resuming a run that has had all its epochs. */
 export function completeError(out: string, had: number): UserError {

@@ -1,5 +1,6 @@
 import { option } from '../base/code.ts';
 import { UserError } from '../base/errors.ts';
+import { plural } from '../base/plural.ts';
 import { randomStream } from '../base/random.ts';
 import { type TensorOf, zeros } from '../base/tensor.ts';
 import { labelTensor } from '../fit/source.ts';
@@ -88,7 +89,7 @@ function linesOf({ classes, train, validation, test }: ImageDataset): string[] {
   const tested = test.length > 0 ? `, ${test.length} to test` : '';
   return [
     `${classes.length} classes, all in every episode under fixed labels`,
-    `${train.length} images to train, ${validation.length} to validate${tested}`,
+    `${plural(train.length, 'image')} to train, ${validation.length} to validate${tested}`,
   ];
 }
 
@@ -110,7 +111,7 @@ function drawSubset(
   const small = byLabel.findIndex((images) => images.length < shots + queries);
   if (small >= 0) {
     throw new UserError(
-      `${classes[small]} has ${byLabel[small]!.length} images on the ${name} side, and an episode takes ${shots} ` +
+      `${classes[small]} has ${plural(byLabel[small]!.length, 'image')} on the ${name} side, and an episode takes ${shots} ` +
         `+ ${queries}. ` +
         'Lower `shots` or `queries`.',
     );

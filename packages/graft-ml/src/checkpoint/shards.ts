@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { inFile, UserError } from '@graft-ml/core/internal/base/errors';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { quote } from '@graft-ml/core/internal/base/quote';
 import { parseShallowJson } from '@graft-ml/core/internal/base/shallow-json';
 import type { Tensor } from '@graft-ml/core/internal/base/tensor';
@@ -38,7 +39,7 @@ export async function readShards(
       tensors[tensor] = value;
     }
   }
-  return { tensors, notes: [`Read ${shards.size} files.`] };
+  return { tensors, notes: [`Read ${plural(shards.size, 'file')}.`] };
 }
 
 /** The tensors that each file must have. */

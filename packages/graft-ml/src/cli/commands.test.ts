@@ -103,9 +103,7 @@ test('warnings stand before training, in run.json and in the JSON; about the ima
   expect(warnings).toEqual([
     {
       kind: 'validation-in-training',
-      message: expect.stringMatching(
-        /^2 of 4 validation images also stand in the training set \(.*val\/disc\/007\.png = /,
-      ),
+      message: expect.stringMatching(/^The training set has 2 of 4 validation images, too \(.*val\/disc\/007\.png = /),
     },
   ]);
   expect(JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')).warnings).toEqual(warnings);

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { graft } from '../../../../test/graft.ts';
@@ -47,7 +48,7 @@ describe('graft evaluate', () => {
     const { images, correct } = JSON.parse(json.stdout) as { images: number; correct: number };
     const wrong = images - correct;
     expect(wrong).toBeGreaterThan(0);
-    const said = `${Math.min(60, wrong)} images that are classified wrongly, the largest loss first, are in ${path}.`;
+    const said = `Classified wrongly, the largest loss first: ${plural(Math.min(60, wrong), 'image')} in ${path}.`;
     expect([text.status, text.stdout.includes(said)]).toEqual([0, true]);
     expect((await sharp(path).metadata()).width).toBe(4 + 164 * Math.min(6, wrong));
   });

@@ -1,7 +1,8 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import type { LabelledImage } from '../data/labelled-images.ts';
 import type { ReaderOptions } from '../data/readers/found.ts';
 import { foundNotes } from './show/features.ts';
-import { plural, problemLine } from './show/format.ts';
+import { problemLine } from './show/format.ts';
 import { expandStdin } from './stdin.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { option } from '@graft-ml/core/internal/base/code';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import { formatProblems, type Problem } from '@graft-ml/core/internal/image/problem';
@@ -43,7 +44,7 @@ export function assertExpected(
   const unknown = classes ? [...classNames].filter((name) => !known.has(name)).sort() : [];
   if (!classes || unknown.length === 0) return;
   throw new UserError(
-    `${unknown.length} classes of ${root} are no classes of the run. ` +
+    `${plural(unknown.length, 'class', 'classes')} of ${root} ${unknown.length === 1 ? 'is not one' : 'are not'} of the run. ` +
       `+ ${shorten(unknown)} (dataset), the run has ${shorten(classes)}. ` +
       `${caseAdvice(unknown, classes)}Rename or remove those, or train a run with them.`,
   );
@@ -96,11 +97,13 @@ function spoiledClasses(candidates: readonly Candidate[], good: readonly Checked
   const fine = new Set(good.map(classPath));
   return [...groupBy(candidates, classPath)]
     .filter(([folder]) => !fine.has(folder))
-    .map(([path, { length }]) => ({
-      path,
-      kind: 'empty-class',
-      message: `none of its ${length} images can be used`,
-    }));
+    .map(([folder, { length }]) => spoiledClass(folder, length));
+}
+
+/** The problem of a class of which no image is good; those of its images stand beside it. */
+export function spoiledClass(path: string, images: number): Problem {
+  const message = images === 1 ? 'its only image cannot be used' : `none of its ${images} images can be used`;
+  return { path, kind: 'empty-class', message };
 }
 
 /**
@@ -113,7 +116,9 @@ function unevenClasses(parts: readonly Part[], good: readonly Checked[]): Proble
     const present = new Set(images.map(({ part }) => part));
     const absent = parts.filter((part) => !present.has(part));
     if (absent.length === 0) return [];
-    const leftOut = absent.some(({ split }) => split === 'train') ? `; its ${images.length} images are left out` : '';
+    const leftOut = absent.some(({ split }) => split === 'train')
+      ? `; its ${images.length === 1 ? 'only image is' : `${images.length} images are`} left out`
+      : '';
     const twin = caseTwin(images[0]!.className, names);
     const advice = twin === undefined ? '' : `; did you mean ${printableName(twin)}? Upper and lower case count`;
     const message = `the class has no images in ${absent.map(({ name }) => name).join(', ')}${leftOut}${advice}`;

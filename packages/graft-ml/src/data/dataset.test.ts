@@ -142,7 +142,7 @@ describe('root/{train,val,test}/class', () => {
     expect(counts(folder)).toEqual([11, 2, 0]);
     expect(problemsOf(folder)).toEqual([
       'train/c class-missing-in-split: the class has no images in val',
-      'val/d class-missing-in-split: the class has no images in train; its 1 images are left out',
+      'val/d class-missing-in-split: the class has no images in train; its only image is left out',
     ]);
   });
 
@@ -255,7 +255,7 @@ describe('words', () => {
   it('class names that differ in case only', async () => {
     const root = await folderOf('cases', ['train/Ants/1.png', 'train/bees/1.png', 'val/ants/1.png', 'val/bees/1.png']);
     expect(problemsOf(await open(root))).toContainEqual(
-      'val/ants class-missing-in-split: the class has no images in train; its 1 images are left out; did you mean Ants? Upper and lower case count',
+      'val/ants class-missing-in-split: the class has no images in train; its only image is left out; did you mean Ants? Upper and lower case count',
     );
     const own = await folderOf('own cases', ['Ants/1.png', 'ants/1.png', 'bees/1.png']);
     expect((await open(own)).notes).toEqual(['The classes Ants and ants differ in upper and lower case only.']);
@@ -438,7 +438,7 @@ describe('errors', () => {
       ['a/1.png', 'b/1.png', 'x/1.png'],
       {},
       { classes: ['a', 'b', 'c'] },
-      /^1 classes .*\+ x \(dataset\), the run has a, b, c\./,
+      /^1 class .*\+ x \(dataset\), the run has a, b, c\./,
     ],
   ];
   it.each(cases)('%s', async (name, files, contents, options, message) => {

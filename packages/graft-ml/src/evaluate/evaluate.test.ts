@@ -102,7 +102,7 @@ describe('which images', () => {
   test('a class that the run does not know is an error with both lists', async () => {
     const rings = await drawImages(join(root, 'rings'), { classes: ['disc', 'ring'], perClass: 2 });
     await expect(evaluateFolder(run, rings, { threads })).rejects.toThrow(
-      /1 classes of .* are no classes of the run. \+ ring \(dataset\), the run has cross, disc, square/,
+      /1 class of .* is not one of the run. \+ ring \(dataset\), the run has cross, disc, square/,
     );
   });
 });

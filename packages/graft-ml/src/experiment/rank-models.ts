@@ -1,5 +1,6 @@
 import { OptionError, UserError } from '@graft-ml/core';
 import { mcnemar } from '@graft-ml/core/evaluate';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Problem } from '@graft-ml/core/internal/image/problem';
 import { rankBySeed } from '@graft-ml/core/internal/image/split';
@@ -134,7 +135,7 @@ export async function rankModels(folder: string, options: RankOptions): Promise<
     problems: [...dataset.problems, ...new Map(scored.flatMap((one) => one.problems).map((p) => [p.path, p])).values()],
     notes: [
       ...dataset.notes,
-      ...(leftOut > 0 ? [`The ${leftOut} images of the dataset’s test part are left out.`] : []),
+      ...(leftOut > 0 ? [`The dataset’s test part, ${plural(leftOut, 'image')}, is left out.`] : []),
       ...(images.length < dataset.train.length + dataset.validation.length
         ? [`${images.length} of ${dataset.train.length + dataset.validation.length} images were drawn.`]
         : []),

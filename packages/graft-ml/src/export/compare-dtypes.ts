@@ -1,6 +1,7 @@
 import { option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { argmax } from '@graft-ml/core/internal/base/largest';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import type { Interval } from '@graft-ml/core/internal/evaluate/bootstrap';
 import { wilsonInterval } from '@graft-ml/core/internal/evaluate/metrics';
 import {
@@ -132,7 +133,7 @@ export function assertDrop(
   if (drop <= maxDrop) return;
   const percent = ({ accuracy, interval: [low, high] }: DtypeRow) =>
     `${(100 * accuracy).toFixed(1)} % (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;
-  const where = part === 'all' ? `${images} images` : `${images} ${part} images`;
+  const where = plural(images, part === 'all' ? 'image' : `${part} image`);
   throw new UserError(
     `${dtype} costs ${drop.toFixed(1)} points of accuracy: ${percent(row)}, and fp32 ${percent(reference)}, on ${where}. ` +
       `Nothing was written. Pass ${option('maxDrop', Math.ceil(drop * 10) / 10)} to export it all the same` +

@@ -1,6 +1,7 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { commandLine } from '../text/wording.ts';
 import type { ReportFacts } from './facts.ts';
-import { percent, plural } from './format.ts';
+import { percent } from './format.ts';
 import { repeatCommand } from './repeat-command.ts';
 
 /** A next step: what to do, the numbers that speak for it, and the command that does it, where one does. */

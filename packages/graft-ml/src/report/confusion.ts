@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import type { ShownPart } from './facts.ts';
-import { percent, plural } from './format.ts';
+import { percent } from './format.ts';
 import { html, type Markup } from './html.ts';
 import type { ThumbnailSheet } from './images.ts';
 

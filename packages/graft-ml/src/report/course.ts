@@ -1,5 +1,6 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import type { LoggedEpoch } from '@graft-ml/core/internal/runs/run-curves';
-import { percent, plural } from './format.ts';
+import { percent } from './format.ts';
 
 /** What learning curves say. */
 export interface FitDiagnosis {

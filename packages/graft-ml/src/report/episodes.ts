@@ -1,11 +1,12 @@
 import { numbersOf, type TensorOf } from '@graft-ml/core';
 import { argmax } from '@graft-ml/core/internal/base/largest';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { randomStream } from '@graft-ml/core/internal/base/random';
 import { softmax } from '@graft-ml/core/internal/evaluate/evaluation';
 import { interleaved } from '@graft-ml/core/internal/explain/index';
 import type { Episode } from '@graft-ml/core/internal/meta/episode';
 import type { OpenMetaTest } from '../meta/test-meta.ts';
-import { percent, plural } from './format.ts';
+import { percent } from './format.ts';
 import { html, type Markup, trusted } from './html.ts';
 import { imageUri } from './thumbnails.ts';
 

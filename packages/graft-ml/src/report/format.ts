@@ -14,11 +14,6 @@ export function rateText(rate: number): string {
   return rate < 0.01 ? rate.toExponential(1).replace('.0e', 'e') : String(Number(rate.toPrecision(2)));
 }
 
-/** `1 image`, `2 images`. */
-export function plural(count: number, noun: string, several = `${noun}s`): string {
-  return `${count.toLocaleString('en')} ${count === 1 ? noun : several}`;
-}
-
 /** Bytes: 734003200 is 0.73 GB. */
 export function gigabytes(bytes: number): string {
   return bytes > 0 ? `${(bytes / 1e9).toFixed(2)} GB` : '–';

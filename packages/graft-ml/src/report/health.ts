@@ -1,6 +1,7 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { phases, type ResourceSession } from '@graft-ml/core/internal/runs/resources';
 import type { ReportFacts } from './facts.ts';
-import { duration, gigabytes, percent, plural } from './format.ts';
+import { duration, gigabytes, percent } from './format.ts';
 import { html, type Markup } from './html.ts';
 
 /** Where time and memory went, and how the dataset is. */

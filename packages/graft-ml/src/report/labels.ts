@@ -1,11 +1,12 @@
 import { basename } from 'node:path';
 import { findLabelIssues } from '@graft-ml/core/evaluate';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import type { ImageFile } from '../data/decode.ts';
 import { type OpenedRun, pathFrom } from '../explain/opened-run.ts';
 import { type RunLabelIssue, type RunLabelIssues, runLabelIssues } from '../explain/run-label-issues.ts';
 import type { GatherOptions } from './facts.ts';
-import { percent, plural } from './format.ts';
+import { percent } from './format.ts';
 import { html, type Markup } from './html.ts';
 import type { ThumbnailSheet } from './images.ts';
 

@@ -1,10 +1,11 @@
 import { basename, isAbsolute, sep } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { palette } from '@graft-ml/core/internal/chart/index';
 import { type OpenedRun, pathFrom } from '../explain/opened-run.ts';
 import { embedOpened, type RunEmbedding } from '../explain/run-embedding.ts';
 import type { GatherOptions, ReportFacts } from './facts.ts';
-import { percent, plural } from './format.ts';
+import { percent } from './format.ts';
 import { exact, html, type Markup } from './html.ts';
 import type { ThumbnailSheet } from './images.ts';
 
@@ -61,13 +62,13 @@ export function mapSection({ map, folder, shown, files }: MapFacts, sheet: Thumb
       html`<li><svg class="s${label % palette.length}" width="12" height="12" aria-hidden="true">${symbolOf(label, [6, 6], 4.5)}</svg> ${name}</li>`,
   );
   const closest = overlap.pairs.slice(0, 3).filter(({ share }) => share > 0);
-  const lies = `Map of ${drawn.length} images in feature space`;
+  const lies = `Map of ${plural(drawn.length, 'image')} in feature space`;
   return html`<p>Images that the network sees alike lie together. Colours are labels; a ring is a validation image that was classified wrongly. A lone point among those of another class is worth a look<span class="onscreen">: rest the pointer on it</span>.</p>
 <ul class="legend">${legend}</ul>
 <svg class="map" role="img" aria-label="${lies}" viewBox="0 0 ${width} ${height}">${marks}</svg>
 ${lassoPanel(classes, folder)}
 ${closest.length > 0 && html`<p>Classes that overlap most: ${closest.map(({ classes: [a, b], share }) => `${a} and ${b} (${percent(share, 0)} of nearest neighbours)`).join('; ')}.</p>`}
-<p class="quiet">${drawn.length} images of the training and validation parts${embedding.total > images.length + leftOut.length && `, drawn from ${embedding.total}`}${leftOut.length > 0 && html`; ${plural(leftOut.length, 'image')} could not be read and ${leftOut.length === 1 ? 'is' : 'are'} missing`}; features of the last layer but one, ${embedding.shares.length} principal components, UMAP. Distances within a group mean more than distances between groups.</p>`;
+<p class="quiet">${plural(drawn.length, 'image')} of the training and validation parts${embedding.total > images.length + leftOut.length && `, drawn from ${embedding.total}`}${leftOut.length > 0 && html`; ${plural(leftOut.length, 'image')} could not be read and ${leftOut.length === 1 ? 'is' : 'are'} missing`}; features of the last layer but one, ${embedding.shares.length} principal components, UMAP. Distances within a group mean more than distances between groups.</p>`;
 }
 
 /** What chooses images on the map. It is out of sight until the script that works it has begun. */

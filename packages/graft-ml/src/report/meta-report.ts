@@ -1,4 +1,5 @@
 import { basename, join, resolve } from 'node:path';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import { learningCurves } from '@graft-ml/core/internal/fit/learning-curves';
@@ -162,7 +163,8 @@ function learnedRates(rates: ReadonlyMap<string, number>, values: Tensors): Mark
 }
 
 function headerSection(path: string, { run, config }: OpenLearner): Markup {
-  const side = ({ classes, images }: typeof run.dataset.train) => `${classes} classes with ${images} images`;
+  const side = ({ classes, images }: typeof run.dataset.train) =>
+    `${plural(classes, 'class', 'classes')} with ${plural(images, 'image')}`;
   const facts: (readonly [string, string])[] = [
     ['data', `${run.folder}, divided by ${run.dataset.split}`],
     ['training', side(run.dataset.train)],

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { version } from '@graft-ml/core/internal/base/version';
 import { isAveraged, isTrainedByProgram, type Run } from '@graft-ml/core/internal/runs/run-file';
 import { builtWorker } from '../files/own-process.ts';
@@ -65,7 +66,7 @@ export async function reportPage(facts: ReportFacts): Promise<{ readonly text: s
   const text = reportDocument({
     name,
     kind: 'a training run',
-    intro: html`<p>${run.config.model}, ${howTrained(run)}, on <code>${facts.folder}</code>: ${run.dataset.train} images to train, ${run.classes.length} classes. <a href="#repeat">How to repeat it</a></p>${warningSection(facts)}`,
+    intro: html`<p>${run.config.model}, ${howTrained(run)}, on <code>${facts.folder}</code>: ${plural(run.dataset.train, 'training image')}, ${run.classes.length} classes. <a href="#repeat">How to repeat it</a></p>${warningSection(facts)}`,
     definitions: sheet.definitions,
     script: facts.map?.embedding ? lassoScript() : null,
     sections: sections.map(([id, title, content, isOfPart]) => [id, html`${title}${isOfPart && of}`, content, title]),

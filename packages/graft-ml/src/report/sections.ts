@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path';
 import type { Reliability } from '@graft-ml/core/evaluate';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { lineChartSvg } from '@graft-ml/core/internal/chart/index';
 import type { EvaluationMetrics } from '@graft-ml/core/internal/evaluate/evaluation';
 import { learningCurves } from '@graft-ml/core/internal/fit/learning-curves';
@@ -8,7 +9,7 @@ import { textOf } from '../text/options.ts';
 import { flagOf, inCommands } from '../text/wording.ts';
 import type { Advice } from './advice.ts';
 import { type ReportFacts, recallInterval, type ShownPart } from './facts.ts';
-import { fixed, percent, plural, rateText } from './format.ts';
+import { fixed, percent, rateText } from './format.ts';
 import { html, type Markup, trusted } from './html.ts';
 import type { ThumbnailSheet } from './images.ts';
 import { repeatCommand } from './repeat-command.ts';

@@ -1,8 +1,9 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { lineChartSvg, surfaceChartSvg } from '@graft-ml/core/internal/chart/index';
 import { type LossSurface, lossSurface } from '@graft-ml/core/internal/meta/index';
 import type { OpenMetaTest } from '../meta/test-meta.ts';
 import type { ShownEpisode } from './episodes.ts';
-import { fixed, percent, plural } from './format.ts';
+import { fixed, percent } from './format.ts';
 import { html, type Markup, trusted } from './html.ts';
 
 /** Numbers of the network beyond which no surface is computed: every point of it is a network of its own. */

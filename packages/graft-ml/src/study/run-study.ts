@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { call, option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { assertMayHoldImages } from '../data/readers/find-candidates.ts';
 import { exists } from '../files/read.ts';
 import { makeFolders, wrapWriteErrors } from '../files/write.ts';
@@ -136,7 +137,7 @@ function assertMore({ path, status, trials, seconds }: Study, study: StudyDefini
   const hasTime = minutes == null || seconds < 60 * minutes;
   if (hasTime && (most === null || trials.length < most)) return;
   throw new UserError(
-    `${path} is complete: it has its ${trials.length} trials. Pass ${option('budget')} with more of them to go on.`,
+    `${path} is complete: it has its ${plural(trials.length, 'trial')}. Pass ${option('budget')} with more of them to go on.`,
   );
 }
 

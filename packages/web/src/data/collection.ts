@@ -1,4 +1,5 @@
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { sha256Of, sha256OfText } from '@graft-ml/core/internal/base/sha256';
 import type { ImageView } from '@graft-ml/core/internal/fit/examples';
 import { imageSource } from '@graft-ml/core/internal/fit/image-batches';
@@ -229,7 +230,7 @@ function unusable(classes: readonly string[], problems: readonly Problem[]): Use
   const reason = first === undefined ? '' : ` ${first.path}: ${first.message}.`;
   const more = problems.length > 1 ? ` And ${problems.length - 1} more.` : '';
   return new UserError(
-    `The collection has ${found} with images that can be used, and ${problems.length} problems; at least two classes ` +
+    `The collection has ${found} with images that can be used, and ${plural(problems.length, 'problem')}; at least two classes ` +
       `are needed.${reason}${more}`,
   );
 }

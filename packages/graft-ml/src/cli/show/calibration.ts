@@ -1,5 +1,6 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import type { RunCalibration } from '@graft-ml/core/internal/runs/run-file';
-import { fact, percent, plural } from './format.ts';
+import { fact, percent } from './format.ts';
 import type { Result } from './printer.ts';
 
 /** The result of calibrating a run. */

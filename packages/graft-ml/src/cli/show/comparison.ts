@@ -1,8 +1,9 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import type { RunsSummary, SummarisedRun, WrittenComparison } from '../../report/index.ts';
 import { shownValue } from '../../report/study/differing.ts';
 import { commandLine, flagOf, inCommands } from '../../text/wording.ts';
-import { fact, percent, plural, table } from './format.ts';
+import { fact, percent, table } from './format.ts';
 import type { Result } from './printer.ts';
 import { placeLine } from './report.ts';
 

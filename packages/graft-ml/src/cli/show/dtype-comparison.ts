@@ -1,5 +1,6 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import type { DtypeComparison } from '../../export/compare-dtypes.ts';
-import { percent, plural, table } from './format.ts';
+import { percent, table } from './format.ts';
 
 /** A network in several number formats: accuracy, size and speed, a line for each. */
 export function dtypeLines({ images, part, rows }: DtypeComparison): string[] {

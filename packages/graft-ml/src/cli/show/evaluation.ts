@@ -1,4 +1,5 @@
 import type { ConfusionTextOptions, EvaluationMetrics, Interval } from '@graft-ml/core/evaluate';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import type { FolderEvaluation } from '../../evaluate/evaluate-folder.ts';
@@ -28,7 +29,7 @@ export function evaluationResult(result: FolderEvaluation, view: EvaluationView)
     ...(seen.isComplete ? [] : ['The run does not record all that it was made of: it may know some of these images.']),
   ];
   const lines = [
-    `${images} images${whichPart(result)}${knownImages(seen)}`,
+    `${plural(images, 'image')}${whichPart(result)}${knownImages(seen)}`,
     ...summary(result),
     ...(temperature === 1 ? [] : [fact('temperature', `${temperature.toFixed(3)}  (the run is calibrated)`)]),
     '',
@@ -46,7 +47,7 @@ export function evaluationResult(result: FolderEvaluation, view: EvaluationView)
 function sheetLines({ sheet }: EvaluationView): string[] {
   if (sheet === null) return [];
   if (sheet.images === 0) return ['\nNo image is classified wrongly: there is nothing to draw.'];
-  return [`\n${sheet.images} images that are classified wrongly, the largest loss first, are in ${sheet.path}.`];
+  return [`\nClassified wrongly, the largest loss first: ${plural(sheet.images, 'image')} in ${sheet.path}.`];
 }
 
 function whichPart({ part, sameDataset, seen }: FolderEvaluation): string {

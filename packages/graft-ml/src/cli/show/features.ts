@@ -1,6 +1,6 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { formatProblems, type Problem } from '@graft-ml/core/internal/image/problem';
 import type { FeatureTable } from '../../evaluate/feature-file.ts';
-import { plural } from './format.ts';
 import type { Result } from './printer.ts';
 
 /** Notes on the images that were found. */

@@ -29,11 +29,6 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
     .join('\n');
 }
 
-/** `1 epoch`, `2 epochs`; `1 class`, `2 classes`. */
-export function plural(count: number, noun: string, several = `${noun}s`): string {
-  return `${count} ${count === 1 ? noun : several}`;
-}
-
 /** A problem with one file, on one line. */
 export function problemLine(path: string, problem: string): string {
   return `${printableName(path, 400)}: ${printableName(problem, 400)}`;

@@ -1,3 +1,4 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import { resolveConfig } from '@graft-ml/core/internal/recipe/config/index';
 import { epochsOf, learners } from '@graft-ml/core/internal/recipe/meta/index';
@@ -6,7 +7,7 @@ import type { ReadyEvent } from '@graft-ml/core/internal/runs/run-events';
 import { formatBytes } from '../../meta/check-memory.ts';
 import type { MetaReadyEvent } from '../../meta/train-meta.ts';
 import { textOf } from '../../text/options.ts';
-import { fields, formatCount, plural } from './format.ts';
+import { fields, formatCount } from './format.ts';
 
 /** The header of a training run: the resolved configuration, before anything is trained. */
 export function trainingHeader({ out, run, folder, notes }: ReadyEvent): string[] {

@@ -1,8 +1,9 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import type { Pulled } from '../../hub/pull-model.ts';
 import type { Pushed } from '../../hub/push-model.ts';
 import { commandLine } from '../../text/wording.ts';
-import { plural, table } from './format.ts';
+import { table } from './format.ts';
 import type { Result } from './printer.ts';
 
 /** What was pushed, or would be. */

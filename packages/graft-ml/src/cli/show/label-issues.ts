@@ -1,6 +1,7 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import type { FolderLabelIssues, ImageLabelIssue } from '../../experiment/label-issues.ts';
-import { percent, plural, table } from './format.ts';
+import { percent, table } from './format.ts';
 import type { Result } from './printer.ts';
 
 /** The suspects of `graft doctor --labels`, and by what they were found. */
@@ -26,9 +27,7 @@ export function labelIssuesResult(
       ...(issues.length === 0
         ? ['No label is suspected.']
         : [
-            issues.length === 1
-              ? '1 label is probably wrong; nothing was changed.'
-              : `${issues.length} labels are probably wrong, the worst first; nothing was changed.`,
+            `${plural(issues.length, 'label is', 'labels are')} probably wrong${issues.length === 1 ? '' : ', the worst first'}; nothing was changed.`,
             '',
             table(['image', 'label', 'probability', 'likely', 'probability'], rows),
             ...(rest > 0 ? [`and ${rest} more: --examples ${issues.length}, or --json`] : []),

@@ -1,7 +1,7 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import type { Choices } from '@graft-ml/core/runtime';
 import type { MachineReport } from '../../runs/machine-report.ts';
 import type { KernelChoice, Machine, Renewed } from '../../runtime/index.ts';
-import { plural } from './format.ts';
 import type { Result } from './printer.ts';
 
 /** What Graft knows of this machine, and which kernels it uses here. */

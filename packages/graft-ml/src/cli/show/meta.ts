@@ -1,8 +1,9 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import { formatInterval } from '../../experiment/comparison.ts';
 import type { Adapted } from '../../meta/adapt-meta.ts';
 import type { MetaTest } from '../../meta/test-meta.ts';
-import { percent, plural, table } from './format.ts';
+import { percent, table } from './format.ts';
 import type { Result } from './printer.ts';
 
 /** The result of adapting a run of meta-learning. */

@@ -1,7 +1,8 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import type { WrittenOverlay } from '../../explain/write-overlays.ts';
 import type { Terminal } from '../terminal.ts';
-import { percent, plural, problemLine } from './format.ts';
+import { percent, problemLine } from './format.ts';
 
 /** The longest line, in characters. */
 const longestLine = 1000;

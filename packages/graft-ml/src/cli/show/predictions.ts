@@ -1,7 +1,8 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import type { DescribedPrediction } from '../../evaluate/prediction-file.ts';
 import type { Terminal } from '../terminal.ts';
-import { percent, plural, problemLine, table } from './format.ts';
+import { percent, problemLine, table } from './format.ts';
 import { printResult } from './printer.ts';
 
 /** The longest line, in characters. */

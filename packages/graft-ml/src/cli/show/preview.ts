@@ -1,3 +1,4 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import type { Preview } from '../../data/preview.ts';
 import type { Result } from './printer.ts';
@@ -11,7 +12,7 @@ export function previewResult(
     notes: problems.length > 0 ? [formatProblems(problems)] : [],
     lines: [
       ...rows.map(({ className, path }) => `${className}  ${path}`),
-      `\n${rows.length} images, ${views} views of each behind the one of evaluation: ${out}`,
+      `\n${plural(rows.length, 'image')}, ${plural(views, 'view')} of each behind the one of evaluation: ${out}`,
     ],
     json: { out, augment, seed, rows: rows.map(({ path, className }) => ({ path, className })) },
   };

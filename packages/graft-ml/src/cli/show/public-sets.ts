@@ -1,3 +1,4 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import type { GottenSet } from '../../data/public/get-set.ts';
 import type { PublicSet } from '../../data/public/public-set.ts';
 import { formatCount, table } from './format.ts';
@@ -24,7 +25,7 @@ export function publicSetResult({ name, layout, files }: PublicSet, got: GottenS
   const isUnchecked = files.some(({ checksum }) => !checksum);
   return {
     notes: isUnchecked ? ['Its publisher states no checksum: from now on it must be what was downloaded first.'] : [],
-    lines: [`${got.folder}: ${got.images} images, ${layout}. The archives stay in ${got.files.join(', ')}`],
+    lines: [`${got.folder}: ${plural(got.images, 'image')}, ${layout}. The archives stay in ${got.files.join(', ')}`],
     json: { name, ...got },
   };
 }

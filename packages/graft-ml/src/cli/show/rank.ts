@@ -1,7 +1,8 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import type { ModelRanking, RankedModel } from '../../experiment/rank-models.ts';
-import { formatCount, percent, plural, table } from './format.ts';
+import { formatCount, percent, table } from './format.ts';
 import type { Result } from './printer.ts';
 
 /** The models of `graft rank`, the best first. */

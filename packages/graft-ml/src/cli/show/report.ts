@@ -1,5 +1,6 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import type { ReportedAccuracy, WrittenMetaReport, WrittenReport } from '../../report/index.ts';
-import { fact, percent, plural } from './format.ts';
+import { fact, percent } from './format.ts';
 import type { Result } from './printer.ts';
 
 /** A report that was written. */

@@ -1,10 +1,11 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import type { ComparedRun, RunComparison } from '../../evaluate/compare-runs.ts';
 import { confusionLines } from './confusion.ts';
 import type { EvaluationView } from './evaluation.ts';
 import { curveLines, reliabilityLines } from './evaluation-curves.ts';
-import { percent, plural, table } from './format.ts';
+import { percent, table } from './format.ts';
 import type { Result } from './printer.ts';
 import type { Line } from './styled.ts';
 

@@ -1,9 +1,10 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import type { GreedySoup } from '../../study/soup.ts';
 import type { MeasuredWeights } from '../../study/weights-bench.ts';
 import type { WiseFt } from '../../study/wise-ft.ts';
 import { commandLine } from '../../text/wording.ts';
-import { fact, percent, plural, table } from './format.ts';
+import { fact, percent, table } from './format.ts';
 import type { Result } from './printer.ts';
 
 /** A greedy soup: each run with what it brought, and the numbers of the average. */

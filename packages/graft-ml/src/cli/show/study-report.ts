@@ -1,7 +1,8 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import type { ComparedRunNumbers, RunNumbers, WrittenStudyReport } from '../../report/index.ts';
 import { inCommands } from '../../text/wording.ts';
-import { fact, percent, plural, table } from './format.ts';
+import { fact, percent, table } from './format.ts';
 import type { Result } from './printer.ts';
 import { placeLine } from './report.ts';
 

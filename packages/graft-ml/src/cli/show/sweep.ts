@@ -1,3 +1,4 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { printableName } from '@graft-ml/core/internal/base/printable';
 import { mostTrials } from '../../study/choose.ts';
 import type { StudyDefinition } from '../../study/definition.ts';
@@ -5,7 +6,7 @@ import type { Study, StudyTrial } from '../../study/study.ts';
 import type { StudyEvent } from '../../study/study-events.ts';
 import { formatDistribution, formatValue } from '../../text/space.ts';
 import type { Terminal } from '../terminal.ts';
-import { fields, formatCount, formatSeconds, percent, plural, table } from './format.ts';
+import { fields, formatCount, formatSeconds, percent, table } from './format.ts';
 
 /** Trials that the table at the end has; the file has all. */
 const mostRows = 10;

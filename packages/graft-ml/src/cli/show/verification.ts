@@ -1,6 +1,7 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { formatProblems } from '@graft-ml/core/internal/image/problem';
 import type { ImageDifference, Verification, VerifiedEngine } from '../../export/verification.ts';
-import { plural, table } from './format.ts';
+import { table } from './format.ts';
 
 /** The number of images that a table of differences shows. */
 const mostShown = 20;

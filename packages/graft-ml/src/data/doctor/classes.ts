@@ -1,6 +1,7 @@
 import { type ClassCount, fewestToTrain, imbalanceOf } from '@graft-ml/core/internal/image/class-balance';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import type { Split } from '@graft-ml/core/internal/image/split-images';
+import { spoiledClass } from '../dataset-checks.ts';
 import type { Part } from '../folder-layout.ts';
 import type { Finding } from './finding.ts';
 import type { Placed, Specimen } from './specimen.ts';
@@ -40,11 +41,10 @@ function spoiledClasses(files: readonly Placed[], specimens: readonly Specimen[]
   const fine = new Set(specimens.map(folderOf));
   return [...groupBy(files, folderOf)]
     .filter(([folder]) => !fine.has(folder))
-    .map(([folder, { length }]) => ({
-      kind: 'empty-class',
-      paths: [folder],
-      message: `none of its ${length} images can be used`,
-    }));
+    .map(([folder, { length }]) => {
+      const { kind, message } = spoiledClass(folder, length);
+      return { kind, paths: [folder], message };
+    });
 }
 
 /** The path of a class in its part. */

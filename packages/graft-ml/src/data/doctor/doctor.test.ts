@@ -74,7 +74,7 @@ describe('a folder with everything wrong', async () => {
   test('every flaw is found, once, and nothing else', () => {
     expect(diagnosis.findings.map(({ kind, paths, message }) => [kind, paths.join(' = '), message])).toEqual([
       ['conflicting-labels', 'disc/004.png = square/other.png', '2 files in disc, square'],
-      ['empty-class', 'bad', 'none of its 1 images can be used'],
+      ['empty-class', 'bad', 'its only image cannot be used'],
       ['empty-class', 'nothing', 'the class folder holds no images'],
       ['truncated', 'bad/1.png', 'the file ends before the image does'],
       ['truncated', 'disc/cut.png', 'the file ends before the image does'],

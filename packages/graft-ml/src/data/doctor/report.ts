@@ -1,4 +1,5 @@
 import { call, placeholder } from '@graft-ml/core/internal/base/code';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { printableJson, printableName } from '@graft-ml/core/internal/base/printable';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import type { CleanPlan } from './clean-plan.ts';
@@ -41,7 +42,7 @@ function overview({ root, splits, classes, specimens }: Diagnosis): string {
   const range = sizes.length === 0 ? '' : ` of ${sizes[0]} to ${sizes.at(-1)}`;
   const counts = splits.map((split) => `${specimens.filter((one) => one.part.split === split).length} ${split}`);
   const division = splits.length === 0 ? 'not divided into splits' : counts.join(', ');
-  return `${root}: ${specimens.length} usable images, ${classes.length} classes${range}, ${division}.`;
+  return `${root}: ${plural(specimens.length, 'usable image')}, ${plural(classes.length, 'class', 'classes')}${range}, ${division}.`;
 }
 
 /** The longest line, in characters: a few paths. */
@@ -64,13 +65,11 @@ function summary(
 ): string {
   if (findings.length === 0) return specimens.length === 0 ? 'There is nothing to check.' : 'Nothing is wrong.';
   const count = (severity: Severity) => bySeverity.get(severity)?.length ?? 0;
-  const several = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
-  const counts = `${count('serious')} serious, ${several(count('warning'), 'warning')}, ${several(count('note'), 'note')}`;
-  if (specimens.length === 0)
-    return `${several(findings.length, 'finding')}: ${counts}. There is no image to train on.`;
+  const counts = `${count('serious')} serious, ${plural(count('warning'), 'warning')}, ${plural(count('note'), 'note')}`;
+  if (specimens.length === 0) return `${plural(findings.length, 'finding')}: ${counts}. There is no image to train on.`;
   const diagnosed = placeholder(`await diagnose(${printableJson(root)})`);
   const copy = call('writeCleanCopy', [diagnosed, placeholder('target')]);
-  return `${several(findings.length, 'finding')}: ${counts}. A clean copy: ${copy}`;
+  return `${plural(findings.length, 'finding')}: ${counts}. A clean copy: ${copy}`;
 }
 
 /** The result of a clean copy. */
@@ -78,7 +77,7 @@ export function formatCleanCopy({ kept, leftOut }: CleanPlan, target: string): s
   const renamed = kept.filter(({ specimen, to }) => specimen.place !== to).length;
   const reasons = [...groupBy(leftOut, ({ kind }) => kind)].map(([kind, some]) => `${some.length} ${kind}`);
   const without = leftOut.length === 0 ? 'none left out' : `${leftOut.length} left out (${reasons.join(', ')})`;
-  return `${target}: ${kept.length} images, ${renamed} renamed, ${without}.`;
+  return `${target}: ${plural(kept.length, 'image')}, ${renamed} renamed, ${without}.`;
 }
 
 /** A diagnosis as data: every finding with its severity, and what a clean copy kept, renamed and left out. */

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { builtWorker } from '../../files/own-process.ts';
 import { inCommands } from '../../text/wording.ts';
-import { percent, plural } from '../format.ts';
+import { percent } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import { reportDocument } from '../page.ts';
 import { costSection, curvesSection, optionsSection, runsTable, seedsSection } from './compare-sections.ts';

@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { listed } from '@graft-ml/core/internal/recipe/config/exceptions';
 import { flagOf } from '../../text/wording.ts';
-import { fixed, percent, plural } from '../format.ts';
+import { fixed, percent } from '../format.ts';
 import { exact, html, type Markup } from '../html.ts';
 import { shownValue } from '../study/differing.ts';
 import { flopsText, secondsText } from '../study/numbers.ts';

@@ -1,9 +1,9 @@
 import { basename, join, resolve } from 'node:path';
 import { option } from '@graft-ml/core/internal/base/code';
 import { OptionError } from '@graft-ml/core/internal/base/errors';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { replaceFile, wrapWriteErrors } from '../../files/write.ts';
 import { openRunStore } from '../../runs/run-store.ts';
-import { plural } from '../format.ts';
 import { comparePage } from './compare-page.ts';
 import { type RunsSummary, type SummariseRunsOptions, summariseRuns } from './runs-summary.ts';
 

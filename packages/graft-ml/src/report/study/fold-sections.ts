@@ -1,4 +1,5 @@
-import { fixed, percent, plural } from '../format.ts';
+import { plural } from '@graft-ml/core/internal/base/plural';
+import { fixed, percent } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { FoldStudy } from './folds-study.ts';
 import { flopsText, secondsText } from './numbers.ts';

@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { type EvaluationMetrics, startEvaluation } from '@graft-ml/core/internal/evaluate/evaluation';
 import { type CountedPair, confusedPairs } from '@graft-ml/core/internal/evaluate/interpretation';
 import type { EvaluatedImage } from '../../evaluate/evaluation-file.ts';
 import { type FoldSummary, summariseFolds } from '../../experiment/fold-summary.ts';
-import { plural } from '../format.ts';
 import { ImageSelection, type SelectedImage } from '../selection.ts';
 import type { Thumbnails } from '../thumbnails.ts';
 import type { StudyOptions } from './options.ts';

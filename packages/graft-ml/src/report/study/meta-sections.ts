@@ -1,7 +1,8 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import type { LineChart } from '@graft-ml/core/internal/chart/index';
 import { resolveMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { comparisonChart } from '../../experiment/comparison.ts';
-import { duration, percent, plural } from '../format.ts';
+import { duration, percent } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { MetaStudy, StudiedLearner } from './meta-study.ts';
 import { flopsText } from './numbers.ts';

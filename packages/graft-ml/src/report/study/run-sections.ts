@@ -1,8 +1,9 @@
 import { basename } from 'node:path';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { inCommands } from '../../text/wording.ts';
 import { runsTable } from '../compare/compare-sections.ts';
 import type { RunsSummary } from '../compare/runs-summary.ts';
-import { percent, plural } from '../format.ts';
+import { percent } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { ThumbnailSheet } from '../images.ts';
 import { repeatCommand } from '../repeat-command.ts';

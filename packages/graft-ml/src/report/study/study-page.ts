@@ -1,9 +1,9 @@
 import { basename, resolve } from 'node:path';
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { comparedSections, compareScript } from '../compare/compare-page.ts';
 import { summaryOf } from '../compare/runs-summary.ts';
 import { summarisedStudyRun } from '../compare/summarised-run.ts';
 import { confusionSection } from '../confusion.ts';
-import { plural } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import { ThumbnailSheet } from '../images.ts';
 import { reportDocument } from '../page.ts';

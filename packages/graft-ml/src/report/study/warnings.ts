@@ -1,6 +1,6 @@
+import { plural } from '@graft-ml/core/internal/base/plural';
 import { groupBy } from '@graft-ml/core/internal/image/group-by';
 import { listed } from '@graft-ml/core/internal/recipe/config/exceptions';
-import { plural } from '../format.ts';
 import type { StudyRun } from './study-run.ts';
 
 /** What keeps runs from being compared, a sentence each. */
