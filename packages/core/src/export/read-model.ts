@@ -2,10 +2,10 @@ import { UserError } from '../base/errors.ts';
 import { quote } from '../base/quote.ts';
 import type { Tensor } from '../base/tensor.ts';
 import { toHalf } from '../base/to-half.ts';
-import { asOnnxError, decode } from '../graph/decode.ts';
+import { asOnnxError, decode, readSlot } from '../graph/decode.ts';
 import { decodeTensor } from '../graph/decode-tensor.ts';
 import type { DecodedSlot } from '../graph/decoded.ts';
-import { PartBudget, readMessage } from '../graph/protobuf.ts';
+import { type Field, PartBudget, readMessage } from '../graph/protobuf.ts';
 import {
   bytesOf,
   type OnnxModel,
@@ -62,28 +62,14 @@ function storedTypes(bytes: Uint8Array): Map<string, OnnxType> {
           });
           types.set(name, typeOfCode(code) ?? fail(name, `has element type ${code}, which exports do not have`));
         },
-        11: (f) => readSlotType(f.bytes()),
-        12: (f) => readSlotType(f.bytes()),
+        11: (f) => readSlotType(f),
+        12: (f) => readSlotType(f),
       }),
   });
   return types;
 
-  function readSlotType(slot: Uint8Array): void {
-    let [name, code] = ['', 0];
-    readMessage(slot, budget, {
-      1: (f) => {
-        name = f.text();
-      },
-      2: (type) =>
-        type.message({
-          1: (f) =>
-            f.message({
-              1: (g) => {
-                code = g.integer();
-              },
-            }),
-        }),
-    });
+  function readSlotType(slot: Field): void {
+    const { name, code } = readSlot(slot);
     types.set(name, typeOfCode(code) ?? fail(name, `has element type ${code}, which exports do not have`));
   }
 

@@ -89,8 +89,8 @@ class GraphParts {
         if (this.initializers.has(name)) throw new UserError(`ONNX: there are two tensors ${quote(name)}.`);
         this.initializers.set(name, tensor);
       },
-      11: (f) => this.inputs.push(readSlot(f)),
-      12: (f) => this.outputs.push(readSlot(f)),
+      11: (f) => this.inputs.push(decodedSlot(f)),
+      12: (f) => this.outputs.push(decodedSlot(f)),
       15: () => {
         throw new UserError('ONNX: the file has sparse tensors, which Graft does not read.');
       },
@@ -181,7 +181,13 @@ function collect(list: number[], more: ArrayLike<number>): void {
   for (let i = 0; i < more.length; i++) list.push(more[i]!);
 }
 
-function readSlot(field: Field): DecodedSlot {
+function decodedSlot(field: Field): DecodedSlot {
+  const { name, code, shape } = readSlot(field);
+  return { name, dtype: elementType(code), shape };
+}
+
+/** A ValueInfoProto, with the number of its element type. */
+export function readSlot(field: Field): Omit<DecodedSlot, 'dtype'> & { readonly code: number } {
   let name = '';
   let code = 0;
   let shape: (number | string | null)[] | undefined;
@@ -204,7 +210,7 @@ function readSlot(field: Field): DecodedSlot {
           }),
       }),
   });
-  return { name, dtype: elementType(code), shape };
+  return { name, code, shape };
 }
 
 function readDimension(field: Field): number | string | null {
