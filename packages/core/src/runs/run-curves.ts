@@ -28,15 +28,28 @@ export interface LoggedEpoch extends CurvePoint {
  *
  * @example const svg = await runCurves(openRunStore('runs/x'));
  */
-export async function runCurves(folder: Pick<LogFolder, 'names' | 'read'>): Promise<string | null> {
+export async function runCurves(folder: LoggedRun): Promise<string | null> {
   const points = await loggedEpochs(folder);
   return points.length === 0 ? null : lineChartsSvg(learningCurves(points), { height: 300 });
 }
 
-/** The epochs in the `metrics.jsonl` of a run; none where it has no such file. Lines that cannot be read are left out. */
-export async function loggedEpochs(folder: Pick<LogFolder, 'names' | 'read'>): Promise<LoggedEpoch[]> {
+/** A run whose log can be read, up to a number of bytes. */
+export interface LoggedRun extends Pick<LogFolder, 'names'> {
+  /** @throws UserError (by rejection) where the file is longer than `most` bytes */
+  read(name: string, most: number): Promise<Uint8Array>;
+}
+
+/** The most bytes of a log: of 10,000 epochs and more. */
+const longestLog = 16e6;
+
+/**
+ * The epochs in the `metrics.jsonl` of a run; none where it has no such file. Lines that cannot be read are left out.
+ *
+ * @throws UserError where the file is longer than 16 MB
+ */
+export async function loggedEpochs(folder: LoggedRun): Promise<LoggedEpoch[]> {
   if (!(await folder.names()).includes('metrics.jsonl')) return [];
-  const text = new TextDecoder().decode(await folder.read('metrics.jsonl'));
+  const text = new TextDecoder().decode(await folder.read('metrics.jsonl', longestLog));
   return text.split('\n').flatMap(epochOf);
 }
 

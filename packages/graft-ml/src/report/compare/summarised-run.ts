@@ -39,9 +39,6 @@ export interface SummarisedRun {
   readonly hasReport: boolean;
 }
 
-/** Bytes of a log that are read at most: of 10,000 epochs and more. */
-const longestLog = 16e6;
-
 /** Reads what a run recorded. @throws UserError where it cannot be read */
 export async function summarisedRun(
   path: string,
@@ -51,7 +48,7 @@ export async function summarisedRun(
   const store = openStore(path);
   const run =
     (await kindOfRun(path, openStore)) === 'meta' ? await readMetaRun(path, openStore) : await readRun(path, openStore);
-  const epochs = await loggedEpochs({ names: store.names, read: (file) => store.read(file, longestLog) });
+  const epochs = await loggedEpochs(openStore(path));
   const images = run.kind === 'train' ? run.dataset.validation : 0;
   return {
     ...{ path, name, status: run.status, run, epochs },
