@@ -19,6 +19,7 @@ import { z } from 'zod';
 import { parseJson } from '../files/read.ts';
 import { isSignedByUser, signAsUser } from '../files/user-key.ts';
 import type { Executor } from '../jobs/executor.ts';
+import { downloadTask } from '../jobs/train-job.ts';
 import { readMetaRun } from '../meta/read-meta-run.ts';
 import { type MetaTest, testMeta } from '../meta/test-meta.ts';
 import { type MetaEvent, resumeMeta, type TrainMetaOptions, trainMeta } from '../meta/train-meta.ts';
@@ -218,7 +219,7 @@ async function* remaining(
     job: (name) => ({
       id: name,
       kind: 'meta-train',
-      task: { data: { path: folder, sha256: null }, config: configs.get(name)! },
+      task: { data: { path: folder, sha256: null }, config: configs.get(name)!, ...downloadTask(options.download) },
     }),
     async state(_, path) {
       const run = await readMetaRun(path, openStore).catch(() => null);

@@ -14,6 +14,7 @@ import {
 import { isWeightsFile } from '@graft-ml/core/internal/runs/named-paths';
 import { z } from 'zod';
 import type { Executor } from '../jobs/executor.ts';
+import { downloadTask } from '../jobs/train-job.ts';
 import { areOwnPaths, signPaths, usablePaths } from '../runs/own-paths.ts';
 import { readRun } from '../runs/read-run.ts';
 import { type OpenRunStore, openRunStore, type RunStore } from '../runs/run-store.ts';
@@ -185,7 +186,11 @@ async function* remainingFolds(
       const weights = isWeightsFile(config.weights, config.model) ? config.weights : undefined;
       return resumeTraining(path, { ...others, data: folder, weights });
     },
-    job: (name) => ({ id: name, kind: 'train', task: { data: { path: folder, sha256: null }, config: own(name) } }),
+    job: (name) => ({
+      id: name,
+      kind: 'train',
+      task: { data: { path: folder, sha256: null }, config: own(name), ...downloadTask(options.download) },
+    }),
     async state(_, path) {
       const run = await readRun(path, openStore).catch(() => null);
       if (run === null) return 'none';

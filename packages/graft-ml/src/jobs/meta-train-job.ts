@@ -36,10 +36,12 @@ export const metaTrainHandler: JobHandler<TrainTask, RunJobReport, RunJobResult>
             data,
             signal,
             tune: task.tune,
+            ...(task.download && { download: task.download }),
             ...(files.weights !== undefined && { weights: files.weights }),
           })
         : trainMeta(data, parseMetaConfig({ ...task.config, ...files }), {
             ...{ out: folder, overwrite: true, signal, tune: task.tune },
+            ...(task.download && { download: task.download }),
             ...(task.choices && { choices: task.choices }),
           });
     for await (const event of events) {

@@ -5,6 +5,7 @@ import { isWeightsFile } from '@graft-ml/core/internal/runs/named-paths';
 import { loggedEpochs } from '@graft-ml/core/internal/runs/run-curves';
 import type { RunRecord } from '@graft-ml/core/internal/runs/run-file';
 import { z } from 'zod';
+import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { exists } from '../files/read.ts';
 import { isRun, readRun } from '../runs/read-run.ts';
 import { openRunStore } from '../runs/run-store.ts';
@@ -25,8 +26,27 @@ export const runTaskSchema = z.object({
   choices: z.record(z.string(), z.string()).optional(),
   /** Whether lowerings are timed; without, the run is the same on all processors of one instruction set. */
   tune: z.boolean().default(true),
+  /** The sources of published weights, as `FetchOptions` names them. Default: those of the process that does the job. */
+  download: z
+    .object({
+      offline: z.boolean().optional(),
+      mirror: z.string().nullable().optional(),
+      expectSha256: z.string().optional(),
+    })
+    .optional(),
 });
 export type TrainTask = z.output<typeof runTaskSchema>;
+
+/** What a process that does jobs is told of downloads: the rest of `FetchOptions` is its own. */
+export function downloadTask(options: FetchOptions = {}): Pick<TrainTask, 'download'> {
+  const { offline, mirror, expectSha256 } = options;
+  const download = {
+    ...(offline && { offline }),
+    ...(mirror !== undefined && { mirror }),
+    ...(expectSha256 !== undefined && { expectSha256 }),
+  };
+  return Object.keys(download).length === 0 ? {} : { download };
+}
 
 /** JSON has no NaN. */
 const numberSchema = z.number().nullable();
@@ -65,10 +85,12 @@ export const trainHandler: JobHandler<TrainTask, RunJobReport, RunJobResult> = {
             data,
             signal,
             tune: task.tune,
+            ...(task.download && { download: task.download }),
             ...(files.weights !== undefined && { weights: files.weights }),
           })
         : trainFolder(data, parseConfig({ ...task.config, ...files }), {
             ...{ out: folder, overwrite: true, signal, tune: task.tune },
+            ...(task.download && { download: task.download }),
             ...(task.choices && { choices: task.choices }),
           });
     let isOwn = true;

@@ -1,6 +1,7 @@
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import type { RunLock } from '@graft-ml/core/internal/fit/run-store';
 import { bestTrial, type Trial } from '@graft-ml/core/internal/study/study';
+import type { FetchOptions } from '../files/download/fetch-file.ts';
 import type { Executor, JobEvent } from '../jobs/executor.ts';
 import { historyFor, mostTrials, prunerOf, samplerOf } from './choose.ts';
 import { directionOf, type StudyDefinition } from './definition.ts';
@@ -19,6 +20,8 @@ export interface RunningStudy {
   readonly executor: Executor;
   readonly lock: RunLock;
   readonly ship: Ship;
+  /** The sources of published weights. */
+  readonly download: FetchOptions | undefined;
   /** The trials of earlier processes. */
   readonly trials: readonly StudyTrial[];
   /** For how long earlier processes ran it, in seconds. */
@@ -152,7 +155,7 @@ class Conductor {
   }
 
   async *#submit(trial: LiveTrial, isResumed: boolean): AsyncGenerator<TrialEvent, void, undefined> {
-    const { study, executor, ship } = this.#running;
+    const { study, executor, ship, download } = this.#running;
     const { number, parameters } = trial;
     yield { kind: 'trial', trial: number, parameters, runs: [...trial.runs.keys()], isResumed };
     let configs: TrialConfig[];
@@ -166,7 +169,7 @@ class Conductor {
       return;
     }
     for (const [i, run] of [...trial.runs.keys()].entries())
-      await executor.submit(await trialJob(run, configs[i]!, study.data, ship));
+      await executor.submit(await trialJob(run, configs[i]!, study.data, { ship, download }));
   }
 
   /** Takes in what has happened to a job. */

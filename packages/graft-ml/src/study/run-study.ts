@@ -3,6 +3,7 @@ import { call, option } from '@graft-ml/core/internal/base/code';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { plural } from '@graft-ml/core/internal/base/plural';
 import { assertMayHoldImages } from '../data/readers/find-candidates.ts';
+import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { exists } from '../files/read.ts';
 import { makeFolders, wrapWriteErrors } from '../files/write.ts';
 import type { Executor } from '../jobs/executor.ts';
@@ -31,6 +32,8 @@ export interface StudyCallOptions {
   readonly executor?: Executor | undefined;
   /** Sends the dataset, and files of weights, to where the jobs are done. Default: they see the paths of this process. */
   readonly ship?: ((path: string) => Promise<DataReference>) | undefined;
+  /** The sources of published weights, for every process that trains. */
+  readonly download?: Pick<FetchOptions, 'offline' | 'mirror' | 'expectSha256'> | undefined;
   /** Whether the best trial is tested at the end, where the dataset has a test side. Default: true. */
   readonly test?: boolean | undefined;
   /** Stops the study at the next safe point. */
@@ -143,11 +146,11 @@ function assertMore({ path, status, trials, seconds }: Study, study: StudyDefini
 
 /** Has the trials done, tests the best of them, and says how it ended. */
 async function* conduct(
-  running: Omit<RunningStudy, 'ship' | 'signal'>,
-  { out, ship = shipNothing, test: isTested = true, signal }: RunStudyOptions,
+  running: Omit<RunningStudy, 'ship' | 'download' | 'signal'>,
+  { out, ship = shipNothing, download, test: isTested = true, signal }: RunStudyOptions,
 ): AsyncGenerator<StudyEvent, void, undefined> {
   const { study, file, executor } = running;
-  const isDone = yield* conductTrials({ ...running, ship: shipOnce(ship), signal });
+  const isDone = yield* conductTrials({ ...running, ship: shipOnce(ship), download, signal });
   const found = await openStudy(out);
   if (!isDone) {
     file.setStatus('interrupted', found.seconds);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import type { FetchOptions } from '../files/download/fetch-file.ts';
 import type { DataReference, Job } from '../jobs/job.ts';
-import { namedFiles } from '../jobs/train-job.ts';
+import { downloadTask, namedFiles } from '../jobs/train-job.ts';
 import type { RunNumbers, RunReport } from './study.ts';
 import type { TrialConfig } from './trial-config.ts';
 
@@ -39,12 +40,18 @@ export function shipOnce(ship: Ship): Ship {
 }
 
 /** The job that trains a run of a trial, with the files that its options name. */
-export async function trialJob(run: string, { of, config }: TrialConfig, data: string, ship: Ship): Promise<Job> {
+export async function trialJob(
+  run: string,
+  { of, config }: TrialConfig,
+  data: string,
+  { ship, download }: { readonly ship: Ship; readonly download: FetchOptions | undefined },
+): Promise<Job> {
   const { model, weights } = namedFiles(config);
   const task = {
     data: await ship(data),
     config,
     tune: false,
+    ...downloadTask(download),
     ...(model !== undefined && { model: await ship(model) }),
     ...(weights !== undefined && { weights: await ship(weights) }),
   };

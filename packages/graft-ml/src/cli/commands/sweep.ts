@@ -1,6 +1,7 @@
 import { UsageError } from '@graft-ml/core/internal/base/errors';
 import { newFolder } from '../begin.ts';
 import { defineCommand } from '../command.ts';
+import { downloadOptions } from '../download.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { sweepTable } from '../options/sweep.ts';
 
@@ -26,7 +27,7 @@ export const sweepCommand = defineCommand({
     const path = resume ?? out ?? newFolder('sweep');
     const signal = onInterrupt(terminal);
     await using opened = await openSweepExecutor(path, options, terminal);
-    const call = { ...opened.call, signal };
+    const call = { ...opened.call, download: downloadOptions(options, terminal), signal };
     const events = study
       ? runStudy(study, { ...call, out: path })
       : resumeStudy(path, { ...call, ...budgetOf(options) });
