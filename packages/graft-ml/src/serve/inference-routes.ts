@@ -110,7 +110,8 @@ async function infer(parts: ServerParts, request: FastifyRequest, reply: Fastify
 /** @throws ServeError where a request has neither JSON nor JSON with binary data after it */
 function bodyOf({ body, headers }: FastifyRequest): { readonly bytes: Buffer; readonly jsonBytes: number } {
   const length = headers[jsonLength];
-  const isJson = /^application\/json\b/i.test(headers['content-type'] ?? '');
+  // Triton's client names no type when all of its tensors are JSON.
+  const isJson = /^application\/json\b/i.test(headers['content-type'] ?? 'application/json');
   if (!Buffer.isBuffer(body) || (length === undefined && !isJson)) {
     throw new ServeError('media-type', 'Send JSON, with Content-Type: application/json.');
   }

@@ -12,6 +12,7 @@ import { startDecoders } from './decoders.ts';
 import { inferenceRoutes } from './inference-routes.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { documented } from './openapi.ts';
+import { methodsByUrl, refuseOtherMethods } from './other-methods.ts';
 import { ServeError, serveErrorOf } from './problems.ts';
 import { collectBody } from './request-image.ts';
 import { beginRequest, stateOf } from './request-state.ts';
@@ -263,34 +264,6 @@ function mediaTypeProblem(type: string): string {
     ? " With curl: -F image=@photo.jpg, or -H 'Content-Type: image/jpeg' --data-binary @photo.jpg."
     : '';
   return `Content-Type ${type.slice(0, 100)} is not taken. ${expected}${hint}`;
-}
-
-/** The methods of the routes that are added from now on. */
-function methodsByUrl(app: FastifyInstance): Map<string, Set<string>> {
-  const found = new Map<string, Set<string>>();
-  app.addHook('onRoute', ({ url, method }) => {
-    const methods = found.get(url) ?? new Set();
-    for (const each of [method].flat()) methods.add(each);
-    found.set(url, methods);
-  });
-  return found;
-}
-
-/** Answers 405, with the methods that there are, before a body is read. */
-function refuseOtherMethods(app: FastifyInstance, routes: ReadonlyMap<string, ReadonlySet<string>>): void {
-  for (const [url, methods] of [...routes]) {
-    const allowed = [...methods].join(', ');
-    app.route({
-      url,
-      method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => !methods.has(method)),
-      exposeHeadRoute: false,
-      async onRequest({ method }, reply) {
-        reply.header('allow', allowed);
-        throw new ServeError('no-method', `${method} is not for this route: use ${allowed}.`);
-      },
-      handler: async () => {},
-    });
-  }
 }
 
 function openapiBase({ token }: ServeSettings) {

@@ -84,7 +84,10 @@ function bytesOfBase64(text: string): Buffer {
   const bytes = Buffer.from(digits, 'base64');
   // Node passes over what is none, which makes fewer bytes.
   if (bytes.length === Math.floor((digits.length * 3) / 4) && digits.length % 4 !== 1) return bytes;
-  throw new ServeError('bad-request', 'image: not base64.');
+  throw new ServeError(
+    'bad-request',
+    'image: not base64. It is the content of a file alone, without data:image/…;base64, before it.',
+  );
 }
 
 /** Without the @, curl sends the name of the file as a text. */

@@ -332,6 +332,13 @@ describe('the Open Inference Protocol', () => {
     }
   });
 
+  test('JSON needs no content type, which Triton’s client leaves out', async () => {
+    const inputs = [{ name: 'pixels', datatype: 'UINT8', shape: [1, 3, 28, 28], data: await pixels() }];
+    const body = Buffer.from(JSON.stringify({ inputs }));
+    const response = await fetch(at('v2/models/shapes/infer'), { method: 'POST', body });
+    expect([response.status, schemas.inferResponse.parse(await response.json()).outputs.length]).toEqual([200, 2]);
+  });
+
   test('an unknown model is one, too', async () => {
     const response = await json('v2/models/x/infer', {});
     expect([response.status, await response.json()]).toEqual([404, { error: expect.stringContaining('"x"') }]);
