@@ -38,7 +38,7 @@ function networkOf({ model: name, size }: Work): Network {
   };
 }
 
-/** Forward, cross entropy, backward and update of everything. Shared with the profiler. */
+/** Forward, cross entropy, backward and update of everything. */
 export function stepGraph(work: Work): StepGraph {
   const parameters = [...variablesOf(networkOf(work)).values()].filter(({ kind }) => kind === 'parameter');
   return trainingStep(networkOf(work), {

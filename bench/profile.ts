@@ -1,81 +1,51 @@
 /*
- * Where a training step spends its time, by ONNX operator and by operator with shapes, as ORT's own profiler counts it:
- *   npm run build && node dist/bench/profile.js [model] [optimizer] [--steps 5] [--rows 25] [--threads N]
+ * Where a training step of a model of the zoo spends its time, on random images, as `graft train --profile` has it:
+ *   npm run build && node dist/bench/profile.js [model] [optimizer] [--steps 5] [--batch 16] [--size 224] [--rows 25] [--threads N] [--out FOLDER]
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { OptimizerName } from '@graft-ml/core/optim';
-import { createRuntime } from 'graft-ml/internal/runtime/index';
-import { stepContender, stepGraph } from './classifier.ts';
-
-/** The part of an event of ORT's profile (Chrome trace format) that is read here. */
-interface KernelEvent {
-  readonly cat: string;
-  readonly name: string;
-  /** Microseconds. */
-  readonly dur: number;
-  readonly args?: {
-    readonly op_name?: string;
-    readonly input_type_shape?: readonly Record<string, readonly number[]>[];
-  };
-}
+import { randomStream } from '@graft-ml/core/internal/base/random';
+import { sizeOf, tensor } from '@graft-ml/core/internal/base/tensor';
+import { optimizers } from '@graft-ml/core/internal/optim/index';
+import { fit, imageModel, Profiler, tensorDataset, writeProfile } from 'graft-ml/fit';
+import { profileResult } from 'graft-ml/internal/cli/show/profile';
+import { getModel } from 'graft-ml/models';
+import type { OptimizerName } from 'graft-ml/optim';
+import { createRuntime } from 'graft-ml/runtime';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     steps: { type: 'string', default: '5' },
+    batch: { type: 'string', default: '16' },
+    size: { type: 'string', default: '224' },
     rows: { type: 'string', default: '25' },
     threads: { type: 'string' },
+    out: { type: 'string' },
   },
 });
-const [model = 'resnet18', optimizer = 'sgd'] = positionals as [string?, OptimizerName?];
-const work = { model, optimizer, batchSize: 16, size: 224 };
-const steps = Number(options.steps);
-const threads = options.threads ? { threads: Number(options.threads) } : {};
+const [name = 'resnet18', optimizer = 'sgd'] = positionals as [string?, OptimizerName?];
+const [steps, batchSize, size] = [Number(options.steps), Number(options.batch), Number(options.size)];
+const classes = Array.from({ length: 1000 }, (_, i) => `class ${i}`);
+const runtime = createRuntime(options.threads ? { threads: Number(options.threads) } : {});
+const mean = [0.485, 0.456, 0.406] as const;
+const preprocessing = { resize: size, crop: size, mean, std: mean, interpolation: 'bilinear' } as const;
+const model = imageModel({ architecture: getModel(name), preprocessing, classes, runtime });
 
-// Lowerings are chosen first, by a runtime that is not profiled.
-const tuner = createRuntime(threads);
-await (await tuner.compile(stepGraph(work).outputs)).release();
+const profiler = new Profiler({ steps });
+const warmup = 2;
+const data = { train: randomImages((steps + warmup) * batchSize), validation: randomImages(1) };
+for await (const event of fit(model, data, { batchSize, epochs: 1, optimizer: optimizers[optimizer](), profiler })) {
+  if (event.kind === 'stage') console.error(`${name}, ${optimizer}, batch ${batchSize}, ${size} px: compiled`);
+}
+console.log(profileResult(profiler.profile, { rows: Number(options.rows), width: 150 }).lines.join('\n'));
+if (options.out) await writeProfile(options.out, profiler);
 
-const folder = mkdtempSync(join(tmpdir(), 'graft-profile-'));
-const runtime = createRuntime({
-  ...threads,
-  choices: tuner.choices,
-  cache: null,
-  session: { enableProfiling: true, profileFilePrefix: join(folder, 'step') },
-});
-const contender = await stepContender(work, runtime);
-await contender.time(steps + 1);
-await contender.close(); // ORT writes the file when the session ends
-
-const [file] = readdirSync(folder).sort((a, b) => statSync(join(folder, b)).size - statSync(join(folder, a)).size);
-const events: KernelEvent[] = JSON.parse(readFileSync(join(folder, file!), 'utf8'));
-rmSync(folder, { recursive: true });
-
-const kernels = events.filter(({ cat, name }) => cat === 'Node' && name.endsWith('_kernel_time'));
-const perStep = kernels.length / (steps + 1);
-const counted = kernels.slice(perStep); // the first step finds cold memory
-const shapes = ({ args }: KernelEvent) =>
-  (args?.input_type_shape ?? []).map((input) => `[${Object.values(input)[0]}]`).join(' ');
-
-console.log(`${model}, ${optimizer}: ${perStep} kernels a step, mean of ${steps} steps\n`);
-table('operator', counted, ({ args }) => args!.op_name!);
-table('operator and shapes', counted, (event) => `${event.args!.op_name} ${shapes(event)}`);
-
-function table(title: string, all: readonly KernelEvent[], key: (event: KernelEvent) => string): void {
-  const sums = new Map<string, { count: number; milliseconds: number }>();
-  for (const event of all) {
-    const { count, milliseconds } = sums.get(key(event)) ?? { count: 0, milliseconds: 0 };
-    sums.set(key(event), { count: count + 1 / steps, milliseconds: milliseconds + event.dur / 1000 / steps });
-  }
-  const total = [...sums.values()].reduce((sum, { milliseconds }) => sum + milliseconds, 0);
-  const sorted = [...sums].sort(([, a], [, b]) => b.milliseconds - a.milliseconds).slice(0, Number(options.rows));
-  console.log(`| ms | share | calls | ${title} |\n|---|---|---|---|`);
-  for (const [name, { count, milliseconds }] of sorted) {
-    const share = ((100 * milliseconds) / total).toFixed(1);
-    console.log(`| ${milliseconds.toFixed(1)} | ${share} % | ${Math.round(count)} | ${name} |`);
-  }
-  console.log(`| ${total.toFixed(1)} | | | all |\n`);
+function randomImages(count: number) {
+  const shape = [count, 3, size, size];
+  const stream = randomStream(0, 'bench');
+  const pixels = Uint8Array.from({ length: sizeOf(shape) }, () => stream.integer(256));
+  return tensorDataset(
+    tensor('u8', shape, pixels),
+    Array.from({ length: count }, (_, i) => i % classes.length),
+  );
 }

@@ -36,6 +36,7 @@ const printed = {
     /^1 [\d.]+\n2 [\d.]+\naccuracy .*\nphotos\/circle\/00\.png Float32Array\(2\)/,
     /^1 [\d.]+ [\d.]+\n2 .*\n3 .*\n\{ loss: [\d.]+, accuracy: [\d.]+ \}\n/,
     /^(circle|square) [\d.]+\n(circle|square)\n(circle|square)\nnot-an-image\n$/,
+    /^1\n(.+ [01]\.\d\d\n)*hidden [01]\.\d\d\n[\s\S]*batch,kernels,runtime,transfer,threads,host,outside\n$/,
     /graph\(x : f32\[3\]\) \{[\s\S]*second/,
   ],
 };

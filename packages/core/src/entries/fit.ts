@@ -3,6 +3,7 @@
  *
  * @module @graft-ml/core/fit
  */
+export type { Course, CourseStage, OpenStage, Step, StepOutcome } from '../fit/course.ts';
 export type { EpochFacts } from '../fit/events.ts';
 export type { ExtractElsewhere, Extraction } from '../fit/extraction.ts';
 export {
@@ -85,5 +86,20 @@ export {
 export type { LoggedProgress } from '../fit/loggers/index.ts';
 export type { LossFacts } from '../fit/loss-error.ts';
 export type { Mixing } from '../fit/mixing.ts';
+export type { Pass } from '../fit/profile/origins.ts';
+export {
+  type KernelUse,
+  type PartName,
+  type Profile,
+  type ProfileGroup,
+  type ProfileRow,
+  profileByLayer,
+  profileByPrimitive,
+  type StageProfile,
+} from '../fit/profile/profile.ts';
+export { Profiler, type ProfilerOptions } from '../fit/profile/profiler.ts';
+export type { ImageSpan, ProcessUse } from '../fit/profile/stage-recorder.ts';
+export type { Span } from '../fit/profile/timed-program.ts';
 export type { ParameterTable } from '../fit/selection.ts';
+export type { Timetable } from '../fit/stage.ts';
 export { type ModelAsClassifier, type ModelOrigin, RunModel } from '../runs/run-model.ts';

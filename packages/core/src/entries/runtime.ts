@@ -3,7 +3,7 @@
  *
  * @module @graft-ml/core/runtime
  */
-export type { Session, SessionPlace, WrapTensor } from '../runtime/backend.ts';
+export type { KernelTime, Session, SessionPlace, TimedRun, TimedSession, WrapTensor } from '../runtime/backend.ts';
 export {
   Agreement,
   type Backend,

@@ -10,6 +10,7 @@ import type { ExtractElsewhere } from './extraction.ts';
 import type { FitStage, Unfreezing } from './fit-stages.ts';
 import type { Metric } from './metrics.ts';
 import type { Mixing } from './mixing.ts';
+import type { Profiler } from './profile/profiler.ts';
 
 /** A store in which a fit saves its state and finds it again. */
 export interface FitStore<M extends string = 'accuracy'> extends CheckpointStore<M> {
@@ -41,6 +42,8 @@ export interface RunOptions<M extends string = 'accuracy'> {
    * interrupted. Default false.
    */
   readonly resume?: boolean | SavedFit<M>;
+  /** Measures where the time of some steps goes. The fit is the same to the bit. */
+  readonly profiler?: Profiler | undefined;
   /** Hear every event before the reader does. */
   readonly callbacks?: readonly ((event: TrainEvent<M>) => void | Promise<void>)[];
 }

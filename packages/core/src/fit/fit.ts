@@ -44,7 +44,7 @@ export async function* fit<M extends string = 'accuracy'>(
 export async function* fitCourse<M extends string>(
   model: Model,
   course: Course<M>,
-  { signal, store, resume = false, callbacks = [] }: RunOptions<M>,
+  { signal, store, resume = false, profiler, callbacks = [] }: RunOptions<M>,
 ): AsyncGenerator<TrainEvent<M>, void, undefined> {
   try {
     const saved = resume === true ? await savedIn(store) : resume || null;
@@ -58,7 +58,7 @@ export async function* fitCourse<M extends string>(
       },
     };
     const run = { runtime: model.runtime, store: keeping, ...(signal && { signal }), ...(saved && { resume: saved }) };
-    for await (const event of runCourse(followed(course, model), run)) {
+    for await (const event of runCourse(followed(profiler?.watch(course) ?? course, model), run)) {
       if (event.kind === 'end' && best) model.load(ownOf(model, best));
       for (const callback of callbacks) await callback(event);
       yield event;

@@ -1,5 +1,5 @@
 import { f32, type Shape } from '../base/tensor.ts';
-import { constant, reachable, typeOf, type Value } from '../graph/index.ts';
+import { buildListener, constant, reachable, typeOf, type Value } from '../graph/index.ts';
 import { add, broadcastTo, reduceSum, reshape } from '../ops/index.ts';
 
 /**
@@ -62,12 +62,14 @@ export function vjp(
   for (const value of order.reverse()) {
     const dy = collected.get(value);
     if (!dy || !value.inputs.some((operand) => needed.has(operand))) continue;
+    buildListener?.pulled(value);
     const pulled = value.op.vjp(dy, value.inputs, value);
     value.inputs.forEach((operand, i) => {
       const cotangent = pulled[i];
       if (cotangent && needed.has(operand)) collect(operand, cotangent);
     });
   }
+  buildListener?.pulled();
   return wrt.map((value) => collected.get(value) ?? broadcastTo(constant(f32([], [0])), value.shape));
 }
 

@@ -44,13 +44,15 @@ export interface EncodeOptions {
    * only between values of one primitive, so that each is as it is where the value is checked by itself.
    */
   readonly onCpu?: (value: Value) => boolean;
+  /** Begins the names of the nodes of a value. Default: nodes have none. */
+  readonly nameOf?: ((value: Value) => string) | undefined;
   /** Metadata of the model: texts by key. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** Writes the outputs, with all that they depend on, as one ONNX model. @throws Error where two inputs share a name. */
 export function encode(outputs: Readonly<Record<string, Value>>, options: EncodeOptions = {}): EncodedGraph {
-  const { choose = () => undefined, features = new Set(), onCpu, metadata = {} } = options;
+  const { choose = () => undefined, features = new Set(), onCpu, nameOf, metadata = {} } = options;
   const builder = new OnnxBuilder({ isBesideCpu: onCpu !== undefined });
   const names = new Map<Value, string>();
   const inputs = new Map<string, TensorType>();
@@ -66,6 +68,7 @@ export function encode(outputs: Readonly<Record<string, Value>>, options: Encode
     } else {
       const operands = value.inputs.map((operand) => names.get(operand)!);
       if (onCpu) builder.begin({ name: value.op.name, isOnCpu: onCpu(value) });
+      else if (nameOf) builder.begin({ name: nameOf(value) });
       names.set(value, lowering(value, choose(value), features).lower(builder, operands, value));
     }
   }

@@ -40,21 +40,20 @@ export class OnnxBuilder {
   readonly #constants = new Map<string, string>();
   readonly #onCpu = new Set<string>();
   /**
-   * Whether the graph is for a device beside the CPU. Its nodes have names then, and ORT's own operators that only the
+   * Whether the graph is for a device beside the CPU. All its nodes have names then, and ORT's own operators that only the
    * CPU has are to be avoided.
    */
   readonly isBesideCpu: boolean;
   #names = 0;
-  /** An output that is an input is copied for nobody, and needs no device. */
-  #owner: NodeOwner = { name: 'copy', isOnCpu: true };
+  #owner: NodeOwner | undefined;
 
   constructor({ isBesideCpu = false }: { readonly isBesideCpu?: boolean } = {}) {
     this.isBesideCpu = isBesideCpu;
   }
 
   /**
-   * Beside the CPU the nodes that are added from here on belong to this owner, and are shared only between owners of one
-   * name.
+   * The nodes that are added from here on belong to this owner, and are named after it. Beside the CPU they are shared
+   * only between owners of one name; elsewhere a node keeps the name of its first owner.
    */
   begin(owner: NodeOwner): void {
     this.#owner = owner;
@@ -72,8 +71,8 @@ export class OnnxBuilder {
     attributes: Record<string, OnnxAttribute> = {},
     domain = '',
   ): OnnxNode {
-    const owner = this.isBesideCpu ? this.#owner : undefined;
-    const key = JSON.stringify([operator, domain, inputs, attributes, owner?.name]);
+    const owner = this.#owner;
+    const key = JSON.stringify([operator, domain, inputs, attributes, this.isBesideCpu && owner?.name]);
     let entry = this.#nodes.get(key);
     if (!entry) {
       const name = owner && `${owner.name}/${operator}/${this.#nodes.size}`;
@@ -167,7 +166,7 @@ export class OnnxBuilder {
 export interface NodeOwner {
   readonly name: string;
   /** Whether its nodes run on the CPU, on a device that is another. */
-  readonly isOnCpu: boolean;
+  readonly isOnCpu?: boolean;
 }
 
 interface NodeRecord extends NodeFields {

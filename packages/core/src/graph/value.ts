@@ -67,10 +67,31 @@ export interface Lowering {
   lower(builder: OnnxBuilder, inputs: readonly string[], value: Value): string;
 }
 
+/** Hears how a graph is built: which layer asks for which variable, and of which value a gradient is being taken. */
+export interface BuildListener {
+  made(value: Value): void;
+  /** A layer, by its path, asks for a variable. */
+  asked(layer: string): void;
+  /** Values from here on are cotangents that are pulled back through this one; without it, no longer. */
+  pulled(value?: Value): void;
+}
+
+/** The listener, while there is one: a profiler, which tells layers and passes apart. */
+export let buildListener: BuildListener | undefined;
+
+/** Puts a listener, or none, in the place of the one that there was, which is returned. */
+export function listenToBuilding(listener: BuildListener | undefined): BuildListener | undefined {
+  const before = buildListener;
+  buildListener = listener;
+  return before;
+}
+
 /** A new node; its type is inferred, so an ill-typed graph cannot be built. */
 export function makeValue(op: Primitive, inputs: readonly Value[], attributes: Attributes): Value {
   const { dtype, shape } = op.infer(inputs, attributes);
-  return Object.freeze({ op, inputs, attributes, dtype, shape });
+  const value = Object.freeze({ op, inputs, attributes, dtype, shape });
+  buildListener?.made(value);
+  return value;
 }
 
 function leaf(name: string, infer: (attributes: Attributes) => TensorType): Primitive {

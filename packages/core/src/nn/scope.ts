@@ -1,7 +1,7 @@
 import { ShapeError } from '../base/errors.ts';
 import { randomStream } from '../base/random.ts';
 import { type DType, type Shape, sizeOf, type Tensor, tensor } from '../base/tensor.ts';
-import { input, type Value } from '../graph/index.ts';
+import { buildListener, input, type Value } from '../graph/index.ts';
 import type { Initialiser } from './initialisers.ts';
 
 /** Something a model keeps between steps: a parameter, which is learned, or a buffer, which is only updated. */
@@ -183,6 +183,7 @@ export class Scope {
   #variable(variable: Variable): Value {
     const { name, dtype, shape } = variable;
     const known = this.#trace.values.get(name);
+    buildListener?.asked(this.path);
     if (known) return known;
     const substitute = this.#trace.options.variable;
     const value = substitute ? substitute(variable) : input(name, dtype, shape);

@@ -174,7 +174,7 @@ interface Surroundings extends Omit<MetaTrainOptions, 'tasks'> {
 async function* trained(
   run: MetaRun,
   prepared: PreparedMeta,
-  { out, overwrite = false, signal, loggers, tasks, host }: Surroundings,
+  { out, overwrite = false, signal, loggers, tasks, profiler, host }: Surroundings,
   resumed: Resumed | null,
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const { config, architecture, model, preprocessing, initial, onnx } = prepared;
@@ -186,7 +186,14 @@ async function* trained(
   };
   const store = new RunFolder(out, run, { description, initial, onnx, loggers, host }, resumed?.lock);
   const work = async function* (): AsyncGenerator<TrainEvent, void, undefined> {
-    const options = { ...metaFitOptions(prepared), tasks, store, ...(signal && { signal }), resume: resumed ?? false };
+    const options = {
+      ...metaFitOptions(prepared),
+      tasks,
+      profiler,
+      store,
+      ...(signal && { signal }),
+      resume: resumed ?? false,
+    };
     const events =
       learners[config.learner].kind === 'baseline'
         ? measureBaseline(prepared, store, signal)

@@ -4,6 +4,7 @@ import { fit } from '../fit/fit.ts';
 import type { FitOptions } from '../fit/fit-options.ts';
 import type { Logger } from '../fit/loggers/index.ts';
 import { LossError } from '../fit/loss-error.ts';
+import type { Profiler } from '../fit/profile/profiler.ts';
 import type { RunLock } from '../fit/run-store.ts';
 import type { ImageDataset } from '../image/dataset.ts';
 import { ImageError, type ImageProblem } from '../image/problem.ts';
@@ -48,6 +49,8 @@ export interface TrainOptions {
    * Hear what happens in training, as the logs in the run folder do. Of `auto`'s run from random weights they don't.
    */
   readonly loggers?: readonly Logger[];
+  /** Measures where the time of some steps goes. The run is the same to the bit. */
+  readonly profiler?: Profiler | undefined;
   /** The cache for results that can be computed again; null: none. */
   readonly cache?: Cache | null | undefined;
   /** Computes the features of frozen layers elsewhere. The run is the same to the bit. Default: this process. */
@@ -190,7 +193,7 @@ interface Recorded {
 async function* planned(
   run: Run,
   prepared: Prepared,
-  { out, overwrite = false, signal, loggers, extract, host, meter, openWorkers }: TrainOptions & Recorded,
+  { out, overwrite = false, signal, loggers, extract, profiler, host, meter, openWorkers }: TrainOptions & Recorded,
   resumed: Resumed | null,
 ): AsyncGenerator<Exclude<RunEvent, ReadyEvent>, Run, undefined> {
   const { config, architecture, model, data, initial, onnx } = prepared;
@@ -204,7 +207,7 @@ async function* planned(
   );
   const runPlan = (plan: readonly PlannedStage[], last: Last | null) => {
     model.load(initial);
-    const options = { store, extract, ...(signal && { signal }), resume: last ?? false };
+    const options = { store, extract, profiler, ...(signal && { signal }), resume: last ?? false };
     const training =
       config.workers === null
         ? fit(model, data, { ...runFitOptions(prepared, plan), ...options })

@@ -15,6 +15,31 @@ export interface Session {
   release(): Promise<void>;
 }
 
+/** A kernel's turn in a run. */
+export interface KernelTime {
+  /** The name of its node; what the runtime itself added may have any. */
+  readonly node: string;
+  /** The ONNX operator. */
+  readonly operator: string;
+  /** Milliseconds from the beginning of the run. */
+  readonly start: number;
+  readonly milliseconds: number;
+}
+
+/** A run of a session whose kernels are timed. */
+export interface TimedRun {
+  /** Milliseconds since 1970. */
+  readonly start: number;
+  readonly milliseconds: number;
+  readonly kernels: readonly KernelTime[];
+}
+
+/** A session whose kernels are timed until that is ended; it computes the same as any other. */
+export interface TimedSession extends Session {
+  /** Ends the timing and gives the runs so far in their order. To be asked for once. */
+  endTiming(): Promise<readonly TimedRun[]>;
+}
+
 /** Where the nodes of a model may run, on a device beside the CPU. */
 export interface SessionPlace {
   /** The names of nodes that run on the CPU. Default: none. */
@@ -42,6 +67,8 @@ export interface Backend {
   load(model: Uint8Array, place?: SessionPlace): Promise<Session>;
   /** A session of so many threads that leaves the processor to others as soon as a run ends. The caller releases it. */
   loadForTiming(model: Uint8Array, threads: number): Promise<Session>;
+  /** A session whose kernels are timed. The caller releases it. Absent where kernels cannot be timed. */
+  loadTimed?(model: Uint8Array): Promise<TimedSession>;
   /**
    * Milliseconds of processor time spent so far, by the thread that runs a session of one thread. Absent where it
    * cannot be measured.

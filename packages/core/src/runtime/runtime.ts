@@ -33,29 +33,30 @@ export interface RuntimeOptions {
 
 /** Compiles graphs for one backend, and remembers which lowerings it chose. */
 export class Runtime {
-  readonly #backend: Backend;
+  /** The device that it compiles for. */
+  readonly backend: Backend;
   readonly #options: RuntimeOptions;
   readonly #used: Record<string, string> = {};
   readonly #placements = new Map<string, Placement>();
   #known: Record<string, string> | undefined;
 
   constructor(backend: Backend, options: RuntimeOptions = {}) {
-    this.#backend = backend;
+    this.backend = backend;
     this.#options = options;
   }
 
   get device(): Device {
-    return this.#backend.device;
+    return this.backend.device;
   }
 
   /** Threads inside one operator. */
   get threads(): number {
-    return this.#backend.threads;
+    return this.backend.threads;
   }
 
   /** A key of everything that its numbers and their times depend on: device, processor, threads, ORT's version. */
   get identity(): string {
-    return this.#backend.identity;
+    return this.backend.identity;
   }
 
   /** The lowerings in use so far, to be recorded with a run. */
@@ -78,12 +79,16 @@ export class Runtime {
    */
   async compile(outputs: Readonly<Record<string, Value>>): Promise<Program> {
     const graph = await this.encode(outputs);
-    return new Program(await this.#backend.load(graph.model, { onCpu: graph.onCpu }), graph, this.#backend.wrap);
+    return new Program(await this.backend.load(graph.model, { onCpu: graph.onCpu }), graph, this.backend.wrap);
   }
 
-  /** The ONNX graph that `compile` makes a session of, for sessions elsewhere: in other threads. */
-  async encode(outputs: Readonly<Record<string, Value>>): Promise<EncodedGraph> {
-    const features = await this.#backend.features();
+  /**
+   * The ONNX graph that `compile` makes a session of, for sessions elsewhere: in other threads.
+   *
+   * @param nameOf begins the names of the nodes of a value, on a device whose kernels are not checked. Default: none.
+   */
+  async encode(outputs: Readonly<Record<string, Value>>, nameOf?: (value: Value) => string): Promise<EncodedGraph> {
+    const features = await this.backend.features();
     const { onCheck } = this.#options;
     const agreement = await this.#options.agreement?.();
     await agreement?.check(Object.values(outputs), onCheck);
@@ -102,7 +107,7 @@ export class Runtime {
       if (chosen !== undefined && key !== '') this.#used[key] = chosen;
       return chosen;
     };
-    if (!agreement) return encode(renamed, { choose, features });
+    if (!agreement) return encode(renamed, { choose, features, nameOf });
     for (const value of reachable(Object.values(outputs))) {
       const placement = agreement.placement(value, choose(value));
       if (placement) this.#placements.set(placement.key, placement);
@@ -120,7 +125,7 @@ export class Runtime {
     // Even a fixed choice is replaced where its numbers are wrong here.
     const open = undecided(outputs, candidates, this.#known, isChecked ? {} : choices);
     if (open.size === 0) return this.#known;
-    const found = await timeAll(open, this.#backend, onTuning, candidates);
+    const found = await timeAll(open, this.backend, onTuning, candidates);
     Object.assign(this.#known, found);
     await store?.save(found);
     return this.#known;

@@ -9,14 +9,14 @@ import { packSquares } from '@graft-ml/core/internal/image/squares';
 import type { ImageReading } from '@graft-ml/core/internal/image/transform';
 import { rowsOf, viewOf } from '@graft-ml/core/internal/image/view';
 import { type ImageFile, readImageFile } from './decode.ts';
-import { createImagePool, type ImagePool } from './image-pool.ts';
+import { createImagePool, type ImagePool, type ImagePoolOptions } from './image-pool.ts';
 
 /**
  * The pool that a program's images go through: the program's own, one around its decoder, or a new one of threads.
- * `close` ends only what was made here; what was handed in stays its owner's.
+ * The options are those of threads. `close` ends only what was made here; what was handed in stays its owner's.
  */
-export function openImagePool(decoder?: ImageDecoder | undefined): ImagePool {
-  if (decoder === undefined) return createImagePool();
+export function openImagePool(decoder?: ImageDecoder | undefined, options: ImagePoolOptions = {}): ImagePool {
+  if (decoder === undefined) return createImagePool(options);
   const pool = isPool(decoder) ? decoder : decoderPool(decoder);
   const close = async () => {};
   return { ...pool, close, [Symbol.asyncDispose]: close };

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
+import type { ImageSpan } from '@graft-ml/core/internal/fit/profile/stage-recorder';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { Squares } from '@graft-ml/core/internal/image/squares';
@@ -9,7 +10,7 @@ import { Tinypool } from 'tinypool';
 import { builtWorker } from '../files/own-process.ts';
 import type { ImageFacts, ImageFile } from './decode.ts';
 import type { Examination } from './doctor/likeness.ts';
-import type { DecodeTask, Reply, SquaresTask, SurveyTask, ViewTask } from './image-worker.ts';
+import type { DecodeTask, Reply, SquaresTask, SurveyTask, TimedView, ViewTask } from './image-worker.ts';
 import type { Surveyed, SurveyOptions } from './scan/sound.ts';
 
 /**
@@ -43,14 +44,21 @@ export interface ExaminingPool extends ImagePool {
   examine(image: string | ImageFile): Promise<Examination>;
 }
 
+export interface ImagePoolOptions {
+  readonly threads?: number;
+  /** Hears when which thread made a view. */
+  readonly onView?: ((span: ImageSpan) => void) | undefined;
+}
+
 /** A task of the threads, by its name in `image-worker.ts`. */
-type Task = 'check' | 'survey' | 'examine' | 'view' | 'squares' | 'decode';
+type Task = 'check' | 'survey' | 'examine' | 'view' | 'timedView' | 'squares' | 'decode';
 
 /**
  * Starts a pool of threads, none of which needs this one's event loop to begin with a request. Default: a thread per
  * core, at most 8; each holds one decoded image at a time. Close it when done.
  */
-export function createImagePool(options: { threads?: number } = {}): ExaminingPool {
+export function createImagePool(options: ImagePoolOptions = {}): ExaminingPool {
+  const { onView } = options;
   const threads = options.threads ?? Math.min(availableParallelism(), 8);
   if (!(Number.isInteger(threads) && threads >= 1)) {
     throw new RangeError(`createImagePool: threads is ${threads}, expected a whole number of at least 1`);
@@ -99,7 +107,13 @@ export function createImagePool(options: { threads?: number } = {}): ExaminingPo
     check: (image) => ask('check', fileOf(image), fileOf(image).path),
     survey: (images, { decode }) => ask('survey', { images: images.map(fileOf), decode }, images[0]?.path ?? 'nothing'),
     examine: (image) => ask('examine', fileOf(image), fileOf(image).path),
-    view: (image, request, size) => ask('view', { ...fileOf(image), request, size }, fileOf(image).path),
+    async view(image, request, size) {
+      const task = { ...fileOf(image), request, size };
+      if (!onView) return ask('view', task, task.path);
+      const { pixels, span } = await ask<TimedView>('timedView', task, task.path);
+      onView(span);
+      return pixels;
+    },
     squares: (images, request, size) =>
       ask('squares', { images: images.map(fileOf), request, size }, images[0]?.path ?? 'nothing'),
     close,

@@ -1,5 +1,7 @@
 /** A thread of the image pool. Loaded by `image-pool.ts`, always as the built file. */
 
+import { threadId } from 'node:worker_threads';
+import type { ImageSpan } from '@graft-ml/core/internal/fit/profile/stage-recorder';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { RgbImage } from '@graft-ml/core/internal/image/resize';
 import { contentKey } from '@graft-ml/core/internal/image/seen';
@@ -66,6 +68,25 @@ export function examine(image: ImageFile): Promise<Reply<Examination>> {
 export async function view(task: ViewTask): Promise<unknown> {
   const reply = await done('view', task);
   return 'problem' in reply ? reply : Tinypool.move(reply.pixels);
+}
+
+/** A view of an image, and when which thread made it. */
+export interface TimedView {
+  readonly pixels: Uint8Array;
+  readonly span: ImageSpan;
+}
+
+/** The view as `view` gives it, with the time that it took this thread. */
+export async function timedView(task: ViewTask): Promise<Reply<TimedView>> {
+  let start = 0;
+  void previous.then(() => {
+    start = performance.now();
+  });
+  const reply = await done('view', task);
+  if ('problem' in reply) return reply;
+  const { timeOrigin } = performance;
+  const span = { start: timeOrigin + start, end: timeOrigin + performance.now(), thread: threadId };
+  return { pixels: reply.pixels, span };
 }
 
 /** The whole image. */

@@ -24,7 +24,7 @@ export {
 export type { Examination, Likeness } from '../data/doctor/likeness.ts';
 export type { Placed, Specimen } from '../data/doctor/specimen.ts';
 export type { Part as FolderPart } from '../data/folder-layout.ts';
-export type { ExaminingPool } from '../data/image-pool.ts';
+export type { ExaminingPool, ImagePoolOptions } from '../data/image-pool.ts';
 export {
   type CaptionedImage,
   type Dataset,

@@ -6,6 +6,7 @@
 export * from '@graft-ml/core/fit';
 export type { ModelOptions } from '../checkpoint/ready-model.ts';
 export { type CheckpointFolder, type CheckpointFolderOptions, checkpointFolder } from '../runs/checkpoint-folder.ts';
+export { Profiler, readProfile, writeProfile } from '../runs/profile.ts';
 export {
   type CreateModelOptions,
   createModel,

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { TimedRuntime } from '@graft-ml/core/internal/fit/profile/timed-runtime';
 import type { CompileTasks } from '@graft-ml/core/internal/meta/task-program';
 import { learners, type ResolvedMetaConfig } from '@graft-ml/core/internal/recipe/meta/index';
 import { type EpisodeSets, rotationsOf } from '@graft-ml/core/internal/runs/episode-sets';
@@ -74,10 +75,12 @@ export function taskRuntime(
  * bit. What a backend of the program's own compiles cannot be sent to a thread: there they come one after the other.
  */
 export function sideBySide(threads: number, backend: Backend | undefined): CompileTasks {
-  return async (outputs, shared, runtime) =>
-    backend
-      ? inSequence(await runtime.compile(outputs))
-      : openProgramPool(await runtime.encode(outputs), { threads, shared });
+  return async (outputs, shared, runtime) => {
+    if (backend) return inSequence(await runtime.compile(outputs));
+    const graph = await runtime.encode(outputs);
+    const timed = runtime instanceof TimedRuntime ? runtime.timed(graph) : undefined;
+    return openProgramPool(graph, { threads, shared, timed });
+  };
 }
 
 /** The dataset as a configuration opens it; the same for every later look at it. */

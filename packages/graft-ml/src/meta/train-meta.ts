@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { OptionError } from '@graft-ml/core/internal/base/errors';
 import { isOnnx } from '@graft-ml/core/internal/models/index';
 import {
   type MetaConfig,
@@ -17,6 +18,7 @@ import type { NamedArchitecture } from '@graft-ml/core/models';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import { nodeHost } from '../runs/host.ts';
 import { usablePaths } from '../runs/own-paths.ts';
+import { withProfile } from '../runs/profile.ts';
 import type { OpenRunStore } from '../runs/run-store.ts';
 import { type ResumeOptions, type TrainFolderOptions, withAbsolutePaths } from '../transfer/train-folder.ts';
 import { checkMemory } from './check-memory.ts';
@@ -56,7 +58,15 @@ export async function* trainMeta(
 ): AsyncGenerator<MetaEvent, void, undefined> {
   const parsed = parseMetaConfig(config);
   const resolved = withAbsolutePaths(resolveMetaConfig(parsed, await fileModel(parsed)));
-  yield* beginMetaTraining({ folder: resolve(folder), config: resolved, options }, nodeSite(options.openStore));
+  assertHere(options);
+  const site = nodeSite(options.openStore);
+  yield* withProfile(beginMetaTraining({ folder: resolve(folder), config: resolved, options }, site), options);
+}
+
+/** @throws OptionError where a profiler would see nothing, as the tasks are done elsewhere */
+function assertHere({ tasks, profiler }: Pick<TrainMetaOptions, 'tasks' | 'profiler'>): void {
+  if (!tasks || !profiler) return;
+  throw new OptionError({ option: 'profiler', expected: 'tasks that this process does', received: 'tasks elsewhere' });
 }
 
 /** The model in an ONNX file, by which some defaults go; undefined for a model of the zoo. */
@@ -76,5 +86,7 @@ export async function* resumeMeta(
   out: string,
   { data, weights, from, ...options }: ResumeMetaOptions = {},
 ): AsyncGenerator<MetaEvent, void, undefined> {
-  yield* goOnMetaTraining({ data, weights, from }, { ...options, out }, nodeSite(options.openStore));
+  assertHere(options);
+  const own = { ...options, out };
+  yield* withProfile(goOnMetaTraining({ data, weights, from }, own, nodeSite(options.openStore)), own);
 }

@@ -11,6 +11,7 @@ import type { InferenceSession } from 'onnxruntime-common';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { loadOrt, loadSession, ortVersion } from './ort.ts';
 import { shippedChoices } from './shipped-choices.ts';
+import { timedSession } from './timed-session.ts';
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped'> {
   /** The backend that runs the graphs, in place of `device`, `threads` and `session`. Default: ORT in this process. */
@@ -68,6 +69,7 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
     threads,
     load,
     loadForTiming,
+    loadTimed: (model) => timedSession((options) => loadSession(model, threads, { ...session, ...options })),
     processorTime,
     features: () => {
       cpuFeatures ??= probeFeatures({ load, wrap });

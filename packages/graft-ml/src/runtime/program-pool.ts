@@ -1,6 +1,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { EncodedGraph } from '@graft-ml/core/graph';
-import { bytesPerElement, sizeOf, type Tensor, type TensorType } from '@graft-ml/core/internal/base/tensor';
+import {
+  bytesPerElement,
+  sizeOf,
+  type Tensor,
+  type Tensors,
+  type TensorType,
+} from '@graft-ml/core/internal/base/tensor';
+import type { TimedProgram } from '@graft-ml/core/internal/fit/profile/timed-program';
+import type { TimedRun } from '@graft-ml/core/internal/runtime/backend';
 import { explainMemory } from '@graft-ml/core/internal/runtime/out-of-memory';
 import type { ParallelProgram } from '@graft-ml/core/internal/runtime/parallel';
 import Tinypool from 'tinypool';
@@ -12,6 +20,8 @@ export interface ProgramPoolOptions {
   readonly threads: number;
   /** The inputs that `runAll` shares. Every other one is fed with each task. */
   readonly shared: Iterable<string>;
+  /** The program as a profiler knows it, whose kernels are timed. Default: none are. */
+  readonly timed?: TimedProgram | undefined;
 }
 
 /**
@@ -20,14 +30,18 @@ export interface ProgramPoolOptions {
  */
 export async function openProgramPool(
   graph: EncodedGraph,
-  { threads, shared: names }: ProgramPoolOptions,
+  { threads, shared: names, timed }: ProgramPoolOptions,
 ): Promise<ParallelProgram> {
   const wanted = new Set(names);
   const plain: EncodedGraph = { model: graph.model, inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs) };
   const shared = Object.fromEntries(
     [...plain.inputs].flatMap(([name, type]) => (wanted.has(name) ? [[name, inSharedMemory(type)] as const] : [])),
   );
-  const workerData: ProgramThreadData = { graph: plain, shared };
+  const workerData: ProgramThreadData = {
+    graph: plain,
+    shared,
+    timing: timed ? { threads, ended: new Int32Array(new SharedArrayBuffer(4)) } : null,
+  };
   const pool = new Tinypool({
     filename: builtWorker('runtime/program-worker.js'),
     minThreads: threads,
@@ -49,15 +63,22 @@ export async function openProgramPool(
     await release();
     throw error;
   }
+  const runAll = async (values: Tensors, feeds: readonly Tensors[]): Promise<Record<string, Tensor>[]> => {
+    version++;
+    for (const [name, { bytes }] of Object.entries(shared)) bytes.set(bytesOf(values[name]!));
+    const calls = feeds.map((own): ProgramCall => ({ version, feeds: own }));
+    return explainMemory(() =>
+      Promise.all(calls.map((call) => pool.run(call, { name: 'run' }) as Promise<Record<string, Tensor>>)),
+    );
+  };
+  // Each thread keeps such a task until all have one, so that every thread gets one.
+  const endTiming = (): Promise<(readonly TimedRun[])[]> =>
+    Promise.all(Array.from({ length: threads }, () => pool.run(undefined, { name: 'endTiming' })));
+  timed?.timedBy(endTiming);
   return {
     async runAll(values, feeds) {
       if (isReleased) throw new Error('runAll: the program was released');
-      version++;
-      for (const [name, { bytes }] of Object.entries(shared)) bytes.set(bytesOf(values[name]!));
-      const calls = feeds.map((own): ProgramCall => ({ version, feeds: own }));
-      return explainMemory(() =>
-        Promise.all(calls.map((call) => pool.run(call, { name: 'run' }) as Promise<Record<string, Tensor>>)),
-      );
+      return timed ? timed.called(() => runAll(values, feeds)) : runAll(values, feeds);
     },
     release,
     [Symbol.asyncDispose]: release,

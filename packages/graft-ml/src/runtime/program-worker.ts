@@ -3,18 +3,24 @@
  * thread writes it while nothing is computed.
  */
 
+import { setTimeout } from 'node:timers/promises';
 import { type Tensor, zeros } from '@graft-ml/core/internal/base/tensor';
+import type { TimedRun } from '@graft-ml/core/internal/runtime/backend';
 import { wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { Program } from '@graft-ml/core/internal/runtime/program';
+import type { InferenceSession } from 'onnxruntime-common';
 import Tinypool from 'tinypool';
 import { loadOrt, loadSession } from './ort.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData } from './shared-tensor.ts';
+import { timedSession } from './timed-session.ts';
 
-const { graph, shared } = Tinypool.workerData as ProgramThreadData;
+const { graph, shared, timing } = Tinypool.workerData as ProgramThreadData;
 // ORT's optimizers find nothing in an unrolled inner loop that makes it faster, and take five times as long to look for
 // it as all else (docs/performance.md).
-const session = loadSession(graph.model, 1, { graphOptimizationLevel: 'disabled' });
-const program = session.then((opened) => new Program(opened, graph, wrapWith(loadOrt().Tensor)));
+const load = (options: InferenceSession.SessionOptions = {}) =>
+  loadSession(graph.model, 1, { graphOptimizationLevel: 'disabled', ...options });
+const timed = timing && timedSession(load);
+const program = (timed ?? load()).then((opened) => new Program(opened, graph, wrapWith(loadOrt().Tensor)));
 // ORT reads no shared memory, so each thread has a copy.
 const own = Object.fromEntries(Object.entries(shared).map(([name, { type }]) => [name, zeros(type.dtype, type.shape)]));
 let ownVersion = -1;
@@ -30,4 +36,12 @@ export async function run({ version, feeds }: ProgramCall): Promise<Record<strin
 /** Resolves when the session is there. */
 export async function ready(): Promise<void> {
   await program;
+}
+
+/** Ends the timing of kernels, when every thread has been told to. */
+export async function endTiming(): Promise<readonly TimedRun[]> {
+  if (!timing || !timed) return [];
+  Atomics.add(timing.ended, 0, 1);
+  while (Atomics.load(timing.ended, 0) < timing.threads) await setTimeout(1);
+  return (await timed).endTiming();
 }

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import type { Profiler } from '@graft-ml/core/internal/fit/profile/profiler';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
 import type { ResolvedConfig } from '@graft-ml/core/internal/recipe/config/index';
@@ -47,6 +48,8 @@ export interface PrepareOptions {
   /** Is told what weights and images take. */
   readonly meter?: ResourceMeter | undefined;
   readonly cleanups: (() => Promise<void>)[];
+  /** Is told which images threads decode. */
+  readonly profiler?: Profiler | undefined;
   /**
    * For a run that is resumed, or compared with another: the images that its weights had seen when it began, which
    * decide its split.
@@ -105,6 +108,7 @@ export async function prepare(
       cache,
       signal,
       cleanups,
+      profiler: options.profiler,
       onProgress: (done, total) => options.onPreparation?.({ stage: 'checking images', done, total }),
     }),
   );

@@ -1,3 +1,4 @@
+import type { Profiler } from '@graft-ml/core/internal/fit/profile/profiler';
 import type { ImageDecoder } from '@graft-ml/core/internal/image/decoder';
 import { ImageError } from '@graft-ml/core/internal/image/problem';
 import type { Seen } from '@graft-ml/core/internal/image/seen';
@@ -20,6 +21,8 @@ export interface RunImagesOptions {
   readonly cache: FolderCache | null;
   readonly signal: AbortSignal | undefined;
   readonly cleanups: (() => Promise<void>)[];
+  /** Is told which views threads made. */
+  readonly profiler: Profiler | undefined;
   readonly onProgress: (done: number, total: number) => void;
 }
 
@@ -40,9 +43,9 @@ const mostPixels = 20e6;
 export async function openRunImages(
   path: string,
   config: ResolvedConfig,
-  { before, decode = 'now', decoder, cache, signal, cleanups, onProgress }: RunImagesOptions,
+  { before, decode = 'now', decoder, cache, signal, cleanups, profiler, onProgress }: RunImagesOptions,
 ): Promise<RunImages<Dataset>> {
-  const pool = openImagePool(decoder);
+  const pool = openImagePool(decoder, { onView: profiler && ((span) => profiler.viewed(span)) });
   cleanups.push(() => pool.close());
   const shape = datasetOptionsOf(config);
   const opened = openDataset(path, { ...shape, seen: before, decode, pool, cache, onProgress });

@@ -16,6 +16,7 @@ import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
 import { nodeHost } from '../runs/host.ts';
 import { usablePaths } from '../runs/own-paths.ts';
+import { withProfile } from '../runs/profile.ts';
 import { readRun } from '../runs/read-run.ts';
 import type { OpenRunStore } from '../runs/run-store.ts';
 import type { FolderEvent } from './folder-events.ts';
@@ -58,7 +59,8 @@ export async function* trainFolder(
   options: TrainFolderOptions,
 ): AsyncGenerator<FolderEvent, void, undefined> {
   const resolved = withAbsolutePaths(resolveConfig(parseConfig(config)));
-  yield* beginTraining({ folder: resolve(folder), config: resolved, options }, nodeSite(options.openStore));
+  const site = nodeSite(options.openStore);
+  yield* withProfile(beginTraining({ folder: resolve(folder), config: resolved, options }, site), options);
 }
 
 /** A run is resumed from anywhere. */
@@ -82,5 +84,6 @@ export async function* resumeTraining(
   out: string,
   { data, weights, from, epochs, ...options }: ResumeOptions = {},
 ): AsyncGenerator<FolderEvent, void, undefined> {
-  yield* goOnTraining({ data, weights, from, epochs }, { ...options, out }, nodeSite(options.openStore));
+  const own = { ...options, out };
+  yield* withProfile(goOnTraining({ data, weights, from, epochs }, own, nodeSite(options.openStore)), own);
 }

@@ -48,6 +48,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./report.ts')).reportCommand,
   },
   {
+    name: 'profile',
+    summary: 'Shows where the time of a training went, by layer and primitive.',
+    load: async () => (await import('./profile.ts')).profileCommand,
+  },
+  {
     name: 'compare',
     summary: 'Puts runs side by side, or those of a study: a table, and a page for any browser.',
     load: async () => (await import('./compare.ts')).compareCommand,

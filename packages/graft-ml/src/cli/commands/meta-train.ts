@@ -3,6 +3,7 @@ import { beginning, newFolder } from '../begin.ts';
 import { defineCommand } from '../command.ts';
 import { longCall } from '../long-call.ts';
 import { withFarm } from '../open-farm.ts';
+import { openProfiler } from '../open-profiler.ts';
 import { farmFlags } from '../options/farm.ts';
 import { metaTrainFile, metaTrainTable } from '../options/meta-train.ts';
 import { assertNoneBesideResume, assertNoneWithoutResume } from '../resume.ts';
@@ -17,18 +18,19 @@ export const metaTrainCommand = defineCommand({
   },
   async run({ positionals: [folder], options, given, terminal }) {
     const { out, overwrite, resume, data, from, config: file, offline, mirror, expectSha256, ...others } = options;
-    const { jobs, queue, store, ...config } = others;
+    const { jobs, queue, store, profile, profileSteps, ...config } = others;
     const { resumeMeta, trainMeta } = await import('../../meta/train-meta.ts');
     const { showRun } = await import('../show/run.ts');
     const named = { name: 'meta-train', terminal };
-    const call = () => longCall(terminal, { offline, mirror, expectSha256 });
+    const profiler = profile ? await openProfiler(profileSteps, { jobs, queue }) : undefined;
+    const call = () => ({ ...longCall(terminal, { offline, mirror, expectSha256 }), profiler });
     if (resume !== null) {
       assertNoneBesideResume('meta train', folder, given, ['weights', ...Object.keys(farmFlags)]);
       const weights = given.includes('weights') ? (config.weights ?? undefined) : undefined;
       return withFarm({ jobs, queue, store }, named, async (farm) => {
         const options = await withTasks(farm, call());
         const events = resumeMeta(resume, { ...options, data: data ?? undefined, weights, from });
-        await showRun(terminal, events, { command: 'graft meta train', out: resume });
+        await showRun(terminal, events, { command: 'graft meta train', out: resume, profiler });
       });
     }
     assertNoneWithoutResume('meta train', given);
@@ -38,7 +40,7 @@ export const metaTrainCommand = defineCommand({
     await withFarm({ jobs, queue, store }, named, async (farm) => {
       const options = await withTasks(farm, call());
       const events = trainMeta(images, config, { ...options, ...repeated, out: path, overwrite });
-      await showRun(terminal, events, { command: 'graft meta train', out: path });
+      await showRun(terminal, events, { command: 'graft meta train', out: path, profiler });
     });
   },
 });

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { beginning, newFolder } from '../begin.ts';
 import { defineCommand } from '../command.ts';
 import { longCall } from '../long-call.ts';
+import { openProfiler } from '../open-profiler.ts';
 import { trainFile, trainTable } from '../options/train.ts';
 import { assertNoneBesideResume, assertNoneWithoutResume } from '../resume.ts';
 
@@ -30,6 +31,8 @@ export const trainCommand = defineCommand({
       jobs,
       queue,
       store,
+      profile,
+      profileSteps,
       ...config
     } = options;
     const { trainFolds } = await import('../../experiment/cross-validation.ts');
@@ -40,7 +43,10 @@ export const trainCommand = defineCommand({
     const { assertDivisible, openWorkersBy } = await import('../train-workers.ts');
     const { divisionOf, withDivision } = await import('../divided-training.ts');
     const openWorkers = openWorkersBy({ jobs, queue, store }, terminal);
-    const call = { ...longCall(terminal, { offline, mirror, expectSha256 }), openWorkers };
+    const profiler = profile
+      ? await openProfiler(profileSteps, { folds, workers: config.workers, jobs, queue })
+      : undefined;
+    const call = { ...longCall(terminal, { offline, mirror, expectSha256 }), openWorkers, profiler };
     const withReport = report ? { terminal, signal: call.signal } : null;
     const places = { jobs, queue, store };
     if (resume !== null) {
@@ -54,7 +60,9 @@ export const trainCommand = defineCommand({
           from: given.includes('from') ? from : undefined,
           epochs: given.includes('epochs') ? (config.epochs ?? undefined) : undefined,
         });
-        await reported(events, withReport, (told) => showRun(terminal, told, { command: 'graft train', out: resume }));
+        await reported(events, withReport, (told) =>
+          showRun(terminal, told, { command: 'graft train', out: resume, profiler }),
+        );
       });
     }
     assertNoneWithoutResume('train', given);
@@ -71,7 +79,9 @@ export const trainCommand = defineCommand({
       const run = { ...divided, ...repeated, out: path, overwrite };
       const own = { ...config, threads };
       const events = folds === null ? trainFolder(images, own, run) : trainFolds(images, own, folds, run);
-      await reported(events, withReport, (told) => showRun(terminal, told, { command: 'graft train', out: path }));
+      await reported(events, withReport, (told) =>
+        showRun(terminal, told, { command: 'graft train', out: path, profiler }),
+      );
     });
   },
 });

@@ -5,7 +5,7 @@ import { type ConfigTable, metaTable } from '../../text/config-text.ts';
 import { defineTable } from '../command.ts';
 import { downloadFlags, optionalText } from './download.ts';
 import { farmFlags } from './farm.ts';
-import { resumeFlags } from './shared.ts';
+import { profileFlags, resumeFlags } from './shared.ts';
 
 /** The run to write, or to resume. */
 const runOptions = {
@@ -13,6 +13,7 @@ const runOptions = {
   overwrite: z.boolean().default(false).describe('replace an existing run'),
   resume: optionalText.describe('continue this run, with its own options'),
   ...resumeFlags,
+  ...profileFlags,
   config: optionalText.describe(
     'options from a YAML or JSON file, as `graft meta config` prints one, or from the run.json of an earlier run',
   ),
@@ -28,7 +29,9 @@ const metaTrainOptions = z.strictObject({
 /** The options that a config file may have: the folder too. */
 export const metaTrainFile: ConfigTable = {
   ...metaTable,
-  schema: metaTrainOptions.omit({ config: true, resume: true, data: true, from: true }).extend({ folder: z.string() }),
+  schema: metaTrainOptions
+    .omit({ config: true, resume: true, data: true, from: true, profile: true, profileSteps: true })
+    .extend({ folder: z.string() }),
 };
 
 /** The table of `graft meta train`. */
@@ -65,6 +68,7 @@ export const metaTrainTable = defineTable({
     'graft meta train photos/ --learner nearest-centroid --model resnet18',
     'graft meta train photos/ --learner maml --model resnet12 --meta-batch 16 --jobs 8',
     'graft meta train photos/ --meta-batch 32 --queue redis://queue.local --store s3://bucket/graft',
+    'graft meta train omniglot/ --learner maml --profile',
     'graft meta train --resume runs/boil',
     'graft meta train --config runs/boil/run.json --out runs/again',
   ],

@@ -73,3 +73,12 @@ export const resumeFlags = {
     .default('last')
     .describe('for --resume: last, or best: the best epoch, where the last checkpoint is damaged'),
 };
+
+/** Where the time of training goes. */
+export const profileFlags = {
+  profile: z
+    .boolean()
+    .default(false)
+    .describe('measure where the time of some steps goes: a table at the end, profile.json and trace.json in the run'),
+  profileSteps: z.int().min(1).max(1000).default(10).describe('steps of each stage that --profile measures'),
+};

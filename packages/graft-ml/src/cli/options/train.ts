@@ -6,7 +6,7 @@ import { type ConfigTable, trainTable as configTable } from '../../text/config-t
 import { defineTable } from '../command.ts';
 import { downloadFlags, optionalText } from './download.ts';
 import { workersFlags } from './machines.ts';
-import { resumeFlags } from './shared.ts';
+import { profileFlags, resumeFlags } from './shared.ts';
 
 /** The run to write, or to resume. */
 const runOptions = {
@@ -14,6 +14,7 @@ const runOptions = {
   overwrite: z.boolean().default(false).describe('replace an existing run'),
   resume: optionalText.describe('continue this run, with its own options'),
   ...resumeFlags,
+  ...profileFlags,
   folds: z
     .int()
     .min(2)
@@ -38,7 +39,9 @@ const trainOptions = z.strictObject({ ...runOptions, ...trainConfigSchema.shape,
 /** The options that a config file may have: the folder too. */
 export const trainFile: ConfigTable = {
   ...configTable,
-  schema: trainOptions.omit({ config: true, resume: true, data: true, from: true }).extend({ folder: z.string() }),
+  schema: trainOptions
+    .omit({ config: true, resume: true, data: true, from: true, profile: true, profileSteps: true })
+    .extend({ folder: z.string() }),
 };
 
 /** The table of `graft train`. */
@@ -95,6 +98,7 @@ export const trainTable = defineTable({
     'graft train photos/ --model squeezenet1_1 --strategy full --workers 2 --average-every 20',
     'graft train photos/ --strategy full --workers 8 --queue redis://queue.local --store s3://bucket/runs --transfer-dtype f16',
     'graft train photos/ --strategy feature-extraction --jobs 4',
+    'graft train photos/ --strategy full --profile',
     'graft train --resume runs/x --data moved/photos/',
     'graft train --resume runs/x --epochs 20',
   ],

@@ -1,11 +1,14 @@
+import type { Profile, Profiler } from '@graft-ml/core/fit';
 import type { CompareEvent, ComparisonEvent } from '../../experiment/compare.ts';
 import { comparisonCells } from '../../experiment/comparison.ts';
 import type { CrossValidationEvent, FoldsEvent } from '../../experiment/cross-validation.ts';
+import { textWidth } from '../output.ts';
 import { whatIsLeft } from '../run-files.ts';
 import type { Terminal } from '../terminal.ts';
 import { fields, formatSeconds, percent, table } from './format.ts';
 import { metaHeader, trainingHeader } from './headers.ts';
 import { type Told, tell } from './printer.ts';
+import { profileResult } from './profile.ts';
 
 /** An event of a run, of the folds of a cross-validation, or of the learners of a comparison. */
 type RunEvent = CrossValidationEvent | CompareEvent;
@@ -17,6 +20,8 @@ interface Begun {
   readonly out: string;
   /** The command, as in `graft train`. */
   readonly command: string;
+  /** Measures some steps, which are shown at the end. */
+  readonly profiler?: Profiler | undefined;
 }
 
 /** The facts that have become known from the events so far. */
@@ -54,7 +59,22 @@ export async function showRun(terminal: Terminal, events: AsyncIterable<RunEvent
   }
   const [result, scratch] = known.results;
   const out = known.isPart ? begun.out : result?.out;
-  terminal.printJson(known.summary ?? { ...result, out, ...(scratch && { scratch }) });
+  const profile = begun.profiler?.profile;
+  if (profile) showProfile(terminal, profile, begun.out);
+  terminal.printJson(known.summary ?? { ...result, out, ...(scratch && { scratch }), ...(profile && { profile }) });
+}
+
+/** Shows where the time went, with where it is written. */
+function showProfile(terminal: Terminal, profile: Profile, out: string): void {
+  if (profile.stages.length === 0) {
+    terminal.note('Nothing was profiled: the first steps of each stage are left out, and there were no others.');
+    return;
+  }
+  terminal.print();
+  for (const line of profileResult(profile, { rows: 15, width: textWidth() }).lines) terminal.print(line);
+  terminal.note(
+    `\nThe profile is in ${out}: profile.json (graft profile ${out}), and trace.json for chrome://tracing.`,
+  );
 }
 
 /** Takes note of what later events are shown with, and of how runs ended. */
