@@ -26,6 +26,7 @@ Times Graft beside PyTorch, in turns, each in a process of its own that is stopp
 
   --models      of ${models.join(', ')}
   --batches     of ${batches.join(', ')}
+  --sides       of 28, 84: pixels, in meta-training
   --python      a Python with PyTorch and torchvision (default: python3); "none": Graft alone
   --images      root/class/*.jpg, and
   --weights     SqueezeNet 1.1's weights (.safetensors): for start, predict, job
@@ -43,6 +44,7 @@ const { values: options, positionals: kinds } = parseArgs({
   options: {
     models: { type: 'string' },
     batches: { type: 'string' },
+    sides: { type: 'string' },
     python: { type: 'string', default: 'python3' },
     images: { type: 'string' },
     weights: { type: 'string' },
@@ -58,11 +60,11 @@ const { values: options, positionals: kinds } = parseArgs({
 });
 
 const listed = (text: string | undefined) => text?.split(',');
-const [wantedModels, wantedBatches] = [listed(options.models), listed(options.batches)];
+const [wantedModels, wantedBatches, wantedSides] = [options.models, options.batches, options.sides].map(listed);
 
 function isWanted(work: Work): boolean {
   if (!kinds.includes('all') && !kinds.includes(work.kind)) return false;
-  if (isMeta(work)) return true;
+  if (isMeta(work)) return wantedSides?.includes(String(work.side)) ?? true;
   return (wantedModels?.includes(work.model) ?? true) && (wantedBatches?.includes(String(work.batch)) ?? true);
 }
 

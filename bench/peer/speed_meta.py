@@ -35,7 +35,8 @@ def episode_part(name):
 support, query = episode_part("support"), episode_part("query")
 support_labels = torch.arange(work["way"]).repeat_interleave(work["shots"])
 query_labels = torch.arange(work["way"]).repeat_interleave(work["queries"])
-parameters = {name: value.requires_grad_() for name, value in tensors.items() if "running" not in name}
+learned = [name for name in tensors if name.endswith((".weight", ".bias"))]
+parameters = {name: tensors[name].requires_grad_() for name in learned}
 optimizer = torch.optim.Adam(parameters.values(), lr=1e-3, fused=True)
 second_order = work["kind"] == "maml"
 

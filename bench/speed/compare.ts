@@ -50,9 +50,9 @@ export async function compare(work: Work, options: CompareOptions): Promise<Row>
     sides.set('Graft', graft);
     for (const way of options.python === null ? [] : waysOf(work, options.compiles)) {
       const best = (await settingsOf(way, work, request, options))[0];
-      const side = best && (await startSide(peerCommand(options.python!, request, best.setting)).catch(() => null));
-      if (side) sides.set(way.name, side);
-      else options.onProgress(`${nameOf(work)}: ${way.name} does not work here`);
+      const side = best && (await startSide(peerCommand(options.python!, request, best.setting)).catch(asError));
+      if (side && !(side instanceof Error)) sides.set(way.name, side);
+      else options.onProgress(`${nameOf(work)}: ${way.name} does not work here${side ? `: ${side.message}` : ''}`);
     }
     const differences = new Map(
       [...sides].map(([name, { ready }]) => [name, difference(work, graft.ready.check, ready.check)] as const),
@@ -70,6 +70,8 @@ export async function compare(work: Work, options: CompareOptions): Promise<Row>
     rmSync(folder, { recursive: true });
   }
 }
+
+const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
 async function settingsOf(
   way: Way,
