@@ -2,7 +2,7 @@
  * Graft's server beside a plain one of FastAPI, uvicorn and onnxruntime: the same network, the same JPEG bodies, by
  * autocannon, in turns.
  *   npm run build && node dist/bench/serve.js --python PATH [--run FOLDER] [--images FOLDER] [--seconds 5] [--blocks 3]
- * PATH is a Python with fastapi, uvicorn, python-multipart, onnxruntime, pillow and numpy. Images are drawn, or the JPEG
+ * PATH is a Python with fastapi, uvicorn[standard], python-multipart, onnxruntime, pillow and numpy. Images are drawn, or the JPEG
  * files of a folder. Then what a task costs in a process and in a thread. Results: bench/results/serve.json
  */
 import { fork } from 'node:child_process';
@@ -29,6 +29,8 @@ const { values } = parseArgs({
     run: { type: 'string' },
     seconds: { type: 'string', default: '5' },
     blocks: { type: 'string', default: '3' },
+    /** Seconds of load before anything counts: engines that compile while they run need some. */
+    warm: { type: 'string', default: '5' },
     models: { type: 'string', default: 'squeezenet1_1,resnet18' },
     concurrencies: { type: 'string', default: '1,8,32' },
     out: { type: 'string', default: 'bench/results/serve.json' },
@@ -131,15 +133,15 @@ async function disagreement(
 async function compare(name: string, folder: string, bodies: readonly Buffer[]) {
   const { run, file } = await writeModels(name, folder);
   const contenders = [
-    await startGraft('Graft, the export', file),
-    await startGraft('Graft, the run', run, ['--no-explain']),
-    await startFastApi('FastAPI, one process', values.python, file, { workers: 1, threads: cores }),
+    await startGraft('Graft', run, ['--no-explain']),
+    await startGraft(`Graft, ${cores} threads`, run, ['--no-explain', '--workers', '1', '--threads', String(cores)]),
+    await startFastApi('FastAPI, one process', values.python, file, { workers: 1, threads: 0 }),
     await startFastApi(`FastAPI, ${cores} processes`, values.python, file, { workers: cores, threads: 1 }),
   ];
   try {
     const versions: unknown = await (await fetch(`${contenders[2]!.url}/versions`)).json();
     const differences = await disagreement(contenders, bodies.slice(0, 8));
-    for (const contender of contenders) await load(contender, bodies, 8, 2);
+    for (const contender of contenders) await load(contender, bodies, 8, Number(values.warm));
     const results = [];
     for (const concurrency of values.concurrencies.split(',').map(Number)) {
       const blocks: Record<string, Block[]> = Object.fromEntries(contenders.map(({ name }) => [name, []]));
@@ -161,20 +163,21 @@ async function compare(name: string, folder: string, bodies: readonly Buffer[]) 
   }
 }
 
-/** The ratio of each server to the plain one with as many processes as cores, of neighbouring blocks. */
+/** The ratios of each server to the plain ones, of neighbouring blocks. */
 function show(model: string, concurrency: number, blocks: Readonly<Record<string, readonly Block[]>>): void {
-  const peer = Object.values(blocks).at(-1)!;
+  const peers = Object.values(blocks).slice(-2);
   console.log(`\n${model}, ${concurrency} at once (load ${loadavg()[0]!.toFixed(1)})`);
   console.log(
-    '  | server | answers/s | p50 ms | p99 ms | processor ms | throughput ratio | p99 ratio |\n  |---|--:|--:|--:|--:|--:|--:|',
+    '  | server | answers/s | p50 ms | p99 ms | processor ms | answers beside one process, several | p99 |\n  |---|--:|--:|--:|--:|--:|--:|',
   );
   for (const [name, own] of Object.entries(blocks)) {
     const of = (key: keyof Block) => median(own.map((block) => block[key]));
-    const ratio = (key: keyof Block) => median(own.map((block, i) => block[key] / peer[i]![key]));
+    const ratio = (key: keyof Block) =>
+      peers.map((peer) => median(own.map((block, i) => block[key] / peer[i]![key])).toFixed(2)).join(', ');
     const failed = own.reduce((sum, block) => sum + block.failed, 0);
     console.log(
       `  | ${name} | ${of('throughput').toFixed(1)} | ${of('p50').toFixed(0)} | ${of('p99').toFixed(0)} | ${of('processor').toFixed(1)} | ` +
-        `${ratio('throughput').toFixed(2)} | ${ratio('p99').toFixed(2)} |${failed > 0 ? ` ${failed} failed` : ''}`,
+        `${ratio('throughput')} | ${ratio('p99')} |${failed > 0 ? ` ${failed} failed` : ''}`,
     );
   }
 }

@@ -4,6 +4,7 @@ import { Agent, createServer, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import sharp from 'sharp';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startGraft, written } from '../../../../test/graft.ts';
 import { drawImages, ownCache, temporaryFolder } from '../../../../test/images.ts';
@@ -265,6 +266,36 @@ describe('a process that is killed', () => {
     expect(new Set(busy.statuses)).toEqual(new Set([200]));
     expect((await ask(server, '/metrics')).body).toContain('graft_processes_lost_total{kind="decoder"} 1');
   });
+});
+
+test('ordinary requests are answered beside bad, slow and exploding ones and a worker that is killed', async () => {
+  const flat = (side: number) =>
+    sharp({ create: { width: side, height: side, channels: 3, background: '#888' } })
+      .png()
+      .toBuffer();
+  const [large, bomb] = await Promise.all([flat(2100), flat(4000)]);
+  const server = await serve({ limits: { pixels: 10e6, receiveSeconds: 1 } });
+  const ordinary = load(server, 4);
+  const slow = Array.from({ length: 50 }, () => connect(server.port, '127.0.0.1').on('error', () => {}));
+  for (const socket of slow) {
+    socket.write(
+      'POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 9000\r\n\r\nx',
+    );
+  }
+  const attacks = [Buffer.from('nonsense'), image.subarray(0, image.length / 2), bomb, large];
+  const answers = await Promise.all(attacks.map((body) => ask(server, '/predict', { body })));
+  expect(answers.map((answer) => (answer.status === 200 ? 'answered' : codeIn(answer)))).toEqual([
+    'bad-image',
+    'bad-image',
+    'too-many-pixels',
+    'answered', // by a decoder: it would hold up a worker's other requests
+  ]);
+  process.kill(await childOf('inference-main'), 'SIGKILL');
+  const before = ordinary.statuses.length;
+  await expect.poll(() => ordinary.statuses.length, { timeout: 20_000 }).toBeGreaterThan(before + 20);
+  await ordinary.stop();
+  for (const socket of slow) socket.destroy();
+  expect(new Set(ordinary.statuses)).toEqual(new Set([200]));
 });
 
 describe('a reload', () => {

@@ -47,9 +47,9 @@ export interface ServeOptions {
   readonly token?: string | undefined;
   /** Processes that run each model. Default: 2, on a machine of one core 1. */
   readonly workers?: number | undefined;
-  /** Threads of each of them. Default: the cores divided among the workers. */
+  /** Threads of each of them; with one, they decode images themselves. Default: the cores divided among the workers. */
   readonly threads?: number | undefined;
-  /** Processes that decode images. Default: one for each core, at most 8. */
+  /** Processes that decode images. Default: one for each core, at most 8; 1 where workers have one thread. */
   readonly decoders?: number | undefined;
   /** The most images in a batch. Default 8. */
   readonly maxBatch?: number | undefined;

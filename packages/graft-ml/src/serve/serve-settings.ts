@@ -38,15 +38,17 @@ export function resolveServeOptions(options: ServeOptions): ServeSettings {
   }
   const cores = availableParallelism();
   const workers = whole('workers', options.workers ?? Math.min(2, cores), 1, 64);
+  const threads = whole('threads', options.threads ?? Math.max(1, Math.floor(cores / workers)), 1, 256);
   return {
     models,
     host,
     token,
     isLoopback,
     workers,
+    threads,
     port: whole('port', options.port ?? servePort, 0, 65_535),
-    threads: whole('threads', options.threads ?? Math.max(1, Math.floor(cores / workers)), 1, 256),
-    decoders: whole('decoders', options.decoders ?? Math.min(cores, 8), 1, 64),
+    // Workers of one thread decode most images themselves.
+    decoders: whole('decoders', options.decoders ?? (threads === 1 ? 1 : Math.min(cores, 8)), 1, 64),
     maxBatch: whole('maxBatch', options.maxBatch ?? 8, 1, 256),
     maxWait: number('maxWait', options.maxWait ?? 0, 0, 10_000),
     explains: options.explains ?? true,

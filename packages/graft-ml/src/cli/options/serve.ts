@@ -19,7 +19,9 @@ const access = {
 const work = {
   workers: count(64).optional().describe('processes that run each model; default: 2, or 1 on a single core'),
   threads: count(256).optional().describe('threads of each of them; default: the cores divided among the workers'),
-  decoders: count(64).optional().describe('processes that decode images; default: one for each core, at most 8'),
+  decoders: count(64)
+    .optional()
+    .describe('processes that decode images; default: one for each core, at most 8; 1 where workers have one thread'),
   maxBatch: count(256).default(8).describe('most images in a batch'),
   maxWait: z
     .number()
