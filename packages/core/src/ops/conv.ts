@@ -35,7 +35,7 @@ function imagesPerTap({ shape, inputs: [images, gradient] }: Value): number {
 }
 
 /** y = x ∗ w. x (n, groups·i, h, w), w (groups·o, i, kh, kw), y (n, groups·o, oh, ow). */
-const conv2dOp = defineOp<ConvGeometry>('Conv2d', {
+export const conv2dOp = defineOp<ConvGeometry>('Conv2d', {
   infer: ([x, w], geometry) => {
     expectImages('conv2d', x!, w!);
     const [n, channels, ...size] = x!.shape as [number, number, number, number];
@@ -69,7 +69,7 @@ const conv2dOp = defineOp<ConvGeometry>('Conv2d', {
 });
 
 /** dx of y = x ∗ w from dy and w. */
-const inputGradOp = defineOp<InputGradAttributes>('Conv2dInputGrad', {
+export const inputGradOp = defineOp<InputGradAttributes>('Conv2dInputGrad', {
   infer: ([dy, w], { groups, size }) => {
     expectImages('conv2dInputGrad', dy!, w!);
     return { dtype: dy!.dtype, shape: [dy!.shape[0]!, w!.shape[1]! * groups, ...size] };
@@ -85,7 +85,7 @@ const inputGradOp = defineOp<InputGradAttributes>('Conv2dInputGrad', {
 });
 
 /** dw of y = x ∗ w from x and dy. */
-const weightGradOp = defineOp<WeightGradAttributes>('Conv2dWeightGrad', {
+export const weightGradOp = defineOp<WeightGradAttributes>('Conv2dWeightGrad', {
   infer: ([x, dy], { groups, kernel }) => {
     expectImages('conv2dWeightGrad', x!, dy!);
     return { dtype: x!.dtype, shape: [dy!.shape[1]!, x!.shape[1]! / groups, ...kernel] };

@@ -76,16 +76,7 @@ export function defineOp<A extends Attributes = Record<never, never>>(name: stri
     name,
     infer: (inputs, attributes) => rule.infer(inputs, attributes as A),
     vjp: (dy, inputs, y) => vjp?.(dy, inputs, y, y.attributes as A) ?? inputs.map(() => null),
-    lowerings: Object.fromEntries(
-      Object.entries(lowerings).map(([key, { requires, applies, lower }]): [string, Lowering] => [
-        key,
-        {
-          ...(requires && { requires }),
-          ...(applies && { applies: (value) => applies(value, value.attributes as A) }),
-          lower: (builder, inputs, value) => lower(builder, inputs, value, value.attributes as A),
-        },
-      ]),
-    ),
+    lowerings: loweringsOf(lowerings),
     flops: (y) => flops(y, y.attributes as A),
     memory,
     evaluate: evaluate && ((inputs, y) => evaluate(inputs, y, y.attributes as A)),
@@ -95,6 +86,27 @@ export function defineOp<A extends Attributes = Record<never, never>>(name: stri
   return Object.assign((inputs: readonly Value[], attributes: A) => makeValue(primitive, inputs, attributes), {
     primitive,
   });
+}
+
+function loweringsOf<A extends Attributes>(rules: Readonly<Record<string, LoweringRule<A>>>) {
+  return Object.fromEntries(
+    Object.entries(rules).map(([key, { requires, applies, lower }]): [string, Lowering] => [
+      key,
+      {
+        ...(requires && { requires }),
+        ...(applies && { applies: (value) => applies(value, value.attributes as A) }),
+        lower: (builder, inputs, value) => lower(builder, inputs, value, value.attributes as A),
+      },
+    ]),
+  );
+}
+
+/** Adds lowerings after a primitive's own: those of one kind of device, which a bundle for the others need not hold. */
+export function addLowerings<A extends Attributes>(
+  { primitive }: Op<A>,
+  rules: Readonly<Record<string, LoweringRule<A>>>,
+): void {
+  Object.assign(primitive.lowerings, loweringsOf(rules));
 }
 
 /** The lowering to one ONNX operator. */

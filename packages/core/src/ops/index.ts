@@ -1,5 +1,5 @@
 export { batchNormalise, channelCombine, channelMoments, channelSum, channelwise } from './channels.ts';
-export * from './conv.ts';
+export { conv2d, conv2dInputGrad, conv2dWeightGrad } from './conv.ts';
 export { type ConvGeometry, convOutputSize } from './conv-geometry.ts';
 export { type Operand, primitives, sameShape } from './define.ts';
 export * from './elementwise.ts';

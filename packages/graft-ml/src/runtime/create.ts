@@ -3,6 +3,7 @@ import { availableParallelism, cpus } from 'node:os';
 import type { Features } from '@graft-ml/core/graph';
 import { choiceError } from '@graft-ml/core/internal/base/choice';
 import type { Cache } from '@graft-ml/core/internal/fit/cache';
+import { addBlockedLowerings } from '@graft-ml/core/internal/ops/conv-lowerings/blocked';
 import { type Backend, wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { probeFeatures } from '@graft-ml/core/internal/runtime/features';
 import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/runtime';
@@ -12,6 +13,8 @@ import { defaultCache } from '../cache/folder-cache.ts';
 import { loadOrt, loadSession, ortVersion } from './ort.ts';
 import { shippedChoices } from './shipped-choices.ts';
 import { timedSession } from './timed-session.ts';
+
+addBlockedLowerings();
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped'> {
   /** The backend that runs the graphs, in place of `device`, `threads` and `session`. Default: ORT in this process. */

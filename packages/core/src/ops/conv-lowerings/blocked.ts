@@ -1,6 +1,7 @@
 import { constantTensor, type OnnxBuilder, type Value } from '../../graph/index.ts';
+import { conv2dOp, inputGradOp, weightGradOp } from '../conv.ts';
 import type { ConvGeometry, InputGradAttributes, WeightGradAttributes } from '../conv-geometry.ts';
-import type { LoweringRule } from '../define.ts';
+import { addLowerings, type LoweringRule } from '../define.ts';
 import { croppedInput, flippedPads, reshape, sumBatch, transpose } from './nodes.ts';
 
 /*
@@ -75,11 +76,15 @@ function forward({ feature, block }: Blocking): LoweringRule<ConvGeometry> {
       const { shape } = value.inputs[1]!;
       const [outputs, inputs, kh, kw] = shape as [number, number, number, number];
       if (groups > 1) return convolve(b, reorder(b, x!), blockDepthwise(b, w!, shape, block), value, geometry, groups);
-      // (o, i, kh, kw) → [o/B, i/B, kh, kw, B(i), B(o)]. ReorderInput blocks i; a transpose of the whole takes twice as
-      // long.
+      // (o, i, kh, kw) → [o/B, i/B, kh, kw, B(i), B(o)]: ReorderInput blocks o, then whole blocks move. It uses all
+      // threads, where a transpose of single numbers uses one and takes ten times as long.
       const thin = isThin(value, groups, block);
-      const rows = reshape(b, thin ? w! : reorder(b, w!), [outputs / block, block, inputs * kh * kw]);
-      const weights = reshape(b, transpose(b, rows, [0, 2, 1]), shape);
+      const taps = kh * kw;
+      const rows = reorder(b, reshape(b, w!, [1, outputs, inputs * taps, 1]));
+      const blocks = [outputs / block, inputs / block, block, taps, block];
+      const isOrdered = thin || taps === 1;
+      const moved = isOrdered ? rows : transpose(b, reshape(b, rows, blocks), [0, 1, 3, 2, 4]);
+      const weights = reshape(b, moved, shape);
       return convolve(b, thin ? x! : reorder(b, x!), weights, value, geometry, 1);
     },
   };
@@ -141,8 +146,12 @@ function depthwiseWeightGrad({ feature, block }: Blocking): LoweringRule<WeightG
   };
 }
 
-export const blockedForward = Object.fromEntries(blockings.map((each) => [`blocked${each.block}`, forward(each)]));
-export const blockedInputGrad = Object.fromEntries(blockings.map((each) => [`blocked${each.block}`, inputGrad(each)]));
-export const blockedWeightGrad = Object.fromEntries(
-  blockings.map((each) => [`blocked${each.block}`, depthwiseWeightGrad(each)]),
-);
+const named = <T>(rule: (blocking: Blocking) => T) =>
+  Object.fromEntries(blockings.map((each) => [`blocked${each.block}`, rule(each)]));
+
+/** Adds the blocked lowerings to the convolutions. WebAssembly and GPUs have no such kernels, so a page leaves this out. */
+export function addBlockedLowerings(): void {
+  addLowerings(conv2dOp, named(forward));
+  addLowerings(inputGradOp, named(inputGrad));
+  addLowerings(weightGradOp, named(depthwiseWeightGrad));
+}

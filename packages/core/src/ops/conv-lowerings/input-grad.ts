@@ -1,6 +1,5 @@
 import type { InputGradAttributes } from '../conv-geometry.ts';
 import type { LoweringRule } from '../define.ts';
-import { blockedInputGrad } from './blocked.ts';
 import { flippedPads, reach, reshape, sliceAxes, transpose } from './nodes.ts';
 
 export const inputGradLowerings: Readonly<Record<string, LoweringRule<InputGradAttributes>>> = {
@@ -45,5 +44,4 @@ export const inputGradLowerings: Readonly<Record<string, LoweringRule<InputGradA
       });
     },
   },
-  ...blockedInputGrad,
 };

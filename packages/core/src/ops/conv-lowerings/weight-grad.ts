@@ -1,8 +1,7 @@
 import type { OnnxBuilder, Value } from '../../graph/index.ts';
 import type { WeightGradAttributes } from '../conv-geometry.ts';
 import type { LoweringRule } from '../define.ts';
-import { blockedWeightGrad } from './blocked.ts';
-import { croppedInput, reshape, sliceAxes, sumBatch, transpose } from './nodes.ts';
+import { croppedInput, reach, reshape, sliceAxes, sumBatch, transpose } from './nodes.ts';
 
 interface WeightGradShapes {
   n: number;
@@ -52,9 +51,9 @@ export const weightGradLowerings: Readonly<Record<string, LoweringRule<WeightGra
     lower: (b, [x, dy], value, attributes) => {
       const { groups, kernel } = attributes;
       const { n, perGroup, outputs } = shapesOf(value, groups);
-      const gradient = reshape(b, dy!, [n, groups, outputs, -1]);
-      const taps = shifted(b, x!, value, attributes).map((tap) => {
-        const product = matmulTransposed(b, gradient, reshape(b, tap, [n, groups, perGroup, -1]), 4);
+      const taps = paired(b, x!, dy!, value, attributes).map(([tap, gradient]) => {
+        const left = reshape(b, gradient, [n, groups, outputs, -1]);
+        const product = matmulTransposed(b, left, reshape(b, tap, [n, groups, perGroup, -1]), 4);
         return reshape(b, sumBatch(b, product), [groups * outputs, perGroup, 1]);
       });
       return reshape(b, b.emit('Concat', taps, { axis: 2 }), [groups * outputs, perGroup, ...kernel]);
@@ -67,10 +66,11 @@ export const weightGradLowerings: Readonly<Record<string, LoweringRule<WeightGra
     applies: (_value, { groups }) => groups === 1,
     lower: (b, [x, dy], value, attributes) => {
       const { perGroup, outputs } = shapesOf(value, 1);
-      const gradient = reshape(b, transpose(b, dy!, [1, 0, 2, 3]), [outputs, -1]);
-      const taps = shifted(b, transpose(b, x!, [1, 0, 2, 3]), value, attributes).map((tap) =>
-        reshape(b, matmulTransposed(b, gradient, reshape(b, tap, [perGroup, -1]), 2), [outputs, perGroup, 1]),
-      );
+      const [images, gradients] = [x!, dy!].map((each) => transpose(b, each, [1, 0, 2, 3]));
+      const taps = paired(b, images!, gradients!, value, attributes).map(([tap, gradient]) => {
+        const product = matmulTransposed(b, reshape(b, gradient, [outputs, -1]), reshape(b, tap, [perGroup, -1]), 2);
+        return reshape(b, product, [outputs, perGroup, 1]);
+      });
       return reshape(b, b.emit('Concat', taps, { axis: 2 }), value.shape);
     },
   },
@@ -114,7 +114,6 @@ export const weightGradLowerings: Readonly<Record<string, LoweringRule<WeightGra
       return reshape(b, transpose(b, result, [1, 0, 2, 3]), [groups * outputs, perGroup, ...kernel]);
     },
   },
-  ...blockedWeightGrad,
 };
 
 /** The padded images as each kernel tap sees them, row by row: kh·kw values of the size of dy's images. */
@@ -132,6 +131,44 @@ function shifted(b: OnnxBuilder, x: string, value: Value, attributes: WeightGrad
     }
   }
   return taps;
+}
+
+/**
+ * The images as each kernel tap sees them, beside the gradient that they are multiplied with. At stride 1 the images are
+ * shifted along their rows only, and the gradient along its columns: kh + kw copies in place of kh·kw, and none for a
+ * tap in the middle.
+ */
+function paired(
+  b: OnnxBuilder,
+  x: string,
+  dy: string,
+  value: Value,
+  attributes: WeightGradAttributes,
+): (readonly [tap: string, gradient: string])[] {
+  const { strides, pads, dilations, kernel } = attributes;
+  const [rows, width] = value.inputs[0]!.shape.slice(2) as [number, number];
+  const [height, columns] = shapesOf(value, attributes.groups).output as [number, number];
+  // A pad below zero crops; it must leave something.
+  const isCroppable =
+    pads[0] < height &&
+    pads[1] < columns &&
+    reach(kernel[0], dilations[0]) - pads[0] < rows &&
+    reach(kernel[1], dilations[1]) - pads[1] < width;
+  if (b.isBesideCpu || strides.some((stride) => stride > 1) || !isCroppable) {
+    return shifted(b, x, value, attributes).map((tap) => [tap, dy]);
+  }
+  const shift = (name: string, before: readonly number[], after: readonly number[]) =>
+    [...before, ...after].every((p) => p === 0)
+      ? name
+      : b.emit('Pad', [name, b.integers([0, 0, ...before, 0, 0, ...after])]);
+  return Array.from({ length: kernel[0] * kernel[1] }, (_, tap) => {
+    const down = Math.floor(tap / kernel[1]) * dilations[0] - pads[0];
+    const right = (tap % kernel[1]) * dilations[1] - pads[1];
+    return [
+      shift(x, [0, -right], [0, columns + right - width]),
+      shift(dy, [down, 0], [rows - height - down, 0]),
+    ] as const;
+  });
 }
 
 /** A · Bᵀ of `rank` axes, in one kernel without writing Bᵀ where there is one. */
