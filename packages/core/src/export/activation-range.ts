@@ -7,6 +7,56 @@ export interface ActivationRange {
   readonly maximum: number;
   /** The activation's shape in calibration, for one image. */
   readonly shape: Shape;
+  readonly channels: ChannelMeans;
+}
+
+/** What the numbers of each channel of an activation are on average: axis 1 of (n, c, h, w), else the last axis. */
+export interface ChannelMeans {
+  readonly mean: Float64Array;
+  readonly meanSquare: Float64Array;
+}
+
+/** The means of an activation times a number. */
+export function scaledMeans({ mean, meanSquare }: ChannelMeans, factor: number): ChannelMeans {
+  return { mean: mean.map((value) => value * factor), meanSquare: meanSquare.map((value) => value * factor ** 2) };
+}
+
+/** Sums over the numbers of each channel of one activation, over many images. */
+export class ChannelSums {
+  readonly #sum: Float64Array;
+  readonly #squares: Float64Array;
+  /** Numbers of a channel that lie side by side. */
+  readonly #inner: number;
+  #count = 0;
+
+  /** @param shape the activation's, of one feed */
+  constructor(shape: Shape) {
+    const isPlanar = shape.length === 4;
+    const channels = (isPlanar ? shape[1] : shape.at(-1)) ?? 1;
+    this.#inner = isPlanar ? shape[2]! * shape[3]! : 1;
+    this.#sum = new Float64Array(channels);
+    this.#squares = new Float64Array(channels);
+  }
+
+  add(values: Float32Array): void {
+    const channels = this.#sum.length;
+    for (let start = 0, c = 0; start < values.length; start += this.#inner, c = (c + 1) % channels) {
+      let [sum, squares] = [0, 0];
+      for (let i = start; i < start + this.#inner; i++) {
+        const value = values[i]!;
+        sum += value;
+        squares += value * value;
+      }
+      this.#sum[c]! += sum;
+      this.#squares[c]! += squares;
+    }
+    this.#count += values.length / channels;
+  }
+
+  means(): ChannelMeans {
+    const perNumber = (sums: Float64Array) => sums.map((sum) => sum / this.#count);
+    return { mean: perNumber(this.#sum), meanSquare: perNumber(this.#squares) };
+  }
 }
 
 /** Bins on either side of zero. */
@@ -42,7 +92,7 @@ export class ActivationHistogram {
     }
   }
 
-  range(method: CalibrationMethod): Omit<ActivationRange, 'shape'> {
+  range(method: CalibrationMethod): Pick<ActivationRange, 'minimum' | 'maximum'> {
     const [minimum, maximum] = [this.#minimum, this.#maximum];
     if (!(minimum < maximum)) return { minimum, maximum };
     if (method === 'percentile') return this.#percentile(99.99);

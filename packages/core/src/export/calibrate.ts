@@ -1,7 +1,7 @@
 import { UserError } from '../base/errors.ts';
 import { quote } from '../base/quote.ts';
 import type { Tensors } from '../base/tensor.ts';
-import { ActivationHistogram, type ActivationRange } from './activation-range.ts';
+import { ActivationHistogram, type ActivationRange, ChannelSums } from './activation-range.ts';
 import type { CalibrationMethod } from './names.ts';
 import type { OnnxModel } from './onnx-model.ts';
 import { FreshNames, i64Tensor, onnxNode } from './onnx-numbers.ts';
@@ -46,7 +46,7 @@ export async function calibrate(
   const activations = floatActivations(model);
   const { observed, outputs } = withObservedActivations(model, activations);
   const histograms = new Map(activations.map((name) => [name, new ActivationHistogram()]));
-  const shapes = new Map<string, readonly number[]>();
+  const seen = new Map<string, { readonly shape: readonly number[]; readonly channels: ChannelSums }>();
   const session = await open(writeOnnx(observed));
   let count = 0;
   try {
@@ -57,7 +57,11 @@ export async function calibrate(
         const { data } = results[values]!;
         if (!(data instanceof Float32Array)) throw new Error(`calibrate: ${name} is not f32`);
         histograms.get(name)!.add(data);
-        if (!shapes.has(name)) shapes.set(name, Array.from(results[shape]!.data as BigInt64Array, Number));
+        if (!seen.has(name)) {
+          const sizes = Array.from(results[shape]!.data as BigInt64Array, Number);
+          seen.set(name, { shape: sizes, channels: new ChannelSums(sizes) });
+        }
+        seen.get(name)!.channels.add(data);
       }
       count++;
       onProgress?.(count);
@@ -70,7 +74,10 @@ export async function calibrate(
 
   function rangeOf(name: string): ActivationRange {
     const range = histograms.get(name)!.range(method);
-    if (Number.isFinite(range.minimum) && Number.isFinite(range.maximum)) return { ...range, shape: shapes.get(name)! };
+    const { shape, channels } = seen.get(name)!;
+    if (Number.isFinite(range.minimum) && Number.isFinite(range.maximum)) {
+      return { ...range, shape, channels: channels.means() };
+    }
     throw new UserError(
       `calibrate: the activation ${quote(name)} is not finite on the calibration images, so that no range of it can be ` +
         'quantised.',

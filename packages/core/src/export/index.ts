@@ -18,6 +18,7 @@ export {
 } from './formats.ts';
 export type { ImageForm, NetworkForm, OnnxForm } from './forms.ts';
 export { halfModel } from './half-model.ts';
+export { type LayerError, layerErrors } from './layer-errors.ts';
 export { exportMetadata, type ModelFacts } from './metadata.ts';
 export {
   type CalibrationMethod,
@@ -44,7 +45,7 @@ export {
   onnxTensor,
 } from './onnx-model.ts';
 export { openBatch } from './open-batch.ts';
-export { type QuantiseOptions, quantise } from './quantise.ts';
+export { type QuantiseOptions, quantisableLayers, quantise } from './quantise.ts';
 export { readOnnxModel } from './read-model.ts';
 export { withPreprocessing } from './with-preprocessing.ts';
 export { writeOnnx } from './write-model.ts';

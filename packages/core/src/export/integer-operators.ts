@@ -23,6 +23,16 @@ export function hasWeights(
   return (operator === 'Conv' || operator === 'Gemm') && (!bias || isConstant(bias));
 }
 
+/**
+ * The name of a node with weights: that of its parameters without `.weight` or `.bias`, and without what folding adds;
+ * the name of its output where parameters have none.
+ */
+export function layerName({ inputs, outputs }: DecodedNode): string {
+  const named =
+    inputs.slice(1).find((name) => name !== '' && !/^_\d+(_(weight|bias|folded).*)?$/.test(name)) ?? outputs[0]!;
+  return named.replace(/(_folded(_bias)?(_\d+)?)+$/, '').replace(/\.(weight|bias)$/, '');
+}
+
 /** Whether a node without weights can run on 8-bit numbers where the values in `quantised` have them. */
 export function takesIntegers(
   { operator, domain, inputs }: DecodedNode,

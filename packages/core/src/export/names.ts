@@ -43,5 +43,5 @@ export const calibrationMethods = ['minmax', 'percentile', 'mse'] as const;
 export type CalibrationMethod = (typeof calibrationMethods)[number];
 
 /** The bits of an 8-bit weight that are used; see `QuantiseOptions`. */
-export const weightBitChoices = [7, 8] as const;
+export const weightBitChoices = [7, 8, 'auto'] as const;
 export type WeightBits = (typeof weightBitChoices)[number];

@@ -3,13 +3,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openOnnx } from 'graft-ml/internal/export/onnx-session';
 import { describe, expect, test } from 'vitest';
+import { golden } from '../../../../test/golden.ts';
 import { narrowSource, pixelsOf } from '../../../../test/narrow-exports.ts';
 import { f32, type Tensors, tensor } from '../base/tensor.ts';
 import { decode } from '../graph/decode.ts';
 import { ActivationHistogram } from './activation-range.ts';
-import { calibrate, foldBatchNorms, networkModel, type OnnxModel, quantise, writeOnnx } from './index.ts';
+import {
+  calibrate,
+  foldBatchNorms,
+  layerErrors,
+  networkModel,
+  type OnnxModel,
+  quantisableLayers,
+  quantise,
+  writeOnnx,
+} from './index.ts';
+import { onnxTensor } from './onnx-model.ts';
 import { f32Tensor, floatsOf, i64Tensor, onnxNode } from './onnx-numbers.ts';
-import { leastScalesFor, quantiseBias, quantiseWeights, scaleOf } from './quantise-weights.ts';
+import { leastScalesFor, meanErrors, quantiseBias, quantiseWeights, scaleOf } from './quantise-weights.ts';
 
 /** Numbers between -1 and 1 that do not repeat soon. */
 const numbers = (count: number, seed = 0) =>
@@ -45,7 +56,7 @@ describe('weights', () => {
   );
 
   test.each([7, 8] as const)('of %i bits are within half a step of each channel', (bits) => {
-    const { weights, scales } = quantiseWeights(weight, 0, bits, []);
+    const { weights, scales } = quantiseWeights(weight, 0, { bits });
     const integers = new Int8Array(weights.bytes.buffer);
     floatsOf(weight).forEach((value, i) => {
       const scale = scales[Math.floor(i / 27)]!;
@@ -61,7 +72,7 @@ describe('weights', () => {
   /** The largest sum of two products with an activation of 255, over the channels. */
   const largestPair = (bits: 7 | 8, values: Float32Array) => {
     const width = 9;
-    const { weights } = quantiseWeights(f32Tensor([values.length / width, width], values), 0, bits, []);
+    const { weights } = quantiseWeights(f32Tensor([values.length / width, width], values), 0, { bits });
     const integers = [...new Int8Array(weights.bytes.buffer)].map(Math.abs);
     const sums = Array.from({ length: values.length / width }, (_, row) => {
       const [a, b] = integers.slice(row * width, (row + 1) * width).sort((p, q) => q - p);
@@ -78,30 +89,90 @@ describe('weights', () => {
 
   test('of 8 bits are nearer than those of 7', () => {
     const error = (bits: 7 | 8) => {
-      const { weights, scales } = quantiseWeights(weight, 0, bits, []);
+      const { weights, scales } = quantiseWeights(weight, 0, { bits });
       const integers = new Int8Array(weights.bytes.buffer);
       return Math.hypot(...floatsOf(weight).map((value, i) => integers[i]! * scales[Math.floor(i / 27)]! - value));
     };
     expect(error(8)).toBeLessThan(0.7 * error(7));
   });
 
+  test('of auto bits never add up to more than 16 bits in the pairs of channels-last kernels, and are nearer than 7', () => {
+    const shape = [40, 6, 3, 3];
+    const values = numbers(40 * 54).map((x, i) => x ** (1 + 2 * (i % 4)) + 0.4);
+    const quantised = (bits: 7 | 8 | 'auto', isDepthwise = false) =>
+      quantiseWeights(f32Tensor(shape, values), 0, { bits, isDepthwise });
+    const pairs = ({ weights }: ReturnType<typeof quantised>) => {
+      const integers = new Int8Array(weights.bytes.buffer);
+      // (kernel position, input channel), the channel the fastest
+      const at = (row: number, k: number) => integers[row * 54 + (k % 6) * 9 + Math.floor(k / 6)]!;
+      return Array.from(
+        { length: 40 * 53 },
+        (_, i) => at(Math.floor(i / 53), i % 53) + at(Math.floor(i / 53), (i % 53) + 1),
+      );
+    };
+    const error = ({ weights, scales }: ReturnType<typeof quantised>) => {
+      const integers = new Int8Array(weights.bytes.buffer);
+      return Math.hypot(...values.map((value, i) => integers[i]! * scales[Math.floor(i / 54)]! - value));
+    };
+    const largest = (sums: number[]) => Math.max(...sums.map(Math.abs));
+    expect(largest(pairs(quantised('auto')))).toBeLessThanOrEqual(128);
+    expect(largest(pairs(quantised(8)))).toBeGreaterThan(128);
+    expect(error(quantised('auto'))).toBeLessThan(error(quantised(7)));
+    expect(error(quantised(8))).toBeLessThan(error(quantised('auto')));
+    // Depthwise convolutions are not computed in pairs.
+    expect(quantised('auto', true)).toEqual(quantised(8));
+  });
+
+  test('that are multiplied with larger numbers are nearer', () => {
+    const values = numbers(2 * 64).map((x, i) => (i % 64 === 5 ? 1.02 : 0.3 * x));
+    const importance = Float64Array.from({ length: 64 }, (_, i) => (i === 5 ? 1e6 : 1));
+    const error = (options: { importance?: Float64Array }) => {
+      const { weights, scales } = quantiseWeights(f32Tensor([2, 64], values), 0, { bits: 8, ...options });
+      return Math.abs(new Int8Array(weights.bytes.buffer)[5]! * scales[0]! - values[5]!);
+    };
+    expect(error({ importance })).toBeLessThan(error({}));
+  });
+
+  test('add what their rounding adds, on average', () => {
+    const values = numbers(4 * 2 * 3);
+    const weight2 = f32Tensor([4, 2, 1, 3], values); // 4 outputs in 2 groups, of 2 inputs each
+    const rounded = quantiseWeights(weight2, 0, { bits: 7 });
+    const integers = new Int8Array(rounded.weights.bytes.buffer);
+    const means = Float64Array.of(1, -2, 3, 0.5);
+    const errors = meanErrors(weight2, 0, rounded, means)!;
+    for (const output of [0, 1, 2, 3]) {
+      let expected = 0;
+      for (let i = 0; i < 6; i++) {
+        const mean = means[(output < 2 ? 0 : 2) + Math.floor(i / 3)]!;
+        expected += (integers[output * 6 + i]! * rounded.scales[output]! - values[output * 6 + i]!) * mean;
+      }
+      expect(errors[output]).toBeCloseTo(expected, 10);
+    }
+    expect(meanErrors(weight2, 0, rounded, Float64Array.of(1, 2, 3))).toBeUndefined();
+  });
+
   test('of 7 bits use the eighth where one of a channel stands out', () => {
-    const { weights } = quantiseWeights(f32Tensor([1, 3], Float32Array.of(1, -0.25, 0.1)), 0, 7, []);
+    const { weights } = quantiseWeights(f32Tensor([1, 3], Float32Array.of(1, -0.25, 0.1)), 0, { bits: 7 });
     expect([...new Int8Array(weights.bytes.buffer)]).toEqual([102, -25, 10]);
-    const lone = quantiseWeights(f32Tensor([2, 1], Float32Array.of(0.3, 0)), 0, 7, []);
+    const lone = quantiseWeights(f32Tensor([2, 1], Float32Array.of(0.3, 0)), 0, { bits: 7 });
     expect([...new Int8Array(lone.weights.bytes.buffer)]).toEqual([127, 0]);
     expect([...lone.scales].every((scale) => scale > 0)).toBe(true);
   });
 
   test('along the last axis, as matrices have their channels', () => {
-    const { scales } = quantiseWeights(f32Tensor([2, 3], Float32Array.of(1, 20, 0, -2, 10, 0)), 1, 8, []);
-    expect([...scales]).toEqual([2 / 127, 20 / 127, 1].map(Math.fround));
+    const { scales } = quantiseWeights(f32Tensor([2, 3], Float32Array.of(1, 20, 0, -2, 10, 0)), 1, { bits: 8 });
+    expect(scales[1]! / scales[0]!).toBeCloseTo(10, 5);
+    expect(scales[2]).toBe(1);
+    const { weights } = quantiseWeights(f32Tensor([2, 3], Float32Array.of(1, 20, 0, -2, 10, 0)), 1, { bits: 8 });
+    [...new Int8Array(weights.bytes.buffer)].forEach((integer, i) => {
+      expect(integer * scales[i % 3]!).toBeCloseTo([1, 20, 0, -2, 10, 0][i]!, 0);
+    });
   });
 
   test('a bias that is far larger than its weights still fits into 32 bits', () => {
     const bias = Float32Array.of(1000, -3);
     const least = leastScalesFor(bias, 1e-3);
-    const { scales } = quantiseWeights(f32Tensor([2, 1], Float32Array.of(1e-9, 1)), 0, 8, least);
+    const { scales } = quantiseWeights(f32Tensor([2, 1], Float32Array.of(1e-9, 1)), 0, { bits: 8, leastScales: least });
     const { bias: integers, scales: products } = quantiseBias(bias, scales, 1e-3);
     const values = new Int32Array(integers.bytes.buffer);
     bias.forEach((value, c) => {
@@ -229,6 +300,83 @@ describe('quantised networks', () => {
     const [before, after] = [await logitsOf(model, feeds), await logitsOf(quantised, feeds)];
     before.forEach((value, i) => {
       expect(after[i]).toBeCloseTo(value, 1);
+    });
+  });
+
+  test.each(['resnet_basic', 'mobilenet_v3'])('a layer of %s that is kept is computed in f32', async (name) => {
+    const { model, feeds, ranges } = await calibrated(name);
+    const layers = quantisableLayers(model, ranges);
+    expect(new Set(layers).size).toBe(layers.length);
+    const errors = await layerErrors(model, ranges, feeds, { open: openOnnx });
+    expect(errors.map((layer) => layer.name).toSorted()).toEqual(layers.toSorted());
+    expect(errors[0]!.error).toBeGreaterThanOrEqual(errors.at(-1)!.error);
+    // A layer between others: a session would quantise its weights by itself if it could.
+    const middle = layers[Math.floor(layers.length / 2)]!;
+    const quantised = quantise(model, ranges, { keep: new Set([middle]) });
+    expect([...quantised.initializers.keys()].filter((key) => key.startsWith(`${middle}.`))).toContainEqual(
+      expect.stringMatching(/weight(_folded)?$/),
+    );
+    const operators = await runOperators(quantised);
+    const floating = [...operators].filter((operator) => /^(Fused)?(Conv|Gemm|MatMul)$/.test(operator));
+    expect(floating).toHaveLength(1);
+    expect([...(await runOperators(quantise(model, ranges)))]).not.toContain(floating[0]);
+    const all = await logitsOf(quantise(model, ranges, { keep: new Set(layers) }), feeds);
+    const exact = await logitsOf(model, feeds);
+    all.forEach((value, i) => {
+      expect(value).toBeCloseTo(exact[i]!, 4);
+    });
+  });
+
+  test('ranges and zero points are those of ONNX Runtime’s own quantiser, and scales of weights as near', async () => {
+    const { tensors } = golden('int8');
+    const parameters = ['first', 'depthwise', 'last'].flatMap((layer) => [`${layer}.weight`, `${layer}.bias`]);
+    const around = { pads: { kind: 'ints', value: [1, 1, 1, 1] } } as const;
+    const model: OnnxModel = {
+      opsets: new Map([['', 18]]),
+      metadata: {},
+      nodes: [
+        onnxNode('Conv', ['x', 'first.weight', 'first.bias'], 'a', around),
+        onnxNode('Relu', ['a'], 'b'),
+        onnxNode('Conv', ['b', 'depthwise.weight', 'depthwise.bias'], 'c', {
+          ...around,
+          group: { kind: 'int', value: 8 },
+        }),
+        onnxNode('Clip', ['c', 'zero', 'six'], 'd'),
+        onnxNode('Conv', ['d', 'last.weight', 'last.bias'], 'logits'),
+      ],
+      initializers: new Map([
+        ...parameters.map((name) => [name, onnxTensor(tensors[name]!)] as const),
+        ['zero', f32Tensor([], Float32Array.of(0))],
+        ['six', f32Tensor([], Float32Array.of(6))],
+      ]),
+      inputs: [{ name: 'x', dtype: 'f32', shape: [1, 3, 10, 10] }],
+      outputs: [{ name: 'logits', dtype: 'f32', shape: [1, 5, 10, 10] }],
+    };
+    const images = tensors.images!.data as Float32Array;
+    const feeds = Array.from({ length: 8 }, (_, i) => ({
+      x: f32([1, 3, 10, 10], images.slice(300 * i, 300 * i + 300)),
+    }));
+    const ranges = await calibrate(model, feeds, { open: openOnnx, method: 'minmax' });
+    expect(quantisableLayers(model, ranges)).toEqual(['first', 'depthwise', 'last']);
+    for (const name of ['x', 'b', 'd']) {
+      const { scale, zeroPoint } = scaleOf(ranges.get(name)!);
+      expect(scale / Number(tensors[`scale/${name}`]!.data[0])).toBeCloseTo(1, 5);
+      expect(zeroPoint).toBe(Number(tensors[`zero/${name}`]!.data[0]));
+    }
+    // Theirs are the largest weight over 127; ours clip or widen where that is nearer, but not by far.
+    const theirs = tensors['weight_scale/first']!.data as Float32Array;
+    const weight = onnxTensor(tensors['first.weight']!);
+    const { weights, scales } = quantiseWeights(weight, 0, { bits: 8 });
+    const integers = new Int8Array(weights.bytes.buffer);
+    const error = (channel: number, rounded: (value: number, i: number) => number) =>
+      Math.hypot(
+        ...floatsOf(weight)
+          .slice(27 * channel, 27 * channel + 27)
+          .map((value, i) => rounded(value, i) - value),
+      );
+    theirs.forEach((scale, channel) => {
+      const ours = error(channel, (_, i) => integers[27 * channel + i]! * scales[channel]!);
+      expect(ours).toBeLessThanOrEqual(error(channel, (value) => Math.round(value / scale) * scale) * 1.0001);
     });
   });
 

@@ -1,6 +1,6 @@
 import type { DecodedNode } from '../graph/index.ts';
 import type { ActivationRanges } from './calibrate.ts';
-import { clipping, hasWeights, isWithinClip, moving, takesIntegers } from './integer-operators.ts';
+import { clipping, hasWeights, isWithinClip, layerName, moving, takesIntegers } from './integer-operators.ts';
 import type { WeightBits } from './names.ts';
 import type { OnnxModel, OnnxTensor } from './onnx-model.ts';
 import {
@@ -15,35 +15,53 @@ import {
   u8Tensor,
   withoutUnused,
 } from './onnx-numbers.ts';
-import { type ActivationScale, leastScalesFor, quantiseBias, quantiseWeights, scaleOf } from './quantise-weights.ts';
+import {
+  type ActivationScale,
+  leastScalesFor,
+  meanErrors,
+  quantiseBias,
+  quantiseWeights,
+  scaleOf,
+} from './quantise-weights.ts';
 import { withIntegerOperators } from './with-integer-operators.ts';
 
 export interface QuantiseOptions {
   /**
-   * Bits of a weight. Default 7: right on every processor. Without VNNI (before Ice Lake and Zen 4), ONNX Runtime adds
-   * pairs of products of an 8-bit activation and an 8-bit weight in 16 bits, and clips: 2 · 255 · 127 is beyond
-   * 2¹⁵ - 1. With 7, no two weights of a channel add up to more than 128, so that no pair is: each has 7 bits, or more
-   * where one stands out. 8 is for files that only run on machines with VNNI, or on Arm.
+   * Bits of a weight. Without VNNI (before Ice Lake and Zen 4), ONNX Runtime adds pairs of products of an 8-bit activation
+   * and an 8-bit weight in 16 bits, and clips: 2 · 255 · 127 is beyond 2¹⁵ - 1.
+   *
+   * - `auto` (default): 8 bits, of which neighbours of one sign never add up to more than 128, so that no pair is clipped.
+   *   Neighbours are those that its kernels pair: input channels of one pixel of the window, one after the other. Depthwise
+   *   convolutions are computed without pairs.
+   * - 7: no two weights of a channel add up to more, whichever are paired: each has 7 bits, or more where one stands out.
+   * - 8: for files that only run on machines with VNNI, or on Arm.
    */
-  readonly weightBits?: WeightBits;
+  readonly weightBits?: WeightBits | undefined;
+  /** Layers that stay in f32, by the names of `quantisableLayers`. */
+  readonly keep?: ReadonlySet<string> | undefined;
 }
 
 /**
  * The model with 8-bit numbers where ONNX Runtime has kernels for them: QuantizeLinear and DequantizeLinear around each
  * such operator, which a session fuses into it. Activations are u8, with a scale and a zero point for each; weights i8,
- * symmetric, with a scale for each output channel; biases i32. A ReLU whose input is quantised is left out: the range
+ * symmetric, with a scale for each output channel; biases i32, less the mean of what rounding the weights adds to each
+ * channel (bias correction, Nagel et al. 2019). A ReLU whose input is quantised is left out: the range
  * ends at zero. Outputs of the model, softmax, layer norms and products of two activations stay f32.
  *
  * @param model from `foldBatchNorms`, as it was calibrated
  * @param ranges from `calibrate`
  */
-export function quantise(
-  model: OnnxModel,
-  ranges: ActivationRanges,
-  { weightBits = 7 }: QuantiseOptions = {},
-): OnnxModel {
+export function quantise(model: OnnxModel, ranges: ActivationRanges, options: QuantiseOptions = {}): OnnxModel {
   const ranged = withIntegerOperators({ model, ranges });
-  return new Quantiser(ranged.model, ranged.ranges, weightBits).quantised();
+  return new Quantiser(ranged.model, ranged.ranges, options).quantised();
+}
+
+/** The names of the layers that `quantise` makes integer ones, in the order in which they are computed. */
+export function quantisableLayers(model: OnnxModel, ranges: ActivationRanges): string[] {
+  const ranged = withIntegerOperators({ model, ranges });
+  const { nodes } = planOf(ranged.model, ranged.ranges, new Set());
+  const { initializers } = ranged.model;
+  return ranged.model.nodes.filter((node) => nodes.has(node) && hasWeights(node, initializers)).map(layerName);
 }
 
 /** A quantised value: its integers, and the names of its scale and zero point. */
@@ -59,7 +77,7 @@ interface IntegerPlan {
   readonly values: ReadonlySet<string>;
 }
 
-function planOf(model: OnnxModel, ranges: ActivationRanges): IntegerPlan {
+function planOf(model: OnnxModel, ranges: ActivationRanges, keep: ReadonlySet<string>): IntegerPlan {
   const { nodes, initializers, outputs } = model;
   const results = new Set(outputs.map(({ name }) => name));
   const isRanged = ({ inputs, outputs: made }: DecodedNode) => {
@@ -68,8 +86,9 @@ function planOf(model: OnnxModel, ranges: ActivationRanges): IntegerPlan {
   };
   const available = new Set<string>();
   const candidates = nodes.filter((node) => {
+    const isWeighted = hasWeights(node, initializers);
     const isCandidate =
-      isRanged(node) && (hasWeights(node, initializers) || takesIntegers(node, available, initializers));
+      isRanged(node) && (isWeighted ? !keep.has(layerName(node)) : takesIntegers(node, available, initializers));
     if (isCandidate) available.add(node.outputs[0]!);
     return isCandidate;
   });
@@ -104,11 +123,11 @@ class Quantiser {
   /** The outputs of nodes after which a ReLU is left out, with the name of the ReLU's output. */
   readonly #clippedAs: ReadonlyMap<string, string>;
 
-  constructor(model: OnnxModel, ranges: ActivationRanges, weightBits: WeightBits) {
+  constructor(model: OnnxModel, ranges: ActivationRanges, options: QuantiseOptions) {
     this.#model = model;
     this.#ranges = ranges;
-    this.#weightBits = weightBits;
-    this.#plan = planOf(model, ranges);
+    this.#weightBits = options.weightBits ?? 'auto';
+    this.#plan = planOf(model, ranges, options.keep ?? new Set());
     this.#quantisedNames = new Set(this.#plan.values);
     this.#names = new FreshNames(model);
     this.#initializers = new Map(model.initializers);
@@ -134,8 +153,9 @@ class Quantiser {
       this.#rescale(factor.x, output, factor.value);
       return;
     }
-    const read = node.inputs.map((name) => this.#floats.get(name) ?? name);
     const isWeighted = isInteger && hasWeights(node, this.#initializers);
+    const isKept = !isInteger && hasWeights(node, this.#initializers);
+    const read = node.inputs.map((name) => (isKept ? this.#keptInput(name) : this.#floats.get(name)) ?? name);
     const isSum = isInteger && (node.operator === 'Add' || node.operator === 'Mul');
     const inputs = isWeighted
       ? [read[0]!, ...this.#weightsOf(node)]
@@ -159,6 +179,24 @@ class Quantiser {
     this.#nodes.push(onnxNode('DequantizeLinear', [value.integers, value.scaleName, value.zeroName], floats));
     this.#values.set(name, value);
     this.#floats.set(name, floats);
+  }
+
+  /**
+   * A quantised value for a layer that stays in f32, dequantised channel by channel, at the one scale that all have: after
+   * a plain DequantizeLinear a session quantises the weights by itself (WeightBiasQuantization of ONNX Runtime).
+   */
+  #keptInput(name: string): string | undefined {
+    const value = this.#values.get(name);
+    const channels = this.#ranges.get(name)?.shape[1];
+    if (!value || channels === undefined) return undefined;
+    const inputs = [
+      value.integers,
+      this.#constant(`${name}_scales`, f32Tensor([channels], new Float32Array(channels).fill(value.scale))),
+      this.#constant(`${name}_zero_points`, u8Tensor([channels], new Uint8Array(channels).fill(value.zeroPoint))),
+    ];
+    const output = this.#names.take(`${name}_for_f32`);
+    this.#nodes.push(onnxNode('DequantizeLinear', inputs, output, { axis: { kind: 'int', value: 1 } }));
+    return output;
   }
 
   /** A product with a positive number: the same integers at another scale. */
@@ -204,11 +242,21 @@ class Quantiser {
     const inputScale = this.#values.get(x)!.scale;
     const bias = biasTensor && floatsOf(biasTensor);
     const least = bias ? leastScalesFor(bias, inputScale) : [];
-    const { weights, scales } = quantiseWeights(weight, axis, this.#weightBits, least);
-    const dequantised = [this.#dequantisedConstant(weightName, weights, scales, axis, 'i8')];
-    if (bias) {
-      const quantised = quantiseBias(bias, scales, inputScale);
-      dequantised.push(this.#dequantisedConstant(biasName!, quantised.bias, quantised.scales, 0, 'i32'));
+    const channels = this.#ranges.get(x)?.channels;
+    const options = {
+      bits: this.#weightBits,
+      leastScales: least,
+      importance: channels?.meanSquare,
+      isDepthwise: isDepthwise(node, weight),
+    };
+    const rounded = quantiseWeights(weight, axis, options);
+    const dequantised = [this.#dequantisedConstant(weightName, rounded.weights, rounded.scales, axis, 'i8')];
+    const errors = channels ? meanErrors(weight, axis, rounded, channels.mean) : undefined;
+    const corrected = errors ? Float32Array.from(errors, (error, c) => (bias?.[c] ?? 0) - error) : bias;
+    if (corrected) {
+      const quantised = quantiseBias(corrected, rounded.scales, inputScale);
+      const name = biasName ?? `${weightName}_bias`;
+      dequantised.push(this.#dequantisedConstant(name, quantised.bias, quantised.scales, 0, 'i32'));
     }
     return dequantised;
   }
@@ -294,6 +342,10 @@ class Quantiser {
     }
     return clipped;
   }
+}
+
+function isDepthwise(node: DecodedNode, { shape }: OnnxTensor): boolean {
+  return node.operator === 'Conv' && shape[1] === 1 && integerAttribute(node, 'group', 1) === shape[0];
 }
 
 /** The product of a quantised value and a positive constant that a node computes. */

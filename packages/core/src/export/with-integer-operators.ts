@@ -1,6 +1,6 @@
 import type { Shape } from '../base/tensor.ts';
 import type { DecodedNode } from '../graph/index.ts';
-import type { ActivationRange } from './activation-range.ts';
+import { type ActivationRange, scaledMeans } from './activation-range.ts';
 import type { ActivationRanges } from './calibrate.ts';
 import { channelAffine, foldBatchNorms } from './fold-batch-norms.ts';
 import { hasWeights, isScalar, takesIntegers } from './integer-operators.ts';
@@ -234,6 +234,7 @@ function withClippedSigmoids({ model, ranges }: RangedModel): RangedModel {
       minimum: Math.max(0, range.minimum * factor),
       maximum: range.maximum * factor,
       shape: range.shape,
+      channels: scaledMeans(range.channels, factor),
     });
     known.set(moved, times(1 / alpha));
     known.set(clipped, times(1 / alpha));

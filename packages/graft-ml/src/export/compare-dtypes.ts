@@ -134,9 +134,14 @@ export function assertDrop(
   const percent = ({ accuracy, interval: [low, high] }: DtypeRow) =>
     `${(100 * accuracy).toFixed(1)} % (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;
   const where = plural(images, part === 'all' ? 'image' : `${part} image`);
+  const others =
+    dtype === 'int8'
+      ? ` To lose less, calibrate with more images (${option('calibration.count')}), or name layers that stay in f32 ` +
+        `(${option('keepFp32')}).`
+      : '';
   throw new UserError(
     `${dtype} costs ${drop.toFixed(1)} points of accuracy: ${percent(row)}, and fp32 ${percent(reference)}, on ${where}. ` +
       `Nothing was written. Pass ${option('maxDrop', Math.ceil(drop * 10) / 10)} to export it all the same` +
-      `${hasOthers ? `, or leave ${dtype} out` : ''}.`,
+      `${hasOthers ? `, or leave ${dtype} out` : ''}.${others}`,
   );
 }

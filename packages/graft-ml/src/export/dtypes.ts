@@ -1,8 +1,10 @@
 import { type ExportDtype, halfModel, type OnnxModel } from '@graft-ml/core/internal/export/index';
-import { type Int8Context, toInt8 } from './int8.ts';
+import type { Int8Conversion } from './int8.ts';
 
 /** What the conversion of a network to other numbers can use. */
-export type DtypeContext = Int8Context;
+export interface DtypeContext {
+  readonly int8: Int8Conversion;
+}
 
 /** Converts a network that takes `pixels` or `pixel_values`; preprocessing and metadata come after it. */
 export type ConvertDtype = (network: OnnxModel, context: DtypeContext) => Promise<OnnxModel>;
@@ -11,7 +13,7 @@ export type ConvertDtype = (network: OnnxModel, context: DtypeContext) => Promis
 const dtypes: { readonly [D in ExportDtype]: ConvertDtype } = {
   fp32: async (network) => network,
   fp16: async (network) => halfModel(network),
-  int8: toInt8,
+  int8: (network, { int8 }) => int8.convert(network),
 };
 
 /** Converts a network of fp32 to a dtype. */

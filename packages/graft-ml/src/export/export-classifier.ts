@@ -28,7 +28,7 @@ import { differenceOf } from './check-model.ts';
 import { assertDrop, compareWithFp32, type DtypeComparison } from './compare-dtypes.ts';
 import { type DtypeConverter, dtypeConverter } from './dtypes.ts';
 import type { ExportImages } from './export-images.ts';
-import type { CalibrationOptions } from './int8.ts';
+import { type CalibrationOptions, Int8Conversion, type KeepFp32, type Quantisation } from './int8.ts';
 import {
   assertReplaceable,
   assertWritable,
@@ -39,7 +39,7 @@ import {
 
 /** A stage of an export; the numbers count steps of it, or images. */
 export interface ExportProgress {
-  readonly stage: 'converting' | 'comparing' | 'checking' | 'writing';
+  readonly stage: 'converting' | 'choosing' | 'comparing' | 'checking' | 'writing';
   readonly done: number;
   readonly total: number;
 }
@@ -58,8 +58,16 @@ export interface ExportOptions {
   readonly batchSize?: ExportBatch | undefined;
   /** For int8: the images that the ranges of its activations come from, and how. */
   readonly calibration?: CalibrationOptions | undefined;
-  /** For int8: bits of a weight. Default 7, right on every processor; 8 needs VNNI, or Arm: see `QuantiseOptions`. */
+  /**
+   * For int8: bits of a weight. Default `auto`: 8, limited so that sums are right on every processor; see
+   * `QuantiseOptions`.
+   */
   readonly weightBits?: WeightBits | undefined;
+  /**
+   * For int8: the layers that stay in f32. Default `auto`: as few of the most sensitive as hold `maxDrop` on validation
+   * images (or, where these are what it is compared on, on training images that it was not calibrated with).
+   */
+  readonly keepFp32?: KeepFp32 | undefined;
   /** The most points of accuracy that a dtype may cost on the images of the run. Default 1. */
   readonly maxDrop?: number | undefined;
   /**
@@ -106,6 +114,8 @@ export interface Exported {
    * classifier without a run.
    */
   readonly comparison: DtypeComparison | null;
+  /** How it was quantised, and which layers stayed in f32; null for other dtypes than int8. */
+  readonly quantisation: Quantisation | null;
   /** The lines of code or commands that open it in its readers. */
   readonly usage: readonly string[];
   /** Where its readers do something else than the run, a sentence each. */
@@ -152,21 +162,24 @@ export async function exportFrom(
   origin: ExportOrigin | null,
 ): Promise<Exported> {
   const { format = 'onnx', preprocessing = 'outside', batchSize = 1, overwrite = false, seen = false } = options;
-  const { signal, onProgress, calibration = {}, weightBits, maxDrop = 1 } = options;
+  const { signal, onProgress, calibration = {}, weightBits, keepFp32, maxDrop = 1 } = options;
   const dtypes = dtypesOf(options.dtype);
   assertOffered(format, dtypes, preprocessing);
   if (seen && !hasNetwork(format)) throw noRecord(format);
   const rule = formats[format];
   if (!(maxDrop >= 0)) throw new OptionError({ option: 'maxDrop', expected: 'points from 0 on', received: maxDrop });
   await (rule.isFile ? assertReplaceable : assertWritable)(out, overwrite);
-  const convert = dtypeConverter({
+  const int8 = new Int8Conversion({
     classifier,
     calibration,
     weightBits,
-    training: origin ? async () => (await origin.images()).training : undefined,
+    keepFp32,
+    maxDrop,
+    images: origin ? () => origin.images() : undefined,
     signal,
-    onProgress: (done, total) => onProgress?.({ stage: 'converting', done, total }),
+    onProgress: (stage, done, total) => onProgress?.({ stage, done, total }),
   });
+  const convert = dtypeConverter({ int8 });
   const chosen = { dtypes, preprocessing, batchSize };
   const input = { ...chosen, ...inputOf(classifier, origin, { batchSize, convert, seen }) };
   const planned = await rule.files(input);
@@ -204,6 +217,7 @@ export async function exportFrom(
     input: main?.model.inputs[0]?.shape ?? null,
     difference: main ? Math.max(...differences) : null,
     comparison,
+    quantisation: dtypes.includes('int8') ? await int8.quantisation() : null,
     usage: rule.usage?.(input, resolve(out)) ?? [],
     notes: rule.notes?.(input) ?? [],
   };

@@ -10,6 +10,8 @@ import { readRun } from '../runs/read-run.ts';
 export interface ExportImages {
   /** Those that the run was trained on, to calibrate with. */
   readonly training: readonly DatasetImage[];
+  /** Those by which the run chose its best epoch. */
+  readonly validation: readonly DatasetImage[];
   /** Those that the formats are compared on: the test part, or where there is none, the validation images. */
   readonly compared: readonly DatasetImage[];
   readonly part: Part;
@@ -43,7 +45,19 @@ export async function exportImages(
     );
   }
   const { images, part } = chooseImages(opened, folder, {});
-  return { training: opened.images.train, compared: images, part };
+  const { train: training, validation } = opened.images;
+  return { training, validation, compared: images, part };
+}
+
+/**
+ * Images to choose by: the validation images, or where the formats are compared on these, training images that were not
+ * calibrated with.
+ */
+export function heldOut({ training, validation, part }: ExportImages, calibrated: readonly unknown[]) {
+  if (part === 'test' && validation.length > 0) return { part: 'validation', images: validation } as const;
+  const seen = new Set(calibrated);
+  const others = training.filter((image) => !seen.has(image));
+  return { part: 'training', images: others.length > 0 ? others : training } as const;
 }
 
 /** Up to `count` of the images, spread evenly over all: in the order of a dataset, over its classes too. */

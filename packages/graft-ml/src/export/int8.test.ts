@@ -8,9 +8,9 @@ import { runFolder } from '../../../../test/runs.ts';
 import { openRun } from '../evaluate/open-run.ts';
 import { assertDrop, type DtypeComparison, type DtypeRow } from './compare-dtypes.ts';
 import { exportClassifier } from './export-classifier.ts';
-import { exportImages, spread } from './export-images.ts';
+import { type ExportImages, exportImages, heldOut, spread } from './export-images.ts';
 import { exportRun } from './export-run.ts';
-import { toInt8 } from './int8.ts';
+import { Int8Conversion } from './int8.ts';
 
 ownCache();
 const root = temporaryFolder();
@@ -46,7 +46,12 @@ describe('a run in int8', () => {
     expect(fp32!.agreement).toBe(1);
     expect(int8!.milliseconds).toBeGreaterThan(0);
     expect(difference).toBeGreaterThan(0);
-    expect([...progress]).toEqual(['converting', 'comparing', 'checking', 'writing']);
+    expect([...progress].filter((stage) => stage !== 'choosing')).toEqual([
+      'converting',
+      'comparing',
+      'checking',
+      'writing',
+    ]);
     const { metadata, nodes } = readOnnxModel(await readFile(out));
     expect(metadata).toMatchObject({ dtype: 'int8', classes: '["cross","disc","square"]' });
     expect(nodes.filter(({ operator }) => operator === 'QuantizeLinear').length).toBeGreaterThan(4);
@@ -73,14 +78,17 @@ describe('a run in int8', () => {
     expect([training.length, compared.length, part]).toEqual([42, 18, 'test']);
     const view = vi.spyOn(classifier, 'view');
     const report: number[] = [];
-    await toInt8(networkModel(classifier, 'pixels', 1), {
+    const conversion = new Int8Conversion({
       classifier,
       calibration: { count: 10, method: 'mse' },
       weightBits: undefined,
-      training: async () => training,
+      keepFp32: 'none',
+      maxDrop: 1,
+      images: () => exportImages(run, classifier, {}),
       signal: undefined,
-      onProgress: (done) => report.push(done),
+      onProgress: (_, done) => report.push(done),
     });
+    await conversion.convert(networkModel(classifier, 'pixels', 1));
     expect(report).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     const looked = view.mock.calls.map(([image]) => image);
     expect(looked).toEqual(spread(training, 10));
@@ -88,6 +96,55 @@ describe('a run in int8', () => {
     expect(compared.filter(({ path }) => digests.has(path))).toEqual([]);
     // Evenly over the classes.
     expect(new Set(spread(training, 10).map(({ label }) => label)).size).toBe(3);
+    await classifier.close();
+  });
+
+  test('keeps the layers that are named in f32', async () => {
+    const out = join(root, 'kept.onnx');
+    const options = { out, dtype: 'int8', maxDrop: 100, overwrite: true } as const;
+    const all = await exportRun(run, { ...options, keepFp32: 'none' });
+    const { layers } = all.quantisation!;
+    expect(all.quantisation).toMatchObject({
+      kept: [],
+      heldOut: null,
+      weightBits: 'auto',
+      calibration: { images: 42 },
+    });
+    const kept = await exportRun(run, { ...options, keepFp32: [layers[0]!] });
+    expect(kept.quantisation!.kept).toEqual([layers[0]]);
+    expect(kept.bytes).toBeGreaterThan(all.bytes);
+    const { initializers } = readOnnxModel(await readFile(out));
+    const floats = [...initializers].filter(([, { dtype, shape }]) => dtype === 'f32' && shape.length === 4);
+    expect(floats.map(([name]) => name)).toEqual([expect.stringContaining(layers[0]!)]);
+    await expect(exportRun(run, { ...options, keepFp32: ['features.99'] })).rejects.toThrow('"features.99"');
+  });
+
+  test('chooses layers to keep on validation images, never on those that it is compared on', async () => {
+    const classifier = await openRun(run, { threads });
+    const images = await exportImages(run, classifier, {});
+    expect(images.part).toBe('test');
+    const view = vi.spyOn(classifier, 'view');
+    const conversion = new Int8Conversion({
+      classifier,
+      // Ranges of a black image suit no other.
+      calibration: { images: [black] },
+      weightBits: undefined,
+      keepFp32: 'auto',
+      maxDrop: 0,
+      images: async () => images,
+      signal: undefined,
+      onProgress() {},
+    });
+    const { kept, heldOut, errors, layers } = await conversion.quantisation();
+    const test = new Set<unknown>(images.compared);
+    expect(view.mock.calls.filter(([image]) => test.has(image))).toEqual([]);
+    expect(heldOut).toMatchObject({ part: 'validation', images: images.validation.length });
+    expect(heldOut!.tries[0]).toMatchObject({ kept: 0 });
+    expect(heldOut!.tries[0]!.changed).toBeGreaterThan(0);
+    const taken = heldOut!.tries.at(-1)!;
+    expect(taken.changed).toBe(Math.min(...heldOut!.tries.map(({ changed }) => changed)));
+    expect(kept).toEqual(errors!.slice(0, taken.kept).map(({ name }) => name));
+    expect(kept.length).toBeLessThanOrEqual(layers.length / 2);
     await classifier.close();
   });
 
@@ -114,6 +171,14 @@ test('a classifier without a run needs images to calibrate with, and is not comp
   await classifier.close();
 });
 
+test('without a test part, layers are chosen on training images that were not calibrated with', () => {
+  const image = (name: string) => ({ path: name, label: 0 }) as unknown as ExportImages['training'][number];
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(image) as [never, never, never, never];
+  const images = { training: [a, b, c], validation: [d], compared: [d] };
+  expect(heldOut({ ...images, part: 'validation' }, [a, c])).toEqual({ part: 'training', images: [b] });
+  expect(heldOut({ ...images, part: 'test' }, [a, c])).toEqual({ part: 'validation', images: [d] });
+});
+
 test('options that make no sense are named', async () => {
   const int8 = { out: join(root, 'x.onnx'), dtype: 'int8' } as const;
   await expect(exportRun(run, { ...int8, calibration: { count: 0 } })).rejects.toThrow('calibration.count');
@@ -137,6 +202,8 @@ test('a drop of exactly the limit is allowed', () => {
   expect(() => assertDrop(comparison(188), 'int8', 1)).not.toThrow();
   expect(() => assertDrop(comparison(187), 'int8', 1)).toThrow('int8 costs 1.5 points of accuracy: 93.5 %');
   expect(() => assertDrop(comparison(187), 'int8', 1)).toThrow('`maxDrop: 1.5`');
+  expect(() => assertDrop(comparison(187), 'int8', 1)).toThrow('(`calibration.count`)');
+  expect(() => assertDrop(comparison(187), 'int8', 1)).toThrow('(`keepFp32`)');
   expect(() => assertDrop(comparison(187), 'int8', 1.5)).not.toThrow();
   expect(() => assertDrop(comparison(199), 'int8', 0)).not.toThrow();
 });

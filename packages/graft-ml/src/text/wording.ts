@@ -75,8 +75,12 @@ function resumed(command: string, { texts: [run = '<run>'], options }: Call): st
   return `${command} --resume ${argument(run)}${flags(options)}`;
 }
 
+/** Fields of options that have a flag of their own. */
+const fields: Readonly<Record<string, string>> = { 'calibration.count': 'calibrationCount' };
+
 /** Code as the core writes it (base/code.ts), for a shell; undefined where it is no option and no known call. */
 function spoken(code: string): string | undefined {
+  if (Object.hasOwn(fields, code)) return flagOf(fields[code]!);
   if (/^[a-z][A-Za-z0-9]*$/.test(code)) return flagOf(code);
   const [, key, value] = /^([a-z][A-Za-z0-9]*): (.+)$/.exec(code) ?? [];
   if (key !== undefined && value !== undefined) return flags({ [key]: valueIn(value) }).trimStart();

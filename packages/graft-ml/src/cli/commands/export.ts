@@ -12,7 +12,7 @@ import { unlessStopped } from '../long-call.ts';
 import { optionalText } from '../options/download.ts';
 import { maxDropFlag, modelFlags, parseDtypes } from '../options/export.ts';
 import { checkpointFlag } from '../options/shared.ts';
-import { dtypeLines, weightBitsLine } from '../show/dtype-comparison.ts';
+import { dtypeLines, quantisationLines, weightBitsLine } from '../show/dtype-comparison.ts';
 import { printResult, progressOf } from '../show/printer.ts';
 import { verificationLines } from '../show/verification.ts';
 
@@ -40,12 +40,19 @@ export const exportCommand = defineCommand({
     calibrationMethod: choice(calibrationMethods)
       .default('mse')
       .describe(`for int8: how a range is chosen from their numbers: ${calibrationMethods.join(' | ')}`),
-    weightBits: z
-      .int()
-      .min(7)
-      .max(8)
-      .default(7)
-      .describe('for int8: bits of a weight; 7 is right on every processor, 8 on those with VNNI and on Arm'),
+    weightBits: choice(['7', '8', 'auto'])
+      .default('auto')
+      .describe(
+        'for int8: bits of a weight: auto (8, limited so that sums are right on every processor) | 7 | 8 (on processors ' +
+          'with VNNI and on Arm alone)',
+      ),
+    keepFp32: z
+      .string()
+      .default('auto')
+      .describe(
+        'for int8: layers that stay in f32: auto (as few as hold --max-drop on validation images) | none | their names, ' +
+          'with commas between them',
+      ),
     ...maxDropFlag,
     data: optionalText.describe(
       'for another dtype: where the dataset is now, if it was moved, or if the run was made by someone else',
@@ -75,7 +82,8 @@ export const exportCommand = defineCommand({
     'graft export runs/x --verify photos/test --browser',
   ],
   async run({ positionals: [run], options, terminal }) {
-    const { out, data, dtype, batchSize, calibrationCount, calibrationMethod, verify, browser, ...others } = options;
+    const { out, data, dtype, batchSize, calibrationCount, calibrationMethod, verify, browser, keepFp32, ...others } =
+      options;
     if (browser && verify === null) throw new UsageError('export: --browser goes with --verify <folder>.');
     if (verify !== null && !hasNetwork(others.format)) {
       throw new UsageError(`export: --verify compares ONNX models; ${others.format} has weights alone.`);
@@ -89,7 +97,7 @@ export const exportCommand = defineCommand({
       if (paths.length === 1 && !existsSync(paths[0]!))
         throw new UsageError(`export: --verify ${verify}: there is no such folder.`);
     }
-    const weightBits = options.weightBits === 8 ? 8 : 7;
+    const weightBits = bits[options.weightBits];
     const done = await unlessStopped(terminal, async (signal) => {
       const exported = await exportRun(run!, {
         ...others,
@@ -99,6 +107,7 @@ export const exportCommand = defineCommand({
         ...(data !== null && { data }),
         calibration: { count: calibrationCount, method: calibrationMethod },
         weightBits,
+        keepFp32: keepFp32 === 'auto' || keepFp32 === 'none' ? keepFp32 : keepFp32.split(','),
         signal,
         onProgress: ({ stage, done, total }) => terminal.progress(stage, done, total),
       });
@@ -111,12 +120,13 @@ export const exportCommand = defineCommand({
     });
     if (done === null) return;
     const { exported, verifications } = done;
-    const bits = exported.dtypes.includes('int8') ? weightBitsLine(weightBits, await readProcessor()) : '';
+    const processor = exported.dtypes.includes('int8') ? weightBitsLine(weightBits, await readProcessor()) : '';
     printResult(terminal, {
       notes: [...new Set(verifications.flatMap(({ notes }) => notes))],
       lines: [
         ...linesOf(exported),
-        ...(bits === '' ? [] : ['', bits]),
+        ...(exported.quantisation === null ? [] : ['', ...quantisationLines(exported.quantisation)]),
+        ...(processor === '' ? [] : [processor]),
         ...verifications.flatMap((each) => verificationLines(each, verifications.length > 1)),
       ],
       json: verify === null ? exported : { ...exported, verifications },
@@ -124,6 +134,8 @@ export const exportCommand = defineCommand({
     if (verifications.some(({ isRequired, agrees }) => isRequired && !agrees)) process.exitCode = 1;
   },
 });
+
+const bits = { 7: 7, 8: 8, auto: 'auto' } as const;
 
 /** What Linux says of the processor; empty elsewhere. */
 const readProcessor = () => readFile('/proc/cpuinfo', 'utf8').catch(() => '');

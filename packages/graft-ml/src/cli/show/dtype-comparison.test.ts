@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { dtypeLines, weightBitsLine } from './dtype-comparison.ts';
+import { describe, expect, test } from 'vitest';
+import { dtypeLines, quantisationLines, weightBitsLine } from './dtype-comparison.ts';
 
 const fp32 = {
   dtype: 'fp32',
@@ -32,12 +32,46 @@ int8     79.2 %  72.0 to 86.2    99.2 %  0.50         1.50`);
 });
 
 test.each([
-  [7, 'flags\t\t: avx2 avx512_vnni', 'This one has VNNI'],
+  ['auto', 'flags\t\t: avx2 avx512f', /^$/],
   [7, 'flags\t\t: avx2 avx512f', /^$/],
   [8, 'flags : sse avx_vnni', 'for processors with VNNI, as this one'],
   [8, 'processor: 0\nflags\t: avx2\nbugs\t: none', 'no VNNI: sums are clipped here'],
   [8, 'Features\t: fp asimd', /^$/],
   [7, '', /^$/],
-])('of weights of %i bits on "%s" it says "%s"', (bits, cpuinfo, expected) => {
+] as const)('of weights of %s bits on "%s" it says "%s"', (bits, cpuinfo, expected) => {
   expect(weightBitsLine(bits, cpuinfo)).toMatch(expected);
+});
+
+describe('which layers stay in f32', () => {
+  const facts = { weightBits: 'auto', calibration: { images: 100, method: 'mse' } } as const;
+  const layers = ['conv1', 'conv2', 'fc'];
+
+  test('none, with what became of held-out images', () => {
+    const heldOut = { part: 'validation', images: 96, tries: [{ kept: 0, changed: 1, lost: 1 }] } as const;
+    expect(quantisationLines({ ...facts, layers, kept: [], errors: null, heldOut })).toEqual([
+      'All 3 layers with weights are in int8. 1 of 96 held-out validation images gets another class than in fp32.',
+    ]);
+  });
+
+  test('some, with how sensitive they are', () => {
+    const tries = [
+      { kept: 0, changed: 6, lost: 5 },
+      { kept: 1, changed: 2, lost: 1 },
+    ];
+    const errors = [
+      { name: 'conv2', error: 0.047 },
+      { name: 'fc', error: 0.01 },
+    ];
+    const heldOut = { part: 'training', images: 40, tries } as const;
+    expect(quantisationLines({ ...facts, layers, kept: ['conv2'], errors, heldOut })).toEqual([
+      '1 of 3 layers stays in f32: conv2 (4.7 %). 2 of 40 held-out training images get another class than in fp32.',
+      'In brackets: how far quantising that layer alone moves the logits of training images.',
+    ]);
+  });
+
+  test('those that were named', () => {
+    expect(quantisationLines({ ...facts, layers, kept: ['conv1', 'fc'], errors: null, heldOut: null })).toEqual([
+      '2 of 3 layers stay in f32: conv1, fc.',
+    ]);
+  });
 });

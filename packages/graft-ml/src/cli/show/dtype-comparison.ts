@@ -1,5 +1,7 @@
 import { plural } from '@graft-ml/core/internal/base/plural';
+import type { WeightBits } from '@graft-ml/core/internal/export/names';
 import type { DtypeComparison } from '../../export/compare-dtypes.ts';
+import type { Quantisation } from '../../export/int8.ts';
 import { percent, table } from './format.ts';
 
 /** A network in several number formats: accuracy, size and speed, a line for each. */
@@ -26,17 +28,30 @@ const origins: Readonly<Record<string, string>> = {
   all: ', of which the run kept none aside',
 };
 
-/** A sentence on the bits of weights, from what /proc/cpuinfo says of this processor; empty where there is none. */
-export function weightBitsLine(weightBits: number, cpuinfo: string): string {
-  const flags = /^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.split(' ');
-  if (!flags) return '';
-  const hasVnni = flags.some((flag) => flag === 'avx512_vnni' || flag === 'avx_vnni');
-  if (weightBits === 8) {
-    return hasVnni
-      ? 'Weights have 8 bits: the file is for processors with VNNI, as this one, and for Arm.'
-      : 'Weights have 8 bits, but this processor has no VNNI: sums are clipped here. Leave out --weight-bits.';
-  }
-  return hasVnni
-    ? 'Weights have 7 bits, right on every processor. This one has VNNI: --weight-bits 8 is right here, too.'
+/** Which layers stayed in f32, and what decided. */
+export function quantisationLines({ kept, layers, errors, heldOut }: Quantisation): string[] {
+  const { part, images, tries } = heldOut ?? { part: '', images: 0, tries: [] };
+  const taken = tries.at(-1);
+  const outcome = taken
+    ? ` ${taken.changed} of ${plural(images, `held-out ${part} image`)} ${taken.changed === 1 ? 'gets' : 'get'} another class than in fp32.`
     : '';
+  if (kept.length === 0) return [`All ${plural(layers.length, 'layer')} with weights are in int8.${outcome}`];
+  const errorOf = new Map(errors?.map(({ name, error }) => [name, ` (${percent(error)})`]));
+  return [
+    `${kept.length} of ${plural(layers.length, 'layer')} ${kept.length === 1 ? 'stays' : 'stay'} in f32: ` +
+      `${kept.map((name) => `${name}${errorOf.get(name) ?? ''}`).join(', ')}.${outcome}`,
+    ...(errors === null
+      ? []
+      : ['In brackets: how far quantising that layer alone moves the logits of training images.']),
+  ];
+}
+
+/** A sentence on weights of 8 bits, from what /proc/cpuinfo says of this processor; empty where there is none. */
+export function weightBitsLine(weightBits: WeightBits, cpuinfo: string): string {
+  const flags = /^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.split(' ');
+  if (!flags || weightBits !== 8) return '';
+  const hasVnni = flags.some((flag) => flag === 'avx512_vnni' || flag === 'avx_vnni');
+  return hasVnni
+    ? 'Weights have 8 bits: the file is for processors with VNNI, as this one, and for Arm.'
+    : 'Weights have 8 bits, but this processor has no VNNI: sums are clipped here. Leave out --weight-bits.';
 }
