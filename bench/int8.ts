@@ -14,18 +14,13 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { argmax } from '@graft-ml/core/internal/base/largest';
+import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import { wilsonInterval } from '@graft-ml/core/internal/evaluate/metrics';
-import {
-  type CalibrationMethod,
-  networkModel,
-  type OnnxModel,
-  type WeightBits,
-  writeOnnx,
-} from '@graft-ml/core/internal/export/index';
+import { networkModel, type OnnxModel, type WeightBits, writeOnnx } from '@graft-ml/core/internal/export/index';
 import { decode } from '@graft-ml/core/internal/graph/decode';
 import { openRun } from 'graft-ml/internal/evaluate/open-run';
 import { exportImages, spread } from 'graft-ml/internal/export/export-images';
-import { toInt8 } from 'graft-ml/internal/export/int8';
+import { Int8Conversion, type KeepFp32, type Quantisation } from 'graft-ml/internal/export/int8';
 import { networkFeeds } from 'graft-ml/internal/export/network-feeds';
 import { openOnnx } from 'graft-ml/internal/export/onnx-session';
 import { ortVersion } from 'graft-ml/internal/runtime/index';
@@ -45,11 +40,11 @@ if (runs.length === 0) throw new Error('usage: node dist/bench/int8.js <run>... 
 const count = Number(options.count);
 const scratch = mkdtempSync(join(tmpdir(), 'graft-int8-'));
 const peer = fileURLToPath(new URL('../../bench/peer/int8.py', import.meta.url));
-const ours: readonly (readonly [CalibrationMethod, WeightBits])[] = [
-  ['minmax', 7],
-  ['percentile', 7],
-  ['mse', 7],
-  ['minmax', 8],
+const ours: readonly (readonly [string, WeightBits, KeepFp32])[] = [
+  ['Graft', 'auto', 'auto'],
+  ['Graft, no layer kept', 'auto', 'none'],
+  ['Graft, 7 bits, no layer kept', 7, 'none'],
+  ['Graft, 8 bits, no layer kept', 8, 'none'],
 ];
 const theirs = [
   ['MinMax', 7],
@@ -57,6 +52,8 @@ const theirs = [
 ] as const;
 
 const emulatedImages = 5;
+/** Images that are timed. */
+const timedImages = 60;
 /** Emulation takes minutes for larger networks. */
 const mostEmulatedBytes = 2e6;
 
@@ -70,9 +67,8 @@ interface Row {
   /** The mean over images of the largest difference of a probability from fp32. */
   readonly difference: number;
   readonly bytes: number;
-  readonly milliseconds: number;
-  /** fp32's milliseconds over these: the median over images. */
-  readonly speedup: number;
+  /** The median over images, and fp32's milliseconds over these, with this many threads. */
+  readonly threads: Readonly<Record<number, { readonly milliseconds: number; readonly speedup: number }>>;
   /** The nodes that a session runs, by operator. */
   readonly operators: Readonly<Record<string, number>>;
 }
@@ -82,22 +78,28 @@ let versions: Record<string, string> = { 'onnxruntime-node': ortVersion() };
 async function measure(run: string) {
   const classifier = await openRun(run);
   try {
-    const { training, compared, part } = await exportImages(run, classifier, {});
+    const images = await exportImages(run, classifier, {});
+    const { training, compared, part } = images;
     const network = networkModel(classifier, 'pixels', 1);
     const files = new Map<string, Uint8Array>([['fp32', writeOnnx(network)]]);
     const seconds: Record<string, number> = {};
-    for (const [method, weightBits] of ours) {
+    const quantisations: Record<string, Pick<Quantisation, 'kept' | 'heldOut'> & { readonly layers: number }> = {};
+    for (const [name, weightBits, keepFp32] of ours) {
       const start = performance.now();
-      const quantised = await toInt8(network, {
+      const conversion = new Int8Conversion({
         classifier,
-        calibration: { count, method },
+        calibration: { count },
         weightBits,
-        training: async () => training,
+        keepFp32,
+        maxDrop: 1,
+        images: async () => images,
         signal: undefined,
         onProgress() {},
       });
-      files.set(`Graft ${method} ${weightBits} bits`, writeOnnx(quantised));
-      seconds[`Graft ${method} ${weightBits} bits`] = (performance.now() - start) / 1000;
+      files.set(name, writeOnnx(await conversion.convert(network)));
+      seconds[name] = (performance.now() - start) / 1000;
+      const { kept, heldOut, layers } = await conversion.quantisation();
+      quantisations[name] = { kept, heldOut, layers: layers.length };
     }
     const [model, pixels] = [join(scratch, 'fp32.onnx'), join(scratch, 'pixels.u8')];
     writeFileSync(model, files.get('fp32')!);
@@ -126,6 +128,7 @@ async function measure(run: string) {
       part,
       images: compared.length,
       calibration: count,
+      quantisations,
       seconds,
       rows,
       elsewhere,
@@ -140,7 +143,7 @@ function emulated(files: ReadonlyMap<string, Uint8Array>, pixels: string) {
   if (!options.emulator || files.get('fp32')!.length > mostEmulatedBytes) return undefined;
   const script = fileURLToPath(new URL('../../bench/peer/int8_logits.py', import.meta.url));
   const results: Record<string, { readonly largestDifference: number; readonly meanLogit: number }> = {};
-  for (const name of ['fp32', 'Graft minmax 7 bits', 'Graft minmax 8 bits']) {
+  for (const name of ['fp32', 'Graft', 'Graft, 7 bits, no layer kept', 'Graft, 8 bits, no layer kept']) {
     const model = join(scratch, 'emulated.onnx');
     writeFileSync(model, files.get(name)!);
     const [here, there] = [[], options.emulator.split(' ')].map((emulator, i) => {
@@ -164,25 +167,21 @@ async function compare(
   classifier: Awaited<ReturnType<typeof openRun>>,
   images: Awaited<ReturnType<typeof exportImages>>['compared'],
 ): Promise<Row[]> {
+  const optimised = join(scratch, 'optimised.onnx');
   const runners = await Promise.all(
     [...files].map(async ([name, file]) => {
-      const optimised = join(scratch, 'optimised.onnx');
       const session = await openOnnx(file, { optimizedModelFilePath: optimised, logSeverityLevel: 3 });
       const operators = operatorsIn(readFileSync(optimised));
-      return { name, file, session, operators, correct: 0, agreeing: 0, difference: 0, times: [] as number[] };
+      return { name, file, session, operators, correct: 0, agreeing: 0, difference: 0 };
     }),
   );
-  for (const [i, image] of images.entries()) {
-    const feeds = networkFeeds(network, await classifier.view(image), classifier.preprocessing);
-    // Each begins once, so that none always runs after the same one.
-    const turn = [...runners.keys()].map((k) => runners[(k + i) % runners.length]!);
+  const feedsOf = async (image: (typeof images)[number]) =>
+    networkFeeds(network, await classifier.view(image), classifier.preprocessing);
+  for (const image of images) {
+    const feeds = await feedsOf(image);
     const results = new Map<string, Float32Array>();
-    for (const { name, session, times } of turn) {
-      if (i === 0) await session.run(feeds);
-      const start = performance.now();
-      const { probabilities } = await session.run(feeds);
-      times.push(performance.now() - start);
-      results.set(name, probabilities!.data as Float32Array);
+    for (const { name, session } of runners) {
+      results.set(name, (await session.run(feeds)).probabilities!.data as Float32Array);
     }
     const reference = results.get('fp32')!;
     for (const runner of runners) {
@@ -194,8 +193,9 @@ async function compare(
     }
   }
   for (const { session } of runners) await session.release();
-  const base = runners[0]!.times;
-  return runners.map(({ name, file, operators, correct, agreeing, difference, times }) => ({
+  const feeds = await Promise.all(spread(images, timedImages).map(feedsOf));
+  const threads = { 1: await timesOf(files, feeds, 1), 2: await timesOf(files, feeds, 2) };
+  return runners.map(({ name, file, operators, correct, agreeing, difference }) => ({
     name,
     correct,
     accuracy: correct / images.length,
@@ -203,10 +203,36 @@ async function compare(
     agreement: agreeing / images.length,
     difference: difference / images.length,
     bytes: file.length,
-    milliseconds: median(times),
-    speedup: median(times.map((time, i) => base[i]! / time)),
+    threads: { 1: threads[1].get(name)!, 2: threads[2].get(name)! },
     operators,
   }));
+}
+
+/** All files take turns on each image; each begins once, so that none always runs after the same one. */
+async function timesOf(files: ReadonlyMap<string, Uint8Array>, images: readonly Tensors[], threads: number) {
+  const runners = await Promise.all(
+    [...files].map(async ([name, file]) => {
+      const session = await openOnnx(file, { intraOpNumThreads: threads, logSeverityLevel: 3 });
+      return { name, session, times: [] as number[] };
+    }),
+  );
+  for (const [i, feeds] of images.entries()) {
+    for (const k of runners.keys()) {
+      const { session, times } = runners[(k + i) % runners.length]!;
+      if (i === 0) await session.run(feeds); // memory is laid out in the first run
+      const start = performance.now();
+      await session.run(feeds);
+      times.push(performance.now() - start);
+    }
+  }
+  for (const { session } of runners) await session.release();
+  const base = runners[0]!.times;
+  return new Map(
+    runners.map(({ name, times }) => {
+      const speedup = median(times.map((time, i) => base[i]! / time));
+      return [name, { milliseconds: median(times), speedup }] as const;
+    }),
+  );
 }
 
 function operatorsIn(file: Uint8Array): Record<string, number> {
@@ -222,17 +248,20 @@ for (const run of runs) {
   studies.push(study);
   save();
   console.log(`\n${study.run} (${study.model}): ${study.images} ${study.part} images, load ${load.toFixed(1)}`);
-  console.log('| | accuracy | as fp32 | mean difference | MB | ms | times as fast | \n|---|---|---|---|---|---|---|');
-  for (const { name, accuracy, interval, agreement, difference, bytes, milliseconds, speedup } of study.rows) {
+  console.log(
+    '| | accuracy | as fp32 | differs | MB | ms (1 / 2 threads) | times as fast |\n|---|---|---|---|---|---|---|',
+  );
+  for (const { name, accuracy, interval, agreement, difference, bytes, threads } of study.rows) {
     const range = interval.map((end) => (100 * end).toFixed(1)).join(' to ');
+    const kept = study.quantisations[name]?.kept.length ?? 0;
     const cells = [
-      name,
+      kept === 0 ? name : `${name} (${kept} of ${study.quantisations[name]!.layers} layers in f32)`,
       `${(100 * accuracy).toFixed(1)} % (${range})`,
       `${(100 * agreement).toFixed(1)} %`,
-      difference.toFixed(4),
+      difference.toFixed(3),
       (bytes / 1e6).toFixed(2),
-      milliseconds.toFixed(2),
-      speedup.toFixed(2),
+      `${threads[1]!.milliseconds.toFixed(2)} / ${threads[2]!.milliseconds.toFixed(2)}`,
+      `${threads[1]!.speedup.toFixed(1)} / ${threads[2]!.speedup.toFixed(1)}`,
     ];
     console.log(`| ${cells.join(' | ')} |`);
   }

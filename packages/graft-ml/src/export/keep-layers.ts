@@ -1,3 +1,4 @@
+import { argmax } from '@graft-ml/core/internal/base/largest';
 import type { Tensors } from '@graft-ml/core/internal/base/tensor';
 import {
   type ActivationRanges,
@@ -8,7 +9,6 @@ import {
   type WeightBits,
   writeOnnx,
 } from '@graft-ml/core/internal/export/index';
-import { argmax } from '@graft-ml/core/internal/predict/metrics';
 import type { ClassifierInput } from '../evaluate/classifier.ts';
 import { spread } from './export-images.ts';
 import { openOnnx } from './onnx-session.ts';
