@@ -1,7 +1,8 @@
 /*
  * Attacks on Graft's server while ordinary clients ask it: what they notice, and what it takes of memory.
- *   npm run build && node dist/bench/serve-attack.js RUN IMAGES [--seconds 6]
- * RUN is a run, IMAGES a folder of JPEG files for the ordinary clients. Results: bench/results/serve-attack.json
+ *   npm run build && node dist/bench/serve-attack.js RUN IMAGES [--seconds 6] [--rounds 2]
+ * RUN is a run, IMAGES a folder of JPEG files for the ordinary clients. All attacks come again in every round: memory that
+ * a process keeps for its next work is taken once, what leaks is taken in each. Results: bench/results/serve-attack.json
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
@@ -12,12 +13,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
-import { type Contender, commandOf, familyOf, memoryOf, startGraft } from './serve-contenders.ts';
+import { type Contender, commandOf, familyOf, memoryOf, residentOf, startGraft } from './serve-contenders.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seconds: { type: 'string', default: '6' },
+    rounds: { type: 'string', default: '2' },
     out: { type: 'string', default: 'bench/results/serve-attack.json' },
   },
 });
@@ -281,6 +283,11 @@ async function ordinary(port: number, isOver: () => boolean) {
   return { answers: times.length, failed, p50: at(0.5), p99: at(0.99) };
 }
 
+const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+
+/** The name of the file that a process of Node's runs. */
+const programOf = (pid: number) => /([\w-]+)\.m?js/.exec(commandOf(pid))?.[1] ?? 'unknown';
+
 async function measure({ name, run: attack }: Attack, { url, child }: Contender) {
   const pid = child.pid!;
   const port = Number(new URL(url).port);
@@ -294,8 +301,10 @@ async function measure({ name, run: attack }: Attack, { url, child }: Contender)
   const [others] = await Promise.all([ordinary(port, isOver), attack(target)]);
   await delay(3000);
   clearInterval(watch);
-  const megabytes = (bytes: number) => Math.round(bytes / 1e6);
-  const memory = { before: megabytes(before), most: megabytes(most), after: megabytes(memoryOf(pid)) };
+  const memory = {
+    ...{ before: megabytes(before), most: megabytes(most), after: megabytes(memoryOf(pid)) },
+    processes: familyOf(pid).map((each) => ({ program: programOf(each), megabytes: megabytes(residentOf(each)) })),
+  };
   console.log(
     `| ${name} | ${JSON.stringify(counts).replace(/["{}]/g, '')} | ${others.answers}, failed ${JSON.stringify(others.failed)} | ` +
       `${others.p50} | ${others.p99} | ${memory.before} | ${memory.most} | ${memory.after} |`,
@@ -311,7 +320,10 @@ const results = [];
 try {
   const all = await attacks();
   await measure(all[0]!, server); // the first seconds are slower
-  for (const attack of [...all, all[0]!]) results.push(await measure(attack, server));
+  for (let round = 1; round <= Number(values.rounds); round++) {
+    for (const attack of all) results.push({ round, ...(await measure(attack, server)) });
+  }
+  results.push({ round: Number(values.rounds) + 1, ...(await measure(all[0]!, server)) });
   const health = await fetch(`${server.url}/health/ready`);
   if (!health.ok) throw new Error('The server is not ready after the attacks.');
 } finally {

@@ -32,6 +32,12 @@ interface Asked<Reply> {
 /** The file descriptor of a process's pipe for tasks and answers, after those of its channel and its errors. */
 export const taskChannel = 4;
 
+/**
+ * Settings of glibc's allocator, which by itself keeps freed memory for each of libvips's and ORT's threads apart, and
+ * after the first large buffer takes later ones from what it never gives back.
+ */
+const frugalMemory = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '262144' };
+
 /** Bytes of its last words that are kept. */
 const lastWords = 2000;
 
@@ -43,8 +49,7 @@ export function startChild<Task, Reply>(program: string, { descriptor }: SharedP
   const child = fork(builtWorker(program), [], {
     execArgv: ['--expose-gc'],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe', descriptor],
-    // glibc would keep freed memory for each of libvips's and ORT's threads apart.
-    env: { ...process.env, MALLOC_ARENA_MAX: '2' },
+    env: { ...frugalMemory, ...process.env },
   });
   const asked = new Map<number, Asked<Reply>>();
   let count = 0;

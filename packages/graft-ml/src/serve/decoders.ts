@@ -5,6 +5,7 @@ import { planesOf } from '@graft-ml/core/internal/predict/exported-model';
 import { type ImageProcess, processLimits, startImageProcess } from '../data/image-process.ts';
 import { type Child, ProcessLost, startChild } from './child.ts';
 import type {
+  BeginTask,
   DecodeImageTask,
   DecodeReply,
   DecodeTask,
@@ -39,6 +40,8 @@ export interface DecodersOptions {
   readonly onLost: (how: string) => void;
 }
 
+type Decoder = Child<BeginTask | DecodeTask, DecodeReply>;
+
 interface Waiting {
   readonly task: DecodeTask;
   readonly signal: AbortSignal;
@@ -48,6 +51,8 @@ interface Waiting {
   fail(error: unknown): void;
 }
 
+/** The longest that a process may take to begin. */
+const startSeconds = 60;
 /** Bytes from which a tensor takes long to read. */
 const manyBytes = 2e6;
 /** Images that may cost much wait for one process; more of them than this are turned away. */
@@ -55,8 +60,8 @@ const mostCostly = 8;
 
 export async function startDecoders({ shared, count, seconds, onLost }: DecodersOptions): Promise<Decoders> {
   const queue: Waiting[] = [];
-  const idle: Child<DecodeTask, DecodeReply>[] = [];
-  const running = new Set<Child<DecodeTask, DecodeReply>>();
+  const idle: Decoder[] = [];
+  const running = new Set<Decoder>();
   const costly = costlyLane(seconds);
   // Where there are several, one is always there for what is done quickly.
   const mostSlow = Math.max(1, count - 1);
@@ -64,7 +69,7 @@ export async function startDecoders({ shared, count, seconds, onLost }: Decoders
   let isClosed = false;
 
   const start = () => {
-    const child = startChild<DecodeTask, DecodeReply>('serve/decode-main.js', shared);
+    const child = startChild<BeginTask | DecodeTask, DecodeReply>('serve/decode-main.js', shared);
     running.add(child);
     void child.ended.then((how) => {
       running.delete(child);
@@ -74,8 +79,14 @@ export async function startDecoders({ shared, count, seconds, onLost }: Decoders
       onLost(how);
       start();
     });
-    idle.push(child);
-    advance();
+    // An image is given to a process that has begun: one that is lost before is none of its tries.
+    void child.ask({ kind: 'begin' }, startSeconds).then(
+      () => {
+        idle.push(child);
+        advance();
+      },
+      () => {}, // its end is told, and it is started again
+    );
   };
   const advance = () => {
     while (idle.length > 0) {
@@ -86,7 +97,7 @@ export async function startDecoders({ shared, count, seconds, onLost }: Decoders
       else void work(idle.pop()!, next);
     }
   };
-  const work = async (child: Child<DecodeTask, DecodeReply>, one: Waiting) => {
+  const work = async (child: Decoder, one: Waiting) => {
     const cost = isSlow(one.task) ? 1 : 0;
     slow += cost;
     try {

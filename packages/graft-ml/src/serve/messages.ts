@@ -131,6 +131,11 @@ export interface TensorTask {
   readonly mostPixels: number;
 }
 
+/** Asks a process whether it has started. */
+export interface BeginTask {
+  readonly kind: 'begin';
+}
+
 export type DecodeTask = ViewTask | DecodeImageTask | TensorTask;
 
 /** A request of the Open Inference Protocol as it was read. */
@@ -144,6 +149,7 @@ export interface TensorRequest {
 }
 
 export type DecodeReply =
+  | { readonly hasBegun: true }
   | { readonly isWritten: true }
   | { readonly image: PlanarImage }
   | { readonly request: TensorRequest }
