@@ -314,7 +314,7 @@ describe.skipIf(!hasBrowser('the tests of the studio'))('the studio in Chromium'
     const [run, file] = [join(root, 'looked'), join(root, 'shapes.onnx')];
     const quick = ['--model', 'conv4', '--epochs', '3', '--batch-size', '4', '--threads', '1', '--no-report'];
     expect((await graft(['train', shapes, ...quick, '--out', run])).status).toBe(0);
-    expect((await graft(['export', run, '--out', file])).status).toBe(0);
+    expect((await graft(['export', run, '--out', file, '--seen'])).status).toBe(0);
     const { stdout } = await graft(['evaluate', run, shapes, '--part', 'all', '--json']);
     const { accuracy } = JSON.parse(stdout) as { accuracy: number };
 

@@ -14,6 +14,7 @@ import { loadOrt, loadSession, ortVersion } from './ort.ts';
 import { shippedChoices } from './shipped-choices.ts';
 import { timedSession } from './timed-session.ts';
 
+// Once and for all: which lowerings there are is part of what choices are stored under.
 addBlockedLowerings();
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped'> {
