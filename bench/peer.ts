@@ -45,7 +45,7 @@ export function startScript(python: string, script: string, options: readonly st
 }
 
 /** Sends a line, if any, and gives back the next line of the answer, parsed. */
-function conversation(child: ChildProcess): (line?: string) => Promise<unknown> {
+export function conversation(child: ChildProcess): (line?: string) => Promise<unknown> {
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   let complaints = '';
   child.stderr!.on('data', (text) => {
@@ -53,7 +53,7 @@ function conversation(child: ChildProcess): (line?: string) => Promise<unknown> 
   });
   const failed = new Promise<never>((_, reject) => {
     child.once('error', reject);
-    child.once('close', () => reject(new Error(complaints.trim().split('\n').at(-1) || 'the peer ended')));
+    child.once('close', () => reject(new Error(complaints.trim().split('\n').at(-1) || 'the process ended')));
   });
   failed.catch(() => {}); // it is looked at only while a line is awaited
   return async (line) => {

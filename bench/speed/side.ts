@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
+import { conversation } from '../peer.ts';
 
 /** The first line of a side: it is set up, and has taken a few steps from the given weights. */
 export interface Ready {
@@ -55,8 +55,8 @@ export async function startSide({ command, args, env = {} }: SideCommand): Promi
       resolve();
     }),
   );
-  const next = answersOf(child);
-  const ready = (await next()) as Ready;
+  const ask = conversation(child);
+  const ready = (await ask()) as Ready;
   const seconds = (performance.now() - began) / 1000;
   child.kill('SIGSTOP');
   return {
@@ -64,8 +64,7 @@ export async function startSide({ command, args, env = {} }: SideCommand): Promi
     seconds,
     async take(steps) {
       child.kill('SIGCONT');
-      child.stdin.write(`${steps}\n`);
-      const turn = (await next()) as Turn;
+      const turn = (await ask(`${steps}\n`)) as Turn;
       child.kill('SIGSTOP');
       return turn;
     },
@@ -74,22 +73,5 @@ export async function startSide({ command, args, env = {} }: SideCommand): Promi
       child.kill('SIGCONT');
       await ended;
     },
-  };
-}
-
-function answersOf(child: ChildProcess): () => Promise<unknown> {
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  let complaints = '';
-  child.stderr!.on('data', (text) => {
-    complaints += text;
-  });
-  const failed = new Promise<never>((_, reject) => {
-    child.once('error', reject);
-    child.once('close', () => reject(new Error(complaints.trim().split('\n').at(-1) || 'the process ended')));
-  });
-  failed.catch(() => {}); // it is looked at only while a line is awaited
-  return async () => {
-    const line = await Promise.race([lines.next(), failed]);
-    return line.done ? failed : JSON.parse(line.value);
   };
 }

@@ -65,7 +65,7 @@ export function integerAttribute({ attributes }: DecodedNode, name: string, othe
 }
 
 /** The nodes that read each value. */
-export function consumersOf({ nodes }: Pick<OnnxModel, 'nodes'>): Map<string, DecodedNode[]> {
+function consumersOf({ nodes }: Pick<OnnxModel, 'nodes'>): Map<string, DecodedNode[]> {
   const consumers = new Map<string, DecodedNode[]>();
   for (const node of nodes) {
     for (const name of new Set(node.inputs)) consumers.set(name, [...(consumers.get(name) ?? []), node]);

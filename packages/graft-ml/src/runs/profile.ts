@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@graft-ml/core/internal/base/errors';
 import { formatOwnJson } from '@graft-ml/core/internal/base/own-json';
@@ -37,6 +38,9 @@ export async function writeProfile(
 /** The profile that was written into a folder. @throws UserError where there is none, or it is damaged */
 export async function readProfile(folder: string): Promise<Profile> {
   const path = join(folder, profileFile);
+  if (!existsSync(path)) {
+    throw new UserError(`${folder} has no ${profileFile}. A run has one if it was trained with \`--profile\`.`);
+  }
   const content = await readOwnJson(path, { links: 'refuse' });
   try {
     return profileIn(content);
