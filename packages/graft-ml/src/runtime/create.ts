@@ -10,6 +10,7 @@ import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/ru
 import { type ChoiceStore, everyLowering, timingMethod } from '@graft-ml/core/internal/runtime/tuning';
 import type { InferenceSession } from 'onnxruntime-common';
 import { defaultCache } from '../cache/folder-cache.ts';
+import { loadInPlace } from './in-place.ts';
 import { loadOrt, loadSession, ortVersion } from './ort.ts';
 import { shippedChoices } from './shipped-choices.ts';
 import { timedSession } from './timed-session.ts';
@@ -62,9 +63,9 @@ let cpuFeatures: Promise<Features> | undefined;
 
 /** ORT's processor kernels in this process. */
 export function cpuBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
-  const load = (model: Uint8Array) => loadSession(model, threads, session);
-  const loadForTiming = (model: Uint8Array, count: number) =>
-    loadSession(model, count, { ...session, ...stopsSpinning });
+  const loadWith = (model: Uint8Array, count: number, further: InferenceSession.SessionOptions = {}) =>
+    loadInPlace((bytes) => loadSession(bytes, count, { ...session, ...further }), model);
+  const load = (model: Uint8Array) => loadWith(model, threads);
   const wrap = wrapWith(loadOrt().Tensor);
   return {
     device: 'cpu',
@@ -72,8 +73,8 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
     wrap,
     threads,
     load,
-    loadForTiming,
-    loadTimed: (model) => timedSession((options) => loadSession(model, threads, { ...session, ...options })),
+    loadForTiming: (model, count) => loadWith(model, count, stopsSpinning),
+    loadTimed: (model) => timedSession((options) => loadWith(model, threads, options)),
     processorTime,
     features: () => {
       cpuFeatures ??= probeFeatures({ load, wrap });

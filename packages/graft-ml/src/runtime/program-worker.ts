@@ -10,6 +10,7 @@ import { wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { Program } from '@graft-ml/core/internal/runtime/program';
 import type { InferenceSession } from 'onnxruntime-common';
 import Tinypool from 'tinypool';
+import { loadInPlace } from './in-place.ts';
 import { loadOrt, loadSession } from './ort.ts';
 import { bytesOf, type ProgramCall, type ProgramThreadData } from './shared-tensor.ts';
 import { timedSession } from './timed-session.ts';
@@ -18,7 +19,7 @@ const { graph, shared, timing } = Tinypool.workerData as ProgramThreadData;
 // ORT's optimizers find nothing in an unrolled inner loop that makes it faster, and take five times as long to look for
 // it as all else (docs/performance.md).
 const load = (options: InferenceSession.SessionOptions = {}) =>
-  loadSession(graph.model, 1, { graphOptimizationLevel: 'disabled', ...options });
+  loadInPlace((model) => loadSession(model, 1, { graphOptimizationLevel: 'disabled', ...options }), graph.model);
 const timed = timing && timedSession(load);
 const program = (timed ?? load()).then((opened) => new Program(opened, graph, wrapWith(loadOrt().Tensor)));
 // ORT reads no shared memory, so each thread has a copy.

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KernelTime, TimedRun, TimedSession } from '@graft-ml/core/internal/runtime/backend';
 import type { InferenceSession } from 'onnxruntime-common';
+import type { SessionInPlace } from './in-place.ts';
 
 /** An event of ORT's profile, in Chrome's trace format, as far as it is read here. Times are microseconds. */
 interface OrtEvent {
@@ -18,7 +19,7 @@ interface OrtEvent {
  * folder that is removed then.
  */
 export async function timedSession(
-  load: (options: InferenceSession.SessionOptions) => Promise<InferenceSession>,
+  load: (options: InferenceSession.SessionOptions) => Promise<SessionInPlace>,
 ): Promise<TimedSession> {
   const folder = await mkdtemp(join(tmpdir(), 'graft-profile-'));
   const remove = () => rm(folder, { recursive: true, force: true });
