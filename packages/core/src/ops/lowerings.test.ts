@@ -25,6 +25,14 @@ function convolution(from: number, to: number, kernel: number, options: Partial<
   return [y, ...vjp([y], [input('dy', 'f32', y.shape)], [x, w])];
 }
 
+/** The same on images that stride 2 divides, in a batch of whole blocks. */
+function evenConvolution(channels: number, groups: number, kernel: number, pad = (kernel - 1) / 2): Value[] {
+  const x = input('x', 'f32', [16, channels, 8, 6]);
+  const w = input('w', 'f32', [channels, channels / groups, kernel, kernel]);
+  const y = conv2d(x, w, geometry(kernel, { groups, strides: [2, 2], pads: [pad, pad, pad, pad] }));
+  return [y, ...vjp([y], [input('dy', 'f32', y.shape)], [x, w])];
+}
+
 const perChannel = (name: string) => input(name, 'f32', [3]);
 const images = (name: string, shape: readonly number[]) => input(name, 'f32', shape);
 const combine = (shape: readonly number[]) => [
@@ -45,6 +53,16 @@ const cases: Record<string, Value[]> = {
     pads: [1, 2, 0, 1],
     dilations: [1, 2],
   }),
+  '3x3, stride 2, even': evenConvolution(16, 1, 3),
+  '2x2, stride 2, even': evenConvolution(16, 1, 2, 0),
+  'depthwise 5x5, stride 2, even': evenConvolution(16, 16, 5),
+  'groups of 16': convolution(32, 32, 3, { groups: 2 }),
+  'groups of 16, stride 2, even': evenConvolution(32, 2, 3),
+  'groups of 8, four of them': convolution(32, 32, 3, { groups: 4, pads: [0, 1, 2, 1] }),
+  'groups of 4, dilation': convolution(16, 16, 3, { groups: 4, pads: [2, 2, 1, 2], dilations: [2, 1] }),
+  'groups of 2 to 4 channels': convolution(8, 16, 3, { groups: 4 }),
+  'groups of 4, stride 2, even': evenConvolution(16, 4, 5),
+  'groups of 8, 1x1': convolution(16, 16, 1, { groups: 2 }),
   'combination of images': combine([2, 3, 4, 5]),
   'combination of sequences': combine([2, 3, 4]),
 };

@@ -133,6 +133,36 @@ function shifted(b: OnnxBuilder, x: string, value: Value, attributes: WeightGrad
   return taps;
 }
 
+/** Stride 1, and shifts that leave something: a pad below zero crops. */
+export function isShiftable({ inputs: [x, dy] }: Value, { strides, pads, dilations, kernel }: WeightGradAttributes) {
+  return ([0, 1] as const).every(
+    (axis) =>
+      strides[axis] === 1 &&
+      pads[axis] < dy!.shape[axis + 2]! &&
+      reach(kernel[axis], dilations[axis]) - pads[axis] < x!.shape[axis + 2]!,
+  );
+}
+
+/** The images shifted along their rows for each column of the kernel, the gradients along their columns for each row. */
+export function shifts(b: OnnxBuilder, x: string, dy: string, value: Value, attributes: WeightGradAttributes) {
+  const { pads, dilations, kernel } = attributes;
+  const [[rows, width], [height, columns]] = value.inputs.map(({ shape }) => shape.slice(2)) as [number[], number[]];
+  const shift = (name: string, before: readonly number[], after: readonly number[]) =>
+    [...before, ...after].every((p) => p === 0)
+      ? name
+      : b.emit('Pad', [name, b.integers([0, 0, ...before, 0, 0, ...after])]);
+  return {
+    images: Array.from({ length: kernel[1] }, (_, j) => {
+      const right = j * dilations[1] - pads[1];
+      return shift(x, [0, -right], [0, columns! + right - width!]);
+    }),
+    gradients: Array.from({ length: kernel[0] }, (_, i) => {
+      const down = i * dilations[0] - pads[0];
+      return shift(dy, [down, 0], [rows! - height! - down, 0]);
+    }),
+  };
+}
+
 /**
  * The images as each kernel tap sees them, beside the gradient that they are multiplied with. At stride 1 the images are
  * shifted along their rows only, and the gradient along its columns: kh + kw copies in place of kh·kw, and none for a
@@ -145,34 +175,15 @@ function paired(
   value: Value,
   attributes: WeightGradAttributes,
 ): (readonly [tap: string, gradient: string])[] {
-  const { strides, pads, dilations, kernel } = attributes;
-  const [rows, width] = value.inputs[0]!.shape.slice(2) as [number, number];
-  const [height, columns] = shapesOf(value, attributes.groups).output as [number, number];
-  // A pad below zero crops; it must leave something.
-  const isCroppable =
-    pads[0] < height &&
-    pads[1] < columns &&
-    reach(kernel[0], dilations[0]) - pads[0] < rows &&
-    reach(kernel[1], dilations[1]) - pads[1] < width;
-  if (b.isBesideCpu || strides.some((stride) => stride > 1) || !isCroppable) {
+  if (b.isBesideCpu || !isShiftable(value, attributes)) {
     return shifted(b, x, value, attributes).map((tap) => [tap, dy]);
   }
-  const shift = (name: string, before: readonly number[], after: readonly number[]) =>
-    [...before, ...after].every((p) => p === 0)
-      ? name
-      : b.emit('Pad', [name, b.integers([0, 0, ...before, 0, 0, ...after])]);
-  return Array.from({ length: kernel[0] * kernel[1] }, (_, tap) => {
-    const down = Math.floor(tap / kernel[1]) * dilations[0] - pads[0];
-    const right = (tap % kernel[1]) * dilations[1] - pads[1];
-    return [
-      shift(x, [0, -right], [0, columns + right - width]),
-      shift(dy, [down, 0], [rows - height - down, 0]),
-    ] as const;
-  });
+  const { images, gradients } = shifts(b, x, dy, value, attributes);
+  return gradients.flatMap((gradient) => images.map((image) => [image, gradient] as const));
 }
 
 /** A · Bᵀ of `rank` axes, in one kernel without writing Bᵀ where there is one. */
-function matmulTransposed(b: OnnxBuilder, left: string, right: string, rank: number): string {
+export function matmulTransposed(b: OnnxBuilder, left: string, right: string, rank: number): string {
   if (b.isBesideCpu) {
     const axes = Array.from({ length: rank }, (_, i) => i);
     return b.emit('MatMul', [left, transpose(b, right, [...axes.slice(0, -2), rank - 1, rank - 2])]);
