@@ -2,6 +2,8 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { writeNode } from './onnx-wire.ts';
 
 const float = 1;
+/** What makes the output; no kernel of the model's own. */
+export const sequenceOperator = 'SequenceEmpty';
 
 /**
  * The same model with one more output before its own: an empty sequence of tensors. What is written here is a model with
@@ -10,7 +12,7 @@ const float = 1;
 export function withSequenceOutput(model: Uint8Array, name: string): Uint8Array {
   const w = new BinaryWriter();
   w.tag(7, WireType.LengthDelimited).fork(); // GraphProto
-  writeNode(w, { name: undefined, operator: 'SequenceEmpty', domain: '', inputs: [], outputs: [name] }, [], () => {});
+  writeNode(w, { name: undefined, operator: sequenceOperator, domain: '', inputs: [], outputs: [name] }, [], () => {});
   w.tag(12, WireType.LengthDelimited).fork(); // an output
   w.tag(1, WireType.LengthDelimited).string(name);
   w.tag(2, WireType.LengthDelimited).fork(); // TypeProto

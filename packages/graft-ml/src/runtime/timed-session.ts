@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sequenceOperator } from '@graft-ml/core/internal/graph/sequence-output';
 import type { KernelTime, TimedRun, TimedSession } from '@graft-ml/core/internal/runtime/backend';
 import type { InferenceSession } from 'onnxruntime-common';
 import type { SessionInPlace } from './in-place.ts';
@@ -68,7 +69,8 @@ function kernelsByRun(events: readonly OrtEvent[]): KernelTime[][] {
   const runs: KernelTime[][] = [];
   let open: OrtEvent[] = [];
   for (const event of events) {
-    if (event.cat === 'Node' && event.name.endsWith(kernelSuffix)) open.push(event);
+    const isKernel = event.cat === 'Node' && event.name.endsWith(kernelSuffix);
+    if (isKernel && event.args?.op_name !== sequenceOperator) open.push(event);
     if (event.cat !== 'Session' || event.name !== 'model_run') continue;
     runs.push(
       open.map(({ name, ts, dur, args }) => ({
