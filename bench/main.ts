@@ -5,12 +5,12 @@ import { commandKinds, compareCommands, rowNames } from './speed/commands.ts';
 import { compare } from './speed/compare.ts';
 import { thisMachine } from './speed/machine.ts';
 import type { Tried } from './speed/peers.ts';
-import { type Row, readResults, writeResults } from './speed/results.ts';
+import { type Row, readResults, resultsOf, writeResults } from './speed/results.ts';
 import { allWorks, batches, isMeta, models, nameOf, type Work } from './speed/works.ts';
 
 const help = `npm run bench -- KIND… [--python PATH] [--models resnet18,…] [--batches 4,16] [--minutes M]
 
-Times Graft beside PyTorch, in turns, each in a process of its own that is stopped while the other runs. Rows that
+Times Graft beside PyTorch and others, in turns, each in a process of its own that is stopped while the other runs. Rows that
 --out has are not measured again, so that a long series can be cut into parts.
 
   full          training step, everything trained
@@ -31,13 +31,15 @@ Times Graft beside PyTorch, in turns, each in a process of its own that is stopp
   --images      root/class/*.jpg, and
   --weights     SqueezeNet 1.1's weights (.safetensors): for start, predict, job
   --compile     torch.compile as a side of its own
+  --javascript  a folder with @tensorflow/tfjs and @tensorflow/tfjs-backend-wasm in node_modules: a side of its own in
+                ResNet-18's forward pass
   --threads     of each side (default: all cores)
   --turns       of each side (default: 7)
   --minutes     begins no row that would not end in so many minutes
   --again       measures rows that are there already
   --list        prints the rows without measuring
   --json        prints the rows as JSON
-  --out         default: bench/results/speed.json`;
+  --out         default: a file for this machine in bench/results/speed`;
 
 const { values: options, positionals: kinds } = parseArgs({
   allowPositionals: true,
@@ -49,13 +51,14 @@ const { values: options, positionals: kinds } = parseArgs({
     images: { type: 'string' },
     weights: { type: 'string' },
     compile: { type: 'boolean', default: false },
+    javascript: { type: 'string' },
     threads: { type: 'string', default: String(availableParallelism()) },
     turns: { type: 'string', default: '7' },
     minutes: { type: 'string', default: 'Infinity' },
     again: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
-    out: { type: 'string', default: 'bench/results/speed.json' },
+    out: { type: 'string' },
   },
 });
 
@@ -88,7 +91,7 @@ function wantedRows(): Measurable[] {
         name: nameOf(work),
         measure: (settings) =>
           compare(work, {
-            ...{ python, threads, turns, compiles: options.compile },
+            ...{ python, threads, turns, compiles: options.compile, javascript: options.javascript ?? null },
             known: (way) => settings[settingName(work, way)],
             onSettings: (way, tried) => {
               settings[settingName(work, way)] = tried;
@@ -117,11 +120,11 @@ async function measureAll(rows: readonly Measurable[]): Promise<Row[]> {
   for (const { name, measure } of rows) {
     const began = performance.now();
     if (began + longest > deadline) break;
-    const settings = { ...readResults(options.out, machine).settings };
+    const settings = { ...readResults(out, machine).settings };
     try {
       const row = await measure(settings);
-      const { rows: before } = readResults(options.out, machine);
-      await writeResults(options.out, { machine, settings, rows: { ...before, [name]: row } });
+      const { rows: before } = readResults(out, machine);
+      await writeResults(out, { machine, settings, rows: { ...before, [name]: row } });
       measured.push(row);
       if (!options.json) console.log(lineOf(row));
     } catch (error) {
@@ -144,9 +147,10 @@ function lineOf({ name, graft, peers }: Row): string {
 }
 
 const machine = thisMachine();
+const out = options.out ?? resultsOf(machine);
 if (kinds.length === 0) console.log(help);
 else {
-  const done = existsSync(options.out) && !options.again ? readResults(options.out, machine).rows : {};
+  const done = existsSync(out) && !options.again ? readResults(out, machine).rows : {};
   const open = wantedRows().filter(({ name }) => !(name in done));
   if (options.list) console.log(open.map(({ name }) => name).join('\n'));
   else {

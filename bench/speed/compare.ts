@@ -3,20 +3,17 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { median } from '../harness.ts';
-import { peerCommand, type Tried, trySettings, type Way, waysOf } from './peers.ts';
+import type { SideRequest } from './graft-side.ts';
+import { type PeerPlaces, type Tried, trySettings, type Way, waysOf } from './peers.ts';
 import type { PeerResult, Row, SideResult } from './results.ts';
 import { type Side, startSide, type Turn } from './side.ts';
 import { ratioOf, spreadOf } from './statistics.ts';
 import { nameOf, type Work } from './works.ts';
 
-export interface CompareOptions {
-  /** A Python with PyTorch and torchvision; null: Graft alone. */
-  readonly python: string | null;
+export interface CompareOptions extends PeerPlaces {
   readonly threads: number;
   /** Turns of each side. */
   readonly turns: number;
-  /** Whether torch.compile is a side of its own, where it works. */
-  readonly compiles: boolean;
   /** Settings that were tried before, the fastest first. */
   known(way: string): readonly Tried[] | undefined;
   onSettings(way: string, tried: readonly Tried[]): void;
@@ -36,7 +33,7 @@ const tolerances = { logits: 1e-3, losses: 0.05 };
 const graftSide = fileURLToPath(new URL('./graft-side.js', import.meta.url));
 
 /**
- * Times a work with Graft and with each way of PyTorch, in turns. A way that does not work on this machine is left out.
+ * Times a work with Graft and with each way of its peers, in turns. A way that does not work on this machine is left out.
  *
  * @throws Error where the sides do not compute the same
  */
@@ -48,9 +45,9 @@ export async function compare(work: Work, options: CompareOptions): Promise<Row>
   try {
     const graft = await startSide({ command: process.execPath, args: [graftSide, JSON.stringify(request)] });
     sides.set('Graft', graft);
-    for (const way of options.python === null ? [] : waysOf(work, options.compiles)) {
+    for (const way of waysOf(work, options)) {
       const best = (await settingsOf(way, work, request, options))[0];
-      const side = best && (await startSide(peerCommand(options.python!, request, best.setting)).catch(asError));
+      const side = best && (await startSide(way.command(request, best.setting)).catch(asError));
       if (side && !(side instanceof Error)) sides.set(way.name, side);
       else options.onProgress(`${nameOf(work)}: ${way.name} does not work here${side ? `: ${side.message}` : ''}`);
     }
@@ -76,13 +73,13 @@ const asError = (error: unknown) => (error instanceof Error ? error : new Error(
 async function settingsOf(
   way: Way,
   work: Work,
-  request: Parameters<typeof peerCommand>[1],
-  { known, onSettings, python, onProgress }: CompareOptions,
+  request: SideRequest,
+  { known, onSettings, onProgress }: CompareOptions,
 ): Promise<readonly Tried[]> {
   const before = known(way.name);
   if (before) return before;
   onProgress(`${nameOf(work)}: settings of ${way.name}`);
-  const tried = await trySettings(way, (setting) => peerCommand(python!, request, setting));
+  const tried = await trySettings(way, request);
   onSettings(way.name, tried);
   return tried;
 }

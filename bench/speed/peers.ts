@@ -18,14 +18,46 @@ export type Setting = Readonly<Record<string, string | boolean>>;
  */
 const environment = { MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '100000000000', MALLOC_TOP_PAD_: '67108864' };
 
-/** A way to do the work with PyTorch; the fastest of its settings is what is compared. */
+/** What the peers run in. */
+export interface PeerPlaces {
+  /** A Python with PyTorch and torchvision; null: without PyTorch. */
+  readonly python: string | null;
+  /** Whether torch.compile is a side of its own, where it works. */
+  readonly compiles: boolean;
+  /** A folder in which tfjs is installed; null: without it. */
+  readonly javascript: string | null;
+}
+
+/** A way to do the work with a peer; the fastest of its settings is what is compared. */
 export interface Way {
   readonly name: string;
   readonly settings: readonly Setting[];
+  command(request: SideRequest, setting: Setting): SideCommand;
 }
 
-/** The ways that PyTorch has to do a work. */
-export function waysOf(work: Work, compiles: boolean): Way[] {
+/** The ways that peers have to do a work. */
+export function waysOf(work: Work, { python, compiles, javascript }: PeerPlaces): Way[] {
+  const withPython = python === null ? [] : waysOfPyTorch(work, compiles);
+  return [
+    ...withPython.map((way) => ({
+      ...way,
+      command: (request: SideRequest, setting: Setting) => pythonCommand(python!, request, setting),
+    })),
+    ...(javascript === null ? [] : waysOfJavaScript(work, javascript)),
+  ];
+}
+
+/** The peers in JavaScript do what takes them seconds: the others are in bench/README.md. */
+function waysOfJavaScript(work: Work, modules: string): Way[] {
+  if (work.kind !== 'frozen' || work.model !== 'resnet18') return [];
+  const command = (request: SideRequest): SideCommand => ({
+    command: process.execPath,
+    args: [peerScript('speed_tfjs.mjs'), JSON.stringify({ ...request, modules })],
+  });
+  return [{ name: 'TensorFlow.js', settings: [{}], command }];
+}
+
+function waysOfPyTorch(work: Work, compiles: boolean): Omit<Way, 'command'>[] {
   if (isMeta(work)) {
     const forms = work.kind === 'protonet' ? ['eager'] : ['eager', 'vmap'];
     return [...forms, ...(compiles ? ['compiled'] : [])].map((form) => ({
@@ -43,7 +75,7 @@ export function waysOf(work: Work, compiles: boolean): Way[] {
 }
 
 /** The process that does a work with PyTorch. */
-export function peerCommand(python: string, request: SideRequest, setting: Setting): SideCommand {
+function pythonCommand(python: string, request: SideRequest, setting: Setting): SideCommand {
   const script = peerScript(isMeta(request.work) ? 'speed_meta.py' : 'speed.py');
   return {
     command: python,
@@ -62,12 +94,12 @@ export interface Tried {
  * Tries the settings of a way for a second each, in processes of their own. Those that fail are left out. The fastest
  * comes first.
  */
-export async function trySettings({ settings }: Way, command: (setting: Setting) => SideCommand): Promise<Tried[]> {
+export async function trySettings({ settings, command }: Way, request: SideRequest): Promise<Tried[]> {
   const [only] = settings;
   if (settings.length === 1) return [{ setting: only!, milliseconds: 0 }];
   const tried: Tried[] = [];
   for (const setting of settings) {
-    const milliseconds = await fastestStep(command(setting)).catch(() => null);
+    const milliseconds = await fastestStep(command(request, setting)).catch(() => null);
     if (milliseconds !== null) tried.push({ setting, milliseconds });
   }
   return tried.sort((a, b) => a.milliseconds - b.milliseconds);

@@ -1,4 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { replaceFile } from 'graft-ml/internal/files/write';
 import type { Machine } from './machine.ts';
 import type { Tried } from './peers.ts';
@@ -50,6 +52,14 @@ export interface Results {
   readonly rows: Readonly<Record<string, Row>>;
 }
 
+export const resultsFolder = 'bench/results/speed';
+
+/** The file of a machine's results. */
+export function resultsOf({ processor, cores }: Machine): string {
+  const name = processor.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+  return `${resultsFolder}/${name}-${cores}-cores.json`;
+}
+
 /** The results in a file, or none yet. @throws Error where they are of another machine */
 export function readResults(file: string, machine: Machine): Results {
   if (!existsSync(file)) return { machine, settings: {}, rows: {} };
@@ -61,6 +71,7 @@ export function readResults(file: string, machine: Machine): Results {
 }
 
 export async function writeResults(file: string, results: Results): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
   const sorted = Object.fromEntries(Object.entries(results.rows).sort(([a], [b]) => (a < b ? -1 : 1)));
   await replaceFile(file, new TextEncoder().encode(`${JSON.stringify({ ...results, rows: sorted }, null, 1)}\n`));
 }

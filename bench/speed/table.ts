@@ -1,11 +1,12 @@
 /*
- * Writes the tables of bench/README.md from bench/results/speed.json: npm run build && node dist/bench/speed/table.js
+ * Writes the tables of bench/README.md from bench/results/speed: npm run build && node dist/bench/speed/table.js
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import type { PeerResult, Results, Row, SideResult } from './results.ts';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type PeerResult, type Results, type Row, resultsFolder, type SideResult } from './results.ts';
 import { batches, models } from './works.ts';
 
-const [file, page] = ['bench/results/speed.json', 'bench/README.md'];
+const page = 'bench/README.md';
 const [begin, end] = ['<!-- speed: written by bench/speed/table.ts -->', '<!-- /speed -->'];
 
 const titles: Readonly<Record<string, string>> = {
@@ -28,9 +29,9 @@ function tables({ machine, rows }: Results): string {
   const all = Object.values(rows).sort((a, b) => rank(a) - rank(b));
   const parts = Object.entries(titles).flatMap(([kind, title]) => {
     const own = all.filter((row) => (tableOf[row.kind] ?? row.kind) === kind);
-    return own.length > 0 ? [`### ${title}\n\n${table(own)}`] : [];
+    return own.length > 0 ? [`#### ${title}\n\n${table(own)}`] : [];
   });
-  return [machineText(machine, all), ...parts].join('\n\n');
+  return [`### ${machine.processor}`, machineText(machine, all), ...parts].join('\n\n');
 }
 
 /** By model as the list has them, then by batch. */
@@ -81,5 +82,7 @@ function milliseconds({ milliseconds: { median, quartiles } }: SideResult): stri
 const text = readFileSync(page, 'utf8');
 const [from, to] = [text.indexOf(begin), text.indexOf(end)];
 if (from === -1 || to < from) throw new Error(`${page} has no ${begin} … ${end}.`);
-const results = JSON.parse(readFileSync(file, 'utf8')) as Results;
-writeFileSync(page, `${text.slice(0, from + begin.length)}\n\n${tables(results)}\n\n${text.slice(to)}`);
+const all = readdirSync(resultsFolder)
+  .sort()
+  .map((file) => tables(JSON.parse(readFileSync(join(resultsFolder, file), 'utf8')) as Results));
+writeFileSync(page, `${text.slice(0, from + begin.length)}\n\n${all.join('\n\n')}\n\n${text.slice(to)}`);
