@@ -24,6 +24,7 @@ export interface Preparation {
     | 'checking images'
     | 'decoding images'
     | 'timing kernels'
+    | 'checking kernels'
     | 'extracting features';
   readonly done: number;
   readonly total: number;

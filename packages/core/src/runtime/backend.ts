@@ -3,10 +3,10 @@ import type { Tensor } from '../base/tensor.ts';
 import type { Features } from '../graph/index.ts';
 
 /**
- * A device that runs graphs: `cpu` is ORT's CPU kernels in Node, `wasm` the same kernels in WebAssembly, `webgpu` a
- * browser's GPU.
+ * A device that runs graphs: `cpu` is ORT's CPU kernels in Node, `wasm` the same kernels in WebAssembly, `webgpu` a GPU
+ * by ORT's WebGPU kernels in Node or a browser, `cuda` NVIDIA's by its CUDA kernels in Node.
  */
-export type Device = 'cpu' | 'wasm' | 'webgpu';
+export type Device = 'cpu' | 'wasm' | 'webgpu' | 'cuda';
 
 /** An ORT session, as far as a program uses it. */
 export interface Session {

@@ -141,8 +141,8 @@ describe('tuning', () => {
 });
 
 test('a device that there is not', () => {
-  expect(() => createRuntime({ device: 'tpu' })).toThrow(
-    'device "tpu" is not known. Did you mean "cpu"? Expected one of: cpu.',
+  expect(() => createRuntime({ device: 'tpu' as never })).toThrow(
+    'device "tpu" is not known. Did you mean "cpu"? Expected one of: cpu, webgpu, cuda, auto.',
   );
   expect(createRuntime({ device: 'cpu', cache: null }).device).toBe('cpu');
 });

@@ -6,7 +6,10 @@
 export * from '@graft-ml/core/runtime';
 export { defaultCache, type FolderCache, folderCache } from '../cache/index.ts';
 export {
+  type ChosenDevice,
+  chooseDevice,
   createRuntime,
+  type DeviceName,
   inspectMachine,
   type KernelChoice,
   type Machine,

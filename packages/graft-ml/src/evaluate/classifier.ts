@@ -28,7 +28,7 @@ import { openImagePool } from '../data/decoder-pool.ts';
 import type { ImagePool } from '../data/image-pool.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import type { FetchOptions } from '../files/download/fetch-file.ts';
-import { createRuntime } from '../runtime/index.ts';
+import { createRuntime, type DeviceName } from '../runtime/index.ts';
 
 export type {
   Classification,
@@ -45,7 +45,8 @@ export type { ImageInput } from '@graft-ml/core/internal/image/image-input';
 export type ClassifierInput = string | ImageFile | ImageInput;
 
 export interface ClassifierOptions {
-  readonly device?: string;
+  /** The device that computes, as in `createRuntime`. */
+  readonly device?: DeviceName | undefined;
   readonly threads?: number;
   /** The cache for downloads and results that can be computed again. Default: `defaultCache()`; null: none. */
   readonly cache?: FolderCache | null | undefined;
@@ -71,10 +72,12 @@ export class Classifier extends ImageClassifier<ClassifierInput> {
   readonly #pool: ImagePool;
 
   constructor(parts: ClassifierParts, options: ClassifierOptions = {}) {
-    const { tta, runtime = createRuntime(options) } = options;
+    const notes = [...(parts.notes ?? [])];
+    const onNote = (note: string) => notes.push(note);
+    const { tta, runtime = createRuntime({ ...options, onNote }) } = options;
     const pool = openImagePool(options.decoder);
     try {
-      super(parts, poolAccess(pool), { runtime, tta });
+      super({ ...parts, notes }, poolAccess(pool), { runtime, tta });
     } catch (error) {
       void pool.close();
       throw error;

@@ -19,7 +19,7 @@ import { openBackbone } from '../checkpoint/backbone.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import { openEpisodes } from '../episodes/open-episodes.ts';
 import { openSubsets } from '../episodes/subsets.ts';
-import { createRuntime, openProgramPool } from '../runtime/index.ts';
+import { chooseDevice, createRuntime, type DeviceName, openProgramPool } from '../runtime/index.ts';
 import type { PrepareOptions } from '../transfer/prepare.ts';
 import { unlessAborted } from '../transfer/run-images.ts';
 
@@ -48,35 +48,39 @@ export async function prepareMeta(
   return preparedMeta(config, { backbone, preprocessing, sets, runtime, threads, parallel });
 }
 
-/** The runtime of tasks: every session has one thread, as many stand side by side. */
+/** The runtime of tasks: on the processor every session has one thread, and as many stand side by side. */
 export function taskRuntime(
-  device: string,
+  device: DeviceName,
   {
     choices,
     tune = true,
     cache,
     backend,
     onPreparation,
-  }: Pick<PrepareOptions, 'choices' | 'tune' | 'cache' | 'backend' | 'onPreparation'>,
+    onNote,
+  }: Pick<PrepareOptions, 'choices' | 'tune' | 'cache' | 'backend' | 'onPreparation' | 'onNote'>,
 ): Runtime {
   return createRuntime({
     device,
-    threads: 1,
+    ...((backend || chooseDevice(device).device === 'cpu') && { threads: 1 }),
+    onNote,
     cache: tune ? cache : null,
     tune,
     backend,
     ...(choices && { choices }),
     onTuning: ({ done, total }) => onPreparation?.({ stage: 'timing kernels', done, total }),
+    onCheck: ({ done, total }) => onPreparation?.({ stage: 'checking kernels', done, total }),
   });
 }
 
 /**
  * Tasks side by side, in as many sessions as there are threads; one also gets a thread, so that the number changes no
- * bit. What a backend of the program's own compiles cannot be sent to a thread: there they come one after the other.
+ * bit. What a backend of the program's own compiles cannot be sent to a thread, nor what a GPU runs, of which a process
+ * has one: there they come one after the other.
  */
 export function sideBySide(threads: number, backend: Backend | undefined): CompileTasks {
   return async (outputs, shared, runtime) => {
-    if (backend) return inSequence(await runtime.compile(outputs));
+    if (backend || runtime.device !== 'cpu') return inSequence(await runtime.compile(outputs));
     const graph = await runtime.encode(outputs);
     const timed = runtime instanceof TimedRuntime ? runtime.timed(graph) : undefined;
     return openProgramPool(graph, { threads, shared, timed });

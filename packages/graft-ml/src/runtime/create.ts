@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism, cpus } from 'node:os';
 import type { Features } from '@graft-ml/core/graph';
-import { choiceError } from '@graft-ml/core/internal/base/choice';
 import type { Cache } from '@graft-ml/core/internal/fit/cache';
 import { addBlockedLowerings } from '@graft-ml/core/internal/ops/conv-lowerings/blocked';
 import { type Backend, wrapWith } from '@graft-ml/core/internal/runtime/backend';
@@ -10,10 +9,13 @@ import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/ru
 import { type ChoiceStore, everyLowering, timingMethod } from '@graft-ml/core/internal/runtime/tuning';
 import type { InferenceSession } from 'onnxruntime-common';
 import { defaultCache } from '../cache/folder-cache.ts';
+import { cudaBackend } from './cuda.ts';
+import { chooseDevice, type DeviceName } from './devices.ts';
 import { loadInPlace } from './in-place.ts';
 import { loadOrt, loadSession, ortVersion } from './ort.ts';
 import { shippedChoices } from './shipped-choices.ts';
 import { timedSession } from './timed-session.ts';
+import { webgpuRuntime } from './webgpu.ts';
 
 // Once and for all: which lowerings there are is part of what choices are stored under.
 addBlockedLowerings();
@@ -21,8 +23,14 @@ addBlockedLowerings();
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped'> {
   /** The backend that runs the graphs, in place of `device`, `threads` and `session`. Default: ORT in this process. */
   readonly backend?: Backend | undefined;
-  /** The device; only `cpu` as yet. */
-  readonly device?: string;
+  /**
+   * The device: ORT's kernels for the processor, for a GPU by WebGPU, which are used where their numbers are right, each
+   * checked at each shape before it is used, or for NVIDIA's by CUDA, where its libraries are installed. `auto` is the
+   * first of `cuda`, `webgpu` and `cpu` that works, by trying them in a process of their own. Default `cpu`.
+   */
+  readonly device?: DeviceName | undefined;
+  /** Told what `auto` chose and why, in a sentence. */
+  readonly onNote?: ((note: string) => void) | undefined;
   /** Threads inside one operator. Default: the processor's cores. */
   readonly threads?: number;
   /** Remembers timings; null: they are made anew. Default: `defaultCache()`. */
@@ -33,18 +41,24 @@ export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'ship
   readonly session?: InferenceSession.SessionOptions;
 }
 
-/** ORT in this process. @throws OptionError for a device that there is not. */
+/** ORT in this process. @throws OptionError for a device that there is not, or whose libraries are not installed */
 export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const {
-    device = 'cpu',
+    device: asked,
+    onNote,
     threads = availableParallelism(),
     cache = defaultCache(),
-    session,
-    backend = cpuBackend(threads, session),
-    shipped = options.backend === undefined,
-    ...rest
+    session = {},
+    ...others
   } = options;
-  if (device !== 'cpu') throw choiceError('device', device, ['cpu']);
+  const { device, reason } = chooseDevice(others.backend ? 'cpu' : asked);
+  if (reason !== null) onNote?.(reason);
+  if (device === 'webgpu') return webgpuRuntime({ ...others, threads, cache, session });
+  const {
+    backend = device === 'cuda' ? cudaBackend(threads, session) : cpuBackend(threads, session),
+    shipped = others.backend === undefined && device === 'cpu',
+    ...rest
+  } = others;
   return new Runtime(backend, {
     ...rest,
     ...(cache !== null && { store: storeOf(backend, cache) }),

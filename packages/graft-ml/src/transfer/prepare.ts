@@ -97,7 +97,9 @@ export async function prepare(
     cache: options.tune === false ? null : cache,
     ...(options.tune === false && { tune: false }),
     ...(choices && { choices }),
+    onNote,
     onTuning: ({ done, total }) => onPreparation({ stage: 'timing kernels', done, total }),
+    onCheck: ({ done, total }) => onPreparation({ stage: 'checking kernels', done, total }),
   });
   const before = options.before === undefined ? (begun.start?.seen ?? null) : options.before;
   const images = await meter.during('images', () =>

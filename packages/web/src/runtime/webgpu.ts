@@ -5,9 +5,10 @@
 import { encode, input } from '@graft-ml/core/graph';
 import { OptionError, UserError } from '@graft-ml/core/internal/base/errors';
 import type { Agreement } from '@graft-ml/core/internal/runtime/agreement';
-import { type Backend, type Session, type WrapTensor, wrapWith } from '@graft-ml/core/internal/runtime/backend';
+import type { Backend } from '@graft-ml/core/internal/runtime/backend';
 import { Runtime, type RuntimeOptions } from '@graft-ml/core/internal/runtime/runtime';
 import { timingMethod } from '@graft-ml/core/internal/runtime/tuning';
+import { takingTurns, writtenBackend } from '@graft-ml/core/internal/runtime/written-backend';
 import type { InferenceSession } from 'onnxruntime-web/webgpu';
 import { choiceStore } from './choice-store.ts';
 import { type Ort, type OrtSettings, ortBuild } from './ort.ts';
@@ -47,44 +48,18 @@ export function createGpuRuntime(settings: OrtSettings, { cache, session, ...res
   return new Runtime(device, { ...rest, agreement, ...(timings && { store: timings }) });
 }
 
-function backendOf(provider: 'webgpu' | 'wasm', threads: number, session: InferenceSession.SessionOptions): Backend {
-  let wrapLoaded: WrapTensor | undefined;
-  const load: Backend['load'] = async (model, { onCpu = [], deviceOnly = false } = {}) => {
-    const ort = await openGpu();
-    wrapLoaded ??= wrapWith(ort.Tensor);
-    const gpu = {
-      name: 'webgpu',
-      // In the other layout ORT rewrites the graph around each convolution, into one that nobody has checked.
-      preferredLayout: 'NCHW',
-      ...(onCpu.length > 0 && { forceCpuNodeNames: onCpu }),
-    } as const;
-    const made = await inTurn(ort, () =>
-      loadSession(webgpuBuild, model, {
-        ...session,
-        executionProviders: provider === 'webgpu' ? [gpu] : ['wasm'],
-        // The nodes that run are those that were checked: none is merged with another.
-        graphOptimizationLevel: 'disabled',
-        extra: { ...session.extra, session: { ...(deviceOnly && { disable_cpu_ep_fallback: '1' }) } },
-      }),
-    );
-    return {
-      run: (feeds, fetches) => inTurn(ort, () => made.run(feeds, fetches)),
-      release: () => inTurn(ort, () => made.release()),
-    } satisfies Session;
-  };
-  return {
-    device: provider,
-    isBesideCpu: provider === 'webgpu',
-    identity: `${provider} · ${browser()} · ${threads} threads`,
+function backendOf(device: 'webgpu' | 'wasm', threads: number, session: InferenceSession.SessionOptions): Backend {
+  return writtenBackend({
+    device,
+    identity: `${browser()} · ${threads} threads`,
     threads,
-    wrap: (tensor) => {
-      if (!wrapLoaded) throw new Error('wrap: there is no session yet that could take the tensor');
-      return wrapLoaded(tensor);
+    session,
+    open: async () => {
+      const { Tensor } = await openGpu();
+      return { Tensor, createSession: (model, options) => loadSession(webgpuBuild, model, options) };
     },
-    load,
-    loadForTiming: (model) => load(model),
-    features: async () => new Set(),
-  };
+    inTurn,
+  });
 }
 
 let opened: Promise<Ort> | undefined;
@@ -127,21 +102,20 @@ async function findAdapter(): Promise<string> {
   return [vendor, architecture, device, description].join('/');
 }
 
-let last: Promise<unknown> = Promise.resolve();
+const takeTurn = takingTurns();
 
 /**
  * Does one thing after the other: ORT has one stack for what waits on the GPU, and two sessions at once break it.
  *
  * @throws UserError where the GPU was lost, which is no fault of the kernel that ran
  */
-function inTurn<T>(ort: Ort, work: () => Promise<T>): Promise<T> {
-  const done = last.then(work).catch(async (error: unknown) => {
-    const reason = await lossOf(ort);
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const orLost = async (error: unknown): Promise<never> => {
+    const reason = await lossOf(await webgpuBuild.load());
     if (reason === undefined) throw error;
     throw new UserError(`The GPU was lost (${reason}). Load the page again, or pass device: 'wasm'.`, { cause: error });
-  });
-  last = done.catch(() => {});
-  return done;
+  };
+  return takeTurn(() => work().catch(orLost));
 }
 
 /** Why the GPU that ORT uses was lost; undefined where it was not. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineCommand } from '../command.ts';
 import { unlessStopped } from '../long-call.ts';
 import { optionalText } from '../options/download.ts';
-import { binsFlag, checkpointFlag } from '../options/shared.ts';
+import { binsFlag, checkpointFlag, deviceFlag } from '../options/shared.ts';
 import { calibrationResult } from '../show/calibration.ts';
 import { printResult, progressOf } from '../show/printer.ts';
 
@@ -14,7 +14,7 @@ export const calibrateCommand = defineCommand({
     ),
     ...checkpointFlag,
     ...binsFlag,
-    device: z.string().default('cpu').describe('cpu'),
+    ...deviceFlag,
   }),
   goesOnUnread: () => true,
   examples: ['graft calibrate runs/x', 'graft calibrate runs/x --data photos/ --json'],

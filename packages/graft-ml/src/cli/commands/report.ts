@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defineCommand } from '../command.ts';
 import { unlessStopped } from '../long-call.ts';
 import { optionalText } from '../options/download.ts';
-import { checkpointFlag } from '../options/shared.ts';
+import { checkpointFlag, deviceFlag } from '../options/shared.ts';
 import { printResult, progressOf } from '../show/printer.ts';
 import { metaReportResult, reportResult } from '../show/report.ts';
 import { studyReportResult } from '../show/study-report.ts';
@@ -35,7 +35,7 @@ export const reportCommand = defineCommand({
       .describe('look for labels that are probably wrong, of one run, as doctor --labels does; kept in the run, too'),
     episodes: z.int().min(2).max(100_000).default(200).describe('for a run of meta-learning: episodes to test it on'),
     ...checkpointFlag,
-    device: z.string().default('cpu').describe('cpu'),
+    ...deviceFlag,
   }),
   goesOnUnread: () => true,
   examples: [

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { defineCommand } from '../command.ts';
 import { unlessStopped } from '../long-call.ts';
 import { optionalText } from '../options/download.ts';
+import { deviceFlag } from '../options/shared.ts';
 import { printResult } from '../show/printer.ts';
 import { soupResult, wiseFtResult } from '../show/soup.ts';
 
@@ -23,7 +24,7 @@ export const soupCommand = defineCommand({
     data: optionalText.describe(
       'where the dataset is now, if it was moved, or if the runs were made by someone else; default: where it was',
     ),
-    device: z.string().default('cpu').describe('cpu'),
+    ...deviceFlag,
   }),
   goesOnUnread: () => true,
   examples: [

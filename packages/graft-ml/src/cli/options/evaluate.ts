@@ -3,7 +3,7 @@ import { choice } from '@graft-ml/core/internal/recipe/config/choice';
 import { z } from 'zod';
 import type { Part } from '../../evaluate/evaluation-images.ts';
 import { optionalText } from './download.ts';
-import { binsFlag, checkpointFlag, shapeFlags, testTimeFlag } from './shared.ts';
+import { binsFlag, checkpointFlag, deviceFlag, shapeFlags, testTimeFlag } from './shared.ts';
 
 const parts = ['train', 'validation', 'test', 'all'] as const satisfies readonly Part[];
 
@@ -37,7 +37,7 @@ export const evaluateFlags = z.strictObject({
   calibrated: z.boolean().default(true).describe('apply the temperature of `graft calibrate`, where the run has one'),
   ...shapeFlags,
   ...testTimeFlag,
-  device: z.string().default('cpu').describe('cpu'),
+  ...deviceFlag,
 });
 
 /** @throws UsageError where the predictions of two runs are to be written into one file */

@@ -1,6 +1,7 @@
 import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
 import { testTimeNames } from '@graft-ml/core/internal/image/test-time';
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
+import { machineOptions } from '@graft-ml/core/internal/recipe/config/machine';
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
 import { z } from 'zod';
 import { downloadFlags, optionalText } from './download.ts';
@@ -40,6 +41,9 @@ export const testTimeFlag = {
     ),
 };
 
+/** The flag for the device that computes. */
+export const deviceFlag = { device: machineOptions.device };
+
 /** The flags of commands that use a run, or a model in its place, on images. */
 export const classifierFlags = {
   ...checkpointFlag,
@@ -48,7 +52,7 @@ export const classifierFlags = {
   ...trainConfigSchema.pick({ imageSize: true, mean: true, std: true, colourProfile: true, orientation: true }).shape,
   ...downloadFlags,
   ...testTimeFlag,
-  device: z.string().default('cpu').describe('cpu'),
+  ...deviceFlag,
 };
 
 export type ClassifierFlags = z.output<z.ZodObject<typeof classifierFlags>>;
