@@ -86,7 +86,7 @@ async function open(
 }
 
 /** The gradient of one task, which is run for each. */
-function ofOneTask({ network, learner, shape, parameters, order }: MetaStepWork): Record<string, Value> {
+export function ofOneTask({ network, learner, shape, parameters, order }: MetaStepWork): Record<string, Value> {
   const trained = parameters.map(({ name }) => name);
   return trainingGraph(network, learner, taskShape(shape), { trained, outer: { order, everyStep: false } });
 }

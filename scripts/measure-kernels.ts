@@ -26,11 +26,14 @@ import {
   validChoices,
 } from 'graft-ml/internal/runtime/shipped-choices';
 import { stepGraph } from '../bench/classifier.ts';
+import { metaStepWork, ofOneTask } from '../bench/meta-work.ts';
 
 const models = [
   ...['squeezenet1_1', 'resnet18', 'resnet34', 'resnet50', 'mobilenet_v2', 'mobilenet_v3_small', 'efficientnet_b0'],
-  ...['convnext_tiny', 'vit_b_32', 'swin_t'],
+  ...['convnext_tiny', 'vit_b_32', 'swin_t', 'densenet121', 'vgg16', 'regnet_y_400mf'],
 ].map((model) => ({ model, batchSize: 16, size: 224 }));
+/** Second-order MAML on conv-4 as `graft meta train` has it by default, a task at a time. */
+const metaSides = [28, 84];
 
 const { values: flags } = parseArgs({
   options: { passes: { type: 'string', default: '3' }, anew: { type: 'boolean' } },
@@ -44,12 +47,32 @@ const choices: Record<string, string> = earlier ? { ...validChoices(earlier, ort
 
 const done: Shipped['models'] = [];
 for (const work of models) {
-  const { outputs } = stepGraph({ ...work, optimizer: 'sgd' });
+  await measure(work, stepGraph({ ...work, optimizer: 'sgd' }).outputs);
+}
+for (const size of metaSides) {
+  const shape = { way: 5, shots: 5, queries: 15 };
+  const task = {
+    threads: 1,
+    tasks: 1,
+    shape,
+    innerSteps: 5,
+    order: 2,
+    filters: 32,
+    halving: 'max-pool',
+    side: size,
+  } as const;
+  await measure({ model: 'conv4', batchSize: shape.way * shape.shots, size }, ofOneTask(metaStepWork(task)));
+}
+
+/** Measures what is open in a graph. */
+async function measure(work: Shipped['models'][number], outputs: Readonly<Record<string, Value>>): Promise<void> {
   const open = undecided(Object.values(outputs), allCandidates(features), choices);
   const agreed = await agreement(work.model, open);
   Object.assign(choices, agreed);
   done.push(work);
-  console.log(`${work.model}: ${open.size} shapes were open, ${Object.keys(agreed).length} choices agree`);
+  console.log(
+    `${work.model}, ${work.size} px: ${open.size} shapes were open, ${Object.keys(agreed).length} choices agree`,
+  );
   await write(); // what was measured is not lost
 }
 

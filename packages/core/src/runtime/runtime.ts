@@ -20,6 +20,15 @@ export interface RuntimeOptions {
   /** Choices that come with Graft. The store's take precedence over them. */
   readonly shipped?: ShippedChoices;
   /**
+   * Choices for shapes that were never timed, by those of others; they are not remembered. Default: none, every shape is
+   * timed.
+   */
+  readonly similar?: (
+    open: ReadonlyMap<string, Value>,
+    known: Choices,
+    candidates: (value: Value) => readonly string[],
+  ) => Choices;
+  /**
    * Whether lowerings are timed where none is known. Without, the usual ones are taken: what runs a few times only is
    * done sooner. Default true.
    */
@@ -119,11 +128,14 @@ export class Runtime {
     outputs: readonly Value[],
     { candidates, features, isChecked }: { candidates: Candidates; features: Features; isChecked: boolean },
   ): Promise<Choices> {
-    const { store, shipped, choices, tune = true, onTuning } = this.#options;
+    const { store, shipped, choices, similar, tune = true, onTuning } = this.#options;
     this.#known ??= { ...(await shipped?.(features)), ...(await store?.load()), ...choices };
     if (!tune) return this.#known;
     // Even a fixed choice is replaced where its numbers are wrong here.
     const open = undecided(outputs, candidates, this.#known, isChecked ? {} : choices);
+    const inherited = similar?.(open, this.#known, candidates) ?? {};
+    Object.assign(this.#known, inherited);
+    for (const key of Object.keys(inherited)) open.delete(key);
     if (open.size === 0) return this.#known;
     const found = await timeAll(open, this.backend, onTuning, candidates);
     Object.assign(this.#known, found);

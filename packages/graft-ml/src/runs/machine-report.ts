@@ -30,7 +30,7 @@ export interface MachineReport {
 export async function machineReport(options: MachineReportOptions = {}): Promise<MachineReport> {
   const { run: folder, renew = false, threads, onTuning } = options;
   const run = folder === undefined ? null : { folder, choices: (await readRun(folder)).choices };
-  const own = { threads: threads ?? availableParallelism() };
+  const own = { threads: threads ?? availableParallelism(), ...(run && { keys: Object.keys(run.choices) }) };
   const before = await inspectMachine(own);
   const measured = before.choices.filter(({ from }) => from === 'measured').map(({ key }) => key);
   const keys = run ? Object.keys(run.choices) : measured;

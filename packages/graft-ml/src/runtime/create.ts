@@ -14,13 +14,14 @@ import { chooseDevice, type DeviceName } from './devices.ts';
 import { loadInPlace } from './in-place.ts';
 import { loadOrt, loadSession, ortVersion } from './ort.ts';
 import { shippedChoices } from './shipped-choices.ts';
+import { similarChoices } from './similar-choices.ts';
 import { timedSession } from './timed-session.ts';
 import { webgpuRuntime } from './webgpu.ts';
 
 // Once and for all: which lowerings there are is part of what choices are stored under.
 addBlockedLowerings();
 
-export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped'> {
+export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped' | 'similar'> {
   /** The backend that runs the graphs, in place of `device`, `threads` and `session`. Default: ORT in this process. */
   readonly backend?: Backend | undefined;
   /**
@@ -37,6 +38,11 @@ export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'ship
   readonly cache?: Cache | null | undefined;
   /** Whether the choices that come with Graft for this processor are used. Default: with its own backend. */
   readonly shipped?: boolean;
+  /**
+   * Whether each shape is timed that was never timed here and that Graft brings no choice for. Default: only where no
+   * choice for a similar shape is known either, so that training begins at once.
+   */
+  readonly exact?: boolean;
   /** Further options of ORT's sessions, for its profiler and for experiments. */
   readonly session?: InferenceSession.SessionOptions;
 }
@@ -57,12 +63,14 @@ export function createRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const {
     backend = device === 'cuda' ? cudaBackend(threads, session) : cpuBackend(threads, session),
     shipped = others.backend === undefined && device === 'cpu',
+    exact = !shipped,
     ...rest
   } = others;
   return new Runtime(backend, {
     ...rest,
     ...(cache !== null && { store: storeOf(backend, cache) }),
     ...(shipped && { shipped: shippedChoices }),
+    ...(!exact && { similar: similarChoices }),
   });
 }
 

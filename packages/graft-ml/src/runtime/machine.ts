@@ -1,18 +1,21 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Features, Value } from '@graft-ml/core/graph';
 import { timeAll } from '@graft-ml/core/internal/runtime/runtime';
+import { allCandidates } from '@graft-ml/core/internal/runtime/timing';
 import { type Choices, type TuningEvent, valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
 import { defaultCache } from '../cache/folder-cache.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import { cpuBackend, storeOf } from './create.ts';
 import { ortVersion } from './ort.ts';
 import { instructionSet, readShipped, validChoices } from './shipped-choices.ts';
+import { similarChoices } from './similar-choices.ts';
 
 /** One shape of one primitive, and how it is written in ONNX here. */
 export interface KernelChoice {
   readonly key: string;
   readonly lowering: string;
-  readonly from: 'measured' | 'shipped';
+  /** `similar`: as for the most similar shape that was measured or shipped. */
+  readonly from: 'measured' | 'shipped' | 'similar';
 }
 
 export interface Machine {
@@ -42,16 +45,19 @@ export interface MachineOptions {
   readonly threads?: number;
   /** Default: `defaultCache()`. */
   readonly cache?: FolderCache;
+  /** Further shapes whose choices are to be listed: those of a run. */
+  readonly keys?: Iterable<string>;
 }
 
 /** Describes this machine as Graft sees it. Nothing is timed. */
 export async function inspectMachine(options: MachineOptions = {}): Promise<Machine> {
-  const { threads = availableParallelism(), cache = defaultCache() } = options;
+  const { threads = availableParallelism(), cache = defaultCache(), keys = [] } = options;
   const backend = cpuBackend(threads);
   const features: Features = await backend.features();
   const set = instructionSet(features);
   const [measured, file] = [await storeOf(backend, cache).load(), await readShipped(set)];
   const shipped = file ? validChoices(file, ortVersion()) : {};
+  const known = { ...shipped, ...measured };
   const listed = (choices: Choices, from: KernelChoice['from']) =>
     Object.entries(choices).map(([key, lowering]): KernelChoice => ({ key, lowering, from }));
   return {
@@ -66,8 +72,22 @@ export async function inspectMachine(options: MachineOptions = {}): Promise<Mach
     telemetry: 'off',
     cache: cache.folder,
     shippedBy: Object.keys(shipped).length > 0 ? file!.machine : null,
-    choices: [...listed(measured, 'measured'), ...listed(shipped, 'shipped').filter(({ key }) => !(key in measured))],
+    choices: [
+      ...listed(measured, 'measured'),
+      ...listed(shipped, 'shipped').filter(({ key }) => !(key in measured)),
+      ...listed(similarChoices(openOf(keys, known), known, allCandidates(features)), 'similar'),
+    ],
   };
+}
+
+/** The values of those keys that nothing is known of. */
+function openOf(keys: Iterable<string>, known: Choices): Map<string, Value> {
+  return new Map(
+    [...keys].flatMap((key): [string, Value][] => {
+      const value = key in known ? undefined : valueOfKey(key);
+      return value ? [[key, value]] : [];
+    }),
+  );
 }
 
 /** The result of timing again. */

@@ -45,14 +45,15 @@ export async function readShipped(set: string): Promise<Shipped | undefined> {
   }
 }
 
-/** The choices of a file that hold for this version of ORT and its lowerings. */
+/**
+ * The choices of a file that hold for this version of ORT: of lowerings that there still are. What has come since may be
+ * faster, but was not timed on that processor.
+ */
 export function validChoices(shipped: Shipped, onnxruntime: string): Choices {
   if (shipped.onnxruntime !== onnxruntime) return {};
-  const isCurrent = (name: string) => {
-    const now = Object.keys(primitives().get(name)?.lowerings ?? {});
-    return `${now}` === `${shipped.lowerings[name]}`;
-  };
-  return Object.fromEntries(Object.entries(shipped.choices).filter(([key]) => isCurrent(key.split('(')[0]!)));
+  const isThere = (key: string, lowering: string) =>
+    lowering in (primitives().get(key.split('(')[0]!)?.lowerings ?? {});
+  return Object.fromEntries(Object.entries(shipped.choices).filter(([key, lowering]) => isThere(key, lowering)));
 }
 
 /** The choices that come with Graft for this processor. */

@@ -36,9 +36,10 @@ function formatChoices(
 ): string {
   const count = (from: KernelChoice['from']) => choices.filter((each) => each.from === from).length;
   const shipped = shippedBy === null ? '' : ` (${shippedBy})`;
+  const similar = count('similar') === 0 ? '' : `, ${count('similar')} like those of similar shapes`;
   const lines = [
     `Kernels for ${plural(threads, 'thread')}${run === undefined ? '' : `, of the shapes of ${run}`}:`,
-    `  ${count('measured')} measured here, ${count('shipped')} that come with Graft${shipped}`,
+    `  ${count('measured')} measured here, ${count('shipped')} that come with Graft${shipped}${similar}`,
     ...tally(choices).map((line) => `  ${line}`),
   ];
   if (recorded) {

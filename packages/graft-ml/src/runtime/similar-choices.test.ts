@@ -1,0 +1,62 @@
+import type { Value } from '@graft-ml/core/graph';
+import { allCandidates } from '@graft-ml/core/internal/runtime/timing';
+import { valueOfKey } from '@graft-ml/core/internal/runtime/tuning';
+import { expect, test } from 'vitest';
+import { createRuntime } from './index.ts';
+import { similarChoices } from './similar-choices.ts';
+
+const attributes = (groups: number, kernel = 3, stride = 1) =>
+  JSON.stringify({
+    strides: [stride, stride],
+    pads: [1, 1, 1, 1],
+    dilations: [1, 1],
+    groups,
+    kernel: [kernel, kernel],
+  });
+const weightGrad = (batch: number, channels: number, side: number, rest = attributes(1)) =>
+  `Conv2dWeightGrad(f32[${batch},${channels},${side},${side}], f32[${batch},${channels},${side},${side}]) ${rest}`;
+
+/** The choice for a shape, with everything applicable where `usable` does not say otherwise. */
+function choiceFor(key: string, known: Record<string, string>, usable = allCandidates(new Set())): string | undefined {
+  const open = new Map<string, Value>([[key, valueOfKey(key)!]]);
+  return similarChoices(open, known, usable)[key];
+}
+
+test('the nearest shape decides', () => {
+  const known = {
+    [weightGrad(16, 64, 56)]: 'shiftedMatMul',
+    [weightGrad(16, 256, 14)]: 'bigKernel',
+    [weightGrad(16, 512, 7)]: 'shiftedMatMul',
+  };
+  expect(choiceFor(weightGrad(4, 64, 56), known)).toBe('shiftedMatMul');
+  expect(choiceFor(weightGrad(1, 256, 14), known)).toBe('bigKernel');
+  expect(choiceFor(weightGrad(16, 240, 15), known)).toBe('bigKernel');
+});
+
+test('nothing carries over to what is too far away, or to convolutions of another kind', () => {
+  const known = { [weightGrad(16, 64, 56)]: 'shiftedMatMul' };
+  expect(choiceFor(weightGrad(512, 64, 56), known)).toBeUndefined();
+  expect(choiceFor(weightGrad(16, 3, 12), known)).toBeUndefined();
+  expect(choiceFor(weightGrad(16, 64, 56, attributes(64)), known)).toBeUndefined();
+  const otherStride = `Conv2dWeightGrad(f32[16,64,56,56], f32[16,64,28,28]) ${attributes(1, 3, 2)}`;
+  expect(choiceFor(otherStride, known)).toBeUndefined();
+  expect(choiceFor(weightGrad(16, 64, 56), {})).toBeUndefined();
+});
+
+test('a lowering that the shape cannot have is passed over for the next', () => {
+  const known = { [weightGrad(16, 64, 56)]: 'bigKernel', [weightGrad(8, 64, 56)]: 'shiftedMatMul' };
+  expect(choiceFor(weightGrad(15, 64, 56), known, () => ['shiftedMatMul'])).toBe('shiftedMatMul');
+  expect(choiceFor(weightGrad(15, 64, 56), known, () => ['bigKernel', 'shiftedMatMul'])).toBe('bigKernel');
+});
+
+test('a runtime times nothing that is similar to what it knows, except where that is asked for', async () => {
+  const outputs = (batch: number) => ({ y: valueOfKey(weightGrad(batch, 4, 6))! });
+  const events: unknown[] = [];
+  const options = { cache: null, threads: 1, choices: { [weightGrad(2, 4, 6)]: 'bigKernel' } } as const;
+  const runtime = createRuntime({ ...options, onTuning: (event) => events.push(event) });
+  await (await runtime.compile(outputs(3))).release();
+  expect([events, runtime.choices[weightGrad(3, 4, 6)]]).toEqual([[], 'bigKernel']);
+  const exact = createRuntime({ ...options, exact: true, onTuning: (event) => events.push(event) });
+  await (await exact.compile(outputs(3))).release();
+  expect(events.length).toBeGreaterThan(0);
+});

@@ -1,0 +1,89 @@
+import type { Value } from '@graft-ml/core/graph';
+import type { Choices } from '@graft-ml/core/internal/runtime/tuning';
+
+/** A key of a choice, taken apart. */
+interface Shape {
+  readonly primitive: string;
+  /** What the types are, sizes left out: `f32[,,,], constant f32[]`. */
+  readonly form: string;
+  /** The logarithms of the sizes of each operand. */
+  readonly operands: readonly (readonly number[])[];
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+/** A factor of 16 in one size, such as the batch's, or smaller ones in several. */
+const farthest = Math.log(16) + 1e-9;
+/** What a kernel of another size, or another stride, counts beside sizes of the operands. */
+const otherAttribute = Math.log(8);
+/** Attributes that follow from the operands. */
+const derived = new Set(['size', 'groups']);
+
+/**
+ * For each open shape the choice of the most similar shape of the same primitive, where one is similar: what is fastest at
+ * batch 16 is as a rule fastest, or nearly so, at batch 4, and then nothing need be timed before the first step.
+ *
+ * @param open the values that there is no choice for, by their keys
+ * @param candidates the lowerings that a value may have
+ */
+export function similarChoices(
+  open: ReadonlyMap<string, Value>,
+  known: Choices,
+  candidates: (value: Value) => readonly string[],
+): Choices {
+  const shapes = new Map<string, { shape: Shape; choice: string }[]>();
+  for (const [key, choice] of Object.entries(known)) {
+    const shape = shapeOf(key);
+    if (!shape) continue;
+    const alike = shapes.get(shape.primitive) ?? [];
+    alike.push({ shape, choice });
+    shapes.set(shape.primitive, alike);
+  }
+  const found: Record<string, string> = {};
+  for (const [key, value] of open) {
+    const own = shapeOf(key);
+    if (!own) continue;
+    const usable = candidates(value);
+    let nearest = farthest;
+    for (const { shape, choice } of shapes.get(own.primitive) ?? []) {
+      const distance = usable.includes(choice) ? distanceOf(own, shape) : Number.POSITIVE_INFINITY;
+      if (distance > nearest || (distance === nearest && key in found)) continue;
+      nearest = distance;
+      found[key] = choice;
+    }
+  }
+  return found;
+}
+
+function shapeOf(key: string): Shape | undefined {
+  const match = /^(\w+)\((.*)\) (\{.*\})$/.exec(key);
+  if (!match) return undefined;
+  const [, primitive, types, attributes] = match as unknown as [string, string, string, string];
+  const sizes = [...types.matchAll(/\[([\d,]*)\]/g)].map(([, list]) => (list ? list.split(',').map(Number) : []));
+  return {
+    primitive,
+    form: types.replace(/\d+(?=[,\]])/g, ''),
+    operands: sizes.map((each) => each.map(Math.log)),
+    attributes: JSON.parse(attributes),
+  };
+}
+
+/** The largest distance of two operands, each the sum over its sizes; infinite where nothing carries over. */
+function distanceOf(a: Shape, b: Shape): number {
+  if (a.form !== b.form || isDepthwise(a) !== isDepthwise(b)) return Number.POSITIVE_INFINITY;
+  const operands = a.operands.map((sizes, i) =>
+    sizes.reduce((sum, size, at) => sum + Math.abs(size - b.operands[i]![at]!), 0),
+  );
+  const others = Object.entries(a.attributes).filter(
+    ([name, value]) => !derived.has(name) && `${value}` !== `${b.attributes[name]}`,
+  );
+  return Math.max(0, ...operands) + others.length * otherAttribute;
+}
+
+/** Whether a convolution has a group for each channel: other kernels do it. */
+function isDepthwise({ attributes, operands }: Shape): boolean {
+  return (
+    attributes.groups !== undefined &&
+    attributes.groups !== 1 &&
+    Math.log(Number(attributes.groups)) === operands[0]?.[1]
+  );
+}
