@@ -142,6 +142,7 @@ async function* runMeta<O extends MetaTrainOptions>(
       ...options,
       choices: resumed?.run.choices ?? options.choices,
       threads: resumed?.run.threads,
+      trainedOn: resumed?.run.device,
       onnxFile: resumed ? ownOnnx(out, resumed.run, host.openStore) : undefined,
     });
     const { sets, learner, notes, threads, weightsSha256 } = prepared;

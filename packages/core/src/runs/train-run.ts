@@ -85,6 +85,8 @@ export interface OfAnotherRun {
 export interface PreparationOrder {
   /** The threads that stand. */
   readonly threads: number | undefined;
+  /** The device on which a run that is resumed was trained so far. */
+  readonly trainedOn: string | undefined;
   readonly decode: 'now' | 'later';
   /** Is told what weights and images take. */
   readonly meter: ResourceMeter;
@@ -157,6 +159,7 @@ async function* attempt<D extends ImageDataset, O extends TrainOptions>(
       ...options,
       ...fixedOf(given, site),
       threads: resumed?.run.threads,
+      trainedOn: resumed?.run.device,
       // An image that turned out to be damaged would be another process's.
       decode: options.decode ?? (config.workers === null ? 'later' : 'now'),
       meter,

@@ -68,6 +68,7 @@ export {
   type ReadyEvent,
   type ResumeOptions,
   resumeTraining,
+  type StepPlacements,
   type TrainFolderOptions,
   trainFolder,
   writeRateChart,

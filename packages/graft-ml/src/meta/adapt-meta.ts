@@ -15,6 +15,7 @@ import type { ShapeOptions } from '../data/readers/found.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import { nodeHost } from '../runs/host.ts';
 import { type OpenRunStore, openRunStore } from '../runs/run-store.ts';
+import type { DeviceName } from '../runtime/index.ts';
 import { openLearner } from './open-learner.ts';
 import { sideBySide, taskRuntime } from './prepare-meta.ts';
 import { readMetaRun } from './read-meta-run.ts';
@@ -42,6 +43,8 @@ export interface AdaptMetaOptions extends ShapeOptions {
    * closed.
    */
   readonly decoder?: ImageDecoder | undefined;
+  /** The device that computes, as in `createRuntime`. Default: that of the run. */
+  readonly device?: DeviceName | undefined;
   /** The backend that runs the graphs. Default: ORT in this process and in threads. */
   readonly backend?: Backend | undefined;
   /** Opens the stores of runs: of the start, if it is a run, and of the new one. Default: in folders. */
@@ -84,6 +87,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
     cache,
     decoder,
     backend,
+    device,
     ...shape
   } = options;
   const { path, openStore: openStart } = await findStart(start, openStore);
@@ -101,7 +105,15 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
     const opened = await openLearner(path, whole.classes.length, checkpoint, openStart);
     const { config, preprocessing } = opened;
     const { dataset, left } = leavingChosen(whole, opened);
-    const runtime = taskRuntime(config.device, { choices: opened.run.choices, cache, backend, onPreparation });
+    const said: string[] = [];
+    const onNote = (note: string) => said.push(note);
+    const runtime = taskRuntime(device ?? config.device, {
+      choices: opened.run.choices,
+      cache,
+      backend,
+      onPreparation,
+      onNote,
+    });
     const request = { kind: 'evaluation', preprocessing } as const;
     const views = await Promise.all(dataset.train.map((image) => pool.view(image, request, preprocessing.crop)));
     signal?.throwIfAborted();
@@ -139,7 +151,7 @@ export async function adaptMeta(start: string, folder: string, options: AdaptMet
       learner: config.learner,
       steps: taken,
       folder: dataset,
-      notes: [...dataset.notes, ...opened.notes, ...left, ...run.warnings.map(({ message }) => message)],
+      notes: [...said, ...dataset.notes, ...opened.notes, ...left, ...run.warnings.map(({ message }) => message)],
     };
   } finally {
     await pool.close();

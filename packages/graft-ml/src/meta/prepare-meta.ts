@@ -19,8 +19,14 @@ import { openBackbone } from '../checkpoint/backbone.ts';
 import { openImagePool } from '../data/decoder-pool.ts';
 import { openEpisodes } from '../episodes/open-episodes.ts';
 import { openSubsets } from '../episodes/subsets.ts';
-import { chooseDevice, createRuntime, type DeviceName, openProgramPool } from '../runtime/index.ts';
-import type { PrepareOptions } from '../transfer/prepare.ts';
+import {
+  chooseDevice,
+  createRuntime,
+  type DeviceName,
+  type NodeRuntimeOptions,
+  openProgramPool,
+} from '../runtime/index.ts';
+import { noteOnDevice, type PrepareOptions } from '../transfer/prepare.ts';
 import { unlessAborted } from '../transfer/run-images.ts';
 
 /** Reads the weights, decodes the images, sets up the runtime. @throws the signal's reason soon after it is aborted */
@@ -43,9 +49,13 @@ export async function prepareMeta(
   const config = possibleConfig(given, sets);
   const threads = options.threads ?? config.threads ?? availableParallelism();
   const { choices, tune, backend } = options;
-  const runtime = taskRuntime(config.device, { choices, tune, cache, backend, onPreparation });
+  const said: string[] = [];
+  const onNote = (note: string) => said.push(note);
+  const runtime = taskRuntime(config.device, { choices, tune, cache, backend, onPreparation, onNote });
+  said.push(...noteOnDevice(options.trainedOn, runtime));
   const parallel = sideBySide(threads, backend);
-  return preparedMeta(config, { backbone, preprocessing, sets, runtime, threads, parallel });
+  const prepared = preparedMeta(config, { backbone, preprocessing, sets, runtime, threads, parallel });
+  return { ...prepared, notes: [...said, ...prepared.notes] };
 }
 
 /** The runtime of tasks: on the processor every session has one thread, and as many stand side by side. */
@@ -58,7 +68,8 @@ export function taskRuntime(
     backend,
     onPreparation,
     onNote,
-  }: Pick<PrepareOptions, 'choices' | 'tune' | 'cache' | 'backend' | 'onPreparation' | 'onNote'>,
+  }: Pick<PrepareOptions, 'choices' | 'tune' | 'cache' | 'backend' | 'onPreparation'> &
+    Pick<NodeRuntimeOptions, 'onNote'>,
 ): Runtime {
   return createRuntime({
     device,

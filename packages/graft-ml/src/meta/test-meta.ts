@@ -13,6 +13,7 @@ import { oneShotTrials } from '../episodes/one-shot-trials.ts';
 import type { FolderCache } from '../files/cache-folder.ts';
 import { areOwnPaths } from '../runs/own-paths.ts';
 import type { OpenRunStore } from '../runs/run-store.ts';
+import type { DeviceName } from '../runtime/index.ts';
 import { openLearner } from './open-learner.ts';
 import { openSets, sideBySide, taskRuntime } from './prepare-meta.ts';
 import { findStart } from './starts.ts';
@@ -34,6 +35,8 @@ export interface TestMetaOptions {
   readonly way?: number | undefined;
   readonly shots?: number | undefined;
   readonly queries?: number | undefined;
+  /** The device that computes, as in `createRuntime`. Default: that of the run. */
+  readonly device?: DeviceName | undefined;
   /** Inner steps; default: the run's `testSteps`. */
   readonly steps?: number | undefined;
   /** The side whose classes are tested. Default `test`, which training never saw. */
@@ -121,10 +124,23 @@ export async function openMetaTest(
         (sets) => (i: number) => sets[side].draw(shape, [seed, side, i]),
       );
   const count = trials ? 20 : (options.episodes ?? 600);
-  const runtime = taskRuntime(config.device, { choices: run.choices, cache, backend: options.backend, onPreparation });
+  const { device = config.device, backend } = options;
+  const said: string[] = [];
+  const onNote = (note: string) => said.push(note);
+  const runtime = taskRuntime(device, { choices: run.choices, cache, backend, onPreparation, onNote });
   const threads = options.threads ?? config.threads ?? availableParallelism();
+  const noted = { ...opened, notes: [...said, ...opened.notes] };
   return metaTest({
-    ...{ run: path, folder, of: trials ? ('one-shot trials' as const) : side, opened, shape, count, draw, runtime },
+    ...{
+      run: path,
+      folder,
+      of: trials ? ('one-shot trials' as const) : side,
+      opened: noted,
+      shape,
+      count,
+      draw,
+      runtime,
+    },
     steps: options.steps,
     parallel: sideBySide(threads, options.backend),
   });

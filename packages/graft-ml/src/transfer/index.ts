@@ -14,6 +14,7 @@ export { type LoadModelOptions, loadModel } from './load-model.ts';
 export { type CreateModelOptions, createModel, Model, type SaveOptions } from './model.ts';
 export type { PrepareOptions } from './prepare.ts';
 export { unlessAborted } from './run-images.ts';
+export type { StepPlacements } from './step-placements.ts';
 export {
   type ResumeOptions,
   resumeTraining,

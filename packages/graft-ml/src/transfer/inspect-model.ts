@@ -19,9 +19,16 @@ import { timetableOf } from '@graft-ml/core/internal/recipe/timetable';
 import { isTrainedByProgram } from '@graft-ml/core/internal/runs/run-file';
 import { listArchitectures } from '@graft-ml/core/models';
 import type { Trace } from '@graft-ml/core/nn';
+import type { TuningEvent } from '@graft-ml/core/runtime';
 import { openBackbone } from '../checkpoint/backbone.ts';
+import type { FolderCache } from '../files/cache-folder.ts';
 import { isRun, readRun } from '../runs/read-run.ts';
 import { ownOnnx } from '../runs/run-store.ts';
+import type { DeviceName } from '../runtime/index.ts';
+import { type StepPlacements, stepPlacements } from './step-placements.ts';
+
+/** Images per step where no configuration is known: a training's default. */
+const defaultBatch = 16;
 
 /** The options that decide which parameters are trained at which rate. */
 export type InspectConfig = Omit<TrainConfigInput, 'model' | 'weights'>;
@@ -31,6 +38,12 @@ export interface InspectOptions {
   readonly numClasses?: number;
   /** In which epoch, the first being epoch 1. Default: the last. */
   readonly epoch?: number | null;
+  /** The device whose part in a training step is to be told. Default: none is. */
+  readonly device?: DeviceName | null;
+  /** The cache that remembers what was checked there. Default: `defaultCache()`; null: none. */
+  readonly cache?: FolderCache | null | undefined;
+  /** Is told of the checks there. */
+  readonly onCheck?: ((event: TuningEvent) => void) | undefined;
   /** For a model; a run has its own. Without a strategy everything is trained, at rates that are not known. */
   readonly config?: InspectConfig;
 }
@@ -45,6 +58,8 @@ export interface Inspection {
   readonly blocks: readonly InspectedBlock[];
   /** Numbers of values. */
   readonly totals: { readonly trained: number; readonly frozen: number; readonly buffers: number };
+  /** Where the primitives of a training step are computed; null where no device was named. */
+  readonly step: StepPlacements | null;
 }
 
 /**
@@ -53,7 +68,14 @@ export interface Inspection {
  */
 export async function inspectModel(
   name: string,
-  { numClasses: outputs = 1000, epoch = null, config: changes = {} }: InspectOptions = {},
+  {
+    numClasses: outputs = 1000,
+    epoch = null,
+    config: changes = {},
+    device = null,
+    cache,
+    onCheck,
+  }: InspectOptions = {},
 ): Promise<Inspection> {
   const { model, preprocessing, numClasses, config, decision, images } = await subject(name, outputs, changes);
   const network = imageNetwork(model, preprocessing, numClasses);
@@ -73,8 +95,12 @@ export async function inspectModel(
     const state = kind === 'buffer' ? 'buffer' : shown && !rate ? 'frozen' : 'trained';
     return { name, shape, size: sizeOf(shape), state, rate: rate?.peak ?? null, rates: rate?.within ?? null };
   });
+  const batchSize = config?.batchSize ?? changes.batchSize ?? defaultBatch;
+  const trained = parameters.filter(({ state }) => state === 'trained').map(({ name }) => name);
+  const step = device && (await stepPlacements(network, device, { batchSize, trained, cache, onCheck }));
   return {
     model: model.name,
+    step,
     epoch: shown && { epoch: shown.epoch, stage: shown.stage, title: shown.title },
     parameters,
     blocks: blockRows(trace, parameters),

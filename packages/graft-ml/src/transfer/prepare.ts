@@ -12,7 +12,7 @@ import {
 } from '@graft-ml/core/internal/runs/prepared';
 import { ResourceMeter } from '@graft-ml/core/internal/runs/resources';
 import type { OwnOnnx } from '@graft-ml/core/internal/runs/run-files';
-import type { Backend, Choices } from '@graft-ml/core/runtime';
+import type { Backend, Choices, Runtime } from '@graft-ml/core/runtime';
 import { defaultCache } from '../cache/folder-cache.ts';
 import { openBackbone } from '../checkpoint/backbone.ts';
 import { datasetOptionsOf } from '../data/configured.ts';
@@ -39,6 +39,8 @@ export interface PrepareOptions {
   /** Whether lowerings are timed; false: nor are those taken that were timed earlier. */
   readonly tune?: boolean | undefined;
   readonly threads?: number | undefined;
+  /** The device on which a run that is resumed was trained so far. */
+  readonly trainedOn?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onPreparation?: ((progress: Preparation) => void) | undefined;
   readonly onNote?: ((note: string) => void) | undefined;
@@ -90,6 +92,7 @@ export async function prepare(
     });
   const begun = runStart(config, backbone);
   const threads = options.backend?.threads ?? options.threads ?? config.threads ?? availableParallelism();
+  const said: string[] = [];
   const runtime = createRuntime({
     device: config.device,
     threads,
@@ -97,10 +100,11 @@ export async function prepare(
     cache: options.tune === false ? null : cache,
     ...(options.tune === false && { tune: false }),
     ...(choices && { choices }),
-    onNote,
+    onNote: (note) => said.push(note),
     onTuning: ({ done, total }) => onPreparation({ stage: 'timing kernels', done, total }),
     onCheck: ({ done, total }) => onPreparation({ stage: 'checking kernels', done, total }),
   });
+  said.push(...noteOnDevice(options.trainedOn, runtime));
   const before = options.before === undefined ? (begun.start?.seen ?? null) : options.before;
   const images = await meter.during('images', () =>
     openRunImages(path, config, {
@@ -114,5 +118,15 @@ export async function prepare(
       onProgress: (done, total) => options.onPreparation?.({ stage: 'checking images', done, total }),
     }),
   );
-  return preparedRun(begun, { images, runtime, before, threads, onPreparation, onNote, cache });
+  const noted = { ...images, notes: [...said, ...images.notes] };
+  return preparedRun(begun, { images: noted, runtime, before, threads, onPreparation, onNote, cache });
+}
+
+/** A note where a run is resumed on another device than it was trained on: it does not end as if it had not stopped. */
+export function noteOnDevice(trainedOn: string | undefined, { device }: Runtime): string[] {
+  if (trainedOn === undefined || trainedOn === device) return [];
+  return [
+    `Device: ${device}. The run was trained on ${trainedOn} so far: from here on its numbers are not to the bit those ` +
+      'that it would have come to there.',
+  ];
 }

@@ -1,3 +1,5 @@
+import { choice } from '@graft-ml/core/internal/recipe/config/choice';
+import { deviceNames } from '@graft-ml/core/internal/recipe/config/machine';
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
 import { z } from 'zod';
 import { defineCommand } from '../command.ts';
@@ -7,6 +9,10 @@ import { printResult } from '../show/printer.ts';
 const inspectOptions = z.strictObject({
   numClasses: z.int().min(0).default(1000).describe('outputs of the head, for a model; 0: features'),
   blocks: z.boolean().default(false).describe('by block, from input to head, instead of by parameter'),
+  device: choice(deviceNames)
+    .nullable()
+    .default(null)
+    .describe(`list what of a training step falls to the processor on this device: ${deviceNames.join(' | ')}`),
   epoch: z
     .int()
     .min(1)
@@ -27,6 +33,7 @@ const inspectOptions = z.strictObject({
     layerDecay: true,
     learningRate: true,
     head: true,
+    batchSize: true,
   }).shape,
 });
 
@@ -41,11 +48,15 @@ export const inspectCommand = defineCommand({
     'graft inspect resnet18 --transfer-ratio 0.5 --transfer-frozen lower --blocks',
     "graft inspect resnet18 --strategy full --rates 'head=1e-3,layer4=1e-4,*=1e-5'",
     'graft inspect runs/x --epoch 5',
+    'graft inspect resnet18 --device webgpu --batch-size 8 --blocks',
   ],
   async run({ positionals: [name], options, terminal }) {
-    const { numClasses, blocks, epoch, ...config } = options;
+    const { numClasses, blocks, epoch, device, ...config } = options;
     const { inspectModel } = await import('../../transfer/inspect-model.ts');
-    const inspection = await inspectModel(name!, { numClasses, epoch, config });
+    const inspection = await inspectModel(name!, {
+      ...{ numClasses, epoch, device, config },
+      onCheck: ({ done, total }) => terminal.progress('checking kernels', done, total),
+    });
     printResult(terminal, inspectionResult(inspection, { byBlock: blocks }));
   },
 });

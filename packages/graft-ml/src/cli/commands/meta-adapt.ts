@@ -4,7 +4,7 @@ import { shapeOptionsOf } from '../../data/configured.ts';
 import { defineCommand } from '../command.ts';
 import { unlessStopped } from '../long-call.ts';
 import { optionalText } from '../options/download.ts';
-import { checkpointFlag, shapeFlags } from '../options/shared.ts';
+import { checkpointFlag, ownDeviceFlag, shapeFlags } from '../options/shared.ts';
 import { adaptedResult } from '../show/meta.ts';
 import { printResult } from '../show/printer.ts';
 
@@ -25,6 +25,7 @@ export const metaAdaptCommand = defineCommand({
     ...checkpointFlag,
     classDepth: z.int().min(1).max(8).default(1).describe('folder levels that make a class name'),
     ...shapeFlags,
+    ...ownDeviceFlag,
   }),
   goesOnUnread: () => true,
   examples: [
@@ -33,7 +34,7 @@ export const metaAdaptCommand = defineCommand({
     'graft meta adapt runs/protonet photos/ --shots 5',
   ],
   async run({ positionals: [run, folder], options, terminal }) {
-    const { out, overwrite, shots, steps, classDepth, checkpoint, ...shape } = options;
+    const { out, overwrite, shots, steps, classDepth, checkpoint, device, ...shape } = options;
     const path = out ?? `${run!.replace(/\/+$/, '')}-adapted`;
     const { adaptMeta } = await import('../../meta/adapt-meta.ts');
     const adapted = await unlessStopped(terminal, (signal) =>
@@ -46,6 +47,7 @@ export const metaAdaptCommand = defineCommand({
         ...shapeOptionsOf(shape),
         ...(shots !== null && { shots }),
         ...(steps !== null && { steps }),
+        ...(device !== null && { device }),
         onPreparation: ({ stage, done, total }) => terminal.progress(stage, done, total),
       }),
     );

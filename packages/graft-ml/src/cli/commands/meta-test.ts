@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { TestMetaOptions } from '../../meta/test-meta.ts';
 import { defineCommand } from '../command.ts';
 import { onInterrupt } from '../interrupt.ts';
-import { checkpointFlag } from '../options/shared.ts';
+import { checkpointFlag, ownDeviceFlag } from '../options/shared.ts';
 import { testResult } from '../show/meta.ts';
 import { printResult, progressOf } from '../show/printer.ts';
 
@@ -33,6 +33,7 @@ export const metaTestCommand = defineCommand({
       .default(false)
       .describe('the 20 one-shot trials of 20 characters that belong to Omniglot (Lake et al. 2015)'),
     seed: orOwn(z.int().min(0)).describe('seed of the episodes; default: the run’s'),
+    ...ownDeviceFlag,
     threads: orOwn(z.int().min(1).max(256)).describe('episodes side by side; default: all cores'),
   }),
   examples: [

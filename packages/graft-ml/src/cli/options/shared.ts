@@ -1,7 +1,7 @@
 import type { CheckpointName } from '@graft-ml/core/internal/fit/checkpoint-files';
 import { testTimeNames } from '@graft-ml/core/internal/image/test-time';
 import { choice } from '@graft-ml/core/internal/recipe/config/choice';
-import { machineOptions } from '@graft-ml/core/internal/recipe/config/machine';
+import { deviceNames, machineOptions } from '@graft-ml/core/internal/recipe/config/machine';
 import { trainConfigSchema } from '@graft-ml/core/internal/recipe/config/train-config';
 import { z } from 'zod';
 import { downloadFlags, optionalText } from './download.ts';
@@ -43,6 +43,14 @@ export const testTimeFlag = {
 
 /** The flag for the device that computes. */
 export const deviceFlag = { device: machineOptions.device };
+
+/** The same for a command that takes the device of a run by default. */
+export const ownDeviceFlag = {
+  device: choice(deviceNames)
+    .nullable()
+    .default(null)
+    .describe(`${deviceNames.join(' | ')}; default: the run’s`),
+};
 
 /** The flags of commands that use a run, or a model in its place, on images. */
 export const classifierFlags = {

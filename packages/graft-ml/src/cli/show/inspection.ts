@@ -1,10 +1,12 @@
+import { formatPlacements } from '@graft-ml/core/internal/runtime/placement';
 import type { InspectedBlock, InspectedParameter, Inspection } from '../../transfer/inspect-model.ts';
+import type { StepPlacements } from '../../transfer/step-placements.ts';
 import { formatCount, table } from './format.ts';
 import type { Result } from './printer.ts';
 
 /** The parameters of a model, or its blocks, and which are trained. */
 export function inspectionResult(
-  { model, epoch, parameters, blocks, totals }: Inspection,
+  { model, epoch, parameters, blocks, totals, step }: Inspection,
   { byBlock }: { readonly byBlock: boolean },
 ): Result {
   const all = formatCount(totals.trained + totals.frozen);
@@ -14,12 +16,14 @@ export function inspectionResult(
       ...(epoch ? [`${epoch.title}\n`] : []),
       byBlock ? blockTable(blocks) : parameterRows(parameters),
       `\n${all} parameters: ${counts}; ${formatCount(totals.buffers)} in buffers.`,
+      ...(step ? [`\n${formatStepPlacements(step)}`] : []),
     ],
     json: {
       model,
       ...(epoch && { epoch: epoch.epoch, stage: epoch.stage }),
       ...(byBlock ? { blocks } : { parameters }),
       totals,
+      ...(step && { step }),
     },
   };
 }
@@ -48,3 +52,11 @@ function parameterRows(rows: readonly InspectedParameter[]): string {
 }
 
 const significant = (rate: number) => String(Number(rate.toPrecision(3)));
+
+/** The placements as text, below a line on the device. */
+function formatStepPlacements({ device, reason, batchSize, placements }: StepPlacements): string {
+  const step = `A training step of ${batchSize} images on ${device}`;
+  if (device === 'webgpu') return `${reason ? `${reason}\n` : ''}${step}: ${formatPlacements(placements)}`;
+  const where = device === 'cpu' ? 'all of it is computed there.' : 'ONNX Runtime places its kernels unchecked.';
+  return `${reason ? `${reason}\n` : ''}${step}: ${where}`;
+}
