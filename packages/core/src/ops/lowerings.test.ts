@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { relativeError } from '../../../../test/golden.ts';
 import { gaussian } from '../../../../test/run.ts';
 import { vjp } from '../grad/index.ts';
-import { applicableLowerings, type Features, input, type Value } from '../graph/index.ts';
+import { applicableLowerings, type Features, input, reachable, type Value } from '../graph/index.ts';
 import { choiceKey } from '../runtime/tuning.ts';
-import { type ConvGeometry, channelCombine, conv2d } from './index.ts';
+import { type ConvGeometry, channelCombine, conv2d, maxPool, type PoolOptions } from './index.ts';
 
 /*
  * Golden runs use the default lowerings: here the others are compared with them. Of the two sizes of block a machine
@@ -103,5 +103,61 @@ describe('every lowering equals the default one', () => {
     );
     expect(sizes[0]! + sizes[1]!).toBeLessThan(2);
     if (process.arch === 'x64') expect(sizes[0]! + sizes[1]!).toBe(1);
+  });
+});
+
+describe('the positions of maxima', () => {
+  /** The indices that the gradient of a max-pool scatters to. */
+  const indicesOf = (shape: readonly number[], options: PoolOptions) => {
+    const y = maxPool(input('x', 'f32', shape), options);
+    const gradients = vjp([y], [input('dy', 'f32', y.shape)], y.inputs);
+    return reachable(gradients).find(({ op }) => op.name === 'MaxPoolIndices')!;
+  };
+  const tiling: readonly (readonly [readonly number[], readonly [number, number]])[] = [
+    [
+      [2, 3, 8, 6],
+      [2, 2],
+    ],
+    [
+      [1, 4, 6, 9],
+      [2, 3],
+    ],
+    [
+      [3, 1, 5, 4],
+      [5, 1],
+    ],
+  ];
+
+  test.each(tiling)(
+    'of %s in windows of %s are compared as they are pooled, the first of equal ones',
+    async (shape, kernel) => {
+      const indices = indicesOf(shape, { kernel });
+      expect(applicableLowerings(indices)).toEqual(['onnx', 'compared']);
+      const noise = gaussian(shape, 'ties');
+      const feeds = [
+        noise,
+        { ...noise, data: noise.data.map(Math.round) },
+        { ...noise, data: noise.data.map(() => -0.5) },
+      ];
+      for (const x of feeds) {
+        const [pooled, compared] = await Promise.all(
+          ['onnx', 'compared'].map(async (name) => {
+            const choices = { [choiceKey(indices)]: name };
+            await using program = await createRuntime({ cache: null, threads: 1, choices }).compile({ indices });
+            return await program.run({ x });
+          }),
+        );
+        expect(compared!.indices).toEqual(pooled!.indices);
+      }
+    },
+  );
+
+  test.each<[string, readonly number[], PoolOptions]>([
+    ['overlap', [1, 1, 9, 9], { kernel: [3, 3], strides: [2, 2] }],
+    ['leave a row over', [1, 1, 7, 6], { kernel: [2, 2] }],
+    ['are padded', [1, 1, 6, 6], { kernel: [2, 2], pads: [1, 1, 1, 1] }],
+    ['are dilated', [1, 1, 6, 6], { kernel: [2, 2], strides: [3, 3], dilations: [2, 2] }],
+  ])('where windows %s are only pooled', (_name, shape, options) => {
+    expect(applicableLowerings(indicesOf(shape, options))).toEqual(['onnx']);
   });
 });

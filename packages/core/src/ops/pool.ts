@@ -46,7 +46,8 @@ function inferPool(op: string, x: Value, geometry: PoolGeometry) {
   return { dtype: x.dtype, shape: [x.shape[0]!, x.shape[1]!, ...output] };
 }
 
-const onnxAttributes = ({ kernel, strides, pads, dilations }: PoolGeometry) => ({
+/** The attributes of ONNX's MaxPool: in the same order everywhere, so that equal nodes are added once. */
+export const onnxAttributes = ({ kernel, strides, pads, dilations }: PoolGeometry) => ({
   kernel_shape: kernel,
   strides,
   pads,
@@ -95,7 +96,7 @@ const maxPoolOp = defineOp<PoolGeometry>('MaxPool', {
 });
 
 /** The position of each maximum in the flattened input, as i64. */
-const maxPoolIndicesOp = defineOp<PoolGeometry>('MaxPoolIndices', {
+export const maxPoolIndicesOp = defineOp<PoolGeometry>('MaxPoolIndices', {
   infer: ([x], geometry) => ({ ...inferPool('maxPool', x!, geometry), dtype: 'i64' }),
   lowerings: {
     onnx: { lower: (b, [x], _value, geometry) => b.node('MaxPool', [x!], onnxAttributes(geometry)).output(1) },

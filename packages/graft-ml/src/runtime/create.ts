@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { availableParallelism, cpus } from 'node:os';
 import type { Features } from '@graft-ml/core/graph';
 import type { Cache } from '@graft-ml/core/internal/fit/cache';
+import { addComparedPooling } from '@graft-ml/core/internal/ops/compared-pool';
 import { addBlockedLowerings } from '@graft-ml/core/internal/ops/conv-lowerings/blocked';
 import { type Backend, wrapWith } from '@graft-ml/core/internal/runtime/backend';
 import { probeFeatures } from '@graft-ml/core/internal/runtime/features';
@@ -20,6 +21,7 @@ import { webgpuRuntime } from './webgpu.ts';
 
 // Once and for all: which lowerings there are is part of what choices are stored under.
 addBlockedLowerings();
+addComparedPooling();
 
 export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'shipped' | 'similar'> {
   /** The backend that runs the graphs, in place of `device`, `threads` and `session`. Default: ORT in this process. */
