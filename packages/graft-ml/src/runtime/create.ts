@@ -13,6 +13,7 @@ import { defaultCache } from '../cache/folder-cache.ts';
 import { cudaBackend } from './cuda.ts';
 import { chooseDevice, type DeviceName } from './devices.ts';
 import { loadInPlace } from './in-place.ts';
+import { withoutIdleOptimizers } from './optimizers.ts';
 import { loadOrt, loadSession, ortVersion } from './ort.ts';
 import { shippedChoices } from './shipped-choices.ts';
 import { similarChoices } from './similar-choices.ts';
@@ -88,7 +89,10 @@ let cpuFeatures: Promise<Features> | undefined;
 /** ORT's processor kernels in this process. */
 export function cpuBackend(threads: number, session: InferenceSession.SessionOptions = {}): Backend {
   const loadWith = (model: Uint8Array, count: number, further: InferenceSession.SessionOptions = {}) =>
-    loadInPlace((bytes) => loadSession(bytes, count, { ...session, ...further }), model);
+    loadInPlace(
+      (bytes) => loadSession(bytes, count, mergedOptions(withoutIdleOptimizers(model), session, further)),
+      model,
+    );
   const load = (model: Uint8Array) => loadWith(model, threads);
   const wrap = wrapWith(loadOrt().Tensor);
   return {
@@ -105,6 +109,12 @@ export function cpuBackend(threads: number, session: InferenceSession.SessionOpt
       return cpuFeatures;
     },
   };
+}
+
+/** Later options take precedence; of `extra` both are kept. */
+function mergedOptions(...all: readonly InferenceSession.SessionOptions[]): InferenceSession.SessionOptions {
+  const extra = Object.assign({}, ...all.map((options) => options.extra));
+  return Object.assign({}, ...all, { extra });
 }
 
 /** Threads of a session wait for its next run in a loop, at the expense of whatever is timed next. */
