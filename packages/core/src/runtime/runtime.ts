@@ -20,12 +20,12 @@ export interface RuntimeOptions {
   /** Choices that come with Graft. The store's take precedence over them. */
   readonly shipped?: ShippedChoices;
   /**
-   * Choices for shapes that were never timed, by those of others; they are not remembered. Default: none, every shape is
-   * timed.
+   * Choices for shapes that were never timed, by the shipped choices of others: what was timed meanwhile has no say, so
+   * that a run that goes on makes the same choices. Default: none, every shape is timed.
    */
   readonly similar?: (
     open: ReadonlyMap<string, Value>,
-    known: Choices,
+    shipped: Choices,
     candidates: (value: Value) => readonly string[],
   ) => Choices;
   /**
@@ -47,6 +47,7 @@ export class Runtime {
   readonly #options: RuntimeOptions;
   readonly #used: Record<string, string> = {};
   readonly #placements = new Map<string, Placement>();
+  #shipped: Choices = {};
   #known: Record<string, string> | undefined;
 
   constructor(backend: Backend, options: RuntimeOptions = {}) {
@@ -129,11 +130,14 @@ export class Runtime {
     { candidates, features, isChecked }: { candidates: Candidates; features: Features; isChecked: boolean },
   ): Promise<Choices> {
     const { store, shipped, choices, similar, tune = true, onTuning } = this.#options;
-    this.#known ??= { ...(await shipped?.(features)), ...(await store?.load()), ...choices };
+    if (!this.#known) {
+      this.#shipped = (await shipped?.(features)) ?? {};
+      this.#known = { ...this.#shipped, ...(await store?.load()), ...choices };
+    }
     if (!tune) return this.#known;
     // Even a fixed choice is replaced where its numbers are wrong here.
     const open = undecided(outputs, candidates, this.#known, isChecked ? {} : choices);
-    const inherited = similar?.(open, this.#known, candidates) ?? {};
+    const inherited = similar?.(open, this.#shipped, candidates) ?? {};
     Object.assign(this.#known, inherited);
     for (const key of Object.keys(inherited)) open.delete(key);
     if (open.size === 0) return this.#known;

@@ -42,8 +42,8 @@ export interface NodeRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'ship
   /** Whether the choices that come with Graft for this processor are used. Default: with its own backend. */
   readonly shipped?: boolean;
   /**
-   * Whether each shape is timed that was never timed here and that Graft brings no choice for. Default: only where no
-   * choice for a similar shape is known either, so that training begins at once.
+   * Whether each shape is timed that was never timed here and that Graft brings no choice for. Default: only where Graft
+   * has none for a similar shape either, so that training begins at once.
    */
   readonly exact?: boolean;
   /** Further options of ORT's sessions, for its profiler and for experiments. */

@@ -14,7 +14,7 @@ import { similarChoices } from './similar-choices.ts';
 export interface KernelChoice {
   readonly key: string;
   readonly lowering: string;
-  /** `similar`: as for the most similar shape that was measured or shipped. */
+  /** `similar`: as for the most similar shape that is shipped. */
   readonly from: 'measured' | 'shipped' | 'similar';
 }
 
@@ -57,7 +57,6 @@ export async function inspectMachine(options: MachineOptions = {}): Promise<Mach
   const set = instructionSet(features);
   const [measured, file] = [await storeOf(backend, cache).load(), await readShipped(set)];
   const shipped = file ? validChoices(file, ortVersion()) : {};
-  const known = { ...shipped, ...measured };
   const listed = (choices: Choices, from: KernelChoice['from']) =>
     Object.entries(choices).map(([key, lowering]): KernelChoice => ({ key, lowering, from }));
   return {
@@ -75,7 +74,7 @@ export async function inspectMachine(options: MachineOptions = {}): Promise<Mach
     choices: [
       ...listed(measured, 'measured'),
       ...listed(shipped, 'shipped').filter(({ key }) => !(key in measured)),
-      ...listed(similarChoices(openOf(keys, known), known, allCandidates(features)), 'similar'),
+      ...listed(similarChoices(openOf(keys, { ...shipped, ...measured }), shipped, allCandidates(features)), 'similar'),
     ],
   };
 }

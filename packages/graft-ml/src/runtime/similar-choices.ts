@@ -27,11 +27,11 @@ const derived = new Set(['size', 'groups']);
  */
 export function similarChoices(
   open: ReadonlyMap<string, Value>,
-  known: Choices,
+  shipped: Choices,
   candidates: (value: Value) => readonly string[],
 ): Choices {
   const shapes = new Map<string, { shape: Shape; choice: string }[]>();
-  for (const [key, choice] of Object.entries(known)) {
+  for (const [key, choice] of Object.entries(shipped)) {
     const shape = shapeOf(key);
     if (!shape) continue;
     const alike = shapes.get(shape.primitive) ?? [];
